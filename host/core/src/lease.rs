@@ -1,0 +1,90 @@
+//! Leases and the changes made to them.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientKey, HardwareAddress, RelayInformation, Timestamp};
+
+/// What the server knows of an address that it gave out: the record that stable storage keeps, one
+/// for each address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lease {
+    /// The address, which is also the key of the record.
+    pub address: Ipv4Addr,
+    /// Whose it is; of a quarantined address, who declined it.
+    pub client: ClientKey,
+    /// The client's hardware address in its last message.
+    pub hardware_address: HardwareAddress,
+    /// What became of it.
+    pub state: LeaseState,
+    /// When this client was first given this address.
+    pub began_at: Timestamp,
+    /// When it was last acknowledged, released or declined.
+    pub changed_at: Timestamp,
+    /// When the lease or the quarantine ends.
+    pub expires_at: Timestamp,
+    /// Relay agent information of the client's last relayed message, kept because a unicast
+    /// renewal carries none.
+    pub relay_information: Option<RelayInformation>,
+    /// Counts the changes of this record from 1; what compare-and-set compares.
+    pub revision: u64,
+}
+
+/// What became of a lease. An expired one is a `Leased` one whose end has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseState {
+    /// Acknowledged to the client.
+    Leased,
+    /// Given back by the client (RFC 2131 section 4.3.4); remembered, so that the client may get
+    /// it again.
+    Released,
+    /// Declined by the client (RFC 2131 section 4.3.3): somebody else seems to use it, so nobody
+    /// gets it until `expires_at`.
+    Quarantined,
+}
+
+impl Lease {
+    /// Whether the client may use the address at `now`.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.state == LeaseState::Leased && now < self.expires_at
+    }
+
+    /// Whether nobody may be given the address at `now` because it was declined.
+    pub fn is_quarantined(&self, now: Timestamp) -> bool {
+        self.state == LeaseState::Quarantined && now < self.expires_at
+    }
+}
+
+/// One change of one lease record, as a compare-and-set: it holds only if the record on storage
+/// has the revision of `previous` (or does not exist, where there is none).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Change {
+    /// The record as it shall be; its revision is one more than that of `previous`.
+    pub lease: Arc<Lease>,
+    /// The record as this server knows it.
+    pub previous: Option<Arc<Lease>>,
+}
+
+impl Change {
+    /// The revision that storage must hold for the change to be made; 0 where there must be no
+    /// record.
+    pub fn expected_revision(&self) -> u64 {
+        self.previous.as_ref().map_or(0, |previous| previous.revision)
+    }
+}
+
+/// What became of a change that was handed to storage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Committed {
+    /// It is on stable storage.
+    Durable,
+    /// The record had another revision: here it is (nothing, if it does not exist).
+    Conflict(Option<Arc<Lease>>),
+    /// Storage could not write; nothing was changed.
+    Failed,
+}

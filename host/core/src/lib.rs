@@ -1,0 +1,39 @@
+//! The DHCPv4 server without input or output: its nouns and its decisions.
+//!
+//! Nothing here reads a clock, draws a random number, opens a file or names a socket; the crate
+//! builds for bare WebAssembly and imports nothing. What enters can be written down as JSON and
+//! fed back in.
+//!
+//! - Nouns of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
+//!   [`RelayInformation`], [`HardwareAddress`].
+//! - Nouns of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
+//!   [`Lease`], [`Change`], [`Terms`], [`Reason`], [`Timestamp`].
+//! - The decisions: [`Engine`].
+
+mod client;
+mod engine;
+mod lease;
+mod network;
+mod octets;
+pub mod option;
+mod reason;
+pub mod relay;
+mod reply;
+mod request;
+mod terms;
+mod time;
+
+pub use client::{ClientKey, HardwareAddress, HardwareAddressError};
+pub use engine::{Decision, Engine, PoolUsage};
+pub use lease::{Change, Committed, Lease, LeaseState};
+pub use network::{
+    LeaseTime, Location, Network, NetworkId, OptionSet, Pool, Reservation, ReservationOwner,
+    Subnet, Topology, TopologyError,
+};
+pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
+pub use reason::{Outcome, Reason};
+pub use relay::RelayInformation;
+pub use reply::{Destination, Reply, ReplyKind};
+pub use request::{Arrival, ClientState, Request, RequestKind};
+pub use terms::{Terms, Verdict};
+pub use time::{INFINITE_SECS, Timestamp};

@@ -1,0 +1,256 @@
+//! Networks: subnets, pools and reservations as configured, checked so that the engine need not
+//! doubt them.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use hashbrown::HashMap;
+use ipnet::Ipv4Net;
+use prefix_trie::PrefixMap;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{HardwareAddress, OptionValue, Request, relay};
+
+/// Subnets that share one link (a "shared network", or a single subnet): the unit that owns its
+/// addresses, its clients and one [`crate::Engine`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its name in logs and metrics; that of a single subnet is its prefix.
+    pub name: Arc<str>,
+    /// The subnets, in the order in which addresses are taken from them.
+    pub subnets: Vec<Subnet>,
+    /// Whether this server may tell clients that their address is wrong (RFC 2131 section 3.2):
+    /// if not, it sends a NAK only to clients it holds a record of.
+    pub authoritative: bool,
+    /// How long an address is kept for a client it was offered to.
+    pub offer_hold_secs: u32,
+    /// How long a declined address is given to nobody.
+    pub quarantine_secs: u32,
+}
+
+/// One subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// The addresses it spans.
+    pub prefix: Ipv4Net,
+    /// Lease times.
+    pub lease_time: LeaseTime,
+    /// Options for its clients, in order of code.
+    pub options: OptionSet,
+    /// siaddr of replies; zero for none.
+    pub next_server_address: Ipv4Addr,
+    /// Where addresses are taken from; in order, except those by policy only.
+    pub pools: Vec<Pool>,
+    /// Addresses that belong to one client or line.
+    pub reservations: Vec<Reservation>,
+}
+
+/// The lease times of a subnet, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseTime {
+    /// For a client that asks for none, under terms that name none.
+    pub default_secs: u32,
+    /// The shortest that is granted.
+    pub min_secs: u32,
+    /// The longest that is granted.
+    pub max_secs: u32,
+}
+
+/// A range of addresses to give out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What policies call it; unique within the network.
+    pub name: Arc<str>,
+    /// Its first address.
+    pub first: Ipv4Addr,
+    /// Its last address.
+    pub last: Ipv4Addr,
+    /// Given out only to clients that a policy sends here.
+    pub by_policy_only: bool,
+    /// Options for clients with an address of this pool; they win over those of the subnet.
+    pub options: OptionSet,
+}
+
+/// An address that belongs to one client or line, whatever else asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// Whose it is.
+    pub owner: ReservationOwner,
+    /// The address; within the subnet, in a pool or not.
+    pub address: Ipv4Addr,
+    /// Options for the owner; they win over those of pool and subnet.
+    pub options: OptionSet,
+}
+
+/// By what the owner of a reservation is known. When several match, the first kind listed here
+/// wins: the line before the device.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReservationOwner {
+    /// Sub-option 1 of option 82.
+    CircuitId(#[serde(with = "crate::octets")] Box<[u8]>),
+    /// Sub-option 2 of option 82.
+    RemoteId(#[serde(with = "crate::octets")] Box<[u8]>),
+    /// Option 61.
+    ClientIdentifier(#[serde(with = "crate::octets")] Box<[u8]>),
+    /// The hardware address.
+    HardwareAddress(HardwareAddress),
+}
+
+/// Options by code, each at most once, in order of code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OptionSet(Vec<(u8, Arc<OptionValue>)>);
+
+/// The position of a network in its [`Topology`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NetworkId(pub u32);
+
+/// Where a request belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    /// The network.
+    pub network: NetworkId,
+    /// The position of the subnet that the client asked from, within the network.
+    pub subnet: usize,
+}
+
+/// All networks of one configuration, and the way from a request to its own. Immutable; a reload
+/// builds another.
+#[derive(Clone, Debug, Default)]
+pub struct Topology {
+    networks: Vec<Arc<Network>>,
+    by_prefix: PrefixMap<Ipv4Net, Location>,
+}
+
+/// Why networks do not fit together.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TopologyError {
+    /// Two subnets span the same address.
+    #[error("subnets {first} and {second} overlap; an address must belong to one subnet only")]
+    Overlap {
+        /// The one named earlier.
+        first: Ipv4Net,
+        /// The one named later.
+        second: Ipv4Net,
+    },
+}
+
+impl Topology {
+    /// Puts networks together.
+    ///
+    /// # Errors
+    /// If two subnets overlap.
+    pub fn new(networks: Vec<Arc<Network>>) -> Result<Self, TopologyError> {
+        let mut by_prefix = PrefixMap::new();
+        let mut all: Vec<Ipv4Net> = Vec::new();
+        for (position, network) in networks.iter().enumerate() {
+            for (subnet, found) in network.subnets.iter().enumerate() {
+                let location = Location { network: NetworkId(position as u32), subnet };
+                by_prefix.insert(found.prefix, location);
+                all.push(found.prefix);
+            }
+        }
+        let mut sorted = all;
+        sorted.sort();
+        for (first, second) in sorted.iter().zip(sorted.iter().skip(1)) {
+            if first.contains(second) {
+                return Err(TopologyError::Overlap { first: *first, second: *second });
+            }
+        }
+        Ok(Self { networks, by_prefix })
+    }
+
+    /// The networks, each at the position that its [`NetworkId`] says.
+    pub fn networks(&self) -> &[Arc<Network>] {
+        &self.networks
+    }
+
+    /// The subnet that spans `address`.
+    pub fn locate_address(&self, address: Ipv4Addr) -> Option<Location> {
+        self.by_prefix.get_lpm(&Ipv4Net::from(address)).map(|(_, location)| *location)
+    }
+
+    /// The subnet that a request is about: the relay's link selection (RFC 3527), else the
+    /// client's subnet selection (RFC 3011), else the relay address, else the link that the
+    /// client is on, else (a renewal sent to the server directly) the client's own address.
+    pub fn locate(&self, request: &Request) -> Option<Location> {
+        let link_selection = request
+            .relay_information
+            .as_ref()
+            .and_then(|information| information.sub_option(relay::LINK_SELECTION))
+            .and_then(|octets| <[u8; 4]>::try_from(octets).ok())
+            .map(Ipv4Addr::from);
+        let relay = request.is_relayed().then_some(request.relay_address);
+        let client = (!request.client_address.is_unspecified()).then_some(request.client_address);
+        let asked_from = link_selection.or(request.subnet_selection).or(relay);
+        match asked_from {
+            Some(address) => self.locate_address(address),
+            None if request.arrival.unicast => client
+                .and_then(|address| self.locate_address(address))
+                .or_else(|| self.locate_address(request.arrival.link_address?)),
+            None => self.locate_address(request.arrival.link_address?),
+        }
+    }
+}
+
+impl Network {
+    /// The position of the subnet that spans `address`.
+    pub fn subnet_of(&self, address: Ipv4Addr) -> Option<usize> {
+        self.subnets.iter().position(|subnet| subnet.prefix.contains(&address))
+    }
+
+    /// Every reservation with the position of its subnet, by owner.
+    pub fn reservations_by_owner(
+        &self,
+    ) -> HashMap<&ReservationOwner, Vec<(usize, &Reservation)>, foldhash::fast::FixedState> {
+        let mut by_owner: HashMap<_, Vec<_>, _> =
+            HashMap::with_hasher(foldhash::fast::FixedState::default());
+        for (position, subnet) in self.subnets.iter().enumerate() {
+            for reservation in &subnet.reservations {
+                by_owner.entry(&reservation.owner).or_default().push((position, reservation));
+            }
+        }
+        by_owner
+    }
+}
+
+impl Pool {
+    /// Whether `address` lies in the range.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        (self.first..=self.last).contains(&address)
+    }
+
+    /// How many addresses the range spans.
+    pub fn size(&self) -> u64 {
+        u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1
+    }
+}
+
+impl OptionSet {
+    /// The option `code`.
+    pub fn get(&self, code: u8) -> Option<&Arc<OptionValue>> {
+        let position = self.0.binary_search_by_key(&code, |(found, _)| *found).ok()?;
+        self.0.get(position).map(|(_, value)| value)
+    }
+
+    /// Every option, in order of code.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &Arc<OptionValue>)> {
+        self.0.iter().map(|(code, value)| (*code, value))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Later values of the same code win.
+impl FromIterator<(u8, OptionValue)> for OptionSet {
+    fn from_iter<I: IntoIterator<Item = (u8, OptionValue)>>(options: I) -> Self {
+        let by_code: std::collections::BTreeMap<u8, Arc<OptionValue>> =
+            options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect();
+        Self(by_code.into_iter().collect())
+    }
+}

@@ -1,0 +1,172 @@
+//! Reasons: why a request was answered as it was, or not at all. Every input ends in exactly one;
+//! the same name stands in logs, metrics, the journal and the documentation.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Declares the reasons once: variant, name, outcome and the sentence that explains it.
+macro_rules! reasons {
+    ($($variant:ident $name:literal $outcome:ident $meaning:literal,)*) => {
+        /// Why a request was answered as it was, or not at all.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Reason {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in logs, metrics and the journal.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it leads to.
+            pub const fn outcome(self) -> Outcome {
+                match self { $(Self::$variant => Outcome::$outcome,)* }
+            }
+
+            /// One sentence for the operator.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+/// What a reason leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// An OFFER.
+    Offer,
+    /// An ACK.
+    Ack,
+    /// A NAK.
+    Nak,
+    /// No reply, as the protocol or a policy wants it.
+    Silence,
+    /// No reply, because the message is none that can be answered.
+    Malformed,
+    /// No reply, because the server could not do what it should have done.
+    Failure,
+}
+
+reasons! {
+    OfferedCurrent "offered-current" Offer
+        "the client holds a lease and is offered the same address",
+    OfferedPrevious "offered-previous" Offer
+        "the client had this address before and nobody needed it since",
+    OfferedRequested "offered-requested" Offer
+        "the client asked for this address and it is free",
+    OfferedReserved "offered-reserved" Offer
+        "the address is reserved for this client or its line",
+    OfferedByPolicy "offered-by-policy" Offer
+        "a policy named this address",
+    OfferedFromPool "offered-from-pool" Offer
+        "a free address from the pool",
+    OfferedAgain "offered-again" Offer
+        "an offer to this client is still open and is repeated",
+    AckSelecting "ack-selecting" Ack
+        "the client takes the offer",
+    AckInitReboot "ack-init-reboot" Ack
+        "the client remembers its address rightly",
+    AckRenewing "ack-renewing" Ack
+        "the client extends its lease with this server",
+    AckRebinding "ack-rebinding" Ack
+        "the client extends its lease with any server",
+    AckTolerant "ack-tolerant" Ack
+        "the request fits no state of RFC 2131 but names this server, which knows what the client may have",
+    AckInform "ack-inform" Ack
+        "the client has an address and asked for parameters only",
+    NakWrongNetwork "nak-wrong-network" Nak
+        "the client's address does not belong to the network it is in",
+    NakOtherAddress "nak-other-address" Nak
+        "the client has, or is to have, another address than the one it asked for",
+    NakAddressTaken "nak-address-taken" Nak
+        "the address is leased to, offered to or reserved for somebody else, or quarantined",
+    NakOfferExpired "nak-offer-expired" Nak
+        "the client took an offer that this server does not hold and cannot honour now",
+    NakByPolicy "nak-by-policy" Nak
+        "a policy refused the client",
+    QuarantinedDeclined "quarantined-declined" Silence
+        "the client declined its address, which is set aside",
+    ReleasedLease "released-lease" Silence
+        "the client gave its address back",
+    NotOwnerDecline "not-owner-decline" Silence
+        "the client declined an address that is not its own",
+    NotOwnerRelease "not-owner-release" Silence
+        "the client gave back an address that is not its own",
+    OtherServerSelected "other-server-selected" Silence
+        "the client took the offer of another server; the own offer is withdrawn",
+    OtherServerAddressed "other-server-addressed" Silence
+        "a DECLINE or RELEASE for another server",
+    UnknownClient "unknown-client" Silence
+        "the client verifies an address and this server holds no record of it",
+    UnknownState "unknown-state" Silence
+        "the REQUEST fits no state of RFC 2131: neither option 50 nor ciaddr, or too many of them",
+    UnknownSubnet "unknown-subnet" Silence
+        "no subnet spans the relay address, the selected link or the interface",
+    NoFreeAddress "no-free-address" Silence
+        "every address that this client may have is taken",
+    UnknownPool "unknown-pool" Silence
+        "a policy named a pool that the client's network does not have",
+    UnusableAddress "unusable-address" Silence
+        "a policy named an address outside the client's network, or one that belongs to somebody else",
+    IgnoredByPolicy "ignored-by-policy" Silence
+        "a policy wants no answer",
+    RefusedWithoutNak "refused-without-nak" Silence
+        "a policy refused the client, and RFC 2131 knows no NAK for this message",
+    NotRelayed "not-relayed" Silence
+        "a broadcast of a client on the link came in on a socket for relayed messages",
+    TooShort "too-short" Malformed
+        "the datagram is shorter than a DHCP header",
+    NoMagicCookie "no-magic-cookie" Malformed
+        "the options do not begin with 99.130.83.99",
+    NotBootRequest "not-boot-request" Malformed
+        "the op field says that this is not a client's message",
+    HardwareLength "hardware-length" Malformed
+        "the hardware address is said to be longer than its field",
+    OptionTruncated "option-truncated" Malformed
+        "an option runs over the end of its field",
+    OptionLength "option-length" Malformed
+        "an option that the server must read has an impossible length or value",
+    NoMessageType "no-message-type" Malformed
+        "there is no option 53: a BOOTP client, which this server does not serve",
+    UnexpectedMessageType "unexpected-message-type" Malformed
+        "option 53 names a message that no client sends to a server, or one not served",
+    PolicyFailed "policy-failed" Failure
+        "a plugin faulted and its failure policy drops the packet",
+    StoreFailed "store-failed" Failure
+        "the lease could not be made durable, so it was not acknowledged",
+    StoreConflict "store-conflict" Failure
+        "the address changed hands in the store more often than a request is tried again",
+    QueueFull "queue-full" Failure
+        "more is waiting for the store than the server lets wait",
+    ReplyUnwritable "reply-unwritable" Failure
+        "what must stand in the reply does not fit into the client's message size",
+    SendFailed "send-failed" Failure
+        "the network would not take the reply",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_recorded_form() {
+        for reason in Reason::ALL {
+            let written = serde_json::to_string(reason).unwrap();
+            assert_eq!(written, format!("\"{}\"", reason.name()));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Relay agent information, option 82 (RFC 3046): what the relay says about the line.
+
+use serde::{Deserialize, Serialize};
+
+/// Sub-option 1: the circuit the request came in on (RFC 3046 section 3.1).
+pub const CIRCUIT_ID: u8 = 1;
+/// Sub-option 2: the remote end of the circuit (RFC 3046 section 3.2).
+pub const REMOTE_ID: u8 = 2;
+/// Sub-option 5: the subnet to choose an address from (RFC 3527).
+pub const LINK_SELECTION: u8 = 5;
+/// Sub-option 11: the server identifier to answer with (RFC 5107).
+pub const SERVER_IDENTIFIER_OVERRIDE: u8 = 11;
+
+/// The octets of option 82 exactly as the relay sent them, so that they can be echoed byte for
+/// byte; read as sub-options where somebody asks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RelayInformation(#[serde(with = "crate::octets")] Box<[u8]>);
+
+impl RelayInformation {
+    /// Takes the octets of the option, all of its parts joined, without code and length.
+    pub fn from_octets(octets: impl Into<Box<[u8]>>) -> Self {
+        Self(octets.into())
+    }
+
+    /// The octets as received.
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The octets of the first sub-option `code`; binary, zero octets included.
+    pub fn sub_option(&self, code: u8) -> Option<&[u8]> {
+        self.sub_options().find(|(found, _)| *found == code).map(|(_, octets)| octets)
+    }
+
+    /// Sub-options in the order of the packet. Ends before a sub-option that is cut short: what
+    /// stands before a damaged tail still identifies the line.
+    pub fn sub_options(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        let mut rest = &*self.0;
+        std::iter::from_fn(move || {
+            let (code, length, tail) = match rest {
+                [code, length, tail @ ..] => (*code, usize::from(*length), tail),
+                _ => return None,
+            };
+            let (octets, after) = tail.split_at_checked(length)?;
+            rest = after;
+            Some((code, octets))
+        })
+    }
+
+    /// Sub-option 1, the circuit id.
+    pub fn circuit_id(&self) -> Option<&[u8]> {
+        self.sub_option(CIRCUIT_ID)
+    }
+
+    /// Sub-option 2, the remote id.
+    pub fn remote_id(&self) -> Option<&[u8]> {
+        self.sub_option(REMOTE_ID)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sub_options_are_found_in_any_order_and_keep_zero_octets() {
+        let relay = RelayInformation::from_octets(*b"\x02\x02\x00b\x01\x03a\x00c");
+        assert_eq!(relay.circuit_id(), Some(&b"a\x00c"[..]));
+        assert_eq!(relay.remote_id(), Some(&b"\x00b"[..]));
+    }
+
+    #[test]
+    fn a_damaged_tail_hides_nothing_before_it() {
+        let relay = RelayInformation::from_octets(*b"\x01\x01a\x02\x09b");
+        assert_eq!(relay.circuit_id(), Some(&b"a"[..]));
+        assert_eq!(relay.remote_id(), None);
+    }
+}

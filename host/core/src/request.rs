@@ -1,0 +1,159 @@
+//! Requests: what a client asked, as types that cannot be wrong.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::{ClientKey, HardwareAddress, ReceivedOptions, RelayInformation};
+
+/// A client's message, parsed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Request {
+    /// Option 53.
+    pub kind: RequestKind,
+    /// How and where it came in.
+    pub arrival: Arrival,
+    /// xid.
+    pub transaction_id: u32,
+    /// secs: how long the client has been trying, in its own words.
+    pub elapsed_secs: u16,
+    /// The flags as received; only [`Request::BROADCAST`] has a meaning.
+    pub flags: u16,
+    /// ciaddr; zero if the client has no address that it can use.
+    pub client_address: Ipv4Addr,
+    /// giaddr; zero if no relay was involved.
+    pub relay_address: Ipv4Addr,
+    /// htype, hlen and chaddr.
+    pub hardware_address: HardwareAddress,
+    /// Option 61, without any reading of its contents.
+    #[serde(with = "crate::octets::optional")]
+    pub client_identifier: Option<Box<[u8]>>,
+    /// Option 50.
+    pub requested_address: Option<Ipv4Addr>,
+    /// Option 54.
+    pub server_identifier: Option<Ipv4Addr>,
+    /// Option 51.
+    pub lease_time_secs: Option<u32>,
+    /// Option 55, in the client's order; empty if it sent none.
+    pub parameter_request_list: SmallVec<[u8; 24]>,
+    /// Option 57 in octets, the IP header included, if the client sent one; at least 576.
+    pub max_message_size: Option<u16>,
+    /// Option 118: the subnet to choose an address from (RFC 3011).
+    pub subnet_selection: Option<Ipv4Addr>,
+    /// Option 82 as received.
+    pub relay_information: Option<RelayInformation>,
+    /// Every option as octets, those above included.
+    pub options: ReceivedOptions,
+    /// The datagram's payload as received.
+    #[serde(with = "crate::octets")]
+    pub packet: Box<[u8]>,
+}
+
+/// The kinds of message that clients send and a server answers (RFC 2132 section 9.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum RequestKind {
+    Discover,
+    Request,
+    Decline,
+    Release,
+    Inform,
+}
+
+impl RequestKind {
+    /// The name of the message in RFC 2131.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Discover => "DHCPDISCOVER",
+            Self::Request => "DHCPREQUEST",
+            Self::Decline => "DHCPDECLINE",
+            Self::Release => "DHCPRELEASE",
+            Self::Inform => "DHCPINFORM",
+        }
+    }
+}
+
+/// The state that a client which sends a REQUEST is in (RFC 2131 section 4.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientState {
+    /// It takes an offer: option 54 and 50, no ciaddr.
+    Selecting,
+    /// It verifies an address it remembers: option 50, neither option 54 nor ciaddr.
+    InitReboot,
+    /// It extends its lease with this server: ciaddr only, sent by unicast.
+    Renewing,
+    /// It extends its lease with any server: ciaddr only, broadcast or relayed.
+    Rebinding,
+    /// None that the RFC knows: neither option 50 nor ciaddr, or ciaddr beside option 54.
+    Unknown,
+}
+
+/// How and where a message came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Arrival {
+    /// Who sent the datagram.
+    pub source: SocketAddrV4,
+    /// The server's own address to answer with, as option 54 unless a relay overrides it: the one
+    /// the datagram was sent to, or that of the interface if it was broadcast.
+    pub server_address: Ipv4Addr,
+    /// The address of the interface if the message came from a client on the link (broadcast, or
+    /// unicast to this interface, without a relay).
+    pub link_address: Option<Ipv4Addr>,
+    /// Whether the datagram was sent to one of the server's own addresses rather than broadcast.
+    pub unicast: bool,
+    /// The name of the interface, where it is known.
+    pub interface: Option<Arc<str>>,
+}
+
+impl Request {
+    /// The BROADCAST bit of the flags (RFC 2131 section 2).
+    pub const BROADCAST: u16 = 0x8000;
+
+    /// What the client's bindings are indexed by.
+    pub fn client_key(&self) -> ClientKey {
+        match &self.client_identifier {
+            Some(octets) => ClientKey::Identifier(octets.clone()),
+            None => ClientKey::Hardware(self.hardware_address),
+        }
+    }
+
+    /// Whether a relay passed the message on.
+    pub fn is_relayed(&self) -> bool {
+        !self.relay_address.is_unspecified()
+    }
+
+    /// Whether the client can only hear broadcasts, as yet.
+    pub fn wants_broadcast(&self) -> bool {
+        self.flags & Self::BROADCAST != 0
+    }
+
+    /// Which state the client of a REQUEST is in.
+    pub fn client_state(&self) -> ClientState {
+        let has_address = !self.client_address.is_unspecified();
+        match (self.server_identifier, self.requested_address, has_address) {
+            (Some(_), Some(_), false) => ClientState::Selecting,
+            (None, Some(_), false) => ClientState::InitReboot,
+            (None, _, true) if self.arrival.unicast && !self.is_relayed() => ClientState::Renewing,
+            (None, _, true) => ClientState::Rebinding,
+            _ => ClientState::Unknown,
+        }
+    }
+
+    /// The server's address that option 54 of the reply carries: the relay's override if there is
+    /// one (RFC 5107), otherwise the address of arrival.
+    pub fn own_server_identifier(&self) -> Ipv4Addr {
+        self.relay_information
+            .as_ref()
+            .and_then(|relay| relay.sub_option(crate::relay::SERVER_IDENTIFIER_OVERRIDE))
+            .and_then(|octets| <[u8; 4]>::try_from(octets).ok())
+            .map_or(self.arrival.server_address, Ipv4Addr::from)
+    }
+}

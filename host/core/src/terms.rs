@@ -1,0 +1,41 @@
+//! Terms: what a policy says of one request. The engine checks every one of them again.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::OptionValue;
+
+/// What the policies of a chain want for one request; the default is "nothing special".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Terms {
+    /// Whether the request is answered at all.
+    pub verdict: Verdict,
+    /// Choose the address from the pool of this name; the only way into a pool that is
+    /// `by-policy-only`.
+    pub pool: Option<Arc<str>>,
+    /// Give exactly this address. It must lie in a subnet of the client's network and be neither
+    /// reserved for nor leased to another client; it need not lie in a pool.
+    pub address: Option<Ipv4Addr>,
+    /// The lease time, within the subnet's limits.
+    pub lease_time_secs: Option<u32>,
+    /// Options to send, by code, whether or not the client asked for them; nothing takes a
+    /// configured option away. Later entries win.
+    pub options: Vec<(u8, Option<Arc<OptionValue>>)>,
+}
+
+/// What a policy decides about a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Go on under the terms.
+    #[default]
+    Proceed,
+    /// Stay silent, for the policy's reason.
+    Ignore(String),
+    /// Send a NAK where RFC 2131 allows one, for the policy's reason; otherwise stay silent.
+    Refuse(String),
+    /// The policy could not be asked, and its failure policy says to drop the packet.
+    Drop(String),
+}
