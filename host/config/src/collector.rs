@@ -1,0 +1,95 @@
+//! Where mistakes are gathered while a file is read.
+
+use std::{cell::RefCell, ops::Range};
+
+use crate::{
+    mistake::{MISTAKES_MAX, Mistake, Mistakes},
+    source::Source,
+};
+
+/// Gathers the mistakes of one file. Shared by everything that reads the file, so that no reader
+/// has to hand mistakes on.
+pub(crate) struct Collector {
+    source: Source,
+    found: RefCell<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    kept: Vec<Mistake>,
+    others: usize,
+}
+
+impl Collector {
+    pub(crate) fn new(source: Source) -> Self {
+        Self { source, found: RefCell::default() }
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Notes that what stands at `span` is wrong.
+    pub(crate) fn report(&self, span: &Range<usize>, draft: Draft) {
+        self.keep(Mistake::new(&self.source, Some(self.source.first_line_of(span)), draft));
+    }
+
+    /// Notes that the file as a whole is wrong.
+    pub(crate) fn report_file(&self, draft: Draft) {
+        self.keep(Mistake::new(&self.source, None, draft));
+    }
+
+    fn keep(&self, mistake: Mistake) {
+        let mut found = self.found.borrow_mut();
+        if found.kept.len() < MISTAKES_MAX {
+            found.kept.push(mistake);
+        } else {
+            found.others += 1;
+        }
+    }
+
+    /// Whether nothing was wrong so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.borrow().kept.is_empty()
+    }
+
+    /// All mistakes, in the order of the file.
+    pub(crate) fn into_mistakes(self) -> Mistakes {
+        let Found { kept, others } = self.found.into_inner();
+        Mistakes::new(self.source.name(), kept, others)
+    }
+}
+
+/// What is to be said about a mistake. Its first sentence says what was found; the rest is added
+/// where there is something to say.
+pub(crate) struct Draft {
+    pub(crate) message: String,
+    pub(crate) wanted: Option<String>,
+    pub(crate) help: Option<String>,
+    pub(crate) related: Vec<(Range<usize>, String)>,
+}
+
+impl Draft {
+    /// What was found.
+    pub(crate) fn found(message: impl Into<String>) -> Self {
+        Self { message: message.into(), wanted: None, help: None, related: Vec::new() }
+    }
+
+    /// What was wanted instead.
+    pub(crate) fn wanted(mut self, wanted: impl Into<String>) -> Self {
+        self.wanted = Some(wanted.into());
+        self
+    }
+
+    /// What to do.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Another place that has to do with it, and how.
+    pub(crate) fn related(mut self, span: &Range<usize>, role: impl Into<String>) -> Self {
+        self.related.push((span.clone(), role.into()));
+        self
+    }
+}

@@ -1,0 +1,53 @@
+//! Reading a file into text.
+
+use std::{fs::File, io, io::Read, path::Path};
+
+use crate::{collector::Collector, collector::Draft, mistake::Mistakes, source::Source};
+
+/// No configuration file may have more octets.
+pub const FILE_OCTETS_MAX: usize = 64 << 20;
+
+/// The text of a file of at most [`FILE_OCTETS_MAX`] octets.
+///
+/// # Errors
+/// A single mistake if there is no such text.
+pub(crate) fn read(path: &Path) -> Result<String, Mistakes> {
+    let name = path.display().to_string();
+    let octets = read_octets(path).map_err(|error| {
+        let help = match error.kind() {
+            io::ErrorKind::NotFound => "is the path right, and does the file exist?".to_owned(),
+            io::ErrorKind::PermissionDenied => {
+                "let the user that the server runs as read the file".to_owned()
+            }
+            _ => "name a file that can be read".to_owned(),
+        };
+        refused(&name, Draft::found(format!("{name} cannot be read: {error}")).help(help))
+    })?;
+    if octets.len() > FILE_OCTETS_MAX {
+        let found = format!("{name} is larger than {} MiB", FILE_OCTETS_MAX >> 20);
+        let help = "let a policy look subscribers up instead of reserving an address for each";
+        return Err(refused(&name, Draft::found(found).help(help)));
+    }
+    String::from_utf8(octets).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let collector = Collector::new(Source::new(&name, &lossy));
+        let draft = Draft::found("the file is not UTF-8 from here on")
+            .wanted("wanted text in UTF-8")
+            .help("save the file as UTF-8; octets that are no text are written \"hex:0a0b\"");
+        collector.report(&(offset..offset + 1), draft);
+        collector.into_mistakes()
+    })
+}
+
+fn read_octets(path: &Path) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    File::open(path)?.take(FILE_OCTETS_MAX as u64 + 1).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+fn refused(name: &str, draft: Draft) -> Mistakes {
+    let collector = Collector::new(Source::new(name, ""));
+    collector.report_file(draft);
+    collector.into_mistakes()
+}

@@ -1,0 +1,186 @@
+//! Mistakes: what is wrong with a file, where, and what to do about it.
+
+use std::{error::Error, fmt, ops::Range};
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
+
+use crate::{collector::Draft, source::Source};
+
+/// So many mistakes are kept; of others only their number is.
+pub const MISTAKES_MAX: usize = 100;
+
+/// Everything that is wrong with one file, in the order of the file; at least one mistake.
+#[derive(Clone, Debug)]
+pub struct Mistakes {
+    file: String,
+    kept: Vec<Mistake>,
+    others: usize,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    source: Source,
+    /// Where; nowhere if the file as a whole is meant.
+    span: Option<Range<usize>>,
+    message: String,
+    wanted: Option<String>,
+    help: Option<String>,
+    related: Vec<(Range<usize>, String)>,
+}
+
+impl Mistakes {
+    pub(crate) fn new(file: &str, mut kept: Vec<Mistake>, others: usize) -> Self {
+        kept.sort_by_key(|mistake| mistake.span.as_ref().map(|span| span.start));
+        Self { file: file.to_owned(), kept, others }
+    }
+
+    /// The file as it was named by whoever asked for it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The first [`MISTAKES_MAX`] mistakes.
+    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+        self.kept.iter()
+    }
+
+    /// How many mistakes were found, those that were not kept included.
+    pub fn count(&self) -> usize {
+        self.kept.len() + self.others
+    }
+
+    /// The text for people: every mistake with the line it is on, and how many there are. Ends
+    /// with a newline.
+    pub fn render(&self, colour: bool) -> String {
+        let mut theme = match colour {
+            true => GraphicalTheme::unicode(),
+            false => GraphicalTheme::unicode_nocolor(),
+        };
+        theme.characters.error = "error:".to_owned();
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(RENDERED_WIDTH)
+            .with_links(false)
+            .with_context_lines(1)
+            .with_break_words(false);
+        let mut text = String::new();
+        for mistake in &self.kept {
+            // Writing to a text does not fail; a place that cannot be shown is said in words.
+            if handler.render_report(&mut text, mistake).is_err() {
+                text.push_str(&format!("error: {mistake}\n"));
+            }
+            text.push('\n');
+        }
+        text.push_str(&self.summary());
+        text.push('\n');
+        text
+    }
+
+    fn summary(&self) -> String {
+        let count = self.count();
+        let noun = if count == 1 { "mistake" } else { "mistakes" };
+        match self.others {
+            0 => format!("{count} {noun} in {}", self.file),
+            others => format!("{count} {noun} in {}; {others} are not shown", self.file),
+        }
+    }
+}
+
+/// Columns of a rendered mistake.
+const RENDERED_WIDTH: usize = 100;
+
+/// Every mistake, rendered without colour.
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.render(false).trim_end())
+    }
+}
+
+impl Error for Mistakes {}
+
+impl<'a> IntoIterator for &'a Mistakes {
+    type Item = &'a Mistake;
+    type IntoIter = std::slice::Iter<'a, Mistake>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.kept.iter()
+    }
+}
+
+impl Mistake {
+    pub(crate) fn new(source: &Source, span: Option<Range<usize>>, draft: Draft) -> Self {
+        let Draft { message, wanted, help, related } = draft;
+        let related =
+            related.into_iter().map(|(span, role)| (source.first_line_of(&span), role)).collect();
+        Self { source: source.clone(), span, message, wanted, help, related }
+    }
+
+    /// The file as it was named by whoever asked for it.
+    pub fn file(&self) -> &str {
+        self.source.name()
+    }
+
+    /// Line and column, both from 1, columns in characters; none if the file as a whole is meant.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        self.span.as_ref().map(|span| self.source.position(span.start))
+    }
+
+    /// The line, from 1; none if the file as a whole is meant.
+    pub fn line(&self) -> Option<usize> {
+        self.position().map(|(line, _)| line)
+    }
+
+    /// The column, from 1, in characters; none if the file as a whole is meant.
+    pub fn column(&self) -> Option<usize> {
+        self.position().map(|(_, column)| column)
+    }
+
+    /// The text of the line.
+    pub fn source_line(&self) -> Option<&str> {
+        self.line().map(|line| self.source.line(line))
+    }
+
+    /// What was found.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What was wanted at that place.
+    pub fn wanted(&self) -> Option<&str> {
+        self.wanted.as_deref()
+    }
+
+    /// What to do.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+/// What was found, on one line.
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Mistake {}
+
+impl Diagnostic for Mistake {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.span.as_ref().map(|_| &self.source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = self.span.as_ref()?;
+        let primary = LabeledSpan::new_primary_with_span(self.wanted.clone(), span.clone());
+        let related = self
+            .related
+            .iter()
+            .map(|(span, label)| LabeledSpan::new_with_span(Some(label.clone()), span.clone()));
+        Some(Box::new(std::iter::once(primary).chain(related)))
+    }
+}

@@ -1,0 +1,159 @@
+//! The checked configuration: what the rest of the server reads.
+//!
+//! Every path is complete: what was relative in the file starts at the file's folder.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    num::NonZeroUsize,
+    path::PathBuf,
+};
+
+use lessor_core::Topology;
+
+/// Everything that one configuration file says, with defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// `[server]`
+    pub server: ServerSettings,
+    /// `[store]`
+    pub store: StoreSettings,
+    /// `[plugins]`; none if the file has no such table.
+    pub plugins: Option<PluginSettings>,
+    /// `[control]`
+    pub control: ControlSettings,
+    /// `[journal]`; none if the file has no such table.
+    pub journal: Option<JournalSettings>,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[[subnet]]` and `[options]`: at least one subnet, none of which overlap.
+    pub topology: Topology,
+}
+
+/// Where the server listens and how it presents itself. At least one of `interfaces` and `listen`
+/// is not empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Names of the interfaces whose links have clients on them; each once.
+    pub interfaces: Vec<String>,
+    /// Addresses that relays send to; each once. The port is 67 where the file names none.
+    pub listen: Vec<SocketAddrV4>,
+    /// How many threads serve packets; none for one per core.
+    pub workers: Option<NonZeroUsize>,
+    /// What option 54 says; none for the address that the request arrived at.
+    pub server_identifier: Option<Ipv4Addr>,
+}
+
+/// Where leases are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The kind of store.
+    pub backend: StoreBackend,
+    /// How many lease changes may wait to be made durable before new packets are dropped.
+    pub waiting_changes_max: usize,
+}
+
+/// The kinds of store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreBackend {
+    /// A database in this process.
+    Embedded {
+        /// Its folder: `leases` in the folder that the file names.
+        path: PathBuf,
+    },
+    /// Nothing outlives the process. For trials and tests.
+    Memory,
+}
+
+/// Where plugins come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginSettings {
+    /// The folder with `NN-name.wasm` and `NN-name.toml`.
+    pub directory: PathBuf,
+    /// The folder for compiled components: `compiled` in the store's folder unless the file names
+    /// another; none if the store is in memory and the file names none.
+    pub cache: Option<PathBuf>,
+}
+
+/// How the running server is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlSettings {
+    /// The Unix socket for `lessor leases`, `lessor status` and the like: `control.sock` in the
+    /// store's folder unless the file names another; none if the store is in memory and the file
+    /// names none, or if it is switched off.
+    pub socket: Option<PathBuf>,
+}
+
+/// The journal of events: a line of JSON for the end of every packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// The file that lines are appended to.
+    pub path: PathBuf,
+}
+
+/// What is logged and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// The least important messages that are still written.
+    pub level: LogLevel,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: an object of JSON.
+    Json,
+}
+
+/// How important a log message is; each takes in those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// What the file beside a plugin says: `NN-name.toml` for `NN-name.wasm`. A plugin without such a
+/// file has the default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecar {
+    /// `[settings]` as a JSON object, for the plugin's `configure`; `{}` if there is none. Dates
+    /// and times are texts.
+    pub settings_json: String,
+    /// How long one call may take; none for the server's default.
+    pub deadline_ms: Option<u64>,
+    /// How much memory one instance may have; none for the server's default.
+    pub memory_mib_max: Option<u32>,
+    /// What becomes of a packet when the plugin fails on it.
+    pub on_failure: OnFailure,
+}
+
+/// What becomes of a packet when a plugin fails on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The packet goes on as if the plugin were absent.
+    #[default]
+    Skip,
+    /// The packet gets no answer.
+    Drop,
+}
+
+impl Default for Sidecar {
+    fn default() -> Self {
+        Self {
+            settings_json: "{}".to_owned(),
+            deadline_ms: None,
+            memory_mib_max: None,
+            on_failure: OnFailure::default(),
+        }
+    }
+}
