@@ -1,0 +1,203 @@
+//! What goes through an endpoint in one call: datagrams received, replies to send.
+//!
+//! The memory of a [`ReceiveBatch`] is used again and again; what it holds lasts until the next
+//! call fills it.
+
+use std::{
+    array, fmt, io,
+    io::IoSliceMut,
+    net::{Ipv4Addr, SocketAddrV4},
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+use lessor_core::{Arrival, Destination};
+use nix::{
+    cmsg_space,
+    errno::Errno,
+    libc,
+    sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn, recvmmsg},
+};
+
+/// One call receives no more datagrams than this.
+pub(crate) const BATCH_DATAGRAMS: usize = 64;
+
+/// A datagram with more octets of payload than this is dropped and counted. What fits into an
+/// Ethernet frame fits, and so does every message of RFC 2131 that a client sends in practice.
+pub(crate) const DATAGRAM_OCTETS_MAX: usize = 2048;
+
+/// Datagrams that were received together.
+pub(crate) struct ReceiveBatch {
+    octets: Box<[u8]>,
+    items: Vec<Item>,
+    discarded: usize,
+}
+
+/// One datagram of a batch.
+#[derive(Debug)]
+pub(crate) struct Received<'a> {
+    /// The payload; at most [`DATAGRAM_OCTETS_MAX`] octets.
+    pub(crate) payload: &'a [u8],
+    /// How and where it came in.
+    pub(crate) arrival: Arrival,
+    /// It was broadcast, and came in on an endpoint for relayed messages: the endpoint of the
+    /// interface, if there is one, has it too.
+    pub(crate) not_relayed: bool,
+}
+
+/// A reply on its way out.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    /// The payload of the datagram.
+    pub(crate) packet: Vec<u8>,
+    /// Where it goes.
+    pub(crate) destination: Destination,
+    /// Which of the server's addresses it comes from; the one of the request's arrival.
+    pub(crate) server_address: Ipv4Addr,
+}
+
+/// What became of replies that were to be sent.
+#[derive(Debug, Default)]
+pub(crate) struct SendReport {
+    /// How many the system took.
+    pub(crate) sent: usize,
+    /// Those that it did not take, in no particular order.
+    pub(crate) failed: Vec<Unsent>,
+}
+
+/// A reply that was not sent.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    /// Its position among the replies.
+    pub(crate) position: usize,
+    /// Why not.
+    pub(crate) error: io::Error,
+}
+
+/// A received datagram, its payload still where the system put it.
+struct Item {
+    slot: usize,
+    length: usize,
+    arrival: Arrival,
+    not_relayed: bool,
+}
+
+/// What the system says of a datagram beside its payload.
+pub(super) struct Origin {
+    /// Who sent it.
+    pub(super) source: SocketAddrV4,
+    /// The destination in its header.
+    pub(super) destination: Ipv4Addr,
+    /// The address that the system would answer with: the destination, if that is an own address.
+    pub(super) own_address: Ipv4Addr,
+    /// The interface that it came in by.
+    pub(super) interface_index: u32,
+}
+
+impl ReceiveBatch {
+    /// An empty batch.
+    pub(crate) fn new() -> Self {
+        Self {
+            octets: vec![0; BATCH_DATAGRAMS * DATAGRAM_OCTETS_MAX].into_boxed_slice(),
+            items: Vec::with_capacity(BATCH_DATAGRAMS),
+            discarded: 0,
+        }
+    }
+
+    /// Takes the datagrams out, in the order in which they came.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Received<'_>> {
+        let octets = &*self.octets;
+        self.items.drain(..).map(|item| {
+            let start = item.slot * DATAGRAM_OCTETS_MAX;
+            Received {
+                payload: octets.get(start..start + item.length).unwrap_or_default(),
+                arrival: item.arrival,
+                not_relayed: item.not_relayed,
+            }
+        })
+    }
+
+    /// How many datagrams the last call received and dropped because they were longer than
+    /// [`DATAGRAM_OCTETS_MAX`].
+    pub(crate) fn discarded(&self) -> usize {
+        self.discarded
+    }
+
+    /// Receives what waits in `socket`, [`BATCH_DATAGRAMS`] at most; `describe` turns the origin
+    /// of each into its arrival, and says whether it was not relayed. Returns how many datagrams
+    /// the batch holds, and the system's count of those lost, if it says.
+    ///
+    /// # Errors
+    /// Those of `recvmmsg`; that nothing waits is none.
+    pub(super) fn fill(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        mut describe: impl FnMut(&Origin) -> (Arrival, bool),
+    ) -> io::Result<(usize, Option<u32>)> {
+        self.items.clear();
+        self.discarded = 0;
+        let mut lost = None;
+        // Made anew each time, because the system writes lengths into the headers which nix does
+        // not set back, and because they are tied to a thread, which a batch is not.
+        let mut headers = MultiHeaders::<SockaddrIn>::preallocate(
+            BATCH_DATAGRAMS,
+            Some(cmsg_space!(libc::in_pktinfo, u32)),
+        );
+        let mut slots = self.octets.chunks_exact_mut(DATAGRAM_OCTETS_MAX);
+        let mut slices: [_; BATCH_DATAGRAMS] =
+            array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
+        let received = match recvmmsg(
+            socket.as_raw_fd(),
+            &mut headers,
+            slices.iter_mut(),
+            MsgFlags::MSG_DONTWAIT,
+            None,
+        ) {
+            Ok(received) => received,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok((0, None)),
+            Err(error) => return Err(error.into()),
+        };
+        for (slot, message) in received.enumerate() {
+            let (origin, lost_before) = origin(&message);
+            lost = lost_before.or(lost);
+            match origin {
+                Some(origin) if !message.flags.contains(MsgFlags::MSG_TRUNC) => {
+                    let (arrival, not_relayed) = describe(&origin);
+                    self.items.push(Item { slot, length: message.bytes, arrival, not_relayed });
+                }
+                _ => self.discarded += 1,
+            }
+        }
+        Ok((self.items.len(), lost))
+    }
+}
+
+impl fmt::Debug for ReceiveBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceiveBatch")
+            .field("datagrams", &self.items.len())
+            .field("discarded", &self.discarded)
+            .finish()
+    }
+}
+
+/// Where a message came from, which the system always says on a socket with IP_PKTINFO, and how
+/// many were lost before it since the socket was opened, which it says once any were.
+fn origin(message: &RecvMsg<'_, '_, SockaddrIn>) -> (Option<Origin>, Option<u32>) {
+    let mut origin = None;
+    let mut lost = None;
+    for control in message.cmsgs().into_iter().flatten() {
+        match control {
+            ControlMessageOwned::Ipv4PacketInfo(info) => {
+                origin = message.address.map(|source| Origin {
+                    source: source.into(),
+                    destination: Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()),
+                    own_address: Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()),
+                    interface_index: info.ipi_ifindex.cast_unsigned(),
+                });
+            }
+            ControlMessageOwned::RxqOvfl(count) => lost = Some(count),
+            _ => {}
+        }
+    }
+    (origin, lost)
+}

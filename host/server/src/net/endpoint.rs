@@ -1,0 +1,346 @@
+//! Endpoints: a socket for relayed messages, or the sockets of one interface.
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::{Ipv4Addr, SocketAddrV4},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
+
+use lessor_core::{Arrival, Destination, HardwareAddress};
+use nix::{
+    libc,
+    net::if_::if_indextoname,
+    sys::socket::{
+        AddressFamily, ControlMessage, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket,
+        sockopt,
+    },
+};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{
+    NetError, Outgoing, ReceiveBatch, SendReport,
+    batch::Origin,
+    frame::{self, Station},
+    interface::Interface,
+    transmit::{Message, Transmission},
+};
+
+/// The port that servers and relays receive on (RFC 2131 section 4.1).
+pub(crate) const SERVER_PORT: u16 = 67;
+
+/// The port that clients receive on (RFC 2131 section 4.1).
+pub(crate) const CLIENT_PORT: u16 = 68;
+
+/// The receive buffer that an endpoint asks for: room for the requests of several thousand
+/// clients that start at once. The system doubles it for its own bookkeeping.
+pub(crate) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
+
+/// The send buffer that an endpoint asks for: room for several batches of replies.
+const SEND_BUFFER_OCTETS: usize = 1 << 20;
+
+/// How many names of interfaces a relayed endpoint remembers.
+const NAMES_REMEMBERED_MAX: usize = 1024;
+
+/// Where messages come in and replies go out. Belongs to one worker.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    socket: Socket,
+    place: Place,
+    receive_buffer_octets: usize,
+    /// The system's count when it last told.
+    lost_seen: u32,
+    lost: u64,
+}
+
+#[derive(Debug)]
+enum Place {
+    Relayed {
+        listen: SocketAddrV4,
+        names: HashMap<u32, Arc<str>>,
+    },
+    OnLink {
+        interface: Interface,
+        /// Sends to clients without an address; receives nothing.
+        packets: OwnedFd,
+    },
+}
+
+impl Endpoint {
+    /// An endpoint for messages that relays send to `listen`. Several may be opened on one
+    /// address, one for each worker; the system spreads senders among them.
+    ///
+    /// # Errors
+    /// If the address is none of this machine's, or is taken by another process, or the right to
+    /// use the port is missing.
+    pub(crate) fn relayed(listen: SocketAddrV4) -> Result<Self, NetError> {
+        let socket = udp_socket()?;
+        bind_udp(&socket, listen)?;
+        Self::new(socket, Place::Relayed { listen, names: HashMap::new() })
+    }
+
+    /// The endpoint for clients on the link of `interface`, and for relays that send to an address
+    /// of it. One for each interface in the whole process: see [the module](super).
+    ///
+    /// An interface that is deleted and made again is another one, even under the same name: the
+    /// endpoint then receives nothing, fails to send with ENODEV or ENXIO, and must be opened anew.
+    ///
+    /// # Errors
+    /// If there is no such interface, or it is not Ethernet, or its port is taken by another
+    /// process, or the right to use packet sockets or the port is missing.
+    pub(crate) fn on_link(interface: &str) -> Result<Self, NetError> {
+        let interface = Interface::read(interface)?;
+        let name = &*interface.name;
+        let socket = udp_socket()?;
+        socket
+            .bind_device(Some(name.as_bytes()))
+            .map_err(|error| NetError::system(format!("bind a socket to {name}"), error))?;
+        bind_udp(&socket, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT))?;
+        let packets = packet_socket(&interface)?;
+        Self::new(socket, Place::OnLink { interface, packets })
+    }
+
+    fn new(socket: Socket, place: Place) -> Result<Self, NetError> {
+        let receive_buffer_octets = socket
+            .recv_buffer_size()
+            .map_err(|error| NetError::system("read the size of a receive buffer", error))?;
+        Ok(Self { socket, place, receive_buffer_octets, lost_seen: 0, lost: 0 })
+    }
+
+    /// The size of the receive buffer in octets, as the system counts it: twice
+    /// [`RECEIVE_BUFFER_OCTETS`] if all was granted, less if `net.core.rmem_max` is lower and the
+    /// capability CAP_NET_ADMIN is missing.
+    pub(crate) fn receive_buffer_octets(&self) -> usize {
+        self.receive_buffer_octets
+    }
+
+    /// How many datagrams the system dropped since the endpoint was opened, because the receive
+    /// buffer was full: the server was too slow for them. Known when the next one is received.
+    pub(crate) fn lost_datagrams(&self) -> u64 {
+        self.lost
+    }
+
+    /// Receives what waits, [`super::BATCH_DATAGRAMS`] at most, into `batch`, whose contents are
+    /// dropped before. Returns how many datagrams it holds then: none, if nothing waits.
+    ///
+    /// # Errors
+    /// Those of `recvmmsg`; the endpoint can be used further.
+    pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
+        let place = &mut self.place;
+        let (count, lost) = batch.fill(self.socket.as_fd(), |origin| place.describe(origin))?;
+        if let Some(lost) = lost {
+            self.lost += u64::from(lost.wrapping_sub(self.lost_seen));
+            self.lost_seen = lost;
+        }
+        Ok(count)
+    }
+
+    /// Sends `replies`, waiting [`super::SEND_PATIENCE_MS`] at most for room in the system's
+    /// buffers. One that cannot be sent stops no other.
+    ///
+    /// A reply to a hardware address that is not Ethernet goes to everybody on the link. One that
+    /// goes by hardware address or to everybody must fit into a frame of the interface. Broadcast
+    /// addresses in [`Destination::Relay`] and [`Destination::Client`] are refused by the system
+    /// (EACCES): a forged request makes the server flood nobody.
+    pub(crate) fn send(&mut self, replies: &[Outgoing]) -> SendReport {
+        let mut transmission = Transmission::new();
+        let mut routed = Vec::with_capacity(replies.len());
+        let mut framed = Vec::new();
+        for (position, reply) in replies.iter().enumerate() {
+            match reply.destination {
+                Destination::Relay(to) | Destination::Client(to) => {
+                    routed.push((position, reply, to));
+                }
+                Destination::Hardware { address, hardware_address } => {
+                    framed.push((position, reply, client(address, &hardware_address)));
+                }
+                Destination::Broadcast => framed.push((position, reply, everybody())),
+            }
+        }
+        self.send_routed(&mut transmission, routed);
+        if !framed.is_empty() {
+            self.send_framed(&mut transmission, &framed);
+        }
+        transmission.report
+    }
+
+    /// Sends by the UDP socket, those from one server address together.
+    fn send_routed(
+        &self,
+        transmission: &mut Transmission,
+        mut routed: Vec<(usize, &Outgoing, SocketAddrV4)>,
+    ) {
+        routed.sort_by_key(|(_, reply, _)| reply.server_address);
+        for group in routed.chunk_by(|a, b| a.1.server_address == b.1.server_address) {
+            let Some((_, first, _)) = group.first() else { continue };
+            let info = libc::in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst: libc::in_addr {
+                    s_addr: u32::from_ne_bytes(first.server_address.octets()),
+                },
+                ipi_addr: libc::in_addr { s_addr: 0 },
+            };
+            let messages = group.iter().map(|(position, reply, to)| Message {
+                position: *position,
+                parts: [io::IoSlice::new(&reply.packet)],
+                address: Some(SockaddrIn::from(*to)),
+            });
+            let control = [ControlMessage::Ipv4PacketInfo(&info)];
+            transmission.transmit(self.socket.as_fd(), messages, &control);
+        }
+    }
+
+    /// Sends by the packet socket.
+    fn send_framed(&self, transmission: &mut Transmission, framed: &[(usize, &Outgoing, Station)]) {
+        let Place::OnLink { interface, packets } = &self.place else {
+            for (position, ..) in framed {
+                let text = "a client without an address can be answered only on its own link, \
+                            and this endpoint is for relayed messages";
+                transmission.failed(*position, io::Error::new(io::ErrorKind::Unsupported, text));
+            }
+            return;
+        };
+        let hardware_address = interface.hardware_address();
+        let mut headed = Vec::with_capacity(framed.len());
+        for (position, reply, to) in framed {
+            let address = SocketAddrV4::new(reply.server_address, SERVER_PORT);
+            let from = Station { hardware_address, address };
+            match frame::headers(from, *to, &reply.packet) {
+                Some(headers) => headed.push((*position, headers, &reply.packet)),
+                None => transmission.failed(*position, nix::errno::Errno::EMSGSIZE),
+            }
+        }
+        let messages = headed.iter().map(|(position, headers, packet)| Message {
+            position: *position,
+            parts: [io::IoSlice::new(headers), io::IoSlice::new(packet)],
+            address: None::<()>,
+        });
+        transmission.transmit(packets.as_fd(), messages, &[]);
+    }
+}
+
+impl AsFd for Endpoint {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Relayed { listen, .. } => write!(f, "{listen}"),
+            Place::OnLink { interface, .. } => f.write_str(&interface.name),
+        }
+    }
+}
+
+impl Place {
+    /// The arrival of a datagram from `origin`, and whether it should have come in elsewhere.
+    fn describe(&mut self, origin: &Origin) -> (Arrival, bool) {
+        // The system would answer a broadcast, directed or not, from another address.
+        let unicast = origin.destination == origin.own_address;
+        let mut arrival = Arrival {
+            source: origin.source,
+            server_address: origin.own_address,
+            link_address: None,
+            unicast,
+            interface: None,
+        };
+        match self {
+            Self::Relayed { names, .. } => {
+                arrival.interface = interface_name(names, origin.interface_index);
+                (arrival, !unicast)
+            }
+            Self::OnLink { interface, .. } => {
+                arrival.interface = Some(interface.name.clone());
+                arrival.link_address = Some(origin.own_address);
+                // The system answers a broadcast from the address that its routes to the source
+                // lead by, which a roaming client can make another interface's. And what is sent
+                // to another interface's address need not come from a client on the link.
+                if !interface.has_address(origin.own_address)
+                    && let Some(primary) = interface.primary_address()
+                {
+                    arrival.link_address = (!unicast).then_some(primary);
+                    arrival.server_address = if unicast { origin.own_address } else { primary };
+                }
+                (arrival, false)
+            }
+        }
+    }
+}
+
+/// The client that is about to have `address`; everybody, if it is not on an Ethernet.
+fn client(address: Ipv4Addr, hardware_address: &HardwareAddress) -> Station {
+    match <[u8; 6]>::try_from(hardware_address.octets()) {
+        Ok(octets) if hardware_address.kind() == HardwareAddress::ETHERNET => {
+            Station { hardware_address: octets, address: SocketAddrV4::new(address, CLIENT_PORT) }
+        }
+        _ => everybody(),
+    }
+}
+
+fn everybody() -> Station {
+    Station {
+        hardware_address: frame::BROADCAST,
+        address: SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT),
+    }
+}
+
+/// The name of the interface with `index`, from memory if it was asked for before.
+fn interface_name(names: &mut HashMap<u32, Arc<str>>, index: u32) -> Option<Arc<str>> {
+    if let Some(name) = names.get(&index) {
+        return Some(name.clone());
+    }
+    let name: Arc<str> = Arc::from(if_indextoname(index).ok()?.to_str().ok()?);
+    if names.len() >= NAMES_REMEMBERED_MAX {
+        names.clear();
+    }
+    names.insert(index, name.clone());
+    Some(name)
+}
+
+/// A UDP socket with everything set that is set before it is bound.
+///
+/// It shares its port only with sockets of the same user that want it so (SO_REUSEPORT), which are
+/// this server's own. With SO_REUSEADDR another DHCP server could take the port as well, and both
+/// would see half of the messages; without it, one of them says so at its start. SO_BROADCAST is
+/// needed to send broadcasts only, and this socket sends none.
+fn udp_socket() -> Result<Socket, NetError> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
+        .map_err(|error| NetError::system("open a UDP socket", error))?;
+    socket
+        .set_reuse_port(true)
+        .and_then(|()| Ok(setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?))
+        .and_then(|()| Ok(setsockopt(&socket, sockopt::RxqOvfl, &1)?))
+        .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
+    // As much as the system grants: the first needs CAP_NET_ADMIN, the second is cut silently.
+    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_OCTETS).is_err() {
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS);
+    }
+    if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
+        let _ = socket.set_send_buffer_size(SEND_BUFFER_OCTETS);
+    }
+    Ok(socket)
+}
+
+fn bind_udp(socket: &Socket, address: SocketAddrV4) -> Result<(), NetError> {
+    socket
+        .bind(&address.into())
+        .map_err(|error| NetError::system(format!("bind a UDP socket to {address}"), error))
+}
+
+/// A packet socket that sends through `interface`. Without a protocol it receives nothing.
+fn packet_socket(interface: &Interface) -> Result<OwnedFd, NetError> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let packets = socket(AddressFamily::Packet, SockType::Raw, flags, None)
+        .map_err(|error| NetError::system("open a packet socket", error))?;
+    if setsockopt(&packets, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
+        let _ = setsockopt(&packets, sockopt::SndBuf, &SEND_BUFFER_OCTETS);
+    }
+    bind(std::os::fd::AsRawFd::as_raw_fd(&packets), interface.link()).map_err(|error| {
+        NetError::system(format!("bind a packet socket to {}", interface.name), error)
+    })?;
+    Ok(packets)
+}

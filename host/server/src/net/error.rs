@@ -1,0 +1,96 @@
+//! What can go wrong when an endpoint or a poller is made.
+
+use std::io;
+
+use nix::errno::Errno;
+use thiserror::Error;
+
+/// Why an endpoint or a poller could not be made.
+#[derive(Debug, Error)]
+pub(crate) enum NetError {
+    /// There is no interface of that name.
+    #[error("there is no interface {name:?}; wanted one of {present}")]
+    NoSuchInterface {
+        /// The name that was asked for.
+        name: String,
+        /// Names of interfaces that there are.
+        present: String,
+    },
+    /// The interface is not Ethernet.
+    #[error(
+        "interface {name} has hardware type {hardware_type} and clients can be served only on \
+         Ethernet (type 1); let a relay ask from there, or take it out of the interfaces"
+    )]
+    NotEthernet {
+        /// The interface.
+        name: String,
+        /// Its ARP hardware type.
+        hardware_type: u16,
+    },
+    /// The operating system refused.
+    #[error("cannot {attempt}: {error}; {advice}")]
+    System {
+        /// What was tried.
+        attempt: String,
+        /// What the system said.
+        error: io::Error,
+        /// What to do.
+        advice: &'static str,
+    },
+}
+
+impl NetError {
+    /// The system's refusal `error` of `attempt` (an infinitive), with advice for it.
+    pub(super) fn system(attempt: impl Into<String>, error: impl Into<io::Error>) -> Self {
+        let error = error.into();
+        let advice = advice(&error);
+        Self::System { attempt: attempt.into(), error, advice }
+    }
+}
+
+/// What an operator can do about `error`.
+fn advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EACCES | Errno::EPERM) => {
+            "it needs root, or the capabilities CAP_NET_BIND_SERVICE (ports below 1024) and \
+             CAP_NET_RAW (clients on the link)"
+        }
+        Some(Errno::EADDRINUSE) => {
+            "is another DHCP server running? `ss -lunp 'sport = :67'` names it"
+        }
+        Some(Errno::EADDRNOTAVAIL) => {
+            "no interface of this machine has that address: correct the address, or add it to an \
+             interface first"
+        }
+        Some(Errno::EAFNOSUPPORT) => {
+            "if systemd restricts the address families of the service, allow AF_INET, AF_NETLINK \
+             and AF_PACKET"
+        }
+        Some(Errno::EMFILE | Errno::ENFILE) => {
+            "raise the limit of open files (LimitNOFILE in a systemd unit)"
+        }
+        Some(Errno::ENODEV | Errno::ENXIO) => {
+            "the interface is gone: bring it back, or take it out of the interfaces"
+        }
+        _ => "look the error up in the system's manual; the server has no advice for it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_what_was_tried_what_was_said_and_what_to_do() {
+        let text = NetError::system("bind to 192.0.2.1:67", Errno::EADDRINUSE).to_string();
+        assert!(text.starts_with("cannot bind to 192.0.2.1:67: Address already in use"), "{text}");
+        assert!(text.contains("another DHCP server"), "{text}");
+    }
+
+    #[test]
+    fn missing_rights_are_told_by_capability() {
+        for errno in [Errno::EACCES, Errno::EPERM] {
+            assert!(NetError::system("x", errno).to_string().contains("CAP_NET_BIND_SERVICE"));
+        }
+    }
+}

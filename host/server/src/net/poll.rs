@@ -1,0 +1,152 @@
+//! Waiting for whatever comes first: a datagram, a call from another thread, a deadline.
+
+use std::{
+    fmt, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
+        eventfd::{EfdFlags, EventFd},
+    },
+};
+
+use super::{Endpoint, NetError};
+
+/// What a worker waits on: its endpoints and the wakers that others call it by.
+///
+/// An endpoint that is dropped is forgotten. Waiting is level-triggered: an endpoint with datagrams
+/// left is ready again at once.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    epoll: Epoll,
+    wakers: Vec<Waker>,
+    events: [EpollEvent; Self::EVENTS_MAX],
+}
+
+/// Ends the wait of a [`Poller`] from another thread. Clones wake the same poller.
+#[derive(Clone)]
+pub(crate) struct Waker(Arc<EventFd>);
+
+/// What a wait ended with.
+#[derive(Debug)]
+pub(crate) struct Ready<'a> {
+    events: &'a [EpollEvent],
+}
+
+/// Stands for the wakers among the events; no endpoint's token is that large.
+const WAKER: u64 = u64::MAX;
+
+impl Poller {
+    /// One wait reports no more endpoints than this; the others are reported by the next.
+    const EVENTS_MAX: usize = 64;
+
+    /// A poller that waits on nothing yet.
+    ///
+    /// # Errors
+    /// If the system refuses, usually because too many files are open.
+    pub(crate) fn new() -> Result<Self, NetError> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
+            .map_err(|error| NetError::system("create an epoll instance", error))?;
+        let events = [EpollEvent::empty(); Self::EVENTS_MAX];
+        Ok(Self { epoll, wakers: Vec::new(), events })
+    }
+
+    /// Waits on `endpoint` from now on and reports it as `token`.
+    ///
+    /// # Errors
+    /// If it is waited on already, or the system refuses.
+    pub(crate) fn add(&mut self, endpoint: &Endpoint, token: u32) -> Result<(), NetError> {
+        self.epoll
+            .add(endpoint, EpollEvent::new(EpollFlags::EPOLLIN, u64::from(token)))
+            .map_err(|error| NetError::system(format!("wait on {endpoint}"), error))
+    }
+
+    /// Lets `waker` end the wait from now on.
+    ///
+    /// # Errors
+    /// If it was added already, or the system refuses.
+    pub(crate) fn add_waker(&mut self, waker: &Waker) -> Result<(), NetError> {
+        self.epoll
+            .add(&*waker.0, EpollEvent::new(EpollFlags::EPOLLIN, WAKER))
+            .map_err(|error| NetError::system("wait on a waker", error))?;
+        self.wakers.push(waker.clone());
+        Ok(())
+    }
+
+    /// Waits until an endpoint has something to receive, a waker was called, or `timeout_ms`
+    /// milliseconds have passed; without a timeout for ever. Signals do not end the wait.
+    ///
+    /// # Errors
+    /// Those of `epoll_wait`, of which none is expected.
+    pub(crate) fn wait(&mut self, timeout_ms: Option<u32>) -> io::Result<Ready<'_>> {
+        let started = Instant::now();
+        let count = loop {
+            let left = timeout_ms.map(|timeout_ms| {
+                Duration::from_millis(u64::from(timeout_ms)).saturating_sub(started.elapsed())
+            });
+            match self.epoll.wait(&mut self.events, timeout(left)) {
+                Ok(count) => break count,
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let ready = Ready { events: self.events.get(..count).unwrap_or_default() };
+        if ready.woken() {
+            for waker in &self.wakers {
+                // Those that were not called say that they would block.
+                let _ = waker.0.read();
+            }
+        }
+        Ok(ready)
+    }
+}
+
+impl Ready<'_> {
+    /// The tokens of the endpoints that have something to receive.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = u32> {
+        self.events.iter().filter_map(|event| u32::try_from(event.data()).ok())
+    }
+
+    /// Whether a waker was called since the last wait.
+    pub(crate) fn woken(&self) -> bool {
+        self.events.iter().any(|event| event.data() == WAKER)
+    }
+}
+
+impl Waker {
+    /// A waker of no poller yet.
+    ///
+    /// # Errors
+    /// If the system refuses, usually because too many files are open.
+    pub(crate) fn new() -> Result<Self, NetError> {
+        EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map(|event| Self(Arc::new(event)))
+            .map_err(|error| NetError::system("create an eventfd", error))
+    }
+
+    /// Ends the poller's wait, or its next one if it is not waiting. Many calls count as one.
+    pub(crate) fn wake(&self) {
+        // The only failure is a full counter, and then the poller is woken anyway.
+        let _ = self.0.write(1);
+    }
+}
+
+impl fmt::Debug for Waker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waker")
+    }
+}
+
+/// `left` in the unit of epoll, rounded up so that a deadline has passed when the wait ends.
+fn timeout(left: Option<Duration>) -> EpollTimeout {
+    match left {
+        None => EpollTimeout::NONE,
+        Some(left) => {
+            EpollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(EpollTimeout::MAX)
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Endpoints against the real network of the machine.

@@ -1,0 +1,135 @@
+//! Handing messages to the system in batches, so that one which cannot be sent stops no other.
+
+use std::{
+    io::IoSlice,
+    os::fd::{AsRawFd, BorrowedFd},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    cmsg_space,
+    errno::Errno,
+    libc,
+    poll::{PollFd, PollFlags, poll},
+    sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrLike, sendmmsg},
+};
+
+use super::{BATCH_DATAGRAMS, SendReport, Unsent};
+
+/// One call of [`super::Endpoint::send`] waits no longer than this for room in the system's send
+/// buffers. A worker that waits receives nothing meanwhile.
+pub(crate) const SEND_PATIENCE_MS: u64 = 20;
+
+/// How long to wait where the system cannot tell when there is room again.
+const PAUSE_MS: u64 = 1;
+
+/// One message: its position among the replies, its parts, and where to. Without an address, the
+/// parts say it themselves.
+pub(super) struct Message<'a, S, const PARTS: usize> {
+    pub(super) position: usize,
+    pub(super) parts: [IoSlice<'a>; PARTS],
+    pub(super) address: Option<S>,
+}
+
+/// The sending of one call: what became of it so far, and for how long it may still wait.
+pub(super) struct Transmission {
+    pub(super) report: SendReport,
+    /// Set when it first has to wait.
+    deadline: Option<Instant>,
+}
+
+impl Transmission {
+    pub(super) fn new() -> Self {
+        Self { report: SendReport::default(), deadline: None }
+    }
+
+    /// Notes that the reply at `position` was not sent.
+    pub(super) fn failed(&mut self, position: usize, error: impl Into<std::io::Error>) {
+        self.report.failed.push(Unsent { position, error: error.into() });
+    }
+
+    /// Sends `messages` through `socket`, each with the same control messages, of which one packet
+    /// information is all that there is room for.
+    pub(super) fn transmit<'a, S: SockaddrLike + Copy, const PARTS: usize>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        messages: impl Iterator<Item = Message<'a, S, PARTS>>,
+        control: &[ControlMessage<'_>],
+    ) {
+        let mut messages = messages.peekable();
+        while messages.peek().is_some() {
+            let mut positions = Vec::with_capacity(BATCH_DATAGRAMS);
+            let mut parts = Vec::with_capacity(BATCH_DATAGRAMS);
+            let mut addresses = Vec::with_capacity(BATCH_DATAGRAMS);
+            for message in messages.by_ref().take(BATCH_DATAGRAMS) {
+                positions.push(message.position);
+                parts.push(message.parts);
+                addresses.push(message.address);
+            }
+            self.transmit_batch(socket, &positions, &parts, &addresses, control);
+        }
+    }
+
+    fn transmit_batch<S: SockaddrLike + Copy, const PARTS: usize>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        positions: &[usize],
+        parts: &[[IoSlice<'_>; PARTS]],
+        addresses: &[Option<S>],
+        control: &[ControlMessage<'_>],
+    ) {
+        let room = (!control.is_empty()).then(|| cmsg_space!(libc::in_pktinfo));
+        let mut headers = MultiHeaders::preallocate(positions.len(), room);
+        let mut next = 0;
+        while let Some(&position) = positions.get(next) {
+            let outcome = sendmmsg(
+                socket.as_raw_fd(),
+                &mut headers,
+                parts.iter().skip(next),
+                addresses.get(next..).unwrap_or_default(),
+                control,
+                MsgFlags::MSG_DONTWAIT,
+            );
+            // An error is always that of the first message: one of a later message shows when
+            // that message has become the first.
+            match outcome.map(Iterator::count) {
+                Ok(sent) => {
+                    self.report.sent += sent;
+                    next += sent.max(1);
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if self.wait_for_room(socket) => {}
+                Err(Errno::ENOBUFS) if self.pause() => {}
+                Err(error) => {
+                    self.failed(position, error);
+                    next += 1;
+                }
+            }
+        }
+    }
+
+    /// Waits until `socket` takes messages again; false if patience is over.
+    fn wait_for_room(&mut self, socket: BorrowedFd<'_>) -> bool {
+        let left = self.patience_left();
+        let timeout = u16::try_from(left.as_millis()).unwrap_or(u16::MAX);
+        let mut waiting = [PollFd::new(socket, PollFlags::POLLOUT)];
+        // A signal or an error shows at the next attempt to send.
+        timeout > 0 && poll(&mut waiting, timeout) != Ok(0)
+    }
+
+    /// Waits a moment, for a queue of the interface to drain; false if patience is over.
+    fn pause(&mut self) -> bool {
+        let patient = !self.patience_left().is_zero();
+        if patient {
+            thread::sleep(Duration::from_millis(PAUSE_MS));
+        }
+        patient
+    }
+
+    fn patience_left(&mut self) -> Duration {
+        let now = Instant::now();
+        let patience = Duration::from_millis(SEND_PATIENCE_MS);
+        self.deadline.get_or_insert(now + patience).saturating_duration_since(now)
+    }
+}
