@@ -1,1 +1,60 @@
-//! Placeholder.
+//! Leases on stable storage: one trait, a backend in memory and one on disk, and the thread that
+//! makes the changes of many packets durable with one flush.
+//!
+//! Not here: which lease to give to whom (that is the core's), and when to answer a client (the
+//! server's). The invariant: **a change reported as [`Committed::Durable`] survives the death of
+//! the process and, on disk, the loss of power.** A change is a compare-and-set, never a blind
+//! write, so that a shared database used by several servers fits behind the same trait.
+//!
+//! ```text
+//! workers ──submit──▶ Committer ──one commit──▶ Store ──▶ disk
+//!    ▲                    │
+//!    └──────on_done───────┘   one result per change, in order
+//! ```
+
+mod committer;
+mod compare;
+mod error;
+mod fjall_store;
+mod memory;
+mod record;
+mod status;
+
+use lessor_core::{Change, Committed, Lease};
+
+pub use committer::{Committer, CommitterLimits, CommitterThread, Submission};
+pub use error::StoreError;
+pub use fjall_store::FjallStore;
+pub use memory::MemoryStore;
+pub use status::CommitterStatus;
+
+/// Where lease records are kept: one for each address.
+///
+/// Only one thread speaks to a store; a [`Committer`] stands in front of it.
+pub trait Store: Send {
+    /// Hands every record to `each`, in no particular order, and returns how many there are. Called
+    /// once, at start.
+    ///
+    /// # Errors
+    ///
+    /// If a record cannot be read. The server then must not start: it would take the address of
+    /// the unreadable lease for a free one.
+    fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError>;
+
+    /// Makes changes durable with one flush, each as a compare-and-set on the revision of its
+    /// record ([`Change::expected_revision`]), and returns one result per change, in order.
+    ///
+    /// Changes of the same address in one batch build on each other in order. A batch is written
+    /// whole or not at all: if the flush fails, every result is [`Committed::Failed`], and what
+    /// storage then holds of the batch shows at the next compare-and-set, if not before.
+    ///
+    /// A store that failed goes on by itself as soon as its storage works again; until then it
+    /// answers [`Committed::Failed`] without delay.
+    fn commit(&mut self, batch: &[Change]) -> Vec<Committed>;
+
+    /// Why the latest commit failed and what is done about it, as a sentence for the log; nothing
+    /// if it did not fail.
+    fn last_error(&self) -> Option<String> {
+        None
+    }
+}

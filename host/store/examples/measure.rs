@@ -1,0 +1,126 @@
+//! Measures how many leases a disk makes durable in a second, the longest time that a flush took,
+//! and how long a server with many leases needs to load them.
+//!
+//! ```text
+//! cargo run --release -p lessor-store --example measure -- <empty folder> [records]
+//! ```
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a tool for developers")]
+
+use std::{
+    env,
+    net::Ipv4Addr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lessor_core::{
+    Change, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation, Timestamp,
+};
+use lessor_store::{FjallStore, Store};
+
+const SECS_PER_BATCH_SIZE: u64 = 10;
+
+fn main() {
+    let mut arguments = env::args().skip(1);
+    let folder = arguments.next().expect("name an empty folder on the disk to measure");
+    let records: u32 = arguments.next().map_or(1_000_000, |text| text.parse().expect("a number"));
+    let folder = Path::new(&folder);
+
+    let mut store = FjallStore::open(folder).unwrap();
+    let begin = Instant::now();
+    let mut longest = Duration::ZERO;
+    for first in (0..records).step_by(1024) {
+        let batch: Vec<Change> = (first..records.min(first + 1024)).map(created).collect();
+        longest = longest.max(commit(&mut store, &batch));
+    }
+    println!("created {records} leases in {:.1?}, longest flush {longest:.1?}", begin.elapsed());
+
+    drop(store);
+    let begin = Instant::now();
+    let mut store = FjallStore::open(folder).unwrap();
+    let opened = begin.elapsed();
+    let mut leases = vec![None; records as usize];
+    let loaded = store
+        .load(&mut |lease| {
+            let position = position(lease.address);
+            leases[position as usize] = Some(Arc::new(lease));
+        })
+        .unwrap();
+    println!("loaded {loaded} leases in {:.1?}, {opened:.1?} of it to open", begin.elapsed());
+
+    let mut state = 1;
+    for size in [1, 64, 256] {
+        let begin = Instant::now();
+        let (mut renewals, mut longest, mut flushes) = (0, Duration::ZERO, Vec::new());
+        while begin.elapsed() < Duration::from_secs(SECS_PER_BATCH_SIZE) {
+            let batch: Vec<Change> = (0..size)
+                .map(|_| renewed(&mut leases[(random(&mut state) % u64::from(records)) as usize]))
+                .collect();
+            let took = commit(&mut store, &batch);
+            longest = longest.max(took);
+            flushes.push(took);
+            renewals += batch.len();
+        }
+        let took = begin.elapsed();
+        flushes.sort_unstable();
+        println!(
+            "batches of {size:>3}: {:>7.0} leases/s, flush median {:.2?}, p99 {:.2?}, p99.9 {:.2?}, longest {longest:.1?}",
+            renewals as f64 / took.as_secs_f64(),
+            flushes[flushes.len() / 2],
+            flushes[flushes.len() * 99 / 100],
+            flushes[flushes.len() * 999 / 1000],
+        );
+    }
+}
+
+fn commit(store: &mut FjallStore, batch: &[Change]) -> Duration {
+    let begin = Instant::now();
+    let results = store.commit(batch);
+    let took = begin.elapsed();
+    assert!(results.iter().all(|result| *result == Committed::Durable), "{:?}", store.last_error());
+    took
+}
+
+fn created(position: u32) -> Change {
+    let [a, b, c, d] = position.to_be_bytes();
+    let hardware_address = HardwareAddress::ethernet([2, 0, a, b, c, d]);
+    let mut relay = b"\x01\x10olt1/1/3/onu0000\x02\x04".to_vec();
+    relay.extend([a, b, c, d]);
+    let lease = Lease {
+        address: Ipv4Addr::from(0x0a00_0000 + position),
+        client: ClientKey::Hardware(hardware_address),
+        hardware_address,
+        state: LeaseState::Leased,
+        began_at: Timestamp::from_unix_ms(1_800_000_000_000),
+        changed_at: Timestamp::from_unix_ms(1_800_000_000_000),
+        expires_at: Timestamp::from_unix_ms(1_800_003_600_000),
+        relay_information: Some(RelayInformation::from_octets(relay)),
+        revision: 1,
+    };
+    Change { lease: Arc::new(lease), previous: None }
+}
+
+fn renewed(slot: &mut Option<Arc<Lease>>) -> Change {
+    let previous = slot.take().unwrap();
+    let mut lease = Lease::clone(&previous);
+    lease.changed_at = Timestamp::from_unix_ms(lease.changed_at.unix_ms() + 1_800_000);
+    lease.expires_at = Timestamp::from_unix_ms(lease.expires_at.unix_ms() + 1_800_000);
+    lease.revision += 1;
+    let lease = Arc::new(lease);
+    *slot = Some(Arc::clone(&lease));
+    Change { lease, previous: Some(previous) }
+}
+
+fn position(address: Ipv4Addr) -> u32 {
+    u32::from(address) - 0x0a00_0000
+}
+
+/// splitmix64.
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

@@ -1,0 +1,246 @@
+//! Group commit: one thread in front of a store takes whatever waits, makes it durable with one
+//! flush, and then tells everybody.
+//!
+//! It decides nothing about leases. Its invariant: `on_done` of every submission that was taken
+//! runs exactly once, whatever the store does.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use lessor_core::{Change, Committed};
+
+use crate::{CommitterStatus, Store, status::Counters};
+
+/// How much a [`Committer`] takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitterLimits {
+    /// Changes that may wait; a submission that would exceed it is handed back.
+    pub waiting_changes: usize,
+    /// Changes in one batch. A submission is never split: a larger one is a batch of its own.
+    pub batch_changes: usize,
+}
+
+/// Changes on their way to storage.
+pub struct Submission {
+    /// What to make durable, in order.
+    pub changes: Vec<Change>,
+    /// Is given the changes back, with one result for each. Runs on the committer's thread, so it
+    /// should only pass them on.
+    pub on_done: Box<dyn FnOnce(Vec<Change>, Vec<Committed>) + Send>,
+}
+
+/// The way to the one thread in front of a store. Clones lead to the same thread.
+#[derive(Clone)]
+pub struct Committer {
+    shared: Arc<Shared>,
+}
+
+/// The committer's thread. Dropping it stops the thread, after everything that waits was
+/// committed.
+pub struct CommitterThread {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Starts the thread. The store should have been loaded.
+    ///
+    /// If the system grants no thread, every submission is handed back, and the status says why.
+    pub fn start(store: Box<dyn Store>, limits: CommitterLimits) -> (Self, CommitterThread) {
+        let shared = Arc::new(Shared {
+            limits,
+            queue: Mutex::default(),
+            arrived: Condvar::new(),
+            counters: Counters::default(),
+        });
+        let started = thread::Builder::new().name("lessor-store".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || run(&shared, store)
+        });
+        let thread = started
+            .map_err(|error| {
+                shared.queue().closed = true;
+                shared.counters.set_error(Some(format!(
+                    "the thread that writes leases cannot be started: {error}; raise the limit of \
+                     processes and threads for this user"
+                )));
+            })
+            .ok();
+        (Self { shared: Arc::clone(&shared) }, CommitterThread { shared, thread })
+    }
+
+    /// Hands over changes.
+    ///
+    /// # Errors
+    ///
+    /// Gives the submission back if too many changes wait already, or if the committer is closed.
+    pub fn submit(&self, submission: Submission) -> Result<(), Submission> {
+        let mut queue = self.shared.queue();
+        let waiting_changes = queue.waiting_changes.saturating_add(submission.changes.len());
+        if queue.closed || waiting_changes > self.shared.limits.waiting_changes {
+            return Err(submission);
+        }
+        queue.waiting_changes = waiting_changes;
+        queue.submissions.push_back(submission);
+        let wake = std::mem::take(&mut queue.idle);
+        drop(queue);
+        if wake {
+            self.shared.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// How it fares.
+    pub fn status(&self) -> CommitterStatus {
+        let waiting_changes = self.shared.queue().waiting_changes;
+        self.shared.counters.snapshot(waiting_changes)
+    }
+}
+
+impl CommitterThread {
+    /// Refuses further submissions, commits those that wait, closes the store and ends the thread.
+    pub fn close(self) {
+        drop(self);
+    }
+}
+
+impl Drop for CommitterThread {
+    fn drop(&mut self) {
+        self.shared.queue().closed = true;
+        self.shared.arrived.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It catches every panic of store and callbacks: there is no other end to report.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Committer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Committer").field("status", &self.status()).finish()
+    }
+}
+
+impl fmt::Debug for CommitterThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommitterThread").field("limits", &self.shared.limits).finish()
+    }
+}
+
+impl fmt::Debug for Submission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submission").field("changes", &self.changes).finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    limits: CommitterLimits,
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    counters: Counters,
+}
+
+#[derive(Default)]
+struct Queue {
+    submissions: VecDeque<Submission>,
+    waiting_changes: usize,
+    /// Whether the thread sleeps, so that a submission to a busy thread costs no system call.
+    idle: bool,
+    closed: bool,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for submissions and takes as many as fit into one batch; none once closed and
+    /// drained.
+    fn take(&self) -> Vec<Submission> {
+        let mut queue = self.queue();
+        while queue.submissions.is_empty() && !queue.closed {
+            queue.idle = true;
+            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.idle = false;
+        let mut taken = Vec::new();
+        let mut taken_changes = 0;
+        while let Some(next) = queue.submissions.front() {
+            let changes = next.changes.len();
+            if !taken.is_empty() && taken_changes + changes > self.limits.batch_changes {
+                break;
+            }
+            taken_changes += changes;
+            taken.extend(queue.submissions.pop_front());
+        }
+        queue.waiting_changes -= taken_changes;
+        taken
+    }
+}
+
+/// The thread's life.
+fn run(shared: &Shared, mut store: Box<dyn Store>) {
+    loop {
+        let mut submissions = shared.take();
+        if submissions.is_empty() {
+            return;
+        }
+        let mut batch = Vec::new();
+        let sizes: Vec<usize> = submissions
+            .iter_mut()
+            .map(|submission| {
+                let size = submission.changes.len();
+                batch.append(&mut submission.changes);
+                size
+            })
+            .collect();
+        let mut results = commit(shared, &mut *store, &batch).into_iter();
+        let mut changes = batch.into_iter();
+        for (submission, size) in submissions.into_iter().zip(sizes) {
+            let changes: Vec<Change> = changes.by_ref().take(size).collect();
+            let results: Vec<Committed> = results.by_ref().take(size).collect();
+            // A callback that panics has been called; the panic is its own, and reported by the
+            // panic hook.
+            let _ = catch_unwind(AssertUnwindSafe(|| (submission.on_done)(changes, results)));
+        }
+    }
+}
+
+/// One flush: exactly one result per change, and the counters.
+fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Change]) -> Vec<Committed> {
+    if batch.is_empty() {
+        return Vec::new();
+    }
+    let begin = Instant::now();
+    let outcome = catch_unwind(AssertUnwindSafe(|| store.commit(batch)));
+    let took = begin.elapsed();
+    let (results, error) = match outcome {
+        Ok(results) if results.len() != batch.len() => {
+            (Vec::new(), Some(format!("{} results for {} changes", results.len(), batch.len())))
+        }
+        Ok(results) if results.contains(&Committed::Failed) => {
+            let error = store.last_error().unwrap_or_else(|| "leases were not written".to_owned());
+            (results, Some(error))
+        }
+        Ok(results) => (results, None),
+        Err(panic) => (Vec::new(), Some(format!("the store panicked: {}", panic_text(&*panic)))),
+    };
+    shared.counters.count(batch.len(), took, error);
+    if results.is_empty() { vec![Committed::Failed; batch.len()] } else { results }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it did not say why")
+}

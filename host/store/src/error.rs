@@ -1,0 +1,109 @@
+//! What can go wrong with stable storage, in words that an operator can act upon.
+
+use std::{error::Error, net::Ipv4Addr, path::PathBuf};
+
+use thiserror::Error;
+
+/// Why leases could not be opened, read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A record does not read as what this server writes.
+    #[error(
+        "the lease record of {key} is damaged: {found}; wanted a record as this server writes it. \
+         Starting without it could give the address to a second client: restore the store from a \
+         backup, or move its folder away to start with no leases at all"
+    )]
+    DamagedRecord {
+        /// The address, or the octets of the key in hexadecimal if they are none.
+        key: String,
+        /// What is wrong with it.
+        found: String,
+    },
+
+    /// The store as a whole was written by another generation of this server.
+    #[error(
+        "the lease store at {path} has format {found}; this server knows format {known}. Run the \
+         release of lessor that wrote it, or move the folder away to start with no leases"
+    )]
+    Format {
+        /// The folder.
+        path: PathBuf,
+        /// The format number found.
+        found: u32,
+        /// The format number that this server reads and writes.
+        known: u32,
+    },
+
+    /// Another process has the store open.
+    #[error(
+        "the lease store at {path} is in use by another process; wanted it for this server alone. \
+         Is another lessor running? Stop it, or give this one another store path"
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// The folder is there, but not what it should hold.
+    #[error(
+        "the lease store at {path} is incomplete: {found}. Leases may be missing: restore the \
+         store from a backup, or move its folder away to start with no leases at all"
+    )]
+    Incomplete {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        found: String,
+    },
+
+    /// The folder cannot be used.
+    #[error(
+        "the lease store at {path} cannot be opened: {source}; wanted a folder that this user may \
+         read and write, on a disk with space left"
+    )]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// What the system or the storage engine said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+
+    /// Leases cannot be read.
+    #[error("leases cannot be read from storage: {source}; check the disk and the system's log")]
+    Read {
+        /// What the system or the storage engine said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+
+    /// A record has a version that this server does not read.
+    #[error(
+        "the lease record of {address} has version {found}; this server reads version {known}. Run \
+         the release of lessor that wrote it, or a newer one"
+    )]
+    RecordVersion {
+        /// The address.
+        address: Ipv4Addr,
+        /// The version found.
+        found: u8,
+        /// The version that this server reads and writes.
+        known: u8,
+    },
+
+    /// The disk is slower than the leases come in.
+    #[error(
+        "storage does not keep up: after {waited_ms} ms there is still no room for more leases; \
+         use a faster disk, or find what else keeps it busy"
+    )]
+    Overloaded {
+        /// How long room was waited for.
+        waited_ms: u64,
+    },
+
+    /// Leases cannot be written.
+    #[error("leases cannot be written to storage: {source}; is the disk full or failing?")]
+    Write {
+        /// What the system or the storage engine said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
