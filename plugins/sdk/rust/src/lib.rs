@@ -1,1 +1,126 @@
-//! Placeholder.
+//! What the author of a Lessor policy in Rust depends on.
+//!
+//! A policy is a type that implements [`Policy`]. `#[policy]` on the implementation exports the
+//! hooks that it implements and no others: the server never calls a hook that is not there.
+//!
+//! ```
+//! use lessor_policy::{Policy, Request, Terms, Verdict, policy};
+//!
+//! /// Sends every line whose circuit id is listed to the walled garden.
+//! struct Garden {
+//!     unpaid: Vec<String>,
+//! }
+//!
+//! #[policy]
+//! impl Policy for Garden {
+//!     fn configure(settings: &str) -> Result<Self, String> {
+//!         Ok(Self { unpaid: lessor_policy::settings::read(settings)? })
+//!     }
+//!
+//!     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+//!         let circuit_id = request.circuit_id().unwrap_or_default();
+//!         if self.unpaid.iter().any(|line| line.as_bytes() == circuit_id) {
+//!             terms.set_pool("walled-garden");
+//!         }
+//!         Verdict::Proceed
+//!     }
+//!
+//!     fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
+//!         self.on_discover(request, terms)
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! In `Cargo.toml`: `[lib] crate-type = ["cdylib"]`. Then
+//! `cargo build --release --target wasm32-unknown-unknown` makes a file that goes into the server's
+//! plugin directory as it is.
+//!
+//! What this crate is not: a window to the outside. A policy has no clock, no network, no files and
+//! no random numbers; it sees the request and what it remembers itself. A panic ends the call, is
+//! counted as a fault, and costs the policy all that it remembered.
+
+#[doc(hidden)]
+#[path = "bindings.rs"]
+pub mod __bindings;
+mod export;
+mod lease_event;
+pub mod option;
+mod reply;
+mod request;
+#[cfg(feature = "settings")]
+pub mod settings;
+mod terms;
+mod verdict;
+
+pub use lease_event::{LeaseEvent, LeaseEventKind};
+/// Stands on an implementation of [`Policy`] and exports the hooks that it implements.
+pub use lessor_policy_macros::policy;
+pub use reply::{Reply, ReplyKind};
+pub use request::{ClientState, Ipv4Prefix, Request, RequestKind};
+pub use terms::{OptionError, Terms};
+pub use verdict::Verdict;
+
+#[doc(hidden)]
+pub use export::__private;
+
+/// A policy: its settings, and what it decides at the hooks that it implements.
+///
+/// The server keeps several instances of a policy, one for each of its threads and some in reserve.
+/// What an instance remembers is its own and may be lost at any time, so remember only what can be
+/// missed.
+pub trait Policy: Sized {
+    /// Makes an instance of its settings: a JSON object, `{}` if the operator wrote none (see
+    /// `settings::read`).
+    ///
+    /// # Errors
+    /// A sentence that tells the operator what is wrong. The server then refuses to load the policy
+    /// and shows the sentence.
+    fn configure(settings: &str) -> Result<Self, String>;
+
+    /// A client looks for an offer. All terms count.
+    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        let _ = (request, terms);
+        Verdict::Proceed
+    }
+
+    /// A client takes an offer, verifies an address or extends a lease ([`Request::client_state`]).
+    /// All terms count: if they do not fit the address that the client asks for, it is told to start
+    /// again. So decide here as in [`Policy::on_discover`].
+    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        let _ = (request, terms);
+        Verdict::Proceed
+    }
+
+    /// A client found its address in use by somebody else. To ignore the message means that the
+    /// address is not set aside. No terms count.
+    fn on_decline(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        let _ = (request, terms);
+        Verdict::Proceed
+    }
+
+    /// A client gives its address back. To ignore the message means that it keeps its lease. No
+    /// terms count.
+    fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        let _ = (request, terms);
+        Verdict::Proceed
+    }
+
+    /// A client that has an address asks for options. Of the terms, options count.
+    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        let _ = (request, terms);
+        Verdict::Proceed
+    }
+
+    /// The server is about to send an OFFER or ACK, which can be read and whose options can be
+    /// changed.
+    fn reply_options(&mut self, request: &Request, reply: &Reply) {
+        let _ = (request, reply);
+    }
+
+    /// Something happened to a lease. This runs beside the server's answers, in an instance of its
+    /// own.
+    fn on_lease(&mut self, event: &LeaseEvent) {
+        let _ = event;
+    }
+}

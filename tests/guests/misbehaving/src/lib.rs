@@ -1,1 +1,244 @@
-//! Placeholder.
+//! A policy that does wrong on demand, at every hook: it traps, loops, eats memory, recurses without
+//! end and gives answers that cannot be taken. Settings say what, when and to whom; without any it
+//! behaves well. For tests of the server's patience.
+
+#![allow(clippy::panic, reason = "doing wrong is what this is for")]
+
+use std::hint::black_box;
+
+use lessor_policy::{
+    LeaseEvent, OptionError, Policy, Reply, Request, Terms, Verdict, option::code, policy, settings,
+};
+use serde::Deserialize;
+
+/// What to do. Texts are in kebab-case: `{"behaviour": "set-then-trap"}`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum Behaviour {
+    /// Sets what the settings say and proceeds.
+    #[default]
+    Well,
+    /// The same, and then says `ignore`.
+    Ignore,
+    /// The same, and then says `refuse`.
+    Refuse,
+    /// Panics.
+    Trap,
+    /// Sets what the settings say and panics then.
+    SetThenTrap,
+    /// Never returns.
+    Loop,
+    /// Takes memory until there is no more.
+    GrowMemory,
+    /// Calls itself without end.
+    Recurse,
+    /// Names a pool whose name is a megabyte long.
+    HugePoolName,
+    /// Ignores the request for a reason that is a megabyte long.
+    HugeReason,
+    /// Sets options that it may not set, and panics if one of them was set.
+    BadOptions,
+    /// Refuses its settings.
+    RefuseSettings,
+    /// Never returns from `configure`.
+    SlowConfigure,
+    /// Panics in `configure`.
+    TrapInConfigure,
+}
+
+/// The settings of the policy.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Settings {
+    /// What to do.
+    behaviour: Behaviour,
+    /// How many calls each instance answers well before it begins.
+    well_behaved_calls: u64,
+    /// Do it to the client of this key only; everybody else is treated well.
+    client: Option<String>,
+    /// The pool to send clients to.
+    pool: Option<String>,
+    /// The lease time to give.
+    lease_time_secs: Option<u32>,
+    /// The domain name (option 15) to send.
+    domain_name: Option<String>,
+    /// Whether to leave the routers (option 3) out.
+    remove_routers: bool,
+}
+
+struct Misbehaving {
+    settings: Settings,
+    calls: u64,
+}
+
+#[policy]
+impl Policy for Misbehaving {
+    fn configure(settings: &str) -> Result<Self, String> {
+        let settings: Settings = settings::read(settings)?;
+        match settings.behaviour {
+            Behaviour::RefuseSettings => Err("these settings are not to my taste".to_owned()),
+            Behaviour::SlowConfigure => run_for_ever(),
+            Behaviour::TrapInConfigure => panic!("as the settings say"),
+            _ => Ok(Self { settings, calls: 0 }),
+        }
+    }
+
+    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide(request, terms)
+    }
+
+    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide(request, terms)
+    }
+
+    fn on_decline(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide(request, terms)
+    }
+
+    fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide(request, terms)
+    }
+
+    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide(request, terms)
+    }
+
+    fn reply_options(&mut self, request: &Request, reply: &Reply) {
+        match self.next(|| request.client_key()) {
+            Behaviour::Trap => panic!("as the settings say"),
+            Behaviour::SetThenTrap => {
+                self.edit(reply);
+                panic!("as the settings say");
+            }
+            Behaviour::Loop => run_for_ever(),
+            Behaviour::BadOptions => try_bad_options(
+                |code, value| reply.set_option(code, value),
+                |code| reply.remove_option(code),
+            ),
+            _ => self.edit(reply),
+        }
+    }
+
+    fn on_lease(&mut self, event: &LeaseEvent) {
+        match self.next(|| event.client_key()) {
+            Behaviour::Trap | Behaviour::SetThenTrap => panic!("as the settings say"),
+            Behaviour::Loop => run_for_ever(),
+            _ => {
+                black_box((event.address(), event.circuit_id(), event.expires_at_ms()));
+            }
+        }
+    }
+}
+
+impl Misbehaving {
+    /// What to do at this call, to the client of this key.
+    fn next(&mut self, client_key: impl Fn() -> String) -> Behaviour {
+        self.calls += 1;
+        let is_meant = self.settings.client.as_ref().is_none_or(|client| *client == client_key());
+        if is_meant && self.calls > self.settings.well_behaved_calls {
+            self.settings.behaviour
+        } else {
+            Behaviour::Well
+        }
+    }
+
+    fn decide(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        match self.next(|| request.client_key()) {
+            Behaviour::Well => self.set(terms),
+            Behaviour::Ignore => {
+                self.set(terms);
+                return Verdict::ignore("as the settings say");
+            }
+            Behaviour::Refuse => {
+                self.set(terms);
+                return Verdict::refuse("as the settings say");
+            }
+            Behaviour::Trap => panic!("as the settings say"),
+            Behaviour::SetThenTrap => {
+                self.set(terms);
+                panic!("as the settings say");
+            }
+            Behaviour::Loop => run_for_ever(),
+            Behaviour::GrowMemory => take_all_memory(),
+            Behaviour::Recurse => {
+                black_box(recurse(1));
+            }
+            Behaviour::HugePoolName => terms.set_pool(&"x".repeat(1 << 20)),
+            Behaviour::HugeReason => return Verdict::ignore("x".repeat(1 << 20)),
+            Behaviour::BadOptions => try_bad_options(
+                |code, value| terms.set_option(code, value),
+                |code| terms.remove_option(code),
+            ),
+            Behaviour::RefuseSettings | Behaviour::SlowConfigure | Behaviour::TrapInConfigure => {}
+        }
+        Verdict::Proceed
+    }
+
+    fn set(&self, terms: &Terms) {
+        if let Some(pool) = &self.settings.pool {
+            terms.set_pool(pool);
+        }
+        if let Some(secs) = self.settings.lease_time_secs {
+            terms.set_lease_time_secs(secs);
+        }
+        if let Some(name) = &self.settings.domain_name {
+            must(terms.set_option(code::DOMAIN_NAME, name));
+        }
+        if self.settings.remove_routers {
+            must(terms.remove_option(code::ROUTERS));
+        }
+    }
+
+    fn edit(&self, reply: &Reply) {
+        black_box((reply.kind(), reply.your_address(), reply.option_codes()));
+        if let Some(name) = &self.settings.domain_name {
+            must(reply.set_option(code::DOMAIN_NAME, name));
+        }
+        if self.settings.remove_routers {
+            must(reply.remove_option(code::ROUTERS));
+        }
+    }
+}
+
+/// Everything here must be refused; the 65th option only after 64 were taken.
+fn try_bad_options(
+    set: impl Fn(u8, &[u8]) -> Result<(), OptionError>,
+    remove: impl Fn(u8) -> Result<(), OptionError>,
+) {
+    assert_eq!(set(code::RELAY_AGENT_INFORMATION, b"forged"), Err(OptionError::ReservedCode));
+    assert_eq!(remove(51), Err(OptionError::ReservedCode));
+    assert_eq!(set(code::DOMAIN_NAME, &[0; 1021]), Err(OptionError::ValueTooLong));
+    for _ in 0..4 {
+        must(set(code::DOMAIN_NAME, &[b'x'; 1020]));
+    }
+    assert_eq!(set(code::DOMAIN_NAME, &[b'x'; 17]), Err(OptionError::TooManyOptions));
+    for _ in 4..64 {
+        must(set(code::DOMAIN_NAME, b""));
+    }
+    assert_eq!(set(code::DOMAIN_NAME, b""), Err(OptionError::TooManyOptions));
+    assert_eq!(remove(code::DOMAIN_NAME), Err(OptionError::TooManyOptions));
+}
+
+fn must(result: Result<(), OptionError>) {
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+fn run_for_ever() -> ! {
+    loop {
+        black_box(());
+    }
+}
+
+fn take_all_memory() {
+    let mut blocks = Vec::new();
+    loop {
+        blocks.push(black_box(vec![1_u8; 1 << 20]));
+    }
+}
+
+#[allow(unconditional_recursion, reason = "doing wrong is what this is for")]
+fn recurse(depth: u64) -> u64 {
+    black_box(recurse(black_box(depth + 1)) + 1)
+}

@@ -1,0 +1,142 @@
+//! From an implementation of `Policy` to a component's exports: what `#[policy]` expands to.
+
+/// What the expansion of `#[policy]` needs; nothing for policy authors.
+#[doc(hidden)]
+pub mod __private {
+    use std::cell::RefCell;
+
+    use crate::{__bindings::types, LeaseEvent, Policy, Reply, Request, Terms, Verdict};
+
+    /// Where the one policy of an instance lives, from `configure` on.
+    pub type Slot<P> = RefCell<Option<P>>;
+
+    /// Makes the policy of its settings and keeps it.
+    pub fn configure<P: Policy>(slot: &Slot<P>, settings: &str) -> Result<(), String> {
+        let policy = P::configure(settings)?;
+        slot.replace(Some(policy));
+        Ok(())
+    }
+
+    /// Asks the policy about a request.
+    pub fn decide<P: Policy>(
+        slot: &Slot<P>,
+        hook: fn(&mut P, &Request, &Terms) -> Verdict,
+        request: &types::Request,
+        terms: &types::Terms,
+    ) -> types::Verdict {
+        configured(slot, |policy| hook(policy, &Request(request), &Terms(terms)).into())
+    }
+
+    /// Shows the policy a reply.
+    pub fn edit<P: Policy>(slot: &Slot<P>, request: &types::Request, reply: &types::Reply) {
+        configured(slot, |policy| policy.reply_options(&Request(request), &Reply(reply)));
+    }
+
+    /// Tells the policy what happened to a lease.
+    pub fn tell<P: Policy>(slot: &Slot<P>, event: &types::LeaseEvent) {
+        configured(slot, |policy| policy.on_lease(&LeaseEvent(event)));
+    }
+
+    fn configured<P, T>(slot: &Slot<P>, act: impl FnOnce(&mut P) -> T) -> T {
+        match slot.borrow_mut().as_mut() {
+            Some(policy) => act(policy),
+            // The server calls `configure` before anything else, so nobody ever gets here.
+            None => std::process::abort(),
+        }
+    }
+}
+
+/// What `#[policy]` expands to: exports for the methods that it found.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($policy:ty : $($method:ident)*) => {
+        const _: () = {
+            struct Exported;
+
+            ::std::thread_local! {
+                static POLICY: $crate::__private::Slot<$policy> =
+                    const { ::std::cell::RefCell::new(::std::option::Option::None) };
+            }
+
+            $($crate::__export_hook! { $method $policy, Exported, POLICY })*
+        };
+    };
+}
+
+/// Exports one hook. A name that is no hook exports nothing: the compiler says what is wrong with
+/// it, as no such method is in the trait.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_hook {
+    (configure $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::configuring::Guest for $exported {
+            fn configure(
+                settings: ::std::string::String,
+            ) -> ::std::result::Result<(), ::std::string::String> {
+                $slot.with(|slot| $crate::__private::configure(slot, &settings))
+            }
+        }
+        $crate::__export_function! { configuring configure $exported }
+    };
+    (reply_options $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::reply_options::Guest for $exported {
+            fn edit(
+                request: &$crate::__bindings::types::Request,
+                reply: &$crate::__bindings::types::Reply,
+            ) {
+                $slot.with(|slot| $crate::__private::edit(slot, request, reply))
+            }
+        }
+        $crate::__export_function! { reply_options edit $exported }
+    };
+    (on_lease $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::on_lease::Guest for $exported {
+            fn handle(event: &$crate::__bindings::types::LeaseEvent) {
+                $slot.with(|slot| $crate::__private::tell(slot, event))
+            }
+        }
+        $crate::__export_function! { on_lease handle $exported }
+    };
+    (on_discover $($rest:tt)*) => { $crate::__export_request_hook! { on_discover $($rest)* } };
+    (on_request $($rest:tt)*) => { $crate::__export_request_hook! { on_request $($rest)* } };
+    (on_decline $($rest:tt)*) => { $crate::__export_request_hook! { on_decline $($rest)* } };
+    (on_release $($rest:tt)*) => { $crate::__export_request_hook! { on_release $($rest)* } };
+    (on_inform $($rest:tt)*) => { $crate::__export_request_hook! { on_inform $($rest)* } };
+    ($other:ident $($rest:tt)*) => {};
+}
+
+/// Exports a hook that is asked about requests.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_request_hook {
+    ($hook:ident $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::$hook::Guest for $exported {
+            fn handle(
+                request: &$crate::__bindings::types::Request,
+                terms: &$crate::__bindings::types::Terms,
+            ) -> $crate::__bindings::types::Verdict {
+                $slot.with(|slot| {
+                    let hook = <$policy as $crate::Policy>::$hook;
+                    $crate::__private::decide(slot, hook, request, terms)
+                })
+            }
+        }
+        $crate::__export_function! { $hook handle $exported }
+    };
+}
+
+/// Exports the one function of a hook's interface. Where there is no component to export it from
+/// (an editor, unit tests), only says that it is used.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_function {
+    ($hook:ident $function:ident $exported:ident) => {
+        #[cfg(target_arch = "wasm32")]
+        $crate::__bindings::$hook::export!($exported with_types_in $crate::__bindings::$hook);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            let _ = <$exported as $crate::__bindings::$hook::Guest>::$function;
+        };
+    };
+}

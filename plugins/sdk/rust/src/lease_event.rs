@@ -1,0 +1,78 @@
+//! What happens to leases.
+
+use std::net::Ipv4Addr;
+
+pub use crate::__bindings::types::LeaseEventKind;
+use crate::{__bindings::types, request::from_octets};
+
+/// Something that happened to a lease and is on stable storage.
+#[derive(Debug)]
+pub struct LeaseEvent<'call>(pub(crate) &'call types::LeaseEvent);
+
+impl LeaseEvent<'_> {
+    /// What happened.
+    pub fn kind(&self) -> LeaseEventKind {
+        self.0.kind()
+    }
+
+    /// The address.
+    pub fn address(&self) -> Ipv4Addr {
+        from_octets(self.0.address())
+    }
+
+    /// The name of the network that the address belongs to.
+    pub fn network_name(&self) -> String {
+        self.0.network_name()
+    }
+
+    /// Whose lease it is, as [`crate::Request::client_key`] has it.
+    pub fn client_key(&self) -> String {
+        self.0.client_key()
+    }
+
+    /// The client identifier; none for a client that sends none.
+    pub fn client_identifier(&self) -> Option<Vec<u8>> {
+        self.0.client_identifier()
+    }
+
+    /// The type of the client's hardware address: 1 is Ethernet.
+    pub fn hardware_type(&self) -> u8 {
+        self.0.hardware_type()
+    }
+
+    /// The client's hardware address, at most 16 octets.
+    pub fn hardware_address(&self) -> Vec<u8> {
+        self.0.hardware_address()
+    }
+
+    /// The circuit id that a relay last told about the client's line.
+    pub fn circuit_id(&self) -> Option<Vec<u8>> {
+        self.0.circuit_id()
+    }
+
+    /// The remote id that a relay last told about the client's line.
+    pub fn remote_id(&self) -> Option<Vec<u8>> {
+        self.0.remote_id()
+    }
+
+    /// Any sub-option of option 82 that a relay last told about the client's line.
+    pub fn relay_sub_option(&self, code: u8) -> Option<Vec<u8>> {
+        self.0.relay_sub_option(code)
+    }
+
+    /// When this client was first given this address, in milliseconds since the Unix epoch.
+    pub fn began_at_ms(&self) -> u64 {
+        self.0.began_at_ms()
+    }
+
+    /// When the lease ends or ended, in milliseconds since the Unix epoch; `u64::MAX` for a lease
+    /// without end.
+    pub fn expires_at_ms(&self) -> u64 {
+        self.0.expires_at_ms()
+    }
+
+    /// When it happened, by the server's clock, in milliseconds since the Unix epoch.
+    pub fn server_time_ms(&self) -> u64 {
+        self.0.server_time_ms()
+    }
+}

@@ -1,0 +1,214 @@
+//! Requests: a client's message and what the server knows about it.
+
+use std::net::Ipv4Addr;
+
+use crate::__bindings::types;
+pub use crate::__bindings::types::{ClientState, RequestKind};
+
+/// A client's message and what the server knows about it. Each method asks the server once, which
+/// costs some 100 ns: keep what you need twice.
+#[derive(Debug)]
+pub struct Request<'call>(pub(crate) &'call types::Request);
+
+/// A range of addresses that share their first bits, such as 192.0.2.0/24.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ipv4Prefix {
+    /// The first address of the range.
+    pub address: Ipv4Addr,
+    /// How many bits the addresses share, 0 to 32.
+    pub length: u8,
+}
+
+impl Ipv4Prefix {
+    /// Whether `address` lies in the range.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        let mask = u32::MAX.checked_shl(32 - u32::from(self.length.min(32))).unwrap_or(0);
+        u32::from(address) & mask == u32::from(self.address) & mask
+    }
+}
+
+impl Request<'_> {
+    /// Which message it is.
+    pub fn kind(&self) -> RequestKind {
+        self.0.kind()
+    }
+
+    /// The state of a client that sends a REQUEST (RFC 2131 section 4.3.2); none for any other
+    /// message.
+    pub fn client_state(&self) -> Option<ClientState> {
+        self.0.client_state()
+    }
+
+    /// The transaction id (xid), which the client chose at random.
+    pub fn transaction_id(&self) -> u32 {
+        self.0.transaction_id()
+    }
+
+    /// How long the client has been trying, in its own words (secs).
+    pub fn elapsed_secs(&self) -> u16 {
+        self.0.elapsed_secs()
+    }
+
+    /// The type of the hardware address (htype): 1 is Ethernet.
+    pub fn hardware_type(&self) -> u8 {
+        self.0.hardware_type()
+    }
+
+    /// The hardware address (chaddr), at most 16 octets.
+    pub fn hardware_address(&self) -> Vec<u8> {
+        self.0.hardware_address()
+    }
+
+    /// The client identifier (option 61), opaque octets.
+    pub fn client_identifier(&self) -> Option<Vec<u8>> {
+        self.0.client_identifier()
+    }
+
+    /// What the server tells this client from others by, within a network: `id:` and the client
+    /// identifier in hexadecimal, or `hw:` and the hardware address where there is none.
+    pub fn client_key(&self) -> String {
+        self.0.client_key()
+    }
+
+    /// Whether a relay passed the message on.
+    pub fn is_relayed(&self) -> bool {
+        self.0.is_relayed()
+    }
+
+    /// The address of the relay (giaddr); none if no relay took part.
+    pub fn relay_address(&self) -> Option<Ipv4Addr> {
+        self.0.relay_address().map(from_octets)
+    }
+
+    /// The circuit id that the relay added (sub-option 1 of option 82); binary, zero octets
+    /// included.
+    pub fn circuit_id(&self) -> Option<Vec<u8>> {
+        self.0.circuit_id()
+    }
+
+    /// The remote id that the relay added (sub-option 2 of option 82); binary, zero octets included.
+    pub fn remote_id(&self) -> Option<Vec<u8>> {
+        self.0.remote_id()
+    }
+
+    /// Any sub-option of option 82, by code.
+    pub fn relay_sub_option(&self, code: u8) -> Option<Vec<u8>> {
+        self.0.relay_sub_option(code)
+    }
+
+    /// Whether the three above answer from what the server remembers: a client that renews its lease
+    /// sends to the server directly, so the message carries no option 82; they then tell what the
+    /// relay said when the lease was last acknowledged through it.
+    pub fn relay_information_is_remembered(&self) -> bool {
+        self.0.relay_information_is_remembered()
+    }
+
+    /// The octets of an option of the message, all of its parts joined (RFC 3396).
+    pub fn dhcp_option(&self, code: u8) -> Option<Vec<u8>> {
+        self.0.dhcp_option(code)
+    }
+
+    /// The codes of all options of the message, each once, in the order in which they stand there.
+    pub fn dhcp_option_codes(&self) -> Vec<u8> {
+        self.0.dhcp_option_codes()
+    }
+
+    /// The options that the client asks for (option 55), in its order.
+    pub fn parameter_request_list(&self) -> Vec<u8> {
+        self.0.parameter_request_list()
+    }
+
+    /// The vendor class (option 60) as text; octets that are no UTF-8 are replaced by U+FFFD.
+    pub fn vendor_class(&self) -> Option<String> {
+        self.0.vendor_class()
+    }
+
+    /// The host name (option 12) as text; octets that are no UTF-8 are replaced by U+FFFD.
+    pub fn host_name(&self) -> Option<String> {
+        self.0.host_name()
+    }
+
+    /// The address that the client asks for (option 50).
+    pub fn requested_address(&self) -> Option<Ipv4Addr> {
+        self.0.requested_address().map(from_octets)
+    }
+
+    /// The address that the client has and uses (ciaddr); none if it has none yet.
+    pub fn client_address(&self) -> Option<Ipv4Addr> {
+        self.0.client_address().map(from_octets)
+    }
+
+    /// The lease time that the client asks for (option 51), in seconds.
+    pub fn requested_lease_time_secs(&self) -> Option<u32> {
+        self.0.requested_lease_time_secs()
+    }
+
+    /// The name of the network that the client is in, as configured.
+    pub fn network_name(&self) -> String {
+        self.0.network_name()
+    }
+
+    /// The subnet that the client asks from.
+    pub fn subnet(&self) -> Ipv4Prefix {
+        let prefix = self.0.subnet();
+        Ipv4Prefix { address: from_octets(prefix.address), length: prefix.length }
+    }
+
+    /// The name of the server's interface that the message came in on, where it is known.
+    pub fn interface_name(&self) -> Option<String> {
+        self.0.interface_name()
+    }
+
+    /// The address that the server has on record for this client, whether or not its lease still
+    /// runs.
+    pub fn lease_address(&self) -> Option<Ipv4Addr> {
+        self.0.lease_address().map(from_octets)
+    }
+
+    /// Whether the client's lease of [`Request::lease_address`] runs at this time.
+    pub fn lease_is_active(&self) -> bool {
+        self.0.lease_is_active()
+    }
+
+    /// When the client's lease ends or ended, in milliseconds since the Unix epoch; `u64::MAX` for a
+    /// lease without end.
+    pub fn lease_expires_at_ms(&self) -> Option<u64> {
+        self.0.lease_expires_at_ms()
+    }
+
+    /// The server's time in milliseconds since the Unix epoch.
+    pub fn server_time_ms(&self) -> u64 {
+        self.0.server_time_ms()
+    }
+
+    /// The message as received: the whole payload of the datagram.
+    pub fn packet(&self) -> Vec<u8> {
+        self.0.packet()
+    }
+}
+
+pub(crate) fn from_octets((a, b, c, d): (u8, u8, u8, u8)) -> Ipv4Addr {
+    Ipv4Addr::new(a, b, c, d)
+}
+
+pub(crate) fn to_octets(address: Ipv4Addr) -> (u8, u8, u8, u8) {
+    let [a, b, c, d] = address.octets();
+    (a, b, c, d)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_contain_what_shares_their_bits() {
+        let prefix = Ipv4Prefix { address: Ipv4Addr::new(192, 0, 2, 0), length: 24 };
+        assert!(prefix.contains(Ipv4Addr::new(192, 0, 2, 255)));
+        assert!(!prefix.contains(Ipv4Addr::new(192, 0, 3, 0)));
+        let everything = Ipv4Prefix { address: Ipv4Addr::UNSPECIFIED, length: 0 };
+        assert!(everything.contains(Ipv4Addr::BROADCAST));
+        let single = Ipv4Prefix { address: Ipv4Addr::LOCALHOST, length: 32 };
+        assert!(single.contains(Ipv4Addr::LOCALHOST));
+        assert!(!single.contains(Ipv4Addr::BROADCAST));
+    }
+}

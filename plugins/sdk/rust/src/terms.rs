@@ -1,0 +1,86 @@
+//! Terms: what a policy wants for one request.
+
+use std::{fmt, net::Ipv4Addr};
+
+use crate::{__bindings::types, request::to_octets};
+
+/// What the policies want for one request. What none of them sets is as configured; the last policy
+/// of the chain to set something wins; what a call sets counts only if the call returns.
+#[derive(Debug)]
+pub struct Terms<'call>(pub(crate) &'call types::Terms);
+
+/// Why an option was not set or removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// Only the server sets this option, because it must agree with what the server does.
+    ReservedCode,
+    /// The value has more than 1,020 octets.
+    ValueTooLong,
+    /// This call has set and removed 64 options already, or values of 4,096 octets in all.
+    TooManyOptions,
+    /// Something else, in words.
+    Other(Option<String>),
+}
+
+impl Terms<'_> {
+    /// Take the address from the pool of this name: the only way into a pool that is by policy only.
+    /// If the client's network has no such pool, the client gets no answer, and the log says why.
+    /// The call fails if the name has more than 255 octets.
+    pub fn set_pool(&self, name: &str) {
+        self.0.set_pool(name);
+    }
+
+    /// Give exactly this address. It must lie in a subnet of the client's network and be neither
+    /// reserved for nor leased to another client, otherwise the client gets no answer.
+    pub fn set_address(&self, address: Ipv4Addr) {
+        self.0.set_address(to_octets(address));
+    }
+
+    /// The lease time in seconds, within the limits of the subnet; `u32::MAX` is for ever.
+    pub fn set_lease_time_secs(&self, secs: u32) {
+        self.0.set_lease_time_secs(secs);
+    }
+
+    /// Send this option whether or not the client asked for it, in place of the value that is
+    /// configured. The module [`crate::option`] has codes and makes values.
+    ///
+    /// # Errors
+    /// See [`OptionError`].
+    pub fn set_option(&self, code: u8, value: impl AsRef<[u8]>) -> Result<(), OptionError> {
+        self.0.set_option(code, value.as_ref()).map_err(OptionError::from)
+    }
+
+    /// Do not send this option, even if it is configured or an earlier policy set it.
+    ///
+    /// # Errors
+    /// See [`OptionError`].
+    pub fn remove_option(&self, code: u8) -> Result<(), OptionError> {
+        self.0.remove_option(code).map_err(OptionError::from)
+    }
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReservedCode => "only the server sets this option",
+            Self::ValueTooLong => "the value has more than 1,020 octets",
+            Self::TooManyOptions => "more options, or octets of them, than one call may set",
+            Self::Other(None) => "the server refused the option",
+            Self::Other(Some(text)) => text,
+        })
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+impl From<types::OptionError> for OptionError {
+    fn from(error: types::OptionError) -> Self {
+        match error {
+            types::OptionError::ReservedCode => Self::ReservedCode,
+            types::OptionError::ValueTooLong => Self::ValueTooLong,
+            types::OptionError::TooManyOptions => Self::TooManyOptions,
+            types::OptionError::Other(text) => Self::Other(text),
+        }
+    }
+}
