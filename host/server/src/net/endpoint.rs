@@ -10,20 +10,19 @@ use std::{
 
 use lessor_core::{Arrival, Destination, HardwareAddress};
 use nix::{
+    errno::Errno,
     libc,
     net::if_::if_indextoname,
-    sys::socket::{
-        AddressFamily, ControlMessage, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket,
-        sockopt,
-    },
+    sys::socket::{ControlMessage, SockaddrIn},
 };
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 
 use super::{
     NetError, Outgoing, ReceiveBatch, SendReport,
     batch::Origin,
     frame::{self, Station},
     interface::Interface,
+    sockets::{bind_udp, packet_socket, udp_socket},
     transmit::{Message, Transmission},
 };
 
@@ -32,13 +31,6 @@ pub(crate) const SERVER_PORT: u16 = 67;
 
 /// The port that clients receive on (RFC 2131 section 4.1).
 pub(crate) const CLIENT_PORT: u16 = 68;
-
-/// The receive buffer that an endpoint asks for: room for the requests of several thousand
-/// clients that start at once. The system doubles it for its own bookkeeping.
-pub(crate) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
-
-/// The send buffer that an endpoint asks for: room for several batches of replies.
-const SEND_BUFFER_OCTETS: usize = 1 << 20;
 
 /// How many names of interfaces a relayed endpoint remembers.
 const NAMES_REMEMBERED_MAX: usize = 1024;
@@ -109,7 +101,7 @@ impl Endpoint {
     }
 
     /// The size of the receive buffer in octets, as the system counts it: twice
-    /// [`RECEIVE_BUFFER_OCTETS`] if all was granted, less if `net.core.rmem_max` is lower and the
+    /// [`super::RECEIVE_BUFFER_OCTETS`] if all was granted, less if `net.core.rmem_max` is lower and the
     /// capability CAP_NET_ADMIN is missing.
     pub(crate) fn receive_buffer_octets(&self) -> usize {
         self.receive_buffer_octets
@@ -208,7 +200,7 @@ impl Endpoint {
             let from = Station { hardware_address, address };
             match frame::headers(from, *to, &reply.packet) {
                 Some(headers) => headed.push((*position, headers, &reply.packet)),
-                None => transmission.failed(*position, nix::errno::Errno::EMSGSIZE),
+                None => transmission.failed(*position, Errno::EMSGSIZE),
             }
         }
         let messages = headed.iter().map(|(position, headers, packet)| Message {
@@ -292,7 +284,9 @@ fn interface_name(names: &mut HashMap<u32, Arc<str>>, index: u32) -> Option<Arc<
     if let Some(name) = names.get(&index) {
         return Some(name.clone());
     }
-    let name: Arc<str> = Arc::from(if_indextoname(index).ok()?.to_str().ok()?);
+    let found = if_indextoname(index).ok()?;
+    // An interface that is gone has an empty name rather than an error.
+    let name: Arc<str> = found.to_str().ok().filter(|name| !name.is_empty())?.into();
     if names.len() >= NAMES_REMEMBERED_MAX {
         names.clear();
     }
@@ -300,47 +294,27 @@ fn interface_name(names: &mut HashMap<u32, Arc<str>>, index: u32) -> Option<Arc<
     Some(name)
 }
 
-/// A UDP socket with everything set that is set before it is bound.
-///
-/// It shares its port only with sockets of the same user that want it so (SO_REUSEPORT), which are
-/// this server's own. With SO_REUSEADDR another DHCP server could take the port as well, and both
-/// would see half of the messages; without it, one of them says so at its start. SO_BROADCAST is
-/// needed to send broadcasts only, and this socket sends none.
-fn udp_socket() -> Result<Socket, NetError> {
-    let kind = Type::DGRAM.nonblocking().cloexec();
-    let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
-        .map_err(|error| NetError::system("open a UDP socket", error))?;
-    socket
-        .set_reuse_port(true)
-        .and_then(|()| Ok(setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?))
-        .and_then(|()| Ok(setsockopt(&socket, sockopt::RxqOvfl, &1)?))
-        .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
-    // As much as the system grants: the first needs CAP_NET_ADMIN, the second is cut silently.
-    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_OCTETS).is_err() {
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS);
-    }
-    if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
-        let _ = socket.set_send_buffer_size(SEND_BUFFER_OCTETS);
-    }
-    Ok(socket)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn bind_udp(socket: &Socket, address: SocketAddrV4) -> Result<(), NetError> {
-    socket
-        .bind(&address.into())
-        .map_err(|error| NetError::system(format!("bind a UDP socket to {address}"), error))
-}
-
-/// A packet socket that sends through `interface`. Without a protocol it receives nothing.
-fn packet_socket(interface: &Interface) -> Result<OwnedFd, NetError> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let packets = socket(AddressFamily::Packet, SockType::Raw, flags, None)
-        .map_err(|error| NetError::system("open a packet socket", error))?;
-    if setsockopt(&packets, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
-        let _ = setsockopt(&packets, sockopt::SndBuf, &SEND_BUFFER_OCTETS);
+    #[test]
+    fn names_of_interfaces_are_remembered_up_to_a_limit() {
+        let mut names: HashMap<u32, Arc<str>> = (1 << 20..)
+            .take(NAMES_REMEMBERED_MAX)
+            .map(|index| (index, Arc::from("gone")))
+            .collect();
+        let loopback = nix::net::if_::if_nametoindex("lo").unwrap();
+        assert_eq!(interface_name(&mut names, loopback).as_deref(), Some("lo"));
+        assert_eq!(names.len(), 1);
+        names.insert(loopback, Arc::from("remembered"));
+        assert_eq!(interface_name(&mut names, loopback).as_deref(), Some("remembered"));
     }
-    bind(std::os::fd::AsRawFd::as_raw_fd(&packets), interface.link()).map_err(|error| {
-        NetError::system(format!("bind a packet socket to {}", interface.name), error)
-    })?;
-    Ok(packets)
+
+    #[test]
+    fn an_interface_that_is_gone_has_no_name() {
+        let mut names = HashMap::new();
+        assert_eq!(interface_name(&mut names, 1 << 30), None);
+        assert!(names.is_empty());
+    }
 }

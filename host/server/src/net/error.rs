@@ -18,14 +18,12 @@ pub(crate) enum NetError {
     },
     /// The interface is not Ethernet.
     #[error(
-        "interface {name} has hardware type {hardware_type} and clients can be served only on \
-         Ethernet (type 1); let a relay ask from there, or take it out of the interfaces"
+        "interface {name} is no Ethernet, and clients on a link can be served only there; let a \
+         relay ask for them, or take {name} out of the interfaces"
     )]
     NotEthernet {
         /// The interface.
         name: String,
-        /// Its ARP hardware type.
-        hardware_type: u16,
     },
     /// The operating system refused.
     #[error("cannot {attempt}: {error}; {advice}")]

@@ -1,14 +1,18 @@
 //! What the system says of one interface: index, hardware address, IPv4 addresses.
 
 use std::{
-    fmt::Write as _,
     io,
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use nix::{ifaddrs::getifaddrs, libc, sys::socket::LinkAddr};
+use nix::{
+    ifaddrs::getifaddrs,
+    libc,
+    net::if_::{if_nameindex, if_nametoindex},
+    sys::socket::LinkAddr,
+};
 
 use super::NetError;
 
@@ -40,17 +44,17 @@ impl Interface {
     /// # Errors
     /// If there is no such interface, if it is not Ethernet, or if the system does not say.
     pub(super) fn read(name: &str) -> Result<Self, NetError> {
-        let facts = Facts::read(name)
-            .map_err(|error| NetError::system("list the interfaces", error))?
-            .ok_or_else(|| NetError::NoSuchInterface {
+        let read = Facts::read(name);
+        match read.map_err(|error| NetError::system("list the interfaces", error))? {
+            Some(facts) => Ok(Self { name: Arc::from(name), facts, read_at: Instant::now() }),
+            None if if_nametoindex(name).is_ok() => {
+                Err(NetError::NotEthernet { name: name.to_owned() })
+            }
+            None => Err(NetError::NoSuchInterface {
                 name: name.to_owned(),
                 present: names_of_interfaces(),
-            })?;
-        let hardware_type = facts.link.hatype();
-        if ![libc::ARPHRD_ETHER, libc::ARPHRD_LOOPBACK].contains(&hardware_type) {
-            return Err(NetError::NotEthernet { name: name.to_owned(), hardware_type });
+            }),
         }
-        Ok(Self { name: Arc::from(name), facts, read_at: Instant::now() })
     }
 
     /// Its address as the target of a packet socket's `bind`.
@@ -87,7 +91,7 @@ impl Interface {
 }
 
 impl Facts {
-    /// Nothing, if there is no interface `name`.
+    /// Nothing, if there is no Ethernet interface `name`.
     fn read(name: &str) -> io::Result<Option<Self>> {
         let mut link = None;
         let mut addresses = Vec::new();
@@ -99,7 +103,9 @@ impl Facts {
             }
             let Some(address) = entry.address else { continue };
             if let Some(found) = address.as_link_addr() {
-                link = Some(*found);
+                // The loopback interface takes Ethernet frames too.
+                let ethernet = [libc::ARPHRD_ETHER, libc::ARPHRD_LOOPBACK];
+                link = ethernet.contains(&found.hatype()).then_some(*found);
             } else if let Some(found) = address.as_sockaddr_in() {
                 addresses.push(*SocketAddrV4::from(*found).ip());
             }
@@ -110,20 +116,13 @@ impl Facts {
 
 /// The names of the interfaces that there are, for people to read.
 fn names_of_interfaces() -> String {
-    let mut names: Vec<String> = getifaddrs()
-        .into_iter()
-        .flatten()
-        .filter(|entry| entry.address.is_some_and(|address| address.as_link_addr().is_some()))
-        .map(|entry| entry.interface_name)
-        .collect();
-    names.dedup();
-    let more = names.len().saturating_sub(NAMES_LISTED_MAX);
-    names.truncate(NAMES_LISTED_MAX);
-    let mut list = names.join(", ");
-    if more > 0 {
-        let _ = write!(list, " and {more} more");
+    let interfaces = if_nameindex().ok();
+    let mut names = interfaces.iter().flatten().map(|interface| interface.name().to_string_lossy());
+    let listed: Vec<_> = names.by_ref().take(NAMES_LISTED_MAX).collect();
+    match names.count() {
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
     }
-    list
 }
 
 #[cfg(test)]

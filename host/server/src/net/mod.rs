@@ -27,7 +27,8 @@
 //!   the same reason an [`Endpoint::relayed`] on 0.0.0.0 sees the broadcasts of clients on the
 //!   link; it marks them [`Received::not_relayed`].
 //! - A unicast datagram is delivered once: to a relayed endpoint on exactly its destination if
-//!   there is one, else to that of the interface it came in by, else to a relayed one on 0.0.0.0.
+//!   there is one, else to that of the interface it came in by or to one on 0.0.0.0. Of these two
+//!   the system takes the one that was opened last, so interfaces are opened after addresses.
 //! - Among several relayed endpoints on one address the kernel chooses by a hash of source and
 //!   destination, so all messages of one relay reach the same endpoint.
 //! - An endpoint on the link sends through its interface only, whatever the routes say. Relays
@@ -39,6 +40,7 @@ mod error;
 mod frame;
 mod interface;
 mod poll;
+mod sockets;
 mod transmit;
 
 #[cfg(test)]
@@ -47,7 +49,8 @@ mod tests;
 pub(crate) use batch::{
     BATCH_DATAGRAMS, DATAGRAM_OCTETS_MAX, Outgoing, ReceiveBatch, Received, SendReport, Unsent,
 };
-pub(crate) use endpoint::{CLIENT_PORT, Endpoint, RECEIVE_BUFFER_OCTETS, SERVER_PORT};
+pub(crate) use endpoint::{CLIENT_PORT, Endpoint, SERVER_PORT};
 pub(crate) use error::NetError;
 pub(crate) use poll::{Poller, Ready, Waker};
+pub(crate) use sockets::RECEIVE_BUFFER_OCTETS;
 pub(crate) use transmit::SEND_PATIENCE_MS;

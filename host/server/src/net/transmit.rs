@@ -1,7 +1,7 @@
 //! Handing messages to the system in batches, so that one which cannot be sent stops no other.
 
 use std::{
-    io::IoSlice,
+    io::{self, IoSlice},
     os::fd::{AsRawFd, BorrowedFd},
     thread,
     time::{Duration, Instant},
@@ -45,7 +45,7 @@ impl Transmission {
     }
 
     /// Notes that the reply at `position` was not sent.
-    pub(super) fn failed(&mut self, position: usize, error: impl Into<std::io::Error>) {
+    pub(super) fn failed(&mut self, position: usize, error: impl Into<io::Error>) {
         self.report.failed.push(Unsent { position, error: error.into() });
     }
 
@@ -94,9 +94,13 @@ impl Transmission {
             // An error is always that of the first message: one of a later message shows when
             // that message has become the first.
             match outcome.map(Iterator::count) {
+                Ok(0) => {
+                    self.failed(position, io::ErrorKind::WriteZero);
+                    next += 1;
+                }
                 Ok(sent) => {
                     self.report.sent += sent;
-                    next += sent.max(1);
+                    next += sent;
                 }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) if self.wait_for_room(socket) => {}

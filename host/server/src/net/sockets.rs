@@ -1,0 +1,65 @@
+//! Opening sockets: every option that they have, and why.
+
+use std::{
+    net::SocketAddrV4,
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, bind, setsockopt, socket, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{NetError, interface::Interface};
+
+/// The receive buffer that an endpoint asks for: room for the requests of several thousand
+/// clients that start at once. The system doubles it for its own bookkeeping.
+pub(crate) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
+
+/// The send buffer that a socket asks for. Replies to a neighbour that does not answer ARP stay in
+/// it for seconds, some 200 kilobytes for each at most; the others need room beside them.
+pub(super) const SEND_BUFFER_OCTETS: usize = 8 << 20;
+
+/// A UDP socket with everything set that is set before it is bound.
+///
+/// It shares its port only with sockets of the same user that want it so (SO_REUSEPORT), which are
+/// this server's own. With SO_REUSEADDR another DHCP server could take the port as well, and both
+/// would see half of the messages; without it, one of them says so at its start. SO_BROADCAST is
+/// needed to send broadcasts only, and this socket sends none.
+pub(super) fn udp_socket() -> Result<Socket, NetError> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
+        .map_err(|error| NetError::system("open a UDP socket", error))?;
+    socket
+        .set_reuse_port(true)
+        .and_then(|()| Ok(setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?))
+        .and_then(|()| Ok(setsockopt(&socket, sockopt::RxqOvfl, &1)?))
+        .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
+    // As much as the system grants: the first needs CAP_NET_ADMIN, the second is cut silently.
+    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_OCTETS).is_err() {
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS);
+    }
+    if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
+        let _ = socket.set_send_buffer_size(SEND_BUFFER_OCTETS);
+    }
+    Ok(socket)
+}
+
+/// Takes the port.
+pub(super) fn bind_udp(socket: &Socket, address: SocketAddrV4) -> Result<(), NetError> {
+    socket
+        .bind(&address.into())
+        .map_err(|error| NetError::system(format!("bind a UDP socket to {address}"), error))
+}
+
+/// A packet socket that sends through `interface`. Without a protocol it receives nothing.
+pub(super) fn packet_socket(interface: &Interface) -> Result<OwnedFd, NetError> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let packets = socket(AddressFamily::Packet, SockType::Raw, flags, None)
+        .map_err(|error| NetError::system("open a packet socket", error))?;
+    if setsockopt(&packets, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
+        let _ = setsockopt(&packets, sockopt::SndBuf, &SEND_BUFFER_OCTETS);
+    }
+    bind(packets.as_raw_fd(), interface.link()).map_err(|error| {
+        NetError::system(format!("bind a packet socket to {}", interface.name), error)
+    })?;
+    Ok(packets)
+}
