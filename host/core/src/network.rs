@@ -13,7 +13,8 @@ use crate::{HardwareAddress, OptionValue, Request, relay};
 
 /// Subnets that share one link (a "shared network", or a single subnet): the unit that owns its
 /// addresses, its clients and one [`crate::Engine`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Network {
     /// Its name in logs and metrics; that of a single subnet is its prefix.
     pub name: Arc<str>,
@@ -29,7 +30,8 @@ pub struct Network {
 }
 
 /// One subnet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Subnet {
     /// The addresses it spans.
     pub prefix: Ipv4Net,
@@ -57,7 +59,8 @@ pub struct LeaseTime {
 }
 
 /// A range of addresses to give out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Pool {
     /// What policies call it; unique within the network.
     pub name: Arc<str>,
@@ -72,7 +75,8 @@ pub struct Pool {
 }
 
 /// An address that belongs to one client or line, whatever else asks for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Reservation {
     /// Whose it is.
     pub owner: ReservationOwner,
@@ -99,7 +103,7 @@ pub enum ReservationOwner {
 
 /// Options by code, each at most once, in order of code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<(u8, OptionValue)>", into = "Vec<(u8, Arc<OptionValue>)>")]
 pub struct OptionSet(Vec<(u8, Arc<OptionValue>)>);
 
 /// The position of a network in its [`Topology`].
@@ -243,6 +247,18 @@ impl OptionSet {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl From<Vec<(u8, OptionValue)>> for OptionSet {
+    fn from(options: Vec<(u8, OptionValue)>) -> Self {
+        options.into_iter().collect()
+    }
+}
+
+impl From<OptionSet> for Vec<(u8, Arc<OptionValue>)> {
+    fn from(options: OptionSet) -> Self {
+        options.0
     }
 }
 

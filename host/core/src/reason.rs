@@ -124,6 +124,8 @@ reasons! {
         "a broadcast of a client on the link came in on a socket for relayed messages",
     TooShort "too-short" Malformed
         "the datagram is shorter than a DHCP header",
+    TooLong "too-long" Malformed
+        "the datagram is longer than the server reads (2,048 octets)",
     NoMagicCookie "no-magic-cookie" Malformed
         "the options do not begin with 99.130.83.99",
     NotBootRequest "not-boot-request" Malformed

@@ -10,6 +10,8 @@ pub const REMOTE_ID: u8 = 2;
 pub const LINK_SELECTION: u8 = 5;
 /// Sub-option 11: the server identifier to answer with (RFC 5107).
 pub const SERVER_IDENTIFIER_OVERRIDE: u8 = 11;
+/// Sub-option 19: the relay sends from a port of its own and wants its replies there (RFC 8357).
+pub const SOURCE_PORT: u8 = 19;
 
 /// The octets of option 82 exactly as the relay sent them, so that they can be echoed byte for
 /// byte; read as sub-options where somebody asks.

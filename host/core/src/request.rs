@@ -117,11 +117,12 @@ impl Request {
     /// The BROADCAST bit of the flags (RFC 2131 section 2).
     pub const BROADCAST: u16 = 0x8000;
 
-    /// What the client's bindings are indexed by.
+    /// What the client's bindings are indexed by. An identifier without octets identifies nobody:
+    /// such a client goes by its hardware address.
     pub fn client_key(&self) -> ClientKey {
         match &self.client_identifier {
-            Some(octets) => ClientKey::Identifier(octets.clone()),
-            None => ClientKey::Hardware(self.hardware_address),
+            Some(octets) if !octets.is_empty() => ClientKey::Identifier(octets.clone()),
+            _ => ClientKey::Hardware(self.hardware_address),
         }
     }
 

@@ -13,15 +13,18 @@ pub struct Terms {
     /// Whether the request is answered at all.
     pub verdict: Verdict,
     /// Choose the address from the pool of this name; the only way into a pool that is
-    /// `by-policy-only`.
+    /// `by-policy-only`. A client that has a reservation keeps to its reserved address.
     pub pool: Option<Arc<str>>,
-    /// Give exactly this address. It must lie in a subnet of the client's network and be neither
-    /// reserved for nor leased to another client; it need not lie in a pool.
+    /// Give exactly this address, ahead of reservation and pool. It must lie in a subnet of the
+    /// client's network and be neither reserved for nor leased to another client; it need not lie
+    /// in a pool.
     pub address: Option<Ipv4Addr>,
-    /// The lease time, within the subnet's limits.
+    /// The lease time. It may be shorter than the subnet's shortest (a walled garden wants short
+    /// leases) but not longer than its longest.
     pub lease_time_secs: Option<u32>,
-    /// Options to send, by code, whether or not the client asked for them; nothing takes a
-    /// configured option away. Later entries win.
+    /// Options by code. A value is sent whether or not the client asked for it; nothing in its
+    /// place keeps the option from being sent even if it is configured. Later entries win. Options
+    /// that only the engine may set are passed over.
     pub options: Vec<(u8, Option<Arc<OptionValue>>)>,
 }
 

@@ -6,14 +6,43 @@
 //!
 //! Invariant: at any time an address is held for at most one client, be it by lease, offer or
 //! reservation.
+//!
+//! - `plan`: what the configuration says of addresses, laid out for lookup.
+//! - `bindings`: who holds which address; `addresses`, `deadlines` and `by_client` are its parts.
+//! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
+//!   RELEASE) and `inform`, answered by `grant`, `reply` and `options`.
+//! - `settle`: what became of the changes.
 
-use std::{net::Ipv4Addr, sync::Arc};
+mod addresses;
+mod bindings;
+mod by_client;
+mod case;
+mod deadlines;
+mod discover;
+mod farewell;
+mod grant;
+mod inform;
+mod options;
+mod plan;
+mod reply;
+mod request;
+mod settle;
 
+use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
+
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, Committed, Lease, Network, Reason, Reply, Request, Terms, Timestamp,
+    Change, ClientKey, Committed, Lease, Network, Reason, RelayInformation, Reply, Request,
+    RequestKind, Terms, Timestamp, Verdict,
+};
+
+use self::{
+    bindings::{Bindings, Precedence},
+    case::Case,
+    plan::Plan,
 };
 
 /// What the engine decided about one request.
@@ -24,17 +53,20 @@ pub struct Decision {
     pub reason: Reason,
     /// The reply; it must not leave before every change is durable.
     pub reply: Option<Reply>,
-    /// What must be made durable.
+    /// What must be made durable. The first is that of the client's address; a second one releases
+    /// the address that it had before.
     pub changes: SmallVec<[Change; 1]>,
 }
 
 /// Decides the requests of one network.
 #[derive(Debug)]
 pub struct Engine {
-    network: Arc<Network>,
+    plan: Arc<Plan>,
+    bindings: Bindings,
 }
 
-/// How many addresses of a pool are in which state.
+/// How many addresses of a pool are in which state. What has ended counts until its end is
+/// noticed, by a request for the address or by [`Engine::reclaim`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PoolUsage {
@@ -54,45 +86,60 @@ impl Engine {
     /// An engine for `network` that knows no lease yet. `hash_seed` makes the order of hash tables
     /// unpredictable to whoever sends requests; a given seed replays exactly.
     pub fn new(network: Arc<Network>, hash_seed: u64) -> Self {
-        let _ = hash_seed;
-        Self { network }
+        let hasher = FixedState::with_seed(hash_seed);
+        let plan = Arc::new(Plan::new(network, &hasher));
+        Self { bindings: Bindings::new(Arc::clone(&plan), &hasher), plan }
     }
 
-    /// Takes in a lease from stable storage, at start, before any request.
+    /// Takes in a lease from stable storage, at start, before any request. In any order; a lease
+    /// outside the network's subnets is passed over.
     pub fn restore(&mut self, now: Timestamp, lease: Lease) {
-        let _ = (now, lease);
+        if self.plan.subnet_of(u32::from(lease.address)).is_some() {
+            self.bindings.enter(now, Arc::new(lease), Precedence::ByTime);
+        }
     }
 
     /// The network as configured.
     pub fn network(&self) -> &Arc<Network> {
-        &self.network
+        self.plan.network()
     }
 
     /// The lease record of a client, active or not: what a policy may see before it decides.
     pub fn lease_of(&self, client: &ClientKey) -> Option<&Arc<Lease>> {
-        let _ = client;
-        None
+        self.bindings.lease_of(client)
     }
 
     /// The lease record of an address, active or not.
     pub fn lease_at(&self, address: Ipv4Addr) -> Option<&Arc<Lease>> {
-        let _ = address;
-        None
+        self.bindings.slot(u32::from(address))?.lease()
+    }
+
+    /// The relay agent information by which a request is judged: its own or, for a message that
+    /// the client sent to the server directly from the address it leases, that of its last relayed
+    /// message.
+    pub fn relay_information_of<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Option<&'a RelayInformation> {
+        relay_information_of(&self.bindings, request, &request.client_key())
     }
 
     /// Every lease record, in no order.
     pub fn leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
-        std::iter::empty()
+        self.bindings.leases()
     }
 
     /// How full the pools are, in order of configuration.
     pub fn usage(&self, now: Timestamp) -> Vec<PoolUsage> {
         let _ = now;
-        Vec::new()
+        self.bindings.usage()
     }
 
     /// Decides one request of a client in subnet `subnet` (its position in the network) under
     /// `terms`.
+    ///
+    /// Takes the same time however many leases there are, and is right whether or not
+    /// [`Engine::reclaim`] was called.
     pub fn decide(
         &mut self,
         now: Timestamp,
@@ -100,25 +147,67 @@ impl Engine {
         request: &Request,
         terms: &Terms,
     ) -> Decision {
-        let _ = (now, subnet, request, terms);
-        Decision { reason: Reason::NoFreeAddress, reply: None, changes: SmallVec::new() }
+        let client = request.client_key();
+        let relay_information = match &request.relay_information {
+            Some(own) => Some(Cow::Borrowed(own)),
+            None => relay_information_of(&self.bindings, request, &client).cloned().map(Cow::Owned),
+        };
+        let (plan, bindings) = (&*self.plan, &mut self.bindings);
+        let mut case =
+            Case { plan, bindings, now, subnet, request, terms, client, relay_information };
+        if case.plan.subnet(subnet).is_none() {
+            return case.silence(Reason::UnknownSubnet);
+        }
+        match &terms.verdict {
+            Verdict::Ignore(_) => return case.silence(Reason::IgnoredByPolicy),
+            Verdict::Drop(_) => return case.silence(Reason::PolicyFailed),
+            Verdict::Refuse(_) | Verdict::Proceed => case.notice(),
+        }
+        match (&terms.verdict, request.kind) {
+            (Verdict::Refuse(text), RequestKind::Request) => case.refused_request(text),
+            (Verdict::Refuse(_), _) => case.silence(Reason::RefusedWithoutNak),
+            (_, RequestKind::Discover) => case.discover(),
+            (_, RequestKind::Request) => case.request(),
+            (_, RequestKind::Decline) => case.decline(),
+            (_, RequestKind::Release) => case.release(),
+            (_, RequestKind::Inform) => case.inform(),
+        }
     }
 
     /// Hears what became of a change that it asked for. After `Failed` or `Conflict` the engine
     /// goes by what storage holds: the change is undone, or the other owner's record adopted.
+    ///
+    /// Every change must be handed to storage in the order of the decisions, and settled once, in
+    /// the same order: until then the engine remembers what storage held before it.
     pub fn settle(&mut self, now: Timestamp, change: &Change, committed: &Committed) {
-        let _ = (now, change, committed);
+        self.bindings.settle(now, change, committed);
     }
 
-    /// The earliest time at which an offer, lease or quarantine ends.
+    /// When to call [`Engine::reclaim`]: not later than the earliest time at which an offer, lease
+    /// or quarantine ends. Nothing depends on the call being made in time.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        self.bindings.next_deadline()
     }
 
-    /// Reclaims what has ended by `now`, at most `limit` of them; says which leases expired. Call
-    /// again while [`Engine::next_deadline`] is not in the future.
+    /// Reclaims what has ended by `now`, looking at no more than `limit` deadlines; says which
+    /// leases expired, those included whose end a decision noticed. Call again while
+    /// [`Engine::next_deadline`] is not in the future.
     pub fn reclaim(&mut self, now: Timestamp, limit: usize) -> Vec<Arc<Lease>> {
-        let _ = (now, limit);
-        Vec::new()
+        self.bindings.notice_due(now, limit);
+        self.bindings.take_unreported(limit)
     }
+}
+
+fn relay_information_of<'a>(
+    bindings: &'a Bindings,
+    request: &'a Request,
+    client: &ClientKey,
+) -> Option<&'a RelayInformation> {
+    let is_direct = request.arrival.unicast && !request.is_relayed();
+    let remembered = || {
+        let lease = bindings.lease_of(client)?;
+        let is_from_leased = is_direct && lease.address == request.client_address;
+        lease.relay_information.as_ref().filter(|_| is_from_leased)
+    };
+    request.relay_information.as_ref().or_else(remembered)
 }

@@ -1,0 +1,161 @@
+//! The addresses of one pool: which of them are free, and how many are in which state.
+//!
+//! Not here: whose an address is (see [`super::bindings`]). Invariant: every address of the pool
+//! that is not reserved has exactly one [`Standing`], and is in a free set only if nobody holds it.
+
+use std::collections::BTreeSet;
+
+use roaring::RoaringBitmap;
+
+use crate::Timestamp;
+
+/// In which state an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Free, and nobody ever had it.
+    Fresh,
+    /// Free since then; the record of whoever had it last is kept.
+    Returned(Timestamp),
+    /// Held for an open offer.
+    Offered,
+    /// Leased and not expired.
+    Leased,
+    /// Set aside after a DECLINE.
+    Quarantined,
+}
+
+/// The addresses of one pool.
+#[derive(Debug)]
+pub(super) struct PoolAddresses {
+    size: u64,
+    fresh: RoaringBitmap,
+    returned: BTreeSet<(Timestamp, u32)>,
+    leased: u64,
+    offered: u64,
+    quarantined: u64,
+}
+
+impl Standing {
+    /// Whether nobody holds the address.
+    pub(super) const fn is_free(self) -> bool {
+        matches!(self, Self::Fresh | Self::Returned(_))
+    }
+}
+
+impl PoolAddresses {
+    /// A pool of the addresses from `first` to `last` less `reserved`, all of them fresh.
+    pub(super) fn new(
+        range: Option<(u32, u32)>,
+        reserved: impl IntoIterator<Item = u32>,
+    ) -> PoolAddresses {
+        let mut fresh = RoaringBitmap::new();
+        if let Some((first, last)) = range {
+            fresh.insert_range(first..=last);
+        }
+        for address in reserved {
+            fresh.remove(address);
+        }
+        let size = fresh.len();
+        Self { size, fresh, returned: BTreeSet::new(), leased: 0, offered: 0, quarantined: 0 }
+    }
+
+    /// Strikes an address off the list of those in state `standing`.
+    pub(super) fn leave(&mut self, address: u32, standing: Standing) {
+        match standing {
+            Standing::Fresh => {
+                self.fresh.remove(address);
+            }
+            Standing::Returned(since) => {
+                self.returned.remove(&(since, address));
+            }
+            Standing::Offered => self.offered -= 1,
+            Standing::Leased => self.leased -= 1,
+            Standing::Quarantined => self.quarantined -= 1,
+        }
+    }
+
+    /// Puts an address on the list of those in state `standing`.
+    pub(super) fn enter(&mut self, address: u32, standing: Standing) {
+        match standing {
+            Standing::Fresh => {
+                self.fresh.insert(address);
+            }
+            Standing::Returned(since) => {
+                self.returned.insert((since, address));
+            }
+            Standing::Offered => self.offered += 1,
+            Standing::Leased => self.leased += 1,
+            Standing::Quarantined => self.quarantined += 1,
+        }
+    }
+
+    /// The lowest address that nobody ever had.
+    pub(super) fn first_fresh(&self) -> Option<u32> {
+        self.fresh.min()
+    }
+
+    /// The address that has been free longest of those that somebody had, and since when.
+    pub(super) fn longest_free(&self) -> Option<(Timestamp, u32)> {
+        self.returned.first().copied()
+    }
+
+    /// All addresses of the pool that are not reserved.
+    pub(super) const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// How many are leased.
+    pub(super) const fn leased(&self) -> u64 {
+        self.leased
+    }
+
+    /// How many are offered.
+    pub(super) const fn offered(&self) -> u64 {
+        self.offered
+    }
+
+    /// How many are quarantined.
+    pub(super) const fn quarantined(&self) -> u64 {
+        self.quarantined
+    }
+
+    /// How many are free.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> u64 {
+        self.fresh.len() + self.returned.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_addresses_come_lowest_first_and_without_the_reserved() {
+        let mut pool = PoolAddresses::new(Some((10, 14)), [10, 12]);
+        let mut taken = Vec::new();
+        while let Some(address) = pool.first_fresh() {
+            pool.leave(address, Standing::Fresh);
+            pool.enter(address, Standing::Leased);
+            taken.push(address);
+        }
+        assert_eq!(taken, [11, 13, 14]);
+        assert_eq!((pool.size(), pool.leased()), (3, 3));
+    }
+
+    #[test]
+    fn returned_addresses_come_longest_free_first() {
+        let mut pool = PoolAddresses::new(Some((1, 3)), []);
+        for (address, since_ms) in [(1, 30), (2, 10), (3, 20)] {
+            pool.leave(address, Standing::Fresh);
+            pool.enter(address, Standing::Returned(Timestamp::from_unix_ms(since_ms)));
+        }
+        assert_eq!(pool.longest_free().map(|(_, address)| address), Some(2));
+    }
+
+    #[test]
+    fn a_pool_may_end_at_the_last_address_there_is() {
+        let pool = PoolAddresses::new(Some((u32::MAX - 1, u32::MAX)), []);
+        assert_eq!(pool.size(), 2);
+    }
+}

@@ -1,0 +1,197 @@
+//! One request on its way to a decision: the client, its line, what it is entitled to.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::{
+    Change, ClientKey, Lease, LeaseState, Reason, RelayInformation, Request, Reservation,
+    ReservationOwner, Terms, Timestamp,
+};
+
+use super::{Decision, addresses::Standing, bindings::Bindings, plan::Plan};
+
+/// One request, under terms, at a point in time, and the state it is decided on.
+pub(super) struct Case<'e, 'r> {
+    pub(super) plan: &'e Plan,
+    pub(super) bindings: &'e mut Bindings,
+    pub(super) now: Timestamp,
+    /// The subnet that the client asked from.
+    pub(super) subnet: usize,
+    pub(super) request: &'r Request,
+    pub(super) terms: &'r Terms,
+    pub(super) client: ClientKey,
+    /// The request's own, or that of the client's last relayed message.
+    pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
+}
+
+/// Which addresses a client may have under its terms.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entitlement<'p> {
+    /// The one that a policy named.
+    Policy(u32),
+    /// The one that is reserved for it or its line.
+    Reservation(u32),
+    /// Any that is not reserved, of the pools that everybody may have addresses of.
+    OpenPools,
+    /// Any that is not reserved, of the pools at these positions, to which a policy sent it.
+    NamedPools(&'p [usize]),
+}
+
+impl Entitlement<'_> {
+    /// The address, if there is only one.
+    pub(super) const fn only_address(&self) -> Option<u32> {
+        match self {
+            Self::Policy(address) | Self::Reservation(address) => Some(*address),
+            Self::OpenPools | Self::NamedPools(_) => None,
+        }
+    }
+}
+
+impl<'e> Case<'e, '_> {
+    /// Notices the end of whatever holds an address that this case is about, so that everything
+    /// after goes by how the addresses stand now.
+    pub(super) fn notice(&mut self) {
+        let held = self.bindings.lease_of(&self.client).map(|lease| lease.address);
+        let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        let reserved = self.reservation().map(|reservation| reservation.address);
+        let named = [self.request.requested_address, self.terms.address, held, reserved];
+        let client_address = Some(self.request.client_address);
+        for address in named.into_iter().chain([client_address]).flatten().map(u32::from) {
+            self.bindings.notice(self.now, address);
+        }
+        if let Some(address) = offered {
+            self.bindings.notice(self.now, address);
+        }
+    }
+
+    /// The client's reservation.
+    pub(super) fn reservation(&self) -> Option<&'e Reservation> {
+        let relay_information = self.relay_information.as_deref();
+        self.plan.reservation_for(self.subnet, self.request, relay_information)
+    }
+
+    /// Which addresses the client may have: the one that a policy names, else the one that is
+    /// reserved for it, else those of the pools that its terms name, else those of all open pools.
+    ///
+    /// A reserved address that another client still has from before it was reserved is waited for:
+    /// until that lease ends, the owner is served from the pools.
+    ///
+    /// # Errors
+    /// If the policy names an address or a pool that the client cannot have.
+    pub(super) fn entitlement(&self) -> Result<Entitlement<'e>, Reason> {
+        let reservation = self.reservation();
+        if let Some(address) = self.terms.address {
+            let is_own = reservation.is_some_and(|reservation| reservation.address == address);
+            let address = u32::from(address);
+            let is_free_to_name = self.plan.is_usable(address)
+                && (is_own || !self.plan.is_reserved(address))
+                && !self.is_held_by_other(address)
+                && self.bindings.standing(address) != Standing::Quarantined;
+            return if is_free_to_name {
+                Ok(Entitlement::Policy(address))
+            } else {
+                Err(Reason::UnusableAddress)
+            };
+        }
+        if let Some(reservation) = reservation
+            && !self.is_waited_for(reservation)
+        {
+            return Ok(Entitlement::Reservation(u32::from(reservation.address)));
+        }
+        match &self.terms.pool {
+            None => Ok(Entitlement::OpenPools),
+            Some(name) => {
+                let pools = self.plan.pools_named(name).ok_or(Reason::UnknownPool)?;
+                Ok(Entitlement::NamedPools(pools))
+            }
+        }
+    }
+
+    /// Whether the client may have `address` under `entitlement`, whoever holds it now.
+    pub(super) fn is_entitled(&self, entitlement: Entitlement<'_>, address: u32) -> bool {
+        let pool = || self.plan.giving_pool_of(address);
+        match entitlement {
+            Entitlement::Policy(only) | Entitlement::Reservation(only) => only == address,
+            Entitlement::OpenPools => pool().is_some_and(|pool| self.plan.is_open(pool)),
+            Entitlement::NamedPools(pools) => pool().is_some_and(|pool| pools.contains(&pool)),
+        }
+    }
+
+    /// Why the client cannot have `address` under `entitlement` now; nothing if it can.
+    pub(super) fn objection(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Reason> {
+        if self.bindings.standing(address) == Standing::Quarantined {
+            return Some(Reason::NakAddressTaken);
+        }
+        if entitlement.only_address() == Some(address) {
+            return None;
+        }
+        if self.plan.is_reserved(address) || self.is_held_by_other(address) {
+            return Some(Reason::NakAddressTaken);
+        }
+        (!self.is_entitled(entitlement, address)).then_some(Reason::NakOtherAddress)
+    }
+
+    /// Whether another client has a lease or an open offer of `address`.
+    pub(super) fn is_held_by_other(&self, address: u32) -> bool {
+        let Some(slot) = self.bindings.slot(address) else { return false };
+        slot.active_lease().is_some_and(|lease| lease.client != self.client)
+            || slot.offer().is_some_and(|offer| offer.client != self.client)
+    }
+
+    /// Whether the client has or had a lease of `address`, and nobody had it since.
+    pub(super) fn had_leased(&self, address: u32) -> bool {
+        let lease = self.bindings.slot(address).and_then(|slot| slot.lease());
+        lease.is_some_and(|lease| {
+            lease.client == self.client && lease.state != LeaseState::Quarantined
+        })
+    }
+
+    /// Whether option 54 names this server (RFC 2131 section 4.1: any of its addresses).
+    pub(super) fn names_this_server(&self) -> bool {
+        self.request.server_identifier.is_some_and(|named| {
+            named == self.request.own_server_identifier()
+                || named == self.request.arrival.server_address
+                || Some(named) == self.request.arrival.link_address
+        })
+    }
+
+    /// Whether option 54 names another server.
+    pub(super) fn names_other_server(&self) -> bool {
+        self.request.server_identifier.is_some() && !self.names_this_server()
+    }
+
+    /// No reply.
+    pub(super) fn silence(&self, reason: Reason) -> Decision {
+        Decision { reason, reply: None, changes: SmallVec::new() }
+    }
+
+    /// No reply, but a change.
+    pub(super) fn record(&self, reason: Reason, change: Change) -> Decision {
+        Decision { reason, reply: None, changes: SmallVec::from_iter([change]) }
+    }
+
+    fn is_waited_for(&self, reservation: &Reservation) -> bool {
+        let slot = self.bindings.slot(u32::from(reservation.address));
+        slot.and_then(|slot| slot.active_lease())
+            .is_some_and(|lease| lease.client != self.client && !is_owner(reservation, lease))
+    }
+}
+
+/// Whether the client of `lease` is the owner of `reservation`: the same device, or one that was
+/// behind the same line when it was last heard through its relay.
+fn is_owner(reservation: &Reservation, lease: &Lease) -> bool {
+    let relay_information = lease.relay_information.as_ref();
+    match &reservation.owner {
+        ReservationOwner::CircuitId(octets) => {
+            relay_information.and_then(RelayInformation::circuit_id) == Some(octets)
+        }
+        ReservationOwner::RemoteId(octets) => {
+            relay_information.and_then(RelayInformation::remote_id) == Some(octets)
+        }
+        ReservationOwner::ClientIdentifier(octets) => {
+            matches!(&lease.client, ClientKey::Identifier(found) if found == octets)
+        }
+        ReservationOwner::HardwareAddress(address) => lease.hardware_address == *address,
+    }
+}

@@ -1,0 +1,69 @@
+//! DECLINE and RELEASE: the client does not want its address, and hears nothing back (RFC 2131
+//! sections 4.3.3 and 4.3.4).
+
+use crate::{Lease, LeaseState, Reason};
+
+use super::{Decision, case::Case};
+
+impl Case<'_, '_> {
+    /// Decides a DECLINE: somebody else seems to use the address, so nobody gets it for a while.
+    pub(super) fn decline(&mut self) -> Decision {
+        if self.names_other_server() {
+            return self.silence(Reason::OtherServerAddressed);
+        }
+        let Some(address) = self.request.requested_address else {
+            return self.silence(Reason::NotOwnerDecline);
+        };
+        let slot = self.bindings.slot(u32::from(address));
+        let offer = slot.and_then(|slot| slot.offer());
+        let lease = slot.and_then(|slot| slot.active_lease());
+        let is_own = match lease {
+            Some(lease) => lease.client == self.client,
+            None => offer.is_some_and(|offer| offer.client == self.client),
+        };
+        if !is_own {
+            return self.silence(Reason::NotOwnerDecline);
+        }
+        let began_at = lease.map_or(self.now, |lease| lease.began_at);
+        let declined = Lease {
+            address,
+            client: self.client.clone(),
+            hardware_address: self.request.hardware_address,
+            state: LeaseState::Quarantined,
+            began_at,
+            changed_at: self.now,
+            expires_at: self.now.after_secs(self.plan.network().quarantine_secs),
+            relay_information: self.relay_information.as_deref().cloned(),
+            revision: 0,
+        };
+        self.bindings.withdraw_offer_to(&self.client);
+        let change = self.bindings.change(self.now, declined, None);
+        self.record(Reason::QuarantinedDeclined, change)
+    }
+
+    /// Decides a RELEASE: the address is free, and remembered for the client.
+    pub(super) fn release(&mut self) -> Decision {
+        if self.names_other_server() {
+            return self.silence(Reason::OtherServerAddressed);
+        }
+        let slot = self.bindings.slot(u32::from(self.request.client_address));
+        let lease = slot.and_then(|slot| slot.active_lease());
+        let Some(lease) = lease.filter(|lease| lease.client == self.client) else {
+            return self.silence(Reason::NotOwnerRelease);
+        };
+        let released = self.released(lease);
+        self.bindings.withdraw_offer_to(&self.client);
+        let change = self.bindings.change(self.now, released, None);
+        self.record(Reason::ReleasedLease, change)
+    }
+
+    /// The record of `lease` once it is given back.
+    pub(super) fn released(&self, lease: &Lease) -> Lease {
+        Lease {
+            state: LeaseState::Released,
+            changed_at: self.now,
+            expires_at: self.now,
+            ..lease.clone()
+        }
+    }
+}

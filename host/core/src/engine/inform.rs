@@ -1,0 +1,16 @@
+//! INFORM: parameters for a client that has an address by other means (RFC 2131 section 4.3.5).
+//! No lease is looked at, none is made.
+
+use smallvec::SmallVec;
+
+use crate::Reason;
+
+use super::{Decision, case::Case};
+
+impl Case<'_, '_> {
+    /// Decides an INFORM.
+    pub(super) fn inform(&self) -> Decision {
+        let reply = Some(self.information());
+        Decision { reason: Reason::AckInform, reply, changes: SmallVec::new() }
+    }
+}

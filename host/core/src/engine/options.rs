@@ -1,0 +1,147 @@
+//! Which options a client gets, and in which order.
+//!
+//! Values come from layers: the terms of a policy win over the reservation, that over the pool,
+//! that over the subnet, and what follows from the prefix or stands in the Host Requirements comes
+//! last. The order is that of the client's parameter request list (RFC 2132 section 9.8), because
+//! what does not fit is left out from the end.
+
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, LazyLock},
+};
+
+use smallvec::SmallVec;
+
+use crate::{
+    OptionSet, OptionValue, Pool, Request, Reservation, Subnet, Terms,
+    option::{code, is_reserved_for_engine},
+};
+
+use super::plan::LinkOptions;
+
+const BROADCAST_ADDRESS: u8 = 28;
+
+/// Where the options of one reply come from.
+pub(super) struct Parameters<'c> {
+    pub(super) request: &'c Request,
+    pub(super) terms: &'c Terms,
+    pub(super) link: Option<&'c LinkOptions>,
+    pub(super) subnet: Option<&'c Subnet>,
+    pub(super) pool: Option<&'c Pool>,
+    pub(super) reservation: Option<&'c Reservation>,
+}
+
+/// Option codes, each at most once, in the order of writing.
+struct Codes {
+    list: SmallVec<[u8; 32]>,
+    seen: [bool; 256],
+}
+
+impl Parameters<'_> {
+    /// siaddr.
+    pub(super) fn next_server_address(&self) -> Ipv4Addr {
+        self.subnet.map_or(Ipv4Addr::UNSPECIFIED, |subnet| subnet.next_server_address)
+    }
+
+    /// Adds what the client asked for and has a value, then what a policy adds unasked; for a
+    /// client that asked for nothing in particular, everything configured.
+    pub(super) fn write(&self, options: &mut Vec<(u8, Arc<OptionValue>)>) {
+        for code in self.codes() {
+            if let Some(value) = self.value(code) {
+                options.push((code, value));
+            }
+        }
+    }
+
+    fn codes(&self) -> SmallVec<[u8; 32]> {
+        let mut codes = Codes { list: SmallVec::new(), seen: [false; 256] };
+        for code in &self.request.parameter_request_list {
+            codes.add(*code);
+        }
+        if self.request.parameter_request_list.is_empty() {
+            codes.add(code::SUBNET_MASK);
+            let sets: SmallVec<[&OptionSet; 3]> = self.layers().collect();
+            let mut configured: SmallVec<[u8; 32]> =
+                sets.iter().flat_map(|set| set.iter()).map(|(code, _)| code).collect();
+            configured.sort_unstable();
+            configured.into_iter().for_each(|code| codes.add_unasked(code));
+        }
+        for (code, _) in &self.terms.options {
+            codes.add_unasked(*code);
+        }
+        codes.put_mask_before_routers();
+        codes.list
+    }
+
+    /// The value of an option; nothing if it is not configured or a policy takes it away.
+    fn value(&self, code: u8) -> Option<Arc<OptionValue>> {
+        if let Some((_, value)) = self.terms.options.iter().rev().find(|(found, _)| *found == code)
+        {
+            return value.clone();
+        }
+        if let Some(value) = self.layers().find_map(|set| set.get(code)) {
+            return Some(Arc::clone(value));
+        }
+        match code {
+            code::SUBNET_MASK => self.link.map(|link| Arc::clone(&link.subnet_mask)),
+            BROADCAST_ADDRESS => self.link.map(|link| Arc::clone(&link.broadcast_address)),
+            _ => HOST_REQUIREMENTS.get(code).map(Arc::clone),
+        }
+    }
+
+    /// The configured options, those that win first.
+    fn layers(&self) -> impl Iterator<Item = &OptionSet> {
+        let reservation = self.reservation.map(|reservation| &reservation.options);
+        let pool = self.pool.map(|pool| &pool.options);
+        let subnet = self.subnet.map(|subnet| &subnet.options);
+        [reservation, pool, subnet].into_iter().flatten()
+    }
+}
+
+impl Codes {
+    /// Adds an option that the client asked for, unless it is none of configuration and policy.
+    fn add(&mut self, code: u8) {
+        if let Some(seen) = self.seen.get_mut(usize::from(code))
+            && !*seen
+            && !is_reserved_for_engine(code)
+        {
+            *seen = true;
+            self.list.push(code);
+        }
+    }
+
+    /// Adds an option that the client did not ask for, unless it may only be sent to who does
+    /// (RFC 8925 section 3.3).
+    fn add_unasked(&mut self, code: u8) {
+        if code != code::IPV6_ONLY_PREFERRED {
+            self.add(code);
+        }
+    }
+
+    /// RFC 2132 section 3.3: a mask must come before the routers.
+    fn put_mask_before_routers(&mut self) {
+        let position = |wanted: u8| self.list.iter().position(|code| *code == wanted);
+        if let (Some(mask), Some(routers)) = (position(code::SUBNET_MASK), position(code::ROUTERS))
+            && routers < mask
+        {
+            self.list.remove(mask);
+            self.list.insert(routers, code::SUBNET_MASK);
+        }
+    }
+}
+
+/// What a client that asks for a parameter of the Host Requirements is told if nobody configured
+/// it (RFC 2131 section 4.3.1): the default that RFC 1122 gives.
+static HOST_REQUIREMENTS: LazyLock<OptionSet> = LazyLock::new(|| {
+    OptionSet::from_iter([
+        (19, OptionValue::Flag(false)), // IP forwarding, 3.3.1
+        (20, OptionValue::Flag(false)), // non-local source routing, 3.3.5
+        (22, OptionValue::U16(576)),    // datagrams that can be reassembled, 3.3.2
+        (23, OptionValue::U8(64)),      // time to live, 3.2.1.7 and the assigned numbers
+        (29, OptionValue::Flag(false)), // mask discovery, 3.2.2.9
+        (30, OptionValue::Flag(false)), // mask supplier, 3.2.2.9
+        (34, OptionValue::Flag(false)), // trailers, 2.3.1
+        (36, OptionValue::Flag(false)), // Ethernet rather than IEEE 802.3, 2.3.3
+        (38, OptionValue::U32(7200)),   // TCP keep-alive, 4.2.3.6
+    ])
+});

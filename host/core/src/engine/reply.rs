@@ -1,0 +1,196 @@
+//! Replies: their fields and where they go (RFC 2131 section 4.1 and table 3).
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
+
+use smallvec::SmallVec;
+
+use crate::{
+    Destination, INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, Request, option::code, relay,
+};
+
+use super::{Decision, case::Case, options::Parameters, plan::address_of};
+
+/// The port that servers and relays listen on.
+const SERVER_PORT: u16 = 67;
+/// The port that clients listen on.
+const CLIENT_PORT: u16 = 68;
+/// A message is cut to what one option 56 holds.
+const MESSAGE_OCTETS_MAX: usize = 255;
+
+type Options = Vec<(u8, Arc<OptionValue>)>;
+
+impl Case<'_, '_> {
+    /// The OFFER or ACK of `address`.
+    pub(super) fn grant(&self, kind: ReplyKind, address: u32) -> Reply {
+        let mut options = vec![self.server_identifier()];
+        let lease_time_secs = self.lease_time_secs(address);
+        options.push(secs(code::LEASE_TIME, lease_time_secs));
+        if let Some((renewal_secs, rebinding_secs)) = renewal_and_rebinding(lease_time_secs) {
+            options.push(secs(code::RENEWAL_TIME, renewal_secs));
+            options.push(secs(code::REBINDING_TIME, rebinding_secs));
+        }
+        self.echo(&mut options);
+        let parameters = self.parameters(address);
+        parameters.write(&mut options);
+        let your_address = address_of(address);
+        Reply {
+            kind,
+            client_address: match kind {
+                ReplyKind::Ack => self.request.client_address,
+                ReplyKind::Offer | ReplyKind::Nak => Ipv4Addr::UNSPECIFIED,
+            },
+            your_address,
+            next_server_address: parameters.next_server_address(),
+            force_broadcast: false,
+            options,
+            destination: destination(self.request, your_address),
+        }
+    }
+
+    /// The ACK of an INFORM: no address, no times. It goes to the client directly, even if the
+    /// message came through a relay, unless the client does not say where it is.
+    pub(super) fn information(&self) -> Reply {
+        let mut options = vec![self.server_identifier()];
+        self.echo(&mut options);
+        let client_address = self.request.client_address;
+        let parameters = self.parameters(u32::from(client_address));
+        parameters.write(&mut options);
+        let is_homeless = client_address.is_unspecified();
+        Reply {
+            kind: ReplyKind::Ack,
+            client_address,
+            your_address: Ipv4Addr::UNSPECIFIED,
+            next_server_address: parameters.next_server_address(),
+            force_broadcast: is_homeless && self.request.is_relayed(),
+            options,
+            destination: if !is_homeless {
+                Destination::Client(SocketAddrV4::new(client_address, CLIENT_PORT))
+            } else if self.request.is_relayed() {
+                relay_of(self.request)
+            } else {
+                Destination::Broadcast
+            },
+        }
+    }
+
+    /// A NAK that says what the reason means.
+    pub(super) fn nak(&self, reason: Reason) -> Decision {
+        self.nak_saying(reason, reason.meaning())
+    }
+
+    /// A NAK with a message of its own, if that has any text.
+    pub(super) fn nak_saying(&self, reason: Reason, text: &str) -> Decision {
+        let text = if text.is_empty() { reason.meaning() } else { text };
+        let message = text.get(..text.floor_char_boundary(MESSAGE_OCTETS_MAX)).unwrap_or_default();
+        let mut options = vec![self.server_identifier()];
+        self.echo_client_identifier(&mut options);
+        options.push((code::MESSAGE, Arc::new(OptionValue::Text(message.to_owned()))));
+        let is_relayed = self.request.is_relayed();
+        let reply = Reply {
+            kind: ReplyKind::Nak,
+            client_address: Ipv4Addr::UNSPECIFIED,
+            your_address: Ipv4Addr::UNSPECIFIED,
+            next_server_address: Ipv4Addr::UNSPECIFIED,
+            force_broadcast: is_relayed,
+            options,
+            destination: if is_relayed { relay_of(self.request) } else { Destination::Broadcast },
+        };
+        Decision { reason, reply: Some(reply), changes: SmallVec::new() }
+    }
+
+    fn parameters(&self, address: u32) -> Parameters<'_> {
+        let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
+        let reservation = self.reservation();
+        Parameters {
+            request: self.request,
+            terms: self.terms,
+            link: self.plan.link_options(position),
+            subnet: self.plan.subnet(position),
+            pool: self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool)),
+            reservation: reservation.filter(|found| found.address == address_of(address)),
+        }
+    }
+
+    fn server_identifier(&self) -> (u8, Arc<OptionValue>) {
+        let address = self.request.own_server_identifier();
+        (code::SERVER_IDENTIFIER, Arc::new(OptionValue::Address(address)))
+    }
+
+    /// Options that a reply returns as they were received, if the request has them.
+    fn echo(&self, options: &mut Options) {
+        self.echo_client_identifier(options);
+        let is_link_selected = self.request.relay_information.as_ref().is_some_and(|information| {
+            information.sub_option(relay::LINK_SELECTION).is_some_and(|octets| octets.len() == 4)
+        });
+        // The relay's selection wins over the client's (RFC 3527 section 3), which then is not
+        // used and not returned (RFC 3011 section 2).
+        if let Some(selected) = self.request.subnet_selection.filter(|_| !is_link_selected) {
+            options.push((code::SUBNET_SELECTION, Arc::new(OptionValue::Address(selected))));
+        }
+    }
+
+    /// Option 61 unaltered, whatever its contents, and never when none was sent (RFC 6842).
+    fn echo_client_identifier(&self, options: &mut Options) {
+        if let Some(octets) = &self.request.client_identifier {
+            options.push((code::CLIENT_IDENTIFIER, Arc::new(OptionValue::Octets(octets.to_vec()))));
+        }
+    }
+}
+
+/// Where an OFFER or ACK goes (RFC 2131 section 4.1).
+fn destination(request: &Request, your_address: Ipv4Addr) -> Destination {
+    let hardware_address = request.hardware_address;
+    if request.is_relayed() {
+        relay_of(request)
+    } else if !request.client_address.is_unspecified() {
+        Destination::Client(SocketAddrV4::new(request.client_address, CLIENT_PORT))
+    } else if request.wants_broadcast() || hardware_address.octets().is_empty() {
+        Destination::Broadcast
+    } else {
+        Destination::Hardware { address: your_address, hardware_address }
+    }
+}
+
+/// The relay, at the server port or at the one it sent from if it asks for that (RFC 8357).
+fn relay_of(request: &Request) -> Destination {
+    let asks_for_source_port = request
+        .relay_information
+        .as_ref()
+        .is_some_and(|information| information.sub_option(relay::SOURCE_PORT).is_some());
+    let port = if asks_for_source_port { request.arrival.source.port() } else { SERVER_PORT };
+    Destination::Relay(SocketAddrV4::new(request.relay_address, port))
+}
+
+/// T1 and T2: a half and seven eighths of the lease (RFC 2131 section 4.4.5). Nothing for a lease
+/// so short that they would not differ from its end and each other.
+fn renewal_and_rebinding(lease_time_secs: u32) -> Option<(u32, u32)> {
+    if lease_time_secs == INFINITE_SECS {
+        return Some((INFINITE_SECS, INFINITE_SECS));
+    }
+    let renewal_secs = lease_time_secs / 2;
+    let rebinding_secs = lease_time_secs - lease_time_secs.div_ceil(8);
+    (0 < renewal_secs && renewal_secs < rebinding_secs).then_some((renewal_secs, rebinding_secs))
+}
+
+fn secs(code: u8, secs: u32) -> (u8, Arc<OptionValue>) {
+    (code, Arc::new(OptionValue::U32(secs)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewal_comes_before_rebinding_before_the_end() {
+        assert_eq!(renewal_and_rebinding(3600), Some((1800, 3150)));
+        assert_eq!(renewal_and_rebinding(INFINITE_SECS), Some((INFINITE_SECS, INFINITE_SECS)));
+        assert_eq!(renewal_and_rebinding(2), None);
+        for lease_time_secs in 3..1000 {
+            let (renewal, rebinding) = renewal_and_rebinding(lease_time_secs).unwrap();
+            assert!(0 < renewal && renewal < rebinding && rebinding < lease_time_secs);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! REQUEST: grants an address, refuses it or stays silent, by the state that the client is in
+//! (RFC 2131 section 4.3.2).
+//!
+//! Invariant: an address is granted only if it is this client's by lease, offer, reservation or
+//! policy, or free and chosen from this server's own offer.
+
+use crate::{ClientState, Reason};
+
+use super::{
+    Decision,
+    case::{Case, Entitlement},
+};
+
+impl Case<'_, '_> {
+    /// Decides a REQUEST.
+    pub(super) fn request(&mut self) -> Decision {
+        if self.names_other_server() {
+            return self.other_server_selected();
+        }
+        let entitlement = match self.entitlement() {
+            Ok(entitlement) => entitlement,
+            Err(reason) => return self.silence(reason),
+        };
+        let state = self.request.client_state();
+        let requested = self.request.requested_address.map(u32::from);
+        match (state, requested) {
+            (ClientState::Selecting, Some(address)) => self.selecting(entitlement, address),
+            (ClientState::InitReboot, Some(address)) => {
+                self.remembering(entitlement, address, Reason::AckInitReboot)
+            }
+            (ClientState::Renewing, _) => {
+                let address = u32::from(self.request.client_address);
+                self.remembering(entitlement, address, Reason::AckRenewing)
+            }
+            (ClientState::Rebinding, _) => {
+                let address = u32::from(self.request.client_address);
+                self.remembering(entitlement, address, Reason::AckRebinding)
+            }
+            (ClientState::Unknown | ClientState::Selecting | ClientState::InitReboot, _) => {
+                self.in_no_state(entitlement)
+            }
+        }
+    }
+
+    /// Decides a REQUEST of a client that a policy refuses.
+    pub(super) fn refused_request(&mut self, text: &str) -> Decision {
+        if self.names_other_server() {
+            return self.other_server_selected();
+        }
+        if !self.may_nak() {
+            return self.silence(Reason::RefusedWithoutNak);
+        }
+        self.bindings.withdraw_offer_to(&self.client);
+        self.nak_saying(Reason::NakByPolicy, text)
+    }
+
+    fn other_server_selected(&mut self) -> Decision {
+        self.bindings.withdraw_offer_to(&self.client);
+        self.silence(Reason::OtherServerSelected)
+    }
+
+    /// The client takes an offer of this server. The offer may be forgotten (the server was
+    /// started again, or the client took its time): if the address is still free to give, that
+    /// costs the client nothing.
+    fn selecting(&mut self, entitlement: Entitlement<'_>, address: u32) -> Decision {
+        if self.plan.subnet_of(address).is_none() {
+            return self.nak(Reason::NakWrongNetwork);
+        }
+        let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        match self.objection(entitlement, address) {
+            Some(Reason::NakAddressTaken)
+                if offered.is_none() && self.is_held_by_other(address) =>
+            {
+                self.nak(Reason::NakOfferExpired)
+            }
+            Some(reason) => self.nak(reason),
+            None if offered.is_some_and(|offered| offered != address)
+                && entitlement.only_address() != Some(address)
+                && !self.had_leased(address) =>
+            {
+                self.nak(Reason::NakOtherAddress)
+            }
+            None => self.acknowledge(address, Reason::AckSelecting),
+        }
+    }
+
+    /// The client remembers `address`: it verifies it after a restart (INIT-REBOOT) or extends its
+    /// lease (RENEWING, REBINDING).
+    fn remembering(
+        &mut self,
+        entitlement: Entitlement<'_>,
+        address: u32,
+        acknowledged: Reason,
+    ) -> Decision {
+        if self.plan.subnet_of(address).is_none() {
+            return self.nak_if_sure(Reason::NakWrongNetwork);
+        }
+        let objection = self.objection(entitlement, address);
+        let record = self.bindings.lease_of(&self.client);
+        // What configuration or a policy assigns to a client is known of it, too.
+        let is_known = record.is_some() || entitlement.only_address().is_some();
+        if !is_known {
+            return match (acknowledged, objection) {
+                // The client uses what surely is somebody else's.
+                (Reason::AckRenewing | Reason::AckRebinding, Some(Reason::NakAddressTaken)) => {
+                    self.nak_if_sure(Reason::NakAddressTaken)
+                }
+                _ => self.silence(Reason::UnknownClient),
+            };
+        }
+        if let Some(reason) = objection {
+            return self.nak_if_sure(reason);
+        }
+        let has_moved = record.is_some_and(|record| {
+            let current = u32::from(record.address);
+            current != address
+                && self.bindings.slot(current).is_some_and(|slot| slot.active_lease().is_some())
+        });
+        let is_assigned = entitlement.only_address() == Some(address);
+        if is_assigned || (self.had_leased(address) && !has_moved) {
+            self.acknowledge(address, acknowledged)
+        } else {
+            self.nak_if_sure(Reason::NakOtherAddress)
+        }
+    }
+
+    /// The request fits no state. If it names this server, and nothing in it contradicts what the
+    /// client was offered or has, that is what it means.
+    fn in_no_state(&mut self, entitlement: Entitlement<'_>) -> Decision {
+        if !self.names_this_server() {
+            return self.silence(Reason::UnknownState);
+        }
+        let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
+        let leased = current.filter(|address| {
+            self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())
+        });
+        let client_address = Some(u32::from(self.request.client_address)).filter(|a| *a != 0);
+        let named = client_address.or(self.request.requested_address.map(u32::from));
+        let meant = [offered, leased]
+            .into_iter()
+            .flatten()
+            .find(|address| named.is_none_or(|named| named == *address));
+        match meant {
+            None => self.silence(Reason::UnknownState),
+            Some(address) => match self.objection(entitlement, address) {
+                Some(reason) => self.nak(reason),
+                None => self.acknowledge(address, Reason::AckTolerant),
+            },
+        }
+    }
+
+    /// A NAK, unless the server is not sure enough to send one (RFC 2131 section 3.2).
+    fn nak_if_sure(&mut self, reason: Reason) -> Decision {
+        if self.may_nak() { self.nak(reason) } else { self.silence(Reason::UnknownClient) }
+    }
+
+    /// Whether the server may tell this client that it is wrong: its word is the only one in the
+    /// network, it has a record of the client, or the client asked this very server.
+    fn may_nak(&self) -> bool {
+        self.plan.network().authoritative
+            || self.bindings.lease_of(&self.client).is_some()
+            || self.names_this_server()
+    }
+}
