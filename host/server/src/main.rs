@@ -1,2 +1,116 @@
-//! Placeholder.
-fn main() {}
+//! `lessor`, the server and its command line.
+//!
+//! The binary owns what the libraries below it do not have: sockets, the clock, signals, threads.
+//! `serve` puts them together; see docs/architecture.md for the life of a packet.
+
+mod check;
+mod clock;
+mod control;
+mod counters;
+mod exchange;
+mod generation;
+mod journal;
+mod leases;
+mod logging;
+mod net;
+mod observer;
+mod reload;
+mod serve;
+mod shards;
+mod status;
+mod worker;
+
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use lessor_load::LoadArgs;
+
+/// DHCPv4 server for access networks, with policies in WebAssembly.
+#[derive(Debug, Parser)]
+#[command(name = "lessor", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve DHCP until SIGTERM or Ctrl-C; SIGHUP reloads configuration and plugins.
+    Serve(ConfigurationFile),
+    /// Check a configuration and its plugins without serving; every mistake at once.
+    ///
+    /// Exits 0 if `serve` would accept them, 1 if not.
+    Check(ConfigurationFile),
+    /// List leases, from the running server or, if none runs, from its store.
+    Leases(leases::LeasesArguments),
+    /// Show what the running server does: reasons counted, pools, plugins, store.
+    Status(status::StatusArguments),
+    /// Have the running server reload configuration and plugins, and show the outcome.
+    ///
+    /// Exits 0 if the new generation serves, 1 if it was refused and the old one serves on.
+    Reload(ConfigurationFile),
+    /// Send the traffic of many simulated subscribers behind a relay; measure and audit the replies.
+    ///
+    /// Exits 1 if replies are missing or two clients hold one address.
+    Load(LoadCommand),
+    /// List every reason that an input can end in, with its meaning.
+    Reasons {
+        /// As JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which configuration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigurationFile {
+    /// The configuration file.
+    #[arg(long, short, default_value = "/etc/lessor/lessor.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct LoadCommand {
+    #[command(flatten)]
+    arguments: LoadArgs,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lessor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(file) => serve::run(&file.config),
+        Command::Check(file) => Ok(check::run(&file.config)),
+        Command::Leases(arguments) => leases::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Reload(file) => reload::request(&file.config),
+        Command::Load(command) => load(&command.arguments),
+        Command::Reasons { json } => {
+            status::print_reasons(json);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
+    let report = lessor_load::run(arguments)?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether what goes to standard error may be coloured.
+pub(crate) fn colour_on_stderr() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -1,2 +1,64 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: the one front door for developers. Each command does its own set-up and says
+//! what it runs, so that what works here works in continuous integration too.
+
+mod artifacts;
+mod command;
+mod demo;
+mod load;
+mod purity;
+mod server;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build, show, test and measure Lessor.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run the server with its policies and a few simulated subscribers, before your eyes.
+    Demo(demo::DemoArguments),
+    /// Build what the tests need and run them all.
+    Test(test::TestArguments),
+    /// Build the policies that ship, ready to be dropped into a plugin directory.
+    Policies,
+    /// Measure the server under load, with and without a policy, and Kea beside it.
+    Load(load::LoadArguments),
+    /// Check format and lints, as continuous integration does.
+    Lint,
+    /// Prove that the core imports nothing: build it for bare WebAssembly and look.
+    Purity,
+    /// Install the Debian packages that the end-to-end tests use; needs root.
+    Setup,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Test(arguments) => test::run_tests(&arguments),
+        Task::Policies => artifacts::policies().map(|built| {
+            for path in built {
+                println!("{}", path.display());
+            }
+        }),
+        Task::Load(arguments) => load::run(&arguments),
+        Task::Lint => test::lint(),
+        Task::Purity => purity::run(),
+        Task::Setup => setup::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -46,6 +46,8 @@ pub mod __bindings;
 mod export;
 mod lease_event;
 pub mod option;
+#[cfg(feature = "settings")]
+mod option_table;
 mod reply;
 mod request;
 #[cfg(feature = "settings")]
@@ -56,6 +58,8 @@ mod verdict;
 pub use lease_event::{LeaseEvent, LeaseEventKind};
 /// Stands on an implementation of [`Policy`] and exports the hooks that it implements.
 pub use lessor_policy_macros::policy;
+#[cfg(feature = "settings")]
+pub use option_table::OptionTable;
 pub use reply::{Reply, ReplyKind};
 pub use request::{ClientState, Ipv4Prefix, Request, RequestKind};
 pub use terms::{OptionError, Terms};

@@ -71,7 +71,7 @@ impl fmt::Display for ValueError {
             ),
             Self::NotHexadecimal { found } => write!(
                 f,
-                "{found:?} is no octets in hexadecimal; wanted an even number of digits after 0x"
+                "{found:?} is no octets in hexadecimal; wanted an even number of digits after hex:"
             ),
         }
     }
@@ -116,13 +116,13 @@ pub fn sub_options<T: AsRef<[u8]>>(
     Ok(octets)
 }
 
-/// Octets that an operator wrote as text: `0x` and hexadecimal digits mean those octets, any other
+/// Octets that an operator wrote as text: `hex:` and hexadecimal digits mean those octets, any other
 /// text means its own. For circuit ids and the like in settings.
 ///
 /// # Errors
-/// If digits are missing or wrong after `0x`.
+/// If digits are missing or wrong after `hex:`.
 pub fn octets_from_text(text: &str) -> Result<Vec<u8>, ValueError> {
-    let Some(digits) = text.strip_prefix("0x") else {
+    let Some(digits) = text.strip_prefix("hex:") else {
         return Ok(text.as_bytes().to_vec());
     };
     let refused = || ValueError::NotHexadecimal { found: text.to_owned() };
@@ -137,13 +137,13 @@ pub fn octets_from_text(text: &str) -> Result<Vec<u8>, ValueError> {
         .collect()
 }
 
-/// The other way round: printable ASCII as it is, anything else as `0x` and hexadecimal digits.
+/// The other way round: printable ASCII as it is, anything else as `hex:` and hexadecimal digits.
 pub fn octets_to_text(octets: &[u8]) -> String {
     let is_plain = octets.iter().all(|octet| octet.is_ascii_graphic() || *octet == b' ');
-    if is_plain && !octets.starts_with(b"0x") {
+    if is_plain && !octets.starts_with(b"hex:") {
         return String::from_utf8_lossy(octets).into_owned();
     }
-    let mut text = String::from("0x");
+    let mut text = String::from("hex:");
     for octet in octets {
         text.push_str(&format!("{octet:02x}"));
     }
@@ -182,10 +182,10 @@ mod tests {
 
     #[test]
     fn octets_read_as_they_are_written() {
-        for octets in [&b"olt1/1/3 onu17"[..], b"\x00\x04\x00\x01", b"0xno digits", b"", b"\xff"] {
+        for octets in [&b"olt1/1/3 onu17"[..], b"\x00\x04\x00\x01", b"hex:no digits", b"", b"\xff"] {
             assert_eq!(octets_from_text(&octets_to_text(octets)).unwrap(), octets);
         }
-        for text in ["0x0", "0xgg", "0x00é"] {
+        for text in ["hex:0", "hex:gg", "hex:00é"] {
             assert!(octets_from_text(text).is_err(), "{text}");
         }
     }

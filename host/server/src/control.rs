@@ -1,0 +1,162 @@
+//! The control socket: what the command line asks of the running server.
+//!
+//! A question is one line of JSON; the answer is any number of lines of JSON and then the line
+//! [`END`], so that an answer cut short is not taken for a whole one. Whoever may open the socket
+//! may ask everything: it belongs to the user that runs the server.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::{fs::PermissionsExt, net::UnixStream as BlockingStream},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+};
+
+use crate::{leases, reload::Reloader, status};
+
+/// The last line of a whole answer.
+const END: &str = "end";
+/// Questions answered at a time; more wait.
+const ANSWERING_MAX: usize = 4;
+/// The longest question, in octets.
+const QUESTION_OCTETS_MAX: u64 = 4096;
+/// How long a question may take to come, and an answer to be read.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Question {
+    /// Every lease record; one [`leases::Row`] a line.
+    Leases,
+    /// What the server does; one [`status::Status`].
+    Status,
+    /// Build and serve a new generation; one [`crate::reload::ReloadReport`].
+    Reload,
+}
+
+/// Opens the socket, in place of one that a server left behind.
+///
+/// # Errors
+/// If another server answers there, or the socket cannot be made.
+pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
+    let place = || format!("cannot open the control socket {}", path.display());
+    if BlockingStream::connect(path).is_ok() {
+        bail!("{}: another lessor answers there; stop it, or set control.socket", place());
+    }
+    if path.exists() {
+        std::fs::remove_file(path).with_context(place)?;
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(place)?;
+    }
+    let listener = UnixListener::bind(path).with_context(place)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(place)?;
+    Ok(listener)
+}
+
+/// Answers until the task is dropped.
+pub(crate) async fn answer(listener: UnixListener, reloader: Arc<Reloader>) {
+    let places = Arc::new(Semaphore::new(ANSWERING_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept on the control socket");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let reloader = Arc::clone(&reloader);
+        tokio::spawn(async move {
+            if let Err(error) = answer_one(stream, reloader).await {
+                tracing::debug!(%error, "a question on the control socket was not answered");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn answer_one(mut stream: UnixStream, reloader: Arc<Reloader>) -> anyhow::Result<()> {
+    let (reading, mut writing) = stream.split();
+    let mut line = String::new();
+    let mut reading = tokio::io::BufReader::new(reading.take(QUESTION_OCTETS_MAX));
+    tokio::time::timeout(PATIENCE, reading.read_line(&mut line)).await??;
+    let question: Question = serde_json::from_str(&line)?;
+    let (sender, mut chunks) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
+    // Locks are taken and plugins compiled here: not on the threads that run the runtime.
+    let work = tokio::task::spawn_blocking(move || {
+        let mut say = |chunk: Vec<u8>| sender.blocking_send(chunk).is_ok();
+        match question {
+            Question::Leases => leases::write_rows(&reloader.shared, &mut say),
+            Question::Status => say(json_line(&status::Status::of(&reloader))),
+            Question::Reload => say(json_line(&reloader.reload())),
+        }
+    });
+    while let Some(chunk) = chunks.recv().await {
+        tokio::time::timeout(PATIENCE, writing.write_all(&chunk)).await??;
+    }
+    if work.await? {
+        tokio::time::timeout(PATIENCE, writing.write_all(format!("{END}\n").as_bytes())).await??;
+    }
+    Ok(())
+}
+
+/// One value as a line of JSON.
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// Asks the server that runs with the configuration at `config`, and hands each line of the answer
+/// to `each`.
+///
+/// # Errors
+/// If no server answers, or the answer ends too early.
+pub(crate) fn ask<T: DeserializeOwned>(
+    config: &Path,
+    question: &Question,
+    mut each: impl FnMut(T),
+) -> anyhow::Result<()> {
+    let socket = socket_of(config)?;
+    let mut stream = BlockingStream::connect(&socket).with_context(|| {
+        format!("no lessor answers at {}; is it running, with this configuration?", socket.display())
+    })?;
+    stream.write_all(&json_line(question))?;
+    for line in BufReader::new(stream).lines() {
+        let line = line.context("the server broke off its answer")?;
+        if line == END {
+            return Ok(());
+        }
+        each(serde_json::from_str(&line).context("the server is of another version")?);
+    }
+    bail!("the server broke off its answer; its log may say why")
+}
+
+/// The same for an answer of one line.
+///
+/// # Errors
+/// As [`ask`], or if there is no such line.
+pub(crate) fn ask_one<T: DeserializeOwned>(config: &Path, question: Question) -> anyhow::Result<T> {
+    let mut answer = None;
+    ask(config, &question, |line| answer = Some(line))?;
+    answer.context("the server gave no answer; its log may say why")
+}
+
+fn socket_of(config: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let configuration = crate::generation::load_configuration(config, crate::colour_on_stderr())?;
+    configuration
+        .control
+        .socket
+        .context("this configuration has no control socket; set control.socket and restart")
+}

@@ -1,0 +1,72 @@
+//! Counters: how often each reason ended an input, and what else operators watch.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lessor_core::Reason;
+
+/// Shared by all threads; every count only grows.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    reasons: Box<[AtomicU64]>,
+    /// Events that the observers were too slow to take.
+    pub(crate) events_lost: AtomicU64,
+    /// Options left out of replies because they did not fit.
+    pub(crate) options_left_out: AtomicU64,
+    /// Replies that went out without the relay agent information they should have echoed
+    /// (RFC 3046 section 2.2 asks for this count).
+    pub(crate) relay_information_left_out: AtomicU64,
+    /// Reloads that brought a new generation.
+    pub(crate) reloads: AtomicU64,
+    /// Reloads that were refused.
+    pub(crate) reloads_refused: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        Self {
+            reasons: Reason::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            events_lost: AtomicU64::new(0),
+            options_left_out: AtomicU64::new(0),
+            relay_information_left_out: AtomicU64::new(0),
+            reloads: AtomicU64::new(0),
+            reloads_refused: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts one input that ended in `reason`.
+    pub(crate) fn count(&self, reason: Reason) {
+        if let Some(counter) = self.reasons.get(reason as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Every reason that ended an input so far, with its count.
+    pub(crate) fn reasons(&self) -> Vec<(Reason, u64)> {
+        let counts = self.reasons.iter().map(|counter| counter.load(Ordering::Relaxed));
+        Reason::ALL.iter().copied().zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// Adds one.
+pub(crate) fn increment(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_counted_at_its_own_place() {
+        let counters = Counters::new();
+        for reason in Reason::ALL {
+            counters.count(*reason);
+        }
+        counters.count(Reason::NakByPolicy);
+        let counts = counters.reasons();
+        assert_eq!(counts.len(), Reason::ALL.len());
+        for (reason, count) in counts {
+            assert_eq!(count, if reason == Reason::NakByPolicy { 2 } else { 1 }, "{reason}");
+        }
+    }
+}

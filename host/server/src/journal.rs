@@ -1,0 +1,189 @@
+//! The journal: one JSON line for each input and each expired lease, for legal logs, support and
+//! tests. Its fields are documented in docs/operators.md.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Write},
+    net::{Ipv4Addr, SocketAddrV4},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use lessor_core::{Lease, RelayInformation, option::code};
+use lessor_policy_host::TraceEntry;
+use serde::Serialize;
+
+use crate::observer::Event;
+
+/// An open journal file.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: BufWriter<File>,
+    flushed_at: Instant,
+    failed: bool,
+}
+
+/// A line of the journal; absent fields are left out.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Line<'a> {
+    time: String,
+    reason: &'a str,
+    outcome: Option<lessor_core::Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hardware_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_time_secs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<SocketAddrV4>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay_address: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    circuit_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay_information: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    plugins: &'a [TraceEntry],
+}
+
+impl Journal {
+    /// Opens the file for appending.
+    ///
+    /// # Errors
+    /// If it cannot be created or written.
+    pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
+        let file = append_to(&path)
+            .with_context(|| format!("cannot open the journal {}", path.display()))?;
+        Ok(Self { path, file: BufWriter::new(file), flushed_at: Instant::now(), failed: false })
+    }
+
+    /// Does something to the journal; a failure is logged once, and nothing more is written until
+    /// the file was opened anew.
+    pub(crate) fn attempt(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
+        match work(self) {
+            Ok(()) => {}
+            Err(error) if !self.failed => {
+                self.failed = true;
+                tracing::error!(
+                    journal = %self.path.display(),
+                    %error,
+                    "cannot write the journal; make room, then reload to open it anew"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Writes what became of an input.
+    pub(crate) fn input(&mut self, event: &Event) -> io::Result<()> {
+        let mut line = Line {
+            reason: event.reason.name(),
+            outcome: Some(event.reason.outcome()),
+            detail: event.detail.as_deref(),
+            address: event.address,
+            lease_time_secs: event.lease_time_secs,
+            network: event.network.as_deref(),
+            source: Some(event.source),
+            plugins: &event.trace,
+            ..Line::default()
+        };
+        if let Some(request) = event.request.as_deref() {
+            line.message = Some(request.kind.name());
+            line.transaction_id = Some(format!("{:08x}", request.transaction_id));
+            line.client = Some(request.client_key().to_string());
+            line.hardware_address = Some(request.hardware_address.to_string());
+            line.host_name = request
+                .options
+                .get(code::HOST_NAME)
+                .map(|octets| String::from_utf8_lossy(octets).into_owned());
+            line.interface = request.arrival.interface.as_deref();
+            line.relay_address = request.is_relayed().then_some(request.relay_address);
+            line.say_line(request.relay_information.as_ref());
+        }
+        self.write(line)
+    }
+
+    /// Writes that a lease expired.
+    pub(crate) fn expired(&mut self, lease: &Lease) -> io::Result<()> {
+        let mut line = Line {
+            reason: "expired-lease",
+            client: Some(lease.client.to_string()),
+            hardware_address: Some(lease.hardware_address.to_string()),
+            address: Some(lease.address),
+            ..Line::default()
+        };
+        line.say_line(lease.relay_information.as_ref());
+        self.write(line)
+    }
+
+    /// Opens the file anew, after it was rotated away.
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
+        // A flush that fails must not keep the new file from being opened.
+        let flushed = self.file.flush();
+        self.file = BufWriter::new(append_to(&self.path)?);
+        self.failed = false;
+        flushed
+    }
+
+    /// Hands everything to the operating system.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.flushed_at = Instant::now();
+        self.file.flush()
+    }
+
+    /// The same, if the last time is longer ago than `age`.
+    pub(crate) fn flush_if_older_than(&mut self, age: Duration) -> io::Result<()> {
+        if self.flushed_at.elapsed() > age { self.flush() } else { Ok(()) }
+    }
+
+    fn write(&mut self, mut line: Line<'_>) -> io::Result<()> {
+        if self.failed {
+            return Ok(());
+        }
+        line.time = jiff::Timestamp::now().to_string();
+        serde_json::to_writer(&mut self.file, &line)?;
+        self.file.write_all(b"\n")
+    }
+}
+
+impl Line<'_> {
+    fn say_line(&mut self, relay_information: Option<&RelayInformation>) {
+        let Some(information) = relay_information else { return };
+        self.circuit_id = information.circuit_id().map(readable);
+        self.remote_id = information.remote_id().map(readable);
+        self.relay_information = Some(hex::encode(information.octets()));
+    }
+}
+
+/// Octets as people write them: as text if they are printable ASCII, otherwise `hex:…`, the form
+/// that configuration takes as well.
+pub(crate) fn readable(octets: &[u8]) -> String {
+    match std::str::from_utf8(octets) {
+        Ok(text) if octets.iter().all(|octet| matches!(octet, b' '..=b'~')) => text.to_owned(),
+        _ => format!("hex:{}", hex::encode(octets)),
+    }
+}
+
+fn append_to(path: &std::path::Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}

@@ -1,0 +1,204 @@
+//! `lessor leases`: who has which address.
+
+use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use comfy_table::{Table, presets};
+use lessor_config::StoreBackend;
+use lessor_core::{Lease, LeaseState, Timestamp, Topology};
+use lessor_store::{FjallStore, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock,
+    control::{self, Question},
+    exchange::Shared,
+    generation,
+    journal::readable,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LeasesArguments {
+    #[command(flatten)]
+    file: crate::ConfigurationFile,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Which leases.
+    #[arg(long, value_enum, default_value_t = Which::Active)]
+    state: Which,
+    /// Only this address.
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<Ipv4Addr>,
+    /// Only leases whose client, hardware address, circuit id or remote id contains this text.
+    #[arg(long, value_name = "TEXT")]
+    find: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// Leases that have not ended, and quarantined addresses.
+    Active,
+    /// Everything that is remembered.
+    All,
+}
+
+/// One lease as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Row {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) state: RowState,
+    pub(crate) client: String,
+    pub(crate) hardware_address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) circuit_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) remote_id: Option<String>,
+    /// RFC 3339, UTC.
+    pub(crate) began_at: String,
+    /// RFC 3339, UTC.
+    pub(crate) changed_at: String,
+    /// RFC 3339, UTC; `never` for an infinite lease.
+    pub(crate) expires_at: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RowState {
+    Leased,
+    Expired,
+    Released,
+    Quarantined,
+}
+
+impl RowState {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Leased => "leased",
+            Self::Expired => "expired",
+            Self::Released => "released",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// Prints the leases asked for.
+pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
+    let mut rows = read_rows(&arguments.file.config)?;
+    rows.retain(|row| arguments.wants(row));
+    rows.sort_by_key(|row| row.address);
+    if arguments.json {
+        for row in &rows {
+            println!("{}", serde_json::to_string(row)?);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.set_header(["address", "state", "client", "circuit id", "remote id", "pool", "ends"]);
+    for row in &rows {
+        table.add_row([
+            row.address.to_string(),
+            row.state.name().to_owned(),
+            row.client.clone(),
+            row.circuit_id.clone().unwrap_or_default(),
+            row.remote_id.clone().unwrap_or_default(),
+            row.pool.clone().unwrap_or_default(),
+            row.expires_at.clone(),
+        ]);
+    }
+    println!("{table}");
+    println!("{} lease{}", rows.len(), if rows.len() == 1 { "" } else { "s" });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The server's part: every lease, a network at a time.
+pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) -> bool {
+    let now = clock::now();
+    let generation = shared.generation.load_full();
+    let mut heard = true;
+    // Under the lock only pointers are copied.
+    let mut networks: Vec<Vec<Arc<Lease>>> = Vec::new();
+    generation.shards.for_each(|engine| networks.push(engine.leases().cloned().collect()));
+    for lease in networks.into_iter().flatten() {
+        heard = heard && say(control::json_line(&Row::of(&lease, now, generation.shards.topology())));
+    }
+    heard
+}
+
+/// From the running server, or from the store if none runs.
+fn read_rows(config: &PathBuf) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let Err(no_answer) = control::ask(config, &Question::Leases, |row| rows.push(row)) else {
+        return Ok(rows);
+    };
+    let configuration = generation::load_configuration(config, crate::colour_on_stderr())?;
+    let StoreBackend::Embedded { path } = &configuration.store.backend else {
+        return Err(no_answer);
+    };
+    if !path.exists() {
+        return Err(no_answer.context(format!("there is no store at {} either", path.display())));
+    }
+    let now = clock::now();
+    let mut store = FjallStore::open(path)
+        .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
+    rows.clear();
+    store.load(&mut |lease| rows.push(Row::of(&lease, now, &configuration.topology)))?;
+    Ok(rows)
+}
+
+impl LeasesArguments {
+    fn wants(&self, row: &Row) -> bool {
+        let state = match self.state {
+            Which::All => true,
+            Which::Active => matches!(row.state, RowState::Leased | RowState::Quarantined),
+        };
+        let found = self.find.as_deref().is_none_or(|text| {
+            [Some(&row.client), Some(&row.hardware_address), row.circuit_id.as_ref(), row.remote_id.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|field| field.contains(text))
+        });
+        state && found && self.address.is_none_or(|address| address == row.address)
+    }
+}
+
+impl Row {
+    pub(crate) fn of(lease: &Lease, now: Timestamp, topology: &Topology) -> Self {
+        let pool = topology.locate_address(lease.address).and_then(|location| {
+            let network = topology.networks().get(location.network.0 as usize)?;
+            let pools = &network.subnets.get(location.subnet)?.pools;
+            pools.iter().find(|pool| pool.contains(lease.address)).map(|pool| pool.name.to_string())
+        });
+        let relay = lease.relay_information.as_ref();
+        Self {
+            address: lease.address,
+            state: match lease.state {
+                LeaseState::Leased if now < lease.expires_at => RowState::Leased,
+                LeaseState::Leased => RowState::Expired,
+                LeaseState::Quarantined if now < lease.expires_at => RowState::Quarantined,
+                LeaseState::Released | LeaseState::Quarantined => RowState::Released,
+            },
+            client: lease.client.to_string(),
+            hardware_address: lease.hardware_address.to_string(),
+            pool,
+            circuit_id: relay.and_then(|relay| relay.circuit_id()).map(readable),
+            remote_id: relay.and_then(|relay| relay.remote_id()).map(readable),
+            began_at: written(lease.began_at),
+            changed_at: written(lease.changed_at),
+            expires_at: written(lease.expires_at),
+        }
+    }
+}
+
+/// RFC 3339 in UTC, to the second.
+pub(crate) fn written(time: Timestamp) -> String {
+    let whole_secs = i64::try_from(time.unix_ms() / 1000).ok();
+    whole_secs
+        .and_then(|secs| jiff::Timestamp::from_second(secs).ok())
+        .map_or_else(|| "never".to_owned(), |time| time.to_string())
+}

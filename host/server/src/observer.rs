@@ -1,0 +1,209 @@
+//! The observer: sees what happened, off the reply path.
+//!
+//! One thread behind a bounded queue writes the journal, logs each packet at debug level and calls
+//! the `on-lease` hooks. It decides nothing. When it cannot follow, events are lost and counted;
+//! replies never wait for it.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use lessor_core::{Change, Lease, LeaseState, Reason, Request, Timestamp};
+use lessor_policy_host::{LeaseEvent, LeaseEventKind, TraceEntry};
+use smallvec::SmallVec;
+
+use crate::{
+    clock,
+    counters::{Counters, increment},
+    generation::Handover,
+    journal::Journal,
+};
+
+/// Events that may wait; at 100,000 packets a second, well over half a second of them.
+const WAITING_EVENTS_MAX: usize = 65_536;
+/// The longest that a written event stays unflushed.
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
+
+/// How one input ended.
+#[derive(Debug)]
+pub(crate) struct Event {
+    /// Why it ended so.
+    pub(crate) reason: Reason,
+    /// More about the reason, where there is more.
+    pub(crate) detail: Option<String>,
+    /// Who sent it.
+    pub(crate) source: SocketAddrV4,
+    /// What was asked; nothing if it could not be parsed.
+    pub(crate) request: Option<Arc<Request>>,
+    /// The name of the network it was about.
+    pub(crate) network: Option<Arc<str>>,
+    /// The address that was offered, acknowledged or given back.
+    pub(crate) address: Option<Ipv4Addr>,
+    /// The lease time that was granted.
+    pub(crate) lease_time_secs: Option<u32>,
+    /// Which plugin did what.
+    pub(crate) trace: Vec<TraceEntry>,
+    /// What was made durable for it.
+    pub(crate) changes: SmallVec<[Change; 1]>,
+}
+
+enum Message {
+    Input(Box<Event>),
+    Expired(Vec<Arc<Lease>>),
+    Generation(Box<Handover>),
+    ReopenJournal,
+    Stop,
+}
+
+/// Where events go.
+#[derive(Clone, Debug)]
+pub(crate) struct Observer {
+    queue: Sender<Message>,
+    counters: Arc<Counters>,
+    wanted: Arc<AtomicBool>,
+    always_wanted: bool,
+}
+
+impl Observer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If the journal cannot be opened.
+    pub(crate) fn start(
+        journal: Option<PathBuf>,
+        counters: Arc<Counters>,
+        handover: Handover,
+    ) -> anyhow::Result<(Self, JoinHandle<()>)> {
+        let always_wanted = journal.is_some() || tracing::enabled!(tracing::Level::DEBUG);
+        let journal = journal.map(Journal::open).transpose()?;
+        let (sender, queue) = crossbeam_channel::bounded(WAITING_EVENTS_MAX);
+        let wanted = Arc::new(AtomicBool::new(handover.generation.chain.wants_lease_events()));
+        let task = Task { queue, journal, handover };
+        let thread = std::thread::Builder::new()
+            .name("observer".into())
+            .spawn(move || task.run())
+            .context("cannot start the observer thread")?;
+        Ok((Self { queue: sender, counters, wanted, always_wanted }, thread))
+    }
+
+    /// Whether anybody looks at events at all; if not, they need not be made.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.always_wanted || self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Tells of one input; never waits.
+    pub(crate) fn input(&self, event: Event) {
+        self.tell(Message::Input(Box::new(event)));
+    }
+
+    /// Tells of leases that expired; never waits.
+    pub(crate) fn expired(&self, leases: Vec<Arc<Lease>>) {
+        if self.is_wanted() && !leases.is_empty() {
+            self.tell(Message::Expired(leases));
+        }
+    }
+
+    /// Hands over the instances of a new generation and has the journal's file opened anew, so
+    /// that it can be rotated. Waits for a place in the queue: call it off the packet path.
+    pub(crate) fn generation(&self, handover: Handover) {
+        self.wanted.store(handover.generation.chain.wants_lease_events(), Ordering::Relaxed);
+        let _ = self.queue.send(Message::Generation(Box::new(handover)));
+        let _ = self.queue.send(Message::ReopenJournal);
+    }
+
+    /// Has the thread finish what waits, and end.
+    pub(crate) fn stop(&self) {
+        let _ = self.queue.send(Message::Stop);
+    }
+
+    fn tell(&self, message: Message) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(message) {
+            increment(&self.counters.events_lost);
+        }
+    }
+}
+
+struct Task {
+    queue: Receiver<Message>,
+    journal: Option<Journal>,
+    handover: Handover,
+}
+
+impl Task {
+    fn run(mut self) {
+        loop {
+            match self.queue.recv_timeout(FLUSH_EVERY) {
+                Ok(Message::Input(event)) => self.input(&event),
+                Ok(Message::Expired(leases)) => {
+                    for lease in leases {
+                        self.expired(lease);
+                    }
+                }
+                Ok(Message::Generation(handover)) => self.handover = *handover,
+                Ok(Message::ReopenJournal) => self.with_journal(Journal::reopen),
+                Err(RecvTimeoutError::Timeout) => self.with_journal(Journal::flush),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.with_journal(|journal| journal.flush_if_older_than(FLUSH_EVERY));
+        }
+        self.with_journal(Journal::flush);
+    }
+
+    fn input(&mut self, event: &Event) {
+        let address = event.address;
+        tracing::debug!(
+            reason = event.reason.name(),
+            source = %event.source,
+            transaction_id = event.request.as_ref().map(|request| request.transaction_id),
+            hardware_address =
+                event.request.as_ref().map(|request| tracing::field::display(request.hardware_address)),
+            address = address.map(tracing::field::display),
+            detail = event.detail,
+            "input"
+        );
+        self.with_journal(|journal| journal.input(event));
+        if self.handover.generation.chain.wants_lease_events() {
+            let now = clock::now();
+            for change in &event.changes {
+                let event = LeaseEvent { kind: kind_of(change, now), lease: Arc::clone(&change.lease) };
+                self.handover.runner.on_lease(&event);
+            }
+        }
+    }
+
+    fn expired(&mut self, lease: Arc<Lease>) {
+        tracing::debug!(address = %lease.address, client = %lease.client, "lease expired");
+        self.with_journal(|journal| journal.expired(&lease));
+        if self.handover.generation.chain.wants_lease_events() {
+            self.handover.runner.on_lease(&LeaseEvent { kind: LeaseEventKind::Expired, lease });
+        }
+    }
+
+    /// A journal that cannot be written is said once and given up until it is reopened: the
+    /// server serves on.
+    fn with_journal(&mut self, work: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
+        if let Some(journal) = &mut self.journal {
+            journal.attempt(work);
+        }
+    }
+}
+
+/// What a change means to those who watch leases.
+fn kind_of(change: &Change, now: Timestamp) -> LeaseEventKind {
+    match change.lease.state {
+        LeaseState::Released => LeaseEventKind::Released,
+        LeaseState::Quarantined => LeaseEventKind::Declined,
+        LeaseState::Leased => match &change.previous {
+            Some(previous) if previous.client == change.lease.client && previous.is_active(now) => {
+                LeaseEventKind::Renewed
+            }
+            _ => LeaseEventKind::Granted,
+        },
+    }
+}

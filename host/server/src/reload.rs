@@ -1,0 +1,168 @@
+//! Reload: a new generation while the old one serves.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use lessor_config::Configuration;
+use lessor_policy_host::Runtime;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock, control,
+    counters::increment,
+    exchange::Shared,
+    generation::{self, Generation, Handover, Refusal},
+    worker::WorkerHandle,
+};
+
+/// Builds generations and has everybody serve them.
+pub(crate) struct Reloader {
+    pub(crate) path: PathBuf,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) workers: Vec<WorkerHandle>,
+    pub(crate) hash_seed: u64,
+    /// What the process was started with.
+    pub(crate) started_with: Configuration,
+    /// Held while a reload is under way, so that they come one after the other.
+    pub(crate) under_way: Mutex<()>,
+}
+
+/// What became of a reload.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ReloadReport {
+    /// The generation that serves now.
+    pub(crate) generation: u64,
+    /// Whether it is new.
+    pub(crate) accepted: bool,
+    /// How long it took to build and swap, in milliseconds.
+    pub(crate) took_ms: u64,
+    /// What kept a new one from serving.
+    pub(crate) mistakes: Vec<String>,
+    /// What a reload cannot change: it takes a restart.
+    pub(crate) needs_restart: Vec<String>,
+}
+
+impl Reloader {
+    /// Builds a new generation and swaps it in; if anything in it is wrong the old one serves on.
+    /// Takes as long as the compilation of new plugins does: not for the packet path.
+    pub(crate) fn reload(&self) -> ReloadReport {
+        let _under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = Instant::now();
+        let built = self.build();
+        let mut report = ReloadReport {
+            generation: 0,
+            accepted: built.is_ok(),
+            took_ms: 0,
+            mistakes: Vec::new(),
+            needs_restart: Vec::new(),
+        };
+        match built {
+            Ok((configuration, prepared)) => {
+                report.needs_restart = needs_restart(&self.started_with, &configuration);
+                self.swap(&configuration, prepared);
+                increment(&self.shared.counters.reloads);
+            }
+            Err(refusal) => {
+                report.mistakes = refusal.mistakes;
+                increment(&self.shared.counters.reloads_refused);
+            }
+        }
+        report.generation = self.shared.generation.load().number;
+        report.took_ms = started.elapsed().as_millis() as u64;
+        log(&report);
+        report
+    }
+
+    fn build(&self) -> Result<(Configuration, Prepared), Refusal> {
+        let configuration = generation::load_configuration(&self.path, false)?;
+        let chain =
+            generation::build_chain(&self.runtime, configuration.plugins.as_ref(), false)?;
+        let mut runners = Vec::new();
+        // One for each worker, and one for the observer.
+        for _ in 0..=self.workers.len() {
+            runners.push(chain.runner()?);
+        }
+        Ok((configuration, Prepared { chain, runners }))
+    }
+
+    fn swap(&self, configuration: &Configuration, prepared: Prepared) {
+        let Prepared { chain, mut runners } = prepared;
+        let old = self.shared.generation.load_full();
+        let now = clock::now();
+        let mut published = None;
+        old.shards.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
+            let next =
+                Arc::new(Generation { number: old.number + 1, since: now, shards, chain });
+            self.shared.generation.store(Arc::clone(&next));
+            published = Some(next);
+        });
+        let Some(next) = published else { return };
+        for worker in &self.workers {
+            if let Some(runner) = runners.pop() {
+                worker.hand_over(Handover { generation: Arc::clone(&next), runner });
+            }
+        }
+        if let Some(runner) = runners.pop() {
+            self.shared.observer.generation(Handover { generation: next, runner });
+        }
+    }
+}
+
+/// The parts of a generation that are made before the swap.
+struct Prepared {
+    chain: Arc<lessor_policy_host::Chain>,
+    runners: Vec<lessor_policy_host::Runner>,
+}
+
+/// `lessor reload`: asks the running server and shows the outcome.
+pub(crate) fn request(path: &Path) -> anyhow::Result<ExitCode> {
+    let report: ReloadReport = control::ask_one(path, control::Question::Reload)?;
+    for line in &report.needs_restart {
+        eprintln!("needs a restart: {line}");
+    }
+    if report.accepted {
+        println!("generation {} serves, after {} ms", report.generation, report.took_ms);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for mistake in &report.mistakes {
+        eprintln!("{}", mistake.trim_end());
+    }
+    eprintln!("refused; generation {} serves on", report.generation);
+    Ok(ExitCode::FAILURE)
+}
+
+fn log(report: &ReloadReport) {
+    let (generation, took_ms) = (report.generation, report.took_ms);
+    for setting in &report.needs_restart {
+        tracing::warn!("{setting} changed; it takes effect at the next start");
+    }
+    if report.accepted {
+        tracing::info!(generation, took_ms, "reloaded");
+        return;
+    }
+    for mistake in &report.mistakes {
+        tracing::error!("{}", mistake.trim_end());
+    }
+    tracing::error!(generation, "reload refused; the generation that serves is unchanged");
+}
+
+/// Settings that differ and that only a start reads.
+fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
+    let differences = [
+        ("server.interfaces", old.server.interfaces != new.server.interfaces),
+        ("server.listen", old.server.listen != new.server.listen),
+        ("server.workers", old.server.workers != new.server.workers),
+        ("server.server-identifier", old.server.server_identifier != new.server.server_identifier),
+        ("[store]", old.store != new.store),
+        ("[control]", old.control != new.control),
+        ("[journal]", old.journal != new.journal),
+        ("[log]", old.log != new.log),
+    ];
+    differences.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
+}

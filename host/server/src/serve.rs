@@ -1,0 +1,310 @@
+//! `lessor serve`: puts the server together, runs it until it is told to stop, and takes it apart
+//! in the order that loses nothing.
+
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
+use lessor_config::{Configuration, StoreBackend};
+use lessor_core::Timestamp;
+use lessor_policy_host::{Runtime, RuntimeSettings};
+use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    clock, colour_on_stderr, control,
+    counters::Counters,
+    exchange::Shared,
+    generation::{self, Generation, Handover},
+    logging,
+    net::Endpoint,
+    observer::Observer,
+    reload::Reloader,
+    shards::Shards,
+    worker::WorkerHandle,
+};
+
+/// How often ended leases, offers and quarantines are looked for.
+const RECLAIM_EVERY: Duration = Duration::from_millis(200);
+/// Ended leases taken back under one lock.
+const RECLAIM_BATCH: usize = 256;
+/// Changes that one flush makes durable.
+const BATCH_CHANGES_MAX: usize = 1024;
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(path: &Path) -> anyhow::Result<ExitCode> {
+    let configuration = match generation::load_configuration(path, colour_on_stderr()) {
+        Ok(configuration) => configuration,
+        Err(refusal) => {
+            eprintln!("{refusal}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    logging::start(&configuration.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime for signals and control")?;
+    runtime.block_on(serve(path, configuration))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> {
+    let started = Instant::now();
+    // Signals are caught from here on: a SIGHUP that comes early must not end the process.
+    let mut signals = Signals::catch()?;
+    let server = Server::start(path, configuration)?;
+    let control = match &server.reloader.started_with.control.socket {
+        Some(socket) => {
+            let listener = control::listen(socket)?;
+            Some(tokio::spawn(control::answer(listener, Arc::clone(&server.reloader))))
+        }
+        None => None,
+    };
+    let reclaiming = tokio::spawn(reclaim(Arc::clone(&server.reloader.shared)));
+    tracing::info!(took_ms = started.elapsed().as_millis() as u64, "serving");
+    notify(&[sd_notify::NotifyState::Ready]);
+
+    signals.obey(&server.reloader).await;
+
+    notify(&[sd_notify::NotifyState::Stopping]);
+    if let Some(control) = control {
+        control.abort();
+    }
+    reclaiming.abort();
+    tokio::task::spawn_blocking(move || server.stop()).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The running server.
+struct Server {
+    reloader: Arc<Reloader>,
+    committer_thread: lessor_store::CommitterThread,
+    observer_thread: JoinHandle<()>,
+}
+
+impl Server {
+    fn start(path: &Path, configuration: Configuration) -> anyhow::Result<Self> {
+        let hash_seed = random_seed();
+        let mut store = open_store(&configuration)?;
+        let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
+        restore(&mut *store, &mut shards)?;
+        let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
+        let runtime = Runtime::new(RuntimeSettings { cache })?;
+        let chain = generation::build_chain(&runtime, configuration.plugins.as_ref(), false)
+            .context("the plugins cannot serve")?;
+        for plugin in chain.plugins() {
+            tracing::info!(plugin = plugin.name, hooks = plugin.hooks.join(", "), "plugin loaded");
+        }
+        let generation =
+            Arc::new(Generation { number: 1, since: clock::now(), shards: Arc::new(shards), chain });
+        let handover = || -> anyhow::Result<Handover> {
+            let runner = generation.chain.runner().map_err(generation::Refusal::from)?;
+            Ok(Handover { generation: Arc::clone(&generation), runner })
+        };
+        let counters = Arc::new(Counters::new());
+        let journal = configuration.journal.as_ref().map(|journal| journal.path.clone());
+        let (observer, observer_thread) =
+            Observer::start(journal, Arc::clone(&counters), handover()?)?;
+        let limits = CommitterLimits {
+            waiting_changes: configuration.store.waiting_changes_max,
+            batch_changes: BATCH_CHANGES_MAX,
+        };
+        let (committer, committer_thread) = Committer::start(store, limits);
+        let shared = Arc::new(Shared {
+            generation: ArcSwap::new(Arc::clone(&generation)),
+            committer,
+            counters,
+            observer,
+            server_identifier: configuration.server.server_identifier,
+        });
+        let discard = discarder()?;
+        let mut workers = Vec::new();
+        for (number, endpoints) in open_endpoints(&configuration)?.into_iter().enumerate() {
+            workers.push(WorkerHandle::start(
+                number,
+                Arc::clone(&shared),
+                endpoints,
+                handover()?,
+                discard.clone(),
+            )?);
+        }
+        let reloader = Arc::new(Reloader {
+            path: path.to_owned(),
+            runtime,
+            shared,
+            workers,
+            hash_seed,
+            started_with: configuration,
+            under_way: Mutex::new(()),
+        });
+        Ok(Self { reloader, committer_thread, observer_thread })
+    }
+
+    /// Workers first, so that nothing new is decided; then storage, which has what they still wait
+    /// for; then the observer, which hears of all of it.
+    fn stop(self) {
+        for worker in &self.reloader.workers {
+            worker.stop();
+        }
+        self.committer_thread.stop();
+        self.reloader.shared.observer.stop();
+        if self.observer_thread.join().is_err() {
+            tracing::error!("the observer ended in a panic");
+        }
+    }
+}
+
+struct Signals {
+    hangup: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn catch() -> anyhow::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Reloads on SIGHUP, returns on SIGTERM or SIGINT.
+    async fn obey(&mut self, reloader: &Arc<Reloader>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    let mut states = vec![sd_notify::NotifyState::Reloading];
+                    states.extend(sd_notify::NotifyState::monotonic_usec_now());
+                    notify(&states);
+                    let reloader = Arc::clone(reloader);
+                    if tokio::task::spawn_blocking(move || reloader.reload()).await.is_err() {
+                        tracing::error!("a reload ended in a panic; the old generation serves on");
+                    }
+                    notify(&[sd_notify::NotifyState::Ready]);
+                }
+            }
+        }
+    }
+}
+
+/// Takes back what has ended, in small pieces.
+async fn reclaim(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(RECLAIM_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failed_flushes = 0;
+    loop {
+        ticks.tick().await;
+        let generation = shared.generation.load_full();
+        let mut more = true;
+        while more {
+            more = false;
+            let now = clock::now();
+            let mut expired = Vec::new();
+            generation.shards.for_each(|engine| {
+                if engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+                    expired.extend(engine.reclaim(now, RECLAIM_BATCH));
+                    more |= engine.next_deadline().is_some_and(|deadline| deadline <= now);
+                }
+            });
+            shared.observer.expired(expired);
+            tokio::task::yield_now().await;
+        }
+        let status = shared.committer.status();
+        if status.failed_flushes > failed_flushes {
+            failed_flushes = status.failed_flushes;
+            tracing::error!(
+                failed_flushes,
+                error = status.last_error,
+                "the store cannot write: nothing is acknowledged until it can"
+            );
+        }
+    }
+}
+
+fn open_store(configuration: &Configuration) -> anyhow::Result<Box<dyn Store>> {
+    Ok(match &configuration.store.backend {
+        StoreBackend::Embedded { path } => Box::new(FjallStore::open(path)?),
+        StoreBackend::Memory => {
+            tracing::warn!("leases are kept in memory only: they are lost when the server stops");
+            Box::new(MemoryStore::default())
+        }
+    })
+}
+
+fn restore(store: &mut dyn Store, shards: &mut Shards) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let now: Timestamp = clock::now();
+    let leases = store.load(&mut |lease| shards.restore(now, lease))?;
+    tracing::info!(leases, took_ms = started.elapsed().as_millis() as u64, "leases restored");
+    if shards.stray_leases() > 0 {
+        tracing::warn!(
+            leases = shards.stray_leases(),
+            "leases lie in no configured subnet; they are kept, and serve again with one that spans them"
+        );
+    }
+    Ok(())
+}
+
+/// The endpoints of each worker. Every worker has a socket of its own for each relayed address;
+/// the one socket of an interface belongs to one worker.
+fn open_endpoints(configuration: &Configuration) -> anyhow::Result<Vec<Vec<Endpoint>>> {
+    let settings = &configuration.server;
+    let workers = match settings.workers {
+        Some(workers) => workers.get(),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let mut endpoints: Vec<Vec<Endpoint>> = Vec::new();
+    for _ in 0..workers {
+        let relayed: Result<_, _> =
+            settings.listen.iter().map(|listen| Endpoint::relayed(*listen)).collect();
+        endpoints.push(relayed?);
+    }
+    for (number, interface) in settings.interfaces.iter().enumerate() {
+        if let Some(own) = endpoints.get_mut(number % workers) {
+            own.push(Endpoint::on_link(interface)?);
+        }
+    }
+    for listen in &settings.listen {
+        tracing::info!(%listen, workers, "listening for relays");
+    }
+    for interface in &settings.interfaces {
+        tracing::info!(interface, "listening on the link");
+    }
+    Ok(endpoints)
+}
+
+/// Drops replaced plugin instances away from the workers.
+fn discarder() -> anyhow::Result<Sender<Handover>> {
+    let (sender, receiver) = crossbeam_channel::unbounded::<Handover>();
+    std::thread::Builder::new()
+        .name("discarder".into())
+        .spawn(move || receiver.into_iter().for_each(drop))
+        .context("cannot start a thread")?;
+    Ok(sender)
+}
+
+/// Keeps the order of hash tables from being guessed by whoever sends packets.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+/// Tells systemd, if it listens.
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "cannot notify the service manager");
+    }
+}

@@ -1,0 +1,171 @@
+//! Shards: the engines of all networks, each behind a lock of its own.
+//!
+//! Not a decision maker: who decides is the engine. Here stands only who may reach it when, and
+//! how leases pass from the engines of one configuration to those of the next.
+//!
+//! Invariant: at any time at most one live engine owns an address. A shard that was retired is
+//! empty for ever; whoever finds it so must take up the newer set.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lessor_core::{Engine, Lease, Location, Network, NetworkId, Request, Timestamp, Topology};
+
+/// The engines of one topology.
+#[derive(Debug, Default)]
+pub(crate) struct Shards {
+    topology: Topology,
+    shards: Vec<Arc<Shard>>,
+    /// Leases on storage that no configured network spans; kept for the day one does again.
+    strays: Vec<Arc<Lease>>,
+}
+
+/// One network's engine; `None` once it was retired.
+#[derive(Debug)]
+struct Shard(Mutex<Option<Engine>>);
+
+/// The shard was retired by a reload: a newer set of shards is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retired;
+
+impl Shards {
+    /// Empty engines for every network.
+    pub(crate) fn new(topology: Topology, hash_seed: u64) -> Self {
+        let shards = topology
+            .networks()
+            .iter()
+            .map(|network| Arc::new(Shard::new(Engine::new(Arc::clone(network), hash_seed))))
+            .collect();
+        Self { topology, shards, strays: Vec::new() }
+    }
+
+    /// Takes in a lease from storage, before any request is decided.
+    pub(crate) fn restore(&mut self, now: Timestamp, lease: Lease) {
+        let location = self.topology.locate_address(lease.address);
+        let Some(shard) = location.and_then(|location| self.shard(location.network)) else {
+            self.strays.push(Arc::new(lease));
+            return;
+        };
+        if let Some(engine) = shard.lock().as_mut() {
+            engine.restore(now, lease);
+        }
+    }
+
+    /// How many leases on storage belong to no configured network.
+    pub(crate) fn stray_leases(&self) -> usize {
+        self.strays.len()
+    }
+
+    /// The networks and the way to them.
+    pub(crate) fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Where a request belongs.
+    pub(crate) fn locate(&self, request: &Request) -> Option<Location> {
+        self.topology.locate(request)
+    }
+
+    /// The network of a location.
+    pub(crate) fn network(&self, id: NetworkId) -> Option<&Arc<Network>> {
+        self.topology.networks().get(id.0 as usize)
+    }
+
+    /// Works on the engine of a network under its lock; keep it short.
+    ///
+    /// # Errors
+    /// If the shard was retired.
+    pub(crate) fn with_engine<T>(
+        &self,
+        id: NetworkId,
+        work: impl FnOnce(&mut Engine) -> T,
+    ) -> Result<T, Retired> {
+        let shard = self.shard(id).ok_or(Retired)?;
+        shard.lock().as_mut().map(work).ok_or(Retired)
+    }
+
+    /// The same for the network that owns an address; `None` if no network does.
+    pub(crate) fn with_owner_of<T>(
+        &self,
+        address: Ipv4Addr,
+        work: impl FnOnce(&mut Engine) -> T,
+    ) -> Result<Option<T>, Retired> {
+        match self.topology.locate_address(address) {
+            Some(location) => self.with_engine(location.network, work).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Visits every live engine, one lock at a time.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&mut Engine)) {
+        for shard in &self.shards {
+            if let Some(engine) = shard.lock().as_mut() {
+                visit(engine);
+            }
+        }
+    }
+
+    /// Shards for a new topology. Engines of networks that did not change are carried over as they
+    /// are, and go on working meanwhile; the others are stopped, emptied into new engines and
+    /// retired. `publish` is called with the new set before any retired shard can be seen as
+    /// retired, so that whoever finds one finds the new set as well.
+    ///
+    /// Takes time proportional to the leases of the networks that changed; only their clients wait.
+    pub(crate) fn reconfigure(
+        &self,
+        now: Timestamp,
+        topology: Topology,
+        hash_seed: u64,
+        publish: impl FnOnce(Arc<Self>),
+    ) {
+        let old: HashMap<&str, (&Arc<Network>, &Arc<Shard>)> = (self.topology.networks().iter())
+            .zip(&self.shards)
+            .map(|(network, shard)| (&*network.name, (network, shard)))
+            .collect();
+        let carried = |network: &Arc<Network>| {
+            let (old_network, shard) = old.get(&*network.name)?;
+            (*old_network == network).then(|| Arc::clone(shard))
+        };
+        let kept: Vec<Option<Arc<Shard>>> = topology.networks().iter().map(carried).collect();
+        let kept_pointers: HashSet<*const Shard> = kept.iter().flatten().map(Arc::as_ptr).collect();
+        let is_kept = |shard: &Arc<Shard>| kept_pointers.contains(&Arc::as_ptr(shard));
+
+        // All locks are held until the new set is published. Nobody else takes two at a time, so
+        // there is no order to get wrong.
+        let mut retiring: Vec<MutexGuard<'_, Option<Engine>>> =
+            self.shards.iter().filter(|shard| !is_kept(shard)).map(|shard| shard.lock()).collect();
+        let old_engines: Vec<Engine> = retiring.iter_mut().filter_map(|guard| guard.take()).collect();
+
+        let mut next = Self { topology, shards: Vec::new(), strays: Vec::new() };
+        for (network, kept) in next.topology.networks().iter().zip(kept) {
+            next.shards.push(kept.unwrap_or_else(|| {
+                Arc::new(Shard::new(Engine::new(Arc::clone(network), hash_seed)))
+            }));
+        }
+        let leases = old_engines.iter().flat_map(Engine::leases).chain(&self.strays);
+        for lease in leases {
+            next.restore(now, Lease::clone(lease));
+        }
+        publish(Arc::new(next));
+        drop(retiring);
+    }
+
+    fn shard(&self, id: NetworkId) -> Option<&Arc<Shard>> {
+        self.shards.get(id.0 as usize)
+    }
+}
+
+impl Shard {
+    fn new(engine: Engine) -> Self {
+        Self(Mutex::new(Some(engine)))
+    }
+
+    /// A panic under the lock poisons it; the engine's own invariants hold between its calls, and
+    /// serving on is better than refusing a whole network.
+    fn lock(&self) -> MutexGuard<'_, Option<Engine>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,203 @@
+//! `lessor status`: what the running server does.
+
+use std::{process::ExitCode, sync::atomic::Ordering};
+
+use comfy_table::{CellAlignment, Table, presets};
+use lessor_core::{PoolUsage, Reason};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock,
+    control::{self, Question},
+    leases::written,
+    reload::Reloader,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    file: crate::ConfigurationFile,
+    /// As one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the server does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Status {
+    pub(crate) generation: u64,
+    /// RFC 3339, UTC.
+    pub(crate) serving_since: String,
+    pub(crate) reloads: u64,
+    pub(crate) reloads_refused: u64,
+    /// How many inputs ended in each reason.
+    pub(crate) reasons: Vec<(Reason, u64)>,
+    pub(crate) pools: Vec<PoolRow>,
+    pub(crate) plugins: Vec<lessor_policy_host::PluginStatus>,
+    pub(crate) store: StoreStatus,
+    /// Leases on storage that no configured network spans.
+    pub(crate) stray_leases: usize,
+    pub(crate) events_lost: u64,
+    pub(crate) options_left_out: u64,
+    pub(crate) relay_information_left_out: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct PoolRow {
+    pub(crate) network: String,
+    #[serde(flatten)]
+    pub(crate) usage: PoolUsage,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct StoreStatus {
+    pub(crate) changes: u64,
+    pub(crate) flushes: u64,
+    pub(crate) failed_flushes: u64,
+    pub(crate) longest_flush_us: u64,
+    pub(crate) last_error: Option<String>,
+}
+
+impl Status {
+    /// As it is now.
+    pub(crate) fn of(reloader: &Reloader) -> Self {
+        let shared = &reloader.shared;
+        let generation = shared.generation.load_full();
+        let now = clock::now();
+        let mut pools = Vec::new();
+        generation.shards.for_each(|engine| {
+            let network = engine.network().name.to_string();
+            pools.extend(
+                engine.usage(now).into_iter().map(|usage| PoolRow { network: network.clone(), usage }),
+            );
+        });
+        let counters = &shared.counters;
+        let store = shared.committer.status();
+        Self {
+            generation: generation.number,
+            serving_since: written(generation.since),
+            reloads: counters.reloads.load(Ordering::Relaxed),
+            reloads_refused: counters.reloads_refused.load(Ordering::Relaxed),
+            reasons: counters.reasons(),
+            pools,
+            plugins: generation.chain.status(),
+            store: StoreStatus {
+                changes: store.changes,
+                flushes: store.flushes,
+                failed_flushes: store.failed_flushes,
+                longest_flush_us: store.longest_flush_us,
+                last_error: store.last_error,
+            },
+            stray_leases: generation.shards.stray_leases(),
+            events_lost: counters.events_lost.load(Ordering::Relaxed),
+            options_left_out: counters.options_left_out.load(Ordering::Relaxed),
+            relay_information_left_out: counters.relay_information_left_out.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Prints the status of the running server.
+pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
+    let status: Status = control::ask_one(&arguments.file.config, Question::Status)?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&status)?);
+    } else {
+        print(&status);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the catalogue of reasons.
+pub(crate) fn print_reasons(json: bool) {
+    if json {
+        for reason in Reason::ALL {
+            let line = serde_json::json!({
+                "reason": reason.name(), "outcome": reason.outcome(), "meaning": reason.meaning(),
+            });
+            println!("{line}");
+        }
+        return;
+    }
+    let mut table = table(&["reason", "outcome", "meaning"]);
+    for reason in Reason::ALL {
+        table.add_row([
+            reason.name().to_owned(),
+            format!("{:?}", reason.outcome()).to_lowercase(),
+            reason.meaning().to_owned(),
+        ]);
+    }
+    println!("{table}");
+}
+
+fn print(status: &Status) {
+    println!(
+        "generation {} serves since {}; {} reloads, {} refused",
+        status.generation, status.serving_since, status.reloads, status.reloads_refused
+    );
+    let mut pools = table(&["network", "pool", "size", "leased", "offered", "quarantined", "full"]);
+    for row in &status.pools {
+        let PoolUsage { pool, size, leased, offered, quarantined } = &row.usage;
+        let taken = leased + offered + quarantined;
+        pools.add_row([
+            row.network.clone(),
+            pool.to_string(),
+            size.to_string(),
+            leased.to_string(),
+            offered.to_string(),
+            quarantined.to_string(),
+            format!("{:.1} %", 100.0 * taken as f64 / (*size).max(1) as f64),
+        ]);
+    }
+    right_align(&mut pools, 2..7);
+    println!("{pools}");
+    let mut reasons = table(&["reason", "count", "meaning"]);
+    for (reason, count) in &status.reasons {
+        reasons.add_row([reason.name().to_owned(), count.to_string(), reason.meaning().to_owned()]);
+    }
+    right_align(&mut reasons, 1..2);
+    println!("{reasons}");
+    if !status.plugins.is_empty() {
+        let mut plugins = table(&["plugin", "calls", "faults", "mean µs", "longest µs", "suspended"]);
+        for plugin in &status.plugins {
+            plugins.add_row([
+                plugin.name.clone(),
+                plugin.calls.to_string(),
+                plugin.faults.to_string(),
+                (plugin.total_us / plugin.calls.max(1)).to_string(),
+                plugin.longest_us.to_string(),
+                if plugin.suspended { "yes".into() } else { String::new() },
+            ]);
+        }
+        right_align(&mut plugins, 1..5);
+        println!("{plugins}");
+    }
+    let store = &status.store;
+    println!(
+        "store: {} changes in {} flushes, longest {} µs, {} failed",
+        store.changes, store.flushes, store.longest_flush_us, store.failed_flushes
+    );
+    if let Some(error) = &store.last_error {
+        println!("store: last error: {error}");
+    }
+    if status.events_lost > 0 {
+        println!("journal: {} events lost because it could not follow", status.events_lost);
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.set_header(header);
+    table
+}
+
+fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}

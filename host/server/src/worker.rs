@@ -1,0 +1,270 @@
+//! Workers: each reads batches from its own sockets, decides them, has their changes committed
+//! with one flush, and answers them with one call; while a flush runs it reads the next batch.
+//!
+//! Invariant: a reply leaves only after every change it rests on is durable.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, Sender};
+use lessor_core::{Change, Committed, Reason};
+use lessor_store::Submission;
+
+use crate::{
+    clock,
+    exchange::{Exchange, Shared},
+    generation::Handover,
+    net::{Endpoint, Outgoing, Poller, ReceiveBatch, Waker},
+};
+
+/// Batches of one worker that may wait for storage; beyond it the worker stops reading, and what
+/// the kernel cannot keep is lost as on any overloaded link.
+const WAITING_BATCHES_MAX: usize = 64;
+
+/// The way to a running worker.
+#[derive(Debug)]
+pub(crate) struct WorkerHandle {
+    sender: Sender<Message>,
+    waker: Waker,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+enum Message {
+    /// Storage is done with a batch.
+    Committed { exchanges: Vec<Exchange>, results: Vec<Committed> },
+    /// Serve this generation from now on.
+    Generation(Box<Handover>),
+    /// Read no more, answer what is under way, end.
+    Stop,
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    handover: Handover,
+    endpoints: Vec<Endpoint>,
+    poller: Poller,
+    receiver: Receiver<Message>,
+    sender: Sender<Message>,
+    waker: Waker,
+    /// Replaced instances go here, because dropping them takes longer than a packet should wait.
+    discard: Sender<Handover>,
+    /// Exchanges that are finished but for sending, per endpoint.
+    finished: Vec<Vec<Exchange>>,
+    /// Submissions that storage has not answered yet.
+    waiting_batches: usize,
+    stopping: bool,
+}
+
+impl WorkerHandle {
+    /// Starts a worker on its endpoints.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread or no epoll.
+    pub(crate) fn start(
+        number: usize,
+        shared: Arc<Shared>,
+        endpoints: Vec<Endpoint>,
+        handover: Handover,
+        discard: Sender<Handover>,
+    ) -> anyhow::Result<Self> {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let waker = Waker::new()?;
+        let mut poller = Poller::new()?;
+        for (token, endpoint) in endpoints.iter().enumerate() {
+            poller.add(endpoint, token as u32)?;
+        }
+        poller.add_waker(&waker)?;
+        let finished = endpoints.iter().map(|_| Vec::new()).collect();
+        let worker = Worker {
+            shared,
+            handover,
+            endpoints,
+            poller,
+            receiver,
+            sender: sender.clone(),
+            waker: waker.clone(),
+            discard,
+            finished,
+            waiting_batches: 0,
+            stopping: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .spawn(move || worker.run())
+            .context("cannot start a worker thread")?;
+        Ok(Self { sender, waker, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Has the worker serve another generation after the batch at hand.
+    pub(crate) fn hand_over(&self, handover: Handover) {
+        self.tell(Message::Generation(Box::new(handover)));
+    }
+
+    /// Has the worker answer what is under way, and waits for its end.
+    pub(crate) fn stop(&self) {
+        self.tell(Message::Stop);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a worker ended in a panic");
+        }
+    }
+
+    fn tell(&self, message: Message) {
+        let _ = self.sender.send(message);
+        self.waker.wake();
+    }
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut batch = ReceiveBatch::new();
+        let mut ready = Vec::new();
+        while !(self.stopping && self.waiting_batches == 0) {
+            ready.clear();
+            if self.stopping || self.waiting_batches >= WAITING_BATCHES_MAX {
+                // Sockets would wake us at once; only storage can help.
+                if let Ok(message) = self.receiver.recv() {
+                    self.take(message);
+                }
+            } else {
+                match self.poller.wait(None) {
+                    Ok(found) => ready.extend(found.tokens()),
+                    Err(error) => {
+                        tracing::error!(%error, "cannot wait for packets");
+                        break;
+                    }
+                }
+            }
+            while let Ok(message) = self.receiver.try_recv() {
+                self.take(message);
+            }
+            if !self.stopping {
+                for &endpoint in &ready {
+                    self.serve(endpoint, &mut batch);
+                }
+            }
+            self.send_finished();
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Committed { exchanges, results } => self.committed(exchanges, &results),
+            Message::Generation(handover) => {
+                let replaced = std::mem::replace(&mut self.handover, *handover);
+                let _ = self.discard.send(replaced);
+            }
+            Message::Stop => self.stopping = true,
+        }
+    }
+
+    /// Reads one batch from an endpoint and decides it.
+    fn serve(&mut self, token: u32, batch: &mut ReceiveBatch) {
+        let endpoint = token as usize;
+        let Some(socket) = self.endpoints.get_mut(endpoint) else { return };
+        if let Err(error) = socket.receive(batch) {
+            tracing::warn!(%error, "cannot read from a socket");
+            return;
+        }
+        let now = clock::now();
+        let mut to_commit = Vec::new();
+        for received in batch.drain() {
+            let Handover { generation, runner } = &mut self.handover;
+            to_commit.push(self.shared.decide(generation, runner, now, endpoint, received));
+        }
+        for _ in 0..batch.discarded() {
+            self.shared.counters.count(Reason::TooLong);
+        }
+        let to_commit = self.finish_all_but_changes(to_commit);
+        self.submit(to_commit);
+    }
+
+    fn committed(&mut self, exchanges: Vec<Exchange>, results: &[Committed]) {
+        self.waiting_batches -= 1;
+        let now = clock::now();
+        let mut results = results;
+        let mut to_commit = Vec::new();
+        for mut exchange in exchanges {
+            let (own, others) = results.split_at_checked(exchange.changes.len()).unwrap_or_default();
+            results = others;
+            if self.shared.committed(now, &mut exchange, own) {
+                self.finish(exchange);
+            } else {
+                to_commit.push(exchange);
+            }
+        }
+        self.submit(to_commit);
+    }
+
+    /// Finishes the exchanges that change nothing, and gives back the others.
+    fn finish_all_but_changes(&mut self, decided: Vec<Exchange>) -> Vec<Exchange> {
+        let (to_commit, finished): (Vec<_>, Vec<_>) =
+            decided.into_iter().partition(|exchange| !exchange.changes.is_empty());
+        for exchange in finished {
+            self.finish(exchange);
+        }
+        to_commit
+    }
+
+    /// Hands the changes of a batch to storage, to be made durable with one flush.
+    fn submit(&mut self, exchanges: Vec<Exchange>) {
+        if exchanges.is_empty() {
+            return;
+        }
+        let changes: Vec<Change> =
+            exchanges.iter().flat_map(|exchange| exchange.changes.iter().cloned()).collect();
+        // The closure owns the exchanges; if storage has no room it comes back unused, and so must
+        // they: they are shared with it through this slot.
+        let slot = Arc::new(Mutex::new(exchanges));
+        let (sender, waker, in_flight) =
+            (self.sender.clone(), self.waker.clone(), Arc::clone(&slot));
+        let on_done = Box::new(move |_changes, results| {
+            let exchanges = take(&in_flight);
+            let _ = sender.send(Message::Committed { exchanges, results });
+            waker.wake();
+        });
+        match self.shared.committer.submit(Submission { changes, on_done }) {
+            Ok(()) => self.waiting_batches += 1,
+            Err(_refused) => {
+                let now = clock::now();
+                for mut exchange in take(&slot) {
+                    self.shared.abandon(now, &mut exchange, Reason::QueueFull);
+                    self.finish(exchange);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, exchange: Exchange) {
+        match self.finished.get_mut(exchange.endpoint) {
+            Some(finished) if exchange.outgoing.is_some() => finished.push(exchange),
+            _ => self.shared.finish(exchange),
+        }
+    }
+
+    /// Sends every reply that is ready, with one call for each socket.
+    fn send_finished(&mut self) {
+        for (endpoint, finished) in self.endpoints.iter_mut().zip(&mut self.finished) {
+            if finished.is_empty() {
+                continue;
+            }
+            let outgoing: Vec<Outgoing> =
+                finished.iter_mut().filter_map(|exchange| exchange.outgoing.take()).collect();
+            for unsent in endpoint.send(&outgoing).failed {
+                if let Some(exchange) = finished.get_mut(unsent.position) {
+                    exchange.fail(Reason::SendFailed, Some(unsent.error.to_string()));
+                }
+            }
+            for exchange in finished.drain(..) {
+                self.shared.finish(exchange);
+            }
+        }
+    }
+}
+
+fn take(slot: &Mutex<Vec<Exchange>>) -> Vec<Exchange> {
+    std::mem::take(&mut slot.lock().unwrap_or_else(PoisonError::into_inner))
+}

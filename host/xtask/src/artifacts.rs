@@ -1,0 +1,71 @@
+//! What is built here: the server and the policies that ship.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::command::{cargo, run};
+
+/// The policies that ship; each is a package in `plugins/`.
+pub(crate) const POLICIES: [&str; 3] = ["subscriber-table", "vendor-options", "walled-garden"];
+
+/// How the server is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// For tests and the demo: optimised, with assertions on.
+    Dev,
+    /// As it ships.
+    Release,
+}
+
+/// The top folder of the checkout.
+pub(crate) fn root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap_or(own)
+}
+
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Builds the server.
+///
+/// # Errors
+/// If it does not build.
+pub(crate) fn lessor(profile: Profile) -> anyhow::Result<PathBuf> {
+    let (folder, arguments): (_, &[&str]) = match profile {
+        Profile::Dev => ("debug", &["build", "--package", "lessor"]),
+        Profile::Release => ("release", &["build", "--package", "lessor", "--release"]),
+    };
+    run(&mut cargo(arguments))?;
+    existing(target().join(folder).join("lessor"))
+}
+
+/// Builds every policy that ships; their files, in `target/policies/`.
+///
+/// # Errors
+/// If one does not build.
+pub(crate) fn policies() -> anyhow::Result<Vec<PathBuf>> {
+    let mut arguments = vec!["build", "--profile", "policy", "--target", "wasm32-unknown-unknown"];
+    arguments.extend(POLICIES.iter().flat_map(|policy| ["--package", policy]));
+    run(&mut cargo(&arguments))?;
+    let built = target().join("wasm32-unknown-unknown/policy");
+    let folder = target().join("policies");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut files = Vec::new();
+    for policy in POLICIES {
+        let from = existing(built.join(format!("{}.wasm", policy.replace('-', "_"))))?;
+        let to = folder.join(format!("{policy}.wasm"));
+        std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+        files.push(to);
+    }
+    Ok(files)
+}
+
+fn existing(path: PathBuf) -> anyhow::Result<PathBuf> {
+    if !path.exists() {
+        bail!("cargo built no {}", path.display());
+    }
+    Ok(path)
+}

@@ -1,0 +1,286 @@
+//! `cargo xtask demo`: the main job before your eyes. A real server with its policies, real
+//! sockets, a few subscribers behind a relay; then a policy is replaced while it serves.
+//!
+//! What the subscribers must get is written down in [`SUBSCRIBERS`]; the demo fails if somebody
+//! gets anything else.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use comfy_table::{Table, presets};
+use lessor_load::{Acquired, Answer, Relay, Subscriber};
+use owo_colors::{OwoColorize, Stream::Stdout};
+
+use crate::{
+    artifacts::{self, Profile},
+    server::Server,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArguments {
+    /// End after the demonstration instead of serving on until Ctrl-C.
+    #[arg(long)]
+    once: bool,
+}
+
+/// Where the demo's relay sends to: `listen` of examples/demo.toml.
+const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 6767);
+/// The relay's address, and the subnet whose subscribers it serves.
+const RELAY: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A subscriber of the demo and what the policies say of it.
+struct Expected {
+    name: &'static str,
+    circuit_id: &'static str,
+    vendor_class: Option<&'static str>,
+    /// First three octets of the address, or all four.
+    address: &'static str,
+    lease_time_secs: u32,
+    decided_by: &'static str,
+}
+
+const SUBSCRIBERS: [Expected; 5] = [
+    Expected {
+        name: "Ada, on the basic plan",
+        circuit_id: "olt1/1/1/onu1",
+        vendor_class: None,
+        address: "100.64.1.",
+        lease_time_secs: 3600,
+        decided_by: "10-subscriber-table",
+    },
+    Expected {
+        name: "Bela, with a fixed address",
+        circuit_id: "olt1/1/3/onu17",
+        vendor_class: None,
+        address: "100.64.201.17",
+        lease_time_secs: 86_400,
+        decided_by: "10-subscriber-table",
+    },
+    Expected {
+        name: "Carla, who has not paid",
+        circuit_id: "olt1/1/2/onu7",
+        vendor_class: None,
+        address: "100.64.250.",
+        lease_time_secs: 60,
+        decided_by: "20-walled-garden",
+    },
+    Expected {
+        name: "Deniz's set-top box",
+        circuit_id: "olt1/1/4/onu3",
+        vendor_class: Some("iptv-stb-4k"),
+        address: "100.64.1.",
+        lease_time_secs: 3600,
+        decided_by: "30-vendor-options",
+    },
+    Expected {
+        name: "a line nobody knows",
+        circuit_id: "olt9/9/9/onu99",
+        vendor_class: None,
+        address: "100.64.250.",
+        lease_time_secs: 60,
+        decided_by: "20-walled-garden",
+    },
+];
+
+/// Who pays in the second act.
+const CARLA: usize = 2;
+
+/// Builds, serves, shows.
+///
+/// # Errors
+/// If something does not build, or somebody does not get what the policies say.
+pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
+    let lessor = artifacts::lessor(Profile::Dev)?;
+    let policies = artifacts::policies()?;
+    let folder = tempfile::Builder::new().prefix("lessor-demo-").tempdir()?;
+    let config = lay_out(folder.path(), &policies)?;
+    say(&format!("Starting the server on {SERVER}, with the policies of {}", show(&config)));
+    let server = Server::start(&lessor, &config)?;
+    let relay = SocketAddrV4::new(RELAY, 0);
+    let mut relay = Relay::bind(relay, SERVER, Some(LINK)).context("cannot bind the demo's relay")?;
+
+    say("Five subscribers behind a relay ask for an address:");
+    let held = first_act(&mut relay, &server)?;
+    say("Carla pays. Her line leaves the list of the unpaid; SIGHUP; no packet waits:");
+    second_act(&mut relay, &server, folder.path(), &held)?;
+    say("A broken policy is dropped in; SIGHUP; the generation that serves goes on:");
+    third_act(&mut relay, &server, folder.path(), &held)?;
+    say(&"Everybody got what the policies say.".if_supports_color(Stdout, |text| text.green()).to_string());
+
+    if arguments.once {
+        return server.stop();
+    }
+    println!("The server serves on, until Ctrl-C. From another terminal:");
+    let shown = show(&lessor);
+    println!("  {shown} leases --config {}", config.display());
+    println!("  {shown} status --config {}", config.display());
+    println!("  {shown} load --server {SERVER} --link-selection {LINK} --clients 1000");
+    server.wait()
+}
+
+/// Everybody gets a lease; a table says who got what, and by whose decision.
+fn first_act(relay: &mut Relay, server: &Server) -> anyhow::Result<Vec<Acquired>> {
+    let mut held = Vec::new();
+    for (number, expected) in SUBSCRIBERS.iter().enumerate() {
+        let acquired = relay
+            .acquire(&subscriber(number, expected), PATIENCE)
+            .with_context(|| format!("{} got no lease", expected.name))?;
+        held.push(acquired);
+    }
+    let decisions = decisions(server)?;
+    let mut table = table(&["who", "line", "address", "lease", "name servers", "decided by"]);
+    for (expected, acquired) in SUBSCRIBERS.iter().zip(&held) {
+        let decided = decisions.get(&acquired.address).cloned().unwrap_or_default();
+        table.add_row([
+            expected.name.to_owned(),
+            expected.circuit_id.to_owned(),
+            acquired.address.to_string(),
+            format!("{} s", acquired.lease_time_secs),
+            acquired.domain_name_servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            decided.join("\n"),
+        ]);
+    }
+    println!("{table}");
+    for (expected, acquired) in SUBSCRIBERS.iter().zip(&held) {
+        let Expected { name, address, lease_time_secs, decided_by, .. } = expected;
+        let decided = decisions.get(&acquired.address).cloned().unwrap_or_default();
+        ensure!(
+            acquired.address.to_string().starts_with(address)
+                && acquired.lease_time_secs == *lease_time_secs
+                && decided.iter().any(|line| line.starts_with(decided_by)),
+            "{name} should have {address}… for {lease_time_secs} s by {decided_by}, but has {} for \
+             {} s by {decided:?}",
+            acquired.address,
+            acquired.lease_time_secs
+        );
+    }
+    Ok(held)
+}
+
+/// A policy is replaced while the server serves; the next packet obeys it.
+fn second_act(
+    relay: &mut Relay,
+    server: &Server,
+    folder: &Path,
+    held: &[Acquired],
+) -> anyhow::Result<()> {
+    let expected = SUBSCRIBERS.get(CARLA).context("no Carla")?;
+    let before = held.get(CARLA).context("no lease of Carla")?;
+    let carla = subscriber(CARLA, expected);
+    ensure!(
+        matches!(relay.renew(&carla, before.address, PATIENCE)?, Answer::Ack(_)),
+        "before the reload Carla should be able to renew {}",
+        before.address
+    );
+    let sidecar = folder.join("plugins/20-walled-garden.toml");
+    let paid = std::fs::read_to_string(&sidecar)?.replace(expected.circuit_id, "nobody");
+    std::fs::write(&sidecar, paid)?;
+    server.hang_up()?;
+    ensure!(server.wait_for_reload()?, "the new policy should be accepted");
+    let refused = relay.renew(&carla, before.address, PATIENCE)?;
+    ensure!(
+        matches!(refused, Answer::Nak { .. }),
+        "after the reload Carla's walled-garden address should be refused, but: {refused:?}"
+    );
+    let after = relay.acquire(&carla, PATIENCE).context("Carla got no new lease")?;
+    println!("  Carla had {} for {} s;", before.address, before.lease_time_secs);
+    println!("  her renewal was refused, and now she has {} for {} s", after.address, after.lease_time_secs);
+    ensure!(after.address.to_string().starts_with("100.64.1."), "Carla should be among the residents");
+    Ok(())
+}
+
+/// A policy that is none changes nothing.
+fn third_act(
+    relay: &mut Relay,
+    server: &Server,
+    folder: &Path,
+    held: &[Acquired],
+) -> anyhow::Result<()> {
+    let broken = folder.join("plugins/99-broken.wasm");
+    std::fs::write(&broken, b"this is no policy")?;
+    server.hang_up()?;
+    ensure!(!server.wait_for_reload()?, "the broken policy should be refused");
+    for line in server.log_since_reload() {
+        println!("  {line}");
+    }
+    std::fs::remove_file(&broken)?;
+    let expected = SUBSCRIBERS.first().context("no Ada")?;
+    let ada = held.first().context("no lease of Ada")?;
+    ensure!(
+        matches!(relay.renew(&subscriber(0, expected), ada.address, PATIENCE)?, Answer::Ack(_)),
+        "Ada should be able to renew while the broken policy is refused"
+    );
+    println!("  Ada renewed {} meanwhile", ada.address);
+    Ok(())
+}
+
+/// A folder with configuration, policies and their settings, as an operator would lay it out.
+fn lay_out(folder: &Path, policies: &[PathBuf]) -> anyhow::Result<PathBuf> {
+    let examples = artifacts::root().join("examples");
+    let config = folder.join("lessor.toml");
+    std::fs::copy(examples.join("demo.toml"), &config).context("cannot copy examples/demo.toml")?;
+    let plugins = folder.join("plugins");
+    std::fs::create_dir_all(&plugins)?;
+    for (policy, place) in policies.iter().zip(["10", "30", "20"]) {
+        let name = policy.file_stem().unwrap_or_default().to_string_lossy();
+        std::fs::copy(policy, plugins.join(format!("{place}-{name}.wasm")))?;
+        let sidecar = format!("{place}-{name}.toml");
+        std::fs::copy(examples.join("demo-plugins").join(&sidecar), plugins.join(&sidecar))
+            .with_context(|| format!("cannot copy examples/demo-plugins/{sidecar}"))?;
+    }
+    Ok(config)
+}
+
+/// Who decided about each acknowledged address, from the server's journal.
+fn decisions(server: &Server) -> anyhow::Result<HashMap<Ipv4Addr, Vec<String>>> {
+    let mut decisions = HashMap::new();
+    for line in server.journal(|lines| lines.iter().filter(|line| line["outcome"] == "ack").count() >= SUBSCRIBERS.len())? {
+        let Some(address) = line["address"].as_str().and_then(|text| text.parse().ok()) else { continue };
+        if line["outcome"] != "ack" {
+            continue;
+        }
+        let plugins = line["plugins"].as_array().cloned().unwrap_or_default();
+        let said = plugins
+            .iter()
+            .filter_map(|entry| {
+                let set: Vec<&str> =
+                    entry["set"].as_array()?.iter().filter_map(|set| set.as_str()).collect();
+                let plugin = entry["plugin"].as_str()?;
+                (!set.is_empty()).then(|| format!("{plugin}: {}", set.join(", ")))
+            })
+            .collect();
+        decisions.insert(address, said);
+    }
+    Ok(decisions)
+}
+
+fn subscriber(number: usize, expected: &Expected) -> Subscriber {
+    Subscriber {
+        vendor_class: expected.vendor_class.map(str::to_owned),
+        ..Subscriber::new([0x02, 0, 0x5e, 0, 0x53, number as u8 + 1], expected.circuit_id)
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.set_header(header);
+    table
+}
+
+fn say(text: &str) {
+    println!("\n{}", text.if_supports_color(Stdout, |text| text.bold()));
+}
+
+/// A path as short as it can be typed from here.
+fn show(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}

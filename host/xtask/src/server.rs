@@ -1,0 +1,144 @@
+//! A server that the demo and the measurements start, speak to and stop.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// How long the server may take to start, to reload, to write its journal and to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// A running `lessor serve`.
+pub(crate) struct Server {
+    child: Child,
+    folder: PathBuf,
+    /// How much of the log was read before the last reload.
+    log_mark: std::cell::Cell<usize>,
+}
+
+impl Server {
+    /// Starts `lessor serve` with a configuration whose log and journal go to its folder, and
+    /// waits until it serves.
+    ///
+    /// # Errors
+    /// If it does not serve; with its log.
+    pub(crate) fn start(lessor: &Path, config: &Path) -> anyhow::Result<Self> {
+        let folder = config.parent().unwrap_or(Path::new(".")).to_owned();
+        let log = std::fs::File::create(folder.join("log"))?;
+        let child = Command::new(lessor)
+            .args(["serve", "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", lessor.display()))?;
+        let mut server = Self { child, folder, log_mark: 0.into() };
+        let started = Instant::now();
+        loop {
+            let ended = server.child.try_wait()?;
+            if ended.is_some() || started.elapsed() > PATIENCE {
+                bail!("the server does not serve; it said:\n{}", server.log());
+            }
+            if server.log().lines().any(|line| line.contains("INFO serving")) {
+                return Ok(server);
+            }
+            sleep(GLANCE);
+        }
+    }
+
+    /// Sends SIGHUP.
+    pub(crate) fn hang_up(&self) -> anyhow::Result<()> {
+        self.log_mark.set(self.log().len());
+        self.signal(Signal::SIGHUP)
+    }
+
+    /// Waits for the outcome of the last [`Server::hang_up`]: whether it was accepted.
+    pub(crate) fn wait_for_reload(&self) -> anyhow::Result<bool> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            for line in self.log_since_reload() {
+                if line.contains("reload refused") {
+                    return Ok(false);
+                }
+                if line.contains("reloaded") {
+                    return Ok(true);
+                }
+            }
+            sleep(GLANCE);
+        }
+        bail!("the server did not reload; it said:\n{}", self.log())
+    }
+
+    /// What the server has logged since the last [`Server::hang_up`].
+    pub(crate) fn log_since_reload(&self) -> Vec<String> {
+        let log = self.log();
+        log.get(self.log_mark.get()..).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// The lines of the journal, as soon as `complete` says that all are there.
+    pub(crate) fn journal(
+        &self,
+        complete: impl Fn(&[serde_json::Value]) -> bool,
+    ) -> anyhow::Result<Vec<serde_json::Value>> {
+        let started = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(self.folder.join("journal.jsonl")).unwrap_or_default();
+            let lines: Vec<serde_json::Value> =
+                text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            if complete(&lines) {
+                return Ok(lines);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("the journal does not say what became of everybody");
+            }
+            sleep(GLANCE);
+        }
+    }
+
+    /// Stops the server with SIGTERM; its exit code must be 0.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGTERM)?;
+        self.ended()
+    }
+
+    /// Waits until the server ends; Ctrl-C reaches it as it reaches us.
+    pub(crate) fn wait(mut self) -> anyhow::Result<()> {
+        // Our own end is up to the server's: it may still have something to write.
+        ctrlc::set_handler(|| {})?;
+        self.ended()
+    }
+
+    fn ended(&mut self) -> anyhow::Result<()> {
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("the server ended with {status}; it said:\n{}", self.log());
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        Ok(kill(Pid::from_raw(self.child.id() as i32), signal)?)
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `cargo xtask test`: everything that must hold, from lints' absence to real DHCP clients.
+
+use crate::{
+    artifacts::{self, Profile},
+    command::{cargo, run},
+    purity, setup,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TestArguments {
+    /// Do not install Debian packages; tests whose programs are missing are skipped, and say so.
+    #[arg(long)]
+    no_install: bool,
+    /// Only tests whose name contains this.
+    filter: Option<String>,
+}
+
+/// Builds what the tests need and runs them all.
+///
+/// # Errors
+/// If something does not build or a test fails.
+pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
+    let missing = setup::missing();
+    if !missing.is_empty() {
+        let installed = if arguments.no_install {
+            Err(anyhow::anyhow!("--no-install was given; missing: {}", missing.join(" ")))
+        } else {
+            setup::install(&missing)
+        };
+        if let Err(error) = installed {
+            eprintln!("some end-to-end tests will be SKIPPED: {error:#}");
+        }
+    }
+    purity::run()?;
+    let policies = artifacts::policies()?;
+    let lessor = artifacts::lessor(Profile::Dev)?;
+    let mut test = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    test.env("LESSOR_BIN", lessor);
+    if let Some(folder) = policies.first().and_then(|policy| policy.parent()) {
+        test.env("LESSOR_POLICIES", folder);
+    }
+    if let Some(filter) = &arguments.filter {
+        test.args(["--", filter]);
+    }
+    run(&mut test)
+}
+
+/// Format, lints, documentation.
+///
+/// # Errors
+/// If anything is amiss.
+pub(crate) fn lint() -> anyhow::Result<()> {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    run(cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "--deny warnings"))
+}

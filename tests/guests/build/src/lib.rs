@@ -1,0 +1,1 @@
+//! Builds policies from source for tests that run them.
