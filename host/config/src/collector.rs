@@ -12,6 +12,16 @@ use crate::{
 pub(crate) struct Collector {
     source: Source,
     found: RefCell<Found>,
+    distrust: RefCell<Distrust>,
+}
+
+/// Where the text is no TOML: what seems to stand there was not meant.
+#[derive(Default)]
+struct Distrust {
+    /// Lines from 0, in order.
+    lines: Vec<usize>,
+    /// The offset behind which nothing is trusted.
+    from: Option<usize>,
 }
 
 #[derive(Default)]
@@ -22,7 +32,7 @@ struct Found {
 
 impl Collector {
     pub(crate) fn new(source: Source) -> Self {
-        Self { source, found: RefCell::default() }
+        Self { source, found: RefCell::default(), distrust: RefCell::default() }
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -31,18 +41,57 @@ impl Collector {
 
     /// Notes that what stands at `span` is wrong.
     pub(crate) fn report(&self, span: &Range<usize>, draft: Draft) {
-        self.keep(Mistake::new(&self.source, Some(self.source.first_line_of(span)), draft));
+        if self.is_trusted(span) {
+            self.keep(Some(span), draft);
+        }
+    }
+
+    /// Notes that something is missing in the table whose header stands at `span`.
+    pub(crate) fn report_missing(&self, span: &Range<usize>, draft: Draft) {
+        if self.is_sound() {
+            self.keep(Some(span), draft);
+        }
     }
 
     /// Notes that the file as a whole is wrong.
     pub(crate) fn report_file(&self, draft: Draft) {
-        self.keep(Mistake::new(&self.source, None, draft));
+        self.keep(None, draft);
     }
 
-    fn keep(&self, mistake: Mistake) {
+    /// Notes that something is missing in the file.
+    pub(crate) fn report_file_missing(&self, draft: Draft) {
+        if self.is_sound() {
+            self.keep(None, draft);
+        }
+    }
+
+    /// Notes that the text at `span` is no TOML. Nothing else is said about that line. To be
+    /// called in the order of the file.
+    pub(crate) fn report_syntax(&self, span: &Range<usize>, draft: Draft) {
+        self.keep(Some(span), draft);
+        self.distrust.borrow_mut().lines.push(self.source.line_of(span.start));
+    }
+
+    /// Lets nothing be said about what comes after `offset`.
+    pub(crate) fn distrust_from(&self, offset: usize) {
+        self.distrust.borrow_mut().from = Some(offset);
+    }
+
+    /// Whether all of the text is TOML; otherwise what is missing may only have been overlooked.
+    fn is_sound(&self) -> bool {
+        self.distrust.borrow().lines.is_empty()
+    }
+
+    fn is_trusted(&self, span: &Range<usize>) -> bool {
+        let distrust = self.distrust.borrow();
+        distrust.lines.binary_search(&self.source.line_of(span.start)).is_err()
+            && distrust.from.is_none_or(|from| span.start < from)
+    }
+
+    fn keep(&self, span: Option<&Range<usize>>, draft: Draft) {
         let mut found = self.found.borrow_mut();
         if found.kept.len() < MISTAKES_MAX {
-            found.kept.push(mistake);
+            found.kept.push(Mistake::new(&self.source, span, draft));
         } else {
             found.others += 1;
         }

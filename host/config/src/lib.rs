@@ -6,21 +6,40 @@
 //! running system can answer (does the interface exist, may the folder be written).
 
 mod collector;
+mod document;
 mod file;
 mod mistake;
+mod networks;
+mod options;
+mod pool;
+mod reader;
+mod reservation;
+mod sections;
 mod settings;
+mod shapes;
+mod sidecar;
 mod source;
+mod subnet;
+mod suggest;
+mod syntax;
+mod values;
 
 use std::path::Path;
 
 pub use file::FILE_OCTETS_MAX;
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
+pub use options::OPTION_OCTETS_MAX;
+pub use sections::{SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WORKERS_MAX};
 pub use settings::{
     Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, OnFailure,
     PluginSettings, ServerSettings, Sidecar, StoreBackend, StoreSettings,
 };
 
-use collector::{Collector, Draft};
+pub use sidecar::{DEADLINE_MS_MAX, DEADLINE_MS_MIN, MEMORY_MIB_MAX};
+pub use source::SHOWN_LINE_OCTETS_MAX;
+pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};
+
+use collector::Collector;
 use source::Source;
 
 /// Reads a configuration file. Relative paths in it start at the file's folder.
@@ -36,10 +55,10 @@ pub fn load(path: &Path) -> Result<Configuration, Mistakes> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn parse(name: &str, text: &str, _base: &Path) -> Result<Configuration, Mistakes> {
+pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mistakes> {
     let collector = Collector::new(Source::new(name, text));
-    collector.report_file(Draft::found("this build reads no configuration yet"));
-    Err(collector.into_mistakes())
+    let configuration = document::read(&collector, base);
+    configuration.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
 }
 
 /// Reads the file beside a plugin: `NN-name.toml` for `NN-name.wasm`. A plugin without such a file
@@ -49,5 +68,7 @@ pub fn parse(name: &str, text: &str, _base: &Path) -> Result<Configuration, Mist
 /// Everything that is wrong with it, a file that cannot be read included.
 pub fn load_sidecar(path: &Path) -> Result<Sidecar, Mistakes> {
     let text = file::read(path)?;
-    parse(&path.display().to_string(), &text, Path::new("")).map(|_| Sidecar::default())
+    let collector = Collector::new(Source::new(&path.display().to_string(), &text));
+    let sidecar = sidecar::read(&collector);
+    sidecar.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
 }

@@ -65,9 +65,14 @@ impl Mistakes {
             .with_break_words(false);
         let mut text = String::new();
         for mistake in &self.kept {
-            // Writing to a text does not fail; a place that cannot be shown is said in words.
-            if handler.render_report(&mut text, mistake).is_err() {
-                text.push_str(&format!("error: {mistake}\n"));
+            let mut rendered = String::new();
+            // What cannot be shown is said in words.
+            if mistake.is_unshown() || handler.render_report(&mut rendered, mistake).is_err() {
+                rendered = mistake.in_words();
+            }
+            for line in rendered.lines() {
+                text.push_str(line.trim_end());
+                text.push('\n');
             }
             text.push('\n');
         }
@@ -108,8 +113,9 @@ impl<'a> IntoIterator for &'a Mistakes {
 }
 
 impl Mistake {
-    pub(crate) fn new(source: &Source, span: Option<Range<usize>>, draft: Draft) -> Self {
+    pub(crate) fn new(source: &Source, span: Option<&Range<usize>>, draft: Draft) -> Self {
         let Draft { message, wanted, help, related } = draft;
+        let span = span.map(|span| source.first_line_of(span));
         let related =
             related.into_iter().map(|(span, role)| (source.first_line_of(&span), role)).collect();
         Self { source: source.clone(), span, message, wanted, help, related }
@@ -153,6 +159,26 @@ impl Mistake {
     /// What to do.
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
+    }
+
+    fn is_unshown(&self) -> bool {
+        self.span.is_some() && self.source.has_long_lines()
+    }
+
+    fn in_words(&self) -> String {
+        let mut text = format!("  error: {}\n", self.message);
+        if let Some((line, column)) = self.position() {
+            let wanted = self.wanted.as_deref().unwrap_or("here");
+            text.push_str(&format!("    at {}:{line}:{column}: {wanted}\n", self.file()));
+        }
+        for (span, role) in &self.related {
+            let (line, column) = self.source.position(span.start);
+            text.push_str(&format!("    at {}:{line}:{column}: {role}\n", self.file()));
+        }
+        if let Some(help) = &self.help {
+            text.push_str(&format!("  help: {help}\n"));
+        }
+        text
     }
 }
 

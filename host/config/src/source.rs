@@ -4,6 +4,9 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
+/// Mistakes in a file with longer lines are told without showing them.
+pub const SHOWN_LINE_OCTETS_MAX: usize = 1_000;
+
 /// One configuration file: its name, its text and where its lines start. Cheap to clone.
 ///
 /// Lines are looked up, not counted, so that a hundred mistakes in a file of 64 MiB are rendered
@@ -15,6 +18,7 @@ struct Inner {
     name: String,
     text: String,
     line_starts: Vec<usize>,
+    has_long_lines: bool,
 }
 
 impl Source {
@@ -22,7 +26,14 @@ impl Source {
         let after_newlines = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
         let line_starts =
             std::iter::once(0).chain(after_newlines.map(|(offset, _)| offset + 1)).collect();
-        Self(Arc::new(Inner { name: name.to_owned(), text: text.to_owned(), line_starts }))
+        let has_long_lines = text.lines().any(|line| line.len() > SHOWN_LINE_OCTETS_MAX);
+        let (name, text) = (name.to_owned(), text.to_owned());
+        Self(Arc::new(Inner { name, text, line_starts, has_long_lines }))
+    }
+
+    /// Whether some lines are too long to be shown.
+    pub(crate) fn has_long_lines(&self) -> bool {
+        self.0.has_long_lines
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -72,18 +83,23 @@ impl SourceCode for Source {
         context_lines_before: usize,
         context_lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let last = self.line_of((span.offset() + span.len().saturating_sub(1)).max(span.offset()));
         let first = self.line_of(span.offset()).saturating_sub(context_lines_before);
-        let after = last + context_lines_after + 1;
-        let (start, end) = (self.line_start(first), self.line_start(after));
+        let last_octet = span.offset() + span.len().saturating_sub(1);
+        let after = self.line_of(last_octet) + context_lines_after + 1;
+        // Without context the part starts at the span itself: that is how its place is asked for.
+        let (start, column) = match context_lines_before {
+            0 => (span.offset(), self.position(span.offset()).1 - 1),
+            _ => (self.line_start(first), 0),
+        };
+        let end = self.line_start(after);
         let text = self.0.text.as_bytes().get(start..end).ok_or(MietteError::OutOfBounds)?;
         Ok(Box::new(MietteSpanContents::new_named(
             self.0.name.clone(),
             text,
             (start, end - start).into(),
             first,
-            0,
-            after.min(self.0.line_starts.len()),
+            column,
+            after - first,
         )))
     }
 }
@@ -91,5 +107,31 @@ impl SourceCode for Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Source").field(&self.0.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_characters_from_one() {
+        let source = Source::new("a.toml", "a = 1\r\nbß = 2\n");
+        assert_eq!(source.position(0), (1, 1));
+        assert_eq!(source.position(5), (1, 6));
+        assert_eq!(source.position(7), (2, 1));
+        assert_eq!(source.position(10), (2, 3));
+        assert_eq!(source.position(16), (3, 1));
+        assert_eq!(source.line(1), "a = 1");
+        assert_eq!(source.line(2), "bß = 2");
+        assert_eq!(source.line(3), "");
+        assert_eq!(source.line(4), "");
+    }
+
+    #[test]
+    fn a_span_over_several_lines_is_cut_to_its_first() {
+        let source = Source::new("a.toml", "a = [\r\n1\n]");
+        assert_eq!(source.first_line_of(&(4..10)), 4..5);
+        assert_eq!(source.first_line_of(&(7..8)), 7..8);
     }
 }

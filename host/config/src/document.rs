@@ -1,0 +1,70 @@
+//! The configuration file as a whole.
+
+use std::path::Path;
+
+use toml::{Spanned, de::DeTable};
+
+use crate::{
+    collector::{Collector, Draft},
+    networks,
+    options::Options,
+    reader::Table,
+    sections,
+    settings::Configuration,
+    shapes::{self, Shape},
+    subnet::PlacedSubnet,
+    syntax,
+};
+
+/// Reads the document in the collector's source; nothing if a mistake was reported that leaves no
+/// configuration.
+pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> {
+    let document: Spanned<DeTable> = syntax::parse(collector);
+    let root = Table::open(collector, &shapes::DOCUMENT, document.get_ref(), document.span());
+    let section = |key, shape: &'static Shape| root.get(key).and_then(|value| value.table(shape));
+
+    let is_named = root.get("server").is_some() || root.misspells_any(&["server"]);
+    let server_table = section("server", &shapes::SERVER);
+    let server = sections::server(server_table.as_ref(), is_named, collector);
+    let authoritative = server_table
+        .as_ref()
+        .and_then(|table| table.get("authoritative"))
+        .and_then(|value| value.flag())
+        .unwrap_or(false);
+    let store_table = section("store", &shapes::STORE);
+    let (store, state) = sections::store(store_table.as_ref(), base);
+    let plugins = section("plugins", &shapes::PLUGINS);
+    let plugins = plugins.and_then(|table| sections::plugins(&table, base, &state));
+    let control_table = section("control", &shapes::CONTROL);
+    let control = sections::control(control_table.as_ref(), base, &state, collector);
+    let journal = section("journal", &shapes::JOURNAL);
+    let journal = journal.and_then(|table| sections::journal(&table, base));
+    let log = sections::log(section("log", &shapes::LOG).as_ref());
+
+    let topology = networks::build(subnets(&root), authoritative, collector);
+    Some(Configuration {
+        server: server?,
+        store,
+        plugins,
+        control,
+        journal,
+        log,
+        topology: topology?,
+    })
+}
+
+fn subnets(root: &Table) -> Vec<PlacedSubnet> {
+    let defaults = root.get("options").map(|value| Options::read(&value)).unwrap_or_default();
+    let tables = match root.get("subnet") {
+        Some(value) => value.tables(&shapes::SUBNET),
+        None => {
+            if !root.misspells_any(&["subnet"]) {
+                let draft = Draft::found("the file has no subnet, so there is nothing to give out")
+                    .help("write [[subnet]] and below it prefix = \"100.64.0.0/16\", for example");
+                root.collector().report_file_missing(draft);
+            }
+            Vec::new()
+        }
+    };
+    tables.iter().filter_map(|table| PlacedSubnet::read(table, &defaults)).collect()
+}

@@ -1,0 +1,199 @@
+//! Subnets put together: what must not be said twice or against each other, and the networks.
+
+use std::{collections::HashMap, hash::Hash, net::Ipv4Addr, ops::Range, sync::Arc};
+
+use lessor_core::{Network, ReservationOwner, Topology};
+
+use crate::{
+    collector::{Collector, Draft},
+    reader::Placed,
+    subnet::{PlacedSubnet, Shared},
+};
+
+const OFFER_HOLD_SECS: u32 = 60;
+const QUARANTINE_SECS: u32 = 600;
+
+/// Checks subnets against each other and makes networks of them, in the order of the file; nothing
+/// if they cannot stand together.
+pub(crate) fn build(
+    subnets: Vec<PlacedSubnet>,
+    authoritative: bool,
+    collector: &Collector,
+) -> Option<Topology> {
+    report_overlaps(&subnets, collector);
+    report_addresses_twice(&subnets, collector);
+    let groups = group(subnets);
+    let networks: Vec<Arc<Network>> = groups
+        .into_iter()
+        .map(|(name, subnets)| Arc::new(network(name, subnets, authoritative, collector)))
+        .collect();
+    if !collector.is_empty() {
+        return None;
+    }
+    match Topology::new(networks) {
+        Ok(topology) => Some(topology),
+        Err(error) => {
+            collector.report_file(Draft::found(error.to_string()));
+            None
+        }
+    }
+}
+
+/// Prefixes either nest or have nothing in common, so in sorted order whatever spans a prefix
+/// stands right before it, but for others that it spans as well.
+fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
+    let mut sorted: Vec<&PlacedSubnet> = subnets.iter().collect();
+    sorted.sort_by_key(|subnet| (subnet.prefix.value, subnet.prefix.span.start));
+    let mut spanning: Vec<&PlacedSubnet> = Vec::new();
+    for subnet in sorted {
+        while spanning
+            .last()
+            .is_some_and(|outer| !outer.prefix.value.contains(&subnet.prefix.value))
+        {
+            spanning.pop();
+        }
+        if let Some(outer) = spanning.last() {
+            let (earlier, later) = match outer.prefix.span.start < subnet.prefix.span.start {
+                true => (&outer.prefix, &subnet.prefix),
+                false => (&subnet.prefix, &outer.prefix),
+            };
+            let draft = match earlier.value == later.value {
+                true => Draft::found(format!("subnet {} is configured twice", later.value))
+                    .wanted("the second time")
+                    .related(&earlier.span, "the first time")
+                    .help("put its pools and reservations below one [[subnet]]"),
+                false => Draft::found(format!("subnets {} and {} overlap", earlier.value, later.value))
+                    .wanted("this subnet")
+                    .related(&earlier.span, "and this one")
+                    .help("an address belongs to one subnet; for several pools, write [[subnet.pool]] several times"),
+            };
+            collector.report(&later.span, draft);
+        }
+        spanning.push(subnet);
+    }
+}
+
+fn report_addresses_twice(subnets: &[PlacedSubnet], collector: &Collector) {
+    let mut seen: Seen<Ipv4Addr> = Seen::default();
+    for placed in subnets.iter().flat_map(|subnet| &subnet.reservations) {
+        let address = placed.reservation.address;
+        if let Some(first) = seen.note(address, &placed.address) {
+            let draft = Draft::found(format!("{address} is reserved twice"))
+                .wanted("the second time")
+                .related(&first, "the first time")
+                .help("an address has one owner; give the other another address");
+            collector.report(&placed.address, draft);
+        }
+    }
+}
+
+/// Subnets by network, in the order in which networks are first named.
+fn group(subnets: Vec<PlacedSubnet>) -> Vec<(Arc<str>, Vec<PlacedSubnet>)> {
+    let mut groups: Vec<(Arc<str>, Vec<PlacedSubnet>)> = Vec::new();
+    let mut by_name: HashMap<String, usize> = HashMap::new();
+    for subnet in subnets {
+        let shared = subnet.shared.network.as_ref().map(|name| name.value.clone());
+        let known = shared.as_ref().and_then(|name| by_name.get(name).copied());
+        match known.and_then(|position| groups.get_mut(position)) {
+            Some((_, group)) => group.push(subnet),
+            None => {
+                if let Some(name) = &shared {
+                    by_name.insert(name.clone(), groups.len());
+                }
+                let name = shared.unwrap_or_else(|| subnet.prefix.value.to_string());
+                groups.push((name.into(), vec![subnet]));
+            }
+        }
+    }
+    groups
+}
+
+fn network(
+    name: Arc<str>,
+    subnets: Vec<PlacedSubnet>,
+    authoritative: bool,
+    collector: &Collector,
+) -> Network {
+    report_pool_names_twice(&subnets, collector);
+    report_owners_twice(&subnets, collector);
+    let shared =
+        |key, of: fn(&Shared) -> &Option<Placed<bool>>| agreed(&subnets, key, of, collector);
+    let shared_secs =
+        |key, of: fn(&Shared) -> &Option<Placed<u32>>| agreed(&subnets, key, of, collector);
+    Network {
+        authoritative: shared("authoritative", |of| &of.authoritative).unwrap_or(authoritative),
+        offer_hold_secs: shared_secs("offer-hold", |of| &of.offer_hold_secs)
+            .unwrap_or(OFFER_HOLD_SECS),
+        quarantine_secs: shared_secs("quarantine", |of| &of.quarantine_secs)
+            .unwrap_or(QUARANTINE_SECS),
+        name,
+        subnets: subnets.into_iter().map(PlacedSubnet::into_subnet).collect(),
+    }
+}
+
+/// What the subnets of a network say about all of it, if any does.
+fn agreed<T: Copy + PartialEq>(
+    subnets: &[PlacedSubnet],
+    key: &str,
+    of: fn(&Shared) -> &Option<Placed<T>>,
+    collector: &Collector,
+) -> Option<T> {
+    let mut said = subnets.iter().filter_map(|subnet| of(&subnet.shared).as_ref());
+    let first = said.next()?;
+    for other in said.filter(|other| other.value != first.value) {
+        let draft = Draft::found(format!("subnets of one shared network differ in `{key}`"))
+            .wanted("this one")
+            .related(&first.span, "differs from this one")
+            .help("it holds for the whole network: say it once, or the same everywhere");
+        collector.report(&other.span, draft);
+    }
+    Some(first.value)
+}
+
+fn report_pool_names_twice(subnets: &[PlacedSubnet], collector: &Collector) {
+    let mut seen: Seen<&str> = Seen::default();
+    for placed in subnets.iter().flat_map(|subnet| &subnet.pools) {
+        if let Some(first) = seen.note(&placed.pool.name, &placed.name) {
+            let draft = Draft::found(format!("two pools are named {:?}", placed.pool.name))
+                .wanted("the second one")
+                .related(&first, "the first one")
+                .help("policies name pools: names are unique among the pools of a network");
+            collector.report(&placed.name, draft);
+        }
+    }
+}
+
+fn report_owners_twice(subnets: &[PlacedSubnet], collector: &Collector) {
+    let mut seen: Seen<&ReservationOwner> = Seen::default();
+    for placed in subnets.iter().flat_map(|subnet| &subnet.reservations) {
+        if let Some(first) = seen.note(&placed.reservation.owner, &placed.owner) {
+            let draft = Draft::found("two reservations have the same owner")
+                .wanted("the second one")
+                .related(&first, "the first one")
+                .help("an owner has one address in a network; remove one of the reservations");
+            collector.report(&placed.owner, draft);
+        }
+    }
+}
+
+/// Things that may be said once, and where they were.
+struct Seen<T>(HashMap<T, Range<usize>>);
+
+impl<T> Default for Seen<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T: Eq + Hash> Seen<T> {
+    /// The place where it was said before, if it was.
+    fn note(&mut self, thing: T, span: &Range<usize>) -> Option<Range<usize>> {
+        match self.0.entry(thing) {
+            std::collections::hash_map::Entry::Occupied(first) => Some(first.get().clone()),
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(span.clone());
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Tables of options: by name or by number, each value of the kind that its option takes.
+
+use std::ops::Range;
+
+use ipnet::Ipv4Net;
+use lessor_core::{OptionDefinition, OptionKind, OptionSet, OptionValue, option};
+
+use crate::{
+    collector::Draft,
+    reader::{Entry, Placed, Value},
+    shapes::ROUTE,
+    suggest::closest,
+    values::HEX,
+};
+
+/// No option may be longer: four parts of 255 octets (RFC 3396). A reply has room for little more.
+pub const OPTION_OCTETS_MAX: usize = 4 * 255;
+
+/// The options of one table.
+#[derive(Clone, Default)]
+pub(crate) struct Options(Vec<(u8, Placed<OptionValue>)>);
+
+impl Options {
+    /// Reads a table of options; reports what is wrong with it.
+    pub(crate) fn read(table: &Value) -> Self {
+        let wanted = "a table of options, such as { routers = [\"100.64.0.1\"] }";
+        let mut options: Vec<(u8, Placed<OptionValue>)> = Vec::new();
+        let mut places: Vec<(u8, Range<usize>)> = Vec::new();
+        for entry in table.entries(wanted) {
+            let Some((code, kind)) = recognise(&entry) else { continue };
+            if let Some((_, first)) = places.iter().find(|(found, _)| *found == code) {
+                let draft = Draft::found(format!("option {code} is set twice"))
+                    .wanted("the second time")
+                    .related(first, "the first time")
+                    .help("name each option once, by its name or by its number");
+                table.collector().report(&entry.key.span, draft);
+                continue;
+            }
+            places.push((code, entry.key.span.clone()));
+            if let Some(value) = read_value(&entry.value, kind) {
+                options.push((code, entry.value.place(value)));
+            }
+        }
+        Self(options)
+    }
+
+    /// These options, and those of `defaults` that are not among them.
+    pub(crate) fn or(mut self, defaults: &Self) -> Self {
+        for (code, value) in &defaults.0 {
+            if !self.0.iter().any(|(found, _)| found == code) {
+                self.0.push((*code, value.clone()));
+            }
+        }
+        self
+    }
+
+    /// The value of option `code`.
+    pub(crate) fn get(&self, code: u8) -> Option<&Placed<OptionValue>> {
+        self.0.iter().find(|(found, _)| *found == code).map(|(_, value)| value)
+    }
+
+    pub(crate) fn into_set(self) -> OptionSet {
+        self.0.into_iter().map(|(code, placed)| (code, placed.value)).collect()
+    }
+}
+
+/// Whether an option of this name can be configured.
+pub(crate) fn is_name(name: &str) -> bool {
+    OptionDefinition::by_name(name).is_some()
+}
+
+/// Code and kind of the option that a key names; no kind if only its number is known.
+fn recognise(entry: &Entry) -> Option<(u8, Option<OptionKind>)> {
+    let Placed { value: key, span } = &entry.key;
+    let report = |draft: Draft| {
+        entry.value.collector().report(span, draft);
+        None
+    };
+    if let Some(definition) = OptionDefinition::by_name(key) {
+        return Some((definition.code, Some(definition.kind)));
+    }
+    if let Some((_, code, why)) = RESERVED.iter().find(|(name, _, _)| name == key) {
+        return report(reserved(key, *code, why));
+    }
+    if key.bytes().all(|octet| octet.is_ascii_digit()) && !key.is_empty() {
+        return match key.parse::<u8>() {
+            Ok(code) if option::is_reserved_for_engine(code) => {
+                let why = RESERVED.iter().find(|(_, found, _)| *found == code);
+                report(reserved(key, code, why.map_or("", |(_, _, why)| why)))
+            }
+            Ok(code) => Some((code, OptionDefinition::by_code(code).map(|found| found.kind))),
+            Err(_) => {
+                report(Draft::found(format!("there is no option {key}")).wanted("wanted 1 to 254"))
+            }
+        };
+    }
+    let draft = Draft::found(format!("no option is named `{key}`"));
+    let synonym = SYNONYMS.iter().find(|(synonym, _)| synonym == key).map(|(_, name)| *name);
+    let names = OptionDefinition::all().iter().map(|definition| definition.name);
+    match synonym.or_else(|| closest(key, names)) {
+        Some(name) => report(draft.wanted(format!("did you mean `{name}`?"))),
+        None => report(draft.wanted("unknown").help(
+            "an option without a name is written by its number: \"224\" = \"hex:0a0b\", for example",
+        )),
+    }
+}
+
+fn reserved(key: &str, code: u8, why: &str) -> Draft {
+    let found = match key.parse::<u8>() {
+        Ok(_) => format!("option {code} is not for configuration to set"),
+        Err(_) => format!("`{key}` (option {code}) is not for configuration to set"),
+    };
+    Draft::found(found).wanted("remove this").help(why)
+}
+
+/// What people call options, and what they are called here.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("gateway", "routers"),
+    ("default-gateway", "routers"),
+    ("dns", "domain-name-servers"),
+    ("dns-servers", "domain-name-servers"),
+    ("nameservers", "domain-name-servers"),
+    ("netmask", "subnet-mask"),
+    ("domain", "domain-name"),
+    ("search", "domain-search"),
+    ("mtu", "interface-mtu"),
+    ("ntp", "ntp-servers"),
+    ("broadcast", "broadcast-address"),
+    ("routes", "classless-static-routes"),
+    ("hostname", "host-name"),
+    ("tftp-server", "tftp-server-name"),
+    ("bootfile", "boot-file-name"),
+    ("filename", "boot-file-name"),
+];
+
+/// Options that only the server sets: name, code, and what to do instead.
+const RESERVED: &[(&str, u8, &str)] = &[
+    ("pad", 0, "it fills room and says nothing"),
+    (
+        "requested-address",
+        50,
+        "only clients send it; an address is fixed by a [[subnet.reservation]]",
+    ),
+    ("lease-time", 51, "set lease-time of the [[subnet]]: the server grants it and remembers it"),
+    ("overload", 52, "the server uses it when a reply is too long"),
+    ("message-type", 53, "every reply says by itself what it is"),
+    ("server-identifier", 54, "set server-identifier below [server]"),
+    ("parameter-request-list", 55, "only clients send it"),
+    ("message", 56, "the server explains a refusal with it"),
+    ("max-message-size", 57, "only clients send it"),
+    ("renewal-time", 58, "the server sends half of the lease time"),
+    ("rebinding-time", 59, "the server sends seven eighths of the lease time"),
+    ("client-identifier", 61, "the server returns what the client sent (RFC 6842)"),
+    ("relay-agent-information", 82, "the server returns what the relay sent (RFC 3046)"),
+    ("subnet-selection", 118, "the server returns what the client sent (RFC 3011)"),
+    ("end", 255, "it ends every reply"),
+];
+
+/// The value, if it is of the kind and can be sent.
+fn read_value(value: &Value, kind: Option<OptionKind>) -> Option<OptionValue> {
+    let Some(kind) = kind else { return fits(value, text_or_octets(value)?) };
+    let read = match kind {
+        OptionKind::Address => OptionValue::Address(value.address()?),
+        OptionKind::Addresses => OptionValue::Addresses(all(value, "an address", Value::address)?),
+        OptionKind::Flag => OptionValue::Flag(value.flag()?),
+        OptionKind::U8 => OptionValue::U8(value.number(0, u8::MAX)?),
+        OptionKind::U16 => OptionValue::U16(value.number(0, u16::MAX)?),
+        OptionKind::U16s => {
+            OptionValue::U16s(all(value, "a number", |item| item.number(0, u16::MAX))?)
+        }
+        OptionKind::U32 => OptionValue::U32(value.number(0, u32::MAX)?),
+        OptionKind::I32 => OptionValue::I32(value.number(i32::MIN, i32::MAX)?),
+        OptionKind::Text => OptionValue::Text(text(value)?),
+        OptionKind::DomainNames => {
+            OptionValue::DomainNames(all(value, "a domain name", domain_name)?)
+        }
+        OptionKind::Routes => OptionValue::Routes(all(value, "a route", route)?),
+        OptionKind::Octets => OptionValue::Octets(octets(value)?),
+    };
+    fits(value, read)
+}
+
+/// The same value, unless it is longer than an option may be.
+fn fits(value: &Value, read: OptionValue) -> Option<OptionValue> {
+    let octets = encoded_octets(&read);
+    if octets > OPTION_OCTETS_MAX {
+        let draft = Draft::found(format!("the option takes {octets} octets"))
+            .wanted(format!("wanted at most {OPTION_OCTETS_MAX} octets"))
+            .help("no reply has room for more; leave some of it out");
+        value.report(draft);
+        return None;
+    }
+    Some(read)
+}
+
+/// Every item of a list that must not be empty; nothing if any is wrong.
+fn all<'a, T>(
+    value: &Value<'a>,
+    noun: &str,
+    read: impl Fn(&Value<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let items = value.items();
+    if items.is_empty() {
+        let help = "leave the option out if there is nothing to send";
+        value.refuse_with_help(&format!("at least {noun}"), help);
+        return None;
+    }
+    let read: Vec<Option<T>> = items.iter().map(read).collect();
+    read.into_iter().collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    const WANTED: &str = "a text of at least one character, none of them zero";
+    let text = value.text(WANTED)?;
+    if text.is_empty() || text.contains('\0') {
+        value.refuse(WANTED);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn octets(value: &Value) -> Option<Vec<u8>> {
+    let octets = value.octets()?;
+    if octets.is_empty() {
+        value.refuse("at least one octet, such as \"hex:0a\"");
+        return None;
+    }
+    Some(octets)
+}
+
+/// For an option that has no name: nobody knows what it takes, so the file says it octet by octet.
+fn text_or_octets(value: &Value) -> Option<OptionValue> {
+    match value.text("a text, or octets such as \"hex:0a0b\"")? {
+        text_or_hex if text_or_hex.starts_with(HEX) => Some(OptionValue::Octets(octets(value)?)),
+        _ => Some(OptionValue::Text(text(value)?)),
+    }
+}
+
+/// A domain name as RFC 1035 section 2.3.4 limits it, without the dot at its end.
+fn domain_name(value: &Value) -> Option<String> {
+    const WANTED: &str = "a domain name, such as \"example.net\"";
+    let name = value.text(WANTED)?;
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        let is_label_char = |found: char| found.is_ascii_alphanumeric() || "-_".contains(found);
+        (1..=63).contains(&label.len()) && label.chars().all(is_label_char)
+    };
+    if name.len() > 253 || !name.split('.').all(is_label) {
+        let help = "labels of 1 to 63 letters, digits, `-` and `_`, with dots between them, \
+                    253 characters in all";
+        value.refuse_with_help(WANTED, help);
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+fn route(value: &Value) -> Option<(Ipv4Net, std::net::Ipv4Addr)> {
+    let table = value.table(&ROUTE)?;
+    let to = table.require("to", "\"0.0.0.0/0\"").and_then(|to| to.prefix());
+    let via = table.require("via", "\"100.64.0.1\"").and_then(|via| via.address());
+    Some((to?, via?))
+}
+
+/// How many octets the value takes in a packet, names not compressed.
+fn encoded_octets(value: &OptionValue) -> usize {
+    match value {
+        OptionValue::Flag(_) | OptionValue::U8(_) => 1,
+        OptionValue::U16(_) => 2,
+        OptionValue::Address(_) | OptionValue::U32(_) | OptionValue::I32(_) => 4,
+        OptionValue::Addresses(addresses) => addresses.len() * 4,
+        OptionValue::U16s(numbers) => numbers.len() * 2,
+        OptionValue::Text(text) => text.len(),
+        OptionValue::DomainNames(names) => names.iter().map(|name| name.len() + 2).sum(),
+        OptionValue::Routes(routes) => {
+            routes.iter().map(|(to, _)| 5 + usize::from(to.prefix_len().div_ceil(8))).sum()
+        }
+        OptionValue::Octets(octets) => octets.len(),
+    }
+}

@@ -1,0 +1,299 @@
+//! Tables and values of a file that is being read: they hand out what is asked for and note what
+//! is not as wanted, so that reading goes on and every mistake is found.
+//!
+//! What an accessor returns nothing for has been reported.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::{
+    collector::{Collector, Draft},
+    shapes::Shape,
+    suggest::{closest, joined},
+};
+
+/// Something that was read, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed<T> {
+    pub(crate) value: T,
+    pub(crate) span: Range<usize>,
+}
+
+/// A table whose keys are known beforehand. Others are reported when it is opened.
+pub(crate) struct Table<'a> {
+    collector: &'a Collector,
+    shape: &'static Shape,
+    entries: &'a DeTable<'a>,
+    /// The header.
+    span: Range<usize>,
+}
+
+/// The value of a key, or an item of a list that is.
+#[derive(Clone)]
+pub(crate) struct Value<'a> {
+    collector: &'a Collector,
+    key: &'a str,
+    is_item: bool,
+    value: &'a DeValue<'a>,
+    span: Range<usize>,
+}
+
+/// A key as the file writes it, with its value.
+pub(crate) struct Entry<'a> {
+    pub(crate) key: Placed<&'a str>,
+    pub(crate) value: Value<'a>,
+}
+
+impl<'a> Table<'a> {
+    pub(crate) fn open(
+        collector: &'a Collector,
+        shape: &'static Shape,
+        entries: &'a DeTable<'a>,
+        span: Range<usize>,
+    ) -> Self {
+        let table = Self { collector, shape, entries, span };
+        for key in entries.keys() {
+            if !shape.keys.contains(&key.get_ref().as_ref()) {
+                table.report_unknown(key.get_ref(), &key.span());
+            }
+        }
+        table
+    }
+
+    /// The header.
+    pub(crate) fn span(&self) -> &Range<usize> {
+        &self.span
+    }
+
+    pub(crate) fn collector(&self) -> &'a Collector {
+        self.collector
+    }
+
+    /// The value of `key`, if the table has one.
+    pub(crate) fn get(&self, key: &'static str) -> Option<Value<'a>> {
+        debug_assert!(self.shape.keys.contains(&key), "{key} is no key of {}", self.shape.name);
+        let (_, value) = self.entries.get_key_value(key)?;
+        Some(Value {
+            collector: self.collector,
+            key,
+            is_item: false,
+            value: value.get_ref(),
+            span: value.span(),
+        })
+    }
+
+    /// The value of `key`, which the table must have. `example` completes `key = …`.
+    pub(crate) fn require(&self, key: &'static str, example: &str) -> Option<Value<'a>> {
+        let value = self.get(key);
+        if value.is_none() && !self.misspells_any(&[key]) {
+            let draft = Draft::found(format!("{} has no `{key}`", self.shape.name))
+                .wanted(format!("wanted a line such as {key} = {example}"));
+            self.collector.report_missing(&self.span, draft);
+        }
+        value
+    }
+
+    /// Whether an unknown key stands where one of `keys` was meant: it has been reported already.
+    pub(crate) fn misspells_any(&self, keys: &[&'static str]) -> bool {
+        let found = self.entries.keys().map(|found| found.get_ref().as_ref());
+        let unknown = found.filter(|found| !self.shape.keys.contains(found));
+        unknown.filter_map(|found| self.meant(found)).any(|meant| keys.contains(&meant))
+    }
+
+    fn meant(&self, found: &str) -> Option<&'static str> {
+        let synonym = self.shape.synonyms.iter().find(|(synonym, _)| *synonym == found);
+        match synonym {
+            Some((_, meant)) => Some(meant),
+            None => closest(found, self.shape.keys.iter().copied()),
+        }
+    }
+
+    fn report_unknown(&self, key: &str, span: &Range<usize>) {
+        let draft = Draft::found(format!("{} has no key `{key}`", self.shape.name));
+        let keys = format!("its keys are {}", joined(self.shape.keys.iter().copied()));
+        let draft = match (self.meant(key), self.shape.advice_for(key)) {
+            (Some(meant), _) => draft.wanted(format!("did you mean `{meant}`?")).help(keys),
+            (None, Some(advice)) => draft.wanted("not here").help(advice),
+            (None, None) => draft.wanted("unknown").help(keys),
+        };
+        self.collector.report(span, draft);
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn span(&self) -> &Range<usize> {
+        &self.span
+    }
+
+    pub(crate) fn collector(&self) -> &'a Collector {
+        self.collector
+    }
+
+    /// What the value is in TOML.
+    pub(crate) fn raw(&self) -> &'a DeValue<'a> {
+        self.value
+    }
+
+    /// The text, if the value is one; nothing is reported if it is not.
+    pub(crate) fn as_text(&self) -> Option<&'a str> {
+        match self.value {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The same value with its place.
+    pub(crate) fn place<T>(&self, value: T) -> Placed<T> {
+        Placed { value, span: self.span.clone() }
+    }
+
+    /// Reports that the value is not what was wanted.
+    pub(crate) fn refuse(&self, wanted: &str) {
+        self.report(Draft::found(self.sentence()).wanted(format!("wanted {wanted}")));
+    }
+
+    /// Reports that the value is not what was wanted, and what would be.
+    pub(crate) fn refuse_with_help(&self, wanted: &str, help: impl Into<String>) {
+        let draft = Draft::found(self.sentence()).wanted(format!("wanted {wanted}"));
+        self.report(draft.help(help));
+    }
+
+    /// Reports a mistake at the place of the value.
+    pub(crate) fn report(&self, draft: Draft) {
+        self.collector.report(&self.span, draft);
+    }
+
+    fn sentence(&self) -> String {
+        let verb = if self.is_item { "holds" } else { "is" };
+        format!("`{}` {verb} {}", self.key, self.described())
+    }
+
+    /// The value as a person would quote it.
+    fn described(&self) -> String {
+        match self.value {
+            DeValue::String(text) if text.chars().count() > QUOTED_CHARS_MAX => {
+                let start: String = text.chars().take(QUOTED_CHARS_MAX).collect();
+                format!("{:?}", format!("{start}…"))
+            }
+            DeValue::String(text) => format!("{text:?}"),
+            DeValue::Integer(number) => format!("the number {number}"),
+            DeValue::Float(number) => format!("the number {number}"),
+            DeValue::Boolean(flag) => flag.to_string(),
+            DeValue::Datetime(_) => "a date or time".to_owned(),
+            DeValue::Array(items) if items.is_empty() => "an empty list".to_owned(),
+            DeValue::Array(_) => "a list".to_owned(),
+            DeValue::Table(_) => "a table".to_owned(),
+        }
+    }
+
+    /// A text; `wanted` says what it should hold.
+    pub(crate) fn text(&self, wanted: &str) -> Option<&'a str> {
+        let text = self.as_text();
+        if text.is_none() {
+            self.refuse(wanted);
+        }
+        text
+    }
+
+    pub(crate) fn flag(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => {
+                let help = match self.as_text().map(str::to_ascii_lowercase).as_deref() {
+                    Some("true" | "yes" | "on" | "1") => "write true, without quotes",
+                    Some("false" | "no" | "off" | "0") => "write false, without quotes",
+                    _ => "write true or false, without quotes",
+                };
+                self.refuse_with_help("true or false", help);
+                None
+            }
+        }
+    }
+
+    /// A whole number from `min` to `max`.
+    pub(crate) fn number<N>(&self, min: N, max: N) -> Option<N>
+    where
+        N: Copy + std::fmt::Display + PartialOrd + TryFrom<i128>,
+    {
+        let number = self.integer().and_then(|number| N::try_from(number).ok());
+        let number = number.filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            self.refuse(&format!("a number from {min} to {max}"));
+        }
+        number
+    }
+
+    /// The whole number, if the value is one; nothing is reported if it is not.
+    pub(crate) fn integer(&self) -> Option<i128> {
+        match self.value {
+            DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; a value that is no list counts as a list of one.
+    pub(crate) fn items(&self) -> Vec<Self> {
+        match self.value {
+            DeValue::Array(items) => items
+                .iter()
+                .map(|item| Self {
+                    is_item: true,
+                    value: item.get_ref(),
+                    span: item.span(),
+                    ..self.clone()
+                })
+                .collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// A table with keys that are known beforehand.
+    pub(crate) fn table(&self, shape: &'static Shape) -> Option<Table<'a>> {
+        match self.value {
+            DeValue::Table(entries) => {
+                Some(Table::open(self.collector, shape, entries, self.span.clone()))
+            }
+            _ => {
+                let help = format!("write {} once and its keys below it", shape.name);
+                self.refuse_with_help("a table", help);
+                None
+            }
+        }
+    }
+
+    /// The tables of a list of tables.
+    pub(crate) fn tables(&self, shape: &'static Shape) -> Vec<Table<'a>> {
+        if let DeValue::Table(_) = self.value {
+            let help = format!("write {} with two brackets: there may be several", shape.name);
+            self.refuse_with_help("a list of tables", help);
+        }
+        self.items().iter().filter_map(|item| item.table(shape)).collect()
+    }
+
+    /// The entries of a table whose keys are not known beforehand, in the order of the file.
+    pub(crate) fn entries(&self, wanted: &str) -> Vec<Entry<'a>> {
+        let DeValue::Table(entries) = self.value else {
+            self.refuse(wanted);
+            return Vec::new();
+        };
+        let mut entries: Vec<Entry<'a>> = entries
+            .iter()
+            .map(|(key, value)| Entry {
+                key: Placed { value: key.get_ref().as_ref(), span: key.span() },
+                value: Self {
+                    collector: self.collector,
+                    key: key.get_ref().as_ref(),
+                    is_item: false,
+                    value: value.get_ref(),
+                    span: value.span(),
+                },
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.key.span.start);
+        entries
+    }
+}
+
+/// Longer texts are cut when they are quoted.
+const QUOTED_CHARS_MAX: usize = 60;

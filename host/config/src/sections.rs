@@ -1,0 +1,255 @@
+//! The tables about the server itself: all but subnets and options.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddrV4},
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    collector::{Collector, Draft},
+    reader::{Placed, Table, Value},
+    settings::{
+        ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, PluginSettings,
+        ServerSettings, StoreBackend, StoreSettings,
+    },
+};
+
+/// More threads than any machine has use for.
+pub const WORKERS_MAX: usize = 256;
+/// More waiting changes than this would only make clients wait longer than they do.
+pub const WAITING_CHANGES_MAX: usize = 1_000_000;
+/// A Unix socket's path is at most this long (`sun_path`, less its final zero).
+pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
+/// The port of a DHCPv4 server (RFC 2131 section 4.1).
+const SERVER_PORT: u16 = 67;
+/// An interface's name is at most this long (`IFNAMSIZ`, less its final zero).
+const INTERFACE_NAME_OCTETS_MAX: usize = 15;
+
+/// `[server]`, but for what it says about subnets.
+pub(crate) fn server(
+    table: Option<&Table>,
+    is_named: bool,
+    collector: &Collector,
+) -> Option<ServerSettings> {
+    let Some(table) = table else {
+        if is_named {
+            return None;
+        }
+        let draft = Draft::found("the file has no [server], so the server would hear nobody")
+            .help("write [server] with interfaces = [\"eth0\"] for clients on the link, or listen = [\"192.0.2.1\"] for relayed clients");
+        collector.report_file_missing(draft);
+        return None;
+    };
+    let interfaces = table.get("interfaces");
+    let listen = table.get("listen");
+    if interfaces.is_none() && listen.is_none() && !table.misspells_any(&["interfaces", "listen"]) {
+        let draft = Draft::found("[server] has neither `interfaces` nor `listen`")
+            .wanted("wanted at least one of them")
+            .help("interfaces = [\"eth0\"] serves clients on the link, listen = [\"192.0.2.1\"] relayed clients");
+        collector.report_missing(table.span(), draft);
+    }
+    let interfaces = interfaces.map_or_else(Vec::new, |value| read_interfaces(&value));
+    let listen = listen.map_or_else(Vec::new, |value| read_listen(&value, !interfaces.is_empty()));
+    Some(ServerSettings {
+        interfaces,
+        listen,
+        workers: table
+            .get("workers")
+            .and_then(|value| value.number(0, WORKERS_MAX))
+            .and_then(NonZeroUsize::new),
+        server_identifier: table.get("server-identifier").and_then(|value| unicast(&value)),
+    })
+}
+
+fn read_interfaces(value: &Value) -> Vec<String> {
+    const WANTED: &str = "the name of an interface, such as \"eth0\"";
+    let mut seen: HashMap<&str, Value> = HashMap::new();
+    let mut interfaces = Vec::new();
+    for item in value.items() {
+        let Some(name) = item.text(WANTED) else { continue };
+        let fits = (1..=INTERFACE_NAME_OCTETS_MAX).contains(&name.len());
+        if !fits || name.contains(|found: char| found == '/' || found.is_whitespace()) {
+            let help = format!(
+                "names have 1 to {INTERFACE_NAME_OCTETS_MAX} characters, \
+                no `/` and no space; `ip link` lists them"
+            );
+            item.refuse_with_help(WANTED, help);
+        } else if let Some(first) = seen.get(name) {
+            item.report(twice(&format!("interface {name:?}"), first));
+        } else {
+            interfaces.push(name.to_owned());
+            seen.insert(name, item);
+        }
+    }
+    interfaces
+}
+
+fn read_listen(value: &Value, has_interfaces: bool) -> Vec<SocketAddrV4> {
+    let mut seen: Vec<(SocketAddrV4, Value)> = Vec::new();
+    for item in value.items() {
+        let Some(address) = socket_address(&item) else { continue };
+        if address.ip().is_unspecified() && has_interfaces {
+            item.report(
+                Draft::found(format!("`listen` holds {}, all addresses, beside `interfaces`", address.ip()))
+                    .wanted("wanted one of the server's addresses")
+                    .help("name the address that relays send to: with both, the server would hear every broadcast twice"),
+            );
+            continue;
+        }
+        let clashes = |other: &SocketAddrV4| {
+            other.port() == address.port()
+                && (other.ip() == address.ip()
+                    || other.ip().is_unspecified()
+                    || address.ip().is_unspecified())
+        };
+        if let Some((other, first)) = seen.iter().find(|(other, _)| clashes(other)) {
+            match *other == address {
+                true => item.report(twice(&address.to_string(), first)),
+                false => item.report(
+                    Draft::found("0.0.0.0 stands for all addresses and so for any other, too")
+                        .wanted("wanted either all addresses or some")
+                        .related(first.span(), "of the same port")
+                        .help("remove 0.0.0.0 or the others"),
+                ),
+            }
+            continue;
+        }
+        seen.push((address, item));
+    }
+    seen.into_iter().map(|(address, _)| address).collect()
+}
+
+/// An address of this host with a port, which is 67 unless it says otherwise.
+fn socket_address(item: &Value) -> Option<SocketAddrV4> {
+    const WANTED: &str = "an IPv4 address, with or without a port, such as \"192.0.2.1:67\"";
+    let text = item.text(WANTED)?;
+    let only_address = text.parse::<Ipv4Addr>().map(|ip| SocketAddrV4::new(ip, SERVER_PORT));
+    let Ok(address) = only_address.or_else(|_| text.parse::<SocketAddrV4>()) else {
+        match text.contains('[') || text.matches(':').count() > 1 {
+            true => item.refuse_with_help(WANTED, "DHCPv4 is not spoken over IPv6"),
+            false => item.refuse(WANTED),
+        }
+        return None;
+    };
+    if address.ip().is_broadcast() || address.ip().is_multicast() {
+        item.refuse_with_help(WANTED, "name an address of this host");
+        return None;
+    }
+    Some(address)
+}
+
+/// An address that a host can have.
+fn unicast(value: &Value) -> Option<Ipv4Addr> {
+    let address = value.address()?;
+    if address.is_unspecified() || address.is_broadcast() || address.is_multicast() {
+        value.refuse("an address that clients can send to");
+        return None;
+    }
+    Some(address)
+}
+
+fn twice(what: &str, first: &Value) -> Draft {
+    Draft::found(format!("{what} is named twice"))
+        .wanted("the second time")
+        .related(first.span(), "the first time")
+        .help("remove one of them")
+}
+
+/// The folder in which the server keeps its state: that of the leases, and of what is not placed
+/// elsewhere. None if leases are kept in memory and the file names no folder.
+pub(crate) type StateFolder = Option<Placed<PathBuf>>;
+
+/// `[store]`.
+pub(crate) fn store(table: Option<&Table>, base: &Path) -> (StoreSettings, StateFolder) {
+    let get = |key| table.and_then(|table| table.get(key));
+    let path_value = get("path");
+    let folder = path_value.as_ref().and_then(|value| Some(value.place(value.path(base)?)));
+    let backends = [("embedded", true), ("memory", false)];
+    let is_embedded = get("backend").and_then(|value| value.choice(&backends)).unwrap_or(true);
+    let folder = match folder {
+        None if is_embedded => {
+            let span = table.map_or(0..0, |table| table.span().clone());
+            Some(Placed { value: PathBuf::from(STATE_FOLDER), span })
+        }
+        folder => folder,
+    };
+    let backend = match &folder {
+        Some(folder) if is_embedded => StoreBackend::Embedded { path: folder.value.join("leases") },
+        _ => StoreBackend::Memory,
+    };
+    let waiting_changes_max = get("waiting-changes-max")
+        .and_then(|value| value.number(1, WAITING_CHANGES_MAX))
+        .unwrap_or(WAITING_CHANGES_DEFAULT);
+    (StoreSettings { backend, waiting_changes_max }, folder)
+}
+
+/// Where state is kept if the file names no folder (Filesystem Hierarchy Standard, `/var/lib`).
+const STATE_FOLDER: &str = "/var/lib/lessor";
+
+/// A tenth of a second's worth of what a disk makes durable.
+const WAITING_CHANGES_DEFAULT: usize = 10_000;
+
+/// `[plugins]`.
+pub(crate) fn plugins(table: &Table, base: &Path, state: &StateFolder) -> Option<PluginSettings> {
+    let directory = table.require("directory", "\"/etc/lessor/plugins\"");
+    let cache = match table.get("cache") {
+        Some(value) => value.path(base),
+        None => state.as_ref().map(|folder| folder.value.join("compiled")),
+    };
+    Some(PluginSettings { directory: directory?.path(base)?, cache })
+}
+
+/// `[control]`.
+pub(crate) fn control(
+    table: Option<&Table>,
+    base: &Path,
+    state: &StateFolder,
+    collector: &Collector,
+) -> ControlSettings {
+    let get = |key| table.and_then(|table| table.get(key));
+    let is_enabled = get("enabled").and_then(|value| value.flag()).unwrap_or(true);
+    let named = get("socket");
+    let socket = match &named {
+        Some(value) => value.path(base).map(|path| value.place(path)),
+        None => state.as_ref().map(|folder| Placed {
+            value: folder.value.join("control.sock"),
+            span: folder.span.clone(),
+        }),
+    };
+    if let Some(socket) = socket.as_ref().filter(|_| is_enabled) {
+        let octets = socket.value.as_os_str().as_encoded_bytes().len();
+        if octets > SOCKET_PATH_OCTETS_MAX {
+            let draft = Draft::found(format!("the path of the control socket has {octets} octets: {}", socket.value.display()))
+                .wanted(format!("wanted at most {SOCKET_PATH_OCTETS_MAX} octets"))
+                .help("the system allows no longer path for a socket: [control] socket = \"/run/lessor/control.sock\", for example");
+            collector.report(&socket.span, draft);
+        }
+    }
+    ControlSettings { socket: socket.map(|placed| placed.value).filter(|_| is_enabled) }
+}
+
+/// `[journal]`.
+pub(crate) fn journal(table: &Table, base: &Path) -> Option<JournalSettings> {
+    let path = table.require("path", "\"/var/log/lessor/journal.jsonl\"")?;
+    Some(JournalSettings { path: path.path(base)? })
+}
+
+/// `[log]`.
+pub(crate) fn log(table: Option<&Table>) -> LogSettings {
+    let get = |key| table.and_then(|table| table.get(key));
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let levels = [
+        ("off", LogLevel::Off),
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+    LogSettings {
+        format: get("format").and_then(|value| value.choice(&formats)).unwrap_or_default(),
+        level: get("level").and_then(|value| value.choice(&levels)).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,141 @@
+//! The keys of every table, in the order in which they are best written.
+
+use crate::options;
+
+/// What a table may hold.
+pub(crate) struct Shape {
+    /// What mistakes call it: its header.
+    pub(crate) name: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [&'static str],
+    /// Other words that people use, and the keys they mean.
+    pub(crate) synonyms: &'static [(&'static str, &'static str)],
+}
+
+pub(crate) static DOCUMENT: Shape = Shape {
+    name: "the file",
+    keys: &["server", "store", "plugins", "control", "journal", "log", "options", "subnet"],
+    synonyms: &[("plugin", "plugins"), ("logging", "log"), ("network", "subnet")],
+};
+
+pub(crate) static SERVER: Shape = Shape {
+    name: "[server]",
+    keys: &["interfaces", "listen", "authoritative", "workers", "server-identifier"],
+    synonyms: &[("address", "listen"), ("addresses", "listen"), ("threads", "workers")],
+};
+
+pub(crate) static STORE: Shape = Shape {
+    name: "[store]",
+    keys: &["backend", "path", "waiting-changes-max"],
+    synonyms: &[("type", "backend"), ("directory", "path")],
+};
+
+pub(crate) static PLUGINS: Shape = Shape {
+    name: "[plugins]",
+    keys: &["directory", "cache"],
+    synonyms: &[("path", "directory"), ("folder", "directory")],
+};
+
+pub(crate) static CONTROL: Shape =
+    Shape { name: "[control]", keys: &["enabled", "socket"], synonyms: &[("path", "socket")] };
+
+pub(crate) static JOURNAL: Shape =
+    Shape { name: "[journal]", keys: &["path"], synonyms: &[("file", "path")] };
+
+pub(crate) static LOG: Shape = Shape { name: "[log]", keys: &["format", "level"], synonyms: &[] };
+
+pub(crate) static SUBNET: Shape = Shape {
+    name: "[[subnet]]",
+    keys: &[
+        "prefix",
+        "shared-network",
+        "authoritative",
+        "lease-time",
+        "min-lease-time",
+        "max-lease-time",
+        "offer-hold",
+        "quarantine",
+        "next-server",
+        "options",
+        "pool",
+        "reservation",
+    ],
+    synonyms: &[
+        ("subnet", "prefix"),
+        ("network", "prefix"),
+        ("range", "pool"),
+        ("host", "reservation"),
+        ("default-lease-time", "lease-time"),
+        ("next-server-address", "next-server"),
+    ],
+};
+
+pub(crate) static POOL: Shape = Shape {
+    name: "[[subnet.pool]]",
+    keys: &["name", "range", "by-policy-only", "options"],
+    synonyms: &[("prefix", "range"), ("pool", "range")],
+};
+
+pub(crate) static RESERVATION: Shape = Shape {
+    name: "[[subnet.reservation]]",
+    keys: &[
+        "circuit-id",
+        "remote-id",
+        "client-identifier",
+        "hardware-address",
+        "address",
+        "options",
+    ],
+    synonyms: &[
+        ("mac", "hardware-address"),
+        ("hw-address", "hardware-address"),
+        ("client-id", "client-identifier"),
+        ("ip", "address"),
+        ("ip-address", "address"),
+    ],
+};
+
+pub(crate) static ROUTE: Shape = Shape {
+    name: "a route",
+    keys: &["to", "via"],
+    synonyms: &[("destination", "to"), ("prefix", "to"), ("router", "via"), ("gateway", "via")],
+};
+
+pub(crate) static SIDECAR: Shape =
+    Shape { name: "the plugin's file", keys: &["on-failure", "limits", "settings"], synonyms: &[] };
+
+pub(crate) static LIMITS: Shape = Shape {
+    name: "[limits]",
+    keys: &["deadline-ms", "memory-mib"],
+    synonyms: &[("timeout-ms", "deadline-ms"), ("memory", "memory-mib")],
+};
+
+/// The tables of a configuration file.
+static CONFIGURATION: [&Shape; 10] =
+    [&DOCUMENT, &SERVER, &STORE, &PLUGINS, &CONTROL, &JOURNAL, &LOG, &SUBNET, &POOL, &RESERVATION];
+
+impl Shape {
+    /// What to do with a key that this table has not, if it is known from elsewhere.
+    pub(crate) fn advice_for(&self, key: &str) -> Option<String> {
+        if self.keys.contains(&"settings") {
+            return Some(format!("what the plugin itself reads goes below [settings]: {key} = …"));
+        }
+        if !CONFIGURATION.iter().any(|shape| shape.name == self.name) {
+            return None;
+        }
+        if options::is_name(key) && self.keys.contains(&"options") {
+            return Some(format!("options for clients go into a table: options = {{ {key} = … }}"));
+        }
+        let owners = CONFIGURATION.iter().filter(|shape| shape.keys.contains(&key));
+        let owners: Vec<&str> = owners.map(|shape| shape.name).collect();
+        if owners.is_empty() {
+            return None;
+        }
+        let belongs = format!("`{key}` belongs below {}", owners.join(" or "));
+        // A header ends the table before it: the usual slip is a key below the wrong one.
+        match self.name.starts_with("[[subnet.") && owners.contains(&SUBNET.name) {
+            true => Some(format!("{belongs}: move it above the pools and reservations")),
+            false => Some(belongs),
+        }
+    }
+}

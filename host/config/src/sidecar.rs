@@ -1,0 +1,72 @@
+//! The file beside a plugin.
+
+use serde_json::{Map, Number, Value as Json};
+use toml::de::DeValue;
+
+use crate::{
+    collector::Collector,
+    reader::{Table, Value},
+    settings::{OnFailure, Sidecar},
+    shapes, syntax,
+};
+
+/// A deadline of one tick of the clock can pass at once, so two are the least.
+pub const DEADLINE_MS_MIN: u64 = 2;
+/// A client that waits for longer asks again.
+pub const DEADLINE_MS_MAX: u64 = 1_000;
+/// For one instance, of which every worker has one.
+pub const MEMORY_MIB_MAX: u32 = 1_024;
+
+/// Reads the document in the collector's source; nothing if a mistake was reported that leaves no
+/// sidecar.
+pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
+    let document = syntax::parse(collector);
+    let root = Table::open(collector, &shapes::SIDECAR, document.get_ref(), document.span());
+    let choices = [("skip", OnFailure::Skip), ("drop", OnFailure::Drop)];
+    let on_failure = root.get("on-failure").and_then(|value| value.choice(&choices));
+    let limits = root.get("limits").and_then(|value| value.table(&shapes::LIMITS));
+    let limit = |key| limits.as_ref().and_then(|limits| limits.get(key));
+    let deadline_ms =
+        limit("deadline-ms").and_then(|value| value.number(DEADLINE_MS_MIN, DEADLINE_MS_MAX));
+    let memory_mib_max = limit("memory-mib").and_then(|value| value.number(1, MEMORY_MIB_MAX));
+    let settings = root.get("settings").map_or_else(Map::new, |value| object(&value));
+    Some(Sidecar {
+        settings_json: Json::Object(settings).to_string(),
+        deadline_ms,
+        memory_mib_max,
+        on_failure: on_failure.unwrap_or_default(),
+    })
+}
+
+fn object(value: &Value) -> Map<String, Json> {
+    value
+        .entries("a table of settings")
+        .iter()
+        .map(|entry| (entry.key.value.to_owned(), json(&entry.value)))
+        .collect()
+}
+
+/// The value as JSON; null for one that has no like there, which is reported. TOML nests at most
+/// 80 deep, so this does too.
+fn json(value: &Value) -> Json {
+    match value.raw() {
+        DeValue::String(text) => Json::String(text.to_string()),
+        DeValue::Boolean(flag) => Json::Bool(*flag),
+        DeValue::Datetime(datetime) => Json::String(datetime.to_string()),
+        DeValue::Array(_) => Json::Array(value.items().iter().map(json).collect()),
+        DeValue::Table(_) => Json::Object(object(value)),
+        DeValue::Integer(_) => {
+            let number = value.integer().and_then(Number::from_i128);
+            number.map_or_else(|| refused(value, "a whole number of at most 64 bits"), Json::Number)
+        }
+        DeValue::Float(number) => {
+            let number = number.as_str().parse().ok().and_then(Number::from_f64);
+            number.map_or_else(|| refused(value, "a finite number"), Json::Number)
+        }
+    }
+}
+
+fn refused(value: &Value, wanted: &str) -> Json {
+    value.refuse(wanted);
+    Json::Null
+}

@@ -1,0 +1,157 @@
+//! One `[[subnet]]`: its prefix, lease times and options; pools and reservations are read beside.
+
+use std::ops::Range;
+
+use ipnet::Ipv4Net;
+use lessor_core::{LeaseTime, Subnet, option::code};
+
+use crate::{
+    collector::Draft,
+    options::Options,
+    pool::{self, PlacedPool},
+    reader::{Placed, Table, Value},
+    reservation::{self, PlacedReservation},
+};
+
+/// The shortest prefix: a single organisation holds no more.
+pub const PREFIX_LENGTH_MIN: u8 = 8;
+/// An offer that is held for longer keeps its address from everybody else.
+pub const OFFER_HOLD_SECS_MAX: u32 = 3_600;
+
+const LEASE_TIME_SECS: u32 = 3_600;
+const MIN_LEASE_TIME_SECS: u32 = 60;
+const MAX_LEASE_TIME_SECS: u32 = 86_400;
+
+/// A subnet on its way into a network.
+pub(crate) struct PlacedSubnet {
+    pub(crate) prefix: Placed<Ipv4Net>,
+    /// What the subnet says about its whole network.
+    pub(crate) shared: Shared,
+    pub(crate) pools: Vec<PlacedPool>,
+    pub(crate) reservations: Vec<PlacedReservation>,
+    /// All but pools and reservations.
+    rest: Subnet,
+}
+
+/// What holds for a whole network, as far as one subnet says it.
+pub(crate) struct Shared {
+    pub(crate) network: Option<Placed<String>>,
+    pub(crate) authoritative: Option<Placed<bool>>,
+    pub(crate) offer_hold_secs: Option<Placed<u32>>,
+    pub(crate) quarantine_secs: Option<Placed<u32>>,
+}
+
+impl PlacedSubnet {
+    /// Reads a subnet; nothing if it has no prefix.
+    pub(crate) fn read(table: &Table, defaults: &Options) -> Option<Self> {
+        let prefix = table.require("prefix", "\"100.64.0.0/16\"").and_then(|value| prefix(&value));
+        let own = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
+        let options = own.or(defaults);
+        let routers = options.get(code::ROUTERS).cloned();
+        let pools = table.get("pool").map_or_else(Vec::new, |value| {
+            pool::read_all(&value, prefix.as_ref(), routers.as_ref())
+        });
+        let reservations = table
+            .get("reservation")
+            .map_or_else(Vec::new, |value| reservation::read_all(&value, prefix.as_ref()));
+        let lease_time = lease_time(table);
+        let next_server = table.get("next-server").and_then(|value| value.address());
+        let shared = Shared::read(table);
+        let prefix = prefix?;
+        let rest = Subnet {
+            prefix: prefix.value,
+            lease_time,
+            options: options.into_set(),
+            next_server_address: next_server.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED),
+            pools: Vec::new(),
+            reservations: Vec::new(),
+        };
+        Some(Self { prefix, shared, pools, reservations, rest })
+    }
+
+    /// The subnet without its places in the file.
+    pub(crate) fn into_subnet(self) -> Subnet {
+        Subnet {
+            pools: self.pools.into_iter().map(|placed| placed.pool).collect(),
+            reservations: self.reservations.into_iter().map(|placed| placed.reservation).collect(),
+            ..self.rest
+        }
+    }
+}
+
+impl Shared {
+    fn read(table: &Table) -> Self {
+        let placed_secs = |value: &Value| Some(value.place(value.duration_secs()?));
+        let offer_hold = table.get("offer-hold").and_then(|value| {
+            let secs = value.duration_secs()?;
+            if secs > OFFER_HOLD_SECS_MAX {
+                value.refuse("a duration of at most an hour");
+                return None;
+            }
+            Some(value.place(secs))
+        });
+        Self {
+            network: table
+                .get("shared-network")
+                .and_then(|value| Some(value.place(value.name()?.to_owned()))),
+            authoritative: table
+                .get("authoritative")
+                .and_then(|value| Some(value.place(value.flag()?))),
+            offer_hold_secs: offer_hold,
+            quarantine_secs: table.get("quarantine").and_then(|value| placed_secs(&value)),
+        }
+    }
+}
+
+fn prefix(value: &Value) -> Option<Placed<Ipv4Net>> {
+    let prefix = value.prefix()?;
+    let first_octet = prefix.network().octets().into_iter().next().unwrap_or_default();
+    if prefix.prefix_len() < PREFIX_LENGTH_MIN {
+        value.refuse(&format!("a prefix of length {PREFIX_LENGTH_MIN} to 32"));
+    } else if first_octet == 0 || first_octet >= 224 {
+        value.refuse("a prefix of addresses that hosts can have, 1.0.0.0 to 223.255.255.255");
+    } else {
+        return Some(value.place(prefix));
+    }
+    None
+}
+
+/// The lease times. What the file leaves open gives way to what it says.
+fn lease_time(table: &Table) -> LeaseTime {
+    let get =
+        |key| table.get(key).and_then(|value: Value| Some(value.place(value.duration_secs()?)));
+    let (default, min, max) = (get("lease-time"), get("min-lease-time"), get("max-lease-time"));
+    let secs = |placed: &Option<Placed<u32>>| placed.as_ref().map(|placed| placed.value);
+    for (shorter, shorter_key, longer, longer_key) in [
+        (&min, "min-lease-time", &default, "lease-time"),
+        (&default, "lease-time", &max, "max-lease-time"),
+        (&min, "min-lease-time", &max, "max-lease-time"),
+    ] {
+        let (Some(shorter), Some(longer)) = (shorter, longer) else { continue };
+        // With all three in the file, the first two lines say it.
+        let is_said = shorter_key == "min-lease-time" && longer_key == "max-lease-time";
+        if shorter.value > longer.value && !(is_said && default.is_some()) {
+            report_order(table, (shorter_key, &shorter.span), (longer_key, &longer.span));
+        }
+    }
+    let lowest = secs(&min).unwrap_or(0);
+    let highest = secs(&max).unwrap_or(u32::MAX).max(lowest);
+    let default_secs = secs(&default).unwrap_or(LEASE_TIME_SECS.clamp(lowest, highest));
+    LeaseTime {
+        default_secs,
+        min_secs: secs(&min).unwrap_or(MIN_LEASE_TIME_SECS.min(default_secs)),
+        max_secs: secs(&max).unwrap_or(MAX_LEASE_TIME_SECS.max(default_secs)),
+    }
+}
+
+fn report_order(
+    table: &Table,
+    (shorter_key, shorter): (&str, &Range<usize>),
+    (longer_key, longer): (&str, &Range<usize>),
+) {
+    let draft = Draft::found(format!("`{shorter_key}` is longer than `{longer_key}`"))
+        .wanted(format!("wanted at most `{longer_key}`"))
+        .related(longer, format!("`{longer_key}`"))
+        .help("min-lease-time <= lease-time <= max-lease-time");
+    table.collector().report(shorter, draft);
+}

@@ -1,0 +1,38 @@
+//! "Did you mean …?"
+
+/// The candidate that `found` was most likely meant to be, if any is close enough.
+pub(crate) fn closest<'a>(
+    found: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let found = found.to_lowercase().replace('_', "-");
+    let distance_max = (found.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&found, candidate), candidate))
+        .filter(|(distance, _)| *distance <= distance_max)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Names in a sentence: "`a`, `b`, `c`".
+pub(crate) fn joined<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_recognised_and_strangers_are_not() {
+        let keys = ["lease-time", "min-lease-time", "prefix", "pool"];
+        assert_eq!(closest("lease_time", keys), Some("lease-time"));
+        assert_eq!(closest("leaseTime", keys), Some("lease-time"));
+        assert_eq!(closest("laese-time", keys), Some("lease-time"));
+        assert_eq!(closest("pools", keys), Some("pool"));
+        assert_eq!(closest("Prefix", keys), Some("prefix"));
+        assert_eq!(closest("interface", keys), None);
+        assert_eq!(closest("", keys), None);
+    }
+}
