@@ -4,7 +4,12 @@
 //! ```text
 //! cargo run --release -p lessor-store --example measure -- <empty folder> [records]
 //! ```
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a tool for developers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a tool for developers"
+)]
 
 use std::{
     env,

@@ -65,8 +65,8 @@ pub(crate) fn key(address: Ipv4Addr) -> [u8; 4] {
     address.octets()
 }
 
-/// The value of a lease's record.
-pub(crate) fn encode(lease: &Lease) -> Vec<u8> {
+/// Writes the value of a lease's record to `value`, replacing what it holds.
+pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
     let (client_identifier, client_hardware_address) = match &lease.client {
         ClientKey::Identifier(octets) => (Some(<&ByteSlice>::from(&**octets)), None),
         ClientKey::Hardware(address) => (None, Some(Hardware::of(address))),
@@ -89,11 +89,10 @@ pub(crate) fn encode(lease: &Lease) -> Vec<u8> {
             .as_ref()
             .map(|relay| <&ByteSlice>::from(relay.octets())),
     };
-    let mut value = Vec::with_capacity(128);
+    value.clear();
     value.push(VERSION);
-    match minicbor::encode(&record, &mut value) {
-        Ok(()) => value,
-        // Writing to memory cannot fail.
+    match minicbor::encode(&record, value) {
+        Ok(()) => {}
         Err(_) => unreachable!("a vector takes every octet"),
     }
 }
@@ -158,5 +157,100 @@ impl<'a> Hardware<'a> {
         HardwareAddress::new(self.kind, self.octets).ok_or_else(|| {
             format!("a hardware address has {} octets, more than 16", self.octets.len())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease() -> Lease {
+        Lease {
+            address: Ipv4Addr::new(192, 0, 2, 1),
+            client: ClientKey::Identifier(Box::from(&b"\x00\xff\x00"[..])),
+            hardware_address: HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]),
+            state: LeaseState::Released,
+            began_at: Timestamp::from_unix_ms(1),
+            changed_at: Timestamp::from_unix_ms(2),
+            expires_at: Timestamp::NEVER,
+            relay_information: Some(RelayInformation::from_octets(*b"\x01\x02\x00a")),
+            revision: u64::MAX,
+        }
+    }
+
+    fn value(lease: &Lease) -> Vec<u8> {
+        let mut value = b"whatever it held".to_vec();
+        encode(lease, &mut value);
+        value
+    }
+
+    fn refusal(value: &[u8]) -> String {
+        decode(&[192, 0, 2, 1], value).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_record_reads_as_it_was_written() {
+        assert_eq!(decode(&key(lease().address), &value(&lease())).unwrap(), lease());
+    }
+
+    #[test]
+    fn records_on_disk_keep_their_shape() {
+        let expected = [
+            "01 89 1bffffffffffffffff 01 01 02 1bffffffffffffffff",
+            "82 01 46 02005e005301 43 00ff00 f6 44 01020061",
+        ];
+        let octets: String = value(&lease()).iter().map(|octet| format!("{octet:02x}")).collect();
+        assert_eq!(octets, expected.concat().replace(' ', ""));
+    }
+
+    #[test]
+    fn fields_of_newer_servers_are_skipped() {
+        let mut newer = value(&lease());
+        newer[1] = 0x80 | 11;
+        newer.extend(b"\x63new\x82\x01\x02");
+        assert_eq!(decode(&[192, 0, 2, 1], &newer).unwrap(), lease());
+    }
+
+    #[test]
+    fn fields_that_older_servers_did_not_write_are_none() {
+        let mut without_relay = value(&lease());
+        without_relay.truncate(without_relay.len() - 5);
+        without_relay[1] = 0x80 | 8;
+        let read = decode(&[192, 0, 2, 1], &without_relay).unwrap();
+        assert_eq!(read, Lease { relay_information: None, ..lease() });
+    }
+
+    #[test]
+    fn another_version_is_refused_with_both_numbers() {
+        let mut newer = value(&lease());
+        newer[0] = 2;
+        let refusal = refusal(&newer);
+        for part in ["192.0.2.1", "version 2", "reads version 1", "release"] {
+            assert!(refusal.contains(part), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn damaged_records_are_refused_by_address() {
+        let whole = value(&lease());
+        let mut longer = whole.clone();
+        longer.push(0);
+        let mut state = whole.clone();
+        state[11] = 3;
+        let mut no_client = whole.clone();
+        no_client.splice(24..28, [0xf6]);
+        for damaged in [&[][..], &whole[..1], &whole[..20], &longer, &state, &no_client] {
+            let refusal = refusal(damaged);
+            assert!(refusal.contains("192.0.2.1 is damaged"), "{refusal}");
+        }
+        for cut in 1..whole.len() {
+            refusal(&whole[..cut]);
+        }
+    }
+
+    #[test]
+    fn keys_that_are_no_address_are_refused() {
+        let refusal = decode(&[1, 2, 0xff], &value(&lease())).unwrap_err().to_string();
+        assert!(refusal.contains("0x0102ff"), "{refusal}");
     }
 }

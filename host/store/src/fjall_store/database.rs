@@ -83,7 +83,7 @@ impl Database {
             if !database.keyspace_exists(name) {
                 return Err(incomplete(format!("the database has no keyspace {name:?}")));
             }
-            database.keyspace(name, lease_options).map_err(|error| cannot(cause(error)))
+            database.keyspace(name, keyspace_options).map_err(|error| cannot(cause(error)))
         };
         let format = keyspace(META)?.get(FORMAT_KEY).map_err(|error| cannot(cause(error)))?;
         match format.as_deref().map(<[u8; 4]>::try_from) {
@@ -121,8 +121,10 @@ impl Database {
         // A plain write would stay with the system; the flush is asked for here.
         let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), leases.len())
             .durability(Some(PersistMode::SyncData));
+        let mut value = Vec::new();
         for lease in leases {
-            batch.insert(&self.leases, record::key(lease.address), record::encode(lease));
+            record::encode(lease, &mut value);
+            batch.insert(&self.leases, record::key(lease.address), value.as_slice());
         }
         batch.commit().map_err(write_error)
     }
@@ -161,26 +163,38 @@ type Cause = Box<dyn Error + Send + Sync>;
 /// Settings of the engine.
 fn builder(folder: &Path) -> fjall::DatabaseBuilder<fjall::Database> {
     fjall::Database::builder(folder)
+        // Reads are the one scan at start and the owner named in a conflict: there is nothing to
+        // keep at hand. Memory is better spent on the revisions.
         .cache_size(8 << 20)
-        .max_journaling_size(64 << 20)
+        // A journal is sealed at 64 MB and removed once its leases stand in tables. The limit only
+        // matters if that lags behind, and it bounds how much there is to read at start.
+        .max_journaling_size(128 << 20)
+        // One worker writes full memtables out, the other merges tables; with a single one, writers
+        // would wait for the merge.
         .worker_threads(2)
 }
 
-/// Settings of a keyspace. They are stored with it: another release's settings hold for stores
-/// that it creates.
-fn lease_options() -> KeyspaceCreateOptions {
+/// Settings of a keyspace. They are stored with it: other settings hold for stores created later.
+fn keyspace_options() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
+        // About 100,000 leases. While a memtable is written out and freed, commits wait for locks
+        // and the allocator, the longer the larger it is; smaller ones are merged more often.
         .max_memtable_size(16 << 20)
+        // Larger than the default of 4 KiB, since tables are read from end to end, at start and
+        // when they are merged.
         .data_block_size_policy(BlockSizePolicy::all(16 << 10))
+        // A lease is some hundred octets of numbers and identifiers: little to gain, and it would
+        // cost the processor at every merge.
         .data_block_compression_policy(CompressionPolicy::disabled())
+        // Filters answer "is this key absent?", which the revisions in memory know.
         .filter_policy(FilterPolicy::disabled())
 }
 
 /// Creates an empty database of the current format.
 fn create(folder: &Path) -> Result<(), Cause> {
     let database = builder(folder).open().map_err(cause)?;
-    database.keyspace(LEASES, lease_options).map_err(cause)?;
-    let meta = database.keyspace(META, lease_options).map_err(cause)?;
+    database.keyspace(LEASES, keyspace_options).map_err(cause)?;
+    let meta = database.keyspace(META, keyspace_options).map_err(cause)?;
     // Written as a table. In the journal it would keep the journal from being removed: nothing
     // else is ever written to this keyspace, so its memtable would never be written out.
     let mut tables = meta.start_ingestion().map_err(cause)?;

@@ -47,7 +47,8 @@ pub struct FjallStore {
     /// Nothing while it is being reopened.
     database: Option<Database>,
     reopening: Option<Reopening>,
-    /// Nothing before they are loaded.
+    /// Nothing before they are loaded. With a million leases, a batch of 256 takes 0.5 ms of the
+    /// processor's time with them, and 2.5 to 5 ms if every revision is read from the tables.
     revisions: Option<Revisions>,
     /// Addresses of the batch that could not be written, or only perhaps: their revisions are read
     /// again before the next.
@@ -59,7 +60,7 @@ pub struct FjallStore {
     _lock: File,
 }
 
-/// The revision of every record.
+/// The revision of every record: 20 to 40 octets for each.
 type Revisions = HashMap<Ipv4Addr, u64, foldhash::fast::RandomState>;
 
 impl FjallStore {

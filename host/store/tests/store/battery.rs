@@ -1,0 +1,226 @@
+//! One battery of tests, run against every backend.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lessor_core::{
+    Change, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation, Timestamp,
+};
+use lessor_store::{FjallStore, MemoryStore, Store};
+
+use crate::support::{address, change, conflict, lease, load};
+
+/// Opens the store; called again after the last one was dropped, opens the same one again.
+type Open = dyn Fn() -> Box<dyn Store>;
+
+fn memory() -> Box<Open> {
+    let store = MemoryStore::new();
+    Box::new(move || Box::new(store.clone()))
+}
+
+fn fjall() -> Box<Open> {
+    let folder = tempfile::tempdir().unwrap();
+    Box::new(move || Box::new(FjallStore::open(folder.path()).unwrap()))
+}
+
+macro_rules! battery {
+    ($($case:ident)*) => {
+        mod in_memory {
+            $(#[test] fn $case() { super::$case(&*super::memory()); })*
+        }
+        mod on_disk {
+            $(#[test] fn $case() { super::$case(&*super::fjall()); })*
+        }
+    };
+}
+
+battery! {
+    a_new_store_is_empty
+    committed_leases_are_loaded
+    a_change_of_the_current_record_holds
+    a_change_of_an_older_record_conflicts_with_the_current_one
+    creating_a_record_that_exists_conflicts_with_it
+    changing_a_record_that_does_not_exist_conflicts_with_nothing
+    changes_of_one_address_build_on_each_other
+    a_conflict_can_be_with_an_earlier_change_of_the_batch
+    results_come_in_the_order_of_the_changes
+    a_large_batch_is_written_whole
+    an_empty_batch_has_no_results
+    contents_are_kept_octet_by_octet
+    leases_outlive_the_store
+    a_store_that_was_not_loaded_compares_all_the_same
+    many_small_batches_are_kept
+}
+
+use Committed::Durable;
+
+fn a_new_store_is_empty(open: &Open) {
+    assert_eq!(load(&mut *open()), BTreeMap::new());
+    assert_eq!(load(&mut *open()), BTreeMap::new());
+}
+
+fn committed_leases_are_loaded(open: &Open) {
+    let mut store = open();
+    load(&mut *store);
+    assert_eq!(store.commit(&[change(address(1), 1), change(address(2), 1)]), [Durable, Durable]);
+    let expected = [1, 2].map(|number| (address(number), lease(address(number), 1)));
+    assert_eq!(load(&mut *store), BTreeMap::from(expected));
+    assert_eq!(store.last_error(), None);
+}
+
+fn a_change_of_the_current_record_holds(open: &Open) {
+    let mut store = open();
+    for revision in 1..=4 {
+        assert_eq!(store.commit(&[change(address(1), revision)]), [Durable]);
+        assert_eq!(load(&mut *store)[&address(1)], lease(address(1), revision));
+    }
+}
+
+fn a_change_of_an_older_record_conflicts_with_the_current_one(open: &Open) {
+    let mut store = open();
+    for revision in 1..=3 {
+        store.commit(&[change(address(1), revision)]);
+    }
+    let mut late = change(address(1), 3);
+    Arc::make_mut(&mut late.lease).state = LeaseState::Released;
+    assert_eq!(store.commit(&[late]), [conflict(address(1), 3)]);
+    assert_eq!(store.commit(&[change(address(1), 5)]), [conflict(address(1), 3)]);
+    assert_eq!(load(&mut *store)[&address(1)], lease(address(1), 3));
+    assert_eq!(store.last_error(), None);
+}
+
+fn creating_a_record_that_exists_conflicts_with_it(open: &Open) {
+    let mut store = open();
+    store.commit(&[change(address(1), 1)]);
+    assert_eq!(store.commit(&[change(address(1), 1)]), [conflict(address(1), 1)]);
+    assert_eq!(load(&mut *store).len(), 1);
+}
+
+fn changing_a_record_that_does_not_exist_conflicts_with_nothing(open: &Open) {
+    let mut store = open();
+    assert_eq!(store.commit(&[change(address(1), 2)]), [Committed::Conflict(None)]);
+    assert_eq!(load(&mut *store), BTreeMap::new());
+}
+
+fn changes_of_one_address_build_on_each_other(open: &Open) {
+    let mut store = open();
+    store.commit(&[change(address(1), 1)]);
+    let batch = [
+        change(address(1), 2),
+        change(address(2), 1),
+        change(address(1), 3),
+        change(address(2), 2),
+        change(address(1), 4),
+    ];
+    assert_eq!(store.commit(&batch), [Durable, Durable, Durable, Durable, Durable]);
+    let expected = [(1, 4), (2, 2)]
+        .map(|(number, revision)| (address(number), lease(address(number), revision)));
+    assert_eq!(load(&mut *store), BTreeMap::from(expected.clone()));
+    drop(store);
+    assert_eq!(load(&mut *open()), BTreeMap::from(expected));
+}
+
+fn a_conflict_can_be_with_an_earlier_change_of_the_batch(open: &Open) {
+    let mut store = open();
+    let batch = [change(address(1), 1), change(address(1), 1), change(address(1), 2)];
+    assert_eq!(store.commit(&batch), [Durable, conflict(address(1), 1), Durable]);
+    assert_eq!(load(&mut *store)[&address(1)], lease(address(1), 2));
+}
+
+fn results_come_in_the_order_of_the_changes(open: &Open) {
+    let mut store = open();
+    store.commit(&(0..100).map(|number| change(address(number), 1)).collect::<Vec<_>>());
+    let batch: Vec<Change> =
+        (0..150).rev().map(|number| change(address(number), 1 + u64::from(number % 3))).collect();
+    let expected: Vec<Committed> = (0..150)
+        .rev()
+        .map(|number| match (number < 100, number % 3) {
+            (true, 1) | (false, 0) => Durable,
+            (true, _) => conflict(address(number), 1),
+            (false, _) => Committed::Conflict(None),
+        })
+        .collect();
+    assert_eq!(store.commit(&batch), expected);
+}
+
+fn a_large_batch_is_written_whole(open: &Open) {
+    let mut store = open();
+    let batch: Vec<Change> = (0..20_000).map(|number| change(address(number), 1)).collect();
+    assert!(store.commit(&batch).iter().all(|result| *result == Durable));
+    drop(store);
+    let leases = load(&mut *open());
+    assert_eq!(leases.len(), 20_000);
+    assert!(leases.values().all(|found| *found == lease(found.address, 1)));
+}
+
+fn an_empty_batch_has_no_results(open: &Open) {
+    assert_eq!(open().commit(&[]), []);
+}
+
+fn contents_are_kept_octet_by_octet(open: &Open) {
+    let all_octets: Vec<u8> = (0..=255).collect();
+    let plain = lease(address(0), 1);
+    let hardware = |kind, octets| HardwareAddress::new(kind, octets).unwrap();
+    let leases = [
+        Lease { state: LeaseState::Released, relay_information: None, ..plain.clone() },
+        Lease { state: LeaseState::Quarantined, began_at: Timestamp::default(), ..plain.clone() },
+        Lease { expires_at: Timestamp::NEVER, ..plain.clone() },
+        Lease { client: ClientKey::Identifier(Box::from(&*all_octets)), ..plain.clone() },
+        Lease { client: ClientKey::Identifier(Box::from(&[][..])), ..plain.clone() },
+        Lease { hardware_address: hardware(32, &all_octets[..16]), ..plain.clone() },
+        Lease { client: ClientKey::Hardware(hardware(0, &[])), ..plain.clone() },
+        Lease {
+            relay_information: Some(RelayInformation::from_octets(all_octets.repeat(20))),
+            ..plain.clone()
+        },
+        Lease { relay_information: Some(RelayInformation::from_octets(*b"")), ..plain },
+    ];
+    let ends = [address(0), [0, 0, 0, 0].into(), [255, 255, 255, 255].into()];
+    let batch: Vec<Change> = leases
+        .into_iter()
+        .zip(ends.into_iter().chain((1..).map(address)))
+        .map(|(lease, address)| Change {
+            lease: Arc::new(Lease { address, ..lease }),
+            previous: None,
+        })
+        .collect();
+    let mut store = open();
+    assert!(store.commit(&batch).iter().all(|result| *result == Durable));
+    drop(store);
+    let leases = load(&mut *open());
+    assert_eq!(leases.len(), batch.len());
+    for change in batch {
+        assert_eq!(leases[&change.lease.address], *change.lease);
+    }
+}
+
+fn leases_outlive_the_store(open: &Open) {
+    for revision in 1..=5 {
+        let mut store = open();
+        let leases = load(&mut *store);
+        assert_eq!(leases.len(), if revision == 1 { 0 } else { 1_000 });
+        assert!(leases.values().all(|found| *found == lease(found.address, revision - 1)));
+        let batch: Vec<Change> =
+            (0..1_000).map(|number| change(address(number), revision)).collect();
+        assert!(store.commit(&batch).iter().all(|result| *result == Durable));
+        assert!(store.commit(&batch).iter().all(|result| matches!(result, Committed::Conflict(_))));
+    }
+}
+
+fn a_store_that_was_not_loaded_compares_all_the_same(open: &Open) {
+    open().commit(&[change(address(1), 1)]);
+    assert_eq!(open().commit(&[change(address(1), 1)]), [conflict(address(1), 1)]);
+    assert_eq!(open().commit(&[change(address(1), 2), change(address(2), 1)]), [Durable, Durable]);
+}
+
+fn many_small_batches_are_kept(open: &Open) {
+    let mut store = open();
+    for revision in 1..=20 {
+        for number in 0..20 {
+            assert_eq!(store.commit(&[change(address(number), revision)]), [Durable]);
+        }
+    }
+    drop(store);
+    let leases = load(&mut *open());
+    assert_eq!(leases.len(), 20);
+    assert!(leases.values().all(|found| *found == lease(found.address, 20)));
+}

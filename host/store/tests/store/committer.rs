@@ -1,0 +1,291 @@
+//! Group commit: what it puts together, what it hands back, and that nobody waits in vain.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
+    time::Duration,
+};
+
+use lessor_core::{Change, Committed, Lease};
+use lessor_store::{
+    Committer, CommitterLimits, CommitterThread, MemoryStore, Store, StoreError, Submission,
+};
+
+use crate::support::{address, change, conflict, load};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_changes: 10 };
+
+/// A slow disk: each commit says that it has begun, and then waits to be let through.
+struct SlowStore {
+    leases: MemoryStore,
+    begun: Sender<usize>,
+    go_on: Receiver<Outcome>,
+}
+
+/// What becomes of a commit.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Succeed,
+    Panic,
+    GiveTooFewResults,
+}
+
+impl Store for SlowStore {
+    fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
+        self.leases.load(each)
+    }
+
+    fn commit(&mut self, batch: &[Change]) -> Vec<Committed> {
+        self.begun.send(batch.len()).unwrap();
+        match self.go_on.recv().unwrap() {
+            Outcome::Succeed => self.leases.commit(batch),
+            Outcome::Panic => panic!("the disk is on fire"),
+            Outcome::GiveTooFewResults => vec![Committed::Durable],
+        }
+    }
+}
+
+struct Bench {
+    committer: Committer,
+    thread: Option<CommitterThread>,
+    /// The sizes of commits, as they begin.
+    begun: Receiver<usize>,
+    go_on: Sender<Outcome>,
+    leases: MemoryStore,
+    done: Sender<Done>,
+    finished: Receiver<Done>,
+}
+
+/// Which submission is done, and how.
+type Done = (u32, Vec<Change>, Vec<Committed>);
+
+impl Bench {
+    fn new(limits: CommitterLimits) -> Self {
+        let leases = MemoryStore::new();
+        let (begin, begun) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel();
+        let (done, finished) = mpsc::channel();
+        let store = SlowStore { leases: leases.clone(), begun: begin, go_on: may_go_on };
+        let (committer, thread) = Committer::start(Box::new(store), limits);
+        Self { committer, thread: Some(thread), begun, go_on, leases, done, finished }
+    }
+
+    /// A submission of as many new leases as `size`, the first with the address of `number`.
+    fn submission(&self, number: u32, size: u32) -> Submission {
+        let done = self.done.clone();
+        Submission {
+            changes: (number..number + size).map(|number| change(address(number), 1)).collect(),
+            on_done: Box::new(move |changes, results| {
+                done.send((number, changes, results)).unwrap();
+            }),
+        }
+    }
+
+    fn submit(&self, number: u32, size: u32) {
+        self.committer.submit(self.submission(number, size)).expect("there is room");
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.recv_timeout(PATIENCE).unwrap()
+    }
+
+    fn let_through(&self, outcome: Outcome) {
+        self.go_on.send(outcome).unwrap();
+    }
+
+    /// The next submission that is done: its number and results.
+    fn finished(&self) -> (u32, Vec<Committed>) {
+        let (number, changes, results) = self.finished.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(changes[0].lease.address, address(number));
+        assert_eq!(changes.len(), results.len());
+        (number, results)
+    }
+}
+
+#[test]
+fn what_comes_during_a_flush_shares_the_next() {
+    let bench = Bench::new(LIMITS);
+    bench.submit(0, 1);
+    assert_eq!(bench.begun(), 1);
+    for number in 1..=8 {
+        bench.submit(number, 1);
+    }
+    assert_eq!(bench.committer.status().waiting_changes, 8);
+    bench.let_through(Outcome::Succeed);
+    assert_eq!(bench.begun(), 8);
+    bench.let_through(Outcome::Succeed);
+    for number in 0..=8 {
+        assert_eq!(bench.finished(), (number, vec![Committed::Durable]));
+    }
+    let status = bench.committer.status();
+    assert_eq!((status.flushes, status.changes, status.failed_flushes), (2, 9, 0));
+    assert_eq!((status.largest_batch_changes, status.waiting_changes), (8, 0));
+    assert!(status.longest_flush_us > 0 && status.flush_us >= status.longest_flush_us);
+}
+
+#[test]
+fn a_batch_has_its_limit_and_splits_no_submission() {
+    let bench = Bench::new(LIMITS);
+    bench.submit(0, 1);
+    assert_eq!(bench.begun(), 1);
+    for (number, size) in [(10, 6), (20, 4), (30, 7), (40, 4), (50, 30), (90, 1)] {
+        bench.submit(number, size);
+    }
+    bench.let_through(Outcome::Succeed);
+    for expected in [10, 7, 4, 30, 1] {
+        assert_eq!(bench.begun(), expected);
+        bench.let_through(Outcome::Succeed);
+    }
+    for number in [0, 10, 20, 30, 40, 50, 90] {
+        let (found, results) = bench.finished();
+        assert_eq!(found, number);
+        assert!(results.iter().all(|result| *result == Committed::Durable));
+    }
+    assert_eq!(bench.committer.status().largest_batch_changes, 30);
+}
+
+#[test]
+fn a_submission_beyond_the_limit_is_handed_back() {
+    let bench = Bench::new(LIMITS);
+    bench.submit(0, 1);
+    assert_eq!(bench.begun(), 1);
+    bench.submit(1_000, 99);
+    let refused = bench.committer.submit(bench.submission(2_000, 2)).unwrap_err();
+    assert_eq!(refused.changes.len(), 2);
+    bench.submit(3_000, 1);
+    let refused_again = bench.committer.submit(refused).unwrap_err();
+    assert_eq!(bench.committer.status().waiting_changes, 100);
+
+    bench.let_through(Outcome::Succeed);
+    assert_eq!(bench.begun(), 99);
+    bench.committer.submit(refused_again).expect("there is room again");
+    bench.let_through(Outcome::Succeed);
+    assert_eq!(bench.begun(), 3);
+    bench.let_through(Outcome::Succeed);
+    let order: Vec<u32> = (0..4).map(|_| bench.finished().0).collect();
+    assert_eq!(order, [0, 1_000, 3_000, 2_000]);
+}
+
+#[test]
+fn conflicts_reach_the_submission_they_belong_to() {
+    let bench = Bench::new(LIMITS);
+    bench.submit(0, 1);
+    bench.begun();
+    bench.submit(1, 2);
+    bench.submit(2, 2);
+    bench.let_through(Outcome::Succeed);
+    assert_eq!(bench.begun(), 4);
+    bench.let_through(Outcome::Succeed);
+    bench.finished();
+    assert_eq!(bench.finished(), (1, vec![Committed::Durable, Committed::Durable]));
+    assert_eq!(bench.finished(), (2, vec![conflict(address(2), 1), Committed::Durable]));
+    assert_eq!(bench.committer.status().failed_flushes, 0);
+}
+
+#[test]
+fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
+    let bench = Bench::new(LIMITS);
+    for (number, outcome, said) in [
+        (0, Outcome::Panic, "the disk is on fire"),
+        (10, Outcome::GiveTooFewResults, "1 results for 2 changes"),
+    ] {
+        bench.submit(number, 2);
+        bench.begun();
+        bench.let_through(outcome);
+        assert_eq!(bench.finished(), (number, vec![Committed::Failed, Committed::Failed]));
+        let error = bench.committer.status().last_error.unwrap();
+        assert!(error.contains(said), "{error}");
+    }
+    bench.submit(20, 1);
+    bench.begun();
+    bench.let_through(Outcome::Succeed);
+    assert_eq!(bench.finished(), (20, vec![Committed::Durable]));
+    let status = bench.committer.status();
+    assert_eq!((status.flushes, status.failed_flushes, status.last_error), (3, 2, None));
+}
+
+#[test]
+fn a_callback_that_panics_harms_nobody_else() {
+    let bench = Bench::new(LIMITS);
+    let changes = vec![change(address(0), 1)];
+    let on_done = Box::new(|_, _| panic!("a mistake in the server"));
+    bench.committer.submit(Submission { changes, on_done }).unwrap();
+    bench.begun();
+    bench.submit(1, 1);
+    bench.let_through(Outcome::Succeed);
+    bench.begun();
+    bench.let_through(Outcome::Succeed);
+    assert_eq!(bench.finished(), (1, vec![Committed::Durable]));
+}
+
+#[test]
+fn closing_commits_what_waits_and_refuses_more() {
+    let mut bench = Bench::new(LIMITS);
+    bench.submit(0, 1);
+    bench.begun();
+    for number in 1..=25 {
+        bench.submit(number, 1);
+    }
+    let thread = bench.thread.take().unwrap();
+    let closing = thread::spawn(move || thread.close());
+    while bench
+        .committer
+        .submit(Submission { changes: Vec::new(), on_done: Box::new(|_, _| {}) })
+        .is_ok()
+    {
+        thread::yield_now();
+    }
+    for _ in 0..4 {
+        bench.let_through(Outcome::Succeed);
+    }
+    closing.join().unwrap();
+    let done: Vec<u32> = bench.finished.try_iter().map(|(number, ..)| number).collect();
+    assert_eq!(done, (0..=25).collect::<Vec<u32>>());
+    assert_eq!(load(&mut bench.leases).len(), 26);
+    let refused = bench.committer.submit(Submission {
+        changes: vec![change(address(99), 1)],
+        on_done: Box::new(|_, _| panic!("it was never taken")),
+    });
+    assert_eq!(refused.unwrap_err().changes.len(), 1);
+}
+
+#[test]
+fn many_threads_are_each_called_back_once() {
+    let leases = MemoryStore::new();
+    let limits = CommitterLimits { waiting_changes: 50, batch_changes: 16 };
+    let (committer, thread) = Committer::start(Box::new(leases.clone()), limits);
+    let called = Arc::new(AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for worker in 0..4 {
+            let committer = committer.clone();
+            let called = &called;
+            scope.spawn(move || {
+                for number in 0..500 {
+                    let called = Arc::clone(called);
+                    let mut submission = Submission {
+                        changes: vec![change(address(worker * 1_000 + number), 1)],
+                        on_done: Box::new(move |_, results| {
+                            assert_eq!(results, [Committed::Durable]);
+                            called.fetch_add(1, SeqCst);
+                        }),
+                    };
+                    while let Err(refused) = committer.submit(submission) {
+                        submission = refused;
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+    });
+    thread.close();
+    assert_eq!(called.load(SeqCst), 2_000);
+    assert_eq!(load(&mut leases.clone()).len(), 2_000);
+    let status = committer.status();
+    assert_eq!((status.changes, status.waiting_changes), (2_000, 0));
+    assert!(status.largest_batch_changes <= 16);
+}

@@ -1,0 +1,15 @@
+//! What every store promises, and what becomes of the promise when the process is killed, the disk
+//! is full or too much is asked for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod battery;
+mod committer;
+mod crash;
+mod disk_full;
+mod support;

@@ -1,0 +1,91 @@
+//! Leases and changes to try stores with, and a source of numbers that a seed repeats.
+
+use std::{collections::BTreeMap, env, net::Ipv4Addr, sync::Arc, time::SystemTime};
+
+use lessor_core::{
+    Change, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation, Timestamp,
+};
+use lessor_store::Store;
+
+/// An address of the test network, by number.
+pub(crate) fn address(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from(0x0a00_0000 + number)
+}
+
+/// A lease that follows from address and revision alone, so that it can be checked later.
+pub(crate) fn lease(address: Ipv4Addr, revision: u64) -> Lease {
+    let [_, b, c, d] = address.octets();
+    let hardware_address = HardwareAddress::ethernet([2, 0, b, c, d, revision as u8]);
+    let changed_at = Timestamp::from_unix_ms(1_800_000_000_000 + revision * 1000);
+    Lease {
+        address,
+        client: ClientKey::Hardware(hardware_address),
+        hardware_address,
+        state: LeaseState::Leased,
+        began_at: Timestamp::from_unix_ms(1_800_000_000_000),
+        changed_at,
+        expires_at: changed_at.after_secs(3600),
+        relay_information: Some(RelayInformation::from_octets(revision.to_be_bytes())),
+        revision,
+    }
+}
+
+/// The change that makes the record of `address` one of `revision`.
+pub(crate) fn change(address: Ipv4Addr, revision: u64) -> Change {
+    Change {
+        lease: Arc::new(lease(address, revision)),
+        previous: (revision > 1).then(|| Arc::new(lease(address, revision - 1))),
+    }
+}
+
+/// What a change conflicts with.
+pub(crate) fn conflict(address: Ipv4Addr, revision: u64) -> Committed {
+    Committed::Conflict(Some(Arc::new(lease(address, revision))))
+}
+
+/// Every record of a store; each was handed out once.
+pub(crate) fn load(store: &mut dyn Store) -> BTreeMap<Ipv4Addr, Lease> {
+    let mut leases = BTreeMap::new();
+    let mut twice = Vec::new();
+    let records = store
+        .load(&mut |lease| {
+            twice.extend(leases.insert(lease.address, lease));
+        })
+        .unwrap();
+    assert_eq!(twice, []);
+    assert_eq!(records, leases.len() as u64);
+    leases
+}
+
+/// Numbers that look random (splitmix64).
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// Takes the seed from `LESSOR_SEED` or the clock, and prints it.
+    pub(crate) fn announced() -> Self {
+        let seed = match env::var("LESSOR_SEED") {
+            Ok(text) => text.parse().expect("LESSOR_SEED is a number"),
+            Err(_) => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+                now.as_nanos() as u64
+            }
+        };
+        println!("repeat with LESSOR_SEED={seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
