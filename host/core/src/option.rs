@@ -75,6 +75,11 @@ struct Entry {
 }
 
 impl ReceivedOptions {
+    /// No options yet, with room for `octets` octets of values.
+    pub fn with_capacity(octets: usize) -> Self {
+        Self { octets: Vec::with_capacity(octets), entries: SmallVec::new() }
+    }
+
     /// Adds a part of option `code`, joining it to the parts before.
     pub fn append(&mut self, code: u8, part: &[u8]) {
         let end_of_all = self.octets.len() as u32;

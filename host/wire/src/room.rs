@@ -1,0 +1,185 @@
+//! Where the options of a reply find room: in the options field, in file, in sname, or nowhere.
+//!
+//! Arithmetic alone; no octets are moved here.
+
+use smallvec::SmallVec;
+
+use crate::{BOOT_FILE, SERVER_NAME};
+
+/// Octets of option 52 with its code and length.
+const OVERLOAD_OCTETS: usize = 3;
+
+/// An option of which room is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Item {
+    /// Its octets with code and length, those of every part if it is split. An option is never
+    /// divided between fields.
+    pub(crate) octets: usize,
+    /// Whether there is no reply without it.
+    pub(crate) is_mandatory: bool,
+}
+
+/// Where an option stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Options,
+    File,
+    ServerName,
+    Nowhere,
+}
+
+/// One place for each item.
+pub(crate) type Places = SmallVec<[Place; 32]>;
+
+/// The fields in the order in which a client reads them (RFC 2131 section 4.1).
+const FIELDS: [Place; 3] = [Place::Options, Place::File, Place::ServerName];
+/// What file and sname hold besides their END.
+const FILE_ROOM: usize = BOOT_FILE.end - BOOT_FILE.start - 1;
+const SERVER_NAME_ROOM: usize = SERVER_NAME.end - SERVER_NAME.start - 1;
+
+/// Finds room for the items, in this order of preference: everything in the order given;
+/// everything; as many as possible of the first ones, and of the rest what still fits. Nothing if
+/// not even the mandatory ones have room.
+///
+/// `options_room` is the room in the options field, which option 52 takes its octets from where
+/// another field is used; these are used if `may_overload`.
+pub(crate) fn find(items: &[Item], options_room: usize, may_overload: bool) -> Option<Places> {
+    let plain = by_priority(items, [options_room, 0, 0]);
+    let with_overload = match options_room.checked_sub(OVERLOAD_OCTETS) {
+        Some(room)
+            if may_overload
+                && plain.as_ref().is_none_or(|places| first_left_out(places).is_some()) =>
+        {
+            let rooms = [room, FILE_ROOM, SERVER_NAME_ROOM];
+            in_order(items, rooms).or_else(|| by_priority(items, rooms))
+        }
+        _ => None,
+    };
+    match (plain, with_overload) {
+        (Some(plain), Some(other)) => Some(better(plain, other)),
+        (plain, with_overload) => plain.or(with_overload),
+    }
+}
+
+/// The position of the first item without room.
+fn first_left_out(places: &Places) -> Option<usize> {
+    places.iter().position(|place| *place == Place::Nowhere)
+}
+
+/// Whichever serves more of the first items; `plain` if overload gains nothing, since not every
+/// client of old reads option 52.
+fn better(plain: Places, with_overload: Places) -> Places {
+    let served = |places: &Places| first_left_out(places).unwrap_or(places.len());
+    let count = |places: &Places| places.iter().filter(|place| **place != Place::Nowhere).count();
+    let plain_score = (served(&plain), count(&plain));
+    if (served(&with_overload), count(&with_overload)) > plain_score {
+        with_overload
+    } else {
+        plain
+    }
+}
+
+/// Room for all items, in fields read one after the other in the order given; or nothing.
+fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<Places> {
+    let mut fields = FIELDS.into_iter().zip(rooms);
+    let (mut place, mut room) = fields.next()?;
+    let mut places = Places::new();
+    for item in items {
+        while room < item.octets {
+            (place, room) = fields.next()?;
+        }
+        room -= item.octets;
+        places.push(place);
+    }
+    Some(places)
+}
+
+/// Room for the mandatory items first and then for the others, each in the first field that has
+/// it; nothing if a mandatory one finds none.
+fn by_priority(items: &[Item], mut rooms: [usize; 3]) -> Option<Places> {
+    let mut places: Places = items.iter().map(|_| Place::Nowhere).collect();
+    for mandatory in [true, false] {
+        let turn = items.iter().zip(&mut places).filter(|(item, _)| item.is_mandatory == mandatory);
+        for (item, place) in turn {
+            let field = FIELDS.iter().zip(&mut rooms).find(|(_, room)| **room >= item.octets);
+            match field {
+                Some((field, room)) => {
+                    *room -= item.octets;
+                    *place = *field;
+                }
+                None if mandatory => return None,
+                None => {}
+            }
+        }
+    }
+    Some(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use Place::{File, Nowhere, Options, ServerName};
+
+    use super::*;
+
+    /// Items by their octets; the mandatory ones are negative.
+    fn find(items: &[isize], room: usize, may_overload: bool) -> Option<Vec<Place>> {
+        let items: Vec<Item> = items
+            .iter()
+            .map(|octets| Item { octets: octets.unsigned_abs(), is_mandatory: *octets < 0 })
+            .collect();
+        super::find(&items, room, may_overload).map(|places| places.to_vec())
+    }
+
+    #[test]
+    fn the_fields_hold_their_length_less_an_end() {
+        assert_eq!((FILE_ROOM, SERVER_NAME_ROOM), (127, 63));
+        assert_eq!(find(&[10, 127, 63], 13, true), Some(vec![Options, File, ServerName]));
+        assert_eq!(find(&[10, 128], 13, true), Some(vec![Options, Nowhere]));
+    }
+
+    #[test]
+    fn nothing_is_overloaded_that_fits_without() {
+        assert_eq!(find(&[10, 10], 20, true), Some(vec![Options, Options]));
+    }
+
+    #[test]
+    fn the_order_is_kept_where_everything_fits_in_order() {
+        assert_eq!(find(&[10, 20, 5], 20, true), Some(vec![Options, File, File]));
+    }
+
+    #[test]
+    fn the_order_gives_way_before_an_option_does() {
+        // In order, the third would have to go to sname, where the fourth then finds no room.
+        assert_eq!(
+            find(&[10, 100, 40, 60], 53, true),
+            Some(vec![Options, File, Options, ServerName])
+        );
+    }
+
+    #[test]
+    fn the_last_ones_go_first_and_smaller_ones_fill_what_is_left() {
+        assert_eq!(
+            find(&[10, 10, 15, 10, 5], 30, false),
+            Some(vec![Options, Options, Nowhere, Options, Nowhere])
+        );
+    }
+
+    #[test]
+    fn mandatory_options_displace_others_wherever_they_stand() {
+        assert_eq!(find(&[20, -20], 30, false), Some(vec![Nowhere, Options]));
+        assert_eq!(find(&[-20, -20], 30, false), None);
+        assert_eq!(find(&[-20, -20], 30, true), Some(vec![Options, File]));
+    }
+
+    #[test]
+    fn overload_is_not_bought_with_an_earlier_option() {
+        // Option 52 would take the three octets that the first one needs.
+        assert_eq!(find(&[200, 3], 200, true), Some(vec![Options, Nowhere]));
+        assert_eq!(find(&[-200, 3], 200, true), Some(vec![Options, Nowhere]));
+    }
+
+    #[test]
+    fn no_overload_where_not_even_its_option_has_room() {
+        assert_eq!(find(&[5], 2, true), Some(vec![Nowhere]));
+    }
+}

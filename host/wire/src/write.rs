@@ -1,0 +1,287 @@
+//! Writes replies.
+//!
+//! A reply that fits is written in one pass. One that does not is taken apart again: its options
+//! are spread over file and sname, and where that is not enough, the least wanted are left out.
+
+use std::ops::Range;
+
+use dhcproto::v4::{MAGIC, MIN_PACKET_SIZE, MessageType, Opcode};
+use lessor_core::{HardwareAddress, Reason, Reply, ReplyKind, Request, option::code};
+use smallvec::SmallVec;
+use thiserror::Error;
+
+use crate::{
+    BOOT_FILE, OPTIONS_START, OVERLOAD_FILE, OVERLOAD_SERVER_NAME, SERVER_NAME,
+    codes::CodeSet,
+    room::{self, Item, Place, Places},
+    value::{encode_value, needs_items},
+};
+
+/// No reply is longer, whatever option 57 allows: what an Ethernet frame carries without
+/// fragments. A reply on the link is sent as a frame, which nobody would fragment.
+pub const REPLY_OCTETS_MAX: usize = 1500 - IP_AND_UDP_OCTETS;
+
+/// The headers of IP and UDP. Option 57 counts them too: its least value is the 576 octets of the
+/// smallest datagram that every host accepts (RFC 2131 section 2).
+const IP_AND_UDP_OCTETS: usize = 28;
+/// The message size of a client that names none.
+const MESSAGE_SIZE_DEFAULT: u16 = 576;
+/// The longest part of an option (RFC 3396).
+const PART_OCTETS_MAX: usize = 255;
+
+// Whatever hardware address there is, sname begins where the field of it ends.
+const _: () = assert!(28 + HardwareAddress::OCTETS_MAX == SERVER_NAME.start);
+
+/// Codes that are written apart from `reply.options`.
+const FRAMING_CODES: [u8; 5] =
+    [code::PAD, code::OVERLOAD, code::MESSAGE_TYPE, code::RELAY_AGENT_INFORMATION, code::END];
+
+/// What became of a reply that was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Codes of the options left out for lack of room, in the order of the reply.
+    pub left_out: SmallVec<[u8; 4]>,
+    /// Whether option 82 had no room and was not echoed (RFC 3046 section 2.2 wants this counted).
+    pub relay_information_left_out: bool,
+}
+
+/// Why a reply cannot be written.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error(
+    "found {found} octets in a reply with nothing but what must stand in it; wanted at most \
+     {wanted}, which the client allows. Only a client identifier (option 61) that is too long to \
+     be echoed leads here: nothing to do but to leave the client alone"
+)]
+pub struct Unwritable {
+    /// The reason to count it under, [`Reason::ReplyUnwritable`].
+    pub reason: Reason,
+    found: usize,
+    wanted: usize,
+}
+
+/// Writes the reply to a request into `packet`, which is cleared first; its capacity is used again.
+///
+/// Option 53 comes first, then `reply.options` in their order, then option 82 as received, last
+/// and never outside the options field (RFC 3046 section 2.2). The payload has at least 300
+/// octets, as BOOTP relays expect, and at most what option 57 of the request allows.
+///
+/// If that is too little, OFFER and ACK use file and then sname (option 52); then options are left
+/// out, the last ones first, except those without which the reply would be wrong: 51, 54, 61, 108
+/// and 118. Room for option 82 is kept before that of any other option but these.
+///
+/// Codes that are not the engine's to set (0, 52, 53, 82, 255), a code that was written already,
+/// and lists without an item are passed over. After an error, `packet` is empty.
+pub fn write(
+    request: &Request,
+    reply: &Reply,
+    packet: &mut Vec<u8>,
+) -> Result<Written, Unwritable> {
+    packet.clear();
+    write_header(request, reply, packet);
+    packet.extend_from_slice(&[code::MESSAGE_TYPE, 1, message_type(reply.kind).into()]);
+    let options = write_options(reply, packet);
+
+    let limit = payload_max(request);
+    let relay_information =
+        request.relay_information.as_ref().map(|information| information.octets());
+    let relay_octets = relay_information.map_or(0, |octets| framed_octets(octets.len()));
+    let mut written = Written::default();
+    if packet.len() + relay_octets + 1 > limit {
+        written = make_fit(reply.kind, &options, relay_octets, limit, packet)?;
+    }
+    if let Some(octets) = relay_information.filter(|_| !written.relay_information_left_out) {
+        write_parts(code::RELAY_AGENT_INFORMATION, octets, packet);
+    }
+    packet.push(code::END);
+    if packet.len() < MIN_PACKET_SIZE {
+        packet.resize(MIN_PACKET_SIZE, code::PAD);
+    }
+    Ok(written)
+}
+
+/// How long the payload may be, by option 57 of the request.
+fn payload_max(request: &Request) -> usize {
+    let message_size = request.max_message_size.unwrap_or(0).max(MESSAGE_SIZE_DEFAULT);
+    (usize::from(message_size) - IP_AND_UDP_OCTETS).min(REPLY_OCTETS_MAX)
+}
+
+/// The header up to and including the magic cookie (RFC 2131 section 2 and table 3).
+fn write_header(request: &Request, reply: &Reply, packet: &mut Vec<u8>) {
+    let chaddr = request.hardware_address.octets();
+    let forced = if reply.force_broadcast { Request::BROADCAST } else { 0 };
+    let hops = 0;
+    let secs = 0u16;
+    packet.extend_from_slice(&[
+        Opcode::BootReply.into(),
+        request.hardware_address.kind(),
+        chaddr.len() as u8,
+        hops,
+    ]);
+    packet.extend_from_slice(&request.transaction_id.to_be_bytes());
+    packet.extend_from_slice(&secs.to_be_bytes());
+    packet.extend_from_slice(&(request.flags | forced).to_be_bytes());
+    packet.extend_from_slice(&reply.client_address.octets());
+    packet.extend_from_slice(&reply.your_address.octets());
+    packet.extend_from_slice(&reply.next_server_address.octets());
+    packet.extend_from_slice(&request.relay_address.octets());
+    packet.extend_from_slice(chaddr);
+    // The rest of chaddr, and sname and file, which are empty unless they are overloaded.
+    packet.resize(OPTIONS_START - MAGIC.len(), 0);
+    packet.extend_from_slice(&MAGIC);
+}
+
+const fn message_type(kind: ReplyKind) -> MessageType {
+    match kind {
+        ReplyKind::Offer => MessageType::Offer,
+        ReplyKind::Ack => MessageType::Ack,
+        ReplyKind::Nak => MessageType::Nak,
+    }
+}
+
+/// An option as it stands in the packet.
+struct Framed {
+    code: u8,
+    range: Range<usize>,
+}
+
+/// Writes `reply.options` one after the other, without regard to room.
+fn write_options(reply: &Reply, packet: &mut Vec<u8>) -> SmallVec<[Framed; 16]> {
+    let mut framed = SmallVec::new();
+    let mut written = CodeSet::default();
+    for code in FRAMING_CODES {
+        written.insert(code);
+    }
+    for (code, value) in &reply.options {
+        if written.contains(*code) {
+            continue;
+        }
+        let start = packet.len();
+        packet.extend_from_slice(&[*code, 0]);
+        encode_value(value, packet);
+        let length = packet.len() - start - 2;
+        if length == 0 && needs_items(value) {
+            packet.truncate(start);
+            continue;
+        }
+        if let (Ok(length), Some(octet)) = (u8::try_from(length), packet.get_mut(start + 1)) {
+            *octet = length;
+        } else {
+            let octets = packet.split_off(start + 2);
+            packet.truncate(start);
+            write_parts(*code, &octets, packet);
+        }
+        written.insert(*code);
+        framed.push(Framed { code: *code, range: start..packet.len() });
+    }
+    framed
+}
+
+/// Writes an option, in parts if it is too long for one (RFC 3396).
+fn write_parts(code: u8, octets: &[u8], packet: &mut Vec<u8>) {
+    if octets.is_empty() {
+        packet.extend_from_slice(&[code, 0]);
+    }
+    for part in octets.chunks(PART_OCTETS_MAX) {
+        packet.extend_from_slice(&[code, part.len() as u8]);
+        packet.extend_from_slice(part);
+    }
+}
+
+/// What an option of `octets` octets takes with the code and length of each part.
+const fn framed_octets(octets: usize) -> usize {
+    let parts = if octets == 0 { 1 } else { octets.div_ceil(PART_OCTETS_MAX) };
+    octets + 2 * parts
+}
+
+/// Whether a reply without the option would be wrong rather than poorer: 51 and 54 (RFC 2131 table
+/// 3), what is echoed (61 by RFC 6842 section 3, 118 by RFC 3011), and 108, which tells the client
+/// to do without the address (RFC 8925).
+const fn is_mandatory(option: u8) -> bool {
+    matches!(
+        option,
+        code::LEASE_TIME
+            | code::SERVER_IDENTIFIER
+            | code::CLIENT_IDENTIFIER
+            | code::IPV6_ONLY_PREFERRED
+            | code::SUBNET_SELECTION
+    )
+}
+
+/// Takes the options that stand at the end of `packet` apart and puts back those that have room,
+/// each where it has it. `relay_octets` and an END remain free.
+fn make_fit(
+    kind: ReplyKind,
+    options: &[Framed],
+    relay_octets: usize,
+    limit: usize,
+    packet: &mut Vec<u8>,
+) -> Result<Written, Unwritable> {
+    let items: SmallVec<[Item; 32]> = options
+        .iter()
+        .map(|option| Item { octets: option.range.len(), is_mandatory: is_mandatory(option.code) })
+        .collect();
+    let options_start = options.first().map_or(packet.len(), |first| first.range.start);
+    let room = limit.saturating_sub(options_start + 1);
+    // Table 3 of RFC 2131 knows no option 52 in a NAK.
+    let may_overload = kind != ReplyKind::Nak;
+    let with_relay_information =
+        room.checked_sub(relay_octets).and_then(|room| room::find(&items, room, may_overload));
+    let relay_information_left_out = with_relay_information.is_none() && relay_octets > 0;
+    let places = with_relay_information.or_else(|| room::find(&items, room, may_overload));
+    let Some(places) = places else {
+        packet.clear();
+        let mandatory = items.iter().filter(|item| item.is_mandatory);
+        return Err(Unwritable {
+            reason: Reason::ReplyUnwritable,
+            found: options_start + mandatory.map(|item| item.octets).sum::<usize>() + 1,
+            wanted: limit,
+        });
+    };
+    put_back(options, &places, options_start, packet);
+    let left_out = options.iter().zip(&places).filter(|(_, place)| **place == Place::Nowhere);
+    Ok(Written {
+        left_out: left_out.map(|(option, _)| option.code).collect(),
+        relay_information_left_out,
+    })
+}
+
+/// Moves the options to their places.
+fn put_back(options: &[Framed], places: &Places, options_start: usize, packet: &mut Vec<u8>) {
+    let all = packet.split_off(options_start);
+    let at = |wanted: Place| {
+        let placed = options.iter().zip(places).filter(move |(_, place)| **place == wanted);
+        placed.filter_map(|(option, _)| {
+            all.get(option.range.start - options_start..option.range.end - options_start)
+        })
+    };
+    let mut overload = 0;
+    for (place, field, bit) in [
+        (Place::File, BOOT_FILE, OVERLOAD_FILE),
+        (Place::ServerName, SERVER_NAME, OVERLOAD_SERVER_NAME),
+    ] {
+        if packet.get_mut(field).is_some_and(|field| fill(field, at(place))) {
+            overload |= bit;
+        }
+    }
+    if overload != 0 {
+        packet.extend_from_slice(&[code::OVERLOAD, 1, overload]);
+    }
+    at(Place::Options).for_each(|option| packet.extend_from_slice(option));
+}
+
+/// Fills a header field with options and END; leaves it alone, and says so, if there are none.
+fn fill<'a>(field: &mut [u8], options: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut free = field;
+    let mut is_used = false;
+    for option in options {
+        if let Some((to, after)) = std::mem::take(&mut free).split_at_mut_checked(option.len()) {
+            to.copy_from_slice(option);
+            free = after;
+            is_used = true;
+        }
+    }
+    if let Some(octet) = free.first_mut().filter(|_| is_used) {
+        *octet = code::END;
+    }
+    is_used
+}

@@ -1,0 +1,132 @@
+//! Packets and replies to test with.
+//!
+//! Requests are put together octet by octet, so that nothing of the crate under test has a hand in
+//! them.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use lessor_core::{Arrival, Destination, OptionValue, Reply, ReplyKind, Request};
+
+pub const COOKIE: [u8; 4] = [99, 130, 83, 99];
+pub const HARDWARE: [u8; 6] = [0x02, 0x00, 0x5e, 0x00, 0x53, 0x01];
+pub const RELAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// A client's packet in the making; the default is a header without options.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    pub header: [u8; 236],
+    pub options: Vec<u8>,
+}
+
+impl Packet {
+    pub fn new() -> Self {
+        let mut header = [0; 236];
+        header[..4].copy_from_slice(&[1, 1, 6, 0]);
+        header[4..8].copy_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
+        header[28..34].copy_from_slice(&HARDWARE);
+        Self { header, options: Vec::new() }
+    }
+
+    /// A message of the type that option 53 shall name.
+    pub fn of_type(message_type: u8) -> Self {
+        Self::new().option(53, &[message_type])
+    }
+
+    pub fn discover() -> Self {
+        Self::of_type(1)
+    }
+
+    /// Overwrites octets of the header.
+    pub fn header(mut self, at: usize, octets: &[u8]) -> Self {
+        self.header[at..at + octets.len()].copy_from_slice(octets);
+        self
+    }
+
+    /// Adds one part of an option; at most 255 octets.
+    pub fn option(mut self, code: u8, octets: &[u8]) -> Self {
+        self.options.extend([code, u8::try_from(octets.len()).unwrap()]);
+        self.options.extend(octets);
+        self
+    }
+
+    /// Adds octets as they are.
+    pub fn raw(mut self, octets: &[u8]) -> Self {
+        self.options.extend(octets);
+        self
+    }
+
+    /// The packet without an END.
+    pub fn unended(&self) -> Vec<u8> {
+        [&self.header[..], &COOKIE, &self.options].concat()
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        [&self.unended()[..], &[255]].concat()
+    }
+
+    pub fn parse(&self) -> Request {
+        lessor_wire::parse(&self.bytes(), arrival()).unwrap()
+    }
+}
+
+pub fn arrival() -> Arrival {
+    Arrival {
+        source: "192.0.2.254:67".parse().unwrap(),
+        server_address: SERVER,
+        link_address: None,
+        unicast: true,
+        interface: None,
+    }
+}
+
+/// A reply with these options and nothing else that is worth a look.
+pub fn reply(kind: ReplyKind, options: Vec<(u8, OptionValue)>) -> Reply {
+    Reply {
+        kind,
+        client_address: Ipv4Addr::UNSPECIFIED,
+        your_address: Ipv4Addr::new(192, 0, 2, 77),
+        next_server_address: Ipv4Addr::UNSPECIFIED,
+        force_broadcast: false,
+        options: options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect(),
+        destination: Destination::Broadcast,
+    }
+}
+
+pub fn octets(length: usize) -> OptionValue {
+    OptionValue::Octets((0..length).map(|position| position as u8).collect())
+}
+
+/// Every part of every option of one field, in order; a reader of its own, as strict as can be:
+/// the field must end with END and then hold nothing but zeros.
+pub fn parts(field: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut parts = Vec::new();
+    let mut rest = field;
+    loop {
+        match rest {
+            [255, padding @ ..] => {
+                assert!(padding.iter().all(|octet| *octet == 0), "something behind END");
+                return parts;
+            }
+            [code, length, tail @ ..] => {
+                let (octets, after) = tail.split_at(usize::from(*length));
+                parts.push((*code, octets.to_vec()));
+                rest = after;
+            }
+            _ => panic!("a field without END"),
+        }
+    }
+}
+
+/// The parts of the options field of a reply.
+pub fn option_parts(packet: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    assert_eq!(packet[236..240], COOKIE);
+    parts(&packet[240..])
+}
+
+/// The codes of the parts of the options field of a reply.
+pub fn codes(packet: &[u8]) -> Vec<u8> {
+    option_parts(packet).into_iter().map(|(code, _)| code).collect()
+}

@@ -1,0 +1,239 @@
+//! What is read from a client's packet, what is forgiven, and what is refused with which reason.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod common;
+
+use std::net::Ipv4Addr;
+
+use common::{Packet, arrival};
+use lessor_core::{Outcome, Reason, RequestKind};
+use lessor_wire::parse;
+
+#[test]
+fn malformed_packets_are_told_apart_and_explained() {
+    let discover = Packet::discover();
+    for (name, packet, reason, message) in [
+        ("empty", vec![], Reason::TooShort, "found 0 octets; wanted a DHCP header"),
+        ("cut", discover.bytes()[..239].to_vec(), Reason::TooShort, "found 239 octets"),
+        ("reply", discover.clone().header(0, &[2]).bytes(), Reason::NotBootRequest, "found op 2"),
+        ("op 0", discover.clone().header(0, &[0]).bytes(), Reason::NotBootRequest, "wanted 1"),
+        (
+            "hlen",
+            discover.clone().header(2, &[17]).bytes(),
+            Reason::HardwareLength,
+            "found a hardware address of 17 octets (hlen); wanted at most 16",
+        ),
+        (
+            "hlen beyond the packet",
+            discover.clone().header(2, &[255]).bytes(),
+            Reason::HardwareLength,
+            "255",
+        ),
+        (
+            "cookie",
+            [&discover.header[..], &[99, 130, 83, 98, 53, 1, 1, 255]].concat(),
+            Reason::NoMagicCookie,
+            "wanted 99.130.83.99",
+        ),
+        (
+            "bootp",
+            Packet::new().bytes(),
+            Reason::NoMessageType,
+            "found no option 53, so this is BOOTP",
+        ),
+        ("code only", discover.clone().raw(&[60]).unended(), Reason::OptionTruncated, "option 60"),
+        (
+            "cut option",
+            discover.clone().raw(&[60, 2, 1]).unended(),
+            Reason::OptionTruncated,
+            "option 60 runs over the end of the options field",
+        ),
+        (
+            "file overrun",
+            discover.clone().option(52, &[1]).header(108, &[12, 127]).bytes(),
+            Reason::OptionTruncated,
+            "option 12 runs over the end of the file field",
+        ),
+        (
+            "sname overrun",
+            discover.clone().option(52, &[2]).header(44, &[12, 63]).bytes(),
+            Reason::OptionTruncated,
+            "sname",
+        ),
+    ] {
+        let malformed = parse(&packet, arrival()).expect_err(name);
+        assert_eq!(malformed.reason, reason, "{name}");
+        assert_eq!(malformed.reason.outcome(), Outcome::Malformed);
+        let text = malformed.to_string();
+        assert!(text.contains(message), "{name}: {text}");
+    }
+}
+
+#[test]
+fn options_that_decide_the_answer_must_have_their_length() {
+    for (code, octets, message) in [
+        (50, &[][..], "found option 50 with 0 octets; wanted 4"),
+        (50, &[1, 2, 3, 4, 5], "option 50 with 5 octets"),
+        (54, &[1, 2, 3], "option 54 with 3 octets; wanted 4"),
+        (52, &[], "option 52 with 0 octets; wanted 1"),
+        (52, &[1, 1], "option 52 with 2 octets"),
+        (52, &[0], "found option 52 (overload) with value 0; wanted 1, 2 or 3"),
+        (52, &[4], "value 4"),
+        // A second option 53 makes one of two octets.
+        (53, &[1], "option 53 with 2 octets; wanted 1"),
+    ] {
+        let packet = Packet::discover().option(code, octets).bytes();
+        let malformed = parse(&packet, arrival()).unwrap_err();
+        assert_eq!(malformed.reason, Reason::OptionLength, "{code} {octets:?}");
+        assert!(malformed.to_string().contains(message), "{malformed}");
+    }
+    let empty = Packet::new().option(53, &[]).bytes();
+    assert_eq!(parse(&empty, arrival()).unwrap_err().reason, Reason::OptionLength);
+}
+
+#[test]
+fn the_five_messages_of_clients_are_read_and_no_others() {
+    for message_type in 0..=255 {
+        let expected = match message_type {
+            1 => Some(RequestKind::Discover),
+            3 => Some(RequestKind::Request),
+            4 => Some(RequestKind::Decline),
+            7 => Some(RequestKind::Release),
+            8 => Some(RequestKind::Inform),
+            _ => None,
+        };
+        let result = parse(&Packet::of_type(message_type).bytes(), arrival());
+        match expected {
+            Some(kind) => assert_eq!(result.unwrap().kind, kind),
+            None => {
+                let malformed = result.unwrap_err();
+                assert_eq!(malformed.reason, Reason::UnexpectedMessageType);
+                let found = format!("found message type {message_type} in option 53");
+                assert!(malformed.to_string().starts_with(&found), "{malformed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_field_of_a_request_is_read() {
+    let packet = Packet::of_type(3)
+        .header(1, &[32, 16])
+        .header(8, &[0, 5, 0x80, 0])
+        .header(12, &[192, 0, 2, 9])
+        .header(24, &[192, 0, 2, 254])
+        .header(28, &[7; 16])
+        .option(50, &[192, 0, 2, 10])
+        .option(51, &[0, 0, 14, 16])
+        .option(54, &[192, 0, 2, 1])
+        .option(55, &[121, 1, 3, 6, 6])
+        .option(57, &[5, 220])
+        .option(61, &[0, 1, 2])
+        .option(82, &[1, 1, 0, 9])
+        .option(118, &[198, 51, 100, 0])
+        .option(224, &[]);
+    let request = packet.parse();
+    assert_eq!(request.kind, RequestKind::Request);
+    assert_eq!(request.arrival, arrival());
+    assert_eq!(request.transaction_id, 0xdead_beef);
+    assert_eq!(request.elapsed_secs, 5);
+    assert_eq!(request.flags, 0x8000);
+    assert_eq!(request.client_address, Ipv4Addr::new(192, 0, 2, 9));
+    assert_eq!(request.relay_address, Ipv4Addr::new(192, 0, 2, 254));
+    assert_eq!(request.hardware_address.kind(), 32);
+    assert_eq!(request.hardware_address.octets(), [7; 16]);
+    assert_eq!(request.requested_address, Some(Ipv4Addr::new(192, 0, 2, 10)));
+    assert_eq!(request.lease_time_secs, Some(3600));
+    assert_eq!(request.server_identifier, Some(Ipv4Addr::new(192, 0, 2, 1)));
+    assert_eq!(request.parameter_request_list[..], [121, 1, 3, 6, 6]);
+    assert_eq!(request.max_message_size, Some(1500));
+    assert_eq!(request.client_identifier.as_deref(), Some(&[0, 1, 2][..]));
+    assert_eq!(request.subnet_selection, Some(Ipv4Addr::new(198, 51, 100, 0)));
+    assert_eq!(request.relay_information.as_ref().unwrap().octets(), [1, 1, 0, 9]);
+    assert_eq!(request.options.get(224), Some(&[][..]));
+    let codes: Vec<u8> = request.options.iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [53, 50, 51, 54, 55, 57, 61, 82, 118, 224]);
+    assert_eq!(request.packet[..], packet.bytes());
+}
+
+#[test]
+fn what_a_packet_does_not_have_is_absent() {
+    let request = Packet::discover().parse();
+    assert_eq!(request.requested_address, None);
+    assert_eq!(request.server_identifier, None);
+    assert_eq!(request.lease_time_secs, None);
+    assert!(request.parameter_request_list.is_empty());
+    assert_eq!(request.max_message_size, None);
+    assert_eq!(request.client_identifier, None);
+    assert_eq!(request.subnet_selection, None);
+    assert_eq!(request.relay_information, None);
+}
+
+#[test]
+fn malformed_hints_count_as_absent() {
+    let request = Packet::discover()
+        .option(51, &[0, 0, 1])
+        .option(57, &[2, 64, 0])
+        .option(118, &[192, 0, 2])
+        .parse();
+    assert_eq!(request.lease_time_secs, None);
+    assert_eq!(request.max_message_size, None);
+    assert_eq!(request.subnet_selection, None);
+    // Policies may still look at them.
+    assert_eq!(request.options.get(51), Some(&[0, 0, 1][..]));
+}
+
+#[test]
+fn an_unspecified_requested_address_counts_as_absent() {
+    assert_eq!(Packet::discover().option(50, &[0; 4]).parse().requested_address, None);
+}
+
+#[test]
+fn a_message_size_below_576_counts_as_576() {
+    for (found, expected) in [(0u16, 576), (575, 576), (576, 576), (577, 577), (65535, 65535)] {
+        let request = Packet::discover().option(57, &found.to_be_bytes()).parse();
+        assert_eq!(request.max_message_size, Some(expected));
+    }
+}
+
+#[test]
+fn padding_and_a_missing_end_are_forgiven() {
+    let padded = Packet::new().raw(&[0, 0]).option(53, &[1]).raw(&[0]).option(12, b"cpe");
+    for packet in [padded.unended(), padded.bytes(), [&padded.bytes()[..], b"\x01junk"].concat()] {
+        let request = parse(&packet, arrival()).unwrap();
+        assert_eq!(request.options.get(12), Some(&b"cpe"[..]));
+        assert_eq!(request.options.iter().count(), 2);
+    }
+}
+
+#[test]
+fn hardware_addresses_may_be_empty() {
+    let request = Packet::discover().header(2, &[0]).parse();
+    assert_eq!(request.hardware_address.octets(), []);
+}
+
+#[test]
+fn a_packet_of_scattered_parts_costs_no_more_memory_than_it_has_octets() {
+    // The longest payload there is, made of parts that never stand beside their like.
+    let mut packet = Packet::discover();
+    for _ in 0..127 {
+        packet = packet.option(60, &[1; 255]);
+    }
+    while packet.options.len() < 65_507 - 240 - 6 {
+        packet = packet.option(77, &[2]).option(60, &[3]);
+    }
+    let bytes = packet.bytes();
+    let request = parse(&bytes, arrival()).unwrap();
+    let vendor_class = request.options.get(60).unwrap();
+    assert_eq!(vendor_class[..127 * 255], [1; 127 * 255]);
+    assert!(vendor_class[127 * 255..].iter().all(|octet| *octet == 3));
+    // The written form shows all that is kept; the parts joined anew each time would be 100 MB.
+    assert!(format!("{:?}", request.options).len() < 10 * bytes.len());
+}
