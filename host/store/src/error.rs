@@ -101,7 +101,10 @@ pub enum StoreError {
     },
 
     /// Leases cannot be written.
-    #[error("leases cannot be written to storage: {source}; is the disk full or failing?")]
+    #[error(
+        "leases cannot be written to storage: {source}; see to it that the disk is neither full \
+         nor failing"
+    )]
     Write {
         /// What the system or the storage engine said.
         source: Box<dyn Error + Send + Sync>,

@@ -129,6 +129,11 @@ impl Database {
         batch.commit().map_err(write_error)
     }
 
+    #[cfg(test)]
+    pub(super) fn leases(&self) -> &Keyspace {
+        &self.leases
+    }
+
     fn wait_for_room(&self) -> Result<(), StoreError> {
         let tree = &self.leases.tree;
         let mut waited_ms = 0;

@@ -136,13 +136,14 @@ impl FjallStore {
         self.database.is_some()
     }
 
-    /// Has the database closed, and opened again after a while.
-    fn reopen(&mut self) {
+    /// Has the database closed, and opened again after a while; how long that is, in milliseconds.
+    fn reopen(&mut self) -> u64 {
         let delay_ms = Self::REOPEN_DELAY_MIN_MS
             .saturating_mul(1 << self.failures_in_a_row.min(16))
             .min(Self::REOPEN_DELAY_MAX_MS);
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         self.reopening = Reopening::start(self.path.clone(), self.database.take(), delay_ms);
+        delay_ms
     }
 }
 
@@ -168,18 +169,17 @@ impl Store for FjallStore {
                     self.last_error = None;
                     return results;
                 }
-                Ok(Err(error)) => {
-                    if !matches!(error, StoreError::Overloaded { .. }) {
-                        self.reopen();
-                    }
-                    error.to_string()
-                }
+                Ok(Err(error)) => error,
                 Err(panic) => {
-                    self.reopen();
-                    format!("the storage engine panicked: {}", panic_text(&*panic))
+                    let said = format!("the storage engine panicked: {}", panic_text(&*panic));
+                    StoreError::Write { source: said.into() }
                 }
             };
-            self.last_error = Some(error);
+            self.last_error = Some(match error {
+                // Nothing is broken, and there may be room for the next batch.
+                StoreError::Overloaded { .. } => error.to_string(),
+                _ => format!("{error}; trying again in {} ms", self.reopen()),
+            });
         }
         vec![Committed::Failed; batch.len()]
     }

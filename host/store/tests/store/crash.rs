@@ -83,7 +83,7 @@ fn a_store_whose_creation_was_interrupted_opens() {
         while !path.exists() {
             thread::yield_now();
         }
-        thread::sleep(Duration::from_micros(random.below(8_000)));
+        thread::sleep(Duration::from_micros(random.below(60_000)));
         child.kill().unwrap();
         child.wait().unwrap();
         created += usize::from(path.join("leases").exists());
