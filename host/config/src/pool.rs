@@ -10,6 +10,7 @@ use crate::{
     options::Options,
     reader::{Placed, Table, Value},
     shapes::POOL,
+    suggest::listed,
 };
 
 /// A pool, and where the file says what.
@@ -125,7 +126,7 @@ fn check_range(
     }
     let names: Vec<String> =
         taken.iter().map(|(role, address)| format!("the {role} {address}")).collect();
-    let mut draft = Draft::found(format!("the pool takes in {}", names.join(" and ")))
+    let mut draft = Draft::found(format!("the pool takes in {}", listed(&names)))
         .wanted("wanted addresses that a client may have")
         .help(advice((first, last), taken.iter().map(|(_, address)| *address).collect()));
     if let (Some(routers), true) = (routers, taken.iter().any(|(role, _)| *role == "router")) {

@@ -105,20 +105,23 @@ fn read_listen(value: &Value, has_interfaces: bool) -> Vec<SocketAddrV4> {
                     || address.ip().is_unspecified())
         };
         if let Some((other, first)) = seen.iter().find(|(other, _)| clashes(other)) {
-            match *other == address {
-                true => item.report(twice(&address.to_string(), first)),
-                false => item.report(
-                    Draft::found("0.0.0.0 stands for all addresses and so for any other, too")
-                        .wanted("wanted either all addresses or some")
-                        .related(first.span(), "of the same port")
-                        .help("remove 0.0.0.0 or the others"),
-                ),
-            }
+            item.report(match *other == address {
+                true => twice(&address.to_string(), first),
+                false => all_and_one(other, &address, first),
+            });
             continue;
         }
         seen.push((address, item));
     }
     seen.into_iter().map(|(address, _)| address).collect()
+}
+
+fn all_and_one(first: &SocketAddrV4, second: &SocketAddrV4, first_value: &Value) -> Draft {
+    let one = if first.ip().is_unspecified() { second.ip() } else { first.ip() };
+    Draft::found(format!("0.0.0.0 stands for all addresses, {one} included"))
+        .wanted("the second time")
+        .related(first_value.span(), "the first time")
+        .help("remove one of them")
 }
 
 /// An address of this host with a port, which is 67 unless it says otherwise.

@@ -20,6 +20,14 @@ pub(crate) fn joined<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// Things in a sentence: "a, b and c".
+pub(crate) fn listed(things: &[String]) -> String {
+    match things {
+        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => things.concat(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,62 @@
+//! A configuration as large as an access network has it. No check may take time that grows with
+//! the square of anything: this test would not end.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests
+
+use std::{fmt::Write, path::Path};
+
+const SUBNETS: u32 = 10_000;
+const RESERVATIONS_PER_SUBNET: u32 = 10;
+
+/// Subnets of 32 addresses, each with a pool and its reservations; ten to a shared network.
+fn text() -> String {
+    let mut text = String::from(
+        "[server]\nlisten = [\"192.0.2.1\"]\n\n[options]\ndomain-name-servers = [\"192.0.2.53\"]\n",
+    );
+    for subnet in 0..SUBNETS {
+        let first = u32::from_be_bytes([10, 0, 0, 0]) + subnet * 32;
+        let address = |offset: u32| std::net::Ipv4Addr::from(first + offset);
+        write!(
+            text,
+            "\n[[subnet]]\nprefix = \"{}/27\"\nshared-network = \"net-{}\"\noptions = {{ routers = [\"{}\"] }}\n\
+             [[subnet.pool]]\nname = \"pool-{subnet}\"\nrange = \"{}-{}\"\n",
+            address(0),
+            subnet / 10,
+            address(1),
+            address(2),
+            address(19),
+        )
+        .unwrap();
+        for reservation in 0..RESERVATIONS_PER_SUBNET {
+            write!(
+                text,
+                "[[subnet.reservation]]\ncircuit-id = \"olt{subnet}/onu{reservation}\"\naddress = \"{}\"\n",
+                address(20 + reservation),
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn a_hundred_thousand_reservations_in_ten_thousand_subnets_are_read() {
+    let text = text();
+    let started = std::time::Instant::now();
+    let configuration = lessor_config::parse("large.toml", &text, Path::new(""))
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    println!("{} octets in {:?}", text.len(), started.elapsed());
+    let networks = configuration.topology.networks();
+    assert_eq!(networks.len(), SUBNETS as usize / 10);
+    let subnets = networks.iter().flat_map(|network| &network.subnets);
+    let reservations: usize = subnets.map(|subnet| subnet.reservations.len()).sum();
+    assert_eq!(reservations, (SUBNETS * RESERVATIONS_PER_SUBNET) as usize);
+}
+
+#[test]
+fn as_many_mistakes_are_counted() {
+    let text = text().replace("circuit-id = ", "circuit = ").replace("/27", "/16");
+    let mistakes = lessor_config::parse("large.toml", &text, Path::new("")).unwrap_err();
+    // An unknown key for every reservation, and host bits in all but the first two prefixes.
+    assert!(mistakes.count() > 100_000, "{}", mistakes.count());
+    assert!(mistakes.to_string().len() < 200_000);
+}

@@ -1,0 +1,124 @@
+//! Files beside plugins.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests
+
+use std::fs;
+
+use lessor_config::{Mistakes, OnFailure, Sidecar};
+
+fn load(text: &str) -> Result<Sidecar, Mistakes> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("10-policy.toml");
+    fs::write(&path, text).unwrap();
+    lessor_config::load_sidecar(&path)
+}
+
+#[track_caller]
+fn only_mistake(text: &str) -> String {
+    let mistakes = load(text).expect_err("there is a mistake");
+    assert_eq!(mistakes.count(), 1, "{mistakes}");
+    mistakes.to_string()
+}
+
+#[test]
+fn an_empty_file_is_as_good_as_none() {
+    let sidecar = load("").unwrap();
+    assert_eq!(sidecar, Sidecar::default());
+    assert_eq!(sidecar.settings_json, "{}");
+    assert_eq!(sidecar.on_failure, OnFailure::Skip);
+}
+
+#[test]
+fn limits_and_failure_policy_are_read() {
+    let text = "on-failure = \"drop\"\n[limits]\ndeadline-ms = 25\nmemory-mib = 256\n";
+    let expected = Sidecar {
+        settings_json: "{}".to_owned(),
+        deadline_ms: Some(25),
+        memory_mib_max: Some(256),
+        on_failure: OnFailure::Drop,
+    };
+    assert_eq!(load(text).unwrap(), expected);
+}
+
+#[test]
+fn settings_keep_every_value() {
+    let sidecar = load(
+        r#"
+        [settings]
+        text = "a \"quoted\" text\n"
+        whole = -9223372036854775808
+        large = 18446744073709551615
+        hexadecimal = 0xff
+        fraction = 0.5
+        flag = true
+        date = 2026-01-31
+        time = 2026-01-31T07:32:00Z
+        list = [1, [2, "three"], {}]
+        empty = []
+
+        [settings.subscribers]
+        "olt1/1/3/onu17" = { pool = "residential" }
+
+        [[settings.classes]]
+        begins-with = "a"
+
+        [[settings.classes]]
+        begins-with = "b"
+        "#,
+    )
+    .unwrap();
+    let settings: serde_json::Value = serde_json::from_str(&sidecar.settings_json).unwrap();
+    assert_eq!(
+        settings,
+        serde_json::json!({
+            "text": "a \"quoted\" text\n",
+            "whole": i64::MIN,
+            "large": u64::MAX,
+            "hexadecimal": 255,
+            "fraction": 0.5,
+            "flag": true,
+            "date": "2026-01-31",
+            "time": "2026-01-31T07:32:00Z",
+            "list": [1, [2, "three"], {}],
+            "empty": [],
+            "subscribers": { "olt1/1/3/onu17": { "pool": "residential" } },
+            "classes": [{ "begins-with": "a" }, { "begins-with": "b" }],
+        })
+    );
+}
+
+#[test]
+fn settings_that_json_has_no_like_of_are_refused() {
+    let said = only_mistake("[settings]\na = { b = [1, inf] }\n");
+    assert!(said.contains("wanted a finite number"), "{said}");
+    let said = only_mistake("[settings]\na = 18446744073709551616\n");
+    assert!(said.contains("at most 64 bits"), "{said}");
+    let said = only_mistake("settings = 5\n");
+    assert!(said.contains("wanted a table of settings"), "{said}");
+}
+
+#[test]
+fn limits_have_limits() {
+    for (limits, wanted) in [
+        ("deadline-ms = 1", "from 2 to 1000"),
+        ("deadline-ms = 1001", "from 2 to 1000"),
+        ("memory-mib = 0", "from 1 to 1024"),
+        ("memory-mib = 1025", "from 1 to 1024"),
+    ] {
+        let said = only_mistake(&format!("[limits]\n{limits}\n"));
+        assert!(said.contains(wanted), "{said}");
+    }
+    assert!(load("[limits]\ndeadline-ms = 2\nmemory-mib = 1\n").is_ok());
+    assert!(load("[limits]\ndeadline-ms = 1000\nmemory-mib = 1024\n").is_ok());
+}
+
+#[test]
+fn settings_in_the_wrong_place_are_sent_to_the_right_one() {
+    let said = only_mistake("pool = \"residential\"\n");
+    assert!(said.contains("goes below [settings]: pool = …"), "{said}");
+    let said = only_mistake("on-failur = \"drop\"\n");
+    assert!(said.contains("did you mean `on-failure`?"), "{said}");
+    let said = only_mistake("on-failure = \"dropp\"\n");
+    assert!(said.contains("did you mean \"drop\"?"), "{said}");
+    let said = only_mistake("[limits]\ndeadline = 5\n");
+    assert!(said.contains("its keys are `deadline-ms`, `memory-mib`"), "{said}");
+}
