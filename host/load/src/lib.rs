@@ -1,1 +1,65 @@
-//! Placeholder.
+//! Simulated subscribers behind relay agents: load on a DHCPv4 server, latencies, and an audit of
+//! what the subscribers were given.
+//!
+//! - [`run`] and [`run_with`]: many subscribers at once, as `lessor load` does, ending in a
+//!   [`Report`].
+//! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests.
+//!
+//! This is an independent reading of the protocol: messages are built and read with dhcproto, not
+//! with the server's own code, so that a mistake of the server shows. It works with any DHCPv4
+//! server that is reached through a relay. It is no client of this machine: it configures nothing.
+//!
+//! Every wait has a deadline.
+
+mod acquired;
+mod args;
+mod audit;
+mod code;
+mod driver;
+mod error;
+mod exchange;
+mod ledger;
+mod message;
+mod pace;
+mod plan;
+mod progress;
+mod relay;
+mod reply;
+mod report;
+mod socket;
+mod tally;
+mod template;
+#[cfg(test)]
+mod testing;
+
+pub use dhcproto;
+
+pub use acquired::Acquired;
+pub use args::LoadArgs;
+pub use audit::Mistake;
+pub use driver::Event;
+pub use error::ExchangeError;
+pub use exchange::{ExchangeKind, Outcome};
+pub use message::Subscriber;
+pub use relay::{Answer, Relay};
+pub use reply::{Options, Reply, ReplyError};
+pub use report::{DuplicateAddress, Latency, Percentiles, Report, UnexpectedReplies};
+pub use template::{Template, TemplateError};
+
+/// Runs the subscribers and reports. How far it is shows on standard error, if that is a terminal.
+///
+/// # Errors
+/// Arguments out of their limits, or sockets that the system refuses. What the server does wrong
+/// is no error but stands in the report; see [`Report::ok`].
+pub fn run(args: &LoadArgs) -> anyhow::Result<Report> {
+    run_with(args, |_| ())
+}
+
+/// Like [`run`], and shows every exchange that ends to `observer`, on the same thread: what takes
+/// long in there slows the load.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_with(args: &LoadArgs, mut observer: impl FnMut(&Event<'_>)) -> anyhow::Result<Report> {
+    driver::run(args, &mut observer)
+}

@@ -1,0 +1,438 @@
+//! Building what a subscriber says and what its relay adds, with dhcproto.
+//!
+//! Fields and options follow RFC 2131 table 5; the relay's part follows RFC 3046 (option 82),
+//! RFC 3527 (link selection), RFC 5010 (unicast flag) and RFC 8357 (source port).
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use dhcproto::{
+    Encodable, Encoder,
+    v4::{
+        DhcpOption, Message, MessageType, OptionCode, UnknownOption,
+        relay::{RelayAgentInformation, RelayCode, RelayFlags, RelayInfo, UnknownInfo},
+    },
+};
+
+use crate::error::ExchangeError;
+
+/// A subscriber: the device of one customer and the line that it is connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    /// The Ethernet address of the device (chaddr).
+    pub hardware_address: [u8; 6],
+    /// What the relay calls the line (option 82, sub-option 1); left out if empty.
+    pub circuit_id: Vec<u8>,
+    /// What the relay calls the remote end (option 82, sub-option 2).
+    pub remote_id: Option<Vec<u8>>,
+    /// Option 61.
+    pub client_identifier: Option<Vec<u8>>,
+    /// Option 60.
+    pub vendor_class: Option<String>,
+    /// Option 12.
+    pub host_name: Option<String>,
+    /// Option 55; left out if empty. The default is what a home router asks for.
+    pub parameter_request_list: Vec<u8>,
+    /// More options, code and octets, for every message; they replace those above, option 82
+    /// included. dhcproto writes no option without octets: such a one is left out.
+    pub more_options: Vec<(u8, Vec<u8>)>,
+}
+
+impl Subscriber {
+    /// What a home router asks for: mask, routers, name servers, domain name, MTU, broadcast
+    /// address, time servers, lease time, renewal and rebinding time, static routes.
+    pub const PARAMETERS: [u8; 11] = [1, 3, 6, 15, 26, 28, 42, 51, 58, 59, 121];
+    /// A sub-option of option 82 is at most this long (RFC 3046 section 2.0).
+    pub const SUB_OPTION_OCTETS_MAX: usize = 255;
+
+    /// A subscriber with this device on this line, and nothing else known of it.
+    pub fn new(hardware_address: [u8; 6], circuit_id: impl Into<Vec<u8>>) -> Self {
+        Self { hardware_address, circuit_id: circuit_id.into(), ..Self::default() }
+    }
+
+    /// dhcproto would cut the length of a longer sub-option and write a damaged message.
+    fn check_lengths(&self) -> Result<(), ExchangeError> {
+        let remote_id = self.remote_id.as_deref().unwrap_or_default();
+        for (what, octets) in [("circuit id", self.circuit_id.as_slice()), ("remote id", remote_id)]
+        {
+            if octets.len() > Self::SUB_OPTION_OCTETS_MAX {
+                return Err(ExchangeError::TooLong { what, found: octets.len() });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Subscriber {
+    fn default() -> Self {
+        Self {
+            hardware_address: [0x02, 0x4c, 0, 0, 0, 0],
+            circuit_id: Vec::new(),
+            remote_id: None,
+            client_identifier: None,
+            vendor_class: None,
+            host_name: None,
+            parameter_request_list: Self::PARAMETERS.to_vec(),
+            more_options: Vec::new(),
+        }
+    }
+}
+
+/// What a subscriber wants from the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intent {
+    Discover,
+    Select { address: Ipv4Addr, server_identifier: Ipv4Addr },
+    InitReboot { address: Ipv4Addr },
+    Renew { address: Ipv4Addr },
+    Rebind { address: Ipv4Addr },
+    Release { address: Ipv4Addr, server_identifier: Ipv4Addr },
+    Decline { address: Ipv4Addr, server_identifier: Ipv4Addr },
+    Inform { address: Ipv4Addr },
+}
+
+impl Intent {
+    /// The name of the message, for errors.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Discover => "DISCOVER",
+            Self::Select { .. } => "REQUEST (selecting)",
+            Self::InitReboot { .. } => "REQUEST (init-reboot)",
+            Self::Renew { .. } => "REQUEST (renewing)",
+            Self::Rebind { .. } => "REQUEST (rebinding)",
+            Self::Release { .. } => "RELEASE",
+            Self::Decline { .. } => "DECLINE",
+            Self::Inform { .. } => "INFORM",
+        }
+    }
+
+    fn message_type(self) -> MessageType {
+        match self {
+            Self::Discover => MessageType::Discover,
+            Self::Select { .. }
+            | Self::InitReboot { .. }
+            | Self::Renew { .. }
+            | Self::Rebind { .. } => MessageType::Request,
+            Self::Release { .. } => MessageType::Release,
+            Self::Decline { .. } => MessageType::Decline,
+            Self::Inform { .. } => MessageType::Inform,
+        }
+    }
+
+    /// The client fills ciaddr only if it can answer ARP for the address (RFC 2131 table 5).
+    fn client_address(self) -> Ipv4Addr {
+        match self {
+            Self::Renew { address }
+            | Self::Rebind { address }
+            | Self::Release { address, .. }
+            | Self::Inform { address } => address,
+            _ => Ipv4Addr::UNSPECIFIED,
+        }
+    }
+
+    fn requested_address(self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Select { address, .. }
+            | Self::InitReboot { address }
+            | Self::Decline { address, .. } => Some(address),
+            _ => None,
+        }
+    }
+
+    fn server_identifier(self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Select { server_identifier, .. }
+            | Self::Release { server_identifier, .. }
+            | Self::Decline { server_identifier, .. } => Some(server_identifier),
+            _ => None,
+        }
+    }
+}
+
+/// What a relay agent puts into the messages that it hands on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RelayAgent {
+    address: Ipv4Addr,
+    /// RFC 8357: asks for replies to the source port, because it is not 67.
+    names_source_port: bool,
+    link_selection: Option<Ipv4Addr>,
+}
+
+impl RelayAgent {
+    const PORT: u16 = 67;
+
+    /// The relay whose socket is bound to `local`.
+    pub(crate) fn new(local: SocketAddrV4, link_selection: Option<Ipv4Addr>) -> Self {
+        let names_source_port = local.port() != Self::PORT;
+        Self { address: *local.ip(), names_source_port, link_selection }
+    }
+
+    /// A message of the subscriber as the relay hands it on.
+    pub(crate) fn message(
+        &self,
+        subscriber: &Subscriber,
+        intent: Intent,
+        xid: u32,
+    ) -> Result<Message, ExchangeError> {
+        let is_unicast = matches!(intent, Intent::Renew { .. });
+        let mut message = self.envelope(subscriber, intent.message_type(), xid, is_unicast)?;
+        message.set_ciaddr(intent.client_address());
+        let options = message.opts_mut();
+        if let Some(address) = intent.requested_address() {
+            options.insert(DhcpOption::RequestedIpAddress(address));
+        }
+        if let Some(address) = intent.server_identifier() {
+            options.insert(DhcpOption::ServerIdentifier(address));
+        }
+        // RFC 2131 table 5: these two must not stand in what only gives an address back.
+        if matches!(intent, Intent::Release { .. } | Intent::Decline { .. }) {
+            options.remove(OptionCode::ParameterRequestList);
+            options.remove(OptionCode::MaxMessageSize);
+        }
+        Ok(message)
+    }
+
+    /// The part of a message that does not depend on what the subscriber wants.
+    pub(crate) fn envelope(
+        &self,
+        subscriber: &Subscriber,
+        message_type: MessageType,
+        xid: u32,
+        is_unicast: bool,
+    ) -> Result<Message, ExchangeError> {
+        subscriber.check_lengths()?;
+        let none = Ipv4Addr::UNSPECIFIED;
+        let hardware_address = &subscriber.hardware_address;
+        let mut message =
+            Message::new_with_id(xid, none, none, none, self.address, hardware_address);
+        message.set_hops(1);
+        let options = message.opts_mut();
+        options.insert(DhcpOption::MessageType(message_type));
+        options.insert(DhcpOption::MaxMessageSize(1500));
+        if !subscriber.parameter_request_list.is_empty() {
+            let parameters = subscriber.parameter_request_list.iter().copied();
+            let parameters = parameters.map(OptionCode::from).collect();
+            options.insert(DhcpOption::ParameterRequestList(parameters));
+        }
+        if let Some(identifier) = &subscriber.client_identifier {
+            options.insert(DhcpOption::ClientIdentifier(identifier.clone()));
+        }
+        if let Some(class) = &subscriber.vendor_class {
+            options.insert(DhcpOption::ClassIdentifier(class.clone().into_bytes()));
+        }
+        if let Some(name) = &subscriber.host_name {
+            options.insert(DhcpOption::Hostname(name.clone()));
+        }
+        let information = self.relay_information(subscriber, is_unicast);
+        if !information.is_empty() {
+            options.insert(DhcpOption::RelayAgentInformation(information));
+        }
+        for (code, octets) in &subscriber.more_options {
+            let code = OptionCode::from(*code);
+            if code == OptionCode::RelayAgentInformation {
+                // Under its own key dhcproto writes option 82 last; the value is replaced below.
+                options.insert(DhcpOption::RelayAgentInformation(RelayAgentInformation::default()));
+            }
+            options.insert(DhcpOption::Unknown(UnknownOption::new(code, octets.clone())));
+        }
+        Ok(message)
+    }
+
+    /// Option 82. `is_unicast`: the client sent to the server's address and not to all.
+    pub(crate) fn relay_information(
+        &self,
+        subscriber: &Subscriber,
+        is_unicast: bool,
+    ) -> RelayAgentInformation {
+        let mut information = RelayAgentInformation::default();
+        if !subscriber.circuit_id.is_empty() {
+            information.insert(RelayInfo::AgentCircuitId(subscriber.circuit_id.clone()));
+        }
+        if let Some(remote_id) = &subscriber.remote_id {
+            information.insert(RelayInfo::AgentRemoteId(remote_id.clone()));
+        }
+        if let Some(link) = self.link_selection {
+            information.insert(RelayInfo::LinkSelection(link));
+        }
+        if is_unicast {
+            let flags = RelayFlags::default().set_unicast();
+            information.insert(RelayInfo::RelayAgentFlags(flags));
+        }
+        if self.names_source_port {
+            let source_port = UnknownInfo::new(RelayCode::Unknown(19), Vec::new());
+            information.insert(RelayInfo::Unknown(source_port));
+        }
+        information
+    }
+}
+
+/// The octets of a message, padded to the 300 that BOOTP relays insist on (RFC 1542 section 2.1).
+pub(crate) fn octets_of(message: &Message) -> Result<Vec<u8>, ExchangeError> {
+    const OCTETS_MIN: usize = 300;
+
+    let mut octets = Vec::with_capacity(OCTETS_MIN);
+    message
+        .encode(&mut Encoder::new(&mut octets))
+        .map_err(|source| ExchangeError::Unwritable { source })?;
+    if octets.len() < OCTETS_MIN {
+        octets.resize(OCTETS_MIN, 0);
+    }
+    Ok(octets)
+}
+
+/// What a reply to a message is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) xid: u32,
+    pub(crate) flags: u16,
+    pub(crate) hardware_address: Vec<u8>,
+    pub(crate) relay_address: Ipv4Addr,
+    pub(crate) relay_information: Option<Vec<u8>>,
+    pub(crate) client_identifier: Option<Vec<u8>>,
+}
+
+impl Asked {
+    pub(crate) fn in_message(message: &Message) -> Result<Self, ExchangeError> {
+        let octets = |code| message.opts().get(code).map(option_octets).transpose();
+        Ok(Self {
+            xid: message.xid(),
+            flags: message.flags().into(),
+            hardware_address: message.chaddr().to_owned(),
+            relay_address: message.giaddr(),
+            relay_information: octets(OptionCode::RelayAgentInformation)?,
+            client_identifier: octets(OptionCode::ClientIdentifier)?,
+        })
+    }
+}
+
+/// The octets of an option without code and length.
+fn option_octets(option: &DhcpOption) -> Result<Vec<u8>, ExchangeError> {
+    match option {
+        DhcpOption::ClientIdentifier(octets) => Ok(octets.clone()),
+        DhcpOption::RelayAgentInformation(information) => information_octets(information),
+        DhcpOption::Unknown(option) => Ok(option.data().to_owned()),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Sub-options of option 82 one after the other.
+pub(crate) fn information_octets(
+    information: &RelayAgentInformation,
+) -> Result<Vec<u8>, ExchangeError> {
+    let mut octets = Vec::new();
+    information
+        .encode(&mut Encoder::new(&mut octets))
+        .map_err(|source| ExchangeError::Unwritable { source })?;
+    Ok(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &[u8] = b"\x01\x01\x06\x01\x00\x00\x00\x2a\x00\x00\x00\x00";
+
+    fn local(port: u16) -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, 1), port)
+    }
+
+    fn subscriber() -> Subscriber {
+        let mut subscriber = Subscriber::new([2, 0x4c, 0, 0, 0, 7], *b"olt\x00");
+        subscriber.remote_id = Some(b"r".to_vec());
+        subscriber.client_identifier = Some(b"\xff\x01".to_vec());
+        subscriber.vendor_class = Some("cpe".to_owned());
+        subscriber.host_name = Some("home".to_owned());
+        subscriber.parameter_request_list = vec![3, 1];
+        subscriber
+    }
+
+    fn written(agent: RelayAgent, intent: Intent) -> Vec<u8> {
+        octets_of(&agent.message(&subscriber(), intent, 42).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_discover_is_written_octet_by_octet_as_the_rfcs_say() {
+        let agent = RelayAgent::new(local(6767), Some(Ipv4Addr::new(100, 64, 0, 1)));
+        let octets = written(agent, Intent::Discover);
+        assert_eq!(&octets[..12], HEADER);
+        assert_eq!(&octets[12..24], [0; 12], "ciaddr, yiaddr, siaddr");
+        assert_eq!(&octets[24..28], [127, 0, 1, 1], "giaddr");
+        assert_eq!(&octets[28..34], [2, 0x4c, 0, 0, 0, 7], "chaddr");
+        assert_eq!(&octets[34..236], [0; 202], "rest of chaddr, sname, file");
+        let options = b"\x63\x82\x53\x63\x0c\x04home\x35\x01\x01\x37\x02\x03\x01\x39\x02\x05\xdc\
+                        \x3c\x03cpe\x3d\x02\xff\x01\
+                        \x52\x11\x01\x04olt\x00\x02\x01r\x05\x04\x64\x40\x00\x01\x13\x00\xff";
+        assert_eq!(&octets[236..236 + options.len()], options);
+        assert!(octets[236 + options.len()..].iter().all(|octet| *octet == 0));
+        assert_eq!(octets.len(), 300);
+    }
+
+    #[test]
+    fn behind_port_67_no_source_port_is_asked_for() {
+        let information = RelayAgent::new(local(67), None).relay_information(&subscriber(), false);
+        assert_eq!(information_octets(&information).unwrap(), b"\x01\x04olt\x00\x02\x01r");
+    }
+
+    #[test]
+    fn each_state_of_a_request_has_its_own_fields() {
+        let agent = RelayAgent::new(local(67), None);
+        let (address, server_identifier) =
+            (Ipv4Addr::new(100, 64, 0, 9), Ipv4Addr::new(192, 0, 2, 1));
+        let requested = b"\x32\x04\x64\x40\x00\x09";
+        let server = b"\x36\x04\xc0\x00\x02\x01";
+        let has = |octets: &[u8], part: &[u8]| octets.windows(part.len()).any(|w| w == part);
+        let cases = [
+            (Intent::Select { address, server_identifier }, 3, false, true, true),
+            (Intent::InitReboot { address }, 3, false, true, false),
+            (Intent::Renew { address }, 3, true, false, false),
+            (Intent::Rebind { address }, 3, true, false, false),
+            (Intent::Release { address, server_identifier }, 7, true, false, true),
+            (Intent::Decline { address, server_identifier }, 4, false, true, true),
+            (Intent::Inform { address }, 8, true, false, false),
+        ];
+        for (intent, message_type, in_ciaddr, in_option_50, in_option_54) in cases {
+            let octets = written(agent, intent);
+            assert!(has(&octets, &[0x35, 1, message_type]), "{intent:?}");
+            assert_eq!(octets[12..16] == address.octets(), in_ciaddr, "{intent:?}");
+            assert_eq!(has(&octets, requested), in_option_50, "{intent:?}");
+            assert_eq!(has(&octets, server), in_option_54, "{intent:?}");
+            let gives_back = matches!(message_type, 4 | 7);
+            assert_eq!(has(&octets, b"\x37\x02\x03\x01"), !gives_back, "{intent:?}");
+            let is_renewal = matches!(intent, Intent::Renew { .. });
+            assert_eq!(has(&octets, b"\x0a\x01\x80"), is_renewal, "{intent:?}");
+        }
+    }
+
+    #[test]
+    fn more_options_replace_the_usual_ones_and_option_82_stays_last_and_single() {
+        let mut subscriber = subscriber();
+        subscriber.more_options = vec![(82, b"\x01\x09cut".to_vec()), (12, b"other".to_vec())];
+        for agent in [RelayAgent::new(local(67), None), RelayAgent::new(local(6767), None)] {
+            let message = agent.message(&subscriber, Intent::Discover, 42).unwrap();
+            let octets = octets_of(&message).unwrap();
+            let end = b"\x3d\x02\xff\x01\x52\x05\x01\x09cut\xff";
+            assert!(octets.windows(end.len()).any(|window| window == end));
+            assert!(octets.windows(7).any(|window| window == b"\x0c\x05other"));
+            assert!(!octets.windows(4).any(|window| window == b"home"));
+            let asked = Asked::in_message(&message).unwrap();
+            assert_eq!(asked.relay_information.as_deref(), Some(&b"\x01\x09cut"[..]));
+            assert_eq!(asked.client_identifier.as_deref(), Some(&b"\xff\x01"[..]));
+        }
+    }
+
+    #[test]
+    fn without_anything_to_say_the_relay_adds_no_option_82() {
+        let subscriber = Subscriber::default();
+        let message = RelayAgent::new(local(67), None).message(&subscriber, Intent::Discover, 1);
+        assert_eq!(Asked::in_message(&message.unwrap()).unwrap().relay_information, None);
+    }
+
+    #[test]
+    fn a_sub_option_that_does_not_fit_is_refused() {
+        let agent = RelayAgent::new(local(67), None);
+        let mut subscriber = Subscriber::new([0; 6], vec![7; Subscriber::SUB_OPTION_OCTETS_MAX]);
+        assert!(agent.message(&subscriber, Intent::Discover, 1).is_ok());
+        subscriber.circuit_id.push(7);
+        let error = agent.message(&subscriber, Intent::Discover, 1).unwrap_err();
+        assert!(matches!(error, ExchangeError::TooLong { what: "circuit id", found: 256 }));
+    }
+}

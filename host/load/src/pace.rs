@@ -1,0 +1,54 @@
+//! The pace at which exchanges are started.
+
+use std::time::{Duration, Instant};
+
+/// Spaces starts evenly. What was missed while the window was full is not made up for beyond
+/// [`Pace::ARREARS_MAX`]: that would be a burst, not a rate.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    interval: Duration,
+    next_at: Instant,
+}
+
+impl Pace {
+    const ARREARS_MAX: Duration = Duration::from_millis(10);
+
+    pub(crate) fn new(per_sec: Option<u32>, now: Instant) -> Self {
+        let interval = per_sec.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
+        Self { interval, next_at: now }
+    }
+
+    /// Takes the next start, if its time has come.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        if now < self.next_at {
+            return false;
+        }
+        let earliest = now.checked_sub(Self::ARREARS_MAX).unwrap_or(now);
+        self.next_at = self.next_at.max(earliest) + self.interval;
+        true
+    }
+
+    /// When the next start is due.
+    pub(crate) fn next_at(&self) -> Instant {
+        self.next_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_keeps_its_rate_and_makes_up_for_little() {
+        let began_at = Instant::now();
+        let mut pace = Pace::new(Some(1000), began_at);
+        let at = |millis| began_at + Duration::from_millis(millis);
+        assert!(pace.take(at(0)));
+        assert!(!pace.take(at(0)));
+        assert!(pace.take(at(1)));
+        let after_a_pause = (0..100).filter(|_| pace.take(at(500))).count();
+        assert_eq!(after_a_pause, 11);
+        let mut unbound = Pace::new(None, began_at);
+        assert!((0..100).all(|_| unbound.take(at(0))));
+    }
+}

@@ -1,0 +1,219 @@
+//! The plan: which subscriber does what next.
+//!
+//! Either all subscribers go through a phase before the next phase begins, so that all leases are
+//! held at once; or, with a duration, each goes its own round until the time is up.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use crate::{args::LoadArgs, ledger::Ledger};
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Start {
+        client: u32,
+        task: Task,
+    },
+    /// Nothing until an exchange under way ends.
+    Wait,
+    Finished,
+}
+
+/// What a subscriber does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Acquire,
+    Renew,
+    Release,
+}
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    clients: u32,
+    renew: u32,
+    release: bool,
+    phases: VecDeque<Phase>,
+    /// The next subscriber of a phase.
+    cursor: u32,
+    /// Renewals that were not to be had, because the subscriber holds no lease.
+    skipped_renewals: u64,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Acquire,
+    Renew,
+    Release,
+    Rounds { until: Instant, idle: VecDeque<u32>, renewals: Vec<u32> },
+}
+
+impl Plan {
+    pub(crate) fn new(args: &LoadArgs, now: Instant) -> Self {
+        let mut phases = VecDeque::new();
+        match args.duration_secs {
+            None => {
+                phases.push_back(Phase::Acquire);
+                phases.extend((0..args.renew).map(|_| Phase::Renew));
+            }
+            Some(duration_secs) => phases.push_back(Phase::Rounds {
+                until: now + Duration::from_secs(duration_secs),
+                idle: (0..args.clients).collect(),
+                renewals: vec![0; args.clients as usize],
+            }),
+        }
+        if args.release {
+            phases.push_back(Phase::Release);
+        }
+        let (clients, renew, release) = (args.clients, args.renew, args.release);
+        Self { clients, renew, release, phases, cursor: 0, skipped_renewals: 0 }
+    }
+
+    /// What is to be done next, with so many exchanges under way.
+    pub(crate) fn next(&mut self, ledger: &Ledger, under_way: usize, now: Instant) -> Next {
+        let (renew, release) = (self.renew, self.release);
+        while let Some(phase) = self.phases.front_mut() {
+            let task = match phase {
+                Phase::Acquire => Some(Task::Acquire),
+                Phase::Renew => Some(Task::Renew),
+                Phase::Release => Some(Task::Release),
+                Phase::Rounds { until, idle, renewals } if now < *until => {
+                    let Some(client) = idle.pop_front() else { return Next::Wait };
+                    let holds = ledger.lease(client, now).is_some();
+                    let Some(renewals) = renewals.get_mut(client as usize) else { continue };
+                    let task = next_of_round(holds, renewals, renew, release);
+                    return Next::Start { client, task };
+                }
+                Phase::Rounds { .. } => None,
+            };
+            if let Some(task) = task {
+                while self.cursor < self.clients {
+                    let client = self.cursor;
+                    self.cursor += 1;
+                    if task == Task::Acquire || ledger.lease(client, now).is_some() {
+                        return Next::Start { client, task };
+                    }
+                    self.skipped_renewals += u64::from(task == Task::Renew);
+                }
+            }
+            if under_way > 0 {
+                return Next::Wait;
+            }
+            self.phases.pop_front();
+            self.cursor = 0;
+        }
+        Next::Finished
+    }
+
+    /// A subscriber is done with what it was started for.
+    pub(crate) fn done(&mut self, client: u32) {
+        if let Some(Phase::Rounds { idle, .. }) = self.phases.front_mut() {
+            idle.push_back(client);
+        }
+    }
+
+    pub(crate) fn skipped_renewals(&self) -> u64 {
+        self.skipped_renewals
+    }
+}
+
+/// A round: get a lease, renew it so often, give it back if asked. Who keeps its lease goes on
+/// renewing it, or looks for it anew if it shall not renew either.
+fn next_of_round(holds: bool, renewals: &mut u32, renew: u32, release: bool) -> Task {
+    if !holds {
+        *renewals = 0;
+        Task::Acquire
+    } else if *renewals < renew {
+        *renewals += 1;
+        Task::Renew
+    } else if release {
+        Task::Release
+    } else if renew > 0 {
+        Task::Renew
+    } else {
+        Task::Acquire
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{acquired::Acquired, ledger::Held, testing::offer};
+
+    /// Runs a plan by hand, every exchange succeeding at once; names and clients in order.
+    fn run(args: &LoadArgs, steps_max: usize, time_is_up_after: Option<usize>) -> Vec<(u32, Task)> {
+        let now = Instant::now();
+        let mut plan = Plan::new(args, now);
+        let mut ledger = Ledger::new(args.clients);
+        let mut done = Vec::new();
+        loop {
+            let is_over = time_is_up_after.is_some_and(|steps| done.len() >= steps);
+            let at = if is_over { now + Duration::from_secs(6) } else { now };
+            match plan.next(&ledger, 0, at) {
+                Next::Start { client, task } => {
+                    let held = Held::new(&Acquired::from_reply(offer()).unwrap(), at);
+                    match task {
+                        Task::Release => ledger.unbind(client),
+                        _ => drop(ledger.bind(client, held, at)),
+                    }
+                    plan.done(client);
+                    done.push((client, task));
+                }
+                Next::Wait => panic!("nothing is under way"),
+                Next::Finished => return done,
+            }
+            assert!(done.len() <= steps_max, "{done:?}");
+        }
+    }
+
+    #[test]
+    fn all_finish_a_phase_before_the_next_begins() {
+        let args = LoadArgs { clients: 2, renew: 1, release: true, ..LoadArgs::default() };
+        let wanted = [Task::Acquire, Task::Renew, Task::Release].map(|task| [(0, task), (1, task)]);
+        assert_eq!(run(&args, 6, None), wanted.concat());
+    }
+
+    #[test]
+    fn a_phase_waits_for_what_is_under_way() {
+        let args = LoadArgs { clients: 1, renew: 1, ..LoadArgs::default() };
+        let (now, ledger) = (Instant::now(), Ledger::new(1));
+        let mut plan = Plan::new(&args, now);
+        assert_eq!(plan.next(&ledger, 0, now), Next::Start { client: 0, task: Task::Acquire });
+        assert_eq!(plan.next(&ledger, 1, now), Next::Wait);
+        assert_eq!(plan.next(&ledger, 0, now), Next::Finished);
+        assert_eq!(plan.skipped_renewals(), 1, "the client never got its lease");
+    }
+
+    #[test]
+    fn with_a_duration_each_goes_its_own_rounds_and_ends_with_a_release() {
+        let args = LoadArgs {
+            clients: 1,
+            renew: 2,
+            release: true,
+            duration_secs: Some(5),
+            ..LoadArgs::default()
+        };
+        use Task::{Acquire, Release, Renew};
+        let tasks: Vec<_> = run(&args, 9, Some(6)).into_iter().map(|(_, task)| task).collect();
+        assert_eq!(tasks, [Acquire, Renew, Renew, Release, Acquire, Renew, Release]);
+        let args = LoadArgs { release: false, ..args };
+        let tasks: Vec<_> = run(&args, 9, Some(5)).into_iter().map(|(_, task)| task).collect();
+        assert_eq!(tasks, [Acquire, Renew, Renew, Renew, Renew]);
+        let args = LoadArgs { renew: 0, ..args };
+        let tasks: Vec<_> = run(&args, 9, Some(2)).into_iter().map(|(_, task)| task).collect();
+        assert_eq!(tasks, [Acquire, Acquire]);
+    }
+
+    #[test]
+    fn when_the_time_is_up_the_plan_waits_for_what_is_under_way_only() {
+        let args = LoadArgs { clients: 2, duration_secs: Some(5), ..LoadArgs::default() };
+        let (now, ledger) = (Instant::now(), Ledger::new(2));
+        let mut plan = Plan::new(&args, now);
+        assert!(matches!(plan.next(&ledger, 0, now), Next::Start { client: 0, .. }));
+        let later = now + Duration::from_secs(5);
+        assert_eq!(plan.next(&ledger, 1, later), Next::Wait);
+        assert_eq!(plan.next(&ledger, 0, later), Next::Finished);
+    }
+}

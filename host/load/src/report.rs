@@ -1,0 +1,379 @@
+//! The report of a run: what was done, how long it took, and what the audit found.
+
+use std::{collections::BTreeMap, fmt, net::Ipv4Addr, net::SocketAddrV4};
+
+use serde::Serialize;
+
+/// What a run did and found. Its `Display` is the table for people; it serialises for machines.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The server under load.
+    pub server: SocketAddrV4,
+    /// Where the relays sent from.
+    pub relays: Vec<SocketAddrV4>,
+    /// How many subscribers.
+    pub clients: u32,
+    /// How many exchanges were under way at most.
+    pub window: u32,
+    /// What transaction ids and jitter followed from.
+    pub seed: u64,
+    /// How long the run took.
+    pub elapsed_secs: f64,
+    /// Leases acquired: DISCOVER, OFFER, REQUEST, ACK.
+    pub acquired: u64,
+    /// Leases renewed: REQUEST, ACK.
+    pub renewed: u64,
+    /// RELEASEs sent; nothing answers them.
+    pub released: u64,
+    /// Renewals left out, because the subscriber held no lease when its turn came.
+    pub skipped_renewals: u64,
+    /// Exchanges ended by an ACK, per second.
+    pub exchanges_per_sec: f64,
+    /// Exchanges given up: no reply to any transmission, or one that could not be used.
+    pub failed: u64,
+    /// Exchanges ended by a NAK.
+    pub naks: u64,
+    /// Messages sent again.
+    pub retransmissions: u64,
+    /// Datagrams sent.
+    pub packets_sent: u64,
+    /// Datagrams received.
+    pub packets_received: u64,
+    /// Datagrams received that nobody waited for.
+    pub unexpected_replies: UnexpectedReplies,
+    /// Replies that came but were dropped because this side did not read in time, if known: they
+    /// are no fault of the server.
+    pub replies_dropped_here: Option<u64>,
+    /// How much of one core this side used. Near 100 the generator was the bottleneck.
+    pub generator_busy_percent: f64,
+    /// Latencies in milliseconds, from the first transmission of each message.
+    pub latency: Latency,
+    /// How many mistakes of each kind; the kinds are those of [`crate::Mistake::kind`].
+    pub mistakes: BTreeMap<&'static str, u64>,
+    /// The first mistakes and failures, in words.
+    pub samples: Vec<String>,
+    /// The first addresses that two subscribers held at once.
+    pub duplicate_addresses: Vec<DuplicateAddress>,
+}
+
+/// Datagrams that nobody waited for, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UnexpectedReplies {
+    /// To a transaction of this run that waits for no such reply (any more): a second answer to a
+    /// message that was sent twice, mostly.
+    pub out_of_turn: u64,
+    /// To no transaction of this run.
+    pub unknown_transaction: u64,
+    /// To a transaction of this run, with the hardware address of another subscriber.
+    pub wrong_hardware_address: u64,
+    /// No message of a server.
+    pub unreadable: u64,
+}
+
+/// Latencies of the parts of an exchange.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Latency {
+    /// DISCOVER to OFFER.
+    pub discover_to_offer: Percentiles,
+    /// REQUEST to ACK, renewals included.
+    pub request_to_ack: Percentiles,
+    /// DISCOVER to ACK.
+    pub exchange: Percentiles,
+}
+
+/// Percentiles of a latency, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Percentiles {
+    /// How many were measured; without any, the others are 0.
+    pub count: u64,
+    /// The median.
+    pub p50: f64,
+    /// 90 of 100 are no longer.
+    pub p90: f64,
+    /// 99 of 100 are no longer.
+    pub p99: f64,
+    /// 999 of 1000 are no longer.
+    pub p99_9: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// An address that two subscribers held at once, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DuplicateAddress {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Who had it first.
+    pub holder: u32,
+    /// Who was given it as well.
+    pub client: u32,
+}
+
+impl Report {
+    /// At most so many samples, and so many duplicate addresses, are kept.
+    pub const SAMPLES_MAX: usize = 10;
+
+    /// Exchanges ended by an ACK.
+    pub fn completed(&self) -> u64 {
+        self.acquired + self.renewed
+    }
+
+    /// Whether every exchange was completed and nothing was found wrong: no exchange failed or
+    /// refused, no mistake, and no reply that was unreadable or for another subscriber.
+    pub fn ok(&self) -> bool {
+        self.failed == 0
+            && self.naks == 0
+            && self.mistakes.is_empty()
+            && self.unexpected_replies.unreadable == 0
+            && self.unexpected_replies.wrong_hardware_address == 0
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} clients behind {} relay{}, {} exchanges in {:.2} s: {} per second\n",
+            grouped(self.clients.into()),
+            self.relays.len(),
+            if self.relays.len() == 1 { "" } else { "s" },
+            grouped(self.completed()),
+            self.elapsed_secs,
+            grouped(self.exchanges_per_sec.round() as u64),
+        )?;
+        self.write_counts(f)?;
+        self.write_latency(f)?;
+        self.write_verdict(f)
+    }
+}
+
+impl Report {
+    fn write_counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unexpected = self.unexpected_replies;
+        let always = [
+            ("acquired", self.acquired, ""),
+            ("renewed", self.renewed, ""),
+            ("released", self.released, ""),
+            ("failed", self.failed, ""),
+            ("refused by NAK", self.naks, ""),
+            ("sent again", self.retransmissions, ""),
+            ("packets sent", self.packets_sent, ""),
+            ("packets received", self.packets_received, ""),
+        ];
+        let if_any = [
+            ("renewals skipped", self.skipped_renewals, "the lease had run out or was not had"),
+            ("out of turn", unexpected.out_of_turn, "replies nobody waited for any more"),
+            ("unknown", unexpected.unknown_transaction, "replies to other transactions"),
+            ("misaddressed", unexpected.wrong_hardware_address, "replies with another chaddr"),
+            ("unreadable", unexpected.unreadable, "replies that are no DHCP message"),
+            ("dropped here", self.replies_dropped_here.unwrap_or(0), "not the server's fault"),
+        ];
+        let shown = always.into_iter().chain(if_any.into_iter().filter(|(_, count, _)| *count > 0));
+        for (name, count, what) in shown {
+            let line = format!("  {name:<17}{:>13}  {what}", grouped(count));
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        let busy = self.generator_busy_percent;
+        let verdict = if busy >= 90.0 { "  the generator may be the bottleneck" } else { "" };
+        writeln!(f, "  {:<17}{:>12.0}%{verdict}\n", "generator busy", busy)
+    }
+
+    fn write_latency(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  {:<17}", "latency, ms")?;
+        for column in ["p50", "p90", "p99", "p99.9", "max"] {
+            write!(f, "{column:>10}")?;
+        }
+        writeln!(f)?;
+        for (name, percentiles) in [
+            ("DISCOVER - OFFER", self.latency.discover_to_offer),
+            ("REQUEST - ACK", self.latency.request_to_ack),
+            ("DISCOVER - ACK", self.latency.exchange),
+        ] {
+            if percentiles.count > 0 {
+                let Percentiles { p50, p90, p99, p99_9, max, .. } = percentiles;
+                write!(f, "  {name:<17}")?;
+                for value in [p50, p90, p99, p99_9, max] {
+                    write!(f, "{value:>10.3}")?;
+                }
+                writeln!(f)?;
+            }
+        }
+        writeln!(f)
+    }
+
+    fn write_verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ok() {
+            return match self.completed() {
+                0 => writeln!(f, "nothing was done"),
+                _ => writeln!(f, "no mistakes found"),
+            };
+        }
+        writeln!(f, "MISTAKES FOUND")?;
+        for (kind, count) in &self.mistakes {
+            writeln!(f, "  {kind:<30}{:>10}", grouped(*count))?;
+        }
+        for sample in &self.samples {
+            writeln!(f, "  - {sample}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A number with its thousands set apart.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        args::LoadArgs,
+        audit::Mistake,
+        tally::{Circumstances, Tally},
+    };
+
+    fn tally() -> Tally {
+        let mut tally = Tally::new().unwrap();
+        (tally.acquired, tally.renewed, tally.released) = (12_000, 345, 12_000);
+        (tally.packets_sent, tally.packets_received) = (60_690, 48_690);
+        for millis in 1..=1000 {
+            tally.discover_to_offer.record(Duration::from_millis(millis));
+        }
+        tally.request_to_ack.record(Duration::from_micros(250));
+        tally
+    }
+
+    fn report(tally: Tally) -> Report {
+        tally.into_report(
+            &LoadArgs { clients: 12_000, ..LoadArgs::default() },
+            Circumstances {
+                relays: vec!["127.0.1.1:40000".parse().unwrap()],
+                seed: 7,
+                elapsed: Duration::from_millis(2500),
+                busy: Duration::from_millis(500),
+                skipped_renewals: 0,
+                replies_dropped_here: Some(0),
+            },
+        )
+    }
+
+    /// Equal to three digits, which is what the histogram keeps.
+    fn is_near(found: f64, wanted: f64) -> bool {
+        (found - wanted).abs() <= wanted * 0.001
+    }
+
+    #[test]
+    fn rates_and_percentiles_are_what_was_recorded() {
+        let report = report(tally());
+        assert_eq!(report.completed(), 12_345);
+        assert!(is_near(report.exchanges_per_sec, 4938.0));
+        assert!(is_near(report.generator_busy_percent, 20.0));
+        let latency = report.latency.discover_to_offer;
+        assert_eq!(latency.count, 1000);
+        let found = [latency.p50, latency.p90, latency.p99, latency.p99_9, latency.max];
+        for (found, wanted) in found.into_iter().zip([500.0, 900.0, 990.0, 999.0, 1000.0]) {
+            assert!(is_near(found, wanted), "{found} {wanted}");
+        }
+        assert_eq!(report.latency.exchange, Percentiles::default());
+    }
+
+    #[test]
+    fn a_latency_beyond_all_measure_counts_as_an_hour() {
+        let mut tally = Tally::new().unwrap();
+        tally.exchange.record(Duration::MAX);
+        assert_eq!(report(tally).latency.exchange.max, 3_600_000.0);
+    }
+
+    #[test]
+    fn a_clean_run_prints_a_table_that_ends_well() {
+        let wanted = "\
+12,000 clients behind 1 relay, 12,345 exchanges in 2.50 s: 4,938 per second
+
+  acquired                12,000
+  renewed                    345
+  released                12,000
+  failed                       0
+  refused by NAK               0
+  sent again                   0
+  packets sent            60,690
+  packets received        48,690
+  generator busy             20%
+
+  latency, ms             p50       p90       p99     p99.9       max
+  DISCOVER - OFFER    500.223   900.095   990.207   999.423  1000.000
+  REQUEST - ACK         0.250     0.250     0.250     0.250     0.250
+
+no mistakes found
+";
+        assert_eq!(report(tally()).to_string(), wanted);
+    }
+
+    #[test]
+    fn mistakes_are_counted_all_and_told_up_to_a_limit() {
+        let mut tally = tally();
+        tally.naks = 1;
+        tally.unexpected.out_of_turn = 1234;
+        let address = Ipv4Addr::new(100, 64, 0, 1);
+        for client in 1..=1500 {
+            tally.mistake(client, &Mistake::DuplicateAddress { address, holder: 0, client });
+        }
+        tally.mistake(9, &Mistake::Missing { what: "lease time (option 51)" });
+        let report = report(tally);
+        assert!(!report.ok());
+        assert_eq!(report.mistakes["duplicate-address"], 1500);
+        assert_eq!(report.samples.len(), Report::SAMPLES_MAX);
+        assert_eq!(report.duplicate_addresses.len(), Report::SAMPLES_MAX);
+        let text = report.to_string();
+        let end = "
+MISTAKES FOUND
+  duplicate-address                  1,500
+  missing                                1
+  - client 1: 100.64.0.1 is given to client 1 while client 0 holds it
+";
+        assert!(text.contains(end), "{text}");
+        assert!(text.contains("  out of turn              1,234  replies nobody"), "{text}");
+    }
+
+    #[test]
+    fn any_single_fault_makes_a_report_not_ok() {
+        let faulty = |change: fn(&mut Report)| {
+            let mut report = report(tally());
+            assert!(report.ok());
+            change(&mut report);
+            !report.ok()
+        };
+        assert!(faulty(|report| report.failed = 1));
+        assert!(faulty(|report| report.naks = 1));
+        assert!(faulty(|report| report.mistakes = [("missing", 1)].into()));
+        assert!(faulty(|report| report.unexpected_replies.unreadable = 1));
+        assert!(faulty(|report| report.unexpected_replies.wrong_hardware_address = 1));
+        assert!(!faulty(|report| report.unexpected_replies.out_of_turn = 1));
+        assert!(!faulty(|report| report.retransmissions = 1));
+    }
+
+    #[test]
+    fn a_report_is_also_json() {
+        let json = serde_json::to_value(report(tally())).unwrap();
+        assert_eq!(json["acquired"], 12_000);
+        assert_eq!(json["relays"][0], "127.0.1.1:40000");
+        assert_eq!(json["latency"]["request_to_ack"]["p99_9"], 0.25);
+    }
+
+    #[test]
+    fn numbers_have_their_thousands_set_apart() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The tally: what a run counts and measures while it goes on, and the report made of it.
+
+use std::{collections::BTreeMap, net::SocketAddrV4, time::Duration};
+
+use anyhow::Context;
+use hdrhistogram::Histogram;
+
+use crate::{
+    args::LoadArgs,
+    audit::Mistake,
+    report::{DuplicateAddress, Latency, Percentiles, Report, UnexpectedReplies},
+};
+
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) acquired: u64,
+    pub(crate) renewed: u64,
+    pub(crate) released: u64,
+    pub(crate) failed: u64,
+    pub(crate) naks: u64,
+    pub(crate) retransmissions: u64,
+    pub(crate) packets_sent: u64,
+    pub(crate) packets_received: u64,
+    pub(crate) unexpected: UnexpectedReplies,
+    pub(crate) discover_to_offer: Stopwatch,
+    pub(crate) request_to_ack: Stopwatch,
+    pub(crate) exchange: Stopwatch,
+    mistakes: BTreeMap<&'static str, u64>,
+    samples: Vec<String>,
+    duplicate_addresses: Vec<DuplicateAddress>,
+}
+
+/// What the report says of a run beyond what was counted.
+#[derive(Debug)]
+pub(crate) struct Circumstances {
+    pub(crate) relays: Vec<SocketAddrV4>,
+    pub(crate) seed: u64,
+    pub(crate) elapsed: Duration,
+    pub(crate) busy: Duration,
+    pub(crate) skipped_renewals: u64,
+    pub(crate) replies_dropped_here: Option<u64>,
+}
+
+/// Latencies in microseconds, to three digits; the longest one exactly.
+#[derive(Debug)]
+pub(crate) struct Stopwatch {
+    histogram: Histogram<u64>,
+    micros_max: u64,
+}
+
+impl Tally {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            acquired: 0,
+            renewed: 0,
+            released: 0,
+            failed: 0,
+            naks: 0,
+            retransmissions: 0,
+            packets_sent: 0,
+            packets_received: 0,
+            unexpected: UnexpectedReplies::default(),
+            discover_to_offer: Stopwatch::new()?,
+            request_to_ack: Stopwatch::new()?,
+            exchange: Stopwatch::new()?,
+            mistakes: BTreeMap::new(),
+            samples: Vec::new(),
+            duplicate_addresses: Vec::new(),
+        })
+    }
+
+    /// Counts a mistake in what the subscriber of this number was told.
+    pub(crate) fn mistake(&mut self, client: u32, mistake: &Mistake) {
+        *self.mistakes.entry(mistake.kind()).or_default() += 1;
+        self.sample(|| format!("client {client}: {mistake}"));
+        if let Mistake::DuplicateAddress { address, holder, client } = *mistake
+            && self.duplicate_addresses.len() < Report::SAMPLES_MAX
+        {
+            self.duplicate_addresses.push(DuplicateAddress { address, holder, client });
+        }
+    }
+
+    /// Keeps a sentence for the report, if it is one of the first.
+    pub(crate) fn sample(&mut self, sentence: impl FnOnce() -> String) {
+        if self.samples.len() < Report::SAMPLES_MAX {
+            self.samples.push(sentence());
+        }
+    }
+
+    /// Exchanges ended by an ACK.
+    pub(crate) fn completed(&self) -> u64 {
+        self.acquired + self.renewed
+    }
+
+    /// Exchanges that came to another end.
+    pub(crate) fn not_completed(&self) -> u64 {
+        self.failed + self.naks
+    }
+
+    pub(crate) fn into_report(self, args: &LoadArgs, circumstances: Circumstances) -> Report {
+        let elapsed_secs = circumstances.elapsed.as_secs_f64();
+        let per_elapsed =
+            |amount: f64| if elapsed_secs > 0.0 { amount / elapsed_secs } else { 0.0 };
+        Report {
+            server: args.server,
+            relays: circumstances.relays,
+            clients: args.clients,
+            window: args.window,
+            seed: circumstances.seed,
+            elapsed_secs,
+            acquired: self.acquired,
+            renewed: self.renewed,
+            released: self.released,
+            skipped_renewals: circumstances.skipped_renewals,
+            exchanges_per_sec: per_elapsed(self.completed() as f64),
+            failed: self.failed,
+            naks: self.naks,
+            retransmissions: self.retransmissions,
+            packets_sent: self.packets_sent,
+            packets_received: self.packets_received,
+            unexpected_replies: self.unexpected,
+            replies_dropped_here: circumstances.replies_dropped_here,
+            generator_busy_percent: per_elapsed(circumstances.busy.as_secs_f64() * 100.0),
+            latency: Latency {
+                discover_to_offer: self.discover_to_offer.percentiles(),
+                request_to_ack: self.request_to_ack.percentiles(),
+                exchange: self.exchange.percentiles(),
+            },
+            mistakes: self.mistakes,
+            samples: self.samples,
+            duplicate_addresses: self.duplicate_addresses,
+        }
+    }
+}
+
+impl Stopwatch {
+    /// Longer latencies count as this one: an hour.
+    const MICROS_MAX: u64 = 3_600_000_000;
+
+    fn new() -> anyhow::Result<Self> {
+        let histogram = Histogram::new_with_bounds(1, Self::MICROS_MAX, 3)
+            .context("cannot make a histogram of latencies")?;
+        Ok(Self { histogram, micros_max: 0 })
+    }
+
+    pub(crate) fn record(&mut self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(Self::MICROS_MAX);
+        let micros = micros.min(Self::MICROS_MAX);
+        self.histogram.saturating_record(micros);
+        self.micros_max = self.micros_max.max(micros);
+    }
+
+    fn percentiles(&self) -> Percentiles {
+        let millis = |micros: u64| micros as f64 / 1000.0;
+        // The histogram rounds up to the end of a bucket, which may lie beyond the longest.
+        let at = |quantile| millis(self.histogram.value_at_quantile(quantile).min(self.micros_max));
+        Percentiles {
+            count: self.histogram.len(),
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            max: millis(self.micros_max),
+        }
+    }
+}
