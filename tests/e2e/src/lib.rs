@@ -1,1 +1,44 @@
-//! Placeholder.
+//! What the end-to-end tests are built from: the server as a process, network namespaces with
+//! links between them, and the DHCP clients, relays and tools that others wrote.
+//!
+//! Nothing of the server is linked in: it is run as its binary and judged by what it sends, says
+//! and keeps. Whatever a helper cannot do, or does not see in time, is a panic: the failure of the
+//! test that called it.
+//!
+//! **Every wait has a deadline, and what a test starts ends with it**: processes, namespaces and
+//! files belong to values that clean up when they are dropped.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure of the harness is the failure of a test"
+)]
+
+pub mod built;
+mod capture;
+pub mod clients;
+mod heavy;
+mod link;
+mod loopback;
+pub mod needs;
+mod notify;
+mod perfdhcp;
+mod process;
+mod records;
+mod relay_agent;
+mod server;
+mod setup;
+pub mod wait;
+
+pub use capture::{Capture, Datagram};
+pub use heavy::{HeavyTest, heavy};
+pub use link::{Host, Link};
+pub use loopback::{loopback_address, relay};
+pub use notify::{Notifications, monotonic_usec};
+pub use perfdhcp::{ExchangeReport, perfdhcp};
+pub use process::Process;
+pub use records::{JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, Status, StoreRow};
+pub use relay_agent::RelayAgent;
+pub use server::{Reload, Server};
+pub use setup::Setup;

@@ -1,0 +1,79 @@
+//! dhclient of the Internet Systems Consortium.
+
+use std::{net::Ipv4Addr, process::Command, time::Duration};
+
+use tempfile::TempDir;
+
+use super::{Client, INTERFACE, address_after, write_script};
+use crate::{Host, Process, wait};
+
+/// A running dhclient.
+///
+/// It has no way to be told to extend its lease, so the server should give a short one.
+#[derive(Debug)]
+pub struct Dhclient {
+    folder: TempDir,
+    process: Process,
+    release: Command,
+    times_bound: usize,
+}
+
+/// It extends its lease by a datagram from its address, so the interface must have that.
+const SCRIPT: &str = r#"#!/bin/sh
+case "$reason" in
+    BOUND|RENEW|REBIND|REBOOT)
+        ip -4 address replace "$new_ip_address/$new_subnet_mask" dev "$interface"
+        if [ -n "$new_routers" ]; then ip -4 route replace default via "${new_routers%% *}"; fi ;;
+    EXPIRE|FAIL|RELEASE|STOP) ip -4 address flush dev "$interface" ;;
+esac
+exit 0
+"#;
+
+/// T1 and what it adds at random.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(30);
+
+impl Client for Dhclient {
+    fn start(host: &Host) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for the client's files");
+        write_script(&folder.path().join("script"), SCRIPT);
+        std::fs::write(folder.path().join("dhclient.conf"), "timeout 20;\nretry 1;\n")
+            .expect("the folder can be written");
+        let command = |first: &[&str]| {
+            let mut command = host.command("dhclient");
+            command.args(first).args(["-4", "-v"]);
+            for (option, file) in
+                [("-cf", "dhclient.conf"), ("-lf", "leases"), ("-pf", "pid"), ("-sf", "script")]
+            {
+                command.arg(option).arg(folder.path().join(file));
+            }
+            command.arg(INTERFACE);
+            command
+        };
+        let output = folder.path().join("dhclient.log");
+        let process = Process::start("dhclient", &mut command(&["-d"]), &output);
+        Self { process, release: command(&["-r"]), folder, times_bound: 0 }
+    }
+
+    fn acquires(&mut self) -> Ipv4Addr {
+        self.times_bound += 1;
+        let line = self.process.says_again("bound to ", self.times_bound, RENEWAL_PATIENCE);
+        let address = address_after(&line, "bound to ");
+        // Its own record must say the same.
+        wait::soon("the address in dhclient's leases", || {
+            let leases = std::fs::read_to_string(self.folder.path().join("leases")).ok()?;
+            leases.contains(&format!("fixed-address {address};")).then_some(())
+        });
+        address
+    }
+
+    fn renews(&mut self) {
+        self.acquires();
+    }
+
+    fn releases(&mut self) {
+        let output = self.release.output().expect("dhclient can be run");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("DHCPRELEASE"), "dhclient -r: {said}");
+        self.process.ended(wait::SOON);
+    }
+}

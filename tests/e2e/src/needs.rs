@@ -1,0 +1,89 @@
+//! What a test needs of the machine, and what becomes of a test on a machine without it.
+//!
+//! A test that cannot run says so on standard error, past the capture of output, and passes. With
+//! `LESSOR_REQUIRE_E2E=1` it fails instead: that is how continuous integration runs.
+
+use std::{io::Write, path::Path, process::Command, sync::OnceLock};
+
+/// Ends the test here, with a word about it, unless the machine has what is named: `root`, for
+/// network namespaces, or a program such as `dhclient`.
+///
+/// ```no_run
+/// # fn test() {
+/// lessor_e2e::require!(root, dhclient, tcpdump);
+/// # }
+/// ```
+#[macro_export]
+macro_rules! require {
+    ($($need:ident),+ $(,)?) => {
+        if !$crate::needs::are_met(&[$(stringify!($need)),+]) {
+            return;
+        }
+    };
+}
+
+/// Whether all needs are met. Says what is missing.
+///
+/// # Panics
+/// If something is missing and `LESSOR_REQUIRE_E2E` is set.
+pub fn are_met(needs: &[&str]) -> bool {
+    let missing: Vec<String> = needs.iter().filter_map(|need| what_is_missing(need)).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let missing = missing.join(", ");
+    assert!(
+        std::env::var_os("LESSOR_REQUIRE_E2E").is_none(),
+        "{test} needs {missing}, and LESSOR_REQUIRE_E2E is set"
+    );
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: needs {missing}");
+    false
+}
+
+fn what_is_missing(need: &str) -> Option<String> {
+    if need == "root" {
+        return namespaces_refused()
+            .map(|why| format!("root, to make network namespaces and mounts ({why})"));
+    }
+    if is_in_path(need) {
+        return None;
+    }
+    Some(match package_of(need) {
+        Some(package) => format!("{need} (Debian package {package})"),
+        None => need.to_owned(),
+    })
+}
+
+/// Why no network namespace can be made; nothing if one can.
+fn namespaces_refused() -> Option<String> {
+    static REFUSED: OnceLock<Option<String>> = OnceLock::new();
+    let refused = REFUSED.get_or_init(|| {
+        // A namespace that ends with the process which was born into it.
+        match Command::new("unshare").args(["--net", "--mount", "ip", "link"]).output() {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Err(error) => Some(format!("unshare (Debian package util-linux): {error}")),
+        }
+    });
+    refused.clone()
+}
+
+fn is_in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin"].map(Path::new).map(Path::to_owned);
+    std::env::split_paths(&path).chain(system).any(|folder| folder.join(program).is_file())
+}
+
+fn package_of(program: &str) -> Option<&'static str> {
+    Some(match program {
+        "dhclient" => "isc-dhcp-client",
+        "dhcpcd" => "dhcpcd-base",
+        "dhcrelay" => "isc-dhcp-relay",
+        "ip" => "iproute2",
+        "perfdhcp" => "kea-admin",
+        "tcpdump" => "tcpdump",
+        "udhcpc" => "udhcpc",
+        _ => return None,
+    })
+}

@@ -1,0 +1,136 @@
+//! What the server tells of itself in JSON: `lessor leases --json`, `lessor status --json`, and
+//! the journal. Only fields that tests look at.
+
+use std::net::Ipv4Addr;
+
+use lessor_core::Reason;
+use serde::Deserialize;
+
+/// A line of `lessor leases --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct LeaseRow {
+    pub address: Ipv4Addr,
+    pub state: LeaseState,
+    pub client: String,
+    pub hardware_address: String,
+    pub pool: Option<String>,
+    pub circuit_id: Option<String>,
+    pub remote_id: Option<String>,
+    pub began_at: String,
+    pub expires_at: String,
+}
+
+/// What became of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum LeaseState {
+    Leased,
+    Expired,
+    Released,
+    Quarantined,
+}
+
+/// A line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct JournalLine {
+    pub time: String,
+    pub reason: String,
+    pub message: Option<String>,
+    pub detail: Option<String>,
+    pub client: Option<String>,
+    pub hardware_address: Option<String>,
+    pub address: Option<Ipv4Addr>,
+    pub lease_time_secs: Option<u32>,
+    pub network: Option<String>,
+    pub interface: Option<String>,
+    pub relay_address: Option<Ipv4Addr>,
+    pub circuit_id: Option<String>,
+    pub remote_id: Option<String>,
+    /// Option 82 in hexadecimal.
+    pub relay_information: Option<String>,
+    /// What plugins did.
+    #[serde(default)]
+    pub plugins: Vec<serde_json::Value>,
+}
+
+/// `lessor status --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Status {
+    pub generation: u64,
+    pub reloads: u64,
+    pub reloads_refused: u64,
+    pub reasons: Vec<(Reason, u64)>,
+    pub pools: Vec<PoolRow>,
+    pub plugins: Vec<PluginRow>,
+    pub store: StoreRow,
+    pub events_lost: u64,
+    pub relay_information_left_out: u64,
+}
+
+/// A pool as the status shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct PoolRow {
+    pub pool: String,
+    pub size: u64,
+    pub leased: u64,
+    pub offered: u64,
+    pub quarantined: u64,
+}
+
+/// A plugin as the status shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct PluginRow {
+    pub name: String,
+    pub calls: u64,
+    pub faults: u64,
+    pub suspended: bool,
+}
+
+/// The store as the status shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct StoreRow {
+    pub changes: u64,
+    pub flushes: u64,
+    pub failed_flushes: u64,
+    pub last_error: Option<String>,
+}
+
+impl Status {
+    /// How many inputs ended in `reason`.
+    pub fn count(&self, reason: Reason) -> u64 {
+        self.reasons.iter().find(|(found, _)| *found == reason).map_or(0, |(_, count)| *count)
+    }
+
+    /// The plugin of this name.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[track_caller]
+    pub fn plugin(&self, name: &str) -> &PluginRow {
+        let found = self.plugins.iter().find(|plugin| plugin.name == name);
+        found.unwrap_or_else(|| panic!("no plugin {name} in {:?}", self.plugins))
+    }
+
+    /// The pool of this name.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[track_caller]
+    pub fn pool(&self, name: &str) -> &PoolRow {
+        let found = self.pools.iter().find(|row| row.pool == name);
+        found.unwrap_or_else(|| panic!("no pool {name} in {:?}", self.pools))
+    }
+}

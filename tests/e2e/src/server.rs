@@ -1,0 +1,204 @@
+//! The server as a process.
+
+use std::{
+    fs,
+    net::SocketAddrV4,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Output},
+    time::Duration,
+};
+
+use nix::sys::signal::Signal;
+use serde::de::DeserializeOwned;
+
+use crate::{JournalLine, LeaseRow, Process, Setup, Status, built, wait};
+
+/// A server that serves. Killed when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    setup: Setup,
+    process: Process,
+    starts: u32,
+}
+
+/// What became of a reload.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// Whether a new generation serves.
+    pub accepted: bool,
+    /// What the server said about it.
+    pub said: String,
+}
+
+/// Opening a large store, or compiling a policy on a busy machine.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+impl Server {
+    #[track_caller]
+    pub(crate) fn start(setup: Setup) -> Self {
+        setup.write();
+        let process = start(&setup, 1);
+        Self { setup, process, starts: 1 }
+    }
+
+    /// Where it listens for relays.
+    pub fn address(&self) -> SocketAddrV4 {
+        self.setup.listens_at()
+    }
+
+    /// What it was started with; files in there may be changed.
+    pub fn setup(&mut self) -> &mut Setup {
+        &mut self.setup
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Kills it (SIGKILL), as a power cut would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Has it stop (SIGTERM), and returns how it ended.
+    #[track_caller]
+    pub fn stop(&mut self) -> ExitStatus {
+        self.process.signal(Signal::SIGTERM);
+        self.process.ended(wait::SOON)
+    }
+
+    /// Starts it again after it ended.
+    ///
+    /// # Panics
+    /// If it still runs, or does not serve soon.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        assert!(!self.process.is_running(), "the server still runs");
+        self.starts += 1;
+        self.process = start(&self.setup, self.starts);
+    }
+
+    /// Has it reload (SIGHUP), and waits for the outcome.
+    #[track_caller]
+    pub fn hang_up(&mut self) -> Reload {
+        let before = self.process.output();
+        self.process.signal(Signal::SIGHUP);
+        wait::within(START_PATIENCE, "the server to say how the reload went", || {
+            let output = self.process.output();
+            let said = output.get(before.len()..).unwrap_or_default();
+            let lines = |text| said.lines().filter(|line| line.contains(text)).count();
+            let accepted = match (lines("reloaded"), lines("reload refused")) {
+                (0, 0) => return None,
+                (_, 0) => true,
+                _ => false,
+            };
+            Some(Reload { accepted, said: said.to_owned() })
+        })
+    }
+
+    /// Has it reload (`lessor reload`), and waits for the outcome.
+    #[track_caller]
+    pub fn reload(&self) -> Reload {
+        let output = self.ask(&["reload"]);
+        let said = [output.stdout, output.stderr].concat();
+        Reload {
+            accepted: output.status.success(),
+            said: String::from_utf8_lossy(&said).into_owned(),
+        }
+    }
+
+    /// Leases and quarantined addresses that have not ended, in order of address; from its store if
+    /// it does not run.
+    #[track_caller]
+    pub fn leases(&self) -> Vec<LeaseRow> {
+        self.lines(&["leases", "--json"])
+    }
+
+    /// Everything that it remembers of leases.
+    #[track_caller]
+    pub fn all_leases(&self) -> Vec<LeaseRow> {
+        self.lines(&["leases", "--json", "--state", "all"])
+    }
+
+    /// What it says of itself.
+    #[track_caller]
+    pub fn status(&self) -> Status {
+        let lines = self.lines(&["status", "--json"]);
+        lines.into_iter().next().expect("a status is one line")
+    }
+
+    /// Every complete line of the journal.
+    #[track_caller]
+    pub fn journal(&self) -> Vec<JournalLine> {
+        let journal = fs::read_to_string(self.setup.journal()).unwrap_or_default();
+        let complete = journal.rfind('\n').and_then(|end| journal.get(..end)).unwrap_or_default();
+        complete.lines().map(parsed).collect()
+    }
+
+    /// Waits until a line of the journal is as wanted, and returns the first such line.
+    #[track_caller]
+    pub fn journal_says(
+        &self,
+        what: &str,
+        is_wanted: impl Fn(&JournalLine) -> bool,
+    ) -> JournalLine {
+        let what = format!("the journal to say: {what}");
+        wait::soon(&what, || self.journal().into_iter().find(&is_wanted))
+    }
+
+    /// Waits until an input ended in `reason`, and returns what the journal says of the first one.
+    #[track_caller]
+    pub fn journal_has(&self, reason: &str) -> JournalLine {
+        self.journal_says(reason, |line| line.reason == reason)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.setup.folder()
+    }
+
+    /// Starts a second server with the same configuration, which must refuse to serve, and returns
+    /// what it says.
+    ///
+    /// # Panics
+    /// If it serves, or ends as if all was well.
+    #[track_caller]
+    pub fn second_is_refused(&self) -> String {
+        self.setup.refused()
+    }
+
+    /// The root of the file system as the server sees it, in case it has mounts of its own.
+    pub fn root(&self) -> PathBuf {
+        format!("/proc/{}/root", self.process.id()).into()
+    }
+
+    /// Asks by the command line.
+    #[track_caller]
+    fn ask(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(built::lessor());
+        command.args(arguments).arg("--config").arg(self.setup.configuration());
+        command.output().expect("lessor can be run")
+    }
+
+    #[track_caller]
+    fn lines<T: DeserializeOwned>(&self, arguments: &[&str]) -> Vec<T> {
+        let output = self.ask(arguments);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "lessor {}: {complaint}", arguments.join(" "));
+        String::from_utf8_lossy(&output.stdout).lines().map(parsed).collect()
+    }
+}
+
+#[track_caller]
+fn start(setup: &Setup, number: u32) -> Process {
+    let output = setup.folder().join(format!("server-{number}.log"));
+    let mut process = Process::start("lessor", &mut setup.command(), &output);
+    process.says("serving", START_PATIENCE);
+    process
+}
+
+#[track_caller]
+fn parsed<T: DeserializeOwned>(line: &str) -> T {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"))
+}

@@ -1,0 +1,136 @@
+//! Configurations that are wrong, and those that ship.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{fs, net::Ipv4Addr, path::Path, process::Command, time::Duration};
+
+use lessor_e2e::{Setup, built, relay};
+use lessor_load::{Answer, Subscriber};
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+
+/// Five mistakes, and what must be said of each.
+const MISTAKEN: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/33"
+    lease-tiem = "1h"
+
+    [[subnet]]
+    prefix = "100.65.0.0/16"
+    lease-time = "one hour"
+    options = { routers = ["100.65.0.256"], no-such-option = 1 }
+"#;
+const MISTAKES: [&str; 5] =
+    ["100.64.0.0/33", "lease-tiem", "one hour", "100.65.0.256", "no-such-option"];
+
+#[test]
+fn every_mistake_is_listed_at_the_start() {
+    let said = Setup::on_loopback(MISTAKEN).refused();
+    for mistake in MISTAKES {
+        assert!(said.contains(mistake), "nothing about {mistake} in: {said}");
+    }
+    assert!(said.contains("lessor.toml"), "{said}");
+    assert!(said.contains("5 mistakes"), "{said}");
+}
+
+#[test]
+fn every_mistake_is_listed_at_a_reload_and_the_old_configuration_serves_on() {
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    let mut relay = relay(server.address(), LINK);
+    let subscriber = Subscriber::new([2, 0, 0, 0, 0, 1], "line");
+    let lease = relay.acquire(&subscriber, Duration::from_secs(5)).unwrap();
+    server.setup().put_subnets(MISTAKEN);
+
+    for reload in [server.hang_up(), server.reload()] {
+        assert!(!reload.accepted, "{}", reload.said);
+        for mistake in MISTAKES {
+            assert!(reload.said.contains(mistake), "nothing about {mistake} in: {}", reload.said);
+        }
+    }
+    let renewed = relay.renew(&subscriber, lease.address, Duration::from_secs(5)).unwrap();
+    assert!(matches!(renewed, Answer::Ack(_)), "{renewed:?}");
+
+    // The commands that need the configuration say what is wrong with it, too; put right again, all
+    // is well.
+    server.setup().put_subnets(SUBNETS);
+    assert!(server.reload().accepted);
+    assert_eq!(server.status().generation, 2);
+    assert_eq!(server.leases().len(), 1);
+}
+
+#[test]
+fn a_socket_that_cannot_be_had_is_told_with_what_to_do() {
+    // No address of this machine (RFC 5737).
+    let setup = Setup::for_relays(Ipv4Addr::new(192, 0, 2, 199), SUBNETS);
+    let said = setup.refused();
+    assert!(said.contains("192.0.2.199:67"), "{said}");
+    let no_interface = Setup::on_link("no-such-if0", SUBNETS).refused();
+    assert!(no_interface.contains("no-such-if0"), "{no_interface}");
+}
+
+#[test]
+fn a_plugin_that_cannot_serve_is_told_at_the_start() {
+    let setup = Setup::on_loopback(SUBNETS);
+    setup.put_policy("10-broken", b"this is no policy", "");
+    setup.put_policy("20-broken", b"nor is this", "");
+    let said = setup.refused();
+    assert!(said.contains("10-broken") && said.contains("20-broken"), "{said}");
+}
+
+#[test]
+fn every_configuration_that_ships_passes_the_check() {
+    let examples = built::checkout().join("examples");
+    let mut checked = 0;
+    for entry in fs::read_dir(&examples).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            passes_the_check(&examples, &path);
+            checked += 1;
+        }
+    }
+    assert!(checked > 0, "no configuration in {}", examples.display());
+}
+
+/// In a folder of its own, with the policies that ship in the place of its plugins.
+#[track_caller]
+fn passes_the_check(examples: &Path, path: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let name = path.file_name().unwrap();
+    let plugins = folder.path().join("plugins");
+    fs::create_dir(&plugins).unwrap();
+    let mut text = fs::read_to_string(path).unwrap();
+    // Where an example names a folder of the system, it means the same one here.
+    text = text.replace("\"/etc/lessor/plugins\"", "\"plugins\"");
+    fs::write(folder.path().join(name), text).unwrap();
+    for entry in fs::read_dir(examples.join("demo-plugins")).unwrap().map(Result::unwrap) {
+        let sidecar = entry.path();
+        let stem = sidecar.file_stem().unwrap().to_string_lossy().into_owned();
+        let (_, package) = stem.split_once('-').unwrap();
+        fs::copy(&sidecar, plugins.join(sidecar.file_name().unwrap())).unwrap();
+        fs::copy(built::policy(package), plugins.join(format!("{stem}.wasm"))).unwrap();
+    }
+    let output = Command::new(built::lessor())
+        .args(["check", "--config"])
+        .arg(folder.path().join(name))
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {complaint}", path.display());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("is right"), "{}: {said}", path.display());
+}

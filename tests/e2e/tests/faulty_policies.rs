@@ -1,0 +1,157 @@
+//! Policies that fail while they serve: the packet at hand is decided by the failure policy,
+//! everybody else is served, and the operator can see it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    time::Duration,
+};
+
+use lessor_core::Reason;
+use lessor_e2e::{Server, Setup, heavy, loopback_address, relay};
+use lessor_load::{Answer, LoadArgs, Subscriber};
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The subscriber that the policy fails on, and the key that the policy knows it by.
+const VICTIM: [u8; 6] = [2, 0, 0, 0, 0, 0x66];
+const VICTIM_KEY: &str = "hw:02:00:00:00:00:66";
+
+fn sidecar(behaviour: &str, on_failure: &str) -> String {
+    format!(
+        r#"
+        on-failure = "{on_failure}"
+
+        [limits]
+        deadline-ms = 20
+        memory-mib = 8
+
+        [settings]
+        behaviour = "{behaviour}"
+        client = "{VICTIM_KEY}"
+        lease-time-secs = 777
+        "#
+    )
+}
+
+#[test]
+fn a_trap_hurts_nobody() {
+    faults_hurt_nobody("trap");
+}
+
+#[test]
+fn an_endless_loop_hurts_nobody() {
+    faults_hurt_nobody("loop");
+}
+
+#[test]
+fn growing_memory_hurts_nobody() {
+    faults_hurt_nobody("grow-memory");
+}
+
+#[test]
+fn endless_recursion_hurts_nobody() {
+    faults_hurt_nobody("recurse");
+}
+
+#[test]
+fn an_answer_that_cannot_be_taken_hurts_nobody() {
+    faults_hurt_nobody("huge-pool-name");
+}
+
+/// Once with each failure policy.
+fn faults_hurt_nobody(behaviour: &str) {
+    let _alone = heavy();
+    let setup = Setup::on_loopback(SUBNETS);
+    let mut server =
+        setup.with_policy("50-faulty", "misbehaving", &sidecar(behaviour, "skip")).start();
+    let mut relay = relay(server.address(), LINK);
+    let victim = Subscriber::new(VICTIM, "victim");
+
+    // Skipped: as if the plugin were absent.
+    let lease = relay.acquire(&victim, PATIENCE).unwrap();
+    assert_eq!(lease.lease_time_secs, 3600);
+    let faults = server.status().plugin("50-faulty").faults;
+    assert!(faults >= 2, "{faults} faults in an OFFER and an ACK");
+    everybody_else_is_served(&server, 0);
+    obeys_again(&server, 1);
+
+    // Dropped: silence for that one.
+    let component = std::fs::read(lessor_e2e::built::policy("misbehaving")).unwrap();
+    server.setup().put_policy("50-faulty", &component, &sidecar(behaviour, "drop"));
+    assert!(server.hang_up().accepted);
+    let answer = relay.discover(&victim, Duration::from_millis(300)).unwrap();
+    assert_eq!(answer, Answer::Silence);
+    let dropped = server.journal_has("policy-failed");
+    let client = dropped.client.as_deref();
+    assert_eq!(client, Some(VICTIM_KEY));
+    assert!(dropped.detail.is_some_and(|detail| detail.contains("50-faulty")));
+    everybody_else_is_served(&server, 1000);
+    obeys_again(&server, 2);
+
+    let status = server.status();
+    assert!(status.count(Reason::PolicyFailed) >= 1, "{:?}", status.reasons);
+    assert!(status.plugin("50-faulty").faults >= 1);
+    assert!(server.process().is_running());
+}
+
+/// A hundred healthy subscribers, one exchange each, while instances are being replaced. Whoever
+/// comes in that moment and is dropped asks again, as clients do.
+#[track_caller]
+fn everybody_else_is_served(server: &Server, first_client: u32) {
+    let report = lessor_load::run(&LoadArgs {
+        server: server.address(),
+        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+        link_selection: Some(LINK),
+        clients: 100,
+        first_client,
+        window: 4,
+        timeout_ms: 300,
+        ..LoadArgs::default()
+    });
+    let report = report.unwrap();
+    assert_eq!((report.acquired, report.failed, report.naks), (100, 0, 0), "{report}");
+}
+
+/// The policy serves the healthy by itself soon after, without a reload.
+#[track_caller]
+fn obeys_again(server: &Server, number: u8) {
+    let mut relay = relay(server.address(), LINK);
+    let healthy = Subscriber::new([2, 0, 0, 0, 1, number], "healthy");
+    lessor_e2e::wait::soon("the policy to decide again", || {
+        let lease = relay.acquire(&healthy, Duration::from_millis(500)).ok()?;
+        (lease.lease_time_secs == 777).then_some(())
+    });
+}
+
+#[test]
+fn a_policy_that_always_fails_is_suspended_and_the_server_goes_on() {
+    let _alone = heavy();
+    let always = sidecar("trap", "skip").replace(&format!("client = \"{VICTIM_KEY}\""), "");
+    let setup = Setup::on_loopback(SUBNETS);
+    let server = setup.with_policy("50-faulty", "misbehaving", &always).start();
+    everybody_else_is_served(&server, 0);
+    let status = server.status();
+    let plugin = status.plugin("50-faulty");
+    assert!(plugin.suspended, "{plugin:?}");
+    // It was not asked two hundred times in vain.
+    assert!(plugin.faults < 200, "{plugin:?}");
+    assert_eq!(status.count(Reason::AckSelecting), 100);
+}

@@ -1,0 +1,152 @@
+//! Datagrams that are no DHCP message, or a damaged one: each is counted with its reason, and the
+//! server goes on.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    io::Write,
+    net::{Ipv4Addr, UdpSocket},
+    thread,
+    time::Duration,
+};
+
+use fastrand::Rng;
+use lessor_core::{Outcome, Reason};
+use lessor_e2e::{Server, Setup, loopback_address, relay, wait};
+use lessor_load::Subscriber;
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+
+#[test]
+fn every_kind_of_damage_has_its_reason() {
+    let server = Setup::on_loopback(SUBNETS).start();
+    let sender = Sender::new(&server);
+    let good = discover();
+    let with_options = |options: &[u8]| [&good[..240], options].concat();
+    let damaged = |at: usize, octet: u8| {
+        let mut octets = good.clone();
+        octets[at] = octet;
+        octets
+    };
+    let cases = [
+        (b"".to_vec(), Reason::TooShort),
+        (good[..200].to_vec(), Reason::TooShort),
+        (damaged(236, 0), Reason::NoMagicCookie),
+        (damaged(0, 2), Reason::NotBootRequest),
+        (damaged(2, 17), Reason::HardwareLength),
+        (with_options(b"\x35\x01\x01\x0c\x09short"), Reason::OptionTruncated),
+        (with_options(b"\x35\x01\x01\x32\x03\x01\x02\x03\xff"), Reason::OptionLength),
+        (with_options(b"\x0c\x04name\xff"), Reason::NoMessageType),
+        (with_options(b"\x35\x01\x02\xff"), Reason::UnexpectedMessageType),
+    ];
+    for (datagram, reason) in &cases {
+        let before = server.status().count(*reason);
+        sender.send(datagram);
+        wait::soon(&format!("{reason} to be counted"), || {
+            (server.status().count(*reason) == before + 1).then_some(())
+        });
+        let line = server.journal_has(reason.name());
+        assert!(line.detail.is_some(), "{line:?}");
+    }
+    is_alive(&server);
+}
+
+#[test]
+fn noise_is_counted_datagram_by_datagram_and_the_server_lives() {
+    let seed = std::env::var("LESSOR_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
+    let _ = writeln!(std::io::stderr(), "noise: LESSOR_SEED={seed}");
+    let mut random = Rng::with_seed(seed);
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    let sender = Sender::new(&server);
+    let good = discover();
+
+    // Cut off at every length, then changed at random, then nothing but random octets.
+    let cut = (0..good.len()).map(|length| good[..length].to_vec());
+    let mut datagrams: Vec<Vec<u8>> = cut.collect();
+    for _ in 0..2000 {
+        let mut octets = good.clone();
+        for _ in 0..random.usize(1..8) {
+            let at = random.usize(..octets.len());
+            octets[at] = random.u8(..);
+        }
+        datagrams.push(octets);
+    }
+    for _ in 0..500 {
+        let length = random.usize(..2000);
+        datagrams.push(std::iter::repeat_with(|| random.u8(..)).take(length).collect());
+    }
+    for (number, datagram) in datagrams.iter().enumerate() {
+        sender.send(datagram);
+        // No faster than they can be read: what the kernel drops is counted nowhere.
+        if number % 32 == 31 {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    let sent = datagrams.len() as u64;
+    let status = wait::soon("every datagram to be counted once", || {
+        let status = server.status();
+        let counted: u64 = status.reasons.iter().map(|(_, count)| count).sum();
+        (counted == sent).then_some(status)
+    });
+    let malformed =
+        status.reasons.iter().filter(|(reason, _)| reason.outcome() == Outcome::Malformed);
+    assert!(malformed.map(|(_, count)| count).sum::<u64>() > 700, "{:?}", status.reasons);
+    assert!(server.process().is_running());
+    is_alive(&server);
+    assert_eq!(server.journal().len() as u64 - 2, sent);
+}
+
+struct Sender {
+    socket: UdpSocket,
+}
+
+impl Sender {
+    fn new(server: &Server) -> Self {
+        let socket = UdpSocket::bind((loopback_address(), 0)).unwrap();
+        socket.connect(server.address()).unwrap();
+        Self { socket }
+    }
+
+    fn send(&self, datagram: &[u8]) {
+        self.socket.send(datagram).unwrap();
+    }
+}
+
+#[track_caller]
+fn is_alive(server: &Server) {
+    let mut relay = relay(server.address(), LINK);
+    let subscriber = Subscriber::new([2, 0, 0, 0, 0, 1], "line");
+    let acquired = relay.acquire(&subscriber, Duration::from_secs(5)).unwrap();
+    server.journal_says("the last ACK", |line| {
+        line.reason == "ack-selecting" && line.address == Some(acquired.address)
+    });
+}
+
+/// A relayed DISCOVER as a client and its relay would send it.
+fn discover() -> Vec<u8> {
+    let mut octets = vec![0; 236];
+    octets[..4].copy_from_slice(&[1, 1, 6, 1]);
+    octets[4..8].copy_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
+    octets[24..28].copy_from_slice(&[127, 200, 0, 1]);
+    octets[28..34].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
+    octets.extend([99, 130, 83, 99]);
+    octets.extend(b"\x35\x01\x01\x37\x04\x01\x03\x06\x0f\x0c\x04name\x3d\x07\x01\x02\0\0\0\0\x09");
+    octets.extend(b"\x52\x0d\x01\x05line1\x05\x04\x64\x40\0\x01\xff");
+    octets
+}

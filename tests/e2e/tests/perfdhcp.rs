@@ -1,0 +1,49 @@
+//! A load generator that others wrote, with many clients behind a relay.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::net::Ipv4Addr;
+
+use lessor_core::Reason;
+use lessor_e2e::{ExchangeReport, Link, Setup, heavy, perfdhcp, require};
+
+#[test]
+fn ten_thousand_clients_get_a_lease_each_and_no_packet_is_lost() {
+    require!(root, ip, perfdhcp);
+    let _alone = heavy();
+    const CLIENTS: u32 = 10_000;
+    const PER_SEC: u32 = 1_000;
+    const SERVER: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 1);
+    const RELAY: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 2);
+    let subnets = r#"
+        [[subnet]]
+        prefix = "10.7.0.0/16"
+        lease-time = "1h"
+
+        [[subnet.pool]]
+        name = "many"
+        range = "10.7.1.0-10.7.200.255"
+    "#;
+    let link = Link::new();
+    let (server_host, relay_host) = (link.host("server"), link.host("relay"));
+    server_host.add_address("eth0", "10.7.0.1/16");
+    relay_host.add_address("eth0", "10.7.0.2/16");
+    let server = Setup::for_relays(SERVER, subnets).start_on(&server_host);
+
+    let (halves, said) = perfdhcp(&relay_host, RELAY, SERVER, CLIENTS, PER_SEC);
+    let whole = u64::from(CLIENTS);
+    let wanted = ExchangeReport { sent: whole, received: whole, dropped: 0 };
+    assert_eq!(halves, [wanted; 2], "{said}");
+    assert!(said.contains("non unique addresses: 0"), "{said}");
+
+    let status = server.status();
+    assert_eq!(status.count(Reason::AckSelecting), whole, "{:?}", status.reasons);
+    assert_eq!(status.pool("many").leased, whole);
+    assert_eq!(server.leases().len(), CLIENTS as usize);
+}

@@ -1,0 +1,283 @@
+//! Subscribers behind a relay, and the policies that ship: who gets which address, for how long,
+//! with which options; and what the relay may ask for in option 82.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    time::Duration,
+};
+
+use lessor_e2e::{Server, Setup, loopback_address, relay};
+use lessor_load::{Acquired, Answer, Relay, Subscriber};
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+    options = { routers = ["100.64.0.1"], domain-name-servers = ["192.0.2.53"] }
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.200.255"
+
+    [[subnet.pool]]
+    name = "business"
+    range = "100.64.210.0-100.64.210.255"
+    by-policy-only = true
+
+    [[subnet.pool]]
+    name = "walled-garden"
+    range = "100.64.250.0-100.64.250.255"
+    by-policy-only = true
+
+    [[subnet.reservation]]
+    circuit-id = "olt1/1/3/onu99"
+    address = "100.64.201.99"
+
+    [[subnet]]
+    prefix = "100.65.0.0/24"
+    lease-time = "30m"
+
+    [[subnet.pool]]
+    name = "other"
+    range = "100.65.0.10-100.65.0.200"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const OTHER_LINK: Ipv4Addr = Ipv4Addr::new(100, 65, 0, 1);
+const PATIENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_millis(300);
+
+const TABLE: &str = r#"
+    [settings.subscribers."olt1/1/1/onu1"]
+    pool = "business"
+    lease-time-secs = 7200
+
+    [settings.subscribers."olt1/1/3/onu17"]
+    address = "100.64.201.17"
+
+    [settings.subscribers."hex:00ff00"]
+    address = "100.64.201.18"
+"#;
+
+const GARDEN: &str = r#"
+    [settings]
+    lease-time-secs = 120
+    unpaid = ["olt1/1/2/onu7"]
+    options = { domain-name-servers = ["192.0.2.66"] }
+"#;
+
+const VENDORS: &str = r#"
+    [[settings.classes]]
+    begins-with = "iptv-"
+    options = { tftp-server-name = "tv.example.net" }
+"#;
+
+fn with_policies() -> Server {
+    Setup::on_loopback(SUBNETS)
+        .with_policy("10-table", "subscriber-table", TABLE)
+        .with_policy("20-garden", "walled-garden", GARDEN)
+        .with_policy("30-vendors", "vendor-options", VENDORS)
+        .start()
+}
+
+fn subscriber(number: u8, circuit_id: impl Into<Vec<u8>>) -> Subscriber {
+    Subscriber::new([2, 0, 0, 0, 0, number], circuit_id)
+}
+
+#[track_caller]
+fn acquire(relay: &mut Relay, subscriber: &Subscriber) -> Acquired {
+    relay.acquire(subscriber, PATIENCE).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn each_line_gets_what_its_policy_says() {
+    let server = with_policies();
+    let mut relay = relay(server.address(), LINK);
+    let name_servers = [Ipv4Addr::new(192, 0, 2, 53)];
+
+    let ordinary = acquire(&mut relay, &subscriber(1, "olt1/1/9/onu1"));
+    assert_eq!(ordinary.address.octets()[..2], [100, 64]);
+    assert!((1..=200).contains(&ordinary.address.octets()[2]), "{}", ordinary.address);
+    assert_eq!(
+        (ordinary.lease_time_secs, &ordinary.domain_name_servers[..]),
+        (3600, &name_servers[..])
+    );
+
+    let business = acquire(&mut relay, &subscriber(2, "olt1/1/1/onu1"));
+    assert_eq!((business.address.octets()[2], business.lease_time_secs), (210, 7200));
+
+    let fixed = acquire(&mut relay, &subscriber(3, "olt1/1/3/onu17"));
+    assert_eq!(fixed.address, Ipv4Addr::new(100, 64, 201, 17));
+
+    let binary = acquire(&mut relay, &subscriber(4, [0, 0xff, 0]));
+    assert_eq!(binary.address, Ipv4Addr::new(100, 64, 201, 18));
+
+    let unpaid = acquire(&mut relay, &subscriber(5, "olt1/1/2/onu7"));
+    assert_eq!((unpaid.address.octets()[2], unpaid.lease_time_secs), (250, 120));
+    assert_eq!(unpaid.domain_name_servers, [Ipv4Addr::new(192, 0, 2, 66)]);
+    assert_eq!(unpaid.routers, [Ipv4Addr::new(100, 64, 0, 1)]);
+
+    let television = Subscriber {
+        vendor_class: Some("iptv-box-4k".to_owned()),
+        parameter_request_list: vec![1, 3, 6, 66],
+        ..subscriber(6, "olt1/1/9/onu2")
+    };
+    let television = acquire(&mut relay, &television);
+    assert_eq!(television.options.text(66).as_deref(), Some("tv.example.net"));
+    assert_eq!(ordinary.options.text(66), None);
+
+    // Each decision can be traced to the policy that made it.
+    let line = server.journal_says("the ACK of who has not paid", |line| {
+        line.reason == "ack-selecting" && line.address == Some(unpaid.address)
+    });
+    let trace = serde_json::to_string(&line.plugins).unwrap();
+    assert!(trace.contains("20-garden") && trace.contains("walled-garden"), "{trace}");
+    assert!(!trace.contains("30-vendors"), "{trace}");
+    let leases = server.leases();
+    let pool_of = |address| {
+        leases.iter().find(|lease| lease.address == address).and_then(|lease| lease.pool.as_deref())
+    };
+    assert_eq!(pool_of(unpaid.address), Some("walled-garden"));
+    assert_eq!(pool_of(business.address), Some("business"));
+    assert_eq!(leases.len(), 6);
+}
+
+#[test]
+fn who_pays_is_out_of_the_garden_at_the_next_renewal() {
+    let mut server = with_policies();
+    let mut relay = relay(server.address(), LINK);
+    let carla = subscriber(1, "olt1/1/2/onu7");
+    let garden = acquire(&mut relay, &carla);
+    let renewed = relay.renew(&carla, garden.address, PATIENCE).unwrap();
+    assert!(matches!(renewed, Answer::Ack(_)), "{renewed:?}");
+
+    let paid = GARDEN.replace("olt1/1/2/onu7", "somebody else");
+    let component = std::fs::read(lessor_e2e::built::policy("walled-garden")).unwrap();
+    server.setup().put_policy("20-garden", &component, &paid);
+    assert!(server.hang_up().accepted);
+
+    let refused = relay.renew(&carla, garden.address, PATIENCE).unwrap();
+    let Answer::Nak { reply, .. } = refused else { panic!("{refused:?}") };
+    // RFC 2131 section 4.3.2: a relay is to broadcast the refusal.
+    assert!(reply.is_broadcast());
+    assert!(
+        reply.relay_information().is_some_and(|octets| octets.starts_with(b"\x01\x0dolt1/1/2"))
+    );
+    let outside = acquire(&mut relay, &carla);
+    assert!((1..=200).contains(&outside.address.octets()[2]), "{}", outside.address);
+    assert_eq!(outside.lease_time_secs, 3600);
+}
+
+#[test]
+fn another_device_on_the_line_gets_the_address_of_the_line() {
+    let server = Setup::on_loopback(SUBNETS).start();
+    let mut relay = relay(server.address(), LINK);
+    let reserved = Ipv4Addr::new(100, 64, 201, 99);
+    let old_router = subscriber(1, "olt1/1/3/onu99");
+    assert_eq!(acquire(&mut relay, &old_router).address, reserved);
+    // The customer swaps the router: service at once, although the old lease runs.
+    let new_router = subscriber(2, "olt1/1/3/onu99");
+    assert_eq!(acquire(&mut relay, &new_router).address, reserved);
+    let leases = server.leases();
+    assert_eq!(leases.len(), 1, "{leases:?}");
+    assert_eq!(leases[0].hardware_address, "02:00:00:00:00:02");
+    // And nobody on another line gets it, whatever it asks for.
+    let thief = Subscriber {
+        more_options: vec![(50, reserved.octets().to_vec())],
+        ..subscriber(3, "olt1/1/3/onu98")
+    };
+    assert_ne!(acquire(&mut relay, &thief).address, reserved);
+}
+
+#[test]
+fn link_selection_chooses_the_subnet_and_the_reply_goes_to_the_relay() {
+    let server = Setup::on_loopback(SUBNETS).start();
+    let local = SocketAddrV4::new(loopback_address(), 0);
+    let mut relays = [LINK, OTHER_LINK].map(|link| {
+        Relay::bind(SocketAddrV4::new(*local.ip(), 0), server.address(), Some(link)).unwrap()
+    });
+    // Two relays with one address: which subnet is meant says sub-option 5 (RFC 3527), where to
+    // answer to says sub-option 19 (RFC 8357).
+    let first = acquire(&mut relays[0], &subscriber(1, "line"));
+    let second = acquire(&mut relays[1], &subscriber(2, "line"));
+    assert_eq!(first.address.octets()[..2], [100, 64]);
+    assert_eq!(second.address.octets()[..2], [100, 65]);
+    assert_eq!(second.lease_time_secs, 1800);
+    assert!(relays.iter().all(|relay| relay.strays() == 0));
+
+    // Without either there is no subnet, and so no answer.
+    let mut nowhere = Relay::bind(local, server.address(), None).unwrap();
+    let answer = nowhere.discover(&subscriber(3, "line"), SILENCE).unwrap();
+    assert_eq!(answer, Answer::Silence);
+    let line = server.journal_has("unknown-subnet");
+    assert!(line.detail.is_some_and(|detail| detail.contains(&local.ip().to_string())));
+}
+
+#[test]
+fn the_relay_may_override_the_server_identifier() {
+    let server = Setup::on_loopback(SUBNETS).start();
+    let mut relay = relay(server.address(), LINK);
+    // RFC 5107: what sub-option 11 says stands in option 54, and is accepted there.
+    let pretended = Ipv4Addr::new(100, 64, 0, 254);
+    let plain = relay.relay_information(&subscriber(1, "line")).unwrap();
+    let information = [&plain[..], &[11, 4], &pretended.octets()[..]].concat();
+    let client =
+        Subscriber { more_options: vec![(82, information.clone())], ..subscriber(1, "line") };
+
+    let acquired = acquire(&mut relay, &client);
+    assert_eq!(acquired.server_identifier, pretended);
+    assert_eq!(acquired.relay_information, Some(information));
+    // Said to another server, it is none of ours.
+    let other = subscriber(2, "line");
+    let Answer::Offer(offer) = relay.discover(&other, PATIENCE).unwrap() else { panic!() };
+    let silence = relay.request_selecting(&other, offer.address, pretended, SILENCE).unwrap();
+    assert_eq!(silence, Answer::Silence);
+    server.journal_has("other-server-selected");
+}
+
+#[test]
+fn a_damaged_option_82_comes_back_as_it_was_sent() {
+    let server = Setup::on_loopback(SUBNETS).start();
+    let mut relay = relay(server.address(), LINK);
+    // Zero octets, an unknown sub-option, and a tail that is cut short.
+    let plain = relay.relay_information(&subscriber(1, b"a\0b")).unwrap();
+    let damaged = [&plain[..], &[200, 2, 0, 0, 9, 44, 1]].concat();
+    let client = Subscriber { more_options: vec![(82, damaged.clone())], ..subscriber(1, "") };
+    let acquired = acquire(&mut relay, &client);
+    assert_eq!(acquired.relay_information.as_deref(), Some(&damaged[..]));
+    assert_eq!(acquired.options.codes().last(), Some(&82));
+    let line = server.journal_has("ack-selecting");
+    assert_eq!(line.relay_information, Some(hex::encode(damaged)));
+    assert_eq!(line.circuit_id.as_deref(), Some("hex:610062"));
+}
+
+#[test]
+fn who_comes_back_gets_the_address_it_had() {
+    let server = Setup::on_loopback(SUBNETS).start();
+    let mut relay = relay(server.address(), LINK);
+    let ada = subscriber(1, "line1");
+    let before = acquire(&mut relay, &ada);
+    relay.release(&ada, before.address, before.server_identifier, SILENCE).unwrap();
+    server.journal_has("released-lease");
+    for number in 2..20 {
+        assert_ne!(acquire(&mut relay, &subscriber(number, "line2")).address, before.address);
+    }
+    let after = acquire(&mut relay, &ada);
+    assert_eq!(after.address, before.address);
+
+    // After a restart of the client, and for one that nobody knows.
+    let rebooted = relay.init_reboot(&ada, after.address, PATIENCE).unwrap();
+    assert!(matches!(rebooted, Answer::Ack(_)), "{rebooted:?}");
+    let unknown = relay.init_reboot(&subscriber(99, "line9"), after.address, SILENCE).unwrap();
+    assert!(matches!(unknown, Answer::Silence | Answer::Nak { .. }), "{unknown:?}");
+    let parameters = relay.inform(&ada, after.address, PATIENCE).unwrap().unwrap();
+    assert_eq!(parameters.lease_time_secs(), None);
+    assert_eq!(parameters.options.addresses(3), [Ipv4Addr::new(100, 64, 0, 1)]);
+}

@@ -1,0 +1,219 @@
+//! A reload under load: no exchange is lost, what was sent before it is answered by the old
+//! policies, what is sent after it by the new ones. And a reload that is refused changes nothing.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use lessor_e2e::{Reload, Server, Setup, built, heavy, loopback_address, relay};
+use lessor_load::{LoadArgs, Outcome, Relay, Report, Subscriber};
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// For the policy `misbehaving`, which then gives everybody this lease time.
+fn lease_time(secs: u32) -> String {
+    format!("[settings]\nlease-time-secs = {secs}\n")
+}
+
+/// For the policy `subscriber-table`: the same by another policy.
+const TABLE: &str = "[settings.subscribers.line]\nlease-time-secs = 444\n";
+
+#[test]
+fn no_exchange_is_lost_and_every_reply_obeys_the_policies_of_its_time() {
+    let _alone = heavy();
+    let setup = Setup::on_loopback(SUBNETS);
+    let mut server = setup.with_policy("10-terms", "misbehaving", &lease_time(777)).start();
+    let load = steady_load(server.address(), Duration::from_secs(6));
+    thread::sleep(Duration::from_secs(1));
+
+    // Another setting of the same policy, then another policy, then the first one again.
+    let mut swaps = Vec::new();
+    for (package, sidecar, secs) in [
+        ("misbehaving", lease_time(888), 888),
+        ("subscriber-table", TABLE.to_owned(), 444),
+        ("misbehaving", lease_time(777), 777),
+    ] {
+        let component = std::fs::read(built::policy(package)).unwrap();
+        server.setup().put_policy("10-terms", &component, &sidecar);
+        let began = Instant::now();
+        let reload = server.hang_up();
+        assert!(reload.accepted, "{}", reload.said);
+        swaps.push(Swap { began, ended: Instant::now(), secs });
+        thread::sleep(Duration::from_millis(500));
+    }
+
+    let (report, acknowledged) = load.join().unwrap();
+    is_lossless(&report);
+    every_reply_obeys(&acknowledged, 777, &swaps);
+    let status = server.status();
+    assert_eq!((status.generation, status.reloads, status.reloads_refused), (4, 3, 0));
+}
+
+#[test]
+fn a_broken_policy_changes_nothing_and_is_named() {
+    let _alone = heavy();
+    let setup = Setup::on_loopback(SUBNETS);
+    let mut server = setup.with_policy("10-terms", "misbehaving", &lease_time(777)).start();
+    let component = std::fs::read(built::policy("misbehaving")).unwrap();
+    let load = steady_load(server.address(), Duration::from_secs(6));
+    let mut relay = relay(server.address(), LINK);
+
+    let mut refused_so_far = 0;
+    let mut is_refused = |server: &mut Server, relay: &mut Relay, wanted: &[&str]| {
+        let by_signal = server.hang_up();
+        let by_command = server.reload();
+        for Reload { accepted, said } in [by_signal, by_command] {
+            assert!(!accepted, "{said}");
+            for words in wanted {
+                assert!(said.contains(words), "no {words:?} in: {said}");
+            }
+        }
+        refused_so_far += 2;
+        let status = server.status();
+        assert_eq!((status.generation, status.reloads_refused), (1, refused_so_far));
+        let acquired =
+            relay.acquire(&Subscriber::new([2, 0, 0, 0, 0, 1], "line"), PATIENCE).unwrap();
+        assert_eq!(acquired.lease_time_secs, 777);
+    };
+
+    server.setup().put_policy("10-terms", b"this is no policy", "");
+    is_refused(&mut server, &mut relay, &["10-terms", "10-terms.wasm"]);
+    // The beginning of a policy, as a copy that is under way would leave it.
+    server.setup().put_policy("10-terms", &component[..component.len() / 2], "");
+    is_refused(&mut server, &mut relay, &["10-terms"]);
+    let refuses = "[settings]\nbehaviour = \"refuse-settings\"\n";
+    server.setup().put_policy("10-terms", &component, refuses);
+    is_refused(&mut server, &mut relay, &["10-terms", "these settings are not to my taste"]);
+    server.setup().put_policy("10-terms", &component, "[settings]\nno-such-setting = 1\n");
+    is_refused(&mut server, &mut relay, &["10-terms", "no-such-setting"]);
+    let traps = "[settings]\nbehaviour = \"trap-in-configure\"\n";
+    server.setup().put_policy("10-terms", &component, traps);
+    is_refused(&mut server, &mut relay, &["10-terms"]);
+    // A mistake beside the policy, and one in a second policy: both are told at once.
+    server.setup().put_policy("10-terms", &component, "on-failure = \"explode\"\n");
+    server.setup().put_policy("20-other", b"\0asm", "");
+    is_refused(&mut server, &mut relay, &["10-terms.toml", "explode"]);
+
+    let (report, _) = load.join().unwrap();
+    assert!(report.ok(), "{report}");
+    is_lossless(&report);
+    server.setup().put_policy("10-terms", &component, &lease_time(888));
+    server.setup().remove_policy("20-other");
+    let repaired = server.reload();
+    assert!(repaired.accepted, "{}", repaired.said);
+    let acquired = relay.acquire(&Subscriber::new([2, 0, 0, 0, 0, 2], "line"), PATIENCE).unwrap();
+    assert_eq!(acquired.lease_time_secs, 888);
+}
+
+#[test]
+fn a_changed_subnet_takes_its_leases_along() {
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    let mut relay = relay(server.address(), LINK);
+    let subscriber = Subscriber::new([2, 0, 0, 0, 0, 1], "line");
+    let before = relay.acquire(&subscriber, PATIENCE).unwrap();
+    assert_eq!(before.lease_time_secs, 3600);
+
+    let changed = SUBNETS.replace("\"1h\"", "\"2h\"").replace("100.64.1.0-", "100.64.0.200-");
+    server.setup().put_subnets(&changed);
+    let reload = server.reload();
+    assert!(reload.accepted, "{}", reload.said);
+    assert_eq!(server.leases().len(), 1);
+    let after = relay.acquire(&subscriber, PATIENCE).unwrap();
+    assert_eq!((after.address, after.lease_time_secs), (before.address, 7200));
+}
+
+/// When a new generation was asked for, when it served, and the lease time it gives.
+struct Swap {
+    began: Instant,
+    ended: Instant,
+    secs: u32,
+}
+
+/// An ACK: when it was asked for, when it came, and its lease time.
+struct Acknowledged {
+    asked: Instant,
+    answered: Instant,
+    secs: u32,
+}
+
+#[track_caller]
+fn every_reply_obeys(acknowledged: &[Acknowledged], secs_at_first: u32, swaps: &[Swap]) {
+    let mut surely_of = vec![0; swaps.len() + 1];
+    for ack in acknowledged {
+        // Which generations may have answered: from the one that surely served when it was asked
+        // for, to the one that may have served when it was answered.
+        let first = swaps.iter().filter(|swap| swap.ended <= ack.asked).count();
+        let last = swaps.iter().filter(|swap| swap.began <= ack.answered).count();
+        let secs_of = |generation: usize| match generation {
+            0 => secs_at_first,
+            later => swaps[later - 1].secs,
+        };
+        let allowed: Vec<u32> = (first..=last).map(secs_of).collect();
+        assert!(allowed.contains(&ack.secs), "{} s, allowed: {allowed:?}", ack.secs);
+        if first == last {
+            surely_of[first] += 1;
+        }
+    }
+    // Each of them was seen at work.
+    assert!(surely_of.iter().all(|count| *count > 50), "{surely_of:?}");
+}
+
+/// Subscribers that get a lease, give it back, and again; nothing is ever sent twice.
+fn steady_load(
+    server: SocketAddrV4,
+    duration: Duration,
+) -> JoinHandle<(Report, Vec<Acknowledged>)> {
+    let args = LoadArgs {
+        server,
+        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+        link_selection: Some(LINK),
+        circuit_id: "line".parse().unwrap(),
+        clients: 400,
+        window: 16,
+        rate: Some(400),
+        release: true,
+        duration_secs: Some(duration.as_secs()),
+        timeout_ms: 5000,
+        retries: 0,
+        ..LoadArgs::default()
+    };
+    thread::spawn(move || {
+        let mut acknowledged = Vec::new();
+        let report = lessor_load::run_with(&args, |event| {
+            if let Outcome::Acquired(acquired) = event.outcome {
+                let (asked, answered) = (event.asked_at, event.ended_at);
+                acknowledged.push(Acknowledged { asked, answered, secs: acquired.lease_time_secs });
+            }
+        });
+        (report.unwrap(), acknowledged)
+    })
+}
+
+#[track_caller]
+fn is_lossless(report: &Report) {
+    assert!(report.acquired > 500, "{report}");
+    assert_eq!((report.failed, report.naks, report.retransmissions), (0, 0, 0), "{report}");
+    // Between an OFFER and its ACK the policies may have changed; nothing else may be amiss.
+    let others = report.mistakes.keys().filter(|kind| **kind != "ack-differs-from-offer");
+    assert_eq!(others.count(), 0, "{report}");
+}
