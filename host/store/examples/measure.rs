@@ -16,6 +16,7 @@ use std::{
     net::Ipv4Addr,
     path::Path,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -24,7 +25,9 @@ use lessor_core::{
 };
 use lessor_store::{FjallStore, Store};
 
-const SECS_PER_BATCH_SIZE: u64 = 10;
+const SECS_PER_MEASUREMENT: u64 = 10;
+/// What a network of nine million clients with a lease time of an hour asks for.
+const PACED_LEASES_PER_SEC: f64 = 5_000.0;
 
 fn main() {
     let mut arguments = env::args().skip(1);
@@ -54,29 +57,51 @@ fn main() {
         .unwrap();
     println!("loaded {loaded} leases in {:.1?}, {opened:.1?} of it to open", begin.elapsed());
 
-    let mut state = 1;
+    let mut random = 1;
+    let mut renewals = |size: usize| -> Vec<Change> {
+        let any = |_| renewed(&mut leases[(next(&mut random) % u64::from(records)) as usize]);
+        (0..size).map(any).collect()
+    };
     for size in [1, 64, 256] {
-        let begin = Instant::now();
-        let (mut renewals, mut longest, mut flushes) = (0, Duration::ZERO, Vec::new());
-        while begin.elapsed() < Duration::from_secs(SECS_PER_BATCH_SIZE) {
-            let batch: Vec<Change> = (0..size)
-                .map(|_| renewed(&mut leases[(random(&mut state) % u64::from(records)) as usize]))
-                .collect();
-            let took = commit(&mut store, &batch);
-            longest = longest.max(took);
-            flushes.push(took);
-            renewals += batch.len();
-        }
-        let took = begin.elapsed();
-        flushes.sort_unstable();
-        println!(
-            "batches of {size:>3}: {:>7.0} leases/s, flush median {:.2?}, p99 {:.2?}, p99.9 {:.2?}, longest {longest:.1?}",
-            renewals as f64 / took.as_secs_f64(),
-            flushes[flushes.len() / 2],
-            flushes[flushes.len() * 99 / 100],
-            flushes[flushes.len() * 999 / 1000],
-        );
+        let what = format!("batches of {size:>3}");
+        measure(&what, || commit(&mut store, &renewals(size)), size);
     }
+    let begin = Instant::now();
+    let mut done = 0;
+    let what = format!("{PACED_LEASES_PER_SEC} leases/s, those due together");
+    measure(
+        &what,
+        || {
+            let due = (begin.elapsed().as_secs_f64() * PACED_LEASES_PER_SEC) as usize - done;
+            done += due;
+            if due == 0 {
+                thread::sleep(Duration::from_micros(100));
+            }
+            commit(&mut store, &renewals(due))
+        },
+        0,
+    );
+}
+
+/// Flushes for a while, and says how long that took.
+fn measure(what: &str, mut flush: impl FnMut() -> Duration, size: usize) {
+    let begin = Instant::now();
+    let mut flushes = Vec::new();
+    while begin.elapsed() < Duration::from_secs(SECS_PER_MEASUREMENT) {
+        flushes.push(flush());
+    }
+    let per_sec = (flushes.len() * size) as f64 / begin.elapsed().as_secs_f64();
+    flushes.retain(|took| *took > Duration::from_micros(1));
+    flushes.sort_unstable();
+    let percentile = |thousandths| flushes[(flushes.len() - 1) * thousandths / 1_000];
+    let rate = if size > 0 { format!("{per_sec:.0} leases/s, ") } else { String::new() };
+    println!(
+        "{what}: {rate}flush median {:.1?}, p99 {:.1?}, p99.9 {:.1?}, longest {:.1?}",
+        percentile(500),
+        percentile(990),
+        percentile(999),
+        percentile(1_000),
+    );
 }
 
 fn commit(store: &mut FjallStore, batch: &[Change]) -> Duration {
@@ -122,7 +147,7 @@ fn position(address: Ipv4Addr) -> u32 {
 }
 
 /// splitmix64.
-fn random(state: &mut u64) -> u64 {
+fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
