@@ -34,7 +34,6 @@ pub use settings::{
     Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, OnFailure,
     PluginSettings, ServerSettings, Sidecar, StoreBackend, StoreSettings,
 };
-
 pub use sidecar::{DEADLINE_MS_MAX, DEADLINE_MS_MIN, MEMORY_MIB_MAX};
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};

@@ -57,15 +57,21 @@ fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
                 true => (&outer.prefix, &subnet.prefix),
                 false => (&subnet.prefix, &outer.prefix),
             };
-            let draft = match earlier.value == later.value {
-                true => Draft::found(format!("subnet {} is configured twice", later.value))
+            let (earlier_prefix, later_prefix) = (earlier.value, later.value);
+            let draft = match earlier_prefix == later_prefix {
+                true => Draft::found(format!("subnet {later_prefix} is configured twice"))
                     .wanted("the second time")
                     .related(&earlier.span, "the first time")
                     .help("put its pools and reservations below one [[subnet]]"),
-                false => Draft::found(format!("subnets {} and {} overlap", earlier.value, later.value))
-                    .wanted("this subnet")
-                    .related(&earlier.span, "and this one")
-                    .help("an address belongs to one subnet; for several pools, write [[subnet.pool]] several times"),
+                false => {
+                    Draft::found(format!("subnets {earlier_prefix} and {later_prefix} overlap"))
+                        .wanted("this subnet")
+                        .related(&earlier.span, "and this one")
+                        .help(
+                            "an address belongs to one subnet; for several pools, write \
+                         [[subnet.pool]] several times",
+                        )
+                }
             };
             collector.report(&later.span, draft);
         }

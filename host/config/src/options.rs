@@ -100,7 +100,7 @@ fn recognise(entry: &Entry) -> Option<(u8, Option<OptionKind>)> {
     match synonym.or_else(|| closest(key, names)) {
         Some(name) => report(draft.wanted(format!("did you mean `{name}`?"))),
         None => report(draft.wanted("unknown").help(
-            "an option without a name is written by its number: \"224\" = \"hex:0a0b\", for example",
+            "an option without a name is written by its number: \"224\" = \"hex:0a0b\", say",
         )),
     }
 }
@@ -275,5 +275,21 @@ fn encoded_octets(value: &OptionValue) -> usize {
             routes.iter().map(|(to, _)| 5 + usize::from(to.prefix_len().div_ceil(8))).sum()
         }
         OptionValue::Octets(octets) => octets.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reserved_option_is_explained_and_every_synonym_is_an_option() {
+        for code in 0..=u8::MAX {
+            let is_explained = RESERVED.iter().any(|(_, found, _)| *found == code);
+            assert_eq!(is_explained, option::is_reserved_for_engine(code), "option {code}");
+        }
+        for (synonym, name) in SYNONYMS {
+            assert!(is_name(name) && !is_name(synonym), "{synonym} for {name}");
+        }
     }
 }

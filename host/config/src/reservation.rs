@@ -52,7 +52,10 @@ fn owner(table: &Table) -> Option<Placed<ReservationOwner>> {
         if !table.misspells_any(&OWNERS) {
             let draft = Draft::found("the reservation does not say whose it is")
                 .wanted(format!("wanted one of {}", joined(OWNERS)))
-                .help("circuit-id = \"olt1/1/3/onu17\" for a line, hardware-address = \"02:00:5e:00:53:01\" for a device, for example");
+                .help(
+                    "circuit-id = \"olt1/1/3/onu17\" for a line, for example, or \
+                     hardware-address = \"02:00:5e:00:53:01\" for a device",
+                );
             table.collector().report_missing(table.span(), draft);
         }
         return None;

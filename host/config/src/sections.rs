@@ -37,8 +37,10 @@ pub(crate) fn server(
         if is_named {
             return None;
         }
-        let draft = Draft::found("the file has no [server], so the server would hear nobody")
-            .help("write [server] with interfaces = [\"eth0\"] for clients on the link, or listen = [\"192.0.2.1\"] for relayed clients");
+        let draft = Draft::found("the file has no [server], so the server would hear nobody").help(
+            "write [server] with interfaces = [\"eth0\"] for clients on the link, or \
+                 listen = [\"192.0.2.1\"] for relayed clients",
+        );
         collector.report_file_missing(draft);
         return None;
     };
@@ -47,7 +49,10 @@ pub(crate) fn server(
     if interfaces.is_none() && listen.is_none() && !table.misspells_any(&["interfaces", "listen"]) {
         let draft = Draft::found("[server] has neither `interfaces` nor `listen`")
             .wanted("wanted at least one of them")
-            .help("interfaces = [\"eth0\"] serves clients on the link, listen = [\"192.0.2.1\"] relayed clients");
+            .help(
+                "interfaces = [\"eth0\"] serves clients on the link, \
+                 listen = [\"192.0.2.1\"] relayed clients",
+            );
         collector.report_missing(table.span(), draft);
     }
     let interfaces = interfaces.map_or_else(Vec::new, |value| read_interfaces(&value));
@@ -92,9 +97,12 @@ fn read_listen(value: &Value, has_interfaces: bool) -> Vec<SocketAddrV4> {
         let Some(address) = socket_address(&item) else { continue };
         if address.ip().is_unspecified() && has_interfaces {
             item.report(
-                Draft::found(format!("`listen` holds {}, all addresses, beside `interfaces`", address.ip()))
+                Draft::found("`listen` holds 0.0.0.0, all addresses, beside `interfaces`")
                     .wanted("wanted one of the server's addresses")
-                    .help("name the address that relays send to: with both, the server would hear every broadcast twice"),
+                    .help(
+                        "name the address that relays send to: with both, the server would hear \
+                         every broadcast twice",
+                    ),
             );
             continue;
         }
@@ -224,9 +232,14 @@ pub(crate) fn control(
     if let Some(socket) = socket.as_ref().filter(|_| is_enabled) {
         let octets = socket.value.as_os_str().as_encoded_bytes().len();
         if octets > SOCKET_PATH_OCTETS_MAX {
-            let draft = Draft::found(format!("the path of the control socket has {octets} octets: {}", socket.value.display()))
+            let path = socket.value.display();
+            let found = format!("the path of the control socket has {octets} octets: {path}");
+            let draft = Draft::found(found)
                 .wanted(format!("wanted at most {SOCKET_PATH_OCTETS_MAX} octets"))
-                .help("the system allows no longer path for a socket: [control] socket = \"/run/lessor/control.sock\", for example");
+                .help(
+                    "the system allows no longer path for a socket; write \
+                     socket = \"/run/lessor/control.sock\" below [control], for example",
+                );
             collector.report(&socket.span, draft);
         }
     }

@@ -124,7 +124,7 @@ impl Shape {
             return None;
         }
         if options::is_name(key) && self.keys.contains(&"options") {
-            return Some(format!("options for clients go into a table: options = {{ {key} = … }}"));
+            return Some(format!("options for clients go into options = {{ {key} = … }}"));
         }
         let owners = CONFIGURATION.iter().filter(|shape| shape.keys.contains(&key));
         let owners: Vec<&str> = owners.map(|shape| shape.name).collect();
@@ -136,6 +136,41 @@ impl Shape {
         match self.name.starts_with("[[subnet.") && owners.contains(&SUBNET.name) {
             true => Some(format!("{belongs}: move it above the pools and reservations")),
             false => Some(belongs),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_shows_every_key_of_every_table() {
+        let reference = include_str!("../../../examples/reference.toml");
+        for shape in CONFIGURATION {
+            for key in shape.keys {
+                let starts = [format!("{key} = "), format!("# {key} = ")];
+                let headers = [format!("[{key}]"), format!("[[{key}]]")];
+                let nested = [format!("[subnet.{key}]"), format!("[[subnet.{key}]]")];
+                let is_shown = reference.lines().any(|line| {
+                    starts
+                        .iter()
+                        .chain(&headers)
+                        .chain(&nested)
+                        .any(|start| line.starts_with(start))
+                });
+                assert!(is_shown, "{key} of {}", shape.name);
+            }
+        }
+    }
+
+    #[test]
+    fn synonyms_mean_keys_and_are_none() {
+        for shape in CONFIGURATION.into_iter().chain([&ROUTE, &SIDECAR, &LIMITS]) {
+            for (synonym, meant) in shape.synonyms {
+                assert!(shape.keys.contains(meant), "{meant} of {}", shape.name);
+                assert!(!shape.keys.contains(synonym), "{synonym} of {}", shape.name);
+            }
         }
     }
 }

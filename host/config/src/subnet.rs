@@ -105,7 +105,7 @@ impl Shared {
 
 fn prefix(value: &Value) -> Option<Placed<Ipv4Net>> {
     let prefix = value.prefix()?;
-    let first_octet = prefix.network().octets().into_iter().next().unwrap_or_default();
+    let [first_octet, ..] = prefix.network().octets();
     if prefix.prefix_len() < PREFIX_LENGTH_MIN {
         value.refuse(&format!("a prefix of length {PREFIX_LENGTH_MIN} to 32"));
     } else if first_octet == 0 || first_octet >= 224 {

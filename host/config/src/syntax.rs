@@ -118,7 +118,10 @@ fn duplicate_key(collector: &Collector, span: &Range<usize>) -> Draft {
     let key = collector.source().text().get(span.clone()).unwrap_or_default();
     Draft::found(format!("`{key}` is set twice in one table"))
         .wanted("it is set above already")
-        .help("remove one of them; of tables that may be several, each header has two brackets: [[subnet]]")
+        .help(
+            "remove one of them; of tables that may be several, each header has two brackets: \
+             [[subnet]]",
+        )
 }
 
 fn scalar_mistake(

@@ -1,7 +1,13 @@
 //! Every misconfiguration in tests/golden/config is explained as it was when somebody last looked
 //! at the explanation. `UPDATE_GOLDEN=1 cargo test -p lessor-config` writes it anew: read what
 //! changed before it is committed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 use std::{
     fs,

@@ -1,5 +1,11 @@
 //! Every limit is reached, and files that cannot be read are refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 use std::{fs, path::Path};
 
@@ -180,6 +186,19 @@ fn depth_and_noise_end_in_mistakes() {
 }
 
 #[test]
+fn a_file_that_ends_anywhere_is_read_or_explained() {
+    let reference = include_str!("../../../examples/reference.toml");
+    let mut whole = 0;
+    for (end, _) in reference.char_indices() {
+        match lessor_config::parse("cut.toml", &reference[..end], Path::new("")) {
+            Ok(_) => whole += 1,
+            Err(mistakes) => assert!(mistakes.render(false).contains("in cut.toml")),
+        }
+    }
+    assert!(whole > 0);
+}
+
+#[test]
 fn files_that_cannot_be_read_say_so() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.toml");
@@ -201,9 +220,8 @@ fn files_that_cannot_be_read_say_so() {
 fn relative_paths_start_at_the_folder_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lessor.toml");
-    let text = format!(
-        "[server]\nlisten = [\"192.0.2.1\"]\n[plugins]\ndirectory = \"plugins\"\n[[subnet]]\n{PREFIX}\n"
-    );
+    let server = "[server]\nlisten = [\"192.0.2.1\"]\n[plugins]\ndirectory = \"plugins\"";
+    let text = format!("{server}\n[[subnet]]\n{PREFIX}\n");
     fs::write(&path, text).unwrap();
     let plugins = lessor_config::load(&path).unwrap().plugins.unwrap();
     assert_eq!(plugins.directory, folder.path().join("plugins"));

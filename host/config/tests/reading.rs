@@ -1,5 +1,11 @@
 //! What a file that is right becomes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 use std::{net::Ipv4Addr, num::NonZeroUsize, path::Path};
 
