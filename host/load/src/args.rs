@@ -47,8 +47,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "NUMBER")]
     pub rate: Option<u32>,
 
-    /// The circuit id. {n} is the subscriber's number, also as {n/32}, {n%32}, {n/32%32+1}, worked
-    /// out from left to right; {mac} is its hardware address
+    /// The circuit id, a template: n in braces stands for the subscriber's number, also as {n/32},
+    /// {n%32}, {n/32%32+1}, worked out from left to right; {mac} for its hardware address
     #[arg(long, value_name = "TEMPLATE", default_value = "olt{n/1024}/1/{n/32%32}/onu{n%32}")]
     pub circuit_id: Template,
 
@@ -217,6 +217,19 @@ mod tests {
         assert_eq!(parsed(&[]).unwrap(), args);
         args.check().unwrap();
         assert_eq!(args.relay, ["127.0.0.1:0".parse().unwrap()]);
+    }
+
+    /// clap makes a line break of `{n}`, which would cut a help text in two.
+    #[test]
+    fn no_help_text_holds_what_clap_takes_for_a_line_break() {
+        use clap::CommandFactory;
+
+        for argument in CommandLine::command().get_arguments() {
+            for help in argument.get_help().into_iter().chain(argument.get_long_help()) {
+                assert!(!help.to_string().contains('\n'), "{help}");
+                assert!(!help.to_string().contains("{n}"), "{help}");
+            }
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &LoadArgs, observer: &mut dyn FnMut(&Event<'_>)) -> anyh
     let mut driver = Driver::new(args, observer)?;
     let (began_at, busy_before) = (Instant::now(), busy()?);
     driver.run()?;
-    let elapsed = began_at.elapsed();
+    let lasted = began_at.elapsed();
     let busy = busy()?.saturating_sub(busy_before);
     driver.progress.finish();
     let relays: Vec<_> = driver.relays.iter().map(|relay| relay.socket.local()).collect();
@@ -75,7 +75,8 @@ pub(crate) fn run(args: &LoadArgs, observer: &mut dyn FnMut(&Event<'_>)) -> anyh
         replies_dropped_here: relays.iter().copied().map(socket::drops).sum(),
         relays,
         seed: driver.seed,
-        elapsed,
+        elapsed: driver.last_ended_at.saturating_duration_since(began_at),
+        lasted,
         busy,
         skipped_renewals: driver.plan.skipped_renewals(),
     };
@@ -97,6 +98,7 @@ struct Driver<'a> {
     pending: Option<(u32, Task)>,
     starts: Pace,
     releases: Pace,
+    last_ended_at: Instant,
     seed: u64,
     random: fastrand::Rng,
     first_xid: u32,
@@ -142,6 +144,7 @@ impl<'a> Driver<'a> {
             pending: None,
             starts: Pace::new(args.rate, now),
             releases: Pace::new(Some(releases_per_sec), now),
+            last_ended_at: now,
             seed,
             first_xid: random.u32(..),
             random,
@@ -329,6 +332,7 @@ impl<'a> Driver<'a> {
     }
 
     fn end(&mut self, exchange: &Exchange, outcome: &Outcome, now: Instant) {
+        self.last_ended_at = now;
         let (client, number) = (exchange.client, self.number(exchange.client));
         match outcome {
             Outcome::Acquired(acquired) => {

@@ -19,10 +19,10 @@ impl Progress {
 
     pub(crate) fn new(args: &LoadArgs, now: Instant) -> Self {
         let (length, template) = match args.duration_secs {
-            Some(duration_secs) => (duration_secs * 1000, "{bar:40} {msg}"),
+            Some(duration_secs) => (duration_secs * 1000, "{bar:24} {wide_msg}"),
             None => {
                 let steps_each = 1 + u64::from(args.renew) + u64::from(args.release);
-                (u64::from(args.clients) * steps_each, "{bar:40} {percent:>3} % {msg}")
+                (u64::from(args.clients) * steps_each, "{bar:24} {percent:>3} % {wide_msg}")
             }
         };
         // The bar hides itself where standard error is no terminal.
@@ -45,7 +45,7 @@ impl Progress {
         self.bar.set_position(if self.is_timed { millis } else { steps });
         let per_sec = tally.completed() as f64 / elapsed.as_secs_f64().max(0.001);
         self.bar.set_message(format!(
-            "{} exchanges, {} per second, {} not completed",
+            "{} exchanges, {}/s, {} not completed",
             grouped(tally.completed()),
             grouped(per_sec as u64),
             grouped(tally.not_completed()),

@@ -17,7 +17,7 @@ pub struct Report {
     pub window: u32,
     /// What transaction ids and jitter followed from.
     pub seed: u64,
-    /// How long the run took.
+    /// How long the run took, until its last exchange ended; RELEASEs after it are left out.
     pub elapsed_secs: f64,
     /// Leases acquired: DISCOVER, OFFER, REQUEST, ACK.
     pub acquired: u64,
@@ -179,6 +179,10 @@ impl Report {
     }
 
     fn write_latency(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Latency { discover_to_offer, request_to_ack, .. } = self.latency;
+        if discover_to_offer.count + request_to_ack.count == 0 {
+            return Ok(());
+        }
         write!(f, "  {:<17}", "latency, ms")?;
         for column in ["p50", "p90", "p99", "p99.9", "max"] {
             write!(f, "{column:>10}")?;
@@ -208,7 +212,26 @@ impl Report {
                 _ => writeln!(f, "no mistakes found"),
             };
         }
-        writeln!(f, "MISTAKES FOUND")?;
+        let mistakes = self.mistakes.values().sum();
+        let faults = [
+            (self.failed, "failed"),
+            (self.naks, "refused"),
+            (mistakes, "mistakes"),
+            (self.unexpected_replies.wrong_hardware_address, "misaddressed"),
+            (self.unexpected_replies.unreadable, "unreadable"),
+        ];
+        let faults = faults.iter().filter(|(count, _)| *count > 0);
+        let faults: Vec<_> =
+            faults.map(|(count, what)| format!("{} {what}", grouped(*count))).collect();
+        writeln!(f, "NOT OK: {}", faults.join(", "))?;
+        if self.packets_received == 0 {
+            writeln!(
+                f,
+                "  Nothing came back at all. Does a server listen at {}, and does it know a subnet\n  \
+                 for the relay's address, or for that of --link-selection?",
+                self.server
+            )?;
+        }
         for (kind, count) in &self.mistakes {
             writeln!(f, "  {kind:<30}{:>10}", grouped(*count))?;
         }
@@ -261,6 +284,7 @@ mod tests {
                 relays: vec!["127.0.1.1:40000".parse().unwrap()],
                 seed: 7,
                 elapsed: Duration::from_millis(2500),
+                lasted: Duration::from_millis(2500),
                 busy: Duration::from_millis(500),
                 skipped_renewals: 0,
                 replies_dropped_here: Some(0),
@@ -336,13 +360,30 @@ no mistakes found
         assert_eq!(report.duplicate_addresses.len(), Report::SAMPLES_MAX);
         let text = report.to_string();
         let end = "
-MISTAKES FOUND
+NOT OK: 1 refused, 1,501 mistakes
   duplicate-address                  1,500
   missing                                1
   - client 1: 100.64.0.1 is given to client 1 while client 0 holds it
 ";
         assert!(text.contains(end), "{text}");
         assert!(text.contains("  out of turn              1,234  replies nobody"), "{text}");
+    }
+
+    #[test]
+    fn who_hears_nothing_is_told_where_to_look() {
+        let mut tally = Tally::new().unwrap();
+        (tally.failed, tally.packets_sent) = (12_000, 48_000);
+        tally.sample(|| "client 0: no OFFER to 4 messages".to_owned());
+        let wanted = "
+  generator busy             20%
+
+NOT OK: 12,000 failed
+  Nothing came back at all. Does a server listen at 127.0.0.1:67, and does it know a subnet
+  for the relay's address, or for that of --link-selection?
+  - client 0: no OFFER to 4 messages
+";
+        let text = report(tally).to_string();
+        assert!(text.ends_with(wanted), "{text}");
     }
 
     #[test]

@@ -35,7 +35,10 @@ pub(crate) struct Tally {
 pub(crate) struct Circumstances {
     pub(crate) relays: Vec<SocketAddrV4>,
     pub(crate) seed: u64,
+    /// Until the last exchange ended.
     pub(crate) elapsed: Duration,
+    /// Until everything was done, and how much of that was spent computing.
+    pub(crate) lasted: Duration,
     pub(crate) busy: Duration,
     pub(crate) skipped_renewals: u64,
     pub(crate) replies_dropped_here: Option<u64>,
@@ -99,8 +102,8 @@ impl Tally {
 
     pub(crate) fn into_report(self, args: &LoadArgs, circumstances: Circumstances) -> Report {
         let elapsed_secs = circumstances.elapsed.as_secs_f64();
-        let per_elapsed =
-            |amount: f64| if elapsed_secs > 0.0 { amount / elapsed_secs } else { 0.0 };
+        let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        let busy = ratio(circumstances.busy.as_secs_f64(), circumstances.lasted.as_secs_f64());
         Report {
             server: args.server,
             relays: circumstances.relays,
@@ -112,7 +115,7 @@ impl Tally {
             renewed: self.renewed,
             released: self.released,
             skipped_renewals: circumstances.skipped_renewals,
-            exchanges_per_sec: per_elapsed(self.completed() as f64),
+            exchanges_per_sec: ratio(self.completed() as f64, elapsed_secs),
             failed: self.failed,
             naks: self.naks,
             retransmissions: self.retransmissions,
@@ -120,7 +123,7 @@ impl Tally {
             packets_received: self.packets_received,
             unexpected_replies: self.unexpected,
             replies_dropped_here: circumstances.replies_dropped_here,
-            generator_busy_percent: per_elapsed(circumstances.busy.as_secs_f64() * 100.0),
+            generator_busy_percent: busy * 100.0,
             latency: Latency {
                 discover_to_offer: self.discover_to_offer.percentiles(),
                 request_to_ack: self.request_to_ack.percentiles(),

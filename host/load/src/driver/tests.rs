@@ -103,11 +103,11 @@ fn what_is_lost_is_sent_again() {
         let is_lost = heard % 2 == 1;
         correct(message).iter().filter(|_| !is_lost).map(octets).collect()
     });
-    let args = LoadArgs { clients: 2, window: 1, timeout_ms: 30, ..args(&responder) };
+    let args = LoadArgs { clients: 2, window: 1, timeout_ms: 300, ..args(&responder) };
     let report = run_with(&args, |_| ()).unwrap();
     assert!(report.ok(), "{report}");
     assert_eq!((report.acquired, report.retransmissions), (2, 4));
-    assert!(report.latency.discover_to_offer.p50 >= 27.0, "from the first transmission");
+    assert!(report.latency.discover_to_offer.p50 >= 270.0, "from the first transmission");
 }
 
 #[test]
@@ -253,10 +253,22 @@ fn a_timed_run_goes_on_until_its_time_is_up() {
     let report = run_with(&args, |_| ()).unwrap();
     assert!(began_at.elapsed() >= Duration::from_secs(1));
     assert!(report.ok(), "{report}");
-    // 200 starts in a second: as many leases as renewals, but for the rounds cut short.
-    assert!((100..=205).contains(&report.completed()), "{report}");
+    // No more than 200 starts in a second: as many leases as renewals, but for rounds cut short.
+    assert!((20..=205).contains(&report.completed()), "{report}");
     assert!(report.acquired.abs_diff(report.renewed) <= 4, "{report}");
     assert!(report.acquired.abs_diff(report.released) <= 4, "{report}");
+}
+
+#[test]
+fn releases_at_the_end_do_not_count_into_the_rate() {
+    let responder = Responder::correct();
+    let args = LoadArgs { release: true, rate: Some(100), ..args(&responder) };
+    let began_at = Instant::now();
+    let report = run_with(&args, |_| ()).unwrap();
+    assert_eq!(report.released, 50);
+    // Half a second of exchanges, then half a second of RELEASEs.
+    assert!(began_at.elapsed() >= Duration::from_millis(950));
+    assert!(report.elapsed_secs < began_at.elapsed().as_secs_f64() - 0.4, "{report}");
 }
 
 #[test]

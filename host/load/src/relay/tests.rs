@@ -96,11 +96,11 @@ fn strays_are_counted_and_the_last_one_explains_itself() {
         vec![octets(&other_xid), octets(&other_chaddr), b"rubbish".to_vec()]
     });
     let mut relay = relay(responder.address);
-    let error = relay.acquire(&subscriber(), Duration::from_millis(300)).unwrap_err();
+    let error = relay.acquire(&subscriber(), Duration::from_secs(1)).unwrap_err();
     assert_eq!(relay.strays(), 3);
     assert_eq!(
         error.to_string(),
-        "no answer to DISCOVER within 300ms; wanted OFFER; 3 other datagrams came, the last one: \
+        "no answer to DISCOVER within 1s; wanted OFFER; 3 other datagrams came, the last one: \
          7 octets are too few for a reply; wanted at least 240"
     );
 }
