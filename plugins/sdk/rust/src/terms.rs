@@ -25,19 +25,21 @@ pub enum OptionError {
 
 impl Terms<'_> {
     /// Take the address from the pool of this name: the only way into a pool that is by policy only.
-    /// If the client's network has no such pool, the client gets no answer, and the log says why.
-    /// The call fails if the name has more than 255 octets.
+    /// A client that has a reservation keeps to its reserved address. If the client's network has no
+    /// such pool, the client gets no answer, and the log says why. This replaces an address set
+    /// before, by whichever policy. The call fails if the name has more than 255 octets.
     pub fn set_pool(&self, name: &str) {
         self.0.set_pool(name);
     }
 
-    /// Give exactly this address. It must lie in a subnet of the client's network and be neither
-    /// reserved for nor leased to another client, otherwise the client gets no answer.
+    /// Give exactly this address, whatever the client has reserved. It must lie in a subnet of the
+    /// client's network and be neither reserved for nor leased to another client, otherwise the
+    /// client gets no answer. This replaces a pool set before, by whichever policy.
     pub fn set_address(&self, address: Ipv4Addr) {
         self.0.set_address(to_octets(address));
     }
 
-    /// The lease time in seconds, within the limits of the subnet; `u32::MAX` is for ever.
+    /// The lease time in seconds, up to the longest that the subnet grants; `u32::MAX` is for ever.
     pub fn set_lease_time_secs(&self, secs: u32) {
         self.0.set_lease_time_secs(secs);
     }

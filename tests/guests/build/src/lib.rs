@@ -1,1 +1,110 @@
-//! Builds policies from source for tests that run them.
+//! Builds policies for tests: those that ship and the guests beside this crate. For tests and
+//! developers' tools only.
+//!
+//! Policies are built by cargo from their sources in this workspace, into a target folder of their
+//! own, so that a test never waits for the cargo that runs it. Cargo builds only what has changed.
+//! Where the environment variable `LESSOR_POLICIES` names a folder with ready files, those are used.
+
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The environment variable that names a folder of built policies.
+pub const FOLDER_VARIABLE: &str = "LESSOR_POLICIES";
+
+/// What a policy is built for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// `wasm32-unknown-unknown`: a core module that describes its interfaces.
+    #[default]
+    Bare,
+    /// `wasm32-wasip2`: a component that imports WASI.
+    Wasi,
+}
+
+/// Why a policy could not be built.
+#[derive(Debug)]
+pub struct BuildError(String);
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Builds the policies of these packages and returns their files, in the same order.
+///
+/// # Errors
+/// If cargo cannot be run or does not succeed.
+pub fn build(packages: &[&str], target: Target) -> Result<Vec<PathBuf>, BuildError> {
+    if let (Target::Bare, Some(folder)) = (target, env::var_os(FOLDER_VARIABLE)) {
+        let folder = PathBuf::from(folder);
+        return packages.iter().map(|package| found(&folder, package)).collect();
+    }
+    let target_folder = target_folder();
+    run_cargo(packages, target, &target_folder)?;
+    let folder = target_folder.join(target.triple()).join("policy");
+    packages.iter().map(|package| found(&folder, package)).collect()
+}
+
+/// Builds the policy of one package for `wasm32-unknown-unknown`.
+///
+/// # Errors
+/// If cargo cannot be run or does not succeed.
+pub fn policy(package: &str) -> Result<PathBuf, BuildError> {
+    let files = build(&[package], Target::Bare)?;
+    files.into_iter().next().ok_or_else(|| BuildError(format!("nothing was built for {package}")))
+}
+
+impl Target {
+    const fn triple(self) -> &'static str {
+        match self {
+            Self::Bare => "wasm32-unknown-unknown",
+            Self::Wasi => "wasm32-wasip2",
+        }
+    }
+}
+
+fn run_cargo(packages: &[&str], target: Target, target_folder: &Path) -> Result<(), BuildError> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace())
+        .args(["build", "--quiet", "--locked", "--profile", "policy", "--target", target.triple()])
+        .arg("--target-dir")
+        .arg(target_folder)
+        // Meant for the host's code, not for a policy's.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    let output =
+        command.output().map_err(|error| BuildError(format!("cannot run {command:?}: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(BuildError(format!("{command:?} failed with {}:\n{said}", output.status)))
+}
+
+fn found(folder: &Path, package: &str) -> Result<PathBuf, BuildError> {
+    let file = folder.join(format!("{}.wasm", package.replace('-', "_")));
+    if file.is_file() {
+        return Ok(file);
+    }
+    Err(BuildError(format!("{} is missing: build it with `cargo xtask policies`", file.display())))
+}
+
+fn target_folder() -> PathBuf {
+    let outer = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    outer.unwrap_or_else(|| workspace().join("target")).join("guests")
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+}

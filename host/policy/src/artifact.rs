@@ -1,0 +1,81 @@
+//! Artifacts: plugin files, read and made components. A core module that says what its functions
+//! mean, as `cargo build --target wasm32-unknown-unknown` makes it of a policy, becomes a component
+//! here, so that authors need no further tool.
+
+use std::{fmt, fs::File, io::Read, path::Path};
+
+use sha2::{Digest, Sha256};
+
+use crate::{error::Problem, limits};
+
+/// A plugin file.
+pub(crate) struct Artifact {
+    /// SHA-256 of the file.
+    pub(crate) digest: [u8; 32],
+    /// The size of the file.
+    pub(crate) octets: u64,
+    /// The component.
+    pub(crate) component: Vec<u8>,
+}
+
+const MAGIC: &[u8] = b"\0asm";
+const CORE_MODULE: [u8; 4] = [1, 0, 0, 0];
+
+impl Artifact {
+    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
+        let octets = read_limited(path)?;
+        let digest = Sha256::digest(&octets).into();
+        let size = octets.len() as u64;
+        if !octets.starts_with(MAGIC) {
+            return Err(not_wasm(&octets));
+        }
+        let component =
+            if octets.get(4..8) == Some(&CORE_MODULE) { componentize(&octets)? } else { octets };
+        Ok(Self { digest, octets: size, component })
+    }
+}
+
+fn read_limited(path: &Path) -> Result<Vec<u8>, Problem> {
+    let file = File::open(path).map_err(Problem::Unreadable)?;
+    let metadata = file.metadata().map_err(Problem::Unreadable)?;
+    if metadata.len() > limits::PLUGIN_OCTETS_MAX {
+        return Err(Problem::TooLarge { octets: metadata.len() });
+    }
+    let mut octets = Vec::new();
+    file.take(limits::PLUGIN_OCTETS_MAX).read_to_end(&mut octets).map_err(Problem::Unreadable)?;
+    Ok(octets)
+}
+
+fn not_wasm(octets: &[u8]) -> Problem {
+    let beginning = octets.get(..octets.len().min(16)).unwrap_or_default();
+    let (found, advice) = match beginning {
+        [] => ("an empty file".to_owned(), "Copy the file again"),
+        [0x7f, b'E', b'L', b'F', ..] => (
+            "a program for the host (ELF)".to_owned(),
+            "Build with --target wasm32-unknown-unknown",
+        ),
+        [b'(', ..] => ("WebAssembly text".to_owned(), "Make it binary with `wasm-tools parse`"),
+        _ => match std::str::from_utf8(beginning) {
+            Ok(text) => (format!("text that begins with {text:?}"), "Put the built file here"),
+            Err(_) => (
+                format!("octets that begin with {}", hex::encode(beginning)),
+                "Put the built file here",
+            ),
+        },
+    };
+    Problem::NotWasm { found, advice }
+}
+
+fn componentize(module: &[u8]) -> Result<Vec<u8>, Problem> {
+    let (_, described) = wit_component::metadata::decode(module).map_err(not_encodable)?;
+    let world = described.resolve.worlds.get(described.world);
+    if world.is_none_or(|world| world.imports.is_empty() && world.exports.is_empty()) {
+        return Err(Problem::NoDescription);
+    }
+    let mut encoder = wit_component::ComponentEncoder::default();
+    encoder.module(module).map_err(not_encodable)?.encode().map_err(not_encodable)
+}
+
+fn not_encodable(error: impl fmt::Display) -> Problem {
+    Problem::NotEncodable(format!("{error:#}"))
+}

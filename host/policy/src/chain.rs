@@ -1,0 +1,115 @@
+//! Chains: the plugins of one generation, in order. A chain is never changed; a reload makes another.
+
+use std::{sync::Arc, time::Instant};
+
+use lessor_core::RequestKind;
+
+use crate::{
+    Observer, PluginError, PluginReport, PluginSource, PluginStatus, Runner, background,
+    error::Problem,
+    hook::{Hook, HookSet},
+    plugin::Plugin,
+    prepare::prepare,
+    runtime::Runtime,
+    seat::Seat,
+};
+
+/// The plugins of one generation.
+pub struct Chain {
+    plugins: Vec<Arc<Plugin>>,
+    hooks: HookSet,
+    /// What the instances live on.
+    _runtime: Arc<Runtime>,
+}
+
+impl Chain {
+    pub(crate) fn new(
+        runtime: &Arc<Runtime>,
+        sources: Vec<PluginSource>,
+    ) -> Result<Arc<Self>, Vec<PluginError>> {
+        let mut plugins = Vec::new();
+        let mut errors = Vec::new();
+        for (position, source) in sources.into_iter().enumerate() {
+            let (name, path) = (source.name.clone(), source.path.clone());
+            let prepared =
+                background::run("policy-compile", || prepare(runtime, position + 1, source));
+            let failed = |text: String| {
+                vec![PluginError { name, path, problem: Box::new(Problem::Compile(text)) }]
+            };
+            match prepared {
+                Ok(Some(Ok(plugin))) => plugins.push(Arc::new(plugin)),
+                Ok(Some(Err(found))) => errors.extend(found),
+                Ok(None) => errors.extend(failed("the compiler gave up".to_owned())),
+                Err(error) => errors.extend(failed(format!("no thread for it: {error}"))),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let none = HookSet::default();
+        let hooks = plugins.iter().fold(none, |hooks, plugin| hooks.union(plugin.hooks));
+        Ok(Arc::new(Self { plugins, hooks, _runtime: Arc::clone(runtime) }))
+    }
+
+    /// Whether there is no plugin.
+    pub fn is_empty(&self) -> bool {
+        self.plugins.is_empty()
+    }
+
+    /// Whether any plugin is asked about messages of this kind.
+    pub fn has_hook_for(&self, kind: RequestKind) -> bool {
+        self.hooks.contains(Hook::for_request(kind))
+    }
+
+    /// Whether any plugin edits the options of replies.
+    pub fn wants_options(&self) -> bool {
+        self.hooks.contains(Hook::ReplyOptions)
+    }
+
+    /// Whether any plugin follows what happens to leases.
+    pub fn wants_lease_events(&self) -> bool {
+        self.hooks.contains(Hook::OnLease)
+    }
+
+    /// The plugins, in order.
+    pub fn plugins(&self) -> impl Iterator<Item = &PluginReport> {
+        self.plugins.iter().map(|plugin| &plugin.report)
+    }
+
+    /// How the plugins behave, in order.
+    pub fn status(&self) -> Vec<PluginStatus> {
+        let now = Instant::now();
+        self.plugins.iter().map(|plugin| plugin.status(now)).collect()
+    }
+
+    /// Instances for one worker thread: of every plugin with a hook on the packet path. Takes as long
+    /// as `configure` takes; call it off the packet path.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated again.
+    pub fn runner(self: &Arc<Self>) -> Result<Runner, Vec<PluginError>> {
+        let seats = self.seats(HookSet::touches_packets)?;
+        Ok(Runner::new(Arc::clone(self), seats))
+    }
+
+    /// Instances for the thread that follows what happens to leases.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated again.
+    pub fn observer(self: &Arc<Self>) -> Result<Observer, Vec<PluginError>> {
+        let seats = self.seats(|hooks| hooks.contains(Hook::OnLease))?;
+        Ok(Observer::new(Arc::clone(self), seats))
+    }
+
+    fn seats(&self, is_wanted: impl Fn(HookSet) -> bool) -> Result<Vec<Seat>, Vec<PluginError>> {
+        let mut seats = Vec::new();
+        let mut errors = Vec::new();
+        for plugin in self.plugins.iter().filter(|plugin| is_wanted(plugin.hooks)) {
+            match Seat::new(plugin) {
+                Ok(seat) => seats.push(seat),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(seats) } else { Err(errors) }
+    }
+}

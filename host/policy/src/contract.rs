@@ -1,0 +1,335 @@
+//! The contract: what a component must look like to be a policy. Everything is checked on the
+//! component's types, before it is compiled, so that each mistake is explained in the contract's own
+//! words; the runtime's checks at linking come after and should find nothing more.
+//!
+//! Versions match as in WASI: every 0.1.x runs with every other 0.1.x, as long as no function is
+//! called that the server lacks.
+
+mod shape;
+
+use std::collections::BTreeMap;
+
+use wit_parser::{
+    InterfaceId, PackageName, Resolve, SourceMap, World, WorldId, WorldItem, WorldKey,
+    decoding::{DecodedWasm, decode},
+};
+
+use crate::{
+    error::Problem,
+    hook::{Hook, HookSet},
+};
+
+/// The version of package `lessor:policy` that is served.
+pub(crate) const VERSION: &str = "0.1.0";
+
+/// The contract's text, as plugin authors have it.
+const SOURCES: [(&str, &str); 6] = [
+    ("types.wit", include_str!("../../../wit/types.wit")),
+    ("configuring.wit", include_str!("../../../wit/configuring.wit")),
+    ("requests.wit", include_str!("../../../wit/requests.wit")),
+    ("replies.wit", include_str!("../../../wit/replies.wit")),
+    ("leases.wit", include_str!("../../../wit/leases.wit")),
+    ("worlds.wit", include_str!("../../../wit/worlds.wit")),
+];
+const WORLD: &str = "every-hook";
+const CONFIGURING: &str = "configuring";
+const TYPES: &str = "types";
+
+/// What a component has to do with the contract.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    /// Hooks, each with the full name of the interface that the component exports for it.
+    pub(crate) hooks: BTreeMap<Hook, String>,
+    /// The full name of its interface `configuring`.
+    pub(crate) configuring: String,
+    /// Interfaces of WASI that it imports and is not granted.
+    pub(crate) denied_imports: Vec<String>,
+    /// The memory that it starts with, in octets.
+    pub(crate) memory_bytes_min: u64,
+    /// The table elements that it starts with.
+    pub(crate) table_elements_min: u64,
+}
+
+impl Examined {
+    pub(crate) fn hook_set(&self) -> HookSet {
+        let mut set = HookSet::default();
+        self.hooks.keys().for_each(|hook| set.insert(*hook));
+        set
+    }
+}
+
+/// Reads a component's types and checks them against the contract.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
+    let invalid = |error: String| vec![Problem::Invalid(error)];
+    let (memory_bytes_min, table_elements_min) =
+        starting_sizes(component).map_err(|error| invalid(error.to_string()))?;
+    let decoded = decode(component).map_err(|error| invalid(format!("{error:#}")))?;
+    let DecodedWasm::Component(found, world) = decoded else {
+        return Err(invalid("it is a package of interfaces without code".to_owned()));
+    };
+    let served = served().map_err(invalid)?;
+    let served_world = served.world(WORLD).ok_or_else(|| invalid("no contract".to_owned()))?;
+    let mut check =
+        Check { found: &found, served: &served.resolve, served_world, problems: vec![] };
+    let Some(world) = found.worlds.get(world) else {
+        return Err(invalid("it describes no world".to_owned()));
+    };
+    let denied_imports = check.imports(world);
+    let (configuring, hooks) = check.exports(world);
+    if !check.problems.is_empty() {
+        return Err(check.problems);
+    }
+    Ok(Examined { hooks, configuring, denied_imports, memory_bytes_min, table_elements_min })
+}
+
+/// What the server serves, parsed.
+struct Served {
+    resolve: Resolve,
+    package: wit_parser::PackageId,
+}
+
+impl Served {
+    fn world(&self, name: &str) -> Option<&World> {
+        let package = self.resolve.packages.get(self.package)?;
+        let id: WorldId = *package.worlds.get(name)?;
+        self.resolve.worlds.get(id)
+    }
+}
+
+fn served() -> Result<Served, String> {
+    let mut sources = SourceMap::new();
+    for (name, text) in SOURCES {
+        sources.push_str(name, text);
+    }
+    let group = sources.parse().map_err(|(_, error)| error.to_string())?;
+    let mut resolve = Resolve::default();
+    let package = resolve.push_group(group).map_err(|error| format!("{error:#}"))?;
+    Ok(Served { resolve, package })
+}
+
+/// A check under way.
+struct Check<'a> {
+    found: &'a Resolve,
+    served: &'a Resolve,
+    served_world: &'a World,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    /// Checks what the component wants, and says what of it is stubbed out.
+    fn imports(&mut self, world: &World) -> Vec<String> {
+        let mut denied = Vec::new();
+        for (key, item) in &world.imports {
+            let (name, interface) = match (key, item) {
+                (_, WorldItem::Interface { id, .. }) => (self.full_name(key, *id), *id),
+                (_, WorldItem::Function(function)) => {
+                    self.missing_import(function.name.clone());
+                    continue;
+                }
+                (_, WorldItem::Type { .. }) => continue,
+            };
+            match self.package(interface) {
+                Some(package) if package.namespace == "wasi" => denied.push(name),
+                Some(package) if is_contract(package) => self.contract_import(interface, name),
+                _ => self.missing_import(name),
+            }
+        }
+        denied
+    }
+
+    fn contract_import(&mut self, interface: InterfaceId, name: String) {
+        let short = self.short_name(interface);
+        if !self.is_served(interface) {
+            self.problems.push(Problem::UnservedVersion { found: name });
+            return;
+        }
+        let Some(served) = self.served_interface(&self.served_world.imports, &short) else {
+            self.missing_import(name);
+            return;
+        };
+        let (found, served) =
+            (self.functions(self.found, interface), self.functions(self.served, served));
+        for (function, found) in found {
+            match served.get(&function) {
+                None => self.missing_import(format!("{name}#{function}")),
+                Some(wanted) if *wanted != found => self.problems.push(Problem::WrongSignature {
+                    interface: name.clone(),
+                    function,
+                    found,
+                    wanted: wanted.clone(),
+                }),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Checks what the component offers: the full name of `configuring`, and of each hook.
+    fn exports(&mut self, world: &World) -> (String, BTreeMap<Hook, String>) {
+        let mut configuring = None;
+        let mut hooks = BTreeMap::new();
+        let mut others = Vec::new();
+        for (key, item) in &world.exports {
+            let WorldItem::Interface { id, .. } = item else {
+                others.push(self.found.name_world_key(key));
+                continue;
+            };
+            let (name, short) = (self.full_name(key, *id), self.short_name(*id));
+            if !self.package(*id).is_some_and(is_contract) {
+                others.push(name);
+            } else if short == TYPES {
+                // A component that exports the nouns as well offers nothing by it.
+            } else if !self.is_served(*id) {
+                self.problems.push(Problem::UnservedVersion { found: name });
+            } else if short == CONFIGURING {
+                self.contract_export(*id, &name);
+                configuring = Some(name);
+            } else if let Some(hook) = Hook::by_name(&short) {
+                self.contract_export(*id, &name);
+                hooks.insert(hook, name);
+            } else {
+                self.problems.push(Problem::UnknownHook { found: name });
+            }
+        }
+        if self.problems.is_empty() {
+            match (&configuring, hooks.is_empty()) {
+                (None, true) => self.problems.push(Problem::NotAPolicy {
+                    found: if others.is_empty() { "nothing".to_owned() } else { others.join(", ") },
+                }),
+                (None, false) => self.problems.push(Problem::NoConfiguring),
+                (Some(_), true) => self.problems.push(Problem::NoHooks),
+                (Some(_), false) => {}
+            }
+        }
+        (configuring.unwrap_or_default(), hooks)
+    }
+
+    fn contract_export(&mut self, interface: InterfaceId, name: &str) {
+        let short = self.short_name(interface);
+        let Some(served) = self.served_interface(&self.served_world.exports, &short) else {
+            self.problems.push(Problem::UnknownHook { found: name.to_owned() });
+            return;
+        };
+        let found = self.functions(self.found, interface);
+        for (function, wanted) in self.functions(self.served, served) {
+            let interface = name.to_owned();
+            match found.get(&function) {
+                None => {
+                    self.problems.push(Problem::MissingFunction { interface, function, wanted });
+                }
+                Some(found) if *found != wanted => {
+                    let found = found.clone();
+                    self.problems.push(Problem::WrongSignature {
+                        interface,
+                        function,
+                        found,
+                        wanted,
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn missing_import(&mut self, found: String) {
+        let advice = if found.starts_with("lessor:policy/") {
+            "The plugin was built against a later version of the contract: use a server that serves it"
+        } else {
+            "A policy has no window to the outside: remove what needs this, or build for \
+             wasm32-unknown-unknown"
+        };
+        self.problems.push(Problem::MissingImport { found, advice });
+    }
+
+    fn served_interface(
+        &self,
+        items: &wit_parser::IndexMap<WorldKey, WorldItem>,
+        short: &str,
+    ) -> Option<InterfaceId> {
+        items.values().find_map(|item| match item {
+            WorldItem::Interface { id, .. } => {
+                let name = self.served.interfaces.get(*id)?.name.as_deref()?;
+                (name == short).then_some(*id)
+            }
+            _ => None,
+        })
+    }
+
+    /// Functions by name, each with its signature in one line.
+    fn functions(&self, resolve: &Resolve, interface: InterfaceId) -> BTreeMap<String, String> {
+        let functions = resolve.interfaces.get(interface).map(|found| found.functions.values());
+        functions
+            .into_iter()
+            .flatten()
+            .map(|function| (function.name.clone(), shape::of_function(resolve, function)))
+            .collect()
+    }
+
+    fn package(&self, interface: InterfaceId) -> Option<&PackageName> {
+        let package = self.found.interfaces.get(interface)?.package?;
+        Some(&self.found.packages.get(package)?.name)
+    }
+
+    fn full_name(&self, key: &WorldKey, interface: InterfaceId) -> String {
+        self.found.id_of(interface).unwrap_or_else(|| self.found.name_world_key(key))
+    }
+
+    fn short_name(&self, interface: InterfaceId) -> String {
+        let name = self.found.interfaces.get(interface).and_then(|found| found.name.clone());
+        name.unwrap_or_default()
+    }
+
+    /// Whether the interface's version is compatible with the one that is served.
+    fn is_served(&self, interface: InterfaceId) -> bool {
+        let version = self.package(interface).and_then(|package| package.version.as_ref());
+        version.is_some_and(|found| (found.major, found.minor) == (0, 1) && found.pre.is_empty())
+    }
+}
+
+fn is_contract(package: &PackageName) -> bool {
+    package.namespace == "lessor" && package.name == "policy"
+}
+
+/// The memory in octets and the table elements that all modules of a component start with.
+fn starting_sizes(component: &[u8]) -> Result<(u64, u64), wasmparser::BinaryReaderError> {
+    let (mut memory, mut elements) = (0_u64, 0_u64);
+    for payload in wasmparser::Parser::new(0).parse_all(component) {
+        match payload? {
+            wasmparser::Payload::MemorySection(section) => {
+                for found in section {
+                    let found = found?;
+                    let page = 1_u64 << found.page_size_log2.unwrap_or(16).min(16);
+                    memory = memory.saturating_add(found.initial.saturating_mul(page));
+                }
+            }
+            wasmparser::Payload::TableSection(section) => {
+                for found in section {
+                    elements = elements.saturating_add(found?.ty.initial);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((memory, elements))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_is_of_the_version_that_is_served_and_has_every_hook() {
+        let served = served().unwrap();
+        let package = &served.resolve.packages[served.package];
+        assert_eq!(package.name.version.as_ref().unwrap().to_string(), VERSION);
+        let world = served.world(WORLD).unwrap();
+        let exports: Vec<String> =
+            world.exports.keys().map(|key| served.resolve.name_world_key(key)).collect();
+        for name in Hook::ALL.map(Hook::name).into_iter().chain([CONFIGURING]) {
+            assert!(exports.contains(&format!("lessor:policy/{name}@{VERSION}")), "{name}");
+        }
+        assert_eq!(exports.len(), Hook::ALL.len() + 1);
+    }
+}

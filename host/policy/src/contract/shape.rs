@@ -1,0 +1,89 @@
+//! Shapes: types in one line, spelt out down to what the binary interface knows, so that two
+//! functions have the same type exactly if their shapes are the same text. Names of parameters and
+//! of plain types do not matter; names of resources, fields and cases do.
+
+use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, TypeId};
+
+/// `func(borrow<request>, borrow<terms>) -> variant{proceed, …}`
+pub(super) fn of_function(resolve: &Resolve, function: &Function) -> String {
+    let parameters: Vec<String> =
+        function.params.iter().map(|parameter| of_type(resolve, &parameter.ty)).collect();
+    let prefix = if function.kind.is_async() { "async " } else { "" };
+    let result = match &function.result {
+        Some(result) => format!(" -> {}", of_type(resolve, result)),
+        None => String::new(),
+    };
+    format!("{prefix}func({}){result}", parameters.join(", "))
+}
+
+fn of_type(resolve: &Resolve, ty: &Type) -> String {
+    let name = match ty {
+        Type::Bool => "bool",
+        Type::U8 => "u8",
+        Type::U16 => "u16",
+        Type::U32 => "u32",
+        Type::U64 => "u64",
+        Type::S8 => "s8",
+        Type::S16 => "s16",
+        Type::S32 => "s32",
+        Type::S64 => "s64",
+        Type::F32 => "f32",
+        Type::F64 => "f64",
+        Type::Char => "char",
+        Type::String => "string",
+        Type::ErrorContext => "error-context",
+        Type::Id(id) => return of_definition(resolve, *id),
+    };
+    name.to_owned()
+}
+
+fn of_definition(resolve: &Resolve, id: TypeId) -> String {
+    let Some(definition) = resolve.types.get(id) else { return "?".to_owned() };
+    let of = |ty: &Type| of_type(resolve, ty);
+    let optional = |ty: &Option<Type>| ty.as_ref().map_or_else(|| "_".to_owned(), of);
+    match &definition.kind {
+        TypeDefKind::Type(ty) => of(ty),
+        TypeDefKind::Resource => definition.name.clone().unwrap_or_else(|| "resource".to_owned()),
+        TypeDefKind::Handle(Handle::Own(resource)) => {
+            format!("own<{}>", of_definition(resolve, *resource))
+        }
+        TypeDefKind::Handle(Handle::Borrow(resource)) => {
+            format!("borrow<{}>", of_definition(resolve, *resource))
+        }
+        TypeDefKind::Record(record) => in_braces(
+            "record",
+            record.fields.iter().map(|field| format!("{}: {}", field.name, of(&field.ty))),
+        ),
+        TypeDefKind::Flags(flags) => {
+            in_braces("flags", flags.flags.iter().map(|flag| flag.name.clone()))
+        }
+        TypeDefKind::Enum(cases) => {
+            in_braces("enum", cases.cases.iter().map(|case| case.name.clone()))
+        }
+        TypeDefKind::Variant(variant) => in_braces(
+            "variant",
+            variant.cases.iter().map(|case| match &case.ty {
+                Some(ty) => format!("{}({})", case.name, of(ty)),
+                None => case.name.clone(),
+            }),
+        ),
+        TypeDefKind::Tuple(tuple) => {
+            let types: Vec<String> = tuple.types.iter().map(of).collect();
+            format!("tuple<{}>", types.join(", "))
+        }
+        TypeDefKind::Option(ty) => format!("option<{}>", of(ty)),
+        TypeDefKind::Result(result) => {
+            format!("result<{}, {}>", optional(&result.ok), optional(&result.err))
+        }
+        TypeDefKind::List(ty) => format!("list<{}>", of(ty)),
+        TypeDefKind::Map(key, value) => format!("map<{}, {}>", of(key), of(value)),
+        TypeDefKind::FixedLengthList(ty, length) => format!("list<{}, {length}>", of(ty)),
+        TypeDefKind::Future(ty) => format!("future<{}>", optional(ty)),
+        TypeDefKind::Stream(ty) => format!("stream<{}>", optional(ty)),
+        TypeDefKind::Unknown => "?".to_owned(),
+    }
+}
+
+fn in_braces(kind: &str, members: impl Iterator<Item = String>) -> String {
+    format!("{kind}{{{}}}", members.collect::<Vec<_>>().join(", "))
+}

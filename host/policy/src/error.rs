@@ -1,0 +1,252 @@
+//! What can be wrong with a plugin or with the runtime. Every message tells what was found, what was
+//! wanted and what to do.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+use crate::{FaultKind, hook::Hook, limits};
+
+/// Why a plugin cannot be used.
+#[derive(Debug, Error)]
+#[error("plugin {name} ({}): {problem}", path.display())]
+pub struct PluginError {
+    /// The name of the plugin.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub problem: Box<Problem>,
+}
+
+/// What is wrong with a plugin.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The file could not be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// The file is too large.
+    #[error(
+        "the file has {octets} octets; at most {} are read. Build it in release mode and strip debug \
+         information",
+        limits::PLUGIN_OCTETS_MAX
+    )]
+    TooLarge {
+        /// How large it is.
+        octets: u64,
+    },
+    /// The file is something else.
+    #[error(
+        "is no WebAssembly: found {found}, wanted a component or core module in binary form, which \
+         begins with the octets 00 61 73 6d. {advice}"
+    )]
+    NotWasm {
+        /// What the file looks like.
+        found: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The file is a core module that does not say what its functions mean.
+    #[error(
+        "is a core module without a description of its interfaces, so nobody can tell its hooks; \
+         wanted a component, or a module built with a binding generator for package lessor:policy. \
+         Build it with the crate lessor-policy, or make it a component with `wasm-tools component \
+         embed` and `wasm-tools component new`"
+    )]
+    NoDescription,
+    /// The file is a core module that could not be made a component.
+    #[error(
+        "is a core module that cannot be made a component: {0}. A policy may import nothing but \
+         package lessor:policy; build it for wasm32-unknown-unknown with the crate lessor-policy"
+    )]
+    NotEncodable(String),
+    /// The file is damaged, or uses what this server does not know.
+    #[error("is no valid component: {0}. Build it again with current tools")]
+    Invalid(String),
+    /// A component that has nothing to do with this server.
+    #[error(
+        "exports nothing of package lessor:policy; found {found}, wanted configuring and at least one \
+         of the hooks {}. If you wrote hooks, check that the world you built for exports them",
+        Hook::names()
+    )]
+    NotAPolicy {
+        /// What it exports.
+        found: String,
+    },
+    /// It can be configured but is never called.
+    #[error(
+        "exports no hook, so it would never be called; wanted at least one of {}. In Rust, write the \
+         hook in the implementation under #[policy]; elsewhere, build for a world that exports it",
+        Hook::names()
+    )]
+    NoHooks,
+    /// It has hooks but cannot be configured.
+    #[error(
+        "does not export lessor:policy/configuring@{}, which every policy must; add it to the world \
+         that you build for",
+        crate::contract::VERSION
+    )]
+    NoConfiguring,
+    /// It exports a hook of a later version, or a misspelt one.
+    #[error(
+        "exports {found}, which this server does not know; it offers the hooks {}. Rename or remove it, \
+         or use a server that serves the version of lessor:policy that the plugin was built against",
+        Hook::names()
+    )]
+    UnknownHook {
+        /// The interface.
+        found: String,
+    },
+    /// It was built against another version of the contract.
+    #[error(
+        "{found} is of a version of the contract that this server does not serve; it serves \
+         lessor:policy@{} and what is compatible with it. Build the plugin against that version, or \
+         use a server that serves the plugin's",
+        crate::contract::VERSION
+    )]
+    UnservedVersion {
+        /// The interface, with its version.
+        found: String,
+    },
+    /// It wants something that the server does not offer.
+    #[error(
+        "imports {found}, which this server does not offer; it offers lessor:policy/types@{} and \
+         nothing else. {advice}",
+        crate::contract::VERSION
+    )]
+    MissingImport {
+        /// The function or interface.
+        found: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A hook lacks its function.
+    #[error(
+        "exports {interface} without its function {function}; wanted {wanted}. Build the plugin \
+         against lessor:policy@{}",
+        crate::contract::VERSION
+    )]
+    MissingFunction {
+        /// The interface.
+        interface: String,
+        /// The function.
+        function: String,
+        /// Its signature.
+        wanted: String,
+    },
+    /// A function has another type than in the contract.
+    #[error(
+        "{interface} has {function} with another signature: found {found}, wanted {wanted}. Build the \
+         plugin against lessor:policy@{}",
+        crate::contract::VERSION
+    )]
+    WrongSignature {
+        /// The interface.
+        interface: String,
+        /// The function.
+        function: String,
+        /// What the plugin has.
+        found: String,
+        /// What the contract has.
+        wanted: String,
+    },
+    /// It cannot even start within its memory.
+    #[error(
+        "needs {minimum} octets of memory to start with, but its limit memory-bytes-max is {limit}; \
+         raise the limit in the file beside the plugin (at most {}), or build the plugin smaller",
+        limits::Limits::MEMORY_BYTES_LIMIT
+    )]
+    MemoryOverLimit {
+        /// What it needs.
+        minimum: u64,
+        /// What it may have.
+        limit: u64,
+    },
+    /// It cannot even start with its tables.
+    #[error(
+        "needs {minimum} table elements to start with, but its limit table-elements-max is {limit}; \
+         raise the limit in the file beside the plugin (at most {})",
+        limits::Limits::TABLE_ELEMENTS_LIMIT
+    )]
+    TablesOverLimit {
+        /// What it needs.
+        minimum: u64,
+        /// What it may have.
+        limit: u64,
+    },
+    /// A limit has a value that makes no sense.
+    #[error("its limit {name} is {found}; wanted {min} to {max}")]
+    LimitOutOfRange {
+        /// The limit.
+        name: &'static str,
+        /// Its value.
+        found: u64,
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// There are too many plugins.
+    #[error("is plugin number {position}; a chain has at most {}", limits::CHAIN_PLUGINS_MAX)]
+    TooMany {
+        /// Its position in the chain, from 1.
+        position: usize,
+    },
+    /// The compiler refused it.
+    #[error("cannot be compiled: {0}. Build it again with current tools")]
+    Compile(String),
+    /// It does not fit the server, for a reason that no other case covers.
+    #[error(
+        "cannot be linked: {message}. Build it against lessor:policy@{}",
+        crate::contract::VERSION
+    )]
+    Link {
+        /// What the runtime says.
+        message: String,
+    },
+    /// It failed before it was configured, or while it was.
+    #[error("failed while it was {doing} ({kind}): {message}. Its author must repair it")]
+    Failed {
+        /// What was done to it.
+        doing: &'static str,
+        /// How it failed.
+        kind: FaultKind,
+        /// What happened.
+        message: String,
+    },
+    /// It does not take its settings.
+    #[error("refuses its settings: {message}. Correct [settings] in the file beside the plugin")]
+    SettingsRefused {
+        /// In the plugin's words.
+        message: String,
+    },
+    /// No further instance may be made.
+    #[error(
+        "there is no room for another instance: {instances_max} instances of plugins are in use. Use \
+         fewer plugins or worker threads"
+    )]
+    NoRoom {
+        /// How many there may be.
+        instances_max: u32,
+    },
+}
+
+/// Why there is no runtime.
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    /// The WebAssembly engine cannot run here.
+    #[error("the WebAssembly engine cannot be started: {0}")]
+    Engine(String),
+    /// The cache cannot be used.
+    #[error("the folder for compiled plugins, {}, {problem}", path.display())]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] io::Error),
+}

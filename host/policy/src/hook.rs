@@ -1,0 +1,102 @@
+//! Hooks: the points at which policies are asked.
+
+use std::fmt;
+
+use lessor_core::RequestKind;
+use serde::{Deserialize, Serialize};
+
+/// A point at which policies are asked; each is an interface of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hook {
+    /// A DISCOVER, before an address is chosen.
+    OnDiscover,
+    /// A REQUEST, before it is decided.
+    OnRequest,
+    /// A DECLINE, before the address is set aside.
+    OnDecline,
+    /// A RELEASE, before the lease ends.
+    OnRelease,
+    /// An INFORM, before it is answered.
+    OnInform,
+    /// A complete OFFER or ACK, before it leaves.
+    ReplyOptions,
+    /// A change of a lease, after it was made durable.
+    OnLease,
+}
+
+impl Hook {
+    /// Every hook, in the order of a packet's life.
+    pub const ALL: [Self; 7] = [
+        Self::OnDiscover,
+        Self::OnRequest,
+        Self::OnDecline,
+        Self::OnRelease,
+        Self::OnInform,
+        Self::ReplyOptions,
+        Self::OnLease,
+    ];
+
+    /// The name of its interface.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnDiscover => "on-discover",
+            Self::OnRequest => "on-request",
+            Self::OnDecline => "on-decline",
+            Self::OnRelease => "on-release",
+            Self::OnInform => "on-inform",
+            Self::ReplyOptions => "reply-options",
+            Self::OnLease => "on-lease",
+        }
+    }
+
+    /// The hook whose interface has this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hook| hook.name() == name)
+    }
+
+    /// The hook that is asked about messages of this kind.
+    pub const fn for_request(kind: RequestKind) -> Self {
+        match kind {
+            RequestKind::Discover => Self::OnDiscover,
+            RequestKind::Request => Self::OnRequest,
+            RequestKind::Decline => Self::OnDecline,
+            RequestKind::Release => Self::OnRelease,
+            RequestKind::Inform => Self::OnInform,
+        }
+    }
+
+    /// All names, for messages.
+    pub(crate) fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Some of the hooks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HookSet(u8);
+
+impl HookSet {
+    pub(crate) fn insert(&mut self, hook: Hook) {
+        self.0 |= 1 << hook as u8;
+    }
+
+    pub(crate) const fn contains(self, hook: Hook) -> bool {
+        self.0 & (1 << hook as u8) != 0
+    }
+
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether any hook of the packet path is in it.
+    pub(crate) const fn touches_packets(self) -> bool {
+        self.0 & !(1 << Hook::OnLease as u8) != 0
+    }
+}

@@ -1,0 +1,109 @@
+//! Drafts: what a call has set so far. A draft counts only if the call returns.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use lessor_core::{OptionValue, option::is_reserved_for_engine};
+use wasmtime::component::Resource;
+
+use super::{
+    BadAnswer, Guest,
+    types::{HostTerms, Ipv4Address, OptionError, Terms},
+};
+use crate::{
+    limits::{OPTION_OCTETS_MAX, OPTIONS_MAX, OPTIONS_OCTETS_MAX, POOL_NAME_OCTETS_MAX},
+    trace::Setting,
+};
+
+/// What a call wants for a request.
+#[derive(Default)]
+pub(crate) struct Draft {
+    /// Pool or address: the later one replaces the other.
+    place: Option<Setting>,
+    lease_time_secs: Option<u32>,
+    options: Vec<Setting>,
+    budget: OptionBudget,
+}
+
+impl Draft {
+    /// What was set, each thing once, options in the order of the calls.
+    pub(crate) fn into_settings(self) -> Vec<Setting> {
+        let mut settings = self.options;
+        settings.extend(self.place);
+        settings.extend(self.lease_time_secs.map(Setting::LeaseTimeSecs));
+        settings
+    }
+}
+
+/// How many options a call has set and removed, and how many octets it has set.
+#[derive(Default)]
+pub(super) struct OptionBudget {
+    options: usize,
+    octets: usize,
+}
+
+impl OptionBudget {
+    /// Whether a call may do this as well: set option `code` to `value`, or remove it.
+    pub(super) fn spend(&mut self, code: u8, value: Option<&[u8]>) -> Result<(), OptionError> {
+        let octets = value.map_or(0, <[u8]>::len);
+        if is_reserved_for_engine(code) {
+            return Err(OptionError::ReservedCode);
+        }
+        if octets > OPTION_OCTETS_MAX {
+            return Err(OptionError::ValueTooLong);
+        }
+        if self.options == OPTIONS_MAX || self.octets + octets > OPTIONS_OCTETS_MAX {
+            return Err(OptionError::TooManyOptions);
+        }
+        self.options += 1;
+        self.octets += octets;
+        Ok(())
+    }
+}
+
+impl HostTerms for Guest {
+    fn set_pool(&mut self, _: Resource<Terms>, name: String) -> wasmtime::Result<()> {
+        if name.len() > POOL_NAME_OCTETS_MAX {
+            return Err(BadAnswer::PoolName { octets: name.len() }.into());
+        }
+        self.draft()?.place = Some(Setting::Pool(name.into()));
+        Ok(())
+    }
+
+    fn set_address(&mut self, _: Resource<Terms>, address: Ipv4Address) -> wasmtime::Result<()> {
+        let (a, b, c, d) = address;
+        self.draft()?.place = Some(Setting::Address(Ipv4Addr::new(a, b, c, d)));
+        Ok(())
+    }
+
+    fn set_lease_time_secs(&mut self, _: Resource<Terms>, secs: u32) -> wasmtime::Result<()> {
+        self.draft()?.lease_time_secs = Some(secs);
+        Ok(())
+    }
+
+    fn set_option(
+        &mut self,
+        _: Resource<Terms>,
+        code: u8,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), OptionError>> {
+        let draft = self.draft()?;
+        Ok(draft.budget.spend(code, Some(&value)).map(|()| {
+            let value = Arc::new(OptionValue::Octets(value));
+            draft.options.push(Setting::Option(code, value));
+        }))
+    }
+
+    fn remove_option(
+        &mut self,
+        _: Resource<Terms>,
+        code: u8,
+    ) -> wasmtime::Result<Result<(), OptionError>> {
+        let draft = self.draft()?;
+        let spent = draft.budget.spend(code, None);
+        Ok(spent.map(|()| draft.options.push(Setting::NoOption(code))))
+    }
+
+    fn drop(&mut self, _: Resource<Terms>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Lease events as guests see them.
+
+use lessor_core::{ClientKey, relay};
+use wasmtime::component::Resource;
+
+use super::{
+    Guest, address_octets,
+    types::{HostLeaseEvent, Ipv4Address, LeaseEvent, LeaseEventKind},
+};
+use crate::LeaseEventKind as Kind;
+
+type Octets = Vec<u8>;
+
+impl HostLeaseEvent for Guest {
+    fn kind(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<LeaseEventKind> {
+        Ok(match self.event()?.kind {
+            Kind::Granted => LeaseEventKind::Granted,
+            Kind::Renewed => LeaseEventKind::Renewed,
+            Kind::Released => LeaseEventKind::Released,
+            Kind::Expired => LeaseEventKind::Expired,
+            Kind::Declined => LeaseEventKind::Declined,
+        })
+    }
+
+    fn address(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Ipv4Address> {
+        Ok(address_octets(self.event()?.lease.address))
+    }
+
+    fn network_name(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<String> {
+        Ok(self.event()?.network_name.to_string())
+    }
+
+    fn client_key(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<String> {
+        Ok(self.event()?.lease.client.to_string())
+    }
+
+    fn client_identifier(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<Octets>> {
+        Ok(match &self.event()?.lease.client {
+            ClientKey::Identifier(octets) => Some(octets.to_vec()),
+            ClientKey::Hardware(_) => None,
+        })
+    }
+
+    fn hardware_type(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<u8> {
+        Ok(self.event()?.lease.hardware_address.kind())
+    }
+
+    fn hardware_address(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Octets> {
+        Ok(self.event()?.lease.hardware_address.octets().to_vec())
+    }
+
+    fn circuit_id(&mut self, event: Resource<LeaseEvent>) -> wasmtime::Result<Option<Octets>> {
+        self.relay_sub_option(event, relay::CIRCUIT_ID)
+    }
+
+    fn remote_id(&mut self, event: Resource<LeaseEvent>) -> wasmtime::Result<Option<Octets>> {
+        self.relay_sub_option(event, relay::REMOTE_ID)
+    }
+
+    fn relay_sub_option(
+        &mut self,
+        _: Resource<LeaseEvent>,
+        code: u8,
+    ) -> wasmtime::Result<Option<Octets>> {
+        let information = self.event()?.lease.relay_information.as_ref();
+        Ok(information.and_then(|found| found.sub_option(code)).map(<[u8]>::to_vec))
+    }
+
+    fn began_at_ms(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<u64> {
+        Ok(self.event()?.lease.began_at.unix_ms())
+    }
+
+    fn expires_at_ms(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<u64> {
+        Ok(self.event()?.lease.expires_at.unix_ms())
+    }
+
+    fn server_time_ms(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<u64> {
+        Ok(self.event()?.now.unix_ms())
+    }
+
+    fn drop(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Limits on what a store may take from the server: memory and tables, in all of its instances
+//! together.
+
+use wasmtime::ResourceLimiter;
+
+use crate::limits::{CORE_INSTANCES_MAX, Limits, MEMORIES_MAX, TABLES_MAX};
+
+/// Counts what a store takes. A guest that is denied memory may cope with it; one that ends over it
+/// is known to have failed for that.
+pub(crate) struct Limiter {
+    memory: Budget,
+    table: Budget,
+    denied: Option<String>,
+}
+
+struct Budget {
+    used: usize,
+    max: usize,
+    /// What the last grant came to; taken back if the growth fails after all.
+    granted: usize,
+}
+
+impl Budget {
+    fn grow(&mut self, current: usize, desired: usize) -> bool {
+        let more = desired.saturating_sub(current);
+        let fits = self.used.saturating_add(more) <= self.max;
+        self.granted = if fits { more } else { 0 };
+        self.used += self.granted;
+        fits
+    }
+
+    fn failed(&mut self) {
+        self.used = self.used.saturating_sub(self.granted);
+        self.granted = 0;
+    }
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let budget = |max| Budget { used: 0, max, granted: 0 };
+        Self {
+            memory: budget(limits.memory_bytes_max),
+            table: budget(limits.table_elements_max),
+            denied: None,
+        }
+    }
+
+    /// Forgets what was denied, before a call.
+    pub(crate) fn forgive(&mut self) {
+        self.denied = None;
+    }
+
+    /// What was denied last during the call.
+    pub(crate) fn denied(&self) -> Option<String> {
+        self.denied.clone()
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let fits = self.memory.grow(current, desired);
+        if !fits {
+            let max = self.memory.max;
+            self.denied = Some(format!("wanted {desired} octets of memory; the limit is {max}"));
+        }
+        Ok(fits)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory.failed();
+        self.denied = Some(format!("wanted memory that could not be had: {error}"));
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let fits = self.table.grow(current, desired);
+        if !fits {
+            let max = self.table.max;
+            self.denied = Some(format!("wanted {desired} table elements; the limit is {max}"));
+        }
+        Ok(fits)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.table.failed();
+        self.denied = Some(format!("wanted table elements that could not be had: {error}"));
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES_MAX
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_MAX
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_memories_of_a_store_share_one_limit() {
+        let limits = Limits { memory_bytes_max: 100, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(!limiter.memory_growing(0, 41, None).unwrap());
+        assert!(limiter.denied().unwrap().contains("41 octets"));
+        limiter.forgive();
+        assert!(limiter.memory_growing(0, 40, None).unwrap());
+        assert_eq!(limiter.denied(), None);
+    }
+
+    #[test]
+    fn a_growth_that_fails_after_all_does_not_count() {
+        let limits = Limits { memory_bytes_max: 100, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits);
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+        limiter.memory_grow_failed(wasmtime::Error::msg("no luck")).unwrap();
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+    }
+}

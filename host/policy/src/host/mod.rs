@@ -1,0 +1,147 @@
+//! The host's side of the contract: what a guest gets when it calls a method of a resource.
+//!
+//! Handles carry no data. A store works on one subject at a time, which lies in its [`Guest`]; a
+//! handle only says "the request at hand". So a call costs no table of resources, and nothing that a
+//! guest keeps outlives the call.
+
+mod draft;
+mod lease_event;
+mod limiter;
+mod reply;
+mod request;
+
+use lessor_core::Reply;
+use thiserror::Error;
+use wasmtime::component::{HasSelf, Linker};
+
+pub(crate) use self::{
+    bindings::lessor::policy::types, draft::Draft, limiter::Limiter, reply::ReplyDraft,
+};
+use crate::{LeaseEvent, View};
+
+/// How options of a reply are written, for plugins that read them; given by whoever has the wire
+/// format.
+pub type Encode = fn(&lessor_core::OptionValue, &mut Vec<u8>);
+
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "package lessor:host; world nouns { import lessor:policy/types@0.1.0; }",
+        imports: { default: trappable },
+    });
+}
+
+/// What a store knows: the subject of the call at hand, and its limits.
+pub(crate) struct Guest {
+    subject: Subject,
+    pub(crate) limiter: Limiter,
+}
+
+/// What a call is about.
+enum Subject {
+    Nothing,
+    Request(View, Draft),
+    Reply(View, ReplyDraft),
+    Lease(LeaseEvent),
+}
+
+/// Why an answer of a guest cannot be taken.
+#[derive(Debug, Error)]
+pub(crate) enum BadAnswer {
+    #[error(
+        "the name of a pool has {octets} octets; at most {} are possible",
+        crate::limits::POOL_NAME_OCTETS_MAX
+    )]
+    PoolName { octets: usize },
+    #[error("a handle was used outside of the call that it was given to")]
+    NoSubject,
+}
+
+impl Guest {
+    pub(crate) fn new(limiter: Limiter) -> Self {
+        Self { subject: Subject::Nothing, limiter }
+    }
+
+    pub(crate) fn begin_request(&mut self, view: &View) {
+        self.subject = Subject::Request(view.clone(), Draft::default());
+    }
+
+    pub(crate) fn begin_reply(&mut self, view: &View, reply: &Reply, encode: Encode) {
+        self.subject = Subject::Reply(view.clone(), ReplyDraft::new(reply, encode));
+    }
+
+    pub(crate) fn begin_lease_event(&mut self, event: &LeaseEvent) {
+        self.subject = Subject::Lease(event.clone());
+    }
+
+    /// Ends the call and takes what it wanted.
+    pub(crate) fn end_request(&mut self) -> Draft {
+        match std::mem::replace(&mut self.subject, Subject::Nothing) {
+            Subject::Request(_, draft) => draft,
+            _ => Draft::default(),
+        }
+    }
+
+    /// Ends the call and takes what it changed.
+    pub(crate) fn end_reply(&mut self) -> Option<ReplyDraft> {
+        match std::mem::replace(&mut self.subject, Subject::Nothing) {
+            Subject::Reply(_, draft) => Some(draft),
+            _ => None,
+        }
+    }
+
+    /// Ends the call.
+    pub(crate) fn end(&mut self) {
+        self.subject = Subject::Nothing;
+    }
+
+    fn view(&self) -> Result<&View, BadAnswer> {
+        match &self.subject {
+            Subject::Request(view, _) | Subject::Reply(view, _) => Ok(view),
+            _ => Err(BadAnswer::NoSubject),
+        }
+    }
+
+    fn draft(&mut self) -> Result<&mut Draft, BadAnswer> {
+        match &mut self.subject {
+            Subject::Request(_, draft) => Ok(draft),
+            _ => Err(BadAnswer::NoSubject),
+        }
+    }
+
+    fn reply(&mut self) -> Result<&mut ReplyDraft, BadAnswer> {
+        match &mut self.subject {
+            Subject::Reply(_, reply) => Ok(reply),
+            _ => Err(BadAnswer::NoSubject),
+        }
+    }
+
+    fn event(&self) -> Result<&LeaseEvent, BadAnswer> {
+        match &self.subject {
+            Subject::Lease(event) => Ok(event),
+            _ => Err(BadAnswer::NoSubject),
+        }
+    }
+}
+
+/// Offers the contract to guests.
+pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    types::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+}
+
+impl types::Host for Guest {}
+
+fn address_octets(address: std::net::Ipv4Addr) -> types::Ipv4Address {
+    let [a, b, c, d] = address.octets();
+    (a, b, c, d)
+}
+
+/// An address of the header, where zero means none.
+fn optional_address(address: std::net::Ipv4Addr) -> Option<types::Ipv4Address> {
+    (!address.is_unspecified()).then(|| address_octets(address))
+}
+
+fn lossy_text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}

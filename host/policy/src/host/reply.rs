@@ -1,0 +1,110 @@
+//! Replies as guests see and edit them.
+
+use std::sync::Arc;
+
+use lessor_core::{OptionValue, Reply as CoreReply, ReplyKind as CoreKind};
+use wasmtime::component::Resource;
+
+use super::{
+    Encode, Guest,
+    draft::OptionBudget,
+    optional_address,
+    types::{HostReply, Ipv4Address, OptionError, Reply, ReplyKind},
+};
+use crate::trace::Setting;
+
+/// A copy of a reply that a call may change.
+pub(crate) struct ReplyDraft {
+    kind: ReplyKind,
+    your_address: Option<Ipv4Address>,
+    options: Vec<(u8, Arc<OptionValue>)>,
+    changes: Vec<Setting>,
+    budget: OptionBudget,
+    encode: Encode,
+}
+
+impl ReplyDraft {
+    pub(super) fn new(reply: &CoreReply, encode: Encode) -> Self {
+        Self {
+            kind: match reply.kind {
+                CoreKind::Offer => ReplyKind::Offer,
+                CoreKind::Ack => ReplyKind::Ack,
+                CoreKind::Nak => ReplyKind::Nak,
+            },
+            your_address: optional_address(reply.your_address),
+            options: reply.options.clone(),
+            changes: Vec::new(),
+            budget: OptionBudget::default(),
+            encode,
+        }
+    }
+
+    /// Puts the changed options into the reply and says what changed.
+    pub(crate) fn apply(self, reply: &mut CoreReply) -> Vec<Setting> {
+        if !self.changes.is_empty() {
+            reply.options = self.options;
+        }
+        self.changes
+    }
+
+    fn set(&mut self, code: u8, value: Vec<u8>) {
+        let value = Arc::new(OptionValue::Octets(value));
+        match self.options.iter_mut().find(|(found, _)| *found == code) {
+            Some((_, place)) => *place = Arc::clone(&value),
+            None => self.options.push((code, Arc::clone(&value))),
+        }
+        self.changes.push(Setting::Option(code, value));
+    }
+
+    fn remove(&mut self, code: u8) {
+        self.options.retain(|(found, _)| *found != code);
+        self.changes.push(Setting::NoOption(code));
+    }
+}
+
+impl HostReply for Guest {
+    fn kind(&mut self, _: Resource<Reply>) -> wasmtime::Result<ReplyKind> {
+        Ok(self.reply()?.kind)
+    }
+
+    fn your_address(&mut self, _: Resource<Reply>) -> wasmtime::Result<Option<Ipv4Address>> {
+        Ok(self.reply()?.your_address)
+    }
+
+    fn dhcp_option(&mut self, _: Resource<Reply>, code: u8) -> wasmtime::Result<Option<Vec<u8>>> {
+        let reply = self.reply()?;
+        let option = reply.options.iter().find(|(found, _)| *found == code);
+        Ok(option.map(|(_, value)| {
+            let mut octets = Vec::new();
+            (reply.encode)(value, &mut octets);
+            octets
+        }))
+    }
+
+    fn option_codes(&mut self, _: Resource<Reply>) -> wasmtime::Result<Vec<u8>> {
+        Ok(self.reply()?.options.iter().map(|(code, _)| *code).collect())
+    }
+
+    fn set_option(
+        &mut self,
+        _: Resource<Reply>,
+        code: u8,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), OptionError>> {
+        let reply = self.reply()?;
+        Ok(reply.budget.spend(code, Some(&value)).map(|()| reply.set(code, value)))
+    }
+
+    fn remove_option(
+        &mut self,
+        _: Resource<Reply>,
+        code: u8,
+    ) -> wasmtime::Result<Result<(), OptionError>> {
+        let reply = self.reply()?;
+        Ok(reply.budget.spend(code, None).map(|()| reply.remove(code)))
+    }
+
+    fn drop(&mut self, _: Resource<Reply>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}

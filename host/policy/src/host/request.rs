@@ -1,0 +1,161 @@
+//! Requests as guests see them.
+
+use lessor_core::{
+    ClientState as CoreState, RequestKind as CoreKind,
+    option::code::{HOST_NAME, VENDOR_CLASS},
+    relay,
+};
+use wasmtime::component::Resource;
+
+use super::{
+    Guest, address_octets, lossy_text, optional_address,
+    types::{ClientState, HostRequest, Ipv4Address, Ipv4Prefix, Request, RequestKind},
+};
+
+type Octets = Vec<u8>;
+
+impl HostRequest for Guest {
+    fn kind(&mut self, _: Resource<Request>) -> wasmtime::Result<RequestKind> {
+        Ok(match self.view()?.request.kind {
+            CoreKind::Discover => RequestKind::Discover,
+            CoreKind::Request => RequestKind::Request,
+            CoreKind::Decline => RequestKind::Decline,
+            CoreKind::Release => RequestKind::Release,
+            CoreKind::Inform => RequestKind::Inform,
+        })
+    }
+
+    fn client_state(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<ClientState>> {
+        let request = &self.view()?.request;
+        Ok((request.kind == CoreKind::Request).then(|| match request.client_state() {
+            CoreState::Selecting => ClientState::Selecting,
+            CoreState::InitReboot => ClientState::InitReboot,
+            CoreState::Renewing => ClientState::Renewing,
+            CoreState::Rebinding => ClientState::Rebinding,
+            CoreState::Unknown => ClientState::Unknown,
+        }))
+    }
+
+    fn transaction_id(&mut self, _: Resource<Request>) -> wasmtime::Result<u32> {
+        Ok(self.view()?.request.transaction_id)
+    }
+
+    fn elapsed_secs(&mut self, _: Resource<Request>) -> wasmtime::Result<u16> {
+        Ok(self.view()?.request.elapsed_secs)
+    }
+
+    fn hardware_type(&mut self, _: Resource<Request>) -> wasmtime::Result<u8> {
+        Ok(self.view()?.request.hardware_address.kind())
+    }
+
+    fn hardware_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Octets> {
+        Ok(self.view()?.request.hardware_address.octets().to_vec())
+    }
+
+    fn client_identifier(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Octets>> {
+        Ok(self.view()?.request.client_identifier.as_deref().map(<[u8]>::to_vec))
+    }
+
+    fn client_key(&mut self, _: Resource<Request>) -> wasmtime::Result<String> {
+        Ok(self.view()?.request.client_key().to_string())
+    }
+
+    fn is_relayed(&mut self, _: Resource<Request>) -> wasmtime::Result<bool> {
+        Ok(self.view()?.request.is_relayed())
+    }
+
+    fn relay_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
+        Ok(optional_address(self.view()?.request.relay_address))
+    }
+
+    fn circuit_id(&mut self, request: Resource<Request>) -> wasmtime::Result<Option<Octets>> {
+        self.relay_sub_option(request, relay::CIRCUIT_ID)
+    }
+
+    fn remote_id(&mut self, request: Resource<Request>) -> wasmtime::Result<Option<Octets>> {
+        self.relay_sub_option(request, relay::REMOTE_ID)
+    }
+
+    fn relay_sub_option(
+        &mut self,
+        _: Resource<Request>,
+        code: u8,
+    ) -> wasmtime::Result<Option<Octets>> {
+        let information = self.view()?.relay_information();
+        Ok(information.and_then(|found| found.sub_option(code)).map(<[u8]>::to_vec))
+    }
+
+    fn relay_information_is_remembered(&mut self, _: Resource<Request>) -> wasmtime::Result<bool> {
+        Ok(self.view()?.remembered_relay_information().is_some())
+    }
+
+    fn dhcp_option(&mut self, _: Resource<Request>, code: u8) -> wasmtime::Result<Option<Octets>> {
+        Ok(self.view()?.request.options.get(code).map(<[u8]>::to_vec))
+    }
+
+    fn dhcp_option_codes(&mut self, _: Resource<Request>) -> wasmtime::Result<Octets> {
+        Ok(self.view()?.request.options.iter().map(|(code, _)| code).collect())
+    }
+
+    fn parameter_request_list(&mut self, _: Resource<Request>) -> wasmtime::Result<Octets> {
+        Ok(self.view()?.request.parameter_request_list.to_vec())
+    }
+
+    fn vendor_class(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<String>> {
+        Ok(self.view()?.request.options.get(VENDOR_CLASS).map(lossy_text))
+    }
+
+    fn host_name(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<String>> {
+        Ok(self.view()?.request.options.get(HOST_NAME).map(lossy_text))
+    }
+
+    fn requested_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
+        Ok(self.view()?.request.requested_address.map(address_octets))
+    }
+
+    fn client_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
+        Ok(optional_address(self.view()?.request.client_address))
+    }
+
+    fn requested_lease_time_secs(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<u32>> {
+        Ok(self.view()?.request.lease_time_secs)
+    }
+
+    fn network_name(&mut self, _: Resource<Request>) -> wasmtime::Result<String> {
+        Ok(self.view()?.network.name.to_string())
+    }
+
+    fn subnet(&mut self, _: Resource<Request>) -> wasmtime::Result<Ipv4Prefix> {
+        let prefix = self.view()?.subnet().map(|subnet| subnet.prefix).unwrap_or_default();
+        Ok(Ipv4Prefix { address: address_octets(prefix.network()), length: prefix.prefix_len() })
+    }
+
+    fn interface_name(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<String>> {
+        Ok(self.view()?.request.arrival.interface.as_deref().map(str::to_owned))
+    }
+
+    fn lease_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
+        Ok(self.view()?.lease.as_ref().map(|lease| address_octets(lease.address)))
+    }
+
+    fn lease_is_active(&mut self, _: Resource<Request>) -> wasmtime::Result<bool> {
+        let view = self.view()?;
+        Ok(view.lease.as_ref().is_some_and(|lease| lease.is_active(view.now)))
+    }
+
+    fn lease_expires_at_ms(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<u64>> {
+        Ok(self.view()?.lease.as_ref().map(|lease| lease.expires_at.unix_ms()))
+    }
+
+    fn server_time_ms(&mut self, _: Resource<Request>) -> wasmtime::Result<u64> {
+        Ok(self.view()?.now.unix_ms())
+    }
+
+    fn packet(&mut self, _: Resource<Request>) -> wasmtime::Result<Octets> {
+        Ok(self.view()?.request.packet.to_vec())
+    }
+
+    fn drop(&mut self, _: Resource<Request>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! Instances: one running copy of a plugin, with its own memory, for one thread.
+//!
+//! Invariant: no guest code runs but through [`Cell::run`], which sets the deadline anew each time.
+//! An instance that has faulted is never called again.
+
+use wasmtime::{
+    Store,
+    component::{ComponentExportIndex, Instance as WasmInstance, InstancePre, Resource, TypedFunc},
+};
+
+use lessor_core::{Reply, Verdict};
+
+use crate::{
+    FaultKind, LeaseEvent, Limits, View, clock,
+    contract::Examined,
+    error::Problem,
+    fault::Fault,
+    hook::Hook,
+    host::{Draft, Encode, Guest, Limiter, ReplyDraft, types},
+    limits::{ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, HANDLES_MAX, REASON_OCTETS_MAX},
+    runtime::{Counted, InstanceCount},
+};
+
+type OnRequest = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
+type OnReply = TypedFunc<(Resource<types::Request>, Resource<types::Reply>), ()>;
+type OnLease = TypedFunc<(Resource<types::LeaseEvent>,), ()>;
+type Configure = TypedFunc<(String,), (Result<(), String>,)>;
+
+/// A plugin that is compiled and linked: all that an instance is made of.
+pub(crate) struct Recipe {
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) exports: Exports,
+    pub(crate) settings_json: String,
+    pub(crate) limits: Limits,
+    pub(crate) instances: InstanceCount,
+}
+
+/// Where a component has its functions.
+pub(crate) struct Exports {
+    configure: ComponentExportIndex,
+    hooks: Vec<(Hook, ComponentExportIndex)>,
+}
+
+impl Exports {
+    /// Finds the functions of a component.
+    pub(crate) fn find(pre: &InstancePre<Guest>, examined: &Examined) -> Result<Self, Problem> {
+        let find = |interface: &str, function: &str| {
+            let component = pre.component();
+            let index = component.get_export_index(None, interface);
+            index.and_then(|index| component.get_export_index(Some(&index), function)).ok_or_else(
+                || Problem::Link { message: format!("{interface} has no function {function}") },
+            )
+        };
+        let hooks = examined.hooks.iter().map(|(hook, interface)| {
+            let function = if *hook == Hook::ReplyOptions { "edit" } else { "handle" };
+            Ok((*hook, find(interface, function)?))
+        });
+        Ok(Self {
+            configure: find(&examined.configuring, "configure")?,
+            hooks: hooks.collect::<Result<_, Problem>>()?,
+        })
+    }
+}
+
+/// One running copy of a plugin.
+pub(crate) struct Instance {
+    cell: Cell,
+    functions: Functions,
+    deadline_ms: u64,
+    _counted: Counted,
+}
+
+#[derive(Default)]
+struct Functions {
+    on_request: [Option<OnRequest>; 5],
+    on_reply: Option<OnReply>,
+    on_lease: Option<OnLease>,
+}
+
+impl Instance {
+    /// Makes an instance and configures it.
+    ///
+    /// # Errors
+    /// If there is no room, or the plugin fails or refuses its settings.
+    pub(crate) fn new(recipe: &Recipe) -> Result<Self, Problem> {
+        let instances = &recipe.instances;
+        let room = || Problem::NoRoom { instances_max: instances.max() };
+        let counted = instances.take().ok_or_else(room)?;
+        let mut cell = Cell::new(recipe);
+        let (instance, configure, functions) = cell
+            .run(CONFIGURE_DEADLINE_MS, |store| {
+                let instance = recipe.pre.instantiate(&mut *store)?;
+                let configure: Configure =
+                    instance.get_typed_func(&mut *store, recipe.exports.configure)?;
+                let functions = Functions::find(store, &instance, &recipe.exports)?;
+                Ok((instance, configure, functions))
+            })
+            .map_err(|fault| failed("instantiated", fault))?;
+        let _ = instance;
+        let settings = recipe.settings_json.clone();
+        let (configured,) = cell
+            .run(CONFIGURE_DEADLINE_MS, |store| configure.call(store, (settings,)))
+            .map_err(|fault| failed("configured", fault))?;
+        configured.map_err(|message| Problem::SettingsRefused { message: shortened(message) })?;
+        Ok(Self { cell, functions, deadline_ms: recipe.limits.deadline_ms, _counted: counted })
+    }
+
+    /// Asks about a request: what the plugin decides, and what it sets.
+    pub(crate) fn decide(&mut self, hook: Hook, view: &View) -> Result<(Verdict, Draft), Fault> {
+        let Some(Some(function)) = self.functions.on_request.get(hook as usize) else {
+            return Err(absent(hook));
+        };
+        self.cell.store.data_mut().begin_request(view);
+        let answer = self.cell.run(self.deadline_ms, |store| {
+            function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
+        });
+        let draft = self.cell.store.data_mut().end_request();
+        let (verdict,) = answer?;
+        let verdict = match verdict {
+            types::Verdict::Proceed => Verdict::Proceed,
+            types::Verdict::Ignore(reason) => Verdict::Ignore(shortened(reason)),
+            types::Verdict::Refuse(reason) => Verdict::Refuse(shortened(reason)),
+        };
+        Ok((verdict, draft))
+    }
+
+    /// Shows a reply: the reply as the plugin wants it.
+    pub(crate) fn edit(
+        &mut self,
+        view: &View,
+        reply: &Reply,
+        encode: Encode,
+    ) -> Result<ReplyDraft, Fault> {
+        let Some(function) = &self.functions.on_reply else {
+            return Err(absent(Hook::ReplyOptions));
+        };
+        self.cell.store.data_mut().begin_reply(view, reply, encode);
+        let answer = self.cell.run(self.deadline_ms, |store| {
+            function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
+        });
+        let draft = self.cell.store.data_mut().end_reply();
+        answer.and_then(|()| draft.ok_or_else(|| absent(Hook::ReplyOptions)))
+    }
+
+    /// Tells what happened to a lease.
+    pub(crate) fn tell(&mut self, event: &LeaseEvent) -> Result<(), Fault> {
+        let Some(function) = &self.functions.on_lease else {
+            return Err(absent(Hook::OnLease));
+        };
+        self.cell.store.data_mut().begin_lease_event(event);
+        let answer = self
+            .cell
+            .run(self.deadline_ms, |store| function.call(store, (Resource::new_borrow(SUBJECT),)));
+        self.cell.store.data_mut().end();
+        answer
+    }
+}
+
+/// What a handle stands for: the subject of the call, see [`crate::host`].
+const SUBJECT: u32 = 0;
+
+/// A store, and the only way to run guest code in it.
+struct Cell {
+    store: Store<Guest>,
+}
+
+impl Cell {
+    fn new(recipe: &Recipe) -> Self {
+        let guest = Guest::new(Limiter::new(&recipe.limits));
+        let mut store = Store::new(recipe.pre.engine(), guest);
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(ANSWER_OCTETS_MAX);
+        store.set_max_component_handles(HANDLES_MAX);
+        Self { store }
+    }
+
+    /// Runs guest code until `deadline_ms` milliseconds from now.
+    fn run<T>(
+        &mut self,
+        deadline_ms: u64,
+        act: impl FnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        self.store.data_mut().limiter.forgive();
+        self.store.set_epoch_deadline(clock::ticks(deadline_ms));
+        act(&mut self.store).map_err(|error| Fault::of(&error, self.store.data()))
+    }
+}
+
+impl Functions {
+    fn find(
+        store: &mut Store<Guest>,
+        instance: &WasmInstance,
+        exports: &Exports,
+    ) -> wasmtime::Result<Self> {
+        let mut functions = Self::default();
+        for (hook, index) in &exports.hooks {
+            match hook {
+                Hook::ReplyOptions => {
+                    functions.on_reply = Some(instance.get_typed_func(&mut *store, index)?);
+                }
+                Hook::OnLease => {
+                    functions.on_lease = Some(instance.get_typed_func(&mut *store, index)?);
+                }
+                hook => {
+                    if let Some(place) = functions.on_request.get_mut(*hook as usize) {
+                        *place = Some(instance.get_typed_func(&mut *store, index)?);
+                    }
+                }
+            }
+        }
+        Ok(functions)
+    }
+}
+
+/// The callers know which hooks there are, so nobody gets this.
+fn absent(hook: Hook) -> Fault {
+    Fault::new(FaultKind::BadAnswer, format!("the plugin has no hook {hook}"))
+}
+
+fn failed(doing: &'static str, fault: Fault) -> Problem {
+    Problem::Failed { doing, kind: fault.kind, message: fault.message }
+}
+
+/// The first octets of a text, ended at a character.
+fn shortened(mut text: String) -> String {
+    let end = text.floor_char_boundary(REASON_OCTETS_MAX);
+    text.truncate(end);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_cut_at_a_character() {
+        assert_eq!(shortened("ä".repeat(200)), "ä".repeat(128));
+        let text = format!("x{}", "ä".repeat(200));
+        assert_eq!(shortened(text).len(), 255);
+        assert_eq!(shortened("short".to_owned()), "short");
+    }
+}

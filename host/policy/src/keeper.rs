@@ -1,0 +1,132 @@
+//! Keepers: one thread for each plugin that makes instances ahead and takes used ones away, so that
+//! neither happens on the packet path. It is the plugin's own thread: a plugin that takes long to
+//! configure keeps no other waiting.
+
+use std::{
+    io, mem,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        mpsc::{self, Receiver, Sender},
+    },
+    time::Instant,
+};
+
+use crate::{
+    FaultKind, background,
+    error::Problem,
+    fault::Fault,
+    health::Health,
+    instance::{Instance, Recipe},
+    plugin,
+};
+
+/// The way to a plugin's thread, which ends when this is dropped.
+pub(crate) struct Keeper {
+    jobs: Sender<Job>,
+}
+
+enum Job {
+    Prepare(Weak<Spare>),
+    Discard(Instance),
+}
+
+/// The place where the instance lies that takes over when another faults.
+#[derive(Default)]
+pub(crate) struct Spare(Mutex<State>);
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Empty,
+    Ordered,
+    Ready(Instance),
+}
+
+impl Keeper {
+    pub(crate) fn new(name: &str, recipe: &Arc<Recipe>, health: &Arc<Health>) -> io::Result<Self> {
+        let (jobs, received) = mpsc::channel();
+        let name = name.to_owned();
+        let (recipe, health) = (Arc::clone(recipe), Arc::clone(health));
+        background::spawn("policy-keeper", move || keep(&received, &name, &recipe, &health))?;
+        Ok(Self { jobs })
+    }
+
+    /// Has an instance prepared, unless one is there or ordered.
+    pub(crate) fn prepare(&self, spare: &Arc<Spare>) {
+        let mut state = spare.state();
+        if matches!(*state, State::Empty)
+            && self.jobs.send(Job::Prepare(Arc::downgrade(spare))).is_ok()
+        {
+            *state = State::Ordered;
+        }
+    }
+
+    /// Takes the prepared instance, if it is ready, and has another one prepared.
+    pub(crate) fn exchange(&self, spare: &Arc<Spare>) -> Option<Instance> {
+        let taken = spare.take();
+        self.prepare(spare);
+        taken
+    }
+
+    /// Has an instance dropped.
+    pub(crate) fn discard(&self, instance: Instance) {
+        // If the thread is gone, the instance comes back as an error and is dropped here.
+        let _ = self.jobs.send(Job::Discard(instance));
+    }
+}
+
+impl Spare {
+    /// Takes the instance if it is ready.
+    pub(crate) fn take(&self) -> Option<Instance> {
+        let mut state = self.state();
+        match mem::take(&mut *state) {
+            State::Ready(instance) => Some(instance),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    /// Whether an instance is ready.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(*self.state(), State::Ready(_))
+    }
+
+    fn put(&self, state: State) {
+        *self.state() = state;
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, health: &Health) {
+    for job in jobs {
+        match job {
+            Job::Discard(instance) => drop(instance),
+            Job::Prepare(spare) => {
+                let Some(spare) = spare.upgrade() else { continue };
+                match Instance::new(recipe) {
+                    Ok(instance) => spare.put(State::Ready(instance)),
+                    Err(problem) => {
+                        spare.put(State::Empty);
+                        plugin::record(name, health, Instant::now(), fault_of(problem));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A plugin that cannot be instantiated again has faulted like one that cannot be called.
+fn fault_of(problem: Problem) -> Fault {
+    match problem {
+        Problem::Failed { doing, kind, message } => {
+            Fault::new(kind, format!("while it was {doing}: {message}"))
+        }
+        Problem::NoRoom { .. } => Fault::new(FaultKind::MemoryExceeded, problem.to_string()),
+        other => Fault::new(FaultKind::BadAnswer, other.to_string()),
+    }
+}

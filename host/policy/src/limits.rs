@@ -1,0 +1,103 @@
+//! Limits: what a policy may use, and what happens when it fails. Everything that a policy could
+//! take without end has a limit here, and a test that reaches it.
+
+use serde::{Deserialize, Serialize};
+
+/// The largest plugin file that is read, in octets.
+pub const PLUGIN_OCTETS_MAX: u64 = 64 << 20;
+/// How many plugins a chain may have.
+pub const CHAIN_PLUGINS_MAX: usize = 64;
+/// How long `configure` may take, instantiation included, in milliseconds.
+pub const CONFIGURE_DEADLINE_MS: u64 = 5_000;
+/// The call stack of a plugin, in octets. It lies on the calling thread's own stack.
+pub const STACK_OCTETS_MAX: usize = 512 << 10;
+/// How many octets a plugin may hand over in one call or answer; more is a bad answer.
+pub const ANSWER_OCTETS_MAX: usize = 64 << 10;
+/// How many octets of a verdict's reason, or of a refusal of settings, are kept.
+pub const REASON_OCTETS_MAX: usize = 256;
+/// How many octets the name of a pool may have.
+pub const POOL_NAME_OCTETS_MAX: usize = 255;
+/// How many octets the value of one option may have.
+pub const OPTION_OCTETS_MAX: usize = 1_020;
+/// How many options one call may set and remove.
+pub const OPTIONS_MAX: usize = 64;
+/// How many octets the values that one call sets may have in all.
+pub const OPTIONS_OCTETS_MAX: usize = 4_096;
+/// How many core instances, memories and tables one component may be made of.
+pub const CORE_INSTANCES_MAX: usize = 32;
+/// See [`CORE_INSTANCES_MAX`].
+pub const MEMORIES_MAX: usize = 4;
+/// See [`CORE_INSTANCES_MAX`].
+pub const TABLES_MAX: usize = 32;
+/// How many handles a component may hold at a time.
+pub const HANDLES_MAX: usize = 1_000;
+/// How many faults within [`FAULT_WINDOW_MS`] suspend a plugin.
+pub const FAULTS_MAX: usize = 5;
+/// See [`FAULTS_MAX`]; in milliseconds.
+pub const FAULT_WINDOW_MS: u64 = 10_000;
+/// How long a plugin is suspended the first time, in milliseconds; doubled each time after.
+pub const SUSPENSION_MS_MIN: u64 = 1_000;
+/// The longest suspension, in milliseconds.
+pub const SUSPENSION_MS_MAX: u64 = 60_000;
+/// How many instances of all plugins a process keeps at a time, unless its settings say otherwise.
+pub const INSTANCES_MAX: u32 = 2_048;
+/// How many compiled components the cache keeps.
+pub const CACHED_FILES_MAX: usize = 64;
+/// The largest file of the cache that is read, in octets.
+pub const CACHED_OCTETS_MAX: u64 = 512 << 20;
+
+/// What one plugin may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Limits {
+    /// How long a call may take, in milliseconds; a call is stopped 1 to 2 ms later.
+    pub deadline_ms: u64,
+    /// How much memory an instance may have, in octets.
+    pub memory_bytes_max: usize,
+    /// How many elements the tables of an instance may have in all.
+    pub table_elements_max: usize,
+}
+
+impl Limits {
+    /// The longest deadline of a call that can be asked for, in milliseconds.
+    pub const DEADLINE_MS_LIMIT: u64 = 1_000;
+    /// The most memory for an instance that can be asked for, in octets.
+    pub const MEMORY_BYTES_LIMIT: usize = 1 << 30;
+    /// The most table elements for an instance that can be asked for.
+    pub const TABLE_ELEMENTS_LIMIT: usize = 100_000;
+
+    /// The limits that are out of range: name, what was found, smallest and largest.
+    pub(crate) fn out_of_range(&self) -> impl Iterator<Item = (&'static str, u64, u64, u64)> {
+        let table = self.table_elements_max as u64;
+        [
+            ("deadline-ms", self.deadline_ms, 1, Self::DEADLINE_MS_LIMIT),
+            (
+                "memory-bytes-max",
+                self.memory_bytes_max as u64,
+                64 << 10,
+                Self::MEMORY_BYTES_LIMIT as u64,
+            ),
+            ("table-elements-max", table, 1, Self::TABLE_ELEMENTS_LIMIT as u64),
+        ]
+        .into_iter()
+        .filter(|(_, found, min, max)| found < min || found > max)
+    }
+}
+
+/// 10 ms for a call, 64 MiB of memory, 20,000 table elements.
+impl Default for Limits {
+    fn default() -> Self {
+        Self { deadline_ms: 10, memory_bytes_max: 64 << 20, table_elements_max: 20_000 }
+    }
+}
+
+/// What becomes of a packet when a plugin fails: faults, or cannot be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailurePolicy {
+    /// Go on as if the plugin were absent.
+    #[default]
+    Skip,
+    /// Drop the packet: better no answer than one without this plugin.
+    Drop,
+}

@@ -1,0 +1,129 @@
+//! Runners: the instances of one thread. Nothing here takes a lock or waits unless a plugin faults.
+
+use std::{sync::Arc, time::Instant};
+
+use lessor_core::{Reply, ReplyKind, Terms, Verdict};
+
+use crate::{
+    Chain, EditOutcome, Encode, FaultKind, LeaseEvent, PolicyOutcome, TraceEntry, View, hook::Hook,
+    seat::Seat,
+};
+
+/// Runs a chain for one worker thread.
+pub struct Runner {
+    chain: Arc<Chain>,
+    seats: Vec<Seat>,
+}
+
+/// Tells the plugins of a chain what happens to leases; for a thread off the reply path.
+pub struct Observer {
+    chain: Arc<Chain>,
+    seats: Vec<Seat>,
+}
+
+impl Runner {
+    pub(crate) fn new(chain: Arc<Chain>, seats: Vec<Seat>) -> Self {
+        Self { chain, seats }
+    }
+
+    /// The chain that this runs.
+    pub fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
+    /// Asks the plugins about a request, in order. What a later one sets wins; one that does not
+    /// proceed is the last. What a plugin set in a call that failed is as if it had not been set.
+    pub fn terms(&mut self, view: &View) -> PolicyOutcome {
+        let hook = Hook::for_request(view.request.kind);
+        let mut outcome = PolicyOutcome::default();
+        let mut clock = Instant::now();
+        for seat in self.seats.iter_mut().filter(|seat| seat.plugin.hooks.contains(hook)) {
+            match seat.call(&mut clock, |instance| instance.decide(hook, view)) {
+                Ok((verdict, draft)) => {
+                    let mut entry = TraceEntry::new(&seat.plugin.name);
+                    entry.set = draft.into_settings();
+                    entry.set.iter().for_each(|setting| setting.apply(&mut outcome.terms));
+                    let goes_on = verdict == Verdict::Proceed;
+                    entry.verdict = (!goes_on).then(|| verdict.clone());
+                    outcome.trace.push(entry);
+                    if !goes_on {
+                        outcome.terms.verdict = verdict;
+                        break;
+                    }
+                }
+                Err(kind) => {
+                    outcome.trace.push(TraceEntry::failed(&seat.plugin.name, kind));
+                    if let Some(reason) = seat.plugin.drop_reason(kind) {
+                        outcome.terms =
+                            Terms { verdict: Verdict::Drop(reason), ..Terms::default() };
+                        break;
+                    }
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Shows the plugins a complete OFFER or ACK, in order, each as the one before left it. `encode`
+    /// writes the value of an option as octets, for plugins that read it.
+    pub fn edit_reply(&mut self, view: &View, reply: &mut Reply, encode: Encode) -> EditOutcome {
+        let mut outcome = EditOutcome::default();
+        if reply.kind == ReplyKind::Nak {
+            return outcome;
+        }
+        let has_hook = |seat: &&mut Seat| seat.plugin.hooks.contains(Hook::ReplyOptions);
+        let mut clock = Instant::now();
+        for seat in self.seats.iter_mut().filter(has_hook) {
+            match seat.call(&mut clock, |instance| instance.edit(view, reply, encode)) {
+                Ok(draft) => {
+                    let mut entry = TraceEntry::new(&seat.plugin.name);
+                    entry.set = draft.apply(reply);
+                    outcome.trace.push(entry);
+                }
+                Err(kind) => {
+                    outcome.trace.push(TraceEntry::failed(&seat.plugin.name, kind));
+                    outcome.dropped = seat.plugin.drop_reason(kind);
+                    if outcome.dropped.is_some() {
+                        break;
+                    }
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Whether a spare instance of every plugin is ready.
+    pub fn is_prepared(&self) -> bool {
+        self.seats.iter().all(Seat::is_prepared)
+    }
+}
+
+impl Observer {
+    pub(crate) fn new(chain: Arc<Chain>, seats: Vec<Seat>) -> Self {
+        Self { chain, seats }
+    }
+
+    /// The chain that this runs.
+    pub fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
+    /// Tells the plugins, in order. A plugin that fails does not hear of the event.
+    pub fn on_lease(&mut self, event: &LeaseEvent) {
+        let mut clock = Instant::now();
+        for seat in &mut self.seats {
+            // What went wrong is in the plugin's status.
+            let _: Result<(), FaultKind> = seat.call(&mut clock, |instance| instance.tell(event));
+        }
+    }
+}
+
+impl TraceEntry {
+    fn new(plugin: &Arc<str>) -> Self {
+        Self { plugin: Arc::clone(plugin), set: Vec::new(), verdict: None, fault: None }
+    }
+
+    fn failed(plugin: &Arc<str>, fault: FaultKind) -> Self {
+        Self { fault: Some(fault), ..Self::new(plugin) }
+    }
+}

@@ -1,0 +1,81 @@
+//! Seats: a plugin's place in one thread. The instance that sits there changes when it faults.
+
+use std::{sync::Arc, time::Instant};
+
+use crate::{
+    FaultKind,
+    error::PluginError,
+    fault::Fault,
+    instance::Instance,
+    keeper::Spare,
+    plugin::{CallCounters, Plugin},
+};
+
+/// A plugin's place in one thread.
+pub(crate) struct Seat {
+    pub(crate) plugin: Arc<Plugin>,
+    current: Option<Instance>,
+    spare: Arc<Spare>,
+    counters: Arc<CallCounters>,
+}
+
+impl Seat {
+    /// Takes a seat, and has a spare instance prepared.
+    pub(crate) fn new(plugin: &Arc<Plugin>) -> Result<Self, PluginError> {
+        let seat = Self {
+            plugin: Arc::clone(plugin),
+            current: Some(plugin.instance()?),
+            spare: Arc::default(),
+            counters: plugin.counters(),
+        };
+        plugin.keeper.prepare(&seat.spare);
+        Ok(seat)
+    }
+
+    /// Calls the plugin, if it can be called. `clock` is the time, and is moved on to the end of the
+    /// call.
+    pub(crate) fn call<T>(
+        &mut self,
+        clock: &mut Instant,
+        act: impl FnOnce(&mut Instance) -> Result<T, Fault>,
+    ) -> Result<T, FaultKind> {
+        if self.plugin.health.is_suspended(*clock) {
+            self.plugin.health.count(FaultKind::Suspended);
+            return Err(FaultKind::Suspended);
+        }
+        if self.current.is_none() {
+            self.current = self.plugin.keeper.exchange(&self.spare);
+        }
+        let Some(instance) = &mut self.current else {
+            self.plugin.health.count(FaultKind::NotReady);
+            return Err(FaultKind::NotReady);
+        };
+        let answer = act(instance);
+        let ended = Instant::now();
+        self.counters.count(ended.duration_since(*clock));
+        *clock = ended;
+        answer.map_err(|fault| {
+            let kind = fault.kind;
+            self.plugin.record(ended, fault);
+            if let Some(broken) = self.current.take() {
+                self.plugin.keeper.discard(broken);
+            }
+            kind
+        })
+    }
+
+    /// Whether the spare instance is ready.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.spare.is_ready()
+    }
+}
+
+/// Instances are dropped by the plugin's own thread: the thread that had the seat may be in a hurry.
+impl Drop for Seat {
+    fn drop(&mut self) {
+        for instance in [self.current.take(), self.spare.take()].into_iter().flatten() {
+            self.plugin.keeper.discard(instance);
+        }
+        self.plugin.retire(&self.counters);
+    }
+}

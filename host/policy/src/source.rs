@@ -1,0 +1,57 @@
+//! What a plugin is made of, and what was made of it.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::Serialize;
+
+use crate::{FailurePolicy, Limits, hook::Hook};
+
+/// A plugin as the operator put it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginSource {
+    /// Its name: that of the file without its ending, `10-garden`.
+    pub name: String,
+    /// Its file: a component, or a core module that describes its interfaces.
+    pub path: PathBuf,
+    /// What `configure` gets: a JSON object.
+    pub settings_json: String,
+    /// What it may use.
+    pub limits: Limits,
+    /// What becomes of a packet when it fails.
+    pub on_failure: FailurePolicy,
+}
+
+/// What a plugin file turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PluginReport {
+    /// The plugin.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// The hooks that it has.
+    pub hooks: Vec<Hook>,
+    /// SHA-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// The size of the file, in octets.
+    pub octets: u64,
+    /// The memory that an instance starts with, in octets.
+    pub memory_bytes_min: u64,
+    /// What it imports and is not granted: a call of it ends the call of the plugin.
+    pub denied_imports: Vec<String>,
+    /// How long it took to compile or to read from the cache; none if it was only inspected.
+    #[serde(rename = "prepared-ms", serialize_with = "milliseconds")]
+    pub prepared_in: Option<Duration>,
+    /// Whether it was compiled before and came from the cache.
+    pub from_cache: bool,
+}
+
+fn milliseconds<S: serde::Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => serializer.serialize_some(&(duration.as_secs_f64() * 1_000.0)),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,73 @@
+//! What the server shows to policies.
+
+use std::sync::Arc;
+
+use lessor_core::{Lease, Network, RelayInformation, Request, Subnet, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A request and what the server knows about it, for the hooks of a packet.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The request.
+    pub request: Arc<Request>,
+    /// The server's time.
+    pub now: Timestamp,
+    /// The network that the client is in.
+    pub network: Arc<Network>,
+    /// The position of the subnet that the client asks from, within the network.
+    pub subnet: usize,
+    /// The record that the server has of the client's lease, active or not.
+    pub lease: Option<Arc<Lease>>,
+}
+
+impl View {
+    /// The relay agent information of the message, or else what the server remembers of it.
+    pub(crate) fn relay_information(&self) -> Option<&RelayInformation> {
+        self.request.relay_information.as_ref().or_else(|| self.remembered_relay_information())
+    }
+
+    /// What the server remembers of the client's line, if that is what counts: the client sent to
+    /// the server directly (a renewal, a RELEASE), so that no relay could say anything. A client that
+    /// broadcasts on the server's own link has no relay, and an earlier line is none of its own.
+    pub(crate) fn remembered_relay_information(&self) -> Option<&RelayInformation> {
+        let request = &self.request;
+        let sent_directly = request.arrival.unicast && !request.is_relayed();
+        if !sent_directly || request.relay_information.is_some() {
+            return None;
+        }
+        self.lease.as_ref()?.relay_information.as_ref()
+    }
+
+    pub(crate) fn subnet(&self) -> Option<&Subnet> {
+        self.network.subnets.get(self.subnet)
+    }
+}
+
+/// Something that happened to a lease and is on stable storage, for the hook `on-lease`.
+#[derive(Clone, Debug)]
+pub struct LeaseEvent {
+    /// What happened.
+    pub kind: LeaseEventKind,
+    /// The lease after it happened.
+    pub lease: Arc<Lease>,
+    /// The name of the network that the address belongs to.
+    pub network_name: Arc<str>,
+    /// When it happened.
+    pub now: Timestamp,
+}
+
+/// What can happen to a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseEventKind {
+    /// The client was given the address.
+    Granted,
+    /// The client extended its lease.
+    Renewed,
+    /// The client gave the address back.
+    Released,
+    /// The lease ended without being extended.
+    Expired,
+    /// The client found the address in use by somebody else.
+    Declined,
+}
