@@ -147,23 +147,33 @@ impl Topology {
     /// # Errors
     /// If two subnets overlap.
     pub fn new(networks: Vec<Arc<Network>>) -> Result<Self, TopologyError> {
-        let mut by_prefix = PrefixMap::new();
-        let mut all: Vec<Ipv4Net> = Vec::new();
-        for (position, network) in networks.iter().enumerate() {
-            for (subnet, found) in network.subnets.iter().enumerate() {
-                let location = Location { network: NetworkId(position as u32), subnet };
-                by_prefix.insert(found.prefix, location);
-                all.push(found.prefix);
-            }
-        }
-        let mut sorted = all;
-        sorted.sort();
-        for (first, second) in sorted.iter().zip(sorted.iter().skip(1)) {
+        let subnets = networks.iter().flat_map(|network| &network.subnets);
+        let mut prefixes: Vec<Ipv4Net> = subnets.map(|subnet| subnet.prefix).collect();
+        prefixes.sort();
+        for (first, second) in prefixes.iter().zip(prefixes.iter().skip(1)) {
             if first.contains(second) {
                 return Err(TopologyError::Overlap { first: *first, second: *second });
             }
         }
-        Ok(Self { networks, by_prefix })
+        Ok(Self::of_disjoint(networks))
+    }
+
+    /// A topology of some of these networks, in the same order.
+    pub fn only(&self, wanted: impl Fn(NetworkId) -> bool) -> Self {
+        let numbered = self.networks.iter().enumerate();
+        let wanted = numbered.filter(|(position, _)| wanted(NetworkId(*position as u32)));
+        Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect())
+    }
+
+    fn of_disjoint(networks: Vec<Arc<Network>>) -> Self {
+        let mut by_prefix = PrefixMap::new();
+        for (position, network) in networks.iter().enumerate() {
+            for (subnet, found) in network.subnets.iter().enumerate() {
+                let location = Location { network: NetworkId(position as u32), subnet };
+                by_prefix.insert(found.prefix, location);
+            }
+        }
+        Self { networks, by_prefix }
     }
 
     /// The networks, each at the position that its [`NetworkId`] says.

@@ -34,13 +34,13 @@ fn check(path: &Path) -> Result<String, Refusal> {
     let mut refusal = Refusal::default();
     let mut plugins = Vec::new();
     // No cache is written: a check leaves no trace.
-    let runtime = Runtime::new(RuntimeSettings { cache: None })
+    let runtime = Runtime::new(RuntimeSettings::default())
         .map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
     match generation::build_chain(&runtime, settings.as_ref(), colour) {
         Ok(chain) => {
             plugins = chain
                 .plugins()
-                .map(|plugin| format!("  {} ({})", plugin.name, plugin.hooks.join(", ")))
+                .map(|plugin| format!("  {} ({})", plugin.name, generation::hook_names(plugin)))
                 .collect();
         }
         Err(found) => refusal.mistakes.extend(found.mistakes),

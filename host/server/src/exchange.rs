@@ -26,7 +26,6 @@ use crate::{
 const CONFLICTS_MAX: u8 = 3;
 
 /// What all workers share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) generation: ArcSwap<Generation>,
     pub(crate) committer: Committer,
@@ -174,11 +173,17 @@ impl Shared {
     }
 
     /// Takes back what the engine assumed of an exchange whose changes never reached storage.
-    pub(crate) fn abandon(&self, now: Timestamp, exchange: &mut Exchange, reason: Reason) {
+    pub(crate) fn abandon(
+        &self,
+        now: Timestamp,
+        exchange: &mut Exchange,
+        reason: Reason,
+        detail: Option<String>,
+    ) {
         for change in &std::mem::take(&mut exchange.changes) {
             self.settle(now, change, &Committed::Failed);
         }
-        exchange.fail(reason, None);
+        exchange.fail(reason, detail);
     }
 
     /// Counts the exchange and tells the observers of it.
@@ -232,7 +237,7 @@ impl Shared {
     fn decide_under_terms(
         &self,
         shards: &Shards,
-        mut policies: Option<(&mut Runner, &View)>,
+        policies: Option<(&mut Runner, &View)>,
         now: Timestamp,
         exchange: &mut Exchange,
     ) {
@@ -242,7 +247,8 @@ impl Shared {
             decided = decide_in(&self.generation.load().shards, now, asked);
         }
         let Some(Ok(decision)) = decided else {
-            exchange.fail(Reason::UnknownSubnet, unknown_subnet(&asked.request));
+            let detail = unknown_subnet(&asked.request);
+            exchange.fail(Reason::UnknownSubnet, detail);
             return;
         };
         exchange.reason = decision.reason;
@@ -252,8 +258,13 @@ impl Shared {
             asked.address = exchange.changes.first().map(|change| change.lease.address);
             return;
         };
-        if let Some((runner, view)) = &mut policies {
-            asked.trace.extend(runner.edit_reply(view, &mut reply, lessor_wire::encode_value));
+        if let Some((runner, view)) = policies {
+            let edited = runner.edit_reply(view, &mut reply, lessor_wire::encode_value);
+            asked.trace.extend(edited.trace);
+            if edited.dropped.is_some() {
+                self.abandon(now, exchange, Reason::PolicyFailed, edited.dropped);
+                return;
+            }
         }
         asked.note(&reply);
         self.write(exchange, &reply, now);
@@ -276,8 +287,8 @@ impl Shared {
                 });
             }
             Err(unwritable) => {
-                self.abandon(now, exchange, Reason::ReplyUnwritable);
-                exchange.detail = Some(unwritable.to_string());
+                let detail = Some(unwritable.to_string());
+                self.abandon(now, exchange, Reason::ReplyUnwritable, detail);
             }
         }
     }

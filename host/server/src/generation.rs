@@ -12,12 +12,11 @@ use std::{
 
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::Timestamp;
-use lessor_policy_host::{Chain, FailurePolicy, Limits, PluginError, PluginSource, Runner, Runtime};
+use lessor_policy_host::{Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runner, Runtime};
 
 use crate::shards::Shards;
 
 /// What serves: networks and policies of one configuration.
-#[derive(Debug)]
 pub(crate) struct Generation {
     /// Counts from 1.
     pub(crate) number: u64,
@@ -30,7 +29,6 @@ pub(crate) struct Generation {
 }
 
 /// What a thread that runs policies works with: a generation and its own instances.
-#[derive(Debug)]
 pub(crate) struct Handover {
     pub(crate) generation: Arc<Generation>,
     pub(crate) runner: Runner,
@@ -136,6 +134,11 @@ fn plugin_source(path: PathBuf, colour: bool) -> Result<PluginSource, String> {
             lessor_config::OnFailure::Drop => FailurePolicy::Drop,
         },
     })
+}
+
+/// The hooks of a plugin, for people.
+pub(crate) fn hook_names(plugin: &PluginReport) -> String {
+    plugin.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ")
 }
 
 impl From<Vec<PluginError>> for Refusal {

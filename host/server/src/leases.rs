@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["address", "state", "client", "circuit id", "remote id", "pool", "ends"]);
     for row in &rows {
         table.add_row([

@@ -15,13 +15,12 @@ use std::{
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use lessor_core::{Change, Lease, LeaseState, Reason, Request, Timestamp};
-use lessor_policy_host::{LeaseEvent, LeaseEventKind, TraceEntry};
+use lessor_policy_host::{LeaseEvent, LeaseEventKind, Observer as Watchers, TraceEntry};
 use smallvec::SmallVec;
 
 use crate::{
     clock,
     counters::{Counters, increment},
-    generation::Handover,
     journal::Journal,
 };
 
@@ -55,8 +54,8 @@ pub(crate) struct Event {
 
 enum Message {
     Input(Box<Event>),
-    Expired(Vec<Arc<Lease>>),
-    Generation(Box<Handover>),
+    Expired { network: Arc<str>, leases: Vec<Arc<Lease>> },
+    Watchers(Box<Watchers>),
     ReopenJournal,
     Stop,
 }
@@ -78,13 +77,13 @@ impl Observer {
     pub(crate) fn start(
         journal: Option<PathBuf>,
         counters: Arc<Counters>,
-        handover: Handover,
+        watchers: Watchers,
     ) -> anyhow::Result<(Self, JoinHandle<()>)> {
         let always_wanted = journal.is_some() || tracing::enabled!(tracing::Level::DEBUG);
         let journal = journal.map(Journal::open).transpose()?;
         let (sender, queue) = crossbeam_channel::bounded(WAITING_EVENTS_MAX);
-        let wanted = Arc::new(AtomicBool::new(handover.generation.chain.wants_lease_events()));
-        let task = Task { queue, journal, handover };
+        let wanted = Arc::new(AtomicBool::new(watchers.chain().wants_lease_events()));
+        let task = Task { queue, journal, watchers };
         let thread = std::thread::Builder::new()
             .name("observer".into())
             .spawn(move || task.run())
@@ -103,17 +102,17 @@ impl Observer {
     }
 
     /// Tells of leases that expired; never waits.
-    pub(crate) fn expired(&self, leases: Vec<Arc<Lease>>) {
+    pub(crate) fn expired(&self, network: &Arc<str>, leases: Vec<Arc<Lease>>) {
         if self.is_wanted() && !leases.is_empty() {
-            self.tell(Message::Expired(leases));
+            self.tell(Message::Expired { network: Arc::clone(network), leases });
         }
     }
 
     /// Hands over the instances of a new generation and has the journal's file opened anew, so
     /// that it can be rotated. Waits for a place in the queue: call it off the packet path.
-    pub(crate) fn generation(&self, handover: Handover) {
-        self.wanted.store(handover.generation.chain.wants_lease_events(), Ordering::Relaxed);
-        let _ = self.queue.send(Message::Generation(Box::new(handover)));
+    pub(crate) fn generation(&self, watchers: Watchers) {
+        self.wanted.store(watchers.chain().wants_lease_events(), Ordering::Relaxed);
+        let _ = self.queue.send(Message::Watchers(Box::new(watchers)));
         let _ = self.queue.send(Message::ReopenJournal);
     }
 
@@ -132,7 +131,7 @@ impl Observer {
 struct Task {
     queue: Receiver<Message>,
     journal: Option<Journal>,
-    handover: Handover,
+    watchers: Watchers,
 }
 
 impl Task {
@@ -140,12 +139,12 @@ impl Task {
         loop {
             match self.queue.recv_timeout(FLUSH_EVERY) {
                 Ok(Message::Input(event)) => self.input(&event),
-                Ok(Message::Expired(leases)) => {
+                Ok(Message::Expired { network, leases }) => {
                     for lease in leases {
-                        self.expired(lease);
+                        self.expired(&network, lease);
                     }
                 }
-                Ok(Message::Generation(handover)) => self.handover = *handover,
+                Ok(Message::Watchers(watchers)) => self.watchers = *watchers,
                 Ok(Message::ReopenJournal) => self.with_journal(Journal::reopen),
                 Err(RecvTimeoutError::Timeout) => self.with_journal(Journal::flush),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -168,20 +167,28 @@ impl Task {
             "input"
         );
         self.with_journal(|journal| journal.input(event));
-        if self.handover.generation.chain.wants_lease_events() {
-            let now = clock::now();
-            for change in &event.changes {
-                let event = LeaseEvent { kind: kind_of(change, now), lease: Arc::clone(&change.lease) };
-                self.handover.runner.on_lease(&event);
-            }
+        for change in &event.changes {
+            let kind = kind_of(change, clock::now());
+            self.tell_watchers(kind, event.network.as_ref(), &change.lease);
         }
     }
 
-    fn expired(&mut self, lease: Arc<Lease>) {
+    fn expired(&mut self, network: &Arc<str>, lease: Arc<Lease>) {
         tracing::debug!(address = %lease.address, client = %lease.client, "lease expired");
         self.with_journal(|journal| journal.expired(&lease));
-        if self.handover.generation.chain.wants_lease_events() {
-            self.handover.runner.on_lease(&LeaseEvent { kind: LeaseEventKind::Expired, lease });
+        self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease);
+    }
+
+    fn tell_watchers(&mut self, kind: LeaseEventKind, network: Option<&Arc<str>>, lease: &Arc<Lease>) {
+        if self.watchers.chain().wants_lease_events()
+            && let Some(network) = network
+        {
+            self.watchers.on_lease(&LeaseEvent {
+                kind,
+                lease: Arc::clone(lease),
+                network_name: Arc::clone(network),
+                now: clock::now(),
+            });
         }
     }
 

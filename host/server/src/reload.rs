@@ -8,7 +8,7 @@ use std::{
 };
 
 use lessor_config::Configuration;
-use lessor_policy_host::Runtime;
+use lessor_policy_host::{Chain, Observer, Runner, Runtime};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -83,16 +83,13 @@ impl Reloader {
         let configuration = generation::load_configuration(&self.path, false)?;
         let chain =
             generation::build_chain(&self.runtime, configuration.plugins.as_ref(), false)?;
-        let mut runners = Vec::new();
-        // One for each worker, and one for the observer.
-        for _ in 0..=self.workers.len() {
-            runners.push(chain.runner()?);
-        }
-        Ok((configuration, Prepared { chain, runners }))
+        let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
+        let prepared = Prepared { watchers: chain.observer()?, runners: runners?, chain };
+        Ok((configuration, prepared))
     }
 
     fn swap(&self, configuration: &Configuration, prepared: Prepared) {
-        let Prepared { chain, mut runners } = prepared;
+        let Prepared { chain, runners, watchers } = prepared;
         let old = self.shared.generation.load_full();
         let now = clock::now();
         let mut published = None;
@@ -103,21 +100,20 @@ impl Reloader {
             published = Some(next);
         });
         let Some(next) = published else { return };
-        for worker in &self.workers {
-            if let Some(runner) = runners.pop() {
-                worker.hand_over(Handover { generation: Arc::clone(&next), runner });
-            }
+        for (worker, runner) in self.workers.iter().zip(runners) {
+            worker.hand_over(Handover { generation: Arc::clone(&next), runner });
         }
-        if let Some(runner) = runners.pop() {
-            self.shared.observer.generation(Handover { generation: next, runner });
-        }
+        self.shared.observer.generation(watchers);
     }
 }
 
 /// The parts of a generation that are made before the swap.
 struct Prepared {
-    chain: Arc<lessor_policy_host::Chain>,
-    runners: Vec<lessor_policy_host::Runner>,
+    chain: Arc<Chain>,
+    /// One for each worker.
+    runners: Vec<Runner>,
+    /// For the observer.
+    watchers: Observer,
 }
 
 /// `lessor reload`: asks the running server and shows the outcome.

@@ -99,11 +99,11 @@ impl Server {
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
         restore(&mut *store, &mut shards)?;
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
-        let runtime = Runtime::new(RuntimeSettings { cache })?;
+        let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() })?;
         let chain = generation::build_chain(&runtime, configuration.plugins.as_ref(), false)
             .context("the plugins cannot serve")?;
         for plugin in chain.plugins() {
-            tracing::info!(plugin = plugin.name, hooks = plugin.hooks.join(", "), "plugin loaded");
+            tracing::info!(plugin = plugin.name, hooks = %generation::hook_names(plugin), "plugin loaded");
         }
         let generation =
             Arc::new(Generation { number: 1, since: clock::now(), shards: Arc::new(shards), chain });
@@ -111,10 +111,11 @@ impl Server {
             let runner = generation.chain.runner().map_err(generation::Refusal::from)?;
             Ok(Handover { generation: Arc::clone(&generation), runner })
         };
+        let watchers = generation.chain.observer().map_err(generation::Refusal::from)?;
         let counters = Arc::new(Counters::new());
         let journal = configuration.journal.as_ref().map(|journal| journal.path.clone());
         let (observer, observer_thread) =
-            Observer::start(journal, Arc::clone(&counters), handover()?)?;
+            Observer::start(journal, Arc::clone(&counters), watchers)?;
         let limits = CommitterLimits {
             waiting_changes: configuration.store.waiting_changes_max,
             batch_changes: BATCH_CHANGES_MAX,
@@ -156,7 +157,7 @@ impl Server {
         for worker in &self.reloader.workers {
             worker.stop();
         }
-        self.committer_thread.stop();
+        self.committer_thread.close();
         self.reloader.shared.observer.stop();
         if self.observer_thread.join().is_err() {
             tracing::error!("the observer ended in a panic");
@@ -212,14 +213,13 @@ async fn reclaim(shared: Arc<Shared>) {
         while more {
             more = false;
             let now = clock::now();
-            let mut expired = Vec::new();
             generation.shards.for_each(|engine| {
                 if engine.next_deadline().is_some_and(|deadline| deadline <= now) {
-                    expired.extend(engine.reclaim(now, RECLAIM_BATCH));
+                    let expired = engine.reclaim(now, RECLAIM_BATCH);
+                    shared.observer.expired(&engine.network().name, expired);
                     more |= engine.next_deadline().is_some_and(|deadline| deadline <= now);
                 }
             });
-            shared.observer.expired(expired);
             tokio::task::yield_now().await;
         }
         let status = shared.committer.status();

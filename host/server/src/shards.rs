@@ -139,16 +139,19 @@ impl Shards {
             self.shards.iter().filter(|shard| !is_kept(shard)).map(|shard| shard.lock()).collect();
         let old_engines: Vec<Engine> = retiring.iter_mut().filter_map(|guard| guard.take()).collect();
 
-        let mut next = Self { topology, shards: Vec::new(), strays: Vec::new() };
-        for (network, kept) in next.topology.networks().iter().zip(kept) {
-            next.shards.push(kept.unwrap_or_else(|| {
-                Arc::new(Shard::new(Engine::new(Arc::clone(network), hash_seed)))
-            }));
-        }
-        let leases = old_engines.iter().flat_map(Engine::leases).chain(&self.strays);
-        for lease in leases {
+        let known = old_engines.iter().flat_map(Engine::leases).chain(&self.strays);
+        let (strays, _): (Vec<_>, Vec<_>) =
+            known.cloned().partition(|lease| topology.locate_address(lease.address).is_none());
+        let changed = topology.only(|id| matches!(kept.get(id.0 as usize), Some(None)));
+        let mut rebuilt = Engine::rebuild(now, old_engines, &changed, hash_seed).into_iter();
+        let shards = kept.into_iter().filter_map(|kept| {
+            kept.or_else(|| rebuilt.next().map(|engine| Arc::new(Shard::new(engine))))
+        });
+        let mut next = Self { shards: shards.collect(), topology, strays: Vec::new() };
+        for lease in &self.strays {
             next.restore(now, Lease::clone(lease));
         }
+        next.strays = strays;
         publish(Arc::new(next));
         drop(retiring);
     }

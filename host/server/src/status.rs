@@ -34,7 +34,8 @@ pub(crate) struct Status {
     /// How many inputs ended in each reason.
     pub(crate) reasons: Vec<(Reason, u64)>,
     pub(crate) pools: Vec<PoolRow>,
-    pub(crate) plugins: Vec<lessor_policy_host::PluginStatus>,
+    /// As [`lessor_policy_host::PluginStatus`] writes itself.
+    pub(crate) plugins: Vec<serde_json::Value>,
     pub(crate) store: StoreStatus,
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
@@ -76,6 +77,7 @@ impl Status {
         });
         let counters = &shared.counters;
         let store = shared.committer.status();
+        let plugins = generation.chain.status();
         Self {
             generation: generation.number,
             serving_since: written(generation.since),
@@ -83,7 +85,7 @@ impl Status {
             reloads_refused: counters.reloads_refused.load(Ordering::Relaxed),
             reasons: counters.reasons(),
             pools,
-            plugins: generation.chain.status(),
+            plugins: plugins.iter().filter_map(|plugin| serde_json::to_value(plugin).ok()).collect(),
             store: StoreStatus {
                 changes: store.changes,
                 flushes: store.flushes,
@@ -160,15 +162,17 @@ fn print(status: &Status) {
     right_align(&mut reasons, 1..2);
     println!("{reasons}");
     if !status.plugins.is_empty() {
-        let mut plugins = table(&["plugin", "calls", "faults", "mean µs", "longest µs", "suspended"]);
+        let mut plugins = table(&["plugin", "calls", "faults", "mean µs", "longest µs", "suspended for"]);
         for plugin in &status.plugins {
+            let number = |key: &str| plugin[key].as_u64().unwrap_or(0);
+            let faults = plugin["faults"].as_object().into_iter().flatten();
             plugins.add_row([
-                plugin.name.clone(),
-                plugin.calls.to_string(),
-                plugin.faults.to_string(),
-                (plugin.total_us / plugin.calls.max(1)).to_string(),
-                plugin.longest_us.to_string(),
-                if plugin.suspended { "yes".into() } else { String::new() },
+                plugin["name"].as_str().unwrap_or_default().to_owned(),
+                number("calls").to_string(),
+                faults.map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", "),
+                (number("call-time-total-us") / number("calls").max(1)).to_string(),
+                number("call-time-max-us").to_string(),
+                plugin["suspended-for-ms"].as_u64().map_or_else(String::new, |ms| format!("{ms} ms")),
             ]);
         }
         right_align(&mut plugins, 1..5);
@@ -189,7 +193,7 @@ fn print(status: &Status) {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(header);
     table
 }

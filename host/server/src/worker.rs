@@ -231,7 +231,7 @@ impl Worker {
             Err(_refused) => {
                 let now = clock::now();
                 for mut exchange in take(&slot) {
-                    self.shared.abandon(now, &mut exchange, Reason::QueueFull);
+                    self.shared.abandon(now, &mut exchange, Reason::QueueFull, None);
                     self.finish(exchange);
                 }
             }

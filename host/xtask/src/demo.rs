@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use comfy_table::{Table, presets};
 use lessor_load::{Acquired, Answer, Relay, Subscriber};
 use owo_colors::{OwoColorize, Stream::Stdout};
@@ -270,7 +270,7 @@ fn subscriber(number: usize, expected: &Expected) -> Subscriber {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(header);
     table
 }

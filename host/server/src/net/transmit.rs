@@ -137,3 +137,55 @@ impl Transmission {
         self.deadline.get_or_insert(now + patience).saturating_duration_since(now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::ErrorKind,
+        os::{fd::AsFd as _, unix::net::UnixDatagram},
+    };
+
+    use super::*;
+
+    /// More than a socket of this kind queues (`net.unix.max_dgram_qlen`, 10 unless changed).
+    const COUNT: usize = BATCH_DATAGRAMS * 20;
+
+    fn transmit(socket: &UnixDatagram) -> SendReport {
+        let payloads: Vec<_> = (0..COUNT).map(usize::to_be_bytes).collect();
+        let messages = payloads.iter().enumerate().map(|(position, payload)| Message {
+            position,
+            parts: [IoSlice::new(payload)],
+            address: None::<()>,
+        });
+        let mut transmission = Transmission::new();
+        transmission.transmit(socket.as_fd(), messages, &[]);
+        transmission.report
+    }
+
+    #[test]
+    fn a_full_socket_is_waited_for() {
+        let (from, to) = UnixDatagram::pair().unwrap();
+        to.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let reader = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(PAUSE_MS));
+            let mut octets = [0; size_of::<usize>()];
+            (0..).take_while(|_| to.recv(&mut octets).is_ok_and(|length| length > 0)).count()
+        });
+        let report = transmit(&from);
+        from.send(&[]).unwrap();
+        assert_eq!(report.sent + report.failed.len(), COUNT);
+        assert!(report.sent > COUNT / 2, "{} of {COUNT}", report.sent);
+        assert_eq!(reader.join().unwrap(), report.sent);
+    }
+
+    #[test]
+    fn a_socket_that_stays_full_is_given_up() {
+        let (from, _to) = UnixDatagram::pair().unwrap();
+        let started = Instant::now();
+        let report = transmit(&from);
+        assert!(started.elapsed() >= Duration::from_millis(SEND_PATIENCE_MS));
+        let positions: Vec<_> = report.failed.iter().map(|unsent| unsent.position).collect();
+        assert_eq!(positions, (report.sent..COUNT).collect::<Vec<_>>());
+        assert!(report.failed.iter().all(|unsent| unsent.error.kind() == ErrorKind::WouldBlock));
+    }
+}

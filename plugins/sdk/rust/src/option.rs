@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn octets_read_as_they_are_written() {
-        for octets in [&b"olt1/1/3 onu17"[..], b"\x00\x04\x00\x01", b"hex:no digits", b"", b"\xff"] {
+        for octets in [&b"olt1/1/3 onu17"[..], b"\x00\x04\x00\x01", b"hex:no digits", b"", b"\xff"]
+        {
             assert_eq!(octets_from_text(&octets_to_text(octets)).unwrap(), octets);
         }
         for text in ["hex:0", "hex:gg", "hex:00é"] {

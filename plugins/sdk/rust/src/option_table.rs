@@ -108,7 +108,9 @@ fn entry(name: &str, value: &Value) -> Result<(u8, Vec<u8>), Mistake> {
     if is_reserved(code) {
         return Err(Mistake(format!("option {name} is set by the server alone; leave it out")));
     }
-    octets.map(|octets| (code, octets)).map_err(|wanted| Mistake(format!("option {name}: {wanted}")))
+    octets
+        .map(|octets| (code, octets))
+        .map_err(|wanted| Mistake(format!("option {name}: {wanted}")))
 }
 
 /// Those that the server refuses from policies; refused here as well, so that the operator hears of
@@ -144,7 +146,8 @@ fn parse_addresses<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<
         .into_iter()
         .map(|text| {
             let text = text.as_ref();
-            text.parse().map_err(|_| format!("wanted an address such as 192.0.2.53, found {text:?}"))
+            text.parse()
+                .map_err(|_| format!("wanted an address such as 192.0.2.53, found {text:?}"))
         })
         .collect();
     parsed.map(option::addresses)
