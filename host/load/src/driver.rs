@@ -7,6 +7,7 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
+    ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
@@ -52,8 +53,9 @@ pub struct Event<'a> {
 const STARTS_PER_TURN_MAX: usize = 32;
 /// Datagrams read from one socket before the next has its turn.
 const RECEIVED_PER_TURN_MAX: usize = 256;
-/// Nothing answers a RELEASE, so the window does not slow them; this does.
-const RELEASES_PER_SEC_MAX: u32 = 10_000;
+/// Nothing answers a RELEASE, so the window does not slow them. They go half as fast as the server
+/// has shown that it can do exchanges, within these bounds.
+const RELEASES_PER_SEC: RangeInclusive<u32> = 100..=10_000;
 /// RFC 2131 section 4.1: no wait for a reply is longer.
 const WAIT_MAX: Duration = Duration::from_secs(64);
 /// The loop wakes at least so often, for the progress bar and the end of a timed run.
@@ -65,9 +67,9 @@ const DATAGRAM_OCTETS_MAX: usize = 4096;
 pub(crate) fn run(args: &LoadArgs, observer: &mut dyn FnMut(&Event<'_>)) -> anyhow::Result<Report> {
     args.check()?;
     let mut driver = Driver::new(args, observer)?;
-    let (began_at, busy_before) = (Instant::now(), busy()?);
+    let busy_before = busy()?;
     driver.run()?;
-    let lasted = began_at.elapsed();
+    let lasted = driver.began_at.elapsed();
     let busy = busy()?.saturating_sub(busy_before);
     driver.progress.finish();
     let relays: Vec<_> = driver.relays.iter().map(|relay| relay.socket.local()).collect();
@@ -75,7 +77,7 @@ pub(crate) fn run(args: &LoadArgs, observer: &mut dyn FnMut(&Event<'_>)) -> anyh
         replies_dropped_here: relays.iter().copied().map(socket::drops).sum(),
         relays,
         seed: driver.seed,
-        elapsed: driver.last_ended_at.saturating_duration_since(began_at),
+        elapsed: driver.last_ended_at.saturating_duration_since(driver.began_at),
         lasted,
         busy,
         skipped_renewals: driver.plan.skipped_renewals(),
@@ -98,6 +100,7 @@ struct Driver<'a> {
     pending: Option<(u32, Task)>,
     starts: Pace,
     releases: Pace,
+    began_at: Instant,
     last_ended_at: Instant,
     seed: u64,
     random: fastrand::Rng,
@@ -128,8 +131,6 @@ impl<'a> Driver<'a> {
         }
         let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
         let mut random = fastrand::Rng::with_seed(seed);
-        let releases_per_sec =
-            args.rate.map_or(RELEASES_PER_SEC_MAX, |rate| rate.min(RELEASES_PER_SEC_MAX));
         let now = Instant::now();
         Ok(Self {
             args,
@@ -143,7 +144,8 @@ impl<'a> Driver<'a> {
             deadlines: BinaryHeap::new(),
             pending: None,
             starts: Pace::new(args.rate, now),
-            releases: Pace::new(Some(releases_per_sec), now),
+            releases: Pace::new(None, now),
+            began_at: now,
             last_ended_at: now,
             seed,
             first_xid: random.u32(..),
@@ -156,6 +158,9 @@ impl<'a> Driver<'a> {
         let mut buffer = vec![0; DATAGRAM_OCTETS_MAX];
         loop {
             self.send_again_or_give_up()?;
+            if self.is_hopeless() {
+                return Ok(());
+            }
             let Some(started) = self.start()? else { return Ok(()) };
             let received = self.receive(&mut buffer)?;
             self.progress.tick(&self.tally, Instant::now());
@@ -163,6 +168,14 @@ impl<'a> Driver<'a> {
                 self.sleep()?;
             }
         }
+    }
+
+    /// Whether a whole window of exchanges was given up and nothing ever came back: the rest would
+    /// take hours to say the same. A timed run ends by itself.
+    fn is_hopeless(&self) -> bool {
+        self.tally.packets_received == 0
+            && self.tally.failed >= self.args.window.into()
+            && self.args.duration_secs.is_none()
     }
 
     /// Starts what the plan wants, the window has room for and the rates allow, and says how many;
@@ -180,7 +193,10 @@ impl<'a> Driver<'a> {
             let Some((client, task)) = self.pending else { return Ok(Some(started)) };
             let is_window_full = self.under_way.len() >= self.args.window as usize;
             let may_start = match task {
-                Task::Release => self.releases.take(now),
+                Task::Release => {
+                    self.releases.set(self.releases_per_sec());
+                    self.releases.take(now)
+                }
                 Task::Acquire | Task::Renew => !is_window_full && self.starts.take(now),
             };
             if !may_start {
@@ -408,6 +424,14 @@ impl<'a> Driver<'a> {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error).context("cannot wait for replies"),
         }
+    }
+
+    fn releases_per_sec(&self) -> u32 {
+        let elapsed = self.last_ended_at.saturating_duration_since(self.began_at);
+        let exchanges_per_sec = self.tally.completed() as f64 / elapsed.as_secs_f64().max(0.001);
+        let (least, most) = (*RELEASES_PER_SEC.start(), *RELEASES_PER_SEC.end());
+        let shown = ((exchanges_per_sec / 2.0) as u32).clamp(least, most);
+        self.args.rate.map_or(shown, |rate| rate.min(shown))
     }
 
     /// The number of the subscriber at this place of the run.

@@ -14,8 +14,16 @@ impl Pace {
     const ARREARS_MAX: Duration = Duration::from_millis(10);
 
     pub(crate) fn new(per_sec: Option<u32>, now: Instant) -> Self {
-        let interval = per_sec.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-        Self { interval, next_at: now }
+        let mut pace = Self { interval: Duration::ZERO, next_at: now };
+        if let Some(per_sec) = per_sec {
+            pace.set(per_sec);
+        }
+        pace
+    }
+
+    /// Changes the rate from the next start on.
+    pub(crate) fn set(&mut self, per_sec: u32) {
+        self.interval = Duration::from_secs(1) / per_sec.max(1);
     }
 
     /// Takes the next start, if its time has come.
@@ -48,6 +56,10 @@ mod tests {
         assert!(pace.take(at(1)));
         let after_a_pause = (0..100).filter(|_| pace.take(at(500))).count();
         assert_eq!(after_a_pause, 11);
+        pace.set(10);
+        assert!(pace.take(at(2000)));
+        assert!(!pace.take(at(2080)));
+        assert!(pace.take(at(2100)));
         let mut unbound = Pace::new(None, began_at);
         assert!((0..100).all(|_| unbound.take(at(0))));
     }

@@ -227,8 +227,8 @@ impl Report {
         if self.packets_received == 0 {
             writeln!(
                 f,
-                "  Nothing came back at all. Does a server listen at {}, and does it know a subnet\n  \
-                 for the relay's address, or for that of --link-selection?",
+                "  Nothing came back at all, so the run was cut short. Does a server listen at\n  {}, \
+                 and does it know a subnet for the relay's address or for --link-selection?",
                 self.server
             )?;
         }
@@ -378,8 +378,8 @@ NOT OK: 1 refused, 1,501 mistakes
   generator busy             20%
 
 NOT OK: 12,000 failed
-  Nothing came back at all. Does a server listen at 127.0.0.1:67, and does it know a subnet
-  for the relay's address, or for that of --link-selection?
+  Nothing came back at all, so the run was cut short. Does a server listen at
+  127.0.0.1:67, and does it know a subnet for the relay's address or for --link-selection?
   - client 0: no OFFER to 4 messages
 ";
         let text = report(tally).to_string();

@@ -116,7 +116,7 @@ fn a_silent_server_ends_the_run_with_failures() {
     let args = LoadArgs {
         server,
         clients: 3,
-        window: 2,
+        window: 4,
         timeout_ms: 20,
         retries: 2,
         renew: 1,
@@ -130,13 +130,23 @@ fn a_silent_server_ends_the_run_with_failures() {
         unanswered += 1;
     })
     .unwrap();
-    // Two turns of 20 + 40 + 80 ms, each up to a tenth shorter or longer.
-    assert!(began_at.elapsed() >= Duration::from_millis(250));
+    // 20 + 40 + 80 ms, each up to a tenth shorter or longer.
+    assert!(began_at.elapsed() >= Duration::from_millis(126));
     assert!(began_at.elapsed() < Duration::from_secs(10));
     assert!(!report.ok());
     assert_eq!((report.failed, unanswered, report.retransmissions), (3, 3, 6));
     assert_eq!((report.packets_sent, report.released, report.skipped_renewals), (9, 0, 3));
     assert!(report.samples.contains(&"client 0: no OFFER to 3 messages".to_owned()), "{report}");
+    drop(silent);
+}
+
+#[test]
+fn a_run_that_never_hears_anything_is_given_up_after_one_window() {
+    let (silent, server) = crate::socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let args = LoadArgs { server, window: 8, timeout_ms: 20, retries: 1, ..LoadArgs::default() };
+    let report = run_with(&args, |_| ()).unwrap();
+    assert!((8..=16).contains(&report.failed), "{report}");
+    assert!(report.to_string().contains("Nothing came back at all"), "{report}");
     drop(silent);
 }
 
