@@ -19,11 +19,11 @@ use nix::{
 };
 
 /// One call receives no more datagrams than this.
-pub(crate) const BATCH_DATAGRAMS: usize = 64;
+pub(super) const BATCH_DATAGRAMS: usize = 64;
 
 /// A datagram with more octets of payload than this is dropped and counted. What fits into an
 /// Ethernet frame fits, and so does every message of RFC 2131 that a client sends in practice.
-pub(crate) const DATAGRAM_OCTETS_MAX: usize = 2048;
+pub(super) const DATAGRAM_OCTETS_MAX: usize = 2048;
 
 /// Datagrams that were received together.
 pub(crate) struct ReceiveBatch {

@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddrV4},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::Arc,
+    time::Instant,
 };
 
 use lessor_core::{Arrival, Destination, HardwareAddress};
@@ -22,15 +23,16 @@ use super::{
     batch::Origin,
     frame::{self, Station},
     interface::Interface,
-    sockets::{bind_udp, packet_socket, udp_socket},
+    losses::Losses,
+    sockets::{RECEIVE_BUFFER_OCTETS, bind_udp, packet_socket, udp_socket},
     transmit::{Message, Transmission},
 };
 
 /// The port that servers and relays receive on (RFC 2131 section 4.1).
-pub(crate) const SERVER_PORT: u16 = 67;
+const SERVER_PORT: u16 = 67;
 
 /// The port that clients receive on (RFC 2131 section 4.1).
-pub(crate) const CLIENT_PORT: u16 = 68;
+const CLIENT_PORT: u16 = 68;
 
 /// How many names of interfaces a relayed endpoint remembers.
 const NAMES_REMEMBERED_MAX: usize = 1024;
@@ -40,10 +42,7 @@ const NAMES_REMEMBERED_MAX: usize = 1024;
 pub(crate) struct Endpoint {
     socket: Socket,
     place: Place,
-    receive_buffer_octets: usize,
-    /// The system's count when it last told.
-    lost_seen: u32,
-    lost: u64,
+    losses: Losses,
 }
 
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl Endpoint {
     pub(crate) fn relayed(listen: SocketAddrV4) -> Result<Self, NetError> {
         let socket = udp_socket()?;
         bind_udp(&socket, listen)?;
-        Self::new(socket, Place::Relayed { listen, names: HashMap::new() })
+        Ok(Self::new(socket, Place::Relayed { listen, names: HashMap::new() }))
     }
 
     /// The endpoint for clients on the link of `interface`, and for relays that send to an address
@@ -90,30 +89,37 @@ impl Endpoint {
             .map_err(|error| NetError::system(format!("bind a socket to {name}"), error))?;
         bind_udp(&socket, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT))?;
         let packets = packet_socket(&interface)?;
-        Self::new(socket, Place::OnLink { interface, packets })
+        Ok(Self::new(socket, Place::OnLink { interface, packets }))
     }
 
-    fn new(socket: Socket, place: Place) -> Result<Self, NetError> {
-        let receive_buffer_octets = socket
-            .recv_buffer_size()
-            .map_err(|error| NetError::system("read the size of a receive buffer", error))?;
-        Ok(Self { socket, place, receive_buffer_octets, lost_seen: 0, lost: 0 })
+    fn new(socket: Socket, place: Place) -> Self {
+        let endpoint = Self { socket, place, losses: Losses::default() };
+        let granted_octets = endpoint.receive_buffer_octets();
+        let wanted_octets = 2 * RECEIVE_BUFFER_OCTETS;
+        if granted_octets < wanted_octets {
+            tracing::warn!(
+                %endpoint, granted_octets, wanted_octets,
+                "the receive buffer is small and may not hold a burst of requests; raise \
+                 net.core.rmem_max, or give the server the capability CAP_NET_ADMIN"
+            );
+        }
+        endpoint
     }
 
     /// The size of the receive buffer in octets, as the system counts it: twice
-    /// [`super::RECEIVE_BUFFER_OCTETS`] if all was granted, less if `net.core.rmem_max` is lower and the
+    /// [`RECEIVE_BUFFER_OCTETS`] if all was granted, less if `net.core.rmem_max` is lower and the
     /// capability CAP_NET_ADMIN is missing.
     pub(crate) fn receive_buffer_octets(&self) -> usize {
-        self.receive_buffer_octets
+        self.socket.recv_buffer_size().unwrap_or_default()
     }
 
     /// How many datagrams the system dropped since the endpoint was opened, because the receive
     /// buffer was full: the server was too slow for them. Known when the next one is received.
     pub(crate) fn lost_datagrams(&self) -> u64 {
-        self.lost
+        self.losses.total()
     }
 
-    /// Receives what waits, [`super::BATCH_DATAGRAMS`] at most, into `batch`, whose contents are
+    /// Receives what waits, [`BATCH_DATAGRAMS`](super::batch::BATCH_DATAGRAMS) at most, into `batch`, whose contents are
     /// dropped before. Returns how many datagrams it holds then: none, if nothing waits.
     ///
     /// # Errors
@@ -121,14 +127,16 @@ impl Endpoint {
     pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
         let place = &mut self.place;
         let (count, lost) = batch.fill(self.socket.as_fd(), |origin| place.describe(origin))?;
-        if let Some(lost) = lost {
-            self.lost += u64::from(lost.wrapping_sub(self.lost_seen));
-            self.lost_seen = lost;
+        if let Some(lost) = lost.and_then(|lost| self.losses.note(lost, Instant::now())) {
+            tracing::warn!(
+                endpoint = %self, lost, lost_so_far = self.lost_datagrams(),
+                "datagrams came faster than they were read, and the system dropped them"
+            );
         }
         Ok(count)
     }
 
-    /// Sends `replies`, waiting [`super::SEND_PATIENCE_MS`] at most for room in the system's
+    /// Sends `replies`, waiting [`SEND_PATIENCE_MS`](super::transmit::SEND_PATIENCE_MS) at most for room in the system's
     /// buffers. One that cannot be sent stops no other.
     ///
     /// A reply to a hardware address that is not Ethernet goes to everybody on the link. One that

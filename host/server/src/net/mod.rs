@@ -3,7 +3,7 @@
 //! Nothing here reads a DHCP message or decides anything; what comes in is handed on with its
 //! [`lessor_core::Arrival`], what goes out is addressed by its [`lessor_core::Destination`].
 //! Nothing here waits, except [`Poller::wait`], and [`Endpoint::send`] for at most
-//! [`SEND_PATIENCE_MS`].
+//! [`SEND_PATIENCE_MS`](transmit::SEND_PATIENCE_MS).
 //!
 //! # Receiving is by UDP sockets
 //! On the link too, where many servers listen with packet sockets instead. A UDP socket bound to
@@ -39,6 +39,7 @@ mod endpoint;
 mod error;
 mod frame;
 mod interface;
+mod losses;
 mod poll;
 mod sockets;
 mod transmit;
@@ -46,11 +47,7 @@ mod transmit;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use batch::{
-    BATCH_DATAGRAMS, DATAGRAM_OCTETS_MAX, Outgoing, ReceiveBatch, Received, SendReport, Unsent,
-};
-pub(crate) use endpoint::{CLIENT_PORT, Endpoint, SERVER_PORT};
+pub(crate) use batch::{Outgoing, ReceiveBatch, Received, SendReport, Unsent};
+pub(crate) use endpoint::Endpoint;
 pub(crate) use error::NetError;
-pub(crate) use poll::{Poller, Ready, Waker};
-pub(crate) use sockets::RECEIVE_BUFFER_OCTETS;
-pub(crate) use transmit::SEND_PATIENCE_MS;
+pub(crate) use poll::{Poller, Waker};

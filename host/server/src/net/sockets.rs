@@ -12,7 +12,7 @@ use super::{NetError, interface::Interface};
 
 /// The receive buffer that an endpoint asks for: room for the requests of several thousand
 /// clients that start at once. The system doubles it for its own bookkeeping.
-pub(crate) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
+pub(super) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 
 /// The send buffer that a socket asks for. Replies to a neighbour that does not answer ARP stay in
 /// it for seconds, some 200 kilobytes for each at most; the others need room beside them.

@@ -15,11 +15,11 @@ use nix::{
     sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrLike, sendmmsg},
 };
 
-use super::{BATCH_DATAGRAMS, SendReport, Unsent};
+use super::{SendReport, Unsent, batch::BATCH_DATAGRAMS};
 
 /// One call of [`super::Endpoint::send`] waits no longer than this for room in the system's send
 /// buffers. A worker that waits receives nothing meanwhile.
-pub(crate) const SEND_PATIENCE_MS: u64 = 20;
+pub(super) const SEND_PATIENCE_MS: u64 = 20;
 
 /// How long to wait where the system cannot tell when there is room again.
 const PAUSE_MS: u64 = 1;

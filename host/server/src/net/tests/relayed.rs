@@ -10,7 +10,9 @@ use lessor_core::{Destination, HardwareAddress};
 
 use super::{PATIENCE, address, assert_silent, at, lab::on_a_link, receive, receive_only, reply};
 use crate::net::{
-    BATCH_DATAGRAMS, DATAGRAM_OCTETS_MAX, Endpoint, RECEIVE_BUFFER_OCTETS, ReceiveBatch,
+    Endpoint, ReceiveBatch,
+    batch::{BATCH_DATAGRAMS, DATAGRAM_OCTETS_MAX},
+    sockets::RECEIVE_BUFFER_OCTETS,
 };
 
 fn relay() -> UdpSocket {
@@ -181,9 +183,12 @@ fn datagrams_lost_to_a_full_buffer_are_counted() {
         }
     }
     assert!(received < count);
-    relay.send_to(b"after", listen).unwrap();
-    assert_eq!(endpoint.receive(&mut batch).unwrap(), 1);
-    assert_eq!(endpoint.lost_datagrams(), (count - received) as u64);
+    assert_eq!(endpoint.lost_datagrams(), 0);
+    for _ in 0..2 {
+        relay.send_to(b"after", listen).unwrap();
+        assert_eq!(endpoint.receive(&mut batch).unwrap(), 1);
+        assert_eq!(endpoint.lost_datagrams(), (count - received) as u64);
+    }
 }
 
 #[test]
