@@ -53,8 +53,8 @@ pub struct Event<'a> {
 const STARTS_PER_TURN_MAX: usize = 32;
 /// Datagrams read from one socket before the next has its turn.
 const RECEIVED_PER_TURN_MAX: usize = 256;
-/// Nothing answers a RELEASE, so the window does not slow them. They go half as fast as the server
-/// has shown that it can do exchanges, within these bounds.
+/// Nothing answers a RELEASE, so the window does not slow them where all are sent at the end. They
+/// go half as fast as the server has shown that it can do exchanges, within these bounds.
 const RELEASES_PER_SEC: RangeInclusive<u32> = 100..=10_000;
 /// RFC 2131 section 4.1: no wait for a reply is longer.
 const WAIT_MAX: Duration = Duration::from_secs(64);
@@ -193,6 +193,7 @@ impl<'a> Driver<'a> {
             let Some((client, task)) = self.pending else { return Ok(Some(started)) };
             let is_window_full = self.under_way.len() >= self.args.window as usize;
             let may_start = match task {
+                Task::Release if !self.plan.is_giving_back() => true,
                 Task::Release => {
                     self.releases.set(self.releases_per_sec());
                     self.releases.take(now)

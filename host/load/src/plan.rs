@@ -114,6 +114,11 @@ impl Plan {
         }
     }
 
+    /// Whether all leases are being given back at once; in rounds, each RELEASE follows an exchange.
+    pub(crate) fn is_giving_back(&self) -> bool {
+        matches!(self.phases.front(), Some(Phase::Release))
+    }
+
     pub(crate) fn skipped_renewals(&self) -> u64 {
         self.skipped_renewals
     }

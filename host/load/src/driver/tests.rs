@@ -270,6 +270,17 @@ fn a_timed_run_goes_on_until_its_time_is_up() {
 }
 
 #[test]
+fn in_rounds_releases_do_not_slow_the_exchanges() {
+    let responder = Responder::correct();
+    let args = LoadArgs { release: true, duration_secs: Some(1), ..args(&responder) };
+    let report = run_with(&args, |_| ()).unwrap();
+    assert!(report.ok(), "{report}");
+    // Far more than the least rate of RELEASEs at the end of a run.
+    assert!(report.acquired > 4 * u64::from(*RELEASES_PER_SEC.start()), "{report}");
+    assert_eq!(report.acquired, report.released);
+}
+
+#[test]
 fn releases_at_the_end_do_not_count_into_the_rate() {
     let responder = Responder::correct();
     let args = LoadArgs { release: true, rate: Some(100), ..args(&responder) };
