@@ -119,8 +119,10 @@ impl Endpoint {
         self.losses.total()
     }
 
-    /// Receives what waits, [`BATCH_DATAGRAMS`](super::batch::BATCH_DATAGRAMS) at most, into `batch`, whose contents are
-    /// dropped before. Returns how many datagrams it holds then: none, if nothing waits.
+    /// Receives what waits, [`BATCH_DATAGRAMS`] at most, into `batch`, whose contents are dropped
+    /// before. Returns how many datagrams it holds then: none, if nothing waits.
+    ///
+    /// [`BATCH_DATAGRAMS`]: super::batch::BATCH_DATAGRAMS
     ///
     /// # Errors
     /// Those of `recvmmsg`; the endpoint can be used further.
@@ -136,13 +138,15 @@ impl Endpoint {
         Ok(count)
     }
 
-    /// Sends `replies`, waiting [`SEND_PATIENCE_MS`](super::transmit::SEND_PATIENCE_MS) at most for room in the system's
-    /// buffers. One that cannot be sent stops no other.
+    /// Sends `replies`, waiting [`SEND_PATIENCE_MS`] at most for room in the system's buffers. One
+    /// that cannot be sent stops no other.
     ///
     /// A reply to a hardware address that is not Ethernet goes to everybody on the link. One that
     /// goes by hardware address or to everybody must fit into a frame of the interface. Broadcast
     /// addresses in [`Destination::Relay`] and [`Destination::Client`] are refused by the system
     /// (EACCES): a forged request makes the server flood nobody.
+    ///
+    /// [`SEND_PATIENCE_MS`]: super::transmit::SEND_PATIENCE_MS
     pub(crate) fn send(&mut self, replies: &[Outgoing]) -> SendReport {
         let mut transmission = Transmission::new();
         let mut routed = Vec::with_capacity(replies.len());

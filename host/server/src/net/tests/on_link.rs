@@ -313,6 +313,28 @@ fn an_interface_that_is_down_fails_what_goes_by_hardware_address() {
 }
 
 #[test]
+fn an_interface_that_is_gone_stays_gone() {
+    on_a_link(|_| {
+        let mut endpoint = server();
+        ip("link del server0");
+        ip("link add server0 type veth peer name other0");
+        ip("address add 192.0.2.1/24 dev server0");
+        ip("link set server0 up");
+        let renewed = Destination::Client(at(address(50), 68));
+        let replies =
+            [reply("offer", Destination::Broadcast, SERVER), reply("ack", renewed, SERVER)];
+        let report = endpoint.send(&replies);
+        let mut errors: Vec<_> =
+            report.failed.iter().map(|unsent| unsent.error.raw_os_error()).collect();
+        errors.sort();
+        assert_eq!(errors, [Some(nix::libc::ENXIO), Some(nix::libc::ENODEV)]);
+        assert_silent(&mut endpoint);
+        drop(endpoint);
+        Endpoint::on_link("server0").unwrap();
+    });
+}
+
+#[test]
 fn several_interfaces_are_kept_apart() {
     on_a_link(|lab| {
         ip("link add other0 type veth peer name other1");
