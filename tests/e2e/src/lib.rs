@@ -38,7 +38,9 @@ pub use loopback::{loopback_address, relay};
 pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
-pub use records::{JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, Status, StoreRow};
+pub use records::{
+    JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, Status, StoreRow, TraceRow,
+};
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};
 pub use setup::Setup;

@@ -1,7 +1,10 @@
 //! What the server tells of itself in JSON: `lessor leases --json`, `lessor status --json`, and
 //! the journal. Only fields that tests look at.
 
-use std::net::Ipv4Addr;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use lessor_core::Reason;
 use serde::Deserialize;
@@ -53,9 +56,22 @@ pub struct JournalLine {
     pub remote_id: Option<String>,
     /// Option 82 in hexadecimal.
     pub relay_information: Option<String>,
-    /// What plugins did.
+    /// Which plugins were asked, in order.
     #[serde(default)]
-    pub plugins: Vec<serde_json::Value>,
+    pub plugins: Vec<TraceRow>,
+}
+
+/// What a plugin did about an input, as the journal shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct TraceRow {
+    pub plugin: String,
+    /// Terms and options, as `name=value`.
+    #[serde(default)]
+    pub set: BTreeSet<String>,
+    /// How it failed.
+    pub fault: Option<String>,
 }
 
 /// `lessor status --json`.
@@ -93,8 +109,11 @@ pub struct PoolRow {
 pub struct PluginRow {
     pub name: String,
     pub calls: u64,
-    pub faults: u64,
-    pub suspended: bool,
+    /// By kind; also how often it was not asked because it was suspended or not ready.
+    pub faults: BTreeMap<String, u64>,
+    /// For how much longer it is suspended.
+    pub suspended_for_ms: Option<u64>,
+    pub suspensions: u64,
 }
 
 /// The store as the status shows it.
@@ -106,6 +125,13 @@ pub struct StoreRow {
     pub flushes: u64,
     pub failed_flushes: u64,
     pub last_error: Option<String>,
+}
+
+impl PluginRow {
+    /// How often it failed in this way.
+    pub fn faults_of(&self, kind: &str) -> u64 {
+        self.faults.get(kind).copied().unwrap_or_default()
+    }
 }
 
 impl Status {

@@ -16,8 +16,9 @@ use crate::{JournalLine, LeaseRow, Process, Setup, Status, built, wait};
 /// A server that serves. Killed when it is dropped.
 #[derive(Debug)]
 pub struct Server {
-    setup: Setup,
+    // First, so that its output can be shown before its folder goes.
     process: Process,
+    setup: Setup,
     starts: u32,
 }
 

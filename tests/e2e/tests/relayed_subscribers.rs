@@ -10,6 +10,7 @@
 )]
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,
 };
@@ -137,9 +138,13 @@ fn each_line_gets_what_its_policy_says() {
     let line = server.journal_says("the ACK of who has not paid", |line| {
         line.reason == "ack-selecting" && line.address == Some(unpaid.address)
     });
-    let trace = serde_json::to_string(&line.plugins).unwrap();
-    assert!(trace.contains("20-garden") && trace.contains("walled-garden"), "{trace}");
-    assert!(!trace.contains("30-vendors"), "{trace}");
+    let set_by = |plugin: &str| {
+        let entry = line.plugins.iter().find(|entry| entry.plugin == plugin);
+        entry.unwrap_or_else(|| panic!("{plugin} was not asked: {line:?}")).set.clone()
+    };
+    let wanted = ["domain-name-servers=192.0.2.66", "lease-time-secs=120", "pool=walled-garden"];
+    assert_eq!(set_by("20-garden"), BTreeSet::from(wanted.map(str::to_owned)));
+    assert!(set_by("10-table").is_empty() && set_by("30-vendors").is_empty(), "{line:?}");
     let leases = server.leases();
     let pool_of = |address| {
         leases.iter().find(|lease| lease.address == address).and_then(|lease| lease.pool.as_deref())
@@ -277,7 +282,9 @@ fn who_comes_back_gets_the_address_it_had() {
     assert!(matches!(rebooted, Answer::Ack(_)), "{rebooted:?}");
     let unknown = relay.init_reboot(&subscriber(99, "line9"), after.address, SILENCE).unwrap();
     assert!(matches!(unknown, Answer::Silence | Answer::Nak { .. }), "{unknown:?}");
-    let parameters = relay.inform(&ada, after.address, PATIENCE).unwrap().unwrap();
-    assert_eq!(parameters.lease_time_secs(), None);
+    // Who does not say its address is answered by way of the relay.
+    let nowhere = Ipv4Addr::UNSPECIFIED;
+    let parameters = relay.inform(&ada, nowhere, PATIENCE).unwrap().unwrap();
+    assert_eq!((parameters.your_address, parameters.lease_time_secs()), (nowhere, None));
     assert_eq!(parameters.options.addresses(3), [Ipv4Addr::new(100, 64, 0, 1)]);
 }

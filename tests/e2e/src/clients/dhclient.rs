@@ -12,10 +12,10 @@ use crate::{Host, Process, wait};
 /// It has no way to be told to extend its lease, so the server should give a short one.
 #[derive(Debug)]
 pub struct Dhclient {
-    folder: TempDir,
     process: Process,
     release: Command,
     times_bound: usize,
+    folder: TempDir,
 }
 
 /// It extends its lease by a datagram from its address, so the interface must have that.
