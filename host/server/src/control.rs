@@ -130,7 +130,10 @@ pub(crate) fn ask<T: DeserializeOwned>(
 ) -> anyhow::Result<()> {
     let socket = socket_of(config)?;
     let mut stream = BlockingStream::connect(&socket).with_context(|| {
-        format!("no lessor answers at {}; is it running, with this configuration?", socket.display())
+        format!(
+            "no lessor answers at {}; is it running, with this configuration?",
+            socket.display()
+        )
     })?;
     stream.write_all(&json_line(question))?;
     for line in BufReader::new(stream).lines() {

@@ -111,12 +111,17 @@ impl Shared {
         };
         let shards = &generation.shards;
         let located = shards.locate(&request);
-        let Some((location, network)) =
-            located.and_then(|location| Some((location, Arc::clone(shards.network(location.network)?))))
+        let Some((location, network)) = located
+            .and_then(|location| Some((location, Arc::clone(shards.network(location.network)?))))
         else {
             return Exchange {
                 asked: None,
-                ..Exchange::ended(endpoint, arrival, Reason::UnknownSubnet, unknown_subnet(&request))
+                ..Exchange::ended(
+                    endpoint,
+                    arrival,
+                    Reason::UnknownSubnet,
+                    unknown_subnet(&request),
+                )
             };
         };
         let view = View {
@@ -133,7 +138,14 @@ impl Shared {
             (Terms::default(), Vec::new())
         };
         let mut exchange = Exchange {
-            asked: Some(Asked { request, network, terms, trace, address: None, lease_time_secs: None }),
+            asked: Some(Asked {
+                request,
+                network,
+                terms,
+                trace,
+                address: None,
+                lease_time_secs: None,
+            }),
             ..Exchange::ended(endpoint, arrival, Reason::UnknownSubnet, None)
         };
         self.decide_under_terms(shards, Some((runner, &view)), now, &mut exchange);
@@ -341,3 +353,6 @@ fn unknown_subnet(request: &Request) -> Option<String> {
     };
     Some(format!("no subnet for {asked_from}; add a [[subnet]] that spans it"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,9 @@ use std::{
 
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::Timestamp;
-use lessor_policy_host::{Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runner, Runtime};
+use lessor_policy_host::{
+    Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runner, Runtime,
+};
 
 use crate::shards::Shards;
 
@@ -46,7 +48,8 @@ pub(crate) struct Refusal {
 /// # Errors
 /// With every mistake in it.
 pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configuration, Refusal> {
-    lessor_config::load(path).map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
+    lessor_config::load(path)
+        .map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
 }
 
 /// Finds, reads and prepares every plugin of the configured directory.
@@ -73,7 +76,8 @@ pub(crate) fn plugin_sources(directory: &Path, colour: bool) -> Result<Vec<Plugi
     let mut refusal = Refusal::default();
     let mut files = Vec::new();
     let mut sidecars = Vec::new();
-    let entries = std::fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+    let entries =
+        std::fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
     match entries {
         Ok(entries) => {
             for path in entries.into_iter().map(|entry| entry.path()) {

@@ -125,7 +125,8 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
     let mut networks: Vec<Vec<Arc<Lease>>> = Vec::new();
     generation.shards.for_each(|engine| networks.push(engine.leases().cloned().collect()));
     for lease in networks.into_iter().flatten() {
-        heard = heard && say(control::json_line(&Row::of(&lease, now, generation.shards.topology())));
+        heard =
+            heard && say(control::json_line(&Row::of(&lease, now, generation.shards.topology())));
     }
     heard
 }
@@ -158,10 +159,15 @@ impl LeasesArguments {
             Which::Active => matches!(row.state, RowState::Leased | RowState::Quarantined),
         };
         let found = self.find.as_deref().is_none_or(|text| {
-            [Some(&row.client), Some(&row.hardware_address), row.circuit_id.as_ref(), row.remote_id.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|field| field.contains(text))
+            [
+                Some(&row.client),
+                Some(&row.hardware_address),
+                row.circuit_id.as_ref(),
+                row.remote_id.as_ref(),
+            ]
+            .into_iter()
+            .flatten()
+            .any(|field| field.contains(text))
         });
         state && found && self.address.is_none_or(|address| address == row.address)
     }

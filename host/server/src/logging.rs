@@ -17,8 +17,9 @@ pub(crate) fn start(settings: &LogSettings) {
         LogLevel::Trace => "trace",
     };
     // Libraries speak up only when something is wrong, whatever is asked of the server.
-    let filter = EnvFilter::try_from_env("LESSOR_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,lessor={level},lessor_policy_host={level}")));
+    let filter = EnvFilter::try_from_env("LESSOR_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(format!("warn,lessor={level},lessor_policy_host={level}"))
+    });
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     let layer = match settings.format {
         LogFormat::Json => layer.json().flatten_event(true).boxed(),

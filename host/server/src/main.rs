@@ -18,6 +18,8 @@ mod reload;
 mod serve;
 mod shards;
 mod status;
+#[cfg(test)]
+mod testing;
 mod worker;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};

@@ -179,7 +179,12 @@ impl Task {
         self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease);
     }
 
-    fn tell_watchers(&mut self, kind: LeaseEventKind, network: Option<&Arc<str>>, lease: &Arc<Lease>) {
+    fn tell_watchers(
+        &mut self,
+        kind: LeaseEventKind,
+        network: Option<&Arc<str>>,
+        lease: &Arc<Lease>,
+    ) {
         if self.watchers.chain().wants_lease_events()
             && let Some(network) = network
         {
@@ -212,5 +217,23 @@ fn kind_of(change: &Change, now: Timestamp) -> LeaseEventKind {
             }
             _ => LeaseEventKind::Granted,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_that_find_no_room_are_counted_and_nobody_waits() {
+        let counters = Arc::new(Counters::new());
+        let (queue, _nobody_reads) = crossbeam_channel::bounded(2);
+        let wanted = Arc::new(AtomicBool::new(true));
+        let observer =
+            Observer { queue, counters: Arc::clone(&counters), wanted, always_wanted: true };
+        for _ in 0..5 {
+            observer.tell(Message::ReopenJournal);
+        }
+        assert_eq!(counters.events_lost.load(Ordering::Relaxed), 3);
     }
 }

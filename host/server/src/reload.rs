@@ -81,8 +81,7 @@ impl Reloader {
 
     fn build(&self) -> Result<(Configuration, Prepared), Refusal> {
         let configuration = generation::load_configuration(&self.path, false)?;
-        let chain =
-            generation::build_chain(&self.runtime, configuration.plugins.as_ref(), false)?;
+        let chain = generation::build_chain(&self.runtime, configuration.plugins.as_ref(), false)?;
         let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
         let prepared = Prepared { watchers: chain.observer()?, runners: runners?, chain };
         Ok((configuration, prepared))
@@ -94,8 +93,7 @@ impl Reloader {
         let now = clock::now();
         let mut published = None;
         old.shards.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
-            let next =
-                Arc::new(Generation { number: old.number + 1, since: now, shards, chain });
+            let next = Arc::new(Generation { number: old.number + 1, since: now, shards, chain });
             self.shared.generation.store(Arc::clone(&next));
             published = Some(next);
         });

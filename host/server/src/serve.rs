@@ -105,8 +105,12 @@ impl Server {
         for plugin in chain.plugins() {
             tracing::info!(plugin = plugin.name, hooks = %generation::hook_names(plugin), "plugin loaded");
         }
-        let generation =
-            Arc::new(Generation { number: 1, since: clock::now(), shards: Arc::new(shards), chain });
+        let generation = Arc::new(Generation {
+            number: 1,
+            since: clock::now(),
+            shards: Arc::new(shards),
+            chain,
+        });
         let handover = || -> anyhow::Result<Handover> {
             let runner = generation.chain.runner().map_err(generation::Refusal::from)?;
             Ok(Handover { generation: Arc::clone(&generation), runner })

@@ -137,7 +137,8 @@ impl Shards {
         // there is no order to get wrong.
         let mut retiring: Vec<MutexGuard<'_, Option<Engine>>> =
             self.shards.iter().filter(|shard| !is_kept(shard)).map(|shard| shard.lock()).collect();
-        let old_engines: Vec<Engine> = retiring.iter_mut().filter_map(|guard| guard.take()).collect();
+        let old_engines: Vec<Engine> =
+            retiring.iter_mut().filter_map(|guard| guard.take()).collect();
 
         let known = old_engines.iter().flat_map(Engine::leases).chain(&self.strays);
         let (strays, _): (Vec<_>, Vec<_>) =
@@ -170,5 +171,67 @@ impl Shard {
     /// serving on is better than refusing a whole network.
     fn lock(&self) -> MutexGuard<'_, Option<Engine>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::OnceCell;
+
+    use lessor_core::{ClientKey, HardwareAddress, LeaseState};
+
+    use super::*;
+    use crate::testing::{NOW, topology};
+
+    fn lease(address: [u8; 4]) -> Lease {
+        let hardware_address = HardwareAddress::ethernet([2, 0, 0, 0, 0, address[3]]);
+        Lease {
+            address: address.into(),
+            client: ClientKey::Hardware(hardware_address),
+            hardware_address,
+            state: LeaseState::Leased,
+            began_at: NOW,
+            changed_at: NOW,
+            expires_at: NOW.after_secs(3600),
+            relay_information: None,
+            revision: 1,
+        }
+    }
+
+    fn reconfigured(shards: &Shards, prefixes: &[&str]) -> Arc<Shards> {
+        let next = OnceCell::new();
+        shards.reconfigure(NOW, topology(prefixes), 7, |shards| next.set(shards).unwrap());
+        next.into_inner().unwrap()
+    }
+
+    fn knows(shards: &Shards, address: [u8; 4]) -> bool {
+        let known = shards
+            .with_owner_of(address.into(), |engine| engine.lease_at(address.into()).is_some());
+        known == Ok(Some(true))
+    }
+
+    #[test]
+    fn an_unchanged_network_goes_on_and_a_changed_one_is_retired() {
+        let mut old = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
+        old.restore(NOW, lease([10, 0, 0, 5]));
+        old.restore(NOW, lease([10, 1, 0, 5]));
+        let new = reconfigured(&old, &["10.1.0.0/23", "10.0.0.0/24"]);
+        assert!(knows(&old, [10, 0, 0, 5]) && knows(&new, [10, 0, 0, 5]));
+        assert!(knows(&new, [10, 1, 0, 5]));
+        let retired = old.with_owner_of([10, 1, 0, 5].into(), |_| ());
+        assert_eq!(retired, Err(Retired));
+    }
+
+    #[test]
+    fn leases_of_a_network_that_is_gone_serve_again_when_it_is_back() {
+        let mut first = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
+        first.restore(NOW, lease([10, 1, 0, 5]));
+        let second = reconfigured(&first, &["10.0.0.0/24"]);
+        assert_eq!(second.stray_leases(), 1);
+        let third = reconfigured(&second, &["10.0.0.0/24"]);
+        assert_eq!(third.stray_leases(), 1);
+        let fourth = reconfigured(&third, &["10.0.0.0/24", "10.1.0.0/24"]);
+        assert_eq!(fourth.stray_leases(), 0);
+        assert!(knows(&fourth, [10, 1, 0, 5]));
     }
 }

@@ -72,7 +72,10 @@ impl Status {
         generation.shards.for_each(|engine| {
             let network = engine.network().name.to_string();
             pools.extend(
-                engine.usage(now).into_iter().map(|usage| PoolRow { network: network.clone(), usage }),
+                engine
+                    .usage(now)
+                    .into_iter()
+                    .map(|usage| PoolRow { network: network.clone(), usage }),
             );
         });
         let counters = &shared.counters;
@@ -85,7 +88,10 @@ impl Status {
             reloads_refused: counters.reloads_refused.load(Ordering::Relaxed),
             reasons: counters.reasons(),
             pools,
-            plugins: plugins.iter().filter_map(|plugin| serde_json::to_value(plugin).ok()).collect(),
+            plugins: plugins
+                .iter()
+                .filter_map(|plugin| serde_json::to_value(plugin).ok())
+                .collect(),
             store: StoreStatus {
                 changes: store.changes,
                 flushes: store.flushes,
@@ -162,17 +168,23 @@ fn print(status: &Status) {
     right_align(&mut reasons, 1..2);
     println!("{reasons}");
     if !status.plugins.is_empty() {
-        let mut plugins = table(&["plugin", "calls", "faults", "mean µs", "longest µs", "suspended for"]);
+        let mut plugins =
+            table(&["plugin", "calls", "faults", "mean µs", "longest µs", "suspended for"]);
         for plugin in &status.plugins {
             let number = |key: &str| plugin[key].as_u64().unwrap_or(0);
             let faults = plugin["faults"].as_object().into_iter().flatten();
             plugins.add_row([
                 plugin["name"].as_str().unwrap_or_default().to_owned(),
                 number("calls").to_string(),
-                faults.map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", "),
+                faults
+                    .map(|(kind, count)| format!("{count} {kind}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 (number("call-time-total-us") / number("calls").max(1)).to_string(),
                 number("call-time-max-us").to_string(),
-                plugin["suspended-for-ms"].as_u64().map_or_else(String::new, |ms| format!("{ms} ms")),
+                plugin["suspended-for-ms"]
+                    .as_u64()
+                    .map_or_else(String::new, |ms| format!("{ms} ms")),
             ]);
         }
         right_align(&mut plugins, 1..5);

@@ -52,7 +52,8 @@ pub(crate) fn policies() -> anyhow::Result<Vec<PathBuf>> {
     run(&mut cargo(&arguments))?;
     let built = target().join("wasm32-unknown-unknown/policy");
     let folder = target().join("policies");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
     let mut files = Vec::new();
     for policy in POLICIES {
         let from = existing(built.join(format!("{}.wasm", policy.replace('-', "_"))))?;

@@ -104,7 +104,8 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     say(&format!("Starting the server on {SERVER}, with the policies of {}", show(&config)));
     let server = Server::start(&lessor, &config)?;
     let relay = SocketAddrV4::new(RELAY, 0);
-    let mut relay = Relay::bind(relay, SERVER, Some(LINK)).context("cannot bind the demo's relay")?;
+    let mut relay =
+        Relay::bind(relay, SERVER, Some(LINK)).context("cannot bind the demo's relay")?;
 
     say("Five subscribers behind a relay ask for an address:");
     let held = first_act(&mut relay, &server)?;
@@ -112,7 +113,9 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     second_act(&mut relay, &server, folder.path(), &held)?;
     say("A broken policy is dropped in; SIGHUP; the generation that serves goes on:");
     third_act(&mut relay, &server, folder.path(), &held)?;
-    say(&"Everybody got what the policies say.".if_supports_color(Stdout, |text| text.green()).to_string());
+    say(&"Everybody got what the policies say."
+        .if_supports_color(Stdout, |text| text.green())
+        .to_string());
 
     if arguments.once {
         return server.stop();
@@ -143,7 +146,12 @@ fn first_act(relay: &mut Relay, server: &Server) -> anyhow::Result<Vec<Acquired>
             expected.circuit_id.to_owned(),
             acquired.address.to_string(),
             format!("{} s", acquired.lease_time_secs),
-            acquired.domain_name_servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            acquired
+                .domain_name_servers
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
             decided.join("\n"),
         ]);
     }
@@ -191,8 +199,14 @@ fn second_act(
     );
     let after = relay.acquire(&carla, PATIENCE).context("Carla got no new lease")?;
     println!("  Carla had {} for {} s;", before.address, before.lease_time_secs);
-    println!("  her renewal was refused, and now she has {} for {} s", after.address, after.lease_time_secs);
-    ensure!(after.address.to_string().starts_with("100.64.1."), "Carla should be among the residents");
+    println!(
+        "  her renewal was refused, and now she has {} for {} s",
+        after.address, after.lease_time_secs
+    );
+    ensure!(
+        after.address.to_string().starts_with("100.64.1."),
+        "Carla should be among the residents"
+    );
     Ok(())
 }
 
@@ -241,8 +255,12 @@ fn lay_out(folder: &Path, policies: &[PathBuf]) -> anyhow::Result<PathBuf> {
 /// Who decided about each acknowledged address, from the server's journal.
 fn decisions(server: &Server) -> anyhow::Result<HashMap<Ipv4Addr, Vec<String>>> {
     let mut decisions = HashMap::new();
-    for line in server.journal(|lines| lines.iter().filter(|line| line["outcome"] == "ack").count() >= SUBSCRIBERS.len())? {
-        let Some(address) = line["address"].as_str().and_then(|text| text.parse().ok()) else { continue };
+    for line in server.journal(|lines| {
+        lines.iter().filter(|line| line["outcome"] == "ack").count() >= SUBSCRIBERS.len()
+    })? {
+        let Some(address) = line["address"].as_str().and_then(|text| text.parse().ok()) else {
+            continue;
+        };
         if line["outcome"] != "ack" {
             continue;
         }
@@ -253,7 +271,7 @@ fn decisions(server: &Server) -> anyhow::Result<HashMap<Ipv4Addr, Vec<String>>> 
                 let set: Vec<&str> =
                     entry["set"].as_array()?.iter().filter_map(|set| set.as_str()).collect();
                 let plugin = entry["plugin"].as_str()?;
-                (!set.is_empty()).then(|| format!("{plugin}: {}", set.join(", ")))
+                (!set.is_empty()).then(|| format!("{plugin}:\n  {}", set.join("\n  ")))
             })
             .collect();
         decisions.insert(address, said);

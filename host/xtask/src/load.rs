@@ -68,7 +68,9 @@ pub(crate) fn run(arguments: &LoadArguments) -> anyhow::Result<()> {
         let report = measure(&lessor, arguments)?;
         subjects.push(Subject { name: kea.name()?, durable: "no", report });
     } else {
-        println!("Kea is not here (Debian package kea-dhcp4-server), so there is nothing to compare with");
+        println!(
+            "Kea is not here (Debian package kea-dhcp4-server), so there is nothing to compare with"
+        );
     }
     print(&subjects);
     let failed: Vec<&str> = subjects
@@ -95,8 +97,17 @@ fn print(subjects: &[Subject]) {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header([
-        "server", "leases/s", "ratio to the last", "p50 ms", "p99 ms", "max ms", "failed", "NAKs",
-        "sent again", "mistakes", "durable",
+        "server",
+        "leases/s",
+        "ratio to the last",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "failed",
+        "NAKs",
+        "sent again",
+        "mistakes",
+        "durable",
     ]);
     let rate = |subject: &Subject| subject.report["exchanges-per-sec"].as_f64().unwrap_or(0.0);
     let last = subjects.last().map_or(0.0, rate);
@@ -141,7 +152,9 @@ fn lay_out(
         let mut settings = String::from("[limits]\nmemory-mib = 256\n\n[settings.subscribers]\n");
         for n in 0..clients {
             let line = format!("olt{}/1/{}/onu{}", n / 1024, n / 32 % 32, n % 32);
-            settings.push_str(&format!("{line:?} = {{ pool = \"residential\", lease-time-secs = 7200 }}\n"));
+            settings.push_str(&format!(
+                "{line:?} = {{ pool = \"residential\", lease-time-secs = 7200 }}\n"
+            ));
         }
         std::fs::write(plugins.join("10-subscriber-table.toml"), settings)?;
     }

@@ -91,7 +91,8 @@ impl Server {
     ) -> anyhow::Result<Vec<serde_json::Value>> {
         let started = Instant::now();
         loop {
-            let text = std::fs::read_to_string(self.folder.join("journal.jsonl")).unwrap_or_default();
+            let text =
+                std::fs::read_to_string(self.folder.join("journal.jsonl")).unwrap_or_default();
             let lines: Vec<serde_json::Value> =
                 text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
             if complete(&lines) {

@@ -30,11 +30,13 @@ pub(crate) fn install(missing: &[&str]) -> anyhow::Result<()> {
     }
     command::run(Command::new("apt-get").args(["update", "-qq"]))?;
     // The packages are for their programs only: no service of theirs is to start.
-    command::run(Command::new("apt-get")
-        .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(missing)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .env("RUNLEVEL", "1"))
+    command::run(
+        Command::new("apt-get")
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(missing)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("RUNLEVEL", "1"),
+    )
 }
 
 /// `cargo xtask setup`.
@@ -51,7 +53,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 /// The packages whose programs are not there.
 pub(crate) fn missing() -> Vec<&'static str> {
-    TOOLS.iter().filter(|(program, _)| !is_installed(program)).map(|(_, package)| *package).collect()
+    TOOLS
+        .iter()
+        .filter(|(program, _)| !is_installed(program))
+        .map(|(_, package)| *package)
+        .collect()
 }
 
 /// Whether a program is found, in the folders of system programs too.
