@@ -59,7 +59,10 @@ impl Lease {
 }
 
 /// One change of one lease record, as a compare-and-set: it holds only if the record on storage
-/// has the revision of `previous` (or does not exist, where there is none).
+/// has the revision of `previous` (or does not exist, where there is none). Storage that several
+/// servers write to compares the whole record: a change of one server that failed and a change of
+/// another that was made may bear the same revision, and what was built on the former must not
+/// pass for built on the latter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Change {

@@ -24,7 +24,7 @@ mod terms;
 mod time;
 
 pub use client::{ClientKey, HardwareAddress, HardwareAddressError};
-pub use engine::{Decision, Engine, PoolUsage};
+pub use engine::{Decision, Engine, PoolUsage, Remembered};
 pub use lease::{Change, Committed, Lease, LeaseState};
 pub use network::{
     LeaseTime, Location, Network, NetworkId, OptionSet, Pool, Reservation, ReservationOwner,

@@ -43,13 +43,15 @@ pub(super) struct Slot {
     offer: Option<Arc<Offer>>,
     /// Whether the record is a lease or a quarantine whose end was not noticed yet.
     lease_holds: bool,
+    /// Where the client of the record had its address before.
+    former: Option<u32>,
     queued_for: Timestamp,
 }
 
 /// Who holds which address of one network.
 #[derive(Debug)]
 pub(super) struct Bindings {
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     pub(super) slots: HashMap<u32, Slot, FixedState>,
     pub(super) by_client: ByClient<Lease>,
     offers: ByClient<Offer>,
@@ -69,8 +71,13 @@ pub(super) enum Precedence {
 }
 
 impl Slot {
-    const UNKNOWN: Self =
-        Self { lease: None, offer: None, lease_holds: false, queued_for: Timestamp::NEVER };
+    const UNKNOWN: Self = Self {
+        lease: None,
+        offer: None,
+        lease_holds: false,
+        former: None,
+        queued_for: Timestamp::NEVER,
+    };
 
     /// The record, active or not.
     pub(super) fn lease(&self) -> Option<&Arc<Lease>> {
@@ -80,6 +87,16 @@ impl Slot {
     /// The open offer.
     pub(super) fn offer(&self) -> Option<&Arc<Offer>> {
         self.offer.as_ref()
+    }
+
+    /// Whether the record is that of an active lease or quarantine.
+    pub(super) const fn lease_holds(&self) -> bool {
+        self.lease_holds
+    }
+
+    /// Where the client of the record had its address before.
+    pub(super) const fn former(&self) -> Option<u32> {
+        self.former
     }
 
     /// The record if it is that of an active lease.
@@ -185,42 +202,61 @@ impl Bindings {
     pub(super) fn enter(&mut self, now: Timestamp, lease: Arc<Lease>, precedence: Precedence) {
         let address = u32::from(lease.address);
         let holds = lease.state != LeaseState::Released && now < lease.expires_at;
-        if let Some(slot) = self.slots.get(&address) {
-            if let Some(previous) = &slot.lease
-                && previous.client != lease.client
-            {
-                self.by_client.remove_if(&previous.client, |found| found.address == lease.address);
-            }
-            if let Some(offer) = &slot.offer
-                && holds
-                && (lease.state == LeaseState::Quarantined || offer.client != lease.client)
-            {
-                self.withdraw_offer_of(address);
-            }
+        let slot = self.slots.get(&address);
+        let offer = slot.and_then(Slot::offer).filter(|offer| {
+            holds && (lease.state == LeaseState::Quarantined || offer.client != lease.client)
+        });
+        if offer.is_some() {
+            self.withdraw_offer_of(address);
         }
+        let is_same_client = self.lease_client(address) == Some(&lease.client);
+        if !is_same_client {
+            self.unlink(address);
+        }
+        let current = self.by_client.get(&lease.client).filter(|c| c.address != lease.address);
         let is_current = precedence == Precedence::Latest
-            || self
-                .by_client
-                .get(&lease.client)
-                .is_none_or(|found| found.address == lease.address || rank(found) < rank(&lease));
+            || current.is_none_or(|current| rank(current) < rank(&lease));
+        let elsewhere = current.map(|current| u32::from(current.address));
         if is_current {
             self.by_client.put(Arc::clone(&lease));
+        } else if let Some(elsewhere) = elsewhere {
+            self.edit(elsewhere, |slot| slot.former = slot.former.or(Some(address)));
         }
         self.edit(address, |slot| {
             slot.lease = Some(lease);
             slot.lease_holds = holds;
+            let former = slot.former.filter(|_| is_same_client);
+            slot.former = elsewhere.filter(|_| is_current).or(former);
         });
     }
 
     /// Forgets the record of `address`, as if nobody ever had it.
     pub(super) fn forget(&mut self, address: u32) {
-        if let Some(lease) = self.slot(address).and_then(Slot::lease).map(Arc::clone) {
-            self.by_client.remove_if(&lease.client, |found| found.address == lease.address);
-            self.edit(address, |slot| {
-                slot.lease = None;
-                slot.lease_holds = false;
-            });
+        self.unlink(address);
+        self.edit(address, |slot| {
+            slot.lease = None;
+            slot.lease_holds = false;
+            slot.former = None;
+        });
+    }
+
+    /// Takes the record of `address` from its client, whose current one is now that of the address
+    /// that it had before, if that is still its own.
+    fn unlink(&mut self, address: u32) {
+        let Some(slot) = self.slots.get(&address) else { return };
+        let Some(lease) = slot.lease.as_ref() else { return };
+        if self.by_client.remove_if(&lease.client, |found| found.address == lease.address).is_none()
+        {
+            return;
         }
+        let former = slot.former.and_then(|former| self.slots.get(&former)?.lease.as_ref());
+        if let Some(former) = former.filter(|former| former.client == lease.client) {
+            self.by_client.put(Arc::clone(former));
+        }
+    }
+
+    fn lease_client(&self, address: u32) -> Option<&ClientKey> {
+        self.slot(address)?.lease().map(|lease| &lease.client)
     }
 
     /// Notices whether what holds `address` has ended.
@@ -286,6 +322,24 @@ impl Bindings {
             })
         });
         pools.collect()
+    }
+
+    /// Overrules whether the record of `address` holds it.
+    pub(super) fn set_lease_holds(&mut self, address: u32, lease_holds: bool) {
+        self.edit(address, |slot| slot.lease_holds = lease_holds);
+    }
+
+    /// Makes the free sets and counters of the pools anew, as the plan has them now.
+    pub(super) fn lay_out_pools(&mut self) {
+        self.pools = fresh_pools(&self.plan);
+        for (address, slot) in &self.slots {
+            if let Some(position) = self.plan.giving_pool_of(*address)
+                && let Some(pool) = self.pools.get_mut(position)
+            {
+                pool.leave(*address, Standing::Fresh);
+                pool.enter(*address, slot.standing());
+            }
+        }
     }
 
     fn edit(&mut self, address: u32, change: impl FnOnce(&mut Slot)) {

@@ -52,15 +52,14 @@ impl<'e> Case<'e, '_> {
     /// Notices the end of whatever holds an address that this case is about, so that everything
     /// after goes by how the addresses stand now.
     pub(super) fn notice(&mut self) {
-        let held = self.bindings.lease_of(&self.client).map(|lease| lease.address);
+        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
+        let former = current.and_then(|current| self.bindings.slot(current)?.former());
         let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
         let reserved = self.reservation().map(|reservation| reservation.address);
-        let named = [self.request.requested_address, self.terms.address, held, reserved];
         let client_address = Some(self.request.client_address);
-        for address in named.into_iter().chain([client_address]).flatten().map(u32::from) {
-            self.bindings.notice(self.now, address);
-        }
-        if let Some(address) = offered {
+        let named = [self.request.requested_address, client_address, self.terms.address, reserved];
+        let named = named.map(|address| address.map(u32::from));
+        for address in named.into_iter().chain([current, former, offered]).flatten() {
             self.bindings.notice(self.now, address);
         }
     }

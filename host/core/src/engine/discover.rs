@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use crate::{LeaseState, Reason, ReplyKind};
+use crate::{Reason, ReplyKind};
 
 use super::{
     Decision,
@@ -46,18 +46,20 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The address that was offered already, that the client has, or that it had before.
+    /// The address that was offered already, that the client has, or that it had before; if it is
+    /// not to have that, then the one that it had before that (it comes back from a walled garden).
     fn remembered_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let can_have = |address: u32| self.objection(entitlement, address).is_none();
         let offer = self.bindings.offer_of(&self.client).map(|offer| offer.address);
         if let Some(address) = offer.filter(|address| can_have(*address)) {
             return Some((address, Reason::OfferedAgain));
         }
-        let record = self.bindings.lease_of(&self.client)?;
-        let address = u32::from(record.address);
-        if record.state == LeaseState::Quarantined || !can_have(address) {
-            return None;
-        }
+        let current = u32::from(self.bindings.lease_of(&self.client)?.address);
+        let former = self.bindings.slot(current)?.former();
+        let address = [Some(current), former]
+            .into_iter()
+            .flatten()
+            .find(|address| self.had_leased(*address) && can_have(*address))?;
         let reason = match self.bindings.standing(address) {
             Standing::Leased => Reason::OfferedCurrent,
             _ => Reason::OfferedPrevious,

@@ -37,7 +37,7 @@ impl Case<'_, '_> {
             revision: 0,
         };
         self.bindings.withdraw_offer_to(&self.client);
-        let change = self.bindings.change(self.now, declined, None);
+        let change = self.bindings.change(self.now, declined);
         self.record(Reason::QuarantinedDeclined, change)
     }
 
@@ -53,7 +53,7 @@ impl Case<'_, '_> {
         };
         let released = self.released(lease);
         self.bindings.withdraw_offer_to(&self.client);
-        let change = self.bindings.change(self.now, released, None);
+        let change = self.bindings.change(self.now, released);
         self.record(Reason::ReleasedLease, change)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Lease, LeaseState, LeaseTime, Reason, ReplyKind, Request, Terms};
+use crate::{Lease, LeaseState, LeaseTime, Reason, ReplyKind, Request, Terms, Timestamp};
 
 use super::{Decision, case::Case, plan::address_of};
 
@@ -12,21 +12,19 @@ impl Case<'_, '_> {
     /// Leases `address` to the client. A lease of another address ends with that, and so does
     /// that of the device that the address's line had before.
     pub(super) fn acknowledge(&mut self, address: u32, reason: Reason) -> Decision {
-        let before = self.bindings.lease_of(&self.client).map(Arc::clone);
-        let left = before.filter(|lease| u32::from(lease.address) != address);
-        let left_lease = left.as_ref().filter(|left| {
-            let slot = self.bindings.slot(u32::from(left.address));
-            slot.is_some_and(|slot| slot.active_lease().is_some())
+        let left = self.bindings.lease_of(&self.client).map(Arc::clone).filter(|left| {
+            let number = u32::from(left.address);
+            let slot = self.bindings.slot(number);
+            number != address && slot.is_some_and(|slot| slot.active_lease().is_some())
         });
         self.bindings.withdraw_offer_to(&self.client);
         let mut changes = SmallVec::new();
-        if let Some(left) = left_lease {
-            let released = self.released(left);
-            changes.push(self.bindings.change(self.now, released, None));
+        if let Some(left) = left {
+            let released = self.released(&left);
+            changes.push(self.bindings.change(self.now, released));
         }
         let lease = self.leased(address);
-        let left = left.map(|left| u32::from(left.address));
-        changes.insert(0, self.bindings.change(self.now, lease, left));
+        changes.insert(0, self.bindings.change(self.now, lease));
         Decision { reason, reply: Some(self.grant(ReplyKind::Ack, address)), changes }
     }
 
@@ -42,6 +40,11 @@ impl Case<'_, '_> {
     fn leased(&self, address: u32) -> Lease {
         let record = self.bindings.slot(address).and_then(|slot| slot.lease());
         let own = record.filter(|record| record.client == self.client);
+        let ends_at = self.now.after_secs(self.lease_time_secs(address));
+        // The client may never hear that its lease is shorter from now on. What it was promised
+        // before stays its own until then, unless that is for ever.
+        let promised = own.filter(|own| own.is_active(self.now)).map(|own| own.expires_at);
+        let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Lease {
             address: address_of(address),
             client: self.client.clone(),
@@ -49,7 +52,7 @@ impl Case<'_, '_> {
             state: LeaseState::Leased,
             began_at: own.map_or(self.now, |own| own.began_at),
             changed_at: self.now,
-            expires_at: self.now.after_secs(self.lease_time_secs(address)),
+            expires_at: promised.map_or(ends_at, |promised| promised.max(ends_at)),
             relay_information: self.relay_information.as_deref().cloned(),
             revision: 0,
         }

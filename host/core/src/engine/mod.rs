@@ -11,7 +11,7 @@
 //! - `bindings`: who holds which address; `addresses`, `deadlines` and `by_client` are its parts.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
 //!   RELEASE) and `inform`, answered by `grant`, `reply` and `options`.
-//! - `settle`: what became of the changes.
+//! - `settle`: what became of the changes; `reconfigure`: another configuration, the same leases.
 
 mod addresses;
 mod bindings;
@@ -24,6 +24,7 @@ mod grant;
 mod inform;
 mod options;
 mod plan;
+mod reconfigure;
 mod reply;
 mod request;
 mod settle;
@@ -44,6 +45,8 @@ use self::{
     case::Case,
     plan::Plan,
 };
+
+pub use self::reconfigure::Remembered;
 
 /// What the engine decided about one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

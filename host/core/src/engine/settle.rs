@@ -24,14 +24,12 @@ pub(super) struct Unsettled {
     chain: SmallVec<[Arc<Lease>; 1]>,
     /// How many changes are pending that were built on one that failed.
     orphans: usize,
-    /// Where the client of the last change had its address before, if it moved.
-    left: Option<u32>,
 }
 
 impl Bindings {
     /// Makes `lease` the record of its address, with the revision that follows, and says what
-    /// storage must be asked for. `left` is the client's address before, if it moved.
-    pub(super) fn change(&mut self, now: Timestamp, lease: Lease, left: Option<u32>) -> Change {
+    /// storage must be asked for.
+    pub(super) fn change(&mut self, now: Timestamp, lease: Lease) -> Change {
         let address = u32::from(lease.address);
         let previous = self.slot(address).and_then(|slot| slot.lease()).map(Arc::clone);
         let revision = previous.as_ref().map_or(0, |previous| previous.revision) + 1;
@@ -40,10 +38,8 @@ impl Bindings {
             stored: previous.clone(),
             chain: SmallVec::new(),
             orphans: 0,
-            left: None,
         });
         unsettled.chain.push(Arc::clone(&lease));
-        unsettled.left = left.or(unsettled.left);
         self.enter(now, Arc::clone(&lease), Precedence::Latest);
         Change { lease, previous }
     }
@@ -88,17 +84,13 @@ impl Bindings {
     /// Puts the record that storage holds in the place of those of pending changes.
     fn go_back(&mut self, now: Timestamp, address: u32, unsettled: &mut Unsettled) {
         unsettled.chain.clear();
-        let undone = self.slot(address).and_then(|slot| slot.lease()).map(Arc::clone);
-        match &unsettled.stored {
-            Some(stored) => self.enter(now, Arc::clone(stored), Precedence::ByTime),
+        self.adopt_record(now, address, unsettled.stored.clone());
+    }
+
+    fn adopt_record(&mut self, now: Timestamp, address: u32, record: Option<Arc<Lease>>) {
+        match record {
+            Some(lease) => self.enter(now, lease, Precedence::ByTime),
             None => self.forget(address),
-        }
-        let (Some(undone), Some(left)) = (undone, unsettled.left.take()) else { return };
-        if self.lease_of(&undone.client).is_none()
-            && let Some(before) = self.slot(left).and_then(|slot| slot.lease()).map(Arc::clone)
-            && before.client == undone.client
-        {
-            self.by_client.put(before);
         }
     }
 
@@ -113,9 +105,6 @@ impl Bindings {
             Committed::Failed => return,
             Committed::Conflict(other) => other.clone(),
         };
-        match holds_now {
-            Some(lease) => self.enter(now, lease, Precedence::ByTime),
-            None => self.forget(address),
-        }
+        self.adopt_record(now, address, holds_now);
     }
 }

@@ -1,0 +1,152 @@
+//! Going over to another configuration without forgetting a lease, an offer or a change that is
+//! on its way to storage.
+//!
+//! Cost, in the caller's thread: if no subnet, pool or reserved address changed (but options,
+//! lease times, names, owners), that of reading the configuration. Otherwise the free sets are
+//! made anew, in time proportional to the records of the network: about a quarter of a second for
+//! a million. Records move to another engine, at four times that, only if subnets moved from one
+//! network to another.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use crate::{Engine, Lease, Network, Timestamp, Topology};
+
+use super::{
+    bindings::{Bindings, Offer, Precedence},
+    plan::{Plan, address_of},
+    settle::Unsettled,
+};
+
+/// What an engine remembers of one address, on its way to another engine.
+#[derive(Debug)]
+pub struct Remembered {
+    pub(super) address: u32,
+    pub(super) lease: Option<Arc<Lease>>,
+    pub(super) lease_holds: bool,
+    pub(super) offer: Option<Arc<Offer>>,
+    pub(super) unsettled: Option<Unsettled>,
+}
+
+impl Remembered {
+    /// The address.
+    pub fn address(&self) -> Ipv4Addr {
+        address_of(self.address)
+    }
+}
+
+impl Engine {
+    /// Makes the engines of a new configuration out of those of the old one: one for each network
+    /// of `topology`, in its order. A network that goes on keeps its engine; what is remembered of
+    /// an address goes to the engine of the network that spans it now. Addresses that no network
+    /// spans are forgotten here; their records stay on storage.
+    ///
+    /// `hash_seed` is for networks that did not exist before.
+    pub fn rebuild(
+        now: Timestamp,
+        old: Vec<Engine>,
+        topology: &Topology,
+        hash_seed: u64,
+    ) -> Vec<Engine> {
+        let networks = topology.networks();
+        let mut engines: Vec<Option<Engine>> = networks.iter().map(|_| None).collect();
+        let mut moving = Vec::new();
+        for mut engine in old {
+            let home = engine.network().subnets.iter().find_map(|subnet| {
+                let location = topology.locate_address(subnet.prefix.network())?;
+                usize::try_from(location.network.0).ok()
+            });
+            let place = home.and_then(|home| engines.get_mut(home).zip(networks.get(home)));
+            match place {
+                Some((place @ None, network)) => {
+                    moving.extend(engine.reconfigure(Arc::clone(network)));
+                    *place = Some(engine);
+                }
+                _ => moving.extend(engine.into_remembered()),
+            }
+        }
+        let make = |(engine, network): (Option<Engine>, &Arc<Network>)| {
+            engine.unwrap_or_else(|| Engine::new(Arc::clone(network), hash_seed))
+        };
+        let mut engines: Vec<Engine> = engines.into_iter().zip(networks).map(make).collect();
+        for remembered in moving {
+            let location = topology.locate_address(remembered.address());
+            let home = location.and_then(|location| usize::try_from(location.network.0).ok());
+            if let Some(engine) = home.and_then(|home| engines.get_mut(home)) {
+                engine.adopt(now, remembered);
+            }
+        }
+        engines
+    }
+
+    /// Goes over to another configuration of its network. Returns what it remembered of addresses
+    /// that no subnet of `network` spans.
+    pub fn reconfigure(&mut self, network: Arc<Network>) -> Vec<Remembered> {
+        let hasher = self.bindings.slots.hasher().clone();
+        self.plan = Arc::new(Plan::new(network, &hasher));
+        self.bindings.go_over_to(Arc::clone(&self.plan))
+    }
+
+    /// Everything that it remembers, in order of address.
+    pub fn into_remembered(mut self) -> Vec<Remembered> {
+        self.bindings.take_all(|_| true)
+    }
+
+    /// Takes over what another engine remembers of an address, unless no subnet spans it. An offer
+    /// is dropped if its client has another one here.
+    pub fn adopt(&mut self, now: Timestamp, remembered: Remembered) {
+        if self.plan.subnet_of(remembered.address).is_some() {
+            self.bindings.put_back(now, remembered);
+        }
+    }
+}
+
+impl Bindings {
+    fn go_over_to(&mut self, plan: Arc<Plan>) -> Vec<Remembered> {
+        let is_same_layout = self.plan.lays_out_like(&plan);
+        self.plan = Arc::clone(&plan);
+        if is_same_layout {
+            return Vec::new();
+        }
+        let outside = self.take_all(|address| plan.subnet_of(address).is_none());
+        self.lay_out_pools();
+        outside
+    }
+
+    fn take_all(&mut self, condition: impl Fn(u32) -> bool) -> Vec<Remembered> {
+        let mut addresses: Vec<u32> =
+            self.slots.keys().copied().filter(|address| condition(*address)).collect();
+        addresses.sort_unstable();
+        addresses.into_iter().filter_map(|address| self.take(address)).collect()
+    }
+
+    fn take(&mut self, address: u32) -> Option<Remembered> {
+        let slot = self.slot(address)?;
+        let remembered = Remembered {
+            address,
+            lease: slot.lease().map(Arc::clone),
+            lease_holds: slot.lease_holds(),
+            offer: slot.offer().map(Arc::clone),
+            unsettled: self.unsettled.remove(&address),
+        };
+        if let Some(offer) = &remembered.offer {
+            self.withdraw_offer_to(&offer.client);
+        }
+        self.forget(address);
+        Some(remembered)
+    }
+
+    fn put_back(&mut self, now: Timestamp, remembered: Remembered) {
+        let address = remembered.address;
+        if let Some(unsettled) = remembered.unsettled {
+            self.unsettled.insert(address, unsettled);
+        }
+        if let Some(lease) = remembered.lease {
+            self.enter(now, lease, Precedence::ByTime);
+            self.set_lease_holds(address, remembered.lease_holds);
+        }
+        if let Some(offer) = remembered.offer.filter(|offer| self.offer_of(&offer.client).is_none())
+        {
+            self.hold(Offer::clone(&offer));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Section 1: RFC 2131 in general.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use lessor_core::{ClientKey, Destination, INFINITE_SECS, OptionValue, Reason, Request, Verdict};
+
+use crate::support::*;
+
+#[test]
+fn row_04_any_own_address_in_option_54_is_ours() {
+    let on_own_override = |request| {
+        with(relayed(request), |r| {
+            r.relay_information =
+                Some(lessor_core::RelayInformation::from_octets(*b"\x0b\x04\x0a\x00\x00\x03"));
+        })
+    };
+    let mut server = Server::plain();
+    let decision = server.ask(&on_own_override(discover(1)));
+    assert_eq!(option(reply(&decision), 54), Some(&OptionValue::Address(RELAY)));
+    for (named, expected) in [
+        (RELAY, Reason::AckSelecting),
+        (SERVER, Reason::AckSelecting),
+        (OTHER_SERVER, Reason::OtherServerSelected),
+    ] {
+        let request = with(on_own_override(selecting(1, ip(10))), |r| {
+            r.server_identifier = Some(named);
+        });
+        assert_eq!(server.reason(&request), expected, "{named}");
+    }
+}
+
+#[test]
+fn row_04_the_identifier_sent_is_the_address_of_arrival() {
+    let mut server = Server::plain();
+    let request = with(relayed(discover(1)), |r| r.arrival.server_address = ip(77));
+    assert_eq!(option(reply(&server.ask(&request)), 54), Some(&OptionValue::Address(ip(77))));
+}
+
+#[test]
+fn row_05_destination_of_offer_and_ack() {
+    let relay = Destination::Relay(SocketAddrV4::new(RELAY, 67));
+    let client = Destination::Client(SocketAddrV4::new(ip(10), 68));
+    let hardware = Destination::Hardware { address: ip(10), hardware_address: hardware(1) };
+    let broadcast = |r: &mut Request| r.flags = Request::BROADCAST;
+    let cases = [
+        ("relayed", relayed(discover(1)), relay),
+        ("relayed, broadcast bit", with(relayed(discover(1)), broadcast), relay),
+        ("relayed, ciaddr", relayed(rebinding(1, ip(10))), relay),
+        ("ciaddr", renewing(1, ip(10)), client),
+        ("ciaddr, broadcast bit", with(rebinding(1, ip(10)), broadcast), client),
+        ("broadcast bit", with(discover(1), broadcast), Destination::Broadcast),
+        ("by hardware address", discover(1), hardware),
+        ("by hardware address, ACK", selecting(1, ip(10)), hardware),
+    ];
+    for (name, request, expected) in cases {
+        let mut server = Server::plain();
+        assert_eq!(server.lease(1), ip(10));
+        assert_eq!(reply(&server.ask(&request)).destination, expected, "{name}");
+    }
+}
+
+#[test]
+fn row_05_a_client_without_hardware_address_is_answered_by_broadcast() {
+    let mut server = Server::plain();
+    let request = with(discover(1), |r| {
+        r.hardware_address = lessor_core::HardwareAddress::new(32, &[]).unwrap();
+        r.client_identifier = Some(Box::new([1, 2, 3]));
+    });
+    assert_eq!(reply(&server.ask(&request)).destination, Destination::Broadcast);
+}
+
+#[test]
+fn row_06_destination_of_nak() {
+    let away = Ipv4Addr::new(172, 16, 0, 9);
+    let relay = Destination::Relay(SocketAddrV4::new(RELAY, 67));
+    let cases = [
+        ("no ciaddr", init_reboot(1, away), Destination::Broadcast, false),
+        ("ciaddr", renewing(1, away), Destination::Broadcast, false),
+        ("relayed", relayed(init_reboot(1, away)), relay, true),
+        ("relayed, ciaddr", relayed(rebinding(1, away)), relay, true),
+    ];
+    for (name, request, destination, force_broadcast) in cases {
+        let decision = Server::plain().ask(&request);
+        assert_eq!(decision.reason, Reason::NakWrongNetwork, "{name}");
+        assert_eq!(reply(&decision).destination, destination, "{name}");
+        assert_eq!(reply(&decision).force_broadcast, force_broadcast, "{name}");
+    }
+}
+
+#[test]
+fn row_07_the_client_key_is_option_61_or_else_the_hardware_address() {
+    let as_identified = |client, octets: &[u8]| {
+        with(discover(client), |r| r.client_identifier = Some(octets.into()))
+    };
+    let mut server = Server::plain();
+    let first = offered(&server.ask(&as_identified(1, b"\xffab")));
+    assert_eq!(offer(&server.ask(&as_identified(2, b"\xffab"))), (first, Reason::OfferedAgain));
+    assert_ne!(offered(&server.ask(&discover(1))), first);
+    let nobody = as_identified(1, b"");
+    assert_eq!(nobody.client_key(), ClientKey::Hardware(hardware(1)));
+}
+
+#[test]
+fn row_08_silence_towards_unknown_clients_is_legal() {
+    let terms = lessor_core::Terms {
+        verdict: Verdict::Ignore("not a customer".into()),
+        ..lessor_core::Terms::default()
+    };
+    let decision = Server::plain().ask_under(&discover(1), &terms);
+    assert_eq!((decision.reason, decision.reply), (Reason::IgnoredByPolicy, None));
+}
+
+#[test]
+fn row_10_an_ack_stands_on_a_change_of_the_lease() {
+    let mut server = Server::plain();
+    let offered = offered(&server.ask(&discover(1)));
+    let decision = server.ask(&selecting(1, offered));
+    let change = &decision.changes[0];
+    assert_eq!((change.lease.address, &change.lease.client), (offered, &key(1)));
+    assert_eq!((change.expected_revision(), change.lease.revision), (0, 1));
+    let decision = server.ask(&renewing(1, offered));
+    assert_eq!(decision.changes[0].expected_revision(), 1);
+}
+
+#[test]
+fn row_11_an_infinite_lease_never_ends() {
+    let mut network = network();
+    network.subnets[0].lease_time.max_secs = INFINITE_SECS;
+    let mut server = Server::new(network);
+    let request = with(discover(1), |r| r.lease_time_secs = Some(INFINITE_SECS));
+    let decision = server.ask(&request);
+    assert_eq!(lease_time_secs(&decision), INFINITE_SECS);
+    let request = with(selecting(1, offered(&decision)), |r| {
+        r.lease_time_secs = Some(INFINITE_SECS);
+    });
+    assert_eq!(lease_time_secs(&server.ask(&request)), INFINITE_SECS);
+    assert_eq!(server.engine.next_deadline(), None);
+    server.pass_secs(INFINITE_SECS - 1);
+    assert!(server.record(1).is_active(server.now));
+}
+
+#[test]
+fn row_12_renewal_before_rebinding_before_the_end() {
+    for (asked_secs, expected) in [(3600, Some((1800, 3150))), (60, Some((30, 52)))] {
+        let request = with(discover(1), |r| r.lease_time_secs = Some(asked_secs));
+        let decision = Server::plain().ask(&request);
+        let (renewal, rebinding) = (option(reply(&decision), 58), option(reply(&decision), 59));
+        let expected = expected.map(|(a, b)| (OptionValue::U32(a), OptionValue::U32(b)));
+        assert_eq!(renewal.cloned().zip(rebinding.cloned()), expected);
+    }
+}

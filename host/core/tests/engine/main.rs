@@ -1,0 +1,19 @@
+//! The engine, asked from outside: what RFC 2131 demands row by row, who gets which address, what
+//! happens when storage does not go along, and a long random run watched by an auditor.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod addresses;
+mod conformance;
+mod reconfigure;
+mod reservations;
+mod settle;
+mod simulation;
+mod support;
+mod terms;

@@ -1,0 +1,127 @@
+//! Another configuration: no lease, offer or pending change is forgotten.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use lessor_core::{
+    Committed, Engine, Network, OptionValue, Pool, Reason, Request, Terms, Timestamp, Topology,
+};
+
+use crate::support::*;
+
+const SECOND: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 10);
+
+fn second() -> Network {
+    let mut network = network();
+    network.name = "10.0.1.0/24".into();
+    network.subnets = vec![subnet("10.0.1.0/24", vec![])];
+    network.subnets[0].pools =
+        vec![Pool { first: SECOND, last: Ipv4Addr::new(10, 0, 1, 13), ..pool("second", 0, 0) }];
+    network
+}
+
+fn topology(networks: impl IntoIterator<Item = Network>) -> Topology {
+    Topology::new(networks.into_iter().map(Arc::new).collect()).unwrap()
+}
+
+fn ask(engine: &mut Engine, now: Timestamp, request: &Request) -> Reason {
+    let decision = engine.decide(now, 0, request, &Terms::default());
+    for change in &decision.changes {
+        engine.settle(now, change, &Committed::Durable);
+    }
+    decision.reason
+}
+
+#[test]
+fn other_options_and_times_count_at_once_and_cost_nothing() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let offered = offered(&server.ask(&discover(2)));
+    let mut changed = network();
+    changed.subnets[0].lease_time.default_secs = 120;
+    changed.subnets[0].options = options([(15, OptionValue::Text("example.net".into()))]);
+    assert!(server.engine.reconfigure(changed.into()).is_empty());
+    let request = with(renewing(1, address), |r| r.parameter_request_list.clear());
+    let decision = server.ask(&request);
+    assert_eq!(lease_time_secs(&decision), 120);
+    assert_eq!(codes(reply(&decision)), [54, 51, 58, 59, 1, 15]);
+    assert_eq!(server.reason(&selecting(2, offered)), Reason::AckSelecting);
+}
+
+#[test]
+fn other_pools_keep_what_is_held_and_give_out_what_is_new() {
+    let mut server = Server::plain();
+    server.lease_each(1..=4);
+    server.ask(&release(4, ip(13)));
+    let mut changed = network();
+    changed.subnets[0].pools = vec![pool("moved", 12, 14)];
+    assert!(server.engine.reconfigure(changed.into()).is_empty());
+    let usage = server.engine.usage(server.now);
+    assert_eq!((usage.len(), usage[0].size, usage[0].leased), (1, 3, 1));
+    assert_eq!([server.lease(5), server.lease(6)], [ip(14), ip(13)]);
+    assert_eq!(server.reason(&discover(7)), Reason::NoFreeAddress);
+    // What lies in no pool any more is not extended.
+    assert_eq!(server.reason(&renewing(1, ip(10))), Reason::NakOtherAddress);
+    assert_eq!(server.reason(&renewing(3, ip(12))), Reason::AckRenewing);
+}
+
+#[test]
+fn networks_that_are_joined_and_parted_keep_their_leases_and_offers() {
+    let mut server = Server::plain();
+    let mut other = Server::new(second());
+    let (address, now) = (server.lease(1), server.now);
+    assert_eq!(offered(&other.ask(&discover(2))), SECOND);
+
+    let mut joined = network();
+    joined.subnets.extend(second().subnets);
+    let topology_joined = topology([joined]);
+    let old = vec![other.engine, server.engine];
+    let mut engines = Engine::rebuild(now, old, &topology_joined, 1);
+    assert_eq!(engines.len(), 1);
+    assert_eq!(ask(&mut engines[0], now, &renewing(1, address)), Reason::AckRenewing);
+    assert_eq!(ask(&mut engines[0], now, &selecting(2, SECOND)), Reason::AckSelecting);
+
+    let parted = topology([second(), network()]);
+    let mut engines = Engine::rebuild(now, engines, &parted, 1);
+    assert_eq!(ask(&mut engines[0], now, &renewing(2, SECOND)), Reason::AckRenewing);
+    assert_eq!(ask(&mut engines[1], now, &renewing(1, address)), Reason::AckRenewing);
+    assert_eq!(engines.iter().map(|engine| engine.leases().count()).sum::<usize>(), 2);
+    let leased = engines.iter().map(|engine| engine.usage(now)[0].leased);
+    assert_eq!(leased.sum::<u64>(), 2);
+}
+
+#[test]
+fn a_subnet_that_is_gone_is_forgotten_and_a_new_one_starts_empty() {
+    let mut server = Server::plain();
+    server.lease(1);
+    let now = server.now;
+    let engines = Engine::rebuild(now, vec![server.engine], &topology([second()]), 1);
+    assert_eq!(engines[0].leases().count(), 0);
+    assert_eq!(engines[0].next_deadline(), None);
+}
+
+#[test]
+fn a_change_that_fails_after_the_reload_is_undone_all_the_same() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let stored = server.record(1);
+    let now = server.now;
+    let released = server.decide_only(0, &release(1, address), &Terms::default());
+    let taken = server.decide_only(0, &selecting(2, address), &Terms::default());
+    assert_eq!(taken.reason, Reason::AckSelecting);
+
+    let mut remembered = server.engine.into_remembered();
+    assert_eq!(remembered.len(), 1);
+    let mut engine = Engine::new(network().into(), 99);
+    engine.adopt(now, remembered.remove(0));
+    engine.settle(now, &released.changes[0], &Committed::Failed);
+    engine.settle(now, &taken.changes[0], &Committed::Conflict(Some(Arc::clone(&stored))));
+    assert_eq!(engine.lease_of(&key(1)), Some(&stored));
+    assert_eq!(ask(&mut engine, now, &renewing(1, address)), Reason::AckRenewing);
+}
+
+#[test]
+fn networks_can_be_written_down_and_read_back() {
+    let network = network();
+    let text = serde_json::to_string(&network).unwrap();
+    assert_eq!(serde_json::from_str::<Network>(&text).unwrap(), network);
+}

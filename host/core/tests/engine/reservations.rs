@@ -1,0 +1,171 @@
+//! Reserved addresses: to their owner only, to whatever device is behind the owner's line, and at
+//! once.
+
+use std::net::Ipv4Addr;
+
+use lessor_core::{Network, Reason, ReservationOwner};
+
+use crate::support::*;
+
+const LINE: &[u8] = b"olt1/\x00/17";
+
+/// Reserves .11, inside the open pool, for a line and .201, outside, for a device.
+fn with_reservations() -> Network {
+    let mut network = network();
+    network.subnets[0].reservations = vec![
+        reservation(circuit(LINE), ip(11)),
+        reservation(ReservationOwner::HardwareAddress(hardware(2)), ip(201)),
+    ];
+    network
+}
+
+#[test]
+fn reserved_addresses_go_to_their_owner_and_to_nobody_else() {
+    let mut server = Server::new(with_reservations());
+    for client in 3..=5 {
+        assert_ne!(server.lease(client), ip(11));
+    }
+    assert_eq!(server.reason(&discover(6)), Reason::NoFreeAddress);
+    for address in [ip(11), ip(201)] {
+        assert_eq!(server.reason(&selecting(6, address)), Reason::NakAddressTaken);
+        let decision = server.ask_under(&discover(6), &at_address(address));
+        assert_eq!(decision.reason, Reason::UnusableAddress);
+    }
+    let decision = server.ask(&on_circuit(LINE, discover(1)));
+    assert_eq!(offer(&decision), (ip(11), Reason::OfferedReserved));
+    assert_eq!(offer(&server.ask(&discover(2))), (ip(201), Reason::OfferedReserved));
+}
+
+#[test]
+fn the_line_comes_before_the_device() {
+    let mut server = Server::new(with_reservations());
+    let decision = server.ask(&on_circuit(LINE, discover(2)));
+    assert_eq!(offer(&decision), (ip(11), Reason::OfferedReserved));
+}
+
+#[test]
+fn every_kind_of_owner_is_found() {
+    let identifier: &[u8] = b"\x00identifier";
+    let owners = [
+        circuit(LINE),
+        ReservationOwner::RemoteId(b"remote\x00"[..].into()),
+        ReservationOwner::ClientIdentifier(identifier.into()),
+        ReservationOwner::HardwareAddress(hardware(1)),
+    ];
+    for expected in 0..owners.len() {
+        let mut network = network();
+        let listed = owners.iter().enumerate().skip(expected).rev();
+        network.subnets[0].reservations = listed
+            .map(|(position, owner)| reservation(owner.clone(), ip(50 + position as u8)))
+            .collect();
+        let request = with(on_circuit(LINE, discover(1)), |r| {
+            r.client_identifier = Some(identifier.into());
+            let mut octets = r.relay_information.as_ref().unwrap().octets().to_vec();
+            octets.extend_from_slice(b"\x02\x07remote\x00");
+            r.relay_information = Some(lessor_core::RelayInformation::from_octets(octets));
+        });
+        let mut server = Server::new(network);
+        assert_eq!(offered(&server.ask(&request)), ip(50 + expected as u8));
+    }
+}
+
+#[test]
+fn a_new_device_on_the_line_gets_the_address_at_once() {
+    let mut server = Server::new(with_reservations());
+    server.ask(&on_circuit(LINE, discover(1)));
+    server.ask(&on_circuit(LINE, selecting(1, ip(11))));
+    let decision = server.ask(&on_circuit(LINE, discover(7)));
+    assert_eq!(offer(&decision), (ip(11), Reason::OfferedReserved));
+    // Until the new device takes it, the old one may go on; that costs the new one nothing.
+    assert_eq!(server.reason(&renewing(1, ip(11))), Reason::AckRenewing);
+    let decision = server.ask(&on_circuit(LINE, selecting(7, ip(11))));
+    assert_eq!(decision.reason, Reason::AckSelecting);
+    let change = &decision.changes[0];
+    assert_eq!((&change.lease.client, change.lease.revision), (&key(7), 3));
+    assert_eq!(change.previous.as_ref().unwrap().client, key(1));
+    assert!(server.engine.lease_of(&key(1)).is_none());
+    assert_eq!(server.reason(&renewing(1, ip(11))), Reason::NakAddressTaken);
+}
+
+#[test]
+fn a_unicast_renewal_goes_by_the_line_of_the_last_relayed_message() {
+    let mut server = Server::new(with_reservations());
+    server.ask(&on_circuit(LINE, discover(1)));
+    server.ask(&on_circuit(LINE, selecting(1, ip(11))));
+    for _ in 0..2 {
+        let request = renewing(1, ip(11));
+        let remembered = server.engine.relay_information_of(&request).unwrap();
+        assert_eq!(remembered.circuit_id(), Some(LINE));
+        assert_eq!(server.reason(&request), Reason::AckRenewing);
+        let relay_information = server.record(1).relay_information.clone().unwrap();
+        assert_eq!(relay_information.circuit_id(), Some(LINE));
+    }
+    // Not for an address that it does not have, nor for a message from the link.
+    assert_eq!(server.engine.relay_information_of(&renewing(1, ip(12))), None);
+    assert_eq!(server.engine.relay_information_of(&rebinding(1, ip(11))), None);
+}
+
+#[test]
+fn a_client_with_a_reservation_is_sent_away_from_another_address() {
+    let mut server = Server::new(with_reservations());
+    let address = server.lease(1);
+    let renewal = on_circuit(LINE, rebinding(1, address));
+    assert_eq!(server.reason(&renewal), Reason::NakOtherAddress);
+    let decision = server.ask(&on_circuit(LINE, discover(1)));
+    assert_eq!(offer(&decision), (ip(11), Reason::OfferedReserved));
+    let decision = server.ask(&on_circuit(LINE, selecting(1, ip(11))));
+    assert_eq!(decision.changes.len(), 2);
+}
+
+#[test]
+fn what_is_reserved_for_a_client_is_known_of_it() {
+    let mut server = Server::new(with_reservations());
+    assert_eq!(server.reason(&init_reboot(2, ip(201))), Reason::AckInitReboot);
+    let mut server = Server::new(with_reservations());
+    assert_eq!(server.reason(&init_reboot(2, ip(12))), Reason::NakOtherAddress);
+}
+
+#[test]
+fn a_quarantined_reserved_address_is_waited_for() {
+    let mut server = Server::new(with_reservations());
+    server.lease(2);
+    assert_eq!(server.reason(&decline(2, ip(201))), Reason::QuarantinedDeclined);
+    assert_eq!(server.reason(&discover(2)), Reason::NoFreeAddress);
+    server.pass_secs(600);
+    assert_eq!(server.reason(&discover(2)), Reason::OfferedReserved);
+}
+
+#[test]
+fn an_address_leased_before_it_was_reserved_is_waited_for_and_the_owner_served_meanwhile() {
+    let mut server = Server::plain();
+    server.lease_each(3..=4);
+    assert_eq!(server.record(4).address, ip(11));
+    server.engine.reconfigure(with_reservations().into());
+    let decision = server.ask(&on_circuit(LINE, discover(1)));
+    assert_eq!(offer(&decision), (ip(12), Reason::OfferedFromPool));
+    assert_eq!(server.reason(&on_circuit(LINE, selecting(1, ip(12)))), Reason::AckSelecting);
+    assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), Reason::AckRebinding);
+    // The other client is sent away at its renewal, and its lease ends.
+    assert_eq!(server.reason(&renewing(4, ip(11))), Reason::NakAddressTaken);
+    server.pass_secs(1800);
+    assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), Reason::AckRebinding);
+    server.pass_secs(1800);
+    assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), Reason::NakOtherAddress);
+    let decision = server.ask(&on_circuit(LINE, discover(1)));
+    assert_eq!(offer(&decision), (ip(11), Reason::OfferedReserved));
+}
+
+#[test]
+fn of_several_reservations_the_one_in_the_subnet_asked_from_counts() {
+    let mut network = with_reservations();
+    let mut second = subnet("10.0.1.0/24", vec![]);
+    let address = Ipv4Addr::new(10, 0, 1, 11);
+    second.reservations.push(reservation(circuit(LINE), address));
+    network.subnets.push(second);
+    let mut server = Server::new(network);
+    for (subnet, expected) in [(0, ip(11)), (1, address)] {
+        let request = on_circuit(LINE, discover(1));
+        let decision = server.ask_from(subnet, &request, &lessor_core::Terms::default());
+        assert_eq!(offered(&decision), expected);
+    }
+}

@@ -1,0 +1,119 @@
+//! What clients send: mostly what the protocol wants in their state, now and then something else.
+
+use std::net::Ipv4Addr;
+
+use lessor_core::{Request, RequestKind, Terms, Timestamp, Verdict};
+
+use super::random::Random;
+use crate::support::*;
+
+/// One client as it sees itself.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) number: u8,
+    /// The line it is on; nothing if it is on the link.
+    pub(super) line: Option<u8>,
+    /// Of its last message; answers to earlier ones are not for it any more.
+    pub(super) transaction_id: u32,
+    pub(super) offered: Option<Ipv4Addr>,
+    pub(super) remembered: Option<Ipv4Addr>,
+    /// The address that it uses, and until when it may.
+    pub(super) uses: Option<(Ipv4Addr, Timestamp)>,
+}
+
+/// Every address that a request may be about.
+pub(super) fn some_address(random: &mut Random) -> Ipv4Addr {
+    match random.below(20) {
+        0 => Ipv4Addr::new(172, 16, 0, 1),
+        1..=4 => Ipv4Addr::new(10, 0, 1, random.below(16) as u8),
+        5..=7 => ip(100 + random.below(6) as u8),
+        8 => ip(random.below(256) as u8),
+        _ => ip(10 + random.below(14) as u8),
+    }
+}
+
+pub(super) fn line_name(line: u8) -> Vec<u8> {
+    format!("line-{line}").into_bytes()
+}
+
+impl Client {
+    /// The next message. A client that asks for another address stops using the one it has.
+    pub(super) fn send(&mut self, random: &mut Random) -> Request {
+        let request = match self.uses {
+            Some((address, _)) if random.chance(75) => self.send_bound(address, random),
+            _ => self.send_unbound(random),
+        };
+        let mut request = self.over_its_line(request, random);
+        request.lease_time_secs =
+            random.chance(20).then(|| random.below(1000) as u32).or(request.lease_time_secs);
+        self.transaction_id += 1;
+        request.transaction_id = self.transaction_id;
+        if random.chance(3) {
+            request.server_identifier = Some(OTHER_SERVER);
+        }
+        request
+    }
+
+    fn send_bound(&mut self, address: Ipv4Addr, random: &mut Random) -> Request {
+        match random.below(20) {
+            0 => {
+                self.uses = None;
+                decline(self.number, address)
+            }
+            1 | 2 => {
+                self.uses = None;
+                release(self.number, address)
+            }
+            3 => inform(self.number, address),
+            4 => rebinding(self.number, some_address(random)),
+            5..=9 => rebinding(self.number, address),
+            _ => renewing(self.number, address),
+        }
+    }
+
+    fn send_unbound(&mut self, random: &mut Random) -> Request {
+        self.uses = None;
+        let number = self.number;
+        match (self.offered.take(), self.remembered, random.below(20)) {
+            (Some(address), _, 2..) => selecting(number, address),
+            (_, Some(address), 0..6) => init_reboot(number, address),
+            (_, _, 6) => selecting(number, some_address(random)),
+            (_, _, 7) => init_reboot(number, some_address(random)),
+            (_, _, 8) => release(number, some_address(random)),
+            (_, _, 9) => decline(number, some_address(random)),
+            (_, _, 10) => with(message(RequestKind::Request, number), |r| {
+                r.server_identifier = Some(SERVER);
+            }),
+            (_, _, 11) => renewing(number, some_address(random)),
+            _ => with(discover(number), |r| {
+                r.requested_address = random.chance(30).then(|| some_address(random));
+            }),
+        }
+    }
+
+    fn over_its_line(&self, request: Request, random: &mut Random) -> Request {
+        match self.line {
+            Some(_) if request.arrival.unicast && random.chance(90) => request,
+            Some(line) => on_circuit(&line_name(line), request),
+            None => request,
+        }
+    }
+}
+
+/// What a policy says this time.
+pub(super) fn some_terms(client: u8, random: &mut Random) -> Terms {
+    // Most clients have their pool; policies change their mind about some.
+    let garden = client % 8 == 7;
+    let mut terms = if garden { in_pool("garden") } else { Terms::default() };
+    match random.below(40) {
+        0 => terms = if garden { Terms::default() } else { in_pool("garden") },
+        1 => terms = in_pool("gone"),
+        2 => terms = at_address(some_address(random)),
+        3 => terms.verdict = Verdict::Ignore("ignored".into()),
+        4 => terms.verdict = Verdict::Refuse("refused".into()),
+        5 => terms.verdict = Verdict::Drop("dropped".into()),
+        6..=8 => terms.lease_time_secs = Some(random.below(2000) as u32),
+        _ => {}
+    }
+    terms
+}

@@ -1,0 +1,69 @@
+//! Everything that can happen to an engine, as data.
+
+use std::sync::Arc;
+
+use lessor_core::{Change, Committed, Engine, Lease, Network, Request, Terms, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// One input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Input {
+    /// The server starts with what storage holds.
+    Start {
+        now: Timestamp,
+        network: Arc<Network>,
+        leases: Vec<Arc<Lease>>,
+    },
+    /// The configuration changes.
+    Reconfigure {
+        network: Arc<Network>,
+    },
+    Decide {
+        now: Timestamp,
+        subnet: usize,
+        request: Request,
+        terms: Terms,
+    },
+    Settle {
+        now: Timestamp,
+        change: Change,
+        committed: Committed,
+    },
+    Reclaim {
+        now: Timestamp,
+        limit: usize,
+    },
+}
+
+/// Feeds one input to the engine; what comes out, written down.
+pub(super) fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> String {
+    match input {
+        Input::Start { now, network, leases } => {
+            *engine = Engine::new(Arc::clone(network), hash_seed);
+            for lease in leases {
+                engine.restore(*now, (**lease).clone());
+            }
+            String::new()
+        }
+        Input::Reconfigure { network } => {
+            assert!(engine.reconfigure(Arc::clone(network)).is_empty());
+            String::new()
+        }
+        Input::Decide { now, subnet, request, terms } => {
+            serde_json::to_string(&engine.decide(*now, *subnet, request, terms)).unwrap()
+        }
+        Input::Settle { now, change, committed } => {
+            engine.settle(*now, change, committed);
+            String::new()
+        }
+        Input::Reclaim { now, limit } => {
+            serde_json::to_string(&engine.reclaim(*now, *limit)).unwrap()
+        }
+    }
+}
+
+/// Feeds inputs to a fresh engine; what comes out of each.
+pub(super) fn replay(inputs: impl Iterator<Item = Input>, hash_seed: u64) -> Vec<String> {
+    let mut engine = Engine::new(Arc::new(super::world::networks().remove(0)), hash_seed);
+    inputs.map(|input| feed(&mut engine, &input, hash_seed)).collect()
+}

@@ -1,0 +1,80 @@
+//! Storage that compares and sets, fails now and then, and is written to by another server.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::Ipv4Addr,
+    sync::Arc,
+};
+
+use lessor_core::{Change, Committed, Decision, Lease, LeaseState, Request, Terms, Timestamp};
+
+use super::random::Random;
+use crate::support::*;
+
+/// A decision that waits for storage.
+pub(super) struct Pending {
+    pub(super) decided_at: Timestamp,
+    pub(super) client: u8,
+    pub(super) subnet: usize,
+    pub(super) request: Request,
+    pub(super) terms: Terms,
+    pub(super) decision: Decision,
+    pub(super) attempts: usize,
+    /// Whether it gives the address of a line from its former device to its new one.
+    pub(super) passes_on: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Store {
+    pub(super) records: BTreeMap<Ipv4Addr, Arc<Lease>>,
+    /// Addresses whose record another server wrote and this one did not hear of yet.
+    pub(super) foreign: BTreeMap<Ipv4Addr, ()>,
+    pub(super) queue: VecDeque<Pending>,
+}
+
+impl Store {
+    pub(super) fn commit(&mut self, change: &Change) -> Committed {
+        let address = change.lease.address;
+        let held = self.records.get(&address);
+        self.foreign.remove(&address);
+        // Revisions alone will not do for several servers: a change of one that failed and a
+        // change of another that did not bear the same.
+        if held != change.previous.as_ref() {
+            return Committed::Conflict(held.map(Arc::clone));
+        }
+        self.records.insert(address, Arc::clone(&change.lease));
+        Committed::Durable
+    }
+
+    /// Another server leases an address whose record is not active to a client of its own, or
+    /// extends a lease of this one's client.
+    pub(super) fn write_by_other_server(
+        &mut self,
+        now: Timestamp,
+        address: Ipv4Addr,
+        random: &mut Random,
+    ) {
+        let held = self.records.get(&address);
+        if held.is_some_and(|held| held.is_quarantined(now)) {
+            return;
+        }
+        let client = match held {
+            Some(held) if held.is_active(now) => held.client.clone(),
+            _ => key(200 + random.below(4) as u8),
+        };
+        let promised = held.map_or(now, |held| held.expires_at);
+        let lease = Lease {
+            address,
+            client,
+            hardware_address: hardware(200),
+            state: LeaseState::Leased,
+            began_at: now,
+            changed_at: now,
+            expires_at: now.after_secs(60 + random.below(600) as u32).max(promised),
+            relay_information: None,
+            revision: held.map_or(0, |held| held.revision) + 1,
+        };
+        self.records.insert(address, Arc::new(lease));
+        self.foreign.insert(address, ());
+    }
+}

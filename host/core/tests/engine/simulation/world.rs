@@ -1,0 +1,277 @@
+//! The world: clients, lines, clock, storage and the engine, one random step at a time.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use lessor_core::{
+    Committed, Decision, Engine, LeaseTime, Network, Pool, ReplyKind, RequestKind,
+    ReservationOwner, Timestamp,
+};
+
+use super::{
+    auditor::Auditor,
+    clients::{Client, line_name, some_address, some_terms},
+    input::{Input, feed},
+    random::Random,
+    store::{Pending, Store},
+};
+use crate::support::*;
+
+const CLIENTS: u8 = 48;
+const LINES: u8 = 8;
+const ATTEMPTS_MAX: usize = 3;
+const PENDING_MAX: usize = 20;
+
+pub(super) struct World {
+    random: Random,
+    now: Timestamp,
+    engine: Engine,
+    networks: Vec<Arc<Network>>,
+    network: Arc<Network>,
+    store: Store,
+    clients: Vec<Client>,
+    pub(super) auditor: Auditor,
+    pub(super) journal: Vec<(Input, String)>,
+}
+
+/// The configuration, and others that an operator may change it to.
+pub(super) fn networks() -> Vec<Network> {
+    let mut base = network();
+    let mut small = subnet("10.0.1.0/28", vec![]);
+    let first = Ipv4Addr::new(10, 0, 1, 0);
+    let last = Ipv4Addr::new(10, 0, 1, 7);
+    small.pools = vec![Pool { first, last, ..pool("small", 0, 0) }];
+    base.subnets[0].pools = vec![pool("open", 10, 21), garden("garden", 100, 103)];
+    base.subnets[0].reservations = vec![
+        reservation(circuit(&line_name(0)), ip(12)),
+        reservation(circuit(&line_name(1)), ip(60)),
+        reservation(ReservationOwner::HardwareAddress(hardware(3)), ip(15)),
+    ];
+    base.subnets.push(small);
+    for subnet in &mut base.subnets {
+        subnet.lease_time = LeaseTime { default_secs: 600, min_secs: 60, max_secs: 1800 };
+    }
+    base.quarantine_secs = 200;
+    let mut other_pools = base.clone();
+    other_pools.subnets[0].pools = vec![pool("open", 13, 22), garden("garden", 99, 102)];
+    other_pools.authoritative = false;
+    let mut other_owners = base.clone();
+    other_owners.subnets[0].reservations.remove(0);
+    other_owners.subnets[0]
+        .reservations
+        .push(reservation(ReservationOwner::HardwareAddress(hardware(5)), ip(17)));
+    vec![base, other_pools, other_owners]
+}
+
+impl World {
+    pub(super) fn new(mut random: Random) -> Self {
+        let networks: Vec<_> = networks().into_iter().map(Arc::new).collect();
+        let network = Arc::clone(&networks[0]);
+        let client = |number| Client {
+            number,
+            line: (number % 4 != 0).then(|| random.below(u64::from(LINES)) as u8),
+            transaction_id: 0,
+            offered: None,
+            remembered: None,
+            uses: None,
+        };
+        let mut world = Self {
+            clients: (0..CLIENTS).map(client).collect(),
+            engine: Engine::new(Arc::clone(&network), 0),
+            now: Timestamp::from_unix_ms(1_000_000_000),
+            networks,
+            network,
+            store: Store::default(),
+            auditor: Auditor::default(),
+            journal: Vec::new(),
+            random,
+        };
+        world.start();
+        world
+    }
+
+    pub(super) fn step(&mut self) {
+        match self.random.below(100) {
+            0 => self.start(),
+            1 => self.reconfigure(),
+            2 => {
+                let address = some_address(&mut self.random);
+                let prefix =
+                    self.network.subnet_of(address).map(|s| self.network.subnets[s].prefix);
+                if prefix.is_some_and(|prefix| prefix.hosts().any(|host| host == address)) {
+                    self.store.write_by_other_server(self.now, address, &mut self.random);
+                }
+            }
+            3 => self.move_to_another_line(),
+            4..=12 => self.pass_time(),
+            13..=18 => {
+                let limit = self.random.below(5) as usize;
+                self.feed(Input::Reclaim { now: self.now, limit });
+            }
+            19..=40 => self.flush(),
+            _ => self.client_sends(),
+        }
+        if self.store.queue.len() > PENDING_MAX {
+            self.flush();
+        }
+        if self.store.queue.is_empty() && self.random.chance(10) {
+            self.settle_everything();
+        }
+    }
+
+    /// Waits for storage; then memory must say what storage says.
+    pub(super) fn settle_everything(&mut self) {
+        while !self.store.queue.is_empty() {
+            self.flush();
+        }
+        // On a copy made by replay, so that looking changes nothing.
+        self.feed(Input::Reclaim { now: self.now, limit: 1000 });
+        self.auditor.check_at_rest(self.now, &mut self.engine, &self.store);
+    }
+
+    fn feed(&mut self, input: Input) -> String {
+        let output = feed(&mut self.engine, &input, 0);
+        self.journal.push((input, output.clone()));
+        output
+    }
+
+    /// The server starts again: what was not on storage is gone, and no reply leaves for it.
+    fn start(&mut self) {
+        self.store.queue.clear();
+        self.store.foreign.clear();
+        let leases = self.store.records.values().cloned().collect();
+        self.feed(Input::Start { now: self.now, network: Arc::clone(&self.network), leases });
+    }
+
+    fn reconfigure(&mut self) {
+        self.network = Arc::clone(self.random.pick(&self.networks));
+        self.feed(Input::Reconfigure { network: Arc::clone(&self.network) });
+    }
+
+    fn move_to_another_line(&mut self) {
+        let line = self.random.below(u64::from(LINES)) as u8;
+        let client = self.random.below(u64::from(CLIENTS)) as usize;
+        self.clients[client].line = Some(line);
+    }
+
+    fn pass_time(&mut self) {
+        let most_ms = if self.random.chance(10) { 1_200_000 } else { 40_000 };
+        let ms = self.random.below(most_ms);
+        self.now = Timestamp::from_unix_ms(self.now.unix_ms() + ms);
+        for client in &mut self.clients {
+            client.uses = client.uses.filter(|(_, until)| *until > self.now);
+        }
+    }
+
+    fn client_sends(&mut self) {
+        let number = self.random.below(u64::from(CLIENTS)) as u8;
+        let client = &mut self.clients[usize::from(number)];
+        let request = client.send(&mut self.random);
+        let line = client.line.filter(|_| request.is_relayed());
+        self.auditor.hear(number, line);
+        let terms = some_terms(number, &mut self.random);
+        let subnet = self.random.below(2) as usize;
+        self.decide(Pending {
+            decided_at: self.now,
+            client: number,
+            subnet,
+            request,
+            terms,
+            decision: Decision {
+                reason: lessor_core::Reason::NoFreeAddress,
+                reply: None,
+                changes: Default::default(),
+            },
+            attempts: 0,
+            passes_on: false,
+        });
+    }
+
+    fn decide(&mut self, mut pending: Pending) {
+        let output = self.feed(Input::Decide {
+            now: self.now,
+            subnet: pending.subnet,
+            request: pending.request.clone(),
+            terms: pending.terms.clone(),
+        });
+        pending.decision = serde_json::from_str(&output).unwrap();
+        pending.decided_at = self.now;
+        pending.attempts += 1;
+        let Pending { client, request, terms, decision, .. } = &pending;
+        self.auditor.check(&self.network, *client, request, terms, decision);
+        pending.passes_on = pending.decision.changes.first().is_some_and(|change| {
+            let (address, client) = (change.lease.address, pending.client);
+            let former = change.previous.as_ref().filter(|former| former.client != key(client));
+            former.is_some() && self.auditor.may_take_over(&self.network, client, address)
+        });
+        if pending.decision.changes.is_empty() {
+            self.deliver(&pending);
+        } else {
+            self.store.queue.push_back(pending);
+        }
+    }
+
+    /// Storage works through part of what waits; now and then it fails a batch.
+    fn flush(&mut self) {
+        let fails = self.random.chance(15);
+        for _ in 0..=self.random.below(6) {
+            let Some(pending) = self.store.queue.pop_front() else { return };
+            let changes = &pending.decision.changes;
+            let outcomes: Vec<Committed> = changes
+                .iter()
+                .map(|change| if fails { Committed::Failed } else { self.store.commit(change) })
+                .collect();
+            if pending.passes_on && outcomes[0] == Committed::Durable {
+                self.cut_off(changes[0].lease.address);
+            }
+            let is_durable = outcomes.iter().all(|outcome| *outcome == Committed::Durable);
+            for (change, committed) in changes.clone().into_iter().zip(outcomes) {
+                self.feed(Input::Settle { now: self.now, change, committed });
+            }
+            if is_durable {
+                self.deliver(&pending);
+            } else if !fails && pending.attempts < ATTEMPTS_MAX {
+                self.decide(pending);
+            }
+        }
+    }
+
+    /// The reply leaves, and is lost now and then.
+    fn deliver(&mut self, pending: &Pending) {
+        let Some(reply) = &pending.decision.reply else { return };
+        let is_lost = self.random.chance(10);
+        let client = &mut self.clients[usize::from(pending.client)];
+        let is_awaited = pending.request.transaction_id == client.transaction_id;
+        if is_lost || !is_awaited || pending.request.kind == RequestKind::Inform {
+            return;
+        }
+        let address = reply.your_address;
+        match reply.kind {
+            ReplyKind::Offer => {
+                client.offered = Some(address);
+            }
+            ReplyKind::Ack => {
+                let secs = lease_time_secs(&pending.decision);
+                let uses = (address, pending.decided_at.after_secs(secs));
+                let others: Vec<_> = self
+                    .clients
+                    .iter()
+                    .filter_map(|client| client.uses.map(|(a, until)| (client.number, a, until)))
+                    .collect();
+                let client = pending.client;
+                self.auditor.check_ack(&self.store, self.now, client, uses, &others);
+                let client = &mut self.clients[usize::from(client)];
+                client.remembered = Some(address);
+                client.uses = Some(uses);
+            }
+            ReplyKind::Nak => client.uses = None,
+        }
+    }
+
+    /// The line of an address passed on to another device: the former one no longer reaches
+    /// anything.
+    fn cut_off(&mut self, address: Ipv4Addr) {
+        for client in &mut self.clients {
+            client.uses = client.uses.filter(|(used, _)| *used != address);
+        }
+    }
+}

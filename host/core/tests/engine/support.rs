@@ -1,0 +1,313 @@
+//! A small network, requests of numbered clients, and a server around one engine whose storage
+//! always works.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
+
+use lessor_core::{
+    Arrival, ClientKey, Committed, Decision, Engine, HardwareAddress, Lease, LeaseTime, Network,
+    OptionSet, OptionValue, Pool, Reason, ReceivedOptions, RelayInformation, Reply, Request,
+    RequestKind, Reservation, ReservationOwner, Subnet, Terms, Timestamp,
+};
+
+/// The server's address on the link, and the one that relays send to.
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+/// A server that is not this one.
+pub(crate) const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+/// The relay of the network.
+pub(crate) const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+
+/// An address of the subnet 10.0.0.0/24.
+pub(crate) const fn ip(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, last)
+}
+
+/// 10.0.0.0/24 with the pools `open` (.10 to .13) and, by policy only, `garden` (.100 to .101).
+/// Leases last an hour, between a minute and a day.
+pub(crate) fn network() -> Network {
+    Network {
+        name: "10.0.0.0/24".into(),
+        subnets: vec![subnet(
+            "10.0.0.0/24",
+            vec![pool("open", 10, 13), garden("garden", 100, 101)],
+        )],
+        authoritative: true,
+        offer_hold_secs: 60,
+        quarantine_secs: 600,
+    }
+}
+
+/// A subnet with routers and domain name servers.
+pub(crate) fn subnet(prefix: &str, pools: Vec<Pool>) -> Subnet {
+    Subnet {
+        prefix: prefix.parse().unwrap(),
+        lease_time: LeaseTime { default_secs: 3600, min_secs: 60, max_secs: 86_400 },
+        options: options([
+            (3, OptionValue::Addresses(vec![ip(1)])),
+            (6, OptionValue::Addresses(vec![Ipv4Addr::new(192, 0, 2, 53)])),
+        ]),
+        next_server_address: Ipv4Addr::UNSPECIFIED,
+        pools,
+        reservations: Vec::new(),
+    }
+}
+
+pub(crate) fn options<const N: usize>(options: [(u8, OptionValue); N]) -> OptionSet {
+    OptionSet::from_iter(options)
+}
+
+/// A pool in 10.0.0.0/24.
+pub(crate) fn pool(name: &str, first: u8, last: u8) -> Pool {
+    Pool {
+        name: name.into(),
+        first: ip(first),
+        last: ip(last),
+        by_policy_only: false,
+        options: OptionSet::default(),
+    }
+}
+
+/// A pool by policy only.
+pub(crate) fn garden(name: &str, first: u8, last: u8) -> Pool {
+    Pool { by_policy_only: true, ..pool(name, first, last) }
+}
+
+pub(crate) fn reservation(owner: ReservationOwner, address: Ipv4Addr) -> Reservation {
+    Reservation { owner, address, options: OptionSet::default() }
+}
+
+pub(crate) fn circuit(id: &[u8]) -> ReservationOwner {
+    ReservationOwner::CircuitId(id.into())
+}
+
+/// The hardware address of a client.
+pub(crate) const fn hardware(client: u8) -> HardwareAddress {
+    HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, client])
+}
+
+pub(crate) const fn key(client: u8) -> ClientKey {
+    ClientKey::Hardware(hardware(client))
+}
+
+/// A message of a client on the link, broadcast.
+pub(crate) fn message(kind: RequestKind, client: u8) -> Request {
+    Request {
+        kind,
+        arrival: Arrival {
+            source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68),
+            server_address: SERVER,
+            link_address: Some(SERVER),
+            unicast: false,
+            interface: None,
+        },
+        transaction_id: 0x1234_5678,
+        elapsed_secs: 0,
+        flags: 0,
+        client_address: Ipv4Addr::UNSPECIFIED,
+        relay_address: Ipv4Addr::UNSPECIFIED,
+        hardware_address: hardware(client),
+        client_identifier: None,
+        requested_address: None,
+        server_identifier: None,
+        lease_time_secs: None,
+        parameter_request_list: [1, 3, 6].into_iter().collect(),
+        max_message_size: None,
+        subnet_selection: None,
+        relay_information: None,
+        options: ReceivedOptions::default(),
+        packet: Box::default(),
+    }
+}
+
+pub(crate) fn discover(client: u8) -> Request {
+    message(RequestKind::Discover, client)
+}
+
+pub(crate) fn selecting(client: u8, address: Ipv4Addr) -> Request {
+    let mut request = init_reboot(client, address);
+    request.server_identifier = Some(SERVER);
+    request
+}
+
+pub(crate) fn init_reboot(client: u8, address: Ipv4Addr) -> Request {
+    let mut request = message(RequestKind::Request, client);
+    request.requested_address = Some(address);
+    request
+}
+
+pub(crate) fn rebinding(client: u8, address: Ipv4Addr) -> Request {
+    let mut request = message(RequestKind::Request, client);
+    request.client_address = address;
+    request.arrival.source = SocketAddrV4::new(address, 68);
+    request
+}
+
+pub(crate) fn renewing(client: u8, address: Ipv4Addr) -> Request {
+    directly(rebinding(client, address))
+}
+
+pub(crate) fn decline(client: u8, address: Ipv4Addr) -> Request {
+    let mut request = selecting(client, address);
+    request.kind = RequestKind::Decline;
+    request
+}
+
+pub(crate) fn release(client: u8, address: Ipv4Addr) -> Request {
+    let mut request = renewing(client, address);
+    request.kind = RequestKind::Release;
+    request.server_identifier = Some(SERVER);
+    request
+}
+
+pub(crate) fn inform(client: u8, address: Ipv4Addr) -> Request {
+    let mut request = rebinding(client, address);
+    request.kind = RequestKind::Inform;
+    request
+}
+
+/// The same, sent to the server's own address from anywhere.
+pub(crate) fn directly(mut request: Request) -> Request {
+    request.arrival.unicast = true;
+    request.arrival.link_address = None;
+    request
+}
+
+/// The same, passed on by the relay.
+pub(crate) fn relayed(mut request: Request) -> Request {
+    request.relay_address = RELAY;
+    request.arrival.source = SocketAddrV4::new(RELAY, 67);
+    request.arrival.link_address = None;
+    request.arrival.unicast = true;
+    request
+}
+
+/// The same, passed on by the relay with the circuit's id in option 82.
+pub(crate) fn on_circuit(id: &[u8], request: Request) -> Request {
+    let mut octets = vec![1, id.len() as u8];
+    octets.extend_from_slice(id);
+    let relay_information = Some(RelayInformation::from_octets(octets));
+    Request { relay_information, ..relayed(request) }
+}
+
+/// The same with something changed.
+pub(crate) fn with(mut request: Request, change: impl FnOnce(&mut Request)) -> Request {
+    change(&mut request);
+    request
+}
+
+/// An engine at a point in time, whose storage makes every change durable at once.
+pub(crate) struct Server {
+    pub(crate) engine: Engine,
+    pub(crate) now: Timestamp,
+}
+
+impl Server {
+    pub(crate) fn new(network: Network) -> Self {
+        Self { engine: Engine::new(Arc::new(network), 7), now: Timestamp::from_unix_ms(1_000_000) }
+    }
+
+    /// A server for [`network`].
+    pub(crate) fn plain() -> Self {
+        Self::new(network())
+    }
+
+    pub(crate) fn pass_secs(&mut self, secs: u32) {
+        self.now = self.now.after_secs(secs);
+    }
+
+    pub(crate) fn ask(&mut self, request: &Request) -> Decision {
+        self.ask_under(request, &Terms::default())
+    }
+
+    pub(crate) fn ask_under(&mut self, request: &Request, terms: &Terms) -> Decision {
+        self.ask_from(0, request, terms)
+    }
+
+    pub(crate) fn ask_from(&mut self, subnet: usize, request: &Request, terms: &Terms) -> Decision {
+        let decision = self.decide_only(subnet, request, terms);
+        for change in &decision.changes {
+            self.engine.settle(self.now, change, &Committed::Durable);
+        }
+        decision
+    }
+
+    /// Decides without a word from storage. Checks what holds for every decision: the outcome of
+    /// the reason is what is sent, and an ACK of an address stands on a change of it.
+    pub(crate) fn decide_only(
+        &mut self,
+        subnet: usize,
+        request: &Request,
+        terms: &Terms,
+    ) -> Decision {
+        let decision = self.engine.decide(self.now, subnet, request, terms);
+        crate::simulation::auditor::check_decision(request, &decision);
+        decision
+    }
+
+    pub(crate) fn reason(&mut self, request: &Request) -> Reason {
+        self.ask(request).reason
+    }
+
+    /// Leads a client from DISCOVER to ACK; its address.
+    pub(crate) fn lease(&mut self, client: u8) -> Ipv4Addr {
+        self.lease_under(client, &Terms::default())
+    }
+
+    pub(crate) fn lease_each(&mut self, clients: impl IntoIterator<Item = u8>) {
+        for client in clients {
+            self.lease(client);
+        }
+    }
+
+    pub(crate) fn lease_under(&mut self, client: u8, terms: &Terms) -> Ipv4Addr {
+        let offered = offered(&self.ask_under(&discover(client), terms));
+        let decision = self.ask_under(&selecting(client, offered), terms);
+        assert_eq!(decision.reason, Reason::AckSelecting);
+        offered
+    }
+
+    /// The record of a client.
+    pub(crate) fn record(&self, client: u8) -> Arc<Lease> {
+        Arc::clone(self.engine.lease_of(&key(client)).expect("a record"))
+    }
+}
+
+/// The address and the reason of an OFFER.
+pub(crate) fn offer(decision: &Decision) -> (Ipv4Addr, Reason) {
+    (offered(decision), decision.reason)
+}
+
+pub(crate) fn offered(decision: &Decision) -> Ipv4Addr {
+    reply(decision).your_address
+}
+
+pub(crate) fn reply(decision: &Decision) -> &Reply {
+    decision.reply.as_ref().unwrap_or_else(|| panic!("no reply: {:?}", decision.reason))
+}
+
+pub(crate) fn option(reply: &Reply, code: u8) -> Option<&OptionValue> {
+    reply.options.iter().find(|(found, _)| *found == code).map(|(_, value)| &**value)
+}
+
+pub(crate) fn codes(reply: &Reply) -> Vec<u8> {
+    reply.options.iter().map(|(code, _)| *code).collect()
+}
+
+pub(crate) fn lease_time_secs(decision: &Decision) -> u32 {
+    match option(reply(decision), 51) {
+        Some(OptionValue::U32(secs)) => *secs,
+        other => panic!("option 51 is {other:?}"),
+    }
+}
+
+/// Terms that name a pool.
+pub(crate) fn in_pool(name: &str) -> Terms {
+    Terms { pool: Some(name.into()), ..Terms::default() }
+}
+
+/// Terms that name an address.
+pub(crate) fn at_address(address: Ipv4Addr) -> Terms {
+    Terms { address: Some(address), ..Terms::default() }
+}
