@@ -24,7 +24,7 @@ mod suggest;
 mod syntax;
 mod values;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use file::FILE_OCTETS_MAX;
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
@@ -58,6 +58,14 @@ pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mista
     let collector = Collector::new(Source::new(name, text));
     let configuration = document::read(&collector, base);
     configuration.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
+}
+
+/// The plugin directory that a configuration file names, whatever else is wrong with the file: so
+/// that plugins can be checked in the same go.
+pub fn plugin_directory(path: &Path) -> Option<PathBuf> {
+    let table: toml::Table = file::read(path).ok()?.parse().ok()?;
+    let directory = table.get("plugins")?.get("directory")?.as_str()?;
+    Some(path.parent().unwrap_or(Path::new("")).join(directory))
 }
 
 /// Reads the file beside a plugin: `NN-name.toml` for `NN-name.wasm`. A plugin without such a file

@@ -5,7 +5,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     num::NonZeroUsize,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use lessor_core::Topology;
@@ -27,6 +27,13 @@ pub struct Configuration {
     pub log: LogSettings,
     /// `[[subnet]]` and `[options]`: at least one subnet, none of which overlap.
     pub topology: Topology,
+}
+
+impl Configuration {
+    /// The folder with plugins; none if the file has no `[plugins]`.
+    pub fn plugin_directory(&self) -> Option<&Path> {
+        self.plugins.as_ref().map(|plugins| plugins.directory.as_path())
+    }
 }
 
 /// Where the server listens and how it presents itself. At least one of `interfaces` and `listen`

@@ -88,6 +88,7 @@ pub enum Committed {
     Durable,
     /// The record had another revision: here it is (nothing, if it does not exist).
     Conflict(Option<Arc<Lease>>),
-    /// Storage could not write; nothing was changed.
+    /// Storage could not write. The change counts as not made; if it was made all the same, the
+    /// next one meets it as a conflict.
     Failed,
 }

@@ -8,6 +8,8 @@ pub const CIRCUIT_ID: u8 = 1;
 pub const REMOTE_ID: u8 = 2;
 /// Sub-option 5: the subnet to choose an address from (RFC 3527).
 pub const LINK_SELECTION: u8 = 5;
+/// Sub-option 10: how the client sent the message that the relay passed on (RFC 5010).
+pub const RELAY_FLAGS: u8 = 10;
 /// Sub-option 11: the server identifier to answer with (RFC 5107).
 pub const SERVER_IDENTIFIER_OVERRIDE: u8 = 11;
 /// Sub-option 19: the relay sends from a port of its own and wants its replies there (RFC 8357).
@@ -50,6 +52,13 @@ impl RelayInformation {
         })
     }
 
+    /// Whether the relay says that the client sent its message by unicast (RFC 5010 section 4);
+    /// nothing if it says neither.
+    pub fn client_sent_unicast(&self) -> Option<bool> {
+        const UNICAST: u8 = 0x80;
+        self.sub_option(RELAY_FLAGS)?.first().map(|flags| flags & UNICAST != 0)
+    }
+
     /// Sub-option 1, the circuit id.
     pub fn circuit_id(&self) -> Option<&[u8]> {
         self.sub_option(CIRCUIT_ID)
@@ -70,6 +79,15 @@ mod tests {
         let relay = RelayInformation::from_octets(*b"\x02\x02\x00b\x01\x03a\x00c");
         assert_eq!(relay.circuit_id(), Some(&b"a\x00c"[..]));
         assert_eq!(relay.remote_id(), Some(&b"\x00b"[..]));
+    }
+
+    #[test]
+    fn the_relay_may_say_how_the_client_sent_its_message() {
+        let flagged = |octets: &[u8]| RelayInformation::from_octets(octets).client_sent_unicast();
+        assert_eq!(flagged(b"\x0a\x01\x80"), Some(true));
+        assert_eq!(flagged(b"\x0a\x01\x00"), Some(false));
+        assert_eq!(flagged(b"\x0a\x00"), None);
+        assert_eq!(flagged(b""), None);
     }
 
     #[test]

@@ -87,7 +87,8 @@ pub enum ClientState {
     Selecting,
     /// It verifies an address it remembers: option 50, neither option 54 nor ciaddr.
     InitReboot,
-    /// It extends its lease with this server: ciaddr only, sent by unicast.
+    /// It extends its lease with this server: ciaddr only, sent by unicast (through a relay that
+    /// says so, RFC 5010).
     Renewing,
     /// It extends its lease with any server: ciaddr only, broadcast or relayed.
     Rebinding,
@@ -142,10 +143,20 @@ impl Request {
         match (self.server_identifier, self.requested_address, has_address) {
             (Some(_), Some(_), false) => ClientState::Selecting,
             (None, Some(_), false) => ClientState::InitReboot,
-            (None, _, true) if self.arrival.unicast && !self.is_relayed() => ClientState::Renewing,
+            (None, _, true) if self.client_sent_unicast() => ClientState::Renewing,
             (None, _, true) => ClientState::Rebinding,
             _ => ClientState::Unknown,
         }
+    }
+
+    /// Whether the client sent the message to one server rather than to all. Behind a relay only
+    /// the relay can tell (RFC 5010); one that does not passes on broadcasts.
+    pub fn client_sent_unicast(&self) -> bool {
+        if !self.is_relayed() {
+            return self.arrival.unicast;
+        }
+        let said = self.relay_information.as_ref().and_then(RelayInformation::client_sent_unicast);
+        said.unwrap_or(false)
     }
 
     /// The server's address that option 54 of the reply carries: the relay's override if there is

@@ -27,16 +27,16 @@ fn check(path: &Path) -> Result<String, Refusal> {
     let colour = colour_on_stderr();
     let configuration = generation::load_configuration(path, colour);
     // The plugins are checked even if the rest has mistakes, so that all come out in one go.
-    let settings = match &configuration {
-        Ok(configuration) => configuration.plugins.clone(),
-        Err(_) => None,
+    let directory = match &configuration {
+        Ok(configuration) => configuration.plugin_directory().map(Path::to_owned),
+        Err(_) => lessor_config::plugin_directory(path),
     };
     let mut refusal = Refusal::default();
     let mut plugins = Vec::new();
     // No cache is written: a check leaves no trace.
     let runtime = Runtime::new(RuntimeSettings::default())
         .map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
-    match generation::build_chain(&runtime, settings.as_ref(), colour) {
+    match generation::build_chain(&runtime, directory.as_deref(), colour) {
         Ok(chain) => {
             plugins = chain
                 .plugins()

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_config::{Configuration, PluginSettings};
+use lessor_config::Configuration;
 use lessor_core::Timestamp;
 use lessor_policy_host::{
     Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runner, Runtime,
@@ -58,11 +58,11 @@ pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configurat
 /// With every mistake in every plugin and sidecar file.
 pub(crate) fn build_chain(
     runtime: &Arc<Runtime>,
-    settings: Option<&PluginSettings>,
+    directory: Option<&Path>,
     colour: bool,
 ) -> Result<Arc<Chain>, Refusal> {
-    let sources = match settings {
-        Some(settings) => plugin_sources(&settings.directory, colour)?,
+    let sources = match directory {
+        Some(directory) => plugin_sources(directory, colour)?,
         None => Vec::new(),
     };
     runtime.chain(sources).map_err(Refusal::from)

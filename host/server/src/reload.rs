@@ -81,7 +81,8 @@ impl Reloader {
 
     fn build(&self) -> Result<(Configuration, Prepared), Refusal> {
         let configuration = generation::load_configuration(&self.path, false)?;
-        let chain = generation::build_chain(&self.runtime, configuration.plugins.as_ref(), false)?;
+        let chain =
+            generation::build_chain(&self.runtime, configuration.plugin_directory(), false)?;
         let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
         let prepared = Prepared { watchers: chain.observer()?, runners: runners?, chain };
         Ok((configuration, prepared))

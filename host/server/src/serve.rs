@@ -61,14 +61,12 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
     let started = Instant::now();
     // Signals are caught from here on: a SIGHUP that comes early must not end the process.
     let mut signals = Signals::catch()?;
+    // Before anything is served: it also tells whether another server runs with this configuration.
+    let listener = configuration.control.socket.as_deref().map(control::listen).transpose()?;
     let server = Server::start(path, configuration)?;
-    let control = match &server.reloader.started_with.control.socket {
-        Some(socket) => {
-            let listener = control::listen(socket)?;
-            Some(tokio::spawn(control::answer(listener, Arc::clone(&server.reloader))))
-        }
-        None => None,
-    };
+    let control = listener.map(|listener| {
+        tokio::spawn(control::answer(listener, Arc::clone(&server.reloader)))
+    });
     let reclaiming = tokio::spawn(reclaim(Arc::clone(&server.reloader.shared)));
     tracing::info!(took_ms = started.elapsed().as_millis() as u64, "serving");
     notify(&[sd_notify::NotifyState::Ready]);
@@ -100,7 +98,7 @@ impl Server {
         restore(&mut *store, &mut shards)?;
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
         let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() })?;
-        let chain = generation::build_chain(&runtime, configuration.plugins.as_ref(), false)
+        let chain = generation::build_chain(&runtime, configuration.plugin_directory(), false)
             .context("the plugins cannot serve")?;
         for plugin in chain.plugins() {
             tracing::info!(plugin = plugin.name, hooks = %generation::hook_names(plugin), "plugin loaded");
@@ -266,6 +264,7 @@ fn restore(store: &mut dyn Store, shards: &mut Shards) -> anyhow::Result<()> {
 /// the one socket of an interface belongs to one worker.
 fn open_endpoints(configuration: &Configuration) -> anyhow::Result<Vec<Vec<Endpoint>>> {
     let settings = &configuration.server;
+    Endpoint::refuse_taken(&settings.listen, &settings.interfaces)?;
     let workers = match settings.workers {
         Some(workers) => workers.get(),
         None => std::thread::available_parallelism().map_or(1, usize::from),

@@ -24,7 +24,9 @@ use super::{
     frame::{self, Station},
     interface::Interface,
     losses::Losses,
-    sockets::{RECEIVE_BUFFER_OCTETS, bind_udp, packet_socket, udp_socket},
+    sockets::{
+        RECEIVE_BUFFER_OCTETS, bind_to_device, bind_udp, packet_socket, refuse_taken, udp_socket,
+    },
     transmit::{Message, Transmission},
 };
 
@@ -33,6 +35,9 @@ const SERVER_PORT: u16 = 67;
 
 /// The port that clients receive on (RFC 2131 section 4.1).
 const CLIENT_PORT: u16 = 68;
+
+/// What an endpoint on the link is bound to, on its interface.
+const ON_LINK: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT);
 
 /// How many names of interfaces a relayed endpoint remembers.
 const NAMES_REMEMBERED_MAX: usize = 1024;
@@ -84,12 +89,26 @@ impl Endpoint {
         let interface = Interface::read(interface)?;
         let name = &*interface.name;
         let socket = udp_socket()?;
-        socket
-            .bind_device(Some(name.as_bytes()))
-            .map_err(|error| NetError::system(format!("bind a socket to {name}"), error))?;
-        bind_udp(&socket, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT))?;
+        bind_to_device(&socket, Some(name))?;
+        bind_udp(&socket, ON_LINK)?;
         let packets = packet_socket(&interface)?;
         Ok(Self::new(socket, Place::OnLink { interface, packets }))
+    }
+
+    /// Refuses what another server has already, even one of this program. To be called before any
+    /// endpoint is opened: endpoints share their addresses with each other.
+    ///
+    /// # Errors
+    /// If an address is taken, or none of this machine's; or if there is no such interface.
+    pub(crate) fn refuse_taken(listen: &[SocketAddrV4], interfaces: &[String]) -> Result<(), NetError> {
+        for address in listen {
+            refuse_taken(*address, None)?;
+        }
+        for name in interfaces {
+            Interface::read(name)?;
+            refuse_taken(ON_LINK, Some(name))?;
+        }
+        Ok(())
     }
 
     fn new(socket: Socket, place: Place) -> Self {

@@ -43,11 +43,32 @@ pub(super) fn udp_socket() -> Result<Socket, NetError> {
     Ok(socket)
 }
 
+/// Refuses an address, or the port on an interface, that is taken already: by this server too, so
+/// ask before the first socket is bound to it. For the sockets that it then opens would share the
+/// port with those of a second server of the same user, and each would see a part of the messages.
+pub(super) fn refuse_taken(address: SocketAddrV4, interface: Option<&str>) -> Result<(), NetError> {
+    let kind = Type::DGRAM.cloexec();
+    let probe = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
+        .map_err(|error| NetError::system("open a UDP socket", error))?;
+    bind_to_device(&probe, interface)?;
+    let taken = probe.bind(&address.into());
+    let place = interface.map_or_else(String::new, |name| format!(" on {name}"));
+    taken.map_err(|error| NetError::system(format!("bind a UDP socket to {address}{place}"), error))
+}
+
 /// Takes the port.
 pub(super) fn bind_udp(socket: &Socket, address: SocketAddrV4) -> Result<(), NetError> {
     socket
         .bind(&address.into())
         .map_err(|error| NetError::system(format!("bind a UDP socket to {address}"), error))
+}
+
+/// Has the socket receive through one interface only, if there is a name.
+pub(super) fn bind_to_device(socket: &Socket, interface: Option<&str>) -> Result<(), NetError> {
+    let Some(name) = interface else { return Ok(()) };
+    socket
+        .bind_device(Some(name.as_bytes()))
+        .map_err(|error| NetError::system(format!("bind a socket to {name}"), error))
 }
 
 /// A packet socket that sends through `interface`. Without a protocol it receives nothing.
