@@ -64,9 +64,8 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
     // Before anything is served: it also tells whether another server runs with this configuration.
     let listener = configuration.control.socket.as_deref().map(control::listen).transpose()?;
     let server = Server::start(path, configuration)?;
-    let control = listener.map(|listener| {
-        tokio::spawn(control::answer(listener, Arc::clone(&server.reloader)))
-    });
+    let control = listener
+        .map(|listener| tokio::spawn(control::answer(listener, Arc::clone(&server.reloader))));
     let reclaiming = tokio::spawn(reclaim(Arc::clone(&server.reloader.shared)));
     tracing::info!(took_ms = started.elapsed().as_millis() as u64, "serving");
     notify(&[sd_notify::NotifyState::Ready]);

@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::atomic::Ordering};
 use comfy_table::{CellAlignment, Table, presets};
 use lessor_core::{PoolUsage, Reason};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     clock,
@@ -35,7 +36,7 @@ pub(crate) struct Status {
     pub(crate) reasons: Vec<(Reason, u64)>,
     pub(crate) pools: Vec<PoolRow>,
     /// As [`lessor_policy_host::PluginStatus`] writes itself.
-    pub(crate) plugins: Vec<serde_json::Value>,
+    pub(crate) plugins: Vec<Value>,
     pub(crate) store: StoreStatus,
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
@@ -171,10 +172,10 @@ fn print(status: &Status) {
         let mut plugins =
             table(&["plugin", "calls", "faults", "mean µs", "longest µs", "suspended for"]);
         for plugin in &status.plugins {
-            let number = |key: &str| plugin[key].as_u64().unwrap_or(0);
-            let faults = plugin["faults"].as_object().into_iter().flatten();
+            let number = |key: &str| plugin.get(key).and_then(Value::as_u64).unwrap_or(0);
+            let faults = plugin.get("faults").and_then(Value::as_object).into_iter().flatten();
             plugins.add_row([
-                plugin["name"].as_str().unwrap_or_default().to_owned(),
+                plugin.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
                 number("calls").to_string(),
                 faults
                     .map(|(kind, count)| format!("{count} {kind}"))
@@ -182,8 +183,9 @@ fn print(status: &Status) {
                     .join(", "),
                 (number("call-time-total-us") / number("calls").max(1)).to_string(),
                 number("call-time-max-us").to_string(),
-                plugin["suspended-for-ms"]
-                    .as_u64()
+                plugin
+                    .get("suspended-for-ms")
+                    .and_then(Value::as_u64)
                     .map_or_else(String::new, |ms| format!("{ms} ms")),
             ]);
         }

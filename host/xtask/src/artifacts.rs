@@ -9,6 +9,9 @@ use crate::command::{cargo, run};
 /// The policies that ship; each is a package in `plugins/`.
 pub(crate) const POLICIES: [&str; 3] = ["subscriber-table", "vendor-options", "walled-garden"];
 
+/// The policies that only tests use; packages in `tests/guests/`.
+pub(crate) const TEST_GUESTS: [&str; 3] = ["minimal", "mirror", "misbehaving"];
+
 /// How the server is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -47,21 +50,26 @@ pub(crate) fn lessor(profile: Profile) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// If one does not build.
 pub(crate) fn policies() -> anyhow::Result<Vec<PathBuf>> {
-    let mut arguments = vec!["build", "--profile", "policy", "--target", "wasm32-unknown-unknown"];
-    arguments.extend(POLICIES.iter().flat_map(|policy| ["--package", policy]));
-    run(&mut cargo(&arguments))?;
-    let built = target().join("wasm32-unknown-unknown/policy");
+    let built = guests(&POLICIES)?;
     let folder = target().join("policies");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let mut files = Vec::new();
-    for policy in POLICIES {
-        let from = existing(built.join(format!("{}.wasm", policy.replace('-', "_"))))?;
+    for (policy, from) in POLICIES.iter().zip(built) {
         let to = folder.join(format!("{policy}.wasm"));
         std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
         files.push(to);
     }
     Ok(files)
+}
+
+/// Builds policies by the names of their packages, where tests look for them too.
+///
+/// # Errors
+/// If one does not build.
+pub(crate) fn guests(packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    eprintln!("building {} for WebAssembly", packages.join(", "));
+    Ok(lessor_guests::build(packages, lessor_guests::Target::Bare)?)
 }
 
 fn existing(path: PathBuf) -> anyhow::Result<PathBuf> {

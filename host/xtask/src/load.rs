@@ -4,6 +4,11 @@
 //! Kea writes its lease file without waiting for the disk; Lessor acknowledges nothing that is not
 //! durable. The figures are of this machine at this time: only their ratios mean anything.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "only JSON is indexed, and that gives null for what is missing"
+)]
+
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},

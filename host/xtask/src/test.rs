@@ -32,13 +32,11 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
         }
     }
     purity::run()?;
-    let policies = artifacts::policies()?;
+    // All at once: what tests ask for one by one is ready then.
+    artifacts::guests(&[&artifacts::POLICIES[..], &artifacts::TEST_GUESTS].concat())?;
     let lessor = artifacts::lessor(Profile::Dev)?;
-    let mut test = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    let mut test = cargo(&["test", "--workspace", "--no-fail-fast", "--locked"]);
     test.env("LESSOR_BIN", lessor);
-    if let Some(folder) = policies.first().and_then(|policy| policy.parent()) {
-        test.env("LESSOR_POLICIES", folder);
-    }
     if let Some(filter) = &arguments.filter {
         test.args(["--", filter]);
     }

@@ -100,7 +100,10 @@ impl Endpoint {
     ///
     /// # Errors
     /// If an address is taken, or none of this machine's; or if there is no such interface.
-    pub(crate) fn refuse_taken(listen: &[SocketAddrV4], interfaces: &[String]) -> Result<(), NetError> {
+    pub(crate) fn refuse_taken(
+        listen: &[SocketAddrV4],
+        interfaces: &[String],
+    ) -> Result<(), NetError> {
         for address in listen {
             refuse_taken(*address, None)?;
         }

@@ -2,17 +2,14 @@
 //! developers' tools only.
 //!
 //! Policies are built by cargo from their sources in this workspace, into a target folder of their
-//! own, so that a test never waits for the cargo that runs it. Cargo builds only what has changed.
-//! Where the environment variable `LESSOR_POLICIES` names a folder with ready files, those are used.
+//! own, so that a test never waits for the cargo that runs it. Cargo builds only what has changed,
+//! and says what it does on standard error.
 
 use std::{
     env, fmt,
     path::{Path, PathBuf},
     process::Command,
 };
-
-/// The environment variable that names a folder of built policies.
-pub const FOLDER_VARIABLE: &str = "LESSOR_POLICIES";
 
 /// What a policy is built for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,10 +38,6 @@ impl std::error::Error for BuildError {}
 /// # Errors
 /// If cargo cannot be run or does not succeed.
 pub fn build(packages: &[&str], target: Target) -> Result<Vec<PathBuf>, BuildError> {
-    if let (Target::Bare, Some(folder)) = (target, env::var_os(FOLDER_VARIABLE)) {
-        let folder = PathBuf::from(folder);
-        return packages.iter().map(|package| found(&folder, package)).collect();
-    }
     let target_folder = target_folder();
     run_cargo(packages, target, &target_folder)?;
     let folder = target_folder.join(target.triple()).join("policy");
@@ -74,7 +67,7 @@ fn run_cargo(packages: &[&str], target: Target, target_folder: &Path) -> Result<
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace())
-        .args(["build", "--quiet", "--locked", "--profile", "policy", "--target", target.triple()])
+        .args(["build", "--locked", "--profile", "policy", "--target", target.triple()])
         .arg("--target-dir")
         .arg(target_folder)
         // Meant for the host's code, not for a policy's.
@@ -83,13 +76,12 @@ fn run_cargo(packages: &[&str], target: Target, target_folder: &Path) -> Result<
     for package in packages {
         command.args(["--package", package]);
     }
-    let output =
-        command.output().map_err(|error| BuildError(format!("cannot run {command:?}: {error}")))?;
-    if output.status.success() {
+    let status =
+        command.status().map_err(|error| BuildError(format!("cannot run {command:?}: {error}")))?;
+    if status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(BuildError(format!("{command:?} failed with {}:\n{said}", output.status)))
+    Err(BuildError(format!("{command:?} failed with {status}; what it said stands above")))
 }
 
 fn found(folder: &Path, package: &str) -> Result<PathBuf, BuildError> {
@@ -97,7 +89,7 @@ fn found(folder: &Path, package: &str) -> Result<PathBuf, BuildError> {
     if file.is_file() {
         return Ok(file);
     }
-    Err(BuildError(format!("{} is missing: build it with `cargo xtask policies`", file.display())))
+    Err(BuildError(format!("cargo built no {}", file.display())))
 }
 
 fn target_folder() -> PathBuf {
