@@ -1,6 +1,6 @@
 //! `lessor leases`: who has which address.
 
-use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{net::Ipv4Addr, path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -132,7 +132,7 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
 }
 
 /// From the running server, or from the store if none runs.
-fn read_rows(config: &PathBuf) -> anyhow::Result<Vec<Row>> {
+fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let Err(no_answer) = control::ask(config, &Question::Leases, |row| rows.push(row)) else {
         return Ok(rows);

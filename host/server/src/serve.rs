@@ -96,7 +96,7 @@ impl Server {
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
         restore(&mut *store, &mut shards)?;
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
-        let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() })?;
+        let runtime = Runtime::new(RuntimeSettings { cache })?;
         let chain = generation::build_chain(&runtime, configuration.plugin_directory(), false)
             .context("the plugins cannot serve")?;
         for plugin in chain.plugins() {
