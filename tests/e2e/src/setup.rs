@@ -24,7 +24,8 @@ pub struct Setup {
     subnets: String,
     environment: Vec<(OsString, OsString)>,
     store_mib: Option<u32>,
-    namespace_command: Option<Vec<OsString>>,
+    /// What is put in front of the command line so that it runs on another host.
+    entering: Vec<OsString>,
 }
 
 /// The port of a server on loopback: the one of RFC 2131 is for root only.
@@ -47,7 +48,8 @@ impl Setup {
         Self { interface: Some(interface.to_owned()), ..Self::without_sockets(subnets) }
     }
 
-    fn listening(listen: SocketAddrV4, subnets: &str) -> Self {
+    /// For relayed clients, at an address and port.
+    pub fn listening(listen: SocketAddrV4, subnets: &str) -> Self {
         Self { listen: Some(listen), ..Self::without_sockets(subnets) }
     }
 
@@ -64,7 +66,7 @@ impl Setup {
             subnets: subnets.to_owned(),
             environment: Vec::new(),
             store_mib: None,
-            namespace_command: None,
+            entering: Vec::new(),
         }
     }
 
@@ -102,6 +104,14 @@ impl Setup {
         self.with_tables(&format!("[control]\nsocket = {socket:?}"))
     }
 
+    /// To be run on `host`.
+    pub fn on(mut self, host: &Host) -> Self {
+        let entering = host.command("env");
+        let words = std::iter::once(entering.get_program()).chain(entering.get_args());
+        self.entering = words.map(OsStr::to_owned).collect();
+        self
+    }
+
     /// Starts the server.
     ///
     /// # Panics
@@ -116,11 +126,8 @@ impl Setup {
     /// # Panics
     /// If it does not serve soon.
     #[track_caller]
-    pub fn start_on(mut self, host: &Host) -> Server {
-        let entering = host.command("env");
-        let words = std::iter::once(entering.get_program()).chain(entering.get_args());
-        self.namespace_command = Some(words.map(OsStr::to_owned).collect());
-        Server::start(self)
+    pub fn start_on(self, host: &Host) -> Server {
+        self.on(host).start()
     }
 
     /// Starts the server, which must refuse to serve, and returns what it says.
@@ -206,7 +213,7 @@ impl Setup {
     /// `lessor serve`, where it shall run. No matter what is put in front, the process that is
     /// started becomes the server.
     pub(crate) fn command(&self) -> Command {
-        let mut words: Vec<OsString> = self.namespace_command.clone().unwrap_or_default();
+        let mut words = self.entering.clone();
         if let Some(mib) = self.store_mib {
             let store = self.folder.path().join("store");
             fs::create_dir_all(&store).expect("the folder can be written");

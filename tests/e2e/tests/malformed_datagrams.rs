@@ -12,6 +12,7 @@
 use std::{
     io::Write,
     net::{Ipv4Addr, UdpSocket},
+    ops::Range,
     thread,
     time::Duration,
 };
@@ -31,6 +32,10 @@ const SUBNETS: &str = r#"
     range = "100.64.1.0-100.64.99.255"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+
+/// The fields of the header that say where a reply goes: ciaddr and giaddr.
+const CLIENT_ADDRESS: Range<usize> = 12..16;
+const RELAY_ADDRESS: Range<usize> = 24..28;
 
 #[test]
 fn every_kind_of_damage_has_its_reason() {
@@ -84,6 +89,10 @@ fn noise_is_counted_datagram_by_datagram_and_the_server_lives() {
         for _ in 0..random.usize(1..8) {
             let at = random.usize(..octets.len());
             octets[at] = random.u8(..);
+        }
+        // Replies are to stay on this machine.
+        for address in [CLIENT_ADDRESS, RELAY_ADDRESS] {
+            octets[address.clone()].copy_from_slice(&good[address]);
         }
         datagrams.push(octets);
     }
@@ -143,7 +152,7 @@ fn discover() -> Vec<u8> {
     let mut octets = vec![0; 236];
     octets[..4].copy_from_slice(&[1, 1, 6, 1]);
     octets[4..8].copy_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
-    octets[24..28].copy_from_slice(&[127, 200, 0, 1]);
+    octets[RELAY_ADDRESS].copy_from_slice(&[127, 200, 0, 1]);
     octets[28..34].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
     octets.extend([99, 130, 83, 99]);
     octets.extend(b"\x35\x01\x01\x37\x04\x01\x03\x06\x0f\x0c\x04name\x3d\x07\x01\x02\0\0\0\0\x09");

@@ -1,4 +1,5 @@
-//! SIGTERM: what was begun is finished, nothing is forgotten. And one store has one server.
+//! SIGTERM: what was begun is finished, nothing is forgotten. And what one server has, be it a store,
+//! a control socket or an address, is refused to a second one.
 
 #![allow(
     clippy::expect_used,
@@ -16,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_e2e::{Setup, heavy, relay};
+use lessor_e2e::{Link, Server, Setup, heavy, relay, require};
 use lessor_load::{Answer, Subscriber};
 
 const SUBNETS: &str = r#"
@@ -62,7 +63,7 @@ fn what_was_decided_is_answered_and_is_there_after_a_restart() {
         asking.into_iter().filter_map(|asking| asking.join().unwrap()).collect();
 
     // Not one lease more was written than was acknowledged, and not one less.
-    let of_store = |server: &lessor_e2e::Server| -> BTreeSet<Ipv4Addr> {
+    let of_store = |server: &Server| -> BTreeSet<Ipv4Addr> {
         server.leases().into_iter().map(|lease| lease.address).collect()
     };
     assert_eq!(of_store(&server), acknowledged);
@@ -89,4 +90,24 @@ fn a_second_server_on_the_same_control_socket_is_refused_and_the_first_serves_on
     assert!(said.contains("another lessor answers there"), "{said}");
     assert!(said.contains("control.sock"), "{said}");
     assert_eq!(server.status().generation, 1);
+}
+
+#[test]
+fn a_second_server_on_the_same_address_is_refused() {
+    // Sockets of one user can share a port, and then each would get a part of the messages.
+    let server = Setup::on_loopback(SUBNETS).start();
+    let said = Setup::listening(server.address(), SUBNETS).refused();
+    assert!(said.contains("another DHCP server"), "{said}");
+    assert!(said.contains(&server.address().to_string()), "{said}");
+}
+
+#[test]
+fn a_second_server_on_the_same_link_is_refused() {
+    require!(root, ip);
+    let link = Link::new();
+    let host = link.host("server");
+    host.add_address("eth0", "100.64.0.1/16");
+    let _server = Setup::on_link("eth0", SUBNETS).start_on(&host);
+    let said = Setup::on_link("eth0", SUBNETS).on(&host).refused();
+    assert!(said.contains("another DHCP server") && said.contains("eth0"), "{said}");
 }
