@@ -7,7 +7,7 @@ use anyhow::bail;
 use crate::command;
 
 /// A program that tests start, and the package that has it.
-const TOOLS: [(&str, &str); 7] = [
+const TOOLS: [(&str, &str); 9] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
@@ -15,6 +15,8 @@ const TOOLS: [(&str, &str); 7] = [
     ("perfdhcp", "kea-admin"),
     ("tcpdump", "tcpdump"),
     ("ip", "iproute2"),
+    ("strace", "strace"),
+    ("unshare", "util-linux"),
 ];
 
 /// Installs what is missing.

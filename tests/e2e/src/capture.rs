@@ -60,14 +60,14 @@ impl Capture {
 }
 
 impl Datagram {
-    /// The types of message (option 53) that tests look for.
+    /// DHCPOFFER: a type of message (option 53), as those below.
     pub const OFFER: u8 = 2;
     /// DHCPREQUEST.
     pub const REQUEST: u8 = 3;
-    /// DHCPDECLINE.
-    pub const DECLINE: u8 = 4;
     /// DHCPACK.
     pub const ACK: u8 = 5;
+    /// DHCPNAK.
+    pub const NAK: u8 = 6;
 
     /// Whether it is a message of this type.
     pub fn is(&self, message_type: u8) -> bool {

@@ -82,8 +82,10 @@ fn package_of(program: &str) -> Option<&'static str> {
         "dhcrelay" => "isc-dhcp-relay",
         "ip" => "iproute2",
         "perfdhcp" => "kea-admin",
+        "strace" => "strace",
         "tcpdump" => "tcpdump",
         "udhcpc" => "udhcpc",
+        "unshare" => "util-linux",
         _ => return None,
     })
 }

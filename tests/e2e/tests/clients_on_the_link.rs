@@ -9,8 +9,10 @@
     reason = "tests"
 )]
 
+use std::net::{Ipv4Addr, SocketAddrV4};
+
 use lessor_e2e::{
-    LeaseState, Link, Setup,
+    Capture, Datagram, LeaseState, Link, Setup,
     clients::{Client, Dhclient, Dhcpcd, Udhcpc},
     require,
 };
@@ -75,6 +77,42 @@ fn gets_renews_and_releases<C: Client>(lease_time: &str) {
         ["offered-", "ack-", "released-lease"].iter().any(|start| reason.starts_with(start))
     };
     assert!(reasons.iter().all(is_expected), "{reasons:?}");
+}
+
+#[test]
+fn a_client_that_comes_back_is_confirmed_and_one_from_another_network_is_sent_to_start_again() {
+    require!(root, ip, dhclient, tcpdump);
+    let link = Link::new();
+    let server_host = link.host("server");
+    server_host.add_address("eth0", "192.0.2.1/24");
+    let setup = Setup::on_link("eth0", &subnets("10m"));
+    let setup = setup.with_server_setting("authoritative = true");
+    let mut server = setup.start_on(&server_host);
+    let home = link.host("client");
+    let mut client = Dhclient::start(&home);
+    let address = client.acquires();
+
+    client.starts_again();
+    assert_eq!(client.acquires(), address);
+    assert_eq!(server.journal_has("ack-init-reboot").address, Some(address));
+
+    // The server moves to another network, which for the client is the same as moving there itself.
+    assert!(server.stop().success());
+    server_host.ip(&["address", "flush", "dev", "eth0"]);
+    server_host.add_address("eth0", "198.51.100.1/24");
+    server.setup().put_subnets(&subnets("10m").replace("192.0.2.", "198.51.100."));
+    server.start_again();
+    let capture = Capture::start(&server_host, "eth0");
+    client.starts_again();
+    let elsewhere = client.acquires();
+    assert_eq!(elsewhere.octets()[..3], [198, 51, 100]);
+    assert_eq!(home.addresses("eth0"), [elsewhere]);
+    assert_eq!(server.journal_has("nak-wrong-network").address, Some(address));
+    // RFC 2131 section 4.1: nobody but the whole link can be told.
+    let nak = capture.sees("a NAK", |seen| seen.is(Datagram::NAK));
+    assert_eq!(nak.destination, SocketAddrV4::new(Ipv4Addr::BROADCAST, 68));
+    assert_eq!(nak.destination_hardware_address, [0xff; 6]);
+    assert_eq!(nak.source, SocketAddrV4::new(Ipv4Addr::new(198, 51, 100, 1), 67));
 }
 
 fn subnets(lease_time: &str) -> String {

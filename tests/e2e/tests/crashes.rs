@@ -13,13 +13,14 @@ use std::{
     collections::HashMap,
     io::Write,
     net::{Ipv4Addr, SocketAddrV4},
-    thread,
+    process::Command,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
 use fastrand::Rng;
-use lessor_e2e::{LeaseState, Server, Setup, heavy, relay};
-use lessor_load::{Acquired, Answer, Subscriber};
+use lessor_e2e::{LeaseRow, LeaseState, Process, Server, Setup, heavy, relay, require, wait};
+use lessor_load::{Answer, Subscriber};
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -37,8 +38,8 @@ const ROUNDS: u8 = 4;
 /// Relays that ask at the same time, each for its own subscribers.
 const RELAYS: u8 = 8;
 
-/// Who was given what, by an ACK that arrived.
-type Acknowledged = HashMap<Subscribed, Acquired>;
+/// Who was given which address, by an ACK that arrived.
+type Acknowledged = HashMap<Ipv4Addr, Subscribed>;
 
 /// A subscriber by round, relay and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,14 +63,13 @@ fn every_acknowledged_lease_outlives_the_death_of_the_server() {
         let under_load = load_until_silence(server.address(), round);
         thread::sleep(Duration::from_millis(random.u64(100..700)));
         server.kill();
-        let new: Vec<(Subscribed, Acquired)> =
-            under_load.into_iter().flat_map(|relay| relay.join().unwrap()).collect();
-        assert!(!new.is_empty(), "round {round} was killed before its first ACK");
-        for (subscribed, acquired) in new {
-            let holder = acknowledged.iter().find(|(_, held)| held.address == acquired.address);
-            assert!(holder.is_none(), "{subscribed:?} was given {acquired:?}, held by {holder:?}");
-            acknowledged.insert(subscribed, acquired);
+        let held_before = acknowledged.len();
+        for (address, subscribed) in under_load.into_iter().flat_map(|relay| relay.join().unwrap())
+        {
+            let holder = acknowledged.insert(address, subscribed);
+            assert_eq!(holder, None, "{subscribed:?} was given {address} as well");
         }
+        assert!(acknowledged.len() > held_before, "round {round} was killed before its first ACK");
         server.start_again();
         all_are_there(&server, &acknowledged);
     }
@@ -77,11 +77,60 @@ fn every_acknowledged_lease_outlives_the_death_of_the_server() {
     others_get_other_addresses(&server, &acknowledged);
 }
 
+/// After a kill the kernel still has what was written; after a power cut only what was flushed. So
+/// here the order of system calls is looked at.
+#[test]
+fn an_ack_waits_until_its_lease_is_flushed_and_an_offer_waits_for_nothing() {
+    require!(root, strace);
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    let calls = server.folder().join("calls");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-e", "trace=fdatasync,fsync,recvmmsg,recvmsg,sendmmsg,sendmsg,sendto"]);
+    command.arg("-o").arg(&calls).args(["-p", &server.process().id().to_string()]);
+    let output = server.folder().join("strace.log");
+    let mut tracer = Process::start("strace", &mut command, &output);
+    tracer.says("attached", wait::SOON);
+
+    let mut relay = relay(server.address(), LINK);
+    relay.acquire(&Subscriber::new([2, 0, 0, 0, 0, 1], "line"), Duration::from_secs(5)).unwrap();
+    let order = wait::soon("OFFER and ACK among the system calls", || {
+        let calls = std::fs::read_to_string(&calls).ok()?;
+        let order = sends_and_flushes(&calls);
+        (order.iter().filter(|call| **call == Call::Send).count() == 2).then_some(order)
+    });
+    assert_eq!(order.first(), Some(&Call::Send), "{order:?}");
+    let between = order.iter().skip(1).take_while(|call| **call == Call::Flushed).count();
+    assert!(between > 0, "{order:?}");
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// A reply is handed to the system.
+    Send,
+    /// A flush has succeeded.
+    Flushed,
+}
+
+/// From the lines of strace: a call that another thread's call interrupts is printed in two.
+fn sends_and_flushes(calls: &str) -> Vec<Call> {
+    let call = |line: &str| {
+        let is = |names: &[&str]| names.iter().any(|name| line.contains(name));
+        if is(&["sendmmsg(", "sendmsg(", "sendto("]) {
+            Some(Call::Send)
+        } else if is(&["fdatasync", "fsync"]) && line.trim_end().ends_with("= 0") {
+            Some(Call::Flushed)
+        } else {
+            None
+        }
+    };
+    calls.lines().filter_map(call).collect()
+}
+
 /// Relays that get lease after lease, as fast as they are answered, until no answer comes.
 fn load_until_silence(
     server: SocketAddrV4,
     round: u8,
-) -> Vec<thread::JoinHandle<Vec<(Subscribed, Acquired)>>> {
+) -> Vec<JoinHandle<Vec<(Ipv4Addr, Subscribed)>>> {
     let start = |number: u8| {
         let mut relay = relay(server, LINK);
         let serve = move || {
@@ -89,7 +138,7 @@ fn load_until_silence(
             for client in 0..u16::MAX {
                 let subscribed = Subscribed { round, relay: number, number: client };
                 match relay.acquire(&subscribed.subscriber(), Duration::from_secs(2)) {
-                    Ok(acquired) => acknowledged.push((subscribed, acquired)),
+                    Ok(acquired) => acknowledged.push((acquired.address, subscribed)),
                     // Killed: on loopback that may be seen as a refusal, too.
                     Err(_) => break,
                 }
@@ -103,11 +152,11 @@ fn load_until_silence(
 
 #[track_caller]
 fn all_are_there(server: &Server, acknowledged: &Acknowledged) {
-    let leases: HashMap<Ipv4Addr, _> =
+    let leases: HashMap<Ipv4Addr, LeaseRow> =
         server.leases().into_iter().map(|lease| (lease.address, lease)).collect();
-    for (subscribed, acquired) in acknowledged {
-        let Some(lease) = leases.get(&acquired.address) else {
-            panic!("the lease of {subscribed:?} is lost: {acquired:?}");
+    for (address, subscribed) in acknowledged {
+        let Some(lease) = leases.get(address) else {
+            panic!("the lease of {subscribed:?} is lost: {address}");
         };
         assert_eq!(lease.client, format!("hw:{}", subscribed.written_hardware_address()));
         assert_eq!(lease.state, LeaseState::Leased);
@@ -118,26 +167,22 @@ fn all_are_there(server: &Server, acknowledged: &Acknowledged) {
 #[track_caller]
 fn all_can_renew(server: &Server, acknowledged: &Acknowledged) {
     let mut relay = relay(server.address(), LINK);
-    for (subscribed, acquired) in acknowledged.iter().take(200) {
-        let answer =
-            relay.renew(&subscribed.subscriber(), acquired.address, Duration::from_secs(5));
+    for (address, subscribed) in acknowledged.iter().take(200) {
+        let answer = relay.renew(&subscribed.subscriber(), *address, Duration::from_secs(5));
         let Answer::Ack(renewed) = answer.unwrap() else {
-            panic!("{subscribed:?} cannot renew {acquired:?}");
+            panic!("{subscribed:?} cannot renew {address}");
         };
-        assert_eq!(renewed.address, acquired.address);
+        assert_eq!(renewed.address, *address);
     }
 }
 
 #[track_caller]
 fn others_get_other_addresses(server: &Server, acknowledged: &Acknowledged) {
     let mut relay = relay(server.address(), LINK);
-    let held: HashMap<Ipv4Addr, &Subscribed> =
-        acknowledged.iter().map(|(subscribed, held)| (held.address, subscribed)).collect();
     for number in 0..200 {
         let other = Subscribed { round: ROUNDS, relay: 0, number };
-        let acquired = relay.acquire(&other.subscriber(), Duration::from_secs(5)).unwrap();
-        let holder = held.get(&acquired.address);
-        assert!(holder.is_none(), "{other:?} was given {acquired:?}, held by {holder:?}");
+        let address = relay.acquire(&other.subscriber(), Duration::from_secs(5)).unwrap().address;
+        assert_eq!(acknowledged.get(&address), None, "{other:?} was given {address} as well");
     }
 }
 

@@ -43,6 +43,10 @@ fn no_exchange_is_lost_and_every_reply_obeys_the_policies_of_its_time() {
     let _alone = heavy();
     let setup = Setup::on_loopback(SUBNETS);
     let mut server = setup.with_policy("10-terms", "misbehaving", &lease_time(777)).start();
+    // Built before the load begins.
+    for package in ["misbehaving", "subscriber-table"] {
+        built::policy(package);
+    }
     let load = steady_load(server.address(), Duration::from_secs(6));
     thread::sleep(Duration::from_secs(1));
 

@@ -1,6 +1,6 @@
 //! dhclient of the Internet Systems Consortium.
 
-use std::{net::Ipv4Addr, process::Command, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, process::Command, time::Duration};
 
 use tempfile::TempDir;
 
@@ -13,7 +13,9 @@ use crate::{Host, Process, wait};
 #[derive(Debug)]
 pub struct Dhclient {
     process: Process,
+    start: Command,
     release: Command,
+    starts: u32,
     times_bound: usize,
     folder: TempDir,
 }
@@ -24,7 +26,7 @@ case "$reason" in
     BOUND|RENEW|REBIND|REBOOT)
         ip -4 address replace "$new_ip_address/$new_subnet_mask" dev "$interface"
         if [ -n "$new_routers" ]; then ip -4 route replace default via "${new_routers%% *}"; fi ;;
-    EXPIRE|FAIL|RELEASE|STOP) ip -4 address flush dev "$interface" ;;
+    PREINIT|EXPIRE|FAIL|RELEASE|STOP) ip -4 address flush dev "$interface" ;;
 esac
 exit 0
 "#;
@@ -49,9 +51,9 @@ impl Client for Dhclient {
             command.arg(INTERFACE);
             command
         };
-        let output = folder.path().join("dhclient.log");
-        let process = Process::start("dhclient", &mut command(&["-d"]), &output);
-        Self { process, release: command(&["-r"]), folder, times_bound: 0 }
+        let (mut start, release) = (command(&["-d"]), command(&["-r"]));
+        let process = Process::start("dhclient", &mut start, &output(&folder, 1));
+        Self { process, start, release, starts: 1, times_bound: 0, folder }
     }
 
     fn acquires(&mut self) -> Ipv4Addr {
@@ -76,4 +78,25 @@ impl Client for Dhclient {
         assert!(said.contains("DHCPRELEASE"), "dhclient -r: {said}");
         self.process.ended(wait::SOON);
     }
+}
+
+impl Dhclient {
+    /// Ends it and starts it again, as a power cut would: it remembers its lease and nobody was
+    /// told.
+    pub fn starts_again(&mut self) {
+        self.process.kill();
+        self.starts += 1;
+        self.times_bound = 0;
+        let output = output(&self.folder, self.starts);
+        self.process = Process::start("dhclient", &mut self.start, &output);
+    }
+
+    /// What it has said since its start.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+fn output(folder: &TempDir, start: u32) -> PathBuf {
+    folder.path().join(format!("dhclient-{start}.log"))
 }
