@@ -19,40 +19,19 @@ use super::{
     deadlines::Deadlines,
     plan::Plan,
     settle::Unsettled,
+    slot::{Offer, Slot},
+    slots::Slots,
 };
 
 /// Leases whose end was noticed by a decision wait for [`super::Engine::reclaim`] to report them;
 /// beyond this many the oldest are forgotten.
 pub(super) const UNREPORTED_MAX: usize = 65_536;
 
-/// An address held for a client that may ask for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Offer {
-    /// The address.
-    pub(super) address: u32,
-    /// To whom it was offered.
-    pub(super) client: ClientKey,
-    /// Until when it is held.
-    pub(super) expires_at: Timestamp,
-}
-
-/// What is known of one address.
-#[derive(Debug)]
-pub(super) struct Slot {
-    lease: Option<Arc<Lease>>,
-    offer: Option<Arc<Offer>>,
-    /// Whether the record is a lease or a quarantine whose end was not noticed yet.
-    lease_holds: bool,
-    /// Where the client of the record had its address before.
-    former: Option<u32>,
-    queued_for: Timestamp,
-}
-
 /// Who holds which address of one network.
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) plan: Arc<Plan>,
-    pub(super) slots: HashMap<u32, Slot, FixedState>,
+    pub(super) slots: Slots,
     pub(super) by_client: ByClient<Lease>,
     offers: ByClient<Offer>,
     pools: Vec<PoolAddresses>,
@@ -70,68 +49,13 @@ pub(super) enum Precedence {
     ByTime,
 }
 
-impl Slot {
-    const UNKNOWN: Self = Self {
-        lease: None,
-        offer: None,
-        lease_holds: false,
-        former: None,
-        queued_for: Timestamp::NEVER,
-    };
-
-    /// The record, active or not.
-    pub(super) fn lease(&self) -> Option<&Arc<Lease>> {
-        self.lease.as_ref()
-    }
-
-    /// The open offer.
-    pub(super) fn offer(&self) -> Option<&Arc<Offer>> {
-        self.offer.as_ref()
-    }
-
-    /// Whether the record is that of an active lease or quarantine.
-    pub(super) const fn lease_holds(&self) -> bool {
-        self.lease_holds
-    }
-
-    /// Where the client of the record had its address before.
-    pub(super) const fn former(&self) -> Option<u32> {
-        self.former
-    }
-
-    /// The record if it is that of an active lease.
-    pub(super) fn active_lease(&self) -> Option<&Arc<Lease>> {
-        self.lease().filter(|lease| self.lease_holds && lease.state == LeaseState::Leased)
-    }
-
-    /// In which state the address is.
-    pub(super) fn standing(&self) -> Standing {
-        match (&self.lease, &self.offer) {
-            (Some(lease), _) if self.lease_holds => match lease.state {
-                LeaseState::Quarantined => Standing::Quarantined,
-                LeaseState::Leased | LeaseState::Released => Standing::Leased,
-            },
-            (_, Some(_)) => Standing::Offered,
-            (Some(lease), None) => Standing::Returned(free_since(lease)),
-            (None, None) => Standing::Fresh,
-        }
-    }
-
-    /// When what holds the address ends; the first end if there are two.
-    fn end(&self) -> Timestamp {
-        let offer = self.offer.as_ref().map_or(Timestamp::NEVER, |offer| offer.expires_at);
-        let lease = self.lease().filter(|_| self.lease_holds);
-        offer.min(lease.map_or(Timestamp::NEVER, |lease| lease.expires_at))
-    }
-}
-
 impl Bindings {
     /// Nothing is held, nothing is known.
     pub(super) fn new(plan: Arc<Plan>, hasher: &FixedState) -> Self {
         Self {
             pools: fresh_pools(&plan),
             plan,
-            slots: HashMap::with_hasher(hasher.clone()),
+            slots: Slots::new(hasher),
             by_client: ByClient::new(hasher),
             offers: ByClient::new(hasher),
             deadlines: Deadlines::default(),
@@ -142,7 +66,7 @@ impl Bindings {
 
     /// What is known of `address`.
     pub(super) fn slot(&self, address: u32) -> Option<&Slot> {
-        self.slots.get(&address)
+        self.slots.get(address)
     }
 
     /// In which state `address` is.
@@ -155,9 +79,9 @@ impl Bindings {
         self.by_client.get(client)
     }
 
-    /// Every record, in no order.
+    /// Every record, in order of address.
     pub(super) fn leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
-        self.slots.values().filter_map(Slot::lease)
+        self.slots.iter().filter_map(|(_, slot)| slot.lease())
     }
 
     /// The open offer to `client`.
@@ -202,7 +126,7 @@ impl Bindings {
     pub(super) fn enter(&mut self, now: Timestamp, lease: Arc<Lease>, precedence: Precedence) {
         let address = u32::from(lease.address);
         let holds = lease.state != LeaseState::Released && now < lease.expires_at;
-        let slot = self.slots.get(&address);
+        let slot = self.slots.get(address);
         let offer = slot.and_then(Slot::offer).filter(|offer| {
             holds && (lease.state == LeaseState::Quarantined || offer.client != lease.client)
         });
@@ -243,13 +167,13 @@ impl Bindings {
     /// Takes the record of `address` from its client, whose current one is now that of the address
     /// that it had before, if that is still its own.
     fn unlink(&mut self, address: u32) {
-        let Some(slot) = self.slots.get(&address) else { return };
+        let Some(slot) = self.slots.get(address) else { return };
         let Some(lease) = slot.lease.as_ref() else { return };
         if self.by_client.remove_if(&lease.client, |found| found.address == lease.address).is_none()
         {
             return;
         }
-        let former = slot.former.and_then(|former| self.slots.get(&former)?.lease.as_ref());
+        let former = slot.former.and_then(|former| self.slots.get(former)?.lease.as_ref());
         if let Some(former) = former.filter(|former| former.client == lease.client) {
             self.by_client.put(Arc::clone(former));
         }
@@ -270,16 +194,14 @@ impl Bindings {
     pub(super) fn notice_due(&mut self, now: Timestamp, limit: usize) {
         for _ in 0..limit {
             let Some(address) = self.deadlines.take_due(now) else { return };
-            if let Some(slot) = self.slots.get_mut(&address) {
-                slot.queued_for = Timestamp::NEVER;
-                self.end_what_has_ended(now, address);
-                self.edit(address, |_| ());
-            }
+            self.slots.change(address, |slot| slot.queued_for = Timestamp::NEVER);
+            self.end_what_has_ended(now, address);
+            self.edit(address, |_| ());
         }
     }
 
     fn end_what_has_ended(&mut self, now: Timestamp, address: u32) {
-        let Some(slot) = self.slots.get(&address) else { return };
+        let Some(slot) = self.slots.get(address) else { return };
         let lapsed = slot.offer.as_ref().filter(|offer| offer.expires_at <= now).map(Arc::clone);
         let ended = slot
             .lease()
@@ -332,41 +254,32 @@ impl Bindings {
     /// Makes the free sets and counters of the pools anew, as the plan has them now.
     pub(super) fn lay_out_pools(&mut self) {
         self.pools = fresh_pools(&self.plan);
-        for (address, slot) in &self.slots {
-            if let Some(position) = self.plan.giving_pool_of(*address)
+        for (address, slot) in self.slots.iter() {
+            if let Some(position) = self.plan.giving_pool_of(address)
                 && let Some(pool) = self.pools.get_mut(position)
             {
-                pool.leave(*address, Standing::Fresh);
-                pool.enter(*address, slot.standing());
+                pool.leave(address, Standing::Fresh);
+                pool.enter(address, slot.standing());
             }
         }
     }
 
+    /// The one way to change a slot: keeps free sets, counters and deadlines in step with it.
     fn edit(&mut self, address: u32, change: impl FnOnce(&mut Slot)) {
-        let slot = self.slots.entry(address).or_insert(Slot::UNKNOWN);
-        let before = slot.standing();
-        change(slot);
-        let after = slot.standing();
-        let end = slot.end();
-        self.deadlines.schedule(address, &mut slot.queued_for, end);
-        if slot.lease.is_none() && slot.offer.is_none() {
-            self.slots.remove(&address);
-        }
-        if before != after
-            && let Some(position) = self.plan.giving_pool_of(address)
-            && let Some(pool) = self.pools.get_mut(position)
-        {
-            pool.leave(address, before);
-            pool.enter(address, after);
-        }
-    }
-}
-
-/// Since when the address of a record that does not hold it has been free.
-fn free_since(lease: &Lease) -> Timestamp {
-    match lease.state {
-        LeaseState::Released => lease.changed_at,
-        LeaseState::Leased | LeaseState::Quarantined => lease.expires_at,
+        let Self { slots, deadlines, plan, pools, .. } = self;
+        slots.change(address, |slot| {
+            let before = slot.standing();
+            change(slot);
+            let (after, end) = (slot.standing(), slot.end());
+            deadlines.schedule(address, &mut slot.queued_for, end);
+            if before != after
+                && let Some(pool) = plan.giving_pool_of(address)
+                && let Some(pool) = pools.get_mut(pool)
+            {
+                pool.leave(address, before);
+                pool.enter(address, after);
+            }
+        });
     }
 }
 
@@ -386,3 +299,6 @@ fn fresh_pools(plan: &Plan) -> Vec<PoolAddresses> {
     let pools = plan.pools().iter().zip(reserved);
     pools.map(|(pool, reserved)| PoolAddresses::new(pool.range, reserved)).collect()
 }
+
+#[cfg(test)]
+mod tests;

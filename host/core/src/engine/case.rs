@@ -23,6 +23,8 @@ pub(super) struct Case<'e, 'r> {
     pub(super) client: ClientKey,
     /// The request's own, or that of the client's last relayed message.
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
+    /// What is reserved for the client or its line.
+    pub(super) reservation: Option<&'e Reservation>,
 }
 
 /// Which addresses a client may have under its terms.
@@ -53,21 +55,15 @@ impl<'e> Case<'e, '_> {
     /// after goes by how the addresses stand now.
     pub(super) fn notice(&mut self) {
         let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
-        let former = current.and_then(|current| self.bindings.slot(current)?.former());
+        let former = current.and_then(|current| self.bindings.slot(current)?.former);
         let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
-        let reserved = self.reservation().map(|reservation| reservation.address);
+        let reserved = self.reservation.map(|reservation| reservation.address);
         let client_address = Some(self.request.client_address);
         let named = [self.request.requested_address, client_address, self.terms.address, reserved];
         let named = named.map(|address| address.map(u32::from));
         for address in named.into_iter().chain([current, former, offered]).flatten() {
             self.bindings.notice(self.now, address);
         }
-    }
-
-    /// The client's reservation.
-    pub(super) fn reservation(&self) -> Option<&'e Reservation> {
-        let relay_information = self.relay_information.as_deref();
-        self.plan.reservation_for(self.subnet, self.request, relay_information)
     }
 
     /// Which addresses the client may have: the one that a policy names, else the one that is
@@ -79,9 +75,8 @@ impl<'e> Case<'e, '_> {
     /// # Errors
     /// If the policy names an address or a pool that the client cannot have.
     pub(super) fn entitlement(&self) -> Result<Entitlement<'e>, Reason> {
-        let reservation = self.reservation();
         if let Some(address) = self.terms.address {
-            let is_own = reservation.is_some_and(|reservation| reservation.address == address);
+            let is_own = self.reservation.is_some_and(|reservation| reservation.address == address);
             let address = u32::from(address);
             let is_free_to_name = self.plan.is_usable(address)
                 && (is_own || !self.plan.is_reserved(address))
@@ -93,7 +88,7 @@ impl<'e> Case<'e, '_> {
                 Err(Reason::UnusableAddress)
             };
         }
-        if let Some(reservation) = reservation
+        if let Some(reservation) = self.reservation
             && !self.is_waited_for(reservation)
         {
             return Ok(Entitlement::Reservation(u32::from(reservation.address)));

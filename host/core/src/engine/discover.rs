@@ -8,8 +8,8 @@ use crate::{Reason, ReplyKind};
 use super::{
     Decision,
     addresses::Standing,
-    bindings::Offer,
     case::{Case, Entitlement},
+    slot::Offer,
 };
 
 /// How many deadlines a decision looks at before it says that no address is free.
@@ -55,7 +55,7 @@ impl Case<'_, '_> {
             return Some((address, Reason::OfferedAgain));
         }
         let current = u32::from(self.bindings.lease_of(&self.client)?.address);
-        let former = self.bindings.slot(current)?.former();
+        let former = self.bindings.slot(current)?.former;
         let address = [Some(current), former]
             .into_iter()
             .flatten()

@@ -8,7 +8,8 @@
 //! reservation.
 //!
 //! - `plan`: what the configuration says of addresses, laid out for lookup.
-//! - `bindings`: who holds which address; `addresses`, `deadlines` and `by_client` are its parts.
+//! - `bindings`: who holds which address; `slots`, `addresses`, `deadlines` and `by_client` are its
+//!   parts.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
 //!   RELEASE) and `inform`, answered by `grant`, `reply` and `options`.
 //! - `settle`: what became of the changes; `reconfigure`: another configuration, the same leases.
@@ -28,6 +29,8 @@ mod reconfigure;
 mod reply;
 mod request;
 mod settle;
+mod slot;
+mod slots;
 
 use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
 
@@ -127,7 +130,7 @@ impl Engine {
         relay_information_of(&self.bindings, request, &request.client_key())
     }
 
-    /// Every lease record, in no order.
+    /// Every lease record, in order of address.
     pub fn leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
         self.bindings.leases()
     }
@@ -155,10 +158,19 @@ impl Engine {
             Some(own) => Some(Cow::Borrowed(own)),
             None => relay_information_of(&self.bindings, request, &client).cloned().map(Cow::Owned),
         };
-        let (plan, bindings) = (&*self.plan, &mut self.bindings);
-        let mut case =
-            Case { plan, bindings, now, subnet, request, terms, client, relay_information };
-        if case.plan.subnet(subnet).is_none() {
+        let plan = &*self.plan;
+        let mut case = Case {
+            reservation: plan.reservation_for(subnet, request, relay_information.as_deref()),
+            plan,
+            bindings: &mut self.bindings,
+            now,
+            subnet,
+            request,
+            terms,
+            client,
+            relay_information,
+        };
+        if plan.subnet(subnet).is_none() {
             return case.silence(Reason::UnknownSubnet);
         }
         match &terms.verdict {
@@ -180,8 +192,9 @@ impl Engine {
     /// Hears what became of a change that it asked for. After `Failed` or `Conflict` the engine
     /// goes by what storage holds: the change is undone, or the other owner's record adopted.
     ///
-    /// Every change must be handed to storage in the order of the decisions, and settled once, in
-    /// the same order: until then the engine remembers what storage held before it.
+    /// Every change of every decision must be handed to storage in the order of the decisions and
+    /// settled once, in the same order, `Durable` ones too: until then the engine remembers what
+    /// storage held before. One that is never handed over (a queue is full) is `Failed`.
     pub fn settle(&mut self, now: Timestamp, change: &Change, committed: &Committed) {
         self.bindings.settle(now, change, committed);
     }

@@ -103,14 +103,13 @@ impl Case<'_, '_> {
 
     fn parameters(&self, address: u32) -> Parameters<'_> {
         let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
-        let reservation = self.reservation();
         Parameters {
             request: self.request,
             terms: self.terms,
             link: self.plan.link_options(position),
             subnet: self.plan.subnet(position),
             pool: self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool)),
-            reservation: reservation.filter(|found| found.address == address_of(address)),
+            reservation: self.reservation.filter(|found| found.address == address_of(address)),
         }
     }
 

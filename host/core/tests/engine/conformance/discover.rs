@@ -73,6 +73,8 @@ fn row_13_then_a_new_one_of_the_subnet_that_the_client_asked_from() {
     assert_eq!(offer(&decision), (ip(10), Reason::OfferedFromPool));
 }
 
+/// The default for who asks for none, also if it holds a lease: the time of that is the default or
+/// what was asked for then, and a lease is extended by each ACK anyway.
 #[test]
 fn row_14_lease_time() {
     let cases = [(None, 3600), (Some(7200), 7200), (Some(1), 60), (Some(u32::MAX), 86_400)];

@@ -21,7 +21,7 @@ pub(super) enum Input {
     Decide {
         now: Timestamp,
         subnet: usize,
-        request: Request,
+        request: Box<Request>,
         terms: Terms,
     },
     Settle {

@@ -190,7 +190,7 @@ impl World {
         let output = self.feed(Input::Decide {
             now: self.now,
             subnet: pending.subnet,
-            request: pending.request.clone(),
+            request: Box::new(pending.request.clone()),
             terms: pending.terms.clone(),
         });
         pending.decision = serde_json::from_str(&output).unwrap();
