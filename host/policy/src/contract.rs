@@ -7,7 +7,7 @@
 
 mod shape;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use wit_parser::{
     InterfaceId, PackageName, Resolve, SourceMap, World, WorldId, WorldItem, WorldKey,
@@ -70,7 +70,8 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
     let DecodedWasm::Component(found, world) = decoded else {
         return Err(invalid("it is a package of interfaces without code".to_owned()));
     };
-    let served = served().map_err(invalid)?;
+    static SERVED: LazyLock<Result<Served, String>> = LazyLock::new(served);
+    let served = SERVED.as_ref().map_err(|error| invalid(error.clone()))?;
     let served_world = served.world(WORLD).ok_or_else(|| invalid("no contract".to_owned()))?;
     let mut check =
         Check { found: &found, served: &served.resolve, served_world, problems: vec![] };

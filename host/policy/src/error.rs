@@ -153,9 +153,9 @@ pub enum Problem {
     },
     /// It cannot even start within its memory.
     #[error(
-        "needs {minimum} octets of memory to start with, but its limit memory-bytes-max is {limit}; \
-         raise the limit in the file beside the plugin (at most {}), or build the plugin smaller",
-        limits::Limits::MEMORY_BYTES_LIMIT
+        "needs {minimum} octets of memory to start with, but its limit is {limit}; raise memory-mib under \
+         [limits] in the file beside the plugin (at most {}), or build the plugin smaller",
+        limits::Limits::MEMORY_BYTES_LIMIT >> 20
     )]
     MemoryOverLimit {
         /// What it needs.
@@ -165,9 +165,8 @@ pub enum Problem {
     },
     /// It cannot even start with its tables.
     #[error(
-        "needs {minimum} table elements to start with, but its limit table-elements-max is {limit}; \
-         raise the limit in the file beside the plugin (at most {})",
-        limits::Limits::TABLE_ELEMENTS_LIMIT
+        "needs {minimum} table elements to start with, but its limit is {limit}; build it smaller, or of \
+         fewer parts"
     )]
     TablesOverLimit {
         /// What it needs.

@@ -39,7 +39,7 @@ pub const FAULT_WINDOW_MS: u64 = 10_000;
 pub const SUSPENSION_MS_MIN: u64 = 1_000;
 /// The longest suspension, in milliseconds.
 pub const SUSPENSION_MS_MAX: u64 = 60_000;
-/// How many instances of all plugins a process keeps at a time, unless its settings say otherwise.
+/// How many instances of all plugins a process keeps at a time, unless it was made for more.
 pub const INSTANCES_MAX: u32 = 2_048;
 /// How many compiled components the cache keeps.
 pub const CACHED_FILES_MAX: usize = 64;
@@ -72,7 +72,7 @@ impl Limits {
         [
             ("deadline-ms", self.deadline_ms, 1, Self::DEADLINE_MS_LIMIT),
             (
-                "memory-bytes-max",
+                "memory-mib, in octets,",
                 self.memory_bytes_max as u64,
                 64 << 10,
                 Self::MEMORY_BYTES_LIMIT as u64,

@@ -39,20 +39,11 @@ pub struct Runtime {
 }
 
 /// What a runtime is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuntimeSettings {
     /// The folder for compiled plugins; none to compile at every start. It is made if it does not
     /// exist, and must be writable by the server's user only.
     pub cache: Option<PathBuf>,
-    /// How many instances of all plugins there may be at a time: one for each plugin and worker
-    /// thread, as many in reserve, and twice that while one chain takes the place of another.
-    pub instances_max: u32,
-}
-
-impl Default for RuntimeSettings {
-    fn default() -> Self {
-        Self { cache: None, instances_max: INSTANCES_MAX }
-    }
 }
 
 /// Where the memory of instances comes from.
@@ -72,20 +63,33 @@ impl Runtime {
     /// # Errors
     /// If it cannot run here, or the cache cannot be trusted.
     pub fn new(settings: RuntimeSettings) -> Result<Arc<Self>, RuntimeError> {
+        Self::with_instances_max(settings, INSTANCES_MAX)
+    }
+
+    /// Starts the engine with room for this many instances of all plugins: one for each plugin and
+    /// worker thread, as many in reserve, and twice that while one chain takes the place of another.
+    ///
+    /// # Errors
+    /// As [`Runtime::new`].
+    pub fn with_instances_max(
+        settings: RuntimeSettings,
+        instances_max: u32,
+    ) -> Result<Arc<Self>, RuntimeError> {
         let allocations = [Allocation::Pooled, Allocation::OnDemand];
-        Self::with_allocations(settings, &allocations)
+        Self::with_allocations(settings, instances_max, &allocations)
     }
 
     /// Starts the engine with the first of these allocations that can be had here.
     fn with_allocations(
         settings: RuntimeSettings,
+        instances_max: u32,
         allocations: &[Allocation],
     ) -> Result<Arc<Self>, RuntimeError> {
         let refused = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
         let cache = settings.cache.as_deref().map(Cache::open).transpose()?;
         let mut tried = Err(RuntimeError::Engine("no way to allocate was tried".to_owned()));
         for allocation in allocations {
-            tried = Engine::new(&configuration(*allocation, settings.instances_max))
+            tried = Engine::new(&configuration(*allocation, instances_max))
                 .map(|engine| (engine, *allocation))
                 .map_err(refused);
             match &tried {
@@ -96,7 +100,7 @@ impl Runtime {
         let (engine, allocation) = tried?;
         let mut linker = Linker::new(&engine);
         host::add_to_linker(&mut linker).map_err(refused)?;
-        let instances = InstanceCount::new(settings.instances_max);
+        let instances = InstanceCount::new(instances_max);
         let clock = Clock::new(engine.weak()).map_err(RuntimeError::Thread)?;
         tracing::debug!(?allocation, ?settings, "policy runtime is ready");
         Ok(Arc::new(Self { engine, linker, cache, instances, allocation, clock }))

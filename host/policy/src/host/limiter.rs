@@ -29,6 +29,11 @@ impl Budget {
         fits
     }
 
+    fn denial(&self, what: &str, current: usize, desired: usize) -> String {
+        let more = desired.saturating_sub(current);
+        format!("wanted {more} {what} on top of {}; the limit is {}", self.used, self.max)
+    }
+
     fn failed(&mut self) {
         self.used = self.used.saturating_sub(self.granted);
         self.granted = 0;
@@ -65,8 +70,7 @@ impl ResourceLimiter for Limiter {
     ) -> wasmtime::Result<bool> {
         let fits = self.memory.grow(current, desired);
         if !fits {
-            let max = self.memory.max;
-            self.denied = Some(format!("wanted {desired} octets of memory; the limit is {max}"));
+            self.denied = Some(self.memory.denial("octets of memory", current, desired));
         }
         Ok(fits)
     }
@@ -85,8 +89,7 @@ impl ResourceLimiter for Limiter {
     ) -> wasmtime::Result<bool> {
         let fits = self.table.grow(current, desired);
         if !fits {
-            let max = self.table.max;
-            self.denied = Some(format!("wanted {desired} table elements; the limit is {max}"));
+            self.denied = Some(self.table.denial("table elements", current, desired));
         }
         Ok(fits)
     }

@@ -6,8 +6,8 @@
 //! and says what it does on standard error.
 
 use std::{
-    env, fmt,
-    path::{Path, PathBuf},
+    env, fmt, io,
+    path::{Path, PathBuf, absolute},
     process::Command,
 };
 
@@ -38,7 +38,8 @@ impl std::error::Error for BuildError {}
 /// # Errors
 /// If cargo cannot be run or does not succeed.
 pub fn build(packages: &[&str], target: Target) -> Result<Vec<PathBuf>, BuildError> {
-    let target_folder = target_folder();
+    let target_folder = target_folder()
+        .map_err(|error| BuildError(format!("the target folder has no absolute path: {error}")))?;
     run_cargo(packages, target, &target_folder)?;
     let folder = target_folder.join(target.triple()).join("policy");
     packages.iter().map(|package| found(&folder, package)).collect()
@@ -92,9 +93,10 @@ fn found(folder: &Path, package: &str) -> Result<PathBuf, BuildError> {
     Err(BuildError(format!("cargo built no {}", file.display())))
 }
 
-fn target_folder() -> PathBuf {
+/// Beside what the outer cargo builds.
+fn target_folder() -> io::Result<PathBuf> {
     let outer = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    outer.unwrap_or_else(|| workspace().join("target")).join("guests")
+    absolute(outer.unwrap_or_else(|| workspace().join("target")).join("guests"))
 }
 
 fn workspace() -> PathBuf {

@@ -52,6 +52,8 @@ enum Behaviour {
 struct Settings {
     /// What to do.
     behaviour: Behaviour,
+    /// How long `configure` takes: a million rounds are a few milliseconds.
+    configure_rounds: u64,
     /// How many calls each instance answers well before it begins.
     well_behaved_calls: u64,
     /// Do it to the client of this key only; everybody else is treated well.
@@ -75,6 +77,9 @@ struct Misbehaving {
 impl Policy for Misbehaving {
     fn configure(settings: &str) -> Result<Self, String> {
         let settings: Settings = settings::read(settings)?;
+        (0..settings.configure_rounds).for_each(|round| {
+            black_box(round);
+        });
         match settings.behaviour {
             Behaviour::RefuseSettings => Err("these settings are not to my taste".to_owned()),
             Behaviour::SlowConfigure => run_for_ever(),

@@ -1,0 +1,159 @@
+//! What calls of policies cost: builds policies, runs them a million times on one thread and prints
+//! how long a call took. Run with
+//! `cargo run --release --package lessor-policy-host --example call_cost`.
+
+#![allow(clippy::print_stdout, reason = "that is what it is for")]
+
+use std::{
+    error::Error,
+    hint::black_box,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
+
+use lessor_core::{
+    Arrival, Destination, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
+    ReceivedOptions, RelayInformation, Reply, ReplyKind, Request, RequestKind, Subnet, Timestamp,
+};
+use lessor_policy_host::{Limits, PluginSource, Runner, Runtime, RuntimeSettings, View};
+
+const ROUNDS: usize = 200;
+const CALLS_PER_ROUND: usize = 5_000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let files = lessor_guests::build(
+        &["minimal", "walled-garden", "misbehaving"],
+        lessor_guests::Target::Bare,
+    )?;
+    let [minimal, garden, replies] = &files[..] else { return Err("three files".into()) };
+    let runtime = Runtime::new(RuntimeSettings::default())?;
+    println!("memory of instances: {:?}", runtime.allocation());
+    let view = view()?;
+
+    let empty = source(minimal, "{}");
+    let outside = source(garden, r#"{"unpaid": ["olt9/9"]}"#);
+    let inside = source(garden, r#"{"unpaid": ["olt1/3"]}"#);
+    let editing = source(replies, r#"{"domain-name": "example.net"}"#);
+    let terms = |runner: &mut Runner| {
+        black_box(runner.terms(black_box(&view)));
+    };
+    let reply = reply();
+    let edit = |runner: &mut Runner| {
+        let mut reply = reply.clone();
+        black_box(runner.edit_reply(black_box(&view), &mut reply, encode));
+    };
+    measure("no plugin", &runtime, vec![], terms)?;
+    measure("empty hook", &runtime, vec![empty.clone()], terms)?;
+    measure("two empty hooks", &runtime, vec![empty.clone(), empty], terms)?;
+    measure("2 getters of octets", &runtime, vec![outside], terms)?;
+    measure("2 getters of octets, 2 setters", &runtime, vec![inside], terms)?;
+    measure("reply: 3 getters, 1 option", &runtime, vec![editing], edit)?;
+    Ok(())
+}
+
+/// Prints the best, middle and worst of the rounds' averages: the best tells what the code costs, the
+/// worst what the machine does.
+fn measure(
+    what: &str,
+    runtime: &Arc<Runtime>,
+    plugins: Vec<PluginSource>,
+    call: impl Fn(&mut Runner),
+) -> Result<(), Box<dyn Error>> {
+    let chain = runtime.chain(plugins).map_err(|errors| format!("{errors:?}"))?;
+    let mut runner = chain.runner().map_err(|errors| format!("{errors:?}"))?;
+    let mut averages_ns: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let began = Instant::now();
+            (0..CALLS_PER_ROUND).for_each(|_| call(&mut runner));
+            began.elapsed().as_nanos() as f64 / CALLS_PER_ROUND as f64
+        })
+        .collect();
+    averages_ns.sort_by(f64::total_cmp);
+    let at =
+        |share: usize| averages_ns.get(share * (ROUNDS - 1) / 100).copied().unwrap_or_default();
+    println!("{what:32} {:8.0} {:8.0} {:8.0} ns", at(0), at(50), at(100));
+    for status in chain.status().iter().filter(|status| status.last_fault.is_some()) {
+        println!("  {status:?}");
+    }
+    Ok(())
+}
+
+fn source(path: &Path, settings: &str) -> PluginSource {
+    PluginSource {
+        name: "10-measured".to_owned(),
+        path: path.to_owned(),
+        settings_json: settings.to_owned(),
+        limits: Limits::default(),
+        on_failure: Default::default(),
+    }
+}
+
+fn view() -> Result<View, Box<dyn Error>> {
+    let relay = Ipv4Addr::new(100, 64, 0, 1);
+    let subnet = Subnet {
+        prefix: "100.64.0.0/16".parse()?,
+        lease_time: LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 },
+        options: OptionSet::default(),
+        next_server_address: Ipv4Addr::UNSPECIFIED,
+        pools: Vec::new(),
+        reservations: Vec::new(),
+    };
+    let network = Network {
+        name: "access".into(),
+        subnets: vec![subnet],
+        authoritative: true,
+        offer_hold_secs: 30,
+        quarantine_secs: 3_600,
+    };
+    let request = Request {
+        kind: RequestKind::Discover,
+        arrival: Arrival {
+            source: SocketAddrV4::new(relay, 67),
+            server_address: Ipv4Addr::new(192, 0, 2, 1),
+            link_address: None,
+            unicast: true,
+            interface: None,
+        },
+        transaction_id: 7,
+        elapsed_secs: 0,
+        flags: 0,
+        client_address: Ipv4Addr::UNSPECIFIED,
+        relay_address: relay,
+        hardware_address: HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]),
+        client_identifier: None,
+        requested_address: None,
+        server_identifier: None,
+        lease_time_secs: None,
+        parameter_request_list: Default::default(),
+        max_message_size: None,
+        subnet_selection: None,
+        relay_information: Some(RelayInformation::from_octets(*b"\x01\x06olt1/3\x02\x04home")),
+        options: ReceivedOptions::default(),
+        packet: vec![0; 300].into(),
+    };
+    Ok(View {
+        request: Arc::new(request),
+        now: Timestamp::from_unix_ms(1),
+        network: Arc::new(network),
+        subnet: 0,
+        lease: None,
+    })
+}
+
+fn reply() -> Reply {
+    let address = |last| Arc::new(OptionValue::Address(Ipv4Addr::new(192, 0, 2, last)));
+    Reply {
+        kind: ReplyKind::Offer,
+        client_address: Ipv4Addr::UNSPECIFIED,
+        your_address: Ipv4Addr::new(100, 64, 1, 7),
+        next_server_address: Ipv4Addr::UNSPECIFIED,
+        force_broadcast: false,
+        options: (1..=12).map(|code| (code, address(code))).collect(),
+        destination: Destination::Broadcast,
+    }
+}
+
+/// None of the policies here reads options.
+fn encode(_value: &OptionValue, _octets: &mut Vec<u8>) {}

@@ -1,0 +1,149 @@
+//! What the tests of this crate share: plugins, requests and a runtime.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use lessor_core::{
+    Arrival, ClientKey, HardwareAddress, Lease, LeaseState, LeaseTime, Network, OptionSet,
+    ReceivedOptions, RelayInformation, Request, RequestKind, Subnet, Timestamp,
+};
+use lessor_policy_host::{
+    Chain, FailurePolicy, Limits, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings,
+    View,
+};
+
+/// The file of a guest under `tests/guests`.
+pub(crate) fn guest(package: &str) -> PathBuf {
+    lessor_guests::policy(package).unwrap()
+}
+
+/// A runtime without a cache.
+pub(crate) fn runtime() -> Arc<Runtime> {
+    Runtime::new(RuntimeSettings::default()).unwrap()
+}
+
+/// A plugin with default limits, whose failure is passed over. Its deadline leaves room for machines
+/// that do much else.
+pub(crate) fn plugin(name: &str, path: &Path, settings: &serde_json::Value) -> PluginSource {
+    PluginSource {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        settings_json: settings.to_string(),
+        limits: Limits { deadline_ms: 200, ..Limits::default() },
+        on_failure: FailurePolicy::Skip,
+    }
+}
+
+/// The guest that does wrong as the settings say.
+pub(crate) fn misbehaving(name: &str, settings: serde_json::Value) -> PluginSource {
+    plugin(name, &guest("misbehaving"), &settings)
+}
+
+/// A chain and a runner of it.
+pub(crate) fn start(runtime: &Arc<Runtime>, plugins: Vec<PluginSource>) -> (Arc<Chain>, Runner) {
+    let chain = runtime.chain(plugins).unwrap();
+    let runner = chain.runner().unwrap();
+    (chain, runner)
+}
+
+/// Asks once the spare instances are ready, so that no plugin is missing for want of one.
+pub(crate) fn ask(runner: &mut Runner, view: &View) -> PolicyOutcome {
+    wait_for("spare instances", || runner.is_prepared());
+    runner.terms(view)
+}
+
+/// Waits until something is so, for as long as a slow machine may take.
+pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
+pub(crate) const RELAY: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(100, 64, 1, 7);
+
+pub(crate) fn network() -> Arc<Network> {
+    Arc::new(Network {
+        name: "access".into(),
+        subnets: vec![Subnet {
+            prefix: "100.64.0.0/16".parse().unwrap(),
+            lease_time: LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 },
+            options: OptionSet::default(),
+            next_server_address: Ipv4Addr::UNSPECIFIED,
+            pools: Vec::new(),
+            reservations: Vec::new(),
+        }],
+        authoritative: true,
+        offer_hold_secs: 30,
+        quarantine_secs: 3_600,
+    })
+}
+
+/// A relayed message of `kind`, with circuit id `olt1/3` and remote id `00 ff`.
+pub(crate) fn request(kind: RequestKind) -> Request {
+    let mut options = ReceivedOptions::default();
+    options.append(53, &[1]);
+    options.append(60, b"modem");
+    options.append(12, b"h\xffst");
+    Request {
+        kind,
+        arrival: Arrival {
+            source: SocketAddrV4::new(RELAY, 67),
+            server_address: Ipv4Addr::new(192, 0, 2, 1),
+            link_address: None,
+            unicast: true,
+            interface: Some("eth0".into()),
+        },
+        transaction_id: 7,
+        elapsed_secs: 3,
+        flags: 0,
+        client_address: Ipv4Addr::UNSPECIFIED,
+        relay_address: RELAY,
+        hardware_address: HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]),
+        client_identifier: None,
+        requested_address: None,
+        server_identifier: None,
+        lease_time_secs: None,
+        parameter_request_list: [1_u8, 3, 6].into_iter().collect(),
+        max_message_size: None,
+        subnet_selection: None,
+        relay_information: Some(relay_information()),
+        options,
+        packet: Box::from(&b"\x01\x01\x06"[..]),
+    }
+}
+
+pub(crate) fn relay_information() -> RelayInformation {
+    RelayInformation::from_octets(*b"\x01\x06olt1/3\x02\x02\x00\xff")
+}
+
+pub(crate) fn view_of(request: Request) -> View {
+    View { request: Arc::new(request), now: NOW, network: network(), subnet: 0, lease: None }
+}
+
+pub(crate) fn discover() -> View {
+    view_of(request(RequestKind::Discover))
+}
+
+/// The record of a lease that the client of [`request`] holds.
+pub(crate) fn lease() -> Lease {
+    Lease {
+        address: CLIENT,
+        client: ClientKey::Hardware(HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1])),
+        hardware_address: HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]),
+        state: LeaseState::Leased,
+        began_at: Timestamp::from_unix_ms(NOW.unix_ms() - 5_000),
+        changed_at: Timestamp::from_unix_ms(NOW.unix_ms() - 1_000),
+        expires_at: NOW.after_secs(60),
+        relay_information: Some(relay_information()),
+        revision: 1,
+    }
+}

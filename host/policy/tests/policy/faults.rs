@@ -1,0 +1,293 @@
+//! What plugins can do wrong, and what it costs: one call, and nobody else's.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::common::{ask, discover, misbehaving, request, runtime, start, view_of, wait_for};
+use lessor_core::{OptionValue, Reply, ReplyKind, RequestKind, Verdict};
+use lessor_policy_host::{
+    Allocation, Chain, FailurePolicy, FaultKind, LeaseEvent, LeaseEventKind, Limits, PluginSource,
+    Problem, Runner, Runtime, RuntimeSettings,
+    limits::{FAULTS_MAX, SUSPENSION_MS_MIN},
+};
+use serde_json::json;
+
+/// How a plugin that behaves like this fails, and what its last fault says.
+fn fault_of(source: PluginSource) -> (FaultKind, String) {
+    let (chain, mut runner) = start(&runtime(), vec![source]);
+    let outcome = runner.terms(&discover());
+    let fault = outcome.trace[0].fault.expect("the call was to fail");
+    assert_eq!(outcome.terms, lessor_core::Terms::default());
+    let status = &chain.status()[0];
+    assert_eq!((status.calls, status.faults[&fault]), (1, 1));
+    let last = status.last_fault.clone().unwrap();
+    assert_eq!(last.kind, fault);
+    (fault, last.message)
+}
+
+fn behaving(behaviour: &str) -> PluginSource {
+    misbehaving("10-wrong", json!({ "behaviour": behaviour, "pool": "garden" }))
+}
+
+#[test]
+fn a_panic_is_a_trap_and_what_was_set_before_is_discarded() {
+    let (kind, message) = fault_of(behaving("trap"));
+    assert_eq!(kind, FaultKind::Trap);
+    assert!(message.contains("unreachable"), "{message}");
+    assert_eq!(fault_of(behaving("set-then-trap")).0, FaultKind::Trap);
+}
+
+#[test]
+fn a_loop_is_stopped_at_its_deadline() {
+    let mut source = behaving("loop");
+    source.limits.deadline_ms = 20;
+    let (chain, mut runner) = start(&runtime(), vec![source]);
+    let began = Instant::now();
+    let outcome = runner.terms(&discover());
+    let took = began.elapsed();
+    assert_eq!(outcome.trace[0].fault, Some(FaultKind::DeadlineExceeded));
+    assert!(took >= Duration::from_millis(20), "{took:?}");
+    // Nothing but a machine that is busy with other things makes it longer.
+    assert!(took < Duration::from_millis(2_000), "{took:?}");
+    assert!(chain.status()[0].call_time_max >= Duration::from_millis(20));
+}
+
+#[test]
+fn every_call_has_a_deadline_of_its_own() {
+    let settings = json!({ "behaviour": "loop", "well-behaved-calls": 3 });
+    let mut source = misbehaving("10-later", settings);
+    source.limits.deadline_ms = 50;
+    let (_chain, mut runner) = start(&runtime(), vec![source]);
+    for _ in 0..3 {
+        assert_eq!(runner.terms(&discover()).trace[0].fault, None);
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    assert_eq!(runner.terms(&discover()).trace[0].fault, Some(FaultKind::DeadlineExceeded));
+}
+
+#[test]
+fn memory_has_a_limit() {
+    let mut source = behaving("grow-memory");
+    source.limits = Limits { deadline_ms: 1_000, memory_bytes_max: 4 << 20, ..source.limits };
+    let (kind, message) = fault_of(source);
+    assert_eq!(kind, FaultKind::MemoryExceeded);
+    assert!(
+        message.contains("octets of memory on top of") && message.contains("limit is 4194304"),
+        "{message}"
+    );
+}
+
+#[test]
+fn nested_calls_have_a_limit() {
+    assert_eq!(fault_of(behaving("recurse")).0, FaultKind::StackExhausted);
+}
+
+#[test]
+fn answers_have_a_limit() {
+    let (kind, message) = fault_of(behaving("huge-pool-name"));
+    assert_eq!(kind, FaultKind::BadAnswer);
+    assert!(message.contains("exhausted"), "{message}");
+    assert_eq!(fault_of(behaving("huge-reason")).0, FaultKind::BadAnswer);
+    let long = misbehaving("10-long", json!({ "pool": "x".repeat(256) }));
+    let (kind, message) = fault_of(long);
+    assert_eq!(kind, FaultKind::BadAnswer);
+    assert!(message.contains("256 octets; at most 255"), "{message}");
+}
+
+#[test]
+fn options_have_limits_that_plugins_are_told_about() {
+    // The guest itself checks every answer, and fails if one is not as it should be.
+    let (chain, mut runner) = start(&runtime(), vec![behaving("bad-options")]);
+    let outcome = runner.terms(&discover());
+    assert_eq!(chain.status()[0].last_fault, None);
+    assert_eq!(outcome.terms.options.len(), 64);
+    let mut reply = reply();
+    let edited = runner.edit_reply(&discover(), &mut reply, encode);
+    assert_eq!(chain.status()[0].last_fault, None);
+    assert_eq!(edited.trace[0].set.len(), 64);
+    assert_eq!(reply.options.len(), 1);
+}
+
+#[test]
+fn a_fault_costs_one_call() {
+    let settings = json!({ "behaviour": "trap", "well-behaved-calls": 1, "pool": "garden" });
+    let (chain, mut runner) = start(&runtime(), vec![misbehaving("10-second", settings)]);
+    for _ in 0..2 {
+        let pool = ask(&mut runner, &discover()).terms.pool;
+        assert_eq!(pool.as_deref(), Some("garden"));
+        assert_eq!(runner.terms(&discover()).trace[0].fault, Some(FaultKind::Trap));
+    }
+    assert_eq!(chain.status()[0].calls, 4);
+}
+
+#[test]
+fn one_client_can_not_spoil_it_for_others() {
+    let settings = json!({
+        "behaviour": "loop", "client": "hw:02:00:5e:00:53:01", "lease-time-secs": 60,
+    });
+    let mut source = misbehaving("10-poisoned", settings);
+    source.limits.deadline_ms = 20;
+    let (_chain, mut runner) = start(&runtime(), vec![source]);
+    let mut other = request(RequestKind::Discover);
+    other.client_identifier = Some(Box::from(&b"other"[..]));
+    let other = view_of(other);
+    let poisoned = ask(&mut runner, &discover());
+    assert_eq!(poisoned.trace[0].fault, Some(FaultKind::DeadlineExceeded));
+    assert_eq!(ask(&mut runner, &other).terms.lease_time_secs, Some(60));
+}
+
+#[test]
+fn faults_of_one_plugin_are_not_those_of_the_next() {
+    let good = misbehaving("20-good", json!({ "pool": "garden" }));
+    let (chain, mut runner) = start(&runtime(), vec![behaving("trap"), good]);
+    let outcome = ask(&mut runner, &discover());
+    assert_eq!(outcome.trace[0].fault, Some(FaultKind::Trap));
+    assert_eq!((outcome.trace[1].fault, outcome.terms.pool.as_deref()), (None, Some("garden")));
+    assert_eq!(chain.status()[1].last_fault, None);
+}
+
+#[test]
+fn the_failure_policy_drop_ends_the_chain() {
+    let mut first = behaving("set-then-trap");
+    first.on_failure = FailurePolicy::Drop;
+    let second = misbehaving("20-second", json!({ "pool": "garden" }));
+    let (chain, mut runner) = start(&runtime(), vec![first, second]);
+    let outcome = runner.terms(&discover());
+    assert_eq!(outcome.terms.verdict, Verdict::Drop("plugin 10-wrong: trap".to_owned()));
+    assert_eq!((outcome.terms.pool, outcome.trace.len()), (None, 1));
+    assert_eq!(chain.status()[1].calls, 0);
+}
+
+#[test]
+fn while_no_spare_instance_is_ready_the_failure_policy_decides() {
+    let settings = json!({
+        "behaviour": "trap", "well-behaved-calls": 1, "configure-rounds": 200_000_000, "pool": "garden",
+    });
+    let mut source = misbehaving("10-slow", settings);
+    source.on_failure = FailurePolicy::Drop;
+    let (chain, mut runner) = start(&runtime(), vec![source]);
+    // The spare instance was only just ordered, and takes a while.
+    let verdicts = [(); 3].map(|()| runner.terms(&discover()).terms.verdict);
+    let dropped = |kind: &str| Verdict::Drop(format!("plugin 10-slow: {kind}"));
+    assert_eq!(verdicts, [Verdict::Proceed, dropped("trap"), dropped("not-ready")]);
+    let status = &chain.status()[0];
+    assert_eq!((status.calls, status.faults[&FaultKind::NotReady]), (2, 1));
+    let pool = ask(&mut runner, &discover()).terms.pool;
+    assert_eq!(pool.as_deref(), Some("garden"));
+}
+
+#[test]
+fn too_many_faults_suspend_a_plugin_for_a_while() {
+    let mut source = behaving("trap");
+    source.on_failure = FailurePolicy::Drop;
+    let (chain, mut runner) = start(&runtime(), vec![source]);
+    for _ in 0..FAULTS_MAX {
+        let outcome = ask(&mut runner, &discover());
+        assert_eq!(outcome.trace[0].fault, Some(FaultKind::Trap));
+    }
+    let outcome = runner.terms(&discover());
+    assert_eq!(outcome.trace[0].fault, Some(FaultKind::Suspended));
+    assert_eq!(outcome.terms.verdict, Verdict::Drop("plugin 10-wrong: suspended".to_owned()));
+    let status = &chain.status()[0];
+    assert!(status.suspended_for.unwrap() <= Duration::from_millis(SUSPENSION_MS_MIN));
+    assert_eq!((status.suspensions, status.calls), (1, FAULTS_MAX as u64));
+    // It comes back, and its first fault suspends it again, for longer.
+    wait_for("the end of the suspension", || chain.status()[0].suspended_for.is_none());
+    assert_eq!(ask(&mut runner, &discover()).trace[0].fault, Some(FaultKind::Trap));
+    let status = &chain.status()[0];
+    assert!(status.suspended_for.unwrap() > Duration::from_millis(SUSPENSION_MS_MIN));
+    assert_eq!(status.suspensions, 2);
+}
+
+#[test]
+fn a_suspension_holds_for_all_threads() {
+    let (chain, mut runner) = start(&runtime(), vec![behaving("trap")]);
+    let mut other = chain.runner().unwrap();
+    for _ in 0..FAULTS_MAX {
+        ask(&mut runner, &discover());
+    }
+    assert_eq!(other.terms(&discover()).trace[0].fault, Some(FaultKind::Suspended));
+}
+
+fn reply() -> Reply {
+    Reply {
+        kind: ReplyKind::Offer,
+        client_address: std::net::Ipv4Addr::UNSPECIFIED,
+        your_address: crate::common::CLIENT,
+        next_server_address: std::net::Ipv4Addr::UNSPECIFIED,
+        force_broadcast: false,
+        options: vec![(15, Arc::new(OptionValue::Octets(b"old.example".to_vec())))],
+        destination: lessor_core::Destination::Broadcast,
+    }
+}
+
+fn encode(value: &OptionValue, octets: &mut Vec<u8>) {
+    if let OptionValue::Octets(found) = value {
+        octets.extend(found);
+    }
+}
+
+#[test]
+fn a_fault_leaves_the_reply_as_it_was() {
+    let settings = json!({ "behaviour": "set-then-trap", "domain-name": "new.example" });
+    let mut source = misbehaving("10-wrong", settings);
+    for (policy, dropped) in
+        [(FailurePolicy::Skip, None), (FailurePolicy::Drop, Some("plugin 10-wrong: trap"))]
+    {
+        source.on_failure = policy;
+        let (_chain, mut runner) = start(&runtime(), vec![source.clone()]);
+        let mut found = reply();
+        let outcome = runner.edit_reply(&discover(), &mut found, encode);
+        assert_eq!(found, reply());
+        assert_eq!(outcome.dropped.as_deref(), dropped);
+        assert_eq!(outcome.trace[0].fault, Some(FaultKind::Trap));
+    }
+}
+
+#[test]
+fn a_fault_in_the_lease_hook_is_in_the_status() {
+    let mut source = behaving("loop");
+    source.limits.deadline_ms = 20;
+    let chain = runtime().chain(vec![source]).unwrap();
+    let mut observer = chain.observer().unwrap();
+    observer.on_lease(&LeaseEvent {
+        kind: LeaseEventKind::Expired,
+        lease: Arc::new(crate::common::lease()),
+        network_name: "access".into(),
+        now: crate::common::NOW,
+    });
+    assert_eq!(chain.status()[0].faults[&FaultKind::DeadlineExceeded], 1);
+}
+
+#[test]
+fn instances_have_a_limit() {
+    let runtime = Runtime::with_instances_max(RuntimeSettings::default(), 3).unwrap();
+    let chain = runtime.chain(vec![misbehaving("10-a", json!({}))]).unwrap();
+    let runner = chain.runner().unwrap();
+    wait_for("the spare instance", || runner.is_prepared());
+    let third = chain.runner().unwrap();
+    let errors = chain.runner().err().unwrap();
+    assert!(matches!(&*errors[0].problem, Problem::NoRoom { instances_max: 3 }), "{}", errors[0]);
+    // Room is given back, beside the packet path.
+    drop((runner, third));
+    wait_for("room", || chain.runner().is_ok());
+}
+
+#[test]
+fn without_address_space_memory_comes_as_it_is_needed() {
+    // 4 GiB for each of a million instances is more than any address space.
+    let runtime = Runtime::with_instances_max(RuntimeSettings::default(), 1 << 20).unwrap();
+    assert_eq!(runtime.allocation(), Allocation::OnDemand);
+    let limited = |behaviour| {
+        let mut source = behaving(behaviour);
+        source.limits = Limits { deadline_ms: 1_000, memory_bytes_max: 4 << 20, ..source.limits };
+        let (_, mut runner): (Arc<Chain>, Runner) = start(&runtime, vec![source]);
+        runner.terms(&discover())
+    };
+    assert_eq!(limited("well").terms.pool.as_deref(), Some("garden"));
+    assert_eq!(limited("grow-memory").trace[0].fault, Some(FaultKind::MemoryExceeded));
+    assert_eq!(limited("recurse").trace[0].fault, Some(FaultKind::StackExhausted));
+    assert_eq!(limited("loop").trace[0].fault, Some(FaultKind::DeadlineExceeded));
+}

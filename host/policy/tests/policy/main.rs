@@ -1,0 +1,17 @@
+//! Tests of the policy host with real components: the guests under `tests/guests`, and components made
+//! from descriptions of interfaces.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod by_hand;
+mod chain;
+mod common;
+mod contract;
+mod faults;
+mod loading;

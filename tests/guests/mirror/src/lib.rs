@@ -1,0 +1,133 @@
+//! A policy that tells what it sees: it writes the answer of every method into options 224 and 225,
+//! so that tests can compare it with what the server knows.
+
+#![allow(clippy::panic, reason = "a fault is how the lease hook tells what it thinks")]
+
+use std::net::Ipv4Addr;
+
+use lessor_policy::{LeaseEvent, Policy, Reply, Request, Terms, Verdict, option, policy, settings};
+use serde::Deserialize;
+
+/// The option that tells about the request.
+const REQUEST_CODE: u8 = 224;
+/// The option that tells about the client's lease, and about the reply.
+const LEASE_CODE: u8 = 225;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Mirror {
+    /// What lease events must look like; another one is a fault.
+    lease_event: String,
+    /// The address to give.
+    address: Option<Ipv4Addr>,
+}
+
+#[policy]
+impl Policy for Mirror {
+    fn configure(settings: &str) -> Result<Self, String> {
+        settings::read(settings)
+    }
+
+    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.tell(request, terms)
+    }
+
+    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.tell(request, terms)
+    }
+
+    fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.tell(request, terms)
+    }
+
+    fn reply_options(&mut self, request: &Request, reply: &Reply) {
+        let seen = format!(
+            "{:?} {:?} {:?} {:?} {:?} {}",
+            reply.kind(),
+            reply.your_address(),
+            reply.option_codes(),
+            reply.dhcp_option(1),
+            reply.dhcp_option(2),
+            request.transaction_id(),
+        );
+        must(reply.set_option(LEASE_CODE, seen));
+    }
+
+    fn on_lease(&mut self, event: &LeaseEvent) {
+        let seen = format!(
+            "{:?} {} {} {} {:?} {}/{:?} {:?} {:?} {:?} {} {} {}",
+            event.kind(),
+            event.address(),
+            event.network_name(),
+            event.client_key(),
+            event.client_identifier(),
+            event.hardware_type(),
+            event.hardware_address(),
+            event.circuit_id().map(|octets| option::octets_to_text(&octets)),
+            event.remote_id(),
+            event.relay_sub_option(1).map(|octets| octets.len()),
+            event.began_at_ms(),
+            event.expires_at_ms(),
+            event.server_time_ms(),
+        );
+        if seen != self.lease_event {
+            panic!("{seen}");
+        }
+    }
+}
+
+impl Mirror {
+    fn tell(&self, request: &Request, terms: &Terms) -> Verdict {
+        if let Some(address) = self.address {
+            terms.set_address(address);
+        }
+        must(terms.set_option(REQUEST_CODE, about_request(request)));
+        must(terms.set_option(LEASE_CODE, about_lease(request)));
+        Verdict::Proceed
+    }
+}
+
+fn about_request(request: &Request) -> String {
+    [
+        format!("kind={:?}", request.kind()),
+        format!("state={:?}", request.client_state()),
+        format!("xid={}", request.transaction_id()),
+        format!("secs={}", request.elapsed_secs()),
+        format!("hardware={}/{:?}", request.hardware_type(), request.hardware_address()),
+        format!("identifier={:?}", request.client_identifier()),
+        format!("key={}", request.client_key()),
+        format!("relay={} {:?}", request.is_relayed(), request.relay_address()),
+        format!("option-12={:?}", request.dhcp_option(12)),
+        format!("codes={:?}", request.dhcp_option_codes()),
+        format!("asked={:?}", request.parameter_request_list()),
+        format!("vendor={:?} host={:?}", request.vendor_class(), request.host_name()),
+        format!("requested={:?}", request.requested_address()),
+        format!("client-address={:?}", request.client_address()),
+        format!("lease-time={:?}", request.requested_lease_time_secs()),
+        format!("network={}", request.network_name()),
+        format!("subnet={}/{}", request.subnet().address, request.subnet().length),
+        format!("interface={:?}", request.interface_name()),
+        format!("now={}", request.server_time_ms()),
+        format!("packet={:?}", request.packet()),
+    ]
+    .join("\n")
+}
+
+fn about_lease(request: &Request) -> String {
+    [
+        format!("circuit={:?}", request.circuit_id()),
+        format!("remote={:?}", request.remote_id()),
+        format!("sub-option-9={:?}", request.relay_sub_option(9)),
+        format!("remembered={}", request.relay_information_is_remembered()),
+        format!("address={:?}", request.lease_address()),
+        format!("active={}", request.lease_is_active()),
+        format!("expires={:?}", request.lease_expires_at_ms()),
+    ]
+    .join("\n")
+}
+
+fn must<E: std::fmt::Display>(result: Result<(), E>) {
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
