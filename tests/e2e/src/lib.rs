@@ -5,6 +5,10 @@
 //! and keeps. Whatever a helper cannot do, or does not see in time, is a panic: the failure of the
 //! test that called it.
 //!
+//! - `LESSOR_BIN` names the binary to test; without it, cargo builds it.
+//! - `LESSOR_REQUIRE_E2E=1` turns tests that cannot run on this machine into failures.
+//! - `LESSOR_SEED` repeats what was drawn at random; tests that draw print their seed.
+//!
 //! **Every wait has a deadline, and what a test starts ends with it**: processes, namespaces and
 //! files belong to values that clean up when they are dropped.
 

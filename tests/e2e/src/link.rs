@@ -89,6 +89,19 @@ impl Host {
         after_inet.filter_map(|pair| pair.last()?.split('/').next()?.parse().ok()).collect()
     }
 
+    /// How many datagrams were lost on this host because the program that they were for did not read
+    /// them in time.
+    pub fn unread_datagrams(&self) -> u64 {
+        // Of this thread: `/proc/net` is that of the whole process.
+        let snmp = self.run_here(|| std::fs::read_to_string("/proc/thread-self/net/snmp"));
+        let snmp = snmp.unwrap_or_else(|error| panic!("no statistics: {error}"));
+        let mut rows = snmp.lines().filter_map(|line| line.strip_prefix("Udp: "));
+        let (names, values) = (rows.next().unwrap_or_default(), rows.next().unwrap_or_default());
+        let named = names.split(' ').zip(values.split(' '));
+        let found = named.into_iter().find(|(name, _)| *name == "RcvbufErrors");
+        found.and_then(|(_, value)| value.parse().ok()).unwrap_or_else(|| panic!("{snmp}"))
+    }
+
     /// Does `work` on this host, on a thread of its own: sockets that it opens are this host's.
     pub fn run_here<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let path = format!("/run/netns/{}", self.namespace);

@@ -31,7 +31,9 @@ pub fn perfdhcp(
 ) -> ([ExchangeReport; 2], String) {
     let folder = tempfile::tempdir().expect("there is room for an output file");
     let output = folder.path().join("perfdhcp.log");
-    let mut command = host.command("perfdhcp");
+    // Ahead of what else the machine does: a burst of replies does not fit into its buffer.
+    let mut command = host.command("nice");
+    command.args(["-n", "-15", "perfdhcp"]);
     // What counts is whether a reply comes, even if this machine is busy: it may take five seconds.
     command.args(["-4", "-u", "-d", "5", "-W", "5000000"]);
     command.args(["-r", &rate.to_string(), "-R", &clients.to_string()]);

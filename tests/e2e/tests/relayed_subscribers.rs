@@ -288,3 +288,35 @@ fn who_comes_back_gets_the_address_it_had() {
     assert_eq!((parameters.your_address, parameters.lease_time_secs()), (nowhere, None));
     assert_eq!(parameters.options.addresses(3), [Ipv4Addr::new(100, 64, 0, 1)]);
 }
+
+#[test]
+fn an_expired_lease_is_somebody_elses_and_an_open_one_is_not() {
+    let subnets = r#"
+        [[subnet]]
+        prefix = "100.64.0.0/24"
+        lease-time = "2s"
+
+        [[subnet.pool]]
+        name = "one"
+        range = "100.64.0.10-100.64.0.10"
+    "#;
+    let setup = Setup::on_loopback(subnets).with_server_setting("authoritative = true");
+    let server = setup.start();
+    let mut relay = relay(server.address(), LINK);
+    let first = acquire(&mut relay, &subscriber(1, "line1"));
+    let refused = relay.discover(&subscriber(2, "line2"), SILENCE).unwrap();
+    assert_eq!(refused, Answer::Silence);
+    server.journal_has("no-free-address");
+
+    let expired = server.journal_has("expired-lease");
+    assert_eq!(
+        (expired.address, expired.circuit_id.as_deref()),
+        (Some(first.address), Some("line1"))
+    );
+    assert_eq!(server.leases(), []);
+    let second = acquire(&mut relay, &subscriber(2, "line2"));
+    assert_eq!(second.address, first.address);
+    // Whose lease it was is told that it is not any more.
+    let too_late = relay.renew(&subscriber(1, "line1"), first.address, PATIENCE).unwrap();
+    assert!(matches!(too_late, Answer::Nak { .. }), "{too_late:?}");
+}
