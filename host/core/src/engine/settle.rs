@@ -2,7 +2,8 @@
 //! back to what stable storage holds when one was not.
 //!
 //! Later changes may have been built on the one that failed. Storage compares revisions, so these
-//! cannot be made either; they are orphans, and a later word about them moves nothing. Invariant:
+//! cannot be made either; they are orphans, and a later word about one moves nothing unless it
+//! tells of a record that is news. Invariant:
 //! the record in memory is what storage is known to hold, or the last of a chain of unsettled
 //! changes that starts there. So an address is never free in memory while storage may hold an
 //! active lease of it that no pending change replaces.
@@ -22,8 +23,6 @@ pub(super) struct Unsettled {
     stored: Option<Arc<Lease>>,
     /// The records of the pending changes, each built on the one before, the first on `stored`.
     chain: SmallVec<[Arc<Lease>; 1]>,
-    /// How many changes are pending that were built on one that failed.
-    orphans: usize,
 }
 
 impl Bindings {
@@ -34,11 +33,10 @@ impl Bindings {
         let previous = self.slot(address).and_then(|slot| slot.lease()).map(Arc::clone);
         let revision = previous.as_ref().map_or(0, |previous| previous.revision) + 1;
         let lease = Arc::new(Lease { revision, ..lease });
-        let unsettled = self.unsettled.entry(address).or_insert_with(|| Unsettled {
-            stored: previous.clone(),
-            chain: SmallVec::new(),
-            orphans: 0,
-        });
+        let unsettled = self
+            .unsettled
+            .entry(address)
+            .or_insert_with(|| Unsettled { stored: previous.clone(), chain: SmallVec::new() });
         unsettled.chain.push(Arc::clone(&lease));
         self.enter(now, Arc::clone(&lease), Precedence::Latest);
         Change { lease, previous }
@@ -50,61 +48,52 @@ impl Bindings {
         let Some(mut unsettled) = self.unsettled.remove(&address) else {
             return self.settle_forgotten(now, change, committed);
         };
-        let place = unsettled.chain.iter().position(|pending| **pending == *change.lease);
-        if place.is_none() {
-            unsettled.orphans = unsettled.orphans.saturating_sub(1);
-        }
+        let place = unsettled.chain.iter().position(|pending| *pending == change.lease);
         let holds_now = match committed {
             Committed::Durable => Some(Arc::clone(&change.lease)),
             Committed::Conflict(other) => other.clone(),
             Committed::Failed => unsettled.stored.clone(),
         };
-        let is_made = *committed == Committed::Durable;
-        let surprise = holds_now != unsettled.stored;
+        let is_surprise = holds_now != unsettled.stored;
         unsettled.stored = holds_now;
-        match place {
-            Some(place) if is_made => drop(unsettled.chain.drain(..=place)),
+        match (place, committed) {
+            (Some(place), Committed::Durable) => drop(unsettled.chain.drain(..=place)),
             // The change was not made, and so cannot be what was built on it.
-            Some(_) => {
-                unsettled.orphans += unsettled.chain.len() - 1;
-                self.go_back(now, address, &mut unsettled);
-            }
-            // An orphan tells of a record that the pending changes do not build on.
-            None if surprise => {
-                unsettled.orphans += unsettled.chain.len();
-                self.go_back(now, address, &mut unsettled);
-            }
-            None => {}
+            (Some(_), _) => unsettled.chain.clear(),
+            // An orphan tells of a record that the pending changes are not built on.
+            (None, _) if is_surprise => unsettled.chain.clear(),
+            (None, _) => {}
         }
-        if !unsettled.chain.is_empty() || unsettled.orphans > 0 {
+        if unsettled.chain.is_empty() {
+            self.adopt_record(now, address, unsettled.stored);
+        } else {
             self.unsettled.insert(address, unsettled);
         }
     }
 
-    /// Puts the record that storage holds in the place of those of pending changes.
-    fn go_back(&mut self, now: Timestamp, address: u32, unsettled: &mut Unsettled) {
-        unsettled.chain.clear();
-        self.adopt_record(now, address, unsettled.stored.clone());
-    }
-
+    /// Makes `record` what is known of its address, if it is not.
     fn adopt_record(&mut self, now: Timestamp, address: u32, record: Option<Arc<Lease>>) {
+        let known = self.slot(address).and_then(|slot| slot.lease());
         match record {
+            Some(lease) if known == Some(&lease) => {}
             Some(lease) => self.enter(now, lease, Precedence::ByTime),
             None => self.forget(address),
         }
     }
 
-    /// Word about a change that is not waited for: it was settled before, or its network was
-    /// configured away and back in between.
+    /// Word about a change that is not waited for: an orphan, or one that looked like an orphan
+    /// that failed before it. Nothing else of the address is pending, so what storage says now is
+    /// what holds.
     fn settle_forgotten(&mut self, now: Timestamp, change: &Change, committed: &Committed) {
         let address = u32::from(change.lease.address);
         let known = self.slot(address).and_then(|slot| slot.lease());
-        let holds_now = match committed {
-            Committed::Durable => return,
-            Committed::Failed if known == Some(&change.lease) => change.previous.clone(),
-            Committed::Failed => return,
-            Committed::Conflict(other) => other.clone(),
-        };
-        self.adopt_record(now, address, holds_now);
+        let is_newer = known.is_none_or(|known| known.revision < change.lease.revision);
+        match committed {
+            Committed::Durable if is_newer => {
+                self.adopt_record(now, address, Some(Arc::clone(&change.lease)));
+            }
+            Committed::Durable | Committed::Failed => {}
+            Committed::Conflict(other) => self.adopt_record(now, address, other.clone()),
+        }
     }
 }

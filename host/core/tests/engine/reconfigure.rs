@@ -114,9 +114,22 @@ fn a_change_that_fails_after_the_reload_is_undone_all_the_same() {
     let mut engine = Engine::new(network().into(), 99);
     engine.adopt(now, remembered.remove(0));
     engine.settle(now, &released.changes[0], &Committed::Failed);
-    engine.settle(now, &taken.changes[0], &Committed::Conflict(Some(Arc::clone(&stored))));
+    engine.settle(now, &taken.changes[0], &Committed::Failed);
     assert_eq!(engine.lease_of(&key(1)), Some(&stored));
     assert_eq!(ask(&mut engine, now, &renewing(1, address)), Reason::AckRenewing);
+}
+
+#[test]
+fn a_lease_that_expired_meanwhile_is_still_reported() {
+    let mut server = Server::plain();
+    server.lease(1);
+    let lease = server.record(1);
+    let mut engine = Engine::new(network().into(), 99);
+    server.pass_secs(7200);
+    for remembered in server.engine.into_remembered() {
+        engine.adopt(server.now, remembered);
+    }
+    assert_eq!(engine.reclaim(server.now, 10), [lease]);
 }
 
 #[test]

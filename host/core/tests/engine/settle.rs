@@ -105,6 +105,44 @@ fn a_change_made_after_the_failure_stands_whatever_becomes_of_the_orphans() {
 }
 
 #[test]
+fn an_orphan_that_met_the_record_of_another_server_brings_it_in() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    server.pass_secs(3600);
+    let first = decide(&mut server, &renewing(1, address));
+    let second = decide(&mut server, &renewing(1, address));
+    settle(&mut server, &first.changes[0], &Committed::Failed);
+    server.pass_secs(1);
+    let third = decide(&mut server, &renewing(1, address));
+    let other = theirs(&second.changes[0], 50, 3600);
+    let conflict = Committed::Conflict(Some(Arc::clone(&other)));
+    settle(&mut server, &second.changes[0], &conflict);
+    assert_eq!(server.engine.lease_at(address), Some(&other));
+    settle(&mut server, &third.changes[0], &conflict);
+    assert_eq!(server.engine.lease_at(address), Some(&other));
+    assert_eq!(server.reason(&renewing(1, address)), Reason::NakAddressTaken);
+}
+
+#[test]
+fn an_orphan_that_looks_like_a_later_change_does_not_undo_it() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let first = decide(&mut server, &renewing(1, address));
+    let orphan = decide(&mut server, &renewing(1, address));
+    settle(&mut server, &first.changes[0], &Committed::Failed);
+    // All within one millisecond, so that the records are equal.
+    let again = decide(&mut server, &renewing(1, address));
+    let later = decide(&mut server, &renewing(1, address));
+    assert_eq!(orphan.changes, later.changes);
+    settle(&mut server, &orphan.changes[0], &Committed::Failed);
+    settle(&mut server, &again.changes[0], &Committed::Durable);
+    settle(&mut server, &later.changes[0], &Committed::Durable);
+    assert_eq!(server.record(1), later.changes[0].lease);
+    settle(&mut server, &orphan.changes[0], &Committed::Failed);
+    assert_eq!(server.record(1), later.changes[0].lease);
+}
+
+#[test]
 fn a_durable_change_followed_by_a_failed_one_goes_back_to_the_durable_one() {
     let mut server = Server::plain();
     let address = server.lease(1);

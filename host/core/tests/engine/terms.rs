@@ -130,6 +130,30 @@ fn what_a_policy_assigns_to_a_client_is_known_of_it() {
 }
 
 #[test]
+fn an_address_by_policy_can_be_selected_whatever_was_offered_since() {
+    let mut server = Server::plain();
+    let named = at_address(ip(200));
+    assert_eq!(offered(&server.ask_under(&discover(1), &named)), ip(200));
+    assert_eq!(offered(&server.ask(&discover(1))), ip(10));
+    assert_eq!(server.ask_under(&selecting(1, ip(200)), &named).reason, Reason::AckSelecting);
+}
+
+#[test]
+fn a_client_that_was_moved_does_not_get_its_former_address_by_extending_it() {
+    let mut server = Server::plain();
+    let former = server.lease(1);
+    let named = at_address(ip(13));
+    server.ask_under(&discover(1), &named);
+    assert_eq!(server.ask_under(&selecting(1, ip(13)), &named).reason, Reason::AckSelecting);
+    for request in [renewing(1, former), rebinding(1, former), init_reboot(1, former)] {
+        assert_eq!(server.reason(&request), Reason::NakOtherAddress);
+    }
+    // Once it has left the other one as well, its former address is as good.
+    server.ask(&release(1, ip(13)));
+    assert_eq!(server.reason(&init_reboot(1, former)), Reason::AckInitReboot);
+}
+
+#[test]
 fn lease_time_by_policy_may_be_short_but_not_long() {
     for (secs, expected_secs) in [(0, 1), (5, 5), (600, 600), (u32::MAX, 86_400)] {
         let terms = Terms { lease_time_secs: Some(secs), ..Terms::default() };
