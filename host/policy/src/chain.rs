@@ -33,15 +33,19 @@ impl Chain {
             let (name, path) = (source.name.clone(), source.path.clone());
             let prepared =
                 background::run("policy-compile", || prepare(runtime, position + 1, source));
-            let failed = |text: String| {
-                vec![PluginError { name, path, problem: Box::new(Problem::Compile(text)) }]
+            let problem = match prepared {
+                Ok(Some(Ok(plugin))) => {
+                    plugins.push(Arc::new(plugin));
+                    continue;
+                }
+                Ok(Some(Err(found))) => {
+                    errors.extend(found);
+                    continue;
+                }
+                Ok(None) => Problem::Compile("the compiler gave up".to_owned()),
+                Err(error) => Problem::NoThread(error),
             };
-            match prepared {
-                Ok(Some(Ok(plugin))) => plugins.push(Arc::new(plugin)),
-                Ok(Some(Err(found))) => errors.extend(found),
-                Ok(None) => errors.extend(failed("the compiler gave up".to_owned())),
-                Err(error) => errors.extend(failed(format!("no thread for it: {error}"))),
-            }
+            errors.push(PluginError { name, path, problem: Box::new(problem) });
         }
         if !errors.is_empty() {
             return Err(errors);

@@ -195,6 +195,9 @@ pub enum Problem {
     /// The compiler refused it.
     #[error("cannot be compiled: {0}. Build it again with current tools")]
     Compile(String),
+    /// The system has no thread for it.
+    #[error("needs a thread, which could not be started: {0}. Raise the server's limit of tasks")]
+    NoThread(#[source] io::Error),
     /// It does not fit the server, for a reason that no other case covers.
     #[error(
         "cannot be linked: {message}. Build it against lessor:policy@{}",

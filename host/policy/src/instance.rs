@@ -221,11 +221,10 @@ fn failed(doing: &'static str, fault: Fault) -> Problem {
     Problem::Failed { doing, kind: fault.kind, message: fault.message }
 }
 
-/// The first octets of a text, ended at a character.
-fn shortened(mut text: String) -> String {
-    let end = text.floor_char_boundary(REASON_OCTETS_MAX);
-    text.truncate(end);
-    text
+/// The first octets of a text that goes into logs, ended at a character, in one line.
+fn shortened(text: String) -> String {
+    let kept = text.get(..text.floor_char_boundary(REASON_OCTETS_MAX)).unwrap_or_default();
+    kept.replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -233,10 +232,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_are_cut_at_a_character() {
+    fn reasons_are_one_line_and_cut_at_a_character() {
         assert_eq!(shortened("ä".repeat(200)), "ä".repeat(128));
         let text = format!("x{}", "ä".repeat(200));
         assert_eq!(shortened(text).len(), 255);
         assert_eq!(shortened("short".to_owned()), "short");
+        assert_eq!(shortened("two\nlines\u{1b}[31m".to_owned()), "two lines [31m");
     }
 }

@@ -65,7 +65,7 @@ fn try_prepare(
     let recipe = link(runtime, &component, &examined, &source).map_err(one)?;
     let first = Instance::new(&recipe).map_err(one)?;
     Plugin::new(source, report, examined.hook_set(), Arc::new(recipe), first)
-        .map_err(|error| one(Problem::Link { message: format!("no thread for it: {error}") }))
+        .map_err(|error| one(Problem::NoThread(error)))
 }
 
 fn read(path: &Path) -> Result<(Artifact, Examined), Vec<Problem>> {

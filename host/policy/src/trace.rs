@@ -75,7 +75,7 @@ impl Setting {
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pool(name) => write!(f, "pool={name}"),
+            Self::Pool(name) => write!(f, "pool={}", name.escape_debug()),
             Self::Address(address) => write!(f, "address={address}"),
             Self::LeaseTimeSecs(secs) => write!(f, "lease-time-secs={secs}"),
             Self::Option(code, value) => {
@@ -130,6 +130,7 @@ mod tests {
         let octets = |octets: &[u8]| Arc::new(OptionValue::Octets(octets.to_vec()));
         for (setting, text) in [
             (Setting::Pool("walled-garden".into()), "pool=walled-garden"),
+            (Setting::Pool("a\nb".into()), "pool=a\\nb"),
             (Setting::Address(Ipv4Addr::new(192, 0, 2, 1)), "address=192.0.2.1"),
             (Setting::LeaseTimeSecs(60), "lease-time-secs=60"),
             (Setting::Option(15, octets(b"example.net")), "domain-name=\"example.net\""),

@@ -57,6 +57,32 @@ mod verdict;
 
 pub use lease_event::{LeaseEvent, LeaseEventKind};
 /// Stands on an implementation of [`Policy`] and exports the hooks that it implements.
+///
+/// A method that is no hook is refused by the compiler, so that a misspelt hook is not one that is
+/// never called:
+///
+/// ```compile_fail,E0407
+/// # use lessor_policy::{Policy, Request, Terms, Verdict, policy};
+/// struct Misspelt;
+///
+/// #[policy]
+/// impl Policy for Misspelt {
+///     fn configure(_settings: &str) -> Result<Self, String> {
+///         Ok(Self)
+///     }
+///
+///     fn on_discovery(&mut self, _request: &Request, _terms: &Terms) -> Verdict {
+///         Verdict::Proceed
+///     }
+/// }
+/// ```
+///
+/// It stands on such an implementation and nothing else:
+///
+/// ```compile_fail
+/// #[lessor_policy::policy]
+/// struct Nothing;
+/// ```
 pub use lessor_policy_macros::policy;
 #[cfg(feature = "settings")]
 pub use option_table::OptionTable;
