@@ -5,8 +5,11 @@
 //! may ask everything: it belongs to the user that runs the server.
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    os::unix::{fs::PermissionsExt, net::UnixStream as BlockingStream},
+    io::{BufRead, BufReader, ErrorKind, Write},
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt},
+        net::UnixStream as BlockingStream,
+    },
     path::Path,
     sync::Arc,
     time::Duration,
@@ -49,11 +52,19 @@ pub(crate) enum Question {
 /// If another server answers there, or the socket cannot be made.
 pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     let place = || format!("cannot open the control socket {}", path.display());
-    if BlockingStream::connect(path).is_ok() {
-        bail!("{}: another lessor answers there; stop it, or set control.socket", place());
-    }
-    if path.exists() {
-        std::fs::remove_file(path).with_context(place)?;
+    match BlockingStream::connect(path) {
+        Ok(_) => bail!("{}: another lessor answers there; stop it, or set control.socket", place()),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            if !std::fs::symlink_metadata(path).with_context(place)?.file_type().is_socket() {
+                bail!(
+                    "{}: something else stands there; set control.socket to another path",
+                    place()
+                );
+            }
+            std::fs::remove_file(path).with_context(place)?;
+        }
+        // Nothing is there, or something that binding will say more about.
+        Err(_) => {}
     }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(place)?;
@@ -162,4 +173,25 @@ fn socket_of(config: &Path) -> anyhow::Result<std::path::PathBuf> {
         .control
         .socket
         .context("this configuration has no control socket; set control.socket and restart")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_was_left_behind_is_replaced_and_a_file_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        drop(listen(&path).unwrap());
+        let living = listen(&path).unwrap();
+        let error = listen(&path).unwrap_err().to_string();
+        assert!(error.contains("another lessor answers there"), "{error}");
+        drop(living);
+        let file = folder.path().join("lessor.toml");
+        std::fs::write(&file, "precious").unwrap();
+        let error = listen(&file).unwrap_err().to_string();
+        assert!(error.contains("something else stands there"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    }
 }

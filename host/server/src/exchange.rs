@@ -2,15 +2,21 @@
 //!
 //! Here the layers meet, in the order of docs/architecture.md, "Life of a DISCOVER": parse, locate,
 //! ask the policies, decide, edit, write. What waits (sockets, storage) is the worker's business.
+//!
+//! Invariant: an exchange ends in exactly one reason, and what the engine assumed for it is either
+//! made durable or taken back.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Arrival, Change, Committed, Decision, Lease, Location, Network, OptionValue, Reason, Reply,
-    Request, RequestKind, Terms, Timestamp, option::code,
+    Arrival, Change, Committed, Decision, OptionValue, Reason, Reply, Request, RequestKind, Terms,
+    Timestamp, option::code,
 };
-use lessor_policy_host::{Runner, TraceEntry, View};
+use lessor_policy_host::{PolicyOutcome, Runner, TraceEntry, View};
 use lessor_store::Committer;
 use smallvec::SmallVec;
 
@@ -19,11 +25,12 @@ use crate::{
     generation::Generation,
     net::{Outgoing, Received},
     observer::{Event, Observer},
-    shards::{Retired, Shards},
 };
 
 /// How often a request is decided anew because storage knew better; then it is dropped.
 const CONFLICTS_MAX: u8 = 3;
+/// How often the successor of a retired engine is looked for. Each time takes another reload.
+const SUCCESSORS_MAX: usize = 8;
 
 /// What all workers share.
 pub(crate) struct Shared {
@@ -32,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) observer: Observer,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
-    pub(crate) server_identifier: Option<std::net::Ipv4Addr>,
+    pub(crate) server_identifier: Option<Ipv4Addr>,
 }
 
 /// An input that was decided.
@@ -41,24 +48,26 @@ pub(crate) struct Exchange {
     /// Which of the worker's endpoints it came in on.
     pub(crate) endpoint: usize,
     pub(crate) reason: Reason,
-    /// What must be durable before the reply leaves.
+    /// What must be durable before the reply leaves; once it is, what was made durable.
     pub(crate) changes: SmallVec<[Change; 1]>,
     /// The reply, ready to be sent.
     pub(crate) outgoing: Option<Outgoing>,
     detail: Option<String>,
     arrival: Arrival,
+    request: Option<Arc<Request>>,
     asked: Option<Asked>,
     conflicts: u8,
 }
 
-/// What was asked, and on which terms it is decided.
+/// A request with the terms on which it is decided.
 #[derive(Debug)]
 struct Asked {
-    request: Arc<Request>,
-    network: Arc<Network>,
+    view: View,
     terms: Terms,
-    trace: Vec<TraceEntry>,
-    address: Option<std::net::Ipv4Addr>,
+    /// Who set the terms, and who edited the reply.
+    set: Vec<TraceEntry>,
+    edited: Vec<TraceEntry>,
+    address: Option<Ipv4Addr>,
     lease_time_secs: Option<u32>,
 }
 
@@ -71,6 +80,7 @@ impl Exchange {
             outgoing: None,
             detail,
             arrival,
+            request: None,
             asked: None,
             conflicts: 0,
         }
@@ -88,7 +98,6 @@ impl Shared {
     /// Decides one datagram.
     pub(crate) fn decide(
         &self,
-        generation: &Generation,
         runner: &mut Runner,
         now: Timestamp,
         endpoint: usize,
@@ -109,46 +118,28 @@ impl Shared {
                 return Exchange::ended(endpoint, arrival, malformed.reason, detail);
             }
         };
-        let shards = &generation.shards;
-        let located = shards.locate(&request);
-        let Some((location, network)) = located
-            .and_then(|location| Some((location, Arc::clone(shards.network(location.network)?))))
-        else {
-            return Exchange {
-                asked: None,
-                ..Exchange::ended(
-                    endpoint,
-                    arrival,
-                    Reason::UnknownSubnet,
-                    unknown_subnet(&request),
-                )
-            };
-        };
-        let view = View {
-            now,
-            lease: self.lease_for_policy(generation, location, &request),
-            request: Arc::clone(&request),
-            network: Arc::clone(&network),
-            subnet: location.subnet,
-        };
-        let (terms, trace) = if generation.chain.has_hook_for(request.kind) {
-            let outcome = runner.terms(&view);
-            (outcome.terms, outcome.trace)
-        } else {
-            (Terms::default(), Vec::new())
-        };
         let mut exchange = Exchange {
-            asked: Some(Asked {
-                request,
-                network,
-                terms,
-                trace,
-                address: None,
-                lease_time_secs: None,
-            }),
+            request: Some(Arc::clone(&request)),
             ..Exchange::ended(endpoint, arrival, Reason::UnknownSubnet, None)
         };
-        self.decide_under_terms(shards, Some((runner, &view)), now, &mut exchange);
+        let Some(view) = self.view(runner, now, &request) else {
+            exchange.detail = Some(unknown_subnet(&request));
+            return exchange;
+        };
+        let outcome = if runner.chain().has_hook_for(request.kind) {
+            runner.terms(&view)
+        } else {
+            PolicyOutcome::default()
+        };
+        exchange.asked = Some(Asked {
+            view,
+            terms: outcome.terms,
+            set: outcome.trace,
+            edited: Vec::new(),
+            address: None,
+            lease_time_secs: None,
+        });
+        self.decide_under_terms(runner, now, &mut exchange);
         exchange
     }
 
@@ -156,32 +147,35 @@ impl Shared {
     /// its new changes must be committed.
     pub(crate) fn committed(
         &self,
+        runner: &mut Runner,
         now: Timestamp,
         exchange: &mut Exchange,
         results: &[Committed],
     ) -> bool {
         let changes = std::mem::take(&mut exchange.changes);
-        let mut conflict = false;
-        for (change, result) in changes.iter().zip(results) {
-            match result {
-                Committed::Durable => {}
-                Committed::Conflict(_) => conflict = true,
-                Committed::Failed => exchange.fail(Reason::StoreFailed, None),
-            }
+        let mut worst = None;
+        for (position, change) in changes.iter().enumerate() {
+            // Storage answers every change; if it did not, nothing would be known to be durable.
+            let result = results.get(position).unwrap_or(&Committed::Failed);
+            worst = match (result, worst) {
+                (Committed::Failed, _) | (_, Some(Reason::StoreFailed)) => {
+                    Some(Reason::StoreFailed)
+                }
+                (Committed::Conflict(_), _) => Some(Reason::StoreConflict),
+                (Committed::Durable, worst) => worst,
+            };
             self.settle(now, change, result);
         }
-        if exchange.reason == Reason::StoreFailed || !conflict {
-            exchange.changes = changes;
-            return true;
+        match worst {
+            None => exchange.changes = changes,
+            Some(Reason::StoreConflict) if exchange.conflicts < CONFLICTS_MAX => {
+                exchange.conflicts += 1;
+                self.decide_under_terms(runner, now, exchange);
+                return exchange.changes.is_empty();
+            }
+            Some(reason) => exchange.fail(reason, None),
         }
-        exchange.conflicts += 1;
-        if exchange.conflicts > CONFLICTS_MAX {
-            exchange.fail(Reason::StoreConflict, None);
-            return true;
-        }
-        let generation = self.generation.load_full();
-        self.decide_under_terms(&generation.shards, None, now, exchange);
-        exchange.changes.is_empty()
+        true
     }
 
     /// Takes back what the engine assumed of an exchange whose changes never reached storage.
@@ -208,7 +202,7 @@ impl Shared {
             reason: exchange.reason,
             detail: exchange.detail,
             source: exchange.arrival.source,
-            request: None,
+            request: exchange.request,
             network: None,
             address: None,
             lease_time_secs: None,
@@ -216,76 +210,84 @@ impl Shared {
             changes: exchange.changes,
         };
         if let Some(asked) = exchange.asked {
-            event.request = Some(asked.request);
-            event.network = Some(Arc::clone(&asked.network.name));
+            event.network = Some(Arc::clone(&asked.view.network.name));
             event.address = asked.address;
             event.lease_time_secs = asked.lease_time_secs;
-            event.trace = asked.trace;
+            event.trace = asked.set;
+            event.trace.extend(asked.edited);
         }
         self.observer.input(event);
     }
 
-    /// The client's lease record, for policies to see; not looked up if none will look.
-    fn lease_for_policy(
-        &self,
-        generation: &Generation,
-        location: Location,
-        request: &Request,
-    ) -> Option<Arc<Lease>> {
-        let chain = &generation.chain;
-        if !chain.has_hook_for(request.kind) && !chain.wants_options() {
-            return None;
+    /// What policies may see; nothing if no network spans the request. The client's lease is looked
+    /// up only if a policy will be asked.
+    fn view(&self, runner: &Runner, now: Timestamp, request: &Arc<Request>) -> Option<View> {
+        let chain = runner.chain();
+        let wants_lease = chain.has_hook_for(request.kind) || chain.wants_options();
+        for _ in 0..SUCCESSORS_MAX {
+            let generation = self.generation.load();
+            let shards = &generation.shards;
+            let location = shards.locate(request)?;
+            let network = Arc::clone(shards.network(location.network)?);
+            let lease = if wants_lease {
+                let key = request.client_key();
+                shards.with_engine(location.network, |engine| engine.lease_of(&key).cloned())
+            } else {
+                Ok(None)
+            };
+            if let Ok(lease) = lease {
+                let request = Arc::clone(request);
+                return Some(View { now, lease, request, network, subnet: location.subnet });
+            }
         }
-        let key = request.client_key();
-        let found = generation
-            .shards
-            .with_engine(location.network, |engine| engine.lease_of(&key).cloned());
-        found.unwrap_or_default()
+        None
     }
 
-    /// The engine's part. A shard that was retired meanwhile has a successor in the newest
-    /// generation; the terms, which the older generation's policies set, still hold for this one
-    /// request.
-    fn decide_under_terms(
-        &self,
-        shards: &Shards,
-        policies: Option<(&mut Runner, &View)>,
-        now: Timestamp,
-        exchange: &mut Exchange,
-    ) {
+    /// The engine's part, and the reply made of its decision.
+    fn decide_under_terms(&self, runner: &mut Runner, now: Timestamp, exchange: &mut Exchange) {
+        exchange.outgoing = None;
         let Some(asked) = &mut exchange.asked else { return };
-        let mut decided = decide_in(shards, now, asked);
-        if decided == Some(Err(Retired)) {
-            decided = decide_in(&self.generation.load().shards, now, asked);
-        }
-        let Some(Ok(decision)) = decided else {
-            let detail = unknown_subnet(&asked.request);
-            exchange.fail(Reason::UnknownSubnet, detail);
+        let Some(decision) = self.engine_decision(now, asked) else {
+            let detail = unknown_subnet(&asked.view.request);
+            exchange.fail(Reason::UnknownSubnet, Some(detail));
             return;
         };
         exchange.reason = decision.reason;
         exchange.changes = decision.changes;
-        exchange.outgoing = None;
-        let Some(mut reply) = decision.reply else {
-            asked.address = exchange.changes.first().map(|change| change.lease.address);
+        asked.edited.clear();
+        asked.note(exchange.changes.first(), decision.reply.as_ref());
+        let Some(mut reply) = decision.reply else { return };
+        let edited = runner.edit_reply(&asked.view, &mut reply, lessor_wire::encode_value);
+        asked.edited = edited.trace;
+        if edited.dropped.is_some() {
+            self.abandon(now, exchange, Reason::PolicyFailed, edited.dropped);
             return;
-        };
-        if let Some((runner, view)) = policies {
-            let edited = runner.edit_reply(view, &mut reply, lessor_wire::encode_value);
-            asked.trace.extend(edited.trace);
-            if edited.dropped.is_some() {
-                self.abandon(now, exchange, Reason::PolicyFailed, edited.dropped);
-                return;
-            }
         }
-        asked.note(&reply);
         self.write(exchange, &reply, now);
     }
 
+    /// What the engine that owns the request's network decides; nothing if no network spans it any
+    /// more. An engine that was retired meanwhile has a successor in the newest generation; the
+    /// terms, which the older generation's policies set, hold for this one request.
+    fn engine_decision(&self, now: Timestamp, asked: &Asked) -> Option<Decision> {
+        let request = &asked.view.request;
+        for _ in 0..SUCCESSORS_MAX {
+            let generation = self.generation.load();
+            let location = generation.shards.locate(request)?;
+            let decided = generation.shards.with_engine(location.network, |engine| {
+                engine.decide(now, location.subnet, request, &asked.terms)
+            });
+            if let Ok(decision) = decided {
+                return Some(decision);
+            }
+        }
+        None
+    }
+
     fn write(&self, exchange: &mut Exchange, reply: &Reply, now: Timestamp) {
-        let Some(asked) = &exchange.asked else { return };
+        let Some(request) = &exchange.request else { return };
         let mut packet = Vec::with_capacity(600);
-        match lessor_wire::write(&asked.request, reply, &mut packet) {
+        match lessor_wire::write(request, reply, &mut packet) {
             Ok(written) => {
                 let left_out = written.left_out.len() as u64;
                 self.counters.options_left_out.fetch_add(left_out, Ordering::Relaxed);
@@ -306,9 +308,9 @@ impl Shared {
     }
 
     /// The engine that owns the address hears what became of its change; it may have been
-    /// succeeded meanwhile, once for each reload.
+    /// succeeded meanwhile.
     fn settle(&self, now: Timestamp, change: &Change, result: &Committed) {
-        loop {
+        for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
             let settled = generation
                 .shards
@@ -317,41 +319,37 @@ impl Shared {
                 return;
             }
         }
+        tracing::error!(address = %change.lease.address, "no engine heard what storage did");
     }
 }
 
 impl Asked {
-    /// Keeps what the journal says of the reply.
-    fn note(&mut self, reply: &Reply) {
-        self.address = [reply.your_address, reply.client_address]
-            .into_iter()
-            .find(|address| !address.is_unspecified())
-            .or(match self.request.kind {
-                RequestKind::Request => self.request.requested_address,
-                _ => None,
-            });
-        self.lease_time_secs = reply.options.iter().find_map(|(option, value)| match &**value {
+    /// Keeps what the journal says: the address that the decision is about, and its lease time.
+    fn note(&mut self, change: Option<&Change>, reply: Option<&Reply>) {
+        let request = &self.view.request;
+        let replied = reply.map(|reply| reply.your_address);
+        let changed = change.map(|change| change.lease.address);
+        let named = [replied, changed, request.requested_address, Some(request.client_address)];
+        self.address = match request.kind {
+            // What it asks for is a wish, no decision.
+            RequestKind::Discover => replied,
+            _ => named.into_iter().flatten().find(|address| !address.is_unspecified()),
+        };
+        let options = reply.into_iter().flat_map(|reply| &reply.options);
+        self.lease_time_secs = options.into_iter().find_map(|(option, value)| match &**value {
             OptionValue::U32(secs) if *option == code::LEASE_TIME => Some(*secs),
             _ => None,
         });
     }
 }
 
-/// Has the request's engine decide; nothing if no network spans it.
-fn decide_in(shards: &Shards, now: Timestamp, asked: &Asked) -> Option<Result<Decision, Retired>> {
-    let location = shards.locate(&asked.request)?;
-    Some(shards.with_engine(location.network, |engine| {
-        engine.decide(now, location.subnet, &asked.request, &asked.terms)
-    }))
-}
-
-fn unknown_subnet(request: &Request) -> Option<String> {
+fn unknown_subnet(request: &Request) -> String {
     let asked_from = match (request.is_relayed(), request.arrival.link_address) {
         (true, _) => format!("relay address {}", request.relay_address),
         (false, Some(address)) => format!("interface address {address}"),
         (false, None) => format!("client address {}", request.client_address),
     };
-    Some(format!("no subnet for {asked_from}; add a [[subnet]] that spans it"))
+    format!("no subnet for {asked_from}; add a [[subnet]] that spans it")
 }
 
 #[cfg(test)]

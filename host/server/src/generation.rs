@@ -13,7 +13,7 @@ use std::{
 use lessor_config::Configuration;
 use lessor_core::Timestamp;
 use lessor_policy_host::{
-    Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runner, Runtime,
+    Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runtime,
 };
 
 use crate::shards::Shards;
@@ -28,12 +28,6 @@ pub(crate) struct Generation {
     pub(crate) shards: Arc<Shards>,
     /// Its policies.
     pub(crate) chain: Arc<Chain>,
-}
-
-/// What a thread that runs policies works with: a generation and its own instances.
-pub(crate) struct Handover {
-    pub(crate) generation: Arc<Generation>,
-    pub(crate) runner: Runner,
 }
 
 /// Everything that keeps a configuration from serving.
@@ -52,7 +46,32 @@ pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configurat
         .map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
 }
 
-/// Finds, reads and prepares every plugin of the configured directory.
+/// Reads the configuration file and prepares the plugins it names.
+///
+/// # Errors
+/// With every mistake in file, sidecar files and plugins.
+pub(crate) fn read(
+    runtime: &Arc<Runtime>,
+    path: &Path,
+    colour: bool,
+) -> Result<(Configuration, Arc<Chain>), Refusal> {
+    let configuration = load_configuration(path, colour);
+    let directory = match &configuration {
+        Ok(configuration) => configuration.plugin_directory().map(Path::to_owned),
+        Err(_) => lessor_config::plugin_directory(path),
+    };
+    let chain = build_chain(runtime, directory.as_deref(), colour);
+    match (configuration, chain) {
+        (Ok(configuration), Ok(chain)) => Ok((configuration, chain)),
+        (configuration, chain) => {
+            let mut refusal = configuration.err().unwrap_or_default();
+            refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
+            Err(refusal)
+        }
+    }
+}
+
+/// Finds, reads and prepares every plugin of a directory; none without one.
 ///
 /// # Errors
 /// With every mistake in every plugin and sidecar file.
@@ -61,18 +80,23 @@ pub(crate) fn build_chain(
     directory: Option<&Path>,
     colour: bool,
 ) -> Result<Arc<Chain>, Refusal> {
-    let sources = match directory {
-        Some(directory) => plugin_sources(directory, colour)?,
-        None => Vec::new(),
+    let (sources, mut refusal) = match directory {
+        Some(directory) => plugin_sources(directory, colour),
+        None => Default::default(),
     };
-    runtime.chain(sources).map_err(Refusal::from)
+    let chain = runtime.chain(sources).map_err(Refusal::from);
+    match chain {
+        Ok(chain) if refusal.mistakes.is_empty() => Ok(chain),
+        chain => {
+            refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
+            Err(refusal)
+        }
+    }
 }
 
-/// The plugins of a directory in the order of their file names, with their sidecar files read.
-///
-/// # Errors
-/// If the directory cannot be read, or with every mistake in the sidecar files.
-pub(crate) fn plugin_sources(directory: &Path, colour: bool) -> Result<Vec<PluginSource>, Refusal> {
+/// The plugins of a directory in the order of their file names, with their sidecar files read, and
+/// what is wrong with the others.
+fn plugin_sources(directory: &Path, colour: bool) -> (Vec<PluginSource>, Refusal) {
     let mut refusal = Refusal::default();
     let mut files = Vec::new();
     let mut sidecars = Vec::new();
@@ -94,6 +118,7 @@ pub(crate) fn plugin_sources(directory: &Path, colour: bool) -> Result<Vec<Plugi
         )),
     }
     files.sort();
+    sidecars.sort();
     for sidecar in &sidecars {
         if !files.contains(&sidecar.with_extension("wasm")) {
             refusal.mistakes.push(format!(
@@ -111,7 +136,7 @@ pub(crate) fn plugin_sources(directory: &Path, colour: bool) -> Result<Vec<Plugi
             Err(mistakes) => refusal.mistakes.push(mistakes),
         }
     }
-    if refusal.mistakes.is_empty() { Ok(sources) } else { Err(refusal) }
+    (sources, refusal)
 }
 
 fn plugin_source(path: PathBuf, colour: bool) -> Result<PluginSource, String> {

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     net::{Ipv4Addr, SocketAddrV4},
     path::PathBuf,
     time::{Duration, Instant},
@@ -22,8 +22,14 @@ pub(crate) struct Journal {
     path: PathBuf,
     file: BufWriter<File>,
     flushed_at: Instant,
-    failed: bool,
+    /// When it could last not be written; nothing if it can.
+    failed_at: Option<Instant>,
+    /// Lines that may not have reached the file since it was last flushed.
+    unflushed: u64,
 }
+
+/// How often a journal that cannot be written is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// A line of the journal; absent fields are left out.
 #[derive(Debug, Default, Serialize)]
@@ -31,6 +37,7 @@ pub(crate) struct Journal {
 struct Line<'a> {
     time: String,
     reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<lessor_core::Outcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
@@ -74,24 +81,36 @@ impl Journal {
     pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
         let file = append_to(&path)
             .with_context(|| format!("cannot open the journal {}", path.display()))?;
-        Ok(Self { path, file: BufWriter::new(file), flushed_at: Instant::now(), failed: false })
+        let file = BufWriter::new(file);
+        Ok(Self { path, file, flushed_at: Instant::now(), failed_at: None, unflushed: 0 })
     }
 
-    /// Does something to the journal; a failure is logged once, and nothing more is written until
-    /// the file was opened anew.
-    pub(crate) fn attempt(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
-        match work(self) {
-            Ok(()) => {}
-            Err(error) if !self.failed => {
-                self.failed = true;
-                tracing::error!(
-                    journal = %self.path.display(),
-                    %error,
-                    "cannot write the journal; make room, then reload to open it anew"
-                );
+    /// Does something to the journal, and returns how many lines were lost by it. A failure is
+    /// logged once; the file is tried again every now and then.
+    pub(crate) fn attempt(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> u64 {
+        let is_due = self.failed_at.is_none_or(|failed_at| failed_at.elapsed() > RETRY_EVERY);
+        if self.failed_at.is_some() && is_due {
+            // What the broken writer still holds is counted as lost already.
+            match append_to(&self.path) {
+                Ok(file) => {
+                    drop(std::mem::replace(&mut self.file, BufWriter::new(file)).into_parts());
+                    self.failed_at = None;
+                    self.unflushed = 0;
+                    tracing::info!(journal = %self.path.display(), "trying the journal again");
+                }
+                Err(_) => self.failed_at = Some(Instant::now()),
             }
-            Err(_) => {}
         }
+        let Err(error) = work(self) else { return 0 };
+        if self.failed_at.is_none() {
+            self.failed_at = Some(Instant::now());
+            tracing::error!(
+                journal = %self.path.display(),
+                %error,
+                "cannot write the journal; lines are lost and counted until it can be written"
+            );
+        }
+        std::mem::take(&mut self.unflushed)
     }
 
     /// Writes what became of an input.
@@ -124,9 +143,10 @@ impl Journal {
     }
 
     /// Writes that a lease expired.
-    pub(crate) fn expired(&mut self, lease: &Lease) -> io::Result<()> {
+    pub(crate) fn expired(&mut self, network: &str, lease: &Lease) -> io::Result<()> {
         let mut line = Line {
             reason: "expired-lease",
+            network: Some(network),
             client: Some(lease.client.to_string()),
             hardware_address: Some(lease.hardware_address.to_string()),
             address: Some(lease.address),
@@ -141,14 +161,18 @@ impl Journal {
         // A flush that fails must not keep the new file from being opened.
         let flushed = self.file.flush();
         self.file = BufWriter::new(append_to(&self.path)?);
-        self.failed = false;
+        self.failed_at = None;
         flushed
     }
 
     /// Hands everything to the operating system.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.flushed_at = Instant::now();
-        self.file.flush()
+        if self.failed_at.is_none() {
+            self.file.flush()?;
+            self.unflushed = 0;
+        }
+        Ok(())
     }
 
     /// The same, if the last time is longer ago than `age`.
@@ -157,8 +181,9 @@ impl Journal {
     }
 
     fn write(&mut self, mut line: Line<'_>) -> io::Result<()> {
-        if self.failed {
-            return Ok(());
+        self.unflushed += 1;
+        if self.failed_at.is_some() {
+            return Err(io::Error::other("the journal cannot be written"));
         }
         line.time = jiff::Timestamp::now().to_string();
         serde_json::to_writer(&mut self.file, &line)?;
@@ -184,6 +209,62 @@ pub(crate) fn readable(octets: &[u8]) -> String {
     }
 }
 
+/// Opens a file for appending. A line that was cut short, by a full disk or a crash, is ended
+/// first, so that it does not swallow the next one.
 fn append_to(path: &std::path::Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+    let mut last = [b'\n'];
+    if file.seek(SeekFrom::End(-1)).is_ok() {
+        file.read_exact(&mut last)?;
+    }
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line<'static> {
+        Line { reason: "ack-selecting", ..Line::default() }
+    }
+
+    #[test]
+    fn lines_that_a_full_disk_takes_are_counted() {
+        let mut journal = Journal::open("/dev/full".into()).unwrap();
+        assert_eq!(journal.attempt(|journal| journal.write(line())), 0);
+        assert_eq!(journal.attempt(|journal| journal.write(line())), 0);
+        assert_eq!(journal.attempt(Journal::flush), 2);
+        assert_eq!(journal.attempt(|journal| journal.write(line())), 1);
+    }
+
+    #[test]
+    fn a_journal_is_written_again_as_soon_as_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let mut journal = Journal::open(path.clone()).unwrap();
+        journal.attempt(|journal| journal.write(line()));
+        assert_eq!(journal.attempt(Journal::flush), 1);
+        std::fs::remove_file(&path).unwrap();
+        std::thread::sleep(RETRY_EVERY + Duration::from_millis(50));
+        assert_eq!(journal.attempt(|journal| journal.write(line())), 0);
+        assert_eq!(journal.attempt(Journal::flush), 0);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_short_does_not_swallow_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        std::fs::write(&path, "{\"time\":").unwrap();
+        let mut journal = Journal::open(path.clone()).unwrap();
+        journal.attempt(|journal| journal.write(line()));
+        journal.attempt(Journal::flush);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last["reason"], "ack-selecting");
+    }
 }

@@ -1,6 +1,12 @@
 //! `lessor leases`: who has which address.
 
-use std::{net::Ipv4Addr, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    io::{self, Write},
+    net::Ipv4Addr,
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -91,9 +97,10 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
     let mut rows = read_rows(&arguments.file.config)?;
     rows.retain(|row| arguments.wants(row));
     rows.sort_by_key(|row| row.address);
+    let mut out = io::stdout().lock();
     if arguments.json {
         for row in &rows {
-            println!("{}", serde_json::to_string(row)?);
+            writeln!(out, "{}", serde_json::to_string(row)?)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -111,8 +118,8 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
             row.expires_at.clone(),
         ]);
     }
-    println!("{table}");
-    println!("{} lease{}", rows.len(), if rows.len() == 1 { "" } else { "s" });
+    writeln!(out, "{table}")?;
+    writeln!(out, "{} lease{}", rows.len(), if rows.len() == 1 { "" } else { "s" })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -20,9 +20,14 @@ mod shards;
 mod status;
 #[cfg(test)]
 mod testing;
+mod vital;
 mod worker;
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use lessor_load::LoadArgs;
@@ -80,6 +85,8 @@ struct LoadCommand {
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(code) => code,
+        // Whoever reads the output has read enough (`lessor leases | head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lessor: {error:#}");
             ExitCode::FAILURE
@@ -96,7 +103,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Reload(file) => reload::request(&file.config),
         Command::Load(command) => load(&command.arguments),
         Command::Reasons { json } => {
-            status::print_reasons(json);
+            status::print_reasons(json)?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -110,6 +117,10 @@ fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
         println!("{report}");
     }
     Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Whether what goes to standard error may be coloured.

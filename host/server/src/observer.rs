@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_core::{Change, Lease, LeaseState, Reason, Request, Timestamp};
 use lessor_policy_host::{LeaseEvent, LeaseEventKind, Observer as Watchers, TraceEntry};
 use smallvec::SmallVec;
@@ -22,6 +22,7 @@ use crate::{
     clock,
     counters::{Counters, increment},
     journal::Journal,
+    vital,
 };
 
 /// Events that may wait; at 100,000 packets a second, well over half a second of them.
@@ -83,10 +84,8 @@ impl Observer {
         let journal = journal.map(Journal::open).transpose()?;
         let (sender, queue) = crossbeam_channel::bounded(WAITING_EVENTS_MAX);
         let wanted = Arc::new(AtomicBool::new(watchers.chain().wants_lease_events()));
-        let task = Task { queue, journal, watchers };
-        let thread = std::thread::Builder::new()
-            .name("observer".into())
-            .spawn(move || task.run())
+        let task = Task { queue, journal, watchers, counters: Arc::clone(&counters) };
+        let thread = vital::spawn("observer", move || task.run())
             .context("cannot start the observer thread")?;
         Ok((Self { queue: sender, counters, wanted, always_wanted }, thread))
     }
@@ -108,11 +107,15 @@ impl Observer {
         }
     }
 
-    /// Hands over the instances of a new generation and has the journal's file opened anew, so
-    /// that it can be rotated. Waits for a place in the queue: call it off the packet path.
-    pub(crate) fn generation(&self, watchers: Watchers) {
+    /// Hands over the instances of a new generation. Waits for a place in the queue: call it off
+    /// the packet path.
+    pub(crate) fn policies(&self, watchers: Watchers) {
         self.wanted.store(watchers.chain().wants_lease_events(), Ordering::Relaxed);
         let _ = self.queue.send(Message::Watchers(Box::new(watchers)));
+    }
+
+    /// Has the journal's file opened anew, after it was rotated away.
+    pub(crate) fn reopen_journal(&self) {
         let _ = self.queue.send(Message::ReopenJournal);
     }
 
@@ -122,7 +125,7 @@ impl Observer {
     }
 
     fn tell(&self, message: Message) {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(message) {
+        if self.queue.try_send(message).is_err() {
             increment(&self.counters.events_lost);
         }
     }
@@ -132,10 +135,11 @@ struct Task {
     queue: Receiver<Message>,
     journal: Option<Journal>,
     watchers: Watchers,
+    counters: Arc<Counters>,
 }
 
 impl Task {
-    fn run(mut self) {
+    fn run(mut self) -> anyhow::Result<()> {
         loop {
             match self.queue.recv_timeout(FLUSH_EVERY) {
                 Ok(Message::Input(event)) => self.input(&event),
@@ -152,6 +156,7 @@ impl Task {
             self.with_journal(|journal| journal.flush_if_older_than(FLUSH_EVERY));
         }
         self.with_journal(Journal::flush);
+        Ok(())
     }
 
     fn input(&mut self, event: &Event) {
@@ -175,7 +180,7 @@ impl Task {
 
     fn expired(&mut self, network: &Arc<str>, lease: Arc<Lease>) {
         tracing::debug!(address = %lease.address, client = %lease.client, "lease expired");
-        self.with_journal(|journal| journal.expired(&lease));
+        self.with_journal(|journal| journal.expired(network, &lease));
         self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease);
     }
 
@@ -197,11 +202,11 @@ impl Task {
         }
     }
 
-    /// A journal that cannot be written is said once and given up until it is reopened: the
-    /// server serves on.
+    /// What a journal that cannot be written loses is counted; the server serves on.
     fn with_journal(&mut self, work: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
         if let Some(journal) = &mut self.journal {
-            journal.attempt(work);
+            let lost = journal.attempt(work);
+            self.counters.events_lost.fetch_add(lost, Ordering::Relaxed);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use lessor_config::Configuration;
@@ -15,9 +15,12 @@ use crate::{
     clock, control,
     counters::increment,
     exchange::Shared,
-    generation::{self, Generation, Handover, Refusal},
+    generation::{self, Generation, Refusal},
     worker::WorkerHandle,
 };
+
+/// How long a reload waits for each worker to take up what is new.
+const TAKEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Builds generations and has everybody serve them.
 pub(crate) struct Reloader {
@@ -73,6 +76,7 @@ impl Reloader {
                 increment(&self.shared.counters.reloads_refused);
             }
         }
+        self.shared.observer.reopen_journal();
         report.generation = self.shared.generation.load().number;
         report.took_ms = started.elapsed().as_millis() as u64;
         log(&report);
@@ -80,9 +84,7 @@ impl Reloader {
     }
 
     fn build(&self) -> Result<(Configuration, Prepared), Refusal> {
-        let configuration = generation::load_configuration(&self.path, false)?;
-        let chain =
-            generation::build_chain(&self.runtime, configuration.plugin_directory(), false)?;
+        let (configuration, chain) = generation::read(&self.runtime, &self.path, false)?;
         let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
         let prepared = Prepared { watchers: chain.observer()?, runners: runners?, chain };
         Ok((configuration, prepared))
@@ -92,17 +94,21 @@ impl Reloader {
         let Prepared { chain, runners, watchers } = prepared;
         let old = self.shared.generation.load_full();
         let now = clock::now();
-        let mut published = None;
         old.shards.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
             let next = Arc::new(Generation { number: old.number + 1, since: now, shards, chain });
-            self.shared.generation.store(Arc::clone(&next));
-            published = Some(next);
+            self.shared.generation.store(next);
         });
-        let Some(next) = published else { return };
+        let (taken, all_taken) = crossbeam_channel::unbounded();
         for (worker, runner) in self.workers.iter().zip(runners) {
-            worker.hand_over(Handover { generation: Arc::clone(&next), runner });
+            worker.hand_over(runner, taken.clone());
         }
-        self.shared.observer.generation(watchers);
+        self.shared.observer.policies(watchers);
+        // Whoever waits for the outcome may rely on it: no packet meets the old policies any more.
+        for _ in &self.workers {
+            if all_taken.recv_timeout(TAKEN_WITHIN).is_err() {
+                tracing::warn!("a worker is too busy to take up the new policies; it will");
+            }
+        }
     }
 }
 
@@ -153,6 +159,7 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
         ("server.interfaces", old.server.interfaces != new.server.interfaces),
         ("server.listen", old.server.listen != new.server.listen),
         ("server.workers", old.server.workers != new.server.workers),
+        ("plugins.cache", cache(old) != cache(new)),
         ("server.server-identifier", old.server.server_identifier != new.server.server_identifier),
         ("[store]", old.store != new.store),
         ("[control]", old.control != new.control),
@@ -160,4 +167,8 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
         ("[log]", old.log != new.log),
     ];
     differences.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+fn cache(configuration: &Configuration) -> Option<&Path> {
+    configuration.plugins.as_ref()?.cache.as_deref()
 }

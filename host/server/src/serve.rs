@@ -11,23 +11,24 @@ use std::{
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, StoreBackend};
 use lessor_core::Timestamp;
-use lessor_policy_host::{Runtime, RuntimeSettings};
+use lessor_policy_host::{Runner, Runtime, RuntimeSettings};
 use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    clock, colour_on_stderr, control,
+    check, clock, colour_on_stderr, control,
     counters::Counters,
     exchange::Shared,
-    generation::{self, Generation, Handover},
+    generation::{self, Generation},
     logging,
     net::Endpoint,
     observer::Observer,
     reload::Reloader,
     shards::Shards,
+    vital,
     worker::WorkerHandle,
 };
 
@@ -42,10 +43,8 @@ const BATCH_CHANGES_MAX: usize = 1024;
 pub(crate) fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let configuration = match generation::load_configuration(path, colour_on_stderr()) {
         Ok(configuration) => configuration,
-        Err(refusal) => {
-            eprintln!("{refusal}");
-            return Ok(ExitCode::FAILURE);
-        }
+        // Says everything that is wrong, with the plugins too.
+        Err(_) => return Ok(check::run(path)),
     };
     logging::start(&configuration.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -66,7 +65,6 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
     let server = Server::start(path, configuration)?;
     let control = listener
         .map(|listener| tokio::spawn(control::answer(listener, Arc::clone(&server.reloader))));
-    let reclaiming = tokio::spawn(reclaim(Arc::clone(&server.reloader.shared)));
     tracing::info!(took_ms = started.elapsed().as_millis() as u64, "serving");
     notify(&[sd_notify::NotifyState::Ready]);
 
@@ -76,7 +74,6 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
     if let Some(control) = control {
         control.abort();
     }
-    reclaiming.abort();
     tokio::task::spawn_blocking(move || server.stop()).await?;
     tracing::info!("stopped");
     Ok(())
@@ -85,6 +82,8 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
 /// The running server.
 struct Server {
     reloader: Arc<Reloader>,
+    stop_reclaiming: Sender<()>,
+    reclaimer_thread: JoinHandle<()>,
     committer_thread: lessor_store::CommitterThread,
     observer_thread: JoinHandle<()>,
 }
@@ -108,10 +107,11 @@ impl Server {
             shards: Arc::new(shards),
             chain,
         });
-        let handover = || -> anyhow::Result<Handover> {
-            let runner = generation.chain.runner().map_err(generation::Refusal::from)?;
-            Ok(Handover { generation: Arc::clone(&generation), runner })
-        };
+        let endpoints = open_endpoints(&configuration)?;
+        // All instances are there before anybody is answered.
+        let runners = endpoints.iter().map(|_| generation.chain.runner());
+        let runners: Vec<_> =
+            runners.collect::<Result<_, _>>().map_err(generation::Refusal::from)?;
         let watchers = generation.chain.observer().map_err(generation::Refusal::from)?;
         let counters = Arc::new(Counters::new());
         let journal = configuration.journal.as_ref().map(|journal| journal.path.clone());
@@ -131,15 +131,13 @@ impl Server {
         });
         let discard = discarder()?;
         let mut workers = Vec::new();
-        for (number, endpoints) in open_endpoints(&configuration)?.into_iter().enumerate() {
-            workers.push(WorkerHandle::start(
-                number,
-                Arc::clone(&shared),
-                endpoints,
-                handover()?,
-                discard.clone(),
-            )?);
+        for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
+            let (shared, discard) = (Arc::clone(&shared), discard.clone());
+            workers.push(WorkerHandle::start(number, shared, endpoints, runner, discard)?);
         }
+        let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
+        let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, failed_flushes: 0 };
+        let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
             runtime,
@@ -149,7 +147,7 @@ impl Server {
             started_with: configuration,
             under_way: Mutex::new(()),
         });
-        Ok(Self { reloader, committer_thread, observer_thread })
+        Ok(Self { reloader, stop_reclaiming, reclaimer_thread, committer_thread, observer_thread })
     }
 
     /// Workers first, so that nothing new is decided; then storage, which has what they still wait
@@ -158,11 +156,11 @@ impl Server {
         for worker in &self.reloader.workers {
             worker.stop();
         }
+        drop(self.stop_reclaiming);
+        let _ = self.reclaimer_thread.join();
         self.committer_thread.close();
         self.reloader.shared.observer.stop();
-        if self.observer_thread.join().is_err() {
-            tracing::error!("the observer ended in a panic");
-        }
+        let _ = self.observer_thread.join();
     }
 }
 
@@ -202,32 +200,42 @@ impl Signals {
     }
 }
 
-/// Takes back what has ended, in small pieces.
-async fn reclaim(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(RECLAIM_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut failed_flushes = 0;
-    loop {
-        ticks.tick().await;
-        let generation = shared.generation.load_full();
-        let mut more = true;
-        while more {
-            more = false;
-            let now = clock::now();
-            generation.shards.for_each(|engine| {
-                if engine.next_deadline().is_some_and(|deadline| deadline <= now) {
-                    let expired = engine.reclaim(now, RECLAIM_BATCH);
-                    shared.observer.expired(&engine.network().name, expired);
-                    more |= engine.next_deadline().is_some_and(|deadline| deadline <= now);
-                }
-            });
-            tokio::task::yield_now().await;
+/// Takes back what has ended, in small pieces, and says when the store cannot write.
+struct Reclaimer {
+    shared: Arc<Shared>,
+    told: Receiver<()>,
+    failed_flushes: u64,
+}
+
+impl Reclaimer {
+    fn run(mut self) -> anyhow::Result<()> {
+        while self.told.recv_timeout(RECLAIM_EVERY) == Err(RecvTimeoutError::Timeout) {
+            while self.reclaim_some() {}
+            self.look_at_store();
         }
-        let status = shared.committer.status();
-        if status.failed_flushes > failed_flushes {
-            failed_flushes = status.failed_flushes;
+        Ok(())
+    }
+
+    /// One batch of every network; whether there is more.
+    fn reclaim_some(&self) -> bool {
+        let now = clock::now();
+        let mut more = false;
+        self.shared.generation.load().shards.for_each(|engine| {
+            if engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+                let expired = engine.reclaim(now, RECLAIM_BATCH);
+                self.shared.observer.expired(&engine.network().name, expired);
+                more |= engine.next_deadline().is_some_and(|deadline| deadline <= now);
+            }
+        });
+        more
+    }
+
+    fn look_at_store(&mut self) {
+        let status = self.shared.committer.status();
+        if status.failed_flushes > self.failed_flushes {
+            self.failed_flushes = status.failed_flushes;
             tracing::error!(
-                failed_flushes,
+                failed_flushes = status.failed_flushes,
                 error = status.last_error,
                 "the store cannot write: nothing is acknowledged until it can"
             );
@@ -289,8 +297,8 @@ fn open_endpoints(configuration: &Configuration) -> anyhow::Result<Vec<Vec<Endpo
 }
 
 /// Drops replaced plugin instances away from the workers.
-fn discarder() -> anyhow::Result<Sender<Handover>> {
-    let (sender, receiver) = crossbeam_channel::unbounded::<Handover>();
+fn discarder() -> anyhow::Result<Sender<Runner>> {
+    let (sender, receiver) = crossbeam_channel::unbounded::<Runner>();
     std::thread::Builder::new()
         .name("discarder".into())
         .spawn(move || receiver.into_iter().for_each(drop))

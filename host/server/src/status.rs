@@ -1,6 +1,10 @@
 //! `lessor status`: what the running server does.
 
-use std::{process::ExitCode, sync::atomic::Ordering};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::atomic::Ordering,
+};
 
 use comfy_table::{CellAlignment, Table, presets};
 use lessor_core::{PoolUsage, Reason};
@@ -112,23 +116,24 @@ impl Status {
 pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let status: Status = control::ask_one(&arguments.file.config, Question::Status)?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&status)?);
+        writeln!(io::stdout(), "{}", serde_json::to_string(&status)?)?;
     } else {
-        print(&status);
+        print(&status)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the catalogue of reasons.
-pub(crate) fn print_reasons(json: bool) {
+pub(crate) fn print_reasons(json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     if json {
         for reason in Reason::ALL {
             let line = serde_json::json!({
                 "reason": reason.name(), "outcome": reason.outcome(), "meaning": reason.meaning(),
             });
-            println!("{line}");
+            writeln!(out, "{line}")?;
         }
-        return;
+        return Ok(());
     }
     let mut table = table(&["reason", "outcome", "meaning"]);
     for reason in Reason::ALL {
@@ -138,14 +143,16 @@ pub(crate) fn print_reasons(json: bool) {
             reason.meaning().to_owned(),
         ]);
     }
-    println!("{table}");
+    writeln!(out, "{table}")
 }
 
-fn print(status: &Status) {
-    println!(
+fn print(status: &Status) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
         "generation {} serves since {}; {} reloads, {} refused",
         status.generation, status.serving_since, status.reloads, status.reloads_refused
-    );
+    )?;
     let mut pools = table(&["network", "pool", "size", "leased", "offered", "quarantined", "full"]);
     for row in &status.pools {
         let PoolUsage { pool, size, leased, offered, quarantined } = &row.usage;
@@ -161,13 +168,13 @@ fn print(status: &Status) {
         ]);
     }
     right_align(&mut pools, 2..7);
-    println!("{pools}");
+    writeln!(out, "{pools}")?;
     let mut reasons = table(&["reason", "count", "meaning"]);
     for (reason, count) in &status.reasons {
         reasons.add_row([reason.name().to_owned(), count.to_string(), reason.meaning().to_owned()]);
     }
     right_align(&mut reasons, 1..2);
-    println!("{reasons}");
+    writeln!(out, "{reasons}")?;
     if !status.plugins.is_empty() {
         let mut plugins =
             table(&["plugin", "calls", "faults", "mean µs", "longest µs", "suspended for"]);
@@ -190,19 +197,21 @@ fn print(status: &Status) {
             ]);
         }
         right_align(&mut plugins, 1..5);
-        println!("{plugins}");
+        writeln!(out, "{plugins}")?;
     }
     let store = &status.store;
-    println!(
+    writeln!(
+        out,
         "store: {} changes in {} flushes, longest {} µs, {} failed",
         store.changes, store.flushes, store.longest_flush_us, store.failed_flushes
-    );
+    )?;
     if let Some(error) = &store.last_error {
-        println!("store: last error: {error}");
+        writeln!(out, "store: last error: {error}")?;
     }
     if status.events_lost > 0 {
-        println!("journal: {} events lost because it could not follow", status.events_lost);
+        writeln!(out, "journal: {} events lost because it could not follow", status.events_lost)?;
     }
+    Ok(())
 }
 
 fn table(header: &[&str]) -> Table {

@@ -11,16 +11,12 @@ use std::{
 use arc_swap::ArcSwap;
 use lessor_core::{Arrival, Timestamp};
 use lessor_load::dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
-use lessor_policy_host::{Runtime, RuntimeSettings};
+use lessor_policy_host::{Runner, Runtime, RuntimeSettings};
 use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 
 use crate::{
-    counters::Counters,
-    exchange::Shared,
-    generation::{Generation, Handover},
-    net::Received,
-    observer::Observer,
-    shards::Shards,
+    counters::Counters, exchange::Shared, generation::Generation, net::Received,
+    observer::Observer, shards::Shards,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
@@ -29,7 +25,7 @@ pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// A server without sockets.
 pub(crate) struct Parts {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) handover: Handover,
+    pub(crate) runner: Runner,
     pub(crate) committer_thread: CommitterThread,
     pub(crate) observer_thread: JoinHandle<()>,
 }
@@ -60,10 +56,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let (observer, observer_thread) =
         Observer::start(None, Arc::clone(&counters), watchers).unwrap();
     let (committer, committer_thread) = Committer::start(Box::new(MemoryStore::default()), limits);
-    let handover = Handover {
-        runner: generation.chain.runner().unwrap(),
-        generation: Arc::clone(&generation),
-    };
+    let runner = generation.chain.runner().unwrap();
     let shared = Arc::new(Shared {
         generation: ArcSwap::new(generation),
         committer,
@@ -71,7 +64,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         observer,
         server_identifier: None,
     });
-    Parts { shared, handover, committer_thread, observer_thread }
+    Parts { shared, runner, committer_thread, observer_thread }
 }
 
 /// A relayed message of client `client`, from the relay with address `relay`.

@@ -11,13 +11,14 @@ use std::{
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender};
 use lessor_core::{Change, Committed, Reason};
+use lessor_policy_host::Runner;
 use lessor_store::Submission;
 
 use crate::{
     clock,
     exchange::{Exchange, Shared},
-    generation::Handover,
     net::{Endpoint, Outgoing, Poller, ReceiveBatch, Waker},
+    vital,
 };
 
 /// Batches of one worker that may wait for storage; beyond it the worker stops reading, and what
@@ -35,22 +36,22 @@ pub(crate) struct WorkerHandle {
 enum Message {
     /// Storage is done with a batch.
     Committed { exchanges: Vec<Exchange>, results: Vec<Committed> },
-    /// Serve this generation from now on.
-    Generation(Box<Handover>),
+    /// Ask these policies from now on, and say so.
+    Policies { runner: Box<Runner>, taken: Sender<()> },
     /// Read no more, answer what is under way, end.
     Stop,
 }
 
 struct Worker {
     shared: Arc<Shared>,
-    handover: Handover,
+    runner: Runner,
     endpoints: Vec<Endpoint>,
     poller: Poller,
     receiver: Receiver<Message>,
     sender: Sender<Message>,
     waker: Waker,
     /// Replaced instances go here, because dropping them takes longer than a packet should wait.
-    discard: Sender<Handover>,
+    discard: Sender<Runner>,
     /// Exchanges that are finished but for sending, per endpoint.
     finished: Vec<Vec<Exchange>>,
     /// Submissions that storage has not answered yet.
@@ -67,8 +68,8 @@ impl WorkerHandle {
         number: usize,
         shared: Arc<Shared>,
         endpoints: Vec<Endpoint>,
-        handover: Handover,
-        discard: Sender<Handover>,
+        runner: Runner,
+        discard: Sender<Runner>,
     ) -> anyhow::Result<Self> {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let waker = Waker::new()?;
@@ -80,7 +81,7 @@ impl WorkerHandle {
         let finished = endpoints.iter().map(|_| Vec::new()).collect();
         let worker = Worker {
             shared,
-            handover,
+            runner,
             endpoints,
             poller,
             receiver,
@@ -91,24 +92,24 @@ impl WorkerHandle {
             waiting_batches: 0,
             stopping: false,
         };
-        let thread = std::thread::Builder::new()
-            .name(format!("worker-{number}"))
-            .spawn(move || worker.run())
+        let thread = vital::spawn(format!("worker-{number}"), move || worker.run())
             .context("cannot start a worker thread")?;
         Ok(Self { sender, waker, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Has the worker serve another generation after the batch at hand.
-    pub(crate) fn hand_over(&self, handover: Handover) {
-        self.tell(Message::Generation(Box::new(handover)));
+    /// Has the worker ask other policies after the batch at hand; it answers on `taken` when no
+    /// further packet meets the old ones.
+    pub(crate) fn hand_over(&self, runner: Runner, taken: Sender<()>) {
+        self.tell(Message::Policies { runner: Box::new(runner), taken });
     }
 
     /// Has the worker answer what is under way, and waits for its end.
     pub(crate) fn stop(&self) {
         self.tell(Message::Stop);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("a worker ended in a panic");
+        if let Some(thread) = thread {
+            // It cannot have panicked: see `vital`.
+            let _ = thread.join();
         }
     }
 
@@ -119,7 +120,7 @@ impl WorkerHandle {
 }
 
 impl Worker {
-    fn run(mut self) {
+    fn run(mut self) -> anyhow::Result<()> {
         let mut batch = ReceiveBatch::new();
         let mut ready = Vec::new();
         while !(self.stopping && self.waiting_batches == 0) {
@@ -130,13 +131,8 @@ impl Worker {
                     self.take(message);
                 }
             } else {
-                match self.poller.wait(None) {
-                    Ok(found) => ready.extend(found.tokens()),
-                    Err(error) => {
-                        tracing::error!(%error, "cannot wait for packets");
-                        break;
-                    }
-                }
+                let found = self.poller.wait(None).context("cannot wait for packets")?;
+                ready.extend(found.tokens());
             }
             while let Ok(message) = self.receiver.try_recv() {
                 self.take(message);
@@ -148,14 +144,16 @@ impl Worker {
             }
             self.send_finished();
         }
+        Ok(())
     }
 
     fn take(&mut self, message: Message) {
         match message {
             Message::Committed { exchanges, results } => self.committed(exchanges, &results),
-            Message::Generation(handover) => {
-                let replaced = std::mem::replace(&mut self.handover, *handover);
+            Message::Policies { runner, taken } => {
+                let replaced = std::mem::replace(&mut self.runner, *runner);
                 let _ = self.discard.send(replaced);
+                let _ = taken.send(());
             }
             Message::Stop => self.stopping = true,
         }
@@ -172,8 +170,7 @@ impl Worker {
         let now = clock::now();
         let mut to_commit = Vec::new();
         for received in batch.drain() {
-            let Handover { generation, runner } = &mut self.handover;
-            to_commit.push(self.shared.decide(generation, runner, now, endpoint, received));
+            to_commit.push(self.shared.decide(&mut self.runner, now, endpoint, received));
         }
         for _ in 0..batch.discarded() {
             self.shared.counters.count(Reason::TooLong);
@@ -191,7 +188,7 @@ impl Worker {
             let (own, others) =
                 results.split_at_checked(exchange.changes.len()).unwrap_or_default();
             results = others;
-            if self.shared.committed(now, &mut exchange, own) {
+            if self.shared.committed(&mut self.runner, now, &mut exchange, own) {
                 self.finish(exchange);
             } else {
                 to_commit.push(exchange);
@@ -288,14 +285,14 @@ mod tests {
     /// A worker on a free port of loopback, and a relay before it.
     fn started(waiting_changes: usize) -> (WorkerHandle, Arc<Shared>, Relay, impl FnOnce()) {
         let limits = CommitterLimits { waiting_changes, batch_changes: 64 };
-        let Parts { shared, handover, committer_thread, observer_thread } =
+        let Parts { shared, runner, committer_thread, observer_thread } =
             parts(&["10.0.0.0/24"], limits);
         let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let (discard, _) = crossbeam_channel::unbounded();
         let endpoints = vec![Endpoint::relayed(server).unwrap()];
         let worker =
-            WorkerHandle::start(0, Arc::clone(&shared), endpoints, handover, discard).unwrap();
+            WorkerHandle::start(0, Arc::clone(&shared), endpoints, runner, discard).unwrap();
         let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
         let relay = Relay::bind(local, server, Some(Ipv4Addr::new(10, 0, 0, 254))).unwrap();
         let observer = shared.observer.clone();

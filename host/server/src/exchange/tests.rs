@@ -3,7 +3,7 @@ use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
 use lessor_store::CommitterLimits;
 
 use super::*;
-use crate::generation::Handover;
+use crate::generation::Generation;
 use crate::testing::{NOW, Parts, SERVER, packet, parts, received, topology};
 
 const RELAY: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 0, 0, 200);
@@ -18,8 +18,7 @@ fn requested(parts: &mut Parts) -> Exchange {
         RELAY,
         vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)],
     );
-    let Handover { generation, runner } = &mut parts.handover;
-    parts.shared.decide(generation, runner, NOW, 0, received(&request, RELAY))
+    parts.shared.decide(&mut parts.runner, NOW, 0, received(&request, RELAY))
 }
 
 #[test]
@@ -36,8 +35,7 @@ fn what_cannot_be_parsed_or_located_ends_with_its_reason() {
         (received(b"rubbish", RELAY), Reason::TooShort),
         (not_relayed, Reason::NotRelayed),
     ] {
-        let Handover { generation, runner } = &mut parts.handover;
-        let exchange = parts.shared.decide(generation, runner, NOW, 0, received);
+        let exchange = parts.shared.decide(&mut parts.runner, NOW, 0, received);
         assert_eq!(exchange.reason, reason);
         assert!(exchange.outgoing.is_none() && exchange.changes.is_empty());
         parts.shared.finish(exchange);
@@ -51,7 +49,7 @@ fn a_reply_waits_for_every_change() {
     let mut exchange = requested(&mut parts);
     assert_eq!(exchange.reason, Reason::AckSelecting);
     assert_eq!(exchange.changes.len(), 1);
-    assert!(parts.shared.committed(NOW, &mut exchange, &[Committed::Durable]));
+    assert!(parts.shared.committed(&mut parts.runner, NOW, &mut exchange, &[Committed::Durable]));
     assert!(exchange.outgoing.is_some());
 }
 
@@ -59,12 +57,13 @@ fn a_reply_waits_for_every_change() {
 fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let mut exchange = requested(&mut parts);
-    assert!(parts.shared.committed(NOW, &mut exchange, &[Committed::Failed]));
+    assert!(parts.shared.committed(&mut parts.runner, NOW, &mut exchange, &[Committed::Failed]));
     assert_eq!(exchange.reason, Reason::StoreFailed);
     assert!(exchange.outgoing.is_none());
     let known = parts
-        .handover
+        .shared
         .generation
+        .load()
         .shards
         .with_owner_of(ADDRESS, |engine| engine.lease_at(ADDRESS).cloned());
     assert_eq!(known, Ok(Some(None)));
@@ -78,7 +77,7 @@ fn a_request_that_another_server_was_faster_with_is_decided_anew() {
     other.client = lessor_core::ClientKey::Identifier(Box::from(*b"another"));
     assert_eq!(other.state, LeaseState::Leased);
     let conflict = Committed::Conflict(Some(Arc::new(other)));
-    assert!(parts.shared.committed(NOW, &mut exchange, &[conflict]));
+    assert!(parts.shared.committed(&mut parts.runner, NOW, &mut exchange, &[conflict]));
     assert_eq!(exchange.reason.outcome(), lessor_core::Outcome::Nak);
     assert!(exchange.outgoing.is_some());
 }
@@ -88,7 +87,12 @@ fn a_request_that_storage_contradicts_too_often_is_given_up() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let mut exchange = requested(&mut parts);
     let mut tries = 0;
-    while !parts.shared.committed(NOW, &mut exchange, &[Committed::Conflict(None)]) {
+    while !parts.shared.committed(
+        &mut parts.runner,
+        NOW,
+        &mut exchange,
+        &[Committed::Conflict(None)],
+    ) {
         tries += 1;
         assert!(tries <= CONFLICTS_MAX, "decided anew without end");
     }
@@ -100,7 +104,7 @@ fn a_request_that_storage_contradicts_too_often_is_given_up() {
 #[test]
 fn a_request_that_meets_a_retired_shard_is_decided_by_its_successor() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
-    let old = Arc::clone(&parts.handover.generation);
+    let old = parts.shared.generation.load_full();
     let changed = topology(&["10.0.0.0/23"]);
     old.shards.reconfigure(NOW, changed, 7, |shards| {
         let chain = Arc::clone(&old.chain);
@@ -109,5 +113,5 @@ fn a_request_that_meets_a_retired_shard_is_decided_by_its_successor() {
     });
     let mut exchange = requested(&mut parts);
     assert_eq!(exchange.reason, Reason::AckSelecting);
-    assert!(parts.shared.committed(NOW, &mut exchange, &[Committed::Failed]));
+    assert!(parts.shared.committed(&mut parts.runner, NOW, &mut exchange, &[Committed::Failed]));
 }

@@ -1,0 +1,33 @@
+//! Threads that the server cannot be without. If one ends in a panic or gives up, the process ends
+//! with it: leases are on storage, and a service manager starts it again; a server that looks alive
+//! and is deaf on one interface would be worse.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process,
+    thread::{Builder, JoinHandle},
+};
+
+/// The exit code of a server that lost a thread: an internal software error (sysexits.h).
+const EXIT_CODE: i32 = 70;
+
+/// Starts a thread that ends when it is told to, and never otherwise.
+///
+/// # Errors
+/// If the system grants no thread.
+pub(crate) fn spawn(
+    name: impl Into<String>,
+    work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let name = name.into();
+    Builder::new().name(name.clone()).spawn(move || {
+        let error = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(_) => "a panic, described above".to_owned(),
+        };
+        tracing::error!(thread = name, error, "the server cannot go on without this thread");
+        process::exit(EXIT_CODE);
+    })
+}
