@@ -214,7 +214,8 @@ pub(crate) fn readable(octets: &[u8]) -> String {
 fn append_to(path: &std::path::Path) -> io::Result<File> {
     let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
     let mut last = [b'\n'];
-    if file.seek(SeekFrom::End(-1)).is_ok() {
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)?;
     }
     if last != *b"\n" {
