@@ -117,7 +117,7 @@ fn write_value(f: &mut fmt::Formatter<'_>, code: u8, value: &OptionValue) -> fmt
     }
     match std::str::from_utf8(octets) {
         Ok(text) if !text.chars().any(char::is_control) => write!(f, "{text:?}"),
-        _ => write!(f, "0x{}", hex::encode(octets)),
+        _ => write!(f, "hex:{}", hex::encode(octets)),
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
                 Setting::Option(6, octets(&[1, 1, 1, 1, 8, 8, 8, 8])),
                 "domain-name-servers=1.1.1.1,8.8.8.8",
             ),
-            (Setting::Option(224, octets(&[0, 255])), "option-224=0x00ff"),
+            (Setting::Option(224, octets(&[0, 255])), "option-224=hex:00ff"),
             (Setting::NoOption(3), "no routers"),
         ] {
             assert_eq!(setting.to_string(), text);

@@ -27,15 +27,16 @@ impl View {
     }
 
     /// What the server remembers of the client's line, if that is what counts: the client sent to
-    /// the server directly (a renewal, a RELEASE), so that no relay could say anything. A client that
-    /// broadcasts on the server's own link has no relay, and an earlier line is none of its own.
+    /// the server directly, from the address that it leases (a renewal, a RELEASE), so that no relay
+    /// could say anything. The engine goes by the same rule
+    /// ([`lessor_core::Engine::relay_information_of`]).
     pub(crate) fn remembered_relay_information(&self) -> Option<&RelayInformation> {
         let request = &self.request;
-        let sent_directly = request.arrival.unicast && !request.is_relayed();
-        if !sent_directly || request.relay_information.is_some() {
-            return None;
-        }
-        self.lease.as_ref()?.relay_information.as_ref()
+        let lease = self.lease.as_ref()?;
+        let is_direct = request.arrival.unicast && !request.is_relayed();
+        let is_from_leased = lease.address == request.client_address;
+        let is_silent = request.relay_information.is_none();
+        lease.relay_information.as_ref().filter(|_| is_silent && is_direct && is_from_leased)
     }
 
     pub(crate) fn subnet(&self) -> Option<&Subnet> {

@@ -48,9 +48,11 @@ impl Policy for WalledGarden {
             return Err("lease-time-secs is 0; wanted at least 1".to_owned());
         }
         if unpaid.is_empty() && known.is_none() {
-            return Err("neither unpaid nor known is there, so nobody would ever be in the garden; \
+            return Err(
+                "neither unpaid nor known is there, so nobody would ever be in the garden; \
                         list the unpaid lines, or the known ones"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         Ok(Self {
             pool,

@@ -40,7 +40,7 @@ fn sidecar(behaviour: &str, on_failure: &str) -> String {
         on-failure = "{on_failure}"
 
         [limits]
-        deadline-ms = 20
+        deadline-ms = 100
         memory-mib = 8
 
         [settings]

@@ -251,6 +251,8 @@ fn the_line_is_remembered_only_when_a_client_sends_directly() {
     assert_eq!(relayed, (false, false), "through a relay that adds nothing");
     let told = line(|_, message| message.relay_information = Some(relay_information()));
     assert_eq!(told, (true, false), "a message that carries option 82");
+    let elsewhere = line(|_, message| message.client_address = Ipv4Addr::new(100, 64, 1, 8));
+    assert_eq!(elsewhere, (false, false), "from an address that it does not lease");
     let unknown = line(|view, _| view.lease = None);
     assert_eq!(unknown, (false, false), "a client that is not remembered");
 }

@@ -229,7 +229,7 @@ impl World {
             }
             if is_durable {
                 self.deliver(&pending);
-            } else if !fails && pending.attempts < ATTEMPTS_MAX {
+            } else if !fails && pending.attempts < ATTEMPTS_MAX && self.is_awaited(&pending) {
                 self.decide(pending);
             }
         }
@@ -239,11 +239,10 @@ impl World {
     fn deliver(&mut self, pending: &Pending) {
         let Some(reply) = &pending.decision.reply else { return };
         let is_lost = self.random.chance(10);
-        let client = &mut self.clients[usize::from(pending.client)];
-        let is_awaited = pending.request.transaction_id == client.transaction_id;
-        if is_lost || !is_awaited || pending.request.kind == RequestKind::Inform {
+        if is_lost || !self.is_awaited(pending) || pending.request.kind == RequestKind::Inform {
             return;
         }
+        let client = &mut self.clients[usize::from(pending.client)];
         let address = reply.your_address;
         match reply.kind {
             ReplyKind::Offer => {
@@ -265,6 +264,12 @@ impl World {
             }
             ReplyKind::Nak => client.uses = None,
         }
+    }
+
+    /// Whether the client sent nothing else since.
+    fn is_awaited(&self, pending: &Pending) -> bool {
+        let client = &self.clients[usize::from(pending.client)];
+        pending.request.transaction_id == client.transaction_id
     }
 
     /// The line of an address passed on to another device: the former one no longer reaches
