@@ -1,4 +1,4 @@
-//! Bytes to the core's messages and back: [`parse`] reads a client's datagram, [`write()`] writes
+//! Bytes to the core's messages and back: [`parse()`] reads a client's datagram, [`write()`] writes
 //! the reply to it.
 //!
 //! The only crate of the host that knows an encoding, and it decides nothing: which options a reply
