@@ -7,12 +7,13 @@
 //! - Nouns of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
 //!   [`RelayInformation`], [`HardwareAddress`].
 //! - Nouns of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
-//!   [`Lease`], [`Change`], [`Terms`], [`Reason`], [`Timestamp`].
+//!   [`Lease`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
 //! - The decisions: [`Engine`].
 
 mod client;
 mod engine;
 mod lease;
+mod lookup;
 mod network;
 mod octets;
 pub mod option;
@@ -26,14 +27,16 @@ mod time;
 pub use client::{ClientKey, HardwareAddress, HardwareAddressError};
 pub use engine::{Decision, Engine, PoolUsage, Remembered};
 pub use lease::{Change, Committed, Lease, LeaseState};
+pub use lookup::{LookupAnswer, Row};
 pub use network::{
     LeaseTime, Location, Network, NetworkId, OptionSet, Pool, Reservation, ReservationOwner,
     Subnet, Topology, TopologyError,
 };
+pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyKind};
 pub use request::{Arrival, ClientState, Request, RequestKind};
-pub use terms::{Terms, Verdict};
+pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};

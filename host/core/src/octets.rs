@@ -1,6 +1,16 @@
-//! How octets are written down: as text in hexadecimal. For `#[serde(with = "…")]`.
+//! How octets are written down: for programs as text in hexadecimal, with `#[serde(with = "…")]`; for
+//! people as text where they are text.
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+/// Octets as people write them: as text if they are printable ASCII, otherwise `hex:…`, the form
+/// that configuration takes as well.
+pub fn readable(octets: &[u8]) -> String {
+    match std::str::from_utf8(octets) {
+        Ok(text) if octets.iter().all(|octet| matches!(octet, b' '..=b'~')) => text.to_owned(),
+        _ => format!("hex:{}", hex::encode(octets)),
+    }
+}
 
 pub(crate) fn serialize<T: AsRef<[u8]>, S: Serializer>(
     octets: &T,

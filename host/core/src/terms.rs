@@ -1,6 +1,6 @@
 //! Terms: what a policy says of one request. The engine checks every one of them again.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,30 @@ pub struct Terms {
     /// place keeps the option from being sent even if it is configured. Later entries win. Options
     /// that only the engine may set are passed over.
     pub options: Vec<(u8, Option<Arc<OptionValue>>)>,
+    /// Whom the lease is counted against, and how many leases that one may have.
+    pub subscriber: Option<SubscriberLimit>,
+}
+
+/// A subscriber and its limit within a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SubscriberLimit {
+    /// The name that leases are counted under; it is not empty.
+    pub name: Arc<str>,
+    /// How many leases it may have at a time.
+    pub leases_max: NonZeroU32,
+    /// What happens when it wants one more.
+    pub beyond: BeyondLimit,
+}
+
+/// What happens when a subscriber has as many leases as it may have and wants one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BeyondLimit {
+    /// The client gets no address.
+    Refuse,
+    /// The subscriber's oldest lease ends and the client gets an address.
+    ReplaceOldest,
 }
 
 /// What a policy decides about a request.

@@ -139,6 +139,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         network: Arc::new(network),
         subnet: 0,
         lease: None,
+        lookups: Default::default(),
     })
 }
 

@@ -20,15 +20,18 @@ use crate::{
 };
 
 /// The version of package `lessor:policy` that is served.
-pub(crate) const VERSION: &str = "0.1.0";
+pub(crate) const VERSION: &str = "0.1.1";
 
 /// The contract's text, as plugin authors have it.
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 9] = [
     ("types.wit", include_str!("../../../wit/types.wit")),
     ("configuring.wit", include_str!("../../../wit/configuring.wit")),
     ("requests.wit", include_str!("../../../wit/requests.wit")),
     ("replies.wit", include_str!("../../../wit/replies.wit")),
     ("leases.wit", include_str!("../../../wit/leases.wit")),
+    ("lookups.wit", include_str!("../../../wit/lookups.wit")),
+    ("capabilities.wit", include_str!("../../../wit/capabilities.wit")),
+    ("interpreting.wit", include_str!("../../../wit/interpreting.wit")),
     ("worlds.wit", include_str!("../../../wit/worlds.wit")),
 ];
 const WORLD: &str = "every-hook";

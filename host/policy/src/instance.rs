@@ -3,6 +3,8 @@
 //! Invariant: no guest code runs but through [`Cell::run`], which sets the deadline anew each time.
 //! An instance that has faulted is never called again.
 
+use std::sync::Arc;
+
 use wasmtime::{
     Store,
     component::{ComponentExportIndex, Instance as WasmInstance, InstancePre, Resource, TypedFunc},
@@ -28,6 +30,8 @@ type Configure = TypedFunc<(String,), (Result<(), String>,)>;
 
 /// A plugin that is compiled and linked: all that an instance is made of.
 pub(crate) struct Recipe {
+    /// The name of the plugin.
+    pub(crate) name: Arc<str>,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) exports: Exports,
     pub(crate) settings_json: String,
@@ -166,7 +170,7 @@ struct Cell {
 
 impl Cell {
     fn new(recipe: &Recipe) -> Self {
-        let guest = Guest::new(Limiter::new(&recipe.limits));
+        let guest = Guest::new(Arc::clone(&recipe.name), Limiter::new(&recipe.limits));
         let mut store = Store::new(recipe.pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(ANSWER_OCTETS_MAX);

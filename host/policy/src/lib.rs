@@ -68,4 +68,4 @@ pub use runtime::{Allocation, Runtime, RuntimeSettings};
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;
 pub use trace::{EditOutcome, PolicyOutcome, Setting, TraceEntry};
-pub use view::{LeaseEvent, LeaseEventKind, View};
+pub use view::{LeaseEvent, LeaseEventKind, Lookup, Lookups, View};

@@ -17,6 +17,8 @@ pub const ANSWER_OCTETS_MAX: usize = 64 << 10;
 pub const REASON_OCTETS_MAX: usize = 256;
 /// How many octets the name of a pool may have.
 pub const POOL_NAME_OCTETS_MAX: usize = 255;
+/// How many octets the name of a subscriber may have.
+pub const SUBSCRIBER_NAME_OCTETS_MAX: usize = 255;
 /// How many octets the value of one option may have.
 pub const OPTION_OCTETS_MAX: usize = 1_020;
 /// How many options one call may set and remove.

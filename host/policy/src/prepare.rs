@@ -132,6 +132,7 @@ fn link(
     let pre = linker.instantiate_pre(component).map_err(refused)?;
     let exports = Exports::find(&pre, examined)?;
     Ok(Recipe {
+        name: source.name.as_str().into(),
         pre,
         exports,
         settings_json: source.settings_json.clone(),

@@ -2,7 +2,9 @@
 
 use std::{fmt, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{OptionDefinition, OptionKind, OptionValue, Terms, Verdict};
+use lessor_core::{
+    BeyondLimit, OptionDefinition, OptionKind, OptionValue, SubscriberLimit, Terms, Verdict,
+};
 use serde::{Serialize, Serializer};
 
 use crate::FaultKind;
@@ -51,6 +53,8 @@ pub enum Setting {
     Address(Ipv4Addr),
     /// The lease time, in seconds.
     LeaseTimeSecs(u32),
+    /// Whom the lease is counted against, and the limit.
+    Subscriber(SubscriberLimit),
     /// An option to send.
     Option(u8, Arc<OptionValue>),
     /// An option not to send.
@@ -66,6 +70,7 @@ impl Setting {
             Self::Pool(name) => (terms.pool, terms.address) = (Some(Arc::clone(name)), None),
             Self::Address(address) => (terms.pool, terms.address) = (None, Some(*address)),
             Self::LeaseTimeSecs(secs) => terms.lease_time_secs = Some(*secs),
+            Self::Subscriber(limit) => terms.subscriber = Some(limit.clone()),
             Self::Option(code, value) => terms.options.push((*code, Some(Arc::clone(value)))),
             Self::NoOption(code) => terms.options.push((*code, None)),
         }
@@ -78,6 +83,14 @@ impl fmt::Display for Setting {
             Self::Pool(name) => write!(f, "pool={}", name.escape_debug()),
             Self::Address(address) => write!(f, "address={address}"),
             Self::LeaseTimeSecs(secs) => write!(f, "lease-time-secs={secs}"),
+            Self::Subscriber(limit) => {
+                let beyond = match limit.beyond {
+                    BeyondLimit::Refuse => "refuse",
+                    BeyondLimit::ReplaceOldest => "replace-oldest",
+                };
+                let (name, leases_max) = (limit.name.escape_debug(), limit.leases_max);
+                write!(f, "subscriber={name} (at most {leases_max}, then {beyond})")
+            }
             Self::Option(code, value) => {
                 write_option_name(f, *code)?;
                 f.write_str("=")?;
@@ -133,6 +146,14 @@ mod tests {
             (Setting::Pool("a\nb".into()), "pool=a\\nb"),
             (Setting::Address(Ipv4Addr::new(192, 0, 2, 1)), "address=192.0.2.1"),
             (Setting::LeaseTimeSecs(60), "lease-time-secs=60"),
+            (
+                Setting::Subscriber(SubscriberLimit {
+                    name: "ada".into(),
+                    leases_max: std::num::NonZeroU32::MIN,
+                    beyond: BeyondLimit::ReplaceOldest,
+                }),
+                "subscriber=ada (at most 1, then replace-oldest)",
+            ),
             (Setting::Option(15, octets(b"example.net")), "domain-name=\"example.net\""),
             (
                 Setting::Option(6, octets(&[1, 1, 1, 1, 8, 8, 8, 8])),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Lease, Network, RelayInformation, Request, Subnet, Timestamp};
+use lessor_core::{
+    Lease, LookupAnswer, Network, RelayInformation, Request, Subnet, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// A request and what the server knows about it, for the hooks of a packet.
@@ -18,6 +20,27 @@ pub struct View {
     pub subnet: usize,
     /// The record that the server has of the client's lease, active or not.
     pub lease: Option<Arc<Lease>>,
+    /// What was looked up for the plugins that planned it.
+    pub lookups: Lookups,
+}
+
+/// What was looked up for one request, for each plugin what it planned.
+pub type Lookups = Arc<[Lookup]>;
+
+/// One lookup that a plugin planned, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lookup {
+    /// The plugin.
+    pub plugin: Arc<str>,
+    /// The name under which the plugin reads the answer.
+    pub name: Arc<str>,
+    /// The source that is asked.
+    pub source: Arc<str>,
+    /// What it is asked about.
+    pub key: Arc<str>,
+    /// What it said.
+    pub answer: LookupAnswer,
 }
 
 impl View {
@@ -37,6 +60,12 @@ impl View {
         let is_from_leased = lease.address == request.client_address;
         let is_silent = request.relay_information.is_none();
         lease.relay_information.as_ref().filter(|_| is_silent && is_direct && is_from_leased)
+    }
+
+    /// What became of the lookup that `plugin` planned under `name`.
+    pub(crate) fn lookup(&self, plugin: &str, name: &str) -> Option<&LookupAnswer> {
+        let is_meant = |lookup: &&Lookup| *lookup.plugin == *plugin && *lookup.name == *name;
+        self.lookups.iter().rev().find(is_meant).map(|lookup| &lookup.answer)
     }
 
     pub(crate) fn subnet(&self) -> Option<&Subnet> {

@@ -16,7 +16,7 @@ use lessor_core::{
     Arrival, Change, Committed, Decision, OptionValue, Reason, Reply, Request, RequestKind, Terms,
     Timestamp, option::code,
 };
-use lessor_policy_host::{PolicyOutcome, Runner, TraceEntry, View};
+use lessor_policy_host::{Lookups, PolicyOutcome, Runner, TraceEntry, View};
 use lessor_store::Committer;
 use smallvec::SmallVec;
 
@@ -237,7 +237,8 @@ impl Shared {
             };
             if let Ok(lease) = lease {
                 let request = Arc::clone(request);
-                return Some(View { now, lease, request, network, subnet: location.subnet });
+                let (subnet, lookups) = (location.subnet, Lookups::default());
+                return Some(View { now, lease, request, network, subnet, lookups });
             }
         }
         None

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use lessor_core::{Lease, RelayInformation, option::code};
+use lessor_core::{Lease, RelayInformation, option::code, readable};
 use lessor_policy_host::TraceEntry;
 use serde::Serialize;
 
@@ -197,15 +197,6 @@ impl Line<'_> {
         self.circuit_id = information.circuit_id().map(readable);
         self.remote_id = information.remote_id().map(readable);
         self.relay_information = Some(hex::encode(information.octets()));
-    }
-}
-
-/// Octets as people write them: as text if they are printable ASCII, otherwise `hex:…`, the form
-/// that configuration takes as well.
-pub(crate) fn readable(octets: &[u8]) -> String {
-    match std::str::from_utf8(octets) {
-        Ok(text) if octets.iter().all(|octet| matches!(octet, b' '..=b'~')) => text.to_owned(),
-        _ => format!("hex:{}", hex::encode(octets)),
     }
 }
 

@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use lessor_config::StoreBackend;
-use lessor_core::{Lease, LeaseState, Timestamp, Topology};
+use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
 use lessor_store::{FjallStore, Store};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,6 @@ use crate::{
     control::{self, Question},
     exchange::Shared,
     generation,
-    journal::readable,
 };
 
 #[derive(Debug, clap::Args)]

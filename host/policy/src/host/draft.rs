@@ -1,16 +1,19 @@
 //! Drafts: what a call has set so far. A draft counts only if the call returns.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
-use lessor_core::{OptionValue, option::is_reserved_for_engine};
+use lessor_core::{OptionValue, SubscriberLimit, option::is_reserved_for_engine};
 use wasmtime::component::Resource;
 
 use super::{
     BadAnswer, Guest,
-    types::{HostTerms, Ipv4Address, OptionError, Terms},
+    types::{BeyondLimit, HostTerms, Ipv4Address, OptionError, Terms},
 };
 use crate::{
-    limits::{OPTION_OCTETS_MAX, OPTIONS_MAX, OPTIONS_OCTETS_MAX, POOL_NAME_OCTETS_MAX},
+    limits::{
+        OPTION_OCTETS_MAX, OPTIONS_MAX, OPTIONS_OCTETS_MAX, POOL_NAME_OCTETS_MAX,
+        SUBSCRIBER_NAME_OCTETS_MAX,
+    },
     trace::Setting,
 };
 
@@ -20,6 +23,7 @@ pub(crate) struct Draft {
     /// Pool or address: the later one replaces the other.
     place: Option<Setting>,
     lease_time_secs: Option<u32>,
+    subscriber: Option<SubscriberLimit>,
     options: Vec<Setting>,
     budget: OptionBudget,
 }
@@ -30,6 +34,7 @@ impl Draft {
         let mut settings = self.options;
         settings.extend(self.place);
         settings.extend(self.lease_time_secs.map(Setting::LeaseTimeSecs));
+        settings.extend(self.subscriber.map(Setting::Subscriber));
         settings
     }
 }
@@ -101,6 +106,25 @@ impl HostTerms for Guest {
         let draft = self.draft()?;
         let spent = draft.budget.spend(code, None);
         Ok(spent.map(|()| draft.options.push(Setting::NoOption(code))))
+    }
+
+    fn set_subscriber(
+        &mut self,
+        _: Resource<Terms>,
+        name: String,
+        leases_max: u32,
+        beyond: BeyondLimit,
+    ) -> wasmtime::Result<()> {
+        let refused = BadAnswer::Subscriber { octets: name.len(), leases_max };
+        let fits = (1..=SUBSCRIBER_NAME_OCTETS_MAX).contains(&name.len());
+        let leases_max = NonZeroU32::new(leases_max).filter(|_| fits).ok_or(refused)?;
+        let beyond = match beyond {
+            BeyondLimit::Refuse => lessor_core::BeyondLimit::Refuse,
+            BeyondLimit::ReplaceOldest => lessor_core::BeyondLimit::ReplaceOldest,
+        };
+        let limit = SubscriberLimit { name: name.into(), leases_max, beyond };
+        self.draft()?.subscriber = Some(limit);
+        Ok(())
     }
 
     fn drop(&mut self, _: Resource<Terms>) -> wasmtime::Result<()> {

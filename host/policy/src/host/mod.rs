@@ -7,8 +7,11 @@
 mod draft;
 mod lease_event;
 mod limiter;
+mod lookup_plan;
 mod reply;
 mod request;
+
+use std::sync::Arc;
 
 use lessor_core::Reply;
 use thiserror::Error;
@@ -27,13 +30,15 @@ pub type Encode = fn(&lessor_core::OptionValue, &mut Vec<u8>);
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        inline: "package lessor:host; world nouns { import lessor:policy/types@0.1.0; }",
+        inline: "package lessor:host; world nouns { import lessor:policy/types@0.1.1; }",
         imports: { default: trappable },
     });
 }
 
 /// What a store knows: the subject of the call at hand, and its limits.
 pub(crate) struct Guest {
+    /// The name of the plugin.
+    plugin: Arc<str>,
     subject: Subject,
     pub(crate) limiter: Limiter,
 }
@@ -54,13 +59,19 @@ pub(crate) enum BadAnswer {
         crate::limits::POOL_NAME_OCTETS_MAX
     )]
     PoolName { octets: usize },
+    #[error(
+        "the name of a subscriber has {octets} octets and its limit is {leases_max}; a name has 1 to \
+         {} octets, and the limit is at least 1",
+        crate::limits::SUBSCRIBER_NAME_OCTETS_MAX
+    )]
+    Subscriber { octets: usize, leases_max: u32 },
     #[error("a handle was used outside of the call that it was given to")]
     NoSubject,
 }
 
 impl Guest {
-    pub(crate) fn new(limiter: Limiter) -> Self {
-        Self { subject: Subject::Nothing, limiter }
+    pub(crate) fn new(plugin: Arc<str>, limiter: Limiter) -> Self {
+        Self { plugin, subject: Subject::Nothing, limiter }
     }
 
     pub(crate) fn begin_request(&mut self, view: &View) {

@@ -1,15 +1,17 @@
 //! Requests as guests see them.
 
 use lessor_core::{
-    ClientState as CoreState, RequestKind as CoreKind,
+    ClientState as CoreState, LookupAnswer, RequestKind as CoreKind, Row,
     option::code::{HOST_NAME, VENDOR_CLASS},
-    relay,
+    readable, relay,
 };
 use wasmtime::component::Resource;
 
 use super::{
-    Guest, address_octets, lossy_text, optional_address,
-    types::{ClientState, HostRequest, Ipv4Address, Ipv4Prefix, Request, RequestKind},
+    BadAnswer, Guest, address_octets, lossy_text, optional_address,
+    types::{
+        ClientState, HostRequest, Ipv4Address, Ipv4Prefix, LookupStatus, Request, RequestKind,
+    },
 };
 
 type Octets = Vec<u8>;
@@ -151,6 +153,51 @@ impl HostRequest for Guest {
         Ok(self.view()?.now.unix_ms())
     }
 
+    fn circuit_id_text(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<String>> {
+        let information = self.view()?.relay_information();
+        Ok(information.and_then(|found| found.circuit_id()).map(readable))
+    }
+
+    fn remote_id_text(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<String>> {
+        let information = self.view()?.relay_information();
+        Ok(information.and_then(|found| found.remote_id()).map(readable))
+    }
+
+    fn hardware_address_text(&mut self, _: Resource<Request>) -> wasmtime::Result<String> {
+        Ok(self.view()?.request.hardware_address.to_string())
+    }
+
+    fn lookup_status(
+        &mut self,
+        _: Resource<Request>,
+        name: String,
+    ) -> wasmtime::Result<LookupStatus> {
+        Ok(match self.lookup(&name)? {
+            None => LookupStatus::NotPlanned,
+            Some(LookupAnswer::Found { .. }) => LookupStatus::Found,
+            Some(LookupAnswer::NotFound) => LookupStatus::NotFound,
+            Some(LookupAnswer::Unavailable(_)) => LookupStatus::Unavailable,
+        })
+    }
+
+    fn lookup_field(
+        &mut self,
+        _: Resource<Request>,
+        name: String,
+        field: String,
+    ) -> wasmtime::Result<Option<String>> {
+        Ok(self.found_row(&name)?.and_then(|row| row.field(&field)).map(str::to_owned))
+    }
+
+    fn lookup_row(&mut self, _: Resource<Request>, name: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.found_row(&name)?.map(json_object))
+    }
+
+    fn lookup_is_stale(&mut self, _: Resource<Request>, name: String) -> wasmtime::Result<bool> {
+        let answer = self.lookup(&name)?;
+        Ok(matches!(answer, Some(LookupAnswer::Found { is_stale: true, .. })))
+    }
+
     fn packet(&mut self, _: Resource<Request>) -> wasmtime::Result<Octets> {
         Ok(self.view()?.request.packet.to_vec())
     }
@@ -158,4 +205,22 @@ impl HostRequest for Guest {
     fn drop(&mut self, _: Resource<Request>) -> wasmtime::Result<()> {
         Ok(())
     }
+}
+
+impl Guest {
+    fn lookup(&self, name: &str) -> Result<Option<&LookupAnswer>, BadAnswer> {
+        Ok(self.view()?.lookup(&self.plugin, name))
+    }
+
+    fn found_row(&self, name: &str) -> Result<Option<&Row>, BadAnswer> {
+        Ok(match self.lookup(name)? {
+            Some(LookupAnswer::Found { row, .. }) => Some(row),
+            _ => None,
+        })
+    }
+}
+
+fn json_object(row: &Row) -> String {
+    let fields = row.fields().map(|(name, value)| (name.to_owned(), value.into()));
+    serde_json::Value::Object(fields.collect()).to_string()
 }

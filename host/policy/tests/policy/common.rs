@@ -13,7 +13,7 @@ use lessor_core::{
     ReceivedOptions, RelayInformation, Request, RequestKind, Subnet, Timestamp,
 };
 use lessor_policy_host::{
-    Chain, FailurePolicy, Limits, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings,
+    Chain, FailurePolicy, Limits, Lookups, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings,
     View,
 };
 
@@ -126,7 +126,14 @@ pub(crate) fn relay_information() -> RelayInformation {
 }
 
 pub(crate) fn view_of(request: Request) -> View {
-    View { request: Arc::new(request), now: NOW, network: network(), subnet: 0, lease: None }
+    View {
+        request: Arc::new(request),
+        now: NOW,
+        network: network(),
+        subnet: 0,
+        lease: None,
+        lookups: Lookups::default(),
+    }
 }
 
 pub(crate) fn discover() -> View {

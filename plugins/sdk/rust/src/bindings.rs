@@ -30,7 +30,7 @@ macro_rules! hooks {
             wit_bindgen::generate!({
                 path: ["../../../wit", "wit"],
                 world: $world,
-                with: { "lessor:policy/types@0.1.0": crate::__bindings::types },
+                with: { "lessor:policy/types@0.1.1": crate::__bindings::types },
                 pub_export_macro: true,
             });
             pub use exports::lessor::policy::$hook::Guest;

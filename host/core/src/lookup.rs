@@ -1,0 +1,69 @@
+//! Lookups: what sources outside the server said about a client, as policies get to read it. The
+//! core decides nothing by it; it stands here because it enters with a request, and is recorded and
+//! replayed with it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What a source said about one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookupAnswer {
+    /// There is a row for the key.
+    Found {
+        /// The row.
+        row: Row,
+        /// Whether it is older than it should be, because the source does not answer.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_stale: bool,
+    },
+    /// There is no row for the key.
+    NotFound,
+    /// The source could not be asked or did not answer in time; why, for the operator.
+    Unavailable(String),
+}
+
+/// A row of a source: fields by name, all of them text, in the order of the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Row(Arc<[(Arc<str>, Box<str>)]>);
+
+impl Row {
+    /// What stands in a field; nothing if the row has no such field, or it is empty.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let found = self.fields().find(|(field, _)| *field == name);
+        found.map(|(_, value)| value).filter(|value| !value.is_empty())
+    }
+
+    /// All fields, empty ones included.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+}
+
+impl FromIterator<(Arc<str>, Box<str>)> for Row {
+    fn from_iter<I: IntoIterator<Item = (Arc<str>, Box<str>)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_gives_its_fields_and_nothing_for_empty_ones() {
+        let row: Row = [("plan", "fast"), ("address", "")]
+            .map(|(name, value)| (Arc::from(name), Box::from(value)))
+            .into_iter()
+            .collect();
+        assert_eq!(row.field("plan"), Some("fast"));
+        assert_eq!(row.field("address"), None);
+        assert_eq!(row.field("nothing"), None);
+        let answer = LookupAnswer::Found { row, is_stale: false };
+        let written = serde_json::to_string(&answer).unwrap();
+        assert_eq!(written, r#"{"found":{"row":[["plan","fast"],["address",""]]}}"#);
+        assert_eq!(serde_json::from_str::<LookupAnswer>(&written).unwrap(), answer);
+    }
+}
