@@ -13,7 +13,7 @@
 
 mod nouns {
     wit_bindgen::generate!({
-        path: ["../../../wit", "wit"],
+        path: "wit",
         world: "lessor:sdk/types-only",
         generate_all,
         generate_unused_types: true,
@@ -28,7 +28,7 @@ macro_rules! hooks {
     ($($hook:ident $world:literal,)*) => {$(
         pub mod $hook {
             wit_bindgen::generate!({
-                path: ["../../../wit", "wit"],
+                path: "wit",
                 world: $world,
                 with: { "lessor:policy/types@0.1.1": crate::__bindings::types },
                 pub_export_macro: true,
@@ -40,7 +40,7 @@ macro_rules! hooks {
 
 pub mod configuring {
     wit_bindgen::generate!({
-        path: ["../../../wit", "wit"],
+        path: "wit",
         world: "lessor:sdk/configuring",
         pub_export_macro: true,
     });
