@@ -42,6 +42,16 @@ pub(crate) struct Shared {
     pub(crate) server_identifier: Option<Ipv4Addr>,
 }
 
+/// What decides exchanges: no sockets, no storage, no threads. Borrowed from whoever has the parts:
+/// a running server, or a replay that has them in memory only.
+#[derive(Clone, Copy)]
+pub(crate) struct Pipeline<'s> {
+    pub(crate) generation: &'s ArcSwap<Generation>,
+    pub(crate) counters: &'s Counters,
+    /// Option 54 of every reply, if configured; otherwise the address of arrival.
+    pub(crate) server_identifier: Option<Ipv4Addr>,
+}
+
 /// An input that was decided.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -95,6 +105,41 @@ impl Exchange {
 }
 
 impl Shared {
+    /// What decides.
+    pub(crate) fn pipeline(&self) -> Pipeline<'_> {
+        let Self { generation, counters, server_identifier, .. } = self;
+        Pipeline { generation, counters, server_identifier: *server_identifier }
+    }
+
+    /// Counts the exchange and tells the observers of it.
+    pub(crate) fn finish(&self, exchange: Exchange) {
+        self.counters.count(exchange.reason);
+        if !self.observer.is_wanted() {
+            return;
+        }
+        let mut event = Event {
+            reason: exchange.reason,
+            detail: exchange.detail,
+            source: exchange.arrival.source,
+            request: exchange.request,
+            network: None,
+            address: None,
+            lease_time_secs: None,
+            trace: Vec::new(),
+            changes: exchange.changes,
+        };
+        if let Some(asked) = exchange.asked {
+            event.network = Some(Arc::clone(&asked.view.network.name));
+            event.address = asked.address;
+            event.lease_time_secs = asked.lease_time_secs;
+            event.trace = asked.set;
+            event.trace.extend(asked.edited);
+        }
+        self.observer.input(event);
+    }
+}
+
+impl Pipeline<'_> {
     /// Decides one datagram.
     pub(crate) fn decide(
         &self,
@@ -190,33 +235,6 @@ impl Shared {
             self.settle(now, change, &Committed::Failed);
         }
         exchange.fail(reason, detail);
-    }
-
-    /// Counts the exchange and tells the observers of it.
-    pub(crate) fn finish(&self, exchange: Exchange) {
-        self.counters.count(exchange.reason);
-        if !self.observer.is_wanted() {
-            return;
-        }
-        let mut event = Event {
-            reason: exchange.reason,
-            detail: exchange.detail,
-            source: exchange.arrival.source,
-            request: exchange.request,
-            network: None,
-            address: None,
-            lease_time_secs: None,
-            trace: Vec::new(),
-            changes: exchange.changes,
-        };
-        if let Some(asked) = exchange.asked {
-            event.network = Some(Arc::clone(&asked.view.network.name));
-            event.address = asked.address;
-            event.lease_time_secs = asked.lease_time_secs;
-            event.trace = asked.set;
-            event.trace.extend(asked.edited);
-        }
-        self.observer.input(event);
     }
 
     /// What policies may see; nothing if no network spans the request. The client's lease is looked

@@ -170,7 +170,12 @@ impl Worker {
         let now = clock::now();
         let mut to_commit = Vec::new();
         for received in batch.drain() {
-            to_commit.push(self.shared.decide(&mut self.runner, now, endpoint, received));
+            to_commit.push(self.shared.pipeline().decide(
+                &mut self.runner,
+                now,
+                endpoint,
+                received,
+            ));
         }
         for _ in 0..batch.discarded() {
             self.shared.counters.count(Reason::TooLong);
@@ -188,7 +193,7 @@ impl Worker {
             let (own, others) =
                 results.split_at_checked(exchange.changes.len()).unwrap_or_default();
             results = others;
-            if self.shared.committed(&mut self.runner, now, &mut exchange, own) {
+            if self.shared.pipeline().committed(&mut self.runner, now, &mut exchange, own) {
                 self.finish(exchange);
             } else {
                 to_commit.push(exchange);
@@ -229,7 +234,7 @@ impl Worker {
             Err(_refused) => {
                 let now = clock::now();
                 for mut exchange in take(&slot) {
-                    self.shared.abandon(now, &mut exchange, Reason::QueueFull, None);
+                    self.shared.pipeline().abandon(now, &mut exchange, Reason::QueueFull, None);
                     self.finish(exchange);
                 }
             }

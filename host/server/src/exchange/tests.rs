@@ -18,7 +18,7 @@ fn requested(parts: &mut Parts) -> Exchange {
         RELAY,
         vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)],
     );
-    parts.shared.decide(&mut parts.runner, NOW, 0, received(&request, RELAY))
+    parts.shared.pipeline().decide(&mut parts.runner, NOW, 0, received(&request, RELAY))
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn what_cannot_be_parsed_or_located_ends_with_its_reason() {
         (received(b"rubbish", RELAY), Reason::TooShort),
         (not_relayed, Reason::NotRelayed),
     ] {
-        let exchange = parts.shared.decide(&mut parts.runner, NOW, 0, received);
+        let exchange = parts.shared.pipeline().decide(&mut parts.runner, NOW, 0, received);
         assert_eq!(exchange.reason, reason);
         assert!(exchange.outgoing.is_none() && exchange.changes.is_empty());
         parts.shared.finish(exchange);
@@ -49,7 +49,12 @@ fn a_reply_waits_for_every_change() {
     let mut exchange = requested(&mut parts);
     assert_eq!(exchange.reason, Reason::AckSelecting);
     assert_eq!(exchange.changes.len(), 1);
-    assert!(parts.shared.committed(&mut parts.runner, NOW, &mut exchange, &[Committed::Durable]));
+    assert!(parts.shared.pipeline().committed(
+        &mut parts.runner,
+        NOW,
+        &mut exchange,
+        &[Committed::Durable]
+    ));
     assert!(exchange.outgoing.is_some());
 }
 
@@ -57,7 +62,12 @@ fn a_reply_waits_for_every_change() {
 fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let mut exchange = requested(&mut parts);
-    assert!(parts.shared.committed(&mut parts.runner, NOW, &mut exchange, &[Committed::Failed]));
+    assert!(parts.shared.pipeline().committed(
+        &mut parts.runner,
+        NOW,
+        &mut exchange,
+        &[Committed::Failed]
+    ));
     assert_eq!(exchange.reason, Reason::StoreFailed);
     assert!(exchange.outgoing.is_none());
     let known = parts
@@ -77,7 +87,7 @@ fn a_request_that_another_server_was_faster_with_is_decided_anew() {
     other.client = lessor_core::ClientKey::Identifier(Box::from(*b"another"));
     assert_eq!(other.state, LeaseState::Leased);
     let conflict = Committed::Conflict(Some(Arc::new(other)));
-    assert!(parts.shared.committed(&mut parts.runner, NOW, &mut exchange, &[conflict]));
+    assert!(parts.shared.pipeline().committed(&mut parts.runner, NOW, &mut exchange, &[conflict]));
     assert_eq!(exchange.reason.outcome(), lessor_core::Outcome::Nak);
     assert!(exchange.outgoing.is_some());
 }
@@ -87,7 +97,7 @@ fn a_request_that_storage_contradicts_too_often_is_given_up() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let mut exchange = requested(&mut parts);
     let mut tries = 0;
-    while !parts.shared.committed(
+    while !parts.shared.pipeline().committed(
         &mut parts.runner,
         NOW,
         &mut exchange,
@@ -113,5 +123,10 @@ fn a_request_that_meets_a_retired_shard_is_decided_by_its_successor() {
     });
     let mut exchange = requested(&mut parts);
     assert_eq!(exchange.reason, Reason::AckSelecting);
-    assert!(parts.shared.committed(&mut parts.runner, NOW, &mut exchange, &[Committed::Failed]));
+    assert!(parts.shared.pipeline().committed(
+        &mut parts.runner,
+        NOW,
+        &mut exchange,
+        &[Committed::Failed]
+    ));
 }
