@@ -5,6 +5,7 @@
 //! [`Configuration`] that was handed out needs no further checks, except those that only the
 //! running system can answer (does the interface exist, may the folder be written).
 
+mod case;
 mod collector;
 mod document;
 mod file;
@@ -26,6 +27,10 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use case::{
+    Case, CaseEvent, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
+    PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
+};
 pub use file::FILE_OCTETS_MAX;
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ipnet::Ipv4Net;
-use lessor_core::{OptionDefinition, OptionKind, OptionSet, OptionValue, option};
+use lessor_core::{OptionDefinition, OptionKind, OptionSet, OptionValue};
 
 use crate::{
     collector::Draft,
@@ -23,11 +23,26 @@ pub(crate) struct Options(Vec<(u8, Placed<OptionValue>)>);
 impl Options {
     /// Reads a table of options; reports what is wrong with it.
     pub(crate) fn read(table: &Value) -> Self {
+        Self::read_as(table, &CONFIGURED)
+    }
+
+    /// Reads a table of options as they may stand in a reply, the server's own excepted. Octets may
+    /// take the place of any value.
+    pub(crate) fn read_lenient(table: &Value) -> Self {
+        Self::read_as(table, &REPLIED)
+    }
+
+    /// Reads a table of options as clients send them. Octets may take the place of any value.
+    pub(crate) fn read_of_client(table: &Value) -> Self {
+        Self::read_as(table, &OF_CLIENT)
+    }
+
+    fn read_as(table: &Value, rules: &Rules) -> Self {
         let wanted = "a table of options, such as { routers = [\"100.64.0.1\"] }";
         let mut options: Vec<(u8, Placed<OptionValue>)> = Vec::new();
         let mut places: Vec<(u8, Range<usize>)> = Vec::new();
         for entry in table.entries(wanted) {
-            let Some((code, kind)) = recognise(&entry) else { continue };
+            let Some((code, kind)) = recognise(&entry, rules) else { continue };
             if let Some((_, first)) = places.iter().find(|(found, _)| *found == code) {
                 let draft = Draft::found(format!("option {code} is set twice"))
                     .wanted("the second time")
@@ -37,7 +52,13 @@ impl Options {
                 continue;
             }
             places.push((code, entry.key.span.clone()));
-            if let Some(value) = read_value(&entry.value, kind) {
+            let is_octets = rules.takes_octets
+                && entry.value.as_text().is_some_and(|text| text.starts_with(HEX));
+            let read = match is_octets {
+                true => entry.value.octets().map(OptionValue::Octets),
+                false => read_value(&entry.value, kind),
+            };
+            if let Some(value) = read {
                 options.push((code, entry.value.place(value)));
             }
         }
@@ -59,6 +80,11 @@ impl Options {
         self.0.iter().find(|(found, _)| *found == code).map(|(_, value)| value)
     }
 
+    /// Code and value of each, in the order of the file.
+    pub(crate) fn into_pairs(self) -> Vec<(u8, OptionValue)> {
+        self.0.into_iter().map(|(code, placed)| (code, placed.value)).collect()
+    }
+
     pub(crate) fn into_set(self) -> OptionSet {
         self.0.into_iter().map(|(code, placed)| (code, placed.value)).collect()
     }
@@ -69,8 +95,32 @@ pub(crate) fn is_name(name: &str) -> bool {
     OptionDefinition::by_name(name).is_some()
 }
 
+/// The code of the option that a text names, by name or number.
+pub(crate) fn recognise_code(value: &Value) -> Option<u8> {
+    let name = value.text("the name or the number of an option")?;
+    let key = Placed { value: name, span: value.span().clone() };
+    recognise(&Entry { key, value: value.clone() }, &ANY).map(|(code, _)| code)
+}
+
+/// Which options a table may hold.
+struct Rules {
+    /// Those that it may not: name, code, and what to do instead.
+    reserved: &'static [(&'static str, u8, &'static str)],
+    /// What is said of those.
+    refusal: &'static str,
+    takes_octets: bool,
+}
+
+static CONFIGURED: Rules =
+    Rules { reserved: RESERVED, refusal: "is not for configuration to set", takes_octets: false };
+static REPLIED: Rules =
+    Rules { reserved: RESERVED, refusal: "is not for a policy to set", takes_octets: true };
+static OF_CLIENT: Rules =
+    Rules { reserved: OWN_KEYS, refusal: "is not written here", takes_octets: true };
+static ANY: Rules = Rules { reserved: &[], refusal: "", takes_octets: false };
+
 /// Code and kind of the option that a key names; no kind if only its number is known.
-fn recognise(entry: &Entry) -> Option<(u8, Option<OptionKind>)> {
+fn recognise(entry: &Entry, rules: &Rules) -> Option<(u8, Option<OptionKind>)> {
     let Placed { value: key, span } = &entry.key;
     let report = |draft: Draft| {
         entry.value.collector().report(span, draft);
@@ -79,16 +129,15 @@ fn recognise(entry: &Entry) -> Option<(u8, Option<OptionKind>)> {
     if let Some(definition) = OptionDefinition::by_name(key) {
         return Some((definition.code, Some(definition.kind)));
     }
-    if let Some((_, code, why)) = RESERVED.iter().find(|(name, _, _)| name == key) {
-        return report(reserved(key, *code, why));
+    if let Some((_, code, why)) = rules.reserved.iter().find(|(name, _, _)| name == key) {
+        return report(reserved(key, *code, why, rules));
     }
     if key.bytes().all(|octet| octet.is_ascii_digit()) && !key.is_empty() {
         return match key.parse::<u8>() {
-            Ok(code) if option::is_reserved_for_engine(code) => {
-                let why = RESERVED.iter().find(|(_, found, _)| *found == code);
-                report(reserved(key, code, why.map_or("", |(_, _, why)| why)))
-            }
-            Ok(code) => Some((code, OptionDefinition::by_code(code).map(|found| found.kind))),
+            Ok(code) => match rules.reserved.iter().find(|(_, found, _)| *found == code) {
+                Some((_, _, why)) => report(reserved(key, code, why, rules)),
+                None => Some((code, OptionDefinition::by_code(code).map(|found| found.kind))),
+            },
             Err(_) => {
                 report(Draft::found(format!("there is no option {key}")).wanted("wanted 1 to 254"))
             }
@@ -105,10 +154,10 @@ fn recognise(entry: &Entry) -> Option<(u8, Option<OptionKind>)> {
     }
 }
 
-fn reserved(key: &str, code: u8, why: &str) -> Draft {
+fn reserved(key: &str, code: u8, why: &str, rules: &Rules) -> Draft {
     let found = match key.parse::<u8>() {
-        Ok(_) => format!("option {code} is not for configuration to set"),
-        Err(_) => format!("`{key}` (option {code}) is not for configuration to set"),
+        Ok(_) => format!("option {code} {}", rules.refusal),
+        Err(_) => format!("`{key}` (option {code}) {}", rules.refusal),
     };
     Draft::found(found).wanted("remove this").help(why)
 }
@@ -154,6 +203,26 @@ const RESERVED: &[(&str, u8, &str)] = &[
     ("relay-agent-information", 82, "the server returns what the relay sent (RFC 3046)"),
     ("subnet-selection", 118, "the server returns what the client sent (RFC 3011)"),
     ("end", 255, "it ends every reply"),
+];
+
+/// Options of a client that a described request has keys for, or that are none.
+const OWN_KEYS: &[(&str, u8, &str)] = &[
+    ("pad", 0, "it fills room and says nothing"),
+    ("host-name", 12, "write host-name = … below [request]"),
+    ("requested-address", 50, "write requested-address = … below [request]"),
+    ("lease-time", 51, "write lease-time-secs = … below [request]"),
+    ("overload", 52, "how a message is written does not matter to a policy"),
+    ("message-type", 53, "write kind = … below [request]"),
+    ("server-identifier", 54, "write server-identifier = … below [request]"),
+    ("parameter-request-list", 55, "write parameter-request-list = … below [request]"),
+    ("vendor-class-identifier", 60, "write vendor-class = … below [request]"),
+    ("client-identifier", 61, "write client-identifier = … below [request]"),
+    (
+        "relay-agent-information",
+        82,
+        "write circuit-id, remote-id and relay-sub-options = … below [request]",
+    ),
+    ("end", 255, "it ends every message"),
 ];
 
 /// The value, if it is of the kind and can be sent.
@@ -280,12 +349,14 @@ fn encoded_octets(value: &OptionValue) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use lessor_core::option;
+
     use super::*;
 
     #[test]
     fn every_reserved_option_is_explained_and_every_synonym_is_an_option() {
         for code in 0..=u8::MAX {
-            let is_explained = RESERVED.iter().any(|(_, found, _)| *found == code);
+            let is_explained = CONFIGURED.reserved.iter().any(|(_, found, _)| *found == code);
             assert_eq!(is_explained, option::is_reserved_for_engine(code), "option {code}");
         }
         for (synonym, name) in SYNONYMS {

@@ -77,7 +77,8 @@ fn owner(table: &Table) -> Option<Placed<ReservationOwner>> {
     Some(value.place(owner))
 }
 
-fn hardware_address(value: &Value) -> Option<HardwareAddress> {
+/// A hardware address that is not empty.
+pub(crate) fn hardware_address(value: &Value) -> Option<HardwareAddress> {
     const WANTED: &str = "a hardware address, such as \"02:00:5e:00:53:01\"";
     let text = value.text(WANTED)?;
     let address = text.parse::<HardwareAddress>().ok();

@@ -110,6 +110,104 @@ pub(crate) static LIMITS: Shape = Shape {
     synonyms: &[("timeout-ms", "deadline-ms"), ("memory", "memory-mib")],
 };
 
+pub(crate) static CASE: Shape = Shape {
+    name: "the case",
+    keys: &["request", "expect", "settings"],
+    synonyms: &[("expected", "expect"), ("expectation", "expect")],
+};
+
+pub(crate) static CASE_REQUEST: Shape = Shape {
+    name: "the request",
+    keys: &[
+        "kind",
+        "hardware-address",
+        "client-identifier",
+        "circuit-id",
+        "remote-id",
+        "relay-sub-options",
+        "relay-address",
+        "vendor-class",
+        "host-name",
+        "requested-address",
+        "client-address",
+        "server-identifier",
+        "lease-time-secs",
+        "parameter-request-list",
+        "options",
+        "transaction-id",
+        "elapsed-secs",
+        "unicast",
+        "interface",
+        "network",
+        "subnet",
+        "time",
+        "lease",
+        "lookups",
+        "stale-lookups",
+        "tables",
+        "reply",
+        "event",
+    ],
+    synonyms: &[
+        ("type", "kind"),
+        ("message", "kind"),
+        ("mac", "hardware-address"),
+        ("chaddr", "hardware-address"),
+        ("client-id", "client-identifier"),
+        ("giaddr", "relay-address"),
+        ("ciaddr", "client-address"),
+        ("hostname", "host-name"),
+        ("vendor-class-identifier", "vendor-class"),
+        ("lease-time", "lease-time-secs"),
+        ("xid", "transaction-id"),
+        ("secs", "elapsed-secs"),
+        ("now", "time"),
+    ],
+};
+
+pub(crate) static CASE_LEASE: Shape = Shape {
+    name: "the lease",
+    keys: &["address", "ends-in-secs", "circuit-id", "remote-id", "relay-sub-options"],
+    synonyms: &[("ip", "address"), ("expires-in-secs", "ends-in-secs")],
+};
+
+pub(crate) static CASE_REPLY: Shape = Shape {
+    name: "the reply",
+    keys: &["kind", "your-address", "options"],
+    synonyms: &[("yiaddr", "your-address"), ("address", "your-address"), ("type", "kind")],
+};
+
+pub(crate) static CASE_EXPECT: Shape = Shape {
+    name: "[expect]",
+    keys: &[
+        "verdict",
+        "reason",
+        "fault",
+        "pool",
+        "address",
+        "lease-time-secs",
+        "subscriber",
+        "options",
+        "no-options",
+        "reply",
+        "lookups",
+        "log",
+    ],
+    synonyms: &[("lease-time", "lease-time-secs"), ("ip", "address"), ("limit", "subscriber")],
+};
+
+pub(crate) static CASE_EXPECTED_REPLY: Shape =
+    Shape { name: "[expect.reply]", keys: &["options", "no-options"], synonyms: &[] };
+
+pub(crate) static CASE_SUBSCRIBER: Shape = Shape {
+    name: "the subscriber",
+    keys: &["name", "leases-max", "beyond"],
+    synonyms: &[("limit", "leases-max"), ("max", "leases-max")],
+};
+
+pub(crate) static CASE_PLANNED: Shape =
+    Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
+
 /// The tables of a configuration file.
 static CONFIGURATION: [&Shape; 10] =
     [&DOCUMENT, &SERVER, &STORE, &PLUGINS, &CONTROL, &JOURNAL, &LOG, &SUBNET, &POOL, &RESERVATION];
@@ -117,6 +215,9 @@ static CONFIGURATION: [&Shape; 10] =
 impl Shape {
     /// What to do with a key that this table has not, if it is known from elsewhere.
     pub(crate) fn advice_for(&self, key: &str) -> Option<String> {
+        if self.name == CASE.name && CASE_REQUEST.keys.contains(&key) {
+            return Some(format!("`{key}` belongs below [request]"));
+        }
         if self.keys.contains(&"settings") {
             return Some(format!("what the plugin itself reads goes below [settings]: {key} = …"));
         }
@@ -166,7 +267,9 @@ mod tests {
 
     #[test]
     fn synonyms_mean_keys_and_are_none() {
-        for shape in CONFIGURATION.into_iter().chain([&ROUTE, &SIDECAR, &LIMITS]) {
+        let others = [&ROUTE, &SIDECAR, &LIMITS, &CASE, &CASE_REQUEST, &CASE_LEASE, &CASE_REPLY];
+        let expected = [&CASE_EXPECT, &CASE_EXPECTED_REPLY, &CASE_SUBSCRIBER, &CASE_PLANNED];
+        for shape in CONFIGURATION.into_iter().chain(others).chain(expected) {
             for (synonym, meant) in shape.synonyms {
                 assert!(shape.keys.contains(meant), "{meant} of {}", shape.name);
                 assert!(!shape.keys.contains(synonym), "{synonym} of {}", shape.name);

@@ -29,13 +29,18 @@ pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
     let deadline_ms =
         limit("deadline-ms").and_then(|value| value.number(DEADLINE_MS_MIN, DEADLINE_MS_MAX));
     let memory_mib_max = limit("memory-mib").and_then(|value| value.number(1, MEMORY_MIB_MAX));
-    let settings = root.get("settings").map_or_else(Map::new, |value| object(&value));
+    let settings = root.get("settings").map(|value| settings_json(&value));
     Some(Sidecar {
-        settings_json: Json::Object(settings).to_string(),
+        settings_json: settings.unwrap_or_else(|| "{}".to_owned()),
         deadline_ms,
         memory_mib_max,
         on_failure: on_failure.unwrap_or_default(),
     })
+}
+
+/// A table of settings as a JSON object.
+pub(crate) fn settings_json(value: &Value) -> String {
+    Json::Object(object(value)).to_string()
 }
 
 fn object(value: &Value) -> Map<String, Json> {

@@ -13,7 +13,12 @@ use crate::collector::{Collector, Draft};
 /// Reads the text as far as it can be read. What is wrong is reported, and no more said about what
 /// comes of it.
 pub(crate) fn parse(collector: &Collector) -> Spanned<DeTable<'_>> {
-    let (table, mut errors) = DeTable::parse_recoverable(collector.source().text());
+    parse_text(collector, collector.source().text())
+}
+
+/// Reads a text that says the same as the collector's source, each thing in the same place.
+pub(crate) fn parse_text<'a>(collector: &Collector, text: &'a str) -> Spanned<DeTable<'a>> {
+    let (table, mut errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return table;
     }

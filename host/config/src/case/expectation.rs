@@ -1,0 +1,145 @@
+//! `[expect]`: what the policy should do. What it does and is not named here is a difference, too.
+
+use std::{net::Ipv4Addr, num::NonZeroU32};
+
+use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Verdict};
+
+use crate::{
+    collector::Draft,
+    options::{Options, recognise_code},
+    reader::{Table, Value},
+    shapes::{CASE_EXPECTED_REPLY, CASE_PLANNED, CASE_SUBSCRIBER},
+    values::IDENTIFIER_OCTETS_MAX,
+};
+
+/// What a policy should do with a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// What it decides. A verdict other than to proceed has an empty reason if any will do.
+    pub verdict: Verdict,
+    /// How it fails, by the name of the fault.
+    pub fault: Option<String>,
+    /// The pool that it sets.
+    pub pool: Option<String>,
+    /// The address that it sets.
+    pub address: Option<Ipv4Addr>,
+    /// The lease time that it sets, in seconds.
+    pub lease_time_secs: Option<u32>,
+    /// The subscriber that it names.
+    pub subscriber: Option<SubscriberLimit>,
+    /// The options that it sets and removes at a request.
+    pub options: ExpectedOptions,
+    /// The options that it sets in and removes from the reply.
+    pub reply: ExpectedOptions,
+    /// What it has looked up.
+    pub lookups: Vec<PlannedName>,
+    /// The lines that it logs; none if any will do.
+    pub log: Option<Vec<String>>,
+}
+
+/// Options that are set and removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExpectedOptions {
+    /// By code, with their values.
+    pub set: Vec<(u8, OptionValue)>,
+    /// By code.
+    pub removed: Vec<u8>,
+}
+
+/// A lookup that is planned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlannedName {
+    /// The name that the answer is read under.
+    pub name: String,
+    /// The source that is asked.
+    pub source: String,
+    /// What it is asked about.
+    pub key: String,
+}
+
+/// Reads an expectation; what is wrong with it is reported, and left as if it were not there.
+pub(super) fn read(table: &Table) -> Expectation {
+    let text = |key, wanted| {
+        let value = table.get(key).and_then(|value: Value| value.text(wanted));
+        value.map(str::to_owned)
+    };
+    let reply = table.get("reply").and_then(|value| value.table(&CASE_EXPECTED_REPLY));
+    Expectation {
+        verdict: verdict(table),
+        fault: text("fault", "the name of a fault, such as \"trap\""),
+        pool: text("pool", "the name of a pool"),
+        address: table.get("address").and_then(|value| value.address()),
+        lease_time_secs: table.get("lease-time-secs").and_then(|value| value.number(0, u32::MAX)),
+        subscriber: table
+            .get("subscriber")
+            .and_then(|value| value.table(&CASE_SUBSCRIBER))
+            .and_then(|subscriber| read_subscriber(&subscriber)),
+        options: options(table),
+        reply: reply.map(|reply| options(&reply)).unwrap_or_default(),
+        lookups: planned(table),
+        log: table.get("log").map(|value| {
+            let items = value.items();
+            items.iter().filter_map(|item| item.text("a text")).map(str::to_owned).collect()
+        }),
+    }
+}
+
+fn verdict(table: &Table) -> Verdict {
+    let verdicts: [(&'static str, fn(String) -> Verdict); 4] = [
+        ("proceed", |_| Verdict::Proceed),
+        ("ignore", Verdict::Ignore),
+        ("refuse", Verdict::Refuse),
+        ("drop", Verdict::Drop),
+    ];
+    let reason = table.get("reason").and_then(|value| value.text("a text"));
+    let verdict = table.get("verdict").and_then(|value| value.choice(&verdicts));
+    let verdict =
+        verdict.map_or(Verdict::Proceed, |make| make(reason.unwrap_or_default().to_owned()));
+    if let (Verdict::Proceed, Some(value)) = (&verdict, table.get("reason")) {
+        let draft = Draft::found("there is a `reason` but no verdict that has one")
+            .wanted("wanted verdict = \"ignore\" or \"refuse\" beside it");
+        value.report(draft);
+    }
+    verdict
+}
+
+fn read_subscriber(table: &Table) -> Option<SubscriberLimit> {
+    let beyond = [("refuse", BeyondLimit::Refuse), ("replace-oldest", BeyondLimit::ReplaceOldest)];
+    let name = table.require("name", "\"ada\"");
+    let name = name.and_then(|value| match value.text("a name")? {
+        name if name.is_empty() || name.len() > IDENTIFIER_OCTETS_MAX => {
+            value.refuse("a name of 1 to 255 octets");
+            None
+        }
+        name => Some(name),
+    });
+    let leases_max = table.require("leases-max", "1");
+    let leases_max = leases_max.and_then(|value| value.number(1, u32::MAX));
+    let beyond = table.require("beyond", "\"refuse\"").and_then(|value| value.choice(&beyond));
+    Some(SubscriberLimit {
+        name: name?.into(),
+        leases_max: NonZeroU32::new(leases_max?)?,
+        beyond: beyond?,
+    })
+}
+
+fn options(table: &Table) -> ExpectedOptions {
+    let set = table.get("options").map(|value| Options::read_lenient(&value));
+    let removed = table.get("no-options").map(|value| value.items()).unwrap_or_default();
+    ExpectedOptions {
+        set: set.unwrap_or_default().into_pairs(),
+        removed: removed.iter().filter_map(recognise_code).collect(),
+    }
+}
+
+fn planned(table: &Table) -> Vec<PlannedName> {
+    let Some(value) = table.get("lookups") else { return Vec::new() };
+    let wanted = "a table of lookups, such as { plan = { source = \"crm\", key = \"olt1/1\" } }";
+    let read = |entry: crate::reader::Entry| {
+        let lookup = entry.value.table(&CASE_PLANNED)?;
+        let text = |key, example| lookup.require(key, example)?.text("a text").map(str::to_owned);
+        let (source, key) = (text("source", "\"crm\""), text("key", "\"olt1/1\""));
+        Some(PlannedName { name: entry.key.value.to_owned(), source: source?, key: key? })
+    };
+    value.entries(wanted).into_iter().filter_map(read).collect()
+}

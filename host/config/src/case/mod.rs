@@ -1,0 +1,91 @@
+//! Cases for trying a policy: a request as people describe it, and what the policy should make of it.
+//!
+//! Nothing here knows how a request looks on the wire or how a policy is run: that is for whoever
+//! tries the case. A file is TOML, or JSON with the same keys.
+
+mod expectation;
+mod json;
+mod request;
+
+use std::path::Path;
+
+use toml::{Spanned, de::DeTable};
+
+use crate::{
+    collector::{Collector, Draft},
+    file,
+    mistake::Mistakes,
+    reader::Table,
+    shapes, sidecar,
+    source::Source,
+    syntax,
+};
+
+pub use expectation::{Expectation, ExpectedOptions, PlannedName};
+pub use request::{
+    CaseEvent, CaseLease, CaseReply, CaseRequest, LOOKUPS_MAX, PARAMETERS_MAX, SUB_OPTIONS_MAX,
+};
+
+/// A request, and what is to be made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The request.
+    pub request: CaseRequest,
+    /// `[settings]` as a JSON object, in the place of those of the file beside the plugin; none if the
+    /// case has no such table.
+    pub settings_json: Option<String>,
+    /// What the policy should do; none if the case does not say.
+    pub expectation: Option<Expectation>,
+}
+
+/// Reads a case: a file with `[request]`, `[expect]` and `[settings]`, or one that is a request and
+/// nothing else.
+///
+/// # Errors
+/// Everything that is wrong with it, a file that cannot be read included.
+pub fn load_case(path: &Path) -> Result<Case, Mistakes> {
+    let text = file::read(path)?;
+    parse_case(&path.display().to_string(), &text)
+}
+
+/// Reads a case from text. Mistakes call it `name`; it is JSON if the name ends in `.json`.
+///
+/// # Errors
+/// As [`load_case`].
+pub fn parse_case(name: &str, text: &str) -> Result<Case, Mistakes> {
+    let collector = Collector::new(Source::new(name, text));
+    let case = if name.ends_with(".json") {
+        json::as_toml(&collector).and_then(|toml| read(&collector, &toml))
+    } else {
+        read(&collector, text)
+    };
+    case.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
+}
+
+/// `text` is what the collector's source says, in TOML.
+fn read(collector: &Collector, text: &str) -> Option<Case> {
+    let document: Spanned<DeTable> = syntax::parse_text(collector, text);
+    let keys = document.get_ref();
+    let is_whole = shapes::CASE.keys.iter().any(|key| keys.contains_key(*key));
+    if !is_whole {
+        let table = Table::open(collector, &shapes::CASE_REQUEST, keys, document.span());
+        let request = request::read(&table);
+        return Some(Case { request, settings_json: None, expectation: None });
+    }
+    let root = Table::open(collector, &shapes::CASE, keys, document.span());
+    let request = match root.get("request") {
+        Some(value) => value.table(&shapes::CASE_REQUEST).map(|table| request::read(&table)),
+        None => {
+            let draft = Draft::found("the case has no request")
+                .help("write [request] and below it kind = \"discover\", for example");
+            collector.report_file_missing(draft);
+            None
+        }
+    };
+    let settings = root.get("settings").map(|value| sidecar::settings_json(&value));
+    let expectation = root
+        .get("expect")
+        .and_then(|value| value.table(&shapes::CASE_EXPECT))
+        .map(|table| expectation::read(&table));
+    Some(Case { request: request?, settings_json: settings, expectation })
+}

@@ -1,0 +1,361 @@
+//! `[request]`: what a client asks and what the server knows about it.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use ipnet::Ipv4Net;
+use lessor_core::{
+    HardwareAddress, LookupAnswer, OptionValue, ReplyKind, RequestKind, Row, Timestamp,
+    option::code,
+};
+use toml::de::DeValue;
+
+use crate::{
+    collector::Draft,
+    options::{Options, recognise_code},
+    reader::{Table, Value},
+    reservation::hardware_address,
+    shapes::{CASE_LEASE, CASE_REPLY},
+};
+
+/// How many answers of sources, and rows of tables, a request may bring along.
+pub const LOOKUPS_MAX: usize = 1_000;
+/// How many options a client may ask for.
+pub const PARAMETERS_MAX: usize = 255;
+/// How many octets the sub-options of a relay may have in all, their codes and lengths included.
+pub const SUB_OPTIONS_MAX: usize = 255;
+
+/// A request as people describe it. Whatever is left out is as it is with a plain client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseRequest {
+    /// Which message it is; a DISCOVER if the case does not say.
+    pub kind: RequestKind,
+    /// The client's hardware address; `02:00:00:00:00:01` if the case does not say.
+    pub hardware_address: HardwareAddress,
+    /// xid.
+    pub transaction_id: u32,
+    /// secs.
+    pub elapsed_secs: u16,
+    /// ciaddr.
+    pub client_address: Option<Ipv4Addr>,
+    /// giaddr.
+    pub relay_address: Option<Ipv4Addr>,
+    /// The options that the client sends, without those of the header and of the relay.
+    pub options: Vec<(u8, OptionValue)>,
+    /// The sub-options of option 82.
+    pub relay_sub_options: Vec<(u8, Box<[u8]>)>,
+    /// Whether the message was sent to the server's own address.
+    pub unicast: bool,
+    /// The interface that it came in on.
+    pub interface: Option<Arc<str>>,
+    /// The server's time.
+    pub time: Timestamp,
+    /// The name of the client's network; that of the subnet if the case does not say.
+    pub network: Option<Arc<str>>,
+    /// The subnet that the client asks from; 100.64.0.0/16 if the case does not say.
+    pub subnet: Ipv4Net,
+    /// The lease that the server has on record for the client.
+    pub lease: Option<CaseLease>,
+    /// What sources say, by the name that the plugin planned the lookup under.
+    pub lookups: Vec<(Arc<str>, LookupAnswer)>,
+    /// Rows of tables: source, key, row.
+    pub tables: Vec<(Arc<str>, Arc<str>, Row)>,
+    /// The reply that the plugin may edit, if the case gives one.
+    pub reply: Option<CaseReply>,
+    /// What happened to the lease, if the case is about that and not about the request.
+    pub event: Option<CaseEvent>,
+}
+
+/// A lease on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseLease {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// In how many seconds it ends; 0 if it has ended.
+    pub ends_in_secs: u32,
+    /// What a relay said last about the client's line.
+    pub relay_sub_options: Vec<(u8, Box<[u8]>)>,
+}
+
+/// A reply that is about to be sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaseReply {
+    /// Which message; what answers the request if the case does not say.
+    pub kind: Option<ReplyKind>,
+    /// yiaddr.
+    pub your_address: Option<Ipv4Addr>,
+    /// Its options.
+    pub options: Vec<(u8, OptionValue)>,
+}
+
+/// What can happen to a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum CaseEvent {
+    Granted,
+    Renewed,
+    Released,
+    Expired,
+    Declined,
+}
+
+/// Reads a request; what is wrong with it is reported, and left as if it were not there.
+pub(super) fn read(table: &Table) -> CaseRequest {
+    let kinds = [
+        ("discover", RequestKind::Discover),
+        ("request", RequestKind::Request),
+        ("decline", RequestKind::Decline),
+        ("release", RequestKind::Release),
+        ("inform", RequestKind::Inform),
+    ];
+    let events = [
+        ("granted", CaseEvent::Granted),
+        ("renewed", CaseEvent::Renewed),
+        ("released", CaseEvent::Released),
+        ("expired", CaseEvent::Expired),
+        ("declined", CaseEvent::Declined),
+    ];
+    let name = |key| table.get(key).and_then(|value: Value| value.text("a name")).map(Arc::from);
+    CaseRequest {
+        kind: table
+            .get("kind")
+            .and_then(|value| value.choice(&kinds))
+            .unwrap_or(RequestKind::Discover),
+        hardware_address: table
+            .get("hardware-address")
+            .and_then(|value| hardware_address(&value))
+            .unwrap_or(HardwareAddress::ethernet([2, 0, 0, 0, 0, 1])),
+        transaction_id: table
+            .get("transaction-id")
+            .and_then(|value| value.number(0, u32::MAX))
+            .unwrap_or(1),
+        elapsed_secs: table
+            .get("elapsed-secs")
+            .and_then(|value| value.number(0, u16::MAX))
+            .unwrap_or(0),
+        client_address: address(table, "client-address"),
+        relay_address: address(table, "relay-address"),
+        options: client_options(table),
+        relay_sub_options: sub_options(table),
+        unicast: table.get("unicast").and_then(|value| value.flag()).unwrap_or(false),
+        interface: name("interface"),
+        time: table.get("time").and_then(|value| time(&value)).unwrap_or(A_DAY),
+        network: name("network"),
+        subnet: table
+            .get("subnet")
+            .and_then(|value| value.prefix())
+            .unwrap_or(Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 16)),
+        lease: table
+            .get("lease")
+            .and_then(|value| value.table(&CASE_LEASE))
+            .and_then(|lease| read_lease(&lease)),
+        lookups: lookups(table),
+        tables: rows(table),
+        reply: table
+            .get("reply")
+            .and_then(|value| value.table(&CASE_REPLY))
+            .map(|reply| read_reply(&reply)),
+        event: table.get("event").and_then(|value| value.choice(&events)),
+    }
+}
+
+/// 2026-01-01T00:00:00Z, so that a case means the same whenever it is run.
+const A_DAY: Timestamp = Timestamp::from_unix_ms(1_767_225_600_000);
+
+fn address(table: &Table, key: &'static str) -> Option<Ipv4Addr> {
+    table.get(key).and_then(|value| value.address())
+}
+
+/// Options with a key of their own, then those of `options`.
+fn client_options(table: &Table) -> Vec<(u8, OptionValue)> {
+    let mut options = Vec::new();
+    let mut add =
+        |code, value: Option<OptionValue>| options.extend(value.map(|value| (code, value)));
+    let octets = |key| {
+        let value = table.get(key).and_then(|value| value.identifier());
+        value.map(|octets| OptionValue::Octets(octets.into()))
+    };
+    let text = |key| {
+        let value = table.get(key).and_then(|value| value.text("a text"));
+        value.map(|text| OptionValue::Text(text.to_owned()))
+    };
+    add(code::CLIENT_IDENTIFIER, octets("client-identifier"));
+    add(code::VENDOR_CLASS, text("vendor-class"));
+    add(code::HOST_NAME, text("host-name"));
+    add(code::REQUESTED_ADDRESS, address(table, "requested-address").map(OptionValue::Address));
+    add(code::SERVER_IDENTIFIER, address(table, "server-identifier").map(OptionValue::Address));
+    let secs = table.get("lease-time-secs").and_then(|value| value.number(0, u32::MAX));
+    add(code::LEASE_TIME, secs.map(OptionValue::U32));
+    add(
+        code::PARAMETER_REQUEST_LIST,
+        table.get("parameter-request-list").and_then(|list| parameters(&list)),
+    );
+    let more = table.get("options").map(|value| Options::read_of_client(&value));
+    for (code, value) in more.unwrap_or_default().into_pairs() {
+        if options.iter().any(|(found, _)| *found == code) {
+            let draft = Draft::found(format!("option {code} is set twice"))
+                .wanted("here and by a key of its own above")
+                .help("remove one of them");
+            if let Some(value) = table.get("options") {
+                value.report(draft);
+            }
+        }
+        options.push((code, value));
+    }
+    options
+}
+
+fn parameters(list: &Value) -> Option<OptionValue> {
+    let items = list.items();
+    if items.len() > PARAMETERS_MAX {
+        list.refuse(&format!("at most {PARAMETERS_MAX} options"));
+        return None;
+    }
+    let codes: Option<Vec<u8>> = items
+        .iter()
+        .map(|item| match item.as_text() {
+            Some(_) => recognise_code(item),
+            None => item.number(1, 254),
+        })
+        .collect();
+    Some(OptionValue::Octets(codes?))
+}
+
+/// What the relay says: `circuit-id`, `remote-id`, and any other sub-option by its code.
+fn sub_options(table: &Table) -> Vec<(u8, Box<[u8]>)> {
+    let mut sub_options = Vec::new();
+    let named = [
+        ("circuit-id", lessor_core::relay::CIRCUIT_ID),
+        ("remote-id", lessor_core::relay::REMOTE_ID),
+    ];
+    for (key, code) in named {
+        let octets = table.get(key).and_then(|value| value.identifier());
+        sub_options.extend(octets.map(|octets| (code, octets)));
+    }
+    let Some(others) = table.get("relay-sub-options") else { return sub_options };
+    for entry in others.entries("a table of sub-options, such as { 5 = \"hex:64400000\" }") {
+        let code = entry.key.value.parse::<u8>().ok();
+        match (code, entry.value.identifier()) {
+            (Some(code), Some(octets)) if !sub_options.iter().any(|(found, _)| *found == code) => {
+                sub_options.push((code, octets));
+            }
+            (Some(_), Some(_)) => entry.value.refuse("each sub-option once"),
+            (None, _) => others.collector().report(
+                &entry.key.span,
+                Draft::found(format!("`{}` is no sub-option", entry.key.value))
+                    .wanted("wanted its code, from 0 to 255"),
+            ),
+            (Some(_), None) => {}
+        }
+    }
+    let length: usize = sub_options.iter().map(|(_, octets)| 2 + octets.len()).sum();
+    if length > SUB_OPTIONS_MAX {
+        others.refuse(&format!("sub-options of at most {SUB_OPTIONS_MAX} octets in all"));
+    }
+    sub_options
+}
+
+fn read_lease(table: &Table) -> Option<CaseLease> {
+    let address = table.require("address", "\"100.64.1.7\"").and_then(|value| value.address());
+    let ends_in = table.get("ends-in-secs").and_then(|value| value.number(0, u32::MAX));
+    let relay_sub_options = sub_options(table);
+    Some(CaseLease { address: address?, ends_in_secs: ends_in.unwrap_or(1_800), relay_sub_options })
+}
+
+fn read_reply(table: &Table) -> CaseReply {
+    let kinds = [("offer", ReplyKind::Offer), ("ack", ReplyKind::Ack)];
+    CaseReply {
+        kind: table.get("kind").and_then(|value| value.choice(&kinds)),
+        your_address: address(table, "your-address"),
+        options: table
+            .get("options")
+            .map(|value| Options::read_lenient(&value))
+            .unwrap_or_default()
+            .into_pairs(),
+    }
+}
+
+fn lookups(table: &Table) -> Vec<(Arc<str>, LookupAnswer)> {
+    let Some(value) = table.get("lookups") else { return Vec::new() };
+    let stale: Vec<String> = table
+        .get("stale-lookups")
+        .map(|value| value.items())
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|item| item.text("the name of a lookup"))
+        .map(str::to_owned)
+        .collect();
+    let entries = value.entries("a table of lookups, such as { plan = { pool = \"fast\" } }");
+    if entries.len() > LOOKUPS_MAX {
+        value.refuse(&format!("at most {LOOKUPS_MAX} lookups"));
+        return Vec::new();
+    }
+    let words = [
+        ("not-found", LookupAnswer::NotFound),
+        ("unavailable", LookupAnswer::Unavailable("the case says so".to_owned())),
+    ];
+    let answer = |name: &str, value: &Value| match value.raw() {
+        DeValue::Table(_) => {
+            let is_stale = stale.iter().any(|stale| stale == name);
+            Some(LookupAnswer::Found { row: row(value), is_stale })
+        }
+        DeValue::String(text) if words.iter().any(|(word, _)| word == text) => {
+            words.iter().find(|(word, _)| word == text).map(|(_, answer)| answer.clone())
+        }
+        _ => {
+            let wanted = "a table of fields, \"not-found\" or \"unavailable\"";
+            value.refuse_with_help(wanted, "a row is written { pool = \"fast\" }");
+            None
+        }
+    };
+    let read = |entry: crate::reader::Entry| {
+        Some((Arc::from(entry.key.value), answer(entry.key.value, &entry.value)?))
+    };
+    entries.into_iter().filter_map(read).collect()
+}
+
+fn rows(table: &Table) -> Vec<(Arc<str>, Arc<str>, Row)> {
+    let Some(value) = table.get("tables") else { return Vec::new() };
+    let mut rows = Vec::new();
+    for source in value.entries("a table of sources") {
+        for entry in source.value.entries("a table of rows, by key") {
+            rows.push((source.key.value.into(), entry.key.value.into(), row(&entry.value)));
+        }
+    }
+    if rows.len() > LOOKUPS_MAX {
+        value.refuse(&format!("at most {LOOKUPS_MAX} rows"));
+    }
+    rows
+}
+
+/// Fields are texts; numbers and flags are taken as they are written.
+fn row(value: &Value) -> Row {
+    let field = |entry: crate::reader::Entry| {
+        let text = match entry.value.raw() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Boolean(flag) => flag.to_string(),
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Float(number) => number.to_string(),
+            _ => {
+                entry.value.refuse("a text");
+                return None;
+            }
+        };
+        Some((Arc::from(entry.key.value), Box::from(text)))
+    };
+    value.entries("a table of fields").into_iter().filter_map(field).collect()
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    const WANTED: &str = "a time with its zone, such as 2026-01-31T07:32:00Z";
+    let text = match value.raw() {
+        DeValue::Datetime(datetime) => datetime.to_string(),
+        DeValue::String(text) => text.to_string(),
+        _ => String::new(),
+    };
+    let found = text.parse::<jiff::Timestamp>().ok();
+    let time = found.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+    if time.is_none() {
+        value.refuse(WANTED);
+    }
+    time.map(Timestamp::from_unix_ms)
+}

@@ -1,0 +1,197 @@
+//! Cases for trying a policy.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use lessor_config::{Case, CaseEvent, LOOKUPS_MAX, Mistakes, parse_case};
+use lessor_core::{LookupAnswer, OptionValue, ReplyKind, RequestKind, Verdict};
+
+fn parse(text: &str) -> Result<Case, Mistakes> {
+    parse_case("cases/one.toml", text)
+}
+
+#[track_caller]
+fn mistakes(text: &str) -> Vec<String> {
+    let mistakes = parse(text).expect_err("there is a mistake");
+    mistakes
+        .iter()
+        .map(|mistake| {
+            let line = mistake.line().unwrap_or(0);
+            let wanted = mistake.wanted().unwrap_or_default();
+            format!("{line}: {mistake}: {wanted} ({})", mistake.help().unwrap_or_default())
+        })
+        .collect()
+}
+
+#[test]
+fn a_request_may_say_nothing_at_all() {
+    let case = parse("").unwrap();
+    assert_eq!(case.request.kind, RequestKind::Discover);
+    assert_eq!(case.request.hardware_address.to_string(), "02:00:00:00:00:01");
+    assert_eq!(case.request.options, []);
+    assert_eq!(case.expectation, None);
+    assert_eq!(parse("[request]").unwrap(), case);
+    assert_eq!(parse_case("one.json", "{}").unwrap(), case);
+}
+
+const WHOLE: &str = r#"
+    [request]
+    kind = "request"
+    hardware-address = "02:00:5e:00:53:01"
+    client-identifier = "hex:01020000"
+    circuit-id = "olt1/1/3/onu17"
+    relay-sub-options = { 5 = "hex:64400000" }
+    relay-address = "100.64.0.1"
+    requested-address = "100.64.1.7"
+    vendor-class = "stb-4k"
+    parameter-request-list = [1, "routers", 6]
+    options = { user-class = "no" }
+"#;
+
+#[test]
+fn options_of_a_client_are_known_by_name_and_number() {
+    let text = WHOLE
+        .replace("{ user-class = \"no\" }", "{ 77 = \"hex:0a\", ntp-servers = \"192.0.2.1\" }");
+    let request = parse(&text).unwrap().request;
+    let codes: Vec<u8> = request.options.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, [61, 60, 50, 55, 77, 42]);
+    assert_eq!(request.options[3].1, OptionValue::Octets(vec![1, 3, 6]));
+    assert_eq!(request.options[4].1, OptionValue::Octets(vec![10]));
+    assert_eq!(request.relay_sub_options.len(), 2);
+}
+
+#[test]
+fn what_the_server_knows_can_be_said() {
+    let request = parse(
+        r#"
+        time = 2026-01-31T07:32:00Z
+        event = "granted"
+        stale-lookups = ["plan"]
+        [lease]
+        address = "100.64.1.7"
+        ends-in-secs = 0
+        [lookups]
+        plan = { pool = "fast", mbit = 100 }
+        gone = "not-found"
+        down = "unavailable"
+        [tables.lines."olt1/1"]
+        pool = "slow"
+        [reply]
+        kind = "ack"
+        options = { 224 = "hex:00", routers = "hex:0a" }
+        "#,
+    )
+    .unwrap()
+    .request;
+    assert_eq!(request.time.unix_ms(), 1_769_844_720_000);
+    assert_eq!(request.event, Some(CaseEvent::Granted));
+    assert_eq!(request.lease.unwrap().ends_in_secs, 0);
+    let LookupAnswer::Found { row, is_stale: true } = &request.lookups[0].1 else { panic!() };
+    assert_eq!((row.field("pool"), row.field("mbit")), (Some("fast"), Some("100")));
+    assert_eq!(request.lookups[1].1, LookupAnswer::NotFound);
+    assert!(matches!(request.lookups[2].1, LookupAnswer::Unavailable(_)));
+    assert_eq!(request.tables[0].2.field("pool"), Some("slow"));
+    let reply = request.reply.unwrap();
+    assert_eq!(reply.kind, Some(ReplyKind::Ack));
+    assert_eq!(reply.options[1], (3, OptionValue::Octets(vec![10])));
+}
+
+#[test]
+fn an_expectation_is_read_whole() {
+    let case = parse(
+        r#"
+        [request]
+        [settings]
+        pool = "x"
+        [expect]
+        verdict = "ignore"
+        reason = "not ours"
+        pool = "walled-garden"
+        subscriber = { name = "ada", leases-max = 2, beyond = "replace-oldest" }
+        options = { domain-name-servers = ["192.0.2.1"] }
+        no-options = ["routers", "224"]
+        reply = { no-options = ["ntp-servers"] }
+        lookups = { plan = { source = "crm", key = "olt1/1" } }
+        "#,
+    )
+    .unwrap();
+    assert_eq!(case.settings_json.unwrap(), r#"{"pool":"x"}"#);
+    let expectation = case.expectation.unwrap();
+    assert_eq!(expectation.verdict, Verdict::Ignore("not ours".to_owned()));
+    assert_eq!(expectation.subscriber.unwrap().leases_max.get(), 2);
+    assert_eq!(expectation.options.removed, [3, 224]);
+    assert_eq!(expectation.reply.removed, [42]);
+    assert_eq!(expectation.lookups[0].key, "olt1/1");
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line() {
+    let found = mistakes(
+        r#"[request]
+kind = "discovery"
+mac = "02:00:5e:00:53:01"
+options = { 82 = "x", routers = "x" }
+time = "soon"
+[request.lookups]
+plan = 3
+[expect]
+pol = "x"
+subscriber = { name = "" }
+reason = "why"
+"#,
+    );
+    let expected = [
+        "2: `kind` is \"discovery\": wanted one of",
+        "3: the request has no key `mac`: did you mean `hardware-address`?",
+        "4: option 82 is not written here: remove this (write circuit-id",
+        "4: `routers` is \"x\": wanted an IPv4 address",
+        "5: `time` is \"soon\": wanted a time with its zone",
+        "7: `plan` is the number 3: wanted a table of fields",
+        "9: [expect] has no key `pol`: did you mean `pool`?",
+        "10: the subscriber has no `leases-max`",
+        "10: the subscriber has no `beyond`",
+        "10: `name` is \"\": wanted a name of 1 to 255 octets",
+        "11: there is a `reason` but no verdict",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found} for {expected}");
+    }
+}
+
+#[test]
+fn a_request_beside_its_header_is_shown_where_it_belongs() {
+    let found = mistakes("kind = \"discover\"\n[expect]\npool = \"x\"\n");
+    assert!(found[1].contains("`kind` belongs below [request]"), "{found:?}");
+    assert!(found[0].contains("the case has no request"), "{found:?}");
+}
+
+#[test]
+fn mistakes_in_json_are_told_with_its_lines_too() {
+    let json =
+        "{\n  \"kind\": \"discover\",\n  \"mac\": \"x\",\n  \"lookups\": { \"a\":\n 1 }\n}\n";
+    let mistakes = parse_case("one.json", json).unwrap_err();
+    let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.line()).collect();
+    assert_eq!(lines, [Some(3), Some(5)], "{mistakes}");
+    assert!(mistakes.to_string().contains("\"mac\": \"x\""), "{mistakes}");
+    let broken = parse_case("one.json", "{\n  \"kind\": \n}").unwrap_err();
+    assert_eq!(broken.iter().next().unwrap().line(), Some(3), "{broken}");
+    assert!(parse_case("one.json", "[]").unwrap_err().to_string().contains("no object"));
+}
+
+#[test]
+fn what_a_request_brings_along_is_limited() {
+    let many = |count: usize| {
+        let lines: String = (0..count).map(|row| format!("n{row} = \"not-found\"\n")).collect();
+        format!("[lookups]\n{lines}")
+    };
+    assert_eq!(parse(&many(LOOKUPS_MAX)).unwrap().request.lookups.len(), LOOKUPS_MAX);
+    assert!(mistakes(&many(LOOKUPS_MAX + 1))[0].contains("at most 1000 lookups"));
+    let long =
+        format!("circuit-id = \"{}\"\nrelay-sub-options = {{ 9 = \"x\" }}\n", "x".repeat(253));
+    assert!(mistakes(&long)[0].contains("at most 255 octets"));
+}
