@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::command::{cargo, run};
+use crate::{
+    command::{cargo, run},
+    setup,
+};
 
 /// The policies that ship; each is a package in `plugins/`.
 pub(crate) const POLICIES: [&str; 3] = ["subscriber-table", "vendor-options", "walled-garden"];
@@ -68,6 +71,7 @@ pub(crate) fn policies() -> anyhow::Result<Vec<PathBuf>> {
 /// # Errors
 /// If one does not build.
 pub(crate) fn guests(packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    setup::add_wasm_targets()?;
     eprintln!("building {} for WebAssembly", packages.join(", "));
     Ok(lessor_guests::build(packages, lessor_guests::Target::Bare)?)
 }

@@ -7,6 +7,7 @@ use wasmparser::{Parser, Payload};
 use crate::{
     artifacts::target,
     command::{cargo, run as run_command},
+    setup,
 };
 
 /// Builds the probe and looks at its imports.
@@ -14,6 +15,7 @@ use crate::{
 /// # Errors
 /// If it does not build, imports anything, or exports no engine (an empty module proves nothing).
 pub(crate) fn run() -> anyhow::Result<()> {
+    setup::add_wasm_targets()?;
     run_command(&mut cargo(&[
         "build",
         "--profile",

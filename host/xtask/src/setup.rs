@@ -1,10 +1,11 @@
-//! The Debian packages that the end-to-end tests use: real clients, relays and generators.
+//! What a fresh machine lacks: the Debian packages that the end-to-end tests use (real clients, relays
+//! and generators), and the toolchain's WebAssembly targets.
 
 use std::{path::Path, process::Command};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
-use crate::command;
+use crate::{artifacts, command};
 
 /// A program that tests start, and the package that has it.
 const TOOLS: [(&str, &str); 9] = [
@@ -18,6 +19,9 @@ const TOOLS: [(&str, &str); 9] = [
     ("strace", "strace"),
     ("unshare", "util-linux"),
 ];
+
+/// The targets that policies are built for; rust-toolchain.toml names the same.
+const WASM_TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 
 /// Installs what is missing.
 ///
@@ -41,11 +45,35 @@ pub(crate) fn install(missing: &[&str]) -> anyhow::Result<()> {
     )
 }
 
+/// Has rustup install what the toolchain file names and the toolchain lacks. Rustup does that by
+/// itself when it installs a toolchain, but not for one that is there already.
+///
+/// # Errors
+/// If rustup cannot install a target.
+pub(crate) fn add_wasm_targets() -> anyhow::Result<()> {
+    if !is_installed("rustup") {
+        // A toolchain of another kind; cargo says what it lacks.
+        return Ok(());
+    }
+    let mut list = Command::new("rustup");
+    let listed = list.args(["target", "list", "--installed"]).current_dir(artifacts::root());
+    let installed = listed.output().context("cannot run rustup")?;
+    let installed = String::from_utf8_lossy(&installed.stdout);
+    let is_missing = |target: &&str| !installed.lines().any(|line| line == *target);
+    let missing: Vec<&str> = WASM_TARGETS.into_iter().filter(is_missing).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut add = Command::new("rustup");
+    command::run(add.args(["target", "add"]).args(missing).current_dir(artifacts::root()))
+}
+
 /// `cargo xtask setup`.
 ///
 /// # Errors
 /// As [`install`].
 pub(crate) fn run() -> anyhow::Result<()> {
+    add_wasm_targets()?;
     let missing = missing();
     if missing.is_empty() {
         println!("everything is there");
