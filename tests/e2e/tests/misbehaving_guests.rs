@@ -1,0 +1,227 @@
+//! Guests that misbehave while healthy subscribers are served: nobody healthy loses an exchange, or
+//! gets anything but what the healthy policy says. Prints what each guest cost.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    fmt::Write,
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use lessor_e2e::{Server, Setup, built, heavy, loopback_address, relay};
+use lessor_load::{LoadArgs, Outcome, Report, Subscriber};
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+
+/// What the healthy policy gives to everybody.
+const LEASE_TIME: u32 = 777;
+const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
+/// The name of the guest in the chain.
+const GUEST: &str = "50-guest";
+
+/// The one subscriber that the guests do wrong to, by its hardware address and client key.
+const VICTIM: [u8; 6] = [2, 0, 0, 0, 0, 0x66];
+const VICTIM_KEY: &str = "hw:02:00:00:00:00:66";
+
+/// Guests that load and then do wrong: behaviour, and the fault that it is seen as.
+const FAULTY: [(&str, &str); 7] = [
+    ("trap", "trap"),
+    ("loop", "deadline-exceeded"),
+    ("recurse", "stack-exhausted"),
+    ("grow-memory", "memory-exceeded"),
+    ("huge-pool-name", "bad-answer"),
+    ("huge-reason", "bad-answer"),
+    ("set-then-trap", "trap"),
+];
+
+/// Guests that are refused at load: what they are, and words of the explanation.
+const REFUSED: [(&str, &[&str]); 4] = [
+    ("slow configure", &["50-guest", "configured", "deadline-exceeded"]),
+    ("wrong world", &["50-guest", "wasi:cli/run@0.2.0", "on-discover"]),
+    ("missing import", &["50-guest", "acme:crm/lookup@1.0.0"]),
+    ("cut short", &["50-guest"]),
+];
+
+#[test]
+fn healthy_traffic_does_not_notice_misbehaving_guests() {
+    let _alone = heavy();
+    let mut server =
+        Setup::on_loopback(SUBNETS).with_policy("10-healthy", "misbehaving", HEALTHY).start();
+    let component = std::fs::read(built::policy("misbehaving")).unwrap();
+
+    let mut rows = vec![Row::new("none", "", &healthy_traffic(server.address(), || ()))];
+    for (behaviour, fault) in FAULTY {
+        server.setup().put_policy(GUEST, &component, &sidecar(behaviour));
+        let report = healthy_traffic(server.address(), || {
+            assert!(server.hang_up().accepted);
+            misbehave(&server, fault);
+        });
+        rows.push(Row::new(behaviour, fault, &report));
+    }
+    for (guest, words) in REFUSED {
+        server.setup().put_policy(GUEST, &refused_guest(guest, &component), &sidecar(guest));
+        let report = healthy_traffic(server.address(), || {
+            let reload = server.hang_up();
+            assert!(!reload.accepted, "{guest}: {}", reload.said);
+            for word in words {
+                assert!(reload.said.contains(word), "{guest}: no {word:?} in {}", reload.said);
+            }
+        });
+        rows.push(Row::new(guest, "refused at load", &report));
+    }
+    println!("{}", table(&rows));
+
+    // The process lived through it all, and everything of it is in the status.
+    assert!(server.process().is_running());
+    let plugin = server.status().plugin("10-healthy").clone();
+    assert!(plugin.faults.values().all(|count| *count == 0), "{plugin:?}");
+}
+
+/// Steady traffic of healthy subscribers while `act` runs, and a little longer. No exchange may be
+/// lost, and every lease must be as the healthy policy wants it.
+#[track_caller]
+fn healthy_traffic(server: SocketAddrV4, act: impl FnOnce()) -> Report {
+    let args = LoadArgs {
+        server,
+        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+        link_selection: Some(LINK),
+        clients: 300,
+        window: 16,
+        rate: Some(300),
+        duration_secs: Some(3),
+        timeout_ms: 5000,
+        retries: 0,
+        ..LoadArgs::default()
+    };
+    let traffic = thread::spawn(move || {
+        let mut others = Vec::new();
+        let report = lessor_load::run_with(&args, |event| {
+            if let Outcome::Acquired(acquired) = event.outcome
+                && acquired.lease_time_secs != LEASE_TIME
+            {
+                others.push(acquired.lease_time_secs);
+            }
+        });
+        (report.unwrap(), others)
+    });
+    thread::sleep(Duration::from_millis(200));
+    act();
+    let (report, others) = traffic.join().unwrap();
+    assert!(report.acquired > 100, "{report}");
+    assert_eq!((report.failed, report.naks, report.retransmissions), (0, 0, 0), "{report}");
+    assert!(others.is_empty(), "lease times {others:?} instead of {LEASE_TIME} s");
+    assert!(report.mistakes.is_empty(), "{report}");
+    report
+}
+
+/// The victim asks again and again, so that the guest does wrong until it is suspended and beyond.
+#[track_caller]
+fn misbehave(server: &Server, fault: &str) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let mut relay = relay(server.address(), LINK);
+    let asking = thread::spawn(move || {
+        let victim = Subscriber::new(VICTIM, "victim");
+        while !stopped.load(Ordering::Relaxed) {
+            relay.discover(&victim, Duration::from_millis(50)).unwrap();
+        }
+    });
+    lessor_e2e::wait::soon("the guest to be suspended", || {
+        let status = server.status();
+        let plugin = status.plugin(GUEST);
+        (plugin.suspensions > 0 && plugin.faults_of(fault) > 0).then_some(())
+    });
+    stop.store(true, Ordering::Relaxed);
+    asking.join().unwrap();
+}
+
+fn sidecar(behaviour: &str) -> String {
+    let behaviour = if behaviour == "slow configure" { "slow-configure" } else { behaviour };
+    format!(
+        r#"
+        [limits]
+        deadline-ms = 50
+        memory-mib = 8
+
+        [settings]
+        behaviour = "{behaviour}"
+        client = "{VICTIM_KEY}"
+        "#
+    )
+}
+
+fn refused_guest(guest: &str, component: &[u8]) -> Vec<u8> {
+    match guest {
+        "slow configure" => component.to_vec(),
+        "cut short" => component[..component.len() / 2].to_vec(),
+        "wrong world" => wat::parse_str(
+            r#"(component
+                (core module $code (func (export "run")))
+                (core instance $code (instantiate $code))
+                (func $run (canon lift (core func $code "run")))
+                (instance $run (export "run" (func $run)))
+                (export "wasi:cli/run@0.2.0" (instance $run)))"#,
+        )
+        .unwrap(),
+        "missing import" => wat::parse_str(
+            r#"(component (import "acme:crm/lookup@1.0.0" (instance (export "find" (func)))))"#,
+        )
+        .unwrap(),
+        other => panic!("no guest {other}"),
+    }
+}
+
+/// What the healthy saw while a guest did wrong.
+struct Row {
+    guest: String,
+    seen_as: String,
+    exchanges: u64,
+    lost: u64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+impl Row {
+    fn new(guest: &str, seen_as: &str, report: &Report) -> Self {
+        Self {
+            guest: guest.to_owned(),
+            seen_as: seen_as.to_owned(),
+            exchanges: report.acquired,
+            lost: report.failed,
+            p50_ms: report.latency.exchange.p50,
+            p99_ms: report.latency.exchange.p99,
+        }
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = String::from("guest             seen as            exchanges  lost   p50 ms   p99 ms\n");
+    for Row { guest, seen_as, exchanges, lost, p50_ms, p99_ms } in rows {
+        let _ = writeln!(
+            table,
+            "{guest:<17} {seen_as:<18} {exchanges:>9} {lost:>5} {p50_ms:>8.2} {p99_ms:>8.2}"
+        );
+    }
+    table
+}
