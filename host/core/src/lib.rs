@@ -25,12 +25,15 @@ mod terms;
 mod time;
 
 pub use client::{ClientKey, HardwareAddress, HardwareAddressError};
-pub use engine::{Decision, Engine, PoolUsage, Remembered};
+pub use engine::{
+    Candidate, Decision, Engine, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preview, Remembered,
+    Rule,
+};
 pub use lease::{Change, Committed, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{
-    LeaseTime, Location, Network, NetworkId, OptionSet, Pool, Reservation, ReservationOwner,
-    Subnet, Topology, TopologyError,
+    LeaseTime, LocatedBy, Location, Network, NetworkId, OptionSet, Pool, Reservation,
+    ReservationOwner, Subnet, Topology, TopologyError,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};

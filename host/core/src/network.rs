@@ -120,6 +120,22 @@ pub struct Location {
     pub subnet: usize,
 }
 
+/// What of a request says where it belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LocatedBy {
+    /// The relay selected a link (RFC 3527).
+    LinkSelection,
+    /// The client selected a subnet (RFC 3011).
+    SubnetSelection,
+    /// The relay's address.
+    RelayAddress,
+    /// The client's own address, in a message sent to the server directly.
+    ClientAddress,
+    /// The address of the interface that it came in on.
+    Link,
+}
+
 /// All networks of one configuration, and the way from a request to its own. Immutable; a reload
 /// builds another.
 #[derive(Clone, Debug, Default)]
@@ -190,22 +206,31 @@ impl Topology {
     /// client's subnet selection (RFC 3011), else the relay address, else the link that the
     /// client is on, else (a renewal sent to the server directly) the client's own address.
     pub fn locate(&self, request: &Request) -> Option<Location> {
+        self.located_by(request).find_map(|(_, address)| self.locate_address(address))
+    }
+
+    /// What of a request says where it belongs, and the address that it names, in the order in
+    /// which they are gone by; the first that lies in a subnet decides.
+    pub fn located_by(&self, request: &Request) -> impl Iterator<Item = (LocatedBy, Ipv4Addr)> {
         let link_selection = request
             .relay_information
             .as_ref()
             .and_then(|information| information.sub_option(relay::LINK_SELECTION))
             .and_then(|octets| <[u8; 4]>::try_from(octets).ok())
-            .map(Ipv4Addr::from);
+            .map(|octets| (LocatedBy::LinkSelection, Ipv4Addr::from(octets)));
+        let subnet_selection =
+            request.subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
         let relay = request.is_relayed().then_some(request.relay_address);
-        let client = (!request.client_address.is_unspecified()).then_some(request.client_address);
-        let asked_from = link_selection.or(request.subnet_selection).or(relay);
-        match asked_from {
-            Some(address) => self.locate_address(address),
-            None if request.arrival.unicast => client
-                .and_then(|address| self.locate_address(address))
-                .or_else(|| self.locate_address(request.arrival.link_address?)),
-            None => self.locate_address(request.arrival.link_address?),
-        }
+        let relay = relay.map(|address| (LocatedBy::RelayAddress, address));
+        // Whoever is told where the client is does not guess.
+        let told = link_selection.or(subnet_selection).or(relay);
+        let is_told = told.is_some();
+        let is_direct = request.arrival.unicast && !request.client_address.is_unspecified();
+        let client = (!is_told && is_direct).then_some(request.client_address);
+        let client = client.map(|address| (LocatedBy::ClientAddress, address));
+        let link = request.arrival.link_address.filter(|_| !is_told);
+        let link = link.map(|address| (LocatedBy::Link, address));
+        [told, client, link].into_iter().flatten()
     }
 }
 

@@ -59,6 +59,15 @@ impl PoolAddresses {
         Self { size, fresh, returned: BTreeSet::new(), leased: 0, offered: 0, quarantined: 0 }
     }
 
+    /// A copy that knows the next address of each free set only.
+    pub(super) fn head(&self) -> Self {
+        Self {
+            fresh: self.fresh.min().into_iter().collect(),
+            returned: self.returned.first().copied().into_iter().collect(),
+            ..*self
+        }
+    }
+
     /// Strikes an address off the list of those in state `standing`.
     pub(super) fn leave(&mut self, address: u32, standing: Standing) {
         match standing {

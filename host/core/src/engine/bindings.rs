@@ -33,11 +33,11 @@ pub(super) struct Bindings {
     pub(super) plan: Arc<Plan>,
     pub(super) slots: Slots,
     pub(super) by_client: ByClient<Lease>,
-    offers: ByClient<Offer>,
-    pools: Vec<PoolAddresses>,
-    deadlines: Deadlines,
+    pub(super) offers: ByClient<Offer>,
+    pub(super) pools: Vec<PoolAddresses>,
+    pub(super) deadlines: Deadlines,
     pub(super) unsettled: HashMap<u32, Unsettled, FixedState>,
-    unreported: VecDeque<Arc<Lease>>,
+    pub(super) unreported: VecDeque<Arc<Lease>>,
 }
 
 /// Which of two records of one client is its current one.

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, Lease, LeaseState, Reason, RelayInformation, Request, Reservation,
-    ReservationOwner, Terms, Timestamp,
+    Change, ClientKey, Lease, LeaseState, Reason, RelayInformation, Request, RequestKind,
+    Reservation, ReservationOwner, Terms, Timestamp, Verdict,
 };
 
-use super::{Decision, addresses::Standing, bindings::Bindings, plan::Plan};
+use super::{Decision, Obstacle, addresses::Standing, bindings::Bindings, plan::Plan};
 
 /// One request, under terms, at a point in time, and the state it is decided on.
 pub(super) struct Case<'e, 'r> {
@@ -50,7 +50,46 @@ impl Entitlement<'_> {
     }
 }
 
-impl<'e> Case<'e, '_> {
+impl<'e, 'r> Case<'e, 'r> {
+    /// The case of a request in subnet `subnet` (its position in the network).
+    pub(super) fn new(
+        plan: &'e Plan,
+        bindings: &'e mut Bindings,
+        now: Timestamp,
+        subnet: usize,
+        request: &'r Request,
+        terms: &'r Terms,
+    ) -> Self {
+        let client = request.client_key();
+        let relay_information = match &request.relay_information {
+            Some(own) => Some(Cow::Borrowed(own)),
+            None => relay_information_of(bindings, request, &client).cloned().map(Cow::Owned),
+        };
+        let reservation = plan.reservation_for(subnet, request, relay_information.as_deref());
+        Self { plan, bindings, now, subnet, request, terms, client, relay_information, reservation }
+    }
+
+    /// Decides it.
+    pub(super) fn decide(&mut self) -> Decision {
+        if self.plan.subnet(self.subnet).is_none() {
+            return self.silence(Reason::UnknownSubnet);
+        }
+        match &self.terms.verdict {
+            Verdict::Ignore(_) => return self.silence(Reason::IgnoredByPolicy),
+            Verdict::Drop(_) => return self.silence(Reason::PolicyFailed),
+            Verdict::Refuse(_) | Verdict::Proceed => self.notice(),
+        }
+        match (&self.terms.verdict, self.request.kind) {
+            (Verdict::Refuse(text), RequestKind::Request) => self.refused_request(text),
+            (Verdict::Refuse(_), _) => self.silence(Reason::RefusedWithoutNak),
+            (_, RequestKind::Discover) => self.discover(),
+            (_, RequestKind::Request) => self.request(),
+            (_, RequestKind::Decline) => self.decline(),
+            (_, RequestKind::Release) => self.release(),
+            (_, RequestKind::Inform) => self.inform(),
+        }
+    }
+
     /// Notices the end of whatever holds an address that this case is about, so that everything
     /// after goes by how the addresses stand now.
     pub(super) fn notice(&mut self) {
@@ -114,16 +153,27 @@ impl<'e> Case<'e, '_> {
 
     /// Why the client cannot have `address` under `entitlement` now; nothing if it can.
     pub(super) fn objection(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Reason> {
+        self.obstacle(entitlement, address).map(|obstacle| match obstacle {
+            Obstacle::OutsidePools => Reason::NakOtherAddress,
+            _ => Reason::NakAddressTaken,
+        })
+    }
+
+    /// What stands between the client and `address` under `entitlement`, if anything does.
+    pub(super) fn obstacle(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Obstacle> {
         if self.bindings.standing(address) == Standing::Quarantined {
-            return Some(Reason::NakAddressTaken);
+            return Some(Obstacle::Quarantined);
         }
         if entitlement.only_address() == Some(address) {
             return None;
         }
-        if self.plan.is_reserved(address) || self.is_held_by_other(address) {
-            return Some(Reason::NakAddressTaken);
+        if self.plan.is_reserved(address) {
+            return Some(Obstacle::Reserved);
         }
-        (!self.is_entitled(entitlement, address)).then_some(Reason::NakOtherAddress)
+        if self.is_held_by_other(address) {
+            return Some(Obstacle::HeldByOther);
+        }
+        (!self.is_entitled(entitlement, address)).then_some(Obstacle::OutsidePools)
     }
 
     /// Whether another client has a lease or an open offer of `address`.
@@ -188,4 +238,19 @@ fn is_owner(reservation: &Reservation, lease: &Lease) -> bool {
         }
         ReservationOwner::HardwareAddress(address) => lease.hardware_address == *address,
     }
+}
+
+/// See [`super::Engine::relay_information_of`].
+pub(super) fn relay_information_of<'a>(
+    bindings: &'a Bindings,
+    request: &'a Request,
+    client: &ClientKey,
+) -> Option<&'a RelayInformation> {
+    let is_direct = request.arrival.unicast && !request.is_relayed();
+    let remembered = || {
+        let lease = bindings.lease_of(client)?;
+        let is_from_leased = is_direct && lease.address == request.client_address;
+        lease.relay_information.as_ref().filter(|_| is_from_leased)
+    };
+    request.relay_information.as_ref().or_else(remembered)
 }

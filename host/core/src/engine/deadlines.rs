@@ -39,6 +39,16 @@ impl Deadlines {
         self.queue.pop_first().map(|(_, address)| address)
     }
 
+    /// A copy of the first entries that are due, at most `limit`.
+    pub(super) fn due(&self, now: Timestamp, limit: usize) -> Self {
+        Self { queue: self.queue.range(..=(now, u32::MAX)).take(limit).copied().collect() }
+    }
+
+    /// The addresses that have entries.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
+        self.queue.iter().map(|(_, address)| *address)
+    }
+
     /// The time of the first entry.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.queue.first().map(|(at, _)| *at)

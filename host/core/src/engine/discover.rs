@@ -13,7 +13,7 @@ use super::{
 };
 
 /// How many deadlines a decision looks at before it says that no address is free.
-const DUE_IN_DECISION_MAX: usize = 64;
+pub(super) const DUE_IN_DECISION_MAX: usize = 64;
 
 impl Case<'_, '_> {
     /// Decides a DISCOVER.

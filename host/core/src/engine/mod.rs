@@ -12,6 +12,7 @@
 //!   parts.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
 //!   RELEASE) and `inform`, answered by `grant`, `reply` and `options`.
+//! - `preview`: what would be decided, and why, without deciding it.
 //! - `settle`: what became of the changes; `reconfigure`: another configuration, the same leases.
 
 mod addresses;
@@ -25,6 +26,7 @@ mod grant;
 mod inform;
 mod options;
 mod plan;
+mod preview;
 mod reconfigure;
 mod reply;
 mod request;
@@ -32,24 +34,28 @@ mod settle;
 mod slot;
 mod slots;
 
-use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, sync::Arc};
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, Committed, Lease, Network, Reason, RelayInformation, Reply, Request,
-    RequestKind, Terms, Timestamp, Verdict,
+    Change, ClientKey, Committed, Lease, Network, Reason, RelayInformation, Reply, Request, Terms,
+    Timestamp,
 };
 
 use self::{
     bindings::{Bindings, Precedence},
     case::Case,
     plan::Plan,
+    slot::Offer,
 };
 
-pub use self::reconfigure::Remembered;
+pub use self::{
+    preview::{Candidate, Obstacle, OptionOrigin, Preview, Rule},
+    reconfigure::Remembered,
+};
 
 /// What the engine decided about one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +94,18 @@ pub struct PoolUsage {
     pub quarantined: u64,
 }
 
+/// An address that is held for a client it was offered to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OpenOffer {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// To whom it was offered.
+    pub client: ClientKey,
+    /// Until when it is held.
+    pub expires_at: Timestamp,
+}
+
 impl Engine {
     /// An engine for `network` that knows no lease yet. `hash_seed` makes the order of hash tables
     /// unpredictable to whoever sends requests; a given seed replays exactly.
@@ -102,6 +120,16 @@ impl Engine {
     pub fn restore(&mut self, now: Timestamp, lease: Lease) {
         if self.plan.subnet_of(u32::from(lease.address)).is_some() {
             self.bindings.enter(now, Arc::new(lease), Precedence::ByTime);
+        }
+    }
+
+    /// Takes in an open offer, after the leases. An address outside the network's subnets is passed
+    /// over.
+    pub fn restore_offer(&mut self, offer: OpenOffer) {
+        let address = u32::from(offer.address);
+        if self.plan.subnet_of(address).is_some() {
+            let OpenOffer { client, expires_at, .. } = offer;
+            self.bindings.hold(Offer { address, client, expires_at });
         }
     }
 
@@ -127,12 +155,21 @@ impl Engine {
         &'a self,
         request: &'a Request,
     ) -> Option<&'a RelayInformation> {
-        relay_information_of(&self.bindings, request, &request.client_key())
+        case::relay_information_of(&self.bindings, request, &request.client_key())
     }
 
     /// Every lease record, in order of address.
     pub fn leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
         self.bindings.leases()
+    }
+
+    /// Every open offer, in order of address.
+    pub fn offers(&self) -> impl Iterator<Item = OpenOffer> {
+        self.bindings.slots.iter().filter_map(|(_, slot)| slot.offer()).map(|offer| OpenOffer {
+            address: plan::address_of(offer.address),
+            client: offer.client.clone(),
+            expires_at: offer.expires_at,
+        })
     }
 
     /// How full the pools are, in order of configuration.
@@ -153,40 +190,7 @@ impl Engine {
         request: &Request,
         terms: &Terms,
     ) -> Decision {
-        let client = request.client_key();
-        let relay_information = match &request.relay_information {
-            Some(own) => Some(Cow::Borrowed(own)),
-            None => relay_information_of(&self.bindings, request, &client).cloned().map(Cow::Owned),
-        };
-        let plan = &*self.plan;
-        let mut case = Case {
-            reservation: plan.reservation_for(subnet, request, relay_information.as_deref()),
-            plan,
-            bindings: &mut self.bindings,
-            now,
-            subnet,
-            request,
-            terms,
-            client,
-            relay_information,
-        };
-        if plan.subnet(subnet).is_none() {
-            return case.silence(Reason::UnknownSubnet);
-        }
-        match &terms.verdict {
-            Verdict::Ignore(_) => return case.silence(Reason::IgnoredByPolicy),
-            Verdict::Drop(_) => return case.silence(Reason::PolicyFailed),
-            Verdict::Refuse(_) | Verdict::Proceed => case.notice(),
-        }
-        match (&terms.verdict, request.kind) {
-            (Verdict::Refuse(text), RequestKind::Request) => case.refused_request(text),
-            (Verdict::Refuse(_), _) => case.silence(Reason::RefusedWithoutNak),
-            (_, RequestKind::Discover) => case.discover(),
-            (_, RequestKind::Request) => case.request(),
-            (_, RequestKind::Decline) => case.decline(),
-            (_, RequestKind::Release) => case.release(),
-            (_, RequestKind::Inform) => case.inform(),
-        }
+        Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms).decide()
     }
 
     /// Hears what became of a change that it asked for. After `Failed` or `Conflict` the engine
@@ -212,18 +216,4 @@ impl Engine {
         self.bindings.notice_due(now, limit);
         self.bindings.take_unreported(limit)
     }
-}
-
-fn relay_information_of<'a>(
-    bindings: &'a Bindings,
-    request: &'a Request,
-    client: &ClientKey,
-) -> Option<&'a RelayInformation> {
-    let is_direct = request.arrival.unicast && !request.is_relayed();
-    let remembered = || {
-        let lease = bindings.lease_of(client)?;
-        let is_from_leased = is_direct && lease.address == request.client_address;
-        lease.relay_information.as_ref().filter(|_| is_from_leased)
-    };
-    request.relay_information.as_ref().or_else(remembered)
 }

@@ -17,7 +17,7 @@ use crate::{
     option::{code, is_reserved_for_engine},
 };
 
-use super::plan::LinkOptions;
+use super::{OptionOrigin, plan::LinkOptions};
 
 const BROADCAST_ADDRESS: u8 = 28;
 
@@ -60,7 +60,7 @@ impl Parameters<'_> {
         }
         if self.request.parameter_request_list.is_empty() {
             codes.add(code::SUBNET_MASK);
-            let sets: SmallVec<[&OptionSet; 3]> = self.layers().collect();
+            let sets: SmallVec<[&OptionSet; 3]> = self.layers().map(|(set, _)| set).collect();
             let mut configured: SmallVec<[u8; 32]> =
                 sets.iter().flat_map(|set| set.iter()).map(|(code, _)| code).collect();
             configured.sort_unstable();
@@ -75,26 +75,45 @@ impl Parameters<'_> {
 
     /// The value of an option; nothing if it is not configured or a policy takes it away.
     fn value(&self, code: u8) -> Option<Arc<OptionValue>> {
-        if let Some((_, value)) = self.terms.options.iter().rev().find(|(found, _)| *found == code)
-        {
-            return value.clone();
+        self.value_and_origin(code).map(|(value, _)| value)
+    }
+
+    /// The same, and which layer it is of.
+    pub(super) fn value_and_origin(&self, code: u8) -> Option<(Arc<OptionValue>, OptionOrigin)> {
+        let set = self.terms.options.iter().rev().find(|(found, _)| *found == code);
+        if let Some((_, value)) = set {
+            return value.clone().map(|value| (value, OptionOrigin::Policy));
         }
-        if let Some(value) = self.layers().find_map(|set| set.get(code)) {
-            return Some(Arc::clone(value));
+        let configured =
+            |(set, origin): (&OptionSet, _)| Some((Arc::clone(set.get(code)?), origin));
+        if let Some(found) = self.layers().find_map(configured) {
+            return Some(found);
         }
+        let link = |value: fn(&LinkOptions) -> &Arc<OptionValue>| {
+            self.link.map(|link| (Arc::clone(value(link)), OptionOrigin::Prefix))
+        };
         match code {
-            code::SUBNET_MASK => self.link.map(|link| Arc::clone(&link.subnet_mask)),
-            BROADCAST_ADDRESS => self.link.map(|link| Arc::clone(&link.broadcast_address)),
-            _ => HOST_REQUIREMENTS.get(code).map(Arc::clone),
+            code::SUBNET_MASK => link(|link| &link.subnet_mask),
+            BROADCAST_ADDRESS => link(|link| &link.broadcast_address),
+            _ => {
+                let value = HOST_REQUIREMENTS.get(code).map(Arc::clone);
+                value.map(|value| (value, OptionOrigin::HostRequirements))
+            }
         }
     }
 
     /// The configured options, those that win first.
-    fn layers(&self) -> impl Iterator<Item = &OptionSet> {
+    fn layers(&self) -> impl Iterator<Item = (&OptionSet, OptionOrigin)> {
         let reservation = self.reservation.map(|reservation| &reservation.options);
         let pool = self.pool.map(|pool| &pool.options);
         let subnet = self.subnet.map(|subnet| &subnet.options);
-        [reservation, pool, subnet].into_iter().flatten()
+        [
+            reservation.map(|set| (set, OptionOrigin::Reservation)),
+            pool.map(|set| (set, OptionOrigin::Pool)),
+            subnet.map(|set| (set, OptionOrigin::Subnet)),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 

@@ -101,7 +101,8 @@ impl Case<'_, '_> {
         Decision { reason, reply: Some(reply), changes: SmallVec::new() }
     }
 
-    fn parameters(&self, address: u32) -> Parameters<'_> {
+    /// Where the options come from that a client with `address` gets.
+    pub(super) fn parameters(&self, address: u32) -> Parameters<'_> {
         let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
         Parameters {
             request: self.request,

@@ -17,7 +17,7 @@ use crate::{Change, Committed, Lease, Timestamp};
 use super::bindings::{Bindings, Precedence};
 
 /// The changes of one address that nothing was heard of yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Unsettled {
     /// The record that storage is known to hold.
     stored: Option<Arc<Lease>>,

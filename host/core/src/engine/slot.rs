@@ -19,7 +19,7 @@ pub(super) struct Offer {
 }
 
 /// What is known of one address.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slot {
     /// The record, active or not.
     pub(super) lease: Option<Arc<Lease>>,

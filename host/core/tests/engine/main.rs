@@ -11,6 +11,8 @@
 
 mod addresses;
 mod conformance;
+
+mod preview;
 mod reconfigure;
 mod reservations;
 mod settle;

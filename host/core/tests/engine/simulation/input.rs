@@ -50,7 +50,10 @@ pub(super) fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> String
             String::new()
         }
         Input::Decide { now, subnet, request, terms } => {
-            serde_json::to_string(&engine.decide(*now, *subnet, request, terms)).unwrap()
+            let preview = engine.preview(*now, *subnet, request, terms);
+            let decision = engine.decide(*now, *subnet, request, terms);
+            assert_eq!(preview.decision, decision, "the preview of {request:?} under {terms:?}");
+            serde_json::to_string(&decision).unwrap()
         }
         Input::Settle { now, change, committed } => {
             engine.settle(*now, change, committed);

@@ -1,0 +1,399 @@
+//! Preview: what would be decided about a request, and why, without deciding it.
+//!
+//! The decision is made for real, but on a copy of the part of the bindings that it can look at:
+//! what is known of the client, of the addresses that request, terms and reservation name, and of
+//! the next free ones. So nothing is held, changed or counted, and a preview takes the same time
+//! however many leases there are. Invariant: on that part a decision comes out as it would on the
+//! whole; the simulation compares the two at every request.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::Ipv4Addr,
+    sync::Arc,
+};
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ClientKey, Reason, Request, RequestKind, Reservation, Terms, Timestamp,
+    option::{code, is_reserved_for_engine},
+};
+
+use super::{
+    Decision, Engine,
+    addresses::{PoolAddresses, Standing},
+    bindings::Bindings,
+    by_client::ByClient,
+    case::{Case, Entitlement},
+    discover::DUE_IN_DECISION_MAX,
+    plan::address_of,
+    slots::Slots,
+};
+
+/// What would be decided about a request, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Preview {
+    /// The decision.
+    pub decision: Decision,
+    /// What is reserved for the client or its line.
+    pub reservation: Option<Reservation>,
+    /// The addresses that were thought of, in order; the one that is taken, if any, is the last.
+    pub candidates: Vec<Candidate>,
+    /// Where each option of the reply comes from, in the order of the reply.
+    pub option_origins: Vec<(u8, OptionOrigin)>,
+}
+
+/// An address that was thought of for a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Candidate {
+    /// Why it was thought of.
+    pub rule: Rule,
+    /// The address; nothing if a pool was looked through in vain.
+    pub address: Option<Ipv4Addr>,
+    /// The pool that it lies in, or that was looked through.
+    pub pool: Option<Arc<str>>,
+    /// Why the client cannot have it; nothing if it can.
+    pub obstacle: Option<Obstacle>,
+    /// The other client that has a lease or an open offer of it.
+    pub holder: Option<ClientKey>,
+}
+
+/// Why an address is thought of, in the order in which that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// A policy names it.
+    Policy,
+    /// It is reserved for the client or its line.
+    Reservation,
+    /// It was offered to the client, which has not taken it yet.
+    Offered,
+    /// The client's last lease is of it, be it active or not.
+    Current,
+    /// The client had it before that.
+    Former,
+    /// The client asks for it.
+    Asked,
+    /// It is the next free one.
+    Free,
+}
+
+/// What stands between a client and an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// A client declined it; nobody gets it for a while.
+    Quarantined,
+    /// It is reserved for somebody else.
+    Reserved,
+    /// Another client has a lease or an open offer of it.
+    HeldByOther,
+    /// It lies in no pool that the client may have addresses of.
+    OutsidePools,
+    /// No client of the network can have it.
+    Unusable,
+    /// Somebody else had it since, or the client declined it.
+    NotLast,
+    /// It is not free.
+    NotFree,
+    /// The network has no pool of this name.
+    UnknownPool,
+    /// No address of the pool is free.
+    PoolExhausted,
+}
+
+/// Where an option of a reply comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptionOrigin {
+    /// The server sets it in every such reply.
+    Server,
+    /// The client sent it, and gets it back.
+    Client,
+    /// The terms of a policy.
+    Policy,
+    /// The reservation of the address.
+    Reservation,
+    /// The pool of the address.
+    Pool,
+    /// The subnet of the address.
+    Subnet,
+    /// It follows from the subnet's prefix.
+    Prefix,
+    /// The default that RFC 1122 gives.
+    HostRequirements,
+}
+
+impl Obstacle {
+    /// One clause for the operator.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Quarantined => "a client declined it, and nobody gets it for a while",
+            Self::Reserved => "it is reserved for somebody else",
+            Self::HeldByOther => "another client has a lease or an open offer of it",
+            Self::OutsidePools => "it lies in no pool that the client may have addresses of",
+            Self::Unusable => "no client of this network can have it",
+            Self::NotLast => "somebody else had it since, or the client declined it",
+            Self::NotFree => "it is not free",
+            Self::UnknownPool => "the network has no pool of this name",
+            Self::PoolExhausted => "no address of the pool is free",
+        }
+    }
+}
+
+impl Engine {
+    /// What [`Engine::decide`] would decide about a request, and why.
+    pub fn preview(
+        &self,
+        now: Timestamp,
+        subnet: usize,
+        request: &Request,
+        terms: &Terms,
+    ) -> Preview {
+        let mut part = self.bindings.part(now, subnet, request, terms);
+        let mut case = Case::new(&self.plan, &mut part, now, subnet, request, terms);
+        case.notice();
+        let mut candidates = case.candidates();
+        let reservation = case.reservation.cloned();
+        let decision = case.decide();
+        candidates.extend(case.free_candidates(&candidates, &decision));
+        let option_origins = case.option_origins(&decision);
+        Preview { decision, reservation, candidates, option_origins }
+    }
+}
+
+impl Bindings {
+    /// A copy of what one decision can look at.
+    fn part(&self, now: Timestamp, subnet: usize, request: &Request, terms: &Terms) -> Self {
+        let hasher = self.slots.hasher();
+        let mut part = Self {
+            plan: Arc::clone(&self.plan),
+            slots: Slots::new(hasher),
+            by_client: ByClient::new(hasher),
+            offers: ByClient::new(hasher),
+            pools: self.pools.iter().map(PoolAddresses::head).collect(),
+            deadlines: self.deadlines.due(now, DUE_IN_DECISION_MAX),
+            unsettled: HashMap::with_hasher(hasher.clone()),
+            unreported: VecDeque::new(),
+        };
+        for address in self.looked_at(&part, subnet, request, terms) {
+            part.copy_from(self, address);
+        }
+        part
+    }
+
+    /// The addresses that a decision can look at, besides those that nobody ever had.
+    fn looked_at(
+        &self,
+        part: &Self,
+        subnet: usize,
+        request: &Request,
+        terms: &Terms,
+    ) -> BTreeSet<u32> {
+        let client = request.client_key();
+        let information = super::case::relay_information_of(self, request, &client);
+        let reservation = self.plan.reservation_for(subnet, request, information);
+        let reserved = reservation.map(|reservation| reservation.address);
+        let client_address = Some(request.client_address);
+        let named = [request.requested_address, client_address, terms.address, reserved];
+        let known = [
+            self.lease_of(&client).map(|lease| u32::from(lease.address)),
+            self.offer_of(&client).map(|offer| offer.address),
+        ];
+        let free = part.pools.iter().filter_map(PoolAddresses::longest_free);
+        let mut addresses: BTreeSet<u32> = named
+            .into_iter()
+            .flatten()
+            .map(u32::from)
+            .chain(known.into_iter().flatten())
+            .chain(part.deadlines.addresses())
+            .chain(free.map(|(_, address)| address))
+            .collect();
+        let former: Vec<u32> =
+            addresses.iter().filter_map(|address| self.slot(*address)?.former).collect();
+        addresses.extend(former);
+        addresses
+    }
+
+    fn copy_from(&mut self, whole: &Self, address: u32) {
+        let Some(slot) = whole.slot(address) else { return };
+        let current = slot.lease().and_then(|lease| whole.lease_of(&lease.client));
+        if let Some(current) = current {
+            self.by_client.put(Arc::clone(current));
+        }
+        if let Some(offer) = slot.offer() {
+            self.offers.put(Arc::clone(offer));
+        }
+        if let Some(unsettled) = whole.unsettled.get(&address) {
+            self.unsettled.insert(address, unsettled.clone());
+        }
+        self.slots.change(address, |place| *place = slot.clone());
+    }
+}
+
+impl Case<'_, '_> {
+    /// The addresses that are thought of before any free one, up to the one that is taken.
+    fn candidates(&self) -> Vec<Candidate> {
+        let mut found = Vec::new();
+        for candidate in self.all_candidates() {
+            let is_taken = candidate.obstacle.is_none();
+            found.push(candidate);
+            if is_taken {
+                break;
+            }
+        }
+        found
+    }
+
+    fn all_candidates(&self) -> Vec<Candidate> {
+        let has_address = matches!(self.request.kind, RequestKind::Discover | RequestKind::Request);
+        if !has_address || self.terms.verdict != crate::Verdict::Proceed {
+            return Vec::new();
+        }
+        if let Some(address) = self.terms.address {
+            return vec![self.candidate(Rule::Policy, u32::from(address), |case, address| {
+                case.entitlement().err().map(|_| case.why_unusable(address))
+            })];
+        }
+        let mut all = Vec::new();
+        if let Some(reservation) = self.reservation {
+            let address = u32::from(reservation.address);
+            all.push(self.candidate(Rule::Reservation, address, |case, address| {
+                let is_waited_for = case.is_held_by_other(address)
+                    && !matches!(case.entitlement(), Ok(Entitlement::Reservation(_)));
+                match case.bindings.standing(address) {
+                    Standing::Quarantined => Some(Obstacle::Quarantined),
+                    _ => is_waited_for.then_some(Obstacle::HeldByOther),
+                }
+            }));
+        }
+        match self.entitlement() {
+            Ok(entitlement) => all.extend(self.candidates_under(entitlement)),
+            Err(_) => all.push(Candidate {
+                rule: Rule::Free,
+                address: None,
+                pool: self.terms.pool.clone(),
+                obstacle: Some(Obstacle::UnknownPool),
+                holder: None,
+            }),
+        }
+        all
+    }
+
+    fn candidates_under(&self, entitlement: Entitlement<'_>) -> Vec<Candidate> {
+        let obstacle = |case: &Self, address: u32| case.obstacle(entitlement, address);
+        let not_last = |case: &Self, address: u32| {
+            let is_last = case.had_leased(address);
+            case.obstacle(entitlement, address).or((!is_last).then_some(Obstacle::NotLast))
+        };
+        let not_free = |case: &Self, address: u32| {
+            let is_free = case.bindings.standing(address).is_free();
+            case.obstacle(entitlement, address).or((!is_free).then_some(Obstacle::NotFree))
+        };
+        let requested = self.request.requested_address.map(u32::from);
+        if self.request.kind == RequestKind::Request {
+            let own = Some(u32::from(self.request.client_address)).filter(|address| *address != 0);
+            let asked = requested.or(own);
+            return asked
+                .map(|address| self.candidate(Rule::Asked, address, obstacle))
+                .into_iter()
+                .collect();
+        }
+        if entitlement.only_address().is_some() {
+            return Vec::new();
+        }
+        let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
+        let former = current.and_then(|current| self.bindings.slot(current)?.former);
+        [
+            offered.map(|address| self.candidate(Rule::Offered, address, obstacle)),
+            current.map(|address| self.candidate(Rule::Current, address, not_last)),
+            former.map(|address| self.candidate(Rule::Former, address, not_last)),
+            requested.map(|address| self.candidate(Rule::Asked, address, not_free)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// The free address that a DISCOVER gets, or the pools that have none; nothing if it gets
+    /// another.
+    fn free_candidates(&self, before: &[Candidate], decision: &Decision) -> Vec<Candidate> {
+        match (decision.reason, &decision.reply) {
+            (Reason::OfferedFromPool, Some(reply)) => {
+                vec![self.candidate(Rule::Free, u32::from(reply.your_address), |_, _| None)]
+            }
+            (Reason::NoFreeAddress, _) if before.iter().all(|found| found.obstacle.is_some()) => {
+                let pools = match self.entitlement() {
+                    Ok(Entitlement::NamedPools(pools)) => pools,
+                    Ok(Entitlement::OpenPools) => self.plan.open_pools(),
+                    _ => &[],
+                };
+                let exhausted = |pool: &usize| Candidate {
+                    rule: Rule::Free,
+                    address: None,
+                    pool: self.plan.configured_pool(*pool).map(|pool| Arc::clone(&pool.name)),
+                    obstacle: Some(Obstacle::PoolExhausted),
+                    holder: None,
+                };
+                pools.iter().map(exhausted).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn candidate(
+        &self,
+        rule: Rule,
+        address: u32,
+        obstacle: impl FnOnce(&Self, u32) -> Option<Obstacle>,
+    ) -> Candidate {
+        let pool = self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool));
+        let slot = self.bindings.slot(address);
+        let leased = slot.and_then(|slot| slot.active_lease()).map(|lease| &lease.client);
+        let offered = slot.and_then(|slot| slot.offer()).map(|offer| &offer.client);
+        let holder = [leased, offered].into_iter().flatten().find(|holder| **holder != self.client);
+        Candidate {
+            rule,
+            address: Some(address_of(address)),
+            pool: pool.map(|pool| Arc::clone(&pool.name)),
+            obstacle: obstacle(self, address),
+            holder: holder.cloned(),
+        }
+    }
+
+    /// Why a policy cannot name `address`.
+    fn why_unusable(&self, address: u32) -> Obstacle {
+        if !self.plan.is_usable(address) {
+            Obstacle::Unusable
+        } else if self.is_held_by_other(address) {
+            Obstacle::HeldByOther
+        } else if self.bindings.standing(address) == Standing::Quarantined {
+            Obstacle::Quarantined
+        } else {
+            Obstacle::Reserved
+        }
+    }
+
+    fn option_origins(&self, decision: &Decision) -> Vec<(u8, OptionOrigin)> {
+        let Some(reply) = &decision.reply else { return Vec::new() };
+        let address = if reply.your_address.is_unspecified() {
+            self.request.client_address
+        } else {
+            reply.your_address
+        };
+        let parameters = self.parameters(u32::from(address));
+        let origin = |option: u8| match option {
+            code::CLIENT_IDENTIFIER | code::SUBNET_SELECTION => OptionOrigin::Client,
+            option if is_reserved_for_engine(option) => OptionOrigin::Server,
+            option => {
+                let found = parameters.value_and_origin(option);
+                found.map_or(OptionOrigin::Server, |(_, origin)| origin)
+            }
+        };
+        reply.options.iter().map(|(option, _)| (*option, origin(*option))).collect()
+    }
+}
