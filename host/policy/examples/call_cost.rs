@@ -140,6 +140,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         subnet: 0,
         lease: None,
         lookups: Default::default(),
+        absent: Default::default(),
     })
 }
 

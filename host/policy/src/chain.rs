@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::RequestKind;
 
 use crate::{
-    Observer, PluginError, PluginReport, PluginSource, PluginStatus, Runner, background,
+    LookupSources, Observer, PluginError, PluginReport, PluginSource, PluginStatus, Runner,
+    background,
     error::Problem,
     hook::{Hook, HookSet},
     plugin::Plugin,
@@ -18,6 +19,8 @@ use crate::{
 pub struct Chain {
     plugins: Vec<Arc<Plugin>>,
     hooks: HookSet,
+    /// Those that lookups are planned for.
+    planned: HookSet,
     /// What the instances live on.
     _runtime: Arc<Runtime>,
 }
@@ -26,13 +29,15 @@ impl Chain {
     pub(crate) fn new(
         runtime: &Arc<Runtime>,
         sources: Vec<PluginSource>,
+        lookup_sources: &Arc<dyn LookupSources>,
     ) -> Result<Arc<Self>, Vec<PluginError>> {
         let mut plugins = Vec::new();
         let mut errors = Vec::new();
         for (position, source) in sources.into_iter().enumerate() {
             let (name, path) = (source.name.clone(), source.path.clone());
-            let prepared =
-                background::run("policy-compile", || prepare(runtime, position + 1, source));
+            let prepared = background::run("policy-compile", || {
+                prepare(runtime, position + 1, source, lookup_sources)
+            });
             let problem = match prepared {
                 Ok(Some(Ok(plugin))) => {
                     plugins.push(Arc::new(plugin));
@@ -50,9 +55,12 @@ impl Chain {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let none = HookSet::default();
-        let hooks = plugins.iter().fold(none, |hooks, plugin| hooks.union(plugin.hooks));
-        Ok(Arc::new(Self { plugins, hooks, _runtime: Arc::clone(runtime) }))
+        let of_all = |hooks_of: fn(HookSet) -> HookSet| {
+            let sets = plugins.iter().map(|plugin: &Arc<Plugin>| hooks_of(plugin.hooks));
+            sets.fold(HookSet::default(), HookSet::union)
+        };
+        let (hooks, planned) = (of_all(|hooks| hooks), of_all(HookSet::planned));
+        Ok(Arc::new(Self { plugins, hooks, planned, _runtime: Arc::clone(runtime) }))
     }
 
     /// Whether there is no plugin.
@@ -63,6 +71,11 @@ impl Chain {
     /// Whether any plugin is asked about messages of this kind.
     pub fn has_hook_for(&self, kind: RequestKind) -> bool {
         self.hooks.contains(Hook::for_request(kind))
+    }
+
+    /// Whether any plugin wants something looked up before it is asked about messages of this kind.
+    pub fn has_lookups_for(&self, kind: RequestKind) -> bool {
+        self.planned.contains(Hook::for_request(kind))
     }
 
     /// Whether any plugin edits the options of replies.

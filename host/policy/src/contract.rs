@@ -204,6 +204,12 @@ impl Check<'_> {
                 }),
                 (None, false) => self.problems.push(Problem::NoConfiguring),
                 (Some(_), true) => self.problems.push(Problem::NoHooks),
+                (Some(_), false)
+                    if hooks.contains_key(&Hook::PlanLookups)
+                        && !hooks.keys().any(|hook| hook.is_asked_about_requests()) =>
+                {
+                    self.problems.push(Problem::NothingToPlanFor);
+                }
                 (Some(_), false) => {}
             }
         }

@@ -81,6 +81,13 @@ pub enum Problem {
         Hook::names()
     )]
     NoHooks,
+    /// It plans lookups and has no hook that could read their answers.
+    #[error(
+        "exports plan-lookups and no hook that is asked about messages, so it would never be called; \
+         wanted at least one of on-discover, on-request, on-decline, on-release and on-inform. Add \
+         the hook that reads what was looked up"
+    )]
+    NothingToPlanFor,
     /// It has hooks but cannot be configured.
     #[error(
         "does not export lessor:policy/configuring@{}, which every policy must; add it to the world \

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
+    /// A message for one of the next five hooks, before it: what is to be looked up for the plugin.
+    PlanLookups,
     /// A DISCOVER, before an address is chosen.
     OnDiscover,
     /// A REQUEST, before it is decided.
@@ -27,7 +29,8 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order of a packet's life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::PlanLookups,
         Self::OnDiscover,
         Self::OnRequest,
         Self::OnDecline,
@@ -40,6 +43,7 @@ impl Hook {
     /// The name of its interface.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::PlanLookups => "plan-lookups",
             Self::OnDiscover => "on-discover",
             Self::OnRequest => "on-request",
             Self::OnDecline => "on-decline",
@@ -64,6 +68,11 @@ impl Hook {
             RequestKind::Release => Self::OnRelease,
             RequestKind::Inform => Self::OnInform,
         }
+    }
+
+    /// Whether it is asked about messages, so that lookups can be planned for it.
+    pub const fn is_asked_about_requests(self) -> bool {
+        !matches!(self, Self::PlanLookups | Self::ReplyOptions | Self::OnLease)
     }
 
     /// All names, for messages.
@@ -93,6 +102,11 @@ impl HookSet {
 
     pub(crate) const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// The hooks of it that lookups are planned for.
+    pub(crate) const fn planned(self) -> Self {
+        if self.contains(Hook::PlanLookups) { self } else { Self(0) }
     }
 
     /// Whether any hook of the packet path is in it.

@@ -13,7 +13,7 @@ use wasmtime::{
 use lessor_core::{Reply, Verdict};
 
 use crate::{
-    FaultKind, LeaseEvent, Limits, View, clock,
+    FaultKind, LeaseEvent, Limits, LookupSources, PlannedLookup, View, clock,
     contract::Examined,
     error::Problem,
     fault::Fault,
@@ -24,6 +24,7 @@ use crate::{
 };
 
 type OnRequest = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
+type PlanLookups = TypedFunc<(Resource<types::Request>, Resource<types::LookupPlan>), ()>;
 type OnReply = TypedFunc<(Resource<types::Request>, Resource<types::Reply>), ()>;
 type OnLease = TypedFunc<(Resource<types::LeaseEvent>,), ()>;
 type Configure = TypedFunc<(String,), (Result<(), String>,)>;
@@ -36,6 +37,7 @@ pub(crate) struct Recipe {
     pub(crate) exports: Exports,
     pub(crate) settings_json: String,
     pub(crate) limits: Limits,
+    pub(crate) lookup_sources: Arc<dyn LookupSources>,
     pub(crate) instances: InstanceCount,
 }
 
@@ -76,7 +78,9 @@ pub(crate) struct Instance {
 
 #[derive(Default)]
 struct Functions {
-    on_request: [Option<OnRequest>; 5],
+    plan_lookups: Option<PlanLookups>,
+    /// By hook; empty where a hook is not asked about requests.
+    on_request: [Option<OnRequest>; Hook::ALL.len()],
     on_reply: Option<OnReply>,
     on_lease: Option<OnLease>,
 }
@@ -107,6 +111,19 @@ impl Instance {
             .map_err(|fault| failed("configured", fault))?;
         configured.map_err(|message| Problem::SettingsRefused { message: shortened(message) })?;
         Ok(Self { cell, functions, deadline_ms: recipe.limits.deadline_ms, _counted: counted })
+    }
+
+    /// Asks what is to be looked up for a request.
+    pub(crate) fn plan(&mut self, view: &View) -> Result<Vec<PlannedLookup>, Fault> {
+        let Some(function) = &self.functions.plan_lookups else {
+            return Err(absent(Hook::PlanLookups));
+        };
+        self.cell.store.data_mut().begin_plan(view);
+        let answer = self.cell.run(self.deadline_ms, |store| {
+            function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
+        });
+        let planned = self.cell.store.data_mut().end_plan();
+        answer.map(|()| planned)
     }
 
     /// Asks about a request: what the plugin decides, and what it sets.
@@ -170,7 +187,11 @@ struct Cell {
 
 impl Cell {
     fn new(recipe: &Recipe) -> Self {
-        let guest = Guest::new(Arc::clone(&recipe.name), Limiter::new(&recipe.limits));
+        let guest = Guest::new(
+            Arc::clone(&recipe.name),
+            Limiter::new(&recipe.limits),
+            Arc::clone(&recipe.lookup_sources),
+        );
         let mut store = Store::new(recipe.pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(ANSWER_OCTETS_MAX);
@@ -199,6 +220,9 @@ impl Functions {
         let mut functions = Self::default();
         for (hook, index) in &exports.hooks {
             match hook {
+                Hook::PlanLookups => {
+                    functions.plan_lookups = Some(instance.get_typed_func(&mut *store, index)?);
+                }
                 Hook::ReplyOptions => {
                     functions.on_reply = Some(instance.get_typed_func(&mut *store, index)?);
                 }

@@ -19,6 +19,12 @@ pub const REASON_OCTETS_MAX: usize = 256;
 pub const POOL_NAME_OCTETS_MAX: usize = 255;
 /// How many octets the name of a subscriber may have.
 pub const SUBSCRIBER_NAME_OCTETS_MAX: usize = 255;
+/// How many lookups one call may plan.
+pub const LOOKUPS_MAX: usize = 8;
+/// How many octets the name of a lookup, or of a source, may have.
+pub const LOOKUP_NAME_OCTETS_MAX: usize = 64;
+/// How many octets the key of a lookup may have.
+pub const LOOKUP_KEY_OCTETS_MAX: usize = 1_024;
 /// How many octets the value of one option may have.
 pub const OPTION_OCTETS_MAX: usize = 1_020;
 /// How many options one call may set and remove.

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 use wasmtime::component::Component;
 
 use crate::{
-    PluginReport, PluginSource,
+    LookupSources, PluginReport, PluginSource,
     artifact::Artifact,
     cache::Key,
     contract::{self, Examined},
@@ -33,15 +33,18 @@ pub(crate) fn prepare(
     runtime: &Runtime,
     position: usize,
     source: PluginSource,
+    lookup_sources: &Arc<dyn LookupSources>,
 ) -> Result<Plugin, Vec<PluginError>> {
     let (name, path) = (source.name.clone(), source.path.clone());
-    try_prepare(runtime, position, source).map_err(|problems| explained(problems, &name, &path))
+    try_prepare(runtime, position, source, lookup_sources)
+        .map_err(|problems| explained(problems, &name, &path))
 }
 
 fn try_prepare(
     runtime: &Runtime,
     position: usize,
     source: PluginSource,
+    lookup_sources: &Arc<dyn LookupSources>,
 ) -> Result<Plugin, Vec<Problem>> {
     if position > CHAIN_PLUGINS_MAX {
         return Err(vec![Problem::TooMany { position }]);
@@ -62,7 +65,7 @@ fn try_prepare(
     let mut report = report(&source.name, &source.path, &artifact, &examined);
     report.prepared_in = Some(began.elapsed());
     report.from_cache = from_cache;
-    let recipe = link(runtime, &component, &examined, &source).map_err(one)?;
+    let recipe = link(runtime, &component, &examined, &source, lookup_sources).map_err(one)?;
     let first = Instance::new(&recipe).map_err(one)?;
     Plugin::new(source, report, examined.hook_set(), Arc::new(recipe), first)
         .map_err(|error| one(Problem::NoThread(error)))
@@ -122,6 +125,7 @@ fn link(
     component: &Component,
     examined: &Examined,
     source: &PluginSource,
+    lookup_sources: &Arc<dyn LookupSources>,
 ) -> Result<Recipe, Problem> {
     let refused = |error: wasmtime::Error| Problem::Link { message: format!("{error:#}") };
     let mut linker = runtime.linker().clone();
@@ -137,6 +141,7 @@ fn link(
         exports,
         settings_json: source.settings_json.clone(),
         limits: source.limits,
+        lookup_sources: Arc::clone(lookup_sources),
         instances: runtime.instances().clone(),
     })
 }

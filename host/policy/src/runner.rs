@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::{Reply, ReplyKind, Terms, Verdict};
 
 use crate::{
-    Chain, EditOutcome, Encode, FaultKind, LeaseEvent, PolicyOutcome, TraceEntry, View, hook::Hook,
-    seat::Seat,
+    Chain, EditOutcome, Encode, FaultKind, LeaseEvent, Plan, PolicyOutcome, TraceEntry, View,
+    hook::Hook, seat::Seat,
 };
 
 /// Runs a chain for one worker thread.
@@ -31,13 +31,44 @@ impl Runner {
         &self.chain
     }
 
+    /// Asks the plugins what they need to know before they are asked about a request: those that have
+    /// a hook for it and plan lookups, in order. The answers go into [`View::lookups`].
+    pub fn plan(&mut self, view: &View) -> Plan {
+        let hook = Hook::for_request(view.request.kind);
+        let has_hook = |seat: &&mut Seat| seat.plugin.hooks.planned().contains(hook);
+        let mut plan = Plan::default();
+        let mut absent = Vec::new();
+        let mut clock = Instant::now();
+        for seat in self.seats.iter_mut().filter(has_hook) {
+            match seat.call(&mut clock, |instance| instance.plan(view)) {
+                Ok(planned) if planned.is_empty() => {}
+                Ok(planned) => {
+                    plan.lookups.extend(planned.iter().cloned());
+                    plan.trace.push(TraceEntry { planned, ..TraceEntry::new(&seat.plugin.name) });
+                }
+                Err(kind) => {
+                    plan.trace.push(TraceEntry::failed(&seat.plugin.name, kind));
+                    plan.dropped = seat.plugin.drop_reason(kind);
+                    if plan.dropped.is_some() {
+                        plan.lookups.clear();
+                        break;
+                    }
+                    absent.push(Arc::clone(&seat.plugin.name));
+                }
+            }
+        }
+        plan.absent = absent.into();
+        plan
+    }
+
     /// Asks the plugins about a request, in order. What a later one sets wins; one that does not
     /// proceed is the last. What a plugin set in a call that failed is as if it had not been set.
     pub fn terms(&mut self, view: &View) -> PolicyOutcome {
         let hook = Hook::for_request(view.request.kind);
+        let has_hook = |seat: &&mut Seat| seat.is_asked(hook, view);
         let mut outcome = PolicyOutcome::default();
         let mut clock = Instant::now();
-        for seat in self.seats.iter_mut().filter(|seat| seat.plugin.hooks.contains(hook)) {
+        for seat in self.seats.iter_mut().filter(has_hook) {
             match seat.call(&mut clock, |instance| instance.decide(hook, view)) {
                 Ok((verdict, draft)) => {
                     let mut entry = TraceEntry::new(&seat.plugin.name);
@@ -71,7 +102,7 @@ impl Runner {
         if reply.kind == ReplyKind::Nak {
             return outcome;
         }
-        let has_hook = |seat: &&mut Seat| seat.plugin.hooks.contains(Hook::ReplyOptions);
+        let has_hook = |seat: &&mut Seat| seat.is_asked(Hook::ReplyOptions, view);
         let mut clock = Instant::now();
         for seat in self.seats.iter_mut().filter(has_hook) {
             match seat.call(&mut clock, |instance| instance.edit(view, reply, encode)) {
@@ -120,7 +151,13 @@ impl Observer {
 
 impl TraceEntry {
     fn new(plugin: &Arc<str>) -> Self {
-        Self { plugin: Arc::clone(plugin), set: Vec::new(), verdict: None, fault: None }
+        Self {
+            plugin: Arc::clone(plugin),
+            planned: Vec::new(),
+            set: Vec::new(),
+            verdict: None,
+            fault: None,
+        }
     }
 
     fn failed(plugin: &Arc<str>, fault: FaultKind) -> Self {

@@ -22,6 +22,7 @@ use crate::{
     limits::{
         CORE_INSTANCES_MAX, INSTANCES_MAX, Limits, MEMORIES_MAX, STACK_OCTETS_MAX, TABLES_MAX,
     },
+    lookups::{LookupSources, NoLookupSources},
     source::PluginSource,
 };
 
@@ -108,6 +109,7 @@ impl Runtime {
 
     /// Puts a chain together: reads, checks, compiles (or takes from the cache), links, instantiates
     /// and configures every plugin once. Takes as long as that takes; call it off the packet path.
+    /// There is nothing that the plugins could look up.
     ///
     /// # Errors
     /// All that is wrong with all plugins.
@@ -115,10 +117,22 @@ impl Runtime {
         self: &Arc<Self>,
         plugins: Vec<PluginSource>,
     ) -> Result<Arc<Chain>, Vec<PluginError>> {
+        self.chain_with_sources(plugins, Arc::new(NoLookupSources))
+    }
+
+    /// The same, with what the plugins of this chain can look up.
+    ///
+    /// # Errors
+    /// As [`Runtime::chain`].
+    pub fn chain_with_sources(
+        self: &Arc<Self>,
+        plugins: Vec<PluginSource>,
+        lookup_sources: Arc<dyn LookupSources>,
+    ) -> Result<Arc<Chain>, Vec<PluginError>> {
         if !plugins.is_empty() {
             self.clock.start();
         }
-        Chain::new(self, plugins)
+        Chain::new(self, plugins, &lookup_sources)
     }
 
     /// Where the memory of instances comes from.

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    FaultKind,
+    FaultKind, View,
     error::PluginError,
     fault::Fault,
+    hook::Hook,
     instance::Instance,
     keeper::Spare,
     plugin::{CallCounters, Plugin},
@@ -30,6 +31,11 @@ impl Seat {
         };
         plugin.keeper.prepare(&seat.spare);
         Ok(seat)
+    }
+
+    /// Whether the plugin has this hook and is not absent for the request.
+    pub(crate) fn is_asked(&self, hook: Hook, view: &View) -> bool {
+        self.plugin.hooks.contains(hook) && view.asks(&self.plugin.name)
     }
 
     /// Calls the plugin, if it can be called. `clock` is the time, and is moved on to the end of the

@@ -7,7 +7,7 @@ use lessor_core::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::FaultKind;
+use crate::{Absent, FaultKind, PlannedLookup};
 
 /// What the chain says about a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,20 @@ pub struct PolicyOutcome {
     /// What all plugins together want.
     pub terms: Terms,
     /// What each of them wanted, in the order in which they were asked.
+    pub trace: Vec<TraceEntry>,
+}
+
+/// What the chain wants looked up before it is asked about a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What all plugins together want to know, in the order in which they were asked.
+    pub lookups: Vec<PlannedLookup>,
+    /// Plugins that failed and are passed over: they count as absent for this request. Goes into
+    /// [`crate::View::absent`].
+    pub absent: Absent,
+    /// Why the request must be dropped: a plugin failed whose failure policy says so.
+    pub dropped: Option<String>,
+    /// Who wants what, and who failed; those that want nothing are not listed.
     pub trace: Vec<TraceEntry>,
 }
 
@@ -33,6 +47,9 @@ pub struct EditOutcome {
 pub struct TraceEntry {
     /// The plugin.
     pub plugin: Arc<str>,
+    /// What it wants looked up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub planned: Vec<PlannedLookup>,
     /// What it set, in no particular order; nothing that it set before it failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<Setting>,

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{
-    Lease, LookupAnswer, Network, RelayInformation, Request, Subnet, Timestamp,
-};
+use lessor_core::{Lease, LookupAnswer, Network, RelayInformation, Request, Subnet, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A request and what the server knows about it, for the hooks of a packet.
@@ -22,10 +20,29 @@ pub struct View {
     pub lease: Option<Arc<Lease>>,
     /// What was looked up for the plugins that planned it.
     pub lookups: Lookups,
+    /// Plugins that are not asked about this request, because they failed to plan its lookups.
+    pub absent: Absent,
 }
 
 /// What was looked up for one request, for each plugin what it planned.
 pub type Lookups = Arc<[Lookup]>;
+
+/// The names of plugins that count as absent for one request.
+pub type Absent = Arc<[Arc<str>]>;
+
+/// One lookup that a plugin planned.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedLookup {
+    /// The plugin.
+    pub plugin: Arc<str>,
+    /// The name under which the plugin reads the answer; once for each plugin.
+    pub name: Arc<str>,
+    /// The source to ask.
+    pub source: Arc<str>,
+    /// What to ask it about.
+    pub key: Arc<str>,
+}
 
 /// One lookup that a plugin planned, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +60,20 @@ pub struct Lookup {
     pub answer: LookupAnswer,
 }
 
+impl PlannedLookup {
+    /// The lookup with what the source said.
+    pub fn answered(self, answer: LookupAnswer) -> Lookup {
+        let Self { plugin, name, source, key } = self;
+        Lookup { plugin, name, source, key, answer }
+    }
+}
+
 impl View {
+    /// Whether this plugin is asked about the request.
+    pub(crate) fn asks(&self, plugin: &str) -> bool {
+        !self.absent.iter().any(|absent| **absent == *plugin)
+    }
+
     /// The relay agent information of the message, or else what the server remembers of it.
     pub(crate) fn relay_information(&self) -> Option<&RelayInformation> {
         self.request.relay_information.as_ref().or_else(|| self.remembered_relay_information())

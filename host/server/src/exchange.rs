@@ -16,7 +16,7 @@ use lessor_core::{
     Arrival, Change, Committed, Decision, OptionValue, Reason, Reply, Request, RequestKind, Terms,
     Timestamp, option::code,
 };
-use lessor_policy_host::{Lookups, PolicyOutcome, Runner, TraceEntry, View};
+use lessor_policy_host::{Absent, Lookups, PolicyOutcome, Runner, TraceEntry, View};
 use lessor_store::Committer;
 use smallvec::SmallVec;
 
@@ -256,7 +256,8 @@ impl Pipeline<'_> {
             if let Ok(lease) = lease {
                 let request = Arc::clone(request);
                 let (subnet, lookups) = (location.subnet, Lookups::default());
-                return Some(View { now, lease, request, network, subnet, lookups });
+                let absent = Absent::default();
+                return Some(View { now, lease, request, network, subnet, lookups, absent });
             }
         }
         None

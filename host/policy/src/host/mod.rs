@@ -20,7 +20,7 @@ use wasmtime::component::{HasSelf, Linker};
 pub(crate) use self::{
     bindings::lessor::policy::types, draft::Draft, limiter::Limiter, reply::ReplyDraft,
 };
-use crate::{LeaseEvent, View};
+use crate::{LeaseEvent, LookupSources, PlannedLookup, View};
 
 /// How options of a reply are written, for plugins that read them; given by whoever has the wire
 /// format.
@@ -40,12 +40,14 @@ pub(crate) struct Guest {
     /// The name of the plugin.
     plugin: Arc<str>,
     subject: Subject,
+    lookup_sources: Arc<dyn LookupSources>,
     pub(crate) limiter: Limiter,
 }
 
 /// What a call is about.
 enum Subject {
     Nothing,
+    Plan(View, Vec<PlannedLookup>),
     Request(View, Draft),
     Reply(View, ReplyDraft),
     Lease(LeaseEvent),
@@ -70,8 +72,16 @@ pub(crate) enum BadAnswer {
 }
 
 impl Guest {
-    pub(crate) fn new(plugin: Arc<str>, limiter: Limiter) -> Self {
-        Self { plugin, subject: Subject::Nothing, limiter }
+    pub(crate) fn new(
+        plugin: Arc<str>,
+        limiter: Limiter,
+        lookup_sources: Arc<dyn LookupSources>,
+    ) -> Self {
+        Self { plugin, subject: Subject::Nothing, lookup_sources, limiter }
+    }
+
+    pub(crate) fn begin_plan(&mut self, view: &View) {
+        self.subject = Subject::Plan(view.clone(), Vec::new());
     }
 
     pub(crate) fn begin_request(&mut self, view: &View) {
@@ -84,6 +94,14 @@ impl Guest {
 
     pub(crate) fn begin_lease_event(&mut self, event: &LeaseEvent) {
         self.subject = Subject::Lease(event.clone());
+    }
+
+    /// Ends the call and takes what is to be looked up.
+    pub(crate) fn end_plan(&mut self) -> Vec<PlannedLookup> {
+        match std::mem::replace(&mut self.subject, Subject::Nothing) {
+            Subject::Plan(_, planned) => planned,
+            _ => Vec::new(),
+        }
     }
 
     /// Ends the call and takes what it wanted.
@@ -109,7 +127,9 @@ impl Guest {
 
     fn view(&self) -> Result<&View, BadAnswer> {
         match &self.subject {
-            Subject::Request(view, _) | Subject::Reply(view, _) => Ok(view),
+            Subject::Plan(view, _) | Subject::Request(view, _) | Subject::Reply(view, _) => {
+                Ok(view)
+            }
             _ => Err(BadAnswer::NoSubject),
         }
     }

@@ -189,7 +189,11 @@ impl HostRequest for Guest {
         Ok(self.found_row(&name)?.and_then(|row| row.field(&field)).map(str::to_owned))
     }
 
-    fn lookup_row(&mut self, _: Resource<Request>, name: String) -> wasmtime::Result<Option<String>> {
+    fn lookup_row(
+        &mut self,
+        _: Resource<Request>,
+        name: String,
+    ) -> wasmtime::Result<Option<String>> {
         Ok(self.found_row(&name)?.map(json_object))
     }
 

@@ -257,7 +257,7 @@ fn the_line_is_remembered_only_when_a_client_sends_directly() {
     assert_eq!(unknown, (false, false), "a client that is not remembered");
 }
 
-fn reply(kind: ReplyKind) -> Reply {
+pub(crate) fn reply(kind: ReplyKind) -> Reply {
     Reply {
         kind,
         client_address: Ipv4Addr::UNSPECIFIED,

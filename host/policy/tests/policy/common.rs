@@ -13,8 +13,8 @@ use lessor_core::{
     ReceivedOptions, RelayInformation, Request, RequestKind, Subnet, Timestamp,
 };
 use lessor_policy_host::{
-    Chain, FailurePolicy, Limits, Lookups, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings,
-    View,
+    Absent, Chain, FailurePolicy, Limits, Lookups, PluginSource, PolicyOutcome, Runner, Runtime,
+    RuntimeSettings, View,
 };
 
 /// The file of a guest under `tests/guests`.
@@ -133,6 +133,7 @@ pub(crate) fn view_of(request: Request) -> View {
         subnet: 0,
         lease: None,
         lookups: Lookups::default(),
+        absent: Absent::default(),
     }
 }
 

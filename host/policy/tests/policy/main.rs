@@ -15,3 +15,4 @@ mod common;
 mod contract;
 mod faults;
 mod loading;
+mod lookups;

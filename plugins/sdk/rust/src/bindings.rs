@@ -48,6 +48,7 @@ pub mod configuring {
 }
 
 hooks! {
+    plan_lookups "lessor:sdk/plan-lookups",
     on_discover "lessor:sdk/on-discover",
     on_request "lessor:sdk/on-request",
     on_decline "lessor:sdk/on-decline",

@@ -5,7 +5,9 @@
 pub mod __private {
     use std::cell::RefCell;
 
-    use crate::{__bindings::types, LeaseEvent, Policy, Reply, Request, Terms, Verdict};
+    use crate::{
+        __bindings::types, LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict,
+    };
 
     /// Where the one policy of an instance lives, from `configure` on.
     pub type Slot<P> = RefCell<Option<P>>;
@@ -15,6 +17,11 @@ pub mod __private {
         let policy = P::configure(settings)?;
         slot.replace(Some(policy));
         Ok(())
+    }
+
+    /// Asks the policy what is to be looked up.
+    pub fn plan<P: Policy>(slot: &Slot<P>, request: &types::Request, plan: &types::LookupPlan) {
+        configured(slot, |policy| policy.plan_lookups(&Request(request), &LookupPlan(plan)));
     }
 
     /// Asks the policy about a request.
@@ -78,6 +85,17 @@ macro_rules! __export_hook {
             }
         }
         $crate::__export_function! { configuring configure $exported }
+    };
+    (plan_lookups $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::plan_lookups::Guest for $exported {
+            fn handle(
+                request: &$crate::__bindings::types::Request,
+                plan: &$crate::__bindings::types::LookupPlan,
+            ) {
+                $slot.with(|slot| $crate::__private::plan(slot, request, plan))
+            }
+        }
+        $crate::__export_function! { plan_lookups handle $exported }
     };
     (reply_options $policy:ty, $exported:ident, $slot:ident) => {
         impl $crate::__bindings::reply_options::Guest for $exported {

@@ -45,6 +45,7 @@
 pub mod __bindings;
 mod export;
 mod lease_event;
+mod lookup;
 pub mod option;
 #[cfg(feature = "settings")]
 mod option_table;
@@ -84,6 +85,7 @@ pub use lease_event::{LeaseEvent, LeaseEventKind};
 /// struct Nothing;
 /// ```
 pub use lessor_policy_macros::policy;
+pub use lookup::{Lookup, LookupError, LookupPlan, LookupStatus};
 #[cfg(feature = "settings")]
 pub use option_table::OptionTable;
 pub use reply::{Reply, ReplyKind};
@@ -107,6 +109,39 @@ pub trait Policy: Sized {
     /// A sentence that tells the operator what is wrong. The server then refuses to load the policy
     /// and shows the sentence.
     fn configure(settings: &str) -> Result<Self, String>;
+
+    /// A message came in about which one of the next five methods will be asked: says what that
+    /// method needs to know. The server looks it up, and [`Request::lookup`] has the answers.
+    ///
+    /// ```
+    /// # use lessor_policy::{LookupPlan, Policy, Request, Terms, Verdict, policy};
+    /// # struct Plans;
+    /// #[policy]
+    /// impl Policy for Plans {
+    ///     fn configure(_settings: &str) -> Result<Self, String> {
+    ///         Ok(Self)
+    ///     }
+    ///
+    ///     fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
+    ///         if let Some(line) = request.circuit_id_text() {
+    ///             // Fails if the server's configuration has no such source: nothing is found then.
+    ///             let _ = plan.add("line", "subscribers", &line);
+    ///         }
+    ///     }
+    ///
+    ///     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+    ///         match request.lookup("line").field("pool") {
+    ///             Some(pool) => terms.set_pool(&pool),
+    ///             None => terms.set_pool("walled-garden"),
+    ///         }
+    ///         Verdict::Proceed
+    ///     }
+    /// }
+    /// # fn main() {}
+    /// ```
+    fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
+        let _ = (request, plan);
+    }
 
     /// A client looks for an offer. All terms count.
     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {

@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use crate::__bindings::types;
 pub use crate::__bindings::types::{ClientState, RequestKind};
+use crate::{__bindings::types, Lookup};
 
 /// A client's message and what the server knows about it. Each method asks the server once, which
 /// costs some 100 ns: keep what you need twice.
@@ -179,6 +179,28 @@ impl Request<'_> {
     /// The server's time in milliseconds since the Unix epoch.
     pub fn server_time_ms(&self) -> u64 {
         self.0.server_time_ms()
+    }
+
+    /// [`Request::circuit_id`] as text: itself if it is printable ASCII, otherwise `hex:` and its
+    /// octets in hexadecimal. The same text stands in the server's logs, and makes a good key for
+    /// lookups.
+    pub fn circuit_id_text(&self) -> Option<String> {
+        self.0.circuit_id_text()
+    }
+
+    /// [`Request::remote_id`] as text, in the same way.
+    pub fn remote_id_text(&self) -> Option<String> {
+        self.0.remote_id_text()
+    }
+
+    /// [`Request::hardware_address`] as text: `02:00:5e:00:53:01`.
+    pub fn hardware_address_text(&self) -> String {
+        self.0.hardware_address_text()
+    }
+
+    /// What was looked up under `name`, which [`crate::Policy::plan_lookups`] planned.
+    pub fn lookup<'a>(&'a self, name: &'a str) -> Lookup<'a> {
+        Lookup { request: self.0, name }
     }
 
     /// The message as received: the whole payload of the datagram.

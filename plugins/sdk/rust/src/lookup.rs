@@ -1,0 +1,108 @@
+//! Lookups: what a policy wants to know, and what the server found.
+
+use std::fmt;
+
+use crate::__bindings::types;
+pub use crate::__bindings::types::LookupStatus;
+
+/// What a policy wants to know before it decides about a request.
+#[derive(Debug)]
+pub struct LookupPlan<'call>(pub(crate) &'call types::LookupPlan);
+
+impl LookupPlan<'_> {
+    /// Look `key` up in the source of this name, which the server's configuration declares. The
+    /// answer stands under `name`; planned twice under one name, the later counts.
+    ///
+    /// # Errors
+    /// See [`LookupError`].
+    pub fn add(&self, name: &str, source: &str, key: &str) -> Result<(), LookupError> {
+        self.0.add(name, source, key).map_err(LookupError::from)
+    }
+}
+
+/// What became of a lookup. Each method asks the server once: keep what you need twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup<'call> {
+    pub(crate) request: &'call types::Request,
+    pub(crate) name: &'call str,
+}
+
+impl Lookup<'_> {
+    /// Whether the source has a row for the key, or could be asked at all.
+    pub fn status(&self) -> LookupStatus {
+        self.request.lookup_status(self.name)
+    }
+
+    /// Whether the source has a row for the key.
+    pub fn is_found(&self) -> bool {
+        self.status() == LookupStatus::Found
+    }
+
+    /// A field of the row, as text; none if there is no row, or it has no such field or nothing in
+    /// it.
+    pub fn field(&self, field: &str) -> Option<String> {
+        self.request.lookup_field(self.name, field)
+    }
+
+    /// The whole row, as a JSON object of texts; none if there is no row.
+    pub fn row_json(&self) -> Option<String> {
+        self.request.lookup_row(self.name)
+    }
+
+    /// The whole row, read into a type of the policy's own; none if there is no row.
+    ///
+    /// # Errors
+    /// A sentence that says what does not fit.
+    #[cfg(feature = "settings")]
+    pub fn row<T: serde::de::DeserializeOwned>(&self) -> Result<Option<T>, String> {
+        let Some(row) = self.row_json() else { return Ok(None) };
+        let read = serde_json::from_str(&row);
+        read.map(Some).map_err(|error| format!("the row of lookup {}: {error}", self.name))
+    }
+
+    /// Whether the row is older than it should be, because its source does not answer.
+    pub fn is_stale(&self) -> bool {
+        self.request.lookup_is_stale(self.name)
+    }
+}
+
+/// Why a lookup was not planned. What was planned before stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// The server has no source of this name.
+    UnknownSource,
+    /// The name has more than 64 octets or the key more than 1,024, or one of them is empty.
+    UnusableKey,
+    /// This call has planned 8 lookups already.
+    TooManyLookups,
+    /// Something else, in words.
+    Other(Option<String>),
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownSource => "the server has no source of this name",
+            Self::UnusableKey => {
+                "the name has more than 64 octets or the key more than 1,024, or one is empty"
+            }
+            Self::TooManyLookups => "more lookups than one call may plan",
+            Self::Other(None) => "the server refused the lookup",
+            Self::Other(Some(text)) => text,
+        })
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+impl From<types::LookupError> for LookupError {
+    fn from(error: types::LookupError) -> Self {
+        match error {
+            types::LookupError::UnknownSource => Self::UnknownSource,
+            types::LookupError::UnusableKey => Self::UnusableKey,
+            types::LookupError::TooManyLookups => Self::TooManyLookups,
+            types::LookupError::Other(text) => Self::Other(text),
+        }
+    }
+}
