@@ -25,7 +25,7 @@ mod suggest;
 mod syntax;
 mod values;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use case::{
     Case, CaseEvent, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
@@ -65,12 +65,15 @@ pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mista
     configuration.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
 }
 
-/// The plugin directory that a configuration file names, whatever else is wrong with the file: so
-/// that plugins can be checked in the same go.
-pub fn plugin_directory(path: &Path) -> Option<PathBuf> {
+/// Where plugins and interpreters are as a configuration file has it, whatever else is wrong with the
+/// file: so that plugins can be checked in the same go.
+pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
     let table: toml::Table = file::read(path).ok()?.parse().ok()?;
-    let directory = table.get("plugins")?.get("directory")?.as_str()?;
-    Some(path.parent().unwrap_or(Path::new("")).join(directory))
+    let plugins = table.get("plugins")?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let folder = |key| Some(base.join(plugins.get(key)?.as_str()?));
+    let (directory, interpreters) = (folder("directory")?, folder("interpreters"));
+    Some(PluginSettings { directory, interpreters, cache: None })
 }
 
 /// Reads the file beside a plugin: `NN-name.toml` for `NN-name.wasm`. A plugin without such a file

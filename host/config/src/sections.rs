@@ -209,7 +209,8 @@ pub(crate) fn plugins(table: &Table, base: &Path, state: &StateFolder) -> Option
         Some(value) => value.path(base),
         None => state.as_ref().map(|folder| folder.value.join("compiled")),
     };
-    Some(PluginSettings { directory: directory?.path(base)?, cache })
+    let interpreters = table.get("interpreters").and_then(|value| value.path(base));
+    Some(PluginSettings { directory: directory?.path(base)?, interpreters, cache })
 }
 
 /// `[control]`.

@@ -74,8 +74,10 @@ pub enum StoreBackend {
 /// Where plugins come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginSettings {
-    /// The folder with `NN-name.wasm` and `NN-name.toml`.
+    /// The folder with `NN-name.wasm`, scripts such as `NN-name.rhai`, and `NN-name.toml`.
     pub directory: PathBuf,
+    /// The folder with what runs scripts; none for where an installation has it.
+    pub interpreters: Option<PathBuf>,
     /// The folder for compiled components: `compiled` in the store's folder unless the file names
     /// another; none if the store is in memory and the file names none.
     pub cache: Option<PathBuf>,

@@ -32,7 +32,7 @@ pub(crate) static STORE: Shape = Shape {
 
 pub(crate) static PLUGINS: Shape = Shape {
     name: "[plugins]",
-    keys: &["directory", "cache"],
+    keys: &["directory", "cache", "interpreters"],
     synonyms: &[("path", "directory"), ("folder", "directory")],
 };
 

@@ -84,6 +84,7 @@ fn source(path: &Path, settings: &str) -> PluginSource {
     PluginSource {
         name: "10-measured".to_owned(),
         path: path.to_owned(),
+        interpreter: None,
         settings_json: settings.to_owned(),
         limits: Limits::default(),
         on_failure: Default::default(),

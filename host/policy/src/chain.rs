@@ -10,7 +10,7 @@ use crate::{
     error::Problem,
     hook::{Hook, HookSet},
     plugin::Plugin,
-    prepare::prepare,
+    prepare::{Interpreters, prepare},
     runtime::Runtime,
     seat::Seat,
 };
@@ -32,11 +32,12 @@ impl Chain {
         lookup_sources: &Arc<dyn LookupSources>,
     ) -> Result<Arc<Self>, Vec<PluginError>> {
         let mut plugins = Vec::new();
+        let mut interpreters = Interpreters::default();
         let mut errors = Vec::new();
         for (position, source) in sources.into_iter().enumerate() {
             let (name, path) = (source.name.clone(), source.path.clone());
             let prepared = background::run("policy-compile", || {
-                prepare(runtime, position + 1, source, lookup_sources)
+                prepare(runtime, position + 1, source, lookup_sources, &mut interpreters)
             });
             let problem = match prepared {
                 Ok(Some(Ok(plugin))) => {

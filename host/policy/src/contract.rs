@@ -23,7 +23,7 @@ use crate::{
 pub(crate) const VERSION: &str = "0.1.1";
 
 /// The contract's text, as plugin authors have it.
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 10] = [
     ("types.wit", include_str!("../../../wit/types.wit")),
     ("configuring.wit", include_str!("../../../wit/configuring.wit")),
     ("requests.wit", include_str!("../../../wit/requests.wit")),
@@ -31,11 +31,14 @@ const SOURCES: [(&str, &str); 9] = [
     ("leases.wit", include_str!("../../../wit/leases.wit")),
     ("lookups.wit", include_str!("../../../wit/lookups.wit")),
     ("capabilities.wit", include_str!("../../../wit/capabilities.wit")),
+    ("failing.wit", include_str!("../../../wit/failing.wit")),
     ("interpreting.wit", include_str!("../../../wit/interpreting.wit")),
     ("worlds.wit", include_str!("../../../wit/worlds.wit")),
 ];
-const WORLD: &str = "every-hook";
+/// The world that has all that there is.
+const WORLD: &str = "interpreter";
 const CONFIGURING: &str = "configuring";
+const INTERPRETING: &str = "interpreting";
 const TYPES: &str = "types";
 
 /// What a component has to do with the contract.
@@ -45,6 +48,8 @@ pub(crate) struct Examined {
     pub(crate) hooks: BTreeMap<Hook, String>,
     /// The full name of its interface `configuring`.
     pub(crate) configuring: String,
+    /// The full name of its interface `interpreting`; none if it is no interpreter.
+    pub(crate) interpreting: Option<String>,
     /// Interfaces of WASI that it imports and is not granted.
     pub(crate) denied_imports: Vec<String>,
     /// The memory that it starts with, in octets.
@@ -82,11 +87,18 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
         return Err(invalid("it describes no world".to_owned()));
     };
     let denied_imports = check.imports(world);
-    let (configuring, hooks) = check.exports(world);
+    let (configuring, interpreting, hooks) = check.exports(world);
     if !check.problems.is_empty() {
         return Err(check.problems);
     }
-    Ok(Examined { hooks, configuring, denied_imports, memory_bytes_min, table_elements_min })
+    Ok(Examined {
+        hooks,
+        configuring,
+        interpreting,
+        denied_imports,
+        memory_bytes_min,
+        table_elements_min,
+    })
 }
 
 /// What the server serves, parsed.
@@ -170,9 +182,11 @@ impl Check<'_> {
         }
     }
 
-    /// Checks what the component offers: the full name of `configuring`, and of each hook.
-    fn exports(&mut self, world: &World) -> (String, BTreeMap<Hook, String>) {
+    /// Checks what the component offers: the full name of `configuring`, of `interpreting` if it has
+    /// that, and of each hook.
+    fn exports(&mut self, world: &World) -> (String, Option<String>, BTreeMap<Hook, String>) {
         let mut configuring = None;
+        let mut interpreting = None;
         let mut hooks = BTreeMap::new();
         let mut others = Vec::new();
         for (key, item) in &world.exports {
@@ -190,6 +204,9 @@ impl Check<'_> {
             } else if short == CONFIGURING {
                 self.contract_export(*id, &name);
                 configuring = Some(name);
+            } else if short == INTERPRETING {
+                self.contract_export(*id, &name);
+                interpreting = Some(name);
             } else if let Some(hook) = Hook::by_name(&short) {
                 self.contract_export(*id, &name);
                 hooks.insert(hook, name);
@@ -213,7 +230,7 @@ impl Check<'_> {
                 (Some(_), false) => {}
             }
         }
-        (configuring.unwrap_or_default(), hooks)
+        (configuring.unwrap_or_default(), interpreting, hooks)
     }
 
     fn contract_export(&mut self, interface: InterfaceId, name: &str) {
@@ -337,9 +354,9 @@ mod tests {
         let world = served.world(WORLD).unwrap();
         let exports: Vec<String> =
             world.exports.keys().map(|key| served.resolve.name_world_key(key)).collect();
-        for name in Hook::ALL.map(Hook::name).into_iter().chain([CONFIGURING]) {
+        for name in Hook::ALL.map(Hook::name).into_iter().chain([CONFIGURING, INTERPRETING]) {
             assert!(exports.contains(&format!("lessor:policy/{name}@{VERSION}")), "{name}");
         }
-        assert_eq!(exports.len(), Hook::ALL.len() + 1);
+        assert_eq!(exports.len(), Hook::ALL.len() + 2);
     }
 }

@@ -224,6 +224,59 @@ pub enum Problem {
         /// What happened.
         message: String,
     },
+    /// It is an interpreter, which runs nothing by itself.
+    #[error(
+        "is an interpreter and no policy: it runs scripts. Move it to the folder that interpreters \
+         names below [plugins], and put scripts here"
+    )]
+    IsInterpreter,
+    /// What is to run a script is none that can.
+    #[error(
+        "exports no lessor:policy/interpreting@{}, so it cannot run a script; wanted an interpreter. \
+         Install the one that came with this server",
+        crate::contract::VERSION
+    )]
+    NotAnInterpreter,
+    /// What is wrong with the interpreter that is to run a script.
+    #[error("cannot be run: its interpreter {} {problem}", path.display())]
+    Interpreter {
+        /// The interpreter's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: Box<Problem>,
+    },
+    /// The script is no text.
+    #[error("is no text: line {line} has an octet that is not UTF-8. Save the script as UTF-8")]
+    NotText {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The script is too large.
+    #[error(
+        "the script has {octets} octets; at most {} are read. Put tables into [settings] in the file \
+         beside it, or into a source for lookups",
+        limits::SCRIPT_OCTETS_MAX
+    )]
+    ScriptTooLarge {
+        /// How large it is.
+        octets: u64,
+    },
+    /// The interpreter does not take the script.
+    #[error("{message}")]
+    ScriptRefused {
+        /// In the interpreter's words, with the place.
+        message: String,
+    },
+    /// The interpreter says that the script has a hook which there is not.
+    #[error(
+        "has, as its interpreter says, the hook {found}, which this server does not know; it offers the \
+         hooks {}. Use the interpreter that came with this server",
+        Hook::names()
+    )]
+    UnknownScriptHook {
+        /// The hook.
+        found: String,
+    },
     /// It does not take its settings.
     #[error("refuses its settings: {message}. Correct [settings] in the file beside the plugin")]
     SettingsRefused {

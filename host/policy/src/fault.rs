@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wasmtime::Trap;
 
-use crate::host::{BadAnswer, Guest};
+use crate::host::{BadAnswer, GaveUp, Guest};
 
 /// What a plugin did wrong in a call, or why it could not be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub enum FaultKind {
     StackExhausted,
     /// What it said is none of the answers that the contract knows, or is too long.
     BadAnswer,
+    /// It said that it cannot go on, and why: a script with an error in it, for example.
+    Failed,
     /// It was not asked, because no instance stood ready in the place of one that faulted.
     NotReady,
     /// It was not asked, because it is suspended after too many faults.
@@ -29,12 +31,13 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Trap,
         Self::DeadlineExceeded,
         Self::MemoryExceeded,
         Self::StackExhausted,
         Self::BadAnswer,
+        Self::Failed,
         Self::NotReady,
         Self::Suspended,
     ];
@@ -47,6 +50,7 @@ impl FaultKind {
             Self::MemoryExceeded => "memory-exceeded",
             Self::StackExhausted => "stack-exhausted",
             Self::BadAnswer => "bad-answer",
+            Self::Failed => "failed",
             Self::NotReady => "not-ready",
             Self::Suspended => "suspended",
         }
@@ -77,6 +81,9 @@ impl Fault {
     pub(crate) fn of(error: &wasmtime::Error, guest: &Guest) -> Self {
         if let Some(answer) = error.downcast_ref::<BadAnswer>() {
             return Self::new(FaultKind::BadAnswer, answer.to_string());
+        }
+        if let Some(GaveUp(reason)) = error.downcast_ref::<GaveUp>() {
+            return Self::new(FaultKind::Failed, reason.clone());
         }
         let denied = guest.limiter.denied();
         let (kind, story) = match (error.downcast_ref::<Trap>(), denied) {

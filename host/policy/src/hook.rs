@@ -109,6 +109,12 @@ impl HookSet {
         if self.contains(Hook::PlanLookups) { self } else { Self(0) }
     }
 
+    /// Whether lookups are planned for no hook that could read them.
+    pub(crate) fn plans_for_nothing(self) -> bool {
+        let is_asked = |hook: &Hook| hook.is_asked_about_requests() && self.contains(*hook);
+        self.contains(Hook::PlanLookups) && !Hook::ALL.iter().any(is_asked)
+    }
+
     /// Whether any hook of the packet path is in it.
     pub(crate) const fn touches_packets(self) -> bool {
         self.0 & !(1 << Hook::OnLease as u8) != 0

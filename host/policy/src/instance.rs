@@ -17,10 +17,14 @@ use crate::{
     contract::Examined,
     error::Problem,
     fault::Fault,
-    hook::Hook,
+    hook::{Hook, HookSet},
     host::{Draft, Encode, Guest, Limiter, ReplyDraft, types},
-    limits::{ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, HANDLES_MAX, REASON_OCTETS_MAX},
+    limits::{
+        ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
+        REASON_OCTETS_MAX,
+    },
     runtime::{Counted, InstanceCount},
+    script::Script,
 };
 
 type OnRequest = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
@@ -28,6 +32,7 @@ type PlanLookups = TypedFunc<(Resource<types::Request>, Resource<types::LookupPl
 type OnReply = TypedFunc<(Resource<types::Request>, Resource<types::Reply>), ()>;
 type OnLease = TypedFunc<(Resource<types::LeaseEvent>,), ()>;
 type Configure = TypedFunc<(String,), (Result<(), String>,)>;
+type Load = TypedFunc<(String, String), (Result<Vec<String>, String>,)>;
 
 /// A plugin that is compiled and linked: all that an instance is made of.
 pub(crate) struct Recipe {
@@ -35,6 +40,8 @@ pub(crate) struct Recipe {
     pub(crate) name: Arc<str>,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) exports: Exports,
+    /// What it runs, if it is an interpreter.
+    pub(crate) script: Option<Script>,
     pub(crate) settings_json: String,
     pub(crate) limits: Limits,
     pub(crate) lookup_sources: Arc<dyn LookupSources>,
@@ -44,6 +51,7 @@ pub(crate) struct Recipe {
 /// Where a component has its functions.
 pub(crate) struct Exports {
     configure: ComponentExportIndex,
+    load: Option<ComponentExportIndex>,
     hooks: Vec<(Hook, ComponentExportIndex)>,
 }
 
@@ -61,8 +69,10 @@ impl Exports {
             let function = if *hook == Hook::ReplyOptions { "edit" } else { "handle" };
             Ok((*hook, find(interface, function)?))
         });
+        let load = examined.interpreting.as_ref().map(|interface| find(interface, "load"));
         Ok(Self {
             configure: find(&examined.configuring, "configure")?,
+            load: load.transpose()?,
             hooks: hooks.collect::<Result<_, Problem>>()?,
         })
     }
@@ -72,6 +82,8 @@ impl Exports {
 pub(crate) struct Instance {
     cell: Cell,
     functions: Functions,
+    /// The hooks of the script that it runs.
+    script_hooks: Option<HookSet>,
     deadline_ms: u64,
     _counted: Counted,
 }
@@ -86,31 +98,43 @@ struct Functions {
 }
 
 impl Instance {
-    /// Makes an instance and configures it.
+    /// Makes an instance, has it load its script if it is an interpreter, and configures it.
     ///
     /// # Errors
-    /// If there is no room, or the plugin fails or refuses its settings.
+    /// If there is no room, or the plugin fails, or refuses its script or its settings.
     pub(crate) fn new(recipe: &Recipe) -> Result<Self, Problem> {
         let instances = &recipe.instances;
         let room = || Problem::NoRoom { instances_max: instances.max() };
         let counted = instances.take().ok_or_else(room)?;
         let mut cell = Cell::new(recipe);
-        let (instance, configure, functions) = cell
+        let (load, configure, functions) = cell
             .run(CONFIGURE_DEADLINE_MS, |store| {
                 let instance = recipe.pre.instantiate(&mut *store)?;
                 let configure: Configure =
                     instance.get_typed_func(&mut *store, recipe.exports.configure)?;
+                let load = recipe.exports.load.as_ref();
+                let load =
+                    load.map(|load| instance.get_typed_func(&mut *store, load)).transpose()?;
                 let functions = Functions::find(store, &instance, &recipe.exports)?;
-                Ok((instance, configure, functions))
+                Ok((load, configure, functions))
             })
             .map_err(|fault| failed("instantiated", fault))?;
-        let _ = instance;
+        let script_hooks = match (&recipe.script, &load) {
+            (Some(script), Some(load)) => Some(cell.load(load, script)?),
+            _ => None,
+        };
         let settings = recipe.settings_json.clone();
         let (configured,) = cell
             .run(CONFIGURE_DEADLINE_MS, |store| configure.call(store, (settings,)))
             .map_err(|fault| failed("configured", fault))?;
         configured.map_err(|message| Problem::SettingsRefused { message: shortened(message) })?;
-        Ok(Self { cell, functions, deadline_ms: recipe.limits.deadline_ms, _counted: counted })
+        let deadline_ms = recipe.limits.deadline_ms;
+        Ok(Self { cell, functions, script_hooks, deadline_ms, _counted: counted })
+    }
+
+    /// The hooks of the script that it runs; none if it runs no script.
+    pub(crate) fn script_hooks(&self) -> Option<HookSet> {
+        self.script_hooks
     }
 
     /// Asks what is to be looked up for a request.
@@ -199,6 +223,30 @@ impl Cell {
         Self { store }
     }
 
+    /// Has an interpreter load its script; the script's hooks.
+    fn load(&mut self, load: &Load, script: &Script) -> Result<HookSet, Problem> {
+        let (name, text) = (script.file_name.clone(), script.text.clone());
+        let (loaded,) = self
+            .run(CONFIGURE_DEADLINE_MS, |store| load.call(store, (name, text)))
+            .map_err(|fault| failed("loaded", fault))?;
+        let names = loaded.map_err(|message| {
+            let message = first_octets(&message, FAILURE_OCTETS_MAX);
+            Problem::ScriptRefused { message }
+        })?;
+        let mut hooks = HookSet::default();
+        for name in names {
+            match Hook::by_name(&name) {
+                Some(hook) => hooks.insert(hook),
+                None => return Err(Problem::UnknownScriptHook { found: shortened(name) }),
+            }
+        }
+        match hooks {
+            none if none == HookSet::default() => Err(Problem::NoHooks),
+            hooks if hooks.plans_for_nothing() => Err(Problem::NothingToPlanFor),
+            hooks => Ok(hooks),
+        }
+    }
+
     /// Runs guest code until `deadline_ms` milliseconds from now.
     fn run<T>(
         &mut self,
@@ -251,7 +299,11 @@ fn failed(doing: &'static str, fault: Fault) -> Problem {
 
 /// The first octets of a text that goes into logs, ended at a character, in one line.
 fn shortened(text: String) -> String {
-    let kept = text.get(..text.floor_char_boundary(REASON_OCTETS_MAX)).unwrap_or_default();
+    first_octets(&text, REASON_OCTETS_MAX)
+}
+
+fn first_octets(text: &str, octets_max: usize) -> String {
+    let kept = text.get(..text.floor_char_boundary(octets_max)).unwrap_or_default();
     kept.replace(char::is_control, " ")
 }
 

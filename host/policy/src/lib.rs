@@ -49,6 +49,7 @@ mod plugin;
 mod prepare;
 mod runner;
 mod runtime;
+mod script;
 mod seat;
 mod source;
 mod status;

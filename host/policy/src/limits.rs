@@ -15,6 +15,11 @@ pub const STACK_OCTETS_MAX: usize = 512 << 10;
 pub const ANSWER_OCTETS_MAX: usize = 64 << 10;
 /// How many octets of a verdict's reason, or of a refusal of settings, are kept.
 pub const REASON_OCTETS_MAX: usize = 256;
+/// How many octets of the reason are kept that a policy gives for a fault of its own, or an
+/// interpreter for not taking a script.
+pub const FAILURE_OCTETS_MAX: usize = 1_024;
+/// The largest script that is read, in octets.
+pub const SCRIPT_OCTETS_MAX: u64 = 1 << 20;
 /// How many octets the name of a pool may have.
 pub const POOL_NAME_OCTETS_MAX: usize = 255;
 /// How many octets the name of a subscriber may have.

@@ -118,6 +118,8 @@ impl Plugin {
         };
         PluginStatus {
             name: Arc::clone(&self.name),
+            path: self.report.path.clone(),
+            interpreter: self.report.interpreter.clone(),
             calls: totals.calls,
             call_time_total: Duration::from_nanos(totals.total_ns),
             call_time_max: Duration::from_nanos(totals.max_ns),

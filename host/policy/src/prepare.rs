@@ -1,7 +1,12 @@
 //! From a file to a plugin: read, check, compile, link, instantiate, configure. Each step finds its
 //! own kind of mistake and explains it.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use wasmtime::component::Component;
 
@@ -15,8 +20,21 @@ use crate::{
     limits::CHAIN_PLUGINS_MAX,
     plugin::Plugin,
     runtime::Runtime,
+    script::Script,
     trusted,
 };
+
+/// The interpreters of one chain, each read and compiled once for all scripts that it runs.
+#[derive(Default)]
+pub(crate) struct Interpreters(HashMap<PathBuf, Arc<Program>>);
+
+/// The code of a plugin.
+struct Program {
+    artifact: Artifact,
+    examined: Examined,
+    /// What was compiled, and whether it came from the cache.
+    compiled: OnceLock<(Component, bool)>,
+}
 
 /// Reads a plugin file and checks it against the contract, without compiling or running it.
 ///
@@ -24,8 +42,8 @@ use crate::{
 /// All that is wrong with it.
 pub fn inspect(path: &Path) -> Result<PluginReport, Vec<PluginError>> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let (artifact, examined) = read(path).map_err(|problems| explained(problems, &name, path))?;
-    Ok(report(&name, path, &artifact, &examined))
+    let program = Program::read(path).map_err(|problems| explained(problems, &name, path))?;
+    Ok(report(&name, path, &program))
 }
 
 /// Makes a plugin, and its first instance. `position` is its place in the chain, from 1.
@@ -34,9 +52,10 @@ pub(crate) fn prepare(
     position: usize,
     source: PluginSource,
     lookup_sources: &Arc<dyn LookupSources>,
+    interpreters: &mut Interpreters,
 ) -> Result<Plugin, Vec<PluginError>> {
     let (name, path) = (source.name.clone(), source.path.clone());
-    try_prepare(runtime, position, source, lookup_sources)
+    try_prepare(runtime, position, source, lookup_sources, interpreters)
         .map_err(|problems| explained(problems, &name, &path))
 }
 
@@ -45,14 +64,15 @@ fn try_prepare(
     position: usize,
     source: PluginSource,
     lookup_sources: &Arc<dyn LookupSources>,
+    interpreters: &mut Interpreters,
 ) -> Result<Plugin, Vec<Problem>> {
     if position > CHAIN_PLUGINS_MAX {
         return Err(vec![Problem::TooMany { position }]);
     }
     let began = Instant::now();
-    let read = read(&source.path);
-    let mut problems = limit_problems(&source, read.as_ref().ok().map(|(_, examined)| examined));
-    let (artifact, examined) = match read {
+    let read = read(&source, interpreters);
+    let mut problems = limit_problems(&source, read.as_ref().ok().map(|(code, _)| &code.examined));
+    let (program, script) = match read {
         Ok(found) if problems.is_empty() => found,
         Ok(_) => return Err(problems),
         Err(more) => {
@@ -61,20 +81,87 @@ fn try_prepare(
         }
     };
     let one = |problem: Problem| vec![problem];
-    let (component, from_cache) = compile(runtime, &artifact.component).map_err(one)?;
-    let mut report = report(&source.name, &source.path, &artifact, &examined);
+    let (component, from_cache) = program.compiled(runtime).map_err(one)?;
+    let mut report = report(&source.name, &source.path, &program);
     report.prepared_in = Some(began.elapsed());
-    report.from_cache = from_cache;
-    let recipe = link(runtime, &component, &examined, &source, lookup_sources).map_err(one)?;
+    report.from_cache = *from_cache;
+    if let Some(script) = &script {
+        report.interpreter = source.interpreter.clone();
+        report.digest = hex::encode(script.digest);
+        report.octets = script.text.len() as u64;
+    }
+    let recipe = link(runtime, component, &program.examined, &source, script, lookup_sources)
+        .map_err(one)?;
     let first = Instance::new(&recipe).map_err(one)?;
-    Plugin::new(source, report, examined.hook_set(), Arc::new(recipe), first)
+    let hooks = first.script_hooks().unwrap_or_else(|| program.examined.hook_set());
+    report.hooks.retain(|hook| hooks.contains(*hook));
+    Plugin::new(source, report, hooks, Arc::new(recipe), first)
         .map_err(|error| one(Problem::NoThread(error)))
 }
 
-fn read(path: &Path) -> Result<(Artifact, Examined), Vec<Problem>> {
-    let artifact = Artifact::read(path).map_err(|problem| vec![problem])?;
-    let examined = contract::examine(&artifact.component)?;
-    Ok((artifact, examined))
+/// The code of a plugin, and its script if it is one.
+fn read(
+    source: &PluginSource,
+    interpreters: &mut Interpreters,
+) -> Result<(Arc<Program>, Option<Script>), Vec<Problem>> {
+    let Some(path) = &source.interpreter else {
+        return Ok((Arc::new(Program::read(&source.path)?), None));
+    };
+    let script = Script::read(&source.path);
+    let program = interpreters.get(path);
+    match (script, program) {
+        (Ok(script), Ok(program)) => Ok((program, Some(script))),
+        (script, program) => {
+            let mut problems: Vec<Problem> = script.err().into_iter().collect();
+            let of_interpreter =
+                |problem| Problem::Interpreter { path: path.clone(), problem: Box::new(problem) };
+            problems.extend(program.err().into_iter().flatten().map(of_interpreter));
+            Err(problems)
+        }
+    }
+}
+
+impl Interpreters {
+    fn get(&mut self, path: &Path) -> Result<Arc<Program>, Vec<Problem>> {
+        if let Some(known) = self.0.get(path) {
+            return Ok(Arc::clone(known));
+        }
+        let program = Arc::new(Program::read_any(path)?);
+        if program.examined.interpreting.is_none() {
+            return Err(vec![Problem::NotAnInterpreter]);
+        }
+        self.0.insert(path.to_owned(), Arc::clone(&program));
+        Ok(program)
+    }
+}
+
+impl Program {
+    /// Reads a policy.
+    fn read(path: &Path) -> Result<Self, Vec<Problem>> {
+        let program = Self::read_any(path)?;
+        match program.examined.interpreting {
+            None => Ok(program),
+            Some(_) => Err(vec![Problem::IsInterpreter]),
+        }
+    }
+
+    /// Reads a policy or an interpreter.
+    fn read_any(path: &Path) -> Result<Self, Vec<Problem>> {
+        let artifact = Artifact::read(path).map_err(|problem| vec![problem])?;
+        let examined = contract::examine(&artifact.component)?;
+        Ok(Self { artifact, examined, compiled: OnceLock::new() })
+    }
+
+    /// Compiled code, and whether it came from the cache.
+    fn compiled(&self, runtime: &Runtime) -> Result<&(Component, bool), Problem> {
+        match self.compiled.get() {
+            Some(compiled) => Ok(compiled),
+            None => {
+                let compiled = compile(runtime, &self.artifact.component)?;
+                Ok(self.compiled.get_or_init(|| compiled))
+            }
+        }
+    }
 }
 
 fn limit_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Problem> {
@@ -125,6 +212,7 @@ fn link(
     component: &Component,
     examined: &Examined,
     source: &PluginSource,
+    script: Option<Script>,
     lookup_sources: &Arc<dyn LookupSources>,
 ) -> Result<Recipe, Problem> {
     let refused = |error: wasmtime::Error| Problem::Link { message: format!("{error:#}") };
@@ -139,6 +227,7 @@ fn link(
         name: source.name.as_str().into(),
         pre,
         exports,
+        script,
         settings_json: source.settings_json.clone(),
         limits: source.limits,
         lookup_sources: Arc::clone(lookup_sources),
@@ -146,10 +235,12 @@ fn link(
     })
 }
 
-fn report(name: &str, path: &Path, artifact: &Artifact, examined: &Examined) -> PluginReport {
+fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
+    let Program { artifact, examined, .. } = program;
     PluginReport {
         name: name.to_owned(),
         path: path.to_owned(),
+        interpreter: None,
         hooks: examined.hooks.keys().copied().collect(),
         digest: hex::encode(artifact.digest),
         octets: artifact.octets,

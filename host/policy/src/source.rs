@@ -11,8 +11,10 @@ use crate::{FailurePolicy, Limits, hook::Hook};
 pub struct PluginSource {
     /// Its name: that of the file without its ending, `10-garden`.
     pub name: String,
-    /// Its file: a component, or a core module that describes its interfaces.
+    /// Its file: a component, or a core module that describes its interfaces; or a script.
     pub path: PathBuf,
+    /// The interpreter that runs the file, if that is a script.
+    pub interpreter: Option<PathBuf>,
     /// What `configure` gets: a JSON object.
     pub settings_json: String,
     /// What it may use.
@@ -29,6 +31,9 @@ pub struct PluginReport {
     pub name: String,
     /// Its file.
     pub path: PathBuf,
+    /// The interpreter that runs the file, if that is a script.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<PathBuf>,
     /// The hooks that it has.
     pub hooks: Vec<Hook>,
     /// SHA-256 of the file, in hexadecimal.

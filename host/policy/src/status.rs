@@ -1,6 +1,6 @@
 //! Status: how the plugins of a chain behave, for metrics and `lessor status`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Serialize, Serializer};
 
@@ -12,6 +12,11 @@ use crate::{FaultKind, LastFault};
 pub struct PluginStatus {
     /// The plugin.
     pub name: Arc<str>,
+    /// Its file.
+    pub path: PathBuf,
+    /// The interpreter that runs the file, if that is a script.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<PathBuf>,
     /// How many calls of hooks were made, faults included.
     pub calls: u64,
     /// How long all of them took together.

@@ -6,7 +6,7 @@ use lessor_policy_host::{Runtime, RuntimeSettings};
 
 use crate::{
     colour_on_stderr,
-    generation::{self, Refusal, hook_names},
+    generation::{self, Refusal, description},
 };
 
 /// Prints every mistake, or what would serve.
@@ -42,7 +42,7 @@ fn check(path: &Path) -> Result<String, Refusal> {
         counted(chain.plugins().count() as u64, "plugin", "s"),
     )];
     let plugins = chain.plugins();
-    lines.extend(plugins.map(|plugin| format!("  {} ({})", plugin.name, hook_names(plugin))));
+    lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
     Ok(lines.join("\n"))
 }
 

@@ -10,13 +10,16 @@ use std::{
     sync::Arc,
 };
 
-use lessor_config::Configuration;
+use lessor_config::{Configuration, PluginSettings};
 use lessor_core::Timestamp;
 use lessor_policy_host::{
     Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runtime,
 };
 
-use crate::shards::Shards;
+use crate::{
+    scripts::{self, Kind},
+    shards::Shards,
+};
 
 /// What serves: networks and policies of one configuration.
 pub(crate) struct Generation {
@@ -56,11 +59,10 @@ pub(crate) fn read(
     colour: bool,
 ) -> Result<(Configuration, Arc<Chain>), Refusal> {
     let configuration = load_configuration(path, colour);
-    let directory = match &configuration {
-        Ok(configuration) => configuration.plugin_directory().map(Path::to_owned),
-        Err(_) => lessor_config::plugin_directory(path),
+    let chain = match &configuration {
+        Ok(configuration) => build_chain(runtime, configuration.plugins.as_ref(), colour),
+        Err(_) => build_chain(runtime, lessor_config::plugin_settings(path).as_ref(), colour),
     };
-    let chain = build_chain(runtime, directory.as_deref(), colour);
     match (configuration, chain) {
         (Ok(configuration), Ok(chain)) => Ok((configuration, chain)),
         (configuration, chain) => {
@@ -71,17 +73,18 @@ pub(crate) fn read(
     }
 }
 
-/// Finds, reads and prepares every plugin of a directory; none without one.
+/// Finds, reads and prepares every plugin of the directory that the configuration names, if it names
+/// one.
 ///
 /// # Errors
 /// With every mistake in every plugin and sidecar file.
 pub(crate) fn build_chain(
     runtime: &Arc<Runtime>,
-    directory: Option<&Path>,
+    settings: Option<&PluginSettings>,
     colour: bool,
 ) -> Result<Arc<Chain>, Refusal> {
-    let (sources, mut refusal) = match directory {
-        Some(directory) => plugin_sources(directory, colour),
+    let (sources, mut refusal) = match settings {
+        Some(settings) => plugin_sources(settings, colour),
         None => Default::default(),
     };
     let chain = runtime.chain(sources).map_err(Refusal::from);
@@ -94,9 +97,10 @@ pub(crate) fn build_chain(
     }
 }
 
-/// The plugins of a directory in the order of their file names, with their sidecar files read, and
+/// The plugins of the directory in the order of their file names, with their sidecar files read, and
 /// what is wrong with the others.
-fn plugin_sources(directory: &Path, colour: bool) -> (Vec<PluginSource>, Refusal) {
+fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>, Refusal) {
+    let directory = &settings.directory;
     let mut refusal = Refusal::default();
     let mut files = Vec::new();
     let mut sidecars = Vec::new();
@@ -105,10 +109,15 @@ fn plugin_sources(directory: &Path, colour: bool) -> (Vec<PluginSource>, Refusal
     match entries {
         Ok(entries) => {
             for path in entries.into_iter().map(|entry| entry.path()) {
-                match path.extension().and_then(|extension| extension.to_str()) {
-                    Some("wasm") => files.push(path),
-                    Some("toml") => sidecars.push(path),
-                    _ => {}
+                match Kind::of(&path) {
+                    Kind::Wasm | Kind::Script(_) => files.push(path),
+                    Kind::Sidecar => sidecars.push(path),
+                    Kind::Source => refusal.mistakes.push(format!(
+                        "{} is no policy that this server can run: scripts are .rhai or .js, and \
+                         everything else is built to a .wasm file; put it elsewhere",
+                        path.display()
+                    )),
+                    Kind::Other => {}
                 }
             }
         }
@@ -120,18 +129,28 @@ fn plugin_sources(directory: &Path, colour: bool) -> (Vec<PluginSource>, Refusal
     files.sort();
     sidecars.sort();
     for sidecar in &sidecars {
-        if !files.contains(&sidecar.with_extension("wasm")) {
+        if !files.iter().any(|file| file.file_stem() == sidecar.file_stem()) {
             refusal.mistakes.push(format!(
-                "{} configures a plugin that is not there: expected {} beside it; add the plugin or \
-                 remove the file",
+                "{} configures a plugin that is not there: expected {} (or .rhai or .js) beside it; add \
+                 the plugin or remove the file",
                 sidecar.display(),
                 sidecar.with_extension("wasm").display()
             ));
         }
     }
+    for (first, second) in files.iter().zip(files.iter().skip(1)) {
+        if first.file_stem() == second.file_stem() {
+            refusal.mistakes.push(format!(
+                "{} and {} are plugins of one name, which one file beside them would configure; rename \
+                 or remove one of them",
+                first.display(),
+                second.display()
+            ));
+        }
+    }
     let mut sources = Vec::new();
     for path in files {
-        match plugin_source(path, colour) {
+        match plugin_source(path, settings.interpreters.as_deref(), colour) {
             Ok(source) => sources.push(source),
             Err(mistakes) => refusal.mistakes.push(mistakes),
         }
@@ -139,7 +158,18 @@ fn plugin_sources(directory: &Path, colour: bool) -> (Vec<PluginSource>, Refusal
     (sources, refusal)
 }
 
-fn plugin_source(path: PathBuf, colour: bool) -> Result<PluginSource, String> {
+fn plugin_source(
+    path: PathBuf,
+    interpreters: Option<&Path>,
+    colour: bool,
+) -> Result<PluginSource, String> {
+    let interpreter = match Kind::of(&path) {
+        Kind::Script(file) => Some(
+            scripts::interpreter(file, interpreters)
+                .map_err(|mistake| format!("{} {mistake}", path.display()))?,
+        ),
+        _ => None,
+    };
     let sidecar = path.with_extension("toml");
     let sidecar = if sidecar.exists() {
         lessor_config::load_sidecar(&sidecar).map_err(|mistakes| mistakes.render(colour))?
@@ -156,6 +186,7 @@ fn plugin_source(path: PathBuf, colour: bool) -> Result<PluginSource, String> {
     Ok(PluginSource {
         name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         path,
+        interpreter,
         settings_json: sidecar.settings_json,
         limits,
         on_failure: match sidecar.on_failure {
@@ -168,6 +199,18 @@ fn plugin_source(path: PathBuf, colour: bool) -> Result<PluginSource, String> {
 /// The hooks of a plugin, for people.
 pub(crate) fn hook_names(plugin: &PluginReport) -> String {
     plugin.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// What a plugin is, in a line for people.
+pub(crate) fn description(plugin: &PluginReport) -> String {
+    let hooks = hook_names(plugin);
+    match &plugin.interpreter {
+        Some(interpreter) => {
+            let file = plugin.path.file_name().unwrap_or_default().to_string_lossy();
+            format!("{} ({hooks}), the script {file} run by {}", plugin.name, interpreter.display())
+        }
+        None => format!("{} ({hooks})", plugin.name),
+    }
 }
 
 impl From<Vec<PluginError>> for Refusal {

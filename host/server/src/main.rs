@@ -15,6 +15,7 @@ mod logging;
 mod net;
 mod observer;
 mod reload;
+mod scripts;
 mod serve;
 mod shards;
 mod status;

@@ -96,10 +96,12 @@ impl Server {
         restore(&mut *store, &mut shards)?;
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
         let runtime = Runtime::new(RuntimeSettings { cache })?;
-        let chain = generation::build_chain(&runtime, configuration.plugin_directory(), false)
+        let chain = generation::build_chain(&runtime, configuration.plugins.as_ref(), false)
             .context("the plugins cannot serve")?;
         for plugin in chain.plugins() {
-            tracing::info!(plugin = plugin.name, hooks = %generation::hook_names(plugin), "plugin loaded");
+            let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
+            let hooks = generation::hook_names(plugin);
+            tracing::info!(plugin = plugin.name, hooks, interpreter, "plugin loaded");
         }
         let generation = Arc::new(Generation {
             number: 1,

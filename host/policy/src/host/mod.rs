@@ -5,6 +5,7 @@
 //! guest keeps outlives the call.
 
 mod draft;
+mod failing;
 mod lease_event;
 mod limiter;
 mod lookup_plan;
@@ -18,7 +19,8 @@ use thiserror::Error;
 use wasmtime::component::{HasSelf, Linker};
 
 pub(crate) use self::{
-    bindings::lessor::policy::types, draft::Draft, limiter::Limiter, reply::ReplyDraft,
+    bindings::lessor::policy::types, draft::Draft, failing::GaveUp, limiter::Limiter,
+    reply::ReplyDraft,
 };
 use crate::{LeaseEvent, LookupSources, PlannedLookup, View};
 
@@ -30,7 +32,8 @@ pub type Encode = fn(&lessor_core::OptionValue, &mut Vec<u8>);
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        inline: "package lessor:host; world nouns { import lessor:policy/types@0.1.1; }",
+        inline: "package lessor:host; world nouns { import lessor:policy/types@0.1.1; \
+                 import lessor:policy/failing@0.1.1; }",
         imports: { default: trappable },
     });
 }
@@ -158,6 +161,7 @@ impl Guest {
 
 /// Offers the contract to guests.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    bindings::lessor::policy::failing::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
     types::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn plugin(name: &str, path: &Path, settings: &serde_json::Value) -> P
     PluginSource {
         name: name.to_owned(),
         path: path.to_owned(),
+        interpreter: None,
         settings_json: settings.to_string(),
         limits: Limits { deadline_ms: 200, ..Limits::default() },
         on_failure: FailurePolicy::Skip,

@@ -1,0 +1,62 @@
+//! Scripts: policies that are text, run by an interpreter.
+
+use std::{fs::File, io::Read, path::Path};
+
+use sha2::{Digest, Sha256};
+
+use crate::{error::Problem, limits::SCRIPT_OCTETS_MAX};
+
+/// A script.
+#[derive(Debug)]
+pub(crate) struct Script {
+    /// The name of the file, with its ending.
+    pub(crate) file_name: String,
+    pub(crate) text: String,
+    /// SHA-256 of the file.
+    pub(crate) digest: [u8; 32],
+}
+
+impl Script {
+    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
+        let file = File::open(path).map_err(Problem::Unreadable)?;
+        let found = file.metadata().map_err(Problem::Unreadable)?.len();
+        let mut octets = Vec::new();
+        file.take(SCRIPT_OCTETS_MAX + 1).read_to_end(&mut octets).map_err(Problem::Unreadable)?;
+        if octets.len() as u64 > SCRIPT_OCTETS_MAX {
+            return Err(Problem::ScriptTooLarge { octets: found.max(octets.len() as u64) });
+        }
+        let digest = Sha256::digest(&octets).into();
+        let text = String::from_utf8(octets).map_err(|error| {
+            let valid =
+                error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+            let line = 1 + valid.iter().filter(|octet| **octet == b'\n').count();
+            Problem::NotText { line }
+        })?;
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { file_name, text, digest })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(octets: &[u8]) -> Result<Script, Problem> {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("20-garden.rhai");
+        std::fs::write(&path, octets).unwrap();
+        Script::read(&path)
+    }
+
+    #[test]
+    fn scripts_are_text_of_a_limited_size() {
+        assert_eq!(read("fn ä() {}".as_bytes()).unwrap().file_name, "20-garden.rhai");
+        assert!(matches!(read(b"one\ntwo\n\xff"), Err(Problem::NotText { line: 3 })));
+        let longest = SCRIPT_OCTETS_MAX as usize;
+        assert_eq!(read(&vec![b' '; longest]).unwrap().text.len(), longest);
+        let refused = read(&vec![b' '; longest + 1]);
+        assert!(
+            matches!(refused, Err(Problem::ScriptTooLarge { octets }) if octets as usize == longest + 1)
+        );
+    }
+}

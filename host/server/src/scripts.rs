@@ -1,0 +1,94 @@
+//! Scripts among the plugins: which files they are, and which interpreter runs them.
+
+use std::path::{Path, PathBuf};
+
+/// The endings of scripts, and the files of the interpreters that run them.
+const LANGUAGES: [(&str, &str); 2] = [("js", "javascript.wasm"), ("rhai", "rhai.wasm")];
+/// Endings of what people may take for a policy and nothing here runs.
+const OTHERS: [&str; 8] = ["cjs", "lua", "mjs", "py", "rs", "sh", "ts", "wat"];
+
+/// What a file in the plugin directory is, by its ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A component or core module.
+    Wasm,
+    /// A script, with the file of its interpreter.
+    Script(&'static str),
+    /// The file beside a plugin.
+    Sidecar,
+    /// Source text that has to be built first.
+    Source,
+    /// None of the server's business.
+    Other,
+}
+
+impl Kind {
+    /// What the file is.
+    pub(crate) fn of(path: &Path) -> Self {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let interpreter = LANGUAGES.iter().find(|(language, _)| *language == ending);
+        match (ending, interpreter) {
+            (_, Some((_, interpreter))) => Self::Script(interpreter),
+            ("wasm", _) => Self::Wasm,
+            ("toml", _) => Self::Sidecar,
+            _ if OTHERS.contains(&ending) => Self::Source,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The interpreter of this file name, in the folder that the configuration names, or else where an
+/// installation has it.
+///
+/// # Errors
+/// Where it was looked for, and what to do.
+pub(crate) fn interpreter(file: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
+    let folders = folder.map_or_else(usual_folders, |folder| vec![folder.to_owned()]);
+    let found = folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file());
+    found.ok_or_else(|| {
+        let looked: Vec<String> =
+            folders.iter().map(|folder| folder.join(file).display().to_string()).collect();
+        format!(
+            "is a script, but there is no interpreter for it: looked for {}; install it there, or name \
+             its folder with interpreters = \"/usr/lib/lessor/interpreters\" below [plugins]",
+            looked.join(" and ")
+        )
+    })
+}
+
+/// `../lib/lessor/interpreters` beside the program; in a checkout, `target/interpreters`.
+fn usual_folders() -> Vec<PathBuf> {
+    let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
+    let Some(own) = program.parent() else { return Vec::new() };
+    let Some(prefix) = own.parent() else { return Vec::new() };
+    let is_checkout = ["debug", "release"].iter().any(|profile| own.ends_with(profile));
+    vec![prefix.join(if is_checkout { "interpreters" } else { "lib/lessor/interpreters" })]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_their_endings() {
+        for (name, kind) in [
+            ("10-a.wasm", Kind::Wasm),
+            ("20-garden.rhai", Kind::Script("rhai.wasm")),
+            ("30-speed.js", Kind::Script("javascript.wasm")),
+            ("20-garden.toml", Kind::Sidecar),
+            ("40-mine.py", Kind::Source),
+            ("README.md", Kind::Other),
+            ("js", Kind::Other),
+        ] {
+            assert_eq!(Kind::of(Path::new(name)), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_missing_interpreter_is_told_with_its_place() {
+        let mistake = interpreter("rhai.wasm", Some(Path::new("/nowhere"))).unwrap_err();
+        assert!(mistake.contains("looked for /nowhere/rhai.wasm; install it"), "{mistake}");
+        let mistake = interpreter("none.wasm", None).unwrap_err();
+        assert!(mistake.contains("interpreters/none.wasm"), "{mistake}");
+    }
+}
