@@ -36,10 +36,12 @@ pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;
 pub use sections::{SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WORKERS_MAX};
 pub use settings::{
-    Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, OnFailure,
-    PluginSettings, ServerSettings, Sidecar, StoreBackend, StoreSettings,
+    Configuration, ControlSettings, Grant, JournalSettings, LogFormat, LogLevel, LogSettings,
+    OnFailure, PluginSettings, ServerSettings, Sidecar, StoreBackend, StoreSettings,
 };
-pub use sidecar::{DEADLINE_MS_MAX, DEADLINE_MS_MIN, MEMORY_MIB_MAX};
+pub use sidecar::{
+    DEADLINE_MS_MAX, DEADLINE_MS_MIN, LOG_LINES_PER_SEC_MAX, MEMORY_MIB_MAX, TABLE_ELEMENTS_MAX,
+};
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};
 

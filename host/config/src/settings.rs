@@ -142,8 +142,27 @@ pub struct Sidecar {
     pub deadline_ms: Option<u64>,
     /// How much memory one instance may have; none for the server's default.
     pub memory_mib_max: Option<u32>,
+    /// How many elements the tables of one instance may have; none for the server's default.
+    pub table_elements_max: Option<usize>,
+    /// How many lines the plugin may log in a second; none for the server's default.
+    pub log_lines_per_sec_max: Option<u32>,
     /// What becomes of a packet when the plugin fails on it.
     pub on_failure: OnFailure,
+    /// What the plugin may use beside the request; each once.
+    pub grants: Vec<Grant>,
+}
+
+/// What a plugin may use beside the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Lines in the server's log.
+    Log,
+    /// Numbers beside the server's own.
+    Metrics,
+    /// What it remembers over restarts.
+    State,
+    /// The sources that the server holds in memory.
+    Tables,
 }
 
 /// What becomes of a packet when a plugin fails on it.
@@ -162,6 +181,9 @@ impl Default for Sidecar {
             settings_json: "{}".to_owned(),
             deadline_ms: None,
             memory_mib_max: None,
+            table_elements_max: None,
+            log_lines_per_sec_max: None,
+            grants: Vec::new(),
             on_failure: OnFailure::default(),
         }
     }

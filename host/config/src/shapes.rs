@@ -101,13 +101,20 @@ pub(crate) static ROUTE: Shape = Shape {
     synonyms: &[("destination", "to"), ("prefix", "to"), ("router", "via"), ("gateway", "via")],
 };
 
-pub(crate) static SIDECAR: Shape =
-    Shape { name: "the plugin's file", keys: &["on-failure", "limits", "settings"], synonyms: &[] };
+pub(crate) static SIDECAR: Shape = Shape {
+    name: "the plugin's file",
+    keys: &["on-failure", "grants", "limits", "settings"],
+    synonyms: &[("grant", "grants"), ("capabilities", "grants")],
+};
 
 pub(crate) static LIMITS: Shape = Shape {
     name: "[limits]",
-    keys: &["deadline-ms", "memory-mib"],
-    synonyms: &[("timeout-ms", "deadline-ms"), ("memory", "memory-mib")],
+    keys: &["deadline-ms", "memory-mib", "table-elements", "log-lines-per-sec"],
+    synonyms: &[
+        ("timeout-ms", "deadline-ms"),
+        ("memory", "memory-mib"),
+        ("log-lines", "log-lines-per-sec"),
+    ],
 };
 
 pub(crate) static CASE: Shape = Shape {

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use crate::{
     collector::Collector,
     reader::{Table, Value},
-    settings::{OnFailure, Sidecar},
+    settings::{Grant, OnFailure, Sidecar},
     shapes, syntax,
 };
 
@@ -16,6 +16,10 @@ pub const DEADLINE_MS_MIN: u64 = 2;
 pub const DEADLINE_MS_MAX: u64 = 1_000;
 /// For one instance, of which every worker has one.
 pub const MEMORY_MIB_MAX: u32 = 1_024;
+/// Tables hold what a plugin's functions are called by; few have a thousand.
+pub const TABLE_ELEMENTS_MAX: usize = 100_000;
+/// More than anybody reads.
+pub const LOG_LINES_PER_SEC_MAX: u32 = 1_000;
 
 /// Reads the document in the collector's source; nothing if a mistake was reported that leaves no
 /// sidecar.
@@ -29,18 +33,42 @@ pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
     let deadline_ms =
         limit("deadline-ms").and_then(|value| value.number(DEADLINE_MS_MIN, DEADLINE_MS_MAX));
     let memory_mib_max = limit("memory-mib").and_then(|value| value.number(1, MEMORY_MIB_MAX));
+    let table_elements_max =
+        limit("table-elements").and_then(|value| value.number(1, TABLE_ELEMENTS_MAX));
+    let log_lines_per_sec_max =
+        limit("log-lines-per-sec").and_then(|value| value.number(1, LOG_LINES_PER_SEC_MAX));
     let settings = root.get("settings").map(|value| settings_json(&value));
     Some(Sidecar {
         settings_json: settings.unwrap_or_else(|| "{}".to_owned()),
         deadline_ms,
         memory_mib_max,
+        table_elements_max,
+        log_lines_per_sec_max,
         on_failure: on_failure.unwrap_or_default(),
+        grants: root.get("grants").map_or_else(Vec::new, |value| grants(&value)),
     })
 }
 
 /// A table of settings as a JSON object.
 pub(crate) fn settings_json(value: &Value) -> String {
     Json::Object(object(value)).to_string()
+}
+
+/// What the plugin is granted; named twice is granted once.
+fn grants(value: &Value) -> Vec<Grant> {
+    let choices = [
+        ("log", Grant::Log),
+        ("metrics", Grant::Metrics),
+        ("state", Grant::State),
+        ("tables", Grant::Tables),
+    ];
+    let mut grants = Vec::new();
+    for grant in value.items().iter().filter_map(|item| item.choice(&choices)) {
+        if !grants.contains(&grant) {
+            grants.push(grant);
+        }
+    }
+    grants
 }
 
 fn object(value: &Value) -> Map<String, Json> {

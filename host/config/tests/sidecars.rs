@@ -9,7 +9,7 @@
 
 use std::fs;
 
-use lessor_config::{Mistakes, OnFailure, Sidecar};
+use lessor_config::{Grant, Mistakes, OnFailure, Sidecar};
 
 fn load(text: &str) -> Result<Sidecar, Mistakes> {
     let folder = tempfile::tempdir().unwrap();
@@ -35,12 +35,16 @@ fn an_empty_file_is_as_good_as_none() {
 
 #[test]
 fn limits_and_failure_policy_are_read() {
-    let text = "on-failure = \"drop\"\n[limits]\ndeadline-ms = 25\nmemory-mib = 256\n";
+    let text = "on-failure = \"drop\"\n[limits]\ndeadline-ms = 25\nmemory-mib = 256\n\
+                table-elements = 40000\nlog-lines-per-sec = 5\n";
     let expected = Sidecar {
         settings_json: "{}".to_owned(),
         deadline_ms: Some(25),
         memory_mib_max: Some(256),
         on_failure: OnFailure::Drop,
+        table_elements_max: Some(40_000),
+        log_lines_per_sec_max: Some(5),
+        ..Sidecar::default()
     };
     assert_eq!(load(text).unwrap(), expected);
 }
@@ -103,12 +107,40 @@ fn settings_that_json_has_no_like_of_are_refused() {
 }
 
 #[test]
+fn grants_are_capabilities_by_name() {
+    let grants = |text: &str| load(text).unwrap().grants;
+    let all = [Grant::Log, Grant::Metrics, Grant::State, Grant::Tables];
+    assert_eq!(grants("grants = [\"log\", \"metrics\", \"state\", \"tables\"]\n"), all);
+    assert_eq!(grants("grants = \"state\"\n"), [Grant::State]);
+    assert_eq!(grants("grants = [\"log\", \"log\"]\n"), [Grant::Log]);
+    assert_eq!(grants("grants = []\n"), []);
+}
+
+#[test]
+fn unknown_grants_are_refused_with_a_suggestion() {
+    let said = load("grants = [\"log\", \"stat\", \"clock\", 5]\n").unwrap_err().to_string();
+    for wanted in [
+        "`grants` holds \"stat\"",
+        "did you mean \"state\"?",
+        "`grants` holds \"clock\"",
+        "`grants` holds the number 5",
+        "wanted one of `log`, `metrics`, `state`, `tables`",
+    ] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+}
+
+#[test]
 fn limits_have_limits() {
     for (limits, wanted) in [
         ("deadline-ms = 1", "from 2 to 1000"),
         ("deadline-ms = 1001", "from 2 to 1000"),
         ("memory-mib = 0", "from 1 to 1024"),
         ("memory-mib = 1025", "from 1 to 1024"),
+        ("table-elements = 0", "from 1 to 100000"),
+        ("table-elements = 100001", "from 1 to 100000"),
+        ("log-lines-per-sec = 0", "from 1 to 1000"),
+        ("log-lines-per-sec = 1001", "from 1 to 1000"),
     ] {
         let said = only_mistake(&format!("[limits]\n{limits}\n"));
         assert!(said.contains(wanted), "{said}");

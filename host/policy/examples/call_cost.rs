@@ -86,6 +86,7 @@ fn source(path: &Path, settings: &str) -> PluginSource {
         path: path.to_owned(),
         interpreter: None,
         settings_json: settings.to_owned(),
+        grants: Default::default(),
         limits: Limits::default(),
         on_failure: Default::default(),
     }

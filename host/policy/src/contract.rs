@@ -15,6 +15,7 @@ use wit_parser::{
 };
 
 use crate::{
+    Capability,
     error::Problem,
     hook::{Hook, HookSet},
 };
@@ -50,6 +51,8 @@ pub(crate) struct Examined {
     pub(crate) configuring: String,
     /// The full name of its interface `interpreting`; none if it is no interpreter.
     pub(crate) interpreting: Option<String>,
+    /// Capabilities that it imports, each with the full name of its interface.
+    pub(crate) capabilities: BTreeMap<Capability, String>,
     /// Interfaces of WASI that it imports and is not granted.
     pub(crate) denied_imports: Vec<String>,
     /// The memory that it starts with, in octets.
@@ -83,10 +86,11 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
     let served_world = served.world(WORLD).ok_or_else(|| invalid("no contract".to_owned()))?;
     let mut check =
         Check { found: &found, served: &served.resolve, served_world, problems: vec![] };
+    let mut capabilities = BTreeMap::new();
     let Some(world) = found.worlds.get(world) else {
         return Err(invalid("it describes no world".to_owned()));
     };
-    let denied_imports = check.imports(world);
+    let denied_imports = check.imports(world, &mut capabilities);
     let (configuring, interpreting, hooks) = check.exports(world);
     if !check.problems.is_empty() {
         return Err(check.problems);
@@ -95,6 +99,7 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
         hooks,
         configuring,
         interpreting,
+        capabilities,
         denied_imports,
         memory_bytes_min,
         table_elements_min,
@@ -135,8 +140,13 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Checks what the component wants, and says what of it is stubbed out.
-    fn imports(&mut self, world: &World) -> Vec<String> {
+    /// Checks what the component wants: notes capabilities, and says what cannot be had and traps when
+    /// it is called.
+    fn imports(
+        &mut self,
+        world: &World,
+        capabilities: &mut BTreeMap<Capability, String>,
+    ) -> Vec<String> {
         let mut denied = Vec::new();
         for (key, item) in &world.imports {
             let (name, interface) = match (key, item) {
@@ -149,7 +159,12 @@ impl Check<'_> {
             };
             match self.package(interface) {
                 Some(package) if package.namespace == "wasi" => denied.push(name),
-                Some(package) if is_contract(package) => self.contract_import(interface, name),
+                Some(package) if is_contract(package) => {
+                    if let Some(capability) = Capability::by_name(&self.short_name(interface)) {
+                        capabilities.insert(capability, name.clone());
+                    }
+                    self.contract_import(interface, name);
+                }
                 _ => self.missing_import(name),
             }
         }
@@ -358,5 +373,10 @@ mod tests {
             assert!(exports.contains(&format!("lessor:policy/{name}@{VERSION}")), "{name}");
         }
         assert_eq!(exports.len(), Hook::ALL.len() + 2);
+        let imports: Vec<String> =
+            world.imports.keys().map(|key| served.resolve.name_world_key(key)).collect();
+        for name in Capability::ALL.map(Capability::name) {
+            assert!(imports.contains(&format!("lessor:policy/{name}@{VERSION}")), "{name}");
+        }
     }
 }

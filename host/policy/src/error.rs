@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::{FaultKind, hook::Hook, limits};
+use crate::{FaultKind, Grants, hook::Hook, limits};
 
 /// Why a plugin cannot be used.
 #[derive(Debug, Error)]
@@ -118,9 +118,10 @@ pub enum Problem {
     },
     /// It wants something that the server does not offer.
     #[error(
-        "imports {found}, which this server does not offer; it offers lessor:policy/types@{} and \
-         nothing else. {advice}",
-        crate::contract::VERSION
+        "imports {found}, which this server does not offer; of lessor:policy@{} it offers types and \
+         what can be granted, {}, and nothing else. {advice}",
+        crate::contract::VERSION,
+        crate::Grants::all()
     )]
     MissingImport {
         /// The function or interface.
@@ -180,6 +181,20 @@ pub enum Problem {
         minimum: u64,
         /// What it may have.
         limit: u64,
+    },
+    /// It wants a capability that the file beside it does not grant.
+    #[error(
+        "imports {import}, which it is not granted. If it may have that, write grants = {wanted} as the \
+         first line of {}",
+        sidecar.display()
+    )]
+    NotGranted {
+        /// The interface.
+        import: String,
+        /// What the plugin has, and this as well.
+        wanted: Grants,
+        /// The file beside the plugin.
+        sidecar: PathBuf,
     },
     /// A limit has a value that makes no sense.
     #[error("its limit {name} is {found}; wanted {min} to {max}")]

@@ -13,12 +13,14 @@ use wasmtime::{
 use lessor_core::{Reply, Verdict};
 
 use crate::{
-    FaultKind, LeaseEvent, Limits, LookupSources, PlannedLookup, View, clock,
+    FaultKind, Grants, LeaseEvent, Limits, LookupSources, PlannedLookup, View,
+    belongings::Belongings,
+    clock,
     contract::Examined,
     error::Problem,
     fault::Fault,
     hook::{Hook, HookSet},
-    host::{Draft, Encode, Guest, Limiter, ReplyDraft, types},
+    host::{Draft, Encode, Guest, ReplyDraft, types},
     limits::{
         ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
         REASON_OCTETS_MAX,
@@ -43,6 +45,8 @@ pub(crate) struct Recipe {
     /// What it runs, if it is an interpreter.
     pub(crate) script: Option<Script>,
     pub(crate) settings_json: String,
+    pub(crate) belongings: Arc<Belongings>,
+    pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) lookup_sources: Arc<dyn LookupSources>,
     pub(crate) instances: InstanceCount,
@@ -211,11 +215,7 @@ struct Cell {
 
 impl Cell {
     fn new(recipe: &Recipe) -> Self {
-        let guest = Guest::new(
-            Arc::clone(&recipe.name),
-            Limiter::new(&recipe.limits),
-            Arc::clone(&recipe.lookup_sources),
-        );
+        let guest = Guest::new(recipe);
         let mut store = Store::new(recipe.pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(ANSWER_OCTETS_MAX);

@@ -32,7 +32,9 @@
 
 mod artifact;
 mod background;
+mod belongings;
 mod cache;
+mod capability;
 mod chain;
 mod clock;
 mod contract;
@@ -57,6 +59,8 @@ mod trace;
 mod trusted;
 mod view;
 
+pub use belongings::{Metric, StateChange, StateStatus, StateStore, StateStoreError};
+pub use capability::{Capability, Grants};
 pub use chain::Chain;
 pub use error::{PluginError, Problem, RuntimeError};
 pub use fault::FaultKind;

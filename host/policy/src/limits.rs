@@ -30,6 +30,26 @@ pub const LOOKUPS_MAX: usize = 8;
 pub const LOOKUP_NAME_OCTETS_MAX: usize = 64;
 /// How many octets the key of a lookup may have.
 pub const LOOKUP_KEY_OCTETS_MAX: usize = 1_024;
+/// How many octets of a line that a policy logs are kept.
+pub const LOG_LINE_OCTETS_MAX: usize = 1_024;
+/// How many numbers a policy may count and measure.
+pub const METRICS_MAX: usize = 64;
+/// How many octets the name of such a number may have.
+pub const METRIC_NAME_OCTETS_MAX: usize = 64;
+/// How many keys a policy may remember.
+pub const STATE_KEYS_MAX: usize = 65_536;
+/// How many octets the keys and values that a policy remembers may have in all.
+pub const STATE_OCTETS_MAX: usize = 16 << 20;
+/// How many octets such a key may have.
+pub const STATE_KEY_OCTETS_MAX: usize = 255;
+/// How many octets such a value may have.
+pub const STATE_VALUE_OCTETS_MAX: usize = 4_096;
+/// How many removed keys may wait until their removal is on disk.
+pub const STATE_REMOVALS_MAX: usize = 65_536;
+/// How long after a change of what policies remember it is written to disk, in milliseconds.
+pub const STATE_WRITE_AFTER_MS: u64 = 200;
+/// How long after a failure to write it is tried again, in milliseconds.
+pub const STATE_RETRY_EVERY_MS: u64 = 1_000;
 /// How many octets the value of one option may have.
 pub const OPTION_OCTETS_MAX: usize = 1_020;
 /// How many options one call may set and remove.
@@ -69,6 +89,8 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// How many elements the tables of an instance may have in all.
     pub table_elements_max: usize,
+    /// How many lines it may log in a second, and at once.
+    pub log_lines_per_sec_max: u32,
 }
 
 impl Limits {
@@ -79,9 +101,13 @@ impl Limits {
     /// The most table elements for an instance that can be asked for.
     pub const TABLE_ELEMENTS_LIMIT: usize = 100_000;
 
+    /// The most lines in a second that can be asked for.
+    pub const LOG_LINES_PER_SEC_LIMIT: u32 = 1_000;
+
     /// The limits that are out of range: name, what was found, smallest and largest.
     pub(crate) fn out_of_range(&self) -> impl Iterator<Item = (&'static str, u64, u64, u64)> {
         let table = self.table_elements_max as u64;
+        let lines = u64::from(self.log_lines_per_sec_max);
         [
             ("deadline-ms", self.deadline_ms, 1, Self::DEADLINE_MS_LIMIT),
             (
@@ -90,17 +116,23 @@ impl Limits {
                 64 << 10,
                 Self::MEMORY_BYTES_LIMIT as u64,
             ),
-            ("table-elements-max", table, 1, Self::TABLE_ELEMENTS_LIMIT as u64),
+            ("table-elements", table, 1, Self::TABLE_ELEMENTS_LIMIT as u64),
+            ("log-lines-per-sec", lines, 1, u64::from(Self::LOG_LINES_PER_SEC_LIMIT)),
         ]
         .into_iter()
         .filter(|(_, found, min, max)| found < min || found > max)
     }
 }
 
-/// 10 ms for a call, 64 MiB of memory, 20,000 table elements.
+/// 10 ms for a call, 64 MiB of memory, 20,000 table elements, 20 lines in a second.
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline_ms: 10, memory_bytes_max: 64 << 20, table_elements_max: 20_000 }
+        Self {
+            deadline_ms: 10,
+            memory_bytes_max: 64 << 20,
+            table_elements_max: 20_000,
+            log_lines_per_sec_max: 20,
+        }
     }
 }
 

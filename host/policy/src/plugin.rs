@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    FailurePolicy, FaultKind, PluginReport, PluginSource,
+    Capability, FailurePolicy, FaultKind, PluginReport, PluginSource,
     error::{PluginError, Problem},
     fault::Fault,
     health::Health,
@@ -116,6 +116,8 @@ impl Plugin {
             calls.counters.iter().for_each(|counters| totals.add(counters));
             totals
         };
+        let belongings = &self.recipe.belongings;
+        let remembers = self.recipe.grants.contains(Capability::State);
         PluginStatus {
             name: Arc::clone(&self.name),
             path: self.report.path.clone(),
@@ -127,6 +129,9 @@ impl Plugin {
             suspended_for: self.health.suspended_for(now),
             suspensions: self.health.suspensions(),
             last_fault: self.health.last_fault(now),
+            metrics: belongings.metrics.all(),
+            log_lines_left_out: belongings.log.left_out(),
+            state: remembers.then(|| belongings.state.status()),
         }
     }
 

@@ -71,7 +71,9 @@ fn try_prepare(
     }
     let began = Instant::now();
     let read = read(&source, interpreters);
-    let mut problems = limit_problems(&source, read.as_ref().ok().map(|(code, _)| &code.examined));
+    let examined = read.as_ref().ok().map(|(program, _)| &program.examined);
+    let mut problems = grant_problems(&source, examined);
+    problems.extend(limit_problems(&source, examined));
     let (program, script) = match read {
         Ok(found) if problems.is_empty() => found,
         Ok(_) => return Err(problems),
@@ -87,6 +89,8 @@ fn try_prepare(
     report.from_cache = *from_cache;
     if let Some(script) = &script {
         report.interpreter = source.interpreter.clone();
+        // The interpreter imports everything; what the script uses of it shows when it runs.
+        report.capabilities = source.grants.iter().collect();
         report.digest = hex::encode(script.digest);
         report.octets = script.text.len() as u64;
     }
@@ -164,6 +168,27 @@ impl Program {
     }
 }
 
+/// An interpreter is told at each call what its script is not granted.
+fn grant_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Problem> {
+    let Some(examined) = examined.filter(|examined| examined.interpreting.is_none()) else {
+        return Vec::new();
+    };
+    let imports: Vec<&str> = examined
+        .capabilities
+        .iter()
+        .filter(|(capability, _)| !source.grants.contains(**capability))
+        .map(|(_, import)| import.as_str())
+        .collect();
+    if imports.is_empty() {
+        return Vec::new();
+    }
+    vec![Problem::NotGranted {
+        import: imports.join(" and "),
+        wanted: source.grants.iter().chain(examined.capabilities.keys().copied()).collect(),
+        sidecar: source.path.with_extension("toml"),
+    }]
+}
+
 fn limit_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = source
         .limits
@@ -223,12 +248,15 @@ fn link(
     }
     let pre = linker.instantiate_pre(component).map_err(refused)?;
     let exports = Exports::find(&pre, examined)?;
+    let name: Arc<str> = source.name.as_str().into();
     Ok(Recipe {
-        name: source.name.as_str().into(),
+        belongings: runtime.belongings(&name, source.grants),
+        name,
         pre,
         exports,
         script,
         settings_json: source.settings_json.clone(),
+        grants: source.grants,
         limits: source.limits,
         lookup_sources: Arc::clone(lookup_sources),
         instances: runtime.instances().clone(),
@@ -242,6 +270,7 @@ fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
         path: path.to_owned(),
         interpreter: None,
         hooks: examined.hooks.keys().copied().collect(),
+        capabilities: examined.capabilities.keys().copied().collect(),
         digest: hex::encode(artifact.digest),
         octets: artifact.octets,
         memory_bytes_min: examined.memory_bytes_min,

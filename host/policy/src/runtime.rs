@@ -14,6 +14,8 @@ use wasmtime::{
 };
 
 use crate::{
+    Grants, StateStore,
+    belongings::{Belongings, Registry},
     cache::Cache,
     chain::Chain,
     clock::Clock,
@@ -36,15 +38,18 @@ pub struct Runtime {
     cache: Option<Cache>,
     instances: InstanceCount,
     allocation: Allocation,
+    belongings: Registry,
     clock: Clock,
 }
 
 /// What a runtime is made of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct RuntimeSettings {
     /// The folder for compiled plugins; none to compile at every start. It is made if it does not
     /// exist, and must be writable by the server's user only.
     pub cache: Option<PathBuf>,
+    /// Where what plugins remember is kept over restarts; none to keep it in memory only.
+    pub state: Option<Arc<dyn StateStore>>,
 }
 
 /// Where the memory of instances comes from.
@@ -104,7 +109,8 @@ impl Runtime {
         let instances = InstanceCount::new(instances_max);
         let clock = Clock::new(engine.weak()).map_err(RuntimeError::Thread)?;
         tracing::debug!(?allocation, ?settings, "policy runtime is ready");
-        Ok(Arc::new(Self { engine, linker, cache, instances, allocation, clock }))
+        let belongings = Registry::new(settings.state);
+        Ok(Arc::new(Self { engine, linker, cache, instances, allocation, belongings, clock }))
     }
 
     /// Puts a chain together: reads, checks, compiles (or takes from the cache), links, instantiates
@@ -138,6 +144,16 @@ impl Runtime {
     /// Where the memory of instances comes from.
     pub fn allocation(&self) -> Allocation {
         self.allocation
+    }
+
+    /// Writes what plugins remember to disk, and waits until that is done. Otherwise it is done within
+    /// a second. For the end of the process.
+    pub fn flush_state(&self) {
+        self.belongings.flush();
+    }
+
+    pub(crate) fn belongings(&self, plugin: &Arc<str>, grants: Grants) -> Arc<Belongings> {
+        self.belongings.of(plugin, grants)
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use crate::{FailurePolicy, Limits, hook::Hook};
+use crate::{Capability, FailurePolicy, Grants, Limits, hook::Hook};
 
 /// A plugin as the operator put it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct PluginSource {
     pub interpreter: Option<PathBuf>,
     /// What `configure` gets: a JSON object.
     pub settings_json: String,
+    /// What it is granted.
+    pub grants: Grants,
     /// What it may use.
     pub limits: Limits,
     /// What becomes of a packet when it fails.
@@ -36,6 +38,8 @@ pub struct PluginReport {
     pub interpreter: Option<PathBuf>,
     /// The hooks that it has.
     pub hooks: Vec<Hook>,
+    /// The capabilities that it imports.
+    pub capabilities: Vec<Capability>,
     /// SHA-256 of the file, in hexadecimal.
     pub digest: String,
     /// The size of the file, in octets.

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use crate::{FaultKind, LastFault};
+use crate::{FaultKind, LastFault, Metric, StateStatus};
 
 /// How one plugin behaves, in all of its instances together, since its chain was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PluginStatus {
     /// The plugin.
@@ -35,6 +35,14 @@ pub struct PluginStatus {
     pub suspensions: u64,
     /// Its last fault.
     pub last_fault: Option<LastFault>,
+    /// What it counts and measures itself, since a plugin of this name was first loaded.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<Arc<str>, Metric>,
+    /// How many lines it logged beyond its limit, which were left out; since then.
+    pub log_lines_left_out: u64,
+    /// How much it remembers; none if it is not granted that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateStatus>,
 }
 
 fn microseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,10 +10,10 @@ use std::{
     sync::Arc,
 };
 
-use lessor_config::{Configuration, PluginSettings};
+use lessor_config::{Configuration, Grant, PluginSettings};
 use lessor_core::Timestamp;
 use lessor_policy_host::{
-    Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runtime,
+    Capability, Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runtime,
 };
 
 use crate::{
@@ -183,7 +183,20 @@ fn plugin_source(
     if let Some(memory_mib_max) = sidecar.memory_mib_max {
         limits.memory_bytes_max = memory_mib_max as usize * 1024 * 1024;
     }
+    if let Some(table_elements_max) = sidecar.table_elements_max {
+        limits.table_elements_max = table_elements_max;
+    }
+    if let Some(log_lines_per_sec_max) = sidecar.log_lines_per_sec_max {
+        limits.log_lines_per_sec_max = log_lines_per_sec_max;
+    }
+    let granted = sidecar.grants.iter().map(|grant| match grant {
+        Grant::Log => Capability::Log,
+        Grant::Metrics => Capability::Metrics,
+        Grant::State => Capability::State,
+        Grant::Tables => Capability::Tables,
+    });
     Ok(PluginSource {
+        grants: granted.collect(),
         name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         path,
         interpreter,

@@ -14,6 +14,7 @@ mod leases;
 mod logging;
 mod net;
 mod observer;
+mod plugin_state;
 mod reload;
 mod scripts;
 mod serve;

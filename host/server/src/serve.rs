@@ -26,6 +26,7 @@ use crate::{
     logging,
     net::Endpoint,
     observer::Observer,
+    plugin_state,
     reload::Reloader,
     shards::Shards,
     vital,
@@ -95,7 +96,8 @@ impl Server {
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
         restore(&mut *store, &mut shards)?;
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
-        let runtime = Runtime::new(RuntimeSettings { cache })?;
+        let runtime =
+            Runtime::new(RuntimeSettings { cache, state: plugin_state::store(&configuration) })?;
         let chain = generation::build_chain(&runtime, configuration.plugins.as_ref(), false)
             .context("the plugins cannot serve")?;
         for plugin in chain.plugins() {
@@ -163,6 +165,7 @@ impl Server {
         self.committer_thread.close();
         self.reloader.shared.observer.stop();
         let _ = self.observer_thread.join();
+        self.reloader.runtime.flush_state();
     }
 }
 

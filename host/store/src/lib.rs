@@ -16,6 +16,7 @@ mod committer;
 mod compare;
 mod error;
 mod fjall_store;
+mod keyed;
 mod memory;
 mod record;
 mod status;
@@ -25,6 +26,7 @@ use lessor_core::{Change, Committed, Lease};
 pub use committer::{Committer, CommitterLimits, CommitterThread, Submission};
 pub use error::StoreError;
 pub use fjall_store::FjallStore;
+pub use keyed::{DamagedKeyedStore, KeyedStore, KeyedStoreError};
 pub use memory::MemoryStore;
 pub use status::CommitterStatus;
 

@@ -216,7 +216,8 @@ impl Row {
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut table = String::from("guest             seen as            exchanges  lost   p50 ms   p99 ms\n");
+    let mut table =
+        String::from("guest             seen as            exchanges  lost   p50 ms   p99 ms\n");
     for Row { guest, seen_as, exchanges, lost, p50_ms, p99_ms } in rows {
         let _ = writeln!(
             table,

@@ -4,6 +4,7 @@
 //! handle only says "the request at hand". So a call costs no table of resources, and nothing that a
 //! guest keeps outlives the call.
 
+mod capabilities;
 mod draft;
 mod failing;
 mod lease_event;
@@ -12,7 +13,7 @@ mod lookup_plan;
 mod reply;
 mod request;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use lessor_core::Reply;
 use thiserror::Error;
@@ -22,7 +23,11 @@ pub(crate) use self::{
     bindings::lessor::policy::types, draft::Draft, failing::GaveUp, limiter::Limiter,
     reply::ReplyDraft,
 };
-use crate::{LeaseEvent, LookupSources, PlannedLookup, View};
+use crate::{
+    Grants, LeaseEvent, LookupSources, PlannedLookup, View,
+    belongings::{Belongings, MetricCell},
+    instance::Recipe,
+};
 
 /// How options of a reply are written, for plugins that read them; given by whoever has the wire
 /// format.
@@ -32,8 +37,14 @@ pub type Encode = fn(&lessor_core::OptionValue, &mut Vec<u8>);
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        inline: "package lessor:host; world nouns { import lessor:policy/types@0.1.1; \
-                 import lessor:policy/failing@0.1.1; }",
+        inline: "
+            package lessor:host;
+            world offered {
+                import lessor:policy/types@0.1.1;
+                import lessor:policy/failing@0.1.1;
+                include lessor:policy/every-capability@0.1.1;
+            }
+        ",
         imports: { default: trappable },
     });
 }
@@ -44,6 +55,11 @@ pub(crate) struct Guest {
     plugin: Arc<str>,
     subject: Subject,
     lookup_sources: Arc<dyn LookupSources>,
+    grants: Grants,
+    belongings: Arc<Belongings>,
+    log_lines_per_sec_max: u32,
+    /// The numbers that this instance has used.
+    metrics: HashMap<Box<str>, Arc<MetricCell>>,
     pub(crate) limiter: Limiter,
 }
 
@@ -75,12 +91,17 @@ pub(crate) enum BadAnswer {
 }
 
 impl Guest {
-    pub(crate) fn new(
-        plugin: Arc<str>,
-        limiter: Limiter,
-        lookup_sources: Arc<dyn LookupSources>,
-    ) -> Self {
-        Self { plugin, subject: Subject::Nothing, lookup_sources, limiter }
+    pub(crate) fn new(recipe: &Recipe) -> Self {
+        Self {
+            plugin: Arc::clone(&recipe.name),
+            subject: Subject::Nothing,
+            lookup_sources: Arc::clone(&recipe.lookup_sources),
+            grants: recipe.grants,
+            belongings: Arc::clone(&recipe.belongings),
+            log_lines_per_sec_max: recipe.limits.log_lines_per_sec_max,
+            metrics: HashMap::new(),
+            limiter: Limiter::new(&recipe.limits),
+        }
     }
 
     pub(crate) fn begin_plan(&mut self, view: &View) {
@@ -161,8 +182,7 @@ impl Guest {
 
 /// Offers the contract to guests.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    bindings::lessor::policy::failing::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
-    types::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+    bindings::Offered::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }
 
 impl types::Host for Guest {}

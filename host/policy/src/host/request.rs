@@ -224,7 +224,8 @@ impl Guest {
     }
 }
 
-fn json_object(row: &Row) -> String {
+/// A row as a JSON object of texts.
+pub(super) fn json_object(row: &Row) -> String {
     let fields = row.fields().map(|(name, value)| (name.to_owned(), value.into()));
     serde_json::Value::Object(fields.collect()).to_string()
 }

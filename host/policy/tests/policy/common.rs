@@ -13,8 +13,8 @@ use lessor_core::{
     ReceivedOptions, RelayInformation, Request, RequestKind, Subnet, Timestamp,
 };
 use lessor_policy_host::{
-    Absent, Chain, FailurePolicy, Limits, Lookups, PluginSource, PolicyOutcome, Runner, Runtime,
-    RuntimeSettings, View,
+    Absent, Chain, FailurePolicy, Grants, Limits, Lookups, PluginSource, PolicyOutcome, Runner,
+    Runtime, RuntimeSettings, View,
 };
 
 /// The file of a guest under `tests/guests`.
@@ -35,6 +35,7 @@ pub(crate) fn plugin(name: &str, path: &Path, settings: &serde_json::Value) -> P
         path: path.to_owned(),
         interpreter: None,
         settings_json: settings.to_string(),
+        grants: Grants::default(),
         limits: Limits { deadline_ms: 200, ..Limits::default() },
         on_failure: FailurePolicy::Skip,
     }

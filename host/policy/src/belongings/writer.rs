@@ -1,0 +1,240 @@
+//! The writer: a thread that puts on disk what plugins remember. It waits a moment after the first
+//! change, so that many go with one flush, and tries again what it could not write.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, Thread},
+    time::Duration,
+};
+
+use super::Belongings;
+use crate::{
+    background,
+    limits::{STATE_RETRY_EVERY_MS, STATE_WRITE_AFTER_MS},
+};
+
+/// Why what plugins remember could not be read or written.
+pub type StateStoreError = Box<dyn Error + Send + Sync>;
+
+/// Where what plugins remember is kept over restarts.
+pub trait StateStore: fmt::Debug + Send + Sync {
+    /// Hands every key and value of a plugin to `each`.
+    ///
+    /// # Errors
+    /// If they cannot be read. The plugin then starts with nothing, and nothing of it is written.
+    fn load(&self, plugin: &str, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StateStoreError>;
+
+    /// Makes changes durable, all or none.
+    ///
+    /// # Errors
+    /// If they could not be written; they are handed over again later.
+    fn write(&self, changes: &[StateChange]) -> Result<(), StateStoreError>;
+}
+
+/// A key whose value changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateChange {
+    /// The plugin.
+    pub plugin: Arc<str>,
+    /// The key; 1 to 255 octets.
+    pub key: Box<str>,
+    /// Its value; none if it was removed.
+    pub value: Option<Arc<[u8]>>,
+}
+
+/// Puts on disk what plugins remember.
+pub(crate) struct Writer {
+    store: Arc<dyn StateStore>,
+    thread: OnceLock<Option<Thread>>,
+    is_wanted: AtomicBool,
+    is_closed: AtomicBool,
+    watched: Mutex<Vec<Weak<Belongings>>>,
+    /// What is to be written, the newest value of each key; locked while it is written.
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    changes: BTreeMap<(Arc<str>, Box<str>), Option<Arc<[u8]>>>,
+    has_failed: bool,
+}
+
+impl Writer {
+    pub(super) fn new(store: Arc<dyn StateStore>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            thread: OnceLock::new(),
+            is_wanted: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            watched: Mutex::default(),
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Reads what a plugin remembered, after everything that waits is written.
+    pub(super) fn load(
+        &self,
+        plugin: &str,
+        each: &mut dyn FnMut(&str, &[u8]),
+    ) -> Result<(), StateStoreError> {
+        self.flush();
+        self.store.load(plugin, each)
+    }
+
+    /// Writes the changes of a plugin from now on.
+    pub(super) fn watch(self: &Arc<Self>, belongings: &Arc<Belongings>) {
+        {
+            let mut watched = self.watched();
+            watched.retain(|known| known.strong_count() > 0);
+            let known = Arc::downgrade(belongings);
+            if !watched.iter().any(|other| other.ptr_eq(&known)) {
+                watched.push(known);
+            }
+        }
+        self.thread.get_or_init(|| match self.start() {
+            Ok(thread) => Some(thread),
+            Err(error) => {
+                tracing::error!(%error, "what plugins remember is written at the end only: no thread");
+                None
+            }
+        });
+    }
+
+    fn start(self: &Arc<Self>) -> std::io::Result<Thread> {
+        let (known, told) = std::sync::mpsc::channel();
+        let writer = Arc::downgrade(self);
+        background::spawn("policy-state", move || {
+            let _ = known.send(thread::current());
+            run(&writer);
+        })?;
+        told.recv().map_err(std::io::Error::other)
+    }
+
+    /// Has changes written, soon.
+    pub(super) fn wake(&self) {
+        if !self.is_wanted.swap(true, Ordering::AcqRel)
+            && let Some(Some(thread)) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    /// Takes changes of a plugin that is about to go.
+    pub(super) fn leave(&self, changes: Vec<StateChange>) {
+        if !changes.is_empty() {
+            self.waiting().add(changes);
+            self.wake();
+        }
+    }
+
+    /// Writes everything; says whether that was done.
+    pub(super) fn flush(&self) -> bool {
+        let mut waiting = self.waiting();
+        let watched: Vec<_> = self.watched().iter().filter_map(Weak::upgrade).collect();
+        for belongings in &watched {
+            let mut changes = Vec::new();
+            belongings.state.take_unwritten(&mut |change| changes.push(change));
+            waiting.add(changes);
+        }
+        let removed = waiting.write(&*self.store);
+        // Belongings that go now take this lock.
+        drop(waiting);
+        for (plugin, key) in removed.iter().flatten() {
+            let of_plugin = watched.iter().find(|found| found.state.plugin() == plugin);
+            if let Some(belongings) = of_plugin {
+                belongings.state.settle_removal(key);
+            }
+        }
+        removed.is_some()
+    }
+
+    /// Ends the thread after a last write.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        if let Some(Some(thread)) = self.thread.get() {
+            thread.unpark();
+        }
+        self.flush();
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Vec<Weak<Belongings>>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, changes: Vec<StateChange>) {
+        let keyed = |change: StateChange| ((change.plugin, change.key), change.value);
+        self.changes.extend(changes.into_iter().map(keyed));
+    }
+
+    /// Writes what waits; the keys that were removed by it, or nothing if it failed.
+    fn write(&mut self, store: &dyn StateStore) -> Option<Vec<(Arc<str>, Box<str>)>> {
+        if self.changes.is_empty() {
+            return Some(Vec::new());
+        }
+        let changes: Vec<StateChange> = self
+            .changes
+            .iter()
+            .map(|((plugin, key), value)| StateChange {
+                plugin: Arc::clone(plugin),
+                key: key.clone(),
+                value: value.clone(),
+            })
+            .collect();
+        match store.write(&changes) {
+            Ok(()) => {
+                if std::mem::take(&mut self.has_failed) {
+                    tracing::info!("what plugins remember is on disk again");
+                }
+                let written = std::mem::take(&mut self.changes).into_iter();
+                Some(written.filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect())
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.has_failed, true) {
+                    tracing::error!(
+                        %error,
+                        changes = changes.len(),
+                        "what plugins remember cannot be written to disk; it is tried again"
+                    );
+                }
+                None
+            }
+        }
+    }
+}
+
+fn run(writer: &Weak<Writer>) {
+    let mut pause_ms = STATE_WRITE_AFTER_MS;
+    loop {
+        {
+            let Some(writer) = writer.upgrade() else { return };
+            if writer.is_closed.load(Ordering::Acquire) {
+                return;
+            }
+            if !writer.is_wanted.load(Ordering::Acquire) {
+                drop(writer);
+                thread::park();
+                continue;
+            }
+        }
+        thread::sleep(Duration::from_millis(pause_ms));
+        let Some(writer) = writer.upgrade() else { return };
+        writer.is_wanted.store(false, Ordering::Release);
+        let is_done = writer.flush();
+        pause_ms = if is_done { STATE_WRITE_AFTER_MS } else { STATE_RETRY_EVERY_MS };
+        if !is_done {
+            writer.is_wanted.store(true, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a policy can be granted, as guests call it. A component that imports what it is not granted
+//! is not loaded; an interpreter imports everything, and is told at each call.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    Guest,
+    bindings::lessor::policy::{
+        capabilities::{self, CapabilityError},
+        log, metrics, state, tables,
+    },
+    request::json_object,
+};
+use crate::{
+    Capability,
+    belongings::{MetricCell, MetricError, StateError},
+    limits::{LOG_LINE_OCTETS_MAX, LOOKUP_KEY_OCTETS_MAX},
+};
+use lessor_core::Row;
+
+type Answer<T> = wasmtime::Result<Result<T, CapabilityError>>;
+
+impl Guest {
+    fn granted(&self, capability: Capability) -> Result<(), CapabilityError> {
+        match self.grants.contains(capability) {
+            true => Ok(()),
+            false => Err(CapabilityError::NotGranted),
+        }
+    }
+}
+
+impl capabilities::Host for Guest {}
+
+impl log::Host for Guest {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let is_seen = match level {
+            log::Level::Debug => tracing::enabled!(target: LOG_TARGET, tracing::Level::DEBUG),
+            log::Level::Info => tracing::enabled!(target: LOG_TARGET, tracing::Level::INFO),
+            log::Level::Warn => tracing::enabled!(target: LOG_TARGET, tracing::Level::WARN),
+            log::Level::Error => tracing::enabled!(target: LOG_TARGET, tracing::Level::ERROR),
+        };
+        if !is_seen || self.granted(Capability::Log).is_err() {
+            return Ok(());
+        }
+        let (plugin, most) = (&*self.plugin, self.log_lines_per_sec_max);
+        let admission = self.belongings.log.admit(Instant::now(), most);
+        if let Some(left_out) = admission.to_say {
+            tracing::warn!(
+                plugin,
+                left_out,
+                "plugin logs more than {most} lines in a second; what is beyond is left out"
+            );
+        }
+        if !admission.is_written {
+            return Ok(());
+        }
+        let kept = message.get(..message.floor_char_boundary(LOG_LINE_OCTETS_MAX));
+        let line = kept.unwrap_or_default().replace(char::is_control, " ");
+        match level {
+            log::Level::Debug => tracing::debug!(target: LOG_TARGET, plugin, "{line}"),
+            log::Level::Info => tracing::info!(target: LOG_TARGET, plugin, "{line}"),
+            log::Level::Warn => tracing::warn!(target: LOG_TARGET, plugin, "{line}"),
+            log::Level::Error => tracing::error!(target: LOG_TARGET, plugin, "{line}"),
+        }
+        Ok(())
+    }
+}
+
+/// What log filters know lines of policies by.
+const LOG_TARGET: &str = "lessor::policy";
+
+impl metrics::Host for Guest {
+    fn add(&mut self, name: String, more: u64) -> Answer<()> {
+        Ok(self.metric(name, false).and_then(|cell| cell.add(more).map_err(metric_error)))
+    }
+
+    fn set(&mut self, name: String, value: f64) -> Answer<()> {
+        Ok(self.metric(name, true).and_then(|cell| cell.set(value).map_err(metric_error)))
+    }
+}
+
+impl Guest {
+    fn metric(&mut self, name: String, is_gauge: bool) -> Result<&MetricCell, CapabilityError> {
+        self.granted(Capability::Metrics)?;
+        let metrics = &self.belongings.metrics;
+        match self.metrics.entry(name.into_boxed_str()) {
+            std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                let cell: Arc<MetricCell> =
+                    metrics.cell(place.key(), is_gauge).map_err(metric_error)?;
+                Ok(place.insert(cell))
+            }
+        }
+    }
+}
+
+impl state::Host for Guest {
+    fn get(&mut self, key: String) -> Answer<Option<Vec<u8>>> {
+        let granted = self.granted(Capability::State);
+        Ok(granted.and_then(|()| self.belongings.state.get(&key).map_err(state_error)))
+    }
+
+    fn set(&mut self, key: String, value: Option<Vec<u8>>) -> Answer<()> {
+        let granted = self.granted(Capability::State);
+        let state = &self.belongings.state;
+        Ok(granted.and_then(|()| state.set(&key, value.as_deref()).map_err(state_error)))
+    }
+
+    fn replace(
+        &mut self,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Option<Vec<u8>>,
+    ) -> Answer<bool> {
+        let granted = self.granted(Capability::State);
+        let state = &self.belongings.state;
+        Ok(granted.and_then(|()| {
+            let replaced = state.replace(&key, expected.as_deref(), value.as_deref());
+            replaced.map_err(state_error)
+        }))
+    }
+}
+
+impl tables::Host for Guest {
+    fn field(&mut self, table: String, key: String, field: String) -> Answer<Option<String>> {
+        let found = self.table_row(&table, &key);
+        Ok(found.map(|row| row.and_then(|row| row.field(&field).map(str::to_owned))))
+    }
+
+    fn row(&mut self, table: String, key: String) -> Answer<Option<String>> {
+        Ok(self.table_row(&table, &key).map(|row| row.as_ref().map(json_object)))
+    }
+}
+
+impl Guest {
+    fn table_row(&self, table: &str, key: &str) -> Result<Option<Row>, CapabilityError> {
+        self.granted(Capability::Tables)?;
+        if !(1..=LOOKUP_KEY_OCTETS_MAX).contains(&key.len()) {
+            return Err(CapabilityError::UnusableName);
+        }
+        self.lookup_sources.row(table, key).ok_or(CapabilityError::UnknownTable)
+    }
+}
+
+fn metric_error(error: MetricError) -> CapabilityError {
+    match error {
+        MetricError::UnusableName => CapabilityError::UnusableName,
+        MetricError::TooMany => CapabilityError::LimitReached,
+        MetricError::OtherKind => {
+            let said = "a counter has this name and is no gauge, or the other way around";
+            CapabilityError::Other(Some(said.to_owned()))
+        }
+    }
+}
+
+fn state_error(error: StateError) -> CapabilityError {
+    match error {
+        StateError::UnusableKey => CapabilityError::UnusableName,
+        StateError::ValueTooLong => CapabilityError::ValueTooLong,
+        StateError::LimitReached => CapabilityError::LimitReached,
+    }
+}

@@ -1,0 +1,71 @@
+//! Where what plugins remember is kept: beside the leases, in a database of its own, which is opened
+//! when the first plugin needs it.
+//!
+//! Invariant: nothing that is wrong with it keeps clients from being served. A damaged database is put
+//! aside; one that cannot be used leaves plugins with what they remember in memory.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use lessor_config::{Configuration, StoreBackend};
+use lessor_policy_host::{StateChange, StateStore, StateStoreError};
+use lessor_store::KeyedStore;
+
+/// The folder, beside that of the leases.
+const FOLDER: &str = "plugin-state";
+
+/// The place for what plugins remember; none if leases are kept in memory, as this is then too.
+pub(crate) fn store(configuration: &Configuration) -> Option<Arc<dyn StateStore>> {
+    match &configuration.store.backend {
+        StoreBackend::Embedded { path } => {
+            let path = path.with_file_name(FOLDER);
+            Some(Arc::new(PluginState { path, opened: OnceLock::new() }))
+        }
+        StoreBackend::Memory => None,
+    }
+}
+
+struct PluginState {
+    path: PathBuf,
+    opened: OnceLock<Result<KeyedStore, String>>,
+}
+
+impl PluginState {
+    fn opened(&self) -> Result<&KeyedStore, StateStoreError> {
+        let opened = self.opened.get_or_init(|| match KeyedStore::open(&self.path) {
+            Ok((store, None)) => Ok(store),
+            Ok((store, Some(damaged))) => {
+                tracing::error!(
+                    damaged = %damaged.folder.display(),
+                    error = %damaged.error,
+                    "what plugins remember was damaged on disk and is put aside; they start with \
+                     nothing. Remove the folder when nobody needs it for an inquiry"
+                );
+                Ok(store)
+            }
+            Err(error) => Err(error.to_string()),
+        });
+        opened.as_ref().map_err(|error| error.clone().into())
+    }
+}
+
+impl StateStore for PluginState {
+    fn load(&self, plugin: &str, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StateStoreError> {
+        Ok(self.opened()?.load(plugin, each)?)
+    }
+
+    fn write(&self, changes: &[StateChange]) -> Result<(), StateStoreError> {
+        let changes =
+            changes.iter().map(|change| (&*change.plugin, &*change.key, change.value.as_deref()));
+        Ok(self.opened()?.write(changes)?)
+    }
+}
+
+impl fmt::Debug for PluginState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PluginState({})", self.path.display())
+    }
+}
