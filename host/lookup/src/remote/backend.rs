@@ -1,0 +1,85 @@
+//! What stands behind a remote source.
+
+use std::{sync::Arc, time::Instant};
+
+use lessor_core::Row;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{http::Http, postgresql::Postgresql, radius::Radius, sqlite::Sqlite};
+use crate::{
+    Problem,
+    secret::Secrets,
+    settings::{Place, RemoteLimits},
+};
+
+/// What stands behind a remote source.
+pub(super) enum Backend {
+    Sqlite(Sqlite),
+    Postgresql(Box<Postgresql>),
+    Http(Box<Http>),
+    Radius(Radius),
+}
+
+/// A question to a source.
+pub(super) struct Question {
+    pub(super) key: Arc<str>,
+    /// Nobody waits for the answer after this.
+    pub(super) deadline: Instant,
+    /// Kept for as long as the source works on the question, whether or not anybody still waits.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The source does not work.
+    Down(String),
+    /// The source works, but what it says of this key is no answer.
+    BadAnswer(String),
+}
+
+impl Backend {
+    pub(super) fn open(
+        place: &Place,
+        limits: &RemoteLimits,
+        secrets: &Secrets,
+    ) -> Result<Self, Problem> {
+        Ok(match place {
+            Place::Sqlite(settings, _) => Self::Sqlite(Sqlite::open(settings)?),
+            Place::Postgresql(settings, _) => {
+                Self::Postgresql(Box::new(Postgresql::open(settings, limits, secrets)?))
+            }
+            Place::Http(settings, _) => {
+                Self::Http(Box::new(Http::open(settings, limits, secrets)?))
+            }
+            Place::Radius(settings, _) => Self::Radius(Radius::open(settings, limits, secrets)?),
+            Place::Csv { .. } | Place::Json(_) => {
+                let message = "a file is no remote source";
+                return Err(Problem::setting("type", place.kind(), message));
+            }
+        })
+    }
+
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+        match self {
+            Self::Sqlite(source) => source.fetch(question).await,
+            Self::Postgresql(source) => source.fetch(question).await,
+            Self::Http(source) => source.fetch(question).await,
+            Self::Radius(source) => source.fetch(question).await,
+        }
+    }
+
+    /// What may be behind a silence, if the backend knows more than that.
+    pub(super) fn silence_hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Radius(source) => source.silence_hint(),
+            _ => None,
+        }
+    }
+}
+
+/// For queries: what is said if there is more than one row.
+pub(super) fn several_rows() -> Failure {
+    let why = "the query gives more than one row for the key; wanted at most one";
+    Failure::BadAnswer(why.to_owned())
+}

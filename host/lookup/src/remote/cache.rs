@@ -1,0 +1,96 @@
+//! What a source said, for as long as it counts and a while longer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lessor_core::{LookupAnswer, Row};
+use quick_cache::{Weighter, sync::Cache};
+
+use crate::{limits::CACHE_ENTRY_OCTETS, settings::RemoteLimits};
+
+/// The answers of one source, by key; bounded.
+pub(super) struct Answers {
+    entries: Option<Cache<Arc<str>, Entry, Weight>>,
+    cache_ttl: Duration,
+    negative_ttl: Duration,
+    stale_for: Duration,
+}
+
+/// What is remembered of a key.
+pub(super) enum Remembered {
+    /// An answer that counts.
+    Fresh(LookupAnswer),
+    /// A row that counts only while the source fails. That there is no row is never remembered for
+    /// so long: somebody who became a subscriber meanwhile would not get in.
+    Stale(LookupAnswer),
+}
+
+#[derive(Clone)]
+struct Entry {
+    row: Option<Row>,
+    since: Instant,
+}
+
+/// An entry counts as one, or as several if it is long.
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Arc<str>, Entry> for Weight {
+    fn weight(&self, key: &Arc<str>, entry: &Entry) -> u64 {
+        let fields = entry.row.iter().flat_map(Row::fields);
+        let octets: usize = fields.map(|(name, value)| name.len() + value.len()).sum();
+        ((key.len() + octets) / CACHE_ENTRY_OCTETS + 1) as u64
+    }
+}
+
+impl Answers {
+    pub(super) fn new(limits: &RemoteLimits) -> Self {
+        let entries_max = limits.cache_entries_max;
+        // Memory is taken as it is needed, not for as many entries as there may ever be.
+        let expected = entries_max.min(1024);
+        Self {
+            entries: (entries_max > 0)
+                .then(|| Cache::with_weighter(expected, entries_max as u64, Weight)),
+            cache_ttl: limits.cache_ttl,
+            negative_ttl: limits.negative_ttl,
+            stale_for: limits.stale_for,
+        }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<Remembered> {
+        let entries = self.entries.as_ref()?;
+        let entry = entries.get(key)?;
+        let (age, ttl) = (entry.since.elapsed(), self.ttl(entry.row.is_some()));
+        if age < ttl {
+            return Some(Remembered::Fresh(answer(entry.row, false)));
+        }
+        if entry.row.is_some() && age < ttl + self.stale_for {
+            return Some(Remembered::Stale(answer(entry.row, true)));
+        }
+        entries.remove(key);
+        None
+    }
+
+    /// Remembers what the source said.
+    pub(super) fn put(&self, key: &Arc<str>, row: Option<Row>) {
+        if let Some(entries) = &self.entries
+            && (row.is_none() || !self.stale_for.is_zero() || !self.cache_ttl.is_zero())
+        {
+            entries.insert(Arc::clone(key), Entry { row, since: Instant::now() });
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.as_ref().map_or(0, Cache::len)
+    }
+
+    fn ttl(&self, is_found: bool) -> Duration {
+        if is_found { self.cache_ttl } else { self.negative_ttl }
+    }
+}
+
+fn answer(row: Option<Row>, is_stale: bool) -> LookupAnswer {
+    row.map_or(LookupAnswer::NotFound, |row| LookupAnswer::Found { row, is_stale })
+}

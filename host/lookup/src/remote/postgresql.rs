@@ -1,0 +1,179 @@
+//! PostgreSQL. The row comes as one text of JSON, made by the server, so that values of every type
+//! are text as the database writes them.
+
+use std::{
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use lessor_core::Row;
+use rustls::RootCertStore;
+use tokio_postgres::{Client, Config, Statement, config::SslMode, types::Type};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::backend::{Failure, Question, several_rows};
+use crate::{
+    Problem,
+    limits::ROW_OCTETS_MAX,
+    row::{self, Fields},
+    secret::Secrets,
+    settings::{PostgresqlSettings, RemoteLimits},
+    tls,
+};
+
+/// Connections to one server; as many as there are questions at a time.
+pub(super) struct Postgresql {
+    config: Config,
+    tls: MakeRustlsConnect,
+    query: String,
+    deadline: Duration,
+    idle: Mutex<Vec<Connected>>,
+}
+
+struct Connected {
+    client: Client,
+    statement: Statement,
+}
+
+impl Postgresql {
+    pub(super) fn open(
+        settings: &PostgresqlSettings,
+        limits: &RemoteLimits,
+        secrets: &Secrets,
+    ) -> Result<Self, Problem> {
+        let refuse = |message: String| Problem::setting("url", &settings.url, message);
+        let wanted = "wanted postgresql://user@host:port/database";
+        let mut config =
+            Config::from_str(&settings.url).map_err(|error| refuse(format!("{error}; {wanted}")))?;
+        if config.get_password().is_some() {
+            let message = "it holds a password; write it to a file and set password-file";
+            return Err(Problem::setting("url", "…", message));
+        }
+        if config.get_hosts().is_empty() {
+            return Err(refuse(format!("it names no host; {wanted}")));
+        }
+        if !settings.query.contains("$1") {
+            let message = "it has no parameter; wanted $1 where the key goes";
+            return Err(Problem::setting("query", &settings.query, message));
+        }
+        if let Some(password) = &secrets.main {
+            config.password(password.octets());
+        }
+        config.application_name("lessor").connect_timeout(limits.deadline);
+        let ca = settings.ca_file.as_deref().zip(secrets.certificates.as_deref());
+        let tls = match (config.get_ssl_mode(), ca) {
+            (SslMode::Disable, _) => tls::trusting(RootCertStore::empty())?,
+            // What need not be encrypted need not find certificates.
+            (SslMode::Prefer, None) => {
+                tls::client(None).or_else(|_| tls::trusting(RootCertStore::empty()))?
+            }
+            (_, ca) => tls::client(ca)?,
+        };
+        Ok(Self {
+            config,
+            tls: MakeRustlsConnect::new(tls),
+            query: as_json(&settings.query),
+            deadline: limits.deadline,
+            idle: Mutex::default(),
+        })
+    }
+
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+        // Kept to the end.
+        let Question { key, place: _place, .. } = question;
+        let mut idle = self.idle().pop();
+        loop {
+            let was_idle = idle.is_some();
+            let connected = match idle.take().filter(|connected| !connected.client.is_closed()) {
+                Some(connected) => connected,
+                None => self.connect().await.map_err(|error| down(&error))?,
+            };
+            // If nobody waits any more this is dropped with its connection: an answer that comes
+            // late is nobody else's.
+            match connected.client.query(&connected.statement, &[&&*key]).await {
+                Ok(rows) => {
+                    self.idle().push(connected);
+                    return match rows.as_slice() {
+                        [] => Ok(None),
+                        [row] => read(row.try_get(0)),
+                        _ => Err(several_rows()),
+                    };
+                }
+                // The server ended the connection while nobody used it.
+                Err(error) if was_idle && error.as_db_error().is_none() => {}
+                Err(error) => {
+                    let failure = failure(&error);
+                    if matches!(failure, Failure::BadAnswer(_)) {
+                        self.idle().push(connected);
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Connected, tokio_postgres::Error> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        // Ends with the client.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to PostgreSQL ended");
+            }
+        });
+        // The server stops what nobody waits for any more, and a query changes nothing.
+        let session = format!(
+            "SET statement_timeout = {}; SET default_transaction_read_only = on",
+            self.deadline.as_millis()
+        );
+        client.batch_execute(&session).await?;
+        let statement = client.prepare_typed(&self.query, &[Type::TEXT]).await?;
+        Ok(Connected { client, statement })
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connected>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The query, with its row as one text of JSON. Two rows tell that there are too many.
+fn as_json(query: &str) -> String {
+    let query = query.trim().trim_end_matches(';');
+    // A comment at the end of the query must not swallow the bracket.
+    format!("SELECT row_to_json(found)::text FROM (\n{query}\n) AS found LIMIT 2")
+}
+
+fn read(text: Result<&str, tokio_postgres::Error>) -> Result<Option<Row>, Failure> {
+    let bad = |error: String| Failure::BadAnswer(format!("the row cannot be read: {error}"));
+    let text = text.map_err(|error| bad(error.to_string()))?;
+    if text.len() > 2 * ROW_OCTETS_MAX {
+        return Err(Failure::BadAnswer(row::too_long()));
+    }
+    let fields: Fields = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+    Ok(Some(fields.into_row()))
+}
+
+fn failure(error: &tokio_postgres::Error) -> Failure {
+    // Class 22 is about data: the key cannot be what the query takes it for.
+    let code = error.code().map(tokio_postgres::error::SqlState::code);
+    match code.is_some_and(|code| code.starts_with("22")) {
+        true => Failure::BadAnswer(said(error)),
+        false => down(error),
+    }
+}
+
+fn down(error: &tokio_postgres::Error) -> Failure {
+    Failure::Down(said(error))
+}
+
+/// What the database says, or the last of the causes.
+fn said(error: &tokio_postgres::Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        return format!("{} ({})", error.message(), error.code().code());
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

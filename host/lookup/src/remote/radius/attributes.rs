@@ -1,0 +1,146 @@
+//! Attributes of an Access-Accept as fields of a row, under the names of the RFCs.
+
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
+
+use lessor_core::Row;
+
+use super::packet::walk;
+
+/// How a value is written.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    /// Text that may have a tag octet in front (RFC 2868 section 3.5).
+    TaggedText,
+    Integer,
+    Address,
+    Octets,
+}
+
+use Kind::{Address, Integer, Octets, TaggedText, Text};
+
+/// RFC 2865, RFC 2868, RFC 2869, RFC 4675 and RFC 7268.
+const KNOWN: &[(u8, &str, Kind)] = &[
+    (1, "User-Name", Text),
+    (6, "Service-Type", Integer),
+    (7, "Framed-Protocol", Integer),
+    (8, "Framed-IP-Address", Address),
+    (9, "Framed-IP-Netmask", Address),
+    (10, "Framed-Routing", Integer),
+    (11, "Filter-Id", Text),
+    (12, "Framed-MTU", Integer),
+    (18, "Reply-Message", Text),
+    (22, "Framed-Route", Text),
+    (25, "Class", Octets),
+    (27, "Session-Timeout", Integer),
+    (28, "Idle-Timeout", Integer),
+    (29, "Termination-Action", Integer),
+    (31, "Calling-Station-Id", Text),
+    (62, "Port-Limit", Integer),
+    (77, "Connect-Info", Text),
+    (81, "Tunnel-Private-Group-Id", TaggedText),
+    (85, "Acct-Interim-Interval", Integer),
+    (87, "NAS-Port-Id", Text),
+    (88, "Framed-Pool", Text),
+    (90, "Tunnel-Client-Auth-Id", TaggedText),
+    (97, "Framed-IPv6-Prefix", Octets),
+    (99, "Framed-IPv6-Route", Text),
+    (100, "Framed-IPv6-Pool", Text),
+];
+const VENDOR_SPECIFIC: u8 = 26;
+const STATE: u8 = 24;
+const MESSAGE_AUTHENTICATOR: u8 = 80;
+
+/// The row of a reply. An attribute without a name here is `Attribute-` and its number; one of a
+/// vendor is `Vendor-`, the vendor's number, `-` and its own. Values of one that comes more than
+/// once are joined with commas.
+pub(super) fn row(attributes: &[u8]) -> Row {
+    let mut fields: Vec<(Arc<str>, String)> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut add = |name: String, value: String| {
+        if let Some((_, known)) = places.get(&name).and_then(|place| fields.get_mut(*place)) {
+            known.push(',');
+            known.push_str(&value);
+            return;
+        }
+        fields.push((Arc::from(&*name), value));
+        places.insert(name, fields.len() - 1);
+    };
+    for (code, value) in walk(attributes) {
+        match code {
+            MESSAGE_AUTHENTICATOR | STATE => {}
+            VENDOR_SPECIFIC => {
+                let Some((vendor, inner)) = value.split_first_chunk::<4>() else { continue };
+                let vendor = u32::from_be_bytes(*vendor);
+                for (code, value) in walk(inner) {
+                    add(format!("Vendor-{vendor}-{code}"), text(Octets, value));
+                }
+            }
+            _ => {
+                let known = KNOWN.iter().find(|(known, _, _)| *known == code);
+                match known {
+                    Some((_, name, kind)) => add((*name).to_owned(), text(*kind, value)),
+                    None => add(format!("Attribute-{code}"), text(Octets, value)),
+                }
+            }
+        }
+    }
+    fields.into_iter().map(|(name, value)| (name, value.into_boxed_str())).collect()
+}
+
+fn text(kind: Kind, value: &[u8]) -> String {
+    match (kind, value) {
+        (Integer, &[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]).to_string(),
+        (Address, &[a, b, c, d]) => Ipv4Addr::new(a, b, c, d).to_string(),
+        (TaggedText, [0..=0x1f, rest @ ..]) => printed(rest),
+        _ => printed(value),
+    }
+}
+
+/// Text as it is; octets that are none in hexadecimal.
+fn printed(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+        _ => value.iter().fold("hex:".to_owned(), |text, octet| text + &format!("{octet:02x}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_have_the_names_of_the_standards() {
+        let mut octets = Vec::new();
+        for (code, value) in [
+            (8, &[192, 0, 2, 7][..]),
+            (27, &[0, 0, 14, 16]),
+            (11, b"gold"),
+            (11, b"night"),
+            (25, &[0, 255]),
+            (81, b"\x01307"),
+            (88, b"residential"),
+            (26, &[0, 0, 0, 9, 1, 7, b'a', b'=', b'b', b'c', b'd']),
+            (200, b"own"),
+            (80, &[0; 16]),
+        ] {
+            octets.extend([code, value.len() as u8 + 2]);
+            octets.extend(value);
+        }
+        let row = row(&octets);
+        let fields: Vec<_> = row.fields().collect();
+        assert_eq!(
+            fields,
+            [
+                ("Framed-IP-Address", "192.0.2.7"),
+                ("Session-Timeout", "3600"),
+                ("Filter-Id", "gold,night"),
+                ("Class", "hex:00ff"),
+                ("Tunnel-Private-Group-Id", "307"),
+                ("Framed-Pool", "residential"),
+                ("Vendor-9-1", "a=bcd"),
+                ("Attribute-200", "own"),
+            ]
+        );
+    }
+}

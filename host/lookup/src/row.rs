@@ -1,0 +1,102 @@
+//! Rows from JSON: an object becomes fields of text. A text is itself, a number or a flag is as it
+//! is written, null is empty, and whatever is nested stays JSON.
+
+use std::{fmt, sync::Arc};
+
+use lessor_core::Row;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use crate::limits::ROW_OCTETS_MAX;
+
+/// The fields of one JSON object, in its order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fields(pub(crate) Vec<(String, String)>);
+
+impl Fields {
+    pub(crate) fn into_row(self) -> Row {
+        self.0.into_iter().map(|(name, value)| (Arc::from(name), value.into_boxed_str())).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields: Vec<(String, String)> = Vec::new();
+        let mut octets = 0;
+        while let Some(name) = map.next_key::<String>()? {
+            let value = text(&map.next_value::<Box<RawValue>>()?).map_err(A::Error::custom)?;
+            octets += name.len() + value.len();
+            if octets > ROW_OCTETS_MAX {
+                return Err(A::Error::custom(too_long()));
+            }
+            if fields.iter().any(|(known, _)| *known == name) {
+                return Err(A::Error::custom(format!("the field {name:?} stands here twice")));
+            }
+            fields.push((name, value));
+        }
+        Ok(Fields(fields))
+    }
+}
+
+/// What is said of a row that is longer than one may be.
+pub(crate) fn too_long() -> String {
+    format!("a row has more than {ROW_OCTETS_MAX} octets")
+}
+
+fn text(value: &RawValue) -> serde_json::Result<String> {
+    match value.get() {
+        "null" => Ok(String::new()),
+        quoted if quoted.starts_with('"') => serde_json::from_str(quoted),
+        literal => Ok(literal.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_become_text_as_they_are_written() {
+        let json = r#"{"plan":"f\u00e4st","price":12.50,"big":123456789012345678901234567890,
+            "on":true,"none":null,"tags":["a", 1]}"#;
+        let Fields(fields) = serde_json::from_str(json).unwrap();
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(
+            fields,
+            [
+                ("plan", "fäst"),
+                ("price", "12.50"),
+                ("big", "123456789012345678901234567890"),
+                ("on", "true"),
+                ("none", ""),
+                ("tags", r#"["a", 1]"#),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_is_bounded_and_names_each_field_once() {
+        let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(ROW_OCTETS_MAX));
+        let error = serde_json::from_str::<Fields>(&long).unwrap_err().to_string();
+        assert!(error.contains("65536 octets"), "{error}");
+        let error = serde_json::from_str::<Fields>(r#"{"a":1,"a":2}"#).unwrap_err().to_string();
+        assert!(error.contains("\"a\" stands here twice"), "{error}");
+    }
+}

@@ -1,0 +1,77 @@
+//! Secrets and certificates, read from files so that none stands in the configuration.
+
+use std::{fmt, fs::File, io::Read, os::unix::fs::MetadataExt, path::Path};
+
+use crate::{Problem, limits::SECRET_OCTETS_MAX};
+
+/// Octets that are never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(Vec<u8>);
+
+/// What a source reads beside its settings; if any of it changes, the source is another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Secrets {
+    /// The password, token or shared secret.
+    pub(crate) main: Option<Secret>,
+    /// The password of a RADIUS user.
+    pub(crate) password: Option<Secret>,
+    /// Certificates to trust, as PEM.
+    pub(crate) certificates: Option<Vec<u8>>,
+}
+
+impl Secret {
+    /// Reads the first line of a file that not everybody may read.
+    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
+        let file = File::open(path).map_err(Problem::unreadable(path))?;
+        let metadata = file.metadata().map_err(Problem::unreadable(path))?;
+        if metadata.mode() & 0o007 != 0 {
+            return Err(Problem::SecretForAll { path: path.to_owned() });
+        }
+        let mut octets = read_bounded(path, file)?;
+        if octets.ends_with(b"\n") {
+            octets.pop();
+        }
+        if octets.ends_with(b"\r") {
+            octets.pop();
+        }
+        let found = match &*octets {
+            [] => "nothing",
+            octets if octets.contains(&b'\n') => "more than one line",
+            _ => return Ok(Self(octets)),
+        };
+        let (path, found) = (path.to_owned(), found.to_owned());
+        Err(Problem::Secret { path, found, wanted: "the secret, on one line" })
+    }
+
+    /// The same for a file that need not be configured.
+    pub(crate) fn read_if_any(path: Option<&Path>) -> Result<Option<Self>, Problem> {
+        path.map(Self::read).transpose()
+    }
+
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Reads a file of certificates.
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, Problem> {
+    let file = File::open(path).map_err(Problem::unreadable(path))?;
+    read_bounded(path, file)
+}
+
+fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, Problem> {
+    let mut octets = Vec::new();
+    let limited = file.take(SECRET_OCTETS_MAX + 1).read_to_end(&mut octets);
+    let read = limited.map_err(Problem::unreadable(path))? as u64;
+    if read > SECRET_OCTETS_MAX {
+        let (path, octets_max) = (path.to_owned(), SECRET_OCTETS_MAX);
+        return Err(Problem::TooLong { path, octets: read, octets_max });
+    }
+    Ok(octets)
+}

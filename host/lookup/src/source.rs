@@ -1,0 +1,138 @@
+//! One source: its settings, and the table or the remote that they made.
+
+use std::{path::Path, sync::Arc};
+
+use lessor_core::LookupAnswer;
+
+use crate::{
+    Problem, SourceStatus, Table,
+    remote::Remote,
+    secret::{Secret, Secrets, read_certificates},
+    settings::{Place, SourceSettings},
+    status::Counters,
+    table::Stamp,
+};
+
+/// A source that can be asked.
+pub(crate) struct Source {
+    pub(crate) settings: SourceSettings,
+    secrets: Secrets,
+    body: Body,
+    /// Which version of a file it is.
+    stamp: Option<Stamp>,
+}
+
+enum Body {
+    File { table: Table, counters: Counters },
+    Remote(Arc<Remote>),
+}
+
+impl Source {
+    pub(crate) fn open(settings: &SourceSettings) -> Result<Self, Problem> {
+        let secrets = secrets(&settings.place)?;
+        let file = |(table, stamp): (Table, Stamp)| {
+            (Body::File { table, counters: Counters::default() }, Some(stamp))
+        };
+        let (body, stamp) = match &settings.place {
+            Place::Csv { file: settings, delimiter } => file(Table::csv(settings, *delimiter)?),
+            Place::Json(settings) => file(Table::json(settings)?),
+            place => {
+                let limits = place.limits().cloned().unwrap_or_default();
+                let stamp = stamp_of_database(place)?;
+                let remote = Remote::open(&settings.name, place, &limits, &secrets)?;
+                (Body::Remote(Arc::new(remote)), stamp)
+            }
+        };
+        Ok(Self { settings: settings.clone(), secrets, body, stamp })
+    }
+
+    /// Whether opening it again with these settings would give the same.
+    pub(crate) fn still_serves(&self, settings: &SourceSettings) -> bool {
+        let is_same_file = match (&self.settings.place, &self.stamp) {
+            (Place::Csv { file, .. } | Place::Json(file), Some(stamp)) => {
+                stamp.still_holds(&file.path)
+            }
+            (Place::Sqlite(settings, _), Some(stamp)) => stamp.is_of_same_file(&settings.path),
+            _ => true,
+        };
+        self.settings == *settings
+            && is_same_file
+            && secrets(&settings.place).is_ok_and(|secrets| secrets == self.secrets)
+    }
+
+    /// The answer, if it is there at once.
+    pub(crate) fn now(&self, key: &str) -> Option<LookupAnswer> {
+        match &self.body {
+            Body::Remote(remote) => remote.now(key),
+            Body::File { table, counters } => {
+                Counters::count(&counters.asked);
+                let Some(row) = table.row(key) else {
+                    Counters::count(&counters.negative_hits);
+                    return Some(LookupAnswer::NotFound);
+                };
+                Counters::count(&counters.hits);
+                Some(LookupAnswer::Found { row, is_stale: false })
+            }
+        }
+    }
+
+    /// The answer, once it is there.
+    pub(crate) async fn ask(&self, key: &str) -> LookupAnswer {
+        match &self.body {
+            Body::Remote(remote) => remote.ask(key).await,
+            Body::File { .. } => self.now(key).unwrap_or(LookupAnswer::NotFound),
+        }
+    }
+
+    pub(crate) fn table(&self) -> Option<&Table> {
+        match &self.body {
+            Body::File { table, .. } => Some(table),
+            Body::Remote(_) => None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> SourceStatus {
+        let status = match &self.body {
+            Body::Remote(remote) => remote.status(),
+            Body::File { table, counters } => {
+                SourceStatus { rows: table.rows() as u64, ..counters.status() }
+            }
+        };
+        SourceStatus {
+            name: self.settings.name.clone(),
+            kind: self.settings.place.kind().to_owned(),
+            location: self.settings.place.location(),
+            ..status
+        }
+    }
+}
+
+/// Reads the files beside the configuration that a source needs.
+fn secrets(place: &Place) -> Result<Secrets, Problem> {
+    let certificates = |path: Option<&Path>| path.map(read_certificates).transpose();
+    Ok(match place {
+        Place::Csv { .. } | Place::Json(_) | Place::Sqlite(..) => Secrets::default(),
+        Place::Postgresql(settings, _) => Secrets {
+            main: Secret::read_if_any(settings.password_file.as_deref())?,
+            password: None,
+            certificates: certificates(settings.ca_file.as_deref())?,
+        },
+        Place::Http(settings, _) => Secrets {
+            main: Secret::read_if_any(settings.bearer_token_file.as_deref())?,
+            password: None,
+            certificates: certificates(settings.ca_file.as_deref())?,
+        },
+        Place::Radius(settings, _) => Secrets {
+            main: Some(Secret::read(&settings.secret_file)?),
+            password: Secret::read_if_any(settings.password_file.as_deref())?,
+            certificates: None,
+        },
+    })
+}
+
+/// A database is kept open and may change as it likes; another file in its place is another one.
+fn stamp_of_database(place: &Place) -> Result<Option<Stamp>, Problem> {
+    let Place::Sqlite(settings, _) = place else { return Ok(None) };
+    let metadata = std::fs::metadata(&settings.path).map_err(Problem::unreadable(&settings.path))?;
+    Ok(Some(Stamp::of(&metadata)))
+}

@@ -1,0 +1,75 @@
+//! Rows of comma-separated values (RFC 4180), with a header.
+
+use std::io::Read;
+
+use csv::{ErrorKind, ReaderBuilder, StringRecord};
+
+use super::{Parsed, Sink, file::Mistake};
+use crate::{limits::ROW_OCTETS_MAX, row, settings::FileSettings};
+
+pub(super) fn read(
+    input: impl Read,
+    file: &FileSettings,
+    delimiter: char,
+    sink: &mut Sink<'_>,
+) -> Result<(), Mistake> {
+    let delimiter = u8::try_from(delimiter).unwrap_or(b',');
+    // Ragged rows are reported by us, in our words.
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
+    let header = reader.headers().map_err(mistake)?.clone();
+    let key_at = key_column(&header, file.key.as_deref().unwrap_or_default())?;
+    let columns: Vec<Option<String>> = header.iter().map(|name| Some(name.to_owned())).collect();
+    let mut record = StringRecord::new();
+    while reader.read_record(&mut record).map_err(mistake)? {
+        let line = record.position().map_or(0, csv::Position::line);
+        let refuse = |message| Mistake { line, message };
+        if record.len() != columns.len() {
+            return Err(refuse(format!(
+                "the row has {} values and the header {} names; wanted as many. A value that has a \
+                 {:?} in it must stand in quotes",
+                record.len(),
+                columns.len(),
+                char::from(delimiter)
+            )));
+        }
+        if record.as_slice().len() > ROW_OCTETS_MAX {
+            return Err(refuse(row::too_long()));
+        }
+        let values: Vec<&str> = record.iter().collect();
+        sink(Parsed { columns: &columns, key_at, values: &values }).map_err(refuse)?;
+    }
+    Ok(())
+}
+
+fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
+    let refuse = |message| Err(Mistake { line: 1, message });
+    if header.is_empty() {
+        return refuse("the file is empty; wanted a first line with the names of the columns".into());
+    }
+    for (position, name) in header.iter().enumerate() {
+        if header.iter().skip(position + 1).any(|other| other == name) {
+            return refuse(format!("two columns have the name {name:?}; give each its own"));
+        }
+    }
+    let found = header.iter().position(|name| name == key);
+    let Some(found) = found else {
+        let names: Vec<String> = header.iter().map(|name| format!("{name:?}")).collect();
+        return refuse(format!(
+            "there is no column {key:?} to hold the key; set `key` to one of {}",
+            names.join(", ")
+        ));
+    };
+    Ok(found)
+}
+
+fn mistake(error: csv::Error) -> Mistake {
+    let line = error.position().map_or(0, csv::Position::line);
+    let message = match error.into_kind() {
+        ErrorKind::Utf8 { err, .. } => {
+            format!("column {} is no UTF-8; save the file as UTF-8", err.field() + 1)
+        }
+        ErrorKind::Io(error) => format!("the file cannot be read on: {error}"),
+        other => format!("{other:?}"),
+    };
+    Mistake { line, message }
+}

@@ -1,0 +1,116 @@
+//! Files of tables: opened with a bound, read twice only to say where a key stood first, and told
+//! from their later versions.
+
+use std::{
+    fs::{File, Metadata},
+    io::BufReader,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use super::{Builder, Parsed, Sink, Table};
+use crate::{Problem, limits::FILE_OCTETS_MAX};
+
+/// Octets that are read at a time.
+const READ_OCTETS: usize = 256 * 1024;
+/// A file that changed so shortly before it was read may change again within the same tick of the
+/// file system's clock, and look the same.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// What tells one version of a file from another.
+#[derive(Clone, Debug)]
+pub(crate) struct Stamp {
+    identity: (u64, u64, u64, i64, i64, i64, i64),
+    is_settled: bool,
+}
+
+/// What a reader of a format found wrong, and on which line.
+pub(super) struct Mistake {
+    pub(super) line: u64,
+    pub(super) message: String,
+}
+
+/// Reads one format: hands each row to the sink.
+type Reader<'a> = &'a dyn Fn(BufReader<File>, &mut Sink<'_>) -> Result<(), Mistake>;
+
+impl Stamp {
+    /// Whether the file is still the one that was read.
+    pub(crate) fn still_holds(&self, path: &Path) -> bool {
+        let now = std::fs::metadata(path);
+        self.is_settled && now.is_ok_and(|metadata| identity(&metadata) == self.identity)
+    }
+
+    /// Whether the same file still stands there, whatever it holds by now.
+    pub(crate) fn is_of_same_file(&self, path: &Path) -> bool {
+        let now = std::fs::metadata(path);
+        now.is_ok_and(|now| (now.dev(), now.ino()) == (self.identity.0, self.identity.1))
+    }
+
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        let age = SystemTime::now().duration_since(changed).unwrap_or_default();
+        Self { identity: identity(metadata), is_settled: age > SETTLED_AFTER }
+    }
+}
+
+/// Makes a table of a file.
+pub(super) fn read(
+    path: &Path,
+    format: impl Fn(BufReader<File>, &mut Sink<'_>) -> Result<(), Mistake>,
+) -> Result<(Table, Stamp), Problem> {
+    let (file, metadata) = open(path)?;
+    let mut builder = Builder::with_capacity(metadata.len() as usize);
+    let mut repeated = None;
+    let outcome = format(buffered(file), &mut |row| {
+        if builder.add(&row)? {
+            return Ok(());
+        }
+        repeated = row.values.get(row.key_at).map(|key| (*key).to_owned());
+        Err("the key stands here again".to_owned())
+    });
+    let Err(mut mistake) = outcome else { return Ok((builder.finish(), Stamp::of(&metadata))) };
+    if let Some(key) = repeated {
+        let first = first_line_of(path, &key, &format);
+        let first = first.map_or_else(|| "an earlier line".to_owned(), |line| format!("line {line}"));
+        mistake.message = format!("the key {key:?} stands on {first} already; remove one of the rows");
+    }
+    let Mistake { line, message } = mistake;
+    Err(Problem::Content { path: path.to_owned(), line, message })
+}
+
+fn first_line_of(path: &Path, key: &str, format: Reader<'_>) -> Option<u64> {
+    let (file, _) = open(path).ok()?;
+    let found = format(buffered(file), &mut |row: Parsed<'_>| {
+        let is_it = row.values.get(row.key_at) == Some(&key);
+        if is_it { Err("here".to_owned()) } else { Ok(()) }
+    });
+    found.err().map(|mistake| mistake.line)
+}
+
+fn open(path: &Path) -> Result<(File, Metadata), Problem> {
+    // Asked before it is opened: opening a pipe would wait for its other end.
+    let metadata = std::fs::metadata(path).map_err(Problem::unreadable(path))?;
+    if !metadata.is_file() {
+        let error = std::io::Error::other("it is no file");
+        return Err(Problem::unreadable(path)(error));
+    }
+    let octets = metadata.len();
+    if octets > FILE_OCTETS_MAX {
+        let (path, octets_max) = (path.to_owned(), FILE_OCTETS_MAX);
+        return Err(Problem::TooLong { path, octets, octets_max });
+    }
+    let file = File::open(path).map_err(Problem::unreadable(path))?;
+    let metadata = file.metadata().map_err(Problem::unreadable(path))?;
+    Ok((file, metadata))
+}
+
+fn buffered(file: File) -> BufReader<File> {
+    BufReader::with_capacity(READ_OCTETS, file)
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64, u64, i64, i64, i64, i64) {
+    let changed = (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec());
+    let (mtime, mtime_nsec, ctime, ctime_nsec) = changed;
+    (metadata.dev(), metadata.ino(), metadata.len(), mtime, mtime_nsec, ctime, ctime_nsec)
+}

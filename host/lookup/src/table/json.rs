@@ -1,0 +1,156 @@
+//! Rows of JSON: an object of key and object, or objects that have the key in a field, in an array
+//! or one after the other. Read as a stream; no more than one row is held beside the table.
+
+use std::{
+    fmt,
+    io::{BufRead, BufReader, Read},
+};
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
+};
+
+use super::{Parsed, Sink, file::Mistake};
+use crate::row::Fields;
+
+pub(super) fn read(
+    mut input: BufReader<impl Read>,
+    key: Option<&str>,
+    sink: &mut Sink<'_>,
+) -> Result<(), Mistake> {
+    let (first, line) = first_octet(&mut input).map_err(|error| Mistake {
+        line: 1,
+        message: format!("the file cannot be read: {error}"),
+    })?;
+    let mut json = serde_json::Deserializer::from_reader(input);
+    let read = match (first, key) {
+        (None, _) => {
+            let message = "the file is empty; wanted rows, or {} for none".to_owned();
+            return Err(Mistake { line: 1, message });
+        }
+        (Some(b'['), Some(key)) => {
+            json.deserialize_seq(Array { key, sink }).and_then(|()| json.end())
+        }
+        (Some(b'{'), Some(key)) => lines(&mut json, key, sink),
+        (Some(b'{'), None) => json.deserialize_map(Object { sink }).and_then(|()| json.end()),
+        (Some(b'['), None) => {
+            let message = "the file is an array; say which field of its objects holds the key: \
+                           key = \"…\"";
+            return Err(Mistake { line, message: message.to_owned() });
+        }
+        (Some(_), _) => {
+            let message = "wanted an object, or an array of objects";
+            return Err(Mistake { line, message: message.to_owned() });
+        }
+    };
+    // `first_octet` took the line ends in front.
+    read.map_err(|error| mistake(&error, line - 1))
+}
+
+/// One object after the other.
+fn lines<R: serde_json::de::Read<'static>>(
+    json: &mut serde_json::Deserializer<R>,
+    key: &str,
+    sink: &mut Sink<'_>,
+) -> serde_json::Result<()> {
+    // Whether more follows is all that `end` tells here.
+    while json.end().is_err() {
+        KeyedRow { key, sink }.deserialize(&mut *json)?;
+    }
+    Ok(())
+}
+
+/// A row that has its key in a field.
+struct KeyedRow<'a, 'b> {
+    key: &'a str,
+    sink: &'a mut Sink<'b>,
+}
+
+impl<'de> DeserializeSeed<'de> for KeyedRow<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let Fields(fields) = serde::Deserialize::deserialize(deserializer)?;
+        let Some(key_at) = fields.iter().position(|(name, _)| name == self.key) else {
+            return Err(D::Error::custom(format!(
+                "the row has no field {:?} to hold the key; correct `key`, or leave it out if the \
+                 file is one object of key and object",
+                self.key
+            )));
+        };
+        let (columns, values): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
+        let columns: Vec<Option<String>> = columns.into_iter().map(Some).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let row = Parsed { columns: &columns, key_at, values: &values };
+        (self.sink)(row).map_err(D::Error::custom)
+    }
+}
+
+struct Array<'a, 'b> {
+    key: &'a str,
+    sink: &'a mut Sink<'b>,
+}
+
+impl<'de> Visitor<'de> for Array<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while rows.next_element_seed(KeyedRow { key: self.key, sink: self.sink })?.is_some() {}
+        Ok(())
+    }
+}
+
+struct Object<'a, 'b> {
+    sink: &'a mut Sink<'b>,
+}
+
+impl<'de> Visitor<'de> for Object<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of key and object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while let Some(key) = rows.next_key::<String>()? {
+            let Fields(fields) = rows.next_value()?;
+            let names = fields.iter().map(|(name, _)| Some(name.clone()));
+            let columns: Vec<Option<String>> = std::iter::once(None).chain(names).collect();
+            let texts = fields.iter().map(|(_, value)| value.as_str());
+            let values: Vec<&str> = std::iter::once(key.as_str()).chain(texts).collect();
+            let row = Parsed { columns: &columns, key_at: 0, values: &values };
+            (self.sink)(row).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first octet that is no white space, which is left in place, and its line.
+fn first_octet(input: &mut impl BufRead) -> std::io::Result<(Option<u8>, u64)> {
+    let mut line = 1;
+    loop {
+        match input.fill_buf()?.first().copied() {
+            Some(b'\n') => line += 1,
+            Some(b' ' | b'\t' | b'\r') => {}
+            found => return Ok((found, line)),
+        }
+        input.consume(1);
+    }
+}
+
+fn mistake(error: &serde_json::Error, lines_before: u64) -> Mistake {
+    let line = lines_before + error.line() as u64;
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let found = text.strip_suffix(&place).unwrap_or(&text);
+    let message = match error.is_data() {
+        true => found.to_owned(),
+        false => format!("this is no JSON: {found} (column {})", error.column()),
+    };
+    Mistake { line, message }
+}

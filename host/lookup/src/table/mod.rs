@@ -1,0 +1,171 @@
+//! Tables: the rows of a file in memory, found by key. A table is never changed; a file that
+//! changed becomes another one.
+//!
+//! Rows lie one after the other in one piece of memory, and the index holds nothing but where each
+//! begins: a million rows cost little more than their text. A [`Row`] is made only when one is
+//! asked for.
+
+mod csv;
+mod file;
+mod json;
+mod record;
+
+use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashTable, hash_table};
+use lessor_core::Row;
+
+use self::record::Layout;
+pub(crate) use self::file::Stamp;
+use crate::{Problem, limits::KEY_OCTETS_MAX, settings::FileSettings};
+
+/// The rows of a file, by key.
+pub struct Table {
+    /// Records, one after the other: see [`record`].
+    octets: Vec<u8>,
+    /// Where each record begins.
+    index: HashTable<u32>,
+    layouts: Vec<Layout>,
+    hasher: RandomState,
+}
+
+impl Table {
+    /// Reads a CSV file.
+    pub(crate) fn csv(file: &FileSettings, delimiter: char) -> Result<(Self, Stamp), Problem> {
+        file::read(&file.path, |reader, sink| csv::read(reader, file, delimiter, sink))
+    }
+
+    /// Reads a JSON file.
+    pub(crate) fn json(file: &FileSettings) -> Result<(Self, Stamp), Problem> {
+        file::read(&file.path, |reader, sink| json::read(reader, file.key.as_deref(), sink))
+    }
+
+    /// The row of a key.
+    pub fn row(&self, key: &str) -> Option<Row> {
+        let (layout, values) = self.find(key)?;
+        let columns = layout.columns.iter().zip(values);
+        let shown = columns.filter_map(|(name, value)| Some((name.clone()?, value.into())));
+        Some(shown.collect())
+    }
+
+    /// What stands in one field of the row of a key; nothing if there is no such row or field, or
+    /// it is empty.
+    pub fn field(&self, key: &str, name: &str) -> Option<&str> {
+        let (layout, mut values) = self.find(key)?;
+        let position = layout.columns.iter().position(|column| column.as_deref() == Some(name))?;
+        values.nth(position).filter(|value| !value.is_empty())
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The memory that rows and index take.
+    pub fn octets(&self) -> usize {
+        self.octets.capacity() + self.index.allocation_size()
+    }
+
+    fn find(&self, key: &str) -> Option<(&Layout, record::Values<'_>)> {
+        let offset = self.index.find(self.hasher.hash_one(key), |at| self.key_at(*at) == key)?;
+        record::open(&self.octets, *offset, &self.layouts)
+    }
+
+    fn key_at(&self, offset: u32) -> &str {
+        record::key(&self.octets, offset, &self.layouts)
+    }
+}
+
+/// Puts a table together, row by row.
+struct Builder {
+    table: Table,
+    known: HashMap<Vec<Option<String>>, usize>,
+    names: HashMap<String, Arc<str>>,
+}
+
+/// One row as a reader of a format hands it over.
+struct Parsed<'a> {
+    /// What names the columns; none for the column of a key that is no field.
+    columns: &'a [Option<String>],
+    /// Which of the columns holds the key.
+    key_at: usize,
+    /// One for each column.
+    values: &'a [&'a str],
+}
+
+/// Takes rows. What it says of one that it refuses goes into the message with the row's line.
+type Sink<'a> = dyn FnMut(Parsed<'_>) -> Result<(), String> + 'a;
+
+impl Builder {
+    fn with_capacity(octets: usize) -> Self {
+        let table = Table {
+            octets: Vec::with_capacity(octets),
+            index: HashTable::new(),
+            layouts: Vec::new(),
+            hasher: RandomState::default(),
+        };
+        Self { table, known: HashMap::new(), names: HashMap::new() }
+    }
+
+    /// Adds a row; says whether its key is new.
+    fn add(&mut self, row: &Parsed<'_>) -> Result<bool, String> {
+        let key = usable_key(row)?;
+        let layout = self.layout(row);
+        let Table { octets, index, layouts, hasher } = &mut self.table;
+        let offset = u32::try_from(octets.len())
+            .map_err(|_| "the rows before this one fill the table; split the file".to_owned())?;
+        let is_same = |at: &u32| record::key(octets, *at, layouts) == key;
+        let rehash = |at: &u32| hasher.hash_one(record::key(octets, *at, layouts));
+        match index.entry(hasher.hash_one(key), is_same, rehash) {
+            hash_table::Entry::Occupied(_) => return Ok(false),
+            hash_table::Entry::Vacant(place) => place.insert(offset),
+        };
+        record::write(octets, layout, row.values);
+        Ok(true)
+    }
+
+    fn finish(mut self) -> Table {
+        self.table.octets.shrink_to_fit();
+        let Table { octets, index, layouts, hasher } = &mut self.table;
+        index.shrink_to_fit(|at| hasher.hash_one(record::key(octets, *at, layouts)));
+        self.table
+    }
+
+    /// The number of the row's layout. Most files have one.
+    fn layout(&mut self, row: &Parsed<'_>) -> usize {
+        if let Some(last) = self.table.layouts.last()
+            && last.is(row.columns, row.key_at)
+        {
+            return self.table.layouts.len() - 1;
+        }
+        let mut signature = row.columns.to_vec();
+        signature.push(Some(row.key_at.to_string()));
+        if let Some(number) = self.known.get(&signature) {
+            return *number;
+        }
+        let columns = row.columns.iter().map(|name| {
+            let name = name.as_ref()?;
+            let known = self.names.entry(name.clone()).or_insert_with(|| Arc::from(&**name));
+            Some(Arc::clone(known))
+        });
+        let columns = columns.collect();
+        self.table.layouts.push(Layout { columns, key_at: row.key_at });
+        self.known.insert(signature, self.table.layouts.len() - 1);
+        self.table.layouts.len() - 1
+    }
+}
+
+fn usable_key<'a>(row: &Parsed<'a>) -> Result<&'a str, String> {
+    let key = row.values.get(row.key_at).copied().unwrap_or_default();
+    match key.len() {
+        0 => Err("the row has an empty key; give it one, or remove the row".to_owned()),
+        1..=KEY_OCTETS_MAX => Ok(key),
+        octets => {
+            Err(format!("the row's key has {octets} octets; at most {KEY_OCTETS_MAX} are possible"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Tables made of real files.
+
+use std::{fs, path::PathBuf};
+
+use super::*;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+fn csv(text: impl AsRef<[u8]>) -> Result<Table, String> {
+    let folder = Folder::new();
+    let file = FileSettings { path: folder.file("ports.csv", text), key: Some("port".into()) };
+    Table::csv(&file, ',').map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
+}
+
+fn json(text: &str, key: Option<&str>) -> Result<Table, String> {
+    let folder = Folder::new();
+    let file = FileSettings { path: folder.file("ports.json", text), key: key.map(str::to_owned) };
+    Table::json(&file).map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
+}
+
+fn in_folder(folder: &Folder, problem: &Problem) -> String {
+    problem.to_string().replace(&format!("{}/", folder.0.path().display()), "")
+}
+
+fn fields(table: &Table, key: &str) -> Vec<(String, String)> {
+    let row = table.row(key).unwrap();
+    row.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn a_csv_file_is_found_by_key() {
+    let table = csv("plan,port,note\nfast,olt1/1,\n\"slow, cheap\",olt1/2,\"a\nb\"\n").unwrap();
+    assert_eq!(table.rows(), 2);
+    let expected = [("plan", "fast"), ("port", "olt1/1"), ("note", "")];
+    assert_eq!(fields(&table, "olt1/1"), pairs(&expected));
+    assert_eq!(table.field("olt1/2", "plan"), Some("slow, cheap"));
+    assert_eq!(table.field("olt1/2", "note"), Some("a\nb"));
+    assert_eq!(table.field("olt1/1", "note"), None);
+    assert_eq!(table.field("olt1/1", "nothing"), None);
+    assert!(table.row("olt1/3").is_none());
+}
+
+#[test]
+fn a_byte_order_mark_and_other_delimiters_are_read() {
+    let folder = Folder::new();
+    let path = folder.file("ports.csv", "\u{feff}port;plan\nolt1/1;fast\n");
+    let file = FileSettings { path, key: Some("port".into()) };
+    let (table, _) = Table::csv(&file, ';').unwrap();
+    assert_eq!(table.field("olt1/1", "plan"), Some("fast"));
+}
+
+#[test]
+fn mistakes_of_csv_files_are_told_with_their_line_and_what_to_do() {
+    for (text, told) in [
+        ("", "ports.csv:1: the file is empty; wanted a first line with the names of the columns"),
+        (
+            "a,b\n",
+            "ports.csv:1: there is no column \"port\" to hold the key; set `key` to one of \"a\", \
+             \"b\"",
+        ),
+        ("port,a,a\n", "ports.csv:1: two columns have the name \"a\"; give each its own"),
+        (
+            "port,plan\nx,1\ny\n",
+            "ports.csv:3: the row has 1 values and the header 2 names; wanted as many. A value that \
+             has a ',' in it must stand in quotes",
+        ),
+        (
+            "port,plan\nx,1\ny,2\n\nx,3\n",
+            "ports.csv:5: the key \"x\" stands on line 2 already; remove one of the rows",
+        ),
+        (
+            "port,plan\n,1\n",
+            "ports.csv:2: the row has an empty key; give it one, or remove the row",
+        ),
+    ] {
+        assert_eq!(csv(text).err().as_deref(), Some(told));
+    }
+    let not_utf8 = csv(b"port,plan\nx,\xff\n").err().unwrap();
+    assert_eq!(not_utf8, "ports.csv:2: column 2 is no UTF-8; save the file as UTF-8");
+    let long_key = csv(format!("port\n{}\n", "k".repeat(KEY_OCTETS_MAX + 1))).err().unwrap();
+    assert!(long_key.contains("1025 octets; at most 1024"), "{long_key}");
+    let long_row = csv(format!("port,a\nx,{}\n", "v".repeat(65536))).err().unwrap();
+    assert_eq!(long_row, "ports.csv:2: a row has more than 65536 octets");
+}
+
+#[test]
+fn json_is_read_in_three_forms() {
+    let object = json(r#"{"olt1/1":{"plan":"fast"},"olt1/2":{"vlan":7,"plan":"slow"}}"#, None);
+    let object = object.unwrap();
+    assert_eq!(fields(&object, "olt1/1"), pairs(&[("plan", "fast")]));
+    assert_eq!(fields(&object, "olt1/2"), pairs(&[("vlan", "7"), ("plan", "slow")]));
+    let array = json(r#"[{"port":"olt1/1","plan":"fast"},{"plan":"slow","port":7}]"#, Some("port"));
+    let array = array.unwrap();
+    assert_eq!(array.field("olt1/1", "plan"), Some("fast"));
+    assert_eq!(array.field("7", "plan"), Some("slow"));
+    let lines = json("{\"port\":\"a\",\"plan\":\"x\"}\n{\"port\":\"b\"}\n\n", Some("port")).unwrap();
+    assert_eq!((lines.rows(), lines.field("a", "plan")), (2, Some("x")));
+    assert_eq!(json("{}", None).unwrap().rows(), 0);
+    assert_eq!(json("[]", Some("port")).unwrap().rows(), 0);
+}
+
+#[test]
+fn mistakes_of_json_files_are_told_with_their_line_and_what_to_do() {
+    for (text, key, told) in [
+        ("\n", None, "ports.json:1: the file is empty; wanted rows, or {} for none"),
+        ("7", None, "ports.json:1: wanted an object, or an array of objects"),
+        (
+            "\n[]",
+            None,
+            "ports.json:2: the file is an array; say which field of its objects holds the key: key \
+             = \"…\"",
+        ),
+        (
+            "{\n\"a\": {},\n\"a\": {}}",
+            None,
+            "ports.json:3: the key \"a\" stands on line 2 already; remove one of the rows",
+        ),
+        (
+            "\n{\"port\":\"a\"}\n{\"plan\":\"a\"}",
+            Some("port"),
+            "ports.json:3: the row has no field \"port\" to hold the key; correct `key`, or leave it \
+             out if the file is one object of key and object",
+        ),
+        (
+            "[{\"port\":\"a\"}\n{}]",
+            Some("port"),
+            "ports.json:2: this is no JSON: expected `,` or `]` (column 1)",
+        ),
+        (
+            "{\"a\":\n7}",
+            None,
+            "ports.json:2: invalid type: integer `7`, expected an object of fields",
+        ),
+        ("{} {}", None, "ports.json:1: this is no JSON: trailing characters (column 4)"),
+    ] {
+        assert_eq!(json(text, key).err().as_deref(), Some(told));
+    }
+}
+
+#[test]
+fn a_file_is_read_again_only_if_it_changed() {
+    let folder = Folder::new();
+    let path = folder.file("ports.csv", "port\nx\n");
+    let file = FileSettings { path: path.clone(), key: Some("port".into()) };
+    let (_, fresh) = Table::csv(&file, ',').unwrap();
+    assert!(!fresh.still_holds(&path), "it may change again within the same tick");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+    let (_, settled) = Table::csv(&file, ',').unwrap();
+    assert!(settled.still_holds(&path));
+    folder.file("ports.csv", "port\ny\n");
+    assert!(!settled.still_holds(&path));
+}
+
+#[test]
+fn what_is_no_file_or_too_long_is_refused() {
+    let folder = Folder::new();
+    let of = |path: PathBuf| FileSettings { path, key: Some("port".into()) };
+    let folder_itself = Table::csv(&of(folder.0.path().to_owned()), ',').err().unwrap();
+    assert!(folder_itself.to_string().contains("it is no file"), "{folder_itself}");
+    let missing = Table::csv(&of(folder.0.path().join("none.csv")), ',').err().unwrap();
+    assert!(missing.to_string().contains("see to it that the file is there"), "{missing}");
+    let path = folder.file("long.csv", "port\n");
+    let long = fs::File::options().write(true).open(&path).unwrap();
+    long.set_len(crate::FILE_OCTETS_MAX + 1).unwrap();
+    let too_long = Table::csv(&of(path), ',').err().unwrap();
+    assert!(too_long.to_string().contains("at most 1073741824"), "{too_long}");
+}

@@ -1,0 +1,63 @@
+//! Encrypted connections: whom to trust. One library for all sources, with one set of algorithms.
+
+use std::{path::Path, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+use crate::Problem;
+
+/// Trusts the certificates of a file (as PEM), or those that the system trusts.
+///
+/// # Errors
+/// If there is nothing to trust.
+pub(crate) fn client(ca: Option<(&Path, &[u8])>) -> Result<ClientConfig, Problem> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some((path, pem)) => {
+            let refuse = |found: String| Problem::Secret {
+                path: path.to_owned(),
+                found,
+                wanted: "certificates as PEM (-----BEGIN CERTIFICATE-----)",
+            };
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let added = certificate
+                    .map_err(|error| error.to_string())
+                    .and_then(|certificate| roots.add(certificate).map_err(|e| e.to_string()));
+                added.map_err(|error| refuse(format!("something else: {error}")))?;
+            }
+            if roots.is_empty() {
+                return Err(refuse("no certificate".to_owned()));
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            let (added, _) = roots.add_parsable_certificates(found.certs);
+            if added == 0 {
+                let message = "this system trusts no certificates: install ca-certificates, or set \
+                               ca-file";
+                return Err(Problem::Tls(message.to_owned()));
+            }
+        }
+    }
+    trusting(roots)
+}
+
+/// Trusts these and no others.
+///
+/// # Errors
+/// If the library has no version of TLS to offer.
+pub(crate) fn trusting(roots: RootCertStore) -> Result<ClientConfig, Problem> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Problem::Tls(error.to_string()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Algorithms, and random octets that nobody can guess.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
