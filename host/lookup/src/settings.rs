@@ -21,8 +21,8 @@ pub enum Place {
         /// What stands between two values: one ASCII character.
         delimiter: char,
     },
-    /// A file of JSON, held in memory: with a key field an array of objects or one object after the
-    /// other; without one, an object of key and object.
+    /// A file of JSON, held in memory: with a key field an array of objects or one object a line;
+    /// without one, an object of key and object.
     Json(FileSettings),
     /// An SQLite database.
     Sqlite(SqliteSettings, RemoteLimits),

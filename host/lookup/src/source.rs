@@ -133,6 +133,7 @@ fn secrets(place: &Place) -> Result<Secrets, Problem> {
 /// A database is kept open and may change as it likes; another file in its place is another one.
 fn stamp_of_database(place: &Place) -> Result<Option<Stamp>, Problem> {
     let Place::Sqlite(settings, _) = place else { return Ok(None) };
-    let metadata = std::fs::metadata(&settings.path).map_err(Problem::unreadable(&settings.path))?;
+    let metadata =
+        std::fs::metadata(&settings.path).map_err(Problem::unreadable(&settings.path))?;
     Ok(Some(Stamp::of(&metadata)))
 }

@@ -41,7 +41,8 @@ impl Sources {
                 continue;
             }
             let old = self.source(name).filter(|old| old.still_serves(settings));
-            match old.map_or_else(|| Source::open(settings).map(Arc::new), |old| Ok(Arc::clone(old)))
+            match old
+                .map_or_else(|| Source::open(settings).map(Arc::new), |old| Ok(Arc::clone(old)))
             {
                 Ok(source) => next.sources.push(source),
                 Err(problem) => {

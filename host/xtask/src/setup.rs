@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use crate::{artifacts, command};
 
 /// A program that tests start, and the package that has it.
-const TOOLS: [(&str, &str); 9] = [
+const TOOLS: [(&str, &str); 11] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
@@ -18,6 +18,8 @@ const TOOLS: [(&str, &str); 9] = [
     ("ip", "iproute2"),
     ("strace", "strace"),
     ("unshare", "util-linux"),
+    ("freeradius", "freeradius"),
+    ("psql", "postgresql"),
 ];
 
 /// The targets that policies are built for; rust-toolchain.toml names the same.

@@ -33,6 +33,7 @@ mod records;
 mod relay_agent;
 mod server;
 mod setup;
+pub mod sources;
 pub mod wait;
 
 pub use capture::{Capture, Datagram};

@@ -28,8 +28,7 @@ use crate::{
 };
 
 /// All that RFC 3986 does not call unreserved.
-const ENCODED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// What stands in a URL where the key goes.
 const KEY: &str = "{key}";
 /// How long a connection is kept that nobody uses.
@@ -79,7 +78,8 @@ impl Http {
             return Ok(None);
         }
         let encoded = utf8_percent_encode(&key, ENCODED).to_string();
-        let mut request = Request::get(self.url.replace(KEY, &encoded)).body(Empty::new()).map_err(bad_answer)?;
+        let mut request =
+            Request::get(self.url.replace(KEY, &encoded)).body(Empty::new()).map_err(bad_answer)?;
         *request.headers_mut() = self.headers.clone();
         let answer = self.client.request(request).await.map_err(|error| down(&error))?;
         let status = answer.status();
@@ -143,7 +143,10 @@ fn check(url: &str) -> Result<(), Problem> {
 fn headers(settings: &HttpSettings, secrets: &Secrets) -> Result<HeaderMap, Problem> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("lessor/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("lessor/", env!("CARGO_PKG_VERSION"))),
+    );
     for (name, value) in &settings.headers {
         let refuse = |error: String| Problem::setting("headers", name, error);
         let header = HeaderName::try_from(name).map_err(|error| refuse(error.to_string()))?;
@@ -168,7 +171,9 @@ fn bad_answer(error: hyper::http::Error) -> Failure {
 }
 
 fn no_row(error: serde_json::Error) -> Failure {
-    Failure::BadAnswer(format!("the service answers with something else than a JSON object: {error}"))
+    Failure::BadAnswer(format!(
+        "the service answers with something else than a JSON object: {error}"
+    ))
 }
 
 fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {

@@ -44,8 +44,8 @@ impl Postgresql {
     ) -> Result<Self, Problem> {
         let refuse = |message: String| Problem::setting("url", &settings.url, message);
         let wanted = "wanted postgresql://user@host:port/database";
-        let mut config =
-            Config::from_str(&settings.url).map_err(|error| refuse(format!("{error}; {wanted}")))?;
+        let mut config = Config::from_str(&settings.url)
+            .map_err(|error| refuse(format!("{error}; {wanted}")))?;
         if config.get_password().is_some() {
             let message = "it holds a password; write it to a file and set password-file";
             return Err(Problem::setting("url", "…", message));

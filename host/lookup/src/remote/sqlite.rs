@@ -101,7 +101,7 @@ fn check(connection: &Connection, query: &str) -> Result<(), Problem> {
 
 fn ask(connection: &Connection, query: &str, key: &str) -> Result<Option<Row>, Failure> {
     let mut statement = connection.prepare_cached(query).map_err(|error| down(&error))?;
-    let names: Vec<Arc<str>> = statement.column_names().into_iter().map(Arc::from).collect();
+    let names: Vec<Arc<str>> = statement.column_names().map(Arc::from).collect();
     first_row(&mut statement, &names, key)
 }
 
@@ -134,14 +134,18 @@ fn text(value: ValueRef<'_>) -> String {
         ValueRef::Text(octets) => String::from_utf8_lossy(octets).into_owned(),
         ValueRef::Blob(octets) => match std::str::from_utf8(octets) {
             Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
-            _ => octets.iter().fold("hex:".to_owned(), |text, octet| text + &format!("{octet:02x}")),
+            _ => {
+                octets.iter().fold("hex:".to_owned(), |text, octet| text + &format!("{octet:02x}"))
+            }
         },
     }
 }
 
 fn down(error: &rusqlite::Error) -> Failure {
     let why = match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => "the query takes too long; has it an index?".into(),
+        Some(ErrorCode::OperationInterrupted) => {
+            "the query takes too long; has it an index?".into()
+        }
         Some(ErrorCode::DatabaseBusy) => "somebody else has the database locked".into(),
         _ => error.to_string(),
     };

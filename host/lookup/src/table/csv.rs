@@ -21,7 +21,7 @@ pub(super) fn read(
     let columns: Vec<Option<String>> = header.iter().map(|name| Some(name.to_owned())).collect();
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(mistake)? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = line_of(&record, reader.position());
         let refuse = |message| Mistake { line, message };
         if record.len() != columns.len() {
             return Err(refuse(format!(
@@ -41,10 +41,20 @@ pub(super) fn read(
     Ok(())
 }
 
+/// The line that a record begins on, given where the reader stands behind it. The record itself
+/// counts blank lines in front as its own.
+fn line_of(record: &StringRecord, behind: &csv::Position) -> u64 {
+    let within = record.as_slice().bytes().filter(|octet| *octet == b'\n').count() as u64;
+    let begun = record.position().map_or(0, csv::Position::line);
+    begun.max(behind.line().saturating_sub(within + 1))
+}
+
 fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
     let refuse = |message| Err(Mistake { line: 1, message });
     if header.is_empty() {
-        return refuse("the file is empty; wanted a first line with the names of the columns".into());
+        return refuse(
+            "the file is empty; wanted a first line with the names of the columns".into(),
+        );
     }
     for (position, name) in header.iter().enumerate() {
         if header.iter().skip(position + 1).any(|other| other == name) {

@@ -72,8 +72,10 @@ pub(super) fn read(
     let Err(mut mistake) = outcome else { return Ok((builder.finish(), Stamp::of(&metadata))) };
     if let Some(key) = repeated {
         let first = first_line_of(path, &key, &format);
-        let first = first.map_or_else(|| "an earlier line".to_owned(), |line| format!("line {line}"));
-        mistake.message = format!("the key {key:?} stands on {first} already; remove one of the rows");
+        let first =
+            first.map_or_else(|| "an earlier line".to_owned(), |line| format!("line {line}"));
+        mistake.message =
+            format!("the key {key:?} stands on {first} already; remove one of the rows");
     }
     let Mistake { line, message } = mistake;
     Err(Problem::Content { path: path.to_owned(), line, message })
@@ -110,7 +112,8 @@ fn buffered(file: File) -> BufReader<File> {
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64, u64, i64, i64, i64, i64) {
-    let changed = (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec());
+    let changed =
+        (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec());
     let (mtime, mtime_nsec, ctime, ctime_nsec) = changed;
     (metadata.dev(), metadata.ino(), metadata.len(), mtime, mtime_nsec, ctime, ctime_nsec)
 }

@@ -1,5 +1,5 @@
 //! Rows of JSON: an object of key and object, or objects that have the key in a field, in an array
-//! or one after the other. Read as a stream; no more than one row is held beside the table.
+//! or one a line. Read as a stream; no more than one row is held beside the table.
 
 use std::{
     fmt,
@@ -12,7 +12,10 @@ use serde::{
 };
 
 use super::{Parsed, Sink, file::Mistake};
-use crate::row::Fields;
+use crate::{limits::ROW_OCTETS_MAX, row::Fields};
+
+/// Octets of a line that holds an object. Text in JSON can be longer than what it stands for.
+const LINE_OCTETS_MAX: u64 = 8 * ROW_OCTETS_MAX as u64;
 
 pub(super) fn read(
     mut input: BufReader<impl Read>,
@@ -23,6 +26,9 @@ pub(super) fn read(
         line: 1,
         message: format!("the file cannot be read: {error}"),
     })?;
+    if let (Some(b'{'), Some(key)) = (first, key) {
+        return lines(input, key, sink, line);
+    }
     let mut json = serde_json::Deserializer::from_reader(input);
     let read = match (first, key) {
         (None, _) => {
@@ -32,7 +38,6 @@ pub(super) fn read(
         (Some(b'['), Some(key)) => {
             json.deserialize_seq(Array { key, sink }).and_then(|()| json.end())
         }
-        (Some(b'{'), Some(key)) => lines(&mut json, key, sink),
         (Some(b'{'), None) => json.deserialize_map(Object { sink }).and_then(|()| json.end()),
         (Some(b'['), None) => {
             let message = "the file is an array; say which field of its objects holds the key: \
@@ -48,15 +53,37 @@ pub(super) fn read(
     read.map_err(|error| mistake(&error, line - 1))
 }
 
-/// One object after the other.
-fn lines<R: serde_json::de::Read<'static>>(
-    json: &mut serde_json::Deserializer<R>,
+/// One object a line.
+fn lines(
+    mut input: impl BufRead,
     key: &str,
     sink: &mut Sink<'_>,
-) -> serde_json::Result<()> {
-    // Whether more follows is all that `end` tells here.
-    while json.end().is_err() {
-        KeyedRow { key, sink }.deserialize(&mut *json)?;
+    first: u64,
+) -> Result<(), Mistake> {
+    let mut octets = Vec::new();
+    for line in first.. {
+        let refuse = |message| Mistake { line, message };
+        octets.clear();
+        let mut bounded = (&mut input).take(LINE_OCTETS_MAX);
+        let read = bounded.read_until(b'\n', &mut octets);
+        match read.map_err(|error| refuse(format!("the file cannot be read on: {error}")))? as u64 {
+            0 => break,
+            LINE_OCTETS_MAX => {
+                return Err(refuse(format!(
+                    "the line has more than {LINE_OCTETS_MAX} octets; wanted one object a line. \
+                     Leave `key` out if the file is one object of key and object"
+                )));
+            }
+            _ if octets.trim_ascii().is_empty() => continue,
+            _ => {}
+        }
+        let mut json = serde_json::Deserializer::from_slice(&octets);
+        let row = KeyedRow { key, sink }.deserialize(&mut json).and_then(|()| json.end());
+        row.map_err(|error| {
+            let Mistake { message, .. } = mistake(&error, 0);
+            let hint = if error.is_data() { "" } else { "; wanted one object a line" };
+            refuse(message + hint)
+        })?;
     }
     Ok(())
 }

@@ -16,8 +16,8 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table};
 use lessor_core::Row;
 
-use self::record::Layout;
 pub(crate) use self::file::Stamp;
+use self::record::Layout;
 use crate::{Problem, limits::KEY_OCTETS_MAX, settings::FileSettings};
 
 /// The rows of a file, by key.

@@ -109,7 +109,8 @@ fn json_is_read_in_three_forms() {
     let array = array.unwrap();
     assert_eq!(array.field("olt1/1", "plan"), Some("fast"));
     assert_eq!(array.field("7", "plan"), Some("slow"));
-    let lines = json("{\"port\":\"a\",\"plan\":\"x\"}\n{\"port\":\"b\"}\n\n", Some("port")).unwrap();
+    let lines =
+        json("{\"port\":\"a\",\"plan\":\"x\"}\n{\"port\":\"b\"}\n\n", Some("port")).unwrap();
     assert_eq!((lines.rows(), lines.field("a", "plan")), (2, Some("x")));
     assert_eq!(json("{}", None).unwrap().rows(), 0);
     assert_eq!(json("[]", Some("port")).unwrap().rows(), 0);
@@ -146,6 +147,12 @@ fn mistakes_of_json_files_are_told_with_their_line_and_what_to_do() {
             "{\"a\":\n7}",
             None,
             "ports.json:2: invalid type: integer `7`, expected an object of fields",
+        ),
+        (
+            "{\n\"port\": \"a\"}",
+            Some("port"),
+            "ports.json:1: this is no JSON: EOF while parsing an object (column 0); wanted one \
+             object a line",
         ),
         ("{} {}", None, "ports.json:1: this is no JSON: trailing characters (column 4)"),
     ] {

@@ -85,13 +85,15 @@ impl Radius {
         let filled = tls::provider().secure_random.fill(&mut random);
         filled.map_err(|_| Failure::Down("this system gives no random numbers".to_owned()))?;
         let password = self.password.as_ref().map_or(key.as_bytes(), Secret::octets);
-        let request = Request::new(random, &key, password, &self.nas_identifier, self.secret.octets())
-            .map_err(|Unanswerable(why)| Failure::BadAnswer(why))?;
+        let request =
+            Request::new(random, &key, password, &self.nas_identifier, self.secret.octets())
+                .map_err(|Unanswerable(why)| Failure::BadAnswer(why))?;
         let socket = self.connect().await?;
         loop {
             socket.send(request.octets()).await.map_err(|error| self.down(&error))?;
             // The caller's deadline ends this.
-            match tokio::time::timeout(self.send_again_after, self.receive(&socket, &request)).await {
+            match tokio::time::timeout(self.send_again_after, self.receive(&socket, &request)).await
+            {
                 Ok(answer) => return answer,
                 Err(_) => tracing::debug!(server = self.server, "no answer; sending again"),
             }
@@ -101,7 +103,9 @@ impl Radius {
     /// Says why a server seems to be silent whose answers are discarded.
     pub(super) fn silence_hint(&self) -> Option<&'static str> {
         match self.discarded.swap(0, Ordering::Relaxed) {
-            FORGED => Some("; answers came that were made with another secret: is secret-file right?"),
+            FORGED => {
+                Some("; answers came that were made with another secret: is secret-file right?")
+            }
             UNSIGNED => Some(
                 "; answers came without Message-Authenticator: have the server send it, or set \
                  require-message-authenticator = false",

@@ -1,0 +1,222 @@
+//! Every limit of a remote source, reached; counted at the source, which is a web service.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use lessor_core::LookupAnswer;
+use lessor_e2e::sources::{Answer, WebService};
+use lessor_lookup::{FAILURES_IN_A_ROW_MAX, KEY_OCTETS_MAX, RemoteLimits, Sources};
+
+use crate::support::{fields, generous, http, open, status, unavailable};
+
+const ROW: &str = r#"{"plan":"fast"}"#;
+
+fn asking(service: &WebService, limits: RemoteLimits) -> Arc<Sources> {
+    open(http(format!("http://{}/ports/{{key}}", service.address()), limits))
+}
+
+fn ask_together(
+    sources: &Arc<Sources>,
+    keys: impl IntoIterator<Item = String>,
+) -> Vec<tokio::task::JoinHandle<LookupAnswer>> {
+    let ask = |key: String| {
+        let sources = Arc::clone(sources);
+        tokio::spawn(async move { sources.ask("it", &key).await })
+    };
+    keys.into_iter().map(ask).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_ask_for_one_key_make_one_question() {
+    let service = WebService::start(|_| Answer::ok(ROW).after(Duration::from_millis(300)));
+    let sources = asking(&service, generous());
+    let questions = ask_together(&sources, (0..200).map(|_| "a".to_owned()));
+    for question in questions {
+        assert_eq!(fields(&question.await.unwrap()), [("plan", "fast")]);
+    }
+    assert_eq!(service.asked().len(), 1);
+    let status = status(&sources);
+    assert_eq!((status.asked, status.fetched, status.in_flight), (200, 1, 0));
+    assert!(status.max_us >= 300_000 && status.mean_us == status.max_us);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asked_first_may_leave() {
+    let service = WebService::start(|_| Answer::ok(ROW).after(Duration::from_millis(200)));
+    let sources = asking(&service, generous());
+    let impatient = tokio::time::timeout(Duration::from_millis(20), sources.ask("it", "a")).await;
+    assert!(impatient.is_err());
+    assert_eq!(fields(&sources.ask("it", "a").await), [("plan", "fast")]);
+    assert_eq!(service.asked().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_questions_than_allowed_are_at_the_source() {
+    let service = WebService::start(|_| Answer::ok(ROW).after(Duration::from_millis(20)));
+    let sources = asking(&service, RemoteLimits { concurrency_max: 3, ..generous() });
+    for question in ask_together(&sources, (0..30).map(|number| number.to_string())) {
+        assert_eq!(fields(&question.await.unwrap()), [("plan", "fast")]);
+    }
+    assert_eq!((service.asked().len(), service.working_most()), (30, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_queue_has_no_room_for_is_refused_at_once() {
+    let service = WebService::start(|_| Answer::ok(ROW).after(Duration::from_millis(500)));
+    let limits = RemoteLimits { concurrency_max: 1, queue_max: 2, ..generous() };
+    let sources = asking(&service, limits);
+    let begun = Instant::now();
+    let mut refused = 0;
+    for question in ask_together(&sources, (0..10).map(|number| number.to_string())) {
+        if let LookupAnswer::Unavailable(why) = question.await.unwrap() {
+            assert_eq!(why, "`it` has 3 questions waiting already");
+            refused += 1;
+        }
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(1500));
+    assert_eq!((refused, service.asked().len()), (7, 3));
+    assert_eq!(status(&sources).refused, 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_takes_no_longer_than_its_deadline() {
+    let service = WebService::start(|_| Answer::ok(ROW).after(Duration::from_secs(30)));
+    let limits = RemoteLimits { deadline: Duration::from_millis(100), ..generous() };
+    let sources = asking(&service, limits);
+    let begun = Instant::now();
+    let why = unavailable(sources.ask("it", "a").await);
+    assert_eq!(why, "`it`: no answer within 100 ms");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    let status = status(&sources);
+    assert_eq!((status.timeouts, status.failures, status.unavailable), (1, 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_remembered_for_as_long_as_they_count() {
+    let service = WebService::start(|asked| match asked.path.ends_with("/none") {
+        true => Answer::status(404),
+        false => Answer::ok(ROW),
+    });
+    let ttl = Duration::from_millis(1500);
+    let limits = RemoteLimits { cache_ttl: ttl, negative_ttl: ttl, ..generous() };
+    let sources = asking(&service, limits);
+    assert_eq!(sources.now("it", "a"), None);
+    for _ in 0..3 {
+        assert_eq!(fields(&sources.ask("it", "a").await), [("plan", "fast")]);
+        assert_eq!(sources.ask("it", "none").await, LookupAnswer::NotFound);
+    }
+    assert_eq!(service.asked().len(), 2);
+    let counted = status(&sources);
+    assert_eq!((counted.rows, counted.hits, counted.negative_hits), (2, 2, 2));
+    tokio::time::sleep(ttl).await;
+    assert_eq!((sources.now("it", "a"), sources.now("it", "none")), (None, None));
+    sources.ask("it", "a").await;
+    sources.ask("it", "none").await;
+    assert_eq!(service.asked().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cache_is_bounded() {
+    let service = WebService::start(|_| Answer::ok(ROW));
+    let limits = RemoteLimits { cache_entries_max: 10, concurrency_max: 4, ..generous() };
+    let sources = asking(&service, limits);
+    for question in ask_together(&sources, (0..100).map(|number| number.to_string())) {
+        fields(&question.await.unwrap());
+    }
+    let remembered = status(&sources).rows;
+    assert!((1..=10).contains(&remembered), "{remembered}");
+    let none = asking(&service, RemoteLimits { cache_entries_max: 0, ..generous() });
+    none.ask("it", "a").await;
+    assert_eq!((none.now("it", "a"), status(&none).rows), (None, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_counts_as_several() {
+    let service = WebService::start(|_| Answer::ok(&format!(r#"{{"a":"{}"}}"#, "x".repeat(9000))));
+    let sources = asking(&service, RemoteLimits { cache_entries_max: 20, ..generous() });
+    for key in 0..10 {
+        fields(&sources.ask("it", &key.to_string()).await);
+    }
+    assert!(status(&sources).rows <= 2, "{}", status(&sources).rows);
+}
+
+/// The service fails from a certain question on.
+fn failing_after(good: u64) -> (WebService, Arc<AtomicU64>) {
+    let left = Arc::new(AtomicU64::new(good));
+    let counted = Arc::clone(&left);
+    let service = WebService::start(move |_| {
+        let one_less = |left: u64| left.checked_sub(1);
+        match counted.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(_) => Answer::ok(ROW),
+            Err(_) => Answer::status(503),
+        }
+    });
+    (service, left)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_row_serves_while_the_source_fails_and_not_for_ever() {
+    let (service, _) = failing_after(1);
+    let limits = RemoteLimits {
+        cache_ttl: Duration::from_millis(1),
+        stale_for: Duration::from_secs(3),
+        ..generous()
+    };
+    let sources = asking(&service, limits);
+    fields(&sources.ask("it", "a").await);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let LookupAnswer::Found { row, is_stale: true } = sources.ask("it", "a").await else {
+        panic!("the old row serves");
+    };
+    assert_eq!(row.field("plan"), Some("fast"));
+    assert_eq!(
+        unavailable(sources.ask("it", "b").await),
+        "`it`: the service answers 503 Service Unavailable"
+    );
+    assert_eq!(status(&sources).stale, 1);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    unavailable(sources.ask("it", "a").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_fails_is_left_alone_and_taken_up_again() {
+    let (service, left) = failing_after(0);
+    let limits = RemoteLimits { cache_entries_max: 0, ..generous() };
+    let sources = asking(&service, limits);
+    let failures = FAILURES_IN_A_ROW_MAX as usize;
+    for _ in 0..failures {
+        unavailable(sources.ask("it", "a").await);
+    }
+    assert!(status(&sources).is_down);
+    // It is not asked, and nobody waits.
+    for _ in 0..50 {
+        let why = unavailable(sources.now("it", "b").expect("an answer at once"));
+        assert!(
+            why.contains("`it` is left alone for a while after failures: the service"),
+            "{why}"
+        );
+    }
+    assert_eq!(service.asked().len(), failures);
+    left.store(1000, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(sources.now("it", "b"), None, "it is time for a trial");
+    fields(&sources.ask("it", "b").await);
+    fields(&sources.ask("it", "c").await);
+    assert!(!status(&sources).is_down);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_one_is_not_asked_for() {
+    let service = WebService::start(|_| Answer::ok(ROW));
+    let sources = asking(&service, generous());
+    for key in ["", &"k".repeat(KEY_OCTETS_MAX + 1)] {
+        assert_eq!(sources.now("it", key), Some(LookupAnswer::NotFound));
+    }
+    fields(&sources.ask("it", &"k".repeat(KEY_OCTETS_MAX)).await);
+    assert_eq!(service.asked().len(), 1);
+}

@@ -1,0 +1,120 @@
+//! A real RADIUS server.
+
+use std::{path::PathBuf, time::Duration};
+
+use lessor_core::LookupAnswer;
+use lessor_e2e::{require, sources::FreeRadius};
+use lessor_lookup::{Place, RadiusSettings, RemoteLimits};
+
+use crate::support::{Folder, fields, generous, open, refused, unavailable};
+
+const USERS: &str = r#"
+olt1/1  Cleartext-Password := "olt1/1"
+        Framed-IP-Address = 192.0.2.7,
+        Session-Timeout = 3600,
+        Filter-Id = "gold",
+        Framed-Pool = "residential",
+        Class = 0x00ff,
+        Tunnel-Private-Group-Id:1 = "307",
+        Cisco-AVPair = "a=b"
+
+named   Cleartext-Password := "pass word"
+        Filter-Id = "silver"
+"#;
+
+fn settings(server: String, secret_file: PathBuf) -> RadiusSettings {
+    RadiusSettings {
+        server,
+        secret_file,
+        password_file: None,
+        nas_identifier: "lessor".to_owned(),
+        require_message_authenticator: true,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accepted_is_a_row_and_rejected_is_none() {
+    require!(freeradius);
+    let server = FreeRadius::start(USERS);
+    let folder = Folder::new();
+    let secret = folder.file("secret", FreeRadius::SECRET);
+    let of = |settings| open(Place::Radius(settings, generous()));
+    let sources = of(settings(server.address(), secret.clone()));
+    let answer = sources.ask("it", "olt1/1").await;
+    let mut row = fields(&answer);
+    row.sort_unstable();
+    assert_eq!(
+        row,
+        [
+            ("Class", "hex:00ff"),
+            ("Filter-Id", "gold"),
+            ("Framed-IP-Address", "192.0.2.7"),
+            ("Framed-Pool", "residential"),
+            ("Session-Timeout", "3600"),
+            ("Tunnel-Private-Group-Id", "307"),
+            ("Vendor-9-1", "a=b"),
+        ]
+    );
+    assert_eq!(sources.ask("it", "olt1/2").await, LookupAnswer::NotFound);
+    assert_eq!(sources.ask("it", "named").await, LookupAnswer::NotFound, "it has another password");
+    let with_password = of(RadiusSettings {
+        password_file: Some(folder.file("password", "pass word")),
+        ..settings(server.address(), secret)
+    });
+    assert_eq!(fields(&with_password.ask("it", "named").await), [("Filter-Id", "silver")]);
+    let why = unavailable(sources.ask("it", &"x".repeat(254)).await);
+    assert!(why.contains("the key has 254 octets; RADIUS takes at most 253"), "{why}");
+    assert!(server.requests() >= 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_another_secret_stays_silent_and_is_asked_again() {
+    require!(freeradius);
+    let server = FreeRadius::start(USERS);
+    let folder = Folder::new();
+    let limits = RemoteLimits { deadline: Duration::from_millis(900), ..generous() };
+    let secret = folder.file("secret", "another");
+    let sources = open(Place::Radius(settings(server.address(), secret), limits));
+    let why = unavailable(sources.ask("it", "olt1/1").await);
+    assert!(why.contains("no answer within 900 ms"), "{why}");
+}
+
+/// Answers every request, three times in all, with the same octets.
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_answers_are_discarded_and_told_of() {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let forger = tokio::spawn(async move {
+        let mut request = [0; 4096];
+        for _ in 0..3 {
+            let (_, from) = socket.recv_from(&mut request).await.unwrap();
+            let mut accept = vec![2, request[1], 0, 20];
+            accept.extend([0; 16]);
+            socket.send_to(&accept, from).await.unwrap();
+        }
+    });
+    let folder = Folder::new();
+    let limits = RemoteLimits { deadline: Duration::from_millis(900), ..generous() };
+    let secret = folder.file("secret", "secret");
+    let sources = open(Place::Radius(settings(address, secret), limits));
+    let why = unavailable(sources.ask("it", "a").await);
+    assert!(why.contains("made with another secret: is secret-file right?"), "{why}");
+    forger.await.unwrap();
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let folder = Folder::new();
+    let secret = folder.file("secret", "secret");
+    let refused = |settings| refused(Place::Radius(settings, generous()));
+    let error = refused(settings("radius.example.net".to_owned(), secret.clone()));
+    assert!(error.contains("wanted host and port"), "{error}");
+    let good = settings("localhost:1812".to_owned(), secret);
+    let error = refused(RadiusSettings { nas_identifier: String::new(), ..good.clone() });
+    assert!(error.contains("wanted 1 to 253 octets"), "{error}");
+    let password_file = Some(folder.file("password", &"x".repeat(129)));
+    let error = refused(RadiusSettings { password_file, ..good.clone() });
+    assert!(error.contains("129 octets; wanted a password of at most 128"), "{error}");
+    let error = refused(RadiusSettings { secret_file: folder.path("none"), ..good });
+    assert!(error.contains("cannot read"), "{error}");
+}

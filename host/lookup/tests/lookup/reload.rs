@@ -1,0 +1,66 @@
+//! Sets of sources that follow one another.
+
+use std::time::Duration;
+
+use lessor_core::LookupAnswer;
+use lessor_e2e::sources::{Answer, WebService};
+use lessor_lookup::{HttpSettings, Place, RemoteLimits};
+
+use crate::support::{Folder, csv, fields, generous, http, open, source, status};
+
+#[test]
+fn a_file_that_changed_is_read_and_the_old_rows_serve_on() {
+    let folder = Folder::new();
+    let place = csv(folder.file("ports.csv", "port,plan\na,old\n"));
+    let old = open(place.clone());
+    folder.file("ports.csv", "port,plan\na,new\n");
+    let new = old.reload(&[source(place.clone())]).unwrap();
+    assert_eq!(new.table("it").unwrap().field("a", "plan"), Some("new"));
+    assert_eq!(old.table("it").unwrap().field("a", "plan"), Some("old"));
+    folder.file("ports.csv", "port,plan\na\n");
+    let errors = new.reload(&[source(place)]).err().unwrap();
+    assert!(errors[0].to_string().contains("ports.csv:2: the row has 1 values"), "{}", errors[0]);
+    assert_eq!(new.table("it").unwrap().field("a", "plan"), Some("new"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_remembered_goes_over_unless_the_source_changed() {
+    let service = WebService::start(|_| Answer::ok(r#"{"plan":"fast"}"#));
+    let folder = Folder::new();
+    let token = folder.file("token", "first");
+    let settings = HttpSettings {
+        url: format!("http://{}/{{key}}", service.address()),
+        headers: Vec::new(),
+        bearer_token_file: Some(token),
+        ca_file: None,
+    };
+    let place = Place::Http(settings, generous());
+    let first = open(place.clone());
+    first.ask("it", "a").await;
+    let second = first.reload(&[source(place.clone())]).unwrap();
+    assert_eq!(fields(&second.now("it", "a").unwrap()), [("plan", "fast")]);
+    folder.file("token", "second");
+    let third = second.reload(&[source(place)]).unwrap();
+    assert_eq!(third.now("it", "a"), None, "it may be told something else with the other token");
+    third.ask("it", "a").await;
+    let tokens: Vec<String> = service
+        .asked()
+        .iter()
+        .flat_map(|asked| asked.headers.clone())
+        .filter(|header| header.to_lowercase().starts_with("authorization"))
+        .collect();
+    assert_eq!(tokens.len(), 2);
+    assert!(tokens[0].ends_with("Bearer first") && tokens[1].ends_with("Bearer second"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_limits_make_another_source() {
+    let service = WebService::start(|_| Answer::status(404));
+    let url = format!("http://{}/{{key}}", service.address());
+    let first = open(http(url.clone(), generous()));
+    assert_eq!(first.ask("it", "a").await, LookupAnswer::NotFound);
+    let limits = RemoteLimits { negative_ttl: Duration::from_secs(7), ..generous() };
+    let second = first.reload(&[source(http(url, limits))]).unwrap();
+    assert_eq!(second.now("it", "a"), None);
+    assert_eq!(status(&second).asked, 0);
+}

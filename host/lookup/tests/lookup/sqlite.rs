@@ -1,0 +1,115 @@
+//! SQLite.
+
+use std::time::{Duration, Instant};
+
+use lessor_core::LookupAnswer;
+use lessor_lookup::{Place, RemoteLimits, SqliteSettings};
+use rusqlite::Connection;
+
+use crate::support::{Folder, fields, generous, open, refused, source, status, unavailable};
+
+const QUERY: &str = "SELECT plan, vlan, price, note, raw FROM ports WHERE port = $1";
+
+fn database(folder: &Folder, name: &str) -> Connection {
+    let database = Connection::open(folder.path(name)).unwrap();
+    database
+        .execute_batch(
+            "CREATE TABLE ports (port TEXT, plan TEXT, vlan INTEGER, price REAL, note TEXT, raw BLOB);
+             INSERT INTO ports VALUES
+                ('olt1/1', 'fast', 7, 12.5, NULL, x'00ff'),
+                ('twice', 'a', 1, 1, '', NULL), ('twice', 'b', 1, 1, '', NULL);",
+        )
+        .unwrap();
+    database
+}
+
+fn place(folder: &Folder, query: &str, limits: RemoteLimits) -> Place {
+    let (path, query) = (folder.path("ports.db"), query.to_owned());
+    Place::Sqlite(SqliteSettings { path, query }, limits)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_found_by_parameter() {
+    let folder = Folder::new();
+    let database = database(&folder, "ports.db");
+    let sources = open(place(&folder, QUERY, generous()));
+    let row =
+        [("plan", "fast"), ("vlan", "7"), ("price", "12.5"), ("note", ""), ("raw", "hex:00ff")];
+    assert_eq!(fields(&sources.ask("it", "olt1/1").await), row);
+    assert_eq!(sources.ask("it", "' OR 1=1 --").await, LookupAnswer::NotFound);
+    let why = unavailable(sources.ask("it", "twice").await);
+    assert!(why.contains("more than one row for the key"), "{why}");
+    // What the database says later is found later.
+    database.execute("INSERT INTO ports VALUES ('new', 'slow', 1, 1, '', '')", []).unwrap();
+    assert_eq!(fields(&sources.ask("it", "new").await)[0], ("plan", "slow"));
+    assert!(sources.table("it").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_takes_too_long_is_stopped() {
+    let folder = Folder::new();
+    database(&folder, "ports.db");
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                   SELECT count(*) AS c FROM n WHERE i = $1";
+    let limits =
+        RemoteLimits { deadline: Duration::from_millis(200), concurrency_max: 1, ..generous() };
+    let sources = open(place(&folder, endless, limits));
+    let begun = Instant::now();
+    // The second gets the place that the first gave back.
+    for key in ["a", "b"] {
+        unavailable(sources.ask("it", key).await);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    let status = status(&sources);
+    assert_eq!(status.timeouts + status.failures, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_database_is_waited_for_until_the_deadline() {
+    let folder = Folder::new();
+    let database = database(&folder, "ports.db");
+    let limits = RemoteLimits { deadline: Duration::from_millis(200), ..generous() };
+    let sources = open(place(&folder, QUERY, limits));
+    database.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let why = unavailable(sources.ask("it", "olt1/1").await);
+    assert!(why.contains("locked") || why.contains("no answer within 200 ms"), "{why}");
+    database.execute_batch("COMMIT").unwrap();
+    fields(&sources.ask("it", "olt1/1").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_file_in_its_place_is_opened_at_a_reload() {
+    let folder = Folder::new();
+    database(&folder, "ports.db");
+    let settings = source(place(&folder, QUERY, generous()));
+    let first = open(settings.place.clone());
+    fields(&first.ask("it", "olt1/1").await);
+    let next = database(&folder, "next.db");
+    next.execute("UPDATE ports SET plan = 'other' WHERE port = 'olt1/1'", []).unwrap();
+    drop(next);
+    std::fs::rename(folder.path("next.db"), folder.path("ports.db")).unwrap();
+    let second = first.reload(&[settings]).unwrap();
+    assert_eq!(fields(&second.ask("it", "olt1/1").await)[0], ("plan", "other"));
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let folder = Folder::new();
+    let missing = refused(place(&folder, QUERY, generous()));
+    assert!(missing.contains("cannot read") && missing.contains("ports.db"), "{missing}");
+    database(&folder, "ports.db");
+    for (query, told) in [
+        ("SELECT plan FROM lines WHERE port = $1", "no such table: lines"),
+        ("SELECT plan FROM ports", "it has 0 parameters; wanted one, $1: the key"),
+        ("SELECT plan FROM ports WHERE port = $1 AND vlan = $2", "it has 2 parameters"),
+        ("DELETE FROM ports WHERE port = $1", "wanted a query that reads"),
+        ("SELEKT", "syntax error"),
+    ] {
+        let error = refused(place(&folder, query, generous()));
+        assert!(error.contains(told), "{query}: {error}");
+    }
+    folder
+        .file("ports.db", "this is no database, and long enough to be told from one: it is a text");
+    let error = refused(place(&folder, QUERY, generous()));
+    assert!(error.contains("not a database"), "{error}");
+}

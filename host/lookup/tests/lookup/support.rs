@@ -1,0 +1,82 @@
+//! What the tests share.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
+
+use lessor_core::LookupAnswer;
+use lessor_lookup::{
+    FileSettings, HttpSettings, Place, RemoteLimits, SourceSettings, SourceStatus, Sources,
+};
+use tempfile::TempDir;
+
+/// A folder for the files of one test.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A file that only its owner may read.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+}
+
+/// Limits that no test reaches by accident, on a busy machine either.
+pub(crate) fn generous() -> RemoteLimits {
+    RemoteLimits { deadline: Duration::from_secs(20), ..RemoteLimits::default() }
+}
+
+pub(crate) fn source(place: Place) -> SourceSettings {
+    SourceSettings { name: "it".to_owned(), place }
+}
+
+pub(crate) fn open(place: Place) -> Arc<Sources> {
+    Sources::open(&[source(place)]).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+/// What is said of a source that cannot be used.
+pub(crate) fn refused(place: Place) -> String {
+    let errors = Sources::open(&[source(place)]).err().expect("it cannot be used");
+    assert_eq!(errors.len(), 1);
+    errors[0].to_string()
+}
+
+pub(crate) fn csv(path: PathBuf) -> Place {
+    let file = FileSettings { path, key: Some("port".to_owned()) };
+    Place::Csv { file, delimiter: ',' }
+}
+
+pub(crate) fn http(url: String, limits: RemoteLimits) -> Place {
+    let (headers, bearer_token_file, ca_file) = (Vec::new(), None, None);
+    Place::Http(HttpSettings { url, headers, bearer_token_file, ca_file }, limits)
+}
+
+pub(crate) fn status(sources: &Sources) -> SourceStatus {
+    sources.status().remove(0)
+}
+
+/// The fields of a row that is as it should be.
+#[track_caller]
+pub(crate) fn fields(answer: &LookupAnswer) -> Vec<(&str, &str)> {
+    match answer {
+        LookupAnswer::Found { row, is_stale: false } => row.fields().collect(),
+        other => panic!("found {other:?}"),
+    }
+}
+
+/// Why there is no answer.
+#[track_caller]
+pub(crate) fn unavailable(answer: LookupAnswer) -> String {
+    match answer {
+        LookupAnswer::Unavailable(why) => why,
+        other => panic!("found {other:?}"),
+    }
+}
