@@ -13,13 +13,8 @@ use lessor_core::{
     ReceivedOptions, RelayInformation, Request, RequestKind, Subnet, Timestamp,
 };
 use lessor_policy_host::{
-<<<<<<< HEAD
     Absent, Chain, FailurePolicy, Grants, Limits, Lookups, PluginSource, PolicyOutcome, Runner,
     Runtime, RuntimeSettings, View,
-=======
-    Chain, FailurePolicy, Limits, Lookups, PluginSource, PolicyOutcome, Runner, Runtime,
-    RuntimeSettings, View,
->>>>>>> c303404 (Test sources against the real ones, and measure a file of a million rows)
 };
 
 /// The file of a guest under `tests/guests`.
