@@ -13,7 +13,8 @@ use crate::{
 pub(crate) const POLICIES: [&str; 3] = ["subscriber-table", "vendor-options", "walled-garden"];
 
 /// The policies that only tests use; packages in `tests/guests/`.
-pub(crate) const TEST_GUESTS: [&str; 4] = ["minimal", "mirror", "misbehaving", "planner"];
+pub(crate) const TEST_GUESTS: [&str; 6] =
+    ["minimal", "mirror", "misbehaving", "planner", "capable", "counting"];
 
 /// How the server is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -214,7 +214,12 @@ fn all_mistakes_of_all_plugins_are_told_at_once() {
     let world = exporting("export reply-options; export on-discover;");
     let worse = contract::write(folder.path(), "30-worse", &contract::module(edit, &world));
     let mut small = misbehaving("20-small", json!({}));
-    small.limits = Limits { deadline_ms: 0, memory_bytes_max: 1 << 16, table_elements_max: 1 };
+    small.limits = Limits {
+        deadline_ms: 0,
+        memory_bytes_max: 1 << 16,
+        table_elements_max: 1,
+        log_lines_per_sec_max: 0,
+    };
     let sources =
         vec![plugin("10-bad", &bad, &json!({})), small, plugin("30-worse", &worse, &json!({}))];
     let errors = runtime().chain(sources).err().unwrap();
@@ -235,7 +240,7 @@ fn a_chain_has_a_longest_length() {
     let source = |number: usize| plugin(&format!("{number}"), &path, &json!({}));
     let folder = TempDir::new().unwrap();
     let cache = Some(folder.path().join("cache"));
-    let runtime = Runtime::new(RuntimeSettings { cache }).unwrap();
+    let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() }).unwrap();
     let chain = runtime.chain((1..=CHAIN_PLUGINS_MAX).map(source).collect()).unwrap();
     assert_eq!(chain.plugins().count(), CHAIN_PLUGINS_MAX);
     let errors = runtime.chain((1..=CHAIN_PLUGINS_MAX + 1).map(source).collect()).err().unwrap();
@@ -273,7 +278,11 @@ fn what_was_compiled_is_taken_from_the_cache() {
     let folder = TempDir::new().unwrap();
     let cache = folder.path().join("cache");
     let from_cache = || {
-        let runtime = Runtime::new(RuntimeSettings { cache: Some(cache.clone()) }).unwrap();
+        let runtime = Runtime::new(RuntimeSettings {
+            cache: Some(cache.clone()),
+            ..RuntimeSettings::default()
+        })
+        .unwrap();
         let (chain, mut runner) =
             start(&runtime, vec![misbehaving("10-a", json!({ "pool": "garden" }))]);
         assert_eq!(

@@ -10,9 +10,11 @@
 )]
 
 mod by_hand;
+mod capabilities;
 mod chain;
 mod common;
 mod contract;
 mod faults;
 mod loading;
+mod logged;
 mod lookups;

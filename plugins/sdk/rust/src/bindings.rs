@@ -1,5 +1,6 @@
-//! What wit-bindgen makes of the contract: the nouns once, and every hook apart, so that a policy
-//! exports the hooks that it implements and no others. Nothing here is for policy authors.
+//! What wit-bindgen makes of the contract: the nouns once, and every hook and capability apart, so
+//! that a policy exports the hooks that it implements, imports the capabilities that it uses, and no
+//! others. Nothing here is for policy authors.
 
 #![allow(
     clippy::all,
@@ -22,6 +23,44 @@ mod nouns {
 }
 
 pub use nouns::lessor::policy::types;
+
+mod errors {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "lessor:sdk/capability-errors",
+        generate_all,
+        generate_unused_types: true,
+        additional_derives: [PartialEq],
+    });
+}
+
+pub use errors::lessor::policy::capabilities;
+
+pub mod log {
+    wit_bindgen::generate!({ path: "wit", world: "lessor:sdk/log", generate_all });
+    pub use lessor::policy::log::*;
+}
+
+/// One module for each capability that can refuse what it is asked to do.
+macro_rules! capabilities {
+    ($($capability:ident $world:literal,)*) => {$(
+        pub mod $capability {
+            wit_bindgen::generate!({
+                path: "wit",
+                world: $world,
+                with: { "lessor:policy/capabilities@0.1.1": crate::__bindings::capabilities },
+                generate_all,
+            });
+            pub use lessor::policy::$capability::*;
+        }
+    )*};
+}
+
+capabilities! {
+    metrics "lessor:sdk/metrics",
+    state "lessor:sdk/state",
+    tables "lessor:sdk/tables",
+}
 
 /// One module for each hook, with its `export!`.
 macro_rules! hooks {

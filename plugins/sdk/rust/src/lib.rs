@@ -37,15 +37,21 @@
 //! plugin directory as it is.
 //!
 //! What this crate is not: a window to the outside. A policy has no clock, no network, no files and
-//! no random numbers; it sees the request and what it remembers itself. A panic ends the call, is
+//! no random numbers; it sees the request, what it asked the server to look up
+//! ([`Policy::plan_lookups`]) and what it remembers itself. The operator can grant it more: [`log`],
+//! [`metrics`], [`state`] and [`tables`], with `grants = ["log", "state"]` in the file beside the
+//! policy. A policy that uses one of these modules is loaded only if it is granted. A panic ends the call, is
 //! counted as a fault, and costs the policy all that it remembered.
 
 #[doc(hidden)]
 #[path = "bindings.rs"]
 pub mod __bindings;
+mod capability;
 mod export;
 mod lease_event;
+pub mod log;
 mod lookup;
+pub mod metrics;
 pub mod option;
 #[cfg(feature = "settings")]
 mod option_table;
@@ -53,9 +59,12 @@ mod reply;
 mod request;
 #[cfg(feature = "settings")]
 pub mod settings;
+pub mod state;
+pub mod tables;
 mod terms;
 mod verdict;
 
+pub use capability::CapabilityError;
 pub use lease_event::{LeaseEvent, LeaseEventKind};
 /// Stands on an implementation of [`Policy`] and exports the hooks that it implements.
 ///

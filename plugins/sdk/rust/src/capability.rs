@@ -1,0 +1,53 @@
+//! Why a capability did not do what it was asked to do.
+
+use std::fmt;
+
+use crate::__bindings::capabilities;
+
+/// Why a capability did not do what it was asked to do. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CapabilityError {
+    /// The file beside the policy does not grant this capability. Only scripts get to see this: a
+    /// component that uses what it is not granted is not loaded.
+    NotGranted,
+    /// There is no table of this name.
+    UnknownTable,
+    /// A name or a key is empty, too long, or has characters that it may not have.
+    UnusableName,
+    /// The value is longer than it may be.
+    ValueTooLong,
+    /// The policy uses as much of this as it may.
+    LimitReached,
+    /// Something else, in words.
+    Other(Option<String>),
+}
+
+impl fmt::Display for CapabilityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotGranted => "the file beside the policy does not grant this",
+            Self::UnknownTable => "the server has no table of this name",
+            Self::UnusableName => "the name or key is empty, too long, or has unusable characters",
+            Self::ValueTooLong => "the value is longer than it may be",
+            Self::LimitReached => "the policy uses as much of this as it may",
+            Self::Other(None) => "the server refused this",
+            Self::Other(Some(text)) => text,
+        })
+    }
+}
+
+impl std::error::Error for CapabilityError {}
+
+impl From<capabilities::CapabilityError> for CapabilityError {
+    fn from(error: capabilities::CapabilityError) -> Self {
+        match error {
+            capabilities::CapabilityError::NotGranted => Self::NotGranted,
+            capabilities::CapabilityError::UnknownTable => Self::UnknownTable,
+            capabilities::CapabilityError::UnusableName => Self::UnusableName,
+            capabilities::CapabilityError::ValueTooLong => Self::ValueTooLong,
+            capabilities::CapabilityError::LimitReached => Self::LimitReached,
+            capabilities::CapabilityError::Other(text) => Self::Other(text),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A policy that uses every capability as its settings say, and tells in option 224 what came of it.
+//! It can also try more than it may, for tests of the server's patience.
+
+#![allow(clippy::panic, reason = "doing wrong is what this is for")]
+
+use lessor_policy::{
+    CapabilityError, Policy, Request, Terms, Verdict, log, metrics, policy, settings, state, tables,
+};
+use serde::Deserialize;
+
+/// The option that tells what came of it.
+const TOLD_CODE: u8 = 224;
+
+/// One thing to do.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Action {
+    /// Logs a line of this level.
+    Log(String, String),
+    /// Logs this line so many times.
+    LogFlood(u32, String),
+    /// Adds to a counter.
+    Add(String, u64),
+    /// Sets a gauge.
+    Set(String, f64),
+    /// Reads a key.
+    Get(String),
+    /// Sets a key.
+    Put(String, String),
+    /// Removes a key.
+    Remove(String),
+    /// Reads a field of a table's row.
+    Field(String, String, String),
+    /// Reads a table's row.
+    Row(String, String),
+    /// Tries every limit of `metrics`, and panics if one does not hold.
+    AbuseMetrics,
+    /// Tries every limit of `state` that one call can reach, and panics if one does not hold.
+    AbuseState,
+    /// Remembers so many keys, whose names begin with the text, until there is no room.
+    FillState(u32, String),
+    /// Hands over a key that is a megabyte long.
+    HugeKey,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Capable {
+    r#do: Vec<Action>,
+}
+
+#[policy]
+impl Policy for Capable {
+    fn configure(settings: &str) -> Result<Self, String> {
+        settings::read(settings)
+    }
+
+    fn on_discover(&mut self, _request: &Request, terms: &Terms) -> Verdict {
+        let told: Vec<String> = self.r#do.iter().map(act).collect();
+        if let Err(error) = terms.set_option(TOLD_CODE, told.join("\n")) {
+            panic!("{error}");
+        }
+        Verdict::Proceed
+    }
+}
+
+fn act(action: &Action) -> String {
+    match action {
+        Action::Log(level, line) => {
+            match level.as_str() {
+                "debug" => log::debug(line),
+                "info" => log::info(line),
+                "warn" => log::warn(line),
+                _ => log::error(line),
+            }
+            "logged".to_owned()
+        }
+        Action::LogFlood(count, line) => {
+            (0..*count).for_each(|_| log::info(line));
+            "flooded".to_owned()
+        }
+        Action::Add(name, more) => told(metrics::add(name, *more)),
+        Action::Set(name, value) => told(metrics::set(name, *value)),
+        Action::Get(key) => told(state::get(key).map(|value| value.map(as_text))),
+        Action::Put(key, value) => told(state::set(key, value)),
+        Action::Remove(key) => told(state::remove(key)),
+        Action::Field(table, key, field) => told(tables::field(table, key, field)),
+        Action::Row(table, key) => told(tables::row_json(table, key)),
+        Action::AbuseMetrics => {
+            abuse_metrics();
+            "abused".to_owned()
+        }
+        Action::AbuseState => {
+            abuse_state();
+            "abused".to_owned()
+        }
+        Action::FillState(count, name) => {
+            let filled =
+                (0..*count).try_for_each(|number| state::set(&format!("{name}{number}"), ""));
+            told(filled)
+        }
+        Action::HugeKey => told(state::get(&"k".repeat(1 << 20))),
+    }
+}
+
+fn told(answer: Result<impl std::fmt::Debug, CapabilityError>) -> String {
+    match answer {
+        Ok(answer) => format!("{answer:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn as_text(octets: Vec<u8>) -> String {
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
+fn abuse_metrics() {
+    let long = "n".repeat(65);
+    for name in ["", "Upper", "1st", "with-dash", &long] {
+        assert_eq!(metrics::add(name, 1), Err(CapabilityError::UnusableName));
+        assert_eq!(metrics::set(name, 1.0), Err(CapabilityError::UnusableName));
+    }
+    for number in 0..64 {
+        assert_eq!(metrics::add(&format!("name_{number}"), 1), Ok(()));
+    }
+    assert_eq!(metrics::add("one_more", 1), Err(CapabilityError::LimitReached));
+    assert!(matches!(metrics::set("name_0", 1.0), Err(CapabilityError::Other(Some(_)))));
+}
+
+fn abuse_state() {
+    let long = "k".repeat(256);
+    for key in ["", &long] {
+        assert_eq!(state::get(key), Err(CapabilityError::UnusableName));
+        assert_eq!(state::set(key, "v"), Err(CapabilityError::UnusableName));
+        assert_eq!(state::replace(key, None, None), Err(CapabilityError::UnusableName));
+    }
+    assert_eq!(state::set("k", [0; 4_097]), Err(CapabilityError::ValueTooLong));
+    let too_long: &[u8] = &[0; 4_097];
+    assert_eq!(state::replace("k", None, Some(too_long)), Err(CapabilityError::ValueTooLong));
+    assert_eq!(state::get("k"), Ok(None));
+}
