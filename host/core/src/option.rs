@@ -160,6 +160,43 @@ pub enum OptionValue {
     Octets(#[serde(with = "crate::octets")] Vec<u8>),
 }
 
+impl OptionValue {
+    /// The value of option `code` as people write it. Octets are shown as addresses where the option
+    /// takes those, as text where that is what they are, and in hexadecimal otherwise.
+    pub fn shown(&self, code: u8) -> String {
+        let joined = |texts: Vec<String>| texts.join(",");
+        match self {
+            Self::Address(address) => address.to_string(),
+            Self::Addresses(addresses) => {
+                joined(addresses.iter().map(ToString::to_string).collect())
+            }
+            Self::Flag(flag) => flag.to_string(),
+            Self::U8(number) => number.to_string(),
+            Self::U16(number) => number.to_string(),
+            Self::U16s(numbers) => joined(numbers.iter().map(ToString::to_string).collect()),
+            Self::U32(number) => number.to_string(),
+            Self::I32(number) => number.to_string(),
+            Self::Text(text) => text.escape_debug().to_string(),
+            Self::DomainNames(names) => joined(names.clone()),
+            Self::Routes(routes) => joined(
+                routes.iter().map(|(prefix, router)| format!("{prefix} by {router}")).collect(),
+            ),
+            Self::Octets(octets) => shown_octets(code, octets),
+        }
+    }
+}
+
+fn shown_octets(code: u8, octets: &[u8]) -> String {
+    let kind = OptionDefinition::by_code(code).map(|definition| definition.kind);
+    let takes_addresses = matches!(kind, Some(OptionKind::Address | OptionKind::Addresses));
+    let (addresses, rest) = octets.as_chunks::<4>();
+    if takes_addresses && rest.is_empty() && !addresses.is_empty() {
+        let addresses = addresses.iter().map(|octets| Ipv4Addr::from(*octets).to_string());
+        return addresses.collect::<Vec<_>>().join(",");
+    }
+    crate::readable(octets)
+}
+
 /// What kind of value an option takes; one for each variant of [`OptionValue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

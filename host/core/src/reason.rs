@@ -55,6 +55,13 @@ pub enum Outcome {
     Failure,
 }
 
+impl Outcome {
+    /// Whether the client hears something.
+    pub const fn is_reply(self) -> bool {
+        matches!(self, Self::Offer | Self::Ack | Self::Nak)
+    }
+}
+
 reasons! {
     OfferedCurrent "offered-current" Offer
         "the client holds a lease and is offered the same address",

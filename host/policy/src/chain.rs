@@ -100,6 +100,29 @@ impl Chain {
         self.plugins.iter().map(|plugin| plugin.status(now)).collect()
     }
 
+    /// The same plugins once more, to be asked without consequences: their instances, counters and
+    /// records of faults are their own, and so is a copy of what they remember, so that nothing shows
+    /// in this chain. A plugin that is
+    /// suspended now is suspended there too, for as long; no other will be. Each call may take
+    /// `patience` times as long as its deadline says.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated again.
+    pub fn rehearsal(&self, patience: u64) -> Result<Arc<Self>, Vec<PluginError>> {
+        let (mut plugins, mut errors) = (Vec::new(), Vec::new());
+        for plugin in &self.plugins {
+            match plugin.rehearsed(patience) {
+                Ok(plugin) => plugins.push(Arc::new(plugin)),
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let (hooks, planned) = (self.hooks, self.planned);
+        Ok(Arc::new(Self { plugins, hooks, planned, _runtime: Arc::clone(&self._runtime) }))
+    }
+
     /// Instances for one worker thread: of every plugin with a hook on the packet path. Takes as long
     /// as `configure` takes; call it off the packet path.
     ///

@@ -27,6 +27,8 @@ pub(crate) struct Health {
     faults: [AtomicU64; FaultKind::ALL.len()],
     /// In milliseconds since `began`; 0 if it is not.
     suspended_until_ms: AtomicU64,
+    /// Whether faults suspend it at all.
+    suspends: bool,
     record: Mutex<Record>,
 }
 
@@ -60,7 +62,18 @@ impl Health {
             began,
             faults: Default::default(),
             suspended_until_ms: AtomicU64::new(0),
+            suspends: true,
             record: Mutex::default(),
+        }
+    }
+
+    /// A record of its own for a rehearsal: suspended as long as this one is, and not again.
+    pub(crate) fn rehearsed(&self) -> Self {
+        let until_ms = self.suspended_until_ms.load(Ordering::Relaxed);
+        Self {
+            suspended_until_ms: AtomicU64::new(until_ms),
+            suspends: false,
+            ..Self::new(self.began)
         }
     }
 
@@ -83,7 +96,7 @@ impl Health {
         let window = Duration::from_millis(FAULT_WINDOW_MS);
         let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         record.last_fault = Some((now, fault));
-        if self.is_suspended(now) {
+        if self.is_suspended(now) || !self.suspends {
             // A call that was under way when the plugin was suspended.
             return None;
         }

@@ -37,6 +37,7 @@ type Configure = TypedFunc<(String,), (Result<(), String>,)>;
 type Load = TypedFunc<(String, String), (Result<Vec<String>, String>,)>;
 
 /// A plugin that is compiled and linked: all that an instance is made of.
+#[derive(Clone)]
 pub(crate) struct Recipe {
     /// The name of the plugin.
     pub(crate) name: Arc<str>,
@@ -53,6 +54,7 @@ pub(crate) struct Recipe {
 }
 
 /// Where a component has its functions.
+#[derive(Clone)]
 pub(crate) struct Exports {
     configure: ComponentExportIndex,
     load: Option<ComponentExportIndex>,

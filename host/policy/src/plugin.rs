@@ -81,6 +81,30 @@ impl Plugin {
         })
     }
 
+    /// The same plugin with instances, a thread and a record of its own, and `patience` times the
+    /// deadline.
+    pub(crate) fn rehearsed(&self, patience: u64) -> Result<Self, PluginError> {
+        let mut recipe = Recipe::clone(&self.recipe);
+        recipe.limits.deadline_ms = recipe.limits.deadline_ms.saturating_mul(patience);
+        recipe.belongings = Arc::new(recipe.belongings.rehearsed());
+        let recipe = Arc::new(recipe);
+        let health = Arc::new(self.health.rehearsed());
+        let keeper = Keeper::new(&self.name, &recipe, &health)
+            .map_err(|error| self.error(Problem::NoThread(error)))?;
+        let first = Instance::new(&recipe).map_err(|problem| self.error(problem))?;
+        Ok(Self {
+            name: Arc::clone(&self.name),
+            hooks: self.hooks,
+            on_failure: self.on_failure,
+            report: self.report.clone(),
+            keeper,
+            health,
+            recipe,
+            first: Mutex::new(Some(first)),
+            calls: Mutex::default(),
+        })
+    }
+
     /// An instance: the one that is there, or else a new one.
     pub(crate) fn instance(&self) -> Result<Instance, PluginError> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{error::Problem, limits::SCRIPT_OCTETS_MAX};
 
 /// A script.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Script {
     /// The name of the file, with its ending.
     pub(crate) file_name: String,

@@ -23,14 +23,14 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::{leases, reload::Reloader, status};
+use crate::{explain, leases, recording, reload::Reloader, status};
 
 /// The last line of a whole answer.
 const END: &str = "end";
 /// Questions answered at a time; more wait.
 const ANSWERING_MAX: usize = 4;
 /// The longest question, in octets.
-const QUESTION_OCTETS_MAX: u64 = 4096;
+const QUESTION_OCTETS_MAX: u64 = 65_536;
 /// How long a question may take to come, and an answer to be read.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -44,6 +44,10 @@ pub(crate) enum Question {
     Status,
     /// Build and serve a new generation; one [`crate::reload::ReloadReport`].
     Reload,
+    /// Record; the lines of a recording ([`recording::Line`]), with progress in between.
+    Record(recording::RecordRequest),
+    /// What would happen to a client; one line.
+    Explain(explain::Subject),
 }
 
 /// Opens the socket, in place of one that a server left behind.
@@ -111,6 +115,8 @@ async fn answer_one(mut stream: UnixStream, reloader: Arc<Reloader>) -> anyhow::
             Question::Leases => leases::write_rows(&reloader.shared, &mut say),
             Question::Status => say(json_line(&status::Status::of(&reloader))),
             Question::Reload => say(json_line(&reloader.reload())),
+            Question::Record(asked) => recording::record(&reloader, &asked, &mut say),
+            Question::Explain(subject) => say(explain::answer(&reloader, &subject)),
         }
     });
     while let Some(chunk) = chunks.recv().await {
@@ -129,16 +135,15 @@ pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
     line
 }
 
-/// Asks the server that runs with the configuration at `config`, and hands each line of the answer
-/// to `each`.
+/// Asks the server that runs with the configuration at `config`. Gives the lines of the answer as
+/// they come; the last one is an error if the answer ends too early.
 ///
 /// # Errors
-/// If no server answers, or the answer ends too early.
-pub(crate) fn ask<T: DeserializeOwned>(
+/// If no server answers.
+pub(crate) fn open(
     config: &Path,
     question: &Question,
-    mut each: impl FnMut(T),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>>> {
     let socket = socket_of(config)?;
     let mut stream = BlockingStream::connect(&socket).with_context(|| {
         format!(
@@ -147,14 +152,38 @@ pub(crate) fn ask<T: DeserializeOwned>(
         )
     })?;
     stream.write_all(&json_line(question))?;
-    for line in BufReader::new(stream).lines() {
-        let line = line.context("the server broke off its answer")?;
-        if line == END {
-            return Ok(());
+    let mut lines = BufReader::new(stream).lines();
+    let mut is_over = false;
+    Ok(std::iter::from_fn(move || {
+        if is_over {
+            return None;
         }
-        each(serde_json::from_str(&line).context("the server is of another version")?);
+        let line = match lines.next() {
+            Some(Ok(line)) if line == END => None,
+            Some(Ok(line)) => return Some(Ok(line)),
+            Some(Err(error)) => Some(Err(error).context("the server broke off its answer")),
+            None => {
+                Some(Err(anyhow::anyhow!("the server broke off its answer; its log may say why")))
+            }
+        };
+        is_over = true;
+        line
+    }))
+}
+
+/// The same, and hands each line of the answer to `each`.
+///
+/// # Errors
+/// If no server answers, or the answer ends too early.
+pub(crate) fn ask<T: DeserializeOwned>(
+    config: &Path,
+    question: &Question,
+    mut each: impl FnMut(T),
+) -> anyhow::Result<()> {
+    for line in open(config, question)? {
+        each(serde_json::from_str(&line?).context("the server is of another version")?);
     }
-    bail!("the server broke off its answer; its log may say why")
+    Ok(())
 }
 
 /// The same for an answer of one line.

@@ -25,6 +25,7 @@ use crate::{
     generation::Generation,
     net::{Outgoing, Received},
     observer::{Event, Observer},
+    recording::{Decided, Recorder, Sequence},
 };
 
 /// How often a request is decided anew because storage knew better; then it is dropped.
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) committer: Committer,
     pub(crate) counters: Arc<Counters>,
     pub(crate) observer: Observer,
+    pub(crate) recorder: Recorder,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
 }
@@ -48,6 +50,7 @@ pub(crate) struct Shared {
 pub(crate) struct Pipeline<'s> {
     pub(crate) generation: &'s ArcSwap<Generation>,
     pub(crate) counters: &'s Counters,
+    pub(crate) sequence: &'s Sequence,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
 }
@@ -67,6 +70,25 @@ pub(crate) struct Exchange {
     request: Option<Arc<Request>>,
     asked: Option<Asked>,
     conflicts: u8,
+    /// What only a recording needs; nothing if there is none.
+    kept: Option<Box<Kept>>,
+}
+
+/// What of an exchange only a recording needs.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The place of the decision in the order of decisions.
+    pub(crate) sequence: u64,
+    /// When it was decided.
+    pub(crate) at: Timestamp,
+    /// The number of the generation that decided.
+    pub(crate) generation: u64,
+    /// The datagram, if it could not be parsed.
+    pub(crate) payload: Box<[u8]>,
+    /// As [`Received::not_relayed`].
+    pub(crate) not_relayed: bool,
+    /// The reply as it was written.
+    pub(crate) reply: Option<Reply>,
 }
 
 /// A request with the terms on which it is decided.
@@ -93,7 +115,39 @@ impl Exchange {
             request: None,
             asked: None,
             conflicts: 0,
+            kept: None,
         }
+    }
+
+    /// How and where it came in.
+    pub(crate) fn arrival(&self) -> &Arrival {
+        &self.arrival
+    }
+
+    /// What was asked; nothing if it could not be parsed.
+    pub(crate) fn request(&self) -> Option<&Arc<Request>> {
+        self.request.as_ref()
+    }
+
+    /// What the policies saw; nothing if no network spans the request.
+    pub(crate) fn view(&self) -> Option<&View> {
+        self.asked.as_ref().map(|asked| &asked.view)
+    }
+
+    /// Takes what only a recording needs, and what was decided, as recordings have it.
+    pub(crate) fn take_for_recording(&mut self) -> Option<(Box<Kept>, Decided)> {
+        let kept = self.kept.take()?;
+        let mut decided = Decided::new(self.reason, self.detail.clone());
+        if let Some(asked) = &self.asked {
+            decided.network = Some(asked.view.network.name.to_string());
+            decided.address = asked.address;
+            decided.lease_time_secs = asked.lease_time_secs;
+            decided.terms = Some(asked.terms.clone()).filter(|terms| *terms != Terms::default());
+            decided.plugins = asked.set.iter().chain(&asked.edited).map(Into::into).collect();
+        }
+        decided.reply =
+            kept.reply.as_ref().filter(|_| self.reason.outcome().is_reply()).map(Into::into);
+        Some((kept, decided))
     }
 
     /// Gives the reply up, for `reason`.
@@ -107,13 +161,15 @@ impl Exchange {
 impl Shared {
     /// What decides.
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
-        let Self { generation, counters, server_identifier, .. } = self;
-        Pipeline { generation, counters, server_identifier: *server_identifier }
+        let Self { generation, counters, recorder, server_identifier, .. } = self;
+        let sequence = recorder.sequence();
+        Pipeline { generation, counters, sequence, server_identifier: *server_identifier }
     }
 
     /// Counts the exchange and tells the observers of it.
-    pub(crate) fn finish(&self, exchange: Exchange) {
+    pub(crate) fn finish(&self, mut exchange: Exchange) {
         self.counters.count(exchange.reason);
+        self.recorder.input(&mut exchange);
         if !self.observer.is_wanted() {
             return;
         }
@@ -149,26 +205,28 @@ impl Pipeline<'_> {
         received: Received<'_>,
     ) -> Exchange {
         let Received { payload, arrival, not_relayed } = received;
+        let mut exchange = Exchange::ended(endpoint, arrival, Reason::NotRelayed, None);
+        exchange.kept = self.kept(now, payload, not_relayed);
         if not_relayed {
-            return Exchange::ended(endpoint, arrival, Reason::NotRelayed, None);
+            return exchange;
         }
-        let mut seen_arrival = arrival.clone();
+        let mut seen_arrival = exchange.arrival.clone();
         if let Some(identifier) = self.server_identifier {
             seen_arrival.server_address = identifier;
         }
         let request = match lessor_wire::parse(payload, seen_arrival) {
             Ok(request) => Arc::new(request),
             Err(malformed) => {
-                let detail = Some(malformed.to_string());
-                return Exchange::ended(endpoint, arrival, malformed.reason, detail);
+                exchange.fail(malformed.reason, Some(malformed.to_string()));
+                return exchange;
             }
         };
-        let mut exchange = Exchange {
-            request: Some(Arc::clone(&request)),
-            ..Exchange::ended(endpoint, arrival, Reason::UnknownSubnet, None)
-        };
-        let Some(view) = self.view(runner, now, &request) else {
-            exchange.detail = Some(unknown_subnet(&request));
+        exchange.request = Some(Arc::clone(&request));
+        let chain = runner.chain();
+        let wants_lease =
+            exchange.kept.is_some() || chain.has_hook_for(request.kind) || chain.wants_options();
+        let Some(view) = self.view(wants_lease, now, &request) else {
+            exchange.fail(Reason::UnknownSubnet, Some(unknown_subnet(&request)));
             return exchange;
         };
         let outcome = if runner.chain().has_hook_for(request.kind) {
@@ -238,10 +296,13 @@ impl Pipeline<'_> {
     }
 
     /// What policies may see; nothing if no network spans the request. The client's lease is looked
-    /// up only if a policy will be asked.
-    fn view(&self, runner: &Runner, now: Timestamp, request: &Arc<Request>) -> Option<View> {
-        let chain = runner.chain();
-        let wants_lease = chain.has_hook_for(request.kind) || chain.wants_options();
+    /// up only if somebody wants to see it.
+    pub(crate) fn view(
+        &self,
+        wants_lease: bool,
+        now: Timestamp,
+        request: &Arc<Request>,
+    ) -> Option<View> {
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
             let shards = &generation.shards;
@@ -267,7 +328,7 @@ impl Pipeline<'_> {
     fn decide_under_terms(&self, runner: &mut Runner, now: Timestamp, exchange: &mut Exchange) {
         exchange.outgoing = None;
         let Some(asked) = &mut exchange.asked else { return };
-        let Some(decision) = self.engine_decision(now, asked) else {
+        let Some(decision) = self.engine_decision(now, asked, &mut exchange.kept) else {
             let detail = unknown_subnet(&asked.view.request);
             exchange.fail(Reason::UnknownSubnet, Some(detail));
             return;
@@ -284,17 +345,27 @@ impl Pipeline<'_> {
             return;
         }
         self.write(exchange, &reply, now);
+        if let Some(kept) = &mut exchange.kept {
+            kept.reply = Some(reply);
+        }
     }
 
     /// What the engine that owns the request's network decides; nothing if no network spans it any
     /// more. An engine that was retired meanwhile has a successor in the newest generation; the
     /// terms, which the older generation's policies set, hold for this one request.
-    fn engine_decision(&self, now: Timestamp, asked: &Asked) -> Option<Decision> {
+    fn engine_decision(
+        &self,
+        now: Timestamp,
+        asked: &Asked,
+        kept: &mut Option<Box<Kept>>,
+    ) -> Option<Decision> {
         let request = &asked.view.request;
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
             let location = generation.shards.locate(request)?;
             let decided = generation.shards.with_engine(location.network, |engine| {
+                // Under the lock, so that recordings know in which order the engine decided.
+                *kept = self.kept(now, &[], false);
                 engine.decide(now, location.subnet, request, &asked.terms)
             });
             if let Ok(decision) = decided {
@@ -302,6 +373,14 @@ impl Pipeline<'_> {
             }
         }
         None
+    }
+
+    /// What a recording needs of an input that is decided now; nothing if there is none.
+    fn kept(&self, at: Timestamp, payload: &[u8], not_relayed: bool) -> Option<Box<Kept>> {
+        let sequence = self.sequence.take()?;
+        let generation = self.generation.load().number;
+        let payload = payload.into();
+        Some(Box::new(Kept { sequence, at, generation, payload, not_relayed, reply: None }))
     }
 
     fn write(&self, exchange: &mut Exchange, reply: &Reply, now: Timestamp) {
@@ -363,7 +442,8 @@ impl Asked {
     }
 }
 
-fn unknown_subnet(request: &Request) -> String {
+/// Why no network was found, and what to do.
+pub(crate) fn unknown_subnet(request: &Request) -> String {
     let asked_from = match (request.is_relayed(), request.arrival.link_address) {
         (true, _) => format!("relay address {}", request.relay_address),
         (false, Some(address)) => format!("interface address {address}"),

@@ -8,6 +8,7 @@ mod clock;
 mod control;
 mod counters;
 mod exchange;
+mod explain;
 mod generation;
 mod journal;
 mod leases;
@@ -15,7 +16,10 @@ mod logging;
 mod net;
 mod observer;
 mod plugin_state;
+mod record;
+mod recording;
 mod reload;
+mod replay;
 mod scripts;
 mod serve;
 mod shards;
@@ -58,6 +62,19 @@ enum Command {
     ///
     /// Exits 0 if the new generation serves, 1 if it was refused and the old one serves on.
     Reload(ConfigurationFile),
+    /// Say step by step what would happen to a client now; nothing comes of asking.
+    ///
+    /// Who the client is and where can be said as far as it is known: the rest is taken from its
+    /// lease on record. If no server runs, its configuration and store are asked. Exits 0 if it can
+    /// tell, whatever the outcome, 1 if not.
+    Explain(explain::ExplainArguments),
+    /// Record what the running server gets and decides, for `lessor replay`.
+    Record(record::RecordArguments),
+    /// Run a recording, or a capture of tcpdump, against a configuration and its policies, in memory.
+    ///
+    /// Shows what is decided, and the differences from what was recorded or from what another
+    /// configuration makes of it. Exits 0 if there are none, 1 if there are some, 2 if it cannot run.
+    Replay(replay::ReplayArguments),
     /// Send the traffic of many simulated subscribers behind a relay; measure and audit the replies.
     ///
     /// Exits 1 if replies are missing or two clients hold one address.
@@ -103,6 +120,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Leases(arguments) => leases::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Reload(file) => reload::request(&file.config),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Record(arguments) => record::run(&arguments),
+        Command::Replay(arguments) => Ok(replay::run(&arguments)),
         Command::Load(command) => load(&command.arguments),
         Command::Reasons { json } => {
             status::print_reasons(json)?;

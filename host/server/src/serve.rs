@@ -27,6 +27,7 @@ use crate::{
     net::Endpoint,
     observer::Observer,
     plugin_state,
+    recording::Recorder,
     reload::Reloader,
     shards::Shards,
     vital,
@@ -131,6 +132,7 @@ impl Server {
             committer,
             counters,
             observer,
+            recorder: Recorder::default(),
             server_identifier: configuration.server.server_identifier,
         });
         let discard = discarder()?;
@@ -227,6 +229,7 @@ impl Reclaimer {
         let mut more = false;
         self.shared.generation.load().shards.for_each(|engine| {
             if engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+                self.shared.recorder.reclaim(now, engine.network(), RECLAIM_BATCH);
                 let expired = engine.reclaim(now, RECLAIM_BATCH);
                 self.shared.observer.expired(&engine.network().name, expired);
                 more |= engine.next_deadline().is_some_and(|deadline| deadline <= now);

@@ -108,6 +108,16 @@ impl Shards {
         }
     }
 
+    /// Works on all live engines together, while all of their locks are held: every decision comes
+    /// before it or after it. Not while a reload is under way.
+    pub(crate) fn with_all<T>(&self, work: impl FnOnce(&mut [&mut Engine]) -> T) -> T {
+        let mut guards: Vec<MutexGuard<'_, Option<Engine>>> =
+            self.shards.iter().map(|shard| shard.lock()).collect();
+        let mut engines: Vec<&mut Engine> =
+            guards.iter_mut().filter_map(|guard| guard.as_mut()).collect();
+        work(&mut engines)
+    }
+
     /// Shards for a new topology. Engines of networks that did not change are carried over as they
     /// are, and go on working meanwhile; the others are stopped, emptied into new engines and
     /// retired. `publish` is called with the new set before any retired shard can be seen as

@@ -16,7 +16,7 @@ use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 
 use crate::{
     counters::Counters, exchange::Shared, generation::Generation, net::Received,
-    observer::Observer, shards::Shards,
+    observer::Observer, recording::Recorder, shards::Shards,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
@@ -62,6 +62,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         committer,
         counters,
         observer,
+        recorder: Recorder::default(),
         server_identifier: None,
     });
     Parts { shared, runner, committer_thread, observer_thread }

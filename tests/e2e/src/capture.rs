@@ -45,6 +45,11 @@ impl Capture {
         Self { file, _process: process, _folder: folder }
     }
 
+    /// The file that tcpdump writes.
+    pub fn file(&self) -> &std::path::Path {
+        &self.file
+    }
+
     /// Every datagram so far.
     pub fn datagrams(&self) -> Vec<Datagram> {
         let octets = std::fs::read(&self.file).unwrap_or_default();

@@ -174,12 +174,17 @@ impl Server {
         format!("/proc/{}/root", self.process.id()).into()
     }
 
-    /// Asks by the command line.
+    /// Asks by the command line, with its configuration.
     #[track_caller]
-    fn ask(&self, arguments: &[&str]) -> Output {
+    pub fn ask(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("lessor can be run")
+    }
+
+    /// `lessor` with these arguments and its configuration.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(built::lessor());
         command.args(arguments).arg("--config").arg(self.setup.configuration());
-        command.output().expect("lessor can be run")
+        command
     }
 
     #[track_caller]

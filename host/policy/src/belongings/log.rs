@@ -15,6 +15,8 @@ pub(crate) struct LogBudget(Mutex<Bucket>);
 
 #[derive(Default)]
 struct Bucket {
+    /// Whether nothing at all is written, nor said about it.
+    is_silent: bool,
     /// Nothing before the first line.
     filled_at: Option<Instant>,
     lines: f64,
@@ -33,9 +35,17 @@ pub(crate) struct Admission {
 }
 
 impl LogBudget {
+    /// Nothing may be logged, and nobody is told.
+    pub(crate) fn none() -> Self {
+        Self(Mutex::new(Bucket { is_silent: true, ..Bucket::default() }))
+    }
+
     /// Asks whether one more line may be written at `now`.
     pub(crate) fn admit(&self, now: Instant, lines_per_sec_max: u32) -> Admission {
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if bucket.is_silent {
+            return Admission { is_written: false, to_say: None };
+        }
         let most = f64::from(lines_per_sec_max);
         bucket.lines = match bucket.filled_at {
             Some(then) => {

@@ -31,6 +31,17 @@ pub(crate) struct Belongings {
     pub(crate) state: State,
 }
 
+impl Belongings {
+    /// A copy for a rehearsal: it remembers the same, and nothing of it is logged, measured or kept.
+    pub(crate) fn rehearsed(&self) -> Self {
+        Self {
+            log: LogBudget::none(),
+            metrics: Metrics::default(),
+            state: self.state.copy_in_memory(),
+        }
+    }
+}
+
 /// The belongings of all plugins of a process.
 pub(crate) struct Registry {
     known: Mutex<HashMap<Arc<str>, Weak<Belongings>>>,

@@ -85,6 +85,20 @@ impl State {
         }
     }
 
+    /// A copy of what is remembered now, in memory only.
+    pub(crate) fn copy_in_memory(&self) -> Self {
+        let copy = Self::new(Arc::clone(&self.plugin), None);
+        copy.opened.call_once(|| ());
+        for shard in self.shards() {
+            for (key, entry) in &shard.entries {
+                if let Some(value) = &entry.value {
+                    copy.put_loaded(key, value);
+                }
+            }
+        }
+        copy
+    }
+
     /// Reads what is on disk, the first time. If that cannot be read, the plugin starts with nothing,
     /// and what is on disk is left as it is.
     pub(crate) fn open(&self) {

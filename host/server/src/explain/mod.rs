@@ -1,0 +1,375 @@
+//! `lessor explain`: what would happen to a client now, step by step.
+//!
+//! The running server is asked; if none runs, the same is worked out from the configuration and the
+//! store. Nothing comes of asking: the engine previews, and plugins are asked in a rehearsal, with
+//! instances of their own.
+
+mod print;
+mod steps;
+mod subject;
+
+use std::{
+    io::{self, IsTerminal},
+    net::Ipv4Addr,
+    process::ExitCode,
+    sync::{Arc, PoisonError},
+};
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use lessor_config::{Configuration, ServerSettings, StoreBackend};
+use lessor_core::{HardwareAddress, OptionDefinition, Outcome, Reason, Timestamp, Verdict};
+use lessor_policy_host::{Runtime, RuntimeSettings};
+use lessor_store::{FjallStore, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock, colour_on_stderr,
+    control::{self, Question},
+    generation::{self, Generation},
+    leases,
+    reload::Reloader,
+    shards::Shards,
+};
+
+pub(crate) use self::subject::Subject;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    file: crate::ConfigurationFile,
+    /// The message that the client sends.
+    #[arg(long, value_enum, default_value_t = Kind::Discover)]
+    kind: Kind,
+    /// The client's hardware address.
+    #[arg(long, value_name = "ADDRESS")]
+    hardware_address: Option<HardwareAddress>,
+    /// The client identifier (option 61): text, or hex: and octets.
+    #[arg(long, value_name = "OCTETS", value_parser = octets)]
+    client_id: Option<Octets>,
+    /// The circuit id of the client's line.
+    #[arg(long, value_name = "OCTETS", value_parser = octets)]
+    circuit_id: Option<Octets>,
+    /// The remote id of the client's line.
+    #[arg(long, value_name = "OCTETS", value_parser = octets)]
+    remote_id: Option<Octets>,
+    /// The relay that passes the message on.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "link")]
+    relay_address: Option<Ipv4Addr>,
+    /// The server's address on the link that the client is on.
+    #[arg(long, value_name = "ADDRESS")]
+    link: Option<Ipv4Addr>,
+    /// The address that the client asks for, has, declines or gives back; otherwise that of its
+    /// lease on record.
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<Ipv4Addr>,
+    /// The server whose offer the client takes (option 54).
+    #[arg(long, value_name = "ADDRESS")]
+    server_identifier: Option<Ipv4Addr>,
+    /// The vendor class (option 60).
+    #[arg(long, value_name = "OCTETS", value_parser = octets)]
+    vendor_class: Option<Octets>,
+    /// Another option of the message, by code or name: 77=iptv, user-class=hex:0469707476.
+    #[arg(long = "option", value_name = "OPTION=OCTETS", value_parser = option)]
+    options: Vec<(u8, Octets)>,
+    /// The options that the client asks for, by code; all that are configured if it asks for none.
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    parameters: Vec<u8>,
+    /// As one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a client can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// It looks for a server.
+    Discover,
+    /// It takes an offer (with --server-identifier) or verifies the address that it remembers.
+    Request,
+    /// It extends its lease with this server.
+    Renew,
+    /// It says that somebody else uses its address.
+    Decline,
+    /// It gives its address back.
+    Release,
+    /// It wants parameters only.
+    Inform,
+}
+
+/// Octets from the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Octets(#[serde(with = "hex")] Vec<u8>);
+
+/// What would happen to a client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Explanation {
+    /// Who says so.
+    pub(crate) by: String,
+    pub(crate) at_ms: Timestamp,
+    /// What was not said and is taken to be so.
+    pub(crate) assumed: Vec<String>,
+    /// The message as it was understood: field and value.
+    pub(crate) request: Vec<(String, String)>,
+    pub(crate) location: Option<LocationStep>,
+    pub(crate) client: String,
+    /// The client's lease on record.
+    pub(crate) lease: Option<leases::Row>,
+    pub(crate) lookups: Vec<LookupStep>,
+    pub(crate) plugins: Vec<PluginStep>,
+    /// What the policies want in sum.
+    pub(crate) terms: Vec<String>,
+    pub(crate) reservation: Option<String>,
+    pub(crate) allocation: Vec<AllocationStep>,
+    pub(crate) reason: Reason,
+    pub(crate) outcome: Outcome,
+    pub(crate) meaning: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) reply: Option<ReplyStep>,
+    /// How long each step took.
+    pub(crate) took: Vec<(String, Microseconds)>,
+}
+
+/// Microseconds, with fractions.
+pub(crate) type Microseconds = f64;
+
+/// Where the client is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct LocationStep {
+    pub(crate) network: String,
+    pub(crate) subnet: String,
+    /// By what, and the address that it names.
+    pub(crate) by: String,
+    pub(crate) address: Ipv4Addr,
+}
+
+/// Something that a plugin had looked up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct LookupStep {
+    pub(crate) plugin: String,
+    pub(crate) source: String,
+    pub(crate) key: String,
+    pub(crate) answer: String,
+}
+
+/// One plugin, at one hook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct PluginStep {
+    pub(crate) plugin: String,
+    pub(crate) hook: String,
+    /// Why it is not asked; nothing if it is.
+    pub(crate) not_asked: Option<String>,
+    pub(crate) set: Vec<String>,
+    /// What it decides, if not to proceed.
+    pub(crate) verdict: Option<String>,
+    pub(crate) fault: Option<String>,
+    pub(crate) took_us: Option<Microseconds>,
+}
+
+/// An address that is thought of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct AllocationStep {
+    pub(crate) why: String,
+    pub(crate) address: Option<Ipv4Addr>,
+    pub(crate) pool: Option<String>,
+    /// Nothing if the client can have it.
+    pub(crate) obstacle: Option<String>,
+}
+
+/// What the client hears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ReplyStep {
+    pub(crate) kind: String,
+    pub(crate) your_address: Ipv4Addr,
+    pub(crate) destination: String,
+    pub(crate) octets: usize,
+    /// In the order of the reply.
+    pub(crate) options: Vec<OptionStep>,
+    /// Names of options for which there is no room.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// One option of the reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct OptionStep {
+    pub(crate) code: u8,
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) set_by: String,
+}
+
+/// What the server answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    Explained(Box<Explanation>),
+    /// It cannot tell, and why.
+    Refused(String),
+}
+
+/// Where an explanation comes from.
+pub(crate) struct Place<'p> {
+    generation: &'p Arc<Generation>,
+    server: &'p ServerSettings,
+    now: Timestamp,
+    by: String,
+}
+
+/// Explains, and prints it.
+pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
+    let subject = arguments.subject();
+    let asked = control::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(no_answer) => offline(arguments, &subject, &no_answer)?,
+    };
+    let explanation = match answer {
+        Answer::Explained(explanation) => explanation,
+        Answer::Refused(why) => bail!("{why}"),
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string(&explanation)?);
+    } else {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        print::print(&explanation, colour)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The server's part: one line.
+pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
+    // A reload would put other engines in the place of those that are looked at.
+    let _under_way = reloader.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    let generation = reloader.shared.generation.load_full();
+    let place = Place {
+        generation: &generation,
+        server: &reloader.started_with.server,
+        now: clock::now(),
+        by: format!("the running server, generation {}", generation.number),
+    };
+    control::json_line(&place.answer(subject))
+}
+
+impl Place<'_> {
+    fn answer(&self, subject: &Subject) -> Answer {
+        match self.explain(subject) {
+            Ok(explanation) => Answer::Explained(Box::new(explanation)),
+            Err(error) => Answer::Refused(format!("{error:#}")),
+        }
+    }
+}
+
+/// From the configuration and the store.
+fn offline(
+    arguments: &ExplainArguments,
+    subject: &Subject,
+    no_answer: &anyhow::Error,
+) -> anyhow::Result<Answer> {
+    // No cache is written: asking leaves no trace.
+    let runtime = Runtime::new(RuntimeSettings::default())?;
+    let config = &arguments.file.config;
+    let (configuration, chain) = generation::read(&runtime, config, colour_on_stderr())?;
+    let now = clock::now();
+    let (shards, from) = stored(&configuration, now, no_answer)?;
+    let generation =
+        Arc::new(Generation { number: 1, since: now, shards: Arc::new(shards), chain });
+    let by = format!("no server runs; the configuration and {from}");
+    let place = Place { generation: &generation, server: &configuration.server, now, by };
+    Ok(place.answer(subject))
+}
+
+/// Engines with the leases of the store, and what they are of.
+fn stored(
+    configuration: &Configuration,
+    now: Timestamp,
+    no_answer: &anyhow::Error,
+) -> anyhow::Result<(Shards, &'static str)> {
+    let mut shards = Shards::new(configuration.topology.clone(), 0);
+    match &configuration.store.backend {
+        StoreBackend::Embedded { path } if path.exists() => {
+            let mut store = FjallStore::open(path)
+                .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
+            store.load(&mut |lease| shards.restore(now, lease))?;
+            Ok((shards, "the leases of its store"))
+        }
+        _ => Ok((shards, "no leases, because there is no store")),
+    }
+}
+
+impl ExplainArguments {
+    fn subject(&self) -> Subject {
+        let mut options = self.options.clone();
+        if let Some(class) = &self.vendor_class {
+            options.push((lessor_core::option::code::VENDOR_CLASS, class.clone()));
+        }
+        Subject {
+            kind: self.kind,
+            hardware_address: self.hardware_address,
+            client_identifier: self.client_id.clone(),
+            circuit_id: self.circuit_id.clone(),
+            remote_id: self.remote_id.clone(),
+            relay_address: self.relay_address,
+            link: self.link,
+            address: self.address,
+            server_identifier: self.server_identifier,
+            options,
+            parameters: self.parameters.clone(),
+        }
+    }
+}
+
+/// What a policy decides, for people.
+pub(crate) fn verdict_text(verdict: &Verdict) -> String {
+    let with = |what: &str, why: &str| match why {
+        "" => what.to_owned(),
+        why => format!("{what}: {why}"),
+    };
+    match verdict {
+        Verdict::Proceed => "proceed".to_owned(),
+        Verdict::Ignore(why) => with("ignore", why),
+        Verdict::Refuse(why) => with("refuse", why),
+        Verdict::Drop(why) => with("drop", why),
+    }
+}
+
+/// Text, or `hex:` and octets: as in the configuration.
+fn octets(text: &str) -> Result<Octets, String> {
+    let octets = match text.strip_prefix("hex:") {
+        None => text.as_bytes().to_vec(),
+        Some(digits) => hex::decode(digits).map_err(|error| {
+            format!("{error}; wanted text, or hex: and pairs of hexadecimal digits")
+        })?,
+    };
+    Ok(Octets(octets))
+}
+
+fn option(text: &str) -> Result<(u8, Octets), String> {
+    let wanted = "wanted a code or name, =, and text or hex: and octets, such as 77=iptv";
+    let (option, value) = text.split_once('=').ok_or(wanted)?;
+    let by_name = || OptionDefinition::by_name(option).map(|definition| definition.code);
+    let code = option.parse().ok().or_else(by_name).ok_or(wanted)?;
+    Ok((code, octets(value)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_named_by_code_or_name_and_given_as_text_or_octets() {
+        assert_eq!(option("77=iptv"), Ok((77, Octets(b"iptv".to_vec()))));
+        assert_eq!(option("host-name=hex:00ff"), Ok((12, Octets(vec![0, 255]))));
+        for wrong in ["77", "nothing=1", "300=1", "77=hex:0"] {
+            assert!(option(wrong).unwrap_err().contains("wanted"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! The steps of a packet's life, taken without consequences and written down.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use lessor_core::{
+    BeyondLimit, Candidate, Destination, LocatedBy, OptionOrigin, Outcome, Preview, Reason, Reply,
+    ReplyKind, Request, RequestKind, Reservation, ReservationOwner, Rule, Terms, Verdict,
+    option::code, readable,
+};
+use lessor_policy_host::{Chain, PolicyOutcome, Setting, TraceEntry, View};
+
+use super::{
+    AllocationStep, Explanation, LocationStep, Microseconds, OptionStep, Place, PluginStep,
+    ReplyStep, Subject, verdict_text,
+};
+use crate::{exchange::unknown_subnet, generation::Refusal, leases::Row, recording::option_name};
+
+/// The hook that edits replies.
+const OPTIONS_HOOK: &str = "options";
+
+/// Notes how long each step takes.
+struct Stopwatch {
+    took: Vec<(String, Microseconds)>,
+    last: Instant,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self { took: Vec::new(), last: Instant::now() }
+    }
+
+    fn lap(&mut self, step: &str) {
+        let now = Instant::now();
+        self.took.push((step.to_owned(), microseconds(now - self.last)));
+        self.last = now;
+    }
+
+    /// Leaves out what happened since.
+    fn skip(&mut self) {
+        self.last = Instant::now();
+    }
+}
+
+impl Place<'_> {
+    /// Explains what would happen to the subject.
+    pub(super) fn explain(&self, subject: &Subject) -> anyhow::Result<Explanation> {
+        let message = subject.message(self)?;
+        let mut arrival = message.arrival;
+        if let Some(identifier) = self.server.server_identifier {
+            arrival.server_address = identifier;
+        }
+        let mut watch = Stopwatch::start();
+        let request = lessor_wire::parse(&message.payload, arrival)
+            .context("the message cannot be parsed; look at what --option gives")?;
+        watch.lap("parse");
+        let request = Arc::new(request);
+        let client = request.client_key();
+        let mut explanation = Explanation {
+            by: self.by.clone(),
+            at_ms: self.now,
+            assumed: message.assumed,
+            request: request_facts(&request),
+            location: None,
+            client: client.to_string(),
+            lease: None,
+            lookups: Vec::new(),
+            plugins: Vec::new(),
+            terms: Vec::new(),
+            reservation: None,
+            allocation: Vec::new(),
+            reason: Reason::UnknownSubnet,
+            outcome: Outcome::Silence,
+            meaning: String::new(),
+            detail: None,
+            reply: None,
+            took: Vec::new(),
+        };
+        let shards = &self.generation.shards;
+        let topology = shards.topology();
+        let located = topology
+            .located_by(&request)
+            .find_map(|(by, address)| Some((by, address, topology.locate_address(address)?)));
+        watch.lap("locate");
+        let Some((by, address, location)) = located else {
+            explanation.detail = Some(unknown_subnet(&request));
+            explanation.conclude(Reason::UnknownSubnet, watch);
+            return Ok(explanation);
+        };
+        let network = Arc::clone(shards.network(location.network).context("no such network")?);
+        let prefix = network.subnets.get(location.subnet).map(|subnet| subnet.prefix.to_string());
+        explanation.location = Some(LocationStep {
+            network: network.name.to_string(),
+            subnet: prefix.unwrap_or_default(),
+            by: located_by_text(by).to_owned(),
+            address,
+        });
+        watch.skip();
+        let lease = shards
+            .with_engine(location.network, |engine| engine.lease_of(&client).cloned())
+            .ok()
+            .flatten();
+        watch.lap("client");
+        explanation.lease = lease.as_deref().map(|lease| Row::of(lease, self.now, topology));
+        let chain = self.generation.chain.rehearsal(1).map_err(Refusal::from)?;
+        let mut runner = chain.runner().map_err(Refusal::from)?;
+        let view = View {
+            request: Arc::clone(&request),
+            now: self.now,
+            network: Arc::clone(&network),
+            subnet: location.subnet,
+            lease,
+            lookups: Default::default(),
+            absent: Default::default(),
+        };
+        watch.skip();
+        let PolicyOutcome { terms, trace } = if chain.has_hook_for(request.kind) {
+            runner.terms(&view)
+        } else {
+            PolicyOutcome::default()
+        };
+        watch.lap("policy");
+        explanation.plugins = plugin_steps(&chain, hook_of(request.kind), &trace, &mut Vec::new());
+        explanation.terms = terms_text(&terms);
+        watch.skip();
+        let preview = shards.with_engine(location.network, |engine| {
+            engine.preview(self.now, location.subnet, &request, &terms)
+        });
+        watch.lap("allocate");
+        let Ok(preview) = preview else { anyhow::bail!("a reload is under way; ask again") };
+        explanation.reservation = preview.reservation.as_ref().map(reservation_text);
+        explanation.allocation = preview.candidates.iter().map(allocation_step).collect();
+        let mut reason = preview.decision.reason;
+        if let Some(mut reply) = preview.decision.reply.clone() {
+            let mut before = times(&chain);
+            watch.skip();
+            let edited = runner.edit_reply(&view, &mut reply, lessor_wire::encode_value);
+            watch.lap("edit");
+            if reply.kind != ReplyKind::Nak && chain.wants_options() {
+                let steps = plugin_steps(&chain, OPTIONS_HOOK, &edited.trace, &mut before);
+                explanation.plugins.extend(steps);
+            }
+            let mut packet = Vec::new();
+            watch.skip();
+            let written = lessor_wire::write(&request, &reply, &mut packet);
+            watch.lap("write");
+            match (edited.dropped, written) {
+                (Some(dropped), _) => {
+                    reason = Reason::PolicyFailed;
+                    explanation.detail = Some(dropped);
+                }
+                (None, Err(unwritable)) => {
+                    reason = unwritable.reason;
+                    explanation.detail = Some(unwritable.to_string());
+                }
+                (None, Ok(written)) => {
+                    let options = option_steps(&request, &reply, &preview, &trace, &edited.trace);
+                    explanation.reply = Some(ReplyStep {
+                        kind: kind_text(reply.kind).to_owned(),
+                        your_address: reply.your_address,
+                        destination: destination_text(reply.destination),
+                        octets: packet.len(),
+                        options,
+                        left_out: written.left_out.iter().map(|code| option_name(*code)).collect(),
+                    });
+                }
+            }
+        }
+        if let Verdict::Ignore(why) | Verdict::Refuse(why) | Verdict::Drop(why) = &terms.verdict
+            && !why.is_empty()
+        {
+            explanation.detail = Some(why.clone());
+        }
+        explanation.conclude(reason, watch);
+        Ok(explanation)
+    }
+}
+
+impl Explanation {
+    /// Whether the client is given an address.
+    pub(super) const fn has_address(&self) -> bool {
+        matches!(self.outcome, Outcome::Offer | Outcome::Ack)
+    }
+
+    fn conclude(&mut self, reason: Reason, watch: Stopwatch) {
+        self.reason = reason;
+        self.outcome = reason.outcome();
+        self.meaning = reason.meaning().to_owned();
+        self.took = watch.took;
+    }
+}
+
+fn microseconds(duration: Duration) -> Microseconds {
+    // To the hundredth: more is noise.
+    (duration.as_secs_f64() * 100_000_000.0).round() / 100.0
+}
+
+fn request_facts(request: &Request) -> Vec<(String, String)> {
+    let mut facts = vec![("message".to_owned(), request.kind.name().to_owned())];
+    let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
+    if request.kind == RequestKind::Request {
+        let state = serde_json::to_value(request.client_state()).ok();
+        let state = state.as_ref().and_then(|state| state.as_str()).unwrap_or_default();
+        add("client state", state.to_owned());
+    }
+    add("hardware address", request.hardware_address.to_string());
+    if request.is_relayed() {
+        add("relay address", request.relay_address.to_string());
+    }
+    if let Some(address) = request.arrival.link_address {
+        add("link address", address.to_string());
+    }
+    if !request.client_address.is_unspecified() {
+        add("client address", request.client_address.to_string());
+    }
+    if let Some(information) = &request.relay_information {
+        if let Some(circuit_id) = information.circuit_id() {
+            add("circuit id", readable(circuit_id));
+        }
+        if let Some(remote_id) = information.remote_id() {
+            add("remote id", readable(remote_id));
+        }
+    }
+    for (option, octets) in request.options.iter() {
+        if !matches!(option, code::MESSAGE_TYPE | code::RELAY_AGENT_INFORMATION) {
+            let value = match option {
+                code::PARAMETER_REQUEST_LIST => {
+                    let codes: Vec<_> = octets.iter().map(ToString::to_string).collect();
+                    codes.join(",")
+                }
+                code::REQUESTED_ADDRESS | code::SERVER_IDENTIFIER => <[u8; 4]>::try_from(octets)
+                    .map_or_else(
+                        |_| readable(octets),
+                        |octets| std::net::Ipv4Addr::from(octets).to_string(),
+                    ),
+                _ => readable(octets),
+            };
+            add(&option_name(option).replace('-', " "), value);
+        }
+    }
+    facts
+}
+
+const fn located_by_text(by: LocatedBy) -> &'static str {
+    match by {
+        LocatedBy::LinkSelection => "the relay's link selection",
+        LocatedBy::SubnetSelection => "the client's subnet selection",
+        LocatedBy::RelayAddress => "the relay address",
+        LocatedBy::ClientAddress => "the client's own address",
+        LocatedBy::Link => "the link that it is on",
+    }
+}
+
+const fn hook_of(kind: RequestKind) -> &'static str {
+    match kind {
+        RequestKind::Discover => "on-discover",
+        RequestKind::Request => "on-request",
+        RequestKind::Decline => "on-decline",
+        RequestKind::Release => "on-release",
+        RequestKind::Inform => "on-inform",
+    }
+}
+
+/// How long the plugins were called in all, in order.
+fn times(chain: &Chain) -> Vec<Duration> {
+    chain.status().iter().map(|status| status.call_time_total).collect()
+}
+
+/// What each plugin of the chain did at `hook`; `before` is how long each was called before.
+fn plugin_steps(
+    chain: &Chain,
+    hook: &str,
+    trace: &[TraceEntry],
+    before: &mut Vec<Duration>,
+) -> Vec<PluginStep> {
+    let status = chain.status();
+    before.resize(status.len(), Duration::ZERO);
+    let mut ended_by: Option<&str> = None;
+    let mut steps = Vec::new();
+    for ((plugin, status), before) in chain.plugins().zip(&status).zip(before) {
+        let mut step = PluginStep {
+            plugin: plugin.name.clone(),
+            hook: hook.to_owned(),
+            not_asked: None,
+            set: Vec::new(),
+            verdict: None,
+            fault: None,
+            took_us: None,
+        };
+        let entry = trace.iter().find(|entry| *entry.plugin == *plugin.name);
+        if let Some(entry) = entry {
+            step.set = entry.set.iter().map(ToString::to_string).collect();
+            step.verdict = entry.verdict.as_ref().map(verdict_text);
+            step.fault = entry.fault.map(|fault| match &status.last_fault {
+                Some(last) if last.kind == fault => format!("{fault}: {}", last.message),
+                _ => fault.to_string(),
+            });
+            step.took_us = Some(microseconds(status.call_time_total.saturating_sub(*before)));
+            if entry.verdict.is_some() {
+                ended_by = Some(&plugin.name);
+            }
+        } else {
+            let has_hook = plugin.hooks.iter().any(|found| found.name() == hook);
+            step.not_asked = Some(match ended_by {
+                Some(by) if has_hook => format!("{by} ended the matter"),
+                _ if has_hook => "not asked".to_owned(),
+                _ => format!("has no hook {hook}"),
+            });
+        }
+        steps.push(step);
+    }
+    steps
+}
+
+fn terms_text(terms: &Terms) -> Vec<String> {
+    let mut texts = Vec::new();
+    if terms.verdict != Verdict::Proceed {
+        texts.push(verdict_text(&terms.verdict));
+    }
+    texts.extend(terms.pool.as_ref().map(|pool| format!("pool {pool}")));
+    texts.extend(terms.address.map(|address| format!("address {address}")));
+    texts.extend(terms.lease_time_secs.map(|secs| format!("lease time {secs} s")));
+    texts.extend(terms.subscriber.as_ref().map(|limit| {
+        let beyond = match limit.beyond {
+            BeyondLimit::Refuse => "then none",
+            BeyondLimit::ReplaceOldest => "then the oldest ends",
+        };
+        format!("subscriber {}: at most {} leases, {beyond}", limit.name, limit.leases_max)
+    }));
+    for (option, value) in &terms.options {
+        texts.push(match value {
+            Some(value) => format!("option {} {}", option_name(*option), value.shown(*option)),
+            None => format!("no option {}", option_name(*option)),
+        });
+    }
+    texts
+}
+
+fn reservation_text(reservation: &Reservation) -> String {
+    let owner = match &reservation.owner {
+        ReservationOwner::CircuitId(octets) => format!("circuit id {}", readable(octets)),
+        ReservationOwner::RemoteId(octets) => format!("remote id {}", readable(octets)),
+        ReservationOwner::ClientIdentifier(octets) => {
+            format!("client identifier {}", readable(octets))
+        }
+        ReservationOwner::HardwareAddress(address) => format!("hardware address {address}"),
+    };
+    format!("{} for {owner}", reservation.address)
+}
+
+fn allocation_step(candidate: &Candidate) -> AllocationStep {
+    let why = match candidate.rule {
+        Rule::Policy => "a policy names it",
+        Rule::Reservation => "it is reserved for the client or its line",
+        Rule::Offered => "it was offered to the client just now",
+        Rule::Current => "the client's last lease is of it",
+        Rule::Former => "the client had it before that",
+        Rule::Asked => "the client asks for it",
+        Rule::Free => "the next free address",
+    };
+    let obstacle = candidate.obstacle.map(|obstacle| match &candidate.holder {
+        Some(holder) => format!("{} ({holder})", obstacle.meaning()),
+        None => obstacle.meaning().to_owned(),
+    });
+    AllocationStep {
+        why: why.to_owned(),
+        address: candidate.address,
+        pool: candidate.pool.as_ref().map(ToString::to_string),
+        obstacle,
+    }
+}
+
+const fn kind_text(kind: ReplyKind) -> &'static str {
+    match kind {
+        ReplyKind::Offer => "DHCPOFFER",
+        ReplyKind::Ack => "DHCPACK",
+        ReplyKind::Nak => "DHCPNAK",
+    }
+}
+
+fn destination_text(destination: Destination) -> String {
+    match destination {
+        Destination::Relay(address) => format!("the relay, {address}"),
+        Destination::Client(address) => format!("the client, {address}"),
+        Destination::Hardware { address, hardware_address } => {
+            format!("{hardware_address} on the link, as {address}")
+        }
+        Destination::Broadcast => "everybody on the link".to_owned(),
+    }
+}
+
+fn option_steps(
+    request: &Request,
+    reply: &Reply,
+    preview: &Preview,
+    trace: &[TraceEntry],
+    edited: &[TraceEntry],
+) -> Vec<OptionStep> {
+    let set_by = |entries: &[TraceEntry], option: u8| {
+        let sets = |entry: &&TraceEntry| {
+            entry.set.iter().any(|set| matches!(set, Setting::Option(code, _) if *code == option))
+        };
+        entries.iter().rev().find(sets).map(|entry| format!("plugin {}", entry.plugin))
+    };
+    let origin = |option: u8| {
+        let found = preview.option_origins.iter().find(|(code, _)| *code == option);
+        match found.map(|(_, origin)| *origin) {
+            Some(OptionOrigin::Policy) => {
+                set_by(trace, option).unwrap_or_else(|| "a policy".to_owned())
+            }
+            Some(OptionOrigin::Reservation) => "the reservation".to_owned(),
+            Some(OptionOrigin::Pool) => "the pool".to_owned(),
+            Some(OptionOrigin::Subnet) => "the subnet".to_owned(),
+            Some(OptionOrigin::Prefix) => "the subnet's prefix".to_owned(),
+            Some(OptionOrigin::HostRequirements) => "RFC 1122".to_owned(),
+            Some(OptionOrigin::Client) => "the client".to_owned(),
+            Some(OptionOrigin::Server) | None => match option {
+                code::LEASE_TIME if request.lease_time_secs.is_some() => {
+                    "the client, within the subnet's limits".to_owned()
+                }
+                code::LEASE_TIME => "the subnet".to_owned(),
+                code::RENEWAL_TIME | code::REBINDING_TIME => "the lease time".to_owned(),
+                _ => "the server".to_owned(),
+            },
+        }
+    };
+    let lease_time_by = |option: u8| {
+        let sets = |entry: &&TraceEntry| {
+            entry.set.iter().any(|set| matches!(set, Setting::LeaseTimeSecs(_)))
+        };
+        let found = trace.iter().rev().find(sets).filter(|_| option == code::LEASE_TIME);
+        found.map(|entry| format!("plugin {}", entry.plugin))
+    };
+    let steps = reply.options.iter().map(|(option, value)| OptionStep {
+        code: *option,
+        name: option_name(*option),
+        value: value.shown(*option),
+        set_by: set_by(edited, *option)
+            .or_else(|| lease_time_by(*option))
+            .unwrap_or_else(|| origin(*option)),
+    });
+    steps.collect()
+}

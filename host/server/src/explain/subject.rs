@@ -1,0 +1,369 @@
+//! Whom an explanation is about, and the message that this client would send.
+//!
+//! Support staff know a line or a hardware address, seldom the relay. What is not said is taken from
+//! the client's lease on record or, if there is only one, from the subnet; every such guess is told.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
+
+use anyhow::bail;
+use ipnet::Ipv4Net;
+use lessor_core::{
+    Arrival, ClientKey, HardwareAddress, Lease, RelayInformation, Topology, option::code, readable,
+    relay,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Octets, Place};
+
+/// Whom the question is about, and what it sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Subject {
+    pub(super) kind: Kind,
+    pub(super) hardware_address: Option<HardwareAddress>,
+    pub(super) client_identifier: Option<Octets>,
+    pub(super) circuit_id: Option<Octets>,
+    pub(super) remote_id: Option<Octets>,
+    pub(super) relay_address: Option<Ipv4Addr>,
+    pub(super) link: Option<Ipv4Addr>,
+    pub(super) address: Option<Ipv4Addr>,
+    pub(super) server_identifier: Option<Ipv4Addr>,
+    pub(super) options: Vec<(u8, Octets)>,
+    pub(super) parameters: Vec<u8>,
+}
+
+/// A message, and what was assumed to make it.
+pub(super) struct Message {
+    pub(super) arrival: Arrival,
+    pub(super) payload: Vec<u8>,
+    pub(super) assumed: Vec<String>,
+}
+
+const SERVER_PORT: u16 = 67;
+const CLIENT_PORT: u16 = 68;
+const BOOT_REQUEST: u8 = 1;
+const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];
+const PART_OCTETS_MAX: usize = 255;
+/// The transaction id of the message.
+const TRANSACTION_ID: u32 = 0;
+
+impl Subject {
+    /// The message that the client would send.
+    ///
+    /// # Errors
+    /// If it cannot be told who or where the client is.
+    pub(super) fn message(&self, place: &Place<'_>) -> anyhow::Result<Message> {
+        let mut assumed = Vec::new();
+        let lease = self.lease_on_record(place);
+        let hardware_address = match (self.hardware_address, &lease) {
+            (Some(given), _) => given,
+            (None, Some(lease)) => {
+                let found = lease.hardware_address;
+                assumed.push(format!("hardware address {found}, of the lease on record"));
+                found
+            }
+            (None, None) if self.client_identifier.is_some() => {
+                assumed.push("hardware address 00:00:00:00:00:00".to_owned());
+                HardwareAddress::ethernet([0; 6])
+            }
+            (None, None) => bail!(
+                "no lease on record tells which client this is; say it with --hardware-address or \
+                 --client-id"
+            ),
+        };
+        let client_identifier = match (&self.client_identifier, lease.as_deref()) {
+            (Some(given), _) => Some(given.0.clone()),
+            (None, Some(Lease { client: ClientKey::Identifier(octets), .. })) => {
+                let shown = readable(octets);
+                assumed.push(format!("client identifier {shown}, of the lease on record"));
+                Some(octets.to_vec())
+            }
+            (None, _) => None,
+        };
+        let information = self.relay_information(lease.as_deref(), &mut assumed);
+        let where_from =
+            self.where_from(place, lease.as_deref(), information.is_some(), &mut assumed)?;
+        let is_renewal = matches!(self.kind, Kind::Renew | Kind::Release);
+        let has_address = is_renewal || self.kind == Kind::Inform;
+        let names_address = matches!(self.kind, Kind::Request | Kind::Decline);
+        let address = match (self.address, &lease) {
+            (Some(given), _) => Some(given),
+            (None, Some(lease)) if has_address || names_address => {
+                assumed.push(format!("address {}, of the lease on record", lease.address));
+                Some(lease.address)
+            }
+            (None, None) if has_address || names_address => {
+                bail!(
+                    "the client has no lease on record; say which address it means, with --address"
+                )
+            }
+            (None, _) => None,
+        };
+        let mut header = Header {
+            hardware_address,
+            client_address: Ipv4Addr::UNSPECIFIED,
+            relay_address: where_from.relay_address,
+        };
+        let mut arrival = where_from.arrival;
+        if has_address {
+            header.client_address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        }
+        if is_renewal {
+            // Sent to the server directly (RFC 2131 sections 4.3.2 and 4.4.6).
+            header.relay_address = Ipv4Addr::UNSPECIFIED;
+            arrival.source = SocketAddrV4::new(header.client_address, CLIENT_PORT);
+            arrival.unicast = true;
+        }
+        let mut options = Options::default();
+        options.add(code::MESSAGE_TYPE, &[self.message_type()]);
+        if let Some(octets) = &client_identifier {
+            options.add(code::CLIENT_IDENTIFIER, octets);
+        }
+        if let Some(address) = address.filter(|_| !has_address) {
+            options.add(code::REQUESTED_ADDRESS, &address.octets());
+        }
+        let named = match self.kind {
+            // Both must name the server (RFC 2131 table 5).
+            Kind::Decline | Kind::Release => {
+                Some(self.server_identifier.unwrap_or(arrival.server_address))
+            }
+            _ => self.server_identifier,
+        };
+        if let Some(named) = named {
+            options.add(code::SERVER_IDENTIFIER, &named.octets());
+        }
+        if !self.parameters.is_empty() {
+            options.add(code::PARAMETER_REQUEST_LIST, &self.parameters);
+        }
+        for (option, Octets(octets)) in &self.options {
+            options.add(*option, octets);
+        }
+        if let Some(information) = information.filter(|_| !is_renewal) {
+            options.add(code::RELAY_AGENT_INFORMATION, information.octets());
+        }
+        Ok(Message { arrival, payload: header.with(options), assumed })
+    }
+
+    const fn message_type(&self) -> u8 {
+        match self.kind {
+            Kind::Discover => 1,
+            Kind::Request | Kind::Renew => 3,
+            Kind::Decline => 4,
+            Kind::Release => 7,
+            Kind::Inform => 8,
+        }
+    }
+
+    /// The lease that tells more of the client: that of its key, else the latest that fits all that
+    /// is said of client and line.
+    fn lease_on_record(&self, place: &Place<'_>) -> Option<Arc<Lease>> {
+        let key = match (&self.client_identifier, self.hardware_address) {
+            (Some(Octets(octets)), _) => Some(ClientKey::Identifier(octets.clone().into())),
+            (None, Some(address)) => Some(ClientKey::Hardware(address)),
+            (None, None) => None,
+        };
+        let shards = &place.generation.shards;
+        let mut found = None;
+        if let Some(key) = &key {
+            shards.for_each(|engine| {
+                let lease = engine.lease_of(key).filter(|lease| self.fits(lease));
+                found = later(found.take(), lease.cloned());
+            });
+        }
+        if found.is_some()
+            || (key.is_none() && self.circuit_id.is_none() && self.remote_id.is_none())
+        {
+            return found;
+        }
+        // Under the locks only pointers are copied.
+        let mut all: Vec<Arc<Lease>> = Vec::new();
+        shards.for_each(|engine| all.extend(engine.leases().cloned()));
+        all.into_iter()
+            .filter(|lease| self.fits(lease))
+            .fold(None, |found, lease| later(found, Some(lease)))
+    }
+
+    fn fits(&self, lease: &Lease) -> bool {
+        let information = lease.relay_information.as_ref();
+        let circuit_id = information.and_then(|information| information.circuit_id());
+        let remote_id = information.and_then(|information| information.remote_id());
+        let is = |wanted: &Option<Octets>, found: Option<&[u8]>| {
+            wanted.as_ref().is_none_or(|Octets(wanted)| found == Some(wanted))
+        };
+        let identifier = match &lease.client {
+            ClientKey::Identifier(octets) => Some(&**octets),
+            ClientKey::Hardware(_) => None,
+        };
+        let is_hardware =
+            self.hardware_address.is_none_or(|wanted| lease.hardware_address == wanted);
+        is_hardware
+            && is(&self.client_identifier, identifier)
+            && is(&self.circuit_id, circuit_id)
+            && is(&self.remote_id, remote_id)
+    }
+
+    /// Option 82: what is said of the line, or what the lease on record has.
+    fn relay_information(
+        &self,
+        lease: Option<&Lease>,
+        assumed: &mut Vec<String>,
+    ) -> Option<RelayInformation> {
+        let mut octets = Vec::new();
+        let given = [(relay::CIRCUIT_ID, &self.circuit_id), (relay::REMOTE_ID, &self.remote_id)];
+        for (sub_option, value) in given {
+            if let Some(Octets(value)) = value {
+                let value = value.get(..PART_OCTETS_MAX).unwrap_or(value);
+                octets.extend([sub_option, value.len() as u8]);
+                octets.extend_from_slice(value);
+            }
+        }
+        if !octets.is_empty() {
+            return Some(RelayInformation::from_octets(octets));
+        }
+        let found = lease?.relay_information.clone().filter(|_| self.link.is_none())?;
+        let line = found.circuit_id().or_else(|| found.remote_id()).map(readable);
+        assumed.push(format!("line {}, of the lease on record", line.unwrap_or_default()));
+        Some(found)
+    }
+
+    fn where_from(
+        &self,
+        place: &Place<'_>,
+        lease: Option<&Lease>,
+        has_line: bool,
+        assumed: &mut Vec<String>,
+    ) -> anyhow::Result<WhereFrom> {
+        let topology = place.generation.shards.topology();
+        if let Some(link) = self.link {
+            return Ok(WhereFrom::link(link));
+        }
+        let relay_address = match self.relay_address {
+            Some(given) => given,
+            None => {
+                let prefix = match lease.and_then(|lease| prefix_of(topology, lease.address)) {
+                    Some(prefix) => prefix,
+                    None => only_prefix(topology)?,
+                };
+                let address = prefix.hosts().next().unwrap_or(prefix.network());
+                let is_relayed =
+                    has_line || place.server.interfaces.is_empty() || place.server.listen.len() > 1;
+                if !is_relayed {
+                    assumed.push(format!("on the link, where the server is {address}"));
+                    return Ok(WhereFrom::link(address));
+                }
+                assumed.push(format!("relay address {address}, of subnet {prefix}"));
+                address
+            }
+        };
+        let listened = place.server.listen.first().map(|listen| *listen.ip());
+        let server_address = place
+            .server
+            .server_identifier
+            .or(listened.filter(|address| !address.is_unspecified()))
+            .unwrap_or(relay_address);
+        Ok(WhereFrom {
+            relay_address,
+            arrival: Arrival {
+                source: SocketAddrV4::new(relay_address, SERVER_PORT),
+                server_address,
+                link_address: None,
+                unicast: true,
+                interface: None,
+            },
+        })
+    }
+}
+
+struct WhereFrom {
+    relay_address: Ipv4Addr,
+    arrival: Arrival,
+}
+
+impl WhereFrom {
+    const fn link(address: Ipv4Addr) -> Self {
+        Self {
+            relay_address: Ipv4Addr::UNSPECIFIED,
+            arrival: Arrival {
+                source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT),
+                server_address: address,
+                link_address: Some(address),
+                unicast: false,
+                interface: None,
+            },
+        }
+    }
+}
+
+fn later(first: Option<Arc<Lease>>, second: Option<Arc<Lease>>) -> Option<Arc<Lease>> {
+    [first, second].into_iter().flatten().max_by_key(|lease| lease.changed_at)
+}
+
+fn prefix_of(topology: &Topology, address: Ipv4Addr) -> Option<Ipv4Net> {
+    let location = topology.locate_address(address)?;
+    let network = topology.networks().get(location.network.0 as usize)?;
+    network.subnets.get(location.subnet).map(|subnet| subnet.prefix)
+}
+
+fn only_prefix(topology: &Topology) -> anyhow::Result<Ipv4Net> {
+    let subnets = topology.networks().iter().flat_map(|network| &network.subnets);
+    let prefixes: Vec<Ipv4Net> = subnets.map(|subnet| subnet.prefix).collect();
+    match prefixes.as_slice() {
+        [only] => Ok(*only),
+        [first, ..] => bail!(
+            "the client has no lease on record that tells in which of {} subnets it is; say the \
+             relay that it asks through, with --relay-address, such as {}",
+            prefixes.len(),
+            first.hosts().next().unwrap_or(first.network())
+        ),
+        [] => bail!("the configuration has no subnet"),
+    }
+}
+
+struct Header {
+    hardware_address: HardwareAddress,
+    client_address: Ipv4Addr,
+    relay_address: Ipv4Addr,
+}
+
+#[derive(Default)]
+struct Options(Vec<u8>);
+
+impl Options {
+    /// Adds an option, in parts if it is long (RFC 3396).
+    fn add(&mut self, option: u8, octets: &[u8]) {
+        if octets.is_empty() {
+            self.0.extend([option, 0]);
+        }
+        for part in octets.chunks(PART_OCTETS_MAX) {
+            self.0.extend([option, part.len() as u8]);
+            self.0.extend_from_slice(part);
+        }
+    }
+}
+
+impl Header {
+    /// The whole message (RFC 2131 section 2).
+    fn with(&self, options: Options) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(300);
+        let hardware = self.hardware_address.octets();
+        let hops = u8::from(!self.relay_address.is_unspecified());
+        octets.extend([BOOT_REQUEST, self.hardware_address.kind(), hardware.len() as u8, hops]);
+        octets.extend(TRANSACTION_ID.to_be_bytes());
+        // secs and flags
+        octets.extend([0; 4]);
+        octets.extend(self.client_address.octets());
+        // yiaddr and siaddr
+        octets.extend([0; 8]);
+        octets.extend(self.relay_address.octets());
+        octets.extend_from_slice(hardware);
+        // The rest of chaddr, sname and file.
+        octets.resize(236, 0);
+        octets.extend(MAGIC_COOKIE);
+        octets.extend(options.0);
+        octets.push(code::END);
+        octets
+    }
+}

@@ -1,0 +1,163 @@
+//! `lessor record`: writes what the running server gets and decides to a file.
+
+use std::{
+    fs::OpenOptions,
+    io::{BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+
+use crate::{
+    control::{self, Question},
+    recording::{End, EndReason, RecordRequest},
+};
+
+/// A file longer than this has to be asked for.
+const MIB_DEFAULT: u64 = 64;
+const OCTETS_PER_MIB: u64 = 1024 * 1024;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RecordArguments {
+    #[command(flatten)]
+    file: crate::ConfigurationFile,
+    /// The file to write. It must not exist yet, and only its owner may read it: it tells of
+    /// subscribers.
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// End after so many inputs.
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: u64,
+    /// End after so many seconds.
+    #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// End when the file is so large, in MiB.
+    #[arg(long, default_value_t = MIB_DEFAULT, value_name = "M", value_parser = clap::value_parser!(u64).range(1..))]
+    max_mib: u64,
+    /// Begin with all leases and open offers, so that a replay chooses the same addresses. Nobody
+    /// is answered while they are copied, about 0.1 s for a million.
+    #[arg(long)]
+    with_leases: bool,
+    /// Only clients and lines whose client key, hardware address, circuit id or remote id contains
+    /// this text.
+    #[arg(long, value_name = "TEXT")]
+    find: Option<String>,
+}
+
+/// What comes between the lines of a recording.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Aside {
+    Progress(Progress),
+    Refused(String),
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+struct Progress {
+    inputs: u64,
+    octets: u64,
+    lost: u64,
+}
+
+/// Records until one of the limits is reached, or Ctrl-C.
+pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
+    let path = &arguments.output;
+    let place = || format!("cannot write {}; choose a file that is not there yet", path.display());
+    let question = Question::Record(RecordRequest {
+        count_max: arguments.count,
+        secs_max: arguments.seconds,
+        octets_max: arguments.max_mib.saturating_mul(OCTETS_PER_MIB),
+        with_leases: arguments.with_leases,
+        find: arguments.find.clone(),
+    });
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = BufWriter::new(file.with_context(place)?);
+    let answer = control::open(&arguments.file.config, &question).inspect_err(|_| remove(path))?;
+    let stopped = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&stopped);
+    ctrlc::set_handler(move || stop.store(true, Ordering::Relaxed))
+        .context("cannot catch Ctrl-C")?;
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {msg}")?);
+    let mut progress = Progress::default();
+    let mut end = None;
+    let mut inputs = 0;
+    for line in answer {
+        let line = line?;
+        match serde_json::from_str::<Aside>(&line) {
+            Ok(Aside::Progress(found)) => {
+                progress = found;
+                file.flush().with_context(place)?;
+                bar.set_message(shown(progress));
+                bar.tick();
+            }
+            Ok(Aside::Refused(why)) => {
+                remove(path);
+                bail!("{why}");
+            }
+            Err(_) => {
+                inputs += u64::from(line.starts_with("{\"input\""));
+                if line.starts_with("{\"end\"") {
+                    end = end_in(&line);
+                }
+                writeln!(file, "{line}").with_context(place)?;
+            }
+        }
+        if stopped.load(Ordering::Relaxed) && end.is_none() {
+            let stopped = End { why: EndReason::Stopped, inputs, lost: progress.lost };
+            let line = serde_json::json!({ "end": stopped });
+            writeln!(file, "{line}").with_context(place)?;
+            end = Some(stopped);
+            break;
+        }
+    }
+    file.flush().with_context(place)?;
+    bar.finish_and_clear();
+    let end = end.context("the server broke off the recording; its log may say why")?;
+    let why = match end.why {
+        EndReason::Count => "as many as asked for",
+        EndReason::Time => "as long as asked for",
+        EndReason::Size => "as large as asked for",
+        EndReason::Stopped => "stopped",
+    };
+    println!("{} recorded in {} ({why})", counted(end.inputs), path.display());
+    if end.lost > 0 {
+        eprintln!("{} lost besides, because the recorder could not follow", counted(end.lost));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes an empty file away again.
+fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        eprintln!("lessor: cannot remove {}: {error}", path.display());
+    }
+}
+
+fn end_in(line: &str) -> Option<End> {
+    match serde_json::from_str(line) {
+        Ok(crate::recording::Line::End(end)) => Some(end),
+        _ => None,
+    }
+}
+
+fn shown(progress: Progress) -> String {
+    let mib = progress.octets as f64 / OCTETS_PER_MIB as f64;
+    let lost = match progress.lost {
+        0 => String::new(),
+        lost => format!(", {lost} lost"),
+    };
+    format!("{}, {mib:.1} MiB{lost}; Ctrl-C ends the recording", counted(progress.inputs))
+}
+
+fn counted(count: u64) -> String {
+    format!("{count} input{}", if count == 1 { "" } else { "s" })
+}

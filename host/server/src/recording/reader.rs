@@ -1,0 +1,176 @@
+//! Reads recordings. A file that is wrong in any way is refused whole, with the line and what to do.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+};
+
+use anyhow::{Context, bail};
+use lessor_core::{Lease, OpenOffer};
+
+use super::{End, Header, Input, Line, Reclaim, VERSION};
+
+/// The largest file that is replayed, in octets: it is held in memory.
+const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
+
+/// A recording, its inputs in the order in which they were decided.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pub(crate) header: Header,
+    pub(crate) leases: Vec<Lease>,
+    pub(crate) offers: Vec<OpenOffer>,
+    pub(crate) steps: Vec<Step>,
+    /// How it ended; nothing if it was cut short and that was accepted.
+    pub(crate) end: Option<End>,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Input(Box<Input>),
+    Reclaim(Reclaim),
+}
+
+impl Step {
+    const fn sequence(&self) -> u64 {
+        match self {
+            Self::Input(input) => input.sequence,
+            Self::Reclaim(reclaim) => reclaim.sequence,
+        }
+    }
+}
+
+/// Reads a file; one without its last line only if `incomplete` is accepted.
+///
+/// # Errors
+/// With the place and what to do, if anything in it is wrong.
+pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
+    let place = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(place)?;
+    let octets = file.metadata().with_context(place)?.len();
+    if octets > RECORDING_OCTETS_MAX {
+        bail!(
+            "{}: found {octets} octets; wanted at most {RECORDING_OCTETS_MAX}, because a recording \
+             is held in memory; record less with --count, --max-mib or --find",
+            path.display()
+        );
+    }
+    let mut reader = BufReader::new(file);
+    let mut text = Vec::new();
+    let mut number = 0;
+    let mut header = None;
+    let (mut leases, mut offers, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let mut end = None;
+    loop {
+        text.clear();
+        if reader.read_until(b'\n', &mut text).with_context(place)? == 0 {
+            break;
+        }
+        number += 1;
+        let wrong = |what: String| anyhow::anyhow!("{}:{number}: {what}", path.display());
+        let Some(whole) = text.strip_suffix(b"\n") else {
+            if incomplete {
+                break;
+            }
+            return Err(wrong(CUT_SHORT.to_owned()));
+        };
+        let line: Line = serde_json::from_slice(whole).map_err(|error| {
+            wrong(format!(
+                "this is no line of a recording: {error}; record anew, or mend the line as \
+                 docs/replay.md says"
+            ))
+        })?;
+        if end.is_some() {
+            return Err(wrong("found a line behind the end; remove it".to_owned()));
+        }
+        match (line, &header) {
+            (Line::Recording(found), None) => {
+                if found.version != VERSION {
+                    return Err(wrong(format!(
+                        "found a recording of version {}; wanted {VERSION}; replay it with the \
+                         lessor that recorded it, {}",
+                        found.version, found.server
+                    )));
+                }
+                header = Some(found);
+            }
+            (Line::Recording(_), Some(_)) => {
+                return Err(wrong("found a second header; wanted one file for each".to_owned()));
+            }
+            (_, None) => {
+                return Err(wrong(
+                    "found no header; wanted a line that begins with {\"recording\": — was the \
+                     beginning of the file cut off?"
+                        .to_owned(),
+                ));
+            }
+            (Line::Lease(lease), _) => leases.push(lease),
+            (Line::Offer(offer), _) => offers.push(offer),
+            (Line::Input(input), _) => steps.push(Step::Input(input)),
+            (Line::Reclaim(reclaim), _) => steps.push(Step::Reclaim(reclaim)),
+            (Line::End(found), _) => end = Some(found),
+        }
+    }
+    let Some(header) = header else {
+        bail!("{}: the file is empty; record it with `lessor record`", path.display());
+    };
+    if end.is_none() && !incomplete {
+        bail!("{}:{}: {CUT_SHORT}", path.display(), number + 1);
+    }
+    steps.sort_by_key(Step::sequence);
+    Ok(Recording { header, leases, offers, steps, end })
+}
+
+const CUT_SHORT: &str = "the recording is cut short: found no end; replay what is there with \
+                         --incomplete, or record anew";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = r#"{"recording":{"version":1,"server":"0.1.0","began-at-ms":1,"generation":1,"configuration-digest":null,"plugins":[],"with-leases":false,"find":null}}"#;
+    const RECLAIM: &str =
+        r#"{"reclaim":{"sequence":1,"at-ms":2,"network":"10.0.0.0/24","limit":5}}"#;
+    const END: &str = r#"{"end":{"why":"count","inputs":0,"lost":0}}"#;
+
+    fn reading(text: &str, incomplete: bool) -> Result<Recording, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let shown = format!("{}", folder.path().display());
+        read(&path, incomplete).map_err(|error| format!("{error:#}").replace(&shown, ""))
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_with_its_line() {
+        let other = HEADER.replace("\"version\":1", "\"version\":7");
+        for (text, said) in [
+            (String::new(), "the file is empty"),
+            (format!("{RECLAIM}\n"), "r.jsonl:1: found no header"),
+            (format!("{other}\n"), "r.jsonl:1: found a recording of version 7; wanted 1"),
+            (format!("{HEADER}\nrubbish\n"), "r.jsonl:2: this is no line of a recording"),
+            (format!("{HEADER}\n{HEADER}\n"), "r.jsonl:2: found a second header"),
+            (format!("{HEADER}\n{RECLAIM}\n"), "r.jsonl:3: the recording is cut short"),
+            (format!("{HEADER}\n{}", &RECLAIM[..20]), "r.jsonl:2: the recording is cut short"),
+            (format!("{HEADER}\n{END}\n{RECLAIM}\n"), "r.jsonl:3: found a line behind the end"),
+        ] {
+            let error = reading(&text, false).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_short_is_read_if_that_is_accepted() {
+        let recording = reading(&format!("{HEADER}\n{RECLAIM}\n{{\"inp"), true).unwrap();
+        assert_eq!((recording.steps.len(), recording.end), (1, None));
+    }
+
+    #[test]
+    fn a_file_beyond_the_limit_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.jsonl");
+        File::create(&path).unwrap().set_len(RECORDING_OCTETS_MAX + 1).unwrap();
+        assert!(read(&path, false).unwrap_err().to_string().contains("held in memory"));
+    }
+}

@@ -1,0 +1,392 @@
+//! The server's side of a recording.
+//!
+//! Workers hand over what they decided on a bounded queue and never wait; what finds no room is
+//! lost, counted and said. While nothing is recorded, an input costs one relaxed load. Not here:
+//! the file, which belongs to whoever asked (`lessor record`); lines go over the control socket.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    sync::{
+        Arc, Mutex, PoisonError, TryLockError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwapOption;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use lessor_core::{Engine, Lease, Network, Request, Timestamp, readable};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{Datagram, End, EndReason, Header, Input, Line, PluginDigest, Reclaim, VERSION};
+use crate::{
+    clock, control,
+    exchange::{Exchange, Shared},
+    reload::Reloader,
+};
+
+/// Lines that may wait to be written.
+const WAITING_LINES_MAX: usize = 65_536;
+/// How long a line waits for those that were decided before it and take longer to finish.
+const IN_ORDER_WITHIN: Duration = Duration::from_millis(500);
+/// How often whoever asked hears how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+
+/// What is to be recorded, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct RecordRequest {
+    /// Inputs.
+    pub(crate) count_max: u64,
+    pub(crate) secs_max: u64,
+    pub(crate) octets_max: u64,
+    /// Begin with all leases and open offers.
+    pub(crate) with_leases: bool,
+    /// Only clients or lines that contain this text.
+    pub(crate) find: Option<String>,
+}
+
+/// Numbers decisions while they are recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Sequence {
+    is_on: AtomicBool,
+    next: AtomicU64,
+}
+
+impl Sequence {
+    /// One that is on.
+    pub(crate) fn running() -> Self {
+        Self { is_on: AtomicBool::new(true), next: AtomicU64::new(0) }
+    }
+
+    /// The next number; nothing if nothing is recorded.
+    pub(crate) fn take(&self) -> Option<u64> {
+        self.is_on.load(Ordering::Relaxed).then(|| self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Where workers tell what is recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    sequence: Sequence,
+    session: ArcSwapOption<Session>,
+    /// Held while somebody records.
+    taken: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Session {
+    queue: Sender<Line>,
+    lost: AtomicU64,
+}
+
+impl Recorder {
+    /// What numbers decisions.
+    pub(crate) fn sequence(&self) -> &Sequence {
+        &self.sequence
+    }
+
+    /// Tells of an input that is finished, if it was decided while a recording was on.
+    pub(crate) fn input(&self, exchange: &mut Exchange) {
+        let Some((kept, decision)) = exchange.take_for_recording() else { return };
+        let payload = exchange.request().map_or(&*kept.payload, |request| &*request.packet);
+        let view = exchange.view();
+        let lease = view.and_then(|view| view.lease.as_deref()).cloned();
+        self.tell(Line::Input(Box::new(Input {
+            sequence: kept.sequence,
+            at_ms: kept.at,
+            generation: kept.generation,
+            datagram: Datagram {
+                arrival: exchange.arrival().clone(),
+                not_relayed: kept.not_relayed,
+                payload: payload.to_vec(),
+            },
+            lease,
+            lookups: view.map(|view| view.lookups.to_vec()).unwrap_or_default(),
+            decision,
+        })));
+    }
+
+    /// Tells that a network is about to take back what has ended; under its lock.
+    pub(crate) fn reclaim(&self, now: Timestamp, network: &Network, limit: usize) {
+        if let Some(sequence) = self.sequence.take() {
+            let network = network.name.to_string();
+            self.tell(Line::Reclaim(Reclaim { sequence, at_ms: now, network, limit }));
+        }
+    }
+
+    fn tell(&self, line: Line) {
+        if let Some(session) = &*self.session.load()
+            && session.queue.try_send(line).is_err()
+        {
+            session.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Records no more.
+    fn stop(&self) {
+        self.sequence.is_on.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Records as asked, and says every line of the recording; in between, how far it is. Whether
+/// everything was heard.
+pub(crate) fn record(
+    reloader: &Reloader,
+    asked: &RecordRequest,
+    say: &mut dyn FnMut(Vec<u8>) -> bool,
+) -> bool {
+    let recorder = &reloader.shared.recorder;
+    let _taken = match recorder.taken.try_lock() {
+        Ok(taken) => taken,
+        Err(TryLockError::Poisoned(taken)) => taken.into_inner(),
+        Err(TryLockError::WouldBlock) => {
+            let refusal = "somebody else is recording; wait for that to end, or end it";
+            return say(control::json_line(&json!({ "refused": refusal })));
+        }
+    };
+    let (queue, lines) = crossbeam_channel::bounded(WAITING_LINES_MAX);
+    let session = Arc::new(Session { queue, lost: AtomicU64::new(0) });
+    recorder.session.store(Some(Arc::clone(&session)));
+    let began = begin(reloader, asked);
+    let mut writer = Writer {
+        say,
+        asked,
+        lines,
+        session,
+        waiting: BinaryHeap::new(),
+        inputs: 0,
+        octets: 0,
+        is_heard: true,
+    };
+    for line in &began {
+        writer.write(line);
+    }
+    let why = writer.follow();
+    recorder.stop();
+    // What is decided but not finished comes before what was recorded already.
+    writer.collect(IN_ORDER_WITHIN);
+    recorder.session.store(None);
+    writer.write_waiting(|_| true);
+    let (inputs, lost) = (writer.inputs, writer.lost());
+    writer.write(&Line::End(End { why, inputs, lost }));
+    writer.is_heard
+}
+
+/// Switches recording on; the lines that a recording begins with.
+fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
+    // A reload would put other engines in the place of those that are looked at.
+    let _under_way = reloader.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    let shared = &reloader.shared;
+    let generation = shared.generation.load_full();
+    let plugins = generation.chain.plugins();
+    let mut lines = vec![Line::Recording(Header {
+        version: VERSION,
+        server: env!("CARGO_PKG_VERSION").to_owned(),
+        began_at_ms: clock::now(),
+        generation: generation.number,
+        configuration_digest: std::fs::read(&reloader.path)
+            .ok()
+            .map(|octets| hex::encode(Sha256::digest(octets))),
+        plugins: plugins
+            .map(|plugin| PluginDigest { name: plugin.name.clone(), digest: plugin.digest.clone() })
+            .collect(),
+        with_leases: asked.with_leases,
+        find: asked.find.clone(),
+    })];
+    let switch_on = || shared.recorder.sequence.is_on.store(true, Ordering::Relaxed);
+    if !asked.with_leases {
+        switch_on();
+        return lines;
+    }
+    // Under all locks: what follows was decided after these leases.
+    let (leases, offers) = generation.shards.with_all(|engines| {
+        let now = clock::now();
+        let (mut leases, mut offers): (Vec<Arc<Lease>>, Vec<_>) = (Vec::new(), Vec::new());
+        for engine in engines {
+            take_back_all(shared, now, engine);
+            leases.extend(engine.leases().cloned());
+            offers.extend(engine.offers());
+        }
+        switch_on();
+        (leases, offers)
+    });
+    lines.extend(leases.into_iter().map(|lease| Line::Lease(Arc::unwrap_or_clone(lease))));
+    lines.extend(offers.into_iter().map(Line::Offer));
+    lines
+}
+
+/// A replay notices the end of whatever has ended when it takes in the leases; so does the engine.
+fn take_back_all(shared: &Shared, now: Timestamp, engine: &mut Engine) {
+    while engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+        let expired = engine.reclaim(now, WAITING_LINES_MAX);
+        shared.observer.expired(&engine.network().name, expired);
+    }
+}
+
+/// Writes lines in the order of their sequence, as far as they come in time.
+struct Writer<'s> {
+    say: &'s mut dyn FnMut(Vec<u8>) -> bool,
+    asked: &'s RecordRequest,
+    lines: Receiver<Line>,
+    session: Arc<Session>,
+    waiting: BinaryHeap<Reverse<Waiting>>,
+    inputs: u64,
+    octets: u64,
+    /// Whether whoever asked still listens.
+    is_heard: bool,
+}
+
+struct Waiting {
+    sequence: u64,
+    since: Instant,
+    line: Line,
+}
+
+impl Writer<'_> {
+    /// Follows what happens until one of the limits is reached.
+    fn follow(&mut self) -> EndReason {
+        let began = Instant::now();
+        let ends = began + Duration::from_secs(self.asked.secs_max);
+        let mut said = began;
+        loop {
+            let now = Instant::now();
+            if now >= ends {
+                return EndReason::Time;
+            }
+            self.collect((ends - now).min(PROGRESS_EVERY));
+            self.write_waiting(|waiting| waiting.since.elapsed() >= IN_ORDER_WITHIN);
+            if said.elapsed() >= PROGRESS_EVERY {
+                said = Instant::now();
+                let progress =
+                    json!({ "inputs": self.inputs, "octets": self.octets, "lost": self.lost() });
+                self.say(control::json_line(&json!({ "progress": progress })));
+            }
+            if !self.is_heard {
+                return EndReason::Stopped;
+            }
+            let waiting = self.waiting.iter().filter(|Reverse(found)| found.is_input()).count();
+            if self.inputs + waiting as u64 >= self.asked.count_max {
+                return EndReason::Count;
+            }
+            if self.octets >= self.asked.octets_max {
+                return EndReason::Size;
+            }
+        }
+    }
+
+    /// Takes in what comes within `patience`, or until there is as much as is asked for.
+    fn collect(&mut self, patience: Duration) {
+        let until = Instant::now() + patience;
+        loop {
+            match self.lines.recv_deadline(until) {
+                Ok(line) => {
+                    if self.is_wanted(&line) {
+                        let since = Instant::now();
+                        let sequence = sequence_of(&line);
+                        self.waiting.push(Reverse(Waiting { sequence, since, line }));
+                    }
+                    if self.waiting.len() >= WAITING_LINES_MAX {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn is_wanted(&self, line: &Line) -> bool {
+        match (line, &self.asked.find) {
+            (Line::Input(input), Some(text)) => is_about(input, text),
+            _ => true,
+        }
+    }
+
+    /// Writes the lines that wait and for which `is_due` holds, but no more than is asked for.
+    fn write_waiting(&mut self, is_due: impl Fn(&Waiting) -> bool) {
+        loop {
+            let is_full = self.waiting.len() >= WAITING_LINES_MAX;
+            if !self.waiting.peek().is_some_and(|Reverse(first)| is_full || is_due(first)) {
+                return;
+            }
+            let Some(Reverse(waiting)) = self.waiting.pop() else { return };
+            let has_room =
+                self.inputs < self.asked.count_max && self.octets < self.asked.octets_max;
+            if has_room {
+                self.inputs += u64::from(waiting.is_input());
+                self.write(&waiting.line);
+            }
+        }
+    }
+
+    fn write(&mut self, line: &Line) {
+        let octets = control::json_line(line);
+        self.octets += octets.len() as u64;
+        self.say(octets);
+    }
+
+    fn say(&mut self, octets: Vec<u8>) {
+        self.is_heard = self.is_heard && (self.say)(octets);
+    }
+
+    fn lost(&self) -> u64 {
+        self.session.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Waiting {
+    const fn is_input(&self) -> bool {
+        matches!(self.line, Line::Input(_))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.sequence.cmp(&other.sequence)
+    }
+}
+
+const fn sequence_of(line: &Line) -> u64 {
+    match line {
+        Line::Input(input) => input.sequence,
+        Line::Reclaim(reclaim) => reclaim.sequence,
+        _ => 0,
+    }
+}
+
+/// Whether an input is of a client or line that contains `text`, as in `lessor leases --find`.
+fn is_about(input: &Input, text: &str) -> bool {
+    let Ok(request) = lessor_wire::parse(&input.datagram.payload, input.datagram.arrival.clone())
+    else {
+        return false;
+    };
+    names(&request).iter().any(|name| name.contains(text))
+}
+
+/// The names of the client and its line.
+fn names(request: &Request) -> Vec<String> {
+    let information = request.relay_information.as_ref();
+    let line = [
+        information.and_then(|information| information.circuit_id()),
+        information.and_then(|information| information.remote_id()),
+    ];
+    let client = [request.client_key().to_string(), request.hardware_address.to_string()];
+    client.into_iter().chain(line.into_iter().flatten().map(readable)).collect()
+}

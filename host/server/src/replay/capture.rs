@@ -1,0 +1,221 @@
+//! Captures of `tcpdump` and its like: what of them is a datagram to a DHCP server.
+//!
+//! Frames are Ethernet (with or without VLAN tags), Linux cooked or bare IP. Whatever is no whole
+//! UDP datagram over IPv4 to port 67 with a client's message in it is passed over and counted.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{BufReader, Read},
+    net::{Ipv4Addr, SocketAddrV4},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use etherparse::{EtherType, NetSlice, SlicedPacket, TransportSlice};
+use lessor_core::{Arrival, Timestamp};
+use pcap_file::{
+    DataLink,
+    pcap::PcapReader,
+    pcapng::{Block, PcapNgReader},
+};
+
+use crate::recording::Datagram;
+
+/// The largest file that is replayed, in octets: what is in it is held in memory.
+const CAPTURE_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
+/// The largest frame, in octets.
+const FRAME_OCTETS_MAX: usize = 1024 * 1024;
+/// The port of servers and relays.
+const SERVER_PORT: u16 = 67;
+/// The op field of clients' messages, and of servers'.
+const BOOT_REQUEST: u8 = 1;
+const BOOT_REPLY: u8 = 2;
+/// The header of a Linux cooked capture of version 2.
+const COOKED_2_OCTETS: usize = 20;
+
+/// What a capture has for a server.
+#[derive(Debug, Default)]
+pub(super) struct Capture {
+    pub(super) datagrams: Vec<(Timestamp, Datagram)>,
+    /// Frames that are none.
+    pub(super) passed_over: u64,
+    /// Frames of which the end is missing.
+    pub(super) cut: u64,
+    /// Addresses that replies came from.
+    servers: BTreeSet<Ipv4Addr>,
+    /// Datagrams that were broadcast on the link.
+    broadcasts: Vec<usize>,
+}
+
+/// Whether these first octets are those of a capture.
+pub(super) const fn is_capture(magic: [u8; 4]) -> bool {
+    is_pcapng(magic)
+        || matches!(
+            u32::from_be_bytes(magic),
+            0xa1b2_c3d4 | 0xd4c3_b2a1 | 0xa1b2_3c4d | 0x4d3c_b2a1
+        )
+}
+
+const fn is_pcapng(magic: [u8; 4]) -> bool {
+    u32::from_be_bytes(magic) == 0x0a0d_0d0a
+}
+
+/// Reads a capture.
+///
+/// # Errors
+/// With the frame and what to do, if the file is none or is cut short.
+pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
+    let place = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(place)?;
+    let octets = file.metadata().with_context(place)?.len();
+    if octets > CAPTURE_OCTETS_MAX {
+        bail!(
+            "{}: found {octets} octets; wanted at most {CAPTURE_OCTETS_MAX}; leave out what is no \
+             DHCP, with tcpdump -r {} -w smaller.pcap 'udp port 67'",
+            path.display(),
+            path.display()
+        );
+    }
+    let mut magic = [0; 4];
+    file.read_exact(&mut magic).with_context(place)?;
+    let again = BufReader::new(std::io::Cursor::new(magic).chain(file));
+    let mut capture = Capture::default();
+    let read = if is_pcapng(magic) { capture.read_ng(again) } else { capture.read_plain(again) };
+    let frames = capture.datagrams.len() as u64 + capture.passed_over + capture.cut;
+    read.with_context(|| {
+        format!(
+            "{}: frame {}: the capture is damaged or cut short; capture anew, or keep what can be \
+             read with tcpdump -r {} -w mended.pcap",
+            path.display(),
+            frames + 1,
+            path.display()
+        )
+    })?;
+    Ok(capture)
+}
+
+impl Capture {
+    /// The one server whose replies are in the capture.
+    pub(super) fn server_address(&self) -> Option<Ipv4Addr> {
+        self.servers.first().copied().filter(|_| self.servers.len() == 1)
+    }
+
+    /// How many datagrams were broadcast on the link, which is known by the server's address on it.
+    pub(super) fn broadcasts(&self) -> usize {
+        self.broadcasts.len()
+    }
+
+    /// Says what address the server has on the link that was captured.
+    pub(super) fn arrive_on_link(&mut self, link_address: Ipv4Addr) {
+        for position in &self.broadcasts {
+            if let Some((_, datagram)) = self.datagrams.get_mut(*position) {
+                datagram.arrival.link_address = Some(link_address);
+                datagram.arrival.server_address = link_address;
+            }
+        }
+    }
+
+    fn read_plain(&mut self, reader: impl Read) -> anyhow::Result<()> {
+        let mut reader = PcapReader::with_capacity(reader, FRAME_OCTETS_MAX)?;
+        let link = reader.header().datalink;
+        refuse_unknown(link)?;
+        while let Some(packet) = reader.next_packet() {
+            let packet = packet?;
+            let is_cut = packet.orig_len() as usize > packet.data().len();
+            self.take(link, packet.timestamp(), packet.data(), is_cut);
+        }
+        Ok(())
+    }
+
+    fn read_ng(&mut self, reader: impl Read) -> anyhow::Result<()> {
+        let mut reader = PcapNgReader::with_capacity(reader, FRAME_OCTETS_MAX)?;
+        while let Some(block) = reader.next_block() {
+            let (block, state) = block?;
+            match block {
+                Block::InterfaceDescription(interface) => refuse_unknown(interface.linktype)?,
+                Block::EnhancedPacket(packet) => {
+                    let interface = state.interfaces().get(packet.interface_id as usize);
+                    let link = interface.map_or(DataLink::ETHERNET, |found| found.linktype);
+                    let is_cut = packet.original_len as usize > packet.data.len();
+                    self.take(link, packet.timestamp, &packet.data, is_cut);
+                }
+                // A block without a time: nothing says when it would be decided.
+                Block::SimplePacket(_) => self.passed_over += 1,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, link: DataLink, at: Duration, frame: &[u8], is_cut: bool) {
+        let Some((source, destination, payload)) = datagram_in(link, frame) else {
+            if is_cut {
+                self.cut += 1;
+            } else {
+                self.passed_over += 1;
+            }
+            return;
+        };
+        if payload.first() == Some(&BOOT_REPLY) && source.port() == SERVER_PORT {
+            self.servers.insert(*source.ip());
+        }
+        if destination.port() != SERVER_PORT || payload.first() != Some(&BOOT_REQUEST) {
+            self.passed_over += 1;
+            return;
+        }
+        let is_broadcast = destination.ip().is_broadcast();
+        if is_broadcast {
+            self.broadcasts.push(self.datagrams.len());
+        }
+        let arrival = Arrival {
+            source,
+            server_address: *destination.ip(),
+            link_address: None,
+            unicast: !is_broadcast,
+            interface: None,
+        };
+        let at = Timestamp::from_unix_ms(u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
+        let payload = payload.to_vec();
+        self.datagrams.push((at, Datagram { arrival, not_relayed: false, payload }));
+    }
+}
+
+fn refuse_unknown(link: DataLink) -> anyhow::Result<()> {
+    let is_known = matches!(
+        link,
+        DataLink::ETHERNET
+            | DataLink::LINUX_SLL
+            | DataLink::LINUX_SLL2
+            | DataLink::RAW
+            | DataLink::IPV4
+    );
+    if !is_known {
+        bail!(
+            "found frames of link type {link:?}; wanted Ethernet, Linux cooked or raw IP; capture \
+             on the server, with tcpdump -i any"
+        );
+    }
+    Ok(())
+}
+
+/// The UDP datagram over IPv4 in a frame, if it is a whole one.
+fn datagram_in(link: DataLink, frame: &[u8]) -> Option<(SocketAddrV4, SocketAddrV4, &[u8])> {
+    let sliced = match link {
+        DataLink::LINUX_SLL => SlicedPacket::from_linux_sll(frame),
+        DataLink::LINUX_SLL2 => {
+            let (header, packet) = frame.split_at_checked(COOKED_2_OCTETS)?;
+            let protocol = header.first_chunk::<2>()?;
+            SlicedPacket::from_ether_type(EtherType(u16::from_be_bytes(*protocol)), packet)
+        }
+        DataLink::RAW | DataLink::IPV4 => SlicedPacket::from_ip(frame),
+        _ => SlicedPacket::from_ethernet(frame),
+    };
+    let sliced = sliced.ok()?;
+    let Some(NetSlice::Ipv4(ip)) = &sliced.net else { return None };
+    let Some(TransportSlice::Udp(udp)) = &sliced.transport else { return None };
+    let source = SocketAddrV4::new(ip.header().source_addr(), udp.source_port());
+    let destination = SocketAddrV4::new(ip.header().destination_addr(), udp.destination_port());
+    Some((source, destination, udp.payload()))
+}

@@ -1,0 +1,329 @@
+//! `lessor replay`: what a configuration and its policies make of recorded or captured traffic.
+//!
+//! Everything happens in memory: no socket, no clock (time comes from the file), no store. Exit
+//! codes: 0 no differences, 1 differences, 2 the replay could not run.
+
+mod capture;
+mod output;
+mod replica;
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::Read,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::ValueEnum;
+use lessor_config::{Configuration, PluginSettings};
+use lessor_core::{ClientKey, Request, Timestamp};
+use lessor_policy_host::{Chain, Runtime, RuntimeSettings};
+
+use self::{
+    capture::Capture,
+    output::Output,
+    replica::{Outcome, Replica, State},
+};
+use crate::{
+    colour_on_stderr, generation,
+    recording::{self, Datagram, Decided, Recording, Step},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayArguments {
+    /// A recording of `lessor record`, or a capture of tcpdump (pcap or pcapng).
+    file: PathBuf,
+    #[command(flatten)]
+    configuration: crate::ConfigurationFile,
+    /// The policies of this folder instead of those of the configuration.
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+    /// Compare with what this configuration makes of it, instead of with what was recorded.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Compare with what the policies of this folder make of it.
+    #[arg(long, value_name = "DIR")]
+    against_plugins: Option<PathBuf>,
+    /// One JSON object for each input and one for the summary.
+    #[arg(long)]
+    json: bool,
+    /// Which inputs are shown.
+    #[arg(long, value_enum, default_value_t = Only::All)]
+    only: Only,
+    /// The most inputs that a table shows; JSON shows all.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    rows: usize,
+    /// Accept a recording that was cut short, up to where it ends.
+    #[arg(long)]
+    incomplete: bool,
+    /// The server's address on the link that was captured, where its replies do not tell.
+    #[arg(long, value_name = "ADDRESS")]
+    link: Option<Ipv4Addr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Only {
+    /// Every input.
+    All,
+    /// Those that come out differently.
+    Differences,
+}
+
+/// One input, what was made of it, and what it is compared with.
+struct Compared {
+    number: u64,
+    at: Timestamp,
+    request: Option<Arc<Request>>,
+    replayed: Decided,
+    other: Option<Decided>,
+}
+
+impl Compared {
+    fn differs(&self) -> bool {
+        self.other.as_ref().is_some_and(|other| !other.is_alike(&self.replayed))
+    }
+}
+
+/// What is replayed.
+struct Traffic {
+    state: State,
+    happenings: Vec<Happening>,
+    /// What whoever reads the outcome must know.
+    notes: Vec<String>,
+    is_recording: bool,
+}
+
+/// Something that happens to a server.
+enum Happening {
+    Input {
+        at: Timestamp,
+        datagram: Datagram,
+        recorded: Option<Box<Decided>>,
+    },
+    Reclaim {
+        at: Timestamp,
+        network: String,
+        limit: usize,
+    },
+    /// Whatever has ended is taken back.
+    ReclaimAll {
+        at: Timestamp,
+    },
+}
+
+/// Replays the file.
+pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
+    match replay(arguments) {
+        Ok(true) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::SUCCESS,
+        Err(error) if crate::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lessor: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether there are differences.
+fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
+    // No cache is written: a replay leaves no trace.
+    let runtime = Runtime::new(RuntimeSettings::default())?;
+    let config = &arguments.configuration.config;
+    let (configuration, chain) = read_set(&runtime, config, arguments.plugins.as_deref())?;
+    let is_compared = arguments.against.is_some() || arguments.against_plugins.is_some();
+    let against = if is_compared {
+        let config = arguments.against.as_deref().unwrap_or(config);
+        Some(read_set(&runtime, config, arguments.against_plugins.as_deref())?)
+    } else {
+        None
+    };
+    let traffic = read_traffic(arguments, &configuration)?;
+    let mut replica = Replica::new(&configuration, &chain, &traffic.state)?;
+    let mut other = match &against {
+        Some((configuration, chain)) => Some(Replica::new(configuration, chain, &traffic.state)?),
+        None => None,
+    };
+    let has_other = is_compared || traffic.is_recording;
+    let names = if is_compared { ("replayed", "against") } else { ("replayed", "recorded") };
+    let only_differences = arguments.only == Only::Differences;
+    let mut output =
+        Output::new(arguments.json, only_differences, arguments.rows, names, has_other);
+    for note in &traffic.notes {
+        output.note(note)?;
+    }
+    let mut number = 0;
+    for happening in traffic.happenings {
+        match happening {
+            Happening::Reclaim { at, network, limit } => {
+                for replica in [Some(&replica), other.as_ref()].into_iter().flatten() {
+                    replica.reclaim(at, &network, limit);
+                }
+            }
+            Happening::ReclaimAll { at } => {
+                for replica in [Some(&replica), other.as_ref()].into_iter().flatten() {
+                    replica.reclaim_all(at);
+                }
+            }
+            Happening::Input { at, datagram, recorded } => {
+                number += 1;
+                let reason = recorded.as_ref().map(|recorded| recorded.reason);
+                let Outcome { request, decided } = replica.decide(at, &datagram, reason);
+                let other = match &mut other {
+                    Some(other) => Some(other.decide(at, &datagram, reason).decided),
+                    None => recorded.map(|recorded| *recorded),
+                };
+                output.input(Compared { number, at, request, replayed: decided, other })?;
+            }
+        }
+    }
+    output.end()
+}
+
+/// A configuration and its plugins, or those of another folder.
+fn read_set(
+    runtime: &Arc<Runtime>,
+    config: &Path,
+    plugins: Option<&Path>,
+) -> anyhow::Result<(Configuration, Arc<Chain>)> {
+    let colour = colour_on_stderr();
+    Ok(match plugins {
+        None => generation::read(runtime, config, colour)?,
+        Some(directory) => {
+            let configuration = generation::load_configuration(config, colour)?;
+            let settings = configuration.plugins.clone();
+            let interpreters = settings.and_then(|settings| settings.interpreters);
+            let directory = directory.to_owned();
+            let settings = PluginSettings { directory, interpreters, cache: None };
+            let chain = generation::build_chain(runtime, Some(&settings), colour)?;
+            (configuration, chain)
+        }
+    })
+}
+
+fn read_traffic(
+    arguments: &ReplayArguments,
+    configuration: &Configuration,
+) -> anyhow::Result<Traffic> {
+    let path = &arguments.file;
+    let mut magic = [0; 4];
+    let is_capture = File::open(path)
+        .and_then(|mut file| file.read_exact(&mut magic))
+        .is_ok_and(|()| capture::is_capture(magic));
+    if is_capture {
+        return Ok(of_capture(capture::read(path)?, arguments.link, configuration));
+    }
+    Ok(of_recording(recording::read(path, arguments.incomplete)?))
+}
+
+fn of_recording(recording: Recording) -> Traffic {
+    let Recording { header, mut leases, offers, steps, end } = recording;
+    let mut notes = Vec::new();
+    if !header.with_leases {
+        leases = leases_at_first_sight(&steps);
+        notes.push(
+            "recorded without --with-leases: other addresses may be chosen from pools than the \
+             server chose, which had leases that the file does not tell of"
+                .to_owned(),
+        );
+    }
+    if let Some(text) = &header.find {
+        notes.push(format!("recorded are only clients and lines that contain {text:?}"));
+    }
+    match end {
+        Some(end) if end.lost > 0 => notes.push(format!(
+            "the recorder lost {} inputs besides those in the file: expect differences",
+            end.lost
+        )),
+        Some(_) => {}
+        None => notes.push("the recording is cut short; replayed is what is there".to_owned()),
+    }
+    let generations: HashSet<u64> = steps.iter().filter_map(generation_of).collect();
+    if generations.len() > 1 {
+        notes.push("there were reloads while it was recorded".to_owned());
+    }
+    let happenings = steps.into_iter().map(|step| match step {
+        Step::Input(input) => Happening::Input {
+            at: input.at_ms,
+            datagram: input.datagram,
+            recorded: Some(Box::new(input.decision)),
+        },
+        Step::Reclaim(found) => {
+            Happening::Reclaim { at: found.at_ms, network: found.network, limit: found.limit }
+        }
+    });
+    let state = State { now: header.began_at_ms, leases, offers };
+    Traffic { state, happenings: happenings.collect(), notes, is_recording: true }
+}
+
+const fn generation_of(step: &Step) -> Option<u64> {
+    match step {
+        Step::Input(input) => Some(input.generation),
+        Step::Reclaim(_) => None,
+    }
+}
+
+/// The leases that clients had when the recording first tells of them.
+fn leases_at_first_sight(steps: &[Step]) -> Vec<lessor_core::Lease> {
+    let mut seen: HashSet<(Option<&str>, ClientKey)> = HashSet::new();
+    let mut leases = Vec::new();
+    for step in steps {
+        let Step::Input(input) = step else { continue };
+        let input: &recording::Input = input;
+        let Datagram { arrival, payload, .. } = &input.datagram;
+        let Ok(request) = lessor_wire::parse(payload.as_slice(), arrival.clone()) else { continue };
+        let is_new = seen.insert((input.decision.network.as_deref(), request.client_key()));
+        if let Some(lease) = input.lease.as_ref().filter(|_| is_new) {
+            leases.push(lease.clone());
+        }
+    }
+    leases
+}
+
+fn of_capture(
+    mut capture: Capture,
+    link: Option<Ipv4Addr>,
+    configuration: &Configuration,
+) -> Traffic {
+    let mut notes = vec![format!(
+        "a capture: {} datagrams to a server, {} other frames, {} frames cut short; the server is \
+         taken to have had no leases",
+        capture.datagrams.len(),
+        capture.passed_over,
+        capture.cut
+    )];
+    if capture.broadcasts() > 0 {
+        match link.or(capture.server_address()).or_else(|| only_link(configuration)) {
+            Some(address) => {
+                capture.arrive_on_link(address);
+                notes.push(format!(
+                    "{} datagrams were broadcast on the link; the server's address there is taken \
+                     to be {address}",
+                    capture.broadcasts()
+                ));
+            }
+            None => notes.push(format!(
+                "{} datagrams were broadcast on a link, and nothing tells the server's address \
+                 there; give it with --link",
+                capture.broadcasts()
+            )),
+        }
+    }
+    let now = capture.datagrams.first().map(|(at, _)| *at).unwrap_or_default();
+    let mut happenings = Vec::new();
+    for (at, datagram) in capture.datagrams {
+        happenings.push(Happening::ReclaimAll { at });
+        happenings.push(Happening::Input { at, datagram, recorded: None });
+    }
+    Traffic { state: State { now, ..State::default() }, happenings, notes, is_recording: false }
+}
+
+/// An address on the only subnet that there is.
+fn only_link(configuration: &Configuration) -> Option<Ipv4Addr> {
+    let networks = configuration.topology.networks();
+    let mut subnets = networks.iter().flat_map(|network| &network.subnets);
+    let only = subnets.next().filter(|_| subnets.next().is_none())?;
+    only.prefix.hosts().next()
+}

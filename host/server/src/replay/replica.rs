@@ -1,0 +1,157 @@
+//! A replica: a server's engines and policies in memory, without sockets, clock or storage.
+//!
+//! What is decided is decided by the same code as in the server ([`crate::exchange`]). Invariant:
+//! the same inputs in the same order give the same decisions. So plugins get more time than their
+//! deadlines say, none is suspended, and one that faulted is waited for.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use lessor_config::Configuration;
+use lessor_core::{Committed, Lease, OpenOffer, Reason, Request, Timestamp};
+use lessor_policy_host::{Chain, Runner};
+
+use crate::{
+    counters::Counters,
+    exchange::Pipeline,
+    generation::{Generation, Refusal},
+    net::Received,
+    recording::{Datagram, Decided, Sequence},
+    shards::Shards,
+};
+
+/// Hash tables have the same order in every replay.
+const HASH_SEED: u64 = 7;
+/// How many times its deadline a plugin may take: a busy machine must not change decisions.
+const PATIENCE: u64 = 20;
+/// How long a plugin that faulted is waited for.
+const PREPARED_WITHIN: Duration = Duration::from_secs(10);
+/// Deadlines looked at under one lock.
+const RECLAIM_BATCH: usize = 256;
+
+/// What a server has when a replay begins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) now: Timestamp,
+    pub(super) leases: Vec<Lease>,
+    pub(super) offers: Vec<OpenOffer>,
+}
+
+/// A server in memory.
+pub(super) struct Replica {
+    generation: ArcSwap<Generation>,
+    counters: Counters,
+    sequence: Sequence,
+    server_identifier: Option<std::net::Ipv4Addr>,
+    runner: Runner,
+}
+
+/// What a replica made of a datagram.
+pub(super) struct Outcome {
+    /// What was asked; nothing if it could not be parsed.
+    pub(super) request: Option<Arc<Request>>,
+    pub(super) decided: Decided,
+}
+
+impl Replica {
+    /// A server with this configuration and these policies.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated.
+    pub(super) fn new(
+        configuration: &Configuration,
+        chain: &Arc<Chain>,
+        state: &State,
+    ) -> Result<Self, Refusal> {
+        let chain = chain.rehearsal(PATIENCE)?;
+        let runner = chain.runner()?;
+        let mut shards = Shards::new(configuration.topology.clone(), HASH_SEED);
+        for lease in &state.leases {
+            shards.restore(state.now, lease.clone());
+        }
+        for offer in &state.offers {
+            let offer = offer.clone();
+            // Nobody else has these shards, so none is retired.
+            let _ = shards.with_owner_of(offer.address, |engine| engine.restore_offer(offer));
+        }
+        let shards = Arc::new(shards);
+        let generation = Generation { number: 1, since: state.now, shards, chain };
+        Ok(Self {
+            generation: ArcSwap::from_pointee(generation),
+            counters: Counters::new(),
+            sequence: Sequence::running(),
+            server_identifier: configuration.server.server_identifier,
+            runner,
+        })
+    }
+
+    /// Decides a datagram. Where the recorded server failed at something else than deciding, so
+    /// does this one: `recorded` is the reason that it had.
+    pub(super) fn decide(
+        &mut self,
+        at: Timestamp,
+        datagram: &Datagram,
+        recorded: Option<Reason>,
+    ) -> Outcome {
+        let Self { generation, counters, sequence, server_identifier, runner } = self;
+        let server_identifier = *server_identifier;
+        let pipeline = Pipeline { generation, counters, sequence, server_identifier };
+        let received = Received {
+            payload: &datagram.payload,
+            arrival: datagram.arrival.clone(),
+            not_relayed: datagram.not_relayed,
+        };
+        let mut exchange = pipeline.decide(runner, at, 0, received);
+        let failed = recorded.filter(|reason| {
+            matches!(reason, Reason::StoreFailed | Reason::StoreConflict | Reason::QueueFull)
+        });
+        match failed {
+            Some(reason) if !exchange.changes.is_empty() => {
+                pipeline.abandon(at, &mut exchange, reason, None);
+            }
+            _ => {
+                let durable: Vec<_> = exchange.changes.iter().map(|_| Committed::Durable).collect();
+                if !durable.is_empty() {
+                    pipeline.committed(runner, at, &mut exchange, &durable);
+                }
+            }
+        }
+        if recorded == Some(Reason::SendFailed) && exchange.outgoing.is_some() {
+            exchange.fail(Reason::SendFailed, None);
+        }
+        wait_until_prepared(runner);
+        let decided = exchange.take_for_recording().map(|(_, decided)| decided);
+        Outcome {
+            decided: decided.unwrap_or_else(|| Decided::new(exchange.reason, None)),
+            request: exchange.request().cloned(),
+        }
+    }
+
+    /// Takes back what has ended in a network, as the recorded server did.
+    pub(super) fn reclaim(&self, now: Timestamp, network: &str, limit: usize) {
+        self.generation.load().shards.for_each(|engine| {
+            if &*engine.network().name == network {
+                engine.reclaim(now, limit);
+            }
+        });
+    }
+
+    /// Takes back whatever has ended.
+    pub(super) fn reclaim_all(&self, now: Timestamp) {
+        self.generation.load().shards.for_each(|engine| {
+            while engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+                engine.reclaim(now, RECLAIM_BATCH);
+            }
+        });
+    }
+}
+
+fn wait_until_prepared(runner: &Runner) {
+    let until = Instant::now() + PREPARED_WITHIN;
+    while !runner.is_prepared() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,257 @@
+//! `lessor explain`: what it says is what then happens, with a running server and without one, and
+//! nothing comes of asking.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use lessor_e2e::{Server, Setup, relay};
+use lessor_load::{Answer, Relay, Subscriber};
+use serde_json::Value;
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+    options = { routers = ["100.64.0.1"], domain-name-servers = ["192.0.2.53"] }
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.200.255"
+
+    [[subnet.pool]]
+    name = "walled-garden"
+    range = "100.64.250.0-100.64.250.255"
+    by-policy-only = true
+
+    [[subnet.reservation]]
+    circuit-id = "reserved"
+    address = "100.64.201.99"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const PATIENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_millis(300);
+
+const GARDEN: &str = r#"
+    [settings]
+    lease-time-secs = 120
+    unpaid = ["unpaid"]
+    options = { domain-name-servers = ["192.0.2.66"] }
+"#;
+
+fn setup() -> Setup {
+    Setup::on_loopback(SUBNETS).with_policy("20-garden", "walled-garden", GARDEN)
+}
+
+/// A subscriber, its hardware address as text, and its line.
+fn subscriber(number: u8, line: &'static str) -> (Subscriber, String, &'static str) {
+    let text = format!("02:00:00:00:00:{number:02x}");
+    (Subscriber::new([2, 0, 0, 0, 0, number], line), text, line)
+}
+
+#[track_caller]
+fn explained(server: &Server, arguments: &[&str]) -> Value {
+    let output = server.ask(&[&["explain", "--json"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What would be offered to a subscriber: reason, address and lease time.
+#[track_caller]
+fn offer_explained(
+    server: &Server,
+    hardware_address: &str,
+    line: &str,
+) -> (String, Option<Ipv4Addr>, Option<u32>) {
+    let explanation =
+        explained(server, &["--hardware-address", hardware_address, "--circuit-id", line]);
+    let reply = &explanation["reply"];
+    let options = reply["options"].as_array().cloned().unwrap_or_default();
+    let lease_time = options.iter().find(|option| option["name"] == "lease-time");
+    (
+        explanation["reason"].as_str().unwrap().to_owned(),
+        reply["your-address"].as_str().map(|text| text.parse().unwrap()),
+        lease_time.map(|option| option["value"].as_str().unwrap().parse().unwrap()),
+    )
+}
+
+/// What is offered to a subscriber.
+#[track_caller]
+fn offer_made(
+    server: &Server,
+    relay: &mut Relay,
+    subscriber: &Subscriber,
+    line: &str,
+) -> (String, Option<Ipv4Addr>, Option<u32>) {
+    let seen = server.journal().len();
+    let answer = relay.discover(subscriber, PATIENCE).unwrap();
+    let line = server.journal_says("a DISCOVER", |said| {
+        said.circuit_id.as_deref() == Some(line)
+            && server.journal().iter().position(|found| found == said) >= Some(seen)
+    });
+    match answer {
+        Answer::Offer(offer) => (line.reason, Some(offer.address), Some(offer.lease_time_secs)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_explained_is_what_then_happens() {
+    let server = setup().start();
+    let mut relay = relay(server.address(), LINK);
+    for (number, line) in [(1, "plain"), (2, "reserved"), (3, "unpaid"), (4, "another")] {
+        let (subscriber, hardware_address, line) = subscriber(number, line);
+        for _ in 0..2 {
+            let explained = offer_explained(&server, &hardware_address, line);
+            let made = offer_made(&server, &mut relay, &subscriber, line);
+            assert_eq!(explained, made, "{line}");
+        }
+        let acquired = relay.acquire(&subscriber, PATIENCE).unwrap();
+        let explained = offer_explained(&server, &hardware_address, line);
+        assert_eq!(explained.1, Some(acquired.address), "{line}");
+        assert_eq!(explained, offer_made(&server, &mut relay, &subscriber, line), "{line}");
+    }
+}
+
+#[test]
+fn every_step_says_what_it_did() {
+    let server = setup().start();
+    let mut relay = relay(server.address(), LINK);
+    let (carla, _, _) = subscriber(7, "unpaid");
+    let held = relay.acquire(&carla, PATIENCE).unwrap();
+    // The line is enough: the rest is taken from the lease on record.
+    let explanation = explained(&server, &["--circuit-id", "unpaid"]);
+    assert_eq!(explanation["client"], "hw:02:00:00:00:00:07");
+    assert_eq!(explanation["lease"]["address"], held.address.to_string());
+    assert_eq!(explanation["location"]["subnet"], "100.64.0.0/16");
+    let plugin = &explanation["plugins"][0];
+    assert_eq!(plugin["plugin"], "20-garden");
+    assert!(plugin["set"].to_string().contains("pool=walled-garden"), "{plugin}");
+    assert!(plugin["took-us"].as_f64().unwrap() > 0.0);
+    assert!(explanation["terms"].to_string().contains("pool walled-garden"));
+    assert_eq!(explanation["allocation"][0]["address"], held.address.to_string());
+    assert_eq!(explanation["allocation"][0]["obstacle"], Value::Null);
+    let options = explanation["reply"]["options"].as_array().unwrap();
+    let set_by = |name: &str| {
+        options.iter().find(|option| option["name"] == name).unwrap()["set-by"].as_str().unwrap()
+    };
+    assert_eq!(set_by("domain-name-servers"), "plugin 20-garden");
+    assert_eq!(set_by("lease-time"), "plugin 20-garden");
+    assert_eq!(set_by("routers"), "the subnet");
+    assert_eq!(set_by("subnet-mask"), "the subnet's prefix");
+
+    let renewal = explained(&server, &["--kind", "renew", "--circuit-id", "unpaid"]);
+    assert_eq!(renewal["reason"], "ack-renewing");
+    let stranger = ["--kind", "renew", "--hardware-address", "02:00:00:00:00:09"];
+    let stranger = [&stranger[..], &["--address", "100.64.250.0"]].concat();
+    let taken = explained(&server, &stranger);
+    assert!(taken["allocation"].to_string().contains("hw:02:00:00:00:00:07"), "{taken}");
+
+    let output = server.ask(&["explain", "--circuit-id", "unpaid"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for section in
+        ["Asked", "Request", "Location", "Client", "Policies", "Allocation", "Outcome", "Time"]
+    {
+        assert!(text.lines().any(|line| line == section), "no {section} in {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "colour, and no terminal");
+}
+
+#[test]
+fn nothing_comes_of_asking() {
+    let server = setup().start();
+    let mut relay = relay(server.address(), LINK);
+    let (ada, _, _) = subscriber(1, "ada");
+    relay.acquire(&ada, PATIENCE).unwrap();
+    let state = |server: &Server| {
+        let status = server.status();
+        let plugins: Vec<_> = status.plugins.iter().map(|plugin| plugin.calls).collect();
+        (server.all_leases(), status.pools, status.reasons, plugins, status.store.changes)
+    };
+    let before = state(&server);
+    for kind in ["discover", "request", "renew", "decline", "release", "inform"] {
+        explained(&server, &["--kind", kind, "--circuit-id", "ada"]);
+        explained(
+            &server,
+            &["--kind", kind, "--hardware-address", "02:00:00:00:00:02", "--address", "100.64.1.9"],
+        );
+    }
+    assert_eq!(state(&server), before);
+}
+
+#[test]
+fn without_a_server_its_store_is_asked() {
+    let mut server = setup().start();
+    let mut relay = relay(server.address(), LINK);
+    let (ada, hardware_address, line) = subscriber(1, "ada");
+    let held = relay.acquire(&ada, PATIENCE).unwrap();
+    assert!(server.stop().success());
+    let leases = server.all_leases();
+    let explanation = explained(&server, &["--hardware-address", &hardware_address]);
+    assert!(explanation["by"].as_str().unwrap().contains("no server runs"));
+    assert_eq!(explanation["reason"], "offered-current");
+    assert_eq!(explanation["reply"]["your-address"], held.address.to_string());
+    assert_eq!(server.all_leases(), leases);
+    let explained = offer_explained(&server, &hardware_address, line);
+    server.start_again();
+    assert_eq!(explained, offer_made(&server, &mut relay, &ada, line));
+}
+
+#[test]
+fn a_plugin_that_fails_in_an_explanation_is_not_blamed_for_it() {
+    const VICTIM: &str = "02:00:00:00:00:66";
+    let sidecar = format!(
+        "[settings]\nbehaviour = \"trap\"\nclient = \"hw:{VICTIM}\"\nlease-time-secs = 777\n"
+    );
+    let setup = Setup::on_loopback(SUBNETS);
+    let server = setup.with_policy("50-faulty", "misbehaving", &sidecar).start();
+    for _ in 0..10 {
+        let explanation = explained(&server, &["--hardware-address", VICTIM]);
+        let fault = explanation["plugins"][0]["fault"].as_str().unwrap().to_owned();
+        assert!(fault.starts_with("trap"), "{fault}");
+        assert_eq!(explanation["reason"], "offered-from-pool");
+    }
+    let status = server.status();
+    assert!(status.plugins[0].faults.values().all(|count| *count == 0), "{:?}", status.plugins);
+    assert_eq!(status.plugins[0].suspensions, 0);
+}
+
+#[test]
+fn what_cannot_be_told_is_refused_with_what_to_say() {
+    let subnets = format!("{SUBNETS}\n[[subnet]]\nprefix = \"100.65.0.0/24\"\n");
+    let server = Setup::on_loopback(&subnets).start();
+    for (arguments, said) in [
+        (&["--circuit-id", "nobody"][..], "say it with --hardware-address or --client-id"),
+        (&["--hardware-address", "02:00:00:00:00:01"], "--relay-address, such as 100.64.0.1"),
+        (
+            &[
+                "--kind",
+                "renew",
+                "--hardware-address",
+                "02:00:00:00:00:01",
+                "--relay-address",
+                "100.65.0.1",
+            ],
+            "say which address it means, with --address",
+        ),
+    ] {
+        let output = server.ask(&[&["explain"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(complaint.contains(said), "{complaint}");
+    }
+    let elsewhere = ["--hardware-address", "02:00:00:00:00:01", "--relay-address", "192.0.2.1"];
+    let explanation = explained(&server, &elsewhere);
+    assert_eq!(explanation["reason"], "unknown-subnet");
+    assert_eq!(explanation["location"], Value::Null);
+    let mut relay = relay(server.address(), Ipv4Addr::new(192, 0, 2, 1));
+    let (ada, _, _) = subscriber(1, "ada");
+    assert!(matches!(relay.discover(&ada, SILENCE), Ok(Answer::Silence)));
+}
