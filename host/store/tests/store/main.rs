@@ -12,4 +12,5 @@ mod battery;
 mod committer;
 mod crash;
 mod disk_full;
+mod keyed;
 mod support;
