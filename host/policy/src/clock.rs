@@ -1,8 +1,6 @@
 //! The clock that stops guests: a thread that lets the engine's epoch tick once in a millisecond.
-//! Compiled code looks at the epoch at every loop and function; one that is past its deadline traps.
-//!
-//! It measures time that passes, not time that a guest computes: on a machine that is busy with
-//! something else, deadlines come early in a guest's life.
+//! Compiled code looks at the epoch at every loop and function, and has the [`crate::stopwatch`] of the
+//! call decide when it is past the next look.
 
 use std::{
     io,
@@ -18,9 +16,6 @@ use wasmtime::EngineWeak;
 
 /// How often it ticks, in milliseconds.
 const TICK_MS: u64 = 1;
-/// A deadline is at least this many ticks away: the next tick can be due at once.
-const TICKS_MIN: u64 = 2;
-
 /// The handle of the thread; it ends when this is dropped.
 pub(crate) struct Clock {
     thread: Thread,
@@ -32,10 +27,10 @@ const RESTING: u8 = 0;
 const TICKING: u8 = 1;
 const ENDED: u8 = 2;
 
-/// How many ticks away a deadline must be, so that a call may take `deadline_ms` milliseconds.
-pub(crate) const fn ticks(deadline_ms: u64) -> u64 {
-    let ticks = deadline_ms / TICK_MS + 1;
-    if ticks < TICKS_MIN { TICKS_MIN } else { ticks }
+/// How many ticks to wait for this to pass: the last of them may come a little later.
+pub(crate) fn ticks(time: Duration) -> u64 {
+    let ticks = time.as_micros().div_ceil(u128::from(TICK_MS) * 1_000);
+    u64::try_from(ticks).unwrap_or(u64::MAX).max(1)
 }
 
 impl Clock {
@@ -83,7 +78,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deadlines_are_never_less_than_two_ticks_away() {
-        assert_eq!([0, 1, 2, 10].map(ticks), [2, 2, 3, 11]);
+    fn what_is_waited_for_has_passed_when_the_ticks_are_over() {
+        let ticks = |us| ticks(Duration::from_micros(us));
+        assert_eq!(
+            [ticks(0), ticks(1), ticks(1_000), ticks(1_001), ticks(10_000)],
+            [1, 1, 1, 2, 10]
+        );
     }
 }

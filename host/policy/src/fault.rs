@@ -13,7 +13,7 @@ use crate::host::{BadAnswer, GaveUp, Guest};
 pub enum FaultKind {
     /// It ended abnormally: a panic, an access out of bounds, a call of something not granted.
     Trap,
-    /// It ran longer than its deadline.
+    /// It computed longer than its deadline.
     DeadlineExceeded,
     /// It wanted more memory or table elements than its limits allow, and ended over it.
     MemoryExceeded,
@@ -87,9 +87,10 @@ impl Fault {
         }
         let denied = guest.limiter.denied();
         let (kind, story) = match (error.downcast_ref::<Trap>(), denied) {
-            (Some(Trap::Interrupt), _) => {
-                (FaultKind::DeadlineExceeded, "the call did not end before its deadline".to_owned())
-            }
+            (Some(Trap::Interrupt), _) => (
+                FaultKind::DeadlineExceeded,
+                "the call computed longer than its deadline".to_owned(),
+            ),
             (Some(Trap::StackOverflow), _) => {
                 (FaultKind::StackExhausted, "calls were nested too deep".to_owned())
             }

@@ -15,7 +15,6 @@ use lessor_core::{Reply, Verdict};
 use crate::{
     FaultKind, Grants, LeaseEvent, Limits, LookupSources, PlannedLookup, View,
     belongings::Belongings,
-    clock,
     contract::Examined,
     error::Problem,
     fault::Fault,
@@ -27,6 +26,7 @@ use crate::{
     },
     runtime::{Counted, InstanceCount},
     script::Script,
+    stopwatch::Stopwatch,
 };
 
 type OnRequest = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
@@ -220,6 +220,7 @@ impl Cell {
         let guest = Guest::new(recipe);
         let mut store = Store::new(recipe.pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
+        store.epoch_deadline_callback(|mut context| Ok(context.data_mut().stopwatch.look()));
         store.set_hostcall_fuel(ANSWER_OCTETS_MAX);
         store.set_max_component_handles(HANDLES_MAX);
         Self { store }
@@ -249,14 +250,16 @@ impl Cell {
         }
     }
 
-    /// Runs guest code until `deadline_ms` milliseconds from now.
+    /// Runs guest code until it has computed for `deadline_ms` milliseconds.
     fn run<T>(
         &mut self,
         deadline_ms: u64,
         act: impl FnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
-        self.store.data_mut().limiter.forgive();
-        self.store.set_epoch_deadline(clock::ticks(deadline_ms));
+        let guest = self.store.data_mut();
+        guest.limiter.forgive();
+        guest.stopwatch.begin(deadline_ms);
+        self.store.set_epoch_deadline(Stopwatch::FIRST_TICKS);
         act(&mut self.store).map_err(|error| Fault::of(&error, self.store.data()))
     }
 }

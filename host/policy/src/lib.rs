@@ -55,6 +55,7 @@ mod script;
 mod seat;
 mod source;
 mod status;
+mod stopwatch;
 mod trace;
 mod trusted;
 mod view;

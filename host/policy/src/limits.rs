@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 pub const PLUGIN_OCTETS_MAX: u64 = 64 << 20;
 /// How many plugins a chain may have.
 pub const CHAIN_PLUGINS_MAX: usize = 64;
-/// How long `configure` may take, instantiation included, in milliseconds.
+/// How many times its deadline a call may take by the clock on the wall, where it has to wait for a
+/// processor.
+pub const DEADLINE_WALL_FACTOR_MAX: u32 = 10;
+/// How long `configure` may compute, in milliseconds; instantiation may as long.
 pub const CONFIGURE_DEADLINE_MS: u64 = 5_000;
 /// The call stack of a plugin, in octets. It lies on the calling thread's own stack.
 pub const STACK_OCTETS_MAX: usize = 512 << 10;
@@ -83,7 +86,7 @@ pub const CACHED_OCTETS_MAX: u64 = 512 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Limits {
-    /// How long a call may take, in milliseconds; a call is stopped 1 to 2 ms later.
+    /// How long a call may compute, in milliseconds of processor time; it is stopped 1 to 2 ms later.
     pub deadline_ms: u64,
     /// How much memory an instance may have, in octets.
     pub memory_bytes_max: usize,

@@ -27,6 +27,7 @@ use crate::{
     Grants, LeaseEvent, LookupSources, PlannedLookup, View,
     belongings::{Belongings, MetricCell},
     instance::Recipe,
+    stopwatch::Stopwatch,
 };
 
 /// How options of a reply are written, for plugins that read them; given by whoever has the wire
@@ -61,6 +62,7 @@ pub(crate) struct Guest {
     /// The numbers that this instance has used.
     metrics: HashMap<Box<str>, Arc<MetricCell>>,
     pub(crate) limiter: Limiter,
+    pub(crate) stopwatch: Stopwatch,
 }
 
 /// What a call is about.
@@ -101,6 +103,7 @@ impl Guest {
             log_lines_per_sec_max: recipe.limits.log_lines_per_sec_max,
             metrics: HashMap::new(),
             limiter: Limiter::new(&recipe.limits),
+            stopwatch: Stopwatch::new(),
         }
     }
 

@@ -1,7 +1,10 @@
 //! What plugins can do wrong, and what it costs: one call, and nobody else's.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -52,6 +55,54 @@ fn a_loop_is_stopped_at_its_deadline() {
     // Nothing but a machine that is busy with other things makes it longer.
     assert!(took < Duration::from_millis(2_000), "{took:?}");
     assert!(chain.status()[0].call_time_max >= Duration::from_millis(20));
+}
+
+/// Threads that keep every processor busy until this is dropped.
+struct Hogs(Arc<AtomicBool>);
+
+impl Hogs {
+    fn start(count: usize) -> Self {
+        let ended = Arc::<AtomicBool>::default();
+        for _ in 0..count {
+            let ended = Arc::clone(&ended);
+            std::thread::spawn(move || while !ended.load(Ordering::Relaxed) {});
+        }
+        Self(ended)
+    }
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_healthy_call_that_waits_for_a_processor_is_no_fault() {
+    // Each call takes some milliseconds, and on a machine this busy many times that.
+    let mut source = misbehaving("10-slow", json!({ "call-rounds": 2_000_000 }));
+    source.limits.deadline_ms = 40;
+    let (chain, mut runner) = start(&runtime(), vec![source]);
+    wait_for("the spare instance", || runner.is_prepared());
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let hogs = Hogs::start(4 * processors);
+    for _ in 0..50 {
+        runner.terms(&discover());
+    }
+    drop(hogs);
+    let status = &chain.status()[0];
+    println!("longest call: {:?} for a deadline of 40 ms", status.call_time_max);
+    assert_eq!((status.calls, &status.last_fault), (50, &None));
+}
+
+#[test]
+fn a_loop_is_stopped_also_where_it_has_to_wait_for_a_processor() {
+    let mut source = behaving("loop");
+    source.limits.deadline_ms = 20;
+    let (_chain, mut runner) = start(&runtime(), vec![source]);
+    let _hogs = Hogs::start(4 * std::thread::available_parallelism().unwrap().get());
+    let outcome = runner.terms(&discover());
+    assert_eq!(outcome.trace[0].fault, Some(FaultKind::DeadlineExceeded));
 }
 
 #[test]

@@ -54,6 +54,8 @@ struct Settings {
     behaviour: Behaviour,
     /// How long `configure` takes: a million rounds are a few milliseconds.
     configure_rounds: u64,
+    /// How long every decision takes, in the same measure.
+    call_rounds: u64,
     /// How many calls each instance answers well before it begins.
     well_behaved_calls: u64,
     /// Do it to the client of this key only; everybody else is treated well.
@@ -77,9 +79,7 @@ struct Misbehaving {
 impl Policy for Misbehaving {
     fn configure(settings: &str) -> Result<Self, String> {
         let settings: Settings = settings::read(settings)?;
-        (0..settings.configure_rounds).for_each(|round| {
-            black_box(round);
-        });
+        compute(settings.configure_rounds);
         match settings.behaviour {
             Behaviour::RefuseSettings => Err("these settings are not to my taste".to_owned()),
             Behaviour::SlowConfigure => run_for_ever(),
@@ -148,6 +148,7 @@ impl Misbehaving {
     }
 
     fn decide(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        compute(self.settings.call_rounds);
         match self.next(|| request.client_key()) {
             Behaviour::Well => self.set(terms),
             Behaviour::Ignore => {
@@ -228,6 +229,12 @@ fn must(result: Result<(), OptionError>) {
     if let Err(error) = result {
         panic!("{error}");
     }
+}
+
+fn compute(rounds: u64) {
+    (0..rounds).for_each(|round| {
+        black_box(round);
+    });
 }
 
 fn run_for_ever() -> ! {

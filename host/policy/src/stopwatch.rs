@@ -1,0 +1,135 @@
+//! Stopwatches: how long a call has computed. A deadline is processor time of the calling thread, so
+//! that a healthy call which has to wait for a processor is no fault; the clock on the wall only sees
+//! to it that a call ends at all.
+//!
+//! Reading the processor's time costs as much as a short call, so nothing is read when a call begins.
+//! The first look is at the first tick of the [`crate::clock`] that the guest notices: until then it
+//! has computed for about one tick, however long ago it began. Most calls are over by then.
+
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+use wasmtime::UpdateDeadline;
+
+use crate::{clock::ticks, limits::DEADLINE_WALL_FACTOR_MAX};
+
+/// How long a call has computed.
+pub(crate) struct Stopwatch {
+    deadline: Duration,
+    /// Nothing before the first look.
+    first_look: Option<Look>,
+}
+
+/// What the clocks say.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    /// What the thread has computed since it began.
+    computed: Duration,
+    at: Instant,
+}
+
+impl Stopwatch {
+    /// After how many ticks to look first.
+    pub(crate) const FIRST_TICKS: u64 = 1;
+
+    pub(crate) fn new() -> Self {
+        Self { deadline: Duration::ZERO, first_look: None }
+    }
+
+    /// Begins a call. The next look is due after [`Stopwatch::FIRST_TICKS`].
+    pub(crate) fn begin(&mut self, deadline_ms: u64) {
+        self.deadline = Duration::from_millis(deadline_ms);
+        self.first_look = None;
+    }
+
+    /// Looks: whether the call may go on, and when to look again.
+    pub(crate) fn look(&mut self) -> UpdateDeadline {
+        let at = Instant::now();
+        // There is such a clock on Linux; without it, time that passes has to do.
+        let computed = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
+        self.look_at(Look { computed: computed.unwrap_or(Duration::MAX), at })
+    }
+
+    fn look_at(&mut self, now: Look) -> UpdateDeadline {
+        let first = *self.first_look.get_or_insert(now);
+        let passed = now.at.saturating_duration_since(first.at);
+        let computed = match now.computed {
+            Duration::MAX => passed,
+            computed => computed.saturating_sub(first.computed),
+        };
+        if computed >= self.deadline || passed >= self.deadline * DEADLINE_WALL_FACTOR_MAX {
+            return UpdateDeadline::Interrupt;
+        }
+        let rest = self.deadline.saturating_sub(computed);
+        UpdateDeadline::Continue(ticks(rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stopwatch for 10 ms, and a look at it: after so much passed and so much was computed, both
+    /// in milliseconds, how many ticks it gives.
+    fn begun() -> impl FnMut(u64, u64) -> Option<u64> {
+        let mut stopwatch = Stopwatch::new();
+        stopwatch.begin(10);
+        let began = Instant::now();
+        move |passed, computed| {
+            let at = began + Duration::from_millis(passed);
+            let computed = Duration::from_millis(5_000 + computed);
+            match stopwatch.look_at(Look { computed, at }) {
+                UpdateDeadline::Continue(ticks) => Some(ticks),
+                _ => None,
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_that_computes_is_stopped_at_its_deadline() {
+        let mut look = begun();
+        assert_eq!(look(0, 0), Some(10));
+        assert_eq!(look(10, 9), Some(1));
+        assert_eq!(look(11, 10), None);
+    }
+
+    #[test]
+    fn a_call_that_waits_for_a_processor_goes_on() {
+        let mut look = begun();
+        assert_eq!([look(50, 0), look(90, 3), look(140, 9)], [Some(10), Some(7), Some(1)]);
+    }
+
+    #[test]
+    fn a_call_that_does_not_get_on_is_stopped_in_the_end() {
+        let mut look = begun();
+        assert_eq!([look(0, 0), look(99, 1), look(100, 1)], [Some(10), Some(9), None]);
+    }
+
+    #[test]
+    fn without_a_clock_of_the_processor_time_that_passes_counts() {
+        let mut stopwatch = Stopwatch::new();
+        stopwatch.begin(10);
+        let began = Instant::now();
+        let mut look = |ms| {
+            let at = began + Duration::from_millis(ms);
+            let going = stopwatch.look_at(Look { computed: Duration::MAX, at });
+            matches!(going, UpdateDeadline::Continue(_))
+        };
+        assert_eq!([look(0), look(9), look(10)], [true, true, false]);
+    }
+
+    #[test]
+    fn time_of_this_thread_is_what_counts() {
+        let mut stopwatch = Stopwatch::new();
+        stopwatch.begin(50);
+        let is_going =
+            |stopwatch: &mut Stopwatch| matches!(stopwatch.look(), UpdateDeadline::Continue(_));
+        assert!(is_going(&mut stopwatch));
+        std::thread::sleep(Duration::from_millis(60));
+        assert!(is_going(&mut stopwatch), "it slept");
+        let began = Instant::now();
+        while is_going(&mut stopwatch) {
+            assert!(began.elapsed() < Duration::from_secs(60));
+        }
+    }
+}
