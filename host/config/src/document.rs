@@ -6,7 +6,7 @@ use toml::{Spanned, de::DeTable};
 
 use crate::{
     collector::{Collector, Draft},
-    networks,
+    lookups, networks,
     options::Options,
     reader::Table,
     sections,
@@ -35,6 +35,7 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
     let (store, state) = sections::store(store_table.as_ref(), base);
     let plugins = section("plugins", &shapes::PLUGINS);
     let plugins = plugins.and_then(|table| sections::plugins(&table, base, &state));
+    let lookups = lookups::read(root.get("lookup").as_ref(), base);
     let control_table = section("control", &shapes::CONTROL);
     let control = sections::control(control_table.as_ref(), base, &state, collector);
     let journal = section("journal", &shapes::JOURNAL);
@@ -46,6 +47,7 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
         server: server?,
         store,
         plugins,
+        lookups,
         control,
         journal,
         log,

@@ -9,6 +9,8 @@ mod case;
 mod collector;
 mod document;
 mod file;
+mod lookup_settings;
+mod lookups;
 mod mistake;
 mod networks;
 mod options;
@@ -32,6 +34,11 @@ pub use case::{
     PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
 };
 pub use file::FILE_OCTETS_MAX;
+pub use lookup_settings::{LookupFailure, LookupLimits, LookupPlace, LookupSettings};
+pub use lookups::{
+    LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
+    LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX,
+};
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;
 pub use sections::{SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WORKERS_MAX};

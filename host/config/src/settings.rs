@@ -10,6 +10,8 @@ use std::{
 
 use lessor_core::Topology;
 
+use crate::lookup_settings::LookupSettings;
+
 /// Everything that one configuration file says, with defaults filled in.
 #[derive(Clone, Debug)]
 pub struct Configuration {
@@ -19,6 +21,8 @@ pub struct Configuration {
     pub store: StoreSettings,
     /// `[plugins]`; none if the file has no such table.
     pub plugins: Option<PluginSettings>,
+    /// `[[lookup]]`, in the order of the file.
+    pub lookups: Vec<LookupSettings>,
     /// `[control]`
     pub control: ControlSettings,
     /// `[journal]`; none if the file has no such table.

@@ -14,8 +14,16 @@ pub(crate) struct Shape {
 
 pub(crate) static DOCUMENT: Shape = Shape {
     name: "the file",
-    keys: &["server", "store", "plugins", "control", "journal", "log", "options", "subnet"],
-    synonyms: &[("plugin", "plugins"), ("logging", "log"), ("network", "subnet")],
+    keys: &[
+        "server", "store", "plugins", "lookup", "control", "journal", "log", "options", "subnet",
+    ],
+    synonyms: &[
+        ("plugin", "plugins"),
+        ("lookups", "lookup"),
+        ("source", "lookup"),
+        ("logging", "log"),
+        ("network", "subnet"),
+    ],
 };
 
 pub(crate) static SERVER: Shape = Shape {
@@ -34,6 +42,49 @@ pub(crate) static PLUGINS: Shape = Shape {
     name: "[plugins]",
     keys: &["directory", "cache", "interpreters"],
     synonyms: &[("path", "directory"), ("folder", "directory")],
+};
+
+pub(crate) static LOOKUP: Shape = Shape {
+    name: "[[lookup]]",
+    keys: &[
+        "name",
+        "type",
+        "path",
+        "key",
+        "delimiter",
+        "query",
+        "url",
+        "headers",
+        "server",
+        "secret-file",
+        "password-file",
+        "bearer-token-file",
+        "ca-file",
+        "nas-identifier",
+        "require-message-authenticator",
+        "deadline-ms",
+        "concurrency-max",
+        "queue-max",
+        "cache-ttl",
+        "negative-ttl",
+        "stale-for",
+        "cache-entries-max",
+        "on-failure",
+    ],
+    synonyms: &[
+        ("kind", "type"),
+        ("file", "path"),
+        ("column", "key"),
+        ("separator", "delimiter"),
+        ("sql", "query"),
+        ("host", "server"),
+        ("secret", "secret-file"),
+        ("password", "password-file"),
+        ("token", "bearer-token-file"),
+        ("bearer-token", "bearer-token-file"),
+        ("timeout-ms", "deadline-ms"),
+        ("ttl", "cache-ttl"),
+    ],
 };
 
 pub(crate) static CONTROL: Shape =
@@ -216,8 +267,19 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 10] =
-    [&DOCUMENT, &SERVER, &STORE, &PLUGINS, &CONTROL, &JOURNAL, &LOG, &SUBNET, &POOL, &RESERVATION];
+static CONFIGURATION: [&Shape; 11] = [
+    &DOCUMENT,
+    &SERVER,
+    &STORE,
+    &PLUGINS,
+    &LOOKUP,
+    &CONTROL,
+    &JOURNAL,
+    &LOG,
+    &SUBNET,
+    &POOL,
+    &RESERVATION,
+];
 
 impl Shape {
     /// What to do with a key that this table has not, if it is known from elsewhere.

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lessor_config::Configuration;
+use lessor_config::{Configuration, LookupPlace, LookupSettings};
 use lessor_core::ReservationOwner;
 
 fn folder() -> PathBuf {
@@ -65,6 +65,13 @@ fn the_reference_gives_the_defaults_as_they_are() {
     assert_eq!(reference.store, minimal.store);
     assert_eq!(reference.plugins, minimal.plugins);
     assert_eq!(reference.control, minimal.control);
+    let [_, LookupSettings { place: LookupPlace::Http { limits, .. }, on_failure, .. }] =
+        &reference.lookups[..]
+    else {
+        panic!("{:?}", reference.lookups);
+    };
+    assert_eq!((*limits, *on_failure), Default::default());
+    assert!(minimal.lookups.is_empty());
     assert_eq!(reference.log, minimal.log);
     let (shown, default) = (&reference.topology.networks()[0], &minimal.topology.networks()[0]);
     assert_eq!(shown.authoritative, default.authoritative);
@@ -93,6 +100,9 @@ fn the_demo_keeps_all_it_writes_in_its_folder() {
 fn the_examples_show_what_they_are_named_after() {
     assert!(load("relayed.toml").server.interfaces.is_empty());
     assert!(load("on-link.toml").server.listen.is_empty());
+    let lookups = load("lookups.toml").lookups;
+    let names: Vec<_> = lookups.iter().map(|lookup| lookup.name.as_str()).collect();
+    assert_eq!(names, ["subscribers", "billing", "crm", "aaa"]);
     let shared = load("shared-network.toml");
     assert_eq!(shared.topology.networks().len(), 1);
     assert_eq!(shared.topology.networks()[0].subnets.len(), 2);

@@ -127,6 +127,8 @@ reasons! {
         "a policy wants no answer",
     RefusedWithoutNak "refused-without-nak" Silence
         "a policy refused the client, and RFC 2131 knows no NAK for this message",
+    LookupPending "lookup-pending" Silence
+        "the client sent this message again while the first one still waits for lookups",
     NotRelayed "not-relayed" Silence
         "a broadcast of a client on the link came in on a socket for relayed messages",
     TooShort "too-short" Malformed
@@ -149,6 +151,10 @@ reasons! {
         "option 53 names a message that no client sends to a server, or one not served",
     PolicyFailed "policy-failed" Failure
         "a plugin faulted and its failure policy drops the packet",
+    LookupFailed "lookup-failed" Failure
+        "a source did not answer, and its on-failure says that then nobody else does",
+    LookupQueueFull "lookup-queue-full" Failure
+        "more messages wait for lookups than the server lets wait",
     StoreFailed "store-failed" Failure
         "the lease could not be made durable, so it was not acknowledged",
     StoreConflict "store-conflict" Failure

@@ -2,11 +2,13 @@
 
 use std::{path::Path, process::ExitCode};
 
+use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Runtime, RuntimeSettings};
 
 use crate::{
     colour_on_stderr,
-    generation::{self, Refusal, description},
+    generation::{self, Parts, Refusal, description},
+    lookups::LookupSet,
 };
 
 /// Prints every mistake, or what would serve.
@@ -27,7 +29,8 @@ fn check(path: &Path) -> Result<String, Refusal> {
     // No cache is written: a check leaves no trace.
     let runtime = Runtime::new(RuntimeSettings::default())
         .map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
-    let (configuration, chain) = generation::read(&runtime, path, colour_on_stderr())?;
+    let Parts { configuration, lookups, chain } =
+        generation::read(&runtime, path, colour_on_stderr(), &LookupSet::default())?;
     let networks = configuration.topology.networks();
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();
     let pools =
@@ -41,6 +44,15 @@ fn check(path: &Path) -> Result<String, Refusal> {
         counted(addresses, "address", "es"),
         counted(chain.plugins().count() as u64, "plugin", "s"),
     )];
+    for source in lookups.sources().status() {
+        let SourceStatus { name, kind, location, rows, .. } = source;
+        lines.push(match lookups.sources().table(&name) {
+            Some(_) => {
+                format!("  lookup {name} ({kind}): {location}, {}", counted(rows, "row", "s"))
+            }
+            None => format!("  lookup {name} ({kind}): {location}, not asked by a check"),
+        });
+    }
     let plugins = chain.plugins();
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
     Ok(lines.join("\n"))

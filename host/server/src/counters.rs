@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lessor_core::Reason;
 
-/// Shared by all threads; every count only grows.
+/// Shared by all threads. Every count only grows, but for what says that something waits.
 #[derive(Debug)]
 pub(crate) struct Counters {
     reasons: Box<[AtomicU64]>,
@@ -15,6 +15,8 @@ pub(crate) struct Counters {
     /// Replies that went out without the relay agent information they should have echoed
     /// (RFC 3046 section 2.2 asks for this count).
     pub(crate) relay_information_left_out: AtomicU64,
+    /// Messages that wait for lookups now.
+    pub(crate) waiting_for_lookups: AtomicU64,
     /// Reloads that brought a new generation.
     pub(crate) reloads: AtomicU64,
     /// Reloads that were refused.
@@ -28,6 +30,7 @@ impl Counters {
             events_lost: AtomicU64::new(0),
             options_left_out: AtomicU64::new(0),
             relay_information_left_out: AtomicU64::new(0),
+            waiting_for_lookups: AtomicU64::new(0),
             reloads: AtomicU64::new(0),
             reloads_refused: AtomicU64::new(0),
         }

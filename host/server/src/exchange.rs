@@ -6,6 +6,8 @@
 //! Invariant: an exchange ends in exactly one reason, and what the engine assumed for it is either
 //! made durable or taken back.
 
+mod asking;
+
 use std::{
     net::Ipv4Addr,
     sync::{Arc, atomic::Ordering},
@@ -16,7 +18,7 @@ use lessor_core::{
     Arrival, Change, Committed, Decision, OptionValue, Reason, Reply, Request, RequestKind, Terms,
     Timestamp, option::code,
 };
-use lessor_policy_host::{Absent, Lookups, PolicyOutcome, Runner, TraceEntry, View};
+use lessor_policy_host::{Absent, Lookups, PlannedLookup, Runner, TraceEntry, View};
 use lessor_store::Committer;
 use smallvec::SmallVec;
 
@@ -65,6 +67,8 @@ pub(crate) struct Exchange {
     pub(crate) changes: SmallVec<[Change; 1]>,
     /// The reply, ready to be sent.
     pub(crate) outgoing: Option<Outgoing>,
+    /// What must be looked up before it is decided; see [`Pipeline::looked_up`].
+    pub(crate) waits_for: Vec<PlannedLookup>,
     detail: Option<String>,
     arrival: Arrival,
     request: Option<Arc<Request>>,
@@ -110,6 +114,7 @@ impl Exchange {
             reason,
             changes: SmallVec::new(),
             outgoing: None,
+            waits_for: Vec::new(),
             detail,
             arrival,
             request: None,
@@ -148,6 +153,13 @@ impl Exchange {
         decided.reply =
             kept.reply.as_ref().filter(|_| self.reason.outcome().is_reply()).map(Into::into);
         Some((kept, decided))
+    }
+
+    /// Whether somebody wants to see the client's lease.
+    fn shows_lease(&self, runner: &Runner) -> bool {
+        let chain = runner.chain();
+        let is_asked = self.request().is_some_and(|request| chain.has_hook_for(request.kind));
+        is_asked || chain.wants_options() || self.kept.is_some()
     }
 
     /// Gives the reply up, for `reason`.
@@ -196,7 +208,8 @@ impl Shared {
 }
 
 impl Pipeline<'_> {
-    /// Decides one datagram.
+    /// Decides one datagram; or, if policies want something looked up that is not known at once,
+    /// says what that is: then nothing is decided yet.
     pub(crate) fn decide(
         &self,
         runner: &mut Runner,
@@ -222,27 +235,15 @@ impl Pipeline<'_> {
             }
         };
         exchange.request = Some(Arc::clone(&request));
-        let chain = runner.chain();
-        let wants_lease =
-            exchange.kept.is_some() || chain.has_hook_for(request.kind) || chain.wants_options();
-        let Some(view) = self.view(wants_lease, now, &request) else {
+        let Some(view) = self.view(exchange.shows_lease(runner), now, &request) else {
             exchange.fail(Reason::UnknownSubnet, Some(unknown_subnet(&request)));
             return exchange;
         };
-        let outcome = if runner.chain().has_hook_for(request.kind) {
-            runner.terms(&view)
-        } else {
-            PolicyOutcome::default()
-        };
-        exchange.asked = Some(Asked {
-            view,
-            terms: outcome.terms,
-            set: outcome.trace,
-            edited: Vec::new(),
-            address: None,
-            lease_time_secs: None,
-        });
-        self.decide_under_terms(runner, now, &mut exchange);
+        exchange.asked = Some(Asked::new(view));
+        if runner.chain().has_lookups_for(request.kind) && !self.plan(runner, &mut exchange) {
+            return exchange;
+        }
+        self.ask_policies(runner, now, &mut exchange);
         exchange
     }
 
@@ -423,6 +424,17 @@ impl Pipeline<'_> {
 }
 
 impl Asked {
+    fn new(view: View) -> Self {
+        Self {
+            view,
+            terms: Terms::default(),
+            set: Vec::new(),
+            edited: Vec::new(),
+            address: None,
+            lease_time_secs: None,
+        }
+    }
+
     /// Keeps what the journal says: the address that the decision is about, and its lease time.
     fn note(&mut self, change: Option<&Change>, reply: Option<&Reply>) {
         let request = &self.view.request;

@@ -12,11 +12,13 @@ use std::{
 
 use lessor_config::{Configuration, Grant, PluginSettings};
 use lessor_core::Timestamp;
+use lessor_lookup::SourceError;
 use lessor_policy_host::{
     Capability, Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runtime,
 };
 
 use crate::{
+    lookups::LookupSet,
     scripts::{self, Kind},
     shards::Shards,
 };
@@ -29,7 +31,16 @@ pub(crate) struct Generation {
     pub(crate) since: Timestamp,
     /// The engines of its networks.
     pub(crate) shards: Arc<Shards>,
+    /// The sources that its policies may have asked.
+    pub(crate) lookups: LookupSet,
     /// Its policies.
+    pub(crate) chain: Arc<Chain>,
+}
+
+/// The parts of a generation that are read from files.
+pub(crate) struct Parts {
+    pub(crate) configuration: Configuration,
+    pub(crate) lookups: LookupSet,
     pub(crate) chain: Arc<Chain>,
 }
 
@@ -49,24 +60,48 @@ pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configurat
         .map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
 }
 
-/// Reads the configuration file and prepares the plugins it names.
+/// Reads the configuration file, opens its sources and prepares the plugins it names. Sources that
+/// did not change are taken from `old`.
 ///
 /// # Errors
-/// With every mistake in file, sidecar files and plugins.
+/// With every mistake in file, sources, sidecar files and plugins.
 pub(crate) fn read(
     runtime: &Arc<Runtime>,
     path: &Path,
     colour: bool,
-) -> Result<(Configuration, Arc<Chain>), Refusal> {
-    let configuration = load_configuration(path, colour);
-    let chain = match &configuration {
-        Ok(configuration) => build_chain(runtime, configuration.plugins.as_ref(), colour),
-        Err(_) => build_chain(runtime, lessor_config::plugin_settings(path).as_ref(), colour),
+    old: &LookupSet,
+) -> Result<Parts, Refusal> {
+    let configuration = match load_configuration(path, colour) {
+        Ok(configuration) => configuration,
+        Err(mut refusal) => {
+            let plugins = lessor_config::plugin_settings(path);
+            let chain = build_chain(runtime, plugins.as_ref(), colour, &LookupSet::default());
+            refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
+            return Err(refusal);
+        }
     };
-    match (configuration, chain) {
-        (Ok(configuration), Ok(chain)) => Ok((configuration, chain)),
-        (configuration, chain) => {
-            let mut refusal = configuration.err().unwrap_or_default();
+    let (lookups, chain) = build(runtime, &configuration, colour, old)?;
+    Ok(Parts { configuration, lookups, chain })
+}
+
+/// Opens the sources of a configuration and prepares its plugins.
+///
+/// # Errors
+/// With every mistake in sources, sidecar files and plugins.
+pub(crate) fn build(
+    runtime: &Arc<Runtime>,
+    configuration: &Configuration,
+    colour: bool,
+    old: &LookupSet,
+) -> Result<(LookupSet, Arc<Chain>), Refusal> {
+    let plugins = configuration.plugins.as_ref();
+    match LookupSet::open(&configuration.lookups, old).map_err(Refusal::from) {
+        Ok(lookups) => {
+            let chain = build_chain(runtime, plugins, colour, &lookups)?;
+            Ok((lookups, chain))
+        }
+        Err(mut refusal) => {
+            let chain = build_chain(runtime, plugins, colour, &LookupSet::default());
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             Err(refusal)
         }
@@ -78,16 +113,18 @@ pub(crate) fn read(
 ///
 /// # Errors
 /// With every mistake in every plugin and sidecar file.
-pub(crate) fn build_chain(
+fn build_chain(
     runtime: &Arc<Runtime>,
     settings: Option<&PluginSettings>,
     colour: bool,
+    lookups: &LookupSet,
 ) -> Result<Arc<Chain>, Refusal> {
     let (sources, mut refusal) = match settings {
         Some(settings) => plugin_sources(settings, colour),
         None => Default::default(),
     };
-    let chain = runtime.chain(sources).map_err(Refusal::from);
+    let lookups = Arc::new(lookups.clone());
+    let chain = runtime.chain_with_sources(sources, lookups).map_err(Refusal::from);
     match chain {
         Ok(chain) if refusal.mistakes.is_empty() => Ok(chain),
         chain => {
@@ -223,6 +260,12 @@ pub(crate) fn description(plugin: &PluginReport) -> String {
             format!("{} ({hooks}), the script {file} run by {}", plugin.name, interpreter.display())
         }
         None => format!("{} ({hooks})", plugin.name),
+    }
+}
+
+impl From<Vec<SourceError>> for Refusal {
+    fn from(errors: Vec<SourceError>) -> Self {
+        Self { mistakes: errors.iter().map(SourceError::to_string).collect() }
     }
 }
 

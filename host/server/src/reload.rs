@@ -15,7 +15,8 @@ use crate::{
     clock, control,
     counters::increment,
     exchange::Shared,
-    generation::{self, Generation, Refusal},
+    generation::{self, Generation, Parts, Refusal},
+    lookups::LookupSet,
     worker::WorkerHandle,
 };
 
@@ -84,18 +85,21 @@ impl Reloader {
     }
 
     fn build(&self) -> Result<(Configuration, Prepared), Refusal> {
-        let (configuration, chain) = generation::read(&self.runtime, &self.path, false)?;
+        let old = self.shared.generation.load_full();
+        let Parts { configuration, lookups, chain } =
+            generation::read(&self.runtime, &self.path, false, &old.lookups)?;
         let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
-        let prepared = Prepared { watchers: chain.observer()?, runners: runners?, chain };
+        let prepared = Prepared { watchers: chain.observer()?, runners: runners?, lookups, chain };
         Ok((configuration, prepared))
     }
 
     fn swap(&self, configuration: &Configuration, prepared: Prepared) {
-        let Prepared { chain, runners, watchers } = prepared;
+        let Prepared { lookups, chain, runners, watchers } = prepared;
         let old = self.shared.generation.load_full();
         let now = clock::now();
         old.shards.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
-            let next = Arc::new(Generation { number: old.number + 1, since: now, shards, chain });
+            let number = old.number + 1;
+            let next = Arc::new(Generation { number, since: now, shards, lookups, chain });
             self.shared.generation.store(next);
         });
         let (taken, all_taken) = crossbeam_channel::unbounded();
@@ -114,6 +118,7 @@ impl Reloader {
 
 /// The parts of a generation that are made before the swap.
 struct Prepared {
+    lookups: LookupSet,
     chain: Arc<Chain>,
     /// One for each worker.
     runners: Vec<Runner>,

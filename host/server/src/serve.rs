@@ -24,6 +24,7 @@ use crate::{
     exchange::Shared,
     generation::{self, Generation},
     logging,
+    lookups::LookupSet,
     net::Endpoint,
     observer::Observer,
     plugin_state,
@@ -99,8 +100,9 @@ impl Server {
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
         let runtime =
             Runtime::new(RuntimeSettings { cache, state: plugin_state::store(&configuration) })?;
-        let chain = generation::build_chain(&runtime, configuration.plugins.as_ref(), false)
-            .context("the plugins cannot serve")?;
+        let (lookups, chain) =
+            generation::build(&runtime, &configuration, false, &LookupSet::default())
+                .context("the plugins cannot serve")?;
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
             let hooks = generation::hook_names(plugin);
@@ -110,6 +112,7 @@ impl Server {
             number: 1,
             since: clock::now(),
             shards: Arc::new(shards),
+            lookups,
             chain,
         });
         let endpoints = open_endpoints(&configuration)?;
@@ -139,7 +142,9 @@ impl Server {
         let mut workers = Vec::new();
         for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
             let (shared, discard) = (Arc::clone(&shared), discard.clone());
-            workers.push(WorkerHandle::start(number, shared, endpoints, runner, discard)?);
+            let runtime = tokio::runtime::Handle::current();
+            let worker = WorkerHandle::start(number, shared, endpoints, runner, discard, runtime)?;
+            workers.push(worker);
         }
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
         let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, failed_flushes: 0 };

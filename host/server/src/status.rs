@@ -8,6 +8,7 @@ use std::{
 
 use comfy_table::{CellAlignment, Table, presets};
 use lessor_core::{PoolUsage, Reason};
+use lessor_lookup::SourceStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,6 +42,10 @@ pub(crate) struct Status {
     pub(crate) pools: Vec<PoolRow>,
     /// As [`lessor_policy_host::PluginStatus`] writes itself.
     pub(crate) plugins: Vec<Value>,
+    /// The sources that policies may have asked.
+    pub(crate) lookups: Vec<SourceStatus>,
+    /// Messages that wait for lookups now.
+    pub(crate) waiting_for_lookups: u64,
     pub(crate) store: StoreStatus,
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
@@ -97,6 +102,8 @@ impl Status {
                 .iter()
                 .filter_map(|plugin| serde_json::to_value(plugin).ok())
                 .collect(),
+            lookups: generation.lookups.sources().status(),
+            waiting_for_lookups: counters.waiting_for_lookups.load(Ordering::Relaxed),
             store: StoreStatus {
                 changes: store.changes,
                 flushes: store.flushes,
@@ -199,6 +206,7 @@ fn print(status: &Status) -> io::Result<()> {
         right_align(&mut plugins, 1..5);
         writeln!(out, "{plugins}")?;
     }
+    print_lookups(&mut out, status)?;
     let store = &status.store;
     writeln!(
         out,
@@ -210,6 +218,51 @@ fn print(status: &Status) -> io::Result<()> {
     }
     if status.events_lost > 0 {
         writeln!(out, "journal: {} events lost because it could not follow", status.events_lost)?;
+    }
+    Ok(())
+}
+
+fn print_lookups(out: &mut impl Write, status: &Status) -> io::Result<()> {
+    if status.lookups.is_empty() {
+        return Ok(());
+    }
+    let mut lookups = table(&[
+        "lookup source",
+        "type",
+        "rows",
+        "asked",
+        "from memory",
+        "fetched",
+        "failed",
+        "unavailable",
+        "mean µs",
+        "longest µs",
+        "state",
+    ]);
+    for source in &status.lookups {
+        let state = match (source.is_down, &source.last_error) {
+            (true, Some(error)) => format!("down: {error}"),
+            (true, None) => "down".to_owned(),
+            (false, _) => "up".to_owned(),
+        };
+        lookups.add_row([
+            source.name.clone(),
+            source.kind.clone(),
+            source.rows.to_string(),
+            source.asked.to_string(),
+            (source.hits + source.negative_hits + source.stale).to_string(),
+            source.fetched.to_string(),
+            (source.failures + source.timeouts + source.refused).to_string(),
+            source.unavailable.to_string(),
+            source.mean_us.to_string(),
+            source.max_us.to_string(),
+            state,
+        ]);
+    }
+    right_align(&mut lookups, 2..10);
+    writeln!(out, "{lookups}")?;
+    if status.waiting_for_lookups > 0 {
+        writeln!(out, "lookups: {} messages wait for them now", status.waiting_for_lookups)?;
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ use lessor_policy_host::{Runner, Runtime, RuntimeSettings};
 use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 
 use crate::{
-    counters::Counters, exchange::Shared, generation::Generation, net::Received,
-    observer::Observer, recording::Recorder, shards::Shards,
+    counters::Counters, exchange::Shared, generation::Generation, lookups::LookupSet,
+    net::Received, observer::Observer, recording::Recorder, shards::Shards,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
@@ -50,7 +50,8 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
     let chain = runtime.chain(Vec::new()).unwrap();
     let shards = Arc::new(Shards::new(topology(prefixes), 7));
-    let generation = Arc::new(Generation { number: 1, since: NOW, shards, chain });
+    let lookups = LookupSet::default();
+    let generation = Arc::new(Generation { number: 1, since: NOW, shards, lookups, chain });
     let counters = Arc::new(Counters::new());
     let watchers = generation.chain.observer().unwrap();
     let (observer, observer_thread) =

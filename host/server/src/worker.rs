@@ -4,7 +4,7 @@
 //! Invariant: a reply leaves only after every change it rests on is durable.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread::JoinHandle,
 };
 
@@ -16,8 +16,10 @@ use lessor_store::Submission;
 
 use crate::{
     clock,
+    counters::increment,
     exchange::{Exchange, Shared},
     net::{Endpoint, Outgoing, Poller, ReceiveBatch, Waker},
+    parking::{AWAY_MAX, Away, Parking, Returned, Ticket},
     vital,
 };
 
@@ -36,6 +38,8 @@ pub(crate) struct WorkerHandle {
 enum Message {
     /// Storage is done with a batch.
     Committed { exchanges: Vec<Exchange>, results: Vec<Committed> },
+    /// An exchange that waited for lookups has its answers.
+    LookedUp(Box<Returned>),
     /// Ask these policies from now on, and say so.
     Policies { runner: Box<Runner>, taken: Sender<()> },
     /// Read no more, answer what is under way, end.
@@ -56,6 +60,11 @@ struct Worker {
     finished: Vec<Vec<Exchange>>,
     /// Submissions that storage has not answered yet.
     waiting_batches: usize,
+    /// Exchanges that wait for lookups, on the threads of this runtime.
+    parking: Parking,
+    runtime: tokio::runtime::Handle,
+    /// Exchanges that were decided after their lookups, and whose changes must be committed.
+    looked_up: Vec<Exchange>,
     stopping: bool,
 }
 
@@ -70,6 +79,7 @@ impl WorkerHandle {
         endpoints: Vec<Endpoint>,
         runner: Runner,
         discard: Sender<Runner>,
+        runtime: tokio::runtime::Handle,
     ) -> anyhow::Result<Self> {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let waker = Waker::new()?;
@@ -90,6 +100,9 @@ impl WorkerHandle {
             discard,
             finished,
             waiting_batches: 0,
+            parking: Parking::new(AWAY_MAX),
+            runtime,
+            looked_up: Vec::new(),
             stopping: false,
         };
         let thread = vital::spawn(format!("worker-{number}"), move || worker.run())
@@ -123,7 +136,7 @@ impl Worker {
     fn run(mut self) -> anyhow::Result<()> {
         let mut batch = ReceiveBatch::new();
         let mut ready = Vec::new();
-        while !(self.stopping && self.waiting_batches == 0) {
+        while !(self.stopping && self.waiting_batches == 0 && self.parking.is_empty()) {
             ready.clear();
             if self.stopping || self.waiting_batches >= WAITING_BATCHES_MAX {
                 // Sockets would wake us at once; only storage can help.
@@ -137,6 +150,8 @@ impl Worker {
             while let Ok(message) = self.receiver.try_recv() {
                 self.take(message);
             }
+            let looked_up = std::mem::take(&mut self.looked_up);
+            self.submit(looked_up);
             if !self.stopping {
                 for &endpoint in &ready {
                     self.serve(endpoint, &mut batch);
@@ -150,6 +165,7 @@ impl Worker {
     fn take(&mut self, message: Message) {
         match message {
             Message::Committed { exchanges, results } => self.committed(exchanges, &results),
+            Message::LookedUp(returned) => self.looked_up(*returned),
             Message::Policies { runner, taken } => {
                 let replaced = std::mem::replace(&mut self.runner, *runner);
                 let _ = self.discard.send(replaced);
@@ -169,19 +185,53 @@ impl Worker {
         }
         let now = clock::now();
         let mut to_commit = Vec::new();
+        let mut waiting = Vec::new();
         for received in batch.drain() {
-            to_commit.push(self.shared.pipeline().decide(
-                &mut self.runner,
-                now,
-                endpoint,
-                received,
-            ));
+            let pipeline = self.shared.pipeline();
+            let exchange = pipeline.decide(&mut self.runner, now, endpoint, received);
+            match exchange.waits_for.is_empty() {
+                true => to_commit.push(exchange),
+                false => waiting.push(exchange),
+            }
+        }
+        for exchange in waiting {
+            self.look_up(exchange);
         }
         for _ in 0..batch.discarded() {
             self.shared.counters.count(Reason::TooLong);
         }
         let to_commit = self.finish_all_but_changes(to_commit);
         self.submit(to_commit);
+    }
+
+    /// Sends an exchange away, to come back with what it waits for.
+    fn look_up(&mut self, mut exchange: Exchange) {
+        let Some(ticket) = exchange.request().map(|request| Ticket::of(request)) else { return };
+        if let Err(reason) = self.parking.leave(&ticket) {
+            exchange.fail(reason, None);
+            self.finish(exchange);
+            return;
+        }
+        increment(&self.shared.counters.waiting_for_lookups);
+        let lookups = std::mem::take(&mut exchange.waits_for);
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let back = move |returned| {
+            let _ = sender.send(Message::LookedUp(Box::new(returned)));
+            waker.wake();
+        };
+        let sources = Arc::clone(self.shared.generation.load().lookups.sources());
+        self.runtime.spawn(Away::new(ticket, exchange, lookups, back).ask(sources));
+    }
+
+    /// Goes on with an exchange that was away.
+    fn looked_up(&mut self, returned: Returned) {
+        let Returned { ticket, mut exchange, answers } = returned;
+        self.parking.is_back(&ticket);
+        self.shared.counters.waiting_for_lookups.fetch_sub(1, Ordering::Relaxed);
+        let pipeline = self.shared.pipeline();
+        pipeline.looked_up(&mut self.runner, clock::now(), &mut exchange, answers);
+        let to_commit = self.finish_all_but_changes(vec![exchange]);
+        self.looked_up.extend(to_commit);
     }
 
     fn committed(&mut self, exchanges: Vec<Exchange>, results: &[Committed]) {
@@ -296,8 +346,11 @@ mod tests {
         let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let (discard, _) = crossbeam_channel::unbounded();
         let endpoints = vec![Endpoint::relayed(server).unwrap()];
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let handle = runtime.handle().clone();
         let worker =
-            WorkerHandle::start(0, Arc::clone(&shared), endpoints, runner, discard).unwrap();
+            WorkerHandle::start(0, Arc::clone(&shared), endpoints, runner, discard, handle)
+                .unwrap();
         let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
         let relay = Relay::bind(local, server, Some(Ipv4Addr::new(10, 0, 0, 254))).unwrap();
         let observer = shared.observer.clone();
@@ -305,6 +358,7 @@ mod tests {
             committer_thread.close();
             observer.stop();
             observer_thread.join().unwrap();
+            drop(runtime);
         };
         (worker, shared, relay, end)
     }

@@ -8,7 +8,9 @@
     reason = "tests"
 )]
 
-use std::{fs, net::Ipv4Addr, path::Path, process::Command, time::Duration};
+use std::{
+    fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration,
+};
 
 use lessor_e2e::{Setup, built, relay};
 use lessor_load::{Answer, Subscriber};
@@ -116,7 +118,9 @@ fn passes_the_check(examples: &Path, path: &Path) {
     let mut text = fs::read_to_string(path).unwrap();
     // Where an example names a folder of the system, it means the same one here.
     text = text.replace("\"/etc/lessor/plugins\"", "\"plugins\"");
+    text = text.replace("\"/etc/lessor/sources/", "\"sources/");
     fs::write(folder.path().join(name), text).unwrap();
+    copy_sources(examples, &folder.path().join("sources"));
     for entry in fs::read_dir(examples.join("demo-plugins")).unwrap().map(Result::unwrap) {
         let sidecar = entry.path();
         let stem = sidecar.file_stem().unwrap().to_string_lossy().into_owned();
@@ -133,4 +137,17 @@ fn passes_the_check(examples: &Path, path: &Path) {
     assert!(output.status.success(), "{}: {complaint}", path.display());
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("is right"), "{}: {said}", path.display());
+}
+
+/// The sources that ship, and secrets, which do not.
+fn copy_sources(examples: &Path, sources: &Path) {
+    fs::create_dir(sources).unwrap();
+    for entry in fs::read_dir(examples.join("sources")).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), sources.join(entry.file_name())).unwrap();
+    }
+    for secret in ["billing.password", "crm.token", "radius.secret"] {
+        let path = sources.join(secret);
+        fs::write(&path, "a secret\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
 }

@@ -118,7 +118,8 @@ fn a_request_that_meets_a_retired_shard_is_decided_by_its_successor() {
     let changed = topology(&["10.0.0.0/23"]);
     old.shards.reconfigure(NOW, changed, 7, |shards| {
         let chain = Arc::clone(&old.chain);
-        let next = Generation { number: 2, since: NOW, shards, chain };
+        let lookups = old.lookups.clone();
+        let next = Generation { number: 2, since: NOW, shards, lookups, chain };
         parts.shared.generation.store(Arc::new(next));
     });
     let mut exchange = requested(&mut parts);

@@ -26,8 +26,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock, colour_on_stderr,
     control::{self, Question},
-    generation::{self, Generation},
+    generation::{self, Generation, Parts},
     leases,
+    lookups::LookupSet,
     reload::Reloader,
     shards::Shards,
 };
@@ -277,11 +278,12 @@ fn offline(
     // No cache is written: asking leaves no trace.
     let runtime = Runtime::new(RuntimeSettings::default())?;
     let config = &arguments.file.config;
-    let (configuration, chain) = generation::read(&runtime, config, colour_on_stderr())?;
+    let Parts { configuration, lookups, chain } =
+        generation::read(&runtime, config, colour_on_stderr(), &LookupSet::default())?;
     let now = clock::now();
     let (shards, from) = stored(&configuration, now, no_answer)?;
-    let generation =
-        Arc::new(Generation { number: 1, since: now, shards: Arc::new(shards), chain });
+    let shards = Arc::new(shards);
+    let generation = Arc::new(Generation { number: 1, since: now, shards, lookups, chain });
     let by = format!("no server runs; the configuration and {from}");
     let place = Place { generation: &generation, server: &configuration.server, now, by };
     Ok(place.answer(subject))

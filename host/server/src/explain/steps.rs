@@ -7,18 +7,20 @@ use std::{
 
 use anyhow::Context;
 use lessor_core::{
-    BeyondLimit, Candidate, Destination, LocatedBy, OptionOrigin, Outcome, Preview, Reason, Reply,
-    ReplyKind, Request, RequestKind, Reservation, ReservationOwner, Rule, Terms, Verdict,
-    option::code, readable,
+    BeyondLimit, Candidate, Destination, LocatedBy, LookupAnswer, OptionOrigin, Outcome, Preview,
+    Reason, Reply, ReplyKind, Request, RequestKind, Reservation, ReservationOwner, Rule, Terms,
+    Verdict, option::code, readable,
 };
-use lessor_policy_host::{Chain, PolicyOutcome, Setting, TraceEntry, View};
+use lessor_policy_host::{Chain, Lookup, PolicyOutcome, Setting, TraceEntry, View};
 
 use super::{
-    AllocationStep, Explanation, LocationStep, Microseconds, OptionStep, Place, PluginStep,
-    ReplyStep, Subject, verdict_text,
+    AllocationStep, Explanation, LocationStep, LookupStep, Microseconds, OptionStep, Place,
+    PluginStep, ReplyStep, Subject, verdict_text,
 };
 use crate::{exchange::unknown_subnet, generation::Refusal, leases::Row, recording::option_name};
 
+/// The hook that says what must be looked up.
+const PLANNING_HOOK: &str = "plan-lookups";
 /// The hook that edits replies.
 const OPTIONS_HOOK: &str = "options";
 
@@ -107,7 +109,7 @@ impl Place<'_> {
         explanation.lease = lease.as_deref().map(|lease| Row::of(lease, self.now, topology));
         let chain = self.generation.chain.rehearsal(1).map_err(Refusal::from)?;
         let mut runner = chain.runner().map_err(Refusal::from)?;
-        let view = View {
+        let mut view = View {
             request: Arc::clone(&request),
             now: self.now,
             network: Arc::clone(&network),
@@ -117,13 +119,37 @@ impl Place<'_> {
             absent: Default::default(),
         };
         watch.skip();
+        let mut before = Vec::new();
+        if chain.has_lookups_for(request.kind) {
+            let plan = runner.plan(&view);
+            watch.lap("plan");
+            let steps = plugin_steps(&chain, PLANNING_HOOK, &plan.trace, &mut before);
+            before = times(&chain);
+            let planned = steps.into_iter().filter(|step| step.not_asked.is_none());
+            explanation.plugins.extend(planned);
+            if plan.dropped.is_some() {
+                explanation.detail = plan.dropped;
+                explanation.conclude(Reason::PolicyFailed, watch);
+                return Ok(explanation);
+            }
+            let lookups = self.generation.lookups.look_up(plan.lookups)?;
+            watch.lap("look up");
+            explanation.lookups = lookups.iter().map(lookup_step).collect();
+            if let Some(why) = self.generation.lookups.missing(&lookups) {
+                explanation.detail = Some(why);
+                explanation.conclude(Reason::LookupFailed, watch);
+                return Ok(explanation);
+            }
+            view = View { lookups: lookups.into(), absent: plan.absent, ..view };
+        }
         let PolicyOutcome { terms, trace } = if chain.has_hook_for(request.kind) {
             runner.terms(&view)
         } else {
             PolicyOutcome::default()
         };
         watch.lap("policy");
-        explanation.plugins = plugin_steps(&chain, hook_of(request.kind), &trace, &mut Vec::new());
+        let steps = plugin_steps(&chain, hook_of(request.kind), &trace, &mut before);
+        explanation.plugins.extend(steps);
         explanation.terms = terms_text(&terms);
         watch.skip();
         let preview = shards.with_engine(location.network, |engine| {
@@ -190,6 +216,25 @@ impl Explanation {
         self.outcome = reason.outcome();
         self.meaning = reason.meaning().to_owned();
         self.took = watch.took;
+    }
+}
+
+fn lookup_step(lookup: &Lookup) -> LookupStep {
+    let answer = match &lookup.answer {
+        LookupAnswer::Found { row, is_stale } => {
+            let fields = row.fields().filter(|(_, value)| !value.is_empty());
+            let fields: Vec<_> = fields.map(|(name, value)| format!("{name}={value}")).collect();
+            let stale = if *is_stale { "stale: " } else { "" };
+            format!("{stale}{}", fields.join(" "))
+        }
+        LookupAnswer::NotFound => "not found".to_owned(),
+        LookupAnswer::Unavailable(why) => format!("unavailable: {why}"),
+    };
+    LookupStep {
+        plugin: lookup.plugin.to_string(),
+        source: lookup.source.to_string(),
+        key: lookup.key.to_string(),
+        answer,
     }
 }
 
@@ -292,7 +337,10 @@ fn plugin_steps(
         };
         let entry = trace.iter().find(|entry| *entry.plugin == *plugin.name);
         if let Some(entry) = entry {
-            step.set = entry.set.iter().map(ToString::to_string).collect();
+            let planned = entry.planned.iter().map(|lookup| {
+                format!("{}: look up {} in {}", lookup.name, lookup.key, lookup.source)
+            });
+            step.set = planned.chain(entry.set.iter().map(ToString::to_string)).collect();
             step.verdict = entry.verdict.as_ref().map(verdict_text);
             step.fault = entry.fault.map(|fault| match &status.last_fault {
                 Some(last) if last.kind == fault => format!("{fault}: {}", last.message),

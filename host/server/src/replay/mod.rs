@@ -20,7 +20,7 @@ use std::{
 use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::{ClientKey, Request, Timestamp};
-use lessor_policy_host::{Chain, Runtime, RuntimeSettings};
+use lessor_policy_host::{Lookup, Runtime, RuntimeSettings};
 
 use self::{
     capture::Capture,
@@ -28,7 +28,9 @@ use self::{
     replica::{Outcome, Replica, State},
 };
 use crate::{
-    colour_on_stderr, generation,
+    colour_on_stderr,
+    generation::{self, Parts},
+    lookups::LookupSet,
     recording::{self, Datagram, Decided, Recording, Step},
 };
 
@@ -101,6 +103,7 @@ enum Happening {
     Input {
         at: Timestamp,
         datagram: Datagram,
+        lookups: Vec<Lookup>,
         recorded: Option<Box<Decided>>,
     },
     Reclaim {
@@ -132,7 +135,7 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
     // No cache is written: a replay leaves no trace.
     let runtime = Runtime::new(RuntimeSettings::default())?;
     let config = &arguments.configuration.config;
-    let (configuration, chain) = read_set(&runtime, config, arguments.plugins.as_deref())?;
+    let set = read_set(&runtime, config, arguments.plugins.as_deref())?;
     let is_compared = arguments.against.is_some() || arguments.against_plugins.is_some();
     let against = if is_compared {
         let config = arguments.against.as_deref().unwrap_or(config);
@@ -140,10 +143,10 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
     } else {
         None
     };
-    let traffic = read_traffic(arguments, &configuration)?;
-    let mut replica = Replica::new(&configuration, &chain, &traffic.state)?;
+    let traffic = read_traffic(arguments, &set.configuration)?;
+    let mut replica = Replica::new(&set, &traffic.state)?;
     let mut other = match &against {
-        Some((configuration, chain)) => Some(Replica::new(configuration, chain, &traffic.state)?),
+        Some(set) => Some(Replica::new(set, &traffic.state)?),
         None => None,
     };
     let has_other = is_compared || traffic.is_recording;
@@ -167,12 +170,12 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
                     replica.reclaim_all(at);
                 }
             }
-            Happening::Input { at, datagram, recorded } => {
+            Happening::Input { at, datagram, lookups, recorded } => {
                 number += 1;
                 let reason = recorded.as_ref().map(|recorded| recorded.reason);
-                let Outcome { request, decided } = replica.decide(at, &datagram, reason);
+                let Outcome { request, decided } = replica.decide(at, &datagram, &lookups, reason);
                 let other = match &mut other {
-                    Some(other) => Some(other.decide(at, &datagram, reason).decided),
+                    Some(other) => Some(other.decide(at, &datagram, &lookups, reason).decided),
                     None => recorded.map(|recorded| *recorded),
                 };
                 output.input(Compared { number, at, request, replayed: decided, other })?;
@@ -187,18 +190,19 @@ fn read_set(
     runtime: &Arc<Runtime>,
     config: &Path,
     plugins: Option<&Path>,
-) -> anyhow::Result<(Configuration, Arc<Chain>)> {
+) -> anyhow::Result<Parts> {
     let colour = colour_on_stderr();
+    let nothing = LookupSet::default();
     Ok(match plugins {
-        None => generation::read(runtime, config, colour)?,
+        None => generation::read(runtime, config, colour, &nothing)?,
         Some(directory) => {
-            let configuration = generation::load_configuration(config, colour)?;
-            let settings = configuration.plugins.clone();
+            let mut configuration = generation::load_configuration(config, colour)?;
+            let settings = configuration.plugins.take();
             let interpreters = settings.and_then(|settings| settings.interpreters);
             let directory = directory.to_owned();
-            let settings = PluginSettings { directory, interpreters, cache: None };
-            let chain = generation::build_chain(runtime, Some(&settings), colour)?;
-            (configuration, chain)
+            configuration.plugins = Some(PluginSettings { directory, interpreters, cache: None });
+            let (lookups, chain) = generation::build(runtime, &configuration, colour, &nothing)?;
+            Parts { configuration, lookups, chain }
         }
     })
 }
@@ -248,6 +252,7 @@ fn of_recording(recording: Recording) -> Traffic {
         Step::Input(input) => Happening::Input {
             at: input.at_ms,
             datagram: input.datagram,
+            lookups: input.lookups,
             recorded: Some(Box::new(input.decision)),
         },
         Step::Reclaim(found) => {
@@ -315,7 +320,7 @@ fn of_capture(
     let mut happenings = Vec::new();
     for (at, datagram) in capture.datagrams {
         happenings.push(Happening::ReclaimAll { at });
-        happenings.push(Happening::Input { at, datagram, recorded: None });
+        happenings.push(Happening::Input { at, datagram, lookups: Vec::new(), recorded: None });
     }
     Traffic { state: State { now, ..State::default() }, happenings, notes, is_recording: false }
 }

@@ -10,14 +10,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use lessor_config::Configuration;
 use lessor_core::{Committed, Lease, OpenOffer, Reason, Request, Timestamp};
-use lessor_policy_host::{Chain, Runner};
+use lessor_policy_host::{Lookup, Runner};
 
 use crate::{
     counters::Counters,
     exchange::Pipeline,
-    generation::{Generation, Refusal},
+    generation::{Generation, Parts, Refusal},
     net::Received,
     recording::{Datagram, Decided, Sequence},
     shards::Shards,
@@ -62,8 +61,7 @@ impl Replica {
     /// # Errors
     /// If a plugin cannot be instantiated.
     pub(super) fn new(
-        configuration: &Configuration,
-        chain: &Arc<Chain>,
+        Parts { configuration, lookups, chain }: &Parts,
         state: &State,
     ) -> Result<Self, Refusal> {
         let chain = chain.rehearsal(PATIENCE)?;
@@ -78,7 +76,9 @@ impl Replica {
             let _ = shards.with_owner_of(offer.address, |engine| engine.restore_offer(offer));
         }
         let shards = Arc::new(shards);
-        let generation = Generation { number: 1, since: state.now, shards, chain };
+        // What is looked up comes from the recording.
+        let lookups = lookups.muted();
+        let generation = Generation { number: 1, since: state.now, shards, lookups, chain };
         Ok(Self {
             generation: ArcSwap::from_pointee(generation),
             counters: Counters::new(),
@@ -88,12 +88,13 @@ impl Replica {
         })
     }
 
-    /// Decides a datagram. Where the recorded server failed at something else than deciding, so
+    /// Decides a datagram; `lookups` are what was looked up for it. Where the recorded server failed at something else than deciding, so
     /// does this one: `recorded` is the reason that it had.
     pub(super) fn decide(
         &mut self,
         at: Timestamp,
         datagram: &Datagram,
+        lookups: &[Lookup],
         recorded: Option<Reason>,
     ) -> Outcome {
         let Self { generation, counters, sequence, server_identifier, runner } = self;
@@ -105,6 +106,19 @@ impl Replica {
             not_relayed: datagram.not_relayed,
         };
         let mut exchange = pipeline.decide(runner, at, 0, received);
+        let planned = std::mem::take(&mut exchange.waits_for);
+        match recorded {
+            Some(reason @ (Reason::LookupPending | Reason::LookupQueueFull))
+                if !planned.is_empty() =>
+            {
+                exchange.fail(reason, None);
+            }
+            _ if !planned.is_empty() => {
+                let answers = generation.load().lookups.replay(planned, lookups);
+                pipeline.looked_up(runner, at, &mut exchange, answers);
+            }
+            _ => {}
+        }
         let failed = recorded.filter(|reason| {
             matches!(reason, Reason::StoreFailed | Reason::StoreConflict | Reason::QueueFull)
         });

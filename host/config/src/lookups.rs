@@ -1,0 +1,309 @@
+//! `[[lookup]]`: sources that policies may have asked. What each type of source takes, and nothing
+//! else; whether the sources are there is for who opens them.
+
+use std::{collections::HashMap, path::Path};
+
+use crate::{
+    collector::Draft,
+    lookup_settings::{LookupFailure, LookupLimits, LookupPlace, LookupSettings},
+    reader::{Table, Value},
+    shapes,
+    suggest::joined,
+};
+
+/// Shorter deadlines cut off answers of a healthy source.
+pub const LOOKUP_DEADLINE_MS_MIN: u32 = 5;
+/// A client that waits longer sends again.
+pub const LOOKUP_DEADLINE_MS_MAX: u32 = 10_000;
+/// More questions at a time than a source has use for.
+pub const LOOKUP_CONCURRENCY_MAX: usize = 256;
+/// More waiting questions only make clients wait longer than they do.
+pub const LOOKUP_QUEUE_MAX: usize = 65_536;
+/// Answers in a cache, each of about a kilobyte at most.
+pub const LOOKUP_CACHE_ENTRIES_MAX: usize = 10_000_000;
+
+/// The types of source, and the keys that each takes beside `name` and `type`.
+static TYPES: [(&str, &[&str]); 6] = [
+    ("csv", &["path", "key", "delimiter"]),
+    ("json", &["path", "key"]),
+    ("sqlite", &["path", "query"]),
+    ("postgresql", &["url", "query", "password-file", "ca-file"]),
+    ("http", &["url", "headers", "bearer-token-file", "ca-file"]),
+    (
+        "radius",
+        &[
+            "server",
+            "secret-file",
+            "password-file",
+            "nas-identifier",
+            "require-message-authenticator",
+        ],
+    ),
+];
+
+/// What all sources take that need time to answer.
+static REMOTE: [&str; 8] = [
+    "deadline-ms",
+    "concurrency-max",
+    "queue-max",
+    "cache-ttl",
+    "negative-ttl",
+    "stale-for",
+    "cache-entries-max",
+    "on-failure",
+];
+
+/// Every `[[lookup]]` that is right.
+pub(crate) fn read(value: Option<&Value>, base: &Path) -> Vec<LookupSettings> {
+    let mut names: HashMap<&str, Value> = HashMap::new();
+    let mut lookups = Vec::new();
+    for table in value.map(|value| value.tables(&shapes::LOOKUP)).unwrap_or_default() {
+        let name = table.require("name", "\"subscribers\"");
+        let named = name.as_ref().and_then(|value| Some((value.name()?, value.clone())));
+        if let Some((name, value)) = &named
+            && let Some(first) = names.insert(name, value.clone())
+        {
+            value.report(
+                Draft::found(format!("two sources have the name {name:?}"))
+                    .wanted("the second")
+                    .related(first.span(), "the first")
+                    .help("policies ask sources by name: give each its own"),
+            );
+        }
+        let place = place(&table, base);
+        let failures = [("proceed", LookupFailure::Proceed), ("drop", LookupFailure::Drop)];
+        let on_failure = table.get("on-failure").and_then(|value| value.choice(&failures));
+        if let (Some((name, _)), Some(place)) = (named, place) {
+            let on_failure = on_failure.unwrap_or_default();
+            lookups.push(LookupSettings { name: name.to_owned(), place, on_failure });
+        }
+    }
+    lookups
+}
+
+fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
+    let types = TYPES.map(|(name, keys)| (name, (name, keys)));
+    let (kind, keys) = table.require("type", "\"csv\"")?.choice(&types)?;
+    let is_file = matches!(kind, "csv" | "json");
+    refuse_others(table, kind, keys, is_file);
+    // Everything is read before anything is missed, so that every mistake is found.
+    let get_path = |key| table.get(key).and_then(|value| value.path(base));
+    let require_path =
+        |key, example| table.require(key, example).and_then(|value| value.path(base));
+    let limits = if is_file { LookupLimits::default() } else { limits(table) };
+    match kind {
+        "csv" => {
+            let delimiter = table.get("delimiter").map(|value| delimiter(&value));
+            let path = require_path("path", "\"/etc/lessor/subscribers.csv\"");
+            let key = table.require("key", "\"circuit-id\"").and_then(|value| text(&value));
+            let delimiter = delimiter.unwrap_or(Some(','));
+            Some(LookupPlace::Csv { path: path?, key: key?, delimiter: delimiter? })
+        }
+        "json" => {
+            let path = require_path("path", "\"/etc/lessor/subscribers.json\"");
+            let key = table.get("key").and_then(|value| text(&value));
+            Some(LookupPlace::Json { path: path?, key })
+        }
+        "sqlite" => {
+            let path = require_path("path", "\"/var/lib/billing/ports.db\"");
+            let query = query(table);
+            Some(LookupPlace::Sqlite { path: path?, query: query?, limits })
+        }
+        "postgresql" => {
+            let url = table.require("url", "\"postgresql://lessor@db.example.net/billing\"");
+            let url = url.and_then(|value| database_url(&value));
+            let query = query(table);
+            let (password_file, ca_file) = (get_path("password-file"), get_path("ca-file"));
+            let (url, query) = (url?, query?);
+            Some(LookupPlace::Postgresql { url, query, password_file, ca_file, limits })
+        }
+        "http" => {
+            let url = table.require("url", "\"https://crm.example.net/ports/{key}\"");
+            let url = url.and_then(|value| web_url(&value));
+            let headers = table.get("headers").map(|value| headers(&value)).unwrap_or_default();
+            let (bearer_token_file, ca_file) = (get_path("bearer-token-file"), get_path("ca-file"));
+            Some(LookupPlace::Http { url: url?, headers, bearer_token_file, ca_file, limits })
+        }
+        _ => {
+            let server = table.require("server", "\"radius.example.net:1812\"");
+            let server = server.and_then(|value| host_and_port(&value));
+            let secret_file = require_path("secret-file", "\"/etc/lessor/radius.secret\"");
+            let nas_identifier = table.get("nas-identifier").and_then(|value| text(&value));
+            let must_be_signed = table.get("require-message-authenticator");
+            let must_be_signed = must_be_signed.and_then(|value| value.flag());
+            Some(LookupPlace::Radius {
+                password_file: get_path("password-file"),
+                nas_identifier: nas_identifier.unwrap_or_else(|| "lessor".to_owned()),
+                require_message_authenticator: must_be_signed.unwrap_or(true),
+                limits,
+                server: server?,
+                secret_file: secret_file?,
+            })
+        }
+    }
+}
+
+/// Reports the keys that go with other types only.
+fn refuse_others(table: &Table, kind: &str, keys: &[&'static str], is_file: bool) {
+    let own = || keys.iter().copied().chain(REMOTE.into_iter().filter(|_| !is_file));
+    for key in shapes::LOOKUP.keys.iter().filter(|key| !["name", "type"].contains(key)) {
+        if let Some(value) = table.get(key).filter(|_| !own().any(|own| own == *key)) {
+            let draft = Draft::found(format!("a source of type {kind:?} takes no `{key}`"))
+                .wanted("not here");
+            let keys =
+                format!("its keys are {}", joined(["name", "type"].into_iter().chain(own())));
+            let why = "; a file is in memory, so it answers at once and cannot fail";
+            value.report(draft.help(if REMOTE.contains(key) { keys + why } else { keys }));
+        }
+    }
+}
+
+fn limits(table: &Table) -> LookupLimits {
+    let default = LookupLimits::default();
+    let number = |key, min, max, default: usize| {
+        table.get(key).and_then(|value| value.number(min, max)).unwrap_or(default)
+    };
+    let secs =
+        |key, default| table.get(key).and_then(|value| secs_or_none(&value)).unwrap_or(default);
+    let deadline = table.get("deadline-ms");
+    let deadline =
+        deadline.and_then(|value| value.number(LOOKUP_DEADLINE_MS_MIN, LOOKUP_DEADLINE_MS_MAX));
+    LookupLimits {
+        deadline_ms: deadline.unwrap_or(default.deadline_ms),
+        concurrency_max: number(
+            "concurrency-max",
+            1,
+            LOOKUP_CONCURRENCY_MAX,
+            default.concurrency_max,
+        ),
+        queue_max: number("queue-max", 0, LOOKUP_QUEUE_MAX, default.queue_max),
+        cache_ttl_secs: secs("cache-ttl", default.cache_ttl_secs),
+        negative_ttl_secs: secs("negative-ttl", default.negative_ttl_secs),
+        stale_for_secs: secs("stale-for", default.stale_for_secs),
+        cache_entries_max: number(
+            "cache-entries-max",
+            0,
+            LOOKUP_CACHE_ENTRIES_MAX,
+            default.cache_entries_max,
+        ),
+    }
+}
+
+/// A duration, or 0 for not at all.
+fn secs_or_none(value: &Value) -> Option<u32> {
+    match value.integer() {
+        Some(0) => Some(0),
+        _ => value.duration_secs(),
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    const WANTED: &str = "a text that is not empty";
+    let text = value.text(WANTED)?;
+    if text.is_empty() {
+        value.refuse(WANTED);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn delimiter(value: &Value) -> Option<char> {
+    const WANTED: &str = "one character, such as \";\" or \"\\t\"";
+    let mut characters = value.text(WANTED)?.chars();
+    match (characters.next(), characters.next()) {
+        (Some(found), None) if found.is_ascii() && !"\"\r\n".contains(found) => Some(found),
+        _ => {
+            value.refuse(WANTED);
+            None
+        }
+    }
+}
+
+fn query(table: &Table) -> Option<String> {
+    const EXAMPLE: &str = "\"SELECT plan, pool FROM ports WHERE circuit_id = $1\"";
+    const WANTED: &str = "a query with $1 where the key goes";
+    let value = table.require("query", EXAMPLE)?;
+    let text = value.text(WANTED)?;
+    if text.contains("$1") {
+        return Some(text.to_owned());
+    }
+    let help =
+        "the key is a parameter and never becomes a part of the query: WHERE circuit_id = $1";
+    value.refuse_with_help(WANTED, help);
+    None
+}
+
+fn database_url(value: &Value) -> Option<String> {
+    const WANTED: &str = "a URL such as \"postgresql://lessor@db.example.net/billing\"";
+    let text = value.text(WANTED)?;
+    let Some((_, rest)) =
+        text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "postgresql" | "postgres"))
+    else {
+        value.refuse(WANTED);
+        return None;
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let has_password = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    if has_password || text.contains("password=") {
+        refuse_secret(value, "password-file");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn web_url(value: &Value) -> Option<String> {
+    const WANTED: &str = "a URL with {key} in it, such as \"https://crm.example.net/ports/{key}\"";
+    let text = value.text(WANTED)?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else {
+        value.refuse(WANTED);
+        return None;
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    if authority.contains('@') {
+        refuse_secret(value, "bearer-token-file");
+        return None;
+    }
+    if authority.is_empty() || !path.contains("{key}") {
+        let help = "the key goes into path or query, percent-encoded";
+        value.refuse_with_help(WANTED, help);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// The value is not quoted: it holds a secret.
+fn refuse_secret(value: &Value, key: &str) {
+    let draft = Draft::found("`url` holds a user with a password").wanted("wanted no secret here");
+    value
+        .report(draft.help(format!("write it to a file that only lessor may read, and set {key}")));
+}
+
+fn headers(value: &Value) -> Vec<(String, String)> {
+    const WANTED: &str = "names and values, as in { X-Site = \"north\" }";
+    let mut headers = Vec::new();
+    for entry in value.entries(WANTED) {
+        let name = entry.key.value;
+        if name.eq_ignore_ascii_case("authorization") {
+            let draft = Draft::found(format!("`{name}` is a secret")).wanted("not here");
+            let help = "write the token to a file and set bearer-token-file";
+            value.collector().report(&entry.key.span, draft.help(help));
+        } else if let Some(text) = entry.value.text("a text") {
+            headers.push((name.to_owned(), text.to_owned()));
+        }
+    }
+    headers
+}
+
+fn host_and_port(value: &Value) -> Option<String> {
+    const WANTED: &str = "host and port, such as \"radius.example.net:1812\"";
+    let text = value.text(WANTED)?;
+    let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    match parts.map(|(_, port)| port.parse::<u16>()) {
+        Some(Ok(port)) if port > 0 => Some(text.to_owned()),
+        _ => {
+            value.refuse(WANTED);
+            None
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Asking the policies: first what they want looked up, then, once that is known, what they want.
+
+use std::sync::Arc;
+
+use lessor_core::{Reason, Timestamp};
+use lessor_policy_host::{Lookup, PolicyOutcome, Runner, View};
+
+use super::{Exchange, Pipeline, unknown_subnet};
+
+impl Pipeline<'_> {
+    /// Goes on with an exchange that waited for lookups. The world went on meanwhile: what policies
+    /// see of the client's lease is as it is now, and the policies may be newer than those that
+    /// planned.
+    pub(crate) fn looked_up(
+        &self,
+        runner: &mut Runner,
+        now: Timestamp,
+        exchange: &mut Exchange,
+        answers: Vec<Lookup>,
+    ) {
+        exchange.waits_for.clear();
+        let shows_lease = exchange.shows_lease(runner);
+        let Some(asked) = &mut exchange.asked else { return };
+        let request = &asked.view.request;
+        let Some(view) = self.view(shows_lease, now, request) else {
+            let detail = unknown_subnet(request);
+            exchange.fail(Reason::UnknownSubnet, Some(detail));
+            return;
+        };
+        let lookups = asked.view.lookups.iter().cloned().chain(answers).collect();
+        let absent = Arc::clone(&asked.view.absent);
+        asked.view = View { lookups, absent, ..view };
+        self.ask_policies(runner, now, exchange);
+    }
+
+    /// Asks policies what they want looked up, and looks up what is known at once. Says whether that
+    /// is all.
+    pub(super) fn plan(&self, runner: &mut Runner, exchange: &mut Exchange) -> bool {
+        let Some(asked) = &mut exchange.asked else { return false };
+        let plan = runner.plan(&asked.view);
+        asked.set = plan.trace;
+        if plan.dropped.is_some() {
+            exchange.fail(Reason::PolicyFailed, plan.dropped);
+            return false;
+        }
+        let (known, unknown) = self.generation.load().lookups.known(plan.lookups);
+        asked.view.absent = plan.absent;
+        asked.view.lookups = known.into();
+        exchange.waits_for = unknown;
+        exchange.waits_for.is_empty()
+    }
+
+    /// The policies' part, and all that follows, once everything is known.
+    pub(super) fn ask_policies(
+        &self,
+        runner: &mut Runner,
+        now: Timestamp,
+        exchange: &mut Exchange,
+    ) {
+        let Some(asked) = &mut exchange.asked else { return };
+        if let Some(why) = self.generation.load().lookups.missing(&asked.view.lookups) {
+            exchange.fail(Reason::LookupFailed, Some(why));
+            return;
+        }
+        if runner.chain().has_hook_for(asked.view.request.kind) {
+            let PolicyOutcome { terms, trace, .. } = runner.terms(&asked.view);
+            asked.terms = terms;
+            asked.set.extend(trace);
+        }
+        self.decide_under_terms(runner, now, exchange);
+    }
+}

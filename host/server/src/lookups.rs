@@ -1,0 +1,180 @@
+//! The sources of one generation: as the configuration declares them, and as policies get to see
+//! them.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use lessor_config::{LookupFailure, LookupLimits, LookupPlace, LookupSettings};
+use lessor_core::{LookupAnswer, Row};
+use lessor_lookup::{
+    FileSettings, HttpSettings, Place, PostgresqlSettings, RadiusSettings, RemoteLimits,
+    SourceError, SourceSettings, Sources, SqliteSettings,
+};
+use lessor_policy_host::{Lookup, LookupSources, PlannedLookup};
+
+/// The sources of one generation, and what becomes of requests that one of them fails.
+#[derive(Clone, Default)]
+pub(crate) struct LookupSet {
+    sources: Arc<Sources>,
+    /// Those without whose answer no request is decided.
+    needed: Arc<HashSet<String>>,
+    /// Whether nothing is known at once, because somebody else answers: a replay.
+    is_mute: bool,
+}
+
+impl LookupSet {
+    /// Opens the sources; what did not change is taken from `old`.
+    ///
+    /// # Errors
+    /// With everything that is wrong with any of them.
+    pub(crate) fn open(settings: &[LookupSettings], old: &Self) -> Result<Self, Vec<SourceError>> {
+        let sources: Vec<SourceSettings> = settings.iter().map(source_settings).collect();
+        let needed = settings.iter().filter(|source| source.on_failure == LookupFailure::Drop);
+        let needed = needed.map(|source| source.name.clone()).collect();
+        let (sources, needed) = (old.sources.reload(&sources)?, Arc::new(needed));
+        Ok(Self { sources, needed, is_mute: false })
+    }
+
+    /// The same, but nothing is known at once: somebody else answers.
+    pub(crate) fn muted(&self) -> Self {
+        Self { is_mute: true, ..self.clone() }
+    }
+
+    /// The sources.
+    pub(crate) fn sources(&self) -> &Arc<Sources> {
+        &self.sources
+    }
+
+    /// What is known at once, and what must be asked for.
+    pub(crate) fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+        if self.is_mute {
+            return (Vec::new(), planned);
+        }
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for lookup in planned {
+            match self.sources.now(&lookup.source, &lookup.key) {
+                Some(answer) => known.push(lookup.answered(answer)),
+                None => unknown.push(lookup),
+            }
+        }
+        (known, unknown)
+    }
+
+    /// Looks everything up, and waits for it: not for the packet path.
+    ///
+    /// # Errors
+    /// If there is no runtime to wait on.
+    pub(crate) fn look_up(&self, planned: Vec<PlannedLookup>) -> anyhow::Result<Vec<Lookup>> {
+        let (mut lookups, unknown) = self.known(planned);
+        if unknown.is_empty() {
+            return Ok(lookups);
+        }
+        let ask = async {
+            for lookup in unknown {
+                let answer = self.sources.ask(&lookup.source, &lookup.key).await;
+                lookups.push(lookup.answered(answer));
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => runtime.block_on(ask),
+            Err(_) => {
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                runtime.enable_all().build()?.block_on(ask);
+            }
+        }
+        Ok(lookups)
+    }
+
+    /// What was recorded, or stands in a file; no other source is asked.
+    pub(crate) fn replay(&self, planned: Vec<PlannedLookup>, recorded: &[Lookup]) -> Vec<Lookup> {
+        let answer = |lookup: PlannedLookup| {
+            let is_same =
+                |other: &&Lookup| other.source == lookup.source && other.key == lookup.key;
+            let answer = match recorded.iter().find(is_same) {
+                Some(recorded) => recorded.answer.clone(),
+                None => {
+                    match self.sources.table(&lookup.source).map(|table| table.row(&lookup.key)) {
+                        Some(Some(row)) => LookupAnswer::Found { row, is_stale: false },
+                        Some(None) => LookupAnswer::NotFound,
+                        None => LookupAnswer::Unavailable("a replay asks no source".to_owned()),
+                    }
+                }
+            };
+            lookup.answered(answer)
+        };
+        planned.into_iter().map(answer).collect()
+    }
+
+    /// Why a request must not be decided: a source that is needed for it failed.
+    pub(crate) fn missing(&self, lookups: &[Lookup]) -> Option<String> {
+        lookups.iter().find_map(|lookup| match &lookup.answer {
+            LookupAnswer::Unavailable(why) if self.needed.contains(&*lookup.source) => {
+                Some(why.clone())
+            }
+            _ => None,
+        })
+    }
+}
+
+impl LookupSources for LookupSet {
+    fn has_source(&self, name: &str) -> bool {
+        self.sources.contains(name)
+    }
+
+    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+        self.sources.table(source).map(|table| table.row(key))
+    }
+}
+
+fn source_settings(settings: &LookupSettings) -> SourceSettings {
+    SourceSettings { name: settings.name.clone(), place: place(&settings.place) }
+}
+
+fn place(place: &LookupPlace) -> Place {
+    match place.clone() {
+        LookupPlace::Csv { path, key, delimiter } => {
+            Place::Csv { file: FileSettings { path, key: Some(key) }, delimiter }
+        }
+        LookupPlace::Json { path, key } => Place::Json(FileSettings { path, key }),
+        LookupPlace::Sqlite { path, query, limits } => {
+            Place::Sqlite(SqliteSettings { path, query }, remote_limits(limits))
+        }
+        LookupPlace::Postgresql { url, query, password_file, ca_file, limits } => {
+            let settings = PostgresqlSettings { url, password_file, ca_file, query };
+            Place::Postgresql(settings, remote_limits(limits))
+        }
+        LookupPlace::Http { url, headers, bearer_token_file, ca_file, limits } => {
+            let settings = HttpSettings { url, headers, bearer_token_file, ca_file };
+            Place::Http(settings, remote_limits(limits))
+        }
+        LookupPlace::Radius {
+            server,
+            secret_file,
+            password_file,
+            nas_identifier,
+            require_message_authenticator,
+            limits,
+        } => {
+            let settings = RadiusSettings {
+                server,
+                secret_file,
+                password_file,
+                nas_identifier,
+                require_message_authenticator,
+            };
+            Place::Radius(settings, remote_limits(limits))
+        }
+    }
+}
+
+fn remote_limits(limits: LookupLimits) -> RemoteLimits {
+    let secs = |secs: u32| Duration::from_secs(secs.into());
+    RemoteLimits {
+        deadline: Duration::from_millis(limits.deadline_ms.into()),
+        concurrency_max: limits.concurrency_max,
+        queue_max: limits.queue_max,
+        cache_ttl: secs(limits.cache_ttl_secs),
+        negative_ttl: secs(limits.negative_ttl_secs),
+        stale_for: secs(limits.stale_for_secs),
+        cache_entries_max: limits.cache_entries_max,
+    }
+}
