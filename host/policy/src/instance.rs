@@ -87,7 +87,7 @@ impl Exports {
 /// One running copy of a plugin.
 pub(crate) struct Instance {
     cell: Cell,
-    functions: Functions,
+    functions: Box<Functions>,
     /// The hooks of the script that it runs.
     script_hooks: Option<HookSet>,
     deadline_ms: u64,
@@ -135,7 +135,13 @@ impl Instance {
             .map_err(|fault| failed("configured", fault))?;
         configured.map_err(|message| Problem::SettingsRefused { message: shortened(message) })?;
         let deadline_ms = recipe.limits.deadline_ms;
-        Ok(Self { cell, functions, script_hooks, deadline_ms, _counted: counted })
+        Ok(Self {
+            cell,
+            functions: Box::new(functions),
+            script_hooks,
+            deadline_ms,
+            _counted: counted,
+        })
     }
 
     /// The hooks of the script that it runs; none if it runs no script.

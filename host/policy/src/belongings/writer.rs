@@ -59,9 +59,12 @@ pub(crate) struct Writer {
     waiting: Mutex<Waiting>,
 }
 
+/// A plugin and its key.
+type Place = (Arc<str>, Box<str>);
+
 #[derive(Default)]
 struct Waiting {
-    changes: BTreeMap<(Arc<str>, Box<str>), Option<Arc<[u8]>>>,
+    changes: BTreeMap<Place, Option<Arc<[u8]>>>,
     has_failed: bool,
 }
 
@@ -179,7 +182,7 @@ impl Waiting {
     }
 
     /// Writes what waits; the keys that were removed by it, or nothing if it failed.
-    fn write(&mut self, store: &dyn StateStore) -> Option<Vec<(Arc<str>, Box<str>)>> {
+    fn write(&mut self, store: &dyn StateStore) -> Option<Vec<Place>> {
         if self.changes.is_empty() {
             return Some(Vec::new());
         }
