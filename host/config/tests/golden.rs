@@ -1,4 +1,4 @@
-//! Every misconfiguration in tests/golden/config is explained as it was when somebody last looked
+//! Every misconfiguration in tests/golden/config and tests/golden/sidecar is explained as it was when somebody last looked
 //! at the explanation. `UPDATE_GOLDEN=1 cargo test -p lessor-config` writes it anew: read what
 //! changed before it is committed.
 #![allow(
@@ -16,17 +16,32 @@ use std::{
 
 #[test]
 fn mistakes_are_explained_as_agreed() {
+    let cases = cases("config");
+    assert!(cases.len() >= 20, "only {} cases", cases.len());
+    are_explained_as_agreed(cases, |name, text| {
+        let base = Path::new("/etc/lessor");
+        lessor_config::parse(name, text, base).err().map(|mistakes| mistakes.render(false))
+    });
+}
+
+#[test]
+fn mistakes_in_files_beside_policies_are_explained_as_agreed() {
+    let folder = tempfile::tempdir().unwrap();
+    are_explained_as_agreed(cases("sidecar"), |name, text| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        let mistakes = lessor_config::load_sidecar(&path).err()?;
+        Some(mistakes.render(false).replace(path.to_str().unwrap(), name))
+    });
+}
+
+fn are_explained_as_agreed(cases: Vec<PathBuf>, explained: impl Fn(&str, &str) -> Option<String>) {
     let is_updating = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
     let mut differing = Vec::new();
-    let cases = cases();
-    assert!(cases.len() >= 20, "only {} cases", cases.len());
     for case in cases {
         let name = case.file_name().unwrap().to_str().unwrap();
         let text = fs::read_to_string(&case).unwrap();
-        let mistakes = lessor_config::parse(name, &text, Path::new("/etc/lessor"))
-            .err()
-            .unwrap_or_else(|| panic!("{name} has no mistake"));
-        let rendered = mistakes.render(false);
+        let rendered = explained(name, &text).unwrap_or_else(|| panic!("{name} has no mistake"));
         let golden = case.with_extension("expected");
         if is_updating {
             fs::write(&golden, &rendered).unwrap();
@@ -37,8 +52,8 @@ fn mistakes_are_explained_as_agreed() {
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
-fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/config");
+fn cases(kind: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(kind);
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut cases: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))

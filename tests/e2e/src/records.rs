@@ -114,6 +114,18 @@ pub struct PluginRow {
     /// For how much longer it is suspended.
     pub suspended_for_ms: Option<u64>,
     pub suspensions: u64,
+    pub log_lines_left_out: u64,
+    pub state: Option<StateRow>,
+}
+
+/// How much a plugin remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct StateRow {
+    pub keys: u64,
+    pub octets: u64,
+    pub is_durable: bool,
 }
 
 /// The store as the status shows it.

@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_e2e::{Server, Setup, built, heavy, loopback_address, relay};
+use lessor_e2e::{PluginRow, Server, Setup, built, heavy, loopback_address, relay};
 use lessor_load::{LoadArgs, Outcome, Report, Subscriber};
 
 const SUBNETS: &str = r#"
@@ -63,6 +63,17 @@ const REFUSED: [(&str, &[&str]); 4] = [
     ("cut short", &["50-guest"]),
 ];
 
+/// Guests that use more of what they are granted than they may: what they do, and what of the status
+/// tells that they came to the limit.
+const GREEDY: [(&str, &str, fn(&PluginRow) -> bool); 2] = [
+    ("log flood", r#"{ log-flood = [1000, "a line of a flood"] }"#, |plugin| {
+        plugin.log_lines_left_out > 10_000
+    }),
+    ("state abuse", r#"{ fill-state = [2000, ""] }"#, |plugin| {
+        plugin.state.as_ref().is_some_and(|state| state.keys == 65_536)
+    }),
+];
+
 #[test]
 fn healthy_traffic_does_not_notice_misbehaving_guests() {
     let _alone = heavy();
@@ -78,6 +89,15 @@ fn healthy_traffic_does_not_notice_misbehaving_guests() {
             misbehave(&server, fault);
         });
         rows.push(Row::new(behaviour, fault, &report));
+    }
+    let greedy = std::fs::read(built::policy("capable")).unwrap();
+    for (guest, action, is_at_limit) in GREEDY {
+        server.setup().put_policy(GUEST, &greedy, &greedy_sidecar(action));
+        let report = healthy_traffic(server.address(), || {
+            assert!(server.hang_up().accepted);
+            keep_asking_until(&server, guest, |plugin| is_at_limit(plugin));
+        });
+        rows.push(Row::new(guest, "left out", &report));
     }
     for (guest, words) in REFUSED {
         server.setup().put_policy(GUEST, &refused_guest(guest, &component), &sidecar(guest));
@@ -138,6 +158,14 @@ fn healthy_traffic(server: SocketAddrV4, act: impl FnOnce()) -> Report {
 /// The victim asks again and again, so that the guest does wrong until it is suspended and beyond.
 #[track_caller]
 fn misbehave(server: &Server, fault: &str) {
+    keep_asking_until(server, "to be suspended", |plugin| {
+        plugin.suspensions > 0 && plugin.faults_of(fault) > 0
+    });
+}
+
+/// The victim asks again and again until the status of the guest is as wanted.
+#[track_caller]
+fn keep_asking_until(server: &Server, what: &str, is_wanted: impl Fn(&PluginRow) -> bool) {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let mut relay = relay(server.address(), LINK);
@@ -147,13 +175,26 @@ fn misbehave(server: &Server, fault: &str) {
             relay.discover(&victim, Duration::from_millis(50)).unwrap();
         }
     });
-    lessor_e2e::wait::soon("the guest to be suspended", || {
-        let status = server.status();
-        let plugin = status.plugin(GUEST);
-        (plugin.suspensions > 0 && plugin.faults_of(fault) > 0).then_some(())
+    lessor_e2e::wait::soon(&format!("the guest: {what}"), || {
+        is_wanted(server.status().plugin(GUEST)).then_some(())
     });
     stop.store(true, Ordering::Relaxed);
     asking.join().unwrap();
+}
+
+fn greedy_sidecar(action: &str) -> String {
+    format!(
+        r#"
+        grants = ["log", "metrics", "state", "tables"]
+
+        [limits]
+        deadline-ms = 50
+
+        [settings]
+        client = "{VICTIM_KEY}"
+        do = [{action}]
+        "#
+    )
 }
 
 fn sidecar(behaviour: &str) -> String {

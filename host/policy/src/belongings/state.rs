@@ -105,7 +105,7 @@ impl State {
         self.opened.call_once(|| {
             let plugin = &*self.plugin;
             let Some(writer) = &self.writer else {
-                tracing::info!(plugin, "what it remembers is kept in memory only, as the leases are");
+                tracing::info!(plugin, "what it remembers is kept in memory only and does not outlive the server");
                 return;
             };
             let loaded = writer.load(plugin, &mut |key, value| self.put_loaded(key, value));

@@ -37,7 +37,8 @@ enum Action {
     AbuseMetrics,
     /// Tries every limit of `state` that one call can reach, and panics if one does not hold.
     AbuseState,
-    /// Remembers so many keys, whose names begin with the text, until there is no room.
+    /// Remembers so many keys, whose names begin with the text, or with the request's transaction id
+    /// if that is empty, until there is no room.
     FillState(u32, String),
     /// Hands over a key that is a megabyte long.
     HugeKey,
@@ -47,6 +48,8 @@ enum Action {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Capable {
     r#do: Vec<Action>,
+    /// Do it for the client of this key only; none for everybody.
+    client: Option<String>,
 }
 
 #[policy]
@@ -55,8 +58,11 @@ impl Policy for Capable {
         settings::read(settings)
     }
 
-    fn on_discover(&mut self, _request: &Request, terms: &Terms) -> Verdict {
-        let told: Vec<String> = self.r#do.iter().map(act).collect();
+    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        if self.client.as_ref().is_some_and(|client| *client != request.client_key()) {
+            return Verdict::Proceed;
+        }
+        let told: Vec<String> = self.r#do.iter().map(|action| act(action, request)).collect();
         if let Err(error) = terms.set_option(TOLD_CODE, told.join("\n")) {
             panic!("{error}");
         }
@@ -64,7 +70,7 @@ impl Policy for Capable {
     }
 }
 
-fn act(action: &Action) -> String {
+fn act(action: &Action, request: &Request) -> String {
     match action {
         Action::Log(level, line) => {
             match level.as_str() {
@@ -95,9 +101,9 @@ fn act(action: &Action) -> String {
             "abused".to_owned()
         }
         Action::FillState(count, name) => {
-            let filled =
-                (0..*count).try_for_each(|number| state::set(&format!("{name}{number}"), ""));
-            told(filled)
+            let anew = format!("{}-", request.transaction_id());
+            let name = if name.is_empty() { &anew } else { name };
+            told((0..*count).try_for_each(|number| state::set(&format!("{name}{number}"), "")))
         }
         Action::HugeKey => told(state::get(&"k".repeat(1 << 20))),
     }
