@@ -53,6 +53,10 @@ pub(crate) struct Examined {
     pub(crate) interpreting: Option<String>,
     /// Capabilities that it imports, each with the full name of its interface.
     pub(crate) capabilities: BTreeMap<Capability, String>,
+    /// The full names of the interfaces of the contract that it exports.
+    pub(crate) exports: Vec<String>,
+    /// The full names of the interfaces of the contract that it imports.
+    pub(crate) imports: Vec<String>,
     /// Interfaces of WASI that it imports and is not granted.
     pub(crate) denied_imports: Vec<String>,
     /// The memory that it starts with, in octets.
@@ -92,6 +96,8 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
     };
     let denied_imports = check.imports(world, &mut capabilities);
     let (configuring, interpreting, hooks) = check.exports(world);
+    let imports = check.contract_names(&world.imports);
+    let exports = check.contract_names(&world.exports);
     if !check.problems.is_empty() {
         return Err(check.problems);
     }
@@ -100,6 +106,8 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
         configuring,
         interpreting,
         capabilities,
+        exports,
+        imports,
         denied_imports,
         memory_bytes_min,
         table_elements_min,
@@ -169,6 +177,16 @@ impl Check<'_> {
             }
         }
         denied
+    }
+
+    /// The full names of the interfaces that are of the contract.
+    fn contract_names(&self, items: &wit_parser::IndexMap<WorldKey, WorldItem>) -> Vec<String> {
+        let interfaces = items.iter().filter_map(|(key, item)| match item {
+            WorldItem::Interface { id, .. } => Some((key, *id)),
+            _ => None,
+        });
+        let of_contract = interfaces.filter(|(_, id)| self.package(*id).is_some_and(is_contract));
+        of_contract.map(|(key, id)| self.full_name(key, id)).collect()
     }
 
     fn contract_import(&mut self, interface: InterfaceId, name: String) {

@@ -149,6 +149,11 @@ impl Instance {
         self.script_hooks
     }
 
+    /// How much memory it has taken, in octets.
+    pub(crate) fn memory_octets(&self) -> usize {
+        self.cell.store.data().limiter.memory_octets()
+    }
+
     /// Asks what is to be looked up for a request.
     pub(crate) fn plan(&mut self, view: &View) -> Result<Vec<PlannedLookup>, Fault> {
         let Some(function) = &self.functions.plan_lookups else {

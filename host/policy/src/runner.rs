@@ -123,6 +123,11 @@ impl Runner {
         outcome
     }
 
+    /// How much memory the instances have taken, in octets, spare ones not counted.
+    pub fn memory_octets(&self) -> usize {
+        self.seats.iter().map(Seat::memory_octets).sum()
+    }
+
     /// Whether a spare instance of every plugin is ready.
     pub fn is_prepared(&self) -> bool {
         self.seats.iter().all(Seat::is_prepared)

@@ -70,6 +70,11 @@ impl Seat {
         })
     }
 
+    /// How much memory the instance has taken, in octets.
+    pub(crate) fn memory_octets(&self) -> usize {
+        self.current.as_ref().map_or(0, Instance::memory_octets)
+    }
+
     /// Whether the spare instance is ready.
     pub(crate) fn is_prepared(&self) -> bool {
         self.spare.is_ready()

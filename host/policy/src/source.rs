@@ -40,12 +40,18 @@ pub struct PluginReport {
     pub hooks: Vec<Hook>,
     /// The capabilities that it imports.
     pub capabilities: Vec<Capability>,
+    /// The interfaces of the contract that it exports, with their versions.
+    pub exports: Vec<String>,
+    /// The interfaces of the contract that it imports, with their versions.
+    pub imports: Vec<String>,
     /// SHA-256 of the file, in hexadecimal.
     pub digest: String,
     /// The size of the file, in octets.
     pub octets: u64,
     /// The memory that an instance starts with, in octets.
     pub memory_bytes_min: u64,
+    /// The table elements that an instance starts with.
+    pub table_elements_min: u64,
     /// What it imports and is not granted: a call of it ends the call of the plugin.
     pub denied_imports: Vec<String>,
     /// How long it took to compile or to read from the cache; none if it was only inspected.

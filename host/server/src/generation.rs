@@ -187,7 +187,7 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
     }
     let mut sources = Vec::new();
     for path in files {
-        match plugin_source(path, settings.interpreters.as_deref(), colour) {
+        match plugin_source(path, None, settings.interpreters.as_deref(), colour) {
             Ok(source) => sources.push(source),
             Err(mistakes) => refusal.mistakes.push(mistakes),
         }
@@ -195,8 +195,14 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
     (sources, refusal)
 }
 
-fn plugin_source(
+/// A plugin with the file beside it, or with `sidecar` in the place of that. A script is run by the
+/// interpreter in the folder `interpreters`, or else by that of the installation.
+///
+/// # Errors
+/// Every mistake in that file, ready to be printed.
+pub(crate) fn plugin_source(
     path: PathBuf,
+    sidecar: Option<&Path>,
     interpreters: Option<&Path>,
     colour: bool,
 ) -> Result<PluginSource, String> {
@@ -207,12 +213,13 @@ fn plugin_source(
         ),
         _ => None,
     };
-    let sidecar = path.with_extension("toml");
-    let sidecar = if sidecar.exists() {
-        lessor_config::load_sidecar(&sidecar).map_err(|mistakes| mistakes.render(colour))?
-    } else {
-        lessor_config::Sidecar::default()
+    let beside = path.with_extension("toml");
+    let sidecar = match sidecar {
+        Some(path) => lessor_config::load_sidecar(path),
+        None if beside.exists() => lessor_config::load_sidecar(&beside),
+        None => Ok(lessor_config::Sidecar::default()),
     };
+    let sidecar = sidecar.map_err(|mistakes| mistakes.render(colour))?;
     let mut limits = Limits::default();
     if let Some(deadline_ms) = sidecar.deadline_ms {
         limits.deadline_ms = deadline_ms;

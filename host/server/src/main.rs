@@ -17,6 +17,7 @@ mod lookups;
 mod net;
 mod observer;
 mod parking;
+mod plugin;
 mod plugin_state;
 mod record;
 mod recording;
@@ -38,6 +39,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use lessor_author::PluginArguments;
 use lessor_load::LoadArgs;
 
 /// DHCPv4 server for access networks, with policies in WebAssembly.
@@ -77,6 +79,8 @@ enum Command {
     /// Shows what is decided, and the differences from what was recorded or from what another
     /// configuration makes of it. Exits 0 if there are none, 1 if there are some, 2 if it cannot run.
     Replay(replay::ReplayArguments),
+    /// Write, inspect, try, test and measure policies.
+    Plugin(PluginArguments),
     /// Send the traffic of many simulated subscribers behind a relay; measure and audit the replies.
     ///
     /// Exits 1 if replies are missing or two clients hold one address.
@@ -125,6 +129,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Replay(arguments) => Ok(replay::run(&arguments)),
+        Command::Plugin(arguments) => plugin::run(&arguments),
         Command::Load(command) => load(&command.arguments),
         Command::Reasons { json } => {
             status::print_reasons(json)?;

@@ -50,6 +50,11 @@ impl Limiter {
         }
     }
 
+    /// How much memory the store has taken, in octets.
+    pub(crate) fn memory_octets(&self) -> usize {
+        self.memory.used
+    }
+
     /// Forgets what was denied, before a call.
     pub(crate) fn forgive(&mut self) {
         self.denied = None;

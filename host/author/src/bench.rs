@@ -1,0 +1,265 @@
+//! `lessor plugin bench`: what calls of a policy take, made as the server makes them.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use lessor_config::Case;
+use lessor_core::Terms;
+use lessor_policy_host::{Hook, RuntimeSettings, View};
+use serde::Serialize;
+
+use crate::{
+    ReadPlugin,
+    outcome::{Failure, Outcome},
+    output::{counted, size, table},
+    request,
+    workbench::{PluginFile, Prepared, Refused, Workbench, read_case},
+};
+
+/// How often each hook may be called.
+pub const CALLS_MAX: u64 = 1_000_000;
+/// For how long calls may be made, in seconds.
+const SECONDS_MAX: u64 = 3_600;
+/// How often each hook is called before anything counts.
+const WARM_UP_CALLS: usize = 1_000;
+/// How many instances are made to see what one takes.
+const INSTANCES: usize = 5;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchArguments {
+    #[command(flatten)]
+    plugin: PluginFile,
+    /// The request, as for `run`. Without this, a DISCOVER of a plain client.
+    #[arg(long, short, value_name = "FILE")]
+    request: Option<PathBuf>,
+    /// How often each hook is called.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=CALLS_MAX))]
+    calls: u64,
+    /// The longest that calls are made for, all hooks together.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    seconds: u64,
+    /// As one object of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report {
+    plugin: String,
+    file_octets: u64,
+    /// From the file to machine code.
+    compile_ms: f64,
+    /// The same, once it was compiled.
+    from_cache_ms: f64,
+    /// To make an instance and configure it: the median of a few.
+    instance_ms: f64,
+    /// The memory of an instance after all calls.
+    memory_octets: usize,
+    hooks: Vec<HookReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct HookReport {
+    hook: Hook,
+    calls: usize,
+    p50_us: f64,
+    p99_us: f64,
+    max_us: f64,
+}
+
+pub(crate) fn run(arguments: &BenchArguments, read_plugin: ReadPlugin) -> anyhow::Result<ExitCode> {
+    let folder = tempfile::tempdir().context("cannot make a folder for compiled code")?;
+    let cache = RuntimeSettings { cache: Some(folder.path().join("compiled")) };
+    let measured = read_case(arguments.request.as_deref())
+        .and_then(|case| measure(arguments, read_plugin, &cache, &case));
+    let report = match measured {
+        Ok(report) => report,
+        Err(refused) => {
+            refused.print()?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        print(&mut out, &report)?;
+    }
+    Ok(if report.failure.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn measure(
+    arguments: &BenchArguments,
+    read_plugin: ReadPlugin,
+    cache: &RuntimeSettings,
+    case: &Case,
+) -> Result<Report, Refused> {
+    let prepare = || {
+        let workbench = Workbench::with_runtime(&arguments.plugin, read_plugin, cache.clone())?;
+        workbench.prepare(case)
+    };
+    let prepared_ms = |prepared: &Prepared| {
+        let report = prepared.report();
+        milliseconds(report.and_then(|report| report.prepared_in).unwrap_or_default())
+    };
+    let compile_ms = prepared_ms(&prepare()?);
+    let mut prepared = prepare()?;
+    let mut report = Report {
+        plugin: prepared.report().map(|report| report.name.clone()).unwrap_or_default(),
+        file_octets: prepared.report().map_or(0, |report| report.octets),
+        compile_ms,
+        from_cache_ms: prepared_ms(&prepared),
+        instance_ms: instance_ms(&prepared)?,
+        memory_octets: 0,
+        hooks: Vec::new(),
+        failure: None,
+    };
+    let outcome = prepared.attempt(&case.request)?;
+    if outcome.failure.is_some() {
+        report.failure = outcome.failure;
+        return Ok(report);
+    }
+    let until = Instant::now() + Duration::from_secs(arguments.seconds);
+    let samples = Samples { calls: arguments.calls as usize, until };
+    report.hooks = measure_hooks(&mut prepared, case, &outcome, &samples)?;
+    report.memory_octets = prepared.runner.memory_octets();
+    report.failure = prepared.failure();
+    Ok(report)
+}
+
+/// The first instance is there already, and the next ones are made beside a spare each; so the
+/// spare's turn is waited for.
+fn instance_ms(prepared: &Prepared) -> Result<f64, Refused> {
+    let mut took = Vec::new();
+    for _ in 0..INSTANCES {
+        prepared.wait_for_spare();
+        let began = Instant::now();
+        let runner = prepared.chain.runner()?;
+        took.push(milliseconds(began.elapsed()));
+        drop(runner);
+    }
+    took.sort_by(f64::total_cmp);
+    Ok(took.get(INSTANCES / 2).copied().unwrap_or_default())
+}
+
+/// How many samples are taken.
+struct Samples {
+    calls: usize,
+    until: Instant,
+}
+
+impl Samples {
+    fn take(&self, hook: Hook, mut call: impl FnMut()) -> HookReport {
+        for _ in 0..WARM_UP_CALLS.min(self.calls) {
+            call();
+            if Instant::now() > self.until {
+                break;
+            }
+        }
+        let mut took_ns = Vec::with_capacity(self.calls);
+        while took_ns.len() < self.calls {
+            let began = Instant::now();
+            call();
+            let ended = Instant::now();
+            took_ns.push(u64::try_from((ended - began).as_nanos()).unwrap_or(u64::MAX));
+            if ended > self.until {
+                break;
+            }
+        }
+        took_ns.sort_unstable();
+        let at = |percent: usize| {
+            let place = (took_ns.len() * percent).div_ceil(100).saturating_sub(1);
+            took_ns.get(place).copied().unwrap_or_default() as f64 / 1_000.0
+        };
+        let (p50_us, p99_us, max_us) = (at(50), at(99), at(100));
+        HookReport { hook, calls: took_ns.len(), p50_us, p99_us, max_us }
+    }
+}
+
+fn measure_hooks(
+    prepared: &mut Prepared,
+    case: &Case,
+    outcome: &Outcome,
+    samples: &Samples,
+) -> Result<Vec<HookReport>, Refused> {
+    let described = &case.request;
+    let mut view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
+    prepared.look_up(described, &mut view, &mut Outcome::default());
+    let terms = prepared.decide(&view, &mut Outcome::default());
+    let mut reports = Vec::new();
+    for hook in outcome.calls.iter().map(|call| call.hook) {
+        reports.push(match hook {
+            Hook::PlanLookups => samples.take(hook, || {
+                std::hint::black_box(prepared.runner.plan(&view));
+            }),
+            Hook::ReplyOptions => measure_reply(prepared, case, &view, &terms, samples),
+            Hook::OnLease => {
+                let event = request::event(described, &view);
+                let mut observer = prepared.chain.observer()?;
+                samples.take(hook, || observer.on_lease(&event))
+            }
+            hook => samples.take(hook, || {
+                std::hint::black_box(prepared.runner.terms(&view));
+            }),
+        });
+    }
+    Ok(reports)
+}
+
+fn measure_reply(
+    prepared: &mut Prepared,
+    case: &Case,
+    view: &View,
+    terms: &Terms,
+    samples: &Samples,
+) -> HookReport {
+    let reply = request::reply(&case.request, view, terms);
+    samples.take(Hook::ReplyOptions, || {
+        let Some(mut reply) = reply.clone() else { return };
+        std::hint::black_box(prepared.runner.edit_reply(
+            view,
+            &mut reply,
+            lessor_wire::encode_value,
+        ));
+    })
+}
+
+fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let mut rows = table(&["hook", "calls", "p50 µs", "p99 µs", "longest µs"], 1);
+    for hook in &report.hooks {
+        let HookReport { hook, calls, p50_us, p99_us, max_us } = hook;
+        let micros = |us: &f64| format!("{us:.2}");
+        let name = hook.to_string();
+        rows.add_row([name, calls.to_string(), micros(p50_us), micros(p99_us), micros(max_us)]);
+    }
+    writeln!(out, "{rows}")?;
+    writeln!(
+        out,
+        "file {}; compiled in {:.1} ms, read from the cache in {:.1} ms",
+        size(report.file_octets),
+        report.compile_ms,
+        report.from_cache_ms
+    )?;
+    writeln!(
+        out,
+        "instance made and configured in {:.2} ms; its memory after {}: {}",
+        report.instance_ms,
+        counted(report.hooks.iter().map(|hook| hook.calls).sum(), "call"),
+        size(report.memory_octets as u64)
+    )?;
+    report.failure.iter().try_for_each(|failure| writeln!(out, "{failure}"))
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}

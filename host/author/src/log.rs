@@ -1,0 +1,86 @@
+//! What a policy logs while it is tried: kept here instead of being printed among the results.
+
+use std::{
+    fmt,
+    sync::{Mutex, Once, PoisonError},
+};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    Layer, filter::LevelFilter, layer::Context, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+/// What the events bear that the host makes of a plugin's lines.
+const TARGET: &str = "lessor::plugin";
+/// How many lines are kept until somebody takes them.
+const LINES_MAX: usize = 1_000;
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Begins to listen. Of a process that listens already in its own way, nothing is heard.
+pub(crate) fn listen() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        let _ = tracing_subscriber::registry()
+            .with(Listener.with_filter(LevelFilter::TRACE))
+            .try_init();
+    });
+}
+
+/// The lines since this was last called: `warn: text`.
+pub(crate) fn take() -> Vec<String> {
+    std::mem::take(&mut *LINES.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+struct Listener;
+
+/// An event of the host, as far as it says what a plugin logs.
+#[derive(Default)]
+struct Line {
+    message: String,
+    plugin: bool,
+}
+
+impl<S: Subscriber> Layer<S> for Listener {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != TARGET {
+            return;
+        }
+        let mut line = Line::default();
+        event.record(&mut line);
+        if !line.plugin {
+            return;
+        }
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warn",
+            Level::INFO => "info",
+            Level::DEBUG | Level::TRACE => "debug",
+        };
+        let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < LINES_MAX {
+            lines.push(format!("{level}: {}", line.message));
+        }
+    }
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            "plugin" => self.plugin = true,
+            _ => {}
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => value.clone_into(&mut self.message),
+            "plugin" => self.plugin = true,
+            _ => {}
+        }
+    }
+}

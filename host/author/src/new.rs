@@ -1,0 +1,219 @@
+//! `lessor plugin new`: a project for a new policy, out of the templates in `templates/`.
+//!
+//! What is written builds anywhere: the contract and the SDK come along, unless the project lies in a
+//! checkout of this repository, whose SDK it then uses.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Component, Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+
+use crate::output::{Tone, toned};
+
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+}
+
+/// How long the name of a policy may be.
+const NAME_CHARS_MAX: usize = 48;
+/// What the templates call the policy.
+const PLACEHOLDER: &str = "policy-name";
+const SNAKE_PLACEHOLDER: &str = "policy_name";
+/// How the template of a Rust project depends on the SDK that comes along.
+const VENDORED: &str = "lessor-policy = { path = \"sdk\" }";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewArguments {
+    /// What the policy is called: lower-case letters, digits and hyphens.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// What it is written in.
+    #[arg(long, short, value_enum)]
+    language: Language,
+    /// The folder of the project; it must be empty or not exist. Without this, NAME.
+    #[arg(long, value_name = "FOLDER")]
+    directory: Option<PathBuf>,
+    /// For Rust: the folder of the crate lessor-policy to depend on. Without this, that of the checkout
+    /// which the project lies in, or else a copy in the project.
+    #[arg(long, value_name = "FOLDER")]
+    sdk: Option<PathBuf>,
+}
+
+/// What policies are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Language {
+    /// Rust, built with cargo
+    Rust,
+}
+
+impl Language {
+    /// The folder of its template.
+    const fn template(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+        }
+    }
+}
+
+/// Where a Rust project finds the SDK.
+#[derive(Debug, PartialEq, Eq)]
+enum Sdk {
+    /// In a folder of its own.
+    Vendored,
+    /// At this path.
+    At(PathBuf),
+}
+
+pub(crate) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
+    check_name(&arguments.name)?;
+    let folder = arguments.directory.clone().unwrap_or_else(|| PathBuf::from(&arguments.name));
+    check_folder(&folder)?;
+    let folder_path = std::path::absolute(&folder)
+        .with_context(|| format!("{} has no absolute path", folder.display()))?;
+    let sdk = find_sdk(arguments.sdk.as_deref(), &folder_path)?;
+    let files = project(&arguments.name, arguments.language, &sdk);
+    for (path, text) in &files {
+        let path = folder.join(path);
+        let parent = path.parent().unwrap_or(&folder);
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let mut out = io::stdout().lock();
+    let noun = if files.len() == 1 { "file" } else { "files" };
+    writeln!(out, "{} {noun} written to {}", files.len(), folder.display())?;
+    writeln!(out, "{}", toned("next:", Tone::Quiet))?;
+    writeln!(out, "  cd {}", folder.display())?;
+    let readme = files.iter().find(|(path, _)| path == Path::new("README.md"));
+    for command in readme.map(|(_, text)| first_commands(text)).unwrap_or_default() {
+        writeln!(out, "  {command}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every file of the project, relative to its folder.
+fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, String)> {
+    let filled = |text: &str| {
+        text.replace(PLACEHOLDER, name).replace(SNAKE_PLACEHOLDER, &name.replace('-', "_"))
+    };
+    let mut files: Vec<(PathBuf, String)> = under(&format!("templates/{}/", language.template()))
+        .map(|(path, text)| (PathBuf::from(filled(path)), filled(text)))
+        .collect();
+    match (language, sdk) {
+        (Language::Rust, Sdk::Vendored) => files.extend(rust_sdk()),
+        (Language::Rust, Sdk::At(path)) => {
+            let path = toml::Value::String(path.display().to_string());
+            for (_, text) in files.iter_mut().filter(|(path, _)| path == Path::new("Cargo.toml")) {
+                *text = text.replace(VENDORED, &format!("lessor-policy = {{ path = {path} }}"));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The SDK for Rust as a crate of its own in `sdk/`, with the contract.
+fn rust_sdk() -> impl Iterator<Item = (PathBuf, String)> {
+    let own = |(path, text): (&str, &str)| (Path::new("sdk").join(path), text.to_owned());
+    let contract =
+        |(path, text): (&str, &str)| (Path::new("sdk/wit/deps/policy").join(path), text.to_owned());
+    let sources = under("sdk-rust/").chain(under("templates/sdk-rust/")).map(own);
+    sources.chain(under("wit/").map(contract))
+}
+
+/// What was put into the program below `prefix`, name without it and text.
+fn under(prefix: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    embedded::FILES.iter().filter_map(move |(name, text)| Some((name.strip_prefix(prefix)?, *text)))
+}
+
+/// The commands of the page's first section that show how to build and test, in order.
+fn first_commands(readme: &str) -> Vec<String> {
+    let section = readme.split("\n## ").nth(1).unwrap_or_default();
+    let blocks = section.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+    blocks.flat_map(str::lines).map(str::to_owned).collect()
+}
+
+fn check_name(name: &str) -> anyhow::Result<()> {
+    const TAKEN: [&str; 12] = [
+        "async",
+        "build",
+        "class",
+        "core",
+        "def",
+        "import",
+        "lessor-policy",
+        "policy-name",
+        "sdk",
+        "std",
+        "test",
+        "wit",
+    ];
+    let is_name_char =
+        |found: char| found.is_ascii_lowercase() || found.is_ascii_digit() || found == '-';
+    let begins = name.starts_with(|found: char| found.is_ascii_lowercase());
+    if !begins || !name.chars().all(is_name_char) || name.ends_with('-') || name.contains("--") {
+        let meant: String = name
+            .to_lowercase()
+            .chars()
+            .map(|found| if is_name_char(found) { found } else { '-' })
+            .collect();
+        let meant = meant.trim_start_matches(|found: char| !found.is_ascii_lowercase());
+        let meant = meant.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+        let hint = if meant.is_empty() { String::new() } else { format!("; try {meant}") };
+        bail!(
+            "{name:?} is no name for a policy; wanted lower-case letters, digits and hyphens, a letter \
+             first{hint}"
+        );
+    }
+    if name.len() > NAME_CHARS_MAX {
+        bail!("the name has {} characters; wanted at most {NAME_CHARS_MAX}", name.len());
+    }
+    if TAKEN.contains(&name) {
+        bail!("{name:?} means something else to the tools that build policies; take another name");
+    }
+    Ok(())
+}
+
+fn check_folder(folder: &Path) -> anyhow::Result<()> {
+    match fs::read_dir(folder).map(Iterator::count) {
+        Ok(0) => Ok(()),
+        Ok(_) => bail!(
+            "{} is there already and is not empty; remove it, or name another with --directory",
+            folder.display()
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => bail!("{} cannot be used: {error}; name another", folder.display()),
+    }
+}
+
+/// `folder` is the absolute path of the project.
+fn find_sdk(named: Option<&Path>, folder: &Path) -> anyhow::Result<Sdk> {
+    let is_sdk = |path: &Path| {
+        let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
+        manifest.contains("name = \"lessor-policy\"")
+    };
+    if let Some(path) = named {
+        if !is_sdk(path) {
+            bail!(
+                "{} is not the crate lessor-policy; wanted the folder plugins/sdk/rust of a checkout",
+                path.display()
+            );
+        }
+        let path = path.canonicalize().with_context(|| format!("no path {}", path.display()))?;
+        return Ok(Sdk::At(path));
+    }
+    let mut up = PathBuf::new();
+    for above in folder.ancestors().skip(1) {
+        up.push(Component::ParentDir);
+        if is_sdk(&above.join("plugins/sdk/rust")) {
+            return Ok(Sdk::At(up.join("plugins/sdk/rust")));
+        }
+    }
+    Ok(Sdk::Vendored)
+}
+
+#[cfg(test)]
+mod tests;

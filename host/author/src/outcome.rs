@@ -1,0 +1,337 @@
+//! What a policy did with a request, and how that differs from what was expected. Both are lines of
+//! TOML, as they may stand below `[expect]`.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    net::Ipv4Addr,
+    time::Duration,
+};
+
+use lessor_config::{Expectation, ExpectedOptions, PlannedName};
+use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Verdict};
+use lessor_policy_host::{FaultKind, Hook};
+use serde::Serialize;
+
+use crate::option_text::{self, list, quoted};
+
+/// What a policy did with one request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// The calls that were made, in order.
+    pub(crate) calls: Vec<Call>,
+    /// What it did.
+    pub(crate) effects: Effects,
+    /// How it failed.
+    pub(crate) failure: Option<Failure>,
+    /// Names of lookups that it planned and that the case has no answer for.
+    pub(crate) unanswered: Vec<String>,
+}
+
+/// A call of a hook.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Call {
+    pub(crate) hook: Hook,
+    #[serde(rename = "took-us", serialize_with = "microseconds")]
+    pub(crate) took: Duration,
+}
+
+/// A fault, explained.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Failure {
+    /// Which hook was called, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hook: Option<Hook>,
+    pub(crate) kind: FaultKind,
+    pub(crate) message: String,
+    pub(crate) advice: &'static str,
+}
+
+/// What a policy does to a request, as far as it can be expected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Effects {
+    pub(crate) verdict: Verdict,
+    pub(crate) fault: Option<String>,
+    pub(crate) pool: Option<String>,
+    pub(crate) address: Option<Ipv4Addr>,
+    pub(crate) lease_time_secs: Option<u32>,
+    pub(crate) subscriber: Option<SubscriberLimit>,
+    pub(crate) options: OptionEffects,
+    pub(crate) reply: OptionEffects,
+    pub(crate) lookups: Vec<PlannedName>,
+    /// None if it does not matter.
+    pub(crate) log: Option<Vec<String>>,
+}
+
+/// Options by code: the octets that are set, or none where the option is removed.
+pub(crate) type OptionEffects = BTreeMap<u8, Option<Vec<u8>>>;
+
+/// One line that is not as expected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Difference {
+    pub(crate) key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) found: Option<String>,
+}
+
+impl Effects {
+    /// What it says, key and value, in the order in which it is best read.
+    pub(crate) fn lines(&self) -> Vec<(String, String)> {
+        let mut lines = Vec::new();
+        let mut add = |key: &str, value: Option<String>| {
+            lines.extend(value.map(|value| (key.to_owned(), value)));
+        };
+        let (verdict, reason) = match &self.verdict {
+            Verdict::Proceed => ("proceed", ""),
+            Verdict::Ignore(reason) => ("ignore", reason.as_str()),
+            Verdict::Refuse(reason) => ("refuse", reason.as_str()),
+            Verdict::Drop(reason) => ("drop", reason.as_str()),
+        };
+        add("verdict", Some(quoted(verdict)));
+        add("reason", (!reason.is_empty()).then(|| quoted(reason)));
+        add("fault", self.fault.as_deref().map(quoted));
+        add("pool", self.pool.as_deref().map(quoted));
+        add("address", self.address.map(|address| quoted(&address.to_string())));
+        add("lease-time-secs", self.lease_time_secs.map(|secs| secs.to_string()));
+        add("subscriber", self.subscriber.as_ref().map(subscriber_text));
+        add_options(&mut add, "", &self.options);
+        for PlannedName { name, source, key } in &self.lookups {
+            let value = format!("{{ source = {}, key = {} }}", quoted(source), quoted(key));
+            add(&format!("lookups.{}", key_text(name)), Some(value));
+        }
+        add_options(&mut add, "reply.", &self.reply);
+        add(
+            "log",
+            self.log
+                .as_ref()
+                .map(|lines| list(&lines.iter().map(|line| quoted(line)).collect::<Vec<_>>())),
+        );
+        lines
+    }
+
+    /// As a table of TOML.
+    pub(crate) fn to_toml(&self) -> String {
+        let mut text = String::new();
+        for (key, value) in self.lines() {
+            let _ = writeln!(text, "{key} = {value}");
+        }
+        text
+    }
+
+    /// As JSON of the same shape.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        toml::from_str(&self.to_toml()).unwrap_or_default()
+    }
+
+    /// Where `found` is not as this expects, in the order of the lines.
+    pub(crate) fn differences(&self, found: &Self) -> Vec<Difference> {
+        let found = found.as_far_as_expected_by(self);
+        let (wanted, found) = (self.lines(), found.lines());
+        let value_in = |lines: &[(String, String)], key: &str| {
+            lines.iter().find(|(other, _)| other == key).map(|(_, value)| value.clone())
+        };
+        let only_found = found.iter().filter(|(key, _)| value_in(&wanted, key).is_none());
+        let keys = wanted.iter().chain(only_found).map(|(key, _)| key);
+        keys.map(|key| Difference {
+            key: key.clone(),
+            expected: value_in(&wanted, key),
+            found: value_in(&found, key),
+        })
+        .filter(|difference| difference.expected != difference.found)
+        .collect()
+    }
+
+    /// Without what does not matter to whoever expects something.
+    fn as_far_as_expected_by(&self, expected: &Self) -> Self {
+        let mut found = self.clone();
+        if expected.log.is_none() {
+            found.log = None;
+        }
+        match (&expected.verdict, &mut found.verdict) {
+            (Verdict::Ignore(wanted), Verdict::Ignore(reason))
+            | (Verdict::Refuse(wanted), Verdict::Refuse(reason))
+            | (Verdict::Drop(wanted), Verdict::Drop(reason))
+                if wanted.is_empty() =>
+            {
+                reason.clear();
+            }
+            _ => {}
+        }
+        found
+    }
+}
+
+impl From<&Expectation> for Effects {
+    fn from(expected: &Expectation) -> Self {
+        let mut lookups = expected.lookups.clone();
+        lookups.sort();
+        Self {
+            verdict: expected.verdict.clone(),
+            fault: expected.fault.clone(),
+            pool: expected.pool.clone(),
+            address: expected.address,
+            lease_time_secs: expected.lease_time_secs,
+            subscriber: expected.subscriber.clone(),
+            options: option_effects(&expected.options),
+            reply: option_effects(&expected.reply),
+            lookups,
+            log: expected.log.clone(),
+        }
+    }
+}
+
+/// For people: what failed, how, and what to do.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.hook.map_or("the policy", Hook::name);
+        write!(f, "{name} failed ({}): {}. {}", self.kind, self.message, self.advice)
+    }
+}
+
+impl Difference {
+    /// The lines that were expected, with a minus, and found, with a plus.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        let key = &self.key;
+        let expected = self.expected.iter().map(move |value| format!("- {key} = {value}"));
+        expected.chain(self.found.iter().map(move |value| format!("+ {key} = {value}")))
+    }
+}
+
+/// The octets of an option's value.
+pub(crate) fn octets(value: &OptionValue) -> Vec<u8> {
+    let mut octets = Vec::new();
+    lessor_wire::encode_value(value, &mut octets);
+    octets
+}
+
+/// What is usually to be done about a fault.
+pub(crate) fn advice(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Trap => {
+            "The policy panicked, or left its memory. In Rust, find what can panic: unwrap, \
+             indexing, arithmetic"
+        }
+        FaultKind::DeadlineExceeded => {
+            "Do less in a call: prepare tables in `configure`. If it needs the time, raise \
+             deadline-ms under [limits] in the file beside the plugin"
+        }
+        FaultKind::MemoryExceeded => {
+            "Keep less, or raise memory-mib under [limits] in the file beside the plugin"
+        }
+        FaultKind::StackExhausted => "Find the recursion that does not end, or make it a loop",
+        FaultKind::Failed => "That is the policy's own reason; for a script it names the line",
+        FaultKind::BadAnswer => "Compare what the policy hands over with the contract in wit/",
+        FaultKind::NotReady | FaultKind::Suspended => "It had failed before; see its first fault",
+    }
+}
+
+fn option_effects(expected: &ExpectedOptions) -> OptionEffects {
+    let set = expected.set.iter().map(|(code, value)| (*code, Some(octets(value))));
+    set.chain(expected.removed.iter().map(|code| (*code, None))).collect()
+}
+
+fn add_options(add: &mut impl FnMut(&str, Option<String>), prefix: &str, options: &OptionEffects) {
+    for (code, value) in options {
+        let name = option_text::name(*code);
+        let value = value.as_ref().map(|octets| option_text::value(*code, octets));
+        add(&format!("{prefix}options.{name}"), value);
+    }
+    let removed: Vec<String> = options
+        .iter()
+        .filter(|(_, value)| value.is_none())
+        .map(|(code, _)| quoted(&option_text::name(*code)))
+        .collect();
+    add(&format!("{prefix}no-options"), (!removed.is_empty()).then(|| list(&removed)));
+}
+
+fn subscriber_text(limit: &SubscriberLimit) -> String {
+    let beyond = match limit.beyond {
+        BeyondLimit::Refuse => "refuse",
+        BeyondLimit::ReplaceOldest => "replace-oldest",
+    };
+    let (name, leases_max) = (quoted(&limit.name), limit.leases_max);
+    format!("{{ name = {name}, leases-max = {leases_max}, beyond = {} }}", quoted(beyond))
+}
+
+fn key_text(name: &str) -> String {
+    let is_bare = |found: char| found.is_ascii_alphanumeric() || "-_".contains(found);
+    match !name.is_empty() && name.chars().all(is_bare) {
+        true => name.to_owned(),
+        false => quoted(name),
+    }
+}
+
+fn microseconds<S: serde::Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_nanos() as f64 / 1_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn effects(text: &str) -> Effects {
+        let case = format!("[request]\n[expect]\n{text}");
+        let case = lessor_config::parse_case("case.toml", &case).unwrap();
+        Effects::from(&case.expectation.unwrap())
+    }
+
+    const WHOLE: &str = r#"verdict = "ignore"
+reason = "not ours"
+fault = "trap"
+pool = "fast"
+address = "192.0.2.1"
+lease-time-secs = 60
+subscriber = { name = "ada", leases-max = 1, beyond = "refuse" }
+options.domain-name-servers = ["192.0.2.53"]
+options.224 = "hex:00"
+no-options = ["routers", "225"]
+lookups.plan = { source = "crm", key = "olt1/1" }
+lookups."the plan" = { source = "crm", key = "olt1/1" }
+reply.options.domain-name = "example.net"
+reply.no-options = ["ntp-servers"]
+log = ["one", "two"]
+"#;
+
+    #[test]
+    fn effects_are_written_as_they_are_read() {
+        assert_eq!(effects(WHOLE).to_toml(), WHOLE);
+        assert_eq!(effects(WHOLE).to_json()["reply"]["options"]["domain-name"], "example.net");
+        assert_eq!(effects("").to_toml(), "verdict = \"proceed\"\n");
+    }
+
+    #[test]
+    fn what_was_not_expected_is_a_difference() {
+        let expected = effects("pool = \"fast\"\noptions.routers = \"192.0.2.1\"\n");
+        let found = effects("pool = \"slow\"\nlease-time-secs = 60\n");
+        let lines: Vec<String> =
+            expected.differences(&found).iter().flat_map(Difference::lines).collect();
+        assert_eq!(
+            lines,
+            [
+                "- pool = \"fast\"",
+                "+ pool = \"slow\"",
+                "- options.routers = [\"192.0.2.1\"]",
+                "+ lease-time-secs = 60",
+            ]
+        );
+        assert_eq!(expected.differences(&expected), []);
+    }
+
+    #[test]
+    fn a_reason_or_a_log_that_nobody_asked_about_does_not_matter() {
+        let found = effects("verdict = \"refuse\"\nreason = \"why\"\nlog = [\"line\"]\n");
+        assert_eq!(effects("verdict = \"refuse\"").differences(&found), []);
+        assert_eq!(effects("verdict = \"refuse\"\nreason = \"how\"").differences(&found).len(), 1);
+        assert_eq!(effects("verdict = \"ignore\"").differences(&found).len(), 2);
+    }
+}

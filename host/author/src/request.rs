@@ -1,0 +1,269 @@
+//! From a described request to what a policy sees. The message is written octet by octet and read
+//! back as the server reads one, so that no case can hold what a packet could not.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use lessor_config::{CaseEvent, CaseLease, CaseRequest};
+use lessor_core::{
+    Arrival, Destination, Lease, LeaseState, LeaseTime, Network, OptionSet, OptionValue,
+    RelayInformation, Reply, ReplyKind, Request, RequestKind, Subnet, Terms, Timestamp,
+    option::code,
+};
+use lessor_policy_host::{LeaseEvent, LeaseEventKind, View};
+
+/// How long the lease on record has been running, in seconds.
+const LEASE_AGE_SECS: u64 = 1_800;
+/// The lease time of the subnet, in seconds.
+const LEASE_TIME: LeaseTime = LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: u32::MAX };
+
+/// What a policy sees of the request, before anything was looked up for it.
+///
+/// # Errors
+/// If it makes no message that a server could read.
+pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
+    let request = read(described)?;
+    let subnet = Subnet {
+        prefix: described.subnet,
+        lease_time: LEASE_TIME,
+        options: OptionSet::default(),
+        next_server_address: Ipv4Addr::UNSPECIFIED,
+        pools: Vec::new(),
+        reservations: Vec::new(),
+    };
+    let name = described.network.clone().unwrap_or_else(|| described.subnet.to_string().into());
+    let network = Network {
+        name,
+        subnets: vec![subnet],
+        authoritative: true,
+        offer_hold_secs: 60,
+        quarantine_secs: 600,
+    };
+    let lease =
+        described.lease.as_ref().map(|lease| Arc::new(record(lease, described.time, &request)));
+    Ok(View {
+        request: Arc::new(request),
+        now: described.time,
+        network: Arc::new(network),
+        subnet: 0,
+        lease,
+        lookups: Arc::default(),
+        absent: Arc::default(),
+    })
+}
+
+/// The reply that the server would send under these terms, as far as it is known here: the case's
+/// own, and the options of the terms on top. Nothing for a message that gets none.
+pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Option<Reply> {
+    let given = described.reply.clone().unwrap_or_default();
+    let kind = match view.request.kind {
+        RequestKind::Discover => ReplyKind::Offer,
+        RequestKind::Request | RequestKind::Inform => ReplyKind::Ack,
+        RequestKind::Decline | RequestKind::Release => return None,
+    };
+    let your_address = given
+        .your_address
+        .or(terms.address)
+        .or(view.lease.as_ref().map(|lease| lease.address))
+        .or(view.request.requested_address)
+        .unwrap_or_else(|| host(described, 100));
+    let mut options: Vec<(u8, Arc<OptionValue>)> =
+        given.options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect();
+    for (code, value) in &terms.options {
+        options.retain(|(found, _)| found != code);
+        options.extend(value.iter().map(|value| (*code, Arc::clone(value))));
+    }
+    Some(Reply {
+        kind: given.kind.unwrap_or(kind),
+        client_address: view.request.client_address,
+        your_address: match view.request.kind {
+            RequestKind::Inform => Ipv4Addr::UNSPECIFIED,
+            _ => your_address,
+        },
+        next_server_address: Ipv4Addr::UNSPECIFIED,
+        force_broadcast: false,
+        options,
+        destination: Destination::Broadcast,
+    })
+}
+
+/// What happened to a lease; a new lease if the request does not say.
+pub(crate) fn event(described: &CaseRequest, view: &View) -> LeaseEvent {
+    LeaseEvent {
+        kind: match described.event.unwrap_or(CaseEvent::Granted) {
+            CaseEvent::Granted => LeaseEventKind::Granted,
+            CaseEvent::Renewed => LeaseEventKind::Renewed,
+            CaseEvent::Released => LeaseEventKind::Released,
+            CaseEvent::Expired => LeaseEventKind::Expired,
+            CaseEvent::Declined => LeaseEventKind::Declined,
+        },
+        lease: event_lease(described, view),
+        network_name: Arc::clone(&view.network.name),
+        now: view.now,
+    }
+}
+
+/// The lease on record, or else one of the requested address.
+fn event_lease(described: &CaseRequest, view: &View) -> Arc<Lease> {
+    view.lease.clone().unwrap_or_else(|| {
+        let address = view.request.requested_address.unwrap_or_else(|| host(described, 100));
+        let relay_sub_options = described.relay_sub_options.clone();
+        let lease = CaseLease { address, ends_in_secs: LEASE_TIME.default_secs, relay_sub_options };
+        Arc::new(record(&lease, described.time, &view.request))
+    })
+}
+
+fn read(described: &CaseRequest) -> anyhow::Result<Request> {
+    let server_address = host(described, 1);
+    let is_relayed = described.relay_address.is_some();
+    let source = described.relay_address.or(described.client_address);
+    let arrival = Arrival {
+        source: SocketAddrV4::new(
+            source.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            if is_relayed { 67 } else { 68 },
+        ),
+        server_address,
+        link_address: (!is_relayed).then_some(server_address),
+        unicast: described.unicast || is_relayed,
+        interface: described.interface.clone(),
+    };
+    let packet = write(described);
+    lessor_wire::parse(&packet, arrival).context("the request makes no message that can be read")
+}
+
+/// The payload of the datagram (RFC 2131 section 2).
+fn write(described: &CaseRequest) -> Vec<u8> {
+    let hardware = described.hardware_address;
+    let octets = |address: Option<Ipv4Addr>| address.unwrap_or(Ipv4Addr::UNSPECIFIED).octets();
+    let hops = u8::from(described.relay_address.is_some());
+    let mut packet = vec![1, hardware.kind(), hardware.octets().len() as u8, hops];
+    packet.extend(described.transaction_id.to_be_bytes());
+    packet.extend(described.elapsed_secs.to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(octets(described.client_address));
+    packet.extend([0; 8]);
+    packet.extend(octets(described.relay_address));
+    packet.extend(hardware.octets());
+    // chaddr, sname and file to their ends.
+    packet.resize(236, 0);
+    packet.extend([99, 130, 83, 99]);
+    let kind = match described.kind {
+        RequestKind::Discover => 1,
+        RequestKind::Request => 3,
+        RequestKind::Decline => 4,
+        RequestKind::Release => 7,
+        RequestKind::Inform => 8,
+    };
+    append(&mut packet, code::MESSAGE_TYPE, &[kind]);
+    for (code, value) in &described.options {
+        let mut octets = Vec::new();
+        lessor_wire::encode_value(value, &mut octets);
+        append(&mut packet, *code, &octets);
+    }
+    if !described.relay_sub_options.is_empty() {
+        let information = relay_information(&described.relay_sub_options);
+        append(&mut packet, code::RELAY_AGENT_INFORMATION, information.octets());
+    }
+    packet.push(code::END);
+    packet
+}
+
+/// Appends an option, in parts if it is long (RFC 3396).
+fn append(packet: &mut Vec<u8>, code: u8, value: &[u8]) {
+    let parts = value.chunks(255).chain(value.is_empty().then_some(&[][..]));
+    for part in parts {
+        packet.extend([code, part.len() as u8]);
+        packet.extend(part);
+    }
+}
+
+fn relay_information(sub_options: &[(u8, Box<[u8]>)]) -> RelayInformation {
+    let mut octets = Vec::new();
+    for (code, value) in sub_options {
+        octets.extend([*code, value.len() as u8]);
+        octets.extend(value);
+    }
+    RelayInformation::from_octets(octets)
+}
+
+fn record(lease: &CaseLease, now: Timestamp, request: &Request) -> Lease {
+    let began_at = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(LEASE_AGE_SECS * 1_000));
+    let said = &lease.relay_sub_options;
+    Lease {
+        address: lease.address,
+        client: request.client_key(),
+        hardware_address: request.hardware_address,
+        state: LeaseState::Leased,
+        began_at,
+        changed_at: began_at,
+        expires_at: now.after_secs(lease.ends_in_secs),
+        relay_information: (!said.is_empty()).then(|| relay_information(said)),
+        revision: 1,
+    }
+}
+
+/// The address at this place of the subnet; the server's is the first.
+fn host(described: &CaseRequest, place: usize) -> Ipv4Addr {
+    let mut hosts = described.subnet.hosts();
+    hosts.nth(place - 1).unwrap_or_else(|| described.subnet.addr())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn request(text: &str) -> CaseRequest {
+        lessor_config::parse_case("request.toml", text).unwrap().request
+    }
+
+    #[test]
+    fn a_described_request_is_what_a_client_would_send() {
+        let text = r#"
+            kind = "request"
+            hardware-address = "02:00:5e:00:53:01"
+            client-address = "100.64.1.7"
+            circuit-id = "olt1/1"
+            remote-id = "hex:0001"
+            relay-address = "100.64.0.1"
+            vendor-class = "stb"
+            options = { 224 = "hex:00" }
+        "#;
+        let view = view(&request(text)).unwrap();
+        let found = &view.request;
+        assert_eq!(found.kind, RequestKind::Request);
+        assert_eq!(found.client_state(), lessor_core::ClientState::Rebinding);
+        let relay = found.relay_information.as_ref().unwrap();
+        assert_eq!(relay.circuit_id(), Some(&b"olt1/1"[..]));
+        assert_eq!(relay.remote_id(), Some(&b"\x00\x01"[..]));
+        assert_eq!(found.options.get(60), Some(&b"stb"[..]));
+        assert_eq!(found.options.get(224), Some(&[0][..]));
+        assert!(found.is_relayed());
+    }
+
+    #[test]
+    fn long_options_are_sent_in_parts_and_read_as_one() {
+        let text = format!("options = {{ 224 = \"{}\" }}", "x".repeat(600));
+        let view = view(&request(&text)).unwrap();
+        assert_eq!(view.request.options.get(224).unwrap().len(), 600);
+    }
+
+    #[test]
+    fn the_reply_has_what_the_case_and_the_terms_say() {
+        let described =
+            request("[reply]\noptions = { routers = \"100.64.0.1\", ntp-servers = \"192.0.2.1\" }");
+        let view = view(&described).unwrap();
+        let terms = Terms {
+            options: vec![(42, None), (6, Some(Arc::new(OptionValue::Octets(vec![1, 1, 1, 1]))))],
+            ..Terms::default()
+        };
+        let reply = reply(&described, &view, &terms).unwrap();
+        let codes: Vec<u8> = reply.options.iter().map(|(code, _)| *code).collect();
+        assert_eq!((reply.kind, codes), (ReplyKind::Offer, vec![3, 6]));
+        assert_eq!(reply.your_address, Ipv4Addr::new(100, 64, 0, 100));
+    }
+}
