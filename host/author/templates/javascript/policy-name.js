@@ -1,0 +1,27 @@
+// Set-top boxes, known by their vendor class, get addresses from a pool of their own.
+
+/** What the operator writes below `[settings]` in the file beside the policy. */
+let settings;
+
+export const configuring = {
+  /** Called once, before anything else. What is thrown refuses the reload and is shown to the operator. */
+  configure(text) {
+    settings = JSON.parse(text);
+    for (const key of ["vendor-class", "pool"]) {
+      if (typeof settings[key] !== "string") throw `write ${key} = "…" below [settings]`;
+    }
+  },
+};
+
+function decide(request, terms) {
+  const vendorClass = request.vendorClass() ?? "";
+  if (vendorClass.startsWith(settings["vendor-class"])) {
+    terms.setPool(settings.pool);
+    terms.setLeaseTimeSecs(3600);
+  }
+  return { tag: "proceed" };
+}
+
+export const onDiscover = { handle: decide };
+/** Asked again when the client takes the offer and when it renews: decide the same. */
+export const onRequest = { handle: decide };

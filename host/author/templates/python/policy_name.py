@@ -1,0 +1,40 @@
+"""Set-top boxes, known by their vendor class, get addresses from a pool of their own."""
+
+import json
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.imports.types import Request, Terms, Verdict, Verdict_Proceed
+
+# What the operator writes below `[settings]` in the file beside the policy.
+settings: dict[str, str] = {}
+
+
+class Configuring(exports.Configuring):
+    """Called once, before anything else. An error refuses the reload and is shown to the operator."""
+
+    def configure(self, text: str) -> None:
+        settings.update(json.loads(text))
+        for key in ("vendor-class", "pool"):
+            if not isinstance(settings.get(key), str):
+                raise Err(f'write {key} = "…" below [settings]')
+
+
+def decide(request: Request, terms: Terms) -> Verdict:
+    vendor_class = request.vendor_class() or ""
+    if vendor_class.startswith(settings["vendor-class"]):
+        terms.set_pool(settings["pool"])
+        terms.set_lease_time_secs(3600)
+    return Verdict_Proceed()
+
+
+class OnDiscover(exports.OnDiscover):
+    def handle(self, request: Request, terms: Terms) -> Verdict:
+        return decide(request, terms)
+
+
+class OnRequest(exports.OnRequest):
+    """Asked again when the client takes the offer and when it renews: decide the same."""
+
+    def handle(self, request: Request, terms: Terms) -> Verdict:
+        return decide(request, terms)
