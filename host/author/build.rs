@@ -27,10 +27,10 @@ fn main() -> io::Result<()> {
         find(&root, name, &mut files)?;
     }
     files.sort();
-    let mut text = String::from("/// Name and text of every file.\n");
-    text.push_str("pub(crate) static FILES: &[(&str, &str)] = &[\n");
+    let mut text = String::from("/// Name and octets of every file.\n");
+    text.push_str("pub(crate) static FILES: &[(&str, &[u8])] = &[\n");
     for (name, path) in files {
-        text.push_str(&format!("    ({name:?}, include_str!({path:?})),\n"));
+        text.push_str(&format!("    ({name:?}, include_bytes!({path:?})),\n"));
     }
     text.push_str("];\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use lessor_config::Case;
 use lessor_core::Terms;
-use lessor_policy_host::{Hook, RuntimeSettings, View};
+use lessor_policy_host::{Hook, View};
 use serde::Serialize;
 
 use crate::{
@@ -79,7 +79,7 @@ struct HookReport {
 
 pub(crate) fn run(arguments: &BenchArguments, read_plugin: ReadPlugin) -> anyhow::Result<ExitCode> {
     let folder = tempfile::tempdir().context("cannot make a folder for compiled code")?;
-    let cache = RuntimeSettings { cache: Some(folder.path().join("compiled")) };
+    let cache = folder.path().join("compiled");
     let measured = read_case(arguments.request.as_deref())
         .and_then(|case| measure(arguments, read_plugin, &cache, &case));
     let report = match measured {
@@ -101,11 +101,11 @@ pub(crate) fn run(arguments: &BenchArguments, read_plugin: ReadPlugin) -> anyhow
 fn measure(
     arguments: &BenchArguments,
     read_plugin: ReadPlugin,
-    cache: &RuntimeSettings,
+    cache: &Path,
     case: &Case,
 ) -> Result<Report, Refused> {
     let prepare = || {
-        let workbench = Workbench::with_runtime(&arguments.plugin, read_plugin, cache.clone())?;
+        let workbench = Workbench::with_cache(&arguments.plugin, read_plugin, cache)?;
         workbench.prepare(case)
     };
     let prepared_ms = |prepared: &Prepared| {

@@ -2,20 +2,23 @@
 
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
-use lessor_policy_host::PluginReport;
+use lessor_policy_host::{Grants, PluginReport};
 use serde::Serialize;
 
-use crate::output::{Tone, size, toned};
+use crate::{
+    ReadPlugin,
+    output::{Tone, size, toned},
+    workbench::{PluginFile, Workbench, read_case},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArguments {
-    /// The plugin: a component or a core module.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    plugin: PluginFile,
     /// As one object of JSON.
     #[arg(long)]
     json: bool,
@@ -32,33 +35,51 @@ struct Report<'a> {
     mistakes: Vec<String>,
 }
 
-pub(crate) fn run(arguments: &InspectArguments) -> anyhow::Result<ExitCode> {
-    let inspected = lessor_policy_host::inspect(&arguments.file);
-    let mistakes = inspected.as_ref().err().into_iter().flatten();
-    let mistakes: Vec<String> = mistakes.map(|error| error.problem.to_string()).collect();
+pub(crate) fn run(
+    arguments: &InspectArguments,
+    read_plugin: ReadPlugin,
+) -> anyhow::Result<ExitCode> {
+    let file = &arguments.plugin.file;
+    let inspected = inspect(&arguments.plugin, read_plugin);
+    let mistakes = inspected.as_ref().err().cloned().unwrap_or_default();
     let mut out = io::stdout().lock();
     if arguments.json {
-        let report = Report {
-            file: &arguments.file,
-            accepted: inspected.is_ok(),
-            plugin: inspected.as_ref().ok(),
-            mistakes,
-        };
+        let report =
+            Report { file, accepted: inspected.is_ok(), plugin: inspected.as_ref().ok(), mistakes };
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else if let Ok(report) = &inspected {
-        print(&mut out, &arguments.file, report)?;
+        print(&mut out, file, report)?;
     } else {
         let mut err = io::stderr().lock();
-        writeln!(err, "{} would be refused:", arguments.file.display())?;
-        mistakes.iter().try_for_each(|mistake| writeln!(err, "  it {mistake}"))?;
+        writeln!(err, "{} would be refused:", file.display())?;
+        mistakes.iter().try_for_each(|mistake| writeln!(err, "  {}", mistake.trim()))?;
     }
     Ok(if inspected.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the file is, or every mistake in it. Which hooks a script has only its interpreter can tell: a
+/// script is loaded and configured, but no hook of it is called.
+fn inspect(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<PluginReport, Vec<String>> {
+    let is_script =
+        plugin.file.extension().is_some_and(|ending| ending == "rhai" || ending == "js");
+    if is_script {
+        let prepared = Workbench::open(plugin, read_plugin)
+            .and_then(|workbench| workbench.prepare(&read_case(None)?))
+            .map_err(|refused| refused.0)?;
+        let report = prepared.report().cloned();
+        return report.ok_or_else(|| vec!["it is no plugin".to_owned()]);
+    }
+    let inspected = lessor_policy_host::inspect(&plugin.file);
+    inspected.map_err(|errors| errors.iter().map(|error| format!("it {}", error.problem)).collect())
 }
 
 fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result<()> {
     let mut line = |name: &str, value: String| writeln!(out, "  {name:10} {value}");
     line("file", format!("{}, {}", file.display(), size(report.octets)))?;
     line("sha256", report.digest.clone())?;
+    if let Some(interpreter) = &report.interpreter {
+        line("run by", interpreter.display().to_string())?;
+    }
     line("hooks", report.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", "))?;
     line("exports", report.exports.join("\n             "))?;
     line("imports", none_or(&report.imports, "nothing"))?;
@@ -66,8 +87,9 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
         line("WASI", report.denied_imports.join("\n             "))?;
         line("", "policies get no WASI: a call of it ends the call of the plugin".to_owned())?;
     }
-    if let Some(grants) = grants_line(report) {
-        line("grants", grants)?;
+    if !report.capabilities.is_empty() {
+        let grants: Grants = report.capabilities.iter().copied().collect();
+        line("grants", format!("grants = {grants}"))?;
         line("", "belongs into the file beside the plugin".to_owned())?;
     }
     line(
@@ -79,15 +101,6 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
         ),
     )?;
     writeln!(out, "{}", toned("The server would load it.", Tone::Good))
-}
-
-/// What the file beside the plugin must grant, for what the plugin imports.
-fn grants_line(report: &PluginReport) -> Option<String> {
-    let short = |import: &String| import.split(['/', '@']).nth(1).map(|name| format!("{name:?}"));
-    let imports = report.imports.iter().filter_map(short);
-    let granted = ["\"log\"", "\"metrics\"", "\"state\"", "\"tables\""];
-    let wanted: Vec<String> = imports.filter(|name| granted.contains(&name.as_str())).collect();
-    (!wanted.is_empty()).then(|| format!("grants = [{}]", wanted.join(", ")))
 }
 
 fn none_or(names: &[String], nothing: &str) -> String {

@@ -71,7 +71,7 @@ pub fn run(arguments: &PluginArguments, read_plugin: ReadPlugin) -> anyhow::Resu
     log::listen();
     match &arguments.tool {
         Tool::New(arguments) => new::run(arguments),
-        Tool::Inspect(arguments) => inspect::run(arguments),
+        Tool::Inspect(arguments) => inspect::run(arguments, read_plugin),
         Tool::Run(arguments) => run::run(arguments, read_plugin),
         Tool::Test(arguments) => test::run(arguments, read_plugin),
         Tool::Bench(arguments) => bench::run(arguments, read_plugin),

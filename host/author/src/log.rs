@@ -14,7 +14,7 @@ use tracing_subscriber::{
 };
 
 /// What the events bear that the host makes of a plugin's lines.
-const TARGET: &str = "lessor::plugin";
+const TARGET: &str = "lessor::policy";
 /// How many lines are kept until somebody takes them.
 const LINES_MAX: usize = 1_000;
 

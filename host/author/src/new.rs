@@ -48,6 +48,16 @@ pub(crate) struct NewArguments {
 pub enum Language {
     /// Rust, built with cargo
     Rust,
+    /// JavaScript, made a component by jco
+    Javascript,
+    /// TypeScript, made a component by jco
+    Typescript,
+    /// Python, made a component by componentize-py
+    Python,
+    /// A script in Rhai: nothing to build
+    Rhai,
+    /// A script in JavaScript: nothing to build
+    Js,
 }
 
 impl Language {
@@ -55,6 +65,11 @@ impl Language {
     const fn template(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Javascript => "javascript",
+            Self::Typescript => "typescript",
+            Self::Python => "python",
+            Self::Rhai => "rhai",
+            Self::Js => "js",
         }
     }
 }
@@ -88,45 +103,67 @@ pub(crate) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
     writeln!(out, "{}", toned("next:", Tone::Quiet))?;
     writeln!(out, "  cd {}", folder.display())?;
     let readme = files.iter().find(|(path, _)| path == Path::new("README.md"));
-    for command in readme.map(|(_, text)| first_commands(text)).unwrap_or_default() {
+    let readme = readme.map(|(_, text)| String::from_utf8_lossy(text)).unwrap_or_default();
+    for command in first_commands(&readme) {
         writeln!(out, "  {command}")?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Every file of the project, relative to its folder.
-fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, String)> {
+fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, Vec<u8>)> {
     let filled = |text: &str| {
         text.replace(PLACEHOLDER, name).replace(SNAKE_PLACEHOLDER, &name.replace('-', "_"))
     };
-    let mut files: Vec<(PathBuf, String)> = under(&format!("templates/{}/", language.template()))
-        .map(|(path, text)| (PathBuf::from(filled(path)), filled(text)))
+    let prefix = format!("templates/{}/", language.template());
+    let mut files: Vec<(PathBuf, Vec<u8>)> = under(&prefix)
+        .map(|(path, octets)| {
+            // What is no text has no placeholders.
+            let octets = match std::str::from_utf8(octets) {
+                Ok(text) => filled(text).into_bytes(),
+                Err(_) => octets.to_owned(),
+            };
+            (PathBuf::from(filled(path)), octets)
+        })
         .collect();
     match (language, sdk) {
         (Language::Rust, Sdk::Vendored) => files.extend(rust_sdk()),
         (Language::Rust, Sdk::At(path)) => {
             let path = toml::Value::String(path.display().to_string());
             for (_, text) in files.iter_mut().filter(|(path, _)| path == Path::new("Cargo.toml")) {
-                *text = text.replace(VENDORED, &format!("lessor-policy = {{ path = {path} }}"));
+                let manifest = String::from_utf8_lossy(text);
+                let dependency = format!("lessor-policy = {{ path = {path} }}");
+                *text = manifest.replace(VENDORED, &dependency).into_bytes();
             }
         }
+        (Language::Javascript | Language::Typescript | Language::Python, _) => {
+            files.extend(under("wit/").filter(is_wit).map(at("wit")));
+        }
+        (Language::Rhai | Language::Js, _) => {}
     }
     files.sort();
     files
 }
 
 /// The SDK for Rust as a crate of its own in `sdk/`, with the contract.
-fn rust_sdk() -> impl Iterator<Item = (PathBuf, String)> {
-    let own = |(path, text): (&str, &str)| (Path::new("sdk").join(path), text.to_owned());
-    let contract =
-        |(path, text): (&str, &str)| (Path::new("sdk/wit/deps/policy").join(path), text.to_owned());
-    let sources = under("sdk-rust/").chain(under("templates/sdk-rust/")).map(own);
-    sources.chain(under("wit/").map(contract))
+fn rust_sdk() -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
+    let sources = under("sdk-rust/").chain(under("templates/sdk-rust/")).map(at("sdk"));
+    sources.chain(under("wit/").filter(is_wit).map(at("sdk/wit/deps/policy")))
 }
 
-/// What was put into the program below `prefix`, name without it and text.
-fn under(prefix: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    embedded::FILES.iter().filter_map(move |(name, text)| Some((name.strip_prefix(prefix)?, *text)))
+/// Puts a file into a folder.
+fn at(folder: &str) -> impl Fn((&str, &[u8])) -> (PathBuf, Vec<u8>) {
+    move |(path, octets)| (Path::new(folder).join(path), octets.to_owned())
+}
+
+fn is_wit((path, _): &(&str, &[u8])) -> bool {
+    path.ends_with(".wit")
+}
+
+/// What was put into the program below `prefix`, name without it and octets.
+fn under(prefix: &str) -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    let files = embedded::FILES.iter();
+    files.filter_map(move |(name, octets)| Some((name.strip_prefix(prefix)?, *octets)))
 }
 
 /// The commands of the page's first section that show how to build and test, in order.

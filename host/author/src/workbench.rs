@@ -14,6 +14,8 @@ use lessor_policy_host::{
     Runtime, RuntimeSettings, Setting, View,
 };
 
+use tempfile::TempDir;
+
 use crate::{
     ReadPlugin, log,
     outcome::{Call, Failure, OptionEffects, Outcome, advice, octets},
@@ -45,10 +47,12 @@ pub(crate) struct PluginFile {
 #[derive(Debug, Default)]
 pub(crate) struct Refused(pub(crate) Vec<String>);
 
-/// One plugin, and what it is run on.
+/// One plugin, and where its compiled code is kept.
 pub(crate) struct Workbench {
-    runtime: Arc<Runtime>,
     source: PluginSource,
+    cache: Option<PathBuf>,
+    /// The cache, if it is one for this command only.
+    _own_cache: Option<TempDir>,
 }
 
 /// One plugin, prepared for one case.
@@ -69,22 +73,28 @@ impl Workbench {
     /// Reads the file beside the plugin and starts the engine, with compiled code kept in the user's
     /// cache folder so that a large component is not compiled for every command.
     pub(crate) fn open(file: &PluginFile, read_plugin: ReadPlugin) -> Result<Self, Refused> {
-        let settings = RuntimeSettings { cache: user_cache() };
-        // A cache that cannot be used is no reason to give up.
-        Self::with_runtime(file, read_plugin, settings)
-            .or_else(|_| Self::with_runtime(file, read_plugin, RuntimeSettings::default()))
+        let own_cache = || TempDir::new().ok();
+        let settings = |cache| RuntimeSettings { cache, ..RuntimeSettings::default() };
+        let can_be_used = |cache: &PathBuf| runtime(settings(Some(cache.clone()))).is_ok();
+        // One that cannot be used is no reason to give up.
+        let (cache, _own_cache) = match user_cache().filter(can_be_used) {
+            Some(cache) => (Some(cache), None),
+            None => {
+                let own = own_cache();
+                (own.as_ref().map(|folder| folder.path().join("compiled")), own)
+            }
+        };
+        Ok(Self { source: file.read(read_plugin)?, cache, _own_cache })
     }
 
-    /// The same with another cache.
-    pub(crate) fn with_runtime(
+    /// The same with compiled code in this folder.
+    pub(crate) fn with_cache(
         file: &PluginFile,
         read_plugin: ReadPlugin,
-        settings: RuntimeSettings,
+        cache: &Path,
     ) -> Result<Self, Refused> {
         let source = file.read(read_plugin)?;
-        let runtime = Runtime::with_instances_max(settings, INSTANCES_MAX);
-        let runtime = runtime.map_err(|error| Refused(vec![error.to_string()]))?;
-        Ok(Self { runtime, source })
+        Ok(Self { source, cache: Some(cache.to_owned()), _own_cache: None })
     }
 
     /// The plugin as the server would take it.
@@ -92,14 +102,16 @@ impl Workbench {
         &self.source
     }
 
-    /// Compiles, configures and instantiates the plugin anew, with the case's settings if it has any.
+    /// Compiles, configures and instantiates the plugin anew, with the case's settings if it has any. An
+    /// engine of its own sees to it that nothing is remembered from one case to the next.
     pub(crate) fn prepare(&self, case: &Case) -> Result<Prepared, Refused> {
         let mut source = self.source.clone();
         if let Some(settings_json) = &case.settings_json {
             source.settings_json.clone_from(settings_json);
         }
         let sources: Arc<dyn LookupSources> = Arc::new(Tables::of(&case.request));
-        let chain = self.runtime.chain_with_sources(vec![source], sources)?;
+        let settings = RuntimeSettings { cache: self.cache.clone(), ..RuntimeSettings::default() };
+        let chain = runtime(settings)?.chain_with_sources(vec![source], sources)?;
         let runner = chain.runner()?;
         Ok(Prepared { chain, runner })
     }
@@ -283,6 +295,11 @@ impl LookupSources for Tables {
         of_source.peek()?;
         Some(of_source.find(|(_, found, _)| **found == *key).map(|(_, _, row)| row.clone()))
     }
+}
+
+fn runtime(settings: RuntimeSettings) -> Result<Arc<Runtime>, Refused> {
+    let runtime = Runtime::with_instances_max(settings, INSTANCES_MAX);
+    runtime.map_err(|error| Refused(vec![error.to_string()]))
 }
 
 /// The case in a file; without one, a DISCOVER of a plain client.

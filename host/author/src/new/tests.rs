@@ -42,12 +42,13 @@ fn every_project_has_what_is_promised_and_keeps_no_placeholder() {
         let cases = names.iter().filter(|name| name.starts_with("cases/")).count();
         assert_eq!(cases, 2, "{language:?}");
         for (path, text) in &files {
+            let text = String::from_utf8_lossy(text);
             let is_left =
                 |text: &str| text.contains(PLACEHOLDER) || text.contains(SNAKE_PLACEHOLDER);
-            assert!(!is_left(text) && !is_left(&path.to_string_lossy()), "{}", path.display());
+            assert!(!is_left(&text) && !is_left(&path.to_string_lossy()), "{}", path.display());
         }
         let (_, readme) = files.iter().find(|(path, _)| path == Path::new("README.md")).unwrap();
-        let commands = first_commands(readme);
+        let commands = first_commands(std::str::from_utf8(readme).unwrap());
         let is_test = |command: &String| command.starts_with("lessor plugin test ");
         assert!(commands.iter().any(is_test), "{language:?}: {commands:?}");
     }
@@ -104,6 +105,7 @@ fn a_project_in_a_checkout_uses_its_sdk_and_others_bring_their_own() {
         .into_iter()
         .find(|(path, _)| path == Path::new("Cargo.toml"))
         .unwrap();
+    let manifest = std::str::from_utf8(manifest).unwrap();
     assert!(manifest.contains("path = \"../../plugins/sdk/rust\""), "{manifest}");
 }
 
