@@ -99,7 +99,7 @@ pub use lookup::{Lookup, LookupError, LookupPlan, LookupStatus};
 pub use option_table::OptionTable;
 pub use reply::{Reply, ReplyKind};
 pub use request::{ClientState, Ipv4Prefix, Request, RequestKind};
-pub use terms::{OptionError, Terms};
+pub use terms::{BeyondLimit, OptionError, Terms};
 pub use verdict::Verdict;
 
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 
 use std::{fmt, net::Ipv4Addr};
 
+pub use crate::__bindings::types::BeyondLimit;
 use crate::{__bindings::types, request::to_octets};
 
 /// What the policies want for one request. What none of them sets is as configured; the last policy
@@ -42,6 +43,13 @@ impl Terms<'_> {
     /// The lease time in seconds, up to the longest that the subnet grants; `u32::MAX` is for ever.
     pub fn set_lease_time_secs(&self, secs: u32) {
         self.0.set_lease_time_secs(secs);
+    }
+
+    /// Count the lease against this subscriber, who may have `leases_max` leases at a time within the
+    /// client's network. A client that extends a lease is never beyond the limit by that. The call
+    /// fails if the name is empty or has more than 255 octets, or if `leases_max` is 0.
+    pub fn set_subscriber(&self, name: &str, leases_max: u32, beyond: BeyondLimit) {
+        self.0.set_subscriber(name, leases_max, beyond);
     }
 
     /// Send this option whether or not the client asked for it, in place of the value that is

@@ -1,0 +1,60 @@
+// The subscriber table: which line gets what. Lines that are not in it go to the walled garden.
+
+const DOMAIN_NAME_SERVERS = 6;
+const GARDEN = { pool: "walled-garden", leaseTimeSecs: 60 };
+
+/** What stands in the table, by circuit id. */
+const lines = new Map();
+
+export const configuring = {
+  configure(settings) {
+    const table = JSON.parse(settings).lines;
+    if (!table) throw 'there are no lines: write [settings.lines."<circuit id>"]';
+    for (const [name, line] of Object.entries(table)) lines.set(name, parse(name, line));
+  },
+};
+
+function decide(request, terms) {
+  const name = request.circuitIdText();
+  const line = lines.get(name) ?? GARDEN;
+  if (line.blocked) return { tag: "ignore", val: `line ${name} is blocked` };
+  if (line.refused) return { tag: "refuse", val: `line ${name} is refused` };
+  if (request.kind() !== "inform") {
+    if (line.pool) terms.setPool(line.pool);
+    if (line.address) terms.setAddress(line.address);
+    if (line.leaseTimeSecs) terms.setLeaseTimeSecs(line.leaseTimeSecs);
+    if (line.leasesMax) terms.setSubscriber(name, line.leasesMax, line.beyond);
+  }
+  if (line.servers) terms.setOption(DOMAIN_NAME_SERVERS, line.servers);
+  return { tag: "proceed" };
+}
+
+export const onDiscover = { handle: decide };
+export const onRequest = { handle: decide };
+export const onInform = { handle: decide };
+
+/** A line of the table as it is used; what is wrong with it is told to the operator. */
+function parse(name, line) {
+  const {
+    pool, address, "lease-time-secs": leaseTimeSecs, "domain-name-servers": servers,
+    "leases-max": leasesMax, beyond = "refuse", blocked, refused, ...others
+  } = line;
+  const [unknown] = Object.keys(others);
+  if (unknown) throw `line ${name}: there is no setting ${unknown}`;
+  // Larger numbers do not pass through componentize-js as they are.
+  if (leaseTimeSecs > 0x7fffffff) throw `line ${name}: lease-time-secs is at most ${0x7fffffff} here`;
+  if (!["refuse", "replace-oldest"].includes(beyond)) throw `line ${name}: beyond is ${beyond}`;
+  return {
+    pool, leaseTimeSecs, leasesMax, beyond, blocked, refused,
+    address: address && octets(address),
+    servers: servers && new Uint8Array(servers.flatMap(octets)),
+  };
+}
+
+function octets(address) {
+  const found = address.split(".").map(Number);
+  if (found.length !== 4 || found.some((octet) => !(octet >= 0 && octet <= 255))) {
+    throw `${address} is no IPv4 address`;
+  }
+  return found;
+}

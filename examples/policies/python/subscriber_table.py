@@ -1,0 +1,77 @@
+"""The subscriber table: which line gets what. Lines that are not in it go to the walled garden."""
+
+import json
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.imports.types import BeyondLimit, Request, RequestKind, Terms
+from wit_world.imports.types import Verdict, Verdict_Ignore, Verdict_Proceed, Verdict_Refuse
+
+DOMAIN_NAME_SERVERS = 6
+
+
+@dataclass
+class Line:
+    """What stands in the table about a line."""
+
+    pool: str | None = None
+    address: str | None = None
+    lease_time_secs: int | None = None
+    domain_name_servers: list[str] = field(default_factory=list)
+    leases_max: int | None = None
+    beyond: str = "refuse"
+    blocked: bool = False
+    refused: bool = False
+
+    def __post_init__(self) -> None:
+        self.address = self.address and tuple(IPv4Address(self.address).packed)
+        self.servers = b"".join(IPv4Address(server).packed for server in self.domain_name_servers)
+        self.beyond = BeyondLimit[self.beyond.upper().replace("-", "_")]
+
+
+GARDEN = Line(pool="walled-garden", lease_time_secs=60)
+lines: dict[str, Line] = {}
+
+
+class Configuring(exports.Configuring):
+    def configure(self, settings: str) -> None:
+        table = json.loads(settings).get("lines")
+        if not table:
+            raise Err('there are no lines: write [settings.lines."<circuit id>"]')
+        for name, line in table.items():
+            try:
+                lines[name] = Line(**{key.replace("-", "_"): value for key, value in line.items()})
+            except (TypeError, ValueError, KeyError) as error:
+                raise Err(f"line {name}: {error}")
+
+
+def decide(request: Request, terms: Terms) -> Verdict:
+    name = request.circuit_id_text() or ""
+    line = lines.get(name, GARDEN)
+    if line.blocked:
+        return Verdict_Ignore(f"line {name} is blocked")
+    if line.refused:
+        return Verdict_Refuse(f"line {name} is refused")
+    if request.kind() != RequestKind.INFORM:
+        if line.pool:
+            terms.set_pool(line.pool)
+        if line.address:
+            terms.set_address(line.address)
+        if line.lease_time_secs:
+            terms.set_lease_time_secs(line.lease_time_secs)
+        if line.leases_max:
+            terms.set_subscriber(name, line.leases_max, line.beyond)
+    if line.servers:
+        terms.set_option(DOMAIN_NAME_SERVERS, line.servers)
+    return Verdict_Proceed()
+
+
+class OnDiscover(exports.OnDiscover):
+    def handle(self, request: Request, terms: Terms) -> Verdict:
+        return decide(request, terms)
+
+
+# The other messages are decided alike.
+OnRequest = OnInform = OnDiscover

@@ -1,0 +1,98 @@
+//! The subscriber table: which line gets what. Lines that are not in it go to the walled garden.
+
+use std::{collections::HashMap, net::Ipv4Addr};
+
+use lessor_policy::{
+    BeyondLimit, Policy, Request, RequestKind, Terms, Verdict, option, policy, settings,
+};
+use serde::Deserialize;
+
+/// What stands in the table, by circuit id.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubscriberTable {
+    lines: HashMap<String, Line>,
+}
+
+/// What a line gets; what is left out is as the server has it.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Line {
+    pool: Option<String>,
+    address: Option<Ipv4Addr>,
+    lease_time_secs: Option<u32>,
+    domain_name_servers: Vec<Ipv4Addr>,
+    leases_max: Option<u32>,
+    beyond: Beyond,
+    blocked: bool,
+    refused: bool,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Beyond {
+    #[default]
+    Refuse,
+    ReplaceOldest,
+}
+
+#[policy]
+impl Policy for SubscriberTable {
+    fn configure(settings: &str) -> Result<Self, String> {
+        settings::read(settings)
+    }
+
+    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        let name = request.circuit_id_text().unwrap_or_default();
+        let garden = Line {
+            pool: Some("walled-garden".to_owned()),
+            lease_time_secs: Some(60),
+            ..Line::default()
+        };
+        self.lines.get(&name).unwrap_or(&garden).decide(&name, request, terms)
+    }
+
+    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.on_discover(request, terms)
+    }
+
+    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.on_discover(request, terms)
+    }
+}
+
+impl Line {
+    fn decide(&self, name: &str, request: &Request, terms: &Terms) -> Verdict {
+        if self.blocked {
+            return Verdict::ignore(format!("line {name} is blocked"));
+        }
+        if self.refused {
+            return Verdict::refuse(format!("line {name} is refused"));
+        }
+        if request.kind() != RequestKind::Inform {
+            if let Some(pool) = &self.pool {
+                terms.set_pool(pool);
+            }
+            if let Some(address) = self.address {
+                terms.set_address(address);
+            }
+            if let Some(secs) = self.lease_time_secs {
+                terms.set_lease_time_secs(secs);
+            }
+            if let Some(leases_max) = self.leases_max {
+                let beyond = match self.beyond {
+                    Beyond::Refuse => BeyondLimit::Refuse,
+                    Beyond::ReplaceOldest => BeyondLimit::ReplaceOldest,
+                };
+                terms.set_subscriber(name, leases_max, beyond);
+            }
+        }
+        if !self.domain_name_servers.is_empty() {
+            let servers = option::addresses(self.domain_name_servers.iter().copied());
+            if let Err(error) = terms.set_option(option::code::DOMAIN_NAME_SERVERS, servers) {
+                return Verdict::ignore(format!("line {name}: {error}"));
+            }
+        }
+        Verdict::Proceed
+    }
+}

@@ -1,0 +1,123 @@
+//! The languages: what each needs, and its commands. To add one is to add an entry to [`LANGUAGES`].
+
+use crate::Need;
+
+/// A language that the subscriber table is written in.
+#[derive(Clone, Copy, Debug)]
+pub struct Language {
+    /// Its name, and that of its folder in `examples/policies`.
+    pub name: &'static str,
+    /// What its commands need of the machine.
+    pub(crate) needs: &'static [Need],
+    /// Fetches tools and libraries, if it needs any.
+    pub(crate) install: Option<Step>,
+    /// Builds the policy; none for a script, which is one as it is.
+    pub(crate) build: Option<Step>,
+    /// The policy.
+    pub(crate) file: &'static str,
+}
+
+/// A command, run by a shell in the folder of the example.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) command: &'static str,
+    /// The file or folder that it makes.
+    pub(crate) makes: &'static str,
+    /// What it makes that of: files and folders, from the folder of the example.
+    pub(crate) of: &'static [&'static str],
+}
+
+/// Every language.
+pub const LANGUAGES: &[Language] = &[
+    Language {
+        name: "rust",
+        needs: &[],
+        install: None,
+        build: Some(Step {
+            command: "cargo build --release --locked --target wasm32-unknown-unknown && cp \
+                      target/wasm32-unknown-unknown/release/subscriber_table.wasm \
+                      subscriber-table.wasm",
+            makes: "subscriber-table.wasm",
+            of: &["Cargo.toml", "Cargo.lock", "src", "../../../plugins/sdk/rust", "../../../wit"],
+        }),
+        file: "subscriber-table.wasm",
+    },
+    Language {
+        name: "c",
+        needs: &[CLANG, LLD, WASI_LIBC, CLANG_RUNTIME],
+        install: None,
+        build: Some(Step {
+            command: "clang --target=wasm32-wasi -mexec-model=reactor -O2 -Wall -Wextra \
+                      -I../../../plugins/sdk/c -Wl,--strip-debug -o subscriber-table.wasm \
+                      subscriber-table.c ../../../plugins/sdk/c/lessor.c \
+                      ../../../plugins/sdk/c/generated/policy.c \
+                      ../../../plugins/sdk/c/generated/policy_component_type.o",
+            makes: "subscriber-table.wasm",
+            of: &["subscriber-table.c", "../../../plugins/sdk/c"],
+        }),
+        file: "subscriber-table.wasm",
+    },
+    Language {
+        name: "javascript",
+        needs: &[NPM],
+        install: Some(NPM_CI),
+        build: Some(Step {
+            command: "npm run build",
+            makes: "subscriber-table.wasm",
+            of: &["package-lock.json", "package.json", "subscriber-table.js", "../../../wit"],
+        }),
+        file: "subscriber-table.wasm",
+    },
+    Language {
+        name: "typescript",
+        needs: &[NPM],
+        install: Some(NPM_CI),
+        build: Some(Step {
+            command: "npm run build",
+            makes: "subscriber-table.wasm",
+            of: &[
+                "package-lock.json",
+                "package.json",
+                "subscriber-table.ts",
+                "tsconfig.json",
+                "../../../wit",
+            ],
+        }),
+        file: "subscriber-table.wasm",
+    },
+    Language {
+        name: "python",
+        needs: &[PYTHON],
+        install: Some(Step {
+            command: "python3 -m venv .venv && .venv/bin/pip install --quiet --requirement \
+                      requirements.txt",
+            makes: ".venv",
+            of: &["requirements.txt"],
+        }),
+        build: Some(Step {
+            command: ".venv/bin/componentize-py --wit-path ../../../wit --world request-policy \
+                      componentize --stub-wasi subscriber_table --output subscriber-table.wasm",
+            makes: "subscriber-table.wasm",
+            of: &["requirements.txt", "subscriber_table.py", "../../../wit"],
+        }),
+        file: "subscriber-table.wasm",
+    },
+];
+
+const NPM_CI: Step = Step {
+    command: "npm ci --ignore-scripts --no-audit --no-fund",
+    makes: "node_modules",
+    of: &["package-lock.json", "package.json"],
+};
+
+const CLANG: Need = Need { probe: "command -v clang", package: "clang" };
+const LLD: Need = Need { probe: "command -v wasm-ld", package: "lld" };
+const WASI_LIBC: Need =
+    Need { probe: "test -f /usr/include/wasm32-wasi/stdlib.h", package: "wasi-libc" };
+const CLANG_RUNTIME: Need = Need {
+    probe: "test -f \"$(clang --target=wasm32-wasi --print-libgcc-file-name)\"",
+    package: "libclang-rt-dev-wasm32",
+};
+const NPM: Need = Need { probe: "command -v npm", package: "npm" };
+const PYTHON: Need =
+    Need { probe: "python3 -c 'import ensurepip, venv'", package: "python3-venv" };
