@@ -55,6 +55,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) sequence: &'s Sequence,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
+    /// As [`lessor_core::Engine::decide_preferring`] has it; nothing in a server.
+    pub(crate) preferred: Option<Ipv4Addr>,
 }
 
 /// An input that was decided.
@@ -175,7 +177,8 @@ impl Shared {
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
         let Self { generation, counters, recorder, server_identifier, .. } = self;
         let sequence = recorder.sequence();
-        Pipeline { generation, counters, sequence, server_identifier: *server_identifier }
+        let server_identifier = *server_identifier;
+        Pipeline { generation, counters, sequence, server_identifier, preferred: None }
     }
 
     /// Counts the exchange and tells the observers of it.
@@ -367,7 +370,8 @@ impl Pipeline<'_> {
             let decided = generation.shards.with_engine(location.network, |engine| {
                 // Under the lock, so that recordings know in which order the engine decided.
                 *kept = self.kept(now, &[], false);
-                engine.decide(now, location.subnet, request, &asked.terms)
+                let (subnet, terms) = (location.subnet, &asked.terms);
+                engine.decide_preferring(now, subnet, request, terms, self.preferred)
             });
             if let Ok(decision) = decided {
                 return Some(decision);

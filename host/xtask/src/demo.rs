@@ -9,6 +9,8 @@
     reason = "only JSON is indexed, and that gives null for what is missing"
 )]
 
+mod foresight;
+
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddrV4},
@@ -21,6 +23,7 @@ use comfy_table::{Table, presets};
 use lessor_load::{Acquired, Answer, Relay, Subscriber};
 use owo_colors::{OwoColorize, Stream::Stdout};
 
+use self::foresight::Recording;
 use crate::{
     artifacts::{self, Profile},
     server::Server,
@@ -112,8 +115,16 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let mut relay =
         Relay::bind(relay, SERVER, Some(LINK)).context("cannot bind the demo's relay")?;
 
-    say("Five subscribers behind a relay ask for an address:");
+    say("Five subscribers behind a relay ask for an address, and what they send is recorded:");
+    // Each sends a DISCOVER and a REQUEST.
+    let recording = Recording::begin(&lessor, &config, 2 * SUBSCRIBERS.len())?;
     let held = first_act(&mut relay, &server)?;
+    let recording = recording.end()?;
+    let carla = SUBSCRIBERS.get(CARLA).context("no Carla")?.circuit_id;
+    say("Why does Carla get what she gets? The server explains her line:");
+    foresight::explain(&lessor, &config, carla)?;
+    say("What if she paid? The recording is replayed against the policies as they would be then:");
+    foresight::replay(&lessor, &config, &recording, carla)?;
     say("Carla pays. Her line leaves the list of the unpaid; SIGHUP; no packet waits:");
     second_act(&mut relay, &server, folder.path(), &held)?;
     say("A broken policy is dropped in; SIGHUP; the generation that serves goes on:");
@@ -192,9 +203,7 @@ fn second_act(
         "before the reload Carla should be able to renew {}",
         before.address
     );
-    let sidecar = folder.join("plugins/20-walled-garden.toml");
-    let paid = std::fs::read_to_string(&sidecar)?.replace(expected.circuit_id, "nobody");
-    std::fs::write(&sidecar, paid)?;
+    strike_off(&folder.join("plugins"), expected.circuit_id)?;
     server.hang_up()?;
     ensure!(server.wait_for_reload()?, "the new policy should be accepted");
     let refused = relay.renew(&carla, before.address, PATIENCE)?;
@@ -238,6 +247,13 @@ fn third_act(
     );
     println!("  Ada renewed {} meanwhile", ada.address);
     Ok(())
+}
+
+/// Takes a line off the list of the unpaid.
+fn strike_off(plugins: &Path, circuit_id: &str) -> anyhow::Result<()> {
+    let sidecar = plugins.join("20-walled-garden.toml");
+    let paid = std::fs::read_to_string(&sidecar)?.replace(circuit_id, "nobody");
+    Ok(std::fs::write(&sidecar, paid)?)
 }
 
 /// A folder with configuration, policies and their settings, as an operator would lay it out.

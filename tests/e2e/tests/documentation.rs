@@ -117,7 +117,7 @@ fn the_sidecar_file_of_the_operators_guide_is_accepted() {
 #[test]
 fn every_command_that_the_documentation_names_exists() {
     let mut commands = 0;
-    for page in ["README.md"] {
+    for page in ["README.md", "docs/replay.md"] {
         for line in blocks(page, "sh").iter().flat_map(|block| block.lines()) {
             let command = line.split('#').next().unwrap().trim();
             let words: Vec<&str> = command.split_whitespace().collect();

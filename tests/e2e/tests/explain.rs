@@ -11,7 +11,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use lessor_e2e::{Server, Setup, relay};
+use lessor_e2e::{Server, Setup, relay, wait};
 use lessor_load::{Answer, Relay, Subscriber};
 use serde_json::Value;
 
@@ -82,24 +82,27 @@ fn offer_explained(
     )
 }
 
-/// What is offered to a subscriber.
+/// What is offered to a subscriber, whose `number`th DISCOVER this is.
 #[track_caller]
 fn offer_made(
     server: &Server,
     relay: &mut Relay,
     subscriber: &Subscriber,
     line: &str,
+    number: usize,
 ) -> (String, Option<Ipv4Addr>, Option<u32>) {
-    let seen = server.journal().len();
-    let answer = relay.discover(subscriber, PATIENCE).unwrap();
-    let line = server.journal_says("a DISCOVER", |said| {
-        said.circuit_id.as_deref() == Some(line)
-            && server.journal().iter().position(|found| found == said) >= Some(seen)
+    let Answer::Offer(offer) = relay.discover(subscriber, PATIENCE).unwrap() else {
+        panic!("no offer for {line}");
+    };
+    let said = wait::soon("the journal to tell of the DISCOVER", || {
+        let journal = server.journal().into_iter();
+        let mut discovers = journal.filter(|said| {
+            said.circuit_id.as_deref() == Some(line)
+                && said.message.as_deref() == Some("DHCPDISCOVER")
+        });
+        discovers.nth(number - 1)
     });
-    match answer {
-        Answer::Offer(offer) => (line.reason, Some(offer.address), Some(offer.lease_time_secs)),
-        other => panic!("{other:?}"),
-    }
+    (said.reason, Some(offer.address), Some(offer.lease_time_secs))
 }
 
 #[test]
@@ -108,15 +111,15 @@ fn what_is_explained_is_what_then_happens() {
     let mut relay = relay(server.address(), LINK);
     for (number, line) in [(1, "plain"), (2, "reserved"), (3, "unpaid"), (4, "another")] {
         let (subscriber, hardware_address, line) = subscriber(number, line);
-        for _ in 0..2 {
+        for number in 1..=2 {
             let explained = offer_explained(&server, &hardware_address, line);
-            let made = offer_made(&server, &mut relay, &subscriber, line);
+            let made = offer_made(&server, &mut relay, &subscriber, line, number);
             assert_eq!(explained, made, "{line}");
         }
         let acquired = relay.acquire(&subscriber, PATIENCE).unwrap();
         let explained = offer_explained(&server, &hardware_address, line);
         assert_eq!(explained.1, Some(acquired.address), "{line}");
-        assert_eq!(explained, offer_made(&server, &mut relay, &subscriber, line), "{line}");
+        assert_eq!(explained, offer_made(&server, &mut relay, &subscriber, line, 4), "{line}");
     }
 }
 
@@ -201,7 +204,7 @@ fn without_a_server_its_store_is_asked() {
     assert_eq!(server.all_leases(), leases);
     let explained = offer_explained(&server, &hardware_address, line);
     server.start_again();
-    assert_eq!(explained, offer_made(&server, &mut relay, &ada, line));
+    assert_eq!(explained, offer_made(&server, &mut relay, &ada, line, 2));
 }
 
 #[test]

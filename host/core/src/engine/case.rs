@@ -25,6 +25,8 @@ pub(super) struct Case<'e, 'r> {
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
     /// What is reserved for the client or its line.
     pub(super) reservation: Option<&'e Reservation>,
+    /// The free address to choose if it is one that the client may have.
+    pub(super) preferred: Option<u32>,
 }
 
 /// Which addresses a client may have under its terms.
@@ -66,7 +68,18 @@ impl<'e, 'r> Case<'e, 'r> {
             None => relay_information_of(bindings, request, &client).cloned().map(Cow::Owned),
         };
         let reservation = plan.reservation_for(subnet, request, relay_information.as_deref());
-        Self { plan, bindings, now, subnet, request, terms, client, relay_information, reservation }
+        Self {
+            plan,
+            bindings,
+            now,
+            subnet,
+            request,
+            terms,
+            client,
+            relay_information,
+            reservation,
+            preferred: None,
+        }
     }
 
     /// Decides it.

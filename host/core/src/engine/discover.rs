@@ -77,6 +77,13 @@ impl Case<'_, '_> {
     /// An address that nobody needs: of the subnet that the client asked from, else of the other
     /// subnets of its network.
     fn free_address(&mut self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
+        let preferred = self.preferred.filter(|address| {
+            self.bindings.standing(*address).is_free()
+                && self.objection(entitlement, *address).is_none()
+        });
+        if let Some(address) = preferred {
+            return Some((address, Reason::OfferedFromPool));
+        }
         let plan = self.plan;
         let first_choice = match entitlement {
             Entitlement::NamedPools(pools) => pools,

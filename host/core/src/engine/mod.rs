@@ -190,7 +190,23 @@ impl Engine {
         request: &Request,
         terms: &Terms,
     ) -> Decision {
-        Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms).decide()
+        self.decide_preferring(now, subnet, request, terms, None)
+    }
+
+    /// The same, but of the free addresses that the client may have, `preferred` is chosen. For
+    /// replays: which of many free addresses a server chose depends on what else it had leased, and
+    /// one client that moves must not move all others.
+    pub fn decide_preferring(
+        &mut self,
+        now: Timestamp,
+        subnet: usize,
+        request: &Request,
+        terms: &Terms,
+        preferred: Option<Ipv4Addr>,
+    ) -> Decision {
+        let mut case = Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
+        case.preferred = preferred.map(u32::from);
+        case.decide()
     }
 
     /// Hears what became of a change that it asked for. After `Failed` or `Conflict` the engine

@@ -31,6 +31,22 @@ fn of_returned_addresses_the_one_that_was_free_longest_comes_first() {
 }
 
 #[test]
+fn a_preferred_address_is_chosen_if_it_is_free_and_of_the_pools_that_the_client_may_have() {
+    let mut server = Server::new(large(14));
+    let preferring = |server: &mut Server, client: u8, last: u8| {
+        let (now, terms) = (server.now, Terms::default());
+        let request = discover(client);
+        offered(&server.engine.decide_preferring(now, 0, &request, &terms, Some(ip(last))))
+    };
+    assert_eq!(preferring(&mut server, 1, 13), ip(13));
+    // Held by now, in no pool, in none of this network: as if nothing were preferred.
+    assert_eq!(preferring(&mut server, 2, 13), ip(10));
+    assert_eq!(preferring(&mut server, 3, 200), ip(11));
+    // What the client has comes before.
+    assert_eq!(preferring(&mut server, 1, 12), ip(13));
+}
+
+#[test]
 fn an_offer_that_lapses_returns_its_address_to_where_it_was() {
     let mut server = Server::new(large(12));
     assert_eq!(offered(&server.ask(&discover(1))), ip(10));

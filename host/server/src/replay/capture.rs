@@ -219,3 +219,137 @@ fn datagram_in(link: DataLink, frame: &[u8]) -> Option<(SocketAddrV4, SocketAddr
     let destination = SocketAddrV4::new(ip.header().destination_addr(), udp.destination_port());
     Some((source, destination, udp.payload()))
 }
+
+#[cfg(test)]
+mod tests {
+    use etherparse::PacketBuilder;
+    use pcap_file::{
+        pcap::{PcapHeader, PcapPacket, PcapWriter},
+        pcapng::{
+            PcapNgWriter,
+            blocks::{
+                enhanced_packet::EnhancedPacketBlock,
+                interface_description::InterfaceDescriptionBlock,
+            },
+        },
+    };
+
+    use super::*;
+
+    const CLIENT: [u8; 6] = [2, 0, 0, 0, 0, 1];
+    const AT: Duration = Duration::from_millis(1_700_000_000_123);
+
+    /// A client's message, with the op field of `op`.
+    fn message(op: u8) -> Vec<u8> {
+        [&[op, 1, 6, 0][..], &[0; 240]].concat()
+    }
+
+    /// A frame with a message from `source` to `destination`.
+    fn frame(vlan: bool, source: [u8; 4], destination: [u8; 4], port: u16, op: u8) -> Vec<u8> {
+        let ethernet = PacketBuilder::ethernet2(CLIENT, [0xff; 6]);
+        let source_port = if op == BOOT_REQUEST { 68 } else { 67 };
+        let builder = if vlan {
+            ethernet.single_vlan(7.try_into().unwrap()).ipv4(source, destination, 64)
+        } else {
+            ethernet.ipv4(source, destination, 64)
+        };
+        let mut octets = Vec::new();
+        builder.udp(source_port, port).write(&mut octets, &message(op)).unwrap();
+        octets
+    }
+
+    fn frames() -> Vec<Vec<u8>> {
+        vec![
+            frame(false, [0; 4], [255; 4], 67, BOOT_REQUEST),
+            frame(true, [10, 0, 0, 9], [10, 0, 0, 1], 67, BOOT_REQUEST),
+            frame(false, [10, 0, 0, 1], [10, 0, 0, 9], 68, BOOT_REPLY),
+            frame(false, [10, 0, 0, 9], [10, 0, 0, 1], 53, BOOT_REQUEST),
+            b"rubbish".to_vec(),
+        ]
+    }
+
+    fn written_plain(link: DataLink, frames: &[Vec<u8>]) -> Vec<u8> {
+        let header = PcapHeader { datalink: link, ..PcapHeader::default() };
+        let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
+        for frame in frames {
+            let packet = PcapPacket::new(AT, frame.len() as u32, frame.as_slice()).unwrap();
+            writer.write_packet(&packet).unwrap();
+        }
+        writer.into_inner()
+    }
+
+    fn written_ng(frames: &[Vec<u8>]) -> Vec<u8> {
+        let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
+        let interface = InterfaceDescriptionBlock::new(DataLink::ETHERNET, 0);
+        writer.write_pcapng_block(interface).unwrap();
+        for frame in frames {
+            let block = EnhancedPacketBlock {
+                interface_id: 0,
+                timestamp: AT,
+                original_len: frame.len() as u32,
+                data: frame.into(),
+                options: Vec::new(),
+            };
+            writer.write_pcapng_block(block).unwrap();
+        }
+        writer.into_inner()
+    }
+
+    fn reading(octets: &[u8]) -> anyhow::Result<Capture> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), octets).unwrap();
+        read(file.path())
+    }
+
+    #[test]
+    fn datagrams_to_a_server_are_taken_and_everything_else_is_counted() {
+        for octets in [written_plain(DataLink::ETHERNET, &frames()), written_ng(&frames())] {
+            let mut capture = reading(&octets).unwrap();
+            assert_eq!((capture.datagrams.len(), capture.passed_over, capture.cut), (2, 3, 0));
+            assert_eq!(capture.server_address(), Some([10, 0, 0, 1].into()));
+            assert_eq!(capture.broadcasts(), 1);
+            capture.arrive_on_link([10, 0, 0, 1].into());
+            let (at, broadcast) = &capture.datagrams[0];
+            assert_eq!(u128::from(at.unix_ms()), AT.as_millis());
+            assert_eq!(broadcast.arrival.link_address, Some([10, 0, 0, 1].into()));
+            assert!(!broadcast.arrival.unicast);
+            let (_, tagged) = &capture.datagrams[1];
+            assert_eq!(tagged.arrival.server_address, Ipv4Addr::new(10, 0, 0, 1));
+            assert!(tagged.arrival.unicast);
+            assert_eq!(tagged.payload, message(BOOT_REQUEST));
+        }
+    }
+
+    #[test]
+    fn cooked_and_raw_frames_are_taken_too() {
+        let bare = frame(false, [10, 0, 0, 9], [10, 0, 0, 1], 67, BOOT_REQUEST).split_off(14);
+        let cooked = [&[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0][..], &bare].concat();
+        let cooked_2 = [&[8, 0][..], &[0; 18], &bare].concat();
+        for (link, frame) in
+            [(DataLink::RAW, bare), (DataLink::LINUX_SLL, cooked), (DataLink::LINUX_SLL2, cooked_2)]
+        {
+            let capture = reading(&written_plain(link, &[frame])).unwrap();
+            assert_eq!(capture.datagrams.len(), 1, "{link:?}");
+        }
+    }
+
+    #[test]
+    fn a_capture_that_is_cut_short_is_refused_with_its_frame() {
+        for octets in [written_plain(DataLink::ETHERNET, &frames()), written_ng(&frames())] {
+            let cut = &octets[..octets.len() - 5];
+            let error = format!("{:#}", reading(cut).unwrap_err());
+            assert!(error.contains(": frame 5: the capture is damaged or cut short"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_frame_whose_end_was_not_captured_is_counted() {
+        let whole = frame(false, [10, 0, 0, 9], [10, 0, 0, 1], 67, BOOT_REQUEST);
+        let header = PcapHeader { datalink: DataLink::ETHERNET, ..PcapHeader::default() };
+        let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
+        let packet = PcapPacket::new(AT, whole.len() as u32, &whole[..96]).unwrap();
+        writer.write_packet(&packet).unwrap();
+        let capture = reading(&writer.into_inner()).unwrap();
+        assert_eq!((capture.datagrams.len(), capture.passed_over, capture.cut), (0, 0, 1));
+    }
+}

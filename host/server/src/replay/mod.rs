@@ -172,10 +172,13 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
             }
             Happening::Input { at, datagram, lookups, recorded } => {
                 number += 1;
-                let reason = recorded.as_ref().map(|recorded| recorded.reason);
-                let Outcome { request, decided } = replica.decide(at, &datagram, &lookups, reason);
+                let model = recorded.as_deref();
+                let Outcome { request, decided } = replica.decide(at, &datagram, &lookups, model);
                 let other = match &mut other {
-                    Some(other) => Some(other.decide(at, &datagram, &lookups, reason).decided),
+                    Some(other) => {
+                        let model = Some(model.unwrap_or(&decided));
+                        Some(other.decide(at, &datagram, &lookups, model).decided)
+                    }
                     None => recorded.map(|recorded| *recorded),
                 };
                 output.input(Compared { number, at, request, replayed: decided, other })?;
@@ -228,8 +231,8 @@ fn of_recording(recording: Recording) -> Traffic {
     if !header.with_leases {
         leases = leases_at_first_sight(&steps);
         notes.push(
-            "recorded without --with-leases: other addresses may be chosen from pools than the \
-             server chose, which had leases that the file does not tell of"
+            "recorded without --with-leases: leases of clients that are not in the file are not \
+             known, so pools may have more room than the server's had"
                 .to_owned(),
         );
     }

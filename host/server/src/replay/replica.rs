@@ -88,18 +88,24 @@ impl Replica {
         })
     }
 
-    /// Decides a datagram; `lookups` are what was looked up for it. Where the recorded server failed at something else than deciding, so
-    /// does this one: `recorded` is the reason that it had.
+    /// Decides a datagram; `lookups` are what was looked up for it. Of the free addresses of a pool it
+    /// chooses the one that `recorded` chose; and where the recorded server failed at something else
+    /// than deciding, so does this one.
     pub(super) fn decide(
         &mut self,
         at: Timestamp,
         datagram: &Datagram,
         lookups: &[Lookup],
-        recorded: Option<Reason>,
+        recorded: Option<&Decided>,
     ) -> Outcome {
         let Self { generation, counters, sequence, server_identifier, runner } = self;
         let server_identifier = *server_identifier;
-        let pipeline = Pipeline { generation, counters, sequence, server_identifier };
+        // Which free address it is depends on all other leases: as recorded, if that can be.
+        let preferred = recorded
+            .filter(|recorded| recorded.reason == Reason::OfferedFromPool)
+            .and_then(|recorded| recorded.address);
+        let pipeline = Pipeline { generation, counters, sequence, server_identifier, preferred };
+        let recorded = recorded.map(|recorded| recorded.reason);
         let received = Received {
             payload: &datagram.payload,
             arrival: datagram.arrival.clone(),
