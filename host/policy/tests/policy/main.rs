@@ -18,3 +18,4 @@ mod faults;
 mod loading;
 mod logged;
 mod lookups;
+mod scripts;

@@ -77,6 +77,25 @@ macro_rules! hooks {
     )*};
 }
 
+pub mod failing {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "lessor:sdk/failing",
+        generate_all,
+    });
+    pub use lessor::policy::failing::fail;
+}
+
+#[cfg(feature = "interpreter")]
+pub mod interpreting {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "lessor:sdk/interpreting",
+        pub_export_macro: true,
+    });
+    pub use exports::lessor::policy::interpreting::Guest;
+}
+
 pub mod configuring {
     wit_bindgen::generate!({
         path: "wit",

@@ -48,6 +48,8 @@
 pub mod __bindings;
 mod capability;
 mod export;
+#[cfg(feature = "interpreter")]
+mod interpreter;
 mod lease_event;
 pub mod log;
 mod lookup;
@@ -96,7 +98,7 @@ pub use lease_event::{LeaseEvent, LeaseEventKind};
 pub use lessor_policy_macros::policy;
 pub use lookup::{Lookup, LookupError, LookupPlan, LookupStatus};
 #[cfg(feature = "settings")]
-pub use option_table::OptionTable;
+pub use option_table::{OptionSetting, OptionTable};
 pub use reply::{Reply, ReplyKind};
 pub use request::{ClientState, Ipv4Prefix, Request, RequestKind};
 pub use terms::{BeyondLimit, OptionError, Terms};
@@ -104,6 +106,14 @@ pub use verdict::Verdict;
 
 #[doc(hidden)]
 pub use export::__private;
+
+/// Ends the call at hand as a fault of the policy, for this reason, which stands in the server's log
+/// and status: what the call set is discarded, and the server goes by the policy's `on-failure`.
+pub fn fail(reason: &str) -> ! {
+    __bindings::failing::fail(reason);
+    // The server ends the call, so nobody ever gets here.
+    std::process::abort()
+}
 
 /// A policy: its settings, and what it decides at the hooks that it implements.
 ///

@@ -47,12 +47,56 @@ const NAMES: [(&str, u8, Kind); 16] = [
     ("tftp-servers", 150, Kind::Addresses),
 ];
 
-#[derive(Deserialize)]
+/// The value of an option as an operator writes it: a number, a text, or several texts. Addresses are
+/// texts; a text that begins with `hex:` is octets, for any option.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
-enum Value {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum OptionSetting {
     Number(u32),
     Text(String),
     Texts(Vec<String>),
+}
+use OptionSetting as Value;
+
+impl OptionSetting {
+    /// The code of the option that `name` is the name or number of, and this value as its octets.
+    ///
+    /// # Errors
+    /// A sentence about an option that there is not, or that only the server sets, or a value that
+    /// does not fit.
+    pub fn encode(&self, name: &str) -> Result<(u8, Vec<u8>), String> {
+        entry(name, self).map_err(|Mistake(sentence)| sentence)
+    }
+
+    /// The other way round: octets as an operator would write them for the option `code`.
+    pub fn decode(code: u8, octets: &[u8]) -> Self {
+        let kind = NAMES.iter().find(|(_, known, _)| *known == code).map(|(_, _, kind)| *kind);
+        let text = || Self::Text(option::octets_to_text(octets));
+        match kind {
+            Some(Kind::Addresses) if octets.len() % 4 == 0 => {
+                let addresses =
+                    octets.chunks(4).filter_map(|octets| <[u8; 4]>::try_from(octets).ok());
+                Self::Texts(addresses.map(|octets| Ipv4Addr::from(octets).to_string()).collect())
+            }
+            Some(Kind::U16) => match octets.try_into() {
+                Ok(octets) => Self::Number(u16::from_be_bytes(octets).into()),
+                Err(_) => text(),
+            },
+            Some(Kind::U32) => octets
+                .try_into()
+                .map_or_else(|_| text(), |octets| Self::Number(u32::from_be_bytes(octets))),
+            _ => text(),
+        }
+    }
+
+    /// The code of the option that `name` is the name or number of.
+    ///
+    /// # Errors
+    /// A sentence with the names that there are.
+    pub fn code(name: &str) -> Result<u8, String> {
+        known(name).map(|(code, _)| code).map_err(|Mistake(sentence)| sentence)
+    }
 }
 
 impl OptionTable {
@@ -91,19 +135,11 @@ impl fmt::Display for Mistake {
 }
 
 fn entry(name: &str, value: &Value) -> Result<(u8, Vec<u8>), Mistake> {
-    let named = NAMES.iter().find(|(known, _, _)| *known == name);
-    let (code, octets) = match named {
-        Some((_, code, kind)) => (*code, of_kind(*kind, value)),
-        None => {
-            let code = name.parse().map_err(|_| {
-                let names: Vec<&str> = NAMES.iter().map(|(known, _, _)| *known).collect();
-                Mistake(format!(
-                    "{name:?} is no option; wanted its number or one of {}",
-                    names.join(", ")
-                ))
-            })?;
-            (code, by_number(value))
-        }
+    let (code, kind) = known(name)?;
+    let octets = match (kind, value) {
+        (_, Value::Text(text)) if text.starts_with("hex:") => by_number(value),
+        (Some(kind), _) => of_kind(kind, value),
+        (None, _) => by_number(value),
     };
     if is_reserved(code) {
         return Err(Mistake(format!("option {name} is set by the server alone; leave it out")));
@@ -111,6 +147,23 @@ fn entry(name: &str, value: &Value) -> Result<(u8, Vec<u8>), Mistake> {
     octets
         .map(|octets| (code, octets))
         .map_err(|wanted| Mistake(format!("option {name}: {wanted}")))
+}
+
+/// The code of an option by its name or number, and the kind of its values where that is known.
+fn known(name: &str) -> Result<(u8, Option<Kind>), Mistake> {
+    let number = name.parse::<u8>().ok();
+    let is_meant = |(known, code, _): &&(&str, u8, Kind)| *known == name || Some(*code) == number;
+    match (NAMES.iter().find(is_meant), number) {
+        (Some((_, code, kind)), _) => Ok((*code, Some(*kind))),
+        (None, Some(code)) => Ok((code, None)),
+        (None, None) => {
+            let names: Vec<&str> = NAMES.iter().map(|(known, _, _)| *known).collect();
+            Err(Mistake(format!(
+                "{name:?} is no option; wanted its number or one of {}",
+                names.join(", ")
+            )))
+        }
+    }
 }
 
 /// Those that the server refuses from policies; refused here as well, so that the operator hears of
@@ -176,6 +229,25 @@ mod tests {
                 (3, &[192, 0, 2, 1]),
             ]
         );
+    }
+
+    #[test]
+    fn values_read_back_as_they_were_written() {
+        let texts =
+            |texts: &[&str]| OptionSetting::Texts(texts.iter().map(|&text| text.into()).collect());
+        for (name, setting) in [
+            ("domain-name-servers", texts(&["192.0.2.53", "192.0.2.54"])),
+            ("6", texts(&["192.0.2.53"])),
+            ("interface-mtu", OptionSetting::Number(1492)),
+            ("108", OptionSetting::Number(1800)),
+            ("domain-name", OptionSetting::Text("example.net".to_owned())),
+            ("43", OptionSetting::Text("hex:0104ff".to_owned())),
+        ] {
+            let (code, octets) = setting.encode(name).unwrap();
+            assert_eq!(OptionSetting::decode(code, &octets), setting, "{name}");
+        }
+        let octets = OptionSetting::Text("hex:c0000235".to_owned()).encode("routers").unwrap();
+        assert_eq!(octets, (3, vec![192, 0, 2, 53]));
     }
 
     #[test]

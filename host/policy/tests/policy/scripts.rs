@@ -1,0 +1,358 @@
+//! Scripts, run by the interpreters that ship: what they see and set, and what is said about every kind
+//! of mistake in them.
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+};
+
+use lessor_core::{OptionValue, RequestKind, SubscriberLimit, Verdict};
+use lessor_policy_host::{
+    Chain, FaultKind, Hook, LeaseEvent, LeaseEventKind, Limits, PluginSource, Problem, Runner,
+    Runtime, RuntimeSettings, View, inspect, limits::SCRIPT_OCTETS_MAX,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::common::{CLIENT, NOW, ask, discover, guest, lease, plugin, request, view_of};
+
+/// A language with its interpreter, which is compiled once for all tests.
+struct Language {
+    ending: &'static str,
+    interpreter: PathBuf,
+}
+
+static RHAI: LazyLock<Language> =
+    LazyLock::new(|| Language { ending: "rhai", interpreter: guest("rhai-interpreter") });
+
+/// One runtime for all tests, so that an interpreter is compiled once and then taken from the cache.
+static RUNTIME: LazyLock<(TempDir, Arc<Runtime>)> = LazyLock::new(|| {
+    let folder = TempDir::new().unwrap();
+    let cache = Some(folder.path().join("cache"));
+    let runtime = Runtime::new(RuntimeSettings { cache }).unwrap();
+    (folder, runtime)
+});
+
+impl Language {
+    fn source(&self, folder: &Path, text: &str, settings: &Value) -> PluginSource {
+        let path = folder.join(format!("20-garden.{}", self.ending));
+        fs::write(&path, text).unwrap();
+        let mut source = plugin("20-garden", &path, settings);
+        source.interpreter = Some(self.interpreter.clone());
+        source
+    }
+
+    fn start(&self, text: &str, settings: Value) -> (Arc<Chain>, Runner) {
+        let folder = TempDir::new().unwrap();
+        let source = self.source(folder.path(), text, &settings);
+        let chain = RUNTIME.1.chain(vec![source]).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let runner = chain.runner().unwrap();
+        (chain, runner)
+    }
+
+    /// What is said about a script that is not taken.
+    fn mistake(&self, text: &str, settings: Value) -> String {
+        let folder = TempDir::new().unwrap();
+        let source = self.source(folder.path(), text, &settings);
+        let errors = RUNTIME.1.chain(vec![source]).err().expect("this is not to be accepted");
+        let [error] = &errors[..] else { panic!("{errors:#?}") };
+        assert!(error.to_string().starts_with("plugin 20-garden ("), "{error}");
+        error.problem.to_string()
+    }
+
+    /// The fault that a request ends in.
+    fn fault(&self, text: &str) -> (FaultKind, String) {
+        let (chain, mut runner) = self.start(text, json!({}));
+        let outcome = ask(&mut runner, &discover());
+        assert_eq!(outcome.terms, Default::default());
+        let fault = chain.status()[0].last_fault.clone().unwrap();
+        (fault.kind, fault.message)
+    }
+}
+
+fn octets(text: &[u8]) -> Option<Arc<OptionValue>> {
+    Some(Arc::new(OptionValue::Octets(text.to_vec())))
+}
+
+#[test]
+fn a_rhai_script_decides_with_its_settings_and_what_it_defines() {
+    let text = r#"
+        const GARDEN = "walled-garden";
+        let seconds = 60;
+
+        fn decide(request, terms) {
+            this.count = (this.count ?? 0) + 1;
+            let line = settings.lines[request.circuit_id];
+            if line == () { terms.pool = GARDEN; terms.lease_time_secs = seconds; return; }
+            terms.address = line.address;
+            terms.option("domain-name-servers", ["192.0.2.53", "192.0.2.54"]);
+            terms.option(26, 1492);
+            terms.option("domain-name", `n${this.count}.example`);
+            terms.option(43, [1, 2, 255]);
+            terms.option(44, "hex:00ff");
+            terms.remove_option("routers");
+            terms.subscriber("ada", 2, "replace-oldest");
+        }
+    "#;
+    let settings = json!({ "lines": { "olt1/3": { "address": "100.64.201.17" } } });
+    let (chain, mut runner) = RHAI.start(text, settings);
+    let report = chain.plugins().next().unwrap();
+    assert_eq!(report.hooks, [Hook::OnDiscover, Hook::OnRequest, Hook::OnInform]);
+    assert_eq!(report.interpreter.as_ref(), Some(&RHAI.interpreter));
+    assert_eq!(report.octets, text.len() as u64);
+    for count in 1..=3 {
+        let terms = runner.terms(&discover()).terms;
+        assert_eq!(terms.address, Some(Ipv4Addr::new(100, 64, 201, 17)));
+        let name = format!("n{count}.example");
+        let wanted = [
+            (6, octets(&[192, 0, 2, 53, 192, 0, 2, 54])),
+            (26, octets(&[5, 212])),
+            (15, octets(name.as_bytes())),
+            (43, octets(&[1, 2, 255])),
+            (44, octets(&[0, 255])),
+            (3, None),
+        ];
+        assert_eq!(terms.options, wanted);
+        let SubscriberLimit { name, leases_max, .. } = terms.subscriber.unwrap();
+        assert_eq!((&*name, leases_max.get()), ("ada", 2));
+    }
+    let mut unknown = request(RequestKind::Inform);
+    unknown.relay_information = None;
+    let mut view = view_of(unknown);
+    assert!(runner.terms(&view).trace[0].fault.is_some(), "() is no key of a map");
+    view.request = discover().request;
+    assert_eq!(chain.status()[0].faults[&FaultKind::Failed], 1);
+}
+
+#[test]
+fn a_rhai_script_reads_everything_there_is_to_read() {
+    let text = r#"
+        fn on_request(request, terms) {
+            let seen = [
+                request.kind, request.client_state, request.transaction_id, request.elapsed_secs,
+                request.hardware_type, request.hardware_address, request.client_identifier,
+                request.client_key, request.is_relayed, request.relay_address, request.circuit_id,
+                request.remote_id, request.relay_information_is_remembered, request.option_codes,
+                request.parameter_request_list, request.vendor_class, request.host_name,
+                request.requested_address, request.client_address,
+                request.requested_lease_time_secs, request.network_name, request.subnet,
+                request.interface_name, request.lease_address, request.lease_is_active,
+                request.lease_expires_at_ms, request.server_time_ms, request.packet,
+                request.option(60), request.option("host-name"), request.option(77),
+                request.relay_sub_option(1), request.relay_sub_option(9),
+                request.lookup("line").status, request.lookup("line").found,
+                request.lookup("line").stale, request.lookup("line").row,
+                request.lookup("line").field("pool"),
+            ];
+            ignore(seen.map(|value| if value == () { "-" } else { value.to_string() })
+                .reduce(|all, value| if all == () { value } else { `${all} ${value}` }))
+        }
+    "#;
+    let (_chain, mut runner) = RHAI.start(text, json!({}));
+    assert_eq!(seen(&mut runner), SEEN);
+}
+
+/// What [`lease`] and [`request`] look like to a script.
+const SEEN: &str = "request init-reboot 7 3 1 02:00:5e:00:53:01 - hw:02:00:5e:00:53:01 true 100.64.0.1 \
+    olt1/3 hex:00ff false [53, 60, 12] [1, 3, 6] modem h\u{fffd}st 100.64.1.7 - - access \
+    100.64.0.0/16 eth0 100.64.1.7 true ";
+
+/// The reason that the script gives for a REQUEST.
+fn seen(runner: &mut Runner) -> String {
+    let mut request = request(RequestKind::Request);
+    request.requested_address = Some(CLIENT);
+    let view = View { lease: Some(Arc::new(lease())), ..view_of(request) };
+    let Verdict::Ignore(reason) = runner.terms(&view).terms.verdict else { panic!("no reason") };
+    reason.chars().take(SEEN.chars().count()).collect()
+}
+
+#[test]
+fn verdicts_are_what_functions_give() {
+    for (text, wanted) in [
+        (
+            "fn decide(request, terms) { refuse(\"not here\") }",
+            Verdict::Refuse("not here".to_owned()),
+        ),
+        ("fn decide(request, terms) { ignore(\"why\") }", Verdict::Ignore("why".to_owned())),
+        ("fn decide(request, terms) { proceed() }", Verdict::Proceed),
+        ("fn decide(request, terms) { }", Verdict::Proceed),
+    ] {
+        let (_chain, mut runner) = RHAI.start(text, json!({}));
+        assert_eq!(runner.terms(&discover()).terms.verdict, wanted, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_are_found_when_a_script_is_loaded_and_have_a_place() {
+    for (text, wanted) in [
+        ("fn decide(request, terms) {\n  let x = ;\n}", "line 2, column 11: "),
+        (
+            "fn decide(request, terms) {\n  terms.pool = gardn;\n}",
+            "line 2, column 16: Undefined variable: gardn",
+        ),
+        (
+            "// here\n\nfn on_discovery(r, t) {}",
+            "line 3, column 4: on_discovery is no hook; wanted one of decide, plan_lookups, on_discover",
+        ),
+        (
+            "fn decide(request) {}",
+            "line 1, column 4: the function decide has 1 parameters; wanted decide(request, terms)",
+        ),
+        ("fn helper() {}", "the script has no hook, so it would never be called"),
+        ("", "the script has no hook"),
+        ("let x = 5;\nthrow \"not today\";\nfn decide(r, t) {}", "line 2, column 1: not today"),
+        ("fn configure() {}\nfn decide(r, t) {}", "line 1, column 4: wanted configure(settings)"),
+    ] {
+        let mistake = RHAI.mistake(text, json!({}));
+        assert!(mistake.starts_with(wanted), "{text}: {mistake}");
+    }
+    let text = "fn configure(settings) {\n  if settings.pool == () { throw \"pool is missing\"; }\n}\nfn decide(r, t) {}";
+    assert_eq!(
+        RHAI.mistake(text, json!({})),
+        "refuses its settings: line 2, column 28: pool is missing. Correct [settings] in the file beside the plugin"
+    );
+    RHAI.start(text, json!({ "pool": "garden" }));
+}
+
+#[test]
+fn mistakes_that_show_when_a_script_runs_are_faults_with_their_place() {
+    for (statement, wanted) in [
+        ("throw \"no idea\";", "20-garden.rhai, line 2, column 1: no idea"),
+        ("request.circuitid", "20-garden.rhai, line 2, column 9: "),
+        ("terms.pool = 5;", "20-garden.rhai, line 2, column 7: terms.pool: wanted a text, found 5"),
+        (
+            "terms.address = \"here\";",
+            "20-garden.rhai, line 2, column 7: terms.address: wanted an address",
+        ),
+        ("terms.option(\"dns\", \"x\");", "20-garden.rhai, line 2, column 7: \"dns\" is no option"),
+        (
+            "terms.option(51, 60);",
+            "20-garden.rhai, line 2, column 7: option 51 is set by the server alone",
+        ),
+        (
+            "terms.subscriber(\"a\", 1, \"both\");",
+            "20-garden.rhai, line 2, column 7: subscriber: wanted \"refuse\" or",
+        ),
+        ("helper(1)", "20-garden.rhai, line 2, column 1: Function not found: helper"),
+        ("5", "20-garden.rhai: on-discover gave a value of type i64; wanted nothing, proceed()"),
+        ("deeper(5)", "20-garden.rhai, line 5, column 5: too deep"),
+    ] {
+        let text = format!(
+            "fn decide(request, terms) {{\n{statement}\n}}\nfn deeper(n) {{\n    throw \"too deep\";\n}}"
+        );
+        let (kind, message) = RHAI.fault(&text);
+        assert!(
+            kind == FaultKind::Failed && message.starts_with(wanted),
+            "{text}: {kind} {message}"
+        );
+    }
+}
+
+#[test]
+fn scripts_cannot_do_more_than_other_policies() {
+    let endless = "fn decide(request, terms) { loop {} }";
+    assert_eq!(RHAI.fault(endless).0, FaultKind::DeadlineExceeded);
+    let greedy = "fn decide(request, terms) { let all = [\"x\"]; loop { all += all; } }";
+    let (kind, message) = RHAI.fault(greedy);
+    assert_eq!(kind, FaultKind::MemoryExceeded, "{message}");
+    let nested =
+        format!("fn decide(r, t) {{ let x = {}1{}; }}", "(".repeat(5_000), ")".repeat(5_000));
+    let mistake = RHAI.mistake(&nested, json!({}));
+    assert!(mistake.contains("nest") || mistake.contains("complexity"), "{mistake}");
+    // Each level as costly to the stack as a script can make it.
+    for text in [
+        "fn deeper(n) { deeper(n + 1) } fn decide(r, t) { deeper(0) }",
+        "fn deeper(n) { let x = #{ a: [1, 2, (3 + (4 * (5 + deeper(n + 1))))] }; x } fn decide(r, t) { deeper(0) }",
+        "fn deeper(n) { for i in [1, 2].map(|x| x + deeper(n + 1)) { if i > 1 { while true { switch i { 2 => deeper(i) } } } } } fn decide(r, t) { deeper(0) }",
+        "fn decide(request, terms) { decide(request, terms) }",
+    ] {
+        let (kind, message) = RHAI.fault(text);
+        assert_eq!(kind, FaultKind::Failed, "{text}: {message}");
+        assert!(message.contains("functions call each other more than"), "{message}");
+    }
+}
+
+#[test]
+fn what_a_call_was_handed_is_gone_after_it() {
+    let text = "fn decide(request, terms) {\n  if this.kept == () { this.kept = request; } \
+                else { this.terms = terms; }\n}\nfn on_lease(event) {}\n\
+                fn reply_options(request, reply) { this.kept.kind; }";
+    let (_chain, mut runner) = RHAI.start(text, json!({}));
+    runner.terms(&discover());
+    // Another request by then: what was kept says what the request at hand says.
+    runner.terms(&view_of(request(RequestKind::Inform)));
+    assert!(runner.terms(&discover()).trace[0].fault.is_none());
+}
+
+#[test]
+fn a_rhai_script_hears_of_leases() {
+    let text = r#"
+        fn on_lease(event) {
+            throw `${event.kind} ${event.address} ${event.network_name} ${event.client_key} ` +
+                `${event.hardware_address} ${event.circuit_id} ${event.remote_id} ` +
+                `${event.relay_sub_option(1)} ${event.hardware_type} ${event.server_time_ms}`;
+        }
+    "#;
+    let (chain, _runner) = RHAI.start(text, json!({}));
+    let mut observer = chain.observer().unwrap();
+    observer.on_lease(&LeaseEvent {
+        kind: LeaseEventKind::Granted,
+        lease: Arc::new(lease()),
+        network_name: "access".into(),
+        now: NOW,
+    });
+    let message = chain.status()[0].last_fault.clone().unwrap().message;
+    let wanted = format!(
+        "20-garden.rhai, line 3, column 13: granted {CLIENT} access hw:02:00:5e:00:53:01 \
+         02:00:5e:00:53:01 olt1/3 hex:00ff olt1/3 1 {}",
+        NOW.unix_ms()
+    );
+    assert_eq!(message, wanted);
+}
+
+#[test]
+fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
+    let folder = TempDir::new().unwrap();
+    let text = "fn decide(request, terms) {}";
+    let problem = |source: PluginSource| {
+        let errors = RUNTIME.1.chain(vec![source]).err().unwrap();
+        errors.iter().map(|error| error.problem.to_string()).collect::<Vec<_>>().join("\n")
+    };
+    let script = || RHAI.source(folder.path(), text, &json!({}));
+    let missing = PluginSource { interpreter: Some("/nowhere/rhai.wasm".into()), ..script() };
+    let said = problem(missing);
+    assert!(said.contains("its interpreter /nowhere/rhai.wasm cannot be read"), "{said}");
+    let policy = PluginSource { interpreter: Some(guest("minimal")), ..script() };
+    let said = problem(policy);
+    assert!(said.contains("exports no lessor:policy/interpreting"), "{said}");
+    let direct = plugin("10-rhai", &RHAI.interpreter, &json!({}));
+    assert!(problem(direct).contains("is an interpreter and no policy"));
+    let errors = inspect(&RHAI.interpreter).unwrap_err();
+    assert!(matches!(*errors[0].problem, Problem::IsInterpreter), "{}", errors[0]);
+    let source = script();
+    fs::write(&source.path, b"fn decide(request, terms) {}\n// \xff").unwrap();
+    assert!(problem(source).contains("line 2 has an octet that is not UTF-8"));
+    let source = script();
+    fs::write(&source.path, " ".repeat(SCRIPT_OCTETS_MAX as usize + 1)).unwrap();
+    assert!(problem(source).contains("the script has 1048577 octets"));
+    let small = Limits { memory_bytes_max: 1 << 16, ..Limits::default() };
+    assert!(problem(PluginSource { limits: small, ..script() }).contains("raise memory-mib"));
+}
+
+#[test]
+fn scripts_of_one_language_share_their_interpreter() {
+    let folder = TempDir::new().unwrap();
+    // Without a cache on disk.
+    let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
+    let source = |number: u32| {
+        let mut source = RHAI.source(folder.path(), "fn decide(request, terms) {}", &json!({}));
+        source.name = format!("{number}-garden");
+        source
+    };
+    let chain = runtime.chain((10..20).map(source).collect()).unwrap();
+    let took: Vec<_> = chain.plugins().map(|report| report.prepared_in.unwrap()).collect();
+    let later = took[1..].iter().sum::<std::time::Duration>();
+    assert!(later < took[0], "the first compiles, the others do not: {took:?}");
+}

@@ -1,0 +1,214 @@
+//! Hooks: the functions of a script that the server calls.
+
+use crate::{OBJECTS, Object};
+
+/// The function that serves every hook at which terms are asked for and that has no function of its
+/// own.
+pub const DECIDE: &str = "decide";
+
+/// How a language writes names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// `on_discover`
+    Snake,
+    /// `onDiscover`
+    Camel,
+}
+
+/// A hook.
+#[derive(Debug)]
+pub struct Hook {
+    /// The name of its interface.
+    pub name: &'static str,
+    /// The name of the function, in snake case.
+    pub function: &'static str,
+    /// What the function is handed: names of objects.
+    pub parameters: &'static [&'static str],
+    /// Whether [`DECIDE`] serves it too.
+    pub is_decision: bool,
+}
+
+/// Every hook.
+pub static HOOKS: [Hook; 8] = [
+    Hook::new("plan-lookups", "plan_lookups", &["request", "plan"], false),
+    Hook::new("on-discover", "on_discover", &["request", "terms"], true),
+    Hook::new("on-request", "on_request", &["request", "terms"], true),
+    Hook::new("on-decline", "on_decline", &["request", "terms"], false),
+    Hook::new("on-release", "on_release", &["request", "terms"], false),
+    Hook::new("on-inform", "on_inform", &["request", "terms"], true),
+    Hook::new("reply-options", "reply_options", &["request", "reply"], false),
+    Hook::new("on-lease", "on_lease", &["event"], false),
+];
+
+impl Hook {
+    const fn new(
+        name: &'static str,
+        function: &'static str,
+        parameters: &'static [&'static str],
+        is_decision: bool,
+    ) -> Self {
+        Self { name, function, parameters, is_decision }
+    }
+
+    /// The objects that its function is handed.
+    pub fn objects(&self) -> impl Iterator<Item = &'static Object> {
+        let object = |name: &&str| OBJECTS.into_iter().find(|object| object.name == *name);
+        self.parameters.iter().filter_map(object)
+    }
+}
+
+/// The hooks of a script: for each hook of [`HOOKS`] the function that serves it, in the script's
+/// spelling.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks([Option<String>; HOOKS.len()]);
+
+impl Hooks {
+    /// Finds the hooks among the functions that a script defines: `parameters` gives how many
+    /// parameters one has, by its name in the script's spelling.
+    ///
+    /// # Errors
+    /// If there is no hook, or one takes the wrong number of parameters. The name of the function
+    /// comes first, if one is at fault.
+    pub fn find(
+        case: Case,
+        mut parameters: impl FnMut(&str) -> Option<usize>,
+    ) -> Result<Self, (Option<String>, String)> {
+        let mut hooks = Self::default();
+        for (place, hook) in hooks.0.iter_mut().zip(&HOOKS) {
+            let own = case.spell(hook.function);
+            let names = [Some(own), hook.is_decision.then(|| DECIDE.to_owned())];
+            for name in names.into_iter().flatten() {
+                let Some(found) = parameters(&name) else { continue };
+                let wanted = hook.parameters;
+                if found > wanted.len() || (case == Case::Snake && found != wanted.len()) {
+                    let message = format!(
+                        "the function {name} has {found} parameters; wanted {name}({})",
+                        wanted.join(", ")
+                    );
+                    return Err((Some(name), message));
+                }
+                *place = Some(name);
+                break;
+            }
+        }
+        if hooks == Self::default() {
+            let message = format!(
+                "the script has no hook, so it would never be called; wanted at least one of the \
+                 functions {}",
+                names(case)
+            );
+            return Err((None, message));
+        }
+        Ok(hooks)
+    }
+
+    /// The names of the hooks' interfaces.
+    pub fn interfaces(&self) -> Vec<String> {
+        let found = self.0.iter().zip(&HOOKS).filter(|(function, _)| function.is_some());
+        found.map(|(_, hook)| hook.name.to_owned()).collect()
+    }
+
+    /// The function that serves the hook of this name.
+    pub fn function(&self, interface: &str) -> Option<&str> {
+        let found = self.0.iter().zip(&HOOKS).find(|(_, hook)| hook.name == interface);
+        found.and_then(|(function, _)| function.as_deref())
+    }
+}
+
+impl Case {
+    /// A name in this spelling.
+    pub fn spell(self, snake: &str) -> String {
+        let mut name = String::with_capacity(snake.len());
+        let mut is_start = false;
+        for letter in snake.chars() {
+            match (self, letter) {
+                (Self::Camel, '_') => is_start = true,
+                (Self::Camel, letter) if is_start => {
+                    name.extend(letter.to_uppercase());
+                    is_start = false;
+                }
+                (_, letter) => name.push(letter),
+            }
+        }
+        name
+    }
+
+    /// What is wrong with a function of this name, if it looks like a hook and is none.
+    pub fn misspelt_hook(self, name: &str) -> Option<String> {
+        let mut rest = name.strip_prefix("on")?.chars();
+        let looks_like_one = match self {
+            Self::Snake => rest.next() == Some('_'),
+            Self::Camel => rest.next().is_some_and(char::is_uppercase),
+        };
+        let is_one = HOOKS.iter().any(|hook| self.spell(hook.function) == name);
+        (looks_like_one && !is_one)
+            .then(|| format!("{name} is no hook; wanted one of {}", names(self)))
+    }
+}
+
+fn names(case: Case) -> String {
+    let functions = HOOKS.iter().map(|hook| case.spell(hook.function));
+    std::iter::once(DECIDE.to_owned()).chain(functions).collect::<Vec<_>>().join(", ")
+}
+
+/// Everything that scripts can name, written as the language writes it: `request.circuit_id`.
+#[cfg(test)]
+fn vocabulary(case: Case) -> Vec<String> {
+    let functions = crate::FUNCTIONS.iter();
+    let mut names: Vec<String> = functions.map(|found| case.spell(found.name)).collect();
+    for object in OBJECTS {
+        let properties = object.properties.iter().map(|property| property.name);
+        let members = properties.chain(object.functions.iter().map(|function| function.name));
+        names.extend(members.map(|member| format!("{}.{}", object.name, case.spell(member))));
+    }
+    names.extend(HOOKS.iter().map(|hook| case.spell(hook.function)));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decide_serves_what_has_no_function_of_its_own() {
+        let has = |name: &str| ["decide", "on_request", "on_lease"].contains(&name);
+        let parameters = |name: &str| has(name).then_some(if name == "on_lease" { 1 } else { 2 });
+        let hooks = Hooks::find(Case::Snake, parameters).unwrap();
+        assert_eq!(hooks.interfaces(), ["on-discover", "on-request", "on-inform", "on-lease"]);
+        assert_eq!(hooks.function("on-discover"), Some("decide"));
+        assert_eq!(hooks.function("on-request"), Some("on_request"));
+        assert_eq!(hooks.function("on-release"), None);
+    }
+
+    #[test]
+    fn mistakes_name_what_was_wanted() {
+        let (at, message) = Hooks::find(Case::Snake, |_| None).unwrap_err();
+        assert_eq!(at, None);
+        assert!(message.contains("decide, plan_lookups, on_discover"), "{message}");
+        let (at, message) =
+            Hooks::find(Case::Snake, |name| (name == "decide").then_some(1)).unwrap_err();
+        assert_eq!(at.as_deref(), Some("decide"));
+        assert_eq!(message, "the function decide has 1 parameters; wanted decide(request, terms)");
+        // In JavaScript what is not wanted is left out.
+        Hooks::find(Case::Camel, |name| (name == "decide").then_some(1)).unwrap();
+        assert!(
+            Case::Camel.misspelt_hook("onDiscovery").unwrap().contains("onDiscover, onRequest")
+        );
+        assert!(Case::Snake.misspelt_hook("on_discovery").is_some());
+        for name in ["onDiscover", "once", "on", "helper"] {
+            assert_eq!(Case::Camel.misspelt_hook(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_readmes_have_every_name() {
+        for (case, readme) in [
+            (Case::Snake, include_str!("../../rhai/README.md")),
+            (Case::Camel, include_str!("../../javascript/README.md")),
+        ] {
+            for name in vocabulary(case) {
+                assert!(readme.contains(&format!("`{name}")), "{name} is missing ({case:?})");
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `event`: something that happened to a lease.
+
+use lessor_policy::{LeaseEvent, LeaseEventKind};
+
+use crate::{
+    Function, Object, Property, Value,
+    object::{absent, argument},
+};
+
+pub(crate) static EVENT: Object = Object {
+    name: "event",
+    is_global: false,
+    properties: &[
+        Property::read("kind", |_| tell(|event| Value::text(kind(event.kind())))),
+        Property::read("address", |_| tell(|event| Value::address(event.address()))),
+        Property::read("network_name", |_| tell(|event| Value::Text(event.network_name()))),
+        Property::read("client_key", |_| tell(|event| Value::Text(event.client_key()))),
+        Property::read("client_identifier", |_| {
+            tell(|event| {
+                Value::or_nothing(event.client_identifier(), |octets| Value::octets(&octets))
+            })
+        }),
+        Property::read("hardware_type", |_| tell(|event| Value::number(event.hardware_type()))),
+        Property::read("hardware_address", |_| {
+            tell(|event| Value::Text(with_colons(&event.hardware_address())))
+        }),
+        Property::read("circuit_id", |_| {
+            tell(|event| Value::or_nothing(event.circuit_id(), |octets| Value::octets(&octets)))
+        }),
+        Property::read("remote_id", |_| {
+            tell(|event| Value::or_nothing(event.remote_id(), |octets| Value::octets(&octets)))
+        }),
+        Property::read("began_at_ms", |_| tell(|event| Value::number(event.began_at_ms()))),
+        Property::read("expires_at_ms", |_| tell(|event| Value::number(event.expires_at_ms()))),
+        Property::read("server_time_ms", |_| tell(|event| Value::number(event.server_time_ms()))),
+    ],
+    functions: &[Function::new("relay_sub_option", 1, |_, arguments| {
+        let code = argument(arguments, 0).as_number("sub-option", "a code from 0 to 255")?;
+        tell(|event| {
+            Value::or_nothing(event.relay_sub_option(code), |octets| Value::octets(&octets))
+        })
+    })],
+};
+
+fn tell(act: impl FnOnce(&LeaseEvent) -> Value) -> Result<Value, String> {
+    LeaseEvent::entered(act).ok_or_else(|| absent("event"))
+}
+
+const fn kind(kind: LeaseEventKind) -> &'static str {
+    match kind {
+        LeaseEventKind::Granted => "granted",
+        LeaseEventKind::Renewed => "renewed",
+        LeaseEventKind::Released => "released",
+        LeaseEventKind::Expired => "expired",
+        LeaseEventKind::Declined => "declined",
+    }
+}
+
+/// As the server writes hardware addresses.
+fn with_colons(octets: &[u8]) -> String {
+    let pairs: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    pairs.join(":")
+}

@@ -1,0 +1,54 @@
+//! `plan`, what a script wants to know, and what the server found.
+
+use lessor_policy::{Lookup, LookupPlan, LookupStatus, Request};
+
+use crate::{
+    Function, Object, Property, Value,
+    object::{absent, argument},
+    value::settings,
+};
+
+pub(crate) static PLAN: Object = Object {
+    name: "plan",
+    is_global: false,
+    properties: &[],
+    functions: &[Function::new("add", 3, |_, arguments| {
+        let text = |position, what| argument(arguments, position).as_text(what);
+        let (name, source, key) = (text(0, "name")?, text(1, "source")?, text(2, "key")?);
+        LookupPlan::entered(|plan| plan.add(name, source, key))
+            .ok_or_else(|| absent("plan"))?
+            .map_err(|error| format!("lookup {name} in {source}: {error}"))?;
+        Ok(Value::Nothing)
+    })],
+};
+
+/// What `request.lookup(name)` gives.
+pub(crate) static LOOKUP: Object = Object {
+    name: "lookup",
+    is_global: false,
+    properties: &[
+        Property::read("status", |name| {
+            found(name, |lookup| {
+                Ok(Value::text(match lookup.status() {
+                    LookupStatus::NotPlanned => "not-planned",
+                    LookupStatus::Found => "found",
+                    LookupStatus::NotFound => "not-found",
+                    LookupStatus::Unavailable => "unavailable",
+                }))
+            })
+        }),
+        Property::read("found", |name| found(name, |lookup| Ok(Value::Flag(lookup.is_found())))),
+        Property::read("stale", |name| found(name, |lookup| Ok(Value::Flag(lookup.is_stale())))),
+        Property::read("row", |name| {
+            found(name, |lookup| lookup.row_json().map_or(Ok(Value::Nothing), |row| settings(&row)))
+        }),
+    ],
+    functions: &[Function::new("field", 1, |name, arguments| {
+        let field = argument(arguments, 0).as_text("field")?;
+        found(name, |lookup| Ok(Value::or_nothing(lookup.field(field), Value::Text)))
+    })],
+};
+
+fn found(name: &str, act: impl FnOnce(Lookup) -> Result<Value, String>) -> Result<Value, String> {
+    Request::entered(|request| act(request.lookup(name))).ok_or_else(|| absent("a lookup"))?
+}

@@ -1,0 +1,55 @@
+//! `reply`: the OFFER or ACK that the server is about to send.
+
+use lessor_policy::{OptionSetting, Reply, ReplyKind};
+
+use crate::{
+    Function, Object, Property, Value,
+    object::{absent, argument},
+    request::of_option,
+};
+
+pub(crate) static REPLY: Object = Object {
+    name: "reply",
+    is_global: false,
+    properties: &[
+        Property::read("kind", |_| {
+            show(|reply| {
+                Value::text(match reply.kind() {
+                    ReplyKind::Offer => "offer",
+                    ReplyKind::Ack => "ack",
+                    ReplyKind::Nak => "nak",
+                })
+            })
+        }),
+        Property::read("your_address", |_| {
+            show(|reply| Value::or_nothing(reply.your_address(), Value::address))
+        }),
+        Property::read("option_codes", |_| show(|reply| Value::numbers(&reply.option_codes()))),
+    ],
+    functions: &[
+        Function::with_optional("option", (1, 2), |_, arguments| {
+            let name = argument(arguments, 0).as_option_name()?;
+            let Some(value) = arguments.get(1) else {
+                let code = OptionSetting::code(&name)?;
+                return show(|reply| {
+                    Value::or_nothing(reply.dhcp_option(code), |octets| of_option(code, &octets))
+                });
+            };
+            let (code, octets) = value.as_option_setting(&name)?.encode(&name)?;
+            let refused = |error| format!("option {name}: {error}");
+            show(|reply| reply.set_option(code, octets))?.map_err(refused)?;
+            Ok(Value::Nothing)
+        }),
+        Function::new("remove_option", 1, |_, arguments| {
+            let name = argument(arguments, 0).as_option_name()?;
+            let code = OptionSetting::code(&name)?;
+            let refused = |error| format!("option {name}: {error}");
+            show(|reply| reply.remove_option(code))?.map_err(refused)?;
+            Ok(Value::Nothing)
+        }),
+    ],
+};
+
+fn show<T>(act: impl FnOnce(&Reply) -> T) -> Result<T, String> {
+    Reply::entered(act).ok_or_else(|| absent("reply"))
+}

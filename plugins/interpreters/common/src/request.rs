@@ -1,0 +1,142 @@
+//! `request`: a client's message and what the server knows about it.
+
+use lessor_policy::{ClientState, OptionSetting, Request, RequestKind};
+
+use crate::{
+    Function, Object, Property, Value,
+    lookup::LOOKUP,
+    object::{absent, argument},
+};
+
+pub(crate) static REQUEST: Object = Object {
+    name: "request",
+    is_global: false,
+    properties: &[
+        Property::read("kind", |_| ask(|request| Value::text(kind(request.kind())))),
+        Property::read("client_state", |_| {
+            ask(|request| Value::or_nothing(request.client_state(), |state| Value::text(of(state))))
+        }),
+        Property::read("transaction_id", |_| {
+            ask(|request| Value::number(request.transaction_id()))
+        }),
+        Property::read("elapsed_secs", |_| ask(|request| Value::number(request.elapsed_secs()))),
+        Property::read("hardware_type", |_| ask(|request| Value::number(request.hardware_type()))),
+        Property::read("hardware_address", |_| {
+            ask(|request| Value::Text(request.hardware_address_text()))
+        }),
+        Property::read("client_identifier", |_| {
+            ask(|request| {
+                Value::or_nothing(request.client_identifier(), |octets| Value::octets(&octets))
+            })
+        }),
+        Property::read("client_key", |_| ask(|request| Value::Text(request.client_key()))),
+        Property::read("is_relayed", |_| ask(|request| Value::Flag(request.is_relayed()))),
+        Property::read("relay_address", |_| {
+            ask(|request| Value::or_nothing(request.relay_address(), Value::address))
+        }),
+        Property::read("circuit_id", |_| {
+            ask(|request| Value::or_nothing(request.circuit_id_text(), Value::Text))
+        }),
+        Property::read("remote_id", |_| {
+            ask(|request| Value::or_nothing(request.remote_id_text(), Value::Text))
+        }),
+        Property::read("relay_information_is_remembered", |_| {
+            ask(|request| Value::Flag(request.relay_information_is_remembered()))
+        }),
+        Property::read("option_codes", |_| {
+            ask(|request| Value::numbers(&request.dhcp_option_codes()))
+        }),
+        Property::read("parameter_request_list", |_| {
+            ask(|request| Value::numbers(&request.parameter_request_list()))
+        }),
+        Property::read("vendor_class", |_| {
+            ask(|request| Value::or_nothing(request.vendor_class(), Value::Text))
+        }),
+        Property::read("host_name", |_| {
+            ask(|request| Value::or_nothing(request.host_name(), Value::Text))
+        }),
+        Property::read("requested_address", |_| {
+            ask(|request| Value::or_nothing(request.requested_address(), Value::address))
+        }),
+        Property::read("client_address", |_| {
+            ask(|request| Value::or_nothing(request.client_address(), Value::address))
+        }),
+        Property::read("requested_lease_time_secs", |_| {
+            ask(|request| Value::or_nothing(request.requested_lease_time_secs(), Value::number))
+        }),
+        Property::read("network_name", |_| ask(|request| Value::Text(request.network_name()))),
+        Property::read("subnet", |_| {
+            ask(|request| {
+                let subnet = request.subnet();
+                Value::Text(format!("{}/{}", subnet.address, subnet.length))
+            })
+        }),
+        Property::read("interface_name", |_| {
+            ask(|request| Value::or_nothing(request.interface_name(), Value::Text))
+        }),
+        Property::read("lease_address", |_| {
+            ask(|request| Value::or_nothing(request.lease_address(), Value::address))
+        }),
+        Property::read("lease_is_active", |_| {
+            ask(|request| Value::Flag(request.lease_is_active()))
+        }),
+        Property::read("lease_expires_at_ms", |_| {
+            ask(|request| Value::or_nothing(request.lease_expires_at_ms(), Value::number))
+        }),
+        Property::read("server_time_ms", |_| {
+            ask(|request| Value::number(request.server_time_ms()))
+        }),
+        Property::read("packet", |_| ask(|request| Value::numbers(&request.packet()))),
+    ],
+    functions: &[
+        Function::new("option", 1, |_, arguments| {
+            let code = OptionSetting::code(&argument(arguments, 0).as_option_name()?)?;
+            ask(|request| {
+                Value::or_nothing(request.dhcp_option(code), |octets| of_option(code, &octets))
+            })
+        }),
+        Function::new("relay_sub_option", 1, |_, arguments| {
+            let code = argument(arguments, 0).as_number("sub-option", "a code from 0 to 255")?;
+            ask(|request| {
+                Value::or_nothing(request.relay_sub_option(code), |octets| Value::octets(&octets))
+            })
+        }),
+        Function::new("lookup", 1, |_, arguments| {
+            let name = argument(arguments, 0).as_text("lookup")?;
+            Ok(Value::Object(&LOOKUP, name.to_owned()))
+        }),
+    ],
+};
+
+/// The value of an option as scripts would set it.
+pub(crate) fn of_option(code: u8, octets: &[u8]) -> Value {
+    match OptionSetting::decode(code, octets) {
+        OptionSetting::Number(number) => Value::number(number),
+        OptionSetting::Text(text) => Value::Text(text),
+        OptionSetting::Texts(texts) => Value::List(texts.into_iter().map(Value::Text).collect()),
+    }
+}
+
+pub(crate) fn ask(act: impl FnOnce(&Request) -> Value) -> Result<Value, String> {
+    Request::entered(act).ok_or_else(|| absent("request"))
+}
+
+const fn kind(kind: RequestKind) -> &'static str {
+    match kind {
+        RequestKind::Discover => "discover",
+        RequestKind::Request => "request",
+        RequestKind::Decline => "decline",
+        RequestKind::Release => "release",
+        RequestKind::Inform => "inform",
+    }
+}
+
+const fn of(state: ClientState) -> &'static str {
+    match state {
+        ClientState::Selecting => "selecting",
+        ClientState::InitReboot => "init-reboot",
+        ClientState::Renewing => "renewing",
+        ClientState::Rebinding => "rebinding",
+        ClientState::Unknown => "unknown",
+    }
+}

@@ -1,0 +1,115 @@
+//! The script API in JavaScript: each object with accessors and functions, frozen, so that a misspelt
+//! term is an error and not a property that nobody reads.
+
+use boa_engine::{
+    Context, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string,
+    object::{FunctionObjectBuilder, IntegrityLevel},
+    property::{Attribute, PropertyDescriptor},
+};
+use lessor_script::{Case, FUNCTIONS, Function, OBJECTS, Object, Property, Value};
+
+use crate::value;
+
+/// The property that says which one of its kind an object is. Its name cannot be written in a script.
+const THIS: &str = "\u{0}this";
+
+/// The objects that hooks are handed.
+pub(crate) struct Api(Vec<(&'static str, JsObject)>);
+
+impl Api {
+    /// Makes the objects, and defines the functions and objects that are there in every call.
+    pub(crate) fn install(context: &mut Context) -> JsResult<Self> {
+        for function in &FUNCTIONS {
+            let callable = callable(function, context);
+            let name = JsString::from(Case::Camel.spell(function.name));
+            context.register_global_property(name, callable, Attribute::empty())?;
+        }
+        let mut objects = Vec::new();
+        for object in OBJECTS {
+            let made = make(object, "", context)?;
+            if object.is_global {
+                let name = JsString::from(object.name);
+                context.register_global_property(name, made.clone(), Attribute::empty())?;
+            }
+            objects.push((object.name, made));
+        }
+        Ok(Self(objects))
+    }
+
+    /// The object of this kind.
+    pub(crate) fn object(&self, object: &Object) -> JsValue {
+        let found = self.0.iter().find(|(name, _)| *name == object.name);
+        found.map_or_else(JsValue::undefined, |(_, object)| object.clone().into())
+    }
+}
+
+/// One of the objects of this kind.
+pub(crate) fn make(
+    object: &'static Object,
+    this: &str,
+    context: &mut Context,
+) -> JsResult<JsObject> {
+    let made = JsObject::with_null_proto();
+    for property in object.properties {
+        let name = JsString::from(Case::Camel.spell(property.name));
+        made.define_property_or_throw(name, accessor(property, context), context)?;
+    }
+    for function in object.functions {
+        let name = JsString::from(Case::Camel.spell(function.name));
+        let callable = callable(function, context);
+        made.create_data_property_or_throw(name, callable, context)?;
+    }
+    if !this.is_empty() {
+        made.create_data_property_or_throw(js_string!(THIS), JsString::from(this), context)?;
+    }
+    made.set_integrity_level(IntegrityLevel::Frozen, context)?;
+    Ok(made)
+}
+
+fn accessor(property: &'static Property, context: &mut Context) -> PropertyDescriptor {
+    let realm = context.realm().clone();
+    let function = |native| FunctionObjectBuilder::new(&realm, native).build();
+    let get = property.get.map(|get| {
+        function(NativeFunction::from_copy_closure(move |this, _, context| {
+            let this = this_of(this, context)?;
+            answered(get(&this), context)
+        }))
+    });
+    let set = property.set.map(|set| {
+        function(NativeFunction::from_copy_closure(move |_, arguments, context| {
+            let value = arguments.first().map(|value| value::of_script(value, context));
+            answered(set(value.unwrap_or(Value::Nothing)).map(|()| Value::Nothing), context)
+        }))
+    });
+    PropertyDescriptor::builder()
+        .maybe_get(get)
+        .maybe_set(set)
+        .enumerable(true)
+        .configurable(false)
+        .build()
+}
+
+fn callable(function: &'static Function, context: &mut Context) -> JsValue {
+    let native = NativeFunction::from_copy_closure(move |this, arguments, context| {
+        let this = this_of(this, context)?;
+        let arguments: Vec<Value> =
+            arguments.iter().map(|argument| value::of_script(argument, context)).collect();
+        answered(function.invoke(&this, &arguments), context)
+    });
+    let name = JsString::from(Case::Camel.spell(function.name));
+    FunctionObjectBuilder::new(context.realm(), native).name(name).build().into()
+}
+
+/// Which one of its kind an object is; nothing if there is one only.
+fn this_of(this: &JsValue, context: &mut Context) -> JsResult<String> {
+    let Some(object) = this.as_object() else { return Ok(String::new()) };
+    let this = object.get(js_string!(THIS), context)?;
+    Ok(this.as_string().map(|this| this.to_std_string_lossy()).unwrap_or_default())
+}
+
+fn answered(answer: Result<Value, String>, context: &mut Context) -> JsResult<JsValue> {
+    match answer {
+        Ok(value) => value::to_script(value, context),
+        Err(message) => Err(JsNativeError::error().with_message(message).into()),
+    }
+}

@@ -1,0 +1,197 @@
+//! Runs policies that are scripts in JavaScript, with the engine Boa: an interpreter component, built
+//! for WebAssembly and for nothing else.
+//!
+//! A script runs once for an instance, in strict mode; what it defines lasts as long as the instance.
+//! `Date` has the server's time of the call at hand, and there is no `Math.random`.
+
+#![cfg(target_arch = "wasm32")]
+
+mod api;
+mod message;
+mod outside;
+mod value;
+
+use std::{cell::RefCell, path::Path, rc::Rc};
+
+use boa_engine::{
+    Context, JsError, JsObject, JsResult, JsValue, Source, js_string, property::PropertyKey,
+};
+use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy};
+use lessor_script::{Case, HOOKS, Hooks};
+
+use crate::{
+    api::Api,
+    outside::{Jobs, Outside},
+};
+
+/// How deep functions of a script may call each other. Deeper than this, the call stack that the
+/// server gives a policy might not do.
+const CALL_LEVELS_MAX: usize = 48;
+
+const CONFIGURE: &str = "configure";
+const SETTINGS: &str = "settings";
+
+/// A script that has run.
+struct Script {
+    /// The name of its file.
+    file: String,
+    context: Context,
+    jobs: Rc<Jobs>,
+    calls: Vec<(&'static str, Call)>,
+}
+
+/// A function that serves a hook, and what it is handed.
+struct Call {
+    function: JsObject,
+    arguments: Vec<JsValue>,
+}
+
+thread_local! {
+    /// The script between `load` and `configure`.
+    static LOADED: RefCell<Option<Script>> = const { RefCell::new(None) };
+}
+
+lessor_policy::interpreter!(load);
+
+fn load(name: &str, text: &str) -> Result<Vec<String>, String> {
+    let (script, hooks) = Script::run_once(name, text)?;
+    LOADED.set(Some(script));
+    Ok(hooks.interfaces())
+}
+
+#[policy]
+impl Policy for Script {
+    fn configure(settings: &str) -> Result<Self, String> {
+        let mut script = LOADED.take().ok_or("no script was loaded")?;
+        let settings = lessor_script::settings(settings)?;
+        let told = script.configure(settings);
+        told.map_err(|error| message::of(&error, &script.file))?;
+        Ok(script)
+    }
+
+    fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
+        request.enter(|| plan.enter(|| self.run("plan-lookups")));
+    }
+
+    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-discover", request, terms)
+    }
+
+    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-request", request, terms)
+    }
+
+    fn on_decline(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-decline", request, terms)
+    }
+
+    fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-release", request, terms)
+    }
+
+    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-inform", request, terms)
+    }
+
+    fn reply_options(&mut self, request: &Request, reply: &Reply) {
+        request.enter(|| reply.enter(|| self.run("reply-options")));
+    }
+
+    fn on_lease(&mut self, event: &LeaseEvent) {
+        event.enter(|| self.run("on-lease"));
+    }
+}
+
+impl Script {
+    fn run_once(name: &str, text: &str) -> Result<(Self, Hooks), String> {
+        let jobs = Rc::<Jobs>::default();
+        let mut context = outside::context(Rc::clone(&jobs)).map_err(|error| error.to_string())?;
+        context.runtime_limits_mut().set_recursion_limit(CALL_LEVELS_MAX);
+        let api = Api::install(&mut context).map_err(|error| error.to_string())?;
+        context.strict(true);
+        let source = Source::from_bytes(text).with_path(Path::new(name));
+        context.eval(source).map_err(|error| message::of(&error, name))?;
+        misspelt_hooks(&mut context, text)?;
+        let parameters = |function: &str| {
+            let found = defined(&mut context, function)?;
+            let length = found.get(js_string!("length"), &mut context).ok()?;
+            length.as_number().map(|length| length as usize)
+        };
+        let hooks = Hooks::find(Case::Camel, parameters).map_err(|(name, mistake)| {
+            let place = name.map(|name| lessor_script::place_of(text, &name));
+            format!("{}{mistake}", place.unwrap_or_default())
+        })?;
+        let calls = HOOKS.iter().filter_map(|hook| {
+            let function = defined(&mut context, hooks.function(hook.name)?)?;
+            let arguments = hook.objects().map(|object| api.object(object)).collect();
+            Some((hook.name, Call { function, arguments }))
+        });
+        let calls = calls.collect();
+        Ok((Self { file: name.to_owned(), context, jobs, calls }, hooks))
+    }
+
+    fn configure(&mut self, settings: lessor_script::Value) -> JsResult<()> {
+        let context = &mut self.context;
+        let settings = value::to_script(settings, context)?;
+        let global = context.global_object();
+        global.create_data_property_or_throw(js_string!(SETTINGS), settings.clone(), context)?;
+        if let Some(function) = defined(context, CONFIGURE) {
+            function.call(&JsValue::undefined(), &[settings], context)?;
+            self.jobs.run(context)?;
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, hook: &str, request: &Request, terms: &Terms) -> Verdict {
+        let answer = request.enter(|| terms.enter(|| self.run(hook)));
+        if answer.is_null_or_undefined() {
+            return Verdict::Proceed;
+        }
+        match value::verdict(&answer, &mut self.context) {
+            Some(verdict) => verdict,
+            None => self.fail(&format!(
+                "{hook} gave {}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\")",
+                answer.display()
+            )),
+        }
+    }
+
+    /// Runs the function that serves a hook; an error of the script ends the call.
+    fn run(&mut self, hook: &str) -> JsValue {
+        let Some((_, call)) = self.calls.iter().find(|(name, _)| *name == hook) else {
+            return JsValue::undefined();
+        };
+        let context = &mut self.context;
+        let answer = call.function.call(&JsValue::undefined(), &call.arguments, context);
+        match answer.and_then(|answer| self.jobs.run(context).map(|()| answer)) {
+            Ok(answer) => answer,
+            Err(error) => self.fail(&message::of(&error, &self.file)),
+        }
+    }
+
+    fn fail(&self, message: &str) -> ! {
+        lessor_policy::fail(&lessor_script::in_file(&self.file, message))
+    }
+}
+
+/// The function of this name, however the script defines it.
+fn defined(context: &mut Context, name: &str) -> Option<JsObject> {
+    let test = format!("typeof {name} === 'function' ? {name} : undefined");
+    context.eval(Source::from_bytes(&test)).ok()?.as_callable()
+}
+
+/// # Errors
+/// If a function looks like a hook and is none.
+fn misspelt_hooks(context: &mut Context, text: &str) -> Result<(), String> {
+    let global = context.global_object();
+    let keys = global.own_property_keys(context).map_err(|error: JsError| error.to_string())?;
+    for key in keys {
+        let PropertyKey::String(name) = key else { continue };
+        let name = name.to_std_string_lossy();
+        let Some(mistake) = Case::Camel.misspelt_hook(&name) else { continue };
+        if defined(context, &name).is_some() {
+            return Err(format!("{}{mistake}", lessor_script::place_of(text, &name)));
+        }
+    }
+    Ok(())
+}

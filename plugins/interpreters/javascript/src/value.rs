@@ -1,0 +1,101 @@
+//! Values of JavaScript and of the script API. Nothing is `null`; a table is an object without a
+//! prototype, so that no name is found in it which is not there.
+
+use boa_engine::{
+    Context, JsObject, JsResult, JsString, JsValue, js_string,
+    object::builtins::{JsArray, JsUint8Array},
+    property::PropertyKey,
+};
+use lessor_policy::Verdict;
+use lessor_script::Value;
+
+use crate::api;
+
+/// Lists that are longer than this are none that the script API takes.
+const LIST_ITEMS_MAX: u64 = 65_536;
+
+/// As a script has it.
+pub(crate) fn to_script(value: Value, context: &mut Context) -> JsResult<JsValue> {
+    Ok(match value {
+        Value::Nothing => JsValue::null(),
+        Value::Flag(flag) => flag.into(),
+        Value::Number(number) => match i32::try_from(number) {
+            Ok(number) => number.into(),
+            Err(_) => (number as f64).into(),
+        },
+        Value::Fraction(number) => number.into(),
+        Value::Text(text) => JsString::from(text).into(),
+        Value::List(items) => {
+            let items: JsResult<Vec<JsValue>> =
+                items.into_iter().map(|item| to_script(item, context)).collect();
+            JsArray::from_iter(items?, context).into()
+        }
+        Value::Table(fields) => {
+            let object = JsObject::with_null_proto();
+            for (name, field) in fields {
+                let field = to_script(field, context)?;
+                object.create_data_property_or_throw(JsString::from(name), field, context)?;
+            }
+            object.into()
+        }
+        Value::Verdict(verdict) => {
+            let (name, reason) = match verdict {
+                Verdict::Proceed => ("proceed", String::new()),
+                Verdict::Ignore(reason) => ("ignore", reason),
+                Verdict::Refuse(reason) => ("refuse", reason),
+            };
+            let fields = [("verdict", name.to_owned()), ("reason", reason)];
+            let fields = fields.map(|(name, text)| (name.to_owned(), Value::Text(text)));
+            to_script(Value::Table(fields.to_vec()), context)?
+        }
+        Value::Object(object, this) => api::make(object, &this, context)?.into(),
+    })
+}
+
+/// The verdict that a function gave, if it is one.
+pub(crate) fn verdict(value: &JsValue, context: &mut Context) -> Option<Verdict> {
+    let object = value.as_object()?;
+    let mut text = |name: &str| {
+        let found = object.get(JsString::from(name), context).ok()?;
+        Some(found.as_string()?.to_std_string_lossy())
+    };
+    match text("verdict")?.as_str() {
+        "proceed" => Some(Verdict::Proceed),
+        "ignore" => Some(Verdict::Ignore(text("reason")?)),
+        "refuse" => Some(Verdict::Refuse(text("reason")?)),
+        _ => None,
+    }
+}
+
+/// As the script API has it; of an object that is no list, only that it is one.
+pub(crate) fn of_script(value: &JsValue, context: &mut Context) -> Value {
+    if let Some(flag) = value.as_boolean() {
+        return Value::Flag(flag);
+    }
+    if let Some(number) = value.as_number() {
+        let is_whole = number.trunc() == number && number.abs() < i64::MAX as f64;
+        return if is_whole { Value::Number(number as i64) } else { Value::Fraction(number) };
+    }
+    if let Some(text) = value.as_string() {
+        return Value::Text(text.to_std_string_lossy());
+    }
+    match value.as_object() {
+        Some(object) => list(&object, context).map_or(Value::Table(Vec::new()), Value::List),
+        None => Value::Nothing,
+    }
+}
+
+/// The items of an array, or of a `Uint8Array`.
+fn list(object: &JsObject, context: &mut Context) -> Option<Vec<Value>> {
+    let is_octets = JsUint8Array::from_object(object.clone()).is_ok();
+    if !object.is_array() && !is_octets {
+        return None;
+    }
+    let length = object.get(js_string!("length"), context).ok()?.as_number()? as u64;
+    let items = (0..length.min(LIST_ITEMS_MAX)).map(|at| {
+        let item = object.get(PropertyKey::from(at), context).ok()?;
+        // Nothing that takes a list takes lists of lists.
+        Some(if item.is_object() { Value::Table(Vec::new()) } else { of_script(&item, context) })
+    });
+    items.collect()
+}

@@ -1,0 +1,213 @@
+//! Runs policies that are scripts in Rhai: an interpreter component, built for WebAssembly and for
+//! nothing else.
+//!
+//! A script is compiled once for an instance. Its statements outside of functions run then, and what
+//! they define is seen by all functions; functions change nothing but `this`, an object map that
+//! lasts as long as the instance.
+
+#![cfg(target_arch = "wasm32")]
+
+mod api;
+mod message;
+mod value;
+
+use std::cell::RefCell;
+
+use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy};
+use lessor_script::{Case, HOOKS, Hooks, Value};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, Module, Scope};
+
+/// How deep functions of a script may call each other. Deeper than this, the call stack that the
+/// server gives a policy would not do.
+const CALL_LEVELS_MAX: usize = 48;
+/// How deep expressions may be nested, outside and inside of functions.
+const EXPRESSION_DEPTH_MAX: usize = 64;
+
+/// The variable that has the settings.
+const SETTINGS: &str = "settings";
+const CONFIGURE: &str = "configure";
+
+/// A script, compiled.
+struct Script {
+    /// The name of its file.
+    file: String,
+    engine: Engine,
+    ast: AST,
+    calls: Vec<(&'static str, Call)>,
+    /// Shared with every function of the script.
+    settings: Dynamic,
+    /// `this`
+    memory: Dynamic,
+    scope: Scope<'static>,
+}
+
+/// A function that serves a hook, and what it is handed.
+struct Call {
+    function: String,
+    arguments: Vec<Dynamic>,
+}
+
+thread_local! {
+    /// The script between `load` and `configure`.
+    static LOADED: RefCell<Option<Script>> = const { RefCell::new(None) };
+}
+
+lessor_policy::interpreter!(load);
+
+fn load(name: &str, text: &str) -> Result<Vec<String>, String> {
+    let (script, hooks) = Script::compile(name, text)?;
+    LOADED.set(Some(script));
+    Ok(hooks.interfaces())
+}
+
+#[policy]
+impl Policy for Script {
+    fn configure(settings: &str) -> Result<Self, String> {
+        let mut script = LOADED.take().ok_or("no script was loaded")?;
+        let settings = value::to_script(lessor_script::settings(settings)?);
+        if let Some(mut shared) = script.settings.write_lock::<Dynamic>() {
+            *shared = settings;
+        }
+        if script.ast.iter_functions().any(|found| found.name == CONFIGURE) {
+            let settings = script.settings.clone();
+            let _ = script.call(CONFIGURE, vec![settings])?;
+        }
+        Ok(script)
+    }
+
+    fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
+        let _ = request.enter(|| plan.enter(|| self.run("plan-lookups")));
+    }
+
+    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-discover", request, terms)
+    }
+
+    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-request", request, terms)
+    }
+
+    fn on_decline(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-decline", request, terms)
+    }
+
+    fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-release", request, terms)
+    }
+
+    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide("on-inform", request, terms)
+    }
+
+    fn reply_options(&mut self, request: &Request, reply: &Reply) {
+        let _ = request.enter(|| reply.enter(|| self.run("reply-options")));
+    }
+
+    fn on_lease(&mut self, event: &LeaseEvent) {
+        let _ = event.enter(|| self.run("on-lease"));
+    }
+}
+
+impl Script {
+    fn compile(name: &str, text: &str) -> Result<(Self, Hooks), String> {
+        let mut engine = api::engine();
+        engine
+            .set_max_call_levels(CALL_LEVELS_MAX)
+            .set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX);
+        let settings = Dynamic::UNIT.into_shared();
+        let names = globals(&mut engine, text, &settings)?;
+        // Now that all variables are known, one that is not is a mistake.
+        engine.set_strict_variables(true);
+        let mut ast = engine.compile_with_scope(&names, text).map_err(message::of_syntax)?;
+        ast.clear_statements();
+        let hooks = hooks(&ast, text)?;
+        let calls = HOOKS.iter().filter_map(|hook| {
+            let function = hooks.function(hook.name)?.to_owned();
+            let arguments = hook.objects().map(|object| api::handle(object, String::new()));
+            Some((hook.name, Call { function, arguments: arguments.collect() }))
+        });
+        let script = Self {
+            file: name.to_owned(),
+            calls: calls.collect(),
+            engine,
+            ast,
+            settings,
+            memory: Map::new().into(),
+            scope: Scope::new(),
+        };
+        Ok((script, hooks))
+    }
+
+    fn decide(&mut self, hook: &str, request: &Request, terms: &Terms) -> Verdict {
+        let answer = request.enter(|| terms.enter(|| self.run(hook)));
+        match value::of_script(&answer) {
+            Value::Nothing => Verdict::Proceed,
+            Value::Verdict(verdict) => verdict,
+            _ => self.fail(&format!(
+                "{hook} gave a value of type {}; wanted nothing, proceed(), ignore(\"why\") or \
+                 refuse(\"why\"). A line that ends without `;` is what a function gives",
+                answer.type_name()
+            )),
+        }
+    }
+
+    /// Runs the function that serves a hook; an error of the script ends the call.
+    fn run(&mut self, hook: &str) -> Dynamic {
+        let call = self.calls.iter().find(|(name, _)| *name == hook).map(|(_, call)| call);
+        let Some((function, arguments)) =
+            call.map(|call| (call.function.clone(), call.arguments.clone()))
+        else {
+            return Dynamic::UNIT;
+        };
+        match self.call(&function, arguments) {
+            Ok(answer) => answer,
+            Err(message) => self.fail(&message),
+        }
+    }
+
+    fn call(&mut self, function: &str, arguments: Vec<Dynamic>) -> Result<Dynamic, String> {
+        let options = CallFnOptions::new().eval_ast(false).bind_this_ptr(&mut self.memory);
+        self.engine
+            .call_fn_with_options(options, &mut self.scope, &self.ast, function, arguments)
+            .map_err(message::of)
+    }
+
+    fn fail(&self, message: &str) -> ! {
+        lessor_policy::fail(&lessor_script::in_file(&self.file, message))
+    }
+}
+
+/// Runs what stands outside of functions, and makes its variables and `settings` known to all
+/// functions; their names.
+fn globals(engine: &mut Engine, text: &str, settings: &Dynamic) -> Result<Scope<'static>, String> {
+    let ast = engine.compile(text).map_err(message::of_syntax)?;
+    let mut scope = Scope::new();
+    engine.run_ast_with_scope(&mut scope, &ast).map_err(message::of)?;
+    let (mut globals, mut names) = (Module::new(), Scope::new());
+    for (name, _, value) in scope.iter() {
+        globals.set_var(name, value.into_shared());
+        names.push(name.to_owned(), ());
+    }
+    globals.set_var(SETTINGS, settings.clone());
+    names.push(SETTINGS, ());
+    engine.register_global_module(globals.into());
+    Ok(names)
+}
+
+fn hooks(ast: &AST, text: &str) -> Result<Hooks, String> {
+    let at = |name: &str| lessor_script::place_of(text, name);
+    for function in ast.iter_functions() {
+        if let Some(mistake) = Case::Snake.misspelt_hook(function.name) {
+            return Err(format!("{}{mistake}", at(function.name)));
+        }
+        if function.name == CONFIGURE && function.params.len() != 1 {
+            return Err(format!("{}wanted configure(settings)", at(CONFIGURE)));
+        }
+    }
+    let parameters = |name: &str| {
+        ast.iter_functions().find(|found| found.name == name).map(|found| found.params.len())
+    };
+    Hooks::find(Case::Snake, parameters).map_err(|(name, mistake)| {
+        format!("{}{mistake}", name.map(|name| at(&name)).unwrap_or_default())
+    })
+}
