@@ -77,6 +77,16 @@ pub(crate) fn guests(packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(lessor_guests::build(packages, lessor_guests::Target::Bare)?)
 }
 
+/// Builds what runs scripts; the folder in which it is, where the server of this checkout looks.
+///
+/// # Errors
+/// If one does not build.
+pub(crate) fn interpreters() -> anyhow::Result<PathBuf> {
+    setup::add_wasm_targets()?;
+    eprintln!("building the interpreters for WebAssembly");
+    Ok(lessor_guests::interpreters()?)
+}
+
 fn existing(path: PathBuf) -> anyhow::Result<PathBuf> {
     if !path.exists() {
         bail!("cargo built no {}", path.display());

@@ -30,6 +30,8 @@ enum Task {
     Test(test::TestArguments),
     /// Build the policies that ship, ready to be dropped into a plugin directory.
     Policies,
+    /// Build what runs scripts, where the server of this checkout looks for it.
+    Interpreters,
     /// Measure the server under load, with and without a policy, and Kea beside it.
     Load(load::LoadArguments),
     /// Check format and lints, as continuous integration does.
@@ -49,6 +51,9 @@ fn main() -> ExitCode {
                 println!("{}", path.display());
             }
         }),
+        Task::Interpreters => {
+            artifacts::interpreters().map(|folder| println!("{}", folder.display()))
+        }
         Task::Load(arguments) => load::run(&arguments),
         Task::Lint => test::lint(),
         Task::Purity => purity::run(),

@@ -34,6 +34,7 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
     purity::run()?;
     // All at once: what tests ask for one by one is ready then.
     artifacts::guests(&[&artifacts::POLICIES[..], &artifacts::TEST_GUESTS].concat())?;
+    artifacts::interpreters()?;
     let lessor = artifacts::lessor(Profile::Dev)?;
     let mut test = cargo(&["test", "--workspace", "--no-fail-fast", "--locked"]);
     test.env("LESSOR_BIN", lessor);
@@ -50,6 +51,10 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
 pub(crate) fn lint() -> anyhow::Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    // They are empty for the host.
+    let target = ["--target", "wasm32-unknown-unknown", "--target-dir", "target/guests"];
+    let packages = ["-p", "javascript-interpreter", "-p", "rhai-interpreter"];
+    run(cargo(&["clippy"]).args(packages).args(target).args(["--", "--deny", "warnings"]))?;
     run(cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "--deny warnings"))
 }

@@ -1,11 +1,11 @@
 //! Functions that belong to no object.
 
-use lessor_policy::{Ipv4Prefix, Verdict, option};
+use lessor_policy::{Ipv4Prefix, Verdict, log, option};
 
 use crate::{Function, Value, object::argument, value::wanted};
 
 /// Every function that belongs to no object.
-pub static FUNCTIONS: [Function; 6] = [
+pub static FUNCTIONS: [Function; 7] = [
     Function::new("proceed", 0, |_, _| Ok(Value::Verdict(Verdict::Proceed))),
     Function::new("ignore", 1, |_, arguments| {
         let reason = argument(arguments, 0).as_text("ignore")?;
@@ -14,6 +14,27 @@ pub static FUNCTIONS: [Function; 6] = [
     Function::new("refuse", 1, |_, arguments| {
         let reason = argument(arguments, 0).as_text("refuse")?;
         Ok(Value::Verdict(Verdict::refuse(reason)))
+    }),
+    Function::with_optional("log", (1, 2), |_, arguments| {
+        let (level, line) = match arguments {
+            [line] => ("info", line),
+            _ => (argument(arguments, 0).as_text("log")?, argument(arguments, 1)),
+        };
+        let line = match line {
+            Value::Text(line) => line.clone(),
+            other => other.described(),
+        };
+        match level {
+            "debug" => log::debug(line),
+            "info" => log::info(line),
+            "warn" => log::warn(line),
+            "error" => log::error(line),
+            _ => {
+                let levels = "\"debug\", \"info\", \"warn\" or \"error\"";
+                return Err(wanted("log", levels, argument(arguments, 0)));
+            }
+        }
+        Ok(Value::Nothing)
     }),
     Function::new("in_prefix", 2, |_, arguments| {
         let prefix = prefix(argument(arguments, 1))?;

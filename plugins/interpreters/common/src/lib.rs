@@ -8,6 +8,7 @@
 //! Nothing here holds a request or the like: each property asks the server about the call at hand when
 //! it is read. Outside of such a call there is an error instead of an answer.
 
+mod capabilities;
 mod functions;
 mod hooks;
 mod lease_event;

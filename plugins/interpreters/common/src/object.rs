@@ -2,6 +2,7 @@
 
 use crate::{
     Value,
+    capabilities::{METRICS, STATE, TABLES},
     lease_event::EVENT,
     lookup::{LOOKUP, PLAN},
     reply::REPLY,
@@ -45,7 +46,8 @@ pub struct Function {
 }
 
 /// Every object.
-pub static OBJECTS: [&Object; 6] = [&REQUEST, &TERMS, &REPLY, &EVENT, &PLAN, &LOOKUP];
+pub static OBJECTS: [&Object; 9] =
+    [&REQUEST, &TERMS, &REPLY, &EVENT, &PLAN, &LOOKUP, &METRICS, &STATE, &TABLES];
 
 impl Property {
     pub(crate) const fn read(name: &'static str, get: fn(&str) -> Result<Value, String>) -> Self {

@@ -22,7 +22,15 @@ pub(crate) fn engine() -> Engine {
         register_function(&mut engine, function, None, |_| String::new());
     }
     for_each_kind!(register, &mut engine);
+    engine.on_print(lessor_policy::log::info);
+    engine.on_debug(|line, _, _| lessor_policy::log::debug(line));
     engine
+}
+
+/// The objects that are there in every call.
+pub(crate) fn globals() -> impl Iterator<Item = (&'static str, Dynamic)> {
+    let globals = OBJECTS.into_iter().filter(|object| object.is_global);
+    globals.map(|object| (object.name, handle(object, String::new())))
 }
 
 /// A handle of this object.

@@ -188,8 +188,10 @@ fn globals(engine: &mut Engine, text: &str, settings: &Dynamic) -> Result<Scope<
         globals.set_var(name, value.into_shared());
         names.push(name.to_owned(), ());
     }
-    globals.set_var(SETTINGS, settings.clone());
-    names.push(SETTINGS, ());
+    for (name, value) in api::globals().chain([(SETTINGS, settings.clone())]) {
+        globals.set_var(name, value);
+        names.push(name, ());
+    }
     engine.register_global_module(globals.into());
     Ok(names)
 }

@@ -6,9 +6,9 @@
 //! and says what it does on standard error.
 
 use std::{
-    env, fmt, io,
+    env, fmt, fs, io,
     path::{Path, PathBuf, absolute},
-    process::Command,
+    process::{self, Command},
 };
 
 /// What a policy is built for.
@@ -52,6 +52,34 @@ pub fn build(packages: &[&str], target: Target) -> Result<Vec<PathBuf>, BuildErr
 pub fn policy(package: &str) -> Result<PathBuf, BuildError> {
     let files = build(&[package], Target::Bare)?;
     files.into_iter().next().ok_or_else(|| BuildError(format!("nothing was built for {package}")))
+}
+
+/// The interpreters that ship: their packages, and the files that they are installed as.
+const INTERPRETERS: [(&str, &str); 2] =
+    [("javascript-interpreter", "javascript.wasm"), ("rhai-interpreter", "rhai.wasm")];
+
+/// Builds the interpreters for scripts; the folder in which they are. In a checkout that is where the
+/// server looks for them, too.
+///
+/// They are built in one go and with nothing else, since cargo compiles what they share for all that
+/// it is asked to build, and would do it again for others.
+///
+/// # Errors
+/// If cargo cannot be run or does not succeed, or the files cannot be written.
+pub fn interpreters() -> Result<PathBuf, BuildError> {
+    let built = build(&INTERPRETERS.map(|(package, _)| package), Target::Bare)?;
+    let guests = target_folder().map_err(|error| BuildError(error.to_string()))?;
+    let folder = guests.with_file_name("interpreters");
+    let unwritable =
+        |error: io::Error| BuildError(format!("cannot write to {}: {error}", folder.display()));
+    fs::create_dir_all(&folder).map_err(unwritable)?;
+    for ((_, name), file) in INTERPRETERS.iter().zip(built) {
+        // In one step: another test may be reading it.
+        let temporary = folder.join(format!("{name}.{}", process::id()));
+        fs::copy(&file, &temporary).map_err(unwritable)?;
+        fs::rename(&temporary, folder.join(name)).map_err(unwritable)?;
+    }
+    Ok(folder)
 }
 
 impl Target {
