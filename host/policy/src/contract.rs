@@ -5,37 +5,26 @@
 //! Versions match as in WASI: every 0.1.x runs with every other 0.1.x, as long as no function is
 //! called that the server lacks.
 
+#[cfg(test)]
+mod frozen;
+mod served;
 mod shape;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use wit_parser::{
-    InterfaceId, PackageName, Resolve, SourceMap, World, WorldId, WorldItem, WorldKey,
+    InterfaceId, PackageName, Resolve, World, WorldItem, WorldKey,
     decoding::{DecodedWasm, decode},
 };
 
+use self::served::Served;
+pub(crate) use self::served::VERSION;
 use crate::{
     Capability,
     error::Problem,
     hook::{Hook, HookSet},
 };
 
-/// The version of package `lessor:policy` that is served.
-pub(crate) const VERSION: &str = "0.1.1";
-
-/// The contract's text, as plugin authors have it.
-const SOURCES: [(&str, &str); 10] = [
-    ("types.wit", include_str!("../../../wit/types.wit")),
-    ("configuring.wit", include_str!("../../../wit/configuring.wit")),
-    ("requests.wit", include_str!("../../../wit/requests.wit")),
-    ("replies.wit", include_str!("../../../wit/replies.wit")),
-    ("leases.wit", include_str!("../../../wit/leases.wit")),
-    ("lookups.wit", include_str!("../../../wit/lookups.wit")),
-    ("capabilities.wit", include_str!("../../../wit/capabilities.wit")),
-    ("failing.wit", include_str!("../../../wit/failing.wit")),
-    ("interpreting.wit", include_str!("../../../wit/interpreting.wit")),
-    ("worlds.wit", include_str!("../../../wit/worlds.wit")),
-];
 /// The world that has all that there is.
 const WORLD: &str = "interpreter";
 const CONFIGURING: &str = "configuring";
@@ -85,7 +74,7 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
     let DecodedWasm::Component(found, world) = decoded else {
         return Err(invalid("it is a package of interfaces without code".to_owned()));
     };
-    static SERVED: LazyLock<Result<Served, String>> = LazyLock::new(served);
+    static SERVED: LazyLock<Result<Served, String>> = LazyLock::new(Served::current);
     let served = SERVED.as_ref().map_err(|error| invalid(error.clone()))?;
     let served_world = served.world(WORLD).ok_or_else(|| invalid("no contract".to_owned()))?;
     let mut check =
@@ -112,31 +101,6 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
         memory_bytes_min,
         table_elements_min,
     })
-}
-
-/// What the server serves, parsed.
-struct Served {
-    resolve: Resolve,
-    package: wit_parser::PackageId,
-}
-
-impl Served {
-    fn world(&self, name: &str) -> Option<&World> {
-        let package = self.resolve.packages.get(self.package)?;
-        let id: WorldId = *package.worlds.get(name)?;
-        self.resolve.worlds.get(id)
-    }
-}
-
-fn served() -> Result<Served, String> {
-    let mut sources = SourceMap::new();
-    for (name, text) in SOURCES {
-        sources.push_str(name, text);
-    }
-    let group = sources.parse().map_err(|(_, error)| error.to_string())?;
-    let mut resolve = Resolve::default();
-    let package = resolve.push_group(group).map_err(|error| format!("{error:#}"))?;
-    Ok(Served { resolve, package })
 }
 
 /// A check under way.
@@ -344,7 +308,9 @@ impl Check<'_> {
     /// Whether the interface's version is compatible with the one that is served.
     fn is_served(&self, interface: InterfaceId) -> bool {
         let version = self.package(interface).and_then(|package| package.version.as_ref());
-        version.is_some_and(|found| (found.major, found.minor) == (0, 1) && found.pre.is_empty())
+        version.is_some_and(|found| {
+            found.pre.is_empty() && served::is_served(found.major, found.minor)
+        })
     }
 }
 
@@ -381,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_contract_is_of_the_version_that_is_served_and_has_every_hook() {
-        let served = served().unwrap();
+        let served = Served::current().unwrap();
         let package = &served.resolve.packages[served.package];
         assert_eq!(package.name.version.as_ref().unwrap().to_string(), VERSION);
         let world = served.world(WORLD).unwrap();

@@ -37,7 +37,7 @@ fn of_type(resolve: &Resolve, ty: &Type) -> String {
     name.to_owned()
 }
 
-fn of_definition(resolve: &Resolve, id: TypeId) -> String {
+pub(super) fn of_definition(resolve: &Resolve, id: TypeId) -> String {
     let Some(definition) = resolve.types.get(id) else { return "?".to_owned() };
     let of = |ty: &Type| of_type(resolve, ty);
     let optional = |ty: &Option<Type>| ty.as_ref().map_or_else(|| "_".to_owned(), of);

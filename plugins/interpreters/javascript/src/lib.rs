@@ -19,10 +19,7 @@ use boa_engine::{
 use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy};
 use lessor_script::{Case, HOOKS, Hooks};
 
-use crate::{
-    api::Api,
-    outside::{Jobs, Outside},
-};
+use crate::{api::Api, outside::Jobs};
 
 /// How deep functions of a script may call each other. Deeper than this, the call stack that the
 /// server gives a policy might not do.

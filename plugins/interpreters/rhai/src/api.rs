@@ -22,7 +22,7 @@ pub(crate) fn engine() -> Engine {
         register_function(&mut engine, function, None, |_| String::new());
     }
     for_each_kind!(register, &mut engine);
-    engine.on_print(lessor_policy::log::info);
+    engine.on_print(|line| lessor_policy::log::info(line));
     engine.on_debug(|line, _, _| lessor_policy::log::debug(line));
     engine
 }

@@ -1,0 +1,80 @@
+//! What is served: the lines of versions of the contract, of which there is one, 0.1.
+//!
+//! A line is all versions that are compatible with each other; its newest stands here, and its host
+//! code is [`crate::host`]. A second line gets a text of its own here, and beside that module one of its own
+//! which makes its calls those of the newest line: an adapter, never a branch in code that serves
+//! both. See `docs/contract.md`.
+
+use wit_parser::{PackageId, Resolve, SourceMap, World, WorldId};
+
+/// The newest version of package `lessor:policy` that is served.
+pub(crate) const VERSION: &str = "0.1.1";
+
+/// The contract's text, as plugin authors have it.
+const SOURCES: [(&str, &str); 10] = [
+    ("types.wit", include_str!("../../../../wit/types.wit")),
+    ("configuring.wit", include_str!("../../../../wit/configuring.wit")),
+    ("requests.wit", include_str!("../../../../wit/requests.wit")),
+    ("replies.wit", include_str!("../../../../wit/replies.wit")),
+    ("leases.wit", include_str!("../../../../wit/leases.wit")),
+    ("lookups.wit", include_str!("../../../../wit/lookups.wit")),
+    ("capabilities.wit", include_str!("../../../../wit/capabilities.wit")),
+    ("failing.wit", include_str!("../../../../wit/failing.wit")),
+    ("interpreting.wit", include_str!("../../../../wit/interpreting.wit")),
+    ("worlds.wit", include_str!("../../../../wit/worlds.wit")),
+];
+
+/// Whether components of a version `major.minor.…` of the contract are served, if it was released.
+pub(super) fn is_served(major: u64, minor: u64) -> bool {
+    (major, minor) == (0, 1)
+}
+
+/// A version of the contract, parsed.
+pub(super) struct Served {
+    pub(super) resolve: Resolve,
+    pub(super) package: PackageId,
+}
+
+impl Served {
+    /// The version that is served.
+    pub(super) fn current() -> Result<Self, String> {
+        Self::parse(SOURCES)
+    }
+
+    /// The contract that these files, name and text, make up.
+    pub(super) fn parse<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, String> {
+        let mut sources = SourceMap::new();
+        for (name, text) in files {
+            sources.push_str(name, text);
+        }
+        let group = sources.parse().map_err(|(_, error)| error.to_string())?;
+        let mut resolve = Resolve::default();
+        let package = resolve.push_group(group).map_err(|error| format!("{error:#}"))?;
+        Ok(Self { resolve, package })
+    }
+
+    pub(super) fn world(&self, name: &str) -> Option<&World> {
+        let package = self.resolve.packages.get(self.package)?;
+        let id: WorldId = *package.worlds.get(name)?;
+        self.resolve.worlds.get(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_contract_is_served() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+        let names = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.retain(|name| name.ends_with(".wit"));
+        names.sort();
+        let mut served = SOURCES.map(|(name, _)| name);
+        served.sort();
+        assert_eq!(names, served);
+    }
+}
