@@ -50,8 +50,50 @@ fn main() -> Result<(), Box<dyn Error>> {
     measure("2 getters of octets", &runtime, vec![outside], terms)?;
     measure("2 getters of octets, 2 setters", &runtime, vec![inside], terms)?;
     measure("reply: 3 getters, 1 option", &runtime, vec![editing], edit)?;
+    let interpreters = lessor_guests::interpreters()?;
+    let folder = tempfile::TempDir::new()?;
+    for Script { language, interpreter, ending, empty, example } in &SCRIPTS {
+        let script = |text: &str, settings: &str| -> Result<PluginSource, Box<dyn Error>> {
+            let path = folder.path().join(format!("10-measured.{ending}"));
+            std::fs::write(&path, text)?;
+            let interpreter = Some(interpreters.join(interpreter));
+            Ok(PluginSource { interpreter, ..source(&path, settings) })
+        };
+        measure(&format!("{language}: empty"), &runtime, vec![script(empty, "{}")?], terms)?;
+        let table = script(example, SUBSCRIBERS)?;
+        measure(&format!("{language}: subscriber table"), &runtime, vec![table], terms)?;
+    }
     Ok(())
 }
+
+struct Script {
+    language: &'static str,
+    interpreter: &'static str,
+    ending: &'static str,
+    empty: &'static str,
+    example: &'static str,
+}
+
+const SCRIPTS: [Script; 2] = [
+    Script {
+        language: "Rhai",
+        interpreter: "rhai.wasm",
+        ending: "rhai",
+        empty: "fn decide(request, terms) {}",
+        example: include_str!("../../../examples/policies/rhai/subscriber-table.rhai"),
+    },
+    Script {
+        language: "JavaScript",
+        interpreter: "javascript.wasm",
+        ending: "js",
+        empty: "function decide(request, terms) {}",
+        example: include_str!("../../../examples/policies/javascript-script/subscriber-table.js"),
+    },
+];
+
+/// The line of the request has a pool, a lease time, two name servers and a limit.
+const SUBSCRIBERS: &str = r#"{"lines": {"olt1/3": {"pool": "residential", "lease-time-secs": 3600,
+    "domain-name-servers": ["192.0.2.53", "192.0.2.54"], "leases-max": 2}}}"#;
 
 /// Prints the best, middle and worst of the rounds' averages: the best tells what the code costs, the
 /// worst what the machine does.

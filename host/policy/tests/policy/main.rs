@@ -15,6 +15,7 @@ mod chain;
 mod common;
 mod contract;
 mod faults;
+mod frozen;
 mod loading;
 mod logged;
 mod lookups;
