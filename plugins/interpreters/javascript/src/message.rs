@@ -13,7 +13,7 @@ use crate::CALL_LEVELS_MAX;
 pub(crate) fn of(error: &JsError, file: &str) -> String {
     let text = error.to_string();
     let (what, calls) = text.split_once("\n    at ").unwrap_or((&text, ""));
-    let what = without_native_place(what);
+    let what = without_place(what, file);
     if let Some((what, line, column)) = syntax_place(what) {
         return format!("{}{what}", place(Some(line), Some(column)));
     }
@@ -21,16 +21,21 @@ pub(crate) fn of(error: &JsError, file: &str) -> String {
         limit if limit.contains("maximum number of recursive calls") => {
             format!("functions call each other more than {CALL_LEVELS_MAX} deep")
         }
-        thrown => thrown.strip_prefix("Error: ").unwrap_or(thrown).trim_matches('"').to_owned(),
+        thrown => {
+            let quoted = thrown.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            quoted.or(thrown.strip_prefix("Error: ")).unwrap_or(thrown).to_owned()
+        }
     };
     let inner = calls.lines().find_map(|call| call_place(call, file));
     let (line, column) = inner.unzip();
     format!("{}{what}", place(line, column))
 }
 
-/// `x is not defined (native at …)`
-fn without_native_place(what: &str) -> &str {
-    what.rfind(" (native").and_then(|at| what.get(..at)).unwrap_or(what)
+/// `x is not defined (20-garden.js:3:7)` without the place, which is told otherwise.
+fn without_place<'a>(what: &'a str, file: &str) -> &'a str {
+    let marks = [" (native", &format!(" ({file}:")];
+    let found = marks.iter().filter_map(|mark| what.rfind(mark)).min();
+    found.and_then(|at| what.get(..at)).unwrap_or(what)
 }
 
 fn syntax_place(what: &str) -> Option<(&str, usize, usize)> {

@@ -68,13 +68,6 @@ impl Terms<'_> {
     pub fn remove_option(&self, code: u8) -> Result<(), OptionError> {
         self.0.remove_option(code).map_err(OptionError::from)
     }
-
-    /// Count the lease against this subscriber, who may have `leases_max` leases at a time within the
-    /// client's network. A client that extends a lease is never beyond the limit by that. The call
-    /// fails if the name is empty or has more than 255 octets, or if `leases_max` is 0.
-    pub fn set_subscriber(&self, name: &str, leases_max: u32, beyond: BeyondLimit) {
-        self.0.set_subscriber(name, leases_max, beyond);
-    }
 }
 
 impl fmt::Display for OptionError {
