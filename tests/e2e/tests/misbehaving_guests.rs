@@ -63,9 +63,11 @@ const REFUSED: [(&str, &[&str]); 4] = [
     ("cut short", &["50-guest"]),
 ];
 
-/// Guests that use more of what they are granted than they may: what they do, and what of the status
-/// tells that they came to the limit.
-const GREEDY: [(&str, &str, fn(&PluginRow) -> bool); 2] = [
+/// What a guest is, what it does, and what of the status tells that it came to its limit.
+type Greedy = (&'static str, &'static str, fn(&PluginRow) -> bool);
+
+/// Guests that use more of what they are granted than they may.
+const GREEDY: [Greedy; 2] = [
     ("log flood", r#"{ log-flood = [1000, "a line of a flood"] }"#, |plugin| {
         plugin.log_lines_left_out > 10_000
     }),

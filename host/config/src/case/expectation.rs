@@ -85,7 +85,8 @@ pub(super) fn read(table: &Table) -> Expectation {
 }
 
 fn verdict(table: &Table) -> Verdict {
-    let verdicts: [(&'static str, fn(String) -> Verdict); 4] = [
+    type MakeVerdict = fn(String) -> Verdict;
+    let verdicts: [(&'static str, MakeVerdict); 4] = [
         ("proceed", |_| Verdict::Proceed),
         ("ignore", Verdict::Ignore),
         ("refuse", Verdict::Refuse),

@@ -12,6 +12,9 @@ use std::{
 use lessor_store::{KeyedStore, KeyedStoreError};
 use tempfile::TempDir;
 
+/// What it is called, and what it does to a file.
+type Damage = (&'static str, fn(&mut Vec<u8>));
+
 const FOLDER: &str = "LESSOR_KEYED_TEST_FOLDER";
 
 /// Opens a store that is not damaged.
@@ -83,7 +86,7 @@ fn what_is_damaged_is_put_aside_and_stops_nobody() {
     drop(store);
     let files = files(&source);
     assert!(files.len() >= 3, "{files:?}");
-    let damages: [(&str, fn(&mut Vec<u8>)); 3] = [
+    let damages: [Damage; 3] = [
         ("emptied", Vec::clear),
         ("cut", |octets| octets.truncate(octets.len() / 2)),
         ("overwritten", |octets| {
