@@ -26,8 +26,8 @@ mod time;
 
 pub use client::{ClientKey, HardwareAddress, HardwareAddressError};
 pub use engine::{
-    Candidate, Decision, Engine, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preview, Remembered,
-    Rule,
+    Candidate, Decision, Engine, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Preview,
+    Remembered, Rule,
 };
 pub use lease::{Change, Committed, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};

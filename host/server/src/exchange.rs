@@ -15,8 +15,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Arrival, Change, Committed, Decision, OptionValue, Reason, Reply, Request, RequestKind, Terms,
-    Timestamp, option::code,
+    Arrival, Change, Committed, Decision, OptionValue, Preference, Reason, Reply, Request,
+    RequestKind, Terms, Timestamp, option::code,
 };
 use lessor_policy_host::{Absent, Lookups, PlannedLookup, Runner, TraceEntry, View};
 use lessor_store::Committer;
@@ -55,8 +55,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) sequence: &'s Sequence,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
-    /// As [`lessor_core::Engine::decide_preferring`] has it; nothing in a server.
-    pub(crate) preferred: Option<Ipv4Addr>,
+    /// Which free addresses are chosen; a server has no preference.
+    pub(crate) preference: Preference<'s>,
 }
 
 /// An input that was decided.
@@ -177,8 +177,8 @@ impl Shared {
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
         let Self { generation, counters, recorder, server_identifier, .. } = self;
         let sequence = recorder.sequence();
-        let server_identifier = *server_identifier;
-        Pipeline { generation, counters, sequence, server_identifier, preferred: None }
+        let (server_identifier, preference) = (*server_identifier, Preference::default());
+        Pipeline { generation, counters, sequence, server_identifier, preference }
     }
 
     /// Counts the exchange and tells the observers of it.
@@ -371,7 +371,7 @@ impl Pipeline<'_> {
                 // Under the lock, so that recordings know in which order the engine decided.
                 *kept = self.kept(now, &[], false);
                 let (subnet, terms) = (location.subnet, &asked.terms);
-                engine.decide_preferring(now, subnet, request, terms, self.preferred)
+                engine.decide_preferring(now, subnet, request, terms, self.preference)
             });
             if let Ok(decision) = decided {
                 return Some(decision);

@@ -103,6 +103,11 @@ impl PoolAddresses {
         self.fresh.min()
     }
 
+    /// The addresses that nobody ever had, lowest first.
+    pub(super) fn fresh(&self) -> impl Iterator<Item = u32> {
+        self.fresh.iter()
+    }
+
     /// The address that has been free longest of those that somebody had, and since when.
     pub(super) fn longest_free(&self) -> Option<(Timestamp, u32)> {
         self.returned.first().copied()

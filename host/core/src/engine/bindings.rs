@@ -6,7 +6,7 @@
 //! offer and one current record; who is not held is free; whatever a record says of time counts
 //! only until its end was noticed ([`Bindings::notice`]).
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -17,7 +17,7 @@ use super::{
     addresses::{PoolAddresses, Standing},
     by_client::ByClient,
     deadlines::Deadlines,
-    plan::Plan,
+    plan::{Plan, address_of},
     settle::Unsettled,
     slot::{Offer, Slot},
     slots::Slots,
@@ -96,6 +96,16 @@ impl Bindings {
         pools()
             .find_map(PoolAddresses::first_fresh)
             .or_else(|| pools().filter_map(PoolAddresses::longest_free).min().map(|(_, a)| a))
+    }
+
+    /// An address of the pools at `positions` that nobody ever had and nobody has spoken for.
+    pub(super) fn fresh_address(
+        &self,
+        positions: &[usize],
+        is_spoken_for: &dyn Fn(Ipv4Addr) -> bool,
+    ) -> Option<u32> {
+        let mut pools = positions.iter().filter_map(|position| self.pools.get(*position));
+        pools.find_map(|pool| pool.fresh().find(|address| !is_spoken_for(address_of(*address))))
     }
 
     /// Holds an address for a client, in place of an earlier offer to it. Whoever else had an

@@ -9,7 +9,7 @@ use crate::{
     Reservation, ReservationOwner, Terms, Timestamp, Verdict,
 };
 
-use super::{Decision, Obstacle, addresses::Standing, bindings::Bindings, plan::Plan};
+use super::{Decision, Obstacle, Preference, addresses::Standing, bindings::Bindings, plan::Plan};
 
 /// One request, under terms, at a point in time, and the state it is decided on.
 pub(super) struct Case<'e, 'r> {
@@ -25,8 +25,8 @@ pub(super) struct Case<'e, 'r> {
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
     /// What is reserved for the client or its line.
     pub(super) reservation: Option<&'e Reservation>,
-    /// The free address to choose if it is one that the client may have.
-    pub(super) preferred: Option<u32>,
+    /// Which of the free addresses is chosen.
+    pub(super) preference: Preference<'r>,
 }
 
 /// Which addresses a client may have under its terms.
@@ -78,7 +78,7 @@ impl<'e, 'r> Case<'e, 'r> {
             client,
             relay_information,
             reservation,
-            preferred: None,
+            preference: Preference::default(),
         }
     }
 

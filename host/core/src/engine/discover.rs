@@ -77,7 +77,7 @@ impl Case<'_, '_> {
     /// An address that nobody needs: of the subnet that the client asked from, else of the other
     /// subnets of its network.
     fn free_address(&mut self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
-        let preferred = self.preferred.filter(|address| {
+        let preferred = self.preference.address.map(u32::from).filter(|address| {
             self.bindings.standing(*address).is_free()
                 && self.objection(entitlement, *address).is_none()
         });
@@ -93,6 +93,12 @@ impl Case<'_, '_> {
             Entitlement::NamedPools(_) => &[],
             _ => plan.open_pools(),
         };
+        if let Some(is_spoken_for) = self.preference.spoken_for {
+            let fresh = |pools| self.bindings.fresh_address(pools, is_spoken_for);
+            if let Some(address) = fresh(first_choice).or_else(|| fresh(second_choice)) {
+                return Some((address, Reason::OfferedFromPool));
+            }
+        }
         let find = |case: &Self| {
             case.bindings
                 .free_address(first_choice)

@@ -94,6 +94,16 @@ pub struct PoolUsage {
     pub quarantined: u64,
 }
 
+/// Which of many free addresses a client gets. For replays: it depends on what else the server had
+/// leased, and one client that moves must not move all others.
+#[derive(Clone, Copy, Default)]
+pub struct Preference<'p> {
+    /// This one, if it is free and the client may have it.
+    pub address: Option<Ipv4Addr>,
+    /// Otherwise one for which this does not hold, if there is any that nobody ever had.
+    pub spoken_for: Option<&'p dyn Fn(Ipv4Addr) -> bool>,
+}
+
 /// An address that is held for a client it was offered to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -190,22 +200,21 @@ impl Engine {
         request: &Request,
         terms: &Terms,
     ) -> Decision {
-        self.decide_preferring(now, subnet, request, terms, None)
+        self.decide_preferring(now, subnet, request, terms, Preference::default())
     }
 
-    /// The same, but of the free addresses that the client may have, `preferred` is chosen. For
-    /// replays: which of many free addresses a server chose depends on what else it had leased, and
-    /// one client that moves must not move all others.
+    /// The same; of the free addresses that the client may have, one is chosen that suits
+    /// `preference`.
     pub fn decide_preferring(
         &mut self,
         now: Timestamp,
         subnet: usize,
         request: &Request,
         terms: &Terms,
-        preferred: Option<Ipv4Addr>,
+        preference: Preference<'_>,
     ) -> Decision {
         let mut case = Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
-        case.preferred = preferred.map(u32::from);
+        case.preference = preference;
         case.decide()
     }
 

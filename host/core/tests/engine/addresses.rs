@@ -1,6 +1,6 @@
 //! Which address a client gets, and when one becomes free again.
 
-use lessor_core::{Engine, Network, Reason, Request, Terms, Timestamp};
+use lessor_core::{Engine, Network, Preference, Reason, Request, Terms, Timestamp};
 
 use crate::support::*;
 
@@ -33,17 +33,21 @@ fn of_returned_addresses_the_one_that_was_free_longest_comes_first() {
 #[test]
 fn a_preferred_address_is_chosen_if_it_is_free_and_of_the_pools_that_the_client_may_have() {
     let mut server = Server::new(large(14));
+    let is_spoken_for = |address| address == ip(10);
     let preferring = |server: &mut Server, client: u8, last: u8| {
         let (now, terms) = (server.now, Terms::default());
-        let request = discover(client);
-        offered(&server.engine.decide_preferring(now, 0, &request, &terms, Some(ip(last))))
+        let preference = Preference { address: Some(ip(last)), spoken_for: Some(&is_spoken_for) };
+        offered(&server.engine.decide_preferring(now, 0, &discover(client), &terms, preference))
     };
     assert_eq!(preferring(&mut server, 1, 13), ip(13));
-    // Held by now, in no pool, in none of this network: as if nothing were preferred.
-    assert_eq!(preferring(&mut server, 2, 13), ip(10));
-    assert_eq!(preferring(&mut server, 3, 200), ip(11));
+    // Held by now, and in no pool: one that nobody has spoken for.
+    assert_eq!(preferring(&mut server, 2, 13), ip(11));
+    assert_eq!(preferring(&mut server, 3, 200), ip(12));
     // What the client has comes before.
-    assert_eq!(preferring(&mut server, 1, 12), ip(13));
+    assert_eq!(preferring(&mut server, 1, 14), ip(13));
+    assert_eq!(preferring(&mut server, 4, 14), ip(14));
+    // Rather that than none.
+    assert_eq!(preferring(&mut server, 5, 14), ip(10));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::{
 
 use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
-use lessor_core::{ClientKey, Request, Timestamp};
+use lessor_core::{ClientKey, Reason, Request, Timestamp};
 use lessor_policy_host::{Lookup, Runtime, RuntimeSettings};
 
 use self::{
@@ -251,6 +251,7 @@ fn of_recording(recording: Recording) -> Traffic {
     if generations.len() > 1 {
         notes.push("there were reloads while it was recorded".to_owned());
     }
+    let spoken_for = steps.iter().filter_map(from_pool).collect();
     let happenings = steps.into_iter().map(|step| match step {
         Step::Input(input) => Happening::Input {
             at: input.at_ms,
@@ -262,7 +263,8 @@ fn of_recording(recording: Recording) -> Traffic {
             Happening::Reclaim { at: found.at_ms, network: found.network, limit: found.limit }
         }
     });
-    let state = State { now: header.began_at_ms, leases, offers };
+    let spoken_for = Arc::new(spoken_for);
+    let state = State { now: header.began_at_ms, leases, offers, spoken_for };
     Traffic { state, happenings: happenings.collect(), notes, is_recording: true }
 }
 
@@ -271,6 +273,12 @@ const fn generation_of(step: &Step) -> Option<u64> {
         Step::Input(input) => Some(input.generation),
         Step::Reclaim(_) => None,
     }
+}
+
+/// The free address that a client was given.
+fn from_pool(step: &Step) -> Option<Ipv4Addr> {
+    let Step::Input(input) = step else { return None };
+    input.decision.address.filter(|_| input.decision.reason == Reason::OfferedFromPool)
 }
 
 /// The leases that clients had when the recording first tells of them.

@@ -5,12 +5,14 @@
 //! deadlines say, none is suspended, and one that faulted is waited for.
 
 use std::{
+    collections::HashSet,
+    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
-use lessor_core::{Committed, Lease, OpenOffer, Reason, Request, Timestamp};
+use lessor_core::{Committed, Lease, OpenOffer, Preference, Reason, Request, Timestamp};
 use lessor_policy_host::{Lookup, Runner};
 
 use crate::{
@@ -37,6 +39,8 @@ pub(super) struct State {
     pub(super) now: Timestamp,
     pub(super) leases: Vec<Lease>,
     pub(super) offers: Vec<OpenOffer>,
+    /// Free addresses that clients will be given: nobody else gets them if there are others.
+    pub(super) spoken_for: Arc<HashSet<Ipv4Addr>>,
 }
 
 /// A server in memory.
@@ -44,8 +48,9 @@ pub(super) struct Replica {
     generation: ArcSwap<Generation>,
     counters: Counters,
     sequence: Sequence,
-    server_identifier: Option<std::net::Ipv4Addr>,
+    server_identifier: Option<Ipv4Addr>,
     runner: Runner,
+    spoken_for: Arc<HashSet<Ipv4Addr>>,
 }
 
 /// What a replica made of a datagram.
@@ -85,6 +90,7 @@ impl Replica {
             sequence: Sequence::running(),
             server_identifier: configuration.server.server_identifier,
             runner,
+            spoken_for: Arc::clone(&state.spoken_for),
         })
     }
 
@@ -98,13 +104,15 @@ impl Replica {
         lookups: &[Lookup],
         recorded: Option<&Decided>,
     ) -> Outcome {
-        let Self { generation, counters, sequence, server_identifier, runner } = self;
+        let Self { generation, counters, sequence, server_identifier, runner, spoken_for } = self;
         let server_identifier = *server_identifier;
         // Which free address it is depends on all other leases: as recorded, if that can be.
-        let preferred = recorded
+        let address = recorded
             .filter(|recorded| recorded.reason == Reason::OfferedFromPool)
             .and_then(|recorded| recorded.address);
-        let pipeline = Pipeline { generation, counters, sequence, server_identifier, preferred };
+        let is_spoken_for = |address: Ipv4Addr| spoken_for.contains(&address);
+        let preference = Preference { address, spoken_for: Some(&is_spoken_for) };
+        let pipeline = Pipeline { generation, counters, sequence, server_identifier, preference };
         let recorded = recorded.map(|recorded| recorded.reason);
         let received = Received {
             payload: &datagram.payload,

@@ -30,7 +30,9 @@ fn seeds() -> Vec<u64> {
 fn is_engines(reason: Reason) -> bool {
     match reason.outcome() {
         Outcome::Offer | Outcome::Ack | Outcome::Nak => true,
-        Outcome::Silence => !matches!(reason, Reason::UnknownSubnet | Reason::NotRelayed),
+        Outcome::Silence => {
+            !matches!(reason, Reason::UnknownSubnet | Reason::NotRelayed | Reason::LookupPending)
+        }
         Outcome::Malformed | Outcome::Failure => reason == Reason::PolicyFailed,
     }
 }
