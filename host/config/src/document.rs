@@ -40,6 +40,8 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
     let control = sections::control(control_table.as_ref(), base, &state, collector);
     let journal = section("journal", &shapes::JOURNAL);
     let journal = journal.and_then(|table| sections::journal(&table, base));
+    let metrics = section("metrics", &shapes::METRICS);
+    let metrics = metrics.and_then(|table| sections::metrics(&table));
     let log = sections::log(section("log", &shapes::LOG).as_ref());
 
     let topology = networks::build(subnets(&root), authoritative, collector);
@@ -50,6 +52,7 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
         lookups,
         control,
         journal,
+        metrics,
         log,
         topology: topology?,
     })

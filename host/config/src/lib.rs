@@ -41,10 +41,11 @@ pub use lookups::{
 };
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;
-pub use sections::{SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WORKERS_MAX};
+pub use sections::{ROLLBACK_FAULTS_MAX, SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WORKERS_MAX};
 pub use settings::{
     Configuration, ControlSettings, Grant, JournalSettings, LogFormat, LogLevel, LogSettings,
-    OnFailure, PluginSettings, ServerSettings, Sidecar, StoreBackend, StoreSettings,
+    MetricsSettings, OnFailure, PluginMode, PluginSettings, RollbackSettings, ServerSettings,
+    Sidecar, StoreBackend, StoreSettings,
 };
 pub use sidecar::{
     DEADLINE_MS_MAX, DEADLINE_MS_MIN, LOG_LINES_PER_SEC_MAX, MEMORY_MIB_MAX, TABLE_ELEMENTS_MAX,
@@ -82,7 +83,7 @@ pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
     let base = path.parent().unwrap_or(Path::new(""));
     let folder = |key| Some(base.join(plugins.get(key)?.as_str()?));
     let (directory, interpreters) = (folder("directory")?, folder("interpreters"));
-    Some(PluginSettings { directory, interpreters, cache: None })
+    Some(PluginSettings { directory, interpreters, cache: None, rollback: None })
 }
 
 /// Reads the file beside a plugin: `NN-name.toml` for `NN-name.wasm`. A plugin without such a file

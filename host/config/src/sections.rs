@@ -2,18 +2,20 @@
 
 use std::{
     collections::HashMap,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
     collector::{Collector, Draft},
     reader::{Placed, Table, Value},
     settings::{
-        ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, PluginSettings,
-        ServerSettings, StoreBackend, StoreSettings,
+        ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, MetricsSettings,
+        PluginSettings, RollbackSettings, ServerSettings, StoreBackend, StoreSettings,
     },
+    shapes,
 };
 
 /// More threads than any machine has use for.
@@ -22,6 +24,12 @@ pub const WORKERS_MAX: usize = 256;
 pub const WAITING_CHANGES_MAX: usize = 1_000_000;
 /// A Unix socket's path is at most this long (`sun_path`, less its final zero).
 pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
+/// Whoever bears more faults than this needs no rollback.
+pub const ROLLBACK_FAULTS_MAX: u64 = 1_000_000;
+/// The previous generation is kept in memory for so long, at most.
+const ROLLBACK_WINDOW_SECS_MAX: u32 = 3_600;
+/// The port that mistakes suggest for metrics.
+const METRICS_PORT: u16 = 9467;
 /// The port of a DHCPv4 server (RFC 2131 section 4.1).
 const SERVER_PORT: u16 = 67;
 /// An interface's name is at most this long (`IFNAMSIZ`, less its final zero).
@@ -209,8 +217,24 @@ pub(crate) fn plugins(table: &Table, base: &Path, state: &StateFolder) -> Option
         Some(value) => value.path(base),
         None => state.as_ref().map(|folder| folder.value.join("compiled")),
     };
+    let rollback = table.get("rollback").and_then(|value| value.table(&shapes::ROLLBACK));
+    let rollback = rollback.and_then(|table| rollback_settings(&table));
     let interpreters = table.get("interpreters").and_then(|value| value.path(base));
-    Some(PluginSettings { directory: directory?.path(base)?, interpreters, cache })
+    Some(PluginSettings { directory: directory?.path(base)?, interpreters, cache, rollback })
+}
+
+fn rollback_settings(table: &Table) -> Option<RollbackSettings> {
+    let faults_max = table.require("faults-max", "100");
+    let window = table.require("window", "\"60s\"");
+    let faults_max = faults_max.and_then(|value| value.number(0, ROLLBACK_FAULTS_MAX));
+    let window = window.and_then(|value| match value.duration_secs()? {
+        secs if secs <= ROLLBACK_WINDOW_SECS_MAX => Some(Duration::from_secs(secs.into())),
+        _ => {
+            value.refuse("a duration of at most an hour");
+            None
+        }
+    });
+    Some(RollbackSettings { faults_max: faults_max?, window: window? })
 }
 
 /// `[control]`.
@@ -251,6 +275,25 @@ pub(crate) fn control(
 pub(crate) fn journal(table: &Table, base: &Path) -> Option<JournalSettings> {
     let path = table.require("path", "\"/var/log/lessor/journal.jsonl\"")?;
     Some(JournalSettings { path: path.path(base)? })
+}
+
+/// `[metrics]`.
+pub(crate) fn metrics(table: &Table) -> Option<MetricsSettings> {
+    const WANTED: &str = "an address of this host and a port, such as \"127.0.0.1:9467\"";
+    let value = table.require("listen", "\"127.0.0.1:9467\"")?;
+    let text = value.text(WANTED)?;
+    match (text.parse::<SocketAddr>(), text.parse::<IpAddr>()) {
+        (Ok(listen), _) if listen.port() != 0 => return Some(MetricsSettings { listen }),
+        (Ok(_), _) => value.refuse_with_help(WANTED, "the port is from 1 to 65535"),
+        (_, Ok(IpAddr::V4(_))) => {
+            value.refuse_with_help(WANTED, format!("did you mean \"{text}:{METRICS_PORT}\"?"));
+        }
+        (_, Ok(IpAddr::V6(_))) => {
+            value.refuse_with_help(WANTED, format!("did you mean \"[{text}]:{METRICS_PORT}\"?"));
+        }
+        (Err(_), Err(_)) => value.refuse(WANTED),
+    }
+    None
 }
 
 /// `[log]`.

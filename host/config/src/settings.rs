@@ -3,9 +3,10 @@
 //! Every path is complete: what was relative in the file starts at the file's folder.
 
 use std::{
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use lessor_core::Topology;
@@ -27,6 +28,8 @@ pub struct Configuration {
     pub control: ControlSettings,
     /// `[journal]`; none if the file has no such table.
     pub journal: Option<JournalSettings>,
+    /// `[metrics]`; none if the file has no such table.
+    pub metrics: Option<MetricsSettings>,
     /// `[log]`
     pub log: LogSettings,
     /// `[[subnet]]` and `[options]`: at least one subnet, none of which overlap.
@@ -85,6 +88,18 @@ pub struct PluginSettings {
     /// The folder for compiled components: `compiled` in the store's folder unless the file names
     /// another; none if the store is in memory and the file names none.
     pub cache: Option<PathBuf>,
+    /// When a new generation is rolled back; none for never.
+    pub rollback: Option<RollbackSettings>,
+}
+
+/// When a new generation is replaced by the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RollbackSettings {
+    /// How many calls of its policies may fail, or not be made because a policy is suspended or not
+    /// ready; one more rolls it back.
+    pub faults_max: u64,
+    /// How long after it began to serve they count.
+    pub window: Duration,
 }
 
 /// How the running server is spoken to.
@@ -101,6 +116,13 @@ pub struct ControlSettings {
 pub struct JournalSettings {
     /// The file that lines are appended to.
     pub path: PathBuf,
+}
+
+/// Where metrics can be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// The address and port of the HTTP server.
+    pub listen: SocketAddr,
 }
 
 /// What is logged and how.
@@ -152,6 +174,8 @@ pub struct Sidecar {
     pub log_lines_per_sec_max: Option<u32>,
     /// What becomes of a packet when the plugin fails on it.
     pub on_failure: OnFailure,
+    /// Whether the plugin decides.
+    pub mode: PluginMode,
     /// What the plugin may use beside the request; each once.
     pub grants: Vec<Grant>,
 }
@@ -167,6 +191,16 @@ pub enum Grant {
     State,
     /// The sources that the server holds in memory.
     Tables,
+}
+
+/// Whether a plugin decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PluginMode {
+    /// It does.
+    #[default]
+    Live,
+    /// It is asked off the reply path, and what it says is only compared with what was decided.
+    Shadow,
 }
 
 /// What becomes of a packet when a plugin fails on it.
@@ -189,6 +223,7 @@ impl Default for Sidecar {
             log_lines_per_sec_max: None,
             grants: Vec::new(),
             on_failure: OnFailure::default(),
+            mode: PluginMode::default(),
         }
     }
 }

@@ -15,7 +15,8 @@ pub(crate) struct Shape {
 pub(crate) static DOCUMENT: Shape = Shape {
     name: "the file",
     keys: &[
-        "server", "store", "plugins", "lookup", "control", "journal", "log", "options", "subnet",
+        "server", "store", "plugins", "lookup", "control", "journal", "metrics", "log", "options",
+        "subnet",
     ],
     synonyms: &[
         ("plugin", "plugins"),
@@ -40,7 +41,7 @@ pub(crate) static STORE: Shape = Shape {
 
 pub(crate) static PLUGINS: Shape = Shape {
     name: "[plugins]",
-    keys: &["directory", "cache", "interpreters"],
+    keys: &["directory", "cache", "interpreters", "rollback"],
     synonyms: &[("path", "directory"), ("folder", "directory")],
 };
 
@@ -87,11 +88,23 @@ pub(crate) static LOOKUP: Shape = Shape {
     ],
 };
 
+pub(crate) static ROLLBACK: Shape = Shape {
+    name: "rollback",
+    keys: &["faults-max", "window"],
+    synonyms: &[("faults", "faults-max"), ("threshold", "faults-max"), ("within", "window")],
+};
+
 pub(crate) static CONTROL: Shape =
     Shape { name: "[control]", keys: &["enabled", "socket"], synonyms: &[("path", "socket")] };
 
 pub(crate) static JOURNAL: Shape =
     Shape { name: "[journal]", keys: &["path"], synonyms: &[("file", "path")] };
+
+pub(crate) static METRICS: Shape = Shape {
+    name: "[metrics]",
+    keys: &["listen"],
+    synonyms: &[("address", "listen"), ("port", "listen")],
+};
 
 pub(crate) static LOG: Shape = Shape { name: "[log]", keys: &["format", "level"], synonyms: &[] };
 
@@ -154,7 +167,7 @@ pub(crate) static ROUTE: Shape = Shape {
 
 pub(crate) static SIDECAR: Shape = Shape {
     name: "the plugin's file",
-    keys: &["on-failure", "grants", "limits", "settings"],
+    keys: &["mode", "on-failure", "grants", "limits", "settings"],
     synonyms: &[("grant", "grants"), ("capabilities", "grants")],
 };
 
@@ -267,7 +280,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 11] = [
+static CONFIGURATION: [&Shape; 12] = [
     &DOCUMENT,
     &SERVER,
     &STORE,
@@ -275,6 +288,7 @@ static CONFIGURATION: [&Shape; 11] = [
     &LOOKUP,
     &CONTROL,
     &JOURNAL,
+    &METRICS,
     &LOG,
     &SUBNET,
     &POOL,
@@ -336,7 +350,8 @@ mod tests {
 
     #[test]
     fn synonyms_mean_keys_and_are_none() {
-        let others = [&ROUTE, &SIDECAR, &LIMITS, &CASE, &CASE_REQUEST, &CASE_LEASE, &CASE_REPLY];
+        let others =
+            [&ROUTE, &ROLLBACK, &SIDECAR, &LIMITS, &CASE, &CASE_REQUEST, &CASE_LEASE, &CASE_REPLY];
         let expected = [&CASE_EXPECT, &CASE_EXPECTED_REPLY, &CASE_SUBSCRIBER, &CASE_PLANNED];
         for shape in CONFIGURATION.into_iter().chain(others).chain(expected) {
             for (synonym, meant) in shape.synonyms {

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use crate::{
     collector::Collector,
     reader::{Table, Value},
-    settings::{Grant, OnFailure, Sidecar},
+    settings::{Grant, OnFailure, PluginMode, Sidecar},
     shapes, syntax,
 };
 
@@ -28,6 +28,8 @@ pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
     let root = Table::open(collector, &shapes::SIDECAR, document.get_ref(), document.span());
     let choices = [("skip", OnFailure::Skip), ("drop", OnFailure::Drop)];
     let on_failure = root.get("on-failure").and_then(|value| value.choice(&choices));
+    let modes = [("live", PluginMode::Live), ("shadow", PluginMode::Shadow)];
+    let mode = root.get("mode").and_then(|value| value.choice(&modes));
     let limits = root.get("limits").and_then(|value| value.table(&shapes::LIMITS));
     let limit = |key| limits.as_ref().and_then(|limits| limits.get(key));
     let deadline_ms =
@@ -46,6 +48,7 @@ pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
         log_lines_per_sec_max,
         on_failure: on_failure.unwrap_or_default(),
         grants: root.get("grants").map_or_else(Vec::new, |value| grants(&value)),
+        mode: mode.unwrap_or_default(),
     })
 }
 

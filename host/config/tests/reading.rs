@@ -7,9 +7,12 @@
     reason = "tests"
 )]
 
-use std::{net::Ipv4Addr, num::NonZeroUsize, path::Path};
+use std::{net::Ipv4Addr, num::NonZeroUsize, path::Path, time::Duration};
 
-use lessor_config::{Configuration, LogFormat, LogLevel, StoreBackend, StoreSettings};
+use lessor_config::{
+    Configuration, LogFormat, LogLevel, MetricsSettings, RollbackSettings, StoreBackend,
+    StoreSettings,
+};
 use lessor_core::{
     HardwareAddress, LeaseTime, Network, OptionKind, OptionSet, OptionValue, ReservationOwner,
     Subnet,
@@ -125,6 +128,23 @@ fn the_tables_about_the_server_are_read() {
     assert_eq!(configuration.journal.unwrap().path, Path::new("/srv/lessor/journal.jsonl"));
     assert_eq!(configuration.log.format, LogFormat::Json);
     assert_eq!(configuration.log.level, LogLevel::Warn);
+}
+
+#[test]
+fn rollback_and_metrics_are_off_unless_the_file_says_more() {
+    let subnet = "[[subnet]]\nprefix = \"100.64.0.0/16\"\n";
+    let without = parse(&format!("{SERVER}[plugins]\ndirectory = \"p\"\n{subnet}"));
+    assert_eq!((without.plugins.unwrap().rollback, without.metrics), (None, None));
+    let with = parse(&format!(
+        "{SERVER}[plugins]\ndirectory = \"p\"\n\
+         rollback = {{ faults-max = 0, window = \"1h\" }}\n\
+         [metrics]\nlisten = \"[::1]:9467\"\n{subnet}"
+    ));
+    let window = Duration::from_secs(3_600);
+    let rollback = Some(RollbackSettings { faults_max: 0, window });
+    assert_eq!(with.plugins.unwrap().rollback, rollback);
+    let listen = "[::1]:9467".parse().unwrap();
+    assert_eq!(with.metrics, Some(MetricsSettings { listen }));
 }
 
 #[test]

@@ -9,7 +9,7 @@
 
 use std::fs;
 
-use lessor_config::{Grant, Mistakes, OnFailure, Sidecar};
+use lessor_config::{Grant, Mistakes, OnFailure, PluginMode, Sidecar};
 
 fn load(text: &str) -> Result<Sidecar, Mistakes> {
     let folder = tempfile::tempdir().unwrap();
@@ -47,6 +47,16 @@ fn limits_and_failure_policy_are_read() {
         ..Sidecar::default()
     };
     assert_eq!(load(text).unwrap(), expected);
+}
+
+#[test]
+fn a_plugin_is_live_unless_it_is_to_be_a_shadow() {
+    assert_eq!(load("mode = \"live\"\n").unwrap(), Sidecar::default());
+    assert_eq!(load("mode = \"shadow\"\n").unwrap().mode, PluginMode::Shadow);
+    let said = only_mistake("mode = \"shaddow\"\n");
+    assert!(said.contains("did you mean \"shadow\"?"), "{said}");
+    let said = only_mistake("mode = true\n");
+    assert!(said.contains("wanted one of `live`, `shadow`"), "{said}");
 }
 
 #[test]

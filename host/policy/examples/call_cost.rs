@@ -17,7 +17,7 @@ use lessor_core::{
     Arrival, Destination, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
     ReceivedOptions, RelayInformation, Reply, ReplyKind, Request, RequestKind, Subnet, Timestamp,
 };
-use lessor_policy_host::{Limits, PluginSource, Runner, Runtime, RuntimeSettings, View};
+use lessor_policy_host::{Limits, Mode, PluginSource, Runner, Runtime, RuntimeSettings, View};
 
 const ROUNDS: usize = 200;
 const CALLS_PER_ROUND: usize = 5_000;
@@ -131,6 +131,7 @@ fn source(path: &Path, settings: &str) -> PluginSource {
         grants: Default::default(),
         limits: Limits::default(),
         on_failure: Default::default(),
+        mode: Mode::Live,
     }
 }
 

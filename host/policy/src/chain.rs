@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::RequestKind;
 
 use crate::{
-    LookupSources, Observer, PluginError, PluginReport, PluginSource, PluginStatus, Runner,
-    background,
+    LookupSources, Mode, Observer, PluginError, PluginReport, PluginSource, PluginStatus, Runner,
+    ShadowRunner, Shadows, background,
     error::Problem,
     hook::{Hook, HookSet},
     plugin::Plugin,
@@ -17,10 +17,16 @@ use crate::{
 
 /// The plugins of one generation.
 pub struct Chain {
+    /// All of them, in order.
     plugins: Vec<Arc<Plugin>>,
+    /// The hooks of those that decide.
     hooks: HookSet,
     /// Those that lookups are planned for.
     planned: HookSet,
+    /// What can be looked up.
+    lookup_sources: Arc<dyn LookupSources>,
+    /// The plugins that do not decide; none if all do.
+    shadows: Option<Arc<Shadows>>,
     /// What the instances live on.
     _runtime: Arc<Runtime>,
 }
@@ -56,12 +62,17 @@ impl Chain {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let of_all = |hooks_of: fn(HookSet) -> HookSet| {
-            let sets = plugins.iter().map(|plugin: &Arc<Plugin>| hooks_of(plugin.hooks));
+        let is_live = |plugin: &&Arc<Plugin>| plugin.mode == Mode::Live;
+        let of_live = |hooks_of: fn(HookSet) -> HookSet| {
+            let live = plugins.iter().filter(is_live);
+            let sets = live.map(|plugin| hooks_of(plugin.hooks));
             sets.fold(HookSet::default(), HookSet::union)
         };
-        let (hooks, planned) = (of_all(|hooks| hooks), of_all(HookSet::planned));
-        Ok(Arc::new(Self { plugins, hooks, planned, _runtime: Arc::clone(runtime) }))
+        let (hooks, planned) = (of_live(|hooks| hooks), of_live(HookSet::planned));
+        let shadows = Shadows::of(plugins.iter().filter(|plugin| !is_live(plugin)));
+        let lookup_sources = Arc::clone(lookup_sources);
+        let _runtime = Arc::clone(runtime);
+        Ok(Arc::new(Self { plugins, hooks, planned, lookup_sources, shadows, _runtime }))
     }
 
     /// Whether there is no plugin.
@@ -69,27 +80,44 @@ impl Chain {
         self.plugins.is_empty()
     }
 
-    /// Whether any plugin is asked about messages of this kind.
+    /// Whether any live plugin is asked about messages of this kind.
     pub fn has_hook_for(&self, kind: RequestKind) -> bool {
         self.hooks.contains(Hook::for_request(kind))
     }
 
-    /// Whether any plugin wants something looked up before it is asked about messages of this kind.
+    /// Whether any live plugin wants something looked up before it is asked about messages of this
+    /// kind.
     pub fn has_lookups_for(&self, kind: RequestKind) -> bool {
         self.planned.contains(Hook::for_request(kind))
     }
 
-    /// Whether any plugin edits the options of replies.
+    /// Whether any live plugin edits the options of replies.
     pub fn wants_options(&self) -> bool {
         self.hooks.contains(Hook::ReplyOptions)
     }
 
-    /// Whether any plugin follows what happens to leases.
+    /// Whether any plugin follows what happens to leases, live or as a shadow.
     pub fn wants_lease_events(&self) -> bool {
         self.hooks.contains(Hook::OnLease)
+            || self.shadows.as_ref().is_some_and(|shadows| shadows.want_lease_events())
     }
 
-    /// The plugins, in order.
+    /// The plugins that decide nothing; none if all decide.
+    pub fn shadows(&self) -> Option<&Arc<Shadows>> {
+        self.shadows.as_ref()
+    }
+
+    /// The shadows, if one of them would be asked about messages of this kind.
+    pub fn shadows_of(&self, kind: RequestKind) -> Option<&Arc<Shadows>> {
+        self.shadows.as_ref().filter(|shadows| shadows.want(kind))
+    }
+
+    /// Whether any plugin may look at the client's lease when a message of this kind comes.
+    pub fn wants_lease_of(&self, kind: RequestKind) -> bool {
+        self.has_hook_for(kind) || self.wants_options() || self.shadows_of(kind).is_some()
+    }
+
+    /// The plugins, shadows included, in order.
     pub fn plugins(&self) -> impl Iterator<Item = &PluginReport> {
         self.plugins.iter().map(|plugin| &plugin.report)
     }
@@ -104,13 +132,13 @@ impl Chain {
     /// records of faults are their own, and so is a copy of what they remember, so that nothing shows
     /// in this chain. A plugin that is
     /// suspended now is suspended there too, for as long; no other will be. Each call may take
-    /// `patience` times as long as its deadline says.
+    /// `patience` times as long as its deadline says. Shadows stay out of it.
     ///
     /// # Errors
     /// If a plugin cannot be instantiated again.
     pub fn rehearsal(&self, patience: u64) -> Result<Arc<Self>, Vec<PluginError>> {
         let (mut plugins, mut errors) = (Vec::new(), Vec::new());
-        for plugin in &self.plugins {
+        for plugin in self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live) {
             match plugin.rehearsed(patience) {
                 Ok(plugin) => plugins.push(Arc::new(plugin)),
                 Err(error) => errors.push(error),
@@ -120,10 +148,12 @@ impl Chain {
             return Err(errors);
         }
         let (hooks, planned) = (self.hooks, self.planned);
-        Ok(Arc::new(Self { plugins, hooks, planned, _runtime: Arc::clone(&self._runtime) }))
+        let lookup_sources = Arc::clone(&self.lookup_sources);
+        let _runtime = Arc::clone(&self._runtime);
+        Ok(Arc::new(Self { plugins, hooks, planned, lookup_sources, shadows: None, _runtime }))
     }
 
-    /// Instances for one worker thread: of every plugin with a hook on the packet path. Takes as long
+    /// Instances for one worker thread: of every live plugin with a hook on the packet path. Takes as long
     /// as `configure` takes; call it off the packet path.
     ///
     /// # Errors
@@ -142,10 +172,34 @@ impl Chain {
         Ok(Observer::new(Arc::clone(self), seats))
     }
 
+    /// Instances for the thread that runs the shadows; none if there are none.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated again.
+    pub fn shadow_runner(self: &Arc<Self>) -> Result<Option<ShadowRunner>, Vec<PluginError>> {
+        ShadowRunner::new(self)
+    }
+
+    /// What can be looked up.
+    pub(crate) fn lookup_sources(&self) -> &dyn LookupSources {
+        &*self.lookup_sources
+    }
+
+    /// The plugin of this name.
+    pub(crate) fn plugin(&self, name: &str) -> Option<&Arc<Plugin>> {
+        self.plugins.iter().find(|plugin| *plugin.name == *name)
+    }
+
+    /// Where the plugin of this name stands.
+    pub(crate) fn position_of(&self, name: &str) -> Option<usize> {
+        self.plugins.iter().position(|plugin| *plugin.name == *name)
+    }
+
     fn seats(&self, is_wanted: impl Fn(HookSet) -> bool) -> Result<Vec<Seat>, Vec<PluginError>> {
         let mut seats = Vec::new();
         let mut errors = Vec::new();
-        for plugin in self.plugins.iter().filter(|plugin| is_wanted(plugin.hooks)) {
+        let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
+        for plugin in live.filter(|plugin| is_wanted(plugin.hooks)) {
             match Seat::new(plugin) {
                 Ok(seat) => seats.push(seat),
                 Err(error) => errors.push(error),

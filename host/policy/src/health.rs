@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     FaultKind,
@@ -44,7 +44,7 @@ struct Record {
 }
 
 /// A plugin's last fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LastFault {
     /// What it was.
@@ -52,7 +52,7 @@ pub struct LastFault {
     /// What happened.
     pub message: String,
     /// How long ago.
-    #[serde(rename = "ago-ms", serialize_with = "milliseconds")]
+    #[serde(rename = "ago-ms", with = "milliseconds")]
     pub ago: Duration,
 }
 
@@ -152,8 +152,24 @@ impl Health {
     }
 }
 
-fn milliseconds<S: serde::Serializer>(ago: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))
+/// A duration as whole milliseconds.
+mod milliseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
 }
 
 #[cfg(test)]

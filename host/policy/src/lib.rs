@@ -11,6 +11,7 @@
 //!   at all, with every mistake explained ([`PluginError`]).
 //! - [`Runner`]: the instances of one worker thread. [`Observer`]: those of the thread that tells
 //!   plugins what happens to leases.
+//! - [`Shadows`], [`ShadowRunner`]: plugins that run on live traffic and decide nothing.
 //! - [`inspect`]: what a plugin file is, without running it.
 //!
 //! # Isolation
@@ -53,9 +54,11 @@ mod runner;
 mod runtime;
 mod script;
 mod seat;
+mod shadow;
 mod source;
 mod status;
 mod stopwatch;
+mod timing;
 mod trace;
 mod trusted;
 mod view;
@@ -73,7 +76,11 @@ pub use lookups::{LookupSources, NoLookupSources};
 pub use prepare::inspect;
 pub use runner::{Observer, Runner};
 pub use runtime::{Allocation, Runtime, RuntimeSettings};
-pub use source::{PluginReport, PluginSource};
+pub use shadow::{
+    Difference, DifferenceKind, SampledReply, ShadowDifference, ShadowRunner, ShadowSample,
+    ShadowStatus, ShadowThread, Shadows, ShadowsStatus,
+};
+pub use source::{Mode, PluginReport, PluginSource};
 pub use status::PluginStatus;
 pub use trace::{EditOutcome, Plan, PolicyOutcome, Setting, TraceEntry};
 pub use view::{Absent, LeaseEvent, LeaseEventKind, Lookup, Lookups, PlannedLookup, View};

@@ -77,6 +77,15 @@ pub const FAULT_WINDOW_MS: u64 = 10_000;
 pub const SUSPENSION_MS_MIN: u64 = 1_000;
 /// The longest suspension, in milliseconds.
 pub const SUSPENSION_MS_MAX: u64 = 60_000;
+/// How many exchanges and lease events may wait for the shadows of a chain; what comes beyond is lost
+/// to them and counted.
+pub const WAITING_SAMPLES_MAX: usize = 4_096;
+/// How many exchanges that a shadow differed in are kept as examples; the newest.
+pub const DIFFERENCE_EXAMPLES_MAX: usize = 20;
+/// How many differences of one exchange are kept and journalled. All are counted.
+pub const DIFFERENCES_MAX: usize = 16;
+/// How many characters of each side of a difference are kept.
+pub const DIFFERENCE_CHARS_MAX: usize = 200;
 /// How many instances of all plugins a process keeps at a time, unless it was made for more.
 pub const INSTANCES_MAX: u32 = 2_048;
 /// How many compiled components the cache keeps.

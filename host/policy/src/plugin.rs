@@ -2,15 +2,12 @@
 
 use std::{
     io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use crate::{
-    Capability, FailurePolicy, FaultKind, PluginReport, PluginSource,
+    Capability, FailurePolicy, FaultKind, Mode, PluginReport, PluginSource,
     error::{PluginError, Problem},
     fault::Fault,
     health::Health,
@@ -18,11 +15,13 @@ use crate::{
     instance::{Instance, Recipe},
     keeper::Keeper,
     status::PluginStatus,
+    timing::Calls,
 };
 
 /// One link of a chain.
 pub(crate) struct Plugin {
     pub(crate) name: Arc<str>,
+    pub(crate) mode: Mode,
     pub(crate) hooks: HookSet,
     pub(crate) on_failure: FailurePolicy,
     pub(crate) report: PluginReport,
@@ -31,30 +30,8 @@ pub(crate) struct Plugin {
     recipe: Arc<Recipe>,
     /// The instance that the plugin was tried with; whoever needs one first takes it.
     first: Mutex<Option<Instance>>,
-    calls: Mutex<Calls>,
-}
-
-/// Calls, counted by each thread on its own and added up when somebody asks.
-#[derive(Default)]
-struct Calls {
-    counters: Vec<Arc<CallCounters>>,
-    /// Those of threads that are gone.
-    ended: CallTotals,
-}
-
-/// What one thread counts; nobody else writes to it.
-#[derive(Default)]
-pub(crate) struct CallCounters {
-    calls: AtomicU64,
-    total_ns: AtomicU64,
-    max_ns: AtomicU64,
-}
-
-#[derive(Clone, Copy, Default)]
-struct CallTotals {
-    calls: u64,
-    total_ns: u64,
-    max_ns: u64,
+    /// The calls of its hooks.
+    pub(crate) calls: Calls,
 }
 
 impl Plugin {
@@ -70,6 +47,7 @@ impl Plugin {
         let keeper = Keeper::new(&name, &recipe, &health)?;
         Ok(Self {
             name,
+            mode: source.mode,
             hooks,
             on_failure: source.on_failure,
             report,
@@ -77,7 +55,7 @@ impl Plugin {
             health,
             recipe,
             first: Mutex::new(Some(first)),
-            calls: Mutex::default(),
+            calls: Calls::default(),
         })
     }
 
@@ -94,6 +72,7 @@ impl Plugin {
         let first = Instance::new(&recipe).map_err(|problem| self.error(problem))?;
         Ok(Self {
             name: Arc::clone(&self.name),
+            mode: self.mode,
             hooks: self.hooks,
             on_failure: self.on_failure,
             report: self.report.clone(),
@@ -101,7 +80,7 @@ impl Plugin {
             health,
             recipe,
             first: Mutex::new(Some(first)),
-            calls: Mutex::default(),
+            calls: Calls::default(),
         })
     }
 
@@ -114,41 +93,25 @@ impl Plugin {
         }
     }
 
-    /// Counters for one more thread.
-    pub(crate) fn counters(&self) -> Arc<CallCounters> {
-        let counters = Arc::<CallCounters>::default();
-        self.calls().counters.push(Arc::clone(&counters));
-        counters
-    }
-
-    /// Adds up what a thread counted that is about to go.
-    pub(crate) fn retire(&self, counters: &Arc<CallCounters>) {
-        let mut calls = self.calls();
-        calls.counters.retain(|other| !Arc::ptr_eq(other, counters));
-        calls.ended.add(counters);
-    }
-
     /// Writes a fault down, and suspends the plugin if it is one too many.
     pub(crate) fn record(&self, now: Instant, fault: Fault) {
         record(&self.name, &self.health, now, fault);
     }
 
     pub(crate) fn status(&self, now: Instant) -> PluginStatus {
-        let totals = {
-            let calls = self.calls();
-            let mut totals = calls.ended;
-            calls.counters.iter().for_each(|counters| totals.add(counters));
-            totals
-        };
+        let totals = self.calls.totals();
         let belongings = &self.recipe.belongings;
         let remembers = self.recipe.grants.contains(Capability::State);
         PluginStatus {
             name: Arc::clone(&self.name),
             path: self.report.path.clone(),
             interpreter: self.report.interpreter.clone(),
-            calls: totals.calls,
-            call_time_total: Duration::from_nanos(totals.total_ns),
-            call_time_max: Duration::from_nanos(totals.max_ns),
+            mode: self.mode,
+            calls: totals.calls(),
+            call_time_total: totals.total(),
+            call_time_p50: totals.quantile(500),
+            call_time_p99: totals.quantile(990),
+            call_time_max: totals.max(),
             faults: self.health.faults(),
             suspended_for: self.health.suspended_for(now),
             suspensions: self.health.suspensions(),
@@ -171,10 +134,6 @@ impl Plugin {
             problem: Box::new(problem),
         }
     }
-
-    fn calls(&self) -> std::sync::MutexGuard<'_, Calls> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Writes a fault of the plugin `name` down.
@@ -183,28 +142,5 @@ pub(crate) fn record(name: &str, health: &Health, now: Instant, fault: Fault) {
     if let Some(pause) = health.record(now, fault) {
         let pause_ms = pause.as_millis();
         tracing::warn!(plugin = name, pause_ms, "plugin is suspended after too many faults");
-    }
-}
-
-impl CallCounters {
-    /// Counts one call. Only one thread does, so that nothing needs to be read and written in one.
-    pub(crate) fn count(&self, duration: Duration) {
-        let add = |counter: &AtomicU64, more| {
-            counter.store(counter.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
-        };
-        let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        add(&self.calls, 1);
-        add(&self.total_ns, ns);
-        if ns > self.max_ns.load(Ordering::Relaxed) {
-            self.max_ns.store(ns, Ordering::Relaxed);
-        }
-    }
-}
-
-impl CallTotals {
-    fn add(&mut self, counters: &CallCounters) {
-        self.calls += counters.calls.load(Ordering::Relaxed);
-        self.total_ns = self.total_ns.saturating_add(counters.total_ns.load(Ordering::Relaxed));
-        self.max_ns = self.max_ns.max(counters.max_ns.load(Ordering::Relaxed));
     }
 }

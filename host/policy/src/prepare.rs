@@ -11,7 +11,7 @@ use std::{
 use wasmtime::component::Component;
 
 use crate::{
-    LookupSources, PluginReport, PluginSource,
+    LookupSources, Mode, PluginReport, PluginSource,
     artifact::Artifact,
     cache::Key,
     contract::{self, Examined},
@@ -87,6 +87,7 @@ fn try_prepare(
     let mut report = report(&source.name, &source.path, &program);
     report.prepared_in = Some(began.elapsed());
     report.from_cache = *from_cache;
+    report.mode = source.mode;
     if let Some(script) = &script {
         report.interpreter = source.interpreter.clone();
         // The interpreter imports everything; what the script uses of it shows when it runs.
@@ -249,8 +250,14 @@ fn link(
     let pre = linker.instantiate_pre(component).map_err(refused)?;
     let exports = Exports::find(&pre, examined)?;
     let name: Arc<str> = source.name.as_str().into();
+    let owner = match source.mode {
+        Mode::Live => Arc::clone(&name),
+        // A shadow must not change what a live plugin of its name remembers. No file has a slash in
+        // its name.
+        Mode::Shadow => format!("{name}/shadow").into(),
+    };
     Ok(Recipe {
-        belongings: runtime.belongings(&name, source.grants),
+        belongings: runtime.belongings(&owner, source.grants),
         name,
         pre,
         exports,
@@ -269,6 +276,7 @@ fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
         name: name.to_owned(),
         path: path.to_owned(),
         interpreter: None,
+        mode: Mode::default(),
         hooks: examined.hooks.keys().copied().collect(),
         capabilities: examined.capabilities.keys().copied().collect(),
         exports: examined.exports.clone(),

@@ -151,6 +151,9 @@ impl Observer {
             // What went wrong is in the plugin's status.
             let _: Result<(), FaultKind> = seat.call(&mut clock, |instance| instance.tell(event));
         }
+        if let Some(shadows) = self.chain.shadows() {
+            shadows.offer_lease_event(event);
+        }
     }
 }
 

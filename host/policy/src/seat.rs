@@ -3,13 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    FaultKind, View,
-    error::PluginError,
-    fault::Fault,
-    hook::Hook,
-    instance::Instance,
-    keeper::Spare,
-    plugin::{CallCounters, Plugin},
+    FaultKind, View, error::PluginError, fault::Fault, hook::Hook, instance::Instance,
+    keeper::Spare, plugin::Plugin, timing::CallCounters,
 };
 
 /// A plugin's place in one thread.
@@ -27,7 +22,7 @@ impl Seat {
             plugin: Arc::clone(plugin),
             current: Some(plugin.instance()?),
             spare: Arc::default(),
-            counters: plugin.counters(),
+            counters: plugin.calls.counters(),
         };
         plugin.keeper.prepare(&seat.spare);
         Ok(seat)
@@ -87,6 +82,6 @@ impl Drop for Seat {
         for instance in [self.current.take(), self.spare.take()].into_iter().flatten() {
             self.plugin.keeper.discard(instance);
         }
-        self.plugin.retire(&self.counters);
+        self.plugin.calls.retire(&self.counters);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Capability, FailurePolicy, Grants, Limits, hook::Hook};
 
@@ -23,6 +23,29 @@ pub struct PluginSource {
     pub limits: Limits,
     /// What becomes of a packet when it fails.
     pub on_failure: FailurePolicy,
+    /// Whether it decides.
+    pub mode: Mode,
+}
+
+/// Whether a plugin decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It does.
+    #[default]
+    Live,
+    /// It is asked off the reply path, and what it says is only compared with what was decided.
+    Shadow,
+}
+
+impl Mode {
+    /// The name in files, logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Shadow => "shadow",
+        }
+    }
 }
 
 /// What a plugin file turned out to be.
@@ -36,6 +59,8 @@ pub struct PluginReport {
     /// The interpreter that runs the file, if that is a script.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<PathBuf>,
+    /// Whether it decides; live if it was only inspected.
+    pub mode: Mode,
     /// The hooks that it has.
     pub hooks: Vec<Hook>,
     /// The capabilities that it imports.

@@ -127,6 +127,27 @@ impl Serialize for Setting {
     }
 }
 
+/// The value of an option as [`Setting`] writes it.
+pub(crate) struct ShownValue<'v>(pub(crate) u8, pub(crate) &'v OptionValue);
+
+impl fmt::Display for ShownValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_value(f, self.0, self.1)
+    }
+}
+
+/// Puts an option into a reply: in the place of the one with this code, or at the end.
+pub(crate) fn set_reply_option(
+    options: &mut Vec<(u8, Arc<OptionValue>)>,
+    code: u8,
+    value: &Arc<OptionValue>,
+) {
+    match options.iter_mut().find(|(found, _)| *found == code) {
+        Some((_, place)) => *place = Arc::clone(value),
+        None => options.push((code, Arc::clone(value))),
+    }
+}
+
 fn write_option_name(f: &mut fmt::Formatter<'_>, code: u8) -> fmt::Result {
     match OptionDefinition::by_code(code) {
         Some(definition) => f.write_str(definition.name),

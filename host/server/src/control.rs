@@ -23,7 +23,7 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::{explain, leases, recording, reload::Reloader, status};
+use crate::{explain, leases, recording, reload::Reloader, shadow, status};
 
 /// The last line of a whole answer.
 const END: &str = "end";
@@ -42,6 +42,8 @@ pub(crate) enum Question {
     Leases,
     /// What the server does; one [`status::Status`].
     Status,
+    /// What its shadow plugins found; one [`shadow::ShadowSummary`].
+    Shadow,
     /// Build and serve a new generation; one [`crate::reload::ReloadReport`].
     Reload,
     /// Record; the lines of a recording ([`recording::Line`]), with progress in between.
@@ -114,6 +116,7 @@ async fn answer_one(mut stream: UnixStream, reloader: Arc<Reloader>) -> anyhow::
         match question {
             Question::Leases => leases::write_rows(&reloader.shared, &mut say),
             Question::Status => say(json_line(&status::Status::of(&reloader))),
+            Question::Shadow => say(json_line(&shadow::ShadowSummary::of(&reloader))),
             Question::Reload => say(json_line(&reloader.reload())),
             Question::Record(asked) => recording::record(&reloader, &asked, &mut say),
             Question::Explain(subject) => say(explain::answer(&reloader, &subject)),

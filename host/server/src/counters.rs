@@ -21,6 +21,10 @@ pub(crate) struct Counters {
     pub(crate) reloads: AtomicU64,
     /// Reloads that were refused.
     pub(crate) reloads_refused: AtomicU64,
+    /// New generations that were replaced by the one before them.
+    pub(crate) rollbacks: AtomicU64,
+    /// Differences of shadows that are counted but not journalled, because there were too many.
+    pub(crate) shadow_lines_left_out: AtomicU64,
 }
 
 impl Counters {
@@ -33,6 +37,8 @@ impl Counters {
             waiting_for_lookups: AtomicU64::new(0),
             reloads: AtomicU64::new(0),
             reloads_refused: AtomicU64::new(0),
+            rollbacks: AtomicU64::new(0),
+            shadow_lines_left_out: AtomicU64::new(0),
         }
     }
 

@@ -15,10 +15,13 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Arrival, Change, Committed, Decision, OptionValue, Preference, Reason, Reply, Request,
-    RequestKind, Terms, Timestamp, option::code,
+    Arrival, Change, Committed, Decision, OptionValue, Preference, Reason, Reply, ReplyKind,
+    Request, RequestKind, Terms, Timestamp, option::code,
 };
-use lessor_policy_host::{Absent, Lookups, PlannedLookup, Runner, TraceEntry, View};
+use lessor_policy_host::{
+    Absent, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample, Shadows,
+    TraceEntry, View,
+};
 use lessor_store::Committer;
 use smallvec::SmallVec;
 
@@ -105,6 +108,10 @@ struct Asked {
     /// Who set the terms, and who edited the reply.
     set: Vec<TraceEntry>,
     edited: Vec<TraceEntry>,
+    /// Who is to be asked the same once it is over.
+    shadows: Option<Arc<Shadows>>,
+    /// The reply before it was edited, if they want it.
+    unedited: Option<Reply>,
     address: Option<Ipv4Addr>,
     lease_time_secs: Option<u32>,
 }
@@ -159,9 +166,8 @@ impl Exchange {
 
     /// Whether somebody wants to see the client's lease.
     fn shows_lease(&self, runner: &Runner) -> bool {
-        let chain = runner.chain();
-        let is_asked = self.request().is_some_and(|request| chain.has_hook_for(request.kind));
-        is_asked || chain.wants_options() || self.kept.is_some()
+        let kind = self.request().map(|request| request.kind);
+        self.kept.is_some() || kind.is_some_and(|kind| runner.chain().wants_lease_of(kind))
     }
 
     /// Gives the reply up, for `reason`.
@@ -181,10 +187,13 @@ impl Shared {
         Pipeline { generation, counters, sequence, server_identifier, preference }
     }
 
-    /// Counts the exchange and tells the observers of it.
+    /// Counts the exchange and tells shadows and observers of it.
     pub(crate) fn finish(&self, mut exchange: Exchange) {
         self.counters.count(exchange.reason);
         self.recorder.input(&mut exchange);
+        if let Some(asked) = &mut exchange.asked {
+            asked.offer_to_shadows();
+        }
         if !self.observer.is_wanted() {
             return;
         }
@@ -340,11 +349,14 @@ impl Pipeline<'_> {
         exchange.reason = decision.reason;
         exchange.changes = decision.changes;
         asked.edited.clear();
+        asked.unedited = None;
         asked.note(exchange.changes.first(), decision.reply.as_ref());
         let Some(mut reply) = decision.reply else { return };
+        asked.keep_for_shadows(&reply);
         let edited = runner.edit_reply(&asked.view, &mut reply, lessor_wire::encode_value);
         asked.edited = edited.trace;
         if edited.dropped.is_some() {
+            asked.unedited = None;
             self.abandon(now, exchange, Reason::PolicyFailed, edited.dropped);
             return;
         }
@@ -434,9 +446,30 @@ impl Asked {
             terms: Terms::default(),
             set: Vec::new(),
             edited: Vec::new(),
+            shadows: None,
+            unedited: None,
             address: None,
             lease_time_secs: None,
         }
+    }
+
+    fn keep_for_shadows(&mut self, reply: &Reply) {
+        let is_wanted = self.shadows.as_ref().is_some_and(|shadows| shadows.want_replies());
+        if is_wanted && reply.kind != ReplyKind::Nak {
+            self.unedited = Some(reply.clone());
+        }
+    }
+
+    /// An exchange that storage had decided anew is compared as it ended.
+    fn offer_to_shadows(&mut self) {
+        let Some(shadows) = self.shadows.take() else { return };
+        let reply = self.unedited.take();
+        let reply = reply.map(|unedited| SampledReply { unedited, edits: self.edited.clone() });
+        shadows.offer(ShadowSample {
+            view: self.view.clone(),
+            outcome: PolicyOutcome { terms: self.terms.clone(), trace: self.set.clone() },
+            reply,
+        });
     }
 
     /// Keeps what the journal says: the address that the decision is about, and its lease time.

@@ -14,7 +14,8 @@ use lessor_config::{Configuration, Grant, PluginSettings};
 use lessor_core::Timestamp;
 use lessor_lookup::SourceError;
 use lessor_policy_host::{
-    Capability, Chain, FailurePolicy, Limits, PluginError, PluginReport, PluginSource, Runtime,
+    Capability, Chain, FailurePolicy, Limits, Mode, PluginError, PluginReport, PluginSource,
+    Runtime,
 };
 
 use crate::{
@@ -35,6 +36,8 @@ pub(crate) struct Generation {
     pub(crate) lookups: LookupSet,
     /// Its policies.
     pub(crate) chain: Arc<Chain>,
+    /// The generation whose faults brought this one back.
+    pub(crate) rolled_back_from: Option<u64>,
 }
 
 /// The parts of a generation that are read from files.
@@ -250,6 +253,10 @@ pub(crate) fn plugin_source(
             lessor_config::OnFailure::Skip => FailurePolicy::Skip,
             lessor_config::OnFailure::Drop => FailurePolicy::Drop,
         },
+        mode: match sidecar.mode {
+            lessor_config::PluginMode::Live => Mode::Live,
+            lessor_config::PluginMode::Shadow => Mode::Shadow,
+        },
     })
 }
 
@@ -260,7 +267,10 @@ pub(crate) fn hook_names(plugin: &PluginReport) -> String {
 
 /// What a plugin is, in a line for people.
 pub(crate) fn description(plugin: &PluginReport) -> String {
-    let hooks = hook_names(plugin);
+    let mut hooks = hook_names(plugin);
+    if plugin.mode == Mode::Shadow {
+        hooks.push_str("; shadow");
+    }
     match &plugin.interpreter {
         Some(interpreter) => {
             let file = plugin.path.file_name().unwrap_or_default().to_string_lossy();

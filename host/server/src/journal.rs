@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context;
 use lessor_core::{Lease, RelayInformation, option::code, readable};
-use lessor_policy_host::TraceEntry;
+use lessor_policy_host::{Difference, ShadowDifference, TraceEntry};
 use serde::Serialize;
 
 use crate::observer::Event;
@@ -40,7 +40,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<lessor_core::Outcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'static str>,
+    message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,11 @@ struct Line<'a> {
     relay_information: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     plugins: &'a [TraceEntry],
+    /// The shadow whose differences these are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
 }
 
 impl Journal {
@@ -154,6 +159,22 @@ impl Journal {
         };
         line.say_line(lease.relay_information.as_ref());
         self.write(line)
+    }
+
+    /// Writes in what a shadow differed.
+    pub(crate) fn shadow_difference(&mut self, difference: &ShadowDifference) -> io::Result<()> {
+        self.write(Line {
+            reason: "shadow-difference",
+            message: Some(&difference.message),
+            transaction_id: Some(format!("{:08x}", difference.transaction_id)),
+            client: Some(difference.client.clone()),
+            hardware_address: Some(difference.hardware_address.clone()),
+            network: Some(&difference.network),
+            circuit_id: difference.circuit_id.clone(),
+            shadow: Some(&difference.plugin),
+            differences: &difference.differences,
+            ..Line::default()
+        })
     }
 
     /// Opens the file anew, after it was rotated away.

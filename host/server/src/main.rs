@@ -14,6 +14,7 @@ mod journal;
 mod leases;
 mod logging;
 mod lookups;
+mod metrics;
 mod net;
 mod observer;
 mod parking;
@@ -23,8 +24,10 @@ mod record;
 mod recording;
 mod reload;
 mod replay;
+mod rollback;
 mod scripts;
 mod serve;
+mod shadow;
 mod shards;
 mod status;
 #[cfg(test)]
@@ -62,6 +65,10 @@ enum Command {
     Leases(leases::LeasesArguments),
     /// Show what the running server does: reasons counted, pools, plugins, store.
     Status(status::StatusArguments),
+    /// Show in what shadow plugins would have decided otherwise than the running server did.
+    ///
+    /// Exits 0, unless agreement is expected and there is none.
+    Shadow(shadow::ShadowArguments),
     /// Have the running server reload configuration and plugins, and show the outcome.
     ///
     /// Exits 0 if the new generation serves, 1 if it was refused and the old one serves on.
@@ -125,6 +132,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(file) => Ok(check::run(&file.config)),
         Command::Leases(arguments) => leases::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Shadow(arguments) => shadow::run(&arguments),
         Command::Reload(file) => reload::request(&file.config),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),

@@ -15,7 +15,9 @@ use std::{
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_core::{Change, Lease, LeaseState, Reason, Request, Timestamp};
-use lessor_policy_host::{LeaseEvent, LeaseEventKind, Observer as Watchers, TraceEntry};
+use lessor_policy_host::{
+    LeaseEvent, LeaseEventKind, Observer as Watchers, ShadowDifference, TraceEntry,
+};
 use smallvec::SmallVec;
 
 use crate::{
@@ -56,6 +58,7 @@ pub(crate) struct Event {
 enum Message {
     Input(Box<Event>),
     Expired { network: Arc<str>, leases: Vec<Arc<Lease>> },
+    ShadowDifference(Box<ShadowDifference>),
     Watchers(Box<Watchers>),
     ReopenJournal,
     Stop,
@@ -107,6 +110,13 @@ impl Observer {
         }
     }
 
+    /// Tells of a request that a shadow would have had decided otherwise; never waits.
+    pub(crate) fn shadow_difference(&self, difference: ShadowDifference) {
+        if self.always_wanted {
+            self.tell(Message::ShadowDifference(Box::new(difference)));
+        }
+    }
+
     /// Hands over the instances of a new generation. Waits for a place in the queue: call it off
     /// the packet path.
     pub(crate) fn policies(&self, watchers: Watchers) {
@@ -147,6 +157,10 @@ impl Task {
                     for lease in leases {
                         self.expired(&network, lease);
                     }
+                }
+                Ok(Message::ShadowDifference(difference)) => {
+                    tracing::debug!(?difference, "a shadow differs");
+                    self.with_journal(|journal| journal.shadow_difference(&difference));
                 }
                 Ok(Message::Watchers(watchers)) => self.watchers = *watchers,
                 Ok(Message::ReopenJournal) => self.with_journal(Journal::reopen),

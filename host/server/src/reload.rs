@@ -8,7 +8,7 @@ use std::{
 };
 
 use lessor_config::Configuration;
-use lessor_policy_host::{Chain, Observer, Runner, Runtime};
+use lessor_policy_host::{Chain, Observer, Runner, Runtime, ShadowThread};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
     exchange::Shared,
     generation::{self, Generation, Parts, Refusal},
     lookups::LookupSet,
+    rollback::Probation,
+    shadow,
     worker::WorkerHandle,
 };
 
@@ -33,7 +35,22 @@ pub(crate) struct Reloader {
     /// What the process was started with.
     pub(crate) started_with: Configuration,
     /// Held while a reload is under way, so that they come one after the other.
-    pub(crate) under_way: Mutex<()>,
+    pub(crate) serving: Mutex<Serving>,
+}
+
+/// What belongs to the generation that serves and no packet needs.
+pub(crate) struct Serving {
+    pub(crate) configuration: Configuration,
+    /// Whether the generation is still new, and what it would be rolled back to.
+    pub(crate) probation: Option<Probation>,
+    /// The thread of its shadows; none without shadows.
+    shadows: Option<ShadowThread>,
+}
+
+impl Serving {
+    pub(crate) fn new(configuration: Configuration, shadows: Option<ShadowThread>) -> Self {
+        Self { configuration, probation: None, shadows }
+    }
 }
 
 /// What became of a reload.
@@ -56,7 +73,7 @@ impl Reloader {
     /// Builds a new generation and swaps it in; if anything in it is wrong the old one serves on.
     /// Takes as long as the compilation of new plugins does: not for the packet path.
     pub(crate) fn reload(&self) -> ReloadReport {
-        let _under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
         let built = self.build();
         let mut report = ReloadReport {
@@ -69,7 +86,10 @@ impl Reloader {
         match built {
             Ok((configuration, prepared)) => {
                 report.needs_restart = needs_restart(&self.started_with, &configuration);
-                self.swap(&configuration, prepared);
+                let previous = self.shared.generation.load_full();
+                self.swap(&mut serving, &configuration, prepared, None);
+                let replaced = std::mem::replace(&mut serving.configuration, configuration);
+                serving.probation = Probation::of(&serving.configuration, replaced, previous);
                 increment(&self.shared.counters.reloads);
             }
             Err(refusal) => {
@@ -88,25 +108,46 @@ impl Reloader {
         let old = self.shared.generation.load_full();
         let Parts { configuration, lookups, chain } =
             generation::read(&self.runtime, &self.path, false, &old.lookups)?;
-        let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
-        let prepared = Prepared { watchers: chain.observer()?, runners: runners?, lookups, chain };
-        Ok((configuration, prepared))
+        Ok((configuration, self.prepare(lookups, chain)?))
     }
 
-    fn swap(&self, configuration: &Configuration, prepared: Prepared) {
-        let Prepared { lookups, chain, runners, watchers } = prepared;
+    /// Instances of a chain for all who need one.
+    pub(crate) fn prepare(
+        &self,
+        lookups: LookupSet,
+        chain: Arc<Chain>,
+    ) -> Result<Prepared, Refusal> {
+        let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
+        let Shared { observer, counters, .. } = &*self.shared;
+        let shadows = shadow::start(chain.shadow_runner()?, observer, counters);
+        let shadows = shadows.map_err(|error| Refusal { mistakes: vec![format!("{error:#}")] })?;
+        let watchers = chain.observer()?;
+        Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain })
+    }
+
+    /// Has everybody serve what was prepared, as the next generation. Its shadows run from now on,
+    /// those before it end.
+    pub(crate) fn swap(
+        &self,
+        serving: &mut Serving,
+        configuration: &Configuration,
+        prepared: Prepared,
+        rolled_back_from: Option<u64>,
+    ) {
+        let Prepared { lookups, chain, runners, watchers, shadows } = prepared;
         let old = self.shared.generation.load_full();
         let now = clock::now();
         old.shards.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
             let number = old.number + 1;
-            let next = Arc::new(Generation { number, since: now, shards, lookups, chain });
-            self.shared.generation.store(next);
+            let next = Generation { number, since: now, shards, lookups, chain, rolled_back_from };
+            self.shared.generation.store(Arc::new(next));
         });
         let (taken, all_taken) = crossbeam_channel::unbounded();
         for (worker, runner) in self.workers.iter().zip(runners) {
             worker.hand_over(runner, taken.clone());
         }
         self.shared.observer.policies(watchers);
+        serving.shadows = shadows;
         // Whoever waits for the outcome may rely on it: no packet meets the old policies any more.
         for _ in &self.workers {
             if all_taken.recv_timeout(TAKEN_WITHIN).is_err() {
@@ -117,13 +158,15 @@ impl Reloader {
 }
 
 /// The parts of a generation that are made before the swap.
-struct Prepared {
+pub(crate) struct Prepared {
     lookups: LookupSet,
     chain: Arc<Chain>,
     /// One for each worker.
     runners: Vec<Runner>,
     /// For the observer.
     watchers: Observer,
+    /// For the shadows, if there are any.
+    shadows: Option<ShadowThread>,
 }
 
 /// `lessor reload`: asks the running server and shows the outcome.
@@ -169,6 +212,7 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
         ("[store]", old.store != new.store),
         ("[control]", old.control != new.control),
         ("[journal]", old.journal != new.journal),
+        ("[metrics]", old.metrics != new.metrics),
         ("[log]", old.log != new.log),
     ];
     differences.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()

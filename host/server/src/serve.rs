@@ -25,11 +25,13 @@ use crate::{
     generation::{self, Generation},
     logging,
     lookups::LookupSet,
+    metrics,
     net::Endpoint,
     observer::Observer,
     plugin_state,
     recording::Recorder,
-    reload::Reloader,
+    reload::{Reloader, Serving},
+    rollback, shadow,
     shards::Shards,
     vital,
     worker::WorkerHandle,
@@ -65,17 +67,25 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
     let mut signals = Signals::catch()?;
     // Before anything is served: it also tells whether another server runs with this configuration.
     let listener = configuration.control.socket.as_deref().map(control::listen).transpose()?;
+    let scrapes = match configuration.metrics {
+        Some(metrics) => Some(metrics::http::listen(metrics.listen).await?),
+        None => None,
+    };
     let server = Server::start(path, configuration)?;
     let control = listener
         .map(|listener| tokio::spawn(control::answer(listener, Arc::clone(&server.reloader))));
+    let scrapes = scrapes.map(|listener| {
+        tokio::spawn(metrics::http::answer(listener, Arc::clone(&server.reloader)))
+    });
+    let probation = tokio::spawn(rollback::watch(Arc::clone(&server.reloader)));
     tracing::info!(took_ms = started.elapsed().as_millis() as u64, "serving");
     notify(&[sd_notify::NotifyState::Ready]);
 
     signals.obey(&server.reloader).await;
 
     notify(&[sd_notify::NotifyState::Stopping]);
-    if let Some(control) = control {
-        control.abort();
+    for task in [control, scrapes, Some(probation)].into_iter().flatten() {
+        task.abort();
     }
     tokio::task::spawn_blocking(move || server.stop()).await?;
     tracing::info!("stopped");
@@ -105,8 +115,8 @@ impl Server {
                 .context("the plugins cannot serve")?;
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
-            let hooks = generation::hook_names(plugin);
-            tracing::info!(plugin = plugin.name, hooks, interpreter, "plugin loaded");
+            let (hooks, mode) = (generation::hook_names(plugin), plugin.mode.name());
+            tracing::info!(plugin = plugin.name, mode, hooks, interpreter, "plugin loaded");
         }
         let generation = Arc::new(Generation {
             number: 1,
@@ -114,6 +124,7 @@ impl Server {
             shards: Arc::new(shards),
             lookups,
             chain,
+            rolled_back_from: None,
         });
         let endpoints = open_endpoints(&configuration)?;
         // All instances are there before anybody is answered.
@@ -121,10 +132,12 @@ impl Server {
         let runners: Vec<_> =
             runners.collect::<Result<_, _>>().map_err(generation::Refusal::from)?;
         let watchers = generation.chain.observer().map_err(generation::Refusal::from)?;
+        let shadows = generation.chain.shadow_runner().map_err(generation::Refusal::from)?;
         let counters = Arc::new(Counters::new());
         let journal = configuration.journal.as_ref().map(|journal| journal.path.clone());
         let (observer, observer_thread) =
             Observer::start(journal, Arc::clone(&counters), watchers)?;
+        let shadows = shadow::start(shadows, &observer, &counters)?;
         let limits = CommitterLimits {
             waiting_changes: configuration.store.waiting_changes_max,
             batch_changes: BATCH_CHANGES_MAX,
@@ -155,8 +168,8 @@ impl Server {
             shared,
             workers,
             hash_seed,
+            serving: Mutex::new(Serving::new(configuration.clone(), shadows)),
             started_with: configuration,
-            under_way: Mutex::new(()),
         });
         Ok(Self { reloader, stop_reclaiming, reclaimer_thread, committer_thread, observer_thread })
     }

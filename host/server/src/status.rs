@@ -4,18 +4,20 @@ use std::{
     io::{self, Write},
     process::ExitCode,
     sync::atomic::Ordering,
+    time::Duration,
 };
 
 use comfy_table::{CellAlignment, Table, presets};
 use lessor_core::{PoolUsage, Reason};
 use lessor_lookup::SourceStatus;
+use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{
     clock,
     control::{self, Question},
     leases::written,
+    metrics,
     reload::Reloader,
 };
 
@@ -26,6 +28,9 @@ pub(crate) struct StatusArguments {
     /// As one JSON object.
     #[arg(long)]
     json: bool,
+    /// In the text format of Prometheus, for the textfile collector of its node exporter.
+    #[arg(long, conflicts_with = "json")]
+    prometheus: bool,
 }
 
 /// What the server does.
@@ -37,15 +42,21 @@ pub(crate) struct Status {
     pub(crate) serving_since: String,
     pub(crate) reloads: u64,
     pub(crate) reloads_refused: u64,
+    /// New generations that were rolled back.
+    pub(crate) rollbacks: u64,
+    /// The generation whose faults brought back what serves now.
+    pub(crate) rolled_back_from: Option<u64>,
     /// How many inputs ended in each reason.
     pub(crate) reasons: Vec<(Reason, u64)>,
     pub(crate) pools: Vec<PoolRow>,
-    /// As [`lessor_policy_host::PluginStatus`] writes itself.
-    pub(crate) plugins: Vec<Value>,
     /// The sources that policies may have asked.
     pub(crate) lookups: Vec<SourceStatus>,
     /// Messages that wait for lookups now.
     pub(crate) waiting_for_lookups: u64,
+    pub(crate) plugins: Vec<PluginStatus>,
+    /// What shadow plugins found, without examples.
+    pub(crate) shadows: ShadowsStatus,
+    pub(crate) shadow_lines_left_out: u64,
     pub(crate) store: StoreStatus,
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
@@ -90,18 +101,18 @@ impl Status {
         });
         let counters = &shared.counters;
         let store = shared.committer.status();
-        let plugins = generation.chain.status();
         Self {
             generation: generation.number,
             serving_since: written(generation.since),
             reloads: counters.reloads.load(Ordering::Relaxed),
             reloads_refused: counters.reloads_refused.load(Ordering::Relaxed),
+            rollbacks: counters.rollbacks.load(Ordering::Relaxed),
+            rolled_back_from: generation.rolled_back_from,
             reasons: counters.reasons(),
             pools,
-            plugins: plugins
-                .iter()
-                .filter_map(|plugin| serde_json::to_value(plugin).ok())
-                .collect(),
+            plugins: generation.chain.status(),
+            shadows: shadows(&generation.chain),
+            shadow_lines_left_out: counters.shadow_lines_left_out.load(Ordering::Relaxed),
             lookups: generation.lookups.sources().status(),
             waiting_for_lookups: counters.waiting_for_lookups.load(Ordering::Relaxed),
             store: StoreStatus {
@@ -119,10 +130,18 @@ impl Status {
     }
 }
 
+fn shadows(chain: &Chain) -> ShadowsStatus {
+    let mut found = chain.shadows().map(|shadows| shadows.status()).unwrap_or_default();
+    found.shadows.iter_mut().for_each(|shadow| shadow.examples.clear());
+    found
+}
+
 /// Prints the status of the running server.
 pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let status: Status = control::ask_one(&arguments.file.config, Question::Status)?;
-    if arguments.json {
+    if arguments.prometheus {
+        write!(io::stdout(), "{}", metrics::page(&status))?;
+    } else if arguments.json {
         writeln!(io::stdout(), "{}", serde_json::to_string(&status)?)?;
     } else {
         print(&status)?;
@@ -157,9 +176,20 @@ fn print(status: &Status) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "generation {} serves since {}; {} reloads, {} refused",
-        status.generation, status.serving_since, status.reloads, status.reloads_refused
+        "generation {} serves since {}; {} reloads, {} refused, {} rolled back",
+        status.generation,
+        status.serving_since,
+        status.reloads,
+        status.reloads_refused,
+        status.rollbacks
     )?;
+    if let Some(failed) = status.rolled_back_from {
+        writeln!(
+            out,
+            "rolled back from generation {failed}, whose policies failed too often; the log has \
+             their faults, a reload tries again"
+        )?;
+    }
     let mut pools = table(&["network", "pool", "size", "leased", "offered", "quarantined", "full"]);
     for row in &status.pools {
         let PoolUsage { pool, size, leased, offered, quarantined } = &row.usage;
@@ -183,28 +213,14 @@ fn print(status: &Status) -> io::Result<()> {
     right_align(&mut reasons, 1..2);
     writeln!(out, "{reasons}")?;
     if !status.plugins.is_empty() {
-        let mut plugins =
-            table(&["plugin", "calls", "faults", "mean µs", "longest µs", "suspended for"]);
-        for plugin in &status.plugins {
-            let number = |key: &str| plugin.get(key).and_then(Value::as_u64).unwrap_or(0);
-            let faults = plugin.get("faults").and_then(Value::as_object).into_iter().flatten();
-            plugins.add_row([
-                plugin.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
-                number("calls").to_string(),
-                faults
-                    .map(|(kind, count)| format!("{count} {kind}"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                (number("call-time-total-us") / number("calls").max(1)).to_string(),
-                number("call-time-max-us").to_string(),
-                plugin
-                    .get("suspended-for-ms")
-                    .and_then(Value::as_u64)
-                    .map_or_else(String::new, |ms| format!("{ms} ms")),
-            ]);
-        }
-        right_align(&mut plugins, 1..5);
-        writeln!(out, "{plugins}")?;
+        writeln!(out, "{}", plugin_table(&status.plugins))?;
+    }
+    for shadow in &status.shadows.shadows {
+        writeln!(
+            out,
+            "shadow {}: {} requests, {} of them decided otherwise; `lessor shadow` says how",
+            shadow.plugin.name, shadow.requests, shadow.differed
+        )?;
     }
     print_lookups(&mut out, status)?;
     let store = &status.store;
@@ -267,14 +283,43 @@ fn print_lookups(out: &mut impl Write, status: &Status) -> io::Result<()> {
     Ok(())
 }
 
-fn table(header: &[&str]) -> Table {
+/// How plugins behave.
+fn plugin_table(plugins: &[PluginStatus]) -> Table {
+    let header = ["plugin", "mode", "calls", "faults", "mean µs", "99 % µs", "longest µs"];
+    let mut table = table(&[&header[..], &["suspended for"]].concat());
+    for plugin in plugins {
+        let faults = plugin.faults.iter().filter(|(_, count)| **count > 0);
+        let faults: Vec<_> = faults.map(|(kind, count)| format!("{count} {kind}")).collect();
+        let suspended_for = plugin.suspended_for;
+        table.add_row([
+            plugin.name.to_string(),
+            plugin.mode.name().to_owned(),
+            plugin.calls.to_string(),
+            faults.join(", "),
+            micros(plugin.call_time_mean()),
+            micros(plugin.call_time_p99),
+            micros(plugin.call_time_max),
+            suspended_for.map_or_else(String::new, |rest| format!("{} ms", rest.as_millis())),
+        ]);
+    }
+    right_align(&mut table, 2..3);
+    right_align(&mut table, 4..7);
+    table
+}
+
+/// Microseconds, for people.
+pub(crate) fn micros(duration: Duration) -> String {
+    format!("{:.1}", duration.as_nanos() as f64 / 1_000.0)
+}
+
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(header);
     table
 }
 
-fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
+pub(crate) fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
     for column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);

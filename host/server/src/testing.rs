@@ -51,7 +51,14 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let chain = runtime.chain(Vec::new()).unwrap();
     let shards = Arc::new(Shards::new(topology(prefixes), 7));
     let lookups = LookupSet::default();
-    let generation = Arc::new(Generation { number: 1, since: NOW, shards, lookups, chain });
+    let generation = Arc::new(Generation {
+        number: 1,
+        since: NOW,
+        shards,
+        lookups,
+        chain,
+        rolled_back_from: None,
+    });
     let counters = Arc::new(Counters::new());
     let watchers = generation.chain.observer().unwrap();
     let (observer, observer_thread) =

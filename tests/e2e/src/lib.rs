@@ -44,7 +44,8 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, StateRow, Status, StoreRow, TraceRow,
+    DifferenceRow, JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, ShadowRow, ShadowSummary,
+    StateRow, Status, StoreRow, TraceRow,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

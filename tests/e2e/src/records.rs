@@ -59,6 +59,44 @@ pub struct JournalLine {
     /// Which plugins were asked, in order.
     #[serde(default)]
     pub plugins: Vec<TraceRow>,
+    /// The shadow plugin whose differences these are.
+    pub shadow: Option<String>,
+    #[serde(default)]
+    pub differences: Vec<DifferenceRow>,
+}
+
+/// In what a shadow plugin would have led to something else.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct DifferenceRow {
+    pub kind: String,
+    pub live: Option<String>,
+    pub shadow: Option<String>,
+}
+
+/// `lessor shadow --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct ShadowSummary {
+    pub generation: u64,
+    pub waiting: u64,
+    pub lost: u64,
+    pub lines_left_out: u64,
+    pub shadows: Vec<ShadowRow>,
+}
+
+/// One shadow plugin as the summary shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct ShadowRow {
+    pub plugin: PluginRow,
+    pub requests: u64,
+    pub agreed: u64,
+    pub differed: u64,
+    pub differences: BTreeMap<String, u64>,
 }
 
 /// What a plugin did about an input, as the journal shows it.
@@ -82,6 +120,8 @@ pub struct Status {
     pub generation: u64,
     pub reloads: u64,
     pub reloads_refused: u64,
+    pub rollbacks: u64,
+    pub rolled_back_from: Option<u64>,
     pub reasons: Vec<(Reason, u64)>,
     pub pools: Vec<PoolRow>,
     pub plugins: Vec<PluginRow>,

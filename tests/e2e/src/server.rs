@@ -11,7 +11,7 @@ use std::{
 use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 
-use crate::{JournalLine, LeaseRow, Process, Setup, Status, built, wait};
+use crate::{JournalLine, LeaseRow, Process, Setup, ShadowSummary, Status, built, wait};
 
 /// A server that serves. Killed when it is dropped.
 #[derive(Debug)]
@@ -127,6 +127,27 @@ impl Server {
     pub fn status(&self) -> Status {
         let lines = self.lines(&["status", "--json"]);
         lines.into_iter().next().expect("a status is one line")
+    }
+
+    /// The same as a page of metrics.
+    #[track_caller]
+    pub fn metrics(&self) -> String {
+        let output = self.ask(&["status", "--prometheus"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("a page is text")
+    }
+
+    /// What its shadow plugins found.
+    #[track_caller]
+    pub fn shadows(&self) -> ShadowSummary {
+        let lines = self.lines(&["shadow", "--json"]);
+        lines.into_iter().next().expect("a summary is one line")
+    }
+
+    /// Whether they agree with what is decided, as `lessor shadow` tells scripts.
+    #[track_caller]
+    pub fn shadows_agree(&self) -> bool {
+        self.ask(&["shadow", "--expect-agreement"]).status.success()
     }
 
     /// Every complete line of the journal.

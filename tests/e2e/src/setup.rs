@@ -20,6 +20,7 @@ pub struct Setup {
     listen: Option<SocketAddrV4>,
     interface: Option<String>,
     server_settings: String,
+    plugin_settings: String,
     tables: String,
     subnets: String,
     environment: Vec<(OsString, OsString)>,
@@ -62,6 +63,7 @@ impl Setup {
             listen: None,
             interface: None,
             server_settings: String::new(),
+            plugin_settings: String::new(),
             tables: String::new(),
             subnets: subnets.to_owned(),
             environment: Vec::new(),
@@ -74,6 +76,13 @@ impl Setup {
     pub fn with_server_setting(mut self, line: &str) -> Self {
         self.server_settings.push_str(line);
         self.server_settings.push('\n');
+        self
+    }
+
+    /// With a line more below `[plugins]`.
+    pub fn with_plugin_setting(mut self, line: &str) -> Self {
+        self.plugin_settings.push_str(line);
+        self.plugin_settings.push('\n');
         self
     }
 
@@ -205,6 +214,7 @@ impl Setup {
         text.push_str("[store]\npath = \"store\"\n");
         text.push_str("[journal]\npath = \"journal.jsonl\"\n");
         text.push_str("[plugins]\ndirectory = \"plugins\"\n");
+        text.push_str(&self.plugin_settings);
         text.push_str(&self.tables);
         text.push_str(&self.subnets);
         fs::write(self.configuration(), text).expect("the folder can be written");

@@ -119,5 +119,4 @@ const CLANG_RUNTIME: Need = Need {
     package: "libclang-rt-dev-wasm32",
 };
 const NPM: Need = Need { probe: "command -v npm", package: "npm" };
-const PYTHON: Need =
-    Need { probe: "python3 -c 'import ensurepip, venv'", package: "python3-venv" };
+const PYTHON: Need = Need { probe: "python3 -c 'import ensurepip, venv'", package: "python3-venv" };

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::writer::{StateChange, Writer};
 use crate::limits::{
@@ -51,7 +51,7 @@ struct Entry {
 }
 
 /// How much a plugin remembers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StateStatus {
     /// How many keys.

@@ -11,7 +11,7 @@ use super::{
     optional_address,
     types::{HostReply, Ipv4Address, OptionError, Reply, ReplyKind},
 };
-use crate::trace::Setting;
+use crate::trace::{Setting, set_reply_option};
 
 /// A copy of a reply that a call may change.
 pub(crate) struct ReplyDraft {
@@ -49,10 +49,7 @@ impl ReplyDraft {
 
     fn set(&mut self, code: u8, value: Vec<u8>) {
         let value = Arc::new(OptionValue::Octets(value));
-        match self.options.iter_mut().find(|(found, _)| *found == code) {
-            Some((_, place)) => *place = Arc::clone(&value),
-            None => self.options.push((code, Arc::clone(&value))),
-        }
+        set_reply_option(&mut self.options, code, &value);
         self.changes.push(Setting::Option(code, value));
     }
 

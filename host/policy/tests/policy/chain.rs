@@ -275,9 +275,12 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
 }
 
 /// As much of the wire format as these tests need.
-fn encode(value: &OptionValue, octets: &mut Vec<u8>) {
+pub(crate) fn encode(value: &OptionValue, octets: &mut Vec<u8>) {
     match value {
         OptionValue::Address(address) => octets.extend(address.octets()),
+        OptionValue::Addresses(found) => {
+            octets.extend(found.iter().flat_map(|address| address.octets()));
+        }
         OptionValue::Octets(found) => octets.extend(found),
         other => panic!("{other:?}"),
     }

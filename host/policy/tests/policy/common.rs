@@ -13,8 +13,8 @@ use lessor_core::{
     ReceivedOptions, RelayInformation, Request, RequestKind, Subnet, Timestamp,
 };
 use lessor_policy_host::{
-    Absent, Chain, FailurePolicy, Grants, Limits, Lookups, PluginSource, PolicyOutcome, Runner,
-    Runtime, RuntimeSettings, View,
+    Absent, Chain, FailurePolicy, Grants, Limits, Lookups, Mode, PluginSource, PolicyOutcome,
+    Runner, Runtime, RuntimeSettings, View,
 };
 
 /// The file of a guest under `tests/guests`.
@@ -38,6 +38,7 @@ pub(crate) fn plugin(name: &str, path: &Path, settings: &serde_json::Value) -> P
         grants: Grants::default(),
         limits: Limits { deadline_ms: 200, ..Limits::default() },
         on_failure: FailurePolicy::Skip,
+        mode: Mode::Live,
     }
 }
 

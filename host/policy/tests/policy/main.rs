@@ -20,3 +20,4 @@ mod loading;
 mod logged;
 mod lookups;
 mod scripts;
+mod shadows;

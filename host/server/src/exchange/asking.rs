@@ -62,7 +62,9 @@ impl Pipeline<'_> {
             exchange.fail(Reason::LookupFailed, Some(why));
             return;
         }
-        if runner.chain().has_hook_for(asked.view.request.kind) {
+        let kind = asked.view.request.kind;
+        asked.shadows = runner.chain().shadows_of(kind).cloned();
+        if runner.chain().has_hook_for(kind) {
             let PolicyOutcome { terms, trace, .. } = runner.terms(&asked.view);
             asked.terms = terms;
             asked.set.extend(trace);

@@ -119,7 +119,8 @@ fn a_request_that_meets_a_retired_shard_is_decided_by_its_successor() {
     old.shards.reconfigure(NOW, changed, 7, |shards| {
         let chain = Arc::clone(&old.chain);
         let lookups = old.lookups.clone();
-        let next = Generation { number: 2, since: NOW, shards, lookups, chain };
+        let next =
+            Generation { number: 2, since: NOW, shards, lookups, chain, rolled_back_from: None };
         parts.shared.generation.store(Arc::new(next));
     });
     let mut exchange = requested(&mut parts);

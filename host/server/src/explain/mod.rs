@@ -249,7 +249,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
 /// The server's part: one line.
 pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
     // A reload would put other engines in the place of those that are looked at.
-    let _under_way = reloader.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    let _serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
     let generation = reloader.shared.generation.load_full();
     let place = Place {
         generation: &generation,
@@ -283,7 +283,14 @@ fn offline(
     let now = clock::now();
     let (shards, from) = stored(&configuration, now, no_answer)?;
     let shards = Arc::new(shards);
-    let generation = Arc::new(Generation { number: 1, since: now, shards, lookups, chain });
+    let generation = Arc::new(Generation {
+        number: 1,
+        since: now,
+        shards,
+        lookups,
+        chain,
+        rolled_back_from: None,
+    });
     let by = format!("no server runs; the configuration and {from}");
     let place = Place { generation: &generation, server: &configuration.server, now, by };
     Ok(place.answer(subject))

@@ -179,7 +179,7 @@ pub(crate) fn record(
 /// Switches recording on; the lines that a recording begins with.
 fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
     // A reload would put other engines in the place of those that are looked at.
-    let _under_way = reloader.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    let _serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = &reloader.shared;
     let generation = shared.generation.load_full();
     let plugins = generation.chain.plugins();

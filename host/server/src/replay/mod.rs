@@ -203,7 +203,8 @@ fn read_set(
             let settings = configuration.plugins.take();
             let interpreters = settings.and_then(|settings| settings.interpreters);
             let directory = directory.to_owned();
-            configuration.plugins = Some(PluginSettings { directory, interpreters, cache: None });
+            let settings = PluginSettings { directory, interpreters, cache: None, rollback: None };
+            configuration.plugins = Some(settings);
             let (lookups, chain) = generation::build(runtime, &configuration, colour, &nothing)?;
             Parts { configuration, lookups, chain }
         }

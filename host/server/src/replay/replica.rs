@@ -83,7 +83,14 @@ impl Replica {
         let shards = Arc::new(shards);
         // What is looked up comes from the recording.
         let lookups = lookups.muted();
-        let generation = Generation { number: 1, since: state.now, shards, lookups, chain };
+        let generation = Generation {
+            number: 1,
+            since: state.now,
+            shards,
+            lookups,
+            chain,
+            rolled_back_from: None,
+        };
         Ok(Self {
             generation: ArcSwap::from_pointee(generation),
             counters: Counters::new(),

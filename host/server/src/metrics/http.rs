@@ -1,0 +1,109 @@
+//! Where Prometheus fetches metrics: a small HTTP server. One request a connection, no TLS, no
+//! passwords: it is for an address that only those can reach who may read it.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+
+use crate::{metrics, reload::Reloader, status::Status};
+
+/// Connections at a time; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 8;
+/// How long a request may take to come.
+const REQUEST_WITHIN: Duration = Duration::from_secs(5);
+/// How long a connection may take in all.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(15);
+/// How many octets of a request are read.
+const REQUEST_OCTETS_MAX: usize = 16 << 10;
+
+/// Opens the port.
+///
+/// # Errors
+/// If it cannot be had.
+pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| {
+        format!("cannot listen for who fetches metrics at {address}; set metrics.listen")
+    })?;
+    tracing::info!(%address, "metrics can be fetched");
+    Ok(listener)
+}
+
+/// Answers until the task is dropped.
+pub(crate) async fn answer(listener: TcpListener, reloader: Arc<Reloader>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection for metrics");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let reloader = Arc::clone(&reloader);
+        tokio::spawn(async move {
+            let answered = tokio::time::timeout(CONNECTION_WITHIN, answer_one(stream, reloader));
+            if !matches!(answered.await, Ok(Ok(()))) {
+                tracing::debug!("a connection for metrics ended early");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn answer_one(stream: TcpStream, reloader: Arc<Reloader>) -> hyper::Result<()> {
+    let respond = service_fn(|request: Request<Incoming>| {
+        let reloader = Arc::clone(&reloader);
+        async move { Ok::<_, Infallible>(response(&request, reloader).await) }
+    });
+    http1::Builder::new()
+        .keep_alive(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_WITHIN)
+        .max_buf_size(REQUEST_OCTETS_MAX)
+        .serve_connection(TokioIo::new(stream), respond)
+        .await
+}
+
+async fn response(request: &Request<Incoming>, reloader: Arc<Reloader>) -> Response<Full<Bytes>> {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "metrics are fetched with GET\n");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    if request.uri().path() != "/metrics" {
+        return text(StatusCode::NOT_FOUND, "metrics are at /metrics\n");
+    }
+    // Takes the lock of every network: not on the threads that run the runtime.
+    let page = tokio::task::spawn_blocking(move || metrics::page(&Status::of(&reloader)));
+    match page.await {
+        Ok(page) => text(StatusCode::OK, page),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written\n"),
+    }
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = status;
+    let content_type = match status {
+        StatusCode::OK => metrics::CONTENT_TYPE,
+        _ => "text/plain",
+    };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,249 @@
+//! Shadow plugins: the way of what they find into the journal, and `lessor shadow`.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use comfy_table::Table;
+use lessor_policy_host::{
+    Mode, PluginStatus, ShadowDifference, ShadowRunner, ShadowThread, ShadowsStatus,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    control::{self, Question},
+    counters::{Counters, increment},
+    leases::written,
+    observer::Observer,
+    reload::Reloader,
+    status::{micros, right_align, table},
+};
+
+/// Differences that are journalled in a second; those beyond are only counted.
+const LINES_PER_SEC_MAX: u32 = 100;
+/// How many examples of each shadow people get to see.
+const SHOWN_EXAMPLES_MAX: usize = 10;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShadowArguments {
+    #[command(flatten)]
+    file: crate::ConfigurationFile,
+    /// As one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Exit with 1 unless every shadow agreed in every request that it could be compared in, in at
+    /// least one of them, and no sample was lost.
+    #[arg(long)]
+    expect_agreement: bool,
+}
+
+/// What shadows found since their generation began to serve.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ShadowSummary {
+    pub(crate) generation: u64,
+    /// RFC 3339, UTC.
+    pub(crate) serving_since: String,
+    #[serde(flatten)]
+    pub(crate) found: ShadowsStatus,
+    /// Differences that were not journalled, because there were too many; since the server began.
+    pub(crate) lines_left_out: u64,
+    /// The plugins that decide, for comparison.
+    pub(crate) live: Vec<PluginStatus>,
+}
+
+/// Starts the thread of a chain's shadows; none without shadows.
+///
+/// # Errors
+/// If the system grants no thread.
+pub(crate) fn start(
+    runner: Option<ShadowRunner>,
+    observer: &Observer,
+    counters: &Arc<Counters>,
+) -> anyhow::Result<Option<ShadowThread>> {
+    let Some(runner) = runner else { return Ok(None) };
+    let (observer, counters) = (observer.clone(), Arc::clone(counters));
+    let mut allowance = Allowance::new(Instant::now());
+    let report = move |difference: ShadowDifference| {
+        if allowance.take(Instant::now()) {
+            observer.shadow_difference(difference);
+        } else {
+            increment(&counters.shadow_lines_left_out);
+        }
+    };
+    let thread = runner.start(lessor_wire::encode_value, report);
+    thread.map(Some).context("cannot start the thread of the shadow plugins")
+}
+
+impl ShadowSummary {
+    /// As it is now.
+    pub(crate) fn of(reloader: &Reloader) -> Self {
+        let generation = reloader.shared.generation.load_full();
+        let chain = &generation.chain;
+        let found = chain.shadows().map(|shadows| shadows.status());
+        let left_out = &reloader.shared.counters.shadow_lines_left_out;
+        Self {
+            generation: generation.number,
+            serving_since: written(generation.since),
+            found: found.unwrap_or_default(),
+            lines_left_out: left_out.load(std::sync::atomic::Ordering::Relaxed),
+            live: chain.status().into_iter().filter(|plugin| plugin.mode == Mode::Live).collect(),
+        }
+    }
+
+    /// Whether the shadows can be promoted and nothing would change, as far as was seen.
+    fn agrees(&self) -> bool {
+        let shadows = &self.found.shadows;
+        let agreed = shadows.iter().all(|shadow| shadow.agreed > 0 && shadow.differed == 0);
+        agreed && !shadows.is_empty() && self.found.lost == 0
+    }
+}
+
+/// Prints what the shadows of the running server found.
+pub(crate) fn run(arguments: &ShadowArguments) -> anyhow::Result<ExitCode> {
+    let summary: ShadowSummary = control::ask_one(&arguments.file.config, Question::Shadow)?;
+    if arguments.json {
+        writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
+    } else {
+        print(&summary)?;
+    }
+    let is_success = summary.agrees() || !arguments.expect_agreement;
+    Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(summary: &ShadowSummary) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let ShadowSummary { generation, serving_since, found, .. } = summary;
+    if found.shadows.is_empty() {
+        return writeln!(
+            out,
+            "generation {generation} has no shadow plugins; write mode = \"shadow\" into the file \
+             beside a plugin and reload"
+        );
+    }
+    writeln!(out, "generation {generation} serves since {serving_since}")?;
+    let mut requests =
+        table(&["shadow", "requests", "agreed", "differed", "not comparable", "differences"]);
+    for shadow in &found.shadows {
+        let differences = shadow.differences.iter();
+        let differences = differences.map(|(kind, count)| format!("{count} {kind}"));
+        requests.add_row([
+            shadow.plugin.name.to_string(),
+            shadow.requests.to_string(),
+            shadow.agreed.to_string(),
+            shadow.differed.to_string(),
+            shadow.not_comparable.to_string(),
+            differences.collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    right_align(&mut requests, 1..5);
+    writeln!(out, "{requests}")?;
+    writeln!(out, "{}", times(summary))?;
+    let lost = [
+        (found.waiting as u64, "still wait to be compared"),
+        (found.lost, "were not compared because the shadows could not follow"),
+        (summary.lines_left_out, "differences are not in the journal, which takes 100 a second"),
+    ];
+    for (count, what) in lost.into_iter().filter(|(count, _)| *count > 0) {
+        writeln!(out, "{count} {what}")?;
+    }
+    let examples: Vec<&ShadowDifference> =
+        found.shadows.iter().flat_map(|shadow| last(&shadow.examples)).collect();
+    if !examples.is_empty() {
+        writeln!(out, "the newest differences:")?;
+        writeln!(out, "{}", example_table(&examples))?;
+    }
+    Ok(())
+}
+
+/// How long calls take, of shadows and of those that decide.
+fn times(summary: &ShadowSummary) -> Table {
+    let mut times = table(&["plugin", "mode", "calls", "mean µs", "50 % µs", "99 % µs", "faults"]);
+    let shadows = summary.found.shadows.iter().map(|shadow| &shadow.plugin);
+    for plugin in summary.live.iter().chain(shadows) {
+        let faults = plugin.faults.iter().filter(|(_, count)| **count > 0);
+        times.add_row([
+            plugin.name.to_string(),
+            plugin.mode.name().to_owned(),
+            plugin.calls.to_string(),
+            micros(plugin.call_time_mean()),
+            micros(plugin.call_time_p50),
+            micros(plugin.call_time_p99),
+            faults.map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    right_align(&mut times, 2..6);
+    times
+}
+
+fn example_table(examples: &[&ShadowDifference]) -> Table {
+    let mut shown = table(&["time", "shadow", "message", "client", "line", "live", "shadow says"]);
+    for example in examples {
+        let side = |side: fn(&lessor_policy_host::Difference) -> &Option<String>| {
+            let differences = example.differences.iter().map(|difference| {
+                let text = side(difference).as_deref().unwrap_or("–");
+                format!("{}: {text}", difference.kind)
+            });
+            differences.collect::<Vec<_>>().join("\n")
+        };
+        shown.add_row([
+            written(example.time),
+            example.plugin.to_string(),
+            example.message.clone(),
+            example.client.clone(),
+            example.circuit_id.clone().unwrap_or_default(),
+            side(|difference| &difference.live),
+            side(|difference| &difference.shadow),
+        ]);
+    }
+    shown
+}
+
+fn last(examples: &[ShadowDifference]) -> &[ShadowDifference] {
+    examples.get(examples.len().saturating_sub(SHOWN_EXAMPLES_MAX)..).unwrap_or_default()
+}
+
+/// So many lines in a second.
+struct Allowance {
+    began: Instant,
+    left: u32,
+}
+
+impl Allowance {
+    fn new(now: Instant) -> Self {
+        Self { began: now, left: LINES_PER_SEC_MAX }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.began) >= Duration::from_secs(1) {
+            *self = Self::new(now);
+        }
+        let is_left = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        is_left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_so_many_lines_and_no_more() {
+        let began = Instant::now();
+        let mut allowance = Allowance::new(began);
+        let mut taken = |ms: u64, tries: u32| {
+            let now = began + Duration::from_millis(ms);
+            (0..tries).filter(|_| allowance.take(now)).count()
+        };
+        assert_eq!(taken(0, 60), 60);
+        assert_eq!(taken(999, 60), 40);
+        assert_eq!(taken(1_000, 200), LINES_PER_SEC_MAX as usize);
+        assert_eq!(taken(1_500, 1), 0);
+        assert_eq!(taken(9_000, 1), 1);
+    }
+}
