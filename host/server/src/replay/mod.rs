@@ -185,6 +185,13 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
             }
         }
     }
+    let unanswered = replica.unanswered() + other.as_ref().map_or(0, Replica::unanswered);
+    if unanswered > 0 {
+        output.note(&format!(
+            "{unanswered} lookups are neither recorded nor of a file; a replay asks no other source, \
+             so they counted as unavailable"
+        ))?;
+    }
     output.end()
 }
 

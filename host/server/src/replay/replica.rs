@@ -12,7 +12,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use lessor_core::{Committed, Lease, OpenOffer, Preference, Reason, Request, Timestamp};
+use lessor_core::{
+    Committed, Lease, LookupAnswer, OpenOffer, Preference, Reason, Request, Timestamp,
+};
 use lessor_policy_host::{Lookup, Runner};
 
 use crate::{
@@ -51,6 +53,7 @@ pub(super) struct Replica {
     server_identifier: Option<Ipv4Addr>,
     runner: Runner,
     spoken_for: Arc<HashSet<Ipv4Addr>>,
+    unanswered: u64,
 }
 
 /// What a replica made of a datagram.
@@ -98,6 +101,7 @@ impl Replica {
             server_identifier: configuration.server.server_identifier,
             runner,
             spoken_for: Arc::clone(&state.spoken_for),
+            unanswered: 0,
         })
     }
 
@@ -111,7 +115,15 @@ impl Replica {
         lookups: &[Lookup],
         recorded: Option<&Decided>,
     ) -> Outcome {
-        let Self { generation, counters, sequence, server_identifier, runner, spoken_for } = self;
+        let Self {
+            generation,
+            counters,
+            sequence,
+            server_identifier,
+            runner,
+            spoken_for,
+            unanswered,
+        } = self;
         let server_identifier = *server_identifier;
         // Which free address it is depends on all other leases: as recorded, if that can be.
         let address = recorded
@@ -136,6 +148,13 @@ impl Replica {
             }
             _ if !planned.is_empty() => {
                 let answers = generation.load().lookups.replay(planned, lookups);
+                let is_missing = |answer: &&Lookup| {
+                    let is_same =
+                        |other: &Lookup| other.source == answer.source && other.key == answer.key;
+                    matches!(answer.answer, LookupAnswer::Unavailable(_))
+                        && !lookups.iter().any(is_same)
+                };
+                *unanswered += answers.iter().filter(is_missing).count() as u64;
                 pipeline.looked_up(runner, at, &mut exchange, answers);
             }
             _ => {}
@@ -163,6 +182,11 @@ impl Replica {
             decided: decided.unwrap_or_else(|| Decided::new(exchange.reason, None)),
             request: exchange.request().cloned(),
         }
+    }
+
+    /// How many lookups nobody could answer, because they were not recorded and no file has them.
+    pub(super) const fn unanswered(&self) -> u64 {
+        self.unanswered
     }
 
     /// Takes back what has ended in a network, as the recorded server did.
