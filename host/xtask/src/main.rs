@@ -5,6 +5,7 @@ mod artifacts;
 mod command;
 mod demo;
 mod load;
+mod policies;
 mod purity;
 mod server;
 mod setup;
@@ -28,10 +29,10 @@ enum Task {
     Demo(demo::DemoArguments),
     /// Build what the tests need and run them all.
     Test(test::TestArguments),
-    /// Build the policies that ship, ready to be dropped into a plugin directory.
-    Policies,
     /// Build what runs scripts, where the server of this checkout looks for it.
     Interpreters,
+    /// Build the policies that ship and the examples in every language, compare and measure these.
+    Policies(policies::PoliciesArguments),
     /// Measure the server under load, with and without a policy, and Kea beside it.
     Load(load::LoadArguments),
     /// Check format and lints, as continuous integration does.
@@ -43,27 +44,21 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    let done = |result: anyhow::Result<()>| result.map(|()| ExitCode::SUCCESS);
     let result = match Arguments::parse().command {
-        Task::Demo(arguments) => demo::run(&arguments),
-        Task::Test(arguments) => test::run_tests(&arguments),
-        Task::Policies => artifacts::policies().map(|built| {
-            for path in built {
-                println!("{}", path.display());
-            }
-        }),
+        Task::Demo(arguments) => done(demo::run(&arguments)),
+        Task::Test(arguments) => done(test::run_tests(&arguments)),
+        Task::Policies(arguments) => policies::run(&arguments),
         Task::Interpreters => {
-            artifacts::interpreters().map(|folder| println!("{}", folder.display()))
+            done(artifacts::interpreters().map(|folder| println!("{}", folder.display())))
         }
-        Task::Load(arguments) => load::run(&arguments),
-        Task::Lint => test::lint(),
-        Task::Purity => purity::run(),
-        Task::Setup => setup::run(),
+        Task::Load(arguments) => done(load::run(&arguments)),
+        Task::Lint => done(test::lint()),
+        Task::Purity => done(purity::run()),
+        Task::Setup => done(setup::run()),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cargo xtask: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("cargo xtask: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -1,5 +1,5 @@
 //! What a fresh machine lacks: the Debian packages that the end-to-end tests use (real clients, relays
-//! and generators), and the toolchain's WebAssembly targets.
+//! and generators) and that the example policies are built with, and the toolchain's WebAssembly targets.
 
 use std::{path::Path, process::Command};
 
@@ -83,12 +83,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
     install(&missing)
 }
 
-/// The packages whose programs are not there.
+/// The packages whose programs are not there, and those that the example policies need.
 pub(crate) fn missing() -> Vec<&'static str> {
     TOOLS
         .iter()
         .filter(|(program, _)| !is_installed(program))
         .map(|(_, package)| *package)
+        .chain(lessor_policies::missing_packages())
         .collect()
 }
 

@@ -102,6 +102,20 @@ pub const LANGUAGES: &[Language] = &[
         }),
         file: "subscriber-table.wasm",
     },
+    Language {
+        name: "rhai",
+        needs: &[],
+        install: None,
+        build: None,
+        file: "subscriber-table.rhai",
+    },
+    Language {
+        name: "javascript-script",
+        needs: &[],
+        install: None,
+        build: None,
+        file: "subscriber-table.js",
+    },
 ];
 
 const NPM_CI: Step = Step {
