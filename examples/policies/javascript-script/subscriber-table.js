@@ -11,6 +11,7 @@ function configure(settings) {
   for (const [name, line] of Object.entries(settings.lines)) {
     const unknown = Object.keys(line).find((key) => !KEYS.includes(key));
     if (unknown) throw `line ${name}: there is no setting ${unknown}`;
+    if (line.address && !isAddress(line.address)) throw `line ${name}: address is ${line.address}`;
     const beyond = line.beyond ?? "refuse";
     if (!["refuse", "replace-oldest"].includes(beyond)) throw `line ${name}: beyond is ${beyond}`;
   }

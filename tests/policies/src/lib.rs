@@ -101,8 +101,12 @@ impl Language {
         if let Some(install) = &self.install {
             self.step(&notes, install).map_err(NotBuilt::Unable)?;
         }
-        if let Some(build) = &self.build {
-            self.step(&notes, build).map_err(NotBuilt::Failed)?;
+        match &self.build {
+            Some(build) => self.step(&notes, build).map_err(NotBuilt::Failed)?,
+            // It is run by what is built of this checkout.
+            None => lessor_guests::interpreters()
+                .map(|_| ())
+                .map_err(|error| NotBuilt::Failed(error.to_string()))?,
         }
         Ok(self.folder().join(self.file))
     }

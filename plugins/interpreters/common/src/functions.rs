@@ -5,7 +5,7 @@ use lessor_policy::{Ipv4Prefix, Verdict, log, option};
 use crate::{Function, Value, object::argument, value::wanted};
 
 /// Every function that belongs to no object.
-pub static FUNCTIONS: [Function; 7] = [
+pub static FUNCTIONS: [Function; 8] = [
     Function::new("proceed", 0, |_, _| Ok(Value::Verdict(Verdict::Proceed))),
     Function::new("ignore", 1, |_, arguments| {
         let reason = argument(arguments, 0).as_text("ignore")?;
@@ -43,6 +43,9 @@ pub static FUNCTIONS: [Function; 7] = [
             address => address.as_address("in_prefix")?,
         };
         Ok(Value::Flag(prefix.contains(address)))
+    }),
+    Function::new("is_address", 1, |_, arguments| {
+        Ok(Value::Flag(argument(arguments, 0).as_address("is_address").is_ok()))
     }),
     Function::new("octets", 1, |_, arguments| {
         let text = argument(arguments, 0).as_text("octets")?;
@@ -91,6 +94,11 @@ mod tests {
         assert!(is_in("here", "192.0.2.0/24").unwrap_err().contains("wanted an address"));
         let none = call("in_prefix", &[Value::Nothing, Value::text("0.0.0.0/0")]);
         assert!(matches!(none, Ok(Value::Flag(false))));
+        for (address, wanted) in [(Value::text("192.0.2.7"), true), (Value::text("192.0.2"), false)]
+        {
+            let found = call("is_address", &[address]);
+            assert!(matches!(found, Ok(Value::Flag(found)) if found == wanted));
+        }
     }
 
     #[test]
