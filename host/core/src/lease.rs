@@ -19,12 +19,16 @@ pub struct Lease {
     pub hardware_address: HardwareAddress,
     /// What became of it.
     pub state: LeaseState,
-    /// When this client was first given this address.
+    /// When this client was given this address, which it did not have before, or not any more.
     pub began_at: Timestamp,
     /// When it was last acknowledged, released or declined.
     pub changed_at: Timestamp,
     /// When the lease or the quarantine ends.
     pub expires_at: Timestamp,
+    /// Whom the lease counts against: the subscriber that the terms of its last ACK named. A lease
+    /// that is not active counts against nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscriber: Option<Arc<str>>,
     /// Relay agent information of the client's last relayed message, kept because a unicast
     /// renewal carries none.
     pub relay_information: Option<RelayInformation>,
@@ -77,6 +81,21 @@ impl Change {
     /// record.
     pub fn expected_revision(&self) -> u64 {
         self.previous.as_ref().map_or(0, |previous| previous.revision)
+    }
+
+    /// Whether it only writes again what was decided before, so that a decision that rests on that
+    /// is not made durable without it.
+    pub fn is_repeated(&self) -> bool {
+        self.previous.as_ref().is_some_and(|previous| {
+            Lease { revision: self.lease.revision, ..Lease::clone(previous) } == *self.lease
+        })
+    }
+
+    /// The active lease of another client that ends with the change at `now`: its address passes
+    /// on.
+    pub fn replaced(&self, now: Timestamp) -> Option<&Arc<Lease>> {
+        let previous = self.previous.as_ref().filter(|previous| previous.is_active(now))?;
+        (previous.client != self.lease.client).then_some(previous)
     }
 }
 

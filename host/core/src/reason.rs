@@ -75,6 +75,8 @@ reasons! {
         "a policy named this address",
     OfferedFromPool "offered-from-pool" Offer
         "a free address from the pool",
+    OfferedOldest "offered-oldest" Offer
+        "no address is free but that of the subscriber's oldest lease, which ends if the client takes it",
     OfferedAgain "offered-again" Offer
         "an offer to this client is still open and is repeated",
     AckSelecting "ack-selecting" Ack
@@ -99,6 +101,8 @@ reasons! {
         "the client took an offer that this server does not hold and cannot honour now",
     NakByPolicy "nak-by-policy" Nak
         "a policy refused the client",
+    NakSubscriberLimit "nak-subscriber-limit" Nak
+        "the subscriber has as many leases as it may have, and this client has none of them",
     QuarantinedDeclined "quarantined-declined" Silence
         "the client declined its address, which is set aside",
     ReleasedLease "released-lease" Silence
@@ -119,6 +123,8 @@ reasons! {
         "no subnet spans the relay address, the selected link or the interface",
     NoFreeAddress "no-free-address" Silence
         "every address that this client may have is taken",
+    SubscriberLimit "subscriber-limit" Silence
+        "the subscriber has as many leases and open offers as it may have, and this client has none of them",
     UnknownPool "unknown-pool" Silence
         "a policy named a pool that the client's network does not have",
     UnusableAddress "unusable-address" Silence

@@ -203,6 +203,7 @@ mod tests {
             began_at: NOW,
             changed_at: NOW,
             expires_at: NOW.after_secs(3600),
+            subscriber: None,
             relay_information: None,
             revision: 1,
         }

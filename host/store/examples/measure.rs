@@ -125,6 +125,7 @@ fn created(position: u32) -> Change {
         began_at: Timestamp::from_unix_ms(1_800_000_000_000),
         changed_at: Timestamp::from_unix_ms(1_800_000_000_000),
         expires_at: Timestamp::from_unix_ms(1_800_003_600_000),
+        subscriber: None,
         relay_information: Some(RelayInformation::from_octets(relay)),
         revision: 1,
     };

@@ -1,7 +1,8 @@
 //! Bindings: who holds which address, in memory.
 //!
-//! Records of leases by address and by client, open offers, the free sets of the pools and the
-//! deadlines, kept in step by passing every change of an address through one function. Decides
+//! Records of leases by address and by client, open offers, the free sets of the pools, the
+//! accounts of subscribers and the deadlines, kept in step by passing every change of an address
+//! through one function. Decides
 //! nothing. Invariants: an address has one record and at most one offer; a client has at most one
 //! offer and one current record; who is not held is free; whatever a record says of time counts
 //! only until its end was noticed ([`Bindings::notice`]).
@@ -15,12 +16,13 @@ use crate::{ClientKey, Lease, LeaseState, PoolUsage, Timestamp};
 
 use super::{
     addresses::{PoolAddresses, Standing},
-    by_client::ByClient,
     deadlines::Deadlines,
     plan::{Plan, address_of},
     settle::Unsettled,
     slot::{Offer, Slot},
     slots::Slots,
+    subscribers::{Account, Subscribers},
+    table::Table,
 };
 
 /// Leases whose end was noticed by a decision wait for [`super::Engine::reclaim`] to report them;
@@ -32,8 +34,9 @@ pub(super) const UNREPORTED_MAX: usize = 65_536;
 pub(super) struct Bindings {
     pub(super) plan: Arc<Plan>,
     pub(super) slots: Slots,
-    pub(super) by_client: ByClient<Lease>,
-    pub(super) offers: ByClient<Offer>,
+    pub(super) by_client: Table<Arc<Lease>>,
+    pub(super) offers: Table<Arc<Offer>>,
+    pub(super) subscribers: Subscribers,
     pub(super) pools: Vec<PoolAddresses>,
     pub(super) deadlines: Deadlines,
     pub(super) unsettled: HashMap<u32, Unsettled, FixedState>,
@@ -47,6 +50,8 @@ pub(super) enum Precedence {
     Latest,
     /// The one that changed last.
     ByTime,
+    /// The one that is it already.
+    Aside,
 }
 
 impl Bindings {
@@ -56,8 +61,9 @@ impl Bindings {
             pools: fresh_pools(&plan),
             plan,
             slots: Slots::new(hasher),
-            by_client: ByClient::new(hasher),
-            offers: ByClient::new(hasher),
+            by_client: Table::new(hasher),
+            offers: Table::new(hasher),
+            subscribers: Subscribers::new(hasher),
             deadlines: Deadlines::default(),
             unsettled: HashMap::with_hasher(hasher.clone()),
             unreported: VecDeque::new(),
@@ -87,6 +93,11 @@ impl Bindings {
     /// The open offer to `client`.
     pub(super) fn offer_of(&self, client: &ClientKey) -> Option<&Arc<Offer>> {
         self.offers.get(client)
+    }
+
+    /// What is held on the account of a subscriber, if anything is.
+    pub(super) fn account(&self, subscriber: &str) -> Option<&Account> {
+        self.subscribers.account(subscriber)
     }
 
     /// A free address of the pools at `positions`: one that nobody ever had, of the first pool
@@ -126,7 +137,7 @@ impl Bindings {
     }
 
     /// Withdraws the open offer of `address`.
-    fn withdraw_offer_of(&mut self, address: u32) {
+    pub(super) fn withdraw_offer_of(&mut self, address: u32) {
         if let Some(offer) = self.slot(address).and_then(Slot::offer).map(Arc::clone) {
             self.withdraw_offer_to(&offer.client);
         }
@@ -148,8 +159,11 @@ impl Bindings {
             self.unlink(address);
         }
         let current = self.by_client.get(&lease.client).filter(|c| c.address != lease.address);
-        let is_current = precedence == Precedence::Latest
-            || current.is_none_or(|current| rank(current) < rank(&lease));
+        let is_current = match precedence {
+            Precedence::Latest => true,
+            Precedence::ByTime => current.is_none_or(|current| rank(current) < rank(&lease)),
+            Precedence::Aside => current.is_none(),
+        };
         let elsewhere = current.map(|current| u32::from(current.address));
         if is_current {
             self.by_client.put(Arc::clone(&lease));
@@ -200,6 +214,13 @@ impl Bindings {
         }
     }
 
+    /// Notices whatever has ended on the account of a subscriber.
+    pub(super) fn notice_account(&mut self, now: Timestamp, subscriber: &str) {
+        while let Some(address) = self.account(subscriber).and_then(|found| found.ended(now)) {
+            self.end_what_has_ended(now, address);
+        }
+    }
+
     /// Notices what has ended, looking at no more than `limit` deadlines.
     pub(super) fn notice_due(&mut self, now: Timestamp, limit: usize) {
         for _ in 0..limit {
@@ -222,6 +243,7 @@ impl Bindings {
         }
         if let Some(lease) = ended {
             self.edit(address, |slot| slot.lease_holds = false);
+            self.note_leaving(address);
             if lease.state == LeaseState::Leased {
                 if self.unreported.len() >= UNREPORTED_MAX {
                     self.unreported.pop_front();
@@ -274,13 +296,15 @@ impl Bindings {
         }
     }
 
-    /// The one way to change a slot: keeps free sets, counters and deadlines in step with it.
+    /// The one way to change a slot: keeps free sets, counters, accounts and deadlines in step with
+    /// it.
     fn edit(&mut self, address: u32, change: impl FnOnce(&mut Slot)) {
-        let Self { slots, deadlines, plan, pools, .. } = self;
+        let Self { slots, deadlines, plan, pools, subscribers, .. } = self;
         slots.change(address, |slot| {
-            let before = slot.standing();
+            let (before, entries_before) = (slot.standing(), slot.entries());
             change(slot);
             let (after, end) = (slot.standing(), slot.end());
+            subscribers.relist(address, &entries_before, &slot.entries());
             deadlines.schedule(address, &mut slot.queued_for, end);
             if before != after
                 && let Some(pool) = plan.giving_pool_of(address)

@@ -116,13 +116,17 @@ impl<'e, 'r> Case<'e, 'r> {
         for address in named.into_iter().chain([current, former, offered]).flatten() {
             self.bindings.notice(self.now, address);
         }
+        if let Some(limit) = &self.terms.subscriber {
+            self.bindings.notice_account(self.now, &limit.name);
+        }
     }
 
     /// Which addresses the client may have: the one that a policy names, else the one that is
     /// reserved for it, else those of the pools that its terms name, else those of all open pools.
     ///
     /// A reserved address that another client still has from before it was reserved is waited for:
-    /// until that lease ends, the owner is served from the pools.
+    /// until that lease ends, the owner is served from the pools. A lease of the client's own
+    /// subscriber that gives way for it is in the way of neither.
     ///
     /// # Errors
     /// If the policy names an address or a pool that the client cannot have.
@@ -132,7 +136,7 @@ impl<'e, 'r> Case<'e, 'r> {
             let address = u32::from(address);
             let is_free_to_name = self.plan.is_usable(address)
                 && (is_own || !self.plan.is_reserved(address))
-                && !self.is_held_by_other(address)
+                && (!self.is_held_by_other(address) || self.gives_way(address))
                 && self.bindings.standing(address) != Standing::Quarantined;
             return if is_free_to_name {
                 Ok(Entitlement::Policy(address))
@@ -183,17 +187,18 @@ impl<'e, 'r> Case<'e, 'r> {
         if self.plan.is_reserved(address) {
             return Some(Obstacle::Reserved);
         }
-        if self.is_held_by_other(address) {
+        if self.is_held_by_other(address) && !self.is_offered_to_take_over(address) {
             return Some(Obstacle::HeldByOther);
         }
         (!self.is_entitled(entitlement, address)).then_some(Obstacle::OutsidePools)
     }
 
-    /// Whether another client has a lease or an open offer of `address`.
+    /// Whether another client has a lease or, where nobody has, an open offer of `address`.
     pub(super) fn is_held_by_other(&self, address: u32) -> bool {
         let Some(slot) = self.bindings.slot(address) else { return false };
-        slot.active_lease().is_some_and(|lease| lease.client != self.client)
-            || slot.offer().is_some_and(|offer| offer.client != self.client)
+        let offered_to = || slot.offer().map(|offer| &offer.client);
+        let leased_to = slot.active_lease().map(|lease| &lease.client);
+        leased_to.or_else(offered_to).is_some_and(|holder| *holder != self.client)
     }
 
     /// Whether the client has or had a lease of `address`, and nobody had it since.
@@ -228,10 +233,17 @@ impl<'e, 'r> Case<'e, 'r> {
         Decision { reason, reply: None, changes: SmallVec::from_iter([change]) }
     }
 
+    /// Whether the client was offered `address` in the place of a lease that gives way for it.
+    fn is_offered_to_take_over(&self, address: u32) -> bool {
+        let offer = self.bindings.offer_of(&self.client);
+        offer.is_some_and(|offer| offer.address == address) && self.gives_way(address)
+    }
+
     fn is_waited_for(&self, reservation: &Reservation) -> bool {
         let slot = self.bindings.slot(u32::from(reservation.address));
         slot.and_then(|slot| slot.active_lease())
             .is_some_and(|lease| lease.client != self.client && !is_owner(reservation, lease))
+            && !self.gives_way(u32::from(reservation.address))
     }
 }
 

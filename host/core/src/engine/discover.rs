@@ -1,6 +1,8 @@
 //! DISCOVER: chooses an address and holds it for the client (RFC 2131 section 4.3.1). Nothing is
 //! written: a flood of DISCOVERs reaches neither storage nor the records of former owners.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::{Reason, ReplyKind};
@@ -18,10 +20,13 @@ pub(super) const DUE_IN_DECISION_MAX: usize = 64;
 impl Case<'_, '_> {
     /// Decides a DISCOVER.
     pub(super) fn discover(&mut self) -> Decision {
-        match self.choose() {
+        match self.make_room_for_offer().and_then(|()| self.choose()) {
             Ok((address, reason)) => {
                 let expires_at = self.now.after_secs(self.plan.network().offer_hold_secs);
-                self.bindings.hold(Offer { address, client: self.client.clone(), expires_at });
+                let client = self.client.clone();
+                let subscriber =
+                    self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name));
+                self.bindings.hold(Offer { address, client, subscriber, expires_at });
                 let reply = Some(self.grant(ReplyKind::Offer, address));
                 Decision { reason, reply, changes: SmallVec::new() }
             }
@@ -42,6 +47,7 @@ impl Case<'_, '_> {
                 .remembered_address(entitlement)
                 .or_else(|| self.requested_address(entitlement))
                 .or_else(|| self.free_address(entitlement))
+                .or_else(|| self.oldest_of_subscriber(entitlement))
                 .ok_or(Reason::NoFreeAddress),
         }
     }
@@ -72,6 +78,12 @@ impl Case<'_, '_> {
         let is_free = self.bindings.standing(address).is_free();
         (is_free && self.objection(entitlement, address).is_none())
             .then_some((address, Reason::OfferedRequested))
+    }
+
+    /// The address of a lease that ends anyway if the client takes the offer.
+    fn oldest_of_subscriber(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
+        let address = self.address_that_gives_way(entitlement)?;
+        Some((address, Reason::OfferedOldest))
     }
 
     /// An address that nobody needs: of the subnet that the client asked from, else of the other

@@ -3,7 +3,7 @@
 
 use crate::{Lease, LeaseState, Reason};
 
-use super::{Decision, case::Case};
+use super::{Decision, bindings::Precedence, case::Case};
 
 impl Case<'_, '_> {
     /// Decides a DECLINE: somebody else seems to use the address, so nobody gets it for a while.
@@ -25,6 +25,10 @@ impl Case<'_, '_> {
             return self.silence(Reason::NotOwnerDecline);
         }
         let began_at = lease.map_or(self.now, |lease| lease.began_at);
+        let subscriber = match (lease, offer) {
+            (Some(lease), _) => lease.subscriber.clone(),
+            (None, offer) => offer.and_then(|offer| offer.subscriber.clone()),
+        };
         let declined = Lease {
             address,
             client: self.client.clone(),
@@ -33,11 +37,12 @@ impl Case<'_, '_> {
             began_at,
             changed_at: self.now,
             expires_at: self.now.after_secs(self.plan.network().quarantine_secs),
+            subscriber,
             relay_information: self.relay_information.as_deref().cloned(),
             revision: 0,
         };
         self.bindings.withdraw_offer_to(&self.client);
-        let change = self.bindings.change(self.now, declined);
+        let change = self.bindings.change(self.now, declined, Precedence::Latest);
         self.record(Reason::QuarantinedDeclined, change)
     }
 
@@ -53,7 +58,7 @@ impl Case<'_, '_> {
         };
         let released = self.released(lease);
         self.bindings.withdraw_offer_to(&self.client);
-        let change = self.bindings.change(self.now, released);
+        let change = self.bindings.change(self.now, released, Precedence::Latest);
         self.record(Reason::ReleasedLease, change)
     }
 

@@ -4,28 +4,36 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Lease, LeaseState, LeaseTime, Reason, ReplyKind, Request, Terms, Timestamp};
+use crate::{Change, Lease, LeaseState, LeaseTime, Reason, ReplyKind, Request, Terms, Timestamp};
 
-use super::{Decision, case::Case, plan::address_of};
+use super::{Decision, bindings::Precedence, case::Case, plan::address_of};
 
 impl Case<'_, '_> {
     /// Leases `address` to the client. A lease of another address ends with that, and so does
-    /// that of the device that the address's line had before.
+    /// that of the device that the address's line had before, and so do those that the client's
+    /// subscriber gives up for it.
     pub(super) fn acknowledge(&mut self, address: u32, reason: Reason) -> Decision {
-        let left = self.bindings.lease_of(&self.client).map(Arc::clone).filter(|left| {
-            let number = u32::from(left.address);
-            let slot = self.bindings.slot(number);
-            number != address && slot.is_some_and(|slot| slot.active_lease().is_some())
-        });
+        let Some(room) = self.make_room(address) else { return self.beyond_limit() };
         self.bindings.withdraw_offer_to(&self.client);
         let mut changes = SmallVec::new();
-        if let Some(left) = left {
-            let released = self.released(&left);
-            changes.push(self.bindings.change(self.now, released));
+        for ended in room.ended {
+            let active = self.bindings.slot(ended).and_then(|slot| slot.active_lease());
+            let released = active.map(|lease| self.released(lease));
+            changes.extend(released.map(|lease| self.change_aside(lease)));
+        }
+        for repeated in room.repeated {
+            let record = self.bindings.slot(repeated).and_then(|slot| slot.lease());
+            let same = record.map(|lease| Lease::clone(lease));
+            changes.extend(same.map(|lease| self.change_aside(lease)));
         }
         let lease = self.leased(address);
-        changes.insert(0, self.bindings.change(self.now, lease));
+        changes.insert(0, self.bindings.change(self.now, lease, Precedence::Latest));
         Decision { reason, reply: Some(self.grant(ReplyKind::Ack, address)), changes }
+    }
+
+    /// Changes a record of a client that may have another one by now.
+    fn change_aside(&mut self, lease: Lease) -> Change {
+        self.bindings.change(self.now, lease, Precedence::Aside)
     }
 
     /// How long an address is leased: what the terms say, else what the client asks for, else the
@@ -39,11 +47,12 @@ impl Case<'_, '_> {
 
     fn leased(&self, address: u32) -> Lease {
         let record = self.bindings.slot(address).and_then(|slot| slot.lease());
-        let own = record.filter(|record| record.client == self.client);
+        let own =
+            record.filter(|record| record.client == self.client && record.is_active(self.now));
         let ends_at = self.now.after_secs(self.lease_time_secs(address));
         // The client may never hear that its lease is shorter from now on. What it was promised
         // before stays its own until then, unless that is for ever.
-        let promised = own.filter(|own| own.is_active(self.now)).map(|own| own.expires_at);
+        let promised = own.map(|own| own.expires_at);
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Lease {
             address: address_of(address),
@@ -53,6 +62,7 @@ impl Case<'_, '_> {
             began_at: own.map_or(self.now, |own| own.began_at),
             changed_at: self.now,
             expires_at: promised.map_or(ends_at, |promised| promised.max(ends_at)),
+            subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
             relay_information: self.relay_information.as_deref().cloned(),
             revision: 0,
         }

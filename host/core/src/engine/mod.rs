@@ -4,26 +4,28 @@
 //! changes are arguments; replies, changes and reasons are results. The same arguments in the same
 //! order give the same results.
 //!
-//! Invariant: at any time an address is held for at most one client, be it by lease, offer or
-//! reservation.
+//! Invariants: at any time an address is held for at most one client, be it by lease, offer or
+//! reservation; at no time has a subscriber more acknowledged leases than the limit under which the
+//! last of them was granted (see `limit`).
 //!
 //! - `plan`: what the configuration says of addresses, laid out for lookup.
-//! - `bindings`: who holds which address; `slots`, `addresses`, `deadlines` and `by_client` are its
-//!   parts.
+//! - `bindings`: who holds which address; `slots`, `addresses`, `deadlines`, `subscribers` and
+//!   `table` are its parts.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
-//!   RELEASE) and `inform`, answered by `grant`, `reply` and `options`.
+//!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply` and
+//!   `options`.
 //! - `preview`: what would be decided, and why, without deciding it.
 //! - `settle`: what became of the changes; `reconfigure`: another configuration, the same leases.
 
 mod addresses;
 mod bindings;
-mod by_client;
 mod case;
 mod deadlines;
 mod discover;
 mod farewell;
 mod grant;
 mod inform;
+mod limit;
 mod options;
 mod plan;
 mod preview;
@@ -33,6 +35,8 @@ mod request;
 mod settle;
 mod slot;
 mod slots;
+mod subscribers;
+mod table;
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -65,8 +69,9 @@ pub struct Decision {
     pub reason: Reason,
     /// The reply; it must not leave before every change is durable.
     pub reply: Option<Reply>,
-    /// What must be made durable. The first is that of the client's address; a second one releases
-    /// the address that it had before.
+    /// What must be made durable. The first is that of the client's address; the others release
+    /// the address that it had before and the leases that its subscriber gives up for it, or
+    /// repeat a change of another decision that this one rests on ([`Change::is_repeated`]).
     pub changes: SmallVec<[Change; 1]>,
 }
 
@@ -112,6 +117,9 @@ pub struct OpenOffer {
     pub address: Ipv4Addr,
     /// To whom it was offered.
     pub client: ClientKey,
+    /// On which subscriber's account, if on any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscriber: Option<Arc<str>>,
     /// Until when it is held.
     pub expires_at: Timestamp,
 }
@@ -138,8 +146,8 @@ impl Engine {
     pub fn restore_offer(&mut self, offer: OpenOffer) {
         let address = u32::from(offer.address);
         if self.plan.subnet_of(address).is_some() {
-            let OpenOffer { client, expires_at, .. } = offer;
-            self.bindings.hold(Offer { address, client, expires_at });
+            let OpenOffer { client, subscriber, expires_at, .. } = offer;
+            self.bindings.hold(Offer { address, client, subscriber, expires_at });
         }
     }
 
@@ -178,6 +186,7 @@ impl Engine {
         self.bindings.slots.iter().filter_map(|(_, slot)| slot.offer()).map(|offer| OpenOffer {
             address: plan::address_of(offer.address),
             client: offer.client.clone(),
+            subscriber: offer.subscriber.clone(),
             expires_at: offer.expires_at,
         })
     }

@@ -1,9 +1,9 @@
 //! Preview: what would be decided about a request, and why, without deciding it.
 //!
 //! The decision is made for real, but on a copy of the part of the bindings that it can look at:
-//! what is known of the client, of the addresses that request, terms and reservation name, and of
-//! the next free ones. So nothing is held, changed or counted, and a preview takes the same time
-//! however many leases there are. Invariant: on that part a decision comes out as it would on the
+//! what is known of the client, of the addresses that request, terms and reservation name or that
+//! are on its subscriber's account, and of the next free ones. So nothing is held, changed or counted, and a preview takes the same time
+//! however many leases others have. Invariant: on that part a decision comes out as it would on the
 //! whole; the simulation compares the two at every request.
 
 use std::{
@@ -24,11 +24,12 @@ use super::{
     Decision, Engine,
     addresses::{PoolAddresses, Standing},
     bindings::Bindings,
-    by_client::ByClient,
     case::{Case, Entitlement},
     discover::DUE_IN_DECISION_MAX,
     plan::address_of,
     slots::Slots,
+    subscribers::{Account, Subscribers},
+    table::Table,
 };
 
 /// What would be decided about a request, and why.
@@ -79,6 +80,8 @@ pub enum Rule {
     Asked,
     /// It is the next free one.
     Free,
+    /// None is free, and it is that of the subscriber's oldest lease, which gives way.
+    Oldest,
 }
 
 /// What stands between a client and an address.
@@ -103,6 +106,8 @@ pub enum Obstacle {
     UnknownPool,
     /// No address of the pool is free.
     PoolExhausted,
+    /// The subscriber has as many leases and open offers as it may have.
+    SubscriberLimit,
 }
 
 /// Where an option of a reply comes from.
@@ -140,6 +145,9 @@ impl Obstacle {
             Self::NotFree => "it is not free",
             Self::UnknownPool => "the network has no pool of this name",
             Self::PoolExhausted => "no address of the pool is free",
+            Self::SubscriberLimit => {
+                "the subscriber has as many leases and open offers as it may have"
+            }
         }
     }
 }
@@ -160,6 +168,11 @@ impl Engine {
         let reservation = case.reservation.cloned();
         let decision = case.decide();
         candidates.extend(case.free_candidates(&candidates, &decision));
+        let is_beyond_limit =
+            matches!(decision.reason, Reason::SubscriberLimit | Reason::NakSubscriberLimit);
+        if let Some(last) = candidates.last_mut().filter(|_| is_beyond_limit) {
+            last.obstacle = last.obstacle.or(Some(Obstacle::SubscriberLimit));
+        }
         let option_origins = case.option_origins(&decision);
         Preview { decision, reservation, candidates, option_origins }
     }
@@ -172,13 +185,18 @@ impl Bindings {
         let mut part = Self {
             plan: Arc::clone(&self.plan),
             slots: Slots::new(hasher),
-            by_client: ByClient::new(hasher),
-            offers: ByClient::new(hasher),
+            by_client: Table::new(hasher),
+            offers: Table::new(hasher),
+            subscribers: Subscribers::new(hasher),
             pools: self.pools.iter().map(PoolAddresses::head).collect(),
             deadlines: self.deadlines.due(now, DUE_IN_DECISION_MAX),
             unsettled: HashMap::with_hasher(hasher.clone()),
             unreported: VecDeque::new(),
         };
+        let account = terms.subscriber.as_ref().and_then(|limit| self.account(&limit.name));
+        if let Some(account) = account {
+            part.subscribers.copy(account);
+        }
         for address in self.looked_at(&part, subnet, request, terms) {
             part.copy_from(self, address);
         }
@@ -212,6 +230,8 @@ impl Bindings {
             .chain(part.deadlines.addresses())
             .chain(free.map(|(_, address)| address))
             .collect();
+        let account = terms.subscriber.as_ref().and_then(|limit| part.account(&limit.name));
+        addresses.extend(account.into_iter().flat_map(Account::addresses));
         let former: Vec<u32> =
             addresses.iter().filter_map(|address| self.slot(*address)?.former).collect();
         addresses.extend(former);
@@ -325,6 +345,9 @@ impl Case<'_, '_> {
         match (decision.reason, &decision.reply) {
             (Reason::OfferedFromPool, Some(reply)) => {
                 vec![self.candidate(Rule::Free, u32::from(reply.your_address), |_, _| None)]
+            }
+            (Reason::OfferedOldest, Some(reply)) => {
+                vec![self.candidate(Rule::Oldest, u32::from(reply.your_address), |_, _| None)]
             }
             (Reason::NoFreeAddress, _) if before.iter().all(|found| found.obstacle.is_some()) => {
                 let pools = match self.entitlement() {

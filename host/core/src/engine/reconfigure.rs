@@ -144,6 +144,9 @@ impl Bindings {
             self.withdraw_offer_to(&offer.client);
         }
         self.forget(address);
+        for subscriber in remembered.unsettled.iter().flat_map(|unsettled| &unsettled.leaving) {
+            self.subscribers.left(subscriber, address);
+        }
         Some(remembered)
     }
 
@@ -156,6 +159,7 @@ impl Bindings {
             self.enter(now, lease, Precedence::ByTime);
             self.set_lease_holds(address, remembered.lease_holds);
         }
+        self.note_leaving(address);
         if let Some(offer) = remembered.offer.filter(|offer| self.offer_of(&offer.client).is_none())
         {
             self.hold(Offer::clone(&offer));

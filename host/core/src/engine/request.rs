@@ -19,7 +19,7 @@ impl Case<'_, '_> {
         }
         let entitlement = match self.entitlement() {
             Ok(entitlement) => entitlement,
-            Err(reason) => return self.silence(reason),
+            Err(reason) => return self.no_entitlement(reason),
         };
         let state = self.request.client_state();
         let requested = self.request.requested_address.map(u32::from);
@@ -52,6 +52,18 @@ impl Case<'_, '_> {
         }
         self.bindings.withdraw_offer_to(&self.client);
         self.nak_saying(Reason::NakByPolicy, text)
+    }
+
+    /// The policy names an address or a pool that the client cannot have. If it extends a lease of
+    /// that very address, which somebody else has by now, it must stop using it.
+    fn no_entitlement(&mut self, reason: Reason) -> Decision {
+        let address = self.request.client_address;
+        let is_named = reason == Reason::UnusableAddress && self.terms.address == Some(address);
+        if is_named && self.is_held_by_other(u32::from(address)) {
+            self.nak_if_sure(Reason::NakAddressTaken)
+        } else {
+            self.silence(reason)
+        }
     }
 
     fn other_server_selected(&mut self) -> Decision {
@@ -157,7 +169,7 @@ impl Case<'_, '_> {
 
     /// Whether the server may tell this client that it is wrong: its word is the only one in the
     /// network, it has a record of the client, or the client asked this very server.
-    fn may_nak(&self) -> bool {
+    pub(super) fn may_nak(&self) -> bool {
         self.plan.network().authoritative
             || self.bindings.lease_of(&self.client).is_some()
             || self.names_this_server()

@@ -3,18 +3,25 @@
 //!
 //! Later changes may have been built on the one that failed. Storage compares revisions, so these
 //! cannot be made either; they are orphans, and a later word about one moves nothing unless it
-//! tells of a record that is news. Invariant:
+//! tells of a record that is news. Earlier changes may not have been heard of yet, because several
+//! threads hand over what they decided; they stay pending. Invariant:
 //! the record in memory is what storage is known to hold, or the last of a chain of unsettled
 //! changes that starts there. So an address is never free in memory while storage may hold an
 //! active lease of it that no pending change replaces.
+//!
+//! An active lease that a pending change ends counts against its subscriber until storage has said
+//! that it ended ([`super::subscribers`]): the change may fail, and the lease come back.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Change, Committed, Lease, Timestamp};
+use crate::{Change, Committed, Lease, LeaseState, Timestamp};
 
-use super::bindings::{Bindings, Precedence};
+use super::{
+    bindings::{Bindings, Precedence},
+    slot::Slot,
+};
 
 /// The changes of one address that nothing was heard of yet.
 #[derive(Clone, Debug)]
@@ -23,22 +30,81 @@ pub(super) struct Unsettled {
     stored: Option<Arc<Lease>>,
     /// The records of the pending changes, each built on the one before, the first on `stored`.
     chain: SmallVec<[Arc<Lease>; 1]>,
+    /// The subscribers on whose account an active lease was when a pending change took it away.
+    pub(super) leaving: SmallVec<[Arc<str>; 1]>,
+}
+
+impl Unsettled {
+    fn new(stored: Option<Arc<Lease>>) -> Self {
+        Self { stored, chain: SmallVec::new(), leaving: SmallVec::new() }
+    }
+
+    /// Goes by what became of a change.
+    fn hear(&mut self, change: &Change, committed: &Committed) {
+        let place = self.chain.iter().position(|pending| *pending == change.lease);
+        match (committed, place) {
+            (Committed::Durable, Some(place)) => {
+                self.chain.drain(..=place);
+                self.stored = Some(Arc::clone(&change.lease));
+            }
+            (Committed::Durable, None) => self.find_stored(Some(&change.lease)),
+            (Committed::Failed, place) => self.give_up_from(place),
+            (Committed::Conflict(other), place) => {
+                self.give_up_from(place);
+                self.find_stored(other.as_ref());
+            }
+        }
+    }
+
+    /// The change at `place` was not made, and so cannot be what was built on it.
+    fn give_up_from(&mut self, place: Option<usize>) {
+        self.chain.truncate(place.unwrap_or(self.chain.len()));
+    }
+
+    /// Storage holds `record`. If that is news and no pending change, the pending ones are not
+    /// built on what is there.
+    fn find_stored(&mut self, record: Option<&Arc<Lease>>) {
+        if self.stored.as_ref() == record {
+            return;
+        }
+        let place = self.chain.iter().position(|pending| Some(pending) == record);
+        self.chain.drain(..place.map_or(self.chain.len(), |place| place + 1));
+        self.stored = record.map(Arc::clone);
+    }
+
+    /// What holds if every pending change is made.
+    fn latest(&self) -> Option<&Arc<Lease>> {
+        self.chain.last().or(self.stored.as_ref())
+    }
 }
 
 impl Bindings {
     /// Makes `lease` the record of its address, with the revision that follows, and says what
     /// storage must be asked for.
-    pub(super) fn change(&mut self, now: Timestamp, lease: Lease) -> Change {
+    pub(super) fn change(
+        &mut self,
+        now: Timestamp,
+        lease: Lease,
+        precedence: Precedence,
+    ) -> Change {
         let address = u32::from(lease.address);
-        let previous = self.slot(address).and_then(|slot| slot.lease()).map(Arc::clone);
+        let slot = self.slot(address);
+        let previous = slot.and_then(|slot| slot.lease()).map(Arc::clone);
+        let account = slot.and_then(Slot::active_lease).and_then(|lease| lease.subscriber.clone());
         let revision = previous.as_ref().map_or(0, |previous| previous.revision) + 1;
         let lease = Arc::new(Lease { revision, ..lease });
-        let unsettled = self
-            .unsettled
-            .entry(address)
-            .or_insert_with(|| Unsettled { stored: previous.clone(), chain: SmallVec::new() });
+        let unsettled =
+            self.unsettled.entry(address).or_insert_with(|| Unsettled::new(previous.clone()));
         unsettled.chain.push(Arc::clone(&lease));
-        self.enter(now, Arc::clone(&lease), Precedence::Latest);
+        if let Some(subscriber) = account.filter(|account| {
+            lease.state != LeaseState::Leased || lease.subscriber.as_ref() != Some(account)
+        }) {
+            if !unsettled.leaving.contains(&subscriber) {
+                unsettled.leaving.push(subscriber);
+            }
+        }
+        self.enter(now, Arc::clone(&lease), precedence);
+        self.note_leaving(address);
         Change { lease, previous }
     }
 
@@ -48,26 +114,25 @@ impl Bindings {
         let Some(mut unsettled) = self.unsettled.remove(&address) else {
             return self.settle_forgotten(now, change, committed);
         };
-        let place = unsettled.chain.iter().position(|pending| *pending == change.lease);
-        let holds_now = match committed {
-            Committed::Durable => Some(Arc::clone(&change.lease)),
-            Committed::Conflict(other) => other.clone(),
-            Committed::Failed => unsettled.stored.clone(),
-        };
-        let is_surprise = holds_now != unsettled.stored;
-        unsettled.stored = holds_now;
-        match (place, committed) {
-            (Some(place), Committed::Durable) => drop(unsettled.chain.drain(..=place)),
-            // The change was not made, and so cannot be what was built on it.
-            (Some(_), _) => unsettled.chain.clear(),
-            // An orphan tells of a record that the pending changes are not built on.
-            (None, _) if is_surprise => unsettled.chain.clear(),
-            (None, _) => {}
-        }
+        unsettled.hear(change, committed);
+        self.adopt_record(now, address, unsettled.latest().map(Arc::clone));
         if unsettled.chain.is_empty() {
-            self.adopt_record(now, address, unsettled.stored);
+            for subscriber in &unsettled.leaving {
+                self.subscribers.left(subscriber, address);
+            }
         } else {
             self.unsettled.insert(address, unsettled);
+            self.note_leaving(address);
+        }
+    }
+
+    /// Lists an address as leaving the accounts that it was taken from and is not back on.
+    pub(super) fn note_leaving(&mut self, address: u32) {
+        let Some(unsettled) = self.unsettled.get(&address) else { return };
+        let active = self.slots.get(address).and_then(Slot::active_lease);
+        let holder = active.and_then(|lease| lease.subscriber.as_ref());
+        for subscriber in unsettled.leaving.iter().filter(|found| Some(*found) != holder) {
+            self.subscribers.leave(subscriber, address);
         }
     }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use crate::{ClientKey, Lease, LeaseState, Timestamp};
 
-use super::addresses::Standing;
+use super::{
+    addresses::Standing,
+    subscribers::{Entries, LeaseEntry, OfferEntry},
+};
 
 /// An address held for a client that may ask for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(super) struct Offer {
     pub(super) address: u32,
     /// To whom it was offered.
     pub(super) client: ClientKey,
+    /// On whose account, if on anybody's.
+    pub(super) subscriber: Option<Arc<str>>,
     /// Until when it is held.
     pub(super) expires_at: Timestamp,
 }
@@ -74,6 +79,23 @@ impl Slot {
             (Some(lease), None) => Standing::Returned(free_since(lease)),
             (None, None) => Standing::Fresh,
         }
+    }
+
+    /// On which subscribers' accounts the address is held. An offer to whom has the lease, or to
+    /// whom takes it over on the same account, holds nothing more than that lease does.
+    pub(super) fn entries(&self) -> Entries {
+        let lease = self.active_lease().and_then(|lease| {
+            let subscriber = lease.subscriber.as_ref().map(Arc::clone)?;
+            let (began_at, expires_at) = (lease.began_at, lease.expires_at);
+            Some(LeaseEntry { subscriber, began_at, expires_at })
+        });
+        let offer = self.offer().and_then(|offer| {
+            let subscriber = offer.subscriber.as_ref()?;
+            let is_leased = lease.as_ref().is_some_and(|entry| entry.subscriber == *subscriber);
+            let (subscriber, expires_at) = (Arc::clone(subscriber), offer.expires_at);
+            (!is_leased).then_some(OfferEntry { subscriber, expires_at })
+        });
+        Entries { lease, offer }
     }
 
     /// When what holds the address ends; the first end if there are two.

@@ -91,7 +91,7 @@ mod tests {
 
     fn set(slots: &mut Slots, address: u32, is_known: bool) {
         let client = ClientKey::Hardware(HardwareAddress::ethernet([0; 6]));
-        let offer = Offer { address, client, expires_at: Timestamp::NEVER };
+        let offer = Offer { address, client, subscriber: None, expires_at: Timestamp::NEVER };
         slots.change(address, |slot| slot.offer = is_known.then(|| offer.into()));
     }
 

@@ -17,5 +17,6 @@ mod reconfigure;
 mod reservations;
 mod settle;
 mod simulation;
+mod subscribers;
 mod support;
 mod terms;

@@ -7,9 +7,10 @@ use std::{
 };
 
 use lessor_core::{
-    Arrival, ClientKey, Committed, Decision, Engine, HardwareAddress, Lease, LeaseTime, Network,
-    OptionSet, OptionValue, Pool, Reason, ReceivedOptions, RelayInformation, Reply, Request,
-    RequestKind, Reservation, ReservationOwner, Subnet, Terms, Timestamp,
+    Arrival, BeyondLimit, ClientKey, Committed, Decision, Engine, HardwareAddress, Lease,
+    LeaseTime, Network, OptionSet, OptionValue, Pool, Reason, ReceivedOptions, RelayInformation,
+    Reply, Request, RequestKind, Reservation, ReservationOwner, Subnet, SubscriberLimit, Terms,
+    Timestamp,
 };
 
 /// The server's address on the link, and the one that relays send to.
@@ -261,6 +262,16 @@ impl Server {
         }
     }
 
+    pub(crate) fn lease_each_under(
+        &mut self,
+        clients: impl IntoIterator<Item = u8>,
+        terms: &Terms,
+    ) {
+        for client in clients {
+            self.lease_under(client, terms);
+        }
+    }
+
     pub(crate) fn lease_under(&mut self, client: u8, terms: &Terms) -> Ipv4Addr {
         let offered = offered(&self.ask_under(&discover(client), terms));
         let decision = self.ask_under(&selecting(client, offered), terms);
@@ -310,4 +321,13 @@ pub(crate) fn in_pool(name: &str) -> Terms {
 /// Terms that name an address.
 pub(crate) fn at_address(address: Ipv4Addr) -> Terms {
     Terms { address: Some(address), ..Terms::default() }
+}
+
+/// Terms that name a subscriber and its limit.
+pub(crate) fn limited(name: &str, leases_max: u32, beyond: BeyondLimit) -> Terms {
+    Terms { subscriber: Some(limit(name, leases_max, beyond)), ..Terms::default() }
+}
+
+pub(crate) fn limit(name: &str, leases_max: u32, beyond: BeyondLimit) -> SubscriberLimit {
+    SubscriberLimit { name: name.into(), leases_max: leases_max.try_into().unwrap(), beyond }
 }

@@ -154,6 +154,7 @@ pub(crate) fn lease() -> Lease {
         began_at: Timestamp::from_unix_ms(NOW.unix_ms() - 5_000),
         changed_at: Timestamp::from_unix_ms(NOW.unix_ms() - 1_000),
         expires_at: NOW.after_secs(60),
+        subscriber: None,
         relay_information: Some(relay_information()),
         revision: 1,
     }

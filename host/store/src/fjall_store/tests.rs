@@ -27,6 +27,7 @@ fn change(number: u8, revision: u64) -> Change {
             began_at: Timestamp::from_unix_ms(1),
             changed_at: Timestamp::from_unix_ms(revision),
             expires_at: Timestamp::NEVER,
+            subscriber: None,
             relay_information: None,
             revision,
         })

@@ -25,6 +25,7 @@ pub(crate) fn lease(address: Ipv4Addr, revision: u64) -> Lease {
         began_at: Timestamp::from_unix_ms(1_800_000_000_000),
         changed_at,
         expires_at: changed_at.after_secs(3600),
+        subscriber: None,
         relay_information: Some(RelayInformation::from_octets(revision.to_be_bytes())),
         revision,
     }

@@ -1,9 +1,10 @@
 //! Whether the parts stay in step: a long random walk through everything that changes an address,
 //! with a look at all parts after each step.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use super::*;
+use crate::engine::subscribers::Entries;
 use crate::{
     Change, Committed, HardwareAddress, LeaseTime, Network, OptionSet, Pool, Reservation,
     ReservationOwner, Subnet,
@@ -50,6 +51,11 @@ fn key(client: u8) -> ClientKey {
     ClientKey::Identifier([client].into())
 }
 
+/// Some clients count against nobody.
+fn subscriber(client: u8) -> Option<Arc<str>> {
+    (client % 4 > 0).then(|| format!("subscriber-{}", client % 4).into())
+}
+
 fn lease(now: Timestamp, address: u32, client: u8, state: LeaseState, secs: u32) -> Lease {
     Lease {
         address: address.into(),
@@ -59,6 +65,7 @@ fn lease(now: Timestamp, address: u32, client: u8, state: LeaseState, secs: u32)
         began_at: now,
         changed_at: now,
         expires_at: now.after_secs(secs),
+        subscriber: subscriber(client),
         relay_information: None,
         revision: 0,
     }
@@ -102,6 +109,49 @@ impl Bindings {
             assert_eq!(pool.free() + held, pool.size());
         }
         assert!(self.free_address(&[0, 1]).is_none_or(|free| self.standing(free).is_free()));
+        self.check_accounts();
+    }
+
+    /// The accounts list what the slots and the pending changes say, and nothing else.
+    fn check_accounts(&self) {
+        let mut leases = BTreeMap::<Arc<str>, Vec<(Timestamp, u32)>>::new();
+        let mut offers = leases.clone();
+        let mut leaving = BTreeMap::<Arc<str>, Vec<u32>>::new();
+        for (address, slot) in self.slots.iter() {
+            let Entries { lease, offer } = slot.entries();
+            if let Some(lease) = lease {
+                leases.entry(lease.subscriber).or_default().push((lease.began_at, address));
+            }
+            if let Some(offer) = offer {
+                offers.entry(offer.subscriber).or_default().push((offer.expires_at, address));
+            }
+        }
+        for (address, unsettled) in &self.unsettled {
+            let active = self.slot(*address).and_then(Slot::active_lease);
+            let holder = active.and_then(|lease| lease.subscriber.clone());
+            for subscriber in unsettled.leaving.iter().filter(|name| Some(*name) != holder.as_ref())
+            {
+                leaving.entry(Arc::clone(subscriber)).or_default().push(*address);
+            }
+        }
+        let mut names: Vec<_> =
+            leases.keys().chain(offers.keys()).chain(leaving.keys()).cloned().collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), self.subscribers.len());
+        for name in names {
+            let account = self.account(&name).unwrap();
+            let in_order = |list: Option<Vec<(Timestamp, u32)>>| {
+                let mut list = list.unwrap_or_default();
+                list.sort_unstable();
+                list.into_iter().map(|(_, address)| address).collect::<Vec<_>>()
+            };
+            let mut leaving = leaving.remove(&name).unwrap_or_default();
+            leaving.sort_unstable();
+            assert_eq!(account.leases().collect::<Vec<_>>(), in_order(leases.remove(&name)));
+            assert_eq!(account.offers().collect::<Vec<_>>(), in_order(offers.remove(&name)));
+            assert_eq!(account.leaving().collect::<Vec<_>>(), leaving);
+        }
     }
 }
 
@@ -131,21 +181,23 @@ fn the_parts_stay_in_step() {
                     let is_own = active.is_some_and(|lease| lease.client == key(client));
                     if bindings.standing(address).is_free() || is_own {
                         let expires_at = now.after_secs(10);
-                        bindings.hold(Offer { address, client: key(client), expires_at });
+                        let subscriber = subscriber(below(12) as u8);
+                        let client = key(client);
+                        bindings.hold(Offer { address, client, subscriber, expires_at });
                     }
                 }
                 3 => bindings.withdraw_offer_to(&key(client)),
                 4..=6 => {
                     let lease = lease(now, address, client, LeaseState::Leased, secs);
-                    pending.push(bindings.change(now, lease));
+                    pending.push(bindings.change(now, lease, Precedence::Latest));
                 }
                 7 => {
                     let lease = lease(now, address, client, LeaseState::Released, 0);
-                    pending.push(bindings.change(now, lease));
+                    pending.push(bindings.change(now, lease, Precedence::Latest));
                 }
                 8 => {
                     let lease = lease(now, address, client, LeaseState::Quarantined, secs);
-                    pending.push(bindings.change(now, lease));
+                    pending.push(bindings.change(now, lease, Precedence::Latest));
                 }
                 9 => {
                     now = now.after_secs(below(40) as u32);
@@ -174,6 +226,11 @@ fn the_parts_stay_in_step() {
         bindings.check();
         assert_eq!(bindings.deadlines.len(), 0);
         assert_eq!(bindings.offers.len(), 0);
+        for change in pending {
+            bindings.settle(now, &change, &Committed::Failed);
+        }
+        bindings.check();
+        assert_eq!(bindings.subscribers.len(), 0);
     }
 }
 
@@ -183,7 +240,7 @@ fn leases_that_nobody_asks_to_be_told_of_are_forgotten_beyond_a_limit() {
     let mut now = Timestamp::from_unix_ms(0);
     for round in 0..=UNREPORTED_MAX {
         let lease = lease(now, FIRST + 2, (round % 250) as u8, LeaseState::Leased, 1);
-        let change = bindings.change(now, lease);
+        let change = bindings.change(now, lease, Precedence::Latest);
         bindings.settle(now, &change, &Committed::Durable);
         now = now.after_secs(1);
         bindings.notice(now, FIRST + 2);
@@ -197,7 +254,10 @@ fn what_is_settled_leaves_no_trace() {
     let now = Timestamp::from_unix_ms(0);
     for committed in [Committed::Durable, Committed::Failed, Committed::Conflict(None)] {
         let lease = lease(now, FIRST + 2, 1, LeaseState::Leased, 60);
-        let changes = [bindings.change(now, lease.clone()), bindings.change(now, lease)];
+        let changes = [
+            bindings.change(now, lease.clone(), Precedence::Latest),
+            bindings.change(now, lease, Precedence::Latest),
+        ];
         assert_eq!(bindings.unsettled.len(), 1);
         for change in &changes {
             bindings.settle(now, change, &committed);

@@ -4,14 +4,18 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
+    sync::Arc,
 };
 
 use lessor_core::{
-    Decision, Engine, LeaseState, Network, Outcome, Reason, ReplyKind, Request, RequestKind,
-    ReservationOwner, Terms, Timestamp,
+    BeyondLimit, Change, Decision, Engine, Lease, LeaseState, Network, Outcome, Reason, ReplyKind,
+    Request, RequestKind, ReservationOwner, SubscriberLimit, Terms, Timestamp,
 };
 
-use super::{clients::line_name, store::Store};
+use super::{
+    clients::line_name,
+    store::{Pending, Store},
+};
 use crate::support::*;
 
 #[derive(Default)]
@@ -19,6 +23,26 @@ pub(super) struct Auditor {
     /// Every line that a client was ever on.
     lines: BTreeMap<u8, BTreeSet<u8>>,
     reasons: BTreeMap<Reason, usize>,
+    /// The lease of every client's last ACK, until it ended.
+    acknowledged: BTreeMap<u8, Arc<Lease>>,
+    /// Of every subscriber, the number of the last decision that was acknowledged, and its limit.
+    limits: BTreeMap<Arc<str>, (usize, usize)>,
+}
+
+/// What is on the account that terms name, found by looking at every lease.
+pub(super) struct Account {
+    limit: Option<SubscriberLimit>,
+    leases: Vec<Arc<Lease>>,
+}
+
+impl Account {
+    pub(super) fn of(terms: &Terms, engine: &Engine, now: Timestamp) -> Self {
+        let limit = terms.subscriber.clone();
+        let name = limit.as_ref().map(|limit| &limit.name);
+        let active = engine.leases().filter(|lease| lease.is_active(now));
+        let leases = active.filter(|lease| name.is_some() && lease.subscriber.as_ref() == name);
+        Self { leases: leases.cloned().collect(), limit }
+    }
 }
 
 /// What holds for every decision, whatever came before it.
@@ -31,7 +55,8 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
         Outcome::Silence | Outcome::Malformed | Outcome::Failure => None,
     };
     assert_eq!(kind, expected, "{:?}", decision.reason);
-    assert!(decision.changes.len() <= 2);
+    let addresses: BTreeSet<_> = decision.changes.iter().map(|c| c.lease.address).collect();
+    assert_eq!(addresses.len(), decision.changes.len(), "two changes of one address");
     for change in &decision.changes {
         assert_eq!(change.lease.revision, change.expected_revision() + 1);
         let previous = change.previous.as_ref();
@@ -42,10 +67,8 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
             let lease = &decision.changes[0].lease;
             assert_eq!(lease.address, reply(decision).your_address);
             assert_eq!((&lease.client, lease.state), (&request.client_key(), LeaseState::Leased));
-            if let Some(released) = decision.changes.get(1) {
-                assert_eq!(released.lease.state, LeaseState::Released);
-                assert_eq!(released.lease.client, request.client_key());
-                assert_ne!(released.lease.address, lease.address);
+            for ended in &decision.changes[1..] {
+                assert!(ended.is_repeated() || ended.lease.state == LeaseState::Released);
             }
         }
         (None, RequestKind::Decline | RequestKind::Release) => {
@@ -90,6 +113,91 @@ impl Auditor {
             (None, None) => pool.is_some_and(|pool| !pool.by_policy_only),
         };
         assert!(is_allowed, "{address} for client {client} under {terms:?}");
+    }
+
+    /// Leases of others end with a decision: only those that its account gives up, oldest first,
+    /// and the one of a line's former device. Which changes these are, by position.
+    pub(super) fn check_ends(
+        &self,
+        network: &Network,
+        client: u8,
+        account: &Account,
+        decision: &Decision,
+    ) -> Vec<usize> {
+        let Some(granted) = decision.changes.first().map(|change| change.lease.address) else {
+            return Vec::new();
+        };
+        let mut cuts_off = Vec::new();
+        let mut given_up = Vec::new();
+        for (position, change) in decision.changes.iter().enumerate() {
+            let former = change.previous.as_ref().filter(|former| former.client != key(client));
+            let Some(former) = former.filter(|_| !change.is_repeated()) else { continue };
+            if position == 0 && self.may_take_over(network, client, granted) {
+                cuts_off.push(position);
+            } else if account.leases.contains(former) {
+                cuts_off.push(position);
+                given_up.push((former.began_at, former.address));
+            } else {
+                assert_eq!(position, 0, "the lease of {} ends", former.address);
+            }
+        }
+        let Some(limit) = &account.limit else {
+            assert!(given_up.is_empty());
+            return cuts_off;
+        };
+        let rest: Vec<_> = (account.leases.iter())
+            .filter(|lease| lease.client != key(client) && lease.address != granted)
+            .map(|lease| (lease.began_at, lease.address))
+            .filter(|lease| !given_up.contains(lease))
+            .collect();
+        assert!(given_up.is_empty() || limit.beyond == BeyondLimit::ReplaceOldest);
+        let last_given_up = given_up.iter().max();
+        assert!(rest.iter().all(|kept| last_given_up.is_none_or(|ended| ended < kept)));
+        let is_ack = decision.reason.outcome() == Outcome::Ack && !decision.changes.is_empty();
+        if is_ack && limit.beyond == BeyondLimit::ReplaceOldest {
+            assert!(rest.len() < limit.leases_max.get() as usize, "{rest:?} under {limit:?}");
+        }
+        cuts_off
+    }
+
+    /// A change is durable; it may end a lease.
+    pub(super) fn hear_durable(&mut self, change: &Change) {
+        self.acknowledged.retain(|_, lease| {
+            lease.address != change.lease.address
+                || (change.lease.state == LeaseState::Leased && is_same_lease(lease, &change.lease))
+        });
+    }
+
+    /// The changes of an ACK are durable: it leaves, and no subscriber has more acknowledged leases
+    /// than it may have, by the last decision that was acknowledged. Those that it had before its
+    /// limit was lowered it keeps. What another server wrote meanwhile is not counted: no server can
+    /// know of it.
+    pub(super) fn acknowledge(&mut self, store: &Store, now: Timestamp, pending: &Pending) {
+        let decision = &pending.decision;
+        let Some(lease) = decision.changes.first().map(|change| &change.lease) else { return };
+        if decision.reason.outcome() != Outcome::Ack {
+            return;
+        }
+        let limit = pending.terms.subscriber.as_ref();
+        assert_eq!(lease.subscriber.as_ref(), limit.map(|limit| &limit.name));
+        let earlier = self.acknowledged.insert(pending.client, Arc::clone(lease));
+        let Some(limit) = limit else { return };
+        let goes_on = earlier.is_some_and(|earlier| earlier.subscriber == lease.subscriber);
+        if limit.beyond == BeyondLimit::Refuse && goes_on {
+            return;
+        }
+        let latest = self.limits.entry(Arc::clone(&limit.name)).or_default();
+        *latest = (*latest).max((pending.number, limit.leases_max.get() as usize));
+        let (_, leases_max) = *latest;
+        let is_acknowledged = |lease: &Lease| {
+            self.acknowledged.values().any(|acknowledged| is_same_lease(acknowledged, lease))
+        };
+        let counted: Vec<_> = (store.records.values())
+            .filter(|lease| lease.is_active(now) && lease.subscriber.as_ref() == Some(&limit.name))
+            .filter(|lease| !store.by_other_server.contains(&lease.address))
+            .filter(|lease| is_acknowledged(lease))
+            .collect();
+        assert!(counted.len() <= leases_max, "{counted:#?} are more than {leases_max}");
     }
 
     /// Whether a client may take `address` from whatever device has it, because it is reserved for
@@ -162,6 +270,11 @@ impl Auditor {
             ReservationOwner::RemoteId(_) | ReservationOwner::ClientIdentifier(_) => false,
         }
     }
+}
+
+/// Whether two records are of one lease, from its begin to its end.
+fn is_same_lease(a: &Lease, b: &Lease) -> bool {
+    (a.address, &a.client, a.began_at) == (b.address, &b.client, b.began_at)
 }
 
 fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {

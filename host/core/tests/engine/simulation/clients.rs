@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{Request, RequestKind, Terms, Timestamp, Verdict};
+use lessor_core::{BeyondLimit, Request, RequestKind, SubscriberLimit, Terms, Timestamp, Verdict};
 
 use super::random::Random;
 use crate::support::*;
@@ -103,7 +103,7 @@ impl Client {
 /// What a policy says this time.
 pub(super) fn some_terms(client: u8, random: &mut Random) -> Terms {
     // Most clients have their pool; policies change their mind about some.
-    let garden = client % 8 == 7;
+    let garden = client % 6 == 5;
     let mut terms = if garden { in_pool("garden") } else { Terms::default() };
     match random.below(40) {
         0 => terms = if garden { Terms::default() } else { in_pool("garden") },
@@ -115,5 +115,16 @@ pub(super) fn some_terms(client: u8, random: &mut Random) -> Terms {
         6..=8 => terms.lease_time_secs = Some(random.below(2000) as u32),
         _ => {}
     }
+    terms.subscriber = some_limit(client, random);
     terms
+}
+
+/// On whose account a policy puts the client this time: mostly on the same, under the same limit.
+/// Odd subscribers have their oldest lease replaced.
+fn some_limit(client: u8, random: &mut Random) -> Option<SubscriberLimit> {
+    let usual = u64::from(client % 12);
+    let subscriber = if random.chance(4) { random.below(12) } else { usual };
+    let leases_max = if random.chance(4) { 1 + random.below(4) } else { 1 + subscriber / 2 };
+    let beyond = if subscriber % 2 == 0 { BeyondLimit::Refuse } else { BeyondLimit::ReplaceOldest };
+    (subscriber < 6).then(|| limit(&format!("subscriber-{subscriber}"), leases_max as u32, beyond))
 }

@@ -1,7 +1,7 @@
 //! Storage that compares and sets, fails now and then, and is written to by another server.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::Ipv4Addr,
     sync::Arc,
 };
@@ -13,6 +13,8 @@ use crate::support::*;
 
 /// A decision that waits for storage.
 pub(super) struct Pending {
+    /// Of the decision, in the order of decisions.
+    pub(super) number: usize,
     pub(super) decided_at: Timestamp,
     pub(super) client: u8,
     pub(super) subnet: usize,
@@ -20,8 +22,9 @@ pub(super) struct Pending {
     pub(super) terms: Terms,
     pub(super) decision: Decision,
     pub(super) attempts: usize,
-    /// Whether it gives the address of a line from its former device to its new one.
-    pub(super) passes_on: bool,
+    /// The changes, by position, that cut another device off: it loses the address of its line to
+    /// a new one, or its subscriber gives its lease up.
+    pub(super) cuts_off: Vec<usize>,
 }
 
 #[derive(Default)]
@@ -29,6 +32,8 @@ pub(super) struct Store {
     pub(super) records: BTreeMap<Ipv4Addr, Arc<Lease>>,
     /// Addresses whose record another server wrote and this one did not hear of yet.
     pub(super) foreign: BTreeMap<Ipv4Addr, ()>,
+    /// Addresses whose record another server wrote last.
+    pub(super) by_other_server: BTreeSet<Ipv4Addr>,
     pub(super) queue: VecDeque<Pending>,
 }
 
@@ -43,6 +48,7 @@ impl Store {
             return Committed::Conflict(held.map(Arc::clone));
         }
         self.records.insert(address, Arc::clone(&change.lease));
+        self.by_other_server.remove(&address);
         Committed::Durable
     }
 
@@ -58,23 +64,24 @@ impl Store {
         if held.is_some_and(|held| held.is_quarantined(now)) {
             return;
         }
-        let client = match held {
-            Some(held) if held.is_active(now) => held.client.clone(),
-            _ => key(200 + random.below(4) as u8),
-        };
+        let extended = held.filter(|held| held.is_active(now));
+        let other = || key(200 + random.below(4) as u8);
+        let client = extended.map_or_else(other, |extended| extended.client.clone());
         let promised = held.map_or(now, |held| held.expires_at);
         let lease = Lease {
             address,
             client,
             hardware_address: hardware(200),
             state: LeaseState::Leased,
-            began_at: now,
+            began_at: extended.map_or(now, |extended| extended.began_at),
             changed_at: now,
             expires_at: now.after_secs(60 + random.below(600) as u32).max(promised),
+            subscriber: extended.and_then(|extended| extended.subscriber.clone()),
             relay_information: None,
             revision: held.map_or(0, |held| held.revision) + 1,
         };
         self.records.insert(address, Arc::new(lease));
         self.foreign.insert(address, ());
+        self.by_other_server.insert(address);
     }
 }

@@ -8,7 +8,7 @@ use lessor_core::{
 };
 
 use super::{
-    auditor::Auditor,
+    auditor::{Account, Auditor},
     clients::{Client, line_name, some_address, some_terms},
     input::{Input, feed},
     random::Random,
@@ -171,6 +171,7 @@ impl World {
         let terms = some_terms(number, &mut self.random);
         let subnet = self.random.below(2) as usize;
         self.decide(Pending {
+            number: 0,
             decided_at: self.now,
             client: number,
             subnet,
@@ -182,11 +183,12 @@ impl World {
                 changes: Default::default(),
             },
             attempts: 0,
-            passes_on: false,
+            cuts_off: Vec::new(),
         });
     }
 
     fn decide(&mut self, mut pending: Pending) {
+        let account = Account::of(&pending.terms, &self.engine, self.now);
         let output = self.feed(Input::Decide {
             now: self.now,
             subnet: pending.subnet,
@@ -194,15 +196,12 @@ impl World {
             terms: pending.terms.clone(),
         });
         pending.decision = serde_json::from_str(&output).unwrap();
+        pending.number = self.journal.len();
         pending.decided_at = self.now;
         pending.attempts += 1;
         let Pending { client, request, terms, decision, .. } = &pending;
         self.auditor.check(&self.network, *client, request, terms, decision);
-        pending.passes_on = pending.decision.changes.first().is_some_and(|change| {
-            let (address, client) = (change.lease.address, pending.client);
-            let former = change.previous.as_ref().filter(|former| former.client != key(client));
-            former.is_some() && self.auditor.may_take_over(&self.network, client, address)
-        });
+        pending.cuts_off = self.auditor.check_ends(&self.network, *client, &account, decision);
         if pending.decision.changes.is_empty() {
             self.deliver(&pending);
         } else {
@@ -214,16 +213,28 @@ impl World {
     fn flush(&mut self) {
         let fails = self.random.chance(15);
         for _ in 0..=self.random.below(6) {
-            let Some(pending) = self.store.queue.pop_front() else { return };
+            // Two workers may hand over in another order than they decided in.
+            let place = usize::from(self.store.queue.len() > 1 && self.random.chance(5));
+            let Some(pending) = self.store.queue.remove(place) else { return };
             let changes = &pending.decision.changes;
             let outcomes: Vec<Committed> = changes
                 .iter()
                 .map(|change| if fails { Committed::Failed } else { self.store.commit(change) })
                 .collect();
-            if pending.passes_on && outcomes[0] == Committed::Durable {
-                self.cut_off(changes[0].lease.address);
+            for position in &pending.cuts_off {
+                if outcomes[*position] == Committed::Durable {
+                    self.cut_off(changes[*position].lease.address);
+                }
             }
             let is_durable = outcomes.iter().all(|outcome| *outcome == Committed::Durable);
+            if is_durable {
+                self.auditor.acknowledge(&self.store, self.now, &pending);
+            }
+            for (change, outcome) in changes.iter().zip(&outcomes) {
+                if *outcome == Committed::Durable {
+                    self.auditor.hear_durable(change);
+                }
+            }
             for (change, committed) in changes.clone().into_iter().zip(outcomes) {
                 self.feed(Input::Settle { now: self.now, change, committed });
             }
@@ -272,8 +283,8 @@ impl World {
         pending.request.transaction_id == client.transaction_id
     }
 
-    /// The line of an address passed on to another device: the former one no longer reaches
-    /// anything.
+    /// The line of an address passed on to another device, or its subscriber swapped one for
+    /// another: the former one no longer reaches anything.
     fn cut_off(&mut self, address: Ipv4Addr) {
         for client in &mut self.clients {
             client.uses = client.uses.filter(|(used, _)| *used != address);

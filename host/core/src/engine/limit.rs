@@ -1,0 +1,225 @@
+//! Subscriber limits: whether a client may have one more address on its subscriber's account, and
+//! what gives way for it.
+//!
+//! What counts: the active leases of the subscriber in the network, those whose end storage has not
+//! confirmed yet, and open offers. On whose account something is was said by the policies at its
+//! ACK or OFFER; how much is allowed they say each time.
+//!
+//! Invariant: an ACK that puts a lease on an account leaves no more leases on it than the limit
+//! allows, whatever becomes of the changes of other decisions: if it needs the end of a lease, that
+//! end is among its own changes. A client that has a lease on the account already goes on with it,
+//! however far the limit was lowered meanwhile. [`BeyondLimit::Refuse`] ends no lease of others;
+//! [`BeyondLimit::ReplaceOldest`] brings the account down to the limit with every ACK.
+
+use smallvec::SmallVec;
+
+use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit};
+
+use super::{
+    Decision,
+    case::{Case, Entitlement},
+    subscribers::Account,
+};
+
+/// The most leases that end, or whose end is written again, for one ACK. A subscriber that has
+/// more than that too many, because its limit was lowered, gets no further lease until enough of
+/// them have ended.
+pub(super) const ENDED_FOR_ONE_MAX: usize = 64;
+
+/// What gives way for an ACK, by address.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Active leases, which end.
+    pub(super) ended: SmallVec<[u32; 2]>,
+    /// Leases that another decision ended, which storage has not confirmed yet.
+    pub(super) repeated: SmallVec<[u32; 2]>,
+}
+
+/// What is on an account besides what the client has on it.
+struct Others<'a> {
+    account: &'a Account,
+    /// Addresses that do not count: those of the client, and the one that it is given.
+    not_counted: SmallVec<[u32; 4]>,
+    leases: usize,
+    leaving: usize,
+    offers: usize,
+    client_has_lease: bool,
+    client_has_offer: bool,
+}
+
+impl Case<'_, '_> {
+    /// Sees to it that the client may be made an offer. Offers to others may be withdrawn for it,
+    /// so that there are never more than leases allowed; no lease ends.
+    ///
+    /// # Errors
+    /// If the client's subscriber has what it may have.
+    pub(super) fn make_room_for_offer(&mut self) -> Result<(), Reason> {
+        let Some(limit) = &self.terms.subscriber else { return Ok(()) };
+        let Some(others) = self.others(limit, None) else { return Ok(()) };
+        let goes_on = others.client_has_lease || others.client_has_offer;
+        let is_too_many = match limit.beyond {
+            BeyondLimit::Refuse => others.beyond(limit, others.offers) > 0,
+            BeyondLimit::ReplaceOldest => others.beyond(limit, 0) > ENDED_FOR_ONE_MAX,
+        };
+        if is_too_many && !goes_on {
+            return Err(Reason::SubscriberLimit);
+        }
+        if limit.beyond == BeyondLimit::ReplaceOldest {
+            let too_many = (others.offers + 1).saturating_sub(leases_max(limit));
+            let withdrawn: SmallVec<[u32; 1]> = others.offers().take(too_many).collect();
+            for address in withdrawn {
+                self.bindings.withdraw_offer_of(address);
+            }
+        }
+        Ok(())
+    }
+
+    /// What gives way if the client is given a lease of `address`; nothing if it must not be.
+    pub(super) fn make_room(&self, address: u32) -> Option<Room> {
+        let own = || self.own_addresses().filter(|own| *own != address);
+        let is_active = |address: &u32| {
+            self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())
+        };
+        let mut room = Room { ended: own().filter(is_active).collect(), ..Room::default() };
+        let Some(limit) = &self.terms.subscriber else { return Some(room) };
+        let Some(others) = self.others(limit, Some(address)) else { return Some(room) };
+        let own_leaving = own().filter(|own| !is_active(own) && others.account.is_leaving(*own));
+        room.repeated.extend(own_leaving);
+        let beyond = others.beyond(limit, 0);
+        let may_have = match limit.beyond {
+            _ if others.client_has_lease => true,
+            BeyondLimit::Refuse if others.client_has_offer => beyond == 0,
+            // The places of others' offers are taken.
+            BeyondLimit::Refuse => others.beyond(limit, others.offers) == 0,
+            // Who extends a lease that does not count, because it was replaced, say, ends none.
+            BeyondLimit::ReplaceOldest => {
+                beyond == 0 || (self.starts_anew() && beyond <= ENDED_FOR_ONE_MAX)
+            }
+        };
+        if limit.beyond == BeyondLimit::ReplaceOldest {
+            let beyond = beyond.min(ENDED_FOR_ONE_MAX);
+            room.repeated.extend(others.leaving().take(beyond));
+            room.ended.extend(others.leases().take(beyond.saturating_sub(others.leaving)));
+        }
+        may_have.then_some(room)
+    }
+
+    /// The answer to a REQUEST that [`Case::make_room`] finds no room for.
+    pub(super) fn beyond_limit(&mut self) -> Decision {
+        self.bindings.withdraw_offer_to(&self.client);
+        if self.may_nak() {
+            self.nak(Reason::NakSubscriberLimit)
+        } else {
+            self.silence(Reason::SubscriberLimit)
+        }
+    }
+
+    /// Whether whatever another client holds at `address` gives way if this client is given an
+    /// address.
+    pub(super) fn gives_way(&self, address: u32) -> bool {
+        let Some(limit) = self.replacing() else { return false };
+        let Some(slot) = self.bindings.slot(address) else { return false };
+        let offer = slot.offer().filter(|offer| offer.client != self.client);
+        let lease = slot.active_lease().filter(|lease| lease.client != self.client);
+        offer.is_none_or(|offer| offer.subscriber.as_ref() == Some(&limit.name))
+            && lease.is_none_or(|_| self.leases_that_give_way(limit).contains(&address))
+    }
+
+    /// The address of the oldest lease that gives way for the client, of those that it may have.
+    pub(super) fn address_that_gives_way(&self, entitlement: Entitlement<'_>) -> Option<u32> {
+        let addresses = self.leases_that_give_way(self.replacing()?);
+        addresses.into_iter().find(|address| {
+            self.is_entitled(entitlement, *address)
+                && !self.plan.is_reserved(*address)
+                && self.gives_way(*address)
+        })
+    }
+
+    /// The limit, if leases may give way for this request.
+    fn replacing(&self) -> Option<&SubscriberLimit> {
+        let limit = self.terms.subscriber.as_ref()?;
+        (limit.beyond == BeyondLimit::ReplaceOldest && self.starts_anew()).then_some(limit)
+    }
+
+    /// Whether the client looks for an address, and does not only extend a lease.
+    fn starts_anew(&self) -> bool {
+        let extends = self.request.kind == RequestKind::Request
+            && matches!(
+                self.request.client_state(),
+                ClientState::Renewing | ClientState::Rebinding
+            );
+        !extends
+    }
+
+    fn leases_that_give_way(&self, limit: &SubscriberLimit) -> SmallVec<[u32; 2]> {
+        let Some(others) = self.others(limit, None) else { return SmallVec::new() };
+        let beyond = others.beyond(limit, 0).min(ENDED_FOR_ONE_MAX);
+        others.leases().take(beyond.saturating_sub(others.leaving)).collect()
+    }
+
+    /// What others have on the account, if anything is on it, the lease of `granted` apart.
+    fn others(&self, limit: &SubscriberLimit, granted: Option<u32>) -> Option<Others<'_>> {
+        let account = self.bindings.account(&limit.name)?;
+        let is_on_account = |address: u32| {
+            let lease = self.bindings.slot(address).and_then(|slot| slot.active_lease());
+            lease.is_some_and(|lease| lease.subscriber.as_ref() == Some(&limit.name))
+        };
+        let mut not_counted: SmallVec<[u32; 4]> = self.own_addresses().collect();
+        let client_has_lease = not_counted.iter().any(|own| is_on_account(*own));
+        not_counted.extend(granted.filter(|granted| !not_counted.contains(granted)));
+        let leases = not_counted.iter().filter(|address| is_on_account(**address)).count();
+        let leaving = not_counted.iter().filter(|address| account.is_leaving(**address)).count();
+        let offer = self.bindings.offer_of(&self.client).and_then(|offer| {
+            let entry = self.bindings.slot(offer.address)?.entries().offer?;
+            (entry.subscriber == limit.name).then_some(offer.address)
+        });
+        let client_has_offer = offer.is_some();
+        not_counted.extend(offer);
+        Some(Others {
+            account,
+            not_counted,
+            leases: account.leases_len().saturating_sub(leases),
+            leaving: account.leaving_len().saturating_sub(leaving),
+            offers: account.offers_len().saturating_sub(usize::from(client_has_offer)),
+            client_has_lease,
+            client_has_offer,
+        })
+    }
+
+    /// Where the client has its address and where it had the one before, if those are its own
+    /// still.
+    fn own_addresses(&self) -> impl Iterator<Item = u32> {
+        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
+        let former = current.and_then(|current| self.bindings.slot(current)?.former);
+        [current, former].into_iter().flatten().filter(|address| {
+            let lease = self.bindings.slot(*address).and_then(|slot| slot.lease());
+            lease.is_some_and(|lease| lease.client == self.client)
+        })
+    }
+}
+
+impl Others<'_> {
+    /// By how many the account is beyond `limit` once the client has a lease, if `offers` count.
+    fn beyond(&self, limit: &SubscriberLimit, offers: usize) -> usize {
+        (self.leases + self.leaving + offers + 1).saturating_sub(leases_max(limit))
+    }
+
+    /// The addresses of leases, oldest first.
+    fn leases(&self) -> impl Iterator<Item = u32> {
+        self.account.leases().filter(|address| !self.not_counted.contains(address))
+    }
+
+    /// The addresses of offers, oldest first.
+    fn offers(&self) -> impl Iterator<Item = u32> {
+        self.account.offers().filter(|address| !self.not_counted.contains(address))
+    }
+
+    /// The addresses of leases whose end storage has not confirmed yet.
+    fn leaving(&self) -> impl Iterator<Item = u32> {
+        self.account.leaving().filter(|address| !self.not_counted.contains(address))
+    }
+}
+
+fn leases_max(limit: &SubscriberLimit) -> usize {
+    usize::try_from(limit.leases_max.get()).unwrap_or(usize::MAX)
+}

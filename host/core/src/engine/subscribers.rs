@@ -1,0 +1,347 @@
+//! Subscribers: which addresses are held on whose account.
+//!
+//! Decides nothing: whether one more is too many is the business of [`super::limit`]. Invariant: an
+//! account lists exactly the addresses with an active lease or an open offer in its subscriber's
+//! name, and those that such a lease is leaving: it ended or passed to another account, but storage
+//! has not said yet that this is so. An address is listed once, a lease ahead of an offer ahead of
+//! a leave.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use foldhash::fast::FixedState;
+use smallvec::SmallVec;
+
+use crate::Timestamp;
+
+use super::table::{Keyed, Left, Table};
+
+/// Beyond this many a list becomes a tree. Nearly every subscriber has one or two leases.
+const LIST_MAX: usize = 8;
+
+/// Every account on which something is held.
+#[derive(Debug)]
+pub(super) struct Subscribers {
+    accounts: Table<Account>,
+}
+
+/// What is held in the name of one subscriber.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    name: Arc<str>,
+    /// Leases by age.
+    leases: Ordered,
+    /// Open offers by their end, which is also their age.
+    offers: Ordered,
+    /// Leases by their end.
+    lease_ends: Ordered,
+    leaving: BTreeSet<u32>,
+}
+
+/// On whose account an address is held, and since or until when.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Entries {
+    pub(super) lease: Option<LeaseEntry>,
+    pub(super) offer: Option<OfferEntry>,
+}
+
+/// An active lease.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LeaseEntry {
+    pub(super) subscriber: Arc<str>,
+    pub(super) began_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+}
+
+/// An open offer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OfferEntry {
+    pub(super) subscriber: Arc<str>,
+    pub(super) expires_at: Timestamp,
+}
+
+/// Addresses in the order of a time, ties by address.
+#[derive(Clone, Debug)]
+enum Ordered {
+    List(SmallVec<[(Timestamp, u32); 1]>),
+    Tree(BTreeSet<(Timestamp, u32)>),
+}
+
+impl Keyed for Account {
+    type Key = str;
+
+    fn key(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Subscribers {
+    /// Nothing is held on any account.
+    pub(super) fn new(hasher: &FixedState) -> Self {
+        Self { accounts: Table::new(hasher) }
+    }
+
+    /// The account of a subscriber, if anything is held on it.
+    pub(super) fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+
+    /// Puts `address`, listed as `before`, on the lists of `after`.
+    pub(super) fn relist(&mut self, address: u32, before: &Entries, after: &Entries) {
+        if before.lease != after.lease {
+            if let Some(entry) = &before.lease {
+                self.change(&entry.subscriber, |account| {
+                    account.leases.remove((entry.began_at, address));
+                    account.lease_ends.remove((entry.expires_at, address));
+                });
+            }
+            if let Some(entry) = &after.lease {
+                self.change(&entry.subscriber, |account| {
+                    account.leases.insert((entry.began_at, address));
+                    account.lease_ends.insert((entry.expires_at, address));
+                    account.leaving.remove(&address);
+                });
+            }
+        }
+        if before.offer != after.offer {
+            if let Some(entry) = &before.offer {
+                self.change(&entry.subscriber, |account| {
+                    account.offers.remove((entry.expires_at, address));
+                });
+            }
+            if let Some(entry) = &after.offer {
+                self.change(&entry.subscriber, |account| {
+                    account.offers.insert((entry.expires_at, address));
+                });
+            }
+        }
+    }
+
+    /// A lease of `address` leaves the account of `name`; until [`Subscribers::left`] it counts.
+    pub(super) fn leave(&mut self, name: &Arc<str>, address: u32) {
+        self.change(name, |account| {
+            account.leaving.insert(address);
+        });
+    }
+
+    /// Storage has said what became of `address`.
+    pub(super) fn left(&mut self, name: &Arc<str>, address: u32) {
+        self.change(name, |account| {
+            account.leaving.remove(&address);
+        });
+    }
+
+    /// Takes in a copy of an account.
+    pub(super) fn copy(&mut self, account: &Account) {
+        self.accounts.put(account.clone());
+    }
+
+    fn change(&mut self, name: &Arc<str>, change: impl FnOnce(&mut Account)) {
+        self.accounts.change(
+            name,
+            || Account::new(Arc::clone(name)),
+            |account| {
+                change(account);
+                if account.is_empty() { Left::Nothing } else { Left::Something }
+            },
+        );
+    }
+
+    /// How many accounts there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.accounts.len()
+    }
+}
+
+impl Account {
+    fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            leases: Ordered::new(),
+            offers: Ordered::new(),
+            lease_ends: Ordered::new(),
+            leaving: BTreeSet::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.leases.len() + self.offers.len() + self.leaving.len() == 0
+    }
+
+    /// How many active leases there are.
+    pub(super) fn leases_len(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// How many open offers there are.
+    pub(super) fn offers_len(&self) -> usize {
+        self.offers.len()
+    }
+
+    /// How many leases are leaving.
+    pub(super) fn leaving_len(&self) -> usize {
+        self.leaving.len()
+    }
+
+    /// The addresses of active leases, oldest first.
+    pub(super) fn leases(&self) -> impl Iterator<Item = u32> {
+        self.leases.iter()
+    }
+
+    /// The addresses of open offers, oldest first.
+    pub(super) fn offers(&self) -> impl Iterator<Item = u32> {
+        self.offers.iter()
+    }
+
+    /// The addresses of leases that are leaving.
+    pub(super) fn leaving(&self) -> impl Iterator<Item = u32> {
+        self.leaving.iter().copied()
+    }
+
+    /// Every address on it; one may come twice.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
+        self.leases().chain(self.offers()).chain(self.leaving())
+    }
+
+    /// Whether a lease of `address` is leaving.
+    pub(super) fn is_leaving(&self, address: u32) -> bool {
+        self.leaving.contains(&address)
+    }
+
+    /// An address whose lease or offer has ended by `now`.
+    pub(super) fn ended(&self, now: Timestamp) -> Option<u32> {
+        let first = [self.lease_ends.first(), self.offers.first()];
+        first.into_iter().flatten().find(|(end, _)| *end <= now).map(|(_, address)| address)
+    }
+}
+
+impl Ordered {
+    fn new() -> Self {
+        Self::List(SmallVec::new())
+    }
+
+    fn insert(&mut self, entry: (Timestamp, u32)) {
+        match self {
+            Self::List(list) if list.len() < LIST_MAX => {
+                if let Err(place) = list.binary_search(&entry) {
+                    list.insert(place, entry);
+                }
+            }
+            Self::List(list) => {
+                let mut tree: BTreeSet<_> = list.drain(..).collect();
+                tree.insert(entry);
+                *self = Self::Tree(tree);
+            }
+            Self::Tree(tree) => {
+                tree.insert(entry);
+            }
+        }
+    }
+
+    fn remove(&mut self, entry: (Timestamp, u32)) {
+        match self {
+            Self::List(list) => {
+                if let Ok(place) = list.binary_search(&entry) {
+                    list.remove(place);
+                }
+            }
+            Self::Tree(tree) => {
+                tree.remove(&entry);
+                if tree.is_empty() {
+                    *self = Self::new();
+                }
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::List(list) => list.len(),
+            Self::Tree(tree) => tree.len(),
+        }
+    }
+
+    fn first(&self) -> Option<(Timestamp, u32)> {
+        match self {
+            Self::List(list) => list.first().copied(),
+            Self::Tree(tree) => tree.first().copied(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        let (list, tree) = match self {
+            Self::List(list) => (Some(list), None),
+            Self::Tree(tree) => (None, Some(tree)),
+        };
+        let (list, tree) = (list.into_iter().flatten(), tree.into_iter().flatten());
+        list.chain(tree).map(|(_, address)| *address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(unix_ms: u64) -> Timestamp {
+        Timestamp::from_unix_ms(unix_ms)
+    }
+
+    fn leased(began: u64, ends: u64) -> Entries {
+        let (began_at, expires_at) = (at(began), at(ends));
+        let lease = Some(LeaseEntry { subscriber: "s".into(), began_at, expires_at });
+        Entries { lease, offer: None }
+    }
+
+    fn offered(ends: u64) -> Entries {
+        let offer = Some(OfferEntry { subscriber: "s".into(), expires_at: at(ends) });
+        Entries { lease: None, offer }
+    }
+
+    #[test]
+    fn leases_come_oldest_first_however_many_there_are() {
+        let nothing = Entries::default();
+        let mut subscribers = Subscribers::new(&FixedState::default());
+        for count in 1..=3 * LIST_MAX as u32 {
+            // Began in the reverse order of their addresses, but for pairs of the same age.
+            subscribers.relist(count, &nothing, &leased(u64::from((100 - count) / 2), 9));
+            let oldest: Vec<u32> = subscribers.account("s").unwrap().leases().collect();
+            let mut expected: Vec<u32> = (1..=count).collect();
+            expected.sort_by_key(|address| ((100 - address) / 2, *address));
+            assert_eq!(oldest, expected);
+        }
+        for count in 1..=3 * LIST_MAX as u32 {
+            subscribers.relist(count, &leased(u64::from((100 - count) / 2), 9), &nothing);
+        }
+        assert_eq!(subscribers.len(), 0);
+    }
+
+    #[test]
+    fn what_ended_first_is_found_among_leases_and_offers() {
+        let nothing = Entries::default();
+        let mut subscribers = Subscribers::new(&FixedState::default());
+        subscribers.relist(1, &nothing, &leased(1, 70));
+        subscribers.relist(2, &nothing, &leased(2, 50));
+        subscribers.relist(3, &nothing, &offered(60));
+        let ended = |subscribers: &Subscribers, now| subscribers.account("s")?.ended(at(now));
+        assert_eq!(ended(&subscribers, 49), None);
+        assert_eq!(ended(&subscribers, 50), Some(2));
+        subscribers.relist(2, &leased(2, 50), &nothing);
+        assert_eq!(ended(&subscribers, 60), Some(3));
+        subscribers.relist(3, &offered(60), &nothing);
+        assert_eq!(ended(&subscribers, 69), None);
+    }
+
+    #[test]
+    fn a_lease_that_comes_back_is_not_leaving_any_more() {
+        let nothing = Entries::default();
+        let mut subscribers = Subscribers::new(&FixedState::default());
+        subscribers.leave(&"s".into(), 1);
+        assert!(subscribers.account("s").unwrap().is_leaving(1));
+        subscribers.relist(1, &nothing, &leased(1, 9));
+        let account = subscribers.account("s").unwrap();
+        assert_eq!((account.leases_len(), account.leaving_len()), (1, 0));
+        subscribers.left(&"s".into(), 1);
+        subscribers.relist(1, &leased(1, 9), &nothing);
+        assert!(subscribers.account("s").is_none());
+    }
+}

@@ -1,0 +1,141 @@
+//! A table of things that are found by a key which they carry. The key is not stored a second
+//! time: it is read from the thing itself.
+//!
+//! It is made of many small tables, because a table moves all that it holds when it grows, and a
+//! large one would be a pause.
+
+use std::{
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+};
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashTable, hash_table};
+
+use crate::{ClientKey, Lease};
+
+use super::slot::Offer;
+
+/// How many tables there are. At a million things one of them moves 4096 entries when it grows.
+const TABLES: usize = 256;
+
+/// Something that carries its key.
+pub(super) trait Keyed {
+    type Key: ?Sized + Eq + Hash;
+
+    /// What it is found by.
+    fn key(&self) -> &Self::Key;
+}
+
+/// At most one thing for each key.
+#[derive(Debug)]
+pub(super) struct Table<T> {
+    tables: Box<[HashTable<Entry<T>>]>,
+    hasher: FixedState,
+}
+
+/// A thing and the hash of its key, so that a growing table need not look at the thing.
+#[derive(Debug)]
+struct Entry<T> {
+    hash: u64,
+    thing: T,
+}
+
+impl Keyed for Arc<Lease> {
+    type Key = ClientKey;
+
+    fn key(&self) -> &ClientKey {
+        &self.client
+    }
+}
+
+impl Keyed for Arc<Offer> {
+    type Key = ClientKey;
+
+    fn key(&self) -> &ClientKey {
+        &self.client
+    }
+}
+
+impl<T: Keyed> Table<T> {
+    /// An empty table.
+    pub(super) fn new(hasher: &FixedState) -> Self {
+        let tables = (0..TABLES).map(|_| HashTable::new()).collect();
+        Self { tables, hasher: hasher.clone() }
+    }
+
+    /// What is there for `key`.
+    pub(super) fn get(&self, key: &T::Key) -> Option<&T> {
+        let hash = self.hasher.hash_one(key);
+        let entry = self.tables.get(table_of(hash))?.find(hash, |entry| entry.is(hash, key))?;
+        Some(&entry.thing)
+    }
+
+    /// Puts `thing` in the place of what is there for its key.
+    pub(super) fn put(&mut self, thing: T) {
+        let hash = self.hasher.hash_one(thing.key());
+        let Some(table) = self.tables.get_mut(table_of(hash)) else { return };
+        match table.find_mut(hash, |entry| entry.is(hash, thing.key())) {
+            Some(entry) => entry.thing = thing,
+            None => {
+                table.insert_unique(hash, Entry { hash, thing }, |entry| entry.hash);
+            }
+        }
+    }
+
+    /// Changes what is there for `key`, made by `new` if there is nothing, and takes it out if
+    /// `change` says that nothing is left of it.
+    pub(super) fn change(
+        &mut self,
+        key: &T::Key,
+        new: impl FnOnce() -> T,
+        change: impl FnOnce(&mut T) -> Left,
+    ) {
+        let hash = self.hasher.hash_one(key);
+        let Some(table) = self.tables.get_mut(table_of(hash)) else { return };
+        let entry = table.entry(hash, |entry| entry.is(hash, key), |entry| entry.hash);
+        let mut entry = match entry {
+            hash_table::Entry::Occupied(entry) => entry,
+            hash_table::Entry::Vacant(entry) => entry.insert(Entry { hash, thing: new() }),
+        };
+        if change(&mut entry.get_mut().thing) == Left::Nothing {
+            entry.remove();
+        }
+    }
+
+    /// Takes out what is there for `key` if `condition` holds for it.
+    pub(super) fn remove_if(
+        &mut self,
+        key: &T::Key,
+        condition: impl FnOnce(&T) -> bool,
+    ) -> Option<T> {
+        let hash = self.hasher.hash_one(key);
+        let table = self.tables.get_mut(table_of(hash))?;
+        let entry = table.find_entry(hash, |entry| entry.is(hash, key)).ok()?;
+        condition(&entry.get().thing).then(|| entry.remove().0.thing)
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.tables.iter().map(HashTable::len).sum()
+    }
+}
+
+/// What a change leaves of a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    Something,
+    Nothing,
+}
+
+impl<T: Keyed> Entry<T> {
+    fn is(&self, hash: u64, key: &T::Key) -> bool {
+        self.hash == hash && self.thing.key() == key
+    }
+}
+
+/// From the middle of the hash: a table itself goes by the first and last bits.
+const fn table_of(hash: u64) -> usize {
+    (hash >> 32) as usize % TABLES
+}
