@@ -91,11 +91,11 @@ impl Change {
         })
     }
 
-    /// The active lease of another client that ends with the change at `now`: its address passes
-    /// on.
-    pub fn replaced(&self, now: Timestamp) -> Option<&Arc<Lease>> {
-        let previous = self.previous.as_ref().filter(|previous| previous.is_active(now))?;
-        (previous.client != self.lease.client).then_some(previous)
+    /// The active lease that ends because its address passes to another client.
+    pub fn passed_on(&self) -> Option<&Arc<Lease>> {
+        let previous = self.previous.as_ref()?;
+        let is_active = previous.is_active(self.lease.changed_at);
+        (is_active && previous.client != self.lease.client).then_some(previous)
     }
 }
 

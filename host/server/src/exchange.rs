@@ -202,6 +202,7 @@ impl Shared {
             detail: exchange.detail,
             source: exchange.arrival.source,
             request: exchange.request,
+            subscriber: exchange.changes.first().and_then(|change| change.lease.subscriber.clone()),
             network: None,
             address: None,
             lease_time_secs: None,
@@ -209,6 +210,8 @@ impl Shared {
             changes: exchange.changes,
         };
         if let Some(asked) = exchange.asked {
+            let named = asked.terms.subscriber.map(|limit| limit.name);
+            event.subscriber = named.or(event.subscriber);
             event.network = Some(Arc::clone(&asked.view.network.name));
             event.address = asked.address;
             event.lease_time_secs = asked.lease_time_secs;

@@ -1,5 +1,5 @@
-//! The journal: one JSON line for each input and each expired lease, for legal logs, support and
-//! tests. Its fields are documented in docs/operators.md.
+//! The journal: one JSON line for each input and each lease that expired or was replaced, for legal
+//! logs, support and tests. Its fields are documented in docs/operators.md.
 
 use std::{
     fs::{File, OpenOptions},
@@ -56,6 +56,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_time_secs: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    subscriber: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<SocketAddrV4>,
@@ -76,6 +78,24 @@ struct Line<'a> {
     shadow: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
+}
+
+/// How a lease ended without a message of its client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LeaseEnd {
+    /// By itself.
+    Expired,
+    /// By the lease of another client: in favour of that, or because its address passed on.
+    Replaced,
+}
+
+impl LeaseEnd {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired-lease",
+            Self::Replaced => "replaced-lease",
+        }
+    }
 }
 
 impl Journal {
@@ -126,6 +146,7 @@ impl Journal {
             detail: event.detail.as_deref(),
             address: event.address,
             lease_time_secs: event.lease_time_secs,
+            subscriber: event.subscriber.as_deref(),
             network: event.network.as_deref(),
             source: Some(event.source),
             plugins: &event.trace,
@@ -147,11 +168,17 @@ impl Journal {
         self.write(line)
     }
 
-    /// Writes that a lease expired.
-    pub(crate) fn expired(&mut self, network: &str, lease: &Lease) -> io::Result<()> {
+    /// Writes that a lease ended without a message of its client: it expired or was replaced.
+    pub(crate) fn ended(
+        &mut self,
+        end: LeaseEnd,
+        network: Option<&str>,
+        lease: &Lease,
+    ) -> io::Result<()> {
         let mut line = Line {
-            reason: "expired-lease",
-            network: Some(network),
+            reason: end.name(),
+            network,
+            subscriber: lease.subscriber.as_deref(),
             client: Some(lease.client.to_string()),
             hardware_address: Some(lease.hardware_address.to_string()),
             address: Some(lease.address),

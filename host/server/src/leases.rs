@@ -36,7 +36,8 @@ pub(crate) struct LeasesArguments {
     /// Only this address.
     #[arg(long, value_name = "ADDRESS")]
     address: Option<Ipv4Addr>,
-    /// Only leases whose client, hardware address, circuit id or remote id contains this text.
+    /// Only leases whose client, hardware address, subscriber, circuit id or remote id contains
+    /// this text.
     #[arg(long, value_name = "TEXT")]
     find: Option<String>,
 }
@@ -59,6 +60,8 @@ pub(crate) struct Row {
     pub(crate) hardware_address: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subscriber: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) circuit_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,12 +108,22 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
     }
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["address", "state", "client", "circuit id", "remote id", "pool", "ends"]);
+    table.set_header([
+        "address",
+        "state",
+        "client",
+        "subscriber",
+        "circuit id",
+        "remote id",
+        "pool",
+        "ends",
+    ]);
     for row in &rows {
         table.add_row([
             row.address.to_string(),
             row.state.name().to_owned(),
             row.client.clone(),
+            row.subscriber.clone().unwrap_or_default(),
             row.circuit_id.clone().unwrap_or_default(),
             row.remote_id.clone().unwrap_or_default(),
             row.pool.clone().unwrap_or_default(),
@@ -168,6 +181,7 @@ impl LeasesArguments {
             [
                 Some(&row.client),
                 Some(&row.hardware_address),
+                row.subscriber.as_ref(),
                 row.circuit_id.as_ref(),
                 row.remote_id.as_ref(),
             ]
@@ -198,6 +212,7 @@ impl Row {
             client: lease.client.to_string(),
             hardware_address: lease.hardware_address.to_string(),
             pool,
+            subscriber: lease.subscriber.as_deref().map(str::to_owned),
             circuit_id: relay.and_then(|relay| relay.circuit_id()).map(readable),
             remote_id: relay.and_then(|relay| relay.remote_id()).map(readable),
             began_at: written(lease.began_at),

@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 use crate::{
     clock,
     counters::{Counters, increment},
-    journal::Journal,
+    journal::{Journal, LeaseEnd},
     vital,
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Event {
     pub(crate) source: SocketAddrV4,
     /// What was asked; nothing if it could not be parsed.
     pub(crate) request: Option<Arc<Request>>,
+    /// Whom policies count the client against.
+    pub(crate) subscriber: Option<Arc<str>>,
     /// The name of the network it was about.
     pub(crate) network: Option<Arc<str>>,
     /// The address that was offered, acknowledged or given back.
@@ -186,15 +188,24 @@ impl Task {
             "input"
         );
         self.with_journal(|journal| journal.input(event));
-        for change in &event.changes {
-            let kind = kind_of(change, clock::now());
+        let now = clock::now();
+        for change in event.changes.iter().filter(|change| !change.is_repeated()) {
+            if let Some(replaced) = replaced(event, change) {
+                let network = event.network.as_deref();
+                self.with_journal(|journal| journal.ended(LeaseEnd::Replaced, network, replaced));
+            }
+            if let Some(passed_on) = change.passed_on() {
+                let lease = Arc::new(released(passed_on, change.lease.changed_at));
+                self.tell_watchers(LeaseEventKind::Released, event.network.as_ref(), &lease);
+            }
+            let kind = kind_of(change, now);
             self.tell_watchers(kind, event.network.as_ref(), &change.lease);
         }
     }
 
     fn expired(&mut self, network: &Arc<str>, lease: Arc<Lease>) {
         tracing::debug!(address = %lease.address, client = %lease.client, "lease expired");
-        self.with_journal(|journal| journal.expired(network, &lease));
+        self.with_journal(|journal| journal.ended(LeaseEnd::Expired, Some(&**network), &lease));
         self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease);
     }
 
@@ -223,6 +234,19 @@ impl Task {
             self.counters.events_lost.fetch_add(lost, Ordering::Relaxed);
         }
     }
+}
+
+/// The lease of another client than the one that asked, which ends with the change.
+fn replaced<'a>(event: &Event, change: &'a Change) -> Option<&'a Arc<Lease>> {
+    let client = event.request.as_ref()?.client_key();
+    let previous = change.previous.as_ref()?;
+    (previous.client != client && previous.is_active(change.lease.changed_at)).then_some(previous)
+}
+
+/// A lease whose address passed on, as if it had been given back first: whoever watches leases
+/// hears of its end as of any other.
+fn released(lease: &Lease, at: Timestamp) -> Lease {
+    Lease { state: LeaseState::Released, changed_at: at, expires_at: at, ..lease.clone() }
 }
 
 /// What a change means to those who watch leases.

@@ -12,7 +12,7 @@
 //! - [`VERSION`] is raised only when an older server must not read the record at all. This server
 //!   then still reads the versions before it, each by a function of its own.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation, Timestamp};
 use minicbor::{Decode, Encode, bytes::ByteSlice};
@@ -49,6 +49,9 @@ struct Record<'a> {
     /// Option 82 as received.
     #[b(8)]
     relay_information: Option<&'a ByteSlice>,
+    /// Whom the lease counts against.
+    #[b(9)]
+    subscriber: Option<&'a str>,
 }
 
 #[derive(Encode, Decode)]
@@ -88,6 +91,7 @@ pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
             .relay_information
             .as_ref()
             .map(|relay| <&ByteSlice>::from(relay.octets())),
+        subscriber: lease.subscriber.as_deref(),
     };
     value.clear();
     value.push(VERSION);
@@ -138,6 +142,7 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
         began_at: Timestamp::from_unix_ms(record.began_at),
         changed_at: Timestamp::from_unix_ms(record.changed_at),
         expires_at: Timestamp::from_unix_ms(record.expires_at),
+        subscriber: record.subscriber.map(Arc::from),
         relay_information: record
             .relay_information
             .map(|octets| RelayInformation::from_octets(&**octets)),
@@ -173,6 +178,7 @@ mod tests {
             began_at: Timestamp::from_unix_ms(1),
             changed_at: Timestamp::from_unix_ms(2),
             expires_at: Timestamp::NEVER,
+            subscriber: Some("line 7".into()),
             relay_information: Some(RelayInformation::from_octets(*b"\x01\x02\x00a")),
             revision: u64::MAX,
         }
@@ -196,8 +202,8 @@ mod tests {
     #[test]
     fn records_on_disk_keep_their_shape() {
         let expected = [
-            "01 89 1bffffffffffffffff 01 01 02 1bffffffffffffffff",
-            "82 01 46 02005e005301 43 00ff00 f6 44 01020061",
+            "01 8a 1bffffffffffffffff 01 01 02 1bffffffffffffffff",
+            "82 01 46 02005e005301 43 00ff00 f6 44 01020061 66 6c696e652037",
         ];
         let octets: String = value(&lease()).iter().map(|octet| format!("{octet:02x}")).collect();
         assert_eq!(octets, expected.concat().replace(' ', ""));
@@ -206,18 +212,31 @@ mod tests {
     #[test]
     fn fields_of_newer_servers_are_skipped() {
         let mut newer = value(&lease());
-        newer[1] = 0x80 | 11;
+        newer[1] = 0x80 | 12;
         newer.extend(b"\x63new\x82\x01\x02");
         assert_eq!(decode(&[192, 0, 2, 1], &newer).unwrap(), lease());
     }
 
     #[test]
     fn fields_that_older_servers_did_not_write_are_none() {
-        let mut without_relay = value(&lease());
-        without_relay.truncate(without_relay.len() - 5);
-        without_relay[1] = 0x80 | 8;
-        let read = decode(&[192, 0, 2, 1], &without_relay).unwrap();
-        assert_eq!(read, Lease { relay_information: None, ..lease() });
+        let mut older = value(&lease());
+        for (fields, octets, expected) in [
+            (9, "\x66line 7".len(), Lease { subscriber: None, ..lease() }),
+            (8, 5, Lease { subscriber: None, relay_information: None, ..lease() }),
+        ] {
+            older.truncate(older.len() - octets);
+            older[1] = 0x80 | fields;
+            assert_eq!(decode(&[192, 0, 2, 1], &older).unwrap(), expected, "{fields} fields");
+        }
+    }
+
+    #[test]
+    fn a_lease_of_nobody_is_written_as_servers_before_subscribers_wrote_it() {
+        let nobody = Lease { subscriber: None, ..lease() };
+        let expected = "0189 1bffffffffffffffff 01 01 02 1bffffffffffffffff \
+                        82 01 46 02005e005301 43 00ff00 f6 44 01020061";
+        let octets: String = value(&nobody).iter().map(|octet| format!("{octet:02x}")).collect();
+        assert_eq!(octets, expected.replace(' ', ""));
     }
 
     #[test]

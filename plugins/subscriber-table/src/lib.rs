@@ -1,10 +1,15 @@
-//! Circuit or remote id to pool, fixed address, lease time and options, from a table in the
-//! policy's settings. It decides nothing for lines that are not in the table; a policy after it may.
+//! Circuit or remote id to pool, fixed address, lease time, number of leases and options, from a
+//! table in the policy's settings. It decides nothing for lines that are not in the table; a policy after it may.
 
-use std::{collections::HashMap, net::Ipv4Addr};
+use std::{collections::HashMap, net::Ipv4Addr, num::NonZeroU32};
 
-use lessor_policy::{OptionTable, Policy, Request, Terms, Verdict, option, policy, settings};
+use lessor_policy::{
+    BeyondLimit, OptionTable, Policy, Request, Terms, Verdict, option, policy, settings,
+};
 use serde::Deserialize;
+
+/// The longest name that the server lets leases count under.
+const NAME_OCTETS_MAX: usize = 255;
 
 /// The table, by the octets that identify a line.
 struct SubscriberTable {
@@ -17,7 +22,7 @@ struct SubscriberTable {
 struct Settings {
     #[serde(default)]
     key: Key,
-    subscribers: HashMap<String, Subscriber>,
+    subscribers: HashMap<String, SubscriberSettings>,
 }
 
 /// What the table is indexed by.
@@ -32,12 +37,40 @@ enum Key {
 /// What one subscriber gets; whatever is left out is as the server's configuration has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct SubscriberSettings {
+    pool: Option<String>,
+    address: Option<Ipv4Addr>,
+    lease_time_secs: Option<u32>,
+    leases_max: Option<NonZeroU32>,
+    beyond: Option<Beyond>,
+    subscriber: Option<String>,
+    #[serde(default)]
+    options: OptionTable,
+}
+
+/// What happens when a subscriber wants more leases than it may have.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Beyond {
+    Refuse,
+    ReplaceOldest,
+}
+
+/// The same, checked.
 struct Subscriber {
     pool: Option<String>,
     address: Option<Ipv4Addr>,
     lease_time_secs: Option<u32>,
-    #[serde(default)]
+    limit: Option<Limit>,
     options: OptionTable,
+}
+
+/// Against whom leases count, and how many there may be.
+#[derive(Clone, PartialEq)]
+struct Limit {
+    subscriber: String,
+    leases_max: NonZeroU32,
+    beyond: BeyondLimit,
 }
 
 #[policy]
@@ -46,14 +79,28 @@ impl Policy for SubscriberTable {
         let Settings { key, subscribers } = settings::read(settings)?;
         let mut by_octets = HashMap::with_capacity(subscribers.len());
         let mut owners: HashMap<Ipv4Addr, String> = HashMap::new();
-        for (line, subscriber) in subscribers {
+        let mut limits: HashMap<String, (String, Limit)> = HashMap::new();
+        for (line, settings) in subscribers {
+            let subscriber = settings.check(&line)?;
             let octets = option::octets_from_text(&line)
                 .map_err(|error| format!("subscriber {line:?}: {error}"))?;
             if let Some(address) = subscriber.address
                 && let Some(other) = owners.insert(address, line.clone())
             {
-                let (first, second) = if other < line { (&other, &line) } else { (&line, &other) };
+                let (first, second) = in_order(&other, &line);
                 return Err(format!("subscribers {first:?} and {second:?} both have {address}"));
+            }
+            if let Some(limit) = &subscriber.limit {
+                let shared = limits.entry(limit.subscriber.clone());
+                let (other, found) = shared.or_insert_with(|| (line.clone(), limit.clone()));
+                if found != limit {
+                    let (first, second) = in_order(other, &line);
+                    return Err(format!(
+                        "subscribers {first:?} and {second:?} both count against {:?}, but under \
+                         different limits; give both the same `leases-max` and `beyond`",
+                        limit.subscriber
+                    ));
+                }
             }
             if by_octets.insert(octets, subscriber).is_some() {
                 return Err(format!("subscriber {line:?} stands in the table twice"));
@@ -75,6 +122,38 @@ impl Policy for SubscriberTable {
     }
 }
 
+impl SubscriberSettings {
+    /// Parses the limit; a line is a subscriber of its own unless it says otherwise.
+    fn check(self, line: &str) -> Result<Subscriber, String> {
+        let Self { pool, address, lease_time_secs, leases_max, beyond, subscriber, options } = self;
+        let limit = match leases_max {
+            Some(leases_max) => {
+                let subscriber = subscriber.unwrap_or_else(|| line.to_owned());
+                if !(1..=NAME_OCTETS_MAX).contains(&subscriber.len()) {
+                    return Err(format!(
+                        "subscriber {line:?}: the name that leases count under has {} octets, not 1 \
+                         to {NAME_OCTETS_MAX}; set `subscriber` to another",
+                        subscriber.len()
+                    ));
+                }
+                let beyond = match beyond.unwrap_or(Beyond::Refuse) {
+                    Beyond::Refuse => BeyondLimit::Refuse,
+                    Beyond::ReplaceOldest => BeyondLimit::ReplaceOldest,
+                };
+                Some(Limit { subscriber, leases_max, beyond })
+            }
+            None if beyond.is_some() || subscriber.is_some() => {
+                return Err(format!(
+                    "subscriber {line:?}: `beyond` and `subscriber` belong to a limit; set \
+                     `leases-max` as well, or leave them out"
+                ));
+            }
+            None => None,
+        };
+        Ok(Subscriber { pool, address, lease_time_secs, limit, options })
+    }
+}
+
 impl SubscriberTable {
     fn decide(&self, request: &Request, terms: &Terms) -> Verdict {
         let line = match self.key {
@@ -93,10 +172,18 @@ impl SubscriberTable {
         if let Some(secs) = subscriber.lease_time_secs {
             terms.set_lease_time_secs(secs);
         }
+        if let Some(Limit { subscriber, leases_max, beyond }) = &subscriber.limit {
+            terms.set_subscriber(subscriber, leases_max.get(), *beyond);
+        }
         match subscriber.options.set_on(terms) {
             Ok(()) => Verdict::Proceed,
             // More options than one reply may carry: better no answer than half of them.
             Err((code, error)) => Verdict::ignore(format!("option {code}: {error}")),
         }
     }
+}
+
+/// Two lines in the order in which a message names them.
+fn in_order<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
+    if a < b { (a, b) } else { (b, a) }
 }

@@ -339,7 +339,7 @@ fn in_a_full_pool_the_new_router_takes_the_address_of_the_old_one() {
     assert_eq!(server.reason(&discover(8)), Reason::NoFreeAddress);
     let decision = server.ask_under(&selecting(2, ip(10)), &replace(1));
     assert_eq!((decision.reason, decision.changes.len()), (Reason::AckSelecting, 1));
-    let replaced = decision.changes[0].replaced(server.now).unwrap();
+    let replaced = decision.changes[0].passed_on().unwrap();
     assert_eq!((&replaced.client, replaced.address), (&key(1), ip(10)));
     assert_eq!(server.counted(), [2]);
     assert_eq!(server.reason_under(&renewing(1, ip(10)), &replace(1)), Reason::NakAddressTaken);

@@ -172,6 +172,8 @@ fn contents_are_kept_octet_by_octet(open: &Open) {
             relay_information: Some(RelayInformation::from_octets(all_octets.repeat(20))),
             ..plain.clone()
         },
+        Lease { subscriber: Some("a".repeat(255).into()), ..plain.clone() },
+        Lease { subscriber: Some("\u{e9} / \0".into()), ..plain.clone() },
         Lease { relay_information: Some(RelayInformation::from_octets(*b"")), ..plain },
     ];
     let ends = [address(0), [0, 0, 0, 0].into(), [255, 255, 255, 255].into()];

@@ -46,8 +46,9 @@ impl Terms<'_> {
     }
 
     /// Count the lease against this subscriber, who may have `leases_max` leases at a time within the
-    /// client's network. A client that extends a lease is never beyond the limit by that. The call
-    /// fails if the name is empty or has more than 255 octets, or if `leases_max` is 0.
+    /// client's network. A client that extends a lease that counts against it already is never
+    /// beyond the limit by that. The call fails if the name is empty or has more than 255 octets, or
+    /// if `leases_max` is 0.
     pub fn set_subscriber(&self, name: &str, leases_max: u32, beyond: BeyondLimit) {
         self.0.set_subscriber(name, leases_max, beyond);
     }
