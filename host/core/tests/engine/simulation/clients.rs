@@ -105,6 +105,10 @@ pub(super) fn some_terms(client: u8, random: &mut Random) -> Terms {
     // Most clients have their pool; policies change their mind about some.
     let garden = client % 6 == 5;
     let mut terms = if garden { in_pool("garden") } else { Terms::default() };
+    if client % 12 == 1 {
+        // All of one subscriber that has its oldest lease replaced.
+        terms = in_pool("lone");
+    }
     match random.below(40) {
         0 => terms = if garden { Terms::default() } else { in_pool("garden") },
         1 => terms = in_pool("gone"),

@@ -40,7 +40,8 @@ pub(super) fn networks() -> Vec<Network> {
     let first = Ipv4Addr::new(10, 0, 1, 0);
     let last = Ipv4Addr::new(10, 0, 1, 7);
     small.pools = vec![Pool { first, last, ..pool("small", 0, 0) }];
-    base.subnets[0].pools = vec![pool("open", 10, 21), garden("garden", 100, 103)];
+    let lone = garden("lone", 110, 110);
+    base.subnets[0].pools = vec![pool("open", 10, 21), garden("garden", 100, 103), lone.clone()];
     base.subnets[0].reservations = vec![
         reservation(circuit(&line_name(0)), ip(12)),
         reservation(circuit(&line_name(1)), ip(60)),
@@ -52,7 +53,7 @@ pub(super) fn networks() -> Vec<Network> {
     }
     base.quarantine_secs = 200;
     let mut other_pools = base.clone();
-    other_pools.subnets[0].pools = vec![pool("open", 13, 22), garden("garden", 99, 102)];
+    other_pools.subnets[0].pools = vec![pool("open", 13, 22), garden("garden", 99, 102), lone];
     other_pools.authoritative = false;
     let mut other_owners = base.clone();
     other_owners.subnets[0].reservations.remove(0);
