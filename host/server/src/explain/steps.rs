@@ -408,6 +408,9 @@ fn allocation_step(candidate: &Candidate) -> AllocationStep {
         Rule::Former => "the client had it before that",
         Rule::Asked => "the client asks for it",
         Rule::Free => "the next free address",
+        Rule::Oldest => {
+            "no address is free, and this one is of the subscriber's oldest lease, which gives way"
+        }
     };
     let obstacle = candidate.obstacle.map(|obstacle| match &candidate.holder {
         Some(holder) => format!("{} ({holder})", obstacle.meaning()),

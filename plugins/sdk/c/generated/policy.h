@@ -460,8 +460,9 @@ extern bool lessor_policy_types_method_terms_set_option(lessor_policy_types_borr
 // Do not send this option, even if it is configured or an earlier policy set it.
 extern bool lessor_policy_types_method_terms_remove_option(lessor_policy_types_borrow_terms_t self, uint8_t code, lessor_policy_types_option_error_t *err);
 // Count the lease against this subscriber, who may have `leases-max` leases at a time within the
-// client's network. A client that extends a lease is never beyond the limit by that. The call
-// fails if the name is empty or has more than 255 octets, or if `leases-max` is 0.
+// client's network. A client that extends a lease that counts against it already is never beyond
+// the limit by that. The call fails if the name is empty or has more than 255 octets, or if
+// `leases-max` is 0.
 extern void lessor_policy_types_method_terms_set_subscriber(lessor_policy_types_borrow_terms_t self, policy_string_t *name, uint32_t leases_max, lessor_policy_types_beyond_limit_t beyond);
 // Look `key` up in the source of this name, which the server's configuration declares. The
 // hooks read the answer under `name`; planned twice under one name, the later counts.
@@ -499,7 +500,8 @@ extern bool lessor_policy_types_method_lease_event_circuit_id(lessor_policy_type
 extern bool lessor_policy_types_method_lease_event_remote_id(lessor_policy_types_borrow_lease_event_t self, policy_list_u8_t *ret);
 // Any sub-option of option 82 that a relay last told about the client's line.
 extern bool lessor_policy_types_method_lease_event_relay_sub_option(lessor_policy_types_borrow_lease_event_t self, uint8_t code, policy_list_u8_t *ret);
-// When this client was first given this address, in milliseconds since the Unix epoch.
+// When this client was given this address, which it did not have before, or not any more, in
+// milliseconds since the Unix epoch.
 extern uint64_t lessor_policy_types_method_lease_event_began_at_ms(lessor_policy_types_borrow_lease_event_t self);
 // When the lease ends or ended, in milliseconds since the Unix epoch; the largest number for a
 // lease without end.
