@@ -19,7 +19,7 @@ pub struct Lease {
     pub hardware_address: HardwareAddress,
     /// What became of it.
     pub state: LeaseState,
-    /// When this client was given this address, which it did not have before, or not any more.
+    /// When this client was first given this address.
     pub began_at: Timestamp,
     /// When it was last acknowledged, released or declined.
     pub changed_at: Timestamp,

@@ -2,10 +2,9 @@
 //!
 //! Records of leases by address and by client, open offers, the free sets of the pools, the
 //! accounts of subscribers and the deadlines, kept in step by passing every change of an address
-//! through one function. Decides
-//! nothing. Invariants: an address has one record and at most one offer; a client has at most one
-//! offer and one current record; who is not held is free; whatever a record says of time counts
-//! only until its end was noticed ([`Bindings::notice`]).
+//! through one function. Decides nothing. Invariants: an address has one record and at most one
+//! offer; a client has at most one offer and one current record; who is not held is free; whatever
+//! a record says of time counts only until its end was noticed ([`Bindings::notice`]).
 
 use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc};
 

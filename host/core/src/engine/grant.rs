@@ -47,12 +47,11 @@ impl Case<'_, '_> {
 
     fn leased(&self, address: u32) -> Lease {
         let record = self.bindings.slot(address).and_then(|slot| slot.lease());
-        let own =
-            record.filter(|record| record.client == self.client && record.is_active(self.now));
+        let own = record.filter(|record| record.client == self.client);
         let ends_at = self.now.after_secs(self.lease_time_secs(address));
         // The client may never hear that its lease is shorter from now on. What it was promised
         // before stays its own until then, unless that is for ever.
-        let promised = own.map(|own| own.expires_at);
+        let promised = own.filter(|own| own.is_active(self.now)).map(|own| own.expires_at);
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Lease {
             address: address_of(address),

@@ -60,8 +60,7 @@ impl LeaseEvent<'_> {
         self.0.relay_sub_option(code)
     }
 
-    /// When this client was given this address, which it did not have before, or not any more, in
-    /// milliseconds since the Unix epoch.
+    /// When this client was first given this address, in milliseconds since the Unix epoch.
     pub fn began_at_ms(&self) -> u64 {
         self.0.began_at_ms()
     }

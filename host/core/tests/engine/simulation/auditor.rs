@@ -162,9 +162,13 @@ impl Auditor {
 
     /// A change is durable; it may end a lease.
     pub(super) fn hear_durable(&mut self, change: &Change) {
-        self.acknowledged.retain(|_, lease| {
-            lease.address != change.lease.address
-                || (change.lease.state == LeaseState::Leased && is_same_lease(lease, &change.lease))
+        let Change { lease, previous } = change;
+        let goes_on = lease.state == LeaseState::Leased
+            && previous.as_ref().is_some_and(|previous| {
+                previous.is_active(lease.changed_at) && previous.client == lease.client
+            });
+        self.acknowledged.retain(|_, known| {
+            known.address != lease.address || known == lease || goes_on && is_same(known, lease)
         });
     }
 
@@ -190,7 +194,7 @@ impl Auditor {
         *latest = (*latest).max((pending.number, limit.leases_max.get() as usize));
         let (_, leases_max) = *latest;
         let is_acknowledged = |lease: &Lease| {
-            self.acknowledged.values().any(|acknowledged| is_same_lease(acknowledged, lease))
+            self.acknowledged.values().any(|acknowledged| is_same(acknowledged, lease))
         };
         let counted: Vec<_> = (store.records.values())
             .filter(|lease| lease.is_active(now) && lease.subscriber.as_ref() == Some(&limit.name))
@@ -272,9 +276,9 @@ impl Auditor {
     }
 }
 
-/// Whether two records are of one lease, from its begin to its end.
-fn is_same_lease(a: &Lease, b: &Lease) -> bool {
-    (a.address, &a.client, a.began_at) == (b.address, &b.client, b.began_at)
+/// Whether two records are of one client's lease of one address.
+fn is_same(a: &Lease, b: &Lease) -> bool {
+    (a.address, &a.client) == (b.address, &b.client)
 }
 
 fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
