@@ -128,6 +128,7 @@ pub struct Status {
     pub pools: Vec<PoolRow>,
     pub plugins: Vec<PluginRow>,
     pub store: StoreRow,
+    pub waiting_for_lookups: u64,
     pub events_lost: u64,
     pub relay_information_left_out: u64,
 }
