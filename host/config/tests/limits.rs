@@ -10,9 +10,10 @@
 use std::{fs, path::Path};
 
 use lessor_config::{
-    FILE_OCTETS_MAX, MISTAKES_MAX, Mistakes, OFFER_HOLD_SECS_MAX, OPTION_OCTETS_MAX,
-    PREFIX_LENGTH_MIN, SHOWN_LINE_OCTETS_MAX, SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX,
-    WORKERS_MAX,
+    FILE_OCTETS_MAX, LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
+    LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, MISTAKES_MAX, Mistakes, OFFER_HOLD_SECS_MAX,
+    OPTION_OCTETS_MAX, PREFIX_LENGTH_MIN, SHOWN_LINE_OCTETS_MAX, SOCKET_PATH_OCTETS_MAX,
+    WAITING_CHANGES_MAX, WORKERS_MAX,
 };
 
 /// Reads a configuration with these lines in [server], tables, and lines in its only subnet.
@@ -225,4 +226,27 @@ fn relative_paths_start_at_the_folder_of_the_file() {
     fs::write(&path, text).unwrap();
     let plugins = lessor_config::load(&path).unwrap().plugins.unwrap();
     assert_eq!(plugins.directory, folder.path().join("plugins"));
+}
+
+#[test]
+fn the_limits_of_lookups_have_limits() {
+    let with = |line: &str| {
+        let source = "[[lookup]]\nname = \"crm\"\ntype = \"http\"\nurl = \"http://crm/{key}\"\n";
+        read("", &format!("{source}{line}\n"), PREFIX)
+    };
+    for (key, min, max) in [
+        ("deadline-ms", LOOKUP_DEADLINE_MS_MIN as usize, LOOKUP_DEADLINE_MS_MAX as usize),
+        ("concurrency-max", 1, LOOKUP_CONCURRENCY_MAX),
+        ("queue-max", 0, LOOKUP_QUEUE_MAX),
+        ("cache-entries-max", 0, LOOKUP_CACHE_ENTRIES_MAX),
+    ] {
+        assert!(with(&format!("{key} = {min}")).is_ok(), "{key}");
+        assert!(with(&format!("{key} = {max}")).is_ok(), "{key}");
+        let said = only_mistake(with(&format!("{key} = {}", max + 1)));
+        assert!(said.contains(&format!("a number from {min} to {max}")), "{said}");
+    }
+    for key in ["cache-ttl", "negative-ttl", "stale-for"] {
+        assert!(with(&format!("{key} = 0")).is_ok(), "{key}: not at all");
+        assert!(with(&format!("{key} = \"infinite\"")).is_ok(), "{key}");
+    }
 }
