@@ -9,9 +9,10 @@ use std::{
 };
 
 /// What is put in: name, where it stands as seen from here.
-const ROOTS: [(&str, &str); 5] = [
+const ROOTS: [(&str, &str); 6] = [
     ("templates", "templates"),
     ("wit", "../../wit"),
+    ("sdk-c", "../../plugins/sdk/c"),
     ("sdk-rust/src", "../../plugins/sdk/rust/src"),
     ("sdk-rust/wit", "../../plugins/sdk/rust/wit"),
     ("sdk-rust/macros/src", "../../plugins/sdk/rust/macros/src"),

@@ -54,6 +54,8 @@ pub enum Language {
     Typescript,
     /// Python, made a component by componentize-py
     Python,
+    /// C, built with clang
+    C,
     /// A script in Rhai: nothing to build
     Rhai,
     /// A script in JavaScript: nothing to build
@@ -68,6 +70,7 @@ impl Language {
             Self::Javascript => "javascript",
             Self::Typescript => "typescript",
             Self::Python => "python",
+            Self::C => "c",
             Self::Rhai => "rhai",
             Self::Js => "js",
         }
@@ -139,6 +142,7 @@ fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, Vec<u8>)>
         (Language::Javascript | Language::Typescript | Language::Python, _) => {
             files.extend(under("wit/").filter(is_wit).map(at("wit")));
         }
+        (Language::C, _) => files.extend(under("sdk-c/").filter(is_source).map(at("sdk"))),
         (Language::Rhai | Language::Js, _) => {}
     }
     files.sort();
@@ -154,6 +158,10 @@ fn rust_sdk() -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
 /// Puts a file into a folder.
 fn at(folder: &str) -> impl Fn((&str, &[u8])) -> (PathBuf, Vec<u8>) {
     move |(path, octets)| (Path::new(folder).join(path), octets.to_owned())
+}
+
+fn is_source((path, _): &(&str, &[u8])) -> bool {
+    [".c", ".h", ".o"].iter().any(|ending| path.ends_with(ending))
 }
 
 fn is_wit((path, _): &(&str, &[u8])) -> bool {

@@ -195,3 +195,15 @@ fn what_a_request_brings_along_is_limited() {
         format!("circuit-id = \"{}\"\nrelay-sub-options = {{ 9 = \"x\" }}\n", "x".repeat(253));
     assert!(mistakes(&long)[0].contains("at most 255 octets"));
 }
+
+#[test]
+fn what_the_guide_shows_of_requests_and_cases_is_read() {
+    let guide = include_str!("../../../docs/plugin-tools.md");
+    let blocks: Vec<&str> =
+        guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 2);
+    let request = parse(blocks[0]).unwrap_or_else(|mistakes| panic!("{mistakes}")).request;
+    assert_eq!((request.lookups.len(), request.tables.len()), (2, 1));
+    let case = parse(blocks[1]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert!(case.expectation.is_some_and(|expectation| expectation.subscriber.is_some()));
+}

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use crate::{artifacts, command};
 
 /// A program that tests start, and the package that has it.
-const TOOLS: [(&str, &str); 11] = [
+const TOOLS: [(&str, &str); 12] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
@@ -20,6 +20,7 @@ const TOOLS: [(&str, &str); 11] = [
     ("unshare", "util-linux"),
     ("freeradius", "freeradius"),
     ("psql", "postgresql"),
+    ("make", "make"),
 ];
 
 /// The targets that policies are built for; rust-toolchain.toml names the same.

@@ -77,12 +77,16 @@ fn is_in_path(program: &str) -> bool {
 
 fn package_of(program: &str) -> Option<&'static str> {
     Some(match program {
+        "clang" => "clang",
         "dhclient" => "isc-dhcp-client",
         "dhcpcd" => "dhcpcd-base",
         "dhcrelay" => "isc-dhcp-relay",
         "freeradius" => "freeradius",
         "ip" => "iproute2",
+        "make" => "make",
+        "npm" => "npm",
         "perfdhcp" => "kea-admin",
+        "python3" => "python3-venv",
         "psql" => "postgresql",
         "strace" => "strace",
         "tcpdump" => "tcpdump",

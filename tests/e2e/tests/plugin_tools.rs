@@ -10,6 +10,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::Path,
     process::{Command, Output},
 };
@@ -96,10 +97,12 @@ fn steady_line(line: &str) -> String {
     let is_rule = |word: &str| word.chars().all(|found| "─═┌┬┐└┴┘╞╪╡".contains(found));
     let is_measured = |word: &str| {
         let number: Vec<&str> = word.split('.').collect();
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
+        let digits =
+            |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
         number.len() == 2 && number.iter().all(|part| digits(part))
     };
-    let is_digest = |word: &str| word.len() == 64 && word.bytes().all(|octet| octet.is_ascii_hexdigit());
+    let is_digest =
+        |word: &str| word.len() == 64 && word.bytes().all(|octet| octet.is_ascii_hexdigit());
     let words = line.split_whitespace().map(|word| match word {
         word if is_rule(word) && word.chars().count() > 5 => "───",
         word if is_measured(word) => "N.N",
@@ -239,7 +242,8 @@ fn what_differs_from_a_case_is_shown_and_can_be_written_down() {
     let folder = with_garden();
     let cases = folder.path().join("cases");
     fs::create_dir(&cases).unwrap();
-    let case = format!("[request]{UNPAID}\n[expect]\npool = \"fast\"\nno-options = [\"routers\"]\n");
+    let case =
+        format!("[request]{UNPAID}\n[expect]\npool = \"fast\"\nno-options = [\"routers\"]\n");
     fs::write(cases.join("differs.toml"), case).unwrap();
     fs::write(cases.join("mistaken.toml"), "[request]\nmac = 1\n[expect]\npol = \"x\"\n").unwrap();
     fs::write(cases.join("passes.toml"), "[request]\ncircuit-id = \"olt1/9\"\n[expect]\n").unwrap();
@@ -294,12 +298,14 @@ fn calls_are_measured() {
     assert_eq!(report["hooks"][0]["hook"], "on-discover");
     assert_eq!(report["hooks"][0]["calls"], 200);
     let number = |value: &Value| value.as_f64().unwrap();
-    let [p50, p99, max] = ["p50-us", "p99-us", "max-us"].map(|key| number(&report["hooks"][0][key]));
+    let [p50, p99, max] =
+        ["p50-us", "p99-us", "max-us"].map(|key| number(&report["hooks"][0][key]));
     assert!(0.0 < p50 && p50 <= p99 && p99 <= max, "{report}");
     assert!(number(&report["compile-ms"]) > 0.0 && number(&report["from-cache-ms"]) > 0.0);
     assert!(number(&report["memory-octets"]) >= 65_536.0, "{report}");
     for arguments in [["--calls", "0"], ["--calls", "1000001"], ["--seconds", "0"]] {
-        let output = lessor_plugin(folder.path(), &[&["bench", "policy.wasm"], &arguments[..]].concat());
+        let output =
+            lessor_plugin(folder.path(), &[&["bench", "policy.wasm"], &arguments[..]].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 }
@@ -332,7 +338,7 @@ fn files(folder: &Path) -> Vec<String> {
 fn a_project_is_written_in_every_language() {
     let folder = tempfile::tempdir().unwrap();
     let mut shown = String::new();
-    for language in ["rust", "javascript", "typescript", "python", "rhai", "js"] {
+    for language in ["rust", "javascript", "typescript", "python", "c", "rhai", "js"] {
         let name = format!("stb-{language}");
         shown.push_str(&succeeds(folder.path(), &["new", &name, "--language", language]));
         let written = files(&folder.path().join(&name));
@@ -345,46 +351,94 @@ fn a_project_is_written_in_every_language() {
     assert!(said.contains("try my-policy"), "{said}");
 }
 
-/// Runs the commands that a project's README shows for building and testing, `skipped` excepted.
-fn follow_readme(project: &Path, skipped: &[&str]) {
-    let readme = fs::read_to_string(project.join("README.md")).unwrap();
-    let section = readme.split("\n## ").nth(1).unwrap();
+/// Runs the commands that the first section with some shows, in `folder`; those that begin as one of
+/// `skipped` excepted.
+fn follow(page: &Path, folder: &Path, skipped: &[&str]) {
+    let page = fs::read_to_string(page).unwrap();
+    let section = page.split("\n## ").nth(1).unwrap();
     let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let mut tested = false;
+    let mut folder = folder.to_owned();
+    let mut tests = 0;
     for line in blocks.flat_map(str::lines) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        if skipped.iter().any(|start| line.starts_with(start)) {
-            continue;
+        match words.as_slice() {
+            _ if skipped.iter().any(|start| line.starts_with(start)) => {}
+            ["cd", path] => folder.push(path),
+            ["lessor", "plugin", "test", arguments @ ..] => {
+                let shown = succeeds(&folder, &[&["test"], arguments].concat());
+                assert!(shown.contains("2 cases: 2 passed, 0 failed"), "{shown}");
+                tests += 1;
+            }
+            ["lessor", "plugin", arguments @ ..] => {
+                succeeds(&folder, arguments);
+                keep_what_is_built(&folder);
+            }
+            [program, arguments @ ..] => {
+                let mut command = Command::new(program);
+                let output = command.args(arguments).current_dir(&folder).output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{line}: {said}");
+            }
+            [] => {}
         }
-        if let ["lessor", "plugin", arguments @ ..] = words.as_slice() {
-            let shown = succeeds(project, arguments);
-            assert!(shown.contains("2 cases: 2 passed, 0 failed"), "{shown}");
-            tested = true;
-            continue;
-        }
-        let output = Command::new(words[0])
-            .args(&words[1..])
-            .current_dir(project)
-            .env("RUSTUP_TOOLCHAIN", std::env::var("RUSTUP_TOOLCHAIN").unwrap_or("stable".into()))
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{line}: {said}");
     }
-    assert!(tested, "the README tests nothing");
+    assert_eq!(tests, 1, "the page tests nothing");
 }
 
-/// Outside of the checkout, so that the project has to bring along what it needs.
-#[test]
-fn a_project_in_rust_builds_anywhere_and_its_cases_pass() {
-    let folder = tempfile::tempdir().unwrap();
-    succeeds(folder.path(), &["new", "stb", "--language", "rust"]);
-    let project = folder.path().join("stb");
-    // The versions that this checkout uses; and what was compiled is kept from one run to the next.
-    fs::copy(built::checkout().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
+/// Has a project in Rust use the versions of this checkout, and its crates compiled once for all runs.
+fn keep_what_is_built(folder: &Path) {
     let target = built::checkout().join("target/projects");
     fs::create_dir_all(&target).unwrap();
-    std::os::unix::fs::symlink(&target, project.join("target")).unwrap();
-    follow_readme(&project, &["rustup "]);
+    for project in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if project.join("Cargo.toml").is_file() && !project.join("target").exists() {
+            fs::copy(built::checkout().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
+            std::os::unix::fs::symlink(&target, project.join("target")).unwrap();
+        }
+    }
 }
 
+/// The guide's commands and then those of the project's README, outside of the checkout, so that the
+/// project has to bring along what it needs.
+#[test]
+fn a_project_in_rust_builds_anywhere_as_the_guide_says() {
+    let folder = tempfile::tempdir().unwrap();
+    follow(&built::checkout().join("docs/plugin-tools.md"), folder.path(), &[]);
+    let project = folder.path().join("stb");
+    follow(&project.join("README.md"), &project, &["rustup "]);
+}
+
+/// Past the capture of output.
+fn say_skipped(why: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+}
+
+#[test]
+fn a_project_in_c_builds_anywhere_and_its_cases_pass() {
+    lessor_e2e::require!(clang, make);
+    if !Path::new("/usr/include/wasm32-wasi/stdlib.h").exists() {
+        assert!(std::env::var_os("LESSOR_REQUIRE_E2E").is_none(), "needs the package wasi-libc");
+        say_skipped("needs wasi-libc (Debian package wasi-libc)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    succeeds(folder.path(), &["new", "stb", "--language", "c"]);
+    let project = folder.path().join("stb");
+    follow(&project.join("README.md"), &project, &[]);
+}
+
+/// What npm and pip fetch is fetched anew each time, so these run where everything is asked for.
+#[test]
+fn projects_in_javascript_typescript_and_python_build_and_their_cases_pass() {
+    lessor_e2e::require!(npm, python3);
+    if std::env::var_os("LESSOR_REQUIRE_E2E").is_none() {
+        say_skipped("fetches packages for minutes; LESSOR_REQUIRE_E2E=1 asks for it");
+        return;
+    }
+    for language in ["javascript", "typescript", "python"] {
+        let folder = tempfile::tempdir().unwrap();
+        succeeds(folder.path(), &["new", "stb", "--language", language]);
+        let project = folder.path().join("stb");
+        follow(&project.join("README.md"), &project, &[]);
+    }
+}
