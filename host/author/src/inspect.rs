@@ -81,10 +81,13 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
         line("run by", interpreter.display().to_string())?;
     }
     line("hooks", report.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", "))?;
-    line("exports", report.exports.join("\n             "))?;
-    line("imports", none_or(&report.imports, "nothing"))?;
+    // Those of a script are its interpreter's, and say nothing about the script.
+    if report.interpreter.is_none() {
+        line("exports", report.exports.join(NEXT_LINE))?;
+        line("imports", none_or(&report.imports, "nothing"))?;
+    }
     if !report.denied_imports.is_empty() {
-        line("WASI", report.denied_imports.join("\n             "))?;
+        line("WASI", report.denied_imports.join(NEXT_LINE))?;
         line("", "policies get no WASI: a call of it ends the call of the plugin".to_owned())?;
     }
     if !report.capabilities.is_empty() {
@@ -103,6 +106,9 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
     writeln!(out, "{}", toned("The server would load it.", Tone::Good))
 }
 
+/// To the column of the values.
+const NEXT_LINE: &str = "\n             ";
+
 fn none_or(names: &[String], nothing: &str) -> String {
-    if names.is_empty() { nothing.to_owned() } else { names.join("\n             ") }
+    if names.is_empty() { nothing.to_owned() } else { names.join(NEXT_LINE) }
 }

@@ -407,6 +407,27 @@ fn a_project_in_rust_builds_anywhere_as_the_guide_says() {
     follow(&project.join("README.md"), &project, &["rustup "]);
 }
 
+#[test]
+fn a_project_of_a_script_needs_no_building() {
+    let interpreters = lessor_guests::interpreters().unwrap_or_else(|error| panic!("{error}"));
+    let interpreters = interpreters.to_str().unwrap();
+    for ending in ["rhai", "js"] {
+        let folder = tempfile::tempdir().unwrap();
+        succeeds(folder.path(), &["new", "stb", "--language", ending]);
+        let (project, script) = (folder.path().join("stb"), format!("stb.{ending}"));
+        let with_interpreter = |tool| [tool, &script, "--interpreters", interpreters];
+        let shown = succeeds(&project, &with_interpreter("test"));
+        assert!(shown.contains("2 cases: 2 passed, 0 failed"), "{shown}");
+        let shown = succeeds(&project, &with_interpreter("inspect"));
+        assert!(shown.contains("on-discover, on-request, on-inform"), "{shown}");
+        // A mistake in a script is told with its place.
+        let text = fs::read_to_string(project.join(&script)).unwrap();
+        fs::write(project.join(&script), format!("{text}\n)\n")).unwrap();
+        let (_, said) = fails(&project, &with_interpreter("inspect"));
+        assert!(said.contains("line "), "{said}");
+    }
+}
+
 /// Past the capture of output.
 fn say_skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
