@@ -201,6 +201,7 @@ fn record(lease: &CaseLease, now: Timestamp, request: &Request) -> Lease {
         changed_at: began_at,
         expires_at: now.after_secs(lease.ends_in_secs),
         relay_information: (!said.is_empty()).then(|| relay_information(said)),
+        subscriber: None,
         revision: 1,
     }
 }
