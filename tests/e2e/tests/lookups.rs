@@ -70,7 +70,7 @@ fn line(number: u8, circuit_id: &str) -> Subscriber {
 
 /// What the policy heard.
 fn heard(reply: &Reply) -> String {
-    String::from_utf8(reply.get(224).unwrap().to_vec()).unwrap()
+    String::from_utf8(reply.options.get(224).unwrap().to_vec()).unwrap()
 }
 
 /// A DISCOVER of this line, sent from another thread, and what comes back.
