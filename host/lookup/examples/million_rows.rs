@@ -2,7 +2,7 @@
 //! and how long it takes to find a row.
 //!
 //! ```text
-//! cargo run --release -p lessor-lookup --example measure -- [rows]
+//! cargo run --release -p lessor-lookup --example million_rows -- [rows]
 //! ```
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a tool for developers")]
 
