@@ -415,7 +415,7 @@ fn a_project_of_a_script_needs_no_building() {
         let folder = tempfile::tempdir().unwrap();
         succeeds(folder.path(), &["new", "stb", "--language", ending]);
         let (project, script) = (folder.path().join("stb"), format!("stb.{ending}"));
-        let with_interpreter = |tool| [tool, &script, "--interpreters", interpreters];
+        let with_interpreter = |tool| [tool, script.as_str(), "--interpreters", interpreters];
         let shown = succeeds(&project, &with_interpreter("test"));
         assert!(shown.contains("2 cases: 2 passed, 0 failed"), "{shown}");
         let shown = succeeds(&project, &with_interpreter("inspect"));
