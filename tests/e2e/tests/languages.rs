@@ -1,6 +1,14 @@
 //! The subscriber table, in whichever language it is written, decides the same: every example is
 //! built as its README says, loaded, and shown the shared cases.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
 use std::{
     ffi::OsStr,
     io::Write,

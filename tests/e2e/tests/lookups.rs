@@ -106,13 +106,17 @@ fn whoever_waits_for_a_slow_source_delays_nobody() {
     }
     let unknown = relay.message(&line(3, "unknown"), MessageType::Discover).unwrap();
     let unknown = relay.exchange(&unknown, PATIENCE).unwrap().unwrap();
-    assert!(heard(&unknown).starts_with("line: NotFound"), "{}", heard(&unknown));
+    assert!(heard(&unknown).starts_with("line: LookupStatus::NotFound"), "{}", heard(&unknown));
     assert_eq!(server.status().waiting_for_lookups, 2, "the slow ones wait still");
     assert!(!slow.is_finished() && !also_slow.is_finished());
 
     for slow in [slow, also_slow] {
         let reply = slow.join().unwrap().expect("an OFFER, in the end");
-        assert!(heard(&reply).starts_with("line: Found Some(\"slow\")"), "{}", heard(&reply));
+        assert!(
+            heard(&reply).starts_with("line: LookupStatus::Found Some(\"slow\")"),
+            "{}",
+            heard(&reply)
+        );
     }
     let asked = service.asked();
     assert_eq!(asked.iter().filter(|asked| asked.path.contains("slow")).count(), 1);
@@ -131,7 +135,7 @@ fn a_message_that_is_sent_again_waits_once() {
     let message = relay.message(&line(1, "slow"), MessageType::Discover).unwrap();
     assert_eq!(relay.exchange(&message, Duration::from_millis(300)).unwrap(), None);
     let reply = relay.exchange(&message, PATIENCE).unwrap().expect("an OFFER");
-    assert!(heard(&reply).starts_with("line: Found"), "{}", heard(&reply));
+    assert!(heard(&reply).starts_with("line: LookupStatus::Found"), "{}", heard(&reply));
     server.journal_has("lookup-pending");
     assert_eq!(service.asked().len(), 1);
 }
@@ -144,7 +148,7 @@ fn a_source_that_fails_has_the_stated_outcome() {
     let mut to_proceeding = relay(proceeding.address(), LINK);
     let message = to_proceeding.message(&line(1, "failing"), MessageType::Discover).unwrap();
     let reply = to_proceeding.exchange(&message, PATIENCE).unwrap().expect("an OFFER");
-    assert!(heard(&reply).starts_with("line: Unavailable"), "{}", heard(&reply));
+    assert!(heard(&reply).starts_with("line: LookupStatus::Unavailable"), "{}", heard(&reply));
 
     let dropping = started(&service, "on-failure = \"drop\"");
     let mut to_dropping = relay(dropping.address(), LINK);
@@ -165,7 +169,7 @@ fn what_waits_lives_through_a_reload_and_is_answered_before_the_end() {
     let reload = server.reload();
     assert!(reload.accepted, "{}", reload.said);
     let reply = slow.join().unwrap().expect("an OFFER by the new generation");
-    assert!(heard(&reply).starts_with("line: Found"), "{}", heard(&reply));
+    assert!(heard(&reply).starts_with("line: LookupStatus::Found"), "{}", heard(&reply));
 
     let slow = discovered(&server, line(2, "slow-2"));
     wait_until_waiting(&server, 1);

@@ -97,7 +97,7 @@ fn healthy_traffic_does_not_notice_misbehaving_guests() {
         server.setup().put_policy(GUEST, &greedy, &greedy_sidecar(action));
         let report = healthy_traffic(server.address(), || {
             assert!(server.hang_up().accepted);
-            keep_asking_until(&server, guest, |plugin| is_at_limit(plugin));
+            keep_asking_until(&server, guest, is_at_limit);
         });
         rows.push(Row::new(guest, "left out", &report));
     }

@@ -98,10 +98,9 @@ impl Bindings {
         unsettled.chain.push(Arc::clone(&lease));
         if let Some(subscriber) = account.filter(|account| {
             lease.state != LeaseState::Leased || lease.subscriber.as_ref() != Some(account)
-        }) {
-            if !unsettled.leaving.contains(&subscriber) {
-                unsettled.leaving.push(subscriber);
-            }
+        }) && !unsettled.leaving.contains(&subscriber)
+        {
+            unsettled.leaving.push(subscriber);
         }
         self.enter(now, Arc::clone(&lease), precedence);
         self.note_leaving(address);

@@ -86,7 +86,7 @@ fn a_shadow_decides_nothing_and_is_compared() {
         status.differences,
         [(DifferenceKind::Pool, 1), (DifferenceKind::Option(3), 1)].into()
     );
-    assert_eq!(status.examples, [found.clone()]);
+    assert_eq!(status.examples, std::slice::from_ref(found));
     assert_eq!((status.plugin.mode, status.plugin.calls), (Mode::Shadow, 1));
 }
 

@@ -23,15 +23,20 @@ pub struct Object {
     pub functions: &'static [Function],
 }
 
+/// Reads a property: of which object of its kind.
+pub(crate) type Get = fn(&str) -> Result<Value, String>;
+/// Sets a property.
+pub(crate) type Set = fn(Value) -> Result<(), String>;
+
 /// A property. Its functions are told which object of its kind is meant, where there are several.
 #[derive(Debug)]
 pub struct Property {
     /// In snake case.
     pub name: &'static str,
     /// Reads it; none if it can only be set.
-    pub get: Option<fn(&str) -> Result<Value, String>>,
+    pub get: Option<Get>,
     /// Sets it; none if it can only be read.
-    pub set: Option<fn(Value) -> Result<(), String>>,
+    pub set: Option<Set>,
 }
 
 /// A function, of an object or by itself.

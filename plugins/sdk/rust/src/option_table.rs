@@ -74,7 +74,7 @@ impl OptionSetting {
         let kind = NAMES.iter().find(|(_, known, _)| *known == code).map(|(_, _, kind)| *kind);
         let text = || Self::Text(option::octets_to_text(octets));
         match kind {
-            Some(Kind::Addresses) if octets.len() % 4 == 0 => {
+            Some(Kind::Addresses) if octets.len().is_multiple_of(4) => {
                 let addresses =
                     octets.chunks(4).filter_map(|octets| <[u8; 4]>::try_from(octets).ok());
                 Self::Texts(addresses.map(|octets| Ipv4Addr::from(octets).to_string()).collect())

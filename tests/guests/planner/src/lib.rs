@@ -75,6 +75,10 @@ impl Policy for Planner {
         Verdict::Proceed
     }
 
+    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.on_discover(request, terms)
+    }
+
     fn reply_options(&mut self, request: &Request, reply: &Reply) {
         black_box((request.kind(), reply.kind()));
     }
