@@ -249,9 +249,11 @@ impl Prepared {
 
     fn note_fault(&self, hook: Hook, fault: Option<FaultKind>, outcome: &mut Outcome) {
         let Some(kind) = fault else { return };
-        outcome.effects.fault = Some(kind.name().to_owned());
+        // What went wrong first is what the author has to look at.
+        outcome.effects.fault.get_or_insert_with(|| kind.name().to_owned());
         let message = self.last_fault().map(|(_, message)| message).unwrap_or_default();
-        outcome.failure = Some(Failure { hook: Some(hook), kind, message, advice: advice(kind) });
+        let failure = Failure { hook: Some(hook), kind, message, advice: advice(kind) };
+        outcome.failure.get_or_insert(failure);
         self.wait_for_spare();
     }
 
