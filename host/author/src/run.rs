@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct RunArguments {
     #[command(flatten)]
     plugin: PluginFile,
-    /// The request: TOML or JSON, or a case of which [request] and [settings] count. Without this, a
+    /// The request: TOML or JSON, or a case, of which `request` and `settings` count. Without this, a
     /// DISCOVER of a plain client.
     #[arg(long, short, value_name = "FILE")]
     request: Option<PathBuf>,

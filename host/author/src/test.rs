@@ -26,7 +26,7 @@ pub(crate) struct TestArguments {
     /// The folder of cases.
     #[arg(long, default_value = "cases", value_name = "FOLDER")]
     cases: PathBuf,
-    /// Write what the policy does into [expect] of every case, instead of comparing.
+    /// Write what the policy does into `expect` of every case, instead of comparing.
     #[arg(long)]
     update: bool,
     /// As JSON, one object a line: each case, then the sum.
