@@ -12,6 +12,7 @@ pub(crate) fn of_syntax(error: ParseError) -> String {
 }
 
 /// A script that went wrong while it ran.
+#[allow(clippy::boxed_local, reason = "this is how Rhai hands errors over")]
 pub(crate) fn of(mut error: Box<EvalAltResult>) -> String {
     let outer = error.position();
     while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) = *error {
