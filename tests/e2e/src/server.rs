@@ -155,8 +155,7 @@ impl Server {
     pub fn journal(&self) -> Vec<JournalLine> {
         let journal = fs::read_to_string(self.setup.journal()).unwrap_or_default();
         let complete = journal.rfind('\n').and_then(|end| journal.get(..end)).unwrap_or_default();
-        // A line that a kill cut short is ended when the next server opens the file.
-        complete.lines().filter(|line| line.ends_with('}')).map(parsed).collect()
+        complete.lines().map(parsed).collect()
     }
 
     /// Waits until a line of the journal is as wanted, and returns the first such line.
