@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{ClientKey, HardwareAddress, RelayInformation, Timestamp};
 
@@ -99,13 +100,18 @@ impl Change {
     }
 }
 
+/// The changes of one decision, each of another address. Storage makes all of them or none: a lease
+/// that takes the place of others is never on record beside them.
+pub type Changes = SmallVec<[Change; 1]>;
+
 /// What became of a change that was handed to storage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Committed {
     /// It is on stable storage.
     Durable,
-    /// The record had another revision: here it is (nothing, if it does not exist).
+    /// The change was not made, because its record had another revision, or that of another change
+    /// of the same decision had: here is its own (nothing, if it does not exist).
     Conflict(Option<Arc<Lease>>),
     /// Storage could not write. The change counts as not made; if it was made all the same, the
     /// next one meets it as a conflict.

@@ -29,7 +29,7 @@ pub use engine::{
     Candidate, Decision, Engine, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Preview,
     Remembered, Rule,
 };
-pub use lease::{Change, Committed, Lease, LeaseState};
+pub use lease::{Change, Changes, Committed, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{
     LeaseTime, LocatedBy, Location, Network, NetworkId, OptionSet, Pool, Reservation,

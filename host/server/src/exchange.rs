@@ -7,6 +7,7 @@
 //! made durable or taken back.
 
 mod asking;
+mod settling;
 
 use std::{
     net::Ipv4Addr,
@@ -15,15 +16,14 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Arrival, Change, Committed, Decision, OptionValue, Preference, Reason, Reply, ReplyKind,
-    Request, RequestKind, Terms, Timestamp, option::code,
+    Arrival, Change, Changes, Decision, OptionValue, Preference, Reason, Reply, ReplyKind, Request,
+    RequestKind, Terms, Timestamp, option::code,
 };
 use lessor_policy_host::{
     Absent, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample, Shadows,
     TraceEntry, View,
 };
 use lessor_store::Committer;
-use smallvec::SmallVec;
 
 use crate::{
     counters::{Counters, increment},
@@ -33,8 +33,6 @@ use crate::{
     recording::{Decided, Recorder, Sequence},
 };
 
-/// How often a request is decided anew because storage knew better; then it is dropped.
-const CONFLICTS_MAX: u8 = 3;
 /// How often the successor of a retired engine is looked for. Each time takes another reload.
 const SUCCESSORS_MAX: usize = 8;
 
@@ -69,7 +67,7 @@ pub(crate) struct Exchange {
     pub(crate) endpoint: usize,
     pub(crate) reason: Reason,
     /// What must be durable before the reply leaves; once it is, what was made durable.
-    pub(crate) changes: SmallVec<[Change; 1]>,
+    pub(crate) changes: Changes,
     /// The reply, ready to be sent.
     pub(crate) outgoing: Option<Outgoing>,
     /// What must be looked up before it is decided; see [`Pipeline::looked_up`].
@@ -121,7 +119,7 @@ impl Exchange {
         Self {
             endpoint,
             reason,
-            changes: SmallVec::new(),
+            changes: Changes::new(),
             outgoing: None,
             waits_for: Vec::new(),
             detail,
@@ -262,55 +260,6 @@ impl Pipeline<'_> {
         exchange
     }
 
-    /// Hears from storage. Says whether the exchange is finished; if not, it was decided anew and
-    /// its new changes must be committed.
-    pub(crate) fn committed(
-        &self,
-        runner: &mut Runner,
-        now: Timestamp,
-        exchange: &mut Exchange,
-        results: &[Committed],
-    ) -> bool {
-        let changes = std::mem::take(&mut exchange.changes);
-        let mut worst = None;
-        for (position, change) in changes.iter().enumerate() {
-            // Storage answers every change; if it did not, nothing would be known to be durable.
-            let result = results.get(position).unwrap_or(&Committed::Failed);
-            worst = match (result, worst) {
-                (Committed::Failed, _) | (_, Some(Reason::StoreFailed)) => {
-                    Some(Reason::StoreFailed)
-                }
-                (Committed::Conflict(_), _) => Some(Reason::StoreConflict),
-                (Committed::Durable, worst) => worst,
-            };
-            self.settle(now, change, result);
-        }
-        match worst {
-            None => exchange.changes = changes,
-            Some(Reason::StoreConflict) if exchange.conflicts < CONFLICTS_MAX => {
-                exchange.conflicts += 1;
-                self.decide_under_terms(runner, now, exchange);
-                return exchange.changes.is_empty();
-            }
-            Some(reason) => exchange.fail(reason, None),
-        }
-        true
-    }
-
-    /// Takes back what the engine assumed of an exchange whose changes never reached storage.
-    pub(crate) fn abandon(
-        &self,
-        now: Timestamp,
-        exchange: &mut Exchange,
-        reason: Reason,
-        detail: Option<String>,
-    ) {
-        for change in &std::mem::take(&mut exchange.changes) {
-            self.settle(now, change, &Committed::Failed);
-        }
-        exchange.fail(reason, detail);
-    }
-
     /// What policies may see; nothing if no network spans the request. The client's lease is looked
     /// up only if somebody wants to see it.
     pub(crate) fn view(
@@ -424,21 +373,6 @@ impl Pipeline<'_> {
                 self.abandon(now, exchange, Reason::ReplyUnwritable, detail);
             }
         }
-    }
-
-    /// The engine that owns the address hears what became of its change; it may have been
-    /// succeeded meanwhile.
-    fn settle(&self, now: Timestamp, change: &Change, result: &Committed) {
-        for _ in 0..SUCCESSORS_MAX {
-            let generation = self.generation.load();
-            let settled = generation
-                .shards
-                .with_owner_of(change.lease.address, |engine| engine.settle(now, change, result));
-            if settled.is_ok() {
-                return;
-            }
-        }
-        tracing::error!(address = %change.lease.address, "no engine heard what storage did");
     }
 }
 

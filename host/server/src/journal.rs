@@ -20,7 +20,10 @@ use crate::observer::Event;
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
+    /// Is given whole lines only, so that a kill between two writes cuts none.
     file: BufWriter<File>,
+    /// Where a line is put together.
+    line: Vec<u8>,
     flushed_at: Instant,
     /// When it could last not be written; nothing if it can.
     failed_at: Option<Instant>,
@@ -106,8 +109,14 @@ impl Journal {
     pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
         let file = append_to(&path)
             .with_context(|| format!("cannot open the journal {}", path.display()))?;
-        let file = BufWriter::new(file);
-        Ok(Self { path, file, flushed_at: Instant::now(), failed_at: None, unflushed: 0 })
+        Ok(Self {
+            path,
+            file: BufWriter::new(file),
+            line: Vec::new(),
+            flushed_at: Instant::now(),
+            failed_at: None,
+            unflushed: 0,
+        })
     }
 
     /// Does something to the journal, and returns how many lines were lost by it. A failure is
@@ -234,8 +243,10 @@ impl Journal {
             return Err(io::Error::other("the journal cannot be written"));
         }
         line.time = jiff::Timestamp::now().to_string();
-        serde_json::to_writer(&mut self.file, &line)?;
-        self.file.write_all(b"\n")
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &line)?;
+        self.line.push(b'\n');
+        self.file.write_all(&self.line)
     }
 }
 
@@ -293,6 +304,18 @@ mod tests {
         assert_eq!(journal.attempt(|journal| journal.write(line())), 0);
         assert_eq!(journal.attempt(Journal::flush), 0);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[test]
+    fn what_reaches_the_file_before_a_flush_are_whole_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let mut journal = Journal::open(path.clone()).unwrap();
+        let text = || std::fs::read_to_string(&path).unwrap();
+        while text().is_empty() {
+            assert_eq!(journal.attempt(|journal| journal.write(line())), 0);
+        }
+        assert!(text().lines().count() > 1 && text().ends_with('\n'), "{}", text());
     }
 
     #[test]

@@ -14,11 +14,10 @@ use std::{
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_core::{Change, Lease, LeaseState, Reason, Request, Timestamp};
+use lessor_core::{Change, Changes, Lease, LeaseState, Reason, Request, Timestamp};
 use lessor_policy_host::{
     LeaseEvent, LeaseEventKind, Observer as Watchers, ShadowDifference, TraceEntry,
 };
-use smallvec::SmallVec;
 
 use crate::{
     clock,
@@ -54,7 +53,7 @@ pub(crate) struct Event {
     /// Which plugin did what.
     pub(crate) trace: Vec<TraceEntry>,
     /// What was made durable for it.
-    pub(crate) changes: SmallVec<[Change; 1]>,
+    pub(crate) changes: Changes,
 }
 
 enum Message {

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender};
-use lessor_core::{Change, Committed, Reason};
+use lessor_core::{Changes, Committed, Reason};
 use lessor_policy_host::Runner;
 use lessor_store::Submission;
 
@@ -267,19 +267,19 @@ impl Worker {
         if exchanges.is_empty() {
             return;
         }
-        let changes: Vec<Change> =
-            exchanges.iter().flat_map(|exchange| exchange.changes.iter().cloned()).collect();
+        let decisions: Vec<Changes> =
+            exchanges.iter().map(|exchange| exchange.changes.clone()).collect();
         // The closure owns the exchanges; if storage has no room it comes back unused, and so must
         // they: they are shared with it through this slot.
         let slot = Arc::new(Mutex::new(exchanges));
         let (sender, waker, in_flight) =
             (self.sender.clone(), self.waker.clone(), Arc::clone(&slot));
-        let on_done = Box::new(move |_changes, results| {
+        let on_done = Box::new(move |_decisions, results| {
             let exchanges = take(&in_flight);
             let _ = sender.send(Message::Committed { exchanges, results });
             waker.wake();
         });
-        match self.shared.committer.submit(Submission { changes, on_done }) {
+        match self.shared.committer.submit(Submission { decisions, on_done }) {
             Ok(()) => self.waiting_batches += 1,
             Err(_refused) => {
                 let now = clock::now();

@@ -21,7 +21,8 @@ use std::{
 };
 
 use lessor_core::{
-    Change, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation, Timestamp,
+    Change, Changes, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Timestamp,
 };
 use lessor_store::{FjallStore, Store};
 
@@ -39,7 +40,7 @@ fn main() {
     let begin = Instant::now();
     let mut longest = Duration::ZERO;
     for first in (0..records).step_by(1024) {
-        let batch: Vec<Change> = (first..records.min(first + 1024)).map(created).collect();
+        let batch: Vec<Changes> = (first..records.min(first + 1024)).map(created).collect();
         longest = longest.max(commit(&mut store, &batch));
     }
     println!("created {records} leases in {:.1?}, longest flush {longest:.1?}", begin.elapsed());
@@ -58,7 +59,7 @@ fn main() {
     println!("loaded {loaded} leases in {:.1?}, {opened:.1?} of it to open", begin.elapsed());
 
     let mut random = 1;
-    let mut renewals = |size: usize| -> Vec<Change> {
+    let mut renewals = |size: usize| -> Vec<Changes> {
         let any = |_| renewed(&mut leases[(next(&mut random) % u64::from(records)) as usize]);
         (0..size).map(any).collect()
     };
@@ -104,7 +105,7 @@ fn measure(what: &str, mut flush: impl FnMut() -> Duration, size: usize) {
     );
 }
 
-fn commit(store: &mut FjallStore, batch: &[Change]) -> Duration {
+fn commit(store: &mut FjallStore, batch: &[Changes]) -> Duration {
     let begin = Instant::now();
     let results = store.commit(batch);
     let took = begin.elapsed();
@@ -112,7 +113,7 @@ fn commit(store: &mut FjallStore, batch: &[Change]) -> Duration {
     took
 }
 
-fn created(position: u32) -> Change {
+fn created(position: u32) -> Changes {
     let [a, b, c, d] = position.to_be_bytes();
     let hardware_address = HardwareAddress::ethernet([2, 0, a, b, c, d]);
     let mut relay = b"\x01\x10olt1/1/3/onu0000\x02\x04".to_vec();
@@ -129,10 +130,10 @@ fn created(position: u32) -> Change {
         relay_information: Some(RelayInformation::from_octets(relay)),
         revision: 1,
     };
-    Change { lease: Arc::new(lease), previous: None }
+    [Change { lease: Arc::new(lease), previous: None }].into_iter().collect()
 }
 
-fn renewed(slot: &mut Option<Arc<Lease>>) -> Change {
+fn renewed(slot: &mut Option<Arc<Lease>>) -> Changes {
     let previous = slot.take().unwrap();
     let mut lease = Lease::clone(&previous);
     lease.changed_at = Timestamp::from_unix_ms(lease.changed_at.unix_ms() + 1_800_000);
@@ -140,7 +141,7 @@ fn renewed(slot: &mut Option<Arc<Lease>>) -> Change {
     lease.revision += 1;
     let lease = Arc::new(lease);
     *slot = Some(Arc::clone(&lease));
-    Change { lease, previous: Some(previous) }
+    [Change { lease, previous: Some(previous) }].into_iter().collect()
 }
 
 fn position(address: Ipv4Addr) -> u32 {

@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-use lessor_core::{Change, Committed};
+use lessor_core::{Changes, Committed};
 
 use crate::{CommitterStatus, Store, status::Counters};
 
@@ -30,10 +30,10 @@ pub struct CommitterLimits {
 /// Changes on their way to storage.
 pub struct Submission {
     /// What to make durable, in order.
-    pub changes: Vec<Change>,
-    /// Is given the changes back, with one result for each. Runs on the committer's thread, so it
+    pub decisions: Vec<Changes>,
+    /// Is given the decisions back, with one result for each of their changes. Runs on the committer's thread, so it
     /// should only pass them on.
-    pub on_done: Box<dyn FnOnce(Vec<Change>, Vec<Committed>) + Send>,
+    pub on_done: Box<dyn FnOnce(Vec<Changes>, Vec<Committed>) + Send>,
 }
 
 /// The way to the one thread in front of a store. Clones lead to the same thread.
@@ -83,7 +83,7 @@ impl Committer {
     /// Gives the submission back if too many changes wait already, or if the committer is closed.
     pub fn submit(&self, submission: Submission) -> Result<(), Submission> {
         let mut queue = self.shared.queue();
-        let waiting_changes = queue.waiting_changes.saturating_add(submission.changes.len());
+        let waiting_changes = queue.waiting_changes.saturating_add(submission.changes());
         if queue.closed || waiting_changes > self.shared.limits.waiting_changes {
             return Err(submission);
         }
@@ -122,6 +122,13 @@ impl Drop for CommitterThread {
     }
 }
 
+impl Submission {
+    /// How many changes it is.
+    fn changes(&self) -> usize {
+        changes_of(&self.decisions)
+    }
+}
+
 impl fmt::Debug for Committer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Committer").field("status", &self.status()).finish()
@@ -136,7 +143,7 @@ impl fmt::Debug for CommitterThread {
 
 impl fmt::Debug for Submission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submission").field("changes", &self.changes).finish_non_exhaustive()
+        f.debug_struct("Submission").field("decisions", &self.decisions).finish_non_exhaustive()
     }
 }
 
@@ -173,7 +180,7 @@ impl Shared {
         let mut taken = Vec::new();
         let mut taken_changes = 0;
         while let Some(next) = queue.submissions.front() {
-            let changes = next.changes.len();
+            let changes = next.changes();
             if !taken.is_empty() && taken_changes + changes > self.limits.batch_changes {
                 break;
             }
@@ -193,37 +200,38 @@ fn run(shared: &Shared, mut store: Box<dyn Store>) {
             return;
         }
         let mut batch = Vec::new();
-        let sizes: Vec<usize> = submissions
+        let sizes: Vec<(usize, usize)> = submissions
             .iter_mut()
             .map(|submission| {
-                let size = submission.changes.len();
-                batch.append(&mut submission.changes);
+                let size = (submission.decisions.len(), submission.changes());
+                batch.append(&mut submission.decisions);
                 size
             })
             .collect();
         let mut results = commit(shared, &mut *store, &batch).into_iter();
-        let mut changes = batch.into_iter();
-        for (submission, size) in submissions.into_iter().zip(sizes) {
-            let changes: Vec<Change> = changes.by_ref().take(size).collect();
-            let results: Vec<Committed> = results.by_ref().take(size).collect();
+        let mut batch = batch.into_iter();
+        for (submission, (decisions, changes)) in submissions.into_iter().zip(sizes) {
+            let decisions: Vec<Changes> = batch.by_ref().take(decisions).collect();
+            let results: Vec<Committed> = results.by_ref().take(changes).collect();
             // A callback that panics has been called; the panic is its own, and reported by the
             // panic hook.
-            let _ = catch_unwind(AssertUnwindSafe(|| (submission.on_done)(changes, results)));
+            let _ = catch_unwind(AssertUnwindSafe(|| (submission.on_done)(decisions, results)));
         }
     }
 }
 
 /// One flush: exactly one result per change, and the counters.
-fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Change]) -> Vec<Committed> {
-    if batch.is_empty() {
+fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Committed> {
+    let changes = changes_of(batch);
+    if changes == 0 {
         return Vec::new();
     }
     let begin = Instant::now();
     let outcome = catch_unwind(AssertUnwindSafe(|| store.commit(batch)));
     let took = begin.elapsed();
     let (results, error) = match outcome {
-        Ok(results) if results.len() != batch.len() => {
-            (Vec::new(), Some(format!("{} results for {} changes", results.len(), batch.len())))
+        Ok(results) if results.len() != changes => {
+            (Vec::new(), Some(format!("{} results for {changes} changes", results.len())))
         }
         Ok(results) if results.contains(&Committed::Failed) => {
             let error = store.last_error().unwrap_or_else(|| "leases were not written".to_owned());
@@ -232,8 +240,13 @@ fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Change]) -> Vec<Commi
         Ok(results) => (results, None),
         Err(panic) => (Vec::new(), Some(format!("the store panicked: {}", panic_text(&*panic)))),
     };
-    shared.counters.count(batch.len(), took, error);
-    if results.is_empty() { vec![Committed::Failed; batch.len()] } else { results }
+    shared.counters.count(changes, took, error);
+    if results.is_empty() { vec![Committed::Failed; changes] } else { results }
+}
+
+/// How many changes there are.
+fn changes_of(decisions: &[Changes]) -> usize {
+    decisions.iter().map(|changes| changes.len()).sum()
 }
 
 /// What a panic said.

@@ -2,8 +2,8 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use hashbrown::{HashMap, hash_map::Entry};
-use lessor_core::{Change, Committed, Lease};
+use hashbrown::HashMap;
+use lessor_core::{Change, Changes, Committed, Lease};
 
 /// What storage holds.
 pub(crate) trait Records {
@@ -25,36 +25,62 @@ pub(crate) struct Compared<'a> {
 }
 
 /// Compares every change with the record it would replace: that of storage, or the one that an
-/// earlier change of the batch puts there.
+/// earlier decision of the batch puts there.
 pub(crate) fn batch<'a, R: Records>(
-    batch: &'a [Change],
+    batch: &'a [Changes],
     records: &R,
 ) -> Result<Compared<'a>, R::Error> {
-    let mut writes: Vec<&'a Arc<Lease>> = Vec::with_capacity(batch.len());
-    let mut positions: HashMap<Ipv4Addr, usize, foldhash::fast::RandomState> =
-        HashMap::with_capacity_and_hasher(batch.len(), foldhash::fast::RandomState::default());
+    let mut written = Written::with_capacity(batch.len());
     let mut results = Vec::with_capacity(batch.len());
-    for change in batch {
-        debug_assert_eq!(change.lease.revision, change.expected_revision() + 1);
-        let address = change.lease.address;
-        let position = positions.entry(address);
-        let earlier = match &position {
-            Entry::Occupied(position) => writes.get_mut(*position.get()),
-            Entry::Vacant(_) => None,
-        };
-        results.push(match earlier {
-            Some(lease) if lease.revision == change.expected_revision() => {
-                *lease = &change.lease;
+    for changes in batch {
+        let mut is_made = true;
+        for change in changes {
+            debug_assert_eq!(change.lease.revision, change.expected_revision() + 1);
+            let address = change.lease.address;
+            let revision = match written.lease(address) {
+                Some(lease) => lease.revision,
+                None => records.revision(address)?,
+            };
+            is_made &= revision == change.expected_revision();
+        }
+        for change in changes {
+            results.push(if is_made {
+                written.put(change);
                 Committed::Durable
-            }
-            Some(lease) => Committed::Conflict(Some(Arc::clone(lease))),
-            None if records.revision(address)? == change.expected_revision() => {
-                position.insert(writes.len());
-                writes.push(&change.lease);
-                Committed::Durable
-            }
-            None => Committed::Conflict(records.lease(address)?),
-        });
+            } else {
+                let address = change.lease.address;
+                Committed::Conflict(match written.lease(address) {
+                    Some(lease) => Some(Arc::clone(lease)),
+                    None => records.lease(address)?,
+                })
+            });
+        }
     }
-    Ok(Compared { results, writes })
+    Ok(Compared { results, writes: written.leases })
+}
+
+/// What the decisions of a batch put in place of what storage holds.
+struct Written<'a> {
+    leases: Vec<&'a Arc<Lease>>,
+    positions: HashMap<Ipv4Addr, usize, foldhash::fast::RandomState>,
+}
+
+impl<'a> Written<'a> {
+    fn with_capacity(capacity: usize) -> Self {
+        let state = foldhash::fast::RandomState::default();
+        let positions = HashMap::with_capacity_and_hasher(capacity, state);
+        Self { leases: Vec::with_capacity(capacity), positions }
+    }
+
+    fn lease(&self, address: Ipv4Addr) -> Option<&'a Arc<Lease>> {
+        self.positions.get(&address).and_then(|position| self.leases.get(*position)).copied()
+    }
+
+    fn put(&mut self, change: &'a Change) {
+        let position = *self.positions.entry(change.lease.address).or_insert(self.leases.len());
+        match self.leases.get_mut(position) {
+            Some(lease) => *lease = &change.lease,
+            None => self.leases.push(&change.lease),
+        }
+    }
 }

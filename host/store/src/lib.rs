@@ -4,7 +4,8 @@
 //! Not here: which lease to give to whom (that is the core's), and when to answer a client (the
 //! server's). The invariant: **a change reported as [`Committed::Durable`] survives the death of
 //! the process and, on disk, the loss of power.** A change is a compare-and-set, never a blind
-//! write, so that a shared database used by several servers fits behind the same trait.
+//! write, so that a shared database used by several servers fits behind the same trait; the changes
+//! of one decision are made together or not at all.
 //!
 //! ```text
 //! workers ──submit──▶ Committer ──one commit──▶ Store ──▶ disk
@@ -21,7 +22,7 @@ mod memory;
 mod record;
 mod status;
 
-use lessor_core::{Change, Committed, Lease};
+use lessor_core::{Changes, Committed, Lease};
 
 pub use committer::{Committer, CommitterLimits, CommitterThread, Submission};
 pub use error::StoreError;
@@ -43,16 +44,19 @@ pub trait Store: Send {
     /// the unreadable lease for a free one.
     fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError>;
 
-    /// Makes changes durable with one flush, each as a compare-and-set on the revision of its
-    /// record ([`Change::expected_revision`]), and returns one result per change, in order.
+    /// Makes the changes of decisions durable with one flush, each as a compare-and-set on the
+    /// revision of its record ([`lessor_core::Change::expected_revision`]), and returns one result
+    /// per change, in order. If one change of a decision conflicts, none of that decision is made,
+    /// and all of them are [`Committed::Conflict`].
     ///
-    /// Changes of the same address in one batch build on each other in order. A batch is written
-    /// whole or not at all: if the flush fails, every result is [`Committed::Failed`], and what
-    /// storage then holds of the batch shows at the next compare-and-set, if not before.
+    /// Decisions about the same address in one batch build on each other in order. What a batch
+    /// makes is written whole or not at all: if the flush fails, every result is
+    /// [`Committed::Failed`], and what storage then holds of the batch shows at the next
+    /// compare-and-set, if not before.
     ///
     /// A store that failed goes on by itself as soon as its storage works again; until then it
     /// answers [`Committed::Failed`] without delay.
-    fn commit(&mut self, batch: &[Change]) -> Vec<Committed>;
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed>;
 
     /// Why the latest commit failed and what is done about it, as a sentence for the log; nothing
     /// if it did not fail.

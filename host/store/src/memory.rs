@@ -6,7 +6,7 @@ use std::{
 };
 
 use hashbrown::HashMap;
-use lessor_core::{Change, Committed, Lease};
+use lessor_core::{Changes, Committed, Lease};
 
 use crate::{Store, StoreError, compare};
 
@@ -38,7 +38,7 @@ impl Store for MemoryStore {
         Ok(records.len() as u64)
     }
 
-    fn commit(&mut self, batch: &[Change]) -> Vec<Committed> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed> {
         let mut leases = self.leases();
         let compared = compare::batch(batch, &*leases);
         match compared {

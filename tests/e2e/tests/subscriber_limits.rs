@@ -167,7 +167,6 @@ fn devices_that_all_want_a_lease_and_keep_it_get_as_many_as_their_subscriber_may
 }
 
 #[test]
-#[ignore = "three leases were seen where two may be, once in four runs on a busy machine: not understood yet"]
 fn devices_that_replace_each_other_leave_as_many_leases_as_their_subscriber_may_have() {
     let mut server = server();
     for round in 0..8 {
@@ -181,7 +180,7 @@ fn devices_that_replace_each_other_leave_as_many_leases_as_their_subscriber_may_
                         start.wait();
                         // Newer offers withdraw older ones, so not everybody gets through.
                         let device = device(number, "replacing");
-                        let lease = try_to_acquire(&mut relay, &device, PATIENCE);
+                        let lease = try_to_acquire(&mut relay, &device, SILENCE * 4);
                         lease.map(|_| hardware_address(number))
                     })
                 })

@@ -42,11 +42,10 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, Committed, Lease, Network, Reason, RelayInformation, Reply, Request, Terms,
-    Timestamp,
+    Change, Changes, ClientKey, Committed, Lease, Network, Reason, RelayInformation, Reply,
+    Request, Terms, Timestamp,
 };
 
 use self::{
@@ -72,7 +71,7 @@ pub struct Decision {
     /// What must be made durable. The first is that of the client's address; the others release
     /// the address that it had before and the leases that its subscriber gives up for it, or
     /// repeat a change of another decision that this one rests on ([`Change::is_repeated`]).
-    pub changes: SmallVec<[Change; 1]>,
+    pub changes: Changes,
 }
 
 /// Decides the requests of one network.
@@ -230,9 +229,10 @@ impl Engine {
     /// Hears what became of a change that it asked for. After `Failed` or `Conflict` the engine
     /// goes by what storage holds: the change is undone, or the other owner's record adopted.
     ///
-    /// Every change of every decision must be handed to storage in the order of the decisions and
-    /// settled once, in the same order, `Durable` ones too: until then the engine remembers what
-    /// storage held before. One that is never handed over (a queue is full) is `Failed`.
+    /// Every change of every decision must be settled once, `Durable` ones too: until then the engine
+    /// remembers what storage held before. One that is never handed over (a queue is full) is
+    /// `Failed`. Several threads may hand decisions over, and hear of them, in any order; those that
+    /// keep the order of the decisions meet fewer conflicts.
     pub fn settle(&mut self, now: Timestamp, change: &Change, committed: &Committed) {
         self.bindings.settle(now, change, committed);
     }

@@ -61,10 +61,10 @@ impl Unsettled {
         self.chain.truncate(place.unwrap_or(self.chain.len()));
     }
 
-    /// Storage holds `record`. If that is news and no pending change, the pending ones are not
-    /// built on what is there.
+    /// Storage holds `record`, or held it a while ago. If that is news and no pending change, the
+    /// pending ones are not built on what is there.
     fn find_stored(&mut self, record: Option<&Arc<Lease>>) {
-        if self.stored.as_ref() == record {
+        if !is_newer(record, self.stored.as_ref()) {
             return;
         }
         let place = self.chain.iter().position(|pending| Some(pending) == record);
@@ -146,18 +146,25 @@ impl Bindings {
     }
 
     /// Word about a change that is not waited for: an orphan, or one that looked like an orphan
-    /// that failed before it. Nothing else of the address is pending, so what storage says now is
-    /// what holds.
+    /// that failed before it. Nothing else of the address is pending, so the newest of what storage
+    /// ever said is what holds.
     fn settle_forgotten(&mut self, now: Timestamp, change: &Change, committed: &Committed) {
         let address = u32::from(change.lease.address);
         let known = self.slot(address).and_then(|slot| slot.lease());
-        let is_newer = known.is_none_or(|known| known.revision < change.lease.revision);
-        match committed {
-            Committed::Durable if is_newer => {
-                self.adopt_record(now, address, Some(Arc::clone(&change.lease)));
-            }
-            Committed::Durable | Committed::Failed => {}
-            Committed::Conflict(other) => self.adopt_record(now, address, other.clone()),
+        let said = match committed {
+            Committed::Durable => Some(&change.lease),
+            Committed::Conflict(other) => other.as_ref(),
+            Committed::Failed => None,
+        };
+        if is_newer(said, known) {
+            self.adopt_record(now, address, said.map(Arc::clone));
         }
     }
+}
+
+/// Whether one record of an address followed the other on storage. What one thread hears of storage
+/// may be older than what another heard before.
+fn is_newer(record: Option<&Arc<Lease>>, other: Option<&Arc<Lease>>) -> bool {
+    let revision = |record: Option<&Arc<Lease>>| record.map_or(0, |lease| lease.revision);
+    revision(record) > revision(other)
 }

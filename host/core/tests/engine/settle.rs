@@ -259,3 +259,29 @@ fn a_second_word_about_a_change_moves_nothing() {
     settle(&mut server, &first.changes[0], &Committed::Durable);
     assert_eq!(server.record(1), current);
 }
+
+#[test]
+fn what_is_heard_late_moves_nothing_back() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let before = server.record(1);
+    let was_before = Committed::Conflict(Some(Arc::clone(&before)));
+    let renewed = decide(&mut server, &renewing(1, address));
+    let released = decide(&mut server, &release(1, address));
+    // Storage got the second first and refused it, then made the first; two threads tell of it in
+    // the other order.
+    settle(&mut server, &renewed.changes[0], &Committed::Durable);
+    settle(&mut server, &released.changes[0], &was_before);
+    assert_eq!(server.record(1), renewed.changes[0].lease);
+
+    // The same, when nothing is waited for any more.
+    let failed = decide(&mut server, &renewing(1, address));
+    let orphan = decide(&mut server, &release(1, address));
+    settle(&mut server, &failed.changes[0], &Committed::Failed);
+    server.pass_secs(1);
+    server.ask(&renewing(1, address));
+    let current = server.record(1);
+    settle(&mut server, &orphan.changes[0], &was_before);
+    settle(&mut server, &orphan.changes[0], &Committed::Conflict(None));
+    assert_eq!(server.record(1), current);
+}

@@ -107,8 +107,8 @@ fn a_plugin_reads_its_own_answers_and_no_others() {
 fn only_plugins_with_a_hook_for_the_message_are_asked_for_a_plan() {
     let (chain, mut runner) =
         start(vec![plugin("10-minimal", &guest("minimal"), &json!({})), planner("20-b", "well")]);
-    assert!(!chain.has_lookups_for(RequestKind::Request));
-    assert_eq!(runner.plan(&view_of(request(RequestKind::Request))), Plan::default());
+    assert!(!chain.has_lookups_for(RequestKind::Release));
+    assert_eq!(runner.plan(&view_of(request(RequestKind::Release))), Plan::default());
     let plan = runner.plan(&discover());
     assert_eq!(plan.trace.len(), 1);
     assert_eq!([chain.status()[0].calls, chain.status()[1].calls], [0, 1]);

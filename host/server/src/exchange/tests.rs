@@ -2,7 +2,7 @@ use lessor_core::{Committed, LeaseState, Reason};
 use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
 use lessor_store::CommitterLimits;
 
-use super::*;
+use super::{settling::CONFLICTS_MAX, *};
 use crate::generation::Generation;
 use crate::testing::{NOW, Parts, SERVER, packet, parts, received, topology};
 

@@ -30,7 +30,7 @@ use std::{
 };
 
 use hashbrown::HashMap;
-use lessor_core::{Change, Committed, Lease};
+use lessor_core::{Changes, Committed, Lease};
 
 use crate::{Store, StoreError, committer::panic_text, compare};
 use database::Database;
@@ -90,12 +90,12 @@ impl FjallStore {
     }
 
     /// Commits, if the database is open.
-    fn try_commit(&mut self, batch: &[Change]) -> Result<Vec<Committed>, StoreError> {
+    fn try_commit(&mut self, batch: &[Changes]) -> Result<Vec<Committed>, StoreError> {
         if self.revisions.is_none() {
             self.load(&mut |_| {})?;
         }
         let (Some(database), Some(revisions)) = (&self.database, &mut self.revisions) else {
-            return Ok(vec![Committed::Failed; batch.len()]);
+            return Ok(failed(batch));
         };
         while let Some(address) = self.doubtful.last() {
             match database.lease(*address)? {
@@ -162,7 +162,7 @@ impl Store for FjallStore {
         Ok(records)
     }
 
-    fn commit(&mut self, batch: &[Change]) -> Vec<Committed> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed> {
         if self.is_open() {
             let error = match catch_unwind(AssertUnwindSafe(|| self.try_commit(batch))) {
                 Ok(Ok(results)) => {
@@ -181,7 +181,7 @@ impl Store for FjallStore {
                 _ => format!("{error}; trying again in {} ms", self.reopen()),
             });
         }
-        vec![Committed::Failed; batch.len()]
+        failed(batch)
     }
 
     fn last_error(&self) -> Option<String> {
@@ -205,6 +205,11 @@ impl compare::Records for Held<'_> {
     fn lease(&self, address: Ipv4Addr) -> Result<Option<Arc<Lease>>, StoreError> {
         Ok(self.database.lease(address)?.map(Arc::new))
     }
+}
+
+/// The results of a batch of which nothing is written.
+fn failed(batch: &[Changes]) -> Vec<Committed> {
+    batch.iter().flatten().map(|_| Committed::Failed).collect()
 }
 
 /// Takes the store for this process.

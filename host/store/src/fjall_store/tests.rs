@@ -9,7 +9,7 @@ use std::{
 };
 
 use fjall::KeyspaceCreateOptions;
-use lessor_core::{ClientKey, HardwareAddress, LeaseState, Timestamp};
+use lessor_core::{Change, ClientKey, HardwareAddress, LeaseState, Timestamp};
 use tempfile::TempDir;
 
 use super::*;
@@ -39,7 +39,7 @@ fn change(number: u8, revision: u64) -> Change {
 fn closed_store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut store = FjallStore::open(folder.path()).unwrap();
-    assert_eq!(store.commit(&[change(1, 1)]), [Committed::Durable]);
+    assert_eq!(commit(&mut store, [change(1, 1)]), [Committed::Durable]);
     folder
 }
 
@@ -61,10 +61,15 @@ fn assert_says(text: &str, parts: &[&str]) {
     }
 }
 
+/// Every change a decision of its own.
+fn commit<const N: usize>(store: &mut FjallStore, changes: [Change; N]) -> Vec<Committed> {
+    store.commit(&changes.map(|change| Changes::from_iter([change])))
+}
+
 fn commit_until_taken(store: &mut FjallStore, change: &Change) -> Committed {
     let begin = Instant::now();
     loop {
-        match &store.commit(std::slice::from_ref(change))[..] {
+        match &commit(store, [change.clone()])[..] {
             [Committed::Failed] => assert!(begin.elapsed() < PATIENCE, "{:?}", store.last_error),
             [result] => return result.clone(),
             results => panic!("{results:?}"),
@@ -92,7 +97,7 @@ fn the_remains_of_an_interrupted_creation_are_removed() {
     fs::create_dir(&remains).unwrap();
     fs::write(remains.join("0.jnl"), b"half a journal").unwrap();
     let mut store = FjallStore::open(folder.path()).unwrap();
-    assert_eq!(store.commit(&[change(1, 1)]), [Committed::Durable]);
+    assert_eq!(commit(&mut store, [change(1, 1)]), [Committed::Durable]);
     assert!(!remains.exists());
 }
 
@@ -134,15 +139,15 @@ fn a_store_with_parts_missing_is_refused_and_left_as_it_is() {
 fn commits_fail_at_once_while_the_database_is_reopened() {
     let folder = closed_store();
     let mut store = FjallStore::open(folder.path()).unwrap();
-    assert_eq!(store.commit(&[change(2, 1)]), [Committed::Durable]);
+    assert_eq!(commit(&mut store, [change(2, 1)]), [Committed::Durable]);
     store.failures_in_a_row = 4;
     let delay_ms = store.reopen();
     let begin = Instant::now();
-    assert_eq!(store.commit(&[change(3, 1)]), [Committed::Failed]);
+    assert_eq!(commit(&mut store, [change(3, 1)]), [Committed::Failed]);
     assert!(begin.elapsed() < Duration::from_millis(delay_ms / 2));
     assert_eq!(commit_until_taken(&mut store, &change(3, 1)), Committed::Durable);
     assert_eq!(
-        store.commit(&[change(2, 2), change(1, 2)]),
+        commit(&mut store, [change(2, 2), change(1, 2)]),
         [Committed::Durable, Committed::Durable]
     );
     assert_eq!(store.last_error(), None);
@@ -155,12 +160,12 @@ fn a_database_that_is_away_is_waited_for_and_not_created_anew() {
     let database = folder.path().join("leases");
     let away = folder.path().join("away");
     let mut store = FjallStore::open(folder.path()).unwrap();
-    assert_eq!(store.commit(&[change(1, 2)]), [Committed::Durable]);
+    assert_eq!(commit(&mut store, [change(1, 2)]), [Committed::Durable]);
     fs::rename(&database, &away).unwrap();
     store.reopen();
     let begin = Instant::now();
     while store.last_error().is_none() {
-        assert_eq!(store.commit(&[change(1, 3)]), [Committed::Failed]);
+        assert_eq!(commit(&mut store, [change(1, 3)]), [Committed::Failed]);
         assert!(begin.elapsed() < PATIENCE);
     }
     assert_says(&store.last_error().unwrap(), &["No such file"]);
@@ -179,7 +184,7 @@ fn what_a_failed_write_left_behind_is_read_again() {
     revisions.remove(&Ipv4Addr::new(10, 0, 0, 1));
     revisions.insert(Ipv4Addr::new(10, 0, 0, 2), 1);
     store.doubtful = vec![Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
-    let results = store.commit(&[change(1, 1), change(2, 1), change(1, 2)]);
+    let results = commit(&mut store, [change(1, 1), change(2, 1), change(1, 2)]);
     let held = Committed::Conflict(Some(change(1, 1).lease));
     assert_eq!(results, [held, Committed::Durable, Committed::Durable]);
 }
@@ -212,11 +217,11 @@ fn a_disk_that_does_not_keep_up_is_not_waited_for_without_end() {
     let flushes = leases.tree.get_flush_lock();
     let mut number = 2;
     while leases.tree.sealed_memtable_count() <= 2 {
-        assert_eq!(store.commit(&[change(number, 1)]), [Committed::Durable]);
+        assert_eq!(commit(&mut store, [change(number, 1)]), [Committed::Durable]);
         leases.rotate_memtable().unwrap();
         number += 1;
     }
-    assert_eq!(store.commit(&[change(number, 1)]), [Committed::Failed]);
+    assert_eq!(commit(&mut store, [change(number, 1)]), [Committed::Failed]);
     assert_says(&store.last_error().unwrap(), &["does not keep up", "1000 ms"]);
     drop(flushes);
     assert_eq!(commit_until_taken(&mut store, &change(number, 1)), Committed::Durable);

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lessor_core::{
-    Change, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation, Timestamp,
+    Change, Changes, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Timestamp,
 };
 use lessor_store::{FjallStore, MemoryStore, Store};
 
-use crate::support::{address, change, conflict, lease, load};
+use crate::support::{address, change, commit, conflict, lease, load};
 
 /// Opens the store; called again after the last one was dropped, opens the same one again.
 type Open = dyn Fn() -> Box<dyn Store>;
@@ -43,6 +44,7 @@ battery! {
     changes_of_one_address_build_on_each_other
     a_conflict_can_be_with_an_earlier_change_of_the_batch
     results_come_in_the_order_of_the_changes
+    the_changes_of_a_decision_are_made_together_or_not_at_all
     a_large_batch_is_written_whole
     an_empty_batch_has_no_results
     contents_are_kept_octet_by_octet
@@ -61,7 +63,10 @@ fn a_new_store_is_empty(open: &Open) {
 fn committed_leases_are_loaded(open: &Open) {
     let mut store = open();
     load(&mut *store);
-    assert_eq!(store.commit(&[change(address(1), 1), change(address(2), 1)]), [Durable, Durable]);
+    assert_eq!(
+        commit(&mut *store, [change(address(1), 1), change(address(2), 1)]),
+        [Durable, Durable]
+    );
     let expected = [1, 2].map(|number| (address(number), lease(address(number), 1)));
     assert_eq!(load(&mut *store), BTreeMap::from(expected));
     assert_eq!(store.last_error(), None);
@@ -70,7 +75,7 @@ fn committed_leases_are_loaded(open: &Open) {
 fn a_change_of_the_current_record_holds(open: &Open) {
     let mut store = open();
     for revision in 1..=4 {
-        assert_eq!(store.commit(&[change(address(1), revision)]), [Durable]);
+        assert_eq!(commit(&mut *store, [change(address(1), revision)]), [Durable]);
         assert_eq!(load(&mut *store)[&address(1)], lease(address(1), revision));
     }
 }
@@ -78,32 +83,32 @@ fn a_change_of_the_current_record_holds(open: &Open) {
 fn a_change_of_an_older_record_conflicts_with_the_current_one(open: &Open) {
     let mut store = open();
     for revision in 1..=3 {
-        store.commit(&[change(address(1), revision)]);
+        commit(&mut *store, [change(address(1), revision)]);
     }
     let mut late = change(address(1), 3);
     Arc::make_mut(&mut late.lease).state = LeaseState::Released;
-    assert_eq!(store.commit(&[late]), [conflict(address(1), 3)]);
-    assert_eq!(store.commit(&[change(address(1), 5)]), [conflict(address(1), 3)]);
+    assert_eq!(commit(&mut *store, [late]), [conflict(address(1), 3)]);
+    assert_eq!(commit(&mut *store, [change(address(1), 5)]), [conflict(address(1), 3)]);
     assert_eq!(load(&mut *store)[&address(1)], lease(address(1), 3));
     assert_eq!(store.last_error(), None);
 }
 
 fn creating_a_record_that_exists_conflicts_with_it(open: &Open) {
     let mut store = open();
-    store.commit(&[change(address(1), 1)]);
-    assert_eq!(store.commit(&[change(address(1), 1)]), [conflict(address(1), 1)]);
+    commit(&mut *store, [change(address(1), 1)]);
+    assert_eq!(commit(&mut *store, [change(address(1), 1)]), [conflict(address(1), 1)]);
     assert_eq!(load(&mut *store).len(), 1);
 }
 
 fn changing_a_record_that_does_not_exist_conflicts_with_nothing(open: &Open) {
     let mut store = open();
-    assert_eq!(store.commit(&[change(address(1), 2)]), [Committed::Conflict(None)]);
+    assert_eq!(commit(&mut *store, [change(address(1), 2)]), [Committed::Conflict(None)]);
     assert_eq!(load(&mut *store), BTreeMap::new());
 }
 
 fn changes_of_one_address_build_on_each_other(open: &Open) {
     let mut store = open();
-    store.commit(&[change(address(1), 1)]);
+    commit(&mut *store, [change(address(1), 1)]);
     let batch = [
         change(address(1), 2),
         change(address(2), 1),
@@ -111,7 +116,7 @@ fn changes_of_one_address_build_on_each_other(open: &Open) {
         change(address(2), 2),
         change(address(1), 4),
     ];
-    assert_eq!(store.commit(&batch), [Durable, Durable, Durable, Durable, Durable]);
+    assert_eq!(commit(&mut *store, batch.clone()), [Durable, Durable, Durable, Durable, Durable]);
     let expected = [(1, 4), (2, 2)]
         .map(|(number, revision)| (address(number), lease(address(number), revision)));
     assert_eq!(load(&mut *store), BTreeMap::from(expected.clone()));
@@ -122,13 +127,13 @@ fn changes_of_one_address_build_on_each_other(open: &Open) {
 fn a_conflict_can_be_with_an_earlier_change_of_the_batch(open: &Open) {
     let mut store = open();
     let batch = [change(address(1), 1), change(address(1), 1), change(address(1), 2)];
-    assert_eq!(store.commit(&batch), [Durable, conflict(address(1), 1), Durable]);
+    assert_eq!(commit(&mut *store, batch.clone()), [Durable, conflict(address(1), 1), Durable]);
     assert_eq!(load(&mut *store)[&address(1)], lease(address(1), 2));
 }
 
 fn results_come_in_the_order_of_the_changes(open: &Open) {
     let mut store = open();
-    store.commit(&(0..100).map(|number| change(address(number), 1)).collect::<Vec<_>>());
+    commit(&mut *store, (0..100).map(|number| change(address(number), 1)));
     let batch: Vec<Change> =
         (0..150).rev().map(|number| change(address(number), 1 + u64::from(number % 3))).collect();
     let expected: Vec<Committed> = (0..150)
@@ -139,13 +144,41 @@ fn results_come_in_the_order_of_the_changes(open: &Open) {
             (false, _) => Committed::Conflict(None),
         })
         .collect();
-    assert_eq!(store.commit(&batch), expected);
+    assert_eq!(commit(&mut *store, batch.clone()), expected);
+}
+
+fn the_changes_of_a_decision_are_made_together_or_not_at_all(open: &Open) {
+    let mut store = open();
+    let decision = |changes: &[(u32, u64)]| -> Changes {
+        changes.iter().map(|(number, revision)| change(address(*number), *revision)).collect()
+    };
+    commit(&mut *store, [change(address(1), 1), change(address(2), 1)]);
+    let results = store.commit(&[
+        decision(&[(3, 1), (1, 2)]),
+        // The record of 1 is another by now; that of 2 is as expected, and 4 is free.
+        decision(&[(4, 1), (1, 2), (2, 2)]),
+        // What was refused is built on in vain.
+        decision(&[(5, 1), (2, 3)]),
+        decision(&[(4, 1), (1, 3), (3, 2)]),
+    ]);
+    let nothing = || Committed::Conflict(None);
+    let expected = [
+        vec![Durable, Durable],
+        vec![nothing(), conflict(address(1), 2), conflict(address(2), 1)],
+        vec![nothing(), conflict(address(2), 1)],
+        vec![Durable, Durable, Durable],
+    ];
+    assert_eq!(results, expected.concat());
+    drop(store);
+    let expected = [(1, 3), (2, 1), (3, 2), (4, 1)]
+        .map(|(number, revision)| (address(number), lease(address(number), revision)));
+    assert_eq!(load(&mut *open()), BTreeMap::from(expected));
 }
 
 fn a_large_batch_is_written_whole(open: &Open) {
     let mut store = open();
     let batch: Vec<Change> = (0..20_000).map(|number| change(address(number), 1)).collect();
-    assert!(store.commit(&batch).iter().all(|result| *result == Durable));
+    assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Durable));
     drop(store);
     let leases = load(&mut *open());
     assert_eq!(leases.len(), 20_000);
@@ -186,7 +219,7 @@ fn contents_are_kept_octet_by_octet(open: &Open) {
         })
         .collect();
     let mut store = open();
-    assert!(store.commit(&batch).iter().all(|result| *result == Durable));
+    assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Durable));
     drop(store);
     let leases = load(&mut *open());
     assert_eq!(leases.len(), batch.len());
@@ -203,22 +236,29 @@ fn leases_outlive_the_store(open: &Open) {
         assert!(leases.values().all(|found| *found == lease(found.address, revision - 1)));
         let batch: Vec<Change> =
             (0..1_000).map(|number| change(address(number), revision)).collect();
-        assert!(store.commit(&batch).iter().all(|result| *result == Durable));
-        assert!(store.commit(&batch).iter().all(|result| matches!(result, Committed::Conflict(_))));
+        assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Durable));
+        assert!(
+            commit(&mut *store, batch.clone())
+                .iter()
+                .all(|result| matches!(result, Committed::Conflict(_)))
+        );
     }
 }
 
 fn a_store_that_was_not_loaded_compares_all_the_same(open: &Open) {
-    open().commit(&[change(address(1), 1)]);
-    assert_eq!(open().commit(&[change(address(1), 1)]), [conflict(address(1), 1)]);
-    assert_eq!(open().commit(&[change(address(1), 2), change(address(2), 1)]), [Durable, Durable]);
+    commit(&mut *open(), [change(address(1), 1)]);
+    assert_eq!(commit(&mut *open(), [change(address(1), 1)]), [conflict(address(1), 1)]);
+    assert_eq!(
+        commit(&mut *open(), [change(address(1), 2), change(address(2), 1)]),
+        [Durable, Durable]
+    );
 }
 
 fn many_small_batches_are_kept(open: &Open) {
     let mut store = open();
     for revision in 1..=20 {
         for number in 0..20 {
-            assert_eq!(store.commit(&[change(address(number), revision)]), [Durable]);
+            assert_eq!(commit(&mut *store, [change(address(number), revision)]), [Durable]);
         }
     }
     drop(store);

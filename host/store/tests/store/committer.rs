@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Change, Committed, Lease};
+use lessor_core::{Changes, Committed, Lease};
 use lessor_store::{
     Committer, CommitterLimits, CommitterThread, MemoryStore, Store, StoreError, Submission,
 };
 
-use crate::support::{address, change, conflict, load};
+use crate::support::{address, apart, change, conflict, load};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_changes: 10 };
@@ -40,8 +40,8 @@ impl Store for SlowStore {
         self.leases.load(each)
     }
 
-    fn commit(&mut self, batch: &[Change]) -> Vec<Committed> {
-        self.begun.send(batch.len()).unwrap();
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed> {
+        self.begun.send(batch.iter().flatten().count()).unwrap();
         match self.go_on.recv().unwrap() {
             Outcome::Succeed => self.leases.commit(batch),
             Outcome::Panic => panic!("the disk is on fire"),
@@ -62,7 +62,7 @@ struct Bench {
 }
 
 /// Which submission is done, and how.
-type Done = (u32, Vec<Change>, Vec<Committed>);
+type Done = (u32, Vec<Changes>, Vec<Committed>);
 
 impl Bench {
     fn new(limits: CommitterLimits) -> Self {
@@ -79,9 +79,9 @@ impl Bench {
     fn submission(&self, number: u32, size: u32) -> Submission {
         let done = self.done.clone();
         Submission {
-            changes: (number..number + size).map(|number| change(address(number), 1)).collect(),
-            on_done: Box::new(move |changes, results| {
-                done.send((number, changes, results)).unwrap();
+            decisions: apart((number..number + size).map(|number| change(address(number), 1))),
+            on_done: Box::new(move |decisions, results| {
+                done.send((number, decisions, results)).unwrap();
             }),
         }
     }
@@ -100,9 +100,9 @@ impl Bench {
 
     /// The next submission that is done: its number and results.
     fn finished(&self) -> (u32, Vec<Committed>) {
-        let (number, changes, results) = self.finished.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(changes[0].lease.address, address(number));
-        assert_eq!(changes.len(), results.len());
+        let (number, decisions, results) = self.finished.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(decisions[0][0].lease.address, address(number));
+        assert_eq!(decisions.iter().flatten().count(), results.len());
         (number, results)
     }
 }
@@ -156,7 +156,7 @@ fn a_submission_beyond_the_limit_is_handed_back() {
     assert_eq!(bench.begun(), 1);
     bench.submit(1_000, 99);
     let refused = bench.committer.submit(bench.submission(2_000, 2)).unwrap_err();
-    assert_eq!(refused.changes.len(), 2);
+    assert_eq!(refused.decisions.len(), 2);
     bench.submit(3_000, 1);
     let refused_again = bench.committer.submit(refused).unwrap_err();
     assert_eq!(bench.committer.status().waiting_changes, 100);
@@ -188,6 +188,35 @@ fn conflicts_reach_the_submission_they_belong_to() {
 }
 
 #[test]
+fn decisions_of_several_changes_find_their_results_and_count_by_change() {
+    let bench = Bench::new(LIMITS);
+    bench.submit(0, 1);
+    bench.begun();
+    let submit = |number: u32, others: [u32; 2]| {
+        let decision = |other| Changes::from_iter([number, other].map(|n| change(address(n), 1)));
+        let done = bench.done.clone();
+        let on_done = Box::new(move |decisions, results| {
+            done.send((number, decisions, results)).unwrap();
+        });
+        let decisions = vec![decision(others[0]), decision(others[1])];
+        bench.committer.submit(Submission { decisions, on_done }).unwrap();
+    };
+    submit(1, [2, 3]);
+    submit(4, [0, 5]);
+    assert_eq!(bench.committer.status().waiting_changes, 8);
+    bench.let_through(Outcome::Succeed);
+    assert_eq!(bench.begun(), 8);
+    bench.let_through(Outcome::Succeed);
+    bench.finished();
+    let (durable, nothing) = (|| Committed::Durable, || Committed::Conflict(None));
+    let first = vec![durable(), durable(), conflict(address(1), 1), nothing()];
+    assert_eq!(bench.finished(), (1, first));
+    let second = vec![nothing(), conflict(address(0), 1), durable(), durable()];
+    assert_eq!(bench.finished(), (4, second));
+    assert_eq!(load(&mut bench.leases.clone()).len(), 5);
+}
+
+#[test]
 fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
     let bench = Bench::new(LIMITS);
     for (number, outcome, said) in [
@@ -212,9 +241,9 @@ fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
 #[test]
 fn a_callback_that_panics_harms_nobody_else() {
     let bench = Bench::new(LIMITS);
-    let changes = vec![change(address(0), 1)];
+    let decisions = apart([change(address(0), 1)]);
     let on_done = Box::new(|_, _| panic!("a mistake in the server"));
-    bench.committer.submit(Submission { changes, on_done }).unwrap();
+    bench.committer.submit(Submission { decisions, on_done }).unwrap();
     bench.begun();
     bench.submit(1, 1);
     bench.let_through(Outcome::Succeed);
@@ -235,7 +264,7 @@ fn closing_commits_what_waits_and_refuses_more() {
     let closing = thread::spawn(move || thread.close());
     while bench
         .committer
-        .submit(Submission { changes: Vec::new(), on_done: Box::new(|_, _| {}) })
+        .submit(Submission { decisions: Vec::new(), on_done: Box::new(|_, _| {}) })
         .is_ok()
     {
         thread::yield_now();
@@ -248,10 +277,10 @@ fn closing_commits_what_waits_and_refuses_more() {
     assert_eq!(done, (0..=25).collect::<Vec<u32>>());
     assert_eq!(load(&mut bench.leases).len(), 26);
     let refused = bench.committer.submit(Submission {
-        changes: vec![change(address(99), 1)],
+        decisions: apart([change(address(99), 1)]),
         on_done: Box::new(|_, _| panic!("it was never taken")),
     });
-    assert_eq!(refused.unwrap_err().changes.len(), 1);
+    assert_eq!(refused.unwrap_err().decisions.len(), 1);
 }
 
 #[test]
@@ -268,7 +297,7 @@ fn many_threads_are_each_called_back_once() {
                 for number in 0..500 {
                     let called = Arc::clone(called);
                     let mut submission = Submission {
-                        changes: vec![change(address(worker * 1_000 + number), 1)],
+                        decisions: apart([change(address(worker * 1_000 + number), 1)]),
                         on_done: Box::new(move |_, results| {
                             assert_eq!(results, [Committed::Durable]);
                             called.fetch_add(1, SeqCst);

@@ -16,10 +16,10 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::Committed;
+use lessor_core::{Changes, Committed};
 use lessor_store::{Committer, CommitterLimits, FjallStore, Submission};
 
-use crate::support::{Random, address, change, lease, load};
+use crate::support::{Random, address, apart, change, lease, load};
 
 const FOLDER: &str = "LESSOR_STORE_TEST_FOLDER";
 const SEED: &str = "LESSOR_STORE_TEST_SEED";
@@ -124,23 +124,20 @@ fn write_until_killed(folder: &Path) {
     let (done, finished) = mpsc::channel();
     for submissions in 0_u64.. {
         // Changes of one address need not wait for each other: the queue keeps their order.
-        let changes = (0..1 + random.below(8))
-            .map(|_| {
-                let address = address(random.below(ADDRESSES) as u32);
-                let revision = revisions.entry(address).or_default();
-                *revision += 1;
-                change(address, *revision)
-            })
-            .collect();
+        let decisions = apart((0..1 + random.below(8)).map(|_| {
+            let address = address(random.below(ADDRESSES) as u32);
+            let revision = revisions.entry(address).or_default();
+            *revision += 1;
+            change(address, *revision)
+        }));
         let done = done.clone();
-        let on_done = Box::new(move |changes, results| done.send((changes, results)).unwrap());
-        committer.submit(Submission { changes, on_done }).unwrap();
+        let on_done = Box::new(move |decisions, results| done.send((decisions, results)).unwrap());
+        committer.submit(Submission { decisions, on_done }).unwrap();
         if submissions < 50 {
             continue;
         }
-        let (changes, results): (Vec<lessor_core::Change>, Vec<Committed>) =
-            finished.recv().unwrap();
-        for (change, result) in changes.iter().zip(&results) {
+        let (decisions, results): (Vec<Changes>, Vec<Committed>) = finished.recv().unwrap();
+        for (change, result) in decisions.iter().flatten().zip(&results) {
             assert_eq!(*result, Committed::Durable, "{:?}", committer.status());
             println!("durable {} {} .", change.lease.address, change.lease.revision);
         }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{Change, Committed};
+use lessor_core::{Changes, Committed};
 use lessor_store::{Committer, CommitterLimits, FjallStore, Store, StoreError, Submission};
 use nix::{
     mount::{MsFlags, mount},
@@ -16,7 +16,7 @@ use nix::{
     unistd::geteuid,
 };
 
-use crate::support::{address, change, conflict, lease, load};
+use crate::support::{address, apart, change, commit, conflict, lease, load};
 
 const DISK_OCTETS: usize = 24 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,10 +71,9 @@ fn clear(disk: &Path) {
 }
 
 /// Batches of new leases until one fails; how many addresses hold a lease.
-fn commit_until_failed(store: &mut dyn Store, mut next: u32) -> (u32, Vec<Change>) {
+fn commit_until_failed(store: &mut dyn Store, mut next: u32) -> (u32, Vec<Changes>) {
     loop {
-        let batch: Vec<Change> =
-            (next..next + 100).map(|number| change(address(number), 1)).collect();
+        let batch = apart((next..next + 100).map(|number| change(address(number), 1)));
         let results = store.commit(&batch);
         if results.iter().all(|result| *result == Committed::Failed) {
             return (next, batch);
@@ -84,7 +83,7 @@ fn commit_until_failed(store: &mut dyn Store, mut next: u32) -> (u32, Vec<Change
     }
 }
 
-fn commit_until_taken(store: &mut dyn Store, batch: &[Change]) -> Vec<Committed> {
+fn commit_until_taken(store: &mut dyn Store, batch: &[Changes]) -> Vec<Committed> {
     let begin = Instant::now();
     loop {
         let results = store.commit(batch);
@@ -101,7 +100,7 @@ fn a_full_disk_fails_batches_until_there_is_space() {
     on_a_small_disk(|disk| {
         let mut store = FjallStore::open(&disk.join("store")).unwrap();
         load(&mut store);
-        assert_eq!(store.commit(&[change(address(0), 1)]), [Committed::Durable]);
+        assert_eq!(commit(&mut store, [change(address(0), 1)]), [Committed::Durable]);
         for _ in 0..3 {
             fill(disk);
             let leases = load(&mut store).len() as u32;
@@ -130,7 +129,7 @@ fn a_full_disk_fails_batches_until_there_is_space() {
                 assert!(results.iter().all(|result| matches!(result, Committed::Conflict(_))));
             }
             assert_eq!(store.last_error(), None);
-            assert_eq!(store.commit(&[change(address(0), 1)]), [conflict(address(0), 1)]);
+            assert_eq!(commit(&mut store, [change(address(0), 1)]), [conflict(address(0), 1)]);
         }
         drop(store);
         let leases = load(&mut FjallStore::open(&disk.join("store")).unwrap());
@@ -152,7 +151,10 @@ fn a_disk_that_fills_up_with_leases_keeps_those_it_took() {
         assert!(taken > 1_000);
         clear(disk);
         commit_until_taken(&mut store, &failed);
-        assert_eq!(commit_until_taken(&mut store, &[change(address(0), 2)]), [Committed::Durable]);
+        assert_eq!(
+            commit_until_taken(&mut store, &apart([change(address(0), 2)])),
+            [Committed::Durable]
+        );
         drop(store);
         let leases = load(&mut FjallStore::open(&disk.join("store")).unwrap());
         assert_eq!(leases[&address(0)], lease(address(0), 2));
@@ -168,17 +170,17 @@ fn the_committer_reports_a_full_disk_and_its_end() {
         let store = FjallStore::open(&disk.join("store")).unwrap();
         let limits = CommitterLimits { waiting_changes: 1_000, batch_changes: 100 };
         let (committer, thread) = Committer::start(Box::new(store), limits);
-        let commit = |number| {
+        let commit_one = |number| {
             let (done, finished) = mpsc::channel();
             let on_done = Box::new(move |_, results| done.send(results).unwrap());
-            let changes = vec![change(address(number), 1)];
-            committer.submit(Submission { changes, on_done }).unwrap();
+            let decisions = apart([change(address(number), 1)]);
+            committer.submit(Submission { decisions, on_done }).unwrap();
             let results: Vec<Committed> = finished.recv_timeout(PATIENCE).unwrap();
             results[0].clone()
         };
         fill(disk);
         let mut number = 0;
-        while commit(number) != Committed::Failed {
+        while commit_one(number) != Committed::Failed {
             number += 1;
         }
         let status = committer.status();
@@ -186,7 +188,7 @@ fn the_committer_reports_a_full_disk_and_its_end() {
         assert!(status.last_error.is_some_and(|error| error.contains("No space left")));
         clear(disk);
         let begin = Instant::now();
-        while commit(number) == Committed::Failed {
+        while commit_one(number) == Committed::Failed {
             assert!(begin.elapsed() < PATIENCE);
             thread::sleep(Duration::from_millis(5));
         }
@@ -205,6 +207,6 @@ fn a_disk_too_full_for_a_new_store_is_reported_and_leaves_no_half_store() {
         assert!(error.to_string().contains("No space left"), "{error}");
         clear(disk);
         let mut store = FjallStore::open(&path).unwrap();
-        assert_eq!(store.commit(&[change(address(1), 1)]), [Committed::Durable]);
+        assert_eq!(commit(&mut store, [change(address(1), 1)]), [Committed::Durable]);
     });
 }

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, env, net::Ipv4Addr, sync::Arc, time::SystemTime};
 
 use lessor_core::{
-    Change, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation, Timestamp,
+    Change, Changes, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Timestamp,
 };
 use lessor_store::Store;
 
@@ -37,6 +38,19 @@ pub(crate) fn change(address: Ipv4Addr, revision: u64) -> Change {
         lease: Arc::new(lease(address, revision)),
         previous: (revision > 1).then(|| Arc::new(lease(address, revision - 1))),
     }
+}
+
+/// Every change a decision of its own.
+pub(crate) fn apart(changes: impl IntoIterator<Item = Change>) -> Vec<Changes> {
+    changes.into_iter().map(|change| Changes::from_iter([change])).collect()
+}
+
+/// Has changes made that have nothing to do with each other.
+pub(crate) fn commit(
+    store: &mut dyn Store,
+    changes: impl IntoIterator<Item = Change>,
+) -> Vec<Committed> {
+    store.commit(&apart(changes))
 }
 
 /// What a change conflicts with.

@@ -38,14 +38,20 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn commit(&mut self, change: &Change) -> Committed {
-        let address = change.lease.address;
-        let held = self.records.get(&address);
-        self.foreign.remove(&address);
+    /// Makes the changes of a decision, all or none.
+    pub(super) fn commit(&mut self, changes: &[Change]) -> Vec<Committed> {
         // Revisions alone will not do for several servers: a change of one that failed and a
         // change of another that did not bear the same.
-        if held != change.previous.as_ref() {
-            return Committed::Conflict(held.map(Arc::clone));
+        let is_made = (changes.iter())
+            .all(|change| self.records.get(&change.lease.address) == change.previous.as_ref());
+        changes.iter().map(|change| self.commit_one(change, is_made)).collect()
+    }
+
+    fn commit_one(&mut self, change: &Change, is_made: bool) -> Committed {
+        let address = change.lease.address;
+        self.foreign.remove(&address);
+        if !is_made {
+            return Committed::Conflict(self.records.get(&address).map(Arc::clone));
         }
         self.records.insert(address, Arc::clone(&change.lease));
         self.by_other_server.remove(&address);

@@ -1,6 +1,6 @@
 //! The world: clients, lines, clock, storage and the engine, one random step at a time.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
     Committed, Decision, Engine, LeaseTime, Network, Pool, ReplyKind, RequestKind,
@@ -28,6 +28,8 @@ pub(super) struct World {
     networks: Vec<Arc<Network>>,
     network: Arc<Network>,
     store: Store,
+    /// What storage answered and the engine did not hear yet.
+    answered: VecDeque<(Pending, Vec<Committed>)>,
     clients: Vec<Client>,
     pub(super) auditor: Auditor,
     pub(super) journal: Vec<(Input, String)>,
@@ -82,6 +84,7 @@ impl World {
             networks,
             network,
             store: Store::default(),
+            answered: VecDeque::new(),
             auditor: Auditor::default(),
             journal: Vec::new(),
             random,
@@ -108,11 +111,15 @@ impl World {
                 let limit = self.random.below(5) as usize;
                 self.feed(Input::Reclaim { now: self.now, limit });
             }
-            19..=40 => self.flush(),
+            19..=36 => self.flush(),
+            37..=54 => self.hear(),
             _ => self.client_sends(),
         }
         if self.store.queue.len() > PENDING_MAX {
             self.flush();
+        }
+        if self.answered.len() > PENDING_MAX {
+            self.hear();
         }
         if self.store.queue.is_empty() && self.random.chance(10) {
             self.settle_everything();
@@ -121,8 +128,9 @@ impl World {
 
     /// Waits for storage; then memory must say what storage says.
     pub(super) fn settle_everything(&mut self) {
-        while !self.store.queue.is_empty() {
+        while !(self.store.queue.is_empty() && self.answered.is_empty()) {
             self.flush();
+            self.hear();
         }
         // On a copy made by replay, so that looking changes nothing.
         self.feed(Input::Reclaim { now: self.now, limit: 1000 });
@@ -138,6 +146,7 @@ impl World {
     /// The server starts again: what was not on storage is gone, and no reply leaves for it.
     fn start(&mut self) {
         self.store.queue.clear();
+        self.answered.clear();
         self.store.foreign.clear();
         let leases = self.store.records.values().cloned().collect();
         self.feed(Input::Start { now: self.now, network: Arc::clone(&self.network), leases });
@@ -215,20 +224,19 @@ impl World {
         let fails = self.random.chance(15);
         for _ in 0..=self.random.below(6) {
             // Two workers may hand over in another order than they decided in.
-            let place = usize::from(self.store.queue.len() > 1 && self.random.chance(5));
+            let place = usize::from(self.store.queue.len() > 1 && self.random.chance(15));
             let Some(pending) = self.store.queue.remove(place) else { return };
             let changes = &pending.decision.changes;
-            let outcomes: Vec<Committed> = changes
-                .iter()
-                .map(|change| if fails { Committed::Failed } else { self.store.commit(change) })
-                .collect();
+            let outcomes = match fails {
+                true => changes.iter().map(|_| Committed::Failed).collect(),
+                false => self.store.commit(changes),
+            };
             for position in &pending.cuts_off {
                 if outcomes[*position] == Committed::Durable {
                     self.cut_off(changes[*position].lease.address);
                 }
             }
-            let is_durable = outcomes.iter().all(|outcome| *outcome == Committed::Durable);
-            if is_durable {
+            if outcomes.iter().all(|outcome| *outcome == Committed::Durable) {
                 self.auditor.acknowledge(&self.store, self.now, &pending);
             }
             for (change, outcome) in changes.iter().zip(&outcomes) {
@@ -236,7 +244,23 @@ impl World {
                     self.auditor.hear_durable(change);
                 }
             }
-            for (change, committed) in changes.clone().into_iter().zip(outcomes) {
+            self.answered.push_back((pending, outcomes));
+        }
+    }
+
+    /// The engine hears part of what storage answered.
+    fn hear(&mut self) {
+        for _ in 0..=self.random.below(6) {
+            // Two workers may hear in another order than storage answered in, too.
+            let last = self.answered.len().saturating_sub(1) as u64;
+            let place = match self.random.chance(20) {
+                true => self.random.below(last + 1) as usize,
+                false => 0,
+            };
+            let Some((pending, outcomes)) = self.answered.remove(place) else { return };
+            let is_durable = outcomes.iter().all(|outcome| *outcome == Committed::Durable);
+            let fails = outcomes.contains(&Committed::Failed);
+            for (change, committed) in pending.decision.changes.clone().into_iter().zip(outcomes) {
                 self.feed(Input::Settle { now: self.now, change, committed });
             }
             if is_durable {
@@ -263,6 +287,10 @@ impl World {
             ReplyKind::Ack => {
                 let secs = lease_time_secs(&pending.decision);
                 let uses = (address, pending.decided_at.after_secs(secs));
+                if uses.1 <= self.now {
+                    // It took longer than the lease.
+                    return;
+                }
                 let others: Vec<_> = self
                     .clients
                     .iter()
@@ -287,6 +315,13 @@ impl World {
     /// The line of an address passed on to another device, or its subscriber swapped one for
     /// another: the former one no longer reaches anything.
     fn cut_off(&mut self, address: Ipv4Addr) {
+        // Nor does the ACK that was under way to it.
+        for (pending, _) in &mut self.answered {
+            let granted = pending.decision.changes.first().map(|change| change.lease.address);
+            if granted == Some(address) {
+                pending.decision.reply = None;
+            }
+        }
         for client in &mut self.clients {
             client.uses = client.uses.filter(|(used, _)| *used != address);
         }
