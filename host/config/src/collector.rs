@@ -28,6 +28,8 @@ struct Distrust {
 struct Found {
     kept: Vec<Mistake>,
     others: usize,
+    /// Values that no mistake may show, its own or that of its neighbours.
+    secrets: Vec<Range<usize>>,
 }
 
 impl Collector {
@@ -88,8 +90,9 @@ impl Collector {
             && distrust.from.is_none_or(|from| span.start < from)
     }
 
-    fn keep(&self, span: Option<&Range<usize>>, draft: Draft) {
+    fn keep(&self, span: Option<&Range<usize>>, mut draft: Draft) {
         let mut found = self.found.borrow_mut();
+        found.secrets.extend(draft.secret.take());
         if found.kept.len() < MISTAKES_MAX {
             found.kept.push(Mistake::new(&self.source, span, draft));
         } else {
@@ -104,7 +107,11 @@ impl Collector {
 
     /// All mistakes, in the order of the file.
     pub(crate) fn into_mistakes(self) -> Mistakes {
-        let Found { kept, others } = self.found.into_inner();
+        let Found { mut kept, others, secrets } = self.found.into_inner();
+        if !secrets.is_empty() {
+            let source = self.source.hiding(&secrets);
+            kept.iter_mut().for_each(|mistake| mistake.show_in(&source));
+        }
         Mistakes::new(self.source.name(), kept, others)
     }
 }
@@ -116,12 +123,15 @@ pub(crate) struct Draft {
     pub(crate) wanted: Option<String>,
     pub(crate) help: Option<String>,
     pub(crate) related: Vec<(Range<usize>, String)>,
+    /// A value that must not be shown.
+    pub(crate) secret: Option<Range<usize>>,
 }
 
 impl Draft {
     /// What was found.
     pub(crate) fn found(message: impl Into<String>) -> Self {
-        Self { message: message.into(), wanted: None, help: None, related: Vec::new() }
+        let message = message.into();
+        Self { message, wanted: None, help: None, related: Vec::new(), secret: None }
     }
 
     /// What was wanted instead.
@@ -133,6 +143,12 @@ impl Draft {
     /// What to do.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The value at this place is a secret: log files and screens are no place for it.
+    pub(crate) fn secret(mut self, span: &Range<usize>) -> Self {
+        self.secret = Some(span.clone());
         self
     }
 

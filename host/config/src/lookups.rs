@@ -272,11 +272,10 @@ fn web_url(value: &Value) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The value is not quoted: it holds a secret.
 fn refuse_secret(value: &Value, key: &str) {
     let draft = Draft::found("`url` holds a user with a password").wanted("wanted no secret here");
-    value
-        .report(draft.help(format!("write it to a file that only lessor may read, and set {key}")));
+    let draft = draft.help(format!("write it to a file that only lessor may read, and set {key}"));
+    value.report(draft.secret(value.span()));
 }
 
 fn headers(value: &Value) -> Vec<(String, String)> {

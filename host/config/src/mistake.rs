@@ -114,11 +114,16 @@ impl<'a> IntoIterator for &'a Mistakes {
 
 impl Mistake {
     pub(crate) fn new(source: &Source, span: Option<&Range<usize>>, draft: Draft) -> Self {
-        let Draft { message, wanted, help, related } = draft;
+        let Draft { message, wanted, help, related, secret: _ } = draft;
         let span = span.map(|span| source.first_line_of(span));
         let related =
             related.into_iter().map(|(span, role)| (source.first_line_of(&span), role)).collect();
         Self { source: source.clone(), span, message, wanted, help, related }
+    }
+
+    /// Has it point into another text, as long as its own.
+    pub(crate) fn show_in(&mut self, source: &Source) {
+        self.source = source.clone();
     }
 
     /// The file as it was named by whoever asked for it.

@@ -45,6 +45,9 @@ pub(crate) struct Entry<'a> {
     pub(crate) value: Value<'a>,
 }
 
+/// Keys of tables that have none such, because their values belong into files.
+const SECRETS: [&str; 4] = ["bearer-token", "password", "secret", "token"];
+
 impl<'a> Table<'a> {
     pub(crate) fn open(
         collector: &'a Collector,
@@ -53,9 +56,9 @@ impl<'a> Table<'a> {
         span: Range<usize>,
     ) -> Self {
         let table = Self { collector, shape, entries, span };
-        for key in entries.keys() {
+        for (key, value) in entries {
             if !shape.keys.contains(&key.get_ref().as_ref()) {
-                table.report_unknown(key.get_ref(), &key.span());
+                table.report_unknown(key.get_ref(), &key.span(), &value.span());
             }
         }
         table
@@ -109,8 +112,11 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn report_unknown(&self, key: &str, span: &Range<usize>) {
-        let draft = Draft::found(format!("{} has no key `{key}`", self.shape.name));
+    fn report_unknown(&self, key: &str, span: &Range<usize>, value: &Range<usize>) {
+        let mut draft = Draft::found(format!("{} has no key `{key}`", self.shape.name));
+        if SECRETS.contains(&key) {
+            draft = draft.secret(value);
+        }
         let keys = format!("its keys are {}", joined(self.shape.keys.iter().copied()));
         let draft = match (self.meant(key), self.shape.advice_for(key)) {
             (Some(meant), _) => draft.wanted(format!("did you mean `{meant}`?")).help(keys),

@@ -31,6 +31,17 @@ impl Source {
         Self(Arc::new(Inner { name, text, line_starts, has_long_lines }))
     }
 
+    /// The same with asterisks in place of the values at `spans`, but for their quotes.
+    pub(crate) fn hiding(&self, spans: &[Range<usize>]) -> Self {
+        let mut octets = self.0.text.clone().into_bytes();
+        for span in spans {
+            let quoted = span.start + 1..span.end.saturating_sub(1);
+            let hidden = octets.get_mut(quoted).into_iter().flatten();
+            hidden.filter(|octet| **octet != b'\n').for_each(|octet| *octet = b'*');
+        }
+        Self::new(&self.0.name, &String::from_utf8_lossy(&octets))
+    }
+
     /// Whether some lines are too long to be shown.
     pub(crate) fn has_long_lines(&self) -> bool {
         self.0.has_long_lines
@@ -126,6 +137,16 @@ mod tests {
         assert_eq!(source.line(2), "bß = 2");
         assert_eq!(source.line(3), "");
         assert_eq!(source.line(4), "");
+    }
+
+    #[test]
+    fn what_is_hidden_leaves_everything_in_its_place() {
+        let source = Source::new("a.toml", "a = \"säcret\"\nb = 1\n");
+        let hidden = source.hiding(&[4..13]);
+        assert_eq!(hidden.text(), "a = \"*******\"\nb = 1\n");
+        assert_eq!(hidden.position(14), source.position(14));
+        // A number has no quotes.
+        assert_eq!(source.hiding(&[18..19]).text(), source.text());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 )]
 
 mod foresight;
+mod trial;
 
 use std::{
     collections::HashMap,
@@ -127,6 +128,10 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     foresight::replay(&lessor, &config, &recording, carla)?;
     say("Carla pays. Her line leaves the list of the unpaid; SIGHUP; no packet waits:");
     second_act(&mut relay, &server, folder.path(), &held)?;
+    say("New prices are tried as a shadow: it sees what comes, and decides nothing; SIGHUP:");
+    trial::try_as_shadow(&mut relay, &server, &lessor, &config, &held)?;
+    say("That is what was wanted. One word promotes it, the old prices go; SIGHUP:");
+    trial::promote(&mut relay, &server, &config, &held)?;
     say("A broken policy is dropped in; SIGHUP; the generation that serves goes on:");
     third_act(&mut relay, &server, folder.path(), &held)?;
     say(&"Everybody got what the policies say."

@@ -6,7 +6,7 @@
 use std::{io::Write, path::Path, process::Command, sync::OnceLock};
 
 /// Ends the test here, with a word about it, unless the machine has what is named: `root`, for
-/// network namespaces, or a program such as `dhclient`.
+/// network namespaces, `patience`, for fetching packages, or a program such as `dhclient`.
 ///
 /// ```no_run
 /// # fn test() {
@@ -46,7 +46,17 @@ fn what_is_missing(need: &str) -> Option<String> {
         return namespaces_refused()
             .map(|why| format!("root, to make network namespaces and mounts ({why})"));
     }
-    if is_in_path(need) {
+    if need == "patience" {
+        // What npm and pip fetch is fetched anew each time.
+        let is_asked_for = std::env::var_os("LESSOR_REQUIRE_E2E").is_some();
+        let minutes = "minutes, to fetch packages (LESSOR_REQUIRE_E2E=1 grants them)";
+        return (!is_asked_for).then(|| minutes.to_owned());
+    }
+    let is_there = match need {
+        "wasi_libc" => Path::new("/usr/include/wasm32-wasi/stdlib.h").exists(),
+        program => is_in_path(program),
+    };
+    if is_there {
         return None;
     }
     Some(match package_of(need) {
@@ -92,6 +102,7 @@ fn package_of(program: &str) -> Option<&'static str> {
         "tcpdump" => "tcpdump",
         "udhcpc" => "udhcpc",
         "unshare" => "util-linux",
+        "wasi_libc" => "wasi-libc",
         _ => return None,
     })
 }

@@ -152,6 +152,12 @@ fn every_step_says_what_it_did() {
 
     let renewal = explained(&server, &["--kind", "renew", "--circuit-id", "unpaid"]);
     assert_eq!(renewal["reason"], "ack-renewing");
+    // A line without a lease is asked about with some device.
+    let new_line = ["--circuit-id", "nobody-yet", "--relay-address", "100.64.0.1"];
+    let explanation = explained(&server, &new_line);
+    assert_eq!(explanation["reason"], "offered-from-pool");
+    let assumed = explanation["assumed"].to_string();
+    assert!(assumed.contains("hardware address 02:00:4c:65:73:73, made up"), "{assumed}");
     let stranger = ["--kind", "renew", "--hardware-address", "02:00:00:00:00:09"];
     let stranger = [&stranger[..], &["--address", "100.64.250.0"]].concat();
     let taken = explained(&server, &stranger);
@@ -231,7 +237,8 @@ fn what_cannot_be_told_is_refused_with_what_to_say() {
     let subnets = format!("{SUBNETS}\n[[subnet]]\nprefix = \"100.65.0.0/24\"\n");
     let server = Setup::on_loopback(&subnets).start();
     for (arguments, said) in [
-        (&["--circuit-id", "nobody"][..], "say it with --hardware-address or --client-id"),
+        (&[][..], "say it with --hardware-address, --client-id, --circuit-id or --remote-id"),
+        (&["--circuit-id", "nobody"], "--relay-address, such as 100.64.0.1"),
         (&["--hardware-address", "02:00:00:00:00:01"], "--relay-address, such as 100.64.0.1"),
         (
             &[

@@ -39,6 +39,24 @@ fn a_first_policy_in_rust() {
 }
 
 #[test]
+fn a_first_policy_in_javascript() {
+    lessor_e2e::require!(npm, patience);
+    chapter("In JavaScript");
+}
+
+#[test]
+fn a_first_policy_in_python() {
+    lessor_e2e::require!(python3, patience);
+    chapter("In Python");
+}
+
+#[test]
+fn a_first_policy_in_c() {
+    lessor_e2e::require!(clang, make, wasi_libc);
+    chapter("In C");
+}
+
+#[test]
 fn on_real_traffic() {
     chapter("On real traffic");
 }

@@ -10,7 +10,6 @@
 
 use std::{
     fs,
-    io::Write,
     path::Path,
     process::{Command, Output},
 };
@@ -428,34 +427,18 @@ fn a_project_of_a_script_needs_no_building() {
     }
 }
 
-/// Past the capture of output.
-fn say_skipped(why: &str) {
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
-}
-
 #[test]
 fn a_project_in_c_builds_anywhere_and_its_cases_pass() {
-    lessor_e2e::require!(clang, make);
-    if !Path::new("/usr/include/wasm32-wasi/stdlib.h").exists() {
-        assert!(std::env::var_os("LESSOR_REQUIRE_E2E").is_none(), "needs the package wasi-libc");
-        say_skipped("needs wasi-libc (Debian package wasi-libc)");
-        return;
-    }
+    lessor_e2e::require!(clang, make, wasi_libc);
     let folder = tempfile::tempdir().unwrap();
     succeeds(folder.path(), &["new", "stb", "--language", "c"]);
     let project = folder.path().join("stb");
     follow(&project.join("README.md"), &project, &[]);
 }
 
-/// What npm and pip fetch is fetched anew each time, so these run where everything is asked for.
 #[test]
 fn projects_in_javascript_typescript_and_python_build_and_their_cases_pass() {
-    lessor_e2e::require!(npm, python3);
-    if std::env::var_os("LESSOR_REQUIRE_E2E").is_none() {
-        say_skipped("fetches packages for minutes; LESSOR_REQUIRE_E2E=1 asks for it");
-        return;
-    }
+    lessor_e2e::require!(npm, python3, patience);
     for language in ["javascript", "typescript", "python"] {
         let folder = tempfile::tempdir().unwrap();
         succeeds(folder.path(), &["new", "stb", "--language", language]);

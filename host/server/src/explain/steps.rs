@@ -11,18 +11,13 @@ use lessor_core::{
     Reason, Reply, ReplyKind, Request, RequestKind, Reservation, ReservationOwner, Rule, Terms,
     Verdict, option::code, readable,
 };
-use lessor_policy_host::{Chain, Lookup, PolicyOutcome, Setting, TraceEntry, View};
+use lessor_policy_host::{Chain, Hook, Lookup, PolicyOutcome, Setting, TraceEntry, View};
 
 use super::{
     AllocationStep, Explanation, LocationStep, LookupStep, Microseconds, OptionStep, Place,
     PluginStep, ReplyStep, Subject, verdict_text,
 };
 use crate::{exchange::unknown_subnet, generation::Refusal, leases::Row, recording::option_name};
-
-/// The hook that says what must be looked up.
-const PLANNING_HOOK: &str = "plan-lookups";
-/// The hook that edits replies.
-const OPTIONS_HOOK: &str = "options";
 
 /// Notes how long each step takes.
 struct Stopwatch {
@@ -123,7 +118,7 @@ impl Place<'_> {
         if chain.has_lookups_for(request.kind) {
             let plan = runner.plan(&view);
             watch.lap("plan");
-            let steps = plugin_steps(&chain, PLANNING_HOOK, &plan.trace, &mut before);
+            let steps = plugin_steps(&chain, Hook::PlanLookups, &plan.trace, &mut before);
             before = times(&chain);
             let planned = steps.into_iter().filter(|step| step.not_asked.is_none());
             explanation.plugins.extend(planned);
@@ -148,7 +143,7 @@ impl Place<'_> {
             PolicyOutcome::default()
         };
         watch.lap("policy");
-        let steps = plugin_steps(&chain, hook_of(request.kind), &trace, &mut before);
+        let steps = plugin_steps(&chain, Hook::for_request(request.kind), &trace, &mut before);
         explanation.plugins.extend(steps);
         explanation.terms = terms_text(&terms);
         watch.skip();
@@ -166,7 +161,7 @@ impl Place<'_> {
             let edited = runner.edit_reply(&view, &mut reply, lessor_wire::encode_value);
             watch.lap("edit");
             if reply.kind != ReplyKind::Nak && chain.wants_options() {
-                let steps = plugin_steps(&chain, OPTIONS_HOOK, &edited.trace, &mut before);
+                let steps = plugin_steps(&chain, Hook::ReplyOptions, &edited.trace, &mut before);
                 explanation.plugins.extend(steps);
             }
             let mut packet = Vec::new();
@@ -299,16 +294,6 @@ const fn located_by_text(by: LocatedBy) -> &'static str {
     }
 }
 
-const fn hook_of(kind: RequestKind) -> &'static str {
-    match kind {
-        RequestKind::Discover => "on-discover",
-        RequestKind::Request => "on-request",
-        RequestKind::Decline => "on-decline",
-        RequestKind::Release => "on-release",
-        RequestKind::Inform => "on-inform",
-    }
-}
-
 /// How long the plugins were called in all, in order.
 fn times(chain: &Chain) -> Vec<Duration> {
     chain.status().iter().map(|status| status.call_time_total).collect()
@@ -317,7 +302,7 @@ fn times(chain: &Chain) -> Vec<Duration> {
 /// What each plugin of the chain did at `hook`; `before` is how long each was called before.
 fn plugin_steps(
     chain: &Chain,
-    hook: &str,
+    hook: Hook,
     trace: &[TraceEntry],
     before: &mut Vec<Duration>,
 ) -> Vec<PluginStep> {
@@ -328,7 +313,7 @@ fn plugin_steps(
     for ((plugin, status), before) in chain.plugins().zip(&status).zip(before) {
         let mut step = PluginStep {
             plugin: plugin.name.clone(),
-            hook: hook.to_owned(),
+            hook: hook.name().to_owned(),
             not_asked: None,
             set: Vec::new(),
             verdict: None,

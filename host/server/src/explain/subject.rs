@@ -47,6 +47,8 @@ const CLIENT_PORT: u16 = 68;
 const BOOT_REQUEST: u8 = 1;
 const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];
 const PART_OCTETS_MAX: usize = 255;
+/// A device that nobody has, for a line on which there was none yet: locally administered.
+const SOME_DEVICE: [u8; 6] = [0x02, 0, b'L', b'e', b's', b's'];
 /// The transaction id of the message.
 const TRANSACTION_ID: u32 = 0;
 
@@ -69,9 +71,14 @@ impl Subject {
                 assumed.push("hardware address 00:00:00:00:00:00".to_owned());
                 HardwareAddress::ethernet([0; 6])
             }
+            (None, None) if self.circuit_id.is_some() || self.remote_id.is_some() => {
+                let address = HardwareAddress::ethernet(SOME_DEVICE);
+                assumed.push(format!("hardware address {address}, made up: the line has no lease"));
+                address
+            }
             (None, None) => bail!(
-                "no lease on record tells which client this is; say it with --hardware-address or \
-                 --client-id"
+                "nothing tells which client this is; say it with --hardware-address, --client-id, \
+                 --circuit-id or --remote-id"
             ),
         };
         let client_identifier = match (&self.client_identifier, lease.as_deref()) {

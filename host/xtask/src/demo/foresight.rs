@@ -106,7 +106,7 @@ pub(super) fn explain(lessor: &Path, config: &Path, circuit_id: &str) -> anyhow:
 }
 
 /// Shows what a command said.
-fn show(output: &std::process::Output) -> anyhow::Result<String> {
+pub(super) fn show(output: &std::process::Output) -> anyhow::Result<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaint = String::from_utf8_lossy(&output.stderr);
     for line in text.lines().chain(complaint.lines()) {
