@@ -336,7 +336,7 @@ fn plugin_steps(
                 ended_by = Some(&plugin.name);
             }
         } else {
-            let has_hook = plugin.hooks.iter().any(|found| found.name() == hook);
+            let has_hook = plugin.hooks.contains(&hook);
             step.not_asked = Some(match ended_by {
                 Some(by) if has_hook => format!("{by} ended the matter"),
                 _ if has_hook => "not asked".to_owned(),
