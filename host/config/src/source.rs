@@ -142,11 +142,10 @@ mod tests {
     #[test]
     fn what_is_hidden_leaves_everything_in_its_place() {
         let source = Source::new("a.toml", "a = \"säcret\"\nb = 1\n");
-        let hidden = source.hiding(&[4..13]);
+        // A number has no quotes.
+        let hidden = source.hiding(&[4..13, 18..19]);
         assert_eq!(hidden.text(), "a = \"*******\"\nb = 1\n");
         assert_eq!(hidden.position(14), source.position(14));
-        // A number has no quotes.
-        assert_eq!(source.hiding(&[18..19]).text(), source.text());
     }
 
     #[test]
