@@ -20,7 +20,7 @@ pub struct Lease {
     pub hardware_address: HardwareAddress,
     /// What became of it.
     pub state: LeaseState,
-    /// When this client was first given this address.
+    /// Since when this client has this address without a break.
     pub began_at: Timestamp,
     /// When it was last acknowledged, released or declined.
     pub changed_at: Timestamp,
@@ -71,7 +71,8 @@ impl Lease {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Change {
-    /// The record as it shall be; its revision is one more than that of `previous`.
+    /// The record as it shall be; its revision is higher than that of `previous`, and no other change
+    /// of the address ever had it.
     pub lease: Arc<Lease>,
     /// The record as this server knows it.
     pub previous: Option<Arc<Lease>>,

@@ -48,8 +48,8 @@ pub struct SubscriberLimit {
 pub enum BeyondLimit {
     /// The client gets no address.
     Refuse,
-    /// The subscriber's oldest lease, by when its client was first given the address, ends and the
-    /// client gets an address.
+    /// The subscriber's oldest lease, by how long its client has had the address, ends and the client
+    /// gets an address.
     ReplaceOldest,
 }
 

@@ -39,6 +39,9 @@ pub(super) struct Bindings {
     pub(super) pools: Vec<PoolAddresses>,
     pub(super) deadlines: Deadlines,
     pub(super) unsettled: HashMap<u32, Unsettled, FixedState>,
+    /// The highest revision of a change that was not made. Another change that bore it could pass
+    /// for the one that an orphan was built on.
+    pub(super) given_up_revision: u64,
     pub(super) unreported: VecDeque<Arc<Lease>>,
 }
 
@@ -65,6 +68,7 @@ impl Bindings {
             subscribers: Subscribers::new(hasher),
             deadlines: Deadlines::default(),
             unsettled: HashMap::with_hasher(hasher.clone()),
+            given_up_revision: 0,
             unreported: VecDeque::new(),
         }
     }

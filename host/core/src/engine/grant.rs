@@ -13,7 +13,7 @@ impl Case<'_, '_> {
     /// that of the device that the address's line had before, and so do those that the client's
     /// subscriber gives up for it.
     pub(super) fn acknowledge(&mut self, address: u32, reason: Reason) -> Decision {
-        let Some(room) = self.make_room(address) else { return self.beyond_limit() };
+        let Some(room) = self.make_room(address) else { return self.beyond_limit(address) };
         self.bindings.withdraw_offer_to(&self.client);
         let mut changes = SmallVec::new();
         for ended in room.ended {
@@ -47,11 +47,11 @@ impl Case<'_, '_> {
 
     fn leased(&self, address: u32) -> Lease {
         let record = self.bindings.slot(address).and_then(|slot| slot.lease());
-        let own = record.filter(|record| record.client == self.client);
+        let own = record.filter(|own| own.client == self.client && own.is_active(self.now));
         let ends_at = self.now.after_secs(self.lease_time_secs(address));
         // The client may never hear that its lease is shorter from now on. What it was promised
         // before stays its own until then, unless that is for ever.
-        let promised = own.filter(|own| own.is_active(self.now)).map(|own| own.expires_at);
+        let promised = own.map(|own| own.expires_at);
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Lease {
             address: address_of(address),

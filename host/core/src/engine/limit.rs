@@ -104,13 +104,29 @@ impl Case<'_, '_> {
         may_have.then_some(room)
     }
 
-    /// The answer to a REQUEST that [`Case::make_room`] finds no room for.
-    pub(super) fn beyond_limit(&mut self) -> Decision {
+    /// The answer to a REQUEST of `address` that [`Case::make_room`] finds no room for.
+    pub(super) fn beyond_limit(&mut self, address: u32) -> Decision {
+        if self.will_have_room(address) {
+            // The client asks again, and finds its offer still open.
+            return self.silence(Reason::SubscriberLimit);
+        }
         self.bindings.withdraw_offer_to(&self.client);
         if self.may_nak() {
             self.nak(Reason::NakSubscriberLimit)
         } else {
             self.silence(Reason::SubscriberLimit)
+        }
+    }
+
+    /// Whether only leases are in the way whose end is on its way to storage.
+    fn will_have_room(&self, address: u32) -> bool {
+        let Some(limit) = &self.terms.subscriber else { return true };
+        let Some(others) = self.others(limit, Some(address)) else { return true };
+        let beyond = |offers| others.beyond(limit, offers).saturating_sub(others.leaving);
+        match limit.beyond {
+            BeyondLimit::Refuse if others.client_has_offer => beyond(0) == 0,
+            BeyondLimit::Refuse => beyond(others.offers) == 0,
+            BeyondLimit::ReplaceOldest => self.starts_anew() && beyond(0) <= ENDED_FOR_ONE_MAX,
         }
     }
 

@@ -191,6 +191,7 @@ impl Bindings {
             pools: self.pools.iter().map(PoolAddresses::head).collect(),
             deadlines: self.deadlines.due(now, DUE_IN_DECISION_MAX),
             unsettled: HashMap::with_hasher(hasher.clone()),
+            given_up_revision: self.given_up_revision,
             unreported: VecDeque::new(),
         };
         let account = terms.subscriber.as_ref().and_then(|limit| self.account(&limit.name));

@@ -26,6 +26,7 @@ pub struct Remembered {
     pub(super) lease_holds: bool,
     pub(super) offer: Option<Arc<Offer>>,
     pub(super) unsettled: Option<Unsettled>,
+    pub(super) given_up_revision: u64,
 }
 
 impl Remembered {
@@ -127,6 +128,7 @@ impl Bindings {
             lease_holds: slot.lease_holds,
             offer: slot.offer,
             unsettled: self.unsettled.remove(&address),
+            given_up_revision: self.given_up_revision,
         });
         all.collect()
     }
@@ -139,6 +141,7 @@ impl Bindings {
             lease_holds: slot.lease_holds,
             offer: slot.offer().map(Arc::clone),
             unsettled: self.unsettled.remove(&address),
+            given_up_revision: self.given_up_revision,
         };
         if let Some(offer) = &remembered.offer {
             self.withdraw_offer_to(&offer.client);
@@ -152,6 +155,7 @@ impl Bindings {
 
     fn put_back(&mut self, now: Timestamp, remembered: Remembered) {
         let address = remembered.address;
+        self.given_up_revision = self.given_up_revision.max(remembered.given_up_revision);
         if let Some(unsettled) = remembered.unsettled {
             self.unsettled.insert(address, unsettled);
         }

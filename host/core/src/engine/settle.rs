@@ -1,13 +1,13 @@
 //! What became of changes: the engine goes on as if every change it asked for were made, and goes
 //! back to what stable storage holds when one was not.
 //!
-//! Later changes may have been built on the one that failed. Storage compares revisions, so these
-//! cannot be made either; they are orphans, and a later word about one moves nothing unless it
-//! tells of a record that is news. Earlier changes may not have been heard of yet, because several
-//! threads hand over what they decided; they stay pending. Invariant:
-//! the record in memory is what storage is known to hold, or the last of a chain of unsettled
-//! changes that starts there. So an address is never free in memory while storage may hold an
-//! active lease of it that no pending change replaces.
+//! Later changes may have been built on the one that failed. Storage compares revisions, and none is
+//! used twice, so these cannot be made either; they are orphans, and a later word about one moves
+//! nothing unless it tells of a record that is news. Earlier changes may not have been heard of yet,
+//! because several threads hand over what they decided; they stay pending. Invariant: the record in
+//! memory is what storage is known to hold, or the last of a chain of unsettled changes that starts
+//! there. So an address is never free in memory while storage may hold an active lease of it that no
+//! pending change replaces.
 //!
 //! An active lease that a pending change ends counts against its subscriber until storage has said
 //! that it ended ([`super::subscribers`]): the change may fail, and the lease come back.
@@ -79,7 +79,7 @@ impl Unsettled {
 }
 
 impl Bindings {
-    /// Makes `lease` the record of its address, with the revision that follows, and says what
+    /// Makes `lease` the record of its address, with a revision that it never had, and says what
     /// storage must be asked for.
     pub(super) fn change(
         &mut self,
@@ -91,7 +91,7 @@ impl Bindings {
         let slot = self.slot(address);
         let previous = slot.and_then(|slot| slot.lease()).map(Arc::clone);
         let account = slot.and_then(Slot::active_lease).and_then(|lease| lease.subscriber.clone());
-        let revision = previous.as_ref().map_or(0, |previous| previous.revision) + 1;
+        let revision = revision_of(previous.as_ref()).max(self.given_up_revision) + 1;
         let lease = Arc::new(Lease { revision, ..lease });
         let unsettled =
             self.unsettled.entry(address).or_insert_with(|| Unsettled::new(previous.clone()));
@@ -113,7 +113,11 @@ impl Bindings {
         let Some(mut unsettled) = self.unsettled.remove(&address) else {
             return self.settle_forgotten(now, change, committed);
         };
+        let asked_for = revision_of(unsettled.latest());
         unsettled.hear(change, committed);
+        if revision_of(unsettled.latest()) < asked_for {
+            self.given_up_revision = self.given_up_revision.max(asked_for);
+        }
         self.adopt_record(now, address, unsettled.latest().map(Arc::clone));
         if unsettled.chain.is_empty() {
             for subscriber in &unsettled.leaving {
@@ -145,8 +149,7 @@ impl Bindings {
         }
     }
 
-    /// Word about a change that is not waited for: an orphan, or one that looked like an orphan
-    /// that failed before it. Nothing else of the address is pending, so the newest of what storage
+    /// Word about a change that is not waited for: an orphan. Nothing else of the address is pending, so the newest of what storage
     /// ever said is what holds.
     fn settle_forgotten(&mut self, now: Timestamp, change: &Change, committed: &Committed) {
         let address = u32::from(change.lease.address);
@@ -165,6 +168,10 @@ impl Bindings {
 /// Whether one record of an address followed the other on storage. What one thread hears of storage
 /// may be older than what another heard before.
 fn is_newer(record: Option<&Arc<Lease>>, other: Option<&Arc<Lease>>) -> bool {
-    let revision = |record: Option<&Arc<Lease>>| record.map_or(0, |lease| lease.revision);
-    revision(record) > revision(other)
+    revision_of(record) > revision_of(other)
+}
+
+/// The revision of a record; 0 where there is none.
+fn revision_of(record: Option<&Arc<Lease>>) -> u64 {
+    record.map_or(0, |lease| lease.revision)
 }

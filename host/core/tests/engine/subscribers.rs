@@ -229,6 +229,36 @@ fn a_subscriber_far_beyond_a_lowered_limit_is_refused_until_enough_has_ended() {
 }
 
 #[test]
+fn a_device_that_comes_back_is_the_youngest() {
+    let mut server = Server::plain();
+    for client in [1, 2, 3, 1, 2, 3] {
+        server.lease_under(client, &replace(2));
+        server.pass_secs(1);
+    }
+    // Had the first been the oldest again at once, the second would have ended it.
+    assert_eq!(server.counted(), [2, 3]);
+    server.lease_under(1, &replace(2));
+    assert_eq!(server.counted(), [1, 3]);
+}
+
+#[test]
+fn who_only_storage_keeps_waiting_is_not_refused() {
+    let mut network = network();
+    network.subnets[0].pools = vec![pool("open", 10, 250)];
+    let mut server = Server::new(network);
+    server.lease_under(1, &replace(1));
+    // One takes the place of the other, and storage has not confirmed the end of a single one.
+    for client in 2..=65 {
+        let request = selecting(client, ip(9 + client));
+        let decision = server.decide_only(0, &request, &replace(1));
+        assert_eq!(decision.reason, Reason::AckSelecting);
+        assert_eq!(decision.changes.len(), usize::from(client));
+    }
+    let request = selecting(66, ip(75));
+    assert_eq!(server.decide_only(0, &request, &replace(1)).reason, Reason::SubscriberLimit);
+}
+
+#[test]
 fn a_lease_counts_against_whom_its_last_ack_named() {
     let mut server = full(&refuse(1));
     let other = limited("other", 1, BeyondLimit::Refuse);
@@ -418,7 +448,7 @@ fn a_lease_counts_until_its_end_is_durable() {
         let ended = server.decide_only(0, &end, &refuse(1));
         assert_eq!(server.reason_under(&discover(2), &refuse(1)), Reason::SubscriberLimit);
         let reason = server.reason_under(&selecting(2, ip(11)), &refuse(1));
-        assert_eq!(reason, Reason::NakSubscriberLimit);
+        assert_eq!(reason, Reason::SubscriberLimit);
         server.settle_all(&ended, &Committed::Failed);
         assert_eq!(server.counted(), [1]);
         assert_eq!(server.reason_under(&discover(2), &refuse(1)), Reason::SubscriberLimit);

@@ -60,7 +60,8 @@ impl LeaseEvent<'_> {
         self.0.relay_sub_option(code)
     }
 
-    /// When this client was first given this address, in milliseconds since the Unix epoch.
+    /// Since when this client has this address without a break, in milliseconds since the Unix
+    /// epoch.
     pub fn began_at_ms(&self) -> u64 {
         self.0.began_at_ms()
     }

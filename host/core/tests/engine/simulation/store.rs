@@ -42,9 +42,22 @@ impl Store {
     pub(super) fn commit(&mut self, changes: &[Change]) -> Vec<Committed> {
         // Revisions alone will not do for several servers: a change of one that failed and a
         // change of another that did not bear the same.
-        let is_made = (changes.iter())
-            .all(|change| self.records.get(&change.lease.address) == change.previous.as_ref());
+        let is_made = changes.iter().all(|change| self.is_expected(change));
         changes.iter().map(|change| self.commit_one(change, is_made)).collect()
+    }
+
+    /// Whether the record is the one that the change was built on. For one server revisions alone
+    /// must tell.
+    fn is_expected(&self, change: &Change) -> bool {
+        let address = change.lease.address;
+        let held = self.records.get(&address);
+        let is_expected = held == change.previous.as_ref();
+        let is_same_revision = held.map_or(0, |held| held.revision) == change.expected_revision();
+        assert!(
+            is_expected == is_same_revision || self.by_other_server.contains(&address),
+            "{change:?} passes for one of {held:?}"
+        );
+        is_expected
     }
 
     fn commit_one(&mut self, change: &Change, is_made: bool) -> Committed {
