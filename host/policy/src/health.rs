@@ -77,6 +77,11 @@ impl Health {
         }
     }
 
+    /// Whether it is of a rehearsal, whose faults are nobody's business but of who asked for it.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        !self.suspends
+    }
+
     /// Whether the plugin must not be called at `now`.
     pub(crate) fn is_suspended(&self, now: Instant) -> bool {
         let until = self.suspended_until_ms.load(Ordering::Relaxed);

@@ -3,12 +3,13 @@
 //! configure keeps no other waiting.
 
 use std::{
+    collections::VecDeque,
     io, mem,
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
     instance::{Instance, Recipe},
     plugin,
 };
+
+/// How long a place stays empty before room for an instance is looked for again.
+const ROOM_RETRY: Duration = Duration::from_millis(200);
 
 /// The way to a plugin's thread, which ends when this is dropped.
 pub(crate) struct Keeper {
@@ -103,18 +107,31 @@ impl Spare {
 }
 
 fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, health: &Health) {
-    for job in jobs {
-        match job {
-            Job::Discard(instance) => drop(instance),
-            Job::Prepare(spare) => {
-                let Some(spare) = spare.upgrade() else { continue };
-                match Instance::new(recipe) {
-                    Ok(instance) => spare.put(State::Ready(instance)),
-                    Err(problem) => {
-                        spare.put(State::Empty);
-                        plugin::record(name, health, Instant::now(), fault_of(problem));
-                    }
-                }
+    // Those for which there was no room. That is nobody's fault: a chain that takes the place of
+    // another needs twice as much for a moment.
+    let mut postponed = VecDeque::new();
+    loop {
+        let job = if postponed.is_empty() {
+            jobs.recv().map_err(RecvTimeoutError::from)
+        } else {
+            jobs.recv_timeout(ROOM_RETRY)
+        };
+        let ordered = match job {
+            Ok(Job::Discard(instance)) => {
+                drop(instance);
+                continue;
+            }
+            Ok(Job::Prepare(spare)) => Some(spare),
+            Err(RecvTimeoutError::Timeout) => postponed.pop_front(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let Some(spare) = ordered.as_ref().and_then(Weak::upgrade) else { continue };
+        match Instance::new(recipe) {
+            Ok(instance) => spare.put(State::Ready(instance)),
+            Err(Problem::NoRoom { .. }) => postponed.extend(ordered),
+            Err(problem) => {
+                spare.put(State::Empty);
+                plugin::record(name, health, Instant::now(), fault_of(problem));
             }
         }
     }
@@ -126,7 +143,6 @@ fn fault_of(problem: Problem) -> Fault {
         Problem::Failed { doing, kind, message } => {
             Fault::new(kind, format!("while it was {doing}: {message}"))
         }
-        Problem::NoRoom { .. } => Fault::new(FaultKind::MemoryExceeded, problem.to_string()),
         other => Fault::new(FaultKind::BadAnswer, other.to_string()),
     }
 }

@@ -138,7 +138,12 @@ impl Plugin {
 
 /// Writes a fault of the plugin `name` down.
 pub(crate) fn record(name: &str, health: &Health, now: Instant, fault: Fault) {
-    tracing::warn!(plugin = name, fault = %fault.kind, message = fault.message, "plugin faulted");
+    let (kind, message) = (fault.kind, &fault.message);
+    if health.is_rehearsal() {
+        tracing::debug!(plugin = name, fault = %kind, message, "plugin faulted in a rehearsal");
+    } else {
+        tracing::warn!(plugin = name, fault = %kind, message, "plugin faulted");
+    }
     if let Some(pause) = health.record(now, fault) {
         let pause_ms = pause.as_millis();
         tracing::warn!(plugin = name, pause_ms, "plugin is suspended after too many faults");

@@ -11,7 +11,7 @@ mod settling;
 
 use std::{
     net::Ipv4Addr,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Weak, atomic::Ordering},
 };
 
 use arc_swap::ArcSwap;
@@ -20,8 +20,8 @@ use lessor_core::{
     RequestKind, Terms, Timestamp, option::code,
 };
 use lessor_policy_host::{
-    Absent, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample, Shadows,
-    TraceEntry, View,
+    Absent, Chain, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample,
+    Shadows, TraceEntry, View,
 };
 use lessor_store::Committer;
 
@@ -110,6 +110,10 @@ struct Asked {
     shadows: Option<Arc<Shadows>>,
     /// The reply before it was edited, if they want it.
     unedited: Option<Reply>,
+    /// Who was asked what is to be looked up, if anybody was.
+    planned_by: Option<Weak<Chain>>,
+    /// Whether others were asked again, because a reload came between.
+    is_replanned: bool,
     address: Option<Ipv4Addr>,
     lease_time_secs: Option<u32>,
 }
@@ -385,6 +389,8 @@ impl Asked {
             edited: Vec::new(),
             shadows: None,
             unedited: None,
+            planned_by: None,
+            is_replanned: false,
             address: None,
             lease_time_secs: None,
         }

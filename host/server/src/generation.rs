@@ -5,6 +5,7 @@
 //! fails there is no generation, only a list of mistakes, and the old one goes on.
 
 use std::{
+    collections::HashMap,
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -157,6 +158,12 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
                          everything else is built to a .wasm file; put it elsewhere",
                         path.display()
                     )),
+                    Kind::Misspelt(ending) => refusal.mistakes.push(format!(
+                        "{} is no policy by its ending; did you mean {}? Rename it, or put it \
+                         elsewhere",
+                        path.display(),
+                        path.with_extension(ending).display()
+                    )),
                     Kind::Other => {}
                 }
             }
@@ -178,13 +185,16 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
             ));
         }
     }
-    for (first, second) in files.iter().zip(files.iter().skip(1)) {
-        if first.file_stem() == second.file_stem() {
+    // By name, as everything that belongs to a plugin goes by it: 10-a.rhai and 10-a.wasm need not be
+    // neighbours.
+    let mut by_name = HashMap::new();
+    for file in &files {
+        if let Some(first) = by_name.insert(plugin_name(file), file) {
             refusal.mistakes.push(format!(
                 "{} and {} are plugins of one name, which one file beside them would configure; rename \
                  or remove one of them",
                 first.display(),
-                second.display()
+                file.display()
             ));
         }
     }
@@ -244,7 +254,7 @@ pub(crate) fn plugin_source(
     });
     Ok(PluginSource {
         grants: granted.collect(),
-        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        name: plugin_name(&path),
         path,
         interpreter,
         settings_json: sidecar.settings_json,
@@ -258,6 +268,10 @@ pub(crate) fn plugin_source(
             lessor_config::PluginMode::Shadow => Mode::Shadow,
         },
     })
+}
+
+fn plugin_name(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The hooks of a plugin, for people.
@@ -305,3 +319,35 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_cannot_be_meant_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "10-a.rhai",
+            "10-a.v2.wasm",
+            "10-a.wasm",
+            "20-garden.rahi",
+            "30-old.wasm.bak",
+            "README",
+        ] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let settings = PluginSettings {
+            directory: folder.path().to_owned(),
+            cache: None,
+            interpreters: Some(folder.path().to_owned()),
+            rollback: None,
+        };
+        let (_, refusal) = plugin_sources(&settings, false);
+        let said = refusal.to_string();
+        // They are no neighbours in the order of names.
+        assert!(said.contains("10-a.rhai and ") && said.contains("plugins of one name"), "{said}");
+        assert!(said.contains("did you mean ") && said.contains("20-garden.rhai"), "{said}");
+        assert!(!said.contains("30-old") && !said.contains("README"), "{said}");
+    }
+}

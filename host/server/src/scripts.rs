@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Sidecar,
     /// Source text that has to be built first.
     Source,
+    /// Almost something of the above: the ending that was probably meant.
+    Misspelt(&'static str),
     /// None of the server's business.
     Other,
 }
@@ -32,9 +34,20 @@ impl Kind {
             ("wasm", _) => Self::Wasm,
             ("toml", _) => Self::Sidecar,
             _ if OTHERS.contains(&ending) => Self::Source,
-            _ => Self::Other,
+            _ => meant(ending).map_or(Self::Other, Self::Misspelt),
         }
     }
+}
+
+/// The ending of a policy that one like `RHAI`, `rahi` or `wsm` was meant to be.
+fn meant(ending: &str) -> Option<&'static str> {
+    let found = ending.to_lowercase();
+    let endings = LANGUAGES.map(|(language, _)| language).into_iter().chain(["wasm"]);
+    let is_close = |wanted: &&str| {
+        let slips_max = if wanted.len() > 2 { 1 } else { 0 };
+        strsim::damerau_levenshtein(&found, wanted) <= slips_max
+    };
+    endings.into_iter().find(is_close)
 }
 
 /// The interpreter of this file name, in the folder that the configuration names, or else where an
@@ -77,6 +90,11 @@ mod tests {
             ("30-speed.js", Kind::Script("javascript.wasm")),
             ("20-garden.toml", Kind::Sidecar),
             ("40-mine.py", Kind::Source),
+            ("20-garden.rahi", Kind::Misspelt("rhai")),
+            ("20-garden.JS", Kind::Misspelt("js")),
+            ("20-garden.wsm", Kind::Misspelt("wasm")),
+            ("20-garden.jsonl", Kind::Other),
+            ("20-garden.wasm.bak", Kind::Other),
             ("README.md", Kind::Other),
             ("js", Kind::Other),
         ] {

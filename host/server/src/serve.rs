@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, StoreBackend};
 use lessor_core::Timestamp;
-use lessor_policy_host::{Runner, Runtime, RuntimeSettings};
+use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -41,6 +41,9 @@ use crate::{
 const RECLAIM_EVERY: Duration = Duration::from_millis(200);
 /// Ended leases taken back under one lock.
 const RECLAIM_BATCH: usize = 256;
+/// Room for instances of plugins: 32 on the packet path, each with one in reserve, and as many of the
+/// chain that takes their place.
+const INSTANCES_PER_WORKER: u32 = 128;
 /// Changes that one flush makes durable.
 const BATCH_CHANGES_MAX: usize = 1024;
 
@@ -108,8 +111,14 @@ impl Server {
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
         restore(&mut *store, &mut shards)?;
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
-        let runtime =
-            Runtime::new(RuntimeSettings { cache, state: plugin_state::store(&configuration) })?;
+        let instances_max = u32::try_from(workers_of(&configuration))
+            .unwrap_or(u32::MAX)
+            .saturating_mul(INSTANCES_PER_WORKER)
+            .max(INSTANCES_MAX);
+        let runtime = Runtime::with_instances_max(
+            RuntimeSettings { cache, state: plugin_state::store(&configuration) },
+            instances_max,
+        )?;
         let (lookups, chain) =
             generation::build(&runtime, &configuration, false, &LookupSet::default())
                 .context("the plugins cannot serve")?;
@@ -293,15 +302,19 @@ fn restore(store: &mut dyn Store, shards: &mut Shards) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn workers_of(configuration: &Configuration) -> usize {
+    match configuration.server.workers {
+        Some(workers) => workers.get(),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
 /// The endpoints of each worker. Every worker has a socket of its own for each relayed address;
 /// the one socket of an interface belongs to one worker.
 fn open_endpoints(configuration: &Configuration) -> anyhow::Result<Vec<Vec<Endpoint>>> {
     let settings = &configuration.server;
     Endpoint::refuse_taken(&settings.listen, &settings.interfaces)?;
-    let workers = match settings.workers {
-        Some(workers) => workers.get(),
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    };
+    let workers = workers_of(configuration);
     let mut endpoints: Vec<Vec<Endpoint>> = Vec::new();
     for _ in 0..workers {
         let relayed: Result<_, _> =

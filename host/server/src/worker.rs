@@ -27,6 +27,10 @@ use crate::{
 /// the kernel cannot keep is lost as on any overloaded link.
 const WAITING_BATCHES_MAX: usize = 64;
 
+/// Messages of other threads, such as exchanges that come back from their lookups, that a worker takes
+/// before it submits and sends what it has.
+const MESSAGES_IN_TURN_MAX: usize = 64;
+
 /// The way to a running worker.
 #[derive(Debug)]
 pub(crate) struct WorkerHandle {
@@ -147,9 +151,7 @@ impl Worker {
                 let found = self.poller.wait(None).context("cannot wait for packets")?;
                 ready.extend(found.tokens());
             }
-            while let Ok(message) = self.receiver.try_recv() {
-                self.take(message);
-            }
+            self.take_waiting();
             let looked_up = std::mem::take(&mut self.looked_up);
             self.submit(looked_up);
             if !self.stopping {
@@ -160,6 +162,16 @@ impl Worker {
             self.send_finished();
         }
         Ok(())
+    }
+
+    /// Takes what others have sent meanwhile, but not so much that replies that are ready have to wait
+    /// for it.
+    fn take_waiting(&mut self) {
+        for _ in 0..MESSAGES_IN_TURN_MAX {
+            let Ok(message) = self.receiver.try_recv() else { return };
+            self.take(message);
+        }
+        self.waker.wake();
     }
 
     fn take(&mut self, message: Message) {
@@ -230,6 +242,9 @@ impl Worker {
         self.shared.counters.waiting_for_lookups.fetch_sub(1, Ordering::Relaxed);
         let pipeline = self.shared.pipeline();
         pipeline.looked_up(&mut self.runner, clock::now(), &mut exchange, answers);
+        if !exchange.waits_for.is_empty() {
+            return self.look_up(exchange);
+        }
         let to_commit = self.finish_all_but_changes(vec![exchange]);
         self.looked_up.extend(to_commit);
     }

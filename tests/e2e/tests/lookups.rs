@@ -180,6 +180,24 @@ fn what_waits_lives_through_a_reload_and_is_answered_before_the_end() {
 }
 
 #[test]
+fn a_policy_that_takes_over_while_a_message_waits_plans_for_itself() {
+    let _alone = heavy();
+    let service = service();
+    let server = started(&service, "");
+    let slow = discovered(&server, line(1, "slow-1"));
+    wait_until_waiting(&server, 1);
+    for ending in ["wasm", "toml"] {
+        let plugin = |name: &str| server.folder().join(format!("plugins/{name}.{ending}"));
+        std::fs::rename(plugin("10-planner"), plugin("11-successor")).unwrap();
+    }
+    let reload = server.reload();
+    assert!(reload.accepted, "{}", reload.said);
+    let reply = slow.join().unwrap().expect("an OFFER by the new generation");
+    assert!(heard(&reply).starts_with("line: LookupStatus::Found"), "{}", heard(&reply));
+    assert_eq!(service.asked().len(), 1, "what the first one had looked up is remembered");
+}
+
+#[test]
 fn files_are_read_again_by_signal_and_bad_ones_refused() {
     let _alone = heavy();
     let setup = Setup::on_loopback(SUBNETS).with_tables(

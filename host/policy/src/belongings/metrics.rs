@@ -40,6 +40,8 @@ pub(crate) enum MetricError {
     TooMany,
     /// It is a counter and no gauge, or the other way around.
     OtherKind,
+    /// It is infinite or no number.
+    NotFinite,
 }
 
 impl Metrics {
@@ -82,6 +84,9 @@ impl MetricCell {
         if !self.is_gauge {
             return Err(MetricError::OtherKind);
         }
+        if !value.is_finite() {
+            return Err(MetricError::NotFinite);
+        }
         self.bits.store(value.to_bits(), Ordering::Relaxed);
         Ok(())
     }
@@ -120,6 +125,10 @@ mod tests {
         metrics.cell("load", true).unwrap().set(0.5).unwrap();
         assert_eq!(metrics.cell("lines", true).unwrap().set(1.0), Err(MetricError::OtherKind));
         assert_eq!(metrics.cell("load", false).unwrap().add(1), Err(MetricError::OtherKind));
+        for value in [f64::NAN, f64::INFINITY] {
+            // JSON has none of these.
+            assert_eq!(metrics.cell("load", true).unwrap().set(value), Err(MetricError::NotFinite));
+        }
         for number in 2..METRICS_MAX {
             metrics.cell(&format!("n{number}"), false).unwrap();
         }

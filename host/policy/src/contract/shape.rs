@@ -4,16 +4,20 @@
 
 use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, TypeId};
 
+/// More than the shape of any function of the contract. Types can be nested so that their text would
+/// fill all memory.
+const SHAPE_OCTETS_MAX: usize = 4_096;
+
 /// `func(borrow<request>, borrow<terms>) -> variant{proceed, …}`
 pub(super) fn of_function(resolve: &Resolve, function: &Function) -> String {
-    let parameters: Vec<String> =
-        function.params.iter().map(|parameter| of_type(resolve, &parameter.ty)).collect();
+    let parameters =
+        listed(function.params.iter().map(|parameter| of_type(resolve, &parameter.ty)));
     let prefix = if function.kind.is_async() { "async " } else { "" };
     let result = match &function.result {
         Some(result) => format!(" -> {}", of_type(resolve, result)),
         None => String::new(),
     };
-    format!("{prefix}func({}){result}", parameters.join(", "))
+    format!("{prefix}func({parameters}){result}")
 }
 
 fn of_type(resolve: &Resolve, ty: &Type) -> String {
@@ -68,8 +72,7 @@ pub(super) fn of_definition(resolve: &Resolve, id: TypeId) -> String {
             }),
         ),
         TypeDefKind::Tuple(tuple) => {
-            let types: Vec<String> = tuple.types.iter().map(of).collect();
-            format!("tuple<{}>", types.join(", "))
+            format!("tuple<{}>", listed(tuple.types.iter().map(of)))
         }
         TypeDefKind::Option(ty) => format!("option<{}>", of(ty)),
         TypeDefKind::Result(result) => {
@@ -85,5 +88,44 @@ pub(super) fn of_definition(resolve: &Resolve, id: TypeId) -> String {
 }
 
 fn in_braces(kind: &str, members: impl Iterator<Item = String>) -> String {
-    format!("{kind}{{{}}}", members.collect::<Vec<_>>().join(", "))
+    format!("{kind}{{{}}}", listed(members))
+}
+
+/// The members of a type; of one that is larger than any of the contract, only the first.
+fn listed(members: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    for member in members {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        if text.len() > SHAPE_OCTETS_MAX {
+            text.push('…');
+            break;
+        }
+        text.push_str(&member);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::served::Served;
+
+    #[test]
+    fn a_type_that_would_fill_all_memory_is_cut_short() {
+        let mut text = "package test:huge; interface i { type t0 = tuple<u8, u8>;".to_owned();
+        for depth in 1..60 {
+            let below = depth - 1;
+            text.push_str(&format!("type t{depth} = tuple<t{below}, t{below}>;"));
+        }
+        text.push_str("f: func(huge: t59); g: func(small: t2); }");
+        let huge = Served::parse([("huge.wit", text.as_str())]).unwrap();
+        let (_, interface) = huge.resolve.interfaces.iter().next().unwrap();
+        let shape = |name: &str| of_function(&huge.resolve, &interface.functions[name]);
+        assert!(shape("f").len() < 3 * SHAPE_OCTETS_MAX, "{}", shape("f").len());
+        assert!(shape("f").contains('…'));
+        let pair = "tuple<tuple<u8, u8>, tuple<u8, u8>>";
+        assert_eq!(shape("g"), format!("func(tuple<{pair}, {pair}>)"));
+    }
 }

@@ -150,6 +150,9 @@ fn metric_error(error: MetricError) -> CapabilityError {
             let said = "a counter has this name and is no gauge, or the other way around";
             CapabilityError::Other(Some(said.to_owned()))
         }
+        MetricError::NotFinite => {
+            CapabilityError::Other(Some("a gauge is a finite number".to_owned()))
+        }
     }
 }
 

@@ -321,8 +321,13 @@ fn instances_have_a_limit() {
     let third = chain.runner().unwrap();
     let errors = chain.runner().err().unwrap();
     assert!(matches!(&*errors[0].problem, Problem::NoRoom { instances_max: 3 }), "{}", errors[0]);
+    // Who has nothing in reserve has done nothing wrong for that, and gets it as soon as there is room.
+    assert!(!third.is_prepared());
+    drop(runner);
+    wait_for("the other's spare instance", || third.is_prepared());
+    assert_eq!(chain.status()[0].faults_total(), 0);
     // Room is given back, beside the packet path.
-    drop((runner, third));
+    drop(third);
     wait_for("room", || chain.runner().is_ok());
 }
 

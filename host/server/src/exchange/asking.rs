@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use lessor_core::{Reason, Timestamp};
-use lessor_policy_host::{Lookup, PolicyOutcome, Runner, View};
+use lessor_policy_host::{Lookup, Lookups, PolicyOutcome, Runner, View};
 
 use super::{Exchange, Pipeline, unknown_subnet};
 
 impl Pipeline<'_> {
     /// Goes on with an exchange that waited for lookups. The world went on meanwhile: what policies
-    /// see of the client's lease is as it is now, and the policies may be newer than those that
-    /// planned.
+    /// see of the client's lease is as it is now. If the policies are newer than those that planned,
+    /// they plan anew, which may be something to wait for; that happens once.
     pub(crate) fn looked_up(
         &self,
         runner: &mut Runner,
@@ -30,6 +30,17 @@ impl Pipeline<'_> {
         let lookups = asked.view.lookups.iter().cloned().chain(answers).collect();
         let absent = Arc::clone(&asked.view.absent);
         asked.view = View { lookups, absent, ..view };
+        let is_of_others = asked
+            .planned_by
+            .as_ref()
+            .is_some_and(|chain| chain.as_ptr() != Arc::as_ptr(runner.chain()));
+        if is_of_others && !asked.is_replanned {
+            asked.is_replanned = true;
+            asked.view.lookups = Lookups::default();
+            if !self.plan(runner, exchange) {
+                return;
+            }
+        }
         self.ask_policies(runner, now, exchange);
     }
 
@@ -37,6 +48,7 @@ impl Pipeline<'_> {
     /// is all.
     pub(super) fn plan(&self, runner: &mut Runner, exchange: &mut Exchange) -> bool {
         let Some(asked) = &mut exchange.asked else { return false };
+        asked.planned_by = Some(Arc::downgrade(runner.chain()));
         let plan = runner.plan(&asked.view);
         asked.set = plan.trace;
         if plan.dropped.is_some() {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -56,7 +56,8 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
             path.display()
         );
     }
-    let mut reader = BufReader::new(file);
+    // A pipe does not say how much it holds: what is beyond is as if it were cut off.
+    let mut reader = BufReader::new(file.take(RECORDING_OCTETS_MAX + 1));
     let mut text = Vec::new();
     let mut number = 0;
     let mut header = None;

@@ -32,6 +32,8 @@ use crate::{
 const WAITING_LINES_MAX: usize = 65_536;
 /// How long a line waits for those that were decided before it and take longer to finish.
 const IN_ORDER_WITHIN: Duration = Duration::from_millis(500);
+/// No recording lasts longer.
+pub(crate) const RECORDING_SECS_MAX: u64 = 86_400;
 /// How often whoever asked hears how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
@@ -151,6 +153,7 @@ pub(crate) fn record(
     let (queue, lines) = crossbeam_channel::bounded(WAITING_LINES_MAX);
     let session = Arc::new(Session { queue, lost: AtomicU64::new(0) });
     recorder.session.store(Some(Arc::clone(&session)));
+    let _ended = SwitchOff(recorder);
     let began = begin(reloader, asked);
     let mut writer = Writer {
         say,
@@ -167,13 +170,25 @@ pub(crate) fn record(
     }
     let why = writer.follow();
     recorder.stop();
-    // What is decided but not finished comes before what was recorded already.
-    writer.collect(IN_ORDER_WITHIN);
+    if writer.is_heard {
+        // What is decided but not finished comes before what was recorded already.
+        writer.collect(IN_ORDER_WITHIN);
+    }
     recorder.session.store(None);
     writer.write_waiting(|_| true);
     let (inputs, lost) = (writer.inputs, writer.lost());
     writer.write(&Line::End(End { why, inputs, lost }));
     writer.is_heard
+}
+
+/// However a recording ends, workers do nothing for it any more.
+struct SwitchOff<'r>(&'r Recorder);
+
+impl Drop for SwitchOff<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+        self.0.session.store(None);
+    }
 }
 
 /// Switches recording on; the lines that a recording begins with.
@@ -250,7 +265,7 @@ impl Writer<'_> {
     /// Follows what happens until one of the limits is reached.
     fn follow(&mut self) -> EndReason {
         let began = Instant::now();
-        let ends = began + Duration::from_secs(self.asked.secs_max);
+        let ends = began + Duration::from_secs(self.asked.secs_max.min(RECORDING_SECS_MAX));
         let mut said = began;
         loop {
             let now = Instant::now();

@@ -80,6 +80,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
     }
     let mut magic = [0; 4];
     file.read_exact(&mut magic).with_context(place)?;
+    // A pipe does not say how much it holds: what is beyond is as if it were cut off.
+    let file = file.take(CAPTURE_OCTETS_MAX);
     let again = BufReader::new(std::io::Cursor::new(magic).chain(file));
     let mut capture = Capture::default();
     let read = if is_pcapng(magic) { capture.read_ng(again) } else { capture.read_plain(again) };
