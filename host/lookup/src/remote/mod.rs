@@ -156,13 +156,23 @@ impl Remote {
 
     /// Asks the source.
     async fn fly(&self, key: &Arc<str>) -> LookupAnswer {
+        let boarded = Instant::now();
+        let deadline = boarded + self.limits.deadline;
+        // Whoever waits longer for a place would leave the source too little time to answer in, and
+        // its silence would say nothing about it.
+        let patience = self.limits.deadline / 2;
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = tokio::time::timeout_at((boarded + patience).into(), place).await;
+        let Ok(Ok(place)) = place else {
+            Counters::count(&self.counters.refused);
+            self.back_off.not_asked();
+            let waited_ms = patience.as_millis();
+            let why = format!("`{}` had no place for the question in {waited_ms} ms", self.name);
+            return stale_or(self.answers.get(key), why);
+        };
         let begun = Instant::now();
-        let deadline = begun + self.limits.deadline;
-        let asked = tokio::time::timeout_at(deadline.into(), async {
-            let place = Arc::clone(&self.places).acquire_owned().await;
-            let Ok(place) = place else { return Err(Failure::Down("it is closed".to_owned())) };
-            self.backend.fetch(Question { key: Arc::clone(key), deadline, place }).await
-        });
+        let question = Question { key: Arc::clone(key), deadline, place };
+        let asked = tokio::time::timeout_at(deadline.into(), self.backend.fetch(question));
         let why = match asked.await {
             Ok(Ok(row)) => {
                 self.counters.fetched(begun.elapsed());

@@ -84,6 +84,28 @@ async fn what_the_queue_has_no_room_for_is_refused_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_turn_says_nothing_about_the_source() {
+    let takes = Duration::from_millis(1200);
+    let service = WebService::start(move |_| Answer::ok(ROW).after(takes));
+    let limits =
+        RemoteLimits { deadline: Duration::from_secs(4), concurrency_max: 1, ..generous() };
+    let sources = asking(&service, limits);
+    let mut refused = 0;
+    for question in ask_together(&sources, (0..10).map(|number| number.to_string())) {
+        if let LookupAnswer::Unavailable(why) = question.await.unwrap() {
+            assert_eq!(why, "`it` had no place for the question in 2000 ms");
+            refused += 1;
+        }
+    }
+    let counted = status(&sources);
+    assert_eq!((refused, counted.refused), (8, 8));
+    assert_eq!((counted.fetched, counted.timeouts, counted.failures), (2, 0, 0));
+    assert!(!counted.is_down);
+    assert!(counted.max_us < 2 * takes.as_micros() as u64, "the wait for a turn is not counted");
+    fields(&sources.ask("it", "later").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_question_takes_no_longer_than_its_deadline() {
     let service = WebService::start(|_| Answer::ok(ROW).after(Duration::from_secs(30)));
     let limits = RemoteLimits { deadline: Duration::from_millis(100), ..generous() };
