@@ -90,6 +90,12 @@ impl Http {
                 let why = format!("the service answers {status}; set url to where it sends us");
                 return Err(Failure::Down(why));
             }
+            // The key is not to its liking; another may be.
+            StatusCode::BAD_REQUEST
+            | StatusCode::URI_TOO_LONG
+            | StatusCode::UNPROCESSABLE_ENTITY => {
+                return Err(Failure::BadAnswer(format!("the service answers {status}")));
+            }
             status => return Err(Failure::Down(format!("the service answers {status}"))),
         }
         let body = Limited::new(answer.into_body(), ROW_OCTETS_MAX).collect().await;

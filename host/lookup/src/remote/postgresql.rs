@@ -22,6 +22,10 @@ use crate::{
     tls,
 };
 
+/// The classes of errors that depend on the key: more rows than an expression may give, a key that
+/// cannot be what the query takes it for, and what a function of the database refuses.
+const ABOUT_THE_KEY: [&str; 3] = ["21", "22", "P0"];
+
 /// Connections to one server; as many as there are questions at a time.
 pub(super) struct Postgresql {
     config: Config,
@@ -154,9 +158,8 @@ fn read(text: Result<&str, tokio_postgres::Error>) -> Result<Option<Row>, Failur
 }
 
 fn failure(error: &tokio_postgres::Error) -> Failure {
-    // Class 22 is about data: the key cannot be what the query takes it for.
     let code = error.code().map(tokio_postgres::error::SqlState::code);
-    match code.is_some_and(|code| code.starts_with("22")) {
+    match code.is_some_and(|code| ABOUT_THE_KEY.iter().any(|class| code.starts_with(class))) {
         true => Failure::BadAnswer(said(error)),
         false => down(error),
     }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::{require, sources::PostgreSql};
-use lessor_lookup::{Place, PostgresqlSettings, RemoteLimits};
+use lessor_lookup::{FAILURES_IN_A_ROW_MAX, Place, PostgresqlSettings, RemoteLimits};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
 use crate::support::{Folder, fields, generous, open, refused, status, unavailable};
@@ -89,6 +89,27 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
     let missing = open(place(&server, &folder, missing, plain, generous()));
     let why = unavailable(missing.ask("it", "a").await);
     assert!(why.contains("relation \"lines\" does not exist (42P01)"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
+    require!(psql);
+    let server = PostgreSql::start(None);
+    server.run(TABLE);
+    server.run(
+        "CREATE FUNCTION checked(port text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN \
+         IF port = 'refused' THEN RAISE 'it has no such port'; END IF; RETURN port; END $$",
+    );
+    let folder = Folder::new();
+    let query = "SELECT (SELECT plan FROM ports WHERE port = checked($1)) AS plan";
+    let sources = open(place(&server, &folder, query, ("sslmode=disable", None), generous()));
+    for (key, told) in [("twice", "(21000)"), ("refused", "it has no such port (P0001)")] {
+        for _ in 0..FAILURES_IN_A_ROW_MAX {
+            let why = unavailable(sources.ask("it", key).await);
+            assert!(why.contains(told), "{why}");
+        }
+    }
+    assert_eq!(fields(&sources.ask("it", "olt1/1").await), [("plan", "fast")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
