@@ -69,12 +69,14 @@ impl Backend {
         }
     }
 
-    /// What may be behind a silence, if the backend knows more than that.
-    pub(super) fn silence_hint(&self) -> Option<&'static str> {
+    /// There was no answer in time. Says what may be behind that, if the backend knows.
+    pub(super) fn fell_silent(&self) -> Option<&'static str> {
         match self {
-            Self::Radius(source) => source.silence_hint(),
-            _ => None,
+            Self::Postgresql(source) => source.forget_idle(),
+            Self::Radius(source) => return source.silence_hint(),
+            Self::Sqlite(_) | Self::Http(_) => {}
         }
+        None
     }
 }
 

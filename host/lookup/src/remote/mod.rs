@@ -195,7 +195,7 @@ impl Remote {
             Err(_) => {
                 Counters::count(&self.counters.timeouts);
                 self.failed();
-                let hint = self.backend.silence_hint().unwrap_or_default();
+                let hint = self.backend.fell_silent().unwrap_or_default();
                 format!("no answer within {} ms{hint}", self.limits.deadline.as_millis())
             }
         };
