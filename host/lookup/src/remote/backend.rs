@@ -2,10 +2,15 @@
 
 use std::{sync::Arc, time::Instant};
 
-use lessor_core::Row;
+use lessor_core::{LookupAnswer, Row};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{http::Http, postgresql::Postgresql, radius::Radius, sqlite::Sqlite};
+use super::{
+    http::{self, Http},
+    postgresql::Postgresql,
+    radius::Radius,
+    sqlite::Sqlite,
+};
 use crate::{
     Problem,
     secret::Secrets,
@@ -58,6 +63,15 @@ impl Backend {
                 return Err(Problem::setting("type", place.kind(), message));
             }
         })
+    }
+
+    /// What is said of a key that this source cannot be asked about.
+    pub(super) fn refusal(&self, key: &str) -> Option<LookupAnswer> {
+        match self {
+            Self::Http(_) => http::climbs(key).then_some(LookupAnswer::NotFound),
+            Self::Radius(source) => source.too_long(key).map(LookupAnswer::Unavailable),
+            Self::Sqlite(_) | Self::Postgresql(_) => None,
+        }
     }
 
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {

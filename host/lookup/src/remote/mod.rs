@@ -99,10 +99,14 @@ impl Remote {
         }
     }
 
-    /// Remembered and fresh, or what is said while the source is left alone.
+    /// Remembered and fresh, or what is said of a key that cannot be one and while the source is left
+    /// alone.
     fn known(&self, key: &str) -> Option<LookupAnswer> {
         if key.is_empty() || key.len() > KEY_OCTETS_MAX {
             return Some(LookupAnswer::NotFound);
+        }
+        if let Some(answer) = self.backend.refusal(key) {
+            return Some(answer);
         }
         let remembered = self.answers.get(key);
         if let Some(Remembered::Fresh(answer)) = remembered {

@@ -33,6 +33,22 @@ async fn the_key_stands_in_the_url_and_cannot_leave_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_makes_no_url_says_nothing_about_the_service() {
+    let service = WebService::start(|_| Answer::status(503));
+    let sources = open(http(url(&service), generous()));
+    for _ in 0..FAILURES_IN_A_ROW_MAX {
+        for key in [".", ".."] {
+            assert_eq!(sources.ask("it", key).await, LookupAnswer::NotFound);
+        }
+        assert!(!status(&sources).is_down);
+        unavailable(sources.ask("it", "a").await);
+    }
+    let counted = status(&sources);
+    assert!(counted.is_down, "it failed each time");
+    assert_eq!((counted.fetched, counted.rows), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn headers_and_a_token_are_sent() {
     let service = WebService::start(|_| Answer::ok("{}"));
     let folder = Folder::new();

@@ -16,7 +16,7 @@ use std::{
 use lessor_core::Row;
 use tokio::net::{UdpSocket, lookup_host};
 
-use self::packet::{Answer, Request, Unanswerable};
+use self::packet::{Answer, Request};
 use super::backend::{Failure, Question};
 use crate::{
     Problem,
@@ -84,10 +84,8 @@ impl Radius {
         let mut random = [0; 17];
         let filled = tls::provider().secure_random.fill(&mut random);
         filled.map_err(|_| Failure::Down("this system gives no random numbers".to_owned()))?;
-        let password = self.password.as_ref().map_or(key.as_bytes(), Secret::octets);
-        let request =
-            Request::new(random, &key, password, &self.nas_identifier, self.secret.octets())
-                .map_err(|Unanswerable(why)| Failure::BadAnswer(why))?;
+        let (nas_identifier, secret) = (&self.nas_identifier, self.secret.octets());
+        let request = Request::new(random, &key, self.password(&key), nas_identifier, secret);
         let socket = self.connect().await?;
         loop {
             socket.send(request.octets()).await.map_err(|error| self.down(&error))?;
@@ -98,6 +96,11 @@ impl Radius {
                 Err(_) => tracing::debug!(server = self.server, "no answer; sending again"),
             }
         }
+    }
+
+    /// Why the server cannot be asked about a key, if it cannot.
+    pub(super) fn too_long(&self, key: &str) -> Option<String> {
+        packet::too_long(key, self.password(key))
     }
 
     /// Says why a server seems to be silent whose answers are discarded.
@@ -133,6 +136,10 @@ impl Radius {
                 Answer::Other => {}
             }
         }
+    }
+
+    fn password<'a>(&'a self, key: &'a str) -> &'a [u8] {
+        self.password.as_ref().map_or(key.as_bytes(), Secret::octets)
     }
 
     async fn connect(&self) -> Result<UdpSocket, Failure> {
