@@ -149,8 +149,9 @@ impl Remote {
         // A task of its own: whoever asked first may leave, the others still wait.
         let remote = Arc::clone(self);
         tokio::spawn(async move {
-            let seat = Seat { remote, key };
+            let mut seat = Seat { remote, key, has_landed: false };
             let answer = seat.remote.fly(&seat.key).await;
+            seat.has_landed = true;
             // The answer is remembered by now; whoever comes later finds it there.
             drop(seat);
             landing.send_replace(Some(answer));
@@ -230,14 +231,19 @@ impl Remote {
     }
 }
 
-/// Keeps a key among those that are being asked for, however asking ends.
+/// Keeps a key among those that are being asked for, however asking ends. If it ends without an
+/// answer of any kind it has failed: a trial must not go on for ever.
 struct Seat {
     remote: Arc<Remote>,
     key: Arc<str>,
+    has_landed: bool,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        if !self.has_landed {
+            self.remote.failed();
+        }
         self.remote.flights().remove(&self.key);
     }
 }
