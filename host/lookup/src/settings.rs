@@ -99,7 +99,7 @@ pub struct RadiusSettings {
 /// The limits of a source that takes time to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteLimits {
-    /// How long a question may take, waiting for its turn included.
+    /// How long a question may take, waiting for its turn included; that is half of it at most.
     pub deadline: Duration,
     /// Questions at the source at a time.
     pub concurrency_max: usize,

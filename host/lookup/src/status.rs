@@ -38,11 +38,11 @@ pub struct SourceStatus {
     pub failures: u64,
     /// Questions that it did not answer in time.
     pub timeouts: u64,
-    /// Questions that were refused because too many waited.
+    /// Questions that were refused because too many waited, or that waited too long for their turn.
     pub refused: u64,
     /// Questions that wait for the source now.
     pub in_flight: u64,
-    /// How long the source took to answer, in microseconds: the mean.
+    /// How long the source took to answer, in microseconds, without waiting for a turn: the mean.
     pub mean_us: u64,
     /// And the longest.
     pub max_us: u64,

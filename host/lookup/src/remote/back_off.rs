@@ -73,6 +73,15 @@ impl BackOff {
         Some(pause)
     }
 
+    /// A question never reached the source, which says nothing about it. If it was the trial, there
+    /// is another after the same pause.
+    pub(super) fn not_asked(&self) {
+        let mut state = self.state();
+        if let State::Tried { pause } = *state {
+            *state = State::Down { until: Instant::now() + pause, pause };
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,5 +113,26 @@ mod tests {
         assert_eq!(expected, RETRY_AFTER_MAX);
         back_off.worked();
         assert!(back_off.admits() && back_off.admits());
+    }
+
+    #[test]
+    fn a_trial_that_never_reached_the_source_is_followed_by_another() {
+        let back_off = BackOff::default();
+        back_off.not_asked();
+        assert!(!back_off.is_down(), "it says nothing about the source");
+        for _ in 0..FAILURES_IN_A_ROW_MAX {
+            back_off.failed();
+        }
+        let over = |back_off: &BackOff| match &mut *back_off.state() {
+            State::Down { until, .. } => *until = Instant::now(),
+            other => panic!("it is not left alone: {other:?}"),
+        };
+        over(&back_off);
+        assert!(back_off.admits(), "the trial");
+        back_off.not_asked();
+        assert!(back_off.is_down() && !back_off.admits(), "left alone once more");
+        over(&back_off);
+        assert!(back_off.admits(), "another trial");
+        assert_eq!(back_off.failed(), Some(RETRY_AFTER_MIN * 2), "the pause did not grow before");
     }
 }

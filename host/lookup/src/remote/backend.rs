@@ -2,10 +2,15 @@
 
 use std::{sync::Arc, time::Instant};
 
-use lessor_core::Row;
+use lessor_core::{LookupAnswer, Row};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{http::Http, postgresql::Postgresql, radius::Radius, sqlite::Sqlite};
+use super::{
+    http::{self, Http},
+    postgresql::Postgresql,
+    radius::Radius,
+    sqlite::Sqlite,
+};
 use crate::{
     Problem,
     secret::Secrets,
@@ -60,6 +65,15 @@ impl Backend {
         })
     }
 
+    /// What is said of a key that this source cannot be asked about.
+    pub(super) fn refusal(&self, key: &str) -> Option<LookupAnswer> {
+        match self {
+            Self::Http(_) => http::climbs(key).then_some(LookupAnswer::NotFound),
+            Self::Radius(source) => source.too_long(key).map(LookupAnswer::Unavailable),
+            Self::Sqlite(_) | Self::Postgresql(_) => None,
+        }
+    }
+
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
         match self {
             Self::Sqlite(source) => source.fetch(question).await,
@@ -69,12 +83,14 @@ impl Backend {
         }
     }
 
-    /// What may be behind a silence, if the backend knows more than that.
-    pub(super) fn silence_hint(&self) -> Option<&'static str> {
+    /// There was no answer in time. Says what may be behind that, if the backend knows.
+    pub(super) fn fell_silent(&self) -> Option<&'static str> {
         match self {
-            Self::Radius(source) => source.silence_hint(),
-            _ => None,
+            Self::Postgresql(source) => source.forget_idle(),
+            Self::Radius(source) => return source.silence_hint(),
+            Self::Sqlite(_) | Self::Http(_) => {}
         }
+        None
     }
 }
 

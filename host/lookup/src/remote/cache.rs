@@ -69,7 +69,7 @@ impl Answers {
         if entry.row.is_some() && age < ttl + self.stale_for {
             return Some(Remembered::Stale(answer(entry.row, true)));
         }
-        entries.remove(key);
+        self.forget(key, entry.since);
         None
     }
 
@@ -79,6 +79,13 @@ impl Answers {
             && (row.is_none() || !self.stale_for.is_zero() || !self.cache_ttl.is_zero())
         {
             entries.insert(Arc::clone(key), Entry { row, since: Instant::now() });
+        }
+    }
+
+    /// Forgets the entry of that time; there may be a newer one by now.
+    fn forget(&self, key: &str, since: Instant) {
+        if let Some(entries) = &self.entries {
+            entries.remove_if(key, |entry| entry.since == since);
         }
     }
 
@@ -93,4 +100,23 @@ impl Answers {
 
 fn answer(row: Option<Row>, is_stale: bool) -> LookupAnswer {
     row.map_or(LookupAnswer::NotFound, |row| LookupAnswer::Found { row, is_stale })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_ended_does_not_take_a_newer_one_with_it() {
+        let answers = Answers::new(&RemoteLimits::default());
+        let key = Arc::from("olt1/1");
+        let since = || answers.entries.as_ref().unwrap().get(&key).unwrap().since;
+        answers.put(&key, None);
+        let ended = since();
+        answers.put(&key, None);
+        answers.forget(&key, ended);
+        assert!(matches!(answers.get(&key), Some(Remembered::Fresh(LookupAnswer::NotFound))));
+        answers.forget(&key, since());
+        assert!(answers.get(&key).is_none());
+    }
 }

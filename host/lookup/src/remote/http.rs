@@ -34,6 +34,11 @@ const KEY: &str = "{key}";
 /// How long a connection is kept that nobody uses.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
+/// Whether a key would climb in the path of a URL, encoded or not.
+pub(super) fn climbs(key: &str) -> bool {
+    matches!(key, "." | "..")
+}
+
 /// A web service, and the connections to it.
 pub(super) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
@@ -73,10 +78,6 @@ impl Http {
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
         // Kept to the end.
         let Question { key, place: _place, .. } = question;
-        if matches!(&*key, "." | "..") {
-            // These would climb in the path, encoded or not.
-            return Ok(None);
-        }
         let encoded = utf8_percent_encode(&key, ENCODED).to_string();
         let mut request =
             Request::get(self.url.replace(KEY, &encoded)).body(Empty::new()).map_err(bad_answer)?;
@@ -89,6 +90,12 @@ impl Http {
             status if status.is_redirection() => {
                 let why = format!("the service answers {status}; set url to where it sends us");
                 return Err(Failure::Down(why));
+            }
+            // The key is not to its liking; another may be.
+            StatusCode::BAD_REQUEST
+            | StatusCode::URI_TOO_LONG
+            | StatusCode::UNPROCESSABLE_ENTITY => {
+                return Err(Failure::BadAnswer(format!("the service answers {status}")));
             }
             status => return Err(Failure::Down(format!("the service answers {status}"))),
         }

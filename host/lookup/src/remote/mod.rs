@@ -99,10 +99,14 @@ impl Remote {
         }
     }
 
-    /// Remembered and fresh, or what is said while the source is left alone.
+    /// Remembered and fresh, or what is said of a key that cannot be one and while the source is left
+    /// alone.
     fn known(&self, key: &str) -> Option<LookupAnswer> {
         if key.is_empty() || key.len() > KEY_OCTETS_MAX {
             return Some(LookupAnswer::NotFound);
+        }
+        if let Some(answer) = self.backend.refusal(key) {
+            return Some(answer);
         }
         let remembered = self.answers.get(key);
         if let Some(Remembered::Fresh(answer)) = remembered {
@@ -145,8 +149,9 @@ impl Remote {
         // A task of its own: whoever asked first may leave, the others still wait.
         let remote = Arc::clone(self);
         tokio::spawn(async move {
-            let seat = Seat { remote, key };
+            let mut seat = Seat { remote, key, has_landed: false };
             let answer = seat.remote.fly(&seat.key).await;
+            seat.has_landed = true;
             // The answer is remembered by now; whoever comes later finds it there.
             drop(seat);
             landing.send_replace(Some(answer));
@@ -156,13 +161,23 @@ impl Remote {
 
     /// Asks the source.
     async fn fly(&self, key: &Arc<str>) -> LookupAnswer {
+        let boarded = Instant::now();
+        let deadline = boarded + self.limits.deadline;
+        // Whoever waits longer for a place would leave the source too little time to answer in, and
+        // its silence would say nothing about it.
+        let patience = self.limits.deadline / 2;
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = tokio::time::timeout_at((boarded + patience).into(), place).await;
+        let Ok(Ok(place)) = place else {
+            Counters::count(&self.counters.refused);
+            self.back_off.not_asked();
+            let waited_ms = patience.as_millis();
+            let why = format!("`{}` had no place for the question in {waited_ms} ms", self.name);
+            return stale_or(self.answers.get(key), why);
+        };
         let begun = Instant::now();
-        let deadline = begun + self.limits.deadline;
-        let asked = tokio::time::timeout_at(deadline.into(), async {
-            let place = Arc::clone(&self.places).acquire_owned().await;
-            let Ok(place) = place else { return Err(Failure::Down("it is closed".to_owned())) };
-            self.backend.fetch(Question { key: Arc::clone(key), deadline, place }).await
-        });
+        let question = Question { key: Arc::clone(key), deadline, place };
+        let asked = tokio::time::timeout_at(deadline.into(), self.backend.fetch(question));
         let why = match asked.await {
             Ok(Ok(row)) => {
                 self.counters.fetched(begun.elapsed());
@@ -185,7 +200,7 @@ impl Remote {
             Err(_) => {
                 Counters::count(&self.counters.timeouts);
                 self.failed();
-                let hint = self.backend.silence_hint().unwrap_or_default();
+                let hint = self.backend.fell_silent().unwrap_or_default();
                 format!("no answer within {} ms{hint}", self.limits.deadline.as_millis())
             }
         };
@@ -216,14 +231,19 @@ impl Remote {
     }
 }
 
-/// Keeps a key among those that are being asked for, however asking ends.
+/// Keeps a key among those that are being asked for, however asking ends. If it ends without an
+/// answer of any kind it has failed: a trial must not go on for ever.
 struct Seat {
     remote: Arc<Remote>,
     key: Arc<str>,
+    has_landed: bool,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        if !self.has_landed {
+            self.remote.failed();
+        }
         self.remote.flights().remove(&self.key);
     }
 }

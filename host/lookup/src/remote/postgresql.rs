@@ -4,7 +4,7 @@
 use std::{
     str::FromStr,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use lessor_core::Row;
@@ -22,13 +22,26 @@ use crate::{
     tls,
 };
 
+/// The classes of errors that depend on the key: more rows than an expression may give, a key that
+/// cannot be what the query takes it for, and what a function of the database refuses.
+const ABOUT_THE_KEY: [&str; 3] = ["21", "22", "P0"];
+
+/// How long a connection is kept that nobody uses; firewalls forget those that are silent.
+const IDLE_FOR: Duration = Duration::from_secs(60);
+
 /// Connections to one server; as many as there are questions at a time.
 pub(super) struct Postgresql {
     config: Config,
     tls: MakeRustlsConnect,
     query: String,
     deadline: Duration,
-    idle: Mutex<Vec<Connected>>,
+    idle: Mutex<Vec<Idle>>,
+}
+
+/// A connection that nobody uses, and since when.
+struct Idle {
+    connected: Connected,
+    since: Instant,
 }
 
 struct Connected {
@@ -82,10 +95,10 @@ impl Postgresql {
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
         // Kept to the end.
         let Question { key, place: _place, .. } = question;
-        let mut idle = self.idle().pop();
+        let mut idle = self.take_idle();
         loop {
             let was_idle = idle.is_some();
-            let connected = match idle.take().filter(|connected| !connected.client.is_closed()) {
+            let connected = match idle.take() {
                 Some(connected) => connected,
                 None => self.connect().await.map_err(|error| down(&error))?,
             };
@@ -93,24 +106,42 @@ impl Postgresql {
             // late is nobody else's.
             match connected.client.query(&connected.statement, &[&&*key]).await {
                 Ok(rows) => {
-                    self.idle().push(connected);
+                    self.put_back(connected);
                     return match rows.as_slice() {
                         [] => Ok(None),
                         [row] => read(row.try_get(0)),
                         _ => Err(several_rows()),
                     };
                 }
-                // The server ended the connection while nobody used it.
-                Err(error) if was_idle && error.as_db_error().is_none() => {}
                 Err(error) => {
                     let failure = failure(&error);
                     if matches!(failure, Failure::BadAnswer(_)) {
-                        self.idle().push(connected);
+                        self.put_back(connected);
+                        return Err(failure);
                     }
-                    return Err(failure);
+                    self.forget_idle();
+                    // Unless the server only ended the connection while nobody used it.
+                    if !was_idle || error.as_db_error().is_some() {
+                        return Err(failure);
+                    }
                 }
             }
         }
+    }
+
+    /// Closes the connections that nobody uses: what made one fail may have struck them all.
+    pub(super) fn forget_idle(&self) {
+        self.idle().clear();
+    }
+
+    fn take_idle(&self) -> Option<Connected> {
+        let mut idle = self.idle();
+        idle.retain(|idle| idle.since.elapsed() < IDLE_FOR && !idle.connected.client.is_closed());
+        idle.pop().map(|idle| idle.connected)
+    }
+
+    fn put_back(&self, connected: Connected) {
+        self.idle().push(Idle { connected, since: Instant::now() });
     }
 
     async fn connect(&self) -> Result<Connected, tokio_postgres::Error> {
@@ -131,7 +162,7 @@ impl Postgresql {
         Ok(Connected { client, statement })
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connected>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -154,9 +185,8 @@ fn read(text: Result<&str, tokio_postgres::Error>) -> Result<Option<Row>, Failur
 }
 
 fn failure(error: &tokio_postgres::Error) -> Failure {
-    // Class 22 is about data: the key cannot be what the query takes it for.
     let code = error.code().map(tokio_postgres::error::SqlState::code);
-    match code.is_some_and(|code| code.starts_with("22")) {
+    match code.is_some_and(|code| ABOUT_THE_KEY.iter().any(|class| code.starts_with(class))) {
         true => Failure::BadAnswer(said(error)),
         false => down(error),
     }
@@ -176,4 +206,42 @@ fn said(error: &tokio_postgres::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use lessor_e2e::{require, sources::PostgreSql};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_was_idle_for_too_long_is_replaced() {
+        require!(psql);
+        let server = PostgreSql::start(None);
+        let arguments = format!("password={}", PostgreSql::PASSWORD.replace(' ', "%20"));
+        let url = format!("postgresql://lessor@{}/postgres?{arguments}", server.address());
+        let source = Postgresql {
+            config: Config::from_str(&url).unwrap(),
+            tls: MakeRustlsConnect::new(tls::trusting(RootCertStore::empty()).unwrap()),
+            query: as_json("SELECT pg_backend_pid() AS process WHERE $1 <> ''"),
+            deadline: Duration::from_secs(20),
+            idle: Mutex::default(),
+        };
+        let places = Arc::new(Semaphore::new(1));
+        let process = async || {
+            let place = Arc::clone(&places).acquire_owned().await.unwrap();
+            let deadline = Instant::now() + source.deadline;
+            let question = Question { key: "a".into(), deadline, place };
+            let row = source.fetch(question).await.unwrap().unwrap();
+            row.field("process").unwrap().to_owned()
+        };
+        let first = process().await;
+        assert_eq!(process().await, first);
+        source.idle()[0].since -= IDLE_FOR;
+        assert_ne!(process().await, first);
+        assert_eq!(source.idle().len(), 1, "the old one is closed");
+    }
 }

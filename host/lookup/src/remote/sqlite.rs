@@ -61,13 +61,13 @@ impl Shared {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match idle {
             Some(connection) => connection,
-            None => self.connect().map_err(|error| down(&error))?,
+            None => self.connect().map_err(|error| failure(&error))?,
         };
         let out_of_time = move || Instant::now() >= deadline;
         let row = connection
             .busy_timeout(left(deadline))
             .and_then(|()| connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(out_of_time)))
-            .map_err(|error| down(&error))
+            .map_err(|error| failure(&error))
             .and_then(|()| ask(&connection, &self.query, key));
         // A connection that failed may be the reason; the next question opens another.
         if !matches!(row, Err(Failure::Down(_))) {
@@ -100,7 +100,7 @@ fn check(connection: &Connection, query: &str) -> Result<(), Problem> {
 }
 
 fn ask(connection: &Connection, query: &str, key: &str) -> Result<Option<Row>, Failure> {
-    let mut statement = connection.prepare_cached(query).map_err(|error| down(&error))?;
+    let mut statement = connection.prepare_cached(query).map_err(|error| failure(&error))?;
     let names: Vec<Arc<str>> = statement.column_names().map(Arc::from).collect();
     first_row(&mut statement, &names, key)
 }
@@ -110,17 +110,17 @@ fn first_row(
     names: &[Arc<str>],
     key: &str,
 ) -> Result<Option<Row>, Failure> {
-    let mut rows = statement.query([key]).map_err(|error| down(&error))?;
-    let Some(found) = rows.next().map_err(|error| down(&error))? else { return Ok(None) };
+    let mut rows = statement.query([key]).map_err(|error| failure(&error))?;
+    let Some(found) = rows.next().map_err(|error| failure(&error))? else { return Ok(None) };
     let mut fields = Vec::with_capacity(names.len());
     for (column, name) in names.iter().enumerate() {
-        let value = found.get_ref(column).map_err(|error| down(&error))?;
+        let value = found.get_ref(column).map_err(|error| failure(&error))?;
         fields.push((Arc::clone(name), text(value).into_boxed_str()));
     }
     if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > ROW_OCTETS_MAX {
         return Err(Failure::BadAnswer(row::too_long()));
     }
-    match rows.next().map_err(|error| down(&error))? {
+    match rows.next().map_err(|error| failure(&error))? {
         None => Ok(Some(fields.into_iter().collect())),
         Some(_) => Err(several_rows()),
     }
@@ -141,13 +141,22 @@ fn text(value: ValueRef<'_>) -> String {
     }
 }
 
-fn down(error: &rusqlite::Error) -> Failure {
-    let why = match error.sqlite_error_code() {
+/// Most of what SQLite complains of has to do with the key, as a query takes it.
+fn failure(error: &rusqlite::Error) -> Failure {
+    match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => {
-            "the query takes too long; has it an index?".into()
+            Failure::Down("the query takes too long; has it an index?".to_owned())
         }
-        Some(ErrorCode::DatabaseBusy) => "somebody else has the database locked".into(),
-        _ => error.to_string(),
-    };
-    Failure::Down(why)
+        Some(ErrorCode::DatabaseBusy) => {
+            Failure::Down("somebody else has the database locked".to_owned())
+        }
+        Some(
+            ErrorCode::DatabaseLocked
+            | ErrorCode::CannotOpen
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase,
+        ) => Failure::Down(error.to_string()),
+        _ => Failure::BadAnswer(error.to_string()),
+    }
 }

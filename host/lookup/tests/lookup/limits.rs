@@ -10,7 +10,9 @@ use std::{
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::sources::{Answer, WebService};
-use lessor_lookup::{FAILURES_IN_A_ROW_MAX, KEY_OCTETS_MAX, RemoteLimits, Sources};
+use lessor_lookup::{
+    FAILURES_IN_A_ROW_MAX, KEY_OCTETS_MAX, RETRY_AFTER_MIN, RemoteLimits, Sources,
+};
 
 use crate::support::{fields, generous, http, open, status, unavailable};
 
@@ -84,6 +86,28 @@ async fn what_the_queue_has_no_room_for_is_refused_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_turn_says_nothing_about_the_source() {
+    let takes = Duration::from_millis(1200);
+    let service = WebService::start(move |_| Answer::ok(ROW).after(takes));
+    let limits =
+        RemoteLimits { deadline: Duration::from_secs(4), concurrency_max: 1, ..generous() };
+    let sources = asking(&service, limits);
+    let mut refused = 0;
+    for question in ask_together(&sources, (0..10).map(|number| number.to_string())) {
+        if let LookupAnswer::Unavailable(why) = question.await.unwrap() {
+            assert_eq!(why, "`it` had no place for the question in 2000 ms");
+            refused += 1;
+        }
+    }
+    let counted = status(&sources);
+    assert_eq!((refused, counted.refused), (8, 8));
+    assert_eq!((counted.fetched, counted.timeouts, counted.failures), (2, 0, 0));
+    assert!(!counted.is_down);
+    assert!(counted.max_us < 2 * takes.as_micros() as u64, "the wait for a turn is not counted");
+    fields(&sources.ask("it", "later").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_question_takes_no_longer_than_its_deadline() {
     let service = WebService::start(|_| Answer::ok(ROW).after(Duration::from_secs(30)));
     let limits = RemoteLimits { deadline: Duration::from_millis(100), ..generous() };
@@ -145,6 +169,9 @@ async fn a_long_answer_counts_as_several() {
     assert!(status(&sources).rows <= 2, "{}", status(&sources).rows);
 }
 
+/// So many good answers left, and the next takes long.
+const SLOW: u64 = 1000;
+
 /// The service fails from a certain question on.
 fn failing_after(good: u64) -> (WebService, Arc<AtomicU64>) {
     let left = Arc::new(AtomicU64::new(good));
@@ -152,6 +179,7 @@ fn failing_after(good: u64) -> (WebService, Arc<AtomicU64>) {
     let service = WebService::start(move |_| {
         let one_less = |left: u64| left.checked_sub(1);
         match counted.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(SLOW) => Answer::ok(ROW).after(Duration::from_secs(5)),
             Ok(_) => Answer::ok(ROW),
             Err(_) => Answer::status(503),
         }
@@ -202,12 +230,35 @@ async fn a_source_that_fails_is_left_alone_and_taken_up_again() {
         );
     }
     assert_eq!(service.asked().len(), failures);
-    left.store(1000, Ordering::SeqCst);
+    left.store(100, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(sources.now("it", "b"), None, "it is time for a trial");
     fields(&sources.ask("it", "b").await);
     fields(&sources.ask("it", "c").await);
     assert!(!status(&sources).is_down);
+}
+
+#[test]
+fn a_trial_that_is_given_up_is_followed_by_another() {
+    let (service, left) = failing_after(0);
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let gone = runtime();
+    let sources = asking(&service, generous());
+    for _ in 0..FAILURES_IN_A_ROW_MAX {
+        unavailable(gone.block_on(sources.ask("it", "a")));
+    }
+    std::thread::sleep(RETRY_AFTER_MIN);
+    left.store(SLOW, Ordering::SeqCst);
+    let trial = gone.block_on(async {
+        tokio::time::timeout(Duration::from_millis(500), sources.ask("it", "a")).await
+    });
+    assert!(trial.is_err() && status(&sources).in_flight == 1);
+    // Its task ends as by a panic: without an answer.
+    drop(gone);
+    assert_eq!(status(&sources).in_flight, 0);
+    assert!(status(&sources).is_down);
+    std::thread::sleep(RETRY_AFTER_MIN * 2);
+    fields(&runtime().block_on(sources.ask("it", "b")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

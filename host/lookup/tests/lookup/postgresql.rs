@@ -1,11 +1,15 @@
 //! A real PostgreSQL server.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::{require, sources::PostgreSql};
-use lessor_lookup::{Place, PostgresqlSettings, RemoteLimits};
+use lessor_lookup::{FAILURES_IN_A_ROW_MAX, Place, PostgresqlSettings, RemoteLimits};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 
 use crate::support::{Folder, fields, generous, open, refused, status, unavailable};
 
@@ -89,6 +93,81 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
     let missing = open(place(&server, &folder, missing, plain, generous()));
     let why = unavailable(missing.ask("it", "a").await);
     assert!(why.contains("relation \"lines\" does not exist (42P01)"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
+    require!(psql);
+    let server = PostgreSql::start(None);
+    server.run(TABLE);
+    server.run(
+        "CREATE FUNCTION checked(port text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN \
+         IF port = 'refused' THEN RAISE 'it has no such port'; END IF; RETURN port; END $$",
+    );
+    let folder = Folder::new();
+    let query = "SELECT (SELECT plan FROM ports WHERE port = checked($1)) AS plan";
+    let sources = open(place(&server, &folder, query, ("sslmode=disable", None), generous()));
+    for (key, told) in [("twice", "(21000)"), ("refused", "it has no such port (P0001)")] {
+        for _ in 0..FAILURES_IN_A_ROW_MAX {
+            let why = unavailable(sources.ask("it", key).await);
+            assert!(why.contains(told), "{why}");
+        }
+    }
+    assert_eq!(fields(&sources.ask("it", "olt1/1").await), [("plan", "fast")]);
+}
+
+/// Stands between the server and who asks it. What was connected before it forgets stays connected,
+/// and nothing comes through any more.
+fn forgetful_firewall(server: &PostgreSql) -> (SocketAddr, watch::Sender<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::from_std(listener).unwrap();
+    let (forget, _) = watch::channel(());
+    let (server, forgetting) = (server.address(), forget.clone());
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut forgotten = forgetting.subscribe();
+            let server = server.clone();
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(server).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    Ok(()) = forgotten.changed() => {
+                        tokio::time::sleep(Duration::from_secs(60)).await;
+                    }
+                }
+            });
+        }
+    });
+    (address, forget)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_were_lost_unnoticed_cost_one_deadline_and_not_one_each() {
+    require!(psql);
+    let server = PostgreSql::start(None);
+    let (address, forget) = forgetful_firewall(&server);
+    let folder = Folder::new();
+    let settings = PostgresqlSettings {
+        url: format!("postgresql://lessor@{address}/postgres?sslmode=disable"),
+        password_file: Some(folder.file("password", PostgreSql::PASSWORD)),
+        ca_file: None,
+        query: "SELECT 'fast' AS plan FROM pg_sleep(0.5) WHERE $1 <> ''".to_owned(),
+    };
+    let limits = RemoteLimits { deadline: Duration::from_secs(4), ..generous() };
+    let sources = open(Place::Postgresql(settings, limits));
+    let together = ["a", "b", "c"].map(|key| {
+        let sources = Arc::clone(&sources);
+        tokio::spawn(async move { sources.ask("it", key).await })
+    });
+    for question in together {
+        fields(&question.await.unwrap());
+    }
+    forget.send_replace(());
+    let why = unavailable(sources.ask("it", "d").await);
+    assert!(why.contains("no answer within 4000 ms"), "{why}");
+    assert_eq!(fields(&sources.ask("it", "e").await), [("plan", "fast")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

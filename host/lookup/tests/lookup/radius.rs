@@ -4,9 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::{require, sources::FreeRadius};
-use lessor_lookup::{Place, RadiusSettings, RemoteLimits};
+use lessor_lookup::{FAILURES_IN_A_ROW_MAX, Place, RadiusSettings, RemoteLimits};
 
-use crate::support::{Folder, fields, generous, open, refused, unavailable};
+use crate::support::{Folder, fields, generous, open, refused, status, unavailable};
 
 const USERS: &str = r#"
 olt1/1  Cleartext-Password := "olt1/1"
@@ -77,6 +77,25 @@ async fn a_server_with_another_secret_stays_silent_and_is_asked_again() {
     let sources = open(Place::Radius(settings(server.address(), secret), limits));
     let why = unavailable(sources.ask("it", "olt1/1").await);
     assert!(why.contains("no answer within 900 ms"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_makes_no_request_says_nothing_about_the_server() {
+    let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let folder = Folder::new();
+    let limits = RemoteLimits { deadline: Duration::from_millis(100), ..generous() };
+    let secret = folder.file("secret", "secret");
+    let address = silent.local_addr().unwrap().to_string();
+    let sources = open(Place::Radius(settings(address, secret), limits));
+    for _ in 0..FAILURES_IN_A_ROW_MAX {
+        let why = unavailable(sources.now("it", &"x".repeat(129)).expect("an answer at once"));
+        assert!(why.contains("as password, has 129 octets; RADIUS takes at most 128"), "{why}");
+        assert!(!status(&sources).is_down);
+        unavailable(sources.ask("it", "a").await);
+    }
+    let counted = status(&sources);
+    assert!(counted.is_down, "it was silent each time");
+    assert_eq!((counted.timeouts, counted.failures), (u64::from(FAILURES_IN_A_ROW_MAX), 0));
 }
 
 /// Answers every request, three times in all, with the same octets.

@@ -1,9 +1,12 @@
 //! SQLite.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::fs::FileExt,
+    time::{Duration, Instant},
+};
 
 use lessor_core::LookupAnswer;
-use lessor_lookup::{Place, RemoteLimits, SqliteSettings};
+use lessor_lookup::{FAILURES_IN_A_ROW_MAX, Place, RemoteLimits, SqliteSettings};
 use rusqlite::Connection;
 
 use crate::support::{Folder, fields, generous, open, refused, source, status, unavailable};
@@ -75,6 +78,28 @@ async fn a_locked_database_is_waited_for_until_the_deadline() {
     assert!(why.contains("locked") || why.contains("no answer within 200 ms"), "{why}");
     database.execute_batch("COMMIT").unwrap();
     fields(&sources.ask("it", "olt1/1").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
+    let folder = Folder::new();
+    let database = database(&folder, "ports.db");
+    let by_number = "SELECT plan FROM ports WHERE vlan = abs(CAST($1 AS INTEGER)) LIMIT 1";
+    let limits = RemoteLimits { cache_ttl: Duration::ZERO, ..generous() };
+    let sources = open(place(&folder, by_number, limits));
+    for _ in 0..FAILURES_IN_A_ROW_MAX {
+        let why = unavailable(sources.ask("it", &i64::MIN.to_string()).await);
+        assert!(why.contains("integer overflow"), "{why}");
+    }
+    assert_eq!(fields(&sources.ask("it", "7").await), [("plan", "fast")]);
+    // What has nothing to do with the key takes it down.
+    drop(database);
+    let file = std::fs::File::options().write(true).open(folder.path("ports.db")).unwrap();
+    file.write_all_at(&[0xff; 8192], 0).unwrap();
+    for _ in 0..FAILURES_IN_A_ROW_MAX {
+        unavailable(sources.ask("it", "8").await);
+    }
+    assert!(status(&sources).is_down);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::sources::{Answer, WebService};
-use lessor_lookup::{HttpSettings, Place, ROW_OCTETS_MAX};
+use lessor_lookup::{FAILURES_IN_A_ROW_MAX, HttpSettings, Place, ROW_OCTETS_MAX};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
@@ -30,6 +30,22 @@ async fn the_key_stands_in_the_url_and_cannot_leave_its_place() {
     );
     assert_eq!(sources.ask("it", "..").await, LookupAnswer::NotFound);
     assert_eq!(service.asked().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_makes_no_url_says_nothing_about_the_service() {
+    let service = WebService::start(|_| Answer::status(503));
+    let sources = open(http(url(&service), generous()));
+    for _ in 0..FAILURES_IN_A_ROW_MAX {
+        for key in [".", ".."] {
+            assert_eq!(sources.ask("it", key).await, LookupAnswer::NotFound);
+        }
+        assert!(!status(&sources).is_down);
+        unavailable(sources.ask("it", "a").await);
+    }
+    let counted = status(&sources);
+    assert!(counted.is_down, "it failed each time");
+    assert_eq!((counted.fetched, counted.rows), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +102,26 @@ async fn answers_are_rows_or_none_or_mistakes() {
         let why = unavailable(sources.ask("it", key).await);
         assert!(why.contains(told), "{key}: {why}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_refuses_one_key_works_for_others() {
+    let service = WebService::start(|asked| match asked.path.split(['/', '?']).nth(2) {
+        Some("good") => Answer::ok(r#"{"plan":"fast"}"#),
+        key => Answer::status(key.and_then(|key| key.parse().ok()).unwrap_or(500)),
+    });
+    let sources = open(http(url(&service), generous()));
+    for status in ["400", "414", "422"] {
+        for _ in 0..FAILURES_IN_A_ROW_MAX {
+            let why = unavailable(sources.ask("it", status).await);
+            assert!(why.contains(&format!("the service answers {status}")), "{why}");
+        }
+    }
+    assert_eq!(fields(&sources.ask("it", "good").await), [("plan", "fast")]);
+    for _ in 0..FAILURES_IN_A_ROW_MAX {
+        unavailable(sources.ask("it", "403").await);
+    }
+    assert!(status(&sources).is_down);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! RADIUS: one Access-Request (RFC 2865) a key, as user name. Accepted is a row of the reply's
-//! attributes, rejected is none. Requests are sent again while there is time.
+//! attributes, rejected is none. Requests are sent again while there is time, to the next address of
+//! the server if it has several.
 //!
 //! Every request has a socket, a port and an authenticator of its own: who cannot see it cannot
 //! answer it.
@@ -8,15 +9,20 @@ mod attributes;
 mod packet;
 
 use std::{
+    collections::VecDeque,
+    io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
     time::Duration,
 };
 
 use lessor_core::Row;
 use tokio::net::{UdpSocket, lookup_host};
 
-use self::packet::{Answer, Request, Unanswerable};
+use self::packet::{Answer, Request};
 use super::backend::{Failure, Question};
 use crate::{
     Problem,
@@ -25,8 +31,8 @@ use crate::{
     tls,
 };
 
-/// How often a request is sent within the deadline.
-const SENT_MAX: u32 = 3;
+/// How often a request is sent within the deadline, if the server has no more addresses than that.
+const SENT_MAX: usize = 3;
 
 /// A RADIUS server.
 pub(super) struct Radius {
@@ -35,7 +41,9 @@ pub(super) struct Radius {
     password: Option<Secret>,
     nas_identifier: String,
     require_message_authenticator: bool,
-    send_again_after: Duration,
+    deadline: Duration,
+    /// The address that answered last, of several.
+    answered: Mutex<Option<SocketAddr>>,
     /// What was wrong with the answer that was discarded last; see [`Radius::silence_hint`].
     discarded: AtomicU8,
 }
@@ -73,7 +81,8 @@ impl Radius {
             password: secrets.password.clone(),
             nas_identifier: settings.nas_identifier.clone(),
             require_message_authenticator: settings.require_message_authenticator,
-            send_again_after: limits.deadline / SENT_MAX,
+            deadline: limits.deadline,
+            answered: Mutex::default(),
             discarded: AtomicU8::new(0),
         })
     }
@@ -81,23 +90,42 @@ impl Radius {
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
         // Kept to the end.
         let Question { key, place: _place, .. } = question;
+        let found = lookup_host(&self.server).await.map_err(|error| self.down(&error))?;
+        self.ask(&key, found.collect()).await
+    }
+
+    /// Asks the server at one of its addresses after the other.
+    async fn ask(&self, key: &str, addresses: Vec<SocketAddr>) -> Result<Option<Row>, Failure> {
         let mut random = [0; 17];
         let filled = tls::provider().secure_random.fill(&mut random);
         filled.map_err(|_| Failure::Down("this system gives no random numbers".to_owned()))?;
-        let password = self.password.as_ref().map_or(key.as_bytes(), Secret::octets);
-        let request =
-            Request::new(random, &key, password, &self.nas_identifier, self.secret.octets())
-                .map_err(|Unanswerable(why)| Failure::BadAnswer(why))?;
-        let socket = self.connect().await?;
-        loop {
-            socket.send(request.octets()).await.map_err(|error| self.down(&error))?;
-            // The caller's deadline ends this.
-            match tokio::time::timeout(self.send_again_after, self.receive(&socket, &request)).await
-            {
-                Ok(answer) => return answer,
-                Err(_) => tracing::debug!(server = self.server, "no answer; sending again"),
+        let (nas_identifier, secret) = (&self.nas_identifier, self.secret.octets());
+        let request = Request::new(random, key, self.password(key), nas_identifier, secret);
+        let sent_max = addresses.len().max(SENT_MAX);
+        let send_again_after = self.deadline / sent_max as u32;
+        let mut sockets = self.connect(addresses).await?;
+        // The caller's deadline ends this. Sockets are kept for answers that come late.
+        while let Some((address, socket)) = sockets.pop_front() {
+            let exchanged = self.exchange(&socket, &request);
+            match tokio::time::timeout(send_again_after, exchanged).await {
+                Ok(Ok(answer)) => {
+                    *self.answered() = Some(address);
+                    return answer;
+                }
+                Ok(Err(error)) if sockets.is_empty() => return Err(self.down(&error)),
+                Ok(Err(error)) => tracing::debug!(%address, %error, "no answer; asking elsewhere"),
+                Err(_) => {
+                    tracing::debug!(%address, "no answer; sending again");
+                    sockets.push_back((address, socket));
+                }
             }
         }
+        Err(Failure::Down(format!("{} has no address", self.server)))
+    }
+
+    /// Why the server cannot be asked about a key, if it cannot.
+    pub(super) fn too_long(&self, key: &str) -> Option<String> {
+        packet::too_long(key, self.password(key))
     }
 
     /// Says why a server seems to be silent whose answers are discarded.
@@ -114,19 +142,24 @@ impl Radius {
         }
     }
 
-    /// Waits for an answer to the request; what is none is discarded.
-    async fn receive(&self, socket: &UdpSocket, request: &Request) -> Result<Option<Row>, Failure> {
+    /// Sends the request and waits for an answer to it; what is none is discarded.
+    async fn exchange(
+        &self,
+        socket: &UdpSocket,
+        request: &Request,
+    ) -> io::Result<Result<Option<Row>, Failure>> {
+        socket.send(request.octets()).await?;
         let mut octets = vec![0; packet::OCTETS_MAX];
         loop {
-            let length = socket.recv(&mut octets).await.map_err(|error| self.down(&error))?;
+            let length = socket.recv(&mut octets).await?;
             let received = octets.get(..length).unwrap_or_default();
             let must_be_signed = self.require_message_authenticator;
             match request.answer(received, self.secret.octets(), must_be_signed) {
-                Answer::Accept(attributes) => return Ok(Some(attributes::row(attributes))),
-                Answer::Reject => return Ok(None),
+                Answer::Accept(attributes) => return Ok(Ok(Some(attributes::row(attributes)))),
+                Answer::Reject => return Ok(Ok(None)),
                 Answer::Challenge => {
                     let why = "the server answers with a challenge; wanted to accept or reject";
-                    return Err(Failure::BadAnswer(why.to_owned()));
+                    return Ok(Err(Failure::BadAnswer(why.to_owned())));
                 }
                 Answer::Forged => self.discarded.store(FORGED, Ordering::Relaxed),
                 Answer::Unsigned => self.discarded.store(UNSIGNED, Ordering::Relaxed),
@@ -135,24 +168,96 @@ impl Radius {
         }
     }
 
-    async fn connect(&self) -> Result<UdpSocket, Failure> {
-        let found = lookup_host(&self.server).await.map_err(|error| self.down(&error))?.next();
-        let Some(server) = found else {
-            return Err(Failure::Down(format!("{} has no address", self.server)));
-        };
-        let own: SocketAddr = match server {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let socket = UdpSocket::bind(own).await.map_err(|error| self.down(&error))?;
-        socket.connect(server).await.map_err(|error| self.down(&error))?;
-        Ok(socket)
+    fn password<'a>(&'a self, key: &'a str) -> &'a [u8] {
+        self.password.as_ref().map_or(key.as_bytes(), Secret::octets)
     }
 
-    fn down(&self, error: &std::io::Error) -> Failure {
+    /// A socket for each address, the one that answered last first.
+    async fn connect(
+        &self,
+        mut addresses: Vec<SocketAddr>,
+    ) -> Result<VecDeque<(SocketAddr, UdpSocket)>, Failure> {
+        let answered = *self.answered();
+        addresses.sort_by_key(|address| Some(*address) != answered);
+        let mut sockets = VecDeque::new();
+        let mut failed = None;
+        for address in addresses {
+            match connected(address).await {
+                Ok(socket) => sockets.push_back((address, socket)),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) if sockets.is_empty() => Err(self.down(&error)),
+            _ => Ok(sockets),
+        }
+    }
+
+    fn answered(&self) -> MutexGuard<'_, Option<SocketAddr>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn down(&self, error: &io::Error) -> Failure {
         Failure::Down(format!("cannot ask {}: {error}", self.server))
     }
 }
 
+async fn connected(address: SocketAddr) -> io::Result<UdpSocket> {
+    let own: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(own).await?;
+    socket.connect(address).await?;
+    Ok(socket)
+}
+
 const FORGED: u8 = 1;
 const UNSIGNED: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use lessor_e2e::{require, sources::FreeRadius};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_is_asked_at_its_other_addresses_and_then_where_it_answered() {
+        require!(freeradius);
+        let server = FreeRadius::start("olt1/1 Cleartext-Password := \"olt1/1\"\n");
+        let answering: SocketAddr = server.address().parse().unwrap();
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        // Nobody listens there any more.
+        let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let addresses = vec![closed, silent.local_addr().unwrap(), answering];
+        let source = source(FreeRadius::SECRET);
+        for key in ["olt1/1", "olt1/2"] {
+            let row = source.ask(key, addresses.clone()).await.unwrap();
+            assert_eq!(row.is_some(), key == "olt1/1");
+        }
+        let mut request = [0; packet::OCTETS_MAX];
+        silent.try_recv(&mut request).expect("it was asked once");
+        silent.try_recv(&mut request).expect_err("it was not asked again");
+        let none = source.ask("a", vec![closed, closed]).await;
+        assert!(matches!(none, Err(Failure::Down(why)) if why.contains("refused")));
+    }
+
+    fn source(secret: &str) -> Radius {
+        let folder = TempDir::new().unwrap();
+        let secret_file = folder.path().join("secret");
+        std::fs::write(&secret_file, secret).unwrap();
+        let only_owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&secret_file, only_owner).unwrap();
+        let settings = RadiusSettings {
+            server: "radius.example.net:1812".to_owned(),
+            secret_file: secret_file.clone(),
+            password_file: None,
+            nas_identifier: "lessor".to_owned(),
+            require_message_authenticator: true,
+        };
+        let limits = RemoteLimits { deadline: Duration::from_secs(6), ..RemoteLimits::default() };
+        let main = Some(Secret::read(&secret_file).unwrap());
+        Radius::open(&settings, &limits, &Secrets { main, ..Secrets::default() }).unwrap()
+    }
+}

@@ -33,9 +33,17 @@ pub(super) struct Request {
     authenticator: [u8; 16],
 }
 
-/// Why a key makes no request.
-#[derive(Debug)]
-pub(super) struct Unanswerable(pub(super) String);
+/// Why a user's name and password make no request, if they do not.
+pub(super) fn too_long(user: &str, password: &[u8]) -> Option<String> {
+    let (what, octets, octets_max) = match (user.len(), password.len()) {
+        (octets, _) if octets > ATTRIBUTE_OCTETS_MAX => ("the key", octets, ATTRIBUTE_OCTETS_MAX),
+        (_, octets) if octets > PASSWORD_OCTETS_MAX => {
+            ("the key, as password,", octets, PASSWORD_OCTETS_MAX)
+        }
+        _ => return None,
+    };
+    Some(format!("{what} has {octets} octets; RADIUS takes at most {octets_max}"))
+}
 
 /// What a datagram is to a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,23 +63,14 @@ pub(super) enum Answer<'a> {
 }
 
 impl Request {
-    /// `random`: an authenticator and an identifier.
+    /// `random`: an authenticator and an identifier. Nothing else may be [`too_long`].
     pub(super) fn new(
         random: [u8; 17],
         user: &str,
         password: &[u8],
         nas_identifier: &str,
         secret: &[u8],
-    ) -> Result<Self, Unanswerable> {
-        let too_long = |what: &str, octets: usize, octets_max: usize| {
-            Unanswerable(format!("{what} has {octets} octets; RADIUS takes at most {octets_max}"))
-        };
-        if user.len() > ATTRIBUTE_OCTETS_MAX {
-            return Err(too_long("the key", user.len(), ATTRIBUTE_OCTETS_MAX));
-        }
-        if password.len() > PASSWORD_OCTETS_MAX {
-            return Err(too_long("the key, as password,", password.len(), PASSWORD_OCTETS_MAX));
-        }
+    ) -> Self {
         let [identifier, authenticator @ ..] = random;
         let mut octets = vec![ACCESS_REQUEST, identifier, 0, 0];
         octets.extend(authenticator);
@@ -84,7 +83,7 @@ impl Request {
         write(&mut octets, 2, &length);
         let signature = sign(secret, &[&octets]);
         write(&mut octets, HEADER_OCTETS + 2, &signature);
-        Ok(Self { octets, authenticator })
+        Self { octets, authenticator }
     }
 
     pub(super) fn octets(&self) -> &[u8] {
@@ -212,7 +211,7 @@ mod tests {
     }
 
     fn request() -> Request {
-        Request::new([7; 17], "olt1/1", b"secret", "lessor", SECRET).unwrap()
+        Request::new([7; 17], "olt1/1", b"secret", "lessor", SECRET)
     }
 
     /// The example of RFC 2865 section 7.1.
@@ -277,8 +276,10 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_makes_no_request() {
-        let long = "x".repeat(ATTRIBUTE_OCTETS_MAX + 1);
-        assert!(Request::new([0; 17], &long, b"p", "n", SECRET).is_err());
-        assert!(Request::new([0; 17], "u", &[b'p'; 129], "n", SECRET).is_err());
+        let (user, password) = ("x".repeat(ATTRIBUTE_OCTETS_MAX), [b'p'; PASSWORD_OCTETS_MAX]);
+        assert_eq!(too_long(&user, &password), None);
+        Request::new([0; 17], &user, &password, "n", SECRET);
+        assert!(too_long(&(user + "x"), b"p").is_some());
+        assert!(too_long("u", &[b'p'; PASSWORD_OCTETS_MAX + 1]).is_some());
     }
 }
