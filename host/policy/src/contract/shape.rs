@@ -92,18 +92,15 @@ fn in_braces(kind: &str, members: impl Iterator<Item = String>) -> String {
 }
 
 /// The members of a type; of one that is larger than any of the contract, only the first.
-fn listed(members: impl Iterator<Item = String>) -> String {
-    let mut text = String::new();
-    for member in members {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        if text.len() > SHAPE_OCTETS_MAX {
-            text.push('…');
-            break;
-        }
+fn listed(mut members: impl Iterator<Item = String>) -> String {
+    let mut text = members.next().unwrap_or_default();
+    // Looked at before the next member is spelt out: that is where the time would go.
+    while text.len() <= SHAPE_OCTETS_MAX {
+        let Some(member) = members.next() else { return text };
+        text.push_str(", ");
         text.push_str(&member);
     }
+    text.push('…');
     text
 }
 
