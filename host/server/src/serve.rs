@@ -54,7 +54,7 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<ExitCode> {
         // Says everything that is wrong, with the plugins too.
         Err(_) => return Ok(check::run(path)),
     };
-    logging::start(&configuration.log);
+    let _writes_the_rest = logging::start(&configuration.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

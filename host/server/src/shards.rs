@@ -150,7 +150,8 @@ impl Shards {
         let old_engines: Vec<Engine> =
             retiring.iter_mut().filter_map(|guard| guard.take()).collect();
 
-        let known = old_engines.iter().flat_map(Engine::leases).chain(&self.strays);
+        // Nobody hears any more what became of changes that are on their way.
+        let known = old_engines.iter().flat_map(Engine::stored_leases).chain(&self.strays);
         let (strays, _): (Vec<_>, Vec<_>) =
             known.cloned().partition(|lease| topology.locate_address(lease.address).is_none());
         let changed = topology.only(|id| matches!(kept.get(id.0 as usize), Some(None)));

@@ -180,6 +180,12 @@ impl Engine {
         self.bindings.leases()
     }
 
+    /// Every record as storage is known to hold it, in order of address: without what is on its way
+    /// there.
+    pub fn stored_leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
+        self.bindings.stored_leases()
+    }
+
     /// Every open offer, in order of address.
     pub fn offers(&self) -> impl Iterator<Item = OpenOffer> {
         self.bindings.slots.iter().filter_map(|(_, slot)| slot.offer()).map(|offer| OpenOffer {

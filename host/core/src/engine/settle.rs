@@ -107,6 +107,14 @@ impl Bindings {
         Change { lease, previous }
     }
 
+    /// Every record that storage is known to hold.
+    pub(super) fn stored_leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
+        self.slots.iter().filter_map(|(address, slot)| match self.unsettled.get(&address) {
+            Some(unsettled) => unsettled.stored.as_ref(),
+            None => slot.lease(),
+        })
+    }
+
     /// See [`super::Engine::settle`].
     pub(super) fn settle(&mut self, now: Timestamp, change: &Change, committed: &Committed) {
         let address = u32::from(change.lease.address);

@@ -288,3 +288,17 @@ fn what_is_heard_late_moves_nothing_back() {
     settle(&mut server, &orphan.changes[0], &Committed::Conflict(None));
     assert_eq!(server.record(1), current);
 }
+
+#[test]
+fn what_storage_holds_is_told_without_what_is_on_its_way() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let stored = server.record(1);
+    let renewed = decide(&mut server, &renewing(1, address));
+    let taken = decide(&mut server, &selecting(2, ip(12)));
+    assert_eq!(server.engine.leases().count(), 2);
+    assert!(server.engine.stored_leases().eq([&stored]));
+    settle(&mut server, &renewed.changes[0], &Committed::Durable);
+    settle(&mut server, &taken.changes[0], &Committed::Durable);
+    assert!(server.engine.stored_leases().eq(server.engine.leases()));
+}
