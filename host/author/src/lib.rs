@@ -7,6 +7,7 @@
 mod bench;
 mod cases;
 mod inspect;
+mod lenient;
 mod log;
 mod new;
 mod option_text;
@@ -24,6 +25,7 @@ use lessor_policy_host::PluginSource;
 
 pub use bench::CALLS_MAX;
 pub use cases::CASES_MAX;
+pub use lenient::{Found, look_up};
 pub use new::Language;
 
 /// `lessor plugin …`.
