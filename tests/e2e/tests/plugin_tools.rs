@@ -164,6 +164,29 @@ fn what_would_be_refused_is_explained() {
     assert_golden("inspect-refused.expected", &shown);
 }
 
+/// What an operator gets wrong in a table of thousands of lines is told with the line and the key.
+#[test]
+fn a_mistake_in_a_table_of_subscribers_names_the_subscriber() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(built::policy("subscriber-table"), folder.path().join("policy.wasm")).unwrap();
+    for (mistake, said) in [
+        ("address = \"100.64.201.17x\"", "address: \"100.64.201.17x\" is no IPv4 address"),
+        ("lease-time-secs = \"1h\"", "lease-time-secs: invalid type: string \"1h\", expected u32"),
+        ("lease-tim = 3600", "unknown field `lease-tim`, expected one of `pool`, `address`"),
+        ("options = { interface-mtu = \"big\" }", "options: "),
+        ("beyond = \"replace\"", "beyond: unknown variant `replace`"),
+    ] {
+        let sidecar = format!(
+            "[settings.subscribers.\"olt1/1/1/onu1\"]\npool = \"fast\"\n\
+             [settings.subscribers.\"olt1/1/3/onu17\"]\n{mistake}\n"
+        );
+        fs::write(folder.path().join("policy.toml"), sidecar).unwrap();
+        let (_, complaint) = fails(folder.path(), &["run", "policy.wasm"]);
+        let wanted = format!("subscriber \"olt1/1/3/onu17\": {said}");
+        assert!(complaint.contains(&wanted), "wanted {wanted}, found {complaint}");
+    }
+}
+
 const UNPAID: &str = r#"
 circuit-id = "olt1/1/2/onu7"
 relay-address = "100.64.0.1"
