@@ -131,6 +131,13 @@ fn a_policy_is_inspected_without_running_it() {
     assert_eq!(report["accepted"], true);
     assert_eq!(report["hooks"][0], "on-discover");
     assert_eq!(report["imports"][0], "lessor:policy/types@0.1.1");
+    // Its settings count, if there are any.
+    fs::write(folder.path().join("policy.toml"), "[settings]\nunpayed = []\n").unwrap();
+    let (_, said) = fails(folder.path(), &["inspect", "policy.wasm"]);
+    assert!(said.contains("would be refused") && said.contains("unpayed"), "{said}");
+    fs::remove_file(folder.path().join("policy.toml")).unwrap();
+    let shown = succeeds(folder.path(), &["inspect", "policy.wasm"]);
+    assert!(shown.contains("would accept its code") && !shown.contains("would load it"), "{shown}");
 }
 
 #[test]
