@@ -5,7 +5,7 @@
 //! may ask everything: it belongs to the user that runs the server.
 
 use std::{
-    io::{BufRead, BufReader, ErrorKind, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Write},
     os::unix::{
         fs::{FileTypeExt, PermissionsExt},
         net::UnixStream as BlockingStream,
@@ -152,12 +152,8 @@ pub(crate) fn open(
     question: &Question,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>>> {
     let socket = socket_of(config)?;
-    let mut stream = BlockingStream::connect(&socket).with_context(|| {
-        format!(
-            "no lessor answers at {}; is it running, with this configuration?",
-            socket.display()
-        )
-    })?;
+    let connected = BlockingStream::connect(&socket);
+    let mut stream = connected.map_err(|error| no_answer(&socket, error))?;
     stream.write_all(&json_line(question))?;
     let mut lines = BufReader::new(stream).lines();
     let mut is_over = false;
@@ -201,6 +197,24 @@ pub(crate) fn ask_one<T: DeserializeOwned>(config: &Path, question: Question) ->
     let mut answer = None;
     ask(config, &question, |line| answer = Some(line))?;
     answer.context("the server gave no answer; its log may say why")
+}
+
+/// Why nobody answers, with what to do.
+fn no_answer(socket: &Path, error: io::Error) -> anyhow::Error {
+    let socket = socket.display();
+    let why = match error.kind() {
+        ErrorKind::PermissionDenied => {
+            format!("only the user that the server runs as, or root, may ask at {socket}; use sudo")
+        }
+        _ => format!("no lessor answers at {socket}; is it running, with this configuration?"),
+    };
+    anyhow::Error::new(error).context(why)
+}
+
+/// Whether a server may well run, and this user may not ask it.
+pub(crate) fn is_forbidden(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
@@ -260,6 +274,19 @@ mod tests {
         let error = listen(&file).unwrap_err().to_string();
         assert!(error.contains("something else stands there"), "{error}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    }
+
+    #[test]
+    fn who_may_not_ask_is_told_so() {
+        let error = |kind: ErrorKind| no_answer(Path::new("/run/control.sock"), kind.into());
+        let forbidden = error(ErrorKind::PermissionDenied);
+        assert!(is_forbidden(&forbidden));
+        let text = format!("{forbidden:#}");
+        assert!(text.contains("may ask at /run/control.sock; use sudo"), "{text}");
+        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+            assert!(!is_forbidden(&error(kind)));
+            assert!(error(kind).to_string().starts_with("no lessor answers at"));
+        }
     }
 
     #[test]

@@ -231,6 +231,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let asked = control::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
     let answer = match asked {
         Ok(answer) => answer,
+        Err(no_answer) if control::is_forbidden(&no_answer) => return Err(no_answer),
         Err(no_answer) => offline(arguments, &subject, &no_answer)?,
     };
     let explanation = match answer {
