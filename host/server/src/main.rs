@@ -59,7 +59,8 @@ enum Command {
     Serve(ConfigurationFile),
     /// Check a configuration and its plugins without serving; every mistake at once.
     ///
-    /// Exits 0 if `serve` would accept them, 1 if not.
+    /// Exits 0 if nothing is wrong with them, 1 if something is. What only the machine can tell when
+    /// the server starts is not tried: addresses, interfaces, and folders that it writes.
     Check(ConfigurationFile),
     /// List leases, from the running server or, if none runs, from its store.
     Leases(leases::LeasesArguments),

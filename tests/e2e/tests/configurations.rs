@@ -143,6 +143,9 @@ fn passes_the_check(examples: &Path, path: &Path) {
     assert!(output.status.success(), "{}: {complaint}", path.display());
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("is right"), "{}: {said}", path.display());
+    for remote in said.lines().filter(|line| line.contains("(http)")) {
+        assert!(remote.ends_with(", not contacted by a check"), "{remote}");
+    }
 }
 
 /// The sources that ship, and secrets, which do not.

@@ -188,8 +188,9 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
     let unanswered = replica.unanswered() + other.as_ref().map_or(0, Replica::unanswered);
     if unanswered > 0 {
         output.note(&format!(
-            "{unanswered} lookups are neither recorded nor of a file; a replay asks no other source, \
-             so they counted as unavailable"
+            "{} neither recorded nor of a csv or json file; a replay asks no other source, so {}",
+            if unanswered == 1 { "1 lookup is".to_owned() } else { format!("{unanswered} lookups are") },
+            if unanswered == 1 { "it counted as unavailable" } else { "they counted as unavailable" },
         ))?;
     }
     output.end()
