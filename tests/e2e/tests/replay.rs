@@ -209,6 +209,12 @@ fn recordings_end_at_their_limits_and_belong_to_their_owner() {
     let (recorder, file) = recording(&server, "time.jsonl", &["--seconds", "2"]);
     let second = server.ask(&["record", "--output", "/dev/null/nowhere"]);
     assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("cannot write /dev/null/nowhere: "), "{said}");
+    for beyond in [["--seconds", "86401"], ["--count", "10000001"], ["--max-mib", "1001"]] {
+        let refused = server.ask(&[&["record", "--output", "x.jsonl"], &beyond[..]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{beyond:?}");
+    }
     let other = server.folder().join("other.jsonl");
     let second = server.ask(&["record", "--output", other.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
@@ -296,7 +302,10 @@ fn a_file_that_is_wrong_is_refused_with_its_place_and_what_to_do() {
     let text = replayed(&server, &wrong, &["--incomplete"], 0);
     assert!(text.contains("note: the recording is cut short; replayed is what is there"), "{text}");
     for arguments in [&["--plugins", "/nowhere"][..], &["--against", "/nowhere.toml"]] {
-        assert_eq!(replay(&server, &file, arguments).status.code(), Some(2));
+        let output = replay(&server, &file, arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!complaint.contains("plugins.directory"), "{complaint}");
     }
     let missing = Command::new(built::lessor()).args(["replay", "/nowhere.pcap"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2));

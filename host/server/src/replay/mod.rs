@@ -9,7 +9,7 @@ mod replica;
 
 use std::{
     collections::HashSet,
-    fs::File,
+    fs::{self, File},
     io::Read,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -17,6 +17,7 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::{ClientKey, Reason, Request, Timestamp};
@@ -207,6 +208,9 @@ fn read_set(
     Ok(match plugins {
         None => generation::read(runtime, config, colour, &nothing)?,
         Some(directory) => {
+            fs::read_dir(directory).with_context(|| {
+                format!("cannot read the folder {}; name one with policies", directory.display())
+            })?;
             let mut configuration = generation::load_configuration(config, colour)?;
             let settings = configuration.plugins.take();
             let interpreters = settings.and_then(|settings| settings.interpreters);
