@@ -271,6 +271,14 @@ fn a_file_that_is_wrong_is_refused_with_its_place_and_what_to_do() {
     let without_end: String = whole.lines().take(end - 1).map(|line| format!("{line}\n")).collect();
     let rubbish = whole.replacen("\"sequence\":", "\"rank\":", 1);
     let cut_capture = [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 11]].concat();
+    let no_frame =
+        [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 8], &[0, 0, 4, 0], &[1, 0, 0, 0]].concat();
+    let no_input: String = whole
+        .lines()
+        .filter(|line| !line.starts_with("{\"input\""))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let no_input = no_input.replace("\"inputs\":2", "\"inputs\":0");
     let link_type = |link: u8| {
         [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 8], &[0, 0, 4, 0], &[link, 0, 0, 0]]
             .concat()
@@ -289,6 +297,8 @@ fn a_file_that_is_wrong_is_refused_with_its_place_and_what_to_do() {
             cut_capture,
             format!("{shown}: frame 1: the capture is damaged or cut short; capture anew"),
         ),
+        (no_frame, format!("{shown} has no input that could be replayed (a capture: 0 datagrams")),
+        (no_input.into(), format!("{shown} has no input that could be replayed; record while")),
         (link_type(105), "wanted Ethernet, Linux cooked or raw IP".to_owned()),
     ] {
         fs::File::create(&wrong).unwrap().write_all(&contents).unwrap();

@@ -145,6 +145,9 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
         None
     };
     let traffic = read_traffic(arguments, &set.configuration)?;
+    if !traffic.happenings.iter().any(|happening| matches!(happening, Happening::Input { .. })) {
+        bail!(nothing_to_replay(&arguments.file, &traffic));
+    }
     let mut replica = Replica::new(&set, &traffic.state)?;
     let mut other = match &against {
         Some(set) => Some(Replica::new(set, &traffic.state)?),
@@ -195,6 +198,17 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
         ))?;
     }
     output.end()
+}
+
+fn nothing_to_replay(file: &Path, traffic: &Traffic) -> String {
+    let (notes, advice) = match traffic.is_recording {
+        true => (String::new(), "record while clients ask"),
+        false => (
+            format!(" ({})", traffic.notes.join("; ")),
+            "capture the server's traffic with tcpdump 'udp port 67' while clients ask",
+        ),
+    };
+    format!("{} has no input that could be replayed{notes}; {advice}", file.display())
 }
 
 /// A configuration and its plugins, or those of another folder.
