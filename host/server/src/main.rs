@@ -121,7 +121,7 @@ fn main() -> ExitCode {
         // Whoever reads the output has read enough (`lessor leases | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lessor: {error:#}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
@@ -155,6 +155,14 @@ fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
         println!("{report}");
     }
     Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says on standard error what is wrong. Mistakes of files come with a form of their own.
+fn complain(error: &anyhow::Error) {
+    match error.downcast_ref::<generation::Refusal>() {
+        Some(refusal) if error.chain().len() == 1 => eprintln!("{refusal}"),
+        _ => eprintln!("lessor: {error:#}"),
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

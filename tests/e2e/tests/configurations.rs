@@ -73,6 +73,9 @@ fn every_mistake_is_listed_at_a_reload_and_the_old_configuration_serves_on() {
     let output = server.ask(&["status"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.starts_with("note: ") && said.contains("`lessor check` lists them"), "{said}");
+    let output = server.ask(&["replay", "/nowhere.jsonl"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("5 mistakes") && !said.contains("lessor: "), "{said}");
     fs::write(server.folder().join("lessor.toml"), "[store]\npath = \"store\"\n[server\n").unwrap();
     assert_eq!(server.status().generation, 1);
     server.setup().put_subnets(SUBNETS);

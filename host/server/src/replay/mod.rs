@@ -125,7 +125,7 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
         Ok(false) => ExitCode::SUCCESS,
         Err(error) if crate::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lessor: {error:#}");
+            crate::complain(&error);
             ExitCode::from(2)
         }
     }
