@@ -80,6 +80,10 @@ pub(crate) fn run(arguments: &TestArguments, read_plugin: ReadPlugin) -> anyhow:
         tried.push(attempt(&workbench, name, path, arguments.update));
     }
     let passed = tried.iter().filter(|case| case.is_passed()).count();
+    if let Some(refused) = refusal_of_all(&tried).filter(|_| !arguments.json) {
+        refused.print()?;
+        return Ok(ExitCode::FAILURE);
+    }
     let mut out = io::stdout().lock();
     if arguments.json {
         print_json(&mut out, &tried, passed)?;
@@ -87,6 +91,13 @@ pub(crate) fn run(arguments: &TestArguments, read_plugin: ReadPlugin) -> anyhow:
         print(&mut out, &tried, passed)?;
     }
     Ok(if passed == tried.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What keeps every case from being tried, if it is one thing: a file that is missing or wrong.
+fn refusal_of_all(tried: &[Tried]) -> Option<&Refused> {
+    let first = tried.first()?.result.as_ref().err()?;
+    let is_alike = |case: &Tried| case.result.as_ref().is_err_and(|refused| refused.0 == first.0);
+    (tried.len() > 1 && tried.iter().all(is_alike)).then_some(first)
 }
 
 fn attempt(workbench: &Workbench, name: String, path: PathBuf, update: bool) -> Tried {

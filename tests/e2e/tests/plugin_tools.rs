@@ -294,6 +294,10 @@ fn what_differs_from_a_case_is_shown_and_can_be_written_down() {
     assert!(rewritten.contains("vendor-class = \"router\"\n\n[expect]\n"), "{rewritten}");
     assert_golden("rewritten.expected", &rewritten);
 
+    // What is the matter with all of them is told once.
+    let (shown, said) = fails(folder.path(), &["test", "none.wasm"]);
+    assert!(shown.is_empty() && said.matches("none.wasm").count() == 1, "{shown}{said}");
+
     // One that cannot be rewritten is told, and keeps no other from it.
     fs::write(cases.join("bare.toml"), "circuit-id = \"olt1/9\"\n").unwrap();
     fs::write(cases.join("silent.toml"), "[request]\n").unwrap();
