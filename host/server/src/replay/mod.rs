@@ -192,9 +192,9 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
     let unanswered = replica.unanswered() + other.as_ref().map_or(0, Replica::unanswered);
     if unanswered > 0 {
         output.note(&format!(
-            "{} neither recorded nor of a csv or json file; a replay asks no other source, so {}",
-            if unanswered == 1 { "1 lookup is".to_owned() } else { format!("{unanswered} lookups are") },
-            if unanswered == 1 { "it counted as unavailable" } else { "they counted as unavailable" },
+            "{} counted as unavailable: neither recorded nor of a csv or json file, and a replay asks \
+             no other source",
+            output::counted(unanswered, "lookup")
         ))?;
     }
     output.end()
@@ -268,8 +268,8 @@ fn of_recording(recording: Recording) -> Traffic {
     }
     match end {
         Some(end) if end.lost > 0 => notes.push(format!(
-            "the recorder lost {} inputs besides those in the file: expect differences",
-            end.lost
+            "the recorder lost {} besides those in the file: expect differences",
+            output::counted(end.lost, "input")
         )),
         Some(_) => {}
         None => notes.push("the recording is cut short; replayed is what is there".to_owned()),
@@ -331,26 +331,24 @@ fn of_capture(
     configuration: &Configuration,
 ) -> Traffic {
     let mut notes = vec![format!(
-        "a capture: {} datagrams to a server, {} other frames, {} frames cut short; the server is \
-         taken to have had no leases",
-        capture.datagrams.len(),
-        capture.passed_over,
-        capture.cut
+        "a capture: {} to a server, {}, {} cut short; the server is taken to have had no leases",
+        output::counted(capture.datagrams.len() as u64, "datagram"),
+        output::counted(capture.passed_over, "other frame"),
+        output::counted(capture.cut, "frame")
     )];
     if capture.broadcasts() > 0 {
         match link.or(capture.server_address()).or_else(|| only_link(configuration)) {
             Some(address) => {
                 capture.arrive_on_link(address);
                 notes.push(format!(
-                    "{} datagrams were broadcast on the link; the server's address there is taken \
-                     to be {address}",
-                    capture.broadcasts()
+                    "{} broadcast on the link; the server's address there is taken to be {address}",
+                    output::counted(capture.broadcasts() as u64, "datagram")
                 ));
             }
             None => notes.push(format!(
-                "{} datagrams were broadcast on a link, and nothing tells the server's address \
-                 there; give it with --link",
-                capture.broadcasts()
+                "{} broadcast on a link, and nothing tells the server's address there; give it with \
+                 --link",
+                output::counted(capture.broadcasts() as u64, "datagram")
             )),
         }
     }
