@@ -27,6 +27,7 @@ pub use bench::CALLS_MAX;
 pub use cases::CASES_MAX;
 pub use lenient::{Found, look_up};
 pub use new::Language;
+pub use workbench::user_cache;
 
 /// `lessor plugin …`.
 #[derive(Debug, clap::Args)]

@@ -21,7 +21,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::{ClientKey, Reason, Request, Timestamp};
-use lessor_policy_host::{Lookup, Runtime, RuntimeSettings};
+use lessor_policy_host::{Lookup, Runtime};
 
 use self::{
     capture::Capture,
@@ -29,7 +29,7 @@ use self::{
     replica::{Outcome, Replica, State},
 };
 use crate::{
-    colour_on_stderr,
+    check, colour_on_stderr,
     generation::{self, Parts},
     lookups::LookupSet,
     recording::{self, Datagram, Decided, Recording, Step},
@@ -133,8 +133,7 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
 
 /// Whether there are differences.
 fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
-    // No cache is written: a replay leaves no trace.
-    let runtime = Runtime::new(RuntimeSettings::default())?;
+    let runtime = check::runtime()?;
     let config = &arguments.configuration.config;
     let set = read_set(&runtime, config, arguments.plugins.as_deref())?;
     let is_compared = arguments.against.is_some() || arguments.against_plugins.is_some();
