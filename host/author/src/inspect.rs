@@ -1,4 +1,4 @@
-//! `lessor plugin inspect`: what a plugin file is, without running it.
+//! `lessor plugin inspect`: what a plugin file is, without calling a hook of it.
 
 use std::{
     io::{self, Write},
@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     ReadPlugin,
     output::{Tone, size, toned},
-    workbench::{PluginFile, Workbench, read_case},
+    workbench::{PluginFile, Prepared, Workbench, read_case},
 };
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +49,9 @@ pub(crate) fn run(
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else if let Ok(report) = &inspected {
         print(&mut out, file, report)?;
+        let is_prepared = is_script(&arguments.plugin) || has_settings(&arguments.plugin);
+        let verdict = if is_prepared { ACCEPTED } else { CODE_ACCEPTED };
+        writeln!(out, "{}", toned(verdict, Tone::Good))?;
     } else {
         let mut err = io::stderr().lock();
         writeln!(err, "{} would be refused:", file.display())?;
@@ -57,20 +60,35 @@ pub(crate) fn run(
     Ok(if inspected.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the file is, or every mistake in it. Which hooks a script has only its interpreter can tell: a
-/// script is loaded and configured, but no hook of it is called.
+/// What the file is, or every mistake in it and in its settings. Which hooks a script has only its
+/// interpreter can tell.
 fn inspect(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<PluginReport, Vec<String>> {
-    let is_script =
-        plugin.file.extension().is_some_and(|ending| ending == "rhai" || ending == "js");
-    if is_script {
-        let prepared = Workbench::open(plugin, read_plugin)
-            .and_then(|workbench| workbench.prepare(&read_case(None)?))
-            .map_err(|refused| refused.0)?;
-        let report = prepared.report().cloned();
+    if is_script(plugin) {
+        let report = prepare(plugin, read_plugin)?.report().cloned();
         return report.ok_or_else(|| vec!["it is no plugin".to_owned()]);
     }
-    let inspected = lessor_policy_host::inspect(&plugin.file);
-    inspected.map_err(|errors| errors.iter().map(|error| format!("it {}", error.problem)).collect())
+    let report = lessor_policy_host::inspect(&plugin.file).map_err(|errors| {
+        errors.iter().map(|error| format!("it {}", error.problem)).collect::<Vec<_>>()
+    })?;
+    if has_settings(plugin) {
+        prepare(plugin, read_plugin)?;
+    }
+    Ok(report)
+}
+
+fn prepare(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<Prepared, Vec<String>> {
+    let workbench = Workbench::open(plugin, read_plugin);
+    let prepared = workbench.and_then(|workbench| workbench.prepare(&read_case(None)?));
+    prepared.map_err(|refused| refused.0)
+}
+
+fn is_script(plugin: &PluginFile) -> bool {
+    plugin.file.extension().is_some_and(|ending| ending == "rhai" || ending == "js")
+}
+
+/// Whether there is a file with its settings and grants.
+fn has_settings(plugin: &PluginFile) -> bool {
+    plugin.settings.is_some() || plugin.file.with_extension("toml").exists()
 }
 
 fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result<()> {
@@ -102,9 +120,13 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
             size(report.memory_bytes_min),
             report.table_elements_min
         ),
-    )?;
-    writeln!(out, "{}", toned("The server would load it.", Tone::Good))
+    )
 }
+
+const ACCEPTED: &str = "The server would load it.";
+/// A policy may need settings or grants, and nothing says which it would get.
+const CODE_ACCEPTED: &str = "The server would accept its code. There are no settings beside it: whether \
+                             it serves without, `lessor plugin run` tells.";
 
 /// To the column of the values.
 const NEXT_LINE: &str = "\n             ";

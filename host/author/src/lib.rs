@@ -7,6 +7,7 @@
 mod bench;
 mod cases;
 mod inspect;
+mod lenient;
 mod log;
 mod new;
 mod option_text;
@@ -24,7 +25,9 @@ use lessor_policy_host::PluginSource;
 
 pub use bench::CALLS_MAX;
 pub use cases::CASES_MAX;
+pub use lenient::{Found, look_up};
 pub use new::Language;
+pub use workbench::user_cache;
 
 /// `lessor plugin …`.
 #[derive(Debug, clap::Args)]
@@ -37,9 +40,10 @@ pub struct PluginArguments {
 enum Tool {
     /// Write a project for a new policy: it builds, and its cases pass.
     New(new::NewArguments),
-    /// Show what a plugin file is, without running it: hooks, imports, limits.
+    /// Show what a plugin file is, without calling a hook of it: hooks, imports, limits.
     ///
-    /// Exits 0 if the server would load it, 1 if it would be refused.
+    /// Exits 0 if the server would accept it, with the settings beside it if there are any; 1 if it
+    /// would be refused.
     Inspect(inspect::InspectArguments),
     /// Show a policy one request and print what it decides.
     ///

@@ -114,18 +114,22 @@ impl Effects {
         lines
     }
 
-    /// As a table of TOML.
-    pub(crate) fn to_toml(&self) -> String {
-        let mut text = String::new();
-        for (key, value) in self.lines() {
-            let _ = writeln!(text, "{key} = {value}");
-        }
-        text
+    /// Without the verdict if a call failed: the policy gave none.
+    pub(crate) fn lines_of_run(&self) -> Vec<(String, String)> {
+        let has_verdict = self.fault.is_none() || self.verdict != Verdict::Proceed;
+        let mut lines = self.lines();
+        lines.retain(|(key, _)| has_verdict || key != "verdict");
+        lines
     }
 
-    /// As JSON of the same shape.
+    /// As a table of TOML.
+    pub(crate) fn to_toml(&self) -> String {
+        toml_of(&self.lines())
+    }
+
+    /// As JSON of the same shape, without the verdict if a call failed.
     pub(crate) fn to_json(&self) -> serde_json::Value {
-        toml::from_str(&self.to_toml()).unwrap_or_default()
+        toml::from_str(&toml_of(&self.lines_of_run())).unwrap_or_default()
     }
 
     /// Where `found` is not as this expects, in the order of the lines.
@@ -189,7 +193,13 @@ impl From<&Expectation> for Effects {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.hook.map_or("the policy", Hook::name);
-        write!(f, "{name} failed ({}): {}. {}", self.kind, self.message, self.advice)
+        let Self { kind, message, advice, .. } = self;
+        match kind {
+            // Its own words, which for a script name the line.
+            FaultKind::Failed if message.contains("line ") => write!(f, "{name} failed: {message}"),
+            FaultKind::Failed => write!(f, "{name} failed: {message}. {advice}"),
+            _ => write!(f, "{name} failed ({kind}): {message}. {advice}"),
+        }
     }
 }
 
@@ -228,6 +238,14 @@ pub(crate) fn advice(kind: FaultKind) -> &'static str {
         FaultKind::BadAnswer => "Compare what the policy hands over with the contract in wit/",
         FaultKind::NotReady | FaultKind::Suspended => "It had failed before; see its first fault",
     }
+}
+
+fn toml_of(lines: &[(String, String)]) -> String {
+    let mut text = String::new();
+    for (key, value) in lines {
+        let _ = writeln!(text, "{key} = {value}");
+    }
+    text
 }
 
 fn option_effects(expected: &ExpectedOptions) -> OptionEffects {
@@ -307,6 +325,32 @@ log = ["one", "two"]
         assert_eq!(effects(WHOLE).to_toml(), WHOLE);
         assert_eq!(effects(WHOLE).to_json()["reply"]["options"]["domain-name"], "example.net");
         assert_eq!(effects("").to_toml(), "verdict = \"proceed\"\n");
+    }
+
+    #[test]
+    fn a_call_that_failed_has_no_verdict_to_show() {
+        let keys = |text: &str| -> Vec<String> {
+            effects(text).lines_of_run().into_iter().map(|(key, _)| key).collect()
+        };
+        assert_eq!(keys("fault = \"trap\""), ["fault"]);
+        assert_eq!(keys("verdict = \"drop\"\nfault = \"trap\""), ["verdict", "fault"]);
+        assert_eq!(keys(""), ["verdict"]);
+    }
+
+    #[test]
+    fn a_failure_is_told_once() {
+        let failure = |kind, message: &str| Failure {
+            hook: Some(Hook::OnDiscover),
+            kind,
+            message: message.to_owned(),
+            advice: advice(kind),
+        };
+        let text = failure(FaultKind::Failed, "line 3: unknown pool").to_string();
+        assert_eq!(text, "on-discover failed: line 3: unknown pool");
+        let text = failure(FaultKind::Failed, "no").to_string();
+        assert!(text.starts_with("on-discover failed: no. That is the policy's own"), "{text}");
+        let text = failure(FaultKind::Trap, "unreachable").to_string();
+        assert!(text.starts_with("on-discover failed (trap): unreachable. "), "{text}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     ReadPlugin, option_text,
     outcome::{Call, Failure, Outcome},
-    output::{Tone, toned},
+    output::{Tone, toned, written},
     request,
     workbench::{PluginFile, Refused, Workbench, read_case},
 };
@@ -96,7 +96,7 @@ fn print(out: &mut impl Write, plugin: &str, case: &Case, outcome: &Outcome) -> 
         let took = format!("{:.1} µs", took.as_nanos() as f64 / 1_000.0);
         writeln!(out, "{plugin} {hook} {}", toned(&took, Tone::Quiet))?;
     }
-    for (key, value) in outcome.effects.lines() {
+    for (key, value) in outcome.effects.lines_of_run() {
         let is_log = key == "log";
         if !is_log {
             writeln!(out, "  {key} = {value}")?;
@@ -120,7 +120,7 @@ fn print(out: &mut impl Write, plugin: &str, case: &Case, outcome: &Outcome) -> 
 
 fn print_request(out: &mut impl Write, view: &lessor_policy_host::View) -> io::Result<()> {
     let request = &view.request;
-    writeln!(out, "{} at {} ms since 1970", request.kind.name(), view.now.unix_ms())?;
+    writeln!(out, "{} at {}", request.kind.name(), written(view.now))?;
     let mut line = |name: &str, value: String| writeln!(out, "  {name:33} {value}");
     line("client key", request.client_key().to_string())?;
     if request.kind == lessor_core::RequestKind::Request {

@@ -77,9 +77,13 @@ pub(crate) fn run(arguments: &TestArguments, read_plugin: ReadPlugin) -> anyhow:
     let found = cases::find(&arguments.cases)?;
     let mut tried = Vec::new();
     for (name, path) in found {
-        tried.push(attempt(&workbench, name, path, arguments.update)?);
+        tried.push(attempt(&workbench, name, path, arguments.update));
     }
     let passed = tried.iter().filter(|case| case.is_passed()).count();
+    if let Some(refused) = refusal_of_all(&tried).filter(|_| !arguments.json) {
+        refused.print()?;
+        return Ok(ExitCode::FAILURE);
+    }
     let mut out = io::stdout().lock();
     if arguments.json {
         print_json(&mut out, &tried, passed)?;
@@ -89,12 +93,14 @@ pub(crate) fn run(arguments: &TestArguments, read_plugin: ReadPlugin) -> anyhow:
     Ok(if passed == tried.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn attempt(
-    workbench: &Workbench,
-    name: String,
-    path: PathBuf,
-    update: bool,
-) -> anyhow::Result<Tried> {
+/// What keeps every case from being tried, if it is one thing: a file that is missing or wrong.
+fn refusal_of_all(tried: &[Tried]) -> Option<&Refused> {
+    let first = tried.first()?.result.as_ref().err()?;
+    let is_alike = |case: &Tried| case.result.as_ref().is_err_and(|refused| refused.0 == first.0);
+    (tried.len() > 1 && tried.iter().all(is_alike)).then_some(first)
+}
+
+fn attempt(workbench: &Workbench, name: String, path: PathBuf, update: bool) -> Tried {
     let mut tried = Tried {
         name,
         path,
@@ -106,14 +112,17 @@ fn attempt(
         Ok(case) => case,
         Err(mistakes) => {
             tried.result = Err(Refused(vec![mistakes.render(colour_on_stderr())]));
-            return Ok(tried);
+            return tried;
         }
     };
     tried.result = workbench.attempt(&case);
-    let Ok(outcome) = &tried.result else { return Ok(tried) };
+    let Ok(outcome) = &tried.result else { return tried };
     if update {
-        tried.was_updated = rewrite(&tried.path, &case, outcome)?;
-        return Ok(tried);
+        match rewrite(&tried.path, &case, outcome) {
+            Ok(was_updated) => tried.was_updated = was_updated,
+            Err(error) => tried.result = Err(Refused(vec![format!("{error:#}")])),
+        }
+        return tried;
     }
     match &case.expectation {
         Some(expectation) => {
@@ -127,7 +136,7 @@ fn attempt(
             tried.result = Err(Refused(vec![what]));
         }
     }
-    Ok(tried)
+    tried
 }
 
 /// Writes what the policy did into the case, if that says something else; whether it did.

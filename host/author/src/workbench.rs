@@ -314,7 +314,7 @@ pub(crate) fn read_case(path: Option<&Path>) -> Result<Case, Refused> {
 }
 
 /// `lessor/compiled` in the user's cache folder.
-fn user_cache() -> Option<PathBuf> {
+pub fn user_cache() -> Option<PathBuf> {
     let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     Some(named.or_else(home)?.join("lessor/compiled"))

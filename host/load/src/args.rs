@@ -32,7 +32,8 @@ pub struct LoadArgs {
     pub link_selection: Option<Ipv4Addr>,
 
     /// How many subscribers; relays have equal shares of them
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(Self::CLIENTS_MAX)))]
     pub clients: u32,
 
     /// The number of the first subscriber, from which its addresses and texts are made
@@ -40,7 +41,8 @@ pub struct LoadArgs {
     pub first_client: u32,
 
     /// How many exchanges are under way at once
-    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(Self::WINDOW_MAX)))]
     pub window: u32,
 
     /// Start at most this many exchanges per second; without it, as fast as the window allows
@@ -254,6 +256,9 @@ mod tests {
     #[test]
     fn arguments_that_cannot_be_read_are_refused() {
         for arguments in [
+            ["--clients", "0"],
+            ["--clients", "16777217"],
+            ["--window", "0"],
             ["--mac-prefix", "024c"],
             ["--mac-prefix", "2:4c"],
             ["--mac-prefix", "02:xx"],

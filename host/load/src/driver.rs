@@ -29,7 +29,7 @@ use crate::{
     plan::{Next, Plan, Task},
     progress::Progress,
     reply::Reply,
-    report::Report,
+    report::{Report, counted},
     socket::{self, Socket},
     tally::{Circumstances, Tally},
 };
@@ -376,8 +376,8 @@ impl<'a> Driver<'a> {
             }
             Outcome::Unanswered { wanted } => {
                 self.tally.failed += 1;
-                let sent = self.args.retries + 1;
-                self.tally.sample(|| format!("client {number}: no {wanted} to {sent} messages"));
+                let sent = counted(u64::from(self.args.retries) + 1, "message");
+                self.tally.sample(|| format!("client {number}: no {wanted} to {sent}"));
             }
             // The mistake is counted already.
             Outcome::Unusable(_) => self.tally.failed += 1,

@@ -133,11 +133,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} clients behind {} relay{}, {} exchanges in {:.2} s: {} per second\n",
-            grouped(self.clients.into()),
-            self.relays.len(),
-            if self.relays.len() == 1 { "" } else { "s" },
-            grouped(self.completed()),
+            "{} behind {}, {} in {:.2} s: {} per second\n",
+            counted(self.clients.into(), "client"),
+            counted(self.relays.len() as u64, "relay"),
+            counted(self.completed(), "exchange"),
             self.elapsed_secs,
             grouped(self.exchanges_per_sec.round() as u64),
         )?;
@@ -228,7 +227,8 @@ impl Report {
             writeln!(
                 f,
                 "  Nothing came back at all, so the run was cut short. Does a server listen at\n  {}, \
-                 and does it know a subnet for the relay's address or for --link-selection?",
+                 and does it know a subnet for the relay's address or for --link-selection?\n  \
+                 `lessor status` counts the reasons.",
                 self.server
             )?;
         }
@@ -253,6 +253,11 @@ pub(crate) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `1 client`, `2,000 clients`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -380,6 +385,7 @@ NOT OK: 1 refused, 1,501 mistakes
 NOT OK: 12,000 failed
   Nothing came back at all, so the run was cut short. Does a server listen at
   127.0.0.1:67, and does it know a subnet for the relay's address or for --link-selection?
+  `lessor status` counts the reasons.
   - client 0: no OFFER to 4 messages
 ";
         let text = report(tally).to_string();
@@ -413,6 +419,7 @@ NOT OK: 12,000 failed
 
     #[test]
     fn numbers_have_their_thousands_set_apart() {
+        assert_eq!([counted(1, "lease"), counted(1000, "lease")], ["1 lease", "1,000 leases"]);
         for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
         }

@@ -5,17 +5,18 @@
 //! may ask everything: it belongs to the user that runs the server.
 
 use std::{
-    io::{BufRead, BufReader, ErrorKind, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Write},
     os::unix::{
         fs::{FileTypeExt, PermissionsExt},
         net::UnixStream as BlockingStream,
     },
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
+use lessor_author::Found;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
@@ -33,6 +34,9 @@ const ANSWERING_MAX: usize = 4;
 const QUESTION_OCTETS_MAX: u64 = 65_536;
 /// How long a question may take to come, and an answer to be read.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the configuration has the server keep its state unless the file says otherwise.
+const STATE_FOLDER: &str = "/var/lib/lessor";
 
 /// What can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -148,12 +152,8 @@ pub(crate) fn open(
     question: &Question,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>>> {
     let socket = socket_of(config)?;
-    let mut stream = BlockingStream::connect(&socket).with_context(|| {
-        format!(
-            "no lessor answers at {}; is it running, with this configuration?",
-            socket.display()
-        )
-    })?;
+    let connected = BlockingStream::connect(&socket);
+    let mut stream = connected.map_err(|error| no_answer(&socket, error))?;
     stream.write_all(&json_line(question))?;
     let mut lines = BufReader::new(stream).lines();
     let mut is_over = false;
@@ -199,12 +199,61 @@ pub(crate) fn ask_one<T: DeserializeOwned>(config: &Path, question: Question) ->
     answer.context("the server gave no answer; its log may say why")
 }
 
-fn socket_of(config: &Path) -> anyhow::Result<std::path::PathBuf> {
-    let configuration = crate::generation::load_configuration(config, crate::colour_on_stderr())?;
-    configuration
-        .control
-        .socket
-        .context("this configuration has no control socket; set control.socket and restart")
+/// Why nobody answers, with what to do.
+fn no_answer(socket: &Path, error: io::Error) -> anyhow::Error {
+    let socket = socket.display();
+    let why = match error.kind() {
+        ErrorKind::PermissionDenied => {
+            format!("only the user that the server runs as, or root, may ask at {socket}; use sudo")
+        }
+        _ => format!("no lessor answers at {socket}; is it running, with this configuration?"),
+    };
+    anyhow::Error::new(error).context(why)
+}
+
+/// Whether a server may well run, and this user may not ask it.
+pub(crate) fn is_forbidden(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::PermissionDenied)
+}
+
+fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
+    match crate::generation::load_configuration(config, crate::colour_on_stderr()) {
+        Ok(configuration) => configuration
+            .control
+            .socket
+            .context("this configuration has no control socket; set control.socket and restart"),
+        // The server may well run with what stood there before.
+        Err(refusal) => {
+            let text = std::fs::read_to_string(config).ok();
+            let base = config.parent().unwrap_or(Path::new(""));
+            let socket = text.and_then(|text| socket_despite_mistakes(&text, base));
+            let socket = socket.ok_or(refusal)?;
+            eprintln!("note: {} has mistakes; `lessor check` lists them", config.display());
+            Ok(socket)
+        }
+    }
+}
+
+/// Where the socket is by a configuration that has mistakes, if it says so without any.
+fn socket_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
+    let get = |table, key| lessor_author::look_up(text, table, key);
+    match get("control", "enabled") {
+        Found::Nothing | Found::Flag(true) => {}
+        _ => return None,
+    }
+    if let Found::Text(socket) = get("control", "socket") {
+        return Some(base.join(socket));
+    }
+    let folder = match (get("control", "socket"), get("store", "path"), get("store", "backend")) {
+        (Found::Nothing, Found::Text(folder), _) => base.join(folder),
+        (Found::Nothing, Found::Nothing, Found::Nothing) => PathBuf::from(STATE_FOLDER),
+        (Found::Nothing, Found::Nothing, Found::Text(name)) if name == "embedded" => {
+            PathBuf::from(STATE_FOLDER)
+        }
+        _ => return None,
+    };
+    Some(folder.join("control.sock"))
 }
 
 #[cfg(test)]
@@ -225,5 +274,41 @@ mod tests {
         let error = listen(&file).unwrap_err().to_string();
         assert!(error.contains("something else stands there"), "{error}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    }
+
+    #[test]
+    fn who_may_not_ask_is_told_so() {
+        let error = |kind: ErrorKind| no_answer(Path::new("/run/control.sock"), kind.into());
+        let forbidden = error(ErrorKind::PermissionDenied);
+        assert!(is_forbidden(&forbidden));
+        let text = format!("{forbidden:#}");
+        assert!(text.contains("may ask at /run/control.sock; use sudo"), "{text}");
+        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+            assert!(!is_forbidden(&error(kind)));
+            assert!(error(kind).to_string().starts_with("no lessor answers at"));
+        }
+    }
+
+    #[test]
+    fn the_socket_is_found_as_if_the_configuration_were_right() {
+        for settings in [
+            "",
+            "[store]\npath = \"state\"\n",
+            "[store]\nbackend = \"memory\"\n",
+            "[store]\nbackend = \"embedded\"\n",
+            "[control]\nsocket = \"/run/lessor.sock\"\n",
+            "[control]\nenabled = false\n",
+        ] {
+            let base = Path::new("/etc/lessor");
+            let right = format!(
+                "{settings}[server]\nlisten = [\"192.0.2.1\"]\n[[subnet]]\nprefix = \"100.64.0.0/16\"\n"
+            );
+            let wrong = format!("{right}lease-tiem = 1\nlease-time = [\n");
+            let right = lessor_config::parse("lessor.toml", &right, base).unwrap();
+            let found = socket_despite_mistakes(&wrong, base);
+            assert_eq!(found, right.control.socket, "{settings}");
+        }
+        let unclear = "[store]\npath = 5\n";
+        assert_eq!(socket_despite_mistakes(unclear, Path::new("")), None);
     }
 }

@@ -156,6 +156,9 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     let Err(no_answer) = control::ask(config, &Question::Leases, |row| rows.push(row)) else {
         return Ok(rows);
     };
+    if control::is_forbidden(&no_answer) {
+        return Err(no_answer);
+    }
     let configuration = generation::load_configuration(config, crate::colour_on_stderr())?;
     let StoreBackend::Embedded { path } = &configuration.store.backend else {
         return Err(no_answer);

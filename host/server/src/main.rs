@@ -59,7 +59,8 @@ enum Command {
     Serve(ConfigurationFile),
     /// Check a configuration and its plugins without serving; every mistake at once.
     ///
-    /// Exits 0 if `serve` would accept them, 1 if not.
+    /// Exits 0 if nothing is wrong with them, 1 if something is. What only the machine can tell when
+    /// the server starts is not tried: addresses, interfaces, and folders that it writes.
     Check(ConfigurationFile),
     /// List leases, from the running server or, if none runs, from its store.
     Leases(leases::LeasesArguments),
@@ -120,7 +121,7 @@ fn main() -> ExitCode {
         // Whoever reads the output has read enough (`lessor leases | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lessor: {error:#}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
@@ -154,6 +155,14 @@ fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
         println!("{report}");
     }
     Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says on standard error what is wrong. Mistakes of files come with a form of their own.
+fn complain(error: &anyhow::Error) {
+    match error.downcast_ref::<generation::Refusal>() {
+        Some(refusal) if error.chain().len() == 1 => eprintln!("{refusal}"),
+        _ => eprintln!("lessor: {error:#}"),
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

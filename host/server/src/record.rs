@@ -2,7 +2,7 @@
 
 use std::{
     fs::OpenOptions,
-    io::{BufWriter, Write},
+    io::{BufWriter, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -23,6 +23,10 @@ use crate::{
 
 /// A file longer than this has to be asked for.
 const MIB_DEFAULT: u64 = 64;
+/// A replay reads 1 GiB, and the last line may go beyond the limit.
+const MIB_MAX: u64 = 1_000;
+const COUNT_MAX: u64 = 10_000_000;
+const SECS_MAX: u64 = 86_400;
 const OCTETS_PER_MIB: u64 = 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
@@ -34,13 +38,13 @@ pub(crate) struct RecordArguments {
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
     /// End after so many inputs.
-    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=COUNT_MAX))]
     count: u64,
-    /// End after so many seconds.
-    #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    /// End after so many seconds, at most a day's.
+    #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=SECS_MAX))]
     seconds: u64,
     /// End when the file is so large, in MiB.
-    #[arg(long, default_value_t = MIB_DEFAULT, value_name = "M", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = MIB_DEFAULT, value_name = "M", value_parser = clap::value_parser!(u64).range(1..=MIB_MAX))]
     max_mib: u64,
     /// Begin with all leases and open offers, so that a replay chooses the same addresses. Nobody
     /// is answered while they are copied, about 0.1 s for a million.
@@ -70,7 +74,7 @@ struct Progress {
 /// Records until one of the limits is reached, or Ctrl-C.
 pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     let path = &arguments.output;
-    let place = || format!("cannot write {}; choose a file that is not there yet", path.display());
+    let place = || format!("cannot write {}", path.display());
     let question = Question::Record(RecordRequest {
         count_max: arguments.count,
         secs_max: arguments.seconds,
@@ -79,7 +83,14 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
         find: arguments.find.clone(),
     });
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = BufWriter::new(file.with_context(place)?);
+    let file = file.map_err(|error| {
+        let what = match error.kind() {
+            ErrorKind::AlreadyExists => format!("{}; choose a file that is not there yet", place()),
+            _ => place(),
+        };
+        anyhow::Error::new(error).context(what)
+    })?;
+    let mut file = BufWriter::new(file);
     let answer = control::open(&arguments.file.config, &question).inspect_err(|_| remove(path))?;
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);

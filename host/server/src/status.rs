@@ -278,7 +278,10 @@ fn print_lookups(out: &mut impl Write, status: &Status) -> io::Result<()> {
     right_align(&mut lookups, 2..10);
     writeln!(out, "{lookups}")?;
     if status.waiting_for_lookups > 0 {
-        writeln!(out, "lookups: {} messages wait for them now", status.waiting_for_lookups)?;
+        match status.waiting_for_lookups {
+            1 => writeln!(out, "lookups: 1 message waits for them now")?,
+            waiting => writeln!(out, "lookups: {waiting} messages wait for them now")?,
+        }
     }
     Ok(())
 }

@@ -1,10 +1,18 @@
 //! What can go wrong with stable storage, in words that an operator can act upon.
 
-use std::{error::Error, net::Ipv4Addr, path::PathBuf};
+use std::{
+    error::Error,
+    io,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
 /// Why leases could not be opened, read or written.
+///
+/// Fields are called `r#source` where the message tells the cause: whoever prints the chain of causes
+/// would tell it twice.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -58,22 +66,19 @@ pub enum StoreError {
     },
 
     /// The folder cannot be used.
-    #[error(
-        "the lease store at {path} cannot be opened: {source}; wanted a folder that this user may \
-         read and write, on a disk with space left"
-    )]
+    #[error("{}", open_text(path, &**r#source))]
     Open {
         /// The folder.
         path: PathBuf,
         /// What the system or the storage engine said.
-        source: Box<dyn Error + Send + Sync>,
+        r#source: Box<dyn Error + Send + Sync>,
     },
 
     /// Leases cannot be read.
-    #[error("leases cannot be read from storage: {source}; check the disk and the system's log")]
+    #[error("leases cannot be read from storage: {}", read_text(&**r#source))]
     Read {
         /// What the system or the storage engine said.
-        source: Box<dyn Error + Send + Sync>,
+        r#source: Box<dyn Error + Send + Sync>,
     },
 
     /// A record has a version that this server does not read.
@@ -102,11 +107,70 @@ pub enum StoreError {
 
     /// Leases cannot be written.
     #[error(
-        "leases cannot be written to storage: {source}; see to it that the disk is neither full \
-         nor failing"
+        "leases cannot be written to storage: {}; see to it that the disk is neither full nor \
+         failing",
+        r#source
     )]
     Write {
         /// What the system or the storage engine said.
-        source: Box<dyn Error + Send + Sync>,
+        r#source: Box<dyn Error + Send + Sync>,
     },
+}
+
+type Cause = dyn Error + Send + Sync + 'static;
+
+fn open_text(path: &Path, cause: &Cause) -> String {
+    let path = path.display();
+    match damage(cause) {
+        Some(found) => format!("the lease store at {path} {found}"),
+        None => format!(
+            "the lease store at {path} cannot be opened: {cause}; wanted a folder that this user may \
+             read and write, on a disk with space left"
+        ),
+    }
+}
+
+fn read_text(cause: &Cause) -> String {
+    match damage(cause) {
+        Some(found) => format!("the store {found}"),
+        None => format!("{cause}; check the disk and the system's log"),
+    }
+}
+
+/// What is to be said if the disk does what it should and what stands there is the matter.
+fn damage(cause: &Cause) -> Option<String> {
+    let is_cut = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+    };
+    // Errors of input and output come as such, not as the engine's.
+    let is_damage = cause.is::<fjall::Error>() || cause.downcast_ref().is_some_and(is_cut);
+    let said = cause.to_string();
+    let said = said.strip_prefix("FjallError: ").unwrap_or(&said);
+    is_damage.then(|| {
+        format!(
+            "is damaged, or another version's: {said}; restore it from a backup, or move it aside to \
+             begin without leases"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_and_a_disk_that_refuses_are_told_apart_and_told_once() {
+        let open = |source| StoreError::Open { path: "/store".into(), source };
+        let damaged = open(fjall::Error::InvalidVersion(None).into());
+        assert_eq!(
+            damaged.to_string(),
+            "the lease store at /store is damaged, or another version's: InvalidVersion(None); \
+             restore it from a backup, or move it aside to begin without leases"
+        );
+        let cut = StoreError::Read { source: io::Error::from(io::ErrorKind::UnexpectedEof).into() };
+        assert!(cut.to_string().contains("move it aside"), "{cut}");
+        let refused = open(io::Error::from(io::ErrorKind::PermissionDenied).into());
+        assert!(refused.to_string().contains("this user may read and write"), "{refused}");
+        assert!(damaged.source().is_none() && refused.source().is_none());
+    }
 }

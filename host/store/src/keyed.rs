@@ -63,7 +63,11 @@ pub enum KeyedStoreError {
         message: String,
     },
     /// It does not hold what this server writes.
-    #[error("{} is damaged: {message}", path.display())]
+    #[error(
+        "{} is damaged, or another version's: {message}; restore it from a backup, or move it aside \
+         to begin with nothing",
+        path.display()
+    )]
     Damaged {
         /// The folder.
         path: PathBuf,

@@ -1,12 +1,15 @@
 //! Circuit or remote id to pool, fixed address, lease time, number of leases and options, from a
 //! table in the policy's settings. It decides nothing for lines that are not in the table; a policy after it may.
 
-use std::{collections::HashMap, net::Ipv4Addr, num::NonZeroU32};
+use std::{collections::HashMap, fmt, net::Ipv4Addr, num::NonZeroU32};
 
 use lessor_policy::{
     BeyondLimit, OptionTable, Policy, Request, Terms, Verdict, option, policy, settings,
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
 
 /// The longest name that the server lets leases count under.
 const NAME_OCTETS_MAX: usize = 255;
@@ -22,8 +25,12 @@ struct SubscriberTable {
 struct Settings {
     #[serde(default)]
     key: Key,
-    subscribers: HashMap<String, SubscriberSettings>,
+    subscribers: Subscribers,
 }
+
+/// What the settings say of each line, in their order. Read by hand, so that a mistake names the line
+/// and the key.
+struct Subscribers(Vec<(String, SubscriberSettings)>);
 
 /// What the table is indexed by.
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -35,8 +42,7 @@ enum Key {
 }
 
 /// What one subscriber gets; whatever is left out is as the server's configuration has it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Default)]
 struct SubscriberSettings {
     pool: Option<String>,
     address: Option<Ipv4Addr>,
@@ -44,9 +50,12 @@ struct SubscriberSettings {
     leases_max: Option<NonZeroU32>,
     beyond: Option<Beyond>,
     subscriber: Option<String>,
-    #[serde(default)]
     options: OptionTable,
 }
+
+/// The keys of [`SubscriberSettings`], as they are written.
+const KEYS: &[&str] =
+    &["pool", "address", "lease-time-secs", "leases-max", "beyond", "subscriber", "options"];
 
 /// What happens when a subscriber wants more leases than it may have.
 #[derive(Clone, Copy, Deserialize)]
@@ -76,7 +85,7 @@ struct Limit {
 #[policy]
 impl Policy for SubscriberTable {
     fn configure(settings: &str) -> Result<Self, String> {
-        let Settings { key, subscribers } = settings::read(settings)?;
+        let Settings { key, subscribers: Subscribers(subscribers) } = settings::read(settings)?;
         let mut by_octets = HashMap::with_capacity(subscribers.len());
         let mut owners: HashMap<Ipv4Addr, String> = HashMap::new();
         let mut limits: HashMap<String, (String, Limit)> = HashMap::new();
@@ -120,6 +129,79 @@ impl Policy for SubscriberTable {
     fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
         self.decide(request, terms)
     }
+}
+
+impl<'de> Deserialize<'de> for Subscribers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(SubscribersVisitor)
+    }
+}
+
+struct SubscribersVisitor;
+
+impl<'de> Visitor<'de> for SubscribersVisitor {
+    type Value = Subscribers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of subscribers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Subscribers, A::Error> {
+        let mut subscribers = Vec::new();
+        while let Some(line) = map.next_key::<String>()? {
+            let settings = map.next_value().map_err(|mistake| {
+                A::Error::custom(format_args!("subscriber {line:?}: {mistake}"))
+            })?;
+            subscribers.push((line, settings));
+        }
+        Ok(Subscribers(subscribers))
+    }
+}
+
+impl<'de> Deserialize<'de> for SubscriberSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(SubscriberVisitor)
+    }
+}
+
+struct SubscriberVisitor;
+
+impl<'de> Visitor<'de> for SubscriberVisitor {
+    type Value = SubscriberSettings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of what the subscriber gets")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SubscriberSettings, A::Error> {
+        let mut found = SubscriberSettings::default();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "pool" => found.pool = value(&mut map, &key)?,
+                "address" => found.address = Some(address(&value::<_, String>(&mut map, &key)?)?),
+                "lease-time-secs" => found.lease_time_secs = value(&mut map, &key)?,
+                "leases-max" => found.leases_max = value(&mut map, &key)?,
+                "beyond" => found.beyond = value(&mut map, &key)?,
+                "subscriber" => found.subscriber = value(&mut map, &key)?,
+                "options" => found.options = value(&mut map, &key)?,
+                _ => return Err(A::Error::unknown_field(&key, KEYS)),
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn value<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+    map: &mut A,
+    key: &str,
+) -> Result<T, A::Error> {
+    map.next_value().map_err(|mistake| A::Error::custom(format_args!("{key}: {mistake}")))
+}
+
+fn address<E: Error>(text: &str) -> Result<Ipv4Addr, E> {
+    text.parse().map_err(|_| {
+        E::custom(format_args!("address: {text:?} is no IPv4 address; wanted one like 192.0.2.17"))
+    })
 }
 
 impl SubscriberSettings {

@@ -67,8 +67,17 @@ fn every_mistake_is_listed_at_a_reload_and_the_old_configuration_serves_on() {
     let renewed = relay.renew(&subscriber, lease.address, Duration::from_secs(5)).unwrap();
     assert!(matches!(renewed, Answer::Ack(_)), "{renewed:?}");
 
-    // The commands that need the configuration say what is wrong with it, too; put right again, all
-    // is well.
+    // The server can be asked all the same, and whoever asks is told; put right again, all is well.
+    assert_eq!(server.status().generation, 1);
+    assert_eq!(server.leases().len(), 1);
+    let output = server.ask(&["status"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.starts_with("note: ") && said.contains("`lessor check` lists them"), "{said}");
+    let output = server.ask(&["replay", "/nowhere.jsonl"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("5 mistakes") && !said.contains("lessor: "), "{said}");
+    fs::write(server.folder().join("lessor.toml"), "[store]\npath = \"store\"\n[server\n").unwrap();
+    assert_eq!(server.status().generation, 1);
     server.setup().put_subnets(SUBNETS);
     assert!(server.reload().accepted);
     assert_eq!(server.status().generation, 2);
@@ -137,6 +146,9 @@ fn passes_the_check(examples: &Path, path: &Path) {
     assert!(output.status.success(), "{}: {complaint}", path.display());
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("is right"), "{}: {said}", path.display());
+    for remote in said.lines().filter(|line| line.contains("(http)")) {
+        assert!(remote.ends_with(", not contacted by a check"), "{remote}");
+    }
 }
 
 /// The sources that ship, and secrets, which do not.

@@ -261,6 +261,9 @@ fn what_cannot_be_told_is_refused_with_what_to_say() {
     let explanation = explained(&server, &elsewhere);
     assert_eq!(explanation["reason"], "unknown-subnet");
     assert_eq!(explanation["location"], Value::Null);
+    let output = server.ask(&[&["explain"], &elsewhere[..]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("not asked: no subnet"), "{text}");
     let mut relay = relay(server.address(), Ipv4Addr::new(192, 0, 2, 1));
     let (ada, _, _) = subscriber(1, "ada");
     assert!(matches!(relay.discover(&ada, SILENCE), Ok(Answer::Silence)));

@@ -131,6 +131,13 @@ fn a_policy_is_inspected_without_running_it() {
     assert_eq!(report["accepted"], true);
     assert_eq!(report["hooks"][0], "on-discover");
     assert_eq!(report["imports"][0], "lessor:policy/types@0.1.1");
+    // Its settings count, if there are any.
+    fs::write(folder.path().join("policy.toml"), "[settings]\nunpayed = []\n").unwrap();
+    let (_, said) = fails(folder.path(), &["inspect", "policy.wasm"]);
+    assert!(said.contains("would be refused") && said.contains("unpayed"), "{said}");
+    fs::remove_file(folder.path().join("policy.toml")).unwrap();
+    let shown = succeeds(folder.path(), &["inspect", "policy.wasm"]);
+    assert!(shown.contains("would accept its code") && !shown.contains("would load it"), "{shown}");
 }
 
 #[test]
@@ -162,6 +169,29 @@ fn what_would_be_refused_is_explained() {
         assert_eq!(report["mistakes"].as_array().unwrap().len(), 1);
     }
     assert_golden("inspect-refused.expected", &shown);
+}
+
+/// What an operator gets wrong in a table of thousands of lines is told with the line and the key.
+#[test]
+fn a_mistake_in_a_table_of_subscribers_names_the_subscriber() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(built::policy("subscriber-table"), folder.path().join("policy.wasm")).unwrap();
+    for (mistake, said) in [
+        ("address = \"100.64.201.17x\"", "address: \"100.64.201.17x\" is no IPv4 address"),
+        ("lease-time-secs = \"1h\"", "lease-time-secs: invalid type: string \"1h\", expected u32"),
+        ("lease-tim = 3600", "unknown field `lease-tim`, expected one of `pool`, `address`"),
+        ("options = { interface-mtu = \"big\" }", "options: "),
+        ("beyond = \"replace\"", "beyond: unknown variant `replace`"),
+    ] {
+        let sidecar = format!(
+            "[settings.subscribers.\"olt1/1/1/onu1\"]\npool = \"fast\"\n\
+             [settings.subscribers.\"olt1/1/3/onu17\"]\n{mistake}\n"
+        );
+        fs::write(folder.path().join("policy.toml"), sidecar).unwrap();
+        let (_, complaint) = fails(folder.path(), &["run", "policy.wasm"]);
+        let wanted = format!("subscriber \"olt1/1/3/onu17\": {said}");
+        assert!(complaint.contains(&wanted), "wanted {wanted}, found {complaint}");
+    }
 }
 
 const UNPAID: &str = r#"
@@ -263,6 +293,18 @@ fn what_differs_from_a_case_is_shown_and_can_be_written_down() {
     let rewritten = fs::read_to_string(cases.join("differs.toml")).unwrap();
     assert!(rewritten.contains("vendor-class = \"router\"\n\n[expect]\n"), "{rewritten}");
     assert_golden("rewritten.expected", &rewritten);
+
+    // What is the matter with all of them is told once.
+    let (shown, said) = fails(folder.path(), &["test", "none.wasm"]);
+    assert!(shown.is_empty() && said.matches("none.wasm").count() == 1, "{shown}{said}");
+
+    // One that cannot be rewritten is told, and keeps no other from it.
+    fs::write(cases.join("bare.toml"), "circuit-id = \"olt1/9\"\n").unwrap();
+    fs::write(cases.join("silent.toml"), "[request]\n").unwrap();
+    let (shown, _) = fails(folder.path(), &["test", "policy.wasm", "--update"]);
+    assert!(shown.contains("bare.toml was left as it is"), "{shown}");
+    assert!(shown.contains("3 passed, 1 failed"), "{shown}");
+    assert!(fs::read_to_string(cases.join("silent.toml")).unwrap().contains("[expect]"));
 }
 
 /// What one case leaves behind must not be seen by the next.

@@ -209,6 +209,12 @@ fn recordings_end_at_their_limits_and_belong_to_their_owner() {
     let (recorder, file) = recording(&server, "time.jsonl", &["--seconds", "2"]);
     let second = server.ask(&["record", "--output", "/dev/null/nowhere"]);
     assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("cannot write /dev/null/nowhere: "), "{said}");
+    for beyond in [["--seconds", "86401"], ["--count", "10000001"], ["--max-mib", "1001"]] {
+        let refused = server.ask(&[&["record", "--output", "x.jsonl"], &beyond[..]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{beyond:?}");
+    }
     let other = server.folder().join("other.jsonl");
     let second = server.ask(&["record", "--output", other.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
@@ -265,6 +271,14 @@ fn a_file_that_is_wrong_is_refused_with_its_place_and_what_to_do() {
     let without_end: String = whole.lines().take(end - 1).map(|line| format!("{line}\n")).collect();
     let rubbish = whole.replacen("\"sequence\":", "\"rank\":", 1);
     let cut_capture = [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 11]].concat();
+    let no_frame =
+        [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 8], &[0, 0, 4, 0], &[1, 0, 0, 0]].concat();
+    let no_input: String = whole
+        .lines()
+        .filter(|line| !line.starts_with("{\"input\""))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let no_input = no_input.replace("\"inputs\":2", "\"inputs\":0");
     let link_type = |link: u8| {
         [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 8], &[0, 0, 4, 0], &[link, 0, 0, 0]]
             .concat()
@@ -283,6 +297,8 @@ fn a_file_that_is_wrong_is_refused_with_its_place_and_what_to_do() {
             cut_capture,
             format!("{shown}: frame 1: the capture is damaged or cut short; capture anew"),
         ),
+        (no_frame, format!("{shown} has no input that could be replayed (a capture: 0 datagrams")),
+        (no_input.into(), format!("{shown} has no input that could be replayed; record while")),
         (link_type(105), "wanted Ethernet, Linux cooked or raw IP".to_owned()),
     ] {
         fs::File::create(&wrong).unwrap().write_all(&contents).unwrap();
@@ -296,7 +312,10 @@ fn a_file_that_is_wrong_is_refused_with_its_place_and_what_to_do() {
     let text = replayed(&server, &wrong, &["--incomplete"], 0);
     assert!(text.contains("note: the recording is cut short; replayed is what is there"), "{text}");
     for arguments in [&["--plugins", "/nowhere"][..], &["--against", "/nowhere.toml"]] {
-        assert_eq!(replay(&server, &file, arguments).status.code(), Some(2));
+        let output = replay(&server, &file, arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!complaint.contains("plugins.directory"), "{complaint}");
     }
     let missing = Command::new(built::lessor()).args(["replay", "/nowhere.pcap"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2));

@@ -19,12 +19,11 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_core::{HardwareAddress, OptionDefinition, Outcome, Reason, Timestamp, Verdict};
-use lessor_policy_host::{Runtime, RuntimeSettings};
 use lessor_store::{FjallStore, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock, colour_on_stderr,
+    check, clock, colour_on_stderr,
     control::{self, Question},
     generation::{self, Generation, Parts},
     leases,
@@ -231,6 +230,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let asked = control::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
     let answer = match asked {
         Ok(answer) => answer,
+        Err(no_answer) if control::is_forbidden(&no_answer) => return Err(no_answer),
         Err(no_answer) => offline(arguments, &subject, &no_answer)?,
     };
     let explanation = match answer {
@@ -275,8 +275,7 @@ fn offline(
     subject: &Subject,
     no_answer: &anyhow::Error,
 ) -> anyhow::Result<Answer> {
-    // No cache is written: asking leaves no trace.
-    let runtime = Runtime::new(RuntimeSettings::default())?;
+    let runtime = check::runtime()?;
     let config = &arguments.file.config;
     let Parts { configuration, lookups, chain } =
         generation::read(&runtime, config, colour_on_stderr(), &LookupSet::default())?;

@@ -112,7 +112,8 @@ impl<W: Write> Sections<W> {
 
     fn policies(&mut self, explanation: &Explanation) -> io::Result<()> {
         if explanation.plugins.is_empty() {
-            self.line("plugins", "none")?;
+            let is_located = explanation.location.is_some();
+            self.line("plugins", if is_located { "none" } else { "not asked: no subnet" })?;
         } else {
             let mut table = table(&["plugin", "hook", "verdict", "set", "µs"]);
             for step in &explanation.plugins {
@@ -135,16 +136,16 @@ impl<W: Write> Sections<W> {
         if explanation.allocation.is_empty() {
             return self.line("addresses", "none is thought of");
         }
-        let mut table = table(&["address", "pool", "thought of because", "taken"]);
+        let mut table = table(&["address", "pool", "thought of because", "chosen"]);
         for step in &explanation.allocation {
             let AllocationStep { why, address, pool, obstacle } = step;
             let address = address.map(|address| address.to_string()).unwrap_or_default();
-            let taken = match obstacle {
+            let chosen = match obstacle {
                 Some(obstacle) => format!("no: {obstacle}"),
                 None if explanation.has_address() => "yes".to_owned(),
                 None => "no: see the outcome".to_owned(),
             };
-            table.add_row([address, pool.clone().unwrap_or_default(), why.clone(), taken]);
+            table.add_row([address, pool.clone().unwrap_or_default(), why.clone(), chosen]);
         }
         self.table(&table)
     }

@@ -361,7 +361,8 @@ fn terms_text(terms: &Terms) -> Vec<String> {
             BeyondLimit::Refuse => "then none",
             BeyondLimit::ReplaceOldest => "then the oldest ends",
         };
-        format!("subscriber {}: at most {} leases, {beyond}", limit.name, limit.leases_max)
+        let leases = if limit.leases_max.get() == 1 { "lease" } else { "leases" };
+        format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)
     }));
     for (option, value) in &terms.options {
         texts.push(match value {

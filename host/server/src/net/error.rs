@@ -54,7 +54,7 @@ fn advice(error: &io::Error) -> &'static str {
              CAP_NET_RAW (clients on the link)"
         }
         Some(Errno::EADDRINUSE) => {
-            "is another DHCP server running? `ss -lunp 'sport = :67'` names it"
+            "is another DHCP server running? `ss -lunp` names whoever listens at that port"
         }
         Some(Errno::EADDRNOTAVAIL) => {
             "no interface of this machine has that address: correct the address, or add it to an \

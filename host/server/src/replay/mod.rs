@@ -9,7 +9,7 @@ mod replica;
 
 use std::{
     collections::HashSet,
-    fs::File,
+    fs::{self, File},
     io::Read,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -17,10 +17,11 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::{ClientKey, Reason, Request, Timestamp};
-use lessor_policy_host::{Lookup, Runtime, RuntimeSettings};
+use lessor_policy_host::{Lookup, Runtime};
 
 use self::{
     capture::Capture,
@@ -28,7 +29,7 @@ use self::{
     replica::{Outcome, Replica, State},
 };
 use crate::{
-    colour_on_stderr,
+    check, colour_on_stderr,
     generation::{self, Parts},
     lookups::LookupSet,
     recording::{self, Datagram, Decided, Recording, Step},
@@ -124,7 +125,7 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
         Ok(false) => ExitCode::SUCCESS,
         Err(error) if crate::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lessor: {error:#}");
+            crate::complain(&error);
             ExitCode::from(2)
         }
     }
@@ -132,8 +133,7 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
 
 /// Whether there are differences.
 fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
-    // No cache is written: a replay leaves no trace.
-    let runtime = Runtime::new(RuntimeSettings::default())?;
+    let runtime = check::runtime()?;
     let config = &arguments.configuration.config;
     let set = read_set(&runtime, config, arguments.plugins.as_deref())?;
     let is_compared = arguments.against.is_some() || arguments.against_plugins.is_some();
@@ -144,6 +144,9 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
         None
     };
     let traffic = read_traffic(arguments, &set.configuration)?;
+    if !traffic.happenings.iter().any(|happening| matches!(happening, Happening::Input { .. })) {
+        bail!(nothing_to_replay(&arguments.file, &traffic));
+    }
     let mut replica = Replica::new(&set, &traffic.state)?;
     let mut other = match &against {
         Some(set) => Some(Replica::new(set, &traffic.state)?),
@@ -188,11 +191,23 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
     let unanswered = replica.unanswered() + other.as_ref().map_or(0, Replica::unanswered);
     if unanswered > 0 {
         output.note(&format!(
-            "{unanswered} lookups are neither recorded nor of a file; a replay asks no other source, \
-             so they counted as unavailable"
+            "{} counted as unavailable: neither recorded nor of a csv or json file, and a replay asks \
+             no other source",
+            output::counted(unanswered, "lookup")
         ))?;
     }
     output.end()
+}
+
+fn nothing_to_replay(file: &Path, traffic: &Traffic) -> String {
+    let (notes, advice) = match traffic.is_recording {
+        true => (String::new(), "record while clients ask"),
+        false => (
+            format!(" ({})", traffic.notes.join("; ")),
+            "capture the server's traffic with tcpdump 'udp port 67' while clients ask",
+        ),
+    };
+    format!("{} has no input that could be replayed{notes}; {advice}", file.display())
 }
 
 /// A configuration and its plugins, or those of another folder.
@@ -206,6 +221,9 @@ fn read_set(
     Ok(match plugins {
         None => generation::read(runtime, config, colour, &nothing)?,
         Some(directory) => {
+            fs::read_dir(directory).with_context(|| {
+                format!("cannot read the folder {}; name one with policies", directory.display())
+            })?;
             let mut configuration = generation::load_configuration(config, colour)?;
             let settings = configuration.plugins.take();
             let interpreters = settings.and_then(|settings| settings.interpreters);
@@ -249,8 +267,8 @@ fn of_recording(recording: Recording) -> Traffic {
     }
     match end {
         Some(end) if end.lost > 0 => notes.push(format!(
-            "the recorder lost {} inputs besides those in the file: expect differences",
-            end.lost
+            "the recorder lost {} besides those in the file: expect differences",
+            output::counted(end.lost, "input")
         )),
         Some(_) => {}
         None => notes.push("the recording is cut short; replayed is what is there".to_owned()),
@@ -312,26 +330,24 @@ fn of_capture(
     configuration: &Configuration,
 ) -> Traffic {
     let mut notes = vec![format!(
-        "a capture: {} datagrams to a server, {} other frames, {} frames cut short; the server is \
-         taken to have had no leases",
-        capture.datagrams.len(),
-        capture.passed_over,
-        capture.cut
+        "a capture: {} to a server, {}, {} cut short; the server is taken to have had no leases",
+        output::counted(capture.datagrams.len() as u64, "datagram"),
+        output::counted(capture.passed_over, "other frame"),
+        output::counted(capture.cut, "frame")
     )];
     if capture.broadcasts() > 0 {
         match link.or(capture.server_address()).or_else(|| only_link(configuration)) {
             Some(address) => {
                 capture.arrive_on_link(address);
                 notes.push(format!(
-                    "{} datagrams were broadcast on the link; the server's address there is taken \
-                     to be {address}",
-                    capture.broadcasts()
+                    "{} broadcast on the link; the server's address there is taken to be {address}",
+                    output::counted(capture.broadcasts() as u64, "datagram")
                 ));
             }
             None => notes.push(format!(
-                "{} datagrams were broadcast on a link, and nothing tells the server's address \
-                 there; give it with --link",
-                capture.broadcasts()
+                "{} broadcast on a link, and nothing tells the server's address there; give it with \
+                 --link",
+                output::counted(capture.broadcasts() as u64, "datagram")
             )),
         }
     }

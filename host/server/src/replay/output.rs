@@ -283,6 +283,6 @@ fn plugins(decided: &Decided) -> String {
     texts.join("; ")
 }
 
-fn counted(count: u64, noun: &str) -> String {
+pub(super) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
