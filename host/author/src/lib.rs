@@ -7,7 +7,6 @@
 mod bench;
 mod cases;
 mod inspect;
-mod lenient;
 mod log;
 mod new;
 mod option_text;
@@ -25,7 +24,6 @@ use lessor_policy_host::PluginSource;
 
 pub use bench::CALLS_MAX;
 pub use cases::CASES_MAX;
-pub use lenient::{Found, look_up};
 pub use new::Language;
 pub use workbench::user_cache;
 

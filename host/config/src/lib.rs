@@ -9,6 +9,7 @@ mod case;
 mod collector;
 mod document;
 mod file;
+mod lenient;
 mod lookup_settings;
 mod lookups;
 mod mistake;
@@ -34,6 +35,7 @@ pub use case::{
     PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
 };
 pub use file::FILE_OCTETS_MAX;
+pub use lenient::{Found, look_up};
 pub use lookup_settings::{LookupFailure, LookupLimits, LookupPlace, LookupSettings};
 pub use lookups::{
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,

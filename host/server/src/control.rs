@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use lessor_author::Found;
+use lessor_config::Found;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
@@ -237,7 +237,7 @@ fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
 
 /// Where the socket is by a configuration that has mistakes, if it says so without any.
 fn socket_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
-    let get = |table, key| lessor_author::look_up(text, table, key);
+    let get = |table, key| lessor_config::look_up(text, table, key);
     match get("control", "enabled") {
         Found::Nothing | Found::Flag(true) => {}
         _ => return None,
