@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// What a run did and found. Its `Display` is the table for people; it serialises for machines.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Report {
     /// The server under load.
     pub server: SocketAddrV4,
@@ -58,6 +59,7 @@ pub struct Report {
 
 /// Datagrams that nobody waited for, by why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct UnexpectedReplies {
     /// To a transaction of this run that waits for no such reply (any more): a second answer to a
     /// message that was sent twice, mostly.
@@ -72,6 +74,7 @@ pub struct UnexpectedReplies {
 
 /// Latencies of the parts of an exchange.
 #[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Latency {
     /// DISCOVER to OFFER.
     pub discover_to_offer: Percentiles,
@@ -83,6 +86,7 @@ pub struct Latency {
 
 /// Percentiles of a latency, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Percentiles {
     /// How many were measured; without any, the others are 0.
     pub count: u64,
@@ -100,6 +104,7 @@ pub struct Percentiles {
 
 /// An address that two subscribers held at once, by their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct DuplicateAddress {
     /// The address.
     pub address: Ipv4Addr,

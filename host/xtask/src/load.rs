@@ -114,7 +114,7 @@ fn print(subjects: &[Subject]) {
         "mistakes",
         "durable",
     ]);
-    let rate = |subject: &Subject| subject.report["exchanges_per_sec"].as_f64().unwrap_or(0.0);
+    let rate = |subject: &Subject| subject.report["exchanges-per-sec"].as_f64().unwrap_or(0.0);
     let last = subjects.last().map_or(0.0, rate);
     for subject in subjects {
         let report = &subject.report;
