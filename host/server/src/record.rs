@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::{
     control::{self, Question},
-    recording::{End, EndReason, RecordRequest},
+    recording::{End, EndReason, RECORDING_SECS_MAX, RecordRequest},
 };
 
 /// A file longer than this has to be asked for.
@@ -26,7 +26,6 @@ const MIB_DEFAULT: u64 = 64;
 /// A replay reads 1 GiB, and the last line may go beyond the limit.
 const MIB_MAX: u64 = 1_000;
 const COUNT_MAX: u64 = 10_000_000;
-const SECS_MAX: u64 = 86_400;
 const OCTETS_PER_MIB: u64 = 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +40,7 @@ pub(crate) struct RecordArguments {
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=COUNT_MAX))]
     count: u64,
     /// End after so many seconds, at most a day's.
-    #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=SECS_MAX))]
+    #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=RECORDING_SECS_MAX))]
     seconds: u64,
     /// End when the file is so large, in MiB.
     #[arg(long, default_value_t = MIB_DEFAULT, value_name = "M", value_parser = clap::value_parser!(u64).range(1..=MIB_MAX))]

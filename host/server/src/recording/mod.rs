@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     reader::{Recording, Step, read},
-    recorder::{RecordRequest, Recorder, Sequence, record},
+    recorder::{RECORDING_SECS_MAX, RecordRequest, Recorder, Sequence, record},
 };
 
 /// The version of the form that is written, and the only one that is read.
