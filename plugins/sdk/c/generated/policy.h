@@ -500,7 +500,8 @@ extern bool lessor_policy_types_method_lease_event_circuit_id(lessor_policy_type
 extern bool lessor_policy_types_method_lease_event_remote_id(lessor_policy_types_borrow_lease_event_t self, policy_list_u8_t *ret);
 // Any sub-option of option 82 that a relay last told about the client's line.
 extern bool lessor_policy_types_method_lease_event_relay_sub_option(lessor_policy_types_borrow_lease_event_t self, uint8_t code, policy_list_u8_t *ret);
-// When this client was first given this address, in milliseconds since the Unix epoch.
+// Since when this client has this address without a break, in milliseconds since the Unix
+// epoch.
 extern uint64_t lessor_policy_types_method_lease_event_began_at_ms(lessor_policy_types_borrow_lease_event_t self);
 // When the lease ends or ended, in milliseconds since the Unix epoch; the largest number for a
 // lease without end.
