@@ -419,7 +419,7 @@ NOT OK: 12,000 failed
         let json = serde_json::to_value(report(tally())).unwrap();
         assert_eq!(json["acquired"], 12_000);
         assert_eq!(json["relays"][0], "127.0.1.1:40000");
-        assert_eq!(json["latency"]["request_to_ack"]["p99_9"], 0.25);
+        assert_eq!(json["latency"]["request-to-ack"]["p99-9"], 0.25);
     }
 
     #[test]
