@@ -85,19 +85,9 @@ impl Case<'_, '_> {
         let Some(others) = self.others(limit, Some(address)) else { return Some(room) };
         let own_leaving = own().filter(|own| !is_active(own) && others.account.is_leaving(*own));
         room.repeated.extend(own_leaving);
-        let beyond = others.beyond(limit, 0);
-        let may_have = match limit.beyond {
-            _ if others.client_has_lease => true,
-            BeyondLimit::Refuse if others.client_has_offer => beyond == 0,
-            // The places of others' offers are taken.
-            BeyondLimit::Refuse => others.beyond(limit, others.offers) == 0,
-            // Who extends a lease that does not count, because it was replaced, say, ends none.
-            BeyondLimit::ReplaceOldest => {
-                beyond == 0 || (self.starts_anew() && beyond <= ENDED_FOR_ONE_MAX)
-            }
-        };
+        let may_have = self.has_room(limit, &others, 0);
         if limit.beyond == BeyondLimit::ReplaceOldest {
-            let beyond = beyond.min(ENDED_FOR_ONE_MAX);
+            let beyond = others.beyond(limit, 0).min(ENDED_FOR_ONE_MAX);
             room.repeated.extend(others.leaving().take(beyond));
             room.ended.extend(others.leases().take(beyond.saturating_sub(others.leaving)));
         }
@@ -122,11 +112,22 @@ impl Case<'_, '_> {
     fn will_have_room(&self, address: u32) -> bool {
         let Some(limit) = &self.terms.subscriber else { return true };
         let Some(others) = self.others(limit, Some(address)) else { return true };
-        let beyond = |offers| others.beyond(limit, offers).saturating_sub(others.leaving);
+        let may_wait = limit.beyond == BeyondLimit::Refuse || self.starts_anew();
+        may_wait && self.has_room(limit, &others, others.leaving)
+    }
+
+    /// Whether the client may have a lease, if so many of the others were gone.
+    fn has_room(&self, limit: &SubscriberLimit, others: &Others<'_>, gone: usize) -> bool {
+        let beyond = |offers| others.beyond(limit, offers).saturating_sub(gone);
         match limit.beyond {
+            _ if others.client_has_lease => true,
             BeyondLimit::Refuse if others.client_has_offer => beyond(0) == 0,
+            // The places of others' offers are taken.
             BeyondLimit::Refuse => beyond(others.offers) == 0,
-            BeyondLimit::ReplaceOldest => self.starts_anew() && beyond(0) <= ENDED_FOR_ONE_MAX,
+            // Who extends a lease that does not count, because it was replaced, say, ends none.
+            BeyondLimit::ReplaceOldest => {
+                beyond(0) == 0 || (self.starts_anew() && beyond(0) <= ENDED_FOR_ONE_MAX)
+            }
         }
     }
 
