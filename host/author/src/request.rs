@@ -41,6 +41,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         authoritative: true,
         offer_hold_secs: 60,
         quarantine_secs: 600,
+        bounds: lessor_core::Bounds::default(),
     };
     let lease =
         described.lease.as_ref().map(|lease| Arc::new(record(lease, described.time, &request)));

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash, net::Ipv4Addr, ops::Range, sync::Arc};
 
-use lessor_core::{Network, ReservationOwner, Topology};
+use lessor_core::{Bounds, Network, ReservationOwner, Topology};
 
 use crate::{
     collector::{Collector, Draft},
@@ -132,6 +132,12 @@ fn network(
             .unwrap_or(OFFER_HOLD_SECS),
         quarantine_secs: shared_secs("quarantine", |of| &of.quarantine_secs)
             .unwrap_or(QUARANTINE_SECS),
+        bounds: Bounds {
+            quarantine_max: agreed(&subnets, "quarantine-max", |of| &of.quarantine_max, collector)
+                .unwrap_or_default(),
+            offers_max: agreed(&subnets, "offers-max", |of| &of.offers_max, collector)
+                .unwrap_or_default(),
+        },
         name,
         subnets: subnets.into_iter().map(PlacedSubnet::into_subnet).collect(),
     }

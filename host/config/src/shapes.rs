@@ -119,6 +119,8 @@ pub(crate) static SUBNET: Shape = Shape {
         "max-lease-time",
         "offer-hold",
         "quarantine",
+        "quarantine-max",
+        "offers-max",
         "next-server",
         "options",
         "pool",
@@ -132,6 +134,18 @@ pub(crate) static SUBNET: Shape = Shape {
         ("default-lease-time", "lease-time"),
         ("next-server-address", "next-server"),
     ],
+};
+
+pub(crate) static QUARANTINE_MAX: Shape = Shape {
+    name: "quarantine-max",
+    keys: &["client", "line", "link", "subscriber"],
+    synonyms: &[("circuit", "line"), ("relay", "link"), ("interface", "link")],
+};
+
+pub(crate) static OFFERS_MAX: Shape = Shape {
+    name: "offers-max",
+    keys: &["line", "link"],
+    synonyms: &[("circuit", "line"), ("relay", "link"), ("interface", "link")],
 };
 
 pub(crate) static POOL: Shape = Shape {
@@ -350,8 +364,18 @@ mod tests {
 
     #[test]
     fn synonyms_mean_keys_and_are_none() {
-        let others =
-            [&ROUTE, &ROLLBACK, &SIDECAR, &LIMITS, &CASE, &CASE_REQUEST, &CASE_LEASE, &CASE_REPLY];
+        let others = [
+            &ROUTE,
+            &ROLLBACK,
+            &QUARANTINE_MAX,
+            &OFFERS_MAX,
+            &SIDECAR,
+            &LIMITS,
+            &CASE,
+            &CASE_REQUEST,
+            &CASE_LEASE,
+            &CASE_REPLY,
+        ];
         let expected = [&CASE_EXPECT, &CASE_EXPECTED_REPLY, &CASE_SUBSCRIBER, &CASE_PLANNED];
         for shape in CONFIGURATION.into_iter().chain(others).chain(expected) {
             for (synonym, meant) in shape.synonyms {

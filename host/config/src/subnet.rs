@@ -1,9 +1,9 @@
 //! One `[[subnet]]`: its prefix, lease times and options; pools and reservations are read beside.
 
-use std::ops::Range;
+use std::{num::NonZeroU32, ops::Range};
 
 use ipnet::Ipv4Net;
-use lessor_core::{LeaseTime, Subnet, option::code};
+use lessor_core::{LeaseTime, OffersMax, QuarantineMax, Subnet, option::code};
 
 use crate::{
     collector::Draft,
@@ -11,12 +11,16 @@ use crate::{
     pool::{self, PlacedPool},
     reader::{Placed, Table, Value},
     reservation::{self, PlacedReservation},
+    shapes,
 };
 
 /// The shortest prefix: a single organisation holds no more.
 pub const PREFIX_LENGTH_MIN: u8 = 8;
 /// An offer that is held for longer keeps its address from everybody else.
 pub const OFFER_HOLD_SECS_MAX: u32 = 3_600;
+
+/// No pool is larger: see [`PREFIX_LENGTH_MIN`].
+const ADDRESSES_MAX: u32 = 1 << (32 - PREFIX_LENGTH_MIN);
 
 const LEASE_TIME_SECS: u32 = 3_600;
 const MIN_LEASE_TIME_SECS: u32 = 60;
@@ -39,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) authoritative: Option<Placed<bool>>,
     pub(crate) offer_hold_secs: Option<Placed<u32>>,
     pub(crate) quarantine_secs: Option<Placed<u32>>,
+    pub(crate) quarantine_max: Option<Placed<QuarantineMax>>,
+    pub(crate) offers_max: Option<Placed<OffersMax>>,
 }
 
 impl PlacedSubnet {
@@ -99,8 +105,36 @@ impl Shared {
                 .and_then(|value| Some(value.place(value.flag()?))),
             offer_hold_secs: offer_hold,
             quarantine_secs: table.get("quarantine").and_then(|value| placed_secs(&value)),
+            quarantine_max: table.get("quarantine-max").and_then(|value| quarantine_max(&value)),
+            offers_max: table.get("offers-max").and_then(|value| offers_max(&value)),
         }
     }
+}
+
+/// What the table leaves out keeps its default.
+fn quarantine_max(value: &Value) -> Option<Placed<QuarantineMax>> {
+    let table = value.table(&shapes::QUARANTINE_MAX)?;
+    let default = QuarantineMax::default();
+    let max = |key, default| addresses_max(&table, key).unwrap_or(default);
+    Some(value.place(QuarantineMax {
+        client: max("client", default.client),
+        line: max("line", default.line),
+        link: max("link", default.link),
+        subscriber: max("subscriber", default.subscriber),
+    }))
+}
+
+fn offers_max(value: &Value) -> Option<Placed<OffersMax>> {
+    let table = value.table(&shapes::OFFERS_MAX)?;
+    let default = OffersMax::default();
+    let max = |key, default| addresses_max(&table, key).unwrap_or(default);
+    Some(
+        value.place(OffersMax { line: max("line", default.line), link: max("link", default.link) }),
+    )
+}
+
+fn addresses_max(table: &Table, key: &'static str) -> Option<NonZeroU32> {
+    NonZeroU32::new(table.get(key)?.number(1, ADDRESSES_MAX)?)
 }
 
 fn prefix(value: &Value) -> Option<Placed<Ipv4Net>> {

@@ -201,6 +201,8 @@ fn subnets_that_name_a_shared_network_form_one() {
         shared-network = "olt1"
         authoritative = true
         quarantine = "1h"
+        quarantine-max = { client = 1, line = 3 }
+        offers-max = { line = 5 }
         offer-hold = "5s"
         "#,
     );
@@ -213,6 +215,16 @@ fn subnets_that_name_a_shared_network_form_one() {
     assert!(networks[0].authoritative && !networks[1].authoritative);
     assert_eq!((networks[0].quarantine_secs, networks[1].quarantine_secs), (3_600, 600));
     assert_eq!((networks[0].offer_hold_secs, networks[1].offer_hold_secs), (5, 60));
+    let max = |network: &lessor_core::Network| {
+        let max = network.bounds.quarantine_max;
+        [max.client, max.line, max.link, max.subscriber].map(u32::from)
+    };
+    assert_eq!((max(&networks[0]), max(&networks[1])), ([1, 3, 16, 4], [2, 4, 16, 4]));
+    let max = |network: &lessor_core::Network| {
+        let max = network.bounds.offers_max;
+        [max.line, max.link].map(u32::from)
+    };
+    assert_eq!((max(&networks[0]), max(&networks[1])), ([5, 65_536], [16, 65_536]));
 }
 
 #[test]

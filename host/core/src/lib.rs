@@ -5,7 +5,7 @@
 //! fed back in.
 //!
 //! - Nouns of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
-//!   [`RelayInformation`], [`HardwareAddress`].
+//!   [`RelayInformation`], [`HardwareAddress`], [`Origin`].
 //! - Nouns of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
 //!   [`Lease`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
 //! - The decisions: [`Engine`].
@@ -17,6 +17,7 @@ mod lookup;
 mod network;
 mod octets;
 pub mod option;
+mod origin;
 mod reason;
 pub mod relay;
 mod reply;
@@ -32,11 +33,12 @@ pub use engine::{
 pub use lease::{Change, Changes, Committed, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{
-    LeaseTime, LocatedBy, Location, Network, NetworkId, OptionSet, Pool, Reservation,
-    ReservationOwner, Subnet, Topology, TopologyError,
+    Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
+    QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
+pub use origin::{Link, Origin};
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyKind};

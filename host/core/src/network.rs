@@ -1,7 +1,7 @@
 //! Networks: subnets, pools and reservations as configured, checked so that the engine need not
 //! doubt them.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use hashbrown::HashMap;
 use ipnet::Ipv4Net;
@@ -9,7 +9,7 @@ use prefix_trie::PrefixMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{HardwareAddress, OptionValue, Request, relay};
+use crate::{HardwareAddress, OptionValue, Origin, Request, relay};
 
 /// Subnets that share one link (a "shared network", or a single subnet): the unit that owns its
 /// addresses, its clients and one [`crate::Engine`].
@@ -27,6 +27,35 @@ pub struct Network {
     pub offer_hold_secs: u32,
     /// How long a declined address is given to nobody.
     pub quarantine_secs: u32,
+    /// How much of the pools clients can take without being granted a lease.
+    #[serde(default)]
+    pub bounds: Bounds,
+}
+
+/// How much of a network's pools clients can take without being granted a lease, so that nobody
+/// can empty a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Bounds {
+    /// Addresses set aside because they were declined.
+    pub quarantine_max: QuarantineMax,
+    /// Addresses held for open offers.
+    pub offers_max: OffersMax,
+}
+
+/// How many addresses can be set aside at a time because they were declined. Apart from
+/// [`crate::SubscriberLimit`]: they count against nobody's leases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct QuarantineMax {
+    /// By one client.
+    pub client: NonZeroU32,
+    /// By all clients of one line: those with the same circuit id and remote id in option 82.
+    pub line: NonZeroU32,
+    /// By all clients of the network whose line no relay agent names.
+    pub link: NonZeroU32,
+    /// By all clients of one subscriber.
+    pub subscriber: NonZeroU32,
 }
 
 /// One subnet.
@@ -231,6 +260,39 @@ impl Topology {
         let link = request.arrival.link_address.filter(|_| !is_told);
         let link = link.map(|address| (LocatedBy::Link, address));
         [told, client, link].into_iter().flatten()
+    }
+}
+
+/// How many addresses of a pool can be held for open offers at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OffersMax {
+    /// To the clients of one line.
+    pub line: NonZeroU32,
+    /// To the clients of one relay or interface whose line no relay agent names.
+    pub link: NonZeroU32,
+}
+
+impl OffersMax {
+    /// How many there can be to clients from `origin`.
+    pub fn of(&self, origin: &Origin) -> usize {
+        let max = if origin.names_line() { self.line } else { self.link };
+        usize::try_from(max.get()).unwrap_or(usize::MAX)
+    }
+}
+
+impl Default for OffersMax {
+    fn default() -> Self {
+        let [line, link] = [16, 65_536].map(|max| NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN));
+        Self { line, link }
+    }
+}
+
+impl Default for QuarantineMax {
+    fn default() -> Self {
+        let [client, line, link, subscriber] =
+            [2, 4, 16, 4].map(|max| NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN));
+        Self { client, line, link, subscriber }
     }
 }
 

@@ -77,6 +77,10 @@ reasons! {
         "a free address from the pool",
     OfferedOldest "offered-oldest" Offer
         "no address is free but that of the subscriber's oldest lease, which ends if the client takes it",
+    OfferedQuarantined "offered-quarantined" Offer
+        "no address is free, and of those that other clients declined it has been set aside longest",
+    OfferedContested "offered-contested" Offer
+        "no address is free, and an open offer of this one was withdrawn: its line held more addresses by open offers than others, or nobody took it for a while",
     OfferedAgain "offered-again" Offer
         "an offer to this client is still open and is repeated",
     AckSelecting "ack-selecting" Ack
@@ -105,6 +109,8 @@ reasons! {
         "the subscriber has as many leases as it may have, and this client has none of them",
     QuarantinedDeclined "quarantined-declined" Silence
         "the client declined its address, which is set aside",
+    DeclinedBeyondLimit "declined-beyond-limit" Silence
+        "the client declined its address, which ends its lease; the address is not set aside, because the client, its line or its subscriber has as many set aside as it may have",
     ReleasedLease "released-lease" Silence
         "the client gave its address back",
     NotOwnerDecline "not-owner-decline" Silence

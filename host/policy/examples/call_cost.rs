@@ -151,6 +151,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         authoritative: true,
         offer_hold_secs: 30,
         quarantine_secs: 3_600,
+        bounds: lessor_core::Bounds::default(),
     };
     let request = Request {
         kind: RequestKind::Discover,

@@ -15,6 +15,10 @@ pub(crate) struct Counters {
     /// Replies that went out without the relay agent information they should have echoed
     /// (RFC 3046 section 2.2 asks for this count).
     pub(crate) relay_information_left_out: AtomicU64,
+    /// How often a pool filled up to 90 %.
+    pub(crate) pools_nearly_full: AtomicU64,
+    /// How often a pool filled up wholly.
+    pub(crate) pools_full: AtomicU64,
     /// Messages that wait for lookups now.
     pub(crate) waiting_for_lookups: AtomicU64,
     /// Reloads that brought a new generation.
@@ -34,6 +38,8 @@ impl Counters {
             events_lost: AtomicU64::new(0),
             options_left_out: AtomicU64::new(0),
             relay_information_left_out: AtomicU64::new(0),
+            pools_nearly_full: AtomicU64::new(0),
+            pools_full: AtomicU64::new(0),
             waiting_for_lookups: AtomicU64::new(0),
             reloads: AtomicU64::new(0),
             reloads_refused: AtomicU64::new(0),

@@ -26,6 +26,7 @@ use lessor_policy_host::{
 use lessor_store::Committer;
 
 use crate::{
+    alarms,
     counters::{Counters, increment},
     generation::Generation,
     net::{Outgoing, Received},
@@ -192,6 +193,7 @@ impl Shared {
     /// Counts the exchange and tells shadows and observers of it.
     pub(crate) fn finish(&self, mut exchange: Exchange) {
         self.counters.count(exchange.reason);
+        alarms::declined(&exchange);
         self.recorder.input(&mut exchange);
         if let Some(asked) = &mut exchange.asked {
             asked.offer_to_shadows();

@@ -3,6 +3,7 @@
 //! The binary owns what the libraries below it do not have: sockets, the clock, signals, threads.
 //! `serve` puts them together; see docs/architecture.md for the life of a packet.
 
+mod alarms;
 mod check;
 mod clock;
 mod control;
@@ -32,6 +33,7 @@ mod shards;
 mod status;
 #[cfg(test)]
 mod testing;
+mod throttle;
 mod vital;
 mod worker;
 

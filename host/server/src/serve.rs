@@ -19,6 +19,7 @@ use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
+    alarms::PoolWatch,
     check, clock, colour_on_stderr, control,
     counters::Counters,
     exchange::Shared,
@@ -169,7 +170,8 @@ impl Server {
             workers.push(worker);
         }
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
-        let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, failed_flushes: 0 };
+        let pools = PoolWatch::new(Arc::clone(&shared.counters));
+        let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, pools, failed_flushes: 0 };
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
@@ -234,10 +236,12 @@ impl Signals {
     }
 }
 
-/// Takes back what has ended, in small pieces, and says when the store cannot write.
+/// Takes back what has ended, in small pieces, and says when a pool fills up or the store cannot
+/// write.
 struct Reclaimer {
     shared: Arc<Shared>,
     told: Receiver<()>,
+    pools: PoolWatch,
     failed_flushes: u64,
 }
 
@@ -245,6 +249,7 @@ impl Reclaimer {
     fn run(mut self) -> anyhow::Result<()> {
         while self.told.recv_timeout(RECLAIM_EVERY) == Err(RecvTimeoutError::Timeout) {
             while self.reclaim_some() {}
+            self.look_at_pools();
             self.look_at_store();
         }
         Ok(())
@@ -263,6 +268,14 @@ impl Reclaimer {
             }
         });
         more
+    }
+
+    fn look_at_pools(&mut self) {
+        let now = clock::now();
+        let pools = &mut self.pools;
+        self.shared.generation.load().shards.for_each(|engine| {
+            pools.look(&engine.network().name, &engine.usage(now));
+        });
     }
 
     fn look_at_store(&mut self) {

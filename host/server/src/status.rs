@@ -49,6 +49,9 @@ pub(crate) struct Status {
     /// How many inputs ended in each reason.
     pub(crate) reasons: Vec<(Reason, u64)>,
     pub(crate) pools: Vec<PoolRow>,
+    /// How often a pool filled up to 90 %, and how often wholly.
+    pub(crate) pools_nearly_full: u64,
+    pub(crate) pools_full: u64,
     /// The sources that policies may have asked.
     pub(crate) lookups: Vec<SourceStatus>,
     /// Messages that wait for lookups now.
@@ -110,6 +113,8 @@ impl Status {
             rolled_back_from: generation.rolled_back_from,
             reasons: counters.reasons(),
             pools,
+            pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),
+            pools_full: counters.pools_full.load(Ordering::Relaxed),
             plugins: generation.chain.status(),
             shadows: shadows(&generation.chain),
             shadow_lines_left_out: counters.shadow_lines_left_out.load(Ordering::Relaxed),

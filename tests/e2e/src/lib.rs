@@ -7,6 +7,7 @@
 //!
 //! - `LESSOR_BIN` names the binary to test; without it, cargo builds it.
 //! - `LESSOR_REQUIRE_E2E=1` turns tests that cannot run on this machine into failures.
+//! - `LESSOR_FLOOD` sets how many messages a flood of misused messages has.
 //! - `LESSOR_SEED` repeats what was drawn at random; tests that draw print their seed.
 //!
 //! **Every wait has a deadline, and what a test starts ends with it**: processes, namespaces and
@@ -22,6 +23,7 @@
 pub mod built;
 mod capture;
 pub mod clients;
+mod floods;
 mod heavy;
 mod link;
 mod loopback;
@@ -37,6 +39,7 @@ pub mod sources;
 pub mod wait;
 
 pub use capture::{Capture, Datagram};
+pub use floods::{decline_flood, flood_size, made_up, offer_flood};
 pub use heavy::{HeavyTest, heavy};
 pub use link::{Host, Link};
 pub use loopback::{loopback_address, relay};

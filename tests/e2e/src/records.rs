@@ -126,6 +126,7 @@ pub struct Status {
     pub rolled_back_from: Option<u64>,
     pub reasons: Vec<(Reason, u64)>,
     pub pools: Vec<PoolRow>,
+    pub pools_full: u64,
     pub plugins: Vec<PluginRow>,
     pub store: StoreRow,
     pub waiting_for_lookups: u64,

@@ -16,6 +16,7 @@ pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
         authoritative: true,
         offer_hold_secs: 60,
         quarantine_secs: 60,
+        bounds: lessor_core::Bounds::default(),
     };
     let now = Timestamp::from_unix_ms(now_unix_ms);
     let mut engine = Engine::new(Arc::new(network), hash_seed);

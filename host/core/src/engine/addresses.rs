@@ -59,11 +59,12 @@ impl PoolAddresses {
         Self { size, fresh, returned: BTreeSet::new(), leased: 0, offered: 0, quarantined: 0 }
     }
 
-    /// A copy that knows the next address of each free set only.
-    pub(super) fn head(&self) -> Self {
+    /// A copy that knows only the first address that nobody ever had, and the `returned` that have
+    /// been free longest.
+    pub(super) fn head(&self, returned: usize) -> Self {
         Self {
             fresh: self.fresh.min().into_iter().collect(),
-            returned: self.returned.first().copied().into_iter().collect(),
+            returned: self.returned().take(returned).collect(),
             ..*self
         }
     }
@@ -108,9 +109,9 @@ impl PoolAddresses {
         self.fresh.iter()
     }
 
-    /// The address that has been free longest of those that somebody had, and since when.
-    pub(super) fn longest_free(&self) -> Option<(Timestamp, u32)> {
-        self.returned.first().copied()
+    /// The addresses that somebody had, and since when they are free, longest first.
+    pub(super) fn returned(&self) -> impl Iterator<Item = (Timestamp, u32)> {
+        self.returned.iter().copied()
     }
 
     /// All addresses of the pool that are not reserved.
@@ -164,7 +165,8 @@ mod tests {
             pool.leave(address, Standing::Fresh);
             pool.enter(address, Standing::Returned(Timestamp::from_unix_ms(since_ms)));
         }
-        assert_eq!(pool.longest_free().map(|(_, address)| address), Some(2));
+        let order: Vec<u32> = pool.returned().map(|(_, address)| address).collect();
+        assert_eq!(order, [2, 3, 1]);
     }
 
     #[test]

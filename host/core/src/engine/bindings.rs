@@ -16,7 +16,9 @@ use crate::{ClientKey, Lease, LeaseState, PoolUsage, Timestamp};
 use super::{
     addresses::{PoolAddresses, Standing},
     deadlines::Deadlines,
+    open_offers::{Held, OpenOffers},
     plan::{Plan, address_of},
+    quarantines::{self, Quarantines},
     settle::Unsettled,
     slot::{Offer, Slot},
     slots::Slots,
@@ -28,6 +30,11 @@ use super::{
 /// beyond this many the oldest are forgotten.
 pub(super) const UNREPORTED_MAX: usize = 65_536;
 
+/// How many of the addresses that have been free longest are looked at for one that the client did
+/// not decline lately. What it declined went to the end of the queue, so this many in a row means
+/// that it declined nearly all that is free.
+pub(super) const RETURNED_LOOKED_AT_MAX: usize = 16;
+
 /// Who holds which address of one network.
 #[derive(Debug)]
 pub(super) struct Bindings {
@@ -36,6 +43,8 @@ pub(super) struct Bindings {
     pub(super) by_client: Table<Arc<Lease>>,
     pub(super) offers: Table<Arc<Offer>>,
     pub(super) subscribers: Subscribers,
+    pub(super) quarantines: Quarantines,
+    pub(super) open_offers: OpenOffers,
     pub(super) pools: Vec<PoolAddresses>,
     pub(super) deadlines: Deadlines,
     pub(super) unsettled: HashMap<u32, Unsettled, FixedState>,
@@ -61,6 +70,8 @@ impl Bindings {
     pub(super) fn new(plan: Arc<Plan>, hasher: &FixedState) -> Self {
         Self {
             pools: fresh_pools(&plan),
+            quarantines: Quarantines::new(plan.pools().len(), hasher),
+            open_offers: OpenOffers::new(plan.pools().len(), hasher),
             plan,
             slots: Slots::new(hasher),
             by_client: Table::new(hasher),
@@ -104,12 +115,20 @@ impl Bindings {
     }
 
     /// A free address of the pools at `positions`: one that nobody ever had, of the first pool
-    /// that has one, or else the one that has been free longest.
-    pub(super) fn free_address(&self, positions: &[usize]) -> Option<u32> {
+    /// that has one, or else the one that has been free longest. Of the latter only those that are
+    /// wanted, among the first few of each pool.
+    pub(super) fn free_address(
+        &self,
+        positions: &[usize],
+        is_wanted: &dyn Fn(u32) -> bool,
+    ) -> Option<u32> {
         let pools = || positions.iter().filter_map(|position| self.pools.get(*position));
+        let longest_free = |pool: &PoolAddresses| {
+            pool.returned().take(RETURNED_LOOKED_AT_MAX).find(|(_, address)| is_wanted(*address))
+        };
         pools()
             .find_map(PoolAddresses::first_fresh)
-            .or_else(|| pools().filter_map(PoolAddresses::longest_free).min().map(|(_, a)| a))
+            .or_else(|| pools().filter_map(longest_free).min().map(|(_, address)| address))
     }
 
     /// An address of the pools at `positions` that nobody ever had and nobody has spoken for.
@@ -224,6 +243,14 @@ impl Bindings {
         }
     }
 
+    /// Notices whatever quarantine has ended on an account.
+    pub(super) fn notice_quarantines(&mut self, now: Timestamp, account: &quarantines::Account) {
+        for _ in 0..self.quarantines.count(account) {
+            let Some(address) = self.quarantines.ended(account, now) else { return };
+            self.end_what_has_ended(now, address);
+        }
+    }
+
     /// Notices what has ended, looking at no more than `limit` deadlines.
     pub(super) fn notice_due(&mut self, now: Timestamp, limit: usize) {
         for _ in 0..limit {
@@ -289,12 +316,20 @@ impl Bindings {
     /// Makes the free sets and counters of the pools anew, as the plan has them now.
     pub(super) fn lay_out_pools(&mut self) {
         self.pools = fresh_pools(&self.plan);
+        self.quarantines.lay_out(self.pools.len());
+        self.open_offers.lay_out(self.pools.len());
         for (address, slot) in self.slots.iter() {
             if let Some(position) = self.plan.giving_pool_of(address)
                 && let Some(pool) = self.pools.get_mut(position)
             {
                 pool.leave(address, Standing::Fresh);
                 pool.enter(address, slot.standing());
+                if let Some(declined_at) = listed_quarantine(slot) {
+                    self.quarantines.list(position, declined_at, address);
+                }
+                if let Some(held) = slot.held() {
+                    self.open_offers.open(position, address, &held);
+                }
             }
         }
     }
@@ -302,22 +337,62 @@ impl Bindings {
     /// The one way to change a slot: keeps free sets, counters, accounts and deadlines in step with
     /// it.
     fn edit(&mut self, address: u32, change: impl FnOnce(&mut Slot)) {
-        let Self { slots, deadlines, plan, pools, subscribers, .. } = self;
+        let Self { slots, deadlines, plan, pools, subscribers, quarantines, open_offers, .. } =
+            self;
         slots.change(address, |slot| {
-            let (before, entries_before) = (slot.standing(), slot.entries());
+            let before = Seen::of(slot);
+            let entries_before = slot.entries();
             change(slot);
-            let (after, end) = (slot.standing(), slot.end());
+            let (after, end) = (Seen::of(slot), slot.end());
             subscribers.relist(address, &entries_before, &slot.entries());
             deadlines.schedule(address, &mut slot.queued_for, end);
-            if before != after
-                && let Some(pool) = plan.giving_pool_of(address)
-                && let Some(pool) = pools.get_mut(pool)
-            {
-                pool.leave(address, before);
-                pool.enter(address, after);
+            if before == after {
+                return;
+            }
+            if before.quarantine != after.quarantine {
+                before.quarantine.iter().for_each(|record| quarantines.end(record));
+                after.quarantine.iter().for_each(|record| quarantines.begin(record));
+            }
+            let Some(position) = plan.giving_pool_of(address) else { return };
+            if let Some(declined_at) = before.listed {
+                quarantines.unlist(position, declined_at, address);
+            }
+            if let Some(declined_at) = after.listed {
+                quarantines.list(position, declined_at, address);
+            }
+            if before.held != after.held {
+                before.held.iter().for_each(|held| open_offers.close(position, address, held));
+                after.held.iter().for_each(|held| open_offers.open(position, address, held));
+            }
+            if let Some(pool) = pools.get_mut(position) {
+                pool.leave(address, before.standing);
+                pool.enter(address, after.standing);
             }
         });
     }
+}
+
+/// What of a slot other parts keep in step with.
+#[derive(PartialEq, Eq)]
+struct Seen {
+    standing: Standing,
+    quarantine: Option<Arc<Lease>>,
+    listed: Option<Timestamp>,
+    held: Option<Held>,
+}
+
+impl Seen {
+    fn of(slot: &Slot) -> Self {
+        let quarantine = slot.quarantine().map(Arc::clone);
+        let (standing, held) = (slot.standing(), slot.held());
+        Self { standing, quarantine, listed: listed_quarantine(slot), held }
+    }
+}
+
+/// When an address was declined that is set aside and not offered.
+fn listed_quarantine(slot: &Slot) -> Option<Timestamp> {
+    let record = slot.quarantine().filter(|_| slot.offer().is_none());
+    record.map(|record| record.changed_at)
 }
 
 /// The current record of a client is the one of the highest rank: one that it did not decline, and

@@ -137,7 +137,7 @@ impl<'e, 'r> Case<'e, 'r> {
             let is_free_to_name = self.plan.is_usable(address)
                 && (is_own || !self.plan.is_reserved(address))
                 && (!self.is_held_by_other(address) || self.gives_way(address))
-                && self.bindings.standing(address) != Standing::Quarantined;
+                && !self.is_set_aside(address);
             return if is_free_to_name {
                 Ok(Entitlement::Policy(address))
             } else {
@@ -178,7 +178,7 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// What stands between the client and `address` under `entitlement`, if anything does.
     pub(super) fn obstacle(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Obstacle> {
-        if self.bindings.standing(address) == Standing::Quarantined {
+        if self.is_set_aside(address) {
             return Some(Obstacle::Quarantined);
         }
         if entitlement.only_address() == Some(address) {
@@ -191,6 +191,24 @@ impl<'e, 'r> Case<'e, 'r> {
             return Some(Obstacle::HeldByOther);
         }
         (!self.is_entitled(entitlement, address)).then_some(Obstacle::OutsidePools)
+    }
+
+    /// Whether the client cannot have `address` because it was declined: by anybody, or by the
+    /// client itself if its DECLINE was beyond a bound.
+    pub(super) fn is_set_aside(&self, address: u32) -> bool {
+        self.bindings.standing(address) == Standing::Quarantined
+            || self.has_declined_lately(address)
+    }
+
+    /// Whether the client declined `address` less than a quarantine ago, and nobody had it since.
+    pub(super) fn has_declined_lately(&self, address: u32) -> bool {
+        let record = self.bindings.slot(address).and_then(|slot| slot.lease());
+        record.is_some_and(|record| {
+            let until = record.changed_at.after_secs(self.plan.network().quarantine_secs);
+            record.state == LeaseState::Quarantined
+                && record.client == self.client
+                && self.now < until
+        })
     }
 
     /// Whether another client has a lease or, where nobody has, an open offer of `address`.

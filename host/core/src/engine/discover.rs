@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Reason, ReplyKind};
+use crate::{Origin, Reason, ReplyKind};
 
 use super::{
     Decision,
@@ -17,6 +17,17 @@ use super::{
 /// How many deadlines a decision looks at before it says that no address is free.
 pub(super) const DUE_IN_DECISION_MAX: usize = 64;
 
+/// How many declined addresses of a pool a decision looks at for one that the client did not decline
+/// itself.
+pub(super) const LOOKED_AT_MAX: usize = 64;
+
+/// How many offers are withdrawn for one, at most. More are too many only if the bound was lowered.
+pub(super) const WITHDRAWN_FOR_ONE_MAX: usize = 4;
+
+/// A client that means to take an offer asks for it within this time; an older one can give way to
+/// another client of the same link.
+const RIPE_AFTER_SECS: u32 = 1;
+
 impl Case<'_, '_> {
     /// Decides a DISCOVER.
     pub(super) fn discover(&mut self) -> Decision {
@@ -26,7 +37,11 @@ impl Case<'_, '_> {
                 let client = self.client.clone();
                 let subscriber =
                     self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name));
-                self.bindings.hold(Offer { address, client, subscriber, expires_at });
+                let origin = Arc::new(Origin::of(self.request));
+                let offer =
+                    Offer { address, client, subscriber, origin: Arc::clone(&origin), expires_at };
+                self.bindings.hold(offer);
+                self.hold_to_offers_max(address, &origin);
                 let reply = Some(self.grant(ReplyKind::Offer, address));
                 Decision { reason, reply, changes: SmallVec::new() }
             }
@@ -39,15 +54,17 @@ impl Case<'_, '_> {
         let entitlement = self.entitlement()?;
         match entitlement {
             Entitlement::Policy(address) => Ok((address, Reason::OfferedByPolicy)),
-            Entitlement::Reservation(address) => match self.bindings.standing(address) {
-                Standing::Quarantined => Err(Reason::NoFreeAddress),
-                _ => Ok((address, Reason::OfferedReserved)),
+            Entitlement::Reservation(address) => match self.is_set_aside(address) {
+                true => Err(Reason::NoFreeAddress),
+                false => Ok((address, Reason::OfferedReserved)),
             },
             Entitlement::OpenPools | Entitlement::NamedPools(_) => self
                 .remembered_address(entitlement)
                 .or_else(|| self.requested_address(entitlement))
                 .or_else(|| self.free_address(entitlement))
                 .or_else(|| self.oldest_of_subscriber(entitlement))
+                .or_else(|| self.quarantined_address(entitlement))
+                .or_else(|| self.contested_address(entitlement))
                 .ok_or(Reason::NoFreeAddress),
         }
     }
@@ -96,30 +113,75 @@ impl Case<'_, '_> {
         if let Some(address) = preferred {
             return Some((address, Reason::OfferedFromPool));
         }
-        let plan = self.plan;
-        let first_choice = match entitlement {
-            Entitlement::NamedPools(pools) => pools,
-            _ => plan.open_pools_of(self.subnet),
-        };
-        let second_choice = match entitlement {
-            Entitlement::NamedPools(_) => &[],
-            _ => plan.open_pools(),
-        };
+        let choices = self.pool_choices(entitlement);
         if let Some(is_spoken_for) = self.preference.spoken_for {
             let fresh = |pools| self.bindings.fresh_address(pools, is_spoken_for);
-            if let Some(address) = fresh(first_choice).or_else(|| fresh(second_choice)) {
+            if let Some(address) = choices.into_iter().find_map(fresh) {
                 return Some((address, Reason::OfferedFromPool));
             }
         }
         let find = |case: &Self| {
-            case.bindings
-                .free_address(first_choice)
-                .or_else(|| case.bindings.free_address(second_choice))
+            let is_wanted = |address| !case.has_declined_lately(address);
+            choices.into_iter().find_map(|pools| case.bindings.free_address(pools, &is_wanted))
         };
         let address = find(self).or_else(|| {
             self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);
             find(self)
         })?;
         Some((address, Reason::OfferedFromPool))
+    }
+
+    /// The address that has been set aside longest, if it was not this client that declined it: it
+    /// would only decline it again.
+    fn quarantined_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
+        let oldest = |pools: &[usize]| {
+            let of_pool = |pool: &usize| {
+                let listed = self.bindings.quarantines.of_pool(*pool).take(LOOKED_AT_MAX);
+                listed.filter(|(_, address)| !self.has_declined_lately(*address)).min()
+            };
+            pools.iter().filter_map(of_pool).min().map(|(_, address)| address)
+        };
+        let address = self.pool_choices(entitlement).into_iter().find_map(oldest)?;
+        Some((address, Reason::OfferedQuarantined))
+    }
+
+    /// The address of an open offer that gives way: nobody with more patience than a flood loses
+    /// one, see [`super::open_offers`].
+    fn contested_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
+        let origin = Arc::new(Origin::of(self.request));
+        let hold_secs = self.plan.network().offer_hold_secs;
+        let ripe = self.now.after_secs(hold_secs.saturating_sub(RIPE_AFTER_SECS));
+        let contested = |pools: &[usize]| {
+            let offers = &self.bindings.open_offers;
+            pools.iter().filter_map(|pool| offers.contested(*pool, &origin, ripe)).max()
+        };
+        let found = self.pool_choices(entitlement).into_iter().find_map(contested)?;
+        let is_wanted = !self.has_declined_lately(found.address);
+        is_wanted.then_some((found.address, Reason::OfferedContested))
+    }
+
+    /// Withdraws the oldest offers to the line of this client, if there are more than it may have
+    /// beside the one of `latest`.
+    fn hold_to_offers_max(&mut self, latest: u32, origin: &Arc<Origin>) {
+        let Some(pool) = self.plan.giving_pool_of(latest) else { return };
+        let max = self.plan.network().bounds.offers_max.of(origin);
+        for _ in 0..WITHDRAWN_FOR_ONE_MAX {
+            match self.bindings.open_offers.beyond(pool, origin, max, latest) {
+                Some(address) => self.bindings.withdraw_offer_of(address),
+                None => return,
+            }
+        }
+    }
+
+    /// The pools that addresses are taken from: those of the subnet that the client asked from, then
+    /// those of its whole network.
+    fn pool_choices<'p>(&self, entitlement: Entitlement<'p>) -> [&'p [usize]; 2]
+    where
+        Self: 'p,
+    {
+        match entitlement {
+            Entitlement::NamedPools(pools) => [pools, &[]],
+            _ => [self.plan.open_pools_of(self.subnet), self.plan.open_pools()],
+        }
     }
 }

@@ -1,9 +1,14 @@
 //! DECLINE and RELEASE: the client does not want its address, and hears nothing back (RFC 2131
 //! sections 4.3.3 and 4.3.4).
+//!
+//! A DECLINE sets no more addresses aside than the bounds of its client, line and subscriber allow,
+//! so that nobody can empty a pool with them. The lease ends all the same: beyond a bound the
+//! address is free at once, but at the end of the queue, and the client that declined it does not
+//! get it again for as long as it would have been set aside ([`Case::is_set_aside`]).
 
 use crate::{Lease, LeaseState, Reason};
 
-use super::{Decision, bindings::Precedence, case::Case};
+use super::{Decision, bindings::Precedence, case::Case, quarantines::Account};
 
 impl Case<'_, '_> {
     /// Decides a DECLINE: somebody else seems to use the address, so nobody gets it for a while.
@@ -29,7 +34,11 @@ impl Case<'_, '_> {
             (Some(lease), _) => lease.subscriber.clone(),
             (None, offer) => offer.and_then(|offer| offer.subscriber.clone()),
         };
-        let declined = Lease {
+        // A message without option 82 does not take the client off its line.
+        let relay_information = self.relay_information.as_deref();
+        let relay_information =
+            relay_information.or_else(|| lease.and_then(|lease| lease.relay_information.as_ref()));
+        let mut declined = Lease {
             address,
             client: self.client.clone(),
             hardware_address: self.request.hardware_address,
@@ -38,12 +47,37 @@ impl Case<'_, '_> {
             changed_at: self.now,
             expires_at: self.now.after_secs(self.plan.network().quarantine_secs),
             subscriber,
-            relay_information: self.relay_information.as_deref().cloned(),
+            relay_information: relay_information.cloned(),
             revision: 0,
         };
+        let is_beyond_bound = self.is_beyond_quarantine_max(&declined);
+        if is_beyond_bound {
+            declined.expires_at = self.now;
+        }
         self.bindings.withdraw_offer_to(&self.client);
         let change = self.bindings.change(self.now, declined, Precedence::Latest);
-        self.record(Reason::QuarantinedDeclined, change)
+        let reason = match is_beyond_bound {
+            true => Reason::DeclinedBeyondLimit,
+            false => Reason::QuarantinedDeclined,
+        };
+        self.record(reason, change)
+    }
+
+    /// Whether one of the accounts of a declined address has as many addresses set aside as it may
+    /// have, this one not counted.
+    fn is_beyond_quarantine_max(&mut self, declined: &Lease) -> bool {
+        let accounts = Account::all_of(declined);
+        for account in &accounts {
+            self.bindings.notice_quarantines(self.now, account);
+        }
+        let slot = self.bindings.slot(u32::from(declined.address));
+        let replaced = slot.and_then(|slot| slot.quarantine());
+        let replaced = replaced.map(|record| Account::all_of(record)).unwrap_or_default();
+        let limits = &self.plan.network().bounds.quarantine_max;
+        accounts.iter().any(|account| {
+            let own = usize::from(replaced.contains(account));
+            self.bindings.quarantines.count(account).saturating_sub(own) >= account.max(limits)
+        })
     }
 
     /// Decides a RELEASE: the address is free, and remembered for the client.

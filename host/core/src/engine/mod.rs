@@ -6,11 +6,12 @@
 //!
 //! Invariants: at any time an address is held for at most one client, be it by lease, offer or
 //! reservation; at no time has a subscriber more acknowledged leases than the limit under which the
-//! last of them was granted (see `limit`).
+//! last of them was granted (see `limit`); no DECLINE sets aside more addresses than the bounds of
+//! client, line and subscriber allow, and no DISCOVER holds more than that of its line.
 //!
 //! - `plan`: what the configuration says of addresses, laid out for lookup.
-//! - `bindings`: who holds which address; `slots`, `addresses`, `deadlines`, `subscribers` and
-//!   `table` are its parts.
+//! - `bindings`: who holds which address; `slots`, `addresses`, `deadlines`, `subscribers`,
+//!   `quarantines`, `open_offers` and `table` are its parts.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
 //!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply` and
 //!   `options`.
@@ -26,9 +27,12 @@ mod farewell;
 mod grant;
 mod inform;
 mod limit;
+mod open_offers;
 mod options;
+mod ordered;
 mod plan;
 mod preview;
+mod quarantines;
 mod reconfigure;
 mod reply;
 mod request;
@@ -44,7 +48,7 @@ use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Changes, ClientKey, Committed, Lease, Network, Reason, RelayInformation, Reply,
+    Change, Changes, ClientKey, Committed, Lease, Network, Origin, Reason, RelayInformation, Reply,
     Request, Terms, Timestamp,
 };
 
@@ -119,6 +123,9 @@ pub struct OpenOffer {
     /// On which subscriber's account, if on any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscriber: Option<Arc<str>>,
+    /// Where the DISCOVER came from; as if from nowhere where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Arc<Origin>>,
     /// Until when it is held.
     pub expires_at: Timestamp,
 }
@@ -145,8 +152,9 @@ impl Engine {
     pub fn restore_offer(&mut self, offer: OpenOffer) {
         let address = u32::from(offer.address);
         if self.plan.subnet_of(address).is_some() {
-            let OpenOffer { client, subscriber, expires_at, .. } = offer;
-            self.bindings.hold(Offer { address, client, subscriber, expires_at });
+            let OpenOffer { client, subscriber, origin, expires_at, .. } = offer;
+            let origin = origin.unwrap_or_else(|| Arc::new(Origin::UNKNOWN));
+            self.bindings.hold(Offer { address, client, subscriber, origin, expires_at });
         }
     }
 
@@ -192,6 +200,7 @@ impl Engine {
             address: plan::address_of(offer.address),
             client: offer.client.clone(),
             subscriber: offer.subscriber.clone(),
+            origin: Some(Arc::clone(&offer.origin)),
             expires_at: offer.expires_at,
         })
     }

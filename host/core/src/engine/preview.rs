@@ -2,7 +2,8 @@
 //!
 //! The decision is made for real, but on a copy of the part of the bindings that it can look at:
 //! what is known of the client, of the addresses that request, terms and reservation name or that
-//! are on its subscriber's account, and of the next free ones. So nothing is held, changed or counted, and a preview takes the same time
+//! are on its subscriber's account, of the next free ones, and of those that are set aside or offered
+//! and come next when none is free. So nothing is held, changed or counted, and a preview takes the same time
 //! however many leases others have. Invariant: on that part a decision comes out as it would on the
 //! whole; the simulation compares the two at every request.
 
@@ -16,21 +17,28 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientKey, Reason, Request, RequestKind, Reservation, Terms, Timestamp,
+    ClientKey, Origin, Reason, Request, RequestKind, Reservation, Terms, Timestamp,
     option::{code, is_reserved_for_engine},
 };
 
 use super::{
     Decision, Engine,
     addresses::{PoolAddresses, Standing},
-    bindings::Bindings,
+    bindings::{Bindings, RETURNED_LOOKED_AT_MAX},
     case::{Case, Entitlement},
-    discover::DUE_IN_DECISION_MAX,
+    discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX},
+    open_offers::OpenOffers,
     plan::address_of,
+    quarantines,
+    slot::Slot,
     slots::Slots,
     subscribers::{Account, Subscribers},
     table::Table,
 };
+
+/// Offers that a decision can close because it notices their end, or because they were made to the
+/// client: see [`Case::notice`].
+const NOTICED_MAX: usize = 8;
 
 /// What would be decided about a request, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +90,10 @@ pub enum Rule {
     Free,
     /// None is free, and it is that of the subscriber's oldest lease, which gives way.
     Oldest,
+    /// None is free, and of those that clients declined it has been set aside longest.
+    Quarantined,
+    /// None is free, and an open offer of it gives way: its line holds more than others.
+    Contested,
 }
 
 /// What stands between a client and an address.
@@ -188,7 +200,13 @@ impl Bindings {
             by_client: Table::new(hasher),
             offers: Table::new(hasher),
             subscribers: Subscribers::new(hasher),
-            pools: self.pools.iter().map(PoolAddresses::head).collect(),
+            quarantines: self.quarantines.head(
+                &self.accounts_of_decline(request),
+                DUE_IN_DECISION_MAX + LOOKED_AT_MAX,
+                hasher,
+            ),
+            open_offers: OpenOffers::new(0, hasher),
+            pools: self.pools.iter().map(|pool| pool.head(RETURNED_LOOKED_AT_MAX)).collect(),
             deadlines: self.deadlines.due(now, DUE_IN_DECISION_MAX),
             unsettled: HashMap::with_hasher(hasher.clone()),
             given_up_revision: self.given_up_revision,
@@ -198,10 +216,37 @@ impl Bindings {
         if let Some(account) = account {
             part.subscribers.copy(account);
         }
-        for address in self.looked_at(&part, subnet, request, terms) {
+        let mut addresses = self.looked_at(&part, subnet, request, terms);
+        let offers = addresses.iter().filter_map(|address| self.slot(*address)?.offer());
+        let origins = offers.map(|offer| Arc::clone(&offer.origin));
+        let origins: Vec<_> = origins.chain([Arc::new(Origin::of(request))]).collect();
+        let on_account = account.map_or(0, Account::offers_len);
+        let closed_max = DUE_IN_DECISION_MAX + WITHDRAWN_FOR_ONE_MAX + on_account + NOTICED_MAX;
+        part.open_offers = self.open_offers.head(&origins, closed_max + 1);
+        addresses.extend(part.open_offers.addresses());
+        for address in addresses {
             part.copy_from(self, address);
         }
         part
+    }
+
+    /// The accounts on which the address would be set aside that a client declines.
+    fn accounts_of_decline(&self, request: &Request) -> Vec<quarantines::Account> {
+        use quarantines::Account;
+        let client = request.client_key();
+        let slot = request.requested_address.and_then(|address| self.slot(u32::from(address)));
+        let (lease, offer) = (slot.and_then(Slot::lease), slot.and_then(Slot::offer));
+        let lines = [
+            super::case::relay_information_of(self, request, &client),
+            lease.and_then(|lease| lease.relay_information.as_ref()),
+        ];
+        let subscribers = [
+            lease.and_then(|lease| lease.subscriber.as_ref()),
+            offer.and_then(|offer| offer.subscriber.as_ref()),
+        ];
+        let subscribers = subscribers.into_iter().flatten().map(Arc::clone);
+        let accounts = subscribers.map(Account::Subscriber).chain(lines.map(Account::of_line));
+        accounts.chain([Account::Client(client)]).collect()
     }
 
     /// The addresses that a decision can look at, besides those that nobody ever had.
@@ -222,7 +267,7 @@ impl Bindings {
             self.lease_of(&client).map(|lease| u32::from(lease.address)),
             self.offer_of(&client).map(|offer| offer.address),
         ];
-        let free = part.pools.iter().filter_map(PoolAddresses::longest_free);
+        let free = part.pools.iter().flat_map(PoolAddresses::returned);
         let mut addresses: BTreeSet<u32> = named
             .into_iter()
             .flatten()
@@ -230,6 +275,7 @@ impl Bindings {
             .chain(known.into_iter().flatten())
             .chain(part.deadlines.addresses())
             .chain(free.map(|(_, address)| address))
+            .chain(part.quarantines.addresses(&self.accounts_of_decline(request)))
             .collect();
         let account = terms.subscriber.as_ref().and_then(|limit| part.account(&limit.name));
         addresses.extend(account.into_iter().flat_map(Account::addresses));
@@ -349,6 +395,12 @@ impl Case<'_, '_> {
             }
             (Reason::OfferedOldest, Some(reply)) => {
                 vec![self.candidate(Rule::Oldest, u32::from(reply.your_address), |_, _| None)]
+            }
+            (Reason::OfferedQuarantined, Some(reply)) => {
+                vec![self.candidate(Rule::Quarantined, u32::from(reply.your_address), |_, _| None)]
+            }
+            (Reason::OfferedContested, Some(reply)) => {
+                vec![self.candidate(Rule::Contested, u32::from(reply.your_address), |_, _| None)]
             }
             (Reason::NoFreeAddress, _) if before.iter().all(|found| found.obstacle.is_some()) => {
                 let pools = match self.entitlement() {

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::{ClientKey, Lease, LeaseState, Timestamp};
+use crate::{ClientKey, Lease, LeaseState, Origin, Timestamp};
 
 use super::{
     addresses::Standing,
+    open_offers::Held,
     subscribers::{Entries, LeaseEntry, OfferEntry},
 };
 
@@ -19,6 +20,8 @@ pub(super) struct Offer {
     pub(super) client: ClientKey,
     /// On whose account, if on anybody's.
     pub(super) subscriber: Option<Arc<str>>,
+    /// Where the DISCOVER came from.
+    pub(super) origin: Arc<Origin>,
     /// Until when it is held.
     pub(super) expires_at: Timestamp,
 }
@@ -68,10 +71,16 @@ impl Slot {
         self.lease().filter(|lease| self.lease_holds && lease.state == LeaseState::Leased)
     }
 
-    /// In which state the address is.
+    /// The record if it is that of an address that is set aside, be it offered or not.
+    pub(super) fn quarantine(&self) -> Option<&Arc<Lease>> {
+        self.lease().filter(|lease| self.lease_holds && lease.state == LeaseState::Quarantined)
+    }
+
+    /// In which state the address is. One that is set aside can be offered if no other is left.
     pub(super) fn standing(&self) -> Standing {
         match (&self.lease, &self.offer) {
-            (Some(lease), _) if self.lease_holds => match lease.state {
+            (Some(lease), offer) if self.lease_holds => match lease.state {
+                LeaseState::Quarantined if offer.is_some() => Standing::Offered,
                 LeaseState::Quarantined => Standing::Quarantined,
                 LeaseState::Leased | LeaseState::Released => Standing::Leased,
             },
@@ -79,6 +88,12 @@ impl Slot {
             (Some(lease), None) => Standing::Returned(free_since(lease)),
             (None, None) => Standing::Fresh,
         }
+    }
+
+    /// From where the address is held, if only an offer holds it.
+    pub(super) fn held(&self) -> Option<Held> {
+        let offer = self.offer().filter(|_| self.standing() == Standing::Offered)?;
+        Some(Held { origin: Arc::clone(&offer.origin), expires_at: offer.expires_at })
     }
 
     /// On which subscribers' accounts the address is held. An offer to whom has the lease, or to

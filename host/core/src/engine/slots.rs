@@ -91,7 +91,10 @@ mod tests {
 
     fn set(slots: &mut Slots, address: u32, is_known: bool) {
         let client = ClientKey::Hardware(HardwareAddress::ethernet([0; 6]));
-        let offer = Offer { address, client, subscriber: None, expires_at: Timestamp::NEVER };
+        let link = crate::Link::Relay(std::net::Ipv4Addr::LOCALHOST);
+        let origin = crate::Origin { link, circuit_id: None, remote_id: None }.into();
+        let (subscriber, expires_at) = (None, Timestamp::NEVER);
+        let offer = Offer { address, client, subscriber, origin, expires_at };
         slots.change(address, |slot| slot.offer = is_known.then(|| offer.into()));
     }
 

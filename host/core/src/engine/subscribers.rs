@@ -9,14 +9,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use foldhash::fast::FixedState;
-use smallvec::SmallVec;
 
 use crate::Timestamp;
 
-use super::table::{Keyed, Left, Table};
-
-/// Beyond this many a list becomes a tree. Nearly every subscriber has one or two leases.
-const LIST_MAX: usize = 8;
+use super::{
+    ordered::Ordered,
+    table::{Keyed, Left, Table},
+};
 
 /// Every account on which something is held.
 #[derive(Debug)]
@@ -57,13 +56,6 @@ pub(super) struct LeaseEntry {
 pub(super) struct OfferEntry {
     pub(super) subscriber: Arc<str>,
     pub(super) expires_at: Timestamp,
-}
-
-/// Addresses in the order of a time, ties by address.
-#[derive(Clone, Debug)]
-enum Ordered {
-    List(SmallVec<[(Timestamp, u32); 1]>),
-    Tree(BTreeSet<(Timestamp, u32)>),
 }
 
 impl Keyed for Account {
@@ -215,72 +207,10 @@ impl Account {
     }
 }
 
-impl Ordered {
-    fn new() -> Self {
-        Self::List(SmallVec::new())
-    }
-
-    fn insert(&mut self, entry: (Timestamp, u32)) {
-        match self {
-            Self::List(list) if list.len() < LIST_MAX => {
-                if let Err(place) = list.binary_search(&entry) {
-                    list.insert(place, entry);
-                }
-            }
-            Self::List(list) => {
-                let mut tree: BTreeSet<_> = list.drain(..).collect();
-                tree.insert(entry);
-                *self = Self::Tree(tree);
-            }
-            Self::Tree(tree) => {
-                tree.insert(entry);
-            }
-        }
-    }
-
-    fn remove(&mut self, entry: (Timestamp, u32)) {
-        match self {
-            Self::List(list) => {
-                if let Ok(place) = list.binary_search(&entry) {
-                    list.remove(place);
-                }
-            }
-            Self::Tree(tree) => {
-                tree.remove(&entry);
-                if tree.is_empty() {
-                    *self = Self::new();
-                }
-            }
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::List(list) => list.len(),
-            Self::Tree(tree) => tree.len(),
-        }
-    }
-
-    fn first(&self) -> Option<(Timestamp, u32)> {
-        match self {
-            Self::List(list) => list.first().copied(),
-            Self::Tree(tree) => tree.first().copied(),
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = u32> {
-        let (list, tree) = match self {
-            Self::List(list) => (Some(list), None),
-            Self::Tree(tree) => (None, Some(tree)),
-        };
-        let (list, tree) = (list.into_iter().flatten(), tree.into_iter().flatten());
-        list.chain(tree).map(|(_, address)| *address)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ordered::LIST_MAX;
 
     fn at(unix_ms: u64) -> Timestamp {
         Timestamp::from_unix_ms(unix_ms)

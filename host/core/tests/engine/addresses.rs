@@ -184,9 +184,9 @@ fn restored_leases_are_held_and_ended_ones_remembered() {
         assert_eq!(restored.reason(&renewing(1, ip(10))), Reason::AckRenewing);
         assert_eq!(offer(&restored.ask(&discover(2))), (ip(11), Reason::OfferedPrevious));
         assert_eq!(offer(&restored.ask(&discover(3))), (ip(13), Reason::OfferedFromPool));
-        assert_eq!(restored.reason(&discover(4)), Reason::NoFreeAddress);
+        assert_eq!(offer(&restored.ask(&discover(4))), (ip(12), Reason::OfferedQuarantined));
         restored.pass_secs(600);
-        assert_eq!(offer(&restored.ask(&discover(4))), (ip(13), Reason::OfferedFromPool));
+        assert_eq!(offer(&restored.ask(&discover(4))), (ip(12), Reason::OfferedFromPool));
     }
 }
 

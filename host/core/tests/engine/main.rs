@@ -10,6 +10,7 @@
 )]
 
 mod addresses;
+mod bounds;
 mod conformance;
 
 mod preview;

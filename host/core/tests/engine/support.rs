@@ -37,6 +37,7 @@ pub(crate) fn network() -> Network {
         authoritative: true,
         offer_hold_secs: 60,
         quarantine_secs: 600,
+        bounds: lessor_core::Bounds::default(),
     }
 }
 

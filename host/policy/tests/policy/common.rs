@@ -87,6 +87,7 @@ pub(crate) fn network() -> Arc<Network> {
         authoritative: true,
         offer_hold_secs: 30,
         quarantine_secs: 3_600,
+        bounds: lessor_core::Bounds::default(),
     })
 }
 

@@ -394,6 +394,8 @@ fn allocation_step(candidate: &Candidate) -> AllocationStep {
         Rule::Former => "the client had it before that",
         Rule::Asked => "the client asks for it",
         Rule::Free => "the next free address",
+        Rule::Contested => "no address is free, and the open offer of it gives way",
+        Rule::Quarantined => "no address is free, and of the declined ones it is set aside longest",
         Rule::Oldest => {
             "no address is free, and this one is of the subscriber's oldest lease, which gives way"
         }

@@ -79,6 +79,9 @@ fn pools(page: &mut Page, status: &Status) {
         "Addresses of a pool that are taken, by state",
         taken,
     );
+    let filled = [("90", status.pools_nearly_full), ("100", status.pools_full)];
+    let filled = filled.map(|(percent, count)| sample(&[("percent", percent)], count as f64));
+    page.counter("lessor_pools_filled_total", "How often a pool filled up to so much", filled);
     let help = "Leases on storage that no configured network spans";
     page.gauge("lessor_stray_leases", help, [plain(status.stray_leases as u64)]);
 }

@@ -77,6 +77,8 @@ fn full() -> Status {
                 quarantined: 1,
             },
         }],
+        pools_nearly_full: 3,
+        pools_full: 2,
         plugins: vec![plugin("10-table", Mode::Live), plugin("20-garden", Mode::Shadow)],
         shadows: ShadowsStatus { waiting: 0, lost: 5, shadows: vec![shadow] },
         shadow_lines_left_out: 0,

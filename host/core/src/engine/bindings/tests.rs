@@ -1,7 +1,10 @@
 //! Whether the parts stay in step: a long random walk through everything that changes an address,
 //! with a look at all parts after each step.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+};
 
 use super::*;
 use crate::engine::subscribers::Entries;
@@ -39,6 +42,7 @@ fn network(last: u8) -> Arc<Network> {
         authoritative: true,
         offer_hold_secs: 10,
         quarantine_secs: 30,
+        bounds: crate::Bounds::default(),
     })
 }
 
@@ -69,6 +73,12 @@ fn lease(now: Timestamp, address: u32, client: u8, state: LeaseState, secs: u32)
         relay_information: None,
         revision: 0,
     }
+}
+
+/// One of four lines of two relays.
+fn origin(number: u8) -> Arc<crate::Origin> {
+    let link = crate::Link::Relay(Ipv4Addr::new(10, 0, 0, number / 2));
+    Arc::new(crate::Origin { link, circuit_id: Some([number].into()), remote_id: None })
 }
 
 impl Bindings {
@@ -108,8 +118,57 @@ impl Bindings {
             let held = pool.leased() + pool.offered() + pool.quarantined();
             assert_eq!(pool.free() + held, pool.size());
         }
-        assert!(self.free_address(&[0, 1]).is_none_or(|free| self.standing(free).is_free()));
+        let free = self.free_address(&[0, 1], &|_| true);
+        assert!(free.is_none_or(|free| self.standing(free).is_free()));
+        self.check_quarantines();
+        self.check_open_offers();
         self.check_accounts();
+    }
+
+    /// Every address that only an offer holds is listed under its origin and its link.
+    fn check_open_offers(&self) {
+        let mut expected = vec![Vec::new(); self.pools.len()];
+        for (address, slot) in self.slots.iter() {
+            if let (Some(offer), Some(pool)) = (slot.offer(), self.plan.giving_pool_of(address))
+                && slot.standing() == Standing::Offered
+            {
+                expected[pool].push((Arc::clone(&offer.origin), offer.expires_at, address));
+            }
+        }
+        for (pool, mut expected) in expected.into_iter().enumerate() {
+            expected.sort_unstable();
+            assert_eq!(self.open_offers.listed_by_origin(pool), expected);
+            let by_link = self.open_offers.listed_by_link(pool);
+            let by_link: std::collections::BTreeSet<_> = by_link.into_iter().collect();
+            let links =
+                expected.iter().map(|(origin, at, address)| (origin.link.clone(), *at, *address));
+            assert_eq!(by_link, links.collect());
+        }
+    }
+
+    /// Every quarantine counts on its accounts, and is listed unless the address is offered.
+    fn check_quarantines(&self) {
+        let mut counts = HashMap::<_, usize>::new();
+        let mut listed = vec![Vec::new(); self.pools.len()];
+        for (address, slot) in self.slots.iter() {
+            let Some(record) = slot.quarantine() else { continue };
+            for account in crate::engine::quarantines::Account::all_of(record) {
+                *counts.entry(account).or_default() += 1;
+            }
+            if let Some(pool) = self.plan.giving_pool_of(address)
+                && slot.standing() == Standing::Quarantined
+            {
+                listed[pool].push((record.changed_at, address));
+            }
+        }
+        assert_eq!(counts.len(), self.quarantines.len());
+        for (account, count) in counts {
+            assert_eq!(self.quarantines.count(&account), count, "{account:?}");
+        }
+        for (pool, mut expected) in listed.into_iter().enumerate() {
+            expected.sort_unstable();
+            assert_eq!(self.quarantines.of_pool(pool).collect::<Vec<_>>(), expected);
+        }
     }
 
     /// The accounts list what the slots and the pending changes say, and nothing else.
@@ -179,11 +238,13 @@ fn the_parts_stay_in_step() {
                     let slot = bindings.slot(address);
                     let active = slot.and_then(Slot::active_lease);
                     let is_own = active.is_some_and(|lease| lease.client == key(client));
-                    if bindings.standing(address).is_free() || is_own {
+                    let standing = bindings.standing(address);
+                    if standing.is_free() || standing == Standing::Quarantined || is_own {
                         let expires_at = now.after_secs(10);
                         let subscriber = subscriber(below(12) as u8);
                         let client = key(client);
-                        bindings.hold(Offer { address, client, subscriber, expires_at });
+                        let origin = origin(below(4) as u8);
+                        bindings.hold(Offer { address, client, subscriber, origin, expires_at });
                     }
                 }
                 3 => bindings.withdraw_offer_to(&key(client)),
@@ -231,6 +292,7 @@ fn the_parts_stay_in_step() {
         }
         bindings.check();
         assert_eq!(bindings.subscribers.len(), 0);
+        assert_eq!(bindings.quarantines.len(), 0);
     }
 }
 

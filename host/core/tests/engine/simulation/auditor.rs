@@ -8,8 +8,8 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Change, Decision, Engine, Lease, LeaseState, Network, Outcome, Reason, ReplyKind,
-    Request, RequestKind, ReservationOwner, SubscriberLimit, Terms, Timestamp,
+    BeyondLimit, Change, Decision, Engine, Lease, LeaseState, Network, Origin, Outcome, Reason,
+    ReplyKind, Request, RequestKind, ReservationOwner, SubscriberLimit, Terms, Timestamp,
 };
 
 use super::{
@@ -113,6 +113,55 @@ impl Auditor {
             (None, None) => pool.is_some_and(|pool| !pool.by_policy_only),
         };
         assert!(is_allowed, "{address} for client {client} under {terms:?}");
+    }
+
+    /// No DECLINE sets an address aside beyond the bounds of its client, line and subscriber.
+    pub(super) fn check_set_aside(&self, now: Timestamp, engine: &Engine, decision: &Decision) {
+        if decision.reason != Reason::QuarantinedDeclined {
+            return;
+        }
+        let declined = &decision.changes[0].lease;
+        assert!(declined.is_quarantined(now));
+        let max = engine.network().bounds.quarantine_max;
+        let line = |lease: &Lease| lease.relay_information.clone();
+        let line_max = if line(declined).is_some() { max.line } else { max.link };
+        let set_aside: Vec<_> = engine.leases().filter(|lease| lease.is_quarantined(now)).collect();
+        let count = |is_same: &dyn Fn(&Lease) -> bool| {
+            set_aside.iter().filter(|lease| is_same(lease)).count()
+        };
+        let of_subscriber =
+            |lease: &Lease| lease.subscriber.is_some() && lease.subscriber == declined.subscriber;
+        assert!(count(&|lease| lease.client == declined.client) <= max.client.get() as usize);
+        assert!(count(&|lease| line(lease) == line(declined)) <= line_max.get() as usize);
+        assert!(count(&of_subscriber) <= max.subscriber.get() as usize);
+    }
+
+    /// No DISCOVER holds more addresses of a pool than its line may hold by open offers.
+    pub(super) fn check_offers(engine: &Engine, request: &Request, decision: &Decision) {
+        if decision.reason.outcome() != Outcome::Offer {
+            return;
+        }
+        let network = engine.network();
+        let address = reply(decision).your_address;
+        let pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
+        let Some(pool) = pools.into_iter().find(|pool| pool.contains(address)) else { return };
+        let origin = Origin::of(request);
+        let held = engine.offers().filter(|offer| {
+            let lease = engine.lease_at(offer.address);
+            // What the client has already, or takes over from its subscriber, is not held by the
+            // offer alone.
+            let holds_nothing = lease.is_some_and(|lease| {
+                let is_of_subscriber =
+                    lease.subscriber.is_some() && lease.subscriber == offer.subscriber;
+                lease.client == offer.client || is_of_subscriber
+            });
+            pool.contains(offer.address)
+                && owners(network, offer.address).is_empty()
+                && !holds_nothing
+                && offer.origin.as_deref() == Some(&origin)
+        });
+        let max = network.bounds.offers_max.of(&origin);
+        assert!(held.count() <= max, "{origin:?} holds more than {max}");
     }
 
     /// Leases of others end with a decision: only those that its account gives up, oldest first,
@@ -240,7 +289,7 @@ impl Auditor {
         let network = std::sync::Arc::clone(engine.network());
         let pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
         for (pool, usage) in pools.zip(engine.usage(now)) {
-            let count = |is_counted: &dyn Fn(&lessor_core::Lease) -> bool| {
+            let count = |is_counted: &dyn Fn(&Lease) -> bool| {
                 let in_pool = engine.leases().filter(|lease| pool.contains(lease.address));
                 in_pool
                     .filter(|lease| owners(&network, lease.address).is_empty())
@@ -248,7 +297,10 @@ impl Auditor {
                     .count() as u64
             };
             assert_eq!(usage.leased, count(&|lease| lease.is_active(now)), "{}", pool.name);
-            assert_eq!(usage.quarantined, count(&|lease| lease.is_quarantined(now)));
+            let offered: Vec<_> = engine.offers().map(|offer| offer.address).collect();
+            let is_set_aside =
+                |lease: &Lease| lease.is_quarantined(now) && !offered.contains(&lease.address);
+            assert_eq!(usage.quarantined, count(&is_set_aside));
             assert!(usage.leased + usage.quarantined + usage.offered <= usage.size);
         }
         // The world asks for addresses of 10.0.0.0/24 and 10.0.1.0/28 only.

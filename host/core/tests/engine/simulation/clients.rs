@@ -56,7 +56,7 @@ impl Client {
 
     fn send_bound(&mut self, address: Ipv4Addr, random: &mut Random) -> Request {
         match random.below(20) {
-            0 => {
+            0 | 16 | 17 => {
                 self.uses = None;
                 decline(self.number, address)
             }
@@ -75,7 +75,8 @@ impl Client {
         self.uses = None;
         let number = self.number;
         match (self.offered.take(), self.remembered, random.below(20)) {
-            (Some(address), _, 2..) => selecting(number, address),
+            (Some(address), _, 2..=4) => decline(number, address),
+            (Some(address), _, 5..) => selecting(number, address),
             (_, Some(address), 0..6) => init_reboot(number, address),
             (_, _, 6) => selecting(number, some_address(random)),
             (_, _, 7) => init_reboot(number, some_address(random)),

@@ -1,10 +1,10 @@
 //! The world: clients, lines, clock, storage and the engine, one random step at a time.
 
-use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc};
+use std::{collections::VecDeque, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    Committed, Decision, Engine, LeaseTime, Network, Pool, ReplyKind, RequestKind,
-    ReservationOwner, Timestamp,
+    Committed, Decision, Engine, LeaseTime, Network, OffersMax, Pool, QuarantineMax, ReplyKind,
+    RequestKind, ReservationOwner, Timestamp,
 };
 
 use super::{
@@ -53,7 +53,13 @@ pub(super) fn networks() -> Vec<Network> {
     for subnet in &mut base.subnets {
         subnet.lease_time = LeaseTime { default_secs: 600, min_secs: 60, max_secs: 1800 };
     }
-    base.quarantine_secs = 200;
+    base.quarantine_secs = 900;
+    base.offer_hold_secs = 120;
+    let [one, two] = [1, 2].map(|max| NonZeroU32::new(max).unwrap());
+    base.bounds.quarantine_max =
+        QuarantineMax { client: one, line: one, link: two, subscriber: one };
+    let link = NonZeroU32::new(6).unwrap();
+    base.bounds.offers_max = OffersMax { line: two, link };
     let mut other_pools = base.clone();
     other_pools.subnets[0].pools = vec![pool("open", 13, 22), garden("garden", 99, 102), lone];
     other_pools.authoritative = false;
@@ -211,6 +217,8 @@ impl World {
         pending.attempts += 1;
         let Pending { client, request, terms, decision, .. } = &pending;
         self.auditor.check(&self.network, *client, request, terms, decision);
+        self.auditor.check_set_aside(self.now, &self.engine, decision);
+        Auditor::check_offers(&self.engine, request, decision);
         pending.cuts_off = self.auditor.check_ends(&self.network, *client, &account, decision);
         if pending.decision.changes.is_empty() {
             self.deliver(&pending);

@@ -1,0 +1,91 @@
+//! Addresses in the order of a time. Most sets have one or two, so a short one is a list.
+
+use std::collections::BTreeSet;
+
+use smallvec::SmallVec;
+
+use crate::Timestamp;
+
+/// Beyond this many a list becomes a tree. Nearly every subscriber has one or two leases.
+pub(super) const LIST_MAX: usize = 8;
+
+/// Addresses in the order of a time, ties by address.
+#[derive(Clone, Debug)]
+pub(super) enum Ordered {
+    List(SmallVec<[(Timestamp, u32); 1]>),
+    Tree(BTreeSet<(Timestamp, u32)>),
+}
+
+impl Ordered {
+    /// No address.
+    pub(super) fn new() -> Self {
+        Self::List(SmallVec::new())
+    }
+
+    /// Adds an entry, unless it is there.
+    pub(super) fn insert(&mut self, entry: (Timestamp, u32)) {
+        match self {
+            Self::List(list) if list.len() < LIST_MAX => {
+                if let Err(place) = list.binary_search(&entry) {
+                    list.insert(place, entry);
+                }
+            }
+            Self::List(list) => {
+                let mut tree: BTreeSet<_> = list.drain(..).collect();
+                tree.insert(entry);
+                *self = Self::Tree(tree);
+            }
+            Self::Tree(tree) => {
+                tree.insert(entry);
+            }
+        }
+    }
+
+    /// Removes an entry, if it is there.
+    pub(super) fn remove(&mut self, entry: (Timestamp, u32)) {
+        match self {
+            Self::List(list) => {
+                if let Ok(place) = list.binary_search(&entry) {
+                    list.remove(place);
+                }
+            }
+            Self::Tree(tree) => {
+                tree.remove(&entry);
+                if tree.is_empty() {
+                    *self = Self::new();
+                }
+            }
+        }
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::List(list) => list.len(),
+            Self::Tree(tree) => tree.len(),
+        }
+    }
+
+    /// The earliest entry.
+    pub(super) fn first(&self) -> Option<(Timestamp, u32)> {
+        match self {
+            Self::List(list) => list.first().copied(),
+            Self::Tree(tree) => tree.first().copied(),
+        }
+    }
+
+    /// The addresses, the earliest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.entries().map(|(_, address)| address)
+    }
+
+    /// Every entry, the earliest first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Timestamp, u32)> {
+        let (list, tree) = match self {
+            Self::List(list) => (Some(list), None),
+            Self::Tree(tree) => (None, Some(tree)),
+        };
+        let (list, tree) = (list.into_iter().flatten(), tree.into_iter().flatten());
+        list.chain(tree).copied()
+    }
+}

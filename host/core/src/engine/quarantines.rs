@@ -1,0 +1,191 @@
+//! Quarantined addresses: on whose account each is set aside, and which one of a pool has been set
+//! aside longest.
+//!
+//! Decides nothing: whether one more is too many is decided in `farewell`. An address counts
+//! for the client that declined it, for that client's line, and for its subscriber. The line is what
+//! option 82 says; a client chooses its hardware address and its client identifier, but not its line.
+//! Invariant: every quarantine that holds is counted once under each of its accounts, and is listed
+//! in its pool unless the address is offered.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use foldhash::fast::FixedState;
+use smallvec::SmallVec;
+
+use crate::{ClientKey, Lease, QuarantineMax, RelayInformation, Timestamp};
+
+use super::{
+    ordered::Ordered,
+    table::{Keyed, Left, Table},
+};
+
+/// Every quarantine of a network.
+#[derive(Debug)]
+pub(super) struct Quarantines {
+    accounts: Table<SetAside>,
+    /// By pool: when each address was declined.
+    listed: Vec<BTreeSet<(Timestamp, u32)>>,
+}
+
+/// On whose account an address is set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Account {
+    /// Who declined it.
+    Client(ClientKey),
+    /// The line that the relay agent named: circuit id and remote id.
+    Line(Option<Box<[u8]>>, Option<Box<[u8]>>),
+    /// The link of the network, of a client whose line no relay agent names.
+    Link,
+    /// The subscriber that the lease counted against.
+    Subscriber(Arc<str>),
+}
+
+/// The addresses that are set aside on one account, by the end of that.
+#[derive(Clone, Debug)]
+struct SetAside {
+    account: Account,
+    ends: Ordered,
+}
+
+impl Keyed for SetAside {
+    type Key = Account;
+
+    fn key(&self) -> &Account {
+        &self.account
+    }
+}
+
+impl Account {
+    /// The accounts of a declined address, by its record.
+    pub(super) fn all_of(record: &Lease) -> SmallVec<[Self; 3]> {
+        let line = Self::of_line(record.relay_information.as_ref());
+        let subscriber = record.subscriber.as_ref().map(|name| Self::Subscriber(Arc::clone(name)));
+        [Self::Client(record.client.clone()), line].into_iter().chain(subscriber).collect()
+    }
+
+    /// The account of the line that `information` names, else that of the link.
+    pub(super) fn of_line(information: Option<&RelayInformation>) -> Self {
+        let part = |part: Option<&[u8]>| part.filter(|octets| !octets.is_empty()).map(Box::from);
+        let circuit_id = part(information.and_then(RelayInformation::circuit_id));
+        let remote_id = part(information.and_then(RelayInformation::remote_id));
+        match (circuit_id, remote_id) {
+            (None, None) => Self::Link,
+            (circuit_id, remote_id) => Self::Line(circuit_id, remote_id),
+        }
+    }
+
+    /// How many addresses may be set aside on it.
+    pub(super) fn max(&self, limits: &QuarantineMax) -> usize {
+        let max = match self {
+            Self::Client(_) => limits.client,
+            Self::Line(..) => limits.line,
+            Self::Link => limits.link,
+            Self::Subscriber(_) => limits.subscriber,
+        };
+        usize::try_from(max.get()).unwrap_or(usize::MAX)
+    }
+}
+
+impl SetAside {
+    fn nothing(account: Account) -> Self {
+        Self { account, ends: Ordered::new() }
+    }
+}
+
+impl Quarantines {
+    /// Nothing is set aside.
+    pub(super) fn new(pools: usize, hasher: &FixedState) -> Self {
+        Self { accounts: Table::new(hasher), listed: vec![BTreeSet::new(); pools] }
+    }
+
+    /// How many addresses are set aside on an account.
+    pub(super) fn count(&self, account: &Account) -> usize {
+        self.accounts.get(account).map_or(0, |found| found.ends.len())
+    }
+
+    /// An address that is set aside on an account, if its end has come.
+    pub(super) fn ended(&self, account: &Account, now: Timestamp) -> Option<u32> {
+        let (end, address) = self.accounts.get(account)?.ends.first()?;
+        (end <= now).then_some(address)
+    }
+
+    /// The addresses of a pool that are set aside, the one that was declined first first.
+    pub(super) fn of_pool(&self, pool: usize) -> impl Iterator<Item = (Timestamp, u32)> {
+        self.listed.get(pool).into_iter().flatten().copied()
+    }
+
+    /// Counts a quarantine that begins.
+    pub(super) fn begin(&mut self, record: &Lease) {
+        for account in Account::all_of(record) {
+            self.accounts.change(
+                &account,
+                || SetAside::nothing(account.clone()),
+                |found| {
+                    found.ends.insert(entry_of(record));
+                    Left::Something
+                },
+            );
+        }
+    }
+
+    /// Counts a quarantine no more, because it ended.
+    pub(super) fn end(&mut self, record: &Lease) {
+        for account in Account::all_of(record) {
+            // In a part that a preview works on, other accounts are not there.
+            self.accounts.change(
+                &account,
+                || SetAside::nothing(account.clone()),
+                |found| {
+                    found.ends.remove(entry_of(record));
+                    if found.ends.len() == 0 { Left::Nothing } else { Left::Something }
+                },
+            );
+        }
+    }
+
+    /// Lists an address of a pool.
+    pub(super) fn list(&mut self, pool: usize, declined_at: Timestamp, address: u32) {
+        if let Some(listed) = self.listed.get_mut(pool) {
+            listed.insert((declined_at, address));
+        }
+    }
+
+    /// Lists an address of a pool no more.
+    pub(super) fn unlist(&mut self, pool: usize, declined_at: Timestamp, address: u32) {
+        if let Some(listed) = self.listed.get_mut(pool) {
+            listed.remove(&(declined_at, address));
+        }
+    }
+
+    /// Forgets which address is listed where; there are so many pools now.
+    pub(super) fn lay_out(&mut self, pools: usize) {
+        self.listed = vec![BTreeSet::new(); pools];
+    }
+
+    /// A copy of what is set aside on `accounts`, and of the first `limit` addresses of each pool.
+    pub(super) fn head(&self, accounts: &[Account], limit: usize, hasher: &FixedState) -> Self {
+        let mut copied = Table::new(hasher);
+        for found in accounts.iter().filter_map(|account| self.accounts.get(account)) {
+            copied.put(found.clone());
+        }
+        let first = |listed: &BTreeSet<_>| listed.iter().take(limit).copied().collect();
+        Self { accounts: copied, listed: self.listed.iter().map(first).collect() }
+    }
+
+    /// Every address that is listed, and those of an account; one may come twice.
+    pub(super) fn addresses(&self, accounts: &[Account]) -> impl Iterator<Item = u32> {
+        let of_accounts = accounts.iter().filter_map(|account| self.accounts.get(account));
+        let of_accounts = of_accounts.flat_map(|found| found.ends.iter());
+        self.listed.iter().flatten().map(|(_, address)| *address).chain(of_accounts)
+    }
+
+    /// How many accounts there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.accounts.len()
+    }
+}
+
+fn entry_of(record: &Lease) -> (Timestamp, u32) {
+    (record.expires_at, u32::from(record.address))
+}

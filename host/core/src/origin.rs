@@ -1,0 +1,61 @@
+//! Origins: where a message came from, as the network says it. A client can make up its hardware
+//! address and its client identifier, but not the relay, the interface or the line.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{RelayInformation, Request};
+
+/// Where a message came from: a link, and the line on it if a relay agent named one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Origin {
+    /// What the message came over.
+    pub link: Link,
+    /// Sub-option 1 of option 82 (RFC 3046).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::octets::optional")]
+    pub circuit_id: Option<Box<[u8]>>,
+    /// Sub-option 2 of option 82 (RFC 3046).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::octets::optional")]
+    pub remote_id: Option<Box<[u8]>>,
+}
+
+/// What messages come over: many lines, or many clients that nobody tells apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Link {
+    /// The relay with this address (giaddr).
+    Relay(Ipv4Addr),
+    /// An interface of the server.
+    Interface(Arc<str>),
+    /// The address of the server that the message was sent to, where the interface is not known.
+    Server(Ipv4Addr),
+}
+
+impl Origin {
+    /// That of messages of which nobody knows where they came from.
+    pub const UNKNOWN: Self =
+        Self { link: Link::Server(Ipv4Addr::UNSPECIFIED), circuit_id: None, remote_id: None };
+
+    /// The origin of a request.
+    pub fn of(request: &Request) -> Self {
+        let link = match &request.arrival.interface {
+            _ if request.is_relayed() => Link::Relay(request.relay_address),
+            Some(interface) => Link::Interface(Arc::clone(interface)),
+            None => Link::Server(request.arrival.server_address),
+        };
+        let information = request.relay_information.as_ref();
+        let part = |part: Option<&[u8]>| part.filter(|octets| !octets.is_empty()).map(Box::from);
+        Self {
+            link,
+            circuit_id: part(information.and_then(RelayInformation::circuit_id)),
+            remote_id: part(information.and_then(RelayInformation::remote_id)),
+        }
+    }
+
+    /// Whether a relay agent named the line.
+    pub fn names_line(&self) -> bool {
+        self.circuit_id.is_some() || self.remote_id.is_some()
+    }
+}

@@ -1,0 +1,206 @@
+//! Alarms: what an operator should hear of pools before clients notice: addresses that clients
+//! decline, and pools that fill up.
+//!
+//! Only the log and two counters; what is done about it was decided in the engine. Invariant: no
+//! more than one line a second of each kind, however many packets there are.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lessor_core::{PoolUsage, Reason, readable};
+
+use crate::{
+    counters::{Counters, increment},
+    exchange::Exchange,
+    throttle::Throttle,
+};
+
+/// How often a line of one kind is written.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long a pool that fills up, empties and fills up again is not told of twice.
+const SAME_POOL_EVERY: Duration = Duration::from_secs(60);
+
+/// DECLINEs, of all networks: one process, one log.
+static DECLINES: Throttle = Throttle::new(EVERY);
+
+/// Tells of an exchange if it is one in which a client declined its address.
+pub(crate) fn declined(exchange: &Exchange) {
+    let what = match exchange.reason {
+        Reason::QuarantinedDeclined => {
+            "a client declined its address, which is set aside: another host seems to use it"
+        }
+        Reason::DeclinedBeyondLimit => {
+            "a client declined its address, which is not set aside: the client, its line or its \
+             subscriber has as many set aside as `quarantine-max` allows"
+        }
+        _ => return,
+    };
+    let Some(left_out) = DECLINES.pass() else { return };
+    let lease = exchange.changes.first().map(|change| &change.lease);
+    let Some(lease) = lease else { return };
+    let information = lease.relay_information.as_ref();
+    tracing::warn!(
+        address = %lease.address,
+        client = %lease.client,
+        hardware_address = %lease.hardware_address,
+        circuit_id = information.and_then(|found| found.circuit_id()).map(readable),
+        remote_id = information.and_then(|found| found.remote_id()).map(readable),
+        subscriber = lease.subscriber.as_deref(),
+        declines_left_out = left_out,
+        "{what}"
+    );
+}
+
+/// How full a pool is, as far as anybody should hear of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    #[default]
+    Roomy,
+    /// At least 90 % of its addresses are taken.
+    NearlyFull,
+    /// All of its addresses are taken.
+    Full,
+}
+
+/// What was told of one pool.
+#[derive(Debug, Default)]
+struct Told {
+    level: Level,
+    /// When each level was last told of.
+    nearly_full_at: Option<Instant>,
+    full_at: Option<Instant>,
+}
+
+/// Watches how full pools are.
+#[derive(Debug)]
+pub(crate) struct PoolWatch {
+    told: HashMap<(Arc<str>, Arc<str>), Told>,
+    throttle: Throttle,
+    counters: Arc<Counters>,
+}
+
+impl PoolWatch {
+    /// Nothing was seen yet.
+    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+        Self { told: HashMap::new(), throttle: Throttle::new(EVERY), counters }
+    }
+
+    /// Looks at the pools of a network.
+    pub(crate) fn look(&mut self, network: &Arc<str>, pools: &[PoolUsage]) {
+        self.look_at(Instant::now(), network, pools);
+    }
+
+    /// The same at a point in time. How many lines were written for it.
+    fn look_at(&mut self, now: Instant, network: &Arc<str>, pools: &[PoolUsage]) -> usize {
+        let mut lines = 0;
+        for usage in pools.iter().filter(|usage| usage.size > 0) {
+            let taken = usage.leased + usage.offered + usage.quarantined;
+            let is_known =
+                || self.told.contains_key(&(Arc::clone(network), Arc::clone(&usage.pool)));
+            if level(Level::Roomy, taken, usage.size) == Level::Roomy && !is_known() {
+                continue;
+            }
+            let key = (Arc::clone(network), Arc::clone(&usage.pool));
+            let told = self.told.entry(key).or_default();
+            let found = level(told.level, taken, usage.size);
+            if found <= told.level {
+                told.level = found;
+                continue;
+            }
+            let told_at = match found {
+                Level::Full => &mut told.full_at,
+                _ => &mut told.nearly_full_at,
+            };
+            let is_lately =
+                told_at.is_some_and(|at| now.saturating_duration_since(at) < SAME_POOL_EVERY);
+            if !is_lately {
+                // A line that has to wait is written at a later look, if the pool is still so full.
+                if self.throttle.pass().is_none() {
+                    continue;
+                }
+                *told_at = Some(now);
+                lines += 1;
+                say(network, usage, found);
+                increment(match found {
+                    Level::Full => &self.counters.pools_full,
+                    _ => &self.counters.pools_nearly_full,
+                });
+            }
+            told.level = found;
+        }
+        lines
+    }
+}
+
+/// How full a pool is that was at `before`. It has to empty a little before it counts as less full,
+/// so that one lease that comes and goes is told of once.
+fn level(before: Level, taken: u64, size: u64) -> Level {
+    let is_at_least = |percent: u64| taken.saturating_mul(100) >= size.saturating_mul(percent);
+    match before {
+        _ if is_at_least(100) => Level::Full,
+        Level::Full if is_at_least(95) => Level::Full,
+        Level::Roomy if is_at_least(90) => Level::NearlyFull,
+        Level::Full | Level::NearlyFull if is_at_least(85) => Level::NearlyFull,
+        _ => Level::Roomy,
+    }
+}
+
+fn say(network: &str, usage: &PoolUsage, level: Level) {
+    let PoolUsage { pool, size, leased, offered, quarantined } = usage;
+    let pool = &**pool;
+    match level {
+        Level::Full => tracing::warn!(
+            network,
+            pool,
+            size,
+            leased,
+            offered,
+            quarantined,
+            "a pool is full: new clients get no address of it that nobody else has"
+        ),
+        _ => {
+            tracing::warn!(network, pool, size, leased, offered, quarantined, "a pool is 90 % full")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(leased: u64) -> [PoolUsage; 1] {
+        [PoolUsage { pool: "pool".into(), size: 20, leased, offered: 0, quarantined: 0 }]
+    }
+
+    #[test]
+    fn a_pool_that_fills_up_is_told_of_at_each_level_once() {
+        let counters = Arc::new(Counters::new());
+        let mut watch = PoolWatch::new(Arc::clone(&counters));
+        watch.throttle = Throttle::new(Duration::ZERO);
+        let network: Arc<str> = "network".into();
+        let start = Instant::now();
+        let mut lines = |secs, leased| {
+            watch.look_at(start + Duration::from_secs(secs), &network, &usage(leased))
+        };
+        assert_eq!([lines(0, 17), lines(1, 18), lines(2, 19), lines(3, 20)], [0, 1, 0, 1]);
+        // It comes and goes.
+        assert_eq!([lines(4, 19), lines(5, 20), lines(6, 17), lines(7, 20)], [0, 0, 0, 0]);
+        assert_eq!([lines(90, 10), lines(91, 20)], [0, 1]);
+        use std::sync::atomic::Ordering::Relaxed;
+        let counted = (counters.pools_nearly_full.load(Relaxed), counters.pools_full.load(Relaxed));
+        assert_eq!(counted, (1, 2));
+    }
+
+    #[test]
+    fn many_pools_that_are_full_at_once_are_told_of_one_after_the_other() {
+        let mut watch = PoolWatch::new(Arc::new(Counters::new()));
+        let now = Instant::now();
+        let lines: usize = (0..100)
+            .map(|number| watch.look_at(now, &format!("network {number}").into(), &usage(20)))
+            .sum();
+        assert!((1..100).contains(&lines), "{lines}");
+    }
+}
