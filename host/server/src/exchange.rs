@@ -30,7 +30,8 @@ use crate::{
     counters::{Counters, increment},
     generation::Generation,
     net::{Outgoing, Received},
-    observer::{Event, Observer},
+    observer::{Event, Message, Observer},
+    order::Place,
     recording::{Decided, Recorder, Sequence},
 };
 
@@ -55,6 +56,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) generation: &'s ArcSwap<Generation>,
     pub(crate) counters: &'s Counters,
     pub(crate) sequence: &'s Sequence,
+    /// Whom what happened is told in the order of decisions; a replay tells nobody.
+    pub(crate) observer: Option<&'s Observer>,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
     /// Which free addresses are chosen; a server has no preference.
@@ -78,6 +81,8 @@ pub(crate) struct Exchange {
     request: Option<Arc<Request>>,
     asked: Option<Asked>,
     conflicts: u8,
+    /// Its place in the order of events, once it is decided.
+    place: Option<Place<Message>>,
     /// What only a recording needs; nothing if there is none.
     kept: Option<Box<Kept>>,
 }
@@ -132,6 +137,7 @@ impl Exchange {
             request: None,
             asked: None,
             conflicts: 0,
+            place: None,
             kept: None,
         }
     }
@@ -184,10 +190,11 @@ impl Exchange {
 impl Shared {
     /// What decides.
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
-        let Self { generation, counters, recorder, server_identifier, .. } = self;
+        let Self { generation, counters, recorder, observer, server_identifier, .. } = self;
         let sequence = recorder.sequence();
         let (server_identifier, preference) = (*server_identifier, Preference::default());
-        Pipeline { generation, counters, sequence, server_identifier, preference }
+        let observer = Some(observer);
+        Pipeline { generation, counters, sequence, observer, server_identifier, preference }
     }
 
     /// Counts the exchange and tells shadows and observers of it.
@@ -222,7 +229,7 @@ impl Shared {
             event.trace = asked.set;
             event.trace.extend(asked.edited);
         }
-        self.observer.input(event);
+        self.observer.input(event, exchange.place);
     }
 }
 
@@ -299,7 +306,8 @@ impl Pipeline<'_> {
     fn decide_under_terms(&self, runner: &mut Runner, now: Timestamp, exchange: &mut Exchange) {
         exchange.outgoing = None;
         let Some(asked) = &mut exchange.asked else { return };
-        let Some(decision) = self.engine_decision(now, asked, &mut exchange.kept) else {
+        let (kept, place) = (&mut exchange.kept, &mut exchange.place);
+        let Some(decision) = self.engine_decision(now, asked, kept, place) else {
             let detail = unknown_subnet(&asked.view.request);
             exchange.fail(Reason::UnknownSubnet, Some(detail));
             return;
@@ -332,6 +340,7 @@ impl Pipeline<'_> {
         now: Timestamp,
         asked: &Asked,
         kept: &mut Option<Box<Kept>>,
+        place: &mut Option<Place<Message>>,
     ) -> Option<Decision> {
         let request = &asked.view.request;
         for _ in 0..SUCCESSORS_MAX {
@@ -341,7 +350,10 @@ impl Pipeline<'_> {
                 // Under the lock, so that recordings know in which order the engine decided.
                 *kept = self.kept(now, &[], false);
                 let (subnet, terms) = (location.subnet, &asked.terms);
-                engine.decide_preferring(now, subnet, request, terms, self.preference)
+                let decision =
+                    engine.decide_preferring(now, subnet, request, terms, self.preference);
+                *place = self.observer.and_then(|observer| observer.decided(engine, &decision));
+                decision
             });
             if let Ok(decision) = decided {
                 return Some(decision);

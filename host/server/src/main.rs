@@ -18,6 +18,7 @@ mod lookups;
 mod metrics;
 mod net;
 mod observer;
+mod order;
 mod parking;
 mod plugin;
 mod plugin_state;

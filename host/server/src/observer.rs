@@ -2,7 +2,8 @@
 //!
 //! One thread behind a bounded queue writes the journal, logs each packet at debug level and calls
 //! the `on-lease` hooks. It decides nothing. When it cannot follow, events are lost and counted;
-//! replies never wait for it.
+//! replies never wait for it. It hears of each address in the order in which the engine decided
+//! ([`crate::order`]).
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -14,7 +15,9 @@ use std::{
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_core::{Change, Changes, Lease, LeaseState, Reason, Request, Timestamp};
+use lessor_core::{
+    Change, Changes, Decision, Engine, Lease, LeaseState, Reason, Request, Timestamp,
+};
 use lessor_policy_host::{
     LeaseEvent, LeaseEventKind, Observer as Watchers, ShadowDifference, TraceEntry,
 };
@@ -23,11 +26,15 @@ use crate::{
     clock,
     counters::{Counters, increment},
     journal::{Journal, LeaseEnd},
+    order::{Order, Place},
     vital,
 };
 
 /// Events that may wait; at 100,000 packets a second, well over half a second of them.
 const WAITING_EVENTS_MAX: usize = 65_536;
+/// Expired leases that are told of with the decision that noticed their end. What is left is told of
+/// by the reclaimer.
+const EXPIRED_WITH_DECISION_MAX: usize = 256;
 /// The longest that a written event stays unflushed.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
 
@@ -56,7 +63,8 @@ pub(crate) struct Event {
     pub(crate) changes: Changes,
 }
 
-enum Message {
+/// What the thread hears of.
+pub(crate) enum Message {
     Input(Box<Event>),
     Expired { network: Arc<str>, leases: Vec<Arc<Lease>> },
     ShadowDifference(Box<ShadowDifference>),
@@ -69,6 +77,7 @@ enum Message {
 #[derive(Clone, Debug)]
 pub(crate) struct Observer {
     queue: Sender<Message>,
+    order: Order<Message>,
     counters: Arc<Counters>,
     wanted: Arc<AtomicBool>,
     always_wanted: bool,
@@ -91,7 +100,18 @@ impl Observer {
         let task = Task { queue, journal, watchers, counters: Arc::clone(&counters) };
         let thread = vital::spawn("observer", move || task.run())
             .context("cannot start the observer thread")?;
-        Ok((Self { queue: sender, counters, wanted, always_wanted }, thread))
+        Ok((Self::of(sender, counters, wanted, always_wanted), thread))
+    }
+
+    fn of(
+        queue: Sender<Message>,
+        counters: Arc<Counters>,
+        wanted: Arc<AtomicBool>,
+        always_wanted: bool,
+    ) -> Self {
+        let (ordered, lost) = (queue.clone(), Arc::clone(&counters));
+        let order = Order::new(move |message| tell(&ordered, &lost, message));
+        Self { queue, order, counters, wanted, always_wanted }
     }
 
     /// Whether anybody looks at events at all; if not, they need not be made.
@@ -99,15 +119,47 @@ impl Observer {
         self.always_wanted || self.wanted.load(Ordering::Relaxed)
     }
 
-    /// Tells of one input; never waits.
-    pub(crate) fn input(&self, event: Event) {
-        self.tell(Message::Input(Box::new(event)));
+    /// Takes the place of a decision in the order of events, after the leases whose end it noticed;
+    /// under the lock of the engine. None if nobody looks, or the decision is about no address.
+    pub(crate) fn decided(
+        &self,
+        engine: &mut Engine,
+        decision: &Decision,
+    ) -> Option<Place<Message>> {
+        if !self.is_wanted() {
+            return None;
+        }
+        let expired = engine.take_expired(EXPIRED_WITH_DECISION_MAX);
+        let network = &engine.network().name;
+        self.expired(network, expired);
+        let changed = decision.changes.iter().map(|change| change.lease.address);
+        let granted = decision.reply.iter().map(|reply| reply.your_address);
+        self.order.take(network, changed.chain(granted.filter(|address| !address.is_unspecified())))
     }
 
-    /// Tells of leases that expired; never waits.
+    /// Tells of one input, once everything that was decided before about its addresses is told;
+    /// never waits.
+    pub(crate) fn input(&self, event: Event, place: Option<Place<Message>>) {
+        let message = Message::Input(Box::new(event));
+        match place {
+            Some(place) => place.tell(message),
+            None => self.tell(message),
+        }
+    }
+
+    /// Tells of leases that expired; under the lock of their engine. Never waits.
     pub(crate) fn expired(&self, network: &Arc<str>, leases: Vec<Arc<Lease>>) {
-        if self.is_wanted() && !leases.is_empty() {
-            self.tell(Message::Expired { network: Arc::clone(network), leases });
+        if !self.is_wanted() || leases.is_empty() {
+            return;
+        }
+        let message = |leases| Message::Expired { network: Arc::clone(network), leases };
+        let (waiting, others): (Vec<_>, Vec<_>) =
+            leases.into_iter().partition(|lease| self.order.is_waiting(network, lease.address));
+        if !others.is_empty() {
+            self.tell(message(others));
+        }
+        for lease in waiting {
+            self.order.tell(network, lease.address, message(vec![lease]));
         }
     }
 
@@ -136,9 +188,13 @@ impl Observer {
     }
 
     fn tell(&self, message: Message) {
-        if self.queue.try_send(message).is_err() {
-            increment(&self.counters.events_lost);
-        }
+        tell(&self.queue, &self.counters, message);
+    }
+}
+
+fn tell(queue: &Sender<Message>, counters: &Counters, message: Message) {
+    if queue.try_send(message).is_err() {
+        increment(&counters.events_lost);
     }
 }
 
@@ -273,8 +329,7 @@ mod tests {
         let counters = Arc::new(Counters::new());
         let (queue, _nobody_reads) = crossbeam_channel::bounded(2);
         let wanted = Arc::new(AtomicBool::new(true));
-        let observer =
-            Observer { queue, counters: Arc::clone(&counters), wanted, always_wanted: true };
+        let observer = Observer::of(queue, Arc::clone(&counters), wanted, true);
         for _ in 0..5 {
             observer.tell(Message::ReopenJournal);
         }

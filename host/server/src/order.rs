@@ -42,6 +42,7 @@ pub(crate) struct Place<T> {
     shared: Arc<Shared<T>>,
     part: usize,
     number: u64,
+    is_given_up: bool,
 }
 
 struct Part<T> {
@@ -95,7 +96,7 @@ impl<T> Order<T> {
             return None;
         }
         let number = locked.take(distinct, State::UnderWay);
-        Some(Place { shared: Arc::clone(&self.shared), part, number })
+        Some(Place { shared: Arc::clone(&self.shared), part, number, is_given_up: false })
     }
 
     /// Tells of something that happened to an address just now; under the lock of its network.
@@ -118,14 +119,17 @@ impl<T> Order<T> {
 
 impl<T> Place<T> {
     /// Gives the place up: `what` is told once everything before it was.
-    pub(crate) fn tell(self, what: T) {
+    pub(crate) fn tell(mut self, what: T) {
+        self.is_given_up = true;
         self.shared.give_up(self.part, self.number, Some(what));
     }
 }
 
 impl<T> Drop for Place<T> {
     fn drop(&mut self) {
-        self.shared.give_up(self.part, self.number, None);
+        if !self.is_given_up {
+            self.shared.give_up(self.part, self.number, None);
+        }
     }
 }
 
@@ -138,12 +142,8 @@ impl<T> Shared<T> {
     /// Tells under the lock, so that nobody else tells in between.
     fn give_up(&self, part: usize, number: u64, what: Option<T>) {
         let Some(mut part) = self.lock(part) else { return };
-        match part.places.get_mut(&number) {
-            Some(taken) if matches!(taken.state, State::UnderWay) => {
-                taken.state = State::Over(what);
-            }
-            // It was told; this is its end.
-            _ => return,
+        if let Some(taken) = part.places.get_mut(&number) {
+            taken.state = State::Over(what);
         }
         let mut due: SmallVec<[u64; 4]> = SmallVec::from_iter([number]);
         while let Some(number) = due.pop() {
@@ -180,7 +180,8 @@ impl<T> Part<T> {
     fn leave_if_first(&mut self, number: u64) -> Option<Taken<T>> {
         let taken = self.places.get(&number)?;
         let is_over = matches!(taken.state, State::Over(_));
-        let is_first = taken.addresses.iter().all(|address| self.first_of(*address) == Some(number));
+        let is_first =
+            taken.addresses.iter().all(|address| self.first_of(*address) == Some(number));
         if !is_over || !is_first {
             return None;
         }

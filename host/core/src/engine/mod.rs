@@ -252,6 +252,12 @@ impl Engine {
         self.bindings.settle(now, change, committed);
     }
 
+    /// The leases whose end decisions noticed and that nobody was told of yet, at most `limit`. A
+    /// later [`Engine::reclaim`] does not report them again.
+    pub fn take_expired(&mut self, limit: usize) -> Vec<Arc<Lease>> {
+        self.bindings.take_unreported(limit)
+    }
+
     /// When to call [`Engine::reclaim`]: not later than the earliest time at which an offer, lease
     /// or quarantine ends. Nothing depends on the call being made in time.
     pub fn next_deadline(&self) -> Option<Timestamp> {

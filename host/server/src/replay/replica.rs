@@ -127,11 +127,18 @@ impl Replica {
         let server_identifier = *server_identifier;
         // Which free address it is depends on all other leases: as recorded, if that can be.
         let address = recorded
-            .filter(|recorded| recorded.reason == Reason::OfferedFromPool)
+            .filter(|recorded| is_of_many(recorded.reason))
             .and_then(|recorded| recorded.address);
         let is_spoken_for = |address: Ipv4Addr| spoken_for.contains(&address);
         let preference = Preference { address, spoken_for: Some(&is_spoken_for) };
-        let pipeline = Pipeline { generation, counters, sequence, server_identifier, preference };
+        let pipeline = Pipeline {
+            generation,
+            counters,
+            sequence,
+            observer: None,
+            server_identifier,
+            preference,
+        };
         let recorded = recorded.map(|recorded| recorded.reason);
         let received = Received {
             payload: &datagram.payload,
@@ -206,6 +213,14 @@ impl Replica {
             }
         });
     }
+}
+
+/// Whether the address is one of many that the client might have had as well.
+const fn is_of_many(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::OfferedFromPool | Reason::OfferedQuarantined | Reason::OfferedContested
+    )
 }
 
 fn wait_until_prepared(runner: &Runner) {
