@@ -127,7 +127,8 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
             if is_relayed { 67 } else { 68 },
         ),
         server_address,
-        link_address: (!is_relayed).then_some(server_address),
+        link_addresses: (!is_relayed).then(|| [server_address].into()),
+        own_addresses: [server_address].into_iter().collect(),
         unicast: described.unicast || is_relayed,
         interface: described.interface.clone(),
     };

@@ -18,6 +18,7 @@ mod network;
 mod octets;
 pub mod option;
 mod origin;
+mod own_addresses;
 mod reason;
 pub mod relay;
 mod reply;
@@ -39,6 +40,7 @@ pub use network::{
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
 pub use origin::{Link, Origin};
+pub use own_addresses::OwnAddresses;
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyKind};

@@ -9,7 +9,7 @@ use prefix_trie::PrefixMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{HardwareAddress, OptionValue, Origin, Request, relay};
+use crate::{HardwareAddress, OptionValue, Origin, Request};
 
 /// Subnets that share one link (a "shared network", or a single subnet): the unit that owns its
 /// addresses, its clients and one [`crate::Engine`].
@@ -231,9 +231,10 @@ impl Topology {
         self.by_prefix.get_lpm(&Ipv4Net::from(address)).map(|(_, location)| *location)
     }
 
-    /// The subnet that a request is about: the relay's link selection (RFC 3527), else the
-    /// client's subnet selection (RFC 3011), else the relay address, else the link that the
-    /// client is on, else (a renewal sent to the server directly) the client's own address.
+    /// The subnet that a request is about: the relay's link selection (RFC 3527), else the client's
+    /// subnet selection (RFC 3011), else the relay address, else (a renewal sent to the server
+    /// directly) the client's own address, else the link that the client is on. 0.0.0.0 selects
+    /// nothing.
     pub fn locate(&self, request: &Request) -> Option<Location> {
         self.located_by(request).find_map(|(_, address)| self.locate_address(address))
     }
@@ -241,25 +242,52 @@ impl Topology {
     /// What of a request says where it belongs, and the address that it names, in the order in
     /// which they are gone by; the first that lies in a subnet decides.
     pub fn located_by(&self, request: &Request) -> impl Iterator<Item = (LocatedBy, Ipv4Addr)> {
-        let link_selection = request
-            .relay_information
-            .as_ref()
-            .and_then(|information| information.sub_option(relay::LINK_SELECTION))
-            .and_then(|octets| <[u8; 4]>::try_from(octets).ok())
-            .map(|octets| (LocatedBy::LinkSelection, Ipv4Addr::from(octets)));
+        let link_selection = request.link_selection();
+        let link_selection = link_selection.map(|address| (LocatedBy::LinkSelection, address));
         let subnet_selection =
-            request.subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
+            request.subnet_selection.filter(|address| !address.is_unspecified());
+        let subnet_selection =
+            subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
         let relay = request.is_relayed().then_some(request.relay_address);
         let relay = relay.map(|address| (LocatedBy::RelayAddress, address));
         // Whoever is told where the client is does not guess.
         let told = link_selection.or(subnet_selection).or(relay);
-        let is_told = told.is_some();
-        let is_direct = request.arrival.unicast && !request.client_address.is_unspecified();
-        let client = (!is_told && is_direct).then_some(request.client_address);
+        let is_direct = request.is_direct() && !request.client_address.is_unspecified();
+        let client = (told.is_none() && is_direct).then_some(request.client_address);
         let client = client.map(|address| (LocatedBy::ClientAddress, address));
-        let link = request.arrival.link_address.filter(|_| !is_told);
-        let link = link.map(|address| (LocatedBy::Link, address));
-        [told, client, link].into_iter().flatten()
+        let links = request.arrival.link_addresses.as_deref().filter(|_| told.is_none());
+        let links = links.unwrap_or_default();
+        let links = self.link_of_client(request, links).into_iter().chain(links.iter().copied());
+        let links = links.map(|address| (LocatedBy::Link, address));
+        told.into_iter().chain(client).chain(links)
+    }
+
+    /// The address of the interface that a reply to a broadcast on its link comes from: the one that
+    /// says where the client is. Nothing if there is no choice.
+    pub fn answering_address(&self, request: &Request) -> Option<Ipv4Addr> {
+        let links = request.arrival.link_addresses.as_deref().unwrap_or_default();
+        if links.len() < 2 || request.arrival.unicast {
+            return None;
+        }
+        let mut located = self.located_by(request);
+        let (by, address) = located.find(|(_, address)| self.locate_address(*address).is_some())?;
+        (by == LocatedBy::Link).then_some(address)
+    }
+
+    /// Of several addresses of one interface, the one in the subnet, else in the network, of the
+    /// address that the client has or asks for.
+    fn link_of_client(&self, request: &Request, links: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+        if links.len() < 2 {
+            return None;
+        }
+        let has_address = !request.client_address.is_unspecified();
+        let named = has_address.then_some(request.client_address).or(request.requested_address)?;
+        let named = self.locate_address(named)?;
+        let located = |link: &Ipv4Addr| self.locate_address(*link);
+        let is_in_subnet = |link: &&Ipv4Addr| located(link) == Some(named);
+        let is_in_network =
+            |link: &&Ipv4Addr| located(link).is_some_and(|found| found.network == named.network);
+        links.iter().find(is_in_subnet).or_else(|| links.iter().find(is_in_network)).copied()
     }
 }
 

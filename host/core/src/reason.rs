@@ -127,6 +127,8 @@ reasons! {
         "the REQUEST fits no state of RFC 2131: neither option 50 nor ciaddr, or too many of them",
     UnknownSubnet "unknown-subnet" Silence
         "no subnet spans the relay address, the selected link or the interface",
+    LinkWithoutAddress "link-without-address" Silence
+        "the interface that the client was heard on has no IPv4 address, so nothing says which subnet the client is in",
     NoFreeAddress "no-free-address" Silence
         "every address that this client may have is taken",
     SubscriberLimit "subscriber-limit" Silence

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{ClientKey, HardwareAddress, ReceivedOptions, RelayInformation};
+use crate::{ClientKey, HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation};
 
 /// A client's message, parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,9 +105,14 @@ pub struct Arrival {
     /// The server's own address to answer with, as option 54 unless a relay overrides it: the one
     /// the datagram was sent to, or that of the interface if it was broadcast.
     pub server_address: Ipv4Addr,
-    /// The address of the interface if the message came from a client on the link (broadcast, or
-    /// unicast to this interface, without a relay).
-    pub link_address: Option<Ipv4Addr>,
+    /// The IPv4 addresses of the interface, in the order in which they select a subnet, if the message
+    /// came in on the link of an interface: empty if that interface has none. They say where a client
+    /// is that no relay speaks for. Absent for a message that came in on a socket for relayed messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_addresses: Option<Arc<[Ipv4Addr]>>,
+    /// Every address of the server's host when the message came in.
+    #[serde(default, skip_serializing_if = "OwnAddresses::is_empty")]
+    pub own_addresses: OwnAddresses,
     /// Whether the datagram was sent to one of the server's own addresses rather than broadcast.
     pub unicast: bool,
     /// The name of the interface, where it is known.
@@ -130,6 +135,11 @@ impl Request {
     /// Whether a relay passed the message on.
     pub fn is_relayed(&self) -> bool {
         !self.relay_address.is_unspecified()
+    }
+
+    /// Whether the client sent the message to the server itself, without a relay.
+    pub fn is_direct(&self) -> bool {
+        self.arrival.unicast && !self.is_relayed()
     }
 
     /// Whether the client can only hear broadcasts, as yet.
@@ -165,7 +175,35 @@ impl Request {
         self.relay_information
             .as_ref()
             .and_then(|relay| relay.sub_option(crate::relay::SERVER_IDENTIFIER_OVERRIDE))
-            .and_then(|octets| <[u8; 4]>::try_from(octets).ok())
-            .map_or(self.arrival.server_address, Ipv4Addr::from)
+            .and_then(specified_address)
+            .unwrap_or(self.arrival.server_address)
     }
+
+    /// The link that the relay says the client is on (RFC 3527).
+    pub fn link_selection(&self) -> Option<Ipv4Addr> {
+        let information = self.relay_information.as_ref()?;
+        information.sub_option(crate::relay::LINK_SELECTION).and_then(specified_address)
+    }
+
+    /// Whether `named` is one of this server's addresses (RFC 2131 section 4.1: any of them), or the
+    /// one that a relay has it go by (RFC 5107).
+    pub fn is_own_address(&self, named: Ipv4Addr) -> bool {
+        let arrival = &self.arrival;
+        named == self.own_server_identifier()
+            || named == arrival.server_address
+            || arrival.link_addresses.iter().any(|addresses| addresses.contains(&named))
+            || arrival.own_addresses.contains(named)
+    }
+
+    /// Whether the message came from the link of an interface without any IPv4 address, so that only
+    /// the message itself can say which subnet it is about.
+    pub fn is_from_unaddressed_link(&self) -> bool {
+        self.arrival.link_addresses.as_ref().is_some_and(|addresses| addresses.is_empty())
+    }
+}
+
+/// The address in a sub-option; 0.0.0.0 names nothing, as if the sub-option were absent.
+fn specified_address(octets: &[u8]) -> Option<Ipv4Addr> {
+    let address = Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?);
+    Some(address).filter(|address| !address.is_unspecified())
 }

@@ -158,7 +158,8 @@ fn view() -> Result<View, Box<dyn Error>> {
         arrival: Arrival {
             source: SocketAddrV4::new(relay, 67),
             server_address: Ipv4Addr::new(192, 0, 2, 1),
-            link_address: None,
+            link_addresses: None,
+            own_addresses: Default::default(),
             unicast: true,
             interface: None,
         },

@@ -249,20 +249,19 @@ impl Pipeline<'_> {
         if not_relayed {
             return exchange;
         }
-        let mut seen_arrival = exchange.arrival.clone();
-        if let Some(identifier) = self.server_identifier {
-            seen_arrival.server_address = identifier;
-        }
-        let request = match lessor_wire::parse(payload, seen_arrival) {
-            Ok(request) => Arc::new(request),
+        let mut request = match lessor_wire::parse(payload, exchange.arrival.clone()) {
+            Ok(request) => request,
             Err(malformed) => {
                 exchange.fail(malformed.reason, Some(malformed.to_string()));
                 return exchange;
             }
         };
+        exchange.arrival.server_address = self.choose_server_address(&mut request);
+        let request = Arc::new(request);
         exchange.request = Some(Arc::clone(&request));
         let Some(view) = self.view(exchange.shows_lease(runner), now, &request) else {
-            exchange.fail(Reason::UnknownSubnet, Some(unknown_subnet(&request)));
+            let (reason, detail) = nowhere(&request);
+            exchange.fail(reason, Some(detail));
             return exchange;
         };
         exchange.asked = Some(Asked::new(view));
@@ -271,6 +270,19 @@ impl Pipeline<'_> {
         }
         self.ask_policies(runner, now, &mut exchange);
         exchange
+    }
+
+    /// Which of its addresses the server goes by towards the client: notes in the request what option 54
+    /// is to say, and returns the address that the reply comes from.
+    pub(crate) fn choose_server_address(&self, request: &mut Request) -> Ipv4Addr {
+        let topology = |request: &Request| {
+            self.generation.load().shards.topology().answering_address(request)
+        };
+        let has_choice = request.arrival.link_addresses.as_ref().is_some_and(|all| all.len() > 1);
+        let chosen = if has_choice { topology(request) } else { None };
+        let source = chosen.unwrap_or(request.arrival.server_address);
+        request.arrival.server_address = self.server_identifier.unwrap_or(source);
+        source
     }
 
     /// What policies may see; nothing if no network spans the request. The client's lease is looked
@@ -308,8 +320,8 @@ impl Pipeline<'_> {
         let Some(asked) = &mut exchange.asked else { return };
         let (kept, place) = (&mut exchange.kept, &mut exchange.place);
         let Some(decision) = self.engine_decision(now, asked, kept, place) else {
-            let detail = unknown_subnet(&asked.view.request);
-            exchange.fail(Reason::UnknownSubnet, Some(detail));
+            let (reason, detail) = nowhere(&asked.view.request);
+            exchange.fail(reason, Some(detail));
             return;
         };
         exchange.reason = decision.reason;
@@ -449,13 +461,25 @@ impl Asked {
 }
 
 /// Why no network was found, and what to do.
-pub(crate) fn unknown_subnet(request: &Request) -> String {
-    let asked_from = match (request.is_relayed(), request.arrival.link_address) {
+pub(crate) fn nowhere(request: &Request) -> (Reason, String) {
+    let links = request.arrival.link_addresses.as_deref().unwrap_or_default();
+    let asked_from = match (request.is_relayed(), links) {
         (true, _) => format!("relay address {}", request.relay_address),
-        (false, Some(address)) => format!("interface address {address}"),
-        (false, None) => format!("client address {}", request.client_address),
+        (false, []) if request.is_from_unaddressed_link() && !request.is_direct() => {
+            let name = request.arrival.interface.as_deref().unwrap_or("the interface");
+            let detail = format!(
+                "{name} has no IPv4 address, so nothing says in which subnet its clients are; give it \
+                 one in their subnet"
+            );
+            return (Reason::LinkWithoutAddress, detail);
+        }
+        (false, []) => format!("client address {}", request.client_address),
+        (false, addresses) => {
+            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            format!("interface address {}", addresses.join(" or "))
+        }
     };
-    format!("no subnet for {asked_from}; add a [[subnet]] that spans it")
+    (Reason::UnknownSubnet, format!("no subnet for {asked_from}; add a [[subnet]] that spans it"))
 }
 
 #[cfg(test)]

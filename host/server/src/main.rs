@@ -8,6 +8,7 @@ mod check;
 mod clock;
 mod control;
 mod counters;
+mod endpoints;
 mod exchange;
 mod explain;
 mod generation;

@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock, control,
     counters::increment,
+    endpoints::Board,
     exchange::Shared,
     generation::{self, Generation, Parts, Refusal},
     lookups::LookupSet,
+    net::Host,
     rollback::Probation,
     shadow,
     worker::WorkerHandle,
@@ -31,6 +33,9 @@ pub(crate) struct Reloader {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) workers: Vec<WorkerHandle>,
+    pub(crate) host: Arc<Host>,
+    /// How the endpoints stand.
+    pub(crate) board: Arc<Board>,
     pub(crate) hash_seed: u64,
     /// What the process was started with.
     pub(crate) started_with: Configuration,

@@ -27,7 +27,8 @@ use crate::{
     logging,
     lookups::LookupSet,
     metrics,
-    net::Endpoint,
+    endpoints::{Endpoints, Watch},
+    net::Host,
     observer::Observer,
     plugin_state,
     recording::Recorder,
@@ -99,6 +100,7 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
 /// The running server.
 struct Server {
     reloader: Arc<Reloader>,
+    watch: Watch,
     stop_reclaiming: Sender<()>,
     reclaimer_thread: JoinHandle<()>,
     committer_thread: lessor_store::CommitterThread,
@@ -136,7 +138,9 @@ impl Server {
             chain,
             rolled_back_from: None,
         });
-        let endpoints = open_endpoints(&configuration)?;
+        let host = Host::read()?;
+        let (watched, endpoints) =
+            Endpoints::open(&configuration.server, Arc::clone(&host), workers_of(&configuration))?;
         // All instances are there before anybody is answered.
         let runners = endpoints.iter().map(|_| generation.chain.runner());
         let runners: Vec<_> =
@@ -169,6 +173,9 @@ impl Server {
             let worker = WorkerHandle::start(number, shared, endpoints, runner, discard, runtime)?;
             workers.push(worker);
         }
+        let board = watched.board();
+        let senders = workers.iter().map(WorkerHandle::endpoint_sender).collect();
+        let watch = Watch::start(watched, senders)?;
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
         let pools = PoolWatch::new(Arc::clone(&shared.counters));
         let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, pools, failed_flushes: 0 };
@@ -178,16 +185,26 @@ impl Server {
             runtime,
             shared,
             workers,
+            host,
+            board,
             hash_seed,
             serving: Mutex::new(Serving::new(configuration.clone(), shadows)),
             started_with: configuration,
         });
-        Ok(Self { reloader, stop_reclaiming, reclaimer_thread, committer_thread, observer_thread })
+        Ok(Self {
+            reloader,
+            watch,
+            stop_reclaiming,
+            reclaimer_thread,
+            committer_thread,
+            observer_thread,
+        })
     }
 
     /// Workers first, so that nothing new is decided; then storage, which has what they still wait
     /// for; then the observer, which hears of all of it.
     fn stop(self) {
+        self.watch.stop();
         for worker in &self.reloader.workers {
             worker.stop();
         }
@@ -320,32 +337,6 @@ fn workers_of(configuration: &Configuration) -> usize {
         Some(workers) => workers.get(),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     }
-}
-
-/// The endpoints of each worker. Every worker has a socket of its own for each relayed address;
-/// the one socket of an interface belongs to one worker.
-fn open_endpoints(configuration: &Configuration) -> anyhow::Result<Vec<Vec<Endpoint>>> {
-    let settings = &configuration.server;
-    Endpoint::refuse_taken(&settings.listen, &settings.interfaces)?;
-    let workers = workers_of(configuration);
-    let mut endpoints: Vec<Vec<Endpoint>> = Vec::new();
-    for _ in 0..workers {
-        let relayed: Result<_, _> =
-            settings.listen.iter().map(|listen| Endpoint::relayed(*listen)).collect();
-        endpoints.push(relayed?);
-    }
-    for (number, interface) in settings.interfaces.iter().enumerate() {
-        if let Some(own) = endpoints.get_mut(number % workers) {
-            own.push(Endpoint::on_link(interface)?);
-        }
-    }
-    for listen in &settings.listen {
-        tracing::info!(%listen, workers, "listening for relays");
-    }
-    for interface in &settings.interfaces {
-        tracing::info!(interface, "listening on the link");
-    }
-    Ok(endpoints)
 }
 
 /// Drops replaced plugin instances away from the workers.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock,
     control::{self, Question},
+    endpoints::EndpointStatus,
     leases::written,
     metrics,
     reload::Reloader,
@@ -46,6 +47,9 @@ pub(crate) struct Status {
     pub(crate) rollbacks: u64,
     /// The generation whose faults brought back what serves now.
     pub(crate) rolled_back_from: Option<u64>,
+    /// Where messages are received.
+    #[serde(default)]
+    pub(crate) endpoints: Vec<EndpointStatus>,
     /// How many inputs ended in each reason.
     pub(crate) reasons: Vec<(Reason, u64)>,
     pub(crate) pools: Vec<PoolRow>,
@@ -111,6 +115,7 @@ impl Status {
             reloads_refused: counters.reloads_refused.load(Ordering::Relaxed),
             rollbacks: counters.rollbacks.load(Ordering::Relaxed),
             rolled_back_from: generation.rolled_back_from,
+            endpoints: reloader.board.endpoints(),
             reasons: counters.reasons(),
             pools,
             pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),
@@ -195,6 +200,7 @@ fn print(status: &Status) -> io::Result<()> {
              their faults, a reload tries again"
         )?;
     }
+    print_endpoints(&mut out, &status.endpoints)?;
     let mut pools = table(&["network", "pool", "size", "leased", "offered", "quarantined", "full"]);
     for row in &status.pools {
         let PoolUsage { pool, size, leased, offered, quarantined } = &row.usage;
@@ -241,6 +247,22 @@ fn print(status: &Status) -> io::Result<()> {
         writeln!(out, "journal: {} events lost because it could not follow", status.events_lost)?;
     }
     Ok(())
+}
+
+fn print_endpoints(out: &mut impl Write, endpoints: &[EndpointStatus]) -> io::Result<()> {
+    let mut rows = table(&["endpoint", "for", "state", "since", "addresses", "why"]);
+    for endpoint in endpoints {
+        let addresses: Vec<_> = endpoint.addresses.iter().map(ToString::to_string).collect();
+        rows.add_row([
+            endpoint.endpoint.clone(),
+            endpoint.kind.clone(),
+            endpoint.state.to_string(),
+            endpoint.since.clone(),
+            addresses.join(" "),
+            endpoint.detail.clone().unwrap_or_default(),
+        ]);
+    }
+    writeln!(out, "{rows}")
 }
 
 fn print_lookups(out: &mut impl Write, status: &Status) -> io::Result<()> {

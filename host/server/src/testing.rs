@@ -103,7 +103,8 @@ pub(crate) fn received(payload: &[u8], relay: Ipv4Addr) -> Received<'_> {
         arrival: Arrival {
             source: SocketAddrV4::new(relay, 67),
             server_address: SERVER,
-            link_address: None,
+            link_addresses: None,
+            own_addresses: Default::default(),
             unicast: true,
             interface: None,
         },

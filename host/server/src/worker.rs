@@ -46,14 +46,34 @@ enum Message {
     LookedUp(Box<Returned>),
     /// Ask these policies from now on, and say so.
     Policies { runner: Box<Runner>, taken: Sender<()> },
+    /// Receive here from now on in the place of what was open at this position, or nowhere.
+    Endpoint { position: usize, endpoint: Option<Box<Endpoint>> },
     /// Read no more, answer what is under way, end.
     Stop,
+}
+
+/// The way by which a worker gets other endpoints. Clones lead to the same worker.
+#[derive(Clone, Debug)]
+pub(crate) struct EndpointSender {
+    sender: Sender<Message>,
+    waker: Waker,
+}
+
+impl EndpointSender {
+    /// Has the worker receive by `endpoint` instead of what is open at `position`; by nothing, if there
+    /// is none. Replies to what came in there leave by the new one.
+    pub(crate) fn replace(&self, position: usize, endpoint: Option<Endpoint>) {
+        let endpoint = endpoint.map(Box::new);
+        let _ = self.sender.send(Message::Endpoint { position, endpoint });
+        self.waker.wake();
+    }
 }
 
 struct Worker {
     shared: Arc<Shared>,
     runner: Runner,
-    endpoints: Vec<Endpoint>,
+    /// Each at a position of its own, which stays empty while it cannot be open.
+    endpoints: Vec<Option<Endpoint>>,
     poller: Poller,
     receiver: Receiver<Message>,
     sender: Sender<Message>,
@@ -80,7 +100,7 @@ impl WorkerHandle {
     pub(crate) fn start(
         number: usize,
         shared: Arc<Shared>,
-        endpoints: Vec<Endpoint>,
+        endpoints: Vec<Option<Endpoint>>,
         runner: Runner,
         discard: Sender<Runner>,
         runtime: tokio::runtime::Handle,
@@ -89,7 +109,9 @@ impl WorkerHandle {
         let waker = Waker::new()?;
         let mut poller = Poller::new()?;
         for (token, endpoint) in endpoints.iter().enumerate() {
-            poller.add(endpoint, token as u32)?;
+            if let Some(endpoint) = endpoint {
+                poller.add(endpoint, token as u32)?;
+            }
         }
         poller.add_waker(&waker)?;
         let finished = endpoints.iter().map(|_| Vec::new()).collect();
@@ -118,6 +140,11 @@ impl WorkerHandle {
     /// further packet meets the old ones.
     pub(crate) fn hand_over(&self, runner: Runner, taken: Sender<()>) {
         self.tell(Message::Policies { runner: Box::new(runner), taken });
+    }
+
+    /// The way by which the worker gets other endpoints.
+    pub(crate) fn endpoint_sender(&self) -> EndpointSender {
+        EndpointSender { sender: self.sender.clone(), waker: self.waker.clone() }
     }
 
     /// Has the worker answer what is under way, and waits for its end.
@@ -183,14 +210,28 @@ impl Worker {
                 let _ = self.discard.send(replaced);
                 let _ = taken.send(());
             }
+            Message::Endpoint { position, endpoint } => {
+                self.replace_endpoint(position, endpoint.map(|endpoint| *endpoint));
+            }
             Message::Stop => self.stopping = true,
         }
+    }
+
+    fn replace_endpoint(&mut self, position: usize, endpoint: Option<Endpoint>) {
+        let Some(slot) = self.endpoints.get_mut(position) else { return };
+        if let Some(endpoint) = &endpoint
+            && let Err(error) = self.poller.add(endpoint, position as u32)
+        {
+            tracing::error!(%endpoint, %error, "an endpoint cannot be waited on and stays closed");
+            return;
+        }
+        *slot = endpoint;
     }
 
     /// Reads one batch from an endpoint and decides it.
     fn serve(&mut self, token: u32, batch: &mut ReceiveBatch) {
         let endpoint = token as usize;
-        let Some(socket) = self.endpoints.get_mut(endpoint) else { return };
+        let Some(Some(socket)) = self.endpoints.get_mut(endpoint) else { return };
         if let Err(error) = socket.receive(batch) {
             tracing::warn!(%error, "cannot read from a socket");
             return;
@@ -321,9 +362,19 @@ impl Worker {
             }
             let outgoing: Vec<Outgoing> =
                 finished.iter_mut().filter_map(|exchange| exchange.outgoing.take()).collect();
-            for unsent in endpoint.send(&outgoing).failed {
-                if let Some(exchange) = finished.get_mut(unsent.position) {
-                    exchange.fail(Reason::SendFailed, Some(unsent.error.to_string()));
+            match endpoint {
+                Some(endpoint) => {
+                    for unsent in endpoint.send(&outgoing).failed {
+                        if let Some(exchange) = finished.get_mut(unsent.position) {
+                            exchange.fail(Reason::SendFailed, Some(unsent.error.to_string()));
+                        }
+                    }
+                }
+                None => {
+                    for exchange in finished.iter_mut() {
+                        let detail = "the interface that it came in on is gone";
+                        exchange.fail(Reason::SendFailed, Some(detail.to_owned()));
+                    }
                 }
             }
             for exchange in finished.drain(..) {
@@ -360,7 +411,8 @@ mod tests {
         let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let (discard, _) = crossbeam_channel::unbounded();
-        let endpoints = vec![Endpoint::relayed(server).unwrap()];
+        let host = crate::net::Host::read().unwrap();
+        let endpoints = vec![Some(Endpoint::relayed(&host, server).unwrap())];
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let handle = runtime.handle().clone();
         let worker =

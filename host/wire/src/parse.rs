@@ -109,7 +109,10 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
         requested_address: required(&options, code::REQUESTED_ADDRESS)?
             .map(Ipv4Addr::from)
             .filter(|address| !address.is_unspecified()),
-        server_identifier: required(&options, code::SERVER_IDENTIFIER)?.map(Ipv4Addr::from),
+        // 0.0.0.0 names no server: it counts as if the option were absent.
+        server_identifier: required(&options, code::SERVER_IDENTIFIER)?
+            .map(Ipv4Addr::from)
+            .filter(|address| !address.is_unspecified()),
         lease_time_secs: hint(&options, code::LEASE_TIME).map(u32::from_be_bytes),
         parameter_request_list: SmallVec::from_slice(
             options.get(code::PARAMETER_REQUEST_LIST).unwrap_or_default(),

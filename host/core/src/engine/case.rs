@@ -229,11 +229,7 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// Whether option 54 names this server (RFC 2131 section 4.1: any of its addresses).
     pub(super) fn names_this_server(&self) -> bool {
-        self.request.server_identifier.is_some_and(|named| {
-            named == self.request.own_server_identifier()
-                || named == self.request.arrival.server_address
-                || Some(named) == self.request.arrival.link_address
-        })
+        self.request.server_identifier.is_some_and(|named| self.request.is_own_address(named))
     }
 
     /// Whether option 54 names another server.

@@ -100,7 +100,8 @@ pub(crate) fn message(kind: RequestKind, client: u8) -> Request {
         arrival: Arrival {
             source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68),
             server_address: SERVER,
-            link_address: Some(SERVER),
+            link_addresses: Some([SERVER].into()),
+            own_addresses: Default::default(),
             unicast: false,
             interface: None,
         },
@@ -172,7 +173,7 @@ pub(crate) fn inform(client: u8, address: Ipv4Addr) -> Request {
 /// The same, sent to the server's own address from anywhere.
 pub(crate) fn directly(mut request: Request) -> Request {
     request.arrival.unicast = true;
-    request.arrival.link_address = None;
+    request.arrival.link_addresses = None;
     request
 }
 
@@ -180,7 +181,7 @@ pub(crate) fn directly(mut request: Request) -> Request {
 pub(crate) fn relayed(mut request: Request) -> Request {
     request.relay_address = RELAY;
     request.arrival.source = SocketAddrV4::new(RELAY, 67);
-    request.arrival.link_address = None;
+    request.arrival.link_addresses = None;
     request.arrival.unicast = true;
     request
 }

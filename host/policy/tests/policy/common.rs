@@ -102,7 +102,8 @@ pub(crate) fn request(kind: RequestKind) -> Request {
         arrival: Arrival {
             source: SocketAddrV4::new(RELAY, 67),
             server_address: Ipv4Addr::new(192, 0, 2, 1),
-            link_address: None,
+            link_addresses: None,
+            own_addresses: Default::default(),
             unicast: true,
             interface: Some("eth0".into()),
         },

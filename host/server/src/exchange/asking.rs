@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lessor_core::{Reason, Timestamp};
 use lessor_policy_host::{Lookup, Lookups, PolicyOutcome, Runner, View};
 
-use super::{Exchange, Pipeline, unknown_subnet};
+use super::{Exchange, Pipeline, nowhere};
 
 impl Pipeline<'_> {
     /// Goes on with an exchange that waited for lookups. The world went on meanwhile: what policies
@@ -23,8 +23,8 @@ impl Pipeline<'_> {
         let Some(asked) = &mut exchange.asked else { return };
         let request = &asked.view.request;
         let Some(view) = self.view(shows_lease, now, request) else {
-            let detail = unknown_subnet(request);
-            exchange.fail(Reason::UnknownSubnet, Some(detail));
+            let (reason, detail) = nowhere(request);
+            exchange.fail(reason, Some(detail));
             return;
         };
         let lookups = asked.view.lookups.iter().cloned().chain(answers).collect();

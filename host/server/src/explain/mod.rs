@@ -18,7 +18,9 @@ use std::{
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
-use lessor_core::{HardwareAddress, OptionDefinition, Outcome, Reason, Timestamp, Verdict};
+use lessor_core::{
+    HardwareAddress, OptionDefinition, Outcome, OwnAddresses, Reason, Timestamp, Verdict,
+};
 use lessor_store::{FjallStore, Store};
 use serde::{Deserialize, Serialize};
 
@@ -220,6 +222,8 @@ enum Answer {
 pub(crate) struct Place<'p> {
     generation: &'p Arc<Generation>,
     server: &'p ServerSettings,
+    /// The addresses of the server's host, where it is known.
+    own_addresses: OwnAddresses,
     now: Timestamp,
     by: String,
 }
@@ -254,6 +258,7 @@ pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
     let place = Place {
         generation: &generation,
         server: &reloader.started_with.server,
+        own_addresses: reloader.host.links().own_addresses().clone(),
         now: clock::now(),
         by: format!("the running server, generation {}", generation.number),
     };
@@ -291,7 +296,10 @@ fn offline(
         rolled_back_from: None,
     });
     let by = format!("no server runs; the configuration and {from}");
-    let place = Place { generation: &generation, server: &configuration.server, now, by };
+    // Where there is no server there may be another host.
+    let own_addresses = OwnAddresses::default();
+    let server = &configuration.server;
+    let place = Place { generation: &generation, server, own_addresses, now, by };
     Ok(place.answer(subject))
 }
 

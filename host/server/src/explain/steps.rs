@@ -17,7 +17,7 @@ use super::{
     AllocationStep, Explanation, LocationStep, LookupStep, Microseconds, OptionStep, Place,
     PluginStep, ReplyStep, Subject, verdict_text,
 };
-use crate::{exchange::unknown_subnet, generation::Refusal, leases::Row, recording::option_name};
+use crate::{exchange::nowhere, generation::Refusal, leases::Row, recording::option_name};
 
 /// Notes how long each step takes.
 struct Stopwatch {
@@ -46,13 +46,12 @@ impl Place<'_> {
     /// Explains what would happen to the subject.
     pub(super) fn explain(&self, subject: &Subject) -> anyhow::Result<Explanation> {
         let message = subject.message(self)?;
-        let mut arrival = message.arrival;
-        if let Some(identifier) = self.server.server_identifier {
-            arrival.server_address = identifier;
-        }
         let mut watch = Stopwatch::start();
-        let request = lessor_wire::parse(&message.payload, arrival)
+        let mut request = lessor_wire::parse(&message.payload, message.arrival)
             .context("the message cannot be parsed; look at what --option gives")?;
+        if let Some(identifier) = self.server.server_identifier {
+            request.arrival.server_address = identifier;
+        }
         watch.lap("parse");
         let request = Arc::new(request);
         let client = request.client_key();
@@ -83,8 +82,9 @@ impl Place<'_> {
             .find_map(|(by, address)| Some((by, address, topology.locate_address(address)?)));
         watch.lap("locate");
         let Some((by, address, location)) = located else {
-            explanation.detail = Some(unknown_subnet(&request));
-            explanation.conclude(Reason::UnknownSubnet, watch);
+            let (reason, detail) = nowhere(&request);
+            explanation.detail = Some(detail);
+            explanation.conclude(reason, watch);
             return Ok(explanation);
         };
         let network = Arc::clone(shards.network(location.network).context("no such network")?);
@@ -250,7 +250,7 @@ fn request_facts(request: &Request) -> Vec<(String, String)> {
     if request.is_relayed() {
         add("relay address", request.relay_address.to_string());
     }
-    if let Some(address) = request.arrival.link_address {
+    for address in request.arrival.link_addresses.iter().flat_map(|addresses| &**addresses) {
         add("link address", address.to_string());
     }
     if !request.client_address.is_unspecified() {

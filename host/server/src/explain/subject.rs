@@ -11,8 +11,8 @@ use std::{
 use anyhow::bail;
 use ipnet::Ipv4Net;
 use lessor_core::{
-    Arrival, ClientKey, HardwareAddress, Lease, RelayInformation, Topology, option::code, readable,
-    relay,
+    Arrival, ClientKey, HardwareAddress, Lease, OwnAddresses, RelayInformation, Topology,
+    option::code, readable, relay,
 };
 use serde::{Deserialize, Serialize};
 
@@ -245,7 +245,7 @@ impl Subject {
     ) -> anyhow::Result<WhereFrom> {
         let topology = place.generation.shards.topology();
         if let Some(link) = self.link {
-            return Ok(WhereFrom::link(link));
+            return Ok(WhereFrom::link(link, place.own_addresses.clone()));
         }
         let relay_address = match self.relay_address {
             Some(given) => given,
@@ -259,7 +259,7 @@ impl Subject {
                     has_line || place.server.interfaces.is_empty() || place.server.listen.len() > 1;
                 if !is_relayed {
                     assumed.push(format!("on the link, where the server is {address}"));
-                    return Ok(WhereFrom::link(address));
+                    return Ok(WhereFrom::link(address, place.own_addresses.clone()));
                 }
                 assumed.push(format!("relay address {address}, of subnet {prefix}"));
                 address
@@ -276,7 +276,8 @@ impl Subject {
             arrival: Arrival {
                 source: SocketAddrV4::new(relay_address, SERVER_PORT),
                 server_address,
-                link_address: None,
+                link_addresses: None,
+                own_addresses: place.own_addresses.clone(),
                 unicast: true,
                 interface: None,
             },
@@ -290,13 +291,14 @@ struct WhereFrom {
 }
 
 impl WhereFrom {
-    const fn link(address: Ipv4Addr) -> Self {
+    fn link(address: Ipv4Addr, own_addresses: OwnAddresses) -> Self {
         Self {
             relay_address: Ipv4Addr::UNSPECIFIED,
             arrival: Arrival {
                 source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT),
                 server_address: address,
-                link_address: Some(address),
+                link_addresses: Some([address].into()),
+                own_addresses,
                 unicast: false,
                 interface: None,
             },

@@ -38,6 +38,12 @@ fn server(page: &mut Page, status: &Status) {
     page.counter("lessor_reloads_total", "Reloads, by outcome", reloads);
     let help = "New generations that were rolled back because their policies failed";
     page.counter("lessor_rollbacks_total", help, [plain(status.rollbacks)]);
+    let endpoints = status.endpoints.iter().map(|endpoint| {
+        let labels = [("endpoint", &*endpoint.endpoint), ("kind", &*endpoint.kind)];
+        sample(&labels, f64::from(u8::from(endpoint.state.is_serving())))
+    });
+    let help = "Whether messages are received and answered there";
+    page.gauge("lessor_endpoint_serving", help, endpoints);
     let inputs = Reason::ALL.iter().map(|reason| {
         let count = status.reasons.iter().find(|(found, _)| found == reason);
         let outcome = written(&reason.outcome());

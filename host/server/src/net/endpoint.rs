@@ -1,7 +1,6 @@
 //! Endpoints: a socket for relayed messages, or the sockets of one interface.
 
 use std::{
-    collections::HashMap,
     fmt, io,
     net::{Ipv4Addr, SocketAddrV4},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -13,16 +12,16 @@ use lessor_core::{Arrival, Destination, HardwareAddress};
 use nix::{
     errno::Errno,
     libc,
-    net::if_::if_indextoname,
     sys::socket::{ControlMessage, SockaddrIn},
 };
 use socket2::Socket;
 
 use super::{
-    NetError, Outgoing, ReceiveBatch, SendReport,
+    Host, NetError, Outgoing, ReceiveBatch, SendReport,
     batch::Origin,
     frame::{self, Station},
-    interface::Interface,
+    host::LinksCache,
+    links::{Link, Links},
     losses::Losses,
     sockets::{
         RECEIVE_BUFFER_OCTETS, bind_to_device, bind_udp, packet_socket, refuse_taken, udp_socket,
@@ -39,14 +38,11 @@ const CLIENT_PORT: u16 = 68;
 /// What an endpoint on the link is bound to, on its interface.
 const ON_LINK: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT);
 
-/// How many names of interfaces a relayed endpoint remembers.
-const NAMES_REMEMBERED_MAX: usize = 1024;
-
 /// Where messages come in and replies go out. Belongs to one worker.
-#[derive(Debug)]
 pub(crate) struct Endpoint {
     socket: Socket,
     place: Place,
+    links: LinksCache,
     losses: Losses,
 }
 
@@ -54,10 +50,10 @@ pub(crate) struct Endpoint {
 enum Place {
     Relayed {
         listen: SocketAddrV4,
-        names: HashMap<u32, Arc<str>>,
     },
     OnLink {
-        interface: Interface,
+        name: Arc<str>,
+        index: u32,
         /// Sends to clients without an address; receives nothing.
         packets: OwnedFd,
     },
@@ -65,57 +61,59 @@ enum Place {
 
 impl Endpoint {
     /// An endpoint for messages that relays send to `listen`. Several may be opened on one
-    /// address, one for each worker; the system spreads senders among them.
+    /// address, one for each worker; the system spreads senders among them. An address that the host
+    /// does not have yet receives nothing before it does.
     ///
     /// # Errors
-    /// If the address is none of this machine's, or is taken by another process, or the right to
-    /// use the port is missing.
-    pub(crate) fn relayed(listen: SocketAddrV4) -> Result<Self, NetError> {
+    /// If the address is taken by another process, or the right to use the port is missing.
+    pub(crate) fn relayed(host: &Host, listen: SocketAddrV4) -> Result<Self, NetError> {
         let socket = udp_socket()?;
         bind_udp(&socket, listen)?;
-        Ok(Self::new(socket, Place::Relayed { listen, names: HashMap::new() }))
+        Ok(Self::new(host, socket, Place::Relayed { listen }))
     }
 
-    /// The endpoint for clients on the link of `interface`, and for relays that send to an address
+    /// The endpoint for clients on the link of an interface, and for relays that send to an address
     /// of it. One for each interface in the whole process: see [the module](super).
     ///
     /// An interface that is deleted and made again is another one, even under the same name: the
-    /// endpoint then receives nothing, fails to send with ENODEV or ENXIO, and must be opened anew.
+    /// endpoint then receives nothing, fails to send with ENODEV or ENXIO, and must be replaced.
     ///
     /// # Errors
-    /// If there is no such interface, or it is not Ethernet, or its port is taken by another
+    /// If there is no such interface any more, or it is not Ethernet, or its port is taken by another
     /// process, or the right to use packet sockets or the port is missing.
-    pub(crate) fn on_link(interface: &str) -> Result<Self, NetError> {
-        let interface = Interface::read(interface)?;
-        let name = &*interface.name;
+    pub(crate) fn on_link(host: &Host, link: &Link) -> Result<Self, NetError> {
+        let name = Arc::clone(&link.name);
+        if link.hardware_address.is_none() {
+            return Err(NetError::NotEthernet { name: name.to_string() });
+        }
         let socket = udp_socket()?;
-        bind_to_device(&socket, Some(name))?;
+        bind_to_device(&socket, Some(&name))?;
         bind_udp(&socket, ON_LINK)?;
-        let packets = packet_socket(&interface)?;
-        Ok(Self::new(socket, Place::OnLink { interface, packets }))
+        let packets = packet_socket(&name, link.index)?;
+        Ok(Self::new(host, socket, Place::OnLink { name, index: link.index, packets }))
     }
 
     /// Refuses what another server has already, even one of this program. To be called before any
     /// endpoint is opened: endpoints share their addresses with each other.
     ///
     /// # Errors
-    /// If an address is taken, or none of this machine's; or if there is no such interface.
-    pub(crate) fn refuse_taken(
+    /// If an address is taken, by itself or on one of `interfaces`.
+    pub(crate) fn refuse_taken<'n>(
         listen: &[SocketAddrV4],
-        interfaces: &[String],
+        interfaces: impl Iterator<Item = &'n str>,
     ) -> Result<(), NetError> {
         for address in listen {
             refuse_taken(*address, None)?;
         }
         for name in interfaces {
-            Interface::read(name)?;
             refuse_taken(ON_LINK, Some(name))?;
         }
         Ok(())
     }
 
-    fn new(socket: Socket, place: Place) -> Self {
-        let endpoint = Self { socket, place, losses: Losses::default() };
+    fn new(host: &Host, socket: Socket, place: Place) -> Self {
+        let links = host.links_cache();
+        let endpoint = Self { socket, place, links, losses: Losses::default() };
         let granted_octets = endpoint.receive_buffer_octets();
         let wanted_octets = 2 * RECEIVE_BUFFER_OCTETS;
         if granted_octets < wanted_octets {
@@ -149,8 +147,8 @@ impl Endpoint {
     /// # Errors
     /// Those of `recvmmsg`; the endpoint can be used further.
     pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
-        let place = &mut self.place;
-        let (count, lost) = batch.fill(self.socket.as_fd(), |origin| place.describe(origin))?;
+        let (place, links) = (&self.place, self.links.load());
+        let (count, lost) = batch.fill(self.socket.as_fd(), |origin| place.describe(links, origin))?;
         if let Some(lost) = lost.and_then(|lost| self.losses.note(lost, Instant::now())) {
             tracing::warn!(
                 endpoint = %self, lost, lost_so_far = self.lost_datagrams(),
@@ -218,8 +216,12 @@ impl Endpoint {
     }
 
     /// Sends by the packet socket.
-    fn send_framed(&self, transmission: &mut Transmission, framed: &[(usize, &Outgoing, Station)]) {
-        let Place::OnLink { interface, packets } = &self.place else {
+    fn send_framed(
+        &mut self,
+        transmission: &mut Transmission,
+        framed: &[(usize, &Outgoing, Station)],
+    ) {
+        let Place::OnLink { index, packets, .. } = &self.place else {
             for (position, ..) in framed {
                 let text = "a client without an address can be answered only on its own link, \
                             and this endpoint is for relayed messages";
@@ -227,7 +229,13 @@ impl Endpoint {
             }
             return;
         };
-        let hardware_address = interface.hardware_address();
+        let link = self.links.load().get(*index);
+        let Some(hardware_address) = link.and_then(|link| link.hardware_address) else {
+            for (position, ..) in framed {
+                transmission.failed(*position, Errno::ENODEV);
+            }
+            return;
+        };
         let mut headed = Vec::with_capacity(framed.len());
         for (position, reply, to) in framed {
             let address = SocketAddrV4::new(reply.server_address, SERVER_PORT);
@@ -246,6 +254,12 @@ impl Endpoint {
     }
 }
 
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
 impl AsFd for Endpoint {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -255,41 +269,44 @@ impl AsFd for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Relayed { listen, .. } => write!(f, "{listen}"),
-            Place::OnLink { interface, .. } => f.write_str(&interface.name),
+            Place::Relayed { listen } => write!(f, "{listen}"),
+            Place::OnLink { name, .. } => f.write_str(name),
         }
     }
 }
 
 impl Place {
     /// The arrival of a datagram from `origin`, and whether it should have come in elsewhere.
-    fn describe(&mut self, origin: &Origin) -> (Arrival, bool) {
+    fn describe(&self, links: &Links, origin: &Origin) -> (Arrival, bool) {
         // The system would answer a broadcast, directed or not, from another address.
         let unicast = origin.destination == origin.own_address;
         let mut arrival = Arrival {
             source: origin.source,
             server_address: origin.own_address,
-            link_address: None,
+            link_addresses: None,
+            own_addresses: links.own_addresses().clone(),
             unicast,
             interface: None,
         };
         match self {
-            Self::Relayed { names, .. } => {
-                arrival.interface = interface_name(names, origin.interface_index);
+            Self::Relayed { .. } => {
+                let link = links.get(origin.interface_index);
+                arrival.interface = link.map(|link| Arc::clone(&link.name));
                 (arrival, !unicast)
             }
-            Self::OnLink { interface, .. } => {
-                arrival.interface = Some(interface.name.clone());
-                arrival.link_address = Some(origin.own_address);
+            Self::OnLink { name, index, .. } => {
+                arrival.interface = Some(Arc::clone(name));
+                let addresses = links.get(*index).map(|link| Arc::clone(&link.addresses));
+                let addresses = addresses.unwrap_or_else(|| Arc::from([]));
                 // The system answers a broadcast from the address that its routes to the source
-                // lead by, which a roaming client can make another interface's. And what is sent
-                // to another interface's address need not come from a client on the link.
-                if !interface.has_address(origin.own_address)
-                    && let Some(primary) = interface.primary_address()
+                // lead by, which a roaming client can make another interface's.
+                if !unicast
+                    && !addresses.contains(&origin.own_address)
+                    && let Some(primary) = addresses.first()
                 {
-                    arrival.link_address = (!unicast).then_some(primary);
-                    arrival.server_address = if unicast { origin.own_address } else { primary };
+                    arrival.server_address = *primary;
                 }
+                arrival.link_addresses = Some(addresses);
                 (arrival, false)
             }
         }
@@ -310,45 +327,5 @@ fn everybody() -> Station {
     Station {
         hardware_address: frame::BROADCAST,
         address: SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT),
-    }
-}
-
-/// The name of the interface with `index`, from memory if it was asked for before.
-fn interface_name(names: &mut HashMap<u32, Arc<str>>, index: u32) -> Option<Arc<str>> {
-    if let Some(name) = names.get(&index) {
-        return Some(name.clone());
-    }
-    let found = if_indextoname(index).ok()?;
-    // An interface that is gone has an empty name rather than an error.
-    let name: Arc<str> = found.to_str().ok().filter(|name| !name.is_empty())?.into();
-    if names.len() >= NAMES_REMEMBERED_MAX {
-        names.clear();
-    }
-    names.insert(index, name.clone());
-    Some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_interfaces_are_remembered_up_to_a_limit() {
-        let mut names: HashMap<u32, Arc<str>> = (1 << 20..)
-            .take(NAMES_REMEMBERED_MAX)
-            .map(|index| (index, Arc::from("gone")))
-            .collect();
-        let loopback = nix::net::if_::if_nametoindex("lo").unwrap();
-        assert_eq!(interface_name(&mut names, loopback).as_deref(), Some("lo"));
-        assert_eq!(names.len(), 1);
-        names.insert(loopback, Arc::from("remembered"));
-        assert_eq!(interface_name(&mut names, loopback).as_deref(), Some("remembered"));
-    }
-
-    #[test]
-    fn an_interface_that_is_gone_has_no_name() {
-        let mut names = HashMap::new();
-        assert_eq!(interface_name(&mut names, 1 << 30), None);
-        assert!(names.is_empty());
     }
 }

@@ -8,14 +8,6 @@ use thiserror::Error;
 /// Why an endpoint or a poller could not be made.
 #[derive(Debug, Error)]
 pub(crate) enum NetError {
-    /// There is no interface of that name.
-    #[error("there is no interface {name:?}; wanted one of {present}")]
-    NoSuchInterface {
-        /// The name that was asked for.
-        name: String,
-        /// Names of interfaces that there are.
-        present: String,
-    },
     /// The interface is not Ethernet.
     #[error(
         "interface {name} is no Ethernet, and clients on a link can be served only there; let a \

@@ -35,11 +35,14 @@
 //!   behind a router are better served by a relayed endpoint.
 
 mod batch;
+mod changes;
 mod endpoint;
 mod error;
 mod frame;
-mod interface;
+mod host;
+mod links;
 mod losses;
+mod netlink;
 mod poll;
 mod sockets;
 mod transmit;
@@ -48,6 +51,9 @@ mod transmit;
 mod tests;
 
 pub(crate) use batch::{Outgoing, ReceiveBatch, Received, SendReport, Unsent};
+pub(crate) use changes::Changes;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use error::NetError;
+pub(crate) use host::Host;
+pub(crate) use links::{Link, Links, PartOf};
 pub(crate) use poll::{Poller, Waker};

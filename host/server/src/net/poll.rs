@@ -2,6 +2,7 @@
 
 use std::{
     fmt, io,
+    os::fd::{AsFd, BorrowedFd},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -132,6 +133,13 @@ impl Waker {
     pub(crate) fn wake(&self) {
         // The only failure is a full counter, and then the poller is woken anyway.
         let _ = self.0.write(1);
+    }
+}
+
+impl AsFd for Waker {
+    /// Readable once it was called, until a poller has seen it.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -5,10 +5,14 @@ use std::{
     os::fd::{AsRawFd, OwnedFd},
 };
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, bind, setsockopt, socket, sockopt};
+use nix::{
+    errno::Errno,
+    ifaddrs::getifaddrs,
+    sys::socket::{AddressFamily, SockFlag, SockType, bind, setsockopt, socket, sockopt},
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{NetError, interface::Interface};
+use super::NetError;
 
 /// The receive buffer that an endpoint asks for: room for the requests of several thousand
 /// clients that start at once. The system doubles it for its own bookkeeping.
@@ -32,6 +36,8 @@ pub(super) fn udp_socket() -> Result<Socket, NetError> {
         .set_reuse_port(true)
         .and_then(|()| Ok(setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?))
         .and_then(|()| Ok(setsockopt(&socket, sockopt::RxqOvfl, &1)?))
+        // An address may come and go; the socket stays and receives whenever it is there.
+        .and_then(|()| socket.set_freebind_v4(true))
         .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
     // As much as the system grants: the first needs CAP_NET_ADMIN, the second is cut silently.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_OCTETS).is_err() {
@@ -50,6 +56,9 @@ pub(super) fn refuse_taken(address: SocketAddrV4, interface: Option<&str>) -> Re
     let kind = Type::DGRAM.cloexec();
     let probe = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
         .map_err(|error| NetError::system("open a UDP socket", error))?;
+    probe
+        .set_freebind_v4(true)
+        .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
     bind_to_device(&probe, interface)?;
     let taken = probe.bind(&address.into());
     let place = interface.map_or_else(String::new, |name| format!(" on {name}"));
@@ -71,16 +80,23 @@ pub(super) fn bind_to_device(socket: &Socket, interface: Option<&str>) -> Result
         .map_err(|error| NetError::system(format!("bind a socket to {name}"), error))
 }
 
-/// A packet socket that sends through `interface`. Without a protocol it receives nothing.
-pub(super) fn packet_socket(interface: &Interface) -> Result<OwnedFd, NetError> {
+/// A packet socket that sends through the interface `name`, which has this index. Without a protocol
+/// it receives nothing.
+pub(super) fn packet_socket(name: &str, index: u32) -> Result<OwnedFd, NetError> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let packets = socket(AddressFamily::Packet, SockType::Raw, flags, None)
         .map_err(|error| NetError::system("open a packet socket", error))?;
     if setsockopt(&packets, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
         let _ = setsockopt(&packets, sockopt::SndBuf, &SEND_BUFFER_OCTETS);
     }
-    bind(packets.as_raw_fd(), interface.link()).map_err(|error| {
-        NetError::system(format!("bind a packet socket to {}", interface.name), error)
+    // Only the system makes such an address.
+    let mut entries = getifaddrs().map_err(|error| NetError::system("list the interfaces", error))?;
+    let link = entries.find_map(|entry| {
+        let address = *entry.address?.as_link_addr()?;
+        (address.ifindex() == index as usize).then_some(address)
+    });
+    link.map_or(Err(Errno::ENODEV), |link| bind(packets.as_raw_fd(), &link)).map_err(|error| {
+        NetError::system(format!("bind a packet socket to {name}"), error)
     })?;
     Ok(packets)
 }

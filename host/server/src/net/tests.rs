@@ -13,13 +13,18 @@ use std::{
 
 use lessor_core::{Arrival, Destination};
 
-use super::{Endpoint, Outgoing, ReceiveBatch};
+use super::{Endpoint, Host, NetError, Outgoing, ReceiveBatch};
 
 /// Whatever is expected of the network has happened after this long, or never will.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What proves that nothing more comes.
 const SILENCE: Duration = Duration::from_millis(50);
+
+/// An endpoint for relayed messages, on the host as it is now.
+fn relayed(listen: SocketAddrV4) -> Result<Endpoint, NetError> {
+    Endpoint::relayed(&Host::read()?, listen)
+}
 
 /// A received datagram that outlives its batch.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use etherparse::{EtherType, NetSlice, SlicedPacket, TransportSlice};
-use lessor_core::{Arrival, Timestamp};
+use lessor_core::{Arrival, OwnAddresses, Timestamp};
 use pcap_file::{
     DataLink,
     pcap::PcapReader,
@@ -113,7 +113,7 @@ impl Capture {
     pub(super) fn arrive_on_link(&mut self, link_address: Ipv4Addr) {
         for position in &self.broadcasts {
             if let Some((_, datagram)) = self.datagrams.get_mut(*position) {
-                datagram.arrival.link_address = Some(link_address);
+                datagram.arrival.link_addresses = Some([link_address].into());
                 datagram.arrival.server_address = link_address;
             }
         }
@@ -174,7 +174,8 @@ impl Capture {
         let arrival = Arrival {
             source,
             server_address: *destination.ip(),
-            link_address: None,
+            link_addresses: None,
+            own_addresses: OwnAddresses::default(),
             unicast: !is_broadcast,
             interface: None,
         };
@@ -313,7 +314,7 @@ mod tests {
             capture.arrive_on_link([10, 0, 0, 1].into());
             let (at, broadcast) = &capture.datagrams[0];
             assert_eq!(u128::from(at.unix_ms()), AT.as_millis());
-            assert_eq!(broadcast.arrival.link_address, Some([10, 0, 0, 1].into()));
+            assert_eq!(broadcast.arrival.link_addresses.as_deref(), Some(&[[10, 0, 0, 1].into()][..]));
             assert!(!broadcast.arrival.unicast);
             let (_, tagged) = &capture.datagrams[1];
             assert_eq!(tagged.arrival.server_address, Ipv4Addr::new(10, 0, 0, 1));

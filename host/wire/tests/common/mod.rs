@@ -76,7 +76,8 @@ pub fn arrival() -> Arrival {
     Arrival {
         source: "192.0.2.254:67".parse().unwrap(),
         server_address: SERVER,
-        link_address: None,
+        link_addresses: None,
+        own_addresses: Default::default(),
         unicast: true,
         interface: None,
     }

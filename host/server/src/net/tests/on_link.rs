@@ -8,21 +8,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{Destination, HardwareAddress};
+use lessor_core::{Arrival, Destination, HardwareAddress};
 
 use super::{
     Datagram, address, assert_silent, at,
     lab::{ip, next_frame, on_a_link},
-    receive_only, reply,
+    receive_only, relayed, reply,
 };
-use crate::net::{Endpoint, Outgoing, sockets::SEND_BUFFER_OCTETS, transmit::SEND_PATIENCE_MS};
+use crate::net::{Endpoint, Host, NetError, Outgoing, sockets::SEND_BUFFER_OCTETS, transmit::SEND_PATIENCE_MS};
 
 const CLIENT: [u8; 6] = [0x02, 0x00, 0x5e, 0x00, 0x53, 0x01];
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const EVERYBODY: &str = "255.255.255.255:67";
 
 fn server() -> Endpoint {
-    Endpoint::on_link("server0").unwrap()
+    on_link(&Host::read().unwrap(), "server0").unwrap()
+}
+
+/// The endpoint of an interface that is there.
+fn on_link(host: &Host, name: &str) -> Result<Endpoint, NetError> {
+    let links = host.links();
+    Endpoint::on_link(host, links.named(name).unwrap())
+}
+
+fn link_addresses(arrival: &Arrival) -> Option<&[Ipv4Addr]> {
+    arrival.link_addresses.as_deref()
 }
 
 fn ask(client: &UdpSocket, endpoint: &mut Endpoint, destination: &str) -> Datagram {
@@ -62,7 +72,8 @@ fn a_client_without_an_address_is_heard() {
         assert!(!datagram.not_relayed);
         assert_eq!(datagram.arrival.source, at(Ipv4Addr::UNSPECIFIED, 68));
         assert_eq!(datagram.arrival.server_address, SERVER);
-        assert_eq!(datagram.arrival.link_address, Some(SERVER));
+        assert_eq!(link_addresses(&datagram.arrival), Some(&[SERVER][..]));
+        assert!(datagram.arrival.own_addresses.contains(SERVER));
         assert!(!datagram.arrival.unicast);
         assert_eq!(datagram.arrival.interface.as_deref(), Some("server0"));
     });
@@ -129,7 +140,7 @@ fn a_renewal_comes_once_and_is_answered_from_the_address_it_was_sent_to() {
         assert!(arrival.unicast);
         assert_eq!(arrival.source, at(address(50), 68));
         assert_eq!(arrival.server_address, address(2));
-        assert_eq!(arrival.link_address, Some(address(2)));
+        assert_eq!(link_addresses(&arrival), Some(&[SERVER, address(2)][..]));
         let ack = reply("ack", Destination::Client(arrival.source), arrival.server_address);
         assert_eq!(endpoint.send(&[ack]).sent, 1);
         assert_eq!(hear(&client), (b"ack".to_vec(), "192.0.2.2:67".to_owned()));
@@ -143,7 +154,7 @@ fn a_directed_broadcast_is_a_broadcast() {
         let arrival = ask(&lab.client(68), &mut server(), "192.0.2.255:67").arrival;
         assert!(!arrival.unicast);
         assert_eq!(arrival.server_address, SERVER);
-        assert_eq!(arrival.link_address, Some(SERVER));
+        assert_eq!(link_addresses(&arrival), Some(&[SERVER][..]));
     });
 }
 
@@ -152,12 +163,12 @@ fn relayed_endpoints_take_their_own_address_and_leave_the_link_alone() {
     on_a_link(|lab| {
         lab.give_client(50);
         let client = lab.client(68);
-        let mut everywhere = Endpoint::relayed(at(Ipv4Addr::UNSPECIFIED, 67)).unwrap();
+        let mut everywhere = relayed(at(Ipv4Addr::UNSPECIFIED, 67)).unwrap();
         let mut link = server();
         ask(&client, &mut link, "192.0.2.1:67");
         assert_silent(&mut everywhere);
 
-        let mut exact = Endpoint::relayed(at(SERVER, 67)).unwrap();
+        let mut exact = relayed(at(SERVER, 67)).unwrap();
         ask(&client, &mut exact, "192.0.2.1:67");
         assert_silent(&mut link);
         assert_silent(&mut everywhere);
@@ -185,12 +196,12 @@ fn a_roaming_client_is_on_the_link_whatever_its_source_address() {
         let arrival = ask(&lab.client(68), &mut server(), EVERYBODY).arrival;
         assert_eq!(arrival.source, at(Ipv4Addr::new(203, 0, 113, 7), 68));
         assert_eq!(arrival.server_address, SERVER);
-        assert_eq!(arrival.link_address, Some(SERVER));
+        assert_eq!(link_addresses(&arrival), Some(&[SERVER][..]));
     });
 }
 
 #[test]
-fn what_is_sent_to_another_interface_is_not_from_the_link() {
+fn what_is_sent_to_another_interfaces_address_is_judged_by_the_link_all_the_same() {
     on_a_link(|lab| {
         ip("address add 198.51.100.1/32 dev lo");
         lab.give_client(50);
@@ -198,33 +209,35 @@ fn what_is_sent_to_another_interface_is_not_from_the_link() {
         let arrival = ask(&lab.client(68), &mut server(), "198.51.100.1:67").arrival;
         assert!(arrival.unicast);
         assert_eq!(arrival.server_address, Ipv4Addr::new(198, 51, 100, 1));
-        assert_eq!(arrival.link_address, None);
+        assert_eq!(link_addresses(&arrival), Some(&[SERVER][..]));
     });
 }
 
 #[test]
-fn an_interface_without_an_address_borrows_one() {
+fn an_interface_without_an_address_borrows_none_to_judge_its_clients_by() {
     on_a_link(|lab| {
         ip("address del 192.0.2.1/24 dev server0");
         ip("address add 198.51.100.1/32 dev lo");
         let arrival = ask(&lab.client(68), &mut server(), EVERYBODY).arrival;
         assert_eq!(arrival.server_address, Ipv4Addr::new(198, 51, 100, 1));
-        assert_eq!(arrival.link_address, Some(Ipv4Addr::new(198, 51, 100, 1)));
+        assert_eq!(link_addresses(&arrival), Some(&[][..]));
+        assert!(arrival.own_addresses.contains(Ipv4Addr::new(198, 51, 100, 1)));
     });
 }
 
 #[test]
 fn addresses_may_change_while_the_server_runs() {
     on_a_link(|lab| {
-        let mut endpoint = server();
+        let host = Host::read().unwrap();
+        let mut endpoint = on_link(&host, "server0").unwrap();
         ip("address del 192.0.2.1/24 dev server0");
         ip("address add 203.0.113.1/24 dev server0");
         ip("link set server0 address 02:00:5e:00:53:99");
-        thread::sleep(Duration::from_millis(1100));
+        host.refresh().unwrap();
         let arrival = ask(&lab.client(68), &mut endpoint, EVERYBODY).arrival;
         let new = Ipv4Addr::new(203, 0, 113, 1);
         assert_eq!(arrival.server_address, new);
-        assert_eq!(arrival.link_address, Some(new));
+        assert_eq!(link_addresses(&arrival), Some(&[new][..]));
         let tap = lab.tap();
         assert_eq!(endpoint.send(&[reply("offer", Destination::Broadcast, new)]).sent, 1);
         assert_eq!(next_frame(&tap).from, [0x02, 0x00, 0x5e, 0x00, 0x53, 0x99]);
@@ -330,7 +343,7 @@ fn an_interface_that_is_gone_stays_gone() {
         assert_eq!(errors, [Some(nix::libc::ENXIO), Some(nix::libc::ENODEV)]);
         assert_silent(&mut endpoint);
         drop(endpoint);
-        Endpoint::on_link("server0").unwrap();
+        server();
     });
 }
 
@@ -341,7 +354,7 @@ fn several_interfaces_are_kept_apart() {
         ip("address add 198.51.100.1/24 dev other0");
         ip("link set other0 up");
         ip("link set other1 up");
-        let mut other = Endpoint::on_link("other0").unwrap();
+        let mut other = on_link(&Host::read().unwrap(), "other0").unwrap();
         let mut link = server();
         ask(&lab.client(68), &mut link, EVERYBODY);
         assert_silent(&mut other);
@@ -352,7 +365,7 @@ fn several_interfaces_are_kept_apart() {
 fn an_interface_without_frames_is_refused() {
     on_a_link(|_| {
         ip("tuntap add dev tunnel0 mode tun");
-        let text = Endpoint::on_link("tunnel0").unwrap_err().to_string();
+        let text = on_link(&Host::read().unwrap(), "tunnel0").unwrap_err().to_string();
         assert!(text.contains("interface tunnel0 is no Ethernet"), "{text}");
     });
 }
@@ -363,7 +376,7 @@ fn a_long_list_of_interfaces_is_cut() {
         for number in 0..6 {
             ip(&format!("link add a{number} type veth peer name b{number}"));
         }
-        let text = Endpoint::on_link("eth7").unwrap_err().to_string();
+        let text = Host::read().unwrap().links().names();
         assert!(text.contains("lo, ") && text.ends_with(" and 2 more"), "{text}");
     });
 }
@@ -372,7 +385,7 @@ fn a_long_list_of_interfaces_is_cut() {
 fn another_server_on_the_link_is_noticed() {
     on_a_link(|_| {
         let _other = UdpSocket::bind("0.0.0.0:67").unwrap();
-        let text = Endpoint::on_link("server0").unwrap_err().to_string();
+        let text = on_link(&Host::read().unwrap(), "server0").unwrap_err().to_string();
         assert!(text.contains("is another DHCP server running?"), "{text}");
     });
 }

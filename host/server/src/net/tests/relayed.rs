@@ -8,9 +8,13 @@ use std::{
 
 use lessor_core::{Destination, HardwareAddress};
 
-use super::{PATIENCE, address, assert_silent, at, lab::on_a_link, receive, receive_only, reply};
+use super::{
+    PATIENCE, address, assert_silent, at,
+    lab::{ip, on_a_link},
+    receive, receive_only, relayed, reply,
+};
 use crate::net::{
-    Endpoint, ReceiveBatch,
+    ReceiveBatch,
     batch::{BATCH_DATAGRAMS, DATAGRAM_OCTETS_MAX},
     sockets::RECEIVE_BUFFER_OCTETS,
 };
@@ -39,7 +43,7 @@ fn address_of(socket: &UdpSocket) -> SocketAddrV4 {
 #[test]
 fn a_datagram_arrives_with_its_origin() {
     let listen = free_address();
-    let mut endpoint = Endpoint::relayed(listen).unwrap();
+    let mut endpoint = relayed(listen).unwrap();
     let relay = relay();
     relay.send_to(b"discover", listen).unwrap();
     let datagram = receive_only(&mut endpoint);
@@ -48,7 +52,7 @@ fn a_datagram_arrives_with_its_origin() {
     let arrival = datagram.arrival;
     assert_eq!(arrival.source, address_of(&relay));
     assert_eq!(arrival.server_address, Ipv4Addr::LOCALHOST);
-    assert_eq!(arrival.link_address, None);
+    assert_eq!(arrival.link_addresses, None);
     assert!(arrival.unicast);
     assert_eq!(arrival.interface.as_deref(), Some("lo"));
 }
@@ -56,7 +60,7 @@ fn a_datagram_arrives_with_its_origin() {
 #[test]
 fn a_multi_homed_server_answers_from_the_address_that_was_asked() {
     let port = free_port();
-    let mut endpoint = Endpoint::relayed(at(Ipv4Addr::UNSPECIFIED, port)).unwrap();
+    let mut endpoint = relayed(at(Ipv4Addr::UNSPECIFIED, port)).unwrap();
     let relay = relay();
     let asked = [Ipv4Addr::new(127, 0, 0, 5), Ipv4Addr::new(127, 0, 0, 6)];
     for server in [asked[0], asked[1], asked[0]] {
@@ -82,7 +86,7 @@ fn a_multi_homed_server_answers_from_the_address_that_was_asked() {
 #[test]
 fn what_is_more_than_a_batch_comes_in_several() {
     let listen = free_address();
-    let mut endpoint = Endpoint::relayed(listen).unwrap();
+    let mut endpoint = relayed(listen).unwrap();
     let relay = relay();
     let count = BATCH_DATAGRAMS * 3 + 8;
     for number in 0..count {
@@ -107,7 +111,7 @@ fn what_is_more_than_a_batch_comes_in_several() {
 #[test]
 fn an_untouched_batch_is_replaced_not_added_to() {
     let listen = free_address();
-    let mut endpoint = Endpoint::relayed(listen).unwrap();
+    let mut endpoint = relayed(listen).unwrap();
     let relay = relay();
     let mut batch = ReceiveBatch::new();
     relay.send_to(b"first", listen).unwrap();
@@ -123,7 +127,7 @@ fn an_untouched_batch_is_replaced_not_added_to() {
 #[test]
 fn workers_share_an_address_and_each_datagram_comes_once() {
     let listen = free_address();
-    let mut endpoints: Vec<_> = (0..3).map(|_| Endpoint::relayed(listen).unwrap()).collect();
+    let mut endpoints: Vec<_> = (0..3).map(|_| relayed(listen).unwrap()).collect();
     let relays: Vec<_> = (0..64).map(|_| relay()).collect();
     for (number, relay) in relays.iter().enumerate() {
         for part in 0..4 {
@@ -149,7 +153,7 @@ fn workers_share_an_address_and_each_datagram_comes_once() {
 #[test]
 fn a_datagram_longer_than_a_slot_is_dropped_and_counted() {
     let listen = free_address();
-    let mut endpoint = Endpoint::relayed(listen).unwrap();
+    let mut endpoint = relayed(listen).unwrap();
     let relay = relay();
     relay.send_to(&[1; DATAGRAM_OCTETS_MAX], listen).unwrap();
     relay.send_to(&[2; DATAGRAM_OCTETS_MAX + 1], listen).unwrap();
@@ -168,7 +172,7 @@ fn a_datagram_longer_than_a_slot_is_dropped_and_counted() {
 #[test]
 fn datagrams_lost_to_a_full_buffer_are_counted() {
     let listen = free_address();
-    let mut endpoint = Endpoint::relayed(listen).unwrap();
+    let mut endpoint = relayed(listen).unwrap();
     let relay = relay();
     let count = endpoint.receive_buffer_octets() / DATAGRAM_OCTETS_MAX + 10;
     for _ in 0..count {
@@ -194,7 +198,7 @@ fn datagrams_lost_to_a_full_buffer_are_counted() {
 #[test]
 fn one_reply_that_cannot_be_sent_stops_no_other() {
     let listen = free_address();
-    let mut endpoint = Endpoint::relayed(listen).unwrap();
+    let mut endpoint = relayed(listen).unwrap();
     let relay = relay();
     let good = || reply("good", Destination::Relay(address_of(&relay)), *listen.ip());
     let mut replies: Vec<_> = (0..150).map(|_| good()).collect();
@@ -223,13 +227,13 @@ fn one_reply_that_cannot_be_sent_stops_no_other() {
 
 #[test]
 fn nothing_to_send_is_no_mistake() {
-    let report = Endpoint::relayed(free_address()).unwrap().send(&[]);
+    let report = relayed(free_address()).unwrap().send(&[]);
     assert_eq!((report.sent, report.failed.len()), (0, 0));
 }
 
 #[test]
 fn the_receive_buffer_is_what_the_system_granted() {
-    let endpoint = Endpoint::relayed(free_address()).unwrap();
+    let endpoint = relayed(free_address()).unwrap();
     let granted = endpoint.receive_buffer_octets();
     if nix::unistd::geteuid().is_root() {
         assert_eq!(granted, 2 * RECEIVE_BUFFER_OCTETS);
@@ -241,7 +245,7 @@ fn the_receive_buffer_is_what_the_system_granted() {
 #[test]
 fn a_taken_port_is_blamed_on_another_server() {
     let other = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let text = Endpoint::relayed(address_of(&other)).unwrap_err().to_string();
+    let text = relayed(address_of(&other)).unwrap_err().to_string();
     assert!(text.contains(&address_of(&other).to_string()), "{text}");
     assert!(text.contains("is another DHCP server running?"), "{text}");
 }
@@ -252,25 +256,35 @@ fn a_port_that_another_server_would_share_is_taken_all_the_same() {
     let other = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
     other.set_reuse_address(true).unwrap();
     other.bind(&listen.into()).unwrap();
-    assert!(Endpoint::relayed(listen).is_err());
+    assert!(relayed(listen).is_err());
 }
 
 #[test]
-fn an_address_of_another_machine_cannot_be_listened_on() {
-    let text = Endpoint::relayed(at(address(1), free_port())).unwrap_err().to_string();
-    assert!(text.contains("no interface of this machine has that address"), "{text}");
+fn an_address_may_come_and_go_while_it_is_listened_on() {
+    on_a_link(|lab| {
+        lab.give_client(50);
+        let late = address(9);
+        let mut endpoint = relayed(at(late, 67)).unwrap();
+        for _ in 0..2 {
+            ip("address add 192.0.2.9/24 dev server0");
+            lab.client(6767).send_to(b"discover", (late, 67)).unwrap();
+            let arrival = receive_only(&mut endpoint).arrival;
+            assert_eq!(arrival.server_address, late);
+            ip("address del 192.0.2.9/24 dev server0");
+        }
+    });
 }
 
 #[test]
 fn a_broadcast_is_marked_as_not_relayed() {
     on_a_link(|lab| {
-        let mut everywhere = Endpoint::relayed(at(Ipv4Addr::UNSPECIFIED, 67)).unwrap();
-        let mut here = Endpoint::relayed(at(address(1), 67)).unwrap();
+        let mut everywhere = relayed(at(Ipv4Addr::UNSPECIFIED, 67)).unwrap();
+        let mut here = relayed(at(address(1), 67)).unwrap();
         lab.client(68).send_to(b"discover", "255.255.255.255:67").unwrap();
         let datagram = receive_only(&mut everywhere);
         assert!(datagram.not_relayed);
         assert!(!datagram.arrival.unicast);
-        assert_eq!(datagram.arrival.link_address, None);
+        assert_eq!(datagram.arrival.link_addresses, None);
         assert_eq!(datagram.arrival.interface.as_deref(), Some("server0"));
         assert_silent(&mut here);
     });

@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::at;
+use super::{at, relayed};
 use crate::net::{Endpoint, Poller, ReceiveBatch, Waker};
 
 fn endpoint() -> (Endpoint, UdpSocket) {
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let endpoint = Endpoint::relayed(at(Ipv4Addr::LOCALHOST, port)).unwrap();
+    let endpoint = relayed(at(Ipv4Addr::LOCALHOST, port)).unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     sender.connect(("127.0.0.1", port)).unwrap();
     (endpoint, sender)

@@ -1,0 +1,181 @@
+//! What the host's interfaces are like: names, indexes, hardware addresses, IPv4 addresses, and
+//! whether frames come through. A snapshot is never changed; [`super::Host`] puts a new one in its place.
+
+use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
+
+use lessor_core::OwnAddresses;
+use netlink_packet_route::{
+    address::{AddressAttribute, AddressMessage},
+    link::{InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage},
+};
+
+/// Every interface of the host at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    by_index: HashMap<u32, Arc<Link>>,
+    own_addresses: OwnAddresses,
+}
+
+/// One interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) name: Arc<str>,
+    /// Its own hardware address; nothing if it is not Ethernet. Loopback takes Ethernet frames, too.
+    pub(crate) hardware_address: Option<[u8; 6]>,
+    /// Its IPv4 addresses in the order of the system: the primary one of the first subnet comes first.
+    pub(crate) addresses: Arc<[Ipv4Addr]>,
+    /// The largest IP datagram that it carries, in octets.
+    pub(crate) mtu: u32,
+    pub(crate) is_up: bool,
+    /// Whether there is something at the other end.
+    pub(crate) has_carrier: bool,
+    /// Whether datagrams leave without their next hop being asked for its hardware address: loopback,
+    /// tunnels, serial lines.
+    pub(crate) needs_no_arp: bool,
+    /// What it is a part of that takes its frames away, such as a bridge.
+    pub(crate) part_of: Option<PartOf>,
+}
+
+/// An interface whose frames another one takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PartOf {
+    /// `bridge`, `bond` and the like.
+    pub(crate) kind: String,
+    /// The name of that other interface.
+    pub(crate) name: String,
+}
+
+/// An error about a missing interface lists no more names than this.
+const NAMES_LISTED_MAX: usize = 12;
+
+impl Links {
+    /// The interfaces that the kernel told of.
+    pub(super) fn new(links: Vec<LinkMessage>, addresses: Vec<AddressMessage>) -> Self {
+        let mut by_link: HashMap<u32, Vec<Ipv4Addr>> = HashMap::new();
+        for message in addresses {
+            let found = by_link.entry(message.header.index).or_default();
+            found.extend(local_address(&message).filter(|address| !found.contains(address)));
+        }
+        let own_addresses = by_link.values().flatten().copied().collect();
+        let names: HashMap<u32, String> =
+            links.iter().map(|message| (message.header.index, name(message))).collect();
+        let links = links.into_iter().map(|message| {
+            let addresses = by_link.remove(&message.header.index).unwrap_or_default();
+            (message.header.index, Arc::new(Link::new(&message, addresses, &names)))
+        });
+        Self { by_index: links.collect(), own_addresses }
+    }
+
+    /// The interface that is called `name` now.
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Link>> {
+        self.by_index.values().find(|link| *link.name == *name)
+    }
+
+    /// The interface with this index.
+    pub(crate) fn get(&self, index: u32) -> Option<&Arc<Link>> {
+        self.by_index.get(&index)
+    }
+
+    /// The interface that has `address`.
+    pub(crate) fn with_address(&self, address: Ipv4Addr) -> Option<&Arc<Link>> {
+        self.by_index.values().find(|link| link.addresses.contains(&address))
+    }
+
+    /// Every interface, in no particular order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Link>> {
+        self.by_index.values()
+    }
+
+    /// Every address of the host.
+    pub(crate) fn own_addresses(&self) -> &OwnAddresses {
+        &self.own_addresses
+    }
+
+    /// The names of all interfaces, for people to read.
+    pub(crate) fn names(&self) -> String {
+        let mut links: Vec<&Arc<Link>> = self.by_index.values().collect();
+        links.sort_by_key(|link| link.index);
+        let mut names = links.iter().map(|link| &*link.name);
+        let listed: Vec<_> = names.by_ref().take(NAMES_LISTED_MAX).collect();
+        match names.count() {
+            0 => listed.join(", "),
+            more => format!("{} and {more} more", listed.join(", ")),
+        }
+    }
+}
+
+impl Link {
+    fn new(
+        message: &LinkMessage,
+        addresses: Vec<Ipv4Addr>,
+        names: &HashMap<u32, String>,
+    ) -> Self {
+        let flags = message.header.flags;
+        let is_loopback = message.header.link_layer_type == LinkLayerType::Loopback;
+        let is_ethernet = is_loopback || message.header.link_layer_type == LinkLayerType::Ether;
+        let mut link = Self {
+            index: message.header.index,
+            name: name(message).into(),
+            hardware_address: is_ethernet.then_some([0; 6]),
+            addresses: addresses.into(),
+            mtu: 0,
+            is_up: flags.contains(LinkFlags::Up),
+            has_carrier: flags.contains(LinkFlags::LowerUp) || is_loopback,
+            needs_no_arp: flags.intersects(
+                LinkFlags::Noarp | LinkFlags::Loopback | LinkFlags::Pointopoint,
+            ),
+            part_of: None,
+        };
+        let (mut controller, mut kind) = (None, None);
+        for attribute in &message.attributes {
+            match attribute {
+                LinkAttribute::Address(octets) if is_ethernet => {
+                    link.hardware_address = octets.as_slice().try_into().ok();
+                }
+                LinkAttribute::Mtu(octets) => link.mtu = *octets,
+                LinkAttribute::Controller(index) => controller = Some(*index),
+                LinkAttribute::LinkInfo(infos) => {
+                    kind = kind.or(infos.iter().find_map(port_kind));
+                }
+                _ => {}
+            }
+        }
+        // A part of a VRF still receives what is for its own sockets.
+        let is_taken = !matches!(kind, Some(InfoPortKind::Vrf));
+        link.part_of = controller.filter(|index| *index != 0 && is_taken).map(|index| PartOf {
+            kind: kind.map_or_else(|| "controller".to_owned(), |kind| kind.to_string()),
+            name: names.get(&index).cloned().unwrap_or_else(|| format!("interface {index}")),
+        });
+        link
+    }
+}
+
+fn name(message: &LinkMessage) -> String {
+    let mut attributes = message.attributes.iter();
+    let found = attributes.find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name.clone()),
+        _ => None,
+    });
+    found.unwrap_or_default()
+}
+
+fn port_kind(info: &LinkInfo) -> Option<InfoPortKind> {
+    match info {
+        LinkInfo::PortKind(kind) => Some(kind.clone()),
+        _ => None,
+    }
+}
+
+/// The host's own end of an address; that of a line from point to point has another end, too.
+fn local_address(message: &AddressMessage) -> Option<Ipv4Addr> {
+    let mut found = None;
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(std::net::IpAddr::V4(address)) => return Some(*address),
+            AddressAttribute::Address(std::net::IpAddr::V4(address)) => found = Some(*address),
+            _ => {}
+        }
+    }
+    found
+}
