@@ -32,6 +32,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         options: OptionSet::default(),
         next_server_address: Ipv4Addr::UNSPECIFIED,
         pools: Vec::new(),
+        relays: None,
         reservations: Vec::new(),
     };
     let name = described.network.clone().unwrap_or_else(|| described.subnet.to_string().into());

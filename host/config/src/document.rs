@@ -1,7 +1,8 @@
 //! The configuration file as a whole.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use ipnet::Ipv4Net;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
@@ -44,7 +45,10 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
     let metrics = metrics.and_then(|table| sections::metrics(&table));
     let log = sections::log(section("log", &shapes::LOG).as_ref());
 
-    let topology = networks::build(subnets(&root), authoritative, collector);
+    let relays = server_table.as_ref().and_then(|table| table.get("relays"));
+    let relays = relays.map(|value| value.prefixes().into());
+    let subnets = subnets(&root, relays.as_ref());
+    let topology = networks::build(subnets, authoritative, collector);
     Some(Configuration {
         server: server?,
         store,
@@ -58,7 +62,8 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
     })
 }
 
-fn subnets(root: &Table) -> Vec<PlacedSubnet> {
+/// Every `[[subnet]]`; one that does not say which relays it serves serves `relays`.
+fn subnets(root: &Table, relays: Option<&Arc<[Ipv4Net]>>) -> Vec<PlacedSubnet> {
     let defaults = root.get("options").map(|value| Options::read(&value)).unwrap_or_default();
     let tables = match root.get("subnet") {
         Some(value) => value.tables(&shapes::SUBNET),
@@ -71,5 +76,5 @@ fn subnets(root: &Table) -> Vec<PlacedSubnet> {
             Vec::new()
         }
     };
-    tables.iter().filter_map(|table| PlacedSubnet::read(table, &defaults)).collect()
+    tables.iter().filter_map(|table| PlacedSubnet::read(table, &defaults, relays)).collect()
 }

@@ -20,6 +20,12 @@ use crate::{
 
 /// More threads than any machine has use for.
 pub const WORKERS_MAX: usize = 256;
+/// What a socket asks for as room for replies on their way, in KiB.
+const SEND_BUFFER_KIB: usize = 8_192;
+/// With less room a single batch of replies would not fit.
+pub const SEND_BUFFER_KIB_MIN: usize = 64;
+/// More than any network card has use for.
+pub const SEND_BUFFER_KIB_MAX: usize = 1 << 20;
 /// More waiting changes than this would only make clients wait longer than they do.
 pub const WAITING_CHANGES_MAX: usize = 1_000_000;
 /// A Unix socket's path is at most this long (`sun_path`, less its final zero).
@@ -73,6 +79,11 @@ pub(crate) fn server(
             .and_then(|value| value.number(0, WORKERS_MAX))
             .and_then(NonZeroUsize::new),
         server_identifier: table.get("server-identifier").and_then(|value| unicast(&value)),
+        send_buffer_octets: table
+            .get("send-buffer-kib")
+            .and_then(|value| value.number(SEND_BUFFER_KIB_MIN, SEND_BUFFER_KIB_MAX))
+            .unwrap_or(SEND_BUFFER_KIB)
+            * 1024,
     })
 }
 

@@ -55,6 +55,8 @@ pub struct ServerSettings {
     pub workers: Option<NonZeroUsize>,
     /// What option 54 says; none for the address that the request arrived at.
     pub server_identifier: Option<Ipv4Addr>,
+    /// How much room each socket asks for, for replies on their way.
+    pub send_buffer_octets: usize,
 }
 
 /// Where leases are kept.

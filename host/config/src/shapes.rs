@@ -29,8 +29,21 @@ pub(crate) static DOCUMENT: Shape = Shape {
 
 pub(crate) static SERVER: Shape = Shape {
     name: "[server]",
-    keys: &["interfaces", "listen", "authoritative", "workers", "server-identifier"],
-    synonyms: &[("address", "listen"), ("addresses", "listen"), ("threads", "workers")],
+    keys: &[
+        "interfaces",
+        "listen",
+        "relays",
+        "authoritative",
+        "workers",
+        "server-identifier",
+        "send-buffer-kib",
+    ],
+    synonyms: &[
+        ("address", "listen"),
+        ("addresses", "listen"),
+        ("relay", "relays"),
+        ("threads", "workers"),
+    ],
 };
 
 pub(crate) static STORE: Shape = Shape {
@@ -113,6 +126,7 @@ pub(crate) static SUBNET: Shape = Shape {
     keys: &[
         "prefix",
         "shared-network",
+        "relays",
         "authoritative",
         "lease-time",
         "min-lease-time",
@@ -129,6 +143,7 @@ pub(crate) static SUBNET: Shape = Shape {
     synonyms: &[
         ("subnet", "prefix"),
         ("network", "prefix"),
+        ("relay", "relays"),
         ("range", "pool"),
         ("host", "reservation"),
         ("default-lease-time", "lease-time"),

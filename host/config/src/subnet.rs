@@ -1,6 +1,6 @@
 //! One `[[subnet]]`: its prefix, lease times and options; pools and reservations are read beside.
 
-use std::{num::NonZeroU32, ops::Range};
+use std::{num::NonZeroU32, ops::Range, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{LeaseTime, OffersMax, QuarantineMax, Subnet, option::code};
@@ -49,7 +49,11 @@ pub(crate) struct Shared {
 
 impl PlacedSubnet {
     /// Reads a subnet; nothing if it has no prefix.
-    pub(crate) fn read(table: &Table, defaults: &Options) -> Option<Self> {
+    pub(crate) fn read(
+        table: &Table,
+        defaults: &Options,
+        relays: Option<&Arc<[Ipv4Net]>>,
+    ) -> Option<Self> {
         let prefix = table.require("prefix", "\"100.64.0.0/16\"").and_then(|value| prefix(&value));
         let own = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
         let options = own.or(defaults);
@@ -62,6 +66,7 @@ impl PlacedSubnet {
             .map_or_else(Vec::new, |value| reservation::read_all(&value, prefix.as_ref()));
         let lease_time = lease_time(table);
         let next_server = table.get("next-server").and_then(|value| value.address());
+        let own_relays = table.get("relays").map(|value| value.prefixes().into());
         let shared = Shared::read(table);
         let prefix = prefix?;
         let rest = Subnet {
@@ -71,6 +76,7 @@ impl PlacedSubnet {
             next_server_address: next_server.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED),
             pools: Vec::new(),
             reservations: Vec::new(),
+            relays: own_relays.or_else(|| relays.cloned()),
         };
         Some(Self { prefix, shared, pools, reservations, rest })
     }

@@ -57,6 +57,11 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A list of IPv4 prefixes, without those that are not.
+    pub(crate) fn prefixes(&self) -> Vec<Ipv4Net> {
+        self.items().iter().filter_map(Self::prefix).collect()
+    }
+
     /// A duration of at least a second: a number of seconds, or a text with a unit.
     pub(crate) fn duration_secs(&self) -> Option<u32> {
         const WANTED: &str = "a duration, such as \"90s\", \"10m\", \"1h\", \"7d\" or \"infinite\"";

@@ -74,6 +74,9 @@ pub struct Subnet {
     pub pools: Vec<Pool>,
     /// Addresses that belong to one client or line.
     pub reservations: Vec<Reservation>,
+    /// The relays whose messages are served, by their address (giaddr); every relay if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relays: Option<Arc<[Ipv4Net]>>,
 }
 
 /// The lease times of a subnet, in seconds.
@@ -321,6 +324,17 @@ impl Default for QuarantineMax {
         let [client, line, link, subscriber] =
             [2, 4, 16, 4].map(|max| NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN));
         Self { client, line, link, subscriber }
+    }
+}
+
+impl Subnet {
+    /// Whether messages that the relay of `request` passes on are served here; those without a relay
+    /// always are.
+    pub fn serves_relay_of(&self, request: &Request) -> bool {
+        let Some(relays) = self.relays.as_deref().filter(|_| request.is_relayed()) else {
+            return true;
+        };
+        relays.iter().any(|relays| relays.contains(&request.relay_address))
     }
 }
 

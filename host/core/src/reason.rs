@@ -129,6 +129,8 @@ reasons! {
         "no subnet spans the relay address, the selected link or the interface",
     LinkWithoutAddress "link-without-address" Silence
         "the interface that the client was heard on has no IPv4 address, so nothing says which subnet the client is in",
+    RelayNotServed "relay-not-served" Silence
+        "the relay's address is not among those that `relays` serves",
     NoFreeAddress "no-free-address" Silence
         "every address that this client may have is taken",
     SubscriberLimit "subscriber-limit" Silence

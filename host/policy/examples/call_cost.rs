@@ -143,6 +143,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         options: OptionSet::default(),
         next_server_address: Ipv4Addr::UNSPECIFIED,
         pools: Vec::new(),
+        relays: None,
         reservations: Vec::new(),
     };
     let network = Network {

@@ -264,6 +264,10 @@ impl Pipeline<'_> {
             exchange.fail(reason, Some(detail));
             return exchange;
         };
+        if let Some(detail) = relay_not_served(&view) {
+            exchange.fail(Reason::RelayNotServed, Some(detail));
+            return exchange;
+        }
         exchange.asked = Some(Asked::new(view));
         if runner.chain().has_lookups_for(request.kind) && !self.plan(runner, &mut exchange) {
             return exchange;
@@ -458,6 +462,19 @@ impl Asked {
             _ => None,
         });
     }
+}
+
+/// Why the relay of the request is not served, if it is not, and what to do.
+pub(crate) fn relay_not_served(view: &View) -> Option<String> {
+    let subnet = view.network.subnets.get(view.subnet)?;
+    let relay = view.request.relay_address;
+    (!subnet.serves_relay_of(&view.request)).then(|| {
+        format!(
+            "relay address {relay} is not among the `relays` of subnet {}; add it there, or below \
+             [server], if it is one of yours",
+            subnet.prefix
+        )
+    })
 }
 
 /// Why no network was found, and what to do.

@@ -213,6 +213,7 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
         ("server.listen", old.server.listen != new.server.listen),
         ("server.workers", old.server.workers != new.server.workers),
         ("plugins.cache", cache(old) != cache(new)),
+        ("server.send-buffer-kib", old.server.send_buffer_octets != new.server.send_buffer_octets),
         ("server.server-identifier", old.server.server_identifier != new.server.server_identifier),
         ("[store]", old.store != new.store),
         ("[control]", old.control != new.control),

@@ -52,6 +52,7 @@ pub(crate) fn subnet(prefix: &str, pools: Vec<Pool>) -> Subnet {
         ]),
         next_server_address: Ipv4Addr::UNSPECIFIED,
         pools,
+        relays: None,
         reservations: Vec::new(),
     }
 }

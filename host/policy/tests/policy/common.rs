@@ -82,6 +82,7 @@ pub(crate) fn network() -> Arc<Network> {
             options: OptionSet::default(),
             next_server_address: Ipv4Addr::UNSPECIFIED,
             pools: Vec::new(),
+            relays: None,
             reservations: Vec::new(),
         }],
         authoritative: true,

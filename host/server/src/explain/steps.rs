@@ -17,7 +17,7 @@ use super::{
     AllocationStep, Explanation, LocationStep, LookupStep, Microseconds, OptionStep, Place,
     PluginStep, ReplyStep, Subject, verdict_text,
 };
-use crate::{exchange::nowhere, generation::Refusal, leases::Row, recording::option_name};
+use crate::{exchange::{nowhere, relay_not_served}, generation::Refusal, leases::Row, recording::option_name};
 
 /// Notes how long each step takes.
 struct Stopwatch {
@@ -113,6 +113,11 @@ impl Place<'_> {
             lookups: Default::default(),
             absent: Default::default(),
         };
+        if let Some(detail) = relay_not_served(&view) {
+            explanation.detail = Some(detail);
+            explanation.conclude(Reason::RelayNotServed, watch);
+            return Ok(explanation);
+        }
         watch.skip();
         let mut before = Vec::new();
         if chain.has_lookups_for(request.kind) {

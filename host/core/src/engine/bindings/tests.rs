@@ -37,6 +37,7 @@ fn network(last: u8) -> Arc<Network> {
             options: OptionSet::default(),
             next_server_address: Ipv4Addr::UNSPECIFIED,
             pools: vec![pool("a", 2, 9), pool("b", 10, last)],
+            relays: None,
             reservations: vec![reservation(4), reservation(30)],
         }],
         authoritative: true,
