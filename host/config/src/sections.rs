@@ -23,9 +23,9 @@ pub const WORKERS_MAX: usize = 256;
 /// What a socket asks for as room for replies on their way, in KiB.
 const SEND_BUFFER_KIB: usize = 8_192;
 /// With less room a single batch of replies would not fit.
-pub const SEND_BUFFER_KIB_MIN: usize = 64;
+const SEND_BUFFER_KIB_MIN: usize = 64;
 /// More than any network card has use for.
-pub const SEND_BUFFER_KIB_MAX: usize = 1 << 20;
+const SEND_BUFFER_KIB_MAX: usize = 1 << 20;
 /// More waiting changes than this would only make clients wait longer than they do.
 pub const WAITING_CHANGES_MAX: usize = 1_000_000;
 /// A Unix socket's path is at most this long (`sun_path`, less its final zero).

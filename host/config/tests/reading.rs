@@ -52,6 +52,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(configuration.server.listen, ["192.0.2.1:67".parse().unwrap()]);
     assert_eq!(configuration.server.workers, None);
     assert_eq!(configuration.server.server_identifier, None);
+    assert_eq!(configuration.server.send_buffer_octets, 8 << 20);
+    assert_eq!(configuration.topology.networks()[0].subnets[0].relays, None);
     assert_eq!(
         configuration.store,
         StoreSettings {
@@ -435,4 +437,35 @@ fn the_topology_finds_every_subnet() {
     assert_eq!(network_of(Ipv4Addr::new(100, 64, 3, 4)), Some(0));
     assert_eq!(network_of(Ipv4Addr::new(10, 9, 8, 7)), Some(1));
     assert_eq!(network_of(Ipv4Addr::new(192, 0, 2, 1)), None);
+}
+
+#[test]
+fn relays_of_a_subnet_hold_in_the_place_of_those_of_the_server() {
+    let configuration = parse(
+        r#"
+        [server]
+        listen = ["192.0.2.1"]
+        relays = ["192.0.2.0/24", "198.51.100.1/32"]
+        send-buffer-kib = 104
+
+        [[subnet]]
+        prefix = "100.64.0.0/16"
+
+        [[subnet]]
+        prefix = "100.65.0.0/16"
+        relays = "100.65.0.1/32"
+
+        [[subnet]]
+        prefix = "100.66.0.0/16"
+        relays = []
+        "#,
+    );
+    assert_eq!(configuration.server.send_buffer_octets, 104 * 1024);
+    let relays = |network: usize| {
+        let relays = configuration.topology.networks()[network].subnets[0].relays.clone();
+        relays.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(relays(0), ["192.0.2.0/24", "198.51.100.1/32"]);
+    assert_eq!(relays(1), ["100.65.0.1/32"]);
+    assert_eq!(relays(2), Vec::<String>::new());
 }

@@ -247,8 +247,7 @@ impl Topology {
     pub fn located_by(&self, request: &Request) -> impl Iterator<Item = (LocatedBy, Ipv4Addr)> {
         let link_selection = request.link_selection();
         let link_selection = link_selection.map(|address| (LocatedBy::LinkSelection, address));
-        let subnet_selection =
-            request.subnet_selection.filter(|address| !address.is_unspecified());
+        let subnet_selection = request.subnet_selection.filter(|address| !address.is_unspecified());
         let subnet_selection =
             subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
         let relay = request.is_relayed().then_some(request.relay_address);

@@ -179,6 +179,8 @@ reasons! {
         "more is waiting for the store than the server lets wait",
     ReplyUnwritable "reply-unwritable" Failure
         "what must stand in the reply does not fit into the client's message size",
+    DestinationUnreachable "destination-unreachable" Failure
+        "the destination of the reply, or the router on the way to it, does not answer ARP, so the reply was not sent",
     SendFailed "send-failed" Failure
         "the network would not take the reply",
 }

@@ -279,9 +279,8 @@ impl Pipeline<'_> {
     /// Which of its addresses the server goes by towards the client: notes in the request what option 54
     /// is to say, and returns the address that the reply comes from.
     pub(crate) fn choose_server_address(&self, request: &mut Request) -> Ipv4Addr {
-        let topology = |request: &Request| {
-            self.generation.load().shards.topology().answering_address(request)
-        };
+        let topology =
+            |request: &Request| self.generation.load().shards.topology().answering_address(request);
         let has_choice = request.arrival.link_addresses.as_ref().is_some_and(|all| all.len() > 1);
         let chosen = if has_choice { topology(request) } else { None };
         let source = chosen.unwrap_or(request.arrival.server_address);

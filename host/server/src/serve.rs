@@ -22,12 +22,12 @@ use crate::{
     alarms::PoolWatch,
     check, clock, colour_on_stderr, control,
     counters::Counters,
+    endpoints::{Endpoints, Watch},
     exchange::Shared,
     generation::{self, Generation},
     logging,
     lookups::LookupSet,
     metrics,
-    endpoints::{Endpoints, Watch},
     net::Host,
     observer::Observer,
     plugin_state,
@@ -138,7 +138,7 @@ impl Server {
             chain,
             rolled_back_from: None,
         });
-        let host = Host::read()?;
+        let host = Host::read(configuration.server.send_buffer_octets)?;
         let (watched, endpoints) =
             Endpoints::open(&configuration.server, Arc::clone(&host), workers_of(&configuration))?;
         // All instances are there before anybody is answered.
@@ -175,7 +175,7 @@ impl Server {
         }
         let board = watched.board();
         let senders = workers.iter().map(WorkerHandle::endpoint_sender).collect();
-        let watch = Watch::start(watched, senders)?;
+        let watch = Watch::start(watched, Arc::clone(&shared), senders)?;
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
         let pools = PoolWatch::new(Arc::clone(&shared.counters));
         let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, pools, failed_flushes: 0 };

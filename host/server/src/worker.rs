@@ -366,7 +366,8 @@ impl Worker {
                 Some(endpoint) => {
                     for unsent in endpoint.send(&outgoing).failed {
                         if let Some(exchange) = finished.get_mut(unsent.position) {
-                            exchange.fail(Reason::SendFailed, Some(unsent.error.to_string()));
+                            let why = unsent.failure.to_string();
+                            exchange.fail(unsent.failure.reason(), Some(why));
                         }
                     }
                 }
@@ -411,7 +412,7 @@ mod tests {
         let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let (discard, _) = crossbeam_channel::unbounded();
-        let host = crate::net::Host::read().unwrap();
+        let host = crate::net::Host::read(8 << 20).unwrap();
         let endpoints = vec![Some(Endpoint::relayed(&host, server).unwrap())];
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let handle = runtime.handle().clone();

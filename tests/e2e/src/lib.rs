@@ -30,6 +30,7 @@ mod loopback;
 pub mod needs;
 mod notify;
 mod perfdhcp;
+pub mod plain;
 mod process;
 mod records;
 mod relay_agent;
@@ -47,8 +48,8 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    DifferenceRow, JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, ShadowRow, ShadowSummary,
-    StateRow, Status, StoreRow, TraceRow,
+    DifferenceRow, EndpointRow, JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, ShadowRow,
+    ShadowSummary, StateRow, Status, StoreRow, TraceRow,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

@@ -67,6 +67,20 @@ pub struct JournalLine {
     pub differences: Vec<DifferenceRow>,
 }
 
+/// Where the server receives messages, as the status shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct EndpointRow {
+    pub endpoint: String,
+    pub kind: String,
+    pub state: String,
+    pub detail: Option<String>,
+    pub hardware_address: Option<String>,
+    #[serde(default)]
+    pub addresses: Vec<Ipv4Addr>,
+}
+
 /// In what a shadow plugin would have led to something else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,6 +138,7 @@ pub struct Status {
     pub reloads_refused: u64,
     pub rollbacks: u64,
     pub rolled_back_from: Option<u64>,
+    pub endpoints: Vec<EndpointRow>,
     pub reasons: Vec<(Reason, u64)>,
     pub pools: Vec<PoolRow>,
     pub pools_full: u64,

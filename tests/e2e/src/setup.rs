@@ -18,7 +18,7 @@ use crate::{Host, Server, built, loopback_address, wait};
 pub struct Setup {
     folder: TempDir,
     listen: Option<SocketAddrV4>,
-    interface: Option<String>,
+    interfaces: Vec<String>,
     server_settings: String,
     plugin_settings: String,
     tables: String,
@@ -46,7 +46,13 @@ impl Setup {
 
     /// For clients on the link of an interface.
     pub fn on_link(interface: &str, subnets: &str) -> Self {
-        Self { interface: Some(interface.to_owned()), ..Self::without_sockets(subnets) }
+        Self::without_sockets(subnets).with_interface(interface)
+    }
+
+    /// And for those on the link of one more interface.
+    pub fn with_interface(mut self, interface: &str) -> Self {
+        self.interfaces.push(interface.to_owned());
+        self
     }
 
     /// For relayed clients, at an address and port.
@@ -61,7 +67,7 @@ impl Setup {
         Self {
             folder,
             listen: None,
-            interface: None,
+            interfaces: Vec::new(),
             server_settings: String::new(),
             plugin_settings: String::new(),
             tables: String::new(),
@@ -206,8 +212,8 @@ impl Setup {
         if let Some(listen) = self.listen {
             text.push_str(&format!("listen = [\"{listen}\"]\n"));
         }
-        if let Some(interface) = &self.interface {
-            text.push_str(&format!("interfaces = [\"{interface}\"]\n"));
+        if !self.interfaces.is_empty() {
+            text.push_str(&format!("interfaces = {:?}\n", self.interfaces));
         }
         text.push_str(&self.server_settings);
         // Relative to the configuration.

@@ -9,10 +9,15 @@
 )]
 
 use std::{
-    fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration,
+    fs,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+    time::Duration,
 };
 
-use lessor_e2e::{Setup, built, relay};
+use lessor_e2e::{Setup, built, loopback_address, relay, wait};
 use lessor_load::{Answer, Subscriber};
 
 const SUBNETS: &str = r#"
@@ -86,12 +91,22 @@ fn every_mistake_is_listed_at_a_reload_and_the_old_configuration_serves_on() {
 
 #[test]
 fn a_socket_that_cannot_be_had_is_told_with_what_to_do() {
+    let taken = UdpSocket::bind((loopback_address(), 6767)).unwrap();
+    let SocketAddr::V4(address) = taken.local_addr().unwrap() else { panic!("not IPv4") };
+    let said = Setup::listening(address, SUBNETS).refused();
+    assert!(said.contains(&address.to_string()), "{said}");
+    assert!(said.contains("is another DHCP server running?"), "{said}");
+}
+
+#[test]
+fn an_address_that_is_not_there_yet_is_waited_for_and_told() {
     // No address of this machine (RFC 5737).
-    let setup = Setup::for_relays(Ipv4Addr::new(192, 0, 2, 199), SUBNETS);
-    let said = setup.refused();
-    assert!(said.contains("192.0.2.199:67"), "{said}");
-    let no_interface = Setup::on_link("no-such-if0", SUBNETS).refused();
-    assert!(no_interface.contains("no-such-if0"), "{no_interface}");
+    let address = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 199), 6767);
+    let mut server = Setup::listening(address, SUBNETS).start();
+    let said = server.process().says("an endpoint does not serve", wait::SOON);
+    assert!(said.contains("192.0.2.199:6767"), "{said}");
+    let endpoints = server.status().endpoints;
+    assert_eq!(endpoints[0].state, "address-missing", "{endpoints:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@
 mod addresses;
 mod bounds;
 mod conformance;
+mod locating;
 
 mod preview;
 mod reconfigure;

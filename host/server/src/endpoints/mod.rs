@@ -6,6 +6,7 @@
 //!
 //! Invariant: an endpoint that does not serve is reported as such.
 
+mod filter;
 mod notice;
 mod state;
 mod watch;
@@ -76,6 +77,9 @@ pub(crate) struct Endpoints {
     board: Arc<Board>,
 }
 
+/// What each worker receives by; a position is empty while its endpoint cannot be open.
+pub(crate) type Opened = Vec<Vec<Option<Endpoint>>>;
+
 /// One endpoint.
 #[derive(Debug)]
 struct Slot {
@@ -108,7 +112,7 @@ impl Endpoints {
         settings: &ServerSettings,
         host: Arc<Host>,
         workers: usize,
-    ) -> Result<(Self, Vec<Vec<Option<Endpoint>>>), NetError> {
+    ) -> Result<(Self, Opened), NetError> {
         let links = host.links();
         let present = settings.interfaces.iter().map(String::as_str);
         let present = present.filter(|name| links.named(name).is_some());
@@ -121,6 +125,10 @@ impl Endpoints {
             opened.push(relayed?);
         }
         let mut slots: Vec<Slot> = Vec::new();
+        // Those of other workers are like those of the first.
+        for endpoint in opened.first().into_iter().flatten().flatten() {
+            endpoint.warn_of_small_buffers(&host);
+        }
         for listen in &settings.listen {
             let place = Place::Relays(*listen);
             let seen = place.seen(&links);
@@ -131,6 +139,9 @@ impl Endpoints {
             let Some(own) = opened.get_mut(worker) else { continue };
             let link = links.named(name);
             let endpoint = link.map(|link| Endpoint::on_link(&host, link)).transpose()?;
+            if let Some(endpoint) = &endpoint {
+                endpoint.warn_of_small_buffers(&host);
+            }
             let open_on = link.map(|link| link.index);
             let owner = Owner { worker, position: own.len(), open_on };
             own.push(endpoint);

@@ -54,7 +54,8 @@ impl Notices {
 impl Lines {
     fn take(&mut self, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);
-        let gained = now.saturating_duration_since(since).as_millis() / LINE_AGAIN_AFTER.as_millis();
+        let gained =
+            now.saturating_duration_since(since).as_millis() / LINE_AGAIN_AFTER.as_millis();
         let gained = u32::try_from(gained).unwrap_or(u32::MAX);
         if gained > 0 {
             self.left = self.left.saturating_add(gained).min(LINES_AT_ONCE);

@@ -109,7 +109,8 @@ impl Seen {
         self.hardware_address = link.hardware_address.map(HardwareAddress::ethernet);
         self.addresses = Arc::clone(&link.addresses);
         if link.hardware_address.is_none() {
-            let detail = format!("interface {name} is no Ethernet; let a relay ask for its clients");
+            let detail =
+                format!("interface {name} is no Ethernet; let a relay ask for its clients");
             self.refuse(EndpointState::NotEthernet, detail);
         } else if let Some(PartOf { kind, name: controller }) = &link.part_of {
             let detail = format!(

@@ -1,6 +1,7 @@
 //! The thread that hears of changes from the kernel and has endpoints follow them.
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::Arc,
     thread::JoinHandle,
@@ -9,9 +10,13 @@ use std::{
 
 use anyhow::Context;
 
-use super::{Endpoints, Slot, state::EndpointState};
+use super::{
+    Endpoints, Slot, filter,
+    state::{EndpointState, Place},
+};
 use crate::{
     clock,
+    exchange::Shared,
     net::{Changes, Endpoint, Host, Waker},
     vital,
     worker::EndpointSender,
@@ -26,6 +31,13 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Without any notification, interfaces are read again this often: one could have been lost.
 const READ_ANYWAY_AFTER: Duration = Duration::from_secs(10);
 
+/// Routes and filters may change without any interface changing.
+const FILTERS_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// Warnings about filters at a time, and those remembered so as not to be repeated.
+const WARNINGS_MAX: usize = 8;
+const WARNINGS_REMEMBERED_MAX: usize = 1024;
+
 /// A running watch.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -35,7 +47,11 @@ pub(crate) struct Watch {
 
 struct Watcher {
     endpoints: Endpoints,
+    shared: Arc<Shared>,
     workers: Vec<EndpointSender>,
+    /// When it was last looked for what the reverse path filter drops, and what was said of it.
+    filters_at: Option<Instant>,
+    warned: BTreeSet<String>,
     changes: Changes,
     stop: Waker,
 }
@@ -48,11 +64,20 @@ impl Watch {
     /// If the system gives no netlink socket or no thread.
     pub(crate) fn start(
         endpoints: Endpoints,
+        shared: Arc<Shared>,
         workers: Vec<EndpointSender>,
     ) -> anyhow::Result<Self> {
         let changes = Changes::subscribe()?;
         let stop = Waker::new()?;
-        let watcher = Watcher { endpoints, workers, changes, stop: stop.clone() };
+        let watcher = Watcher {
+            endpoints,
+            shared,
+            workers,
+            filters_at: None,
+            warned: BTreeSet::new(),
+            changes,
+            stop: stop.clone(),
+        };
         let thread = vital::spawn("links", move || watcher.run())
             .context("cannot start the thread that watches interfaces")?;
         Ok(Self { stop, thread })
@@ -68,7 +93,10 @@ impl Watch {
 
 impl Watcher {
     fn run(mut self) -> anyhow::Result<()> {
-        // The first time right away: something may have changed since the endpoints were opened.
+        // Something may have changed before the subscription.
+        if let Err(error) = self.endpoints.host.refresh_neighbours() {
+            tracing::warn!(%error, "the kernel does not say which neighbours there are");
+        }
         let mut is_due = true;
         let mut read_at = Instant::now();
         loop {
@@ -79,26 +107,60 @@ impl Watcher {
                     tracing::warn!(%error, "the kernel does not say what interfaces there are");
                 }
             }
-            self.endpoints.follow(&self.workers);
-            let pause = match is_due {
-                true => READ_AGAIN_AFTER.saturating_sub(read_at.elapsed()),
-                false => LOOK_AGAIN_AFTER,
-            };
-            if !self.changes.wait(&self.stop, pause).context("cannot wait for the kernel")? {
-                return Ok(());
-            }
-            is_due |= self.changes.take(&self.endpoints.host)?;
-            let rest = READ_AGAIN_AFTER.saturating_sub(read_at.elapsed());
-            if is_due && !rest.is_zero() && !self.changes.wait_quietly(&self.stop, rest)? {
-                return Ok(());
+            let has_changed = self.endpoints.follow(&self.workers);
+            self.look_at_filters(has_changed);
+            // Neighbours are taken at once, interfaces are read when it is time to.
+            let looked_at = Instant::now();
+            loop {
+                let wanted = if is_due { READ_AGAIN_AFTER } else { LOOK_AGAIN_AFTER };
+                let since = if is_due { read_at } else { looked_at };
+                let pause = wanted.saturating_sub(since.elapsed());
+                if pause.is_zero() {
+                    break;
+                }
+                // Rounded up, so that the wait does not end early again and again.
+                let pause = pause + Duration::from_millis(1);
+                if !self.changes.wait(&self.stop, pause).context("cannot wait for the kernel")? {
+                    return Ok(());
+                }
+                is_due |= self.changes.take(&self.endpoints.host)?;
             }
         }
     }
 }
 
+impl Watcher {
+    /// Warns, once for each, of what the kernel will drop although the configuration wants it served.
+    fn look_at_filters(&mut self, has_changed: bool) {
+        let is_due = |at: Instant| at.elapsed() >= FILTERS_AGAIN_AFTER;
+        if !has_changed && !self.filters_at.is_none_or(is_due) {
+            return;
+        }
+        self.filters_at = Some(Instant::now());
+        let Endpoints { host, slots, .. } = &self.endpoints;
+        let places: Vec<&Place> = slots.iter().map(|slot| &slot.place).collect();
+        let generation = self.shared.generation.load_full();
+        let topology = generation.shards.topology();
+        let found = filter::warnings(host, &host.links(), topology, &places);
+        let mut untold = found.into_iter().filter(|text| !self.warned.contains(text));
+        let told: Vec<String> = untold.by_ref().take(WARNINGS_MAX).collect();
+        let left_out = untold.count();
+        for warning in &told {
+            tracing::warn!("{warning}");
+        }
+        if left_out > 0 {
+            tracing::warn!("the same holds of {left_out} other subnets or relays");
+        }
+        if self.warned.len() > WARNINGS_REMEMBERED_MAX {
+            self.warned.clear();
+        }
+        self.warned.extend(told);
+    }
+}
+
 impl Endpoints {
-    /// Brings every endpoint to where the host's interfaces have it now.
-    fn follow(&mut self, workers: &[EndpointSender]) {
+    /// Brings every endpoint to where the host's interfaces have it now; whether anything has changed.
+    fn follow(&mut self, workers: &[EndpointSender]) -> bool {
         let links = self.host.links();
         let now = Instant::now();
         let mut has_any_changed = false;
@@ -120,6 +182,7 @@ impl Endpoints {
         if has_any_changed {
             self.publish();
         }
+        has_any_changed
     }
 }
 
@@ -156,4 +219,3 @@ impl Slot {
         }
     }
 }
-

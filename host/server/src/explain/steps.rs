@@ -17,7 +17,12 @@ use super::{
     AllocationStep, Explanation, LocationStep, LookupStep, Microseconds, OptionStep, Place,
     PluginStep, ReplyStep, Subject, verdict_text,
 };
-use crate::{exchange::{nowhere, relay_not_served}, generation::Refusal, leases::Row, recording::option_name};
+use crate::{
+    exchange::{nowhere, relay_not_served},
+    generation::Refusal,
+    leases::Row,
+    recording::option_name,
+};
 
 /// Notes how long each step takes.
 struct Stopwatch {

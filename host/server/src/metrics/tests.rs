@@ -9,7 +9,10 @@ use lessor_policy_host::{
 };
 
 use super::*;
-use crate::status::{PoolRow, StoreStatus};
+use crate::{
+    endpoints::{EndpointState, EndpointStatus},
+    status::{PoolRow, StoreStatus},
+};
 
 fn plugin(name: &str, mode: Mode) -> PluginStatus {
     PluginStatus {
@@ -66,6 +69,15 @@ fn full() -> Status {
         reloads_refused: 1,
         rollbacks: 1,
         rolled_back_from: Some(2),
+        endpoints: vec![EndpointStatus {
+            endpoint: "eth0".to_owned(),
+            kind: "link".to_owned(),
+            state: EndpointState::NoAddress,
+            since: "2026-01-31T07:32:00Z".to_owned(),
+            detail: None,
+            hardware_address: None,
+            addresses: Vec::new(),
+        }],
         reasons: vec![(Reason::AckSelecting, 7)],
         pools: vec![PoolRow {
             network: "olt \"1\"".to_owned(),
@@ -167,6 +179,7 @@ fn values_stand_beside_their_labels() {
         "lessor_generation_start_time_seconds 1769844720",
         "lessor_reloads_total{outcome=\"refused\"} 1",
         "lessor_rollbacks_total 1",
+        "lessor_endpoint_serving{endpoint=\"eth0\",kind=\"link\"} 0",
         "lessor_inputs_total{reason=\"ack-selecting\",outcome=\"ack\"} 7",
         "lessor_inputs_total{reason=\"nak-by-policy\",outcome=\"nak\"} 0",
         "lessor_pool_addresses{network=\"olt \\\"1\\\"\",pool=\"residential\"} 100",

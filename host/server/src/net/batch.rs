@@ -10,13 +10,15 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
-use lessor_core::{Arrival, Destination};
+use lessor_core::{Arrival, Destination, Reason};
 use nix::{
     cmsg_space,
     errno::Errno,
     libc,
     sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn, recvmmsg},
 };
+
+use super::reach::Unreachable;
 
 /// One call receives no more datagrams than this.
 pub(super) const BATCH_DATAGRAMS: usize = 64;
@@ -70,7 +72,58 @@ pub(crate) struct Unsent {
     /// Its position among the replies.
     pub(crate) position: usize,
     /// Why not.
-    pub(crate) error: io::Error,
+    pub(crate) failure: SendFailure,
+}
+
+/// Why a reply was not sent.
+#[derive(Debug)]
+pub(crate) enum SendFailure {
+    /// The system would not take it.
+    System(io::Error),
+    /// Its next hop does not answer ARP.
+    Unreachable(Unreachable),
+}
+
+impl SendFailure {
+    /// The kind of the system's error, if it is one.
+    #[cfg(test)]
+    pub(super) fn kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::System(error) => Some(error.kind()),
+            Self::Unreachable(_) => None,
+        }
+    }
+
+    /// The number of the system's error, if it is one.
+    #[cfg(test)]
+    pub(super) fn errno(&self) -> Option<i32> {
+        match self {
+            Self::System(error) => error.raw_os_error(),
+            Self::Unreachable(_) => None,
+        }
+    }
+
+    /// Whether the system's buffers had no room.
+    pub(super) fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::System(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// The reason that the exchange ends in.
+    pub(crate) const fn reason(&self) -> Reason {
+        match self {
+            Self::System(_) => Reason::SendFailed,
+            Self::Unreachable(_) => Reason::DestinationUnreachable,
+        }
+    }
+}
+
+impl fmt::Display for SendFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(error) => fmt::Display::fmt(error, f),
+            Self::Unreachable(unreachable) => fmt::Display::fmt(unreachable, f),
+        }
+    }
 }
 
 /// A received datagram, its payload still where the system put it.

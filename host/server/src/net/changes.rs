@@ -13,10 +13,12 @@ use super::{
     netlink::{Group, Netlink},
 };
 
-/// A subscription to changes of interfaces and addresses.
+/// A subscription to changes of interfaces, addresses, neighbours and routes.
 #[derive(Debug)]
 pub(crate) struct Changes {
     links: Netlink,
+    neighbours: Netlink,
+    routes: Netlink,
 }
 
 impl Changes {
@@ -25,7 +27,12 @@ impl Changes {
     /// # Errors
     /// If the system gives no netlink socket.
     pub(crate) fn subscribe() -> Result<Self, NetError> {
-        Ok(Self { links: Netlink::subscribe(&[Group::Links, Group::Addresses])? })
+        // Of their own, so that many of one kind do not push out the others.
+        Ok(Self {
+            links: Netlink::subscribe(&[Group::Links, Group::Addresses])?,
+            neighbours: Netlink::subscribe(&[Group::Neighbours])?,
+            routes: Netlink::subscribe(&[Group::Routes, Group::Rules])?,
+        })
     }
 
     /// Waits until something has changed or `patience` is over; false if `stop` was called.
@@ -33,22 +40,22 @@ impl Changes {
     /// # Errors
     /// Those of `poll`.
     pub(crate) fn wait(&self, stop: &Waker, patience: Duration) -> io::Result<bool> {
-        wait(&mut [PollFd::new(stop.as_fd(), PollFlags::POLLIN), of(&self.links)], patience)
+        let stop = PollFd::new(stop.as_fd(), PollFlags::POLLIN);
+        wait(&mut [stop, of(&self.links), of(&self.neighbours), of(&self.routes)], patience)
     }
 
-    /// Waits until `patience` is over, whatever changes; false if `stop` was called.
-    ///
-    /// # Errors
-    /// Those of `poll`.
-    pub(crate) fn wait_quietly(&self, stop: &Waker, patience: Duration) -> io::Result<bool> {
-        wait(&mut [PollFd::new(stop.as_fd(), PollFlags::POLLIN)], patience)
-    }
-
-    /// Takes what the kernel notified of. Returns whether the interfaces of `host` must be read again.
+    /// Takes what the kernel notified of over to `host`. Returns whether its interfaces must be read
+    /// again.
     ///
     /// # Errors
     /// Those of the sockets.
-    pub(crate) fn take(&mut self, _host: &Host) -> io::Result<bool> {
+    pub(crate) fn take(&mut self, host: &Host) -> io::Result<bool> {
+        self.take_neighbours(host)?;
+        let mut have_routes_changed = false;
+        let is_complete = self.routes.notifications(|_| have_routes_changed = true)?;
+        if have_routes_changed || !is_complete {
+            host.routes_changed();
+        }
         let mut has_changed = false;
         let is_complete = self.links.notifications(|notified| {
             has_changed |= matches!(
@@ -60,6 +67,18 @@ impl Changes {
             );
         })?;
         Ok(has_changed || !is_complete)
+    }
+
+    fn take_neighbours(&mut self, host: &Host) -> io::Result<()> {
+        let is_complete = self.neighbours.notifications(|notified| match notified {
+            RouteNetlinkMessage::NewNeighbour(found) => host.neighbours().note(&found, false),
+            RouteNetlinkMessage::DelNeighbour(found) => host.neighbours().note(&found, true),
+            _ => {}
+        })?;
+        if !is_complete {
+            host.refresh_neighbours()?;
+        }
+        Ok(())
     }
 }
 

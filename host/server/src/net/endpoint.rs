@@ -17,12 +17,13 @@ use nix::{
 use socket2::Socket;
 
 use super::{
-    Host, NetError, Outgoing, ReceiveBatch, SendReport,
+    Host, NetError, Outgoing, ReceiveBatch, SendFailure, SendReport,
     batch::Origin,
     frame::{self, Station},
     host::LinksCache,
     links::{Link, Links},
     losses::Losses,
+    reach::{Lane, Reach, Unreachable},
     sockets::{
         RECEIVE_BUFFER_OCTETS, bind_to_device, bind_udp, packet_socket, refuse_taken, udp_socket,
     },
@@ -43,6 +44,7 @@ pub(crate) struct Endpoint {
     socket: Socket,
     place: Place,
     links: LinksCache,
+    reach: Reach,
     losses: Losses,
 }
 
@@ -66,10 +68,11 @@ impl Endpoint {
     ///
     /// # Errors
     /// If the address is taken by another process, or the right to use the port is missing.
-    pub(crate) fn relayed(host: &Host, listen: SocketAddrV4) -> Result<Self, NetError> {
-        let socket = udp_socket()?;
+    pub(crate) fn relayed(host: &Arc<Host>, listen: SocketAddrV4) -> Result<Self, NetError> {
+        let socket = udp_socket(host.send_buffer_octets())?;
         bind_udp(&socket, listen)?;
-        Ok(Self::new(host, socket, Place::Relayed { listen }))
+        let reach = Reach::new(host, listen.port(), None)?;
+        Ok(Self::new(host, socket, reach, Place::Relayed { listen }))
     }
 
     /// The endpoint for clients on the link of an interface, and for relays that send to an address
@@ -81,16 +84,18 @@ impl Endpoint {
     /// # Errors
     /// If there is no such interface any more, or it is not Ethernet, or its port is taken by another
     /// process, or the right to use packet sockets or the port is missing.
-    pub(crate) fn on_link(host: &Host, link: &Link) -> Result<Self, NetError> {
+    pub(crate) fn on_link(host: &Arc<Host>, link: &Link) -> Result<Self, NetError> {
         let name = Arc::clone(&link.name);
         if link.hardware_address.is_none() {
             return Err(NetError::NotEthernet { name: name.to_string() });
         }
-        let socket = udp_socket()?;
+        let index = link.index;
+        let socket = udp_socket(host.send_buffer_octets())?;
         bind_to_device(&socket, Some(&name))?;
         bind_udp(&socket, ON_LINK)?;
-        let packets = packet_socket(&name, link.index)?;
-        Ok(Self::new(host, socket, Place::OnLink { name, index: link.index, packets }))
+        let packets = packet_socket(&name, index, host.send_buffer_octets())?;
+        let reach = Reach::new(host, SERVER_PORT, Some((&name, index)))?;
+        Ok(Self::new(host, socket, reach, Place::OnLink { name, index, packets }))
     }
 
     /// Refuses what another server has already, even one of this program. To be called before any
@@ -111,19 +116,31 @@ impl Endpoint {
         Ok(())
     }
 
-    fn new(host: &Host, socket: Socket, place: Place) -> Self {
+    fn new(host: &Host, socket: Socket, reach: Reach, place: Place) -> Self {
         let links = host.links_cache();
-        let endpoint = Self { socket, place, links, losses: Losses::default() };
-        let granted_octets = endpoint.receive_buffer_octets();
+        Self { socket, place, links, reach, losses: Losses::default() }
+    }
+
+    /// Warns if the system granted less room than the endpoint asked for.
+    pub(crate) fn warn_of_small_buffers(&self, host: &Host) {
+        let granted_octets = self.receive_buffer_octets();
         let wanted_octets = 2 * RECEIVE_BUFFER_OCTETS;
         if granted_octets < wanted_octets {
             tracing::warn!(
-                %endpoint, granted_octets, wanted_octets,
+                endpoint = %self, granted_octets, wanted_octets,
                 "the receive buffer is small and may not hold a burst of requests; raise \
                  net.core.rmem_max, or give the server the capability CAP_NET_ADMIN"
             );
         }
-        endpoint
+        let granted_octets = self.socket.send_buffer_size().unwrap_or_default();
+        let wanted_octets = 2 * host.send_buffer_octets();
+        if granted_octets < wanted_octets {
+            tracing::warn!(
+                endpoint = %self, granted_octets, wanted_octets,
+                "the send buffer is small and may not hold a burst of replies; raise \
+                 net.core.wmem_max, or give the server the capability CAP_NET_ADMIN"
+            );
+        }
     }
 
     /// The size of the receive buffer in octets, as the system counts it: twice
@@ -148,7 +165,8 @@ impl Endpoint {
     /// Those of `recvmmsg`; the endpoint can be used further.
     pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
         let (place, links) = (&self.place, self.links.load());
-        let (count, lost) = batch.fill(self.socket.as_fd(), |origin| place.describe(links, origin))?;
+        let (count, lost) =
+            batch.fill(self.socket.as_fd(), |origin| place.describe(links, origin))?;
         if let Some(lost) = lost.and_then(|lost| self.losses.note(lost, Instant::now())) {
             tracing::warn!(
                 endpoint = %self, lost, lost_so_far = self.lost_datagrams(),
@@ -189,29 +207,54 @@ impl Endpoint {
         transmission.report
     }
 
-    /// Sends by the UDP socket, those from one server address together.
+    /// Sends by the UDP sockets: what may have to wait for ARP by one of its own, so that nothing else
+    /// waits for it.
     fn send_routed(
-        &self,
+        &mut self,
         transmission: &mut Transmission,
-        mut routed: Vec<(usize, &Outgoing, SocketAddrV4)>,
+        routed: Vec<(usize, &Outgoing, SocketAddrV4)>,
     ) {
-        routed.sort_by_key(|(_, reply, _)| reply.server_address);
-        for group in routed.chunk_by(|a, b| a.1.server_address == b.1.server_address) {
-            let Some((_, first, _)) = group.first() else { continue };
-            let info = libc::in_pktinfo {
-                ipi_ifindex: 0,
-                ipi_spec_dst: libc::in_addr {
-                    s_addr: u32::from_ne_bytes(first.server_address.octets()),
-                },
-                ipi_addr: libc::in_addr { s_addr: 0 },
-            };
-            let messages = group.iter().map(|(position, reply, to)| Message {
-                position: *position,
-                parts: [io::IoSlice::new(&reply.packet)],
-                address: Some(SockaddrIn::from(*to)),
-            });
-            let control = [ControlMessage::Ipv4PacketInfo(&info)];
-            transmission.transmit(self.socket.as_fd(), messages, &control);
+        if routed.is_empty() {
+            return;
+        }
+        let destinations: Vec<SocketAddrV4> = routed.iter().map(|(.., to)| *to).collect();
+        let lanes = self.reach.lanes(self.links.load(), &destinations);
+        let (mut open, mut doubtful) = (Vec::with_capacity(routed.len()), Vec::new());
+        for (reply, lane) in routed.into_iter().zip(lanes) {
+            match lane {
+                Lane::Open => open.push(reply),
+                Lane::Doubtful(next_hop) => doubtful.push((reply, next_hop)),
+                Lane::Closed(unreachable) => {
+                    self.reach.refused(&self.place, unreachable);
+                    transmission.refused(reply.0, SendFailure::Unreachable(unreachable));
+                }
+            }
+        }
+        send_from_addresses(&self.socket, transmission, open);
+        if !doubtful.is_empty() {
+            self.send_doubtful(transmission, &doubtful);
+        }
+    }
+
+    /// Sends to next hops that may not answer. What there is no room for is not sent.
+    fn send_doubtful(
+        &mut self,
+        transmission: &mut Transmission,
+        doubtful: &[((usize, &Outgoing, SocketAddrV4), Unreachable)],
+    ) {
+        let mut impatient = Transmission::without_patience();
+        let replies = doubtful.iter().map(|(reply, _)| *reply).collect();
+        send_from_addresses(&self.reach.doubtful, &mut impatient, replies);
+        transmission.report.sent += impatient.report.sent;
+        for unsent in impatient.report.failed {
+            let next_hop = doubtful.iter().find(|((position, ..), _)| *position == unsent.position);
+            match next_hop.filter(|_| unsent.failure.is_for_want_of_room()) {
+                Some((_, unreachable)) => {
+                    self.reach.refused(&self.place, *unreachable);
+                    transmission.refused(unsent.position, SendFailure::Unreachable(*unreachable));
+                }
+                None => transmission.report.failed.push(unsent),
+            }
         }
     }
 
@@ -268,9 +311,15 @@ impl AsFd for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Place::Relayed { listen } => write!(f, "{listen}"),
-            Place::OnLink { name, .. } => f.write_str(name),
+        fmt::Display::fmt(&self.place, f)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Relayed { listen } => write!(f, "{listen}"),
+            Self::OnLink { name, .. } => f.write_str(name),
         }
     }
 }
@@ -310,6 +359,32 @@ impl Place {
                 (arrival, false)
             }
         }
+    }
+}
+
+/// Sends by a UDP socket, those from one server address together.
+fn send_from_addresses(
+    socket: &Socket,
+    transmission: &mut Transmission,
+    mut routed: Vec<(usize, &Outgoing, SocketAddrV4)>,
+) {
+    routed.sort_by_key(|(_, reply, _)| reply.server_address);
+    for group in routed.chunk_by(|a, b| a.1.server_address == b.1.server_address) {
+        let Some((_, first, _)) = group.first() else { continue };
+        let info = libc::in_pktinfo {
+            ipi_ifindex: 0,
+            ipi_spec_dst: libc::in_addr {
+                s_addr: u32::from_ne_bytes(first.server_address.octets()),
+            },
+            ipi_addr: libc::in_addr { s_addr: 0 },
+        };
+        let messages = group.iter().map(|(position, reply, to)| Message {
+            position: *position,
+            parts: [io::IoSlice::new(&reply.packet)],
+            address: Some(SockaddrIn::from(*to)),
+        });
+        let control = [ControlMessage::Ipv4PacketInfo(&info)];
+        transmission.transmit(socket.as_fd(), messages, &control);
     }
 }
 

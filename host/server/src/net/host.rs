@@ -3,46 +3,115 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::{ArcSwap, Cache};
 
-use super::{NetError, links::Links, netlink::Netlink};
+use super::{
+    NetError,
+    links::Links,
+    neighbours::Neighbours,
+    netlink::{Netlink, ROUTES_AT_ONCE_MAX},
+    routes,
+};
 
 /// What endpoints know of the host. Shared by all of them.
 #[derive(Debug)]
 pub(crate) struct Host {
     links: Arc<ArcSwap<Links>>,
+    neighbours: Neighbours,
+    /// Counts the changes of the routes.
+    routes_version: AtomicU64,
     questions: Mutex<Netlink>,
+    /// How much room each socket asks for, for replies on their way.
+    send_buffer_octets: usize,
 }
 
 /// The newest [`Links`], as cheap as a look into memory.
 pub(super) type LinksCache = Cache<Arc<ArcSwap<Links>>, Arc<Links>>;
 
 impl Host {
-    /// Reads the host's interfaces.
+    /// Reads the host's interfaces and neighbours. Sockets will ask for `send_buffer_octets` as room for
+    /// replies on their way.
     ///
     /// # Errors
     /// If the kernel does not say.
-    pub(crate) fn read() -> Result<Arc<Self>, NetError> {
+    pub(crate) fn read(send_buffer_octets: usize) -> Result<Arc<Self>, NetError> {
         let host = Self {
             links: Arc::new(ArcSwap::default()),
+            neighbours: Neighbours::default(),
+            routes_version: AtomicU64::new(0),
             questions: Mutex::new(Netlink::open()?),
+            send_buffer_octets,
         };
         host.refresh().map_err(|error| NetError::system("list the interfaces", error))?;
+        host.refresh_neighbours()
+            .map_err(|error| NetError::system("list the neighbours", error))?;
         Ok(Arc::new(host))
     }
 
-    /// Reads them again.
+    /// Reads the interfaces again.
     ///
     /// # Errors
     /// If the kernel does not say; then what was known stays.
     pub(crate) fn refresh(&self) -> io::Result<()> {
-        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        let (links, addresses) = questions.links()?;
+        let (links, addresses) = self.lock().links()?;
         self.links.store(Arc::new(Links::new(links, addresses)));
+        self.routes_changed();
         Ok(())
+    }
+
+    /// Reads the neighbours again.
+    ///
+    /// # Errors
+    /// If the kernel does not say; then what was known stays.
+    pub(crate) fn refresh_neighbours(&self) -> io::Result<()> {
+        let neighbours = self.lock().neighbours()?;
+        self.neighbours.replace(&neighbours);
+        Ok(())
+    }
+
+    /// The index of the interface by which a datagram to each of `destinations` leaves; nothing for one
+    /// to which no route leads.
+    ///
+    /// # Errors
+    /// If the kernel does not say.
+    pub(crate) fn ways(&self, destinations: &[Ipv4Addr]) -> io::Result<Vec<Option<u32>>> {
+        let mut ways = Vec::with_capacity(destinations.len());
+        for asked in destinations.chunks(ROUTES_AT_ONCE_MAX) {
+            let routes = self.lock().routes(asked, None)?;
+            ways.extend(routes.iter().map(|route| route.as_ref().and_then(routes::interface)));
+        }
+        Ok(ways)
+    }
+
+    /// The room that each socket asks for, for replies on their way, in octets.
+    pub(super) const fn send_buffer_octets(&self) -> usize {
+        self.send_buffer_octets
+    }
+
+    /// Which neighbours answer.
+    pub(super) const fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// Another number after each change of the routes.
+    pub(super) fn routes_version(&self) -> u64 {
+        self.routes_version.load(Ordering::Acquire)
+    }
+
+    /// The routes have changed.
+    pub(super) fn routes_changed(&self) {
+        self.routes_version.fetch_add(1, Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Netlink> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The interfaces, as they were last read.

@@ -82,11 +82,6 @@ impl Links {
         self.by_index.values().find(|link| link.addresses.contains(&address))
     }
 
-    /// Every interface, in no particular order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Link>> {
-        self.by_index.values()
-    }
-
     /// Every address of the host.
     pub(crate) fn own_addresses(&self) -> &OwnAddresses {
         &self.own_addresses
@@ -106,11 +101,7 @@ impl Links {
 }
 
 impl Link {
-    fn new(
-        message: &LinkMessage,
-        addresses: Vec<Ipv4Addr>,
-        names: &HashMap<u32, String>,
-    ) -> Self {
+    fn new(message: &LinkMessage, addresses: Vec<Ipv4Addr>, names: &HashMap<u32, String>) -> Self {
         let flags = message.header.flags;
         let is_loopback = message.header.link_layer_type == LinkLayerType::Loopback;
         let is_ethernet = is_loopback || message.header.link_layer_type == LinkLayerType::Ether;
@@ -122,9 +113,8 @@ impl Link {
             mtu: 0,
             is_up: flags.contains(LinkFlags::Up),
             has_carrier: flags.contains(LinkFlags::LowerUp) || is_loopback,
-            needs_no_arp: flags.intersects(
-                LinkFlags::Noarp | LinkFlags::Loopback | LinkFlags::Pointopoint,
-            ),
+            needs_no_arp: flags
+                .intersects(LinkFlags::Noarp | LinkFlags::Loopback | LinkFlags::Pointopoint),
             part_of: None,
         };
         let (mut controller, mut kind) = (None, None);

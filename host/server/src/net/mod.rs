@@ -42,15 +42,19 @@ mod frame;
 mod host;
 mod links;
 mod losses;
+mod neighbours;
 mod netlink;
 mod poll;
+mod reach;
+mod routes;
 mod sockets;
 mod transmit;
+mod trials;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use batch::{Outgoing, ReceiveBatch, Received, SendReport, Unsent};
+pub(crate) use batch::{Outgoing, ReceiveBatch, Received, SendFailure, SendReport, Unsent};
 pub(crate) use changes::Changes;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use error::NetError;

@@ -63,7 +63,7 @@ impl Netlink {
     /// # Errors
     /// If the system gives none, as where AF_NETLINK is forbidden.
     pub(super) fn open() -> Result<Self, NetError> {
-        let open = || {
+        let open = || -> io::Result<Self> {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
             socket.bind_auto()?;
             socket.connect(&SocketAddr::new(0, 0))?;
@@ -72,7 +72,7 @@ impl Netlink {
             setsockopt(&socket, sockopt::ReceiveTimeout, &patience)?;
             Ok(Self { socket, buffer: Vec::with_capacity(BUFFER_OCTETS) })
         };
-        open().map_err(|error: io::Error| NetError::system("open a netlink socket", error))
+        open().map_err(|error| NetError::system("open a netlink socket", error))
     }
 
     /// A socket that receives the notifications of some groups, and does not wait for them.
@@ -81,7 +81,7 @@ impl Netlink {
     /// As [`Netlink::open`].
     pub(super) fn subscribe(groups: &[Group]) -> Result<Self, NetError> {
         let netlink = Self::open()?;
-        let prepare = || {
+        let prepare = || -> io::Result<()> {
             // As much as the system grants.
             let _ = netlink.socket.set_rx_buf_sz(NOTIFICATIONS_OCTETS as libc::c_int);
             netlink.socket.set_non_blocking(true)?;
@@ -147,9 +147,7 @@ impl Netlink {
             let mut question = RouteMessage::default();
             question.header.address_family = AddressFamily::Inet;
             question.header.destination_prefix_length = 32;
-            question
-                .attributes
-                .push(RouteAttribute::Destination(RouteAddress::Inet(*address)));
+            question.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(*address)));
             question.attributes.extend(through.map(RouteAttribute::Oif));
             let question = RouteNetlinkMessage::GetRoute(question);
             append(&mut questions, question, NLM_F_REQUEST, number);
@@ -164,7 +162,8 @@ impl Netlink {
                 let slot = (header.sequence_number as usize).checked_sub(1);
                 let Some(slot) = slot.and_then(|slot| routes.get_mut(slot)) else { return };
                 left = left.saturating_sub(1);
-                if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) = payload {
+                if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) = payload
+                {
                     *slot = Some(route);
                 }
             })?;

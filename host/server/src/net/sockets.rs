@@ -1,8 +1,8 @@
 //! Opening sockets: every option that they have, and why.
 
 use std::{
-    net::SocketAddrV4,
-    os::fd::{AsRawFd, OwnedFd},
+    net::{Ipv4Addr, SocketAddrV4},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
 use nix::{
@@ -18,9 +18,8 @@ use super::NetError;
 /// clients that start at once. The system doubles it for its own bookkeeping.
 pub(super) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 
-/// The send buffer that a socket asks for. Replies to a neighbour that does not answer ARP stay in
-/// it for seconds, some 200 kilobytes for each at most; the others need room beside them.
-pub(super) const SEND_BUFFER_OCTETS: usize = 8 << 20;
+/// Addresses of loopback that a socket which only sends is bound to, tried one after the other.
+const SENDING_ADDRESSES: u8 = 4;
 
 /// A UDP socket with everything set that is set before it is bound.
 ///
@@ -28,7 +27,7 @@ pub(super) const SEND_BUFFER_OCTETS: usize = 8 << 20;
 /// this server's own. With SO_REUSEADDR another DHCP server could take the port as well, and both
 /// would see half of the messages; without it, one of them says so at its start. SO_BROADCAST is
 /// needed to send broadcasts only, and this socket sends none.
-pub(super) fn udp_socket() -> Result<Socket, NetError> {
+pub(super) fn udp_socket(send_buffer_octets: usize) -> Result<Socket, NetError> {
     let kind = Type::DGRAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
         .map_err(|error| NetError::system("open a UDP socket", error))?;
@@ -43,10 +42,45 @@ pub(super) fn udp_socket() -> Result<Socket, NetError> {
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_OCTETS).is_err() {
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS);
     }
-    if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
-        let _ = socket.set_send_buffer_size(SEND_BUFFER_OCTETS);
-    }
+    ask_for_send_buffer(&socket, send_buffer_octets);
     Ok(socket)
+}
+
+/// A UDP socket that sends from `port`, from whichever address each datagram names, and receives
+/// nothing: it is bound to an address of loopback that nobody sends to. `prepare` has it before it is
+/// bound.
+pub(super) fn sending_socket(
+    port: u16,
+    send_buffer_octets: usize,
+    prepare: impl Fn(&Socket) -> Result<(), NetError>,
+) -> Result<Socket, NetError> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let mut refused = None;
+    // Servers of other users on this host have theirs.
+    for attempt in 0..SENDING_ADDRESSES {
+        let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
+            .map_err(|error| NetError::system("open a UDP socket", error))?;
+        socket
+            .set_reuse_port(true)
+            .and_then(|()| socket.set_freebind_v4(true))
+            .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
+        ask_for_send_buffer(&socket, send_buffer_octets);
+        prepare(&socket)?;
+        let address = Ipv4Addr::new(127, 67 + attempt, high, low);
+        match bind_udp(&socket, SocketAddrV4::new(address, port)) {
+            Ok(()) => return Ok(socket),
+            Err(error) => refused = Some(error),
+        }
+    }
+    let failed = || NetError::system("bind a socket for replies", Errno::EADDRINUSE);
+    Err(refused.unwrap_or_else(failed))
+}
+
+fn ask_for_send_buffer(socket: &impl AsFd, octets: usize) {
+    if setsockopt(socket, sockopt::SndBufForce, &octets).is_err() {
+        let _ = setsockopt(socket, sockopt::SndBuf, &octets);
+    }
 }
 
 /// Refuses an address, or the port on an interface, that is taken already: by this server too, so
@@ -82,21 +116,23 @@ pub(super) fn bind_to_device(socket: &Socket, interface: Option<&str>) -> Result
 
 /// A packet socket that sends through the interface `name`, which has this index. Without a protocol
 /// it receives nothing.
-pub(super) fn packet_socket(name: &str, index: u32) -> Result<OwnedFd, NetError> {
+pub(super) fn packet_socket(
+    name: &str,
+    index: u32,
+    send_buffer_octets: usize,
+) -> Result<OwnedFd, NetError> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let packets = socket(AddressFamily::Packet, SockType::Raw, flags, None)
         .map_err(|error| NetError::system("open a packet socket", error))?;
-    if setsockopt(&packets, sockopt::SndBufForce, &SEND_BUFFER_OCTETS).is_err() {
-        let _ = setsockopt(&packets, sockopt::SndBuf, &SEND_BUFFER_OCTETS);
-    }
+    ask_for_send_buffer(&packets, send_buffer_octets);
     // Only the system makes such an address.
-    let mut entries = getifaddrs().map_err(|error| NetError::system("list the interfaces", error))?;
+    let mut entries =
+        getifaddrs().map_err(|error| NetError::system("list the interfaces", error))?;
     let link = entries.find_map(|entry| {
         let address = *entry.address?.as_link_addr()?;
         (address.ifindex() == index as usize).then_some(address)
     });
-    link.map_or(Err(Errno::ENODEV), |link| bind(packets.as_raw_fd(), &link)).map_err(|error| {
-        NetError::system(format!("bind a packet socket to {name}"), error)
-    })?;
+    link.map_or(Err(Errno::ENODEV), |link| bind(packets.as_raw_fd(), &link))
+        .map_err(|error| NetError::system(format!("bind a packet socket to {name}"), error))?;
     Ok(packets)
 }

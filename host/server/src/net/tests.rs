@@ -18,12 +18,15 @@ use super::{Endpoint, Host, NetError, Outgoing, ReceiveBatch};
 /// Whatever is expected of the network has happened after this long, or never will.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The send buffer that sockets ask for.
+const SEND_BUFFER_OCTETS: usize = 8 << 20;
+
 /// What proves that nothing more comes.
 const SILENCE: Duration = Duration::from_millis(50);
 
 /// An endpoint for relayed messages, on the host as it is now.
 fn relayed(listen: SocketAddrV4) -> Result<Endpoint, NetError> {
-    Endpoint::relayed(&Host::read()?, listen)
+    Endpoint::relayed(&Host::read(SEND_BUFFER_OCTETS)?, listen)
 }
 
 /// A received datagram that outlives its batch.

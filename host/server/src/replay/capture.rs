@@ -314,7 +314,10 @@ mod tests {
             capture.arrive_on_link([10, 0, 0, 1].into());
             let (at, broadcast) = &capture.datagrams[0];
             assert_eq!(u128::from(at.unix_ms()), AT.as_millis());
-            assert_eq!(broadcast.arrival.link_addresses.as_deref(), Some(&[[10, 0, 0, 1].into()][..]));
+            assert_eq!(
+                broadcast.arrival.link_addresses.as_deref(),
+                Some(&[[10, 0, 0, 1].into()][..])
+            );
             assert!(!broadcast.arrival.unicast);
             let (_, tagged) = &capture.datagrams[1];
             assert_eq!(tagged.arrival.server_address, Ipv4Addr::new(10, 0, 0, 1));

@@ -6,6 +6,9 @@ use lessor_core::{ClientKey, Destination, INFINITE_SECS, OptionValue, Reason, Re
 
 use crate::support::*;
 
+/// An address of another interface of the server.
+const OWN: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
+
 #[test]
 fn row_04_any_own_address_in_option_54_is_ours() {
     let on_own_override = |request| {
@@ -20,10 +23,12 @@ fn row_04_any_own_address_in_option_54_is_ours() {
     for (named, expected) in [
         (RELAY, Reason::AckSelecting),
         (SERVER, Reason::AckSelecting),
+        (OWN, Reason::AckSelecting),
         (OTHER_SERVER, Reason::OtherServerSelected),
     ] {
         let request = with(on_own_override(selecting(1, ip(10))), |r| {
             r.server_identifier = Some(named);
+            r.arrival.own_addresses = [OWN].into_iter().collect();
         });
         assert_eq!(server.reason(&request), expected, "{named}");
     }

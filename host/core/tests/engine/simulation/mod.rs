@@ -30,9 +30,14 @@ fn seeds() -> Vec<u64> {
 fn is_engines(reason: Reason) -> bool {
     match reason.outcome() {
         Outcome::Offer | Outcome::Ack | Outcome::Nak => true,
-        Outcome::Silence => {
-            !matches!(reason, Reason::UnknownSubnet | Reason::NotRelayed | Reason::LookupPending)
-        }
+        Outcome::Silence => !matches!(
+            reason,
+            Reason::UnknownSubnet
+                | Reason::LinkWithoutAddress
+                | Reason::RelayNotServed
+                | Reason::NotRelayed
+                | Reason::LookupPending
+        ),
         Outcome::Malformed | Outcome::Failure => reason == Reason::PolicyFailed,
     }
 }

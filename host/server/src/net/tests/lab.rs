@@ -111,6 +111,22 @@ impl Lab {
         self.in_client(|| ip(&format!("address add {}/24 dev client0", address(last))));
     }
 
+    /// Has the server's system learn the hardware address of the client, which has 192.0.2.`last`.
+    pub(super) fn introduce_client(&self, last: u8) {
+        let client = self.client(PROBE_PORT);
+        let started = Instant::now();
+        loop {
+            assert!(started.elapsed() < PATIENCE, "the client is not known");
+            client.send_to(b"probe", (address(1), PROBE_PORT)).unwrap();
+            let shown = ["-4", "neigh", "show", &address(last).to_string()].map(str::to_owned);
+            let output = Command::new("ip").args(shown).output().unwrap();
+            if String::from_utf8_lossy(&output.stdout).contains("lladdr") {
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// A tap on the client's side of the link.
     pub(super) fn tap(&self) -> OwnedFd {
         self.in_client(|| {

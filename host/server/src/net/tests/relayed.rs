@@ -213,12 +213,12 @@ fn one_reply_that_cannot_be_sent_stops_no_other() {
     let report = endpoint.send(&replies);
     assert_eq!(report.sent, 145);
     let mut failed: Vec<_> =
-        report.failed.iter().map(|unsent| (unsent.position, unsent.error.kind())).collect();
+        report.failed.iter().map(|unsent| (unsent.position, unsent.failure.kind())).collect();
     failed.sort();
     let positions: Vec<_> = failed.iter().map(|(position, _)| *position).collect();
     assert_eq!(positions, [3, 70, 99, 120, 149]);
-    assert_eq!(failed[0].1, ErrorKind::PermissionDenied);
-    assert_eq!(failed[2].1, ErrorKind::Unsupported);
+    assert_eq!(failed[0].1, Some(ErrorKind::PermissionDenied));
+    assert_eq!(failed[2].1, Some(ErrorKind::Unsupported));
     let mut octets = [0; 64];
     for _ in 0..145 {
         assert_eq!(relay.recv_from(&mut octets).unwrap().1, listen.into());

@@ -1,0 +1,98 @@
+//! Where a request belongs: relays, link selection, and the addresses of the interface that it came in on.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use lessor_core::{LocatedBy, Network, RelayInformation, Request, Topology};
+
+use crate::support::*;
+
+/// 10.0.0.0/24, 10.1.0.0/24 and 10.2.0.0/24, each a network of its own.
+fn topology() -> Topology {
+    let networks = (0..3).map(|number| {
+        let mut network: Network = network();
+        network.name = format!("10.{number}.0.0/24").into();
+        let subnet = &mut network.subnets[0];
+        subnet.prefix = format!("10.{number}.0.0/24").parse().unwrap();
+        subnet.pools.clear();
+        Arc::new(network)
+    });
+    Topology::new(networks.collect()).unwrap()
+}
+
+fn at(number: u8, last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, number, 0, last)
+}
+
+fn network_of(request: &Request) -> Option<u32> {
+    topology().locate(request).map(|location| location.network.0)
+}
+
+fn on_link(request: Request, addresses: &[Ipv4Addr]) -> Request {
+    with(request, |r| r.arrival.link_addresses = Some(addresses.into()))
+}
+
+#[test]
+fn a_client_on_a_link_belongs_where_an_address_of_the_interface_is() {
+    let elsewhere = Ipv4Addr::new(192, 0, 2, 1);
+    let cases: [(&[Ipv4Addr], Option<u32>); 5] = [
+        (&[at(1, 1)], Some(1)),
+        (&[elsewhere, at(2, 1), at(1, 1)], Some(2)),
+        (&[elsewhere], None),
+        (&[], None),
+        (&[at(0, 1), at(1, 1)], Some(0)),
+    ];
+    for (addresses, expected) in cases {
+        assert_eq!(network_of(&on_link(discover(1), addresses)), expected, "{addresses:?}");
+    }
+}
+
+#[test]
+fn of_several_addresses_the_one_in_the_clients_subnet_selects() {
+    let links = [at(0, 1), at(1, 1)];
+    let wanted = |address| with(discover(1), |r| r.requested_address = Some(address));
+    assert_eq!(network_of(&on_link(wanted(at(1, 50)), &links)), Some(1));
+    assert_eq!(network_of(&on_link(rebinding(1, at(1, 50)), &links)), Some(1));
+    // An address of no subnet of this link does not.
+    assert_eq!(network_of(&on_link(wanted(at(2, 50)), &links)), Some(0));
+    assert_eq!(network_of(&on_link(rebinding(1, at(2, 50)), &links)), Some(0));
+    let answering = |request| topology().answering_address(&request);
+    assert_eq!(answering(on_link(wanted(at(1, 50)), &links)), Some(at(1, 1)));
+    assert_eq!(answering(on_link(discover(1), &links)), Some(at(0, 1)));
+    assert_eq!(answering(on_link(discover(1), &links[..1])), None);
+}
+
+#[test]
+fn a_renewal_sent_to_the_server_is_judged_by_the_clients_own_address() {
+    let renewal = |links: &[Ipv4Addr]| {
+        let renewal = with(rebinding(1, at(2, 50)), |r| r.arrival.unicast = true);
+        network_of(&on_link(renewal, links))
+    };
+    assert_eq!(renewal(&[at(0, 1)]), Some(2));
+    assert_eq!(renewal(&[]), Some(2));
+}
+
+#[test]
+fn nothing_is_selected_by_0_0_0_0() {
+    let information = |octets: [u8; 6]| Some(RelayInformation::from_octets(octets));
+    let selecting = |selected: [u8; 4]| {
+        let [a, b, c, d] = selected;
+        with(relayed(discover(1)), |r| r.relay_information = information([5, 4, a, b, c, d]))
+    };
+    let relay_network = network_of(&relayed(discover(1)));
+    assert_eq!(network_of(&selecting([10, 2, 0, 0])), Some(2));
+    assert_eq!(network_of(&selecting([0; 4])), relay_network);
+    let subnet_selection = |selected| {
+        network_of(&on_link(
+            with(discover(1), |r| r.subnet_selection = Some(selected)),
+            &[at(1, 1)],
+        ))
+    };
+    assert_eq!(subnet_selection(at(2, 0)), Some(2));
+    assert_eq!(subnet_selection(Ipv4Addr::UNSPECIFIED), Some(1));
+    let overridden = with(relayed(discover(1)), |r| {
+        r.relay_information = information([11, 4, 0, 0, 0, 0]);
+    });
+    assert_eq!(overridden.own_server_identifier(), overridden.arrival.server_address);
+    // The relay's address decides, before the client's own.
+    assert!(topology().located_by(&overridden).all(|(by, _)| by == LocatedBy::RelayAddress));
+}

@@ -1,0 +1,169 @@
+//! What the kernel's reverse path filter (rp_filter, RFC 3704) will drop of what the configuration wants
+//! served. It drops silently, before any socket: an operator who is not told looks for a long time.
+
+use std::{fs, net::Ipv4Addr};
+
+use lessor_core::{Location, Network, NetworkId, Subnet, Topology};
+
+use super::state::Place;
+use crate::net::{Host, Link, Links};
+
+/// Subnets and relays that are looked at; on hosts with more, the first ones show what is wrong.
+const PLACES_MAX: usize = 256;
+
+/// How an interface filters (`net.ipv4.conf.*.rp_filter`; the stricter of its own and that of `all`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Filter {
+    /// Not at all.
+    Off,
+    /// A source must be reachable by some interface.
+    Loose,
+    /// A source must be reachable by the interface that it came in on.
+    Strict,
+}
+
+/// A datagram's source that must not be dropped, and where it comes in.
+struct Expected<'l> {
+    /// What it is, for people.
+    what: String,
+    source: Ipv4Addr,
+    /// The interface that it is expected on.
+    link: &'l Link,
+    /// Whether it comes in there for certain.
+    is_certain: bool,
+}
+
+/// What will be dropped, and what to do about it; a line each. Nothing if the kernel does not say by
+/// which way replies go.
+pub(super) fn warnings(
+    host: &Host,
+    links: &Links,
+    topology: &Topology,
+    places: &[&Place],
+) -> Vec<String> {
+    let mut expected = expected(links, topology, places);
+    expected.truncate(PLACES_MAX);
+    let sources: Vec<Ipv4Addr> = expected.iter().map(|expected| expected.source).collect();
+    let Ok(ways) = host.ways(&sources) else { return Vec::new() };
+    let judged = expected.iter().zip(ways);
+    judged.filter_map(|(expected, way)| judge(expected, way, links, filter_of)).collect()
+}
+
+/// Why it will be dropped, if it will.
+fn judge(
+    expected: &Expected<'_>,
+    way: Option<u32>,
+    links: &Links,
+    filter_of: impl Fn(&str) -> Filter,
+) -> Option<String> {
+    let Expected { what, source, link, is_certain } = expected;
+    let name = &link.name;
+    let filter = filter_of(name);
+    let advice =
+        format!("set net.ipv4.conf.{name}.rp_filter and net.ipv4.conf.all.rp_filter to 2 or 0");
+    match way {
+        None => Some(match filter {
+            Filter::Off => {
+                format!("no route leads to {what} ({source}): what it sends cannot be answered")
+            }
+            _ => format!(
+                "no route leads to {what} ({source}): rp_filter drops what it sends to the server's own \
+                 address; add a route"
+            ),
+        }),
+        Some(index) if index == link.index || filter != Filter::Strict => None,
+        Some(index) => {
+            let other = links.get(index).map_or_else(|| "another".into(), |link| link.name.clone());
+            Some(match is_certain {
+                true => format!(
+                    "rp_filter on {name} drops what {what} ({source}) sends, because the way back leads by \
+                     {other}; {advice}, or give {name} an address in that subnet"
+                ),
+                false => format!(
+                    "rp_filter on {name} drops what {what} ({source}) sends if it comes in there, because \
+                     the way back leads by {other}; {advice} unless it comes in by {other}"
+                ),
+            })
+        }
+    }
+}
+
+/// Whose datagrams the configuration wants served, and where they come in.
+fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&Place]) -> Vec<Expected<'l>> {
+    let mut expected = Vec::new();
+    let mut on_links: Vec<NetworkId> = Vec::new();
+    for place in places {
+        let Place::Link(name) = place else { continue };
+        let Some(link) = links.named(name).map(|link| &**link) else { continue };
+        let located = link.addresses.iter().filter_map(|own| topology.locate_address(*own));
+        for Location { network, .. } in located {
+            if on_links.contains(&network) {
+                continue;
+            }
+            on_links.push(network);
+            let subnets =
+                network_of(topology, network).into_iter().flat_map(|found| &found.subnets);
+            expected.extend(subnets.map(|subnet| Expected {
+                what: format!("a client of subnet {} that uses its address", subnet.prefix),
+                source: client_in(subnet, links),
+                link,
+                is_certain: true,
+            }));
+        }
+    }
+    for place in places {
+        let Place::Relays(listen) = place else { continue };
+        let link = links.with_address(*listen.ip()).map(|link| &**link);
+        // What is sent to an address of loopback comes in by the way that routers choose.
+        let Some(link) = link.filter(|link| !link.needs_no_arp) else { continue };
+        let relayed = topology.networks().iter().enumerate();
+        let relayed = relayed.filter(|(at, _)| !on_links.contains(&NetworkId(*at as u32)));
+        for subnet in relayed.flat_map(|(_, network)| &network.subnets) {
+            expected.push(Expected {
+                what: format!(
+                    "a client of subnet {} that extends its lease by unicast",
+                    subnet.prefix
+                ),
+                source: client_in(subnet, links),
+                link,
+                is_certain: false,
+            });
+            for relays in subnet.relays.iter().flat_map(|relays| &**relays) {
+                let source = relays.hosts().next().unwrap_or(relays.network());
+                let what = format!("a relay of {relays}");
+                if !expected.iter().any(|known| known.what == what) {
+                    expected.push(Expected { what, source, link, is_certain: false });
+                }
+            }
+        }
+    }
+    expected
+}
+
+fn network_of(topology: &Topology, network: NetworkId) -> Option<&Network> {
+    topology.networks().get(network.0 as usize).map(|network| &**network)
+}
+
+/// An address that a client of the subnet may have.
+fn client_in(subnet: &Subnet, links: &Links) -> Ipv4Addr {
+    let own = links.own_addresses();
+    let in_pools = subnet.pools.iter().flat_map(|pool| [pool.first, pool.last]);
+    let mut candidates = in_pools.chain(subnet.prefix.hosts().take(2));
+    candidates.find(|address| !own.contains(*address)).unwrap_or(subnet.prefix.network())
+}
+
+fn filter_of(interface: &str) -> Filter {
+    let setting = |name: &str| {
+        let path = format!("/proc/sys/net/ipv4/conf/{name}/rp_filter");
+        match fs::read_to_string(path).unwrap_or_default().trim() {
+            "1" => Filter::Strict,
+            "2" => Filter::Loose,
+            _ => Filter::Off,
+        }
+    };
+    // The kernel takes the larger number, of which 2 is the milder.
+    match (setting("all"), setting(interface)) {
+        (Filter::Loose, _) | (_, Filter::Loose) => Filter::Loose,
+        (first, second) => first.max(second),
+    }
+}

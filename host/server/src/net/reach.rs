@@ -1,0 +1,150 @@
+//! Keeping destinations that do not answer ARP from taking the room of those that do.
+//!
+//! The kernel charges what waits for ARP to the send buffer of the socket. So there are two sockets:
+//! destinations whose next hop answers ARP have the endpoint's own, and all others have one that only
+//! sends, on which [`Trials`] bounds what may wait. A dead relay, or a forged one, costs nobody else.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use socket2::Socket;
+
+use super::{
+    Host, NetError,
+    links::Links,
+    neighbours::{Neighbour, Standing},
+    routes::NextHops,
+    sockets::{bind_to_device, sending_socket},
+    trials::Trials,
+};
+
+/// What one endpoint knows of the ways to its destinations.
+#[derive(Debug)]
+pub(super) struct Reach {
+    host: Arc<Host>,
+    /// The only interface that the endpoint sends by, if there is one.
+    through: Option<u32>,
+    next_hops: NextHops,
+    trials: Trials,
+    /// For destinations whose next hop is not known to answer.
+    pub(super) doubtful: Socket,
+    refused: Refused,
+}
+
+/// By which socket a reply goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// The endpoint's own.
+    Open,
+    /// The one for next hops that are not known to answer; this one is not.
+    Doubtful(Unreachable),
+    /// None: this next hop does not answer.
+    Closed(Unreachable),
+}
+
+/// A destination that a reply was not sent to, because its next hop does not answer ARP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unreachable {
+    destination: Ipv4Addr,
+    next_hop: Ipv4Addr,
+}
+
+/// Replies that were not sent, and what of them the operator was told.
+#[derive(Debug, Default)]
+struct Refused {
+    untold: u64,
+    told_at: Option<Instant>,
+}
+
+/// Operators are warned no more often than this.
+const WARN_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+impl Reach {
+    /// For an endpoint with this port, and the interface that it is bound to, if it is.
+    ///
+    /// # Errors
+    /// If the system gives no socket.
+    pub(super) fn new(
+        host: &Arc<Host>,
+        port: u16,
+        interface: Option<(&str, u32)>,
+    ) -> Result<Self, NetError> {
+        let doubtful = sending_socket(port, host.send_buffer_octets(), |socket| {
+            bind_to_device(socket, interface.map(|(name, _)| name))
+        })?;
+        let granted = doubtful.send_buffer_size().unwrap_or_default();
+        Ok(Self {
+            host: Arc::clone(host),
+            through: interface.map(|(_, index)| index),
+            next_hops: NextHops::default(),
+            trials: Trials::new(granted),
+            doubtful,
+            refused: Refused::default(),
+        })
+    }
+
+    /// The lane of each destination.
+    pub(super) fn lanes(&mut self, links: &Links, destinations: &[SocketAddrV4]) -> Vec<Lane> {
+        let addresses: Vec<Ipv4Addr> = destinations.iter().map(|to| *to.ip()).collect();
+        let next_hops = self.next_hops.of(&self.host, links, self.through, &addresses);
+        let standings = self.host.neighbours().standings(&next_hops);
+        let now = Instant::now();
+        let ways = addresses.iter().zip(next_hops).zip(standings);
+        ways.map(|((destination, next_hop), standing)| {
+            let (Some(next_hop), Some(standing)) = (next_hop, standing) else { return Lane::Open };
+            self.lane(*destination, next_hop, standing, now)
+        })
+        .collect()
+    }
+
+    fn lane(
+        &mut self,
+        destination: Ipv4Addr,
+        next_hop: Neighbour,
+        standing: Standing,
+        now: Instant,
+    ) -> Lane {
+        if standing == Standing::Answers {
+            self.trials.succeeded(next_hop);
+            return Lane::Open;
+        }
+        let unreachable = Unreachable { destination, next_hop: next_hop.address };
+        let answered_before = standing == Standing::AnsweredBefore;
+        let answers = |other: &Neighbour| self.host.neighbours().answers(other);
+        if self.trials.admit(next_hop, answered_before, now, answers) {
+            return Lane::Doubtful(unreachable);
+        }
+        Lane::Closed(unreachable)
+    }
+
+    /// Notes that a reply was not sent, and warns of it unless that was done a moment ago.
+    pub(super) fn refused(&mut self, endpoint: &dyn fmt::Display, unreachable: Unreachable) {
+        let now = Instant::now();
+        self.refused.untold += 1;
+        let is_due = |told: Instant| now.saturating_duration_since(told) >= WARN_AGAIN_AFTER;
+        if self.refused.told_at.is_none_or(is_due) {
+            self.refused.told_at = Some(now);
+            let replies = std::mem::take(&mut self.refused.untold);
+            let Unreachable { destination, next_hop } = unreachable;
+            tracing::warn!(
+                %endpoint, replies, %destination, %next_hop,
+                "replies were not sent because their next hop does not answer ARP; this is the latest"
+            );
+        }
+    }
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { destination, next_hop } = self;
+        if destination == next_hop {
+            write!(f, "{destination} does not answer ARP")
+        } else {
+            write!(f, "{next_hop}, the next hop on the way to {destination}, does not answer ARP")
+        }
+    }
+}

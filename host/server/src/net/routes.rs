@@ -1,0 +1,115 @@
+//! By way of which neighbour a destination is reached, as the kernel's routes have it.
+//!
+//! Where several routes share the load, the kernel may choose another of them for the datagram than it
+//! names here.
+
+use std::{collections::HashMap, io, net::Ipv4Addr};
+
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
+
+use super::{
+    Host,
+    links::Links,
+    neighbours::Neighbour,
+    netlink::{Netlink, ROUTES_AT_ONCE_MAX},
+};
+
+/// The next hops of destinations, from memory if they were asked for since the routes last changed.
+#[derive(Debug, Default)]
+pub(super) struct NextHops {
+    /// Opened when it is first needed.
+    questions: Option<Netlink>,
+    /// Nothing for a destination that is reached without ARP, or not at all.
+    known: HashMap<Ipv4Addr, Option<Neighbour>>,
+    /// Of the routes that they were found by.
+    version: u64,
+}
+
+/// Destinations whose next hop is remembered.
+const KNOWN_MAX: usize = 16_384;
+
+impl NextHops {
+    /// The neighbour through which each of `destinations` is reached; nothing for one that is reached
+    /// without ARP, or to which no route leads. The interface with the index `through` is the only one,
+    /// if it is given.
+    pub(super) fn of(
+        &mut self,
+        host: &Host,
+        links: &Links,
+        through: Option<u32>,
+        destinations: &[Ipv4Addr],
+    ) -> Vec<Option<Neighbour>> {
+        let version = host.routes_version();
+        if version != self.version || self.known.len() > KNOWN_MAX {
+            self.known.clear();
+            self.version = version;
+        }
+        let mut unknown: Vec<Ipv4Addr> = Vec::new();
+        for destination in destinations {
+            self.known.entry(*destination).or_insert_with(|| {
+                unknown.push(*destination);
+                None
+            });
+        }
+        for asked in unknown.chunks(ROUTES_AT_ONCE_MAX) {
+            self.ask(links, through, asked);
+        }
+        let known = |destination| self.known.get(destination).copied().flatten();
+        destinations.iter().map(known).collect()
+    }
+
+    fn ask(&mut self, links: &Links, through: Option<u32>, destinations: &[Ipv4Addr]) {
+        if self.questions.is_none() {
+            self.questions = Netlink::open().ok();
+        }
+        let asked = self.questions.as_mut().map(|netlink| netlink.routes(destinations, through));
+        let none = || Err(io::Error::from(io::ErrorKind::Unsupported));
+        match asked.unwrap_or_else(none) {
+            Ok(routes) => {
+                for (destination, route) in destinations.iter().zip(routes) {
+                    let neighbour = route.and_then(|route| neighbour(&route, links, *destination));
+                    self.known.insert(*destination, neighbour);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the kernel does not say by which way replies go");
+                // Answers that come late must not be taken for those to the next question.
+                self.questions = None;
+                for destination in destinations {
+                    self.known.remove(destination);
+                }
+            }
+        }
+    }
+}
+
+/// The index of the interface by which a route leads; nothing if it leads nowhere.
+pub(super) fn interface(route: &RouteMessage) -> Option<u32> {
+    if !matches!(route.header.kind, RouteType::Unicast | RouteType::Local) {
+        return None;
+    }
+    route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Oif(index) => Some(*index),
+        _ => None,
+    })
+}
+
+/// The neighbour that a datagram to `destination` is handed to; nothing if none is asked by ARP.
+fn neighbour(route: &RouteMessage, links: &Links, destination: Ipv4Addr) -> Option<Neighbour> {
+    if route.header.kind != RouteType::Unicast {
+        return None;
+    }
+    let (mut index, mut address) = (None, destination);
+    for attribute in &route.attributes {
+        match attribute {
+            RouteAttribute::Oif(found) => index = Some(*found),
+            RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => address = *gateway,
+            // A neighbour of IPv6.
+            RouteAttribute::Via(_) | RouteAttribute::Gateway(_) => return None,
+            _ => {}
+        }
+    }
+    let index = index?;
+    let needs_arp = links.get(index).is_some_and(|link| !link.needs_no_arp);
+    needs_arp.then_some(Neighbour { index, address })
+}
