@@ -25,6 +25,8 @@ pub struct Setup {
     subnets: String,
     environment: Vec<(OsString, OsString)>,
     store_mib: Option<u32>,
+    /// Capabilities that the server does not have, though it is started as root.
+    missing_capabilities: Vec<String>,
     /// What is put in front of the command line so that it runs on another host.
     entering: Vec<OsString>,
 }
@@ -74,6 +76,7 @@ impl Setup {
             subnets: subnets.to_owned(),
             environment: Vec::new(),
             store_mib: None,
+            missing_capabilities: Vec::new(),
             entering: Vec::new(),
         }
     }
@@ -108,6 +111,13 @@ impl Setup {
     /// With a variable in the environment of the server.
     pub fn with_environment(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Without a capability, such as `net_admin`, as under a service manager that grants only what is
+    /// needed.
+    pub fn without_capability(mut self, capability: &str) -> Self {
+        self.missing_capabilities.push(format!("-{capability}"));
         self
     }
 
@@ -236,6 +246,12 @@ impl Setup {
             let script = format!("mount -t tmpfs -o size={mib}m lessor-e2e \"$0\" && exec \"$@\"");
             words.extend(["unshare", "--mount", "sh", "-c", &script].map(OsString::from));
             words.push(store.into());
+        }
+        if !self.missing_capabilities.is_empty() {
+            let missing = self.missing_capabilities.join(",");
+            words.extend(
+                ["setpriv", "--bounding-set", &missing, "--inh-caps", &missing].map(OsString::from),
+            );
         }
         words.push(built::lessor().into());
         words.extend(["serve", "--config"].map(OsString::from));

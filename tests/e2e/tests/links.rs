@@ -397,6 +397,20 @@ fn a_renewal_from_behind_a_relay_is_served_by_the_clients_own_address() {
 }
 
 #[test]
+fn a_socket_buffer_that_is_smaller_than_wanted_is_told_at_the_start() {
+    require!(root, ip, setpriv);
+    let link = Link::new();
+    let server_host = link.host("server");
+    server_host.add_address("eth0", "192.0.2.1/24");
+    let setup = Setup::on_link("eth0", SUBNETS).without_capability("net_admin");
+    let mut server = setup.start_on(&server_host);
+    for (buffer, sysctl) in [("receive", "rmem_max"), ("send", "wmem_max")] {
+        let said = server.process().says(&format!("the {buffer} buffer is small"), wait::SOON);
+        assert!(said.contains(&format!("raise net.core.{sysctl}")), "{said}");
+    }
+}
+
+#[test]
 fn what_the_reverse_path_filter_will_drop_is_told_at_the_start() {
     require!(root, ip);
     let links = [Link::new(), Link::new()];
