@@ -130,6 +130,7 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
         link_address: (!is_relayed).then_some(server_address),
         unicast: described.unicast || is_relayed,
         interface: described.interface.clone(),
+        mtu_octets: None,
     };
     let packet = write(described);
     lessor_wire::parse(&packet, arrival).context("the request makes no message that can be read")

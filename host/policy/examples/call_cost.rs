@@ -161,6 +161,7 @@ fn view() -> Result<View, Box<dyn Error>> {
             link_address: None,
             unicast: true,
             interface: None,
+            mtu_octets: None,
         },
         transaction_id: 7,
         elapsed_secs: 0,

@@ -103,6 +103,7 @@ pub(crate) fn message(kind: RequestKind, client: u8) -> Request {
             link_address: Some(SERVER),
             unicast: false,
             interface: None,
+            mtu_octets: None,
         },
         transaction_id: 0x1234_5678,
         elapsed_secs: 0,
@@ -173,6 +174,12 @@ pub(crate) fn inform(client: u8, address: Ipv4Addr) -> Request {
 pub(crate) fn directly(mut request: Request) -> Request {
     request.arrival.unicast = true;
     request.arrival.link_address = None;
+    request
+}
+
+/// The same, which came in by the server's link.
+pub(crate) fn on_link(mut request: Request) -> Request {
+    request.arrival.link_address = Some(SERVER);
     request
 }
 

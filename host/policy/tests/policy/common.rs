@@ -105,6 +105,7 @@ pub(crate) fn request(kind: RequestKind) -> Request {
             link_address: None,
             unicast: true,
             interface: Some("eth0".into()),
+            mtu_octets: None,
         },
         transaction_id: 7,
         elapsed_secs: 3,

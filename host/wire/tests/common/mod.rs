@@ -79,6 +79,7 @@ pub fn arrival() -> Arrival {
         link_address: None,
         unicast: true,
         interface: None,
+        mtu_octets: None,
     }
 }
 
