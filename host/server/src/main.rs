@@ -11,6 +11,7 @@ mod counters;
 mod exchange;
 mod explain;
 mod generation;
+mod heard;
 mod journal;
 mod leases;
 mod logging;

@@ -323,7 +323,8 @@ impl Worker {
                 finished.iter_mut().filter_map(|exchange| exchange.outgoing.take()).collect();
             for unsent in endpoint.send(&outgoing).failed {
                 if let Some(exchange) = finished.get_mut(unsent.position) {
-                    exchange.fail(Reason::SendFailed, Some(unsent.error.to_string()));
+                    let (reason, detail) = unsent.why();
+                    exchange.fail_to_send(reason, Some(detail));
                 }
             }
             for exchange in finished.drain(..) {

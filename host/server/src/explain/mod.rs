@@ -4,6 +4,7 @@
 //! store. Nothing comes of asking: the engine previews, and plugins are asked in a rehearsal, with
 //! instances of their own.
 
+mod facts;
 mod print;
 mod steps;
 mod subject;
@@ -26,9 +27,12 @@ use crate::{
     check, clock, colour_on_stderr,
     control::{self, Question},
     generation::{self, Generation, Parts},
+    heard::Heard,
     leases,
     lookups::LookupSet,
+    net::OwnSockets,
     reload::Reloader,
+    serve,
     shards::Shards,
 };
 
@@ -59,6 +63,15 @@ pub(crate) struct ExplainArguments {
     /// The server's address on the link that the client is on.
     #[arg(long, value_name = "ADDRESS")]
     link: Option<Ipv4Addr>,
+    /// The link that the relay selects (option 82, sub-option 5).
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "link")]
+    link_selection: Option<Ipv4Addr>,
+    /// The subnet that the client selects (option 118).
+    #[arg(long, value_name = "ADDRESS")]
+    subnet_selection: Option<Ipv4Addr>,
+    /// The client can hear broadcasts only: it sets the BROADCAST flag.
+    #[arg(long)]
+    broadcast: bool,
     /// The address that the client asks for, has, declines or gives back; otherwise that of its
     /// lease on record.
     #[arg(long, value_name = "ADDRESS")]
@@ -220,6 +233,9 @@ enum Answer {
 pub(crate) struct Place<'p> {
     generation: &'p Arc<Generation>,
     server: &'p ServerSettings,
+    own_sockets: &'p OwnSockets,
+    /// Where lines and clients were heard lately, if a server runs.
+    heard: Option<&'p Heard>,
     now: Timestamp,
     by: String,
 }
@@ -254,6 +270,8 @@ pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
     let place = Place {
         generation: &generation,
         server: &reloader.started_with.server,
+        own_sockets: &reloader.shared.own_sockets,
+        heard: Some(&reloader.shared.heard),
         now: clock::now(),
         by: format!("the running server, generation {}", generation.number),
     };
@@ -291,7 +309,9 @@ fn offline(
         rolled_back_from: None,
     });
     let by = format!("no server runs; the configuration and {from}");
-    let place = Place { generation: &generation, server: &configuration.server, now, by };
+    let server = &configuration.server;
+    let own_sockets = &serve::own_sockets(server)?;
+    let place = Place { generation: &generation, server, own_sockets, heard: None, now, by };
     Ok(place.answer(subject))
 }
 
@@ -327,6 +347,9 @@ impl ExplainArguments {
             remote_id: self.remote_id.clone(),
             relay_address: self.relay_address,
             link: self.link,
+            link_selection: self.link_selection,
+            subnet_selection: self.subnet_selection,
+            is_broadcast: self.broadcast,
             address: self.address,
             server_identifier: self.server_identifier,
             options,

@@ -10,7 +10,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
-use lessor_core::{Arrival, Destination};
+use lessor_core::{Arrival, Destination, Reason};
 use nix::{
     cmsg_space,
     errno::Errno,
@@ -71,6 +71,28 @@ pub(crate) struct Unsent {
     pub(crate) position: usize,
     /// Why not.
     pub(crate) error: io::Error,
+}
+
+impl Unsent {
+    /// The reason to count it under, and more about it.
+    pub(crate) fn why(&self) -> (Reason, String) {
+        match self.error.raw_os_error().map(Errno::from_raw) {
+            // The sockets lack SO_BROADCAST, so the system refuses what its routes take for one.
+            Some(Errno::EACCES) => (
+                Reason::BroadcastDestination,
+                format!(
+                    "the system takes the address for a broadcast address, or a route of its \
+                     prohibits it ({})",
+                    self.error
+                ),
+            ),
+            Some(Errno::EMSGSIZE) => (
+                Reason::SendFailed,
+                format!("the reply is longer than the interface carries ({})", self.error),
+            ),
+            _ => (Reason::SendFailed, self.error.to_string()),
+        }
+    }
 }
 
 /// A received datagram, its payload still where the system put it.

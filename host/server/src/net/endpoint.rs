@@ -24,6 +24,7 @@ use super::{
     frame::{self, Station},
     interface::Interface,
     losses::Losses,
+    mtu::Mtus,
     sockets::{
         RECEIVE_BUFFER_OCTETS, bind_to_device, bind_udp, packet_socket, refuse_taken, udp_socket,
     },
@@ -48,6 +49,7 @@ pub(crate) struct Endpoint {
     socket: Socket,
     place: Place,
     losses: Losses,
+    mtus: Mtus,
 }
 
 #[derive(Debug)]
@@ -115,7 +117,8 @@ impl Endpoint {
     }
 
     fn new(socket: Socket, place: Place) -> Self {
-        let endpoint = Self { socket, place, losses: Losses::default() };
+        let (losses, mtus) = (Losses::default(), Mtus::default());
+        let endpoint = Self { socket, place, losses, mtus };
         let granted_octets = endpoint.receive_buffer_octets();
         let wanted_octets = 2 * RECEIVE_BUFFER_OCTETS;
         if granted_octets < wanted_octets {
@@ -149,8 +152,12 @@ impl Endpoint {
     /// # Errors
     /// Those of `recvmmsg`; the endpoint can be used further.
     pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
-        let place = &mut self.place;
-        let (count, lost) = batch.fill(self.socket.as_fd(), |origin| place.describe(origin))?;
+        let (place, mtus) = (&mut self.place, &mut self.mtus);
+        let (count, lost) = batch.fill(self.socket.as_fd(), |origin| {
+            let (mut arrival, not_relayed) = place.describe(origin);
+            arrival.mtu_octets = arrival.interface.as_ref().and_then(|name| mtus.of(name));
+            (arrival, not_relayed)
+        })?;
         if let Some(lost) = lost.and_then(|lost| self.losses.note(lost, Instant::now())) {
             tracing::warn!(
                 endpoint = %self, lost, lost_so_far = self.lost_datagrams(),
@@ -272,6 +279,7 @@ impl Place {
             link_address: None,
             unicast,
             interface: None,
+            mtu_octets: None,
         };
         match self {
             Self::Relayed { names, .. } => {
