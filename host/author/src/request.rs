@@ -132,6 +132,7 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
         own_addresses: [server_address].into_iter().collect(),
         unicast: described.unicast || is_relayed,
         interface: described.interface.clone(),
+        mtu_octets: None,
     };
     let packet = write(described);
     lessor_wire::parse(&packet, arrival).context("the request makes no message that can be read")

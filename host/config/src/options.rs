@@ -1,4 +1,5 @@
-//! Tables of options: by name or by number, each value of the kind that its option takes.
+//! Tables of options: by name or by number, each value of the kind that its option takes, or
+//! octets.
 
 use std::ops::Range;
 
@@ -21,18 +22,20 @@ pub const OPTION_OCTETS_MAX: usize = 4 * 255;
 pub(crate) struct Options(Vec<(u8, Placed<OptionValue>)>);
 
 impl Options {
-    /// Reads a table of options; reports what is wrong with it.
+    /// Reads a table of options; reports what is wrong with it. Octets may take the place of any
+    /// value.
     pub(crate) fn read(table: &Value) -> Self {
         Self::read_as(table, &CONFIGURED)
     }
 
     /// Reads a table of options as they may stand in a reply, the server's own excepted. Octets may
-    /// take the place of any value.
+    /// take the place of any value, and there may be none.
     pub(crate) fn read_lenient(table: &Value) -> Self {
         Self::read_as(table, &REPLIED)
     }
 
-    /// Reads a table of options as clients send them. Octets may take the place of any value.
+    /// Reads a table of options as clients send them. Octets may take the place of any value, and
+    /// there may be none.
     pub(crate) fn read_of_client(table: &Value) -> Self {
         Self::read_as(table, &OF_CLIENT)
     }
@@ -52,11 +55,12 @@ impl Options {
                 continue;
             }
             places.push((code, entry.key.span.clone()));
-            let is_octets = rules.takes_octets
-                && entry.value.as_text().is_some_and(|text| text.starts_with(HEX));
-            let read = match is_octets {
-                true => entry.value.octets().map(OptionValue::Octets),
-                false => read_value(&entry.value, kind),
+            let is_octets = entry.value.as_text().is_some_and(|text| text.starts_with(HEX));
+            let read = match (is_octets, rules.may_be_empty) {
+                (true, true) => entry.value.octets().map(OptionValue::Octets),
+                (true, false) => octets(&entry.value)
+                    .and_then(|octets| fits(&entry.value, OptionValue::Octets(octets))),
+                (false, _) => read_value(&entry.value, kind),
             };
             if let Some(value) = read {
                 options.push((code, entry.value.place(value)));
@@ -108,16 +112,17 @@ struct Rules {
     reserved: &'static [(&'static str, u8, &'static str)],
     /// What is said of those.
     refusal: &'static str,
-    takes_octets: bool,
+    /// Whether an option may have no octets.
+    may_be_empty: bool,
 }
 
 static CONFIGURED: Rules =
-    Rules { reserved: RESERVED, refusal: "is not for configuration to set", takes_octets: false };
+    Rules { reserved: RESERVED, refusal: "is not for configuration to set", may_be_empty: false };
 static REPLIED: Rules =
-    Rules { reserved: RESERVED, refusal: "is not for a policy to set", takes_octets: true };
+    Rules { reserved: RESERVED, refusal: "is not for a policy to set", may_be_empty: true };
 static OF_CLIENT: Rules =
-    Rules { reserved: OWN_KEYS, refusal: "is not written here", takes_octets: true };
-static ANY: Rules = Rules { reserved: &[], refusal: "", takes_octets: false };
+    Rules { reserved: OWN_KEYS, refusal: "is not written here", may_be_empty: true };
+static ANY: Rules = Rules { reserved: &[], refusal: "", may_be_empty: false };
 
 /// Code and kind of the option that a key names; no kind if only its number is known.
 fn recognise(entry: &Entry, rules: &Rules) -> Option<(u8, Option<OptionKind>)> {

@@ -406,6 +406,46 @@ fn every_option_that_has_a_name_can_be_set() {
     }
 }
 
+/// shared/cases: the client got the twelve characters `hex:70786500`.
+#[test]
+fn octets_can_be_given_for_every_option_in_every_scope() {
+    let octets = OptionValue::Octets(b"pxe\0".to_vec());
+    for definition in lessor_core::OptionDefinition::all() {
+        for key in [definition.name.to_owned(), definition.code.to_string()] {
+            let options = format!("{{ {key} = \"hex:70 78:65-00\" }}");
+            let text = format!(
+                "options = {options}\n{SERVER}\n[[subnet]]\nprefix = \"100.64.0.0/16\"\n\
+                 [[subnet]]\nprefix = \"100.65.0.0/16\"\noptions = {options}\n\
+                 [[subnet.pool]]\nrange = \"100.65.1.0/24\"\noptions = {options}\n\
+                 [[subnet.reservation]]\ncircuit-id = \"line\"\naddress = \"100.65.2.1\"\n\
+                 options = {options}\n"
+            );
+            let networks = parse(&text).topology.networks().to_vec();
+            let subnet = &networks[1].subnets[0];
+            for scope in [
+                &networks[0].subnets[0].options,
+                &subnet.options,
+                &subnet.pools[0].options,
+                &subnet.reservations[0].options,
+            ] {
+                assert_eq!(value(scope, definition.code), octets, "{key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn octets_that_are_none_are_refused_for_every_option() {
+    for option in ["boot-file-name", "67", "routers", "interface-mtu", "224"] {
+        for wrong in ["hex:", "hex:0", "hex:xy"] {
+            let options = format!("options = {{ {option} = \"{wrong}\" }}\n");
+            let text = format!("{options}{SERVER}\n[[subnet]]\nprefix = \"100.64.0.0/16\"\n");
+            let mistakes = lessor_config::parse("t.toml", &text, Path::new("")).unwrap_err();
+            assert!(format!("{mistakes:?}").contains("octet"), "{option} {wrong}: {mistakes:?}");
+        }
+    }
+}
+
 #[test]
 fn options_of_a_subnet_win_over_those_of_the_file() {
     let networks = networks(

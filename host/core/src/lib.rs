@@ -28,8 +28,8 @@ mod time;
 
 pub use client::{ClientKey, HardwareAddress, HardwareAddressError};
 pub use engine::{
-    Candidate, Decision, Engine, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Preview,
-    Remembered, Rule,
+    Candidate, Decision, Engine, Holding, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference,
+    Preview, Remembered, Rule,
 };
 pub use lease::{Change, Changes, Committed, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};
@@ -44,6 +44,6 @@ pub use own_addresses::OwnAddresses;
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyKind};
-pub use request::{Arrival, ClientState, Request, RequestKind};
+pub use request::{Arrival, ClientState, Request, RequestKind, is_host_address};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};

@@ -234,6 +234,11 @@ impl Topology {
         self.by_prefix.get_lpm(&Ipv4Net::from(address)).map(|(_, location)| *location)
     }
 
+    /// The network of a location.
+    pub fn network(&self, location: Location) -> Option<&Arc<Network>> {
+        self.networks.get(location.network.0 as usize)
+    }
+
     /// The subnet that a request is about: the relay's link selection (RFC 3527), else the client's
     /// subnet selection (RFC 3011), else the relay address, else (a renewal sent to the server
     /// directly) the client's own address, else the link that the client is on. 0.0.0.0 selects

@@ -65,6 +65,7 @@ pub const fn is_reserved_for_engine(option: u8) -> bool {
 pub struct ReceivedOptions {
     octets: Vec<u8>,
     entries: SmallVec<[Entry; 16]>,
+    is_cut_short: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,17 @@ struct Entry {
 impl ReceivedOptions {
     /// No options yet, with room for `octets` octets of values.
     pub fn with_capacity(octets: usize) -> Self {
-        Self { octets: Vec::with_capacity(octets), entries: SmallVec::new() }
+        Self { octets: Vec::with_capacity(octets), ..Self::default() }
+    }
+
+    /// Notes that a field ended within an option, and that what came before it was read.
+    pub fn cut_short(&mut self) {
+        self.is_cut_short = true;
+    }
+
+    /// Whether a field of the message ended within an option, which is not here.
+    pub fn is_cut_short(&self) -> bool {
+        self.is_cut_short
     }
 
     /// Adds a part of option `code`, joining it to the parts before.

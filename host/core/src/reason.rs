@@ -124,13 +124,25 @@ reasons! {
     UnknownClient "unknown-client" Silence
         "the client verifies an address and this server holds no record of it",
     UnknownState "unknown-state" Silence
-        "the REQUEST fits no state of RFC 2131: neither option 50 nor ciaddr, or too many of them",
+        "the REQUEST names no address, neither in option 50 nor in ciaddr, and the client has no open offer of this server that it could mean",
     UnknownSubnet "unknown-subnet" Silence
         "no subnet spans the relay address, the selected link or the interface",
     LinkWithoutAddress "link-without-address" Silence
         "the interface that the client was heard on has no IPv4 address, so nothing says which subnet the client is in",
     RelayNotServed "relay-not-served" Silence
         "the relay's address is not among those that `relays` serves",
+    UnusableRelayAddress "unusable-relay-address" Silence
+        "the relay address (giaddr) is a broadcast, multicast or reserved address: no relay can have it, and nothing is sent there",
+    UnusableClientAddress "unusable-client-address" Silence
+        "the client says in ciaddr that it has a broadcast, multicast or reserved address, and nothing is sent there",
+    OwnSocket "own-socket" Silence
+        "the answer would go to an address and port of this server itself",
+    BroadcastDestination "broadcast-destination" Silence
+        "the answer would go to a broadcast address of a link of this machine, and so to everybody there",
+    InformWithoutAddress "inform-without-address" Silence
+        "an INFORM says in ciaddr where the answer goes; this one does not, and no relay passed it on",
+    UnreachableClient "unreachable-client" Silence
+        "the client has no address yet, and the message came neither through a relay nor from a link of this server, so no answer could reach it",
     NoFreeAddress "no-free-address" Silence
         "every address that this client may have is taken",
     SubscriberLimit "subscriber-limit" Silence

@@ -52,6 +52,18 @@ impl RelayInformation {
         })
     }
 
+    /// Whether `octets` are sub-options to the last octet, and at least one.
+    pub fn is_whole(octets: &[u8]) -> bool {
+        let mut rest = octets;
+        while let [_, length, tail @ ..] = rest {
+            let Some((_, after)) = tail.split_at_checked(usize::from(*length)) else {
+                return false;
+            };
+            rest = after;
+        }
+        rest.is_empty() && !octets.is_empty()
+    }
+
     /// Whether the relay says that the client sent its message by unicast (RFC 5010 section 4);
     /// nothing if it says neither.
     pub fn client_sent_unicast(&self) -> Option<bool> {
@@ -88,6 +100,16 @@ mod tests {
         assert_eq!(flagged(b"\x0a\x01\x00"), Some(false));
         assert_eq!(flagged(b"\x0a\x00"), None);
         assert_eq!(flagged(b""), None);
+    }
+
+    #[test]
+    fn what_is_whole_ends_with_a_sub_option() {
+        for whole in [&b"\x01\x01a"[..], b"\x01\x00", b"\x01\x02ab\x02\x01c"] {
+            assert!(RelayInformation::is_whole(whole), "{whole:?}");
+        }
+        for part in [&b""[..], b"\x01", b"\x01\x02a", b"\x01\x01a\x02"] {
+            assert!(!RelayInformation::is_whole(part), "{part:?}");
+        }
     }
 
     #[test]

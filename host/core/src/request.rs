@@ -8,7 +8,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{ClientKey, HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation};
+use crate::{ClientKey, HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation, relay};
+
+/// The port that servers and relays receive on (RFC 2131 section 4.1).
+const SERVER_PORT: u16 = 67;
+/// The port that clients receive on (RFC 2131 section 4.1).
+const CLIENT_PORT: u16 = 68;
 
 /// A client's message, parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +88,7 @@ impl RequestKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientState {
-    /// It takes an offer: option 54 and 50, no ciaddr.
+    /// It takes an offer: option 54 and 50. A ciaddr beside them means nothing.
     Selecting,
     /// It verifies an address it remembers: option 50, neither option 54 nor ciaddr.
     InitReboot,
@@ -92,7 +97,7 @@ pub enum ClientState {
     Renewing,
     /// It extends its lease with any server: ciaddr only, broadcast or relayed.
     Rebinding,
-    /// None that the RFC knows: neither option 50 nor ciaddr, or ciaddr beside option 54.
+    /// None that the RFC knows: option 54 without option 50, or neither option 50 nor ciaddr.
     Unknown,
 }
 
@@ -117,6 +122,16 @@ pub struct Arrival {
     pub unicast: bool,
     /// The name of the interface, where it is known.
     pub interface: Option<Arc<str>>,
+    /// The largest IP datagram in octets that the interface carries in one piece, where it is
+    /// known. No reply is longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu_octets: Option<u16>,
+}
+
+/// Whether a host can have `address`. Not so are 0.0.0.0/8, multicast, 255.255.255.255 and the rest
+/// of the reserved 240.0.0.0/4 (RFC 6890). Loopback is left to whoever serves on it.
+pub const fn is_host_address(address: Ipv4Addr) -> bool {
+    matches!(address.octets(), [1..=223, ..])
 }
 
 impl Request {
@@ -142,6 +157,31 @@ impl Request {
         self.arrival.unicast && !self.is_relayed()
     }
 
+    /// Where the relay takes replies: at its server port, or at the port that it sent from if it
+    /// asks for that (RFC 8357). `None` if no relay was involved.
+    pub fn relay_socket(&self) -> Option<SocketAddrV4> {
+        let asks_for_source_port = self
+            .relay_information
+            .as_ref()
+            .is_some_and(|information| information.sub_option(relay::SOURCE_PORT).is_some());
+        let port = if asks_for_source_port { self.arrival.source.port() } else { SERVER_PORT };
+        self.is_relayed().then(|| SocketAddrV4::new(self.relay_address, port))
+    }
+
+    /// Where the client takes replies at the address that it says it has; `None` if it says none.
+    pub fn client_socket(&self) -> Option<SocketAddrV4> {
+        let has_address = !self.client_address.is_unspecified();
+        has_address.then(|| SocketAddrV4::new(self.client_address, CLIENT_PORT))
+    }
+
+    /// Whether the client of a REQUEST uses the address in ciaddr. In every other message ciaddr is
+    /// zero (RFC 2131 table 5), and what stands there instead means nothing.
+    pub fn uses_client_address(&self) -> bool {
+        let state = self.client_state();
+        self.kind == RequestKind::Request
+            && matches!(state, ClientState::Renewing | ClientState::Rebinding)
+    }
+
     /// Whether the client can only hear broadcasts, as yet.
     pub fn wants_broadcast(&self) -> bool {
         self.flags & Self::BROADCAST != 0
@@ -151,7 +191,7 @@ impl Request {
     pub fn client_state(&self) -> ClientState {
         let has_address = !self.client_address.is_unspecified();
         match (self.server_identifier, self.requested_address, has_address) {
-            (Some(_), Some(_), false) => ClientState::Selecting,
+            (Some(_), Some(_), _) => ClientState::Selecting,
             (None, Some(_), false) => ClientState::InitReboot,
             (None, _, true) if self.client_sent_unicast() => ClientState::Renewing,
             (None, _, true) => ClientState::Rebinding,
@@ -174,7 +214,7 @@ impl Request {
     pub fn own_server_identifier(&self) -> Ipv4Addr {
         self.relay_information
             .as_ref()
-            .and_then(|relay| relay.sub_option(crate::relay::SERVER_IDENTIFIER_OVERRIDE))
+            .and_then(|relay| relay.sub_option(relay::SERVER_IDENTIFIER_OVERRIDE))
             .and_then(specified_address)
             .unwrap_or(self.arrival.server_address)
     }
@@ -182,7 +222,7 @@ impl Request {
     /// The link that the relay says the client is on (RFC 3527).
     pub fn link_selection(&self) -> Option<Ipv4Addr> {
         let information = self.relay_information.as_ref()?;
-        information.sub_option(crate::relay::LINK_SELECTION).and_then(specified_address)
+        information.sub_option(relay::LINK_SELECTION).and_then(specified_address)
     }
 
     /// Whether `named` is one of this server's addresses (RFC 2131 section 4.1: any of them), or the

@@ -3,7 +3,8 @@
 //!
 //! - [`run`] and [`run_with`]: many subscribers at once, as `lessor load` does, ending in a
 //!   [`Report`].
-//! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests.
+//! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests; [`Client`]: a
+//!   renewal without a relay.
 //!
 //! This is an independent reading of the protocol: messages are built and read with dhcproto, not
 //! with the server's own code, so that a mistake of the server shows. It works with any DHCPv4
@@ -14,6 +15,7 @@
 mod acquired;
 mod args;
 mod audit;
+mod client;
 mod code;
 mod driver;
 mod error;
@@ -37,6 +39,7 @@ pub use dhcproto;
 pub use acquired::Acquired;
 pub use args::LoadArgs;
 pub use audit::Mistake;
+pub use client::Client;
 pub use driver::Event;
 pub use error::ExchangeError;
 pub use exchange::{ExchangeKind, Outcome};

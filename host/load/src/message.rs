@@ -166,6 +166,16 @@ impl RelayAgent {
         Self { address: *local.ip(), names_source_port, link_selection }
     }
 
+    /// No relay: the client speaks for itself, and names neither relay nor line.
+    pub(crate) const fn absent() -> Self {
+        let address = Ipv4Addr::UNSPECIFIED;
+        Self { address, names_source_port: false, link_selection: None }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.address.is_unspecified()
+    }
+
     /// A message of the subscriber as the relay hands it on.
     pub(crate) fn message(
         &self,
@@ -204,7 +214,7 @@ impl RelayAgent {
         let hardware_address = &subscriber.hardware_address;
         let mut message =
             Message::new_with_id(xid, none, none, none, self.address, hardware_address);
-        message.set_hops(1);
+        message.set_hops(u8::from(!self.is_absent()));
         let options = message.opts_mut();
         options.insert(DhcpOption::MessageType(message_type));
         options.insert(DhcpOption::MaxMessageSize(1500));
@@ -244,6 +254,9 @@ impl RelayAgent {
         is_unicast: bool,
     ) -> RelayAgentInformation {
         let mut information = RelayAgentInformation::default();
+        if self.is_absent() {
+            return information;
+        }
         if !subscriber.circuit_id.is_empty() {
             information.insert(RelayInfo::AgentCircuitId(subscriber.circuit_id.clone()));
         }

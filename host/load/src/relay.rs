@@ -81,6 +81,11 @@ impl Relay {
         })
     }
 
+    /// Binds a client's own socket at its address: nothing stands in giaddr and option 82.
+    pub(crate) fn absent(local: SocketAddrV4, server: SocketAddrV4) -> io::Result<Self> {
+        Ok(Self { agent: RelayAgent::absent(), ..Self::bind(local, server, None)? })
+    }
+
     /// Where the socket is bound; the address is giaddr.
     pub fn local_address(&self) -> SocketAddrV4 {
         self.local

@@ -163,6 +163,7 @@ fn view() -> Result<View, Box<dyn Error>> {
             own_addresses: Default::default(),
             unicast: true,
             interface: None,
+            mtu_octets: None,
         },
         transaction_id: 7,
         elapsed_secs: 0,

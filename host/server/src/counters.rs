@@ -15,6 +15,8 @@ pub(crate) struct Counters {
     /// Replies that went out without the relay agent information they should have echoed
     /// (RFC 3046 section 2.2 asks for this count).
     pub(crate) relay_information_left_out: AtomicU64,
+    /// Messages that were read up to an option that was cut short.
+    pub(crate) messages_cut_short: AtomicU64,
     /// How often a pool filled up to 90 %.
     pub(crate) pools_nearly_full: AtomicU64,
     /// How often a pool filled up wholly.
@@ -38,6 +40,7 @@ impl Counters {
             events_lost: AtomicU64::new(0),
             options_left_out: AtomicU64::new(0),
             relay_information_left_out: AtomicU64::new(0),
+            messages_cut_short: AtomicU64::new(0),
             pools_nearly_full: AtomicU64::new(0),
             pools_full: AtomicU64::new(0),
             waiting_for_lookups: AtomicU64::new(0),

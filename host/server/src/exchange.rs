@@ -7,6 +7,7 @@
 //! made durable or taken back.
 
 mod asking;
+mod reach;
 mod settling;
 
 use std::{
@@ -29,11 +30,14 @@ use crate::{
     alarms,
     counters::{Counters, increment},
     generation::Generation,
-    net::{Outgoing, Received},
+    heard::Heard,
+    net::{Outgoing, OwnSockets, Received},
     observer::{Event, Message, Observer},
     order::Place,
-    recording::{Decided, Recorder, Sequence},
+    recording::{Decided, Recorder, ReplyFacts, Sequence},
 };
+
+pub(crate) use self::reach::{Reach, WrittenReply, nowhere, unknown_client};
 
 /// How often the successor of a retired engine is looked for. Each time takes another reload.
 const SUCCESSORS_MAX: usize = 8;
@@ -45,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) observer: Observer,
     pub(crate) recorder: Recorder,
+    pub(crate) own_sockets: OwnSockets,
+    pub(crate) heard: Heard,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
 }
@@ -56,6 +62,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) generation: &'s ArcSwap<Generation>,
     pub(crate) counters: &'s Counters,
     pub(crate) sequence: &'s Sequence,
+    /// Who knows where nothing is sent.
+    pub(crate) reach: &'s dyn Reach,
     /// Whom what happened is told in the order of decisions; a replay tells nobody.
     pub(crate) observer: Option<&'s Observer>,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
@@ -74,6 +82,8 @@ pub(crate) struct Exchange {
     pub(crate) changes: Changes,
     /// The reply, ready to be sent.
     pub(crate) outgoing: Option<Outgoing>,
+    /// What is to be told of the reply, also once it was handed over for sending.
+    written: Option<WrittenReply>,
     /// What must be looked up before it is decided; see [`Pipeline::looked_up`].
     pub(crate) waits_for: Vec<PlannedLookup>,
     detail: Option<String>,
@@ -131,6 +141,7 @@ impl Exchange {
             reason,
             changes: Changes::new(),
             outgoing: None,
+            written: None,
             waits_for: Vec::new(),
             detail,
             arrival,
@@ -168,8 +179,11 @@ impl Exchange {
             decided.terms = Some(asked.terms.clone()).filter(|terms| *terms != Terms::default());
             decided.plugins = asked.set.iter().chain(&asked.edited).map(Into::into).collect();
         }
-        decided.reply =
-            kept.reply.as_ref().filter(|_| self.reason.outcome().is_reply()).map(Into::into);
+        let reply = kept.reply.as_ref().filter(|_| self.reason.outcome().is_reply());
+        decided.reply = reply.map(|reply| {
+            let left_out = self.written.as_ref().map(|written| written.left_out.as_slice());
+            ReplyFacts::new(reply, left_out.unwrap_or_default())
+        });
         Some((kept, decided))
     }
 
@@ -182,24 +196,40 @@ impl Exchange {
     /// Gives the reply up, for `reason`.
     pub(crate) fn fail(&mut self, reason: Reason, detail: Option<String>) {
         self.outgoing = None;
+        self.written = None;
         self.reason = reason;
         self.detail = detail;
+    }
+
+    /// Notes that the reply could not be sent. Where it should have gone is told all the same.
+    pub(crate) fn fail_to_send(&mut self, reason: Reason, detail: Option<String>) {
+        let written = self.written.take();
+        self.fail(reason, detail);
+        self.written = written;
     }
 }
 
 impl Shared {
     /// What decides.
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
-        let Self { generation, counters, recorder, observer, server_identifier, .. } = self;
-        let sequence = recorder.sequence();
-        let (server_identifier, preference) = (*server_identifier, Preference::default());
-        let observer = Some(observer);
-        Pipeline { generation, counters, sequence, observer, server_identifier, preference }
+        let Self { generation, counters, recorder, own_sockets, observer, .. } = self;
+        Pipeline {
+            generation,
+            counters,
+            sequence: recorder.sequence(),
+            reach: own_sockets,
+            observer: Some(observer),
+            server_identifier: self.server_identifier,
+            preference: Preference::default(),
+        }
     }
 
     /// Counts the exchange and tells shadows and observers of it.
     pub(crate) fn finish(&self, mut exchange: Exchange) {
         self.counters.count(exchange.reason);
+        if let Some(request) = exchange.request() {
+            self.heard.note(request);
+        }
         alarms::declined(&exchange);
         self.recorder.input(&mut exchange);
         if let Some(asked) = &mut exchange.asked {
@@ -217,6 +247,7 @@ impl Shared {
             network: None,
             address: None,
             lease_time_secs: None,
+            written: exchange.written,
             trace: Vec::new(),
             changes: exchange.changes,
         };
@@ -259,8 +290,15 @@ impl Pipeline<'_> {
         exchange.arrival.server_address = self.choose_server_address(&mut request);
         let request = Arc::new(request);
         exchange.request = Some(Arc::clone(&request));
+        if request.options.is_cut_short() {
+            increment(&self.counters.messages_cut_short);
+        }
+        if let Some((reason, detail)) = self.reach.refusal(&request) {
+            exchange.fail(reason, detail);
+            return exchange;
+        }
         let Some(view) = self.view(exchange.shows_lease(runner), now, &request) else {
-            let (reason, detail) = nowhere(&request);
+            let (reason, detail) = self.nowhere(&request);
             exchange.fail(reason, Some(detail));
             return exchange;
         };
@@ -320,14 +358,16 @@ impl Pipeline<'_> {
     /// The engine's part, and the reply made of its decision.
     fn decide_under_terms(&self, runner: &mut Runner, now: Timestamp, exchange: &mut Exchange) {
         exchange.outgoing = None;
+        exchange.written = None;
         let Some(asked) = &mut exchange.asked else { return };
         let (kept, place) = (&mut exchange.kept, &mut exchange.place);
-        let Some(decision) = self.engine_decision(now, asked, kept, place) else {
-            let (reason, detail) = nowhere(&asked.view.request);
+        let Some((decision, detail)) = self.engine_decision(now, asked, kept, place) else {
+            let (reason, detail) = self.nowhere(&asked.view.request);
             exchange.fail(reason, Some(detail));
             return;
         };
         exchange.reason = decision.reason;
+        exchange.detail = detail;
         exchange.changes = decision.changes;
         asked.edited.clear();
         asked.unedited = None;
@@ -347,16 +387,17 @@ impl Pipeline<'_> {
         }
     }
 
-    /// What the engine that owns the request's network decides; nothing if no network spans it any
-    /// more. An engine that was retired meanwhile has a successor in the newest generation; the
-    /// terms, which the older generation's policies set, hold for this one request.
+    /// What the engine that owns the request's network decides, and more about the reason, where
+    /// there is more; nothing if no network spans the request any more. An engine that was retired
+    /// meanwhile has a successor in the newest generation; the terms, which the older generation's
+    /// policies set, hold for this one request.
     fn engine_decision(
         &self,
         now: Timestamp,
         asked: &Asked,
         kept: &mut Option<Box<Kept>>,
         place: &mut Option<Place<Message>>,
-    ) -> Option<Decision> {
+    ) -> Option<(Decision, Option<String>)> {
         let request = &asked.view.request;
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
@@ -368,7 +409,10 @@ impl Pipeline<'_> {
                 let decision =
                     engine.decide_preferring(now, subnet, request, terms, self.preference);
                 *place = self.observer.and_then(|observer| observer.decided(engine, &decision));
-                decision
+                let is_unknown = decision.reason == Reason::UnknownClient;
+                let topology = generation.shards.topology();
+                let detail = is_unknown.then(|| unknown_client(engine, topology, request));
+                (decision, detail)
             });
             if let Ok(decision) = decided {
                 return Some(decision);
@@ -395,6 +439,10 @@ impl Pipeline<'_> {
                 if written.relay_information_left_out {
                     increment(&self.counters.relay_information_left_out);
                 }
+                exchange.written = Some(WrittenReply {
+                    destination: reply.destination,
+                    left_out: written.all_left_out(),
+                });
                 exchange.outgoing = Some(Outgoing {
                     packet,
                     destination: reply.destination,
@@ -474,28 +522,6 @@ pub(crate) fn relay_not_served(view: &View) -> Option<String> {
             subnet.prefix
         )
     })
-}
-
-/// Why no network was found, and what to do.
-pub(crate) fn nowhere(request: &Request) -> (Reason, String) {
-    let links = request.arrival.link_addresses.as_deref().unwrap_or_default();
-    let asked_from = match (request.is_relayed(), links) {
-        (true, _) => format!("relay address {}", request.relay_address),
-        (false, []) if request.is_from_unaddressed_link() && !request.is_direct() => {
-            let name = request.arrival.interface.as_deref().unwrap_or("the interface");
-            let detail = format!(
-                "{name} has no IPv4 address, so nothing says in which subnet its clients are; give it \
-                 one in their subnet"
-            );
-            return (Reason::LinkWithoutAddress, detail);
-        }
-        (false, []) => format!("client address {}", request.client_address),
-        (false, addresses) => {
-            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            format!("interface address {}", addresses.join(" or "))
-        }
-    };
-    (Reason::UnknownSubnet, format!("no subnet for {asked_from}; add a [[subnet]] that spans it"))
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use std::{
 };
 
 use anyhow::Context;
-use lessor_core::{Lease, RelayInformation, option::code, readable};
+use lessor_core::{Destination, Lease, RelayInformation, option::code, readable};
 use lessor_policy_host::{Difference, ShadowDifference, TraceEntry};
 use serde::Serialize;
 
-use crate::observer::Event;
+use crate::{observer::Event, recording::option_name};
 
 /// An open journal file.
 #[derive(Debug)]
@@ -58,6 +58,11 @@ struct Line<'a> {
     address: Option<Ipv4Addr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_time_secs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<Destination>,
+    /// Names of options for which the reply had no room.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subscriber: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,6 +166,10 @@ impl Journal {
             plugins: &event.trace,
             ..Line::default()
         };
+        if let Some(written) = &event.written {
+            line.destination = Some(written.destination);
+            line.left_out = written.left_out.iter().map(|code| option_name(*code)).collect();
+        }
         if let Some(request) = event.request.as_deref() {
             line.message = Some(request.kind.name());
             line.transaction_id = Some(format!("{:08x}", request.transaction_id));

@@ -12,6 +12,7 @@ mod endpoints;
 mod exchange;
 mod explain;
 mod generation;
+mod heard;
 mod journal;
 mod leases;
 mod logging;

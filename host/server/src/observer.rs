@@ -25,6 +25,7 @@ use lessor_policy_host::{
 use crate::{
     clock,
     counters::{Counters, increment},
+    exchange::WrittenReply,
     journal::{Journal, LeaseEnd},
     order::{Order, Place},
     vital,
@@ -57,6 +58,8 @@ pub(crate) struct Event {
     pub(crate) address: Option<Ipv4Addr>,
     /// The lease time that was granted.
     pub(crate) lease_time_secs: Option<u32>,
+    /// Where the reply went, and what had no room in it.
+    pub(crate) written: Option<WrittenReply>,
     /// Which plugin did what.
     pub(crate) trace: Vec<TraceEntry>,
     /// What was made durable for it.

@@ -2,6 +2,7 @@
 //! in the order that loses nothing.
 
 use std::{
+    io,
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex},
@@ -12,7 +13,7 @@ use std::{
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_config::{Configuration, StoreBackend};
+use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_core::Timestamp;
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
@@ -25,10 +26,11 @@ use crate::{
     endpoints::{Endpoints, Watch},
     exchange::Shared,
     generation::{self, Generation},
+    heard::Heard,
     logging,
     lookups::LookupSet,
     metrics,
-    net::Host,
+    net::{Host, OwnSockets},
     observer::Observer,
     plugin_state,
     recording::Recorder,
@@ -41,6 +43,8 @@ use crate::{
 
 /// How often ended leases, offers and quarantines are looked for.
 const RECLAIM_EVERY: Duration = Duration::from_millis(200);
+/// How often the machine's own addresses are looked at.
+const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
 /// Ended leases taken back under one lock.
 const RECLAIM_BATCH: usize = 256;
 /// Room for instances of plugins: 32 on the packet path, each with one in reserve, and as many of the
@@ -163,6 +167,9 @@ impl Server {
             counters,
             observer,
             recorder: Recorder::default(),
+            heard: Heard::new(),
+            own_sockets: own_sockets(&configuration.server)
+                .context("the system does not list the addresses of this machine")?,
             server_identifier: configuration.server.server_identifier,
         });
         let discard = discarder()?;
@@ -264,10 +271,16 @@ struct Reclaimer {
 
 impl Reclaimer {
     fn run(mut self) -> anyhow::Result<()> {
+        let mut looked_at = Instant::now();
         while self.told.recv_timeout(RECLAIM_EVERY) == Err(RecvTimeoutError::Timeout) {
             while self.reclaim_some() {}
             self.look_at_pools();
             self.look_at_store();
+            if looked_at.elapsed() >= ADDRESSES_EVERY {
+                looked_at = Instant::now();
+                // What was known stays; the next look may do better.
+                let _ = self.shared.own_sockets.refresh();
+            }
         }
         Ok(())
     }
@@ -337,6 +350,11 @@ fn workers_of(configuration: &Configuration) -> usize {
         Some(workers) => workers.get(),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     }
+}
+
+/// The sockets that a server with these settings receives on.
+pub(crate) fn own_sockets(settings: &ServerSettings) -> io::Result<OwnSockets> {
+    OwnSockets::new(&settings.listen, &settings.interfaces)
 }
 
 /// Drops replaced plugin instances away from the workers.

@@ -70,6 +70,7 @@ pub(crate) struct Status {
     pub(crate) events_lost: u64,
     pub(crate) options_left_out: u64,
     pub(crate) relay_information_left_out: u64,
+    pub(crate) messages_cut_short: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -136,6 +137,7 @@ impl Status {
             events_lost: counters.events_lost.load(Ordering::Relaxed),
             options_left_out: counters.options_left_out.load(Ordering::Relaxed),
             relay_information_left_out: counters.relay_information_left_out.load(Ordering::Relaxed),
+            messages_cut_short: counters.messages_cut_short.load(Ordering::Relaxed),
         }
     }
 }
@@ -242,6 +244,20 @@ fn print(status: &Status) -> io::Result<()> {
     )?;
     if let Some(error) = &store.last_error {
         writeln!(out, "store: last error: {error}")?;
+    }
+    if status.messages_cut_short > 0 {
+        writeln!(
+            out,
+            "messages: {} ended within an option and were read up to there",
+            status.messages_cut_short
+        )?;
+    }
+    if status.options_left_out + status.relay_information_left_out > 0 {
+        writeln!(
+            out,
+            "replies: no room for {} options, and {} times none for option 82",
+            status.options_left_out, status.relay_information_left_out
+        )?;
     }
     if status.events_lost > 0 {
         writeln!(out, "journal: {} events lost because it could not follow", status.events_lost)?;

@@ -15,8 +15,15 @@ use lessor_policy_host::{Runner, Runtime, RuntimeSettings};
 use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 
 use crate::{
-    counters::Counters, exchange::Shared, generation::Generation, lookups::LookupSet,
-    net::Received, observer::Observer, recording::Recorder, shards::Shards,
+    counters::Counters,
+    exchange::Shared,
+    generation::Generation,
+    heard::Heard,
+    lookups::LookupSet,
+    net::{OwnSockets, Received},
+    observer::Observer,
+    recording::Recorder,
+    shards::Shards,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
@@ -71,6 +78,8 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         counters,
         observer,
         recorder: Recorder::default(),
+        heard: Heard::new(),
+        own_sockets: OwnSockets::new(&[], &[]).unwrap(),
         server_identifier: None,
     });
     Parts { shared, runner, committer_thread, observer_thread }
@@ -107,6 +116,7 @@ pub(crate) fn received(payload: &[u8], relay: Ipv4Addr) -> Received<'_> {
             own_addresses: Default::default(),
             unicast: true,
             interface: None,
+            mtu_octets: None,
         },
         not_relayed: false,
     }

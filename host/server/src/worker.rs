@@ -366,15 +366,15 @@ impl Worker {
                 Some(endpoint) => {
                     for unsent in endpoint.send(&outgoing).failed {
                         if let Some(exchange) = finished.get_mut(unsent.position) {
-                            let why = unsent.failure.to_string();
-                            exchange.fail(unsent.failure.reason(), Some(why));
+                            let (reason, detail) = unsent.failure.why();
+                            exchange.fail_to_send(reason, Some(detail));
                         }
                     }
                 }
                 None => {
                     for exchange in finished.iter_mut() {
                         let detail = "the interface that it came in on is gone";
-                        exchange.fail(Reason::SendFailed, Some(detail.to_owned()));
+                        exchange.fail_to_send(Reason::SendFailed, Some(detail.to_owned()));
                     }
                 }
             }

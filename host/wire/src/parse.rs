@@ -1,7 +1,8 @@
 //! Reads a client's datagram.
 //!
 //! Strict where a guess could give a client somebody else's address, lenient everywhere else: a
-//! missing END, odd padding and a malformed hint cost nobody the service.
+//! missing END, odd padding, a malformed hint, an option that is sent twice and a last option that
+//! is cut short cost nobody the service.
 
 use std::net::Ipv4Addr;
 
@@ -46,6 +47,8 @@ enum Fault {
     OptionTruncated { code: u8, field: &'static str },
     #[error("found option {code} with {found} octets; wanted {wanted}")]
     OptionLength { code: u8, found: usize, wanted: usize },
+    #[error("found option {code} more than once, with different values; wanted one value")]
+    Contradiction { code: u8 },
     #[error("found option 52 (overload) with value {found}; wanted 1, 2 or 3")]
     Overload { found: u8 },
     #[error("found no option 53, so this is BOOTP; wanted a DHCP message")]
@@ -65,7 +68,9 @@ impl From<Fault> for Malformed {
             Fault::HardwareLength { .. } => Reason::HardwareLength,
             Fault::NoMagicCookie => Reason::NoMagicCookie,
             Fault::OptionTruncated { .. } => Reason::OptionTruncated,
-            Fault::OptionLength { .. } | Fault::Overload { .. } => Reason::OptionLength,
+            Fault::OptionLength { .. } | Fault::Contradiction { .. } | Fault::Overload { .. } => {
+                Reason::OptionLength
+            }
             Fault::NoMessageType => Reason::NoMessageType,
             Fault::UnexpectedMessageType { .. } => Reason::UnexpectedMessageType,
         };
@@ -76,8 +81,13 @@ impl From<Fault> for Malformed {
 /// Reads the payload of a datagram that came in as `arrival` says.
 ///
 /// Options are read from the options field and, where option 52 says so, from file and then sname
-/// (RFC 2131 section 4.1); all parts of an option are joined before it is looked at (RFC 3396).
-/// Options 51, 57 and 118 of a wrong length count as absent, and so does 0.0.0.0 in option 50.
+/// (RFC 2131 section 4.1); all parts of an option are joined before it is looked at (RFC 3396),
+/// except for repeats of an option that has one length, and for option 82.
+///
+/// A field that ends within an option counts up to there
+/// ([`ReceivedOptions::is_cut_short`]), unless that option decides who or where the client is, or
+/// what it wants. Options 51, 57 and 118 of a wrong length count as absent, and so do option 50 in
+/// a message that only wishes for it, 0.0.0.0 in option 50, and 0 in option 52.
 pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
     let header =
         borrowed::Message::new(packet).map_err(|_| Fault::TooShort { found: packet.len() })?;
@@ -94,10 +104,22 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
     if !options_start.ends_with(&MAGIC) {
         return Err(Fault::NoMagicCookie.into());
     }
-    let options = read_options(packet, options_field)?;
+    let (options, cut) = read_options(packet, options_field)?;
+    let kind = match (message_kind(&options), cut) {
+        (Err(Fault::NoMessageType), Some(cut)) => return Err(cut.into()),
+        (kind, _) => kind?,
+    };
+    let requested_address = match kind {
+        RequestKind::Request | RequestKind::Decline => required(&options, code::REQUESTED_ADDRESS)?,
+        _ => hint(&options, code::REQUESTED_ADDRESS),
+    };
+    let server_identifier = match kind {
+        RequestKind::Discover | RequestKind::Inform => hint(&options, code::SERVER_IDENTIFIER),
+        _ => required(&options, code::SERVER_IDENTIFIER)?,
+    };
 
     Ok(Request {
-        kind: message_kind(&options)?,
+        kind,
         arrival,
         transaction_id: header.xid(),
         elapsed_secs: header.secs(),
@@ -106,11 +128,11 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
         relay_address: header.giaddr(),
         hardware_address,
         client_identifier: options.get(code::CLIENT_IDENTIFIER).map(Box::from),
-        requested_address: required(&options, code::REQUESTED_ADDRESS)?
+        requested_address: requested_address
             .map(Ipv4Addr::from)
             .filter(|address| !address.is_unspecified()),
         // 0.0.0.0 names no server: it counts as if the option were absent.
-        server_identifier: required(&options, code::SERVER_IDENTIFIER)?
+        server_identifier: server_identifier
             .map(Ipv4Addr::from)
             .filter(|address| !address.is_unspecified()),
         lease_time_secs: hint(&options, code::LEASE_TIME).map(u32::from_be_bytes),
@@ -146,6 +168,10 @@ fn required<const N: usize>(options: &ReceivedOptions, code: u8) -> Result<Optio
     let Some(octets) = options.get(code) else { return Ok(None) };
     match octets.try_into() {
         Ok(octets) => Ok(Some(octets)),
+        // Repeats that differ are joined like any other parts.
+        Err(_) if octets.len() > N && octets.len().is_multiple_of(N) => {
+            Err(Fault::Contradiction { code })
+        }
         Err(_) => Err(Fault::OptionLength { code, found: octets.len(), wanted: N }),
     }
 }
@@ -155,40 +181,89 @@ fn hint<const N: usize>(options: &ReceivedOptions, code: u8) -> Option<[u8; N]> 
     options.get(code)?.try_into().ok()
 }
 
+/// Whether a message cannot be understood without the whole of this option: it says who or where
+/// the client is, what it wants, or how the message is to be read.
+const fn is_indispensable(code: u8) -> bool {
+    matches!(
+        code,
+        code::REQUESTED_ADDRESS
+            | code::OVERLOAD
+            | code::MESSAGE_TYPE
+            | code::SERVER_IDENTIFIER
+            | code::CLIENT_IDENTIFIER
+            | code::RELAY_AGENT_INFORMATION
+            | code::SUBNET_SELECTION
+    )
+}
+
+/// The length of an option that has only one.
+const fn fixed_octets(code: u8) -> Option<usize> {
+    match code {
+        code::OVERLOAD | code::MESSAGE_TYPE => Some(1),
+        code::MAX_MESSAGE_SIZE => Some(2),
+        code::REQUESTED_ADDRESS
+        | code::LEASE_TIME
+        | code::SERVER_IDENTIFIER
+        | code::SUBNET_SELECTION => Some(4),
+        _ => None,
+    }
+}
+
 /// The parts of options as they stand in the packet: code and octets. Most requests have fewer.
 type Parts<'a> = SmallVec<[(u8, &'a [u8]); 24]>;
 
-/// All options of the packet, parts joined.
-fn read_options(packet: &[u8], options_field: &[u8]) -> Result<ReceivedOptions, Fault> {
+/// All options of the packet, parts joined; and what was cut short, if anything was.
+fn read_options(
+    packet: &[u8],
+    options_field: &[u8],
+) -> Result<(ReceivedOptions, Option<Fault>), Fault> {
     let mut parts = Parts::new();
-    read_field(options_field, "options", &mut parts)?;
+    let mut cut = read_field(options_field, "options", &mut parts)?;
     let overload = overload(&parts)?;
     if overload != 0 {
         let mut overloaded = Parts::new();
         if overload & OVERLOAD_FILE != 0 {
-            read_field(packet.get(BOOT_FILE).unwrap_or_default(), "file", &mut overloaded)?;
+            let file = packet.get(BOOT_FILE).unwrap_or_default();
+            cut = read_field(file, "file", &mut overloaded)?.or(cut);
         }
         if overload & OVERLOAD_SERVER_NAME != 0 {
-            read_field(packet.get(SERVER_NAME).unwrap_or_default(), "sname", &mut overloaded)?;
+            let server_name = packet.get(SERVER_NAME).unwrap_or_default();
+            cut = read_field(server_name, "sname", &mut overloaded)?.or(cut);
         }
-        // Option 52 has a meaning in the options field alone (RFC 2132 section 9.3).
-        parts.extend(overloaded.into_iter().filter(|(code, _)| *code != code::OVERLOAD));
+        // Options 52 and 82 have a meaning in the options field alone (RFC 2132 section 9.3, RFC
+        // 3046 section 2.2).
+        let only_in_options = [code::OVERLOAD, code::RELAY_AGENT_INFORMATION];
+        parts.extend(overloaded.into_iter().filter(|(code, _)| !only_in_options.contains(code)));
     }
-    Ok(join(parts))
+    let mut options = join(parts);
+    if cut.is_some() {
+        options.cut_short();
+    }
+    Ok((options, cut))
 }
 
-/// Reads one field up to END or its own end.
-fn read_field<'a>(field: &'a [u8], name: &'static str, parts: &mut Parts<'a>) -> Result<(), Fault> {
+/// Reads one field up to END or its own end, and says what was cut short there.
+///
+/// # Errors
+/// If that is an option without which the message cannot be understood.
+fn read_field<'a>(
+    field: &'a [u8],
+    name: &'static str,
+    parts: &mut Parts<'a>,
+) -> Result<Option<Fault>, Fault> {
     let mut rest = field;
     loop {
         rest = match rest {
-            [] | [code::END, ..] => return Ok(()),
+            [] | [code::END, ..] => return Ok(None),
             [code::PAD, tail @ ..] => tail,
             [code, tail @ ..] => {
-                let (octets, after) = tail
+                let whole = tail
                     .split_first()
-                    .and_then(|(length, tail)| tail.split_at_checked(usize::from(*length)))
-                    .ok_or(Fault::OptionTruncated { code: *code, field: name })?;
+                    .and_then(|(length, tail)| tail.split_at_checked(usize::from(*length)));
+                let Some((octets, after)) = whole else {
+                    let cut = Fault::OptionTruncated { code: *code, field: name };
+                    return if is_indispensable(*code) { Err(cut) } else { Ok(Some(cut)) };
+                };
                 parts.push((*code, octets));
                 after
             }
@@ -198,21 +273,35 @@ fn read_field<'a>(field: &'a [u8], name: &'static str, parts: &mut Parts<'a>) ->
 
 /// Which header fields hold options too: the value of option 52, zero without one.
 fn overload(parts: &Parts<'_>) -> Result<u8, Fault> {
-    let values = || parts.iter().filter(|(code, _)| *code == code::OVERLOAD).map(|(_, part)| *part);
-    match (values().next(), values().map(<[u8]>::len).sum()) {
-        (None, _) => Ok(0),
-        (Some([value @ 1..=3]), 1) => Ok(*value),
-        (Some([value]), 1) => Err(Fault::Overload { found: *value }),
-        (_, found) => Err(Fault::OptionLength { code: code::OVERLOAD, found, wanted: 1 }),
+    let of_option = parts.iter().filter(|(code, _)| *code == code::OVERLOAD);
+    let mut values = of_option.map(|(_, part)| *part).filter(|part| !part.is_empty());
+    let Some(first) = values.next() else { return Ok(0) };
+    if values.any(|other| other != first) {
+        return Err(Fault::Contradiction { code: code::OVERLOAD });
+    }
+    match first {
+        [value @ 0..=3] => Ok(*value),
+        [value] => Err(Fault::Overload { found: *value }),
+        _ => Err(Fault::OptionLength { code: code::OVERLOAD, found: first.len(), wanted: 1 }),
     }
 }
 
-/// Joins the parts of each option in their order (RFC 3396).
+/// Joins the parts of each option in their order (RFC 3396), with two exceptions.
+///
+/// Repeats of an option that has one length are that option, if they are equal.
+///
+/// Of several options 82, the last one alone counts if it is whole. The relay that is next to the
+/// server appends its own at the end, and what comes before may be the client's, which must not
+/// choose its line by it. Only a last part that is no list of sub-options by itself is the rest of
+/// an option that was split.
 ///
 /// `ReceivedOptions` joins at no cost what is adjacent; parts that stand apart are brought
 /// together first, so that a packet made of nothing but scattered parts costs no more memory than
 /// it has octets.
 fn join(mut parts: Parts<'_>) -> ReceivedOptions {
+    if has_repeats(&parts) {
+        drop_repeats(&mut parts);
+    }
     if is_scattered(&parts) {
         let mut first_seen = [usize::MAX; 256];
         for (position, (code, _)) in parts.iter().enumerate() {
@@ -228,6 +317,41 @@ fn join(mut parts: Parts<'_>) -> ReceivedOptions {
         options.append(code, part);
     }
     options
+}
+
+/// Whether an option has several parts.
+fn has_repeats(parts: &Parts<'_>) -> bool {
+    let mut seen = CodeSet::default();
+    parts.iter().any(|(code, _)| !seen.insert(*code))
+}
+
+/// Takes out the parts that do not count beside others of the same option.
+fn drop_repeats(parts: &mut Parts<'_>) {
+    let mut dropped = CodeSet::default();
+    for (position, (code, first)) in parts.iter().enumerate() {
+        let others = || parts.iter().skip(position + 1).filter(|(other, _)| other == code);
+        let is_repeated = fixed_octets(*code) == Some(first.len())
+            && others().next().is_some()
+            && others().all(|(_, other)| other == first);
+        if is_repeated {
+            dropped.insert(*code);
+        }
+    }
+    let is_relay_information = |(code, _): &(u8, _)| *code == code::RELAY_AGENT_INFORMATION;
+    let last = parts.iter().rposition(is_relay_information);
+    let last = last.filter(|last| {
+        parts.get(*last).is_some_and(|(_, octets)| RelayInformation::is_whole(octets))
+    });
+    let mut seen = CodeSet::default();
+    let mut position = 0;
+    parts.retain(|(code, _)| {
+        let is_last = Some(position) == last;
+        position += 1;
+        match *code {
+            code::RELAY_AGENT_INFORMATION if last.is_some() => is_last,
+            code => seen.insert(code) || !dropped.contains(code),
+        }
+    });
 }
 
 /// Whether another option stands between two parts of one.

@@ -17,9 +17,13 @@ use crate::{
     value::{encode_value, needs_items},
 };
 
-/// No reply is longer, whatever option 57 allows: what an Ethernet frame carries without
-/// fragments. A reply on the link is sent as a frame, which nobody would fragment.
-pub const REPLY_OCTETS_MAX: usize = 1500 - IP_AND_UDP_OCTETS;
+/// No reply is longer, whatever option 57 and the link allow: what an Ethernet frame carries. The
+/// links beyond a relay are not known, and a reply on the link is sent as a frame, which nobody
+/// would fragment.
+pub const REPLY_OCTETS_MAX: usize = DATAGRAM_OCTETS_MAX as usize - IP_AND_UDP_OCTETS;
+
+/// The longest IP datagram that is sent.
+const DATAGRAM_OCTETS_MAX: u16 = 1500;
 
 /// The headers of IP and UDP. Option 57 counts them too: its least value is the 576 octets of the
 /// smallest datagram that every host accepts (RFC 2131 section 2).
@@ -45,12 +49,22 @@ pub struct Written {
     pub relay_information_left_out: bool,
 }
 
+impl Written {
+    /// Codes of everything that was left out, option 82 included.
+    pub fn all_left_out(&self) -> SmallVec<[u8; 4]> {
+        let mut codes = self.left_out.clone();
+        codes.extend(self.relay_information_left_out.then_some(code::RELAY_AGENT_INFORMATION));
+        codes
+    }
+}
+
 /// Why a reply cannot be written.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
     "found {found} octets in a reply with nothing but what must stand in it; wanted at most \
-     {wanted}, which the client allows. Only a client identifier (option 61) that is too long to \
-     be echoed leads here: nothing to do but to leave the client alone"
+     {wanted}, which the client and the link allow. Either the client identifier (option 61) is too \
+     long to be echoed, and there is nothing to do but to leave the client alone; or the MTU of the \
+     interface is so small that it must be raised"
 )]
 pub struct Unwritable {
     /// The reason to count it under, [`Reason::ReplyUnwritable`].
@@ -63,11 +77,12 @@ pub struct Unwritable {
 ///
 /// Option 53 comes first, then `reply.options` in their order, then option 82 as received, last
 /// and never outside the options field (RFC 3046 section 2.2). The payload has at least 300
-/// octets, as BOOTP relays expect, and at most what option 57 of the request allows.
+/// octets, as BOOTP relays expect, and at most what option 57 of the request allows and the
+/// interface that the request came in by carries.
 ///
 /// If that is too little, OFFER and ACK use file and then sname (option 52); then options are left
-/// out, the last ones first, except those without which the reply would be wrong: 51, 54, 61, 108
-/// and 118. Room for option 82 is kept before that of any other option but these.
+/// out, the last ones first, except those without which the reply would be wrong: 1, 51, 54, 61,
+/// 108 and 118. Room for option 82 is kept before that of any other option but these.
 ///
 /// Codes that are not the engine's to set (0, 52, 53, 82, 255), a code that was written already,
 /// and lists without an item are passed over. After an error, `packet` is empty.
@@ -93,16 +108,19 @@ pub fn write(
         write_parts(code::RELAY_AGENT_INFORMATION, octets, packet);
     }
     packet.push(code::END);
-    if packet.len() < MIN_PACKET_SIZE {
-        packet.resize(MIN_PACKET_SIZE, code::PAD);
+    let padded = MIN_PACKET_SIZE.min(limit);
+    if packet.len() < padded {
+        packet.resize(padded, code::PAD);
     }
     Ok(written)
 }
 
-/// How long the payload may be, by option 57 of the request.
+/// How long the payload may be, by option 57 of the request and by what the interface carries.
 fn payload_max(request: &Request) -> usize {
     let message_size = request.max_message_size.unwrap_or(0).max(MESSAGE_SIZE_DEFAULT);
-    (usize::from(message_size) - IP_AND_UDP_OCTETS).min(REPLY_OCTETS_MAX)
+    let carried = request.arrival.mtu_octets.unwrap_or(DATAGRAM_OCTETS_MAX);
+    let datagram = message_size.min(carried).min(DATAGRAM_OCTETS_MAX);
+    usize::from(datagram).saturating_sub(IP_AND_UDP_OCTETS)
 }
 
 /// The header up to and including the magic cookie (RFC 2131 section 2 and table 3).
@@ -193,13 +211,14 @@ const fn framed_octets(octets: usize) -> usize {
     octets + 2 * parts
 }
 
-/// Whether a reply without the option would be wrong rather than poorer: 51 and 54 (RFC 2131 table
-/// 3), what is echoed (61 by RFC 6842 section 3, 118 by RFC 3011), and 108, which tells the client
+/// Whether a reply without the option would be wrong rather than poorer: the subnet mask, without
+/// which a client goes by the class of its address; 51 and 54 (RFC 2131 table 3), what is echoed (61 by RFC 6842 section 3, 118 by RFC 3011), and 108, which tells the client
 /// to do without the address (RFC 8925).
 const fn is_mandatory(option: u8) -> bool {
     matches!(
         option,
-        code::LEASE_TIME
+        code::SUBNET_MASK
+            | code::LEASE_TIME
             | code::SERVER_IDENTIFIER
             | code::CLIENT_IDENTIFIER
             | code::IPV6_ONLY_PREFERRED
@@ -221,7 +240,15 @@ fn make_fit(
         .map(|option| Item { octets: option.range.len(), is_mandatory: is_mandatory(option.code) })
         .collect();
     let options_start = options.first().map_or(packet.len(), |first| first.range.start);
-    let room = limit.saturating_sub(options_start + 1);
+    let unwritable = |mandatory: usize| Unwritable {
+        reason: Reason::ReplyUnwritable,
+        found: options_start + mandatory + 1,
+        wanted: limit,
+    };
+    let Some(room) = limit.checked_sub(options_start + 1) else {
+        packet.clear();
+        return Err(unwritable(0));
+    };
     // Table 3 of RFC 2131 knows no option 52 in a NAK.
     let may_overload = kind != ReplyKind::Nak;
     let with_relay_information =
@@ -231,11 +258,7 @@ fn make_fit(
     let Some(places) = places else {
         packet.clear();
         let mandatory = items.iter().filter(|item| item.is_mandatory);
-        return Err(Unwritable {
-            reason: Reason::ReplyUnwritable,
-            found: options_start + mandatory.map(|item| item.octets).sum::<usize>() + 1,
-            wanted: limit,
-        });
+        return Err(unwritable(mandatory.map(|item| item.octets).sum()));
     };
     put_back(options, &places, options_start, packet);
     let left_out = options.iter().zip(&places).filter(|(_, place)| **place == Place::Nowhere);

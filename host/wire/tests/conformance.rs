@@ -318,7 +318,7 @@ fn row_40_a_reply_whose_mandatory_options_do_not_fit_is_not_written() {
     let options = vec![
         (54, OptionValue::Address(SERVER)),
         (61, OptionValue::Octets(identifier)),
-        (1, octets(4)),
+        (3, octets(4)),
     ];
     let mut packet = vec![1, 2, 3];
     let error: Unwritable =
@@ -340,6 +340,41 @@ fn row_40_no_reply_is_longer_than_a_frame_carries() {
 }
 
 #[test]
+fn row_40_no_reply_is_longer_than_the_link_carries() {
+    let options = |count| (0..count).map(|number| (200 + number, octets(40))).collect::<Vec<_>>();
+    for (mtu_octets, message_size, limit) in [
+        (576u16, 1500u16, 576 - 28),
+        (1000, 1500, 1000 - 28),
+        (1400, u16::MAX, 1400 - 28),
+        (1400, 600, 600 - 28),
+        (9000, u16::MAX, REPLY_OCTETS_MAX),
+        // Less than what every host accepts, and less than what relays of old expect.
+        (310, 1500, 310 - 28),
+    ] {
+        let mut request = Packet::discover().option(57, &message_size.to_be_bytes()).parse();
+        request.arrival.mtu_octets = Some(mtu_octets);
+        for count in [0, 40] {
+            let (packet, _) = written(&request, &reply(ReplyKind::Offer, options(count)));
+            assert!(packet.len() <= limit, "{} octets of {limit}", packet.len());
+            assert!(count == 0 || packet.len() + 42 > limit, "{} of {limit}", packet.len());
+        }
+    }
+    let mut request = Packet::discover().parse();
+    request.arrival.mtu_octets = Some(200);
+    let error = write(&request, &reply(ReplyKind::Offer, vec![]), &mut Vec::new());
+    assert_eq!(error.unwrap_err().reason, Reason::ReplyUnwritable);
+}
+
+#[test]
+fn row_19_a_mask_stays_wherever_it_stands() {
+    let request = Packet::discover().parse();
+    let options = vec![(43, octets(296)), (125, octets(126)), (124, octets(62)), (1, octets(4))];
+    let (packet, written) = written(&request, &reply(ReplyKind::Offer, options));
+    assert!(codes(&packet).contains(&1));
+    assert_eq!(written.left_out[..], [43]);
+}
+
+#[test]
 fn row_40_options_keep_the_order_they_are_given_in() {
     let order = [121, 54, 3, 1, 6, 51, 15, 2, 250];
     let options = order.iter().map(|code| (*code, octets(4))).collect();
@@ -354,12 +389,13 @@ fn row_41_parts_are_joined_across_options_file_and_sname() {
         .option(60, b"ab")
         .option(82, b"\x01\x03x")
         .option(60, b"c")
-        .option(82, b"yz")
-        .header(44, &[60, 1, b'e', 82, 2, 2, 0, 255])
+        .option(82, b"yz\x02\x03")
+        .option(82, b"abc")
+        .header(44, &[60, 1, b'e', 255])
         .header(108, &[60, 0, 60, 1, b'd', 255])
         .parse();
     assert_eq!(request.options.get(60), Some(&b"abcde"[..]));
-    assert_eq!(request.relay_information.unwrap().octets(), b"\x01\x03xyz\x02\x00");
+    assert_eq!(request.relay_information.unwrap().octets(), b"\x01\x03xyz\x02\x03abc");
     let codes: Vec<u8> = request.options.iter().map(|(code, _)| code).collect();
     assert_eq!(codes, [53, 52, 60, 82], "in the order of the first parts");
 }

@@ -48,22 +48,28 @@ fn malformed_packets_are_told_apart_and_explained() {
             Reason::NoMessageType,
             "found no option 53, so this is BOOTP",
         ),
-        ("code only", discover.clone().raw(&[60]).unended(), Reason::OptionTruncated, "option 60"),
         (
             "cut option",
-            discover.clone().raw(&[60, 2, 1]).unended(),
+            discover.clone().raw(&[82, 2, 1]).unended(),
             Reason::OptionTruncated,
-            "option 60 runs over the end of the options field",
+            "option 82 runs over the end of the options field",
+        ),
+        ("code only", discover.clone().raw(&[61]).unended(), Reason::OptionTruncated, "option 61"),
+        (
+            "cut before option 53",
+            Packet::new().raw(&[60, 9, 1]).unended(),
+            Reason::OptionTruncated,
+            "option 60",
         ),
         (
             "file overrun",
-            discover.clone().option(52, &[1]).header(108, &[12, 127]).bytes(),
+            discover.clone().option(52, &[1]).header(108, &[61, 127]).bytes(),
             Reason::OptionTruncated,
-            "option 12 runs over the end of the file field",
+            "option 61 runs over the end of the file field",
         ),
         (
             "sname overrun",
-            discover.clone().option(52, &[2]).header(44, &[12, 63]).bytes(),
+            discover.clone().option(52, &[2]).header(44, &[50, 63]).bytes(),
             Reason::OptionTruncated,
             "sname",
         ),
@@ -81,21 +87,111 @@ fn options_that_decide_the_answer_must_have_their_length() {
     for (code, octets, message) in [
         (50, &[][..], "found option 50 with 0 octets; wanted 4"),
         (50, &[1, 2, 3, 4, 5], "option 50 with 5 octets"),
+        (50, &[1, 2, 3, 4, 5, 6, 7, 8], "option 50 more than once, with different values"),
         (54, &[1, 2, 3], "option 54 with 3 octets; wanted 4"),
-        (52, &[], "option 52 with 0 octets; wanted 1"),
         (52, &[1, 1], "option 52 with 2 octets"),
-        (52, &[0], "found option 52 (overload) with value 0; wanted 1, 2 or 3"),
-        (52, &[4], "value 4"),
-        // A second option 53 makes one of two octets.
-        (53, &[1], "option 53 with 2 octets; wanted 1"),
+        (52, &[4], "found option 52 (overload) with value 4; wanted 1, 2 or 3"),
+        (53, &[1], "option 53 more than once, with different values; wanted one value"),
     ] {
-        let packet = Packet::discover().option(code, octets).bytes();
+        let packet = Packet::of_type(3).option(code, octets).bytes();
         let malformed = parse(&packet, arrival()).unwrap_err();
         assert_eq!(malformed.reason, Reason::OptionLength, "{code} {octets:?}");
         assert!(malformed.to_string().contains(message), "{malformed}");
     }
     let empty = Packet::new().option(53, &[]).bytes();
     assert_eq!(parse(&empty, arrival()).unwrap_err().reason, Reason::OptionLength);
+}
+
+#[test]
+fn options_that_a_message_does_not_go_by_may_have_any_length() {
+    for octets in [&[][..], &[1, 2, 3], &[1, 2, 3, 4, 5, 6, 7, 8]] {
+        let request = Packet::discover().option(50, octets).option(54, octets).parse();
+        assert_eq!((request.requested_address, request.server_identifier), (None, None));
+    }
+}
+
+#[test]
+fn equal_repeats_of_an_option_of_one_length_are_one_option() {
+    let address = [192, 0, 2, 10];
+    let request = Packet::of_type(3)
+        .option(53, &[3])
+        .option(50, &address)
+        .option(51, &[0, 0, 14, 16])
+        .option(54, &[192, 0, 2, 1])
+        .option(57, &[5, 220])
+        .option(118, &[198, 51, 100, 0])
+        .option(52, &[3])
+        .header(108, &[50, 4, 192, 0, 2, 10, 57, 2, 5, 220, 255])
+        .header(44, &[51, 4, 0, 0, 14, 16, 118, 4, 198, 51, 100, 0, 255])
+        .option(54, &[192, 0, 2, 1])
+        .option(52, &[3])
+        .option(53, &[3])
+        .parse();
+    assert_eq!(request.requested_address, Some(Ipv4Addr::from(address)));
+    assert_eq!(request.lease_time_secs, Some(3600));
+    assert_eq!(request.server_identifier, Some(Ipv4Addr::new(192, 0, 2, 1)));
+    assert_eq!(request.max_message_size, Some(1500));
+    assert_eq!(request.subnet_selection, Some(Ipv4Addr::new(198, 51, 100, 0)));
+    // Policies see them once, too.
+    assert_eq!(request.options.get(50), Some(&address[..]));
+    assert_eq!(request.options.get(53), Some(&[3][..]));
+}
+
+#[test]
+fn repeats_of_a_hint_that_differ_count_as_absent() {
+    let packet = Packet::discover().option(51, &[0, 0, 14, 16]).option(51, &[0, 0, 14, 17]);
+    let request = packet.option(57, &[5, 220]).option(57, &[5, 221]).parse();
+    assert_eq!((request.lease_time_secs, request.max_message_size), (None, None));
+}
+
+#[test]
+fn an_overload_of_nothing_counts_as_absent() {
+    for octets in [&[][..], &[0]] {
+        let fields = Packet::discover().header(108, &[12, 127]).header(44, &[12, 63]);
+        let request = fields.option(52, octets).option(60, b"cpe").parse();
+        assert_eq!(request.options.get(60), Some(&b"cpe"[..]));
+        assert!(!request.options.is_cut_short());
+    }
+}
+
+#[test]
+fn options_before_one_that_is_cut_short_count() {
+    let request = Packet::of_type(3).option(50, &[192, 0, 2, 10]).option(61, b"\x01cpe");
+    for (name, packet) in [
+        ("cut", request.clone().raw(&[60, 9, b'x']).unended()),
+        ("code only", request.clone().raw(&[60]).unended()),
+        ("in file", request.clone().option(52, &[1]).header(108, &[12, 127]).bytes()),
+        ("in sname", request.clone().option(52, &[2]).header(44, &[12, 63]).bytes()),
+    ] {
+        let request = parse(&packet, arrival()).expect(name);
+        assert_eq!(request.requested_address, Some(Ipv4Addr::new(192, 0, 2, 10)), "{name}");
+        assert_eq!(request.client_identifier.as_deref(), Some(&b"\x01cpe"[..]), "{name}");
+        assert_eq!((request.options.get(60), request.options.get(12)), (None, None), "{name}");
+        assert!(request.options.is_cut_short(), "{name}");
+    }
+    assert!(!request.parse().options.is_cut_short());
+}
+
+#[test]
+fn of_two_options_82_the_one_of_the_relay_next_to_the_server_counts() {
+    let of_relay = b"\x02\x01r";
+    for forged in [
+        &b"\x01\x04fake"[..],
+        // Sub-options that would swallow those of the relay if the two were joined.
+        b"\x01\x04fake\x63\xff",
+        &[&b"\x01\x04fake\x63\xff"[..], &[0; 247]].concat(),
+        b"",
+    ] {
+        let packet = Packet::discover().option(82, forged).option(60, b"cpe");
+        let request = packet.option(82, of_relay).parse();
+        assert_eq!(request.relay_information.unwrap().octets(), of_relay);
+        assert_eq!(request.options.get(82), Some(&of_relay[..]));
+    }
+    // What a client puts into file or sname is none of a relay.
+    let packet = Packet::discover().option(52, &[2]).header(44, b"\x52\x03\x01\x01x\xff");
+    assert_eq!(packet.parse().relay_information, None);
+    let request = packet.option(82, of_relay).parse();
+    assert_eq!(request.relay_information.unwrap().octets(), of_relay);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use dhcproto::{
     Decodable, Decoder,
     v4::{self, DhcpOptions, OptionCode},
 };
-use lessor_core::{OptionValue, Reason, Reply, ReplyKind, Request};
+use lessor_core::{OptionValue, Reason, RelayInformation, Reply, ReplyKind, Request};
 use lessor_wire::{encode_value, parse, write};
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 
@@ -165,7 +165,12 @@ proptest! {
         let is_asking = |code: &u8| [50, 54].contains(code);
         if !present.iter().any(|(code, octets)| is_asking(code) && octets.len() != 4) {
             let read = parse(&packet, arrival()).unwrap();
-            prop_assert_eq!(read.relay_information, echoed);
+            // A long option 82 whose last part looks like one of its own is read as that.
+            let of_relay = in_options.iter().filter(|(code, _)| *code == 82);
+            let last = of_relay.map(|(_, octets)| octets).skip(1).last();
+            let last = last.filter(|octets| RelayInformation::is_whole(octets));
+            let expected = last.map(|octets| RelayInformation::from_octets(&octets[..])).or(echoed);
+            prop_assert_eq!(read.relay_information, expected);
             for (code, octets) in &present {
                 prop_assert_eq!(read.options.get(*code), Some(&octets[..]));
             }

@@ -9,6 +9,7 @@
     reason = "only JSON is indexed, and that gives null for what is missing"
 )]
 
+mod access;
 mod foresight;
 mod trial;
 
@@ -21,10 +22,10 @@ use std::{
 
 use anyhow::{Context, ensure};
 use comfy_table::{Table, presets};
-use lessor_load::{Acquired, Answer, Relay, Subscriber};
+use lessor_load::{Acquired, Answer, Subscriber};
 use owo_colors::{OwoColorize, Stream::Stdout};
 
-use self::foresight::Recording;
+use self::{access::Access, foresight::Recording};
 use crate::{
     artifacts::{self, Profile},
     server::Server,
@@ -42,6 +43,8 @@ const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 6767);
 /// The relay's address, and the subnet whose subscribers it serves.
 const RELAY: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+/// The addresses of the subscribers.
+const PREFIX: &str = "100.64.0.0/16";
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A subscriber of the demo and what the policies say of it.
@@ -110,16 +113,16 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let policies = artifacts::policies()?;
     let folder = tempfile::Builder::new().prefix("lessor-demo-").tempdir()?;
     let config = lay_out(folder.path(), &policies)?;
+    let network = access::private_network(PREFIX)?;
     say(&format!("Starting the server on {SERVER}, with the policies of {}", show(&config)));
     let server = Server::start(&lessor, &config)?;
-    let relay = SocketAddrV4::new(RELAY, 0);
-    let mut relay =
-        Relay::bind(relay, SERVER, Some(LINK)).context("cannot bind the demo's relay")?;
+    let mut access = Access::open(network).context("cannot bind the demo's relay")?;
+    println!("  {}", access.description());
 
     say("Five subscribers behind a relay ask for an address, and what they send is recorded:");
     // Each sends a DISCOVER and a REQUEST.
     let recording = Recording::begin(&lessor, &config, 2 * SUBSCRIBERS.len())?;
-    let held = first_act(&mut relay, &server)?;
+    let held = first_act(&mut access, &server)?;
     let recording = recording.end()?;
     let carla = SUBSCRIBERS.get(CARLA).context("no Carla")?.circuit_id;
     say("Why does Carla get what she gets? The server explains her line:");
@@ -127,13 +130,13 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     say("What if she paid? The recording is replayed against the policies as they would be then:");
     foresight::replay(&lessor, &config, &recording, carla)?;
     say("Carla pays. Her line leaves the list of the unpaid; SIGHUP; no packet waits:");
-    second_act(&mut relay, &server, folder.path(), &held)?;
+    second_act(&mut access, &server, folder.path(), &held)?;
     say("New prices are tried as a shadow: it sees what comes, and decides nothing; SIGHUP:");
-    trial::try_as_shadow(&mut relay, &server, &lessor, &config, &held)?;
+    trial::try_as_shadow(&mut access, &server, &lessor, &config, &held)?;
     say("That is what was wanted. One word promotes it, the old prices go; SIGHUP:");
-    trial::promote(&mut relay, &server, &config, &held)?;
+    trial::promote(&mut access, &server, &config, &held)?;
     say("A broken policy is dropped in; SIGHUP; the generation that serves goes on:");
-    third_act(&mut relay, &server, folder.path(), &held)?;
+    third_act(&mut access, &server, folder.path(), &held)?;
     say(&"Everybody got what the policies say."
         .if_supports_color(Stdout, |text| text.green())
         .to_string());
@@ -145,15 +148,17 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let shown = show(&lessor);
     println!("  {shown} leases --config {}", config.display());
     println!("  {shown} status --config {}", config.display());
-    println!("  {shown} load --server {SERVER} --link-selection {LINK} --clients 1000");
+    let enter = access.way_in(server.process());
+    println!("  {enter}{shown} load --server {SERVER} --link-selection {LINK} --clients 1000");
     server.wait()
 }
 
 /// Everybody gets a lease; a table says who got what, and by whose decision.
-fn first_act(relay: &mut Relay, server: &Server) -> anyhow::Result<Vec<Acquired>> {
+fn first_act(access: &mut Access, server: &Server) -> anyhow::Result<Vec<Acquired>> {
     let mut held = Vec::new();
     for (number, expected) in SUBSCRIBERS.iter().enumerate() {
-        let acquired = relay
+        let acquired = access
+            .relay
             .acquire(&subscriber(number, expected), PATIENCE)
             .with_context(|| format!("{} got no lease", expected.name))?;
         held.push(acquired);
@@ -195,7 +200,7 @@ fn first_act(relay: &mut Relay, server: &Server) -> anyhow::Result<Vec<Acquired>
 
 /// A policy is replaced while the server serves; the next packet obeys it.
 fn second_act(
-    relay: &mut Relay,
+    access: &mut Access,
     server: &Server,
     folder: &Path,
     held: &[Acquired],
@@ -204,19 +209,19 @@ fn second_act(
     let before = held.get(CARLA).context("no lease of Carla")?;
     let carla = subscriber(CARLA, expected);
     ensure!(
-        matches!(relay.renew(&carla, before.address, PATIENCE)?, Answer::Ack(_)),
+        matches!(access.renew(&carla, before.address)?, Answer::Ack(_)),
         "before the reload Carla should be able to renew {}",
         before.address
     );
     strike_off(&folder.join("plugins"), expected.circuit_id)?;
     server.hang_up()?;
     ensure!(server.wait_for_reload()?, "the new policy should be accepted");
-    let refused = relay.renew(&carla, before.address, PATIENCE)?;
+    let refused = access.renew(&carla, before.address)?;
     ensure!(
         matches!(refused, Answer::Nak { .. }),
         "after the reload Carla's walled-garden address should be refused, but: {refused:?}"
     );
-    let after = relay.acquire(&carla, PATIENCE).context("Carla got no new lease")?;
+    let after = access.relay.acquire(&carla, PATIENCE).context("Carla got no new lease")?;
     println!("  Carla had {} for {} s;", before.address, before.lease_time_secs);
     println!(
         "  her renewal was refused, and now she has {} for {} s",
@@ -231,7 +236,7 @@ fn second_act(
 
 /// A policy that is none changes nothing.
 fn third_act(
-    relay: &mut Relay,
+    access: &mut Access,
     server: &Server,
     folder: &Path,
     held: &[Acquired],
@@ -247,7 +252,7 @@ fn third_act(
     let expected = SUBSCRIBERS.first().context("no Ada")?;
     let ada = held.first().context("no lease of Ada")?;
     ensure!(
-        matches!(relay.renew(&subscriber(0, expected), ada.address, PATIENCE)?, Answer::Ack(_)),
+        matches!(access.renew(&subscriber(0, expected), ada.address)?, Answer::Ack(_)),
         "Ada should be able to renew while the broken policy is refused"
     );
     println!("  Ada renewed {} meanwhile", ada.address);

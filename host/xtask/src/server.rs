@@ -55,6 +55,11 @@ impl Server {
         }
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGHUP.
     pub(crate) fn hang_up(&self) -> anyhow::Result<()> {
         self.log_mark.set(self.log().len());

@@ -79,6 +79,12 @@ impl Datagram {
         self.option(53) == Some(&[message_type])
     }
 
+    /// xid.
+    pub fn transaction_id(&self) -> u32 {
+        let field = self.message.get(4..8).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
+        u32::from_be_bytes(field.unwrap_or_default())
+    }
+
     /// giaddr.
     pub fn relay_address(&self) -> Ipv4Addr {
         let field = self.message.get(24..28).and_then(|octets| <[u8; 4]>::try_from(octets).ok());

@@ -22,6 +22,7 @@
 
 pub mod built;
 mod capture;
+mod client_message;
 pub mod clients;
 mod floods;
 mod heavy;
@@ -40,6 +41,7 @@ pub mod sources;
 pub mod wait;
 
 pub use capture::{Capture, Datagram};
+pub use client_message::ClientMessage;
 pub use floods::{decline_flood, flood_size, made_up, offer_flood};
 pub use heavy::{HeavyTest, heavy};
 pub use link::{Host, Link};

@@ -6,7 +6,7 @@ use std::{
     net::Ipv4Addr,
 };
 
-use lessor_core::Reason;
+use lessor_core::{Destination, Reason};
 use serde::Deserialize;
 
 /// A line of `lessor leases --json`.
@@ -50,6 +50,11 @@ pub struct JournalLine {
     pub hardware_address: Option<String>,
     pub address: Option<Ipv4Addr>,
     pub lease_time_secs: Option<u32>,
+    /// Where the reply went.
+    pub destination: Option<Destination>,
+    /// Names of options for which there was no room.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     pub subscriber: Option<String>,
     pub network: Option<String>,
     pub interface: Option<String>,
@@ -147,6 +152,7 @@ pub struct Status {
     pub waiting_for_lookups: u64,
     pub events_lost: u64,
     pub relay_information_left_out: u64,
+    pub messages_cut_short: u64,
 }
 
 /// A pool as the status shows it.

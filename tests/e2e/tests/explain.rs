@@ -268,3 +268,49 @@ fn what_cannot_be_told_is_refused_with_what_to_say() {
     let (ada, _, _) = subscriber(1, "ada");
     assert!(matches!(relay.discover(&ada, SILENCE), Ok(Answer::Silence)));
 }
+
+#[test]
+fn a_line_that_was_heard_lately_is_explained_without_naming_its_relay() {
+    let subnets = format!("{SUBNETS}\n[[subnet]]\nprefix = \"100.65.0.0/24\"\n");
+    let server = Setup::on_loopback(&subnets).start();
+    let mut empty = relay(server.address(), Ipv4Addr::new(100, 65, 0, 1));
+    // Nobody has a lease: the subnet has no pool.
+    let (ada, hardware_address, _) = subscriber(1, "ada");
+    assert!(matches!(empty.discover(&ada, SILENCE), Ok(Answer::Silence)));
+    server.journal_has("no-free-address");
+    for known_by in [["--circuit-id", "ada"], ["--hardware-address", hardware_address.as_str()]] {
+        let explanation = explained(&server, &known_by);
+        assert_eq!(explanation["reason"], "no-free-address", "{explanation}");
+        assert_eq!(explanation["location"]["subnet"], "100.65.0.0/24");
+        let assumed = explanation["assumed"].to_string();
+        let relay_address = empty.local_address().ip().to_string();
+        assert!(assumed.contains(&format!("relay address {relay_address}, by way")), "{assumed}");
+        assert!(assumed.contains("link selection 100.65.0.1"), "{assumed}");
+    }
+}
+
+#[test]
+fn link_selection_subnet_selection_and_the_broadcast_flag_can_be_said() {
+    let subnets = format!("{SUBNETS}\n[[subnet]]\nprefix = \"100.65.0.0/24\"\n");
+    let server = Setup::on_loopback(&subnets).start();
+    let client = ["--hardware-address", "02:00:00:00:00:01"];
+    let located = |more: &[&str]| {
+        let explanation = explained(&server, &[&client[..], more].concat());
+        let location = &explanation["location"];
+        let text = |key: &str| location[key].as_str().unwrap_or_default().to_owned();
+        (text("subnet"), text("by"), explanation)
+    };
+    let relay = ["--relay-address", "192.0.2.1"];
+    let (subnet, by, _) = located(&[&relay[..], &["--link-selection", "100.65.0.9"]].concat());
+    assert_eq!((&*subnet, &*by), ("100.65.0.0/24", "the relay's link selection"));
+    let (subnet, by, _) = located(&[&relay[..], &["--subnet-selection", "100.64.0.0"]].concat());
+    assert_eq!((&*subnet, &*by), ("100.64.0.0/16", "the client's subnet selection"));
+    let (.., unknown) = located(&[&relay[..], &["--link-selection", "100.99.0.1"]].concat());
+    assert_eq!(unknown["reason"], "unknown-subnet");
+    let detail = unknown["detail"].as_str().unwrap();
+    assert!(detail.contains("100.99.0.1, the link selection"), "{detail}");
+    let (.., to_client) = located(&["--link", "100.64.0.1"]);
+    assert!(to_client["reply"]["destination"].as_str().unwrap().starts_with("02:00:00:00:00:01"));
+    let (.., to_all) = located(&["--link", "100.64.0.1", "--broadcast"]);
+    assert_eq!(to_all["reply"]["destination"], "everybody on the link");
+}

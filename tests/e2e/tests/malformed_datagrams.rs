@@ -54,8 +54,8 @@ fn every_kind_of_damage_has_its_reason() {
         (damaged(236, 0), Reason::NoMagicCookie),
         (damaged(0, 2), Reason::NotBootRequest),
         (damaged(2, 17), Reason::HardwareLength),
-        (with_options(b"\x35\x01\x01\x0c\x09short"), Reason::OptionTruncated),
-        (with_options(b"\x35\x01\x01\x32\x03\x01\x02\x03\xff"), Reason::OptionLength),
+        (with_options(b"\x35\x01\x01\x3d\x09short"), Reason::OptionTruncated),
+        (with_options(b"\x35\x01\x03\x32\x03\x01\x02\x03\xff"), Reason::OptionLength),
         (with_options(b"\x0c\x04name\xff"), Reason::NoMessageType),
         (with_options(b"\x35\x01\x02\xff"), Reason::UnexpectedMessageType),
     ];

@@ -87,6 +87,9 @@ impl<'e, 'r> Case<'e, 'r> {
         if self.plan.subnet(self.subnet).is_none() {
             return self.silence(Reason::UnknownSubnet);
         }
+        if let Some(reason) = self.no_way() {
+            return self.silence(reason);
+        }
         match &self.terms.verdict {
             Verdict::Ignore(_) => return self.silence(Reason::IgnoredByPolicy),
             Verdict::Drop(_) => return self.silence(Reason::PolicyFailed),

@@ -13,8 +13,8 @@
 //! - `bindings`: who holds which address; `slots`, `addresses`, `deadlines`, `subscribers`,
 //!   `quarantines`, `open_offers` and `table` are its parts.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
-//!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply` and
-//!   `options`.
+//!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply`,
+//!   `destination` and `options`.
 //! - `preview`: what would be decided, and why, without deciding it.
 //! - `settle`: what became of the changes; `reconfigure`: another configuration, the same leases.
 
@@ -22,6 +22,7 @@ mod addresses;
 mod bindings;
 mod case;
 mod deadlines;
+mod destination;
 mod discover;
 mod farewell;
 mod grant;
@@ -53,6 +54,7 @@ use crate::{
 };
 
 use self::{
+    addresses::Standing,
     bindings::{Bindings, Precedence},
     case::Case,
     plan::Plan,
@@ -100,6 +102,23 @@ pub struct PoolUsage {
     pub offered: u64,
     /// Set aside after a DECLINE.
     pub quarantined: u64,
+}
+
+/// Who holds an address, or why it is given to nobody who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// This client has a lease of it.
+    Leased(ClientKey),
+    /// This client has an open offer of it.
+    Offered(ClientKey),
+    /// A client declined it.
+    Quarantined,
+    /// It is reserved.
+    Reserved,
+    /// It lies in no pool.
+    OutsidePools,
+    /// Nobody.
+    Free,
 }
 
 /// Which of many free addresses a client gets. For replays: it depends on what else the server had
@@ -171,6 +190,23 @@ impl Engine {
     /// The lease record of an address, active or not.
     pub fn lease_at(&self, address: Ipv4Addr) -> Option<&Arc<Lease>> {
         self.bindings.slot(u32::from(address))?.lease()
+    }
+
+    /// Who holds an address, as far as ends were noticed; `None` if no subnet of the network spans it.
+    pub fn holding(&self, address: Ipv4Addr) -> Option<Holding> {
+        let address = u32::from(address);
+        self.plan.subnet_of(address)?;
+        let slot = self.bindings.slot(address);
+        let leased = slot.and_then(|slot| slot.active_lease());
+        let offered = slot.and_then(|slot| slot.offer());
+        Some(match (leased, offered) {
+            (Some(lease), _) => Holding::Leased(lease.client.clone()),
+            _ if self.bindings.standing(address) == Standing::Quarantined => Holding::Quarantined,
+            (None, Some(offer)) => Holding::Offered(offer.client.clone()),
+            _ if self.plan.is_reserved(address) => Holding::Reserved,
+            _ if self.plan.pool_of(address).is_none() => Holding::OutsidePools,
+            _ => Holding::Free,
+        })
     }
 
     /// The relay agent information by which a request is judged: its own or, for a message that

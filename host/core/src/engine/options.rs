@@ -43,8 +43,8 @@ impl Parameters<'_> {
         self.subnet.map_or(Ipv4Addr::UNSPECIFIED, |subnet| subnet.next_server_address)
     }
 
-    /// Adds what the client asked for and has a value, then what a policy adds unasked; for a
-    /// client that asked for nothing in particular, everything configured.
+    /// Adds the subnet mask, what the client asked for and has a value, then what a policy adds
+    /// unasked; for a client that asked for nothing in particular, everything configured.
     pub(super) fn write(&self, options: &mut Vec<(u8, Arc<OptionValue>)>) {
         for code in self.codes() {
             if let Some(value) = self.value(code) {
@@ -55,11 +55,15 @@ impl Parameters<'_> {
 
     fn codes(&self) -> SmallVec<[u8; 32]> {
         let mut codes = Codes { list: SmallVec::new(), seen: [false; 256] };
-        for code in &self.request.parameter_request_list {
+        let asked_for = &self.request.parameter_request_list;
+        if !asked_for.contains(&code::SUBNET_MASK) {
+            // Without a mask a client falls back to the class of its address.
+            codes.add(code::SUBNET_MASK);
+        }
+        for code in asked_for {
             codes.add(*code);
         }
-        if self.request.parameter_request_list.is_empty() {
-            codes.add(code::SUBNET_MASK);
+        if asked_for.is_empty() {
             let sets: SmallVec<[&OptionSet; 3]> = self.layers().map(|(set, _)| set).collect();
             let mut configured: SmallVec<[u8; 32]> =
                 sets.iter().flat_map(|set| set.iter()).map(|(code, _)| code).collect();

@@ -1,22 +1,13 @@
-//! Replies: their fields and where they go (RFC 2131 section 4.1 and table 3).
+//! Replies: their fields (RFC 2131 table 3). Where they go is said in `destination`.
 
-use std::{
-    net::{Ipv4Addr, SocketAddrV4},
-    sync::Arc,
-};
+use std::{net::Ipv4Addr, sync::Arc};
 
 use smallvec::SmallVec;
 
-use crate::{
-    Destination, INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, Request, option::code, relay,
-};
+use crate::{INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, option::code, relay};
 
 use super::{Decision, case::Case, options::Parameters, plan::address_of};
 
-/// The port that servers and relays listen on.
-const SERVER_PORT: u16 = 67;
-/// The port that clients listen on.
-const CLIENT_PORT: u16 = 68;
 /// A message is cut to what one option 56 holds.
 const MESSAGE_OCTETS_MAX: usize = 255;
 
@@ -39,40 +30,32 @@ impl Case<'_, '_> {
         Reply {
             kind,
             client_address: match kind {
-                ReplyKind::Ack => self.request.client_address,
-                ReplyKind::Offer | ReplyKind::Nak => Ipv4Addr::UNSPECIFIED,
+                ReplyKind::Ack if self.request.uses_client_address() => self.request.client_address,
+                ReplyKind::Ack | ReplyKind::Offer | ReplyKind::Nak => Ipv4Addr::UNSPECIFIED,
             },
             your_address,
             next_server_address: parameters.next_server_address(),
             force_broadcast: false,
             options,
-            destination: destination(self.request, your_address),
+            destination: self.destination_of_grant(your_address),
         }
     }
 
-    /// The ACK of an INFORM: no address, no times. It goes to the client directly, even if the
-    /// message came through a relay, unless the client does not say where it is.
+    /// The ACK of an INFORM: no address, no times.
     pub(super) fn information(&self) -> Reply {
         let mut options = vec![self.server_identifier()];
         self.echo(&mut options);
         let client_address = self.request.client_address;
         let parameters = self.parameters(u32::from(client_address));
         parameters.write(&mut options);
-        let is_homeless = client_address.is_unspecified();
         Reply {
             kind: ReplyKind::Ack,
             client_address,
             your_address: Ipv4Addr::UNSPECIFIED,
             next_server_address: parameters.next_server_address(),
-            force_broadcast: is_homeless && self.request.is_relayed(),
+            force_broadcast: client_address.is_unspecified(),
             options,
-            destination: if !is_homeless {
-                Destination::Client(SocketAddrV4::new(client_address, CLIENT_PORT))
-            } else if self.request.is_relayed() {
-                relay_of(self.request)
-            } else {
-                Destination::Broadcast
-            },
+            destination: self.destination_of_information(),
         }
     }
 
@@ -88,15 +71,14 @@ impl Case<'_, '_> {
         let mut options = vec![self.server_identifier()];
         self.echo_client_identifier(&mut options);
         options.push((code::MESSAGE, Arc::new(OptionValue::Text(message.to_owned()))));
-        let is_relayed = self.request.is_relayed();
         let reply = Reply {
             kind: ReplyKind::Nak,
             client_address: Ipv4Addr::UNSPECIFIED,
             your_address: Ipv4Addr::UNSPECIFIED,
             next_server_address: Ipv4Addr::UNSPECIFIED,
-            force_broadcast: is_relayed,
+            force_broadcast: self.request.is_relayed(),
             options,
-            destination: if is_relayed { relay_of(self.request) } else { Destination::Broadcast },
+            destination: self.destination_of_nak(),
         };
         Decision { reason, reply: Some(reply), changes: SmallVec::new() }
     }
@@ -138,30 +120,6 @@ impl Case<'_, '_> {
             options.push((code::CLIENT_IDENTIFIER, Arc::new(OptionValue::Octets(octets.to_vec()))));
         }
     }
-}
-
-/// Where an OFFER or ACK goes (RFC 2131 section 4.1).
-fn destination(request: &Request, your_address: Ipv4Addr) -> Destination {
-    let hardware_address = request.hardware_address;
-    if request.is_relayed() {
-        relay_of(request)
-    } else if !request.client_address.is_unspecified() {
-        Destination::Client(SocketAddrV4::new(request.client_address, CLIENT_PORT))
-    } else if request.wants_broadcast() || hardware_address.octets().is_empty() {
-        Destination::Broadcast
-    } else {
-        Destination::Hardware { address: your_address, hardware_address }
-    }
-}
-
-/// The relay, at the server port or at the one it sent from if it asks for that (RFC 8357).
-fn relay_of(request: &Request) -> Destination {
-    let asks_for_source_port = request
-        .relay_information
-        .as_ref()
-        .is_some_and(|information| information.sub_option(relay::SOURCE_PORT).is_some());
-    let port = if asks_for_source_port { request.arrival.source.port() } else { SERVER_PORT };
-    Destination::Relay(SocketAddrV4::new(request.relay_address, port))
 }
 
 /// T1 and T2: a half and seven eighths of the lease (RFC 2131 section 4.4.5). Nothing for a lease

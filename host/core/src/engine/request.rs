@@ -136,8 +136,8 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The request fits no state. If it names this server, and nothing in it contradicts what the
-    /// client was offered or has, that is what it means.
+    /// The request fits no state. If it names this server, it means the address that the client was
+    /// offered or, without an open offer, the one that it has.
     fn in_no_state(&mut self, entitlement: Entitlement<'_>) -> Decision {
         if !self.names_this_server() {
             return self.silence(Reason::UnknownState);
@@ -147,13 +147,7 @@ impl Case<'_, '_> {
         let leased = current.filter(|address| {
             self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())
         });
-        let client_address = Some(u32::from(self.request.client_address)).filter(|a| *a != 0);
-        let named = client_address.or(self.request.requested_address.map(u32::from));
-        let meant = [offered, leased]
-            .into_iter()
-            .flatten()
-            .find(|address| named.is_none_or(|named| named == *address));
-        match meant {
+        match offered.or(leased) {
             None => self.silence(Reason::UnknownState),
             Some(address) => match self.objection(entitlement, address) {
                 Some(reason) => self.nak(reason),

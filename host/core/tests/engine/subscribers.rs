@@ -64,6 +64,7 @@ fn full(terms: &Terms) -> Server {
 fn each_message_of_a_client_beyond_the_limit() {
     let strange = |client, address| {
         with(selecting(client, address), |r| {
+            r.requested_address = None;
             r.client_address = address;
         })
     };

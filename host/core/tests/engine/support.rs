@@ -105,6 +105,7 @@ pub(crate) fn message(kind: RequestKind, client: u8) -> Request {
             own_addresses: Default::default(),
             unicast: false,
             interface: None,
+            mtu_octets: None,
         },
         transaction_id: 0x1234_5678,
         elapsed_secs: 0,
@@ -175,6 +176,12 @@ pub(crate) fn inform(client: u8, address: Ipv4Addr) -> Request {
 pub(crate) fn directly(mut request: Request) -> Request {
     request.arrival.unicast = true;
     request.arrival.link_addresses = None;
+    request
+}
+
+/// The same, which came in by the server's link.
+pub(crate) fn on_link(mut request: Request) -> Request {
+    request.arrival.link_addresses = Some([SERVER].into());
     request
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn request(kind: RequestKind) -> Request {
             own_addresses: Default::default(),
             unicast: true,
             interface: Some("eth0".into()),
+            mtu_octets: None,
         },
         transaction_id: 7,
         elapsed_secs: 3,

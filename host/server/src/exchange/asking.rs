@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lessor_core::{Reason, Timestamp};
 use lessor_policy_host::{Lookup, Lookups, PolicyOutcome, Runner, View};
 
-use super::{Exchange, Pipeline, nowhere};
+use super::{Exchange, Pipeline};
 
 impl Pipeline<'_> {
     /// Goes on with an exchange that waited for lookups. The world went on meanwhile: what policies
@@ -23,7 +23,7 @@ impl Pipeline<'_> {
         let Some(asked) = &mut exchange.asked else { return };
         let request = &asked.view.request;
         let Some(view) = self.view(shows_lease, now, request) else {
-            let (reason, detail) = nowhere(request);
+            let (reason, detail) = self.nowhere(request);
             exchange.fail(reason, Some(detail));
             return;
         };

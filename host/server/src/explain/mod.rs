@@ -4,6 +4,7 @@
 //! store. Nothing comes of asking: the engine previews, and plugins are asked in a rehearsal, with
 //! instances of their own.
 
+mod facts;
 mod print;
 mod steps;
 mod subject;
@@ -28,9 +29,12 @@ use crate::{
     check, clock, colour_on_stderr,
     control::{self, Question},
     generation::{self, Generation, Parts},
+    heard::Heard,
     leases,
     lookups::LookupSet,
+    net::OwnSockets,
     reload::Reloader,
+    serve,
     shards::Shards,
 };
 
@@ -61,6 +65,15 @@ pub(crate) struct ExplainArguments {
     /// The server's address on the link that the client is on.
     #[arg(long, value_name = "ADDRESS")]
     link: Option<Ipv4Addr>,
+    /// The link that the relay selects (option 82, sub-option 5).
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "link")]
+    link_selection: Option<Ipv4Addr>,
+    /// The subnet that the client selects (option 118).
+    #[arg(long, value_name = "ADDRESS")]
+    subnet_selection: Option<Ipv4Addr>,
+    /// The client can hear broadcasts only: it sets the BROADCAST flag.
+    #[arg(long)]
+    broadcast: bool,
     /// The address that the client asks for, has, declines or gives back; otherwise that of its
     /// lease on record.
     #[arg(long, value_name = "ADDRESS")]
@@ -224,6 +237,9 @@ pub(crate) struct Place<'p> {
     server: &'p ServerSettings,
     /// The addresses of the server's host, where it is known.
     own_addresses: OwnAddresses,
+    own_sockets: &'p OwnSockets,
+    /// Where lines and clients were heard lately, if a server runs.
+    heard: Option<&'p Heard>,
     now: Timestamp,
     by: String,
 }
@@ -259,6 +275,8 @@ pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
         generation: &generation,
         server: &reloader.started_with.server,
         own_addresses: reloader.host.links().own_addresses().clone(),
+        own_sockets: &reloader.shared.own_sockets,
+        heard: Some(&reloader.shared.heard),
         now: clock::now(),
         by: format!("the running server, generation {}", generation.number),
     };
@@ -299,7 +317,9 @@ fn offline(
     // Where there is no server there may be another host.
     let own_addresses = OwnAddresses::default();
     let server = &configuration.server;
-    let place = Place { generation: &generation, server, own_addresses, now, by };
+    let own_sockets = &serve::own_sockets(server)?;
+    let generation = &generation;
+    let place = Place { generation, server, own_addresses, own_sockets, heard: None, now, by };
     Ok(place.answer(subject))
 }
 
@@ -335,6 +355,9 @@ impl ExplainArguments {
             remote_id: self.remote_id.clone(),
             relay_address: self.relay_address,
             link: self.link,
+            link_selection: self.link_selection,
+            subnet_selection: self.subnet_selection,
+            is_broadcast: self.broadcast,
             address: self.address,
             server_identifier: self.server_identifier,
             options,

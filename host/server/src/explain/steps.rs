@@ -8,17 +8,17 @@ use std::{
 use anyhow::Context;
 use lessor_core::{
     BeyondLimit, Candidate, Destination, LocatedBy, LookupAnswer, OptionOrigin, Outcome, Preview,
-    Reason, Reply, ReplyKind, Request, RequestKind, Reservation, ReservationOwner, Rule, Terms,
-    Verdict, option::code, readable,
+    Reason, Reply, ReplyKind, Request, Reservation, ReservationOwner, Rule, Terms, Verdict,
+    option::code, readable,
 };
 use lessor_policy_host::{Chain, Hook, Lookup, PolicyOutcome, Setting, TraceEntry, View};
 
 use super::{
     AllocationStep, Explanation, LocationStep, LookupStep, Microseconds, OptionStep, Place,
-    PluginStep, ReplyStep, Subject, verdict_text,
+    PluginStep, ReplyStep, Subject, facts, verdict_text,
 };
 use crate::{
-    exchange::{nowhere, relay_not_served},
+    exchange::{Reach, nowhere, relay_not_served, unknown_client},
     generation::Refusal,
     leases::Row,
     recording::option_name,
@@ -64,7 +64,7 @@ impl Place<'_> {
             by: self.by.clone(),
             at_ms: self.now,
             assumed: message.assumed,
-            request: request_facts(&request),
+            request: facts::of(&request),
             location: None,
             client: client.to_string(),
             lease: None,
@@ -80,6 +80,11 @@ impl Place<'_> {
             reply: None,
             took: Vec::new(),
         };
+        if let Some((reason, detail)) = self.own_sockets.refusal(&request) {
+            explanation.detail = detail;
+            explanation.conclude(reason, watch);
+            return Ok(explanation);
+        }
         let shards = &self.generation.shards;
         let topology = shards.topology();
         let located = topology
@@ -87,7 +92,7 @@ impl Place<'_> {
             .find_map(|(by, address)| Some((by, address, topology.locate_address(address)?)));
         watch.lap("locate");
         let Some((by, address, location)) = located else {
-            let (reason, detail) = nowhere(&request);
+            let (reason, detail) = nowhere(topology, &request);
             explanation.detail = Some(detail);
             explanation.conclude(reason, watch);
             return Ok(explanation);
@@ -158,10 +163,16 @@ impl Place<'_> {
         explanation.terms = terms_text(&terms);
         watch.skip();
         let preview = shards.with_engine(location.network, |engine| {
-            engine.preview(self.now, location.subnet, &request, &terms)
+            let preview = engine.preview(self.now, location.subnet, &request, &terms);
+            let is_unknown = preview.decision.reason == Reason::UnknownClient;
+            let detail = is_unknown.then(|| unknown_client(engine, topology, &request));
+            (preview, detail)
         });
         watch.lap("allocate");
-        let Ok(preview) = preview else { anyhow::bail!("a reload is under way; ask again") };
+        let Ok((preview, detail)) = preview else {
+            anyhow::bail!("a reload is under way; ask again")
+        };
+        explanation.detail = detail;
         explanation.reservation = preview.reservation.as_ref().map(reservation_text);
         explanation.allocation = preview.candidates.iter().map(allocation_step).collect();
         let mut reason = preview.decision.reason;
@@ -195,7 +206,11 @@ impl Place<'_> {
                         destination: destination_text(reply.destination),
                         octets: packet.len(),
                         options,
-                        left_out: written.left_out.iter().map(|code| option_name(*code)).collect(),
+                        left_out: written
+                            .all_left_out()
+                            .iter()
+                            .map(|code| option_name(*code))
+                            .collect(),
                     });
                 }
             }
@@ -246,52 +261,6 @@ fn lookup_step(lookup: &Lookup) -> LookupStep {
 fn microseconds(duration: Duration) -> Microseconds {
     // To the hundredth: more is noise.
     (duration.as_secs_f64() * 100_000_000.0).round() / 100.0
-}
-
-fn request_facts(request: &Request) -> Vec<(String, String)> {
-    let mut facts = vec![("message".to_owned(), request.kind.name().to_owned())];
-    let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
-    if request.kind == RequestKind::Request {
-        let state = serde_json::to_value(request.client_state()).ok();
-        let state = state.as_ref().and_then(|state| state.as_str()).unwrap_or_default();
-        add("client state", state.to_owned());
-    }
-    add("hardware address", request.hardware_address.to_string());
-    if request.is_relayed() {
-        add("relay address", request.relay_address.to_string());
-    }
-    for address in request.arrival.link_addresses.iter().flat_map(|addresses| &**addresses) {
-        add("link address", address.to_string());
-    }
-    if !request.client_address.is_unspecified() {
-        add("client address", request.client_address.to_string());
-    }
-    if let Some(information) = &request.relay_information {
-        if let Some(circuit_id) = information.circuit_id() {
-            add("circuit id", readable(circuit_id));
-        }
-        if let Some(remote_id) = information.remote_id() {
-            add("remote id", readable(remote_id));
-        }
-    }
-    for (option, octets) in request.options.iter() {
-        if !matches!(option, code::MESSAGE_TYPE | code::RELAY_AGENT_INFORMATION) {
-            let value = match option {
-                code::PARAMETER_REQUEST_LIST => {
-                    let codes: Vec<_> = octets.iter().map(ToString::to_string).collect();
-                    codes.join(",")
-                }
-                code::REQUESTED_ADDRESS | code::SERVER_IDENTIFIER => <[u8; 4]>::try_from(octets)
-                    .map_or_else(
-                        |_| readable(octets),
-                        |octets| std::net::Ipv4Addr::from(octets).to_string(),
-                    ),
-                _ => readable(octets),
-            };
-            add(&option_name(option).replace('-', " "), value);
-        }
-    }
-    facts
 }
 
 const fn located_by_text(by: LocatedBy) -> &'static str {

@@ -1,7 +1,8 @@
 //! Whom an explanation is about, and the message that this client would send.
 //!
 //! Support staff know a line or a hardware address, seldom the relay. What is not said is taken from
-//! the client's lease on record or, if there is only one, from the subnet; every such guess is told.
+//! what the server heard of the line lately, from the client's lease on record or, if there is only
+//! one, from the subnet; every such guess is told.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -11,12 +12,13 @@ use std::{
 use anyhow::bail;
 use ipnet::Ipv4Net;
 use lessor_core::{
-    Arrival, ClientKey, HardwareAddress, Lease, OwnAddresses, RelayInformation, Topology,
+    Arrival, ClientKey, HardwareAddress, Lease, OwnAddresses, RelayInformation, Request, Topology,
     option::code, readable, relay,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Octets, Place};
+use crate::heard::{Heard, HeardAt, Name};
 
 /// Whom the question is about, and what it sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub(crate) struct Subject {
     pub(super) remote_id: Option<Octets>,
     pub(super) relay_address: Option<Ipv4Addr>,
     pub(super) link: Option<Ipv4Addr>,
+    pub(super) link_selection: Option<Ipv4Addr>,
+    pub(super) subnet_selection: Option<Ipv4Addr>,
+    pub(super) is_broadcast: bool,
     pub(super) address: Option<Ipv4Addr>,
     pub(super) server_identifier: Option<Ipv4Addr>,
     pub(super) options: Vec<(u8, Octets)>,
@@ -91,8 +96,14 @@ impl Subject {
             (None, _) => None,
         };
         let information = self.relay_information(lease.as_deref(), &mut assumed);
-        let where_from =
-            self.where_from(place, lease.as_deref(), information.is_some(), &mut assumed)?;
+        let heard_as = HeardAs {
+            hardware_address: self
+                .hardware_address
+                .or(lease.as_deref().map(|l| l.hardware_address)),
+            information: information.as_ref(),
+        };
+        let where_from = self.where_from(place, lease.as_deref(), heard_as, &mut assumed)?;
+        let information = selecting(where_from.link_selection, information);
         let is_renewal = matches!(self.kind, Kind::Renew | Kind::Release);
         let has_address = is_renewal || self.kind == Kind::Inform;
         let names_address = matches!(self.kind, Kind::Request | Kind::Decline);
@@ -113,6 +124,7 @@ impl Subject {
             hardware_address,
             client_address: Ipv4Addr::UNSPECIFIED,
             relay_address: where_from.relay_address,
+            flags: if self.is_broadcast { Request::BROADCAST } else { 0 },
         };
         let mut arrival = where_from.arrival;
         if has_address {
@@ -144,6 +156,9 @@ impl Subject {
         }
         if !self.parameters.is_empty() {
             options.add(code::PARAMETER_REQUEST_LIST, &self.parameters);
+        }
+        if let Some(selected) = self.subnet_selection {
+            options.add(code::SUBNET_SELECTION, &selected.octets());
         }
         for (option, Octets(octets)) in &self.options {
             options.add(*option, octets);
@@ -236,33 +251,57 @@ impl Subject {
         Some(found)
     }
 
+    /// Where the client is: as it is said, as it was heard lately, as its lease has it, or in the only
+    /// subnet that there is.
     fn where_from(
         &self,
         place: &Place<'_>,
         lease: Option<&Lease>,
-        has_line: bool,
+        heard_as: HeardAs<'_>,
         assumed: &mut Vec<String>,
     ) -> anyhow::Result<WhereFrom> {
         let topology = place.generation.shards.topology();
         if let Some(link) = self.link {
             return Ok(WhereFrom::link(link, place.own_addresses.clone()));
         }
-        let relay_address = match self.relay_address {
-            Some(given) => given,
-            None => {
+        let heard = match (self.relay_address, place.heard) {
+            (None, Some(heard)) => heard_as.find(heard),
+            _ => None,
+        };
+        let (relay_address, link_selection) = match (self.relay_address, heard) {
+            (Some(given), _) => (given, None),
+            (None, Some((HeardAt::Link(address), by))) if self.link_selection.is_none() => {
+                assumed.push(format!(
+                    "on the link, where the server is {address}; {by} was heard there"
+                ));
+                return Ok(WhereFrom::link(address, place.own_addresses.clone()));
+            }
+            (None, Some((HeardAt::Relay { relay_address, link_selection }, by))) => {
+                assumed
+                    .push(format!("relay address {relay_address}, by way of which {by} was heard"));
+                if let Some(selected) = link_selection.filter(|_| self.link_selection.is_none()) {
+                    assumed.push(format!("link selection {selected}, as that relay said then"));
+                }
+                (relay_address, link_selection)
+            }
+            (None, _) => {
                 let prefix = match lease.and_then(|lease| prefix_of(topology, lease.address)) {
                     Some(prefix) => prefix,
-                    None => only_prefix(topology)?,
+                    None => {
+                        self.selected_prefix(topology).map_or_else(|| only_prefix(topology), Ok)?
+                    }
                 };
                 let address = prefix.hosts().next().unwrap_or(prefix.network());
-                let is_relayed =
-                    has_line || place.server.interfaces.is_empty() || place.server.listen.len() > 1;
+                let is_relayed = heard_as.information.is_some()
+                    || self.link_selection.is_some()
+                    || place.server.interfaces.is_empty()
+                    || place.server.listen.len() > 1;
                 if !is_relayed {
                     assumed.push(format!("on the link, where the server is {address}"));
                     return Ok(WhereFrom::link(address, place.own_addresses.clone()));
                 }
                 assumed.push(format!("relay address {address}, of subnet {prefix}"));
-                address
+                (address, None)
             }
         };
         let listened = place.server.listen.first().map(|listen| *listen.ip());
@@ -273,6 +312,7 @@ impl Subject {
             .unwrap_or(relay_address);
         Ok(WhereFrom {
             relay_address,
+            link_selection: self.link_selection.or(link_selection),
             arrival: Arrival {
                 source: SocketAddrV4::new(relay_address, SERVER_PORT),
                 server_address,
@@ -280,13 +320,58 @@ impl Subject {
                 own_addresses: place.own_addresses.clone(),
                 unicast: true,
                 interface: None,
+                mtu_octets: None,
             },
         })
     }
+
+    /// The subnet that the relay or the client selects.
+    fn selected_prefix(&self, topology: &Topology) -> Option<Ipv4Net> {
+        let selected = self.link_selection.or(self.subnet_selection)?;
+        prefix_of(topology, selected)
+    }
+}
+
+/// By what a client may have been heard.
+#[derive(Clone, Copy)]
+struct HeardAs<'a> {
+    hardware_address: Option<HardwareAddress>,
+    information: Option<&'a RelayInformation>,
+}
+
+impl HeardAs<'_> {
+    /// Where it was heard, and as whom.
+    fn find(&self, heard: &Heard) -> Option<(HeardAt, &'static str)> {
+        let information = self.information;
+        let names = [
+            (information.and_then(|found| found.circuit_id()).map(Name::CircuitId), "the line"),
+            (information.and_then(|found| found.remote_id()).map(Name::RemoteId), "the line"),
+            (self.hardware_address.map(Name::HardwareAddress), "the client"),
+        ];
+        names.into_iter().find_map(|(name, as_whom)| Some((heard.find(name?)?, as_whom)))
+    }
+}
+
+/// Option 82 with this link selection in the place of the one that it may have.
+fn selecting(
+    link_selection: Option<Ipv4Addr>,
+    information: Option<RelayInformation>,
+) -> Option<RelayInformation> {
+    let Some(selected) = link_selection else { return information };
+    let mut octets = Vec::new();
+    let sub_options = information.iter().flat_map(RelayInformation::sub_options);
+    for (sub_option, value) in sub_options.filter(|(found, _)| *found != relay::LINK_SELECTION) {
+        octets.extend([sub_option, value.len() as u8]);
+        octets.extend_from_slice(value);
+    }
+    octets.extend([relay::LINK_SELECTION, 4]);
+    octets.extend(selected.octets());
+    Some(RelayInformation::from_octets(octets))
 }
 
 struct WhereFrom {
     relay_address: Ipv4Addr,
+    link_selection: Option<Ipv4Addr>,
     arrival: Arrival,
 }
 
@@ -294,6 +379,7 @@ impl WhereFrom {
     fn link(address: Ipv4Addr, own_addresses: OwnAddresses) -> Self {
         Self {
             relay_address: Ipv4Addr::UNSPECIFIED,
+            link_selection: None,
             arrival: Arrival {
                 source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT),
                 server_address: address,
@@ -301,6 +387,7 @@ impl WhereFrom {
                 own_addresses,
                 unicast: false,
                 interface: None,
+                mtu_octets: None,
             },
         }
     }
@@ -322,8 +409,8 @@ fn only_prefix(topology: &Topology) -> anyhow::Result<Ipv4Net> {
     match prefixes.as_slice() {
         [only] => Ok(*only),
         [first, ..] => bail!(
-            "the client has no lease on record that tells in which of {} subnets it is; say the \
-             relay that it asks through, with --relay-address, such as {}",
+            "neither a lease on record nor a message of late tells in which of {} subnets the client \
+             is; say the relay that it asks through, with --relay-address, such as {}",
             prefixes.len(),
             first.hosts().next().unwrap_or(first.network())
         ),
@@ -335,6 +422,7 @@ struct Header {
     hardware_address: HardwareAddress,
     client_address: Ipv4Addr,
     relay_address: Ipv4Addr,
+    flags: u16,
 }
 
 #[derive(Default)]
@@ -361,8 +449,9 @@ impl Header {
         let hops = u8::from(!self.relay_address.is_unspecified());
         octets.extend([BOOT_REQUEST, self.hardware_address.kind(), hardware.len() as u8, hops]);
         octets.extend(TRANSACTION_ID.to_be_bytes());
-        // secs and flags
-        octets.extend([0; 4]);
+        let secs = 0u16;
+        octets.extend(secs.to_be_bytes());
+        octets.extend(self.flags.to_be_bytes());
         octets.extend(self.client_address.octets());
         // yiaddr and siaddr
         octets.extend([0; 8]);

@@ -58,6 +58,8 @@ fn server(page: &mut Page, status: &Status) {
     let help = "Replies without the relay agent information, which did not fit";
     let left_out = [plain(status.relay_information_left_out)];
     page.counter("lessor_relay_information_left_out_total", help, left_out);
+    let help = "Messages that ended within an option and were read up to there";
+    page.counter("lessor_messages_cut_short_total", help, [plain(status.messages_cut_short)]);
 }
 
 fn pools(page: &mut Page, status: &Status) {

@@ -125,6 +125,7 @@ fn full() -> Status {
         stray_leases: 0,
         events_lost: 0,
         options_left_out: 0,
+        messages_cut_short: 0,
         relay_information_left_out: 0,
     }
 }

@@ -108,11 +108,25 @@ impl SendFailure {
         matches!(self, Self::System(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// The reason that the exchange ends in.
-    pub(crate) const fn reason(&self) -> Reason {
-        match self {
-            Self::System(_) => Reason::SendFailed,
-            Self::Unreachable(_) => Reason::DestinationUnreachable,
+    /// The reason that the exchange ends in, and more about it.
+    pub(crate) fn why(&self) -> (Reason, String) {
+        let Self::System(error) = self else {
+            return (Reason::DestinationUnreachable, self.to_string());
+        };
+        match error.raw_os_error().map(Errno::from_raw) {
+            // The sockets lack SO_BROADCAST, so the system refuses what its routes take for one.
+            Some(Errno::EACCES) => (
+                Reason::BroadcastDestination,
+                format!(
+                    "the system takes the address for a broadcast address, or a route of its \
+                     prohibits it ({error})"
+                ),
+            ),
+            Some(Errno::EMSGSIZE) => (
+                Reason::SendFailed,
+                format!("the reply is longer than the interface carries ({error})"),
+            ),
+            _ => (Reason::SendFailed, error.to_string()),
         }
     }
 }

@@ -336,10 +336,12 @@ impl Place {
             own_addresses: links.own_addresses().clone(),
             unicast,
             interface: None,
+            mtu_octets: None,
         };
+        let link = links.get(origin.interface_index);
+        arrival.mtu_octets = link.map(|link| u16::try_from(link.mtu).unwrap_or(u16::MAX));
         match self {
             Self::Relayed { .. } => {
-                let link = links.get(origin.interface_index);
                 arrival.interface = link.map(|link| Arc::clone(&link.name));
                 (arrival, !unicast)
             }

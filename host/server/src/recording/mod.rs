@@ -152,6 +152,9 @@ pub(crate) struct ReplyFacts {
     pub(crate) destination: Destination,
     /// In the order of the reply: the name, and the value as text.
     pub(crate) options: Vec<(String, String)>,
+    /// Names of the options for which there was no room, of those above and option 82.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<String>,
 }
 
 /// What had ended in a network was taken back.
@@ -223,8 +226,9 @@ impl From<&TraceEntry> for Said {
     }
 }
 
-impl From<&Reply> for ReplyFacts {
-    fn from(reply: &Reply) -> Self {
+impl ReplyFacts {
+    /// A reply that was written without the options of these codes.
+    pub(crate) fn new(reply: &Reply, left_out: &[u8]) -> Self {
         let options = reply.options.iter();
         Self {
             kind: reply.kind,
@@ -233,6 +237,7 @@ impl From<&Reply> for ReplyFacts {
             options: options
                 .map(|(option, value)| (option_name(*option), value.shown(*option)))
                 .collect(),
+            left_out: left_out.iter().map(|option| option_name(*option)).collect(),
         }
     }
 }

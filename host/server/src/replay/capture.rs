@@ -178,6 +178,7 @@ impl Capture {
             own_addresses: OwnAddresses::default(),
             unicast: !is_broadcast,
             interface: None,
+            mtu_octets: None,
         };
         let at = Timestamp::from_unix_ms(u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
         let payload = payload.to_vec();

@@ -19,7 +19,7 @@ use lessor_policy_host::{Lookup, Runner};
 
 use crate::{
     counters::Counters,
-    exchange::Pipeline,
+    exchange::{Pipeline, Reach},
     generation::{Generation, Parts, Refusal},
     net::Received,
     recording::{Datagram, Decided, Sequence},
@@ -135,6 +135,7 @@ impl Replica {
             generation,
             counters,
             sequence,
+            reach: &RecordedReach::of(recorded),
             observer: None,
             server_identifier,
             preference,
@@ -180,8 +181,10 @@ impl Replica {
                 }
             }
         }
-        if recorded == Some(Reason::SendFailed) && exchange.outgoing.is_some() {
-            exchange.fail(Reason::SendFailed, None);
+        let unsent = recorded
+            .filter(|reason| matches!(reason, Reason::SendFailed | Reason::BroadcastDestination));
+        if let Some(reason) = unsent.filter(|_| exchange.outgoing.is_some()) {
+            exchange.fail_to_send(reason, None);
         }
         wait_until_prepared(runner);
         let decided = exchange.take_for_recording().map(|(_, decided)| decided);
@@ -212,6 +215,27 @@ impl Replica {
                 engine.reclaim(now, RECLAIM_BATCH);
             }
         });
+    }
+}
+
+/// What the recorded server did not answer because of its own addresses, which a replay does not
+/// know. It said so before it looked for a network.
+struct RecordedReach(Option<Reason>);
+
+impl RecordedReach {
+    fn of(recorded: Option<&Decided>) -> Self {
+        let refused = recorded.filter(|recorded| recorded.network.is_none());
+        Self(
+            refused.map(|recorded| recorded.reason).filter(|reason| {
+                matches!(reason, Reason::OwnSocket | Reason::BroadcastDestination)
+            }),
+        )
+    }
+}
+
+impl Reach for RecordedReach {
+    fn refusal(&self, _: &Request) -> Option<(Reason, Option<String>)> {
+        Some((self.0?, None))
     }
 }
 

@@ -80,6 +80,7 @@ pub fn arrival() -> Arrival {
         own_addresses: Default::default(),
         unicast: true,
         interface: None,
+        mtu_octets: None,
     }
 }
 

@@ -10,9 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use lessor_load::{Acquired, Answer, Relay};
+use lessor_load::{Acquired, Answer};
 
-use super::{PATIENCE, SUBSCRIBERS, foresight::show, subscriber};
+use super::{SUBSCRIBERS, access::Access, foresight::show, subscriber};
 use crate::server::Server;
 
 /// How long the shadow may take to look at what it was shown.
@@ -32,7 +32,7 @@ const RENEWING: [usize; 3] = [0, 1, 3];
 /// Lays the new price list beside the old one, as a shadow, and lets subscribers renew: they get what
 /// the old one says, and the shadow says what would change.
 pub(super) fn try_as_shadow(
-    relay: &mut Relay,
+    access: &mut Access,
     server: &Server,
     lessor: &Path,
     config: &Path,
@@ -48,7 +48,7 @@ pub(super) fn try_as_shadow(
     server.hang_up()?;
     ensure!(server.wait_for_reload()?, "the shadow should be accepted");
     for number in RENEWING {
-        let ack = renew(relay, held, number)?;
+        let ack = renew(access, held, number)?;
         ensure!(
             Some(ack.lease_time_secs) == held.get(number).map(|held| held.lease_time_secs),
             "a shadow decides nothing, but the lease time is {} s",
@@ -67,7 +67,7 @@ pub(super) fn try_as_shadow(
 
 /// The shadow is what was wanted: one word, and the old price list goes.
 pub(super) fn promote(
-    relay: &mut Relay,
+    access: &mut Access,
     server: &Server,
     config: &Path,
     held: &[Acquired],
@@ -80,16 +80,16 @@ pub(super) fn promote(
     fs::remove_file(plugins.join(format!("{OLD}.toml")))?;
     server.hang_up()?;
     ensure!(server.wait_for_reload()?, "the promotion should be accepted");
-    let ack = renew(relay, held, 0)?;
+    let ack = renew(access, held, 0)?;
     println!("  Ada renewed {} and has it for {} s now", ack.address, ack.lease_time_secs);
     ensure!(ack.lease_time_secs == NEW_SECS, "Ada should have her lease for {NEW_SECS} s");
     Ok(())
 }
 
-fn renew(relay: &mut Relay, held: &[Acquired], number: usize) -> anyhow::Result<Acquired> {
+fn renew(access: &mut Access, held: &[Acquired], number: usize) -> anyhow::Result<Acquired> {
     let expected = SUBSCRIBERS.get(number).context("no such subscriber")?;
     let lease = held.get(number).with_context(|| format!("no lease of {}", expected.name))?;
-    match relay.renew(&subscriber(number, expected), lease.address, PATIENCE)? {
+    match access.renew(&subscriber(number, expected), lease.address)? {
         Answer::Ack(acquired) => Ok(acquired),
         answer => anyhow::bail!("{} should be able to renew, but: {answer:?}", expected.name),
     }

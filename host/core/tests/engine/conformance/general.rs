@@ -47,6 +47,8 @@ fn row_05_destination_of_offer_and_ack() {
     let client = Destination::Client(SocketAddrV4::new(ip(10), 68));
     let hardware = Destination::Hardware { address: ip(10), hardware_address: hardware(1) };
     let broadcast = |r: &mut Request| r.flags = Request::BROADCAST;
+    let former_address = |r: &mut Request| r.client_address = ip(77);
+    let named = |request| with(request, |r: &mut Request| r.server_identifier = Some(SERVER));
     let cases = [
         ("relayed", relayed(discover(1)), relay),
         ("relayed, broadcast bit", with(relayed(discover(1)), broadcast), relay),
@@ -56,6 +58,15 @@ fn row_05_destination_of_offer_and_ack() {
         ("broadcast bit", with(discover(1), broadcast), Destination::Broadcast),
         ("by hardware address", discover(1), hardware),
         ("by hardware address, ACK", selecting(1, ip(10)), hardware),
+        ("ciaddr in a DISCOVER", with(discover(1), former_address), hardware),
+        (
+            "ciaddr in a DISCOVER, broadcast bit",
+            with(with(discover(1), former_address), broadcast),
+            Destination::Broadcast,
+        ),
+        ("ciaddr beside an offer", with(selecting(1, ip(10)), former_address), hardware),
+        // It uses the address, although it sends option 54, and is on none of our links.
+        ("ciaddr beside option 54, from there", named(renewing(1, ip(10))), client),
     ];
     for (name, request, expected) in cases {
         let mut server = Server::plain();
@@ -78,9 +89,12 @@ fn row_05_a_client_without_hardware_address_is_answered_by_broadcast() {
 fn row_06_destination_of_nak() {
     let away = Ipv4Addr::new(172, 16, 0, 9);
     let relay = Destination::Relay(SocketAddrV4::new(RELAY, 67));
+    let client = Destination::Client(SocketAddrV4::new(away, 68));
     let cases = [
         ("no ciaddr", init_reboot(1, away), Destination::Broadcast, false),
-        ("ciaddr", renewing(1, away), Destination::Broadcast, false),
+        ("ciaddr", rebinding(1, away), Destination::Broadcast, false),
+        ("ciaddr, directly, from another link", renewing(1, away), client, false),
+        ("ciaddr, directly, by way of a link", on_link(renewing(1, away)), client, false),
         ("relayed", relayed(init_reboot(1, away)), relay, true),
         ("relayed, ciaddr", relayed(rebinding(1, away)), relay, true),
     ];
@@ -89,6 +103,46 @@ fn row_06_destination_of_nak() {
         assert_eq!(decision.reason, Reason::NakWrongNetwork, "{name}");
         assert_eq!(reply(&decision).destination, destination, "{name}");
         assert_eq!(reply(&decision).force_broadcast, force_broadcast, "{name}");
+    }
+}
+
+#[test]
+fn row_06_a_nak_of_a_direct_renewal_on_the_link_is_broadcast() {
+    let mut server = Server::plain();
+    server.lease(1);
+    let decision = server.ask(&on_link(renewing(1, ip(13))));
+    assert_eq!(decision.reason, Reason::NakOtherAddress);
+    assert_eq!(reply(&decision).destination, Destination::Broadcast);
+}
+
+#[test]
+fn nothing_is_sent_to_an_address_that_no_host_can_have() {
+    let nobody = [[0, 1, 2, 3], [224, 0, 0, 1], [239, 255, 255, 255], [240, 0, 0, 1], [255; 4]];
+    for address in nobody.map(Ipv4Addr::from) {
+        let through = |request| with(relayed(request), |r: &mut Request| r.relay_address = address);
+        let requests = [discover(1), selecting(1, ip(10)), rebinding(1, ip(10)), inform(1, ip(10))];
+        for request in requests.map(through) {
+            let decision = Server::plain().ask(&request);
+            assert_eq!(decision.reason, Reason::UnusableRelayAddress, "{address}");
+            assert!(decision.changes.is_empty());
+        }
+        let from = [inform(1, address), rebinding(1, address), renewing(1, address)];
+        for request in from {
+            let decision = Server::plain().ask(&request);
+            assert_eq!(decision.reason, Reason::UnusableClientAddress, "{address}");
+        }
+    }
+}
+
+#[test]
+fn who_no_reply_can_reach_is_not_given_an_address() {
+    // The message came directly to a socket for relays, and no relay passed it on.
+    let named = with(selecting(1, ip(10)), |r| r.client_address = ip(77));
+    for request in [discover(1), selecting(1, ip(10)), init_reboot(1, ip(10)), named] {
+        let mut server = Server::plain();
+        let decision = server.ask(&directly(request));
+        assert_eq!(decision.reason, Reason::UnreachableClient);
+        assert!(server.engine.offers().next().is_none() && decision.changes.is_empty());
     }
 }
 

@@ -110,13 +110,39 @@ fn row_35_destination_of_the_ack_of_an_inform() {
         (inform(1, ip(200)), client, false),
         (relayed(inform(1, ip(200))), client, false),
         (relayed(inform(1, unspecified)), relay, true),
-        (inform(1, unspecified), Destination::Broadcast, false),
     ];
     for (request, destination, force_broadcast) in cases {
         let decision = Server::plain().ask(&request);
         assert_eq!(reply(&decision).destination, destination);
         assert_eq!(reply(&decision).force_broadcast, force_broadcast);
     }
+    let decision = Server::plain().ask(&inform(1, unspecified));
+    assert_eq!((decision.reason, decision.reply), (Reason::InformWithoutAddress, None));
+}
+
+#[test]
+fn row_19_the_mask_is_sent_whether_or_not_the_client_asks_for_it() {
+    let asking = |request, list: &[u8]| {
+        with(request, |r: &mut lessor_core::Request| r.parameter_request_list = list.into())
+    };
+    let mask = OptionValue::Address(Ipv4Addr::new(255, 255, 255, 0));
+    for list in [&[3, 6][..], &[6], &[3, 1], &[28, 1, 3], &[]] {
+        let mut server = Server::plain();
+        let requests = [discover(1), selecting(1, ip(10)), inform(1, ip(200))];
+        for request in requests {
+            let decision = server.ask(&asking(request, list));
+            assert_eq!(option(reply(&decision), 1), Some(&mask), "{list:?}");
+            let codes = codes(reply(&decision));
+            let position = |wanted| codes.iter().position(|code| *code == wanted);
+            assert!(position(3).is_none_or(|routers| position(1).unwrap() < routers), "{codes:?}");
+        }
+        let nak = server.ask(&asking(selecting(1, ip(200)), list));
+        assert_eq!(option(reply(&nak), 1), None);
+    }
+    // A policy may take it away.
+    let terms = Terms { options: vec![(1, None)], ..Terms::default() };
+    let decision = Server::plain().ask_under(&asking(discover(1), &[3]), &terms);
+    assert_eq!(option(reply(&decision), 1), None);
 }
 
 #[test]

@@ -23,6 +23,20 @@ fn row_20_selecting_what_was_offered_is_acknowledged() {
 }
 
 #[test]
+fn row_20_ciaddr_beside_the_option_of_an_offer_means_nothing() {
+    for client_address in [ip(10), ip(13), AWAY] {
+        let mut server = Server::plain();
+        let address = offered(&server.ask(&discover(1)));
+        let request = with(selecting(1, address), |r| r.client_address = client_address);
+        let decision = server.ask(&request);
+        assert_eq!((offered(&decision), decision.reason), (address, Reason::AckSelecting));
+        let hardware = Destination::Hardware { address, hardware_address: hardware(1) };
+        assert_eq!(reply(&decision).destination, hardware);
+        assert_eq!(reply(&decision).client_address, Ipv4Addr::UNSPECIFIED);
+    }
+}
+
+#[test]
 fn row_20_selecting_an_offer_that_a_restart_forgot_is_acknowledged_while_it_can_be() {
     let mut server = Server::plain();
     assert_eq!(server.reason(&selecting(1, ip(12))), Reason::AckSelecting);
@@ -188,10 +202,15 @@ fn row_30_a_request_in_no_state_means_what_the_client_was_offered_or_has() {
     assert_eq!((offered(&decision), decision.reason), (address, Reason::AckTolerant));
     let decision = server.ask(&bare(1));
     assert_eq!((offered(&decision), decision.reason), (address, Reason::AckTolerant));
-    // ciaddr beside option 54: some clients renew like that.
-    let named = |address| with(bare(1), |r| r.client_address = address);
-    assert_eq!(server.reason(&named(address)), Reason::AckTolerant);
-    assert_eq!(server.reason(&named(ip(13))), Reason::UnknownState);
+    // ciaddr beside option 54 means nothing.
+    for client_address in [address, ip(13), AWAY] {
+        let named = with(bare(1), |r| r.client_address = client_address);
+        let decision = server.ask(&named);
+        assert_eq!((offered(&decision), decision.reason), (address, Reason::AckTolerant));
+        let hardware = Destination::Hardware { address, hardware_address: hardware(1) };
+        assert_eq!(reply(&decision).destination, hardware);
+        assert_eq!(reply(&decision).client_address, Ipv4Addr::UNSPECIFIED);
+    }
     let nameless = with(bare(1), |r| r.server_identifier = None);
     assert_eq!(server.reason(&nameless), Reason::UnknownState);
     let elsewhere = with(bare(1), |r| r.server_identifier = Some(OTHER_SERVER));

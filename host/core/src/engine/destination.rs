@@ -1,0 +1,97 @@
+//! Where replies go (RFC 2131 section 4.1), and which requests cannot be answered because there is
+//! no way to their client.
+//!
+//! Invariant: no reply goes to an address that no host can have, and ciaddr is a destination only
+//! for clients that use it. Not known here: the machine's own sockets and links.
+
+use std::net::Ipv4Addr;
+
+use crate::{Destination, Reason, RequestKind, is_host_address};
+
+use super::case::Case;
+
+impl Case<'_, '_> {
+    /// Why no reply to the request could reach its client; `None` if one can.
+    pub(super) fn no_way(&self) -> Option<Reason> {
+        let request = self.request;
+        let is_relayed = request.is_relayed();
+        if is_relayed && !is_host_address(request.relay_address) {
+            return Some(Reason::UnusableRelayAddress);
+        }
+        let has_address = !request.client_address.is_unspecified();
+        let is_information = request.kind == RequestKind::Inform;
+        if has_address
+            && (is_information || request.uses_client_address())
+            && !is_host_address(request.client_address)
+        {
+            return Some(Reason::UnusableClientAddress);
+        }
+        let is_answered_on_link = match request.kind {
+            RequestKind::Inform if has_address => false,
+            RequestKind::Inform if !is_relayed => return Some(Reason::InformWithoutAddress),
+            RequestKind::Discover | RequestKind::Inform => true,
+            RequestKind::Request => !request.uses_client_address() && !self.is_heard_elsewhere(),
+            RequestKind::Decline | RequestKind::Release => false,
+        };
+        let has_link = is_relayed || request.arrival.link_addresses.is_some();
+        (is_answered_on_link && !has_link).then_some(Reason::UnreachableClient)
+    }
+
+    /// Where an OFFER, or the ACK of a REQUEST, goes. Clients that take an offer or verify an
+    /// address do not use an address yet, whatever stands in ciaddr.
+    pub(super) fn destination_of_grant(&self, your_address: Ipv4Addr) -> Destination {
+        let request = self.request;
+        let hardware_address = request.hardware_address;
+        if let Some(relay) = request.relay_socket() {
+            return Destination::Relay(relay);
+        }
+        match request.client_socket() {
+            Some(client) if request.uses_client_address() || self.is_heard_elsewhere() => {
+                Destination::Client(client)
+            }
+            _ if request.wants_broadcast() || hardware_address.octets().is_empty() => {
+                Destination::Broadcast
+            }
+            _ => Destination::Hardware { address: your_address, hardware_address },
+        }
+    }
+
+    /// Where a NAK goes: to everybody on the client's link. A client that sent its message directly
+    /// and whose address is not one of the link that the message came in by is behind a relay that
+    /// does not look at unicast; only its own address leads there.
+    pub(super) fn destination_of_nak(&self) -> Destination {
+        let relay = self.request.relay_socket().map(Destination::Relay);
+        let client = self.request.client_socket().filter(|_| self.is_elsewhere());
+        relay.or(client.map(Destination::Client)).unwrap_or(Destination::Broadcast)
+    }
+
+    /// Where the ACK of an INFORM goes: to the client directly, even if the message came through a
+    /// relay, unless the client does not say where it is.
+    pub(super) fn destination_of_information(&self) -> Destination {
+        let client = self.request.client_socket().map(Destination::Client);
+        let relay = self.request.relay_socket().map(Destination::Relay);
+        client.or(relay).unwrap_or(Destination::Broadcast)
+    }
+
+    /// Whether the client of a REQUEST sent it from its address to this server, and that address is
+    /// not one of the link that it came in by: a renewal from behind a relay, whatever other options
+    /// make of it.
+    fn is_heard_elsewhere(&self) -> bool {
+        let is_sender = *self.request.arrival.source.ip() == self.request.client_address;
+        self.request.kind == RequestKind::Request && self.is_elsewhere() && is_sender
+    }
+
+    /// Whether the client sent its message directly, and says to have an address of another link
+    /// than the one that the message came in by.
+    fn is_elsewhere(&self) -> bool {
+        let request = self.request;
+        let is_here = |link_address: &Ipv4Addr| {
+            let is_of_network = |address| self.plan.subnet_of(u32::from(address)).is_some();
+            is_of_network(*link_address) && is_of_network(request.client_address)
+        };
+        !request.is_relayed()
+            && request.arrival.unicast
+            && !request.client_address.is_unspecified()
+            && !request.arrival.link_addresses.iter().flat_map(|all| all.iter()).any(is_here)
+    }
+}

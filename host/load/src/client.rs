@@ -1,0 +1,50 @@
+//! A client that has an address and speaks to the server itself, as clients do that extend their
+//! leases (RFC 2131 section 4.4.5).
+//!
+//! It works only where its address is one of this machine's, and takes the right to use port 68.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddrV4},
+    time::Duration,
+};
+
+use crate::{
+    error::ExchangeError,
+    message::Subscriber,
+    relay::{Answer, Relay},
+};
+
+/// The port that clients receive on (RFC 2131 section 4.1).
+const CLIENT_PORT: u16 = 68;
+
+/// A client's socket, bound to the address of its lease.
+#[derive(Debug)]
+pub struct Client {
+    socket: Relay,
+    address: Ipv4Addr,
+}
+
+impl Client {
+    /// Binds the socket of a client that has `address`.
+    ///
+    /// # Errors
+    /// An address that is none of this machine's, or a missing right to use port 68.
+    pub fn bind(address: Ipv4Addr, server: SocketAddrV4) -> io::Result<Self> {
+        let socket = Relay::absent(SocketAddrV4::new(address, CLIENT_PORT), server)?;
+        Ok(Self { socket, address })
+    }
+
+    /// REQUEST that extends the lease (state RENEWING), sent from the client's address to the
+    /// server's: no relay sees it, so it says nothing of the client's line.
+    ///
+    /// # Errors
+    /// A message that cannot be written, or a socket that the system refuses.
+    pub fn renew(
+        &mut self,
+        subscriber: &Subscriber,
+        timeout: Duration,
+    ) -> Result<Answer, ExchangeError> {
+        self.socket.renew(subscriber, self.address, timeout)
+    }
+}

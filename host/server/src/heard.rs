@@ -1,0 +1,195 @@
+//! Where lines and clients were heard lately, answered or not: by way of which relay, with which
+//! link selection, or on which link. For `lessor explain`, which is asked about lines that have no
+//! lease.
+//!
+//! A table of fixed size without locks: who is heard takes the place of whoever had it. What is
+//! found was said by the line that is asked about, unless two names agree in 47 bits of a hash.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use lessor_core::{HardwareAddress, Request, relay};
+
+/// Places in the table; a line takes four at most.
+const SLOTS: usize = 1 << 16;
+
+/// What is remembered.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// The upper half of each tells whose it is, the lower half is an address.
+    slots: Box<[AtomicU64]>,
+    hasher: RandomState,
+}
+
+/// By what a line or client is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Name<'a> {
+    CircuitId(&'a [u8]),
+    RemoteId(&'a [u8]),
+    HardwareAddress(HardwareAddress),
+}
+
+/// Where it was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeardAt {
+    /// By way of this relay, which selected this link, if it selected one.
+    Relay { relay_address: Ipv4Addr, link_selection: Option<Ipv4Addr> },
+    /// On the link where the server has this address.
+    Link(Ipv4Addr),
+}
+
+/// What an address in the table means.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Relay = 1,
+    LinkSelection = 2,
+    Link = 3,
+}
+
+impl Heard {
+    /// Nobody was heard yet.
+    pub(crate) fn new() -> Self {
+        let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
+        Self { slots, hasher: RandomState::new() }
+    }
+
+    /// Remembers where the sender of a request was heard.
+    pub(crate) fn note(&self, request: &Request) {
+        let information = request.relay_information.as_ref();
+        let line = [
+            information.and_then(|found| found.circuit_id()).map(Name::CircuitId),
+            information.and_then(|found| found.remote_id()).map(Name::RemoteId),
+        ];
+        if request.is_relayed() {
+            let link_selection = information
+                .and_then(|found| found.sub_option(relay::LINK_SELECTION))
+                .and_then(|octets| <[u8; 4]>::try_from(octets).ok())
+                .map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from);
+            let device = Name::HardwareAddress(request.hardware_address);
+            for name in line.into_iter().flatten().chain([device]) {
+                self.put(name, Meaning::Relay, request.relay_address);
+                let known = self.get(name, Meaning::LinkSelection);
+                if !link_selection.is_unspecified() || known.is_some() {
+                    self.put(name, Meaning::LinkSelection, link_selection);
+                }
+            }
+        } else if let Some(link_addresses) = &request.arrival.link_addresses {
+            let Some(link_address) = link_addresses.first().copied() else { return };
+            let device = Name::HardwareAddress(request.hardware_address);
+            self.put(device, Meaning::Relay, Ipv4Addr::UNSPECIFIED);
+            self.put(device, Meaning::Link, link_address);
+        }
+    }
+
+    /// Where `name` was heard last, as far as that is remembered.
+    pub(crate) fn find(&self, name: Name<'_>) -> Option<HeardAt> {
+        let relay_address = self.get(name, Meaning::Relay)?;
+        if relay_address.is_unspecified() {
+            return self.get(name, Meaning::Link).map(HeardAt::Link);
+        }
+        let selected = self.get(name, Meaning::LinkSelection);
+        let link_selection = selected.filter(|address| !address.is_unspecified());
+        Some(HeardAt::Relay { relay_address, link_selection })
+    }
+
+    fn put(&self, name: Name<'_>, meaning: Meaning, address: Ipv4Addr) {
+        let (slot, tag) = self.place(name, meaning);
+        if let Some(slot) = slot {
+            slot.store(tag | u64::from(u32::from(address)), Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self, name: Name<'_>, meaning: Meaning) -> Option<Ipv4Addr> {
+        let (slot, tag) = self.place(name, meaning);
+        let found = slot?.load(Ordering::Relaxed);
+        (found & TAG == tag).then_some(Ipv4Addr::from(found as u32))
+    }
+
+    fn place(&self, name: Name<'_>, meaning: Meaning) -> (Option<&AtomicU64>, u64) {
+        let mut hasher = self.hasher.build_hasher();
+        let (kind, octets) = match &name {
+            Name::CircuitId(octets) => (1, *octets),
+            Name::RemoteId(octets) => (2, *octets),
+            Name::HardwareAddress(address) => (3, address.octets()),
+        };
+        hasher.write_u8(kind * 4 + meaning as u8);
+        hasher.write(octets);
+        let hash = hasher.finish();
+        // A slot that was never written has no tag.
+        (self.slots.get(hash as usize % SLOTS), (hash & TAG) | OCCUPIED)
+    }
+}
+
+/// The bits of a slot that tell whose it is.
+const TAG: u64 = 0xffff_ffff_0000_0000;
+const OCCUPIED: u64 = 1 << 63;
+
+#[cfg(test)]
+mod tests {
+    use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
+
+    use super::*;
+    use crate::testing::{packet, received};
+
+    const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 200);
+
+    fn relayed(client: u8, relay: Ipv4Addr, information: &[u8]) -> Request {
+        let mut octets = packet(MessageType::Discover, client, relay, Vec::<DhcpOption>::new());
+        let end = octets.iter().rposition(|octet| *octet == 255).unwrap();
+        let option = [&[82, information.len() as u8], information].concat();
+        octets.splice(end..end, option);
+        lessor_wire::parse(&octets, received(&octets, relay).arrival).unwrap()
+    }
+
+    fn device(client: u8) -> Name<'static> {
+        Name::HardwareAddress(HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, client]))
+    }
+
+    #[test]
+    fn a_line_is_found_by_every_name_that_it_has() {
+        let heard = Heard::new();
+        let selecting = relayed(1, RELAY, b"\x01\x01c\x02\x01r\x05\x04\x64\x40\x00\x01");
+        heard.note(&selecting);
+        let link_selection = Some(Ipv4Addr::new(100, 64, 0, 1));
+        let found = HeardAt::Relay { relay_address: RELAY, link_selection };
+        for name in [Name::CircuitId(b"c"), Name::RemoteId(b"r"), device(1)] {
+            assert_eq!(heard.find(name), Some(found), "{name:?}");
+        }
+        for name in [Name::CircuitId(b"r"), Name::RemoteId(b"c"), device(2)] {
+            assert_eq!(heard.find(name), None, "{name:?}");
+        }
+        // Its relay has another address now, and selects nothing.
+        heard.note(&relayed(1, Ipv4Addr::new(10, 0, 0, 201), b"\x01\x01c"));
+        let relay_address = Ipv4Addr::new(10, 0, 0, 201);
+        let found = HeardAt::Relay { relay_address, link_selection: None };
+        assert_eq!(heard.find(Name::CircuitId(b"c")), Some(found));
+    }
+
+    #[test]
+    fn a_client_on_a_link_is_found_there() {
+        let heard = Heard::new();
+        let mut request = relayed(1, Ipv4Addr::UNSPECIFIED, b"");
+        let link_address = Ipv4Addr::new(192, 0, 2, 1);
+        request.arrival.link_addresses = Some([link_address].into());
+        heard.note(&request);
+        assert_eq!(heard.find(device(1)), Some(HeardAt::Link(link_address)));
+    }
+
+    #[test]
+    fn any_number_of_lines_takes_no_more_memory_and_the_last_are_known() {
+        let heard = Heard::new();
+        let name = |number: u32| number.to_be_bytes();
+        let many = 3 * SLOTS as u32;
+        for number in 0..many {
+            heard.put(Name::CircuitId(&name(number)), Meaning::Relay, RELAY);
+        }
+        assert_eq!(heard.slots.len(), SLOTS);
+        let last = heard.find(Name::CircuitId(&name(many - 1)));
+        assert_eq!(last, Some(HeardAt::Relay { relay_address: RELAY, link_selection: None }));
+        let known = (0..many).filter(|n| heard.find(Name::CircuitId(&name(*n))).is_some()).count();
+        assert!(known <= SLOTS, "{known}");
+    }
+}
