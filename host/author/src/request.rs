@@ -9,9 +9,9 @@ use std::{
 use anyhow::Context;
 use lessor_config::{CaseEvent, CaseLease, CaseRequest};
 use lessor_core::{
-    Arrival, Destination, Lease, LeaseState, LeaseTime, Network, OptionSet, OptionValue,
-    RelayInformation, Reply, ReplyKind, Request, RequestKind, Subnet, Terms, Timestamp,
-    option::code,
+    AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseState, LeaseTime,
+    Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind, Request, RequestKind,
+    Subnet, Terms, Timestamp, UnknownClients, option::code,
 };
 use lessor_policy_host::{LeaseEvent, LeaseEventKind, View};
 
@@ -34,6 +34,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         pools: Vec::new(),
         relays: None,
         reservations: Vec::new(),
+        unknown_clients: UnknownClients::default(),
     };
     let name = described.network.clone().unwrap_or_else(|| described.subnet.to_string().into());
     let network = Network {
@@ -43,10 +44,16 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         offer_hold_secs: 60,
         quarantine_secs: 600,
         bounds: lessor_core::Bounds::default(),
+        client_key: ClientKeyKind::default(),
+        after_data_loss: AfterDataLoss::default(),
     };
-    let lease =
-        described.lease.as_ref().map(|lease| Arc::new(record(lease, described.time, &request)));
+    let client = network.client_key.key_of(&request, request.relay_information.as_ref()).context(
+        "the request identifies nobody; give it a hardware-address or a client-identifier",
+    )?;
+    let record = |lease| record(lease, described.time, &request, &client);
+    let lease = described.lease.as_ref().map(|lease| Arc::new(record(lease)));
     Ok(View {
+        client,
         request: Arc::new(request),
         now: described.time,
         network: Arc::new(network),
@@ -114,7 +121,7 @@ fn event_lease(described: &CaseRequest, view: &View) -> Arc<Lease> {
         let address = view.request.requested_address.unwrap_or_else(|| host(described, 100));
         let relay_sub_options = described.relay_sub_options.clone();
         let lease = CaseLease { address, ends_in_secs: LEASE_TIME.default_secs, relay_sub_options };
-        Arc::new(record(&lease, described.time, &view.request))
+        Arc::new(record(&lease, described.time, &view.request, &view.client))
     })
 }
 
@@ -193,12 +200,12 @@ fn relay_information(sub_options: &[(u8, Box<[u8]>)]) -> RelayInformation {
     RelayInformation::from_octets(octets)
 }
 
-fn record(lease: &CaseLease, now: Timestamp, request: &Request) -> Lease {
+fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientKey) -> Lease {
     let began_at = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(LEASE_AGE_SECS * 1_000));
     let said = &lease.relay_sub_options;
     Lease {
         address: lease.address,
-        client: request.client_key(),
+        client: client.clone(),
         hardware_address: request.hardware_address,
         state: LeaseState::Leased,
         began_at,

@@ -122,7 +122,7 @@ fn print_request(out: &mut impl Write, view: &lessor_policy_host::View) -> io::R
     let request = &view.request;
     writeln!(out, "{} at {}", request.kind.name(), written(view.now))?;
     let mut line = |name: &str, value: String| writeln!(out, "  {name:33} {value}");
-    line("client key", request.client_key().to_string())?;
+    line("client key", view.client.to_string())?;
     if request.kind == lessor_core::RequestKind::Request {
         line("client state", format!("{:?}", request.client_state()).to_lowercase())?;
     }

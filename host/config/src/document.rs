@@ -1,8 +1,7 @@
 //! The configuration file as a whole.
 
-use std::{path::Path, sync::Arc};
+use std::{net::Ipv4Addr, path::Path};
 
-use ipnet::Ipv4Net;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
@@ -11,9 +10,9 @@ use crate::{
     options::Options,
     reader::Table,
     sections,
-    settings::Configuration,
+    settings::{Configuration, ServerSettings},
     shapes::{self, Shape},
-    subnet::PlacedSubnet,
+    subnet::{self, Around, PlacedSubnet, Shared},
     syntax,
 };
 
@@ -27,11 +26,7 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
     let is_named = root.get("server").is_some() || root.misspells_any(&["server"]);
     let server_table = section("server", &shapes::SERVER);
     let server = sections::server(server_table.as_ref(), is_named, collector);
-    let authoritative = server_table
-        .as_ref()
-        .and_then(|table| table.get("authoritative"))
-        .and_then(|value| value.flag())
-        .unwrap_or(false);
+    let defaults = Shared::of_server(server_table.as_ref());
     let store_table = section("store", &shapes::STORE);
     let (store, state) = sections::store(store_table.as_ref(), base);
     let plugins = section("plugins", &shapes::PLUGINS);
@@ -46,9 +41,15 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
     let log = sections::log(section("log", &shapes::LOG).as_ref());
 
     let relays = server_table.as_ref().and_then(|table| table.get("relays"));
-    let relays = relays.map(|value| value.prefixes().into());
-    let subnets = subnets(&root, relays.as_ref());
-    let topology = networks::build(subnets, authoritative, collector);
+    let unknown_clients = server_table.as_ref().and_then(subnet::unknown_clients);
+    let around = Around {
+        options: root.get("options").map(|value| Options::read(&value)).unwrap_or_default(),
+        unknown_clients: unknown_clients.unwrap_or_default(),
+        relays: relays.map(|value| value.prefixes().into()),
+        own: server.as_ref().map(own_addresses).unwrap_or_default(),
+    };
+    let subnets = subnets(&root, &around);
+    let topology = networks::build(subnets, &defaults, collector);
     Some(Configuration {
         server: server?,
         store,
@@ -62,9 +63,14 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
     })
 }
 
-/// Every `[[subnet]]`; one that does not say which relays it serves serves `relays`.
-fn subnets(root: &Table, relays: Option<&Arc<[Ipv4Net]>>) -> Vec<PlacedSubnet> {
-    let defaults = root.get("options").map(|value| Options::read(&value)).unwrap_or_default();
+/// The server's addresses that the file names.
+fn own_addresses(server: &ServerSettings) -> Vec<Ipv4Addr> {
+    let listen = server.listen.iter().map(|listen| *listen.ip());
+    let own = listen.chain(server.server_identifier);
+    own.filter(|address| !address.is_unspecified()).collect()
+}
+
+fn subnets(root: &Table, around: &Around) -> Vec<PlacedSubnet> {
     let tables = match root.get("subnet") {
         Some(value) => value.tables(&shapes::SUBNET),
         None => {
@@ -76,5 +82,5 @@ fn subnets(root: &Table, relays: Option<&Arc<[Ipv4Net]>>) -> Vec<PlacedSubnet> {
             Vec::new()
         }
     };
-    tables.iter().filter_map(|table| PlacedSubnet::read(table, &defaults, relays)).collect()
+    tables.iter().filter_map(|table| PlacedSubnet::read(table, around)).collect()
 }

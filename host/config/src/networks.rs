@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash, net::Ipv4Addr, ops::Range, sync::Arc};
 
-use lessor_core::{Bounds, Network, ReservationOwner, Topology};
+use lessor_core::{AfterDataLoss, Bounds, INFINITE_SECS, Network, ReservationOwner, Topology};
 
 use crate::{
     collector::{Collector, Draft},
@@ -17,7 +17,7 @@ const QUARANTINE_SECS: u32 = 600;
 /// if they cannot stand together.
 pub(crate) fn build(
     subnets: Vec<PlacedSubnet>,
-    authoritative: bool,
+    defaults: &Shared,
     collector: &Collector,
 ) -> Option<Topology> {
     report_overlaps(&subnets, collector);
@@ -25,7 +25,7 @@ pub(crate) fn build(
     let groups = group(subnets);
     let networks: Vec<Arc<Network>> = groups
         .into_iter()
-        .map(|(name, subnets)| Arc::new(network(name, subnets, authoritative, collector)))
+        .map(|(name, subnets)| Arc::new(network(name, subnets, defaults, collector)))
         .collect();
     if !collector.is_empty() {
         return None;
@@ -117,17 +117,21 @@ fn group(subnets: Vec<PlacedSubnet>) -> Vec<(Arc<str>, Vec<PlacedSubnet>)> {
 fn network(
     name: Arc<str>,
     subnets: Vec<PlacedSubnet>,
-    authoritative: bool,
+    defaults: &Shared,
     collector: &Collector,
 ) -> Network {
     report_pool_names_twice(&subnets, collector);
     report_owners_twice(&subnets, collector);
-    let shared =
-        |key, of: fn(&Shared) -> &Option<Placed<bool>>| agreed(&subnets, key, of, collector);
     let shared_secs =
         |key, of: fn(&Shared) -> &Option<Placed<u32>>| agreed(&subnets, key, of, collector);
     Network {
-        authoritative: shared("authoritative", |of| &of.authoritative).unwrap_or(authoritative),
+        authoritative: agreed(&subnets, "authoritative", |of| &of.authoritative, collector)
+            .or(defaults.authoritative.as_ref().map(|default| default.value))
+            .unwrap_or(false),
+        client_key: agreed(&subnets, "client-key", |of| &of.client_key, collector)
+            .or(defaults.client_key.as_ref().map(|default| default.value))
+            .unwrap_or_default(),
+        after_data_loss: after_data_loss(&subnets, defaults, collector),
         offer_hold_secs: shared_secs("offer-hold", |of| &of.offer_hold_secs)
             .unwrap_or(OFFER_HOLD_SECS),
         quarantine_secs: shared_secs("quarantine", |of| &of.quarantine_secs)
@@ -141,6 +145,28 @@ fn network(
         name,
         subnets: subnets.into_iter().map(PlacedSubnet::into_subnet).collect(),
     }
+}
+
+/// A hold ends when the longest lease time has passed, so there must be one.
+fn after_data_loss(
+    subnets: &[PlacedSubnet],
+    defaults: &Shared,
+    collector: &Collector,
+) -> AfterDataLoss {
+    let of = |shared: &'_ Shared| shared.after_data_loss.as_ref().map(|placed| placed.span.clone());
+    let said = agreed(subnets, "after-data-loss", |of| &of.after_data_loss, collector);
+    let default = defaults.after_data_loss.as_ref().map(|default| default.value);
+    let value = said.or(default).unwrap_or_default();
+    let endless = subnets.iter().find(|subnet| subnet.max_lease_time_secs() == INFINITE_SECS);
+    let span = subnets.iter().find_map(|subnet| of(&subnet.shared)).or_else(|| of(defaults));
+    if let (AfterDataLoss::Hold, Some(endless), Some(span)) = (value, endless, span) {
+        let draft = Draft::found("`after-data-loss` would hold addresses for ever")
+            .wanted("this waits until the longest lease has ended")
+            .related(&endless.prefix.span, "leases of this subnet may be infinite")
+            .help("give the subnet a max-lease-time that is not \"infinite\"");
+        collector.report(&span, draft);
+    }
+    value
 }
 
 /// What the subnets of a network say about all of it, if any does.

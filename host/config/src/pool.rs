@@ -26,9 +26,11 @@ pub(crate) fn read_all(
     value: &Value,
     prefix: Option<&Placed<Ipv4Net>>,
     routers: Option<&Placed<OptionValue>>,
+    own: &[Ipv4Addr],
 ) -> Vec<PlacedPool> {
     let tables = value.tables(&POOL);
-    let pools = tables.iter().filter_map(|table| read(table, prefix, routers)).collect::<Vec<_>>();
+    let read = |table| read(table, prefix, routers, own);
+    let pools = tables.iter().filter_map(read).collect::<Vec<_>>();
     report_overlaps(&pools, value.collector());
     pools
 }
@@ -37,6 +39,7 @@ fn read(
     table: &Table,
     prefix: Option<&Placed<Ipv4Net>>,
     routers: Option<&Placed<OptionValue>>,
+    own: &[Ipv4Addr],
 ) -> Option<PlacedPool> {
     let name_value = table.get("name");
     let name = name_value.as_ref().and_then(|value| value.name());
@@ -46,7 +49,7 @@ fn read(
     let (first, last) = range(&range_value)?;
     if let Some(prefix) = prefix {
         let routers = options.get(code::ROUTERS).or(routers);
-        check_range(&range_value, (first, last), prefix, routers)?;
+        check_range(&range_value, (first, last), prefix, routers, own)?;
     }
     let name = name.map_or_else(|| format!("{first}-{last}"), str::to_owned);
     Some(PlacedPool {
@@ -96,6 +99,7 @@ fn check_range(
     (first, last): (Ipv4Addr, Ipv4Addr),
     prefix: &Placed<Ipv4Net>,
     routers: Option<&Placed<OptionValue>>,
+    own: &[Ipv4Addr],
 ) -> Option<()> {
     let subnet = prefix.value;
     if !subnet.contains(&first) || !subnet.contains(&last) {
@@ -120,6 +124,12 @@ fn check_range(
     if let Some(Placed { value: OptionValue::Addresses(addresses), .. }) = routers {
         let routers = addresses.iter().filter(|router| contains(router));
         taken.extend(routers.map(|router| ("router", *router)));
+    }
+    // A server may be the router as well.
+    for address in own.iter().filter(|own| contains(own)) {
+        if !taken.iter().any(|(_, found)| found == address) {
+            taken.push(("server's own address", *address));
+        }
     }
     if taken.is_empty() {
         return Some(());

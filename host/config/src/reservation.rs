@@ -21,16 +21,24 @@ pub(crate) struct PlacedReservation {
 }
 
 /// Reads the reservations of a subnet; those that are wrong are left out.
-pub(crate) fn read_all(value: &Value, prefix: Option<&Placed<Ipv4Net>>) -> Vec<PlacedReservation> {
+pub(crate) fn read_all(
+    value: &Value,
+    prefix: Option<&Placed<Ipv4Net>>,
+    own: &[Ipv4Addr],
+) -> Vec<PlacedReservation> {
     let tables = value.tables(&RESERVATION);
-    tables.iter().filter_map(|table| read(table, prefix)).collect()
+    tables.iter().filter_map(|table| read(table, prefix, own)).collect()
 }
 
-fn read(table: &Table, prefix: Option<&Placed<Ipv4Net>>) -> Option<PlacedReservation> {
+fn read(
+    table: &Table,
+    prefix: Option<&Placed<Ipv4Net>>,
+    own: &[Ipv4Addr],
+) -> Option<PlacedReservation> {
     let owner = owner(table);
     let address = table
         .require("address", "\"100.64.201.17\"")
-        .and_then(|value| Some(value.place(address(&value, prefix)?)));
+        .and_then(|value| Some(value.place(address(&value, prefix, own)?)));
     let options = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
     let (owner, address) = (owner?, address?);
     Some(PlacedReservation {
@@ -108,8 +116,15 @@ fn guess_ethernet(text: &str) -> Option<HardwareAddress> {
     Some(HardwareAddress::ethernet(octets.try_into().ok()?))
 }
 
-fn address(value: &Value, prefix: Option<&Placed<Ipv4Net>>) -> Option<Ipv4Addr> {
+fn address(value: &Value, prefix: Option<&Placed<Ipv4Net>>, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     let address = value.address()?;
+    if own.contains(&address) {
+        let draft = Draft::found(format!("{address} is one of the server's own addresses"))
+            .wanted("wanted an address that a client may have")
+            .help("`listen` or `server-identifier` in [server] names it; reserve another address");
+        value.report(draft);
+        return None;
+    }
     let Some(prefix) = prefix else { return Some(address) };
     let subnet = prefix.value;
     if !subnet.contains(&address) {

@@ -1,9 +1,12 @@
 //! One `[[subnet]]`: its prefix, lease times and options; pools and reservations are read beside.
 
-use std::{num::NonZeroU32, ops::Range, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU32, ops::Range, sync::Arc};
 
 use ipnet::Ipv4Net;
-use lessor_core::{LeaseTime, OffersMax, QuarantineMax, Subnet, option::code};
+use lessor_core::{
+    AfterDataLoss, ClientKeyKind, LeaseTime, OffersMax, QuarantineMax, Subnet, UnknownClients,
+    option::code,
+};
 
 use crate::{
     collector::Draft,
@@ -37,10 +40,26 @@ pub(crate) struct PlacedSubnet {
     rest: Subnet,
 }
 
-/// What holds for a whole network, as far as one subnet says it.
+/// What the rest of the file says that matters to every subnet.
+pub(crate) struct Around {
+    /// `[options]`
+    pub(crate) options: Options,
+    /// `unknown-clients` of `[server]`.
+    pub(crate) unknown_clients: UnknownClients,
+    /// The relays that are served where a subnet does not say: `relays` of `[server]`.
+    pub(crate) relays: Option<Arc<[Ipv4Net]>>,
+    /// The server's own addresses, as far as the file names them; no client may have one.
+    pub(crate) own: Vec<Ipv4Addr>,
+}
+
+/// What holds for a whole network, as far as one subnet says it; or for all networks that say nothing
+/// else, as far as `[server]` does.
+#[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) network: Option<Placed<String>>,
     pub(crate) authoritative: Option<Placed<bool>>,
+    pub(crate) client_key: Option<Placed<ClientKeyKind>>,
+    pub(crate) after_data_loss: Option<Placed<AfterDataLoss>>,
     pub(crate) offer_hold_secs: Option<Placed<u32>>,
     pub(crate) quarantine_secs: Option<Placed<u32>>,
     pub(crate) quarantine_max: Option<Placed<QuarantineMax>>,
@@ -49,21 +68,17 @@ pub(crate) struct Shared {
 
 impl PlacedSubnet {
     /// Reads a subnet; nothing if it has no prefix.
-    pub(crate) fn read(
-        table: &Table,
-        defaults: &Options,
-        relays: Option<&Arc<[Ipv4Net]>>,
-    ) -> Option<Self> {
+    pub(crate) fn read(table: &Table, around: &Around) -> Option<Self> {
         let prefix = table.require("prefix", "\"100.64.0.0/16\"").and_then(|value| prefix(&value));
         let own = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
-        let options = own.or(defaults);
+        let options = own.or(&around.options);
         let routers = options.get(code::ROUTERS).cloned();
         let pools = table.get("pool").map_or_else(Vec::new, |value| {
-            pool::read_all(&value, prefix.as_ref(), routers.as_ref())
+            pool::read_all(&value, prefix.as_ref(), routers.as_ref(), &around.own)
         });
-        let reservations = table
-            .get("reservation")
-            .map_or_else(Vec::new, |value| reservation::read_all(&value, prefix.as_ref()));
+        let reservations = table.get("reservation").map_or_else(Vec::new, |value| {
+            reservation::read_all(&value, prefix.as_ref(), &around.own)
+        });
         let lease_time = lease_time(table);
         let next_server = table.get("next-server").and_then(|value| value.address());
         let own_relays = table.get("relays").map(|value| value.prefixes().into());
@@ -76,9 +91,15 @@ impl PlacedSubnet {
             next_server_address: next_server.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED),
             pools: Vec::new(),
             reservations: Vec::new(),
-            relays: own_relays.or_else(|| relays.cloned()),
+            relays: own_relays.or_else(|| around.relays.clone()),
+            unknown_clients: unknown_clients(table).unwrap_or(around.unknown_clients),
         };
         Some(Self { prefix, shared, pools, reservations, rest })
+    }
+
+    /// The longest lease time that it grants.
+    pub(crate) const fn max_lease_time_secs(&self) -> u32 {
+        self.rest.lease_time.max_secs
     }
 
     /// The subnet without its places in the file.
@@ -92,6 +113,17 @@ impl PlacedSubnet {
 }
 
 impl Shared {
+    /// Reads what `[server]` says.
+    pub(crate) fn of_server(table: Option<&Table>) -> Self {
+        let Some(table) = table else { return Self::default() };
+        Self {
+            authoritative: authoritative(table),
+            client_key: client_key(table),
+            after_data_loss: after_data_loss(table),
+            ..Self::default()
+        }
+    }
+
     fn read(table: &Table) -> Self {
         let placed_secs = |value: &Value| Some(value.place(value.duration_secs()?));
         let offer_hold = table.get("offer-hold").and_then(|value| {
@@ -106,9 +138,9 @@ impl Shared {
             network: table
                 .get("shared-network")
                 .and_then(|value| Some(value.place(value.name()?.to_owned()))),
-            authoritative: table
-                .get("authoritative")
-                .and_then(|value| Some(value.place(value.flag()?))),
+            authoritative: authoritative(table),
+            client_key: client_key(table),
+            after_data_loss: after_data_loss(table),
             offer_hold_secs: offer_hold,
             quarantine_secs: table.get("quarantine").and_then(|value| placed_secs(&value)),
             quarantine_max: table.get("quarantine-max").and_then(|value| quarantine_max(&value)),
@@ -141,6 +173,29 @@ fn offers_max(value: &Value) -> Option<Placed<OffersMax>> {
 
 fn addresses_max(table: &Table, key: &'static str) -> Option<NonZeroU32> {
     NonZeroU32::new(table.get(key)?.number(1, ADDRESSES_MAX)?)
+}
+
+fn authoritative(table: &Table) -> Option<Placed<bool>> {
+    table.get("authoritative").and_then(|value| Some(value.place(value.flag()?)))
+}
+
+fn client_key(table: &Table) -> Option<Placed<ClientKeyKind>> {
+    let choices = ClientKeyKind::ALL.map(|kind| (kind.name(), kind));
+    table.get("client-key").and_then(|value| Some(value.place(value.choice(&choices)?)))
+}
+
+fn after_data_loss(table: &Table) -> Option<Placed<AfterDataLoss>> {
+    let choices = [("serve", AfterDataLoss::Serve), ("hold", AfterDataLoss::Hold)];
+    table.get("after-data-loss").and_then(|value| Some(value.place(value.choice(&choices)?)))
+}
+
+/// `unknown-clients` of a subnet or, for all that say nothing else, of `[server]`.
+pub(crate) fn unknown_clients(table: &Table) -> Option<UnknownClients> {
+    table.get("unknown-clients")?.choice(&[
+        ("adopt", UnknownClients::Adopt),
+        ("ignore", UnknownClients::Ignore),
+        ("refuse", UnknownClients::Refuse),
+    ])
 }
 
 fn prefix(value: &Value) -> Option<Placed<Ipv4Net>> {

@@ -75,11 +75,14 @@ fn the_reference_gives_the_defaults_as_they_are() {
     assert_eq!(reference.log, minimal.log);
     let (shown, default) = (&reference.topology.networks()[0], &minimal.topology.networks()[0]);
     assert_eq!(shown.authoritative, default.authoritative);
+    assert_eq!(shown.client_key, default.client_key);
+    assert_eq!(shown.after_data_loss, default.after_data_loss);
     assert_eq!(shown.offer_hold_secs, default.offer_hold_secs);
     assert_eq!(shown.quarantine_secs, default.quarantine_secs);
     assert_eq!(shown.bounds, default.bounds);
     let (shown, default) = (&shown.subnets[0], &default.subnets[0]);
     assert_eq!(shown.lease_time, default.lease_time);
+    assert_eq!(shown.unknown_clients, default.unknown_clients);
     assert_eq!(shown.next_server_address, default.next_server_address);
     assert!(!shown.pools[0].by_policy_only);
 }

@@ -14,8 +14,8 @@ use lessor_config::{
     StoreSettings,
 };
 use lessor_core::{
-    HardwareAddress, LeaseTime, Network, OptionKind, OptionSet, OptionValue, ReservationOwner,
-    Subnet,
+    AfterDataLoss, ClientKeyKind, HardwareAddress, LeaseTime, Network, OptionKind, OptionSet,
+    OptionValue, ReservationOwner, Subnet, UnknownClients,
 };
 
 const SERVER: &str = "[server]\nlisten = [\"192.0.2.1\"]\n";
@@ -242,6 +242,27 @@ fn a_subnet_can_differ_from_the_server_in_what_it_is_authoritative_for() {
 }
 
 #[test]
+fn a_subnet_can_differ_from_the_server_in_how_it_knows_its_clients() {
+    let configuration = parse(
+        "[server]\ninterfaces = [\"eth0\"]\nclient-key = \"line\"\n\
+         unknown-clients = \"adopt\"\nafter-data-loss = \"hold\"\n\
+         [[subnet]]\nprefix = \"100.64.0.0/24\"\n\
+         [[subnet]]\nprefix = \"100.65.0.0/24\"\nclient-key = \"hardware-address\"\n\
+         unknown-clients = \"refuse\"\nafter-data-loss = \"serve\"\n",
+    );
+    let networks = configuration.topology.networks();
+    let of = |number: usize| {
+        let network = &networks[number];
+        (network.client_key, network.after_data_loss, network.subnets[0].unknown_clients)
+    };
+    assert_eq!(of(0), (ClientKeyKind::Line, AfterDataLoss::Hold, UnknownClients::Adopt));
+    assert_eq!(
+        of(1),
+        (ClientKeyKind::HardwareAddress, AfterDataLoss::Serve, UnknownClients::Refuse)
+    );
+}
+
+#[test]
 fn ranges_are_two_addresses_or_a_prefix() {
     let subnet = subnet(
         r#"
@@ -268,9 +289,10 @@ fn ranges_are_two_addresses_or_a_prefix() {
 
 #[test]
 fn the_ends_of_a_prefix_with_two_or_fewer_addresses_can_be_given_out() {
-    for (prefix, range) in
-        [("192.0.2.0/31", "192.0.2.0-192.0.2.1"), ("192.0.2.7/32", "192.0.2.7-192.0.2.7")]
-    {
+    for (prefix, range) in [
+        ("198.51.100.0/31", "198.51.100.0-198.51.100.1"),
+        ("198.51.100.7/32", "198.51.100.7-198.51.100.7"),
+    ] {
         let text =
             format!("[[subnet]]\nprefix = \"{prefix}\"\n[[subnet.pool]]\nrange = \"{range}\"");
         assert_eq!(networks(&text)[0].subnets[0].pools.len(), 1);

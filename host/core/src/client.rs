@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize, de};
 use thiserror::Error;
 
+use crate::{RelayInformation, Request, relay};
+
 /// A hardware address as the header carries it (chaddr, RFC 2131 section 2): a type and up to 16
 /// octets.
 ///
@@ -52,6 +54,11 @@ impl HardwareAddress {
     /// The hardware type (htype).
     pub const fn kind(&self) -> u8 {
         self.kind
+    }
+
+    /// Whether it can tell one client from another: it has octets, and not only zeros.
+    pub fn is_anybody(&self) -> bool {
+        self.octets().iter().any(|octet| *octet != 0)
     }
 
     /// The octets in use; as many as hlen says.
@@ -115,8 +122,8 @@ impl<'de> Deserialize<'de> for HardwareAddress {
     }
 }
 
-/// What bindings are indexed by (RFC 2131 section 4.2): the client identifier if the client sends
-/// one, otherwise its hardware address. Unique within a network.
+/// What bindings are indexed by (RFC 2131 section 4.2): what tells one client of a network from
+/// another. Which of these it is, the network says ([`ClientKeyKind`]). Unique within a network.
 ///
 /// An identifier is opaque: no meaning is read into its octets (RFC 4361 section 6).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,6 +133,144 @@ pub enum ClientKey {
     Identifier(#[serde(with = "crate::octets")] Box<[u8]>),
     /// Type and octets of the hardware address.
     Hardware(HardwareAddress),
+    /// The line, whatever device is behind it.
+    Line(Line),
+    /// A device behind a line.
+    LineAndHardware(Box<(Line, HardwareAddress)>),
+}
+
+/// The line that a message came in on: the circuit id and the remote id of option 82 (RFC 3046), of
+/// which there is at least one. Other sub-options say how the message travelled, not where it came
+/// from, and are no part of it.
+///
+/// Kept as the two sub-options in this order, each with code and length.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Line(Box<[u8]>);
+
+/// By what a network tells its clients apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientKeyKind {
+    /// The client identifier, or the hardware address of a client that sends none.
+    #[default]
+    ClientIdentifier,
+    /// The hardware address, whatever the client identifier says.
+    HardwareAddress,
+    /// The line, whatever device is behind it.
+    Line,
+    /// The line and the hardware address.
+    LineAndHardwareAddress,
+}
+
+impl ClientKeyKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Self; 4] =
+        [Self::ClientIdentifier, Self::HardwareAddress, Self::Line, Self::LineAndHardwareAddress];
+
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientIdentifier => "client-identifier",
+            Self::HardwareAddress => "hardware-address",
+            Self::Line => "line",
+            Self::LineAndHardwareAddress => "line-and-hardware-address",
+        }
+    }
+
+    /// Whether option 82 is needed to tell who a client is.
+    pub const fn needs_line(self) -> bool {
+        matches!(self, Self::Line | Self::LineAndHardwareAddress)
+    }
+
+    /// The key of the client that sent `request` over the line that `relay_information` names; none
+    /// if the message does not identify a client.
+    ///
+    /// An empty client identifier identifies nobody, nor does a hardware address that is empty or
+    /// all zeros: interfaces that have none send it (tunnels; RFC 2855 and RFC 4390 want a client
+    /// identifier instead), and so do devices that lost theirs.
+    pub fn key_of(
+        self,
+        request: &Request,
+        relay_information: Option<&RelayInformation>,
+    ) -> Option<ClientKey> {
+        let hardware = Some(request.hardware_address).filter(HardwareAddress::is_anybody);
+        let line = || relay_information.and_then(Line::of);
+        match self {
+            Self::ClientIdentifier => {
+                let identifier = request.client_identifier.as_ref();
+                let identifier = identifier.filter(|octets| !octets.is_empty());
+                let identifier = identifier.map(|octets| ClientKey::Identifier(octets.clone()));
+                identifier.or(hardware.map(ClientKey::Hardware))
+            }
+            Self::HardwareAddress => hardware.map(ClientKey::Hardware),
+            Self::Line => line().map(ClientKey::Line),
+            Self::LineAndHardwareAddress => {
+                Some(ClientKey::LineAndHardware(Box::new((line()?, hardware?))))
+            }
+        }
+    }
+}
+
+impl Line {
+    /// The line that `information` names, if it names one.
+    pub fn of(information: &RelayInformation) -> Option<Self> {
+        let mut octets = Vec::new();
+        let parts = [
+            (relay::CIRCUIT_ID, information.circuit_id()),
+            (relay::REMOTE_ID, information.remote_id()),
+        ];
+        for (code, part) in parts {
+            if let Some(part) = part.filter(|part| !part.is_empty()) {
+                octets.extend([code, part.len() as u8]);
+                octets.extend_from_slice(part);
+            }
+        }
+        (!octets.is_empty()).then(|| Self(octets.into()))
+    }
+
+    /// Circuit id and remote id as the sub-options 1 and 2 of option 82.
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The line that [`Line::octets`] describes; none if they are no such octets.
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let line = Self::of(&RelayInformation::from_octets(octets))?;
+        (*line.0 == *octets).then_some(line)
+    }
+}
+
+impl TryFrom<String> for Line {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let octets = hex::decode(&text).ok();
+        octets.and_then(|octets| Self::from_octets(&octets)).ok_or_else(|| {
+            format!(
+                "{text:?} is no line; wanted circuit id and remote id in hexadecimal, as the \
+                 sub-options 1 and 2 of option 82"
+            )
+        })
+    }
+}
+
+impl From<Line> for String {
+    fn from(line: Line) -> Self {
+        line.to_string()
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for ClientKey {
@@ -133,6 +278,8 @@ impl fmt::Display for ClientKey {
         match self {
             Self::Identifier(octets) => write!(f, "id:{}", hex::encode(octets)),
             Self::Hardware(address) => write!(f, "hw:{address}"),
+            Self::Line(line) => write!(f, "line:{line}"),
+            Self::LineAndHardware(both) => write!(f, "line:{},hw:{}", both.0, both.1),
         }
     }
 }

@@ -26,16 +26,17 @@ mod request;
 mod terms;
 mod time;
 
-pub use client::{ClientKey, HardwareAddress, HardwareAddressError};
+pub use client::{ClientKey, ClientKeyKind, HardwareAddress, HardwareAddressError, Line};
 pub use engine::{
     Candidate, Decision, Engine, Holding, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference,
-    Preview, Remembered, Rule,
+    Preview, Remembered, Rule, SeenElsewhere,
 };
 pub use lease::{Change, Changes, Committed, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{
-    Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
-    QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError,
+    AfterDataLoss, Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax,
+    OptionSet, Pool, QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError,
+    UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};

@@ -9,7 +9,7 @@ use prefix_trie::PrefixMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{HardwareAddress, OptionValue, Origin, Request};
+use crate::{ClientKeyKind, HardwareAddress, OptionValue, Origin, Request};
 
 /// Subnets that share one link (a "shared network", or a single subnet): the unit that owns its
 /// addresses, its clients and one [`crate::Engine`].
@@ -27,6 +27,12 @@ pub struct Network {
     pub offer_hold_secs: u32,
     /// How long a declined address is given to nobody.
     pub quarantine_secs: u32,
+    /// By what its clients are told apart.
+    #[serde(default)]
+    pub client_key: ClientKeyKind,
+    /// How new clients are served after a start without records of the network.
+    #[serde(default)]
+    pub after_data_loss: AfterDataLoss,
     /// How much of the pools clients can take without being granted a lease.
     #[serde(default)]
     pub bounds: Bounds,
@@ -77,6 +83,37 @@ pub struct Subnet {
     /// The relays whose messages are served, by their address (giaddr); every relay if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relays: Option<Arc<[Ipv4Net]>>,
+    /// What becomes of clients without a record that ask to go on with a free address of its pools.
+    #[serde(default)]
+    pub unknown_clients: UnknownClients,
+}
+
+/// The answer to a REQUEST of a client without a record that asks to go on with an address (INIT-REBOOT,
+/// RENEWING, REBINDING) which is free, in a pool that it may have addresses of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnknownClients {
+    /// An ACK: another server, or this one before it lost its records, must have leased the address
+    /// to it.
+    Adopt,
+    /// None (RFC 2131 section 4.3.2): another server may know it.
+    #[default]
+    Ignore,
+    /// A NAK: it shall ask for a new address.
+    Refuse,
+}
+
+/// How new clients are served after a start without records, while clients that this server does not
+/// know may hold leases of its addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterDataLoss {
+    /// As ever.
+    #[default]
+    Serve,
+    /// With no address that an unknown client may hold, until the longest lease time of the address's
+    /// subnet has passed.
+    Hold,
 }
 
 /// The lease times of a subnet, in seconds.

@@ -71,6 +71,8 @@ reasons! {
         "the client asked for this address and it is free",
     OfferedReserved "offered-reserved" Offer
         "the address is reserved for this client or its line",
+    OfferedInsteadOfReserved "offered-instead-of-reserved" Offer
+        "the address that is reserved for the client, or that a policy named, cannot be given for now; it is offered another",
     OfferedByPolicy "offered-by-policy" Offer
         "a policy named this address",
     OfferedFromPool "offered-from-pool" Offer
@@ -91,6 +93,10 @@ reasons! {
         "the client extends its lease with this server",
     AckRebinding "ack-rebinding" Ack
         "the client extends its lease with any server",
+    AckInsteadOfReserved "ack-instead-of-reserved" Ack
+        "the client has another address, as long as the one that is reserved for it or that a policy named cannot be given",
+    AckAdopted "ack-adopted" Ack
+        "this server has no record of the client, whose address is free; `unknown-clients` says that it keeps it",
     AckTolerant "ack-tolerant" Ack
         "the request fits no state of RFC 2131 but names this server, which knows what the client may have",
     AckInform "ack-inform" Ack
@@ -100,7 +106,9 @@ reasons! {
     NakOtherAddress "nak-other-address" Nak
         "the client has, or is to have, another address than the one it asked for",
     NakAddressTaken "nak-address-taken" Nak
-        "the address is leased to, offered to or reserved for somebody else, or quarantined",
+        "the address is leased to, offered to or reserved for somebody else, quarantined, or the server's own",
+    NakUnknownClient "nak-unknown-client" Nak
+        "this server has no record of the client; `unknown-clients` says that it must ask for a new address",
     NakOfferExpired "nak-offer-expired" Nak
         "the client took an offer that this server does not hold and cannot honour now",
     NakByPolicy "nak-by-policy" Nak
@@ -117,12 +125,20 @@ reasons! {
         "the client declined an address that is not its own",
     NotOwnerRelease "not-owner-release" Silence
         "the client gave back an address that is not its own",
+    OtherLineDecline "other-line-decline" Silence
+        "a DECLINE that came over another line than the lease is on record for, so it does not count",
+    OtherLineRelease "other-line-release" Silence
+        "a RELEASE that came over another line than the lease is on record for, so it does not count",
+    ReleaseFromElsewhere "release-from-elsewhere" Silence
+        "a RELEASE without option 82 that does not come from the address it gives back, so it does not count",
     OtherServerSelected "other-server-selected" Silence
         "the client took the offer of another server; the own offer is withdrawn",
     OtherServerAddressed "other-server-addressed" Silence
         "a DECLINE or RELEASE for another server",
     UnknownClient "unknown-client" Silence
         "the client verifies an address and this server holds no record of it",
+    UnidentifiedClient "unidentified-client" Silence
+        "nothing in the message tells which client sent it",
     UnknownState "unknown-state" Silence
         "the REQUEST names no address, neither in option 50 nor in ciaddr, and the client has no open offer of this server that it could mean",
     UnknownSubnet "unknown-subnet" Silence
@@ -145,12 +161,14 @@ reasons! {
         "the client has no address yet, and the message came neither through a relay nor from a link of this server, so no answer could reach it",
     NoFreeAddress "no-free-address" Silence
         "every address that this client may have is taken",
+    HeldAfterDataLoss "held-after-data-loss" Silence
+        "clients that this server has no record of may hold the free addresses; `after-data-loss` keeps them from new clients for now",
     SubscriberLimit "subscriber-limit" Silence
         "the subscriber has as many leases and open offers as it may have, and this client has none of them",
     UnknownPool "unknown-pool" Silence
         "a policy named a pool that the client's network does not have",
     UnusableAddress "unusable-address" Silence
-        "a policy named an address outside the client's network, or one that belongs to somebody else",
+        "a policy named an address outside the client's network, one that belongs to somebody else, or the server's own",
     IgnoredByPolicy "ignored-by-policy" Silence
         "a policy wants no answer",
     RefusedWithoutNak "refused-without-nak" Silence

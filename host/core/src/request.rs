@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{ClientKey, HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation, relay};
+use crate::{HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation, relay};
 
 /// The port that servers and relays receive on (RFC 2131 section 4.1).
 const SERVER_PORT: u16 = 67;
@@ -137,15 +137,6 @@ pub const fn is_host_address(address: Ipv4Addr) -> bool {
 impl Request {
     /// The BROADCAST bit of the flags (RFC 2131 section 2).
     pub const BROADCAST: u16 = 0x8000;
-
-    /// What the client's bindings are indexed by. An identifier without octets identifies nobody:
-    /// such a client goes by its hardware address.
-    pub fn client_key(&self) -> ClientKey {
-        match &self.client_identifier {
-            Some(octets) if !octets.is_empty() => ClientKey::Identifier(octets.clone()),
-            _ => ClientKey::Hardware(self.hardware_address),
-        }
-    }
 
     /// Whether a relay passed the message on.
     pub fn is_relayed(&self) -> bool {

@@ -14,8 +14,9 @@ use std::{
 };
 
 use lessor_core::{
-    Arrival, Destination, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
-    ReceivedOptions, RelayInformation, Reply, ReplyKind, Request, RequestKind, Subnet, Timestamp,
+    AfterDataLoss, Arrival, ClientKeyKind, Destination, HardwareAddress, LeaseTime, Network,
+    OptionSet, OptionValue, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
+    RequestKind, Subnet, Timestamp, UnknownClients,
 };
 use lessor_policy_host::{Limits, Mode, PluginSource, Runner, Runtime, RuntimeSettings, View};
 
@@ -145,6 +146,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         pools: Vec::new(),
         relays: None,
         reservations: Vec::new(),
+        unknown_clients: UnknownClients::default(),
     };
     let network = Network {
         name: "access".into(),
@@ -153,6 +155,8 @@ fn view() -> Result<View, Box<dyn Error>> {
         offer_hold_secs: 30,
         quarantine_secs: 3_600,
         bounds: lessor_core::Bounds::default(),
+        client_key: ClientKeyKind::default(),
+        after_data_loss: AfterDataLoss::default(),
     };
     let request = Request {
         kind: RequestKind::Discover,
@@ -182,7 +186,9 @@ fn view() -> Result<View, Box<dyn Error>> {
         options: ReceivedOptions::default(),
         packet: vec![0; 300].into(),
     };
+    let client = ClientKeyKind::default().key_of(&request, None);
     Ok(View {
+        client: client.ok_or("the request identifies nobody")?,
         request: Arc::new(request),
         now: Timestamp::from_unix_ms(1),
         network: Arc::new(network),

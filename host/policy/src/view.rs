@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Lease, LookupAnswer, Network, RelayInformation, Request, Subnet, Timestamp};
+use lessor_core::{
+    ClientKey, Lease, LookupAnswer, Network, RelayInformation, Request, Subnet, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// A request and what the server knows about it, for the hooks of a packet.
@@ -16,6 +18,8 @@ pub struct View {
     pub network: Arc<Network>,
     /// The position of the subnet that the client asks from, within the network.
     pub subnet: usize,
+    /// The client, by what its network tells clients apart.
+    pub client: ClientKey,
     /// The record that the server has of the client's lease, active or not.
     pub lease: Option<Arc<Lease>>,
     /// What was looked up for the plugins that planned it.

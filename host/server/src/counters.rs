@@ -1,6 +1,12 @@
 //! Counters: how often each reason ended an input, and what else operators watch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use lessor_core::Reason;
 
@@ -10,6 +16,9 @@ pub(crate) struct Counters {
     reasons: Box<[AtomicU64]>,
     /// Events that the observers were too slow to take.
     pub(crate) events_lost: AtomicU64,
+    /// Messages of a client key with another hardware address, or behind another line, than its
+    /// active lease has.
+    pub(crate) keys_seen_elsewhere: Told,
     /// Options left out of replies because they did not fit.
     pub(crate) options_left_out: AtomicU64,
     /// Replies that went out without the relay agent information they should have echoed
@@ -33,11 +42,47 @@ pub(crate) struct Counters {
     pub(crate) shadow_lines_left_out: AtomicU64,
 }
 
+/// A count of something that the log tells of as well, but no more often than every ten seconds.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    count: AtomicU64,
+    told: Mutex<Option<(Instant, u64)>>,
+}
+
+/// The log tells of one thing no more often than this.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+impl Told {
+    /// How often it happened.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more. If the log is to tell of it, says how many there were since it last did.
+    pub(crate) fn note(&self) -> Option<u64> {
+        self.note_at(Instant::now())
+    }
+
+    fn note_at(&self, now: Instant) -> Option<u64> {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        // Whoever finds it locked leaves the telling to another.
+        let mut told = self.told.try_lock().ok()?;
+        let untold = match *told {
+            Some((at, _)) if now.saturating_duration_since(at) < TELL_AGAIN_AFTER => return None,
+            Some((_, told)) => count.saturating_sub(told),
+            None => count,
+        };
+        *told = Some((now, count));
+        Some(untold)
+    }
+}
+
 impl Counters {
     pub(crate) fn new() -> Self {
         Self {
             reasons: Reason::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             events_lost: AtomicU64::new(0),
+            keys_seen_elsewhere: Told::default(),
             options_left_out: AtomicU64::new(0),
             relay_information_left_out: AtomicU64::new(0),
             messages_cut_short: AtomicU64::new(0),
@@ -73,6 +118,17 @@ pub(crate) fn increment(counter: &AtomicU64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_tells_of_one_thing_at_once_and_then_now_and_then() {
+        let told = Told::default();
+        let start = Instant::now();
+        assert_eq!(told.note_at(start), Some(1));
+        assert_eq!(told.note_at(start), None);
+        assert_eq!(told.note_at(start + TELL_AGAIN_AFTER - Duration::from_millis(1)), None);
+        assert_eq!(told.note_at(start + TELL_AGAIN_AFTER), Some(3));
+        assert_eq!(told.count(), 4);
+    }
 
     #[test]
     fn a_reason_is_counted_at_its_own_place() {

@@ -11,14 +11,16 @@ mod reach;
 mod settling;
 
 use std::{
+    fmt::Write,
     net::Ipv4Addr,
     sync::{Arc, Weak, atomic::Ordering},
 };
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Arrival, Change, Changes, Decision, OptionValue, Preference, Reason, Reply, ReplyKind, Request,
-    RequestKind, Terms, Timestamp, option::code,
+    Arrival, Change, Changes, ClientKeyKind, Decision, Line, Network, OptionValue, Preference,
+    Reason, RelayInformation, Reply, ReplyKind, Request, RequestKind, SeenElsewhere, Terms,
+    Timestamp, option::code, readable,
 };
 use lessor_policy_host::{
     Absent, Chain, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample,
@@ -112,6 +114,12 @@ pub(crate) struct Kept {
     pub(crate) not_relayed: bool,
     /// The reply as it was written.
     pub(crate) reply: Option<Reply>,
+}
+
+/// Why policies cannot be shown a request.
+pub(crate) struct Unseen {
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
 }
 
 /// A request with the terms on which it is decided.
@@ -241,6 +249,7 @@ impl Shared {
         let mut event = Event {
             reason: exchange.reason,
             detail: exchange.detail,
+            client: None,
             source: exchange.arrival.source,
             request: exchange.request,
             subscriber: exchange.changes.first().and_then(|change| change.lease.subscriber.clone()),
@@ -250,6 +259,13 @@ impl Shared {
             written: exchange.written,
             trace: Vec::new(),
             changes: exchange.changes,
+        };
+        // Without a network there is no telling what its clients go by.
+        let kind = ClientKeyKind::default();
+        event.client = match (&exchange.asked, &event.request) {
+            (Some(asked), _) => Some(asked.view.client.clone()),
+            (None, Some(request)) => kind.key_of(request, request.relay_information.as_ref()),
+            (None, None) => None,
         };
         if let Some(asked) = exchange.asked {
             let named = asked.terms.subscriber.map(|limit| limit.name);
@@ -297,10 +313,12 @@ impl Pipeline<'_> {
             exchange.fail(reason, detail);
             return exchange;
         }
-        let Some(view) = self.view(exchange.shows_lease(runner), now, &request) else {
-            let (reason, detail) = self.nowhere(&request);
-            exchange.fail(reason, Some(detail));
-            return exchange;
+        let view = match self.view(exchange.shows_lease(runner), now, &request) {
+            Ok(view) => view,
+            Err(Unseen { reason, detail }) => {
+                exchange.fail(reason, Some(detail));
+                return exchange;
+            }
         };
         if let Some(detail) = relay_not_served(&view) {
             exchange.fail(Reason::RelayNotServed, Some(detail));
@@ -326,33 +344,41 @@ impl Pipeline<'_> {
         source
     }
 
-    /// What policies may see; nothing if no network spans the request. The client's lease is looked
-    /// up only if somebody wants to see it.
+    /// What policies may see of a request. The client's lease is looked up only if somebody wants to
+    /// see it.
+    ///
+    /// # Errors
+    /// If no network spans the request, or it identifies nobody.
     pub(crate) fn view(
         &self,
         wants_lease: bool,
         now: Timestamp,
         request: &Arc<Request>,
-    ) -> Option<View> {
+    ) -> Result<View, Unseen> {
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
             let shards = &generation.shards;
-            let location = shards.locate(request)?;
-            let network = Arc::clone(shards.network(location.network)?);
-            let lease = if wants_lease {
-                let key = request.client_key();
-                shards.with_engine(location.network, |engine| engine.lease_of(&key).cloned())
+            let Some(location) = shards.locate(request) else { break };
+            let Some(network) = shards.network(location.network).map(Arc::clone) else { break };
+            let kind = network.client_key;
+            let own = request.relay_information.as_ref();
+            let known = if wants_lease || (kind.needs_line() && own.is_none()) {
+                shards.with_engine(location.network, |engine| {
+                    (engine.client_of(request), engine.lease_for(request).cloned())
+                })
             } else {
-                Ok(None)
+                Ok((kind.key_of(request, own), None))
             };
-            if let Ok(lease) = lease {
+            if let Ok((client, lease)) = known {
+                let client = client.ok_or_else(|| Unseen::nobody(&network))?;
                 let request = Arc::clone(request);
                 let (subnet, lookups) = (location.subnet, Lookups::default());
                 let absent = Absent::default();
-                return Some(View { now, lease, request, network, subnet, lookups, absent });
+                return Ok(View { request, now, network, subnet, client, lease, lookups, absent });
             }
         }
-        None
+        let (reason, detail) = self.nowhere(request);
+        Err(Unseen { reason, detail })
     }
 
     /// The engine's part, and the reply made of its decision.
@@ -367,8 +393,15 @@ impl Pipeline<'_> {
             return;
         };
         exchange.reason = decision.reason;
-        exchange.detail = detail;
         exchange.changes = decision.changes;
+        let seen = decision.seen_elsewhere.as_deref().map(seen_elsewhere_text);
+        if let Some(seen) = &seen
+            && let Some(count) = self.counters.keys_seen_elsewhere.note()
+        {
+            let network = &*asked.view.network.name;
+            tracing::warn!(network, count, "{seen}; this line stands for {count} such messages");
+        }
+        exchange.detail = seen.or(detail);
         asked.edited.clear();
         asked.unedited = None;
         asked.note(exchange.changes.first(), decision.reply.as_ref());
@@ -522,6 +555,50 @@ pub(crate) fn relay_not_served(view: &View) -> Option<String> {
             subnet.prefix
         )
     })
+}
+
+impl Unseen {
+    fn nobody(network: &Network) -> Self {
+        let reason = Reason::UnidentifiedClient;
+        Self { reason, detail: unidentified_client(network.client_key) }
+    }
+}
+
+/// What a message lacks that would say whose it is.
+pub(crate) fn unidentified_client(kind: ClientKeyKind) -> String {
+    const HARDWARE: &str = "a hardware address that is not empty or all zeros";
+    const LINE: &str = "a line: a circuit id or remote id in option 82";
+    let wanted = match kind {
+        ClientKeyKind::ClientIdentifier => {
+            format!("a client identifier (option 61) or {HARDWARE}")
+        }
+        ClientKeyKind::HardwareAddress => HARDWARE.to_owned(),
+        ClientKeyKind::Line => LINE.to_owned(),
+        ClientKeyKind::LineAndHardwareAddress => format!("{LINE}; and {HARDWARE}"),
+    };
+    format!("client-key = {:?} wants {wanted}", kind.name())
+}
+
+/// How a client's key was seen elsewhere, for the operator.
+pub(crate) fn seen_elsewhere_text(seen: &SeenElsewhere) -> String {
+    let mut text = format!("{} holds {}", seen.client, seen.address);
+    if let Some((known, now)) = &seen.hardware_addresses {
+        let _ = write!(text, " with hardware address {known} and is now seen with {now}");
+    }
+    if let Some((known, now)) = &seen.lines {
+        let and = if seen.hardware_addresses.is_some() { ", and" } else { "" };
+        let (known, now) = (line_text(known), line_text(now));
+        let _ = write!(text, "{and} behind line {known} and is now seen behind line {now}");
+    }
+    text
+}
+
+/// Circuit id and remote id, as people read them.
+fn line_text(line: &Line) -> String {
+    let information = RelayInformation::from_octets(line.octets());
+    let parts = [information.circuit_id(), information.remote_id()];
+    let parts: Vec<_> = parts.into_iter().flatten().map(readable).collect();
+    parts.join(" of ")
 }
 
 #[cfg(test)]

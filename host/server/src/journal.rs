@@ -158,6 +158,7 @@ impl Journal {
             reason: event.reason.name(),
             outcome: Some(event.reason.outcome()),
             detail: event.detail.as_deref(),
+            client: event.client.as_ref().map(ToString::to_string),
             address: event.address,
             lease_time_secs: event.lease_time_secs,
             subscriber: event.subscriber.as_deref(),
@@ -173,7 +174,6 @@ impl Journal {
         if let Some(request) = event.request.as_deref() {
             line.message = Some(request.kind.name());
             line.transaction_id = Some(format!("{:08x}", request.transaction_id));
-            line.client = Some(request.client_key().to_string());
             line.hardware_address = Some(request.hardware_address.to_string());
             line.host_name = request
                 .options

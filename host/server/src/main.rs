@@ -13,6 +13,7 @@ mod exchange;
 mod explain;
 mod generation;
 mod heard;
+mod holds;
 mod journal;
 mod leases;
 mod logging;

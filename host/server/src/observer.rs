@@ -16,7 +16,7 @@ use std::{
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_core::{
-    Change, Changes, Decision, Engine, Lease, LeaseState, Reason, Request, Timestamp,
+    Change, Changes, ClientKey, Decision, Engine, Lease, LeaseState, Reason, Request, Timestamp,
 };
 use lessor_policy_host::{
     LeaseEvent, LeaseEventKind, Observer as Watchers, ShadowDifference, TraceEntry,
@@ -46,6 +46,8 @@ pub(crate) struct Event {
     pub(crate) reason: Reason,
     /// More about the reason, where there is more.
     pub(crate) detail: Option<String>,
+    /// Which client it was, if it says.
+    pub(crate) client: Option<ClientKey>,
     /// Who sent it.
     pub(crate) source: SocketAddrV4,
     /// What was asked; nothing if it could not be parsed.
@@ -298,9 +300,9 @@ impl Task {
 
 /// The lease of another client than the one that asked, which ends with the change.
 fn replaced<'a>(event: &Event, change: &'a Change) -> Option<&'a Arc<Lease>> {
-    let client = event.request.as_ref()?.client_key();
+    let client = event.client.as_ref()?;
     let previous = change.previous.as_ref()?;
-    (previous.client != client && previous.is_active(change.lease.changed_at)).then_some(previous)
+    (previous.client != *client && previous.is_active(change.lease.changed_at)).then_some(previous)
 }
 
 /// A lease whose address passed on, as if it had been given back first: whoever watches leases

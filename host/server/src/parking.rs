@@ -5,7 +5,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use lessor_core::{ClientKey, LookupAnswer, Reason, Request, RequestKind};
+use lessor_core::{HardwareAddress, LookupAnswer, Reason, Request, RequestKind};
 use lessor_lookup::Sources;
 use lessor_policy_host::{Lookup, PlannedLookup};
 
@@ -26,7 +26,8 @@ pub(crate) struct Parking {
 pub(crate) struct Ticket {
     transaction_id: u32,
     kind: RequestKind,
-    client: ClientKey,
+    hardware_address: HardwareAddress,
+    client_identifier: Option<Box<[u8]>>,
 }
 
 /// An exchange that was away, with what was asked for.
@@ -53,7 +54,8 @@ impl Ticket {
         Self {
             transaction_id: request.transaction_id,
             kind: request.kind,
-            client: request.client_key(),
+            hardware_address: request.hardware_address,
+            client_identifier: request.client_identifier.clone(),
         }
     }
 }
@@ -135,13 +137,15 @@ fn given_up() -> LookupAnswer {
 
 #[cfg(test)]
 mod tests {
-    use lessor_core::HardwareAddress;
-
     use super::*;
 
     fn ticket(number: u8) -> Ticket {
-        let client = ClientKey::Hardware(HardwareAddress::ethernet([2, 0, 0, 0, 0, number]));
-        Ticket { transaction_id: 7, kind: RequestKind::Discover, client }
+        Ticket {
+            transaction_id: 7,
+            kind: RequestKind::Discover,
+            hardware_address: HardwareAddress::ethernet([2, 0, 0, 0, 0, number]),
+            client_identifier: None,
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::{
     endpoints::Board,
     exchange::Shared,
     generation::{self, Generation, Parts, Refusal},
+    holds::Holds,
     lookups::LookupSet,
     net::Host,
     rollback::Probation,
@@ -143,6 +144,8 @@ impl Reloader {
         let old = self.shared.generation.load_full();
         let now = clock::now();
         old.shards.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
+            // The store is that of the start.
+            Holds::new(&self.started_with).mark(now, &shards);
             let number = old.number + 1;
             let next = Generation { number, since: now, shards, lookups, chain, rolled_back_from };
             self.shared.generation.store(Arc::new(next));

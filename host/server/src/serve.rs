@@ -27,6 +27,7 @@ use crate::{
     exchange::Shared,
     generation::{self, Generation},
     heard::Heard,
+    holds::Holds,
     logging,
     lookups::LookupSet,
     metrics,
@@ -117,6 +118,7 @@ impl Server {
         let mut store = open_store(&configuration)?;
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
         restore(&mut *store, &mut shards)?;
+        Holds::new(&configuration).mark(clock::now(), &shards);
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
         let instances_max = u32::try_from(workers_of(&configuration))
             .unwrap_or(u32::MAX)

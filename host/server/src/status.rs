@@ -56,6 +56,9 @@ pub(crate) struct Status {
     /// How often a pool filled up to 90 %, and how often wholly.
     pub(crate) pools_nearly_full: u64,
     pub(crate) pools_full: u64,
+    /// Networks that keep addresses from new clients, because it was started without records.
+    #[serde(default)]
+    pub(crate) holds: Vec<HoldRow>,
     /// The sources that policies may have asked.
     pub(crate) lookups: Vec<SourceStatus>,
     /// Messages that wait for lookups now.
@@ -68,6 +71,8 @@ pub(crate) struct Status {
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
     pub(crate) events_lost: u64,
+    /// Messages of a client key with another hardware address or line than its active lease has.
+    pub(crate) keys_seen_elsewhere: u64,
     pub(crate) options_left_out: u64,
     pub(crate) relay_information_left_out: u64,
     pub(crate) messages_cut_short: u64,
@@ -79,6 +84,14 @@ pub(crate) struct PoolRow {
     pub(crate) network: String,
     #[serde(flatten)]
     pub(crate) usage: PoolUsage,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct HoldRow {
+    pub(crate) network: String,
+    /// RFC 3339, UTC.
+    pub(crate) until: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -97,9 +110,13 @@ impl Status {
         let shared = &reloader.shared;
         let generation = shared.generation.load_full();
         let now = clock::now();
-        let mut pools = Vec::new();
+        let (mut pools, mut holds) = (Vec::new(), Vec::new());
         generation.shards.for_each(|engine| {
             let network = engine.network().name.to_string();
+            holds.extend(engine.held_until(now).map(|until| {
+                let network = network.clone();
+                HoldRow { network, until: written(until) }
+            }));
             pools.extend(
                 engine
                     .usage(now)
@@ -121,6 +138,7 @@ impl Status {
             pools,
             pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),
             pools_full: counters.pools_full.load(Ordering::Relaxed),
+            holds,
             plugins: generation.chain.status(),
             shadows: shadows(&generation.chain),
             shadow_lines_left_out: counters.shadow_lines_left_out.load(Ordering::Relaxed),
@@ -135,6 +153,7 @@ impl Status {
             },
             stray_leases: generation.shards.stray_leases(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
+            keys_seen_elsewhere: counters.keys_seen_elsewhere.count(),
             options_left_out: counters.options_left_out.load(Ordering::Relaxed),
             relay_information_left_out: counters.relay_information_left_out.load(Ordering::Relaxed),
             messages_cut_short: counters.messages_cut_short.load(Ordering::Relaxed),
@@ -219,6 +238,13 @@ fn print(status: &Status) -> io::Result<()> {
     }
     right_align(&mut pools, 2..7);
     writeln!(out, "{pools}")?;
+    for HoldRow { network, until } in &status.holds {
+        writeln!(
+            out,
+            "network {network}: started without records; until {until} new clients get no address \
+             that an unknown client may hold (after-data-loss)"
+        )?;
+    }
     let mut reasons = table(&["reason", "count", "meaning"]);
     for (reason, count) in &status.reasons {
         reasons.add_row([reason.name().to_owned(), count.to_string(), reason.meaning().to_owned()]);
@@ -244,6 +270,14 @@ fn print(status: &Status) -> io::Result<()> {
     )?;
     if let Some(error) = &store.last_error {
         writeln!(out, "store: last error: {error}")?;
+    }
+    if status.keys_seen_elsewhere > 0 {
+        writeln!(
+            out,
+            "clients: {} messages of a client key with another hardware address, or behind another \
+             line, than its active lease has; the journal names them",
+            status.keys_seen_elsewhere
+        )?;
     }
     if status.messages_cut_short > 0 {
         writeln!(

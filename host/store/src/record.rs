@@ -14,7 +14,9 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation, Timestamp};
+use lessor_core::{
+    ClientKey, HardwareAddress, Lease, LeaseState, Line, RelayInformation, Timestamp,
+};
 use minicbor::{Decode, Encode, bytes::ByteSlice};
 
 use crate::StoreError;
@@ -52,6 +54,13 @@ struct Record<'a> {
     /// Whom the lease counts against.
     #[b(9)]
     subscriber: Option<&'a str>,
+    /// The client's key if that is a line: circuit id and remote id as sub-options 1 and 2 of option
+    /// 82. An older server goes by `client_hardware_address` then, which is that of the last device.
+    #[b(10)]
+    client_line: Option<&'a ByteSlice>,
+    /// The line, as above, if the client's key is this line and `client_hardware_address`.
+    #[b(11)]
+    client_line_with_hardware: Option<&'a ByteSlice>,
 }
 
 #[derive(Encode, Decode)]
@@ -73,6 +82,13 @@ pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
     let (client_identifier, client_hardware_address) = match &lease.client {
         ClientKey::Identifier(octets) => (Some(<&ByteSlice>::from(&**octets)), None),
         ClientKey::Hardware(address) => (None, Some(Hardware::of(address))),
+        ClientKey::Line(_) => (None, Some(Hardware::of(&lease.hardware_address))),
+        ClientKey::LineAndHardware(both) => (None, Some(Hardware::of(&both.1))),
+    };
+    let (client_line, client_line_with_hardware) = match &lease.client {
+        ClientKey::Identifier(_) | ClientKey::Hardware(_) => (None, None),
+        ClientKey::Line(line) => (Some(<&ByteSlice>::from(line.octets())), None),
+        ClientKey::LineAndHardware(both) => (None, Some(<&ByteSlice>::from(both.0.octets()))),
     };
     let record = Record {
         revision: lease.revision,
@@ -87,6 +103,8 @@ pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
         hardware_address: Hardware::of(&lease.hardware_address),
         client_identifier,
         client_hardware_address,
+        client_line,
+        client_line_with_hardware,
         relay_information: lease
             .relay_information
             .as_ref()
@@ -126,12 +144,7 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
     }
     Ok(Lease {
         address,
-        client: match (record.client_identifier, record.client_hardware_address) {
-            (Some(octets), None) => ClientKey::Identifier(Box::from(&**octets)),
-            (None, Some(hardware)) => ClientKey::Hardware(hardware.address()?),
-            (Some(_), Some(_)) => return Err("it names two clients".to_owned()),
-            (None, None) => return Err("it names no client".to_owned()),
-        },
+        client: client_of(&record)?,
         hardware_address: record.hardware_address.address()?,
         state: match record.state {
             0 => LeaseState::Leased,
@@ -150,6 +163,25 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
             0 => return Err("its revision is 0".to_owned()),
             revision => revision,
         },
+    })
+}
+
+fn client_of(record: &Record<'_>) -> Result<ClientKey, String> {
+    let line = |octets: &[u8]| {
+        Line::from_octets(octets).ok_or_else(|| "its client's line is none".to_owned())
+    };
+    let hardware = record.client_hardware_address.as_ref();
+    Ok(match (record.client_identifier, hardware) {
+        (Some(octets), None) => ClientKey::Identifier(Box::from(&**octets)),
+        (None, Some(hardware)) => match (record.client_line, record.client_line_with_hardware) {
+            (None, None) => ClientKey::Hardware(hardware.address()?),
+            (Some(octets), _) => ClientKey::Line(line(octets)?),
+            (None, Some(octets)) => {
+                ClientKey::LineAndHardware(Box::new((line(octets)?, hardware.address()?)))
+            }
+        },
+        (Some(_), Some(_)) => return Err("it names two clients".to_owned()),
+        (None, None) => return Err("it names no client".to_owned()),
     })
 }
 
@@ -212,8 +244,8 @@ mod tests {
     #[test]
     fn fields_of_newer_servers_are_skipped() {
         let mut newer = value(&lease());
-        newer[1] = 0x80 | 12;
-        newer.extend(b"\x63new\x82\x01\x02");
+        newer[1] = 0x80 | 14;
+        newer.extend(b"\xf6\xf6\x63new\x82\x01\x02");
         assert_eq!(decode(&[192, 0, 2, 1], &newer).unwrap(), lease());
     }
 
@@ -237,6 +269,17 @@ mod tests {
                         82 01 46 02005e005301 43 00ff00 f6 44 01020061";
         let octets: String = value(&nobody).iter().map(|octet| format!("{octet:02x}")).collect();
         assert_eq!(octets, expected.replace(' ', ""));
+    }
+
+    #[test]
+    fn a_client_that_is_a_line_reads_as_it_was_written() {
+        let line = Line::from_octets(b"\x01\x02\x00a\x02\x01b").unwrap();
+        let hardware = HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]);
+        let both = ClientKey::LineAndHardware(Box::new((line.clone(), hardware)));
+        for client in [ClientKey::Line(line), both] {
+            let lease = Lease { client, ..lease() };
+            assert_eq!(decode(&key(lease.address), &value(&lease)).unwrap(), lease);
+        }
     }
 
     #[test]

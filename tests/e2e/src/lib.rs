@@ -50,8 +50,8 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    DifferenceRow, EndpointRow, JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, ShadowRow,
-    ShadowSummary, StateRow, Status, StoreRow, TraceRow,
+    DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow,
+    ShadowRow, ShadowSummary, StateRow, Status, StoreRow, TraceRow,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

@@ -151,8 +151,19 @@ pub struct Status {
     pub store: StoreRow,
     pub waiting_for_lookups: u64,
     pub events_lost: u64,
+    pub keys_seen_elsewhere: u64,
+    pub holds: Vec<HoldRow>,
     pub relay_information_left_out: u64,
     pub messages_cut_short: u64,
+}
+
+/// A network that keeps addresses from new clients, as the status shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct HoldRow {
+    pub network: String,
+    pub until: String,
 }
 
 /// A pool as the status shows it.

@@ -60,6 +60,47 @@ fn the_client_gets_another_address_and_others_do_not_get_the_first() {
 }
 
 #[test]
+fn a_client_that_declines_its_reserved_address_gets_one_of_the_pool_until_it_is_free() {
+    const LINK: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const RESERVED: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 50);
+    let subnets = r#"
+        [[subnet]]
+        prefix = "10.77.0.0/24"
+        quarantine = "6s"
+
+        [[subnet.pool]]
+        range = "10.77.0.100-10.77.0.199"
+
+        [[subnet.reservation]]
+        hardware-address = "02:00:5e:00:53:01"
+        address = "10.77.0.50"
+    "#;
+    let server = Setup::on_loopback(subnets).start();
+    let mut relay = relay(server.address(), LINK);
+    let client = Subscriber::new([2, 0, 0x5e, 0, 0x53, 1], "line1");
+    let first = relay.acquire(&client, PATIENCE).unwrap();
+    assert_eq!(first.address, RESERVED);
+    let identifier = first.server_identifier;
+    relay.decline(&client, RESERVED, identifier, Duration::ZERO).unwrap();
+    is_quarantined_soon(&server, RESERVED);
+    let rebooted = relay.init_reboot(&client, RESERVED, PATIENCE).unwrap();
+    assert!(matches!(rebooted, Answer::Nak { .. }), "{rebooted:?}");
+
+    let instead = relay.acquire(&client, PATIENCE).unwrap();
+    assert_eq!(instead.address, Ipv4Addr::new(10, 77, 0, 100));
+    server.journal_has("offered-instead-of-reserved");
+    server.journal_has("ack-instead-of-reserved");
+    wait::within(Duration::from_secs(30), "the end of the quarantine", || {
+        server.leases().iter().all(|lease| lease.address != RESERVED).then_some(())
+    });
+    // It is not thrown off the address that works, and has the other for the asking.
+    let renewed = relay.renew(&client, instead.address, PATIENCE).unwrap();
+    assert!(matches!(&renewed, Answer::Ack(_)), "{renewed:?}");
+    assert_eq!(relay.acquire(&client, PATIENCE).unwrap().address, RESERVED);
+}
+
+#[test]
 fn udhcpc_declines_an_address_that_another_host_uses() {
     require!(root, ip, udhcpc);
     // It looks for other users only if told to, and then waits before it asks again.
@@ -107,6 +148,12 @@ fn declines_an_address_in_use<C: Client>(start: impl Fn(&Host) -> C) {
     let leases: Vec<Ipv4Addr> =
         server.leases().into_iter().filter(leased).map(|lease| lease.address).collect();
     assert_eq!(leases, [free]);
+}
+
+#[track_caller]
+fn is_quarantined_soon(server: &Server, address: Ipv4Addr) {
+    server.journal_has("quarantined-declined");
+    is_quarantined(server, address);
 }
 
 #[track_caller]

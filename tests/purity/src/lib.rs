@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Change, Committed, Engine, Network, Request, Terms, Timestamp};
+use lessor_core::{
+    AfterDataLoss, Change, ClientKeyKind, Committed, Engine, Network, Request, Terms, Timestamp,
+};
 
 /// Calls everything that the engine does, on inputs that the linker cannot know.
 #[unsafe(no_mangle)]
@@ -17,6 +19,8 @@ pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
         offer_hold_secs: 60,
         quarantine_secs: 60,
         bounds: lessor_core::Bounds::default(),
+        client_key: ClientKeyKind::default(),
+        after_data_loss: AfterDataLoss::default(),
     };
     let now = Timestamp::from_unix_ms(now_unix_ms);
     let mut engine = Engine::new(Arc::new(network), hash_seed);

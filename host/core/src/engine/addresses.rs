@@ -99,6 +99,18 @@ impl PoolAddresses {
         }
     }
 
+    /// Takes an address, which is in state `standing`, out of the pool.
+    pub(super) fn withhold(&mut self, address: u32, standing: Standing) {
+        self.leave(address, standing);
+        self.size -= 1;
+    }
+
+    /// Takes an address that was withheld back into the pool.
+    pub(super) fn give_again(&mut self, address: u32, standing: Standing) {
+        self.enter(address, standing);
+        self.size += 1;
+    }
+
     /// The lowest address that nobody ever had.
     pub(super) fn first_fresh(&self) -> Option<u32> {
         self.fresh.min()

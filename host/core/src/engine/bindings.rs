@@ -10,6 +10,7 @@ use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use crate::{ClientKey, Lease, LeaseState, PoolUsage, Timestamp};
 
@@ -52,6 +53,10 @@ pub(super) struct Bindings {
     /// for the one that an orphan was built on.
     pub(super) given_up_revision: u64,
     pub(super) unreported: VecDeque<Arc<Lease>>,
+    /// When the network was taken into service without a record, if it was.
+    pub(super) no_records_since: Option<Timestamp>,
+    /// The server's own addresses, in order; pools give them to nobody.
+    pub(super) own: SmallVec<[u32; 4]>,
 }
 
 /// Which of two records of one client is its current one.
@@ -81,6 +86,8 @@ impl Bindings {
             unsettled: HashMap::with_hasher(hasher.clone()),
             given_up_revision: 0,
             unreported: VecDeque::new(),
+            no_records_since: None,
+            own: SmallVec::new(),
         }
     }
 
@@ -115,29 +122,39 @@ impl Bindings {
     }
 
     /// A free address of the pools at `positions`: one that nobody ever had, of the first pool
-    /// that has one, or else the one that has been free longest. Of the latter only those that are
-    /// wanted, among the first few of each pool.
+    /// that has one and is not held back, or else the one that has been free longest. Of the latter
+    /// only those that are wanted, among the first few of each pool.
     pub(super) fn free_address(
         &self,
         positions: &[usize],
+        is_held_back: &dyn Fn(usize) -> bool,
         is_wanted: &dyn Fn(u32) -> bool,
     ) -> Option<u32> {
         let pools = || positions.iter().filter_map(|position| self.pools.get(*position));
         let longest_free = |pool: &PoolAddresses| {
             pool.returned().take(RETURNED_LOOKED_AT_MAX).find(|(_, address)| is_wanted(*address))
         };
-        pools()
+        let fresh = positions.iter().filter(|position| !is_held_back(**position));
+        let mut fresh = fresh.filter_map(|position| self.pools.get(*position));
+        fresh
             .find_map(PoolAddresses::first_fresh)
             .or_else(|| pools().filter_map(longest_free).min().map(|(_, address)| address))
+    }
+
+    /// Whether the pool at `position` has an address that nobody ever had.
+    pub(super) fn has_fresh_address(&self, position: usize) -> bool {
+        self.pools.get(position).is_some_and(|pool| pool.first_fresh().is_some())
     }
 
     /// An address of the pools at `positions` that nobody ever had and nobody has spoken for.
     pub(super) fn fresh_address(
         &self,
         positions: &[usize],
+        is_held_back: impl Fn(usize) -> bool,
         is_spoken_for: &dyn Fn(Ipv4Addr) -> bool,
     ) -> Option<u32> {
-        let mut pools = positions.iter().filter_map(|position| self.pools.get(*position));
+        let given = positions.iter().filter(|position| !is_held_back(**position));
+        let mut pools = given.filter_map(|position| self.pools.get(*position));
         pools.find_map(|pool| pool.fresh().find(|address| !is_spoken_for(address_of(*address))))
     }
 
@@ -313,6 +330,61 @@ impl Bindings {
         self.edit(address, |slot| slot.lease_holds = lease_holds);
     }
 
+    /// Whether `address` is one of the server's own.
+    pub(super) fn is_own(&self, address: u32) -> bool {
+        self.own.binary_search(&address).is_ok()
+    }
+
+    /// The position of the pool that may give `address` to anybody; none if it is the server's own.
+    fn giving_pool_of(&self, address: u32) -> Option<usize> {
+        self.plan.giving_pool_of(address).filter(|_| !self.is_own(address))
+    }
+
+    /// The server has these addresses from now on; they are in order. Takes time by how many are
+    /// news.
+    pub(super) fn set_own(&mut self, own: SmallVec<[u32; 4]>) {
+        let former = std::mem::replace(&mut self.own, own);
+        let own = self.own.clone();
+        for address in former.iter().filter(|address| own.binary_search(address).is_err()) {
+            self.list_in_pool(*address);
+        }
+        for address in own.iter().filter(|address| former.binary_search(address).is_err()) {
+            self.unlist_in_pool(*address);
+        }
+    }
+
+    /// Takes an address out of the lists of its pool, whoever has it.
+    fn unlist_in_pool(&mut self, address: u32) {
+        let Some(position) = self.plan.giving_pool_of(address) else { return };
+        let seen = self.slots.get(address).map(Seen::of);
+        if let Some(pool) = self.pools.get_mut(position) {
+            pool.withhold(address, seen.as_ref().map_or(Standing::Fresh, |seen| seen.standing));
+        }
+        let Some(Seen { listed, held, .. }) = seen else { return };
+        if let Some(declined_at) = listed {
+            self.quarantines.unlist(position, declined_at, address);
+        }
+        if let Some(held) = held {
+            self.open_offers.close(position, address, &held);
+        }
+    }
+
+    /// Puts an address that was taken out back on the lists of its pool.
+    fn list_in_pool(&mut self, address: u32) {
+        let Some(position) = self.plan.giving_pool_of(address) else { return };
+        let seen = self.slots.get(address).map(Seen::of);
+        if let Some(pool) = self.pools.get_mut(position) {
+            pool.give_again(address, seen.as_ref().map_or(Standing::Fresh, |seen| seen.standing));
+        }
+        let Some(Seen { listed, held, .. }) = seen else { return };
+        if let Some(declined_at) = listed {
+            self.quarantines.list(position, declined_at, address);
+        }
+        if let Some(held) = held {
+            self.open_offers.open(position, address, &held);
+        }
+    }
+
     /// Makes the free sets and counters of the pools anew, as the plan has them now.
     pub(super) fn lay_out_pools(&mut self) {
         self.pools = fresh_pools(&self.plan);
@@ -332,13 +404,16 @@ impl Bindings {
                 }
             }
         }
+        for address in self.own.clone() {
+            self.unlist_in_pool(address);
+        }
     }
 
     /// The one way to change a slot: keeps free sets, counters, accounts and deadlines in step with
     /// it.
     fn edit(&mut self, address: u32, change: impl FnOnce(&mut Slot)) {
-        let Self { slots, deadlines, plan, pools, subscribers, quarantines, open_offers, .. } =
-            self;
+        let position = self.giving_pool_of(address);
+        let Self { slots, deadlines, pools, subscribers, quarantines, open_offers, .. } = self;
         slots.change(address, |slot| {
             let before = Seen::of(slot);
             let entries_before = slot.entries();
@@ -353,7 +428,7 @@ impl Bindings {
                 before.quarantine.iter().for_each(|record| quarantines.end(record));
                 after.quarantine.iter().for_each(|record| quarantines.begin(record));
             }
-            let Some(position) = plan.giving_pool_of(address) else { return };
+            let Some(position) = position else { return };
             if let Some(declined_at) = before.listed {
                 quarantines.unlist(position, declined_at, address);
             }

@@ -5,11 +5,17 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, Lease, LeaseState, Reason, RelayInformation, Request, RequestKind,
-    Reservation, ReservationOwner, Terms, Timestamp, Verdict,
+    Change, ClientKey, ClientState, Lease, LeaseState, Reason, RelayInformation, Request,
+    RequestKind, Reservation, ReservationOwner, Terms, Timestamp, Verdict,
 };
 
-use super::{Decision, Obstacle, Preference, addresses::Standing, bindings::Bindings, plan::Plan};
+use super::{
+    Decision, Obstacle, Preference,
+    addresses::Standing,
+    bindings::Bindings,
+    identity::{self, Client},
+    plan::Plan,
+};
 
 /// One request, under terms, at a point in time, and the state it is decided on.
 pub(super) struct Case<'e, 'r> {
@@ -20,7 +26,10 @@ pub(super) struct Case<'e, 'r> {
     pub(super) subnet: usize,
     pub(super) request: &'r Request,
     pub(super) terms: &'r Terms,
+    /// Whose lease on record is the client's own.
     pub(super) client: ClientKey,
+    /// What offers to the client and its next lease are recorded under.
+    pub(super) key: ClientKey,
     /// The request's own, or that of the client's last relayed message.
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
     /// What is reserved for the client or its line.
@@ -53,7 +62,8 @@ impl Entitlement<'_> {
 }
 
 impl<'e, 'r> Case<'e, 'r> {
-    /// The case of a request in subnet `subnet` (its position in the network).
+    /// The case of a request in subnet `subnet` (its position in the network); none if the request
+    /// identifies nobody.
     pub(super) fn new(
         plan: &'e Plan,
         bindings: &'e mut Bindings,
@@ -61,29 +71,46 @@ impl<'e, 'r> Case<'e, 'r> {
         subnet: usize,
         request: &'r Request,
         terms: &'r Terms,
-    ) -> Self {
-        let client = request.client_key();
+    ) -> Option<Self> {
+        let Client { key, known_as } = identity::client_of(plan, bindings, request)?;
         let relay_information = match &request.relay_information {
             Some(own) => Some(Cow::Borrowed(own)),
-            None => relay_information_of(bindings, request, &client).cloned().map(Cow::Owned),
+            None => {
+                let remembered = identity::relay_information_of(plan, bindings, request);
+                remembered.cloned().map(Cow::Owned)
+            }
         };
         let reservation = plan.reservation_for(subnet, request, relay_information.as_deref());
-        Self {
+        Some(Self {
             plan,
             bindings,
             now,
             subnet,
             request,
             terms,
-            client,
+            client: known_as,
+            key,
             relay_information,
             reservation,
             preference: Preference::default(),
-        }
+        })
     }
 
     /// Decides it.
     pub(super) fn decide(&mut self) -> Decision {
+        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
+        if let Some(current) = current {
+            self.bindings.notice(self.now, current);
+        }
+        let slot = current.and_then(|current| self.bindings.slot(current));
+        let lease = slot.and_then(|slot| slot.active_lease());
+        let seen_elsewhere = lease
+            .and_then(|lease| identity::seen_elsewhere(lease, &self.client, self.request))
+            .map(Box::new);
+        Decision { seen_elsewhere, ..self.decide_by_kind() }
+    }
+
+    fn decide_by_kind(&mut self) -> Decision {
         if self.plan.subnet(self.subnet).is_none() {
             return self.silence(Reason::UnknownSubnet);
         }
@@ -111,7 +138,7 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn notice(&mut self) {
         let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
         let former = current.and_then(|current| self.bindings.slot(current)?.former);
-        let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
         let reserved = self.reservation.map(|reservation| reservation.address);
         let client_address = Some(self.request.client_address);
         let named = [self.request.requested_address, client_address, self.terms.address, reserved];
@@ -127,28 +154,22 @@ impl<'e, 'r> Case<'e, 'r> {
     /// Which addresses the client may have: the one that a policy names, else the one that is
     /// reserved for it, else those of the pools that its terms name, else those of all open pools.
     ///
-    /// A reserved address that another client still has from before it was reserved is waited for:
-    /// until that lease ends, the owner is served from the pools. A lease of the client's own
-    /// subscriber that gives way for it is in the way of neither.
+    /// An address that a policy names or that is reserved may be unavailable for now: then the client
+    /// is served as if it were not named, and moves once it is available.
     ///
     /// # Errors
-    /// If the policy names an address or a pool that the client cannot have.
+    /// If the policy names an address or a pool that the client can never have.
     pub(super) fn entitlement(&self) -> Result<Entitlement<'e>, Reason> {
-        if let Some(address) = self.terms.address {
-            let is_own = self.reservation.is_some_and(|reservation| reservation.address == address);
-            let address = u32::from(address);
-            let is_free_to_name = self.plan.is_usable(address)
-                && (is_own || !self.plan.is_reserved(address))
-                && (!self.is_held_by_other(address) || self.gives_way(address))
-                && !self.is_set_aside(address);
-            return if is_free_to_name {
-                Ok(Entitlement::Policy(address))
-            } else {
-                Err(Reason::UnusableAddress)
-            };
+        if let Some(address) = self.terms.address.map(u32::from) {
+            if !self.may_be_named(address) {
+                return Err(Reason::UnusableAddress);
+            }
+            if self.why_not_named_now(address).is_none() {
+                return Ok(Entitlement::Policy(address));
+            }
         }
         if let Some(reservation) = self.reservation
-            && !self.is_waited_for(reservation)
+            && self.why_not_reserved_now(reservation).is_none()
         {
             return Ok(Entitlement::Reservation(u32::from(reservation.address)));
         }
@@ -159,6 +180,79 @@ impl<'e, 'r> Case<'e, 'r> {
                 Ok(Entitlement::NamedPools(pools))
             }
         }
+    }
+
+    /// Whether a policy may name `address` for the client, whoever holds it now.
+    pub(super) fn may_be_named(&self, address: u32) -> bool {
+        let own = self.reservation.map(|reservation| u32::from(reservation.address));
+        self.plan.is_usable(address)
+            && !self.bindings.is_own(address)
+            && (own == Some(address) || !self.plan.is_reserved(address))
+    }
+
+    /// Why the client cannot have an address now that a policy names; nothing if it can.
+    pub(super) fn why_not_named_now(&self, address: u32) -> Option<Obstacle> {
+        if self.is_held_by_other(address) && !self.gives_way(address) {
+            return Some(Obstacle::HeldByOther);
+        }
+        self.why_not_now(address)
+    }
+
+    /// Why the client cannot have its reserved address now; nothing if it can. A client that has it
+    /// from before it was reserved keeps it until its lease ends, unless that gives way; a device that
+    /// had it as the owner before makes room.
+    pub(super) fn why_not_reserved_now(&self, reservation: &Reservation) -> Option<Obstacle> {
+        let address = u32::from(reservation.address);
+        let slot = self.bindings.slot(address);
+        let lease = slot.and_then(|slot| slot.active_lease());
+        let is_of_other =
+            lease.is_some_and(|lease| lease.client != self.client && !is_owner(reservation, lease));
+        if is_of_other && !self.gives_way(address) {
+            return Some(Obstacle::HeldByOther);
+        }
+        self.why_not_now(address)
+    }
+
+    fn why_not_now(&self, address: u32) -> Option<Obstacle> {
+        if self.bindings.is_own(address) {
+            return Some(Obstacle::ServersOwn);
+        }
+        if self.is_set_aside(address) {
+            return Some(Obstacle::Quarantined);
+        }
+        self.stays_away_from(address).then_some(Obstacle::Declined)
+    }
+
+    /// Whether the client declined `address` and goes on with another one since. It is not made to
+    /// give that up: whatever uses the declined address may be there still, and the client would go
+    /// to and fro between the two. It gets the address when it looks for one again.
+    fn stays_away_from(&self, address: u32) -> bool {
+        if self.request.kind != RequestKind::Request {
+            return false;
+        }
+        let named = match self.request.client_state() {
+            ClientState::InitReboot => self.request.requested_address,
+            ClientState::Renewing | ClientState::Rebinding => Some(self.request.client_address),
+            ClientState::Selecting | ClientState::Unknown => None,
+        };
+        let record = self.bindings.slot(address).and_then(|slot| slot.lease());
+        let has_declined = record.is_some_and(|record| {
+            record.state == LeaseState::Quarantined && record.client == self.client
+        });
+        let goes_on = |named: u32| {
+            let slot = self.bindings.slot(named);
+            let lease = slot.and_then(|slot| slot.active_lease());
+            named != address && lease.is_some_and(|lease| lease.client == self.client)
+        };
+        has_declined && named.map(u32::from).is_some_and(goes_on)
+    }
+
+    /// Whether the client gets `address` because the one that a policy names, or that is reserved for
+    /// it, is unavailable for now.
+    pub(super) fn is_instead_of_another(&self, address: u32) -> bool {
+        let reserved = self.reservation.map(|reservation| reservation.address);
+        let first_choice = self.terms.address.or(reserved).map(u32::from);
+        first_choice.is_some_and(|first_choice| first_choice != address)
     }
 
     /// Whether the client may have `address` under `entitlement`, whoever holds it now.
@@ -181,6 +275,9 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// What stands between the client and `address` under `entitlement`, if anything does.
     pub(super) fn obstacle(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Obstacle> {
+        if self.bindings.is_own(address) {
+            return Some(Obstacle::ServersOwn);
+        }
         if self.is_set_aside(address) {
             return Some(Obstacle::Quarantined);
         }
@@ -209,7 +306,7 @@ impl<'e, 'r> Case<'e, 'r> {
         record.is_some_and(|record| {
             let until = record.changed_at.after_secs(self.plan.network().quarantine_secs);
             record.state == LeaseState::Quarantined
-                && record.client == self.client
+                && self.is_self(&record.client)
                 && self.now < until
         })
     }
@@ -219,7 +316,12 @@ impl<'e, 'r> Case<'e, 'r> {
         let Some(slot) = self.bindings.slot(address) else { return false };
         let offered_to = || slot.offer().map(|offer| &offer.client);
         let leased_to = slot.active_lease().map(|lease| &lease.client);
-        leased_to.or_else(offered_to).is_some_and(|holder| *holder != self.client)
+        leased_to.or_else(offered_to).is_some_and(|holder| !self.is_self(holder))
+    }
+
+    /// Whether `key` is a key of the client.
+    pub(super) fn is_self(&self, key: &ClientKey) -> bool {
+        *key == self.client || *key == self.key
     }
 
     /// Whether the client has or had a lease of `address`, and nobody had it since.
@@ -242,25 +344,18 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// No reply.
     pub(super) fn silence(&self, reason: Reason) -> Decision {
-        Decision { reason, reply: None, changes: SmallVec::new() }
+        Decision::of(reason)
     }
 
     /// No reply, but a change.
     pub(super) fn record(&self, reason: Reason, change: Change) -> Decision {
-        Decision { reason, reply: None, changes: SmallVec::from_iter([change]) }
+        Decision { changes: SmallVec::from_iter([change]), ..Decision::of(reason) }
     }
 
     /// Whether the client was offered `address` in the place of a lease that gives way for it.
     fn is_offered_to_take_over(&self, address: u32) -> bool {
-        let offer = self.bindings.offer_of(&self.client);
+        let offer = self.bindings.offer_of(&self.key);
         offer.is_some_and(|offer| offer.address == address) && self.gives_way(address)
-    }
-
-    fn is_waited_for(&self, reservation: &Reservation) -> bool {
-        let slot = self.bindings.slot(u32::from(reservation.address));
-        slot.and_then(|slot| slot.active_lease())
-            .is_some_and(|lease| lease.client != self.client && !is_owner(reservation, lease))
-            && !self.gives_way(u32::from(reservation.address))
     }
 }
 
@@ -280,19 +375,4 @@ fn is_owner(reservation: &Reservation, lease: &Lease) -> bool {
         }
         ReservationOwner::HardwareAddress(address) => lease.hardware_address == *address,
     }
-}
-
-/// See [`super::Engine::relay_information_of`].
-pub(super) fn relay_information_of<'a>(
-    bindings: &'a Bindings,
-    request: &'a Request,
-    client: &ClientKey,
-) -> Option<&'a RelayInformation> {
-    let is_direct = request.arrival.unicast && !request.is_relayed();
-    let remembered = || {
-        let lease = bindings.lease_of(client)?;
-        let is_from_leased = is_direct && lease.address == request.client_address;
-        lease.relay_information.as_ref().filter(|_| is_from_leased)
-    };
-    request.relay_information.as_ref().or_else(remembered)
 }

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use crate::{Origin, Reason, ReplyKind};
+use crate::{AfterDataLoss, Origin, Reason, ReplyKind, Subnet};
 
 use super::{
     Decision,
@@ -33,8 +31,10 @@ impl Case<'_, '_> {
     pub(super) fn discover(&mut self) -> Decision {
         match self.make_room_for_offer().and_then(|()| self.choose()) {
             Ok((address, reason)) => {
+                let is_instead = self.is_instead_of_another(address);
+                let reason = if is_instead { Reason::OfferedInsteadOfReserved } else { reason };
                 let expires_at = self.now.after_secs(self.plan.network().offer_hold_secs);
-                let client = self.client.clone();
+                let client = self.key.clone();
                 let subscriber =
                     self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name));
                 let origin = Arc::new(Origin::of(self.request));
@@ -43,7 +43,7 @@ impl Case<'_, '_> {
                 self.bindings.hold(offer);
                 self.hold_to_offers_max(address, &origin);
                 let reply = Some(self.grant(ReplyKind::Offer, address));
-                Decision { reason, reply, changes: SmallVec::new() }
+                Decision { reply, ..Decision::of(reason) }
             }
             Err(reason) => self.silence(reason),
         }
@@ -54,10 +54,7 @@ impl Case<'_, '_> {
         let entitlement = self.entitlement()?;
         match entitlement {
             Entitlement::Policy(address) => Ok((address, Reason::OfferedByPolicy)),
-            Entitlement::Reservation(address) => match self.is_set_aside(address) {
-                true => Err(Reason::NoFreeAddress),
-                false => Ok((address, Reason::OfferedReserved)),
-            },
+            Entitlement::Reservation(address) => Ok((address, Reason::OfferedReserved)),
             Entitlement::OpenPools | Entitlement::NamedPools(_) => self
                 .remembered_address(entitlement)
                 .or_else(|| self.requested_address(entitlement))
@@ -65,7 +62,7 @@ impl Case<'_, '_> {
                 .or_else(|| self.oldest_of_subscriber(entitlement))
                 .or_else(|| self.quarantined_address(entitlement))
                 .or_else(|| self.contested_address(entitlement))
-                .ok_or(Reason::NoFreeAddress),
+                .ok_or_else(|| self.why_none(entitlement)),
         }
     }
 
@@ -73,7 +70,7 @@ impl Case<'_, '_> {
     /// not to have that, then the one that it had before that (it comes back from a walled garden).
     fn remembered_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let can_have = |address: u32| self.objection(entitlement, address).is_none();
-        let offer = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        let offer = self.bindings.offer_of(&self.key).map(|offer| offer.address);
         if let Some(address) = offer.filter(|address| can_have(*address)) {
             return Some((address, Reason::OfferedAgain));
         }
@@ -93,7 +90,8 @@ impl Case<'_, '_> {
     fn requested_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let address = u32::from(self.request.requested_address?);
         let is_free = self.bindings.standing(address).is_free();
-        (is_free && self.objection(entitlement, address).is_none())
+        let is_given = is_free && !self.is_held_back(address);
+        (is_given && self.objection(entitlement, address).is_none())
             .then_some((address, Reason::OfferedRequested))
     }
 
@@ -108,6 +106,7 @@ impl Case<'_, '_> {
     fn free_address(&mut self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let preferred = self.preference.address.map(u32::from).filter(|address| {
             self.bindings.standing(*address).is_free()
+                && !self.is_held_back(*address)
                 && self.objection(entitlement, *address).is_none()
         });
         if let Some(address) = preferred {
@@ -115,14 +114,18 @@ impl Case<'_, '_> {
         }
         let choices = self.pool_choices(entitlement);
         if let Some(is_spoken_for) = self.preference.spoken_for {
-            let fresh = |pools| self.bindings.fresh_address(pools, is_spoken_for);
+            let held_back = |pool| self.is_pool_held_back(pool);
+            let fresh = |pools| self.bindings.fresh_address(pools, held_back, is_spoken_for);
             if let Some(address) = choices.into_iter().find_map(fresh) {
                 return Some((address, Reason::OfferedFromPool));
             }
         }
         let find = |case: &Self| {
             let is_wanted = |address| !case.has_declined_lately(address);
-            choices.into_iter().find_map(|pools| case.bindings.free_address(pools, &is_wanted))
+            let held_back = |pool| case.is_pool_held_back(pool);
+            choices
+                .into_iter()
+                .find_map(|pools| case.bindings.free_address(pools, &held_back, &is_wanted))
         };
         let address = find(self).or_else(|| {
             self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);
@@ -183,5 +186,32 @@ impl Case<'_, '_> {
             Entitlement::NamedPools(pools) => [pools, &[]],
             _ => [self.plan.open_pools_of(self.subnet), self.plan.open_pools()],
         }
+    }
+    /// Why there is no address for the client.
+    fn why_none(&self, entitlement: Entitlement<'_>) -> Reason {
+        let held_back =
+            self.pool_choices(entitlement).into_iter().flatten().any(|pool| {
+                self.is_pool_held_back(*pool) && self.bindings.has_fresh_address(*pool)
+            });
+        if held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
+    }
+
+    /// Whether a client that this server has no record of may hold `address`.
+    pub(super) fn is_held_back(&self, address: u32) -> bool {
+        let subnet = self.plan.subnet_of(address).and_then(|subnet| self.plan.subnet(subnet));
+        let is_known = self.bindings.slot(address).is_some_and(|slot| slot.lease().is_some());
+        !is_known && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
+    }
+
+    /// The same of the addresses of a pool that nobody is known to have had.
+    pub(super) fn is_pool_held_back(&self, pool: usize) -> bool {
+        self.plan.subnet_of_pool(pool).is_some_and(|subnet| self.is_subnet_held_back(subnet))
+    }
+
+    fn is_subnet_held_back(&self, subnet: &Subnet) -> bool {
+        let holds = self.plan.network().after_data_loss == AfterDataLoss::Hold;
+        self.bindings
+            .no_records_since
+            .is_some_and(|since| holds && self.now < since.after_secs(subnet.lease_time.max_secs))
     }
 }

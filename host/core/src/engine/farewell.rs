@@ -5,8 +5,12 @@
 //! so that nobody can empty a pool with them. The lease ends all the same: beyond a bound the
 //! address is free at once, but at the end of the queue, and the client that declined it does not
 //! get it again for as long as it would have been set aside ([`Case::is_set_aside`]).
+//! Anybody can write another client's key into a message, but not the line that a relay adds to it.
+//! So a message that comes over another line than the lease is on record for does not count. A
+//! RELEASE, which the client sends past the relay, may name no line: then it must come from the
+//! address that it gives back.
 
-use crate::{Lease, LeaseState, Reason};
+use crate::{Lease, LeaseState, Line, Reason};
 
 use super::{Decision, bindings::Precedence, case::Case, quarantines::Account};
 
@@ -24,10 +28,16 @@ impl Case<'_, '_> {
         let lease = slot.and_then(|slot| slot.active_lease());
         let is_own = match lease {
             Some(lease) => lease.client == self.client,
-            None => offer.is_some_and(|offer| offer.client == self.client),
+            None => offer.is_some_and(|offer| self.is_self(&offer.client)),
         };
         if !is_own {
             return self.silence(Reason::NotOwnerDecline);
+        }
+        let lines = (lease.and_then(|lease| line_of(lease)), self.own_line());
+        if let (Some(known), Some(named)) = lines
+            && known != named
+        {
+            return self.silence(Reason::OtherLineDecline);
         }
         let began_at = lease.map_or(self.now, |lease| lease.began_at);
         let subscriber = match (lease, offer) {
@@ -40,7 +50,7 @@ impl Case<'_, '_> {
             relay_information.or_else(|| lease.and_then(|lease| lease.relay_information.as_ref()));
         let mut declined = Lease {
             address,
-            client: self.client.clone(),
+            client: self.key.clone(),
             hardware_address: self.request.hardware_address,
             state: LeaseState::Quarantined,
             began_at,
@@ -54,7 +64,7 @@ impl Case<'_, '_> {
         if is_beyond_bound {
             declined.expires_at = self.now;
         }
-        self.bindings.withdraw_offer_to(&self.client);
+        self.bindings.withdraw_offer_to(&self.key);
         let change = self.bindings.change(self.now, declined, Precedence::Latest);
         let reason = match is_beyond_bound {
             true => Reason::DeclinedBeyondLimit,
@@ -90,10 +100,32 @@ impl Case<'_, '_> {
         let Some(lease) = lease.filter(|lease| lease.client == self.client) else {
             return self.silence(Reason::NotOwnerRelease);
         };
+        match (line_of(lease), self.own_line()) {
+            (Some(known), Some(named)) if known != named => {
+                return self.silence(Reason::OtherLineRelease);
+            }
+            // Relays that add no option 82 are all that there is to go by.
+            (None, None) if self.request.is_relayed() => {}
+            (_, None) if !self.comes_from_client_address() => {
+                return self.silence(Reason::ReleaseFromElsewhere);
+            }
+            _ => {}
+        }
         let released = self.released(lease);
-        self.bindings.withdraw_offer_to(&self.client);
+        self.bindings.withdraw_offer_to(&self.key);
         let change = self.bindings.change(self.now, released, Precedence::Latest);
         self.record(Reason::ReleasedLease, change)
+    }
+
+    /// The line that the message itself names.
+    fn own_line(&self) -> Option<Line> {
+        self.request.relay_information.as_ref().and_then(Line::of)
+    }
+
+    /// Whether the sender of the datagram has the address that the client says it has.
+    fn comes_from_client_address(&self) -> bool {
+        !self.request.is_relayed()
+            && *self.request.arrival.source.ip() == self.request.client_address
     }
 
     /// The record of `lease` once it is given back.
@@ -105,4 +137,9 @@ impl Case<'_, '_> {
             ..lease.clone()
         }
     }
+}
+
+/// The line that the client of `lease` was last heard behind.
+fn line_of(lease: &Lease) -> Option<Line> {
+    lease.relay_information.as_ref().and_then(Line::of)
 }

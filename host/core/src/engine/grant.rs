@@ -14,7 +14,9 @@ impl Case<'_, '_> {
     /// subscriber gives up for it.
     pub(super) fn acknowledge(&mut self, address: u32, reason: Reason) -> Decision {
         let Some(room) = self.make_room(address) else { return self.beyond_limit(address) };
-        self.bindings.withdraw_offer_to(&self.client);
+        let is_instead = self.is_instead_of_another(address);
+        let reason = if is_instead { Reason::AckInsteadOfReserved } else { reason };
+        self.bindings.withdraw_offer_to(&self.key);
         let mut changes = SmallVec::new();
         for ended in room.ended {
             let active = self.bindings.slot(ended).and_then(|slot| slot.active_lease());
@@ -28,7 +30,8 @@ impl Case<'_, '_> {
         }
         let lease = self.leased(address);
         changes.insert(0, self.bindings.change(self.now, lease, Precedence::Latest));
-        Decision { reason, reply: Some(self.grant(ReplyKind::Ack, address)), changes }
+        let reply = Some(self.grant(ReplyKind::Ack, address));
+        Decision { reply, changes, ..Decision::of(reason) }
     }
 
     /// Changes a record of a client that may have another one by now.
@@ -55,7 +58,7 @@ impl Case<'_, '_> {
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Lease {
             address: address_of(address),
-            client: self.client.clone(),
+            client: self.key.clone(),
             hardware_address: self.request.hardware_address,
             state: LeaseState::Leased,
             began_at: own.map_or(self.now, |own| own.began_at),

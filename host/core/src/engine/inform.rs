@@ -1,8 +1,6 @@
 //! INFORM: parameters for a client that has an address by other means (RFC 2131 section 4.3.5).
 //! No lease is looked at, none is made.
 
-use smallvec::SmallVec;
-
 use crate::Reason;
 
 use super::{Decision, case::Case};
@@ -11,6 +9,6 @@ impl Case<'_, '_> {
     /// Decides an INFORM.
     pub(super) fn inform(&self) -> Decision {
         let reply = Some(self.information());
-        Decision { reason: Reason::AckInform, reply, changes: SmallVec::new() }
+        Decision { reply, ..Decision::of(Reason::AckInform) }
     }
 }

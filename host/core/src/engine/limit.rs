@@ -100,7 +100,7 @@ impl Case<'_, '_> {
             // The client asks again, and finds its offer still open.
             return self.silence(Reason::SubscriberLimit);
         }
-        self.bindings.withdraw_offer_to(&self.client);
+        self.bindings.withdraw_offer_to(&self.key);
         if self.may_nak() {
             self.nak(Reason::NakSubscriberLimit)
         } else {
@@ -136,8 +136,8 @@ impl Case<'_, '_> {
     pub(super) fn gives_way(&self, address: u32) -> bool {
         let Some(limit) = self.replacing() else { return false };
         let Some(slot) = self.bindings.slot(address) else { return false };
-        let offer = slot.offer().filter(|offer| offer.client != self.client);
-        let lease = slot.active_lease().filter(|lease| lease.client != self.client);
+        let offer = slot.offer().filter(|offer| !self.is_self(&offer.client));
+        let lease = slot.active_lease().filter(|lease| !self.is_self(&lease.client));
         offer.is_none_or(|offer| offer.subscriber.as_ref() == Some(&limit.name))
             && lease.is_none_or(|_| self.leases_that_give_way(limit).contains(&address))
     }
@@ -148,6 +148,7 @@ impl Case<'_, '_> {
         addresses.into_iter().find(|address| {
             self.is_entitled(entitlement, *address)
                 && !self.plan.is_reserved(*address)
+                && !self.bindings.is_own(*address)
                 && self.gives_way(*address)
         })
     }
@@ -186,7 +187,7 @@ impl Case<'_, '_> {
         not_counted.extend(granted.filter(|granted| !not_counted.contains(granted)));
         let leases = not_counted.iter().filter(|address| is_on_account(**address)).count();
         let leaving = not_counted.iter().filter(|address| account.is_leaving(**address)).count();
-        let offer = self.bindings.offer_of(&self.client).and_then(|offer| {
+        let offer = self.bindings.offer_of(&self.key).and_then(|offer| {
             let entry = self.bindings.slot(offer.address)?.entries().offer?;
             (entry.subscriber == limit.name).then_some(offer.address)
         });

@@ -12,6 +12,7 @@
 //! - `plan`: what the configuration says of addresses, laid out for lookup.
 //! - `bindings`: who holds which address; `slots`, `addresses`, `deadlines`, `subscribers`,
 //!   `quarantines`, `open_offers` and `table` are its parts.
+//! - `identity`: which client a request comes from.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
 //!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply`,
 //!   `destination` and `options`.
@@ -26,6 +27,7 @@ mod destination;
 mod discover;
 mod farewell;
 mod grant;
+mod identity;
 mod inform;
 mod limit;
 mod open_offers;
@@ -49,8 +51,8 @@ use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Changes, ClientKey, Committed, Lease, Network, Origin, Reason, RelayInformation, Reply,
-    Request, Terms, Timestamp,
+    AfterDataLoss, Change, Changes, ClientKey, Committed, Lease, Network, Origin, Reason,
+    RelayInformation, Reply, Request, Terms, Timestamp,
 };
 
 use self::{
@@ -62,6 +64,7 @@ use self::{
 };
 
 pub use self::{
+    identity::SeenElsewhere,
     preview::{Candidate, Obstacle, OptionOrigin, Preview, Rule},
     reconfigure::Remembered,
 };
@@ -78,6 +81,9 @@ pub struct Decision {
     /// the address that it had before and the leases that its subscriber gives up for it, or
     /// repeat a change of another decision that this one rests on ([`Change::is_repeated`]).
     pub changes: Changes,
+    /// How the client differs from what is on record of its active lease, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_elsewhere: Option<Box<SeenElsewhere>>,
 }
 
 /// Decides the requests of one network.
@@ -149,6 +155,13 @@ pub struct OpenOffer {
     pub expires_at: Timestamp,
 }
 
+impl Decision {
+    /// No reply and no change.
+    pub(super) fn of(reason: Reason) -> Self {
+        Self { reason, reply: None, changes: Changes::new(), seen_elsewhere: None }
+    }
+}
+
 impl Engine {
     /// An engine for `network` that knows no lease yet. `hash_seed` makes the order of hash tables
     /// unpredictable to whoever sends requests; a given seed replays exactly.
@@ -177,6 +190,27 @@ impl Engine {
         }
     }
 
+    /// Says that the network was taken into service without a record, at `since`: until then, clients
+    /// that this server does not know may have leased its addresses.
+    pub fn set_no_records_since(&mut self, since: Timestamp) {
+        self.bindings.no_records_since = Some(since);
+    }
+
+    /// When the network was taken into service without a record, if it was.
+    pub fn no_records_since(&self) -> Option<Timestamp> {
+        self.bindings.no_records_since
+    }
+
+    /// Until when addresses that an unknown client may hold are kept from new clients; the latest of
+    /// its subnets. None if they are not, or no longer.
+    pub fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let network = self.plan.network();
+        let since =
+            self.no_records_since().filter(|_| network.after_data_loss == AfterDataLoss::Hold)?;
+        let longest_secs = network.subnets.iter().map(|subnet| subnet.lease_time.max_secs).max()?;
+        Some(since.after_secs(longest_secs)).filter(|until| now < *until)
+    }
+
     /// The network as configured.
     pub fn network(&self) -> &Arc<Network> {
         self.plan.network()
@@ -185,6 +219,18 @@ impl Engine {
     /// The lease record of a client, active or not: what a policy may see before it decides.
     pub fn lease_of(&self, client: &ClientKey) -> Option<&Arc<Lease>> {
         self.bindings.lease_of(client)
+    }
+
+    /// The client that sent a request, by what its network tells clients apart; none if the request
+    /// identifies nobody.
+    pub fn client_of(&self, request: &Request) -> Option<ClientKey> {
+        identity::client_of(&self.plan, &self.bindings, request).map(|client| client.key)
+    }
+
+    /// The lease record of the client that sent a request, active or not.
+    pub fn lease_for(&self, request: &Request) -> Option<&Arc<Lease>> {
+        let client = identity::client_of(&self.plan, &self.bindings, request)?;
+        self.bindings.lease_of(&client.known_as)
     }
 
     /// The lease record of an address, active or not.
@@ -216,7 +262,7 @@ impl Engine {
         &'a self,
         request: &'a Request,
     ) -> Option<&'a RelayInformation> {
-        case::relay_information_of(&self.bindings, request, &request.client_key())
+        identity::relay_information_of(&self.plan, &self.bindings, request)
     }
 
     /// Every lease record, in order of address.
@@ -272,7 +318,8 @@ impl Engine {
         terms: &Terms,
         preference: Preference<'_>,
     ) -> Decision {
-        let mut case = Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
+        let case = Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
+        let Some(mut case) = case else { return Decision::of(Reason::UnidentifiedClient) };
         case.preference = preference;
         case.decide()
     }

@@ -152,6 +152,11 @@ impl Plan {
         self.pools.get(position)?.configured(&self.network)
     }
 
+    /// The subnet of the pool at a position.
+    pub(super) fn subnet_of_pool(&self, position: usize) -> Option<&Subnet> {
+        self.subnet(self.pools.get(position)?.subnet)
+    }
+
     /// The position of the pool that spans `address`, reserved or not.
     pub(super) fn pool_of(&self, address: u32) -> Option<usize> {
         self.pool_ranges.find(address)

@@ -17,16 +17,17 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientKey, Origin, Reason, Request, RequestKind, Reservation, Terms, Timestamp,
+    ClientKey, Origin, Reason, Reply, Request, RequestKind, Reservation, Terms, Timestamp,
     option::{code, is_reserved_for_engine},
 };
 
 use super::{
     Decision, Engine,
-    addresses::{PoolAddresses, Standing},
+    addresses::PoolAddresses,
     bindings::{Bindings, RETURNED_LOOKED_AT_MAX},
     case::{Case, Entitlement},
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX},
+    identity,
     open_offers::OpenOffers,
     plan::address_of,
     quarantines,
@@ -102,6 +103,10 @@ pub enum Rule {
 pub enum Obstacle {
     /// A client declined it; nobody gets it for a while.
     Quarantined,
+    /// This client declined it, and goes on with the address that it got instead.
+    Declined,
+    /// It is one of the server's own addresses.
+    ServersOwn,
     /// It is reserved for somebody else.
     Reserved,
     /// Another client has a lease or an open offer of it.
@@ -118,6 +123,8 @@ pub enum Obstacle {
     UnknownPool,
     /// No address of the pool is free.
     PoolExhausted,
+    /// A client that this server has no record of may hold it.
+    HeldBack,
     /// The subscriber has as many leases and open offers as it may have.
     SubscriberLimit,
 }
@@ -144,11 +151,27 @@ pub enum OptionOrigin {
     HostRequirements,
 }
 
+impl Preview {
+    /// Of a request that identifies nobody.
+    fn of_nobody() -> Self {
+        Self {
+            decision: Decision::of(Reason::UnidentifiedClient),
+            reservation: None,
+            candidates: Vec::new(),
+            option_origins: Vec::new(),
+        }
+    }
+}
+
 impl Obstacle {
     /// One clause for the operator.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Quarantined => "a client declined it, and nobody gets it for a while",
+            Self::Declined => {
+                "the client declined it, and goes on with the address that it got instead"
+            }
+            Self::ServersOwn => "it is one of the server's own addresses",
             Self::Reserved => "it is reserved for somebody else",
             Self::HeldByOther => "another client has a lease or an open offer of it",
             Self::OutsidePools => "it lies in no pool that the client may have addresses of",
@@ -157,6 +180,7 @@ impl Obstacle {
             Self::NotFree => "it is not free",
             Self::UnknownPool => "the network has no pool of this name",
             Self::PoolExhausted => "no address of the pool is free",
+            Self::HeldBack => "a client that this server has no record of may hold it",
             Self::SubscriberLimit => {
                 "the subscriber has as many leases and open offers as it may have"
             }
@@ -174,7 +198,8 @@ impl Engine {
         terms: &Terms,
     ) -> Preview {
         let mut part = self.bindings.part(now, subnet, request, terms);
-        let mut case = Case::new(&self.plan, &mut part, now, subnet, request, terms);
+        let case = Case::new(&self.plan, &mut part, now, subnet, request, terms);
+        let Some(mut case) = case else { return Preview::of_nobody() };
         case.notice();
         let mut candidates = case.candidates();
         let reservation = case.reservation.cloned();
@@ -211,6 +236,8 @@ impl Bindings {
             unsettled: HashMap::with_hasher(hasher.clone()),
             given_up_revision: self.given_up_revision,
             unreported: VecDeque::new(),
+            no_records_since: self.no_records_since,
+            own: self.own.clone(),
         };
         let account = terms.subscriber.as_ref().and_then(|limit| self.account(&limit.name));
         if let Some(account) = account {
@@ -233,11 +260,11 @@ impl Bindings {
     /// The accounts on which the address would be set aside that a client declines.
     fn accounts_of_decline(&self, request: &Request) -> Vec<quarantines::Account> {
         use quarantines::Account;
-        let client = request.client_key();
+        let client = identity::client_of(&self.plan, self, request).map(|client| client.key);
         let slot = request.requested_address.and_then(|address| self.slot(u32::from(address)));
         let (lease, offer) = (slot.and_then(Slot::lease), slot.and_then(Slot::offer));
         let lines = [
-            super::case::relay_information_of(self, request, &client),
+            identity::relay_information_of(&self.plan, self, request),
             lease.and_then(|lease| lease.relay_information.as_ref()),
         ];
         let subscribers = [
@@ -246,7 +273,7 @@ impl Bindings {
         ];
         let subscribers = subscribers.into_iter().flatten().map(Arc::clone);
         let accounts = subscribers.map(Account::Subscriber).chain(lines.map(Account::of_line));
-        accounts.chain([Account::Client(client)]).collect()
+        accounts.chain(client.map(Account::Client)).collect()
     }
 
     /// The addresses that a decision can look at, besides those that nobody ever had.
@@ -257,15 +284,21 @@ impl Bindings {
         request: &Request,
         terms: &Terms,
     ) -> BTreeSet<u32> {
-        let client = request.client_key();
-        let information = super::case::relay_information_of(self, request, &client);
+        let client = identity::client_of(&self.plan, self, request);
+        let client = client.as_ref();
+        let information = identity::relay_information_of(&self.plan, self, request);
         let reservation = self.plan.reservation_for(subnet, request, information);
         let reserved = reservation.map(|reservation| reservation.address);
         let client_address = Some(request.client_address);
         let named = [request.requested_address, client_address, terms.address, reserved];
         let known = [
-            self.lease_of(&client).map(|lease| u32::from(lease.address)),
-            self.offer_of(&client).map(|offer| offer.address),
+            client
+                .and_then(|client| self.lease_of(&client.known_as))
+                .map(|lease| u32::from(lease.address)),
+            client
+                .and_then(|client| self.lease_of(&client.key))
+                .map(|lease| u32::from(lease.address)),
+            client.and_then(|client| self.offer_of(&client.key)).map(|offer| offer.address),
         ];
         let free = part.pools.iter().flat_map(PoolAddresses::returned);
         let mut addresses: BTreeSet<u32> = named
@@ -320,21 +353,24 @@ impl Case<'_, '_> {
         if !has_address || self.terms.verdict != crate::Verdict::Proceed {
             return Vec::new();
         }
-        if let Some(address) = self.terms.address {
-            return vec![self.candidate(Rule::Policy, u32::from(address), |case, address| {
-                case.entitlement().err().map(|_| case.why_unusable(address))
-            })];
-        }
         let mut all = Vec::new();
+        if let Some(address) = self.terms.address {
+            let address = u32::from(address);
+            let may_be_named = self.may_be_named(address);
+            all.push(self.candidate(Rule::Policy, address, |case, address| match may_be_named {
+                true => case.why_not_named_now(address),
+                false if case.bindings.is_own(address) => Some(Obstacle::ServersOwn),
+                false if !case.plan.is_usable(address) => Some(Obstacle::Unusable),
+                false => Some(Obstacle::Reserved),
+            }));
+            if !may_be_named {
+                return all;
+            }
+        }
         if let Some(reservation) = self.reservation {
             let address = u32::from(reservation.address);
-            all.push(self.candidate(Rule::Reservation, address, |case, address| {
-                let is_waited_for = case.is_held_by_other(address)
-                    && !matches!(case.entitlement(), Ok(Entitlement::Reservation(_)));
-                match case.bindings.standing(address) {
-                    Standing::Quarantined => Some(Obstacle::Quarantined),
-                    _ => is_waited_for.then_some(Obstacle::HeldByOther),
-                }
+            all.push(self.candidate(Rule::Reservation, address, |case, _| {
+                case.why_not_reserved_now(reservation)
             }));
         }
         match self.entitlement() {
@@ -358,7 +394,9 @@ impl Case<'_, '_> {
         };
         let not_free = |case: &Self, address: u32| {
             let is_free = case.bindings.standing(address).is_free();
-            case.obstacle(entitlement, address).or((!is_free).then_some(Obstacle::NotFree))
+            let held_back = || case.is_held_back(address).then_some(Obstacle::HeldBack);
+            let not_free = (!is_free).then_some(Obstacle::NotFree);
+            case.obstacle(entitlement, address).or(not_free).or_else(held_back)
         };
         let requested = self.request.requested_address.map(u32::from);
         if self.request.kind == RequestKind::Request {
@@ -372,7 +410,7 @@ impl Case<'_, '_> {
         if entitlement.only_address().is_some() {
             return Vec::new();
         }
-        let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
         let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
         let former = current.and_then(|current| self.bindings.slot(current)?.former);
         [
@@ -389,7 +427,20 @@ impl Case<'_, '_> {
     /// The free address that a DISCOVER gets, or the pools that have none; nothing if it gets
     /// another.
     fn free_candidates(&self, before: &[Candidate], decision: &Decision) -> Vec<Candidate> {
+        let is_free = |reply: &Reply| {
+            let slot = self.bindings.slot(u32::from(reply.your_address));
+            slot.is_none_or(|slot| slot.active_lease().is_none())
+        };
         match (decision.reason, &decision.reply) {
+            (Reason::OfferedInsteadOfReserved, Some(_))
+                if before.iter().any(|found| found.obstacle.is_none()) =>
+            {
+                Vec::new()
+            }
+            (Reason::OfferedInsteadOfReserved, Some(reply)) => {
+                let rule = if is_free(reply) { Rule::Free } else { Rule::Oldest };
+                vec![self.candidate(rule, u32::from(reply.your_address), |_, _| None)]
+            }
             (Reason::OfferedFromPool, Some(reply)) => {
                 vec![self.candidate(Rule::Free, u32::from(reply.your_address), |_, _| None)]
             }
@@ -402,7 +453,9 @@ impl Case<'_, '_> {
             (Reason::OfferedContested, Some(reply)) => {
                 vec![self.candidate(Rule::Contested, u32::from(reply.your_address), |_, _| None)]
             }
-            (Reason::NoFreeAddress, _) if before.iter().all(|found| found.obstacle.is_some()) => {
+            (Reason::NoFreeAddress | Reason::HeldAfterDataLoss, _)
+                if before.iter().all(|found| found.obstacle.is_some()) =>
+            {
                 let pools = match self.entitlement() {
                     Ok(Entitlement::NamedPools(pools)) => pools,
                     Ok(Entitlement::OpenPools) => self.plan.open_pools(),
@@ -412,7 +465,12 @@ impl Case<'_, '_> {
                     rule: Rule::Free,
                     address: None,
                     pool: self.plan.configured_pool(*pool).map(|pool| Arc::clone(&pool.name)),
-                    obstacle: Some(Obstacle::PoolExhausted),
+                    obstacle: Some(match decision.reason {
+                        Reason::HeldAfterDataLoss if self.is_pool_held_back(*pool) => {
+                            Obstacle::HeldBack
+                        }
+                        _ => Obstacle::PoolExhausted,
+                    }),
                     holder: None,
                 };
                 pools.iter().map(exhausted).collect()
@@ -431,26 +489,13 @@ impl Case<'_, '_> {
         let slot = self.bindings.slot(address);
         let leased = slot.and_then(|slot| slot.active_lease()).map(|lease| &lease.client);
         let offered = slot.and_then(|slot| slot.offer()).map(|offer| &offer.client);
-        let holder = [leased, offered].into_iter().flatten().find(|holder| **holder != self.client);
+        let holder = [leased, offered].into_iter().flatten().find(|holder| !self.is_self(holder));
         Candidate {
             rule,
             address: Some(address_of(address)),
             pool: pool.map(|pool| Arc::clone(&pool.name)),
             obstacle: obstacle(self, address),
             holder: holder.cloned(),
-        }
-    }
-
-    /// Why a policy cannot name `address`.
-    fn why_unusable(&self, address: u32) -> Obstacle {
-        if !self.plan.is_usable(address) {
-            Obstacle::Unusable
-        } else if self.is_held_by_other(address) {
-            Obstacle::HeldByOther
-        } else if self.bindings.standing(address) == Standing::Quarantined {
-            Obstacle::Quarantined
-        } else {
-            Obstacle::Reserved
         }
     }
 

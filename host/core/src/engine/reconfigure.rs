@@ -9,6 +9,8 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
+use smallvec::SmallVec;
+
 use crate::{Engine, Lease, Network, Timestamp, Topology};
 
 use super::{
@@ -50,6 +52,7 @@ impl Engine {
         hash_seed: u64,
     ) -> Vec<Engine> {
         let networks = topology.networks();
+        let own = old.first().map(|engine| engine.bindings.own.clone()).unwrap_or_default();
         let mut engines: Vec<Option<Engine>> = networks.iter().map(|_| None).collect();
         let mut moving = Vec::new();
         for mut engine in old {
@@ -67,7 +70,11 @@ impl Engine {
             }
         }
         let make = |(engine, network): (Option<Engine>, &Arc<Network>)| {
-            engine.unwrap_or_else(|| Engine::new(Arc::clone(network), hash_seed))
+            engine.unwrap_or_else(|| {
+                let mut engine = Engine::new(Arc::clone(network), hash_seed);
+                engine.bindings.set_own(own.clone());
+                engine
+            })
         };
         let mut engines: Vec<Engine> = engines.into_iter().zip(networks).map(make).collect();
         for remembered in moving {
@@ -86,6 +93,17 @@ impl Engine {
         let hasher = self.bindings.slots.hasher().clone();
         self.plan = Arc::new(Plan::new(network, &hasher));
         self.bindings.go_over_to(Arc::clone(&self.plan))
+    }
+
+    /// Says which addresses the server has. None of them is given to anybody: a client that has one
+    /// is told so when it asks to go on with it. Takes time by how many are news.
+    pub fn set_own_addresses(&mut self, own: impl IntoIterator<Item = Ipv4Addr>) {
+        let mut own: SmallVec<[u32; 4]> = own.into_iter().map(u32::from).collect();
+        own.sort_unstable();
+        own.dedup();
+        if self.bindings.own != own {
+            self.bindings.set_own(own);
+        }
     }
 
     /// Everything that it remembers, in order of address.

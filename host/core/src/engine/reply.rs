@@ -2,8 +2,6 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use smallvec::SmallVec;
-
 use crate::{INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, option::code, relay};
 
 use super::{Decision, case::Case, options::Parameters, plan::address_of};
@@ -80,7 +78,7 @@ impl Case<'_, '_> {
             options,
             destination: self.destination_of_nak(),
         };
-        Decision { reason, reply: Some(reply), changes: SmallVec::new() }
+        Decision { reply: Some(reply), ..Decision::of(reason) }
     }
 
     /// Where the options come from that a client with `address` gets.

@@ -4,7 +4,7 @@
 //! Invariant: an address is granted only if it is this client's by lease, offer, reservation or
 //! policy, or free and chosen from this server's own offer.
 
-use crate::{ClientState, Reason};
+use crate::{ClientState, Reason, UnknownClients};
 
 use super::{
     Decision,
@@ -19,7 +19,7 @@ impl Case<'_, '_> {
         }
         let entitlement = match self.entitlement() {
             Ok(entitlement) => entitlement,
-            Err(reason) => return self.no_entitlement(reason),
+            Err(reason) => return self.silence(reason),
         };
         let state = self.request.client_state();
         let requested = self.request.requested_address.map(u32::from);
@@ -50,24 +50,12 @@ impl Case<'_, '_> {
         if !self.may_nak() {
             return self.silence(Reason::RefusedWithoutNak);
         }
-        self.bindings.withdraw_offer_to(&self.client);
+        self.bindings.withdraw_offer_to(&self.key);
         self.nak_saying(Reason::NakByPolicy, text)
     }
 
-    /// The policy names an address or a pool that the client cannot have. If it extends a lease of
-    /// that very address, which somebody else has by now, it must stop using it.
-    fn no_entitlement(&mut self, reason: Reason) -> Decision {
-        let address = self.request.client_address;
-        let is_named = reason == Reason::UnusableAddress && self.terms.address == Some(address);
-        if is_named && self.is_held_by_other(u32::from(address)) {
-            self.nak_if_sure(Reason::NakAddressTaken)
-        } else {
-            self.silence(reason)
-        }
-    }
-
     fn other_server_selected(&mut self) -> Decision {
-        self.bindings.withdraw_offer_to(&self.client);
+        self.bindings.withdraw_offer_to(&self.key);
         self.silence(Reason::OtherServerSelected)
     }
 
@@ -78,8 +66,10 @@ impl Case<'_, '_> {
         if self.plan.subnet_of(address).is_none() {
             return self.nak(Reason::NakWrongNetwork);
         }
-        let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
+        let is_open = offered == Some(address) || entitlement.only_address() == Some(address);
         match self.objection(entitlement, address) {
+            None if !is_open && self.is_held_back(address) => self.nak(Reason::NakOfferExpired),
             Some(Reason::NakAddressTaken)
                 if offered.is_none() && self.is_held_by_other(address) =>
             {
@@ -112,13 +102,7 @@ impl Case<'_, '_> {
         // What configuration or a policy assigns to a client is known of it, too.
         let is_known = record.is_some() || entitlement.only_address().is_some();
         if !is_known {
-            return match (acknowledged, objection) {
-                // The client uses what surely is somebody else's.
-                (Reason::AckRenewing | Reason::AckRebinding, Some(Reason::NakAddressTaken)) => {
-                    self.nak_if_sure(Reason::NakAddressTaken)
-                }
-                _ => self.silence(Reason::UnknownClient),
-            };
+            return self.unknown_client(address, objection);
         }
         if let Some(reason) = objection {
             return self.nak_if_sure(reason);
@@ -136,13 +120,30 @@ impl Case<'_, '_> {
         }
     }
 
+    /// The client asks to go on with `address`, and nothing is known of it.
+    fn unknown_client(&mut self, address: u32, objection: Option<Reason>) -> Decision {
+        let subnet = self.plan.subnet_of(address).and_then(|subnet| self.plan.subnet(subnet));
+        let wanted = subnet.map(|subnet| subnet.unknown_clients).unwrap_or_default();
+        match (wanted, objection) {
+            (UnknownClients::Refuse, objection) => {
+                self.nak(objection.unwrap_or(Reason::NakUnknownClient))
+            }
+            (UnknownClients::Adopt, None) => self.acknowledge(address, Reason::AckAdopted),
+            // It is surely somebody else's.
+            (_, Some(Reason::NakAddressTaken)) => self.nak_if_sure(Reason::NakAddressTaken),
+            (UnknownClients::Adopt | UnknownClients::Ignore, _) => {
+                self.silence(Reason::UnknownClient)
+            }
+        }
+    }
+
     /// The request fits no state. If it names this server, it means the address that the client was
     /// offered or, without an open offer, the one that it has.
     fn in_no_state(&mut self, entitlement: Entitlement<'_>) -> Decision {
         if !self.names_this_server() {
             return self.silence(Reason::UnknownState);
         }
-        let offered = self.bindings.offer_of(&self.client).map(|offer| offer.address);
+        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
         let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
         let leased = current.filter(|address| {
             self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())

@@ -245,3 +245,37 @@ fn the_same_arguments_give_the_same_decisions() {
     let written = serde_json::to_string(&request).unwrap();
     assert_eq!(ask(&request), ask(&serde_json::from_str(&written).unwrap()));
 }
+
+#[test]
+fn the_servers_own_addresses_are_given_to_nobody() {
+    let mut network = network();
+    network.subnets[0].unknown_clients = lessor_core::UnknownClients::Adopt;
+    network.subnets[0].reservations = vec![reservation(circuit(b"line"), ip(60))];
+    let mut server = Server::new(network.clone());
+    let before = server.lease(1);
+    assert_eq!(before, ip(10));
+    server.engine.set_own_addresses([ip(10), ip(11), ip(60), ip(1), OTHER_SERVER]);
+    let usage = &server.engine.usage(server.now)[0];
+    assert_eq!((usage.size, usage.leased), (2, 0));
+    // Not from a pool, nor because it was asked for, remembered, reserved or named.
+    for client in [2, 3] {
+        assert!(![ip(10), ip(11)].contains(&server.lease(client)));
+    }
+    let wish = with(discover(4), |r| r.requested_address = Some(ip(11)));
+    assert_eq!(server.reason(&wish), Reason::NoFreeAddress);
+    for ask in [init_reboot, renewing, rebinding, selecting] {
+        assert_eq!(server.reason(&ask(1, ip(10))), Reason::NakAddressTaken);
+        assert_eq!(server.reason(&ask(9, ip(11))), Reason::NakAddressTaken);
+    }
+    let decision = server.ask(&on_circuit(b"line", discover(5)));
+    assert_eq!(decision.reason, Reason::NoFreeAddress);
+    let decision = server.ask_under(&discover(5), &at_address(ip(11)));
+    assert_eq!(decision.reason, Reason::UnusableAddress);
+    // They stay the server's own with another configuration, and are free once they are not.
+    network.quarantine_secs += 1;
+    server.engine.reconfigure(network.into());
+    assert_eq!(server.reason(&discover(6)), Reason::NoFreeAddress);
+    server.engine.set_own_addresses([]);
+    assert_eq!(offered(&server.ask(&discover(6))), ip(11));
+    assert_eq!(offer(&server.ask(&discover(1))), (ip(10), Reason::OfferedCurrent));
+}

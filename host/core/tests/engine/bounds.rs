@@ -165,7 +165,8 @@ fn a_reserved_address_that_was_declined_beyond_a_bound_is_not_offered_again_at_o
     assert_eq!(reserved, Reason::DeclinedBeyondLimit);
     assert_ne!(server.reason(&over(discover(1))), Reason::OfferedReserved);
     let named = at_address(ip(60));
-    assert_eq!(server.ask_under(&over(discover(1)), &named).reason, Reason::UnusableAddress);
+    let decision = server.ask_under(&over(discover(1)), &named);
+    assert_eq!(decision.reason, Reason::OfferedInsteadOfReserved);
     server.pass_secs(600);
     assert_eq!(server.reason(&over(discover(1))), Reason::OfferedReserved);
 }

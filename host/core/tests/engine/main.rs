@@ -12,8 +12,8 @@
 mod addresses;
 mod bounds;
 mod conformance;
+mod identity;
 mod locating;
-
 mod preview;
 mod reconfigure;
 mod reservations;
@@ -22,3 +22,4 @@ mod simulation;
 mod subscribers;
 mod support;
 mod terms;
+mod unknown_clients;

@@ -76,7 +76,10 @@ fn the_addresses_that_were_thought_of_are_listed_up_to_the_one_taken() {
     let named = Terms { address: Some(address), ..Terms::default() };
     assert_eq!(
         thought_of(&preview(&server, &discover(5), &named)),
-        [(Rule::Policy, Some(10), Some(Obstacle::HeldByOther))]
+        [
+            (Rule::Policy, Some(10), Some(Obstacle::HeldByOther)),
+            (Rule::Free, None, Some(Obstacle::PoolExhausted)),
+        ]
     );
 }
 

@@ -126,13 +126,53 @@ fn what_is_reserved_for_a_client_is_known_of_it() {
 }
 
 #[test]
-fn a_quarantined_reserved_address_is_waited_for() {
+fn a_client_that_declines_its_reserved_address_is_served_from_the_pools_meanwhile() {
     let mut server = Server::new(with_reservations());
-    server.lease(2);
+    assert_eq!(server.lease(2), ip(201));
     assert_eq!(server.reason(&decline(2, ip(201))), Reason::QuarantinedDeclined);
-    assert_eq!(server.reason(&discover(2)), Reason::NoFreeAddress);
+    assert_eq!(server.reason(&init_reboot(2, ip(201))), Reason::NakAddressTaken);
+    let decision = server.ask(&discover(2));
+    assert_eq!(offer(&decision), (ip(10), Reason::OfferedInsteadOfReserved));
+    assert_eq!(server.reason(&selecting(2, ip(10))), Reason::AckInsteadOfReserved);
+    assert_eq!(server.reason(&renewing(2, ip(10))), Reason::AckInsteadOfReserved);
+    let decision = server.ask(&discover(2));
+    assert_eq!(offer(&decision), (ip(10), Reason::OfferedInsteadOfReserved));
+    // After the quarantine it is not sent back to where it found somebody else, until it asks anew.
     server.pass_secs(600);
-    assert_eq!(server.reason(&discover(2)), Reason::OfferedReserved);
+    assert_eq!(server.reason(&renewing(2, ip(10))), Reason::AckInsteadOfReserved);
+    assert_eq!(server.reason(&init_reboot(2, ip(10))), Reason::AckInsteadOfReserved);
+    assert_eq!(offer(&server.ask(&discover(2))), (ip(201), Reason::OfferedReserved));
+    let decision = server.ask(&selecting(2, ip(201)));
+    assert_eq!((decision.reason, decision.changes.len()), (Reason::AckSelecting, 2));
+    assert_eq!(server.reason(&renewing(2, ip(201))), Reason::AckRenewing);
+}
+
+#[test]
+fn a_reserved_address_that_another_device_declined_is_taken_at_the_renewal_after() {
+    let mut server = Server::new(with_reservations());
+    server.ask(&on_circuit(LINE, discover(1)));
+    server.ask(&on_circuit(LINE, selecting(1, ip(11))));
+    assert_eq!(server.reason(&on_circuit(LINE, decline(1, ip(11)))), Reason::QuarantinedDeclined);
+    let decision = server.ask(&on_circuit(LINE, discover(7)));
+    assert_eq!(offer(&decision), (ip(10), Reason::OfferedInsteadOfReserved));
+    let decision = server.ask(&on_circuit(LINE, selecting(7, ip(10))));
+    assert_eq!(decision.reason, Reason::AckInsteadOfReserved);
+    server.pass_secs(600);
+    assert_eq!(server.reason(&on_circuit(LINE, rebinding(7, ip(10)))), Reason::NakOtherAddress);
+    let decision = server.ask(&on_circuit(LINE, discover(7)));
+    assert_eq!(offer(&decision), (ip(11), Reason::OfferedReserved));
+}
+
+#[test]
+fn without_a_pool_for_everybody_there_is_nothing_instead_of_a_reserved_address() {
+    let mut network = with_reservations();
+    network.subnets[0].pools.retain(|pool| pool.by_policy_only);
+    let mut server = Server::new(network);
+    server.lease(2);
+    server.ask(&decline(2, ip(201)));
+    assert_eq!(server.reason(&discover(2)), Reason::NoFreeAddress);
+    let decision = server.ask_under(&discover(2), &in_pool("garden"));
+    assert_eq!(offer(&decision), (ip(100), Reason::OfferedInsteadOfReserved));
 }
 
 #[test]
@@ -142,13 +182,14 @@ fn an_address_leased_before_it_was_reserved_is_waited_for_and_the_owner_served_m
     assert_eq!(server.record(4).address, ip(11));
     server.engine.reconfigure(with_reservations().into());
     let decision = server.ask(&on_circuit(LINE, discover(1)));
-    assert_eq!(offer(&decision), (ip(12), Reason::OfferedFromPool));
-    assert_eq!(server.reason(&on_circuit(LINE, selecting(1, ip(12)))), Reason::AckSelecting);
-    assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), Reason::AckRebinding);
+    assert_eq!(offer(&decision), (ip(12), Reason::OfferedInsteadOfReserved));
+    let instead = Reason::AckInsteadOfReserved;
+    assert_eq!(server.reason(&on_circuit(LINE, selecting(1, ip(12)))), instead);
+    assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), instead);
     // The other client is sent away at its renewal, and its lease ends.
     assert_eq!(server.reason(&renewing(4, ip(11))), Reason::NakAddressTaken);
     server.pass_secs(1800);
-    assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), Reason::AckRebinding);
+    assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), instead);
     server.pass_secs(1800);
     assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), Reason::NakOtherAddress);
     let decision = server.ask(&on_circuit(LINE, discover(1)));

@@ -398,7 +398,7 @@ fn the_address_of_a_line_goes_to_its_new_router() {
     assert_eq!(server.reason_under(&discover(2), &named(refuse(1))), Reason::SubscriberLimit);
     // Without a limit, or with room below it, nothing gives way.
     for terms in [named(Terms::default()), named(replace(2))] {
-        assert_eq!(server.reason_under(&discover(2), &terms), Reason::UnusableAddress);
+        assert_eq!(server.reason_under(&discover(2), &terms), Reason::OfferedInsteadOfReserved);
     }
     assert_eq!(server.lease_under(2, &named(replace(1))), ip(60));
     assert_eq!(server.counted(), [2]);

@@ -7,10 +7,10 @@ use std::{
 };
 
 use lessor_core::{
-    Arrival, BeyondLimit, ClientKey, Committed, Decision, Engine, HardwareAddress, Lease,
-    LeaseTime, Network, OptionSet, OptionValue, Pool, Reason, ReceivedOptions, RelayInformation,
-    Reply, Request, RequestKind, Reservation, ReservationOwner, Subnet, SubscriberLimit, Terms,
-    Timestamp,
+    AfterDataLoss, Arrival, BeyondLimit, ClientKey, ClientKeyKind, Committed, Decision, Engine,
+    HardwareAddress, Lease, LeaseTime, Network, OptionSet, OptionValue, Pool, Reason,
+    ReceivedOptions, RelayInformation, Reply, Request, RequestKind, Reservation, ReservationOwner,
+    Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients,
 };
 
 /// The server's address on the link, and the one that relays send to.
@@ -38,6 +38,8 @@ pub(crate) fn network() -> Network {
         offer_hold_secs: 60,
         quarantine_secs: 600,
         bounds: lessor_core::Bounds::default(),
+        client_key: ClientKeyKind::default(),
+        after_data_loss: AfterDataLoss::default(),
     }
 }
 
@@ -54,6 +56,7 @@ pub(crate) fn subnet(prefix: &str, pools: Vec<Pool>) -> Subnet {
         pools,
         relays: None,
         reservations: Vec::new(),
+        unknown_clients: UnknownClients::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{OptionValue, Reason, RequestKind, Terms, Verdict};
+use lessor_core::{OptionValue, Reason, Terms, Verdict};
 
 use crate::support::*;
 
@@ -84,30 +84,55 @@ fn a_policy_names_an_address_inside_or_outside_of_pools() {
 }
 
 #[test]
-fn an_address_that_a_policy_cannot_give_away_is_silence() {
+fn an_address_that_a_policy_can_never_give_away_is_silence() {
     let mut network = network();
     network.subnets[0].reservations.push(reservation(circuit(b"line"), ip(60)));
     let mut server = Server::new(network);
     let leased = server.lease(1);
-    let held = offered(&server.ask(&discover(2)));
-    let declined = server.lease(3);
-    server.ask(&decline(3, declined));
     let away = Ipv4Addr::new(172, 16, 0, 9);
-    for address in [leased, held, declined, away, ip(0), ip(255), ip(60)] {
+    for address in [away, ip(0), ip(255), ip(60)] {
         for request in [discover(9), selecting(9, address), renewing(1, leased)] {
-            if address == leased && request.kind == RequestKind::Request {
-                continue;
-            }
             let decision = server.ask_under(&request, &at_address(address));
             let found = (decision.reason, decision.reply);
             assert_eq!(found, (Reason::UnusableAddress, None), "{address}");
         }
     }
-    // The holder and the owner themselves may be given it.
-    let decision = server.ask_under(&discover(1), &at_address(leased));
-    assert_eq!(decision.reason, Reason::OfferedByPolicy);
     let decision = server.ask_under(&on_circuit(b"line", discover(9)), &at_address(ip(60)));
     assert_eq!(decision.reason, Reason::OfferedByPolicy);
+}
+
+#[test]
+fn while_an_address_that_a_policy_names_is_taken_the_client_is_served_from_the_pools() {
+    let mut server = Server::plain();
+    let leased = server.lease(1);
+    let held = offered(&server.ask(&discover(2)));
+    let declined = server.lease(3);
+    server.ask(&decline(3, declined));
+    for address in [leased, held, declined] {
+        let decision = server.ask_under(&discover(9), &at_address(address));
+        assert_eq!(offer(&decision), (ip(13), Reason::OfferedInsteadOfReserved), "{address}");
+        let decision = server.ask_under(&selecting(9, address), &at_address(address));
+        assert_eq!(decision.reason, Reason::NakAddressTaken, "{address}");
+        // A policy may say which pool it is to be then.
+        let terms = Terms { pool: Some("garden".into()), ..at_address(address) };
+        let decision = server.ask_under(&discover(8), &terms);
+        assert_eq!(offer(&decision), (ip(100), Reason::OfferedInsteadOfReserved));
+    }
+    // The holder itself may be given it.
+    let decision = server.ask_under(&discover(1), &at_address(leased));
+    assert_eq!(decision.reason, Reason::OfferedByPolicy);
+    // The client moves as soon as the address is free.
+    server.ask_under(&discover(9), &at_address(leased));
+    let decision = server.ask_under(&selecting(9, ip(13)), &at_address(leased));
+    assert_eq!(decision.reason, Reason::AckInsteadOfReserved);
+    let renewal = renewing(9, ip(13));
+    let decision = server.ask_under(&renewal, &at_address(leased));
+    assert_eq!(decision.reason, Reason::AckInsteadOfReserved);
+    server.ask(&release(1, leased));
+    let decision = server.ask_under(&renewal, &at_address(leased));
+    assert_eq!(decision.reason, Reason::NakOtherAddress);
+    let decision = server.ask_under(&discover(9), &at_address(leased));
+    assert_eq!(offer(&decision), (leased, Reason::OfferedByPolicy));
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl HostLeaseEvent for Guest {
     fn client_identifier(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<Octets>> {
         Ok(match &self.event()?.lease.client {
             ClientKey::Identifier(octets) => Some(octets.to_vec()),
-            ClientKey::Hardware(_) => None,
+            _ => None,
         })
     }
 

@@ -59,7 +59,7 @@ impl HostRequest for Guest {
     }
 
     fn client_key(&mut self, _: Resource<Request>) -> wasmtime::Result<String> {
-        Ok(self.view()?.request.client_key().to_string())
+        Ok(self.view()?.client.to_string())
     }
 
     fn is_relayed(&mut self, _: Resource<Request>) -> wasmtime::Result<bool> {

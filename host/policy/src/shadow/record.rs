@@ -158,7 +158,7 @@ impl ShadowDifference {
             time: view.now,
             message: request.kind.name().to_owned(),
             transaction_id: request.transaction_id,
-            client: request.client_key().to_string(),
+            client: view.client.to_string(),
             hardware_address: request.hardware_address.to_string(),
             network: Arc::clone(&view.network.name),
             circuit_id: view

@@ -9,8 +9,9 @@ use std::{
 };
 
 use lessor_core::{
-    Arrival, ClientKey, HardwareAddress, Lease, LeaseState, LeaseTime, Network, OptionSet,
-    ReceivedOptions, RelayInformation, Request, RequestKind, Subnet, Timestamp,
+    AfterDataLoss, Arrival, ClientKey, ClientKeyKind, HardwareAddress, Lease, LeaseState,
+    LeaseTime, Network, OptionSet, ReceivedOptions, RelayInformation, Request, RequestKind, Subnet,
+    Timestamp, UnknownClients,
 };
 use lessor_policy_host::{
     Absent, Chain, FailurePolicy, Grants, Limits, Lookups, Mode, PluginSource, PolicyOutcome,
@@ -84,11 +85,14 @@ pub(crate) fn network() -> Arc<Network> {
             pools: Vec::new(),
             relays: None,
             reservations: Vec::new(),
+            unknown_clients: UnknownClients::default(),
         }],
         authoritative: true,
         offer_hold_secs: 30,
         quarantine_secs: 3_600,
         bounds: lessor_core::Bounds::default(),
+        client_key: ClientKeyKind::default(),
+        after_data_loss: AfterDataLoss::default(),
     })
 }
 
@@ -134,6 +138,7 @@ pub(crate) fn relay_information() -> RelayInformation {
 
 pub(crate) fn view_of(request: Request) -> View {
     View {
+        client: ClientKeyKind::default().key_of(&request, None).unwrap(),
         request: Arc::new(request),
         now: NOW,
         network: network(),

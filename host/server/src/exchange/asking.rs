@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lessor_core::{Reason, Timestamp};
 use lessor_policy_host::{Lookup, Lookups, PolicyOutcome, Runner, View};
 
-use super::{Exchange, Pipeline};
+use super::{Exchange, Pipeline, Unseen};
 
 impl Pipeline<'_> {
     /// Goes on with an exchange that waited for lookups. The world went on meanwhile: what policies
@@ -22,10 +22,12 @@ impl Pipeline<'_> {
         let shows_lease = exchange.shows_lease(runner);
         let Some(asked) = &mut exchange.asked else { return };
         let request = &asked.view.request;
-        let Some(view) = self.view(shows_lease, now, request) else {
-            let (reason, detail) = self.nowhere(request);
-            exchange.fail(reason, Some(detail));
-            return;
+        let view = match self.view(shows_lease, now, request) {
+            Ok(view) => view,
+            Err(Unseen { reason, detail }) => {
+                exchange.fail(reason, Some(detail));
+                return;
+            }
         };
         let lookups = asked.view.lookups.iter().cloned().chain(answers).collect();
         let absent = Arc::clone(&asked.view.absent);

@@ -30,6 +30,7 @@ use crate::{
     control::{self, Question},
     generation::{self, Generation, Parts},
     heard::Heard,
+    holds::Holds,
     leases,
     lookups::LookupSet,
     net::OwnSockets,
@@ -335,6 +336,7 @@ fn stored(
             let mut store = FjallStore::open(path)
                 .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
             store.load(&mut |lease| shards.restore(now, lease))?;
+            Holds::new(configuration).recall(now, &shards);
             Ok((shards, "the leases of its store"))
         }
         _ => Ok((shards, "no leases, because there is no store")),

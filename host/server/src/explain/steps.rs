@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::Context;
 use lessor_core::{
-    BeyondLimit, Candidate, Destination, LocatedBy, LookupAnswer, OptionOrigin, Outcome, Preview,
-    Reason, Reply, ReplyKind, Request, Reservation, ReservationOwner, Rule, Terms, Verdict,
-    option::code, readable,
+    BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, OptionOrigin,
+    Outcome, Preview, Reason, Reply, ReplyKind, Request, Reservation, ReservationOwner, Rule,
+    Terms, Verdict, option::code, readable,
 };
 use lessor_policy_host::{Chain, Hook, Lookup, PolicyOutcome, Setting, TraceEntry, View};
 
@@ -18,7 +18,9 @@ use super::{
     PluginStep, ReplyStep, Subject, facts, verdict_text,
 };
 use crate::{
-    exchange::{Reach, nowhere, relay_not_served, unknown_client},
+    exchange::{
+        Reach, nowhere, relay_not_served, seen_elsewhere_text, unidentified_client, unknown_client,
+    },
     generation::Refusal,
     leases::Row,
     recording::option_name,
@@ -59,14 +61,13 @@ impl Place<'_> {
         }
         watch.lap("parse");
         let request = Arc::new(request);
-        let client = request.client_key();
         let mut explanation = Explanation {
             by: self.by.clone(),
             at_ms: self.now,
             assumed: message.assumed,
             request: facts::of(&request),
             location: None,
-            client: client.to_string(),
+            client: client_text(&request),
             lease: None,
             lookups: Vec::new(),
             plugins: Vec::new(),
@@ -106,11 +107,18 @@ impl Place<'_> {
             address,
         });
         watch.skip();
-        let lease = shards
-            .with_engine(location.network, |engine| engine.lease_of(&client).cloned())
-            .ok()
-            .flatten();
+        let (client, lease) = shards
+            .with_engine(location.network, |engine| {
+                (engine.client_of(&request), engine.lease_for(&request).cloned())
+            })
+            .unwrap_or_default();
         watch.lap("client");
+        let Some(client) = client else {
+            explanation.detail = Some(unidentified_client(network.client_key));
+            explanation.conclude(Reason::UnidentifiedClient, watch);
+            return Ok(explanation);
+        };
+        explanation.client = client.to_string();
         explanation.lease = lease.as_deref().map(|lease| Row::of(lease, self.now, topology));
         let chain = self.generation.chain.rehearsal(1).map_err(Refusal::from)?;
         let mut runner = chain.runner().map_err(Refusal::from)?;
@@ -119,6 +127,7 @@ impl Place<'_> {
             now: self.now,
             network: Arc::clone(&network),
             subnet: location.subnet,
+            client,
             lease,
             lookups: Default::default(),
             absent: Default::default(),
@@ -176,6 +185,9 @@ impl Place<'_> {
         explanation.reservation = preview.reservation.as_ref().map(reservation_text);
         explanation.allocation = preview.candidates.iter().map(allocation_step).collect();
         let mut reason = preview.decision.reason;
+        if let Some(seen) = preview.decision.seen_elsewhere.as_deref() {
+            explanation.detail = Some(seen_elsewhere_text(seen));
+        }
         if let Some(mut reply) = preview.decision.reply.clone() {
             let mut before = times(&chain);
             watch.skip();
@@ -237,6 +249,12 @@ impl Explanation {
         self.meaning = reason.meaning().to_owned();
         self.took = watch.took;
     }
+}
+
+/// The client as long as it is not known in which network it is, and by what that knows it.
+fn client_text(request: &Request) -> String {
+    let key = ClientKeyKind::default().key_of(request, request.relay_information.as_ref());
+    key.map_or_else(String::new, |key| key.to_string())
 }
 
 fn lookup_step(lookup: &Lookup) -> LookupStep {

@@ -217,7 +217,7 @@ impl Subject {
         };
         let identifier = match &lease.client {
             ClientKey::Identifier(octets) => Some(&**octets),
-            ClientKey::Hardware(_) => None,
+            _ => None,
         };
         let is_hardware =
             self.hardware_address.is_none_or(|wanted| lease.hardware_address == wanted);

@@ -53,6 +53,9 @@ fn server(page: &mut Page, status: &Status) {
     page.counter("lessor_inputs_total", "Inputs, by the reason that each ended in", inputs);
     let help = "Events that did not reach the journal";
     page.counter("lessor_events_lost_total", help, [plain(status.events_lost)]);
+    let help = "Messages of a client key with another hardware address, or behind another line, than \
+                its active lease has";
+    page.counter("lessor_keys_seen_elsewhere_total", help, [plain(status.keys_seen_elsewhere)]);
     let help = "Options left out of replies because they did not fit";
     page.counter("lessor_options_left_out_total", help, [plain(status.options_left_out)]);
     let help = "Replies without the relay agent information, which did not fit";

@@ -34,6 +34,8 @@ pub(crate) enum Line {
     Lease(Lease),
     /// An offer that was open when the recording began.
     Offer(OpenOffer),
+    /// A network that the server had no records of when it began to serve it.
+    NoRecords(NoRecords),
     /// A datagram and what was decided about it.
     Input(Box<Input>),
     /// What had ended was taken back.
@@ -166,6 +168,14 @@ pub(crate) struct Reclaim {
     pub(crate) network: String,
     /// How many deadlines were looked at.
     pub(crate) limit: usize,
+}
+
+/// Since when a network is served that there were no records of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct NoRecords {
+    pub(crate) network: String,
+    pub(crate) since_ms: Timestamp,
 }
 
 /// How a recording ended.

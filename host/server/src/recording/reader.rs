@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use lessor_core::{Lease, OpenOffer};
 
-use super::{End, Header, Input, Line, Reclaim, VERSION};
+use super::{End, Header, Input, Line, NoRecords, Reclaim, VERSION};
 
 /// The largest file that is replayed, in octets: it is held in memory.
 const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
@@ -20,6 +20,7 @@ pub(crate) struct Recording {
     pub(crate) header: Header,
     pub(crate) leases: Vec<Lease>,
     pub(crate) offers: Vec<OpenOffer>,
+    pub(crate) no_records: Vec<NoRecords>,
     pub(crate) steps: Vec<Step>,
     /// How it ended; nothing if it was cut short and that was accepted.
     pub(crate) end: Option<End>,
@@ -62,6 +63,7 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     let mut number = 0;
     let mut header = None;
     let (mut leases, mut offers, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let mut no_records = Vec::new();
     let mut end = None;
     loop {
         text.clear();
@@ -108,6 +110,7 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
             }
             (Line::Lease(lease), _) => leases.push(lease),
             (Line::Offer(offer), _) => offers.push(offer),
+            (Line::NoRecords(found), _) => no_records.push(found),
             (Line::Input(input), _) => steps.push(Step::Input(input)),
             (Line::Reclaim(reclaim), _) => steps.push(Step::Reclaim(reclaim)),
             (Line::End(found), _) => end = Some(found),
@@ -120,7 +123,7 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
         bail!("{}:{}: {CUT_SHORT}", path.display(), number + 1);
     }
     steps.sort_by_key(Step::sequence);
-    Ok(Recording { header, leases, offers, steps, end })
+    Ok(Recording { header, leases, offers, no_records, steps, end })
 }
 
 const CUT_SHORT: &str = "the recording is cut short: found no end; replay what is there with \

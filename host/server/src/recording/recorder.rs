@@ -16,12 +16,14 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_core::{Engine, Lease, Network, Request, Timestamp, readable};
+use lessor_core::{ClientKeyKind, Engine, Lease, Network, Request, Timestamp, readable};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{Datagram, End, EndReason, Header, Input, Line, PluginDigest, Reclaim, VERSION};
+use super::{
+    Datagram, End, EndReason, Header, Input, Line, NoRecords, PluginDigest, Reclaim, VERSION,
+};
 use crate::{
     clock, control,
     exchange::{Exchange, Shared},
@@ -212,6 +214,11 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
         with_leases: asked.with_leases,
         find: asked.find.clone(),
     })];
+    generation.shards.for_each(|engine| {
+        let network = engine.network().name.to_string();
+        let since_ms = engine.no_records_since();
+        lines.extend(since_ms.map(|since_ms| Line::NoRecords(NoRecords { network, since_ms })));
+    });
     let switch_on = || shared.recorder.sequence.is_on.store(true, Ordering::Relaxed);
     if !asked.with_leases {
         switch_on();
@@ -402,6 +409,8 @@ fn names(request: &Request) -> Vec<String> {
         information.and_then(|information| information.circuit_id()),
         information.and_then(|information| information.remote_id()),
     ];
-    let client = [request.client_key().to_string(), request.hardware_address.to_string()];
-    client.into_iter().chain(line.into_iter().flatten().map(readable)).collect()
+    let identifier = ClientKeyKind::default().key_of(request, None);
+    let client = identifier.map(|key| key.to_string());
+    let client = client.into_iter().chain([request.hardware_address.to_string()]);
+    client.chain(line.into_iter().flatten().map(readable)).collect()
 }

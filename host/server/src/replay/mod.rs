@@ -20,7 +20,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
-use lessor_core::{ClientKey, Reason, Request, Timestamp};
+use lessor_core::{ClientKey, ClientKeyKind, Reason, Request, Timestamp};
 use lessor_policy_host::{Lookup, Runtime};
 
 use self::{
@@ -252,7 +252,7 @@ fn read_traffic(
 }
 
 fn of_recording(recording: Recording) -> Traffic {
-    let Recording { header, mut leases, offers, steps, end } = recording;
+    let Recording { header, mut leases, offers, no_records, steps, end } = recording;
     let mut notes = Vec::new();
     if !header.with_leases {
         leases = leases_at_first_sight(&steps);
@@ -290,7 +290,7 @@ fn of_recording(recording: Recording) -> Traffic {
         }
     });
     let spoken_for = Arc::new(spoken_for);
-    let state = State { now: header.began_at_ms, leases, offers, spoken_for };
+    let state = State { now: header.began_at_ms, leases, offers, no_records, spoken_for };
     Traffic { state, happenings: happenings.collect(), notes, is_recording: true }
 }
 
@@ -301,22 +301,28 @@ const fn generation_of(step: &Step) -> Option<u64> {
     }
 }
 
+/// Whether the reason may be that of a free address which the engine chose.
+const fn is_from_pool(reason: Reason) -> bool {
+    matches!(reason, Reason::OfferedFromPool | Reason::OfferedInsteadOfReserved)
+}
+
 /// The free address that a client was given.
 fn from_pool(step: &Step) -> Option<Ipv4Addr> {
     let Step::Input(input) = step else { return None };
-    input.decision.address.filter(|_| input.decision.reason == Reason::OfferedFromPool)
+    input.decision.address.filter(|_| is_from_pool(input.decision.reason))
 }
 
 /// The leases that clients had when the recording first tells of them.
 fn leases_at_first_sight(steps: &[Step]) -> Vec<lessor_core::Lease> {
-    let mut seen: HashSet<(Option<&str>, ClientKey)> = HashSet::new();
+    let mut seen: HashSet<(Option<&str>, Option<ClientKey>)> = HashSet::new();
     let mut leases = Vec::new();
     for step in steps {
         let Step::Input(input) = step else { continue };
         let input: &recording::Input = input;
         let Datagram { arrival, payload, .. } = &input.datagram;
         let Ok(request) = lessor_wire::parse(payload.as_slice(), arrival.clone()) else { continue };
-        let is_new = seen.insert((input.decision.network.as_deref(), request.client_key()));
+        let client = ClientKeyKind::default().key_of(&request, None);
+        let is_new = seen.insert((input.decision.network.as_deref(), client));
         if let Some(lease) = input.lease.as_ref().filter(|_| is_new) {
             leases.push(lease.clone());
         }

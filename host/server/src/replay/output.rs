@@ -6,7 +6,7 @@ use std::{
 };
 
 use comfy_table::{Table, presets};
-use lessor_core::{Reason, Request, readable};
+use lessor_core::{ClientKeyKind, Reason, Request, readable};
 use serde_json::json;
 
 use super::Compared;
@@ -176,7 +176,7 @@ impl Output {
             "number": compared.number,
             "at-ms": compared.at,
             "message": request.map(|request| request.kind.name()),
-            "client": request.map(|request| request.client_key().to_string()),
+            "client": request.map(client_of),
             "line": line(compared),
             name: compared.replayed,
         });
@@ -257,7 +257,13 @@ fn message(compared: &Compared) -> String {
 }
 
 fn client(compared: &Compared) -> String {
-    compared.request.as_deref().map(|request| request.client_key().to_string()).unwrap_or_default()
+    compared.request.as_deref().map(client_of).unwrap_or_default()
+}
+
+/// The client by what its message says, whatever its network tells clients apart by.
+fn client_of(request: &Request) -> String {
+    let key = ClientKeyKind::default().key_of(request, None);
+    key.map_or_else(|| request.hardware_address.to_string(), |key| key.to_string())
 }
 
 fn line(compared: &Compared) -> String {

@@ -22,7 +22,7 @@ use crate::{
     exchange::{Pipeline, Reach},
     generation::{Generation, Parts, Refusal},
     net::Received,
-    recording::{Datagram, Decided, Sequence},
+    recording::{Datagram, Decided, NoRecords, Sequence},
     shards::Shards,
 };
 
@@ -41,6 +41,7 @@ pub(super) struct State {
     pub(super) now: Timestamp,
     pub(super) leases: Vec<Lease>,
     pub(super) offers: Vec<OpenOffer>,
+    pub(super) no_records: Vec<NoRecords>,
     /// Free addresses that clients will be given: nobody else gets them if there are others.
     pub(super) spoken_for: Arc<HashSet<Ipv4Addr>>,
 }
@@ -83,6 +84,12 @@ impl Replica {
             // Nobody else has these shards, so none is retired.
             let _ = shards.with_owner_of(offer.address, |engine| engine.restore_offer(offer));
         }
+        shards.for_each(|engine| {
+            let is_meant = |found: &&NoRecords| *found.network == *engine.network().name;
+            if let Some(found) = state.no_records.iter().find(is_meant) {
+                engine.set_no_records_since(found.since_ms);
+            }
+        });
         let shards = Arc::new(shards);
         // What is looked up comes from the recording.
         let lookups = lookups.muted();
@@ -243,7 +250,10 @@ impl Reach for RecordedReach {
 const fn is_of_many(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::OfferedFromPool | Reason::OfferedQuarantined | Reason::OfferedContested
+        Reason::OfferedFromPool
+            | Reason::OfferedQuarantined
+            | Reason::OfferedContested
+            | Reason::OfferedInsteadOfReserved
     )
 }
 

@@ -9,8 +9,8 @@ use std::{
 use super::*;
 use crate::engine::subscribers::Entries;
 use crate::{
-    Change, Committed, HardwareAddress, LeaseTime, Network, OptionSet, Pool, Reservation,
-    ReservationOwner, Subnet,
+    AfterDataLoss, Change, ClientKeyKind, Committed, HardwareAddress, LeaseTime, Network,
+    OptionSet, Pool, Reservation, ReservationOwner, Subnet, UnknownClients,
 };
 
 const FIRST: u32 = 0x0a00_0000;
@@ -39,11 +39,14 @@ fn network(last: u8) -> Arc<Network> {
             pools: vec![pool("a", 2, 9), pool("b", 10, last)],
             relays: None,
             reservations: vec![reservation(4), reservation(30)],
+            unknown_clients: UnknownClients::default(),
         }],
         authoritative: true,
         offer_hold_secs: 10,
         quarantine_secs: 30,
         bounds: crate::Bounds::default(),
+        client_key: ClientKeyKind::default(),
+        after_data_loss: AfterDataLoss::default(),
     })
 }
 
@@ -119,7 +122,7 @@ impl Bindings {
             let held = pool.leased() + pool.offered() + pool.quarantined();
             assert_eq!(pool.free() + held, pool.size());
         }
-        let free = self.free_address(&[0, 1], &|_| true);
+        let free = self.free_address(&[0, 1], &|_| false, &|_| true);
         assert!(free.is_none_or(|free| self.standing(free).is_free()));
         self.check_quarantines();
         self.check_open_offers();

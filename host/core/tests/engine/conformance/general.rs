@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use lessor_core::{ClientKey, Destination, INFINITE_SECS, OptionValue, Reason, Request, Verdict};
+use lessor_core::{
+    ClientKey, ClientKeyKind, Destination, INFINITE_SECS, OptionValue, Reason, Request, Verdict,
+};
 
 use crate::support::*;
 
@@ -156,7 +158,10 @@ fn row_07_the_client_key_is_option_61_or_else_the_hardware_address() {
     assert_eq!(offer(&server.ask(&as_identified(2, b"\xffab"))), (first, Reason::OfferedAgain));
     assert_ne!(offered(&server.ask(&discover(1))), first);
     let nobody = as_identified(1, b"");
-    assert_eq!(nobody.client_key(), ClientKey::Hardware(hardware(1)));
+    assert_eq!(
+        ClientKeyKind::default().key_of(&nobody, None).unwrap(),
+        ClientKey::Hardware(hardware(1))
+    );
 }
 
 #[test]

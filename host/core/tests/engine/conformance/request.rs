@@ -114,10 +114,15 @@ fn row_24_init_reboot_against_the_record_is_refused() {
 fn row_25_init_reboot_of_an_unknown_client_is_silence() {
     let mut server = Server::plain();
     let taken = server.lease(1);
-    for address in [ip(12), ip(100), ip(200), taken] {
+    for address in [ip(12), ip(100), ip(200)] {
         let decision = server.ask(&init_reboot(9, address));
         assert_eq!((decision.reason, decision.reply), (Reason::UnknownClient, None), "{address}");
     }
+    // Where its word is the only one, it tells the client that the address is somebody else's.
+    assert_eq!(server.reason(&init_reboot(9, taken)), Reason::NakAddressTaken);
+    let mut server = Server::new(not_authoritative());
+    let taken = server.lease(1);
+    assert_eq!(server.reason(&init_reboot(9, taken)), Reason::UnknownClient);
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Change, Decision, Engine, Lease, LeaseState, Network, Origin, Outcome, Reason,
-    ReplyKind, Request, RequestKind, ReservationOwner, SubscriberLimit, Terms, Timestamp,
+    BeyondLimit, Change, ClientKeyKind, Decision, Engine, Lease, LeaseState, Network, Origin,
+    Outcome, Reason, ReplyKind, Request, RequestKind, ReservationOwner, SubscriberLimit, Terms,
+    Timestamp,
 };
 
 use super::{
@@ -66,7 +67,10 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
         (Some(ReplyKind::Ack), RequestKind::Request) => {
             let lease = &decision.changes[0].lease;
             assert_eq!(lease.address, reply(decision).your_address);
-            assert_eq!((&lease.client, lease.state), (&request.client_key(), LeaseState::Leased));
+            let line = lease.relay_information.as_ref();
+            let keys = ClientKeyKind::ALL.map(|kind| kind.key_of(request, line));
+            assert!(keys.contains(&Some(lease.client.clone())), "{lease:?}");
+            assert_eq!(lease.state, LeaseState::Leased);
             for ended in &decision.changes[1..] {
                 assert!(ended.is_repeated() || ended.lease.state == LeaseState::Released);
             }
@@ -106,7 +110,12 @@ impl Auditor {
         let pool = network.subnets.iter().flat_map(|subnet| &subnet.pools).find(|pool| {
             (u32::from(pool.first)..=u32::from(pool.last)).contains(&u32::from(address))
         });
-        let is_allowed = match (terms.address, &terms.pool) {
+        let is_instead = matches!(
+            decision.reason,
+            Reason::OfferedInsteadOfReserved | Reason::AckInsteadOfReserved
+        );
+        let named = terms.address.filter(|_| !is_instead);
+        let is_allowed = match (named, &terms.pool) {
             (Some(named), _) => named == address,
             (None, _) if is_owner => true,
             (None, Some(name)) => pool.is_some_and(|pool| pool.name == *name),

@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{BeyondLimit, Request, RequestKind, SubscriberLimit, Terms, Timestamp, Verdict};
+use lessor_core::{
+    BeyondLimit, HardwareAddress, Request, RequestKind, SubscriberLimit, Terms, Timestamp, Verdict,
+};
 
 use super::random::Random;
 use crate::support::*;
@@ -44,6 +46,12 @@ impl Client {
             _ => self.send_unbound(random),
         };
         let mut request = self.over_its_line(request, random);
+        if matches!(request.kind, RequestKind::Decline | RequestKind::Release) {
+            request = self.or_forged(request, random);
+        }
+        if random.chance(1) {
+            request.hardware_address = HardwareAddress::ethernet([0; 6]);
+        }
         request.lease_time_secs =
             random.chance(20).then(|| random.below(1000) as u32).or(request.lease_time_secs);
         self.transaction_id += 1;
@@ -89,6 +97,21 @@ impl Client {
             _ => with(discover(number), |r| {
                 r.requested_address = random.chance(30).then(|| some_address(random));
             }),
+        }
+    }
+
+    /// The message as it is, or as somebody else would send it in the client's name.
+    fn or_forged(&self, mut request: Request, random: &mut Random) -> Request {
+        match random.below(4) {
+            0 => {
+                let line = self.line.map_or(0, |line| line + 1);
+                on_circuit(&line_name(line), request)
+            }
+            1 => {
+                request.arrival.source.set_ip(ip(250));
+                request
+            }
+            _ => request,
         }
     }
 

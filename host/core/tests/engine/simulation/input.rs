@@ -13,6 +13,8 @@ pub(super) enum Input {
         now: Timestamp,
         network: Arc<Network>,
         leases: Vec<Arc<Lease>>,
+        /// Some of the leases that were granted before are not among them.
+        has_lost_records: bool,
     },
     /// The configuration changes.
     Reconfigure {
@@ -38,10 +40,13 @@ pub(super) enum Input {
 /// Feeds one input to the engine; what comes out, written down.
 pub(super) fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> String {
     match input {
-        Input::Start { now, network, leases } => {
+        Input::Start { now, network, leases, has_lost_records } => {
             *engine = Engine::new(Arc::clone(network), hash_seed);
             for lease in leases {
                 engine.restore(*now, (**lease).clone());
+            }
+            if *has_lost_records {
+                engine.set_no_records_since(*now);
             }
             String::new()
         }

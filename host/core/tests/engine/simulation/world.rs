@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    Committed, Decision, Engine, LeaseTime, Network, OffersMax, Pool, QuarantineMax, ReplyKind,
-    RequestKind, ReservationOwner, Timestamp,
+    AfterDataLoss, Committed, Decision, Engine, LeaseTime, Network, OffersMax, Pool, QuarantineMax,
+    ReplyKind, RequestKind, ReservationOwner, Timestamp, UnknownClients,
 };
 
 use super::{
@@ -63,7 +63,13 @@ pub(super) fn networks() -> Vec<Network> {
     let mut other_pools = base.clone();
     other_pools.subnets[0].pools = vec![pool("open", 13, 22), garden("garden", 99, 102), lone];
     other_pools.authoritative = false;
+    other_pools.after_data_loss = AfterDataLoss::Hold;
     let mut other_owners = base.clone();
+    for (network, unknown_clients) in
+        [(&mut other_pools, UnknownClients::Adopt), (&mut other_owners, UnknownClients::Refuse)]
+    {
+        network.subnets.iter_mut().for_each(|subnet| subnet.unknown_clients = unknown_clients);
+    }
     other_owners.subnets[0].reservations.remove(0);
     other_owners.subnets[0]
         .reservations
@@ -155,7 +161,9 @@ impl World {
         self.answered.clear();
         self.store.foreign.clear();
         let leases = self.store.records.values().cloned().collect();
-        self.feed(Input::Start { now: self.now, network: Arc::clone(&self.network), leases });
+        let has_lost_records = self.random.chance(30);
+        let network = Arc::clone(&self.network);
+        self.feed(Input::Start { now: self.now, network, leases, has_lost_records });
     }
 
     fn reconfigure(&mut self) {
@@ -197,6 +205,7 @@ impl World {
                 reason: lessor_core::Reason::NoFreeAddress,
                 reply: None,
                 changes: Default::default(),
+                seen_elsewhere: None,
             },
             attempts: 0,
             cuts_off: Vec::new(),

@@ -1,0 +1,137 @@
+//! Identity: which client sent a request, as the network tells its clients apart.
+//!
+//! Decides nothing about addresses. Invariant: a message that identifies nobody has no client, and so
+//! never comes to a decision about an address.
+//!
+//! An operator may change the kind of key while leases run, and records keep the key that they were
+//! made with. A client that names the address of its active lease goes on with it: the record counts
+//! as its own if the same request would have had that key under another kind, and comes from the
+//! same hardware address and no other line. The next ACK writes the new key.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientKey, ClientKeyKind, HardwareAddress, Lease, Line, RelayInformation, Request};
+
+use super::{bindings::Bindings, plan::Plan};
+
+/// The client of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Client {
+    /// Its key: what offers to it and its next lease are recorded under.
+    pub(super) key: ClientKey,
+    /// The key of its lease on record, which is of another kind if the kind was changed since.
+    pub(super) known_as: ClientKey,
+}
+
+/// A client's key was seen with another hardware address or behind another line than that of its
+/// active lease: the device was replaced or moved, or two devices have the same key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SeenElsewhere {
+    /// The client.
+    pub client: ClientKey,
+    /// The address that it leases.
+    pub address: Ipv4Addr,
+    /// The hardware address of the lease, and the one that it was seen with, if they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware_addresses: Option<(HardwareAddress, HardwareAddress)>,
+    /// The line of the lease, and the one that it was seen behind, if they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<(Line, Line)>,
+}
+
+/// The client that sent `request`; none if nothing in it identifies one.
+pub(super) fn client_of(plan: &Plan, bindings: &Bindings, request: &Request) -> Option<Client> {
+    let kind = plan.network().client_key;
+    let information = relay_information_of(plan, bindings, request);
+    let key = kind.key_of(request, information)?;
+    let known_as = former_key(bindings, kind, request, information, &key);
+    Some(Client { known_as: known_as.unwrap_or_else(|| key.clone()), key })
+}
+
+/// See [`super::Engine::relay_information_of`].
+pub(super) fn relay_information_of<'a>(
+    plan: &Plan,
+    bindings: &'a Bindings,
+    request: &'a Request,
+) -> Option<&'a RelayInformation> {
+    let is_direct = request.arrival.unicast && !request.is_relayed();
+    let remembered = || {
+        let lease = bindings.slot(u32::from(request.client_address))?.lease()?;
+        let is_own = is_direct && is_of_sender(plan, lease, request);
+        lease.relay_information.as_ref().filter(|_| is_own)
+    };
+    request.relay_information.as_ref().or_else(remembered)
+}
+
+/// What differs between a request and the active lease of its client.
+pub(super) fn seen_elsewhere(
+    lease: &Lease,
+    client: &ClientKey,
+    request: &Request,
+) -> Option<SeenElsewhere> {
+    let (known, seen) = (lease.hardware_address, request.hardware_address);
+    let hardware_addresses =
+        (known != seen && known.is_anybody() && seen.is_anybody()).then_some((known, seen));
+    let lines = differing_lines(lease, request.relay_information.as_ref());
+    (hardware_addresses.is_some() || lines.is_some()).then(|| SeenElsewhere {
+        client: client.clone(),
+        address: lease.address,
+        hardware_addresses,
+        lines,
+    })
+}
+
+/// The line of a lease and the one that `information` names, if they are known to differ.
+pub(super) fn differing_lines(
+    lease: &Lease,
+    information: Option<&RelayInformation>,
+) -> Option<(Line, Line)> {
+    let known = lease.relay_information.as_ref().and_then(Line::of)?;
+    let seen = information.and_then(Line::of)?;
+    (known != seen).then_some((known, seen))
+}
+
+/// Whether the lease at ciaddr is that of whoever sent a message that names no line.
+fn is_of_sender(plan: &Plan, lease: &Lease, request: &Request) -> bool {
+    let is_key = |kind: ClientKeyKind| kind.key_of(request, None).as_ref() == Some(&lease.client);
+    match (&lease.client, plan.network().client_key) {
+        (ClientKey::Line(_) | ClientKey::LineAndHardware(_), _) => {
+            lease.hardware_address == request.hardware_address
+        }
+        (_, ClientKeyKind::ClientIdentifier) => is_key(ClientKeyKind::ClientIdentifier),
+        _ => is_key(ClientKeyKind::ClientIdentifier) || is_key(ClientKeyKind::HardwareAddress),
+    }
+}
+
+/// The key of another kind under which the client's lease of the address that it names is on record.
+fn former_key(
+    bindings: &Bindings,
+    kind: ClientKeyKind,
+    request: &Request,
+    information: Option<&RelayInformation>,
+    key: &ClientKey,
+) -> Option<ClientKey> {
+    let client_address = Some(request.client_address).filter(|address| !address.is_unspecified());
+    let named = client_address.or(request.requested_address)?;
+    let lease = bindings.slot(u32::from(named))?.active_lease()?;
+    if lease.client == *key
+        || lease.hardware_address != request.hardware_address
+        || differing_lines(lease, information).is_some()
+        || holds_lease(bindings, key)
+    {
+        return None;
+    }
+    let mut others = ClientKeyKind::ALL.into_iter().filter(|other| *other != kind);
+    others.find_map(|other| {
+        other.key_of(request, information).filter(|former| *former == lease.client)
+    })
+}
+
+fn holds_lease(bindings: &Bindings, key: &ClientKey) -> bool {
+    let lease = bindings.lease_of(key);
+    let slot = lease.and_then(|lease| bindings.slot(u32::from(lease.address)));
+    slot.is_some_and(|slot| slot.active_lease().is_some_and(|lease| lease.client == *key))
+}

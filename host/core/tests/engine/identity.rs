@@ -1,0 +1,224 @@
+//! Who a client is: what each kind of key goes by, what identifies nobody, and what a change of the
+//! kind does to leases that run.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use lessor_core::{
+    ClientKey, ClientKeyKind, HardwareAddress, Line, Network, Reason, RelayInformation, Request,
+    Terms,
+};
+
+use crate::support::*;
+
+const LINE: &[u8] = b"olt1/1";
+const OTHER_LINE: &[u8] = b"olt1/2";
+
+fn keyed_by(client_key: ClientKeyKind) -> Network {
+    Network { client_key, ..network() }
+}
+
+fn identified(id: &[u8], request: Request) -> Request {
+    with(request, |r| r.client_identifier = Some(id.into()))
+}
+
+fn line(id: &[u8]) -> Line {
+    Line::of(&line_information(id)).unwrap()
+}
+
+fn line_information(id: &[u8]) -> RelayInformation {
+    on_circuit(id, discover(1)).relay_information.unwrap()
+}
+
+/// Leads a client on a line from DISCOVER to ACK; its address.
+fn lease_on(server: &mut Server, id: &[u8], client: u8) -> Ipv4Addr {
+    let address = offered(&server.ask(&on_circuit(id, discover(client))));
+    let decision = server.ask(&on_circuit(id, selecting(client, address)));
+    assert_eq!(decision.reason, Reason::AckSelecting);
+    address
+}
+
+#[test]
+fn a_message_that_identifies_nobody_is_answered_with_silence() {
+    let nobody = |request: Request, octets: &[u8]| {
+        with(request, |r| r.hardware_address = HardwareAddress::new(1, octets).unwrap())
+    };
+    let mut server = Server::plain();
+    for octets in [&[][..], &[0; 6], &[0; 16]] {
+        for request in [discover(1), init_reboot(1, ip(10)), inform(1, ip(10)), release(1, ip(10))]
+        {
+            let request = nobody(request, octets);
+            let decision = server.ask(&request);
+            assert_eq!((decision.reason, decision.reply), (Reason::UnidentifiedClient, None));
+            let empty = server.ask(&identified(b"", request.clone()));
+            assert_eq!(empty.reason, Reason::UnidentifiedClient);
+            let preview = server.engine.preview(server.now, 0, &request, &Terms::default());
+            assert_eq!(preview.decision.reason, Reason::UnidentifiedClient);
+        }
+        let request = identified(b"\x00", nobody(discover(1), octets));
+        assert!(server.ask(&request).reply.is_some());
+    }
+    assert_eq!(server.engine.offers().count(), 1);
+}
+
+#[test]
+fn a_key_with_another_hardware_address_or_line_is_reported_while_its_lease_is_active() {
+    let mut server = Server::plain();
+    let request = |client, circuit: &[u8]| on_circuit(circuit, identified(b"x", discover(client)));
+    let address = offered(&server.ask(&request(1, LINE)));
+    let taken = with(request(1, LINE), |r| {
+        r.kind = lessor_core::RequestKind::Request;
+        r.server_identifier = Some(SERVER);
+        r.requested_address = Some(address);
+    });
+    assert_eq!(server.ask(&taken).seen_elsewhere, None);
+    assert_eq!(server.ask(&request(1, LINE)).seen_elsewhere, None);
+    let seen = *server.ask(&request(2, LINE)).seen_elsewhere.expect("another device");
+    assert_eq!((seen.address, seen.lines), (address, None));
+    assert_eq!(seen.hardware_addresses, Some((hardware(1), hardware(2))));
+    let seen = *server.ask(&request(1, OTHER_LINE)).seen_elsewhere.expect("another line");
+    assert_eq!((seen.hardware_addresses, seen.lines), (None, Some((line(LINE), line(OTHER_LINE)))));
+    // It is served all the same, and what it was heard with last is on record.
+    let decision = server.ask(&with(taken.clone(), |r| r.hardware_address = hardware(2)));
+    assert_eq!(decision.reason, Reason::AckSelecting);
+    assert!(decision.seen_elsewhere.is_some());
+    assert_eq!(server.ask(&request(2, LINE)).seen_elsewhere, None);
+    // A renewal that the client sends directly names no line.
+    let direct = identified(b"x", renewing(2, address));
+    assert_eq!(server.ask(&direct).seen_elsewhere, None);
+    server.pass_secs(3600);
+    assert_eq!(server.ask(&request(1, OTHER_LINE)).seen_elsewhere, None);
+}
+
+#[test]
+fn clients_are_told_apart_by_hardware_address_only() {
+    let mut server = Server::new(keyed_by(ClientKeyKind::HardwareAddress));
+    let address = server.lease(1);
+    // Another system starts on the device, with an identifier of its own.
+    let decision = server.ask(&identified(b"x", discover(1)));
+    assert_eq!(offer(&decision), (address, Reason::OfferedCurrent));
+    let zero = HardwareAddress::ethernet([0; 6]);
+    let request = with(identified(b"x", discover(1)), |r| r.hardware_address = zero);
+    assert_eq!(server.reason(&request), Reason::UnidentifiedClient);
+}
+
+#[test]
+fn clients_are_told_apart_by_line_only() {
+    let mut server = Server::new(keyed_by(ClientKeyKind::Line));
+    let address = lease_on(&mut server, LINE, 1);
+    assert_ne!(lease_on(&mut server, OTHER_LINE, 2), address);
+    // The customer swaps the router.
+    let decision = server.ask(&on_circuit(LINE, discover(3)));
+    assert_eq!(offer(&decision), (address, Reason::OfferedCurrent));
+    assert!(decision.seen_elsewhere.is_some());
+    assert_eq!(server.reason(&on_circuit(LINE, selecting(3, address))), Reason::AckSelecting);
+    let record = server.engine.lease_at(address).unwrap();
+    assert_eq!(
+        (&record.client, record.hardware_address),
+        (&ClientKey::Line(line(LINE)), hardware(3))
+    );
+    // What else the relay says of the message is no part of the line.
+    let request = with(on_circuit(LINE, discover(3)), |r| {
+        let mut octets = b"\x0a\x01\x00".to_vec();
+        octets.extend_from_slice(r.relay_information.as_ref().unwrap().octets());
+        r.relay_information = Some(RelayInformation::from_octets(octets));
+    });
+    assert_eq!(offer(&server.ask(&request)), (address, Reason::OfferedCurrent));
+    // A renewal is sent past the relay: its line is that of the lease, for the device that has it.
+    assert_eq!(server.reason(&renewing(3, address)), Reason::AckRenewing);
+    assert_eq!(server.engine.client_of(&renewing(3, address)), Some(ClientKey::Line(line(LINE))));
+    assert_eq!(server.reason(&renewing(1, address)), Reason::UnidentifiedClient);
+    // Nobody is behind no line.
+    for request in [discover(4), relayed(discover(4)), init_reboot(3, address)] {
+        assert_eq!(server.reason(&request), Reason::UnidentifiedClient);
+    }
+}
+
+#[test]
+fn clients_are_told_apart_by_line_and_hardware_address() {
+    let mut server = Server::new(keyed_by(ClientKeyKind::LineAndHardwareAddress));
+    let address = lease_on(&mut server, LINE, 1);
+    let others = [lease_on(&mut server, LINE, 2), lease_on(&mut server, OTHER_LINE, 1)];
+    assert!(!others.contains(&address) && others[0] != others[1]);
+    assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
+    assert_eq!(server.reason(&discover(1)), Reason::UnidentifiedClient);
+}
+
+/// Every change from one kind to another, with a client that sends everything that any kind needs.
+#[test]
+fn a_lease_goes_on_when_the_kind_of_key_is_changed() {
+    for before in ClientKeyKind::ALL {
+        for after in ClientKeyKind::ALL {
+            let mut server = Server::new(keyed_by(before));
+            let send = |request: Request| on_circuit(LINE, identified(b"x", request));
+            let address = offered(&server.ask(&send(discover(1))));
+            server.ask(&send(selecting(1, address)));
+            server.engine.reconfigure(keyed_by(after).into());
+            for request in [
+                identified(b"x", renewing(1, address)),
+                send(rebinding(1, address)),
+                send(init_reboot(1, address)),
+                with(send(discover(1)), |r| r.requested_address = Some(address)),
+            ] {
+                let preview = server.engine.preview(server.now, 0, &request, &Terms::default());
+                let decision = server.ask(&request);
+                assert_eq!(preview.decision, decision);
+                assert_eq!(offered(&decision), address, "{before:?} to {after:?}: {decision:?}");
+            }
+            let request = send(rebinding(1, address));
+            let key = after.key_of(&request, request.relay_information.as_ref()).unwrap();
+            assert_eq!(server.engine.lease_at(address).unwrap().client, key);
+            assert_eq!(server.engine.leases().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_lease_of_another_device_is_not_taken_over_when_the_kind_of_key_is_changed() {
+    let mut server = Server::plain();
+    let address = lease_on(&mut server, LINE, 1);
+    server.engine.reconfigure(keyed_by(ClientKeyKind::Line).into());
+    // Another device of the line, and the same one behind another line, name the address.
+    for request in
+        [on_circuit(LINE, init_reboot(2, address)), on_circuit(OTHER_LINE, init_reboot(1, address))]
+    {
+        assert_eq!(server.reason(&request), Reason::NakAddressTaken);
+    }
+    assert_ne!(offered(&server.ask(&on_circuit(LINE, discover(2)))), address);
+}
+
+#[test]
+fn a_release_counts_only_if_it_comes_over_the_line_or_from_the_address() {
+    let mut server = Server::plain();
+    let address = lease_on(&mut server, LINE, 1);
+    let refused = [
+        (on_circuit(OTHER_LINE, release(1, address)), Reason::OtherLineRelease),
+        (relayed(release(1, address)), Reason::ReleaseFromElsewhere),
+        (
+            with(release(1, address), |r| r.arrival.source = SocketAddrV4::new(ip(99), 68)),
+            Reason::ReleaseFromElsewhere,
+        ),
+    ];
+    for (request, expected) in refused {
+        let decision = server.ask(&request);
+        assert_eq!((decision.reason, decision.changes.len()), (expected, 0));
+        assert!(server.record(1).is_active(server.now));
+    }
+    assert_eq!(server.reason(&release(1, address)), Reason::ReleasedLease);
+    let address = lease_on(&mut server, LINE, 1);
+    let request = on_circuit(LINE, release(1, address));
+    assert_eq!(server.reason(&request), Reason::ReleasedLease);
+    // Of a client whose relay never added option 82, the relay is all that there is to go by.
+    let address = offered(&server.ask(&relayed(discover(2))));
+    server.ask(&relayed(selecting(2, address)));
+    assert_eq!(server.reason(&relayed(release(2, address))), Reason::ReleasedLease);
+}
+
+#[test]
+fn a_decline_counts_only_if_it_comes_over_the_line() {
+    let mut server = Server::plain();
+    let address = lease_on(&mut server, LINE, 1);
+    let decision = server.ask(&on_circuit(OTHER_LINE, decline(1, address)));
+    assert_eq!((decision.reason, decision.changes.len()), (Reason::OtherLineDecline, 0));
+    let request = on_circuit(LINE, decline(1, address));
+    assert_eq!(server.reason(&request), Reason::QuarantinedDeclined);
+}

@@ -1,0 +1,118 @@
+//! Clients without a record that go on with an address: what `unknown-clients` makes of them, and how
+//! `after-data-loss` keeps their addresses from new clients.
+
+use lessor_core::{AfterDataLoss, Network, Reason, Terms, UnknownClients};
+
+use crate::support::*;
+
+fn network_with(unknown_clients: UnknownClients, authoritative: bool) -> Network {
+    let mut network = Network { authoritative, ..network() };
+    network.subnets[0].unknown_clients = unknown_clients;
+    network.subnets[0].reservations = vec![reservation(circuit(b"line"), ip(13))];
+    network
+}
+
+/// A network that lost its records now. Leases last a day at most.
+fn without_records() -> Server {
+    let mut server = Server::new(Network {
+        after_data_loss: AfterDataLoss::Hold,
+        ..network_with(UnknownClients::Adopt, false)
+    });
+    server.engine.set_no_records_since(server.now);
+    server
+}
+
+#[test]
+fn an_unknown_client_keeps_a_free_address_if_it_is_adopted() {
+    for ask in [init_reboot, renewing, rebinding] {
+        let mut server = Server::new(network_with(UnknownClients::Adopt, false));
+        let decision = server.ask(&ask(9, ip(12)));
+        assert_eq!((decision.reason, offered(&decision)), (Reason::AckAdopted, ip(12)));
+        assert!(server.record(9).is_active(server.now));
+        assert_ne!(server.reason(&ask(9, ip(12))), Reason::AckAdopted);
+        let garden = server.ask_under(&ask(8, ip(100)), &in_pool("garden"));
+        assert_eq!((garden.reason, offered(&garden)), (Reason::AckAdopted, ip(100)));
+    }
+}
+
+#[test]
+fn an_unknown_client_is_not_given_what_it_may_not_have() {
+    let mut server = Server::new(network_with(UnknownClients::Adopt, false));
+    let leased = server.lease(1);
+    let held = offered(&server.ask(&discover(2)));
+    // Leased, offered, reserved, by policy only, and in no pool.
+    for address in [leased, held, ip(13), ip(100), ip(200)] {
+        for ask in [init_reboot, renewing, rebinding] {
+            let decision = server.ask(&ask(9, address));
+            assert_eq!(
+                (decision.reason, decision.reply),
+                (Reason::UnknownClient, None),
+                "{address}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_unknown_client_is_ignored_or_refused() {
+    for ask in [init_reboot, renewing, rebinding] {
+        let mut server = Server::new(network_with(UnknownClients::Ignore, false));
+        assert_eq!(server.reason(&ask(9, ip(12))), Reason::UnknownClient);
+        let mut server = Server::new(network_with(UnknownClients::Ignore, true));
+        assert_eq!(server.reason(&ask(9, ip(12))), Reason::UnknownClient);
+        let mut server = Server::new(network_with(UnknownClients::Refuse, false));
+        assert_eq!(server.reason(&ask(9, ip(12))), Reason::NakUnknownClient);
+        assert_eq!(server.reason(&ask(9, ip(13))), Reason::NakAddressTaken);
+        assert_eq!(server.reason(&ask(9, ip(200))), Reason::NakOtherAddress);
+    }
+}
+
+#[test]
+fn new_clients_get_no_address_that_an_unknown_client_may_hold() {
+    let mut server = without_records();
+    let wish = with(discover(1), |r| r.requested_address = Some(ip(12)));
+    for request in [discover(1), wish] {
+        assert_eq!(server.reason(&request), Reason::HeldAfterDataLoss);
+        let preview = server.engine.preview(server.now, 0, &request, &Terms::default());
+        assert_eq!(preview.decision.reason, Reason::HeldAfterDataLoss);
+    }
+    assert_eq!(server.reason(&selecting(1, ip(12))), Reason::NakOfferExpired);
+    assert_eq!(server.reason(&init_reboot(9, ip(12))), Reason::AckAdopted);
+    // What is reserved is nobody else's, and an address that was given back is nobody's.
+    let decision = server.ask(&on_circuit(b"line", discover(2)));
+    assert_eq!(offer(&decision), (ip(13), Reason::OfferedReserved));
+    assert_eq!(server.reason(&release(9, ip(12))), Reason::ReleasedLease);
+    assert_eq!(offer(&server.ask(&discover(1))), (ip(12), Reason::OfferedFromPool));
+    assert_eq!(server.reason(&selecting(1, ip(12))), Reason::AckSelecting);
+    assert_eq!(server.reason(&discover(3)), Reason::HeldAfterDataLoss);
+    assert_eq!(server.engine.held_until(server.now), Some(server.now.after_secs(86_400)));
+    server.pass_secs(86_399);
+    // That lease has ended; those that nobody asked about may not have.
+    assert_eq!(offer(&server.ask(&discover(3))), (ip(12), Reason::OfferedFromPool));
+    assert_eq!(server.reason(&discover(4)), Reason::HeldAfterDataLoss);
+    server.pass_secs(1);
+    assert_eq!(offer(&server.ask(&discover(4))), (ip(10), Reason::OfferedFromPool));
+    assert_eq!(server.engine.held_until(server.now), None);
+}
+
+#[test]
+fn a_hold_ends_with_a_configuration_that_does_not_hold() {
+    let mut server = without_records();
+    assert_eq!(server.reason(&discover(1)), Reason::HeldAfterDataLoss);
+    server.engine.reconfigure(network_with(UnknownClients::Adopt, false).into());
+    assert_eq!(server.reason(&discover(1)), Reason::OfferedFromPool);
+}
+
+/// Every unknown client that comes back within its lease time finds its address still its own.
+#[test]
+fn adoption_causes_no_duplicates() {
+    let mut server = without_records();
+    let unknown = [(20, ip(10)), (21, ip(11)), (22, ip(12))];
+    for (client, address) in unknown {
+        server.ask(&discover(1));
+        server.ask(&discover(2));
+        assert_eq!(server.reason(&rebinding(client, address)), Reason::AckAdopted);
+        server.pass_secs(1000);
+    }
+    assert_eq!(server.reason(&discover(1)), Reason::NoFreeAddress);
+}

@@ -1,0 +1,47 @@
+//! The server's own addresses are given to nobody, also those that it gets while it runs.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::net::Ipv4Addr;
+
+use lessor_e2e::{
+    Link, Setup,
+    clients::{Client, Udhcpc},
+    require,
+};
+
+#[test]
+fn no_client_gets_an_address_of_the_server_though_its_pool_has_it() {
+    require!(root, ip, udhcpc);
+    let subnets = r#"
+        [[subnet]]
+        prefix = "192.0.2.0/24"
+        lease-time = "10m"
+
+        [[subnet.pool]]
+        name = "three"
+        range = "192.0.2.100-192.0.2.102"
+    "#;
+    let link = Link::new();
+    let server_host = link.host("server");
+    server_host.add_address("eth0", "192.0.2.100/24");
+    let server = Setup::on_link("eth0", subnets).start_on(&server_host);
+    let home = link.host("client");
+    let mut first = Udhcpc::start(&home);
+    assert_eq!(first.acquires(), Ipv4Addr::new(192, 0, 2, 101));
+    assert_eq!(server.status().pool("three").size, 2);
+
+    // The server gets another one, which leaves nothing.
+    server_host.add_address("eth0", "192.0.2.102/24");
+    let other_home = link.host("other-client");
+    let _second = Udhcpc::start(&other_home);
+    server.journal_has("no-free-address");
+    assert!(other_home.addresses("eth0").is_empty());
+    assert_eq!(server.status().pool("three").size, 1);
+}
