@@ -10,7 +10,10 @@
     reason = "tests"
 )]
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 use lessor_core::Reason;
 use lessor_e2e::{Server, Setup, decline_flood, flood_size, made_up, offer_flood, relay, wait};
@@ -25,7 +28,7 @@ fn server(size: u32) -> Server {
     let first = Ipv4Addr::new(100, 64, 1, 0);
     let last = Ipv4Addr::from(u32::from(first) + size - 1);
     let subnets = format!(
-        "[[subnet]]\nprefix = \"100.64.0.0/16\"\nlease-time = \"1h\"\n\
+        "[[subnet]]\nprefix = \"100.64.0.0/10\"\nlease-time = \"1h\"\n\
          [[subnet.pool]]\nname = \"pool\"\nrange = \"{first}-{last}\"\n"
     );
     Setup::on_loopback(&subnets).start()
@@ -74,6 +77,7 @@ fn a_line_that_declines_everything_with_made_up_addresses_leaves_the_pool_to_oth
     // Far fewer addresses than DECLINEs.
     let mut server = server(64);
     let mut relay = relay(server.address(), LINK);
+    let began = Instant::now();
     let declined =
         decline_flood(&mut relay, count, |number| Subscriber::new(made_up(number), "attacker"));
     assert!(declined > count / 2, "{declined} of {count} addresses were offered");
@@ -85,7 +89,8 @@ fn a_line_that_declines_everything_with_made_up_addresses_leaves_the_pool_to_oth
     // One line a second at most, whatever comes in.
     let log = server.process().output();
     let lines = log.lines().filter(|line| line.contains("a client declined")).count();
-    assert!((1..=70).contains(&lines), "{lines} lines");
+    let secs = began.elapsed().as_secs() as usize;
+    assert!((1..=secs + 2).contains(&lines), "{lines} lines in {secs} s");
 }
 
 #[test]
