@@ -16,8 +16,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Arrival, Change, Changes, Decision, OptionValue, Preference, Reason, Reply, ReplyKind, Request,
-    RequestKind, Terms, Timestamp, option::code,
+    Arrival, Change, Changes, Decision, Lease, OptionValue, Preference, Reason, Reply, ReplyKind,
+    Request, RequestKind, Terms, Timestamp, option::code,
 };
 use lessor_policy_host::{
     Absent, Chain, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample,
@@ -26,6 +26,7 @@ use lessor_policy_host::{
 use lessor_store::Committer;
 
 use crate::{
+    clock,
     counters::{Counters, increment},
     generation::Generation,
     net::{Outgoing, Received},
@@ -56,6 +57,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) sequence: &'s Sequence,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
+    /// How far the clock that policies see is ahead of server time (see [`crate::clock`]).
+    pub(crate) clock_offset_ms: i64,
     /// Which free addresses are chosen; a server has no preference.
     pub(crate) preference: Preference<'s>,
 }
@@ -88,6 +91,8 @@ pub(crate) struct Kept {
     pub(crate) sequence: u64,
     /// When it was decided.
     pub(crate) at: Timestamp,
+    /// How far the clock that policies saw was ahead of that.
+    pub(crate) clock_offset_ms: i64,
     /// The number of the generation that decided.
     pub(crate) generation: u64,
     /// The datagram, if it could not be parsed.
@@ -102,6 +107,8 @@ pub(crate) struct Kept {
 #[derive(Debug)]
 struct Asked {
     view: View,
+    /// The client's lease in server time; policies see it in clock time.
+    lease: Option<Arc<Lease>>,
     terms: Terms,
     /// Who set the terms, and who edited the reply.
     set: Vec<TraceEntry>,
@@ -150,6 +157,11 @@ impl Exchange {
         self.asked.as_ref().map(|asked| &asked.view)
     }
 
+    /// The client's lease as policies saw it, but in server time; nothing if nobody wanted to see it.
+    pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
+        self.asked.as_ref()?.lease.as_ref()
+    }
+
     /// Takes what only a recording needs, and what was decided, as recordings have it.
     pub(crate) fn take_for_recording(&mut self) -> Option<(Box<Kept>, Decided)> {
         let kept = self.kept.take()?;
@@ -185,8 +197,14 @@ impl Shared {
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
         let Self { generation, counters, recorder, server_identifier, .. } = self;
         let sequence = recorder.sequence();
-        let (server_identifier, preference) = (*server_identifier, Preference::default());
-        Pipeline { generation, counters, sequence, server_identifier, preference }
+        Pipeline {
+            generation,
+            counters,
+            sequence,
+            server_identifier: *server_identifier,
+            clock_offset_ms: clock::offset_ms(),
+            preference: Preference::default(),
+        }
     }
 
     /// Counts the exchange and tells shadows and observers of it.
@@ -252,11 +270,11 @@ impl Pipeline<'_> {
             }
         };
         exchange.request = Some(Arc::clone(&request));
-        let Some(view) = self.view(exchange.shows_lease(runner), now, &request) else {
+        let Some((view, lease)) = self.view(exchange.shows_lease(runner), now, &request) else {
             exchange.fail(Reason::UnknownSubnet, Some(unknown_subnet(&request)));
             return exchange;
         };
-        exchange.asked = Some(Asked::new(view));
+        exchange.asked = Some(Asked::new(view, lease));
         if runner.chain().has_lookups_for(request.kind) && !self.plan(runner, &mut exchange) {
             return exchange;
         }
@@ -265,13 +283,13 @@ impl Pipeline<'_> {
     }
 
     /// What policies may see; nothing if no network spans the request. The client's lease is looked
-    /// up only if somebody wants to see it.
+    /// up only if somebody wants to see it; here it is in server time, too.
     pub(crate) fn view(
         &self,
         wants_lease: bool,
         now: Timestamp,
         request: &Arc<Request>,
-    ) -> Option<View> {
+    ) -> Option<(View, Option<Arc<Lease>>)> {
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
             let shards = &generation.shards;
@@ -284,10 +302,16 @@ impl Pipeline<'_> {
                 Ok(None)
             };
             if let Ok(lease) = lease {
-                let request = Arc::clone(request);
-                let (subnet, lookups) = (location.subnet, Lookups::default());
-                let absent = Absent::default();
-                return Some(View { now, lease, request, network, subnet, lookups, absent });
+                let view = View {
+                    now: now.moved_by_ms(self.clock_offset_ms),
+                    lease: lease.as_ref().map(|lease| in_clock_time(lease, self.clock_offset_ms)),
+                    request: Arc::clone(request),
+                    network,
+                    subnet: location.subnet,
+                    lookups: Lookups::default(),
+                    absent: Absent::default(),
+                };
+                return Some((view, lease));
             }
         }
         None
@@ -353,7 +377,10 @@ impl Pipeline<'_> {
         let sequence = self.sequence.take()?;
         let generation = self.generation.load().number;
         let payload = payload.into();
-        Some(Box::new(Kept { sequence, at, generation, payload, not_relayed, reply: None }))
+        let clock_offset_ms = self.clock_offset_ms;
+        let reply = None;
+        let kept = Kept { sequence, at, clock_offset_ms, generation, payload, not_relayed, reply };
+        Some(Box::new(kept))
     }
 
     fn write(&self, exchange: &mut Exchange, reply: &Reply, now: Timestamp) {
@@ -381,9 +408,10 @@ impl Pipeline<'_> {
 }
 
 impl Asked {
-    fn new(view: View) -> Self {
+    fn new(view: View, lease: Option<Arc<Lease>>) -> Self {
         Self {
             view,
+            lease,
             terms: Terms::default(),
             set: Vec::new(),
             edited: Vec::new(),
@@ -431,6 +459,14 @@ impl Asked {
             OptionValue::U32(secs) if *option == code::LEASE_TIME => Some(*secs),
             _ => None,
         });
+    }
+}
+
+/// A lease as policies see it.
+pub(crate) fn in_clock_time(lease: &Arc<Lease>, clock_offset_ms: i64) -> Arc<Lease> {
+    match clock_offset_ms {
+        0 => Arc::clone(lease),
+        offset_ms => Arc::new(lease.moved_by_ms(offset_ms)),
     }
 }
 

@@ -13,7 +13,6 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, StoreBackend};
-use lessor_core::Timestamp;
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,7 +32,7 @@ use crate::{
     reload::{Reloader, Serving},
     rollback, shadow,
     shards::Shards,
-    vital,
+    stored, vital,
     worker::WorkerHandle,
 };
 
@@ -109,7 +108,7 @@ impl Server {
         let hash_seed = random_seed();
         let mut store = open_store(&configuration)?;
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
-        restore(&mut *store, &mut shards)?;
+        restore(&mut *store, folder_of_store(&configuration), &mut shards)?;
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
         let instances_max = u32::try_from(workers_of(&configuration))
             .unwrap_or(u32::MAX)
@@ -169,7 +168,8 @@ impl Server {
             workers.push(worker);
         }
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
-        let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, failed_flushes: 0 };
+        let clock = clock::Keeper::new(folder_of_store(&configuration).map(Path::to_owned));
+        let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, failed_flushes: 0, clock };
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
@@ -234,11 +234,13 @@ impl Signals {
     }
 }
 
-/// Takes back what has ended, in small pieces, and says when the store cannot write.
+/// Takes back what has ended, in small pieces, says when the store cannot write, and looks at the
+/// clock.
 struct Reclaimer {
     shared: Arc<Shared>,
     told: Receiver<()>,
     failed_flushes: u64,
+    clock: clock::Keeper,
 }
 
 impl Reclaimer {
@@ -246,7 +248,9 @@ impl Reclaimer {
         while self.told.recv_timeout(RECLAIM_EVERY) == Err(RecvTimeoutError::Timeout) {
             while self.reclaim_some() {}
             self.look_at_store();
+            self.clock.look();
         }
+        self.clock.write_note();
         Ok(())
     }
 
@@ -288,10 +292,32 @@ fn open_store(configuration: &Configuration) -> anyhow::Result<Box<dyn Store>> {
     })
 }
 
-fn restore(store: &mut dyn Store, shards: &mut Shards) -> anyhow::Result<()> {
+/// The folder of the store, if it is on a disk.
+fn folder_of_store(configuration: &Configuration) -> Option<&Path> {
+    match &configuration.store.backend {
+        StoreBackend::Embedded { path } => Some(path),
+        StoreBackend::Memory => None,
+    }
+}
+
+fn restore(
+    store: &mut dyn Store,
+    folder: Option<&Path>,
+    shards: &mut Shards,
+) -> anyhow::Result<()> {
     let started = Instant::now();
-    let now: Timestamp = clock::now();
-    let leases = store.load(&mut |lease| shards.restore(now, lease))?;
+    let mut stored = stored::read(folder, |each| store.load(each))?;
+    let moved = stored.write_moved(store)?;
+    if moved > 0 {
+        tracing::warn!(
+            leases = moved,
+            "leases that were granted while the clock was ahead keep the time that they had left"
+        );
+    }
+    clock::say(stored.resumed().verdict);
+    let restored = stored.take_in();
+    let (leases, now) = (restored.len(), clock::now());
+    restored.into_iter().for_each(|lease| shards.restore(now, lease));
     tracing::info!(leases, took_ms = started.elapsed().as_millis() as u64, "leases restored");
     if shards.stray_leases() > 0 {
         tracing::warn!(

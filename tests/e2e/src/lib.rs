@@ -22,6 +22,7 @@
 pub mod built;
 mod capture;
 pub mod clients;
+mod clock;
 mod heavy;
 mod link;
 mod loopback;
@@ -37,6 +38,7 @@ pub mod sources;
 pub mod wait;
 
 pub use capture::{Capture, Datagram};
+pub use clock::WrongClock;
 pub use heavy::{HeavyTest, heavy};
 pub use link::{Host, Link};
 pub use loopback::{loopback_address, relay};
@@ -44,8 +46,8 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    DifferenceRow, JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, ShadowRow, ShadowSummary,
-    StateRow, Status, StoreRow, TraceRow,
+    ClockRow, DifferenceRow, JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, ShadowRow,
+    ShadowSummary, StateRow, Status, StoreRow, TraceRow,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

@@ -22,7 +22,7 @@ impl Pipeline<'_> {
         let shows_lease = exchange.shows_lease(runner);
         let Some(asked) = &mut exchange.asked else { return };
         let request = &asked.view.request;
-        let Some(view) = self.view(shows_lease, now, request) else {
+        let Some((view, lease)) = self.view(shows_lease, now, request) else {
             let detail = unknown_subnet(request);
             exchange.fail(Reason::UnknownSubnet, Some(detail));
             return;
@@ -30,6 +30,7 @@ impl Pipeline<'_> {
         let lookups = asked.view.lookups.iter().cloned().chain(answers).collect();
         let absent = Arc::clone(&asked.view.absent);
         asked.view = View { lookups, absent, ..view };
+        asked.lease = lease;
         let is_of_others = asked
             .planned_by
             .as_ref()

@@ -17,7 +17,13 @@ use super::{
     AllocationStep, Explanation, LocationStep, LookupStep, Microseconds, OptionStep, Place,
     PluginStep, ReplyStep, Subject, verdict_text,
 };
-use crate::{exchange::unknown_subnet, generation::Refusal, leases::Row, recording::option_name};
+use crate::{
+    clock,
+    exchange::{in_clock_time, unknown_subnet},
+    generation::Refusal,
+    leases::Row,
+    recording::option_name,
+};
 
 /// Notes how long each step takes.
 struct Stopwatch {
@@ -58,7 +64,7 @@ impl Place<'_> {
         let client = request.client_key();
         let mut explanation = Explanation {
             by: self.by.clone(),
-            at_ms: self.now,
+            at_ms: clock::shown(self.now),
             assumed: message.assumed,
             request: request_facts(&request),
             location: None,
@@ -106,10 +112,10 @@ impl Place<'_> {
         let mut runner = chain.runner().map_err(Refusal::from)?;
         let mut view = View {
             request: Arc::clone(&request),
-            now: self.now,
+            now: clock::shown(self.now),
             network: Arc::clone(&network),
             subnet: location.subnet,
-            lease,
+            lease: lease.map(|lease| in_clock_time(&lease, clock::offset_ms())),
             lookups: Default::default(),
             absent: Default::default(),
         };

@@ -45,6 +45,15 @@ pub(super) struct State {
     pub(super) spoken_for: Arc<HashSet<Ipv4Addr>>,
 }
 
+/// When something is decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// In server time.
+    pub(super) at: Timestamp,
+    /// How far the clock that policies see is ahead of that.
+    pub(super) clock_offset_ms: i64,
+}
+
 /// A server in memory.
 pub(super) struct Replica {
     generation: ArcSwap<Generation>,
@@ -76,7 +85,7 @@ impl Replica {
         let runner = chain.runner()?;
         let mut shards = Shards::new(configuration.topology.clone(), HASH_SEED);
         for lease in &state.leases {
-            shards.restore(state.now, lease.clone());
+            shards.restore(state.now, Arc::new(lease.clone()));
         }
         for offer in &state.offers {
             let offer = offer.clone();
@@ -110,7 +119,7 @@ impl Replica {
     /// than deciding, so does this one.
     pub(super) fn decide(
         &mut self,
-        at: Timestamp,
+        Moment { at, clock_offset_ms }: Moment,
         datagram: &Datagram,
         lookups: &[Lookup],
         recorded: Option<&Decided>,
@@ -131,7 +140,14 @@ impl Replica {
             .and_then(|recorded| recorded.address);
         let is_spoken_for = |address: Ipv4Addr| spoken_for.contains(&address);
         let preference = Preference { address, spoken_for: Some(&is_spoken_for) };
-        let pipeline = Pipeline { generation, counters, sequence, server_identifier, preference };
+        let pipeline = Pipeline {
+            generation,
+            counters,
+            sequence,
+            server_identifier,
+            clock_offset_ms,
+            preference,
+        };
         let recorded = recorded.map(|recorded| recorded.reason);
         let received = Received {
             payload: &datagram.payload,
