@@ -23,6 +23,7 @@ pub mod built;
 mod capture;
 pub mod clients;
 mod clock;
+pub mod compare;
 mod heavy;
 mod link;
 mod loopback;
