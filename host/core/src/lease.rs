@@ -57,6 +57,17 @@ impl Lease {
         self.state == LeaseState::Leased && now < self.expires_at
     }
 
+    /// The same lease with all its times moved by so many milliseconds, so that what is left of it at
+    /// a time that is moved alike stays the same. A lease without end stays one.
+    pub fn moved_by_ms(&self, ms: i64) -> Self {
+        Self {
+            began_at: self.began_at.moved_by_ms(ms),
+            changed_at: self.changed_at.moved_by_ms(ms),
+            expires_at: self.expires_at.moved_by_ms(ms),
+            ..self.clone()
+        }
+    }
+
     /// Whether nobody may be given the address at `now` because it was declined.
     pub fn is_quarantined(&self, now: Timestamp) -> bool {
         self.state == LeaseState::Quarantined && now < self.expires_at

@@ -35,6 +35,21 @@ impl Timestamp {
         }
     }
 
+    /// The point `ms` milliseconds later, or earlier if that is negative. It stays within what a
+    /// timestamp can tell; [`Timestamp::NEVER`] stays what it is.
+    pub const fn moved_by_ms(self, ms: i64) -> Self {
+        if self.0 == Self::NEVER.0 {
+            return self;
+        }
+        let moved = self.0.saturating_add_signed(ms);
+        if moved == Self::NEVER.0 { Self(moved - 1) } else { Self(moved) }
+    }
+
+    /// How many milliseconds `other` is later than `self`; negative if it is earlier.
+    pub const fn ms_until(self, other: Self) -> i64 {
+        other.0.wrapping_sub(self.0).cast_signed()
+    }
+
     /// Whole seconds from `self` until `later`, rounded up so that a lease of an hour still reads
     /// as one within its first second; zero if `later` has passed, [`INFINITE_SECS`] for
     /// [`Timestamp::NEVER`].
@@ -56,6 +71,16 @@ mod tests {
         let now = Timestamp::from_unix_ms(5);
         assert_eq!(now.after_secs(INFINITE_SECS), Timestamp::NEVER);
         assert_eq!(now.secs_until(Timestamp::NEVER), INFINITE_SECS);
+    }
+
+    #[test]
+    fn what_is_moved_stays_a_point_in_time_and_never_stays_never() {
+        let moved = |unix_ms, ms| Timestamp::from_unix_ms(unix_ms).moved_by_ms(ms).unix_ms();
+        assert_eq!((moved(10, 5), moved(10, -5), moved(10, -50)), (15, 5, 0));
+        assert_eq!(Timestamp::NEVER.moved_by_ms(-1), Timestamp::NEVER);
+        assert!(moved(u64::MAX - 1, 5) < Timestamp::NEVER.unix_ms());
+        let (early, late) = (Timestamp::from_unix_ms(3), Timestamp::from_unix_ms(10));
+        assert_eq!((early.ms_until(late), late.ms_until(early)), (7, -7));
     }
 
     #[test]

@@ -18,9 +18,9 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Arrival, Change, Changes, ClientKeyKind, Decision, Line, Network, OptionValue, Preference,
-    Reason, RelayInformation, Reply, ReplyKind, Request, RequestKind, SeenElsewhere, Terms,
-    Timestamp, option::code, readable,
+    Arrival, Change, Changes, ClientKeyKind, Decision, Lease, Line, Network, OptionValue,
+    Preference, Reason, RelayInformation, Reply, ReplyKind, Request, RequestKind, SeenElsewhere,
+    Terms, Timestamp, option::code, readable,
 };
 use lessor_policy_host::{
     Absent, Chain, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample,
@@ -29,7 +29,7 @@ use lessor_policy_host::{
 use lessor_store::Committer;
 
 use crate::{
-    alarms,
+    alarms, clock,
     counters::{Counters, increment},
     generation::Generation,
     heard::Heard,
@@ -70,6 +70,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) observer: Option<&'s Observer>,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
+    /// How far the clock that policies see is ahead of server time (see [`crate::clock`]).
+    pub(crate) clock_offset_ms: i64,
     /// Which free addresses are chosen; a server has no preference.
     pub(crate) preference: Preference<'s>,
 }
@@ -106,6 +108,8 @@ pub(crate) struct Kept {
     pub(crate) sequence: u64,
     /// When it was decided.
     pub(crate) at: Timestamp,
+    /// How far the clock that policies saw was ahead of that.
+    pub(crate) clock_offset_ms: i64,
     /// The number of the generation that decided.
     pub(crate) generation: u64,
     /// The datagram, if it could not be parsed.
@@ -126,6 +130,8 @@ pub(crate) struct Unseen {
 #[derive(Debug)]
 struct Asked {
     view: View,
+    /// The client's lease in server time; policies see it in clock time.
+    lease: Option<Arc<Lease>>,
     terms: Terms,
     /// Who set the terms, and who edited the reply.
     set: Vec<TraceEntry>,
@@ -174,6 +180,11 @@ impl Exchange {
     /// What the policies saw; nothing if no network spans the request.
     pub(crate) fn view(&self) -> Option<&View> {
         self.asked.as_ref().map(|asked| &asked.view)
+    }
+
+    /// The client's lease as policies saw it, but in server time; nothing if nobody wanted to see it.
+    pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
+        self.asked.as_ref()?.lease.as_ref()
     }
 
     /// Takes what only a recording needs, and what was decided, as recordings have it.
@@ -228,6 +239,7 @@ impl Shared {
             reach: own_sockets,
             observer: Some(observer),
             server_identifier: self.server_identifier,
+            clock_offset_ms: clock::offset_ms(),
             preference: Preference::default(),
         }
     }
@@ -313,8 +325,8 @@ impl Pipeline<'_> {
             exchange.fail(reason, detail);
             return exchange;
         }
-        let view = match self.view(exchange.shows_lease(runner), now, &request) {
-            Ok(view) => view,
+        let (view, lease) = match self.view(exchange.shows_lease(runner), now, &request) {
+            Ok(seen) => seen,
             Err(Unseen { reason, detail }) => {
                 exchange.fail(reason, Some(detail));
                 return exchange;
@@ -324,7 +336,7 @@ impl Pipeline<'_> {
             exchange.fail(Reason::RelayNotServed, Some(detail));
             return exchange;
         }
-        exchange.asked = Some(Asked::new(view));
+        exchange.asked = Some(Asked::new(view, lease));
         if runner.chain().has_lookups_for(request.kind) && !self.plan(runner, &mut exchange) {
             return exchange;
         }
@@ -345,7 +357,7 @@ impl Pipeline<'_> {
     }
 
     /// What policies may see of a request. The client's lease is looked up only if somebody wants to
-    /// see it.
+    /// see it; beside the view it is in server time, too.
     ///
     /// # Errors
     /// If no network spans the request, or it identifies nobody.
@@ -354,7 +366,7 @@ impl Pipeline<'_> {
         wants_lease: bool,
         now: Timestamp,
         request: &Arc<Request>,
-    ) -> Result<View, Unseen> {
+    ) -> Result<(View, Option<Arc<Lease>>), Unseen> {
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
             let shards = &generation.shards;
@@ -370,11 +382,17 @@ impl Pipeline<'_> {
                 Ok((kind.key_of(request, own), None))
             };
             if let Ok((client, lease)) = known {
-                let client = client.ok_or_else(|| Unseen::nobody(&network))?;
-                let request = Arc::clone(request);
-                let (subnet, lookups) = (location.subnet, Lookups::default());
-                let absent = Absent::default();
-                return Ok(View { request, now, network, subnet, client, lease, lookups, absent });
+                let view = View {
+                    now: now.moved_by_ms(self.clock_offset_ms),
+                    lease: lease.as_ref().map(|lease| in_clock_time(lease, self.clock_offset_ms)),
+                    client: client.ok_or_else(|| Unseen::nobody(&network))?,
+                    request: Arc::clone(request),
+                    network,
+                    subnet: location.subnet,
+                    lookups: Lookups::default(),
+                    absent: Absent::default(),
+                };
+                return Ok((view, lease));
             }
         }
         let (reason, detail) = self.nowhere(request);
@@ -459,7 +477,10 @@ impl Pipeline<'_> {
         let sequence = self.sequence.take()?;
         let generation = self.generation.load().number;
         let payload = payload.into();
-        Some(Box::new(Kept { sequence, at, generation, payload, not_relayed, reply: None }))
+        let clock_offset_ms = self.clock_offset_ms;
+        let reply = None;
+        let kept = Kept { sequence, at, clock_offset_ms, generation, payload, not_relayed, reply };
+        Some(Box::new(kept))
     }
 
     fn write(&self, exchange: &mut Exchange, reply: &Reply, now: Timestamp) {
@@ -491,9 +512,10 @@ impl Pipeline<'_> {
 }
 
 impl Asked {
-    fn new(view: View) -> Self {
+    fn new(view: View, lease: Option<Arc<Lease>>) -> Self {
         Self {
             view,
+            lease,
             terms: Terms::default(),
             set: Vec::new(),
             edited: Vec::new(),
@@ -541,6 +563,14 @@ impl Asked {
             OptionValue::U32(secs) if *option == code::LEASE_TIME => Some(*secs),
             _ => None,
         });
+    }
+}
+
+/// A lease as policies see it.
+pub(crate) fn in_clock_time(lease: &Arc<Lease>, clock_offset_ms: i64) -> Arc<Lease> {
+    match clock_offset_ms {
+        0 => Arc::clone(lease),
+        offset_ms => Arc::new(lease.moved_by_ms(offset_ms)),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     clock,
     control::{self, Question},
     exchange::Shared,
-    generation,
+    generation, stored,
 };
 
 #[derive(Debug, clap::Args)]
@@ -144,8 +144,8 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
     let mut networks: Vec<Vec<Arc<Lease>>> = Vec::new();
     generation.shards.for_each(|engine| networks.push(engine.leases().cloned().collect()));
     for lease in networks.into_iter().flatten() {
-        heard =
-            heard && say(control::json_line(&Row::of(&lease, now, generation.shards.topology())));
+        let row = Row::of(&lease, now, generation.shards.topology());
+        heard = heard && say(control::json_line(&row));
     }
     heard
 }
@@ -166,12 +166,11 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     if !path.exists() {
         return Err(no_answer.context(format!("there is no store at {} either", path.display())));
     }
-    let now = clock::now();
     let mut store = FjallStore::open(path)
         .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
-    rows.clear();
-    store.load(&mut |lease| rows.push(Row::of(&lease, now, &configuration.topology)))?;
-    Ok(rows)
+    let leases = stored::read(Some(path), |each| store.load(each))?.take_in();
+    let now = clock::now();
+    Ok(leases.iter().map(|lease| Row::of(lease, now, &configuration.topology)).collect())
 }
 
 impl LeasesArguments {
@@ -197,6 +196,7 @@ impl LeasesArguments {
 }
 
 impl Row {
+    /// The row of a lease at a server time.
     pub(crate) fn of(lease: &Lease, now: Timestamp, topology: &Topology) -> Self {
         let pool = topology.locate_address(lease.address).and_then(|location| {
             let network = topology.networks().get(location.network.0 as usize)?;
@@ -218,14 +218,14 @@ impl Row {
             subscriber: lease.subscriber.as_deref().map(str::to_owned),
             circuit_id: relay.and_then(|relay| relay.circuit_id()).map(readable),
             remote_id: relay.and_then(|relay| relay.remote_id()).map(readable),
-            began_at: written(lease.began_at),
-            changed_at: written(lease.changed_at),
-            expires_at: written(lease.expires_at),
+            began_at: written(clock::shown(lease.began_at)),
+            changed_at: written(clock::shown(lease.changed_at)),
+            expires_at: written(clock::shown(lease.expires_at)),
         }
     }
 }
 
-/// RFC 3339 in UTC, to the second.
+/// A clock time in RFC 3339, in UTC, to the second.
 pub(crate) fn written(time: Timestamp) -> String {
     let whole_secs = i64::try_from(time.unix_ms() / 1000).ok();
     whole_secs

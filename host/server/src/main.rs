@@ -35,6 +35,7 @@ mod serve;
 mod shadow;
 mod shards;
 mod status;
+mod stored;
 #[cfg(test)]
 mod testing;
 mod throttle;

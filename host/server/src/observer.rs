@@ -25,7 +25,7 @@ use lessor_policy_host::{
 use crate::{
     clock,
     counters::{Counters, increment},
-    exchange::WrittenReply,
+    exchange::{WrittenReply, in_clock_time},
     journal::{Journal, LeaseEnd},
     order::{Order, Place},
     vital,
@@ -282,9 +282,9 @@ impl Task {
         {
             self.watchers.on_lease(&LeaseEvent {
                 kind,
-                lease: Arc::clone(lease),
+                lease: in_clock_time(lease, clock::offset_ms()),
                 network_name: Arc::clone(network),
-                now: clock::now(),
+                now: clock::shown(clock::now()),
             });
         }
     }

@@ -14,7 +14,6 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
-use lessor_core::Timestamp;
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,7 +37,7 @@ use crate::{
     reload::{Reloader, Serving},
     rollback, shadow,
     shards::Shards,
-    vital,
+    stored, vital,
     worker::WorkerHandle,
 };
 
@@ -117,7 +116,7 @@ impl Server {
         let hash_seed = random_seed();
         let mut store = open_store(&configuration)?;
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
-        restore(&mut *store, &mut shards)?;
+        restore(&mut *store, folder_of_store(&configuration), &mut shards)?;
         Holds::new(&configuration).mark(clock::now(), &shards);
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
         let instances_max = u32::try_from(workers_of(&configuration))
@@ -187,7 +186,10 @@ impl Server {
         let watch = Watch::start(watched, Arc::clone(&shared), senders)?;
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
         let pools = PoolWatch::new(Arc::clone(&shared.counters));
-        let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, pools, failed_flushes: 0 };
+        let clock = clock::Keeper::new(folder_of_store(&configuration).map(Path::to_owned));
+        let failed_flushes = 0;
+        let reclaimer =
+            Reclaimer { shared: Arc::clone(&shared), told, pools, failed_flushes, clock };
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
@@ -262,13 +264,14 @@ impl Signals {
     }
 }
 
-/// Takes back what has ended, in small pieces, and says when a pool fills up or the store cannot
-/// write.
+/// Takes back what has ended, in small pieces, says when a pool fills up or the store cannot write,
+/// and looks at the clock.
 struct Reclaimer {
     shared: Arc<Shared>,
     told: Receiver<()>,
     pools: PoolWatch,
     failed_flushes: u64,
+    clock: clock::Keeper,
 }
 
 impl Reclaimer {
@@ -278,12 +281,14 @@ impl Reclaimer {
             while self.reclaim_some() {}
             self.look_at_pools();
             self.look_at_store();
+            self.clock.look();
             if looked_at.elapsed() >= ADDRESSES_EVERY {
                 looked_at = Instant::now();
                 // What was known stays; the next look may do better.
                 let _ = self.shared.own_sockets.refresh();
             }
         }
+        self.clock.write_note();
         Ok(())
     }
 
@@ -333,10 +338,32 @@ fn open_store(configuration: &Configuration) -> anyhow::Result<Box<dyn Store>> {
     })
 }
 
-fn restore(store: &mut dyn Store, shards: &mut Shards) -> anyhow::Result<()> {
+/// The folder of the store, if it is on a disk.
+fn folder_of_store(configuration: &Configuration) -> Option<&Path> {
+    match &configuration.store.backend {
+        StoreBackend::Embedded { path } => Some(path),
+        StoreBackend::Memory => None,
+    }
+}
+
+fn restore(
+    store: &mut dyn Store,
+    folder: Option<&Path>,
+    shards: &mut Shards,
+) -> anyhow::Result<()> {
     let started = Instant::now();
-    let now: Timestamp = clock::now();
-    let leases = store.load(&mut |lease| shards.restore(now, lease))?;
+    let mut stored = stored::read(folder, |each| store.load(each))?;
+    let moved = stored.write_moved(store)?;
+    if moved > 0 {
+        tracing::warn!(
+            leases = moved,
+            "leases that were granted while the clock was ahead keep the time that they had left"
+        );
+    }
+    clock::say(stored.resumed().verdict);
+    let restored = stored.take_in();
+    let (leases, now) = (restored.len(), clock::now());
+    restored.into_iter().for_each(|lease| shards.restore(now, lease));
     tracing::info!(leases, took_ms = started.elapsed().as_millis() as u64, "leases restored");
     if shards.stray_leases() > 0 {
         tracing::warn!(

@@ -15,6 +15,7 @@ use lessor_policy_host::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock,
     control::{self, Question},
     counters::{Counters, increment},
     leases::written,
@@ -88,7 +89,7 @@ impl ShadowSummary {
         let left_out = &reloader.shared.counters.shadow_lines_left_out;
         Self {
             generation: generation.number,
-            serving_since: written(generation.since),
+            serving_since: written(clock::shown(generation.since)),
             found: found.unwrap_or_default(),
             lines_left_out: left_out.load(std::sync::atomic::Ordering::Relaxed),
             live: chain.status().into_iter().filter(|plugin| plugin.mode == Mode::Live).collect(),

@@ -43,10 +43,10 @@ impl Shards {
     }
 
     /// Takes in a lease from storage, before any request is decided.
-    pub(crate) fn restore(&mut self, now: Timestamp, lease: Lease) {
+    pub(crate) fn restore(&mut self, now: Timestamp, lease: Arc<Lease>) {
         let location = self.topology.locate_address(lease.address);
         let Some(shard) = location.and_then(|location| self.shard(location.network)) else {
-            self.strays.push(Arc::new(lease));
+            self.strays.push(lease);
             return;
         };
         if let Some(engine) = shard.lock().as_mut() {
@@ -161,7 +161,7 @@ impl Shards {
         });
         let mut next = Self { shards: shards.collect(), topology, strays: Vec::new() };
         for lease in &self.strays {
-            next.restore(now, Lease::clone(lease));
+            next.restore(now, Arc::clone(lease));
         }
         next.strays = strays;
         publish(Arc::new(next));
@@ -225,8 +225,8 @@ mod tests {
     #[test]
     fn an_unchanged_network_goes_on_and_a_changed_one_is_retired() {
         let mut old = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
-        old.restore(NOW, lease([10, 0, 0, 5]));
-        old.restore(NOW, lease([10, 1, 0, 5]));
+        old.restore(NOW, lease([10, 0, 0, 5]).into());
+        old.restore(NOW, lease([10, 1, 0, 5]).into());
         let new = reconfigured(&old, &["10.1.0.0/23", "10.0.0.0/24"]);
         assert!(knows(&old, [10, 0, 0, 5]) && knows(&new, [10, 0, 0, 5]));
         assert!(knows(&new, [10, 1, 0, 5]));
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn leases_of_a_network_that_is_gone_serve_again_when_it_is_back() {
         let mut first = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
-        first.restore(NOW, lease([10, 1, 0, 5]));
+        first.restore(NOW, lease([10, 1, 0, 5]).into());
         let second = reconfigured(&first, &["10.0.0.0/24"]);
         assert_eq!(second.stray_leases(), 1);
         let third = reconfigured(&second, &["10.0.0.0/24"]);

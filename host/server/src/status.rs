@@ -14,7 +14,7 @@ use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock,
+    clock::{self, ClockStatus},
     control::{self, Question},
     endpoints::EndpointStatus,
     leases::written,
@@ -68,6 +68,7 @@ pub(crate) struct Status {
     pub(crate) shadows: ShadowsStatus,
     pub(crate) shadow_lines_left_out: u64,
     pub(crate) store: StoreStatus,
+    pub(crate) clock: ClockStatus,
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
     pub(crate) events_lost: u64,
@@ -128,7 +129,7 @@ impl Status {
         let store = shared.committer.status();
         Self {
             generation: generation.number,
-            serving_since: written(generation.since),
+            serving_since: written(clock::shown(generation.since)),
             reloads: counters.reloads.load(Ordering::Relaxed),
             reloads_refused: counters.reloads_refused.load(Ordering::Relaxed),
             rollbacks: counters.rollbacks.load(Ordering::Relaxed),
@@ -151,6 +152,7 @@ impl Status {
                 longest_flush_us: store.longest_flush_us,
                 last_error: store.last_error,
             },
+            clock: ClockStatus::now(),
             stray_leases: generation.shards.stray_leases(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
             keys_seen_elsewhere: counters.keys_seen_elsewhere.count(),
@@ -271,6 +273,7 @@ fn print(status: &Status) -> io::Result<()> {
     if let Some(error) = &store.last_error {
         writeln!(out, "store: last error: {error}")?;
     }
+    status.clock.print(&mut out)?;
     if status.keys_seen_elsewhere > 0 {
         writeln!(
             out,

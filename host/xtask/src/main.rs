@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod command;
+mod compare;
 mod demo;
 mod load;
 mod policies;
@@ -35,6 +36,8 @@ enum Task {
     Policies(policies::PoliciesArguments),
     /// Measure the server under load, with and without a policy, and Kea beside it.
     Load(load::LoadArguments),
+    /// Play the same packets to this server, Kea, ISC dhcpd and dnsmasq, and compare the answers.
+    Compare(compare::CompareArguments),
     /// Check format and lints, as continuous integration does.
     Lint,
     /// Prove that the core imports nothing: build it for bare WebAssembly and look.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
             done(artifacts::interpreters().map(|folder| println!("{}", folder.display())))
         }
         Task::Load(arguments) => done(load::run(&arguments)),
+        Task::Compare(arguments) => done(compare::run(&arguments)),
         Task::Lint => done(test::lint()),
         Task::Purity => done(purity::run()),
         Task::Setup => done(setup::run()),

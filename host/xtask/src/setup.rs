@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use crate::{artifacts, command};
 
 /// A program that tests start, and the package that has it.
-const TOOLS: [(&str, &str); 12] = [
+const TOOLS: [(&str, &str); 13] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
@@ -17,6 +17,7 @@ const TOOLS: [(&str, &str); 12] = [
     ("tcpdump", "tcpdump"),
     ("ip", "iproute2"),
     ("strace", "strace"),
+    ("faketime", "faketime"),
     ("unshare", "util-linux"),
     ("freeradius", "freeradius"),
     ("psql", "postgresql"),

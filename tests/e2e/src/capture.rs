@@ -116,7 +116,7 @@ impl Datagram {
     }
 
     /// Reads Ethernet, IPv4 and UDP; checksums are the kernel's business.
-    fn in_frame(frame: &[u8]) -> Option<Self> {
+    pub(crate) fn in_frame(frame: &[u8]) -> Option<Self> {
         let (destination_hardware_address, rest) = frame.split_first_chunk::<6>()?;
         let packet = rest.get(6..)?.strip_prefix(&[0x08, 0x00])?;
         let header_octets = usize::from(packet.first()? & 0x0f) * 4;

@@ -53,6 +53,7 @@ fn what_is_missing(need: &str) -> Option<String> {
         return (!is_asked_for).then(|| minutes.to_owned());
     }
     let is_there = match need {
+        "faketime" => crate::clock::library().is_some(),
         "wasi_libc" => Path::new("/usr/include/wasm32-wasi/stdlib.h").exists(),
         program => is_in_path(program),
     };
@@ -91,6 +92,7 @@ fn package_of(program: &str) -> Option<&'static str> {
         "dhclient" => "isc-dhcp-client",
         "dhcpcd" => "dhcpcd-base",
         "dhcrelay" => "isc-dhcp-relay",
+        "faketime" => "faketime",
         "freeradius" => "freeradius",
         "ip" => "iproute2",
         "make" => "make",

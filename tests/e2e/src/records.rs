@@ -149,6 +149,7 @@ pub struct Status {
     pub pools_full: u64,
     pub plugins: Vec<PluginRow>,
     pub store: StoreRow,
+    pub clock: ClockRow,
     pub waiting_for_lookups: u64,
     pub events_lost: u64,
     pub keys_seen_elsewhere: u64,
@@ -213,6 +214,19 @@ pub struct StoreRow {
     pub flushes: u64,
     pub failed_flushes: u64,
     pub last_error: Option<String>,
+}
+
+/// The clock as the status shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct ClockRow {
+    pub time: String,
+    pub was_behind_ms: Option<u64>,
+    pub was_ahead_ms: Option<u64>,
+    pub steps: u64,
+    pub last_step_ms: i64,
+    pub offset_ms: i64,
 }
 
 impl PluginRow {

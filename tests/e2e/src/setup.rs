@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Host, Server, built, loopback_address, wait};
+use crate::{Host, Server, WrongClock, built, loopback_address, wait};
 
 /// A server that can be started: a folder of its own with the configuration in it. Everything else
 /// that the server keeps goes there, too.
@@ -119,6 +119,12 @@ impl Setup {
     pub fn without_capability(mut self, capability: &str) -> Self {
         self.missing_capabilities.push(format!("-{capability}"));
         self
+    }
+
+    /// With a clock of its own.
+    pub fn with_clock(self, clock: &WrongClock) -> Self {
+        let variables = clock.environment().into_iter();
+        variables.fold(self, |setup, (name, value)| setup.with_environment(name, value))
     }
 
     /// With the store on a file system of its own, of this size. Needs root.

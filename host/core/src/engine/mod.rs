@@ -173,9 +173,10 @@ impl Engine {
 
     /// Takes in a lease from stable storage, at start, before any request. In any order; a lease
     /// outside the network's subnets is passed over.
-    pub fn restore(&mut self, now: Timestamp, lease: Lease) {
+    pub fn restore(&mut self, now: Timestamp, lease: impl Into<Arc<Lease>>) {
+        let lease = lease.into();
         if self.plan.subnet_of(u32::from(lease.address)).is_some() {
-            self.bindings.enter(now, Arc::new(lease), Precedence::ByTime);
+            self.bindings.enter(now, lease, Precedence::ByTime);
         }
     }
 

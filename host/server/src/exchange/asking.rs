@@ -22,8 +22,8 @@ impl Pipeline<'_> {
         let shows_lease = exchange.shows_lease(runner);
         let Some(asked) = &mut exchange.asked else { return };
         let request = &asked.view.request;
-        let view = match self.view(shows_lease, now, request) {
-            Ok(view) => view,
+        let (view, lease) = match self.view(shows_lease, now, request) {
+            Ok(seen) => seen,
             Err(Unseen { reason, detail }) => {
                 exchange.fail(reason, Some(detail));
                 return;
@@ -32,6 +32,7 @@ impl Pipeline<'_> {
         let lookups = asked.view.lookups.iter().cloned().chain(answers).collect();
         let absent = Arc::clone(&asked.view.absent);
         asked.view = View { lookups, absent, ..view };
+        asked.lease = lease;
         let is_of_others = asked
             .planned_by
             .as_ref()

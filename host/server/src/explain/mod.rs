@@ -37,6 +37,7 @@ use crate::{
     reload::Reloader,
     serve,
     shards::Shards,
+    stored,
 };
 
 pub(crate) use self::subject::Subject;
@@ -125,6 +126,7 @@ pub(crate) struct Octets(#[serde(with = "hex")] Vec<u8>);
 pub(crate) struct Explanation {
     /// Who says so.
     pub(crate) by: String,
+    /// In clock time.
     pub(crate) at_ms: Timestamp,
     /// What was not said and is taken to be so.
     pub(crate) assumed: Vec<String>,
@@ -303,8 +305,8 @@ fn offline(
     let config = &arguments.file.config;
     let Parts { configuration, lookups, chain } =
         generation::read(&runtime, config, colour_on_stderr(), &LookupSet::default())?;
+    let (shards, from) = shards_of_store(&configuration, no_answer)?;
     let now = clock::now();
-    let (shards, from) = stored(&configuration, now, no_answer)?;
     let shards = Arc::new(shards);
     let generation = Arc::new(Generation {
         number: 1,
@@ -325,9 +327,8 @@ fn offline(
 }
 
 /// Engines with the leases of the store, and what they are of.
-fn stored(
+fn shards_of_store(
     configuration: &Configuration,
-    now: Timestamp,
     no_answer: &anyhow::Error,
 ) -> anyhow::Result<(Shards, &'static str)> {
     let mut shards = Shards::new(configuration.topology.clone(), 0);
@@ -335,7 +336,9 @@ fn stored(
         StoreBackend::Embedded { path } if path.exists() => {
             let mut store = FjallStore::open(path)
                 .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
-            store.load(&mut |lease| shards.restore(now, lease))?;
+            let leases = stored::read(Some(path), |each| store.load(each))?.take_in();
+            let now = clock::now();
+            leases.into_iter().for_each(|lease| shards.restore(now, lease));
             Holds::new(configuration).recall(now, &shards);
             Ok((shards, "the leases of its store"))
         }

@@ -18,8 +18,10 @@ use super::{
     PluginStep, ReplyStep, Subject, facts, verdict_text,
 };
 use crate::{
+    clock,
     exchange::{
-        Reach, nowhere, relay_not_served, seen_elsewhere_text, unidentified_client, unknown_client,
+        Reach, in_clock_time, nowhere, relay_not_served, seen_elsewhere_text, unidentified_client,
+        unknown_client,
     },
     generation::Refusal,
     leases::Row,
@@ -63,7 +65,7 @@ impl Place<'_> {
         let request = Arc::new(request);
         let mut explanation = Explanation {
             by: self.by.clone(),
-            at_ms: self.now,
+            at_ms: clock::shown(self.now),
             assumed: message.assumed,
             request: facts::of(&request),
             location: None,
@@ -124,11 +126,11 @@ impl Place<'_> {
         let mut runner = chain.runner().map_err(Refusal::from)?;
         let mut view = View {
             request: Arc::clone(&request),
-            now: self.now,
+            now: clock::shown(self.now),
             network: Arc::clone(&network),
             subnet: location.subnet,
             client,
-            lease,
+            lease: lease.map(|lease| in_clock_time(&lease, clock::offset_ms())),
             lookups: Default::default(),
             absent: Default::default(),
         };

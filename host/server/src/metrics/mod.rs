@@ -22,6 +22,7 @@ pub(crate) fn page(status: &Status) -> String {
     shadows(&mut page, status);
     lookups(&mut page, status);
     store(&mut page, status);
+    clock(&mut page, status);
     page.into_text()
 }
 
@@ -235,6 +236,14 @@ fn store(page: &mut Page, status: &Status) {
     page.counter("lessor_store_failed_flushes_total", help, [plain(store.failed_flushes)]);
     let longest = [sample(&[], store.longest_flush_us as f64 / 1e6)];
     page.gauge("lessor_store_longest_flush_seconds", "The longest flush so far", longest);
+}
+
+fn clock(page: &mut Page, status: &Status) {
+    let clock = &status.clock;
+    let help = "Whether the kernel holds its clock for synchronised";
+    page.gauge("lessor_clock_synchronised", help, [plain(clock.is_synchronised.into())]);
+    let help = "How often the clock was set while the server ran";
+    page.counter("lessor_clock_steps_total", help, [plain(clock.steps)]);
 }
 
 fn of_plugin(plugin: &PluginStatus) -> [(&str, &str); 2] {

@@ -10,6 +10,7 @@ use lessor_policy_host::{
 
 use super::*;
 use crate::{
+    clock::ClockStatus,
     endpoints::{EndpointState, EndpointStatus},
     status::{PoolRow, StoreStatus},
 };
@@ -123,6 +124,15 @@ fn full() -> Status {
             longest_flush_us: 1_500,
             last_error: None,
         },
+        clock: ClockStatus {
+            time: "2026-01-31T08:00:00Z".to_owned(),
+            is_synchronised: true,
+            was_behind_ms: None,
+            was_ahead_ms: None,
+            steps: 2,
+            last_step_ms: -3_000,
+            offset_ms: 0,
+        },
         stray_leases: 0,
         events_lost: 0,
         keys_seen_elsewhere: 5,
@@ -197,6 +207,8 @@ fn values_stand_beside_their_labels() {
         "lessor_lookup_answers_total{source=\"crm\",kind=\"http\",answer=\"stale\"} 1",
         "lessor_lookup_mean_seconds{source=\"crm\",kind=\"http\"} 0.0015",
         "lessor_store_longest_flush_seconds 0.0015",
+        "lessor_clock_synchronised 1",
+        "lessor_clock_steps_total 2",
     ] {
         assert!(page.lines().any(|found| found == line), "{line}\nis not in\n{page}");
     }

@@ -81,8 +81,11 @@ pub(crate) struct PluginDigest {
 pub(crate) struct Input {
     /// The place of the decision in the order of decisions; numbers are left out.
     pub(crate) sequence: u64,
-    /// When it was decided.
+    /// When it was decided, in server time, as all times of a recording are.
     pub(crate) at_ms: Timestamp,
+    /// How far the clock that policies saw was ahead of that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) clock_offset_ms: i64,
     /// The generation that decided.
     pub(crate) generation: u64,
     pub(crate) datagram: Datagram,
@@ -250,6 +253,10 @@ impl ReplyFacts {
             left_out: left_out.iter().map(|option| option_name(*option)).collect(),
         }
     }
+}
+
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// The name of an option; `option-` and its code if it has none.

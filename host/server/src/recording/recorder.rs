@@ -98,10 +98,11 @@ impl Recorder {
         let Some((kept, decision)) = exchange.take_for_recording() else { return };
         let payload = exchange.request().map_or(&*kept.payload, |request| &*request.packet);
         let view = exchange.view();
-        let lease = view.and_then(|view| view.lease.as_deref()).cloned();
+        let lease = exchange.lease().map(|lease| Lease::clone(lease));
         self.tell(Line::Input(Box::new(Input {
             sequence: kept.sequence,
             at_ms: kept.at,
+            clock_offset_ms: kept.clock_offset_ms,
             generation: kept.generation,
             datagram: Datagram {
                 arrival: exchange.arrival().clone(),

@@ -26,7 +26,7 @@ use lessor_policy_host::{Lookup, Runtime};
 use self::{
     capture::Capture,
     output::Output,
-    replica::{Outcome, Replica, State},
+    replica::{Moment, Outcome, Replica, State},
 };
 use crate::{
     check, colour_on_stderr,
@@ -102,7 +102,7 @@ struct Traffic {
 /// Something that happens to a server.
 enum Happening {
     Input {
-        at: Timestamp,
+        at: Moment,
         datagram: Datagram,
         lookups: Vec<Lookup>,
         recorded: Option<Box<Decided>>,
@@ -184,6 +184,7 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
                     }
                     None => recorded.map(|recorded| *recorded),
                 };
+                let at = at.at.moved_by_ms(at.clock_offset_ms);
                 output.input(Compared { number, at, request, replayed: decided, other })?;
             }
         }
@@ -280,7 +281,7 @@ fn of_recording(recording: Recording) -> Traffic {
     let spoken_for = steps.iter().filter_map(from_pool).collect();
     let happenings = steps.into_iter().map(|step| match step {
         Step::Input(input) => Happening::Input {
-            at: input.at_ms,
+            at: Moment { at: input.at_ms, clock_offset_ms: input.clock_offset_ms },
             datagram: input.datagram,
             lookups: input.lookups,
             recorded: Some(Box::new(input.decision)),
@@ -361,6 +362,7 @@ fn of_capture(
     let mut happenings = Vec::new();
     for (at, datagram) in capture.datagrams {
         happenings.push(Happening::ReclaimAll { at });
+        let at = Moment { at, clock_offset_ms: 0 };
         happenings.push(Happening::Input { at, datagram, lookups: Vec::new(), recorded: None });
     }
     Traffic { state: State { now, ..State::default() }, happenings, notes, is_recording: false }

@@ -46,6 +46,15 @@ pub(super) struct State {
     pub(super) spoken_for: Arc<HashSet<Ipv4Addr>>,
 }
 
+/// When something is decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// In server time.
+    pub(super) at: Timestamp,
+    /// How far the clock that policies see is ahead of that.
+    pub(super) clock_offset_ms: i64,
+}
+
 /// A server in memory.
 pub(super) struct Replica {
     generation: ArcSwap<Generation>,
@@ -77,7 +86,7 @@ impl Replica {
         let runner = chain.runner()?;
         let mut shards = Shards::new(configuration.topology.clone(), HASH_SEED);
         for lease in &state.leases {
-            shards.restore(state.now, lease.clone());
+            shards.restore(state.now, Arc::new(lease.clone()));
         }
         for offer in &state.offers {
             let offer = offer.clone();
@@ -117,7 +126,7 @@ impl Replica {
     /// than deciding, so does this one.
     pub(super) fn decide(
         &mut self,
-        at: Timestamp,
+        Moment { at, clock_offset_ms }: Moment,
         datagram: &Datagram,
         lookups: &[Lookup],
         recorded: Option<&Decided>,
@@ -145,6 +154,7 @@ impl Replica {
             reach: &RecordedReach::of(recorded),
             observer: None,
             server_identifier,
+            clock_offset_ms,
             preference,
         };
         let recorded = recorded.map(|recorded| recorded.reason);

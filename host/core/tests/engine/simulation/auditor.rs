@@ -244,7 +244,9 @@ impl Auditor {
         assert_eq!(lease.subscriber.as_ref(), limit.map(|limit| &limit.name));
         let earlier = self.acknowledged.insert(pending.client, Arc::clone(lease));
         let Some(limit) = limit else { return };
-        let goes_on = earlier.is_some_and(|earlier| earlier.subscriber == lease.subscriber);
+        let goes_on = earlier.is_some_and(|earlier| {
+            earlier.subscriber == lease.subscriber && earlier.is_active(lease.changed_at)
+        });
         if limit.beyond == BeyondLimit::Refuse && goes_on {
             return;
         }
@@ -264,18 +266,17 @@ impl Auditor {
         owners(network, address).iter().any(|owner| self.is_owner(client, owner))
     }
 
-    /// An ACK reaches its client, which uses the address from now on.
+    /// An ACK reaches its client, which uses the address from now on, in true time.
     pub(super) fn check_ack(
         &self,
         store: &Store,
         now: Timestamp,
         client: u8,
-        (address, until): (Ipv4Addr, Timestamp),
+        address: Ipv4Addr,
         others: &[(u8, Ipv4Addr, Timestamp)],
     ) {
         let record = &store.records[&address];
         assert_eq!((&record.client, record.state), (&key(client), LeaseState::Leased));
-        assert!(record.expires_at >= until, "the lease of {address} is shorter than its ACK");
         for (other, used, used_until) in others {
             let clash = *other != client && *used == address && *used_until > now;
             assert!(!clash, "{address} is used by clients {other} and {client}");

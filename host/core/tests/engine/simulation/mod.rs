@@ -1,5 +1,5 @@
 //! Thousands of random steps of many clients against one engine: messages in and out of season,
-//! policies that change their mind, time, reclaiming, reloads, restarts, and a store that fails
+//! policies that change their mind, time, reclaiming, reloads, restarts, clocks that are wrong, and a store that fails
 //! and that another server writes to. The auditor knows the rules and nothing of the engine.
 //!
 //! A seed is a bug report: it is printed first, and `SIMULATION_SEED` runs that one alone.

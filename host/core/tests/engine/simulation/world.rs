@@ -23,7 +23,11 @@ const PENDING_MAX: usize = 20;
 
 pub(super) struct World {
     random: Random,
+    /// Server time.
     now: Timestamp,
+    /// How far the time of the clients, which is the true one, is ahead of that: while the server is
+    /// stopped and its clock is not believed, server time stands still.
+    stood_still_ms: i64,
     engine: Engine,
     networks: Vec<Arc<Network>>,
     network: Arc<Network>,
@@ -93,6 +97,7 @@ impl World {
             clients: (0..CLIENTS).map(client).collect(),
             engine: Engine::new(Arc::clone(&network), 0),
             now: Timestamp::from_unix_ms(1_000_000_000),
+            stood_still_ms: 0,
             networks,
             network,
             store: Store::default(),
@@ -155,8 +160,16 @@ impl World {
         output
     }
 
-    /// The server starts again: what was not on storage is gone, and no reply leaves for it.
+    /// The server starts again: what was not on storage is gone, and no reply leaves for it. Now and
+    /// then its clock is wrong, and time goes on from the newest record.
     fn start(&mut self) {
+        let newest = self.store.records.values().map(|lease| lease.changed_at).max();
+        if let Some(newest) = newest.filter(|_| self.random.chance(30)) {
+            let stopped_ms = self.random.below(600_000).cast_signed();
+            self.stood_still_ms += newest.ms_until(self.now) + stopped_ms;
+            self.now = newest;
+            self.clients_look_at_the_time();
+        }
         self.store.queue.clear();
         self.answered.clear();
         self.store.foreign.clear();
@@ -181,8 +194,17 @@ impl World {
         let most_ms = if self.random.chance(10) { 1_200_000 } else { 40_000 };
         let ms = self.random.below(most_ms);
         self.now = Timestamp::from_unix_ms(self.now.unix_ms() + ms);
+        self.clients_look_at_the_time();
+    }
+
+    fn true_now(&self) -> Timestamp {
+        self.now.moved_by_ms(self.stood_still_ms)
+    }
+
+    fn clients_look_at_the_time(&mut self) {
+        let now = self.true_now();
         for client in &mut self.clients {
-            client.uses = client.uses.filter(|(_, until)| *until > self.now);
+            client.uses = client.uses.filter(|(_, until)| *until > now);
         }
     }
 
@@ -303,18 +325,25 @@ impl World {
             }
             ReplyKind::Ack => {
                 let secs = lease_time_secs(&pending.decision);
-                let uses = (address, pending.decided_at.after_secs(secs));
-                if uses.1 <= self.now {
+                let until = pending.decided_at.after_secs(secs);
+                let (now, uses) =
+                    (self.true_now(), (address, until.moved_by_ms(self.stood_still_ms)));
+                if uses.1 <= now {
                     // It took longer than the lease.
                     return;
                 }
+                let record = &self.store.records[&address];
+                assert!(
+                    record.expires_at >= until,
+                    "the lease of {address} is shorter than its ACK"
+                );
                 let others: Vec<_> = self
                     .clients
                     .iter()
                     .filter_map(|client| client.uses.map(|(a, until)| (client.number, a, until)))
                     .collect();
                 let client = pending.client;
-                self.auditor.check_ack(&self.store, self.now, client, uses, &others);
+                self.auditor.check_ack(&self.store, now, client, address, &others);
                 let client = &mut self.clients[usize::from(client)];
                 client.remembered = Some(address);
                 client.uses = Some(uses);

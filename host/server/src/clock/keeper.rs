@@ -1,0 +1,86 @@
+//! The keeper: notices that the clock was set, says so, and keeps the note in the store's folder up
+//! to date.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use super::{Note, Step, Verdict, for_people};
+
+/// How often the note is written if nothing happens.
+const NOTE_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How soon it is tried again if it could not be written.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// See above.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    /// Nothing if leases are kept in memory only.
+    folder: Option<PathBuf>,
+    next_note: Instant,
+    is_failing: bool,
+}
+
+impl Keeper {
+    /// For the store in `folder`; its note is written at the first look.
+    pub(crate) fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder, next_note: Instant::now(), is_failing: false }
+    }
+
+    /// Looks at the clock. Call it a few times a second.
+    pub(crate) fn look(&mut self) {
+        let step = super::look();
+        if let Some(Step { by_ms }) = step {
+            let direction = if by_ms < 0 { "back" } else { "forward" };
+            tracing::warn!(
+                by = for_people(by_ms.unsigned_abs()),
+                clock = crate::leases::written(super::of_machine()),
+                "the clock was set {direction}; every lease keeps the time that it has left"
+            );
+        }
+        if step.is_some() || Instant::now() >= self.next_note {
+            self.write_note();
+        }
+    }
+
+    /// Writes the note.
+    pub(crate) fn write_note(&mut self) {
+        let Some(folder) = &self.folder else {
+            self.next_note = Instant::now() + NOTE_EVERY;
+            return;
+        };
+        let written = Note::now().write(folder);
+        let wait = if written.is_ok() { NOTE_EVERY } else { TRY_AGAIN_AFTER };
+        self.next_note = Instant::now() + wait;
+        match written {
+            Ok(()) => self.is_failing = false,
+            Err(_) if self.is_failing => {}
+            Err(error) => {
+                self.is_failing = true;
+                let folder = folder.display();
+                tracing::warn!(%error, %folder, "cannot note the time in the store's folder");
+            }
+        }
+    }
+}
+
+/// Says what was found out about the clock at the start, if it is worth a word.
+pub(crate) fn say(verdict: Verdict) {
+    match verdict {
+        Verdict::Believed => {}
+        Verdict::Behind { by_ms } => tracing::warn!(
+            by = for_people(by_ms),
+            clock = crate::leases::written(super::of_machine()),
+            "the clock is behind the newest record in the store; leases keep the time that they had \
+             left then; set the clock, best by NTP"
+        ),
+        Verdict::TooFarAhead { by_ms, believed_max_ms } => tracing::warn!(
+            by = for_people(by_ms),
+            believed_max = for_people(believed_max_ms),
+            clock = crate::leases::written(super::of_machine()),
+            "the clock is further ahead of the newest record in the store than is believed; leases \
+             keep the time that they had left then"
+        ),
+    }
+}

@@ -1,0 +1,14 @@
+//! Whether the kernel holds its clock for right.
+
+/// Whether somebody (an NTP or PTP daemon) told the kernel that its clock is synchronised, and not
+/// too long ago for the kernel to believe it still (adjtimex(2), `STA_UNSYNC`).
+#[allow(unsafe_code, reason = "no safe interface to adjtimex(2) is at hand")]
+pub(crate) fn is_synchronised() -> bool {
+    // SAFETY: `timex` consists of integers, for which zero is a value. With `modes` zero the call
+    // only writes to the structure that it is given, and it keeps no pointer to it.
+    let (state, found) = unsafe {
+        let mut found: libc::timex = std::mem::zeroed();
+        (libc::adjtimex(&raw mut found), found)
+    };
+    state >= 0 && found.status & libc::STA_UNSYNC == 0
+}

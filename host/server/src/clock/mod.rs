@@ -1,0 +1,174 @@
+//! The server's time, and how it relates to the clock of the machine.
+//!
+//! Two times are kept apart. **Server time** is what leases are counted in: it runs on without a
+//! jump for as long as the store exists, however the clock is set. **Clock time** is what the clock
+//! of the machine says: people, policies and the journal see it, and nothing is decided by it. The
+//! two differ by the *offset*, in milliseconds. When somebody sets the clock the offset follows and
+//! server time does not, so every lease keeps the time that it has left, and its end is shown where
+//! it will be on the clock as it is now.
+//!
+//! - `resume`: where server time goes on when the process starts.
+//! - `note`: what the store's folder keeps of it besides the records.
+//! - `keeper`: notices that the clock was set.
+//! - `kernel`: whether the kernel holds its clock for right.
+//!
+//! Invariant: server time never goes back and never runs faster than time, unless the server was
+//! stopped and the clock can be believed about how long that was.
+
+mod keeper;
+mod kernel;
+mod note;
+mod resume;
+mod status;
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use lessor_core::Timestamp;
+use nix::time::{ClockId, clock_gettime};
+
+pub(crate) use self::{
+    keeper::{Keeper, say},
+    kernel::is_synchronised,
+    note::Note,
+    resume::{Past, Resumed, Verdict, move_from_the_future, resume},
+    status::ClockStatus,
+};
+
+/// A difference from the clock that is smaller comes of reading two clocks one after the other, or
+/// of a leap second.
+const STEP_MIN_MS: u64 = 1_500;
+/// Two readings of a clock that lie further apart say nothing about what was read in between.
+const READING_MAX: Duration = Duration::from_millis(100);
+/// How often the clocks are read until one reading is close enough.
+const READINGS_MAX: usize = 8;
+
+static CLOCK: OnceLock<Clock> = OnceLock::new();
+static VERDICT: OnceLock<Verdict> = OnceLock::new();
+
+/// The process's own clock.
+#[derive(Debug)]
+struct Clock {
+    /// Server time less the time since the machine started.
+    since_boot_ms: AtomicI64,
+    /// Clock time less server time.
+    offset_ms: AtomicI64,
+    steps: AtomicU64,
+    last_step_ms: AtomicI64,
+}
+
+/// The clock of the machine was set while the server ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// How far it was set forward; negative: back.
+    pub(crate) by_ms: i64,
+}
+
+/// Server time. A process that resumed no store goes by the clock as it was when this was first
+/// called.
+pub(crate) fn now() -> Timestamp {
+    clock().now()
+}
+
+/// Clock time less server time, in milliseconds.
+pub(crate) fn offset_ms() -> i64 {
+    clock().offset_ms.load(Ordering::Relaxed)
+}
+
+/// A server time as clock time.
+pub(crate) fn shown(time: Timestamp) -> Timestamp {
+    time.moved_by_ms(offset_ms())
+}
+
+/// How often the clock was set since the process started, and how far the last time, in
+/// milliseconds.
+pub(crate) fn steps() -> (u64, i64) {
+    let clock = clock();
+    (clock.steps.load(Ordering::Relaxed), clock.last_step_ms.load(Ordering::Relaxed))
+}
+
+/// What the clock of the machine says, without regard to server time.
+pub(crate) fn of_machine() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_ms(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX - 1))
+}
+
+/// Goes on from where a store ended, before anything is decided.
+pub(crate) fn go_on(resumed: &Resumed) {
+    let clock = clock();
+    let since_boot = boot_ms().ms_until(resumed.now);
+    clock.since_boot_ms.store(since_boot, Ordering::Relaxed);
+    clock.offset_ms.store(resumed.offset_ms, Ordering::Relaxed);
+    let _ = VERDICT.set(resumed.verdict);
+}
+
+/// What was found out about the clock when the process went on from its store.
+pub(crate) fn verdict() -> Verdict {
+    VERDICT.get().copied().unwrap_or(Verdict::Believed)
+}
+
+/// Compares server time with the clock of the machine; if that was set, the offset follows. One
+/// thread calls this every now and then.
+pub(crate) fn look() -> Option<Step> {
+    let clock = clock();
+    let (machine, boot) = read_both()?;
+    let server = boot.moved_by_ms(clock.since_boot_ms.load(Ordering::Relaxed));
+    let by_ms = shown(server).ms_until(machine);
+    if by_ms.unsigned_abs() < STEP_MIN_MS {
+        return None;
+    }
+    clock.offset_ms.store(server.ms_until(machine), Ordering::Relaxed);
+    clock.steps.fetch_add(1, Ordering::Relaxed);
+    clock.last_step_ms.store(by_ms, Ordering::Relaxed);
+    Some(Step { by_ms })
+}
+
+/// A span of time for people, in the largest unit of which there are two.
+pub(crate) fn for_people(ms: u64) -> String {
+    let secs = ms / 1000;
+    let units = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
+    let found = units.into_iter().find(|(_, length)| secs >= 2 * length);
+    found.map_or_else(|| format!("{secs} s"), |(unit, length)| format!("{} {unit}", secs / length))
+}
+
+fn clock() -> &'static Clock {
+    CLOCK.get_or_init(|| Clock {
+        since_boot_ms: AtomicI64::new(boot_ms().ms_until(of_machine())),
+        offset_ms: AtomicI64::new(0),
+        steps: AtomicU64::new(0),
+        last_step_ms: AtomicI64::new(0),
+    })
+}
+
+impl Clock {
+    fn now(&self) -> Timestamp {
+        boot_ms().moved_by_ms(self.since_boot_ms.load(Ordering::Relaxed))
+    }
+}
+
+/// The time since the machine started. Unlike the monotonic clock it goes on while the machine
+/// sleeps, as leases do.
+fn boot_ms() -> Timestamp {
+    // Both are there on every Linux that this server runs on.
+    let read = clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .or_else(|_| clock_gettime(ClockId::CLOCK_MONOTONIC))
+        .map_or(Duration::ZERO, Duration::from);
+    Timestamp::from_unix_ms(u64::try_from(read.as_millis()).unwrap_or(u64::MAX - 1))
+}
+
+/// The clock of the machine and the time since it started, read at the same moment; nothing if the
+/// thread was held up at every attempt.
+fn read_both() -> Option<(Timestamp, Timestamp)> {
+    (0..READINGS_MAX).find_map(|_| {
+        let before = boot_ms();
+        let machine = of_machine();
+        let after = boot_ms();
+        let took_ms = u128::from(after.unix_ms().saturating_sub(before.unix_ms()));
+        (took_ms <= READING_MAX.as_millis()).then_some((machine, after))
+    })
+}

@@ -1,0 +1,116 @@
+//! The note: a small file in the store's folder with a moment of server time and what the clock said
+//! then. It tells the offset of the store's records, and how far server time got when no record was
+//! written for a while.
+//!
+//! The note is written when the server starts and stops, when the clock was set, and every quarter
+//! of an hour. Without it, or with an old one, no lease is lost: see [`super::resume`].
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use anyhow::Context;
+use lessor_core::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "clock.json";
+const INCOMPLETE_FILE: &str = "clock.json.new";
+/// The owner writes it, the group may read it.
+const MODE: u32 = 0o640;
+
+/// A moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Note {
+    /// In server time.
+    pub(crate) server_time_ms: Timestamp,
+    /// What the clock said.
+    pub(crate) clock_time_ms: Timestamp,
+}
+
+impl Note {
+    /// This moment.
+    pub(crate) fn now() -> Self {
+        let server_time_ms = super::now();
+        Self { server_time_ms, clock_time_ms: super::shown(server_time_ms) }
+    }
+
+    /// Clock time less server time.
+    pub(crate) fn offset_ms(self) -> i64 {
+        self.server_time_ms.ms_until(self.clock_time_ms)
+    }
+
+    /// The note in the folder of a store; nothing if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is no note.
+    pub(crate) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let path = folder.join(FILE);
+        let octets = match fs::read(&path) {
+            Ok(octets) => octets,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let note = serde_json::from_slice(&octets)
+            .with_context(|| format!("{} is damaged", path.display()))?;
+        Ok(Some(note))
+    }
+
+    /// Puts it into the folder of a store, in place of what is there, and waits until it is on the
+    /// disk.
+    ///
+    /// # Errors
+    /// If that fails; then the former note is still there.
+    pub(crate) fn write(self, folder: &Path) -> io::Result<()> {
+        let incomplete = folder.join(INCOMPLETE_FILE);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(MODE)
+            .open(&incomplete)?;
+        serde_json::to_writer(&file, &self)?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&incomplete, folder.join(FILE))?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_reads_as_it_was_written_and_what_is_no_note_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Note::read(folder.path()).unwrap(), None);
+        let at = Timestamp::from_unix_ms;
+        for (server, clock) in [(1_000, 400), (2_000, 9_000)] {
+            let note = Note { server_time_ms: at(server), clock_time_ms: at(clock) };
+            note.write(folder.path()).unwrap();
+            let read = Note::read(folder.path()).unwrap().unwrap();
+            assert_eq!((read, read.offset_ms()), (note, clock as i64 - server as i64));
+        }
+        fs::write(folder.path().join(FILE), "{\"server-time-ms\":").unwrap();
+        let refusal = format!("{:#}", Note::read(folder.path()).unwrap_err());
+        assert!(refusal.contains("clock.json is damaged"), "{refusal}");
+    }
+
+    #[test]
+    fn a_note_that_cannot_be_written_leaves_the_former_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = Timestamp::from_unix_ms;
+        let note = Note { server_time_ms: at(1), clock_time_ms: at(2) };
+        note.write(folder.path()).unwrap();
+        // Root may write anywhere, but not to a folder.
+        fs::create_dir(folder.path().join(INCOMPLETE_FILE)).unwrap();
+        Note { server_time_ms: at(3), clock_time_ms: at(4) }.write(folder.path()).unwrap_err();
+        assert_eq!(Note::read(folder.path()).unwrap(), Some(note));
+    }
+}

@@ -1,0 +1,106 @@
+//! Where server time goes on when the process starts: rules without a clock.
+//!
+//! The store knows the latest moment that the server saw: of its newest record or of its [`Note`].
+//! From there server time goes on by what the clock of the machine says has passed since, if that
+//! can be believed: it must not be negative, and not be longer than a limit. Otherwise no time
+//! counts as passed. Leases then last longer than they were granted for, by at most the time that
+//! the server was stopped; but none ends while its client uses the address.
+
+use std::sync::Arc;
+
+use lessor_core::{Change, Lease, Timestamp};
+
+use super::Note;
+
+/// How long the server may have been stopped by a clock that the kernel holds for synchronised.
+const SYNCHRONISED_GAP_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long by any other clock. A clock that is kept in local time is wrong by an hour or more.
+const UNSYNCHRONISED_GAP_MAX_MS: u64 = 60 * 60 * 1000;
+/// A clock that is behind by less was slowed down or set right by a little while nobody looked.
+const BEHIND_MIN_MS: u64 = 1_000;
+
+/// The latest moment that a store knows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// In server time.
+    pub(crate) server: Timestamp,
+    /// What the clock said less that.
+    pub(crate) offset_ms: i64,
+}
+
+/// Where server time goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resumed {
+    pub(crate) now: Timestamp,
+    /// What the clock says less that.
+    pub(crate) offset_ms: i64,
+    pub(crate) verdict: Verdict,
+}
+
+/// What was found out about the clock at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It goes on from the latest moment that the store knows, or the store knows none.
+    Believed,
+    /// It is behind the latest moment that the store knows, by so many milliseconds.
+    Behind { by_ms: u64 },
+    /// It is ahead of that moment by so many milliseconds, more than can be believed.
+    TooFarAhead { by_ms: u64, believed_max_ms: u64 },
+}
+
+impl Past {
+    /// What the records and the note of a store know; nothing if there are none.
+    pub(crate) fn of(newest_record: Option<Timestamp>, note: Option<Note>) -> Option<Self> {
+        let noted = note.map(|note| note.server_time_ms);
+        let server = newest_record.into_iter().chain(noted).max()?;
+        Some(Self { server, offset_ms: note.map_or(0, Note::offset_ms) })
+    }
+}
+
+/// Where server time goes on if the clock of the machine says `clock`.
+pub(crate) fn resume(clock: Timestamp, is_synchronised: bool, past: Option<Past>) -> Resumed {
+    let Some(Past { server, offset_ms }) = past else {
+        return Resumed { now: clock, offset_ms: 0, verdict: Verdict::Believed };
+    };
+    let passed_ms = server.moved_by_ms(offset_ms).ms_until(clock);
+    let by_ms = passed_ms.unsigned_abs();
+    let believed_max_ms = match is_synchronised {
+        true => SYNCHRONISED_GAP_MAX_MS,
+        false => UNSYNCHRONISED_GAP_MAX_MS,
+    };
+    let is_behind = passed_ms < 0;
+    if !is_behind && by_ms <= believed_max_ms {
+        let now = server.moved_by_ms(passed_ms);
+        return Resumed { now, offset_ms, verdict: Verdict::Believed };
+    }
+    let verdict = match is_behind {
+        true if by_ms < BEHIND_MIN_MS => Verdict::Believed,
+        true => Verdict::Behind { by_ms },
+        false => Verdict::TooFarAhead { by_ms, believed_max_ms },
+    };
+    Resumed { now: server, offset_ms: server.ms_until(clock), verdict }
+}
+
+/// For a store without a note, as releases before the note left it: if a clock that was ahead wrote
+/// some of its records, while others run by the clock as it is now, time cannot go on from the
+/// newest record, which would end the others. The records from the future are moved back instead,
+/// and keep what was left of them when the newest was written. Returns the changes that this takes;
+/// `leases` has them already.
+pub(crate) fn move_from_the_future(clock: Timestamp, leases: &mut [Arc<Lease>]) -> Vec<Change> {
+    let soon = clock.moved_by_ms(BEHIND_MIN_MS.cast_signed());
+    let is_future = |lease: &Lease| lease.changed_at > soon;
+    let others_run = leases.iter().any(|lease| !is_future(lease) && lease.is_active(clock));
+    let newest = leases.iter().map(|lease| lease.changed_at).max();
+    let Some(newest) = newest.filter(|_| others_run) else { return Vec::new() };
+    let ms = newest.ms_until(clock);
+    let moved = leases.iter_mut().filter(|lease| is_future(lease)).map(|lease| {
+        let revision = lease.revision.saturating_add(1);
+        let moved = Arc::new(Lease { revision, ..lease.moved_by_ms(ms) });
+        let previous = Some(std::mem::replace(lease, Arc::clone(&moved)));
+        Change { lease: moved, previous }
+    });
+    moved.collect()
+}
+
+#[cfg(test)]
+mod tests;

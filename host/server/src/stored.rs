@@ -1,0 +1,80 @@
+//! What a store holds when it is opened: its leases, and where server time goes on.
+//!
+//! For the server that starts, and for commands that look into the store while none runs.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::bail;
+use lessor_core::{Change, Changes, Committed, Lease};
+use lessor_store::{Store, StoreError};
+
+use crate::clock::{self, Note, Past, Resumed};
+
+/// Changes that are written with one flush.
+const BATCH_CHANGES: usize = 1024;
+
+/// The contents of a store, which do not count yet.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    leases: Vec<Arc<Lease>>,
+    /// Records of a clock that was ahead; `leases` has them as they shall be.
+    moved: Vec<Change>,
+    resumed: Resumed,
+}
+
+/// Reads the store whose folder is `folder` (one that is in memory has none); `load` hands over its
+/// records.
+///
+/// # Errors
+/// Those of `load`.
+pub(crate) fn read(
+    folder: Option<&Path>,
+    load: impl FnOnce(&mut dyn FnMut(Lease)) -> Result<u64, StoreError>,
+) -> Result<Stored, StoreError> {
+    let mut leases = Vec::new();
+    load(&mut |lease| leases.push(Arc::new(lease)))?;
+    let note = folder.map(Note::read).transpose().unwrap_or_else(|error| {
+        let error = format!("{error:#}");
+        tracing::warn!(error, "the note of the clock is passed over; another one is written");
+        None
+    });
+    let note = note.flatten();
+    let clock = clock::of_machine();
+    let moved = match note {
+        Some(_) => Vec::new(),
+        None => clock::move_from_the_future(clock, &mut leases),
+    };
+    let newest = leases.iter().map(|lease| lease.changed_at).max();
+    let resumed = clock::resume(clock, clock::is_synchronised(), Past::of(newest, note));
+    Ok(Stored { leases, moved, resumed })
+}
+
+impl Stored {
+    /// Writes to the store what was moved.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn write_moved(&mut self, store: &mut dyn Store) -> anyhow::Result<usize> {
+        let count = self.moved.len();
+        let decisions: Vec<Changes> =
+            self.moved.drain(..).map(|change| Changes::from_iter([change])).collect();
+        for batch in decisions.chunks(BATCH_CHANGES) {
+            if store.commit(batch).iter().any(|result| *result != Committed::Durable) {
+                let why = store.last_error().unwrap_or_else(|| "a record changed".to_owned());
+                bail!("cannot set records right that a clock from the future wrote: {why}");
+            }
+        }
+        Ok(count)
+    }
+
+    /// Where server time goes on.
+    pub(crate) const fn resumed(&self) -> &Resumed {
+        &self.resumed
+    }
+
+    /// Has server time go on, and gives out the leases that are counted in it.
+    pub(crate) fn take_in(self) -> Vec<Arc<Lease>> {
+        clock::go_on(&self.resumed);
+        self.leases
+    }
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask compare`: what this server, Kea, ISC dhcpd and dnsmasq answer to the same packets, in
+//! network namespaces of their own.
+//!
+//! The cases and the sites are those of the end-to-end tests; see `tests/e2e/src/compare`.
+
+use anyhow::{Context, ensure};
+use comfy_table::{ContentArrangement, Table, presets};
+use lessor_e2e::compare::{Kind, cases, in_guide, play, put_into_guide};
+
+use crate::{
+    artifacts::{self, Profile},
+    setup,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompareArguments {
+    /// Put the table into docs/operators.md.
+    #[arg(long)]
+    write: bool,
+    /// Only cases whose name contains this; such a table is not written.
+    #[arg(conflicts_with = "write")]
+    filter: Option<String>,
+}
+
+/// Builds the server, installs the others, plays every case to each, prints the table.
+///
+/// # Errors
+/// Without root, or if one of the servers is not here and cannot be installed.
+pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
+    ensure!(nix::unistd::geteuid().is_root(), "needs root, for network namespaces with port 67");
+    let wanted = Kind::ALL.into_iter().filter_map(Kind::program);
+    let missing: Vec<&str> = wanted
+        .filter(|(program, _)| !setup::is_installed(program))
+        .map(|(_, package)| package)
+        .collect();
+    setup::install(&missing)?;
+    artifacts::lessor(Profile::Dev)?;
+    let mut cases = cases();
+    if let Some(filter) = &arguments.filter {
+        cases.retain(|case| case.name.contains(filter.as_str()));
+    }
+    let titles: Vec<String> = Kind::ALL.into_iter().map(Kind::title).collect();
+    let outcomes = play(&cases, &Kind::ALL, &|kind, case| eprintln!("{kind:?}: {}", case.name));
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(std::iter::once("case").chain(titles.iter().map(String::as_str)));
+    for outcome in &outcomes {
+        table.add_row(std::iter::once(&outcome.case).chain(&outcome.answers));
+    }
+    println!("{table}");
+    if arguments.write {
+        let guide = artifacts::root().join("docs/operators.md");
+        let text = std::fs::read_to_string(&guide).context("cannot read the guide")?;
+        std::fs::write(&guide, put_into_guide(&text, &in_guide(&titles, &outcomes)))
+            .with_context(|| format!("cannot write {}", guide.display()))?;
+    }
+    Ok(())
+}
