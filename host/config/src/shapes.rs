@@ -29,7 +29,15 @@ pub(crate) static DOCUMENT: Shape = Shape {
 
 pub(crate) static SERVER: Shape = Shape {
     name: "[server]",
-    keys: &["interfaces", "listen", "authoritative", "workers", "server-identifier"],
+    keys: &[
+        "interfaces",
+        "listen",
+        "authoritative",
+        "workers",
+        "server-identifier",
+        "user",
+        "group",
+    ],
     synonyms: &[("address", "listen"), ("addresses", "listen"), ("threads", "workers")],
 };
 
@@ -97,8 +105,11 @@ pub(crate) static ROLLBACK: Shape = Shape {
 pub(crate) static CONTROL: Shape =
     Shape { name: "[control]", keys: &["enabled", "socket"], synonyms: &[("path", "socket")] };
 
-pub(crate) static JOURNAL: Shape =
-    Shape { name: "[journal]", keys: &["path"], synonyms: &[("file", "path")] };
+pub(crate) static JOURNAL: Shape = Shape {
+    name: "[journal]",
+    keys: &["path", "file-mib-max", "files-max", "free-mib-min"],
+    synonyms: &[("file", "path"), ("size-max", "file-mib-max"), ("rotate", "files-max")],
+};
 
 pub(crate) static METRICS: Shape = Shape {
     name: "[metrics]",
