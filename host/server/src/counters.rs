@@ -1,6 +1,9 @@
 //! Counters: how often each reason ended an input, and what else operators watch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 
 use lessor_core::Reason;
 
@@ -10,6 +13,8 @@ pub(crate) struct Counters {
     reasons: Box<[AtomicU64]>,
     /// Events that the observers were too slow to take.
     pub(crate) events_lost: AtomicU64,
+    /// Why the journal cannot be written now; none while it can.
+    pub(crate) journal_problem: Mutex<Option<String>>,
     /// Options left out of replies because they did not fit.
     pub(crate) options_left_out: AtomicU64,
     /// Replies that went out without the relay agent information they should have echoed
@@ -36,6 +41,7 @@ impl Counters {
         Self {
             reasons: Reason::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             events_lost: AtomicU64::new(0),
+            journal_problem: Mutex::new(None),
             options_left_out: AtomicU64::new(0),
             relay_information_left_out: AtomicU64::new(0),
             pools_nearly_full: AtomicU64::new(0),

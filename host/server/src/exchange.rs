@@ -24,6 +24,7 @@ use lessor_policy_host::{
     Shadows, TraceEntry, View,
 };
 use lessor_store::Committer;
+use lessor_wire::Header;
 
 use crate::{
     alarms,
@@ -79,6 +80,8 @@ pub(crate) struct Exchange {
     detail: Option<String>,
     arrival: Arrival,
     request: Option<Arc<Request>>,
+    /// Whose message it is, if it is no request.
+    header: Option<Header>,
     asked: Option<Asked>,
     conflicts: u8,
     /// Its place in the order of events, once it is decided.
@@ -135,6 +138,7 @@ impl Exchange {
             detail,
             arrival,
             request: None,
+            header: None,
             asked: None,
             conflicts: 0,
             place: None,
@@ -205,14 +209,16 @@ impl Shared {
         if let Some(asked) = &mut exchange.asked {
             asked.offer_to_shadows();
         }
-        if !self.observer.is_wanted() {
+        if !self.observer.wants(exchange.reason, &exchange.changes) {
             return;
         }
         let mut event = Event {
             reason: exchange.reason,
             detail: exchange.detail,
             source: exchange.arrival.source,
+            interface: exchange.arrival.interface,
             request: exchange.request,
+            header: exchange.header,
             subscriber: exchange.changes.first().and_then(|change| change.lease.subscriber.clone()),
             network: None,
             address: None,
@@ -247,6 +253,7 @@ impl Pipeline<'_> {
         let mut exchange = Exchange::ended(endpoint, arrival, Reason::NotRelayed, None);
         exchange.kept = self.kept(now, payload, not_relayed);
         if not_relayed {
+            exchange.header = lessor_wire::header(payload);
             return exchange;
         }
         let mut seen_arrival = exchange.arrival.clone();
@@ -256,6 +263,7 @@ impl Pipeline<'_> {
         let request = match lessor_wire::parse(payload, seen_arrival) {
             Ok(request) => Arc::new(request),
             Err(malformed) => {
+                exchange.header = lessor_wire::header(payload);
                 exchange.fail(malformed.reason, Some(malformed.to_string()));
                 return exchange;
             }

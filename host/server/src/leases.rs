@@ -10,10 +10,10 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
 use lessor_config::StoreBackend;
 use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
 use lessor_store::{FjallStore, Store};
+use lessor_terminal::table;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -106,9 +106,7 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header([
+    let mut table = table(&[
         "address",
         "state",
         "client",

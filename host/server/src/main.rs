@@ -4,6 +4,7 @@
 //! `serve` puts them together; see docs/architecture.md for the life of a packet.
 
 mod alarms;
+mod callers;
 mod check;
 mod clock;
 mod control;
@@ -12,6 +13,7 @@ mod exchange;
 mod explain;
 mod generation;
 mod journal;
+mod last_accepted;
 mod leases;
 mod logging;
 mod lookups;
@@ -22,16 +24,20 @@ mod order;
 mod parking;
 mod plugin;
 mod plugin_state;
+mod privileges;
 mod record;
 mod recording;
 mod reload;
 mod replay;
 mod rollback;
+mod sampling;
 mod scripts;
 mod serve;
 mod shadow;
 mod shards;
+mod starting;
 mod status;
+mod stopping;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -39,7 +45,7 @@ mod vital;
 mod worker;
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -59,7 +65,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve DHCP until SIGTERM or Ctrl-C; SIGHUP reloads configuration and plugins.
-    Serve(ConfigurationFile),
+    Serve(serve::ServeArguments),
     /// Check a configuration and its plugins without serving; every mistake at once.
     ///
     /// Exits 0 if nothing is wrong with them, 1 if something is. What only the machine can tell when
@@ -132,7 +138,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(file) => serve::run(&file.config),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(file) => Ok(check::run(&file.config)),
         Command::Leases(arguments) => leases::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
@@ -155,7 +161,7 @@ fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        println!("{report}");
+        writeln!(lessor_terminal::stdout(), "{report}")?;
     }
     Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -16,24 +16,28 @@ use lessor_config::{Configuration, StoreBackend};
 use lessor_core::Timestamp;
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::{TcpListener, UnixListener};
 
 use crate::{
+    ConfigurationFile,
     alarms::PoolWatch,
-    check, clock, colour_on_stderr, control,
+    check, clock, control,
     counters::Counters,
     exchange::Shared,
     generation::{self, Generation},
-    logging,
+    journal::{JournalBounds, is_on_file_system_of},
+    last_accepted, logging,
     lookups::LookupSet,
     metrics,
     net::Endpoint,
     observer::Observer,
-    plugin_state,
+    plugin_state, privileges,
     recording::Recorder,
     reload::{Reloader, Serving},
     rollback, shadow,
     shards::Shards,
+    starting::Candidate,
+    stopping::{self, Signals, notify},
     vital,
     worker::WorkerHandle,
 };
@@ -45,40 +49,67 @@ const RECLAIM_BATCH: usize = 256;
 /// Room for instances of plugins: 32 on the packet path, each with one in reserve, and as many of the
 /// chain that takes their place.
 const INSTANCES_PER_WORKER: u32 = 128;
+/// How often the log has a line about a store that cannot write.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(5);
 /// Changes that one flush makes durable.
 const BATCH_CHANGES_MAX: usize = 1024;
 
+/// The arguments of `lessor serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) file: ConfigurationFile,
+    /// End if the configuration or a policy has a mistake, rather than serve with what was accepted
+    /// last.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    let configuration = match generation::load_configuration(path, colour_on_stderr()) {
-        Ok(configuration) => configuration,
-        // Says everything that is wrong, with the plugins too.
-        Err(_) => return Ok(check::run(path)),
+pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let path = &arguments.file.config;
+    let candidate = match Candidate::choose(path, arguments.strict) {
+        Ok(candidate) => candidate,
+        Err(why) => {
+            // Says everything that is wrong, with the plugins too.
+            let code = check::run(path);
+            if let Some(why) = why {
+                eprintln!("lessor: what was accepted last cannot serve either: {why:#}");
+            }
+            return Ok(code);
+        }
     };
-    let _writes_the_rest = logging::start(&configuration.log);
+    // Before there is any other thread: each has rights of its own.
+    let notes = privileges::limit(path, &candidate.configuration)?;
+    let _write_the_rest = logging::start(&candidate.configuration.log);
+    for note in notes {
+        tracing::info!("{note}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .context("cannot start the runtime for signals and control")?;
-    runtime.block_on(serve(path, configuration))?;
+    let outcome = runtime.block_on(serve(path, candidate, arguments.strict));
+    // A reload or a start may still be compiling, or a disk may be stuck: nothing waits for them.
+    runtime.shutdown_background();
+    outcome?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> {
+async fn serve(path: &Path, candidate: Candidate, strict: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     // Signals are caught from here on: a SIGHUP that comes early must not end the process.
     let mut signals = Signals::catch()?;
-    // Before anything is served: it also tells whether another server runs with this configuration.
-    let listener = configuration.control.socket.as_deref().map(control::listen).transpose()?;
-    let scrapes = match configuration.metrics {
-        Some(metrics) => Some(metrics::http::listen(metrics.listen).await?),
-        None => None,
+    let Some((server, listeners)) = start(&mut signals, path, candidate, strict).await? else {
+        stopping::end_soon();
+        tracing::info!("stopped before anything was served");
+        return Ok(());
     };
-    let server = Server::start(path, configuration)?;
-    let control = listener
+    let control = listeners
+        .control
         .map(|listener| tokio::spawn(control::answer(listener, Arc::clone(&server.reloader))));
-    let scrapes = scrapes.map(|listener| {
+    let scrapes = listeners.metrics.map(|listener| {
         tokio::spawn(metrics::http::answer(listener, Arc::clone(&server.reloader)))
     });
     let probation = tokio::spawn(rollback::watch(Arc::clone(&server.reloader)));
@@ -87,13 +118,56 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
 
     signals.obey(&server.reloader).await;
 
+    stopping::end_soon();
     notify(&[sd_notify::NotifyState::Stopping]);
     for task in [control, scrapes, Some(probation)].into_iter().flatten() {
         task.abort();
     }
-    tokio::task::spawn_blocking(move || server.stop()).await?;
+    signals.watch_over(tokio::task::spawn_blocking(move || server.stop())).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Starts the server with the candidate, or else with the last accepted generation; none if it is told
+/// to stop meanwhile.
+async fn start(
+    signals: &mut Signals,
+    path: &Path,
+    mut candidate: Candidate,
+    strict: bool,
+) -> anyhow::Result<Option<(Server, Listeners)>> {
+    loop {
+        candidate.say_fallback();
+        let listeners = Listeners::open(&candidate.configuration).await?;
+        let (path, own) = (path.to_owned(), candidate.clone());
+        let starting = tokio::task::spawn_blocking(move || Server::start(&path, own));
+        let started = tokio::select! {
+            started = starting => started.context("the start ended in a panic")?,
+            () = signals.stop() => return Ok(None),
+        };
+        match started {
+            Ok(server) => return Ok(Some((server, listeners))),
+            Err(error) => candidate = candidate.instead(error, strict)?,
+        }
+    }
+}
+
+/// Where questions come in. Opened before anything is served: it also tells whether another server
+/// runs with this configuration.
+struct Listeners {
+    control: Option<UnixListener>,
+    metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn open(configuration: &Configuration) -> anyhow::Result<Self> {
+        let control = configuration.control.socket.as_deref().map(control::listen).transpose()?;
+        let metrics = match configuration.metrics {
+            Some(metrics) => Some(metrics::http::listen(metrics.listen).await?),
+            None => None,
+        };
+        Ok(Self { control, metrics })
+    }
 }
 
 /// The running server.
@@ -106,7 +180,8 @@ struct Server {
 }
 
 impl Server {
-    fn start(path: &Path, configuration: Configuration) -> anyhow::Result<Self> {
+    fn start(path: &Path, candidate: Candidate) -> anyhow::Result<Self> {
+        let Candidate { configuration, inputs, fallback } = candidate;
         let hash_seed = random_seed();
         let mut store = open_store(&configuration)?;
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
@@ -144,7 +219,7 @@ impl Server {
         let watchers = generation.chain.observer().map_err(generation::Refusal::from)?;
         let shadows = generation.chain.shadow_runner().map_err(generation::Refusal::from)?;
         let counters = Arc::new(Counters::new());
-        let journal = configuration.journal.as_ref().map(|journal| journal.path.clone());
+        let journal = journal_bounds(&configuration);
         let (observer, observer_thread) =
             Observer::start(journal, Arc::clone(&counters), watchers)?;
         let shadows = shadow::start(shadows, &observer, &counters)?;
@@ -170,8 +245,14 @@ impl Server {
             workers.push(worker);
         }
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
-        let pools = PoolWatch::new(Arc::clone(&shared.counters));
-        let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, pools, failed_flushes: 0 };
+        let reclaimer = Reclaimer {
+            shared: Arc::clone(&shared),
+            told,
+            pools: PoolWatch::new(Arc::clone(&shared.counters)),
+            failed_flushes: 0,
+            complained_at: None,
+            log_lines_lost: 0,
+        };
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
@@ -181,7 +262,9 @@ impl Server {
             hash_seed,
             serving: Mutex::new(Serving::new(configuration.clone(), shadows)),
             started_with: configuration,
+            fallback: Mutex::new(fallback),
         });
+        last_accepted::keep(inputs.as_ref(), true);
         Ok(Self { reloader, stop_reclaiming, reclaimer_thread, committer_thread, observer_thread })
     }
 
@@ -200,42 +283,6 @@ impl Server {
     }
 }
 
-struct Signals {
-    hangup: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn catch() -> anyhow::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Reloads on SIGHUP, returns on SIGTERM or SIGINT.
-    async fn obey(&mut self, reloader: &Arc<Reloader>) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => {
-                    let mut states = vec![sd_notify::NotifyState::Reloading];
-                    states.extend(sd_notify::NotifyState::monotonic_usec_now());
-                    notify(&states);
-                    let reloader = Arc::clone(reloader);
-                    if tokio::task::spawn_blocking(move || reloader.reload()).await.is_err() {
-                        tracing::error!("a reload ended in a panic; the old generation serves on");
-                    }
-                    notify(&[sd_notify::NotifyState::Ready]);
-                }
-            }
-        }
-    }
-}
-
 /// Takes back what has ended, in small pieces, and says when a pool fills up or the store cannot
 /// write.
 struct Reclaimer {
@@ -243,6 +290,9 @@ struct Reclaimer {
     told: Receiver<()>,
     pools: PoolWatch,
     failed_flushes: u64,
+    /// When the log was last told that the store cannot write.
+    complained_at: Option<Instant>,
+    log_lines_lost: u64,
 }
 
 impl Reclaimer {
@@ -251,6 +301,7 @@ impl Reclaimer {
             while self.reclaim_some() {}
             self.look_at_pools();
             self.look_at_store();
+            self.look_at_log();
         }
         Ok(())
     }
@@ -280,13 +331,23 @@ impl Reclaimer {
 
     fn look_at_store(&mut self) {
         let status = self.shared.committer.status();
-        if status.failed_flushes > self.failed_flushes {
+        let is_due = self.complained_at.is_none_or(|at| at.elapsed() > COMPLAIN_EVERY);
+        if status.failed_flushes > self.failed_flushes && is_due {
             self.failed_flushes = status.failed_flushes;
+            self.complained_at = Some(Instant::now());
             tracing::error!(
                 failed_flushes = status.failed_flushes,
                 error = status.last_error,
                 "the store cannot write: nothing is acknowledged until it can"
             );
+        }
+    }
+
+    fn look_at_log(&mut self) {
+        let lost = logging::lines_lost();
+        if lost > self.log_lines_lost {
+            tracing::warn!(lost, "lines of the log were lost: nobody reads standard error in time");
+            self.log_lines_lost = lost;
         }
     }
 }
@@ -313,6 +374,20 @@ fn restore(store: &mut dyn Store, shards: &mut Shards) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+fn journal_bounds(configuration: &Configuration) -> Option<JournalBounds> {
+    let journal = configuration.journal.as_ref()?;
+    let is_beside_leases = match &configuration.store.backend {
+        StoreBackend::Embedded { path } => is_on_file_system_of(&journal.path, path),
+        StoreBackend::Memory => false,
+    };
+    Some(JournalBounds {
+        path: journal.path.clone(),
+        file_octets_max: journal.file_octets_max,
+        files_max: journal.files_max,
+        free_octets_min: is_beside_leases.then_some(journal.free_octets_min),
+    })
 }
 
 fn workers_of(configuration: &Configuration) -> usize {
@@ -362,11 +437,4 @@ fn discarder() -> anyhow::Result<Sender<Runner>> {
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
-}
-
-/// Tells systemd, if it listens.
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "cannot notify the service manager");
-    }
 }

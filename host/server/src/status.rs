@@ -3,22 +3,24 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::atomic::Ordering,
+    sync::{PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use comfy_table::{CellAlignment, Table, presets};
 use lessor_core::{PoolUsage, Reason};
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
+use lessor_terminal::{Table, right_align, table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock,
     control::{self, Question},
+    last_accepted::Fallback,
     leases::written,
-    metrics,
+    logging, metrics,
     reload::Reloader,
+    sampling::LeftOut,
 };
 
 #[derive(Debug, clap::Args)]
@@ -46,6 +48,9 @@ pub(crate) struct Status {
     pub(crate) rollbacks: u64,
     /// The generation whose faults brought back what serves now.
     pub(crate) rolled_back_from: Option<u64>,
+    /// Why the last accepted generation serves, and not what is configured.
+    #[serde(default)]
+    pub(crate) fallback: Option<Fallback>,
     /// How many inputs ended in each reason.
     pub(crate) reasons: Vec<(Reason, u64)>,
     pub(crate) pools: Vec<PoolRow>,
@@ -64,6 +69,15 @@ pub(crate) struct Status {
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
     pub(crate) events_lost: u64,
+    /// Why the journal cannot be written now.
+    #[serde(default)]
+    pub(crate) journal_problem: Option<String>,
+    /// Lines of the journal that were left out because there were too many of their kind.
+    #[serde(default)]
+    pub(crate) journal_lines_left_out: LeftOut,
+    /// Lines of the log that were lost because nobody read standard error.
+    #[serde(default)]
+    pub(crate) log_lines_lost: u64,
     pub(crate) options_left_out: u64,
     pub(crate) relay_information_left_out: u64,
 }
@@ -111,6 +125,7 @@ impl Status {
             reloads_refused: counters.reloads_refused.load(Ordering::Relaxed),
             rollbacks: counters.rollbacks.load(Ordering::Relaxed),
             rolled_back_from: generation.rolled_back_from,
+            fallback: reloader.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             reasons: counters.reasons(),
             pools,
             pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),
@@ -129,6 +144,13 @@ impl Status {
             },
             stray_leases: generation.shards.stray_leases(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
+            journal_problem: counters
+                .journal_problem
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            journal_lines_left_out: shared.observer.left_out(),
+            log_lines_lost: logging::lines_lost(),
             options_left_out: counters.options_left_out.load(Ordering::Relaxed),
             relay_information_left_out: counters.relay_information_left_out.load(Ordering::Relaxed),
         }
@@ -178,7 +200,7 @@ pub(crate) fn print_reasons(json: bool) -> io::Result<()> {
 }
 
 fn print(status: &Status) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = lessor_terminal::stdout();
     writeln!(
         out,
         "generation {} serves since {}; {} reloads, {} refused, {} rolled back",
@@ -188,6 +210,16 @@ fn print(status: &Status) -> io::Result<()> {
         status.reloads_refused,
         status.rollbacks
     )?;
+    if let Some(Fallback { accepted_at, mistakes }) = &status.fallback {
+        writeln!(
+            out,
+            "THE CONFIGURATION CANNOT SERVE: what was accepted at {accepted_at} serves since the start; \
+             correct this and reload:"
+        )?;
+        for mistake in mistakes {
+            writeln!(out, "{}", mistake.trim_end())?;
+        }
+    }
     if let Some(failed) = status.rolled_back_from {
         writeln!(
             out,
@@ -238,7 +270,23 @@ fn print(status: &Status) -> io::Result<()> {
         writeln!(out, "store: last error: {error}")?;
     }
     if status.events_lost > 0 {
-        writeln!(out, "journal: {} events lost because it could not follow", status.events_lost)?;
+        let lost = status.events_lost;
+        writeln!(out, "journal: {lost} events lost because it could not be written fast enough")?;
+    }
+    if let Some(problem) = &status.journal_problem {
+        writeln!(out, "journal: NOT WRITTEN: {problem}")?;
+    }
+    let LeftOut { malformed, unanswered, answered } = status.journal_lines_left_out;
+    if malformed + unanswered + answered > 0 {
+        writeln!(
+            out,
+            "journal: too many to be written: lines of {malformed} malformed messages, {unanswered} \
+             without an answer, {answered} that changed no lease"
+        )?;
+    }
+    if status.log_lines_lost > 0 {
+        let lost = status.log_lines_lost;
+        writeln!(out, "log: {lost} lines lost because nobody read standard error in time")?;
     }
     Ok(())
 }
@@ -318,19 +366,4 @@ fn plugin_table(plugins: &[PluginStatus]) -> Table {
 /// Microseconds, for people.
 pub(crate) fn micros(duration: Duration) -> String {
     format!("{:.1}", duration.as_nanos() as f64 / 1_000.0)
-}
-
-pub(crate) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(header);
-    table
-}
-
-pub(crate) fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
-    for column in columns {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
 }

@@ -47,8 +47,8 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    DifferenceRow, JournalLine, LeaseRow, LeaseState, PluginRow, PoolRow, ShadowRow, ShadowSummary,
-    StateRow, Status, StoreRow, TraceRow,
+    DifferenceRow, JournalLine, LeaseRow, LeaseState, LeftOutRow, PluginRow, PoolRow, ShadowRow,
+    ShadowSummary, StateRow, Status, StoreRow, TraceRow,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

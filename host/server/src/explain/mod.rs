@@ -277,7 +277,7 @@ fn offline(
 ) -> anyhow::Result<Answer> {
     let runtime = check::runtime()?;
     let config = &arguments.file.config;
-    let Parts { configuration, lookups, chain } =
+    let Parts { configuration, lookups, chain, .. } =
         generation::read(&runtime, config, colour_on_stderr(), &LookupSet::default())?;
     let now = clock::now();
     let (shards, from) = stored(&configuration, now, no_answer)?;

@@ -9,6 +9,7 @@ use lessor_policy_host::{
 };
 
 use super::*;
+use crate::sampling::LeftOut;
 use crate::status::{PoolRow, StoreStatus};
 
 fn plugin(name: &str, mode: Mode) -> PluginStatus {
@@ -46,6 +47,8 @@ fn full() -> Status {
         transaction_id: 1,
         client: "hw:02:00:00:00:00:01".to_owned(),
         hardware_address: "02:00:00:00:00:01".to_owned(),
+        relay_address: None,
+        interface: None,
         network: "access".into(),
         circuit_id: None,
         differences: vec![difference],
@@ -112,6 +115,10 @@ fn full() -> Status {
         },
         stray_leases: 0,
         events_lost: 0,
+        journal_problem: None,
+        journal_lines_left_out: LeftOut { malformed: 3, unanswered: 2, answered: 1 },
+        log_lines_lost: 0,
+        fallback: None,
         options_left_out: 0,
         relay_information_left_out: 0,
     }

@@ -51,3 +51,4 @@ pub(crate) use batch::{Outgoing, ReceiveBatch, Received, SendReport, Unsent};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use error::NetError;
 pub(crate) use poll::{Poller, Waker};
+pub(crate) use sockets::buffers_are_allowed;

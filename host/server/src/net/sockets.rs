@@ -18,6 +18,17 @@ pub(super) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 /// it for seconds, some 200 kilobytes for each at most; the others need room beside them.
 pub(super) const SEND_BUFFER_OCTETS: usize = 8 << 20;
 
+/// Whether this machine grants the buffers that sockets ask for to everybody, by its limits. Without
+/// that it takes the capability CAP_NET_ADMIN.
+pub(crate) fn buffers_are_allowed() -> bool {
+    let limit = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/net/core/{name}")).ok()?;
+        text.trim().parse::<usize>().ok()
+    };
+    limit("rmem_max").is_some_and(|octets| octets >= RECEIVE_BUFFER_OCTETS)
+        && limit("wmem_max").is_some_and(|octets| octets >= SEND_BUFFER_OCTETS)
+}
+
 /// A UDP socket with everything set that is set before it is bound.
 ///
 /// It shares its port only with sockets of the same user that want it so (SO_REUSEPORT), which are

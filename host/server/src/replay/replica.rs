@@ -69,7 +69,7 @@ impl Replica {
     /// # Errors
     /// If a plugin cannot be instantiated.
     pub(super) fn new(
-        Parts { configuration, lookups, chain }: &Parts,
+        Parts { configuration, lookups, chain, .. }: &Parts,
         state: &State,
     ) -> Result<Self, Refusal> {
         let chain = chain.rehearsal(PATIENCE)?;
