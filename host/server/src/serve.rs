@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, StoreBackend};
 use lessor_core::Timestamp;
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
-use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
+use lessor_store::{Committer, CommitterLimits, DiskStore, MemoryStore, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -280,7 +280,7 @@ impl Reclaimer {
 
 fn open_store(configuration: &Configuration) -> anyhow::Result<Box<dyn Store>> {
     Ok(match &configuration.store.backend {
-        StoreBackend::Embedded { path } => Box::new(FjallStore::open(path)?),
+        StoreBackend::Embedded { path } => Box::new(DiskStore::open(path)?),
         StoreBackend::Memory => {
             tracing::warn!("leases are kept in memory only: they are lost when the server stops");
             Box::new(MemoryStore::default())
