@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, StoreBackend};
 use lessor_core::Timestamp;
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
-use lessor_store::{Committer, CommitterLimits, DiskStore, MemoryStore, Store};
+use lessor_store::{Committer, CommitterLimits, CommitterStatus, DiskStore, MemoryStore, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -39,6 +39,8 @@ use crate::{
 
 /// How often ended leases, offers and quarantines are looked for.
 const RECLAIM_EVERY: Duration = Duration::from_millis(200);
+/// The shortest time between two lines of the log about a store that cannot write.
+const STORE_LOG_EVERY: Duration = Duration::from_secs(10);
 /// Ended leases taken back under one lock.
 const RECLAIM_BATCH: usize = 256;
 /// Room for instances of plugins: 32 on the packet path, each with one in reserve, and as many of the
@@ -169,7 +171,8 @@ impl Server {
             workers.push(worker);
         }
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
-        let reclaimer = Reclaimer { shared: Arc::clone(&shared), told, failed_flushes: 0 };
+        let reclaimer =
+            Reclaimer { shared: Arc::clone(&shared), told, store: StoreWatch::default() };
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
@@ -238,14 +241,25 @@ impl Signals {
 struct Reclaimer {
     shared: Arc<Shared>,
     told: Receiver<()>,
+    store: StoreWatch,
+}
+
+/// What the log has been told of the store.
+#[derive(Default)]
+struct StoreWatch {
+    /// How many failed flushes it knows of, and since when.
     failed_flushes: u64,
+    told_at: Option<Instant>,
+    is_failing: bool,
+    complaint: Option<String>,
+    complained_at: Option<Instant>,
 }
 
 impl Reclaimer {
     fn run(mut self) -> anyhow::Result<()> {
         while self.told.recv_timeout(RECLAIM_EVERY) == Err(RecvTimeoutError::Timeout) {
             while self.reclaim_some() {}
-            self.look_at_store();
+            self.store.look(&self.shared.committer.status(), Instant::now());
         }
         Ok(())
     }
@@ -264,16 +278,34 @@ impl Reclaimer {
         });
         more
     }
+}
 
-    fn look_at_store(&mut self) {
-        let status = self.shared.committer.status();
-        if status.failed_flushes > self.failed_flushes {
+impl StoreWatch {
+    /// Says what is new: a failure at once, then how it goes on every now and then, and its end.
+    fn look(&mut self, status: &CommitterStatus, now: Instant) {
+        let is_due = self.told_at.is_none_or(|at| now.duration_since(at) >= STORE_LOG_EVERY);
+        if status.failed_flushes > self.failed_flushes && is_due {
+            self.told_at = Some(now);
             self.failed_flushes = status.failed_flushes;
+            self.is_failing = true;
             tracing::error!(
                 failed_flushes = status.failed_flushes,
                 error = status.last_error,
                 "the store cannot write: nothing is acknowledged until it can"
             );
+        } else if self.is_failing && status.last_error.is_none() && is_due {
+            self.told_at = Some(now);
+            self.failed_flushes = status.failed_flushes;
+            self.is_failing = false;
+            tracing::info!(failed_flushes = status.failed_flushes, "the store can write again");
+        }
+        let is_due = self.complained_at.is_none_or(|at| now.duration_since(at) >= STORE_LOG_EVERY);
+        if status.complaint != self.complaint && is_due {
+            self.complained_at = Some(now);
+            self.complaint.clone_from(&status.complaint);
+            if let Some(complaint) = &self.complaint {
+                tracing::error!("{complaint}");
+            }
         }
     }
 }
