@@ -22,6 +22,7 @@
 pub mod built;
 mod capture;
 pub mod clients;
+mod disk;
 mod heavy;
 mod link;
 mod loopback;
@@ -37,6 +38,7 @@ pub mod sources;
 pub mod wait;
 
 pub use capture::{Capture, Datagram};
+pub use disk::LoopDisk;
 pub use heavy::{HeavyTest, heavy};
 pub use link::{Host, Link};
 pub use loopback::{loopback_address, relay};
