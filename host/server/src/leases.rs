@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use lessor_config::StoreBackend;
 use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
-use lessor_store::{FjallStore, Store};
+use lessor_store::DiskStore;
 use lessor_terminal::table;
 use serde::{Deserialize, Serialize};
 
@@ -165,10 +165,9 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
         return Err(no_answer.context(format!("there is no store at {} either", path.display())));
     }
     let now = clock::now();
-    let mut store = FjallStore::open(path)
-        .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
     rows.clear();
-    store.load(&mut |lease| rows.push(Row::of(&lease, now, &configuration.topology)))?;
+    DiskStore::read(path, &mut |lease| rows.push(Row::of(&lease, now, &configuration.topology)))
+        .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
     Ok(rows)
 }
 

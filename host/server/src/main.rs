@@ -38,6 +38,7 @@ mod shards;
 mod starting;
 mod status;
 mod stopping;
+mod store;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -96,6 +97,9 @@ enum Command {
     /// Shows what is decided, and the differences from what was recorded or from what another
     /// configuration makes of it. Exits 0 if there are none, 1 if there are some, 2 if it cannot run.
     Replay(replay::ReplayArguments),
+    /// Verify the lease store, or salvage what can be read of a damaged one.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Write, inspect, try, test and measure policies.
     Plugin(PluginArguments),
     /// Send the traffic of many simulated subscribers behind a relay; measure and audit the replies.
@@ -147,6 +151,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Replay(arguments) => Ok(replay::run(&arguments)),
+        Command::Store(command) => store::run(&command),
         Command::Plugin(arguments) => plugin::run(&arguments),
         Command::Load(command) => load(&command.arguments),
         Command::Reasons { json } => {

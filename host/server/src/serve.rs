@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, StoreBackend};
 use lessor_core::Timestamp;
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
-use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
+use lessor_store::{Committer, CommitterLimits, CommitterStatus, DiskStore, MemoryStore, Store};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::{
@@ -44,13 +44,13 @@ use crate::{
 
 /// How often ended leases, offers and quarantines are looked for.
 const RECLAIM_EVERY: Duration = Duration::from_millis(200);
+/// The shortest time between two lines of the log about a store that cannot write.
+const STORE_LOG_EVERY: Duration = Duration::from_secs(10);
 /// Ended leases taken back under one lock.
 const RECLAIM_BATCH: usize = 256;
 /// Room for instances of plugins: 32 on the packet path, each with one in reserve, and as many of the
 /// chain that takes their place.
 const INSTANCES_PER_WORKER: u32 = 128;
-/// How often the log has a line about a store that cannot write.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(5);
 /// Changes that one flush makes durable.
 const BATCH_CHANGES_MAX: usize = 1024;
 
@@ -249,8 +249,7 @@ impl Server {
             shared: Arc::clone(&shared),
             told,
             pools: PoolWatch::new(Arc::clone(&shared.counters)),
-            failed_flushes: 0,
-            complained_at: None,
+            store: StoreWatch::default(),
             log_lines_lost: 0,
         };
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
@@ -289,10 +288,19 @@ struct Reclaimer {
     shared: Arc<Shared>,
     told: Receiver<()>,
     pools: PoolWatch,
-    failed_flushes: u64,
-    /// When the log was last told that the store cannot write.
-    complained_at: Option<Instant>,
+    store: StoreWatch,
     log_lines_lost: u64,
+}
+
+/// What the log has been told of the store.
+#[derive(Default)]
+struct StoreWatch {
+    /// How many failed flushes it knows of, and since when.
+    failed_flushes: u64,
+    told_at: Option<Instant>,
+    is_failing: bool,
+    complaint: Option<String>,
+    complained_at: Option<Instant>,
 }
 
 impl Reclaimer {
@@ -300,7 +308,7 @@ impl Reclaimer {
         while self.told.recv_timeout(RECLAIM_EVERY) == Err(RecvTimeoutError::Timeout) {
             while self.reclaim_some() {}
             self.look_at_pools();
-            self.look_at_store();
+            self.store.look(&self.shared.committer.status(), Instant::now());
             self.look_at_log();
         }
         Ok(())
@@ -329,20 +337,6 @@ impl Reclaimer {
         });
     }
 
-    fn look_at_store(&mut self) {
-        let status = self.shared.committer.status();
-        let is_due = self.complained_at.is_none_or(|at| at.elapsed() > COMPLAIN_EVERY);
-        if status.failed_flushes > self.failed_flushes && is_due {
-            self.failed_flushes = status.failed_flushes;
-            self.complained_at = Some(Instant::now());
-            tracing::error!(
-                failed_flushes = status.failed_flushes,
-                error = status.last_error,
-                "the store cannot write: nothing is acknowledged until it can"
-            );
-        }
-    }
-
     fn look_at_log(&mut self) {
         let lost = logging::lines_lost();
         if lost > self.log_lines_lost {
@@ -352,9 +346,39 @@ impl Reclaimer {
     }
 }
 
+impl StoreWatch {
+    /// Says what is new: a failure at once, then how it goes on every now and then, and its end.
+    fn look(&mut self, status: &CommitterStatus, now: Instant) {
+        let is_due = self.told_at.is_none_or(|at| now.duration_since(at) >= STORE_LOG_EVERY);
+        if status.failed_flushes > self.failed_flushes && is_due {
+            self.told_at = Some(now);
+            self.failed_flushes = status.failed_flushes;
+            self.is_failing = true;
+            tracing::error!(
+                failed_flushes = status.failed_flushes,
+                error = status.last_error,
+                "the store cannot write: nothing is acknowledged until it can"
+            );
+        } else if self.is_failing && status.last_error.is_none() && is_due {
+            self.told_at = Some(now);
+            self.failed_flushes = status.failed_flushes;
+            self.is_failing = false;
+            tracing::info!(failed_flushes = status.failed_flushes, "the store can write again");
+        }
+        let is_due = self.complained_at.is_none_or(|at| now.duration_since(at) >= STORE_LOG_EVERY);
+        if status.complaint != self.complaint && is_due {
+            self.complained_at = Some(now);
+            self.complaint.clone_from(&status.complaint);
+            if let Some(complaint) = &self.complaint {
+                tracing::error!("{complaint}");
+            }
+        }
+    }
+}
+
 fn open_store(configuration: &Configuration) -> anyhow::Result<Box<dyn Store>> {
     Ok(match &configuration.store.backend {
-        StoreBackend::Embedded { path } => Box::new(FjallStore::open(path)?),
+        StoreBackend::Embedded { path } => Box::new(DiskStore::open(path)?),
         StoreBackend::Memory => {
             tracing::warn!("leases are kept in memory only: they are lost when the server stops");
             Box::new(MemoryStore::default())

@@ -98,6 +98,9 @@ pub(crate) struct StoreStatus {
     pub(crate) failed_flushes: u64,
     pub(crate) longest_flush_us: u64,
     pub(crate) last_error: Option<String>,
+    /// What is wrong although flushes succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) complaint: Option<String>,
 }
 
 impl Status {
@@ -141,6 +144,7 @@ impl Status {
                 failed_flushes: store.failed_flushes,
                 longest_flush_us: store.longest_flush_us,
                 last_error: store.last_error,
+                complaint: store.complaint,
             },
             stray_leases: generation.shards.stray_leases(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
@@ -268,6 +272,9 @@ fn print(status: &Status) -> io::Result<()> {
     )?;
     if let Some(error) = &store.last_error {
         writeln!(out, "store: last error: {error}")?;
+    }
+    if let Some(complaint) = &store.complaint {
+        writeln!(out, "store: {complaint}")?;
     }
     if status.events_lost > 0 {
         let lost = status.events_lost;

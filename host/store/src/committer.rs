@@ -241,6 +241,7 @@ fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Comm
         Err(panic) => (Vec::new(), Some(format!("the store panicked: {}", panic_text(&*panic)))),
     };
     shared.counters.count(changes, took, error);
+    shared.counters.set_complaint(store.complaint());
     if results.is_empty() { vec![Committed::Failed; changes] } else { results }
 }
 

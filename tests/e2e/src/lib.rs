@@ -23,6 +23,7 @@
 pub mod built;
 mod capture;
 pub mod clients;
+mod disk;
 mod floods;
 mod heavy;
 mod link;
@@ -39,6 +40,7 @@ pub mod sources;
 pub mod wait;
 
 pub use capture::{Capture, Datagram};
+pub use disk::LoopDisk;
 pub use floods::{decline_flood, flood_size, made_up, offer_flood};
 pub use heavy::{HeavyTest, heavy};
 pub use link::{Host, Link};

@@ -19,7 +19,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_core::{HardwareAddress, OptionDefinition, Outcome, Reason, Timestamp, Verdict};
-use lessor_store::{FjallStore, Store};
+use lessor_store::DiskStore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -304,9 +304,8 @@ fn stored(
     let mut shards = Shards::new(configuration.topology.clone(), 0);
     match &configuration.store.backend {
         StoreBackend::Embedded { path } if path.exists() => {
-            let mut store = FjallStore::open(path)
+            DiskStore::read(path, &mut |lease| shards.restore(now, lease))
                 .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
-            store.load(&mut |lease| shards.restore(now, lease))?;
             Ok((shards, "the leases of its store"))
         }
         _ => Ok((shards, "no leases, because there is no store")),

@@ -112,6 +112,7 @@ fn full() -> Status {
             failed_flushes: 0,
             longest_flush_us: 1_500,
             last_error: None,
+            complaint: None,
         },
         stray_leases: 0,
         events_lost: 0,
