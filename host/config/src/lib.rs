@@ -43,7 +43,10 @@ pub use lookups::{
 };
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;
-pub use sections::{ROLLBACK_FAULTS_MAX, SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WORKERS_MAX};
+pub use sections::{
+    ROLLBACK_FAULTS_MAX, SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX,
+    WORKERS_MAX,
+};
 pub use settings::{
     Configuration, ControlSettings, Grant, JournalSettings, LogFormat, LogLevel, LogSettings,
     MetricsSettings, OnFailure, PluginMode, PluginSettings, RollbackSettings, ServerSettings,

@@ -55,6 +55,8 @@ pub struct ServerSettings {
     pub workers: Option<NonZeroUsize>,
     /// What option 54 says; none for the address that the request arrived at.
     pub server_identifier: Option<Ipv4Addr>,
+    /// How many messages of one thread may wait to be decided before some are dropped.
+    pub waiting_messages_max: usize,
 }
 
 /// Where leases are kept.

@@ -29,7 +29,14 @@ pub(crate) static DOCUMENT: Shape = Shape {
 
 pub(crate) static SERVER: Shape = Shape {
     name: "[server]",
-    keys: &["interfaces", "listen", "authoritative", "workers", "server-identifier"],
+    keys: &[
+        "interfaces",
+        "listen",
+        "authoritative",
+        "workers",
+        "server-identifier",
+        "waiting-messages-max",
+    ],
     synonyms: &[("address", "listen"), ("addresses", "listen"), ("threads", "workers")],
 };
 

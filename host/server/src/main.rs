@@ -4,6 +4,7 @@
 //! `serve` puts them together; see docs/architecture.md for the life of a packet.
 
 mod alarms;
+mod backlog;
 mod check;
 mod clock;
 mod control;
@@ -13,6 +14,7 @@ mod explain;
 mod generation;
 mod journal;
 mod leases;
+mod limits;
 mod logging;
 mod lookups;
 mod metrics;

@@ -35,7 +35,7 @@ use crate::{
     rollback, shadow,
     shards::Shards,
     vital,
-    worker::WorkerHandle,
+    worker::{WorkerHandle, WorkerParts},
 };
 
 /// How often ended leases, offers and quarantines are looked for.
@@ -166,8 +166,10 @@ impl Server {
         for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
             let (shared, discard) = (Arc::clone(&shared), discard.clone());
             let runtime = tokio::runtime::Handle::current();
-            let worker = WorkerHandle::start(number, shared, endpoints, runner, discard, runtime)?;
-            workers.push(worker);
+            let waiting_messages_max = configuration.server.waiting_messages_max;
+            let parts =
+                WorkerParts { shared, endpoints, runner, discard, runtime, waiting_messages_max };
+            workers.push(WorkerHandle::start(number, parts)?);
         }
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
         let pools = PoolWatch::new(Arc::clone(&shared.counters));

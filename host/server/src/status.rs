@@ -17,6 +17,7 @@ use crate::{
     clock,
     control::{self, Question},
     leases::written,
+    limits::Limit,
     metrics,
     reload::Reloader,
 };
@@ -63,6 +64,8 @@ pub(crate) struct Status {
     pub(crate) store: StoreStatus,
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
+    /// How many packets were dropped at each limit.
+    pub(crate) limits: Vec<(Limit, u64)>,
     pub(crate) events_lost: u64,
     pub(crate) options_left_out: u64,
     pub(crate) relay_information_left_out: u64,
@@ -128,6 +131,7 @@ impl Status {
                 last_error: store.last_error,
             },
             stray_leases: generation.shards.stray_leases(),
+            limits: counters.limits.counts(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
             options_left_out: counters.options_left_out.load(Ordering::Relaxed),
             relay_information_left_out: counters.relay_information_left_out.load(Ordering::Relaxed),
@@ -236,6 +240,9 @@ fn print(status: &Status) -> io::Result<()> {
     )?;
     if let Some(error) = &store.last_error {
         writeln!(out, "store: last error: {error}")?;
+    }
+    for (limit, dropped) in status.limits.iter().filter(|(_, dropped)| *dropped > 0) {
+        writeln!(out, "dropped at the limit {}: {dropped}; {}", limit.name(), limit.advice())?;
     }
     if status.events_lost > 0 {
         writeln!(out, "journal: {} events lost because it could not follow", status.events_lost)?;

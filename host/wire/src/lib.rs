@@ -12,11 +12,13 @@
 //! has; no reply is longer than its client accepts.**
 
 mod codes;
+mod glance;
 mod parse;
 mod room;
 mod value;
 mod write;
 
+pub use glance::{Glance, glance};
 pub use parse::{Malformed, parse};
 pub use value::encode_value;
 pub use write::{REPLY_OCTETS_MAX, Unwritable, Written, write};

@@ -9,7 +9,10 @@ use lessor_policy_host::{
 };
 
 use super::*;
-use crate::status::{PoolRow, StoreStatus};
+use crate::{
+    limits::Limit,
+    status::{PoolRow, StoreStatus},
+};
 
 fn plugin(name: &str, mode: Mode) -> PluginStatus {
     PluginStatus {
@@ -111,6 +114,7 @@ fn full() -> Status {
             last_error: None,
         },
         stray_leases: 0,
+        limits: vec![(Limit::WaitingMessages, 12)],
         events_lost: 0,
         options_left_out: 0,
         relay_information_left_out: 0,
