@@ -45,7 +45,7 @@ pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;
 pub use sections::{
     JOURNAL_FILE_MIB_RANGE, JOURNAL_FILES_RANGE, JOURNAL_FREE_MIB_MAX, ROLLBACK_FAULTS_MAX,
-    SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WORKERS_MAX,
+    SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 pub use settings::{
     Configuration, ControlSettings, Grant, JournalSettings, LogFormat, LogLevel, LogSettings,

@@ -22,6 +22,8 @@ use crate::{
 pub const WORKERS_MAX: usize = 256;
 /// More waiting changes than this would only make clients wait longer than they do.
 pub const WAITING_CHANGES_MAX: usize = 1_000_000;
+/// More waiting messages than this would only make clients wait longer than they do.
+pub const WAITING_MESSAGES_MAX: usize = 1_000_000;
 /// A Unix socket's path is at most this long (`sun_path`, less its final zero).
 pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
 /// Whoever bears more faults than this needs no rollback.
@@ -75,6 +77,10 @@ pub(crate) fn server(
         server_identifier: table.get("server-identifier").and_then(|value| unicast(&value)),
         user: table.get("user").and_then(|value| account(&value, "user")),
         group: read_group(table),
+        waiting_messages_max: table
+            .get("waiting-messages-max")
+            .and_then(|value| value.number(1, WAITING_MESSAGES_MAX))
+            .unwrap_or(WAITING_MESSAGES_DEFAULT),
     })
 }
 
@@ -237,6 +243,9 @@ pub(crate) fn store(table: Option<&Table>, base: &Path) -> (StoreSettings, State
 
 /// Where state is kept if the file names no folder (Filesystem Hierarchy Standard, `/var/lib`).
 pub(crate) const STATE_FOLDER: &str = "/var/lib/lessor";
+
+/// As many as 20,000 clients send that start at once, and half as many more.
+const WAITING_MESSAGES_DEFAULT: usize = 32_768;
 
 /// A tenth of a second's worth of what a disk makes durable.
 const WAITING_CHANGES_DEFAULT: usize = 10_000;

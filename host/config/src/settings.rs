@@ -59,6 +59,8 @@ pub struct ServerSettings {
     pub user: Option<String>,
     /// The group that it then belongs to; none for the user's own.
     pub group: Option<String>,
+    /// How many messages of one thread may wait to be decided before some are dropped.
+    pub waiting_messages_max: usize,
 }
 
 /// Where leases are kept.

@@ -37,6 +37,7 @@ pub(crate) static SERVER: Shape = Shape {
         "server-identifier",
         "user",
         "group",
+        "waiting-messages-max",
     ],
     synonyms: &[("address", "listen"), ("addresses", "listen"), ("threads", "workers")],
 };

@@ -14,7 +14,7 @@ use lessor_config::{
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
     LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, MISTAKES_MAX, Mistakes, OFFER_HOLD_SECS_MAX,
     OPTION_OCTETS_MAX, PREFIX_LENGTH_MIN, SHOWN_LINE_OCTETS_MAX, SOCKET_PATH_OCTETS_MAX,
-    WAITING_CHANGES_MAX, WORKERS_MAX,
+    WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 
 /// Reads a configuration with these lines in [server], tables, and lines in its only subnet.
@@ -110,6 +110,10 @@ fn numbers_keep_their_limits() {
         |number: usize| read("", &format!("[store]\nwaiting-changes-max = {number}"), PREFIX);
     assert!(waiting(WAITING_CHANGES_MAX).is_ok());
     assert!(only_mistake(waiting(WAITING_CHANGES_MAX + 1)).contains("from 1 to 1000000"));
+
+    let messages = |number: usize| read(&format!("waiting-messages-max = {number}"), "", PREFIX);
+    assert!(messages(WAITING_MESSAGES_MAX).is_ok());
+    assert!(only_mistake(messages(WAITING_MESSAGES_MAX + 1)).contains("from 1 to 1000000"));
 
     let offer_hold = |secs: u32| read("", "", &format!("{PREFIX}\noffer-hold = {secs}"));
     assert!(offer_hold(OFFER_HOLD_SECS_MAX).is_ok());

@@ -7,10 +7,14 @@ use std::sync::{
 
 use lessor_core::Reason;
 
+use crate::limits::{Limit, Limits};
+
 /// Shared by all threads. Every count only grows, but for what says that something waits.
 #[derive(Debug)]
 pub(crate) struct Counters {
     reasons: Box<[AtomicU64]>,
+    /// Packets that were dropped, by the limit that they were dropped at.
+    pub(crate) limits: Limits,
     /// Events that the observers were too slow to take.
     pub(crate) events_lost: AtomicU64,
     /// Why the journal cannot be written now; none while it can.
@@ -40,6 +44,7 @@ impl Counters {
     pub(crate) fn new() -> Self {
         Self {
             reasons: Reason::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            limits: Limits::default(),
             events_lost: AtomicU64::new(0),
             journal_problem: Mutex::new(None),
             options_left_out: AtomicU64::new(0),
@@ -59,6 +64,14 @@ impl Counters {
         if let Some(counter) = self.reasons.get(reason as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+        let limit = match reason {
+            Reason::CrowdedOut => Limit::WaitingMessages,
+            Reason::TooOld => Limit::WaitingTime,
+            Reason::QueueFull => Limit::WaitingChanges,
+            Reason::LookupQueueFull => Limit::WaitingForLookups,
+            _ => return,
+        };
+        self.limits.reached(limit, 1);
     }
 
     /// Every reason that ended an input so far, with its count.

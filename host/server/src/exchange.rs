@@ -249,7 +249,7 @@ impl Pipeline<'_> {
         endpoint: usize,
         received: Received<'_>,
     ) -> Exchange {
-        let Received { payload, arrival, not_relayed } = received;
+        let Received { payload, arrival, not_relayed, .. } = received;
         let mut exchange = Exchange::ended(endpoint, arrival, Reason::NotRelayed, None);
         exchange.kept = self.kept(now, payload, not_relayed);
         if not_relayed {
@@ -278,6 +278,24 @@ impl Pipeline<'_> {
             return exchange;
         }
         self.ask_policies(runner, now, &mut exchange);
+        exchange
+    }
+
+    /// A datagram that is dropped before anything was decided, for the journal: with what can be read
+    /// of it.
+    pub(crate) fn omitted(
+        &self,
+        endpoint: usize,
+        received: Received<'_>,
+        reason: Reason,
+        detail: String,
+    ) -> Exchange {
+        let Received { payload, arrival, .. } = received;
+        let mut exchange = Exchange::ended(endpoint, arrival, reason, Some(detail));
+        match lessor_wire::parse(payload, exchange.arrival.clone()) {
+            Ok(request) => exchange.request = Some(Arc::new(request)),
+            Err(_malformed) => exchange.header = lessor_wire::header(payload),
+        }
         exchange
     }
 

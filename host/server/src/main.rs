@@ -4,6 +4,7 @@
 //! `serve` puts them together; see docs/architecture.md for the life of a packet.
 
 mod alarms;
+mod backlog;
 mod callers;
 mod check;
 mod clock;
@@ -15,6 +16,7 @@ mod generation;
 mod journal;
 mod last_accepted;
 mod leases;
+mod limits;
 mod logging;
 mod lookups;
 mod metrics;

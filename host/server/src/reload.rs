@@ -221,6 +221,10 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
         ("server.user", old.server.user != new.server.user),
         ("server.group", old.server.group != new.server.group),
         ("server.workers", old.server.workers != new.server.workers),
+        (
+            "server.waiting-messages-max",
+            old.server.waiting_messages_max != new.server.waiting_messages_max,
+        ),
         ("plugins.cache", cache(old) != cache(new)),
         ("server.server-identifier", old.server.server_identifier != new.server.server_identifier),
         ("[store]", old.store != new.store),

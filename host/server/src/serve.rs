@@ -39,7 +39,7 @@ use crate::{
     starting::Candidate,
     stopping::{self, Signals, notify},
     vital,
-    worker::WorkerHandle,
+    worker::{WorkerHandle, WorkerParts},
 };
 
 /// How often ended leases, offers and quarantines are looked for.
@@ -241,8 +241,10 @@ impl Server {
         for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
             let (shared, discard) = (Arc::clone(&shared), discard.clone());
             let runtime = tokio::runtime::Handle::current();
-            let worker = WorkerHandle::start(number, shared, endpoints, runner, discard, runtime)?;
-            workers.push(worker);
+            let waiting_messages_max = configuration.server.waiting_messages_max;
+            let parts =
+                WorkerParts { shared, endpoints, runner, discard, runtime, waiting_messages_max };
+            workers.push(WorkerHandle::start(number, parts)?);
         }
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
         let reclaimer = Reclaimer {

@@ -18,6 +18,7 @@ use crate::{
     control::{self, Question},
     last_accepted::Fallback,
     leases::written,
+    limits::Limit,
     logging, metrics,
     reload::Reloader,
     sampling::LeftOut,
@@ -68,6 +69,8 @@ pub(crate) struct Status {
     pub(crate) store: StoreStatus,
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
+    /// How many packets were dropped at each limit.
+    pub(crate) limits: Vec<(Limit, u64)>,
     pub(crate) events_lost: u64,
     /// Why the journal cannot be written now.
     #[serde(default)]
@@ -147,6 +150,7 @@ impl Status {
                 complaint: store.complaint,
             },
             stray_leases: generation.shards.stray_leases(),
+            limits: counters.limits.counts(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
             journal_problem: counters
                 .journal_problem
@@ -275,6 +279,9 @@ fn print(status: &Status) -> io::Result<()> {
     }
     if let Some(complaint) = &store.complaint {
         writeln!(out, "store: {complaint}")?;
+    }
+    for (limit, dropped) in status.limits.iter().filter(|(_, dropped)| *dropped > 0) {
+        writeln!(out, "dropped at the limit {}: {dropped}; {}", limit.name(), limit.advice())?;
     }
     if status.events_lost > 0 {
         let lost = status.events_lost;

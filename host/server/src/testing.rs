@@ -108,5 +108,6 @@ pub(crate) fn received(payload: &[u8], relay: Ipv4Addr) -> Received<'_> {
             interface: None,
         },
         not_relayed: false,
+        waited: std::time::Duration::ZERO,
     }
 }

@@ -12,12 +12,14 @@
 //! has; no reply is longer than its client accepts.**
 
 mod codes;
+mod glance;
 mod header;
 mod parse;
 mod room;
 mod value;
 mod write;
 
+pub use glance::{Glance, glance};
 pub use header::{Header, header};
 pub use parse::{Malformed, parse};
 pub use value::encode_value;

@@ -5,6 +5,7 @@ mod artifacts;
 mod command;
 mod demo;
 mod load;
+mod overload;
 mod policies;
 mod purity;
 mod server;
@@ -35,6 +36,8 @@ enum Task {
     Policies(policies::PoliciesArguments),
     /// Measure the server under load, with and without a policy, and Kea beside it.
     Load(load::LoadArguments),
+    /// Measure the server with more than it can serve, and what it costs at half of that.
+    Overload(overload::OverloadArguments),
     /// Check format and lints, as continuous integration does.
     Lint,
     /// Prove that the core imports nothing: build it for bare WebAssembly and look.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
             done(artifacts::interpreters().map(|folder| println!("{}", folder.display())))
         }
         Task::Load(arguments) => done(load::run(&arguments)),
+        Task::Overload(arguments) => done(overload::run(&arguments)),
         Task::Lint => done(test::lint()),
         Task::Purity => done(purity::run()),
         Task::Setup => done(setup::run()),

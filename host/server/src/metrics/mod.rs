@@ -48,6 +48,9 @@ fn server(page: &mut Page, status: &Status) {
         sample(&labels, count.map_or(0, |(_, count)| *count) as f64)
     });
     page.counter("lessor_inputs_total", "Inputs, by the reason that each ended in", inputs);
+    let limits = status.limits.iter();
+    let limits = limits.map(|(limit, count)| sample(&[("limit", limit.name())], *count as f64));
+    page.counter("lessor_dropped_total", "Packets dropped, by the limit that they met", limits);
     let help = "Events that did not reach the journal";
     page.counter("lessor_events_lost_total", help, [plain(status.events_lost)]);
     let help = "Whether the journal is configured and cannot be written";

@@ -9,8 +9,11 @@ use lessor_policy_host::{
 };
 
 use super::*;
-use crate::sampling::LeftOut;
-use crate::status::{PoolRow, StoreStatus};
+use crate::{
+    limits::Limit,
+    sampling::LeftOut,
+    status::{PoolRow, StoreStatus},
+};
 
 fn plugin(name: &str, mode: Mode) -> PluginStatus {
     PluginStatus {
@@ -115,6 +118,7 @@ fn full() -> Status {
             complaint: None,
         },
         stray_leases: 0,
+        limits: vec![(Limit::WaitingMessages, 12)],
         events_lost: 0,
         journal_problem: None,
         journal_lines_left_out: LeftOut { malformed: 3, unanswered: 2, answered: 1 },

@@ -48,6 +48,8 @@ pub(crate) struct Endpoint {
     socket: Socket,
     place: Place,
     losses: Losses,
+    /// When nothing waited, as far as is known.
+    empty_at: Instant,
 }
 
 #[derive(Debug)]
@@ -115,7 +117,7 @@ impl Endpoint {
     }
 
     fn new(socket: Socket, place: Place) -> Self {
-        let endpoint = Self { socket, place, losses: Losses::default() };
+        let endpoint = Self { socket, place, losses: Losses::default(), empty_at: Instant::now() };
         let granted_octets = endpoint.receive_buffer_octets();
         let wanted_octets = 2 * RECEIVE_BUFFER_OCTETS;
         if granted_octets < wanted_octets {
@@ -135,10 +137,10 @@ impl Endpoint {
         self.socket.recv_buffer_size().unwrap_or_default()
     }
 
-    /// How many datagrams the system dropped since the endpoint was opened, because the receive
-    /// buffer was full: the server was too slow for them. Known when the next one is received.
-    pub(crate) fn lost_datagrams(&self) -> u64 {
-        self.losses.total()
+    /// How many datagrams the system dropped since this was last asked, because the receive buffer was
+    /// full: the server was too slow for them. Known when the next one is received.
+    pub(crate) fn take_lost_datagrams(&mut self) -> u64 {
+        self.losses.take_new()
     }
 
     /// Receives what waits, [`BATCH_DATAGRAMS`] at most, into `batch`, whose contents are dropped
@@ -150,12 +152,15 @@ impl Endpoint {
     /// Those of `recvmmsg`; the endpoint can be used further.
     pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
         let place = &mut self.place;
-        let (count, lost) = batch.fill(self.socket.as_fd(), |origin| place.describe(origin))?;
-        if let Some(lost) = lost.and_then(|lost| self.losses.note(lost, Instant::now())) {
-            tracing::warn!(
-                endpoint = %self, lost, lost_so_far = self.lost_datagrams(),
-                "datagrams came faster than they were read, and the system dropped them"
-            );
+        let now = Instant::now();
+        let waited_max = now.saturating_duration_since(self.empty_at);
+        let describe = |origin: &Origin| place.describe(origin);
+        let (count, lost) = batch.fill(self.socket.as_fd(), waited_max, describe)?;
+        if !batch.is_full() {
+            self.empty_at = now;
+        }
+        if let Some(lost) = lost {
+            self.losses.note(lost);
         }
         Ok(count)
     }

@@ -43,6 +43,7 @@ pub(super) fn udp_socket() -> Result<Socket, NetError> {
         .set_reuse_port(true)
         .and_then(|()| Ok(setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?))
         .and_then(|()| Ok(setsockopt(&socket, sockopt::RxqOvfl, &1)?))
+        .and_then(|()| Ok(setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?))
         .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
     // As much as the system grants: the first needs CAP_NET_ADMIN, the second is cut silently.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_OCTETS).is_err() {

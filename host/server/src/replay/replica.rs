@@ -144,6 +144,7 @@ impl Replica {
             payload: &datagram.payload,
             arrival: datagram.arrival.clone(),
             not_relayed: datagram.not_relayed,
+            waited: Duration::ZERO,
         };
         let mut exchange = pipeline.decide(runner, at, 0, received);
         let planned = std::mem::take(&mut exchange.waits_for);
