@@ -89,11 +89,10 @@ pub(crate) fn run(arguments: &BenchArguments, read_plugin: ReadPlugin) -> anyhow
             return Ok(ExitCode::FAILURE);
         }
     };
-    let mut out = io::stdout().lock();
     if arguments.json {
-        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+        writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
     } else {
-        print(&mut out, &report)?;
+        print(&mut lessor_terminal::stdout(), &report)?;
     }
     Ok(if report.failure.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

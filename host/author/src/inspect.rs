@@ -48,7 +48,7 @@ pub(crate) fn run(
             Report { file, accepted: inspected.is_ok(), plugin: inspected.as_ref().ok(), mistakes };
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else if let Ok(report) = &inspected {
-        print(&mut out, file, report)?;
+        print(&mut lessor_terminal::stdout(), file, report)?;
         let is_prepared = is_script(&arguments.plugin) || has_settings(&arguments.plugin);
         let verdict = if is_prepared { ACCEPTED } else { CODE_ACCEPTED };
         writeln!(out, "{}", toned(verdict, Tone::Good))?;

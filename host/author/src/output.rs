@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal;
 
-use comfy_table::{CellAlignment, Table, presets};
 use lessor_core::Timestamp;
+use lessor_terminal::Table;
 
 /// What a text tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +33,8 @@ pub(crate) fn toned(text: &str, tone: Tone) -> String {
 
 /// A table whose columns from `numbers_from` on hold numbers.
 pub(crate) fn table(header: &[&str], numbers_from: usize) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(header);
-    for column in numbers_from..header.len() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let mut table = lessor_terminal::table(header);
+    lessor_terminal::right_align(&mut table, numbers_from..header.len());
     table
 }
 

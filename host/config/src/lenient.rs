@@ -1,6 +1,10 @@
 //! Single values of a file of TOML, whatever else is wrong with the file.
 
+use std::path::{Path, PathBuf};
+
 use toml::de::{DeTable, DeValue};
+
+use crate::sections::STATE_FOLDER;
 
 /// What stands in a file of TOML where it was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +32,55 @@ pub fn look_up(text: &str, table: &str, key: &str) -> Found {
     }
 }
 
+/// The folder that `store.path` names, in a file that has mistakes; its own are none of them. None if
+/// the file does not say beyond doubt, or keeps its leases in memory.
+pub fn store_folder_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
+    let (_, mistakes) = DeTable::parse_recoverable(text);
+    let is_embedded = match look_up(text, "store", "backend") {
+        Found::Nothing => true,
+        Found::Text(name) => name == "embedded",
+        Found::Flag(_) | Found::Other => false,
+    };
+    match look_up(text, "store", "path") {
+        // A mistake of syntax can cut a text short: it must stand in the file as it was read.
+        Found::Text(folder) if is_embedded => {
+            let is_whole = ['"', '\''].iter().any(|quote| {
+                !folder.is_empty() && text.contains(&format!("{quote}{folder}{quote}"))
+            });
+            (mistakes.is_empty() || is_whole).then(|| base.join(folder))
+        }
+        // A mistake of syntax can hide a table: then nothing may hint at one.
+        Found::Nothing if is_embedded && (mistakes.is_empty() || !text.contains("store")) => {
+            Some(PathBuf::from(STATE_FOLDER))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_the_store_is_found_only_beyond_doubt() {
+        let base = Path::new("/etc/lessor");
+        let srv = Some(PathBuf::from("/srv"));
+        let usual = Some(PathBuf::from(STATE_FOLDER));
+        for (text, wanted) in [
+            ("[store]\npath = \"/srv\"\n", &srv),
+            ("[store]\npath = '/srv'\n[[subnet]\n", &srv),
+            ("[store]\npath = \"state\"\n", &Some(base.join("state"))),
+            ("", &usual),
+            ("[[subnet]\n", &usual),
+            ("[store\npath = \"/srv\"\n", &None),
+            ("[store]\npath = \n", &None),
+            ("[store]\npath = \"/srv\n", &None),
+            ("[store]\npath = 5\n", &None),
+            ("[store]\nbackend = \"memory\"\n", &None),
+        ] {
+            assert_eq!(&store_folder_despite_mistakes(text, base), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn a_value_is_found_whatever_else_is_wrong() {

@@ -35,7 +35,7 @@ pub use case::{
     PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
 };
 pub use file::FILE_OCTETS_MAX;
-pub use lenient::{Found, look_up};
+pub use lenient::{Found, look_up, store_folder_despite_mistakes};
 pub use lookup_settings::{LookupFailure, LookupLimits, LookupPlace, LookupSettings};
 pub use lookups::{
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
@@ -43,7 +43,10 @@ pub use lookups::{
 };
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;
-pub use sections::{ROLLBACK_FAULTS_MAX, SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WORKERS_MAX};
+pub use sections::{
+    JOURNAL_FILE_MIB_RANGE, JOURNAL_FILES_RANGE, JOURNAL_FREE_MIB_MAX, ROLLBACK_FAULTS_MAX,
+    SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
+};
 pub use settings::{
     Configuration, ControlSettings, Grant, JournalSettings, LogFormat, LogLevel, LogSettings,
     MetricsSettings, OnFailure, PluginMode, PluginSettings, RollbackSettings, ServerSettings,

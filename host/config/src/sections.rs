@@ -28,6 +28,8 @@ const SEND_BUFFER_KIB_MIN: usize = 64;
 const SEND_BUFFER_KIB_MAX: usize = 1 << 20;
 /// More waiting changes than this would only make clients wait longer than they do.
 pub const WAITING_CHANGES_MAX: usize = 1_000_000;
+/// More waiting messages than this would only make clients wait longer than they do.
+pub const WAITING_MESSAGES_MAX: usize = 1_000_000;
 /// A Unix socket's path is at most this long (`sun_path`, less its final zero).
 pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
 /// Whoever bears more faults than this needs no rollback.
@@ -84,7 +86,42 @@ pub(crate) fn server(
             .and_then(|value| value.number(SEND_BUFFER_KIB_MIN, SEND_BUFFER_KIB_MAX))
             .unwrap_or(SEND_BUFFER_KIB)
             * 1024,
+        user: table.get("user").and_then(|value| account(&value, "user")),
+        group: read_group(table),
+        waiting_messages_max: table
+            .get("waiting-messages-max")
+            .and_then(|value| value.number(1, WAITING_MESSAGES_MAX))
+            .unwrap_or(WAITING_MESSAGES_DEFAULT),
     })
+}
+
+/// A group makes sense for the user that the server becomes, and for nobody else.
+fn read_group(table: &Table) -> Option<String> {
+    let value = table.get("group")?;
+    if table.get("user").is_none() && !table.misspells_any(&["user"]) {
+        value.report(
+            Draft::found("[server] has a `group` and no `user`")
+                .wanted("wanted `user` beside it")
+                .help("write user = \"lessor\" for the server to become that user and group"),
+        );
+    }
+    account(&value, "group")
+}
+
+/// The name of a user or group of this machine. Whether there is one shows when the server starts.
+fn account(value: &Value, what: &str) -> Option<String> {
+    let wanted = match what {
+        "user" => "the name of a user of this machine, such as \"lessor\"",
+        _ => "the name of a group of this machine, such as \"lessor\"",
+    };
+    let name = value.text(wanted)?;
+    let is_name =
+        !name.is_empty() && !name.contains(|found: char| found == ':' || found.is_whitespace());
+    if !is_name {
+        value.refuse(wanted);
+        return None;
+    }
+    Some(name.to_owned())
 }
 
 fn read_interfaces(value: &Value) -> Vec<String> {
@@ -216,7 +253,10 @@ pub(crate) fn store(table: Option<&Table>, base: &Path) -> (StoreSettings, State
 }
 
 /// Where state is kept if the file names no folder (Filesystem Hierarchy Standard, `/var/lib`).
-const STATE_FOLDER: &str = "/var/lib/lessor";
+pub(crate) const STATE_FOLDER: &str = "/var/lib/lessor";
+
+/// As many as 20,000 clients send that start at once, and half as many more.
+const WAITING_MESSAGES_DEFAULT: usize = 32_768;
 
 /// A tenth of a second's worth of what a disk makes durable.
 const WAITING_CHANGES_DEFAULT: usize = 10_000;
@@ -284,9 +324,35 @@ pub(crate) fn control(
 
 /// `[journal]`.
 pub(crate) fn journal(table: &Table, base: &Path) -> Option<JournalSettings> {
-    let path = table.require("path", "\"/var/log/lessor/journal.jsonl\"")?;
-    Some(JournalSettings { path: path.path(base)? })
+    let path = table.require("path", "\"/var/log/lessor/journal.jsonl\"");
+    let number = |key, min, max, default| {
+        table.get(key).and_then(|value| value.number(min, max)).unwrap_or(default)
+    };
+    let octets = |mib: u64| mib << 20;
+    let (file_min, file_max) = JOURNAL_FILE_MIB_RANGE;
+    let (files_min, files_max) = JOURNAL_FILES_RANGE;
+    let file_mib = number("file-mib-max", file_min, file_max, JOURNAL_FILE_MIB_DEFAULT);
+    let files = table.get("files-max").and_then(|value| value.number(files_min, files_max));
+    let free_mib = number("free-mib-min", 0, JOURNAL_FREE_MIB_MAX, JOURNAL_FREE_MIB_DEFAULT);
+    Some(JournalSettings {
+        path: path?.path(base)?,
+        file_octets_max: octets(file_mib),
+        files_max: files.unwrap_or(JOURNAL_FILES_DEFAULT),
+        free_octets_min: octets(free_mib),
+    })
 }
+
+/// The least and the most that one file of the journal may be bounded by, in MiB.
+pub const JOURNAL_FILE_MIB_RANGE: (u64, u64) = (1, 1 << 20);
+/// The fewest and the most files of the journal that are kept.
+pub const JOURNAL_FILES_RANGE: (usize, usize) = (2, 1_000);
+/// The most that the journal can be told to leave free, in MiB.
+pub const JOURNAL_FREE_MIB_MAX: u64 = 1 << 20;
+/// Some five million lines.
+const JOURNAL_FILE_MIB_DEFAULT: u64 = 1_024;
+const JOURNAL_FILES_DEFAULT: usize = 4;
+/// Room for a million leases to be written once more.
+const JOURNAL_FREE_MIB_DEFAULT: u64 = 256;
 
 /// `[metrics]`.
 pub(crate) fn metrics(table: &Table) -> Option<MetricsSettings> {

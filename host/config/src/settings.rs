@@ -57,6 +57,12 @@ pub struct ServerSettings {
     pub server_identifier: Option<Ipv4Addr>,
     /// How much room each socket asks for, for replies on their way.
     pub send_buffer_octets: usize,
+    /// The user that the server becomes when it is started as root; none to stay root.
+    pub user: Option<String>,
+    /// The group that it then belongs to; none for the user's own.
+    pub group: Option<String>,
+    /// How many messages of one thread may wait to be decided before some are dropped.
+    pub waiting_messages_max: usize,
 }
 
 /// Where leases are kept.
@@ -118,6 +124,12 @@ pub struct ControlSettings {
 pub struct JournalSettings {
     /// The file that lines are appended to.
     pub path: PathBuf,
+    /// How large it may become, in octets; then it is put aside, and another one begun.
+    pub file_octets_max: u64,
+    /// How many files are kept, the one that is written included; at least 2.
+    pub files_max: usize,
+    /// How many octets must stay free on its file system, if that also holds the store.
+    pub free_octets_min: u64,
 }
 
 /// Where metrics can be fetched.

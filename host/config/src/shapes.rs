@@ -39,7 +39,10 @@ pub(crate) static SERVER: Shape = Shape {
         "after-data-loss",
         "workers",
         "server-identifier",
+        "user",
+        "group",
         "send-buffer-kib",
+        "waiting-messages-max",
     ],
     synonyms: &[
         ("address", "listen"),
@@ -113,8 +116,11 @@ pub(crate) static ROLLBACK: Shape = Shape {
 pub(crate) static CONTROL: Shape =
     Shape { name: "[control]", keys: &["enabled", "socket"], synonyms: &[("path", "socket")] };
 
-pub(crate) static JOURNAL: Shape =
-    Shape { name: "[journal]", keys: &["path"], synonyms: &[("file", "path")] };
+pub(crate) static JOURNAL: Shape = Shape {
+    name: "[journal]",
+    keys: &["path", "file-mib-max", "files-max", "free-mib-min"],
+    synonyms: &[("file", "path"), ("size-max", "file-mib-max"), ("rotate", "files-max")],
+};
 
 pub(crate) static METRICS: Shape = Shape {
     name: "[metrics]",

@@ -10,10 +10,11 @@
 use std::{fs, path::Path};
 
 use lessor_config::{
-    FILE_OCTETS_MAX, LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
+    FILE_OCTETS_MAX, JOURNAL_FILE_MIB_RANGE, JOURNAL_FILES_RANGE, JOURNAL_FREE_MIB_MAX,
+    LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
     LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, MISTAKES_MAX, Mistakes, OFFER_HOLD_SECS_MAX,
     OPTION_OCTETS_MAX, PREFIX_LENGTH_MIN, SHOWN_LINE_OCTETS_MAX, SOCKET_PATH_OCTETS_MAX,
-    WAITING_CHANGES_MAX, WORKERS_MAX,
+    WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 
 /// Reads a configuration with these lines in [server], tables, and lines in its only subnet.
@@ -109,6 +110,10 @@ fn numbers_keep_their_limits() {
         |number: usize| read("", &format!("[store]\nwaiting-changes-max = {number}"), PREFIX);
     assert!(waiting(WAITING_CHANGES_MAX).is_ok());
     assert!(only_mistake(waiting(WAITING_CHANGES_MAX + 1)).contains("from 1 to 1000000"));
+
+    let messages = |number: usize| read(&format!("waiting-messages-max = {number}"), "", PREFIX);
+    assert!(messages(WAITING_MESSAGES_MAX).is_ok());
+    assert!(only_mistake(messages(WAITING_MESSAGES_MAX + 1)).contains("from 1 to 1000000"));
 
     let offer_hold = |secs: u32| read("", "", &format!("{PREFIX}\noffer-hold = {secs}"));
     assert!(offer_hold(OFFER_HOLD_SECS_MAX).is_ok());
@@ -248,5 +253,36 @@ fn the_limits_of_lookups_have_limits() {
     for key in ["cache-ttl", "negative-ttl", "stale-for"] {
         assert!(with(&format!("{key} = 0")).is_ok(), "{key}: not at all");
         assert!(with(&format!("{key} = \"infinite\"")).is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn the_bounds_of_the_journal_have_bounds() {
+    let journal =
+        |line: String| read("", &format!("[journal]\npath = \"j.jsonl\"\n{line}"), PREFIX);
+    let files = JOURNAL_FILES_RANGE;
+    for (key, (min, max)) in [
+        ("file-mib-max", JOURNAL_FILE_MIB_RANGE),
+        ("files-max", (files.0 as u64, files.1 as u64)),
+        ("free-mib-min", (0, JOURNAL_FREE_MIB_MAX)),
+    ] {
+        for good in [min, max] {
+            assert!(journal(format!("{key} = {good}")).is_ok(), "{key} = {good}");
+        }
+        let said = only_mistake(journal(format!("{key} = {}", max + 1)));
+        assert!(said.contains(&format!("a number from {min} to {max}")), "{said}");
+    }
+    assert!(journal("files-max = 1".to_owned()).is_err());
+}
+
+#[test]
+fn a_group_is_that_of_a_user() {
+    assert!(read("user = \"lessor\"", "", PREFIX).is_ok());
+    assert!(read("user = \"lessor\"\ngroup = \"dhcp\"", "", PREFIX).is_ok());
+    let said = only_mistake(read("group = \"dhcp\"", "", PREFIX));
+    assert!(said.contains("has a `group` and no `user`"), "{said}");
+    for wrong in ["user = \"\"", "user = \"a b\"", "user = \"lessor:dhcp\"", "user = 7"] {
+        let said = only_mistake(read(wrong, "", PREFIX));
+        assert!(said.contains("the name of a user of this machine"), "{said}");
     }
 }

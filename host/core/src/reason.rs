@@ -175,6 +175,8 @@ reasons! {
         "a policy refused the client, and RFC 2131 knows no NAK for this message",
     LookupPending "lookup-pending" Silence
         "the client sent this message again while the first one still waits for lookups",
+    AlreadyWaiting "already-waiting" Silence
+        "the client sent this message again while the first one still waits to be decided",
     NotRelayed "not-relayed" Silence
         "a broadcast of a client on the link came in on a socket for relayed messages",
     TooShort "too-short" Malformed
@@ -195,6 +197,12 @@ reasons! {
         "there is no option 53: a BOOTP client, which this server does not serve",
     UnexpectedMessageType "unexpected-message-type" Malformed
         "option 53 names a message that no client sends to a server, or one not served",
+    TooOld "too-old" Failure
+        "the server had so much to decide that this message waited longer than its client does (4 seconds)",
+    CrowdedOut "crowded-out" Failure
+        "more messages waited to be decided than the server lets wait, and this one was of those that give way first",
+    Stopping "stopping" Failure
+        "the server was stopped before it came to this message",
     PolicyFailed "policy-failed" Failure
         "a plugin faulted and its failure policy drops the packet",
     LookupFailed "lookup-failed" Failure

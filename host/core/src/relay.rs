@@ -8,6 +8,8 @@ pub const CIRCUIT_ID: u8 = 1;
 pub const REMOTE_ID: u8 = 2;
 /// Sub-option 5: the subnet to choose an address from (RFC 3527).
 pub const LINK_SELECTION: u8 = 5;
+/// Sub-option 6: the provider's name of the subscriber (RFC 3993).
+pub const SUBSCRIBER_ID: u8 = 6;
 /// Sub-option 10: how the client sent the message that the relay passed on (RFC 5010).
 pub const RELAY_FLAGS: u8 = 10;
 /// Sub-option 11: the server identifier to answer with (RFC 5107).

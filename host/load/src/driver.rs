@@ -58,6 +58,8 @@ const RECEIVED_PER_TURN_MAX: usize = 256;
 const RELEASES_PER_SEC: RangeInclusive<u32> = 100..=10_000;
 /// RFC 2131 section 4.1: no wait for a reply is longer.
 const WAIT_MAX: Duration = Duration::from_secs(64);
+/// RFC 2131 section 4.1: the first wait for a reply.
+const RFC_WAIT: Duration = Duration::from_secs(4);
 /// The loop wakes at least so often, for the progress bar and the end of a timed run.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 /// Larger than any reply: servers keep to option 57 of the request.
@@ -242,8 +244,10 @@ impl<'a> Driver<'a> {
     fn transmit(&mut self, xid: u32, exchange: Exchange, now: Instant) -> anyhow::Result<()> {
         let doublings = exchange.retransmissions().min(16);
         let wait = Duration::from_millis(self.args.timeout_ms << doublings).min(WAIT_MAX);
-        // RFC 2131 section 4.1 wants waits to be drawn at random around these.
-        let wait = wait.mul_f64(0.9 + 0.2 * self.random.f64());
+        // RFC 2131 section 4.1 wants waits to be drawn at random from a second more or less; of those
+        // that are shorter than the RFC's, from a tenth.
+        let spread = if wait >= RFC_WAIT { Duration::from_secs(1) } else { wait / 10 };
+        let wait = wait - spread + spread.mul_f64(2.0 * self.random.f64());
         let transmissions = exchange.transmissions;
         self.deadlines.push(Reverse(Deadline { at: now + wait, xid, transmissions }));
         self.send(exchange.client, exchange.octets())?;

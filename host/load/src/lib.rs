@@ -3,6 +3,7 @@
 //!
 //! - [`run`] and [`run_with`]: many subscribers at once, as `lessor load` does, ending in a
 //!   [`Report`].
+//! - [`StreamRelay`]: streams of messages at rates of their own, whatever the server answers.
 //! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests; [`Client`]: a
 //!   renewal without a relay.
 //!
@@ -29,6 +30,7 @@ mod relay;
 mod reply;
 mod report;
 mod socket;
+mod streams;
 mod tally;
 mod template;
 #[cfg(test)]
@@ -47,6 +49,7 @@ pub use message::Subscriber;
 pub use relay::{Answer, Relay};
 pub use reply::{Options, Reply, ReplyError};
 pub use report::{DuplicateAddress, Latency, Percentiles, Report, UnexpectedReplies};
+pub use streams::{Drive, Saying, Stream, StreamRelay, StreamReport, StreamsReport};
 pub use template::{Template, TemplateError};
 
 /// Runs the subscribers and reports. How far it is shows on standard error, if that is a terminal.

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, net::Ipv4Addr, net::SocketAddrV4};
 
+use lessor_terminal::{indented_table, right_align};
 use serde::Serialize;
+
+/// How far the columns stand in.
+const INDENT: usize = 2;
 
 /// What a run did and found. Its `Display` is the table for people; it serialises for machines.
 #[derive(Clone, Debug, Serialize)]
@@ -187,11 +191,8 @@ impl Report {
         if discover_to_offer.count + request_to_ack.count == 0 {
             return Ok(());
         }
-        write!(f, "  {:<17}", "latency, ms")?;
-        for column in ["p50", "p90", "p99", "p99.9", "max"] {
-            write!(f, "{column:>10}")?;
-        }
-        writeln!(f)?;
+        let mut table =
+            indented_table(&["latency, ms", "p50", "p90", "p99", "p99.9", "max"], INDENT);
         for (name, percentiles) in [
             ("DISCOVER - OFFER", self.latency.discover_to_offer),
             ("REQUEST - ACK", self.latency.request_to_ack),
@@ -199,12 +200,13 @@ impl Report {
         ] {
             if percentiles.count > 0 {
                 let Percentiles { p50, p90, p99, p99_9, max, .. } = percentiles;
-                write!(f, "  {name:<17}")?;
-                for value in [p50, p90, p99, p99_9, max] {
-                    write!(f, "{value:>10.3}")?;
-                }
-                writeln!(f)?;
+                let values = [p50, p90, p99, p99_9, max].map(|value| format!("{value:.3}"));
+                table.add_row(std::iter::once(name.to_owned()).chain(values));
             }
+        }
+        right_align(&mut table, 1..6);
+        for line in table.lines() {
+            writeln!(f, "{:INDENT$}{}", "", line.trim_end())?;
         }
         writeln!(f)
     }
@@ -344,9 +346,12 @@ mod tests {
   packets received        48,690
   generator busy             20%
 
-  latency, ms             p50       p90       p99     p99.9       max
-  DISCOVER - OFFER    500.223   900.095   990.207   999.423  1000.000
-  REQUEST - ACK         0.250     0.250     0.250     0.250     0.250
+  ┌──────────────────┬─────────┬─────────┬─────────┬─────────┬──────────┐
+  │ latency, ms      ┆     p50 ┆     p90 ┆     p99 ┆   p99.9 ┆      max │
+  ╞══════════════════╪═════════╪═════════╪═════════╪═════════╪══════════╡
+  │ DISCOVER - OFFER ┆ 500.223 ┆ 900.095 ┆ 990.207 ┆ 999.423 ┆ 1000.000 │
+  │ REQUEST - ACK    ┆   0.250 ┆   0.250 ┆   0.250 ┆   0.250 ┆    0.250 │
+  └──────────────────┴─────────┴─────────┴─────────┴─────────┴──────────┘
 
 no mistakes found
 ";

@@ -140,7 +140,7 @@ impl Stopwatch {
     /// Longer latencies count as this one: an hour.
     const MICROS_MAX: u64 = 3_600_000_000;
 
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let histogram = Histogram::new_with_bounds(1, Self::MICROS_MAX, 3)
             .context("cannot make a histogram of latencies")?;
         Ok(Self { histogram, micros_max: 0 })
@@ -153,7 +153,7 @@ impl Stopwatch {
         self.micros_max = self.micros_max.max(micros);
     }
 
-    fn percentiles(&self) -> Percentiles {
+    pub(crate) fn percentiles(&self) -> Percentiles {
         let millis = |micros: u64| micros as f64 / 1000.0;
         // The histogram rounds up to the end of a bucket, which may lie beyond the longest.
         let at = |quantile| millis(self.histogram.value_at_quantile(quantile).min(self.micros_max));

@@ -36,7 +36,7 @@ pub(crate) fn runtime() -> Result<Arc<Runtime>, RuntimeError> {
 
 fn check(path: &Path) -> Result<String, Refusal> {
     let runtime = runtime().map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
-    let Parts { configuration, lookups, chain } =
+    let Parts { configuration, lookups, chain, .. } =
         generation::read(&runtime, path, colour_on_stderr(), &LookupSet::default())?;
     let networks = configuration.topology.networks();
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();

@@ -21,19 +21,23 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
-    sync::Semaphore,
 };
 
-use crate::{explain, leases, recording, reload::Reloader, shadow, status};
+use crate::{
+    callers::{Caller, Callers},
+    explain, leases, recording,
+    reload::Reloader,
+    shadow, status,
+};
 
 /// The last line of a whole answer.
 const END: &str = "end";
-/// Questions answered at a time; more wait.
-const ANSWERING_MAX: usize = 4;
 /// The longest question, in octets.
 const QUESTION_OCTETS_MAX: u64 = 65_536;
-/// How long a question may take to come, and an answer to be read.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a question may take to come.
+const QUESTION_WITHIN: Duration = Duration::from_secs(5);
+/// How long the other side may take to read a part of an answer.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where the configuration has the server keep its state unless the file says otherwise.
 const STATE_FOLDER: &str = "/var/lib/lessor";
@@ -61,6 +65,21 @@ pub(crate) enum Question {
 /// # Errors
 /// If another server answers there, or the socket cannot be made.
 pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
+    make_way(path)?;
+    let place = || format!("cannot open the control socket {}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(place)?;
+    }
+    let listener = UnixListener::bind(path).with_context(place)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(place)?;
+    Ok(listener)
+}
+
+/// Removes a socket that a server left behind.
+///
+/// # Errors
+/// If another server answers there, or something else is there.
+pub(crate) fn make_way(path: &Path) -> anyhow::Result<()> {
     let place = || format!("cannot open the control socket {}", path.display());
     match BlockingStream::connect(path) {
         Ok(_) => bail!("{}: another lessor answers there; stop it, or set control.socket", place()),
@@ -76,19 +95,13 @@ pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
         // Nothing is there, or something that binding will say more about.
         Err(_) => {}
     }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(place)?;
-    }
-    let listener = UnixListener::bind(path).with_context(place)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(place)?;
-    Ok(listener)
+    Ok(())
 }
 
 /// Answers until the task is dropped.
 pub(crate) async fn answer(listener: UnixListener, reloader: Arc<Reloader>) {
-    let places = Arc::new(Semaphore::new(ANSWERING_MAX));
+    let callers = Callers::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -97,21 +110,25 @@ pub(crate) async fn answer(listener: UnixListener, reloader: Arc<Reloader>) {
                 continue;
             }
         };
+        let Some(caller) = callers.admit().await else { return };
         let reloader = Arc::clone(&reloader);
         tokio::spawn(async move {
-            if let Err(error) = answer_one(stream, reloader).await {
+            if let Err(error) = answer_one(stream, &caller, reloader).await {
                 tracing::debug!(%error, "a question on the control socket was not answered");
             }
-            drop(place);
         });
     }
 }
 
-async fn answer_one(mut stream: UnixStream, reloader: Arc<Reloader>) -> anyhow::Result<()> {
+async fn answer_one(
+    mut stream: UnixStream,
+    caller: &Caller,
+    reloader: Arc<Reloader>,
+) -> anyhow::Result<()> {
     let (reading, mut writing) = stream.split();
     let mut line = String::new();
     let mut reading = tokio::io::BufReader::new(reading.take(QUESTION_OCTETS_MAX));
-    tokio::time::timeout(PATIENCE, reading.read_line(&mut line)).await??;
+    caller.wait_for(QUESTION_WITHIN, reading.read_line(&mut line)).await?;
     let question: Question = serde_json::from_str(&line)?;
     let (sender, mut chunks) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
     // Locks are taken and plugins compiled here: not on the threads that run the runtime.
@@ -127,10 +144,11 @@ async fn answer_one(mut stream: UnixStream, reloader: Arc<Reloader>) -> anyhow::
         }
     });
     while let Some(chunk) = chunks.recv().await {
-        tokio::time::timeout(PATIENCE, writing.write_all(&chunk)).await??;
+        caller.wait_for(READ_WITHIN, writing.write_all(&chunk)).await?;
     }
     if work.await? {
-        tokio::time::timeout(PATIENCE, writing.write_all(format!("{END}\n").as_bytes())).await??;
+        let end = format!("{END}\n");
+        caller.wait_for(READ_WITHIN, writing.write_all(end.as_bytes())).await?;
     }
     Ok(())
 }

@@ -10,15 +10,21 @@ use std::{
 
 use lessor_core::Reason;
 
+use crate::limits::{Limit, Limits};
+
 /// Shared by all threads. Every count only grows, but for what says that something waits.
 #[derive(Debug)]
 pub(crate) struct Counters {
     reasons: Box<[AtomicU64]>,
+    /// Packets that were dropped, by the limit that they were dropped at.
+    pub(crate) limits: Limits,
     /// Events that the observers were too slow to take.
     pub(crate) events_lost: AtomicU64,
     /// Messages of a client key with another hardware address, or behind another line, than its
     /// active lease has.
     pub(crate) keys_seen_elsewhere: Told,
+    /// Why the journal cannot be written now; none while it can.
+    pub(crate) journal_problem: Mutex<Option<String>>,
     /// Options left out of replies because they did not fit.
     pub(crate) options_left_out: AtomicU64,
     /// Replies that went out without the relay agent information they should have echoed
@@ -81,8 +87,10 @@ impl Counters {
     pub(crate) fn new() -> Self {
         Self {
             reasons: Reason::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            limits: Limits::default(),
             events_lost: AtomicU64::new(0),
             keys_seen_elsewhere: Told::default(),
+            journal_problem: Mutex::new(None),
             options_left_out: AtomicU64::new(0),
             relay_information_left_out: AtomicU64::new(0),
             messages_cut_short: AtomicU64::new(0),
@@ -101,6 +109,14 @@ impl Counters {
         if let Some(counter) = self.reasons.get(reason as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+        let limit = match reason {
+            Reason::CrowdedOut => Limit::WaitingMessages,
+            Reason::TooOld => Limit::WaitingTime,
+            Reason::QueueFull => Limit::WaitingChanges,
+            Reason::LookupQueueFull => Limit::WaitingForLookups,
+            _ => return,
+        };
+        self.limits.reached(limit, 1);
     }
 
     /// Every reason that ended an input so far, with its count.

@@ -27,6 +27,7 @@ use lessor_policy_host::{
     Shadows, TraceEntry, View,
 };
 use lessor_store::Committer;
+use lessor_wire::Header;
 
 use crate::{
     alarms, clock,
@@ -93,6 +94,8 @@ pub(crate) struct Exchange {
     detail: Option<String>,
     arrival: Arrival,
     request: Option<Arc<Request>>,
+    /// Whose message it is, if it is no request.
+    header: Option<Header>,
     asked: Option<Asked>,
     conflicts: u8,
     /// Its place in the order of events, once it is decided.
@@ -160,6 +163,7 @@ impl Exchange {
             detail,
             arrival,
             request: None,
+            header: None,
             asked: None,
             conflicts: 0,
             place: None,
@@ -255,7 +259,7 @@ impl Shared {
         if let Some(asked) = &mut exchange.asked {
             asked.offer_to_shadows();
         }
-        if !self.observer.is_wanted() {
+        if !self.observer.wants(exchange.reason, &exchange.changes) {
             return;
         }
         let mut event = Event {
@@ -263,7 +267,9 @@ impl Shared {
             detail: exchange.detail,
             client: None,
             source: exchange.arrival.source,
+            interface: exchange.arrival.interface,
             request: exchange.request,
+            header: exchange.header,
             subscriber: exchange.changes.first().and_then(|change| change.lease.subscriber.clone()),
             network: None,
             address: None,
@@ -302,15 +308,17 @@ impl Pipeline<'_> {
         endpoint: usize,
         received: Received<'_>,
     ) -> Exchange {
-        let Received { payload, arrival, not_relayed } = received;
+        let Received { payload, arrival, not_relayed, .. } = received;
         let mut exchange = Exchange::ended(endpoint, arrival, Reason::NotRelayed, None);
         exchange.kept = self.kept(now, payload, not_relayed);
         if not_relayed {
+            exchange.header = lessor_wire::header(payload);
             return exchange;
         }
         let mut request = match lessor_wire::parse(payload, exchange.arrival.clone()) {
             Ok(request) => request,
             Err(malformed) => {
+                exchange.header = lessor_wire::header(payload);
                 exchange.fail(malformed.reason, Some(malformed.to_string()));
                 return exchange;
             }
@@ -341,6 +349,24 @@ impl Pipeline<'_> {
             return exchange;
         }
         self.ask_policies(runner, now, &mut exchange);
+        exchange
+    }
+
+    /// A datagram that is dropped before anything was decided, for the journal: with what can be read
+    /// of it.
+    pub(crate) fn omitted(
+        &self,
+        endpoint: usize,
+        received: Received<'_>,
+        reason: Reason,
+        detail: String,
+    ) -> Exchange {
+        let Received { payload, arrival, .. } = received;
+        let mut exchange = Exchange::ended(endpoint, arrival, reason, Some(detail));
+        match lessor_wire::parse(payload, exchange.arrival.clone()) {
+            Ok(request) => exchange.request = Some(Arc::new(request)),
+            Err(_malformed) => exchange.header = lessor_wire::header(payload),
+        }
         exchange
     }
 

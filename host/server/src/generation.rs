@@ -20,6 +20,7 @@ use lessor_policy_host::{
 };
 
 use crate::{
+    last_accepted::{Inputs, Stamp},
     lookups::LookupSet,
     scripts::{self, Kind},
     shards::Shards,
@@ -46,6 +47,8 @@ pub(crate) struct Parts {
     pub(crate) configuration: Configuration,
     pub(crate) lookups: LookupSet,
     pub(crate) chain: Arc<Chain>,
+    /// The files that it was made of; none if no copy of them can be kept.
+    pub(crate) inputs: Option<Inputs>,
 }
 
 /// Everything that keeps a configuration from serving.
@@ -64,6 +67,17 @@ pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configurat
         .map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
 }
 
+/// Reads the configuration file, and says which files its generation is made of.
+///
+/// # Errors
+/// With every mistake in it.
+pub(crate) fn load(path: &Path, colour: bool) -> Result<(Configuration, Option<Inputs>), Refusal> {
+    let stamp = Stamp::of(path);
+    let configuration = load_configuration(path, colour)?;
+    let inputs = Inputs::of(path, stamp, &configuration);
+    Ok((configuration, inputs))
+}
+
 /// Reads the configuration file, opens its sources and prepares the plugins it names. Sources that
 /// did not change are taken from `old`.
 ///
@@ -75,8 +89,8 @@ pub(crate) fn read(
     colour: bool,
     old: &LookupSet,
 ) -> Result<Parts, Refusal> {
-    let configuration = match load_configuration(path, colour) {
-        Ok(configuration) => configuration,
+    let (configuration, inputs) = match load(path, colour) {
+        Ok(loaded) => loaded,
         Err(mut refusal) => {
             let plugins = lessor_config::plugin_settings(path);
             let chain = build_chain(runtime, plugins.as_ref(), colour, &LookupSet::default());
@@ -85,7 +99,7 @@ pub(crate) fn read(
         }
     };
     let (lookups, chain) = build(runtime, &configuration, colour, old)?;
-    Ok(Parts { configuration, lookups, chain })
+    Ok(Parts { configuration, lookups, chain, inputs })
 }
 
 /// Opens the sources of a configuration and prepares its plugins.

@@ -10,10 +10,10 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
 use lessor_config::StoreBackend;
 use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
-use lessor_store::{FjallStore, Store};
+use lessor_store::DiskStore;
+use lessor_terminal::table;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -106,9 +106,7 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header([
+    let mut table = table(&[
         "address",
         "state",
         "client",
@@ -166,11 +164,13 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     if !path.exists() {
         return Err(no_answer.context(format!("there is no store at {} either", path.display())));
     }
-    let mut store = FjallStore::open(path)
-        .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
-    let leases = stored::read(Some(path), |each| store.load(each))?.take_in();
+    rows.clear();
+    let leases = stored::read(Some(path), |each| DiskStore::read(path, each))
+        .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?
+        .take_in();
     let now = clock::now();
-    Ok(leases.iter().map(|lease| Row::of(lease, now, &configuration.topology)).collect())
+    rows.extend(leases.iter().map(|lease| Row::of(lease, now, &configuration.topology)));
+    Ok(rows)
 }
 
 impl LeasesArguments {

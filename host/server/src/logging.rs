@@ -1,9 +1,16 @@
 //! Logs: text for people, JSON for programs, on standard error.
+//!
+//! Threads of their own write the lines. Invariant: no other thread ever waits for standard error;
+//! when nobody reads it, lines are lost and counted.
 
-use std::io::{IsTerminal, stderr};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io::{IsTerminal, stderr},
+    sync::OnceLock,
+};
 
 use lessor_config::{LogFormat, LogLevel, LogSettings};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{FilterExt, filter_fn},
@@ -14,23 +21,46 @@ use tracing_subscriber::{
 
 /// The target of what policies log.
 const POLICIES: &str = "lessor::policy";
-/// Lines of policies that may wait for whoever reads standard error; what comes beyond is lost.
-const WAITING_LINES_MAX: usize = 4_096;
+/// Lines of the server that may wait for standard error; what comes beyond is lost.
+const WAITING_LINES_MAX: usize = 16_384;
+/// The same for the lines of policies, so that they cannot take the server's places.
+const WAITING_POLICY_LINES_MAX: usize = 4_096;
+
+/// Counts the lines that were lost.
+static LOST: OnceLock<[ErrorCounter; 2]> = OnceLock::new();
 
 /// Begins to log as configured; `LESSOR_LOG` overrides the level, with the filter language of
-/// tracing-subscriber. What policies log is written by a thread of its own until the guard is dropped,
-/// because a worker waits for it otherwise.
-pub(crate) fn start(settings: &LogSettings) -> WorkerGuard {
-    let (beside, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING_LINES_MAX)
-        .thread_name("policy-log")
-        .finish(stderr());
+/// tracing-subscriber. When the guards are dropped, what waits is written, for which they wait a
+/// second at most. Panics are logged as well.
+pub(crate) fn start(settings: &LogSettings) -> [WorkerGuard; 2] {
+    let (own, own_guard) = writer("log", WAITING_LINES_MAX);
+    let (beside, beside_guard) = writer("policy-log", WAITING_POLICY_LINES_MAX);
+    let _ = LOST.set([own.error_counter(), beside.error_counter()]);
     let is_of_policy = || filter_fn(|metadata| metadata.target() == POLICIES);
-    let own = layer(settings, stderr).with_filter(filter(settings.level).and(is_of_policy().not()));
+    let own = layer(settings, own).with_filter(filter(settings.level).and(is_of_policy().not()));
     let of_policies =
         layer(settings, beside).with_filter(filter(settings.level).and(is_of_policy()));
     tracing_subscriber::registry().with(vec![own.boxed(), of_policies.boxed()]).init();
-    guard
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        let backtrace =
+            (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        let thread = std::thread::current();
+        tracing::error!(thread = thread.name(), backtrace, "{panic}");
+    }));
+    [own_guard, beside_guard]
+}
+
+/// How many lines were lost so far because nobody read standard error.
+pub(crate) fn lines_lost() -> u64 {
+    LOST.get().into_iter().flatten().map(|counter| counter.dropped_lines() as u64).sum()
+}
+
+fn writer(thread: &str, lines_max: usize) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default()
+        .buffered_lines_limit(lines_max)
+        .thread_name(thread)
+        .finish(stderr())
 }
 
 fn layer<W>(settings: &LogSettings, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>

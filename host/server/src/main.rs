@@ -4,6 +4,8 @@
 //! `serve` puts them together; see docs/architecture.md for the life of a packet.
 
 mod alarms;
+mod backlog;
+mod callers;
 mod check;
 mod clock;
 mod control;
@@ -15,7 +17,9 @@ mod generation;
 mod heard;
 mod holds;
 mod journal;
+mod last_accepted;
 mod leases;
+mod limits;
 mod logging;
 mod lookups;
 mod metrics;
@@ -25,16 +29,21 @@ mod order;
 mod parking;
 mod plugin;
 mod plugin_state;
+mod privileges;
 mod record;
 mod recording;
 mod reload;
 mod replay;
 mod rollback;
+mod sampling;
 mod scripts;
 mod serve;
 mod shadow;
 mod shards;
+mod starting;
 mod status;
+mod stopping;
+mod store;
 mod stored;
 #[cfg(test)]
 mod testing;
@@ -43,7 +52,7 @@ mod vital;
 mod worker;
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -63,7 +72,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve DHCP until SIGTERM or Ctrl-C; SIGHUP reloads configuration and plugins.
-    Serve(ConfigurationFile),
+    Serve(serve::ServeArguments),
     /// Check a configuration and its plugins without serving; every mistake at once.
     ///
     /// Exits 0 if nothing is wrong with them, 1 if something is. What only the machine can tell when
@@ -94,6 +103,9 @@ enum Command {
     /// Shows what is decided, and the differences from what was recorded or from what another
     /// configuration makes of it. Exits 0 if there are none, 1 if there are some, 2 if it cannot run.
     Replay(replay::ReplayArguments),
+    /// Verify the lease store, or salvage what can be read of a damaged one.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Write, inspect, try, test and measure policies.
     Plugin(PluginArguments),
     /// Send the traffic of many simulated subscribers behind a relay; measure and audit the replies.
@@ -136,7 +148,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(file) => serve::run(&file.config),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(file) => Ok(check::run(&file.config)),
         Command::Leases(arguments) => leases::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
@@ -145,6 +157,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Replay(arguments) => Ok(replay::run(&arguments)),
+        Command::Store(command) => store::run(&command),
         Command::Plugin(arguments) => plugin::run(&arguments),
         Command::Load(command) => load(&command.arguments),
         Command::Reasons { json } => {
@@ -159,7 +172,7 @@ fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        println!("{report}");
+        writeln!(lessor_terminal::stdout(), "{report}")?;
     }
     Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,30 +4,35 @@
 //! the `on-lease` hooks. It decides nothing. When it cannot follow, events are lost and counted;
 //! replies never wait for it. It hears of each address in the order in which the engine decided
 //! ([`crate::order`]).
+//!
+//! Invariant: whatever is sent to the server, the events of messages that changed no lease are so
+//! many a second and no more (see [`Sampling`]); those left out are counted.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::AtomicBool, atomic::Ordering},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_core::{
-    Change, Changes, ClientKey, Decision, Engine, Lease, LeaseState, Reason, Request, Timestamp,
+    Change, Changes, ClientKey, Decision, Engine, HardwareAddress, Lease, LeaseState, Reason,
+    Request, Timestamp,
 };
 use lessor_policy_host::{
     LeaseEvent, LeaseEventKind, Observer as Watchers, ShadowDifference, TraceEntry,
 };
+use lessor_wire::Header;
 
 use crate::{
     clock,
     counters::{Counters, increment},
     exchange::{WrittenReply, in_clock_time},
-    journal::{Journal, LeaseEnd},
+    journal::{Journal, JournalBounds, LeaseEnd},
     order::{Order, Place},
+    sampling::{LeftOut, Sampling},
     vital,
 };
 
@@ -38,6 +43,10 @@ const WAITING_EVENTS_MAX: usize = 65_536;
 const EXPIRED_WITH_DECISION_MAX: usize = 256;
 /// The longest that a written event stays unflushed.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
+/// How long the observer may take over what waits when the server stops.
+const FINISH_WITHIN: Duration = Duration::from_secs(2);
+/// How often the journal tells how many events were left out.
+const TELL_LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 
 /// How one input ended.
 #[derive(Debug)]
@@ -50,8 +59,12 @@ pub(crate) struct Event {
     pub(crate) client: Option<ClientKey>,
     /// Who sent it.
     pub(crate) source: SocketAddrV4,
+    /// The interface that it came in on, if it is known.
+    pub(crate) interface: Option<Arc<str>>,
     /// What was asked; nothing if it could not be parsed.
     pub(crate) request: Option<Arc<Request>>,
+    /// Whose message it was, if it is no request and long enough to tell.
+    pub(crate) header: Option<Header>,
     /// Whom policies count the client against.
     pub(crate) subscriber: Option<Arc<str>>,
     /// The name of the network it was about.
@@ -66,6 +79,27 @@ pub(crate) struct Event {
     pub(crate) trace: Vec<TraceEntry>,
     /// What was made durable for it.
     pub(crate) changes: Changes,
+}
+
+impl Event {
+    /// xid, if it is known.
+    pub(crate) fn transaction_id(&self) -> Option<u32> {
+        let of_request = self.request.as_ref().map(|request| request.transaction_id);
+        of_request.or(self.header.map(|header| header.transaction_id))
+    }
+
+    /// chaddr, if it is known.
+    pub(crate) fn hardware_address(&self) -> Option<HardwareAddress> {
+        let of_request = self.request.as_ref().map(|request| request.hardware_address);
+        of_request.or(self.header.map(|header| header.hardware_address))
+    }
+
+    /// giaddr, if it is known; none for 0.0.0.0.
+    pub(crate) fn relay_address(&self) -> Option<Ipv4Addr> {
+        let of_request = self.request.as_ref().map(|request| request.relay_address);
+        let found = of_request.or(self.header.map(|header| header.relay_address));
+        found.filter(|address| !address.is_unspecified())
+    }
 }
 
 /// What the thread hears of.
@@ -83,9 +117,12 @@ pub(crate) enum Message {
 pub(crate) struct Observer {
     queue: Sender<Message>,
     order: Order<Message>,
+    sampling: Arc<Sampling>,
     counters: Arc<Counters>,
     wanted: Arc<AtomicBool>,
     always_wanted: bool,
+    /// When the thread ends whatever still waits; unset until the server stops.
+    end_at: Arc<OnceLock<Instant>>,
 }
 
 impl Observer {
@@ -94,34 +131,60 @@ impl Observer {
     /// # Errors
     /// If the journal cannot be opened.
     pub(crate) fn start(
-        journal: Option<PathBuf>,
+        journal: Option<JournalBounds>,
         counters: Arc<Counters>,
         watchers: Watchers,
     ) -> anyhow::Result<(Self, JoinHandle<()>)> {
         let always_wanted = journal.is_some() || tracing::enabled!(tracing::Level::DEBUG);
-        let journal = journal.map(Journal::open).transpose()?;
+        let open = |bounds| Journal::open(bounds, Arc::clone(&counters));
+        let journal = journal.map(open).transpose()?;
         let (sender, queue) = crossbeam_channel::bounded(WAITING_EVENTS_MAX);
         let wanted = Arc::new(AtomicBool::new(watchers.chain().wants_lease_events()));
-        let task = Task { queue, journal, watchers, counters: Arc::clone(&counters) };
+        let end_at = Arc::<OnceLock<Instant>>::default();
+        let sampling = Arc::new(Sampling::new(Instant::now()));
+        let task = Task {
+            queue,
+            journal,
+            watchers,
+            counters: Arc::clone(&counters),
+            sampling: Arc::clone(&sampling),
+            told_of_left_out: LeftOut::default(),
+            told_at: Instant::now(),
+            end_at: Arc::clone(&end_at),
+        };
         let thread = vital::spawn("observer", move || task.run())
             .context("cannot start the observer thread")?;
-        Ok((Self::of(sender, counters, wanted, always_wanted), thread))
+        Ok((Self::of(sender, sampling, counters, wanted, always_wanted, end_at), thread))
     }
 
     fn of(
         queue: Sender<Message>,
+        sampling: Arc<Sampling>,
         counters: Arc<Counters>,
         wanted: Arc<AtomicBool>,
         always_wanted: bool,
+        end_at: Arc<OnceLock<Instant>>,
     ) -> Self {
         let (ordered, lost) = (queue.clone(), Arc::clone(&counters));
         let order = Order::new(move |message| tell(&ordered, &lost, message));
-        Self { queue, order, counters, wanted, always_wanted }
+        Self { queue, order, sampling, counters, wanted, always_wanted, end_at }
     }
 
     /// Whether anybody looks at events at all; if not, they need not be made.
     pub(crate) fn is_wanted(&self) -> bool {
         self.always_wanted || self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody looks at the event of an input that ended so. One that is not wanted need not
+    /// be made; it is counted as left out if that is because there are too many.
+    pub(crate) fn wants(&self, reason: Reason, changes: &Changes) -> bool {
+        let is_wanted = self.is_wanted();
+        is_wanted && (!changes.is_empty() || self.sampling.admits(reason.outcome(), Instant::now()))
+    }
+
+    /// How many events were left out so far because there were too many of their kind.
+    pub(crate) fn left_out(&self) -> LeftOut {
+        self.sampling.left_out()
     }
 
     /// Takes the place of a decision in the order of events, after the leases whose end it noticed;
@@ -187,9 +250,10 @@ impl Observer {
         let _ = self.queue.send(Message::ReopenJournal);
     }
 
-    /// Has the thread finish what waits, and end.
+    /// Has the thread finish what waits, within [`FINISH_WITHIN`], and end.
     pub(crate) fn stop(&self) {
-        let _ = self.queue.send(Message::Stop);
+        let _ = self.end_at.set(Instant::now() + FINISH_WITHIN);
+        let _ = self.queue.send_timeout(Message::Stop, FINISH_WITHIN);
     }
 
     fn tell(&self, message: Message) {
@@ -208,11 +272,16 @@ struct Task {
     journal: Option<Journal>,
     watchers: Watchers,
     counters: Arc<Counters>,
+    sampling: Arc<Sampling>,
+    /// What the journal was told of, and when.
+    told_of_left_out: LeftOut,
+    told_at: Instant,
+    end_at: Arc<OnceLock<Instant>>,
 }
 
 impl Task {
     fn run(mut self) -> anyhow::Result<()> {
-        loop {
+        while !self.is_overdue() {
             match self.queue.recv_timeout(FLUSH_EVERY) {
                 Ok(Message::Input(event)) => self.input(&event),
                 Ok(Message::Expired { network, leases }) => {
@@ -229,10 +298,33 @@ impl Task {
                 Err(RecvTimeoutError::Timeout) => self.with_journal(Journal::flush),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
+            if self.told_at.elapsed() > TELL_LEFT_OUT_EVERY {
+                self.tell_left_out();
+            }
             self.with_journal(|journal| journal.flush_if_older_than(FLUSH_EVERY));
         }
+        self.tell_left_out();
         self.with_journal(Journal::flush);
+        let lost = self.queue.len();
+        if lost > 0 {
+            self.counters.events_lost.fetch_add(lost as u64, Ordering::Relaxed);
+            tracing::warn!(lost, "events were not journalled: there was no time before the end");
+        }
         Ok(())
+    }
+
+    fn tell_left_out(&mut self) {
+        self.told_at = Instant::now();
+        let left_out = self.sampling.left_out();
+        let news = left_out.since(&self.told_of_left_out);
+        if news != LeftOut::default() {
+            self.told_of_left_out = left_out;
+            self.with_journal(|journal| journal.left_out(news));
+        }
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.end_at.get().is_some_and(|end_at| Instant::now() >= *end_at)
     }
 
     fn input(&mut self, event: &Event) {
@@ -240,9 +332,8 @@ impl Task {
         tracing::debug!(
             reason = event.reason.name(),
             source = %event.source,
-            transaction_id = event.request.as_ref().map(|request| request.transaction_id),
-            hardware_address =
-                event.request.as_ref().map(|request| tracing::field::display(request.hardware_address)),
+            transaction_id = event.transaction_id(),
+            hardware_address = event.hardware_address().map(tracing::field::display),
             address = address.map(tracing::field::display),
             detail = event.detail,
             "input"
@@ -289,11 +380,9 @@ impl Task {
         }
     }
 
-    /// What a journal that cannot be written loses is counted; the server serves on.
-    fn with_journal(&mut self, work: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
+    fn with_journal(&mut self, work: impl FnOnce(&mut Journal)) {
         if let Some(journal) = &mut self.journal {
-            let lost = journal.attempt(work);
-            self.counters.events_lost.fetch_add(lost, Ordering::Relaxed);
+            work(journal);
         }
     }
 }
@@ -334,7 +423,9 @@ mod tests {
         let counters = Arc::new(Counters::new());
         let (queue, _nobody_reads) = crossbeam_channel::bounded(2);
         let wanted = Arc::new(AtomicBool::new(true));
-        let observer = Observer::of(queue, Arc::clone(&counters), wanted, true);
+        let sampling = Arc::new(Sampling::new(Instant::now()));
+        let counted = Arc::clone(&counters);
+        let observer = Observer::of(queue, sampling, counted, wanted, true, Arc::default());
         for _ in 0..5 {
             observer.tell(Message::ReopenJournal);
         }

@@ -18,6 +18,7 @@ use crate::{
     exchange::Shared,
     generation::{self, Generation, Parts, Refusal},
     holds::Holds,
+    last_accepted::{self, Fallback, Inputs},
     lookups::LookupSet,
     net::Host,
     rollback::Probation,
@@ -40,6 +41,8 @@ pub(crate) struct Reloader {
     pub(crate) hash_seed: u64,
     /// What the process was started with.
     pub(crate) started_with: Configuration,
+    /// Why the last accepted generation serves, until another one does.
+    pub(crate) fallback: Mutex<Option<Fallback>>,
     /// Held while a reload is under way, so that they come one after the other.
     pub(crate) serving: Mutex<Serving>,
 }
@@ -90,12 +93,14 @@ impl Reloader {
             needs_restart: Vec::new(),
         };
         match built {
-            Ok((configuration, prepared)) => {
+            Ok(Built { configuration, prepared, inputs }) => {
                 report.needs_restart = needs_restart(&self.started_with, &configuration);
                 let previous = self.shared.generation.load_full();
                 self.swap(&mut serving, &configuration, prepared, None);
                 let replaced = std::mem::replace(&mut serving.configuration, configuration);
                 serving.probation = Probation::of(&serving.configuration, replaced, previous);
+                last_accepted::keep(inputs.as_ref(), serving.probation.is_none());
+                *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 increment(&self.shared.counters.reloads);
             }
             Err(refusal) => {
@@ -110,11 +115,11 @@ impl Reloader {
         report
     }
 
-    fn build(&self) -> Result<(Configuration, Prepared), Refusal> {
+    fn build(&self) -> Result<Built, Refusal> {
         let old = self.shared.generation.load_full();
-        let Parts { configuration, lookups, chain } =
+        let Parts { configuration, lookups, chain, inputs } =
             generation::read(&self.runtime, &self.path, false, &old.lookups)?;
-        Ok((configuration, self.prepare(lookups, chain)?))
+        Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })
     }
 
     /// Instances of a chain for all who need one.
@@ -163,6 +168,13 @@ impl Reloader {
             }
         }
     }
+}
+
+/// A generation that is ready to be swapped in.
+struct Built {
+    configuration: Configuration,
+    prepared: Prepared,
+    inputs: Option<Inputs>,
 }
 
 /// The parts of a generation that are made before the swap.
@@ -214,7 +226,13 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
     let differences = [
         ("server.interfaces", old.server.interfaces != new.server.interfaces),
         ("server.listen", old.server.listen != new.server.listen),
+        ("server.user", old.server.user != new.server.user),
+        ("server.group", old.server.group != new.server.group),
         ("server.workers", old.server.workers != new.server.workers),
+        (
+            "server.waiting-messages-max",
+            old.server.waiting_messages_max != new.server.waiting_messages_max,
+        ),
         ("plugins.cache", cache(old) != cache(new)),
         ("server.send-buffer-kib", old.server.send_buffer_octets != new.server.send_buffer_octets),
         ("server.server-identifier", old.server.server_identifier != new.server.server_identifier),

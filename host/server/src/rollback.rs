@@ -16,6 +16,7 @@ use lessor_policy_host::{Chain, Mode, PluginStatus};
 use crate::{
     counters::increment,
     generation::Generation,
+    last_accepted,
     reload::{Reloader, Serving},
 };
 
@@ -71,7 +72,9 @@ fn look_after(reloader: &Reloader) {
     }
     // In any case the generation before it is needed no longer once this is done.
     let Some(probation) = serving.probation.take() else { return };
-    if faults > probation.settings.faults_max && !is_over {
+    let is_good = faults <= probation.settings.faults_max || is_over;
+    last_accepted::end_probation(&serving.configuration, is_good);
+    if !is_good {
         roll_back(reloader, &mut serving, probation, &generation, faults);
     }
 }

@@ -15,36 +15,42 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
-use lessor_store::{Committer, CommitterLimits, FjallStore, MemoryStore, Store};
-use tokio::signal::unix::{SignalKind, signal};
+use lessor_store::{Committer, CommitterLimits, CommitterStatus, DiskStore, MemoryStore, Store};
+use tokio::net::{TcpListener, UnixListener};
 
 use crate::{
+    ConfigurationFile,
     alarms::PoolWatch,
-    check, clock, colour_on_stderr, control,
+    check, clock, control,
     counters::Counters,
     endpoints::{Endpoints, Watch},
     exchange::Shared,
     generation::{self, Generation},
     heard::Heard,
     holds::Holds,
-    logging,
+    journal::{JournalBounds, is_on_file_system_of},
+    last_accepted, logging,
     lookups::LookupSet,
     metrics,
     net::{Host, OwnSockets},
     observer::Observer,
-    plugin_state,
+    plugin_state, privileges,
     recording::Recorder,
     reload::{Reloader, Serving},
     rollback, shadow,
     shards::Shards,
+    starting::Candidate,
+    stopping::{self, Signals, notify},
     stored, vital,
-    worker::WorkerHandle,
+    worker::{WorkerHandle, WorkerParts},
 };
 
 /// How often ended leases, offers and quarantines are looked for.
 const RECLAIM_EVERY: Duration = Duration::from_millis(200);
 /// How often the machine's own addresses are looked at.
 const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
+/// The shortest time between two lines of the log about a store that cannot write.
+const STORE_LOG_EVERY: Duration = Duration::from_secs(10);
 /// Ended leases taken back under one lock.
 const RECLAIM_BATCH: usize = 256;
 /// Room for instances of plugins: 32 on the packet path, each with one in reserve, and as many of the
@@ -53,37 +59,62 @@ const INSTANCES_PER_WORKER: u32 = 128;
 /// Changes that one flush makes durable.
 const BATCH_CHANGES_MAX: usize = 1024;
 
+/// The arguments of `lessor serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) file: ConfigurationFile,
+    /// End if the configuration or a policy has a mistake, rather than serve with what was accepted
+    /// last.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    let configuration = match generation::load_configuration(path, colour_on_stderr()) {
-        Ok(configuration) => configuration,
-        // Says everything that is wrong, with the plugins too.
-        Err(_) => return Ok(check::run(path)),
+pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let path = &arguments.file.config;
+    let candidate = match Candidate::choose(path, arguments.strict) {
+        Ok(candidate) => candidate,
+        Err(why) => {
+            // Says everything that is wrong, with the plugins too.
+            let code = check::run(path);
+            if let Some(why) = why {
+                eprintln!("lessor: what was accepted last cannot serve either: {why:#}");
+            }
+            return Ok(code);
+        }
     };
-    let _writes_the_rest = logging::start(&configuration.log);
+    // Before there is any other thread: each has rights of its own.
+    let notes = privileges::limit(path, &candidate.configuration)?;
+    let _write_the_rest = logging::start(&candidate.configuration.log);
+    for note in notes {
+        tracing::info!("{note}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .context("cannot start the runtime for signals and control")?;
-    runtime.block_on(serve(path, configuration))?;
+    let outcome = runtime.block_on(serve(path, candidate, arguments.strict));
+    // A reload or a start may still be compiling, or a disk may be stuck: nothing waits for them.
+    runtime.shutdown_background();
+    outcome?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> {
+async fn serve(path: &Path, candidate: Candidate, strict: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     // Signals are caught from here on: a SIGHUP that comes early must not end the process.
     let mut signals = Signals::catch()?;
-    // Before anything is served: it also tells whether another server runs with this configuration.
-    let listener = configuration.control.socket.as_deref().map(control::listen).transpose()?;
-    let scrapes = match configuration.metrics {
-        Some(metrics) => Some(metrics::http::listen(metrics.listen).await?),
-        None => None,
+    let Some((server, listeners)) = start(&mut signals, path, candidate, strict).await? else {
+        stopping::end_soon();
+        tracing::info!("stopped before anything was served");
+        return Ok(());
     };
-    let server = Server::start(path, configuration)?;
-    let control = listener
+    let control = listeners
+        .control
         .map(|listener| tokio::spawn(control::answer(listener, Arc::clone(&server.reloader))));
-    let scrapes = scrapes.map(|listener| {
+    let scrapes = listeners.metrics.map(|listener| {
         tokio::spawn(metrics::http::answer(listener, Arc::clone(&server.reloader)))
     });
     let probation = tokio::spawn(rollback::watch(Arc::clone(&server.reloader)));
@@ -92,13 +123,56 @@ async fn serve(path: &Path, configuration: Configuration) -> anyhow::Result<()> 
 
     signals.obey(&server.reloader).await;
 
+    stopping::end_soon();
     notify(&[sd_notify::NotifyState::Stopping]);
     for task in [control, scrapes, Some(probation)].into_iter().flatten() {
         task.abort();
     }
-    tokio::task::spawn_blocking(move || server.stop()).await?;
+    signals.watch_over(tokio::task::spawn_blocking(move || server.stop())).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Starts the server with the candidate, or else with the last accepted generation; none if it is told
+/// to stop meanwhile.
+async fn start(
+    signals: &mut Signals,
+    path: &Path,
+    mut candidate: Candidate,
+    strict: bool,
+) -> anyhow::Result<Option<(Server, Listeners)>> {
+    loop {
+        candidate.say_fallback();
+        let listeners = Listeners::open(&candidate.configuration).await?;
+        let (path, own) = (path.to_owned(), candidate.clone());
+        let starting = tokio::task::spawn_blocking(move || Server::start(&path, own));
+        let started = tokio::select! {
+            started = starting => started.context("the start ended in a panic")?,
+            () = signals.stop() => return Ok(None),
+        };
+        match started {
+            Ok(server) => return Ok(Some((server, listeners))),
+            Err(error) => candidate = candidate.instead(error, strict)?,
+        }
+    }
+}
+
+/// Where questions come in. Opened before anything is served: it also tells whether another server
+/// runs with this configuration.
+struct Listeners {
+    control: Option<UnixListener>,
+    metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn open(configuration: &Configuration) -> anyhow::Result<Self> {
+        let control = configuration.control.socket.as_deref().map(control::listen).transpose()?;
+        let metrics = match configuration.metrics {
+            Some(metrics) => Some(metrics::http::listen(metrics.listen).await?),
+            None => None,
+        };
+        Ok(Self { control, metrics })
+    }
 }
 
 /// The running server.
@@ -112,7 +186,8 @@ struct Server {
 }
 
 impl Server {
-    fn start(path: &Path, configuration: Configuration) -> anyhow::Result<Self> {
+    fn start(path: &Path, candidate: Candidate) -> anyhow::Result<Self> {
+        let Candidate { configuration, inputs, fallback } = candidate;
         let hash_seed = random_seed();
         let mut store = open_store(&configuration)?;
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
@@ -153,7 +228,7 @@ impl Server {
         let watchers = generation.chain.observer().map_err(generation::Refusal::from)?;
         let shadows = generation.chain.shadow_runner().map_err(generation::Refusal::from)?;
         let counters = Arc::new(Counters::new());
-        let journal = configuration.journal.as_ref().map(|journal| journal.path.clone());
+        let journal = journal_bounds(&configuration);
         let (observer, observer_thread) =
             Observer::start(journal, Arc::clone(&counters), watchers)?;
         let shadows = shadow::start(shadows, &observer, &counters)?;
@@ -178,18 +253,23 @@ impl Server {
         for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
             let (shared, discard) = (Arc::clone(&shared), discard.clone());
             let runtime = tokio::runtime::Handle::current();
-            let worker = WorkerHandle::start(number, shared, endpoints, runner, discard, runtime)?;
-            workers.push(worker);
+            let waiting_messages_max = configuration.server.waiting_messages_max;
+            let parts =
+                WorkerParts { shared, endpoints, runner, discard, runtime, waiting_messages_max };
+            workers.push(WorkerHandle::start(number, parts)?);
         }
         let board = watched.board();
         let senders = workers.iter().map(WorkerHandle::endpoint_sender).collect();
         let watch = Watch::start(watched, Arc::clone(&shared), senders)?;
         let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
-        let pools = PoolWatch::new(Arc::clone(&shared.counters));
-        let clock = clock::Keeper::new(folder_of_store(&configuration).map(Path::to_owned));
-        let failed_flushes = 0;
-        let reclaimer =
-            Reclaimer { shared: Arc::clone(&shared), told, pools, failed_flushes, clock };
+        let reclaimer = Reclaimer {
+            shared: Arc::clone(&shared),
+            told,
+            pools: PoolWatch::new(Arc::clone(&shared.counters)),
+            store: StoreWatch::default(),
+            log_lines_lost: 0,
+            clock: clock::Keeper::new(folder_of_store(&configuration).map(Path::to_owned)),
+        };
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
@@ -201,7 +281,9 @@ impl Server {
             hash_seed,
             serving: Mutex::new(Serving::new(configuration.clone(), shadows)),
             started_with: configuration,
+            fallback: Mutex::new(fallback),
         });
+        last_accepted::keep(inputs.as_ref(), true);
         Ok(Self {
             reloader,
             watch,
@@ -228,50 +310,26 @@ impl Server {
     }
 }
 
-struct Signals {
-    hangup: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn catch() -> anyhow::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Reloads on SIGHUP, returns on SIGTERM or SIGINT.
-    async fn obey(&mut self, reloader: &Arc<Reloader>) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => {
-                    let mut states = vec![sd_notify::NotifyState::Reloading];
-                    states.extend(sd_notify::NotifyState::monotonic_usec_now());
-                    notify(&states);
-                    let reloader = Arc::clone(reloader);
-                    if tokio::task::spawn_blocking(move || reloader.reload()).await.is_err() {
-                        tracing::error!("a reload ended in a panic; the old generation serves on");
-                    }
-                    notify(&[sd_notify::NotifyState::Ready]);
-                }
-            }
-        }
-    }
-}
-
 /// Takes back what has ended, in small pieces, says when a pool fills up or the store cannot write,
 /// and looks at the clock.
 struct Reclaimer {
     shared: Arc<Shared>,
     told: Receiver<()>,
     pools: PoolWatch,
-    failed_flushes: u64,
+    store: StoreWatch,
+    log_lines_lost: u64,
     clock: clock::Keeper,
+}
+
+/// What the log has been told of the store.
+#[derive(Default)]
+struct StoreWatch {
+    /// How many failed flushes it knows of, and since when.
+    failed_flushes: u64,
+    told_at: Option<Instant>,
+    is_failing: bool,
+    complaint: Option<String>,
+    complained_at: Option<Instant>,
 }
 
 impl Reclaimer {
@@ -280,7 +338,8 @@ impl Reclaimer {
         while self.told.recv_timeout(RECLAIM_EVERY) == Err(RecvTimeoutError::Timeout) {
             while self.reclaim_some() {}
             self.look_at_pools();
-            self.look_at_store();
+            self.store.look(&self.shared.committer.status(), Instant::now());
+            self.look_at_log();
             self.clock.look();
             if looked_at.elapsed() >= ADDRESSES_EVERY {
                 looked_at = Instant::now();
@@ -315,22 +374,48 @@ impl Reclaimer {
         });
     }
 
-    fn look_at_store(&mut self) {
-        let status = self.shared.committer.status();
-        if status.failed_flushes > self.failed_flushes {
+    fn look_at_log(&mut self) {
+        let lost = logging::lines_lost();
+        if lost > self.log_lines_lost {
+            tracing::warn!(lost, "lines of the log were lost: nobody reads standard error in time");
+            self.log_lines_lost = lost;
+        }
+    }
+}
+
+impl StoreWatch {
+    /// Says what is new: a failure at once, then how it goes on every now and then, and its end.
+    fn look(&mut self, status: &CommitterStatus, now: Instant) {
+        let is_due = self.told_at.is_none_or(|at| now.duration_since(at) >= STORE_LOG_EVERY);
+        if status.failed_flushes > self.failed_flushes && is_due {
+            self.told_at = Some(now);
             self.failed_flushes = status.failed_flushes;
+            self.is_failing = true;
             tracing::error!(
                 failed_flushes = status.failed_flushes,
                 error = status.last_error,
                 "the store cannot write: nothing is acknowledged until it can"
             );
+        } else if self.is_failing && status.last_error.is_none() && is_due {
+            self.told_at = Some(now);
+            self.failed_flushes = status.failed_flushes;
+            self.is_failing = false;
+            tracing::info!(failed_flushes = status.failed_flushes, "the store can write again");
+        }
+        let is_due = self.complained_at.is_none_or(|at| now.duration_since(at) >= STORE_LOG_EVERY);
+        if status.complaint != self.complaint && is_due {
+            self.complained_at = Some(now);
+            self.complaint.clone_from(&status.complaint);
+            if let Some(complaint) = &self.complaint {
+                tracing::error!("{complaint}");
+            }
         }
     }
 }
 
 fn open_store(configuration: &Configuration) -> anyhow::Result<Box<dyn Store>> {
     Ok(match &configuration.store.backend {
-        StoreBackend::Embedded { path } => Box::new(FjallStore::open(path)?),
+        StoreBackend::Embedded { path } => Box::new(DiskStore::open(path)?),
         StoreBackend::Memory => {
             tracing::warn!("leases are kept in memory only: they are lost when the server stops");
             Box::new(MemoryStore::default())
@@ -374,6 +459,20 @@ fn restore(
     Ok(())
 }
 
+fn journal_bounds(configuration: &Configuration) -> Option<JournalBounds> {
+    let journal = configuration.journal.as_ref()?;
+    let is_beside_leases = match &configuration.store.backend {
+        StoreBackend::Embedded { path } => is_on_file_system_of(&journal.path, path),
+        StoreBackend::Memory => false,
+    };
+    Some(JournalBounds {
+        path: journal.path.clone(),
+        file_octets_max: journal.file_octets_max,
+        files_max: journal.files_max,
+        free_octets_min: is_beside_leases.then_some(journal.free_octets_min),
+    })
+}
+
 fn workers_of(configuration: &Configuration) -> usize {
     match configuration.server.workers {
         Some(workers) => workers.get(),
@@ -400,11 +499,4 @@ fn discarder() -> anyhow::Result<Sender<Runner>> {
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
-}
-
-/// Tells systemd, if it listens.
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "cannot notify the service manager");
-    }
 }

@@ -8,10 +8,10 @@ use std::{
 };
 
 use anyhow::Context;
-use comfy_table::Table;
 use lessor_policy_host::{
     Mode, PluginStatus, ShadowDifference, ShadowRunner, ShadowThread, ShadowsStatus,
 };
+use lessor_terminal::{Table, right_align, table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     leases::written,
     observer::Observer,
     reload::Reloader,
-    status::{micros, right_align, table},
+    status::micros,
 };
 
 /// Differences that are journalled in a second; those beyond are only counted.
@@ -117,7 +117,7 @@ pub(crate) fn run(arguments: &ShadowArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn print(summary: &ShadowSummary) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = lessor_terminal::stdout();
     let ShadowSummary { generation, serving_since, found, .. } = summary;
     if found.shadows.is_empty() {
         return writeln!(

@@ -3,23 +3,26 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::atomic::Ordering,
+    sync::{PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use comfy_table::{CellAlignment, Table, presets};
 use lessor_core::{PoolUsage, Reason};
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
+use lessor_terminal::{Table, right_align, table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{self, ClockStatus},
     control::{self, Question},
     endpoints::EndpointStatus,
+    last_accepted::Fallback,
     leases::written,
-    metrics,
+    limits::Limit,
+    logging, metrics,
     reload::Reloader,
+    sampling::LeftOut,
 };
 
 #[derive(Debug, clap::Args)]
@@ -50,6 +53,9 @@ pub(crate) struct Status {
     /// Where messages are received.
     #[serde(default)]
     pub(crate) endpoints: Vec<EndpointStatus>,
+    /// Why the last accepted generation serves, and not what is configured.
+    #[serde(default)]
+    pub(crate) fallback: Option<Fallback>,
     /// How many inputs ended in each reason.
     pub(crate) reasons: Vec<(Reason, u64)>,
     pub(crate) pools: Vec<PoolRow>,
@@ -71,9 +77,20 @@ pub(crate) struct Status {
     pub(crate) clock: ClockStatus,
     /// Leases on storage that no configured network spans.
     pub(crate) stray_leases: usize,
+    /// How many packets were dropped at each limit.
+    pub(crate) limits: Vec<(Limit, u64)>,
     pub(crate) events_lost: u64,
     /// Messages of a client key with another hardware address or line than its active lease has.
     pub(crate) keys_seen_elsewhere: u64,
+    /// Why the journal cannot be written now.
+    #[serde(default)]
+    pub(crate) journal_problem: Option<String>,
+    /// Lines of the journal that were left out because there were too many of their kind.
+    #[serde(default)]
+    pub(crate) journal_lines_left_out: LeftOut,
+    /// Lines of the log that were lost because nobody read standard error.
+    #[serde(default)]
+    pub(crate) log_lines_lost: u64,
     pub(crate) options_left_out: u64,
     pub(crate) relay_information_left_out: u64,
     pub(crate) messages_cut_short: u64,
@@ -103,6 +120,9 @@ pub(crate) struct StoreStatus {
     pub(crate) failed_flushes: u64,
     pub(crate) longest_flush_us: u64,
     pub(crate) last_error: Option<String>,
+    /// What is wrong although flushes succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) complaint: Option<String>,
 }
 
 impl Status {
@@ -135,6 +155,7 @@ impl Status {
             rollbacks: counters.rollbacks.load(Ordering::Relaxed),
             rolled_back_from: generation.rolled_back_from,
             endpoints: reloader.board.endpoints(),
+            fallback: reloader.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             reasons: counters.reasons(),
             pools,
             pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),
@@ -151,11 +172,20 @@ impl Status {
                 failed_flushes: store.failed_flushes,
                 longest_flush_us: store.longest_flush_us,
                 last_error: store.last_error,
+                complaint: store.complaint,
             },
             clock: ClockStatus::now(),
             stray_leases: generation.shards.stray_leases(),
+            limits: counters.limits.counts(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
             keys_seen_elsewhere: counters.keys_seen_elsewhere.count(),
+            journal_problem: counters
+                .journal_problem
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            journal_lines_left_out: shared.observer.left_out(),
+            log_lines_lost: logging::lines_lost(),
             options_left_out: counters.options_left_out.load(Ordering::Relaxed),
             relay_information_left_out: counters.relay_information_left_out.load(Ordering::Relaxed),
             messages_cut_short: counters.messages_cut_short.load(Ordering::Relaxed),
@@ -206,7 +236,7 @@ pub(crate) fn print_reasons(json: bool) -> io::Result<()> {
 }
 
 fn print(status: &Status) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = lessor_terminal::stdout();
     writeln!(
         out,
         "generation {} serves since {}; {} reloads, {} refused, {} rolled back",
@@ -216,6 +246,16 @@ fn print(status: &Status) -> io::Result<()> {
         status.reloads_refused,
         status.rollbacks
     )?;
+    if let Some(Fallback { accepted_at, mistakes }) = &status.fallback {
+        writeln!(
+            out,
+            "THE CONFIGURATION CANNOT SERVE: what was accepted at {accepted_at} serves since the start; \
+             correct this and reload:"
+        )?;
+        for mistake in mistakes {
+            writeln!(out, "{}", mistake.trim_end())?;
+        }
+    }
     if let Some(failed) = status.rolled_back_from {
         writeln!(
             out,
@@ -296,8 +336,30 @@ fn print(status: &Status) -> io::Result<()> {
             status.options_left_out, status.relay_information_left_out
         )?;
     }
+    if let Some(complaint) = &store.complaint {
+        writeln!(out, "store: {complaint}")?;
+    }
+    for (limit, dropped) in status.limits.iter().filter(|(_, dropped)| *dropped > 0) {
+        writeln!(out, "dropped at the limit {}: {dropped}; {}", limit.name(), limit.advice())?;
+    }
     if status.events_lost > 0 {
-        writeln!(out, "journal: {} events lost because it could not follow", status.events_lost)?;
+        let lost = status.events_lost;
+        writeln!(out, "journal: {lost} events lost because it could not be written fast enough")?;
+    }
+    if let Some(problem) = &status.journal_problem {
+        writeln!(out, "journal: NOT WRITTEN: {problem}")?;
+    }
+    let LeftOut { malformed, unanswered, answered } = status.journal_lines_left_out;
+    if malformed + unanswered + answered > 0 {
+        writeln!(
+            out,
+            "journal: too many to be written: lines of {malformed} malformed messages, {unanswered} \
+             without an answer, {answered} that changed no lease"
+        )?;
+    }
+    if status.log_lines_lost > 0 {
+        let lost = status.log_lines_lost;
+        writeln!(out, "log: {lost} lines lost because nobody read standard error in time")?;
     }
     Ok(())
 }
@@ -393,19 +455,4 @@ fn plugin_table(plugins: &[PluginStatus]) -> Table {
 /// Microseconds, for people.
 pub(crate) fn micros(duration: Duration) -> String {
     format!("{:.1}", duration.as_nanos() as f64 / 1_000.0)
-}
-
-pub(crate) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(header);
-    table
-}
-
-pub(crate) fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
-    for column in columns {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
 }

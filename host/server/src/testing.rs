@@ -119,5 +119,6 @@ pub(crate) fn received(payload: &[u8], relay: Ipv4Addr) -> Received<'_> {
             mtu_octets: None,
         },
         not_relayed: false,
+        waited: std::time::Duration::ZERO,
     }
 }

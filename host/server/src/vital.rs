@@ -5,9 +5,10 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    process,
     thread::{Builder, JoinHandle},
 };
+
+use crate::stopping;
 
 /// The exit code of a server that lost a thread: an internal software error (sysexits.h).
 const EXIT_CODE: i32 = 70;
@@ -28,6 +29,6 @@ pub(crate) fn spawn(
             Err(_) => "a panic, described above".to_owned(),
         };
         tracing::error!(thread = name, error, "the server cannot go on without this thread");
-        process::exit(EXIT_CODE);
+        stopping::exit(EXIT_CODE);
     })
 }

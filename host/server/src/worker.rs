@@ -1,11 +1,17 @@
-//! Workers: each reads batches from its own sockets, decides them, has their changes committed
-//! with one flush, and answers them with one call; while a flush runs it reads the next batch.
+//! Workers: each reads what waits in its own sockets, decides it in the order of its backlog, has the
+//! changes of a turn committed with one flush, and answers with one call; while a flush runs it goes
+//! on with the next turn.
 //!
 //! Invariant: a reply leaves only after every change it rests on is durable.
+
+mod intake;
+mod omissions;
+mod pause;
 
 use std::{
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -14,6 +20,7 @@ use lessor_core::{Changes, Committed, Reason};
 use lessor_policy_host::Runner;
 use lessor_store::Submission;
 
+use self::{intake::Intake, pause::Pause};
 use crate::{
     clock,
     counters::increment,
@@ -23,13 +30,16 @@ use crate::{
     vital,
 };
 
-/// Batches of one worker that may wait for storage; beyond it the worker stops reading, and what
-/// the kernel cannot keep is lost as on any overloaded link.
-const WAITING_BATCHES_MAX: usize = 64;
+/// Changes of one worker that may wait for storage. Beyond it, messages wait in its backlog, where the
+/// urgent ones come first and what gives way is chosen.
+const WAITING_CHANGES_MAX: usize = 4096;
 
 /// Messages of other threads, such as exchanges that come back from their lookups, that a worker takes
 /// before it submits and sends what it has.
 const MESSAGES_IN_TURN_MAX: usize = 64;
+
+/// How long a worker that was told to stop goes on deciding what it has read.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
 
 /// The way to a running worker.
 #[derive(Debug)]
@@ -37,6 +47,19 @@ pub(crate) struct WorkerHandle {
     sender: Sender<Message>,
     waker: Waker,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a worker works with.
+pub(crate) struct WorkerParts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) endpoints: Vec<Option<Endpoint>>,
+    pub(crate) runner: Runner,
+    /// Replaced instances go here, because dropping them takes longer than a packet should wait.
+    pub(crate) discard: Sender<Runner>,
+    /// Where exchanges wait for lookups.
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// Messages that may wait to be decided.
+    pub(crate) waiting_messages_max: usize,
 }
 
 enum Message {
@@ -78,18 +101,21 @@ struct Worker {
     receiver: Receiver<Message>,
     sender: Sender<Message>,
     waker: Waker,
-    /// Replaced instances go here, because dropping them takes longer than a packet should wait.
     discard: Sender<Runner>,
+    /// Messages that were read and not decided.
+    intake: Intake,
+    pause: Pause,
     /// Exchanges that are finished but for sending, per endpoint.
     finished: Vec<Vec<Exchange>>,
-    /// Submissions that storage has not answered yet.
-    waiting_batches: usize,
+    /// Exchanges of this turn whose changes must be committed.
+    to_commit: Vec<Exchange>,
+    /// Changes that storage has not answered yet.
+    waiting_changes: usize,
     /// Exchanges that wait for lookups, on the threads of this runtime.
     parking: Parking,
     runtime: tokio::runtime::Handle,
-    /// Exchanges that were decided after their lookups, and whose changes must be committed.
-    looked_up: Vec<Exchange>,
-    stopping: bool,
+    /// Until when what was read is decided, once the worker was told to stop.
+    stops_at: Option<Instant>,
 }
 
 impl WorkerHandle {
@@ -97,14 +123,9 @@ impl WorkerHandle {
     ///
     /// # Errors
     /// If the operating system gives no thread or no epoll.
-    pub(crate) fn start(
-        number: usize,
-        shared: Arc<Shared>,
-        endpoints: Vec<Option<Endpoint>>,
-        runner: Runner,
-        discard: Sender<Runner>,
-        runtime: tokio::runtime::Handle,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn start(number: usize, parts: WorkerParts) -> anyhow::Result<Self> {
+        let WorkerParts { shared, endpoints, runner, discard, runtime, waiting_messages_max } =
+            parts;
         let (sender, receiver) = crossbeam_channel::unbounded();
         let waker = Waker::new()?;
         let mut poller = Poller::new()?;
@@ -124,19 +145,21 @@ impl WorkerHandle {
             sender: sender.clone(),
             waker: waker.clone(),
             discard,
+            intake: Intake::new(waiting_messages_max),
+            pause: Pause::new(Instant::now()),
             finished,
-            waiting_batches: 0,
+            to_commit: Vec::new(),
+            waiting_changes: 0,
             parking: Parking::new(AWAY_MAX),
             runtime,
-            looked_up: Vec::new(),
-            stopping: false,
+            stops_at: None,
         };
         let thread = vital::spawn(format!("worker-{number}"), move || worker.run())
             .context("cannot start a worker thread")?;
         Ok(Self { sender, waker, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Has the worker ask other policies after the batch at hand; it answers on `taken` when no
+    /// Has the worker ask other policies after the turn at hand; it answers on `taken` when no
     /// further packet meets the old ones.
     pub(crate) fn hand_over(&self, runner: Runner, taken: Sender<()>) {
         self.tell(Message::Policies { runner: Box::new(runner), taken });
@@ -167,28 +190,52 @@ impl Worker {
     fn run(mut self) -> anyhow::Result<()> {
         let mut batch = ReceiveBatch::new();
         let mut ready = Vec::new();
-        while !(self.stopping && self.waiting_batches == 0 && self.parking.is_empty()) {
+        while !self.is_done() {
             ready.clear();
-            if self.stopping || self.waiting_batches >= WAITING_BATCHES_MAX {
-                // Sockets would wake us at once; only storage can help.
-                if let Ok(message) = self.receiver.recv() {
-                    self.take(message);
-                }
-            } else {
-                let found = self.poller.wait(None).context("cannot wait for packets")?;
-                ready.extend(found.tokens());
+            if self.wait(&mut ready)? {
+                self.take_waiting();
             }
-            self.take_waiting();
-            let looked_up = std::mem::take(&mut self.looked_up);
-            self.submit(looked_up);
-            if !self.stopping {
-                for &endpoint in &ready {
-                    self.serve(endpoint, &mut batch);
-                }
+            if self.stops_at.is_none() {
+                self.read(&ready, &mut batch);
             }
+            self.decide_waiting();
+            let has_submitted = self.submit();
             self.send_finished();
+            if has_submitted && !self.intake.is_empty() {
+                // Where the store's thread shares the core, it flushes now and not at the end of a time
+                // slice; anywhere else this costs nothing.
+                std::thread::yield_now();
+            }
         }
         Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        let is_idle = self.waiting_changes == 0 && self.parking.is_empty();
+        self.stops_at.is_some() && is_idle && self.intake.is_empty()
+    }
+
+    /// Waits for something to do; not at all if messages wait that can be decided. Tells which
+    /// endpoints have something to read, and whether another thread may have sent something.
+    fn wait(&mut self, ready: &mut Vec<u32>) -> anyhow::Result<bool> {
+        let may_decide = !self.intake.is_empty() && self.may_change_more();
+        if let Some(stops_at) = self.stops_at {
+            if !may_decide {
+                // Sockets would wake us at once; only others can help.
+                let until = stops_at.max(Instant::now() + STOP_WITHIN);
+                if let Ok(message) = self.receiver.recv_deadline(until) {
+                    self.take(message);
+                }
+            }
+            return Ok(true);
+        }
+        if !may_decide && let Some(pause) = self.pause.due() {
+            std::thread::sleep(pause);
+        }
+        let timeout_ms = may_decide.then_some(0);
+        let found = self.poller.wait(timeout_ms).context("cannot wait for packets")?;
+        ready.extend(found.tokens());
+        Ok(found.woken())
     }
 
     /// Takes what others have sent meanwhile, but not so much that replies that are ready have to wait
@@ -213,7 +260,7 @@ impl Worker {
             Message::Endpoint { position, endpoint } => {
                 self.replace_endpoint(position, endpoint.map(|endpoint| *endpoint));
             }
-            Message::Stop => self.stopping = true,
+            Message::Stop => self.stops_at = Some(Instant::now() + STOP_WITHIN),
         }
     }
 
@@ -228,33 +275,22 @@ impl Worker {
         *slot = endpoint;
     }
 
-    /// Reads one batch from an endpoint and decides it.
-    fn serve(&mut self, token: u32, batch: &mut ReceiveBatch) {
-        let endpoint = token as usize;
-        let Some(Some(socket)) = self.endpoints.get_mut(endpoint) else { return };
-        if let Err(error) = socket.receive(batch) {
-            tracing::warn!(%error, "cannot read from a socket");
-            return;
-        }
-        let now = clock::now();
-        let mut to_commit = Vec::new();
-        let mut waiting = Vec::new();
-        for received in batch.drain() {
-            let pipeline = self.shared.pipeline();
-            let exchange = pipeline.decide(&mut self.runner, now, endpoint, received);
-            match exchange.waits_for.is_empty() {
-                true => to_commit.push(exchange),
-                false => waiting.push(exchange),
-            }
-        }
-        for exchange in waiting {
+    /// Whether storage can take the changes of another turn. Without changes of its own on the way a
+    /// worker goes on: then nobody would tell it when there is room.
+    fn may_change_more(&self) -> bool {
+        self.waiting_changes == 0
+            || (self.waiting_changes < WAITING_CHANGES_MAX && self.shared.committer.has_room())
+    }
+
+    /// Goes on with an exchange as far as its decision has come.
+    fn decided(&mut self, exchange: Exchange) {
+        if !exchange.waits_for.is_empty() {
             self.look_up(exchange);
+        } else if exchange.changes.is_empty() {
+            self.finish(exchange);
+        } else {
+            self.to_commit.push(exchange);
         }
-        for _ in 0..batch.discarded() {
-            self.shared.counters.count(Reason::TooLong);
-        }
-        let to_commit = self.finish_all_but_changes(to_commit);
-        self.submit(to_commit);
     }
 
     /// Sends an exchange away, to come back with what it waits for.
@@ -283,18 +319,13 @@ impl Worker {
         self.shared.counters.waiting_for_lookups.fetch_sub(1, Ordering::Relaxed);
         let pipeline = self.shared.pipeline();
         pipeline.looked_up(&mut self.runner, clock::now(), &mut exchange, answers);
-        if !exchange.waits_for.is_empty() {
-            return self.look_up(exchange);
-        }
-        let to_commit = self.finish_all_but_changes(vec![exchange]);
-        self.looked_up.extend(to_commit);
+        self.decided(exchange);
     }
 
     fn committed(&mut self, exchanges: Vec<Exchange>, results: &[Committed]) {
-        self.waiting_batches -= 1;
+        self.waiting_changes = self.waiting_changes.saturating_sub(results.len());
         let now = clock::now();
         let mut results = results;
-        let mut to_commit = Vec::new();
         for mut exchange in exchanges {
             let (own, others) =
                 results.split_at_checked(exchange.changes.len()).unwrap_or_default();
@@ -302,29 +333,20 @@ impl Worker {
             if self.shared.pipeline().committed(&mut self.runner, now, &mut exchange, own) {
                 self.finish(exchange);
             } else {
-                to_commit.push(exchange);
+                self.to_commit.push(exchange);
             }
         }
-        self.submit(to_commit);
     }
 
-    /// Finishes the exchanges that change nothing, and gives back the others.
-    fn finish_all_but_changes(&mut self, decided: Vec<Exchange>) -> Vec<Exchange> {
-        let (to_commit, finished): (Vec<_>, Vec<_>) =
-            decided.into_iter().partition(|exchange| !exchange.changes.is_empty());
-        for exchange in finished {
-            self.finish(exchange);
-        }
-        to_commit
-    }
-
-    /// Hands the changes of a batch to storage, to be made durable with one flush.
-    fn submit(&mut self, exchanges: Vec<Exchange>) {
+    /// Hands the changes of a turn to storage, to be made durable with one flush; whether there are any.
+    fn submit(&mut self) -> bool {
+        let exchanges = std::mem::take(&mut self.to_commit);
         if exchanges.is_empty() {
-            return;
+            return false;
         }
         let decisions: Vec<Changes> =
             exchanges.iter().map(|exchange| exchange.changes.clone()).collect();
+        let changes: usize = decisions.iter().map(|changes| changes.len()).sum();
         // The closure owns the exchanges; if storage has no room it comes back unused, and so must
         // they: they are shared with it through this slot.
         let slot = Arc::new(Mutex::new(exchanges));
@@ -336,7 +358,7 @@ impl Worker {
             waker.wake();
         });
         match self.shared.committer.submit(Submission { decisions, on_done }) {
-            Ok(()) => self.waiting_batches += 1,
+            Ok(()) => self.waiting_changes += changes,
             Err(_refused) => {
                 let now = clock::now();
                 for mut exchange in take(&slot) {
@@ -345,6 +367,7 @@ impl Worker {
                 }
             }
         }
+        true
     }
 
     fn finish(&mut self, exchange: Exchange) {
@@ -416,9 +439,15 @@ mod tests {
         let endpoints = vec![Some(Endpoint::relayed(&host, server).unwrap())];
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let handle = runtime.handle().clone();
-        let worker =
-            WorkerHandle::start(0, Arc::clone(&shared), endpoints, runner, discard, handle)
-                .unwrap();
+        let parts = WorkerParts {
+            shared: Arc::clone(&shared),
+            endpoints,
+            runner,
+            discard,
+            runtime: handle,
+            waiting_messages_max: 1000,
+        };
+        let worker = WorkerHandle::start(0, parts).unwrap();
         let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
         let relay = Relay::bind(local, server, Some(Ipv4Addr::new(10, 0, 0, 254))).unwrap();
         let observer = shared.observer.clone();

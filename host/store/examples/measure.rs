@@ -24,7 +24,7 @@ use lessor_core::{
     Change, Changes, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
-use lessor_store::{FjallStore, Store};
+use lessor_store::{DiskStore, Store};
 
 const SECS_PER_MEASUREMENT: u64 = 10;
 /// What a network of nine million clients with a lease time of an hour asks for.
@@ -36,7 +36,7 @@ fn main() {
     let records: u32 = arguments.next().map_or(1_000_000, |text| text.parse().expect("a number"));
     let folder = Path::new(&folder);
 
-    let mut store = FjallStore::open(folder).unwrap();
+    let mut store = DiskStore::open(folder).unwrap();
     let begin = Instant::now();
     let mut longest = Duration::ZERO;
     for first in (0..records).step_by(1024) {
@@ -47,7 +47,7 @@ fn main() {
 
     drop(store);
     let begin = Instant::now();
-    let mut store = FjallStore::open(folder).unwrap();
+    let mut store = DiskStore::open(folder).unwrap();
     let opened = begin.elapsed();
     let mut leases = vec![None; records as usize];
     let loaded = store
@@ -105,7 +105,7 @@ fn measure(what: &str, mut flush: impl FnMut() -> Duration, size: usize) {
     );
 }
 
-fn commit(store: &mut FjallStore, batch: &[Changes]) -> Duration {
+fn commit(store: &mut DiskStore, batch: &[Changes]) -> Duration {
     let begin = Instant::now();
     let results = store.commit(batch);
     let took = begin.elapsed();

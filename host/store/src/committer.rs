@@ -97,6 +97,12 @@ impl Committer {
         Ok(())
     }
 
+    /// Whether fewer than half of the changes wait that may. A caller that submits little at a time, and
+    /// nothing while there is no room, has hardly ever a submission handed back.
+    pub fn has_room(&self) -> bool {
+        self.shared.queue().waiting_changes < self.shared.limits.waiting_changes.div_ceil(2)
+    }
+
     /// How it fares.
     pub fn status(&self) -> CommitterStatus {
         let waiting_changes = self.shared.queue().waiting_changes;
@@ -241,6 +247,7 @@ fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Comm
         Err(panic) => (Vec::new(), Some(format!("the store panicked: {}", panic_text(&*panic)))),
     };
     shared.counters.count(changes, took, error);
+    shared.counters.set_complaint(store.complaint());
     if results.is_empty() { vec![Committed::Failed; changes] } else { results }
 }
 

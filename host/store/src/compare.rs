@@ -2,8 +2,8 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use hashbrown::HashMap;
 use lessor_core::{Change, Changes, Committed, Lease};
+use rustc_hash::FxHashMap;
 
 /// What storage holds.
 pub(crate) trait Records {
@@ -62,13 +62,13 @@ pub(crate) fn batch<'a, R: Records>(
 /// What the decisions of a batch put in place of what storage holds.
 struct Written<'a> {
     leases: Vec<&'a Arc<Lease>>,
-    positions: HashMap<Ipv4Addr, usize, foldhash::fast::RandomState>,
+    /// Clients do not choose the addresses, so their hash needs no secret.
+    positions: FxHashMap<Ipv4Addr, usize>,
 }
 
 impl<'a> Written<'a> {
     fn with_capacity(capacity: usize) -> Self {
-        let state = foldhash::fast::RandomState::default();
-        let positions = HashMap::with_capacity_and_hasher(capacity, state);
+        let positions = FxHashMap::with_capacity_and_hasher(capacity, Default::default());
         Self { leases: Vec::with_capacity(capacity), positions }
     }
 

@@ -16,11 +16,39 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// The store does not read as it was written.
+    #[error(
+        "the lease store at {} is damaged: {}, octet {offset}: {found}{}. {leases_before} leases \
+         can be read before this place and {leases_behind} behind it. Nothing was changed. Starting \
+         with what is left could give addresses to a second client: restore the store from a backup; \
+         or let `lessor store verify` show all that is wrong, and `lessor store salvage` keep what \
+         can be read",
+        path.display(),
+        file.display(),
+        match places { 0 | 1 => String::new(), places => format!(" (and {} more)", places - 1) }
+    )]
+    Damaged {
+        /// The folder of the store.
+        path: PathBuf,
+        /// The first file that is damaged, or missing.
+        file: PathBuf,
+        /// Where in the file, in octets from its beginning.
+        offset: u64,
+        /// What was found there.
+        found: String,
+        /// How many places are damaged.
+        places: usize,
+        /// Addresses whose records read before this place.
+        leases_before: u64,
+        /// Addresses that have records behind it.
+        leases_behind: u64,
+    },
+
     /// A record does not read as what this server writes.
     #[error(
         "the lease record of {key} is damaged: {found}; wanted a record as this server writes it. \
          Starting without it could give the address to a second client: restore the store from a \
-         backup, or move its folder away to start with no leases at all"
+         backup, or keep the other leases with `lessor store salvage`"
     )]
     DamagedRecord {
         /// The address, or the octets of the key in hexadecimal if they are none.
@@ -31,8 +59,9 @@ pub enum StoreError {
 
     /// The store as a whole was written by another generation of this server.
     #[error(
-        "the lease store at {path} has format {found}; this server knows format {known}. Run the \
-         release of lessor that wrote it, or move the folder away to start with no leases"
+        "the lease store at {} has format {found}; this server knows format {known}. Run the \
+         release of lessor that wrote it, or move the folder away to start with no leases",
+        path.display()
     )]
     Format {
         /// The folder.
@@ -43,41 +72,50 @@ pub enum StoreError {
         known: u32,
     },
 
+    /// The store is a database of the engine that was used before there was a release.
+    #[error(
+        "the lease store at {} was written by a lessor from before the first release, which kept \
+         leases in a database of fjall; this server does not read it. Serve with that version until \
+         its leases have ended, or move the folder `leases` in it away to start with no leases",
+        path.display()
+    )]
+    Former {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// Another process has the store open.
     #[error(
-        "the lease store at {path} is in use by another process; wanted it for this server alone. \
-         Is another lessor running? Stop it, or give this one another store path"
+        "the lease store at {} is in use by another process; wanted it for this server alone. Is \
+         another lessor running? Stop it, or give this one another store path",
+        path.display()
     )]
     InUse {
         /// The folder.
         path: PathBuf,
     },
 
-    /// The folder is there, but not what it should hold.
-    #[error(
-        "the lease store at {path} is incomplete: {found}. Leases may be missing: restore the \
-         store from a backup, or move its folder away to start with no leases at all"
-    )]
-    Incomplete {
-        /// The folder.
-        path: PathBuf,
-        /// What is missing.
-        found: String,
-    },
-
     /// The folder cannot be used.
-    #[error("{}", open_text(path, &**r#source))]
+    #[error(
+        "the lease store at {} cannot be opened: {}; wanted a folder that this user may read and \
+         write, on a disk with space left",
+        path.display(),
+        r#source
+    )]
     Open {
         /// The folder.
         path: PathBuf,
-        /// What the system or the storage engine said.
+        /// What the system said.
         r#source: Box<dyn Error + Send + Sync>,
     },
 
     /// Leases cannot be read.
-    #[error("leases cannot be read from storage: {}", read_text(&**r#source))]
+    #[error(
+        "leases cannot be read from storage: {}; check the disk and the system's log",
+        r#source
+    )]
     Read {
-        /// What the system or the storage engine said.
+        /// What the system said, or what was found instead of a record.
         r#source: Box<dyn Error + Send + Sync>,
     },
 
@@ -95,14 +133,15 @@ pub enum StoreError {
         known: u8,
     },
 
-    /// The disk is slower than the leases come in.
-    #[error(
-        "storage does not keep up: after {waited_ms} ms there is still no room for more leases; \
-         use a faster disk, or find what else keeps it busy"
-    )]
-    Overloaded {
-        /// How long room was waited for.
-        waited_ms: u64,
+    /// An earlier write failed, and it is not yet time for another attempt.
+    #[error("leases were not written: an earlier write failed, and the next attempt is due soon")]
+    Waiting,
+
+    /// The store is whole, so there is nothing to salvage.
+    #[error("the lease store at {} is not damaged; there is nothing to salvage", path.display())]
+    Whole {
+        /// The folder.
+        path: PathBuf,
     },
 
     /// Leases cannot be written.
@@ -112,46 +151,15 @@ pub enum StoreError {
         r#source
     )]
     Write {
-        /// What the system or the storage engine said.
+        /// What the system said.
         r#source: Box<dyn Error + Send + Sync>,
     },
 }
 
-type Cause = dyn Error + Send + Sync + 'static;
-
-fn open_text(path: &Path, cause: &Cause) -> String {
-    let path = path.display();
-    match damage(cause) {
-        Some(found) => format!("the lease store at {path} {found}"),
-        None => format!(
-            "the lease store at {path} cannot be opened: {cause}; wanted a folder that this user may \
-             read and write, on a disk with space left"
-        ),
+impl StoreError {
+    pub(crate) fn open(path: &Path, error: io::Error) -> Self {
+        Self::Open { path: path.to_owned(), source: error.into() }
     }
-}
-
-fn read_text(cause: &Cause) -> String {
-    match damage(cause) {
-        Some(found) => format!("the store {found}"),
-        None => format!("{cause}; check the disk and the system's log"),
-    }
-}
-
-/// What is to be said if the disk does what it should and what stands there is the matter.
-fn damage(cause: &Cause) -> Option<String> {
-    let is_cut = |error: &io::Error| {
-        matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
-    };
-    // Errors of input and output come as such, not as the engine's.
-    let is_damage = cause.is::<fjall::Error>() || cause.downcast_ref().is_some_and(is_cut);
-    let said = cause.to_string();
-    let said = said.strip_prefix("FjallError: ").unwrap_or(&said);
-    is_damage.then(|| {
-        format!(
-            "is damaged, or another version's: {said}; restore it from a backup, or move it aside to \
-             begin without leases"
-        )
-    })
 }
 
 #[cfg(test)]
@@ -159,18 +167,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn damage_and_a_disk_that_refuses_are_told_apart_and_told_once() {
-        let open = |source| StoreError::Open { path: "/store".into(), source };
-        let damaged = open(fjall::Error::InvalidVersion(None).into());
+    fn a_cause_is_told_once() {
+        let refused = StoreError::open(Path::new("/store"), io::ErrorKind::PermissionDenied.into());
         assert_eq!(
-            damaged.to_string(),
-            "the lease store at /store is damaged, or another version's: InvalidVersion(None); \
-             restore it from a backup, or move it aside to begin without leases"
+            refused.to_string(),
+            "the lease store at /store cannot be opened: permission denied; wanted a folder that \
+             this user may read and write, on a disk with space left"
         );
-        let cut = StoreError::Read { source: io::Error::from(io::ErrorKind::UnexpectedEof).into() };
-        assert!(cut.to_string().contains("move it aside"), "{cut}");
-        let refused = open(io::Error::from(io::ErrorKind::PermissionDenied).into());
-        assert!(refused.to_string().contains("this user may read and write"), "{refused}");
-        assert!(damaged.source().is_none() && refused.source().is_none());
+        assert!(refused.source().is_none());
     }
 }

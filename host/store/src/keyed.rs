@@ -2,7 +2,7 @@
 //! leases, nobody is harmed if they are lost, so what is damaged is put aside.
 //!
 //! ```text
-//! <path>/                     the database
+//! <path>/                     the log, and its lock
 //! <path>.incomplete/          one that was being created when the process ended; removed
 //! <path>.damaged-<unix secs>/ one that could not be read
 //! ```
@@ -11,20 +11,24 @@
 //! the loss of power.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use thiserror::Error;
 
-use crate::committer::panic_text;
+use crate::log::{
+    Log, OpenError, Settings, folder,
+    format::{Contents, FORMAT},
+    survey::Survey,
+    table::{Batch, Key, ScanError, Table},
+};
 
-const KEYSPACE: &str = "values";
+const SETTINGS: Settings = Settings { contents: Contents::PluginState, segment_octets: 4 << 20 };
 /// What stands between owner and key; neither has it.
 const SEPARATOR: u8 = 0;
 /// The first octet of every value: the version of the record.
@@ -33,11 +37,12 @@ const VERSION: u8 = 1;
 /// Small values on stable storage.
 pub struct KeyedStore {
     path: PathBuf,
-    /// Nothing after a write that failed, until it is opened again.
-    database: Mutex<Option<Database>>,
+    table: Mutex<Table<Name>>,
+    /// Released last: fields are dropped in this order.
+    _lock: File,
 }
 
-/// A database that was put aside.
+/// A store that was put aside.
 #[derive(Debug)]
 pub struct DamagedKeyedStore {
     /// Where it lies now.
@@ -59,7 +64,7 @@ pub enum KeyedStoreError {
     Unusable {
         /// The folder.
         path: PathBuf,
-        /// What the system or the storage engine said.
+        /// What the system said.
         message: String,
     },
     /// It does not hold what this server writes.
@@ -76,13 +81,18 @@ pub enum KeyedStoreError {
     },
 }
 
-struct Database {
-    values: Keyspace,
-    database: fjall::Database,
+/// Owner, separator and key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Name(Box<[u8]>);
+
+impl Key for Name {
+    fn from_written(octets: &[u8]) -> Option<Self> {
+        Some(Self(octets.into()))
+    }
 }
 
 impl KeyedStore {
-    /// Opens the database in the folder `path` and reads all of it once; it is created if it is not
+    /// Opens the store in the folder `path` and reads all of it once; it is created if it is not
     /// there. One that is damaged is put aside, and an empty one takes its place.
     ///
     /// # Errors
@@ -94,8 +104,8 @@ impl KeyedStore {
         };
         let mut damaged = None;
         if path.try_exists().map_err(unusable)? {
-            match Database::open(path) {
-                Ok(database) => return Ok((Self::new(path, database), None)),
+            match Self::open_existing(path) {
+                Ok(store) => return Ok((store, None)),
                 Err(KeyedStoreError::Damaged { message, .. }) => {
                     let folder = put_aside(path).map_err(unusable)?;
                     damaged = Some(DamagedKeyedStore { folder, error: message });
@@ -103,12 +113,8 @@ impl KeyedStore {
                 Err(error) => return Err(error),
             }
         }
-        Database::create(path)?;
-        Ok((Self::new(path, Database::open(path)?), damaged))
-    }
-
-    fn new(path: &Path, database: Database) -> Self {
-        Self { path: path.to_owned(), database: Mutex::new(Some(database)) }
+        Log::create(path, SETTINGS).map_err(unusable)?;
+        Ok((Self::open_existing(path)?, damaged))
     }
 
     /// Hands every key and value of an owner to `each`, in the order of the keys.
@@ -120,169 +126,101 @@ impl KeyedStore {
         owner: &str,
         each: &mut dyn FnMut(&str, &[u8]),
     ) -> Result<(), KeyedStoreError> {
-        self.with_database(|database| {
-            let prefix = key(owner, "");
-            for record in database.values.prefix(&prefix) {
-                let (key, value) = record.into_inner().map_err(|error| error.to_string())?;
-                let (key, value) = read(key.get(prefix.len()..).unwrap_or_default(), &value)?;
-                each(key, value);
+        let prefix = name(owner, "");
+        let mut values = BTreeMap::new();
+        self.scan(|name, value| {
+            if let Some(key) = name.0.strip_prefix(&*prefix) {
+                values.insert(Box::<[u8]>::from(key), value.to_vec());
             }
             Ok(())
-        })
+        })?;
+        for (key, record) in &values {
+            let (key, value) = read(key, record).map_err(|message| self.damaged(message))?;
+            each(key, value);
+        }
+        Ok(())
     }
 
     /// Makes changes durable, all or none: owner, key and value, which is none to remove the key. An
     /// owner must not have a zero octet in it.
     ///
     /// # Errors
-    /// If they could not be written. The database is then opened again at the next call.
+    /// If they could not be written; another call tries again.
     pub fn write<'a>(
         &self,
         changes: impl Iterator<Item = (&'a str, &'a str, Option<&'a [u8]>)>,
     ) -> Result<(), KeyedStoreError> {
-        self.with_database(|database| {
-            let mut batch = OwnedWriteBatch::with_capacity(database.database.clone(), 64)
-                .durability(Some(PersistMode::SyncData));
-            let mut record = Vec::new();
-            for (owner, name, value) in changes {
-                match value {
-                    Some(value) => {
-                        record.clear();
-                        record.push(VERSION);
-                        record.extend(value);
-                        batch.insert(&database.values, key(owner, name), record.as_slice());
-                    }
-                    None => batch.remove(&database.values, key(owner, name)),
+        // Of a key that is changed twice, the last change counts.
+        let changes: BTreeMap<Box<[u8]>, Option<&[u8]>> =
+            changes.map(|(owner, key, value)| (name(owner, key), value)).collect();
+        let mut batch = Batch::new();
+        let mut record = Vec::new();
+        for (name, value) in changes {
+            match value {
+                Some(value) => {
+                    record.clear();
+                    record.push(VERSION);
+                    record.extend(value);
+                    batch.put(Name(name.clone()), &name, &record, 0);
                 }
+                None => batch.remove(Name(name.clone()), &name),
             }
-            batch.commit().map_err(|error| error.to_string())
+        }
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.retry_now();
+        table.write(&mut batch).map_err(|error| KeyedStoreError::Unusable {
+            path: self.path.clone(),
+            message: error.to_string(),
         })
     }
 
-    fn with_database(
-        &self,
-        work: impl FnOnce(&Database) -> Result<(), String>,
-    ) -> Result<(), KeyedStoreError> {
-        let mut place = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        let database = match place.take() {
-            Some(database) => database,
-            None => Database::open(&self.path)?,
+    /// Opens the store in `path`, which must be there, and reads all of it.
+    fn open_existing(path: &Path) -> Result<Self, KeyedStoreError> {
+        let unusable =
+            |message: String| KeyedStoreError::Unusable { path: path.to_owned(), message };
+        let damaged = |message: String| KeyedStoreError::Damaged { path: path.to_owned(), message };
+        let Some(lock) = folder::lock(path).map_err(|error| unusable(error.to_string()))? else {
+            return Err(unusable("another process uses it".to_owned()));
         };
-        let done = catching(|| work(&database));
-        match done {
-            Ok(()) => {
-                *place = Some(database);
-                Ok(())
+        let table = Table::open(path, SETTINGS, &mut |_| {}).map_err(|error| match error {
+            OpenError::Unusable(error) => unusable(error.to_string()),
+            OpenError::Damaged(survey) => damaged(first_damage(&survey)),
+            OpenError::Former => damaged("it is a database of an earlier version".to_owned()),
+            OpenError::Format(found) => {
+                damaged(format!("it has format {found}; this server knows format {FORMAT}"))
             }
-            Err(message) => Err(KeyedStoreError::Unusable { path: self.path.clone(), message }),
-        }
-    }
-}
-
-impl Database {
-    /// Opens the database in `path`, which must be there, and reads all of it.
-    fn open(path: &Path) -> Result<Self, KeyedStoreError> {
-        let damaged = |message| KeyedStoreError::Damaged { path: path.to_owned(), message };
-        let opened = catching(|| Ok(try_open(path))).map_err(damaged)?;
-        let database = opened.map_err(|refusal| match refusal {
-            Refusal::Unusable(message) => {
-                KeyedStoreError::Unusable { path: path.to_owned(), message }
-            }
-            Refusal::Damaged(message) => damaged(message),
         })?;
-        catching(|| database.read_all()).map_err(damaged)?;
-        Ok(database)
+        let store = Self { path: path.to_owned(), table: Mutex::new(table), _lock: lock };
+        store.scan(|name, record| {
+            let separator = name.0.iter().position(|octet| *octet == SEPARATOR);
+            let key = separator.and_then(|at| name.0.get(at + 1..));
+            read(key.ok_or("a key has no owner")?, record).map(drop)
+        })?;
+        Ok(store)
     }
 
-    /// Creates an empty one, under another name first, so that one which bears its name is whole.
-    fn create(path: &Path) -> Result<(), KeyedStoreError> {
-        let incomplete = beside(path, "incomplete");
-        let create = || -> Result<(), String> {
-            let say = |error: io::Error| error.to_string();
-            if incomplete.try_exists().map_err(say)? {
-                fs::remove_dir_all(&incomplete).map_err(say)?;
+    /// Hands everything to `each`, which says what is wrong with it.
+    fn scan(
+        &self,
+        mut each: impl FnMut(&Name, &[u8]) -> Result<(), String>,
+    ) -> Result<(), KeyedStoreError> {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let scanned = table.scan(|name, value| each(name, value).map(|()| 0));
+        scanned.map_err(|error| match error {
+            ScanError::Io(error) => {
+                KeyedStoreError::Unusable { path: self.path.clone(), message: error.to_string() }
             }
-            let parent = path.parent().unwrap_or(path);
-            fs::create_dir_all(parent).map_err(say)?;
-            let engine = builder(&incomplete).open().map_err(|error| error.to_string())?;
-            engine.keyspace(KEYSPACE, keyspace_options).map_err(|error| error.to_string())?;
-            engine.persist(PersistMode::SyncAll).map_err(|error| error.to_string())?;
-            drop(engine);
-            fs::rename(&incomplete, path).map_err(say)?;
-            File::open(parent).and_then(|folder| folder.sync_all()).map_err(say)
-        };
-        catching(create)
-            .map_err(|message| KeyedStoreError::Unusable { path: path.to_owned(), message })
+            ScanError::Value(message) => self.damaged(message),
+        })
     }
 
-    fn read_all(&self) -> Result<(), String> {
-        for record in self.values.iter() {
-            let (key, value) = record.into_inner().map_err(|error| error.to_string())?;
-            read(&key, &value)?;
-        }
-        Ok(())
+    fn damaged(&self, message: String) -> KeyedStoreError {
+        KeyedStoreError::Damaged { path: self.path.clone(), message }
     }
 }
 
-enum Refusal {
-    Unusable(String),
-    Damaged(String),
-}
-
-fn try_open(path: &Path) -> Result<Database, Refusal> {
-    let refusal = |error: fjall::Error| {
-        let kind = match &error {
-            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
-                Some(error.kind())
-            }
-            _ => None,
-        };
-        let is_unusable = matches!(
-            kind,
-            Some(
-                io::ErrorKind::PermissionDenied
-                    | io::ErrorKind::StorageFull
-                    | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::ReadOnlyFilesystem
-                    | io::ErrorKind::OutOfMemory
-            )
-        );
-        match matches!(error, fjall::Error::Locked) || is_unusable {
-            true => Refusal::Unusable(error.to_string()),
-            false => Refusal::Damaged(error.to_string()),
-        }
-    };
-    // Without these the engine would take the database for one that it never finished creating, and
-    // start it afresh.
-    for wanted in [path.join("version"), path.join("keyspaces")] {
-        match wanted.try_exists() {
-            Ok(true) => {}
-            Ok(false) => return Err(Refusal::Damaged(format!("{} is missing", wanted.display()))),
-            Err(error) => return Err(Refusal::Unusable(error.to_string())),
-        }
-    }
-    let database = builder(path).open().map_err(refusal)?;
-    if !database.keyspace_exists(KEYSPACE) {
-        return Err(Refusal::Damaged(format!("there is no keyspace {KEYSPACE:?}")));
-    }
-    let values = database.keyspace(KEYSPACE, keyspace_options).map_err(refusal)?;
-    Ok(Database { values, database })
-}
-
-/// Settings of the engine: everything is in memory, and read once.
-fn builder(path: &Path) -> fjall::DatabaseBuilder<fjall::Database> {
-    fjall::Database::builder(path)
-        .cache_size(1 << 20)
-        .max_journaling_size(64 << 20)
-        .worker_threads(1)
-}
-
-fn keyspace_options() -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(8 << 20)
-}
-
-fn key(owner: &str, name: &str) -> Vec<u8> {
-    [owner.as_bytes(), &[SEPARATOR], name.as_bytes()].concat()
+fn name(owner: &str, key: &str) -> Box<[u8]> {
+    [owner.as_bytes(), &[SEPARATOR], key.as_bytes()].concat().into()
 }
 
 /// A key and the value of a record.
@@ -297,22 +235,17 @@ fn read<'a>(key: &'a [u8], record: &'a [u8]) -> Result<(&'a str, &'a [u8]), Stri
     }
 }
 
+fn first_damage(survey: &Survey) -> String {
+    survey.damage.first().map_or_else(String::new, |damage| {
+        format!("{}, octet {}: {}", damage.file.display(), damage.offset, damage.found)
+    })
+}
+
 fn put_aside(path: &Path) -> io::Result<PathBuf> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let aside = beside(path, &format!("damaged-{now}"));
+    let mut aside = path.file_name().unwrap_or_default().to_owned();
+    aside.push(format!(".damaged-{now}"));
+    let aside = path.with_file_name(aside);
     fs::rename(path, &aside)?;
     Ok(aside)
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".");
-    name.push(ending);
-    path.with_file_name(name)
-}
-
-/// The engine panics over some kinds of damage.
-fn catching<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(format!("the storage engine gave up: {}", panic_text(&*panic))))
 }

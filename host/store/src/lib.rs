@@ -15,20 +15,24 @@
 
 mod committer;
 mod compare;
+mod disk_store;
 mod error;
-mod fjall_store;
 mod keyed;
+mod log;
 mod memory;
 mod record;
+mod salvage;
 mod status;
 
 use lessor_core::{Changes, Committed, Lease};
 
 pub use committer::{Committer, CommitterLimits, CommitterThread, Submission};
+pub use disk_store::{DiskStore, StoreSurvey};
 pub use error::StoreError;
-pub use fjall_store::FjallStore;
 pub use keyed::{DamagedKeyedStore, KeyedStore, KeyedStoreError};
+pub use log::survey::{Damage, SegmentSurvey, Survey, TornTail};
 pub use memory::MemoryStore;
+pub use salvage::Salvage;
 pub use status::CommitterStatus;
 
 /// Where lease records are kept: one for each address.
@@ -50,9 +54,9 @@ pub trait Store: Send {
     /// and all of them are [`Committed::Conflict`].
     ///
     /// Decisions about the same address in one batch build on each other in order. What a batch
-    /// makes is written whole or not at all: if the flush fails, every result is
-    /// [`Committed::Failed`], and what storage then holds of the batch shows at the next
-    /// compare-and-set, if not before.
+    /// makes is written whole or not at all. If that fails, every result is [`Committed::Failed`]:
+    /// none of it is made as far as this store knows, and it will compare the next changes with what
+    /// was there before. (Should power fail before anything else was written, the disk alone knows.)
     ///
     /// A store that failed goes on by itself as soon as its storage works again; until then it
     /// answers [`Committed::Failed`] without delay.
@@ -61,6 +65,12 @@ pub trait Store: Send {
     /// Why the latest commit failed and what is done about it, as a sentence for the log; nothing
     /// if it did not fail.
     fn last_error(&self) -> Option<String> {
+        None
+    }
+
+    /// What is wrong although commits succeed, as a sentence for the log: damage to old records, for
+    /// instance.
+    fn complaint(&self) -> Option<String> {
         None
     }
 }

@@ -121,18 +121,21 @@ pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
 
 /// The lease of a record.
 pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Lease, StoreError> {
-    let address = <[u8; 4]>::try_from(key).map(Ipv4Addr::from).map_err(|_| {
-        let octets: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
-        StoreError::DamagedRecord {
-            key: format!("key 0x{octets}"),
-            found: format!("the key has {} octets, not the four of an address", key.len()),
-        }
-    })?;
+    let address = <[u8; 4]>::try_from(key).map(Ipv4Addr::from).map_err(|_| strange_key(key))?;
     let damaged = |found: String| StoreError::DamagedRecord { key: address.to_string(), found };
     match value {
         [VERSION, record @ ..] => decode_current(address, record).map_err(damaged),
         [found, ..] => Err(StoreError::RecordVersion { address, found: *found, known: VERSION }),
         [] => Err(damaged("it is empty".to_owned())),
+    }
+}
+
+/// What is to be said of a key that is no address.
+pub(crate) fn strange_key(key: &[u8]) -> StoreError {
+    let octets: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
+    StoreError::DamagedRecord {
+        key: format!("key 0x{octets}"),
+        found: format!("the key has {} octets, not the four of an address", key.len()),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct CommitterStatus {
     pub longest_flush_us: u64,
     /// Why the latest flush failed, as a sentence for the log; nothing as soon as one succeeds.
     pub last_error: Option<String>,
+    /// What is wrong with the store although flushes succeed, as a sentence for the log.
+    pub complaint: Option<String>,
 }
 
 /// The counters behind a [`CommitterStatus`].
@@ -39,6 +41,7 @@ pub(crate) struct Counters {
     flush_us: AtomicU64,
     longest_flush_us: AtomicU64,
     last_error: Mutex<Option<String>>,
+    complaint: Mutex<Option<String>>,
 }
 
 impl Counters {
@@ -58,6 +61,10 @@ impl Counters {
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
+    pub(crate) fn set_complaint(&self, complaint: Option<String>) {
+        *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = complaint;
+    }
+
     pub(crate) fn snapshot(&self, waiting_changes: usize) -> CommitterStatus {
         CommitterStatus {
             waiting_changes: waiting_changes as u64,
@@ -68,6 +75,7 @@ impl Counters {
             flush_us: self.flush_us.load(Relaxed),
             longest_flush_us: self.longest_flush_us.load(Relaxed),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            complaint: self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

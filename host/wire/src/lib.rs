@@ -1,5 +1,5 @@
 //! Bytes to the core's messages and back: [`parse()`] reads a client's datagram, [`write()`] writes
-//! the reply to it.
+//! the reply to it. [`header()`] reads what is left of a datagram that is no request.
 //!
 //! The only crate of the host that knows an encoding, and it decides nothing: which options a reply
 //! has, and in what order, is the engine's business; where they find room is settled here. Built on
@@ -12,11 +12,15 @@
 //! has; no reply is longer than its client accepts.**
 
 mod codes;
+mod glance;
+mod header;
 mod parse;
 mod room;
 mod value;
 mod write;
 
+pub use glance::{Glance, glance};
+pub use header::{Header, header};
 pub use parse::{Malformed, parse};
 pub use value::encode_value;
 pub use write::{REPLY_OCTETS_MAX, Unwritable, Written, write};

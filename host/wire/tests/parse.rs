@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 
 use common::{Packet, arrival};
 use lessor_core::{Outcome, Reason, RequestKind};
-use lessor_wire::parse;
+use lessor_wire::{header, parse};
 
 #[test]
 fn malformed_packets_are_told_apart_and_explained() {
@@ -332,4 +332,38 @@ fn a_packet_of_scattered_parts_costs_no_more_memory_than_it_has_octets() {
     assert!(vendor_class[127 * 255..].iter().all(|octet| *octet == 3));
     // The written form shows all that is kept; the parts joined anew each time would be 100 MB.
     assert!(format!("{:?}", request.options).len() < 10 * bytes.len());
+}
+
+#[test]
+fn the_sender_of_a_malformed_message_is_known_from_240_octets_on() {
+    let good = Packet::discover().bytes();
+    let wanted = parse(&good, arrival()).unwrap();
+    let damaged = |at: usize, octet: u8| {
+        let mut octets = good.clone();
+        octets[at] = octet;
+        octets
+    };
+    for packet in [
+        good[..240].to_vec(),
+        damaged(0, 2),
+        damaged(236, 0),
+        [&good[..240], b"\x35"].concat(),
+        [&good[..240], b"\x35\x01\x02\xff"].concat(),
+    ] {
+        assert!(parse(&packet, arrival()).is_err(), "{packet:?}");
+        let header = header(&packet).unwrap();
+        assert_eq!(header.transaction_id, wanted.transaction_id);
+        assert_eq!(header.hardware_address, wanted.hardware_address);
+        assert_eq!(header.client_address, wanted.client_address);
+        assert_eq!(header.relay_address, wanted.relay_address);
+    }
+    // An hlen that cannot be leaves all of chaddr.
+    for hlen in [17, 255] {
+        let octets = damaged(2, hlen);
+        let header = header(&octets).unwrap();
+        assert_eq!(header.hardware_address.octets(), &octets[28..44]);
+    }
+    for length in 0..240 {
+        assert_eq!(header(&good[..length]), None, "{length}");
+    }
 }

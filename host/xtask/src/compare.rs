@@ -4,7 +4,6 @@
 //! The cases and the sites are those of the end-to-end tests; see `tests/e2e/src/compare`.
 
 use anyhow::{Context, ensure};
-use comfy_table::{ContentArrangement, Table, presets};
 use lessor_e2e::compare::{Kind, cases, in_guide, play, put_into_guide};
 
 use crate::{
@@ -41,10 +40,9 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     }
     let titles: Vec<String> = Kind::ALL.into_iter().map(Kind::title).collect();
     let outcomes = play(&cases, &Kind::ALL, &|kind, case| eprintln!("{kind:?}: {}", case.name));
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(std::iter::once("case").chain(titles.iter().map(String::as_str)));
+    let header: Vec<&str> =
+        std::iter::once("case").chain(titles.iter().map(String::as_str)).collect();
+    let mut table = lessor_terminal::table(&header);
     for outcome in &outcomes {
         table.add_row(std::iter::once(&outcome.case).chain(&outcome.answers));
     }

@@ -21,8 +21,8 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use comfy_table::{Table, presets};
 use lessor_load::{Acquired, Answer, Subscriber};
+use lessor_terminal::table;
 use owo_colors::{OwoColorize, Stream::Stdout};
 
 use self::{access::Access, foresight::Recording};
@@ -315,13 +315,6 @@ fn subscriber(number: usize, expected: &Expected) -> Subscriber {
         vendor_class: expected.vendor_class.map(str::to_owned),
         ..Subscriber::new([0x02, 0, 0x5e, 0, 0x53, number as u8 + 1], expected.circuit_id)
     }
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(header);
-    table
 }
 
 fn say(text: &str) {

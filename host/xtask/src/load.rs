@@ -17,7 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use comfy_table::{CellAlignment, Table, presets};
+use lessor_terminal::{right_align, table};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
 
@@ -99,9 +99,7 @@ fn measure(lessor: &Path, arguments: &LoadArguments) -> anyhow::Result<Value> {
 }
 
 fn print(subjects: &[Subject]) {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header([
+    let mut table = table(&[
         "server",
         "leases/s",
         "ratio to the last",
@@ -134,11 +132,7 @@ fn print(subjects: &[Subject]) {
             subject.durable.to_owned(),
         ]);
     }
-    for column in 1..10 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    right_align(&mut table, 1..10);
     println!("{table}");
 }
 

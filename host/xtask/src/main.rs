@@ -6,6 +6,7 @@ mod command;
 mod compare;
 mod demo;
 mod load;
+mod overload;
 mod policies;
 mod purity;
 mod server;
@@ -38,6 +39,8 @@ enum Task {
     Load(load::LoadArguments),
     /// Play the same packets to this server, Kea, ISC dhcpd and dnsmasq, and compare the answers.
     Compare(compare::CompareArguments),
+    /// Measure the server with more than it can serve, and what it costs at half of that.
+    Overload(overload::OverloadArguments),
     /// Check format and lints, as continuous integration does.
     Lint,
     /// Prove that the core imports nothing: build it for bare WebAssembly and look.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         }
         Task::Load(arguments) => done(load::run(&arguments)),
         Task::Compare(arguments) => done(compare::run(&arguments)),
+        Task::Overload(arguments) => done(overload::run(&arguments)),
         Task::Lint => done(test::lint()),
         Task::Purity => done(purity::run()),
         Task::Setup => done(setup::run()),

@@ -8,8 +8,8 @@ use std::{
 };
 
 use anyhow::Context;
-use comfy_table::{CellAlignment, Table, presets};
 use lessor_policies::{LANGUAGES, Language, NotBuilt};
+use lessor_terminal::{Table, right_align};
 use serde::Deserialize;
 
 use crate::{
@@ -131,13 +131,8 @@ fn measure(lessor: &Path, policy: &Path, interpreters: &Path) -> anyhow::Result<
 fn table(rows: &[Row]) -> Table {
     const HEADER: [&str; 7] =
         ["language", "file, KiB", "compile, ms", "memory, KiB", "p50, µs", "p99, µs", "decisions"];
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(HEADER);
-    for column in 1..HEADER.len() - 1 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let mut table = lessor_terminal::table(&HEADER);
+    right_align(&mut table, 1..HEADER.len() - 1);
     for Row { language, outcome } in rows {
         let name = language.name.to_owned();
         let cells = match outcome {

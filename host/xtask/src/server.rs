@@ -32,15 +32,29 @@ impl Server {
     /// # Errors
     /// If it does not serve; with its log.
     pub(crate) fn start(lessor: &Path, config: &Path) -> anyhow::Result<Self> {
+        Self::spawn(Command::new(lessor), config)
+    }
+
+    /// The same, with all of its threads on one core of the machine.
+    ///
+    /// # Errors
+    /// If it does not serve; with its log.
+    pub(crate) fn start_on_core(lessor: &Path, config: &Path, core: usize) -> anyhow::Result<Self> {
+        let mut command = Command::new("taskset");
+        command.args(["-c", &core.to_string()]).arg(lessor);
+        Self::spawn(command, config)
+    }
+
+    fn spawn(mut command: Command, config: &Path) -> anyhow::Result<Self> {
         let folder = config.parent().unwrap_or(Path::new(".")).to_owned();
         let log = std::fs::File::create(folder.join("log"))?;
-        let child = Command::new(lessor)
+        let child = command
             .args(["serve", "--config"])
             .arg(config)
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()
-            .with_context(|| format!("cannot start {}", lessor.display()))?;
+            .with_context(|| format!("cannot start {command:?}"))?;
         let mut server = Self { child, folder, log_mark: 0.into() };
         let started = Instant::now();
         loop {
@@ -135,7 +149,27 @@ impl Server {
         Ok(kill(Pid::from_raw(self.child.id() as i32), signal)?)
     }
 
-    fn log(&self) -> String {
+    /// The processor time that it has used.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        // proc(5): utime and stime, in ticks of a hundredth of a second, follow the name in brackets.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, fields) = stat.rsplit_once(')').context("cannot read the process's times")?;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: Vec<u64> = ticks.map(str::parse).collect::<Result<_, _>>()?;
+        let ticks: u64 = ticks.into_iter().sum();
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// The most memory that it has held.
+    pub(crate) fn memory_max_octets(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix("kB")).context("no VmHWM")?;
+        Ok(kib.trim().parse::<u64>()? << 10)
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 }

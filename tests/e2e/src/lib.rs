@@ -26,6 +26,7 @@ mod client_message;
 pub mod clients;
 mod clock;
 pub mod compare;
+mod disk;
 mod floods;
 mod heavy;
 mod link;
@@ -45,6 +46,7 @@ pub mod wait;
 pub use capture::{Capture, Datagram};
 pub use client_message::ClientMessage;
 pub use clock::WrongClock;
+pub use disk::LoopDisk;
 pub use floods::{decline_flood, flood_size, made_up, offer_flood};
 pub use heavy::{HeavyTest, heavy};
 pub use link::{Host, Link};
@@ -53,8 +55,8 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    ClockRow, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState, PluginRow,
-    PoolRow, ShadowRow, ShadowSummary, StateRow, Status, StoreRow, TraceRow,
+    ClockRow, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState, LeftOutRow,
+    PluginRow, PoolRow, ShadowRow, ShadowSummary, StateRow, Status, StoreRow, TraceRow,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

@@ -54,6 +54,7 @@ fn what_is_missing(need: &str) -> Option<String> {
     }
     let is_there = match need {
         "faketime" => crate::clock::library().is_some(),
+        "loop_disk" => return no_loop_disk(),
         "wasi_libc" => Path::new("/usr/include/wasm32-wasi/stdlib.h").exists(),
         program => is_in_path(program),
     };
@@ -64,6 +65,15 @@ fn what_is_missing(need: &str) -> Option<String> {
         Some(package) => format!("{need} (Debian package {package})"),
         None => need.to_owned(),
     })
+}
+
+/// Why no file system can be made on a loop device; nothing if one can.
+fn no_loop_disk() -> Option<String> {
+    if !Path::new("/dev/loop-control").exists() {
+        return Some("loop devices (the kernel has none: modprobe loop)".to_owned());
+    }
+    let is_there = is_in_path("mkfs.ext4");
+    (!is_there).then(|| "mkfs.ext4 (Debian package e2fsprogs)".to_owned())
 }
 
 /// Why no network namespace can be made; nothing if one can.

@@ -27,17 +27,28 @@ pub struct Process {
 impl Process {
     /// Starts `command`, called `name`, with standard output and error appended to `output`.
     pub fn start(name: &str, command: &mut Command, output: &Path) -> Self {
+        Self::spawn(name, command, output, None)
+    }
+
+    fn spawn(name: &str, command: &mut Command, output: &Path, stderr: Option<Stdio>) -> Self {
         let open = || {
             let opened = File::options().create(true).append(true).open(output);
             opened.unwrap_or_else(|error| panic!("cannot open {}: {error}", output.display()))
         };
+        let stderr = stderr.unwrap_or_else(|| open().into());
         let child = command
             .stdin(Stdio::null())
             .stdout(open())
-            .stderr(open())
+            .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         Self { name: name.to_owned(), child, output: output.to_owned() }
+    }
+
+    /// Starts `command`, called `name`, with standard error in a pipe that nobody reads, and standard
+    /// output appended to `output`.
+    pub fn start_unheard(name: &str, command: &mut Command, output: &Path) -> Self {
+        Self::spawn(name, command, output, Some(Stdio::piped()))
     }
 
     /// Its process id.

@@ -46,6 +46,9 @@ pub struct JournalLine {
     pub reason: String,
     pub message: Option<String>,
     pub detail: Option<String>,
+    /// xid in hexadecimal.
+    pub transaction_id: Option<String>,
+    pub source: Option<String>,
     pub client: Option<String>,
     pub hardware_address: Option<String>,
     pub address: Option<Ipv4Addr>,
@@ -70,6 +73,17 @@ pub struct JournalLine {
     pub shadow: Option<String>,
     #[serde(default)]
     pub differences: Vec<DifferenceRow>,
+    pub lines_left_out: Option<LeftOutRow>,
+}
+
+/// How many lines the journal left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct LeftOutRow {
+    pub malformed: u64,
+    pub unanswered: u64,
+    pub answered: u64,
 }
 
 /// Where the server receives messages, as the status shows it.
@@ -154,6 +168,7 @@ pub struct Status {
     pub events_lost: u64,
     pub keys_seen_elsewhere: u64,
     pub holds: Vec<HoldRow>,
+    pub journal_problem: Option<String>,
     pub relay_information_left_out: u64,
     pub messages_cut_short: u64,
 }

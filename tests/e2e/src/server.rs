@@ -80,6 +80,15 @@ impl Server {
         self.process = start(&self.setup, self.starts);
     }
 
+    /// Starts it again after it ended, which must refuse to serve, and returns what it says.
+    ///
+    /// # Panics
+    /// If it serves, or ends as if all was well.
+    #[track_caller]
+    pub fn restart_is_refused(&self) -> String {
+        self.setup.restart_is_refused()
+    }
+
     /// Has it reload (SIGHUP), and waits for the outcome.
     #[track_caller]
     pub fn hang_up(&mut self) -> Reload {
@@ -220,6 +229,14 @@ impl Server {
 #[track_caller]
 fn start(setup: &Setup, number: u32) -> Process {
     let output = setup.folder().join(format!("server-{number}.log"));
+    if setup.is_unheard {
+        let process = Process::start_unheard("lessor", &mut setup.command(), &output);
+        let socket = setup.folder().join("store/control.sock");
+        wait::within(START_PATIENCE, "the server to open its control socket", || {
+            socket.exists().then_some(())
+        });
+        return process;
+    }
     let mut process = Process::start("lessor", &mut setup.command(), &output);
     process.says("serving", START_PATIENCE);
     process

@@ -27,6 +27,12 @@ pub struct Setup {
     store_mib: Option<u32>,
     /// Capabilities that the server does not have, though it is started as root.
     missing_capabilities: Vec<String>,
+    /// Whether standard error of the server goes into a pipe that nobody reads.
+    pub(crate) is_unheard: bool,
+    /// Lines below `[journal]`.
+    journal_settings: String,
+    /// Arguments of `lessor serve`.
+    arguments: Vec<OsString>,
     /// What is put in front of the command line so that it runs on another host.
     entering: Vec<OsString>,
 }
@@ -77,6 +83,9 @@ impl Setup {
             environment: Vec::new(),
             store_mib: None,
             missing_capabilities: Vec::new(),
+            is_unheard: false,
+            journal_settings: "path = \"journal.jsonl\"\n".to_owned(),
+            arguments: Vec::new(),
             entering: Vec::new(),
         }
     }
@@ -99,6 +108,24 @@ impl Setup {
     pub fn with_tables(mut self, tables: &str) -> Self {
         self.tables.push_str(tables);
         self.tables.push('\n');
+        self
+    }
+
+    /// With these lines below `[journal]` instead of its path.
+    pub fn with_journal(mut self, lines: &str) -> Self {
+        self.journal_settings = format!("{lines}\n");
+        self
+    }
+
+    /// With an argument more for `lessor serve`.
+    pub fn with_argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// With standard error in a pipe that nobody reads.
+    pub fn unheard(mut self) -> Self {
+        self.is_unheard = true;
         self
     }
 
@@ -161,6 +188,13 @@ impl Setup {
         self.on(host).start()
     }
 
+    /// Starts the process and waits for nothing.
+    pub fn launch(&self) -> crate::Process {
+        self.write();
+        let output = self.folder.path().join("launched.log");
+        crate::Process::start("lessor", &mut self.command(), &output)
+    }
+
     /// Starts the server, which must refuse to serve, and returns what it says.
     ///
     /// # Panics
@@ -168,6 +202,12 @@ impl Setup {
     #[track_caller]
     pub fn refused(&self) -> String {
         self.write();
+        self.restart_is_refused()
+    }
+
+    /// The same with the configuration as it is.
+    #[track_caller]
+    pub(crate) fn restart_is_refused(&self) -> String {
         let output = self.folder.path().join("refused.log");
         let mut server = crate::Process::start("lessor", &mut self.command(), &output);
         let status = server.ended(wait::SOON);
@@ -234,7 +274,8 @@ impl Setup {
         text.push_str(&self.server_settings);
         // Relative to the configuration.
         text.push_str("[store]\npath = \"store\"\n");
-        text.push_str("[journal]\npath = \"journal.jsonl\"\n");
+        text.push_str("[journal]\n");
+        text.push_str(&self.journal_settings);
         text.push_str("[plugins]\ndirectory = \"plugins\"\n");
         text.push_str(&self.plugin_settings);
         text.push_str(&self.tables);
@@ -262,6 +303,7 @@ impl Setup {
         words.push(built::lessor().into());
         words.extend(["serve", "--config"].map(OsString::from));
         words.push(self.configuration().into());
+        words.extend(self.arguments.iter().cloned());
         let mut words = words.into_iter();
         let mut command = Command::new(words.next().expect("there are words"));
         command.args(words);

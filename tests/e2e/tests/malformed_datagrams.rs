@@ -14,7 +14,7 @@ use std::{
     net::{Ipv4Addr, UdpSocket},
     ops::Range,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fastrand::Rng;
@@ -67,6 +67,13 @@ fn every_kind_of_damage_has_its_reason() {
         });
         let line = server.journal_has(reason.name());
         assert!(line.detail.is_some(), "{line:?}");
+        assert_eq!(line.interface.as_deref(), Some("lo"), "{line:?}");
+        if datagram.len() >= 240 {
+            assert_eq!(line.transaction_id.as_deref(), Some("deadbeef"), "{line:?}");
+            let hardware_address = line.hardware_address.as_deref().unwrap_or_default();
+            assert!(hardware_address.starts_with("02:00:00:00:00:09"), "{line:?}");
+            assert_eq!(line.relay_address, Some(Ipv4Addr::new(127, 200, 0, 1)), "{line:?}");
+        }
     }
     is_alive(&server);
 }
@@ -118,7 +125,48 @@ fn noise_is_counted_datagram_by_datagram_and_the_server_lives() {
     assert!(malformed.map(|(_, count)| count).sum::<u64>() > 700, "{:?}", status.reasons);
     assert!(server.process().is_running());
     is_alive(&server);
-    assert_eq!(server.journal().len() as u64 - 2, sent);
+    // Each has a line in the journal, or is counted in one that says what was left out.
+    wait::soon("the journal to account for every datagram", || {
+        let journal = server.journal();
+        let (told, counted): (Vec<_>, Vec<_>) =
+            journal.into_iter().partition(|line| line.lines_left_out.is_none());
+        let left_out = counted.iter().filter_map(|line| line.lines_left_out);
+        let left_out: u64 = left_out.map(|row| row.malformed + row.unanswered).sum();
+        (told.len() as u64 - 2 + left_out == sent).then_some(())
+    });
+}
+
+#[test]
+fn a_flood_of_broken_datagrams_leaves_a_sample_and_a_count_in_the_journal() {
+    const SENT: u64 = 30_000;
+    let server = Setup::on_loopback(SUBNETS).start();
+    let sender = Sender::new(&server);
+    let broken = &discover()[..240];
+    let began = Instant::now();
+    for number in 0..SENT {
+        sender.send(broken);
+        if number % 64 == 63 {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    is_alive(&server);
+    let reason = Reason::NoMessageType;
+    let mut received = 0;
+    let (lines, left_out) = wait::soon("the journal to account for the flood", || {
+        let journal = server.journal();
+        received = server.status().count(reason);
+        let lines = journal.iter().filter(|line| line.reason == reason.name()).count() as u64;
+        let left_out: u64 =
+            journal.iter().filter_map(|line| line.lines_left_out).map(|row| row.malformed).sum();
+        (lines + left_out == received).then_some((lines, left_out))
+    });
+    // The system may have dropped some of them; what counts is what the server got to see.
+    assert!(received > SENT / 10, "only {received} were received");
+    let seconds = began.elapsed().as_secs() + 1;
+    assert!((1..=50 * seconds).contains(&lines), "{lines} lines in {seconds} s");
+    assert!(left_out > 0);
+    // Nobody else's lines were lost by it.
+    assert_eq!(server.status().events_lost, 0);
 }
 
 struct Sender {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::Ipv4Addr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -80,6 +81,12 @@ pub struct ShadowDifference {
     pub client: String,
     /// The hardware address.
     pub hardware_address: String,
+    /// The relay that the message came through (giaddr); none if it came from the client's link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_address: Option<Ipv4Addr>,
+    /// The interface that the message came in on, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Arc<str>>,
     /// The network that the client is in.
     pub network: Arc<str>,
     /// The client's line, as of the message or of what the server remembers.
@@ -160,6 +167,8 @@ impl ShadowDifference {
             transaction_id: request.transaction_id,
             client: view.client.to_string(),
             hardware_address: request.hardware_address.to_string(),
+            relay_address: request.is_relayed().then_some(request.relay_address),
+            interface: request.arrival.interface.clone(),
             network: Arc::clone(&view.network.name),
             circuit_id: view
                 .relay_information()

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock,
     exchange::Shared,
-    net::{Changes, Endpoint, Host, Waker},
+    net::{Changes, Endpoint, Host, StopSignal},
     vital,
     worker::EndpointSender,
 };
@@ -41,7 +41,7 @@ const WARNINGS_REMEMBERED_MAX: usize = 1024;
 /// A running watch.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    stop: Waker,
+    stop: StopSignal,
     thread: JoinHandle<()>,
 }
 
@@ -53,7 +53,7 @@ struct Watcher {
     filters_at: Option<Instant>,
     warned: BTreeSet<String>,
     changes: Changes,
-    stop: Waker,
+    stop: StopSignal,
 }
 
 impl Watch {
@@ -68,7 +68,7 @@ impl Watch {
         workers: Vec<EndpointSender>,
     ) -> anyhow::Result<Self> {
         let changes = Changes::subscribe()?;
-        let stop = Waker::new()?;
+        let stop = StopSignal::new()?;
         let watcher = Watcher {
             endpoints,
             shared,
@@ -85,7 +85,7 @@ impl Watch {
 
     /// Ends the watch and waits for its end.
     pub(crate) fn stop(self) {
-        self.stop.wake();
+        self.stop.give();
         // It cannot have panicked: see `vital`.
         let _ = self.thread.join();
     }

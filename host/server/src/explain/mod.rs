@@ -22,7 +22,7 @@ use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_core::{
     HardwareAddress, OptionDefinition, Outcome, OwnAddresses, Reason, Timestamp, Verdict,
 };
-use lessor_store::{FjallStore, Store};
+use lessor_store::DiskStore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -303,7 +303,7 @@ fn offline(
 ) -> anyhow::Result<Answer> {
     let runtime = check::runtime()?;
     let config = &arguments.file.config;
-    let Parts { configuration, lookups, chain } =
+    let Parts { configuration, lookups, chain, .. } =
         generation::read(&runtime, config, colour_on_stderr(), &LookupSet::default())?;
     let (shards, from) = shards_of_store(&configuration, no_answer)?;
     let now = clock::now();
@@ -334,9 +334,9 @@ fn shards_of_store(
     let mut shards = Shards::new(configuration.topology.clone(), 0);
     match &configuration.store.backend {
         StoreBackend::Embedded { path } if path.exists() => {
-            let mut store = FjallStore::open(path)
-                .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
-            let leases = stored::read(Some(path), |each| store.load(each))?.take_in();
+            let leases = stored::read(Some(path), |each| DiskStore::read(path, each))
+                .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?
+                .take_in();
             let now = clock::now();
             leases.into_iter().for_each(|lease| shards.restore(now, lease));
             Holds::new(configuration).recall(now, &shards);

@@ -2,13 +2,15 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Table, presets};
 use lessor_core::Outcome;
+use lessor_terminal::{Table, indented_table, named};
 use owo_colors::{OwoColorize, Style};
 
 use super::{AllocationStep, Explanation, PluginStep};
 use crate::leases::{RowState, written};
 
+/// How far everything but titles stands in.
+const MARGIN: usize = 2;
 /// How far the second column stands in.
 const INDENT: usize = 18;
 
@@ -93,12 +95,13 @@ impl<W: Write> Sections<W> {
     }
 
     fn line(&mut self, name: &str, value: &str) -> io::Result<()> {
-        writeln!(self.out, "  {name:<INDENT$} {value}")
+        writeln!(self.out, "{}", named(MARGIN, name, INDENT, value))
     }
 
     fn styled(&mut self, name: &str, value: &str, style: Style) -> io::Result<()> {
         if self.colour {
-            return writeln!(self.out, "  {name:<INDENT$} {}", value.style(style));
+            let value = value.style(style).to_string();
+            return writeln!(self.out, "{}", named(MARGIN, name, INDENT, &value));
         }
         self.line(name, value)
     }
@@ -179,8 +182,5 @@ fn verdict(step: &PluginStep) -> String {
 }
 
 fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(header);
-    table
+    indented_table(header, MARGIN)
 }

@@ -18,10 +18,15 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::{metrics, reload::Reloader, status::Status};
+use crate::{
+    callers::{Caller, Callers},
+    metrics,
+    reload::Reloader,
+    status::Status,
+};
 
-/// Connections at a time; more wait to be accepted.
-const CONNECTIONS_MAX: usize = 8;
+/// Pages written at a time; more wait.
+const PAGES_MAX: usize = 4;
 /// How long a request may take to come.
 const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 /// How long a connection may take in all.
@@ -44,9 +49,9 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Answers until the task is dropped.
 pub(crate) async fn answer(listener: TcpListener, reloader: Arc<Reloader>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let callers = Callers::new();
+    let source = Source { reloader, pages: Arc::new(Semaphore::new(PAGES_MAX)) };
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -55,21 +60,32 @@ pub(crate) async fn answer(listener: TcpListener, reloader: Arc<Reloader>) {
                 continue;
             }
         };
-        let reloader = Arc::clone(&reloader);
+        let Some(caller) = callers.admit().await else { return };
+        let source = source.clone();
         tokio::spawn(async move {
-            let answered = tokio::time::timeout(CONNECTION_WITHIN, answer_one(stream, reloader));
-            if !matches!(answered.await, Ok(Ok(()))) {
+            let answering =
+                tokio::time::timeout(CONNECTION_WITHIN, answer_one(stream, &caller, &source));
+            if !matches!(caller.unless_dismissed(answering).await, Some(Ok(Ok(())))) {
                 tracing::debug!("a connection for metrics ended early");
             }
-            drop(place);
         });
     }
 }
 
-async fn answer_one(stream: TcpStream, reloader: Arc<Reloader>) -> hyper::Result<()> {
-    let respond = service_fn(|request: Request<Incoming>| {
-        let reloader = Arc::clone(&reloader);
-        async move { Ok::<_, Infallible>(response(&request, reloader).await) }
+/// What pages are made of.
+#[derive(Clone)]
+struct Source {
+    reloader: Arc<Reloader>,
+    pages: Arc<Semaphore>,
+}
+
+async fn answer_one(stream: TcpStream, caller: &Caller, source: &Source) -> hyper::Result<()> {
+    let respond = service_fn(|request: Request<Incoming>| async move {
+        caller.is_served();
+        let response = response(&request, source).await;
+        // It must be read, too.
+        caller.keeps_waiting();
+        Ok::<_, Infallible>(response)
     });
     http1::Builder::new()
         .keep_alive(false)
@@ -80,7 +96,7 @@ async fn answer_one(stream: TcpStream, reloader: Arc<Reloader>) -> hyper::Result
         .await
 }
 
-async fn response(request: &Request<Incoming>, reloader: Arc<Reloader>) -> Response<Full<Bytes>> {
+async fn response(request: &Request<Incoming>, source: &Source) -> Response<Full<Bytes>> {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "metrics are fetched with GET\n");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -89,6 +105,8 @@ async fn response(request: &Request<Incoming>, reloader: Arc<Reloader>) -> Respo
     if request.uri().path() != "/metrics" {
         return text(StatusCode::NOT_FOUND, "metrics are at /metrics\n");
     }
+    let _page = source.pages.acquire().await;
+    let reloader = Arc::clone(&source.reloader);
     // Takes the lock of every network: not on the threads that run the runtime.
     let page = tokio::task::spawn_blocking(move || metrics::page(&Status::of(&reloader)));
     match page.await {

@@ -45,6 +45,9 @@ fn server(page: &mut Page, status: &Status) {
     });
     let help = "Whether messages are received and answered there";
     page.gauge("lessor_endpoint_serving", help, endpoints);
+    let help = "Whether the last accepted generation serves because the configuration cannot";
+    let fallback = [plain(u64::from(status.fallback.is_some()))];
+    page.gauge("lessor_serves_last_accepted", help, fallback);
     let inputs = Reason::ALL.iter().map(|reason| {
         let count = status.reasons.iter().find(|(found, _)| found == reason);
         let outcome = written(&reason.outcome());
@@ -52,11 +55,28 @@ fn server(page: &mut Page, status: &Status) {
         sample(&labels, count.map_or(0, |(_, count)| *count) as f64)
     });
     page.counter("lessor_inputs_total", "Inputs, by the reason that each ended in", inputs);
+    let limits = status.limits.iter();
+    let limits = limits.map(|(limit, count)| sample(&[("limit", limit.name())], *count as f64));
+    page.counter("lessor_dropped_total", "Packets dropped, by the limit that they met", limits);
     let help = "Events that did not reach the journal";
     page.counter("lessor_events_lost_total", help, [plain(status.events_lost)]);
     let help = "Messages of a client key with another hardware address, or behind another line, than \
                 its active lease has";
     page.counter("lessor_keys_seen_elsewhere_total", help, [plain(status.keys_seen_elsewhere)]);
+    let help = "Whether the journal is configured and cannot be written";
+    let problem = [plain(u64::from(status.journal_problem.is_some()))];
+    page.gauge("lessor_journal_failing", help, problem);
+    let left_out = status.journal_lines_left_out;
+    let left_out = [
+        ("malformed", left_out.malformed),
+        ("unanswered", left_out.unanswered),
+        ("answered", left_out.answered),
+    ];
+    let left_out = left_out.map(|(kind, count)| sample(&[("kind", kind)], count as f64));
+    let help = "Lines of the journal left out because there were too many of their kind";
+    page.counter("lessor_journal_lines_left_out_total", help, left_out);
+    let help = "Lines of the log that were lost because nobody read standard error";
+    page.counter("lessor_log_lines_lost_total", help, [plain(status.log_lines_lost)]);
     let help = "Options left out of replies because they did not fit";
     page.counter("lessor_options_left_out_total", help, [plain(status.options_left_out)]);
     let help = "Replies without the relay agent information, which did not fit";

@@ -12,6 +12,8 @@ use super::*;
 use crate::{
     clock::ClockStatus,
     endpoints::{EndpointState, EndpointStatus},
+    limits::Limit,
+    sampling::LeftOut,
     status::{PoolRow, StoreStatus},
 };
 
@@ -50,6 +52,8 @@ fn full() -> Status {
         transaction_id: 1,
         client: "hw:02:00:00:00:00:01".to_owned(),
         hardware_address: "02:00:00:00:00:01".to_owned(),
+        relay_address: None,
+        interface: None,
         network: "access".into(),
         circuit_id: None,
         differences: vec![difference],
@@ -123,6 +127,7 @@ fn full() -> Status {
             failed_flushes: 0,
             longest_flush_us: 1_500,
             last_error: None,
+            complaint: None,
         },
         clock: ClockStatus {
             time: "2026-01-31T08:00:00Z".to_owned(),
@@ -134,8 +139,13 @@ fn full() -> Status {
             offset_ms: 0,
         },
         stray_leases: 0,
+        limits: vec![(Limit::WaitingMessages, 12)],
         events_lost: 0,
         keys_seen_elsewhere: 5,
+        journal_problem: None,
+        journal_lines_left_out: LeftOut { malformed: 3, unanswered: 2, answered: 1 },
+        log_lines_lost: 0,
+        fallback: None,
         options_left_out: 0,
         messages_cut_short: 0,
         relay_information_left_out: 0,

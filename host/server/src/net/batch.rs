@@ -8,6 +8,7 @@ use std::{
     io::IoSliceMut,
     net::{Ipv4Addr, SocketAddrV4},
     os::fd::{AsRawFd, BorrowedFd},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use lessor_core::{Arrival, Destination, Reason};
@@ -32,6 +33,8 @@ pub(crate) struct ReceiveBatch {
     octets: Box<[u8]>,
     items: Vec<Item>,
     discarded: usize,
+    /// How many datagrams the last call received, those discarded included.
+    filled: usize,
 }
 
 /// One datagram of a batch.
@@ -44,6 +47,8 @@ pub(crate) struct Received<'a> {
     /// It was broadcast, and came in on an endpoint for relayed messages: the endpoint of the
     /// interface, if there is one, has it too.
     pub(crate) not_relayed: bool,
+    /// How long it waited in the system's receive buffer.
+    pub(crate) waited: Duration,
 }
 
 /// A reply on its way out.
@@ -146,6 +151,7 @@ struct Item {
     length: usize,
     arrival: Arrival,
     not_relayed: bool,
+    waited: Duration,
 }
 
 /// What the system says of a datagram beside its payload.
@@ -158,6 +164,8 @@ pub(super) struct Origin {
     pub(super) own_address: Ipv4Addr,
     /// The interface that it came in by.
     pub(super) interface_index: u32,
+    /// When it came in, since 1970 by the system's clock.
+    pub(super) arrived: Duration,
 }
 
 impl ReceiveBatch {
@@ -167,6 +175,7 @@ impl ReceiveBatch {
             octets: vec![0; BATCH_DATAGRAMS * DATAGRAM_OCTETS_MAX].into_boxed_slice(),
             items: Vec::with_capacity(BATCH_DATAGRAMS),
             discarded: 0,
+            filled: 0,
         }
     }
 
@@ -179,6 +188,7 @@ impl ReceiveBatch {
                 payload: octets.get(start..start + item.length).unwrap_or_default(),
                 arrival: item.arrival,
                 not_relayed: item.not_relayed,
+                waited: item.waited,
             }
         })
     }
@@ -189,8 +199,14 @@ impl ReceiveBatch {
         self.discarded
     }
 
+    /// Whether the last call filled the batch, so that more may wait.
+    pub(crate) fn is_full(&self) -> bool {
+        self.filled >= BATCH_DATAGRAMS
+    }
+
     /// Receives what waits in `socket`, [`BATCH_DATAGRAMS`] at most; `describe` turns the origin
-    /// of each into its arrival, and says whether it was not relayed. Returns how many datagrams
+    /// of each into its arrival, and says whether it was not relayed. No datagram has waited for longer
+    /// than `waited_max`, whatever the system's clock says. Returns how many datagrams
     /// the batch holds, and the system's count of those lost, if it says.
     ///
     /// # Errors
@@ -198,16 +214,17 @@ impl ReceiveBatch {
     pub(super) fn fill(
         &mut self,
         socket: BorrowedFd<'_>,
+        waited_max: Duration,
         mut describe: impl FnMut(&Origin) -> (Arrival, bool),
     ) -> io::Result<(usize, Option<u32>)> {
         self.items.clear();
-        self.discarded = 0;
+        (self.discarded, self.filled) = (0, 0);
         let mut lost = None;
         // Made anew each time, because the system writes lengths into the headers which nix does
         // not set back, and because they are tied to a thread, which a batch is not.
         let mut headers = MultiHeaders::<SockaddrIn>::preallocate(
             BATCH_DATAGRAMS,
-            Some(cmsg_space!(libc::in_pktinfo, u32)),
+            Some(cmsg_space!(libc::in_pktinfo, u32, libc::timespec)),
         );
         let mut slots = self.octets.chunks_exact_mut(DATAGRAM_OCTETS_MAX);
         let mut slices: [_; BATCH_DATAGRAMS] =
@@ -223,13 +240,17 @@ impl ReceiveBatch {
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok((0, None)),
             Err(error) => return Err(error.into()),
         };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for (slot, message) in received.enumerate() {
+            self.filled += 1;
             let (origin, lost_before) = origin(&message);
             lost = lost_before.or(lost);
             match origin {
                 Some(origin) if !message.flags.contains(MsgFlags::MSG_TRUNC) => {
                     let (arrival, not_relayed) = describe(&origin);
-                    self.items.push(Item { slot, length: message.bytes, arrival, not_relayed });
+                    let waited = now.saturating_sub(origin.arrived).min(waited_max);
+                    let length = message.bytes;
+                    self.items.push(Item { slot, length, arrival, not_relayed, waited });
                 }
                 _ => self.discarded += 1,
             }
@@ -252,6 +273,7 @@ impl fmt::Debug for ReceiveBatch {
 fn origin(message: &RecvMsg<'_, '_, SockaddrIn>) -> (Option<Origin>, Option<u32>) {
     let mut origin = None;
     let mut lost = None;
+    let mut arrived = Duration::MAX;
     for control in message.cmsgs().into_iter().flatten() {
         match control {
             ControlMessageOwned::Ipv4PacketInfo(info) => {
@@ -260,11 +282,14 @@ fn origin(message: &RecvMsg<'_, '_, SockaddrIn>) -> (Option<Origin>, Option<u32>
                     destination: Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()),
                     own_address: Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()),
                     interface_index: info.ipi_ifindex.cast_unsigned(),
+                    arrived: Duration::MAX,
                 });
             }
             ControlMessageOwned::RxqOvfl(count) => lost = Some(count),
+            ControlMessageOwned::ScmTimestampns(time) => arrived = time.into(),
             _ => {}
         }
     }
-    (origin, lost)
+    // Without a time, it came in at this moment.
+    (origin.map(|origin| Origin { arrived, ..origin }), lost)
 }

@@ -1,15 +1,16 @@
 //! The kernel's notifications that something about the host has changed.
 
-use std::{io, os::fd::AsFd, time::Duration};
+use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, poll},
+    sys::eventfd::{EfdFlags, EventFd},
 };
 
 use super::{
-    Host, NetError, Waker,
+    Host, NetError,
     netlink::{Group, Netlink},
 };
 
@@ -19,6 +20,28 @@ pub(crate) struct Changes {
     links: Netlink,
     neighbours: Netlink,
     routes: Netlink,
+}
+
+/// Ends the wait for changes from another thread, for good. Clones end the same wait.
+#[derive(Clone, Debug)]
+pub(crate) struct StopSignal(Arc<EventFd>);
+
+impl StopSignal {
+    /// A signal that nobody has given yet.
+    ///
+    /// # Errors
+    /// If the system gives no eventfd.
+    pub(crate) fn new() -> Result<Self, NetError> {
+        EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map(|event| Self(Arc::new(event)))
+            .map_err(|error| NetError::system("create an eventfd", error))
+    }
+
+    /// Gives the signal.
+    pub(crate) fn give(&self) {
+        // The only failure is a full counter, and then it was given before.
+        let _ = self.0.write(1);
+    }
 }
 
 impl Changes {
@@ -35,12 +58,12 @@ impl Changes {
         })
     }
 
-    /// Waits until something has changed or `patience` is over; false if `stop` was called.
+    /// Waits until something has changed or `patience` is over; false if `stop` was given.
     ///
     /// # Errors
     /// Those of `poll`.
-    pub(crate) fn wait(&self, stop: &Waker, patience: Duration) -> io::Result<bool> {
-        let stop = PollFd::new(stop.as_fd(), PollFlags::POLLIN);
+    pub(crate) fn wait(&self, stop: &StopSignal, patience: Duration) -> io::Result<bool> {
+        let stop = PollFd::new(stop.0.as_fd(), PollFlags::POLLIN);
         wait(&mut [stop, of(&self.links), of(&self.neighbours), of(&self.routes)], patience)
     }
 

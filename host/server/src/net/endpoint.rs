@@ -46,6 +46,8 @@ pub(crate) struct Endpoint {
     links: LinksCache,
     reach: Reach,
     losses: Losses,
+    /// When nothing waited, as far as is known.
+    empty_at: Instant,
 }
 
 #[derive(Debug)]
@@ -118,7 +120,7 @@ impl Endpoint {
 
     fn new(host: &Host, socket: Socket, reach: Reach, place: Place) -> Self {
         let links = host.links_cache();
-        Self { socket, place, links, reach, losses: Losses::default() }
+        Self { socket, place, links, reach, losses: Losses::default(), empty_at: Instant::now() }
     }
 
     /// Warns if the system granted less room than the endpoint asked for.
@@ -150,10 +152,10 @@ impl Endpoint {
         self.socket.recv_buffer_size().unwrap_or_default()
     }
 
-    /// How many datagrams the system dropped since the endpoint was opened, because the receive
-    /// buffer was full: the server was too slow for them. Known when the next one is received.
-    pub(crate) fn lost_datagrams(&self) -> u64 {
-        self.losses.total()
+    /// How many datagrams the system dropped since this was last asked, because the receive buffer was
+    /// full: the server was too slow for them. Known when the next one is received.
+    pub(crate) fn take_lost_datagrams(&mut self) -> u64 {
+        self.losses.take_new()
     }
 
     /// Receives what waits, [`BATCH_DATAGRAMS`] at most, into `batch`, whose contents are dropped
@@ -165,13 +167,15 @@ impl Endpoint {
     /// Those of `recvmmsg`; the endpoint can be used further.
     pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
         let (place, links) = (&self.place, self.links.load());
-        let (count, lost) =
-            batch.fill(self.socket.as_fd(), |origin| place.describe(links, origin))?;
-        if let Some(lost) = lost.and_then(|lost| self.losses.note(lost, Instant::now())) {
-            tracing::warn!(
-                endpoint = %self, lost, lost_so_far = self.lost_datagrams(),
-                "datagrams came faster than they were read, and the system dropped them"
-            );
+        let now = Instant::now();
+        let waited_max = now.saturating_duration_since(self.empty_at);
+        let describe = |origin: &Origin| place.describe(links, origin);
+        let (count, lost) = batch.fill(self.socket.as_fd(), waited_max, describe)?;
+        if !batch.is_full() {
+            self.empty_at = now;
+        }
+        if let Some(lost) = lost {
+            self.losses.note(lost);
         }
         Ok(count)
     }

@@ -56,10 +56,11 @@ mod trials;
 mod tests;
 
 pub(crate) use batch::{Outgoing, ReceiveBatch, Received, SendFailure, SendReport, Unsent};
-pub(crate) use changes::Changes;
+pub(crate) use changes::{Changes, StopSignal};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use error::NetError;
 pub(crate) use host::Host;
 pub(crate) use links::{Link, Links, PartOf};
 pub(crate) use own::{OwnSockets, Refused};
 pub(crate) use poll::{Poller, Waker};
+pub(crate) use sockets::buffers_are_allowed;

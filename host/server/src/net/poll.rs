@@ -2,8 +2,10 @@
 
 use std::{
     fmt, io,
-    os::fd::{AsFd, BorrowedFd},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -29,13 +31,30 @@ pub(crate) struct Poller {
 }
 
 /// Ends the wait of a [`Poller`] from another thread. Clones wake the same poller.
+///
+/// A call costs a system call only if the poller sleeps: a worker that is busy looks at its messages
+/// by itself before it sleeps.
 #[derive(Clone)]
-pub(crate) struct Waker(Arc<EventFd>);
+pub(crate) struct Waker(Arc<Bell>);
+
+struct Bell {
+    event: EventFd,
+    /// One of [`AWAKE`], [`ASLEEP`] and [`CALLED`].
+    state: AtomicU8,
+}
+
+/// The poller does not sleep, and nobody called since it last looked.
+const AWAKE: u8 = 0;
+/// The poller sleeps, or is about to.
+const ASLEEP: u8 = 1;
+/// Somebody called since the poller last looked.
+const CALLED: u8 = 2;
 
 /// What a wait ended with.
 #[derive(Debug)]
 pub(crate) struct Ready<'a> {
     events: &'a [EpollEvent],
+    is_woken: bool,
 }
 
 /// Stands for the wakers among the events; no endpoint's token is that large.
@@ -71,8 +90,10 @@ impl Poller {
     /// # Errors
     /// If it was added already, or the system refuses.
     pub(crate) fn add_waker(&mut self, waker: &Waker) -> Result<(), NetError> {
+        // Edge-triggered, so that the event need not be read: its count means nothing.
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
         self.epoll
-            .add(&*waker.0, EpollEvent::new(EpollFlags::EPOLLIN, WAKER))
+            .add(&waker.0.event, EpollEvent::new(flags, WAKER))
             .map_err(|error| NetError::system("wait on a waker", error))?;
         self.wakers.push(waker.clone());
         Ok(())
@@ -85,6 +106,8 @@ impl Poller {
     /// Those of `epoll_wait`, of which none is expected.
     pub(crate) fn wait(&mut self, timeout_ms: Option<u32>) -> io::Result<Ready<'_>> {
         let started = Instant::now();
+        let called_before = self.fall_asleep(timeout_ms != Some(0));
+        let timeout_ms = if called_before { Some(0) } else { timeout_ms };
         let count = loop {
             let left = timeout_ms.map(|timeout_ms| {
                 Duration::from_millis(u64::from(timeout_ms)).saturating_sub(started.elapsed())
@@ -95,14 +118,23 @@ impl Poller {
                 Err(error) => return Err(error.into()),
             }
         };
-        let ready = Ready { events: self.events.get(..count).unwrap_or_default() };
-        if ready.woken() {
-            for waker in &self.wakers {
-                // Those that were not called say that they would block.
-                let _ = waker.0.read();
-            }
-        }
-        Ok(ready)
+        let called_meanwhile = self.wake_up();
+        let is_woken = called_before || called_meanwhile;
+        Ok(Ready { events: self.events.get(..count).unwrap_or_default(), is_woken })
+    }
+
+    /// Has wakers write to their events from now on, if this wait may sleep; whether one was called
+    /// since the last wait, so that this one must not.
+    fn fall_asleep(&self, may_sleep: bool) -> bool {
+        let asleep = if may_sleep { ASLEEP } else { AWAKE };
+        let called = |waker: &Waker| waker.0.state.swap(asleep, Ordering::AcqRel) == CALLED;
+        self.wakers.iter().filter(|waker| called(waker)).count() > 0
+    }
+
+    /// Whether a waker was called during this wait.
+    fn wake_up(&self) -> bool {
+        let called = |waker: &Waker| waker.0.state.swap(AWAKE, Ordering::AcqRel) == CALLED;
+        self.wakers.iter().filter(|waker| called(waker)).count() > 0
     }
 }
 
@@ -114,7 +146,7 @@ impl Ready<'_> {
 
     /// Whether a waker was called since the last wait.
     pub(crate) fn woken(&self) -> bool {
-        self.events.iter().any(|event| event.data() == WAKER)
+        self.is_woken
     }
 }
 
@@ -125,21 +157,16 @@ impl Waker {
     /// If the system refuses, usually because too many files are open.
     pub(crate) fn new() -> Result<Self, NetError> {
         EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-            .map(|event| Self(Arc::new(event)))
+            .map(|event| Self(Arc::new(Bell { event, state: AtomicU8::new(AWAKE) })))
             .map_err(|error| NetError::system("create an eventfd", error))
     }
 
     /// Ends the poller's wait, or its next one if it is not waiting. Many calls count as one.
     pub(crate) fn wake(&self) {
-        // The only failure is a full counter, and then the poller is woken anyway.
-        let _ = self.0.write(1);
-    }
-}
-
-impl AsFd for Waker {
-    /// Readable once it was called, until a poller has seen it.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        if self.0.state.swap(CALLED, Ordering::AcqRel) == ASLEEP {
+            // The only failure is a full counter, and then the poller is woken anyway.
+            let _ = self.0.event.write(1);
+        }
     }
 }
 

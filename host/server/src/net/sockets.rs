@@ -21,6 +21,17 @@ pub(super) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 /// Addresses of loopback that a socket which only sends is bound to, tried one after the other.
 const SENDING_ADDRESSES: u8 = 4;
 
+/// Whether this machine grants the buffers that sockets ask for to everybody, by its limits. Without
+/// that it takes the capability CAP_NET_ADMIN.
+pub(crate) fn buffers_are_allowed(send_buffer_octets: usize) -> bool {
+    let limit = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/net/core/{name}")).ok()?;
+        text.trim().parse::<usize>().ok()
+    };
+    limit("rmem_max").is_some_and(|octets| octets >= RECEIVE_BUFFER_OCTETS)
+        && limit("wmem_max").is_some_and(|octets| octets >= send_buffer_octets)
+}
+
 /// A UDP socket with everything set that is set before it is bound.
 ///
 /// It shares its port only with sockets of the same user that want it so (SO_REUSEPORT), which are
@@ -37,6 +48,7 @@ pub(super) fn udp_socket(send_buffer_octets: usize) -> Result<Socket, NetError> 
         .and_then(|()| Ok(setsockopt(&socket, sockopt::RxqOvfl, &1)?))
         // An address may come and go; the socket stays and receives whenever it is there.
         .and_then(|()| socket.set_freebind_v4(true))
+        .and_then(|()| Ok(setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?))
         .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
     // As much as the system grants: the first needs CAP_NET_ADMIN, the second is cut silently.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_OCTETS).is_err() {

@@ -232,7 +232,7 @@ fn read_set(
             let settings = PluginSettings { directory, interpreters, cache: None, rollback: None };
             configuration.plugins = Some(settings);
             let (lookups, chain) = generation::build(runtime, &configuration, colour, &nothing)?;
-            Parts { configuration, lookups, chain }
+            Parts { configuration, lookups, chain, inputs: None }
         }
     })
 }

@@ -5,8 +5,8 @@ use std::{
     io::{self, Write},
 };
 
-use comfy_table::{Table, presets};
 use lessor_core::{ClientKeyKind, Reason, Request, readable};
+use lessor_terminal::{Table, table};
 use serde_json::json;
 
 use super::Compared;
@@ -40,9 +40,7 @@ impl Output {
         names: (&'static str, &'static str),
         has_other: bool,
     ) -> Self {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_FULL_CONDENSED);
-        table.set_header([
+        let table = table(&[
             "#",
             "time",
             "message",
@@ -130,6 +128,8 @@ impl Output {
             writeln!(out, "{}", json!({ "summary": summary }))?;
             return Ok(self.different > 0);
         }
+        drop(out);
+        let mut out = lessor_terminal::stdout();
         if self.rows > 0 {
             writeln!(out, "{}", self.table)?;
         }
@@ -143,12 +143,10 @@ impl Output {
         if !self.differences.is_empty() {
             writeln!(out)?;
         }
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_FULL_CONDENSED);
         let mut header = vec!["reason", name];
         header.extend(self.has_other.then_some(other_name));
         header.push("meaning");
-        table.set_header(header);
+        let mut table = table(&header);
         for (reason, (count, other)) in &self.reasons {
             let mut row = vec![reason.name().to_owned(), count.to_string()];
             row.extend(self.has_other.then(|| other.to_string()));

@@ -79,7 +79,7 @@ impl Replica {
     /// # Errors
     /// If a plugin cannot be instantiated.
     pub(super) fn new(
-        Parts { configuration, lookups, chain }: &Parts,
+        Parts { configuration, lookups, chain, .. }: &Parts,
         state: &State,
     ) -> Result<Self, Refusal> {
         let chain = chain.rehearsal(PATIENCE)?;
@@ -162,6 +162,7 @@ impl Replica {
             payload: &datagram.payload,
             arrival: datagram.arrival.clone(),
             not_relayed: datagram.not_relayed,
+            waited: Duration::ZERO,
         };
         let mut exchange = pipeline.decide(runner, at, 0, received);
         let planned = std::mem::take(&mut exchange.waits_for);

@@ -6,7 +6,7 @@ use lessor_core::{
     Change, Changes, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
-use lessor_store::{FjallStore, MemoryStore, Store};
+use lessor_store::{DiskStore, MemoryStore, Store};
 
 use crate::support::{address, change, commit, conflict, lease, load};
 
@@ -18,9 +18,9 @@ fn memory() -> Box<Open> {
     Box::new(move || Box::new(store.clone()))
 }
 
-fn fjall() -> Box<Open> {
+fn on_disk() -> Box<Open> {
     let folder = tempfile::tempdir().unwrap();
-    Box::new(move || Box::new(FjallStore::open(folder.path()).unwrap()))
+    Box::new(move || Box::new(DiskStore::open(folder.path()).unwrap()))
 }
 
 macro_rules! battery {
@@ -29,7 +29,7 @@ macro_rules! battery {
             $(#[test] fn $case() { super::$case(&*super::memory()); })*
         }
         mod on_disk {
-            $(#[test] fn $case() { super::$case(&*super::fjall()); })*
+            $(#[test] fn $case() { super::$case(&*super::on_disk()); })*
         }
     };
 }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use lessor_core::{Changes, Committed};
-use lessor_store::{Committer, CommitterLimits, FjallStore, Submission};
+use lessor_store::{Committer, CommitterLimits, DiskStore, Submission};
 
 use crate::support::{Random, address, apart, change, lease, load};
 
@@ -58,7 +58,7 @@ fn reported_leases_survive_sigkill() {
         println!("round {round}: {} leases reported", reports.len());
         reported.extend(reports);
 
-        let leases = load(&mut FjallStore::open(folder.path()).unwrap());
+        let leases = load(&mut DiskStore::open(folder.path()).unwrap());
         for (address, revision) in &reported {
             let found = leases.get(address).map_or(0, |lease| lease.revision);
             assert!(found >= *revision, "{address}: {found} found, {revision} reported");
@@ -87,7 +87,7 @@ fn a_store_whose_creation_was_interrupted_opens() {
         child.kill().unwrap();
         child.wait().unwrap();
         created += usize::from(path.join("leases").exists());
-        load(&mut FjallStore::open(&path).unwrap());
+        load(&mut DiskStore::open(&path).unwrap());
     }
     println!("{created} of {} had been created before the kill", 2 * ROUNDS);
 }
@@ -116,7 +116,7 @@ fn parse_report(line: &[u8]) -> Option<(Ipv4Addr, u64)> {
 /// The child: changes random addresses without end, several submissions at a time.
 fn write_until_killed(folder: &Path) {
     let mut random = Random::seeded(env::var(SEED).unwrap().parse().unwrap());
-    let mut store = FjallStore::open(folder).unwrap();
+    let mut store = DiskStore::open(folder).unwrap();
     let mut revisions: BTreeMap<Ipv4Addr, u64> =
         load(&mut store).into_values().map(|lease| (lease.address, lease.revision)).collect();
     let limits = CommitterLimits { waiting_changes: 1_000, batch_changes: 64 };

@@ -1,0 +1,101 @@
+//! Labels: what of a message its place in the backlog depends on.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddrV4;
+
+use lessor_core::RequestKind;
+use lessor_wire::Glance;
+
+/// How urgent a message is, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// A client extends the lease that it uses.
+    Renewal,
+    /// Any other REQUEST, a RELEASE or a DECLINE.
+    Other,
+    /// DISCOVER and INFORM, and what is no message of a client.
+    Least,
+}
+
+/// What of a message its place depends on. Names are hashed with a seed that nobody outside knows, so
+/// that no sender can choose to share another's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(super) urgency: Urgency,
+    pub(super) relay: u64,
+    pub(super) line: u64,
+    pub(super) client: u64,
+    /// What tells a repeated message from a new one.
+    pub(super) message: u64,
+    pub(super) octets: usize,
+}
+
+/// Makes labels.
+#[derive(Debug, Default)]
+pub(crate) struct Labeller {
+    seed: RandomState,
+    /// Datagrams so far that are no messages of clients.
+    strangers: u64,
+}
+
+impl Urgency {
+    pub(super) const COUNT: usize = 3;
+
+    fn of(glance: &Glance<'_>) -> Self {
+        match glance.kind {
+            Some(RequestKind::Request) if glance.extends => Self::Renewal,
+            Some(RequestKind::Request | RequestKind::Release | RequestKind::Decline) => Self::Other,
+            Some(RequestKind::Discover | RequestKind::Inform) | None => Self::Least,
+        }
+    }
+
+    pub(super) const fn lane(self) -> usize {
+        self as usize
+    }
+}
+
+impl Label {
+    pub(super) const fn path(&self) -> [u64; 2] {
+        [self.relay, self.line]
+    }
+
+    /// Whether `later` is the same message once more.
+    pub(super) fn is_repeated_by(&self, later: &Self) -> bool {
+        self.message == later.message && self.path() == later.path()
+    }
+}
+
+impl Labeller {
+    /// Labels a datagram that came in from `source` on `endpoint`.
+    pub(crate) fn label(&mut self, endpoint: usize, source: SocketAddrV4, payload: &[u8]) -> Label {
+        let glance = lessor_wire::glance(payload);
+        let client = match (glance.client_identifier, glance.hardware_address) {
+            (Some(identifier), _) if glance.kind.is_some() => self.seed.hash_one((0, identifier)),
+            (None, Some(address)) if glance.kind.is_some() => self.seed.hash_one((1, address)),
+            // Each is a client of its own, so that none passes for another one that was repeated.
+            _ => {
+                self.strangers += 1;
+                self.seed.hash_one((2, self.strangers))
+            }
+        };
+        // Without a relay, the relay is the endpoint: clients that send to it directly share among
+        // each other as those behind one relay do.
+        let relay = match glance.relay_address {
+            Some(relay) => self.seed.hash_one((0, relay)),
+            None => self.seed.hash_one((1, endpoint)),
+        };
+        let line = match glance.has_line() {
+            true => self.seed.hash_one((0, glance.line)),
+            // A client that sends from an address of its own is told by it: unlike what stands in the
+            // message, the way back leads there.
+            false if glance.relay_address.is_none() && !source.ip().is_unspecified() => {
+                self.seed.hash_one((1, source.ip()))
+            }
+            false => self.seed.hash_one((2, glance.hardware_address)),
+        };
+        let kind = glance.kind.map(|kind| kind as u8);
+        let message = self.seed.hash_one((kind, glance.transaction_id, glance.extends));
+        let urgency = Urgency::of(&glance);
+        Label { urgency, relay, line, client, message, octets: payload.len() }
+    }
+}

@@ -1,0 +1,133 @@
+//! The files that a generation is made of, as they were before they were read.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use lessor_config::{Configuration, PluginSettings};
+
+use super::{FILE_OCTETS_MAX, files_of, store_folder};
+use crate::scripts::{self, Kind};
+
+/// The folder of policies in a copy.
+pub(super) const PLUGINS: &str = "plugins";
+/// The folder of interpreters in a copy.
+pub(super) const INTERPRETERS: &str = "interpreters";
+/// The folder of files of sources in a copy.
+const FILES: &str = "files";
+/// The configuration file in a copy.
+const CONFIGURATION: &str = "lessor.toml";
+
+/// The files that a generation is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    /// The folder that a copy goes to.
+    pub(super) store: PathBuf,
+    /// The first is the configuration file.
+    pub(super) files: Vec<Input>,
+    plugins: Option<PluginSettings>,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Input {
+    pub(super) original: PathBuf,
+    /// Where it goes, below the folder of the copy.
+    pub(super) copy: PathBuf,
+    pub(super) stamp: Option<Stamp>,
+}
+
+/// What changes when a file is written or another takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    octets: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// None if the file cannot be looked at.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        Some(Self {
+            device: found.dev(),
+            inode: found.ino(),
+            octets: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+}
+
+impl Inputs {
+    /// What the generation of a configuration is made of. To be called after the configuration was read
+    /// and before anything else is; `stamp` is that of the file before it was read. None for a store
+    /// in memory, which has no place for a copy.
+    pub(crate) fn of(
+        path: &Path,
+        stamp: Option<Stamp>,
+        configuration: &Configuration,
+    ) -> Option<Self> {
+        let store = store_folder(configuration)?.to_owned();
+        let original = std::path::absolute(path).ok()?;
+        let mut files = vec![Input { original, copy: CONFIGURATION.into(), stamp }];
+        if let Some(settings) = &configuration.plugins {
+            files.extend(of_plugins(settings));
+        }
+        let mut lookups = configuration.lookups.clone();
+        let places = lookups.iter_mut().flat_map(|lookup| files_of(&mut lookup.place));
+        for (number, place) in places.enumerate() {
+            let stamp = Stamp::of(place);
+            // A table that is larger stays where it is.
+            let is_small = stamp.is_some_and(|stamp| stamp.octets <= FILE_OCTETS_MAX);
+            if is_small && !files.iter().any(|file| file.original == *place) {
+                let copy = Path::new(FILES).join(number.to_string());
+                files.push(Input { original: place.clone(), copy, stamp });
+            }
+        }
+        Some(Self { store, files, plugins: configuration.plugins.clone() })
+    }
+
+    /// Whether the files, and the names in the plugin directory, are still those that were read.
+    pub(super) fn are_unchanged(&self) -> bool {
+        let of_plugins = self.plugins.iter().flat_map(of_plugins);
+        let is_of_plugins =
+            |file: &&Input| file.copy.starts_with(PLUGINS) || file.copy.starts_with(INTERPRETERS);
+        self.files
+            .iter()
+            .all(|file| file.stamp.is_some() && file.stamp == Stamp::of(&file.original))
+            && of_plugins.eq(self.files.iter().filter(is_of_plugins).cloned())
+    }
+}
+
+/// Policies, scripts, sidecar files and interpreters.
+fn of_plugins(settings: &PluginSettings) -> Vec<Input> {
+    let entries = fs::read_dir(&settings.directory).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut files = Vec::new();
+    let mut interpreters = Vec::new();
+    let input = |path: PathBuf, folder: &str| {
+        let copy = Path::new(folder).join(path.file_name().unwrap_or_default());
+        Input { stamp: Stamp::of(&path), original: path, copy }
+    };
+    for path in paths {
+        match Kind::of(&path) {
+            Kind::Wasm | Kind::Sidecar => files.push(input(path, PLUGINS)),
+            Kind::Script(interpreter) => {
+                files.push(input(path, PLUGINS));
+                interpreters
+                    .extend(scripts::interpreter(interpreter, settings.interpreters.as_deref()));
+            }
+            Kind::Source | Kind::Misspelt(_) | Kind::Other => {}
+        }
+    }
+    interpreters.sort();
+    interpreters.dedup();
+    files.extend(interpreters.into_iter().map(|path| input(path, INTERPRETERS)));
+    files
+}

@@ -1,0 +1,215 @@
+//! The last accepted generation: a private copy of what the server last began to serve, so that a
+//! start with a broken configuration or policy serves with that.
+//!
+//! ```text
+//! <store.path>/last-accepted/              folders 0700, files 0600: there may be secrets in them
+//! <store.path>/last-accepted/manifest.json what was copied from where, with SHA-256
+//! <store.path>/last-accepted/lessor.toml   the configuration file
+//! <store.path>/last-accepted/plugins/      policies, scripts and the files beside them
+//! <store.path>/last-accepted/interpreters/ what runs the scripts
+//! <store.path>/last-accepted/files/        CSV and JSON files, passwords, tokens, certificates
+//! <store.path>/last-accepted.new/          one that is being written, or waits for its probation
+//! ```
+//!
+//! Databases and web services are not copied: they are asked where they are. Invariants: a copy is
+//! complete and as it was written, or is not used; it is only used by the store whose folder it is in.
+
+mod inputs;
+mod writing;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use lessor_config::{Configuration, LookupPlace, StoreBackend};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub(crate) use self::inputs::{Inputs, Stamp};
+
+const FOLDER: &str = "last-accepted";
+const FOLDER_NEW: &str = "last-accepted.new";
+const MANIFEST: &str = "manifest.json";
+/// The version of the form.
+const VERSION: u32 = 1;
+/// No file of a copy has more octets: as much as a policy or a configuration may have.
+const FILE_OCTETS_MAX: u64 = 64 << 20;
+
+/// What a copy holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Manifest {
+    version: u32,
+    /// RFC 3339, UTC.
+    accepted_at: String,
+    /// The first is the configuration file.
+    files: Vec<Copied>,
+}
+
+/// A file of a copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Copied {
+    original: PathBuf,
+    /// Below the folder of the copy.
+    copy: PathBuf,
+    /// SHA-256 in hexadecimal.
+    digest: String,
+}
+
+/// A copy that was read and found whole.
+#[derive(Debug)]
+pub(crate) struct LastAccepted {
+    /// What it says, with the paths of the copy in the place of those that were copied.
+    pub(crate) configuration: Configuration,
+    /// When the server accepted it: RFC 3339, UTC.
+    pub(crate) accepted_at: String,
+}
+
+/// Why the server serves with a copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Fallback {
+    /// When the copy was accepted: RFC 3339, UTC.
+    pub(crate) accepted_at: String,
+    /// What is wrong with the configuration and the policies that should serve.
+    pub(crate) mistakes: Vec<String>,
+}
+
+/// The folder of the store that a configuration names; none for a store in memory.
+pub(crate) fn store_folder(configuration: &Configuration) -> Option<&Path> {
+    match &configuration.store.backend {
+        StoreBackend::Embedded { path } => path.parent(),
+        StoreBackend::Memory => None,
+    }
+}
+
+/// Keeps a copy of a generation that serves: at once, or, if it is on probation, aside until
+/// [`end_probation`]. A failure is logged: nothing that is served depends on it.
+pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool) {
+    let Some(inputs) = inputs else { return };
+    let kept = writing::stage(inputs).and_then(|()| match is_final {
+        true => writing::promote(&inputs.store),
+        false => Ok(()),
+    });
+    if let Err(error) = kept {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "no copy of this generation could be kept; a start with a broken configuration would serve \
+             the one kept before, if there is any"
+        );
+    }
+}
+
+/// Ends the probation of a generation: its copy takes the place of the one before, or is removed.
+pub(crate) fn end_probation(configuration: &Configuration, is_good: bool) {
+    let Some(store) = store_folder(configuration) else { return };
+    if !is_good {
+        return writing::discard(store);
+    }
+    if let Err(error) = writing::promote_if_staged(store) {
+        tracing::warn!(error = format!("{error:#}"), "the copy of this generation is not used");
+    }
+}
+
+/// The copy in the folder of a store.
+///
+/// # Errors
+/// If there is none, or it is damaged, or of another store.
+pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
+    let folder = store.join(FOLDER);
+    let path = folder.join(MANIFEST);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
+            "there is no generation that this server accepted before: {} does not exist",
+            path.display()
+        ),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let manifest: Manifest = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is damaged or of another version", path.display()))?;
+    ensure!(manifest.version == VERSION, "{} is of another version", path.display());
+    for file in &manifest.files {
+        let path = folder.join(&file.copy);
+        let octets =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(digest(&octets) == file.digest, "{} was changed or is damaged", path.display());
+    }
+    let first = manifest.files.first().context("the copy has no configuration file")?;
+    let text = std::fs::read_to_string(folder.join(&first.copy))?;
+    // Relative paths start where the original was.
+    let base = first.original.parent().unwrap_or(Path::new(""));
+    let name = folder.join(&first.copy).display().to_string();
+    let mut configuration = lessor_config::parse(&name, &text, base).map_err(|mistakes| {
+        anyhow::anyhow!("this version of the server refuses it: {}", mistakes.render(false))
+    })?;
+    let named = store_folder(&configuration);
+    // A relative path is complete in the copy and may not be where the server was started.
+    let whole = |path: &Path| std::path::absolute(path).ok();
+    ensure!(
+        named.and_then(whole).is_some_and(|named| Some(named) == whole(store)),
+        "it keeps its leases in another store than {}: {}",
+        store.display(),
+        named.map_or_else(|| "in memory".to_owned(), |named| named.display().to_string())
+    );
+    manifest.redirect(&folder, &mut configuration);
+    Ok(LastAccepted { configuration, accepted_at: manifest.accepted_at })
+}
+
+/// The same for the store that a configuration file names although it has mistakes.
+///
+/// # Errors
+/// As [`read`], or if the file does not say beyond doubt where its store is.
+pub(crate) fn read_despite_mistakes(configuration: &Path) -> anyhow::Result<LastAccepted> {
+    let text = std::fs::read_to_string(configuration).with_context(|| {
+        format!("{} cannot be read, so it does not say where leases are", configuration.display())
+    })?;
+    let base = configuration.parent().unwrap_or(Path::new(""));
+    let store = lessor_config::store_folder_despite_mistakes(&text, base)
+        .context("the configuration does not say beyond doubt where leases are ([store])")?;
+    read(&store)
+}
+
+impl Manifest {
+    /// Has a configuration read the copied files.
+    fn redirect(&self, folder: &Path, configuration: &mut Configuration) {
+        let redirect = |path: &mut PathBuf| {
+            if let Some(file) = self.files.iter().find(|file| file.original == *path) {
+                *path = folder.join(&file.copy);
+            }
+        };
+        if let Some(plugins) = &mut configuration.plugins {
+            plugins.directory = folder.join(inputs::PLUGINS);
+            plugins.interpreters = Some(folder.join(inputs::INTERPRETERS));
+        }
+        for lookup in &mut configuration.lookups {
+            files_of(&mut lookup.place).into_iter().for_each(redirect);
+        }
+    }
+}
+
+/// The files that a source needs and that are copied.
+fn files_of(place: &mut LookupPlace) -> Vec<&mut PathBuf> {
+    let files: Vec<Option<&mut PathBuf>> = match place {
+        LookupPlace::Csv { path, .. } | LookupPlace::Json { path, .. } => vec![Some(path)],
+        LookupPlace::Sqlite { .. } => Vec::new(),
+        LookupPlace::Postgresql { password_file, ca_file, .. } => {
+            vec![password_file.as_mut(), ca_file.as_mut()]
+        }
+        LookupPlace::Http { bearer_token_file, ca_file, .. } => {
+            vec![bearer_token_file.as_mut(), ca_file.as_mut()]
+        }
+        LookupPlace::Radius { secret_file, password_file, .. } => {
+            vec![Some(secret_file), password_file.as_mut()]
+        }
+    };
+    files.into_iter().flatten().collect()
+}
+
+/// SHA-256 in hexadecimal.
+fn digest(octets: &[u8]) -> String {
+    hex::encode(Sha256::digest(octets))
+}
+
+#[cfg(test)]
+mod tests;

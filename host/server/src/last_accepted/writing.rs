@@ -1,0 +1,163 @@
+//! Writes copies: aside first, then in the place of the one before, so that there is always a whole one.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use anyhow::{Context, ensure};
+use nix::{
+    fcntl::{AT_FDCWD, RenameFlags, renameat2},
+    sys::statvfs::statvfs,
+};
+
+use super::{
+    Copied, FILE_OCTETS_MAX, FOLDER, FOLDER_NEW, Inputs, MANIFEST, Manifest, VERSION, digest,
+    inputs::{INTERPRETERS, PLUGINS},
+};
+
+/// What a copy leaves free on the disk of the store, in octets.
+const FREE_OCTETS_MIN: u64 = 64 << 20;
+
+/// Copies what a generation was made of beside the last copy. [`promote`] puts it in its place.
+///
+/// # Errors
+/// If it cannot be written, or a file has changed since it was read: then there is no new copy.
+pub(super) fn stage(inputs: &Inputs) -> anyhow::Result<()> {
+    let folder = inputs.store.join(FOLDER_NEW);
+    remove(&folder)?;
+    let staged = try_stage(inputs, &folder);
+    if staged.is_err() {
+        let _ = remove(&folder);
+    }
+    staged
+}
+
+/// Puts a staged copy in the place of the one before.
+///
+/// # Errors
+/// If that cannot be done; the one before stays.
+pub(super) fn promote(store: &Path) -> anyhow::Result<()> {
+    let (new, place) = (store.join(FOLDER_NEW), store.join(FOLDER));
+    let promoted = match place.try_exists() {
+        Ok(true) => exchange(&new, &place),
+        Ok(false) => fs::rename(&new, &place),
+        Err(error) => Err(error),
+    };
+    promoted.with_context(|| format!("cannot put {} in its place", new.display()))?;
+    File::open(store).and_then(|folder| folder.sync_all())?;
+    // What is there now is the one before.
+    remove(&new)
+}
+
+/// The same, if there is a staged copy.
+///
+/// # Errors
+/// As [`promote`].
+pub(super) fn promote_if_staged(store: &Path) -> anyhow::Result<()> {
+    match store.join(FOLDER_NEW).join(MANIFEST).try_exists() {
+        Ok(false) => Ok(()),
+        _ => promote(store),
+    }
+}
+
+/// Removes a staged copy.
+pub(super) fn discard(store: &Path) {
+    if let Err(error) = remove(&store.join(FOLDER_NEW)) {
+        tracing::warn!(%error, "a copy of a generation that was rolled back could not be removed");
+    }
+}
+
+fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
+    let octets = inputs.files.iter().filter_map(|input| fs::metadata(&input.original).ok());
+    let octets: u64 = octets.map(|found| found.len()).sum();
+    let found = statvfs(&inputs.store)?;
+    let free = found.blocks_available().saturating_mul(found.fragment_size());
+    ensure!(
+        free.saturating_sub(octets) >= FREE_OCTETS_MIN,
+        "the store's disk has {} MiB left, and the copy takes {}",
+        free >> 20,
+        octets >> 20
+    );
+    make_folder(folder)?;
+    let mut folders = vec![folder.to_owned()];
+    for name in [PLUGINS, INTERPRETERS, "files"] {
+        make_folder(&folder.join(name))?;
+        folders.push(folder.join(name));
+    }
+    let mut files = Vec::new();
+    for input in &inputs.files {
+        let octets = read(&input.original)
+            .with_context(|| format!("cannot read {}", input.original.display()))?;
+        write(&folder.join(&input.copy), &octets)?;
+        files.push(Copied {
+            original: input.original.clone(),
+            copy: input.copy.clone(),
+            digest: digest(&octets),
+        });
+    }
+    ensure!(
+        inputs.are_unchanged(),
+        "its files were changed while they were read; reload once more"
+    );
+    let accepted_at = jiff::Timestamp::now().round(jiff::Unit::Second)?.to_string();
+    let manifest = Manifest { version: VERSION, accepted_at, files };
+    write(&folder.join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?)?;
+    for folder in folders {
+        File::open(&folder).and_then(|folder| folder.sync_all())?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    File::open(path)?.take(FILE_OCTETS_MAX + 1).read_to_end(&mut octets)?;
+    if octets.len() as u64 > FILE_OCTETS_MAX {
+        return Err(io::Error::other(format!("it has more than {} MiB", FILE_OCTETS_MAX >> 20)));
+    }
+    Ok(octets)
+}
+
+fn write(path: &Path, octets: &[u8]) -> anyhow::Result<()> {
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(
+        |mut file| {
+            file.write_all(octets)?;
+            file.sync_all()
+        },
+    );
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn make_folder(path: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().mode(0o700).create(path);
+    made.with_context(|| format!("cannot make {}", path.display()))
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Swaps two folders at once, or one after the other on a file system that cannot do that.
+fn exchange(new: &Path, place: &Path) -> io::Result<()> {
+    if renameat2(AT_FDCWD, new, AT_FDCWD, place, RenameFlags::RENAME_EXCHANGE).is_ok() {
+        return Ok(());
+    }
+    let aside = place.with_extension("old");
+    match fs::remove_dir_all(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::rename(place, &aside)?;
+    if let Err(error) = fs::rename(new, place) {
+        fs::rename(&aside, place)?;
+        return Err(error);
+    }
+    fs::rename(&aside, new)
+}

@@ -1,0 +1,164 @@
+//! Limits that packets are dropped at: how often each was reached, and what its operator can do.
+//!
+//! Every drop has a reason of its own as well; what stands here is which setting was too small for the
+//! load. The log names a limit when it is reached, at most every ten seconds.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// A limit is named in the log no more often than this.
+const WARN_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// What a packet found no room in, or no time for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Limit {
+    /// The system's receive buffer of a socket.
+    ReceiveBuffer,
+    /// Messages of one worker that wait to be decided.
+    WaitingMessages,
+    /// How long a client waits for an answer.
+    WaitingTime,
+    /// Changes of leases that wait for the store.
+    WaitingChanges,
+    /// Messages of one worker that wait for lookups.
+    WaitingForLookups,
+}
+
+/// How often each limit was reached.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    counts: [Count; Limit::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    reached: AtomicU64,
+    warned: Mutex<Option<Warned>>,
+}
+
+#[derive(Debug)]
+struct Warned {
+    at: Instant,
+    reached: u64,
+}
+
+impl Limit {
+    /// Every limit.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::ReceiveBuffer,
+        Self::WaitingMessages,
+        Self::WaitingTime,
+        Self::WaitingChanges,
+        Self::WaitingForLookups,
+    ];
+
+    /// Its name in the log, the status and the metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::ReceiveBuffer => "receive-buffer",
+            Self::WaitingMessages => "waiting-messages",
+            Self::WaitingTime => "waiting-time",
+            Self::WaitingChanges => "waiting-changes",
+            Self::WaitingForLookups => "waiting-for-lookups",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Self::ReceiveBuffer => {
+                "messages came faster than they were read, and the system dropped them: raise \
+                 net.core.rmem_max, or give the server the capability CAP_NET_ADMIN"
+            }
+            Self::WaitingMessages => {
+                "more messages waited than server.waiting-messages-max allows: raise it for bursts; if \
+                 it lasts, the server needs more workers, a faster disk or faster policies"
+            }
+            Self::WaitingTime => {
+                "messages waited longer than their clients do: the server needs more workers, a faster \
+                 disk or faster policies"
+            }
+            Self::WaitingChanges => {
+                "more changes of leases waited than store.waiting-changes-max allows: raise it for \
+                 bursts; if it lasts, the disk is too slow"
+            }
+            Self::WaitingForLookups => {
+                "more messages waited for lookups than a worker lets wait: their sources are too slow"
+            }
+        }
+    }
+}
+
+impl Limits {
+    /// Counts `packets` that were dropped at a limit, and says so in the log from time to time.
+    pub(crate) fn reached(&self, limit: Limit, packets: u64) {
+        let Some(count) = self.counts.get(limit as usize) else { return };
+        count.reached.fetch_add(packets, Ordering::Relaxed);
+        // Whoever finds it locked leaves the saying to somebody else.
+        let Ok(mut warned) = count.warned.try_lock() else { return };
+        let now = Instant::now();
+        let before = match &*warned {
+            Some(warned) if now.duration_since(warned.at) < WARN_AGAIN_AFTER => return,
+            Some(warned) => warned.reached,
+            None => 0,
+        };
+        let reached = count.reached.load(Ordering::Relaxed);
+        *warned = Some(Warned { at: now, reached });
+        drop(warned);
+        let dropped = reached.saturating_sub(before);
+        tracing::warn!(
+            limit = limit.name(),
+            dropped,
+            dropped_so_far = reached,
+            "{}",
+            limit.advice()
+        );
+    }
+
+    /// How many packets were dropped at each limit.
+    pub(crate) fn counts(&self) -> Vec<(Limit, u64)> {
+        let counts = self.counts.iter().map(|count| count.reached.load(Ordering::Relaxed));
+        Limit::ALL.into_iter().zip(counts).collect()
+    }
+
+    /// When a limit was last named in the log.
+    #[cfg(test)]
+    fn warned_with(&self, limit: Limit) -> Option<u64> {
+        let warned = self.counts.get(limit as usize)?.warned.try_lock().ok()?;
+        warned.as_ref().map(|warned| warned.reached)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_counted_each_time_and_named_now_and_then() {
+        let limits = Limits::default();
+        assert_eq!(limits.warned_with(Limit::WaitingChanges), None);
+        for _ in 0..5 {
+            limits.reached(Limit::WaitingChanges, 2);
+        }
+        assert_eq!(limits.warned_with(Limit::WaitingChanges), Some(2));
+        for (limit, count) in limits.counts() {
+            assert_eq!(count, if limit == Limit::WaitingChanges { 10 } else { 0 }, "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_stands_at_its_own_place() {
+        for (place, limit) in Limit::ALL.into_iter().enumerate() {
+            assert_eq!(limit as usize, place);
+            assert_eq!(serde_json::to_string(&limit).unwrap(), format!("{:?}", limit.name()));
+        }
+    }
+}

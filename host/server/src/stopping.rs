@@ -1,0 +1,132 @@
+//! How the server ends: signals, and the watchdog that ends the process when it cannot end in good
+//! order.
+//!
+//! A reply leaves only after what it promises is durable, so the process may end at any moment
+//! without losing an acknowledged lease. Stopping in good order answers what is under way, writes the
+//! rest of the journal and what plugins remember; none of that may keep the process from ending.
+
+use std::{future::pending, process, sync::Arc, thread, time::Duration};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::{JoinError, JoinHandle},
+};
+
+use crate::reload::Reloader;
+
+/// How long the server may take to stop in good order.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// The exit code of a server that did not stop in good order: a temporary failure (sysexits.h).
+const UNFINISHED_EXIT_CODE: i32 = 75;
+/// What a process that exits at once leaves for the threads that write the log.
+const LAST_WORDS_WITHIN: Duration = Duration::from_millis(200);
+
+/// The signals that the server obeys.
+pub(crate) struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on.
+    ///
+    /// # Errors
+    /// If the system does not allow that.
+    pub(crate) fn catch() -> anyhow::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    pub(crate) async fn stop(&mut self) {
+        stop(&mut self.terminate, &mut self.interrupt).await;
+    }
+
+    /// Reloads on SIGHUP; returns on SIGTERM or SIGINT, also while a reload is under way.
+    pub(crate) async fn obey(&mut self, reloader: &Arc<Reloader>) {
+        let mut reload = None;
+        loop {
+            tokio::select! {
+                () = stop(&mut self.terminate, &mut self.interrupt) => return,
+                _ = self.hangup.recv(), if reload.is_none() => {
+                    let mut states = vec![sd_notify::NotifyState::Reloading];
+                    states.extend(sd_notify::NotifyState::monotonic_usec_now());
+                    notify(&states);
+                    let reloader = Arc::clone(reloader);
+                    reload = Some(tokio::task::spawn_blocking(move || {
+                        reloader.reload();
+                    }));
+                }
+                ended = end_of(&mut reload) => {
+                    reload = None;
+                    if ended.is_err() {
+                        tracing::error!("a reload ended in a panic; the old generation serves on");
+                    }
+                    notify(&[sd_notify::NotifyState::Ready]);
+                }
+            }
+        }
+    }
+
+    /// Lets `work` stop the server, and ends the process if that takes too long or another SIGTERM
+    /// or SIGINT comes meanwhile.
+    pub(crate) async fn watch_over<T>(&mut self, work: JoinHandle<T>) -> Result<T, JoinError> {
+        tokio::select! {
+            done = work => done,
+            () = self.stop() => exit_unfinished("was told twice to stop"),
+        }
+    }
+}
+
+/// Ends the process in a while, whatever it is busy with. If it ends by itself before, nothing
+/// happens.
+pub(crate) fn end_soon() {
+    let watchdog = thread::Builder::new().name("watchdog".into()).spawn(|| {
+        thread::sleep(STOP_WITHIN);
+        exit_unfinished("could not stop in good order in time");
+    });
+    if let Err(error) = watchdog {
+        tracing::error!(%error, "there is no thread that would end a stop that takes too long");
+    }
+}
+
+/// Ends the process at once. The threads that write the log get a moment for what was logged last.
+pub(crate) fn exit(code: i32) -> ! {
+    thread::sleep(LAST_WORDS_WITHIN);
+    process::exit(code);
+}
+
+/// Tells systemd, if it listens.
+pub(crate) fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "cannot notify the service manager");
+    }
+}
+
+fn exit_unfinished(why: &str) -> ! {
+    tracing::error!(
+        exit_code = UNFINISHED_EXIT_CODE,
+        "the server {why} and ends now: every acknowledged lease is on storage; the last lines of \
+         the journal, and what plugins wanted to remember in the last second, may be lost"
+    );
+    exit(UNFINISHED_EXIT_CODE)
+}
+
+async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// The end of a task; without one, never.
+async fn end_of(task: &mut Option<JoinHandle<()>>) -> Result<(), JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,205 @@
+//! The intake of a worker: from its sockets, through its backlog, to decisions.
+//!
+//! While the worker keeps up, a message is decided where the system put it. When sockets hold more
+//! than one read takes, everything that waits in them is read into the [`Backlog`], and each turn decides
+//! a little of it, what is most urgent first; so the system's receive buffer, which knows no order, never
+//! decides what is lost.
+
+use std::time::{Duration, Instant};
+
+use lessor_core::{Arrival, Reason};
+
+use super::{Worker, omissions::Omissions};
+use crate::{
+    backlog::{AGE_MAX, Backlog, Labeller, Taken},
+    clock,
+    limits::Limit,
+    net::{ReceiveBatch, Received},
+};
+
+/// Messages that are decided before the sockets are looked at again.
+const DECIDED_IN_TURN_MAX: usize = 64;
+
+/// How long a turn may decide, so that slow policies keep nobody from being read; one message at least
+/// is decided.
+const TURN_MAX: Duration = Duration::from_millis(2);
+
+/// Reads of one socket in a turn, each of a whole batch: beyond some thousand messages a turn, reading
+/// would leave no time to decide.
+const READS_IN_TURN_MAX: usize = 16;
+
+/// Messages that are found too old in a turn and dropped.
+const TOO_OLD_IN_TURN_MAX: usize = 1024;
+
+/// What was read and not decided, and who is told of what is dropped.
+#[derive(Debug)]
+pub(super) struct Intake {
+    backlog: Backlog<Held>,
+    labeller: Labeller,
+    omissions: Omissions,
+}
+
+/// A datagram that waits in the backlog.
+#[derive(Debug)]
+struct Held {
+    endpoint: usize,
+    payload: Box<[u8]>,
+    arrival: Arrival,
+    not_relayed: bool,
+}
+
+impl Intake {
+    pub(super) fn new(waiting_messages_max: usize) -> Self {
+        Self {
+            backlog: Backlog::new(waiting_messages_max),
+            labeller: Labeller::default(),
+            omissions: Omissions::default(),
+        }
+    }
+
+    /// Whether nothing waits to be decided.
+    pub(super) fn is_empty(&self) -> bool {
+        self.backlog.is_empty()
+    }
+}
+
+impl Held {
+    fn of(endpoint: usize, received: Received<'_>) -> Self {
+        let Received { payload, arrival, not_relayed, .. } = received;
+        Self { endpoint, payload: payload.into(), arrival, not_relayed }
+    }
+
+    fn as_received(&self) -> Received<'_> {
+        let (payload, arrival) = (&*self.payload, self.arrival.clone());
+        Received { payload, arrival, not_relayed: self.not_relayed, waited: Duration::ZERO }
+    }
+}
+
+impl Worker {
+    /// Reads what waits in the sockets that are ready, and decides it at once if that is little and
+    /// nothing waits before it.
+    pub(super) fn read(&mut self, ready: &[u32], batch: &mut ReceiveBatch) {
+        let began = Instant::now();
+        let may_decide = self.may_change_more();
+        let mut received = 0;
+        for token in ready {
+            received += self.read_endpoint(*token as usize, may_decide, began, batch);
+        }
+        self.pause.note(began, received);
+    }
+
+    fn read_endpoint(
+        &mut self,
+        endpoint: usize,
+        may_decide: bool,
+        began: Instant,
+        batch: &mut ReceiveBatch,
+    ) -> usize {
+        let mut received = 0;
+        for _ in 0..READS_IN_TURN_MAX {
+            let Some(Some(socket)) = self.endpoints.get_mut(endpoint) else { return received };
+            match socket.receive(batch) {
+                Ok(count) => received += count,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read from a socket");
+                    return received;
+                }
+            }
+            let lost = socket.take_lost_datagrams();
+            let counters = &self.shared.counters;
+            if lost > 0 {
+                counters.limits.reached(Limit::ReceiveBuffer, lost);
+            }
+            for _ in 0..batch.discarded() {
+                counters.count(Reason::TooLong);
+            }
+            let more_waits = batch.is_full();
+            let is_little = may_decide && !more_waits && self.intake.is_empty();
+            for message in batch.drain() {
+                if is_little && began.elapsed() < TURN_MAX && message.waited <= AGE_MAX {
+                    let pipeline = self.shared.pipeline();
+                    let now = clock::now();
+                    let exchange = pipeline.decide(&mut self.runner, now, endpoint, message);
+                    self.decided(exchange);
+                } else {
+                    self.keep(endpoint, message);
+                }
+            }
+            if !more_waits {
+                break;
+            }
+        }
+        received
+    }
+
+    /// Has a message wait for its turn.
+    fn keep(&mut self, endpoint: usize, received: Received<'_>) {
+        let now = Instant::now();
+        let since = now.checked_sub(received.waited).unwrap_or(now);
+        let source = received.arrival.source;
+        let label = self.intake.labeller.label(endpoint, source, received.payload);
+        let held = Held::of(endpoint, received);
+        for (reason, dropped) in self.intake.backlog.push(since, label, held) {
+            self.omit(&dropped, reason, None);
+        }
+    }
+
+    /// Decides what is next in the backlog, as far as storage has room and the turn has time.
+    pub(super) fn decide_waiting(&mut self) {
+        if self.intake.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        if self.stops_at.is_some_and(|stops_at| began > stops_at) {
+            let waiting: Vec<Held> = self.intake.backlog.drain().collect();
+            for held in waiting {
+                self.omit(&held, Reason::Stopping, None);
+            }
+            return;
+        }
+        if !self.may_change_more() {
+            return;
+        }
+        let (mut decided, mut too_old) = (0, 0);
+        while decided < DECIDED_IN_TURN_MAX
+            && too_old < TOO_OLD_IN_TURN_MAX
+            && (decided == 0 || began.elapsed() < TURN_MAX)
+        {
+            match self.intake.backlog.next(began) {
+                Some(Taken::Due(held)) => {
+                    decided += 1;
+                    let pipeline = self.shared.pipeline();
+                    let (now, received) = (clock::now(), held.as_received());
+                    let exchange = pipeline.decide(&mut self.runner, now, held.endpoint, received);
+                    self.decided(exchange);
+                }
+                Some(Taken::TooOld(held, age)) => {
+                    too_old += 1;
+                    self.omit(&held, Reason::TooOld, Some(age));
+                }
+                None => break,
+            }
+        }
+    }
+
+    /// Drops a message that was not decided.
+    fn omit(&mut self, held: &Held, reason: Reason, age: Option<Duration>) {
+        let shared = &self.shared;
+        let waiting = self.intake.backlog.len();
+        match self.intake.omissions.note(Instant::now()) {
+            Some(untold) if shared.observer.is_wanted() => {
+                let mut detail = match age {
+                    Some(age) => format!("waited {:.1} s", age.as_secs_f64()),
+                    None => format!("{waiting} messages wait"),
+                };
+                if untold > 0 {
+                    detail.push_str(&format!("; {untold} others were dropped without a line here"));
+                }
+                let received = held.as_received();
+                let exchange = shared.pipeline().omitted(held.endpoint, received, reason, detail);
+                shared.finish(exchange);
+            }
+            _ => shared.counters.count(reason),
+        }
+    }
+}

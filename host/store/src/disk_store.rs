@@ -1,0 +1,376 @@
+//! Leases on disk, in a log.
+//!
+//! Not here: waiting for company in a batch (see [`crate::Committer`]), and how the log works (see
+//! [`crate::log`]). Invariants:
+//!
+//! - The truth is on disk. In memory are the place and the revision of every record; they move on
+//!   only once a batch is on disk, and a batch that failed is not made.
+//! - **No lease is lost silently.** A log that does not read as it was written is not opened.
+//! - One process at a time: the lock is held as long as the store lives.
+//!
+//! ```text
+//! <path>/lock                    held by the process that uses the store
+//! <path>/leases/                 the log
+//! <path>/leases.incomplete/      one that was being created when the process ended; removed
+//! <path>/leases.salvaged/        what was saved of a damaged one; takes its place
+//! <path>/leases.damaged-<secs>/  a damaged one that was put aside
+//! ```
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lessor_core::{Changes, Committed, Lease};
+
+use crate::{
+    Store, StoreError, compare,
+    log::{
+        AppendError, Log, OpenError, Settings,
+        folder::{self, Folder},
+        format::{Contents, FORMAT},
+        survey::{self, Damage, Found, NoSurvey, Survey, Visit},
+        table::{Batch, Key, ScanError, Table},
+    },
+    record,
+};
+
+/// The folder of the log, within that of the store.
+pub(crate) const FOLDER: &str = "leases";
+/// What was saved of a damaged log, until it takes its place.
+pub(crate) const SALVAGED_FOLDER: &str = "leases.salvaged";
+/// A segment takes 150,000 leases. To begin one costs three flushes; the log has two of them more
+/// than it needs.
+const SEGMENT_OCTETS: u32 = 16 << 20;
+/// How often a log that a server is writing to is read again before damage is believed: segments
+/// are removed meanwhile.
+const ATTEMPTS_IN_USE: usize = 5;
+/// How many records are named that do not read.
+const UNREADABLE_MAX: usize = 20;
+
+/// Leases on disk.
+///
+/// When a write fails, commits answer [`Committed::Failed`] at once until the next attempt, which is
+/// made [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure, twice as long after every further
+/// one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
+pub struct DiskStore {
+    table: Table<Ipv4Addr>,
+    batch: Batch<Ipv4Addr>,
+    /// The record that is being encoded.
+    value: Vec<u8>,
+    /// Whether the revisions in the table are those of the records.
+    is_loaded: bool,
+    last_error: Option<String>,
+    /// Released last: fields are dropped in this order.
+    _lock: File,
+}
+
+impl DiskStore {
+    /// How long after a first failure the next attempt to write is made, in milliseconds.
+    pub const RETRY_DELAY_MIN_MS: u64 = crate::log::RETRY_DELAY_MIN_MS;
+    /// The longest time between two attempts to write, in milliseconds.
+    pub const RETRY_DELAY_MAX_MS: u64 = crate::log::RETRY_DELAY_MAX_MS;
+
+    /// Opens the store in the folder `path`, creating both where they do not exist.
+    ///
+    /// What was being written when the process or the machine stopped is cut off, which is logged.
+    ///
+    /// # Errors
+    ///
+    /// If another process uses the store, if it is damaged or of another format, or if folder or
+    /// disk do not do what they should.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, settings(SEGMENT_OCTETS))
+    }
+
+    pub(crate) fn open_with(path: &Path, settings: Settings) -> Result<Self, StoreError> {
+        let cannot = |error: io::Error| StoreError::open(path, error);
+        let Some(lock) = folder::lock(path).map_err(cannot)? else {
+            return Err(StoreError::InUse { path: path.to_owned() });
+        };
+        let log = path.join(FOLDER);
+        if !log.try_exists().map_err(cannot)? {
+            create(path, settings).map_err(cannot)?;
+        }
+        let mut strange = None;
+        let mut take = |key: &[u8]| strange = Some(record::strange_key(key));
+        let table = match Table::open(&log, settings, &mut take) {
+            Ok(table) => table,
+            Err(OpenError::Damaged(survey)) => return Err(damaged(path, &survey)),
+            Err(OpenError::Former) => return Err(StoreError::Former { path: path.to_owned() }),
+            Err(OpenError::Format(found)) => return Err(format(path, found)),
+            Err(OpenError::Unusable(error)) => return Err(cannot(error)),
+        };
+        if let Some(error) = strange {
+            return Err(error);
+        }
+        Ok(Self {
+            table,
+            batch: Batch::new(),
+            value: Vec::new(),
+            is_loaded: false,
+            last_error: None,
+            _lock: lock,
+        })
+    }
+
+    /// Hands every record of the store in `path` to `each`, in no particular order, and returns how
+    /// many there are. Nothing is changed or created: where there is no store, there are no records.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`DiskStore::open`].
+    pub fn read(path: &Path, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
+        let cannot = |error: io::Error| StoreError::open(path, error);
+        let Some(_lock) = folder::lock_to_read(path).map_err(cannot)? else {
+            return Err(StoreError::InUse { path: path.to_owned() });
+        };
+        if !path.join(FOLDER).try_exists().map_err(cannot)? {
+            return Ok(0);
+        }
+        let mut leases = Newest::default();
+        let found = survey(path, false, &mut |visit| leases.take(&visit))?;
+        if !found.survey.damage.is_empty() {
+            return Err(damaged(path, &found.survey));
+        }
+        leases.hand_out(each)
+    }
+
+    /// Says what the store in `path` is like, without changing anything. A server may have it open:
+    /// what it is just writing is not looked at then.
+    ///
+    /// # Errors
+    ///
+    /// If there is no store, or if it is of another format or cannot be read. Damage is no error.
+    pub fn survey(path: &Path) -> Result<StoreSurvey, StoreError> {
+        let lock = folder::lock_to_read(path).map_err(|error| StoreError::open(path, error))?;
+        let in_use = lock.is_none();
+        let attempts = if in_use { ATTEMPTS_IN_USE } else { 1 };
+        let mut surveyed = StoreSurvey::of(path, in_use)?;
+        for _ in 1..attempts {
+            if surveyed.log.damage.is_empty() {
+                break;
+            }
+            surveyed = StoreSurvey::of(path, in_use)?;
+        }
+        Ok(surveyed)
+    }
+
+    fn try_commit(&mut self, batch: &[Changes]) -> Result<Vec<Committed>, StoreError> {
+        if !self.is_loaded {
+            self.load(&mut |_| {})?;
+        }
+        let compared = compare::batch(batch, &self.table)?;
+        if compared.writes.is_empty() {
+            return Ok(compared.results);
+        }
+        self.batch.clear();
+        for lease in compared.writes {
+            record::encode(lease, &mut self.value);
+            let key = record::key(lease.address);
+            self.batch.put(lease.address, &key, &self.value, lease.revision);
+        }
+        match self.table.write(&mut self.batch) {
+            Ok(()) => Ok(compared.results),
+            Err(AppendError::Waiting) => Err(StoreError::Waiting),
+            Err(error) => Err(StoreError::Write { source: error.to_string().into() }),
+        }
+    }
+}
+
+impl Store for DiskStore {
+    fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
+        self.is_loaded = false;
+        let hand_out = |address: &Ipv4Addr, value: &[u8]| {
+            let lease = record::decode(&record::key(*address), value)?;
+            let revision = lease.revision;
+            each(lease);
+            Ok(revision)
+        };
+        self.table.scan(hand_out).map_err(|error| match error {
+            ScanError::Io(error) => StoreError::Read { source: error.into() },
+            ScanError::Value(error) => error,
+        })?;
+        self.is_loaded = true;
+        Ok(self.table.len() as u64)
+    }
+
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed> {
+        match self.try_commit(batch) {
+            Ok(results) => {
+                self.last_error = None;
+                return results;
+            }
+            // The failure that is waited after has been told.
+            Err(StoreError::Waiting) => {}
+            Err(error) => self.last_error = Some(error.to_string()),
+        }
+        batch.iter().flatten().map(|_| Committed::Failed).collect()
+    }
+
+    fn last_error(&self) -> Option<String> {
+        self.last_error.clone()
+    }
+
+    fn complaint(&self) -> Option<String> {
+        self.table.complaint().map(str::to_owned)
+    }
+}
+
+impl Key for Ipv4Addr {
+    fn from_written(octets: &[u8]) -> Option<Self> {
+        <[u8; 4]>::try_from(octets).ok().map(Self::from)
+    }
+}
+
+impl compare::Records for Table<Ipv4Addr> {
+    type Error = StoreError;
+
+    fn revision(&self, address: Ipv4Addr) -> Result<u64, StoreError> {
+        Ok(Self::revision(self, &address).unwrap_or(0))
+    }
+
+    fn lease(&self, address: Ipv4Addr) -> Result<Option<Arc<Lease>>, StoreError> {
+        let value =
+            self.value(&address).map_err(|error| StoreError::Read { source: error.into() })?;
+        let lease = value.map(|value| record::decode(&record::key(address), &value)).transpose()?;
+        Ok(lease.map(Arc::new))
+    }
+}
+
+/// What a store is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreSurvey {
+    /// What its log is like. Records that are whole and do not read as leases are damage, too.
+    pub log: Survey,
+    /// Addresses that have a record.
+    pub leases: u64,
+    /// Addresses whose records read before the first damage; all, if there is none.
+    pub leases_before: u64,
+    /// Addresses that have records behind it.
+    pub leases_behind: u64,
+}
+
+impl StoreSurvey {
+    fn of(path: &Path, in_use: bool) -> Result<Self, StoreError> {
+        let mut before = BTreeSet::new();
+        let mut behind = BTreeSet::new();
+        let mut unreadable = Vec::new();
+        let log = survey(path, in_use, &mut |visit| {
+            let Visit { entry, file, offset, is_behind_damage, .. } = visit;
+            match record::decode(entry.key, entry.value.unwrap_or_default()) {
+                Ok(lease) if is_behind_damage => drop(behind.insert(lease.address)),
+                Ok(lease) => drop(before.insert(lease.address)),
+                Err(error) if unreadable.len() < UNREADABLE_MAX => {
+                    let (file, offset, found) = (file.to_owned(), offset.into(), error.to_string());
+                    unreadable.push(Damage { file, offset, found });
+                }
+                Err(_) => {}
+            }
+        })?;
+        let mut log = log.survey;
+        log.damage.extend(unreadable);
+        Ok(Self {
+            log,
+            leases: before.union(&behind).count() as u64,
+            leases_before: before.len() as u64,
+            leases_behind: behind.len() as u64,
+        })
+    }
+}
+
+/// Of each address the record that was written last.
+#[derive(Default)]
+struct Newest {
+    values: BTreeMap<Ipv4Addr, Vec<u8>>,
+    strange: Option<StoreError>,
+}
+
+impl Newest {
+    fn take(&mut self, visit: &Visit<'_>) {
+        match (Ipv4Addr::from_written(visit.entry.key), visit.entry.value) {
+            (Some(address), Some(value)) => drop(self.values.insert(address, value.to_vec())),
+            (Some(address), None) => drop(self.values.remove(&address)),
+            (None, _) => self.strange = Some(record::strange_key(visit.entry.key)),
+        }
+    }
+
+    fn hand_out(self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
+        if let Some(error) = self.strange {
+            return Err(error);
+        }
+        for (address, value) in &self.values {
+            each(record::decode(&record::key(*address), value)?);
+        }
+        Ok(self.values.len() as u64)
+    }
+}
+
+pub(crate) const fn settings(segment_octets: u32) -> Settings {
+    Settings { contents: Contents::Leases, segment_octets }
+}
+
+pub(crate) fn default_settings() -> Settings {
+    settings(SEGMENT_OCTETS)
+}
+
+/// Surveys the log of the store in `path`.
+pub(crate) fn survey(
+    path: &Path,
+    in_use: bool,
+    each: &mut dyn FnMut(Visit<'_>),
+) -> Result<Found, StoreError> {
+    let folder = Folder::new(&path.join(FOLDER));
+    survey::survey(&folder, Contents::Leases, in_use, each).map_err(|error| match error {
+        NoSurvey::Former => StoreError::Former { path: path.to_owned() },
+        NoSurvey::Format(found) => format(path, found),
+        NoSurvey::Unusable(error) => StoreError::open(path, error),
+    })
+}
+
+/// Creates the log of a new store, or puts in place what was salvaged.
+fn create(path: &Path, settings: Settings) -> io::Result<()> {
+    let (log, salvaged): (PathBuf, PathBuf) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
+    if salvaged.try_exists()? {
+        tracing::warn!(path = %path.display(), "a salvage that was interrupted is completed");
+        fs::rename(salvaged, &log)?;
+        return folder::sync_folder(path);
+    }
+    Log::create(&log, settings)?;
+    tracing::info!(path = %path.display(), "there was no lease store: an empty one is created");
+    Ok(())
+}
+
+fn format(path: &Path, found: u32) -> StoreError {
+    StoreError::Format { path: path.to_owned(), found, known: FORMAT }
+}
+
+/// What is to be said of a damaged store. How much of it reads is counted once more.
+fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
+    let counted = StoreSurvey::of(path, false).ok();
+    let first = surveyed.damage.first().cloned();
+    let Damage { file, offset, found } = first.unwrap_or_else(|| Damage {
+        file: path.to_owned(),
+        offset: 0,
+        found: "it does not read as it was written".to_owned(),
+    });
+    StoreError::Damaged {
+        path: path.to_owned(),
+        file,
+        offset,
+        found,
+        places: surveyed.damage.len(),
+        leases_before: counted.as_ref().map_or(0, |counted| counted.leases_before),
+        leases_behind: counted.as_ref().map_or(0, |counted| counted.leases_behind),
+    }
+}
+
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,418 @@
+//! Reads a whole log and says what is wrong with it.
+//!
+//! Not here: what is done about it. A survey changes nothing. The invariant: **a log in which no
+//! damage is found ends with the last batch that was made durable**, as far as files can tell. What
+//! was being written when the process or the machine stopped is a torn tail: octets that are no
+//! batch, at the end of the newest segment, not before the mark, and with no batch after them.
+//! Everything else that does not read is damage.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    folder::Folder,
+    format::{Contents, Entry, Frame, HEADER_OCTETS, Header, Kind, Mark, Position, Unreadable},
+};
+
+/// How much damage is described. There is no end to it in a file of random octets.
+const DAMAGE_MAX: usize = 100;
+
+/// What a log is like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Survey {
+    /// Its segments, the oldest first.
+    pub segments: Vec<SegmentSurvey>,
+    /// Everything that is wrong, in the order in which it was found; no more than 100 places.
+    pub damage: Vec<Damage>,
+    /// Octets at the end that were being written when the process or the machine stopped.
+    pub torn: Option<TornTail>,
+    /// The number of the last batch that reads.
+    pub last_sequence: u64,
+    /// The number of the last batch that is known to have been on disk; none if the mark is
+    /// damaged.
+    pub marked_sequence: Option<u64>,
+    /// Whether the log was closed in good order.
+    pub closed: bool,
+    /// Whether a server has the log open. Batches behind the mark are then still being written and
+    /// were not looked at.
+    pub in_use: bool,
+}
+
+/// One segment of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentSurvey {
+    /// The segment's file.
+    pub file: PathBuf,
+    /// The size of the file.
+    pub octets: u64,
+    /// Batches that read.
+    pub batches: u64,
+    /// Records in those batches, those that later ones replace included.
+    pub records: u64,
+}
+
+/// A place where a log does not read as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// The file that is damaged, or missing.
+    pub file: PathBuf,
+    /// Where in the file, in octets from its beginning.
+    pub offset: u64,
+    /// What was found there.
+    pub found: String,
+}
+
+/// What was being written when the process or the machine stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TornTail {
+    /// The newest segment.
+    pub file: PathBuf,
+    /// Where in the file the last batch ends, in octets from its beginning.
+    pub offset: u64,
+    /// How many octets follow.
+    pub octets: u64,
+}
+
+/// Why a log cannot be looked at.
+#[derive(Debug)]
+pub(crate) enum NoSurvey {
+    /// It is another engine's.
+    Former,
+    /// It is of another format.
+    Format(u32),
+    /// A file or the folder cannot be read.
+    Unusable(io::Error),
+}
+
+/// One entry that a survey comes by.
+pub(crate) struct Visit<'a> {
+    pub(crate) entry: Entry<'a>,
+    pub(crate) file: &'a Path,
+    pub(super) segment: u32,
+    /// Where in the file the frame begins that has it.
+    pub(crate) offset: u32,
+    /// Whether damage was found before it.
+    pub(crate) is_behind_damage: bool,
+}
+
+/// What a log goes on with, beside its survey.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) survey: Survey,
+    pub(super) store: u64,
+    /// The oldest segment that is needed, and where all but the newest end.
+    pub(super) first: u32,
+    pub(super) ends: BTreeMap<u32, u32>,
+    /// Where the log ends.
+    pub(super) end: Position,
+    pub(super) mark: Option<Mark>,
+}
+
+/// Surveys the log in `folder`; `each` is shown every entry that reads, in the order in which they
+/// were written. With `in_use`, a server may be writing to it.
+pub(crate) fn survey(
+    folder: &Folder,
+    contents: Contents,
+    in_use: bool,
+    each: &mut dyn FnMut(Visit<'_>),
+) -> Result<Found, NoSurvey> {
+    if folder.is_former() {
+        return Err(NoSurvey::Former);
+    }
+    let mut surveyor = Surveyor {
+        folder,
+        contents,
+        found: Found {
+            survey: Survey { in_use, ..Survey::default() },
+            store: 0,
+            first: 0,
+            ends: BTreeMap::new(),
+            end: Position::default(),
+            mark: None,
+        },
+        at: None,
+        each,
+    };
+    // The mark is read first: a server that is writing moves it on only behind what it has written.
+    surveyor.read_mark()?;
+    let numbers = folder.segments().map_err(NoSurvey::Unusable)?;
+    surveyor.read_headers(&numbers)?;
+    surveyor.read_segments(&numbers)?;
+    surveyor.compare_with_mark();
+    Ok(surveyor.found)
+}
+
+struct Surveyor<'a> {
+    folder: &'a Folder,
+    contents: Contents,
+    found: Found,
+    /// Where the walk is; none as long as nothing has been read, and behind damage.
+    at: Option<Position>,
+    each: &'a mut dyn FnMut(Visit<'_>),
+}
+
+impl Surveyor<'_> {
+    fn damage(&mut self, file: PathBuf, offset: usize, found: String) {
+        if self.found.survey.damage.len() < DAMAGE_MAX {
+            self.found.survey.damage.push(Damage { file, offset: offset as u64, found });
+        }
+    }
+
+    fn read_mark(&mut self) -> Result<(), NoSurvey> {
+        let file = self.folder.mark();
+        let said = match read(&file)? {
+            Ok(octets) => match Mark::decode(&octets) {
+                Ok(mark) => {
+                    self.found.store = mark.store;
+                    self.found.survey.marked_sequence = Some(mark.end.sequence);
+                    self.found.mark = Some(mark);
+                    return Ok(());
+                }
+                Err(Unreadable::Format(format)) => return Err(NoSurvey::Format(format)),
+                Err(Unreadable::Damaged(said)) => said,
+            },
+            Err(said) => said,
+        };
+        self.damage(file, 0, said);
+        Ok(())
+    }
+
+    /// Learns from the headers which segments there should be and where they end.
+    fn read_headers(&mut self, numbers: &[u32]) -> Result<(), NoSurvey> {
+        for number in numbers {
+            let is_newest = Some(number) == numbers.last();
+            let octets = if is_newest { u64::MAX } else { HEADER_OCTETS as u64 };
+            let Ok(octets) = read_start(&self.folder.segment(*number), octets)? else { continue };
+            let header = match Header::decode(&octets) {
+                Ok(header) => header,
+                Err(Unreadable::Format(format)) => return Err(NoSurvey::Format(format)),
+                Err(Unreadable::Damaged(_)) => continue,
+            };
+            if self.found.store == 0 {
+                self.found.store = header.store;
+            }
+            if header.store != self.found.store || header.segment != *number {
+                continue;
+            }
+            self.found.ends.insert(header.continues.segment, header.continues.offset);
+            self.found.first = self.found.first.max(header.first);
+            if is_newest {
+                self.found.first = self.found.first.max(first_needed(&octets, header.store));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_segments(&mut self, numbers: &[u32]) -> Result<(), NoSurvey> {
+        let marked = self.found.mark.map_or(0, |mark| mark.end.segment);
+        let newest = numbers.last().copied().unwrap_or(0);
+        let oldest = match self.found.first {
+            0 => numbers.first().copied().unwrap_or(1),
+            first => first,
+        };
+        self.found.first = oldest;
+        // A number that only a damaged file has may be far from the others.
+        for number in (oldest..=newest.max(marked)).take(numbers.len() + DAMAGE_MAX) {
+            let file = self.folder.segment(number);
+            match read(&file)? {
+                Ok(octets) => self.read_segment(number, number == newest, &octets),
+                Err(said) => {
+                    self.damage(file, 0, said);
+                    self.at = None;
+                }
+            }
+        }
+        if numbers.is_empty() && marked < oldest {
+            self.damage(self.folder.segment(oldest), 0, "it is missing".to_owned());
+        }
+        Ok(())
+    }
+
+    fn read_segment(&mut self, number: u32, is_newest: bool, octets: &[u8]) {
+        let file = self.folder.segment(number);
+        self.found.survey.segments.push(SegmentSurvey {
+            file: file.clone(),
+            octets: octets.len() as u64,
+            batches: 0,
+            records: 0,
+        });
+        self.read_header(number, octets);
+        let end = match self.found.ends.get(&number) {
+            Some(end) if !is_newest => *end as usize,
+            _ => octets.len(),
+        };
+        let within = octets.get(..end).unwrap_or(octets);
+        let mut offset = HEADER_OCTETS;
+        while offset < within.len() {
+            let rest = within.get(offset..).unwrap_or_default();
+            match Frame::decode(rest, self.found.store) {
+                Ok(frame) => {
+                    self.read_frame(number, offset, &frame);
+                    offset += frame.octets();
+                    continue;
+                }
+                Err(said) => {
+                    let after = self.at.map_or(0, |at| at.sequence);
+                    let store = self.found.store;
+                    match Frame::find(within, offset + 1, store, after) {
+                        Some(next) => {
+                            let said = format!("{said}; the next whole one begins at octet {next}");
+                            self.damage(file.clone(), offset, said);
+                            self.at = None;
+                            offset = next;
+                            continue;
+                        }
+                        None if is_newest => {
+                            let octets = (within.len() - offset) as u64;
+                            let offset = offset as u64;
+                            self.found.survey.torn = Some(TornTail { file, offset, octets });
+                        }
+                        None => {
+                            self.damage(file, offset, said.to_string());
+                            self.at = None;
+                        }
+                    }
+                    return;
+                }
+            }
+        }
+        if end > octets.len() {
+            let said = format!("it ends here; wanted {end} octets, as the next segment says");
+            self.damage(file, octets.len(), said);
+            self.at = None;
+        }
+    }
+
+    fn read_header(&mut self, number: u32, octets: &[u8]) {
+        let said = match Header::decode(octets) {
+            Err(Unreadable::Format(format)) => format!("it has format {format}"),
+            Err(Unreadable::Damaged(said)) => said,
+            Ok(header) if header.contents != self.contents => {
+                format!("it holds {:?}, not {:?}", header.contents, self.contents)
+            }
+            Ok(header) if header.store != self.found.store => "it is another store's".to_owned(),
+            Ok(header) if header.segment != number => {
+                format!("it is segment {} under another name", header.segment)
+            }
+            Ok(header) => {
+                let continues = header.continues;
+                let begin = Position { segment: number, offset: HEADER_OCTETS as u32, ..continues };
+                let before = self.at.replace(begin);
+                match before {
+                    Some(at) if (at.sequence, at.crc) != (continues.sequence, continues.crc) => {
+                        format!(
+                            "it goes on after batch {}, but the segment before ends with batch {}",
+                            continues.sequence, at.sequence
+                        )
+                    }
+                    _ => return,
+                }
+            }
+        };
+        self.damage(self.folder.segment(number), 0, said);
+    }
+
+    fn read_frame(&mut self, segment: u32, offset: usize, frame: &Frame<'_>) {
+        let file = self.folder.segment(segment);
+        if let Some(at) = self.at {
+            let wanted = at.sequence + 1;
+            if frame.sequence != wanted {
+                let said = format!("batch {} stands where {wanted} is wanted", frame.sequence);
+                self.damage(file.clone(), offset, said);
+            } else if frame.previous != at.crc {
+                let said = format!("batch {wanted} does not follow from the one before it");
+                self.damage(file.clone(), offset, said);
+            }
+        }
+        if let Some(mark) = self.found.mark
+            && mark.end.sequence == frame.sequence
+            && mark.end.crc != frame.crc
+        {
+            let said = format!("batch {} is another one than the mark tells of", frame.sequence);
+            self.damage(file.clone(), offset, said);
+        }
+        let offset = offset as u32;
+        let mut records = 0;
+        let is_behind_damage = !self.found.survey.damage.is_empty();
+        for entry in frame.entries() {
+            match entry {
+                Ok(entry) => {
+                    records += 1;
+                    (self.each)(Visit { entry, file: &file, segment, offset, is_behind_damage });
+                }
+                Err(said) => self.damage(file.clone(), offset as usize, said),
+            }
+        }
+        if let Some(survey) = self.found.survey.segments.last_mut() {
+            survey.batches += 1;
+            survey.records += records;
+        }
+        self.found.survey.closed = frame.kind == Kind::Closed;
+        let end = offset + frame.octets() as u32;
+        let crc = frame.crc;
+        self.at = Some(Position { segment, offset: end, sequence: frame.sequence, crc });
+    }
+
+    /// The log must reach as far as the mark. What stands behind the mark of a log in use is being
+    /// written.
+    fn compare_with_mark(&mut self) {
+        if let Some(at) = self.at {
+            self.found.end = at;
+            self.found.survey.last_sequence = at.sequence;
+        }
+        let torn = self.found.survey.torn.take();
+        self.found.survey.closed &= torn.is_none();
+        match (self.found.mark, self.at) {
+            (Some(mark), Some(at)) if at.sequence < mark.end.sequence => {
+                let missing = mark.end.sequence - at.sequence;
+                let said = format!(
+                    "the log ends here, after batch {}; the {missing} batch(es) up to {} had been \
+                     on disk",
+                    at.sequence, mark.end.sequence
+                );
+                self.damage(self.folder.segment(at.segment), at.offset as usize, said);
+            }
+            (Some(_), Some(_)) if !self.found.survey.in_use => self.found.survey.torn = torn,
+            _ => {}
+        }
+    }
+}
+
+/// The oldest segment that the frames of a segment still need.
+fn first_needed(octets: &[u8], store: u64) -> u32 {
+    let mut rest = octets.get(HEADER_OCTETS..).unwrap_or_default();
+    let mut first = 0;
+    while let Ok(frame) = Frame::decode(rest, store) {
+        first = first.max(frame.first);
+        rest = rest.get(frame.octets()..).unwrap_or_default();
+    }
+    first
+}
+
+/// The contents of a file, or what is to be said of a file that is not there or that the disk does
+/// not give.
+fn read(file: &Path) -> Result<Result<Vec<u8>, String>, NoSurvey> {
+    read_start(file, u64::MAX)
+}
+
+fn read_start(file: &Path, octets_max: u64) -> Result<Result<Vec<u8>, String>, NoSurvey> {
+    let mut octets = Vec::new();
+    match File::open(file).and_then(|file| file.take(octets_max).read_to_end(&mut octets)) {
+        Ok(_) => Ok(Ok(octets)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(Err("it is missing".to_owned()))
+        }
+        Err(error) if error.raw_os_error() == Some(libc::EIO) => {
+            Ok(Err(format!("it cannot be read: {error}")))
+        }
+        Err(error) => Err(NoSurvey::Unusable(error)),
+    }
+}

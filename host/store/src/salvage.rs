@@ -1,0 +1,123 @@
+//! A way on for an operator whose store is damaged and who has no backup: a new store of what can
+//! be read.
+//!
+//! The invariant: nothing is removed. The damaged log is put aside, and at every moment either it or
+//! the complete new one is in place, or the new one waits to be put there by the next start.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use lessor_core::Lease;
+
+use crate::{
+    DiskStore, StoreError,
+    disk_store::{FOLDER, SALVAGED_FOLDER, default_settings, survey},
+    log::{
+        Log,
+        folder::{self},
+        survey::Survey,
+        table::{Batch, Table},
+    },
+    record,
+};
+
+/// Leases that are written together.
+const BATCH_LEASES: usize = 1024;
+
+/// What was saved of a damaged store.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Salvage {
+    /// What was wrong.
+    pub survey: Survey,
+    /// Leases in the new store: of each address the newest record that reads. It may not be the
+    /// newest that there was.
+    pub leases: u64,
+    /// Records whose checksum is right and that do not read as a lease.
+    pub unreadable: u64,
+    /// Where the damaged log lies now.
+    pub put_aside: PathBuf,
+}
+
+impl DiskStore {
+    /// Puts a new store of what can be read in the place of the damaged one in `path`, which is put
+    /// aside.
+    ///
+    /// # Errors
+    ///
+    /// If the store is in use, whole, or of another format, or if the new one cannot be written.
+    pub fn salvage(path: &Path) -> Result<Salvage, StoreError> {
+        let cannot = |error: io::Error| StoreError::open(path, error);
+        let Some(_lock) = folder::lock(path).map_err(cannot)? else {
+            return Err(StoreError::InUse { path: path.to_owned() });
+        };
+        let mut leases: BTreeMap<Ipv4Addr, Arc<Lease>> = BTreeMap::new();
+        let mut unreadable = 0;
+        let surveyed = survey(path, false, &mut |visit| {
+            let Some(value) = visit.entry.value else { return };
+            match record::decode(visit.entry.key, value) {
+                Ok(lease) => {
+                    let known = leases.get(&lease.address).map_or(0, |known| known.revision);
+                    if lease.revision >= known {
+                        leases.insert(lease.address, Arc::new(lease));
+                    }
+                }
+                Err(_) => unreadable += 1,
+            }
+        })?;
+        if surveyed.survey.damage.is_empty() && unreadable == 0 {
+            return Err(StoreError::Whole { path: path.to_owned() });
+        }
+        let put_aside = replace(path, &leases)?;
+        Ok(Salvage { survey: surveyed.survey, leases: leases.len() as u64, unreadable, put_aside })
+    }
+}
+
+/// Writes a new log and puts it in the place of the damaged one; where that lies then.
+fn replace(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<PathBuf, StoreError> {
+    let cannot = |error: io::Error| StoreError::open(path, error);
+    let (log, salvaged) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
+    if salvaged.try_exists().map_err(cannot)? {
+        fs::remove_dir_all(&salvaged).map_err(cannot)?;
+    }
+    write_new(&salvaged, leases)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let put_aside = path.join(format!("{FOLDER}.damaged-{now}"));
+    fs::rename(&log, &put_aside).map_err(cannot)?;
+    fs::rename(&salvaged, &log).map_err(cannot)?;
+    folder::sync_folder(path).map_err(cannot)?;
+    Ok(put_aside)
+}
+
+fn write_new(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<(), StoreError> {
+    let failed = |said: String| StoreError::Write { source: said.into() };
+    // It bears another name until it is complete: the next start would take it for the store.
+    let unfinished = path.with_extension("unfinished");
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(|error| failed(error.to_string()))?;
+    }
+    Log::create(&unfinished, default_settings()).map_err(|error| failed(error.to_string()))?;
+    let mut table = Table::<Ipv4Addr>::open(&unfinished, default_settings(), &mut |_| {})
+        .map_err(|error| failed(format!("{error:?}")))?;
+    let leases: Vec<&Arc<Lease>> = leases.values().collect();
+    let mut batch = Batch::new();
+    let mut value = Vec::new();
+    for some in leases.chunks(BATCH_LEASES) {
+        batch.clear();
+        for lease in some {
+            record::encode(lease, &mut value);
+            batch.put(lease.address, &record::key(lease.address), &value, lease.revision);
+        }
+        table.write(&mut batch).map_err(|error| failed(error.to_string()))?;
+    }
+    drop(table);
+    fs::rename(&unfinished, path)
+        .and_then(|()| folder::sync_folder(path.parent().unwrap_or(path)))
+        .map_err(|error| failed(error.to_string()))
+}

@@ -1,0 +1,39 @@
+//! Reads the header of a datagram that is no request, so that a log can still name its sender.
+
+use std::net::Ipv4Addr;
+
+use dhcproto::v4::borrowed;
+use lessor_core::HardwareAddress;
+
+use crate::OPTIONS_START;
+
+/// The fields of the header (RFC 2131 section 2) that say whose message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// xid
+    pub transaction_id: u32,
+    /// chaddr, as long as hlen says; all 16 octets if it says more.
+    pub hardware_address: HardwareAddress,
+    /// ciaddr; 0.0.0.0 for none.
+    pub client_address: Ipv4Addr,
+    /// giaddr; 0.0.0.0 for none.
+    pub relay_address: Ipv4Addr,
+}
+
+/// The header of a datagram, whatever is wrong with the rest of it. None if it has fewer than the 240
+/// octets of header and magic cookie.
+pub fn header(packet: &[u8]) -> Option<Header> {
+    packet.get(..OPTIONS_START)?;
+    let message = borrowed::Message::new(packet).ok()?;
+    let length = usize::from(message.hlen()).min(HardwareAddress::OCTETS_MAX);
+    let octets = packet.get(HARDWARE_ADDRESS_START..)?.get(..length)?;
+    Some(Header {
+        transaction_id: message.xid(),
+        hardware_address: HardwareAddress::new(message.htype().into(), octets)?,
+        client_address: message.ciaddr(),
+        relay_address: message.giaddr(),
+    })
+}
+
+/// Where chaddr begins (RFC 2131 section 2).
+const HARDWARE_ADDRESS_START: usize = 28;

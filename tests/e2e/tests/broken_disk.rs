@@ -1,0 +1,153 @@
+//! The disk dies under load, as ext4 does when its device is lost: whatever was acknowledged before
+//! is there when the file system is mounted again.
+//!
+//! `LESSOR_SHUTDOWN_ROUNDS` sets how often it dies; 50 take some three minutes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    collections::HashMap,
+    io::Write,
+    net::{Ipv4Addr, SocketAddrV4},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+use lessor_e2e::{LoopDisk, Setup, heavy, relay, require, wait};
+use lessor_load::Subscriber;
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.250.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const ROUNDS: u16 = 3;
+const RELAYS: u8 = 4;
+const DISK_MIB: u64 = 64;
+
+/// The hardware address and line of a subscriber.
+type Line = ([u8; 6], String);
+
+/// A server whose store, and nothing else, lies on a disk of its own.
+fn setup_on_a_disk() -> (Setup, LoopDisk) {
+    let setup = Setup::on_loopback(SUBNETS);
+    let folder = setup.folder().to_owned();
+    let disk = LoopDisk::new(&folder.join("disk.img"), &folder.join("store"), DISK_MIB);
+    let socket = folder.join("control.sock");
+    (setup.with_tables(&format!("[control]\nsocket = {socket:?}")), disk)
+}
+
+#[test]
+fn a_disk_that_dies_under_load_loses_no_acknowledged_lease() {
+    require!(root, loop_disk);
+    let _alone = heavy();
+    let rounds = std::env::var("LESSOR_SHUTDOWN_ROUNDS").ok().and_then(|text| text.parse().ok());
+    let rounds: u16 = rounds.unwrap_or(ROUNDS);
+    let seed = std::env::var("LESSOR_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
+    let _ = writeln!(std::io::stderr(), "broken_disk: LESSOR_SEED={seed}");
+    let mut random = Rng::with_seed(seed);
+
+    let (setup, mut disk) = setup_on_a_disk();
+    let mut server = setup.start();
+    let mut acknowledged: HashMap<Ipv4Addr, Line> = HashMap::new();
+    for round in 0..rounds {
+        let under_load = load_until_silence(server.address(), round);
+        thread::sleep(Duration::from_millis(random.u64(100..600)));
+        disk.shut_down();
+        let before = acknowledged.len();
+        for (address, line) in under_load.into_iter().flat_map(|relay| relay.join().unwrap()) {
+            let holder = acknowledged.insert(address, line.clone());
+            assert_eq!(holder, None, "{line:?} was given {address} as well");
+        }
+        assert!(acknowledged.len() > before, "round {round} was over before its first ACK");
+        server.kill();
+        disk.unmount();
+        disk.mount();
+        server.start_again();
+        let leases: HashMap<Ipv4Addr, String> = server
+            .leases()
+            .into_iter()
+            .map(|lease| (lease.address, lease.circuit_id.unwrap_or_default()))
+            .collect();
+        let lost: Vec<&Ipv4Addr> = acknowledged
+            .iter()
+            .filter(|(a, line)| leases.get(a) != Some(&line.1))
+            .map(|(a, _)| a)
+            .collect();
+        assert!(lost.is_empty(), "round {round}: {} leases are lost: {lost:?}", lost.len());
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "broken_disk: {rounds} rounds, {} leases acknowledged, 0 lost",
+        acknowledged.len()
+    );
+    server.kill();
+    disk.unmount();
+}
+
+#[test]
+fn a_broken_disk_writes_no_more_than_a_line_a_second() {
+    require!(root, loop_disk);
+    let (setup, disk) = setup_on_a_disk();
+    let mut server = setup.start();
+    let mut relay = relay(server.address(), LINK);
+    relay.acquire(&subscriber(&line(0, 0, 0)), Duration::from_secs(5)).unwrap();
+    disk.shut_down();
+    let begin = Instant::now();
+    let lines_before = server.process().output().lines().count();
+    for number in 1.. {
+        assert!(
+            relay.acquire(&subscriber(&line(0, 0, number)), Duration::from_millis(50)).is_err()
+        );
+        if begin.elapsed() > Duration::from_secs(4) {
+            break;
+        }
+    }
+    server.process().says("nothing is acknowledged until it can", wait::SOON);
+    let lines = server.process().output().lines().count() - lines_before;
+    let secs = begin.elapsed().as_secs() as usize;
+    assert!(lines <= secs, "{lines} lines in {secs} s:\n{}", server.process().output());
+    assert!(server.process().is_running());
+    server.kill();
+}
+
+/// Relays that get lease after lease, as fast as they are answered, until no answer comes.
+fn load_until_silence(server: SocketAddrV4, round: u16) -> Vec<JoinHandle<Vec<(Ipv4Addr, Line)>>> {
+    let start = |number: u8| {
+        let mut relay = relay(server, LINK);
+        thread::spawn(move || {
+            let mut acknowledged = Vec::new();
+            for client in 0..u16::MAX {
+                let line = line(round, number, client);
+                match relay.acquire(&subscriber(&line), Duration::from_secs(1)) {
+                    Ok(acquired) => acknowledged.push((acquired.address, line)),
+                    Err(_) => break,
+                }
+            }
+            acknowledged
+        })
+    };
+    (0..RELAYS).map(start).collect()
+}
+
+fn line(round: u16, relay: u8, number: u16) -> Line {
+    let [high, low] = number.to_be_bytes();
+    ([2, round as u8, relay, 0, high, low], format!("olt{round}/{relay}/onu{number}"))
+}
+
+fn subscriber(line: &Line) -> Subscriber {
+    Subscriber::new(line.0, line.1.clone())
+}

@@ -1,0 +1,226 @@
+//! SIGTERM ends the process within seconds, whatever it is busy with.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    os::unix::fs::symlink,
+    path::Path,
+    process::ExitStatus,
+    thread,
+    time::{Duration, Instant},
+};
+
+use lessor_e2e::{Server, Setup, built, relay, wait};
+use lessor_load::{Relay, Subscriber};
+use nix::sys::signal::Signal;
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+
+    [[subnet.pool]]
+    range = "100.64.1.0-100.64.250.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const PATIENCE: Duration = Duration::from_secs(3);
+/// What "within seconds" is at most, on a machine that is busy with other tests.
+const WITHIN: Duration = Duration::from_secs(10);
+/// The exit code of a server that could not stop in good order.
+const UNFINISHED: i32 = 75;
+
+#[test]
+fn a_reload_that_compiles_a_huge_policy_does_not_hold_up_the_end() {
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    let acquired = acquire(&mut relay(server.address(), LINK), 1);
+    put_huge_policy(server.folder());
+    server.process().signal(Signal::SIGHUP);
+    is_compiling(server.process().id());
+    let status = ends_within(&mut server, WITHIN);
+    assert!(status.success(), "{status}");
+    assert!(!server.process().output().contains("reloaded"), "the reload was over before");
+    remove_huge_policy(server.folder());
+    server.start_again();
+    assert_eq!(server.leases()[0].address, acquired);
+}
+
+#[test]
+fn a_start_that_compiles_a_huge_policy_is_ended_at_once() {
+    let setup = Setup::on_loopback(SUBNETS);
+    put_huge_policy(setup.folder());
+    let mut process = setup.launch();
+    is_compiling(process.id());
+    process.signal(Signal::SIGTERM);
+    let status = process.ended(WITHIN);
+    assert!(status.success(), "{status}: {}", process.output());
+    assert!(!process.output().contains("serving"), "the start was over before");
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_neither_service_nor_the_end() {
+    let setup = Setup::on_loopback(SUBNETS).with_environment("LESSOR_LOG", "trace").unheard();
+    let mut server = setup.start();
+    assert_eq!(server.status().generation, 1);
+    // Enough lines to fill a pipe.
+    let mut relay = relay(server.address(), LINK);
+    for number in 0..250 {
+        acquire(&mut relay, number);
+    }
+    assert_eq!(server.leases().len(), 250);
+    let status = ends_within(&mut server, WITHIN);
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_given_up_on_and_no_acknowledged_lease_is_lost() {
+    // A pipe that nobody reads takes some lines and then blocks whoever writes, as a stuck disk does.
+    let setup = Setup::on_loopback(SUBNETS);
+    let pipe = setup.folder().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    symlink(&pipe, setup.folder().join("journal.jsonl")).unwrap();
+    let mut server = setup.start();
+    let mut relay = relay(server.address(), LINK);
+    let mut acquired = Vec::new();
+    for number in 0..200 {
+        acquired.push(acquire(&mut relay, number));
+    }
+    let status = ends_within(&mut server, WITHIN);
+    assert_eq!(status.code(), Some(UNFINISHED), "{}", server.process().output());
+    server.process().says("could not stop in good order", PATIENCE);
+    fs::remove_file(server.folder().join("journal.jsonl")).unwrap();
+    server.start_again();
+    let kept: Vec<Ipv4Addr> = server.leases().into_iter().map(|lease| lease.address).collect();
+    assert!(acquired.iter().all(|address| kept.contains(address)), "{acquired:?} {kept:?}");
+}
+
+#[test]
+fn a_second_signal_ends_a_stop_that_takes_long() {
+    let setup = Setup::on_loopback(SUBNETS);
+    let pipe = setup.folder().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    symlink(&pipe, setup.folder().join("journal.jsonl")).unwrap();
+    let mut server = setup.start();
+    let mut relay = relay(server.address(), LINK);
+    for number in 0..200 {
+        acquire(&mut relay, number);
+    }
+    server.process().signal(Signal::SIGTERM);
+    thread::sleep(Duration::from_millis(500));
+    assert!(server.process().is_running());
+    let began = Instant::now();
+    server.process().signal(Signal::SIGINT);
+    let status = server.process().ended(WITHIN);
+    assert_eq!(status.code(), Some(UNFINISHED));
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[track_caller]
+fn acquire(relay: &mut Relay, number: u8) -> Ipv4Addr {
+    let subscriber = Subscriber::new([2, 0, 0, 0, 0, number], format!("line{number}"));
+    relay.acquire(&subscriber, PATIENCE).unwrap().address
+}
+
+#[track_caller]
+fn ends_within(server: &mut Server, patience: Duration) -> ExitStatus {
+    server.process().signal(Signal::SIGTERM);
+    server.process().ended(patience)
+}
+
+/// Waits until the process computes and does nothing else, which a compilation of minutes does.
+#[track_caller]
+fn is_compiling(process: u32) {
+    let ticks = || -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let of = |field: usize| fields.get(field).and_then(|text| text.parse::<u64>().ok());
+        of(11).unwrap_or(0) + of(12).unwrap_or(0)
+    };
+    let before = ticks();
+    wait::within(Duration::from_secs(30), "the server to compile", || {
+        (ticks() > before + 100).then_some(())
+    });
+}
+
+const HUGE: &str = "plugins/90-huge.wasm";
+
+fn remove_huge_policy(folder: &Path) {
+    fs::remove_file(folder.join(HUGE)).unwrap();
+}
+
+/// Puts a policy that takes minutes to compile into the plugin directory: a small one, with thousands
+/// of functions more that nobody calls.
+fn put_huge_policy(folder: &Path) {
+    let small = fs::read(built::policy("minimal")).expect("it was built");
+    fs::write(folder.join(HUGE), enlarged(&small)).unwrap();
+}
+
+const FUNCTION_SECTION: u8 = 3;
+const CODE_SECTION: u8 = 10;
+const FUNCTIONS: u64 = 4_000;
+
+fn enlarged(module: &[u8]) -> Vec<u8> {
+    // Loads, products and stores, which no optimiser can leave out; then a trap, so that the body fits
+    // every type of function.
+    let step = b"\x41\x00\x41\x00\x29\x03\x00\x41\x08\x29\x03\x00\x7e\x37\x03\x00";
+    let mut body = vec![0];
+    (0..600).for_each(|_| body.extend(step));
+    body.extend(b"\x00\x0b");
+    let body = [number(body.len() as u64), body].concat();
+    let mut out = module[..8].to_vec();
+    let mut rest = &module[8..];
+    while let Some((&section, after)) = rest.split_first() {
+        let (length, contents) = read_number(after);
+        let (contents, after) = contents.split_at(length as usize);
+        rest = after;
+        let contents = match section {
+            FUNCTION_SECTION => with_more(contents, &number(0)),
+            CODE_SECTION => with_more(contents, &body),
+            _ => contents.to_vec(),
+        };
+        out.push(section);
+        out.extend(number(contents.len() as u64));
+        out.extend(contents);
+    }
+    out
+}
+
+/// A list with [`FUNCTIONS`] items more.
+fn with_more(list: &[u8], item: &[u8]) -> Vec<u8> {
+    let (count, items) = read_number(list);
+    let mut out = number(count + FUNCTIONS);
+    out.extend(items);
+    (0..FUNCTIONS).for_each(|_| out.extend(item));
+    out
+}
+
+/// LEB128, as WebAssembly writes numbers.
+fn number(mut value: u64) -> Vec<u8> {
+    let mut octets = Vec::new();
+    loop {
+        let low = (value & 0x7f) as u8;
+        value >>= 7;
+        if value == 0 {
+            octets.push(low);
+            return octets;
+        }
+        octets.push(low | 0x80);
+    }
+}
+
+fn read_number(octets: &[u8]) -> (u64, &[u8]) {
+    let mut value = 0;
+    for (position, octet) in octets.iter().enumerate() {
+        value |= u64::from(octet & 0x7f) << (7 * position);
+        if octet & 0x80 == 0 {
+            return (value, &octets[position + 1..]);
+        }
+    }
+    panic!("a number ends in the module");
+}

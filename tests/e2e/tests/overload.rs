@@ -1,0 +1,223 @@
+//! More than can be served: who is served first, what is dropped and why, and that the server stays
+//! manageable. A policy that takes some milliseconds of processor time for each message makes a load of a
+//! few hundred messages a second too much, so that nothing here depends on how fast the machine is.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use lessor_core::Reason;
+use lessor_e2e::{Server, Setup, heavy, loopback_address, relay, wait};
+use lessor_load::{
+    Answer, Drive, LoadArgs, Relay, Saying, Stream, StreamRelay, StreamsReport, Subscriber,
+};
+use nix::sys::signal::Signal;
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.250.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+
+/// Some milliseconds of processor time for each message.
+const SLOW: &str = "[limits]\ndeadline-ms = 1000\n\n[settings]\ncall-rounds = 5000000\n";
+
+/// A healthy client is answered within this, by far; one that had to wait for what is before it in a
+/// plain queue would not be.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One worker that decides a few hundred messages a second, with room for so many more.
+fn slow_server(waiting_messages_max: usize) -> Server {
+    Setup::on_loopback(SUBNETS)
+        .with_server_setting("workers = 1")
+        .with_server_setting(&format!("waiting-messages-max = {waiting_messages_max}"))
+        .with_policy("10-slow", "misbehaving", SLOW)
+        .start()
+}
+
+/// Subscribers on lines of their own, with leases.
+fn with_leases(relay: &mut Relay, count: u8) -> Vec<(Subscriber, Ipv4Addr)> {
+    let subscribers = (0..count).map(|n| Subscriber::new([2, 0, 0, 0, 0, n], format!("good {n}")));
+    let acquired = subscribers.map(|subscriber| {
+        let acquired = relay.acquire(&subscriber, PATIENCE * 5).unwrap();
+        (subscriber, acquired.address)
+    });
+    acquired.collect()
+}
+
+fn assert_renewed(relay: &mut Relay, leases: &[(Subscriber, Ipv4Addr)]) {
+    for (subscriber, address) in leases {
+        let answer = relay.renew(subscriber, *address, PATIENCE).unwrap();
+        let Answer::Ack(acquired) = answer else { panic!("{address} is not renewed: {answer:?}") };
+        assert_eq!(acquired.address, *address);
+    }
+}
+
+/// Sends DISCOVERs of many lines, or forged renewals of one, at a rate that is far too high.
+fn flood(server: SocketAddrV4, saying: Saying, duration: Duration) -> JoinHandle<StreamsReport> {
+    let local = SocketAddrV4::new(loopback_address(), 0);
+    let relay = StreamRelay::bind(local, server, Some(LINK)).unwrap();
+    let subscribers = (0..8000_u16).map(move |n| {
+        let [high, low] = n.to_be_bytes();
+        let line = match saying {
+            Saying::Discover => format!("line {n}"),
+            Saying::Renew(_) => "the bad line".to_owned(),
+        };
+        (Subscriber::new([2, 1, 0, 0, high, low], line), saying)
+    });
+    let stream = Stream::new("flood", 2000.0, &relay, subscribers).unwrap();
+    thread::spawn(move || relay.run(&mut [stream], Drive::Open, duration).unwrap())
+}
+
+/// Waits until more waits than the server lets wait.
+fn crowded(server: &Server) {
+    wait::within(Duration::from_secs(60), "the server to have too much to do", || {
+        (server.status().count(Reason::CrowdedOut) > 0).then_some(())
+    });
+}
+
+#[test]
+fn renewals_are_answered_at_once_while_discovers_are_dropped() {
+    let _alone = heavy();
+    let mut server = slow_server(1000);
+    let mut good = relay(server.address(), LINK);
+    let leases = with_leases(&mut good, 10);
+    let flood = flood(server.address(), Saying::Discover, Duration::from_secs(8));
+    crowded(&server);
+    assert_renewed(&mut good, &leases);
+    let status = server.status();
+    assert_eq!(status.count(Reason::AckRenewing), 10);
+    let sent = flood.join().unwrap();
+    let flood = &sent.streams[0];
+    assert!(flood.answered > 0 && flood.answered < flood.sent, "{flood:?}");
+
+    let said = server.process().says("limit=\"waiting-messages\"", wait::SOON);
+    assert!(said.contains("server.waiting-messages-max"), "{said}");
+    let table = server.ask(&["status"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.contains("dropped at the limit waiting-messages"), "{table}");
+    // Some of what was dropped has a line, with the client and the relay; not all of it.
+    let dropped = server.status().count(Reason::CrowdedOut);
+    let lines = wait::soon("the journal", || {
+        let lines = server.journal();
+        let lines: Vec<_> = lines.into_iter().filter(|line| line.reason == "crowded-out").collect();
+        (!lines.is_empty()).then_some(lines)
+    });
+    assert!((lines.len() as u64) < dropped, "{} of {dropped}", lines.len());
+    assert!(lines.iter().all(|line| line.hardware_address.is_some()), "{lines:?}");
+    assert!(lines.iter().all(|line| line.relay_address.is_some()), "{lines:?}");
+}
+
+#[test]
+fn forged_renewals_of_one_line_harm_no_other_line() {
+    let _alone = heavy();
+    let server = slow_server(1000);
+    let mut good = relay(server.address(), LINK);
+    let leases = with_leases(&mut good, 10);
+    let address = Ipv4Addr::new(100, 64, 200, 1);
+    let flood = flood(server.address(), Saying::Renew(address), Duration::from_secs(8));
+    crowded(&server);
+    assert_renewed(&mut good, &leases);
+    // Whoever is new has its turns as well.
+    let newcomer = Subscriber::new([2, 9, 0, 0, 0, 1], "new");
+    good.acquire(&newcomer, PATIENCE * 5).unwrap();
+    flood.join().unwrap();
+}
+
+#[test]
+fn a_reload_and_a_stop_take_effect_although_much_waits() {
+    let _alone = heavy();
+    let mut server = slow_server(2000);
+    let flood = flood(server.address(), Saying::Discover, Duration::from_secs(8));
+    crowded(&server);
+    let reload = server.hang_up();
+    assert!(reload.accepted, "{}", reload.said);
+    assert!(!reload.said.contains("too busy"), "{}", reload.said);
+    let began = Instant::now();
+    assert!(server.stop().success());
+    assert!(began.elapsed() < wait::SOON);
+    flood.join().unwrap();
+    let lines = server.journal();
+    assert!(lines.iter().any(|line| line.reason == "stopping"), "some were not decided any more");
+}
+
+#[test]
+fn what_waited_in_the_system_for_longer_than_a_client_waits_is_not_answered() {
+    let mut server = Setup::on_loopback(SUBNETS).with_server_setting("workers = 1").start();
+    let mut good = relay(server.address(), LINK);
+    let [late, new] = [1, 2].map(|n| Subscriber::new([2, 0, 0, 0, 0, n], format!("line {n}")));
+    server.process().signal(Signal::SIGSTOP);
+    assert_eq!(good.discover(&late, Duration::from_secs(5)).unwrap(), Answer::Silence);
+    let address = server.address();
+    let asking = thread::spawn(move || {
+        let mut good = relay(address, LINK);
+        good.discover(&new, Duration::from_secs(10)).unwrap()
+    });
+    thread::sleep(Duration::from_millis(200));
+    server.process().signal(Signal::SIGCONT);
+    let answer = asking.join().unwrap();
+    assert!(matches!(answer, Answer::Offer(_)), "{answer:?}");
+    let status = server.status();
+    assert_eq!((status.count(Reason::TooOld), status.count(Reason::OfferedFromPool)), (1, 1));
+    let lines = wait::soon("the journal", || {
+        let lines = server.journal();
+        let lines: Vec<_> = lines.into_iter().filter(|line| line.reason == "too-old").collect();
+        (!lines.is_empty()).then_some(lines)
+    });
+    assert_eq!(lines[0].hardware_address.as_deref(), Some("02:00:00:00:00:01"));
+    assert!(lines[0].detail.as_ref().unwrap().starts_with("waited 5."), "{lines:?}");
+}
+
+#[test]
+fn a_receive_buffer_that_was_too_small_is_named() {
+    let mut server = Setup::on_loopback(SUBNETS).with_server_setting("workers = 1").start();
+    let local = SocketAddrV4::new(loopback_address(), 0);
+    let socket = std::net::UdpSocket::bind(local).unwrap();
+    server.process().signal(Signal::SIGSTOP);
+    // The system counts at least the octets of each against the buffer, and grants 16 MiB at most.
+    for _ in 0..20_000 {
+        socket.send_to(&[0; 1200], server.address()).unwrap();
+    }
+    server.process().signal(Signal::SIGCONT);
+    wait::soon("the first ones to be read", || {
+        (server.status().count(Reason::NotBootRequest) > 0).then_some(())
+    });
+    // The system tells of what it dropped with the next one that comes.
+    let mut good = relay(server.address(), LINK);
+    good.acquire(&Subscriber::new([2, 0, 0, 0, 0, 1], "line"), PATIENCE * 5).unwrap();
+    let said = server.process().says("limit=\"receive-buffer\"", wait::SOON);
+    assert!(said.contains("net.core.rmem_max"), "{said}");
+}
+
+#[test]
+fn everybody_is_served_after_a_power_cut() {
+    let _alone = heavy();
+    let server = Setup::on_loopback(SUBNETS).with_server_setting("workers = 1").start();
+    let args = LoadArgs {
+        server: server.address(),
+        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+        link_selection: Some(LINK),
+        clients: 6000,
+        window: 6000,
+        timeout_ms: 4000,
+        retries: 4,
+        ..LoadArgs::default()
+    };
+    let report = lessor_load::run(&args).unwrap();
+    assert!(report.ok() && report.acquired == 6000, "{report}");
+}
