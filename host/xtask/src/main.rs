@@ -2,6 +2,7 @@
 //! what it runs, so that what works here works in continuous integration too.
 
 mod artifacts;
+mod attack;
 mod command;
 mod compare;
 mod demo;
@@ -41,6 +42,8 @@ enum Task {
     Compare(compare::CompareArguments),
     /// Measure the server with more than it can serve, and what it costs at half of that.
     Overload(overload::OverloadArguments),
+    /// Attack the server with floods, damage and nonsense, and show what it served, refused or lost.
+    Attack(attack::AttackArguments),
     /// Check format and lints, as continuous integration does.
     Lint,
     /// Prove that the core imports nothing: build it for bare WebAssembly and look.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Load(arguments) => done(load::run(&arguments)),
         Task::Compare(arguments) => done(compare::run(&arguments)),
         Task::Overload(arguments) => done(overload::run(&arguments)),
+        Task::Attack(arguments) => done(attack::run(&arguments)),
         Task::Lint => done(test::lint()),
         Task::Purity => done(purity::run()),
         Task::Setup => done(setup::run()),

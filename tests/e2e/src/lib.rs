@@ -20,6 +20,7 @@
     reason = "a failure of the harness is the failure of a test"
 )]
 
+pub mod attack;
 pub mod built;
 mod capture;
 mod client_message;

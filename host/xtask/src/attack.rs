@@ -1,0 +1,207 @@
+//! `cargo xtask attack`: everything that the server must survive, in full length, and a table of what
+//! was served, refused or lost.
+//!
+//! The attacks are tests, which run small in `cargo xtask test`. This command asks them for their full
+//! length, one after the other, and shows what they report. It measures nothing itself.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+
+use crate::{
+    artifacts::{self, Profile},
+    command::{cargo, run as run_command},
+};
+
+/// The environment variables that the attacks read; `lessor_e2e::attack` has the same names.
+const FULL: &str = "LESSOR_ATTACK_FULL";
+const REPORT: &str = "LESSOR_ATTACK_REPORT";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AttackArguments {
+    /// Run the attacks as small as in the test suite.
+    #[arg(long)]
+    small: bool,
+    /// Attack the development build instead of the release build.
+    #[arg(long)]
+    dev: bool,
+    /// Only attacks whose name contains this, such as "relays".
+    filter: Option<String>,
+}
+
+/// An attack: a test with the variables that give it its full length.
+struct Attack {
+    name: &'static str,
+    /// What must hold, for an attack that reports nothing but whether it failed.
+    wanted: &'static str,
+    /// What `cargo test` is given.
+    test: &'static [&'static str],
+    /// What the test binary is given.
+    filter: &'static [&'static str],
+    full: &'static [(&'static str, &'static str)],
+}
+
+const E2E: &str = "lessor-e2e";
+
+const ATTACKS: [Attack; 8] = [
+    Attack {
+        name: "mutated datagrams",
+        wanted: "no reply that breaks a rule",
+        test: &["--package", E2E, "--test", "attacks"],
+        filter: &["mutations"],
+        full: &[],
+    },
+    Attack {
+        name: "8 dead relays at 300/s",
+        wanted: "below 0.1 % of a healthy relay's renewals lost",
+        test: &["--package", E2E, "--test", "dead_relays"],
+        filter: &["measured", "--ignored"],
+        full: &[("LESSOR_IS_ADMIN", "0")],
+    },
+    Attack {
+        name: "400 dead relays at 8,000/s",
+        wanted: "below 0.1 % of a healthy relay's renewals lost",
+        test: &["--package", E2E, "--test", "dead_relays"],
+        filter: &["measured", "--ignored"],
+        full: &[("LESSOR_DEAD_RELAYS", "400"), ("LESSOR_DISCOVERS_PER_SEC", "8000")],
+    },
+    Attack {
+        name: "decline floods",
+        wanted: "other clients are served",
+        test: &["--package", E2E, "--test", "floods"],
+        filter: &["decline"],
+        full: &[("LESSOR_FLOOD", "20000")],
+    },
+    Attack {
+        name: "offer floods",
+        wanted: "new clients of other lines are served",
+        test: &["--package", E2E, "--test", "floods"],
+        filter: &["flood_of"],
+        full: &[("LESSOR_FLOOD", "20000")],
+    },
+    Attack {
+        name: "three times capacity",
+        wanted: "renewals are answered before everything else",
+        test: &["--package", E2E, "--test", "overload"],
+        filter: &[],
+        full: &[],
+    },
+    Attack {
+        name: "damaged stores",
+        wanted: "0 of 200 silent",
+        test: &["--package", "lessor-store", "--lib"],
+        filter: &["no_damage"],
+        full: &[("LESSOR_DAMAGE_TRIALS", "200")],
+    },
+    Attack {
+        name: "file system shut down under load",
+        wanted: "0 acknowledged leases lost in 50 rounds",
+        test: &["--package", E2E, "--test", "broken_disk"],
+        filter: &["dies_under_load"],
+        full: &[("LESSOR_SHUTDOWN_ROUNDS", "50")],
+    },
+];
+
+/// One line of the report; `lessor_e2e::attack::Finding` writes it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Finding {
+    subject: String,
+    sent: u64,
+    served: u64,
+    refused: u64,
+    lost: u64,
+    wanted: String,
+    note: String,
+    held: bool,
+}
+
+/// Runs the attacks and prints what they found.
+///
+/// # Errors
+/// Without root, or if an attack succeeds.
+pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
+    ensure!(nix::unistd::geteuid().is_root(), "needs root, for network namespaces and mounts");
+    let profile = if arguments.dev { Profile::Dev } else { Profile::Release };
+    let lessor = artifacts::lessor(profile)?;
+    let folder = tempfile::Builder::new().prefix("lessor-attack-").tempdir()?;
+    let is_wanted = |attack: &&Attack| {
+        arguments.filter.as_deref().is_none_or(|filter| attack.name.contains(filter))
+    };
+    let mut rows = Vec::new();
+    let mut succeeded = Vec::new();
+    for (number, attack) in ATTACKS.iter().filter(is_wanted).enumerate() {
+        let report = folder.path().join(format!("{number}.jsonl"));
+        let outcome = attack.run(&lessor, &report, arguments.small);
+        if let Err(error) = &outcome {
+            eprintln!("{}: {error:#}", attack.name);
+            succeeded.push(attack.name);
+        }
+        rows.extend(attack.rows(&read(&report)?, outcome.is_ok()));
+    }
+    ensure!(!rows.is_empty(), "no attack has a name that contains the filter");
+    print(rows);
+    ensure!(succeeded.is_empty(), "these attacks succeeded: {}", succeeded.join(", "));
+    Ok(())
+}
+
+impl Attack {
+    fn run(&self, lessor: &Path, report: &Path, is_small: bool) -> anyhow::Result<()> {
+        let mut test = cargo(&["test", "--locked"]);
+        test.args(self.test).arg("--").args(self.filter);
+        test.args(["--test-threads", "1", "--nocapture"]);
+        test.env("LESSOR_BIN", lessor).env("LESSOR_REQUIRE_E2E", "1").env(REPORT, report);
+        if !is_small {
+            test.env(FULL, "1").envs(self.full.iter().copied());
+        }
+        run_command(&mut test)
+    }
+
+    /// A row for each finding; one about the whole, if it reports none.
+    fn rows(&self, findings: &[Finding], held: bool) -> Vec<[String; 8]> {
+        let yes_or_no = |held| if held { "yes" } else { "NO" }.to_owned();
+        if findings.is_empty() {
+            let none = || "-".to_owned();
+            let wanted = self.wanted.to_owned();
+            let held = yes_or_no(held);
+            return vec![[
+                self.name.to_owned(),
+                none(),
+                none(),
+                none(),
+                none(),
+                wanted,
+                none(),
+                held,
+            ]];
+        }
+        let row = |finding: &Finding| {
+            [
+                format!("{}: {}", self.name, finding.subject),
+                finding.sent.to_string(),
+                finding.served.to_string(),
+                finding.refused.to_string(),
+                finding.lost.to_string(),
+                finding.wanted.clone(),
+                finding.note.clone(),
+                yes_or_no(finding.held),
+            ]
+        };
+        findings.iter().map(row).collect()
+    }
+}
+
+/// What an attack reported; nothing if it reported nothing.
+fn read(report: &Path) -> anyhow::Result<Vec<Finding>> {
+    let text = std::fs::read_to_string(report).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).context("a line of the report")).collect()
+}
+
+fn print(rows: Vec<[String; 8]>) {
+    let header = ["attack", "sent", "served", "refused", "lost", "wanted", "figures", "held"];
+    let mut table = lessor_terminal::table(&header);
+    table.add_rows(rows);
+    lessor_terminal::right_align(&mut table, 1..5);
+    println!("{table}");
+}

@@ -1,0 +1,321 @@
+//! The judge: what RFC 2131 and its companions allow as a reply to a datagram, read from the
+//! datagram's octets by rules that share no code with the server.
+//!
+//! A rule is applied only where the datagram leaves no doubt about what it says: one that repeats an
+//! option or overloads a field is judged by the rules about its header alone.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::Ipv4Addr,
+};
+
+use lessor_load::{Reply, dhcproto::v4::MessageType};
+
+use super::{
+    field::{FIELD, SERVER, SeenReply},
+    message::{Datagram, Way, at, options},
+};
+
+/// Datagrams that replies may still come to.
+const REMEMBERED: usize = 1 << 16;
+/// DHCPINFORM (RFC 2132 section 9.6).
+const INFORM: u8 = 8;
+/// What a client accepts that says nothing else (RFC 2131 section 2), and what a link carries.
+const PACKET_OCTETS_MIN: usize = 576;
+const LINK_OCTETS_MAX: usize = 1500;
+
+#[derive(Default)]
+pub(crate) struct Judge {
+    asked: HashMap<u32, Asked>,
+    order: VecDeque<u32>,
+    holders: HashMap<Ipv4Addr, Holder>,
+    replies: u64,
+    mistakes: Vec<String>,
+}
+
+/// What a datagram says.
+struct Asked {
+    octets: Vec<u8>,
+    way: Way,
+    /// Its options, if they leave no doubt.
+    facts: Option<Facts>,
+    answers: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Facts {
+    kind: u8,
+    requested: Option<Ipv4Addr>,
+    has_server: bool,
+    identifier: Option<Vec<u8>>,
+    max_octets: Option<usize>,
+    relay_information: Option<Vec<u8>>,
+}
+
+/// Who was acknowledged an address last; unknown, if the datagram left that open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Holder {
+    Known(Vec<u8>),
+    Unknown,
+}
+
+impl Judge {
+    /// Takes note of a datagram that is about to be sent.
+    pub(crate) fn expects(&mut self, datagram: &Datagram) {
+        let asked = Asked::new(datagram);
+        asked.give_up(&mut self.holders);
+        let xid = datagram.xid();
+        self.asked.insert(xid, asked);
+        self.order.push_back(xid);
+        if self.order.len() > REMEMBERED {
+            let oldest = self.order.pop_front();
+            oldest.and_then(|oldest| self.asked.remove(&oldest));
+        }
+    }
+
+    /// Judges a reply.
+    pub(crate) fn judge(&mut self, seen: &SeenReply) {
+        self.replies += 1;
+        let found = match self.rules_broken_by(seen) {
+            Ok(()) => return,
+            Err(found) => found,
+        };
+        let asked = seen.xid().and_then(|xid| self.asked.get(&xid));
+        let asked = asked.map(|asked| format!("{:?} {}", asked.way, hex::encode(&asked.octets)));
+        self.mistakes.push(format!(
+            "{found}: reply to {} ({:02x?}) {} after {}",
+            seen.destination,
+            seen.frame_destination,
+            hex::encode(&seen.message),
+            asked.unwrap_or_else(|| "nothing".to_owned()),
+        ));
+    }
+
+    /// Adds a mistake that no single reply shows.
+    pub(crate) fn adds(&mut self, mistake: String) {
+        self.mistakes.push(mistake);
+    }
+
+    /// How many replies were judged.
+    pub(crate) fn replies(&self) -> u64 {
+        self.replies
+    }
+
+    /// Every reply that broke a rule, in words.
+    pub(crate) fn mistakes(&self) -> &[String] {
+        &self.mistakes
+    }
+
+    fn rules_broken_by(&mut self, seen: &SeenReply) -> Result<(), String> {
+        let reply = Reply::read(&seen.message).map_err(|error| error.to_string())?;
+        let asked = self.asked.get_mut(&reply.xid).ok_or("nothing has this transaction id")?;
+        asked.answers += 1;
+        demand(asked.answers == 1, "a second reply")?;
+        asked.header_is_echoed(&reply, &seen.message)?;
+        asked.reaches_its_addressee(&reply, seen)?;
+        demand(seen.packet_octets <= LINK_OCTETS_MAX, "longer than the link carries")?;
+        if let Some(facts) = asked.facts.clone() {
+            facts.allow(&reply, seen)?;
+        }
+        let key = asked.key();
+        address_is_given_rightly(&mut self.holders, &reply, key)
+    }
+}
+
+impl Asked {
+    fn new(datagram: &Datagram) -> Self {
+        let octets = datagram.octets.clone();
+        let facts = octets.get(at::OPTIONS..).and_then(options).and_then(Facts::of);
+        Self { octets, way: datagram.way, facts, answers: 0 }
+    }
+
+    fn address(&self, field: std::ops::Range<usize>) -> Ipv4Addr {
+        let octets = self.octets.get(field).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
+        Ipv4Addr::from(octets.unwrap_or_default())
+    }
+
+    fn hardware_address(&self) -> &[u8] {
+        let length = self.octets.get(at::HLEN).copied().unwrap_or_default();
+        self.octets.get(28..28 + usize::from(length)).unwrap_or_default()
+    }
+
+    fn wants_broadcast(&self) -> bool {
+        self.octets.get(10).is_some_and(|octet| octet & 0x80 != 0)
+    }
+
+    /// What its bindings are indexed by (RFC 2131 section 4.2); unknown where that is in doubt.
+    fn key(&self) -> Holder {
+        let Some(facts) = &self.facts else { return Holder::Unknown };
+        Holder::Known(match &facts.identifier {
+            Some(identifier) if !identifier.is_empty() => [b"id", &identifier[..]].concat(),
+            _ => [b"hw", &self.octets[at::HTYPE..=at::HTYPE], self.hardware_address()].concat(),
+        })
+    }
+
+    /// A client that gives an address back, or may have done so, holds it no more.
+    fn give_up(&self, holders: &mut HashMap<Ipv4Addr, Holder>) {
+        let kind = self.facts.as_ref().map(|facts| facts.kind);
+        match kind {
+            Some(4 | 7) => {
+                let requested = self.facts.as_ref().and_then(|facts| facts.requested);
+                for address in [Some(self.address(at::CIADDR)), requested].into_iter().flatten() {
+                    holders.remove(&address);
+                }
+            }
+            Some(_) => {}
+            // It may be a RELEASE or a DECLINE of any address that stands in it.
+            None => {
+                for window in self.octets.windows(4) {
+                    if let Ok(octets) = <[u8; 4]>::try_from(window) {
+                        holders.remove(&Ipv4Addr::from(octets));
+                    }
+                }
+            }
+        }
+    }
+
+    fn header_is_echoed(&self, reply: &Reply, octets: &[u8]) -> Result<(), String> {
+        let same =
+            |field: std::ops::Range<usize>| octets.get(field.clone()) == self.octets.get(field);
+        demand(same(at::HTYPE..at::HLEN + 1), "htype or hlen differs")?;
+        demand(octets.get(at::HOPS) == Some(&0), "hops is not 0")?;
+        demand(octets.get(at::SECS) == Some(&[0, 0]), "secs is not 0")?;
+        demand(same(at::GIADDR), "giaddr differs")?;
+        demand(reply.hardware_address == self.hardware_address(), "chaddr differs")?;
+        let is_nak = reply.message_type == MessageType::Nak;
+        let is_relayed = !self.address(at::GIADDR).is_unspecified();
+        if is_nak && is_relayed {
+            return demand(reply.is_broadcast(), "a relayed NAK without the BROADCAST bit");
+        }
+        demand(same(at::FLAGS), "flags differ")
+    }
+
+    /// RFC 2131 section 4.1: where replies go.
+    fn reaches_its_addressee(&self, reply: &Reply, seen: &SeenReply) -> Result<(), String> {
+        let (giaddr, ciaddr) = (self.address(at::GIADDR), self.address(at::CIADDR));
+        let (to, port) = (*seen.destination.ip(), seen.destination.port());
+        demand(!to.is_multicast(), "sent to a multicast address")?;
+        demand(!to.is_loopback(), "a loopback address on the wire")?;
+        let kind = self.facts.as_ref().map(|facts| facts.kind);
+        if kind.is_none_or(|kind| kind == INFORM) && to == ciaddr && port == 68 {
+            // RFC 2131 section 4.3.5: directly to ciaddr.
+            return Ok(());
+        }
+        if !giaddr.is_unspecified() {
+            demand(to == giaddr && port == 67, "not sent to its relay")?;
+            return demand(!giaddr.is_broadcast(), "sent to a broadcast giaddr");
+        }
+        demand(port == 68, "not sent to the port of clients")?;
+        let everybody = seen.frame_destination == [0xff; 6];
+        if to.is_broadcast() {
+            return demand(everybody, "an IP broadcast in a unicast frame");
+        }
+        if everybody {
+            return demand(self.hardware_address().len() != 6, "a broadcast frame to one client");
+        }
+        let is_renewal = self.facts.as_ref().is_none_or(|facts| {
+            facts.kind == INFORM
+                || (facts.kind == 3 && !facts.has_server && facts.requested.is_none())
+        });
+        if to == ciaddr && is_renewal {
+            return Ok(());
+        }
+        demand(to == reply.your_address, "sent to neither ciaddr nor yiaddr")?;
+        demand(!self.wants_broadcast(), "unicast to a client that asked for a broadcast")?;
+        demand(seen.frame_destination == self.hardware_address(), "not sent to chaddr")
+    }
+}
+
+impl Facts {
+    /// What the options say; `None` if one that matters stands there twice, or is of an odd length.
+    fn of(options: Vec<(u8, &[u8])>) -> Option<Self> {
+        let one = |code: u8| {
+            let mut found = options.iter().filter(|(found, _)| *found == code);
+            let first = found.next().map(|(_, octets)| *octets);
+            if found.next().is_some() { None } else { Some(first) }
+        };
+        if one(52)?.is_some() {
+            return None;
+        }
+        let address = |code: u8| match one(code)? {
+            None => Some(None),
+            Some(octets) => Some(Some(Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?))),
+        };
+        let [kind] = one(53)?? else { return None };
+        let max = one(57)?;
+        Some(Self {
+            kind: *kind,
+            requested: address(50)?,
+            has_server: address(54)?.is_some_and(|server| !server.is_unspecified()),
+            identifier: one(61)?.map(<[u8]>::to_owned),
+            max_octets: max
+                .map(|octets| <[u8; 2]>::try_from(octets).map(u16::from_be_bytes))
+                .transpose()
+                .ok()?
+                .map(usize::from),
+            relay_information: one(82)?.map(<[u8]>::to_owned),
+        })
+    }
+
+    fn allow(&self, reply: &Reply, seen: &SeenReply) -> Result<(), String> {
+        let is_allowed = match self.kind {
+            1 => reply.message_type == MessageType::Offer,
+            3 => matches!(reply.message_type, MessageType::Ack | MessageType::Nak),
+            8 => reply.message_type == MessageType::Ack,
+            _ => false,
+        };
+        demand(is_allowed, "a reply of a type that this message is not answered with")?;
+        let octets_max = self.max_octets.unwrap_or_default().max(PACKET_OCTETS_MIN);
+        demand(seen.packet_octets <= octets_max, "longer than option 57 allows")?;
+        demand(reply.server_identifier().is_some(), "no server identifier")?;
+        if self.identifier.as_ref().is_some_and(|identifier| !identifier.is_empty()) {
+            let echoed = reply.options.get(61);
+            demand(echoed == self.identifier.as_deref(), "option 61 is not echoed")?;
+        } else {
+            demand(reply.options.get(61).is_none_or(<[u8]>::is_empty), "option 61 is made up")?;
+        }
+        let is_relayed = reply.relay_address != Ipv4Addr::UNSPECIFIED;
+        match (&self.relay_information, reply.relay_information()) {
+            (Some(sent), Some(echoed)) => {
+                demand(sent == echoed, "option 82 is changed")?;
+                demand(reply.options.codes().last() == Some(&82), "option 82 is not the last one")
+            }
+            // It does not fit, which is counted.
+            (Some(sent), None) => demand(
+                !is_relayed || seen.packet_octets + sent.len() + 2 > PACKET_OCTETS_MIN,
+                "option 82 is not echoed",
+            ),
+            (None, echoed) => demand(echoed.is_none(), "option 82 is made up"),
+        }
+    }
+}
+
+/// No address is held for two clients, and none is given that is not configured.
+fn address_is_given_rightly(
+    holders: &mut HashMap<Ipv4Addr, Holder>,
+    reply: &Reply,
+    key: Holder,
+) -> Result<(), String> {
+    let address = reply.your_address;
+    if address.is_unspecified() {
+        return Ok(());
+    }
+    let on_link = (Ipv4Addr::new(10, 77, 0, 64)..=Ipv4Addr::new(10, 77, 0, 250)).contains(&address);
+    let relayed =
+        (Ipv4Addr::new(100, 64, 1, 0)..=Ipv4Addr::new(100, 64, 99, 255)).contains(&address);
+    demand(on_link || relayed, "an address outside of the pools")?;
+    demand(address != SERVER && address != FIELD, "an address of the server's")?;
+    let other = holders.get(&address).filter(|holder| **holder != key);
+    if let (Some(Holder::Known(other)), Holder::Known(key)) = (other, &key) {
+        let (other, key) = (hex::encode(other), hex::encode(key));
+        return Err(format!("{address} is held by {other}, and is given to {key}"));
+    }
+    if reply.message_type == MessageType::Ack {
+        holders.insert(address, key);
+    }
+    Ok(())
+}
+
+fn demand(is_met: bool, otherwise: &str) -> Result<(), String> {
+    if is_met { Ok(()) } else { Err(otherwise.to_owned()) }
+}
