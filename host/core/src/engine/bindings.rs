@@ -10,9 +10,8 @@ use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use smallvec::SmallVec;
 
-use crate::{ClientKey, Lease, LeaseState, PoolUsage, Timestamp};
+use crate::{ClientKey, Lease, LeaseState, OwnAddresses, PoolUsage, Timestamp};
 
 use super::{
     addresses::{PoolAddresses, Standing},
@@ -55,8 +54,8 @@ pub(super) struct Bindings {
     pub(super) unreported: VecDeque<Arc<Lease>>,
     /// When the network was taken into service without a record, if it was.
     pub(super) no_records_since: Option<Timestamp>,
-    /// The server's own addresses, in order; pools give them to nobody.
-    pub(super) own: SmallVec<[u32; 4]>,
+    /// The server's own addresses; pools give them to nobody.
+    pub(super) own: OwnAddresses,
 }
 
 /// Which of two records of one client is its current one.
@@ -87,7 +86,7 @@ impl Bindings {
             given_up_revision: 0,
             unreported: VecDeque::new(),
             no_records_since: None,
-            own: SmallVec::new(),
+            own: OwnAddresses::default(),
         }
     }
 
@@ -332,7 +331,7 @@ impl Bindings {
 
     /// Whether `address` is one of the server's own.
     pub(super) fn is_own(&self, address: u32) -> bool {
-        self.own.binary_search(&address).is_ok()
+        self.own.contains(address_of(address))
     }
 
     /// The position of the pool that may give `address` to anybody; none if it is the server's own.
@@ -340,16 +339,14 @@ impl Bindings {
         self.plan.giving_pool_of(address).filter(|_| !self.is_own(address))
     }
 
-    /// The server has these addresses from now on; they are in order. Takes time by how many are
-    /// news.
-    pub(super) fn set_own(&mut self, own: SmallVec<[u32; 4]>) {
-        let former = std::mem::replace(&mut self.own, own);
-        let own = self.own.clone();
-        for address in former.iter().filter(|address| own.binary_search(address).is_err()) {
-            self.list_in_pool(*address);
+    /// The server has these addresses from now on. Takes time by how many it has.
+    pub(super) fn set_own(&mut self, own: OwnAddresses) {
+        let former = std::mem::replace(&mut self.own, own.clone());
+        for address in former.iter().filter(|address| !own.contains(*address)) {
+            self.list_in_pool(u32::from(address));
         }
-        for address in own.iter().filter(|address| former.binary_search(address).is_err()) {
-            self.unlist_in_pool(*address);
+        for address in own.iter().filter(|address| !former.contains(*address)) {
+            self.unlist_in_pool(u32::from(address));
         }
     }
 
@@ -404,8 +401,8 @@ impl Bindings {
                 }
             }
         }
-        for address in self.own.clone() {
-            self.unlist_in_pool(address);
+        for address in self.own.clone().iter() {
+            self.unlist_in_pool(u32::from(address));
         }
     }
 

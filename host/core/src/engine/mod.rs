@@ -51,8 +51,8 @@ use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AfterDataLoss, Change, Changes, ClientKey, Committed, Lease, Network, Origin, Reason,
-    RelayInformation, Reply, Request, Terms, Timestamp,
+    AfterDataLoss, Change, Changes, ClientKey, Committed, Lease, Network, Origin, OwnAddresses,
+    Reason, RelayInformation, Reply, Request, Terms, Timestamp,
 };
 
 use self::{
@@ -191,6 +191,15 @@ impl Engine {
         }
     }
 
+    /// Says which addresses the server has. None of them is given to anybody; a client that has one is
+    /// told so when it asks to go on with it. Each request that is decided says so too, unless it does
+    /// not know any ([`crate::Arrival::own_addresses`]).
+    pub fn set_own_addresses(&mut self, own: &OwnAddresses) {
+        if !own.is_empty() && self.bindings.own != *own {
+            self.bindings.set_own(own.clone());
+        }
+    }
+
     /// Says that the network was taken into service without a record, at `since`: until then, clients
     /// that this server does not know may have leased its addresses.
     pub fn set_no_records_since(&mut self, since: Timestamp) {
@@ -319,6 +328,7 @@ impl Engine {
         terms: &Terms,
         preference: Preference<'_>,
     ) -> Decision {
+        self.set_own_addresses(&request.arrival.own_addresses);
         let case = Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
         let Some(mut case) = case else { return Decision::of(Reason::UnidentifiedClient) };
         case.preference = preference;

@@ -9,8 +9,6 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use smallvec::SmallVec;
-
 use crate::{Engine, Lease, Network, Timestamp, Topology};
 
 use super::{
@@ -93,17 +91,6 @@ impl Engine {
         let hasher = self.bindings.slots.hasher().clone();
         self.plan = Arc::new(Plan::new(network, &hasher));
         self.bindings.go_over_to(Arc::clone(&self.plan))
-    }
-
-    /// Says which addresses the server has. None of them is given to anybody: a client that has one
-    /// is told so when it asks to go on with it. Takes time by how many are news.
-    pub fn set_own_addresses(&mut self, own: impl IntoIterator<Item = Ipv4Addr>) {
-        let mut own: SmallVec<[u32; 4]> = own.into_iter().map(u32::from).collect();
-        own.sort_unstable();
-        own.dedup();
-        if self.bindings.own != own {
-            self.bindings.set_own(own);
-        }
     }
 
     /// Everything that it remembers, in order of address.

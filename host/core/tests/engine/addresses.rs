@@ -254,7 +254,8 @@ fn the_servers_own_addresses_are_given_to_nobody() {
     let mut server = Server::new(network.clone());
     let before = server.lease(1);
     assert_eq!(before, ip(10));
-    server.engine.set_own_addresses([ip(10), ip(11), ip(60), ip(1), OTHER_SERVER]);
+    let own = [ip(10), ip(11), ip(60), SERVER, OTHER_SERVER].into_iter().collect();
+    server.engine.set_own_addresses(&own);
     let usage = &server.engine.usage(server.now)[0];
     assert_eq!((usage.size, usage.leased), (2, 0));
     // Not from a pool, nor because it was asked for, remembered, reserved or named.
@@ -271,11 +272,11 @@ fn the_servers_own_addresses_are_given_to_nobody() {
     assert_eq!(decision.reason, Reason::NoFreeAddress);
     let decision = server.ask_under(&discover(5), &at_address(ip(11)));
     assert_eq!(decision.reason, Reason::UnusableAddress);
-    // They stay the server's own with another configuration, and are free once they are not.
+    // What a message says of them holds from then on, with another configuration too.
     network.quarantine_secs += 1;
     server.engine.reconfigure(network.into());
     assert_eq!(server.reason(&discover(6)), Reason::NoFreeAddress);
-    server.engine.set_own_addresses([]);
-    assert_eq!(offered(&server.ask(&discover(6))), ip(11));
+    let request = with(discover(6), |r| r.arrival.own_addresses = [SERVER].into_iter().collect());
+    assert_eq!(offered(&server.ask(&request)), ip(11));
     assert_eq!(offer(&server.ask(&discover(1))), (ip(10), Reason::OfferedCurrent));
 }
