@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use crate::{artifacts, command};
 
 /// A program that tests start, and the package that has it.
-const TOOLS: [(&str, &str); 13] = [
+const TOOLS: [(&str, &str); 14] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
@@ -22,6 +22,7 @@ const TOOLS: [(&str, &str); 13] = [
     ("freeradius", "freeradius"),
     ("psql", "postgresql"),
     ("make", "make"),
+    ("mkfs.ext4", "e2fsprogs"),
 ];
 
 /// The targets that policies are built for; rust-toolchain.toml names the same.

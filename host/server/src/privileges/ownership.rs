@@ -27,8 +27,15 @@ use crate::{control, last_accepted::store_folder};
 
 /// What the server keeps in the folder of its store, by how the names begin. Whatever else is there is
 /// somebody else's.
-const OWN: [&str; 6] =
-    ["leases", "plugin-state", "compiled", "last-accepted", "control.sock", "journal"];
+const OWN: [&str; 7] = [
+    "leases",
+    "plugin-state",
+    "compiled",
+    "last-accepted",
+    "no-records-since",
+    "control.sock",
+    "journal",
+];
 /// Folders in folders.
 const DEPTH_MAX: u32 = 16;
 
