@@ -187,6 +187,11 @@ impl Observer {
         self.sampling.left_out()
     }
 
+    /// Counts a message without an answer that is not told of.
+    pub(crate) fn leave_out_unanswered(&self) {
+        self.sampling.leave_out_unanswered();
+    }
+
     /// Takes the place of a decision in the order of events, after the leases whose end it noticed;
     /// under the lock of the engine. None if nobody looks, or the decision is about no address.
     pub(crate) fn decided(

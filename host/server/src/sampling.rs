@@ -57,6 +57,11 @@ impl Sampling {
         per_second.admits(now.saturating_duration_since(self.began).as_secs())
     }
 
+    /// Counts a message without an answer whose line was left out before it became an event.
+    pub(crate) fn leave_out_unanswered(&self) {
+        self.unanswered.left_out.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What was left out so far.
     pub(crate) fn left_out(&self) -> LeftOut {
         let count = |per_second: &PerSecond| per_second.left_out.load(Ordering::Relaxed);

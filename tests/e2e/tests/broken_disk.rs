@@ -40,6 +40,9 @@ const DISK_MIB: u64 = 64;
 /// The hardware address and line of a subscriber.
 type Line = ([u8; 6], String);
 
+/// A lease that was acknowledged, and when the relay had received that.
+type Received = (Ipv4Addr, Line, Instant);
+
 /// A server whose store, and nothing else, lies on a disk of its own.
 fn setup_on_a_disk() -> (Setup, LoopDisk) {
     let setup = Setup::on_loopback(SUBNETS);
@@ -63,14 +66,21 @@ fn a_disk_that_dies_under_load_loses_no_acknowledged_lease() {
     let (setup, mut disk) = setup_on_a_disk();
     let mut server = setup.start();
     let mut acknowledged: HashMap<Ipv4Addr, Line> = HashMap::new();
+    let mut given: HashMap<Ipv4Addr, Line> = HashMap::new();
     for round in 0..rounds {
         let under_load = load_until_silence(server.address(), round);
         thread::sleep(Duration::from_millis(random.u64(100..600)));
+        let died_at = Instant::now();
         disk.shut_down();
         let before = acknowledged.len();
-        for (address, line) in under_load.into_iter().flat_map(|relay| relay.join().unwrap()) {
-            let holder = acknowledged.insert(address, line.clone());
+        let received = under_load.into_iter().flat_map(|relay| relay.join().unwrap());
+        for (address, line, received_at) in received {
+            let holder = given.insert(address, line.clone());
             assert_eq!(holder, None, "{line:?} was given {address} as well");
+            // What the kernel says of a flush while it shuts the file system down is no promise.
+            if received_at < died_at {
+                acknowledged.insert(address, line);
+            }
         }
         assert!(acknowledged.len() > before, "round {round} was over before its first ACK");
         server.kill();
@@ -88,6 +98,8 @@ fn a_disk_that_dies_under_load_loses_no_acknowledged_lease() {
             .map(|(a, _)| a)
             .collect();
         assert!(lost.is_empty(), "round {round}: {} leases are lost: {lost:?}", lost.len());
+        // Its address may be given to another client then.
+        given.retain(|address, _| leases.contains_key(address));
     }
     let _ = writeln!(
         std::io::stderr(),
@@ -125,7 +137,7 @@ fn a_broken_disk_writes_no_more_than_a_line_a_second() {
 }
 
 /// Relays that get lease after lease, as fast as they are answered, until no answer comes.
-fn load_until_silence(server: SocketAddrV4, round: u16) -> Vec<JoinHandle<Vec<(Ipv4Addr, Line)>>> {
+fn load_until_silence(server: SocketAddrV4, round: u16) -> Vec<JoinHandle<Vec<Received>>> {
     let start = |number: u8| {
         let mut relay = relay(server, LINK);
         thread::spawn(move || {
@@ -133,7 +145,7 @@ fn load_until_silence(server: SocketAddrV4, round: u16) -> Vec<JoinHandle<Vec<(I
             for client in 0..u16::MAX {
                 let line = line(round, number, client);
                 match relay.acquire(&subscriber(&line), Duration::from_secs(1)) {
-                    Ok(acquired) => acknowledged.push((acquired.address, line)),
+                    Ok(acquired) => acknowledged.push((acquired.address, line, Instant::now())),
                     Err(_) => break,
                 }
             }

@@ -108,7 +108,8 @@ fn the_sidecar_file_of_the_operators_guide_is_accepted() {
     let folder = operator_folder();
     let plugins = folder.path().join("plugins");
     fs::copy(built::policy("walled-garden"), plugins.join("10-policy.wasm")).unwrap();
-    let sidecar = &blocks("docs/operators.md", "toml")[0];
+    let blocks = blocks("docs/operators.md", "toml");
+    let sidecar = blocks.iter().find(|block| block.contains("on-failure")).unwrap();
     // The guide leaves the settings open, and this policy needs some.
     fs::write(plugins.join("10-policy.toml"), format!("{sidecar}\nunpaid = [\"line\"]\n")).unwrap();
     assert_accepted(folder.path(), "the guide's sidecar file");

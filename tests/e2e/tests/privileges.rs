@@ -19,9 +19,9 @@ use std::{
 use lessor_e2e::{
     Link, Server, Setup,
     clients::{Client, Udhcpc},
-    relay, require,
+    relay, require, wait,
 };
-use lessor_load::Subscriber;
+use lessor_load::{Answer, Subscriber};
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -101,7 +101,15 @@ fn nobody_but_user_and_group_can_read_what_the_server_writes() {
             "grants = [\"log\", \"metrics\", \"state\", \"tables\"]\n",
         )
         .start();
-    acquire(&server, 1);
+    // The policy tells something else in an ACK than in an OFFER, which an audit would not accept.
+    let mut relay = relay(server.address(), std::net::Ipv4Addr::new(100, 64, 0, 1));
+    let client = Subscriber::new([2, 0, 0, 0, 0, 1], "line");
+    let Ok(Answer::Offer(offer)) = relay.discover(&client, wait::SOON) else {
+        panic!("there is no offer");
+    };
+    let (address, server_identifier) = (offer.address, offer.server_identifier);
+    let ack = relay.request_selecting(&client, address, server_identifier, wait::SOON);
+    assert!(matches!(ack, Ok(Answer::Ack(_))), "{ack:?}");
     only_user_and_group_can_read(server.folder());
     // Also not what an older version wrote so that everybody could.
     assert!(server.stop().success());

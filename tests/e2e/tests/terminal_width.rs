@@ -34,7 +34,7 @@ const CIRCUIT: &str = "olt17.north.example.net/slot-3/port-12/onu-117";
 
 #[test]
 fn no_line_is_longer_than_a_terminal_of_80_or_of_60_columns() {
-    let sidecar = "mode = \"shadow\"\n[settings]\nmode = \"other-pool\"\n";
+    let sidecar = "mode = \"shadow\"\n";
     let setup = Setup::on_loopback(SUBNETS)
         .with_policy("10-decides-nothing-at-all", "minimal", "")
         .with_policy("20-tries-something-else", "minimal", sidecar);

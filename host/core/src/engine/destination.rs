@@ -22,7 +22,7 @@ impl Case<'_, '_> {
         let is_information = request.kind == RequestKind::Inform;
         if has_address
             && (is_information || request.uses_client_address())
-            && !is_host_address(request.client_address)
+            && (!is_host_address(request.client_address) || request.client_address.is_loopback())
         {
             return Some(Reason::UnusableClientAddress);
         }

@@ -79,7 +79,12 @@ impl Links {
 
     /// The interface that has `address`.
     pub(crate) fn with_address(&self, address: Ipv4Addr) -> Option<&Arc<Link>> {
-        self.by_index.values().find(|link| link.addresses.contains(&address))
+        // The whole of 127.0.0.0/8 is the host's own where loopback has an address of it.
+        let has = |link: &Link| {
+            link.addresses.contains(&address)
+                || (address.is_loopback() && link.addresses.iter().any(Ipv4Addr::is_loopback))
+        };
+        self.by_index.values().find(|link| has(link))
     }
 
     /// Every address of the host.

@@ -199,7 +199,10 @@ impl Worker {
                 let exchange = shared.pipeline().omitted(held.endpoint, received, reason, detail);
                 shared.finish(exchange);
             }
-            _ => shared.counters.count(reason),
+            _ => {
+                shared.counters.count(reason);
+                shared.observer.leave_out_unanswered();
+            }
         }
     }
 }

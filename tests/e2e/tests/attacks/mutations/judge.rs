@@ -28,7 +28,7 @@ const LINK_OCTETS_MAX: usize = 1500;
 pub(crate) struct Judge {
     asked: HashMap<u32, Asked>,
     order: VecDeque<u32>,
-    holders: HashMap<Ipv4Addr, Holder>,
+    holders: HashMap<Ipv4Addr, Held>,
     replies: u64,
     mistakes: Vec<String>,
 }
@@ -50,6 +50,13 @@ struct Facts {
     identifier: Option<Vec<u8>>,
     max_octets: Option<usize>,
     relay_information: Option<Vec<u8>>,
+}
+
+/// Who was acknowledged an address last, and with which hardware address.
+#[derive(Clone, Debug)]
+struct Held {
+    holder: Holder,
+    hardware_address: Vec<u8>,
 }
 
 /// Who was acknowledged an address last; unknown, if the datagram left that open.
@@ -118,7 +125,13 @@ impl Judge {
             facts.allow(&reply, seen)?;
         }
         let key = asked.key();
-        address_is_given_rightly(&mut self.holders, &reply, key)
+        if reply.message_type == MessageType::Ack {
+            // A client that moves gives up the address that it had.
+            let address = reply.your_address;
+            self.holders.retain(|other, held| *other == address || !asked.may_be(&held.holder));
+        }
+        let hardware_address = asked.hardware_address().to_owned();
+        address_is_given_rightly(&mut self.holders, &reply, Held { holder: key, hardware_address })
     }
 }
 
@@ -152,8 +165,23 @@ impl Asked {
         })
     }
 
+    /// Whether it may come from this holder, as far as it leaves that open.
+    fn may_be(&self, holder: &Holder) -> bool {
+        match (self.key(), holder) {
+            (Holder::Known(own), Holder::Known(other)) => own == *other,
+            (Holder::Unknown, Holder::Known(other)) => {
+                let octets = other.get(2..).unwrap_or_default();
+                // Type and hardware address stand apart in the header.
+                let is_hardware =
+                    other.starts_with(b"hw") && octets.get(1..) == Some(self.hardware_address());
+                is_hardware || self.octets.windows(octets.len().max(1)).any(|part| part == octets)
+            }
+            (_, Holder::Unknown) => true,
+        }
+    }
+
     /// A client that gives an address back, or may have done so, holds it no more.
-    fn give_up(&self, holders: &mut HashMap<Ipv4Addr, Holder>) {
+    fn give_up(&self, holders: &mut HashMap<Ipv4Addr, Held>) {
         let kind = self.facts.as_ref().map(|facts| facts.kind);
         match kind {
             Some(4 | 7) => {
@@ -187,6 +215,11 @@ impl Asked {
         if is_nak && is_relayed {
             return demand(reply.is_broadcast(), "a relayed NAK without the BROADCAST bit");
         }
+        // The relay is to broadcast the ACK of an INFORM whose client names no address.
+        let has_address = !self.address(at::CIADDR).is_unspecified();
+        if is_relayed && !has_address && self.facts.as_ref().is_none_or(|f| f.kind == INFORM) {
+            return Ok(());
+        }
         demand(same(at::FLAGS), "flags differ")
     }
 
@@ -213,11 +246,13 @@ impl Asked {
         if everybody {
             return demand(self.hardware_address().len() != 6, "a broadcast frame to one client");
         }
-        let is_renewal = self.facts.as_ref().is_none_or(|facts| {
-            facts.kind == INFORM
-                || (facts.kind == 3 && !facts.has_server && facts.requested.is_none())
-        });
-        if to == ciaddr && is_renewal {
+        let is_renewal = self
+            .facts
+            .as_ref()
+            .is_none_or(|facts| facts.kind == INFORM || (facts.kind == 3 && !facts.has_server));
+        // A NAK of a message that was sent to the server itself reaches a client of another link only so.
+        let is_nak = reply.message_type == MessageType::Nak && self.way != Way::Broadcast;
+        if to == ciaddr && (is_renewal || is_nak) {
             return Ok(());
         }
         demand(to == reply.your_address, "sent to neither ciaddr nor yiaddr")?;
@@ -290,11 +325,12 @@ impl Facts {
     }
 }
 
-/// No address is held for two clients, and none is given that is not configured.
+/// No address is held for two clients, and none is given that is not configured. A device that changes
+/// its client identifier may go on with its address.
 fn address_is_given_rightly(
-    holders: &mut HashMap<Ipv4Addr, Holder>,
+    holders: &mut HashMap<Ipv4Addr, Held>,
     reply: &Reply,
-    key: Holder,
+    to: Held,
 ) -> Result<(), String> {
     let address = reply.your_address;
     if address.is_unspecified() {
@@ -305,13 +341,15 @@ fn address_is_given_rightly(
         (Ipv4Addr::new(100, 64, 1, 0)..=Ipv4Addr::new(100, 64, 99, 255)).contains(&address);
     demand(on_link || relayed, "an address outside of the pools")?;
     demand(address != SERVER && address != FIELD, "an address of the server's")?;
-    let other = holders.get(&address).filter(|holder| **holder != key);
-    if let (Some(Holder::Known(other)), Holder::Known(key)) = (other, &key) {
+    let is_other =
+        |held: &&Held| held.holder != to.holder && held.hardware_address != to.hardware_address;
+    let other = holders.get(&address).filter(is_other).map(|held| &held.holder);
+    if let (Some(Holder::Known(other)), Holder::Known(key)) = (other, &to.holder) {
         let (other, key) = (hex::encode(other), hex::encode(key));
         return Err(format!("{address} is held by {other}, and is given to {key}"));
     }
     if reply.message_type == MessageType::Ack {
-        holders.insert(address, key);
+        holders.insert(address, to);
     }
     Ok(())
 }
