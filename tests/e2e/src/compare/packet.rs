@@ -54,6 +54,7 @@ impl Packet {
     }
 
     /// With ciaddr.
+    #[allow(clippy::wrong_self_convention, reason = "it says where the packet comes from")]
     pub(super) fn from_address(mut self, address: Ipv4Addr) -> Self {
         self.client_address = address;
         self
