@@ -447,6 +447,9 @@ fn restore(
     }
     clock::say(stored.resumed().verdict);
     let restored = stored.take_in();
+    // Before anything is granted: with a former offset, the next start would take the time that was
+    // not believed for time that passed.
+    clock::Keeper::new(folder.map(Path::to_owned)).write_note();
     let (leases, now) = (restored.len(), clock::now());
     restored.into_iter().for_each(|lease| shards.restore(now, lease));
     tracing::info!(leases, took_ms = started.elapsed().as_millis() as u64, "leases restored");

@@ -207,6 +207,7 @@ impl World {
             *still += stopped + unnoted;
         }
         assert_eq!(self.server.moved_by_ms(self.offset_ms), self.clock());
+        self.write_note();
     }
 
     fn audit(&mut self) {
@@ -221,9 +222,9 @@ impl World {
 
 #[test]
 fn whatever_the_clock_does_no_lease_ends_early_and_none_outlasts_the_stops() {
-    for seed in 1..=200 {
+    for seed in 1..=200_u64 {
         let mut world = World {
-            random: seed * 0x9e37_79b9_7f4a_7c15,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             now: TODAY.unix_ms(),
             error_ms: 0,
             server: TODAY,
@@ -234,6 +235,7 @@ fn whatever_the_clock_does_no_lease_ends_early_and_none_outlasts_the_stops() {
         };
         world.set_clock();
         world.server = resume(world.clock(), false, None).now;
+        world.write_note();
         for _ in 0..500 {
             match world.below(10) {
                 0 => world.start_again(),
