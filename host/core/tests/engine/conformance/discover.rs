@@ -123,10 +123,10 @@ fn row_17_the_ack_says_what_the_offer_said() {
 }
 
 #[test]
-fn row_18_what_is_asked_for_and_configured_is_sent_and_nothing_else() {
+fn row_18_what_is_asked_for_and_configured_is_sent_and_besides_that_the_mask() {
     let mut server = Server::plain();
     let request = with(discover(1), |r| r.parameter_request_list = [6, 15].into_iter().collect());
-    assert_eq!(codes(reply(&server.ask(&request))), [54, 51, 58, 59, 6]);
+    assert_eq!(codes(reply(&server.ask(&request))), [54, 51, 58, 59, 1, 6]);
 }
 
 #[test]

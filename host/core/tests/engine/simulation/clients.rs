@@ -102,12 +102,12 @@ impl Client {
 
     /// The message as it is, or as somebody else would send it in the client's name.
     fn or_forged(&self, mut request: Request, random: &mut Random) -> Request {
-        match random.below(4) {
-            0 => {
+        match random.below(8) {
+            0..=3 => {
                 let line = self.line.map_or(0, |line| line + 1);
                 on_circuit(&line_name(line), request)
             }
-            1 => {
+            4 | 5 => {
                 request.arrival.source.set_ip(ip(250));
                 request
             }
