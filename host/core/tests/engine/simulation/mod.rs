@@ -26,7 +26,8 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// The reasons that an engine gives; the others are given before or after it.
+/// The reasons that an engine gives to what the world sends; the others are given before or after it,
+/// or to messages that no reply could reach, which the world does not send.
 fn is_engines(reason: Reason) -> bool {
     match reason.outcome() {
         Outcome::Offer | Outcome::Ack | Outcome::Nak => true,
@@ -37,6 +38,13 @@ fn is_engines(reason: Reason) -> bool {
                 | Reason::RelayNotServed
                 | Reason::NotRelayed
                 | Reason::LookupPending
+                | Reason::AlreadyWaiting
+                | Reason::OwnSocket
+                | Reason::BroadcastDestination
+                | Reason::UnusableRelayAddress
+                | Reason::UnusableClientAddress
+                | Reason::InformWithoutAddress
+                | Reason::UnreachableClient
         ),
         Outcome::Malformed | Outcome::Failure => reason == Reason::PolicyFailed,
     }
