@@ -90,7 +90,7 @@ impl RequestKind {
 pub enum ClientState {
     /// It takes an offer: option 54 and 50. A ciaddr beside them means nothing.
     Selecting,
-    /// It verifies an address it remembers: option 50, neither option 54 nor ciaddr.
+    /// It verifies an address it remembers: option 50, no option 54. A ciaddr beside it means nothing.
     InitReboot,
     /// It extends its lease with this server: ciaddr only, sent by unicast (through a relay that
     /// says so, RFC 5010).
@@ -178,15 +178,19 @@ impl Request {
         self.flags & Self::BROADCAST != 0
     }
 
-    /// Which state the client of a REQUEST is in.
+    /// Which state the client of a REQUEST is in. Where option 50 stands beside ciaddr, which the RFC
+    /// knows in no state, option 50 counts, unless the client sent the message from that very address.
     pub fn client_state(&self) -> ClientState {
-        let has_address = !self.client_address.is_unspecified();
-        match (self.server_identifier, self.requested_address, has_address) {
-            (Some(_), Some(_), _) => ClientState::Selecting,
-            (None, Some(_), false) => ClientState::InitReboot,
-            (None, _, true) if self.client_sent_unicast() => ClientState::Renewing,
-            (None, _, true) => ClientState::Rebinding,
-            _ => ClientState::Unknown,
+        let is_sent_from = |address: Ipv4Addr| {
+            self.client_address == address && *self.arrival.source.ip() == address
+        };
+        match (self.server_identifier, self.requested_address) {
+            (Some(_), Some(_)) => ClientState::Selecting,
+            (None, Some(requested)) if !is_sent_from(requested) => ClientState::InitReboot,
+            (Some(_), None) => ClientState::Unknown,
+            (None, _) if self.client_address.is_unspecified() => ClientState::Unknown,
+            (None, _) if self.client_sent_unicast() => ClientState::Renewing,
+            (None, _) => ClientState::Rebinding,
         }
     }
 

@@ -90,6 +90,24 @@ fn row_22_init_reboot_of_what_the_record_says_is_acknowledged() {
 }
 
 #[test]
+fn row_22_ciaddr_beside_the_option_of_an_init_reboot_means_nothing() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    for client_address in [address, ip(13), AWAY] {
+        let request = with(init_reboot(1, address), |r| r.client_address = client_address);
+        let decision = server.ask(&request);
+        assert_eq!((offered(&decision), decision.reason), (address, Reason::AckInitReboot));
+        let hardware = Destination::Hardware { address, hardware_address: hardware(1) };
+        assert_eq!(reply(&decision).destination, hardware);
+    }
+    // Sent from that address, it extends the lease, whatever else stands in it.
+    let request = with(renewing(1, address), |r| r.requested_address = Some(address));
+    assert_eq!(server.reason(&request), Reason::AckRenewing);
+    let request = with(rebinding(1, address), |r| r.requested_address = Some(address));
+    assert_eq!(server.reason(&request), Reason::AckRebinding);
+}
+
+#[test]
 fn row_23_init_reboot_in_the_wrong_network_is_refused() {
     let decision = Server::plain().ask(&init_reboot(1, AWAY));
     assert_eq!(decision.reason, Reason::NakWrongNetwork);
