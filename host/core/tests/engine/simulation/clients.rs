@@ -59,6 +59,9 @@ impl Client {
         if random.chance(3) {
             request.server_identifier = Some(OTHER_SERVER);
         }
+        if random.chance(1) {
+            request = without_way_back(request, random);
+        }
         request
     }
 
@@ -68,7 +71,7 @@ impl Client {
                 self.uses = None;
                 decline(self.number, address)
             }
-            1 | 2 => {
+            1 | 2 | 18 => {
                 self.uses = None;
                 release(self.number, address)
             }
@@ -121,6 +124,17 @@ impl Client {
             Some(line) => on_circuit(&line_name(line), request),
             None => request,
         }
+    }
+}
+
+/// The message, or another one, as nobody can be answered who sends it.
+fn without_way_back(request: Request, random: &mut Random) -> Request {
+    let number = request.hardware_address.octets().last().copied().unwrap_or_default();
+    match random.below(4) {
+        0 => with(relayed(request), |r| r.relay_address = Ipv4Addr::BROADCAST),
+        1 => inform(number, Ipv4Addr::new(224, 0, 0, 1)),
+        2 => inform(number, Ipv4Addr::UNSPECIFIED),
+        _ => directly(discover(number)),
     }
 }
 

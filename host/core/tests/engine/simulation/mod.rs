@@ -36,15 +36,11 @@ fn is_engines(reason: Reason) -> bool {
             Reason::UnknownSubnet
                 | Reason::LinkWithoutAddress
                 | Reason::RelayNotServed
+                | Reason::OwnSocket
+                | Reason::BroadcastDestination
                 | Reason::NotRelayed
                 | Reason::LookupPending
                 | Reason::AlreadyWaiting
-                | Reason::OwnSocket
-                | Reason::BroadcastDestination
-                | Reason::UnusableRelayAddress
-                | Reason::UnusableClientAddress
-                | Reason::InformWithoutAddress
-                | Reason::UnreachableClient
         ),
         Outcome::Malformed | Outcome::Failure => reason == Reason::PolicyFailed,
     }
