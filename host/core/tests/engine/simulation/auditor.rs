@@ -146,7 +146,12 @@ impl Auditor {
     }
 
     /// No DISCOVER holds more addresses of a pool than its line may hold by open offers.
-    pub(super) fn check_offers(engine: &Engine, request: &Request, decision: &Decision) {
+    pub(super) fn check_offers(
+        now: Timestamp,
+        engine: &Engine,
+        request: &Request,
+        decision: &Decision,
+    ) {
         if decision.reason.outcome() != Outcome::Offer {
             return;
         }
@@ -157,12 +162,13 @@ impl Auditor {
         let origin = Origin::of(request);
         let held = engine.offers().filter(|offer| {
             let lease = engine.lease_at(offer.address);
-            // What the client has already, or takes over from its subscriber, is not held by the
-            // offer alone.
+            // What a client has is not held by the offer alone: what it is offered itself, what
+            // others take over from its subscriber, and what it went on with on another account
+            // since it was offered to them.
             let holds_nothing = lease.is_some_and(|lease| {
                 let is_of_subscriber =
                     lease.subscriber.is_some() && lease.subscriber == offer.subscriber;
-                lease.client == offer.client || is_of_subscriber
+                lease.client == offer.client || is_of_subscriber || lease.is_active(now)
             });
             pool.contains(offer.address)
                 && owners(network, offer.address).is_empty()

@@ -26,8 +26,7 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// The reasons that an engine gives to what the world sends; the others are given before or after it,
-/// or to messages that no reply could reach, which the world does not send.
+/// The reasons that an engine gives to what the world sends; the others are given before or after it.
 fn is_engines(reason: Reason) -> bool {
     match reason.outcome() {
         Outcome::Offer | Outcome::Ack | Outcome::Nak => true,

@@ -249,7 +249,7 @@ impl World {
         let Pending { client, request, terms, decision, .. } = &pending;
         self.auditor.check(&self.network, *client, request, terms, decision);
         self.auditor.check_set_aside(self.now, &self.engine, decision);
-        Auditor::check_offers(&self.engine, request, decision);
+        Auditor::check_offers(self.now, &self.engine, request, decision);
         pending.cuts_off = self.auditor.check_ends(&self.network, *client, &account, decision);
         if pending.decision.changes.is_empty() {
             self.deliver(&pending);
