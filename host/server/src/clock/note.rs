@@ -3,7 +3,7 @@
 //! written for a while.
 //!
 //! The note is written when the server starts and stops, when the clock was set, and every quarter
-//! of an hour. Without it, or with an old one, no lease is lost: see [`super::resume`].
+//! of an hour. Without it, or with an old one, no lease is lost: see [`super::resume()`].
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::site::{Site, TO_RELAY};
 use crate::{Process, Setup};
 
-/// The device for which [`RESERVED`] is reserved.
+/// The hardware address of the device that has a reservation.
 pub(super) const RESERVED_FOR: [u8; 6] = [2, 0, 0x5e, 0, 0x53, 0x99];
 
 const START_PATIENCE: Duration = Duration::from_secs(30);
