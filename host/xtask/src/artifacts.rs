@@ -49,6 +49,18 @@ pub(crate) fn lessor(profile: Profile) -> anyhow::Result<PathBuf> {
     existing(target().join(folder).join("lessor"))
 }
 
+/// Builds the server for tests, together with all tests.
+///
+/// Alone, the server would need its dependencies with fewer features than the tests do, and cargo
+/// would compile them twice.
+///
+/// # Errors
+/// If something does not build.
+pub(crate) fn lessor_with_tests() -> anyhow::Result<PathBuf> {
+    run(&mut cargo(&["build", "--workspace", "--bins", "--tests", "--examples", "--locked"]))?;
+    existing(target().join("debug").join("lessor"))
+}
+
 /// Builds every policy that ships; their files, in `target/policies/`.
 ///
 /// # Errors

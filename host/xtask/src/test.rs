@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, from lints' absence to real DHCP clients.
 
 use crate::{
-    artifacts::{self, Profile},
+    artifacts,
     command::{cargo, run},
     purity, setup,
 };
@@ -35,7 +35,7 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
     // All at once: what tests ask for one by one is ready then.
     artifacts::guests(&[&artifacts::POLICIES[..], &artifacts::TEST_GUESTS].concat())?;
     artifacts::interpreters()?;
-    let lessor = artifacts::lessor(Profile::Dev)?;
+    let lessor = artifacts::lessor_with_tests()?;
     let mut test = cargo(&["test", "--workspace", "--no-fail-fast", "--locked"]);
     test.env("LESSOR_BIN", lessor);
     if let Some(filter) = &arguments.filter {
