@@ -5,7 +5,7 @@
 //! option or overloads a field is judged by the rules about its header alone.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     net::Ipv4Addr,
 };
 
@@ -18,7 +18,9 @@ use super::{
 
 /// Datagrams that replies may still come to.
 const REMEMBERED: usize = 1 << 16;
-/// DHCPINFORM (RFC 2132 section 9.6).
+/// Types of message (RFC 2132 section 9.6).
+const DECLINE: u8 = 4;
+const RELEASE: u8 = 7;
 const INFORM: u8 = 8;
 /// What a client accepts that says nothing else (RFC 2131 section 2), and what a link carries.
 const PACKET_OCTETS_MIN: usize = 576;
@@ -29,6 +31,7 @@ pub(crate) struct Judge {
     asked: HashMap<u32, Asked>,
     order: VecDeque<u32>,
     holders: HashMap<Ipv4Addr, Held>,
+    given_up: GivenUp,
     replies: u64,
     mistakes: Vec<String>,
 }
@@ -52,6 +55,16 @@ struct Facts {
     relay_information: Option<Vec<u8>>,
 }
 
+/// Addresses that clients gave back, or may have given back, in the last two batches.
+///
+/// A batch is sent before its replies are read, so an ACK can be read after the RELEASE of what it
+/// grants was sent; and an ACK waits for the disk, so it can arrive after the end of its batch.
+#[derive(Default)]
+struct GivenUp {
+    before: HashSet<Ipv4Addr>,
+    lately: HashSet<Ipv4Addr>,
+}
+
 /// Who was acknowledged an address last, and with which hardware address.
 #[derive(Clone, Debug)]
 struct Held {
@@ -70,7 +83,10 @@ impl Judge {
     /// Takes note of a datagram that is about to be sent.
     pub(crate) fn expects(&mut self, datagram: &Datagram) {
         let asked = Asked::new(datagram);
-        asked.give_up(&mut self.holders);
+        for address in asked.gives_up() {
+            self.holders.remove(&address);
+            self.given_up.lately.insert(address);
+        }
         let xid = datagram.xid();
         self.asked.insert(xid, asked);
         self.order.push_back(xid);
@@ -96,6 +112,11 @@ impl Judge {
             hex::encode(&seen.message),
             asked.unwrap_or_else(|| "nothing".to_owned()),
         ));
+    }
+
+    /// Takes note that the server has answered the last datagram of a batch.
+    pub(crate) fn ends_batch(&mut self) {
+        self.given_up.before = std::mem::take(&mut self.given_up.lately);
     }
 
     /// Adds a mistake that no single reply shows.
@@ -130,8 +151,26 @@ impl Judge {
             let address = reply.your_address;
             self.holders.retain(|other, held| *other == address || !asked.may_be(&held.holder));
         }
-        let hardware_address = asked.hardware_address().to_owned();
-        address_is_given_rightly(&mut self.holders, &reply, Held { holder: key, hardware_address })
+        let to = Held { holder: key, hardware_address: asked.hardware_address().to_owned() };
+        address_is_given_rightly(&self.holders, &reply, &to)?;
+        if reply.message_type == MessageType::Ack && !reply.your_address.is_unspecified() {
+            self.is_held(reply.your_address, to);
+        }
+        Ok(())
+    }
+
+    fn is_held(&mut self, address: Ipv4Addr, by: Held) {
+        if self.given_up.contains(address) {
+            self.holders.remove(&address);
+        } else {
+            self.holders.insert(address, by);
+        }
+    }
+}
+
+impl GivenUp {
+    fn contains(&self, address: Ipv4Addr) -> bool {
+        self.before.contains(&address) || self.lately.contains(&address)
     }
 }
 
@@ -180,24 +219,21 @@ impl Asked {
         }
     }
 
-    /// A client that gives an address back, or may have done so, holds it no more.
-    fn give_up(&self, holders: &mut HashMap<Ipv4Addr, Held>) {
-        let kind = self.facts.as_ref().map(|facts| facts.kind);
-        match kind {
-            Some(4 | 7) => {
-                let requested = self.facts.as_ref().and_then(|facts| facts.requested);
-                for address in [Some(self.address(at::CIADDR)), requested].into_iter().flatten() {
-                    holders.remove(&address);
-                }
+    /// The addresses that it gives back, or may give back.
+    fn gives_up(&self) -> Vec<Ipv4Addr> {
+        match &self.facts {
+            Some(facts) if matches!(facts.kind, RELEASE | DECLINE) => {
+                let addresses = [Some(self.address(at::CIADDR)), facts.requested];
+                addresses.into_iter().flatten().collect()
             }
-            Some(_) => {}
+            Some(_) => Vec::new(),
             // It may be a RELEASE or a DECLINE of any address that stands in it.
             None => {
-                for window in self.octets.windows(4) {
-                    if let Ok(octets) = <[u8; 4]>::try_from(window) {
-                        holders.remove(&Ipv4Addr::from(octets));
-                    }
-                }
+                let windows = self.octets.windows(4);
+                windows
+                    .filter_map(|octets| <[u8; 4]>::try_from(octets).ok())
+                    .map(Ipv4Addr::from)
+                    .collect()
             }
         }
     }
@@ -328,9 +364,9 @@ impl Facts {
 /// No address is held for two clients, and none is given that is not configured. A device that changes
 /// its client identifier may go on with its address.
 fn address_is_given_rightly(
-    holders: &mut HashMap<Ipv4Addr, Held>,
+    holders: &HashMap<Ipv4Addr, Held>,
     reply: &Reply,
-    to: Held,
+    to: &Held,
 ) -> Result<(), String> {
     let address = reply.your_address;
     if address.is_unspecified() {
@@ -347,9 +383,6 @@ fn address_is_given_rightly(
     if let (Some(Holder::Known(other)), Holder::Known(key)) = (other, &to.holder) {
         let (other, key) = (hex::encode(other), hex::encode(key));
         return Err(format!("{address} is held by {other}, and is given to {key}"));
-    }
-    if reply.message_type == MessageType::Ack {
-        holders.insert(address, to);
     }
     Ok(())
 }
