@@ -2,7 +2,6 @@
 //! in the order that loses nothing.
 
 use std::{
-    io,
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex},
@@ -47,8 +46,6 @@ use crate::{
 
 /// How often ended leases, offers and quarantines are looked for.
 const RECLAIM_EVERY: Duration = Duration::from_millis(200);
-/// How often the machine's own addresses are looked at.
-const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
 /// The shortest time between two lines of the log about a store that cannot write.
 const STORE_LOG_EVERY: Duration = Duration::from_secs(10);
 /// Ended leases taken back under one lock.
@@ -244,8 +241,7 @@ impl Server {
             observer,
             recorder: Recorder::default(),
             heard: Heard::new(),
-            own_sockets: own_sockets(&configuration.server)
-                .context("the system does not list the addresses of this machine")?,
+            own_sockets: own_sockets(&configuration.server, &host),
             server_identifier: configuration.server.server_identifier,
         });
         let discard = discarder()?;
@@ -334,18 +330,12 @@ struct StoreWatch {
 
 impl Reclaimer {
     fn run(mut self) -> anyhow::Result<()> {
-        let mut looked_at = Instant::now();
         while self.told.recv_timeout(RECLAIM_EVERY) == Err(RecvTimeoutError::Timeout) {
             while self.reclaim_some() {}
             self.look_at_pools();
             self.store.look(&self.shared.committer.status(), Instant::now());
             self.look_at_log();
             self.clock.look();
-            if looked_at.elapsed() >= ADDRESSES_EVERY {
-                looked_at = Instant::now();
-                // What was known stays; the next look may do better.
-                let _ = self.shared.own_sockets.refresh();
-            }
         }
         self.clock.write_note();
         Ok(())
@@ -484,8 +474,8 @@ fn workers_of(configuration: &Configuration) -> usize {
 }
 
 /// The sockets that a server with these settings receives on.
-pub(crate) fn own_sockets(settings: &ServerSettings) -> io::Result<OwnSockets> {
-    OwnSockets::new(&settings.listen, &settings.interfaces)
+pub(crate) fn own_sockets(settings: &ServerSettings, host: &Host) -> OwnSockets {
+    OwnSockets::new(&settings.listen, &settings.interfaces, host)
 }
 
 /// Drops replaced plugin instances away from the workers.

@@ -79,7 +79,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         observer,
         recorder: Recorder::default(),
         heard: Heard::new(),
-        own_sockets: OwnSockets::new(&[], &[]).unwrap(),
+        own_sockets: OwnSockets::nowhere(),
         server_identifier: None,
     });
     Parts { shared, runner, committer_thread, observer_thread }

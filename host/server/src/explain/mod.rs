@@ -33,7 +33,7 @@ use crate::{
     holds::Holds,
     leases,
     lookups::LookupSet,
-    net::OwnSockets,
+    net::{Host, OwnSockets},
     reload::Reloader,
     serve,
     shards::Shards,
@@ -317,10 +317,10 @@ fn offline(
         rolled_back_from: None,
     });
     let by = format!("no server runs; the configuration and {from}");
-    // Where there is no server there may be another host.
-    let own_addresses = OwnAddresses::default();
+    let host = Host::read(0).context("cannot list the addresses of this host")?;
+    let own_addresses = host.links().own_addresses().clone();
     let server = &configuration.server;
-    let own_sockets = &serve::own_sockets(server)?;
+    let own_sockets = &serve::own_sockets(server, &host);
     let generation = &generation;
     let place = Place { generation, server, own_addresses, own_sockets, heard: None, now, by };
     Ok(place.answer(subject))

@@ -119,6 +119,11 @@ impl Host {
         self.links.load_full()
     }
 
+    /// Where the newest interfaces always are.
+    pub(super) fn shared_links(&self) -> Arc<ArcSwap<Links>> {
+        Arc::clone(&self.links)
+    }
+
     /// The same, for a reader that asks often.
     pub(super) fn links_cache(&self) -> LinksCache {
         Cache::new(Arc::clone(&self.links))

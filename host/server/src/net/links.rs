@@ -1,8 +1,13 @@
 //! What the host's interfaces are like: names, indexes, hardware addresses, IPv4 addresses, and
 //! whether frames come through. A snapshot is never changed; [`super::Host`] puts a new one in its place.
 
-use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    net::Ipv4Addr,
+    sync::Arc,
+};
 
+use ipnet::Ipv4Net;
 use lessor_core::OwnAddresses;
 use netlink_packet_route::{
     address::{AddressAttribute, AddressMessage},
@@ -14,6 +19,7 @@ use netlink_packet_route::{
 pub(crate) struct Links {
     by_index: HashMap<u32, Arc<Link>>,
     own_addresses: OwnAddresses,
+    broadcast_addresses: HashSet<Ipv4Addr>,
 }
 
 /// One interface.
@@ -48,12 +54,16 @@ pub(crate) struct PartOf {
 
 /// An error about a missing interface lists no more names than this.
 const NAMES_LISTED_MAX: usize = 12;
+/// Longer prefixes have no broadcast address (RFC 3021).
+const BROADCAST_PREFIX_MAX: u8 = 30;
 
 impl Links {
     /// The interfaces that the kernel told of.
     pub(super) fn new(links: Vec<LinkMessage>, addresses: Vec<AddressMessage>) -> Self {
         let mut by_link: HashMap<u32, Vec<Ipv4Addr>> = HashMap::new();
+        let mut broadcast_addresses = HashSet::new();
         for message in addresses {
+            broadcast_addresses.extend(broadcast_of(&message));
             let found = by_link.entry(message.header.index).or_default();
             found.extend(local_address(&message).filter(|address| !found.contains(address)));
         }
@@ -64,7 +74,7 @@ impl Links {
             let addresses = by_link.remove(&message.header.index).unwrap_or_default();
             (message.header.index, Arc::new(Link::new(&message, addresses, &names)))
         });
-        Self { by_index: links.collect(), own_addresses }
+        Self { by_index: links.collect(), own_addresses, broadcast_addresses }
     }
 
     /// The interface that is called `name` now.
@@ -90,6 +100,18 @@ impl Links {
     /// Every address of the host.
     pub(crate) fn own_addresses(&self) -> &OwnAddresses {
         &self.own_addresses
+    }
+
+    /// Whether the host itself has `address`. Where loopback has an address, all of 127.0.0.0/8 is
+    /// the host's own.
+    pub(super) fn is_own(&self, address: Ipv4Addr) -> bool {
+        self.own_addresses.contains(address)
+            || (address.is_loopback() && self.own_addresses.iter().any(|own| own.is_loopback()))
+    }
+
+    /// Whether a link of the host takes `address` for a broadcast.
+    pub(super) fn is_broadcast(&self, address: Ipv4Addr) -> bool {
+        self.broadcast_addresses.contains(&address)
     }
 
     /// The names of all interfaces, for people to read.
@@ -173,4 +195,40 @@ fn local_address(message: &AddressMessage) -> Option<Ipv4Addr> {
         }
     }
     found
+}
+
+/// The broadcast addresses of an address's subnet: the one that was set with it, and the last one of
+/// its prefix, which the kernel takes for a broadcast all the same.
+fn broadcast_of(message: &AddressMessage) -> impl Iterator<Item = Ipv4Addr> {
+    let own = local_address(message);
+    let set = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Broadcast(address) => Some(*address),
+        _ => None,
+    });
+    let length = message.header.prefix_len;
+    let prefix = own.filter(|_| length <= BROADCAST_PREFIX_MAX);
+    let prefix = prefix.and_then(|own| Ipv4Net::new(own, length).ok());
+    set.filter(|set| Some(*set) != own).into_iter().chain(prefix.map(|prefix| prefix.broadcast()))
+}
+
+#[cfg(test)]
+impl Links {
+    /// Interfaces with these names and addresses, as `ip address` shows them.
+    pub(super) fn with(interfaces: &[(&str, &str)]) -> Self {
+        let mut links = Vec::new();
+        let mut addresses = Vec::new();
+        for (index, (name, address)) in (1..).zip(interfaces) {
+            let mut link = LinkMessage::default();
+            link.header.index = index;
+            link.attributes = vec![LinkAttribute::IfName((*name).to_owned())];
+            links.push(link);
+            let prefix: Ipv4Net = address.parse().unwrap();
+            let mut message = AddressMessage::default();
+            message.header.index = index;
+            message.header.prefix_len = prefix.prefix_len();
+            message.attributes = vec![AddressAttribute::Local(prefix.addr().into())];
+            addresses.push(message);
+        }
+        Self::new(links, addresses)
+    }
 }
