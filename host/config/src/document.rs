@@ -12,13 +12,17 @@ use crate::{
     sections,
     settings::{Configuration, ServerSettings},
     shapes::{self, Shape},
-    subnet::{self, Around, PlacedSubnet, Shared},
+    subnet::{self, Around, OwnAddresses, PlacedSubnet, Shared},
     syntax,
 };
 
 /// Reads the document in the collector's source; nothing if a mistake was reported that leaves no
-/// configuration.
-pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> {
+/// configuration. `addresses_of` knows the addresses of the host's interfaces.
+pub(crate) fn read(
+    collector: &Collector,
+    base: &Path,
+    addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
+) -> Option<Configuration> {
     let document: Spanned<DeTable> = syntax::parse(collector);
     let root = Table::open(collector, &shapes::DOCUMENT, document.get_ref(), document.span());
     let section = |key, shape: &'static Shape| root.get(key).and_then(|value| value.table(shape));
@@ -46,7 +50,7 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
         options: root.get("options").map(|value| Options::read(&value)).unwrap_or_default(),
         unknown_clients: unknown_clients.unwrap_or_default(),
         relays: relays.map(|value| value.prefixes().into()),
-        own: server.as_ref().map(own_addresses).unwrap_or_default(),
+        own: server.as_ref().map(|server| own_addresses(server, addresses_of)).unwrap_or_default(),
     };
     let subnets = subnets(&root, &around);
     let topology = networks::build(subnets, &defaults, collector);
@@ -63,11 +67,16 @@ pub(crate) fn read(collector: &Collector, base: &Path) -> Option<Configuration> 
     })
 }
 
-/// The server's addresses that the file names.
-fn own_addresses(server: &ServerSettings) -> Vec<Ipv4Addr> {
+fn own_addresses(
+    server: &ServerSettings,
+    addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
+) -> OwnAddresses {
     let listen = server.listen.iter().map(|listen| *listen.ip());
     let own = listen.chain(server.server_identifier);
-    own.filter(|address| !address.is_unspecified()).collect()
+    OwnAddresses {
+        in_file: own.filter(|address| !address.is_unspecified()).collect(),
+        on_host: server.interfaces.iter().flat_map(|name| addresses_of(name)).collect(),
+    }
 }
 
 fn subnets(root: &Table, around: &Around) -> Vec<PlacedSubnet> {

@@ -28,7 +28,7 @@ mod suggest;
 mod syntax;
 mod values;
 
-use std::path::Path;
+use std::{net::Ipv4Addr, path::Path};
 
 pub use case::{
     Case, CaseEvent, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
@@ -66,8 +66,22 @@ use source::Source;
 /// # Errors
 /// Everything that is wrong with it, a file that cannot be read included.
 pub fn load(path: &Path) -> Result<Configuration, Mistakes> {
+    load_on_host(path, &|_| Vec::new())
+}
+
+/// Reads a configuration file on the host that it is for: help with a pool then leaves out the
+/// addresses of the interfaces that the file names, which `addresses_of` knows.
+///
+/// # Errors
+/// Everything that is wrong with it, a file that cannot be read included.
+pub fn load_on_host(
+    path: &Path,
+    addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
+) -> Result<Configuration, Mistakes> {
     let text = file::read(path)?;
-    parse(&path.display().to_string(), &text, path.parent().unwrap_or(Path::new("")))
+    let collector = Collector::new(Source::new(&path.display().to_string(), &text));
+    let base = path.parent().unwrap_or(Path::new(""));
+    finish(document::read(&collector, base, addresses_of), collector)
 }
 
 /// Reads a configuration from text. Mistakes call it `name`; relative paths in it start at `base`.
@@ -76,8 +90,7 @@ pub fn load(path: &Path) -> Result<Configuration, Mistakes> {
 /// Everything that is wrong with it.
 pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mistakes> {
     let collector = Collector::new(Source::new(name, text));
-    let configuration = document::read(&collector, base);
-    configuration.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
+    finish(document::read(&collector, base, &|_| Vec::new()), collector)
 }
 
 /// Where plugins and interpreters are as a configuration file has it, whatever else is wrong with the
@@ -99,6 +112,10 @@ pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
 pub fn load_sidecar(path: &Path) -> Result<Sidecar, Mistakes> {
     let text = file::read(path)?;
     let collector = Collector::new(Source::new(&path.display().to_string(), &text));
-    let sidecar = sidecar::read(&collector);
-    sidecar.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
+    finish(sidecar::read(&collector), collector)
+}
+
+/// What was read, unless a mistake was reported.
+fn finish<T>(read: Option<T>, collector: Collector) -> Result<T, Mistakes> {
+    read.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
 }

@@ -10,6 +10,7 @@ use crate::{
     options::Options,
     reader::{Placed, Table, Value},
     shapes::POOL,
+    subnet::OwnAddresses,
     suggest::listed,
 };
 
@@ -26,7 +27,7 @@ pub(crate) fn read_all(
     value: &Value,
     prefix: Option<&Placed<Ipv4Net>>,
     routers: Option<&Placed<OptionValue>>,
-    own: &[Ipv4Addr],
+    own: &OwnAddresses,
 ) -> Vec<PlacedPool> {
     let tables = value.tables(&POOL);
     let read = |table| read(table, prefix, routers, own);
@@ -39,7 +40,7 @@ fn read(
     table: &Table,
     prefix: Option<&Placed<Ipv4Net>>,
     routers: Option<&Placed<OptionValue>>,
-    own: &[Ipv4Addr],
+    own: &OwnAddresses,
 ) -> Option<PlacedPool> {
     let name_value = table.get("name");
     let name = name_value.as_ref().and_then(|value| value.name());
@@ -99,7 +100,7 @@ fn check_range(
     (first, last): (Ipv4Addr, Ipv4Addr),
     prefix: &Placed<Ipv4Net>,
     routers: Option<&Placed<OptionValue>>,
-    own: &[Ipv4Addr],
+    own: &OwnAddresses,
 ) -> Option<()> {
     let subnet = prefix.value;
     if !subnet.contains(&first) || !subnet.contains(&last) {
@@ -126,7 +127,7 @@ fn check_range(
         taken.extend(routers.map(|router| ("router", *router)));
     }
     // A server may be the router as well.
-    for address in own.iter().filter(|own| contains(own)) {
+    for address in own.in_file.iter().filter(|own| contains(own)) {
         if !taken.iter().any(|(_, found)| found == address) {
             taken.push(("server's own address", *address));
         }
@@ -136,9 +137,11 @@ fn check_range(
     }
     let names: Vec<String> =
         taken.iter().map(|(role, address)| format!("the {role} {address}")).collect();
+    let on_host = own.on_host.iter().copied().filter(contains);
+    let without = taken.iter().map(|(_, address)| *address).chain(on_host).collect();
     let mut draft = Draft::found(format!("the pool takes in {}", listed(&names)))
         .wanted("wanted addresses that a client may have")
-        .help(advice((first, last), taken.iter().map(|(_, address)| *address).collect()));
+        .help(advice((first, last), without));
     if let (Some(routers), true) = (routers, taken.iter().any(|(role, _)| *role == "router")) {
         draft = draft.related(&routers.span, "given as router");
     }
@@ -149,6 +152,7 @@ fn check_range(
 /// How to write a range without some of its addresses.
 fn advice((first, last): (Ipv4Addr, Ipv4Addr), mut without: Vec<Ipv4Addr>) -> String {
     without.sort_unstable();
+    without.dedup();
     let mut ranges: Vec<String> = Vec::new();
     let mut add = |first: u32, last: u32| {
         if first <= last {

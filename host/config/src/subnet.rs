@@ -40,6 +40,16 @@ pub(crate) struct PlacedSubnet {
     rest: Subnet,
 }
 
+/// The server's own addresses; no client may have one.
+#[derive(Default)]
+pub(crate) struct OwnAddresses {
+    /// Those that the file names.
+    pub(crate) in_file: Vec<Ipv4Addr>,
+    /// Those of the interfaces that it names, on a host that is known. The file does not determine
+    /// them, so a pool may take one in, and the server passes it over.
+    pub(crate) on_host: Vec<Ipv4Addr>,
+}
+
 /// What the rest of the file says that matters to every subnet.
 pub(crate) struct Around {
     /// `[options]`
@@ -48,8 +58,7 @@ pub(crate) struct Around {
     pub(crate) unknown_clients: UnknownClients,
     /// The relays that are served where a subnet does not say: `relays` of `[server]`.
     pub(crate) relays: Option<Arc<[Ipv4Net]>>,
-    /// The server's own addresses, as far as the file names them; no client may have one.
-    pub(crate) own: Vec<Ipv4Addr>,
+    pub(crate) own: OwnAddresses,
 }
 
 /// What holds for a whole network, as far as one subnet says it; or for all networks that say nothing
@@ -77,7 +86,7 @@ impl PlacedSubnet {
             pool::read_all(&value, prefix.as_ref(), routers.as_ref(), &around.own)
         });
         let reservations = table.get("reservation").map_or_else(Vec::new, |value| {
-            reservation::read_all(&value, prefix.as_ref(), &around.own)
+            reservation::read_all(&value, prefix.as_ref(), &around.own.in_file)
         });
         let lease_time = lease_time(table);
         let next_server = table.get("next-server").and_then(|value| value.address());

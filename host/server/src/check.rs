@@ -2,6 +2,8 @@
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
+use lessor_config::Configuration;
+use lessor_core::Pool;
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
 
@@ -9,6 +11,7 @@ use crate::{
     colour_on_stderr,
     generation::{self, Parts, Refusal, description},
     lookups::LookupSet,
+    net::Host,
 };
 
 /// Prints every mistake, or what would serve.
@@ -42,7 +45,7 @@ fn check(path: &Path) -> Result<String, Refusal> {
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();
     let pools =
         networks.iter().flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.pools);
-    let addresses: u64 = pools.map(lessor_core::Pool::size).sum();
+    let addresses: u64 = pools.map(Pool::size).sum();
     let mut lines = vec![format!(
         "{} is right: {}, {}, {} in pools, {}",
         path.display(),
@@ -64,9 +67,29 @@ fn check(path: &Path) -> Result<String, Refusal> {
             None => format!("  lookup {name} ({kind}): {location}, not contacted by a check"),
         });
     }
+    lines.extend(passed_over(&configuration));
     let plugins = chain.plugins();
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
     Ok(lines.join("\n"))
+}
+
+/// A line for each address of the host's interfaces that a pool takes in: the file is right all the
+/// same, but the pool has one address less than it seems.
+fn passed_over(configuration: &Configuration) -> Vec<String> {
+    // A host that does not tell its addresses is no reason to refuse a file.
+    let links = Host::read(0).map(|host| host.links()).unwrap_or_default();
+    let interfaces = configuration.server.interfaces.iter().filter_map(|name| links.named(name));
+    let addresses =
+        interfaces.flat_map(|link| link.addresses.iter().map(|address| (&link.name, *address)));
+    let networks = configuration.topology.networks();
+    let subnets = || networks.iter().flat_map(|network| &network.subnets);
+    let pool_of =
+        |address| subnets().flat_map(|subnet| &subnet.pools).find(|p| p.contains(address));
+    let line = |(name, address)| {
+        let Pool { name: pool, .. } = pool_of(address)?;
+        Some(format!("  pool {pool}: {address} is the address of {name} and is not given out"))
+    };
+    addresses.filter_map(line).collect()
 }
 
 fn counted(count: u64, noun: &str, plural: &str) -> String {

@@ -22,6 +22,7 @@ use lessor_policy_host::{
 use crate::{
     last_accepted::{Inputs, Stamp},
     lookups::LookupSet,
+    net::Host,
     scripts::{self, Kind},
     shards::Shards,
 };
@@ -63,7 +64,12 @@ pub(crate) struct Refusal {
 /// # Errors
 /// With every mistake in it.
 pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configuration, Refusal> {
-    lessor_config::load(path)
+    let links = Host::read(0).map(|host| host.links()).unwrap_or_default();
+    let addresses_of = |name: &str| match links.named(name) {
+        Some(link) => link.addresses.to_vec(),
+        None => Vec::new(),
+    };
+    lessor_config::load_on_host(path, &addresses_of)
         .map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
 }
 

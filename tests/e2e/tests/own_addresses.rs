@@ -31,7 +31,7 @@ fn no_client_gets_an_address_of_the_server_though_its_pool_has_it() {
     let link = Link::new();
     let server_host = link.host("server");
     server_host.add_address("eth0", "192.0.2.100/24");
-    let server = Setup::on_link("eth0", subnets).start_on(&server_host);
+    let mut server = Setup::on_link("eth0", subnets).start_on(&server_host);
     let home = link.host("client");
     let mut first = Udhcpc::start(&home);
     assert_eq!(first.acquires(), Ipv4Addr::new(192, 0, 2, 101));
@@ -44,4 +44,17 @@ fn no_client_gets_an_address_of_the_server_though_its_pool_has_it() {
     server.journal_has("no-free-address");
     assert!(other_home.addresses("eth0").is_empty());
     assert_eq!(server.status().pool("three").size, 1);
+
+    let check = server_host.run_here(|| server.ask(&["check"]));
+    let said = String::from_utf8_lossy(&check.stdout);
+    for own in ["192.0.2.100", "192.0.2.102"] {
+        let line = format!("pool three: {own} is the address of eth0 and is not given out");
+        assert!(said.contains(&line), "{said}");
+    }
+    let with_router =
+        subnets.replace("lease-time", "options = { routers = [\"192.0.2.102\"] }\nlease-time");
+    server.setup().put_subnets(&with_router);
+    let check = server_host.run_here(|| server.ask(&["check"]));
+    let said = String::from_utf8_lossy(&check.stderr);
+    assert!(said.contains("write range = \"192.0.2.101-192.0.2.101\""), "{said}");
 }
