@@ -308,8 +308,15 @@ impl Pipeline<'_> {
         endpoint: usize,
         received: Received<'_>,
     ) -> Exchange {
-        let Received { payload, arrival, not_relayed, .. } = received;
+        let Received { payload, is_cut, arrival, not_relayed, .. } = received;
         let mut exchange = Exchange::ended(endpoint, arrival, Reason::NotRelayed, None);
+        if is_cut && !not_relayed {
+            // Not recorded: a replay could not tell what was read from all of a message.
+            exchange.header = lessor_wire::header(payload);
+            let detail = format!("more than {} octets", payload.len());
+            exchange.fail(Reason::TooLong, Some(detail));
+            return exchange;
+        }
         exchange.kept = self.kept(now, payload, not_relayed);
         if not_relayed {
             exchange.header = lessor_wire::header(payload);

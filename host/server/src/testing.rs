@@ -109,6 +109,7 @@ pub(crate) fn packet(
 pub(crate) fn received(payload: &[u8], relay: Ipv4Addr) -> Received<'_> {
     Received {
         payload,
+        is_cut: false,
         arrival: Arrival {
             source: SocketAddrV4::new(relay, 67),
             server_address: SERVER,

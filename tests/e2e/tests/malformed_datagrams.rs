@@ -51,6 +51,7 @@ fn every_kind_of_damage_has_its_reason() {
     let cases = [
         (b"".to_vec(), Reason::TooShort),
         (good[..200].to_vec(), Reason::TooShort),
+        (with_options(&[0; 2_000]), Reason::TooLong),
         (damaged(236, 0), Reason::NoMagicCookie),
         (damaged(0, 2), Reason::NotBootRequest),
         (damaged(2, 17), Reason::HardwareLength),

@@ -24,7 +24,7 @@ use super::reach::Unreachable;
 /// One call receives no more datagrams than this.
 pub(super) const BATCH_DATAGRAMS: usize = 64;
 
-/// A datagram with more octets of payload than this is dropped and counted. What fits into an
+/// Of a datagram with more octets of payload than this, the rest is not read. What fits into an
 /// Ethernet frame fits, and so does every message of RFC 2131 that a client sends in practice.
 pub(super) const DATAGRAM_OCTETS_MAX: usize = 2048;
 
@@ -32,9 +32,7 @@ pub(super) const DATAGRAM_OCTETS_MAX: usize = 2048;
 pub(crate) struct ReceiveBatch {
     octets: Box<[u8]>,
     items: Vec<Item>,
-    discarded: usize,
-    /// How many datagrams the last call received, those discarded included.
-    filled: usize,
+    is_full: bool,
 }
 
 /// One datagram of a batch.
@@ -42,6 +40,8 @@ pub(crate) struct ReceiveBatch {
 pub(crate) struct Received<'a> {
     /// The payload; at most [`DATAGRAM_OCTETS_MAX`] octets.
     pub(crate) payload: &'a [u8],
+    /// It was longer, and the rest is gone.
+    pub(crate) is_cut: bool,
     /// How and where it came in.
     pub(crate) arrival: Arrival,
     /// It was broadcast, and came in on an endpoint for relayed messages: the endpoint of the
@@ -149,6 +149,7 @@ impl fmt::Display for SendFailure {
 struct Item {
     slot: usize,
     length: usize,
+    is_cut: bool,
     arrival: Arrival,
     not_relayed: bool,
     waited: Duration,
@@ -174,8 +175,7 @@ impl ReceiveBatch {
         Self {
             octets: vec![0; BATCH_DATAGRAMS * DATAGRAM_OCTETS_MAX].into_boxed_slice(),
             items: Vec::with_capacity(BATCH_DATAGRAMS),
-            discarded: 0,
-            filled: 0,
+            is_full: false,
         }
     }
 
@@ -186,6 +186,7 @@ impl ReceiveBatch {
             let start = item.slot * DATAGRAM_OCTETS_MAX;
             Received {
                 payload: octets.get(start..start + item.length).unwrap_or_default(),
+                is_cut: item.is_cut,
                 arrival: item.arrival,
                 not_relayed: item.not_relayed,
                 waited: item.waited,
@@ -193,15 +194,9 @@ impl ReceiveBatch {
         })
     }
 
-    /// How many datagrams the last call received and dropped because they were longer than
-    /// [`DATAGRAM_OCTETS_MAX`].
-    pub(crate) fn discarded(&self) -> usize {
-        self.discarded
-    }
-
     /// Whether the last call filled the batch, so that more may wait.
     pub(crate) fn is_full(&self) -> bool {
-        self.filled >= BATCH_DATAGRAMS
+        self.is_full
     }
 
     /// Receives what waits in `socket`, [`BATCH_DATAGRAMS`] at most; `describe` turns the origin
@@ -218,7 +213,7 @@ impl ReceiveBatch {
         mut describe: impl FnMut(&Origin) -> (Arrival, bool),
     ) -> io::Result<(usize, Option<u32>)> {
         self.items.clear();
-        (self.discarded, self.filled) = (0, 0);
+        self.is_full = false;
         let mut lost = None;
         // Made anew each time, because the system writes lengths into the headers which nix does
         // not set back, and because they are tied to a thread, which a batch is not.
@@ -242,18 +237,16 @@ impl ReceiveBatch {
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for (slot, message) in received.enumerate() {
-            self.filled += 1;
+            self.is_full = slot + 1 == BATCH_DATAGRAMS;
             let (origin, lost_before) = origin(&message);
             lost = lost_before.or(lost);
-            match origin {
-                Some(origin) if !message.flags.contains(MsgFlags::MSG_TRUNC) => {
-                    let (arrival, not_relayed) = describe(&origin);
-                    let waited = now.saturating_sub(origin.arrived).min(waited_max);
-                    let length = message.bytes;
-                    self.items.push(Item { slot, length, arrival, not_relayed, waited });
-                }
-                _ => self.discarded += 1,
-            }
+            // The system always says it, see `origin`.
+            let Some(origin) = origin else { continue };
+            let (arrival, not_relayed) = describe(&origin);
+            let waited = now.saturating_sub(origin.arrived).min(waited_max);
+            let is_cut = message.flags.contains(MsgFlags::MSG_TRUNC);
+            let length = message.bytes.min(DATAGRAM_OCTETS_MAX);
+            self.items.push(Item { slot, length, is_cut, arrival, not_relayed, waited });
         }
         Ok((self.items.len(), lost))
     }
@@ -263,7 +256,7 @@ impl fmt::Debug for ReceiveBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceiveBatch")
             .field("datagrams", &self.items.len())
-            .field("discarded", &self.discarded)
+            .field("is_full", &self.is_full)
             .finish()
     }
 }

@@ -160,6 +160,7 @@ impl Replica {
         let recorded = recorded.map(|recorded| recorded.reason);
         let received = Received {
             payload: &datagram.payload,
+            is_cut: false,
             arrival: datagram.arrival.clone(),
             not_relayed: datagram.not_relayed,
             waited: Duration::ZERO,

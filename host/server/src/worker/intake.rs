@@ -44,6 +44,7 @@ pub(super) struct Intake {
 struct Held {
     endpoint: usize,
     payload: Box<[u8]>,
+    is_cut: bool,
     arrival: Arrival,
     not_relayed: bool,
 }
@@ -65,13 +66,18 @@ impl Intake {
 
 impl Held {
     fn of(endpoint: usize, received: Received<'_>) -> Self {
-        let Received { payload, arrival, not_relayed, .. } = received;
-        Self { endpoint, payload: payload.into(), arrival, not_relayed }
+        let Received { payload, is_cut, arrival, not_relayed, .. } = received;
+        Self { endpoint, payload: payload.into(), is_cut, arrival, not_relayed }
     }
 
     fn as_received(&self) -> Received<'_> {
-        let (payload, arrival) = (&*self.payload, self.arrival.clone());
-        Received { payload, arrival, not_relayed: self.not_relayed, waited: Duration::ZERO }
+        Received {
+            payload: &self.payload,
+            is_cut: self.is_cut,
+            arrival: self.arrival.clone(),
+            not_relayed: self.not_relayed,
+            waited: Duration::ZERO,
+        }
     }
 }
 
@@ -109,9 +115,6 @@ impl Worker {
             let counters = &self.shared.counters;
             if lost > 0 {
                 counters.limits.reached(Limit::ReceiveBuffer, lost);
-            }
-            for _ in 0..batch.discarded() {
-                counters.count(Reason::TooLong);
             }
             let more_waits = batch.is_full();
             let is_little = may_decide && !more_waits && self.intake.is_empty();
