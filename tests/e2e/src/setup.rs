@@ -235,6 +235,15 @@ impl Setup {
         }
     }
 
+    /// Puts a script and the file beside it into the plugin folder; what runs scripts is built.
+    pub fn put_script(&self, file: &str, script: &str, sidecar: &str) {
+        lessor_guests::interpreters().unwrap_or_else(|error| panic!("{error}"));
+        let path = self.folder.path().join("plugins").join(file);
+        for (path, text) in [(path.with_extension("toml"), sidecar), (path, script)] {
+            fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
+
     /// Takes a policy and the file beside it out of the plugin folder.
     pub fn remove_policy(&self, name: &str) {
         for extension in ["wasm", "toml"] {

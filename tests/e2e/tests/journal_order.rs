@@ -1,4 +1,5 @@
-//! For each address, the journal has what happened in the order in which it was decided.
+//! For each address, the journal has what happened in the order in which it was decided, and policies
+//! hear of it in that order.
 
 #![allow(
     clippy::expect_used,
@@ -22,6 +23,8 @@ const SUBNETS: &str = r#"
     [[subnet.pool]]
     range = "100.64.1.0-100.64.2.255"
 "#;
+/// A policy that notes what it hears of leases.
+const NOTES: &str = "fn on_lease(event) { log(`heard ${event.kind} ${event.address}`); }";
 const CLIENTS: u8 = 200;
 /// Clients that send at once. More datagrams could overflow a socket of the server.
 const AT_ONCE: u8 = 40;
@@ -31,7 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn the_last_line_of_an_address_says_what_became_of_it_when_clients_renew_and_release_at_once() {
-    let server = Setup::on_loopback(SUBNETS).with_server_setting("workers = 2").start();
+    let setup = Setup::on_loopback(SUBNETS).with_server_setting("workers = 2");
+    setup.put_script("50-notes.rhai", NOTES, "grants = [\"log\"]\nlog-lines-per-sec = 1000\n");
+    let mut server = setup.start();
     let mut relays: Vec<Relay> = (0..RELAYS).map(|_| relay(server.address(), LINK)).collect();
     let clients: Vec<(Subscriber, Acquired)> = (0..CLIENTS)
         .map(|number| {
@@ -55,6 +60,7 @@ fn the_last_line_of_an_address_says_what_became_of_it_when_clients_renew_and_rel
         });
     }
     agrees_with_leases(&server);
+    policies_agree_with_leases(&mut server);
 }
 
 fn is_of_both(line: &JournalLine) -> bool {
@@ -81,5 +87,29 @@ fn agrees_with_leases(server: &Server) {
             last[&lease.address] != expected
         })
         .collect();
+    assert!(wrong.is_empty(), "{} of {CLIENTS} are wrong: {wrong:#?}", wrong.len());
+}
+
+/// Waits until the policy has heard of every event; the last one of an address is what became of it.
+#[track_caller]
+fn policies_agree_with_leases(server: &mut Server) {
+    let leases = server.all_leases();
+    let is_right = |last: &HashMap<Ipv4Addr, String>, address: Ipv4Addr, state| {
+        last.get(&address).is_some_and(|kind| (kind == "released") == (state != LeaseState::Leased))
+    };
+    let heard = wait::soon("the policy to hear of every event", || {
+        let log = server.process().output();
+        let heard = log.lines().filter_map(|line| {
+            let (kind, address) = line.split_once("heard ")?.1.split_once(' ')?;
+            let address = address.split(|c: char| c != '.' && !c.is_ascii_digit()).next()?;
+            Some((address.parse().ok()?, kind.to_owned()))
+        });
+        let heard: Vec<(Ipv4Addr, String)> = heard.collect();
+        // Each address was granted, extended and given back, in one order or another.
+        (heard.len() >= 3 * usize::from(CLIENTS)).then_some(heard)
+    });
+    let last: HashMap<_, _> = heard.into_iter().collect();
+    let wrong: Vec<_> =
+        leases.iter().filter(|lease| !is_right(&last, lease.address, lease.state)).collect();
     assert!(wrong.is_empty(), "{} of {CLIENTS} are wrong: {wrong:#?}", wrong.len());
 }
