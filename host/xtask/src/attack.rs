@@ -4,10 +4,10 @@
 //! The attacks are tests, which run small in `cargo xtask test`. This command asks them for their full
 //! length, one after the other, and shows what they report. It measures nothing itself.
 
-use std::path::Path;
+use std::{fs::OpenOptions, io::Write as _, path::Path, process::Command};
 
 use anyhow::{Context, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     artifacts::{self, Profile},
@@ -39,7 +39,15 @@ struct Attack {
     test: &'static [&'static str],
     /// What the test binary is given.
     filter: &'static [&'static str],
-    full: &'static [(&'static str, &'static str)],
+    full: Full,
+}
+
+/// What an attack of full length is.
+enum Full {
+    /// The test with these variables.
+    Test(&'static [(&'static str, &'static str)]),
+    /// Another command of this program, which takes `--lessor FILE`.
+    Command(&'static str),
 }
 
 const E2E: &str = "lessor-e2e";
@@ -49,72 +57,86 @@ const ATTACKS: [Attack; 8] = [
         name: "mutated datagrams",
         wanted: "no reply that breaks a rule",
         test: &["--package", E2E, "--test", "attacks"],
-        filter: &["mutations", "--ignored"],
-        full: &[],
+        filter: &["mutations"],
+        full: Full::Test(&[]),
     },
     Attack {
         name: "8 dead relays at 300/s",
         wanted: "below 0.1 % of a healthy relay's renewals lost",
         test: &["--package", E2E, "--test", "dead_relays"],
         filter: &["measured", "--ignored"],
-        full: &[("LESSOR_IS_ADMIN", "0")],
+        full: Full::Test(&[("LESSOR_IS_ADMIN", "0")]),
     },
     Attack {
         name: "400 dead relays at 8,000/s",
         wanted: "below 0.1 % of a healthy relay's renewals lost",
         test: &["--package", E2E, "--test", "dead_relays"],
         filter: &["measured", "--ignored"],
-        full: &[("LESSOR_DEAD_RELAYS", "400"), ("LESSOR_DISCOVERS_PER_SEC", "8000")],
+        full: Full::Test(&[("LESSOR_DEAD_RELAYS", "400"), ("LESSOR_DISCOVERS_PER_SEC", "8000")]),
     },
     Attack {
         name: "decline floods",
         wanted: "other clients are served",
         test: &["--package", E2E, "--test", "floods"],
         filter: &["decline"],
-        full: &[("LESSOR_FLOOD", "20000")],
+        full: Full::Test(&[("LESSOR_FLOOD", "20000")]),
     },
     Attack {
         name: "offer floods",
         wanted: "new clients of other lines are served",
         test: &["--package", E2E, "--test", "floods"],
         filter: &["flood_of"],
-        full: &[("LESSOR_FLOOD", "20000")],
+        full: Full::Test(&[("LESSOR_FLOOD", "20000")]),
     },
     Attack {
         name: "three times capacity",
         wanted: "renewals are answered before everything else",
         test: &["--package", E2E, "--test", "overload"],
         filter: &[],
-        full: &[],
+        full: Full::Command("overload"),
     },
     Attack {
         name: "damaged stores",
         wanted: "0 of 200 silent",
         test: &["--package", "lessor-store", "--lib"],
         filter: &["no_damage"],
-        full: &[("LESSOR_DAMAGE_TRIALS", "200")],
+        full: Full::Test(&[("LESSOR_DAMAGE_TRIALS", "200")]),
     },
     Attack {
         name: "file system shut down under load",
         wanted: "0 acknowledged leases lost in 50 rounds",
         test: &["--package", E2E, "--test", "broken_disk"],
         filter: &["dies_under_load"],
-        full: &[("LESSOR_SHUTDOWN_ROUNDS", "50")],
+        full: Full::Test(&[("LESSOR_SHUTDOWN_ROUNDS", "50")]),
     },
 ];
 
 /// One line of the report; `lessor_e2e::attack::Finding` writes it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Finding {
-    subject: String,
-    sent: u64,
-    served: u64,
-    refused: u64,
-    lost: u64,
-    wanted: String,
-    note: String,
-    held: bool,
+pub(crate) struct Finding {
+    pub(crate) subject: String,
+    pub(crate) sent: u64,
+    pub(crate) served: u64,
+    pub(crate) refused: u64,
+    pub(crate) lost: u64,
+    pub(crate) wanted: String,
+    pub(crate) note: String,
+    pub(crate) held: bool,
+}
+
+impl Finding {
+    /// Adds it to the report of an attack, if this process is part of one.
+    ///
+    /// # Errors
+    /// If the report cannot be written.
+    pub(crate) fn report(&self) -> anyhow::Result<()> {
+        let Some(path) = std::env::var_os(REPORT) else { return Ok(()) };
+        let mut line = serde_json::to_string(self)?;
+        line.push('\n');
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(file.write_all(line.as_bytes())?)
+    }
 }
 
 /// Runs the attacks and prints what they found.
@@ -148,12 +170,16 @@ pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
 
 impl Attack {
     fn run(&self, lessor: &Path, report: &Path, is_small: bool) -> anyhow::Result<()> {
+        if let (Full::Command(name), false) = (&self.full, is_small) {
+            let mut command = Command::new(std::env::current_exe()?);
+            return run_command(command.arg(name).arg("--lessor").arg(lessor).env(REPORT, report));
+        }
         let mut test = cargo(&["test", "--locked"]);
         test.args(self.test).arg("--").args(self.filter);
         test.args(["--test-threads", "1", "--nocapture"]);
         test.env("LESSOR_BIN", lessor).env("LESSOR_REQUIRE_E2E", "1").env(REPORT, report);
-        if !is_small {
-            test.env(FULL, "1").envs(self.full.iter().copied());
+        if let (Full::Test(variables), false) = (&self.full, is_small) {
+            test.env(FULL, "1").envs(variables.iter().copied());
         }
         run_command(&mut test)
     }

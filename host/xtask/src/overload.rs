@@ -24,6 +24,7 @@ use nix::{
 
 use crate::{
     artifacts::{self, Profile},
+    attack::Finding,
     command::run as run_command,
     server::Server,
 };
@@ -65,7 +66,16 @@ struct Row {
     load: &'static str,
     report: StreamsReport,
     cpu_us: f64,
-    wanted: Vec<(String, bool)>,
+    wanted: Vec<Wanted>,
+}
+
+/// A figure, and what it should be.
+struct Wanted {
+    what: String,
+    found: f64,
+    /// Such as `at least 0.85`.
+    bound: String,
+    is_reached: bool,
 }
 
 /// Builds the server, measures it, prints the table.
@@ -91,7 +101,7 @@ pub(crate) fn run(arguments: &OverloadArguments) -> anyhow::Result<()> {
     let rows = measure(&server, arguments)?;
     let octets_max = server.memory_max_octets()?;
     server.stop()?;
-    let mut missed = print(&rows);
+    let mut missed = print(&rows)?;
     println!("most memory: {} MiB", octets_max >> 20);
 
     let server = Server::start_on_core(&lessor, &lay_out(folder.path(), "burst")?, SERVER_CORE)?;
@@ -164,7 +174,31 @@ impl Row {
             true => ("at least", found >= wanted),
             false => ("at most", found <= wanted),
         };
-        self.wanted.push((format!("{what}: {found:.2}, wanted {sign} {wanted}"), is_reached));
+        let (what, bound) = (what.to_owned(), format!("{sign} {wanted}"));
+        self.wanted.push(Wanted { what, found, bound, is_reached });
+    }
+}
+
+impl Row {
+    /// The row for the report of an attack. What stays without an answer was dropped for want of time.
+    fn finding(&self) -> Finding {
+        let sum = |of: fn(&StreamReport) -> u64| self.report.streams.iter().map(of).sum();
+        let (sent, served): (u64, u64) = (sum(|stream| stream.sent), sum(|stream| stream.answered));
+        let renewals = self.report.streams.first();
+        let lost = renewals.map_or(0, |stream| stream.sent - stream.answered);
+        let all = |line: fn(&Wanted) -> String| {
+            self.wanted.iter().map(line).collect::<Vec<_>>().join("\n")
+        };
+        Finding {
+            subject: self.load.to_owned(),
+            sent,
+            served,
+            refused: (sent - served).saturating_sub(lost),
+            lost,
+            wanted: all(|Wanted { what, bound, .. }| format!("{what}: {bound}")),
+            note: all(|Wanted { found, .. }| format!("{found:.2}")),
+            held: self.wanted.iter().all(|wanted| wanted.is_reached),
+        }
     }
 }
 
@@ -173,7 +207,7 @@ fn share(stream: &StreamReport) -> f64 {
 }
 
 /// Prints the table, and what was wanted; how much of that was not reached.
-fn print(rows: &[Row]) -> usize {
+fn print(rows: &[Row]) -> anyhow::Result<usize> {
     let mut table = table(&[
         "load",
         "answers/s",
@@ -206,16 +240,18 @@ fn print(rows: &[Row]) -> usize {
     println!("{table}");
     let mut missed = 0;
     for row in rows {
-        for (text, is_reached) in &row.wanted {
+        for Wanted { what, found, bound, is_reached } in &row.wanted {
             missed += usize::from(!is_reached);
-            println!("{} {}: {text}", if *is_reached { "reached" } else { "MISSED " }, row.load);
+            let verdict = if *is_reached { "reached" } else { "MISSED " };
+            println!("{verdict} {}: {what}: {found:.2}, wanted {bound}", row.load);
         }
+        row.finding().report()?;
         let dropped_here = row.report.replies_dropped_here.unwrap_or_default();
         if dropped_here > 0 {
             println!("        {}: {dropped_here} replies were dropped by this side", row.load);
         }
     }
-    missed
+    Ok(missed)
 }
 
 /// All come back at once, and each sends again after 4, 8, 16 and 32 seconds, a second more or less.
