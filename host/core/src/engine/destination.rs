@@ -21,7 +21,7 @@ impl Case<'_, '_> {
         let has_address = !request.client_address.is_unspecified();
         let is_information = request.kind == RequestKind::Inform;
         if has_address
-            && (is_information || request.uses_client_address())
+            && (is_information || self.is_at_client_address())
             && (!is_host_address(request.client_address) || request.client_address.is_loopback())
         {
             return Some(Reason::UnusableClientAddress);
@@ -30,7 +30,7 @@ impl Case<'_, '_> {
             RequestKind::Inform if has_address => false,
             RequestKind::Inform if !is_relayed => return Some(Reason::InformWithoutAddress),
             RequestKind::Discover | RequestKind::Inform => true,
-            RequestKind::Request => !request.uses_client_address() && !self.is_heard_elsewhere(),
+            RequestKind::Request => !self.is_at_client_address(),
             RequestKind::Decline | RequestKind::Release => false,
         };
         let has_link = is_relayed || request.arrival.link_addresses.is_some();
@@ -46,9 +46,7 @@ impl Case<'_, '_> {
             return Destination::Relay(relay);
         }
         match request.client_socket() {
-            Some(client) if request.uses_client_address() || self.is_heard_elsewhere() => {
-                Destination::Client(client)
-            }
+            Some(client) if self.is_at_client_address() => Destination::Client(client),
             _ if request.wants_broadcast() || hardware_address.octets().is_empty() => {
                 Destination::Broadcast
             }
@@ -56,12 +54,13 @@ impl Case<'_, '_> {
         }
     }
 
-    /// Where a NAK goes: to everybody on the client's link. A client that sent its message directly
-    /// and whose address is not one of the link that the message came in by is behind a relay that
-    /// does not look at unicast; only its own address leads there.
+    /// Where a NAK goes: to everybody on the client's link. A client that sent its message directly,
+    /// from an address that is not one of the link that the message came in by, is behind a relay
+    /// that does not look at unicast; only its own address leads there.
     pub(super) fn destination_of_nak(&self) -> Destination {
         let relay = self.request.relay_socket().map(Destination::Relay);
-        let client = self.request.client_socket().filter(|_| self.is_elsewhere());
+        let is_there = self.is_elsewhere() && self.is_at_client_address();
+        let client = self.request.client_socket().filter(|_| is_there);
         relay.or(client.map(Destination::Client)).unwrap_or(Destination::Broadcast)
     }
 
@@ -71,6 +70,11 @@ impl Case<'_, '_> {
         let client = self.request.client_socket().map(Destination::Client);
         let relay = self.request.relay_socket().map(Destination::Relay);
         client.or(relay).unwrap_or(Destination::Broadcast)
+    }
+
+    /// Whether ciaddr is where the client of a REQUEST is.
+    fn is_at_client_address(&self) -> bool {
+        self.request.uses_client_address() || self.is_heard_elsewhere()
     }
 
     /// Whether the client of a REQUEST sent it from its address to this server, and that address is
