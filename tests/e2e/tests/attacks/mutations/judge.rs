@@ -293,9 +293,9 @@ impl Asked {
             .facts
             .as_ref()
             .is_none_or(|facts| facts.kind == INFORM || (facts.kind == 3 && !facts.has_server));
-        // A NAK of a message that was sent to the server itself reaches a client of another link only so.
-        let is_nak = reply.message_type == MessageType::Nak && self.way != Way::Broadcast;
-        if to == ciaddr && (is_renewal || is_nak) {
+        // A client that sends from ciaddr is there, whatever else it says.
+        let is_sender = ciaddr == FIELD && self.way != Way::Broadcast;
+        if to == ciaddr && (is_renewal || is_sender) {
             return Ok(());
         }
         demand(to == reply.your_address, "sent to neither ciaddr nor yiaddr")?;
