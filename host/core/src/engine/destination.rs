@@ -1,8 +1,8 @@
-//! Where replies go (RFC 2131 section 4.1), and which requests cannot be answered because there is
-//! no way to their client.
+//! Where replies go (RFC 2131 section 4.1), and which requests are not answered because no reply
+//! could reach their client.
 //!
-//! Invariant: no reply goes to an address that no host can have, and ciaddr is a destination only
-//! for clients that use it. Not known here: the machine's own sockets and links.
+//! Does not know the host's sockets and links. Invariant: no reply goes to an address that no host
+//! can have, and ciaddr is a destination only for clients that use it.
 
 use std::net::Ipv4Addr;
 
@@ -38,7 +38,7 @@ impl Case<'_, '_> {
     }
 
     /// Where an OFFER, or the ACK of a REQUEST, goes. Clients that take an offer or verify an
-    /// address do not use an address yet, whatever stands in ciaddr.
+    /// address do not use an address yet, whatever ciaddr says.
     pub(super) fn destination_of_grant(&self, your_address: Ipv4Addr) -> Destination {
         let request = self.request;
         let hardware_address = request.hardware_address;
@@ -54,9 +54,9 @@ impl Case<'_, '_> {
         }
     }
 
-    /// Where a NAK goes: to everybody on the client's link. A client that sent its message directly,
-    /// from an address that is not one of the link that the message came in by, is behind a relay
-    /// that does not look at unicast; only its own address leads there.
+    /// Where a NAK goes: to all hosts on the client's link. A client that sent its message directly,
+    /// from an address that does not belong to the link that received it, is behind a relay that
+    /// does not process unicast messages; only its own address leads there.
     pub(super) fn destination_of_nak(&self) -> Destination {
         let relay = self.request.relay_socket().map(Destination::Relay);
         let is_there = self.is_elsewhere() && self.is_at_client_address();
@@ -77,16 +77,16 @@ impl Case<'_, '_> {
         self.request.uses_client_address() || self.is_heard_elsewhere()
     }
 
-    /// Whether the client of a REQUEST sent it from its address to this server, and that address is
-    /// not one of the link that it came in by: a renewal from behind a relay, whatever other options
-    /// make of it.
+    /// Whether the client of a REQUEST sent it from its address to this server, and that address
+    /// does not belong to the link that received it: a renewal from behind a relay, whatever state
+    /// its options suggest.
     fn is_heard_elsewhere(&self) -> bool {
         let is_sender = *self.request.arrival.source.ip() == self.request.client_address;
         self.request.kind == RequestKind::Request && self.is_elsewhere() && is_sender
     }
 
-    /// Whether the client sent its message directly, and says to have an address of another link
-    /// than the one that the message came in by.
+    /// Whether the client sent its message directly, and ciaddr belongs to another link than the
+    /// one that received the message.
     fn is_elsewhere(&self) -> bool {
         let request = self.request;
         let is_here = |link_address: &Ipv4Addr| {
