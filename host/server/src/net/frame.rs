@@ -1,6 +1,7 @@
 //! Ethernet frames with IPv4 and UDP, for clients that have no address yet.
 //!
-//! Only the headers are built; the payload stays where it is.
+//! Builds the headers only and does not copy the payload. Invariant: a frame is never fragmented,
+//! and its checksums are right.
 
 use std::net::SocketAddrV4;
 
@@ -11,7 +12,7 @@ pub(super) struct Station {
     pub(super) address: SocketAddrV4,
 }
 
-/// The hardware address that every station of a link takes.
+/// The hardware address that every station of a link receives.
 pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// Octets of the three headers together.
