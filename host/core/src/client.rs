@@ -56,7 +56,7 @@ impl HardwareAddress {
         self.kind
     }
 
-    /// Whether it can tell one client from another: it has octets, and not only zeros.
+    /// Whether it can identify a client: it has octets, and not only zeros.
     pub fn is_anybody(&self) -> bool {
         self.octets().iter().any(|octet| *octet != 0)
     }

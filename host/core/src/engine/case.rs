@@ -1,4 +1,8 @@
-//! One request on its way to a decision: the client, its line, what it is entitled to.
+//! One request on its way to a decision: the client, its line, and the addresses that it may have.
+//!
+//! Not here: the decision; see `discover`, `request`, `farewell` and `inform`. Invariant: an
+//! address that another client holds, that is quarantined or that is the server's own has an
+//! obstacle, unless its holder gives way to this client.
 
 use std::borrow::Cow;
 

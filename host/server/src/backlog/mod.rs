@@ -1,18 +1,20 @@
-//! The backlog: messages that were read and not decided yet, and which of them comes next.
+//! The backlog: messages that were read and not decided yet, and which of them is next.
 //!
-//! While a server keeps up, nothing waits here. When more comes than it can decide:
+//! While a server keeps up, nothing waits here. When more arrives than it can decide:
+//!
 //! - **Urgency.** Renewals come first, because their clients are using their addresses; then other
 //!   REQUESTs, RELEASE and DECLINE, which finish what was begun; then DISCOVER and INFORM. One in
-//!   eight turns is kept for the second kind and one in sixteen for the third, so that forged renewals
-//!   lock nobody out.
-//! - **Fair shares.** Within a kind relays take turns, and the lines of a relay do.
-//! - **Order.** Messages of one client leave in the order in which they came.
-//! - **Limits.** When there is no room, the oldest message of the line that holds most, of the relay
-//!   that holds most, of the least urgent kind gives way; an eighth of the room is kept for the second
-//!   kind and a sixteenth for the third, as with the turns. A message that is repeated while its first copy
-//!   waits takes no place of its own. What is older than its client waits is not served.
+//!   eight turns is reserved for the second kind and one in sixteen for the third, so that forged
+//!   renewals lock out no other client.
+//! - **Fair shares.** Within a kind, relays take turns, and so do the lines of a relay.
+//! - **Order.** Messages of one client leave in the order in which they arrived.
+//! - **Limits.** When there is no room, the oldest message of the line that holds most, of the
+//!   relay that holds most, of the least urgent kind gives way; an eighth of the room is reserved
+//!   for the second kind and a sixteenth for the third. A message that is repeated while its first
+//!   copy waits takes no place. A message that is older than its client waits is not served.
 //!
-//! Not here: sockets, clocks and the reading of messages; see [`label`].
+//! Not here: sockets, clocks and the reading of messages; see [`label`]. Invariant: no more
+//! messages wait than the configured number, with 512 octets each on average.
 
 mod label;
 mod sharing;

@@ -1,11 +1,10 @@
 //! Fair shares: a queue of queues that are served in turn, one message each.
 //!
-//! [`Rotation`]s nest: one of relays whose members are rotations of lines whose members are plain
-//! queues gives relays equal shares, and within a relay its lines. It holds tickets (numbers) and knows
-//! nothing of the messages behind them.
-//!
-//! Invariants: a member that holds nothing is forgotten, so memory follows what waits; each operation
-//! takes constant time, but for [`Queue::remove`], which searches the queue of one line.
+//! [`Rotation`]s nest: a rotation of relays, whose members are rotations of lines, whose members
+//! are plain queues, gives relays equal shares, and the lines of a relay. It holds tickets
+//! (numbers) and does not know the messages. Invariants: an empty member is removed, so memory
+//! follows what waits; each operation takes constant time, except [`Queue::remove`], which searches
+//! the queue of one line.
 
 use std::{
     collections::{HashMap, VecDeque},

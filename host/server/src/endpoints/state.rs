@@ -1,5 +1,6 @@
-//! What an endpoint is at the moment: a pure function of the configuration and of what the kernel says
-//! of the host's interfaces.
+//! The state of an endpoint: a pure function of the configuration and of the host's interfaces.
+//!
+//! Not here: sockets. Invariant: a state other than serving has a detail that says what to do.
 
 use std::{
     fmt,

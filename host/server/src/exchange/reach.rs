@@ -1,5 +1,8 @@
-//! Where an answer would have to go, and why it does not go there; why a request belongs to no
-//! subnet; and what a client that the server does not know asks for.
+//! Where a reply would go, and why it is not sent there; why a request belongs to no subnet; and
+//! what is known about the address of a client without a record.
+//!
+//! Not here: what follows from the message alone, which the core decides. Invariant: each reason
+//! has a detail that names the address and what to do.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 

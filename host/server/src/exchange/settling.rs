@@ -1,4 +1,6 @@
-//! What became of the changes of an exchange: storage made them, refused them, or never got them.
+//! What happened to the changes of an exchange: storage made them, refused them, or never got them.
+//!
+//! Not here: the store. Invariant: the engine is told about each change.
 
 use lessor_core::{Change, Committed, Reason, Timestamp};
 use lessor_policy_host::Runner;
