@@ -34,7 +34,7 @@ impl HardwareAddress {
     /// The hardware type of Ethernet (RFC 1700, "Number Hardware Type").
     pub const ETHERNET: u8 = 1;
 
-    /// The address of hardware type `kind`, or nothing if there are over 16 octets.
+    /// The address of hardware type `kind`, or none if there are over 16 octets.
     pub fn new(kind: u8, octets: &[u8]) -> Option<Self> {
         let mut padded = [0; Self::OCTETS_MAX];
         padded.get_mut(..octets.len())?.copy_from_slice(octets);

@@ -488,7 +488,7 @@ fn discarder() -> anyhow::Result<Sender<Runner>> {
     Ok(sender)
 }
 
-/// Keeps the order of hash tables from being guessed by whoever sends packets.
+/// Keeps the order of hash tables from being guessed by a sender of packets.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()

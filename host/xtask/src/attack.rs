@@ -218,7 +218,7 @@ impl Attack {
     }
 }
 
-/// What an attack reported; nothing if it reported nothing.
+/// What an attack reported; none if it reported nothing.
 fn read(report: &Path) -> anyhow::Result<Vec<Finding>> {
     let text = std::fs::read_to_string(report).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).context("a line of the report")).collect()

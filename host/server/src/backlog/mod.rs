@@ -130,7 +130,7 @@ impl<T> Backlog<T> {
         dropped
     }
 
-    /// Takes the next message; nothing if none waits, or if all that was looked at is gone.
+    /// Takes the next message; none if none waits, or if all that was looked at is gone.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Taken<T>> {
         let ticket = match self.first.pop_front() {
             Some(ticket) => ticket,

@@ -22,7 +22,7 @@ pub(super) trait Queue: Debug + Default {
     fn push(&mut self, path: &[u64], ticket: Ticket);
     /// Takes the next ticket in turn.
     fn pop(&mut self) -> Option<Ticket>;
-    /// Takes the oldest ticket of whoever holds most.
+    /// Takes the oldest ticket of the member that holds most.
     fn pop_of_longest(&mut self) -> Option<Ticket>;
     /// Takes this ticket; whether it was there.
     fn remove(&mut self, path: &[u64], ticket: Ticket) -> bool;

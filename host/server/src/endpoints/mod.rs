@@ -53,7 +53,7 @@ pub(crate) struct EndpointStatus {
     pub(crate) addresses: Vec<Ipv4Addr>,
 }
 
-/// How every endpoint stands, for whoever asks.
+/// The state of every endpoint, for `lessor status`.
 #[derive(Debug, Default)]
 pub(crate) struct Board(Mutex<Vec<EndpointStatus>>);
 

@@ -50,7 +50,7 @@ pub(crate) enum EndpointState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) state: EndpointState,
-    /// Why it does not serve, and what to do; nothing if it does.
+    /// Why it does not serve, and what to do; none if it does.
     pub(super) detail: Option<String>,
     /// Of the interface.
     pub(super) index: Option<u32>,

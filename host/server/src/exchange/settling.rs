@@ -7,11 +7,11 @@ use lessor_policy_host::Runner;
 
 use super::{Exchange, Pipeline, SUCCESSORS_MAX};
 
-/// How often a request is decided anew because storage knew better; then it is dropped.
+/// How often a request is decided again after a conflict in storage; then it is dropped.
 pub(super) const CONFLICTS_MAX: u8 = 3;
 
 impl Pipeline<'_> {
-    /// Hears from storage. Says whether the exchange is finished; if not, it was decided anew and
+    /// Hears from storage. Says whether the exchange is finished; if not, it was decided again and
     /// its new changes must be committed.
     pub(crate) fn committed(
         &self,

@@ -24,7 +24,7 @@ const UDP_OCTETS: usize = 8;
 const UDP_PROTOCOL: u8 = 17;
 const TIME_TO_LIVE: u8 = 64;
 
-/// The headers of a frame that carries `payload`, checksums included; nothing if the payload is
+/// The headers of a frame that carries `payload`, checksums included; none if the payload is
 /// longer than a UDP datagram can be.
 ///
 /// The datagram must not be fragmented, so that it needs no identification (RFC 6864 section 4.1).
