@@ -54,9 +54,9 @@ impl Case<'_, '_> {
         }
     }
 
-    /// Where a NAK goes: to all hosts on the client's link. A client that sent its message directly,
-    /// from an address that does not belong to the link that received it, is behind a relay that
-    /// does not process unicast messages; only its own address leads there.
+    /// Where a NAK goes: to all hosts on the client's link. A client that sent its message
+    /// directly, from an address that does not belong to the link that received it, is behind a
+    /// relay that does not process unicast messages; only its own address leads there.
     pub(super) fn destination_of_nak(&self) -> Destination {
         let relay = self.request.relay_socket().map(Destination::Relay);
         let is_there = self.is_elsewhere() && self.is_at_client_address();
