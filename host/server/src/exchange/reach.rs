@@ -101,8 +101,8 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
     let fact = match engine.holding(address) {
         Some(Holding::Free) => {
             return format!(
-                "{address} is free in {here}; unknown-clients = \"adopt\" would leave it to the \
-                 client, \"refuse\" would answer with a NAK"
+                "{address} is free in {here}; unknown-clients = \"adopt\" would leave it to a client \
+                 that may have it, \"refuse\" would answer with a NAK"
             );
         }
         Some(Holding::Leased(client)) => format!("{address} is leased to {client}"),
@@ -117,7 +117,9 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
             None => format!("no subnet spans {address}, and the client asks in {here}"),
         },
     };
-    match network.authoritative {
+    // An address that is in no pool may be of another server: authority says nothing about it.
+    let is_in_no_pool = engine.holding(address) == Some(Holding::OutsidePools);
+    match network.authoritative || is_in_no_pool {
         false => format!("{fact}; authoritative = true would answer with a NAK"),
         true => format!("{fact}; unknown-clients = \"refuse\" would answer with a NAK"),
     }
