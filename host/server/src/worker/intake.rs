@@ -66,9 +66,10 @@ impl Intake {
 }
 
 impl Held {
-    fn of(endpoint: usize, received: Received<'_>) -> Self {
+    fn of(endpoint: usize, received: &Received<'_>) -> Self {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
-        Self { endpoint, payload: payload.into(), is_cut, arrival, not_relayed }
+        let (arrival, is_cut, not_relayed) = (arrival.clone(), *is_cut, *not_relayed);
+        Self { endpoint, payload: (*payload).into(), is_cut, arrival, not_relayed }
     }
 
     fn as_received(&self) -> Received<'_> {
@@ -142,9 +143,14 @@ impl Worker {
         let since = now.checked_sub(received.waited).unwrap_or(now);
         let source = received.arrival.source;
         let label = self.intake.labeller.label(endpoint, source, received.payload);
-        let held = Held::of(endpoint, received);
-        for (reason, dropped) in self.intake.backlog.push(since, label, held) {
-            self.omit(&dropped, reason, None);
+        let held = || Held::of(endpoint, &received);
+        match self.intake.backlog.push(since, label, held) {
+            Ok(dropped) => {
+                for held in dropped {
+                    self.omit(held.endpoint, now, held.as_received(), Reason::CrowdedOut, None);
+                }
+            }
+            Err(reason) => self.omit(endpoint, now, received, reason, None),
         }
     }
 
@@ -157,7 +163,7 @@ impl Worker {
         if self.stops_at.is_some_and(|stops_at| began > stops_at) {
             let waiting: Vec<Held> = self.intake.backlog.drain().collect();
             for held in waiting {
-                self.omit(&held, Reason::Stopping, None);
+                self.omit(held.endpoint, began, held.as_received(), Reason::Stopping, None);
             }
             return;
         }
@@ -179,7 +185,8 @@ impl Worker {
                 }
                 Some(Taken::TooOld(held, age)) => {
                     too_old += 1;
-                    self.omit(&held, Reason::TooOld, Some(age));
+                    let received = held.as_received();
+                    self.omit(held.endpoint, began, received, Reason::TooOld, Some(age));
                 }
                 None => break,
             }
@@ -187,10 +194,17 @@ impl Worker {
     }
 
     /// Drops a message that was not decided.
-    fn omit(&mut self, held: &Held, reason: Reason, age: Option<Duration>) {
+    fn omit(
+        &mut self,
+        endpoint: usize,
+        now: Instant,
+        received: Received<'_>,
+        reason: Reason,
+        age: Option<Duration>,
+    ) {
         let shared = &self.shared;
         let waiting = self.intake.backlog.len();
-        match self.intake.omissions.note(Instant::now()) {
+        match self.intake.omissions.note(now) {
             Some(untold) if shared.observer.is_wanted() => {
                 let mut detail = match age {
                     Some(age) => format!("waited {:.1} s", age.as_secs_f64()),
@@ -199,8 +213,7 @@ impl Worker {
                 if untold > 0 {
                     detail.push_str(&format!("; {untold} others were dropped without a line here"));
                 }
-                let received = held.as_received();
-                let exchange = shared.pipeline().omitted(held.endpoint, received, reason, detail);
+                let exchange = shared.pipeline().omitted(endpoint, received, reason, detail);
                 shared.finish(exchange);
             }
             _ => {
