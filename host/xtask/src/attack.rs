@@ -50,48 +50,46 @@ enum Full {
     Command(&'static str),
 }
 
-const E2E: &str = "lessor-e2e";
-
 const ATTACKS: [Attack; 8] = [
     Attack {
         name: "mutated datagrams",
         wanted: "no reply that breaks a rule",
-        test: &["--package", E2E, "--test", "attacks"],
+        test: &["--workspace", "--test", "attacks"],
         filter: &["mutations"],
         full: Full::Test(&[]),
     },
     Attack {
         name: "8 dead relays at 300/s",
         wanted: "below 0.1 % of a healthy relay's renewals lost",
-        test: &["--package", E2E, "--test", "dead_relays"],
+        test: &["--workspace", "--test", "dead_relays"],
         filter: &["measured", "--ignored"],
         full: Full::Test(&[("LESSOR_IS_ADMIN", "0")]),
     },
     Attack {
         name: "400 dead relays at 8,000/s",
         wanted: "below 0.1 % of a healthy relay's renewals lost",
-        test: &["--package", E2E, "--test", "dead_relays"],
+        test: &["--workspace", "--test", "dead_relays"],
         filter: &["measured", "--ignored"],
         full: Full::Test(&[("LESSOR_DEAD_RELAYS", "400"), ("LESSOR_DISCOVERS_PER_SEC", "8000")]),
     },
     Attack {
         name: "decline floods",
         wanted: "other clients are served",
-        test: &["--package", E2E, "--test", "floods"],
+        test: &["--workspace", "--test", "floods"],
         filter: &["decline"],
         full: Full::Test(&[("LESSOR_FLOOD", "20000")]),
     },
     Attack {
         name: "offer floods",
         wanted: "new clients of other lines are served",
-        test: &["--package", E2E, "--test", "floods"],
+        test: &["--workspace", "--test", "floods"],
         filter: &["flood_of"],
         full: Full::Test(&[("LESSOR_FLOOD", "20000")]),
     },
     Attack {
         name: "three times capacity",
         wanted: "renewals are answered before everything else",
-        test: &["--package", E2E, "--test", "overload"],
+        test: &["--workspace", "--test", "overload"],
         filter: &[],
         full: Full::Command("overload"),
     },
@@ -105,7 +103,7 @@ const ATTACKS: [Attack; 8] = [
     Attack {
         name: "file system shut down under load",
         wanted: "0 acknowledged leases lost in 50 rounds",
-        test: &["--package", E2E, "--test", "broken_disk"],
+        test: &["--workspace", "--test", "broken_disk"],
         filter: &["dies_under_load"],
         full: Full::Test(&[("LESSOR_SHUTDOWN_ROUNDS", "50")]),
     },

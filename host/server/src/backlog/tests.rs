@@ -7,7 +7,12 @@ fn label(urgency: Urgency, relay: u64, line: u64, client: u64) -> Label {
 }
 
 /// Pushes a message; what was dropped for it or instead of it.
-fn push(backlog: &mut Backlog<u64>, at: Instant, label: Label, message: u64) -> Vec<(Reason, u64)> {
+fn push<T: Copy>(
+    backlog: &mut Backlog<T>,
+    at: Instant,
+    label: Label,
+    message: T,
+) -> Vec<(Reason, T)> {
     match backlog.push(at, label, || message) {
         Ok(dropped) => dropped.into_iter().map(|other| (Reason::CrowdedOut, other)).collect(),
         Err(reason) => vec![(reason, message)],
