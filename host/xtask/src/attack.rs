@@ -4,7 +4,12 @@
 //! The attacks are tests, which run small in `cargo xtask test`. This command asks them for their full
 //! length, one after the other, and shows what they report. It measures nothing itself.
 
-use std::{fs::OpenOptions, io::Write as _, path::Path, process::Command};
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
@@ -26,6 +31,9 @@ pub(crate) struct AttackArguments {
     /// Attack the development build instead of the release build.
     #[arg(long)]
     dev: bool,
+    /// Attack this program instead of building one.
+    #[arg(long, value_name = "FILE", conflicts_with = "dev")]
+    lessor: Option<PathBuf>,
     /// Only attacks whose name contains this, such as "relays".
     filter: Option<String>,
 }
@@ -143,8 +151,11 @@ impl Finding {
 /// Without root, or if an attack succeeds.
 pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "needs root, for network namespaces and mounts");
-    let profile = if arguments.dev { Profile::Dev } else { Profile::Release };
-    let lessor = artifacts::lessor(profile)?;
+    let lessor = match &arguments.lessor {
+        Some(lessor) => std::path::absolute(lessor)?,
+        None if arguments.dev => artifacts::lessor(Profile::Dev)?,
+        None => artifacts::lessor(Profile::Release)?,
+    };
     let folder = tempfile::Builder::new().prefix("lessor-attack-").tempdir()?;
     let is_wanted = |attack: &&Attack| {
         arguments.filter.as_deref().is_none_or(|filter| attack.name.contains(filter))
