@@ -104,7 +104,7 @@ const ATTACKS: [Attack; 8] = [
     Attack {
         name: "damaged stores",
         wanted: "0 of 200 silent",
-        test: &["--package", "lessor-store", "--lib"],
+        test: &["--workspace", "--lib"],
         filter: &["no_damage"],
         full: Full::Test(&[("LESSOR_DAMAGE_TRIALS", "200")]),
     },
