@@ -132,8 +132,7 @@ impl KeptCode {
 
     /// An engine that takes compiled code from there.
     pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, Refused> {
-        let settings =
-            RuntimeSettings { cache: self.folder.clone(), ..RuntimeSettings::default() };
+        let settings = RuntimeSettings { cache: self.folder.clone(), ..RuntimeSettings::default() };
         let runtime = Runtime::with_instances_max(settings, INSTANCES_MAX);
         runtime.map_err(|error| Refused(vec![error.to_string()]))
     }

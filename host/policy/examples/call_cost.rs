@@ -18,7 +18,10 @@ use lessor_core::{
     OptionSet, OptionValue, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
     RequestKind, Subnet, Timestamp, UnknownClients,
 };
-use lessor_policy_host::{COMPILE_COMMAND, Limits, compile_child, Mode, PluginSource, Runner, Runtime, RuntimeSettings, View};
+use lessor_policy_host::{
+    COMPILE_COMMAND, Limits, Mode, PluginSource, Runner, Runtime, RuntimeSettings, View,
+    compile_child,
+};
 
 const ROUNDS: usize = 200;
 const CALLS_PER_ROUND: usize = 5_000;

@@ -221,7 +221,8 @@ mod tests {
         );
         // By another process: a file that is open for writing anywhere cannot be run.
         let write = "printf '%s' \"$1\" > \"$0\" && chmod 700 \"$0\"";
-        let written = Command::new("/bin/sh").args(["-c", write]).arg(&program).arg(script).status();
+        let written =
+            Command::new("/bin/sh").args(["-c", write]).arg(&program).arg(script).status();
         assert!(written.unwrap().success());
         let settings = CompilerSettings { program, limits: CompileLimits::default() };
         let compiler = Compiler::new(settings, Allocation::Pooled);

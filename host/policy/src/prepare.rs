@@ -243,8 +243,8 @@ fn compile(
         }
     }
     let sealed = Sealed::from(runtime.compiler().compile(artifact)?);
-    let component = trusted::load(engine, &sealed)
-        .map_err(|error| Problem::Compile(format!("{error:#}")))?;
+    let component =
+        trusted::load(engine, &sealed).map_err(|error| Problem::Compile(format!("{error:#}")))?;
     if let Some((cache, key)) = &keyed {
         cache.put(key, sealed.octets());
     }

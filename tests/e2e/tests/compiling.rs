@@ -72,7 +72,10 @@ fn a_policy_that_takes_gigabytes_to_compile_harms_nobody() {
     });
     rows.push(("a policy that takes gigabytes", report));
     let after = peak_memory_kib(server.process().id());
-    println!("{}\nrefused after {took:?}; peak of memory {before} KiB, then {after} KiB", table(&rows));
+    println!(
+        "{}\nrefused after {took:?}; peak of memory {before} KiB, then {after} KiB",
+        table(&rows)
+    );
     assert!(after < before + MORE_MEMORY_KIB_MAX, "{before} KiB, then {after} KiB");
     assert_eq!(server.status().generation, 1);
     assert_eq!(server.status().plugin("10-healthy").faults.values().sum::<u64>(), 0);
@@ -157,7 +160,8 @@ fn the_compiler_has_nothing_of_the_server_but_its_pipes() {
     let inherited = File::open("/etc/hostname").unwrap();
     fcntl(&inherited, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
     let inherited = inherited.as_raw_fd();
-    let mut server = Setup::on_loopback(SUBNETS).with_environment("LESSOR_SECRET", "secret").start();
+    let mut server =
+        Setup::on_loopback(SUBNETS).with_environment("LESSOR_SECRET", "secret").start();
     server.setup().put_policy(HOSTILE, &slow_to_compile(&minimal()), "");
     server.process().signal(Signal::SIGHUP);
     let child = compiles(server.process().id());

@@ -18,7 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_e2e::{Server, Setup, built, compiling::{compiles, is_gone}, relay};
+use lessor_e2e::{
+    Server, Setup, built,
+    compiling::{compiles, is_gone},
+    relay,
+};
 use lessor_guests::hostile::slow_to_compile;
 use lessor_load::{Relay, Subscriber};
 use nix::sys::signal::Signal;

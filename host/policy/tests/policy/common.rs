@@ -14,8 +14,8 @@ use lessor_core::{
     Timestamp, UnknownClients,
 };
 use lessor_policy_host::{
-    Absent, Chain, CompilerSettings, FailurePolicy, Grants, Limits, Lookups, Mode, PluginSource, PolicyOutcome,
-    PluginError, PluginReport, Runner, Runtime, RuntimeSettings, View,
+    Absent, Chain, CompilerSettings, FailurePolicy, Grants, Limits, Lookups, Mode, PluginError,
+    PluginReport, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings, View,
 };
 
 /// The file of a guest under `tests/guests`.

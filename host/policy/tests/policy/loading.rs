@@ -278,11 +278,8 @@ fn what_was_compiled_is_taken_from_the_cache() {
     let folder = TempDir::new().unwrap();
     let cache = folder.path().join("cache");
     let from_cache = || {
-        let runtime = Runtime::new(RuntimeSettings {
-            cache: Some(cache.clone()),
-            ..settings()
-        })
-        .unwrap();
+        let runtime =
+            Runtime::new(RuntimeSettings { cache: Some(cache.clone()), ..settings() }).unwrap();
         let (chain, mut runner) =
             start(&runtime, vec![misbehaving("10-a", json!({ "pool": "garden" }))]);
         assert_eq!(

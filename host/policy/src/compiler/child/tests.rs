@@ -68,7 +68,7 @@ fn complaints_cannot_write_on_a_terminal() {
 #[test]
 fn a_stop_kills_the_child_and_no_other_starts() {
     let slot = Slot::default();
-    let child = shell(&slot, "sleep 60");
+    let child = shell(&slot, "exec sleep 60");
     let began = Instant::now();
     let ending = thread::scope(|scope| {
         scope.spawn(|| {
@@ -87,5 +87,8 @@ fn a_child_gets_no_environment() {
     // A shell sets some itself.
     let ending = converse("exec env", b"", PATIENCE);
     let said = String::from_utf8(ending.said).unwrap();
-    assert!(said.lines().all(|line| ["PWD=", "SHLVL=", "_="].iter().any(|own| line.starts_with(own))), "{said}");
+    assert!(
+        said.lines().all(|line| ["PWD=", "SHLVL=", "_="].iter().any(|own| line.starts_with(own))),
+        "{said}"
+    );
 }
