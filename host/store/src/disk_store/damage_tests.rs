@@ -158,7 +158,7 @@ fn report(trials: usize, whole: usize, refused: usize) {
     let Some(path) = env::var_os("LESSOR_ATTACK_REPORT") else { return };
     let subject = "stores with a file changed, emptied or removed";
     let line = format!(
-        r#"{{"subject":"{subject}","sent":{trials},"served":{whole},"refused":{refused},"lost":0,"wanted":"no silent loss","note":"","held":true}}"#
+        r#"{{"attack":"damaged stores","subject":"{subject}","sent":{trials},"served":{whole},"refused":{refused},"lost":0,"wanted":"no silent loss","note":"","held":true}}"#
     );
     fs::write(path, line + "\n").unwrap();
 }

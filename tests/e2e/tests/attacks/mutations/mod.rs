@@ -74,16 +74,8 @@ fn no_mutated_datagram_gets_a_reply_that_breaks_the_rules() {
             field.send(&datagram);
             sent += 1;
         }
-        let probe = corpus.probe();
-        let xid = probe.xid();
-        judge.expects(&probe);
-        field.send(&probe);
+        let answered = probe_is_answered(&field, &mut judge, &mut corpus, PATIENCE);
         sent += 1;
-        let answered = field.replies_until(PATIENCE, |reply| {
-            judge.judge(reply);
-            corpus.hears(reply);
-            reply.xid() == Some(xid)
-        });
         assert!(answered, "no answer to a probe after {sent} datagrams");
     }
     field.replies_until(LAST_REPLIES, |reply| {
@@ -125,17 +117,24 @@ fn counted(server: &Server) -> u64 {
 
 /// Sends probes until one is answered. A link drops frames for a moment after it comes up.
 fn until_joined(field: &Field, judge: &mut Judge, corpus: &mut Corpus) {
-    for _ in 0..100 {
-        let probe = corpus.probe();
-        judge.expects(&probe);
-        field.send(&probe);
-        let is_answered = field.replies_until(Duration::from_millis(200), |reply| {
-            judge.judge(reply);
-            reply.xid() == Some(probe.xid())
-        });
-        if is_answered {
-            return;
-        }
-    }
-    panic!("no probe is answered");
+    let patience = Duration::from_millis(200);
+    let is_joined = (0..100).any(|_| probe_is_answered(field, judge, corpus, patience));
+    assert!(is_joined, "no probe is answered");
+}
+
+/// Sends a probe, and judges all replies up to the one to it; whether that came.
+fn probe_is_answered(
+    field: &Field,
+    judge: &mut Judge,
+    corpus: &mut Corpus,
+    patience: Duration,
+) -> bool {
+    let probe = corpus.probe();
+    judge.expects(&probe);
+    field.send(&probe);
+    field.replies_until(patience, |reply| {
+        judge.judge(reply);
+        corpus.hears(reply);
+        reply.xid() == Some(probe.xid())
+    })
 }
