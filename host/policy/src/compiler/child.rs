@@ -15,6 +15,7 @@ use std::{
     path::Path,
     process::{self, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -32,6 +33,9 @@ const COMPLAINT_OCTETS_MAX: usize = 4_096;
 /// How many characters of a complaint are shown.
 const COMPLAINT_CHARS_MAX: usize = 256;
 const CHUNK_OCTETS: usize = 64 << 10;
+/// How long a child that has closed its pipes may take to exit, and how often that is looked at.
+const EXIT_PATIENCE: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// What the standard library says before it aborts a process that gets no more memory.
 const OUT_OF_MEMORY: &str = "memory allocation of ";
 
@@ -127,7 +131,8 @@ impl<'a> Child<'a> {
         let deadline = Instant::now() + patience;
         let (mut said, mut complained) = (Vec::new(), Vec::new());
         let cut_short = self.exchange(input, deadline, &mut said, &mut complained);
-        let (status, is_stopped) = self.end();
+        let patience = if matches!(cut_short, Ok(None)) { EXIT_PATIENCE } else { Duration::ZERO };
+        let (status, is_stopped) = self.end(patience);
         let complaint = String::from_utf8_lossy(&complained);
         let end = match cut_short {
             _ if is_stopped => End::Stopped,
@@ -194,21 +199,31 @@ impl<'a> Child<'a> {
         [input, output, complaints].into_iter().flatten()
     }
 
-    /// Kills it, if it still runs: a child that has closed its pipes has nothing more to say. One that
-    /// has begun to end keeps the status that it ends with.
-    fn end(&mut self) -> (Option<ExitStatus>, bool) {
-        let mut state = self.slot.lock();
-        let status = state.running.take().and_then(|mut child| {
+    /// Waits for its end, and kills it if it does not come. A program may close its pipes shortly before
+    /// it exits, and the status that it exits with says more than the signal that would kill it.
+    fn end(&mut self, patience: Duration) -> (Option<ExitStatus>, bool) {
+        let deadline = Instant::now() + patience;
+        loop {
+            let mut state = self.slot.lock();
+            let Some(child) = &mut state.running else { return (None, state.is_stopped) };
+            if let Ok(None) = child.try_wait()
+                && Instant::now() < deadline
+            {
+                drop(state);
+                thread::sleep(LOOK_EVERY);
+                continue;
+            }
             let _ = child.kill();
-            child.wait().ok()
-        });
-        (status, state.is_stopped)
+            let status = child.wait().ok();
+            state.running = None;
+            return (status, state.is_stopped);
+        }
     }
 }
 
 impl Drop for Child<'_> {
     fn drop(&mut self) {
-        self.end();
+        self.end(Duration::ZERO);
     }
 }
 

@@ -1,5 +1,3 @@
-use std::thread;
-
 use super::*;
 
 /// What becomes of a shell that runs this.
@@ -40,10 +38,16 @@ fn a_child_that_takes_too_long_is_killed() {
 }
 
 #[test]
-fn a_child_that_closes_its_pipes_is_not_waited_for() {
+fn a_child_that_closes_its_pipes_and_goes_on_is_killed() {
     let began = Instant::now();
     converse("exec >&- 2>&-; sleep 60", b"", PATIENCE);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_child_that_closes_its_pipes_before_it_exits_keeps_its_status() {
+    let ending = converse("exec >&- 2>&-; sleep 0.1; exit 3", b"", PATIENCE);
+    assert_eq!(ending.end, End::Other("ended without an answer (exit status: 3)".to_owned()));
 }
 
 #[test]
