@@ -24,7 +24,7 @@ pub(crate) struct Source {
 }
 
 enum Body {
-    File { table: Table, counters: Counters },
+    File { table: Table, counters: Box<Counters> },
     Remote(Arc<Remote>),
 }
 
@@ -34,7 +34,7 @@ impl Source {
         let secrets = secrets(&settings.place)?;
         let file = |settings: &FileSettings, (table, stamp): (Table, Stamp)| {
             check_rows(settings, &table, old.and_then(Self::table))?;
-            Ok((Body::File { table, counters: Counters::default() }, Some(stamp)))
+            Ok((Body::File { table, counters: Box::default() }, Some(stamp)))
         };
         let (body, stamp) = match &settings.place {
             Place::Csv { file: settings, delimiter } => {
