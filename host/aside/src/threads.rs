@@ -27,12 +27,12 @@ pub fn thread_name(name: &str) -> String {
 }
 
 /// Lowers the priority of the calling thread. If the system refuses, the thread goes on as it is.
-#[allow(unsafe_code, reason = "no safe interface to setpriority(2) is at hand")]
+#[allow(unsafe_code, reason = "no safe interface to nice(2) is at hand")]
 pub fn lower_priority() {
-    // On Linux this concerns the calling thread only (setpriority(2), "C library/kernel
-    // differences").
-    // SAFETY: the call takes three integers and touches no memory.
-    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
+    // On Linux this concerns the calling thread only (nice(2), "C library/kernel differences"), and
+    // it never raises the priority of a process that was started with a low one.
+    // SAFETY: the call takes an integer and touches no memory.
+    let _ = unsafe { libc::nice(NICENESS) };
 }
 
 #[cfg(test)]
