@@ -6,6 +6,8 @@ use std::{io, thread};
 
 /// What a thread of low priority adds to its nice value.
 const NICENESS: libc::c_int = 10;
+/// The largest nice value that there is.
+const NICENESS_MAX: libc::c_int = 19;
 /// The kernel keeps so many octets of a thread's name.
 const NAME_OCTETS_MAX: usize = 15;
 
@@ -26,13 +28,18 @@ pub fn thread_name(name: &str) -> String {
     name.chars().filter(char::is_ascii).take(NAME_OCTETS_MAX).collect()
 }
 
-/// Lowers the priority of the calling thread. If the system refuses, the thread goes on as it is.
-#[allow(unsafe_code, reason = "no safe interface to nice(2) is at hand")]
+/// Lowers the priority of the calling thread below that which the process was started with. If the
+/// system refuses, the thread runs at the priority that it has.
+#[allow(unsafe_code, reason = "no safe interface to getpriority(2) and setpriority(2) is at hand")]
 pub fn lower_priority() {
-    // On Linux this concerns the calling thread only (nice(2), "C library/kernel differences"), and
-    // it never raises the priority of a process that was started with a low one.
-    // SAFETY: the call takes an integer and touches no memory.
-    let _ = unsafe { libc::nice(NICENESS) };
+    // On Linux this concerns the calling thread, and those that it starts later (setpriority(2), "C
+    // library/kernel differences"); the id of a process is that of its first thread.
+    // SAFETY: the calls take integers and touch no memory.
+    unsafe {
+        let started_with = libc::getpriority(libc::PRIO_PROCESS, std::process::id());
+        let lowered = started_with.saturating_add(NICENESS).min(NICENESS_MAX);
+        let _ = libc::setpriority(libc::PRIO_PROCESS, 0, lowered);
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Throttles: lines of the log that packets cause are written now and then only, so that whoever
-//! sends many packets cannot fill the log.
+//! Throttles: limit the lines of the log that packets cause, so that no sender of packets can fill
+//! it.
 //!
-//! Invariant: at most one line an interval; every line that was left out is counted in the next.
+//! Not here: what is logged. Invariant: at most one line passes in an interval; every line that was
+//! left out is counted in the next.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -27,8 +28,8 @@ impl Throttle {
         Self { interval, state: Mutex::new(State { passed_at: None, left_out: 0 }) }
     }
 
-    /// How many lines were left out since the last one that passed, if this one may pass; none if it
-    /// is left out itself.
+    /// If this line may pass, how many were left out since the last one that passed; none if it is
+    /// left out itself.
     pub fn pass(&self) -> Option<u64> {
         self.pass_at(Instant::now())
     }

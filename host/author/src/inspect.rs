@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     ReadPlugin,
     output::{Tone, size, toned},
-    workbench::{PluginFile, Prepared, Workbench, read_case},
+    workbench::{KeptCode, PluginFile, Prepared, Workbench, read_case},
 };
 
 #[derive(Debug, clap::Args)]
@@ -67,7 +67,9 @@ fn inspect(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<PluginReport,
         let report = prepare(plugin, read_plugin)?.report().cloned();
         return report.ok_or_else(|| vec!["it is no plugin".to_owned()]);
     }
-    let report = lessor_policy_host::inspect(&plugin.file).map_err(|errors| {
+    let kept = KeptCode::open();
+    let runtime = kept.runtime().map_err(|refused| refused.0)?;
+    let report = runtime.inspect(&plugin.file).map_err(|errors| {
         errors.iter().map(|error| format!("it {}", error.problem)).collect::<Vec<_>>()
     })?;
     if has_settings(plugin) {

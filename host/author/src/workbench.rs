@@ -50,9 +50,14 @@ pub(crate) struct Refused(pub(crate) Vec<String>);
 /// One plugin, and where its compiled code is kept.
 pub(crate) struct Workbench {
     source: PluginSource,
-    cache: Option<PathBuf>,
-    /// The cache, if it is one for this command only.
-    _own_cache: Option<TempDir>,
+    kept: KeptCode,
+}
+
+/// Where compiled code is kept.
+pub(crate) struct KeptCode {
+    folder: Option<PathBuf>,
+    /// The folder, if it is one for this command only.
+    _own: Option<TempDir>,
 }
 
 /// One plugin, prepared for one case.
@@ -73,18 +78,7 @@ impl Workbench {
     /// Reads the file beside the plugin and starts the engine, with compiled code kept in the user's
     /// cache folder so that a large component is not compiled for every command.
     pub(crate) fn open(file: &PluginFile, read_plugin: ReadPlugin) -> Result<Self, Refused> {
-        let own_cache = || TempDir::new().ok();
-        let settings = |cache| RuntimeSettings { cache, ..RuntimeSettings::default() };
-        let can_be_used = |cache: &PathBuf| runtime(settings(Some(cache.clone()))).is_ok();
-        // One that cannot be used is no reason to give up.
-        let (cache, _own_cache) = match user_cache().filter(can_be_used) {
-            Some(cache) => (Some(cache), None),
-            None => {
-                let own = own_cache();
-                (own.as_ref().map(|folder| folder.path().join("compiled")), own)
-            }
-        };
-        Ok(Self { source: file.read(read_plugin)?, cache, _own_cache })
+        Ok(Self { source: file.read(read_plugin)?, kept: KeptCode::open() })
     }
 
     /// The same with compiled code in this folder.
@@ -93,8 +87,8 @@ impl Workbench {
         read_plugin: ReadPlugin,
         cache: &Path,
     ) -> Result<Self, Refused> {
-        let source = file.read(read_plugin)?;
-        Ok(Self { source, cache: Some(cache.to_owned()), _own_cache: None })
+        let kept = KeptCode { folder: Some(cache.to_owned()), _own: None };
+        Ok(Self { source: file.read(read_plugin)?, kept })
     }
 
     /// The plugin as the server would take it.
@@ -110,8 +104,7 @@ impl Workbench {
             source.settings_json.clone_from(settings_json);
         }
         let sources: Arc<dyn LookupSources> = Arc::new(Tables::of(&case.request));
-        let settings = RuntimeSettings { cache: self.cache.clone(), ..RuntimeSettings::default() };
-        let chain = runtime(settings)?.chain_with_sources(vec![source], sources)?;
+        let chain = self.kept.runtime()?.chain_with_sources(vec![source], sources)?;
         let runner = chain.runner()?;
         Ok(Prepared { chain, runner })
     }
@@ -122,6 +115,26 @@ impl Workbench {
         let mut outcome = self.prepare(case)?.attempt(&case.request)?;
         outcome.effects.log = Some(log::take());
         Ok(outcome)
+    }
+}
+
+impl KeptCode {
+    /// The user's folder, or else one for this command.
+    pub(crate) fn open() -> Self {
+        let users = Self { folder: user_cache(), _own: None };
+        // One that cannot be used is no reason to give up.
+        if users.folder.is_some() && users.runtime().is_ok() {
+            return users;
+        }
+        let own = TempDir::new().ok();
+        Self { folder: own.as_ref().map(|folder| folder.path().join("compiled")), _own: own }
+    }
+
+    /// An engine that takes compiled code from there.
+    pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, Refused> {
+        let settings = RuntimeSettings { cache: self.folder.clone(), ..RuntimeSettings::default() };
+        let runtime = Runtime::with_instances_max(settings, INSTANCES_MAX);
+        runtime.map_err(|error| Refused(vec![error.to_string()]))
     }
 }
 
@@ -297,11 +310,6 @@ impl LookupSources for Tables {
         of_source.peek()?;
         Some(of_source.find(|(_, found, _)| **found == *key).map(|(_, _, row)| row.clone()))
     }
-}
-
-fn runtime(settings: RuntimeSettings) -> Result<Arc<Runtime>, Refused> {
-    let runtime = Runtime::with_instances_max(settings, INSTANCES_MAX);
-    runtime.map_err(|error| Refused(vec![error.to_string()]))
 }
 
 /// The case in a file; without one, a DISCOVER of a plain client.

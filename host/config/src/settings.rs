@@ -55,9 +55,9 @@ pub struct ServerSettings {
     pub workers: Option<NonZeroUsize>,
     /// What option 54 says; none for the address that the request arrived at.
     pub server_identifier: Option<Ipv4Addr>,
-    /// How much room each socket asks for, for replies on their way.
+    /// The size of the send buffer that each socket requests, in octets.
     pub send_buffer_octets: usize,
-    /// The user that the server becomes when it is started as root; none to stay root.
+    /// The user that the server switches to if root starts it; none to stay root.
     pub user: Option<String>,
     /// The group that it then belongs to; none for the user's own.
     pub group: Option<String>,
@@ -77,7 +77,7 @@ pub struct StoreSettings {
 /// The kinds of store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreBackend {
-    /// A database in this process.
+    /// A log on disk.
     Embedded {
         /// Its folder: `leases` in the folder that the file names.
         path: PathBuf,
@@ -124,7 +124,7 @@ pub struct ControlSettings {
 pub struct JournalSettings {
     /// The file that lines are appended to.
     pub path: PathBuf,
-    /// How large it may become, in octets; then it is put aside, and another one begun.
+    /// How large it may become, in octets; then it is rotated.
     pub file_octets_max: u64,
     /// How many files are kept, the one that is written included; at least 2.
     pub files_max: usize,

@@ -34,7 +34,7 @@ impl HardwareAddress {
     /// The hardware type of Ethernet (RFC 1700, "Number Hardware Type").
     pub const ETHERNET: u8 = 1;
 
-    /// The address of hardware type `kind`, or nothing if there are over 16 octets.
+    /// The address of hardware type `kind`, or none if there are over 16 octets.
     pub fn new(kind: u8, octets: &[u8]) -> Option<Self> {
         let mut padded = [0; Self::OCTETS_MAX];
         padded.get_mut(..octets.len())?.copy_from_slice(octets);
@@ -56,7 +56,7 @@ impl HardwareAddress {
         self.kind
     }
 
-    /// Whether it can tell one client from another: it has octets, and not only zeros.
+    /// Whether it can identify a client: it has octets, and not only zeros.
     pub fn is_anybody(&self) -> bool {
         self.octets().iter().any(|octet| *octet != 0)
     }

@@ -30,7 +30,7 @@ pub enum LookupAnswer {
 pub struct Row(Arc<[(Arc<str>, Box<str>)]>);
 
 impl Row {
-    /// What stands in a field; nothing if the row has no such field, or it is empty.
+    /// What stands in a field; none if the row has no such field, or it is empty.
     pub fn field(&self, name: &str) -> Option<&str> {
         let found = self.fields().find(|(field, _)| *field == name);
         found.map(|(_, value)| value).filter(|value| !value.is_empty())

@@ -1,5 +1,8 @@
-//! Origins: where a message came from, as the network says it. A client can make up its hardware
+//! Origins: where a message came from, as the network says. A client can invent its hardware
 //! address and its client identifier, but not the relay, the interface or the line.
+//!
+//! Not here: which client sent the message. Invariant: an origin has only what the relay or the
+//! server itself said.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -11,7 +14,7 @@ use crate::{RelayInformation, Request};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Origin {
-    /// What the message came over.
+    /// The link that the message came over.
     pub link: Link,
     /// Sub-option 1 of option 82 (RFC 3046).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::octets::optional")]
@@ -21,7 +24,7 @@ pub struct Origin {
     pub remote_id: Option<Box<[u8]>>,
 }
 
-/// What messages come over: many lines, or many clients that nobody tells apart.
+/// What messages come over. It has many lines, or many clients that no relay distinguishes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Link {
@@ -34,7 +37,7 @@ pub enum Link {
 }
 
 impl Origin {
-    /// That of messages of which nobody knows where they came from.
+    /// The origin of messages whose link is unknown.
     pub const UNKNOWN: Self =
         Self { link: Link::Server(Ipv4Addr::UNSPECIFIED), circuit_id: None, remote_id: None };
 

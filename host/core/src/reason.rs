@@ -150,7 +150,7 @@ reasons! {
     UnusableRelayAddress "unusable-relay-address" Silence
         "the relay address (giaddr) is a broadcast, multicast or reserved address: no relay can have it, and nothing is sent there",
     UnusableClientAddress "unusable-client-address" Silence
-        "the client says in ciaddr that it has a broadcast, multicast or reserved address, and nothing is sent there",
+        "the client says in ciaddr that it has a broadcast, multicast, loopback or reserved address, and nothing is sent there",
     OwnSocket "own-socket" Silence
         "the answer would go to an address and port of this server itself",
     BroadcastDestination "broadcast-destination" Silence

@@ -129,7 +129,7 @@ pub struct Arrival {
 }
 
 /// Whether a host can have `address`. Not so are 0.0.0.0/8, multicast, 255.255.255.255 and the rest
-/// of the reserved 240.0.0.0/4 (RFC 6890). Loopback is left to whoever serves on it.
+/// of the reserved 240.0.0.0/4 (RFC 6890). Loopback is left to servers that use it.
 pub const fn is_host_address(address: Ipv4Addr) -> bool {
     matches!(address.octets(), [1..=223, ..])
 }

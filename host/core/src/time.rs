@@ -1,4 +1,4 @@
-//! Points in time. The core reads no clock: whoever calls it says what time it is.
+//! Points in time. The core reads no clock: its caller says what time it is.
 
 use serde::{Deserialize, Serialize};
 

@@ -18,12 +18,19 @@ use lessor_core::{
     OptionSet, OptionValue, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
     RequestKind, Subnet, Timestamp, UnknownClients,
 };
-use lessor_policy_host::{Limits, Mode, PluginSource, Runner, Runtime, RuntimeSettings, View};
+use lessor_policy_host::{
+    COMPILE_COMMAND, Limits, Mode, PluginSource, Runner, Runtime, RuntimeSettings, View,
+    compile_child,
+};
 
 const ROUNDS: usize = 200;
 const CALLS_PER_ROUND: usize = 5_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == COMPILE_COMMAND) {
+        compile_child();
+        return Ok(());
+    }
     let files = lessor_guests::build(
         &["minimal", "walled-garden", "misbehaving"],
         lessor_guests::Target::Bare,

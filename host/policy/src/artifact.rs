@@ -1,10 +1,14 @@
 //! Artifacts: plugin files, read and made components. A core module that says what its functions
 //! mean, as `cargo build --target wasm32-unknown-unknown` makes it of a policy, becomes a component
 //! here, so that authors need no further tool.
+//!
+//! Invariant: the server only reads a file and looks at its first octets; [`component`], which takes
+//! it apart, is for the compiler's child.
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{borrow::Cow, fmt, fs::File, io::Read, path::Path};
 
 use sha2::{Digest, Sha256};
+use wasmparser::Parser;
 
 use crate::{error::Problem, limits};
 
@@ -12,10 +16,8 @@ use crate::{error::Problem, limits};
 pub(crate) struct Artifact {
     /// SHA-256 of the file.
     pub(crate) digest: [u8; 32],
-    /// The size of the file.
-    pub(crate) octets: u64,
-    /// The component.
-    pub(crate) component: Vec<u8>,
+    /// The file.
+    pub(crate) octets: Vec<u8>,
 }
 
 const MAGIC: &[u8] = b"\0asm";
@@ -25,14 +27,26 @@ impl Artifact {
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
         let octets = read_limited(path)?;
         let digest = Sha256::digest(&octets).into();
-        let size = octets.len() as u64;
         if !octets.starts_with(MAGIC) {
             return Err(not_wasm(&octets));
         }
-        let component =
-            if octets.get(4..8) == Some(&CORE_MODULE) { componentize(&octets)? } else { octets };
-        Ok(Self { digest, octets: size, component })
+        Ok(Self { digest, octets })
     }
+}
+
+/// The component in a file, or the one that can be made of the core module in it.
+///
+/// # Errors
+/// If the file is neither, or not whole.
+pub(crate) fn component(file: &[u8]) -> Result<Cow<'_, [u8]>, Problem> {
+    // What comes after this takes for granted that the parts of a file are in place.
+    for part in Parser::new(0).parse_all(file) {
+        part.map_err(|error| Problem::Damaged(error.to_string()))?;
+    }
+    if file.get(4..8) == Some(&CORE_MODULE) {
+        return Ok(Cow::Owned(componentize(file)?));
+    }
+    Ok(Cow::Borrowed(file))
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, Problem> {

@@ -1,8 +1,8 @@
 //! The cache: compiled components in a folder, so that a plugin is compiled once and not at every
 //! start. A file that cannot be used is as good as none; the cache never keeps a plugin from loading.
 //!
-//! Invariant: a [`Sealed`] comes from a file that only the server's user can have written, and is
-//! what was written there.
+//! Invariant: a [`Sealed`] comes from the compiler, or from a file that only the server's user can have
+//! written, and is what was written there.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -19,8 +19,9 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use crate::{
+    compiler::Compiled,
     error::RuntimeError,
-    limits::{CACHED_FILES_MAX, CACHED_OCTETS_MAX},
+    limits::{CACHED_FILES_MAX, COMPILED_OCTETS_MAX},
 };
 
 const MAGIC: &[u8; 16] = b"lessor-cache-1\n\0";
@@ -53,11 +54,17 @@ impl Sealed {
     }
 }
 
+impl From<Compiled> for Sealed {
+    fn from(compiled: Compiled) -> Self {
+        Self { octets: compiled.into_octets() }
+    }
+}
+
 impl Key {
-    /// The key of `component` compiled by `engine`. The engine's hash covers wasmtime's version, the
-    /// processor and every setting that changes the code.
-    pub(crate) fn new(engine: &Engine, component: &[u8]) -> Self {
-        let mut hasher = DigestHasher(Sha256::new_with_prefix(Sha256::digest(component)));
+    /// The key of the component with this SHA-256, compiled by `engine`. The engine's hash covers
+    /// wasmtime's version, the processor and every setting that changes the code.
+    pub(crate) fn new(engine: &Engine, component_digest: &[u8; DIGEST_OCTETS]) -> Self {
+        let mut hasher = DigestHasher(Sha256::new_with_prefix(component_digest));
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Self(hasher.0.finalize().into())
     }
@@ -178,13 +185,13 @@ fn read_checked(path: &Path, key: &Key) -> Result<Option<(File, Sealed)>, String
     if !metadata.is_file() || !is_trusted(&metadata) {
         return Err("it could have been written by somebody else".to_owned());
     }
-    if metadata.len() > CACHED_OCTETS_MAX {
+    if metadata.len() > COMPILED_OCTETS_MAX {
         return Err(format!("it has {} octets", metadata.len()));
     }
     let mut header = [0; MAGIC.len() + DIGEST_OCTETS];
     file.read_exact(&mut header).map_err(|error| error.to_string())?;
     let mut octets = Vec::new();
-    let limit = (&file).take(CACHED_OCTETS_MAX).read_to_end(&mut octets);
+    let limit = (&file).take(COMPILED_OCTETS_MAX).read_to_end(&mut octets);
     limit.map_err(|error| error.to_string())?;
     let (magic, digest) = header.split_at(MAGIC.len());
     if magic != MAGIC || digest != seal(key, &octets) {

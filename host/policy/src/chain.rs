@@ -42,7 +42,7 @@ impl Chain {
         let mut errors = Vec::new();
         for (position, source) in sources.into_iter().enumerate() {
             let (name, path) = (source.name.clone(), source.path.clone());
-            let prepared = background::run("policy-compile", || {
+            let prepared = background::run("policy-prepare", || {
                 prepare(runtime, position + 1, source, lookup_sources, &mut interpreters)
             });
             let problem = match prepared {
@@ -54,7 +54,7 @@ impl Chain {
                     errors.extend(found);
                     continue;
                 }
-                Ok(None) => Problem::Compile("the compiler gave up".to_owned()),
+                Ok(None) => Problem::Compile("preparing it ended in a panic".to_owned()),
                 Err(error) => Problem::NoThread(error),
             };
             errors.push(PluginError { name, path, problem: Box::new(problem) });

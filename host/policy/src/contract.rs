@@ -12,6 +12,7 @@ mod shape;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
+use serde::{Deserialize, Serialize};
 use wit_parser::{
     InterfaceId, PackageName, Resolve, World, WorldItem, WorldKey,
     decoding::{DecodedWasm, decode},
@@ -32,7 +33,7 @@ const INTERPRETING: &str = "interpreting";
 const TYPES: &str = "types";
 
 /// What a component has to do with the contract.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Examined {
     /// Hooks, each with the full name of the interface that the component exports for it.
     pub(crate) hooks: BTreeMap<Hook, String>,
@@ -264,7 +265,7 @@ impl Check<'_> {
             "A policy has no window to the outside: remove what needs this, or build for \
              wasm32-unknown-unknown"
         };
-        self.problems.push(Problem::MissingImport { found, advice });
+        self.problems.push(Problem::MissingImport { found, advice: advice.into() });
     }
 
     fn served_interface(

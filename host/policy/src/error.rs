@@ -1,8 +1,9 @@
 //! What can be wrong with a plugin or with the runtime. Every message tells what was found, what was
 //! wanted and what to do.
 
-use std::{io, path::PathBuf};
+use std::{borrow::Cow, fmt, io, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{FaultKind, Grants, hook::Hook, limits};
@@ -19,11 +20,13 @@ pub struct PluginError {
     pub problem: Box<Problem>,
 }
 
-/// What is wrong with a plugin.
-#[derive(Debug, Error)]
+/// What is wrong with a plugin. Those that only the server finds never come from the compiler's child,
+/// and are skipped there.
+#[derive(Debug, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Problem {
     /// The file could not be read.
+    #[serde(skip)]
     #[error("cannot be read: {0}")]
     Unreadable(#[source] io::Error),
     /// The file is too large.
@@ -37,6 +40,7 @@ pub enum Problem {
         octets: u64,
     },
     /// The file is something else.
+    #[serde(skip)]
     #[error(
         "is no WebAssembly: found {found}, wanted a component or core module in binary form, which \
          begins with the octets 00 61 73 6d. {advice}"
@@ -45,6 +49,7 @@ pub enum Problem {
         /// What the file looks like.
         found: String,
         /// What to do.
+        #[serde(skip)]
         advice: &'static str,
     },
     /// The file is a core module that does not say what its functions mean.
@@ -127,7 +132,7 @@ pub enum Problem {
         /// The function or interface.
         found: String,
         /// What to do.
-        advice: &'static str,
+        advice: Cow<'static, str>,
     },
     /// A hook lacks its function.
     #[error(
@@ -183,6 +188,7 @@ pub enum Problem {
         limit: u64,
     },
     /// It wants a capability that the file beside it does not grant.
+    #[serde(skip)]
     #[error(
         "imports {import}, which it is not granted. If it may have that, write grants = {wanted} as the \
          first line of {}",
@@ -197,9 +203,11 @@ pub enum Problem {
         sidecar: PathBuf,
     },
     /// A limit has a value that makes no sense.
+    #[serde(skip)]
     #[error("its limit {name} is {found}; wanted {min} to {max}")]
     LimitOutOfRange {
         /// The limit.
+        #[serde(skip)]
         name: &'static str,
         /// Its value.
         found: u64,
@@ -217,7 +225,45 @@ pub enum Problem {
     /// The compiler refused it.
     #[error("cannot be compiled: {0}. Build it again with current tools")]
     Compile(String),
+    /// The file is not whole, or no WebAssembly after its first octets.
+    #[error(
+        "is damaged or cut short: {0}. Copy the file again, under another name that is then changed to \
+         this one, or build it again"
+    )]
+    Damaged(String),
+    /// Examining or compiling it met a limit.
+    #[error("cannot be compiled: {0}")]
+    CompileLimit(CompileLimit),
+    /// What examines and compiles it panicked.
+    #[error(
+        "cannot be compiled: the compiler gave up on it with the words {0:?}. The file may be damaged: \
+         build it again with current tools"
+    )]
+    CompilerGaveUp(String),
+    /// The child that was to examine or compile it ended without an answer.
+    #[error(
+        "cannot be compiled: the process that compiles it {0}. Try again; if that happens each time, \
+         the file is damaged or made to harm: build it again with current tools, or remove it"
+    )]
+    CompilerEnded(String),
+    /// There is no child that would examine or compile it.
+    #[serde(skip)]
+    #[error(
+        "cannot be compiled: the process that compiles it, {}, cannot be started: {error}. The server \
+         starts its own program for that: it needs /proc, and room for one process more",
+        program.display()
+    )]
+    NoCompiler {
+        /// The program.
+        program: PathBuf,
+        /// Why it cannot be started.
+        error: io::Error,
+    },
+    /// The server stops.
+    #[error("was not compiled, because the server stops")]
+    ServerStops,
     /// The system has no thread for it.
+    #[serde(skip)]
     #[error("needs a thread, which could not be started: {0}. Raise the server's limit of tasks")]
     NoThread(#[source] io::Error),
     /// It does not fit the server, for a reason that no other case covers.
@@ -230,9 +276,11 @@ pub enum Problem {
         message: String,
     },
     /// It failed before it was configured, or while it was.
+    #[serde(skip)]
     #[error("failed while it was {doing} ({kind}): {message}. Its author must repair it")]
     Failed {
         /// What was done to it.
+        #[serde(skip)]
         doing: &'static str,
         /// How it failed.
         kind: FaultKind,
@@ -307,6 +355,42 @@ pub enum Problem {
         /// How many there may be.
         instances_max: u32,
     },
+}
+
+/// A limit of examining or compiling one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompileLimit {
+    /// Memory, in MiB.
+    MemoryMib(u64),
+    /// Processor time, in seconds.
+    ProcessorSecs(u64),
+    /// Time by the clock on the wall, in seconds.
+    WallSecs(u64),
+    /// The size of the code that comes out, in MiB.
+    CodeMib(u64),
+}
+
+impl fmt::Display for CompileLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let advice = "Build it in release mode and of smaller functions: the largest one, with its \
+                      locals and nested blocks, counts most";
+        match self {
+            Self::MemoryMib(mib) => {
+                write!(f, "it takes more memory than the limit, {mib} MiB. {advice}")
+            }
+            Self::ProcessorSecs(secs) => {
+                write!(f, "it takes more processor time than the limit, {secs} s. {advice}")
+            }
+            Self::WallSecs(secs) => write!(
+                f,
+                "it takes longer than the limit, {secs} s by the clock. The machine may be too busy, as \
+                 compiling comes after everything else; otherwise build it smaller"
+            ),
+            Self::CodeMib(mib) => {
+                write!(f, "it makes more code than the limit, {mib} MiB. {advice}")
+            }
+        }
+    }
 }
 
 /// Why there is no runtime.

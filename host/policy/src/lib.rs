@@ -12,7 +12,7 @@
 //! - [`Runner`]: the instances of one worker thread. [`Observer`]: those of the thread that tells
 //!   plugins what happens to leases.
 //! - [`Shadows`], [`ShadowRunner`]: plugins that run on live traffic and decide nothing.
-//! - [`inspect`]: what a plugin file is, without running it.
+//! - [`compile_child`]: what a program does that was started to compile one file.
 //!
 //! # Isolation
 //!
@@ -27,9 +27,9 @@
 //! # Cost
 //!
 //! A hook that no plugin exports costs nothing: ask [`Chain::has_hook_for`] and its like. Otherwise a
-//! call is some 200 ns and each getter about 100 ns. Plugins are compiled on one thread of low
-//! priority, one after another, so that packets are not held up; what was compiled is kept in a
-//! folder.
+//! call is some 200 ns and each getter about 100 ns. Plugins are compiled one after another by a child
+//! process of low priority with limits of its own, so that neither packets nor the server suffer;
+//! what was compiled is kept in a folder.
 
 mod artifact;
 mod background;
@@ -38,6 +38,7 @@ mod cache;
 mod capability;
 mod chain;
 mod clock;
+mod compiler;
 mod contract;
 mod error;
 mod fault;
@@ -66,14 +67,14 @@ mod view;
 pub use belongings::{Metric, StateChange, StateStatus, StateStore, StateStoreError};
 pub use capability::{Capability, Grants};
 pub use chain::Chain;
-pub use error::{PluginError, Problem, RuntimeError};
+pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};
+pub use error::{CompileLimit, PluginError, Problem, RuntimeError};
 pub use fault::FaultKind;
 pub use health::LastFault;
 pub use hook::Hook;
 pub use host::Encode;
 pub use limits::{FailurePolicy, Limits};
 pub use lookups::{LookupSources, NoLookupSources};
-pub use prepare::inspect;
 pub use runner::{Observer, Runner};
 pub use runtime::{Allocation, Runtime, RuntimeSettings};
 pub use shadow::{

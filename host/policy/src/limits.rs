@@ -90,8 +90,14 @@ pub const DIFFERENCE_CHARS_MAX: usize = 200;
 pub const INSTANCES_MAX: u32 = 2_048;
 /// How many compiled components the cache keeps.
 pub const CACHED_FILES_MAX: usize = 64;
-/// The largest file of the cache that is read, in octets.
-pub const CACHED_OCTETS_MAX: u64 = 512 << 20;
+/// How many octets of address space the examination or compilation of one file may take.
+pub const COMPILE_MEMORY_OCTETS_MAX: u64 = 2 << 30;
+/// How much processor time it may take, in seconds.
+pub const COMPILE_PROCESSOR_SECS_MAX: u64 = 300;
+/// How long it may take by the clock on the wall, in seconds, where it has to wait for a processor.
+pub const COMPILE_WALL_SECS_MAX: u64 = 1_800;
+/// How many octets of code may be made of one file.
+pub const COMPILED_OCTETS_MAX: u64 = 512 << 20;
 
 /// What one plugin may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! From a file to a plugin: read, check, compile, link, instantiate, configure. Each step finds its
-//! own kind of mistake and explains it.
+//! own kind of mistake and explains it. A file is checked and compiled by a child process
+//! (`crate::compiler`), which is all that takes it apart.
 
 use std::{
     collections::HashMap,
@@ -13,8 +14,9 @@ use wasmtime::component::Component;
 use crate::{
     LookupSources, Mode, PluginReport, PluginSource,
     artifact::Artifact,
-    cache::Key,
-    contract::{self, Examined},
+    cache::{Key, Sealed},
+    compiler::Examination,
+    contract::Examined,
     error::{PluginError, Problem},
     instance::{Exports, Instance, Recipe},
     limits::CHAIN_PLUGINS_MAX,
@@ -31,19 +33,19 @@ pub(crate) struct Interpreters(HashMap<PathBuf, Arc<Program>>);
 /// The code of a plugin.
 struct Program {
     artifact: Artifact,
-    examined: Examined,
+    examination: Arc<Examination>,
     /// What was compiled, and whether it came from the cache.
     compiled: OnceLock<(Component, bool)>,
 }
 
-/// Reads a plugin file and checks it against the contract, without compiling or running it.
-///
-/// # Errors
-/// All that is wrong with it.
-pub fn inspect(path: &Path) -> Result<PluginReport, Vec<PluginError>> {
+/// Reads a plugin file, checks it against the contract and compiles it, without running it.
+pub(crate) fn inspect(runtime: &Runtime, path: &Path) -> Result<PluginReport, Vec<PluginError>> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let program = Program::read(path).map_err(|problems| explained(problems, &name, path))?;
-    Ok(report(&name, path, &program))
+    let inspected = Program::read(runtime, path).and_then(|program| {
+        program.compiled(runtime).map_err(|problem| vec![problem])?;
+        Ok(report(&name, path, &program))
+    });
+    inspected.map_err(|problems| explained(problems, &name, path))
 }
 
 /// Makes a plugin, and its first instance. `position` is its place in the chain, from 1.
@@ -70,8 +72,8 @@ fn try_prepare(
         return Err(vec![Problem::TooMany { position }]);
     }
     let began = Instant::now();
-    let read = read(&source, interpreters);
-    let examined = read.as_ref().ok().map(|(program, _)| &program.examined);
+    let read = read(runtime, &source, interpreters);
+    let examined = read.as_ref().ok().map(|(program, _)| program.examined());
     let mut problems = grant_problems(&source, examined);
     problems.extend(limit_problems(&source, examined));
     let (program, script) = match read {
@@ -83,7 +85,8 @@ fn try_prepare(
         }
     };
     let one = |problem: Problem| vec![problem];
-    let (component, from_cache) = program.compiled(runtime).map_err(one)?;
+    let (component, from_cache) =
+        program.compiled(runtime).map_err(|problem| one(of_program(&source, problem)))?;
     let mut report = report(&source.name, &source.path, &program);
     report.prepared_in = Some(began.elapsed());
     report.from_cache = *from_cache;
@@ -95,10 +98,10 @@ fn try_prepare(
         report.digest = hex::encode(script.digest);
         report.octets = script.text.len() as u64;
     }
-    let recipe = link(runtime, component, &program.examined, &source, script, lookup_sources)
+    let recipe = link(runtime, component, program.examined(), &source, script, lookup_sources)
         .map_err(one)?;
     let first = Instance::new(&recipe).map_err(one)?;
-    let hooks = first.script_hooks().unwrap_or_else(|| program.examined.hook_set());
+    let hooks = first.script_hooks().unwrap_or_else(|| program.examined().hook_set());
     report.hooks.retain(|hook| hooks.contains(*hook));
     Plugin::new(source, report, hooks, Arc::new(recipe), first)
         .map_err(|error| one(Problem::NoThread(error)))
@@ -106,33 +109,41 @@ fn try_prepare(
 
 /// The code of a plugin, and its script if it is one.
 fn read(
+    runtime: &Runtime,
     source: &PluginSource,
     interpreters: &mut Interpreters,
 ) -> Result<(Arc<Program>, Option<Script>), Vec<Problem>> {
     let Some(path) = &source.interpreter else {
-        return Ok((Arc::new(Program::read(&source.path)?), None));
+        return Ok((Arc::new(Program::read(runtime, &source.path)?), None));
     };
     let script = Script::read(&source.path);
-    let program = interpreters.get(path);
+    let program = interpreters.get(runtime, path);
     match (script, program) {
         (Ok(script), Ok(program)) => Ok((program, Some(script))),
         (script, program) => {
             let mut problems: Vec<Problem> = script.err().into_iter().collect();
-            let of_interpreter =
-                |problem| Problem::Interpreter { path: path.clone(), problem: Box::new(problem) };
-            problems.extend(program.err().into_iter().flatten().map(of_interpreter));
+            let of_interpreter = program.err().into_iter().flatten();
+            problems.extend(of_interpreter.map(|problem| of_program(source, problem)));
             Err(problems)
         }
     }
 }
 
+/// A problem of the code that a plugin runs on: its own, or its interpreter's.
+fn of_program(source: &PluginSource, problem: Problem) -> Problem {
+    match &source.interpreter {
+        Some(path) => Problem::Interpreter { path: path.clone(), problem: Box::new(problem) },
+        None => problem,
+    }
+}
+
 impl Interpreters {
-    fn get(&mut self, path: &Path) -> Result<Arc<Program>, Vec<Problem>> {
+    fn get(&mut self, runtime: &Runtime, path: &Path) -> Result<Arc<Program>, Vec<Problem>> {
         if let Some(known) = self.0.get(path) {
             return Ok(Arc::clone(known));
         }
-        let program = Arc::new(Program::read_any(path)?);
-        if program.examined.interpreting.is_none() {
+        let program = Arc::new(Program::read_any(runtime, path)?);
+        if program.examined().interpreting.is_none() {
             return Err(vec![Problem::NotAnInterpreter]);
         }
         self.0.insert(path.to_owned(), Arc::clone(&program));
@@ -142,19 +153,23 @@ impl Interpreters {
 
 impl Program {
     /// Reads a policy.
-    fn read(path: &Path) -> Result<Self, Vec<Problem>> {
-        let program = Self::read_any(path)?;
-        match program.examined.interpreting {
+    fn read(runtime: &Runtime, path: &Path) -> Result<Self, Vec<Problem>> {
+        let program = Self::read_any(runtime, path)?;
+        match program.examined().interpreting {
             None => Ok(program),
             Some(_) => Err(vec![Problem::IsInterpreter]),
         }
     }
 
     /// Reads a policy or an interpreter.
-    fn read_any(path: &Path) -> Result<Self, Vec<Problem>> {
+    fn read_any(runtime: &Runtime, path: &Path) -> Result<Self, Vec<Problem>> {
         let artifact = Artifact::read(path).map_err(|problem| vec![problem])?;
-        let examined = contract::examine(&artifact.component)?;
-        Ok(Self { artifact, examined, compiled: OnceLock::new() })
+        let examination = runtime.compiler().examine(&artifact)?;
+        Ok(Self { artifact, examination, compiled: OnceLock::new() })
+    }
+
+    fn examined(&self) -> &Examined {
+        &self.examination.examined
     }
 
     /// Compiled code, and whether it came from the cache.
@@ -162,7 +177,7 @@ impl Program {
         match self.compiled.get() {
             Some(compiled) => Ok(compiled),
             None => {
-                let compiled = compile(runtime, &self.artifact.component)?;
+                let compiled = compile(runtime, &self.artifact, &self.examination)?;
                 Ok(self.compiled.get_or_init(|| compiled))
             }
         }
@@ -211,9 +226,14 @@ fn limit_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Pro
 }
 
 /// Compiled code, and whether it came from the cache.
-fn compile(runtime: &Runtime, component: &[u8]) -> Result<(Component, bool), Problem> {
+fn compile(
+    runtime: &Runtime,
+    artifact: &Artifact,
+    examination: &Examination,
+) -> Result<(Component, bool), Problem> {
     let engine = runtime.engine();
-    let keyed = runtime.cache().map(|cache| (cache, Key::new(engine, component)));
+    let digest = &examination.component_digest;
+    let keyed = runtime.cache().map(|cache| (cache, Key::new(engine, digest)));
     if let Some((cache, key)) = &keyed
         && let Some(sealed) = cache.get(key)
     {
@@ -222,15 +242,13 @@ fn compile(runtime: &Runtime, component: &[u8]) -> Result<(Component, bool), Pro
             Err(error) => tracing::warn!(%error, "compiled plugin is not used"),
         }
     }
-    let compiled = Component::new(engine, component)
-        .map_err(|error| Problem::Compile(format!("{error:#}")))?;
+    let sealed = Sealed::from(runtime.compiler().compile(artifact)?);
+    let component =
+        trusted::load(engine, &sealed).map_err(|error| Problem::Compile(format!("{error:#}")))?;
     if let Some((cache, key)) = &keyed {
-        match compiled.serialize() {
-            Ok(octets) => cache.put(key, &octets),
-            Err(error) => tracing::warn!(%error, "compiled plugin could not be kept"),
-        }
+        cache.put(key, sealed.octets());
     }
-    Ok((compiled, false))
+    Ok((component, false))
 }
 
 fn link(
@@ -271,7 +289,8 @@ fn link(
 }
 
 fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
-    let Program { artifact, examined, .. } = program;
+    let Program { artifact, .. } = program;
+    let examined = program.examined();
     PluginReport {
         name: name.to_owned(),
         path: path.to_owned(),
@@ -282,7 +301,7 @@ fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
         exports: examined.exports.clone(),
         imports: examined.imports.clone(),
         digest: hex::encode(artifact.digest),
-        octets: artifact.octets,
+        octets: artifact.octets.len() as u64,
         memory_bytes_min: examined.memory_bytes_min,
         table_elements_min: examined.table_elements_min,
         denied_imports: examined.denied_imports.clone(),

@@ -2,13 +2,14 @@
 //! cache of compiled code and the number of instances.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
 };
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Linker,
 };
@@ -19,13 +20,15 @@ use crate::{
     cache::Cache,
     chain::Chain,
     clock::Clock,
+    compiler::{Compiler, CompilerSettings},
     error::{PluginError, RuntimeError},
     host::{self, Guest},
     limits::{
         CORE_INSTANCES_MAX, INSTANCES_MAX, Limits, MEMORIES_MAX, STACK_OCTETS_MAX, TABLES_MAX,
     },
     lookups::{LookupSources, NoLookupSources},
-    source::PluginSource,
+    prepare,
+    source::{PluginReport, PluginSource},
 };
 
 /// For tables: a component from wit-component has two, its own and that of its imports.
@@ -36,6 +39,7 @@ pub struct Runtime {
     engine: Engine,
     linker: Linker<Guest>,
     cache: Option<Cache>,
+    compiler: Compiler,
     instances: InstanceCount,
     allocation: Allocation,
     belongings: Registry,
@@ -50,10 +54,12 @@ pub struct RuntimeSettings {
     pub cache: Option<PathBuf>,
     /// Where what plugins remember is kept over restarts; none to keep it in memory only.
     pub state: Option<Arc<dyn StateStore>>,
+    /// How plugin files are examined and compiled.
+    pub compiler: CompilerSettings,
 }
 
 /// Where the memory of instances comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Allocation {
     /// From one range of address space that is reserved at start, 4 GiB for each instance: making
     /// and dropping an instance changes no mappings of the process.
@@ -110,7 +116,17 @@ impl Runtime {
         let clock = Clock::new(engine.weak()).map_err(RuntimeError::Thread)?;
         tracing::debug!(?allocation, ?settings, "policy runtime is ready");
         let belongings = Registry::new(settings.state);
-        Ok(Arc::new(Self { engine, linker, cache, instances, allocation, belongings, clock }))
+        let compiler = Compiler::new(settings.compiler, allocation);
+        Ok(Arc::new(Self {
+            engine,
+            linker,
+            cache,
+            compiler,
+            instances,
+            allocation,
+            belongings,
+            clock,
+        }))
     }
 
     /// Puts a chain together: reads, checks, compiles (or takes from the cache), links, instantiates
@@ -141,6 +157,20 @@ impl Runtime {
         Chain::new(self, plugins, &lookup_sources)
     }
 
+    /// Reads a plugin file, checks it against the contract and compiles it (or takes it from the cache),
+    /// without running it.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn inspect(&self, path: &Path) -> Result<PluginReport, Vec<PluginError>> {
+        prepare::inspect(self, path)
+    }
+
+    /// Ends what is being compiled, and lets nothing be compiled any more. For the end of the process.
+    pub fn stop_compiling(&self) {
+        self.compiler.stop();
+    }
+
     /// Where the memory of instances comes from.
     pub fn allocation(&self) -> Allocation {
         self.allocation
@@ -168,28 +198,39 @@ impl Runtime {
         self.cache.as_ref()
     }
 
+    pub(crate) fn compiler(&self) -> &Compiler {
+        &self.compiler
+    }
+
     pub(crate) fn instances(&self) -> &InstanceCount {
         &self.instances
     }
 }
 
-fn configuration(allocation: Allocation, instances_max: u32) -> Config {
+/// The settings of an engine that compiles for one with this allocation. All that change the code are
+/// the same; nothing is reserved for instances, since it makes none.
+pub(crate) fn code_settings(allocation: Allocation) -> Config {
     let mut config = Config::new();
     config
         // Left on, every call costs 0.3 to 0.7 µs more.
         .concurrency_support(false)
         .epoch_interruption(true)
         .max_wasm_stack(STACK_OCTETS_MAX)
-        // See `crate::background`.
-        .parallel_compilation(false);
-    match allocation {
-        Allocation::Pooled => config.allocation_strategy(pool(instances_max)),
-        Allocation::OnDemand => {
-            // Whoever has little address space cannot reserve 4 GiB for each instance.
-            config.memory_reservation(0).memory_reservation_for_growth(16 << 20);
-            config.allocation_strategy(InstanceAllocationStrategy::OnDemand)
-        }
-    };
+        // On all cores at once it was seen to hold a packet up for 90 ms.
+        .parallel_compilation(false)
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    if allocation == Allocation::OnDemand {
+        // Whoever has little address space cannot reserve 4 GiB for each instance.
+        config.memory_reservation(0).memory_reservation_for_growth(16 << 20);
+    }
+    config
+}
+
+fn configuration(allocation: Allocation, instances_max: u32) -> Config {
+    let mut config = code_settings(allocation);
+    if allocation == Allocation::Pooled {
+        config.allocation_strategy(pool(instances_max));
+    }
     config
 }
 
@@ -237,5 +278,34 @@ impl InstanceCount {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Key;
+
+    #[test]
+    fn what_the_child_compiles_is_what_the_engine_takes() {
+        for allocation in [Allocation::Pooled, Allocation::OnDemand] {
+            let serving = Engine::new(&configuration(allocation, 2)).unwrap();
+            let compiling = Engine::new(&code_settings(allocation)).unwrap();
+            assert_eq!(Key::new(&serving, &[7; 32]), Key::new(&compiling, &[7; 32]));
+            let code = compiling.precompile_component(&wat::parse_str("(component)").unwrap());
+            let code = code.unwrap();
+            let other = Engine::new(&code_settings(match allocation {
+                Allocation::Pooled => Allocation::OnDemand,
+                Allocation::OnDemand => Allocation::Pooled,
+            }));
+            assert!(load(&serving, &code).is_ok());
+            assert!(load(&other.unwrap(), &code).is_err(), "{allocation:?}");
+        }
+    }
+
+    #[allow(unsafe_code, reason = "the code was just compiled")]
+    fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
+        // SAFETY: it is what wasmtime serialised a moment ago.
+        unsafe { wasmtime::component::Component::deserialize(engine, code) }
     }
 }

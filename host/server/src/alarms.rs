@@ -1,8 +1,8 @@
-//! Alarms: what an operator should hear of pools before clients notice: addresses that clients
+//! Alarms: what an operator should know about pools before clients notice: addresses that clients
 //! decline, and pools that fill up.
 //!
-//! Only the log and two counters; what is done about it was decided in the engine. Invariant: no
-//! more than one line a second of each kind, however many packets there are.
+//! Not here: what is done about it, which the engine decided. Invariant: the log has no more than
+//! one line a second of each kind, however many packets there are.
 
 use std::{
     collections::HashMap,

@@ -1,9 +1,9 @@
 //! Callers: the connections to a socket on which the server answers questions.
 //!
-//! A connection costs a place, and there are [`CALLERS_MAX`] of them. When all are taken, the caller
-//! that has kept the server waiting longest, by not asking or by not reading its answer, is
-//! dismissed for the new one. Invariant: a connection on which nothing happens never keeps somebody
-//! else from being answered.
+//! Each connection takes a place, and there are [`CALLERS_MAX`] of them. When all are taken, the
+//! caller that has kept the server waiting longest, by not asking or by not reading its answer, is
+//! disconnected in favour of the new one. Not here: the questions. Invariant: an idle connection
+//! never keeps another caller from being answered.
 
 use std::{
     collections::BTreeMap,

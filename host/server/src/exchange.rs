@@ -100,7 +100,7 @@ pub(crate) struct Exchange {
     conflicts: u8,
     /// Its place in the order of events, once it is decided.
     place: Option<Place<Message>>,
-    /// What only a recording needs; nothing if there is none.
+    /// What only a recording needs; none if there is none.
     kept: Option<Box<Kept>>,
 }
 
@@ -176,17 +176,17 @@ impl Exchange {
         &self.arrival
     }
 
-    /// What was asked; nothing if it could not be parsed.
+    /// What was asked; none if it could not be parsed.
     pub(crate) fn request(&self) -> Option<&Arc<Request>> {
         self.request.as_ref()
     }
 
-    /// What the policies saw; nothing if no network spans the request.
+    /// What the policies saw; none if no network spans the request.
     pub(crate) fn view(&self) -> Option<&View> {
         self.asked.as_ref().map(|asked| &asked.view)
     }
 
-    /// The client's lease as policies saw it, but in server time; nothing if nobody wanted to see it.
+    /// The client's lease as policies saw it, but in server time; none if nobody wanted to see it.
     pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
         self.asked.as_ref()?.lease.as_ref()
     }
@@ -472,7 +472,7 @@ impl Pipeline<'_> {
     }
 
     /// What the engine that owns the request's network decides, and more about the reason, where
-    /// there is more; nothing if no network spans the request any more. An engine that was retired
+    /// there is more; none if no network spans the request any more. An engine that was retired
     /// meanwhile has a successor in the newest generation; the terms, which the older generation's
     /// policies set, hold for this one request.
     fn engine_decision(
@@ -505,7 +505,7 @@ impl Pipeline<'_> {
         None
     }
 
-    /// What a recording needs of an input that is decided now; nothing if there is none.
+    /// What a recording needs of an input that is decided now; none if there is none.
     fn kept(&self, at: Timestamp, payload: &[u8], not_relayed: bool) -> Option<Box<Kept>> {
         let sequence = self.sequence.take()?;
         let generation = self.generation.load().number;
@@ -568,7 +568,7 @@ impl Asked {
         }
     }
 
-    /// An exchange that storage had decided anew is compared as it ended.
+    /// An exchange that storage had decided again is compared as it ended.
     fn offer_to_shadows(&mut self) {
         let Some(shadows) = self.shadows.take() else { return };
         let reply = self.unedited.take();

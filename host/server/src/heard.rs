@@ -1,9 +1,9 @@
-//! Where lines and clients were heard lately, answered or not: by way of which relay, with which
-//! link selection, or on which link. For `lessor explain`, which is asked about lines that have no
-//! lease.
+//! Where lines and clients were heard lately, answered or not: through which relay, with which link
+//! selection, or on which link. `lessor explain` uses it for lines that have no lease.
 //!
-//! A table of fixed size without locks: who is heard takes the place of whoever had it. What is
-//! found was said by the line that is asked about, unless two names agree in 47 bits of a hash.
+//! A table of fixed size without locks: a new entry may replace an older one of another name. Not
+//! here: leases. Invariant: what is found belongs to the name that was asked for, unless two names
+//! agree in 47 bits of a hash.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},

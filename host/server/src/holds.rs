@@ -1,9 +1,9 @@
 //! Networks that were taken into service without a record of any lease, by a new installation, a
-//! cutover from another server, or a lost store: since when, kept beside the leases so that a restart
-//! does not forget it.
+//! cutover from another server, or a lost store: since when, kept beside the leases so that a
+//! restart does not forget it.
 //!
-//! What follows from it decides the engine ([`lessor_core::AfterDataLoss`]); here it is only noticed
-//! and told. Networks that are not configured to hold are passed over.
+//! Not here: what follows from it; the engine decides that ([`lessor_core::AfterDataLoss`]).
+//! Invariant: only networks that are configured to hold are noted.
 
 use std::{
     collections::BTreeMap,

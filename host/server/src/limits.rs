@@ -1,7 +1,8 @@
-//! Limits that packets are dropped at: how often each was reached, and what its operator can do.
+//! Limits at which packets are dropped: how often each was reached, and what the operator can do.
 //!
-//! Every drop has a reason of its own as well; what stands here is which setting was too small for the
-//! load. The log names a limit when it is reached, at most every ten seconds.
+//! Every drop has its own reason as well; this module says which setting was too small for the
+//! load. Not here: the drops themselves. Invariant: the log names a limit that is reached, at most
+//! every ten seconds.
 
 use std::{
     sync::{
@@ -102,7 +103,7 @@ impl Limits {
     pub(crate) fn reached(&self, limit: Limit, packets: u64) {
         let Some(count) = self.counts.get(limit as usize) else { return };
         count.reached.fetch_add(packets, Ordering::Relaxed);
-        // Whoever finds it locked leaves the saying to somebody else.
+        // If it is locked, another thread is reporting the limit.
         let Ok(mut warned) = count.warned.try_lock() else { return };
         let now = Instant::now();
         let before = match &*warned {

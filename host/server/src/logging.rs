@@ -1,7 +1,7 @@
 //! Logs: text for people, JSON for programs, on standard error.
 //!
-//! Threads of their own write the lines. Invariant: no other thread ever waits for standard error;
-//! when nobody reads it, lines are lost and counted.
+//! Not here: the journal. Separate threads write the lines. Invariant: no other thread ever waits
+//! for standard error; when nobody reads it, lines are lost and counted.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},

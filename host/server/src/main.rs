@@ -111,6 +111,9 @@ enum Command {
     ///
     /// Exits 1 if replies are missing or two clients hold one address.
     Load(LoadCommand),
+    /// Compile one plugin file: what the server starts for each. Reads standard input.
+    #[command(name = lessor_policy_host::COMPILE_COMMAND, hide = true)]
+    CompilePlugin,
     /// List every reason that an input can end in, with its meaning.
     Reasons {
         /// As JSON, one object a line.
@@ -158,6 +161,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(arguments) => Ok(replay::run(&arguments)),
         Command::Store(command) => store::run(&command),
         Command::Plugin(arguments) => plugin::run(&arguments),
+        Command::CompilePlugin => Ok(lessor_policy_host::compile_child()),
         Command::Load(command) => load(&command.arguments),
         Command::Reasons { json } => {
             status::print_reasons(json)?;

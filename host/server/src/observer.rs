@@ -61,7 +61,7 @@ pub(crate) struct Event {
     pub(crate) source: SocketAddrV4,
     /// The interface that it came in on, if it is known.
     pub(crate) interface: Option<Arc<str>>,
-    /// What was asked; nothing if it could not be parsed.
+    /// What was asked; none if it could not be parsed.
     pub(crate) request: Option<Arc<Request>>,
     /// Whose message it was, if it is no request and long enough to tell.
     pub(crate) header: Option<Header>,
@@ -250,7 +250,7 @@ impl Observer {
         let _ = self.queue.send(Message::Watchers(Box::new(watchers)));
     }
 
-    /// Has the journal's file opened anew, after it was rotated away.
+    /// Has the journal's file reopened, after it was rotated away.
     pub(crate) fn reopen_journal(&self) {
         let _ = self.queue.send(Message::ReopenJournal);
     }
@@ -399,7 +399,7 @@ fn replaced<'a>(event: &Event, change: &'a Change) -> Option<&'a Arc<Lease>> {
     (previous.client != *client && previous.is_active(change.lease.changed_at)).then_some(previous)
 }
 
-/// A lease whose address passed on, as if it had been given back first: whoever watches leases
+/// A lease whose address passed on, as if it had been given back first: a watcher of leases
 /// hears of its end as of any other.
 fn released(lease: &Lease, at: Timestamp) -> Lease {
     Lease { state: LeaseState::Released, changed_at: at, expires_at: at, ..lease.clone() }

@@ -1,14 +1,12 @@
-//! The order of events: what happened to an address is told in the order in which the engine decided
-//! it.
+//! The order of events: what happened to an address is reported in the order in which the engine
+//! decided it.
 //!
 //! Exchanges finish in another order than they were decided in: one waits for storage, the next one
-//! for nothing; one worker is slower than another. So a decision takes a place in the queue of each of
-//! its addresses, under the lock of its network, and what there is to tell of it waits for those
-//! before it.
-//!
-//! Nothing else waits: neither replies nor decisions, nor what is told of other addresses. Invariant:
-//! a place that was taken is given up once, with or without something to tell, because an exchange ends
-//! once; so what waits is never more than the exchanges that are under way.
+//! does not; one worker is slower than another. So a decision takes a place in the queue of each of
+//! its addresses, under the lock of its network, and its event waits for those before it. Not here:
+//! what an event says. Neither replies nor decisions wait, nor the events of other addresses.
+//! Invariant: a place is given up once, with or without an event, because an exchange ends once; so
+//! what waits is never more than the exchanges that are in progress.
 
 use std::{
     collections::HashMap,
@@ -64,7 +62,7 @@ enum State<T> {
 }
 
 impl<T> Order<T> {
-    /// Whatever is told goes to `tell`, which must not wait.
+    /// Every event goes to `tell`, which must not wait.
     pub(crate) fn new(tell: impl Fn(T) + Send + Sync + 'static) -> Self {
         Self::with_limit(PLACES_MAX, tell)
     }
@@ -99,7 +97,7 @@ impl<T> Order<T> {
         Some(Place { shared: Arc::clone(&self.shared), part, number, is_given_up: false })
     }
 
-    /// Tells of something that happened to an address just now; under the lock of its network.
+    /// Reports something that happened to an address just now; under the lock of its network.
     pub(crate) fn tell(&self, network: &str, address: Ipv4Addr, what: T) {
         let part = part_of(network);
         let Some(mut locked) = self.shared.lock(part) else { return };
@@ -110,7 +108,7 @@ impl<T> Order<T> {
         locked.take(SmallVec::from_iter([address]), State::Over(Some(what)));
     }
 
-    /// Whether something that happened to an address waits to be told.
+    /// Whether an event of an address waits to be reported.
     pub(crate) fn is_waiting(&self, network: &str, address: Ipv4Addr) -> bool {
         let locked = self.shared.lock(part_of(network));
         locked.is_some_and(|part| part.queues.contains_key(&address))
@@ -118,7 +116,7 @@ impl<T> Order<T> {
 }
 
 impl<T> Place<T> {
-    /// Gives the place up: `what` is told once everything before it was.
+    /// Gives the place up: `what` is reported once everything before it was.
     pub(crate) fn tell(mut self, what: T) {
         self.is_given_up = true;
         self.shared.give_up(self.part, self.number, Some(what));

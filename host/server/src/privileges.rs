@@ -1,8 +1,10 @@
-//! What the process may do: whom it runs as, which capabilities it keeps, and who can read its files.
+//! What the process may do: the user that it runs as, the capabilities that it keeps, and who can
+//! read its files.
 //!
-//! Called once, while there is no other thread: on Linux each thread has capabilities of its own, and
-//! those that are started later get what the first one has then. Invariant: nothing that the server
-//! writes can be read by anybody but its user and group.
+//! Not here: the permissions of files that the server creates later, beyond the umask. Called once,
+//! while there is no other thread: on Linux each thread has its own capabilities, and a new thread
+//! inherits those of its creator. Invariant: only the server's user and group can read what the
+//! server writes.
 
 mod ownership;
 
@@ -21,12 +23,12 @@ use nix::{
 
 use crate::net;
 
-/// Rights that files get for nobody: writing for the group, anything for others.
+/// Permissions that no file gets: writing for the group, anything for others.
 const NEVER: u32 = 0o027;
 
-/// Makes the process what `[server]` says: it gives its files to the configured user, becomes that user,
-/// and keeps the capabilities that it needs, if it was started as root. Returns what the log should
-/// tell, since there is none yet.
+/// If root started the process and `[server]` names a user, gives the server's files to that user,
+/// switches to it and keeps the necessary capabilities. Returns messages for the log, which does
+/// not exist yet.
 ///
 /// # Errors
 /// If the user or group does not exist, or the process may not do that.
@@ -60,7 +62,7 @@ pub(crate) fn limit(path: &Path, configuration: &Configuration) -> anyhow::Resul
         ),
         _ => ownership::restrict(configuration, &mut notes),
     }
-    // Nothing that it runs can gain what it has given up.
+    // No process that it starts can regain what it has given up.
     prctl::set_no_new_privs().context("cannot give up gaining privileges")?;
     Ok(notes)
 }
@@ -115,7 +117,7 @@ impl Account {
         let kept: CapsHashSet =
             needed(send_buffer_octets).into_iter().filter(|one| had.contains(one)).collect();
         for one in caps::all() {
-            // One that this kernel does not know cannot be had either.
+            // The process cannot have a capability that this kernel does not know.
             let _ = caps::drop(None, CapSet::Bounding, one);
         }
         prctl::set_keepcaps(true)?;
@@ -141,8 +143,8 @@ fn needed(send_buffer_octets: usize) -> Vec<Capability> {
         Capability::CAP_NET_RAW,
     ];
     if !net::buffers_are_allowed(send_buffer_octets) {
-        // A right to do much more than that, and so kept only where the limits of this machine make it
-        // necessary.
+        // It permits much more than that, so it is kept only where the limits of this machine
+        // require it.
         needed.push(Capability::CAP_NET_ADMIN);
     }
     needed

@@ -1,8 +1,8 @@
-//! Sampling: how many events of messages that changed no lease are told in a second.
+//! Sampling: how many events of messages that changed no lease are reported in a second.
 //!
-//! Anybody can send such messages as fast as the link carries them, so what is written about them must
-//! not grow with their number. What changed a lease is always told. Invariant: an event that is left
-//! out is counted.
+//! Anybody can send such messages as fast as the link carries them, so the lines about them must
+//! not grow with their number. Not here: events of messages that changed a lease, which are always
+//! reported. Invariant: an event that is left out is counted.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

@@ -196,7 +196,11 @@ impl Server {
             .saturating_mul(INSTANCES_PER_WORKER)
             .max(INSTANCES_MAX);
         let runtime = Runtime::with_instances_max(
-            RuntimeSettings { cache, state: plugin_state::store(&configuration) },
+            RuntimeSettings {
+                cache,
+                state: plugin_state::store(&configuration),
+                ..RuntimeSettings::default()
+            },
             instances_max,
         )?;
         let (lookups, chain) =
@@ -294,6 +298,8 @@ impl Server {
     /// Workers first, so that nothing new is decided; then storage, which has what they still wait
     /// for; then the observer, which hears of all of it.
     fn stop(self) {
+        // A reload that is under way ends with it.
+        self.reloader.runtime.stop_compiling();
         self.watch.stop();
         for worker in &self.reloader.workers {
             worker.stop();
@@ -489,7 +495,7 @@ fn discarder() -> anyhow::Result<Sender<Runner>> {
     Ok(sender)
 }
 
-/// Keeps the order of hash tables from being guessed by whoever sends packets.
+/// Keeps the order of hash tables from being guessed by a sender of packets.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()

@@ -4,7 +4,7 @@
 //! how leases pass from the engines of one configuration to those of the next.
 //!
 //! Invariant: at any time at most one live engine owns an address. A shard that was retired is
-//! empty for ever; whoever finds it so must take up the newer set.
+//! empty for ever; a finder must use the newer set.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -121,7 +121,7 @@ impl Shards {
     /// Shards for a new topology. Engines of networks that did not change are carried over as they
     /// are, and go on working meanwhile; the others are stopped, emptied into new engines and
     /// retired. `publish` is called with the new set before any retired shard can be seen as
-    /// retired, so that whoever finds one finds the new set as well.
+    /// retired, so that a finder finds the new set as well.
     ///
     /// Takes time proportional to the leases of the networks that changed; only their clients wait.
     pub(crate) fn reconfigure(

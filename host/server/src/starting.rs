@@ -1,5 +1,8 @@
-//! What the server is started with: what is configured, or, if that has mistakes, the generation that
-//! it accepted last.
+//! What the server starts with: the configuration, or, if that has mistakes, the generation that it
+//! accepted last.
+//!
+//! Not here: how the copy of that generation is kept; see [`crate::last_accepted`]. Invariant: a
+//! strict start never uses the copy, and any other start that uses it says so in the log.
 
 use std::path::Path;
 
@@ -14,18 +17,18 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Candidate {
     pub(crate) configuration: Configuration,
-    /// The files that it is made of; none if no copy of them is kept.
+    /// The files that it consists of; none if no copy of them is kept.
     pub(crate) inputs: Option<Inputs>,
-    /// Why it is not what is configured, if it is not.
+    /// Why it is not the current configuration, if it is not.
     pub(crate) fallback: Option<Fallback>,
 }
 
 impl Candidate {
-    /// What the configuration file says, or else the last accepted generation.
+    /// The configuration file, or else the last accepted generation.
     ///
     /// # Errors
-    /// If the file has mistakes, with the reason why there is no such generation, unless the start is
-    /// strict.
+    /// If the file has mistakes, and the start is strict or there is no such generation; in the
+    /// latter case with the reason.
     pub(crate) fn choose(path: &Path, strict: bool) -> Result<Self, Option<anyhow::Error>> {
         // Without colours: mistakes go into the log and to `lessor status`.
         let refusal = match generation::load(path, false) {
@@ -39,11 +42,11 @@ impl Candidate {
         Ok(Self::of(found, &refusal))
     }
 
-    /// The last accepted generation in the place of this one, whose start ended in `error`.
+    /// The last accepted generation instead of this one, whose start ended in `error`.
     ///
     /// # Errors
-    /// With that error, if it is none of configuration and plugins, if this is the last accepted
-    /// generation already, or if there is none.
+    /// With that error, if it is not about configuration and plugins, if this is the last accepted
+    /// generation already, if there is none, or if the start is strict.
     pub(crate) fn instead(&self, error: anyhow::Error, strict: bool) -> anyhow::Result<Self> {
         let store = last_accepted::store_folder(&self.configuration);
         let (Some(refusal), Some(store), None, false) =
@@ -61,7 +64,7 @@ impl Candidate {
         }
     }
 
-    /// Says in the log, loudly, if this is not what is configured.
+    /// Reports in the log, as errors, that this is not the current configuration.
     pub(crate) fn say_fallback(&self) {
         let Some(Fallback { accepted_at, mistakes }) = &self.fallback else { return };
         for mistake in mistakes {

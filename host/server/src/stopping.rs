@@ -1,9 +1,10 @@
-//! How the server ends: signals, and the watchdog that ends the process when it cannot end in good
-//! order.
+//! How the server ends: signals, and the watchdog that ends the process when it cannot stop in
+//! time.
 //!
-//! A reply leaves only after what it promises is durable, so the process may end at any moment
-//! without losing an acknowledged lease. Stopping in good order answers what is under way, writes the
-//! rest of the journal and what plugins remember; none of that may keep the process from ending.
+//! Not here: what each part of the server does when it stops. A reply leaves only after what it
+//! promises is durable, so the process may end at any moment without losing an acknowledged lease.
+//! An orderly stop answers the requests in progress and writes the rest of the journal and what
+//! plugins remember. Invariant: none of that keeps the process from ending in time.
 
 use std::{future::pending, process, sync::Arc, thread, time::Duration};
 
@@ -14,11 +15,11 @@ use tokio::{
 
 use crate::reload::Reloader;
 
-/// How long the server may take to stop in good order.
+/// How long an orderly stop may take.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// The exit code of a server that did not stop in good order: a temporary failure (sysexits.h).
+/// The exit code of a server that could not finish its stop: a temporary failure (sysexits.h).
 const UNFINISHED_EXIT_CODE: i32 = 75;
-/// What a process that exits at once leaves for the threads that write the log.
+/// How long a process that exits at once waits for the threads that write the log.
 const LAST_WORDS_WITHIN: Duration = Duration::from_millis(200);
 
 /// The signals that the server obeys.
@@ -46,7 +47,7 @@ impl Signals {
         stop(&mut self.terminate, &mut self.interrupt).await;
     }
 
-    /// Reloads on SIGHUP; returns on SIGTERM or SIGINT, also while a reload is under way.
+    /// Reloads on SIGHUP; returns on SIGTERM or SIGINT, also during a reload.
     pub(crate) async fn obey(&mut self, reloader: &Arc<Reloader>) {
         let mut reload = None;
         loop {
@@ -72,8 +73,8 @@ impl Signals {
         }
     }
 
-    /// Lets `work` stop the server, and ends the process if that takes too long or another SIGTERM
-    /// or SIGINT comes meanwhile.
+    /// Waits until `work` has stopped the server, and ends the process if another SIGTERM or SIGINT
+    /// comes first.
     pub(crate) async fn watch_over<T>(&mut self, work: JoinHandle<T>) -> Result<T, JoinError> {
         tokio::select! {
             done = work => done,
@@ -82,8 +83,7 @@ impl Signals {
     }
 }
 
-/// Ends the process in a while, whatever it is busy with. If it ends by itself before, nothing
-/// happens.
+/// Ends the process after [`STOP_WITHIN`], whatever it is doing, unless it ends before.
 pub(crate) fn end_soon() {
     let watchdog = thread::Builder::new().name("watchdog".into()).spawn(|| {
         thread::sleep(STOP_WITHIN);
@@ -94,13 +94,13 @@ pub(crate) fn end_soon() {
     }
 }
 
-/// Ends the process at once. The threads that write the log get a moment for what was logged last.
+/// Ends the process at once, after a moment for the threads that write the log.
 pub(crate) fn exit(code: i32) -> ! {
     thread::sleep(LAST_WORDS_WITHIN);
     process::exit(code);
 }
 
-/// Tells systemd, if it listens.
+/// Notifies systemd, if the process runs under it.
 pub(crate) fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "cannot notify the service manager");

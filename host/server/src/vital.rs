@@ -1,6 +1,8 @@
-//! Threads that the server cannot be without. If one ends in a panic or gives up, the process ends
-//! with it: leases are on storage, and a service manager starts it again; a server that looks alive
-//! and is deaf on one interface would be worse.
+//! Threads that the server cannot work without.
+//!
+//! Not here: what they do. Invariant: if one ends in a panic or gives up, the process ends with it.
+//! Leases are on storage, and a service manager starts the process again; a server that runs but
+//! does not receive on one interface would be worse.
 
 use std::{
     io,

@@ -1,8 +1,9 @@
-//! Workers: each reads what waits in its own sockets, decides it in the order of its backlog, has the
-//! changes of a turn committed with one flush, and answers with one call; while a flush runs it goes
-//! on with the next turn.
+//! Workers: each reads what waits in its sockets, decides it in the order of its backlog, has the
+//! changes of a turn committed with one flush, and sends the replies with one call for each socket.
+//! While a flush runs, it continues with the next turn.
 //!
-//! Invariant: a reply leaves only after every change it rests on is durable.
+//! Not here: how one message is decided; see [`crate::exchange`]. Invariant: a reply leaves only
+//! after every change it rests on is durable.
 
 mod intake;
 mod omissions;
@@ -30,18 +31,18 @@ use crate::{
     vital,
 };
 
-/// Changes of one worker that may wait for storage. Beyond it, messages wait in its backlog, where the
-/// urgent ones come first and what gives way is chosen.
+/// Changes of one worker that may wait for storage. Beyond this number, messages wait in its
+/// backlog, which puts urgent ones first and chooses which ones give way.
 const WAITING_CHANGES_MAX: usize = 4096;
 
-/// Messages of other threads, such as exchanges that come back from their lookups, that a worker takes
-/// before it submits and sends what it has.
+/// Messages of other threads, such as exchanges that come back from their lookups, that a worker
+/// accepts before it submits and sends what it has.
 const MESSAGES_IN_TURN_MAX: usize = 64;
 
-/// How long a worker that was told to stop goes on deciding what it has read.
+/// How long a worker that was told to stop continues to decide what it has read.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 
-/// The way to a running worker.
+/// A handle to a running worker.
 #[derive(Debug)]
 pub(crate) struct WorkerHandle {
     sender: Sender<Message>,
@@ -54,7 +55,8 @@ pub(crate) struct WorkerParts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) endpoints: Vec<Option<Endpoint>>,
     pub(crate) runner: Runner,
-    /// Replaced instances go here, because dropping them takes longer than a packet should wait.
+    /// Where replaced instances are sent, because dropping them takes longer than a packet should
+    /// wait.
     pub(crate) discard: Sender<Runner>,
     /// Where exchanges wait for lookups.
     pub(crate) runtime: tokio::runtime::Handle,
@@ -67,15 +69,15 @@ enum Message {
     Committed { exchanges: Vec<Exchange>, results: Vec<Committed> },
     /// An exchange that waited for lookups has its answers.
     LookedUp(Box<Returned>),
-    /// Ask these policies from now on, and say so.
+    /// Use these policies from now on, and confirm it.
     Policies { runner: Box<Runner>, taken: Sender<()> },
-    /// Receive here from now on in the place of what was open at this position, or nowhere.
+    /// Replace the endpoint at this position, or close it.
     Endpoint { position: usize, endpoint: Option<Box<Endpoint>> },
-    /// Read no more, answer what is under way, end.
+    /// Stop reading, answer the requests in progress, end.
     Stop,
 }
 
-/// The way by which a worker gets other endpoints. Clones lead to the same worker.
+/// Sends endpoints to a worker. Clones send to the same worker.
 #[derive(Clone, Debug)]
 pub(crate) struct EndpointSender {
     sender: Sender<Message>,
@@ -83,8 +85,8 @@ pub(crate) struct EndpointSender {
 }
 
 impl EndpointSender {
-    /// Has the worker receive by `endpoint` instead of what is open at `position`; by nothing, if there
-    /// is none. Replies to what came in there leave by the new one.
+    /// Has the worker receive from `endpoint` instead of the one at `position`, or from none.
+    /// Replies to messages of the old one leave through the new one.
     pub(crate) fn replace(&self, position: usize, endpoint: Option<Endpoint>) {
         let endpoint = endpoint.map(Box::new);
         let _ = self.sender.send(Message::Endpoint { position, endpoint });
@@ -95,7 +97,7 @@ impl EndpointSender {
 struct Worker {
     shared: Arc<Shared>,
     runner: Runner,
-    /// Each at a position of its own, which stays empty while it cannot be open.
+    /// Each at a fixed position, which is empty while it cannot be open.
     endpoints: Vec<Option<Endpoint>>,
     poller: Poller,
     receiver: Receiver<Message>,
@@ -105,7 +107,7 @@ struct Worker {
     /// Messages that were read and not decided.
     intake: Intake,
     pause: Pause,
-    /// Exchanges that are finished but for sending, per endpoint.
+    /// Exchanges whose replies are ready to send, per endpoint.
     finished: Vec<Vec<Exchange>>,
     /// Exchanges of this turn whose changes must be committed.
     to_commit: Vec<Exchange>,
@@ -114,7 +116,7 @@ struct Worker {
     /// Exchanges that wait for lookups, on the threads of this runtime.
     parking: Parking,
     runtime: tokio::runtime::Handle,
-    /// Until when what was read is decided, once the worker was told to stop.
+    /// Until when the worker decides what it has read, once it was told to stop.
     stops_at: Option<Instant>,
 }
 
@@ -159,18 +161,18 @@ impl WorkerHandle {
         Ok(Self { sender, waker, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Has the worker ask other policies after the turn at hand; it answers on `taken` when no
-    /// further packet meets the old ones.
+    /// Has the worker use other policies after the current turn; it answers on `taken` when no
+    /// further packet will meet the old ones.
     pub(crate) fn hand_over(&self, runner: Runner, taken: Sender<()>) {
         self.tell(Message::Policies { runner: Box::new(runner), taken });
     }
 
-    /// The way by which the worker gets other endpoints.
+    /// A sender of endpoints to the worker.
     pub(crate) fn endpoint_sender(&self) -> EndpointSender {
         EndpointSender { sender: self.sender.clone(), waker: self.waker.clone() }
     }
 
-    /// Has the worker answer what is under way, and waits for its end.
+    /// Has the worker answer the requests in progress, and waits for its end.
     pub(crate) fn stop(&self) {
         self.tell(Message::Stop);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -202,8 +204,8 @@ impl Worker {
             let has_submitted = self.submit();
             self.send_finished();
             if has_submitted && !self.intake.is_empty() {
-                // Where the store's thread shares the core, it flushes now and not at the end of a time
-                // slice; anywhere else this costs nothing.
+                // If the store's thread shares the core, it flushes now and not at the end of a
+                // time slice; otherwise this costs nothing.
                 std::thread::yield_now();
             }
         }
@@ -215,13 +217,13 @@ impl Worker {
         self.stops_at.is_some() && is_idle && self.intake.is_empty()
     }
 
-    /// Waits for something to do; not at all if messages wait that can be decided. Tells which
-    /// endpoints have something to read, and whether another thread may have sent something.
+    /// Waits for something to do; does not wait if there are messages that can be decided. Says
+    /// which endpoints have something to read, and whether another thread may have sent something.
     fn wait(&mut self, ready: &mut Vec<u32>) -> anyhow::Result<bool> {
         let may_decide = !self.intake.is_empty() && self.may_change_more();
         if let Some(stops_at) = self.stops_at {
             if !may_decide {
-                // Sockets would wake us at once; only others can help.
+                // Sockets would wake the worker at once, but only other threads can make room.
                 let until = stops_at.max(Instant::now() + STOP_WITHIN);
                 if let Ok(message) = self.receiver.recv_deadline(until) {
                     self.take(message);
@@ -238,8 +240,7 @@ impl Worker {
         Ok(found.woken())
     }
 
-    /// Takes what others have sent meanwhile, but not so much that replies that are ready have to wait
-    /// for it.
+    /// Takes messages of other threads, but not so many that replies that are ready have to wait.
     fn take_waiting(&mut self) {
         for _ in 0..MESSAGES_IN_TURN_MAX {
             let Ok(message) = self.receiver.try_recv() else { return };
@@ -275,14 +276,14 @@ impl Worker {
         *slot = endpoint;
     }
 
-    /// Whether storage can take the changes of another turn. Without changes of its own on the way a
-    /// worker goes on: then nobody would tell it when there is room.
+    /// Whether storage has room for the changes of another turn. A worker without changes in flight
+    /// continues, because nothing would wake it when there is room.
     fn may_change_more(&self) -> bool {
         self.waiting_changes == 0
             || (self.waiting_changes < WAITING_CHANGES_MAX && self.shared.committer.has_room())
     }
 
-    /// Goes on with an exchange as far as its decision has come.
+    /// Continues with an exchange according to its decision.
     fn decided(&mut self, exchange: Exchange) {
         if !exchange.waits_for.is_empty() {
             self.look_up(exchange);
@@ -293,7 +294,7 @@ impl Worker {
         }
     }
 
-    /// Sends an exchange away, to come back with what it waits for.
+    /// Sends an exchange to the runtime, which returns it with its lookups.
     fn look_up(&mut self, mut exchange: Exchange) {
         let Some(ticket) = exchange.request().map(|request| Ticket::of(request)) else { return };
         if let Err(reason) = self.parking.leave(&ticket) {
@@ -312,7 +313,7 @@ impl Worker {
         self.runtime.spawn(Away::new(ticket, exchange, lookups, back).ask(sources));
     }
 
-    /// Goes on with an exchange that was away.
+    /// Continues with an exchange that waited for lookups.
     fn looked_up(&mut self, returned: Returned) {
         let Returned { ticket, mut exchange, answers } = returned;
         self.parking.is_back(&ticket);

@@ -1,7 +1,7 @@
-//! Group commit: one thread in front of a store takes whatever waits, makes it durable with one
-//! flush, and then tells everybody.
+//! Group commit: one thread in front of a store takes all waiting changes, makes them durable with
+//! one flush, and then reports to everybody who submitted.
 //!
-//! It decides nothing about leases. Its invariant: `on_done` of every submission that was taken
+//! Not here: decisions about leases. Invariant: `on_done` of every submission that was accepted
 //! runs exactly once, whatever the store does.
 
 use std::{
@@ -18,7 +18,7 @@ use lessor_core::{Changes, Committed};
 
 use crate::{CommitterStatus, Store, status::Counters};
 
-/// How much a [`Committer`] takes on.
+/// How much a [`Committer`] accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitterLimits {
     /// Changes that may wait; a submission that would exceed it is handed back.
@@ -36,7 +36,7 @@ pub struct Submission {
     pub on_done: Box<dyn FnOnce(Vec<Changes>, Vec<Committed>) + Send>,
 }
 
-/// The way to the one thread in front of a store. Clones lead to the same thread.
+/// A handle to the one thread in front of a store. Clones use the same thread.
 #[derive(Clone)]
 pub struct Committer {
     shared: Arc<Shared>,
@@ -97,13 +97,13 @@ impl Committer {
         Ok(())
     }
 
-    /// Whether fewer than half of the changes wait that may. A caller that submits little at a time, and
-    /// nothing while there is no room, has hardly ever a submission handed back.
+    /// Whether fewer than half of the allowed changes wait. A caller that submits little at a time,
+    /// and nothing while this is false, hardly ever has a submission handed back.
     pub fn has_room(&self) -> bool {
         self.shared.queue().waiting_changes < self.shared.limits.waiting_changes.div_ceil(2)
     }
 
-    /// How it fares.
+    /// The state of the committer.
     pub fn status(&self) -> CommitterStatus {
         let waiting_changes = self.shared.queue().waiting_changes;
         self.shared.counters.snapshot(waiting_changes)
@@ -198,7 +198,7 @@ impl Shared {
     }
 }
 
-/// The thread's life.
+/// The main loop of the thread.
 fn run(shared: &Shared, mut store: Box<dyn Store>) {
     loop {
         let mut submissions = shared.take();
@@ -256,7 +256,7 @@ fn changes_of(decisions: &[Changes]) -> usize {
     decisions.iter().map(|changes| changes.len()).sum()
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()

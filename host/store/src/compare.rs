@@ -1,11 +1,14 @@
 //! The compare half of compare-and-set, the same for every backend.
+//!
+//! Not here: writing. Invariant: if one change of a decision conflicts, none of that decision is
+//! written.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{Change, Changes, Committed, Lease};
 use rustc_hash::FxHashMap;
 
-/// What storage holds.
+/// The contents of storage.
 pub(crate) trait Records {
     type Error;
 
@@ -20,7 +23,7 @@ pub(crate) trait Records {
 pub(crate) struct Compared<'a> {
     /// One per change, in order.
     pub(crate) results: Vec<Committed>,
-    /// What to write: of each changed address its last record.
+    /// What to write: the last record of each changed address.
     pub(crate) writes: Vec<&'a Arc<Lease>>,
 }
 
@@ -59,7 +62,7 @@ pub(crate) fn batch<'a, R: Records>(
     Ok(Compared { results, writes: written.leases })
 }
 
-/// What the decisions of a batch put in place of what storage holds.
+/// The records of a batch that replace those in storage.
 struct Written<'a> {
     leases: Vec<&'a Arc<Lease>>,
     /// Clients do not choose the addresses, so their hash needs no secret.

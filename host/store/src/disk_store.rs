@@ -1,11 +1,11 @@
 //! Leases on disk, in a log.
 //!
-//! Not here: waiting for company in a batch (see [`crate::Committer`]), and how the log works (see
+//! Not here: gathering changes into batches (see [`crate::Committer`]), and how the log works (see
 //! [`crate::log`]). Invariants:
 //!
-//! - The truth is on disk. In memory are the place and the revision of every record; they move on
+//! - The truth is on disk. In memory are the position and the revision of every record; they change
 //!   only once a batch is on disk, and a batch that failed is not made.
-//! - **No lease is lost silently.** A log that does not read as it was written is not opened.
+//! - **No lease is lost silently.** A log that differs from what was written is not opened.
 //! - One process at a time: the lock is held as long as the store lives.
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! <path>/leases/                 the log
 //! <path>/leases.incomplete/      one that was being created when the process ended; removed
 //! <path>/leases.salvaged/        what was saved of a damaged one; takes its place
-//! <path>/leases.damaged-<secs>/  a damaged one that was put aside
+//! <path>/leases.damaged-<secs>/  a damaged one that was moved aside
 //! ```
 
 use std::{
@@ -43,13 +43,13 @@ use crate::{
 pub(crate) const FOLDER: &str = "leases";
 /// What was saved of a damaged log, until it takes its place.
 pub(crate) const SALVAGED_FOLDER: &str = "leases.salvaged";
-/// A segment takes 150,000 leases. To begin one costs three flushes; the log has two of them more
-/// than it needs.
+/// A segment has room for 150,000 leases. To begin one costs three flushes; the log has two
+/// segments more than it needs.
 const SEGMENT_OCTETS: u32 = 16 << 20;
-/// How often a log that a server is writing to is read again before damage is believed: segments
-/// are removed meanwhile.
+/// How often a log that a server is writing to is read before damage is reported: the server may
+/// remove segments in between.
 const ATTEMPTS_IN_USE: usize = 5;
-/// How many records are named that do not read.
+/// How many unreadable records are reported by name.
 const UNREADABLE_MAX: usize = 20;
 
 /// Leases on disk.
@@ -77,12 +77,12 @@ impl DiskStore {
 
     /// Opens the store in the folder `path`, creating both where they do not exist.
     ///
-    /// What was being written when the process or the machine stopped is cut off, which is logged.
+    /// Cuts off what was being written when the process or the machine stopped, and logs that.
     ///
     /// # Errors
     ///
-    /// If another process uses the store, if it is damaged or of another format, or if folder or
-    /// disk do not do what they should.
+    /// If another process uses the store, if it is damaged or of another format, or if the folder
+    /// or the disk cannot be used.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::open_with(path, settings(SEGMENT_OCTETS))
     }
@@ -140,8 +140,8 @@ impl DiskStore {
         leases.hand_out(each)
     }
 
-    /// Says what the store in `path` is like, without changing anything. A server may have it open:
-    /// what it is just writing is not looked at then.
+    /// Describes the store in `path` without changing it. A server may have it open; what it is
+    /// writing is not read then.
     ///
     /// # Errors
     ///
@@ -205,7 +205,7 @@ impl Store for DiskStore {
                 self.last_error = None;
                 return results;
             }
-            // The failure that is waited after has been told.
+            // This failure has been reported already.
             Err(StoreError::Waiting) => {}
             Err(error) => self.last_error = Some(error.to_string()),
         }
@@ -242,17 +242,17 @@ impl compare::Records for Table<Ipv4Addr> {
     }
 }
 
-/// What a store is like.
+/// The state of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreSurvey {
-    /// What its log is like. Records that are whole and do not read as leases are damage, too.
+    /// The state of its log. Records with a right checksum that are no leases count as damage, too.
     pub log: Survey,
     /// Addresses that have a record.
     pub leases: u64,
-    /// Addresses whose records read before the first damage; all, if there is none.
+    /// Addresses with readable records before the first damage; all, if there is none.
     pub leases_before: u64,
-    /// Addresses that have records behind it.
+    /// Addresses with readable records behind it.
     pub leases_behind: u64,
 }
 
@@ -333,7 +333,7 @@ pub(crate) fn survey(
     })
 }
 
-/// Creates the log of a new store, or puts in place what was salvaged.
+/// Creates the log of a new store, or moves a salvaged one to its place.
 fn create(path: &Path, settings: Settings) -> io::Result<()> {
     let (log, salvaged): (PathBuf, PathBuf) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
     if salvaged.try_exists()? {
@@ -350,7 +350,7 @@ fn format(path: &Path, found: u32) -> StoreError {
     StoreError::Format { path: path.to_owned(), found, known: FORMAT }
 }
 
-/// What is to be said of a damaged store. How much of it reads is counted once more.
+/// The error for a damaged store. It counts again how much can be read.
 fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
     let counted = StoreSurvey::of(path, false).ok();
     let first = surveyed.damage.first().cloned();

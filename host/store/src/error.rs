@@ -1,4 +1,7 @@
-//! What can go wrong with stable storage, in words that an operator can act upon.
+//! Errors of stable storage, in words that an operator can act upon.
+//!
+//! Not here: failures of a commit, which are results and not errors. Invariant: an error about
+//! damage names the file and the place in it.
 
 use std::{
     error::Error,
@@ -11,12 +14,12 @@ use thiserror::Error;
 
 /// Why leases could not be opened, read or written.
 ///
-/// Fields are called `r#source` where the message tells the cause: whoever prints the chain of causes
-/// would tell it twice.
+/// Fields are called `r#source` where the message contains the cause: a printed chain of causes
+/// would repeat it otherwise.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store does not read as it was written.
+    /// The store differs from what was written.
     #[error(
         "the lease store at {} is damaged: {}, octet {offset}: {found}{}. {leases_before} leases \
          can be read before this place and {leases_behind} behind it. Nothing was changed. Starting \
@@ -38,13 +41,13 @@ pub enum StoreError {
         found: String,
         /// How many places are damaged.
         places: usize,
-        /// Addresses whose records read before this place.
+        /// Addresses with readable records before this place.
         leases_before: u64,
-        /// Addresses that have records behind it.
+        /// Addresses with readable records behind it.
         leases_behind: u64,
     },
 
-    /// A record does not read as what this server writes.
+    /// A record is not what this server writes.
     #[error(
         "the lease record of {key} is damaged: {found}; wanted a record as this server writes it. \
          Starting without it could give the address to a second client: restore the store from a \
@@ -57,7 +60,7 @@ pub enum StoreError {
         found: String,
     },
 
-    /// The store as a whole was written by another generation of this server.
+    /// The store as a whole has the format of another release of this server.
     #[error(
         "the lease store at {} has format {found}; this server knows format {known}. Run the \
          release of lessor that wrote it, or move the folder away to start with no leases",
@@ -72,7 +75,7 @@ pub enum StoreError {
         known: u32,
     },
 
-    /// The store is a database of the engine that was used before there was a release.
+    /// The store is a database of the engine that was used before the first release.
     #[error(
         "the lease store at {} was written by a lessor from before the first release, which kept \
          leases in a database of fjall; this server does not read it. Serve with that version until \

@@ -1,5 +1,7 @@
-//! Small values on stable storage, each under an owner and a key: what plugins remember. Unlike
-//! leases, nobody is harmed if they are lost, so what is damaged is put aside.
+//! Small values on stable storage, each under an owner and a key: what plugins remember.
+//!
+//! Not here: what the values mean. No client depends on them, so a damaged store is moved aside,
+//! unlike one of leases.
 //!
 //! ```text
 //! <path>/                     the log, and its lock
@@ -7,7 +9,7 @@
 //! <path>.damaged-<unix secs>/ one that could not be read
 //! ```
 //!
-//! Invariant: what [`KeyedStore::write`] said to have written survives the death of the process and
+//! Invariant: what [`KeyedStore::write`] reported as written survives the death of the process and
 //! the loss of power.
 
 use std::{
@@ -29,7 +31,7 @@ use crate::log::{
 };
 
 const SETTINGS: Settings = Settings { contents: Contents::PluginState, segment_octets: 4 << 20 };
-/// What stands between owner and key; neither has it.
+/// The octet between owner and key; neither contains it.
 const SEPARATOR: u8 = 0;
 /// The first octet of every value: the version of the record.
 const VERSION: u8 = 1;
@@ -42,10 +44,10 @@ pub struct KeyedStore {
     _lock: File,
 }
 
-/// A store that was put aside.
+/// A store that was moved aside.
 #[derive(Debug)]
 pub struct DamagedKeyedStore {
-    /// Where it lies now.
+    /// Where it is now.
     pub folder: PathBuf,
     /// What is wrong with it.
     pub error: String,
@@ -67,7 +69,7 @@ pub enum KeyedStoreError {
         /// What the system said.
         message: String,
     },
-    /// It does not hold what this server writes.
+    /// Its contents are not what this server writes.
     #[error(
         "{} is damaged, or another version's: {message}; restore it from a backup, or move it aside \
          to begin with nothing",
@@ -92,8 +94,8 @@ impl Key for Name {
 }
 
 impl KeyedStore {
-    /// Opens the store in the folder `path` and reads all of it once; it is created if it is not
-    /// there. One that is damaged is put aside, and an empty one takes its place.
+    /// Opens the store in the folder `path` and reads all of it once; creates it if it does not
+    /// exist. A damaged one is moved aside, and an empty one takes its place.
     ///
     /// # Errors
     /// If the folder cannot be used.
@@ -117,7 +119,7 @@ impl KeyedStore {
         Ok((Self::open_existing(path)?, damaged))
     }
 
-    /// Hands every key and value of an owner to `each`, in the order of the keys.
+    /// Passes every key and value of an owner to `each`, in the order of the keys.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -150,7 +152,7 @@ impl KeyedStore {
         &self,
         changes: impl Iterator<Item = (&'a str, &'a str, Option<&'a [u8]>)>,
     ) -> Result<(), KeyedStoreError> {
-        // Of a key that is changed twice, the last change counts.
+        // If a key is changed twice, the last change counts.
         let changes: BTreeMap<Box<[u8]>, Option<&[u8]>> =
             changes.map(|(owner, key, value)| (name(owner, key), value)).collect();
         let mut batch = Batch::new();
@@ -199,7 +201,7 @@ impl KeyedStore {
         Ok(store)
     }
 
-    /// Hands everything to `each`, which says what is wrong with it.
+    /// Passes everything to `each`, which returns what is wrong with it.
     fn scan(
         &self,
         mut each: impl FnMut(&Name, &[u8]) -> Result<(), String>,

@@ -1,11 +1,11 @@
 //! Leases on stable storage: one trait, a backend in memory and one on disk, and the thread that
 //! makes the changes of many packets durable with one flush.
 //!
-//! Not here: which lease to give to whom (that is the core's), and when to answer a client (the
-//! server's). The invariant: **a change reported as [`Committed::Durable`] survives the death of
-//! the process and, on disk, the loss of power.** A change is a compare-and-set, never a blind
-//! write, so that a shared database used by several servers fits behind the same trait; the changes
-//! of one decision are made together or not at all.
+//! Not here: which lease is given to which client (the core decides that), and when a client is
+//! answered (the server decides that). Invariant: **a change reported as [`Committed::Durable`]
+//! survives the death of the process and, on disk, the loss of power.** A change is a
+//! compare-and-set, never a blind write, so that a shared database used by several servers fits
+//! behind the same trait; the changes of one decision are made together or not at all.
 //!
 //! ```text
 //! workers ──submit──▶ Committer ──one commit──▶ Store ──▶ disk
@@ -37,10 +37,10 @@ pub use status::CommitterStatus;
 
 /// Where lease records are kept: one for each address.
 ///
-/// Only one thread speaks to a store; a [`Committer`] stands in front of it.
+/// Only one thread uses a store: that of the [`Committer`].
 pub trait Store: Send {
-    /// Hands every record to `each`, in no particular order, and returns how many there are. Called
-    /// once, at start.
+    /// Passes every record to `each`, in no particular order, and returns how many there are.
+    /// Called once, at start.
     ///
     /// # Errors
     ///
@@ -58,12 +58,12 @@ pub trait Store: Send {
     /// none of it is made as far as this store knows, and it will compare the next changes with what
     /// was there before. (Should power fail before anything else was written, the disk alone knows.)
     ///
-    /// A store that failed goes on by itself as soon as its storage works again; until then it
+    /// A store that failed resumes without help as soon as its storage works again; until then it
     /// answers [`Committed::Failed`] without delay.
     fn commit(&mut self, batch: &[Changes]) -> Vec<Committed>;
 
-    /// Why the latest commit failed and what is done about it, as a sentence for the log; nothing
-    /// if it did not fail.
+    /// Why the latest commit failed and what is done about it, as a sentence for the log; none if
+    /// it did not fail.
     fn last_error(&self) -> Option<String> {
         None
     }

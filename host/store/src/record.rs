@@ -1,16 +1,16 @@
-//! How a lease stands on disk: a key of four octets, the address in network order, so that records
+//! The form of a lease on disk: a key of four octets, the address in network order, so that records
 //! are sorted by address; and a value of one version octet followed by a CBOR array (RFC 8949).
 //!
-//! Rules for whoever changes [`Record`], so that servers of different releases read each other's
-//! records:
+//! Not here: where records are; see [`crate::log`]. Rules for changes of [`Record`], so that
+//! servers of different releases read each other's records:
 //!
-//! - An index is never given another meaning or type, and never used again once retired.
+//! - An index never gets another meaning or type, and is never used again once retired.
 //! - A new field is an `Option` with the next free index. An older server skips an index that it
 //!   does not know (and leaves it out when it writes the record again); a newer one reads a missing
 //!   index as `None`.
-//! - The fields that are no `Option` stay for ever.
+//! - Fields that are not an `Option` stay for ever.
 //! - [`VERSION`] is raised only when an older server must not read the record at all. This server
-//!   then still reads the versions before it, each by a function of its own.
+//!   then still reads the versions before it, each by a separate function.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -54,8 +54,9 @@ struct Record<'a> {
     /// Whom the lease counts against.
     #[b(9)]
     subscriber: Option<&'a str>,
-    /// The client's key if that is a line: circuit id and remote id as sub-options 1 and 2 of option
-    /// 82. An older server goes by `client_hardware_address` then, which is that of the last device.
+    /// The client's key if that is a line: circuit id and remote id as sub-options 1 and 2 of
+    /// option 82. An older server uses `client_hardware_address` then, which is that of the last
+    /// device.
     #[b(10)]
     client_line: Option<&'a ByteSlice>,
     /// The line, as above, if the client's key is this line and `client_hardware_address`.
@@ -130,7 +131,7 @@ pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Lease, StoreError> {
     }
 }
 
-/// What is to be said of a key that is no address.
+/// The error for a key that is no address.
 pub(crate) fn strange_key(key: &[u8]) -> StoreError {
     let octets: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
     StoreError::DamagedRecord {

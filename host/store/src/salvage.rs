@@ -1,8 +1,8 @@
-//! A way on for an operator whose store is damaged and who has no backup: a new store of what can
-//! be read.
+//! Salvage: a new store of what can be read of a damaged one, for an operator without a backup.
 //!
-//! The invariant: nothing is removed. The damaged log is put aside, and at every moment either it or
-//! the complete new one is in place, or the new one waits to be put there by the next start.
+//! Not here: the owner of the new files, which is the user that runs the command. Invariant:
+//! nothing is removed. The damaged log is moved aside, and at every moment either it or the
+//! complete new one is in place, or the new one waits to be moved there by the next start.
 
 use std::{
     collections::BTreeMap,
@@ -36,18 +36,18 @@ const BATCH_LEASES: usize = 1024;
 pub struct Salvage {
     /// What was wrong.
     pub survey: Survey,
-    /// Leases in the new store: of each address the newest record that reads. It may not be the
-    /// newest that there was.
+    /// Leases in the new store: the newest readable record of each address, which may not be the
+    /// newest that was written.
     pub leases: u64,
-    /// Records whose checksum is right and that do not read as a lease.
+    /// Records with a right checksum that are no leases.
     pub unreadable: u64,
-    /// Where the damaged log lies now.
+    /// Where the damaged log is now.
     pub put_aside: PathBuf,
 }
 
 impl DiskStore {
-    /// Puts a new store of what can be read in the place of the damaged one in `path`, which is put
-    /// aside.
+    /// Replaces the damaged store in `path` with a new one of what can be read, and moves the
+    /// damaged log aside.
     ///
     /// # Errors
     ///
@@ -79,7 +79,8 @@ impl DiskStore {
     }
 }
 
-/// Writes a new log and puts it in the place of the damaged one; where that lies then.
+/// Writes a new log, moves the damaged one aside and the new one to its place. Returns where the
+/// damaged one is then.
 fn replace(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<PathBuf, StoreError> {
     let cannot = |error: io::Error| StoreError::open(path, error);
     let (log, salvaged) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
@@ -97,7 +98,7 @@ fn replace(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<PathB
 
 fn write_new(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<(), StoreError> {
     let failed = |said: String| StoreError::Write { source: said.into() };
-    // It bears another name until it is complete: the next start would take it for the store.
+    // It has another name until it is complete: the next start would otherwise use it.
     let unfinished = path.with_extension("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).map_err(|error| failed(error.to_string()))?;

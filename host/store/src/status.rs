@@ -1,4 +1,7 @@
-//! What the committer counts, for metrics and for the log.
+//! The counters of the committer, for metrics and for the log.
+//!
+//! Not here: what is done when a flush fails. Invariant: counters never go back while the process
+//! runs.
 
 use std::{
     sync::{
@@ -8,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// How group commit fares. Counters run from its start.
+/// The state of group commit. Counters run from its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitterStatus {
     /// Changes that wait to be taken into a batch, now.

@@ -1,7 +1,7 @@
-//! Tables and lines for people: the one place that makes them.
+//! Tables and lines for people: the only place where they are made.
 //!
-//! Invariant: what goes to a terminal is not wider than it; what goes to a file or a program is not
-//! folded at all.
+//! Not here: what they say. Invariant: output to a terminal is not wider than the terminal; output
+//! to a file or a program is not folded.
 
 use std::{
     io::{self, Write},
@@ -14,8 +14,7 @@ use textwrap::{Options, WordSplitter};
 
 pub use comfy_table::Table;
 
-/// No column is folded to fewer characters than this; a terminal that has no room for that folds the
-/// lines itself.
+/// No column is folded to fewer characters than this; a narrower terminal folds the lines itself.
 const WIDTH_MIN: usize = 20;
 
 /// The width of standard output in columns; none if it is no terminal.
@@ -43,8 +42,8 @@ pub fn right_align(table: &mut Table, columns: Range<usize>) {
     }
 }
 
-/// Standard output for people. Lines are folded to its width, but for those of tables; what is folded
-/// goes on two columns behind the beginning of its line.
+/// Standard output for people. Lines are folded to its width, except those of tables; a folded line
+/// continues two columns behind its beginning.
 pub fn stdout() -> Folded<io::StdoutLock<'static>> {
     Folded { out: io::stdout().lock(), width: width(), line: Vec::new() }
 }
@@ -140,7 +139,7 @@ fn options<'a>(width: usize) -> Options<'a> {
     Options::new(width).word_splitter(WordSplitter::NoHyphenation)
 }
 
-/// Whether a line is one of a table's, by the character that it begins with.
+/// Whether a line belongs to a table, by its first character.
 fn is_of_table(content: &str) -> bool {
     content.starts_with(|first: char| ('\u{2500}'..='\u{257f}').contains(&first))
 }

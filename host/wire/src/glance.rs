@@ -1,7 +1,9 @@
-//! A first look at a datagram, for a server that has more of them than it can decide.
+//! A first look at a datagram, for a server that receives more of them than it can decide.
 //!
-//! Not a parser: nothing is copied, checked or refused, and what cannot be read counts as absent.
-//! What a [`Glance`] says orders messages that wait; [`parse`](crate::parse()) decides what they are.
+//! Not a parser: it copies, checks and refuses nothing, and a field that it cannot read counts as
+//! absent. A [`Glance`] orders messages that wait; [`parse`](crate::parse()) decides what they are.
+//! Invariant: of a message whose options are neither split nor in `file` and `sname`, it reads the
+//! same as the parser.
 
 use std::net::Ipv4Addr;
 
@@ -13,14 +15,14 @@ use crate::OPTIONS_START;
 /// What of a message its place in a queue depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Glance<'a> {
-    /// Option 53; nothing if the datagram is no message of a client, as far as the look goes.
+    /// Option 53; none if the datagram does not look like a message of a client.
     pub kind: Option<RequestKind>,
     /// xid.
     pub transaction_id: u32,
     /// ciaddr is set, and neither option 50 nor option 54 is there: a REQUEST of this form extends
     /// a lease (RFC 2131 section 4.3.2).
     pub extends: bool,
-    /// giaddr; zero if no relay was involved.
+    /// giaddr; none if it is zero, because no relay was involved.
     pub relay_address: Option<Ipv4Addr>,
     /// Option 61.
     pub client_identifier: Option<&'a [u8]>,

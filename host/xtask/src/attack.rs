@@ -4,7 +4,12 @@
 //! The attacks are tests, which run small in `cargo xtask test`. This command asks them for their full
 //! length, one after the other, and shows what they report. It measures nothing itself.
 
-use std::{fs::OpenOptions, io::Write as _, path::Path, process::Command};
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
@@ -26,6 +31,9 @@ pub(crate) struct AttackArguments {
     /// Attack the development build instead of the release build.
     #[arg(long)]
     dev: bool,
+    /// Attack this program instead of building one.
+    #[arg(long, value_name = "FILE", conflicts_with = "dev")]
+    lessor: Option<PathBuf>,
     /// Only attacks whose name contains this, such as "relays".
     filter: Option<String>,
 }
@@ -50,62 +58,60 @@ enum Full {
     Command(&'static str),
 }
 
-const E2E: &str = "lessor-e2e";
-
 const ATTACKS: [Attack; 8] = [
     Attack {
         name: "mutated datagrams",
         wanted: "no reply that breaks a rule",
-        test: &["--package", E2E, "--test", "attacks"],
+        test: &["--workspace", "--test", "attacks"],
         filter: &["mutations"],
         full: Full::Test(&[]),
     },
     Attack {
         name: "8 dead relays at 300/s",
         wanted: "below 0.1 % of a healthy relay's renewals lost",
-        test: &["--package", E2E, "--test", "dead_relays"],
+        test: &["--workspace", "--test", "dead_relays"],
         filter: &["measured", "--ignored"],
         full: Full::Test(&[("LESSOR_IS_ADMIN", "0")]),
     },
     Attack {
         name: "400 dead relays at 8,000/s",
         wanted: "below 0.1 % of a healthy relay's renewals lost",
-        test: &["--package", E2E, "--test", "dead_relays"],
+        test: &["--workspace", "--test", "dead_relays"],
         filter: &["measured", "--ignored"],
         full: Full::Test(&[("LESSOR_DEAD_RELAYS", "400"), ("LESSOR_DISCOVERS_PER_SEC", "8000")]),
     },
     Attack {
         name: "decline floods",
         wanted: "other clients are served",
-        test: &["--package", E2E, "--test", "floods"],
+        test: &["--workspace", "--test", "floods"],
         filter: &["decline"],
         full: Full::Test(&[("LESSOR_FLOOD", "20000")]),
     },
     Attack {
         name: "offer floods",
         wanted: "new clients of other lines are served",
-        test: &["--package", E2E, "--test", "floods"],
+        test: &["--workspace", "--test", "floods"],
         filter: &["flood_of"],
         full: Full::Test(&[("LESSOR_FLOOD", "20000")]),
     },
     Attack {
         name: "three times capacity",
         wanted: "renewals are answered before everything else",
-        test: &["--package", E2E, "--test", "overload"],
+        test: &["--workspace", "--test", "overload"],
         filter: &[],
         full: Full::Command("overload"),
     },
     Attack {
         name: "damaged stores",
         wanted: "0 of 200 silent",
-        test: &["--package", "lessor-store", "--lib"],
+        test: &["--workspace", "--lib"],
         filter: &["no_damage"],
         full: Full::Test(&[("LESSOR_DAMAGE_TRIALS", "200")]),
     },
     Attack {
         name: "file system shut down under load",
         wanted: "0 acknowledged leases lost in 50 rounds",
-        test: &["--package", E2E, "--test", "broken_disk"],
+        test: &["--workspace", "--test", "broken_disk"],
         filter: &["dies_under_load"],
         full: Full::Test(&[("LESSOR_SHUTDOWN_ROUNDS", "50")]),
     },
@@ -145,8 +151,11 @@ impl Finding {
 /// Without root, or if an attack succeeds.
 pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "needs root, for network namespaces and mounts");
-    let profile = if arguments.dev { Profile::Dev } else { Profile::Release };
-    let lessor = artifacts::lessor(profile)?;
+    let lessor = match &arguments.lessor {
+        Some(lessor) => std::path::absolute(lessor)?,
+        None if arguments.dev => artifacts::lessor(Profile::Dev)?,
+        None => artifacts::lessor(Profile::Release)?,
+    };
     let folder = tempfile::Builder::new().prefix("lessor-attack-").tempdir()?;
     let is_wanted = |attack: &&Attack| {
         arguments.filter.as_deref().is_none_or(|filter| attack.name.contains(filter))
@@ -218,7 +227,7 @@ impl Attack {
     }
 }
 
-/// What an attack reported; nothing if it reported nothing.
+/// What an attack reported; none if it reported nothing.
 fn read(report: &Path) -> anyhow::Result<Vec<Finding>> {
     let text = std::fs::read_to_string(report).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).context("a line of the report")).collect()

@@ -168,7 +168,7 @@ fn table(rows: &[Row]) -> Table {
     table
 }
 
-/// Tells what is amiss, and whether that is a failure.
+/// Tells what is wrong, and whether that is a failure.
 fn conclude(rows: &[Row]) -> ExitCode {
     let requires_all = std::env::var_os("LESSOR_REQUIRE_E2E").is_some();
     let mut code = ExitCode::SUCCESS;

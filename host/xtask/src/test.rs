@@ -47,7 +47,7 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
 /// Format, lints, documentation.
 ///
 /// # Errors
-/// If anything is amiss.
+/// If anything is wrong.
 pub(crate) fn lint() -> anyhow::Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;

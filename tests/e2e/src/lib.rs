@@ -27,6 +27,7 @@ mod client_message;
 pub mod clients;
 mod clock;
 pub mod compare;
+pub mod compiling;
 mod disk;
 mod floods;
 mod heavy;

@@ -33,6 +33,8 @@ pub struct Setup {
     journal_settings: String,
     /// Arguments of `lessor serve`.
     arguments: Vec<OsString>,
+    /// What is started as the server, if it is not the binary under test itself.
+    program: Option<PathBuf>,
     /// What is put in front of the command line so that it runs on another host.
     entering: Vec<OsString>,
 }
@@ -86,6 +88,7 @@ impl Setup {
             is_unheard: false,
             journal_settings: "path = \"journal.jsonl\"\n".to_owned(),
             arguments: Vec::new(),
+            program: None,
             entering: Vec::new(),
         }
     }
@@ -120,6 +123,12 @@ impl Setup {
     /// With an argument more for `lessor serve`.
     pub fn with_argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// With another file as the program that is started, such as a copy of the binary.
+    pub fn with_program(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
         self
     }
 
@@ -309,7 +318,7 @@ impl Setup {
                 ["setpriv", "--bounding-set", &missing, "--inh-caps", &missing].map(OsString::from),
             );
         }
-        words.push(built::lessor().into());
+        words.push(self.program.as_deref().unwrap_or_else(|| built::lessor()).into());
         words.extend(["serve", "--config"].map(OsString::from));
         words.push(self.configuration().into());
         words.extend(self.arguments.iter().cloned());

@@ -18,7 +18,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_e2e::{Server, Setup, built, relay, wait};
+use lessor_e2e::{
+    Server, Setup, built,
+    compiling::{compiles, is_gone},
+    relay,
+};
+use lessor_guests::hostile::slow_to_compile;
 use lessor_load::{Relay, Subscriber};
 use nix::sys::signal::Signal;
 
@@ -33,6 +38,8 @@ const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// What "within seconds" is at most, on a machine that is busy with other tests.
 const WITHIN: Duration = Duration::from_secs(10);
+/// What "at once" is at most, likewise.
+const AT_ONCE: Duration = Duration::from_secs(2);
 /// The exit code of a server that could not stop in good order.
 const UNFINISHED: i32 = 75;
 
@@ -42,8 +49,10 @@ fn a_reload_that_compiles_a_huge_policy_does_not_hold_up_the_end() {
     let acquired = acquire(&mut relay(server.address(), LINK), 1);
     put_huge_policy(server.folder());
     server.process().signal(Signal::SIGHUP);
-    is_compiling(server.process().id());
-    let status = ends_within(&mut server, WITHIN);
+    let child = compiles(server.process().id());
+    server.process().signal(Signal::SIGTERM);
+    is_gone(child, AT_ONCE);
+    let status = server.process().ended(WITHIN);
     assert!(status.success(), "{status}");
     assert!(!server.process().output().contains("reloaded"), "the reload was over before");
     remove_huge_policy(server.folder());
@@ -56,8 +65,9 @@ fn a_start_that_compiles_a_huge_policy_is_ended_at_once() {
     let setup = Setup::on_loopback(SUBNETS);
     put_huge_policy(setup.folder());
     let mut process = setup.launch();
-    is_compiling(process.id());
+    let child = compiles(process.id());
     process.signal(Signal::SIGTERM);
+    is_gone(child, AT_ONCE);
     let status = process.ended(WITHIN);
     assert!(status.success(), "{status}: {}", process.output());
     assert!(!process.output().contains("serving"), "the start was over before");
@@ -133,94 +143,14 @@ fn ends_within(server: &mut Server, patience: Duration) -> ExitStatus {
     server.process().ended(patience)
 }
 
-/// Waits until the process computes and does nothing else, which a compilation of minutes does.
-#[track_caller]
-fn is_compiling(process: u32) {
-    let ticks = || -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-        let of = |field: usize| fields.get(field).and_then(|text| text.parse::<u64>().ok());
-        of(11).unwrap_or(0) + of(12).unwrap_or(0)
-    };
-    let before = ticks();
-    wait::within(Duration::from_secs(30), "the server to compile", || {
-        (ticks() > before + 100).then_some(())
-    });
-}
-
 const HUGE: &str = "plugins/90-huge.wasm";
 
 fn remove_huge_policy(folder: &Path) {
     fs::remove_file(folder.join(HUGE)).unwrap();
 }
 
-/// Puts a policy that takes minutes to compile into the plugin directory: a small one, with thousands
-/// of functions more that nobody calls.
+/// Puts a policy that takes minutes to compile into the plugin directory.
 fn put_huge_policy(folder: &Path) {
     let small = fs::read(built::policy("minimal")).expect("it was built");
-    fs::write(folder.join(HUGE), enlarged(&small)).unwrap();
-}
-
-const FUNCTION_SECTION: u8 = 3;
-const CODE_SECTION: u8 = 10;
-const FUNCTIONS: u64 = 4_000;
-
-fn enlarged(module: &[u8]) -> Vec<u8> {
-    // Loads, products and stores, which no optimiser can leave out; then a trap, so that the body fits
-    // every type of function.
-    let step = b"\x41\x00\x41\x00\x29\x03\x00\x41\x08\x29\x03\x00\x7e\x37\x03\x00";
-    let mut body = vec![0];
-    (0..600).for_each(|_| body.extend(step));
-    body.extend(b"\x00\x0b");
-    let body = [number(body.len() as u64), body].concat();
-    let mut out = module[..8].to_vec();
-    let mut rest = &module[8..];
-    while let Some((&section, after)) = rest.split_first() {
-        let (length, contents) = read_number(after);
-        let (contents, after) = contents.split_at(length as usize);
-        rest = after;
-        let contents = match section {
-            FUNCTION_SECTION => with_more(contents, &number(0)),
-            CODE_SECTION => with_more(contents, &body),
-            _ => contents.to_vec(),
-        };
-        out.push(section);
-        out.extend(number(contents.len() as u64));
-        out.extend(contents);
-    }
-    out
-}
-
-/// A list with [`FUNCTIONS`] items more.
-fn with_more(list: &[u8], item: &[u8]) -> Vec<u8> {
-    let (count, items) = read_number(list);
-    let mut out = number(count + FUNCTIONS);
-    out.extend(items);
-    (0..FUNCTIONS).for_each(|_| out.extend(item));
-    out
-}
-
-/// LEB128, as WebAssembly writes numbers.
-fn number(mut value: u64) -> Vec<u8> {
-    let mut octets = Vec::new();
-    loop {
-        let low = (value & 0x7f) as u8;
-        value >>= 7;
-        if value == 0 {
-            octets.push(low);
-            return octets;
-        }
-        octets.push(low | 0x80);
-    }
-}
-
-fn read_number(octets: &[u8]) -> (u64, &[u8]) {
-    let mut value = 0;
-    for (position, octet) in octets.iter().enumerate() {
-        value |= u64::from(octet & 0x7f) << (7 * position);
-        if octet & 0x80 == 0 {
-            return (value, &octets[position + 1..]);
-        }
-    }
-    panic!("a number ends in the module");
+    fs::write(folder.join(HUGE), slow_to_compile(&small)).unwrap();
 }

@@ -14,7 +14,7 @@ use crate::Timestamp;
 pub(super) enum Standing {
     /// Free, and nobody ever had it.
     Fresh,
-    /// Free since then; the record of whoever had it last is kept.
+    /// Free since then; the record of its last client is kept.
     Returned(Timestamp),
     /// Held for an open offer.
     Offered,

@@ -350,7 +350,7 @@ impl Bindings {
         }
     }
 
-    /// Takes an address out of the lists of its pool, whoever has it.
+    /// Takes an address out of the lists of its pool, whichever client has it.
     fn unlist_in_pool(&mut self, address: u32) {
         let Some(position) = self.plan.giving_pool_of(address) else { return };
         let seen = self.slots.get(address).map(Seen::of);
@@ -382,7 +382,7 @@ impl Bindings {
         }
     }
 
-    /// Makes the free sets and counters of the pools anew, as the plan has them now.
+    /// Rebuilds the free sets and counters of the pools from the current plan.
     pub(super) fn lay_out_pools(&mut self) {
         self.pools = fresh_pools(&self.plan);
         self.quarantines.lay_out(self.pools.len());

@@ -1,4 +1,8 @@
-//! One request on its way to a decision: the client, its line, what it is entitled to.
+//! One request on its way to a decision: the client, its line, and the addresses that it may have.
+//!
+//! Not here: the decision; see `discover`, `request`, `farewell` and `inform`. Invariant: an
+//! address that another client holds, that is quarantined or that is the server's own has an
+//! obstacle, unless its holder gives way to this client.
 
 use std::borrow::Cow;
 
@@ -182,7 +186,7 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// Whether a policy may name `address` for the client, whoever holds it now.
+    /// Whether a policy may name `address` for the client, whichever client holds it now.
     pub(super) fn may_be_named(&self, address: u32) -> bool {
         let own = self.reservation.map(|reservation| u32::from(reservation.address));
         self.plan.is_usable(address)
@@ -190,7 +194,7 @@ impl<'e, 'r> Case<'e, 'r> {
             && (own == Some(address) || !self.plan.is_reserved(address))
     }
 
-    /// Why the client cannot have an address now that a policy names; nothing if it can.
+    /// Why the client cannot have an address now that a policy names; none if it can.
     pub(super) fn why_not_named_now(&self, address: u32) -> Option<Obstacle> {
         if self.is_held_by_other(address) && !self.gives_way(address) {
             return Some(Obstacle::HeldByOther);
@@ -198,7 +202,7 @@ impl<'e, 'r> Case<'e, 'r> {
         self.why_not_now(address)
     }
 
-    /// Why the client cannot have its reserved address now; nothing if it can. A client that has it
+    /// Why the client cannot have its reserved address now; none if it can. A client that has it
     /// from before it was reserved keeps it until its lease ends, unless that gives way; a device that
     /// had it as the owner before makes room.
     pub(super) fn why_not_reserved_now(&self, reservation: &Reservation) -> Option<Obstacle> {
@@ -255,7 +259,7 @@ impl<'e, 'r> Case<'e, 'r> {
         first_choice.is_some_and(|first_choice| first_choice != address)
     }
 
-    /// Whether the client may have `address` under `entitlement`, whoever holds it now.
+    /// Whether the client may have `address` under `entitlement`, whichever client holds it now.
     pub(super) fn is_entitled(&self, entitlement: Entitlement<'_>, address: u32) -> bool {
         let pool = || self.plan.giving_pool_of(address);
         match entitlement {
@@ -265,7 +269,7 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// Why the client cannot have `address` under `entitlement` now; nothing if it can.
+    /// Why the client cannot have `address` under `entitlement` now; none if it can.
     pub(super) fn objection(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Reason> {
         self.obstacle(entitlement, address).map(|obstacle| match obstacle {
             Obstacle::OutsidePools => Reason::NakOtherAddress,

@@ -1,8 +1,8 @@
-//! Where replies go (RFC 2131 section 4.1), and which requests cannot be answered because there is
-//! no way to their client.
+//! Where replies go (RFC 2131 section 4.1), and which requests are not answered because no reply
+//! could reach their client.
 //!
-//! Invariant: no reply goes to an address that no host can have, and ciaddr is a destination only
-//! for clients that use it. Not known here: the machine's own sockets and links.
+//! Does not know the host's sockets and links. Invariant: no reply goes to an address that no host
+//! can have, and ciaddr is a destination only for clients that use it.
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ impl Case<'_, '_> {
         let has_address = !request.client_address.is_unspecified();
         let is_information = request.kind == RequestKind::Inform;
         if has_address
-            && (is_information || request.uses_client_address())
+            && (is_information || self.is_at_client_address())
             && (!is_host_address(request.client_address) || request.client_address.is_loopback())
         {
             return Some(Reason::UnusableClientAddress);
@@ -30,7 +30,7 @@ impl Case<'_, '_> {
             RequestKind::Inform if has_address => false,
             RequestKind::Inform if !is_relayed => return Some(Reason::InformWithoutAddress),
             RequestKind::Discover | RequestKind::Inform => true,
-            RequestKind::Request => !request.uses_client_address() && !self.is_heard_elsewhere(),
+            RequestKind::Request => !self.is_at_client_address(),
             RequestKind::Decline | RequestKind::Release => false,
         };
         let has_link = is_relayed || request.arrival.link_addresses.is_some();
@@ -38,7 +38,7 @@ impl Case<'_, '_> {
     }
 
     /// Where an OFFER, or the ACK of a REQUEST, goes. Clients that take an offer or verify an
-    /// address do not use an address yet, whatever stands in ciaddr.
+    /// address do not use an address yet, whatever ciaddr says.
     pub(super) fn destination_of_grant(&self, your_address: Ipv4Addr) -> Destination {
         let request = self.request;
         let hardware_address = request.hardware_address;
@@ -46,9 +46,7 @@ impl Case<'_, '_> {
             return Destination::Relay(relay);
         }
         match request.client_socket() {
-            Some(client) if request.uses_client_address() || self.is_heard_elsewhere() => {
-                Destination::Client(client)
-            }
+            Some(client) if self.is_at_client_address() => Destination::Client(client),
             _ if request.wants_broadcast() || hardware_address.octets().is_empty() => {
                 Destination::Broadcast
             }
@@ -56,12 +54,13 @@ impl Case<'_, '_> {
         }
     }
 
-    /// Where a NAK goes: to everybody on the client's link. A client that sent its message directly
-    /// and whose address is not one of the link that the message came in by is behind a relay that
-    /// does not look at unicast; only its own address leads there.
+    /// Where a NAK goes: to all hosts on the client's link. A client that sent its message
+    /// directly, from an address that does not belong to the link that received it, is behind a
+    /// relay that does not process unicast messages; only its own address leads there.
     pub(super) fn destination_of_nak(&self) -> Destination {
         let relay = self.request.relay_socket().map(Destination::Relay);
-        let client = self.request.client_socket().filter(|_| self.is_elsewhere());
+        let is_there = self.is_elsewhere() && self.is_at_client_address();
+        let client = self.request.client_socket().filter(|_| is_there);
         relay.or(client.map(Destination::Client)).unwrap_or(Destination::Broadcast)
     }
 
@@ -73,16 +72,21 @@ impl Case<'_, '_> {
         client.or(relay).unwrap_or(Destination::Broadcast)
     }
 
-    /// Whether the client of a REQUEST sent it from its address to this server, and that address is
-    /// not one of the link that it came in by: a renewal from behind a relay, whatever other options
-    /// make of it.
+    /// Whether ciaddr is where the client of a REQUEST is.
+    fn is_at_client_address(&self) -> bool {
+        self.request.uses_client_address() || self.is_heard_elsewhere()
+    }
+
+    /// Whether the client of a REQUEST sent it from its address to this server, and that address
+    /// does not belong to the link that received it: a renewal from behind a relay, whatever state
+    /// its options suggest.
     fn is_heard_elsewhere(&self) -> bool {
         let is_sender = *self.request.arrival.source.ip() == self.request.client_address;
         self.request.kind == RequestKind::Request && self.is_elsewhere() && is_sender
     }
 
-    /// Whether the client sent its message directly, and says to have an address of another link
-    /// than the one that the message came in by.
+    /// Whether the client sent its message directly, and ciaddr belongs to another link than the
+    /// one that received the message.
     fn is_elsewhere(&self) -> bool {
         let request = self.request;
         let is_here = |link_address: &Ipv4Addr| {

@@ -1,5 +1,8 @@
-//! DISCOVER: chooses an address and holds it for the client (RFC 2131 section 4.3.1). Nothing is
-//! written: a flood of DISCOVERs reaches neither storage nor the records of former owners.
+//! DISCOVER: chooses an address and holds it for the client (RFC 2131 section 4.3.1).
+//!
+//! Does not write: a flood of DISCOVERs reaches neither storage nor the records of former owners.
+//! Invariant: an address is offered only if the client may have it, and if no other client has an
+//! active lease or an open offer of it that does not give way.
 
 use std::sync::Arc;
 
@@ -12,18 +15,19 @@ use super::{
     slot::Offer,
 };
 
-/// How many deadlines a decision looks at before it says that no address is free.
+/// How many deadlines a decision checks before it says that no address is free.
 pub(super) const DUE_IN_DECISION_MAX: usize = 64;
 
-/// How many declined addresses of a pool a decision looks at for one that the client did not decline
-/// itself.
+/// How many quarantined addresses of a pool a decision checks for one that the client did not
+/// decline itself.
 pub(super) const LOOKED_AT_MAX: usize = 64;
 
-/// How many offers are withdrawn for one, at most. More are too many only if the bound was lowered.
+/// How many offers are withdrawn for one at most. More can exceed the bound only after it was
+/// lowered.
 pub(super) const WITHDRAWN_FOR_ONE_MAX: usize = 4;
 
-/// A client that means to take an offer asks for it within this time; an older one can give way to
-/// another client of the same link.
+/// A client that intends to take an offer asks for it within this time; an older offer can give way
+/// to another client of the same link.
 const RIPE_AFTER_SECS: u32 = 1;
 
 impl Case<'_, '_> {
@@ -49,7 +53,7 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The address to offer and why this one (RFC 2131 section 4.3.1, the four bullets).
+    /// The address to offer, and the reason (RFC 2131 section 4.3.1, the four bullets).
     fn choose(&mut self) -> Result<(u32, Reason), Reason> {
         let entitlement = self.entitlement()?;
         match entitlement {
@@ -66,8 +70,8 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The address that was offered already, that the client has, or that it had before; if it is
-    /// not to have that, then the one that it had before that (it comes back from a walled garden).
+    /// The address that is offered to the client, that it has, or that it had before. If it may not
+    /// have that one, the address before it (the client returns from a walled garden).
     fn remembered_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let can_have = |address: u32| self.objection(entitlement, address).is_none();
         let offer = self.bindings.offer_of(&self.key).map(|offer| offer.address);
@@ -95,13 +99,13 @@ impl Case<'_, '_> {
             .then_some((address, Reason::OfferedRequested))
     }
 
-    /// The address of a lease that ends anyway if the client takes the offer.
+    /// The address of a lease of the same subscriber that ends if the client takes the offer.
     fn oldest_of_subscriber(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let address = self.address_that_gives_way(entitlement)?;
         Some((address, Reason::OfferedOldest))
     }
 
-    /// An address that nobody needs: of the subnet that the client asked from, else of the other
+    /// A free address: of the subnet that the client asked from, else of the other
     /// subnets of its network.
     fn free_address(&mut self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let preferred = self.preference.address.map(u32::from).filter(|address| {
@@ -134,8 +138,8 @@ impl Case<'_, '_> {
         Some((address, Reason::OfferedFromPool))
     }
 
-    /// The address that has been set aside longest, if it was not this client that declined it: it
-    /// would only decline it again.
+    /// The address that has been quarantined longest, unless this client declined it: it would only
+    /// decline it again.
     fn quarantined_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let oldest = |pools: &[usize]| {
             let of_pool = |pool: &usize| {
@@ -148,8 +152,7 @@ impl Case<'_, '_> {
         Some((address, Reason::OfferedQuarantined))
     }
 
-    /// The address of an open offer that gives way: nobody with more patience than a flood loses
-    /// one, see [`super::open_offers`].
+    /// The address of an open offer that gives way: see [`super::open_offers`].
     fn contested_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let origin = Arc::new(Origin::of(self.request));
         let hold_secs = self.plan.network().offer_hold_secs;
@@ -163,8 +166,8 @@ impl Case<'_, '_> {
         is_wanted.then_some((found.address, Reason::OfferedContested))
     }
 
-    /// Withdraws the oldest offers to the line of this client, if there are more than it may have
-    /// beside the one of `latest`.
+    /// Withdraws the oldest offers to the line of this client, other than that of `latest`, if the
+    /// line has more than it may have.
     fn hold_to_offers_max(&mut self, latest: u32, origin: &Arc<Origin>) {
         let Some(pool) = self.plan.giving_pool_of(latest) else { return };
         let max = self.plan.network().bounds.offers_max.of(origin);
@@ -203,7 +206,7 @@ impl Case<'_, '_> {
         !is_known && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
     }
 
-    /// The same of the addresses of a pool that nobody is known to have had.
+    /// The same for the addresses of a pool that have no record.
     pub(super) fn is_pool_held_back(&self, pool: usize) -> bool {
         self.plan.subnet_of_pool(pool).is_some_and(|subnet| self.is_subnet_held_back(subnet))
     }

@@ -1,14 +1,16 @@
-//! DECLINE and RELEASE: the client does not want its address, and hears nothing back (RFC 2131
-//! sections 4.3.3 and 4.3.4).
+//! DECLINE and RELEASE: the client does not want its address, and gets no reply (RFC 2131 sections
+//! 4.3.3 and 4.3.4).
 //!
-//! A DECLINE sets no more addresses aside than the bounds of its client, line and subscriber allow,
-//! so that nobody can empty a pool with them. The lease ends all the same: beyond a bound the
-//! address is free at once, but at the end of the queue, and the client that declined it does not
-//! get it again for as long as it would have been set aside ([`Case::is_set_aside`]).
+//! Not here: who may get the address next. A DECLINE quarantines no more addresses than the bounds
+//! of its client, line and subscriber allow, so that no client can empty a pool. The lease ends in
+//! any case: beyond a bound the address is free at once, but at the end of the queue, and the
+//! client that declined it does not get it again for the length of a quarantine
+//! ([`Case::is_set_aside`]).
+//!
+//! Invariant: a message from another line than the one on record for the lease changes nothing.
 //! Anybody can write another client's key into a message, but not the line that a relay adds to it.
-//! So a message that comes over another line than the lease is on record for does not count. A
-//! RELEASE, which the client sends past the relay, may name no line: then it must come from the
-//! address that it gives back.
+//! A RELEASE, which the client sends past the relay, may name no line: then it must come from the
+//! address that it releases.
 
 use crate::{Lease, LeaseState, Line, Reason};
 

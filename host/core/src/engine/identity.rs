@@ -1,12 +1,19 @@
-//! Identity: which client sent a request, as the network tells its clients apart.
+//! Identity: which client sent a request, as the network distinguishes its clients.
 //!
-//! Decides nothing about addresses. Invariant: a message that identifies nobody has no client, and so
-//! never comes to a decision about an address.
+//! Decides nothing about addresses. Invariant: a message that identifies nobody has no client, and
+//! therefore never reaches a decision about an address.
 //!
-//! An operator may change the kind of key while leases run, and records keep the key that they were
-//! made with. A client that names the address of its active lease goes on with it: the record counts
-//! as its own if the same request would have had that key under another kind, and comes from the
-//! same hardware address and no other line. The next ACK writes the new key.
+//! A record keeps the key that it was made with. An operator may change the kind of key while
+//! leases run, and a device may begin to send a client identifier. The record counts as that of a
+//! client with another key if all of this holds (`former_key`):
+//!
+//! - the message names the address of the record, in ciaddr or else in option 50;
+//! - the lease is active, and the client has no active lease under its new key;
+//! - the message comes from the same hardware address, and from no other line;
+//! - the same message would have the key on record under another kind.
+//!
+//! The next ACK writes the new key. Of two different client identifiers, none is ever a former key
+//! of the other.
 
 use std::net::Ipv4Addr;
 
@@ -19,13 +26,14 @@ use super::{bindings::Bindings, plan::Plan};
 /// The client of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Client {
-    /// Its key: what offers to it and its next lease are recorded under.
+    /// Its key; offers to it and its next lease are recorded under this key.
     pub(super) key: ClientKey,
-    /// The key of its lease on record, which is of another kind if the kind was changed since.
+    /// The key of its lease on record. It is of another kind if the kind was changed since, or if
+    /// the client sent no client identifier then.
     pub(super) known_as: ClientKey,
 }
 
-/// A client's key was seen with another hardware address or behind another line than that of its
+/// A client's key was seen with another hardware address or on another line than that of its
 /// active lease: the device was replaced or moved, or two devices have the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,10 +42,10 @@ pub struct SeenElsewhere {
     pub client: ClientKey,
     /// The address that it leases.
     pub address: Ipv4Addr,
-    /// The hardware address of the lease, and the one that it was seen with, if they differ.
+    /// The hardware address of the lease, and the one of the message, if they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardware_addresses: Option<(HardwareAddress, HardwareAddress)>,
-    /// The line of the lease, and the one that it was seen behind, if they differ.
+    /// The line of the lease, and the one of the message, if they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<(Line, Line)>,
 }
@@ -94,7 +102,7 @@ pub(super) fn differing_lines(
     (known != seen).then_some((known, seen))
 }
 
-/// Whether the lease at ciaddr is that of whoever sent a message that names no line.
+/// Whether the lease at ciaddr belongs to the sender of a message that names no line.
 fn is_of_sender(plan: &Plan, lease: &Lease, request: &Request) -> bool {
     let is_key = |kind: ClientKeyKind| kind.key_of(request, None).as_ref() == Some(&lease.client);
     match (&lease.client, plan.network().client_key) {
@@ -106,7 +114,8 @@ fn is_of_sender(plan: &Plan, lease: &Lease, request: &Request) -> bool {
     }
 }
 
-/// The key of another kind under which the client's lease of the address that it names is on record.
+/// The key of another kind under which the lease of the address that the client names is recorded,
+/// if that lease is the client's: see the module's documentation.
 fn former_key(
     bindings: &Bindings,
     kind: ClientKeyKind,

@@ -74,7 +74,7 @@ impl Case<'_, '_> {
         Ok(())
     }
 
-    /// What gives way if the client is given a lease of `address`; nothing if it must not be.
+    /// What gives way if the client is given a lease of `address`; none if it must not be.
     pub(super) fn make_room(&self, address: u32) -> Option<Room> {
         let own = || self.own_addresses().filter(|own| *own != address);
         let is_active = |address: &u32| {

@@ -164,7 +164,7 @@ impl Decision {
 
 impl Engine {
     /// An engine for `network` that knows no lease yet. `hash_seed` makes the order of hash tables
-    /// unpredictable to whoever sends requests; a given seed replays exactly.
+    /// unpredictable to senders of requests; a given seed replays exactly.
     pub fn new(network: Arc<Network>, hash_seed: u64) -> Self {
         let hasher = FixedState::with_seed(hash_seed);
         let plan = Arc::new(Plan::new(network, &hasher));

@@ -1,10 +1,12 @@
-//! Open offers of each pool, by where the DISCOVER came from.
+//! Open offers of each pool, by the place that the DISCOVER came from.
 //!
-//! An offer holds an address for a client that has proved nothing, so whoever sends many DISCOVERs
+//! An offer holds an address for a client that has proved nothing, so a sender of many DISCOVERs
 //! must not hold many addresses for long. Two rules, both applied in `discover`: a line holds no
-//! more addresses of a pool by open offers than a bound, its oldest offer gives way; and when no
-//! address is free, an offer of the line that holds most gives way ([`OpenOffers::contested`]).
+//! more addresses of a pool by open offers than a bound allows, and beyond it its oldest offer
+//! gives way; when no address is free, an offer of the line that holds most gives way
+//! ([`OpenOffers::contested`]).
 //!
+//! Decides nothing and changes no offer: `discover` withdraws the offers that this module names.
 //! Invariant: each pool lists the addresses that only an offer holds, once under the origin of the
 //! offer and once under its link, with the right counts.
 
@@ -41,7 +43,7 @@ struct Ranking<K> {
 /// The open offers of one source, by their end, which is also their age.
 #[derive(Clone, Debug)]
 struct Listed {
-    /// How many there are. In a part that a preview works on, not all of them are listed.
+    /// How many there are. In the copy that a preview decides on, not all of them are listed.
     count: usize,
     offers: Ordered,
 }
@@ -53,7 +55,7 @@ pub(super) struct Held {
     pub(super) expires_at: Timestamp,
 }
 
-/// An offer that gives way. The greater it is, the rather.
+/// An offer that gives way. Of several, the greatest gives way first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Contested {
     claim: Claim,
@@ -66,11 +68,11 @@ pub(super) struct Contested {
 /// Why an offer gives way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
-    /// It is older than those that mean to take it need.
+    /// It is older than a client needs that intends to take it.
     Ripe,
-    /// Its link holds more than that of whoever asks now.
+    /// Its link holds more than the link of the new client.
     HeavyLink,
-    /// Its line holds more than that of whoever asks now.
+    /// Its line holds more than the line of the new client.
     HeavyLine,
 }
 
@@ -81,7 +83,7 @@ impl OpenOffers {
         Self { pools: (0..pools).map(|_| empty()).collect(), hasher: hasher.clone() }
     }
 
-    /// An offer is all that holds `address` now.
+    /// Lists `address`, which only an offer holds now.
     pub(super) fn open(&mut self, pool: usize, address: u32, held: &Held) {
         if let Some(pool) = self.pools.get_mut(pool) {
             let entry = (held.expires_at, address);
@@ -90,7 +92,7 @@ impl OpenOffers {
         }
     }
 
-    /// The offer is closed, or something else holds the address as well.
+    /// Removes `address`: the offer is closed, or something else holds the address as well.
     pub(super) fn close(&mut self, pool: usize, address: u32, held: &Held) {
         if let Some(pool) = self.pools.get_mut(pool) {
             let entry = (held.expires_at, address);
@@ -99,7 +101,7 @@ impl OpenOffers {
         }
     }
 
-    /// The address of the oldest offer to `origin` but that of `latest`, if more than `max` are open.
+    /// The address of the oldest offer to `origin` except `latest`, if more than `max` are open.
     pub(super) fn beyond(
         &self,
         pool: usize,
@@ -138,13 +140,13 @@ impl OpenOffers {
         oldest.map(|(_, address)| contested(Claim::Ripe, own, address))
     }
 
-    /// Forgets what is open; there are so many pools now.
+    /// Removes all offers; from now on there are `pools` pools.
     pub(super) fn lay_out(&mut self, pools: usize) {
         *self = Self::new(pools, &self.hasher);
     }
 
-    /// A copy in which nothing is different for a decision that closes fewer than `limit` offers, and
-    /// opens and asks for none but those of `origins`.
+    /// A copy that is equivalent for a decision that closes fewer than `limit` offers, and that
+    /// opens and reads only those of `origins`.
     pub(super) fn head(&self, origins: &[Arc<Origin>], limit: usize) -> Self {
         let pools = self.pools.iter().map(|pool| PoolOffers {
             origins: pool.origins.head(origins.iter(), limit),
@@ -153,7 +155,7 @@ impl OpenOffers {
         Self { pools: pools.collect(), hasher: self.hasher.clone() }
     }
 
-    /// Every address that is listed; one comes twice.
+    /// Every listed address; each comes twice.
     pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
         self.pools.iter().flat_map(|pool| pool.origins.addresses().chain(pool.links.addresses()))
     }
@@ -188,7 +190,7 @@ impl<K: Clone + Eq + Hash + Ord> Ranking<K> {
     }
 
     fn remove(&mut self, source: &K, entry: (Timestamp, u32)) {
-        // In a part that a preview works on, other sources are not there.
+        // In the copy that a preview decides on, other sources are missing.
         let Entry::Occupied(mut listed) = self.sources.entry(source.clone()) else { return };
         let found = listed.get_mut();
         found.offers.remove(entry);

@@ -77,7 +77,7 @@ impl Parameters<'_> {
         codes.list
     }
 
-    /// The value of an option; nothing if it is not configured or a policy takes it away.
+    /// The value of an option; none if it is not configured or a policy takes it away.
     fn value(&self, code: u8) -> Option<Arc<OptionValue>> {
         self.value_and_origin(code).map(|(value, _)| value)
     }

@@ -1,4 +1,6 @@
 //! Addresses in the order of a time. Most sets have one or two, so a short one is a list.
+//!
+//! Not here: what the time means. Invariant: no entry is contained twice, and entries are in order.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::Timestamp;
 
-/// Beyond this many a list becomes a tree. Nearly every subscriber has one or two leases.
+/// A list with more entries becomes a tree. Nearly every subscriber has one or two leases.
 pub(super) const LIST_MAX: usize = 8;
 
 /// Addresses in the order of a time, ties by address.

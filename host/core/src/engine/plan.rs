@@ -38,7 +38,7 @@ pub(super) struct PlannedPool {
     subnet: usize,
     position: usize,
     by_policy_only: bool,
-    /// First and last address that it can give out; nothing if there is none.
+    /// First and last address that it can give out; none if there is none.
     pub(super) range: Option<(u32, u32)>,
 }
 
@@ -182,7 +182,7 @@ impl Plan {
         &self.open
     }
 
-    /// The positions of the pools of that name; nothing if there is none.
+    /// The positions of the pools of that name; none if there is none.
     pub(super) fn pools_named(&self, name: &str) -> Option<&[usize]> {
         self.named.get(name).map(SmallVec::as_slice)
     }

@@ -61,11 +61,11 @@ pub struct Preview {
 pub struct Candidate {
     /// Why it was thought of.
     pub rule: Rule,
-    /// The address; nothing if a pool was looked through in vain.
+    /// The address; none if a pool was looked through in vain.
     pub address: Option<Ipv4Addr>,
     /// The pool that it lies in, or that was looked through.
     pub pool: Option<Arc<str>>,
-    /// Why the client cannot have it; nothing if it can.
+    /// Why the client cannot have it; none if it can.
     pub obstacle: Option<Obstacle>,
     /// The other client that has a lease or an open offer of it.
     pub holder: Option<ClientKey>,
@@ -424,7 +424,7 @@ impl Case<'_, '_> {
         .collect()
     }
 
-    /// The free address that a DISCOVER gets, or the pools that have none; nothing if it gets
+    /// The free address that a DISCOVER gets, or the pools that have none; none if it gets
     /// another.
     fn free_candidates(&self, before: &[Candidate], decision: &Decision) -> Vec<Candidate> {
         let is_free = |reply: &Reply| {

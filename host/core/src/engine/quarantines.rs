@@ -1,11 +1,11 @@
-//! Quarantined addresses: on whose account each is set aside, and which one of a pool has been set
-//! aside longest.
+//! Quarantined addresses: which accounts each counts for, and which address of a pool has been
+//! quarantined longest.
 //!
-//! Decides nothing: whether one more is too many is decided in `farewell`. An address counts
-//! for the client that declined it, for that client's line, and for its subscriber. The line is what
-//! option 82 says; a client chooses its hardware address and its client identifier, but not its line.
-//! Invariant: every quarantine that holds is counted once under each of its accounts, and is listed
-//! in its pool unless the address is offered.
+//! Decides nothing: `farewell` decides whether one more is too many. An address counts for the
+//! client that declined it, for that client's line, and for its subscriber. Option 82 names the
+//! line: a client chooses its hardware address and its client identifier, but not its line.
+//! Invariant: every active quarantine is counted once under each of its accounts, and is listed in
+//! its pool unless the address is offered.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -27,20 +27,20 @@ pub(super) struct Quarantines {
     listed: Vec<BTreeSet<(Timestamp, u32)>>,
 }
 
-/// On whose account an address is set aside.
+/// An account that a quarantined address counts for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Account {
-    /// Who declined it.
+    /// The client that declined it.
     Client(ClientKey),
     /// The line that the relay agent named: circuit id and remote id.
     Line(Option<Box<[u8]>>, Option<Box<[u8]>>),
-    /// The link of the network, of a client whose line no relay agent names.
+    /// The network, for a client whose line no relay agent names.
     Link,
     /// The subscriber that the lease counted against.
     Subscriber(Arc<str>),
 }
 
-/// The addresses that are set aside on one account, by the end of that.
+/// The addresses that count for one account, by the end of their quarantine.
 #[derive(Clone, Debug)]
 struct SetAside {
     account: Account,
@@ -74,7 +74,7 @@ impl Account {
         }
     }
 
-    /// How many addresses may be set aside on it.
+    /// How many addresses it may have in quarantine.
     pub(super) fn max(&self, limits: &QuarantineMax) -> usize {
         let max = match self {
             Self::Client(_) => limits.client,
@@ -93,23 +93,23 @@ impl SetAside {
 }
 
 impl Quarantines {
-    /// Nothing is set aside.
+    /// No address is quarantined.
     pub(super) fn new(pools: usize, hasher: &FixedState) -> Self {
         Self { accounts: Table::new(hasher), listed: vec![BTreeSet::new(); pools] }
     }
 
-    /// How many addresses are set aside on an account.
+    /// How many addresses count for an account.
     pub(super) fn count(&self, account: &Account) -> usize {
         self.accounts.get(account).map_or(0, |found| found.ends.len())
     }
 
-    /// An address that is set aside on an account, if its end has come.
+    /// An address of an account whose quarantine has ended, if there is one.
     pub(super) fn ended(&self, account: &Account, now: Timestamp) -> Option<u32> {
         let (end, address) = self.accounts.get(account)?.ends.first()?;
         (end <= now).then_some(address)
     }
 
-    /// The addresses of a pool that are set aside, the one that was declined first first.
+    /// The quarantined addresses of a pool, in the order in which they were declined.
     pub(super) fn of_pool(&self, pool: usize) -> impl Iterator<Item = (Timestamp, u32)> {
         self.listed.get(pool).into_iter().flatten().copied()
     }
@@ -128,10 +128,10 @@ impl Quarantines {
         }
     }
 
-    /// Counts a quarantine no more, because it ended.
+    /// Stops counting a quarantine that ended.
     pub(super) fn end(&mut self, record: &Lease) {
         for account in Account::all_of(record) {
-            // In a part that a preview works on, other accounts are not there.
+            // In the copy that a preview decides on, other accounts are missing.
             self.accounts.change(
                 &account,
                 || SetAside::nothing(account.clone()),
@@ -150,19 +150,19 @@ impl Quarantines {
         }
     }
 
-    /// Lists an address of a pool no more.
+    /// Removes an address of a pool from the list.
     pub(super) fn unlist(&mut self, pool: usize, declined_at: Timestamp, address: u32) {
         if let Some(listed) = self.listed.get_mut(pool) {
             listed.remove(&(declined_at, address));
         }
     }
 
-    /// Forgets which address is listed where; there are so many pools now.
+    /// Empties the lists; from now on there are `pools` pools.
     pub(super) fn lay_out(&mut self, pools: usize) {
         self.listed = vec![BTreeSet::new(); pools];
     }
 
-    /// A copy of what is set aside on `accounts`, and of the first `limit` addresses of each pool.
+    /// A copy of what counts for `accounts`, and of the first `limit` addresses of each pool.
     pub(super) fn head(&self, accounts: &[Account], limit: usize, hasher: &FixedState) -> Self {
         let mut copied = Table::new(hasher);
         for found in accounts.iter().filter_map(|account| self.accounts.get(account)) {
@@ -172,7 +172,7 @@ impl Quarantines {
         Self { accounts: copied, listed: self.listed.iter().map(first).collect() }
     }
 
-    /// Every address that is listed, and those of an account; one may come twice.
+    /// Every listed address, and those of every account; an address may come more than once.
     pub(super) fn addresses(&self, accounts: &[Account]) -> impl Iterator<Item = u32> {
         let of_accounts = accounts.iter().filter_map(|account| self.accounts.get(account));
         let of_accounts = of_accounts.flat_map(|found| found.ends.iter());

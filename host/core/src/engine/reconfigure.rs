@@ -3,7 +3,7 @@
 //!
 //! Cost, in the caller's thread, during which the network's requests wait: if no subnet, pool or
 //! reserved address changed (but options, lease times, names, owners), that of reading the
-//! configuration. Otherwise the free sets are made anew, in time proportional to the records of
+//! configuration. Otherwise the free sets are rebuilt, in time proportional to the records of
 //! the network, about 0.2 s for a million. Records move to another engine, at some 2 s for a
 //! million, only if subnets moved from one network to another.
 

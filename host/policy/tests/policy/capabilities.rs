@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::common::{ask, discover, guest, plugin, runtime, wait_for};
+use crate::common::{ask, discover, guest, inspect, plugin, runtime, settings, wait_for};
 use lessor_core::{OptionValue, Row};
 use lessor_policy_host::{
     Capability, FaultKind, Grants, LookupSources, Metric, PluginSource, Problem, Runner, Runtime,
-    RuntimeSettings, StateChange, StateStore, StateStoreError, inspect,
+    RuntimeSettings, StateChange, StateStore, StateStoreError,
     limits::{METRICS_MAX, STATE_KEYS_MAX},
 };
 use serde_json::{Value, json};
@@ -201,7 +201,7 @@ impl StateStore for Disk {
 fn what_a_plugin_remembers_goes_to_disk_by_itself() {
     let disk = Arc::<Disk>::default();
     let state: Option<Arc<dyn StateStore>> = Some(Arc::clone(&disk) as _);
-    let runtime = Runtime::new(RuntimeSettings { state, ..RuntimeSettings::default() }).unwrap();
+    let runtime = Runtime::new(RuntimeSettings { state, ..settings() }).unwrap();
     let mut runner = start(&runtime, capable("10-a", json!([{ "put": ["k", "v"] }])));
     told(&mut runner);
     assert!(runner.chain().status()[0].state.unwrap().is_durable);

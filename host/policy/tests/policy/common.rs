@@ -14,8 +14,8 @@ use lessor_core::{
     Timestamp, UnknownClients,
 };
 use lessor_policy_host::{
-    Absent, Chain, FailurePolicy, Grants, Limits, Lookups, Mode, PluginSource, PolicyOutcome,
-    Runner, Runtime, RuntimeSettings, View,
+    Absent, Chain, CompilerSettings, FailurePolicy, Grants, Limits, Lookups, Mode, PluginError,
+    PluginReport, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings, View,
 };
 
 /// The file of a guest under `tests/guests`.
@@ -25,7 +25,20 @@ pub(crate) fn guest(package: &str) -> PathBuf {
 
 /// A runtime without a cache.
 pub(crate) fn runtime() -> Arc<Runtime> {
-    Runtime::new(RuntimeSettings::default()).unwrap()
+    Runtime::new(settings()).unwrap()
+}
+
+/// The settings of a runtime without a cache. Its compiler's child is a program of its own, as the
+/// program of a test is none.
+pub(crate) fn settings() -> RuntimeSettings {
+    let program = env!("CARGO_BIN_EXE_lessor-compile-child").into();
+    let compiler = CompilerSettings { program, ..CompilerSettings::default() };
+    RuntimeSettings { compiler, ..RuntimeSettings::default() }
+}
+
+/// What a file is, without running it.
+pub(crate) fn inspect(path: &Path) -> Result<PluginReport, Vec<PluginError>> {
+    Runtime::with_instances_max(settings(), 4).unwrap().inspect(path)
 }
 
 /// A plugin with default limits, whose failure is passed over. Its deadline leaves room for machines

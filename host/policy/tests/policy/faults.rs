@@ -8,11 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{ask, discover, misbehaving, request, runtime, start, view_of, wait_for};
+use crate::common::{
+    ask, discover, misbehaving, request, runtime, settings, start, view_of, wait_for,
+};
 use lessor_core::{OptionValue, Reply, ReplyKind, RequestKind, Verdict};
 use lessor_policy_host::{
     Allocation, Chain, FailurePolicy, FaultKind, LeaseEvent, LeaseEventKind, Limits, PluginSource,
-    Problem, Runner, Runtime, RuntimeSettings,
+    Problem, Runner, Runtime,
     limits::{FAULTS_MAX, SUSPENSION_MS_MIN},
 };
 use serde_json::json;
@@ -314,7 +316,7 @@ fn a_fault_in_the_lease_hook_is_in_the_status() {
 
 #[test]
 fn instances_have_a_limit() {
-    let runtime = Runtime::with_instances_max(RuntimeSettings::default(), 3).unwrap();
+    let runtime = Runtime::with_instances_max(settings(), 3).unwrap();
     let chain = runtime.chain(vec![misbehaving("10-a", json!({}))]).unwrap();
     let runner = chain.runner().unwrap();
     wait_for("the spare instance", || runner.is_prepared());
@@ -334,7 +336,7 @@ fn instances_have_a_limit() {
 #[test]
 fn without_address_space_memory_comes_as_it_is_needed() {
     // 4 GiB for each of a million instances is more than any address space.
-    let runtime = Runtime::with_instances_max(RuntimeSettings::default(), 1 << 20).unwrap();
+    let runtime = Runtime::with_instances_max(settings(), 1 << 20).unwrap();
     assert_eq!(runtime.allocation(), Allocation::OnDemand);
     let limited = |behaviour| {
         let mut source = behaving(behaviour);

@@ -7,10 +7,10 @@ use std::{
 };
 
 use lessor_core::{OptionValue, RequestKind, Verdict};
-use lessor_policy_host::{Hook, View, inspect};
+use lessor_policy_host::{Hook, View};
 use serde_json::json;
 
-use crate::common::{CLIENT, discover, lease, plugin, request, runtime, start, view_of};
+use crate::common::{CLIENT, discover, inspect, lease, plugin, request, runtime, start, view_of};
 
 fn frozen(version: &str, name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/frozen");

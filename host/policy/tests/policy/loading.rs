@@ -2,11 +2,11 @@
 
 use std::{fs, path::Path, time::Instant};
 
-use crate::common::{discover, guest, misbehaving, plugin, runtime, start};
+use crate::common::{discover, guest, inspect, misbehaving, plugin, runtime, settings, start};
 use crate::contract;
 use lessor_guests::Target;
 use lessor_policy_host::{
-    Hook, Limits, Problem, Runtime, RuntimeSettings, inspect,
+    Hook, Limits, Problem, Runtime, RuntimeSettings,
     limits::{CHAIN_PLUGINS_MAX, CONFIGURE_DEADLINE_MS, PLUGIN_OCTETS_MAX},
 };
 use serde_json::json;
@@ -65,7 +65,7 @@ fn files_that_are_no_plugins_are_told_apart() {
     assert_refused(b"(component)", &["WebAssembly text", "wasm-tools parse"]);
     assert_refused(b"fn main() {}", &["text that begins with \"fn main() {}\""]);
     assert_refused(&[0xff; 20], &["octets that begin with ffffffff"]);
-    assert_refused(b"\0asm\x0d\0\x01\0garbage", &["no valid component"]);
+    assert_refused(b"\0asm\x0d\0\x01\0garbage", &["damaged or cut short"]);
     assert_refused(&wat::parse_str("(module)").unwrap(), &["core module", "lessor-policy"]);
     assert_refused(&wat::parse_str("(component)").unwrap(), &["found nothing", "on-discover"]);
     let folder = TempDir::new().unwrap();
@@ -240,7 +240,7 @@ fn a_chain_has_a_longest_length() {
     let source = |number: usize| plugin(&format!("{number}"), &path, &json!({}));
     let folder = TempDir::new().unwrap();
     let cache = Some(folder.path().join("cache"));
-    let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() }).unwrap();
+    let runtime = Runtime::new(RuntimeSettings { cache, ..settings() }).unwrap();
     let chain = runtime.chain((1..=CHAIN_PLUGINS_MAX).map(source).collect()).unwrap();
     assert_eq!(chain.plugins().count(), CHAIN_PLUGINS_MAX);
     let errors = runtime.chain((1..=CHAIN_PLUGINS_MAX + 1).map(source).collect()).err().unwrap();
@@ -278,11 +278,8 @@ fn what_was_compiled_is_taken_from_the_cache() {
     let folder = TempDir::new().unwrap();
     let cache = folder.path().join("cache");
     let from_cache = || {
-        let runtime = Runtime::new(RuntimeSettings {
-            cache: Some(cache.clone()),
-            ..RuntimeSettings::default()
-        })
-        .unwrap();
+        let runtime =
+            Runtime::new(RuntimeSettings { cache: Some(cache.clone()), ..settings() }).unwrap();
         let (chain, mut runner) =
             start(&runtime, vec![misbehaving("10-a", json!({ "pool": "garden" }))]);
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::common::{ask, discover, guest, plugin, request, runtime, view_of, wait_for};
+use crate::common::{ask, discover, guest, inspect, plugin, request, runtime, view_of, wait_for};
 use crate::contract;
 use lessor_core::{LookupAnswer, OptionValue, RequestKind, Row};
 use lessor_policy_host::{
@@ -181,7 +181,7 @@ fn a_plan_that_nobody_could_read_is_refused() {
     let world = "export configuring; export plan-lookups; export reply-options;";
     let octets = contract::component(str::to_owned, world);
     let path = contract::write(folder.path(), "10-plans", &octets);
-    let errors = lessor_policy_host::inspect(&path).unwrap_err();
+    let errors = inspect(&path).unwrap_err();
     assert_eq!(errors.len(), 1);
     let said = errors[0].to_string();
     assert!(

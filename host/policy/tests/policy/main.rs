@@ -13,6 +13,7 @@ mod by_hand;
 mod capabilities;
 mod chain;
 mod common;
+mod compiling;
 mod contract;
 mod faults;
 mod frozen;

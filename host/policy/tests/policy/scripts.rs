@@ -11,13 +11,15 @@ use std::{
 use lessor_core::{LookupAnswer, OptionValue, RequestKind, Row, SubscriberLimit, Verdict};
 use lessor_policy_host::{
     Chain, FaultKind, Grants, Hook, LeaseEvent, LeaseEventKind, Limits, LookupSources, Metric,
-    PlannedLookup, PluginSource, Problem, Runner, Runtime, RuntimeSettings, View, inspect,
+    PlannedLookup, PluginSource, Problem, Runner, Runtime, RuntimeSettings, View,
     limits::SCRIPT_OCTETS_MAX,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{CLIENT, NOW, ask, discover, guest, lease, plugin, request, view_of};
+use crate::common::{
+    CLIENT, NOW, ask, discover, guest, inspect, lease, plugin, request, runtime, settings, view_of,
+};
 
 /// A language with its interpreter, which is compiled once for all tests.
 struct Language {
@@ -32,7 +34,7 @@ static JAVASCRIPT: LazyLock<Language> = LazyLock::new(|| Language::of("js", "jav
 static RUNTIME: LazyLock<(TempDir, Arc<Runtime>)> = LazyLock::new(|| {
     let folder = TempDir::new().unwrap();
     let cache = Some(folder.path().join("cache"));
-    let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() }).unwrap();
+    let runtime = Runtime::new(RuntimeSettings { cache, ..settings() }).unwrap();
     (folder, runtime)
 });
 
@@ -351,7 +353,7 @@ fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
 fn scripts_of_one_language_share_their_interpreter() {
     let folder = TempDir::new().unwrap();
     // Without a cache on disk.
-    let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
+    let runtime = runtime();
     let source = |number: u32| {
         let mut source = RHAI.source(folder.path(), "fn decide(request, terms) {}", &json!({}));
         source.name = format!("{number}-garden");

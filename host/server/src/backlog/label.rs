@@ -1,4 +1,6 @@
-//! Labels: what of a message its place in the backlog depends on.
+//! Labels: the properties of a message that decide its place in the backlog.
+//!
+//! Not here: the places. Invariant: no sender can choose to share the label of another one.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddrV4;

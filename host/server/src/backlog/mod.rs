@@ -1,18 +1,20 @@
-//! The backlog: messages that were read and not decided yet, and which of them comes next.
+//! The backlog: messages that were read and not decided yet, and which of them is next.
 //!
-//! While a server keeps up, nothing waits here. When more comes than it can decide:
+//! While a server keeps up, nothing waits here. When more arrives than it can decide:
+//!
 //! - **Urgency.** Renewals come first, because their clients are using their addresses; then other
 //!   REQUESTs, RELEASE and DECLINE, which finish what was begun; then DISCOVER and INFORM. One in
-//!   eight turns is kept for the second kind and one in sixteen for the third, so that forged renewals
-//!   lock nobody out.
-//! - **Fair shares.** Within a kind relays take turns, and the lines of a relay do.
-//! - **Order.** Messages of one client leave in the order in which they came.
-//! - **Limits.** When there is no room, the oldest message of the line that holds most, of the relay
-//!   that holds most, of the least urgent kind gives way; an eighth of the room is kept for the second
-//!   kind and a sixteenth for the third, as with the turns. A message that is repeated while its first copy
-//!   waits takes no place of its own. What is older than its client waits is not served.
+//!   eight turns is reserved for the second kind and one in sixteen for the third, so that forged
+//!   renewals lock out no other client.
+//! - **Fair shares.** Within a kind, relays take turns, and so do the lines of a relay.
+//! - **Order.** Messages of one client leave in the order in which they arrived.
+//! - **Limits.** When there is no room, the oldest message of the line that holds most, of the
+//!   relay that holds most, of the least urgent kind gives way; an eighth of the room is reserved
+//!   for the second kind and a sixteenth for the third. A message that is repeated while its first
+//!   copy waits takes no place. A message that is older than its client waits is not served.
 //!
-//! Not here: sockets, clocks and the reading of messages; see [`label`].
+//! Not here: sockets, clocks and the reading of messages; see [`label`]. Invariant: no more
+//! messages wait than the configured number, with 512 octets each on average.
 
 mod label;
 mod sharing;
@@ -22,6 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::fast::FixedState;
 use lessor_core::Reason;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -47,7 +50,7 @@ pub(crate) struct Backlog<T> {
     /// By urgency: relays, their lines, what came from each.
     lanes: [Rotation<Rotation<VecDeque<Ticket>>>; Urgency::COUNT],
     /// The messages of each client, the oldest first.
-    by_client: HashMap<u64, SmallVec<[Ticket; 2]>>,
+    by_client: HashMap<u64, SmallVec<[Ticket; 2]>, FixedState>,
     /// What goes next, because it came before another message of its client.
     first: VecDeque<Ticket>,
     messages_max: usize,
@@ -78,7 +81,7 @@ impl<T> Backlog<T> {
         Self {
             messages: Slab::new(),
             lanes: Default::default(),
-            by_client: HashMap::new(),
+            by_client: HashMap::default(),
             first: VecDeque::new(),
             messages_max,
             octets: 0,
@@ -96,39 +99,44 @@ impl<T> Backlog<T> {
         self.messages.len()
     }
 
-    /// Takes in a message that came in `since`, and gives back what is dropped instead, or for it.
-    pub(crate) fn push(&mut self, since: Instant, label: Label, message: T) -> Vec<(Reason, T)> {
-        let of_client = self.by_client.entry(label.client).or_default();
-        for ticket in &*of_client {
-            if let Some(waiting) = self.messages.get_mut(*ticket)
-                && waiting.label.is_repeated_by(&label)
-            {
-                // Its place in the queue stays, and the client will wait for the answer from now on.
-                waiting.since = waiting.since.max(since);
-                return vec![(Reason::AlreadyWaiting, message)];
-            }
+    /// Takes in a message that came in `since`, and gives back what is dropped for it. `message` is
+    /// made only if it is taken in: in a flood, most are not.
+    ///
+    /// # Errors
+    /// Why the message is dropped instead.
+    pub(crate) fn push(
+        &mut self,
+        since: Instant,
+        label: Label,
+        message: impl FnOnce() -> T,
+    ) -> Result<Vec<T>, Reason> {
+        let (lane, path) = (label.urgency.lane(), label.path());
+        let gives_way = self.gives_way_itself(&label);
+        // Where nothing waits of its line, nothing that it repeats does.
+        if gives_way && self.lanes.get(lane).is_some_and(|lane| !lane.has(&path)) {
+            return Err(Reason::CrowdedOut);
         }
-        if of_client.len() >= MESSAGES_OF_CLIENT_MAX {
-            return vec![(Reason::CrowdedOut, message)];
+        self.repeats(since, &label)?;
+        if gives_way {
+            return Err(Reason::CrowdedOut);
         }
         self.octets += label.octets;
-        let (lane, path) = (label.urgency.lane(), label.path());
-        let ticket = self.messages.insert(Waiting { label, message, since });
-        of_client.push(ticket);
+        let ticket = self.messages.insert(Waiting { label, message: message(), since });
+        self.by_client.entry(label.client).or_default().push(ticket);
         if let Some(lane) = self.lanes.get_mut(lane) {
             lane.push(&path, ticket);
         }
         let mut dropped = Vec::new();
-        while self.is_too_full() {
+        while self.is_too_full(0, 0) {
             let Some(waiting) = self.give_way().and_then(|ticket| self.forget(ticket)) else {
                 break;
             };
-            dropped.push((Reason::CrowdedOut, waiting.message));
+            dropped.push(waiting.message);
         }
-        dropped
+        Ok(dropped)
     }
 
-    /// Takes the next message; nothing if none waits, or if all that was looked at is gone.
+    /// Takes the next message; none if none waits, or if all that was looked at is gone.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Taken<T>> {
         let ticket = match self.first.pop_front() {
             Some(ticket) => ticket,
@@ -150,19 +158,57 @@ impl<T> Backlog<T> {
         messages.into_iter().map(|(_, waiting)| waiting.message)
     }
 
-    fn is_too_full(&self) -> bool {
-        self.messages.len() > self.messages_max
-            || self.octets > self.messages_max.saturating_mul(OCTETS_OF_MESSAGE)
+    /// Whether a message is dropped because it, or as many of its client as may, wait already.
+    fn repeats(&mut self, since: Instant, label: &Label) -> Result<(), Reason> {
+        let Some(of_client) = self.by_client.get(&label.client) else { return Ok(()) };
+        for ticket in of_client {
+            if let Some(waiting) = self.messages.get_mut(*ticket)
+                && waiting.label.is_repeated_by(label)
+            {
+                // Its place in the queue stays, and the client will wait for the answer from now on.
+                waiting.since = waiting.since.max(since);
+                return Err(Reason::AlreadyWaiting);
+            }
+        }
+        let is_crowd = of_client.len() >= MESSAGES_OF_CLIENT_MAX;
+        if is_crowd { Err(Reason::CrowdedOut) } else { Ok(()) }
     }
 
-    /// The ticket that gives way: of the least urgent kind that holds more than its share of the places,
-    /// which is as large as its share of the turns.
+    /// Whether there is no room for a message, and what gives way is of a line that would hold no more
+    /// than the message's own, so that it may as well be the message.
+    fn gives_way_itself(&self, label: &Label) -> bool {
+        let lane = label.urgency.lane();
+        self.is_too_full(1, label.octets)
+            && self.lane_that_gives_way(Some(lane)) == Some(lane)
+            && self.lanes.get(lane).is_some_and(|lane| lane.would_hold_most(&label.path()))
+    }
+
+    /// Whether there is no room for so many messages and octets more.
+    fn is_too_full(&self, messages: usize, octets: usize) -> bool {
+        self.messages.len() + messages > self.messages_max
+            || self.octets + octets > self.messages_max.saturating_mul(OCTETS_OF_MESSAGE)
+    }
+
+    /// The ticket that gives way.
     fn give_way(&mut self) -> Option<Ticket> {
-        let [renewals, others, least] = &mut self.lanes;
-        let shares =
-            [(least, self.messages_max / 16), (others, self.messages_max / 8), (renewals, 0)];
-        let mut beyond = shares.into_iter().filter(|(lane, share)| lane.len() > *share);
-        beyond.next().and_then(|(lane, _)| lane.pop_of_longest())
+        let lane = self.lane_that_gives_way(None)?;
+        self.lanes.get_mut(lane)?.pop_of_longest()
+    }
+
+    /// The least urgent kind that holds more than its share of the places, which is as large as its
+    /// share of the turns, with a message more of `arriving`.
+    fn lane_that_gives_way(&self, arriving: Option<usize>) -> Option<usize> {
+        let shares = [
+            (Urgency::Least, self.messages_max / 16),
+            (Urgency::Other, self.messages_max / 8),
+            (Urgency::Renewal, 0),
+        ];
+        let mut lanes = shares.into_iter().map(|(urgency, share)| (urgency.lane(), share));
+        let found = lanes.find(|(lane, share)| {
+            let more = usize::from(arriving == Some(*lane));
+            self.lanes.get(*lane).is_some_and(|lane| lane.len() + more > *share)
+        });
+        found.map(|(lane, _)| lane)
     }
 
     /// The next ticket by urgency and fair shares.

@@ -1,17 +1,17 @@
 //! Fair shares: a queue of queues that are served in turn, one message each.
 //!
-//! [`Rotation`]s nest: one of relays whose members are rotations of lines whose members are plain
-//! queues gives relays equal shares, and within a relay its lines. It holds tickets (numbers) and knows
-//! nothing of the messages behind them.
-//!
-//! Invariants: a member that holds nothing is forgotten, so memory follows what waits; each operation
-//! takes constant time, but for [`Queue::remove`], which searches the queue of one line.
+//! [`Rotation`]s nest: a rotation of relays, whose members are rotations of lines, whose members
+//! are plain queues, gives relays equal shares, and the lines of a relay. It holds tickets
+//! (numbers) and does not know the messages. Invariants: an empty member is removed, so memory
+//! follows what waits; each operation takes constant time, except [`Queue::remove`], which searches
+//! the queue of one line.
 
 use std::{
     collections::{HashMap, VecDeque},
     fmt::Debug,
 };
 
+use foldhash::fast::FixedState;
 use slab::Slab;
 
 /// What stands for a message.
@@ -23,8 +23,12 @@ pub(super) trait Queue: Debug + Default {
     fn push(&mut self, path: &[u64], ticket: Ticket);
     /// Takes the next ticket in turn.
     fn pop(&mut self) -> Option<Ticket>;
-    /// Takes the oldest ticket of whoever holds most.
+    /// Takes the oldest ticket of the member that holds most.
     fn pop_of_longest(&mut self) -> Option<Ticket>;
+    /// Whether something waits at this path.
+    fn has(&self, path: &[u64]) -> bool;
+    /// Whether the members on this path, with one ticket more, would hold no less than any other.
+    fn would_hold_most(&self, path: &[u64]) -> bool;
     /// Takes this ticket; whether it was there.
     fn remove(&mut self, path: &[u64], ticket: Ticket) -> bool;
 }
@@ -46,6 +50,14 @@ impl Queue for VecDeque<Ticket> {
         self.pop_front()
     }
 
+    fn has(&self, _path: &[u64]) -> bool {
+        !self.is_empty()
+    }
+
+    fn would_hold_most(&self, _path: &[u64]) -> bool {
+        true
+    }
+
     fn remove(&mut self, _path: &[u64], ticket: Ticket) -> bool {
         let found = self.iter().position(|waiting| *waiting == ticket);
         found.is_some_and(|position| self.remove(position).is_some())
@@ -56,7 +68,8 @@ impl Queue for VecDeque<Ticket> {
 #[derive(Debug, Default)]
 pub(super) struct Rotation<Q> {
     members: Slab<Member<Q>>,
-    by_key: HashMap<u64, usize>,
+    /// Keys are hashes, which nobody outside can choose.
+    by_key: HashMap<u64, usize, FixedState>,
     /// Whose turn is next. Members form a ring.
     turn: Option<usize>,
     /// Members by how much they hold; the last list is never empty.
@@ -100,6 +113,20 @@ impl<Q: Queue> Queue for Rotation<Q> {
         self.change(longest, Queue::pop_of_longest)
     }
 
+    fn has(&self, path: &[u64]) -> bool {
+        self.member_on(path).is_some_and(|(member, rest)| member.queue.has(rest))
+    }
+
+    fn would_hold_most(&self, path: &[u64]) -> bool {
+        let most = self.by_length.len().saturating_sub(1);
+        match self.member_on(path) {
+            Some((member, rest)) => {
+                member.queue.len() + 1 >= most && member.queue.would_hold_most(rest)
+            }
+            None => most <= 1,
+        }
+    }
+
     fn remove(&mut self, path: &[u64], ticket: Ticket) -> bool {
         let (key, rest) = path.split_first().map_or((0, path), |(key, rest)| (*key, rest));
         let Some(member) = self.by_key.get(&key).copied() else { return false };
@@ -108,6 +135,13 @@ impl<Q: Queue> Queue for Rotation<Q> {
 }
 
 impl<Q: Queue> Rotation<Q> {
+    /// The member that a path leads to, and the rest of the path.
+    fn member_on<'p>(&self, path: &'p [u64]) -> Option<(&Member<Q>, &'p [u64])> {
+        let (key, rest) = path.split_first().map_or((0, path), |(key, rest)| (*key, rest));
+        let member = self.by_key.get(&key)?;
+        Some((self.members.get(*member)?, rest))
+    }
+
     /// A new member, whose turn comes after that of all others.
     fn add(&mut self, key: u64) -> usize {
         let entry = self.members.vacant_entry();

@@ -6,6 +6,19 @@ fn label(urgency: Urgency, relay: u64, line: u64, client: u64) -> Label {
     Label { urgency, relay, line, client, message: 1, octets: 300 }
 }
 
+/// Pushes a message; what was dropped for it or instead of it.
+fn push<T: Copy>(
+    backlog: &mut Backlog<T>,
+    at: Instant,
+    label: Label,
+    message: T,
+) -> Vec<(Reason, T)> {
+    match backlog.push(at, label, || message) {
+        Ok(dropped) => dropped.into_iter().map(|other| (Reason::CrowdedOut, other)).collect(),
+        Err(reason) => vec![(reason, message)],
+    }
+}
+
 fn drained(backlog: &mut Backlog<u64>, now: Instant) -> Vec<u64> {
     let mut due = Vec::new();
     while let Some(taken) = backlog.next(now) {
@@ -23,7 +36,7 @@ fn renewals_come_first_and_discovers_last() {
     let mut backlog = Backlog::new(100);
     for (client, urgency) in [Urgency::Least, Urgency::Other, Urgency::Renewal].iter().enumerate() {
         let client = client as u64;
-        assert!(backlog.push(now, label(*urgency, 1, client, client), client).is_empty());
+        assert!(push(&mut backlog, now, label(*urgency, 1, client, client), client).is_empty());
     }
     assert_eq!(drained(&mut backlog, now), [2, 1, 0]);
 }
@@ -33,9 +46,9 @@ fn forged_renewals_leave_turns_to_the_others() {
     let now = Instant::now();
     let mut backlog = Backlog::new(1000);
     for client in 0..160 {
-        backlog.push(now, label(Urgency::Renewal, 1, client, client), 0);
-        backlog.push(now, label(Urgency::Other, 1, client, 1000 + client), 1);
-        backlog.push(now, label(Urgency::Least, 1, client, 2000 + client), 2);
+        push(&mut backlog, now, label(Urgency::Renewal, 1, client, client), 0);
+        push(&mut backlog, now, label(Urgency::Other, 1, client, 1000 + client), 1);
+        push(&mut backlog, now, label(Urgency::Least, 1, client, 2000 + client), 2);
     }
     let mut served = [0; 3];
     for _ in 0..160 {
@@ -64,10 +77,10 @@ fn the_order_of_one_clients_messages_stays() {
     {
         let number = number as u64;
         let label = Label { message: number, ..label(urgency, relay, 1, client) };
-        assert!(backlog.push(now, label, number).is_empty());
+        assert!(push(&mut backlog, now, label, number).is_empty());
         sent.push(number);
         for other in [Urgency::Renewal, Urgency::Other, Urgency::Least] {
-            backlog.push(now, self::label(other, 1, 2, 100 + number), 100 + number);
+            push(&mut backlog, now, self::label(other, 1, 2, 100 + number), 100 + number);
         }
     }
     let served = drained(&mut backlog, now);
@@ -81,12 +94,12 @@ fn a_message_that_is_repeated_takes_one_place_and_waits_on() {
     let later = now + Duration::from_millis(3_500);
     let mut backlog = Backlog::new(100);
     let discover = label(Urgency::Least, 1, 1, 7);
-    assert!(backlog.push(now, discover, 1).is_empty());
-    assert_eq!(backlog.push(later, discover, 2), [(Reason::AlreadyWaiting, 2)]);
+    assert!(push(&mut backlog, now, discover, 1).is_empty());
+    assert_eq!(push(&mut backlog, later, discover, 2), [(Reason::AlreadyWaiting, 2)]);
     let new_transaction = Label { message: 2, ..discover };
-    assert!(backlog.push(later, new_transaction, 3).is_empty());
+    assert!(push(&mut backlog, later, new_transaction, 3).is_empty());
     let elsewhere = Label { line: 2, ..discover };
-    assert!(backlog.push(later, elsewhere, 4).is_empty(), "another line with the same name");
+    assert!(push(&mut backlog, later, elsewhere, 4).is_empty(), "another line with the same name");
     assert_eq!(drained(&mut backlog, later + Duration::from_secs(1)), [1, 3, 4]);
 }
 
@@ -94,8 +107,8 @@ fn a_message_that_is_repeated_takes_one_place_and_waits_on() {
 fn what_is_older_than_a_client_waits_is_not_served() {
     let now = Instant::now();
     let mut backlog = Backlog::new(100);
-    backlog.push(now, label(Urgency::Renewal, 1, 1, 1), 1);
-    backlog.push(now + Duration::from_secs(1), label(Urgency::Renewal, 1, 1, 2), 2);
+    push(&mut backlog, now, label(Urgency::Renewal, 1, 1, 1), 1);
+    push(&mut backlog, now + Duration::from_secs(1), label(Urgency::Renewal, 1, 1, 2), 2);
     let age = AGE_MAX + Duration::from_millis(1);
     assert_eq!(backlog.next(now + age), Some(Taken::TooOld(1, age)));
     assert_eq!(backlog.next(now + age), Some(Taken::Due(2)));
@@ -107,23 +120,46 @@ fn without_room_the_least_urgent_of_the_busiest_line_gives_way() {
     let now = Instant::now();
     let mut backlog = Backlog::new(10);
     for client in 0..7 {
-        assert!(backlog.push(now, label(Urgency::Least, 1, 1, client), client).is_empty());
+        assert!(push(&mut backlog, now, label(Urgency::Least, 1, 1, client), client).is_empty());
     }
     for client in 10..13 {
-        assert!(backlog.push(now, label(Urgency::Least, 1, client, client), client).is_empty());
+        assert!(
+            push(&mut backlog, now, label(Urgency::Least, 1, client, client), client).is_empty()
+        );
     }
     let renewal = label(Urgency::Renewal, 1, 1, 100);
-    assert_eq!(backlog.push(now, renewal, 100), [(Reason::CrowdedOut, 0)]);
+    assert_eq!(push(&mut backlog, now, renewal, 100), [(Reason::CrowdedOut, 0)]);
     let other_line = label(Urgency::Least, 1, 20, 20);
-    assert_eq!(backlog.push(now, other_line, 20), [(Reason::CrowdedOut, 1)]);
+    assert_eq!(push(&mut backlog, now, other_line, 20), [(Reason::CrowdedOut, 1)]);
     assert_eq!(backlog.len(), 10);
     // Nothing that is less urgent waits: then the newcomer gives way itself.
     let mut renewals = Backlog::new(2);
     for client in 0..2 {
-        renewals.push(now, label(Urgency::Renewal, 1, client, client), client);
+        push(&mut renewals, now, label(Urgency::Renewal, 1, client, client), client);
     }
     let discover = label(Urgency::Least, 2, 1, 9);
-    assert_eq!(renewals.push(now, discover, 9), [(Reason::CrowdedOut, 9)]);
+    assert_eq!(push(&mut renewals, now, discover, 9), [(Reason::CrowdedOut, 9)]);
+}
+
+#[test]
+fn what_would_give_way_itself_is_not_even_made() {
+    let now = Instant::now();
+    let mut backlog = Backlog::new(4);
+    for client in 0..4 {
+        push(&mut backlog, now, label(Urgency::Least, 1, client, client), client);
+    }
+    let new_line = label(Urgency::Least, 1, 9, 9);
+    let refused = backlog.push(now, new_line, || panic!("there is no room for it"));
+    assert_eq!(refused, Err(Reason::CrowdedOut));
+    // A client that repeats itself is known to wait on, also without room.
+    let later = now + Duration::from_secs(3);
+    let repeated = label(Urgency::Least, 1, 0, 0);
+    assert_eq!(push(&mut backlog, later, repeated, 0), [(Reason::AlreadyWaiting, 0)]);
+    // Another relay has none waiting, and gets a place.
+    let new_relay = label(Urgency::Least, 2, 9, 9);
+    assert_eq!(push(&mut backlog, now, new_relay, 9).len(), 1);
+    assert_eq!(backlog.len(), 4);
+    assert!(backlog.lanes[Urgency::Least.lane()].has(&[2, 9]));
 }
 
 #[test]
@@ -131,11 +167,11 @@ fn forged_renewals_leave_places_to_the_others() {
     let now = Instant::now();
     let mut backlog = Backlog::new(160);
     for client in 0..1000 {
-        backlog.push(now, label(Urgency::Renewal, 1, 1, client), client);
+        push(&mut backlog, now, label(Urgency::Renewal, 1, 1, client), client);
         let others = [(Urgency::Other, 2000), (Urgency::Least, 4000)];
         for (urgency, number) in others.into_iter().filter(|_| client < 200) {
             let number = number + client;
-            backlog.push(now, label(urgency, 1, number, number), number);
+            push(&mut backlog, now, label(urgency, 1, number, number), number);
         }
     }
     let held: Vec<_> = backlog.lanes.iter().map(Queue::len).collect();
@@ -149,7 +185,7 @@ fn a_client_has_a_few_places_only() {
     let mut refused = 0;
     for message in 0..50 {
         let label = Label { message, ..label(Urgency::Least, 1, 1, 7) };
-        refused += backlog.push(now, label, message).len();
+        refused += push(&mut backlog, now, label, message).len();
     }
     assert_eq!((backlog.len(), refused), (MESSAGES_OF_CLIENT_MAX, 50 - MESSAGES_OF_CLIENT_MAX));
 }
@@ -160,7 +196,7 @@ fn long_messages_take_more_room() {
     let mut backlog = Backlog::new(100);
     for client in 0..100 {
         let label = Label { octets: 2048, ..label(Urgency::Least, client, 1, client) };
-        backlog.push(now, label, client);
+        push(&mut backlog, now, label, client);
     }
     assert_eq!(backlog.len(), 25);
     assert_eq!(backlog.drain().count(), 25);

@@ -1,5 +1,8 @@
-//! The keeper: notices that the clock was set, says so, and keeps the note in the store's folder up
+//! The keeper: notices that the clock was set, logs it, and keeps the note in the store's folder up
 //! to date.
+//!
+//! Not here: what a step means for leases; see [`super`]. Invariant: a note that cannot be written
+//! is reported once and tried again.
 
 use std::{
     path::PathBuf,
@@ -10,25 +13,25 @@ use super::{Note, Step, Verdict, for_people};
 
 /// How often the note is written if nothing happens.
 const NOTE_EVERY: Duration = Duration::from_secs(15 * 60);
-/// How soon it is tried again if it could not be written.
+/// How soon to try again if the note could not be written.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// See above.
+/// Watches the clock and writes the note.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    /// Nothing if leases are kept in memory only.
+    /// None if leases are kept in memory only.
     folder: Option<PathBuf>,
     next_note: Instant,
     is_failing: bool,
 }
 
 impl Keeper {
-    /// For the store in `folder`; its note is written at the first look.
+    /// A keeper for the store in `folder`; the first look writes the note.
     pub(crate) fn new(folder: Option<PathBuf>) -> Self {
         Self { folder, next_note: Instant::now(), is_failing: false }
     }
 
-    /// Looks at the clock. Call it a few times a second.
+    /// Compares the clock with server time. Call it a few times a second.
     pub(crate) fn look(&mut self) {
         let step = super::look();
         if let Some(Step { by_ms }) = step {
@@ -65,7 +68,7 @@ impl Keeper {
     }
 }
 
-/// Says what was found out about the clock at the start, if it is worth a word.
+/// Logs what was found out about the clock at the start, unless all is well.
 pub(crate) fn say(verdict: Verdict) {
     match verdict {
         Verdict::Believed => {}

@@ -1,7 +1,9 @@
-//! Whether the kernel holds its clock for right.
+//! Whether the kernel considers its clock synchronised.
+//!
+//! Not here: what follows from that.
 
-/// Whether somebody (an NTP or PTP daemon) told the kernel that its clock is synchronised, and not
-/// too long ago for the kernel to believe it still (adjtimex(2), `STA_UNSYNC`).
+/// Whether an NTP or PTP daemon told the kernel that its clock is synchronised, recently enough for
+/// the kernel to rely on it (adjtimex(2), `STA_UNSYNC`).
 #[allow(unsafe_code, reason = "no safe interface to adjtimex(2) is at hand")]
 pub(crate) fn is_synchronised() -> bool {
     // SAFETY: `timex` consists of integers, for which zero is a value. With `modes` zero the call

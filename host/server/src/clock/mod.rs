@@ -1,19 +1,18 @@
-//! The server's time, and how it relates to the clock of the machine.
+//! The server's time, and its relation to the clock of the machine.
 //!
-//! Two times are kept apart. **Server time** is what leases are counted in: it runs on without a
-//! jump for as long as the store exists, however the clock is set. **Clock time** is what the clock
-//! of the machine says: people, policies and the journal see it, and nothing is decided by it. The
-//! two differ by the *offset*, in milliseconds. When somebody sets the clock the offset follows and
-//! server time does not, so every lease keeps the time that it has left, and its end is shown where
-//! it will be on the clock as it is now.
+//! There are two times. **Server time** is what leases are counted in: it advances without a jump
+//! for as long as the store exists, however the clock is set. **Clock time** is what the clock of
+//! the machine says: people, policies and the journal see it, and nothing is decided by it. The two
+//! differ by the *offset*, in milliseconds. When the clock is set, the offset changes and server
+//! time does not, so every lease keeps its remaining time, and its end is shown on the new clock.
 //!
-//! - `resume`: where server time goes on when the process starts.
+//! - `resume`: where server time continues when the process starts.
 //! - `note`: what the store's folder keeps of it besides the records.
 //! - `keeper`: notices that the clock was set.
-//! - `kernel`: whether the kernel holds its clock for right.
+//! - `kernel`: whether the kernel considers its clock synchronised.
 //!
-//! Invariant: server time never goes back and never runs faster than time, unless the server was
-//! stopped and the clock can be believed about how long that was.
+//! Not here: the leases. Invariant: server time never goes back and never runs faster than real
+//! time, unless the server was stopped and the clock says plausibly for how long.
 
 mod keeper;
 mod kernel;
@@ -40,12 +39,12 @@ pub(crate) use self::{
     status::ClockStatus,
 };
 
-/// A difference from the clock that is smaller comes of reading two clocks one after the other, or
-/// of a leap second.
+/// A smaller difference from the clock comes from reading two clocks one after the other, or from a
+/// leap second.
 const STEP_MIN_MS: u64 = 1_500;
-/// Two readings of a clock that lie further apart say nothing about what was read in between.
+/// Two readings of a clock that are further apart say nothing about the reading between them.
 const READING_MAX: Duration = Duration::from_millis(100);
-/// How often the clocks are read until one reading is close enough.
+/// How often the clocks are read at most until the readings are close enough.
 const READINGS_MAX: usize = 8;
 
 static CLOCK: OnceLock<Clock> = OnceLock::new();
@@ -69,8 +68,7 @@ pub(crate) struct Step {
     pub(crate) by_ms: i64,
 }
 
-/// Server time. A process that resumed no store goes by the clock as it was when this was first
-/// called.
+/// Server time. In a process that resumed no store, it starts from the clock at the first call.
 pub(crate) fn now() -> Timestamp {
     clock().now()
 }
@@ -98,7 +96,7 @@ pub(crate) fn of_machine() -> Timestamp {
     Timestamp::from_unix_ms(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX - 1))
 }
 
-/// Goes on from where a store ended, before anything is decided.
+/// Continues from where a store ended, before anything is decided.
 pub(crate) fn go_on(resumed: &Resumed) {
     let clock = clock();
     let since_boot = boot_ms().ms_until(resumed.now);
@@ -107,13 +105,13 @@ pub(crate) fn go_on(resumed: &Resumed) {
     let _ = VERDICT.set(resumed.verdict);
 }
 
-/// What was found out about the clock when the process went on from its store.
+/// What was found out about the clock when the process resumed its store.
 pub(crate) fn verdict() -> Verdict {
     VERDICT.get().copied().unwrap_or(Verdict::Believed)
 }
 
-/// Compares server time with the clock of the machine; if that was set, the offset follows. One
-/// thread calls this every now and then.
+/// Compares server time with the clock of the machine, and adjusts the offset if the clock was set.
+/// One thread calls this regularly.
 pub(crate) fn look() -> Option<Step> {
     let clock = clock();
     let (machine, boot) = read_both()?;
@@ -128,7 +126,7 @@ pub(crate) fn look() -> Option<Step> {
     Some(Step { by_ms })
 }
 
-/// A span of time for people, in the largest unit of which there are two.
+/// A span of time for people, in the largest unit of which it has at least two.
 pub(crate) fn for_people(ms: u64) -> String {
     let secs = ms / 1000;
     let units = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
@@ -151,7 +149,7 @@ impl Clock {
     }
 }
 
-/// The time since the machine started. Unlike the monotonic clock it goes on while the machine
+/// The time since the machine started. Unlike the monotonic clock it advances while the machine
 /// sleeps, as leases do.
 fn boot_ms() -> Timestamp {
     // Both are there on every Linux that this server runs on.
@@ -161,8 +159,8 @@ fn boot_ms() -> Timestamp {
     Timestamp::from_unix_ms(u64::try_from(read.as_millis()).unwrap_or(u64::MAX - 1))
 }
 
-/// The clock of the machine and the time since it started, read at the same moment; nothing if the
-/// thread was held up at every attempt.
+/// The clock of the machine and the time since it started, read at the same moment; none if the
+/// thread was interrupted at every attempt.
 fn read_both() -> Option<(Timestamp, Timestamp)> {
     (0..READINGS_MAX).find_map(|_| {
         let before = boot_ms();

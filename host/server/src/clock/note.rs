@@ -1,9 +1,10 @@
-//! The note: a small file in the store's folder with a moment of server time and what the clock said
-//! then. It tells the offset of the store's records, and how far server time got when no record was
-//! written for a while.
+//! The note: a small file in the store's folder with a moment of server time and what the clock
+//! said then. It gives the offset of the store's records, and how far server time got when no
+//! record was written for a while.
 //!
-//! The note is written when the server starts and stops, when the clock was set, and every quarter
-//! of an hour. Without it, or with an old one, no lease is lost: see [`super::resume()`].
+//! The server writes the note when it starts and stops, when the clock was set, and every quarter
+//! of an hour. Invariant: without a note, or with an old one, no lease is lost: see
+//! [`super::resume()`].
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -43,10 +44,10 @@ impl Note {
         self.server_time_ms.ms_until(self.clock_time_ms)
     }
 
-    /// The note in the folder of a store; nothing if there is none.
+    /// The note in the folder of a store, if there is one.
     ///
     /// # Errors
-    /// If the file cannot be read, or is no note.
+    /// If the file cannot be read, or is not a note.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
         let path = folder.join(FILE);
         let octets = match fs::read(&path) {
@@ -61,7 +62,7 @@ impl Note {
         Ok(Some(note))
     }
 
-    /// Puts it into the folder of a store, in place of what is there, and waits until it is on the
+    /// Writes it to the folder of a store, replacing the former one, and waits until it is on the
     /// disk.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
-//! Where server time goes on when the process starts: rules without a clock.
+//! Where server time continues when the process starts: rules that read no clock.
 //!
-//! The store knows the latest moment that the server saw: of its newest record or of its [`Note`].
-//! From there server time goes on by what the clock of the machine says has passed since, if that
-//! can be believed: it must not be negative, and not be longer than a limit. Otherwise no time
-//! counts as passed. Leases then last longer than they were granted for, by at most the time that
-//! the server was stopped; but none ends while its client uses the address.
+//! The store knows the latest moment that the server saw, that of its newest record or of its
+//! [`Note`]. Server time continues from there by the time that has passed according to the clock of
+//! the machine, if that is plausible: not negative, and not longer than a limit. Otherwise no time
+//! counts as passed, so that a lease may last longer than it was granted for, by at most the time
+//! that the server was stopped. Invariant: a lease ends early by at most the limit, and only if the
+//! clock is wrong by less than that.
 
 use std::sync::Arc;
 
@@ -12,27 +13,27 @@ use lessor_core::{Change, Lease, Timestamp};
 
 use super::Note;
 
-/// How long the server may have been stopped by a clock that the kernel holds for synchronised.
+/// The longest plausible stop according to a clock that the kernel considers synchronised.
 const SYNCHRONISED_GAP_MAX_MS: u64 = 24 * 60 * 60 * 1000;
-/// How long by any other clock. A clock that is kept in local time is wrong by an hour or more.
+/// The same for any other clock. A clock that is kept in local time is wrong by an hour or more.
 const UNSYNCHRONISED_GAP_MAX_MS: u64 = 60 * 60 * 1000;
-/// A clock that is behind by less was slowed down or set right by a little while nobody looked.
+/// A clock that is behind by less was slowed down or corrected slightly in the meantime.
 const BEHIND_MIN_MS: u64 = 1_000;
 
-/// The latest moment that a store knows of.
+/// The latest moment that a store knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Past {
     /// In server time.
     pub(crate) server: Timestamp,
-    /// What the clock said less that.
+    /// What the clock said, minus server time.
     pub(crate) offset_ms: i64,
 }
 
-/// Where server time goes on.
+/// Where server time continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resumed {
     pub(crate) now: Timestamp,
-    /// What the clock says less that.
+    /// What the clock says, minus server time.
     pub(crate) offset_ms: i64,
     pub(crate) verdict: Verdict,
 }
@@ -40,16 +41,16 @@ pub(crate) struct Resumed {
 /// What was found out about the clock at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It goes on from the latest moment that the store knows, or the store knows none.
+    /// It is plausible, or the store knows no moment.
     Believed,
     /// It is behind the latest moment that the store knows, by so many milliseconds.
     Behind { by_ms: u64 },
-    /// It is ahead of that moment by so many milliseconds, more than can be believed.
+    /// It is ahead of that moment by so many milliseconds, more than is plausible.
     TooFarAhead { by_ms: u64, believed_max_ms: u64 },
 }
 
 impl Past {
-    /// What the records and the note of a store know; nothing if there are none.
+    /// The latest moment of the records and the note of a store, if it has any.
     pub(crate) fn of(newest_record: Option<Timestamp>, note: Option<Note>) -> Option<Self> {
         let noted = note.map(|note| note.server_time_ms);
         let server = newest_record.into_iter().chain(noted).max()?;
@@ -57,7 +58,7 @@ impl Past {
     }
 }
 
-/// Where server time goes on if the clock of the machine says `clock`.
+/// Where server time continues if the clock of the machine says `clock`.
 pub(crate) fn resume(clock: Timestamp, is_synchronised: bool, past: Option<Past>) -> Resumed {
     let Some(Past { server, offset_ms }) = past else {
         return Resumed { now: clock, offset_ms: 0, verdict: Verdict::Believed };
@@ -82,10 +83,10 @@ pub(crate) fn resume(clock: Timestamp, is_synchronised: bool, past: Option<Past>
 }
 
 /// For a store without a note, as releases before the note left it: if a clock that was ahead wrote
-/// some of its records, while others run by the clock as it is now, time cannot go on from the
-/// newest record, which would end the others. The records from the future are moved back instead,
-/// and keep what was left of them when the newest was written. Returns the changes that this takes;
-/// `leases` has them already.
+/// some of its records, while others are active by the current clock, time cannot continue from the
+/// newest record, because that would end the others. The records from the future are moved back
+/// instead, and keep the time that remained when the newest was written. Returns the changes that
+/// this takes; `leases` has them already.
 pub(crate) fn move_from_the_future(clock: Timestamp, leases: &mut [Arc<Lease>]) -> Vec<Change> {
     let soon = clock.moved_by_ms(BEHIND_MIN_MS.cast_signed());
     let is_future = |lease: &Lease| lease.changed_at > soon;

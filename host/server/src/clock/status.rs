@@ -1,4 +1,6 @@
-//! What `lessor status` says of the clock.
+//! What `lessor status` shows of the clock.
+//!
+//! Not here: any decision by the clock.
 
 use std::io::{self, Write};
 
@@ -6,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{Verdict, for_people};
 
-/// The clock of the machine and how it fared.
+/// The clock of the machine, and what happened to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ClockStatus {
     /// What it says: RFC 3339, UTC.
     pub(crate) time: String,
-    /// Whether the kernel holds it for synchronised.
+    /// Whether the kernel considers it synchronised.
     pub(crate) is_synchronised: bool,
     /// By how much it was behind the newest record in the store when the server started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) was_behind_ms: Option<u64>,
-    /// By how much it was ahead of that, if that was not believed.
+    /// By how much it was ahead of that record, if that was not plausible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) was_ahead_ms: Option<u64>,
     /// How often it was set since then.
@@ -50,7 +52,7 @@ impl ClockStatus {
         }
     }
 
-    /// One line, and one for each thing that an operator should know.
+    /// Prints one line, and one for each event that an operator should know.
     pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let synchronised = match self.is_synchronised {
             true => "synchronised",

@@ -1,5 +1,8 @@
-//! What the kernel's reverse path filter (rp_filter, RFC 3704) will drop of what the configuration wants
-//! served. It drops silently, before any socket: an operator who is not told looks for a long time.
+//! What the kernel's reverse path filter (rp_filter, RFC 3704) will drop of the messages that the
+//! configuration wants served. It drops them silently, before any socket, so an operator needs a
+//! warning.
+//!
+//! Not here: changing the filter. Invariant: a warning says which setting to change.
 
 use std::{fs, net::Ipv4Addr};
 

@@ -1,10 +1,9 @@
-//! The endpoints that the configuration wants, each open or waiting for its interface.
+//! The endpoints that the configuration asks for, each open or waiting for its interface.
 //!
-//! Interfaces and addresses come and go while the server runs. A thread hears of it from the kernel
-//! and has the workers open, close and replace sockets; the state of each endpoint stands in `lessor
-//! status`, and each change in the log. What the sockets do is the business of [`crate::net`].
-//!
-//! Invariant: an endpoint that does not serve is reported as such.
+//! Interfaces and addresses come and go while the server runs. A thread follows the kernel's
+//! notifications and has the workers open, close and replace sockets. `lessor status` shows the
+//! state of each endpoint, and the log each change. Not here: what the sockets do; see
+//! [`crate::net`]. Invariant: an endpoint that does not serve is reported as such.
 
 mod filter;
 mod notice;
@@ -54,7 +53,7 @@ pub(crate) struct EndpointStatus {
     pub(crate) addresses: Vec<Ipv4Addr>,
 }
 
-/// How every endpoint stands, for whoever asks.
+/// The state of every endpoint, for `lessor status`.
 #[derive(Debug, Default)]
 pub(crate) struct Board(Mutex<Vec<EndpointStatus>>);
 

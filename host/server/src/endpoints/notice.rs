@@ -1,5 +1,7 @@
-//! What operators are told of an endpoint's changes: a line for each, unless it changes so often that
-//! the lines would bury everything else.
+//! The lines of the log about an endpoint's changes: one for each, unless it changes so often that
+//! the lines would hide everything else.
+//!
+//! Not here: the state itself. Invariant: changes without a line are counted in the next one.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
-//! What an endpoint is at the moment: a pure function of the configuration and of what the kernel says
-//! of the host's interfaces.
+//! The state of an endpoint: a pure function of the configuration and of the host's interfaces.
+//!
+//! Not here: sockets. Invariant: a state other than serving has a detail that says what to do.
 
 use std::{
     fmt,
@@ -49,7 +50,7 @@ pub(crate) enum EndpointState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) state: EndpointState,
-    /// Why it does not serve, and what to do; nothing if it does.
+    /// Why it does not serve, and what to do; none if it does.
     pub(super) detail: Option<String>,
     /// Of the interface.
     pub(super) index: Option<u32>,

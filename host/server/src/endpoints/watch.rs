@@ -1,4 +1,7 @@
-//! The thread that hears of changes from the kernel and has endpoints follow them.
+//! The thread that follows the kernel's notifications and updates the endpoints.
+//!
+//! Not here: what a state is; see [`super::state`]. Invariant: what could not be opened is tried
+//! again.
 
 use std::{
     collections::BTreeSet,

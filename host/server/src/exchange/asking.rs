@@ -10,7 +10,7 @@ use super::{Exchange, Pipeline, Unseen};
 impl Pipeline<'_> {
     /// Goes on with an exchange that waited for lookups. The world went on meanwhile: what policies
     /// see of the client's lease is as it is now. If the policies are newer than those that planned,
-    /// they plan anew, which may be something to wait for; that happens once.
+    /// they plan again, which may be something to wait for; that happens once.
     pub(crate) fn looked_up(
         &self,
         runner: &mut Runner,

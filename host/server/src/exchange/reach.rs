@@ -1,5 +1,8 @@
-//! Where an answer would have to go, and why it does not go there; why a request belongs to no
-//! subnet; and what a client that the server does not know asks for.
+//! Where a reply would go, and why it is not sent there; why a request belongs to no subnet; and
+//! what is known about the address of a client without a record.
+//!
+//! Not here: what follows from the message alone, which the core decides. Invariant: each reason
+//! has a detail that names the address and what to do.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -98,8 +101,8 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
     let fact = match engine.holding(address) {
         Some(Holding::Free) => {
             return format!(
-                "{address} is free in {here}; unknown-clients = \"adopt\" would leave it to the \
-                 client, \"refuse\" would answer with a NAK"
+                "{address} is free in {here}; unknown-clients = \"adopt\" would leave it to a client \
+                 that may have it, \"refuse\" would answer with a NAK"
             );
         }
         Some(Holding::Leased(client)) => format!("{address} is leased to {client}"),
@@ -114,7 +117,9 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
             None => format!("no subnet spans {address}, and the client asks in {here}"),
         },
     };
-    match network.authoritative {
+    // An address that is in no pool may be of another server: authority says nothing about it.
+    let is_in_no_pool = engine.holding(address) == Some(Holding::OutsidePools);
+    match network.authoritative || is_in_no_pool {
         false => format!("{fact}; authoritative = true would answer with a NAK"),
         true => format!("{fact}; unknown-clients = \"refuse\" would answer with a NAK"),
     }

@@ -1,15 +1,17 @@
-//! What became of the changes of an exchange: storage made them, refused them, or never got them.
+//! What happened to the changes of an exchange: storage made them, refused them, or never got them.
+//!
+//! Not here: the store. Invariant: the engine is told about each change.
 
 use lessor_core::{Change, Committed, Reason, Timestamp};
 use lessor_policy_host::Runner;
 
 use super::{Exchange, Pipeline, SUCCESSORS_MAX};
 
-/// How often a request is decided anew because storage knew better; then it is dropped.
+/// How often a request is decided again after a conflict in storage; then it is dropped.
 pub(super) const CONFLICTS_MAX: u8 = 3;
 
 impl Pipeline<'_> {
-    /// Hears from storage. Says whether the exchange is finished; if not, it was decided anew and
+    /// Hears from storage. Says whether the exchange is finished; if not, it was decided again and
     /// its new changes must be committed.
     pub(crate) fn committed(
         &self,

@@ -181,7 +181,7 @@ pub(crate) struct LookupStep {
 pub(crate) struct PluginStep {
     pub(crate) plugin: String,
     pub(crate) hook: String,
-    /// Why it is not asked; nothing if it is.
+    /// Why it is not asked; none if it is.
     pub(crate) not_asked: Option<String>,
     pub(crate) set: Vec<String>,
     /// What it decides, if not to proceed.

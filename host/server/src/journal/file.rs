@@ -1,9 +1,9 @@
-//! The file of the journal: appended to line by line, bounded, and never in the way.
+//! The file of the journal: appended to line by line, and bounded.
 //!
-//! Invariants: the file system that holds the leases keeps room for them; one file, and all files
-//! together, are no larger than configured; a file holds whole lines only, unless the disk itself cut
-//! one off. What cannot be written is lost and counted, and the log has a line when that begins and
-//! one when it is over.
+//! Not here: what a line says. Invariants: the file system that holds the leases keeps room for
+//! them; one file, and all files together, are no larger than configured; a file contains whole
+//! lines only, unless the disk itself cut one off. A line that cannot be written is lost and
+//! counted, and the log has a line when that begins and one when it is over.
 
 use std::{
     fs::{File, OpenOptions},
@@ -23,15 +23,16 @@ use crate::counters::Counters;
 #[derive(Clone, Debug)]
 pub(crate) struct JournalBounds {
     pub(crate) path: PathBuf,
-    /// A file that would become larger is put aside, and another one begun.
+    /// The largest size of a file; then it is rotated.
     pub(crate) file_octets_max: u64,
-    /// Files, the one that is written included; the oldest is removed for a new one.
+    /// How many files are kept, including the one that is written; the oldest is removed for a new
+    /// one.
     pub(crate) files_max: usize,
-    /// What must stay free on the file system, if that also holds the store.
+    /// How many octets must stay free on the file system, if it also holds the store.
     pub(crate) free_octets_min: Option<u64>,
 }
 
-/// The open file, or the wait for a disk that takes it.
+/// The open file, or the wait until the disk can be written.
 #[derive(Debug)]
 pub(super) struct JournalFile {
     bounds: JournalBounds,
@@ -46,7 +47,7 @@ pub(super) struct JournalFile {
 #[derive(Debug)]
 enum State {
     Open(Open),
-    /// Nothing can be written. It is tried again after a while.
+    /// The file cannot be written. The next attempt comes later.
     Closed {
         tried_at: Instant,
     },
@@ -54,25 +55,26 @@ enum State {
 
 #[derive(Debug)]
 struct Open {
-    /// Is given whole lines only, so that a kill between two writes cuts none.
+    /// Receives whole lines only, so that a kill between two writes cuts none.
     file: BufWriter<File>,
     octets: u64,
-    /// A pipe or a device has no size and cannot be put aside.
+    /// A pipe or a device has no size and cannot be rotated.
     is_regular: bool,
     /// Lines that may not have reached the file since it was last flushed.
     unflushed: u64,
-    /// Octets written since the free space was looked at.
+    /// Octets written since the free space was checked.
     unchecked: u64,
     checked_at: Instant,
 }
 
-/// How often a journal that cannot be written is tried again. Each time may cost the log two lines.
+/// How often to try a journal again that cannot be written. Each attempt may cost the log two
+/// lines.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// The free space is looked at after so many octets, and after so much time.
+/// The free space is checked after so many octets, and after so much time.
 const CHECK_EVERY_OCTETS: u64 = 64 << 10;
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// Lines are written again when this part of what must be free is free beyond that, so that the
-/// journal does not go on and off with every line.
+/// Lines are written again when this part more than the minimum is free, so that the journal does
+/// not stop and continue with every line.
 const FREE_AGAIN_PART: u64 = 8;
 
 impl JournalFile {
@@ -116,7 +118,7 @@ impl JournalFile {
         }
     }
 
-    /// Hands everything to the operating system.
+    /// Writes everything to the operating system.
     pub(super) fn flush(&mut self) {
         self.flushed_at = Instant::now();
         if let Err(error) = self.try_flush() {
@@ -131,7 +133,7 @@ impl JournalFile {
         }
     }
 
-    /// Opens the file again, after it was rotated away by somebody else.
+    /// Opens the file again, after another program rotated it.
     pub(super) fn reopen(&mut self) {
         // A flush that fails must not keep the new file from being opened.
         if let Err(error) = self.try_flush() {
@@ -139,7 +141,7 @@ impl JournalFile {
         }
         match Open::append_to(&self.bounds.path) {
             Ok(open) if !self.has_complained => self.state = State::Open(open),
-            // The next line finds out whether all is well.
+            // The next line shows whether it can be written.
             Ok(_) => self.state = State::Closed { tried_at: long_ago() },
             Err(error) => self.close(&error),
         }
@@ -162,7 +164,7 @@ impl JournalFile {
         open.is_regular && open.octets > 0 && open.octets + more as u64 > limit
     }
 
-    /// Begins another file: `journal.jsonl` becomes `journal.jsonl.1`, and so on.
+    /// Rotates the files: `journal.jsonl` becomes `journal.jsonl.1`, and so on.
     fn put_aside(&mut self) -> io::Result<()> {
         self.try_flush()?;
         let path = &self.bounds.path;
@@ -218,7 +220,7 @@ impl JournalFile {
         Err(io::Error::new(io::ErrorKind::StorageFull, error))
     }
 
-    /// Opens a file that could not be written; whether that went well.
+    /// Opens a file that could not be written. Returns whether that succeeded.
     fn try_again(&mut self) -> bool {
         let opened = self.check_space().and_then(|()| Open::append_to(&self.bounds.path));
         match opened {
@@ -237,7 +239,7 @@ impl JournalFile {
         let state = std::mem::replace(&mut self.state, State::Closed { tried_at: Instant::now() });
         if let State::Open(open) = state {
             self.lose(open.unflushed);
-            // What it holds is lost, and must not be written now.
+            // Its contents are lost, and must not be written now.
             drop(open.file.into_parts());
         }
         self.say_problem(Some(error.to_string()));
@@ -313,7 +315,7 @@ pub(crate) fn is_on_file_system_of(file: &Path, folder: &Path) -> bool {
     device(file) == device(folder)
 }
 
-/// What this user may still write on the file system of a file.
+/// How much this user may still write to the file system of a file.
 fn free_octets(path: &Path) -> io::Result<u64> {
     let found = statvfs(path)?;
     Ok(found.blocks_available().saturating_mul(found.fragment_size()))
@@ -437,7 +439,7 @@ mod tests {
         let problem = counters.journal_problem.lock().unwrap().clone().unwrap();
         assert!(problem.contains("also holds the leases"), "{problem}");
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
-        // And it goes on when there is room.
+        // And it continues when there is room.
         file.bounds.free_octets_min = Some(1);
         file.state = State::Closed { tried_at: long_ago() };
         file.append(LINE);

@@ -1,5 +1,8 @@
-//! The journal: one JSON line for each input and each lease that expired or was replaced, for legal
-//! logs, support and tests. Its fields are documented in docs/operators.md.
+//! The journal: one JSON line for each input and for each lease that expired or was replaced, for
+//! legal logs, support and tests. Its fields are documented in docs/operators.md.
+//!
+//! Not here: which inputs get a line and in which order; see [`crate::sampling`] and
+//! [`crate::order`]. Invariant: a line is a complete JSON object.
 
 mod file;
 
@@ -21,7 +24,7 @@ use crate::{counters::Counters, observer::Event, recording::option_name, samplin
 #[derive(Debug)]
 pub(crate) struct Journal {
     file: JournalFile,
-    /// Where a line is put together.
+    /// A buffer in which a line is built.
     line: Vec<u8>,
 }
 
@@ -51,7 +54,7 @@ struct Line<'a> {
     lease_time_secs: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination: Option<Destination>,
-    /// Names of options for which the reply had no room.
+    /// Names of options that did not fit into the reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +90,7 @@ struct Line<'a> {
 pub(crate) enum LeaseEnd {
     /// By itself.
     Expired,
-    /// By the lease of another client: in favour of that, or because its address passed on.
+    /// It was replaced by another lease: of its subscriber, or of its address.
     Replaced,
 }
 
@@ -109,7 +112,7 @@ impl Journal {
         Ok(Self { file: JournalFile::open(bounds, counters)?, line: Vec::new() })
     }
 
-    /// Writes what became of an input.
+    /// Writes the result of an input.
     pub(crate) fn input(&mut self, event: &Event) {
         let mut line = Line {
             reason: event.reason.name(),
@@ -158,7 +161,7 @@ impl Journal {
         self.write(line);
     }
 
-    /// Writes in what a shadow differed.
+    /// Writes where a shadow differed.
     pub(crate) fn shadow_difference(&mut self, difference: &ShadowDifference) {
         self.write(Line {
             reason: "shadow-difference",
@@ -185,12 +188,12 @@ impl Journal {
         });
     }
 
-    /// Opens the file again, after it was rotated away.
+    /// Opens the file again, after it was rotated.
     pub(crate) fn reopen(&mut self) {
         self.file.reopen();
     }
 
-    /// Hands everything to the operating system.
+    /// Writes everything to the operating system.
     pub(crate) fn flush(&mut self) {
         self.file.flush();
     }

@@ -1,7 +1,7 @@
-//! What goes through an endpoint in one call: datagrams received, replies to send.
+//! Batches: the datagrams that one call receives, and the replies that one call sends.
 //!
-//! The memory of a [`ReceiveBatch`] is used again and again; what it holds lasts until the next
-//! call fills it.
+//! Not here: the meaning of a datagram. Invariant: what a [`ReceiveBatch`] holds lasts until the
+//! next call fills it; its memory is reused.
 
 use std::{
     array, fmt, io,
@@ -47,7 +47,7 @@ pub(crate) struct Received<'a> {
     /// It was broadcast, and came in on an endpoint for relayed messages: the endpoint of the
     /// interface, if there is one, has it too.
     pub(crate) not_relayed: bool,
-    /// How long it waited in the system's receive buffer.
+    /// How long the datagram waited in the system's receive buffer.
     pub(crate) waited: Duration,
 }
 
@@ -194,7 +194,7 @@ impl ReceiveBatch {
         })
     }
 
-    /// Whether the last call filled the batch, so that more may wait.
+    /// Whether the last call filled the batch, so that more datagrams may wait.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full
     }
@@ -215,8 +215,8 @@ impl ReceiveBatch {
         self.items.clear();
         self.is_full = false;
         let mut lost = None;
-        // Made anew each time, because the system writes lengths into the headers which nix does
-        // not set back, and because they are tied to a thread, which a batch is not.
+        // Allocated for each call, because the system writes lengths into the headers which nix
+        // does not reset, and because they are tied to a thread, which a batch is not.
         let mut headers = MultiHeaders::<SockaddrIn>::preallocate(
             BATCH_DATAGRAMS,
             Some(cmsg_space!(libc::in_pktinfo, u32, libc::timespec)),

@@ -1,4 +1,7 @@
-//! The kernel's notifications that something about the host has changed.
+//! The kernel's notifications that the host has changed.
+//!
+//! Not here: what follows from a change; see [`crate::endpoints`]. Invariant: if the kernel drops
+//! notifications, what they were about is read again, or counts as changed.
 
 use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
@@ -22,15 +25,15 @@ pub(crate) struct Changes {
     routes: Netlink,
 }
 
-/// Ends the wait for changes from another thread, for good. Clones end the same wait.
+/// Ends the wait for changes permanently, from another thread. Clones end the same wait.
 #[derive(Clone, Debug)]
 pub(crate) struct StopSignal(Arc<EventFd>);
 
 impl StopSignal {
-    /// A signal that nobody has given yet.
+    /// A signal that was not given yet.
     ///
     /// # Errors
-    /// If the system gives no eventfd.
+    /// If the system provides no eventfd.
     pub(crate) fn new() -> Result<Self, NetError> {
         EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map(|event| Self(Arc::new(event)))
@@ -39,7 +42,7 @@ impl StopSignal {
 
     /// Gives the signal.
     pub(crate) fn give(&self) {
-        // The only failure is a full counter, and then it was given before.
+        // The only possible failure is a full counter, and then the signal was given before.
         let _ = self.0.write(1);
     }
 }
@@ -48,9 +51,9 @@ impl Changes {
     /// Subscribes.
     ///
     /// # Errors
-    /// If the system gives no netlink socket.
+    /// If the system provides no netlink socket.
     pub(crate) fn subscribe() -> Result<Self, NetError> {
-        // Of their own, so that many of one kind do not push out the others.
+        // Separate sockets, so that many notifications of one kind do not displace others.
         Ok(Self {
             links: Netlink::subscribe(&[Group::Links, Group::Addresses])?,
             neighbours: Netlink::subscribe(&[Group::Neighbours])?,
@@ -67,8 +70,7 @@ impl Changes {
         wait(&mut [stop, of(&self.links), of(&self.neighbours), of(&self.routes)], patience)
     }
 
-    /// Takes what the kernel notified of over to `host`. Returns whether its interfaces must be read
-    /// again.
+    /// Applies the notifications to `host`. Returns whether its interfaces must be read again.
     ///
     /// # Errors
     /// Those of the sockets.
@@ -109,7 +111,7 @@ fn of(netlink: &Netlink) -> PollFd<'_> {
     PollFd::new(netlink.as_fd(), PollFlags::POLLIN)
 }
 
-/// Whether the first of them stayed quiet.
+/// Whether the first of them has nothing to read.
 fn wait(waiting: &mut [PollFd<'_>], patience: Duration) -> io::Result<bool> {
     let timeout = u16::try_from(patience.as_millis()).unwrap_or(u16::MAX);
     match poll(waiting, timeout) {

@@ -1,4 +1,7 @@
 //! Endpoints: a socket for relayed messages, or the sockets of one interface.
+//!
+//! Not here: which endpoints there should be; see [`crate::endpoints`]. Invariant: a reply that
+//! cannot be sent stops no other.
 
 use std::{
     fmt, io,
@@ -39,14 +42,14 @@ const CLIENT_PORT: u16 = 68;
 /// What an endpoint on the link is bound to, on its interface.
 const ON_LINK: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT);
 
-/// Where messages come in and replies go out. Belongs to one worker.
+/// Receives messages and sends replies. Belongs to one worker.
 pub(crate) struct Endpoint {
     socket: Socket,
     place: Place,
     links: LinksCache,
     reach: Reach,
     losses: Losses,
-    /// When nothing waited, as far as is known.
+    /// The last time at which nothing waited, as far as is known.
     empty_at: Instant,
 }
 
@@ -80,7 +83,7 @@ impl Endpoint {
     /// The endpoint for clients on the link of an interface, and for relays that send to an address
     /// of it. One for each interface in the whole process: see [the module](super).
     ///
-    /// An interface that is deleted and made again is another one, even under the same name: the
+    /// An interface that is deleted and created again is another one, even under the same name: the
     /// endpoint then receives nothing, fails to send with ENODEV or ENXIO, and must be replaced.
     ///
     /// # Errors
@@ -100,8 +103,8 @@ impl Endpoint {
         Ok(Self::new(host, socket, reach, Place::OnLink { name, index, packets }))
     }
 
-    /// Refuses what another server has already, even one of this program. To be called before any
-    /// endpoint is opened: endpoints share their addresses with each other.
+    /// Refuses addresses that another server uses already, even one of this program. Call it before
+    /// any endpoint is opened: endpoints share their addresses with each other.
     ///
     /// # Errors
     /// If an address is taken, by itself or on one of `interfaces`.
@@ -211,8 +214,8 @@ impl Endpoint {
         transmission.report
     }
 
-    /// Sends by the UDP sockets: what may have to wait for ARP by one of its own, so that nothing else
-    /// waits for it.
+    /// Sends by the UDP sockets. Datagrams that may have to wait for ARP use a separate one, so
+    /// that no other datagram waits for them.
     fn send_routed(
         &mut self,
         transmission: &mut Transmission,
@@ -240,7 +243,7 @@ impl Endpoint {
         }
     }
 
-    /// Sends to next hops that may not answer. What there is no room for is not sent.
+    /// Sends to next hops that may not answer. A datagram that finds no room is not sent.
     fn send_doubtful(
         &mut self,
         transmission: &mut Transmission,
@@ -329,7 +332,7 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// The arrival of a datagram from `origin`, and whether it should have come in elsewhere.
+    /// The arrival of a datagram from `origin`, and whether another endpoint receives it.
     fn describe(&self, links: &Links, origin: &Origin) -> (Arrival, bool) {
         // The system would answer a broadcast, directed or not, from another address.
         let unicast = origin.destination == origin.own_address;
@@ -353,8 +356,8 @@ impl Place {
                 arrival.interface = Some(Arc::clone(name));
                 let addresses = links.get(*index).map(|link| Arc::clone(&link.addresses));
                 let addresses = addresses.unwrap_or_else(|| Arc::from([]));
-                // The system answers a broadcast from the address that its routes to the source
-                // lead by, which a roaming client can make another interface's.
+                // The system answers a broadcast from the address that its route to the source
+                // selects, which for a roaming client can be that of another interface.
                 if !unicast
                     && !addresses.contains(&origin.own_address)
                     && let Some(primary) = addresses.first()
@@ -394,7 +397,7 @@ fn send_from_addresses(
     }
 }
 
-/// The client that is about to have `address`; everybody, if it is not on an Ethernet.
+/// The client that is about to have `address`; all hosts, if it is not on an Ethernet.
 fn client(address: Ipv4Addr, hardware_address: &HardwareAddress) -> Station {
     match <[u8; 6]>::try_from(hardware_address.octets()) {
         Ok(octets) if hardware_address.kind() == HardwareAddress::ETHERNET => {

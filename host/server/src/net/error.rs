@@ -1,4 +1,7 @@
-//! What can go wrong when an endpoint or a poller is made.
+//! Errors of opening an endpoint or a poller.
+//!
+//! Not here: failures to send, which are part of a [`super::SendReport`]. Invariant: an error says
+//! what was tried, what the system answered and what to do.
 
 use std::io;
 

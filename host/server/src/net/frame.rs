@@ -1,6 +1,7 @@
 //! Ethernet frames with IPv4 and UDP, for clients that have no address yet.
 //!
-//! Only the headers are built; the payload stays where it is.
+//! Builds the headers only and does not copy the payload. Invariant: a frame is never fragmented,
+//! and its checksums are right.
 
 use std::net::SocketAddrV4;
 
@@ -11,7 +12,7 @@ pub(super) struct Station {
     pub(super) address: SocketAddrV4,
 }
 
-/// The hardware address that every station of a link takes.
+/// The hardware address that every station of a link receives.
 pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// Octets of the three headers together.
@@ -23,7 +24,7 @@ const UDP_OCTETS: usize = 8;
 const UDP_PROTOCOL: u8 = 17;
 const TIME_TO_LIVE: u8 = 64;
 
-/// The headers of a frame that carries `payload`, checksums included; nothing if the payload is
+/// The headers of a frame that carries `payload`, checksums included; none if the payload is
 /// longer than a UDP datagram can be.
 ///
 /// The datagram must not be fragmented, so that it needs no identification (RFC 6864 section 4.1).

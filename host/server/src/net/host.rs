@@ -1,5 +1,7 @@
-//! The host that the server runs on, as the kernel describes it: read once at the start, and kept up
-//! to date by whoever calls [`Host::refresh`] when the kernel notifies of a change.
+//! The host that the server runs on, as the kernel describes it.
+//!
+//! Does not follow changes: the caller of [`Host::refresh`] does, when the kernel notifies it.
+//! Invariant: a failed refresh keeps what was known.
 
 use std::{
     io,
@@ -28,7 +30,7 @@ pub(crate) struct Host {
     /// Counts the changes of the routes.
     routes_version: AtomicU64,
     questions: Mutex<Netlink>,
-    /// How much room each socket asks for, for replies on their way.
+    /// The size of the send buffer that each socket requests.
     send_buffer_octets: usize,
 }
 
@@ -36,8 +38,8 @@ pub(crate) struct Host {
 pub(super) type LinksCache = Cache<Arc<ArcSwap<Links>>, Arc<Links>>;
 
 impl Host {
-    /// Reads the host's interfaces and neighbours. Sockets will ask for `send_buffer_octets` as room for
-    /// replies on their way.
+    /// Reads the host's interfaces and neighbours. Sockets will request send buffers of
+    /// `send_buffer_octets`.
     ///
     /// # Errors
     /// If the kernel does not say.
@@ -76,8 +78,8 @@ impl Host {
         Ok(())
     }
 
-    /// The index of the interface by which a datagram to each of `destinations` leaves; nothing for one
-    /// to which no route leads.
+    /// The index of the interface through which a datagram to each of `destinations` leaves; none
+    /// without a route.
     ///
     /// # Errors
     /// If the kernel does not say.
@@ -90,7 +92,7 @@ impl Host {
         Ok(ways)
     }
 
-    /// The room that each socket asks for, for replies on their way, in octets.
+    /// The size of the send buffer that each socket requests, in octets.
     pub(super) const fn send_buffer_octets(&self) -> usize {
         self.send_buffer_octets
     }

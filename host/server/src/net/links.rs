@@ -1,5 +1,8 @@
-//! What the host's interfaces are like: names, indexes, hardware addresses, IPv4 addresses, and
-//! whether frames come through. A snapshot is never changed; [`super::Host`] puts a new one in its place.
+//! The host's interfaces: names, indexes, hardware addresses, IPv4 addresses, and whether they
+//! carry frames.
+//!
+//! Not here: reading them from the kernel. Invariant: a snapshot never changes; [`super::Host`]
+//! replaces it with a new one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,19 +30,19 @@ pub(crate) struct Links {
 pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: Arc<str>,
-    /// Its own hardware address; nothing if it is not Ethernet. Loopback takes Ethernet frames, too.
+    /// Its hardware address; none if it is not Ethernet. Loopback takes Ethernet frames, too.
     pub(crate) hardware_address: Option<[u8; 6]>,
     /// Its IPv4 addresses in the order of the system: the primary one of the first subnet comes first.
     pub(crate) addresses: Arc<[Ipv4Addr]>,
     /// The largest IP datagram that it carries, in octets.
     pub(crate) mtu: u32,
     pub(crate) is_up: bool,
-    /// Whether there is something at the other end.
+    /// Whether something is connected to it.
     pub(crate) has_carrier: bool,
     /// Whether datagrams leave without their next hop being asked for its hardware address: loopback,
     /// tunnels, serial lines.
     pub(crate) needs_no_arp: bool,
-    /// What it is a part of that takes its frames away, such as a bridge.
+    /// The interface that takes its frames, such as a bridge that it is part of.
     pub(crate) part_of: Option<PartOf>,
 }
 
@@ -58,7 +61,7 @@ const NAMES_LISTED_MAX: usize = 12;
 const BROADCAST_PREFIX_MAX: u8 = 30;
 
 impl Links {
-    /// The interfaces that the kernel told of.
+    /// The interfaces in the kernel's answer.
     pub(super) fn new(links: Vec<LinkMessage>, addresses: Vec<AddressMessage>) -> Self {
         let mut by_link: HashMap<u32, Vec<Ipv4Addr>> = HashMap::new();
         let mut broadcast_addresses = HashSet::new();

@@ -1,22 +1,25 @@
-//! Counting what the system dropped before the server could read it.
+//! Counts the datagrams that the system dropped before the server could read them.
+//!
+//! Not here: why they were dropped. Invariant: each is reported once, also when the system's
+//! counter wraps.
 
-/// What an endpoint lost since it was opened, and how much of that was passed on.
+/// How many datagrams an endpoint lost since it was opened, and how many of them were reported.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     total: u64,
-    /// The system's count when it last told; it wraps.
+    /// The latest count of the system; it wraps.
     counted: u32,
     passed_on: u64,
 }
 
 impl Losses {
-    /// Takes over the system's count.
+    /// Notes the system's count.
     pub(super) fn note(&mut self, counted: u32) {
         self.total += u64::from(counted.wrapping_sub(self.counted));
         self.counted = counted;
     }
 
-    /// How many were lost since this was last asked.
+    /// How many were lost since the last call.
     pub(super) fn take_new(&mut self) -> u64 {
         let new = self.total - self.passed_on;
         self.passed_on = self.total;

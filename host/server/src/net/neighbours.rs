@@ -1,7 +1,8 @@
-//! Which neighbours answer ARP, as the kernel's table has it.
+//! Which neighbours answer ARP, according to the kernel's table.
 //!
-//! What is sent to one that answers leaves at once. What is sent to any other waits in the kernel for
-//! its answer, for seconds, and takes room in the socket's send buffer meanwhile.
+//! A datagram to one that answers leaves at once. A datagram to any other waits in the kernel for
+//! seconds and occupies the socket's send buffer. Not here: how much may wait; see
+//! [`super::trials`]. Invariant: memory is bounded however many addresses senders make up.
 
 use std::{
     collections::HashMap,
@@ -28,13 +29,13 @@ pub(super) struct Neighbour {
 pub(super) enum Standing {
     /// The kernel knows its hardware address.
     Answers,
-    /// The kernel does not know its hardware address any more.
+    /// The kernel knew its hardware address before.
     AnsweredBefore,
-    /// It was never heard of.
+    /// It never answered.
     Unknown,
 }
 
-/// Every neighbour that the kernel told of. Shared by all endpoints.
+/// Every neighbour that answers or answered before. Shared by all endpoints.
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
     /// Whether each answers, now or before.
@@ -45,7 +46,7 @@ pub(super) struct Neighbours {
 const SILENT_MAX: usize = 4096;
 
 impl Neighbours {
-    /// Starts again with these, after notifications were lost.
+    /// Replaces everything, after notifications were lost.
     pub(super) fn replace(&self, messages: &[NeighbourMessage]) {
         let mut answers = self.lock();
         answers.values_mut().for_each(|answers| *answers = false);
@@ -54,7 +55,7 @@ impl Neighbours {
         }
     }
 
-    /// Takes a notification of the kernel.
+    /// Applies a notification of the kernel.
     pub(super) fn note(&self, message: &NeighbourMessage, is_deleted: bool) {
         note(&mut self.lock(), message, is_deleted);
     }
@@ -95,7 +96,8 @@ fn note(answers: &mut HashMap<Neighbour, bool>, message: &NeighbourMessage, is_d
         answers.insert(neighbour, true);
         return;
     }
-    // Only who has answered is worth remembering: anybody can have the server send to an address.
+    // Only neighbours that answered are remembered: any sender can make the server send to an
+    // address.
     if let Some(answered) = answers.get_mut(&neighbour) {
         *answered = false;
         if answers.values().len() > SILENT_MAX

@@ -1,6 +1,9 @@
 //! Questions to the kernel about links, addresses, neighbours and routes, and its notifications of
-//! changes (rtnetlink). What the answers mean is the business of [`super::links`],
-//! [`super::neighbours`] and [`super::routes`].
+//! changes (rtnetlink).
+//!
+//! Not here: what the answers mean; see [`super::links`], [`super::neighbours`] and
+//! [`super::routes`]. Invariant: no question waits for ever, and a message that cannot be read is
+//! skipped.
 
 use std::{
     io,
@@ -29,7 +32,7 @@ use nix::{
 
 use super::NetError;
 
-/// What the kernel is asked to notify of.
+/// What the kernel can notify of.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Group {
     Links = libc::RTNLGRP_LINK as isize,
@@ -45,7 +48,7 @@ pub(super) struct Netlink {
     buffer: Vec<u8>,
 }
 
-/// An answer that has not come by then does not come.
+/// How long to wait for an answer.
 const PATIENCE_SECS: i64 = 2;
 
 /// The kernel puts no more into one datagram.
@@ -61,13 +64,13 @@ impl Netlink {
     /// A socket for questions.
     ///
     /// # Errors
-    /// If the system gives none, as where AF_NETLINK is forbidden.
+    /// If the system provides none, for example because AF_NETLINK is forbidden.
     pub(super) fn open() -> Result<Self, NetError> {
         let open = || -> io::Result<Self> {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
             socket.bind_auto()?;
             socket.connect(&SocketAddr::new(0, 0))?;
-            // The kernel answers before the question returns; whatever happens, nobody waits for ever.
+            // The kernel answers before `send` returns; the timeout is for anything unexpected.
             let patience = TimeVal::seconds(PATIENCE_SECS);
             setsockopt(&socket, sockopt::ReceiveTimeout, &patience)?;
             Ok(Self { socket, buffer: Vec::with_capacity(BUFFER_OCTETS) })
@@ -82,7 +85,7 @@ impl Netlink {
     pub(super) fn subscribe(groups: &[Group]) -> Result<Self, NetError> {
         let netlink = Self::open()?;
         let prepare = || -> io::Result<()> {
-            // As much as the system grants.
+            // The system may grant less.
             let _ = netlink.socket.set_rx_buf_sz(NOTIFICATIONS_OCTETS as libc::c_int);
             netlink.socket.set_non_blocking(true)?;
             groups.iter().try_for_each(|group| netlink.socket.add_membership(*group as u32))
@@ -131,8 +134,8 @@ impl Netlink {
         Ok(neighbours)
     }
 
-    /// The routes to `addresses`, of which there may be [`ROUTES_AT_ONCE_MAX`], through the interface
-    /// with the index `through` if one is given. Nothing in the place of each to which none leads.
+    /// The routes to `addresses`, of which there may be [`ROUTES_AT_ONCE_MAX`], through the
+    /// interface with the index `through` if one is given. None for an address without a route.
     ///
     /// # Errors
     /// Those of the socket.
@@ -171,10 +174,10 @@ impl Netlink {
         Ok(routes)
     }
 
-    /// Takes the notifications that wait; false if the kernel had to drop some.
+    /// Reads the notifications that wait; false if the kernel had to drop some.
     ///
     /// # Errors
-    /// Those of the socket, but for none waiting.
+    /// Those of the socket; that nothing waits is no error.
     pub(super) fn notifications(
         &mut self,
         mut take: impl FnMut(RouteNetlinkMessage),
@@ -215,8 +218,8 @@ impl Netlink {
         outcome.unwrap_or(Ok(()))
     }
 
-    /// Receives one datagram, and hands on each message in it. One that cannot be read is passed over:
-    /// a newer kernel may say things that this program does not know.
+    /// Receives one datagram, and passes on each message in it. A message that cannot be read is
+    /// skipped: a newer kernel may send messages that this program does not know.
     fn receive(
         &mut self,
         flags: libc::c_int,

@@ -1,8 +1,8 @@
-//! Where this server itself receives, and what the links of the host take for a broadcast: so that it
-//! answers neither itself nor a whole link because a message says so.
+//! Where this server itself receives, and which addresses the links of the host treat as
+//! broadcasts, so that no message makes it answer itself or a whole link.
 //!
-//! Not here: which requests are answered. What is known of the host is the newest [`Links`]; nothing
-//! here waits on the packet path.
+//! Not here: which requests are answered. Invariant: nothing here waits on the packet path; what is
+//! known of the host is the newest [`Links`].
 
 use std::{net::SocketAddrV4, sync::Arc};
 

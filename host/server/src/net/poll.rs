@@ -1,4 +1,7 @@
-//! Waiting for whatever comes first: a datagram, a call from another thread, a deadline.
+//! Waits for the first of these: a datagram, a call from another thread, a deadline.
+//!
+//! Not here: what is read then. Invariant: a call that comes before or during a wait ends that
+//! wait.
 
 use std::{
     fmt, io,
@@ -32,8 +35,8 @@ pub(crate) struct Poller {
 
 /// Ends the wait of a [`Poller`] from another thread. Clones wake the same poller.
 ///
-/// A call costs a system call only if the poller sleeps: a worker that is busy looks at its messages
-/// by itself before it sleeps.
+/// A call costs a system call only if the poller sleeps: a busy worker checks its messages before
+/// it sleeps.
 #[derive(Clone)]
 pub(crate) struct Waker(Arc<Bell>);
 
@@ -43,11 +46,11 @@ struct Bell {
     state: AtomicU8,
 }
 
-/// The poller does not sleep, and nobody called since it last looked.
+/// The poller does not sleep, and no waker was called since it last checked.
 const AWAKE: u8 = 0;
 /// The poller sleeps, or is about to.
 const ASLEEP: u8 = 1;
-/// Somebody called since the poller last looked.
+/// A waker was called since the poller last checked.
 const CALLED: u8 = 2;
 
 /// What a wait ended with.
@@ -123,8 +126,8 @@ impl Poller {
         Ok(Ready { events: self.events.get(..count).unwrap_or_default(), is_woken })
     }
 
-    /// Has wakers write to their events from now on, if this wait may sleep; whether one was called
-    /// since the last wait, so that this one must not.
+    /// Makes wakers write to their events from now on. Returns whether one was called since the
+    /// last wait, so that this wait must not sleep.
     fn fall_asleep(&self, may_sleep: bool) -> bool {
         let asleep = if may_sleep { ASLEEP } else { AWAKE };
         let called = |waker: &Waker| waker.0.state.swap(asleep, Ordering::AcqRel) == CALLED;

@@ -1,8 +1,10 @@
-//! Keeping destinations that do not answer ARP from taking the room of those that do.
+//! Keeps destinations that do not answer ARP from using up the send buffer of the others.
 //!
-//! The kernel charges what waits for ARP to the send buffer of the socket. So there are two sockets:
-//! destinations whose next hop answers ARP have the endpoint's own, and all others have one that only
-//! sends, on which [`Trials`] bounds what may wait. A dead relay, or a forged one, costs nobody else.
+//! The kernel charges a datagram that waits for ARP to the send buffer of its socket. So there are
+//! two sockets: destinations whose next hop answers ARP use the endpoint's own, and all others use
+//! one that only sends, on which [`Trials`] limits what may wait. Not here: what the kernel knows;
+//! see [`super::neighbours`] and [`super::routes`]. Invariant: a next hop that does not answer, or
+//! is forged, takes no room from those that answer.
 
 use std::{
     fmt,
@@ -22,11 +24,11 @@ use super::{
     trials::Trials,
 };
 
-/// What one endpoint knows of the ways to its destinations.
+/// What one endpoint knows about the way to its destinations.
 #[derive(Debug)]
 pub(super) struct Reach {
     host: Arc<Host>,
-    /// The only interface that the endpoint sends by, if there is one.
+    /// The only interface that the endpoint sends through, if it is bound to one.
     through: Option<u32>,
     next_hops: NextHops,
     trials: Trials,
@@ -35,12 +37,12 @@ pub(super) struct Reach {
     refused: Refused,
 }
 
-/// By which socket a reply goes.
+/// The socket for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     /// The endpoint's own.
     Open,
-    /// The one for next hops that are not known to answer; this one is not.
+    /// The one for next hops that are not known to answer.
     Doubtful(Unreachable),
     /// None: this next hop does not answer.
     Closed(Unreachable),
@@ -53,21 +55,21 @@ pub(crate) struct Unreachable {
     next_hop: Ipv4Addr,
 }
 
-/// Replies that were not sent, and what of them the operator was told.
+/// Replies that were not sent, and how many of them were logged.
 #[derive(Debug, Default)]
 struct Refused {
     untold: u64,
     told_at: Option<Instant>,
 }
 
-/// Operators are warned no more often than this.
+/// The shortest time between two warnings.
 const WARN_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 impl Reach {
     /// For an endpoint with this port, and the interface that it is bound to, if it is.
     ///
     /// # Errors
-    /// If the system gives no socket.
+    /// If the system provides no socket.
     pub(super) fn new(
         host: &Arc<Host>,
         port: u16,
@@ -87,7 +89,7 @@ impl Reach {
         })
     }
 
-    /// The lane of each destination.
+    /// The socket for each destination.
     pub(super) fn lanes(&mut self, links: &Links, destinations: &[SocketAddrV4]) -> Vec<Lane> {
         let addresses: Vec<Ipv4Addr> = destinations.iter().map(|to| *to.ip()).collect();
         let next_hops = self.next_hops.of(&self.host, links, self.through, &addresses);
@@ -121,7 +123,7 @@ impl Reach {
         Lane::Closed(unreachable)
     }
 
-    /// Notes that a reply was not sent, and warns of it unless that was done a moment ago.
+    /// Notes that a reply was not sent, and warns of it unless there was a warning recently.
     pub(super) fn refused(&mut self, endpoint: &dyn fmt::Display, unreachable: Unreachable) {
         let now = Instant::now();
         self.refused.untold += 1;

@@ -1,7 +1,8 @@
-//! By way of which neighbour a destination is reached, as the kernel's routes have it.
+//! The next hop of a destination, according to the kernel's routes.
 //!
-//! Where several routes share the load, the kernel may choose another of them for the datagram than it
-//! names here.
+//! Where several routes share the load, the kernel may choose another one for the datagram than it
+//! names here. Not here: whether the next hop answers. Invariant: a remembered answer is used only
+//! as long as the routes do not change.
 
 use std::{collections::HashMap, io, net::Ipv4Addr};
 
@@ -19,9 +20,9 @@ use super::{
 pub(super) struct NextHops {
     /// Opened when it is first needed.
     questions: Option<Netlink>,
-    /// Nothing for a destination that is reached without ARP, or not at all.
+    /// None for a destination that is reached without ARP, or not at all.
     known: HashMap<Ipv4Addr, Option<Neighbour>>,
-    /// Of the routes that they were found by.
+    /// The version of the routes that they come from.
     version: u64,
 }
 
@@ -29,9 +30,9 @@ pub(super) struct NextHops {
 const KNOWN_MAX: usize = 16_384;
 
 impl NextHops {
-    /// The neighbour through which each of `destinations` is reached; nothing for one that is reached
-    /// without ARP, or to which no route leads. The interface with the index `through` is the only one,
-    /// if it is given.
+    /// The neighbour through which each of `destinations` is reached; none for one that is reached
+    /// without ARP, or that has no route. With `through`, only the interface with that index
+    /// counts.
     pub(super) fn of(
         &mut self,
         host: &Host,
@@ -73,7 +74,7 @@ impl NextHops {
             }
             Err(error) => {
                 tracing::debug!(%error, "the kernel does not say by which way replies go");
-                // Answers that come late must not be taken for those to the next question.
+                // A late answer must not be mistaken for that to the next question.
                 self.questions = None;
                 for destination in destinations {
                     self.known.remove(destination);
@@ -83,7 +84,7 @@ impl NextHops {
     }
 }
 
-/// The index of the interface by which a route leads; nothing if it leads nowhere.
+/// The index of the interface of a route; none if the route has none.
 pub(super) fn interface(route: &RouteMessage) -> Option<u32> {
     if !matches!(route.header.kind, RouteType::Unicast | RouteType::Local) {
         return None;
@@ -94,7 +95,7 @@ pub(super) fn interface(route: &RouteMessage) -> Option<u32> {
     })
 }
 
-/// The neighbour that a datagram to `destination` is handed to; nothing if none is asked by ARP.
+/// The neighbour that a datagram to `destination` is sent to; none if there is no ARP for it.
 fn neighbour(route: &RouteMessage, links: &Links, destination: Ipv4Addr) -> Option<Neighbour> {
     if route.header.kind != RouteType::Unicast {
         return None;

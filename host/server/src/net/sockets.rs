@@ -1,4 +1,7 @@
-//! Opening sockets: every option that they have, and why.
+//! Opens sockets: every option that they have, and why.
+//!
+//! Not here: what is received or sent. Invariant: no socket of this server shares a port with
+//! another server.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -18,11 +21,11 @@ use super::NetError;
 /// clients that start at once. The system doubles it for its own bookkeeping.
 pub(super) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 
-/// Addresses of loopback that a socket which only sends is bound to, tried one after the other.
+/// How many loopback addresses are tried for a socket that only sends.
 const SENDING_ADDRESSES: u8 = 4;
 
-/// Whether this machine grants the buffers that sockets ask for to everybody, by its limits. Without
-/// that it takes the capability CAP_NET_ADMIN.
+/// Whether the limits of this machine allow the buffers that sockets request. Otherwise that takes
+/// the capability CAP_NET_ADMIN.
 pub(crate) fn buffers_are_allowed(send_buffer_octets: usize) -> bool {
     let limit = |name: &str| {
         let text = std::fs::read_to_string(format!("/proc/sys/net/core/{name}")).ok()?;
@@ -32,7 +35,7 @@ pub(crate) fn buffers_are_allowed(send_buffer_octets: usize) -> bool {
         && limit("wmem_max").is_some_and(|octets| octets >= send_buffer_octets)
 }
 
-/// A UDP socket with everything set that is set before it is bound.
+/// A UDP socket with all options that are set before it is bound.
 ///
 /// It shares its port only with sockets of the same user that want it so (SO_REUSEPORT), which are
 /// this server's own. With SO_REUSEADDR another DHCP server could take the port as well, and both
@@ -46,7 +49,7 @@ pub(super) fn udp_socket(send_buffer_octets: usize) -> Result<Socket, NetError> 
         .set_reuse_port(true)
         .and_then(|()| Ok(setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?))
         .and_then(|()| Ok(setsockopt(&socket, sockopt::RxqOvfl, &1)?))
-        // An address may come and go; the socket stays and receives whenever it is there.
+        // An address may come and go; the socket stays and receives while the address exists.
         .and_then(|()| socket.set_freebind_v4(true))
         .and_then(|()| Ok(setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?))
         .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
@@ -58,9 +61,9 @@ pub(super) fn udp_socket(send_buffer_octets: usize) -> Result<Socket, NetError> 
     Ok(socket)
 }
 
-/// A UDP socket that sends from `port`, from whichever address each datagram names, and receives
-/// nothing: it is bound to an address of loopback that nobody sends to. `prepare` has it before it is
-/// bound.
+/// A UDP socket that sends from `port`, from the address that each datagram names, and receives
+/// nothing: it is bound to a loopback address that nobody sends to. `prepare` is called before it
+/// is bound.
 pub(super) fn sending_socket(
     port: u16,
     send_buffer_octets: usize,
@@ -69,7 +72,7 @@ pub(super) fn sending_socket(
     let kind = Type::DGRAM.nonblocking().cloexec();
     let [.., high, low] = std::process::id().to_be_bytes();
     let mut refused = None;
-    // Servers of other users on this host have theirs.
+    // Servers of other users on this host may use the first ones.
     for attempt in 0..SENDING_ADDRESSES {
         let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
             .map_err(|error| NetError::system("open a UDP socket", error))?;
@@ -118,7 +121,7 @@ pub(super) fn bind_udp(socket: &Socket, address: SocketAddrV4) -> Result<(), Net
         .map_err(|error| NetError::system(format!("bind a UDP socket to {address}"), error))
 }
 
-/// Has the socket receive through one interface only, if there is a name.
+/// Restricts the socket to one interface, if there is a name.
 pub(super) fn bind_to_device(socket: &Socket, interface: Option<&str>) -> Result<(), NetError> {
     let Some(name) = interface else { return Ok(()) };
     socket
@@ -137,7 +140,7 @@ pub(super) fn packet_socket(
     let packets = socket(AddressFamily::Packet, SockType::Raw, flags, None)
         .map_err(|error| NetError::system("open a packet socket", error))?;
     ask_for_send_buffer(&packets, send_buffer_octets);
-    // Only the system makes such an address.
+    // Only the system can make such an address.
     let mut entries =
         getifaddrs().map_err(|error| NetError::system("list the interfaces", error))?;
     let link = entries.find_map(|entry| {

@@ -1,4 +1,7 @@
-//! Handing messages to the system in batches, so that one which cannot be sent stops no other.
+//! Passes messages to the system in batches.
+//!
+//! Not here: which socket a message uses. Invariants: a message that cannot be sent stops no other,
+//! and one call waits for a bounded time.
 
 use std::{
     io::{self, IoSlice},
@@ -18,22 +21,22 @@ use nix::{
 use super::{SendFailure, SendReport, Unsent, batch::BATCH_DATAGRAMS};
 
 /// One call of [`super::Endpoint::send`] waits no longer than this for room in the system's send
-/// buffers: for a network card to send what it has, never for somebody to answer ARP. A worker that
-/// waits receives nothing meanwhile.
+/// buffers: for a network card to send its queue, never for an answer to ARP. A worker that waits
+/// receives nothing meanwhile.
 pub(super) const SEND_PATIENCE_MS: u64 = 2;
 
-/// How long to wait where the system cannot tell when there is room again.
+/// How long to wait where the system does not signal that there is room again.
 const PAUSE_MS: u64 = 1;
 
-/// One message: its position among the replies, its parts, and where to. Without an address, the
-/// parts say it themselves.
+/// One message: its position among the replies, its parts, and its destination. Without an address,
+/// the parts contain it.
 pub(super) struct Message<'a, S, const PARTS: usize> {
     pub(super) position: usize,
     pub(super) parts: [IoSlice<'a>; PARTS],
     pub(super) address: Option<S>,
 }
 
-/// The sending of one call: what became of it so far, and for how long it may still wait.
+/// The state of one call: the results so far, and how long it may still wait.
 pub(super) struct Transmission {
     pub(super) report: SendReport,
     /// Set when it first has to wait.
@@ -48,7 +51,7 @@ impl Transmission {
         Self { report: SendReport::default(), deadline: None, patience }
     }
 
-    /// One that waits for nothing.
+    /// One that does not wait.
     pub(super) fn without_patience() -> Self {
         Self { patience: Duration::ZERO, ..Self::new() }
     }

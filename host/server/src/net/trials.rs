@@ -1,8 +1,9 @@
-//! How much may be in flight to neighbours that are not known to answer ARP.
+//! Limits what may be in flight to neighbours that are not known to answer ARP.
 //!
-//! What is sent to such a neighbour waits in the kernel for its answer. Each of them gets a few
-//! datagrams, and is left alone for a while if it does not answer; and there is a limit to how many are
-//! tried at a time. So everything that waits fits into one small send buffer.
+//! A datagram to such a neighbour waits in the kernel for the answer. Each neighbour gets a few
+//! datagrams, and none for a while if it does not answer; the number of neighbours that are tried
+//! at a time is limited, too. Not here: which neighbours answer. Invariant: everything that waits
+//! fits into one small send buffer.
 
 use std::{
     collections::HashMap,
@@ -18,7 +19,7 @@ pub(super) struct Trials {
     max: usize,
     looked_at: Option<Instant>,
     under_way: HashMap<Neighbour, Trial>,
-    /// Until when each is left alone.
+    /// Until when nothing is sent to each.
     resting: HashMap<Neighbour, Instant>,
 }
 
@@ -32,11 +33,11 @@ struct Trial {
 /// The kernel asks three times, a second apart, and then drops what waits.
 const TRIAL: Duration = Duration::from_millis(3_500);
 
-/// How long a neighbour that never answered is left alone. When it speaks itself, the kernel learns
-/// its address, and it is served at once.
+/// How long nothing is sent to a neighbour that never answered. When it sends something itself, the
+/// kernel learns its address, and it is served at once.
 const REST: Duration = Duration::from_secs(10);
 
-/// How long one that answered before is left alone.
+/// The same for one that answered before.
 const REST_IF_ANSWERED_BEFORE: Duration = Duration::from_secs(1);
 
 /// Datagrams to each.
@@ -50,15 +51,15 @@ const TRIALS_MIN: usize = 16;
 /// What the kernel counts for one datagram, its bookkeeping included.
 const DATAGRAM_OCTETS: usize = 1_280;
 
-/// Of those that answered before, beside the others: their hardware address is likely to be known again
-/// at once, and until then more may be on its way to them.
+/// Neighbours that answered before have separate places: their hardware address is likely to be
+/// known again at once, and until then more datagrams may be in flight to them.
 const RETURNS_MAX: usize = 6;
 const RETURN_DATAGRAMS_MAX: u32 = 16;
 
 /// While there is no room, those that are being tried are looked at again no more often than this.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
-/// Neighbours that are remembered not to answer. Beyond it they are tried again sooner.
+/// How many neighbours are remembered not to answer. Further ones are tried again sooner.
 const RESTING_MAX: usize = 4_096;
 
 impl Trials {
@@ -117,7 +118,7 @@ impl Trials {
         }
     }
 
-    /// Forgets those that answer by now, and puts those to rest that had their time.
+    /// Removes those that answer by now, and ends the trials whose time is over.
     fn make_room(&mut self, now: Instant, answers: impl Fn(&Neighbour) -> bool) {
         let is_due = |at| now.saturating_duration_since(at) >= LOOK_AGAIN_AFTER;
         if self.looked_at.is_none_or(is_due) {
@@ -132,7 +133,7 @@ impl Trials {
         trials.filter(|trial| trial.answered_before == answered_before).count()
     }
 
-    /// Puts those to rest that have not answered in time.
+    /// Ends the trials of those that have not answered in time.
     fn rest(&mut self, now: Instant) {
         let resting = &mut self.resting;
         if resting.len() >= RESTING_MAX {

@@ -1,8 +1,9 @@
-//! Whose the server's files are, and who can read them.
+//! The owner and the permissions of the server's files.
 //!
-//! As root, in folders that another user may write, a path can lead elsewhere from one moment to the
-//! next: files are therefore opened relative to their folder, without following links, and changed by
-//! what was opened.
+//! In a folder that another user may write, a path can change its meaning from one moment to the
+//! next, which matters to root: files are therefore opened relative to their folder, without
+//! following links, and changed through the opened file. Invariant: files that the server does not
+//! own by name are not touched.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -25,8 +26,8 @@ use nix::{
 use super::{Account, NEVER};
 use crate::{control, last_accepted::store_folder};
 
-/// What the server keeps in the folder of its store, by how the names begin. Whatever else is there is
-/// somebody else's.
+/// What the server keeps in the folder of its store, by the beginnings of the names. Other files
+/// there do not belong to it.
 const OWN: [&str; 7] = [
     "leases",
     "plugin-state",
@@ -36,10 +37,10 @@ const OWN: [&str; 7] = [
     "control.sock",
     "journal",
 ];
-/// Folders in folders.
+/// The deepest nesting of folders.
 const DEPTH_MAX: u32 = 16;
 
-/// Makes what the server keeps its user's, and makes the folders that are not there yet.
+/// Gives the server's files to its user, and creates the folders that do not exist yet.
 ///
 /// # Errors
 /// If that cannot be done, or the user could not write where it must.
@@ -66,7 +67,7 @@ pub(super) fn hand_over(
     if let Some(socket) = &configuration.control.socket {
         let folder = socket.parent().unwrap_or(Path::new("."));
         may_write(folder, account)?;
-        // The user could not ask whether a server of another user still answers there.
+        // The user could not connect to a server of another user to find out whether it runs.
         control::make_way(socket)?;
     }
     if let Some(journal) = &configuration.journal {
@@ -88,7 +89,8 @@ pub(super) fn hand_over(
     Ok(())
 }
 
-/// Takes rights on existing files away from others. What this user may not change stays as it is.
+/// Removes permissions of others on existing files. Files that this user may not change stay as
+/// they are.
 pub(super) fn restrict(configuration: &Configuration, notes: &mut Vec<String>) {
     let mut walk = Walk { account: None, changed: 0 };
     let mut try_to = |done: anyhow::Result<()>| {
@@ -112,13 +114,13 @@ pub(super) fn restrict(configuration: &Configuration, notes: &mut Vec<String>) {
 
 /// Changes owner and rights of files.
 struct Walk<'a> {
-    /// Whose files are to be; none to leave that as it is.
+    /// The new owner of files; none to keep their owner.
     account: Option<&'a Account>,
     changed: u64,
 }
 
 impl Walk<'_> {
-    /// What is the server's in the folder of its store.
+    /// Changes what belongs to the server in the folder of its store.
     fn visit_own(&mut self, folder: &Path) -> anyhow::Result<()> {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if is_own(&entry.file_name().to_string_lossy()) {
@@ -128,7 +130,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A file, or a folder with all that is in it. Nothing if it is not there.
+    /// Changes a file, or a folder with its contents, if it exists.
     fn visit(&mut self, path: &Path) -> anyhow::Result<()> {
         match open(AT_FDCWD, path) {
             Ok(Some(file)) => self.visit_opened(file, DEPTH_MAX),
@@ -138,7 +140,7 @@ impl Walk<'_> {
         .with_context(|| format!("cannot change who may read {}", path.display()))
     }
 
-    /// A file, or a folder without what is in it. Nothing if it is not there.
+    /// Changes a file, or a folder without its contents, if it exists.
     fn visit_one(&mut self, path: &Path) -> anyhow::Result<()> {
         let place = || format!("cannot change who may read {}", path.display());
         let Some(file) = open(AT_FDCWD, path).with_context(place)? else { return Ok(()) };
@@ -171,7 +173,7 @@ impl Walk<'_> {
 
     fn change(&mut self, file: &File) -> anyhow::Result<()> {
         let found = file.metadata()?;
-        // A second name of a file can be put here by whoever may write the folder.
+        // A user who may write to the folder can create a second name of another file in it.
         if !found.is_dir() && (!found.is_file() || found.nlink() > 1) {
             return Ok(());
         }
@@ -201,7 +203,7 @@ impl Walk<'_> {
     }
 }
 
-/// Opens a file or folder without following a link. None if it is not there, or is neither.
+/// Opens a file or folder without following a link. None if it does not exist, or is neither.
 fn open<P: ?Sized + nix::NixPath>(folder: impl AsFd, path: &P) -> anyhow::Result<Option<OwnedFd>> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     match openat(folder, path, flags, Mode::empty()) {
@@ -226,7 +228,7 @@ fn cache(configuration: &Configuration) -> Option<&Path> {
     configuration.plugins.as_ref()?.cache.as_deref()
 }
 
-/// Nothing that is there is changed.
+/// Existing folders are not changed.
 fn make_folder(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() {
         return Ok(());

@@ -56,7 +56,7 @@ pub(crate) struct Header {
     pub(crate) began_at_ms: Timestamp,
     /// The generation that served then.
     pub(crate) generation: u64,
-    /// SHA-256 of the configuration file, in hexadecimal; nothing if it could not be read.
+    /// SHA-256 of the configuration file, in hexadecimal; none if it could not be read.
     pub(crate) configuration_digest: Option<String>,
     /// The plugins, in order.
     pub(crate) plugins: Vec<PluginDigest>,

@@ -22,7 +22,7 @@ pub(crate) struct Recording {
     pub(crate) offers: Vec<OpenOffer>,
     pub(crate) no_records: Vec<NoRecords>,
     pub(crate) steps: Vec<Step>,
-    /// How it ended; nothing if it was cut short and that was accepted.
+    /// How it ended; none if it was cut short and that was accepted.
     pub(crate) end: Option<End>,
 }
 

@@ -36,7 +36,7 @@ const WAITING_LINES_MAX: usize = 65_536;
 const IN_ORDER_WITHIN: Duration = Duration::from_millis(500);
 /// No recording lasts longer.
 pub(crate) const RECORDING_SECS_MAX: u64 = 86_400;
-/// How often whoever asked hears how far it is.
+/// How often the command that asked hears of the progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// What is to be recorded, and how much of it.
@@ -66,7 +66,7 @@ impl Sequence {
         Self { is_on: AtomicBool::new(true), next: AtomicU64::new(0) }
     }
 
-    /// The next number; nothing if nothing is recorded.
+    /// The next number; none if nothing is recorded.
     pub(crate) fn take(&self) -> Option<u64> {
         self.is_on.load(Ordering::Relaxed).then(|| self.next.fetch_add(1, Ordering::Relaxed))
     }
@@ -259,7 +259,7 @@ struct Writer<'s> {
     waiting: BinaryHeap<Reverse<Waiting>>,
     inputs: u64,
     octets: u64,
-    /// Whether whoever asked still listens.
+    /// Whether the command that asked still listens.
     is_heard: bool,
 }
 

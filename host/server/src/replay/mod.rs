@@ -94,7 +94,7 @@ impl Compared {
 struct Traffic {
     state: State,
     happenings: Vec<Happening>,
-    /// What whoever reads the outcome must know.
+    /// What the reader of the outcome must know.
     notes: Vec<String>,
     is_recording: bool,
 }

@@ -66,7 +66,7 @@ impl Output {
         }
     }
 
-    /// Something that whoever reads the outcome must know.
+    /// Something that the reader of the outcome must know.
     pub(super) fn note(&self, note: &str) -> io::Result<()> {
         if self.json {
             return writeln!(io::stdout(), "{}", json!({ "note": note }));

@@ -68,7 +68,7 @@ pub(super) struct Replica {
 
 /// What a replica made of a datagram.
 pub(super) struct Outcome {
-    /// What was asked; nothing if it could not be parsed.
+    /// What was asked; none if it could not be parsed.
     pub(super) request: Option<Arc<Request>>,
     pub(super) decided: Decided,
 }

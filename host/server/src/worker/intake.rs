@@ -1,9 +1,10 @@
 //! The intake of a worker: from its sockets, through its backlog, to decisions.
 //!
-//! While the worker keeps up, a message is decided where the system put it. When sockets hold more
-//! than one read takes, everything that waits in them is read into the [`Backlog`], and each turn decides
-//! a little of it, what is most urgent first; so the system's receive buffer, which knows no order, never
-//! decides what is lost.
+//! While the worker keeps up, it decides a message without copying it. When sockets hold more than
+//! one read takes, everything that waits in them is read into the [`Backlog`], and each turn
+//! decides a part of it, the most urgent messages first. Not here: which message is next or gives
+//! way; see [`crate::backlog`]. Invariant: as long as the worker reads in time, the system's
+//! receive buffer, which knows no order, does not decide what is lost.
 
 use std::time::{Duration, Instant};
 
@@ -17,21 +18,21 @@ use crate::{
     net::{ReceiveBatch, Received},
 };
 
-/// Messages that are decided before the sockets are looked at again.
+/// Messages that are decided before the sockets are read again.
 const DECIDED_IN_TURN_MAX: usize = 64;
 
-/// How long a turn may decide, so that slow policies keep nobody from being read; one message at least
-/// is decided.
+/// How long a turn may decide, so that sockets are read in time with slow policies, too. At least
+/// one message is decided.
 const TURN_MAX: Duration = Duration::from_millis(2);
 
-/// Reads of one socket in a turn, each of a whole batch: beyond some thousand messages a turn, reading
-/// would leave no time to decide.
+/// Reads of one socket in a turn, each of a whole batch. With more, reading would leave no time to
+/// decide.
 const READS_IN_TURN_MAX: usize = 16;
 
 /// Messages that are found too old in a turn and dropped.
 const TOO_OLD_IN_TURN_MAX: usize = 1024;
 
-/// What was read and not decided, and who is told of what is dropped.
+/// What was read and not decided, and which drops get a line in the journal.
 #[derive(Debug)]
 pub(super) struct Intake {
     backlog: Backlog<Held>,
@@ -65,9 +66,10 @@ impl Intake {
 }
 
 impl Held {
-    fn of(endpoint: usize, received: Received<'_>) -> Self {
+    fn of(endpoint: usize, received: &Received<'_>) -> Self {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
-        Self { endpoint, payload: payload.into(), is_cut, arrival, not_relayed }
+        let (arrival, is_cut, not_relayed) = (arrival.clone(), *is_cut, *not_relayed);
+        Self { endpoint, payload: (*payload).into(), is_cut, arrival, not_relayed }
     }
 
     fn as_received(&self) -> Received<'_> {
@@ -82,8 +84,8 @@ impl Held {
 }
 
 impl Worker {
-    /// Reads what waits in the sockets that are ready, and decides it at once if that is little and
-    /// nothing waits before it.
+    /// Reads what waits in the sockets that are ready, and decides it at once if it is little and
+    /// no message waits before it.
     pub(super) fn read(&mut self, ready: &[u32], batch: &mut ReceiveBatch) {
         let began = Instant::now();
         let may_decide = self.may_change_more();
@@ -135,19 +137,24 @@ impl Worker {
         received
     }
 
-    /// Has a message wait for its turn.
+    /// Puts a message into the backlog.
     fn keep(&mut self, endpoint: usize, received: Received<'_>) {
         let now = Instant::now();
         let since = now.checked_sub(received.waited).unwrap_or(now);
         let source = received.arrival.source;
         let label = self.intake.labeller.label(endpoint, source, received.payload);
-        let held = Held::of(endpoint, received);
-        for (reason, dropped) in self.intake.backlog.push(since, label, held) {
-            self.omit(&dropped, reason, None);
+        let held = || Held::of(endpoint, &received);
+        match self.intake.backlog.push(since, label, held) {
+            Ok(dropped) => {
+                for held in dropped {
+                    self.omit(held.endpoint, now, held.as_received(), Reason::CrowdedOut, None);
+                }
+            }
+            Err(reason) => self.omit(endpoint, now, received, reason, None),
         }
     }
 
-    /// Decides what is next in the backlog, as far as storage has room and the turn has time.
+    /// Decides the next messages of the backlog, as far as storage has room and the turn has time.
     pub(super) fn decide_waiting(&mut self) {
         if self.intake.is_empty() {
             return;
@@ -156,7 +163,7 @@ impl Worker {
         if self.stops_at.is_some_and(|stops_at| began > stops_at) {
             let waiting: Vec<Held> = self.intake.backlog.drain().collect();
             for held in waiting {
-                self.omit(&held, Reason::Stopping, None);
+                self.omit(held.endpoint, began, held.as_received(), Reason::Stopping, None);
             }
             return;
         }
@@ -178,7 +185,8 @@ impl Worker {
                 }
                 Some(Taken::TooOld(held, age)) => {
                     too_old += 1;
-                    self.omit(&held, Reason::TooOld, Some(age));
+                    let received = held.as_received();
+                    self.omit(held.endpoint, began, received, Reason::TooOld, Some(age));
                 }
                 None => break,
             }
@@ -186,10 +194,17 @@ impl Worker {
     }
 
     /// Drops a message that was not decided.
-    fn omit(&mut self, held: &Held, reason: Reason, age: Option<Duration>) {
+    fn omit(
+        &mut self,
+        endpoint: usize,
+        now: Instant,
+        received: Received<'_>,
+        reason: Reason,
+        age: Option<Duration>,
+    ) {
         let shared = &self.shared;
         let waiting = self.intake.backlog.len();
-        match self.intake.omissions.note(Instant::now()) {
+        match self.intake.omissions.note(now) {
             Some(untold) if shared.observer.is_wanted() => {
                 let mut detail = match age {
                     Some(age) => format!("waited {:.1} s", age.as_secs_f64()),
@@ -198,8 +213,7 @@ impl Worker {
                 if untold > 0 {
                     detail.push_str(&format!("; {untold} others were dropped without a line here"));
                 }
-                let received = held.as_received();
-                let exchange = shared.pipeline().omitted(held.endpoint, received, reason, detail);
+                let exchange = shared.pipeline().omitted(endpoint, received, reason, detail);
                 shared.finish(exchange);
             }
             _ => {

@@ -1,5 +1,8 @@
-//! Which of the messages that are dropped undecided get a line in the journal: a few each second. The
+//! Which messages that are dropped undecided get a line in the journal: a few each second. The
 //! others are only counted, because a flood that cannot be decided cannot be written down either.
+//!
+//! Not here: why a message is dropped. Invariant: every message without a line is counted in the
+//! next line.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +17,8 @@ pub(super) struct Omissions {
 }
 
 impl Omissions {
-    /// Notes a message that is dropped at `now`. If it is to have a line, returns how many had none
-    /// since the last line.
+    /// Notes a message that is dropped at `now`. If it gets a line, returns how many had none since
+    /// the last line.
     pub(super) fn note(&mut self, now: Instant) -> Option<u64> {
         let has_passed =
             |began: Instant| now.saturating_duration_since(began) >= Duration::from_secs(1);

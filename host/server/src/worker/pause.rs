@@ -1,22 +1,24 @@
 //! Short pauses that gather messages into batches.
 //!
-//! At half of its capacity a worker that reads each datagram as it comes pays for each one a wait, a
-//! read, a flush and a send. When messages come often, it waits a fraction of a millisecond before it
-//! looks again, and pays once for all that came meanwhile. A server with little to do never pauses, and
-//! one that is behind does not either.
+//! A worker that is busy but has spare capacity, and that reads each datagram as it comes, pays for
+//! each one a wait, a read, a flush and a send. When messages come often, it pauses for a fraction
+//! of a millisecond before it reads again, and pays once for all that came meanwhile. Not here: the
+//! waiting itself. Invariant: a worker with little to do does not pause, nor does one that is
+//! behind.
 
 use std::time::{Duration, Instant};
 
-/// The longest pause, and so what it costs a message.
+/// The longest pause, and so the longest delay of a message.
 const PAUSE_MAX: Duration = Duration::from_micros(500);
 
-/// A pause gathers no more messages than this; a turn that read as many is followed by none.
+/// The number of messages that a pause should gather. A turn that read as many is not followed by a
+/// pause.
 const GATHERED: u32 = 32;
 
-/// Below this rate a message has the worker to itself.
+/// Below this rate there are no pauses.
 const RATE_MIN_PER_SEC: f64 = 2_000.0;
 
-/// How long messages are counted before their rate counts.
+/// How long messages are counted for one measurement of their rate.
 const MEASURED_FOR: Duration = Duration::from_millis(4);
 
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Pause {
         }
     }
 
-    /// How long to pause before the next turn; nothing if it should begin as soon as something comes.
+    /// How long to pause before the next turn; none if it should begin as soon as a message comes.
     pub(super) fn due(&self) -> Option<Duration> {
         if self.rate_per_sec < RATE_MIN_PER_SEC || self.last >= GATHERED as usize {
             return None;

@@ -1,6 +1,7 @@
-//! Reads an old segment entry by entry, for as long as there is a budget.
+//! Reads an old segment entry by entry, within a budget of octets.
 //!
-//! Not here: which entries still count.
+//! Not here: which entries still count. Invariant: every entry of the segment is returned once, in
+//! order.
 
 use std::{
     fs::File,
@@ -12,7 +13,7 @@ use super::{
     format::{Entry, FRAME_OCTETS, Frame, HEADER_OCTETS},
 };
 
-/// How much is read at a time.
+/// How many octets are read at a time.
 const READ_OCTETS: usize = 64 << 10;
 
 /// A reader of one old segment.
@@ -22,7 +23,7 @@ pub(super) struct Cleaner {
     /// Where the next frame begins.
     offset: u32,
     end: u32,
-    /// The frame that is being read, where it begins, and how much of it was handed out.
+    /// The current frame, where it begins, and how much of it was returned.
     frame: Vec<u8>,
     frame_offset: u32,
     taken: usize,
@@ -39,8 +40,8 @@ impl Cleaner {
         self.end
     }
 
-    /// Hands out the next entries, of about `budget` octets, which it reduces; whether that was the
-    /// end of the segment.
+    /// Returns the next entries, of about `budget` octets, which it reduces, and whether the end of
+    /// the segment was reached.
     pub(super) fn read(
         &mut self,
         log: &Log,

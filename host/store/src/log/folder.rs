@@ -1,7 +1,7 @@
-//! The files of a log: their names and permissions, and how they come into being whole.
+//! The files of a log: their names and permissions, and how they are created as a whole.
 //!
-//! Not here: what stands in them. The invariant: a file that bears its name has been on disk in
-//! full before; one that was being created when the process ended has another name.
+//! Not here: their contents. Invariant: a file with its final name was on disk completely before it
+//! got that name; one that was being created when the process ended has another name.
 
 use std::{
     ffi::OsStr,
@@ -11,14 +11,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Leases tell who lives where: owner and group may read them, others may not.
+/// Leases say which subscriber is where: owner and group may read them, others may not.
 const FILE_MODE: u32 = 0o640;
 const FOLDER_MODE: u32 = 0o750;
 const FOR_OTHERS: u32 = 0o007;
 
 const MARK: &str = "mark";
 const SEGMENT_EXTENSION: &str = "log";
-/// What the name of a file ends in that is being created.
+/// The end of the name of a file that is being created.
 const INCOMPLETE_EXTENSION: &str = "new";
 
 /// The folder of one log.
@@ -52,14 +52,14 @@ impl Folder {
             let path = entry?.path();
             let number =
                 path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.parse().ok());
-            // Only the name that this server gives: "7.log" is somebody's copy.
+            // Only names that this server gives: "7.log" is a copy that somebody made.
             numbers.extend(number.filter(|number| self.segment(*number) == path));
         }
         numbers.sort_unstable();
         Ok(numbers)
     }
 
-    /// Whether this is what lessor kept leases in before it had a log: a database of fjall.
+    /// Whether this is a database of fjall, which lessor kept leases in before it had this log.
     pub(super) fn is_former(&self) -> bool {
         self.path.join("keyspaces").exists() || self.path.join("version").exists()
     }
@@ -103,8 +103,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Takes away what others may do with the folder and its files. Where that is not permitted the
-    /// log is usable all the same.
+    /// Removes the permissions of others on the folder and its files. Where that is not permitted,
+    /// the log is still usable.
     pub(super) fn restrict(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             restrict(&entry?.path())?;
@@ -123,8 +123,8 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Takes the lock file in the folder `path` for this process, creating both where they are missing;
-/// none if another process has it.
+/// Locks the lock file in the folder `path` for this process, creating both if they are missing.
+/// None if another process has the lock.
 pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
     create_folder(path)?;
     let lock = path.join("lock");
@@ -137,8 +137,8 @@ pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Keeps others from taking the lock file in the folder `path` for as long as the result lives, and
-/// changes nothing; none if another process has it.
+/// Keeps others from locking the lock file in the folder `path` for as long as the result lives,
+/// and changes nothing. None if another process has the lock.
 pub(crate) fn lock_to_read(path: &Path) -> io::Result<Option<ReadLock>> {
     let file = match File::open(path.join("lock")) {
         Ok(file) => file,
@@ -152,7 +152,7 @@ pub(crate) fn lock_to_read(path: &Path) -> io::Result<Option<ReadLock>> {
     }
 }
 
-/// Held while a store is only read; without a file if no process has ever opened the store.
+/// Held while a store is only read. Has no file if no process has ever opened the store.
 pub(crate) struct ReadLock(#[expect(dead_code, reason = "held until it is dropped")] Option<File>);
 
 fn restrict(path: &Path) -> io::Result<()> {

@@ -1,8 +1,9 @@
-//! How a log is laid out on disk: the headers of segments, the frames in them, the entries in a
+//! The layout of a log on disk: the headers of segments, the frames in them, the entries in a
 //! frame, and the mark. Integers are in network order.
 //!
-//! Not here: files, and what a wrong checksum means (see [`super::survey`]). The invariant: whatever
-//! `decode` accepts was written by this server, for this store; checksums cover every octet.
+//! Not here: files, and what a wrong checksum means (see [`super::survey`]).
+//! Invariant: whatever `decode` accepts was written by this server, for this store; checksums cover
+//! every octet.
 //!
 //! ```text
 //! segment  header (64) frame frame frame …
@@ -12,19 +13,20 @@
 //! entry    key length 4 · value length 4, all bits set if the key is removed · key · value
 //! ```
 //!
-//! Checksums are CRC-32 (IEEE 802.3). Those of frames start from the random number of the store, so that a
-//! client cannot put something that passes for a frame into an identifier that is written to disk.
+//! Checksums are CRC-32 (IEEE 802.3). Those of frames start from the random number of the store, so
+//! that a client cannot put something that passes for a frame into an identifier that is written to
+//! disk.
 
 use std::fmt;
 
 /// Raised when a server of another release must not open the log at all. Format 1 was that of the
-/// database that was used before.
+/// database before this log.
 pub(crate) const FORMAT: u32 = 2;
 
 pub(super) const HEADER_OCTETS: usize = 64;
 pub(super) const FRAME_OCTETS: usize = 32;
 pub(super) const MARK_OCTETS: usize = 48;
-/// The largest payload of a frame, in octets. A batch of 1,024 leases has some 100,000.
+/// The largest payload of a frame, in octets. A batch of 1,024 leases has about 100,000.
 pub(super) const PAYLOAD_OCTETS_MAX: usize = 256 << 20;
 
 const HEADER_MAGIC: &[u8; 8] = b"LESSORLG";
@@ -33,7 +35,7 @@ const FRAME_MAGIC: [u8; 4] = [0xf5, b'L', b'S', b'F'];
 /// The value length of an entry that removes its key.
 const REMOVED: u32 = u32::MAX;
 
-/// What a log holds, so that a folder is not taken for another.
+/// What a log contains, so that one folder is not mistaken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contents {
     Leases = 1,
@@ -65,7 +67,7 @@ pub(super) struct Header {
     pub(super) first: u32,
 }
 
-/// How far the log was known to be on disk.
+/// How far the log is known to be on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) store: u64,
@@ -77,7 +79,7 @@ pub(super) struct Mark {
 pub(super) enum Kind {
     /// Entries that belong together.
     Batch = 1,
-    /// The log was closed here in good order.
+    /// The log was closed properly here.
     Closed = 2,
 }
 
@@ -93,7 +95,7 @@ pub(super) struct Frame<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// A frame that is being put together.
+/// A frame that is being built.
 pub(super) struct FrameBuffer {
     octets: Vec<u8>,
 }
@@ -108,7 +110,7 @@ pub(crate) struct Entry<'a> {
     pub(super) octets: &'a [u8],
 }
 
-/// Why a header or a mark does not read.
+/// Why a header or a mark cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
     /// It is whole and of another format.
@@ -116,7 +118,7 @@ pub(super) enum Unreadable {
     Damaged(String),
 }
 
-/// Why octets are no frame.
+/// Why octets are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoFrame {
     /// Fewer octets are left than a frame has.
@@ -315,7 +317,7 @@ impl FrameBuffer {
         Self { octets: vec![0; FRAME_OCTETS] }
     }
 
-    /// Takes out all entries.
+    /// Removes all entries.
     pub(super) fn clear(&mut self) {
         self.octets.truncate(FRAME_OCTETS);
     }
@@ -340,7 +342,7 @@ impl FrameBuffer {
         self.octets.len() - FRAME_OCTETS
     }
 
-    /// Fills in what stands before the payload; returns the frame and its checksum.
+    /// Writes the fields before the payload; returns the frame and its checksum.
     pub(super) fn seal(
         &mut self,
         store: u64,

@@ -1,5 +1,5 @@
 //! An append-only log in a folder: what is appended is on disk when the call returns, whole or not
-//! at all, and damage to it does not go unnoticed.
+//! at all, and damage to it is detected.
 //!
 //! Not here: what the entries mean, which of them still count, and when old ones are written again
 //! so that their segments can be removed (see [`table`]). Invariants:
@@ -49,11 +49,11 @@ use survey::{Found, NoSurvey, Survey, Visit};
 pub(crate) const RETRY_DELAY_MIN_MS: u64 = 100;
 pub(crate) const RETRY_DELAY_MAX_MS: u64 = 5_000;
 
-/// How a log is kept.
+/// The settings of a log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) contents: Contents,
-    /// The size from which on a segment is continued in the next.
+    /// The size at which a segment ends and the next one begins.
     pub(crate) segment_octets: u32,
 }
 
@@ -94,7 +94,7 @@ pub(crate) enum Newest {
     },
 }
 
-/// Where a frame stands.
+/// The position of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     segment: u32,
@@ -122,8 +122,8 @@ pub(crate) enum AppendError {
 }
 
 impl Log {
-    /// Creates an empty log in `path`, under another name first, so that a folder which bears its
-    /// name is whole.
+    /// Creates an empty log in `path`, under another name first, so that a folder with this name is
+    /// complete.
     pub(crate) fn create(path: &Path, settings: Settings) -> io::Result<()> {
         let incomplete = path.with_extension("incomplete");
         if incomplete.try_exists()? {
@@ -139,8 +139,8 @@ impl Log {
         })
     }
 
-    /// Opens the log in `path`, which must be there, and shows every entry to `each` in the order in
-    /// which they were written. A torn tail is cut off, and the log says how long it was.
+    /// Opens the log in `path`, which must exist, and passes every entry to `each` in the order in
+    /// which they were written. A torn tail is cut off, and the server's log says how long it was.
     pub(crate) fn open(
         path: &Path,
         settings: Settings,
@@ -280,7 +280,7 @@ impl Log {
         self.sealed.iter().find(|sealed| sealed.number == number).map(|sealed| sealed.end)
     }
 
-    /// Takes up a log that was found whole.
+    /// Continues a log that was found whole.
     fn go_on(folder: Folder, settings: Settings, found: &Found) -> io::Result<Self> {
         folder.tidy(found.first)?;
         folder.restrict()?;
@@ -344,8 +344,8 @@ impl Log {
         Ok(place)
     }
 
-    /// Begins the segment that continues the log at its end. May be called again if it failed: then
-    /// the same segment is begun again, as nothing was appended meanwhile.
+    /// Begins the segment that continues the log at its end. If it failed, it may be called again
+    /// and begins the same segment again, because nothing was appended in between.
     fn begin_segment(&mut self) -> io::Result<()> {
         let before = Sealed { number: self.end.segment, end: self.end.offset };
         let segment = self.end.segment.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
@@ -369,12 +369,12 @@ impl Log {
         Ok(())
     }
 
-    /// Gives up the segment to which a write failed; in how many milliseconds the next attempt is
-    /// made.
+    /// Gives up the segment to which a write failed. Returns in how many milliseconds the next
+    /// attempt is made.
     pub(crate) fn abandon(&mut self) -> u64 {
         if let Newest::Open(file) = &self.newest {
-            // What failed must not be there if the next segment cannot be begun before the process
-            // ends. Nothing is lost if this fails as well.
+            // The failed frame must not be readable if the next segment cannot be begun before the
+            // process ends. Nothing is lost if this fails as well.
             let _ = file.set_len(self.end.offset.into());
         }
         let delay_ms = RETRY_DELAY_MIN_MS
@@ -416,7 +416,7 @@ impl fmt::Display for AppendError {
 }
 
 impl Drop for Log {
-    /// Says in the log that it was closed in good order.
+    /// Appends a frame which says that the log was closed properly.
     fn drop(&mut self) {
         if matches!(self.newest, Newest::Open(_)) && !self.is_closed {
             let first = self.first;
@@ -427,7 +427,7 @@ impl Drop for Log {
     }
 }
 
-/// Creates a log in a folder that is not there yet.
+/// Creates a log in a folder that does not exist yet.
 fn create_in(path: &Path, settings: Settings) -> io::Result<()> {
     folder::create_folder(path)?;
     let folder = Folder::new(path);
@@ -440,9 +440,9 @@ fn create_in(path: &Path, settings: Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes durable what the newest segment reads as. Frames behind the mark may be in the system's
-/// memory only, if a flush failed and the process ended thereafter: a flush alone would not write
-/// them, so they are written once more.
+/// Makes durable what the newest segment reads as. If a flush failed and the process ended then,
+/// frames behind the mark may be in the system's memory only; a flush alone would not write them,
+/// so they are written once more.
 fn settle(newest: &File, found: &Found) -> io::Result<()> {
     let from = match found.mark {
         Some(mark) if mark.end.segment == found.end.segment => mark.end.offset,
@@ -460,7 +460,7 @@ fn settle(newest: &File, found: &Found) -> io::Result<()> {
     Ok(())
 }
 
-/// A number that nobody who sends packets can know; not 0.
+/// A number that no sender of packets can know; not 0.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish().max(1)
 }

@@ -1,10 +1,10 @@
-//! Reads a whole log and says what is wrong with it.
+//! Reads a whole log and reports what is wrong with it.
 //!
-//! Not here: what is done about it. A survey changes nothing. The invariant: **a log in which no
-//! damage is found ends with the last batch that was made durable**, as far as files can tell. What
-//! was being written when the process or the machine stopped is a torn tail: octets that are no
-//! batch, at the end of the newest segment, not before the mark, and with no batch after them.
-//! Everything else that does not read is damage.
+//! Not here: what is done about it; a survey changes nothing. Invariant: **a log in which no damage
+//! is found ends with the last batch that was made durable**, as far as files can tell. What was
+//! being written when the process or the machine stopped is a torn tail: octets that are no batch,
+//! at the end of the newest segment, not before the mark, and with no batch after them. Everything
+//! else that cannot be read is damage.
 
 use std::{
     collections::BTreeMap,
@@ -18,16 +18,16 @@ use super::{
     format::{Contents, Entry, Frame, HEADER_OCTETS, Header, Kind, Mark, Position, Unreadable},
 };
 
-/// How much damage is described. There is no end to it in a file of random octets.
+/// How many damaged places are described. A file of random octets has any number of them.
 const DAMAGE_MAX: usize = 100;
 
-/// What a log is like.
+/// The state of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Survey {
     /// Its segments, the oldest first.
     pub segments: Vec<SegmentSurvey>,
-    /// Everything that is wrong, in the order in which it was found; no more than 100 places.
+    /// All damage, in the order in which it was found; no more than 100 places.
     pub damage: Vec<Damage>,
     /// Octets at the end that were being written when the process or the machine stopped.
     pub torn: Option<TornTail>,
@@ -36,10 +36,10 @@ pub struct Survey {
     /// The number of the last batch that is known to have been on disk; none if the mark is
     /// damaged.
     pub marked_sequence: Option<u64>,
-    /// Whether the log was closed in good order.
+    /// Whether the log was closed properly.
     pub closed: bool,
-    /// Whether a server has the log open. Batches behind the mark are then still being written and
-    /// were not looked at.
+    /// Whether a server has the log open. Batches behind the mark may then still be being written
+    /// and were not read.
     pub in_use: bool,
 }
 
@@ -57,7 +57,7 @@ pub struct SegmentSurvey {
     pub records: u64,
 }
 
-/// A place where a log does not read as it was written.
+/// A place where a log differs from what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {
@@ -81,10 +81,10 @@ pub struct TornTail {
     pub octets: u64,
 }
 
-/// Why a log cannot be looked at.
+/// Why a log cannot be surveyed.
 #[derive(Debug)]
 pub(crate) enum NoSurvey {
-    /// It is another engine's.
+    /// It belongs to another engine.
     Former,
     /// It is of another format.
     Format(u32),
@@ -92,18 +92,18 @@ pub(crate) enum NoSurvey {
     Unusable(io::Error),
 }
 
-/// One entry that a survey comes by.
+/// One entry that a survey finds.
 pub(crate) struct Visit<'a> {
     pub(crate) entry: Entry<'a>,
     pub(crate) file: &'a Path,
     pub(super) segment: u32,
-    /// Where in the file the frame begins that has it.
+    /// Where in the file its frame begins.
     pub(crate) offset: u32,
     /// Whether damage was found before it.
     pub(crate) is_behind_damage: bool,
 }
 
-/// What a log goes on with, beside its survey.
+/// What it takes to continue a log, beside its survey.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) survey: Survey,
@@ -116,8 +116,8 @@ pub(crate) struct Found {
     pub(super) mark: Option<Mark>,
 }
 
-/// Surveys the log in `folder`; `each` is shown every entry that reads, in the order in which they
-/// were written. With `in_use`, a server may be writing to it.
+/// Surveys the log in `folder` and passes every readable entry to `each`, in the order in which
+/// they were written. With `in_use`, a server may be writing to the log.
 pub(crate) fn survey(
     folder: &Folder,
     contents: Contents,
@@ -141,7 +141,7 @@ pub(crate) fn survey(
         at: None,
         each,
     };
-    // The mark is read first: a server that is writing moves it on only behind what it has written.
+    // The mark is read first: a server that writes moves it only after what it has written.
     surveyor.read_mark()?;
     let numbers = folder.segments().map_err(NoSurvey::Unusable)?;
     surveyor.read_headers(&numbers)?;
@@ -154,7 +154,7 @@ struct Surveyor<'a> {
     folder: &'a Folder,
     contents: Contents,
     found: Found,
-    /// Where the walk is; none as long as nothing has been read, and behind damage.
+    /// The current position; none before anything has been read, and behind damage.
     at: Option<Position>,
     each: &'a mut dyn FnMut(Visit<'_>),
 }
@@ -185,7 +185,7 @@ impl Surveyor<'_> {
         Ok(())
     }
 
-    /// Learns from the headers which segments there should be and where they end.
+    /// Reads from the headers which segments there should be and where they end.
     fn read_headers(&mut self, numbers: &[u32]) -> Result<(), NoSurvey> {
         for number in numbers {
             let is_newest = Some(number) == numbers.last();
@@ -219,7 +219,7 @@ impl Surveyor<'_> {
             first => first,
         };
         self.found.first = oldest;
-        // A number that only a damaged file has may be far from the others.
+        // A number from a damaged file may be far from the others.
         for number in (oldest..=newest.max(marked)).take(numbers.len() + DAMAGE_MAX) {
             let file = self.folder.segment(number);
             match read(&file)? {
@@ -361,8 +361,8 @@ impl Surveyor<'_> {
         self.at = Some(Position { segment, offset: end, sequence: frame.sequence, crc });
     }
 
-    /// The log must reach as far as the mark. What stands behind the mark of a log in use is being
-    /// written.
+    /// Checks that the log reaches as far as the mark. What is behind the mark of a log in use is
+    /// being written.
     fn compare_with_mark(&mut self) {
         if let Some(at) = self.at {
             self.found.end = at;
@@ -397,8 +397,8 @@ fn first_needed(octets: &[u8], store: u64) -> u32 {
     first
 }
 
-/// The contents of a file, or what is to be said of a file that is not there or that the disk does
-/// not give.
+/// The contents of a file, or a description of the damage if it is missing or the disk cannot read
+/// it.
 fn read(file: &Path) -> Result<Result<Vec<u8>, String>, NoSurvey> {
     read_start(file, u64::MAX)
 }

@@ -1,15 +1,14 @@
-//! Keys and values on a log: where the current value of each key stands, and the removal of
-//! segments whose values were replaced.
+//! Keys and values on a log: where the current value of each key is, and the removal of segments
+//! whose values were replaced.
 //!
 //! Not here: what keys and values mean. Invariants:
 //!
-//! - What is held in memory moves on only once a batch is on disk.
-//! - **Old segments are removed at the pace of writing, not in the background.** Each batch takes
-//!   along some of the oldest segment's values that still count, in the same frame and the same
-//!   flush; when the end of that segment is reached, the log begins with the next one. So no
-//!   thread competes for the disk, a batch is never held up by more than four times its own size,
-//!   and the log stays below about two and a half times the size of what counts, plus three
-//!   segments.
+//! - What is held in memory changes only once a batch is on disk.
+//! - **Old segments are removed at the pace of writing, not in the background.** Each batch copies
+//!   some of the oldest segment's values that still count, in the same frame and the same flush;
+//!   when the end of that segment is reached, the log begins with the next one. So no thread
+//!   competes for the disk, a batch is never delayed by more than four times its own size, and the
+//!   log stays below about two and a half times the size of what counts, plus three segments.
 
 use std::{hash::Hash, io, path::Path};
 
@@ -22,17 +21,17 @@ use super::{
     survey::Visit,
 };
 
-/// How much of the oldest segment is looked at with each batch, in octets for each octet of the
-/// batch; and at least.
+/// How much of the oldest segment is read with each batch: octets for each octet of the batch, and
+/// the minimum.
 const CLEANED_PER_OCTET: usize = 4;
 const CLEANED_OCTETS_MIN: usize = 1 << 10;
-/// Segments that there may be beside those that the size of the log asks for: a segment can be
-/// short, because a write to it failed.
+/// How many segments there may be beside those that the size of the log requires: a segment can be
+/// short because a write to it failed.
 const SHORT_SEGMENTS_MAX: u64 = 8;
 
 type Hasher = foldhash::fast::RandomState;
 
-/// What values are found by.
+/// The keys of a table.
 pub(crate) trait Key: Clone + Eq + Hash {
     /// The key that is written as `octets`; none if none is.
     fn from_written(octets: &[u8]) -> Option<Self>;
@@ -71,7 +70,7 @@ struct Write<K> {
     revision: [u32; 2],
 }
 
-/// A value that was read from a log and does not belong there.
+/// A value that was read from a log and that this server did not write.
 #[derive(Debug)]
 pub(crate) enum ScanError<E> {
     Io(io::Error),
@@ -79,7 +78,7 @@ pub(crate) enum ScanError<E> {
 }
 
 impl<K: Key> Table<K> {
-    /// Opens the table in `path`, which must be there. Keys that do not read are handed to
+    /// Opens the table in `path`, which must exist. Keys that cannot be read are passed to
     /// `strange`.
     pub(crate) fn open(
         path: &Path,
@@ -108,7 +107,7 @@ impl<K: Key> Table<K> {
         Ok(Self { log, slots, live_octets, cleaner: None, stuck: None })
     }
 
-    /// Hands every key and its value to `each`, which returns the value's revision, to be kept.
+    /// Passes every key and its value to `each`, which returns the value's revision, to be kept.
     pub(crate) fn scan<E>(
         &mut self,
         mut each: impl FnMut(&K, &[u8]) -> Result<u64, E>,
@@ -203,8 +202,8 @@ impl<K: Key> Table<K> {
         self.live_octets -= replaced.map_or(0, |slot| u64::from(slot.octets));
     }
 
-    /// Adds to a batch what still counts in the oldest segments, having looked at about `budget`
-    /// octets of them; returns the first segment that is needed once the batch is on disk.
+    /// Adds to a batch what still counts in the oldest segments, reading about `budget` octets of
+    /// them. Returns the first segment that is needed once the batch is on disk.
     fn clean(&mut self, batch: &mut Batch<K>, mut budget: usize) -> u32 {
         let mut first = self.log.first();
         let mut freed_octets = 0;
@@ -272,7 +271,7 @@ impl<K: Key> Batch<K> {
         Self { frame: FrameBuffer::new(), writes: Vec::new() }
     }
 
-    /// Takes out everything, so that the memory can be used again.
+    /// Removes all entries and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.frame.clear();
         self.writes.clear();

@@ -364,9 +364,12 @@ extern uint8_t lessor_policy_types_method_request_hardware_type(lessor_policy_ty
 extern void lessor_policy_types_method_request_hardware_address(lessor_policy_types_borrow_request_t self, policy_list_u8_t *ret);
 // The client identifier (option 61), opaque octets; none if the client sent none.
 extern bool lessor_policy_types_method_request_client_identifier(lessor_policy_types_borrow_request_t self, policy_list_u8_t *ret);
-// What the server tells this client from others by, within a network, as text: `id:` and the
-// client identifier in hexadecimal, or `hw:` and the hardware address where there is none. The
-// same text stands in the server's logs.
+// What the server tells this client from others by, within a network, as text. By default
+// `id:` and the client identifier in hexadecimal, or `hw:` and the hardware address where
+// there is none. The setting `client-key` can make it `hw:` and the hardware address always,
+// `line:` and circuit id and remote id in hexadecimal (as the sub-options 1 and 2 of option
+// 82), or `line:` and `hw:` with a comma between them. The same text stands in the server's
+// logs.
 extern void lessor_policy_types_method_request_client_key(lessor_policy_types_borrow_request_t self, policy_string_t *ret);
 // Whether a relay passed the message on.
 extern bool lessor_policy_types_method_request_is_relayed(lessor_policy_types_borrow_request_t self);

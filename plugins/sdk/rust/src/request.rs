@@ -64,8 +64,10 @@ impl Request<'_> {
         self.0.client_identifier()
     }
 
-    /// What the server tells this client from others by, within a network: `id:` and the client
-    /// identifier in hexadecimal, or `hw:` and the hardware address where there is none.
+    /// What the server tells this client from others by, within a network. By default `id:` and the
+    /// client identifier in hexadecimal, or `hw:` and the hardware address where there is none. The
+    /// setting `client-key` can make it `hw:` and the hardware address always, `line:` and circuit
+    /// id and remote id in hexadecimal, or `line:` and `hw:` with a comma between them.
     pub fn client_key(&self) -> String {
         self.0.client_key()
     }

@@ -82,6 +82,7 @@ impl Kind {
         if self == Self::Lessor {
             let setup = Setup::on_link("eth0", &lessor_subnets())
                 .with_server_setting(&format!("listen = [\"{TO_RELAY}:67\"]"))
+                .with_server_setting("authoritative = true")
                 .on(&site.server);
             setup.write();
             let log = setup.folder().join("server.log");

@@ -5,6 +5,8 @@
 //! own, so that a test never waits for the cargo that runs it. Cargo builds only what has changed,
 //! and says what it does on standard error.
 
+pub mod hostile;
+
 use std::{
     env, fmt, fs, io,
     path::{Path, PathBuf, absolute},

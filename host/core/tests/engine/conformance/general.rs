@@ -92,11 +92,14 @@ fn row_06_destination_of_nak() {
     let away = Ipv4Addr::new(172, 16, 0, 9);
     let relay = Destination::Relay(SocketAddrV4::new(RELAY, 67));
     let client = Destination::Client(SocketAddrV4::new(away, 68));
+    let nowhere = with(directly(selecting(1, away)), |r| r.client_address = [224, 0, 0, 1].into());
+    let nowhere = on_link(nowhere);
     let cases = [
         ("no ciaddr", init_reboot(1, away), Destination::Broadcast, false),
         ("ciaddr", rebinding(1, away), Destination::Broadcast, false),
         ("ciaddr, directly, from another link", renewing(1, away), client, false),
         ("ciaddr, directly, by way of a link", on_link(renewing(1, away)), client, false),
+        ("ciaddr beside an offer, directly", nowhere, Destination::Broadcast, false),
         ("relayed", relayed(init_reboot(1, away)), relay, true),
         ("relayed, ciaddr", relayed(rebinding(1, away)), relay, true),
     ];

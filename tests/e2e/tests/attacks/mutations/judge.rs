@@ -5,7 +5,7 @@
 //! option or overloads a field is judged by the rules about its header alone.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     net::Ipv4Addr,
 };
 
@@ -18,6 +18,8 @@ use super::{
 
 /// Datagrams that replies may still come to.
 const REMEMBERED: usize = 1 << 16;
+/// So many datagrams may be decided before an earlier one: two batches with their probes.
+const REORDERED: u32 = 130;
 /// Types of message (RFC 2132 section 9.6).
 const DECLINE: u8 = 4;
 const RELEASE: u8 = 7;
@@ -31,7 +33,7 @@ pub(crate) struct Judge {
     asked: HashMap<u32, Asked>,
     order: VecDeque<u32>,
     holders: HashMap<Ipv4Addr, Held>,
-    given_up: GivenUp,
+    ends: Ends,
     replies: u64,
     mistakes: Vec<String>,
 }
@@ -55,14 +57,16 @@ struct Facts {
     relay_information: Option<Vec<u8>>,
 }
 
-/// Addresses that clients gave back, or may have given back, in the last two batches.
+/// What was sent and heard that ends leases, by the number of the datagram that did it.
 ///
-/// A batch is sent before its replies are read, so an ACK can be read after the RELEASE of what it
-/// grants was sent; and an ACK waits for the disk, so it can arrive after the end of its batch.
+/// Datagrams are sent before the replies to earlier ones are read, an ACK waits for the disk, and the
+/// server may decide what is urgent first: so replies come in another order than leases change in.
 #[derive(Default)]
-struct GivenUp {
-    before: HashSet<Ipv4Addr>,
-    lately: HashSet<Ipv4Addr>,
+struct Ends {
+    /// The last datagram that gave an address back, or may have done so.
+    given_up: HashMap<Ipv4Addr, u32>,
+    /// The last datagram of a client that was acknowledged, and the address.
+    acknowledged: HashMap<Vec<u8>, (u32, Ipv4Addr)>,
 }
 
 /// Who was acknowledged an address last, and with which hardware address.
@@ -83,11 +87,11 @@ impl Judge {
     /// Takes note of a datagram that is about to be sent.
     pub(crate) fn expects(&mut self, datagram: &Datagram) {
         let asked = Asked::new(datagram);
-        for address in asked.gives_up() {
-            self.holders.remove(&address);
-            self.given_up.lately.insert(address);
-        }
         let xid = datagram.xid();
+        for address in asked.gives_up().into_iter().filter(is_of_pool) {
+            self.holders.remove(&address);
+            self.ends.given_up.insert(address, xid);
+        }
         self.asked.insert(xid, asked);
         self.order.push_back(xid);
         if self.order.len() > REMEMBERED {
@@ -112,11 +116,6 @@ impl Judge {
             hex::encode(&seen.message),
             asked.unwrap_or_else(|| "nothing".to_owned()),
         ));
-    }
-
-    /// Takes note that the server has answered the last datagram of a batch.
-    pub(crate) fn ends_batch(&mut self) {
-        self.given_up.before = std::mem::take(&mut self.given_up.lately);
     }
 
     /// Adds a mistake that no single reply shows.
@@ -154,13 +153,13 @@ impl Judge {
         let to = Held { holder: key, hardware_address: asked.hardware_address().to_owned() };
         address_is_given_rightly(&self.holders, &reply, &to)?;
         if reply.message_type == MessageType::Ack && !reply.your_address.is_unspecified() {
-            self.is_held(reply.your_address, to);
+            self.is_held(reply.xid, reply.your_address, to);
         }
         Ok(())
     }
 
-    fn is_held(&mut self, address: Ipv4Addr, by: Held) {
-        if self.given_up.contains(address) {
+    fn is_held(&mut self, number: u32, address: Ipv4Addr, by: Held) {
+        if self.ends.may_be_over(number, address, &by.holder) {
             self.holders.remove(&address);
         } else {
             self.holders.insert(address, by);
@@ -168,9 +167,17 @@ impl Judge {
     }
 }
 
-impl GivenUp {
-    fn contains(&self, address: Ipv4Addr) -> bool {
-        self.before.contains(&address) || self.lately.contains(&address)
+impl Ends {
+    /// Whether a lease that datagram `number` was granted may have ended since.
+    fn may_be_over(&mut self, number: u32, address: Ipv4Addr, holder: &Holder) -> bool {
+        let Holder::Known(key) = holder else { return false };
+        let last = self.acknowledged.entry(key.clone()).or_insert((number, address));
+        let has_moved = last.0 > number && last.1 != address;
+        if last.0 < number {
+            *last = (number, address);
+        }
+        let given_up = self.given_up.get(&address);
+        has_moved || given_up.is_some_and(|given_up| given_up + REORDERED > number)
     }
 }
 
@@ -286,9 +293,9 @@ impl Asked {
             .facts
             .as_ref()
             .is_none_or(|facts| facts.kind == INFORM || (facts.kind == 3 && !facts.has_server));
-        // A NAK of a message that was sent to the server itself reaches a client of another link only so.
-        let is_nak = reply.message_type == MessageType::Nak && self.way != Way::Broadcast;
-        if to == ciaddr && (is_renewal || is_nak) {
+        // A client that sends from ciaddr is there, whatever else it says.
+        let is_sender = ciaddr == FIELD && self.way != Way::Broadcast;
+        if to == ciaddr && (is_renewal || is_sender) {
             return Ok(());
         }
         demand(to == reply.your_address, "sent to neither ciaddr nor yiaddr")?;
@@ -372,10 +379,7 @@ fn address_is_given_rightly(
     if address.is_unspecified() {
         return Ok(());
     }
-    let on_link = (Ipv4Addr::new(10, 77, 0, 64)..=Ipv4Addr::new(10, 77, 0, 250)).contains(&address);
-    let relayed =
-        (Ipv4Addr::new(100, 64, 1, 0)..=Ipv4Addr::new(100, 64, 99, 255)).contains(&address);
-    demand(on_link || relayed, "an address outside of the pools")?;
+    demand(is_of_pool(&address), "an address outside of the pools")?;
     demand(address != SERVER && address != FIELD, "an address of the server's")?;
     let is_other =
         |held: &&Held| held.holder != to.holder && held.hardware_address != to.hardware_address;
@@ -385,6 +389,14 @@ fn address_is_given_rightly(
         return Err(format!("{address} is held by {other}, and is given to {key}"));
     }
     Ok(())
+}
+
+fn is_of_pool(address: &Ipv4Addr) -> bool {
+    let pools = [
+        Ipv4Addr::new(10, 77, 0, 64)..=Ipv4Addr::new(10, 77, 0, 250),
+        Ipv4Addr::new(100, 64, 1, 0)..=Ipv4Addr::new(100, 64, 99, 255),
+    ];
+    pools.iter().any(|pool| pool.contains(address))
 }
 
 fn demand(is_met: bool, otherwise: &str) -> Result<(), String> {

@@ -1,0 +1,237 @@
+//! The compiler: a child process for each plugin file that is examined or compiled.
+//!
+//! Plugin files come from others, and what reads and compiles them can be made to take memory and
+//! time without end, or to panic. So none of that happens in the server: a child of the same program
+//! does it, under limits that it cannot lift again, and hands the result over through a pipe. What
+//! becomes of the child never becomes of the server.
+//!
+//! What this module is not: it neither reads plugin files nor knows the cache.
+//!
+//! Invariant: at most one child of a compiler runs at a time, none outlives the call that started it, and
+//! none is started after [`Compiler::stop`].
+
+mod child;
+mod confinement;
+mod job;
+mod work;
+
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::work::run as compile_child;
+use self::{
+    child::{Child, End, Slot},
+    job::{Answer, Job, Task},
+};
+use crate::{
+    Allocation,
+    artifact::Artifact,
+    contract::Examined,
+    error::{CompileLimit, Problem},
+    limits,
+};
+
+/// The argument that makes a program the compiler's child; see [`compile_child`].
+pub const COMPILE_COMMAND: &str = "compile-plugin";
+/// How many examined files are remembered.
+const KNOWN_MAX: usize = 256;
+
+/// How files are compiled.
+#[derive(Clone, Debug)]
+pub struct CompilerSettings {
+    /// The program, which calls [`compile_child`] if [`COMPILE_COMMAND`] is its argument.
+    pub program: PathBuf,
+    /// What one file may take.
+    pub limits: CompileLimits,
+}
+
+/// What the examination or compilation of one file may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompileLimits {
+    /// Address space, in octets.
+    pub memory_octets: u64,
+    /// Processor time, in seconds.
+    pub processor_secs: u64,
+    /// Time by the clock on the wall, in seconds.
+    pub wall_secs: u64,
+}
+
+/// Compiled code, as the engine writes it.
+pub(crate) struct Compiled(Vec<u8>);
+
+/// What was found out about a file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Examination {
+    pub(crate) examined: Examined,
+    /// SHA-256 of the component that was made of the file.
+    pub(crate) component_digest: [u8; 32],
+}
+
+/// Examines and compiles files.
+pub(crate) struct Compiler {
+    settings: CompilerSettings,
+    /// The settings of the engine that is to take the code.
+    allocation: Allocation,
+    /// Held by the one whose child runs.
+    turn: Mutex<()>,
+    slot: Slot,
+    /// Files that were examined before, by their digests: a reload asks about the same ones again.
+    known: Mutex<HashMap<[u8; 32], Arc<Examination>>>,
+}
+
+impl Compiler {
+    /// For an engine with the settings of this allocation.
+    pub(crate) fn new(settings: CompilerSettings, allocation: Allocation) -> Self {
+        let (turn, slot, known) = Default::default();
+        Self { settings, allocation, turn, slot, known }
+    }
+
+    /// Makes a component of the file, if it is none yet, and checks it against the contract.
+    ///
+    /// # Errors
+    /// All that is wrong with it, or the limit that this met.
+    pub(crate) fn examine(&self, file: &Artifact) -> Result<Arc<Examination>, Vec<Problem>> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(examination) = known().get(&file.digest) {
+            return Ok(Arc::clone(examination));
+        }
+        let answered = self.ask(Task::Examine, file).map_err(|problem| vec![problem])?;
+        let examination = match answered {
+            (Answer::Examined(examination), _) => Arc::new(*examination),
+            (Answer::Refused(problems), _) => return Err(problems),
+            (Answer::Compiled { .. }, _) => return Err(vec![other_answer()]),
+        };
+        let mut known = known();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(file.digest, Arc::clone(&examination));
+        Ok(examination)
+    }
+
+    /// Compiles the file.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the limit that this met.
+    pub(crate) fn compile(&self, file: &Artifact) -> Result<Compiled, Problem> {
+        match self.ask(Task::Compile, file)? {
+            (Answer::Compiled { octets }, code) if octets == code.len() as u64 => {
+                Ok(Compiled(code))
+            }
+            (Answer::Refused(problems), _) => {
+                Err(problems.into_iter().next().unwrap_or_else(other_answer))
+            }
+            _ => Err(other_answer()),
+        }
+    }
+
+    /// Kills the child, if one runs, and starts no other.
+    pub(crate) fn stop(&self) {
+        self.slot.stop();
+    }
+
+    /// Has a child do it; what follows the answer is compiled code.
+    fn ask(&self, task: Task, file: &Artifact) -> Result<(Answer, Vec<u8>), Problem> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let limits = self.settings.limits;
+        let job = Job::new(task, self.allocation, limits, &file.octets);
+        let header = job.header().map_err(|error| unavailable(&self.settings, error))?;
+        let arguments = [OsString::from(COMPILE_COMMAND)];
+        let child = Child::start(&self.slot, &self.settings.program, &arguments);
+        let child = child.map_err(|error| unavailable(&self.settings, error))?;
+        let Some(child) = child else { return Err(Problem::ServerStops) };
+        let ending = child.converse([&header, &file.octets], limits.wall());
+        if let Some(answered) = job::parse_answer(ending.said) {
+            return Ok(answered);
+        }
+        Err(explain(ending.end, &ending.complaint, limits))
+    }
+}
+
+impl Compiled {
+    pub(crate) fn into_octets(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Why there is no answer.
+fn explain(end: End, complaint: &str, limits: CompileLimits) -> Problem {
+    let limit = match end {
+        End::Stopped => return Problem::ServerStops,
+        End::Overdue => CompileLimit::WallSecs(limits.wall_secs),
+        End::TooMuch => CompileLimit::CodeMib(limits::COMPILED_OCTETS_MAX >> 20),
+        End::Processor => CompileLimit::ProcessorSecs(limits.processor_secs),
+        End::Memory => CompileLimit::MemoryMib(limits.memory_octets >> 20),
+        End::Other(how) if complaint.is_empty() => return Problem::CompilerEnded(how),
+        End::Other(how) => return Problem::CompilerEnded(format!("{how}: {complaint}")),
+    };
+    Problem::CompileLimit(limit)
+}
+
+fn unavailable(settings: &CompilerSettings, error: std::io::Error) -> Problem {
+    Problem::NoCompiler { program: settings.program.clone(), error }
+}
+
+fn other_answer() -> Problem {
+    Problem::CompilerEnded("with an answer to another question".to_owned())
+}
+
+/// The program that runs, even if its file was replaced or removed meanwhile.
+impl Default for CompilerSettings {
+    fn default() -> Self {
+        Self { program: "/proc/self/exe".into(), limits: CompileLimits::default() }
+    }
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self {
+            memory_octets: limits::COMPILE_MEMORY_OCTETS_MAX,
+            processor_secs: limits::COMPILE_PROCESSOR_SECS_MAX,
+            wall_secs: limits::COMPILE_WALL_SECS_MAX,
+        }
+    }
+}
+
+impl CompileLimits {
+    fn wall(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.wall_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, process::Command, thread};
+
+    use super::*;
+
+    #[test]
+    fn one_child_runs_at_a_time() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (program, log) = (folder.path().join("program"), folder.path().join("log"));
+        let log_name = log.display();
+        let script = format!(
+            "#!/bin/sh\necho begins >> {log_name}\n/bin/sleep 0.1\necho ends >> {log_name}\n"
+        );
+        // By another process: a file that is open for writing anywhere cannot be run.
+        let write = "printf '%s' \"$1\" > \"$0\" && chmod 700 \"$0\"";
+        let written =
+            Command::new("/bin/sh").args(["-c", write]).arg(&program).arg(script).status();
+        assert!(written.unwrap().success());
+        let settings = CompilerSettings { program, limits: CompileLimits::default() };
+        let compiler = Compiler::new(settings, Allocation::Pooled);
+        let file = Artifact { digest: [0; 32], octets: b"\0asm".to_vec() };
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| compiler.compile(&file).map(drop).unwrap_err());
+            }
+        });
+        assert_eq!(fs::read_to_string(log).unwrap(), "begins\nends\n".repeat(4));
+    }
+}

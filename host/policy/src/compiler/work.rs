@@ -1,0 +1,91 @@
+//! The child's side: reads one job and one file, does the job, writes the answer, ends.
+//!
+//! Invariant: nothing of the file is read before the process has given up everything that it does not
+//! need to compute.
+
+use std::{
+    any::Any,
+    borrow::Cow,
+    io::{self, BufRead, Write},
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+
+use super::{
+    Examination, confinement,
+    job::{Answer, Job, Task},
+};
+use crate::{
+    artifact, contract,
+    error::{CompileLimit, Problem},
+    limits::COMPILED_OCTETS_MAX,
+    runtime,
+};
+
+/// What a program does that was started as a compiler's child, and nothing else: call this first in
+/// `main`, before there is a second thread.
+pub fn run() -> ExitCode {
+    confinement::begin();
+    match serve(&mut io::stdin().lock(), &mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
+    let job = Job::read(input)?;
+    confinement::enter(&job.limits, job.parent)?;
+    let file = job.read_file(input)?;
+    // The answer tells of a panic, in the words of the server.
+    panic::set_hook(Box::new(|_| {}));
+    let done = panic::catch_unwind(AssertUnwindSafe(|| job.run(&file)));
+    let (answer, code) = match done {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(problems)) => (Answer::Refused(problems), Vec::new()),
+        Err(panic) => {
+            let problem = Problem::CompilerGaveUp(message_of(&*panic));
+            (Answer::Refused(vec![problem]), Vec::new())
+        }
+    };
+    answer.write(&code, output)
+}
+
+impl Job {
+    fn run(&self, file: &[u8]) -> Result<(Answer, Vec<u8>), Vec<Problem>> {
+        let component = artifact::component(file).map_err(|problem| vec![problem])?;
+        match self.task {
+            Task::Examine => {
+                let examined = contract::examine(&component)?;
+                let component_digest = Sha256::digest(&component).into();
+                let examination = Examination { examined, component_digest };
+                Ok((Answer::Examined(Box::new(examination)), Vec::new()))
+            }
+            Task::Compile => {
+                let code = self.compile(component).map_err(|problem| vec![problem])?;
+                Ok((Answer::Compiled { octets: code.len() as u64 }, code))
+            }
+        }
+    }
+
+    fn compile(&self, component: Cow<'_, [u8]>) -> Result<Vec<u8>, Problem> {
+        let refused = |error: wasmtime::Error| Problem::Compile(format!("{error:#}"));
+        let engine = Engine::new(&runtime::code_settings(self.allocation)).map_err(refused)?;
+        let code = engine.precompile_component(&component).map_err(refused)?;
+        if code.len() as u64 > COMPILED_OCTETS_MAX {
+            return Err(Problem::CompileLimit(CompileLimit::CodeMib(COMPILED_OCTETS_MAX >> 20)));
+        }
+        Ok(code)
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked").to_owned()
+}

@@ -1,0 +1,348 @@
+//! Policies that are made to harm whoever compiles them, and policies that are not whole: each is
+//! refused by name, with the limit that it met, and nobody who is served notices.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, SocketAddrV4},
+    os::fd::AsRawFd,
+    path::Path,
+    process::{Command, Output},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use lessor_e2e::{
+    Server, Setup, built,
+    compiling::{children, compiles, is_gone},
+    heavy, loopback_address, relay, wait,
+};
+use lessor_guests::hostile::{hungry_to_compile, slow_to_compile};
+use lessor_load::{LoadArgs, Report, Subscriber};
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
+const HOSTILE: &str = "50-hostile";
+/// What a server may need more while a policy is compiled that takes gigabytes.
+const MORE_MEMORY_KIB_MAX: u64 = 64 << 10;
+/// How long it takes at most until a policy meets the limit of memory, on a busy machine.
+const COMPILES_WITHIN: Duration = Duration::from_secs(60);
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_policy_that_takes_gigabytes_to_compile_harms_nobody() {
+    let _alone = heavy();
+    let setup = Setup::on_loopback(SUBNETS).with_policy("10-healthy", "misbehaving", HEALTHY);
+    let mut server = setup.start();
+    let hostile = hungry_to_compile(&minimal());
+    println!("the policy has {} octets", hostile.len());
+    let mut rows = vec![("none", healthy_traffic(server.address(), || ()))];
+    let before = peak_memory_kib(server.process().id());
+
+    server.setup().put_policy(HOSTILE, &hostile, "");
+    let mut took = Duration::ZERO;
+    let report = healthy_traffic(server.address(), || {
+        let began = Instant::now();
+        let reload = server.hang_up();
+        took = began.elapsed();
+        assert!(!reload.accepted, "{}", reload.said);
+        names_policy_and_limit(&reload.said);
+    });
+    rows.push(("a policy that takes gigabytes", report));
+    let after = peak_memory_kib(server.process().id());
+    println!(
+        "{}\nrefused after {took:?}; peak of memory {before} KiB, then {after} KiB",
+        table(&rows)
+    );
+    assert!(after < before + MORE_MEMORY_KIB_MAX, "{before} KiB, then {after} KiB");
+    assert_eq!(server.status().generation, 1);
+    assert_eq!(server.status().plugin("10-healthy").faults.values().sum::<u64>(), 0);
+
+    // It still lies there when the server starts again.
+    assert!(server.stop().success());
+    server.start_again();
+    server.process().says("THE CONFIGURATION CANNOT SERVE", wait::SOON);
+    names_policy_and_limit(&server.process().says(HOSTILE, wait::SOON));
+    acquire(&server, 1);
+    assert_eq!(server.status().plugins.len(), 1);
+}
+
+#[test]
+fn tools_refuse_a_policy_that_takes_gigabytes_to_compile() {
+    let _alone = heavy();
+    let setup = Setup::on_loopback(SUBNETS).with_argument("--strict");
+    setup.put_policy(HOSTILE, &hungry_to_compile(&minimal()), "");
+    let mut process = setup.launch();
+    assert!(!process.ended(COMPILES_WITHIN).success());
+    names_policy_and_limit(&process.output());
+    let configuration = setup.folder().join("lessor.toml");
+    let said = fails(lessor(setup.folder()).arg("check").arg("--config").arg(configuration));
+    names_policy_and_limit(&said);
+    let policy = setup.folder().join("plugins/50-hostile.wasm");
+    for tool in ["inspect", "run"] {
+        let said = fails(lessor(setup.folder()).args(["plugin", tool]).arg(&policy));
+        names_policy_and_limit(&said);
+    }
+}
+
+#[test]
+fn a_policy_that_was_cut_short_is_explained() {
+    let setup = Setup::on_loopback(SUBNETS);
+    let whole = minimal();
+    for length in [0, 4, 8, 9, 100, whole.len() / 2, whole.len() - 1] {
+        setup.put_policy(HOSTILE, &whole[..length], "");
+        let said = setup.refused();
+        assert!(said.contains(HOSTILE) && !said.contains("panicked"), "{length}: {said}");
+        let policy = setup.folder().join("plugins/50-hostile.wasm");
+        for tool in ["inspect", "run"] {
+            let said = fails(lessor(setup.folder()).args(["plugin", tool]).arg(&policy));
+            let words = ["damaged or cut short", "no WebAssembly", "without a description"];
+            assert!(words.iter().any(|word| said.contains(word)), "{tool}, {length}: {said}");
+        }
+    }
+    let component = wat::parse_str("(component (type (func)))").unwrap();
+    setup.put_policy(HOSTILE, &component[..component.len() - 1], "");
+    let said = setup.refused();
+    assert!(said.contains("damaged or cut short"), "{said}");
+}
+
+#[test]
+fn a_compiler_that_is_killed_costs_one_reload() {
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    for (signal, words) in [
+        (Signal::SIGKILL, "killed by another process, or by the system because memory ran out"),
+        // What the kernel sends at the limit of processor time.
+        (Signal::SIGXCPU, "more processor time than the limit, 300 s"),
+        (Signal::SIGTERM, "was ended by signal 15"),
+    ] {
+        server.setup().put_policy(HOSTILE, &slow_to_compile(&minimal()), "");
+        let id = server.process().id();
+        let said = thread::scope(|scope| {
+            let reloading = scope.spawn(|| server.hang_up());
+            let child = compiles(id);
+            kill(Pid::from_raw(child as i32), signal).unwrap();
+            let reload = reloading.join().unwrap();
+            assert!(!reload.accepted);
+            reload.said
+        });
+        assert!(said.contains(HOSTILE) && said.contains(words), "{signal}: {said}");
+        acquire(&server, 1);
+        server.setup().remove_policy(HOSTILE);
+        assert!(server.reload().accepted);
+    }
+}
+
+#[test]
+fn the_compiler_has_nothing_of_the_server_but_its_pipes() {
+    // The server is started with a file that its programs would get too.
+    let inherited = File::open("/etc/hostname").unwrap();
+    fcntl(&inherited, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    let inherited = inherited.as_raw_fd();
+    let mut server =
+        Setup::on_loopback(SUBNETS).with_environment("LESSOR_SECRET", "secret").start();
+    server.setup().put_policy(HOSTILE, &slow_to_compile(&minimal()), "");
+    server.process().signal(Signal::SIGHUP);
+    let child = compiles(server.process().id());
+    let parent = server.process().id();
+
+    assert!(open_files(parent).iter().any(|file| file.starts_with("socket:")));
+    assert!(Path::new(&format!("/proc/{parent}/fd/{inherited}")).exists());
+    let files = open_files(child);
+    assert_eq!(files.len(), 3, "{files:?}");
+    assert!(files.iter().all(|file| file.starts_with("pipe:")), "{files:?}");
+
+    assert!(read(parent, "environ").contains("LESSOR_SECRET"));
+    assert_eq!(read(child, "environ"), "");
+    let status = read(child, "status");
+    for capabilities in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(field(&status, capabilities), "0000000000000000", "{status}");
+    }
+    assert_eq!(field(&status, "Threads"), "1");
+    assert_eq!(read(child, "oom_score_adj").trim(), "1000");
+    // Those of its threads that prepare plugins have 10 more, and what they start 10 more again.
+    assert_eq!(niceness(child), (niceness(parent) + 20).min(19));
+    let limits = read(child, "limits");
+    for (limit, value) in [
+        ("Max cpu time", "300"),
+        ("Max address space", "2147483648"),
+        ("Max open files", "3"),
+        ("Max processes", "0"),
+        ("Max file size", "0"),
+        ("Max core file size", "1"),
+    ] {
+        let line = limits.lines().find(|line| line.starts_with(limit)).unwrap();
+        assert_eq!(line[limit.len()..].split_whitespace().next().unwrap(), value, "{line}");
+    }
+}
+
+#[test]
+fn the_compiler_ends_with_a_server_that_is_killed() {
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    server.setup().put_policy(HOSTILE, &slow_to_compile(&minimal()), "");
+    server.process().signal(Signal::SIGHUP);
+    let child = compiles(server.process().id());
+    assert_eq!(children(server.process().id()), [child], "one compiles at a time");
+    server.kill();
+    is_gone(child, AT_ONCE);
+}
+
+#[test]
+fn a_server_whose_program_was_replaced_compiles_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("lessor");
+    // By another process: a file that is open for writing anywhere cannot be run.
+    let copied = Command::new("cp").arg(built::lessor()).arg(&program).status().unwrap();
+    assert!(copied.success());
+    let mut server = Setup::on_loopback(SUBNETS).with_program(&program).start();
+    fs::remove_file(&program).unwrap();
+    fs::write(&program, "#!/bin/sh\nexit 7\n").unwrap();
+    server.setup().put_policy("10-new", &minimal(), "");
+    let reload = server.hang_up();
+    assert!(reload.accepted, "{}", reload.said);
+    assert_eq!(server.status().plugins.len(), 1);
+}
+
+fn minimal() -> Vec<u8> {
+    fs::read(built::policy("minimal")).unwrap()
+}
+
+#[track_caller]
+fn names_policy_and_limit(said: &str) {
+    let words = [HOSTILE, "cannot be compiled: it takes more memory than the limit, 2048 MiB"];
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+/// The binary, with a folder of its own for compiled code.
+fn lessor(folder: &Path) -> Command {
+    let mut command = Command::new(built::lessor());
+    command.env("XDG_CACHE_HOME", folder.join("cache")).env("NO_COLOR", "1");
+    command
+}
+
+/// What a command says that must fail.
+#[track_caller]
+fn fails(command: &mut Command) -> String {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    for trace in ["panicked", "backtrace", "RUST_BACKTRACE"] {
+        assert!(!said.contains(trace), "{said}");
+    }
+    said
+}
+
+/// Steady traffic of healthy subscribers from before `act` until it is over, and three seconds at
+/// least. No exchange may be lost.
+#[track_caller]
+fn healthy_traffic(server: SocketAddrV4, act: impl FnOnce()) -> Report {
+    let round = move || {
+        let args = LoadArgs {
+            server,
+            relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+            link_selection: Some(LINK),
+            clients: 300,
+            window: 16,
+            rate: Some(300),
+            duration_secs: Some(3),
+            timeout_ms: 5_000,
+            retries: 0,
+            ..LoadArgs::default()
+        };
+        lessor_load::run(&args).unwrap()
+    };
+    let is_over = AtomicBool::new(false);
+    let reports: Vec<Report> = thread::scope(|scope| {
+        let traffic = scope.spawn(|| {
+            let mut reports = vec![round()];
+            while !is_over.load(Ordering::Relaxed) {
+                reports.push(round());
+            }
+            reports
+        });
+        thread::sleep(Duration::from_millis(200));
+        act();
+        is_over.store(true, Ordering::Relaxed);
+        traffic.join().unwrap()
+    });
+    for report in &reports {
+        assert!(report.acquired > 300, "{report}");
+        assert_eq!((report.failed, report.naks, report.retransmissions), (0, 0, 0), "{report}");
+        assert!(report.mistakes.is_empty(), "{report}");
+    }
+    let worst = |report: &Report| report.latency.exchange.p99;
+    reports.into_iter().max_by(|one, other| worst(one).total_cmp(&worst(other))).unwrap()
+}
+
+/// The worst three seconds of each.
+fn table(rows: &[(&str, Report)]) -> String {
+    let mut table =
+        format!("{:<32} {:>9} {:>5} {:>8} {:>8}", "guest", "exchanges", "lost", "p50 ms", "p99 ms");
+    for (guest, report) in rows {
+        let exchange = &report.latency.exchange;
+        let (acquired, failed) = (report.acquired, report.failed);
+        table.push_str(&format!(
+            "\n{guest:<32} {acquired:>9} {failed:>5} {:>8.2} {:>8.2}",
+            exchange.p50, exchange.p99
+        ));
+    }
+    table
+}
+
+#[track_caller]
+fn acquire(server: &Server, number: u8) {
+    let subscriber = Subscriber::new([2, 0, 0, 0, 0, number], "line");
+    relay(server.address(), LINK).acquire(&subscriber, Duration::from_secs(5)).unwrap();
+}
+
+fn niceness(process: u32) -> i64 {
+    let stat = read(process, "stat");
+    stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().parse().unwrap()
+}
+
+/// The most memory that a process has had, in KiB.
+fn peak_memory_kib(process: u32) -> u64 {
+    let status = read(process, "status");
+    field(&status, "VmHWM").trim_end_matches(" kB").parse().unwrap()
+}
+
+fn open_files(process: u32) -> Vec<String> {
+    let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap().flatten();
+    let target = |path: &Path| fs::read_link(path).unwrap_or_default().display().to_string();
+    entries.map(|entry| target(&entry.path())).collect()
+}
+
+fn read(process: u32, file: &str) -> String {
+    let octets = fs::read(format!("/proc/{process}/{file}")).unwrap_or_default();
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
+/// A field of `/proc/…/status`.
+fn field<'a>(status: &'a str, name: &str) -> &'a str {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_default().trim()
+}
