@@ -79,9 +79,8 @@ pub fn load_on_host(
     addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
 ) -> Result<Configuration, Mistakes> {
     let text = file::read(path)?;
-    let collector = Collector::new(Source::new(&path.display().to_string(), &text));
     let base = path.parent().unwrap_or(Path::new(""));
-    finish(document::read(&collector, base, addresses_of), collector)
+    parse_on_host(&path.display().to_string(), &text, base, addresses_of)
 }
 
 /// Reads a configuration from text. Mistakes call it `name`; relative paths in it start at `base`.
@@ -89,8 +88,7 @@ pub fn load_on_host(
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mistakes> {
-    let collector = Collector::new(Source::new(name, text));
-    finish(document::read(&collector, base, &|_| Vec::new()), collector)
+    parse_on_host(name, text, base, &|_| Vec::new())
 }
 
 /// Where plugins and interpreters are as a configuration file has it, whatever else is wrong with the
@@ -113,6 +111,16 @@ pub fn load_sidecar(path: &Path) -> Result<Sidecar, Mistakes> {
     let text = file::read(path)?;
     let collector = Collector::new(Source::new(&path.display().to_string(), &text));
     finish(sidecar::read(&collector), collector)
+}
+
+fn parse_on_host(
+    name: &str,
+    text: &str,
+    base: &Path,
+    addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
+) -> Result<Configuration, Mistakes> {
+    let collector = Collector::new(Source::new(name, text));
+    finish(document::read(&collector, base, addresses_of), collector)
 }
 
 /// What was read, unless a mistake was reported.

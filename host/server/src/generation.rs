@@ -5,6 +5,7 @@
 //! fails there is no generation, only a list of mistakes, and the old one goes on.
 
 use std::{
+    cell::LazyCell,
     collections::HashMap,
     fmt,
     path::{Path, PathBuf},
@@ -64,11 +65,10 @@ pub(crate) struct Refusal {
 /// # Errors
 /// With every mistake in it.
 pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configuration, Refusal> {
-    let links = Host::read(0).map(|host| host.links()).unwrap_or_default();
-    let addresses_of = |name: &str| match links.named(name) {
-        Some(link) => link.addresses.to_vec(),
-        None => Vec::new(),
-    };
+    // A file without interfaces is read without a look at the host.
+    let links = LazyCell::new(Host::links_now);
+    let addresses_of =
+        |name: &str| links.named(name).map(|link| link.addresses.to_vec()).unwrap_or_default();
     lessor_config::load_on_host(path, &addresses_of)
         .map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
 }

@@ -5,23 +5,17 @@
 //! length, one after the other, and shows what they report. It measures nothing itself.
 
 use std::{
-    fs::OpenOptions,
-    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, ensure};
-use serde::{Deserialize, Serialize};
+use lessor_e2e::attack::{FULL, Finding, REPORT};
 
 use crate::{
     artifacts::{self, Profile},
     command::{cargo, run as run_command},
 };
-
-/// The environment variables that the attacks read; `lessor_e2e::attack` has the same names.
-const FULL: &str = "LESSOR_ATTACK_FULL";
-const REPORT: &str = "LESSOR_ATTACK_REPORT";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AttackArguments {
@@ -116,34 +110,6 @@ const ATTACKS: [Attack; 8] = [
         full: Full::Test(&[("LESSOR_SHUTDOWN_ROUNDS", "50")]),
     },
 ];
-
-/// One line of the report; `lessor_e2e::attack::Finding` writes it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Finding {
-    pub(crate) subject: String,
-    pub(crate) sent: u64,
-    pub(crate) served: u64,
-    pub(crate) refused: u64,
-    pub(crate) lost: u64,
-    pub(crate) wanted: String,
-    pub(crate) note: String,
-    pub(crate) held: bool,
-}
-
-impl Finding {
-    /// Adds it to the report of an attack, if this process is part of one.
-    ///
-    /// # Errors
-    /// If the report cannot be written.
-    pub(crate) fn report(&self) -> anyhow::Result<()> {
-        let Some(path) = std::env::var_os(REPORT) else { return Ok(()) };
-        let mut line = serde_json::to_string(self)?;
-        line.push('\n');
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(file.write_all(line.as_bytes())?)
-    }
-}
 
 /// Runs the attacks and prints what they found.
 ///

@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use lessor_e2e::attack::Finding;
 use lessor_load::{
     Drive, LoadArgs, Outcome, Saying, Stream, StreamRelay, StreamReport, StreamsReport, Subscriber,
 };
@@ -24,7 +25,6 @@ use nix::{
 
 use crate::{
     artifacts::{self, Profile},
-    attack::Finding,
     command::run as run_command,
     server::Server,
 };
@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &OverloadArguments) -> anyhow::Result<()> {
     let rows = measure(&server, arguments)?;
     let octets_max = server.memory_max_octets()?;
     server.stop()?;
-    let mut missed = print(&rows)?;
+    let mut missed = print(&rows);
     println!("most memory: {} MiB", octets_max >> 20);
 
     let server = Server::start_on_core(&lessor, &lay_out(folder.path(), "burst")?, SERVER_CORE)?;
@@ -190,6 +190,7 @@ impl Row {
             self.wanted.iter().map(line).collect::<Vec<_>>().join("\n")
         };
         Finding {
+            attack: "overload".to_owned(),
             subject: self.load.to_owned(),
             sent,
             served,
@@ -207,7 +208,7 @@ fn share(stream: &StreamReport) -> f64 {
 }
 
 /// Prints the table, and what was wanted; how much of that was not reached.
-fn print(rows: &[Row]) -> anyhow::Result<usize> {
+fn print(rows: &[Row]) -> usize {
     let mut table = table(&[
         "load",
         "answers/s",
@@ -245,13 +246,13 @@ fn print(rows: &[Row]) -> anyhow::Result<usize> {
             let verdict = if *is_reached { "reached" } else { "MISSED " };
             println!("{verdict} {}: {what}: {found:.2}, wanted {bound}", row.load);
         }
-        row.finding().report()?;
+        row.finding().report();
         let dropped_here = row.report.replies_dropped_here.unwrap_or_default();
         if dropped_here > 0 {
             println!("        {}: {dropped_here} replies were dropped by this side", row.load);
         }
     }
-    Ok(missed)
+    missed
 }
 
 /// All come back at once, and each sends again after 4, 8, 16 and 32 seconds, a second more or less.

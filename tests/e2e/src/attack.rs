@@ -53,7 +53,17 @@ impl Finding {
     /// If the demand was not met, or if the report cannot be written.
     #[track_caller]
     pub fn conclude(self) {
-        let line = serde_json::to_string(&self).expect("a finding is plain data");
+        let line = self.report();
+        assert!(self.held, "the attack succeeded: {line}");
+    }
+
+    /// Reports the finding, and returns the line that it is in the report.
+    ///
+    /// # Panics
+    /// If the report cannot be written.
+    #[track_caller]
+    pub fn report(&self) -> String {
+        let line = serde_json::to_string(self).expect("a finding is plain data");
         if let Some(path) = std::env::var_os(REPORT) {
             let written = File::options()
                 .create(true)
@@ -62,6 +72,6 @@ impl Finding {
                 .and_then(|mut file| writeln!(file, "{line}"));
             written.unwrap_or_else(|error| panic!("{}: {error}", path.to_string_lossy()));
         }
-        assert!(self.held, "the attack succeeded: {line}");
+        line
     }
 }

@@ -16,7 +16,9 @@ use std::{
 };
 
 use lessor_core::Reason;
-use lessor_e2e::{Server, Setup, decline_flood, flood_size, made_up, offer_flood, relay, wait};
+use lessor_e2e::{
+    Server, Setup, attack::Finding, decline_flood, flood_size, made_up, offer_flood, relay, wait,
+};
 use lessor_load::{Answer, Relay, Subscriber};
 
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
@@ -56,6 +58,25 @@ fn a_healthy_client_is_served(relay: &mut Relay, number: u8) {
     relay.acquire(&healthy(number), PATIENCE).unwrap();
 }
 
+/// New clients behind other lines are all served; reports how many are not.
+#[track_caller]
+fn healthy_clients_are_served(flood: &str, relay: &mut Relay, count: u8) {
+    let served = (0..count).filter(|number| relay.acquire(&healthy(*number), PATIENCE).is_ok());
+    let served = served.count() as u64;
+    Finding {
+        attack: "floods".to_owned(),
+        subject: format!("new clients of other lines, after {flood}"),
+        sent: count.into(),
+        served,
+        refused: 0,
+        lost: u64::from(count) - served,
+        wanted: "all are served".to_owned(),
+        note: String::new(),
+        held: served == u64::from(count),
+    }
+    .conclude();
+}
+
 #[test]
 fn one_client_that_declines_everything_leaves_the_pool_to_others() {
     let count = flood_size(4_096);
@@ -66,7 +87,7 @@ fn one_client_that_declines_everything_leaves_the_pool_to_others() {
     assert!(declined > count / 2, "{declined} of {count} addresses were offered");
     declines_are_decided(&server, declined.into());
     assert_eq!(server.status().pool("pool").quarantined, 2);
-    a_healthy_client_is_served(&mut relay, 1);
+    healthy_clients_are_served(&format!("{declined} DECLINEs of a client"), &mut relay, 40);
     let line = server.journal_has("declined-beyond-limit");
     assert_eq!(line.circuit_id.as_deref(), Some("attacker"));
 }
@@ -83,9 +104,7 @@ fn a_line_that_declines_everything_with_made_up_addresses_leaves_the_pool_to_oth
     assert!(declined > count / 2, "{declined} of {count} addresses were offered");
     declines_are_decided(&server, declined.into());
     assert_eq!(server.status().pool("pool").quarantined, 4);
-    for number in 0..40 {
-        a_healthy_client_is_served(&mut relay, number);
-    }
+    healthy_clients_are_served(&format!("{declined} DECLINEs of a line"), &mut relay, 40);
     // One line a second at most, whatever comes in.
     let log = server.process().output();
     let lines = log.lines().filter(|line| line.contains("a client declined")).count();
@@ -117,11 +136,10 @@ fn a_full_pool_gives_out_the_address_that_was_set_aside_first_and_says_that_it_i
 fn a_flood_of_discovers_over_one_line_leaves_addresses_to_new_clients_of_other_lines() {
     let server = server(64);
     let mut relay = relay(server.address(), LINK);
-    offer_flood(&mut relay, flood_size(3_000), |number| Subscriber::new(made_up(number), "flood"));
+    let count = flood_size(3_000);
+    offer_flood(&mut relay, count, |number| Subscriber::new(made_up(number), "flood"));
     assert!(server.status().pool("pool").offered <= 16);
-    for number in 0..40 {
-        a_healthy_client_is_served(&mut relay, number);
-    }
+    healthy_clients_are_served(&format!("{count} DISCOVERs over a line"), &mut relay, 40);
 }
 
 #[test]
@@ -129,11 +147,10 @@ fn a_flood_of_discovers_without_lines_gives_way_to_new_clients_of_a_line() {
     let server = server(64);
     let mut relay = relay(server.address(), LINK);
     // Option 82 without circuit id and remote id.
-    offer_flood(&mut relay, flood_size(3_000), |number| Subscriber::new(made_up(number), ""));
+    let count = flood_size(3_000);
+    offer_flood(&mut relay, count, |number| Subscriber::new(made_up(number), ""));
     assert_eq!(server.status().pool("pool").offered, 64);
-    for number in 0..20 {
-        a_healthy_client_is_served(&mut relay, number);
-    }
+    healthy_clients_are_served(&format!("{count} DISCOVERs without a line"), &mut relay, 20);
     server.journal_has("offered-contested");
 }
 
@@ -141,14 +158,13 @@ fn a_flood_of_discovers_without_lines_gives_way_to_new_clients_of_a_line() {
 fn a_flood_of_forged_lines_gives_way_to_new_clients_of_another_relay() {
     let server = server(64);
     let mut flooded = relay(server.address(), LINK);
-    offer_flood(&mut flooded, flood_size(3_000), |number| {
+    let count = flood_size(3_000);
+    offer_flood(&mut flooded, count, |number| {
         Subscriber::new(made_up(number), format!("forged-{number}"))
     });
     assert_eq!(server.status().pool("pool").offered, 64);
     let mut other = relay(server.address(), LINK);
-    for number in 0..20 {
-        a_healthy_client_is_served(&mut other, number);
-    }
+    healthy_clients_are_served(&format!("{count} DISCOVERs of forged lines"), &mut other, 20);
 }
 
 #[test]

@@ -35,7 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[test]
 fn the_last_line_of_an_address_says_what_became_of_it_when_clients_renew_and_release_at_once() {
     let setup = Setup::on_loopback(SUBNETS).with_server_setting("workers = 2");
-    setup.put_script("50-notes.rhai", NOTES, "grants = [\"log\"]\nlog-lines-per-sec = 1000\n");
+    setup.put_script(
+        "50-notes.rhai",
+        NOTES,
+        "grants = [\"log\"]\n[limits]\nlog-lines-per-sec = 1000\n",
+    );
     let mut server = setup.start();
     let mut relays: Vec<Relay> = (0..RELAYS).map(|_| relay(server.address(), LINK)).collect();
     let clients: Vec<(Subscriber, Acquired)> = (0..CLIENTS)

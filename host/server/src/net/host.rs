@@ -57,6 +57,16 @@ impl Host {
         Ok(Arc::new(host))
     }
 
+    /// The interfaces at this moment, for a command that needs nothing else of the host; none if the
+    /// kernel does not say.
+    pub(crate) fn links_now() -> Links {
+        let read = || {
+            let (links, addresses) = Netlink::open().ok()?.links().ok()?;
+            Some(Links::new(links, addresses))
+        };
+        read().unwrap_or_default()
+    }
+
     /// Reads the interfaces again.
     ///
     /// # Errors

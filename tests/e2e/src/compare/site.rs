@@ -141,7 +141,16 @@ impl Site {
         self.answer(&self.relay, &sent, packet)
     }
 
+    /// What comes of a message. Who hears nothing sends it once more, as clients do: on a busy machine
+    /// the first may have been lost.
     fn answer(&self, port: &Port, sent: &[u8], asked: &Packet) -> Answer {
+        match self.answer_of_one(port, sent, asked) {
+            Answer::Nothing => self.answer_of_one(port, sent, asked),
+            answer => answer,
+        }
+    }
+
+    fn answer_of_one(&self, port: &Port, sent: &[u8], asked: &Packet) -> Answer {
         while self.clients.take().is_some() || self.relay.take().is_some() {}
         port.send(sent);
         let until = Instant::now() + PATIENCE;
