@@ -39,7 +39,7 @@ pub use lenient::{Found, look_up, store_folder_despite_mistakes};
 pub use lookup_settings::{LookupFailure, LookupLimits, LookupPlace, LookupSettings};
 pub use lookups::{
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
-    LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX,
+    LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, LOOKUP_ROWS_MIN_MAX,
 };
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;

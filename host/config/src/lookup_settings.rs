@@ -24,6 +24,8 @@ pub enum LookupPlace {
         key: String,
         /// What stands between two values: an ASCII character.
         delimiter: char,
+        /// A file with fewer rows is refused.
+        rows_min: Option<u32>,
     },
     /// A file of JSON, held in memory.
     Json {
@@ -31,6 +33,8 @@ pub enum LookupPlace {
         path: PathBuf,
         /// The field that holds the key; none for an object of key and object.
         key: Option<String>,
+        /// A file with fewer rows is refused.
+        rows_min: Option<u32>,
     },
     /// An SQLite database.
     Sqlite {

@@ -22,10 +22,13 @@ pub const LOOKUP_QUEUE_MAX: usize = 65_536;
 /// Answers in a cache, each of about a kilobyte at most.
 pub const LOOKUP_CACHE_ENTRIES_MAX: usize = 10_000_000;
 
+/// More rows than a file that is read can have.
+pub const LOOKUP_ROWS_MIN_MAX: u32 = 1_000_000_000;
+
 /// The types of source, and the keys that each takes beside `name` and `type`.
 static TYPES: [(&str, &[&str]); 6] = [
-    ("csv", &["path", "key", "delimiter"]),
-    ("json", &["path", "key"]),
+    ("csv", &["path", "key", "delimiter", "rows-min"]),
+    ("json", &["path", "key", "rows-min"]),
     ("sqlite", &["path", "query"]),
     ("postgresql", &["url", "query", "password-file", "ca-file"]),
     ("http", &["url", "headers", "bearer-token-file", "ca-file"]),
@@ -97,12 +100,14 @@ fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
             let path = require_path("path", "\"/etc/lessor/subscribers.csv\"");
             let key = table.require("key", "\"circuit-id\"").and_then(|value| text(&value));
             let delimiter = delimiter.unwrap_or(Some(','));
-            Some(LookupPlace::Csv { path: path?, key: key?, delimiter: delimiter? })
+            let rows_min = rows_min(table);
+            Some(LookupPlace::Csv { path: path?, key: key?, delimiter: delimiter?, rows_min })
         }
         "json" => {
             let path = require_path("path", "\"/etc/lessor/subscribers.json\"");
             let key = table.get("key").and_then(|value| text(&value));
-            Some(LookupPlace::Json { path: path?, key })
+            let rows_min = rows_min(table);
+            Some(LookupPlace::Json { path: path?, key, rows_min })
         }
         "sqlite" => {
             let path = require_path("path", "\"/var/lib/billing/ports.db\"");
@@ -187,6 +192,10 @@ fn limits(table: &Table) -> LookupLimits {
             default.cache_entries_max,
         ),
     }
+}
+
+fn rows_min(table: &Table) -> Option<u32> {
+    table.get("rows-min").and_then(|value| value.number(0, LOOKUP_ROWS_MIN_MAX))
 }
 
 /// A duration, or 0 for not at all.

@@ -72,6 +72,7 @@ pub(crate) static LOOKUP: Shape = Shape {
         "path",
         "key",
         "delimiter",
+        "rows-min",
         "query",
         "url",
         "headers",

@@ -12,9 +12,9 @@ use std::{fs, path::Path};
 use lessor_config::{
     FILE_OCTETS_MAX, JOURNAL_FILE_MIB_RANGE, JOURNAL_FILES_RANGE, JOURNAL_FREE_MIB_MAX,
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
-    LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, MISTAKES_MAX, Mistakes, OFFER_HOLD_SECS_MAX,
-    OPTION_OCTETS_MAX, PREFIX_LENGTH_MIN, SHOWN_LINE_OCTETS_MAX, SOCKET_PATH_OCTETS_MAX,
-    WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
+    LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, LOOKUP_ROWS_MIN_MAX, MISTAKES_MAX, Mistakes,
+    OFFER_HOLD_SECS_MAX, OPTION_OCTETS_MAX, PREFIX_LENGTH_MIN, SHOWN_LINE_OCTETS_MAX,
+    SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 
 /// Reads a configuration with these lines in [server], tables, and lines in its only subnet.
@@ -250,6 +250,16 @@ fn the_limits_of_lookups_have_limits() {
         let said = only_mistake(with(&format!("{key} = {}", max + 1)));
         assert!(said.contains(&format!("a number from {min} to {max}")), "{said}");
     }
+    let file = |line: &str| {
+        let source = "[[lookup]]\nname = \"crm\"\ntype = \"json\"\npath = \"ports.json\"\n";
+        read("", &format!("{source}{line}\n"), PREFIX)
+    };
+    for good in [0, LOOKUP_ROWS_MIN_MAX] {
+        assert!(file(&format!("rows-min = {good}")).is_ok(), "{good}");
+    }
+    let said = only_mistake(file(&format!("rows-min = {}", LOOKUP_ROWS_MIN_MAX + 1)));
+    assert!(said.contains("a number from 0 to 1000000000"), "{said}");
+    assert!(with("rows-min = 1").is_err(), "it is for files");
     for key in ["cache-ttl", "negative-ttl", "stale-for"] {
         assert!(with(&format!("{key} = 0")).is_ok(), "{key}: not at all");
         assert!(with(&format!("{key} = \"infinite\"")).is_ok(), "{key}");

@@ -28,7 +28,7 @@ fn main() {
         let path = folder.path().join(format!("subscribers.{format}"));
         write(&path, format, rows);
         let length = fs::metadata(&path).unwrap().len();
-        let file = FileSettings { path, key: Some("port".to_owned()) };
+        let file = FileSettings { path, key: Some("port".to_owned()), rows_min: None };
         let place = match format {
             "csv" => Place::Csv { file, delimiter: ',' },
             _ => Place::Json(file),

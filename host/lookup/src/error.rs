@@ -54,6 +54,31 @@ pub enum Problem {
         message: String,
     },
 
+    /// A file has fewer rows than there should be.
+    #[error("{path} has {rows} rows; wanted at least {rows_min}, as `rows-min` says")]
+    TooFewRows {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: u64,
+        /// What is wanted.
+        rows_min: u64,
+    },
+
+    /// A file has lost almost all of its rows.
+    #[error(
+        "{path} has {rows} rows, and {serving} of it serve: so few are taken for a mistake; if they \
+         are right, set `rows-min = {rows}`"
+    )]
+    Shrunk {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: u64,
+        /// The rows that serve.
+        serving: u64,
+    },
+
     /// Everybody on the machine can read a secret.
     #[error("everybody can read the secret in {path}; say chmod o-rwx {path}")]
     SecretForAll {

@@ -9,11 +9,13 @@
 //! ```text
 //!               ┌─ file ──── Table: rows in memory ──────────────────────────────▶ at once
 //! name, key ──▶ │
-//!               └─ remote ── cache ──▶ back-off ──▶ one flight a key ──▶ queue ──▶ source
-//!                              └──── fresh, or stale while the source fails ───────┘
+//!               └─ remote ── cache ──▶ failed keys ──▶ back-off ──▶ one flight a key ──▶ queue ──▶ source
+//!                              └─────────── fresh, or stale while the source fails ───────────────┘
 //! ```
 
+mod cause;
 mod error;
+mod failure_log;
 mod limits;
 mod remote;
 mod row;
@@ -27,8 +29,10 @@ mod tls;
 
 pub use error::{Problem, SourceError};
 pub use limits::{
-    FAILURES_IN_A_ROW_MAX, FILE_OCTETS_MAX, KEY_OCTETS_MAX, RETRY_AFTER_MAX, RETRY_AFTER_MIN,
-    ROW_OCTETS_MAX, SECRET_OCTETS_MAX,
+    COLUMNS_MAX, COMPUTING_THREADS_MAX, FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, FAILED_KEYS_MAX,
+    FILE_OCTETS_MAX, HEADER_OCTETS_MAX, KEY_OCTETS_MAX, LOG_LINE_EVERY, RETRY_AFTER_MAX,
+    RETRY_AFTER_MIN, ROW_IN_FILE_OCTETS_MAX, ROW_OCTETS_MAX, SAME_ERROR_EVERY, SECRET_OCTETS_MAX,
+    SHRINKS_TO_ONE_IN, SQLITE_STEPS_MAX, TABLE_OCTETS_FREE,
 };
 pub use settings::{
     FileSettings, HttpSettings, Place, PostgresqlSettings, RadiusSettings, RemoteLimits,

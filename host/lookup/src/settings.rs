@@ -41,6 +41,9 @@ pub struct FileSettings {
     pub path: PathBuf,
     /// The field that holds the key. A CSV file needs one.
     pub key: Option<String>,
+    /// A file with fewer rows is refused. Without this, one that is read again is refused if it has
+    /// almost none of the rows that it had.
+    pub rows_min: Option<u64>,
 }
 
 /// An SQLite database.

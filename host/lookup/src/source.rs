@@ -6,9 +6,10 @@ use lessor_core::LookupAnswer;
 
 use crate::{
     Problem, SourceStatus, Table,
+    limits::SHRINKS_TO_ONE_IN,
     remote::Remote,
     secret::{Secret, Secrets, read_certificates},
-    settings::{Place, SourceSettings},
+    settings::{FileSettings, Place, SourceSettings},
     status::Counters,
     table::Stamp,
 };
@@ -23,19 +24,23 @@ pub(crate) struct Source {
 }
 
 enum Body {
-    File { table: Table, counters: Counters },
+    File { table: Table, counters: Box<Counters> },
     Remote(Arc<Remote>),
 }
 
 impl Source {
-    pub(crate) fn open(settings: &SourceSettings) -> Result<Self, Problem> {
+    /// Opens a source. `old` serves under its name, if one does.
+    pub(crate) fn open(settings: &SourceSettings, old: Option<&Self>) -> Result<Self, Problem> {
         let secrets = secrets(&settings.place)?;
-        let file = |(table, stamp): (Table, Stamp)| {
-            (Body::File { table, counters: Counters::default() }, Some(stamp))
+        let file = |settings: &FileSettings, (table, stamp): (Table, Stamp)| {
+            check_rows(settings, &table, old.and_then(Self::table))?;
+            Ok((Body::File { table, counters: Box::default() }, Some(stamp)))
         };
         let (body, stamp) = match &settings.place {
-            Place::Csv { file: settings, delimiter } => file(Table::csv(settings, *delimiter)?),
-            Place::Json(settings) => file(Table::json(settings)?),
+            Place::Csv { file: settings, delimiter } => {
+                file(settings, Table::csv(settings, *delimiter)?)?
+            }
+            Place::Json(settings) => file(settings, Table::json(settings)?)?,
             place => {
                 let limits = place.limits().cloned().unwrap_or_default();
                 let stamp = stamp_of_database(place)?;
@@ -91,6 +96,14 @@ impl Source {
         }
     }
 
+    /// What is worth a warning before anything is asked.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        match &self.body {
+            Body::File { .. } => Vec::new(),
+            Body::Remote(remote) => remote.warnings(),
+        }
+    }
+
     pub(crate) fn status(&self) -> SourceStatus {
         let status = match &self.body {
             Body::Remote(remote) => remote.status(),
@@ -104,6 +117,19 @@ impl Source {
             location: self.settings.place.location(),
             ..status
         }
+    }
+}
+
+/// Refuses a file that has fewer rows than wanted, or has lost almost all of those that serve: it was
+/// probably cut off on its way.
+fn check_rows(settings: &FileSettings, table: &Table, old: Option<&Table>) -> Result<(), Problem> {
+    let (path, rows) = (settings.path.clone(), table.rows() as u64);
+    match (settings.rows_min, old.map(|old| old.rows() as u64)) {
+        (Some(rows_min), _) if rows < rows_min => Err(Problem::TooFewRows { path, rows, rows_min }),
+        (None, Some(serving)) if rows * SHRINKS_TO_ONE_IN < serving => {
+            Err(Problem::Shrunk { path, rows, serving })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -40,10 +40,12 @@ impl Sources {
                 errors.push(refuse(Problem::NameTaken));
                 continue;
             }
-            let old = self.source(name).filter(|old| old.still_serves(settings));
-            match old
-                .map_or_else(|| Source::open(settings).map(Arc::new), |old| Ok(Arc::clone(old)))
-            {
+            let old = self.source(name);
+            let opened = match old.filter(|old| old.still_serves(settings)) {
+                Some(same) => Ok(Arc::clone(same)),
+                None => Source::open(settings, old.map(|old| &**old)).map(Arc::new),
+            };
+            match opened {
                 Ok(source) => next.sources.push(source),
                 Err(problem) => {
                     errors.push(refuse(problem));
@@ -90,6 +92,15 @@ impl Sources {
     /// The rows of a source that is a file.
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.source(name)?.table()
+    }
+
+    /// What is worth a warning before anything is asked: the name of the source, and what it is.
+    pub fn warnings(&self) -> Vec<(String, String)> {
+        let of = |source: &Arc<Source>| {
+            let name = source.settings.name.clone();
+            source.warnings().into_iter().map(move |warning| (name.clone(), warning))
+        };
+        self.sources.iter().flat_map(of).collect()
     }
 
     /// What the sources did so far, in the order of the configuration.

@@ -2,13 +2,15 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
+
+use crate::failure_log::FailureLog;
 
 /// What a source did since it was opened, for status and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,9 @@ pub struct SourceStatus {
     pub is_down: bool,
     /// What went wrong last.
     pub last_error: Option<String>,
+    /// When that was, as RFC 3339 writes it.
+    #[serde(default)]
+    pub last_error_at: Option<String>,
 }
 
 /// The counters of one source.
@@ -66,7 +71,16 @@ pub(crate) struct Counters {
     fetched: AtomicU64,
     fetching_us: AtomicU64,
     max_us: AtomicU64,
-    last_error: Mutex<Option<String>>,
+    trouble: Mutex<Option<Trouble>>,
+    log: FailureLog,
+}
+
+/// What went wrong last.
+#[derive(Clone, Debug)]
+struct Trouble {
+    error: String,
+    at: Instant,
+    clock: jiff::Timestamp,
 }
 
 impl Counters {
@@ -83,18 +97,39 @@ impl Counters {
         self.max_us.fetch_max(took_us, Ordering::Relaxed);
     }
 
-    /// Remembers what went wrong. Says whether it is news.
-    pub(crate) fn went_wrong(&self, error: &str) -> bool {
-        let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = last.as_deref() != Some(error);
-        *last = Some(error.to_owned());
-        is_news
+    /// Remembers what went wrong, and logs it unless that is no news.
+    pub(crate) fn went_wrong(&self, source: &str, key: &str, error: &str) {
+        let trouble =
+            Trouble { error: error.to_owned(), at: Instant::now(), clock: jiff::Timestamp::now() };
+        *self.trouble() = Some(trouble);
+        self.log.failed(source, key, error);
+    }
+
+    /// The source is left alone for a while.
+    pub(crate) fn left_alone(&self, source: &str, pause: Duration) {
+        self.log.left_alone(source, pause);
+    }
+
+    /// The source answers again.
+    pub(crate) fn is_back(&self, source: &str, after: Duration) {
+        self.log.is_back(source, after);
+    }
+
+    /// What went wrong last, and how long ago.
+    pub(crate) fn last_error(&self) -> Option<(String, Duration)> {
+        self.trouble().as_ref().map(|trouble| (trouble.error.clone(), trouble.at.elapsed()))
     }
 
     /// The numbers, under names.
     pub(crate) fn status(&self) -> SourceStatus {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let fetched = read(&self.fetched);
+        let (last_error, last_error_at) = match &*self.trouble() {
+            Some(Trouble { error, clock, .. }) => {
+                (Some(error.clone()), Some(format!("{clock:.0}")))
+            }
+            None => (None, None),
+        };
         SourceStatus {
             asked: read(&self.asked),
             hits: read(&self.hits),
@@ -107,8 +142,13 @@ impl Counters {
             refused: read(&self.refused),
             mean_us: read(&self.fetching_us).checked_div(fetched).unwrap_or_default(),
             max_us: read(&self.max_us),
-            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            last_error,
+            last_error_at,
             ..SourceStatus::default()
         }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,12 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lessor_aside::Throttle;
 use lessor_core::{PoolUsage, Reason, readable};
 
 use crate::{
     counters::{Counters, increment},
     exchange::Exchange,
-    throttle::Throttle,
 };
 
 /// How often a line of one kind is written.

@@ -66,6 +66,9 @@ fn check(path: &Path) -> Result<String, Refusal> {
             }
             None => format!("  lookup {name} ({kind}): {location}, not contacted by a check"),
         });
+        let warnings = lookups.sources().warnings();
+        let own = warnings.into_iter().filter(|(source, _)| *source == name);
+        lines.extend(own.map(|(_, warning)| format!("    warning: {warning}")));
     }
     lines.extend(passed_over(&configuration));
     let plugins = chain.plugins();

@@ -44,6 +44,13 @@ impl LookupSet {
         &self.sources
     }
 
+    /// Logs what is worth a warning before anything is asked.
+    pub(crate) fn log_warnings(&self) {
+        for (source, warning) in self.sources.warnings() {
+            tracing::warn!(source, "lookup source: {warning}");
+        }
+    }
+
     /// What is known at once, and what must be asked for.
     pub(crate) fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
         if self.is_mute {
@@ -131,10 +138,13 @@ fn source_settings(settings: &LookupSettings) -> SourceSettings {
 
 fn place(place: &LookupPlace) -> Place {
     match place.clone() {
-        LookupPlace::Csv { path, key, delimiter } => {
-            Place::Csv { file: FileSettings { path, key: Some(key) }, delimiter }
+        LookupPlace::Csv { path, key, delimiter, rows_min } => {
+            let rows_min = rows_min.map(u64::from);
+            Place::Csv { file: FileSettings { path, key: Some(key), rows_min }, delimiter }
         }
-        LookupPlace::Json { path, key } => Place::Json(FileSettings { path, key }),
+        LookupPlace::Json { path, key, rows_min } => {
+            Place::Json(FileSettings { path, key, rows_min: rows_min.map(u64::from) })
+        }
         LookupPlace::Sqlite { path, query, limits } => {
             Place::Sqlite(SqliteSettings { path, query }, remote_limits(limits))
         }

@@ -47,7 +47,6 @@ mod store;
 mod stored;
 #[cfg(test)]
 mod testing;
-mod throttle;
 mod vital;
 mod worker;
 

@@ -96,6 +96,7 @@ impl Reloader {
             Ok(Built { configuration, prepared, inputs }) => {
                 report.needs_restart = needs_restart(&self.started_with, &configuration);
                 let previous = self.shared.generation.load_full();
+                prepared.lookups.log_warnings();
                 self.swap(&mut serving, &configuration, prepared, None);
                 let replaced = std::mem::replace(&mut serving.configuration, configuration);
                 serving.probation = Probation::of(&serving.configuration, replaced, previous);

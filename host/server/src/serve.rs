@@ -206,6 +206,7 @@ impl Server {
         let (lookups, chain) =
             generation::build(&runtime, &configuration, false, &LookupSet::default())
                 .context("the plugins cannot serve")?;
+        lookups.log_warnings();
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
             let (hooks, mode) = (generation::hook_names(plugin), plugin.mode.name());

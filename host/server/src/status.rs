@@ -398,10 +398,11 @@ fn print_lookups(out: &mut impl Write, status: &Status) -> io::Result<()> {
         "state",
     ]);
     for source in &status.lookups {
-        let state = match (source.is_down, &source.last_error) {
-            (true, Some(error)) => format!("down: {error}"),
-            (true, None) => "down".to_owned(),
-            (false, _) => "up".to_owned(),
+        let state = if source.is_down { "down" } else { "up" };
+        let state = match (&source.last_error, &source.last_error_at) {
+            (Some(error), Some(at)) => format!("{state}; at {at}: {error}"),
+            (Some(error), None) => format!("{state}: {error}"),
+            (None, _) => state.to_owned(),
         };
         lookups.add_row([
             source.name.clone(),

@@ -1,89 +1,212 @@
-//! Leaving a source alone that fails: after some failures in a row nobody asks it for a while, then
-//! one question is a trial for all.
+//! Leaving a source alone that fails. A failure may be the fault of the key: so keys are counted and
+//! not failures, and before a source is left alone it is asked about the key that it answered last.
+//! After a pause one question is a trial for all, about another key than those that failed, if there
+//! is one.
+//!
+//! Not here: what becomes of the keys that failed; see [`super::failed_keys`]. The invariant: one key
+//! alone never takes a source away from the others, and a source that answers again is found out
+//! within twice its pause, whoever asks.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use crate::limits::{FAILURES_IN_A_ROW_MAX, RETRY_AFTER_MAX, RETRY_AFTER_MIN};
+use crate::limits::{FAILED_KEYS_IN_A_ROW_MAX, RETRY_AFTER_MAX, RETRY_AFTER_MIN};
 
 /// Whether a source may be asked.
 #[derive(Debug, Default)]
-pub(super) struct BackOff(Mutex<State>);
+pub(super) struct BackOff(Mutex<Record>);
 
-#[derive(Clone, Copy, Debug)]
+/// What is to be done after a failure.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing changes.
+    GoOn,
+    /// The source is to be asked about this key, to tell whether it is the source that fails.
+    Probe(Arc<str>),
+    /// The source is left alone, this long.
+    Pause(Duration),
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    state: State,
+    /// Different keys that failed since the source answered last, at most as many as count.
+    failed: Vec<Arc<str>>,
+    /// The key that the source answered last.
+    answered: Option<Arc<str>>,
+    /// Since when the source is left alone, with trials in between.
+    down_since: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
 enum State {
-    /// It answers, or has failed so many times in a row.
-    Up { failures: u32 },
+    #[default]
+    Up,
+    /// A probe has just shown that the source works: failures do not count until then.
+    Trusted { until: Instant },
+    /// Enough keys failed; a probe is under way.
+    Doubted,
     /// It is left alone until then, this long.
     Down { until: Instant, pause: Duration },
     /// One question is under way to see whether it is back; the pause if it is not.
-    Tried { pause: Duration },
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self::Up { failures: 0 }
-    }
+    Tried { pause: Duration, is_probed: bool },
 }
 
 impl BackOff {
-    /// Whether nobody is to ask now.
+    /// Whether nobody is to ask about this key now.
+    pub(super) fn is_down_for(&self, key: &str) -> bool {
+        self.record().is_down_for(key, Instant::now())
+    }
+
+    /// Whether the source is left alone.
     pub(super) fn is_down(&self) -> bool {
-        match *self.state() {
-            State::Up { .. } => false,
+        match self.record().state {
+            State::Up | State::Trusted { .. } | State::Doubted => false,
             State::Down { until, .. } => Instant::now() < until,
             State::Tried { .. } => true,
         }
     }
 
-    /// The same, for somebody who asks if not: of many after a pause, the first is the trial.
-    pub(super) fn admits(&self) -> bool {
-        let mut state = self.state();
-        match *state {
-            State::Up { .. } => true,
-            State::Down { until, pause } if Instant::now() >= until => {
-                *state = State::Tried { pause };
-                true
-            }
-            State::Down { .. } | State::Tried { .. } => false,
+    /// The same as [`BackOff::is_down_for`], for somebody who asks if not: of many after a pause, the
+    /// first is the trial.
+    pub(super) fn admits(&self, key: &str) -> bool {
+        let mut record = self.record();
+        if record.is_down_for(key, Instant::now()) {
+            return false;
+        }
+        if let State::Down { pause, .. } = record.state {
+            record.state = State::Tried { pause, is_probed: false };
+        }
+        true
+    }
+
+    /// The source answered. Says for how long it was left alone, if it was.
+    pub(super) fn worked(&self, key: Option<&Arc<str>>) -> Option<Duration> {
+        let mut record = self.record();
+        record.state = match record.state {
+            // The probe, or a question beside it: what failed had to do with the keys.
+            State::Doubted => State::Trusted { until: Instant::now() + RETRY_AFTER_MIN },
+            State::Trusted { until } => State::Trusted { until },
+            State::Up | State::Down { .. } | State::Tried { .. } => State::Up,
+        };
+        record.failed.clear();
+        if let Some(key) = key {
+            record.answered = Some(Arc::clone(key));
+        }
+        record.down_since.take().map(|since| since.elapsed())
+    }
+
+    /// The source failed for a key.
+    pub(super) fn failed(&self, key: &Arc<str>) -> Next {
+        self.record().failed(key, Instant::now())
+    }
+
+    /// A question was given up: there is nobody left who could probe.
+    pub(super) fn given_up(&self, key: &Arc<str>) {
+        let mut record = self.record();
+        if let Next::Probe(_) = record.failed(key, Instant::now()) {
+            record.leave_alone(Instant::now());
         }
     }
 
-    /// The source answered.
-    pub(super) fn worked(&self) {
-        *self.state() = State::default();
-    }
-
-    /// The source failed. Says for how long it is left alone, if it is from now on.
-    pub(super) fn failed(&self) -> Option<Duration> {
-        let mut state = self.state();
-        let pause = match *state {
-            State::Up { failures } if failures + 1 < FAILURES_IN_A_ROW_MAX => {
-                *state = State::Up { failures: failures + 1 };
-                return None;
-            }
-            State::Up { .. } => RETRY_AFTER_MIN,
-            // From a question that was under way before.
-            State::Down { .. } => return None,
-            State::Tried { pause } => (pause * 2).min(RETRY_AFTER_MAX),
-        };
-        *state = State::Down { until: Instant::now() + pause, pause };
-        Some(pause)
+    /// The probe failed too. Says for how long the source is left alone.
+    pub(super) fn probe_failed(&self) -> Option<Duration> {
+        let mut record = self.record();
+        match record.state {
+            State::Doubted | State::Tried { .. } => Some(record.leave_alone(Instant::now())),
+            State::Up | State::Trusted { .. } | State::Down { .. } => None,
+        }
     }
 
     /// A question never reached the source, which says nothing about it. If it was the trial, there
     /// is another after the same pause.
     pub(super) fn not_asked(&self) {
-        let mut state = self.state();
-        if let State::Tried { pause } = *state {
-            *state = State::Down { until: Instant::now() + pause, pause };
+        self.not_asked_if(|is_probed| !is_probed);
+    }
+
+    /// The same for a probe.
+    pub(super) fn not_probed(&self) {
+        self.not_asked_if(|_| true);
+        let mut record = self.record();
+        if let State::Doubted = record.state {
+            record.state = State::Up;
+            record.failed.clear();
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn not_asked_if(&self, concerns: impl Fn(bool) -> bool) {
+        let mut record = self.record();
+        if let State::Tried { pause, is_probed } = record.state
+            && concerns(is_probed)
+        {
+            record.state = State::Down { until: Instant::now() + pause, pause };
+        }
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Record {
+    fn is_down_for(&self, key: &str, now: Instant) -> bool {
+        match self.state {
+            State::Up | State::Trusted { .. } | State::Doubted => false,
+            // Another key goes first; if there is none for a while, these are tried again.
+            State::Down { until, pause } => {
+                now < until || (self.has_failed(key) && now < until + pause)
+            }
+            State::Tried { .. } => true,
+        }
+    }
+
+    fn failed(&mut self, key: &Arc<str>, now: Instant) -> Next {
+        match self.state {
+            State::Trusted { until } if now < until => return Next::GoOn,
+            // From questions that were under way before.
+            State::Down { .. } | State::Doubted | State::Tried { is_probed: true, .. } => {
+                return Next::GoOn;
+            }
+            State::Up | State::Trusted { .. } | State::Tried { .. } => {}
+        }
+        let is_trial = matches!(self.state, State::Tried { .. });
+        if !self.has_failed(key) {
+            if self.failed.len() >= FAILED_KEYS_IN_A_ROW_MAX {
+                self.failed.remove(0);
+            }
+            self.failed.push(Arc::clone(key));
+        }
+        if !is_trial && self.failed.len() < FAILED_KEYS_IN_A_ROW_MAX {
+            return Next::GoOn;
+        }
+        let Some(answered) = self.answered.clone().filter(|answered| !self.has_failed(answered))
+        else {
+            return Next::Pause(self.leave_alone(now));
+        };
+        self.state = match self.state {
+            State::Tried { pause, .. } => State::Tried { pause, is_probed: true },
+            _ => State::Doubted,
+        };
+        Next::Probe(answered)
+    }
+
+    /// Leaves the source alone, twice as long as before.
+    fn leave_alone(&mut self, now: Instant) -> Duration {
+        let pause = match self.state {
+            State::Tried { pause, .. } | State::Down { pause, .. } => {
+                (pause * 2).min(RETRY_AFTER_MAX)
+            }
+            State::Up | State::Trusted { .. } | State::Doubted => RETRY_AFTER_MIN,
+        };
+        self.state = State::Down { until: now + pause, pause };
+        self.down_since.get_or_insert(now);
+        pause
+    }
+
+    fn has_failed(&self, key: &str) -> bool {
+        self.failed.iter().any(|failed| **failed == *key)
     }
 }
 
@@ -91,28 +214,90 @@ impl BackOff {
 mod tests {
     use super::*;
 
+    fn key(number: usize) -> Arc<str> {
+        number.to_string().into()
+    }
+
+    /// So many different keys fail.
+    fn fail(back_off: &BackOff, count: usize) -> Next {
+        (0..count).map(|number| back_off.failed(&key(number))).last().unwrap()
+    }
+
+    /// The pause is over, and `more` after it.
+    fn over(back_off: &BackOff, more: Duration) {
+        match &mut back_off.record().state {
+            State::Down { until, .. } => *until = Instant::now().checked_sub(more).unwrap(),
+            other => panic!("it is not left alone: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_key_never_takes_a_source_away() {
+        let back_off = BackOff::default();
+        for _ in 0..1000 {
+            assert_eq!(back_off.failed(&key(1)), Next::GoOn);
+        }
+        assert!(!back_off.is_down() && back_off.admits("2"));
+    }
+
     #[test]
     fn a_source_that_fails_is_left_alone_longer_and_longer() {
         let back_off = BackOff::default();
-        for _ in 1..FAILURES_IN_A_ROW_MAX {
-            assert_eq!(back_off.failed(), None);
-            assert!(back_off.admits());
-        }
+        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX - 1), Next::GoOn);
         let mut expected = RETRY_AFTER_MIN;
-        for _ in 0..8 {
-            assert_eq!(back_off.failed(), Some(expected));
-            assert!(back_off.is_down() && !back_off.admits());
-            assert_eq!(back_off.failed(), None, "a straggler changes nothing");
-            // The pause is over.
-            *back_off.state() = State::Down { until: Instant::now(), pause: expected };
+        for number in FAILED_KEYS_IN_A_ROW_MAX..FAILED_KEYS_IN_A_ROW_MAX + 8 {
+            let asked = key(number);
+            assert_eq!(back_off.failed(&asked), Next::Pause(expected));
+            assert!(back_off.is_down() && !back_off.admits("other"));
+            assert_eq!(back_off.failed(&key(99)), Next::GoOn, "a straggler changes nothing");
+            over(&back_off, Duration::ZERO);
             assert!(!back_off.is_down());
-            assert!(back_off.admits(), "the trial");
-            assert!(back_off.is_down() && !back_off.admits(), "only one");
+            assert!(!back_off.admits(&asked), "another key goes first");
+            assert!(back_off.admits("other"), "the trial");
+            assert!(back_off.is_down() && !back_off.admits("other"), "only one");
+            assert!(back_off.record().failed.len() <= FAILED_KEYS_IN_A_ROW_MAX);
             expected = (expected * 2).min(RETRY_AFTER_MAX);
         }
         assert_eq!(expected, RETRY_AFTER_MAX);
-        back_off.worked();
-        assert!(back_off.admits() && back_off.admits());
+        assert!(back_off.worked(Some(&key(1))).is_some(), "it is back");
+        assert_eq!(back_off.worked(Some(&key(1))), None, "it was there");
+        assert!(back_off.admits("1") && back_off.admits("1"));
+    }
+
+    #[test]
+    fn a_key_that_failed_is_tried_if_there_is_no_other() {
+        let back_off = BackOff::default();
+        fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX);
+        over(&back_off, RETRY_AFTER_MIN);
+        assert!(back_off.admits("0"));
+    }
+
+    #[test]
+    fn a_source_is_probed_before_it_is_left_alone() {
+        let back_off = BackOff::default();
+        let good: Arc<str> = "good".into();
+        back_off.worked(Some(&good));
+        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Next::Probe(Arc::clone(&good)));
+        assert!(!back_off.is_down(), "it is in doubt only");
+        assert_eq!(back_off.failed(&key(7)), Next::GoOn, "one probe at a time");
+        assert_eq!(back_off.worked(Some(&good)), None);
+        assert_eq!(fail(&back_off, 100), Next::GoOn, "it was seen to work a moment ago");
+        back_off.record().state = State::Trusted { until: Instant::now() };
+        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Next::Probe(Arc::clone(&good)));
+        assert_eq!(back_off.probe_failed(), Some(RETRY_AFTER_MIN));
+        over(&back_off, Duration::ZERO);
+        assert!(back_off.admits("other"));
+        assert_eq!(back_off.failed(&"other".into()), Next::Probe(good), "the trial failed");
+        assert_eq!(back_off.failed(&key(7)), Next::GoOn, "a straggler");
+        assert_eq!(back_off.probe_failed(), Some(RETRY_AFTER_MIN * 2));
+        assert_eq!(back_off.probe_failed(), None);
+    }
+
+    #[test]
+    fn a_key_that_was_answered_and_fails_now_is_no_probe() {
+        let back_off = BackOff::default();
+        back_off.worked(Some(&key(0)));
+        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Next::Pause(RETRY_AFTER_MIN));
     }
 
     #[test]
@@ -120,19 +305,44 @@ mod tests {
         let back_off = BackOff::default();
         back_off.not_asked();
         assert!(!back_off.is_down(), "it says nothing about the source");
-        for _ in 0..FAILURES_IN_A_ROW_MAX {
-            back_off.failed();
-        }
-        let over = |back_off: &BackOff| match &mut *back_off.state() {
-            State::Down { until, .. } => *until = Instant::now(),
-            other => panic!("it is not left alone: {other:?}"),
-        };
-        over(&back_off);
-        assert!(back_off.admits(), "the trial");
+        fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX);
+        over(&back_off, Duration::ZERO);
+        assert!(back_off.admits("other"), "the trial");
         back_off.not_asked();
-        assert!(back_off.is_down() && !back_off.admits(), "left alone once more");
-        over(&back_off);
-        assert!(back_off.admits(), "another trial");
-        assert_eq!(back_off.failed(), Some(RETRY_AFTER_MIN * 2), "the pause did not grow before");
+        assert!(back_off.is_down() && !back_off.admits("other"), "left alone once more");
+        over(&back_off, Duration::ZERO);
+        assert!(back_off.admits("other"), "another trial");
+        let pause = back_off.failed(&"other".into());
+        assert_eq!(pause, Next::Pause(RETRY_AFTER_MIN * 2), "the pause did not grow before");
+    }
+
+    #[test]
+    fn a_probe_that_never_reached_the_source_says_nothing() {
+        let back_off = BackOff::default();
+        back_off.worked(Some(&"good".into()));
+        fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX);
+        back_off.not_asked();
+        assert!(matches!(back_off.record().state, State::Doubted), "the probe is under way still");
+        back_off.not_probed();
+        assert!(!back_off.is_down());
+        fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX);
+        back_off.probe_failed();
+        over(&back_off, Duration::ZERO);
+        assert!(back_off.admits("other"));
+        back_off.failed(&"other".into());
+        back_off.not_probed();
+        assert!(back_off.is_down(), "left alone once more");
+    }
+
+    #[test]
+    fn a_trial_that_is_given_up_is_a_failure() {
+        let back_off = BackOff::default();
+        back_off.worked(Some(&"good".into()));
+        fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX);
+        back_off.probe_failed();
+        over(&back_off, Duration::ZERO);
+        assert!(back_off.admits("other"));
+        back_off.given_up(&"other".into());
+        assert!(back_off.is_down(), "nobody is left to probe");
     }
 }

@@ -9,7 +9,7 @@ use super::{
     http::{self, Http},
     postgresql::Postgresql,
     radius::Radius,
-    sqlite::Sqlite,
+    sqlite::{self, Sqlite},
 };
 use crate::{
     Problem,
@@ -43,6 +43,14 @@ pub(super) enum Failure {
     BadAnswer(String),
 }
 
+impl Failure {
+    pub(super) fn into_words(self) -> String {
+        match self {
+            Self::Down(why) | Self::BadAnswer(why) => why,
+        }
+    }
+}
+
 impl Backend {
     pub(super) fn open(
         place: &Place,
@@ -50,7 +58,9 @@ impl Backend {
         secrets: &Secrets,
     ) -> Result<Self, Problem> {
         Ok(match place {
-            Place::Sqlite(settings, _) => Self::Sqlite(Sqlite::open(settings)?),
+            Place::Sqlite(settings, _) => {
+                Self::Sqlite(Sqlite::open(settings, limits.concurrency_max)?)
+            }
             Place::Postgresql(settings, _) => {
                 Self::Postgresql(Box::new(Postgresql::open(settings, limits, secrets)?))
             }
@@ -74,6 +84,22 @@ impl Backend {
         }
     }
 
+    /// How many questions it takes at a time.
+    pub(super) fn concurrency_max(&self, limits: &RemoteLimits) -> usize {
+        match self {
+            Self::Sqlite(_) => sqlite::threads(limits.concurrency_max),
+            Self::Postgresql(_) | Self::Http(_) | Self::Radius(_) => limits.concurrency_max,
+        }
+    }
+
+    /// What is worth a warning before anything is asked.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite(source) => source.warnings(),
+            Self::Postgresql(_) | Self::Http(_) | Self::Radius(_) => Vec::new(),
+        }
+    }
+
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
         match self {
             Self::Sqlite(source) => source.fetch(question).await,
@@ -84,7 +110,7 @@ impl Backend {
     }
 
     /// There was no answer in time. Says what may be behind that, if the backend knows.
-    pub(super) fn fell_silent(&self) -> Option<&'static str> {
+    pub(super) fn fell_silent(&self) -> Option<String> {
         match self {
             Self::Postgresql(source) => source.forget_idle(),
             Self::Radius(source) => return source.silence_hint(),

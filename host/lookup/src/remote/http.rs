@@ -19,7 +19,7 @@ use rustls::RootCertStore;
 
 use super::backend::{Failure, Question};
 use crate::{
-    Problem,
+    Problem, cause,
     limits::ROW_OCTETS_MAX,
     row::Fields,
     secret::Secrets,
@@ -190,11 +190,6 @@ fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
     }
 }
 
-/// The last of the causes says most.
 fn down(error: &hyper_util::client::legacy::Error) -> Failure {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    Failure::Down(format!("cannot ask the service: {cause}"))
+    Failure::Down(format!("cannot ask the service: {}", cause::in_words(error)))
 }

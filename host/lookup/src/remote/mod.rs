@@ -1,9 +1,11 @@
 //! Sources that take time to answer. What they said is remembered; whoever asks for a key that is
-//! being asked for waits for that answer; a source that fails is left alone for a while.
+//! being asked for waits for that answer; a key that failed is not asked for again for a moment; a
+//! source that fails is left alone for a while.
 
 mod back_off;
 mod backend;
 mod cache;
+mod failed_keys;
 mod http;
 mod postgresql;
 mod radius;
@@ -15,13 +17,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::LookupAnswer;
+use lessor_core::{LookupAnswer, Row};
 use tokio::sync::{Semaphore, watch};
 
 use self::{
-    back_off::BackOff,
+    back_off::{BackOff, Next},
     backend::{Backend, Failure, Question},
     cache::{Answers, Remembered},
+    failed_keys::FailedKeys,
 };
 use crate::{
     Problem,
@@ -37,6 +40,7 @@ pub(crate) struct Remote {
     limits: RemoteLimits,
     backend: Backend,
     answers: Answers,
+    failed_keys: FailedKeys,
     back_off: BackOff,
     /// One for each question at the source at a time.
     places: Arc<Semaphore>,
@@ -54,13 +58,16 @@ impl Remote {
         limits: &RemoteLimits,
         secrets: &Secrets,
     ) -> Result<Self, Problem> {
+        let backend = Backend::open(place, limits, secrets)?;
+        let places = Arc::new(Semaphore::new(backend.concurrency_max(limits)));
         Ok(Self {
             name: name.to_owned(),
             limits: limits.clone(),
-            backend: Backend::open(place, limits, secrets)?,
+            backend,
             answers: Answers::new(limits),
+            failed_keys: FailedKeys::new(),
             back_off: BackOff::default(),
-            places: Arc::new(Semaphore::new(limits.concurrency_max)),
+            places,
             flights: Mutex::default(),
             counters: Counters::default(),
         })
@@ -99,8 +106,13 @@ impl Remote {
         }
     }
 
-    /// Remembered and fresh, or what is said of a key that cannot be one and while the source is left
-    /// alone.
+    /// What is worth a warning before anything is asked.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.backend.warnings()
+    }
+
+    /// Remembered and fresh, or what is said of a key that cannot be one, of a key that failed a
+    /// moment ago, and while the source is left alone.
     fn known(&self, key: &str) -> Option<LookupAnswer> {
         if key.is_empty() || key.len() > KEY_OCTETS_MAX {
             return Some(LookupAnswer::NotFound);
@@ -115,12 +127,20 @@ impl Remote {
             Counters::count(if is_found { &counters.hits } else { &counters.negative_hits });
             return Some(answer);
         }
-        if !self.back_off.is_down() {
-            return None;
+        if let Some(failed) = self.failed_keys.get(key) {
+            let why = format!("`{}`: {}{}", self.name, failed.why, ago(failed.age()));
+            return Some(stale_or(remembered, why));
         }
-        let error = self.counters.status().last_error.unwrap_or_default();
-        let why = format!("`{}` is left alone for a while after failures: {error}", self.name);
-        Some(stale_or(remembered, why))
+        self.back_off.is_down_for(key).then(|| stale_or(remembered, self.left_alone()))
+    }
+
+    /// What is said while the source is left alone.
+    fn left_alone(&self) -> String {
+        let why = format!("`{}` is left alone for a while after failures", self.name);
+        match self.counters.last_error() {
+            Some((error, age)) => format!("{why}: {error}{}", ago(age)),
+            None => why,
+        }
     }
 
     /// Joins the question about this key that is under way, or begins one.
@@ -138,9 +158,8 @@ impl Remote {
             let why = format!("`{}` has {} questions waiting already", self.name, flights.len());
             return Err(stale_or(self.answers.get(key), why));
         }
-        if !self.back_off.admits() {
-            let why = format!("`{}` is left alone for a while after failures", self.name);
-            return Err(stale_or(self.answers.get(key), why));
+        if !self.back_off.admits(key) {
+            return Err(stale_or(self.answers.get(key), self.left_alone()));
         }
         let (landing, flight) = watch::channel(None);
         let key: Arc<str> = key.into();
@@ -159,8 +178,59 @@ impl Remote {
         Ok(flight)
     }
 
-    /// Asks the source.
-    async fn fly(&self, key: &Arc<str>) -> LookupAnswer {
+    /// Asks the source, and draws the conclusions.
+    async fn fly(self: &Arc<Self>, key: &Arc<str>) -> LookupAnswer {
+        let why = match self.fetch(key).await {
+            Ok(row) => {
+                self.worked(Some(key));
+                let found = |row| LookupAnswer::Found { row, is_stale: false };
+                return row.map_or(LookupAnswer::NotFound, found);
+            }
+            Err(Trouble::NoPlace(why)) => {
+                self.back_off.not_asked();
+                return stale_or(self.answers.get(key), why);
+            }
+            Err(Trouble::BadAnswer(why)) => {
+                // Wrong, but there: the source works for other keys.
+                self.worked(None);
+                why
+            }
+            Err(Trouble::Down(why)) => {
+                match self.back_off.failed(key) {
+                    Next::GoOn => {}
+                    Next::Probe(answered) => self.probe(answered),
+                    Next::Pause(pause) => self.counters.left_alone(&self.name, pause),
+                }
+                why
+            }
+        };
+        self.failed_keys.put(key, &why);
+        self.counters.went_wrong(&self.name, key, &why);
+        stale_or(self.answers.get(key), format!("`{}`: {why}", self.name))
+    }
+
+    /// Asks the source about a key that it answered before, to tell whether it is the source that
+    /// fails. Nobody waits for this.
+    fn probe(self: &Arc<Self>, key: Arc<str>) {
+        let probe = Probe { remote: Arc::clone(self), is_over: false };
+        let remote = Arc::clone(self);
+        tokio::spawn(async move {
+            match remote.fetch(&key).await {
+                Ok(_) => remote.worked(Some(&key)),
+                Err(Trouble::BadAnswer(_)) => remote.worked(None),
+                Err(Trouble::NoPlace(_)) => return,
+                Err(Trouble::Down(_)) => {
+                    if let Some(pause) = remote.back_off.probe_failed() {
+                        remote.counters.left_alone(&remote.name, pause);
+                    }
+                }
+            }
+            probe.over();
+        });
+    }
+
+    /// What the source says of a key, which is remembered.
+    async fn fetch(&self, key: &Arc<str>) -> Result<Option<Row>, Trouble> {
         let boarded = Instant::now();
         let deadline = boarded + self.limits.deadline;
         // Whoever waits longer for a place would leave the source too little time to answer in, and
@@ -170,50 +240,38 @@ impl Remote {
         let place = tokio::time::timeout_at((boarded + patience).into(), place).await;
         let Ok(Ok(place)) = place else {
             Counters::count(&self.counters.refused);
-            self.back_off.not_asked();
             let waited_ms = patience.as_millis();
             let why = format!("`{}` had no place for the question in {waited_ms} ms", self.name);
-            return stale_or(self.answers.get(key), why);
+            return Err(Trouble::NoPlace(why));
         };
         let begun = Instant::now();
         let question = Question { key: Arc::clone(key), deadline, place };
         let asked = tokio::time::timeout_at(deadline.into(), self.backend.fetch(question));
-        let why = match asked.await {
+        match asked.await {
             Ok(Ok(row)) => {
                 self.counters.fetched(begun.elapsed());
-                self.back_off.worked();
                 self.answers.put(key, row.clone());
-                let found = |row| LookupAnswer::Found { row, is_stale: false };
-                return row.map_or(LookupAnswer::NotFound, found);
+                Ok(row)
             }
-            Ok(Err(Failure::BadAnswer(why))) => {
+            Ok(Err(failure)) => {
                 Counters::count(&self.counters.failures);
-                // Wrong, but there: the source works for other keys.
-                self.back_off.worked();
-                why
-            }
-            Ok(Err(Failure::Down(why))) => {
-                Counters::count(&self.counters.failures);
-                self.failed();
-                why
+                Err(match failure {
+                    Failure::BadAnswer(why) => Trouble::BadAnswer(why),
+                    Failure::Down(why) => Trouble::Down(why),
+                })
             }
             Err(_) => {
                 Counters::count(&self.counters.timeouts);
-                self.failed();
                 let hint = self.backend.fell_silent().unwrap_or_default();
-                format!("no answer within {} ms{hint}", self.limits.deadline.as_millis())
+                let deadline_ms = self.limits.deadline.as_millis();
+                Err(Trouble::Down(format!("no answer within {deadline_ms} ms{hint}")))
             }
-        };
-        if self.counters.went_wrong(&why) {
-            tracing::warn!(source = self.name, "lookup failed: {why}");
         }
-        stale_or(self.answers.get(key), format!("`{}`: {why}", self.name))
     }
 
-    fn failed(&self) {
-        if let Some(pause) = self.back_off.failed() {
-            let pause_ms = pause.as_millis() as u64;
-            tracing::warn!(source = self.name, pause_ms, "lookup source is left alone for a while");
+    fn worked(&self, key: Option<&Arc<str>>) {
+        if let Some(after) = self.back_off.worked(key) {
+            self.counters.is_back(&self.name, after);
         }
     }
 
@@ -231,6 +289,36 @@ impl Remote {
     }
 }
 
+/// Why a question has no answer.
+enum Trouble {
+    /// It never reached the source.
+    NoPlace(String),
+    /// The source works, but what it says of this key is no answer.
+    BadAnswer(String),
+    /// The source does not work, at least not for this key.
+    Down(String),
+}
+
+/// A probe that is under way. If it ends in no other way, it says nothing about the source.
+struct Probe {
+    remote: Arc<Remote>,
+    is_over: bool,
+}
+
+impl Probe {
+    fn over(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.remote.back_off.not_probed();
+        }
+    }
+}
+
 /// Keeps a key among those that are being asked for, however asking ends. If it ends without an
 /// answer of any kind it has failed: a trial must not go on for ever.
 struct Seat {
@@ -242,7 +330,7 @@ struct Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         if !self.has_landed {
-            self.remote.failed();
+            self.remote.back_off.given_up(&self.key);
         }
         self.remote.flights().remove(&self.key);
     }
@@ -257,6 +345,11 @@ fn stale_or(remembered: Option<Remembered>, why: String) -> LookupAnswer {
 
 fn given_up() -> LookupAnswer {
     LookupAnswer::Unavailable("the server gave the question up".to_owned())
+}
+
+/// How long ago something went wrong, for the end of a sentence.
+fn ago(age: Duration) -> String {
+    format!(" ({:.1} s ago)", age.as_secs_f64())
 }
 
 /// How long is left until a deadline.

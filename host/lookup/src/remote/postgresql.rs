@@ -14,7 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::backend::{Failure, Question, several_rows};
 use crate::{
-    Problem,
+    Problem, cause,
     limits::ROW_OCTETS_MAX,
     row::{self, Fields},
     secret::Secrets,
@@ -201,11 +201,7 @@ fn said(error: &tokio_postgres::Error) -> String {
     if let Some(error) = error.as_db_error() {
         return format!("{} ({})", error.message(), error.code().code());
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
+    cause::in_words(error)
 }
 
 #[cfg(test)]

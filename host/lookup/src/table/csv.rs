@@ -1,11 +1,18 @@
 //! Rows of comma-separated values (RFC 4180), with a header.
 
-use std::io::Read;
+use std::{collections::HashSet, io::Read};
 
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 
 use super::{Parsed, Sink, file::Mistake};
-use crate::{limits::ROW_OCTETS_MAX, row, settings::FileSettings};
+use crate::{
+    limits::{COLUMNS_MAX, ROW_OCTETS_MAX},
+    row,
+    settings::FileSettings,
+};
+
+/// Names of columns that a message lists.
+const NAMES_LISTED_MAX: usize = 20;
 
 pub(super) fn read(
     input: impl Read,
@@ -20,7 +27,12 @@ pub(super) fn read(
     let key_at = key_column(&header, file.key.as_deref().unwrap_or_default())?;
     let columns: Vec<Option<String>> = header.iter().map(|name| Some(name.to_owned())).collect();
     let mut record = StringRecord::new();
-    while reader.read_record(&mut record).map_err(mistake)? {
+    loop {
+        match reader.read_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => return Err(broken_off(error, &record)),
+        }
         let line = line_of(&record, reader.position());
         let refuse = |message| Mistake { line, message };
         if record.len() != columns.len() {
@@ -38,7 +50,6 @@ pub(super) fn read(
         let values: Vec<&str> = record.iter().collect();
         sink(Parsed { columns: &columns, key_at, values: &values }).map_err(refuse)?;
     }
-    Ok(())
 }
 
 /// The line that a record begins on, given where the reader stands behind it. The record itself
@@ -56,20 +67,33 @@ fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
             "the file is empty; wanted a first line with the names of the columns".into(),
         );
     }
-    for (position, name) in header.iter().enumerate() {
-        if header.iter().skip(position + 1).any(|other| other == name) {
-            return refuse(format!("two columns have the name {name:?}; give each its own"));
-        }
+    if header.len() > COLUMNS_MAX {
+        let columns = header.len();
+        return refuse(format!("the header has {columns} columns; at most {COLUMNS_MAX} are read"));
+    }
+    let mut known = HashSet::with_capacity(header.len());
+    if let Some(name) = header.iter().find(|name| !known.insert(*name)) {
+        return refuse(format!("two columns have the name {name:?}; give each its own"));
     }
     let found = header.iter().position(|name| name == key);
     let Some(found) = found else {
-        let names: Vec<String> = header.iter().map(|name| format!("{name:?}")).collect();
+        let names = header.iter().take(NAMES_LISTED_MAX).map(|name| format!("{name:?}"));
+        let mut names = names.collect::<Vec<_>>().join(", ");
+        if let Some(more) = header.len().checked_sub(NAMES_LISTED_MAX).filter(|more| *more > 0) {
+            names.push_str(&format!(" and {more} more"));
+        }
         return refuse(format!(
-            "there is no column {key:?} to hold the key; set `key` to one of {}",
-            names.join(", ")
+            "there is no column {key:?} to hold the key; set `key` to one of {names}"
         ));
     };
     Ok(found)
+}
+
+/// What is said of a record that could not be read to its end: that it begins here.
+fn broken_off(error: csv::Error, record: &StringRecord) -> Mistake {
+    let begun = record.position().map_or(0, csv::Position::line);
+    let Mistake { line, message } = mistake(error);
+    Mistake { line: if line == 0 { begun } else { line }, message }
 }
 
 fn mistake(error: csv::Error) -> Mistake {

@@ -3,17 +3,14 @@
 
 use std::{
     fs::{File, Metadata},
-    io::BufReader,
     os::unix::fs::MetadataExt,
     path::Path,
     time::{Duration, SystemTime},
 };
 
-use super::{Builder, Parsed, Sink, Table};
+use super::{Builder, Parsed, Sink, Table, input::Input};
 use crate::{Problem, limits::FILE_OCTETS_MAX};
 
-/// Octets that are read at a time.
-const READ_OCTETS: usize = 256 * 1024;
 /// A file that changed so shortly before it was read may change again within the same tick of the
 /// file system's clock, and look the same.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
@@ -25,14 +22,14 @@ pub(crate) struct Stamp {
     is_settled: bool,
 }
 
-/// What a reader of a format found wrong, and on which line.
+/// What a reader of a format found wrong, and on which line; 0 if the file could not be read on.
 pub(super) struct Mistake {
     pub(super) line: u64,
     pub(super) message: String,
 }
 
 /// Reads one format: hands each row to the sink.
-type Reader<'a> = &'a dyn Fn(BufReader<File>, &mut Sink<'_>) -> Result<(), Mistake>;
+type Reader<'a> = &'a dyn Fn(Input<File>, &mut Sink<'_>) -> Result<(), Mistake>;
 
 impl Stamp {
     /// Whether the file is still the one that was read.
@@ -57,19 +54,25 @@ impl Stamp {
 /// Makes a table of a file.
 pub(super) fn read(
     path: &Path,
-    format: impl Fn(BufReader<File>, &mut Sink<'_>) -> Result<(), Mistake>,
+    format: impl Fn(Input<File>, &mut Sink<'_>) -> Result<(), Mistake>,
 ) -> Result<(Table, Stamp), Problem> {
     let (file, metadata) = open(path)?;
-    let mut builder = Builder::with_capacity(metadata.len() as usize);
+    let mut builder = Builder::of_file(metadata.len());
     let mut repeated = None;
-    let outcome = format(buffered(file), &mut |row| {
+    let input = Input::new(file);
+    let progress = input.progress();
+    let outcome = format(input, &mut |row| {
+        progress.has_row();
         if builder.add(&row)? {
-            return Ok(());
+            return builder.check_memory(progress.octets());
         }
         repeated = row.values.get(row.key_at).map(|key| (*key).to_owned());
         Err("the key stands here again".to_owned())
     });
     let Err(mut mistake) = outcome else { return Ok((builder.finish(), Stamp::of(&metadata))) };
+    if mistake.line == 0 {
+        mistake.line = progress.line();
+    }
     if let Some(key) = repeated {
         let first = first_line_of(path, &key, &format);
         let first =
@@ -83,7 +86,10 @@ pub(super) fn read(
 
 fn first_line_of(path: &Path, key: &str, format: Reader<'_>) -> Option<u64> {
     let (file, _) = open(path).ok()?;
-    let found = format(buffered(file), &mut |row: Parsed<'_>| {
+    let input = Input::new(file);
+    let progress = input.progress();
+    let found = format(input, &mut |row: Parsed<'_>| {
+        progress.has_row();
         let is_it = row.values.get(row.key_at) == Some(&key);
         if is_it { Err("here".to_owned()) } else { Ok(()) }
     });
@@ -105,10 +111,6 @@ fn open(path: &Path) -> Result<(File, Metadata), Problem> {
     let file = File::open(path).map_err(Problem::unreadable(path))?;
     let metadata = file.metadata().map_err(Problem::unreadable(path))?;
     Ok((file, metadata))
-}
-
-fn buffered(file: File) -> BufReader<File> {
-    BufReader::with_capacity(READ_OCTETS, file)
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64, u64, i64, i64, i64, i64) {

@@ -3,22 +3,20 @@
 
 use std::{
     fmt,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, Read},
 };
 
 use serde::{
     Deserializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::error::Category;
 
 use super::{Parsed, Sink, file::Mistake};
-use crate::{limits::ROW_OCTETS_MAX, row::Fields};
-
-/// Octets of a line that holds an object. Text in JSON can be longer than what it stands for.
-const LINE_OCTETS_MAX: u64 = 8 * ROW_OCTETS_MAX as u64;
+use crate::{limits::ROW_IN_FILE_OCTETS_MAX, row::Fields};
 
 pub(super) fn read(
-    mut input: BufReader<impl Read>,
+    mut input: impl BufRead,
     key: Option<&str>,
     sink: &mut Sink<'_>,
 ) -> Result<(), Mistake> {
@@ -64,13 +62,13 @@ fn lines(
     for line in first.. {
         let refuse = |message| Mistake { line, message };
         octets.clear();
-        let mut bounded = (&mut input).take(LINE_OCTETS_MAX);
+        let mut bounded = (&mut input).take(ROW_IN_FILE_OCTETS_MAX);
         let read = bounded.read_until(b'\n', &mut octets);
         match read.map_err(|error| refuse(format!("the file cannot be read on: {error}")))? as u64 {
             0 => break,
-            LINE_OCTETS_MAX => {
+            ROW_IN_FILE_OCTETS_MAX => {
                 return Err(refuse(format!(
-                    "the line has more than {LINE_OCTETS_MAX} octets; wanted one object a line. \
+                    "the line has more than {ROW_IN_FILE_OCTETS_MAX} octets; wanted one object a line. \
                      Leave `key` out if the file is one object of key and object"
                 )));
             }
@@ -175,9 +173,12 @@ fn mistake(error: &serde_json::Error, lines_before: u64) -> Mistake {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let found = text.strip_suffix(&place).unwrap_or(&text);
-    let message = match error.is_data() {
-        true => found.to_owned(),
-        false => format!("this is no JSON: {found} (column {})", error.column()),
+    let message = match error.classify() {
+        Category::Data => found.to_owned(),
+        Category::Io => format!("the file cannot be read on: {found}"),
+        Category::Syntax | Category::Eof => {
+            format!("this is no JSON: {found} (column {})", error.column())
+        }
     };
     Mistake { line, message }
 }

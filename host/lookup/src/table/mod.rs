@@ -7,7 +7,9 @@
 
 mod csv;
 mod file;
+mod input;
 mod json;
+mod memory;
 mod record;
 
 use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
@@ -17,7 +19,7 @@ use hashbrown::{HashTable, hash_table};
 use lessor_core::Row;
 
 pub(crate) use self::file::Stamp;
-use self::record::Layout;
+use self::{memory::Memory, record::Layout};
 use crate::{Problem, limits::KEY_OCTETS_MAX, settings::FileSettings};
 
 /// The rows of a file, by key.
@@ -82,6 +84,7 @@ struct Builder {
     table: Table,
     known: HashMap<Vec<Option<String>>, usize>,
     names: HashMap<String, Arc<str>>,
+    memory: Memory,
 }
 
 /// One row as a reader of a format hands it over.
@@ -98,14 +101,22 @@ struct Parsed<'a> {
 type Sink<'a> = dyn FnMut(Parsed<'_>) -> Result<(), String> + 'a;
 
 impl Builder {
-    fn with_capacity(octets: usize) -> Self {
+    /// For a file of so many octets.
+    fn of_file(octets: u64) -> Self {
         let table = Table {
-            octets: Vec::with_capacity(octets),
+            // Where nothing is written nothing is taken.
+            octets: Vec::with_capacity(usize::try_from(octets).unwrap_or_default()),
             index: HashTable::new(),
             layouts: Vec::new(),
             hasher: RandomState::default(),
         };
-        Self { table, known: HashMap::new(), names: HashMap::new() }
+        let memory = Memory::of_file(octets);
+        Self { table, known: HashMap::new(), names: HashMap::new(), memory }
+    }
+
+    /// Refuses a file that costs more than it should, given how much of it was read.
+    fn check_memory(&self, octets_read: u64) -> Result<(), String> {
+        self.memory.check(self.table.octets.len(), self.table.rows(), octets_read)
     }
 
     /// Adds a row; says whether its key is new.
@@ -144,6 +155,7 @@ impl Builder {
         if let Some(number) = self.known.get(&signature) {
             return *number;
         }
+        self.memory.has_layout(row.columns, |name| self.names.contains_key(name));
         let columns = row.columns.iter().map(|name| {
             let name = name.as_ref()?;
             let known = self.names.entry(name.clone()).or_insert_with(|| Arc::from(&**name));

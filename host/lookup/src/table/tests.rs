@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::*;
+use crate::limits::{COLUMNS_MAX, TABLE_OCTETS_FREE};
 
 struct Folder(tempfile::TempDir);
 
@@ -20,13 +21,21 @@ impl Folder {
 
 fn csv(text: impl AsRef<[u8]>) -> Result<Table, String> {
     let folder = Folder::new();
-    let file = FileSettings { path: folder.file("ports.csv", text), key: Some("port".into()) };
+    let file = FileSettings {
+        path: folder.file("ports.csv", text),
+        key: Some("port".into()),
+        rows_min: None,
+    };
     Table::csv(&file, ',').map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
 }
 
 fn json(text: &str, key: Option<&str>) -> Result<Table, String> {
     let folder = Folder::new();
-    let file = FileSettings { path: folder.file("ports.json", text), key: key.map(str::to_owned) };
+    let file = FileSettings {
+        path: folder.file("ports.json", text),
+        key: key.map(str::to_owned),
+        rows_min: None,
+    };
     Table::json(&file).map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
 }
 
@@ -60,7 +69,7 @@ fn a_csv_file_is_found_by_key() {
 fn a_byte_order_mark_and_other_delimiters_are_read() {
     let folder = Folder::new();
     let path = folder.file("ports.csv", "\u{feff}port;plan\nolt1/1;fast\n");
-    let file = FileSettings { path, key: Some("port".into()) };
+    let file = FileSettings { path, key: Some("port".into()), rows_min: None };
     let (table, _) = Table::csv(&file, ';').unwrap();
     assert_eq!(table.field("olt1/1", "plan"), Some("fast"));
 }
@@ -164,7 +173,7 @@ fn mistakes_of_json_files_are_told_with_their_line_and_what_to_do() {
 fn a_file_is_read_again_only_if_it_changed() {
     let folder = Folder::new();
     let path = folder.file("ports.csv", "port\nx\n");
-    let file = FileSettings { path: path.clone(), key: Some("port".into()) };
+    let file = FileSettings { path: path.clone(), key: Some("port".into()), rows_min: None };
     let (_, fresh) = Table::csv(&file, ',').unwrap();
     assert!(!fresh.still_holds(&path), "it may change again within the same tick");
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
@@ -178,7 +187,7 @@ fn a_file_is_read_again_only_if_it_changed() {
 #[test]
 fn what_is_no_file_or_too_long_is_refused() {
     let folder = Folder::new();
-    let of = |path: PathBuf| FileSettings { path, key: Some("port".into()) };
+    let of = |path: PathBuf| FileSettings { path, key: Some("port".into()), rows_min: None };
     let folder_itself = Table::csv(&of(folder.0.path().to_owned()), ',').err().unwrap();
     assert!(folder_itself.to_string().contains("it is no file"), "{folder_itself}");
     let missing = Table::csv(&of(folder.0.path().join("none.csv")), ',').err().unwrap();
@@ -188,4 +197,52 @@ fn what_is_no_file_or_too_long_is_refused() {
     long.set_len(crate::FILE_OCTETS_MAX + 1).unwrap();
     let too_long = Table::csv(&of(path), ',').err().unwrap();
     assert!(too_long.to_string().contains("at most 1073741824"), "{too_long}");
+}
+
+#[test]
+fn a_header_of_many_columns_is_read_in_linear_time() {
+    let header = |count: usize| {
+        let names = (0..count).map(|number| format!("column{number}"));
+        format!("port,{}\n", names.collect::<Vec<_>>().join(","))
+    };
+    let row = format!("olt1/1{}\n", ",".repeat(100_000));
+    let begun = std::time::Instant::now();
+    let table = csv(header(100_000) + &row).unwrap();
+    assert_eq!(table.rows(), 1);
+    // Each with each other would be five thousand million comparisons.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(csv(header(COLUMNS_MAX - 1)).is_ok());
+    let error = csv(header(COLUMNS_MAX)).err().unwrap();
+    assert!(error.ends_with("the header has 131073 columns; at most 131072 are read"), "{error}");
+    let unkeyed = header(100_000).replace("port", "line");
+    let error = csv(unkeyed).err().unwrap();
+    assert!(error.ends_with("and 99981 more") && error.len() < 1000, "{error}");
+}
+
+#[test]
+fn a_row_that_does_not_end_is_refused_before_the_rest_is_read() {
+    let much = "x,y\n".repeat(1_000_000);
+    let error = csv(format!("port,plan\nolt1/1,fast\nolt1/2,\"fast\n{much}")).err().unwrap();
+    let told = "the file cannot be read on: the row has more than 524288 octets; is a quote or a \
+                bracket not closed?";
+    assert_eq!(error, format!("ports.csv:3: {told}"));
+    let error = csv(format!("port,\"plan\n{much}{much}")).err().unwrap();
+    assert!(error.contains("there is no row in the first 4194304 octets"), "{error}");
+    let long = "x".repeat(1_000_000);
+    let text = format!("{{\"a\":{{}},\n\"b\":{{\"f\":\"{long}\"}}}}");
+    assert_eq!(json(&text, None).err().unwrap(), format!("ports.json:2: {told}"));
+    let error = json(&format!("[{{\"port\":1}},\n{{\"{long}\":1}}]"), Some("port")).err().unwrap();
+    assert_eq!(error, format!("ports.json:2: {told}"));
+}
+
+#[test]
+fn a_file_that_takes_much_more_memory_than_it_is_large_is_refused() {
+    // Every row has a field of its own, which costs twenty times its text.
+    let rows = (0..400_000).map(|number| format!("\"k{number}\":{{\"f{number}\":1}}"));
+    let text = format!("{{{}}}", rows.collect::<Vec<_>>().join(",\n"));
+    let error = json(&text, None).err().unwrap();
+    assert!(error.contains("the objects have ever other fields; give all the same"), "{error}");
+    let taken = error.split("take ").nth(1).unwrap().split(' ').next().unwrap();
+    let taken: u64 = taken.parse().unwrap();
+    assert!((TABLE_OCTETS_FREE..TABLE_OCTETS_FREE + 1000).contains(&taken), "{error}");
 }

@@ -32,7 +32,7 @@ async fn a_source_that_is_not_there_is_unavailable() {
 fn every_source_that_cannot_be_used_is_named() {
     let folder = Folder::new();
     let good = csv(folder.file("ports.csv", "port\nx\n"));
-    let json = FileSettings { path: folder.file("ports.json", "{"), key: None };
+    let json = FileSettings { path: folder.file("ports.json", "{"), key: None, rows_min: None };
     let mut settings = [
         source(good.clone()),
         source(good),

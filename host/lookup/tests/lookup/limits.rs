@@ -11,7 +11,8 @@ use std::{
 use lessor_core::LookupAnswer;
 use lessor_e2e::sources::{Answer, WebService};
 use lessor_lookup::{
-    FAILURES_IN_A_ROW_MAX, KEY_OCTETS_MAX, RETRY_AFTER_MIN, RemoteLimits, Sources,
+    FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, KEY_OCTETS_MAX, RETRY_AFTER_MIN, RemoteLimits,
+    Sources,
 };
 
 use crate::support::{fields, generous, http, open, status, unavailable};
@@ -216,9 +217,9 @@ async fn a_source_that_fails_is_left_alone_and_taken_up_again() {
     let (service, left) = failing_after(0);
     let limits = RemoteLimits { cache_entries_max: 0, ..generous() };
     let sources = asking(&service, limits);
-    let failures = FAILURES_IN_A_ROW_MAX as usize;
-    for _ in 0..failures {
-        unavailable(sources.ask("it", "a").await);
+    for number in 0..FAILED_KEYS_IN_A_ROW_MAX {
+        assert!(!status(&sources).is_down);
+        unavailable(sources.ask("it", &number.to_string()).await);
     }
     assert!(status(&sources).is_down);
     // It is not asked, and nobody waits.
@@ -228,8 +229,9 @@ async fn a_source_that_fails_is_left_alone_and_taken_up_again() {
             why.contains("`it` is left alone for a while after failures: the service"),
             "{why}"
         );
+        assert!(why.ends_with(" s ago)"), "{why}");
     }
-    assert_eq!(service.asked().len(), failures);
+    assert_eq!(service.asked().len(), FAILED_KEYS_IN_A_ROW_MAX);
     left.store(100, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(sources.now("it", "b"), None, "it is time for a trial");
@@ -238,14 +240,93 @@ async fn a_source_that_fails_is_left_alone_and_taken_up_again() {
     assert!(!status(&sources).is_down);
 }
 
+/// Works for keys that do not begin with `bad`.
+fn failing_for_some() -> WebService {
+    WebService::start(|asked| match asked.path.rsplit('/').next() {
+        Some(key) if key.starts_with("bad") => Answer::status(500),
+        _ => Answer::ok(ROW),
+    })
+}
+
+fn times_asked(service: &WebService, key: &str) -> usize {
+    service.asked().iter().filter(|asked| asked.path.ends_with(&format!("/{key}"))).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_fails_is_remembered_for_a_moment_and_takes_nothing_from_others() {
+    let service = failing_for_some();
+    let sources = asking(&service, generous());
+    let why = unavailable(sources.ask("it", "bad").await);
+    assert_eq!(why, "`it`: the service answers 500 Internal Server Error");
+    let begun = Instant::now();
+    for number in 0..100 {
+        let why = unavailable(sources.now("it", "bad").expect("an answer at once"));
+        assert!(why.contains("answers 500") && why.ends_with(" s ago)"), "{why}");
+        fields(&sources.ask("it", &number.to_string()).await);
+    }
+    assert!(begun.elapsed() < FAILED_KEY_FOR, "this machine is too slow for the test");
+    assert_eq!(times_asked(&service, "bad"), 1);
+    tokio::time::sleep(FAILED_KEY_FOR).await;
+    assert_eq!(sources.now("it", "bad"), None);
+    unavailable(sources.ask("it", "bad").await);
+    assert_eq!(times_asked(&service, "bad"), 2);
+    assert!(!status(&sources).is_down);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_keys_that_fail_do_not_take_a_source_away_that_works_for_others() {
+    let service = failing_for_some();
+    let sources = asking(&service, generous());
+    fields(&sources.ask("it", "good").await);
+    for number in 0..50 {
+        unavailable(sources.ask("it", &format!("bad-{number}")).await);
+        assert!(!status(&sources).is_down, "after {number}");
+    }
+    // The key that was answered last is the probe, and not more than once a second.
+    let probes = times_asked(&service, "good") - 1;
+    assert!((1..=10).contains(&probes), "{probes}");
+    fields(&sources.ask("it", "other").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_answers_nobody_any_more_is_probed_and_left_alone() {
+    let (service, left) = failing_after(1);
+    let sources = asking(&service, RemoteLimits { cache_entries_max: 0, ..generous() });
+    fields(&sources.ask("it", "good").await);
+    for number in 0..FAILED_KEYS_IN_A_ROW_MAX {
+        unavailable(sources.ask("it", &number.to_string()).await);
+    }
+    let begun = Instant::now();
+    while !status(&sources).is_down {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the probe fails too");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(times_asked(&service, "good"), 2);
+    left.store(100, Ordering::SeqCst);
+    tokio::time::sleep(RETRY_AFTER_MIN).await;
+    fields(&sources.ask("it", "other").await);
+    assert!(!status(&sources).is_down);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_have_a_time() {
+    let (service, _) = failing_after(0);
+    let sources = asking(&service, generous());
+    assert_eq!(status(&sources).last_error_at, None);
+    unavailable(sources.ask("it", "a").await);
+    let at = status(&sources).last_error_at.unwrap();
+    let at: jiff::Timestamp = at.parse().unwrap();
+    assert!(jiff::Timestamp::now().duration_since(at).as_secs().abs() < 60, "{at}");
+}
+
 #[test]
 fn a_trial_that_is_given_up_is_followed_by_another() {
     let (service, left) = failing_after(0);
     let runtime = || tokio::runtime::Runtime::new().unwrap();
     let gone = runtime();
     let sources = asking(&service, generous());
-    for _ in 0..FAILURES_IN_A_ROW_MAX {
-        unavailable(gone.block_on(sources.ask("it", "a")));
+    for number in 0..FAILED_KEYS_IN_A_ROW_MAX {
+        unavailable(gone.block_on(sources.ask("it", &number.to_string())));
     }
     std::thread::sleep(RETRY_AFTER_MIN);
     left.store(SLOW, Ordering::SeqCst);

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::{require, sources::PostgreSql};
-use lessor_lookup::{FAILURES_IN_A_ROW_MAX, Place, PostgresqlSettings, RemoteLimits};
+use lessor_lookup::{FAILED_KEYS_IN_A_ROW_MAX, Place, PostgresqlSettings, RemoteLimits};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -108,7 +108,7 @@ async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
     let query = "SELECT (SELECT plan FROM ports WHERE port = checked($1)) AS plan";
     let sources = open(place(&server, &folder, query, ("sslmode=disable", None), generous()));
     for (key, told) in [("twice", "(21000)"), ("refused", "it has no such port (P0001)")] {
-        for _ in 0..FAILURES_IN_A_ROW_MAX {
+        for _ in 0..FAILED_KEYS_IN_A_ROW_MAX {
             let why = unavailable(sources.ask("it", key).await);
             assert!(why.contains(told), "{why}");
         }

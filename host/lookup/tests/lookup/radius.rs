@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::{require, sources::FreeRadius};
-use lessor_lookup::{FAILURES_IN_A_ROW_MAX, Place, RadiusSettings, RemoteLimits};
+use lessor_lookup::{FAILED_KEYS_IN_A_ROW_MAX, Place, RadiusSettings, RemoteLimits};
+use md5::{Digest, Md5};
 
 use crate::support::{Folder, fields, generous, open, refused, status, unavailable};
 
@@ -87,15 +88,15 @@ async fn a_key_that_makes_no_request_says_nothing_about_the_server() {
     let secret = folder.file("secret", "secret");
     let address = silent.local_addr().unwrap().to_string();
     let sources = open(Place::Radius(settings(address, secret), limits));
-    for _ in 0..FAILURES_IN_A_ROW_MAX {
+    for number in 0..FAILED_KEYS_IN_A_ROW_MAX {
         let why = unavailable(sources.now("it", &"x".repeat(129)).expect("an answer at once"));
         assert!(why.contains("as password, has 129 octets; RADIUS takes at most 128"), "{why}");
         assert!(!status(&sources).is_down);
-        unavailable(sources.ask("it", "a").await);
+        unavailable(sources.ask("it", &number.to_string()).await);
     }
     let counted = status(&sources);
     assert!(counted.is_down, "it was silent each time");
-    assert_eq!((counted.timeouts, counted.failures), (u64::from(FAILURES_IN_A_ROW_MAX), 0));
+    assert_eq!((counted.timeouts, counted.failures), (FAILED_KEYS_IN_A_ROW_MAX as u64, 0));
 }
 
 /// Answers every request, three times in all, with the same octets.
@@ -119,6 +120,57 @@ async fn forged_answers_are_discarded_and_told_of() {
     let why = unavailable(sources.ask("it", "a").await);
     assert!(why.contains("made with another secret: is secret-file right?"), "{why}");
     forger.await.unwrap();
+}
+
+/// An Access-Accept to a request, made by who knows the secret, with these attributes.
+fn accept(request: &[u8], attributes: &[u8], secret: &[u8]) -> Vec<u8> {
+    let length = (20 + attributes.len() as u16).to_be_bytes();
+    let head = [2, request[1], length[0], length[1]];
+    let authenticator = Md5::digest([&head, &request[4..20], attributes, secret].concat());
+    [&head, &authenticator[..], attributes].concat()
+}
+
+/// A server that sends these, one after the other, to whoever asks.
+async fn serving(answers: &'static [&'static [u8]]) -> String {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let mut request = [0; 4096];
+        loop {
+            let (_, from) = socket.recv_from(&mut request).await.unwrap();
+            for attributes in answers {
+                socket.send_to(&accept(&request, attributes, b"secret"), from).await.unwrap();
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_with_broken_attributes_are_discarded() {
+    const SHORT_TIMEOUT: &[u8] = &[27, 4, 0, 1];
+    const CUT_OFF: &[u8] = &[27, 6, 0, 0, 14, 16, 88, 9, b'n'];
+    const GOOD: &[u8] = &[27, 6, 0, 0, 14, 16];
+    let folder = Folder::new();
+    let secret = folder.file("secret", "secret");
+    let asking = |address, deadline_ms| {
+        let limits = RemoteLimits { deadline: Duration::from_millis(deadline_ms), ..generous() };
+        let settings = RadiusSettings {
+            require_message_authenticator: false,
+            ..settings(address, secret.clone())
+        };
+        open(Place::Radius(settings, limits))
+    };
+    let sources = asking(serving(&[SHORT_TIMEOUT, CUT_OFF, GOOD]).await, 20_000);
+    assert_eq!(fields(&sources.ask("it", "a").await), [("Session-Timeout", "3600")]);
+    for (answers, told) in [
+        (&[SHORT_TIMEOUT][..], "Session-Timeout has 2 octets; wanted 4"),
+        (&[CUT_OFF], "attribute 88 says that it has 9 octets, and 3 are left"),
+    ] {
+        let why = unavailable(asking(serving(answers).await, 500).ask("it", "a").await);
+        let discarded = "; answers came with broken attributes, and were discarded: ";
+        assert_eq!(why, format!("`it`: no answer within 500 ms{discarded}{told}"));
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::sources::{Answer, WebService};
-use lessor_lookup::{HttpSettings, Place, RemoteLimits};
+use lessor_lookup::{FileSettings, HttpSettings, Place, RemoteLimits, Sources};
 
 use crate::support::{Folder, csv, fields, generous, http, open, source, status};
 
@@ -21,6 +21,48 @@ fn a_file_that_changed_is_read_and_the_old_rows_serve_on() {
     let errors = new.reload(&[source(place)]).err().unwrap();
     assert!(errors[0].to_string().contains("ports.csv:2: the row has 1 values"), "{}", errors[0]);
     assert_eq!(new.table("it").unwrap().field("a", "plan"), Some("new"));
+}
+
+fn rows(count: usize) -> String {
+    (0..count).fold("port,plan\n".to_owned(), |text, number| text + &format!("{number},fast\n"))
+}
+
+#[test]
+fn a_file_that_lost_almost_all_of_its_rows_is_refused_unless_that_is_allowed() {
+    let folder = Folder::new();
+    let place = |rows_min| {
+        let path = folder.path("ports.csv");
+        let file = FileSettings { path, key: Some("port".to_owned()), rows_min };
+        source(Place::Csv { file, delimiter: ',' })
+    };
+    let put = |count| folder.file("ports.csv", &rows(count));
+    put(1000);
+    let serving = Sources::open(&[place(None)]).unwrap();
+    let reload = |rows_min| match serving.reload(&[place(rows_min)]) {
+        Ok(sources) => Ok(status(&sources).rows),
+        Err(errors) => Err(errors[0].to_string()),
+    };
+    put(100);
+    assert_eq!(reload(None), Ok(100), "a tenth may be right");
+    put(99);
+    let error = reload(None).unwrap_err();
+    let told = "ports.csv has 99 rows, and 1000 of it serve: so few are taken for a mistake; if they \
+                are right, set `rows-min = 99`";
+    assert!(error.ends_with(told), "{error}");
+    assert_eq!(serving.table("it").unwrap().rows(), 1000, "what serves is unchanged");
+    assert_eq!(reload(Some(99)), Ok(99));
+    assert_eq!(reload(Some(0)), Ok(99));
+    let error = reload(Some(100)).unwrap_err();
+    assert!(error.ends_with("has 99 rows; wanted at least 100, as `rows-min` says"), "{error}");
+    put(0);
+    assert!(reload(None).is_err());
+    assert_eq!(reload(Some(0)), Ok(0));
+    // At a start there is nothing to compare with, but what is said is said.
+    assert!(Sources::open(&[place(None)]).is_ok());
+    assert!(Sources::open(&[place(Some(1))]).is_err());
+    let empty = Sources::open(&[place(None)]).unwrap();
+    put(1);
+    assert!(empty.reload(&[place(None)]).is_ok(), "nothing was lost");
 }
 
 #[tokio::test(flavor = "multi_thread")]

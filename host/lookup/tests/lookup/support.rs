@@ -50,7 +50,7 @@ pub(crate) fn refused(place: Place) -> String {
 }
 
 pub(crate) fn csv(path: PathBuf) -> Place {
-    let file = FileSettings { path, key: Some("port".to_owned()) };
+    let file = FileSettings { path, key: Some("port".to_owned()), rows_min: None };
     Place::Csv { file, delimiter: ',' }
 }
 

@@ -119,6 +119,7 @@ fn full() -> Status {
             max_us: 2_000,
             is_down: true,
             last_error: None,
+            last_error_at: None,
         }],
         waiting_for_lookups: 0,
         store: StoreStatus {

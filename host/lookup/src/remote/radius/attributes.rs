@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use lessor_core::Row;
 
-use super::packet::walk;
+use super::packet::Attributes;
 
 /// How a value is written.
 #[derive(Clone, Copy)]
@@ -54,7 +54,10 @@ const MESSAGE_AUTHENTICATOR: u8 = 80;
 /// The row of a reply. An attribute without a name here is `Attribute-` and its number; one of a
 /// vendor is `Vendor-`, the vendor's number, `-` and its own. Values of one that comes more than
 /// once are joined with commas.
-pub(super) fn row(attributes: &[u8]) -> Row {
+///
+/// # Errors
+/// What is wrong, if an attribute has not the length that its kind has.
+pub(super) fn row(attributes: &Attributes<'_>) -> Result<Row, String> {
     let mut fields: Vec<(Arc<str>, String)> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut add = |name: String, value: String| {
@@ -66,35 +69,45 @@ pub(super) fn row(attributes: &[u8]) -> Row {
         fields.push((Arc::from(&*name), value));
         places.insert(name, fields.len() - 1);
     };
-    for (code, value) in walk(attributes) {
+    for (code, value) in attributes.iter() {
         match code {
             MESSAGE_AUTHENTICATOR | STATE => {}
             VENDOR_SPECIFIC => {
-                let Some((vendor, inner)) = value.split_first_chunk::<4>() else { continue };
+                let Some((vendor, inner)) = value.split_first_chunk::<4>() else {
+                    let octets = value.len();
+                    return Err(format!("Vendor-Specific has {octets} octets; 4 are the least"));
+                };
                 let vendor = u32::from_be_bytes(*vendor);
-                for (code, value) in walk(inner) {
-                    add(format!("Vendor-{vendor}-{code}"), text(Octets, value));
+                match Attributes::parse(inner) {
+                    Ok(inner) => inner.iter().for_each(|(code, value)| {
+                        add(format!("Vendor-{vendor}-{code}"), printed(value));
+                    }),
+                    // Some vendors have a format of their own (RFC 2865 section 5.26).
+                    Err(_) => add(format!("Vendor-{vendor}"), printed(inner)),
                 }
             }
             _ => {
                 let known = KNOWN.iter().find(|(known, _, _)| *known == code);
                 match known {
-                    Some((_, name, kind)) => add((*name).to_owned(), text(*kind, value)),
-                    None => add(format!("Attribute-{code}"), text(Octets, value)),
+                    Some((_, name, kind)) => add((*name).to_owned(), text(name, *kind, value)?),
+                    None => add(format!("Attribute-{code}"), printed(value)),
                 }
             }
         }
     }
-    fields.into_iter().map(|(name, value)| (name, value.into_boxed_str())).collect()
+    Ok(fields.into_iter().map(|(name, value)| (name, value.into_boxed_str())).collect())
 }
 
-fn text(kind: Kind, value: &[u8]) -> String {
-    match (kind, value) {
+fn text(name: &str, kind: Kind, value: &[u8]) -> Result<String, String> {
+    Ok(match (kind, value) {
         (Integer, &[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]).to_string(),
         (Address, &[a, b, c, d]) => Ipv4Addr::new(a, b, c, d).to_string(),
+        (Integer | Address, _) => {
+            return Err(format!("{name} has {} octets; wanted 4", value.len()));
+        }
         (TaggedText, [0..=0x1f, rest @ ..]) => printed(rest),
-        _ => printed(value),
-    }
+        (Text | TaggedText | Octets, _) => printed(value),
+    })
 }
 
 /// Text as it is; octets that are none in hexadecimal.
@@ -121,13 +134,14 @@ mod tests {
             (81, b"\x01307"),
             (88, b"residential"),
             (26, &[0, 0, 0, 9, 1, 7, b'a', b'=', b'b', b'c', b'd']),
+            (26, &[0, 0, 0, 10, 1, 9, 7]),
             (200, b"own"),
             (80, &[0; 16]),
         ] {
             octets.extend([code, value.len() as u8 + 2]);
             octets.extend(value);
         }
-        let row = row(&octets);
+        let row = row(&Attributes::parse(&octets).unwrap()).unwrap();
         let fields: Vec<_> = row.fields().collect();
         assert_eq!(
             fields,
@@ -139,8 +153,20 @@ mod tests {
                 ("Tunnel-Private-Group-Id", "307"),
                 ("Framed-Pool", "residential"),
                 ("Vendor-9-1", "a=bcd"),
+                ("Vendor-10", "hex:010907"),
                 ("Attribute-200", "own"),
             ]
         );
+    }
+
+    #[test]
+    fn a_value_of_another_length_than_its_kind_is_refused() {
+        for (octets, what) in [
+            (&[27, 4, 1, 1][..], "Session-Timeout has 2 octets; wanted 4"),
+            (&[8, 7, 1, 1, 1, 1, 1], "Framed-IP-Address has 5 octets; wanted 4"),
+            (&[26, 5, 0, 0, 9], "Vendor-Specific has 3 octets; 4 are the least"),
+        ] {
+            assert_eq!(row(&Attributes::parse(octets).unwrap()).unwrap_err(), what);
+        }
     }
 }

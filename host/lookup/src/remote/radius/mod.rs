@@ -12,10 +12,7 @@ use std::{
     collections::VecDeque,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -45,7 +42,14 @@ pub(super) struct Radius {
     /// The address that answered last, of several.
     answered: Mutex<Option<SocketAddr>>,
     /// What was wrong with the answer that was discarded last; see [`Radius::silence_hint`].
-    discarded: AtomicU8,
+    discarded: Mutex<Option<Discarded>>,
+}
+
+/// Why an answer was discarded.
+enum Discarded {
+    Forged,
+    Unsigned,
+    Broken(String),
 }
 
 impl Radius {
@@ -83,7 +87,7 @@ impl Radius {
             require_message_authenticator: settings.require_message_authenticator,
             deadline: limits.deadline,
             answered: Mutex::default(),
-            discarded: AtomicU8::new(0),
+            discarded: Mutex::default(),
         })
     }
 
@@ -129,17 +133,23 @@ impl Radius {
     }
 
     /// Says why a server seems to be silent whose answers are discarded.
-    pub(super) fn silence_hint(&self) -> Option<&'static str> {
-        match self.discarded.swap(0, Ordering::Relaxed) {
-            FORGED => {
-                Some("; answers came that were made with another secret: is secret-file right?")
+    pub(super) fn silence_hint(&self) -> Option<String> {
+        let discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(match discarded {
+            Discarded::Forged => {
+                "; answers came that were made with another secret: is secret-file \
+                                  right?"
+                    .to_owned()
             }
-            UNSIGNED => Some(
-                "; answers came without Message-Authenticator: have the server send it, or set \
-                 require-message-authenticator = false",
-            ),
-            _ => None,
-        }
+            Discarded::Unsigned => {
+                "; answers came without Message-Authenticator: have the server send \
+                                    it, or set require-message-authenticator = false"
+                    .to_owned()
+            }
+            Discarded::Broken(what) => {
+                format!("; answers came with broken attributes, and were discarded: {what}")
+            }
+        })
     }
 
     /// Sends the request and waits for an answer to it; what is none is discarded.
@@ -155,17 +165,25 @@ impl Radius {
             let received = octets.get(..length).unwrap_or_default();
             let must_be_signed = self.require_message_authenticator;
             match request.answer(received, self.secret.octets(), must_be_signed) {
-                Answer::Accept(attributes) => return Ok(Ok(Some(attributes::row(attributes)))),
+                Answer::Accept(attributes) => match attributes::row(&attributes) {
+                    Ok(row) => return Ok(Ok(Some(row))),
+                    Err(what) => self.discard(Discarded::Broken(what)),
+                },
                 Answer::Reject => return Ok(Ok(None)),
                 Answer::Challenge => {
                     let why = "the server answers with a challenge; wanted to accept or reject";
                     return Ok(Err(Failure::BadAnswer(why.to_owned())));
                 }
-                Answer::Forged => self.discarded.store(FORGED, Ordering::Relaxed),
-                Answer::Unsigned => self.discarded.store(UNSIGNED, Ordering::Relaxed),
+                Answer::Forged => self.discard(Discarded::Forged),
+                Answer::Unsigned => self.discard(Discarded::Unsigned),
+                Answer::Broken(what) => self.discard(Discarded::Broken(what)),
                 Answer::Other => {}
             }
         }
+    }
+
+    fn discard(&self, discarded: Discarded) {
+        *self.discarded.lock().unwrap_or_else(PoisonError::into_inner) = Some(discarded);
     }
 
     fn password<'a>(&'a self, key: &'a str) -> &'a [u8] {
@@ -211,9 +229,6 @@ async fn connected(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.connect(address).await?;
     Ok(socket)
 }
-
-const FORGED: u8 = 1;
-const UNSIGNED: u8 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -49,7 +49,7 @@ pub(super) fn too_long(user: &str, password: &[u8]) -> Option<String> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer<'a> {
     /// Accepted, with these attributes.
-    Accept(&'a [u8]),
+    Accept(Attributes<'a>),
     /// Rejected.
     Reject,
     /// The server wants to know more.
@@ -58,6 +58,8 @@ pub(super) enum Answer<'a> {
     Forged,
     /// Without a Message-Authenticator.
     Unsigned,
+    /// Made by the server, but with attributes that are none; what is wrong with them.
+    Broken(String),
     /// No answer to this request.
     Other,
 }
@@ -105,16 +107,20 @@ impl Request {
         if Md5::digest(expected).as_slice() != authenticator {
             return Answer::Forged;
         }
-        let signature = walk(attributes).find(|(code, _)| *code == MESSAGE_AUTHENTICATOR);
-        match signature {
-            Some((_, signature)) if !self.is_signed(head, attributes, signature, secret) => {
+        let parsed = match Attributes::parse(attributes) {
+            Ok(parsed) => parsed,
+            Err(what) => return Answer::Broken(what),
+        };
+        match parsed.two_of(MESSAGE_AUTHENTICATOR) {
+            (Some(_), Some(_)) => return Answer::Broken("it is signed twice".to_owned()),
+            (Some(signature), None) if !self.is_signed(head, attributes, signature, secret) => {
                 return Answer::Forged;
             }
-            None if must_be_signed => return Answer::Unsigned,
+            (None, _) if must_be_signed => return Answer::Unsigned,
             _ => {}
         }
         match code {
-            ACCESS_ACCEPT => Answer::Accept(attributes),
+            ACCESS_ACCEPT => Answer::Accept(parsed),
             ACCESS_REJECT => Answer::Reject,
             ACCESS_CHALLENGE => Answer::Challenge,
             _ => Answer::Other,
@@ -141,16 +147,44 @@ impl Request {
     }
 }
 
-/// The attributes of a packet: code and value. Ends where there is none.
-pub(super) fn walk(attributes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    let mut rest = attributes;
-    std::iter::from_fn(move || {
-        let [code, length, ..] = rest else { return None };
-        let (attribute, others) = rest.split_at_checked(usize::from(*length))?;
-        let value = attribute.get(2..)?;
-        rest = others;
-        Some((*code, value))
-    })
+/// Attributes that fill the octets that they were parsed from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Attributes<'a>(Vec<(u8, &'a [u8])>);
+
+impl<'a> Attributes<'a> {
+    /// # Errors
+    /// What is wrong, if the octets are not one attribute after the other (RFC 2865 section 5).
+    pub(super) fn parse(octets: &'a [u8]) -> Result<Self, String> {
+        let mut found = Vec::new();
+        let mut rest = octets;
+        while let [code, others @ ..] = rest {
+            let broken = |what: String| Err(format!("attribute {code} {what}"));
+            let Some(length) = others.first().map(|length| usize::from(*length)) else {
+                return broken("has no length".to_owned());
+            };
+            let left = rest.len();
+            let Some((attribute, others)) = rest.split_at_checked(length) else {
+                return broken(format!("says that it has {length} octets, and {left} are left"));
+            };
+            let Some(value) = attribute.get(2..) else {
+                return broken(format!("says that it has {length} octets; 2 are the least"));
+            };
+            found.push((*code, value));
+            rest = others;
+        }
+        Ok(Self(found))
+    }
+
+    /// Code and value of each.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
+        self.0.iter().copied()
+    }
+
+    /// The values of the first two with this code.
+    fn two_of(&self, code: u8) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
+        let mut values = self.iter().filter(|(found, _)| *found == code).map(|(_, value)| value);
+        (values.next(), values.next())
+    }
 }
 
 fn put(octets: &mut Vec<u8>, code: u8, value: &[u8]) {
@@ -237,7 +271,7 @@ mod tests {
         let Answer::Accept(attributes) = request.answer(&accepted, SECRET, true) else {
             panic!("it is an answer");
         };
-        assert_eq!(walk(attributes).next(), Some((8, &[10, 0, 0, 7][..])));
+        assert_eq!(attributes.iter().next(), Some((8, &[10, 0, 0, 7][..])));
         let rejected = answer(ACCESS_REJECT, &request, SECRET, true);
         assert_eq!(request.answer(&rejected, SECRET, true), Answer::Reject);
         let challenge = answer(ACCESS_CHALLENGE, &request, SECRET, true);
@@ -270,8 +304,30 @@ mod tests {
         let mut short = accepted.clone();
         write(&mut short, 2, &[0, 3]);
         assert_eq!(request.answer(&short, SECRET, true), Answer::Other);
-        assert_eq!(walk(&[1, 0, 1, 1]).count(), 0);
-        assert_eq!(walk(&[1, 3, 7, 26]).count(), 1);
+    }
+
+    #[test]
+    fn an_answer_with_broken_attributes_is_none() {
+        for (attributes, what) in [
+            (&[1, 0, 1, 1][..], "attribute 1 says that it has 0 octets; 2 are the least"),
+            (&[1, 1], "attribute 1 says that it has 1 octets; 2 are the least"),
+            (&[1, 3, 7, 26], "attribute 26 has no length"),
+            (&[1, 3, 7, 26, 4, 0], "attribute 26 says that it has 4 octets, and 3 are left"),
+        ] {
+            assert_eq!(Attributes::parse(attributes), Err(what.to_owned()));
+        }
+        assert_eq!(Attributes::parse(&[1, 3, 7, 2, 2]).unwrap().iter().count(), 2);
+        assert_eq!(Attributes::parse(&[]).unwrap().iter().count(), 0);
+        // Nobody without the secret makes a difference.
+        let request = request();
+        let mut accepted = answer(ACCESS_ACCEPT, &request, SECRET, false);
+        accepted[HEADER_OCTETS + 1] = 7;
+        assert_eq!(request.answer(&accepted, SECRET, false), Answer::Forged);
+        write(&mut accepted, 4, &request.authenticator);
+        let authenticator = Md5::digest([&accepted[..], SECRET].concat());
+        write(&mut accepted, 4, &authenticator);
+        let what = "attribute 8 says that it has 7 octets, and 6 are left".to_owned();
+        assert_eq!(request.answer(&accepted, SECRET, false), Answer::Broken(what));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 
 /// Lets one line pass in an interval.
 #[derive(Debug)]
-pub(crate) struct Throttle {
+pub struct Throttle {
     interval: Duration,
     state: Mutex<State>,
 }
@@ -24,17 +24,18 @@ struct State {
 
 impl Throttle {
     /// One line in each `interval`.
-    pub(crate) const fn new(interval: Duration) -> Self {
+    pub const fn new(interval: Duration) -> Self {
         Self { interval, state: Mutex::new(State { passed_at: None, left_out: 0 }) }
     }
 
     /// If this line may pass, how many were left out since the last one that passed; none if it is
     /// left out itself.
-    pub(crate) fn pass(&self) -> Option<u64> {
+    pub fn pass(&self) -> Option<u64> {
         self.pass_at(Instant::now())
     }
 
-    fn pass_at(&self, now: Instant) -> Option<u64> {
+    /// The same at a point in time.
+    pub fn pass_at(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.passed_at.is_some_and(|at| now.saturating_duration_since(at) < self.interval) {
             state.left_out += 1;

@@ -1,0 +1,106 @@
+//! SQLite. A file, but one whose reading may wait for a lock or a disk, and whose queries compute in
+//! this process: so it is asked like a server, on a few threads of its own, of low priority.
+//!
+//! Not here: how one question is asked; see [`connection`]. The invariant: however many ask, no more
+//! than [`COMPUTING_THREADS_MAX`] threads compute, and packets come before them.
+
+mod connection;
+mod plan;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use lessor_core::Row;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use self::connection::{Asker, Identity};
+use super::backend::{Failure, Question};
+use crate::{Problem, limits::COMPUTING_THREADS_MAX, settings::SqliteSettings};
+
+/// A database, and the threads that ask it. They end with it.
+pub(super) struct Sqlite {
+    jobs: Sender<Job>,
+    warnings: Vec<String>,
+}
+
+/// A question, and where its answer goes.
+struct Job {
+    question: Question,
+    answer: oneshot::Sender<Result<Option<Row>, Failure>>,
+}
+
+/// What the threads of one database have in common.
+struct Shared {
+    path: PathBuf,
+    query: String,
+    /// The file that was opened last.
+    opened: Mutex<Option<Identity>>,
+}
+
+impl Sqlite {
+    /// Opens the database, to see whether the query can be asked.
+    pub(super) fn open(settings: &SqliteSettings, concurrency_max: usize) -> Result<Self, Problem> {
+        let SqliteSettings { path, query } = settings.clone();
+        let shared = Arc::new(Shared { path, query, opened: Mutex::default() });
+        let mut asker = Asker::new(Arc::clone(&shared));
+        let unusable = |error| Problem::setting("path", shared.path.display().to_string(), error);
+        Identity::of(&shared.path).map_err(Problem::unreadable(&shared.path))?;
+        let connection = asker.connected().map_err(|failure| unusable(failure.into_words()))?;
+        check(connection, &shared.query)?;
+        let warnings = plan::warnings(connection, &shared.query);
+        let (jobs, waiting) = crossbeam_channel::unbounded();
+        let idle = (1..threads(concurrency_max)).map(|_| Asker::new(Arc::clone(&shared)));
+        for asker in idle.collect::<Vec<_>>().into_iter().chain([asker]) {
+            let waiting = waiting.clone();
+            lessor_aside::spawn("lookup-sqlite", move || work(asker, &waiting))
+                .map_err(|error| unusable(format!("no thread can be started for it: {error}")))?;
+        }
+        Ok(Self { jobs, warnings })
+    }
+
+    /// What is worth a warning before anything is asked.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+        let given_up = || Failure::Down("the query was given up".to_owned());
+        let (answer, answered) = oneshot::channel();
+        // Whoever has a place has a thread: nothing waits in the channel.
+        self.jobs.send(Job { question, answer }).map_err(|_| given_up())?;
+        answered.await.unwrap_or_else(|_| Err(given_up()))
+    }
+}
+
+/// How many questions are asked at a time.
+pub(super) fn threads(concurrency_max: usize) -> usize {
+    concurrency_max.clamp(1, COMPUTING_THREADS_MAX)
+}
+
+/// Answers questions until there can be no more.
+fn work(mut asker: Asker, jobs: &Receiver<Job>) {
+    for Job { question, answer } in jobs {
+        let row = asker.ask(&question.key, question.deadline);
+        // The place is free before the answer is there: whoever has the answer may ask again.
+        drop(question.place);
+        // Whoever asked may have left.
+        let _ = answer.send(row);
+    }
+}
+
+/// Whether a query can be asked: it reads, and has one parameter.
+fn check(connection: &Connection, query: &str) -> Result<(), Problem> {
+    let refuse = |message: String| Problem::setting("query", query, message);
+    let statement = connection.prepare(query).map_err(|error| refuse(error.to_string()))?;
+    if !statement.readonly() || statement.column_count() == 0 {
+        return Err(refuse("wanted a query that reads: SELECT … FROM … WHERE … = $1".to_owned()));
+    }
+    match statement.parameter_count() {
+        1 => Ok(()),
+        count => Err(refuse(format!("it has {count} parameters; wanted one, $1: the key"))),
+    }
+}
