@@ -39,9 +39,26 @@ fn hooks_of_0_1_0_are_found() {
 }
 
 #[test]
+fn hooks_of_0_1_1_are_found_and_its_lookups_are_planned() {
+    let report = inspect(&frozen("0.1.1", "planner")).unwrap();
+    assert!(report.hooks.contains(&Hook::PlanLookups), "{:?}", report.hooks);
+    let report = inspect(&frozen("0.1.1", "mirror")).unwrap();
+    assert_eq!(report.hooks.len(), 5);
+}
+
+#[test]
 fn a_policy_of_0_1_0_sees_what_it_saw_and_sets_what_it_set() {
-    let mirror = plugin("10-mirror", &frozen("0.1.0", "mirror"), &json!({ "address": CLIENT }));
-    let minimal = plugin("20-minimal", &frozen("0.1.0", "minimal"), &json!({}));
+    sees_what_it_saw_and_sets_what_it_set("0.1.0");
+}
+
+#[test]
+fn a_policy_of_0_1_1_sees_what_it_saw_and_sets_what_it_set() {
+    sees_what_it_saw_and_sets_what_it_set("0.1.1");
+}
+
+fn sees_what_it_saw_and_sets_what_it_set(version: &str) {
+    let mirror = plugin("10-mirror", &frozen(version, "mirror"), &json!({ "address": CLIENT }));
+    let minimal = plugin("20-minimal", &frozen(version, "minimal"), &json!({}));
     let (_chain, mut runner) = start(&runtime(), vec![mirror, minimal]);
     let mut asked = request(RequestKind::Request);
     asked.requested_address = Some(CLIENT);
