@@ -1,6 +1,6 @@
 // The subscriber table: which line gets what. Lines that are not in it go to the walled garden.
 
-import type { BeyondLimit, Ipv4Address, Request, Terms, Verdict } from "lessor:policy/types@0.1.1";
+import type { BeyondLimit, Ipv4Address, Request, Terms, Verdict } from "lessor:policy/types@0.1.2";
 
 /** What a line gets. */
 interface Line {

@@ -194,7 +194,7 @@ fn measure_hooks(
     let described = &case.request;
     let mut view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
     prepared.look_up(described, &mut view, &mut Outcome::default());
-    let terms = prepared.decide(&view, &mut Outcome::default());
+    let terms = prepared.decide(described, &view, &mut Outcome::default());
     let mut reports = Vec::new();
     for hook in outcome.calls.iter().map(|call| call.hook) {
         reports.push(match hook {

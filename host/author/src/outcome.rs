@@ -59,6 +59,8 @@ pub(crate) struct Effects {
     pub(crate) lease_time_secs: Option<u32>,
     pub(crate) subscriber: Option<SubscriberLimit>,
     pub(crate) options: OptionEffects,
+    /// Whether no policy behind it is asked.
+    pub(crate) is_final: bool,
     pub(crate) reply: OptionEffects,
     pub(crate) lookups: Vec<PlannedName>,
     /// None if it does not matter.
@@ -100,6 +102,7 @@ impl Effects {
         add("lease-time-secs", self.lease_time_secs.map(|secs| secs.to_string()));
         add("subscriber", self.subscriber.as_ref().map(subscriber_text));
         add_options(&mut add, "", &self.options);
+        add("final", self.is_final.then(|| "true".to_owned()));
         for PlannedName { name, source, key } in &self.lookups {
             let value = format!("{{ source = {}, key = {} }}", quoted(source), quoted(key));
             add(&format!("lookups.{}", key_text(name)), Some(value));
@@ -182,6 +185,7 @@ impl From<&Expectation> for Effects {
             lease_time_secs: expected.lease_time_secs,
             subscriber: expected.subscriber.clone(),
             options: option_effects(&expected.options),
+            is_final: expected.is_final,
             reply: option_effects(&expected.reply),
             lookups,
             log: expected.log.clone(),

@@ -15,6 +15,8 @@ use lessor_core::{
 };
 use lessor_policy_host::{LeaseEvent, LeaseEventKind, View};
 
+use crate::outcome::octets;
+
 /// How long the lease on record has been running, in seconds.
 const LEASE_AGE_SECS: u64 = 1_800;
 /// The lease time of the subnet, in seconds.
@@ -61,7 +63,17 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         lease,
         lookups: Arc::default(),
         absent: Arc::default(),
+        final_by: None,
     })
+}
+
+/// What policies before this one have set, with options as policies set them: octets.
+pub(crate) fn earlier(described: &CaseRequest) -> Terms {
+    let mut terms = described.earlier.clone();
+    for value in terms.options.iter_mut().filter_map(|(_, value)| value.as_mut()) {
+        *value = Arc::new(OptionValue::Octets(octets(value)));
+    }
+    terms
 }
 
 /// The reply that the server would send under these terms, as far as it is known here: the case's

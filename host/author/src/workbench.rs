@@ -159,7 +159,7 @@ impl Prepared {
             return Ok(outcome);
         }
         self.look_up(described, &mut view, &mut outcome);
-        let terms = self.decide(&view, &mut outcome);
+        let terms = self.decide(described, &view, &mut outcome);
         self.edit(described, &view, &terms, &mut outcome);
         Ok(outcome)
     }
@@ -197,20 +197,27 @@ impl Prepared {
         outcome.effects.lookups.sort();
     }
 
-    /// Asks about the request.
-    pub(crate) fn decide(&mut self, view: &View, outcome: &mut Outcome) -> Terms {
+    /// Asks about the request: what the plugin and those before it in the chain want.
+    pub(crate) fn decide(
+        &mut self,
+        described: &CaseRequest,
+        view: &View,
+        outcome: &mut Outcome,
+    ) -> Terms {
         let hook = Hook::for_request(view.request.kind);
+        let earlier = request::earlier(described);
         if !self.has(hook) {
-            return Terms::default();
+            return earlier;
         }
         let began = Instant::now();
-        let decided = self.runner.terms(view);
+        let decided = self.runner.terms_after(view, earlier);
         outcome.calls.push(Call { hook, took: began.elapsed() });
         let fault = decided.trace.iter().find_map(|entry| entry.fault);
         self.note_fault(hook, fault, outcome);
-        let terms = decided.terms;
+        let terms = decided.trace.first().map(|entry| entry.terms()).unwrap_or_default();
         let effects = &mut outcome.effects;
-        effects.verdict = terms.verdict.clone();
+        effects.verdict = decided.terms.verdict.clone();
+        effects.is_final = decided.final_by.is_some();
         effects.pool = terms.pool.as_deref().map(str::to_owned);
         effects.address = terms.address;
         effects.lease_time_secs = terms.lease_time_secs;
@@ -220,7 +227,7 @@ impl Prepared {
             .iter()
             .map(|(code, value)| (*code, value.as_deref().map(octets)))
             .collect();
-        terms
+        decided.terms
     }
 
     fn edit(&mut self, described: &CaseRequest, view: &View, terms: &Terms, outcome: &mut Outcome) {

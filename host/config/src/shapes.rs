@@ -255,6 +255,7 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
         "subnet",
         "time",
         "lease",
+        "earlier",
         "lookups",
         "stale-lookups",
         "tables",
@@ -290,6 +291,12 @@ pub(crate) static CASE_REPLY: Shape = Shape {
     synonyms: &[("yiaddr", "your-address"), ("address", "your-address"), ("type", "kind")],
 };
 
+pub(crate) static CASE_EARLIER: Shape = Shape {
+    name: "what earlier policies have set",
+    keys: &["pool", "address", "lease-time-secs", "subscriber", "options", "no-options"],
+    synonyms: &[("lease-time", "lease-time-secs"), ("ip", "address"), ("limit", "subscriber")],
+};
+
 pub(crate) static CASE_EXPECT: Shape = Shape {
     name: "[expect]",
     keys: &[
@@ -302,6 +309,7 @@ pub(crate) static CASE_EXPECT: Shape = Shape {
         "subscriber",
         "options",
         "no-options",
+        "final",
         "reply",
         "lookups",
         "log",
@@ -403,6 +411,7 @@ mod tests {
             &CASE_REQUEST,
             &CASE_LEASE,
             &CASE_REPLY,
+            &CASE_EARLIER,
         ];
         let expected = [&CASE_EXPECT, &CASE_EXPECTED_REPLY, &CASE_SUBSCRIBER, &CASE_PLANNED];
         for shape in CONFIGURATION.into_iter().chain(others).chain(expected) {

@@ -203,6 +203,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         lease: None,
         lookups: Default::default(),
         absent: Default::default(),
+        final_by: None,
     })
 }
 

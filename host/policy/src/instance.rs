@@ -10,7 +10,7 @@ use wasmtime::{
     component::{ComponentExportIndex, Instance as WasmInstance, InstancePre, Resource, TypedFunc},
 };
 
-use lessor_core::{Reply, Verdict};
+use lessor_core::{Reply, Terms, Verdict};
 
 use crate::{
     FaultKind, Grants, LeaseEvent, Limits, LookupSources, PlannedLookup, View,
@@ -167,12 +167,18 @@ impl Instance {
         answer.map(|()| planned)
     }
 
-    /// Asks about a request: what the plugin decides, and what it sets.
-    pub(crate) fn decide(&mut self, hook: Hook, view: &View) -> Result<(Verdict, Draft), Fault> {
+    /// Asks about a request, for which earlier plugins have set terms: what the plugin decides, and what
+    /// it sets.
+    pub(crate) fn decide(
+        &mut self,
+        hook: Hook,
+        view: &View,
+        earlier: &Terms,
+    ) -> Result<(Verdict, Draft), Fault> {
         let Some(Some(function)) = self.functions.on_request.get(hook as usize) else {
             return Err(absent(hook));
         };
-        self.cell.store.data_mut().begin_request(view);
+        self.cell.store.data_mut().begin_request(view, earlier);
         let answer = self.cell.run(self.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });

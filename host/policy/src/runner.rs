@@ -62,21 +62,33 @@ impl Runner {
     }
 
     /// Asks the plugins about a request, in order. What a later one sets wins; one that does not
-    /// proceed is the last. What a plugin set in a call that failed is as if it had not been set.
+    /// proceed, or makes the terms final, is the last. What a plugin set in a call that failed is as if
+    /// it had not been set.
     pub fn terms(&mut self, view: &View) -> PolicyOutcome {
+        self.terms_after(view, Terms::default())
+    }
+
+    /// As [`Runner::terms`], for a chain that comes after plugins that have set `earlier`.
+    pub fn terms_after(&mut self, view: &View, earlier: Terms) -> PolicyOutcome {
         let hook = Hook::for_request(view.request.kind);
         let has_hook = |seat: &&mut Seat| seat.is_asked(hook, view);
-        let mut outcome = PolicyOutcome::default();
+        let mut outcome = PolicyOutcome { terms: earlier, ..PolicyOutcome::default() };
         let mut clock = Instant::now();
         for seat in self.seats.iter_mut().filter(has_hook) {
-            match seat.call(&mut clock, |instance| instance.decide(hook, view)) {
+            let earlier = &outcome.terms;
+            match seat.call(&mut clock, |instance| instance.decide(hook, view, earlier)) {
                 Ok((verdict, draft)) => {
                     let mut entry = TraceEntry::new(&seat.plugin.name);
                     entry.set = draft.into_settings();
                     entry.set.iter().for_each(|setting| setting.apply(&mut outcome.terms));
                     let goes_on = verdict == Verdict::Proceed;
                     entry.verdict = (!goes_on).then(|| verdict.clone());
+                    let is_final = goes_on && entry.is_final();
                     outcome.trace.push(entry);
+                    if is_final {
+                        outcome.final_by = Some(Arc::clone(&seat.plugin.name));
+                        break;
+                    }
                     if !goes_on {
                         outcome.terms.verdict = verdict;
                         break;
@@ -95,16 +107,24 @@ impl Runner {
         outcome
     }
 
-    /// Shows the plugins a complete OFFER or ACK, in order, each as the one before left it. `encode`
-    /// writes the value of an option as octets, for plugins that read it.
+    /// Shows the plugins a complete OFFER or ACK, in order, each as the one before left it, up to the
+    /// one that made the terms final. `encode` writes the value of an option as octets, for plugins that
+    /// read it.
     pub fn edit_reply(&mut self, view: &View, reply: &mut Reply, encode: Encode) -> EditOutcome {
         let mut outcome = EditOutcome::default();
         if reply.kind == ReplyKind::Nak {
             return outcome;
         }
-        let has_hook = |seat: &&mut Seat| seat.is_asked(Hook::ReplyOptions, view);
         let mut clock = Instant::now();
-        for seat in self.seats.iter_mut().filter(has_hook) {
+        let mut is_over = false;
+        for seat in &mut self.seats {
+            if is_over {
+                break;
+            }
+            is_over = view.final_by.as_ref() == Some(&seat.plugin.name);
+            if !seat.is_asked(Hook::ReplyOptions, view) {
+                continue;
+            }
             match seat.call(&mut clock, |instance| instance.edit(view, reply, encode)) {
                 Ok(draft) => {
                     let mut entry = TraceEntry::new(&seat.plugin.name);

@@ -16,6 +16,9 @@ pub struct PolicyOutcome {
     pub terms: Terms,
     /// What each of them wanted, in the order in which they were asked.
     pub trace: Vec<TraceEntry>,
+    /// The plugin that made the terms final, so that none behind it was asked. Goes into
+    /// [`crate::View::final_by`].
+    pub final_by: Option<Arc<str>>,
 }
 
 /// What the chain wants looked up before it is asked about a request.
@@ -61,6 +64,21 @@ pub struct TraceEntry {
     pub fault: Option<FaultKind>,
 }
 
+impl TraceEntry {
+    /// Whether the plugin made the terms final.
+    pub fn is_final(&self) -> bool {
+        self.set.contains(&Setting::Final)
+    }
+
+    /// What the plugin alone wants.
+    pub fn terms(&self) -> Terms {
+        let verdict = self.verdict.clone().unwrap_or_default();
+        let mut terms = Terms { verdict, ..Terms::default() };
+        self.set.iter().for_each(|setting| setting.apply(&mut terms));
+        terms
+    }
+}
+
 /// One thing that a plugin set. Written as text: `pool=walled-garden`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
@@ -76,6 +94,8 @@ pub enum Setting {
     Option(u8, Arc<OptionValue>),
     /// An option not to send.
     NoOption(u8),
+    /// No plugin behind this one is asked.
+    Final,
 }
 
 impl Setting {
@@ -90,6 +110,8 @@ impl Setting {
             Self::Subscriber(limit) => terms.subscriber = Some(limit.clone()),
             Self::Option(code, value) => terms.options.push((*code, Some(Arc::clone(value)))),
             Self::NoOption(code) => terms.options.push((*code, None)),
+            // It is about the chain, and the engine knows none.
+            Self::Final => {}
         }
     }
 }
@@ -117,6 +139,7 @@ impl fmt::Display for Setting {
                 f.write_str("no ")?;
                 write_option_name(f, *code)
             }
+            Self::Final => f.write_str("final"),
         }
     }
 }
@@ -199,6 +222,7 @@ mod tests {
             ),
             (Setting::Option(224, octets(&[0, 255])), "option-224=hex:00ff"),
             (Setting::NoOption(3), "no routers"),
+            (Setting::Final, "final"),
         ] {
             assert_eq!(setting.to_string(), text);
         }

@@ -26,6 +26,8 @@ pub struct View {
     pub lookups: Lookups,
     /// Plugins that are not asked about this request, because they failed to plan its lookups.
     pub absent: Absent,
+    /// The plugin that made the terms final: those behind it are not shown the reply.
+    pub final_by: Option<Arc<str>>,
 }
 
 /// What was looked up for one request, for each plugin what it planned.

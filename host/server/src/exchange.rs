@@ -424,6 +424,7 @@ impl Pipeline<'_> {
                     subnet: location.subnet,
                     lookups: Lookups::default(),
                     absent: Absent::default(),
+                    final_by: None,
                 };
                 return Ok((view, lease));
             }
@@ -575,7 +576,11 @@ impl Asked {
         let reply = reply.map(|unedited| SampledReply { unedited, edits: self.edited.clone() });
         shadows.offer(ShadowSample {
             view: self.view.clone(),
-            outcome: PolicyOutcome { terms: self.terms.clone(), trace: self.set.clone() },
+            outcome: PolicyOutcome {
+                terms: self.terms.clone(),
+                trace: self.set.clone(),
+                final_by: self.view.final_by.clone(),
+            },
             reply,
         });
     }

@@ -105,6 +105,16 @@ void lessor_set_subscriber(lessor_terms terms, const char *name, uint32_t leases
   lessor_policy_types_method_terms_set_subscriber(terms, &text, leases_max, beyond);
 }
 
+void lessor_set_final(lessor_terms terms) {
+  lessor_policy_types_method_terms_set_final(terms);
+}
+
+char *lessor_pool(lessor_terms terms) {
+  policy_string_t text;
+  if (!lessor_policy_types_method_terms_pool(terms, &text)) text.len = 0;
+  return ended(text);
+}
+
 bool lessor_set_option(lessor_terms terms, uint8_t code, const void *value, size_t octets) {
   policy_list_u8_t list = {(uint8_t *)value, octets};
   lessor_policy_types_option_error_t error;

@@ -52,6 +52,10 @@ void lessor_set_lease_time_secs(lessor_terms terms, uint32_t secs);
 void lessor_set_subscriber(lessor_terms terms, const char *name, uint32_t leases_max, uint8_t beyond);
 // False if the server does not take the option.
 bool lessor_set_option(lessor_terms terms, uint8_t code, const void *value, size_t octets);
+// Ask no policy behind this one about the request.
+void lessor_set_final(lessor_terms terms);
+// The pool that earlier policies or this call have set; from `malloc`, empty if there is none.
+char *lessor_pool(lessor_terms terms);
 
 #define LESSOR_REFUSE LESSOR_POLICY_TYPES_BEYOND_LIMIT_REFUSE
 #define LESSOR_REPLACE_OLDEST LESSOR_POLICY_TYPES_BEYOND_LIMIT_REPLACE_OLDEST

@@ -1,5 +1,8 @@
-//! Unknown or unpaid subscribers go to a pool of their own, with a short lease and name servers
-//! that lead them to the portal. Everybody else passes untouched.
+//! Unknown or unpaid subscribers go to a separate pool, with a short lease and name servers that lead
+//! them to the portal. Everybody else passes untouched.
+//!
+//! The garden is final: policies behind this one are not asked about such a subscriber, so that what
+//! they say of a device cannot lead out of the garden.
 //!
 //! The lease is short so that a customer who pays is out of the garden soon: at the next renewal the
 //! garden's address is refused, and the client starts again.
@@ -72,6 +75,10 @@ impl Policy for WalledGarden {
     fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
         self.decide(request, terms)
     }
+
+    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
+        self.decide(request, terms)
+    }
 }
 
 impl WalledGarden {
@@ -87,6 +94,7 @@ impl WalledGarden {
         }
         terms.set_pool(&self.pool);
         terms.set_lease_time_secs(self.lease_time_secs);
+        terms.set_final();
         match self.options.set_on(terms) {
             Ok(()) => Verdict::Proceed,
             // A garden without its name servers would be an open gate or a dead end.

@@ -102,7 +102,7 @@ fn what_is_not_granted_is_refused_at_start_and_at_a_reload() {
     let refused = |said: &str| {
         for wanted in [
             "plugin 10-count",
-            "imports lessor:policy/state@0.1.1, which it is not granted",
+            "imports lessor:policy/state@0.1.2, which it is not granted",
             "write grants = [\"state\"] as the first line of",
             "10-count.toml",
         ] {

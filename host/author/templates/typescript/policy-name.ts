@@ -1,6 +1,6 @@
 // Set-top boxes, known by their vendor class, get addresses from a pool of their own.
 
-import type { Request, Terms, Verdict } from "lessor:policy/types@0.1.1";
+import type { Request, Terms, Verdict } from "lessor:policy/types@0.1.2";
 
 /** What the operator writes below `[settings]` in the file beside the policy. */
 interface Settings {

@@ -1,8 +1,8 @@
 //! `[expect]`: what the policy should do. What it does and is not named here is a difference, too.
 
-use std::{net::Ipv4Addr, num::NonZeroU32};
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
-use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Verdict};
+use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Terms, Verdict};
 
 use crate::{
     collector::Draft,
@@ -29,6 +29,8 @@ pub struct Expectation {
     pub subscriber: Option<SubscriberLimit>,
     /// The options that it sets and removes at a request.
     pub options: ExpectedOptions,
+    /// Whether it makes the terms final.
+    pub is_final: bool,
     /// The options that it sets in and removes from the reply.
     pub reply: ExpectedOptions,
     /// What it has looked up.
@@ -75,6 +77,7 @@ pub(super) fn read(table: &Table) -> Expectation {
             .and_then(|value| value.table(&CASE_SUBSCRIBER))
             .and_then(|subscriber| read_subscriber(&subscriber)),
         options: options(table),
+        is_final: table.get("final").and_then(|value| value.flag()).unwrap_or(false),
         reply: reply.map(|reply| options(&reply)).unwrap_or_default(),
         lookups: planned(table),
         log: table.get("log").map(|value| {
@@ -122,6 +125,30 @@ fn read_subscriber(table: &Table) -> Option<SubscriberLimit> {
         leases_max: NonZeroU32::new(leases_max?)?,
         beyond: beyond?,
     })
+}
+
+/// Reads what earlier policies have set.
+pub(super) fn earlier(table: &Table) -> Terms {
+    let pool = table.get("pool").and_then(|value| value.text("the name of a pool"));
+    let address = table.get("address").and_then(|value| value.address());
+    if let (Some(_), Some(_), Some(value)) = (pool, address, table.get("address")) {
+        let draft = Draft::found("there are a pool and an address")
+            .wanted("wanted one of them: each replaces the other");
+        value.report(draft);
+    }
+    let ExpectedOptions { set, removed } = options(table);
+    let set = set.into_iter().map(|(code, value)| (code, Some(Arc::new(value))));
+    Terms {
+        verdict: Verdict::Proceed,
+        pool: pool.map(Arc::from),
+        address,
+        lease_time_secs: table.get("lease-time-secs").and_then(|value| value.number(0, u32::MAX)),
+        options: set.chain(removed.into_iter().map(|code| (code, None))).collect(),
+        subscriber: table
+            .get("subscriber")
+            .and_then(|value| value.table(&CASE_SUBSCRIBER))
+            .and_then(|subscriber| read_subscriber(&subscriber)),
+    }
 }
 
 fn options(table: &Table) -> ExpectedOptions {

@@ -4,17 +4,18 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
-    HardwareAddress, LookupAnswer, OptionValue, ReplyKind, RequestKind, Row, Timestamp,
+    HardwareAddress, LookupAnswer, OptionValue, ReplyKind, RequestKind, Row, Terms, Timestamp,
     option::code,
 };
 use toml::de::DeValue;
 
+use super::expectation;
 use crate::{
     collector::Draft,
     options::{Options, recognise_code},
     reader::{Table, Value},
     reservation::hardware_address,
-    shapes::{CASE_LEASE, CASE_REPLY},
+    shapes::{CASE_EARLIER, CASE_LEASE, CASE_REPLY},
 };
 
 /// How many answers of sources, and rows of tables, a request may bring along.
@@ -55,6 +56,8 @@ pub struct CaseRequest {
     pub subnet: Ipv4Net,
     /// The lease that the server has on record for the client.
     pub lease: Option<CaseLease>,
+    /// What policies before this one in the chain have set.
+    pub earlier: Terms,
     /// What sources say, by the name that the plugin planned the lookup under.
     pub lookups: Vec<(Arc<str>, LookupAnswer)>,
     /// Rows of tables: source, key, row.
@@ -148,6 +151,11 @@ pub(super) fn read(table: &Table) -> CaseRequest {
             .get("lease")
             .and_then(|value| value.table(&CASE_LEASE))
             .and_then(|lease| read_lease(&lease)),
+        earlier: table
+            .get("earlier")
+            .and_then(|value| value.table(&CASE_EARLIER))
+            .map(|earlier| expectation::earlier(&earlier))
+            .unwrap_or_default(),
         lookups: lookups(table),
         tables: rows(table),
         reply: table

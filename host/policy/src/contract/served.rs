@@ -8,7 +8,7 @@
 use wit_parser::{PackageId, Resolve, SourceMap, World, WorldId};
 
 /// The newest version of package `lessor:policy` that is served.
-pub(crate) const VERSION: &str = "0.1.1";
+pub(crate) const VERSION: &str = "0.1.2";
 
 /// The contract's text, as plugin authors have it.
 const SOURCES: [(&str, &str); 10] = [

@@ -1,12 +1,14 @@
 //! Drafts: what a call has set so far. A draft counts only if the call returns.
 
-use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
+use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
-use lessor_core::{OptionValue, SubscriberLimit, option::is_reserved_for_engine};
+use lessor_core::{
+    OptionValue, SubscriberLimit, Terms as CoreTerms, option::is_reserved_for_engine,
+};
 use wasmtime::component::Resource;
 
 use super::{
-    BadAnswer, Guest,
+    BadAnswer, Guest, address_octets,
     types::{BeyondLimit, HostTerms, Ipv4Address, OptionError, Terms},
 };
 use crate::{
@@ -20,22 +22,62 @@ use crate::{
 /// What a call wants for a request.
 #[derive(Default)]
 pub(crate) struct Draft {
+    /// What earlier plugins of the chain have set.
+    earlier: CoreTerms,
     /// Pool or address: the later one replaces the other.
     place: Option<Setting>,
     lease_time_secs: Option<u32>,
     subscriber: Option<SubscriberLimit>,
     options: Vec<Setting>,
+    is_final: bool,
     budget: OptionBudget,
 }
 
 impl Draft {
+    /// A draft of the plugin that comes after those that have set `earlier`.
+    pub(super) fn after(earlier: &CoreTerms) -> Self {
+        Self { earlier: earlier.clone(), ..Self::default() }
+    }
+
     /// What was set, each thing once, options in the order of the calls.
     pub(crate) fn into_settings(self) -> Vec<Setting> {
         let mut settings = self.options;
         settings.extend(self.place);
         settings.extend(self.lease_time_secs.map(Setting::LeaseTimeSecs));
         settings.extend(self.subscriber.map(Setting::Subscriber));
+        settings.extend(self.is_final.then_some(Setting::Final));
         settings
+    }
+
+    fn pool(&self) -> Option<&Arc<str>> {
+        match &self.place {
+            Some(Setting::Pool(name)) => Some(name),
+            Some(_) => None,
+            None => self.earlier.pool.as_ref(),
+        }
+    }
+
+    fn address(&self) -> Option<Ipv4Addr> {
+        match self.place {
+            Some(Setting::Address(address)) => Some(address),
+            Some(_) => None,
+            None => self.earlier.address,
+        }
+    }
+
+    /// What is to become of options by code: a value, or nothing where an option is removed.
+    fn options(&self) -> BTreeMap<u8, Option<&OptionValue>> {
+        let earlier = self.earlier.options.iter();
+        let mut options: BTreeMap<_, _> =
+            earlier.map(|(code, value)| (*code, value.as_deref())).collect();
+        for setting in &self.options {
+            match setting {
+                Setting::Option(code, value) => options.insert(*code, Some(&**value)),
+                Setting::NoOption(code) => options.insert(*code, None),
+                _ => None,
+            };
+        }
+        options
     }
 }
 
@@ -125,6 +167,48 @@ impl HostTerms for Guest {
         let limit = SubscriberLimit { name: name.into(), leases_max, beyond };
         self.draft()?.subscriber = Some(limit);
         Ok(())
+    }
+
+    fn set_final(&mut self, _: Resource<Terms>) -> wasmtime::Result<()> {
+        self.draft()?.is_final = true;
+        Ok(())
+    }
+
+    fn pool(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<String>> {
+        Ok(self.draft()?.pool().map(|name| name.to_string()))
+    }
+
+    fn address(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<Ipv4Address>> {
+        Ok(self.draft()?.address().map(address_octets))
+    }
+
+    fn lease_time_secs(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<u32>> {
+        let draft = self.draft()?;
+        Ok(draft.lease_time_secs.or(draft.earlier.lease_time_secs))
+    }
+
+    fn dhcp_option(&mut self, _: Resource<Terms>, code: u8) -> wasmtime::Result<Option<Vec<u8>>> {
+        Ok(match self.draft()?.options().remove(&code).flatten() {
+            Some(OptionValue::Octets(octets)) => Some(octets.clone()),
+            // Terms come from plugins, and plugins set octets.
+            _ => None,
+        })
+    }
+
+    fn option_codes(&mut self, _: Resource<Terms>) -> wasmtime::Result<Vec<u8>> {
+        let options = self.draft()?.options();
+        Ok(options.iter().filter(|(_, value)| value.is_some()).map(|(code, _)| *code).collect())
+    }
+
+    fn removed_option_codes(&mut self, _: Resource<Terms>) -> wasmtime::Result<Vec<u8>> {
+        let options = self.draft()?.options();
+        Ok(options.iter().filter(|(_, value)| value.is_none()).map(|(code, _)| *code).collect())
+    }
+
+    fn subscriber(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<String>> {
+        let draft = self.draft()?;
+        let limit = draft.subscriber.as_ref().or(draft.earlier.subscriber.as_ref());
+        Ok(limit.map(|limit| limit.name.to_string()))
     }
 
     fn drop(&mut self, _: Resource<Terms>) -> wasmtime::Result<()> {

@@ -41,9 +41,9 @@ mod bindings {
         inline: "
             package lessor:host;
             world offered {
-                import lessor:policy/types@0.1.1;
-                import lessor:policy/failing@0.1.1;
-                include lessor:policy/every-capability@0.1.1;
+                import lessor:policy/types@0.1.2;
+                import lessor:policy/failing@0.1.2;
+                include lessor:policy/every-capability@0.1.2;
             }
         ",
         imports: { default: trappable },
@@ -111,8 +111,8 @@ impl Guest {
         self.subject = Subject::Plan(view.clone(), Vec::new());
     }
 
-    pub(crate) fn begin_request(&mut self, view: &View) {
-        self.subject = Subject::Request(view.clone(), Draft::default());
+    pub(crate) fn begin_request(&mut self, view: &View, earlier: &lessor_core::Terms) {
+        self.subject = Subject::Request(view.clone(), Draft::after(earlier));
     }
 
     pub(crate) fn begin_reply(&mut self, view: &View, reply: &Reply, encode: Encode) {

@@ -1,8 +1,7 @@
 //! Comparing decisions. Pure: nothing is asked here.
 //!
-//! Plugins do not see what others set, so what a live plugin set in an exchange it would also have
-//! set with the shadow in the chain. That makes the comparison exact for terms. For replies it takes
-//! for granted that a later plugin does not look at what an earlier one changed.
+//! A live plugin behind the shadow is not asked again: the comparison assumes that it would have done
+//! the same with the shadow in the chain. That is so unless it reads what earlier plugins have set.
 
 use std::{collections::BTreeMap, mem, sync::Arc};
 
@@ -26,7 +25,7 @@ pub(super) fn follow(terms: &mut Terms, entry: &TraceEntry, drop_reason: Option<
     entry.set.iter().for_each(|setting| setting.apply(terms));
     match &entry.verdict {
         Some(verdict) => terms.verdict = verdict.clone(),
-        None => return true,
+        None => return !entry.is_final(),
     }
     false
 }

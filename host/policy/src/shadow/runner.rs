@@ -139,7 +139,8 @@ impl Place {
             Ok(None) => return Finding::NotComparable,
             Err(kind) => return Finding::Compared(vec![self.fault(kind)]),
         };
-        let terms = match self.terms(chain, sample, view) {
+        let (terms, is_final) = self.terms(chain, sample, view);
+        let terms = match terms {
             Stage::Ends(differences) => return Finding::Compared(differences),
             Stage::Differs(differences) => Some(differences),
             Stage::NotAsked => None,
@@ -147,7 +148,7 @@ impl Place {
         let reply = sample
             .reply
             .as_ref()
-            .map_or(Stage::NotAsked, |reply| self.reply(chain, view, reply, encode));
+            .map_or(Stage::NotAsked, |reply| self.reply(chain, view, reply, is_final, encode));
         match (terms, reply) {
             (None, Stage::NotAsked) => Finding::NotAsked,
             (terms, Stage::NotAsked) => Finding::Compared(terms.unwrap_or_default()),
@@ -183,11 +184,12 @@ impl Place {
         Ok(Some(informed))
     }
 
-    /// Compares the terms that the chain would have set with those that it set.
-    fn terms(&mut self, chain: &Chain, sample: &ShadowSample, view: &View) -> Stage {
+    /// Compares the terms that the chain would have set with those that it set, and says whether the
+    /// shadow made them final.
+    fn terms(&mut self, chain: &Chain, sample: &ShadowSample, view: &View) -> (Stage, bool) {
         let hook = Hook::for_request(view.request.kind);
         if !self.seat.plugin.hooks.contains(hook) {
-            return Stage::NotAsked;
+            return (Stage::NotAsked, false);
         }
         let (before, after) = self.around(chain, &sample.outcome.trace);
         let mut terms = Terms::default();
@@ -198,10 +200,13 @@ impl Place {
             compare::follow(terms, entry, dropping)
         };
         if !before.iter().all(|entry| follow(&mut terms, entry)) {
-            return Stage::NotAsked;
+            return (Stage::NotAsked, false);
         }
-        match self.seat.call(&mut Instant::now(), |instance| instance.decide(hook, view)) {
-            Err(kind) => return Stage::Ends(vec![self.fault(kind)]),
+        let is_final;
+        let decided =
+            self.seat.call(&mut Instant::now(), |instance| instance.decide(hook, view, &terms));
+        match decided {
+            Err(kind) => return (Stage::Ends(vec![self.fault(kind)]), false),
             Ok((verdict, draft)) => {
                 let goes_on = verdict == Verdict::Proceed;
                 let own = TraceEntry {
@@ -211,39 +216,50 @@ impl Place {
                     verdict: (!goes_on).then_some(verdict),
                     fault: None,
                 };
+                is_final = own.is_final();
                 if compare::follow(&mut terms, &own, None) {
                     let _ = after.iter().all(|entry| follow(&mut terms, entry));
                 }
             }
         }
         let differences = compare::terms(&sample.outcome.terms, &terms);
-        match terms.verdict {
+        let stage = match terms.verdict {
             Verdict::Proceed => Stage::Differs(differences),
             _ => Stage::Ends(differences),
-        }
+        };
+        (stage, is_final)
     }
 
     /// Compares the reply that the chain would have made of the engine's with the one that it made.
+    /// Where the shadow made the terms final, the plugins behind it would not have been shown the reply.
     fn reply(
         &mut self,
         chain: &Chain,
         view: &View,
         sampled: &SampledReply,
+        is_final: bool,
         encode: Encode,
     ) -> Stage {
-        if !self.seat.plugin.hooks.contains(Hook::ReplyOptions) {
+        let is_shown = self.seat.plugin.hooks.contains(Hook::ReplyOptions);
+        let final_at = view.final_by.as_deref().and_then(|name| chain.position_of(name));
+        if (!is_shown && !is_final) || final_at.is_some_and(|at| at < self.position) {
             return Stage::NotAsked;
         }
-        let (before, after) = self.around(chain, &sampled.edits);
+        let (before, mut after) = self.around(chain, &sampled.edits);
+        if is_final {
+            after.clear();
+        }
         let mut live = sampled.unedited.clone();
         sampled.edits.iter().for_each(|entry| compare::edit(&mut live, entry));
         let mut reply = sampled.unedited.clone();
         before.iter().for_each(|entry| compare::edit(&mut reply, entry));
-        let draft =
-            self.seat.call(&mut Instant::now(), |instance| instance.edit(view, &reply, encode));
-        match draft {
-            Err(kind) => return Stage::Differs(vec![self.fault(kind)]),
-            Ok(draft) => drop(draft.apply(&mut reply)),
+        if is_shown {
+            let draft =
+                self.seat.call(&mut Instant::now(), |instance| instance.edit(view, &reply, encode));
+            match draft {
+                Err(kind) => return Stage::Differs(vec![self.fault(kind)]),
+                Ok(draft) => drop(draft.apply(&mut reply)),
+            }
         }
         after.iter().for_each(|entry| compare::edit(&mut reply, entry));
         Stage::Differs(compare::replies(&live, &reply, encode))

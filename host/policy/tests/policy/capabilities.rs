@@ -73,7 +73,7 @@ fn a_component_that_imports_what_it_is_not_granted_is_refused_with_the_line_to_w
     let said = errors[0].to_string();
     for wanted in [
         "plugin 10-a",
-        "imports lessor:policy/state@0.1.1 and lessor:policy/tables@0.1.1, which it is not granted",
+        "imports lessor:policy/state@0.1.2 and lessor:policy/tables@0.1.2, which it is not granted",
         r#"write grants = ["log", "metrics", "state", "tables"]"#,
         "as the first line of",
         "capable.toml",

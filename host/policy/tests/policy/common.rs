@@ -159,6 +159,7 @@ pub(crate) fn view_of(request: Request) -> View {
         lease: None,
         lookups: Lookups::default(),
         absent: Absent::default(),
+        final_by: None,
     }
 }
 

@@ -122,7 +122,7 @@ fn a_policy_needs_a_hook_and_configuring() {
         &["exports no hook", "on-discover"],
     );
     let world = "import types; export on-discover;";
-    assert_refused(&contract::module(unchanged, world), &["configuring@0.1.1", "must"]);
+    assert_refused(&contract::module(unchanged, world), &["configuring@0.1.2", "must"]);
 }
 
 #[test]
@@ -139,13 +139,13 @@ fn unknown_hooks_are_named_with_those_that_there_are() {
             .replace("export on-lease;", "export on-boot;")
     };
     let octets = contract::module(edit, &exporting("export on-discover; export on-boot;"));
-    assert_refused(&octets, &["lessor:policy/on-boot@0.1.1", "reply-options"]);
+    assert_refused(&octets, &["lessor:policy/on-boot@0.1.2", "reply-options"]);
 }
 
 #[test]
 fn later_versions_of_the_same_kind_are_served_and_others_are_not() {
     let version = |version: &'static str| {
-        move |text: &str| text.replace("lessor:policy@0.1.1", &format!("lessor:policy@{version}"))
+        move |text: &str| text.replace("lessor:policy@0.1.2", &format!("lessor:policy@{version}"))
     };
     let world = exporting("export on-discover;");
     let folder = TempDir::new().unwrap();
@@ -157,7 +157,7 @@ fn later_versions_of_the_same_kind_are_served_and_others_are_not() {
         assert_eq!(mistakes.len(), 3, "{mistakes:#?}");
         for mistake in mistakes {
             assert!(mistake.contains(&format!("@{other}")), "{mistake}");
-            assert!(mistake.contains("serves lessor:policy@0.1.1"), "{mistake}");
+            assert!(mistake.contains("serves lessor:policy@0.1.2"), "{mistake}");
         }
     }
 }
@@ -169,7 +169,7 @@ fn wrong_signatures_are_shown_beside_the_right_ones() {
     assert_refused(
         &octets,
         &[
-            "lessor:policy/on-discover@0.1.1 has handle with another signature",
+            "lessor:policy/on-discover@0.1.2 has handle with another signature",
             "found func(borrow<request>, borrow<terms>) -> variant{proceed, ignore(string), refuse(u32)}",
             "wanted func(borrow<request>, borrow<terms>) -> variant{proceed, ignore(string), refuse(string)}",
         ],
@@ -179,7 +179,7 @@ fn wrong_signatures_are_shown_beside_the_right_ones() {
     let octets = contract::module(edit, &exporting("export on-discover;"));
     assert_refused(
         &octets,
-        &["types@0.1.1 has [method]request.transaction-id", "-> u64", "-> u32"],
+        &["types@0.1.2 has [method]request.transaction-id", "-> u64", "-> u32"],
     );
 }
 
@@ -187,21 +187,21 @@ fn wrong_signatures_are_shown_beside_the_right_ones() {
 fn missing_functions_are_named() {
     let edit = |text: &str| text.replace("edit: func(", "amend: func(");
     let octets = contract::module(edit, &exporting("export reply-options;"));
-    assert_refused(&octets, &["reply-options@0.1.1 without its function edit", "borrow<reply>"]);
+    assert_refused(&octets, &["reply-options@0.1.2 without its function edit", "borrow<reply>"]);
 }
 
 #[test]
 fn imports_that_are_not_offered_are_named() {
     let edit = |text: &str| text.replace("packet: func()", "vlan: func() -> u16;\n packet: func()");
     let octets = contract::module(edit, &exporting("export on-discover;"));
-    assert_refused(&octets, &["types@0.1.1#[method]request.vlan", "later version of the contract"]);
+    assert_refused(&octets, &["types@0.1.2#[method]request.vlan", "later version of the contract"]);
     let world = exporting("export on-lease; import other:net/sockets@1.0.0;")
         + "\npackage other:net@1.0.0; interface sockets { open: func() -> u32; }";
     let octets = contract::module(unchanged, &world);
     assert_refused(&octets, &["other:net/sockets@1.0.0", "no window to the outside"]);
     let octets =
         contract::module(unchanged, &exporting("export on-lease; import log: func(text: string);"));
-    assert_refused(&octets, &["imports log", "of lessor:policy@0.1.1 it offers types"]);
+    assert_refused(&octets, &["imports log", "of lessor:policy@0.1.2 it offers types"]);
 }
 
 #[test]

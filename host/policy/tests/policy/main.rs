@@ -16,6 +16,7 @@ mod common;
 mod compiling;
 mod contract;
 mod faults;
+mod final_terms;
 mod frozen;
 mod loading;
 mod logged;

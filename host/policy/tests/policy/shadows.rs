@@ -21,12 +21,12 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn shadow(name: &str, settings: serde_json::Value) -> PluginSource {
+pub(crate) fn shadow(name: &str, settings: serde_json::Value) -> PluginSource {
     PluginSource { mode: Mode::Shadow, ..misbehaving(name, settings) }
 }
 
 /// A chain with all of its runners, ready.
-fn ready(sources: Vec<PluginSource>) -> (Arc<Chain>, Runner, ShadowRunner) {
+pub(crate) fn ready(sources: Vec<PluginSource>) -> (Arc<Chain>, Runner, ShadowRunner) {
     let (chain, runner) = start(&runtime(), sources);
     let shadows = chain.shadow_runner().unwrap().unwrap();
     (chain, runner, shadows)
@@ -41,7 +41,7 @@ fn compared(sources: Vec<PluginSource>) -> (PolicyOutcome, Vec<ShadowDifference>
     (outcome, found, only_status(&chain))
 }
 
-fn look(
+pub(crate) fn look(
     chain: &Chain,
     shadows: &mut ShadowRunner,
     view: &View,
@@ -58,7 +58,7 @@ fn only_status(chain: &Chain) -> ShadowStatus {
     status.clone()
 }
 
-fn written(found: &[ShadowDifference]) -> Vec<String> {
+pub(crate) fn written(found: &[ShadowDifference]) -> Vec<String> {
     let differences = found.iter().flat_map(|found| &found.differences);
     let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
     differences

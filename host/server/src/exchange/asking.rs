@@ -80,8 +80,9 @@ impl Pipeline<'_> {
         let kind = asked.view.request.kind;
         asked.shadows = runner.chain().shadows_of(kind).cloned();
         if runner.chain().has_hook_for(kind) {
-            let PolicyOutcome { terms, trace, .. } = runner.terms(&asked.view);
+            let PolicyOutcome { terms, trace, final_by } = runner.terms(&asked.view);
             asked.terms = terms;
+            asked.view.final_by = final_by;
             asked.set.extend(trace);
         }
         self.decide_under_terms(runner, now, exchange);

@@ -133,6 +133,7 @@ impl Place<'_> {
             lease: lease.map(|lease| in_clock_time(&lease, clock::offset_ms())),
             lookups: Default::default(),
             absent: Default::default(),
+            final_by: None,
         };
         if let Some(detail) = relay_not_served(&view) {
             explanation.detail = Some(detail);
@@ -144,7 +145,7 @@ impl Place<'_> {
         if chain.has_lookups_for(request.kind) {
             let plan = runner.plan(&view);
             watch.lap("plan");
-            let steps = plugin_steps(&chain, Hook::PlanLookups, &plan.trace, &mut before);
+            let steps = plugin_steps(&chain, Hook::PlanLookups, &plan.trace, None, &mut before);
             before = times(&chain);
             let planned = steps.into_iter().filter(|step| step.not_asked.is_none());
             explanation.plugins.extend(planned);
@@ -163,13 +164,15 @@ impl Place<'_> {
             }
             view = View { lookups: lookups.into(), absent: plan.absent, ..view };
         }
-        let PolicyOutcome { terms, trace } = if chain.has_hook_for(request.kind) {
+        let PolicyOutcome { terms, trace, final_by } = if chain.has_hook_for(request.kind) {
             runner.terms(&view)
         } else {
             PolicyOutcome::default()
         };
         watch.lap("policy");
-        let steps = plugin_steps(&chain, Hook::for_request(request.kind), &trace, &mut before);
+        view.final_by = final_by;
+        let hook = Hook::for_request(request.kind);
+        let steps = plugin_steps(&chain, hook, &trace, None, &mut before);
         explanation.plugins.extend(steps);
         explanation.terms = terms_text(&terms);
         watch.skip();
@@ -196,7 +199,9 @@ impl Place<'_> {
             let edited = runner.edit_reply(&view, &mut reply, lessor_wire::encode_value);
             watch.lap("edit");
             if reply.kind != ReplyKind::Nak && chain.wants_options() {
-                let steps = plugin_steps(&chain, Hook::ReplyOptions, &edited.trace, &mut before);
+                let final_by = view.final_by.as_deref();
+                let hook = Hook::ReplyOptions;
+                let steps = plugin_steps(&chain, hook, &edited.trace, final_by, &mut before);
                 explanation.plugins.extend(steps);
             }
             let mut packet = Vec::new();
@@ -293,21 +298,27 @@ const fn located_by_text(by: LocatedBy) -> &'static str {
     }
 }
 
+fn made_final(plugin: &str) -> String {
+    format!("{plugin} made the terms final")
+}
+
 /// How long the plugins were called in all, in order.
 fn times(chain: &Chain) -> Vec<Duration> {
     chain.status().iter().map(|status| status.call_time_total).collect()
 }
 
-/// What each plugin of the chain did at `hook`; `before` is how long each was called before.
+/// What each plugin of the chain did at `hook`. `final_by` is the plugin that made the terms final
+/// before; `before` is how long each was called before.
 fn plugin_steps(
     chain: &Chain,
     hook: Hook,
     trace: &[TraceEntry],
+    final_by: Option<&str>,
     before: &mut Vec<Duration>,
 ) -> Vec<PluginStep> {
     let status = chain.status();
     before.resize(status.len(), Duration::ZERO);
-    let mut ended_by: Option<&str> = None;
+    let mut ended_by: Option<String> = None;
     let mut steps = Vec::new();
     for ((plugin, status), before) in chain.plugins().zip(&status).zip(before) {
         let mut step = PluginStep {
@@ -332,15 +343,20 @@ fn plugin_steps(
             });
             step.took_us = Some(microseconds(status.call_time_total.saturating_sub(*before)));
             if entry.verdict.is_some() {
-                ended_by = Some(&plugin.name);
+                ended_by = Some(format!("{} ended the matter", plugin.name));
+            } else if entry.is_final() {
+                ended_by = Some(made_final(&plugin.name));
             }
         } else {
             let has_hook = plugin.hooks.contains(&hook);
-            step.not_asked = Some(match ended_by {
-                Some(by) if has_hook => format!("{by} ended the matter"),
+            step.not_asked = Some(match &ended_by {
+                Some(why) if has_hook => why.clone(),
                 _ if has_hook => "not asked".to_owned(),
                 _ => format!("has no hook {hook}"),
             });
+        }
+        if final_by == Some(&*plugin.name) {
+            ended_by = Some(made_final(&plugin.name));
         }
         steps.push(step);
     }

@@ -59,8 +59,12 @@ impl Property {
         Self { name, get: Some(get), set: None }
     }
 
-    pub(crate) const fn write(name: &'static str, set: fn(Value) -> Result<(), String>) -> Self {
-        Self { name, get: None, set: Some(set) }
+    pub(crate) const fn both(
+        name: &'static str,
+        get: fn(&str) -> Result<Value, String>,
+        set: fn(Value) -> Result<(), String>,
+    ) -> Self {
+        Self { name, get: Some(get), set: Some(set) }
     }
 }
 

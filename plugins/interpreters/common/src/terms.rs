@@ -1,10 +1,11 @@
 //! `terms`: what the script wants for the request.
 
-use lessor_policy::{BeyondLimit, Terms};
+use lessor_policy::{BeyondLimit, OptionSetting, Terms};
 
 use crate::{
     Function, Object, Property, Value,
     object::{absent, argument},
+    request::of_option,
     value::wanted,
 };
 
@@ -12,36 +13,61 @@ pub(crate) static TERMS: Object = Object {
     name: "terms",
     is_global: false,
     properties: &[
-        Property::write("pool", |value| {
-            let name = value.as_text("terms.pool")?;
-            set(|terms| terms.set_pool(name))
-        }),
-        Property::write("address", |value| {
-            let address = value.as_address("terms.address")?;
-            set(|terms| terms.set_address(address))
-        }),
-        Property::write("lease_time_secs", |value| {
-            let secs = value.as_number("the lease time", "a number of seconds")?;
-            set(|terms| terms.set_lease_time_secs(secs))
+        Property::both(
+            "pool",
+            |_| with(|terms| Value::or_nothing(terms.pool(), Value::Text)),
+            |value| {
+                let name = value.as_text("terms.pool")?;
+                with(|terms| terms.set_pool(name))
+            },
+        ),
+        Property::both(
+            "address",
+            |_| with(|terms| Value::or_nothing(terms.address(), Value::address)),
+            |value| {
+                let address = value.as_address("terms.address")?;
+                with(|terms| terms.set_address(address))
+            },
+        ),
+        Property::both(
+            "lease_time_secs",
+            |_| with(|terms| Value::or_nothing(terms.lease_time_secs(), Value::number)),
+            |value| {
+                let secs = value.as_number("the lease time", "a number of seconds")?;
+                with(|terms| terms.set_lease_time_secs(secs))
+            },
+        ),
+        Property::read("option_codes", |_| with(|terms| Value::numbers(&terms.option_codes()))),
+        Property::read("removed_option_codes", |_| {
+            with(|terms| Value::numbers(&terms.removed_option_codes()))
         }),
     ],
     functions: &[
-        Function::new("option", 2, |_, arguments| {
+        Function::with_optional("option", (1, 2), |_, arguments| {
             let name = argument(arguments, 0).as_option_name()?;
-            let (code, octets) = argument(arguments, 1).as_option_setting(&name)?.encode(&name)?;
+            let Some(value) = arguments.get(1) else {
+                let code = OptionSetting::code(&name)?;
+                return with(|terms| {
+                    Value::or_nothing(terms.dhcp_option(code), |octets| of_option(code, &octets))
+                });
+            };
+            let (code, octets) = value.as_option_setting(&name)?.encode(&name)?;
             let refused = |error| format!("option {name}: {error}");
-            set(|terms| terms.set_option(code, octets))?.map_err(refused)?;
+            with(|terms| terms.set_option(code, octets))?.map_err(refused)?;
             Ok(Value::Nothing)
         }),
         Function::new("remove_option", 1, |_, arguments| {
             let name = argument(arguments, 0).as_option_name()?;
-            let code = lessor_policy::OptionSetting::code(&name)?;
+            let code = OptionSetting::code(&name)?;
             let refused = |error| format!("option {name}: {error}");
-            set(|terms| terms.remove_option(code))?.map_err(refused)?;
+            with(|terms| terms.remove_option(code))?.map_err(refused)?;
             Ok(Value::Nothing)
         }),
-        Function::with_optional("subscriber", (2, 3), |_, arguments| {
+        Function::with_optional("subscriber", (0, 3), |_, arguments| {
             const MAX: &str = "how many leases it may have, at least 1";
+            if arguments.is_empty() {
+                return with(|terms| Value::or_nothing(terms.subscriber(), Value::Text));
+            }
             let name = argument(arguments, 0).as_text("the subscriber's name")?;
             let leases_max: u32 = argument(arguments, 1).as_number("subscriber", MAX)?;
             let beyond = match argument(arguments, 2) {
@@ -52,12 +78,16 @@ pub(crate) static TERMS: Object = Object {
                     return Err(wanted("subscriber", "\"refuse\" or \"replace-oldest\"", other));
                 }
             };
-            set(|terms| terms.set_subscriber(name, leases_max, beyond))?;
+            with(|terms| terms.set_subscriber(name, leases_max, beyond))?;
+            Ok(Value::Nothing)
+        }),
+        Function::new("set_final", 0, |_, _| {
+            with(|terms| terms.set_final())?;
             Ok(Value::Nothing)
         }),
     ],
 };
 
-fn set<T>(act: impl FnOnce(&Terms) -> T) -> Result<T, String> {
+fn with<T>(act: impl FnOnce(&Terms) -> T) -> Result<T, String> {
     Terms::entered(act).ok_or_else(|| absent("terms"))
 }

@@ -3,232 +3,256 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Imported Functions from `lessor:policy/types@0.1.1`
+// Imported Functions from `lessor:policy/types@0.1.2`
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.kind")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.kind")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_kind(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.client-state")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.client-state")))
 extern void __wasm_import_lessor_policy_types_method_request_client_state(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.transaction-id")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.transaction-id")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_transaction_id(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.elapsed-secs")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.elapsed-secs")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_elapsed_secs(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.hardware-type")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.hardware-type")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_hardware_type(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.hardware-address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.hardware-address")))
 extern void __wasm_import_lessor_policy_types_method_request_hardware_address(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.client-identifier")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.client-identifier")))
 extern void __wasm_import_lessor_policy_types_method_request_client_identifier(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.client-key")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.client-key")))
 extern void __wasm_import_lessor_policy_types_method_request_client_key(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.is-relayed")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.is-relayed")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_is_relayed(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.relay-address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.relay-address")))
 extern void __wasm_import_lessor_policy_types_method_request_relay_address(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.circuit-id")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.circuit-id")))
 extern void __wasm_import_lessor_policy_types_method_request_circuit_id(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.remote-id")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.remote-id")))
 extern void __wasm_import_lessor_policy_types_method_request_remote_id(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.relay-sub-option")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.relay-sub-option")))
 extern void __wasm_import_lessor_policy_types_method_request_relay_sub_option(int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.relay-information-is-remembered")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.relay-information-is-remembered")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_relay_information_is_remembered(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.dhcp-option")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.dhcp-option")))
 extern void __wasm_import_lessor_policy_types_method_request_dhcp_option(int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.dhcp-option-codes")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.dhcp-option-codes")))
 extern void __wasm_import_lessor_policy_types_method_request_dhcp_option_codes(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.parameter-request-list")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.parameter-request-list")))
 extern void __wasm_import_lessor_policy_types_method_request_parameter_request_list(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.vendor-class")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.vendor-class")))
 extern void __wasm_import_lessor_policy_types_method_request_vendor_class(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.host-name")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.host-name")))
 extern void __wasm_import_lessor_policy_types_method_request_host_name(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.requested-address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.requested-address")))
 extern void __wasm_import_lessor_policy_types_method_request_requested_address(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.client-address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.client-address")))
 extern void __wasm_import_lessor_policy_types_method_request_client_address(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.requested-lease-time-secs")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.requested-lease-time-secs")))
 extern void __wasm_import_lessor_policy_types_method_request_requested_lease_time_secs(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.network-name")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.network-name")))
 extern void __wasm_import_lessor_policy_types_method_request_network_name(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.subnet")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.subnet")))
 extern void __wasm_import_lessor_policy_types_method_request_subnet(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.interface-name")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.interface-name")))
 extern void __wasm_import_lessor_policy_types_method_request_interface_name(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.lease-address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lease-address")))
 extern void __wasm_import_lessor_policy_types_method_request_lease_address(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.lease-is-active")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lease-is-active")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_lease_is_active(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.lease-expires-at-ms")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lease-expires-at-ms")))
 extern void __wasm_import_lessor_policy_types_method_request_lease_expires_at_ms(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.server-time-ms")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.server-time-ms")))
 extern int64_t __wasm_import_lessor_policy_types_method_request_server_time_ms(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.circuit-id-text")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.circuit-id-text")))
 extern void __wasm_import_lessor_policy_types_method_request_circuit_id_text(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.remote-id-text")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.remote-id-text")))
 extern void __wasm_import_lessor_policy_types_method_request_remote_id_text(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.hardware-address-text")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.hardware-address-text")))
 extern void __wasm_import_lessor_policy_types_method_request_hardware_address_text(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.lookup-status")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lookup-status")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_lookup_status(int32_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.lookup-field")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lookup-field")))
 extern void __wasm_import_lessor_policy_types_method_request_lookup_field(int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.lookup-row")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lookup-row")))
 extern void __wasm_import_lessor_policy_types_method_request_lookup_row(int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.lookup-is-stale")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lookup-is-stale")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_lookup_is_stale(int32_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]request.packet")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.packet")))
 extern void __wasm_import_lessor_policy_types_method_request_packet(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]terms.set-pool")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-pool")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_pool(int32_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]terms.set-address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-address")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_address(int32_t, int32_t, int32_t, int32_t, int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]terms.set-lease-time-secs")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-lease-time-secs")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_lease_time_secs(int32_t, int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]terms.set-option")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-option")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_option(int32_t, int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]terms.remove-option")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.remove-option")))
 extern void __wasm_import_lessor_policy_types_method_terms_remove_option(int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]terms.set-subscriber")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-subscriber")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_subscriber(int32_t, uint8_t *, size_t, int32_t, int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lookup-plan.add")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-final")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_final(int32_t);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.pool")))
+extern void __wasm_import_lessor_policy_types_method_terms_pool(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.address")))
+extern void __wasm_import_lessor_policy_types_method_terms_address(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.lease-time-secs")))
+extern void __wasm_import_lessor_policy_types_method_terms_lease_time_secs(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.dhcp-option")))
+extern void __wasm_import_lessor_policy_types_method_terms_dhcp_option(int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.option-codes")))
+extern void __wasm_import_lessor_policy_types_method_terms_option_codes(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.removed-option-codes")))
+extern void __wasm_import_lessor_policy_types_method_terms_removed_option_codes(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.subscriber")))
+extern void __wasm_import_lessor_policy_types_method_terms_subscriber(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lookup-plan.add")))
 extern void __wasm_import_lessor_policy_types_method_lookup_plan_add(int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]reply.kind")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.kind")))
 extern int32_t __wasm_import_lessor_policy_types_method_reply_kind(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]reply.your-address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.your-address")))
 extern void __wasm_import_lessor_policy_types_method_reply_your_address(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]reply.dhcp-option")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.dhcp-option")))
 extern void __wasm_import_lessor_policy_types_method_reply_dhcp_option(int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]reply.option-codes")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.option-codes")))
 extern void __wasm_import_lessor_policy_types_method_reply_option_codes(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]reply.set-option")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.set-option")))
 extern void __wasm_import_lessor_policy_types_method_reply_set_option(int32_t, int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]reply.remove-option")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.remove-option")))
 extern void __wasm_import_lessor_policy_types_method_reply_remove_option(int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.kind")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.kind")))
 extern int32_t __wasm_import_lessor_policy_types_method_lease_event_kind(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.address")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_address(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.network-name")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.network-name")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_network_name(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.client-key")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.client-key")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_client_key(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.client-identifier")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.client-identifier")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_client_identifier(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.hardware-type")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.hardware-type")))
 extern int32_t __wasm_import_lessor_policy_types_method_lease_event_hardware_type(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.hardware-address")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.hardware-address")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_hardware_address(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.circuit-id")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.circuit-id")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_circuit_id(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.remote-id")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.remote-id")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_remote_id(int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.relay-sub-option")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.relay-sub-option")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_relay_sub_option(int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.began-at-ms")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.began-at-ms")))
 extern int64_t __wasm_import_lessor_policy_types_method_lease_event_began_at_ms(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.expires-at-ms")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.expires-at-ms")))
 extern int64_t __wasm_import_lessor_policy_types_method_lease_event_expires_at_ms(int32_t);
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[method]lease-event.server-time-ms")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.server-time-ms")))
 extern int64_t __wasm_import_lessor_policy_types_method_lease_event_server_time_ms(int32_t);
 
-// Imported Functions from `lessor:policy/log@0.1.1`
+// Imported Functions from `lessor:policy/log@0.1.2`
 
-__attribute__((__import_module__("lessor:policy/log@0.1.1"), __import_name__("write")))
+__attribute__((__import_module__("lessor:policy/log@0.1.2"), __import_name__("write")))
 extern void __wasm_import_lessor_policy_log_write(int32_t, uint8_t *, size_t);
 
-// Imported Functions from `lessor:policy/metrics@0.1.1`
+// Imported Functions from `lessor:policy/metrics@0.1.2`
 
-__attribute__((__import_module__("lessor:policy/metrics@0.1.1"), __import_name__("add")))
+__attribute__((__import_module__("lessor:policy/metrics@0.1.2"), __import_name__("add")))
 extern void __wasm_import_lessor_policy_metrics_add(uint8_t *, size_t, int64_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/metrics@0.1.1"), __import_name__("set")))
+__attribute__((__import_module__("lessor:policy/metrics@0.1.2"), __import_name__("set")))
 extern void __wasm_import_lessor_policy_metrics_set(uint8_t *, size_t, double, uint8_t *);
 
-// Imported Functions from `lessor:policy/state@0.1.1`
+// Imported Functions from `lessor:policy/state@0.1.2`
 
-__attribute__((__import_module__("lessor:policy/state@0.1.1"), __import_name__("get")))
+__attribute__((__import_module__("lessor:policy/state@0.1.2"), __import_name__("get")))
 extern void __wasm_import_lessor_policy_state_get(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/state@0.1.1"), __import_name__("set")))
+__attribute__((__import_module__("lessor:policy/state@0.1.2"), __import_name__("set")))
 extern void __wasm_import_lessor_policy_state_set(uint8_t *, size_t, int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/state@0.1.1"), __import_name__("replace")))
+__attribute__((__import_module__("lessor:policy/state@0.1.2"), __import_name__("replace")))
 extern void __wasm_import_lessor_policy_state_replace(uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, uint8_t *);
 
-// Imported Functions from `lessor:policy/tables@0.1.1`
+// Imported Functions from `lessor:policy/tables@0.1.2`
 
-__attribute__((__import_module__("lessor:policy/tables@0.1.1"), __import_name__("field")))
+__attribute__((__import_module__("lessor:policy/tables@0.1.2"), __import_name__("field")))
 extern void __wasm_import_lessor_policy_tables_field(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("lessor:policy/tables@0.1.1"), __import_name__("row")))
+__attribute__((__import_module__("lessor:policy/tables@0.1.2"), __import_name__("row")))
 extern void __wasm_import_lessor_policy_tables_row(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-// Exported Functions from `lessor:policy/on-inform@0.1.1`
+// Exported Functions from `lessor:policy/on-inform@0.1.2`
 
-__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-inform@0.1.1#handle")))
+__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-inform@0.1.2#handle")))
 void __wasm_export_exports_lessor_policy_on_inform_handle_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -249,9 +273,9 @@ void __wasm_export_exports_lessor_policy_on_inform_handle_post_return(uint8_t * 
   }
 }
 
-// Exported Functions from `lessor:policy/configuring@0.1.1`
+// Exported Functions from `lessor:policy/configuring@0.1.2`
 
-__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/configuring@0.1.1#configure")))
+__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/configuring@0.1.2#configure")))
 void __wasm_export_exports_lessor_policy_configuring_configure_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -266,9 +290,9 @@ void __wasm_export_exports_lessor_policy_configuring_configure_post_return(uint8
   }
 }
 
-// Exported Functions from `lessor:policy/on-discover@0.1.1`
+// Exported Functions from `lessor:policy/on-discover@0.1.2`
 
-__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-discover@0.1.1#handle")))
+__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-discover@0.1.2#handle")))
 void __wasm_export_exports_lessor_policy_on_discover_handle_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -289,9 +313,9 @@ void __wasm_export_exports_lessor_policy_on_discover_handle_post_return(uint8_t 
   }
 }
 
-// Exported Functions from `lessor:policy/on-request@0.1.1`
+// Exported Functions from `lessor:policy/on-request@0.1.2`
 
-__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-request@0.1.1#handle")))
+__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-request@0.1.2#handle")))
 void __wasm_export_exports_lessor_policy_on_request_handle_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -365,7 +389,7 @@ void lessor_policy_types_lookup_error_free(lessor_policy_types_lookup_error_t *p
   }
 }
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[resource-drop]request")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[resource-drop]request")))
 extern void __wasm_import_lessor_policy_types_request_drop(int32_t handle);
 
 void lessor_policy_types_request_drop_own(lessor_policy_types_own_request_t handle) {
@@ -380,7 +404,7 @@ lessor_policy_types_borrow_request_t lessor_policy_types_borrow_request(lessor_p
   return (lessor_policy_types_borrow_request_t) { arg.__handle };
 }
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[resource-drop]terms")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[resource-drop]terms")))
 extern void __wasm_import_lessor_policy_types_terms_drop(int32_t handle);
 
 void lessor_policy_types_terms_drop_own(lessor_policy_types_own_terms_t handle) {
@@ -395,7 +419,7 @@ lessor_policy_types_borrow_terms_t lessor_policy_types_borrow_terms(lessor_polic
   return (lessor_policy_types_borrow_terms_t) { arg.__handle };
 }
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[resource-drop]lookup-plan")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[resource-drop]lookup-plan")))
 extern void __wasm_import_lessor_policy_types_lookup_plan_drop(int32_t handle);
 
 void lessor_policy_types_lookup_plan_drop_own(lessor_policy_types_own_lookup_plan_t handle) {
@@ -410,7 +434,7 @@ lessor_policy_types_borrow_lookup_plan_t lessor_policy_types_borrow_lookup_plan(
   return (lessor_policy_types_borrow_lookup_plan_t) { arg.__handle };
 }
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[resource-drop]reply")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[resource-drop]reply")))
 extern void __wasm_import_lessor_policy_types_reply_drop(int32_t handle);
 
 void lessor_policy_types_reply_drop_own(lessor_policy_types_own_reply_t handle) {
@@ -425,7 +449,7 @@ lessor_policy_types_borrow_reply_t lessor_policy_types_borrow_reply(lessor_polic
   return (lessor_policy_types_borrow_reply_t) { arg.__handle };
 }
 
-__attribute__((__import_module__("lessor:policy/types@0.1.1"), __import_name__("[resource-drop]lease-event")))
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[resource-drop]lease-event")))
 extern void __wasm_import_lessor_policy_types_lease_event_drop(int32_t handle);
 
 void lessor_policy_types_lease_event_drop_own(lessor_policy_types_own_lease_event_t handle) {
@@ -1259,6 +1283,136 @@ bool lessor_policy_types_method_terms_remove_option(lessor_policy_types_borrow_t
 
 void lessor_policy_types_method_terms_set_subscriber(lessor_policy_types_borrow_terms_t self, policy_string_t *name, uint32_t leases_max, lessor_policy_types_beyond_limit_t beyond) {
   __wasm_import_lessor_policy_types_method_terms_set_subscriber((self).__handle, (uint8_t *) (*name).ptr, (*name).len, (int32_t) (leases_max), (int32_t) beyond);
+}
+
+void lessor_policy_types_method_terms_set_final(lessor_policy_types_borrow_terms_t self) {
+  __wasm_import_lessor_policy_types_method_terms_set_final((self).__handle);
+}
+
+bool lessor_policy_types_method_terms_pool(lessor_policy_types_borrow_terms_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_pool((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_address(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *ret) {
+  __attribute__((__aligned__(1)))
+  uint8_t ret_area[5];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_address((self).__handle, ptr);
+  lessor_policy_types_option_ipv4_address_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (lessor_policy_types_ipv4_address_t) {
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 1))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 2))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 3))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 4))),
+      };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_lease_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t *ret) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[8];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_lease_time_secs((self).__handle, ptr);
+  policy_option_u32_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (uint32_t) (*((int32_t*) (ptr + 4)));
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_dhcp_option(lessor_policy_types_borrow_terms_t self, uint8_t code, policy_list_u8_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_dhcp_option((self).__handle, (int32_t) (code), ptr);
+  policy_option_list_u8_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+void lessor_policy_types_method_terms_option_codes(lessor_policy_types_borrow_terms_t self, policy_list_u8_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_option_codes((self).__handle, ptr);
+  *ret = (policy_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+void lessor_policy_types_method_terms_removed_option_codes(lessor_policy_types_borrow_terms_t self, policy_list_u8_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_removed_option_codes((self).__handle, ptr);
+  *ret = (policy_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool lessor_policy_types_method_terms_subscriber(lessor_policy_types_borrow_terms_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_subscriber((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
 }
 
 bool lessor_policy_types_method_lookup_plan_add(lessor_policy_types_borrow_lookup_plan_t self, policy_string_t *name, policy_string_t *source, policy_string_t *key, lessor_policy_types_lookup_error_t *err) {
@@ -2161,7 +2315,7 @@ bool lessor_policy_tables_row(policy_string_t *table, policy_string_t *key, poli
   }
 }
 
-__attribute__((__export_name__("lessor:policy/on-inform@0.1.1#handle")))
+__attribute__((__export_name__("lessor:policy/on-inform@0.1.2#handle")))
 uint8_t * __wasm_export_exports_lessor_policy_on_inform_handle(int32_t arg, int32_t arg0) {
   exports_lessor_policy_on_inform_verdict_t ret;
   exports_lessor_policy_on_inform_handle((exports_lessor_policy_on_inform_borrow_request_t) { arg }, (exports_lessor_policy_on_inform_borrow_terms_t) { arg0 }, &ret);
@@ -2189,7 +2343,7 @@ uint8_t * __wasm_export_exports_lessor_policy_on_inform_handle(int32_t arg, int3
   return ptr;
 }
 
-__attribute__((__export_name__("lessor:policy/configuring@0.1.1#configure")))
+__attribute__((__export_name__("lessor:policy/configuring@0.1.2#configure")))
 uint8_t * __wasm_export_exports_lessor_policy_configuring_configure(uint8_t * arg, size_t arg0) {
   policy_string_t arg1 = (policy_string_t) { (uint8_t*)(arg), (arg0) };
   exports_lessor_policy_configuring_result_void_string_t ret;
@@ -2209,7 +2363,7 @@ uint8_t * __wasm_export_exports_lessor_policy_configuring_configure(uint8_t * ar
   return ptr;
 }
 
-__attribute__((__export_name__("lessor:policy/on-discover@0.1.1#handle")))
+__attribute__((__export_name__("lessor:policy/on-discover@0.1.2#handle")))
 uint8_t * __wasm_export_exports_lessor_policy_on_discover_handle(int32_t arg, int32_t arg0) {
   exports_lessor_policy_on_discover_verdict_t ret;
   exports_lessor_policy_on_discover_handle((exports_lessor_policy_on_discover_borrow_request_t) { arg }, (exports_lessor_policy_on_discover_borrow_terms_t) { arg0 }, &ret);
@@ -2237,7 +2391,7 @@ uint8_t * __wasm_export_exports_lessor_policy_on_discover_handle(int32_t arg, in
   return ptr;
 }
 
-__attribute__((__export_name__("lessor:policy/on-request@0.1.1#handle")))
+__attribute__((__export_name__("lessor:policy/on-request@0.1.2#handle")))
 uint8_t * __wasm_export_exports_lessor_policy_on_request_handle(int32_t arg, int32_t arg0) {
   exports_lessor_policy_on_request_verdict_t ret;
   exports_lessor_policy_on_request_handle((exports_lessor_policy_on_request_borrow_request_t) { arg }, (exports_lessor_policy_on_request_borrow_terms_t) { arg0 }, &ret);

@@ -349,7 +349,7 @@ typedef lessor_policy_types_borrow_request_t exports_lessor_policy_on_request_bo
 
 typedef lessor_policy_types_borrow_terms_t exports_lessor_policy_on_request_borrow_terms_t;
 
-// Imported Functions from `lessor:policy/types@0.1.1`
+// Imported Functions from `lessor:policy/types@0.1.2`
 // Which message it is.
 extern lessor_policy_types_request_kind_t lessor_policy_types_method_request_kind(lessor_policy_types_borrow_request_t self);
 // The state of a client that sends a DHCPREQUEST; none for any other message.
@@ -467,6 +467,29 @@ extern bool lessor_policy_types_method_terms_remove_option(lessor_policy_types_b
 // the limit by that. The call fails if the name is empty or has more than 255 octets, or if
 // `leases-max` is 0.
 extern void lessor_policy_types_method_terms_set_subscriber(lessor_policy_types_borrow_terms_t self, policy_string_t *name, uint32_t leases_max, lessor_policy_types_beyond_limit_t beyond);
+// Ask no policy behind this one about the request: what is set when this call ends is what
+// counts. Their hook `reply-options` is not called for the reply either; that of this policy and
+// of those before it is. All policies hear of the lease in `on-lease`, as always.
+extern void lessor_policy_types_method_terms_set_final(lessor_policy_types_borrow_terms_t self);
+// The pool that earlier policies or this call have set; none if the latest of them set an
+// address, or nothing.
+extern bool lessor_policy_types_method_terms_pool(lessor_policy_types_borrow_terms_t self, policy_string_t *ret);
+// The address that earlier policies or this call have set; none if the latest of them set a
+// pool, or nothing.
+extern bool lessor_policy_types_method_terms_address(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *ret);
+// The lease time that earlier policies or this call have set, in seconds.
+extern bool lessor_policy_types_method_terms_lease_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t *ret);
+// The value that earlier policies or this call have set for an option; none if they set none, or
+// removed it since.
+extern bool lessor_policy_types_method_terms_dhcp_option(lessor_policy_types_borrow_terms_t self, uint8_t code, policy_list_u8_t *ret);
+// The codes of the options that earlier policies or this call have set, each once, in ascending
+// order.
+extern void lessor_policy_types_method_terms_option_codes(lessor_policy_types_borrow_terms_t self, policy_list_u8_t *ret);
+// The codes of the options that earlier policies or this call have removed and nobody has set
+// since, each once, in ascending order.
+extern void lessor_policy_types_method_terms_removed_option_codes(lessor_policy_types_borrow_terms_t self, policy_list_u8_t *ret);
+// The subscriber that earlier policies or this call have set.
+extern bool lessor_policy_types_method_terms_subscriber(lessor_policy_types_borrow_terms_t self, policy_string_t *ret);
 // Look `key` up in the source of this name, which the server's configuration declares. The
 // hooks read the answer under `name`; planned twice under one name, the later counts.
 extern bool lessor_policy_types_method_lookup_plan_add(lessor_policy_types_borrow_lookup_plan_t self, policy_string_t *name, policy_string_t *source, policy_string_t *key, lessor_policy_types_lookup_error_t *err);
@@ -512,19 +535,19 @@ extern uint64_t lessor_policy_types_method_lease_event_expires_at_ms(lessor_poli
 // When it happened, by the server's clock, in milliseconds since the Unix epoch.
 extern uint64_t lessor_policy_types_method_lease_event_server_time_ms(lessor_policy_types_borrow_lease_event_t self);
 
-// Imported Functions from `lessor:policy/log@0.1.1`
+// Imported Functions from `lessor:policy/log@0.1.2`
 // Write a line. The server keeps its first 1,024 octets, and a bounded number of lines per second
 // and policy; what is beyond is counted and left out. Without the grant nothing is written.
 extern void lessor_policy_log_write(lessor_policy_log_level_t level, policy_string_t *message);
 
-// Imported Functions from `lessor:policy/metrics@0.1.1`
+// Imported Functions from `lessor:policy/metrics@0.1.2`
 // Add to a counter. A name has 1 to 64 characters of `a-z`, `0-9` and `_`, and begins with a
 // letter; a policy has at most 64 names.
 extern bool lessor_policy_metrics_add(policy_string_t *name, uint64_t more, lessor_policy_metrics_capability_error_t *err);
 // Set a gauge. Names as for counters.
 extern bool lessor_policy_metrics_set(policy_string_t *name, double value, lessor_policy_metrics_capability_error_t *err);
 
-// Imported Functions from `lessor:policy/state@0.1.1`
+// Imported Functions from `lessor:policy/state@0.1.2`
 // The value of a key; none if it has none.
 extern bool lessor_policy_state_get(policy_string_t *key, policy_option_list_u8_t *ret, lessor_policy_state_capability_error_t *err);
 // Set the value of a key, or with none remove the key.
@@ -532,22 +555,22 @@ extern bool lessor_policy_state_set(policy_string_t *key, policy_list_u8_t *mayb
 // The same if the value is `expected` (none: the key is not there); says whether it was.
 extern bool lessor_policy_state_replace(policy_string_t *key, policy_list_u8_t *maybe_expected, policy_list_u8_t *maybe_value, bool *ret, lessor_policy_state_capability_error_t *err);
 
-// Imported Functions from `lessor:policy/tables@0.1.1`
+// Imported Functions from `lessor:policy/tables@0.1.2`
 // A field of the row with this key; none if there is no such row, or nothing in the field.
 extern bool lessor_policy_tables_field(policy_string_t *table, policy_string_t *key, policy_string_t *field, policy_option_string_t *ret, lessor_policy_tables_capability_error_t *err);
 // The whole row, as a JSON object of texts; none if there is no such row.
 extern bool lessor_policy_tables_row(policy_string_t *table, policy_string_t *key, policy_option_string_t *ret, lessor_policy_tables_capability_error_t *err);
 
-// Exported Functions from `lessor:policy/on-inform@0.1.1`
+// Exported Functions from `lessor:policy/on-inform@0.1.2`
 void exports_lessor_policy_on_inform_handle(exports_lessor_policy_on_inform_borrow_request_t request, exports_lessor_policy_on_inform_borrow_terms_t terms, exports_lessor_policy_on_inform_verdict_t *ret);
 
-// Exported Functions from `lessor:policy/configuring@0.1.1`
+// Exported Functions from `lessor:policy/configuring@0.1.2`
 bool exports_lessor_policy_configuring_configure(policy_string_t *settings, policy_string_t *err);
 
-// Exported Functions from `lessor:policy/on-discover@0.1.1`
+// Exported Functions from `lessor:policy/on-discover@0.1.2`
 void exports_lessor_policy_on_discover_handle(exports_lessor_policy_on_discover_borrow_request_t request, exports_lessor_policy_on_discover_borrow_terms_t terms, exports_lessor_policy_on_discover_verdict_t *ret);
 
-// Exported Functions from `lessor:policy/on-request@0.1.1`
+// Exported Functions from `lessor:policy/on-request@0.1.2`
 void exports_lessor_policy_on_request_handle(exports_lessor_policy_on_request_borrow_request_t request, exports_lessor_policy_on_request_borrow_terms_t terms, exports_lessor_policy_on_request_verdict_t *ret);
 
 // Helper Functions

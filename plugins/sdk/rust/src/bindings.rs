@@ -48,7 +48,7 @@ macro_rules! capabilities {
             wit_bindgen::generate!({
                 path: "wit",
                 world: $world,
-                with: { "lessor:policy/capabilities@0.1.1": crate::__bindings::capabilities },
+                with: { "lessor:policy/capabilities@0.1.2": crate::__bindings::capabilities },
                 generate_all,
             });
             pub use lessor::policy::$capability::*;
@@ -69,7 +69,7 @@ macro_rules! hooks {
             wit_bindgen::generate!({
                 path: "wit",
                 world: $world,
-                with: { "lessor:policy/types@0.1.1": crate::__bindings::types },
+                with: { "lessor:policy/types@0.1.2": crate::__bindings::types },
                 pub_export_macro: true,
             });
             pub use exports::lessor::policy::$hook::Guest;

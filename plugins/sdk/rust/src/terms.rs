@@ -3,10 +3,14 @@
 use std::{fmt, net::Ipv4Addr};
 
 pub use crate::__bindings::types::BeyondLimit;
-use crate::{__bindings::types, request::to_octets};
+use crate::{
+    __bindings::types,
+    request::{from_octets, to_octets},
+};
 
 /// What the policies want for one request. What none of them sets is as configured; the last policy
-/// of the chain to set something wins; what a call sets counts only if the call returns.
+/// of the chain to set something wins, until one makes the terms final; what a call sets counts only if
+/// the call returns.
 #[derive(Debug)]
 pub struct Terms<'call>(pub(crate) &'call types::Terms);
 
@@ -68,6 +72,51 @@ impl Terms<'_> {
     /// See [`OptionError`].
     pub fn remove_option(&self, code: u8) -> Result<(), OptionError> {
         self.0.remove_option(code).map_err(OptionError::from)
+    }
+
+    /// Ask no policy behind this one about the request: what is set when this call ends is what counts.
+    /// Their `reply_options` is not called for the reply either.
+    pub fn set_final(&self) {
+        self.0.set_final();
+    }
+
+    /// The pool that earlier policies or this call have set; none if the latest of them set an address,
+    /// or nothing.
+    pub fn pool(&self) -> Option<String> {
+        self.0.pool()
+    }
+
+    /// The address that earlier policies or this call have set; none if the latest of them set a pool,
+    /// or nothing.
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        self.0.address().map(from_octets)
+    }
+
+    /// The lease time that earlier policies or this call have set, in seconds.
+    pub fn lease_time_secs(&self) -> Option<u32> {
+        self.0.lease_time_secs()
+    }
+
+    /// The value that earlier policies or this call have set for an option; none if they set none, or
+    /// removed it since.
+    pub fn dhcp_option(&self, code: u8) -> Option<Vec<u8>> {
+        self.0.dhcp_option(code)
+    }
+
+    /// The codes of the options that earlier policies or this call have set, in ascending order.
+    pub fn option_codes(&self) -> Vec<u8> {
+        self.0.option_codes()
+    }
+
+    /// The codes of the options that earlier policies or this call have removed and nobody has set
+    /// since, in ascending order.
+    pub fn removed_option_codes(&self) -> Vec<u8> {
+        self.0.removed_option_codes()
+    }
+
+    /// The subscriber that earlier policies or this call have set.
+    pub fn subscriber(&self) -> Option<String> {
+        self.0.subscriber()
     }
 }
 

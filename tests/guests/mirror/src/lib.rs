@@ -12,6 +12,8 @@ use serde::Deserialize;
 const REQUEST_CODE: u8 = 224;
 /// The option that tells about the client's lease, and about the reply.
 const LEASE_CODE: u8 = 225;
+/// The option that tells what earlier policies, and this one, have set.
+const TERMS_CODE: u8 = 226;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -20,6 +22,8 @@ struct Mirror {
     lease_event: String,
     /// The address to give.
     address: Option<Ipv4Addr>,
+    /// Whether it tells what is set.
+    tells_terms: bool,
 }
 
 #[policy]
@@ -83,6 +87,9 @@ impl Mirror {
         }
         must(terms.set_option(REQUEST_CODE, about_request(request)));
         must(terms.set_option(LEASE_CODE, about_lease(request)));
+        if self.tells_terms {
+            must(terms.set_option(TERMS_CODE, about_terms(terms)));
+        }
         Verdict::Proceed
     }
 }
@@ -111,6 +118,19 @@ fn about_request(request: &Request) -> String {
         format!("packet={:?}", request.packet()),
     ]
     .join("\n")
+}
+
+fn about_terms(terms: &Terms) -> String {
+    format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        terms.pool(),
+        terms.address(),
+        terms.lease_time_secs(),
+        terms.option_codes(),
+        terms.dhcp_option(15),
+        terms.removed_option_codes(),
+        terms.subscriber(),
+    )
 }
 
 fn about_lease(request: &Request) -> String {

@@ -68,6 +68,8 @@ struct Settings {
     domain_name: Option<String>,
     /// Whether to leave the routers (option 3) out.
     remove_routers: bool,
+    /// Whether the terms are final.
+    is_final: bool,
 }
 
 struct Misbehaving {
@@ -192,6 +194,9 @@ impl Misbehaving {
         }
         if self.settings.remove_routers {
             must(terms.remove_option(code::ROUTERS));
+        }
+        if self.settings.is_final {
+            terms.set_final();
         }
     }
 
