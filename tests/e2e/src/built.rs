@@ -39,10 +39,16 @@ fn existing(path: PathBuf, variable: &str) -> PathBuf {
 
 fn build_lessor() -> PathBuf {
     // Past the capture of output: the first build of a checkout takes minutes.
-    let _ = writeln!(std::io::stderr(), "e2e: cargo build --package lessor");
+    let _ = writeln!(std::io::stderr(), "e2e: cargo build --workspace --bin lessor");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--message-format=json-render-diagnostics", "--package", "lessor"])
+        .args([
+            "build",
+            "--message-format=json-render-diagnostics",
+            "--workspace",
+            "--bin",
+            "lessor",
+        ])
         .current_dir(checkout())
         .stderr(Stdio::inherit())
         .output()

@@ -22,6 +22,7 @@
 
 pub mod attack;
 pub mod built;
+pub mod bystanders;
 mod capture;
 mod client_message;
 pub mod clients;
@@ -38,6 +39,7 @@ mod notify;
 mod perfdhcp;
 pub mod plain;
 mod process;
+pub mod process_status;
 mod records;
 mod relay_agent;
 mod server;

@@ -11,22 +11,24 @@
 
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, SocketAddrV4},
+    net::Ipv4Addr,
     os::fd::AsRawFd,
     path::Path,
     process::{Command, Output},
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use lessor_e2e::{
     Server, Setup, built,
-    compiling::{children, compiles, is_gone},
-    heavy, loopback_address, relay, wait,
+    bystanders::Bystanders,
+    compiling::{compiles, is_gone},
+    heavy,
+    process_status::{children, field, niceness, peak_kib, read},
+    relay, wait,
 };
 use lessor_guests::hostile::{hungry_to_compile, slow_to_compile};
-use lessor_load::{LoadArgs, Report, Subscriber};
+use lessor_load::Subscriber;
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::signal::{Signal, kill},
@@ -44,6 +46,7 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
+const LEASE_TIME_SECS: u32 = 777;
 const HOSTILE: &str = "50-hostile";
 /// What a server may need more while a policy is compiled that takes gigabytes.
 const MORE_MEMORY_KIB_MAX: u64 = 64 << 10;
@@ -58,24 +61,19 @@ fn a_policy_that_takes_gigabytes_to_compile_harms_nobody() {
     let mut server = setup.start();
     let hostile = hungry_to_compile(&minimal());
     println!("the policy has {} octets", hostile.len());
-    let mut rows = vec![("none", healthy_traffic(server.address(), || ()))];
-    let before = peak_memory_kib(server.process().id());
-
-    server.setup().put_policy(HOSTILE, &hostile, "");
-    let mut took = Duration::ZERO;
-    let report = healthy_traffic(server.address(), || {
+    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let before = peak_kib(server.process().id());
+    let (watched, took) = bystanders.around(&mut server, |server| {
+        server.setup().put_policy(HOSTILE, &hostile, "");
         let began = Instant::now();
         let reload = server.hang_up();
-        took = began.elapsed();
         assert!(!reload.accepted, "{}", reload.said);
         names_policy_and_limit(&reload.said);
+        began.elapsed()
     });
-    rows.push(("a policy that takes gigabytes", report));
-    let after = peak_memory_kib(server.process().id());
-    println!(
-        "{}\nrefused after {took:?}; peak of memory {before} KiB, then {after} KiB",
-        table(&rows)
-    );
+    watched.conclude("a policy that takes gigabytes to compile");
+    let after = peak_kib(server.process().id());
+    println!("refused after {took:?}; peak of memory {before} KiB, then {after} KiB");
     assert!(after < before + MORE_MEMORY_KIB_MAX, "{before} KiB, then {after} KiB");
     assert_eq!(server.status().generation, 1);
     assert_eq!(server.status().plugin("10-healthy").faults.values().sum::<u64>(), 0);
@@ -175,11 +173,10 @@ fn the_compiler_has_nothing_of_the_server_but_its_pipes() {
 
     assert!(read(parent, "environ").contains("LESSOR_SECRET"));
     assert_eq!(read(child, "environ"), "");
-    let status = read(child, "status");
     for capabilities in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
-        assert_eq!(field(&status, capabilities), "0000000000000000", "{status}");
+        assert_eq!(field(child, capabilities), "0000000000000000", "{capabilities}");
     }
-    assert_eq!(field(&status, "Threads"), "1");
+    assert_eq!(field(child, "Threads"), "1");
     assert_eq!(read(child, "oom_score_adj").trim(), "1000");
     // Those of its threads that prepare plugins have 10 more, and what they start 10 more again.
     assert_eq!(niceness(child), (niceness(parent) + 20).min(19));
@@ -256,93 +253,14 @@ fn fails(command: &mut Command) -> String {
     said
 }
 
-/// Steady traffic of healthy subscribers from before `act` until it is over, and three seconds at
-/// least. No exchange may be lost.
-#[track_caller]
-fn healthy_traffic(server: SocketAddrV4, act: impl FnOnce()) -> Report {
-    let round = move || {
-        let args = LoadArgs {
-            server,
-            relay: vec![SocketAddrV4::new(loopback_address(), 0)],
-            link_selection: Some(LINK),
-            clients: 300,
-            window: 16,
-            rate: Some(300),
-            duration_secs: Some(3),
-            timeout_ms: 5_000,
-            retries: 0,
-            ..LoadArgs::default()
-        };
-        lessor_load::run(&args).unwrap()
-    };
-    let is_over = AtomicBool::new(false);
-    let reports: Vec<Report> = thread::scope(|scope| {
-        let traffic = scope.spawn(|| {
-            let mut reports = vec![round()];
-            while !is_over.load(Ordering::Relaxed) {
-                reports.push(round());
-            }
-            reports
-        });
-        thread::sleep(Duration::from_millis(200));
-        act();
-        is_over.store(true, Ordering::Relaxed);
-        traffic.join().unwrap()
-    });
-    for report in &reports {
-        assert!(report.acquired > 300, "{report}");
-        assert_eq!((report.failed, report.naks, report.retransmissions), (0, 0, 0), "{report}");
-        assert!(report.mistakes.is_empty(), "{report}");
-    }
-    let worst = |report: &Report| report.latency.exchange.p99;
-    reports.into_iter().max_by(|one, other| worst(one).total_cmp(&worst(other))).unwrap()
-}
-
-/// The worst three seconds of each.
-fn table(rows: &[(&str, Report)]) -> String {
-    let mut table =
-        format!("{:<32} {:>9} {:>5} {:>8} {:>8}", "guest", "exchanges", "lost", "p50 ms", "p99 ms");
-    for (guest, report) in rows {
-        let exchange = &report.latency.exchange;
-        let (acquired, failed) = (report.acquired, report.failed);
-        table.push_str(&format!(
-            "\n{guest:<32} {acquired:>9} {failed:>5} {:>8.2} {:>8.2}",
-            exchange.p50, exchange.p99
-        ));
-    }
-    table
-}
-
 #[track_caller]
 fn acquire(server: &Server, number: u8) {
     let subscriber = Subscriber::new([2, 0, 0, 0, 0, number], "line");
     relay(server.address(), LINK).acquire(&subscriber, Duration::from_secs(5)).unwrap();
 }
 
-fn niceness(process: u32) -> i64 {
-    let stat = read(process, "stat");
-    stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().parse().unwrap()
-}
-
-/// The most memory that a process has had, in KiB.
-fn peak_memory_kib(process: u32) -> u64 {
-    let status = read(process, "status");
-    field(&status, "VmHWM").trim_end_matches(" kB").parse().unwrap()
-}
-
 fn open_files(process: u32) -> Vec<String> {
     let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap().flatten();
     let target = |path: &Path| fs::read_link(path).unwrap_or_default().display().to_string();
     entries.map(|entry| target(&entry.path())).collect()
-}
-
-fn read(process: u32, file: &str) -> String {
-    let octets = fs::read(format!("/proc/{process}/{file}")).unwrap_or_default();
-    String::from_utf8_lossy(&octets).into_owned()
-}
-
-/// A field of `/proc/…/status`.
-fn field<'a>(status: &'a str, name: &str) -> &'a str {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    line.unwrap_or_default().trim()
 }

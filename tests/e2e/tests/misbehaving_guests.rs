@@ -10,8 +10,7 @@
 )]
 
 use std::{
-    fmt::Write,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::Ipv4Addr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,8 +19,8 @@ use std::{
     time::Duration,
 };
 
-use lessor_e2e::{PluginRow, Server, Setup, built, heavy, loopback_address, relay};
-use lessor_load::{LoadArgs, Outcome, Report, Subscriber};
+use lessor_e2e::{PluginRow, Server, Setup, built, bystanders::Bystanders, heavy, relay};
+use lessor_load::Subscriber;
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -35,7 +34,7 @@ const SUBNETS: &str = r#"
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
 /// What the healthy policy gives to everybody.
-const LEASE_TIME: u32 = 777;
+const LEASE_TIME_SECS: u32 = 777;
 const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
 /// The name of the guest in the chain.
 const GUEST: &str = "50-guest";
@@ -83,78 +82,40 @@ fn healthy_traffic_does_not_notice_misbehaving_guests() {
         Setup::on_loopback(SUBNETS).with_policy("10-healthy", "misbehaving", HEALTHY).start();
     let component = std::fs::read(built::policy("misbehaving")).unwrap();
 
-    let mut rows = vec![Row::new("none", "", &healthy_traffic(server.address(), || ()))];
+    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
     for (behaviour, fault) in FAULTY {
         server.setup().put_policy(GUEST, &component, &sidecar(behaviour));
-        let report = healthy_traffic(server.address(), || {
+        let (watched, ()) = bystanders.around(&mut server, |server| {
             assert!(server.hang_up().accepted);
-            misbehave(&server, fault);
+            misbehave(server, fault);
         });
-        rows.push(Row::new(behaviour, fault, &report));
+        watched.conclude(&format!("a guest that does wrong: {behaviour}"));
     }
     let greedy = std::fs::read(built::policy("capable")).unwrap();
     for (guest, action, is_at_limit) in GREEDY {
         server.setup().put_policy(GUEST, &greedy, &greedy_sidecar(action));
-        let report = healthy_traffic(server.address(), || {
+        let (watched, ()) = bystanders.around(&mut server, |server| {
             assert!(server.hang_up().accepted);
-            keep_asking_until(&server, guest, is_at_limit);
+            keep_asking_until(server, guest, is_at_limit);
         });
-        rows.push(Row::new(guest, "left out", &report));
+        watched.conclude(&format!("a greedy guest: {guest}"));
     }
     for (guest, words) in REFUSED {
         server.setup().put_policy(GUEST, &refused_guest(guest, &component), &sidecar(guest));
-        let report = healthy_traffic(server.address(), || {
+        let (watched, ()) = bystanders.around(&mut server, |server| {
             let reload = server.hang_up();
             assert!(!reload.accepted, "{guest}: {}", reload.said);
             for word in words {
                 assert!(reload.said.contains(word), "{guest}: no {word:?} in {}", reload.said);
             }
         });
-        rows.push(Row::new(guest, "refused at load", &report));
+        watched.conclude(&format!("a guest that is refused: {guest}"));
     }
-    println!("{}", table(&rows));
 
     // The process lived through it all, and everything of it is in the status.
     assert!(server.process().is_running());
     let plugin = server.status().plugin("10-healthy").clone();
     assert!(plugin.faults.values().all(|count| *count == 0), "{plugin:?}");
-}
-
-/// Steady traffic of healthy subscribers while `act` runs, and a little longer. No exchange may be
-/// lost, and every lease must be as the healthy policy wants it.
-#[track_caller]
-fn healthy_traffic(server: SocketAddrV4, act: impl FnOnce()) -> Report {
-    let args = LoadArgs {
-        server,
-        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
-        link_selection: Some(LINK),
-        clients: 300,
-        window: 16,
-        rate: Some(300),
-        duration_secs: Some(3),
-        timeout_ms: 5000,
-        retries: 0,
-        ..LoadArgs::default()
-    };
-    let traffic = thread::spawn(move || {
-        let mut others = Vec::new();
-        let report = lessor_load::run_with(&args, |event| {
-            if let Outcome::Acquired(acquired) = event.outcome
-                && acquired.lease_time_secs != LEASE_TIME
-            {
-                others.push(acquired.lease_time_secs);
-            }
-        });
-        (report.unwrap(), others)
-    });
-    thread::sleep(Duration::from_millis(200));
-    act();
-    let (report, others) = traffic.join().unwrap();
-    assert!(report.acquired > 100, "{report}");
-    assert_eq!((report.failed, report.naks, report.retransmissions), (0, 0, 0), "{report}");
-    assert!(others.is_empty(), "lease times {others:?} instead of {LEASE_TIME} s");
-    assert!(report.mistakes.is_empty(), "{report}");
-    report
 }
 
 /// The victim asks again and again, so that the guest does wrong until it is suspended and beyond.
@@ -233,39 +194,4 @@ fn refused_guest(guest: &str, component: &[u8]) -> Vec<u8> {
         .unwrap(),
         other => panic!("no guest {other}"),
     }
-}
-
-/// What the healthy saw while a guest did wrong.
-struct Row {
-    guest: String,
-    seen_as: String,
-    exchanges: u64,
-    lost: u64,
-    p50_ms: f64,
-    p99_ms: f64,
-}
-
-impl Row {
-    fn new(guest: &str, seen_as: &str, report: &Report) -> Self {
-        Self {
-            guest: guest.to_owned(),
-            seen_as: seen_as.to_owned(),
-            exchanges: report.acquired,
-            lost: report.failed,
-            p50_ms: report.latency.exchange.p50,
-            p99_ms: report.latency.exchange.p99,
-        }
-    }
-}
-
-fn table(rows: &[Row]) -> String {
-    let mut table =
-        String::from("guest             seen as            exchanges  lost   p50 ms   p99 ms\n");
-    for Row { guest, seen_as, exchanges, lost, p50_ms, p99_ms } in rows {
-        let _ = writeln!(
-            table,
-            "{guest:<17} {seen_as:<18} {exchanges:>9} {lost:>5} {p50_ms:>8.2} {p99_ms:>8.2}"
-        );
-    }
-    table
 }

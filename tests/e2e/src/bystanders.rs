@@ -1,0 +1,195 @@
+//! Bystanders: subscribers who have nothing to do with an attack. They are served before it, while it
+//! lasts and afterwards, 300 exchanges a second, and none of them may notice.
+//!
+//! Nothing here knows what the attack is: it is whatever a test does meanwhile.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use lessor_load::{LoadArgs, Outcome, Report};
+
+use crate::{
+    Server,
+    attack::{Finding, scaled},
+    loopback_address, process_status,
+};
+
+/// How many subscribers there are, and how many exchanges they begin a second.
+const SUBSCRIBERS: u32 = 300;
+const EXCHANGES_PER_SEC: u32 = 300;
+/// How many of these they must have begun at least, for a test to say anything.
+const EXCHANGES_PER_SEC_MIN: u64 = 200;
+/// How much of a line of the log is quoted.
+const QUOTED_CHARS_MAX: usize = 120;
+
+/// Bystanders of one server.
+pub struct Bystanders {
+    server: SocketAddrV4,
+    process: u32,
+    link: Ipv4Addr,
+    lease_time_secs: u32,
+}
+
+/// What became of them before an attack, during it and after it.
+#[derive(Debug)]
+pub struct Watched {
+    /// Before, during, after.
+    pub phases: [Phase; 3],
+    /// The warnings and errors that the server logged meanwhile, in order.
+    pub logged: Vec<String>,
+}
+
+/// What became of them for some time: all of their exchanges, and the worst round of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Phase {
+    /// Exchanges that began.
+    pub sent: u64,
+    /// Exchanges that did not end with the lease that their policy wants.
+    pub lost: u64,
+    /// How long half of the exchanges took at most, and 99 of a hundred.
+    pub p50_ms: f64,
+    /// See above.
+    pub p99_ms: f64,
+    /// What the server had resident at the end.
+    pub memory_kib: u64,
+}
+
+impl Bystanders {
+    /// Subscribers behind a relay of this link, to whom a policy of the server gives this lease time.
+    pub fn of(server: &mut Server, link: Ipv4Addr, lease_time_secs: u32) -> Self {
+        let process = server.process().id();
+        Self { server: server.address(), process, link, lease_time_secs }
+    }
+
+    /// Serves them for a round before `act`, until it is over, and for a round afterwards.
+    pub fn around<R>(
+        &self,
+        server: &mut Server,
+        act: impl FnOnce(&mut Server) -> R,
+    ) -> (Watched, R) {
+        let before = self.until(&AtomicBool::new(true));
+        let log_begins = server.process().output().len();
+        let is_over = AtomicBool::new(false);
+        let (during, done) = thread::scope(|scope| {
+            let traffic = scope.spawn(|| self.until(&is_over));
+            thread::sleep(Duration::from_millis(200));
+            let done = act(server);
+            is_over.store(true, Ordering::Relaxed);
+            (traffic.join().expect("the traffic of bystanders"), done)
+        });
+        let after = self.until(&AtomicBool::new(true));
+        let log = server.process().output();
+        let logged = log.get(log_begins..).unwrap_or_default().lines();
+        let is_loud = |line: &&str| line.contains("WARN") || line.contains("ERROR");
+        let logged = logged.filter(is_loud).map(str::to_owned).collect();
+        (Watched { phases: [before, during, after], logged }, done)
+    }
+
+    /// Rounds of traffic, one at least.
+    fn until(&self, is_over: &AtomicBool) -> Phase {
+        let mut phase = Phase::default();
+        loop {
+            phase.add(&self.round());
+            if is_over.load(Ordering::Relaxed) {
+                phase.memory_kib = process_status::resident_kib(self.process);
+                return phase;
+            }
+        }
+    }
+
+    fn round(&self) -> (Report, u64) {
+        let args = LoadArgs {
+            server: self.server,
+            relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+            link_selection: Some(self.link),
+            clients: SUBSCRIBERS,
+            window: 16,
+            rate: Some(EXCHANGES_PER_SEC),
+            duration_secs: Some(round_secs()),
+            timeout_ms: 5_000,
+            retries: 0,
+            ..LoadArgs::default()
+        };
+        let mut others = 0;
+        let report = lessor_load::run_with(&args, |event| {
+            if let Outcome::Acquired(acquired) = event.outcome {
+                others += u64::from(acquired.lease_time_secs != self.lease_time_secs);
+            }
+        });
+        let report = report.expect("bystanders can send");
+        assert!(report.mistakes.is_empty(), "{report}");
+        (report, others)
+    }
+}
+
+/// How long one round of their traffic lasts.
+fn round_secs() -> u64 {
+    scaled(1, 3)
+}
+
+impl Phase {
+    fn add(&mut self, (report, others): &(Report, u64)) {
+        self.sent += report.acquired + report.failed + report.naks;
+        self.lost += report.failed + report.naks + others;
+        self.p50_ms = self.p50_ms.max(report.latency.exchange.p50);
+        self.p99_ms = self.p99_ms.max(report.latency.exchange.p99);
+    }
+}
+
+impl Watched {
+    /// How many exchanges were lost in all.
+    pub fn lost(&self) -> u64 {
+        self.phases.iter().map(|phase| phase.lost).sum()
+    }
+
+    /// Reports what they lost to this attack, and fails the test if that is anything.
+    ///
+    /// # Panics
+    /// If they lost anything, or were too few to tell.
+    #[track_caller]
+    pub fn conclude(&self, attack: &str) {
+        println!("{attack}: {self}");
+        let sent: u64 = self.phases.iter().map(|phase| phase.sent).sum();
+        let enough = EXCHANGES_PER_SEC_MIN * round_secs();
+        let held = self.lost() == 0 && self.phases.iter().all(|phase| phase.sent >= enough);
+        Finding {
+            attack: attack.to_owned(),
+            subject: "bystanders".to_owned(),
+            sent,
+            served: sent.saturating_sub(self.lost()),
+            refused: 0,
+            lost: self.lost(),
+            wanted: "none lost, at least 200 exchanges/s".to_owned(),
+            note: self.to_string(),
+            held,
+        }
+        .conclude();
+    }
+}
+
+/// Before, during and after, in one line.
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let three = |write: &dyn Fn(&Phase) -> String| self.phases.each_ref().map(write).join(", ");
+        write!(
+            f,
+            "lost {} of {}; p99 {} ms; memory {} MiB",
+            three(&|phase| phase.lost.to_string()),
+            three(&|phase| phase.sent.to_string()),
+            three(&|phase| format!("{:.1}", phase.p99_ms)),
+            three(&|phase| format!("{:.0}", phase.memory_kib as f64 / 1024.0)),
+        )?;
+        match self.logged.as_slice() {
+            [] => f.write_str("; nothing in the log"),
+            [first, rest @ ..] => {
+                let quoted: String = first.chars().take(QUOTED_CHARS_MAX).collect();
+                write!(f, "; {} warnings in the log, the first: {quoted}", 1 + rest.len())
+            }
+        }
+    }
+}
