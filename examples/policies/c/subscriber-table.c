@@ -77,7 +77,11 @@ static lessor_verdict decide(lessor_request request, lessor_terms terms) {
   char *name = lessor_circuit_id_text(request);
   struct line wanted = {.name = name};
   struct line *line = bsearch(&wanted, lines, lines_count, sizeof *lines, by_name);
-  if (!line) line = &garden;
+  if (!line) {
+    line = &garden;
+    // No policy behind this one leads out of the garden.
+    lessor_set_final(terms);
+  }
 
   lessor_verdict verdict = lessor_proceed();
   if (line->blocked || line->refused) {

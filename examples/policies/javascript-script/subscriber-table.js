@@ -20,6 +20,8 @@ function configure(settings) {
 function decide(request, terms) {
   const name = request.circuitId;
   const line = settings.lines[name] ?? GARDEN;
+  // No policy behind this one leads out of the garden.
+  if (line === GARDEN) terms.setFinal();
   if (line.blocked) return ignore(`line ${name} is blocked`);
   if (line.refused) return refuse(`line ${name} is refused`);
   if (request.kind !== "inform") {

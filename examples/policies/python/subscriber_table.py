@@ -50,6 +50,9 @@ class Configuring(exports.Configuring):
 def decide(request: Request, terms: Terms) -> Verdict:
     name = request.circuit_id_text() or ""
     line = lines.get(name, GARDEN)
+    if line is GARDEN:
+        # No policy behind this one leads out of the garden.
+        terms.set_final()
     if line.blocked:
         return Verdict_Ignore(f"line {name} is blocked")
     if line.refused:

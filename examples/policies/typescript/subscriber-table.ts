@@ -31,6 +31,8 @@ export const configuring = {
 function decide(request: Request, terms: Terms): Verdict {
   const name = request.circuitIdText() ?? "";
   const line = lines.get(name) ?? GARDEN;
+  // No policy behind this one leads out of the garden.
+  if (line === GARDEN) terms.setFinal();
   if (line.blocked) return { tag: "ignore", val: `line ${name} is blocked` };
   if (line.refused) return { tag: "refuse", val: `line ${name} is refused` };
   if (request.kind() !== "inform") {

@@ -44,12 +44,12 @@ impl Policy for SubscriberTable {
 
     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
         let name = request.circuit_id_text().unwrap_or_default();
-        let garden = Line {
-            pool: Some("walled-garden".to_owned()),
-            lease_time_secs: Some(60),
-            ..Line::default()
+        let Some(line) = self.lines.get(&name) else {
+            // No policy behind this one leads out of the garden.
+            terms.set_final();
+            return Line::garden().decide(&name, request, terms);
         };
-        self.lines.get(&name).unwrap_or(&garden).decide(&name, request, terms)
+        line.decide(&name, request, terms)
     }
 
     fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
@@ -62,6 +62,14 @@ impl Policy for SubscriberTable {
 }
 
 impl Line {
+    fn garden() -> Self {
+        Self {
+            pool: Some("walled-garden".to_owned()),
+            lease_time_secs: Some(60),
+            ..Self::default()
+        }
+    }
+
     fn decide(&self, name: &str, request: &Request, terms: &Terms) -> Verdict {
         if self.blocked {
             return Verdict::ignore(format!("line {name} is blocked"));
