@@ -79,10 +79,16 @@ fn chapter(title: &str) {
     // All chapters use the port that the guide names.
     let _alone = heavy();
     let guide = Guide::read();
+    // Each interpreter is compiled once, and not in each chapter.
+    let cache = built::checkout().join("target/documentation/cache");
+    fs::create_dir_all(&cache).unwrap();
     let mut script = String::from(BEGINNING);
     for step in guide.chapter(PLACE).iter().chain(guide.chapter(title)) {
         match step {
             Step::File { path, text } => {
+                if path == "lessor.toml" {
+                    let _ = writeln!(script, "ln -s '{}' cache", cache.display());
+                }
                 let _ = writeln!(script, "mkdir -p \"$(dirname '{path}')\"");
                 let _ = write!(script, "cat > '{path}' <<'END-OF-FILE'\n{text}END-OF-FILE\n");
             }
