@@ -36,13 +36,14 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Builds the server.
+/// Builds the server. For development, its dependencies have the features that the whole workspace wants,
+/// as in the tests; otherwise cargo would compile them twice.
 ///
 /// # Errors
 /// If it does not build.
 pub(crate) fn lessor(profile: Profile) -> anyhow::Result<PathBuf> {
     let (folder, arguments): (_, &[&str]) = match profile {
-        Profile::Dev => ("debug", &["build", "--package", "lessor"]),
+        Profile::Dev => ("debug", &["build", "--workspace", "--bin", "lessor"]),
         Profile::Release => ("release", &["build", "--package", "lessor", "--release"]),
     };
     run(&mut cargo(arguments))?;
