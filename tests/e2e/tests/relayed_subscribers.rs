@@ -77,7 +77,8 @@ const GARDEN: &str = r#"
 const VENDORS: &str = r#"
     [[settings.classes]]
     begins-with = "iptv-"
-    options = { tftp-server-name = "tv.example.net" }
+    pool = "residential"
+    options = { tftp-server-name = "tv.example.net", domain-name-servers = ["192.0.2.53"] }
 "#;
 
 fn with_policies() -> Server {
@@ -142,9 +143,11 @@ fn each_line_gets_what_its_policy_says() {
         let entry = line.plugins.iter().find(|entry| entry.plugin == plugin);
         entry.unwrap_or_else(|| panic!("{plugin} was not asked: {line:?}")).set.clone()
     };
-    let wanted = ["domain-name-servers=192.0.2.66", "lease-time-secs=120", "pool=walled-garden"];
+    let wanted =
+        ["domain-name-servers=192.0.2.66", "final", "lease-time-secs=120", "pool=walled-garden"];
     assert_eq!(set_by("20-garden"), BTreeSet::from(wanted.map(str::to_owned)));
-    assert!(set_by("10-table").is_empty() && set_by("30-vendors").is_empty(), "{line:?}");
+    assert!(set_by("10-table").is_empty(), "{line:?}");
+    assert!(line.plugins.iter().all(|entry| entry.plugin != "30-vendors"), "{line:?}");
     let leases = server.leases();
     let pool_of = |address| {
         leases.iter().find(|lease| lease.address == address).and_then(|lease| lease.pool.as_deref())
@@ -152,6 +155,24 @@ fn each_line_gets_what_its_policy_says() {
     assert_eq!(pool_of(unpaid.address), Some("walled-garden"));
     assert_eq!(pool_of(business.address), Some("business"));
     assert_eq!(leases.len(), 6);
+}
+
+#[test]
+fn a_device_of_any_vendor_class_stays_in_the_garden() {
+    let server = with_policies();
+    let mut relay = relay(server.address(), LINK);
+    let box_on_an_unpaid_line = Subscriber {
+        vendor_class: Some("iptv-box-4k".to_owned()),
+        parameter_request_list: vec![1, 3, 6, 66],
+        ..subscriber(1, "olt1/1/2/onu7")
+    };
+    let leased = acquire(&mut relay, &box_on_an_unpaid_line);
+    assert_eq!((leased.address.octets()[2], leased.lease_time_secs), (250, 120));
+    assert_eq!(leased.domain_name_servers, [Ipv4Addr::new(192, 0, 2, 66)]);
+    assert_eq!(leased.options.text(66), None);
+    let renewed = relay.renew(&box_on_an_unpaid_line, leased.address, PATIENCE).unwrap();
+    let Answer::Ack(renewed) = renewed else { panic!("{renewed:?}") };
+    assert_eq!(renewed.domain_name_servers, [Ipv4Addr::new(192, 0, 2, 66)]);
 }
 
 #[test]
