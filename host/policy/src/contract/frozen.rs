@@ -13,8 +13,10 @@ use wit_parser::{
 use super::{served::Served, shape};
 
 /// Every released version, with the digest of its files. A line is added on release; none ever changes.
-const FROZEN: [(&str, &str); 2] =
-    [("0.1.0", "5fb2b06304b2c285c48ec88a16dc8dc367a7c05f408443031b9f23b8cba9113d"), ("0.1.1", "82f2c4a45618d686eb32d77d69e9cf7cbd3d1a1bef65441e62d7a641fd1e85ff")];
+const FROZEN: [(&str, &str); 2] = [
+    ("0.1.0", "5fb2b06304b2c285c48ec88a16dc8dc367a7c05f408443031b9f23b8cba9113d"),
+    ("0.1.1", "82f2c4a45618d686eb32d77d69e9cf7cbd3d1a1bef65441e62d7a641fd1e85ff"),
+];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../wit/frozen")
