@@ -160,6 +160,6 @@ fn secrets(place: &Place) -> Result<Secrets, Problem> {
 fn stamp_of_database(place: &Place) -> Result<Option<Stamp>, Problem> {
     let Place::Sqlite(settings, _) = place else { return Ok(None) };
     let metadata =
-        std::fs::metadata(&settings.path).map_err(Problem::unreadable(&settings.path))?;
+        lessor_files::check(&settings.path).map_err(Problem::unreadable(&settings.path))?;
     Ok(Some(Stamp::of(&metadata)))
 }

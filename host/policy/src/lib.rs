@@ -31,6 +31,8 @@
 //! process of low priority with limits of its own, so that neither packets nor the server suffer;
 //! what was compiled is kept in a folder.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod artifact;
 mod background;
 mod belongings;

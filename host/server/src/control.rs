@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use lessor_config::Found;
+use lessor_config::{FILE_OCTETS_MAX, Found};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
@@ -243,7 +243,7 @@ fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
             .context("this configuration has no control socket; set control.socket and restart"),
         // The server may well run with what stood there before.
         Err(refusal) => {
-            let text = std::fs::read_to_string(config).ok();
+            let text = lessor_files::read_text(config, FILE_OCTETS_MAX as u64).ok();
             let base = config.parent().unwrap_or(Path::new(""));
             let socket = text.and_then(|text| socket_despite_mistakes(&text, base));
             let socket = socket.ok_or(refusal)?;

@@ -3,6 +3,8 @@
 //! The binary owns what the libraries below it do not have: sockets, the clock, signals, threads.
 //! `serve` puts them together; see docs/architecture.md for the life of a packet.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod alarms;
 mod backlog;
 mod callers;

@@ -118,7 +118,7 @@ pub(crate) fn end_probation(configuration: &Configuration, is_good: bool) {
 pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     let folder = store.join(FOLDER);
     let path = folder.join(MANIFEST);
-    let text = match std::fs::read(&path) {
+    let text = match lessor_files::read(&path, FILE_OCTETS_MAX) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
             "there is no generation that this server accepted before: {} does not exist",
@@ -131,12 +131,12 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     ensure!(manifest.version == VERSION, "{} is of another version", path.display());
     for file in &manifest.files {
         let path = folder.join(&file.copy);
-        let octets =
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let octets = lessor_files::read(&path, FILE_OCTETS_MAX)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         ensure!(digest(&octets) == file.digest, "{} was changed or is damaged", path.display());
     }
     let first = manifest.files.first().context("the copy has no configuration file")?;
-    let text = std::fs::read_to_string(folder.join(&first.copy))?;
+    let text = lessor_files::read_text(&folder.join(&first.copy), FILE_OCTETS_MAX)?;
     // Relative paths start where the original was.
     let base = first.original.parent().unwrap_or(Path::new(""));
     let name = folder.join(&first.copy).display().to_string();
@@ -161,7 +161,7 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
 /// # Errors
 /// As [`read`], or if the file does not say beyond doubt where its store is.
 pub(crate) fn read_despite_mistakes(configuration: &Path) -> anyhow::Result<LastAccepted> {
-    let text = std::fs::read_to_string(configuration).with_context(|| {
+    let text = lessor_files::read_text(configuration, FILE_OCTETS_MAX).with_context(|| {
         format!("{} cannot be read, so it does not say where leases are", configuration.display())
     })?;
     let base = configuration.parent().unwrap_or(Path::new(""));

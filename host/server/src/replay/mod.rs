@@ -9,7 +9,7 @@ mod replica;
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs,
     io::Read,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -243,7 +243,7 @@ fn read_traffic(
 ) -> anyhow::Result<Traffic> {
     let path = &arguments.file;
     let mut magic = [0; 4];
-    let is_capture = File::open(path)
+    let is_capture = lessor_files::open(path)
         .and_then(|mut file| file.read_exact(&mut magic))
         .is_ok_and(|()| capture::is_capture(magic));
     if is_capture {
