@@ -24,6 +24,7 @@ use crate::{
     last_accepted::{Inputs, Stamp},
     lookups::LookupSet,
     net::Host,
+    plugin_folder::PluginFolder,
     scripts::{self, Kind},
     shards::Shards,
 };
@@ -163,38 +164,15 @@ fn build_chain(
 fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>, Refusal) {
     let directory = &settings.directory;
     let mut refusal = Refusal::default();
-    let mut files = Vec::new();
-    let mut sidecars = Vec::new();
-    let entries =
-        std::fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
-    match entries {
-        Ok(entries) => {
-            for path in entries.into_iter().map(|entry| entry.path()) {
-                match Kind::of(&path) {
-                    Kind::Wasm | Kind::Script(_) => files.push(path),
-                    Kind::Sidecar => sidecars.push(path),
-                    Kind::Source => refusal.mistakes.push(format!(
-                        "{} is no policy that this server can run: scripts are .rhai or .js, and \
-                         everything else is built to a .wasm file; put it elsewhere",
-                        path.display()
-                    )),
-                    Kind::Misspelt(ending) => refusal.mistakes.push(format!(
-                        "{} is no policy by its ending; did you mean {}? Rename it, or put it \
-                         elsewhere",
-                        path.display(),
-                        path.with_extension(ending).display()
-                    )),
-                    Kind::Other => {}
-                }
-            }
-        }
-        Err(error) => refusal.mistakes.push(format!(
+    let listed = PluginFolder::list(directory).unwrap_or_else(|error| {
+        refusal.mistakes.push(format!(
             "cannot read the plugin directory {}: {error}; create it, or correct plugins.directory",
             directory.display()
-        )),
-    }
-    files.sort();
-    sidecars.sort();
+        ));
+        PluginFolder::default()
+    });
+    let PluginFolder { plugins: files, sidecars, mistakes } = listed;
+    refusal.mistakes.extend(mistakes);
     for sidecar in &sidecars {
         if !files.iter().any(|file| file.file_stem() == sidecar.file_stem()) {
             refusal.mistakes.push(format!(
@@ -243,13 +221,16 @@ pub(crate) fn plugin_source(
         Kind::Script(file) => Some(
             scripts::interpreter(file, interpreters)
                 .map_err(|mistake| format!("{} {mistake}", path.display()))?,
+    // The file may have been named on the command line.
+    lessor_files::check_name(&path)
+        .map_err(|problem| format!("{path:?} cannot be used: {problem}; rename it"))?;
         ),
         _ => None,
     };
     let beside = path.with_extension("toml");
     let sidecar = match sidecar {
         Some(path) => lessor_config::load_sidecar(path),
-        None if beside.exists() => lessor_config::load_sidecar(&beside),
+        None if beside.symlink_metadata().is_ok() => lessor_config::load_sidecar(&beside),
         None => Ok(lessor_config::Sidecar::default()),
     };
     let sidecar = sidecar.map_err(|mistakes| mistakes.render(colour))?;

@@ -32,6 +32,7 @@ mod parking;
 mod plugin;
 mod plugin_state;
 mod privileges;
+mod plugin_folder;
 mod record;
 mod recording;
 mod reload;
@@ -55,13 +56,18 @@ mod worker;
 use std::{
     io::{self, IsTerminal, Write},
     path::PathBuf,
+    ffi::OsString,
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use lessor_author::PluginArguments;
 use lessor_load::LoadArgs;
 
+use lessor_files::NameProblem;
 /// DHCPv4 server for access networks, with policies in WebAssembly.
 #[derive(Debug, Parser)]
 #[command(name = "lessor", version, about, max_term_width = 100)]
@@ -131,6 +137,7 @@ pub(crate) struct ConfigurationFile {
     #[arg(long, short, default_value = "/etc/lessor/lessor.toml", value_name = "FILE")]
     pub(crate) config: PathBuf,
 }
+    #[arg(value_parser = OsStringValueParser::new().try_map(shown_path))]
 
 #[derive(Debug, clap::Args)]
 struct LoadCommand {
@@ -175,6 +182,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
     let report = lessor_load::run(arguments)?;
     if arguments.json {
+/// A path that can be shown: in the log, in `lessor status` and in its JSON.
+fn shown_path(path: OsString) -> Result<PathBuf, NameProblem> {
+    let path = PathBuf::from(path);
+    lessor_files::check_name(&path).map(|_| ())?;
+    Ok(path)
+}
+
         println!("{}", serde_json::to_string(&report)?);
     } else {
         writeln!(lessor_terminal::stdout(), "{report}")?;

@@ -9,7 +9,10 @@ use std::{
 use lessor_config::{Configuration, PluginSettings};
 
 use super::{FILE_OCTETS_MAX, files_of, store_folder};
-use crate::scripts::{self, Kind};
+use crate::{
+    plugin_folder::PluginFolder,
+    scripts::{self, Kind},
+};
 
 /// The folder of policies in a copy.
 pub(super) const PLUGINS: &str = "plugins";
@@ -106,24 +109,18 @@ impl Inputs {
 
 /// Policies, scripts, sidecar files and interpreters.
 fn of_plugins(settings: &PluginSettings) -> Vec<Input> {
-    let entries = fs::read_dir(&settings.directory).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    let mut files = Vec::new();
-    let mut interpreters = Vec::new();
+    // A directory that cannot be read has no plugins; the generation says why.
+    let PluginFolder { plugins, sidecars, .. } =
+        PluginFolder::list(&settings.directory).unwrap_or_default();
     let input = |path: PathBuf, folder: &str| {
         let copy = Path::new(folder).join(path.file_name().unwrap_or_default());
         Input { stamp: Stamp::of(&path), original: path, copy }
     };
-    for path in paths {
-        match Kind::of(&path) {
-            Kind::Wasm | Kind::Sidecar => files.push(input(path, PLUGINS)),
-            Kind::Script(interpreter) => {
-                files.push(input(path, PLUGINS));
-                interpreters
-                    .extend(scripts::interpreter(interpreter, settings.interpreters.as_deref()));
-            }
-            Kind::Source | Kind::Misspelt(_) | Kind::Other => {}
+    let mut interpreters = Vec::new();
+    for path in &plugins {
+        if let Kind::Script(interpreter) = Kind::of(path) {
+            let folder = settings.interpreters.as_deref();
+            interpreters.extend(scripts::interpreter(interpreter, folder));
         }
     }
     interpreters.sort();
@@ -131,3 +128,5 @@ fn of_plugins(settings: &PluginSettings) -> Vec<Input> {
     files.extend(interpreters.into_iter().map(|path| input(path, INTERPRETERS)));
     files
 }
+    let own = plugins.into_iter().chain(sidecars);
+    let mut files: Vec<Input> = own.map(|path| input(path, PLUGINS)).collect();
