@@ -20,6 +20,7 @@ mod options;
 mod pool;
 mod reader;
 mod reservation;
+mod secrets;
 mod sections;
 mod settings;
 mod shapes;
