@@ -208,3 +208,8 @@ impl Chain {
         if errors.is_empty() { Ok(seats) } else { Err(errors) }
     }
 }
+    /// All plugins, in order.
+    pub(crate) fn all(&self) -> &[Arc<Plugin>] {
+        &self.plugins
+    }
+

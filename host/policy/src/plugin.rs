@@ -106,6 +106,21 @@ impl Plugin {
             name: Arc::clone(&self.name),
             path: self.report.path.clone(),
             interpreter: self.report.interpreter.clone(),
+    /// How long a call may compute, in milliseconds of processor time.
+    pub(crate) fn deadline_ms(&self) -> u64 {
+        self.recipe.limits.deadline_ms
+    }
+
+    /// Whether both have the same instances.
+    pub(crate) fn shares_instances_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.recipe, &other.recipe)
+    }
+
+    /// Has instances that are made from now on look things up in the sources of this chain.
+    pub(crate) fn serves(&self) {
+        self.recipe.lookup_sources.set(&self.lookup_sources);
+    }
+
             mode: self.mode,
             calls: totals.calls(),
             call_time_total: totals.total(),

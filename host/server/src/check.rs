@@ -11,6 +11,8 @@ use crate::{
     colour_on_stderr,
     generation::{self, Parts, Refusal, description},
     lookups::LookupSet,
+    patience,
+    serve::workers_of,
     net::Host,
 };
 
@@ -71,7 +73,9 @@ fn check(path: &Path) -> Result<String, Refusal> {
         lines.extend(own.map(|(_, warning)| format!("    warning: {warning}")));
     }
     lines.extend(passed_over(&configuration));
+    let warning = patience::warning(&chain, workers_of(&configuration));
     let plugins = chain.plugins();
+    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
     Ok(lines.join("\n"))
 }

@@ -30,6 +30,7 @@ mod observer;
 mod order;
 mod parking;
 mod plugin;
+mod patience;
 mod plugin_state;
 mod privileges;
 mod plugin_folder;

@@ -21,6 +21,7 @@ use crate::{
     last_accepted::{self, Fallback, Inputs},
     lookups::LookupSet,
     net::Host,
+    patience,
     rollback::Probation,
     shadow,
     worker::WorkerHandle,
@@ -99,6 +100,7 @@ impl Reloader {
                 prepared.lookups.log_warnings();
                 self.swap(&mut serving, &configuration, prepared, None);
                 let replaced = std::mem::replace(&mut serving.configuration, configuration);
+                patience::log_warning(&prepared.chain, self.workers.len());
                 serving.probation = Probation::of(&serving.configuration, replaced, previous);
                 last_accepted::keep(inputs.as_ref(), serving.probation.is_none());
                 *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -33,7 +33,7 @@ use crate::{
     metrics,
     net::{Host, OwnSockets},
     observer::Observer,
-    plugin_state, privileges,
+    patience, plugin_state, privileges,
     recording::Recorder,
     reload::{Reloader, Serving},
     rollback, shadow,
@@ -204,6 +204,7 @@ impl Server {
             instances_max,
         )?;
         let (lookups, chain) =
+        patience::log_warning(&chain, workers_of(&configuration));
             generation::build(&runtime, &configuration, false, &LookupSet::default())
                 .context("the plugins cannot serve")?;
         lookups.log_warnings();
@@ -473,7 +474,8 @@ fn journal_bounds(configuration: &Configuration) -> Option<JournalBounds> {
     })
 }
 
-fn workers_of(configuration: &Configuration) -> usize {
+/// How many workers a server with this configuration has.
+pub(crate) fn workers_of(configuration: &Configuration) -> usize {
     match configuration.server.workers {
         Some(workers) => workers.get(),
         None => std::thread::available_parallelism().map_or(1, usize::from),
