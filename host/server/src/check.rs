@@ -10,10 +10,9 @@ use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
 use crate::{
     colour_on_stderr,
     generation::{self, Parts, Refusal, description},
-    lookups::LookupSet,
+    net::Host,
     patience,
     serve::workers_of,
-    net::Host,
 };
 
 /// Prints every mistake, or what would serve.
@@ -42,7 +41,7 @@ pub(crate) fn runtime() -> Result<Arc<Runtime>, RuntimeError> {
 fn check(path: &Path) -> Result<String, Refusal> {
     let runtime = runtime().map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
     let Parts { configuration, lookups, chain, .. } =
-        generation::read(&runtime, path, colour_on_stderr(), &LookupSet::default())?;
+        generation::read(&runtime, path, colour_on_stderr(), None)?;
     let networks = configuration.topology.networks();
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();
     let pools =
@@ -73,10 +72,10 @@ fn check(path: &Path) -> Result<String, Refusal> {
         lines.extend(own.map(|(_, warning)| format!("    warning: {warning}")));
     }
     lines.extend(passed_over(&configuration));
-    let warning = patience::warning(&chain, workers_of(&configuration));
     let plugins = chain.plugins();
-    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
+    let warning = patience::warning(&chain, workers_of(&configuration));
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
+    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
     Ok(lines.join("\n"))
 }
 

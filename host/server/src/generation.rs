@@ -85,8 +85,8 @@ pub(crate) fn load(path: &Path, colour: bool) -> Result<(Configuration, Option<I
     Ok((configuration, inputs))
 }
 
-/// Reads the configuration file, opens its sources and prepares the plugins it names. Sources that
-/// did not change are taken from `old`.
+/// Reads the configuration file, opens its sources and prepares the plugins it names. Sources and
+/// plugins that did not change are taken from `old`.
 ///
 /// # Errors
 /// With every mistake in file, sources, sidecar files and plugins.
@@ -94,13 +94,13 @@ pub(crate) fn read(
     runtime: &Arc<Runtime>,
     path: &Path,
     colour: bool,
-    old: &LookupSet,
+    old: Option<&Generation>,
 ) -> Result<Parts, Refusal> {
     let (configuration, inputs) = match load(path, colour) {
         Ok(loaded) => loaded,
         Err(mut refusal) => {
             let plugins = lessor_config::plugin_settings(path);
-            let chain = build_chain(runtime, plugins.as_ref(), colour, &LookupSet::default());
+            let chain = build_chain(runtime, plugins.as_ref(), colour, &LookupSet::default(), old);
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             return Err(refusal);
         }
@@ -117,16 +117,18 @@ pub(crate) fn build(
     runtime: &Arc<Runtime>,
     configuration: &Configuration,
     colour: bool,
-    old: &LookupSet,
+    old: Option<&Generation>,
 ) -> Result<(LookupSet, Arc<Chain>), Refusal> {
     let plugins = configuration.plugins.as_ref();
-    match LookupSet::open(&configuration.lookups, old).map_err(Refusal::from) {
+    let nothing = LookupSet::default();
+    let old_lookups = old.map_or(&nothing, |old| &old.lookups);
+    match LookupSet::open(&configuration.lookups, old_lookups).map_err(Refusal::from) {
         Ok(lookups) => {
-            let chain = build_chain(runtime, plugins, colour, &lookups)?;
+            let chain = build_chain(runtime, plugins, colour, &lookups, old)?;
             Ok((lookups, chain))
         }
         Err(mut refusal) => {
-            let chain = build_chain(runtime, plugins, colour, &LookupSet::default());
+            let chain = build_chain(runtime, plugins, colour, &LookupSet::default(), old);
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             Err(refusal)
         }
@@ -143,13 +145,15 @@ fn build_chain(
     settings: Option<&PluginSettings>,
     colour: bool,
     lookups: &LookupSet,
+    old: Option<&Generation>,
 ) -> Result<Arc<Chain>, Refusal> {
     let (sources, mut refusal) = match settings {
         Some(settings) => plugin_sources(settings, colour),
         None => Default::default(),
     };
     let lookups = Arc::new(lookups.clone());
-    let chain = runtime.chain_with_sources(sources, lookups).map_err(Refusal::from);
+    let before = old.map(|old| &*old.chain);
+    let chain = runtime.chain_after(before, sources, lookups).map_err(Refusal::from);
     match chain {
         Ok(chain) if refusal.mistakes.is_empty() => Ok(chain),
         chain => {
@@ -217,13 +221,13 @@ pub(crate) fn plugin_source(
     interpreters: Option<&Path>,
     colour: bool,
 ) -> Result<PluginSource, String> {
+    // The file may have been named on the command line.
+    lessor_files::check_name(&path)
+        .map_err(|problem| format!("{path:?} cannot be used: {problem}; rename it"))?;
     let interpreter = match Kind::of(&path) {
         Kind::Script(file) => Some(
             scripts::interpreter(file, interpreters)
                 .map_err(|mistake| format!("{} {mistake}", path.display()))?,
-    // The file may have been named on the command line.
-    lessor_files::check_name(&path)
-        .map_err(|problem| format!("{path:?} cannot be used: {problem}; rename it"))?;
         ),
         _ => None,
     };

@@ -121,7 +121,7 @@ impl Reloader {
     fn build(&self) -> Result<Built, Refusal> {
         let old = self.shared.generation.load_full();
         let Parts { configuration, lookups, chain, inputs } =
-            generation::read(&self.runtime, &self.path, false, &old.lookups)?;
+            generation::read(&self.runtime, &self.path, false, Some(&old))?;
         Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })
     }
 
@@ -131,11 +131,15 @@ impl Reloader {
         lookups: LookupSet,
         chain: Arc<Chain>,
     ) -> Result<Prepared, Refusal> {
-        let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
+        // Workers and observer have the instances of plugins that stay the same.
+        let serving = self.shared.generation.load_full();
+        let before = Some(&*serving.chain);
+        let runners = self.workers.iter().map(|_| chain.runner_after(before));
+        let runners: Result<_, _> = runners.collect();
         let Shared { observer, counters, .. } = &*self.shared;
         let shadows = shadow::start(chain.shadow_runner()?, observer, counters);
         let shadows = shadows.map_err(|error| Refusal { mistakes: vec![format!("{error:#}")] })?;
-        let watchers = chain.observer()?;
+        let watchers = chain.observer_after(before)?;
         Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain })
     }
 

@@ -28,9 +28,7 @@ use crate::{
     heard::Heard,
     holds::Holds,
     journal::{JournalBounds, is_on_file_system_of},
-    last_accepted, logging,
-    lookups::LookupSet,
-    metrics,
+    last_accepted, logging, metrics,
     net::{Host, OwnSockets},
     observer::Observer,
     patience, plugin_state, privileges,
@@ -203,10 +201,8 @@ impl Server {
             },
             instances_max,
         )?;
-        let (lookups, chain) =
-        patience::log_warning(&chain, workers_of(&configuration));
-            generation::build(&runtime, &configuration, false, &LookupSet::default())
-                .context("the plugins cannot serve")?;
+        let (lookups, chain) = generation::build(&runtime, &configuration, false, None)
+            .context("the plugins cannot serve")?;
         lookups.log_warnings();
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());

@@ -17,6 +17,7 @@ mod compiling;
 mod contract;
 mod faults;
 mod frozen;
+mod keeping;
 mod loading;
 mod logged;
 mod lookups;

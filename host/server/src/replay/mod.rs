@@ -31,7 +31,6 @@ use self::{
 use crate::{
     check, colour_on_stderr,
     generation::{self, Parts},
-    lookups::LookupSet,
     recording::{self, Datagram, Decided, Recording, Step},
 };
 
@@ -218,9 +217,8 @@ fn read_set(
     plugins: Option<&Path>,
 ) -> anyhow::Result<Parts> {
     let colour = colour_on_stderr();
-    let nothing = LookupSet::default();
     Ok(match plugins {
-        None => generation::read(runtime, config, colour, &nothing)?,
+        None => generation::read(runtime, config, colour, None)?,
         Some(directory) => {
             fs::read_dir(directory).with_context(|| {
                 format!("cannot read the folder {}; name one with policies", directory.display())
@@ -231,7 +229,7 @@ fn read_set(
             let directory = directory.to_owned();
             let settings = PluginSettings { directory, interpreters, cache: None, rollback: None };
             configuration.plugins = Some(settings);
-            let (lookups, chain) = generation::build(runtime, &configuration, colour, &nothing)?;
+            let (lookups, chain) = generation::build(runtime, &configuration, colour, None)?;
             Parts { configuration, lookups, chain, inputs: None }
         }
     })
