@@ -24,16 +24,17 @@ mod leases;
 mod limits;
 mod logging;
 mod lookups;
+mod memory;
 mod metrics;
 mod net;
 mod observer;
 mod order;
 mod parking;
-mod plugin;
 mod patience;
+mod plugin;
+mod plugin_folder;
 mod plugin_state;
 mod privileges;
-mod plugin_folder;
 mod record;
 mod recording;
 mod reload;
@@ -55,9 +56,9 @@ mod vital;
 mod worker;
 
 use std::{
+    ffi::OsString,
     io::{self, IsTerminal, Write},
     path::PathBuf,
-    ffi::OsString,
     process::ExitCode,
 };
 
@@ -66,9 +67,9 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 use lessor_author::PluginArguments;
+use lessor_files::NameProblem;
 use lessor_load::LoadArgs;
 
-use lessor_files::NameProblem;
 /// DHCPv4 server for access networks, with policies in WebAssembly.
 #[derive(Debug, Parser)]
 #[command(name = "lessor", version, about, max_term_width = 100)]
@@ -136,9 +137,9 @@ enum Command {
 pub(crate) struct ConfigurationFile {
     /// The configuration file.
     #[arg(long, short, default_value = "/etc/lessor/lessor.toml", value_name = "FILE")]
+    #[arg(value_parser = OsStringValueParser::new().try_map(shown_path))]
     pub(crate) config: PathBuf,
 }
-    #[arg(value_parser = OsStringValueParser::new().try_map(shown_path))]
 
 #[derive(Debug, clap::Args)]
 struct LoadCommand {
@@ -147,6 +148,7 @@ struct LoadCommand {
 }
 
 fn main() -> ExitCode {
+    memory::limit_arenas();
     match run(Arguments::parse().command) {
         Ok(code) => code,
         // Whoever reads the output has read enough (`lessor leases | head`).
@@ -180,9 +182,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
-    let report = lessor_load::run(arguments)?;
-    if arguments.json {
 /// A path that can be shown: in the log, in `lessor status` and in its JSON.
 fn shown_path(path: OsString) -> Result<PathBuf, NameProblem> {
     let path = PathBuf::from(path);
@@ -190,6 +189,9 @@ fn shown_path(path: OsString) -> Result<PathBuf, NameProblem> {
     Ok(path)
 }
 
+fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
+    let report = lessor_load::run(arguments)?;
+    if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
         writeln!(lessor_terminal::stdout(), "{report}")?;
