@@ -53,13 +53,15 @@ pub(crate) struct Serving {
     pub(crate) configuration: Configuration,
     /// Whether the generation is still new, and what it would be rolled back to.
     pub(crate) probation: Option<Probation>,
+    /// The files that the last copy was made of, if this process made it.
+    pub(crate) copied: Option<Inputs>,
     /// The thread of its shadows; none without shadows.
     shadows: Option<ShadowThread>,
 }
 
 impl Serving {
     pub(crate) fn new(configuration: Configuration, shadows: Option<ShadowThread>) -> Self {
-        Self { configuration, probation: None, shadows }
+        Self { configuration, probation: None, copied: None, shadows }
     }
 }
 
@@ -98,11 +100,12 @@ impl Reloader {
                 report.needs_restart = needs_restart(&self.started_with, &configuration);
                 let previous = self.shared.generation.load_full();
                 prepared.lookups.log_warnings();
+                patience::log_warning(&prepared.chain, self.workers.len());
                 self.swap(&mut serving, &configuration, prepared, None);
                 let replaced = std::mem::replace(&mut serving.configuration, configuration);
-                patience::log_warning(&prepared.chain, self.workers.len());
                 serving.probation = Probation::of(&serving.configuration, replaced, previous);
-                last_accepted::keep(inputs.as_ref(), serving.probation.is_none());
+                let is_final = serving.probation.is_none();
+                last_accepted::keep(inputs.as_ref(), is_final, &mut serving.copied);
                 *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 increment(&self.shared.counters.reloads);
             }

@@ -4,7 +4,7 @@
 use std::{
     path::Path,
     process::ExitCode,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -204,6 +204,7 @@ impl Server {
         let (lookups, chain) = generation::build(&runtime, &configuration, false, None)
             .context("the plugins cannot serve")?;
         lookups.log_warnings();
+        patience::log_warning(&chain, workers_of(&configuration));
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
             let (hooks, mode) = (generation::hook_names(plugin), plugin.mode.name());
@@ -281,7 +282,10 @@ impl Server {
             started_with: configuration,
             fallback: Mutex::new(fallback),
         });
-        last_accepted::keep(inputs.as_ref(), true);
+        {
+            let mut serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
+            last_accepted::keep(inputs.as_ref(), true, &mut serving.copied);
+        }
         Ok(Self {
             reloader,
             watch,

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use lessor_config::{Configuration, PluginSettings};
@@ -14,6 +15,8 @@ use crate::{
     scripts::{self, Kind},
 };
 
+/// The clock of a file system may stand still for some milliseconds.
+const SETTLED_AFTER_SECS: i64 = 2;
 /// The folder of policies in a copy.
 pub(super) const PLUGINS: &str = "plugins";
 /// The folder of interpreters in a copy.
@@ -66,6 +69,14 @@ impl Stamp {
     }
 }
 
+impl Stamp {
+    fn is_settled(self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now_secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        (self.changed.0.max(self.modified.0)).saturating_add(SETTLED_AFTER_SECS) < now_secs
+    }
+}
+
 impl Inputs {
     /// What the generation of a configuration is made of. To be called after the configuration was read
     /// and before anything else is; `stamp` is that of the file before it was read. None for a store
@@ -93,6 +104,11 @@ impl Inputs {
             }
         }
         Some(Self { store, files, plugins: configuration.plugins.clone() })
+    }
+
+    /// Whether no file was written so shortly ago that it could be written again without another stamp.
+    pub(super) fn are_settled(&self) -> bool {
+        self.files.iter().all(|file| file.stamp.is_some_and(Stamp::is_settled))
     }
 
     /// Whether the files, and the names in the plugin directory, are still those that were read.
@@ -123,10 +139,10 @@ fn of_plugins(settings: &PluginSettings) -> Vec<Input> {
             interpreters.extend(scripts::interpreter(interpreter, folder));
         }
     }
+    let own = plugins.into_iter().chain(sidecars);
+    let mut files: Vec<Input> = own.map(|path| input(path, PLUGINS)).collect();
     interpreters.sort();
     interpreters.dedup();
     files.extend(interpreters.into_iter().map(|path| input(path, INTERPRETERS)));
     files
 }
-    let own = plugins.into_iter().chain(sidecars);
-    let mut files: Vec<Input> = own.map(|path| input(path, PLUGINS)).collect();

@@ -84,13 +84,23 @@ pub(crate) fn store_folder(configuration: &Configuration) -> Option<&Path> {
 }
 
 /// Keeps a copy of a generation that serves: at once, or, if it is on probation, aside until
-/// [`end_probation`]. A failure is logged: nothing that is served depends on it.
-pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool) {
+/// [`end_probation`]. A failure is logged: nothing that is served depends on it. `last` is what the
+/// process kept last; a copy of the same files is not written again, which would have to wait for the disk
+/// that leases are on.
+pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<Inputs>) {
     let Some(inputs) = inputs else { return };
+    let is_there = inputs.store.join(FOLDER).join(MANIFEST).exists();
+    if is_final && is_there && last.as_ref() == Some(inputs) && inputs.are_settled() {
+        return;
+    }
+    *last = None;
     let kept = writing::stage(inputs).and_then(|()| match is_final {
         true => writing::promote(&inputs.store),
         false => Ok(()),
     });
+    if kept.is_ok() && is_final {
+        *last = Some(inputs.clone());
+    }
     if let Err(error) = kept {
         tracing::warn!(
             error = format!("{error:#}"),
