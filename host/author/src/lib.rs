@@ -4,6 +4,8 @@
 //! What this crate is not: a server. There are no sockets, no leases and no allocation; requests come
 //! out of files, and what is shown is what the policy wants, before the core checks it.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod bench;
 mod cases;
 mod inspect;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use lessor_config::FILE_OCTETS_MAX;
 
 use crate::output::{Tone, toned};
 
@@ -237,7 +238,9 @@ fn check_folder(folder: &Path) -> anyhow::Result<()> {
 /// `folder` is the absolute path of the project.
 fn find_sdk(named: Option<&Path>, folder: &Path) -> anyhow::Result<Sdk> {
     let is_sdk = |path: &Path| {
-        let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
+        let manifest = path.join("Cargo.toml");
+        let manifest =
+            lessor_files::read_text(&manifest, FILE_OCTETS_MAX as u64).unwrap_or_default();
         manifest.contains("name = \"lessor-policy\"")
     };
     if let Some(path) = named {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use lessor_config::Case;
+use lessor_config::{Case, FILE_OCTETS_MAX};
 use serde::Serialize;
 
 use crate::{
@@ -150,8 +150,8 @@ fn rewrite(path: &Path, case: &Case, outcome: &Outcome) -> anyhow::Result<bool> 
     if expected.is_none_or(|expected| expected.log.is_none()) {
         effects.log = None;
     }
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = lessor_files::read_text(path, FILE_OCTETS_MAX as u64)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     let text = with_expectation(&text, &effects.to_toml())
         .with_context(|| format!("{} was left as it is", path.display()))?;
     lessor_config::parse_case(&path.display().to_string(), &text)

@@ -108,10 +108,8 @@ impl Collector {
     /// All mistakes, in the order of the file.
     pub(crate) fn into_mistakes(self) -> Mistakes {
         let Found { mut kept, others, secrets } = self.found.into_inner();
-        if !secrets.is_empty() {
-            let source = self.source.hiding(&secrets);
-            kept.iter_mut().for_each(|mistake| mistake.show_in(&source));
-        }
+        let source = self.source.hiding(&secrets);
+        kept.iter_mut().for_each(|mistake| mistake.show_in(&source));
         Mistakes::new(self.source.name(), kept, others)
     }
 }

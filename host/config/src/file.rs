@@ -1,6 +1,6 @@
 //! Reading a file into text.
 
-use std::{fs::File, io, io::Read, path::Path};
+use std::{io, io::Read, path::Path};
 
 use crate::{collector::Collector, collector::Draft, mistake::Mistakes, source::Source};
 
@@ -42,7 +42,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Mistakes> {
 
 fn read_octets(path: &Path) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
-    File::open(path)?.take(FILE_OCTETS_MAX as u64 + 1).read_to_end(&mut octets)?;
+    lessor_files::open(path)?.take(FILE_OCTETS_MAX as u64 + 1).read_to_end(&mut octets)?;
     Ok(octets)
 }
 

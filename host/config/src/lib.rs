@@ -5,6 +5,8 @@
 //! [`Configuration`] that was handed out needs no further checks, except those that only the
 //! running system can answer (does the interface exist, may the folder be written).
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod case;
 mod collector;
 mod document;
@@ -18,6 +20,7 @@ mod options;
 mod pool;
 mod reader;
 mod reservation;
+mod secrets;
 mod sections;
 mod settings;
 mod shapes;

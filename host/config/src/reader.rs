@@ -45,9 +45,6 @@ pub(crate) struct Entry<'a> {
     pub(crate) value: Value<'a>,
 }
 
-/// Keys of tables that have none such, because their values belong into files.
-const SECRETS: [&str; 4] = ["bearer-token", "password", "secret", "token"];
-
 impl<'a> Table<'a> {
     pub(crate) fn open(
         collector: &'a Collector,
@@ -56,9 +53,9 @@ impl<'a> Table<'a> {
         span: Range<usize>,
     ) -> Self {
         let table = Self { collector, shape, entries, span };
-        for (key, value) in entries {
+        for key in entries.keys() {
             if !shape.keys.contains(&key.get_ref().as_ref()) {
-                table.report_unknown(key.get_ref(), &key.span(), &value.span());
+                table.report_unknown(key.get_ref(), &key.span());
             }
         }
         table
@@ -112,11 +109,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn report_unknown(&self, key: &str, span: &Range<usize>, value: &Range<usize>) {
-        let mut draft = Draft::found(format!("{} has no key `{key}`", self.shape.name));
-        if SECRETS.contains(&key) {
-            draft = draft.secret(value);
-        }
+    fn report_unknown(&self, key: &str, span: &Range<usize>) {
+        let draft = Draft::found(format!("{} has no key `{key}`", self.shape.name));
         let keys = format!("its keys are {}", joined(self.shape.keys.iter().copied()));
         let draft = match (self.meant(key), self.shape.advice_for(key)) {
             (Some(meant), _) => draft.wanted(format!("did you mean `{meant}`?")).help(keys),
@@ -178,6 +172,9 @@ impl<'a> Value<'a> {
     /// The value as a person would quote it.
     fn described(&self) -> String {
         match self.value {
+            DeValue::String(_) if self.collector.source().has_secret_at(&self.span) => {
+                "a text that is not shown here".to_owned()
+            }
             DeValue::String(text) if text.chars().count() > QUOTED_CHARS_MAX => {
                 let start: String = text.chars().take(QUOTED_CHARS_MAX).collect();
                 format!("{:?}", format!("{start}…"))

@@ -1,8 +1,14 @@
 //! The text that mistakes point into.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+
+use crate::secrets;
 
 /// Mistakes in a file with longer lines are told without showing them.
 pub const SHOWN_LINE_OCTETS_MAX: usize = 1_000;
@@ -19,6 +25,8 @@ struct Inner {
     text: String,
     line_starts: Vec<usize>,
     has_long_lines: bool,
+    /// Where there seem to be secrets.
+    secrets: OnceLock<Vec<Range<usize>>>,
 }
 
 impl Source {
@@ -28,18 +36,27 @@ impl Source {
             std::iter::once(0).chain(after_newlines.map(|(offset, _)| offset + 1)).collect();
         let has_long_lines = text.lines().any(|line| line.len() > SHOWN_LINE_OCTETS_MAX);
         let (name, text) = (name.to_owned(), text.to_owned());
-        Self(Arc::new(Inner { name, text, line_starts, has_long_lines }))
+        Self(Arc::new(Inner { name, text, line_starts, has_long_lines, secrets: OnceLock::new() }))
     }
 
-    /// The same with asterisks in place of the values at `spans`, but for their quotes.
+    /// The same with asterisks in place of the secrets in it and of the values at `spans`, but for
+    /// their quotes.
     pub(crate) fn hiding(&self, spans: &[Range<usize>]) -> Self {
         let mut octets = self.0.text.clone().into_bytes();
-        for span in spans {
-            let quoted = span.start + 1..span.end.saturating_sub(1);
-            let hidden = octets.get_mut(quoted).into_iter().flatten();
-            hidden.filter(|octet| **octet != b'\n').for_each(|octet| *octet = b'*');
+        for span in spans.iter().chain(self.secrets()) {
+            let hidden = octets.get_mut(span.clone()).into_iter().flatten();
+            hidden.filter(|octet| !b"\"'\r\n".contains(octet)).for_each(|octet| *octet = b'*');
         }
         Self::new(&self.0.name, &String::from_utf8_lossy(&octets))
+    }
+
+    /// Whether a value is, or has in it, what looks like a secret.
+    pub(crate) fn has_secret_at(&self, span: &Range<usize>) -> bool {
+        self.secrets().iter().any(|secret| secret.start < span.end && span.start < secret.end)
+    }
+
+    fn secrets(&self) -> &[Range<usize>] {
+        self.0.secrets.get_or_init(|| secrets::find(&self.0.text))
     }
 
     /// Whether some lines are too long to be shown.
@@ -87,16 +104,18 @@ impl Source {
     }
 }
 
+/// Only the lines of a span are shown, none beside them: whatever they hold, it is not what a mistake is
+/// about, and may be a secret.
 impl SourceCode for Source {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
         context_lines_before: usize,
-        context_lines_after: usize,
+        _context_lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let first = self.line_of(span.offset()).saturating_sub(context_lines_before);
+        let first = self.line_of(span.offset());
         let last_octet = span.offset() + span.len().saturating_sub(1);
-        let after = self.line_of(last_octet) + context_lines_after + 1;
+        let after = self.line_of(last_octet) + 1;
         // Without context the part starts at the span itself: that is how its place is asked for.
         let (start, column) = match context_lines_before {
             0 => (span.offset(), self.position(span.offset()).1 - 1),
@@ -142,9 +161,8 @@ mod tests {
     #[test]
     fn what_is_hidden_leaves_everything_in_its_place() {
         let source = Source::new("a.toml", "a = \"säcret\"\nb = 1\n");
-        // A number has no quotes.
         let hidden = source.hiding(&[4..13, 18..19]);
-        assert_eq!(hidden.text(), "a = \"*******\"\nb = 1\n");
+        assert_eq!(hidden.text(), "a = \"*******\"\nb = *\n");
         assert_eq!(hidden.position(14), source.position(14));
     }
 

@@ -137,6 +137,7 @@ fn scalar_mistake(
 ) -> Draft {
     let text = collector.source().text().get(span.clone()).unwrap_or_default();
     let (what, wanted) = in_two(error.message());
+    let is_secret = collector.source().has_secret_at(span);
     let has_quote = |quote: char| text.starts_with(quote);
     let is_closed = |quote: char| text.len() > 1 && text.ends_with(quote);
     match scalar {
@@ -150,6 +151,9 @@ fn scalar_mistake(
             let help = "a backslash is written \\\\, or the text in single quotes";
             Draft::found(what).wanted(wanted).help(help)
         }
+        _ if is_secret => Draft::found("the value stands without quotes, or is cut short")
+            .wanted("wanted a text in quotes")
+            .help("write it in quotes; a secret is not shown here"),
         Scalar::Number => Draft::found(format!("`{text}` is no number: {what}"))
             .wanted("wanted a number")
             .help(format!("write digits without a zero in front, or a text in quotes: \"{text}\"")),

@@ -91,8 +91,13 @@ impl<'a> Value<'a> {
     pub(crate) fn path(&self, base: &Path) -> Option<PathBuf> {
         const WANTED: &str = "a path";
         let text = self.text(WANTED)?;
-        if text.is_empty() || text.contains('\0') {
+        if text.is_empty() {
             self.refuse(WANTED);
+            return None;
+        }
+        if lessor_files::check_name(Path::new(text)).is_err() {
+            let help = "no log and no terminal could show its name as it is: rename it";
+            self.refuse_with_help("a path without control characters", help);
             return None;
         }
         Some(base.join(text))

@@ -212,7 +212,7 @@ fn files_that_cannot_be_read_say_so() {
     assert!(said.contains("missing.toml cannot be read: No such file"), "{said}");
     assert!(said.contains("is the path right"), "{said}");
     let said = lessor_config::load(folder.path()).unwrap_err().to_string();
-    assert!(said.contains("cannot be read: Is a directory"), "{said}");
+    assert!(said.contains("cannot be read: is a directory"), "{said}");
     let latin = folder.path().join("latin.toml");
     fs::write(&latin, b"[server]\n# gr\xfcn\n").unwrap();
     let mistakes = lessor_config::load(&latin).unwrap_err();

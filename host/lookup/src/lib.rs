@@ -13,6 +13,8 @@
 //!                              └─────────── fresh, or stale while the source fails ───────────────┘
 //! ```
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod cause;
 mod error;
 mod failure_log;

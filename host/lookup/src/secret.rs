@@ -22,7 +22,7 @@ pub(crate) struct Secrets {
 impl Secret {
     /// Reads the first line of a file that not everybody may read.
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
-        let file = File::open(path).map_err(Problem::unreadable(path))?;
+        let file = lessor_files::open(path).map_err(Problem::unreadable(path))?;
         let metadata = file.metadata().map_err(Problem::unreadable(path))?;
         if metadata.mode() & 0o007 != 0 {
             return Err(Problem::SecretForAll { path: path.to_owned() });
@@ -61,7 +61,7 @@ impl fmt::Debug for Secret {
 
 /// Reads a file of certificates.
 pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, Problem> {
-    let file = File::open(path).map_err(Problem::unreadable(path))?;
+    let file = lessor_files::open(path).map_err(Problem::unreadable(path))?;
     read_bounded(path, file)
 }
 

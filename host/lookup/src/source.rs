@@ -1,6 +1,12 @@
 //! One source: its settings, and the table or the remote that they made.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use lessor_core::LookupAnswer;
 
@@ -21,6 +27,8 @@ pub(crate) struct Source {
     body: Body,
     /// Which version of a file it is.
     stamp: Option<Stamp>,
+    /// A number that no other source has, nor the same one opened again.
+    pub(crate) version: u64,
 }
 
 enum Body {
@@ -48,7 +56,9 @@ impl Source {
                 (Body::Remote(Arc::new(remote)), stamp)
             }
         };
-        Ok(Self { settings: settings.clone(), secrets, body, stamp })
+        static VERSION: AtomicU64 = AtomicU64::new(0);
+        let version = VERSION.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { settings: settings.clone(), secrets, body, stamp, version })
     }
 
     /// Whether opening it again with these settings would give the same.
@@ -160,6 +170,6 @@ fn secrets(place: &Place) -> Result<Secrets, Problem> {
 fn stamp_of_database(place: &Place) -> Result<Option<Stamp>, Problem> {
     let Place::Sqlite(settings, _) = place else { return Ok(None) };
     let metadata =
-        std::fs::metadata(&settings.path).map_err(Problem::unreadable(&settings.path))?;
+        lessor_files::check(&settings.path).map_err(Problem::unreadable(&settings.path))?;
     Ok(Some(Stamp::of(&metadata)))
 }

@@ -94,6 +94,12 @@ impl Sources {
         self.source(name)?.table()
     }
 
+    /// The sources that are files, each with a number that no other version of it has.
+    pub fn versions(&self) -> Vec<(String, u64)> {
+        let files = self.sources.iter().filter(|source| source.table().is_some());
+        files.map(|source| (source.settings.name.clone(), source.version)).collect()
+    }
+
     /// What is worth a warning before anything is asked: the name of the source, and what it is.
     pub fn warnings(&self) -> Vec<(String, String)> {
         let of = |source: &Arc<Source>| {

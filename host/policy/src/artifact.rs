@@ -5,7 +5,7 @@
 //! Invariant: the server only reads a file and looks at its first octets; [`component`], which takes
 //! it apart, is for the compiler's child.
 
-use std::{borrow::Cow, fmt, fs::File, io::Read, path::Path};
+use std::{borrow::Cow, fmt, io::Read, path::Path};
 
 use sha2::{Digest, Sha256};
 use wasmparser::Parser;
@@ -50,7 +50,7 @@ pub(crate) fn component(file: &[u8]) -> Result<Cow<'_, [u8]>, Problem> {
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, Problem> {
-    let file = File::open(path).map_err(Problem::Unreadable)?;
+    let file = lessor_files::open(path).map_err(Problem::Unreadable)?;
     let metadata = file.metadata().map_err(Problem::Unreadable)?;
     if metadata.len() > limits::PLUGIN_OCTETS_MAX {
         return Err(Problem::TooLarge { octets: metadata.len() });

@@ -174,8 +174,8 @@ impl Cache {
 
 /// The code of a file, if the file exists; an error says why it is not to be used.
 fn read_checked(path: &Path, key: &Key) -> Result<Option<(File, Sealed)>, String> {
-    let opened =
-        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path);
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
     let mut file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

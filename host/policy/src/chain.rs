@@ -1,4 +1,5 @@
-//! Chains: the plugins of one generation, in order. A chain is never changed; a reload makes another.
+//! Chains: the plugins of one generation, in order. A chain is never changed; a reload makes another,
+//! and plugins that are the same in both have the same instances.
 
 use std::{sync::Arc, time::Instant};
 
@@ -10,7 +11,7 @@ use crate::{
     error::Problem,
     hook::{Hook, HookSet},
     plugin::Plugin,
-    prepare::{Interpreters, prepare},
+    prepare::{Interpreters, Surroundings, prepare},
     runtime::Runtime,
     seat::Seat,
 };
@@ -36,14 +37,21 @@ impl Chain {
         runtime: &Arc<Runtime>,
         sources: Vec<PluginSource>,
         lookup_sources: &Arc<dyn LookupSources>,
+        before: Option<&Self>,
     ) -> Result<Arc<Self>, Vec<PluginError>> {
         let mut plugins = Vec::new();
         let mut interpreters = Interpreters::default();
         let mut errors = Vec::new();
         for (position, source) in sources.into_iter().enumerate() {
             let (name, path) = (source.name.clone(), source.path.clone());
+            let surroundings = Surroundings {
+                runtime,
+                position: position + 1,
+                lookup_sources,
+                before: before.and_then(|chain| chain.plugin(&name)).map(|plugin| &**plugin),
+            };
             let prepared = background::run("policy-prepare", || {
-                prepare(runtime, position + 1, source, lookup_sources, &mut interpreters)
+                prepare(&surroundings, source, &mut interpreters)
             });
             let problem = match prepared {
                 Ok(Some(Ok(plugin))) => {
@@ -159,7 +167,19 @@ impl Chain {
     /// # Errors
     /// If a plugin cannot be instantiated again.
     pub fn runner(self: &Arc<Self>) -> Result<Runner, Vec<PluginError>> {
-        let seats = self.seats(HookSet::touches_packets)?;
+        self.runner_after(None)
+    }
+
+    /// The same for a thread that runs another chain so far: plugins that are the same there get no other
+    /// instances; [`Runner::take_over`] brings those that the thread has.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated again.
+    pub fn runner_after(
+        self: &Arc<Self>,
+        before: Option<&Self>,
+    ) -> Result<Runner, Vec<PluginError>> {
+        let seats = self.seats(HookSet::touches_packets, before)?;
         Ok(Runner::new(Arc::clone(self), seats))
     }
 
@@ -168,8 +188,24 @@ impl Chain {
     /// # Errors
     /// If a plugin cannot be instantiated again.
     pub fn observer(self: &Arc<Self>) -> Result<Observer, Vec<PluginError>> {
-        let seats = self.seats(|hooks| hooks.contains(Hook::OnLease))?;
+        self.observer_after(None)
+    }
+
+    /// The same for a thread that runs another chain so far; see [`Chain::runner_after`].
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated again.
+    pub fn observer_after(
+        self: &Arc<Self>,
+        before: Option<&Self>,
+    ) -> Result<Observer, Vec<PluginError>> {
+        let seats = self.seats(|hooks| hooks.contains(Hook::OnLease), before)?;
         Ok(Observer::new(Arc::clone(self), seats))
+    }
+
+    /// How many plugins have the same instances in both chains.
+    pub fn kept_from(&self, before: &Self) -> usize {
+        self.plugins.iter().filter(|plugin| before.has_instances_of(plugin)).count()
     }
 
     /// Instances for the thread that runs the shadows; none if there are none.
@@ -185,6 +221,11 @@ impl Chain {
         &*self.lookup_sources
     }
 
+    /// All plugins, in order.
+    pub(crate) fn all(&self) -> &[Arc<Plugin>] {
+        &self.plugins
+    }
+
     /// The plugin of this name.
     pub(crate) fn plugin(&self, name: &str) -> Option<&Arc<Plugin>> {
         self.plugins.iter().find(|plugin| *plugin.name == *name)
@@ -195,11 +236,23 @@ impl Chain {
         self.plugins.iter().position(|plugin| *plugin.name == *name)
     }
 
-    fn seats(&self, is_wanted: impl Fn(HookSet) -> bool) -> Result<Vec<Seat>, Vec<PluginError>> {
+    fn has_instances_of(&self, plugin: &Plugin) -> bool {
+        self.plugin(&plugin.name).is_some_and(|own| own.shares_instances_with(plugin))
+    }
+
+    fn seats(
+        &self,
+        is_wanted: impl Fn(HookSet) -> bool,
+        before: Option<&Self>,
+    ) -> Result<Vec<Seat>, Vec<PluginError>> {
         let mut seats = Vec::new();
         let mut errors = Vec::new();
         let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
         for plugin in live.filter(|plugin| is_wanted(plugin.hooks)) {
+            if before.is_some_and(|before| before.has_instances_of(plugin)) {
+                seats.push(Seat::vacant(plugin));
+                continue;
+            }
             match Seat::new(plugin) {
                 Ok(seat) => seats.push(seat),
                 Err(error) => errors.push(error),

@@ -24,6 +24,7 @@ use crate::{
         ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
         REASON_OCTETS_MAX,
     },
+    lookups::CurrentSources,
     runtime::{Counted, InstanceCount},
     script::Script,
     stopwatch::Stopwatch,
@@ -49,7 +50,7 @@ pub(crate) struct Recipe {
     pub(crate) belongings: Arc<Belongings>,
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
-    pub(crate) lookup_sources: Arc<dyn LookupSources>,
+    pub(crate) lookup_sources: Arc<CurrentSources>,
     pub(crate) instances: InstanceCount,
 }
 
@@ -147,6 +148,11 @@ impl Instance {
     /// The hooks of the script that it runs; none if it runs no script.
     pub(crate) fn script_hooks(&self) -> Option<HookSet> {
         self.script_hooks
+    }
+
+    /// Has it look things up in these sources from now on.
+    pub(crate) fn look_up_in(&mut self, sources: &Arc<dyn LookupSources>) {
+        self.cell.store.data_mut().look_up_in(sources);
     }
 
     /// How much memory it has taken, in octets.

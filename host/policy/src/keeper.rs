@@ -1,6 +1,6 @@
 //! Keepers: one thread for each plugin that makes instances ahead and takes used ones away, so that
 //! neither happens on the packet path. It is the plugin's own thread: a plugin that takes long to
-//! configure keeps no other waiting.
+//! configure keeps no other waiting. It goes on over reloads that leave the plugin as it is.
 
 use std::{
     collections::VecDeque,
@@ -30,8 +30,14 @@ pub(crate) struct Keeper {
 }
 
 enum Job {
-    Prepare(Weak<Spare>),
+    Prepare(Order),
     Discard(Instance),
+}
+
+/// An instance that is to be made for a place; who makes it writes down if it faults meanwhile.
+struct Order {
+    spare: Weak<Spare>,
+    health: Arc<Health>,
 }
 
 /// The place where the instance lies that takes over when another faults.
@@ -47,28 +53,27 @@ enum State {
 }
 
 impl Keeper {
-    pub(crate) fn new(name: &str, recipe: &Arc<Recipe>, health: &Arc<Health>) -> io::Result<Self> {
+    pub(crate) fn new(name: &str, recipe: &Arc<Recipe>) -> io::Result<Self> {
         let (jobs, received) = mpsc::channel();
         let name = name.to_owned();
-        let (recipe, health) = (Arc::clone(recipe), Arc::clone(health));
-        background::spawn("policy-keeper", move || keep(&received, &name, &recipe, &health))?;
+        let recipe = Arc::clone(recipe);
+        background::spawn("policy-keeper", move || keep(&received, &name, &recipe))?;
         Ok(Self { jobs })
     }
 
     /// Has an instance prepared, unless one is there or ordered.
-    pub(crate) fn prepare(&self, spare: &Arc<Spare>) {
+    pub(crate) fn prepare(&self, spare: &Arc<Spare>, health: &Arc<Health>) {
         let mut state = spare.state();
-        if matches!(*state, State::Empty)
-            && self.jobs.send(Job::Prepare(Arc::downgrade(spare))).is_ok()
-        {
+        let order = || Order { spare: Arc::downgrade(spare), health: Arc::clone(health) };
+        if matches!(*state, State::Empty) && self.jobs.send(Job::Prepare(order())).is_ok() {
             *state = State::Ordered;
         }
     }
 
     /// Takes the prepared instance, if it is ready, and has another one prepared.
-    pub(crate) fn exchange(&self, spare: &Arc<Spare>) -> Option<Instance> {
+    pub(crate) fn exchange(&self, spare: &Arc<Spare>, health: &Arc<Health>) -> Option<Instance> {
         let taken = spare.take();
-        self.prepare(spare);
+        self.prepare(spare, health);
         taken
     }
 
@@ -106,7 +111,7 @@ impl Spare {
     }
 }
 
-fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, health: &Health) {
+fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe) {
     // Those for which there was no room. That is nobody's fault: a chain that takes the place of
     // another needs twice as much for a moment.
     let mut postponed = VecDeque::new();
@@ -121,17 +126,18 @@ fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, health: &Health) {
                 drop(instance);
                 continue;
             }
-            Ok(Job::Prepare(spare)) => Some(spare),
+            Ok(Job::Prepare(order)) => Some(order),
             Err(RecvTimeoutError::Timeout) => postponed.pop_front(),
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let Some(spare) = ordered.as_ref().and_then(Weak::upgrade) else { continue };
+        let Some(order) = ordered else { continue };
+        let Some(spare) = order.spare.upgrade() else { continue };
         match Instance::new(recipe) {
             Ok(instance) => spare.put(State::Ready(instance)),
-            Err(Problem::NoRoom { .. }) => postponed.extend(ordered),
+            Err(Problem::NoRoom { .. }) => postponed.push_back(order),
             Err(problem) => {
                 spare.put(State::Empty);
-                plugin::record(name, health, Instant::now(), fault_of(problem));
+                plugin::record(name, &order.health, Instant::now(), fault_of(problem));
             }
         }
     }

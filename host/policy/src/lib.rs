@@ -31,6 +31,8 @@
 //! process of low priority with limits of its own, so that neither packets nor the server suffer;
 //! what was compiled is kept in a folder.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod artifact;
 mod background;
 mod belongings;
@@ -48,6 +50,7 @@ mod host;
 mod instance;
 mod keeper;
 pub mod limits;
+mod longest_wait;
 mod lookups;
 mod plugin;
 mod prepare;
@@ -74,6 +77,7 @@ pub use health::LastFault;
 pub use hook::Hook;
 pub use host::Encode;
 pub use limits::{FailurePolicy, Limits};
+pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use runner::{Observer, Runner};
 pub use runtime::{Allocation, Runtime, RuntimeSettings};

@@ -73,6 +73,11 @@ pub const HANDLES_MAX: usize = 1_000;
 pub const FAULTS_MAX: usize = 5;
 /// See [`FAULTS_MAX`]; in milliseconds.
 pub const FAULT_WINDOW_MS: u64 = 10_000;
+/// How long the plugins of a chain may compute for one packet before it is worth a warning, in
+/// milliseconds: a tenth of what somebody notices who waits for an address.
+pub const PACKET_WAIT_MS_WARNED: u64 = 100;
+/// How often a plugin may fault without ever being suspended: one fault in so many milliseconds.
+pub const FAULT_INTERVAL_MS_TOLERATED: u64 = FAULT_WINDOW_MS.div_ceil(FAULTS_MAX as u64 - 1);
 /// How long a plugin is suspended the first time, in milliseconds; doubled each time after.
 pub const SUSPENSION_MS_MIN: u64 = 1_000;
 /// The longest suspension, in milliseconds.

@@ -7,13 +7,14 @@ use std::{
 };
 
 use crate::{
-    Capability, FailurePolicy, FaultKind, Mode, PluginReport, PluginSource,
+    Capability, FailurePolicy, FaultKind, LookupSources, Mode, PluginReport, PluginSource,
     error::{PluginError, Problem},
     fault::Fault,
     health::Health,
     hook::HookSet,
     instance::{Instance, Recipe},
     keeper::Keeper,
+    lookups::CurrentSources,
     status::PluginStatus,
     timing::Calls,
 };
@@ -25,26 +26,42 @@ pub(crate) struct Plugin {
     pub(crate) hooks: HookSet,
     pub(crate) on_failure: FailurePolicy,
     pub(crate) report: PluginReport,
-    pub(crate) keeper: Keeper,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) health: Arc<Health>,
+    /// What the plugin can look up in the generation of its chain.
+    pub(crate) lookup_sources: Arc<dyn LookupSources>,
+    /// What tells it from other plugins, and from other versions of itself.
+    identity: Arc<Identity>,
     recipe: Arc<Recipe>,
     /// The instance that the plugin was tried with; whoever needs one first takes it.
-    first: Mutex<Option<Instance>>,
+    first: Arc<Mutex<Option<Instance>>>,
     /// The calls of its hooks.
     pub(crate) calls: Calls,
 }
 
+/// What instances of a plugin are made of: if all of it is the same, so are they.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) source: PluginSource,
+    /// SHA-256 of the plugin's file, or of its interpreter's.
+    pub(crate) code: [u8; 32],
+    /// SHA-256 of the script, if it is one.
+    pub(crate) script: Option<[u8; 32]>,
+}
+
 impl Plugin {
     pub(crate) fn new(
-        source: PluginSource,
+        identity: Identity,
         report: PluginReport,
         hooks: HookSet,
         recipe: Arc<Recipe>,
         first: Instance,
     ) -> io::Result<Self> {
-        let name: Arc<str> = source.name.into();
+        let source = &identity.source;
+        let name: Arc<str> = source.name.as_str().into();
         let health = Arc::new(Health::new(Instant::now()));
-        let keeper = Keeper::new(&name, &recipe, &health)?;
+        let keeper = Arc::new(Keeper::new(&name, &recipe)?);
+        let lookup_sources = recipe.lookup_sources.get();
         Ok(Self {
             name,
             mode: source.mode,
@@ -53,10 +70,55 @@ impl Plugin {
             report,
             keeper,
             health,
+            lookup_sources,
+            identity: Arc::new(identity),
             recipe,
-            first: Mutex::new(Some(first)),
+            first: Arc::new(Mutex::new(Some(first))),
             calls: Calls::default(),
         })
+    }
+
+    /// The same plugin in the chain after its own, with a record of its own and the same instances; none
+    /// if instances made now would be others: because the plugin is another one by now, or because it
+    /// may have read tables that changed when it was configured.
+    pub(crate) fn kept(
+        &self,
+        identity: &Identity,
+        lookup_sources: &Arc<dyn LookupSources>,
+    ) -> Option<Self> {
+        let reads_tables = self.recipe.grants.contains(Capability::Tables);
+        let is_same = *self.identity == *identity
+            && self.mode == Mode::Live
+            && !(reads_tables && lookup_sources.versions() != self.lookup_sources.versions());
+        is_same.then(|| Self {
+            name: Arc::clone(&self.name),
+            mode: self.mode,
+            hooks: self.hooks,
+            on_failure: self.on_failure,
+            report: self.report.clone(),
+            keeper: Arc::clone(&self.keeper),
+            health: Arc::new(Health::new(Instant::now())),
+            lookup_sources: Arc::clone(lookup_sources),
+            identity: Arc::clone(&self.identity),
+            recipe: Arc::clone(&self.recipe),
+            first: Arc::clone(&self.first),
+            calls: Calls::default(),
+        })
+    }
+
+    /// How long a call may compute, in milliseconds of processor time.
+    pub(crate) fn deadline_ms(&self) -> u64 {
+        self.recipe.limits.deadline_ms
+    }
+
+    /// Whether both have the same instances.
+    pub(crate) fn shares_instances_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.recipe, &other.recipe)
+    }
+
+    /// Has instances that are made from now on look things up in the sources of this chain.
+    pub(crate) fn serves(&self) {
+        self.recipe.lookup_sources.set(&self.lookup_sources);
     }
 
     /// The same plugin with instances, a thread and a record of its own, and `patience` times the
@@ -65,9 +127,10 @@ impl Plugin {
         let mut recipe = Recipe::clone(&self.recipe);
         recipe.limits.deadline_ms = recipe.limits.deadline_ms.saturating_mul(patience);
         recipe.belongings = Arc::new(recipe.belongings.rehearsed());
+        recipe.lookup_sources = Arc::new(CurrentSources::new(&self.lookup_sources));
         let recipe = Arc::new(recipe);
         let health = Arc::new(self.health.rehearsed());
-        let keeper = Keeper::new(&self.name, &recipe, &health)
+        let keeper = Keeper::new(&self.name, &recipe)
             .map_err(|error| self.error(Problem::NoThread(error)))?;
         let first = Instance::new(&recipe).map_err(|problem| self.error(problem))?;
         Ok(Self {
@@ -76,10 +139,12 @@ impl Plugin {
             hooks: self.hooks,
             on_failure: self.on_failure,
             report: self.report.clone(),
-            keeper,
+            keeper: Arc::new(keeper),
             health,
+            lookup_sources: Arc::clone(&self.lookup_sources),
+            identity: Arc::clone(&self.identity),
             recipe,
-            first: Mutex::new(Some(first)),
+            first: Arc::new(Mutex::new(Some(first))),
             calls: Calls::default(),
         })
     }

@@ -20,7 +20,8 @@ use crate::{
     error::{PluginError, Problem},
     instance::{Exports, Instance, Recipe},
     limits::CHAIN_PLUGINS_MAX,
-    plugin::Plugin,
+    lookups::CurrentSources,
+    plugin::{Identity, Plugin},
     runtime::Runtime,
     script::Script,
     trusted,
@@ -48,26 +49,33 @@ pub(crate) fn inspect(runtime: &Runtime, path: &Path) -> Result<PluginReport, Ve
     inspected.map_err(|problems| explained(problems, &name, path))
 }
 
-/// Makes a plugin, and its first instance. `position` is its place in the chain, from 1.
+/// What a plugin is prepared for.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) runtime: &'a Runtime,
+    /// Its place in the chain, from 1.
+    pub(crate) position: usize,
+    pub(crate) lookup_sources: &'a Arc<dyn LookupSources>,
+    /// The plugin of its name in the chain before, if there is one.
+    pub(crate) before: Option<&'a Plugin>,
+}
+
+/// Makes a plugin, and its first instance; or keeps what there is of it.
 pub(crate) fn prepare(
-    runtime: &Runtime,
-    position: usize,
+    surroundings: &Surroundings<'_>,
     source: PluginSource,
-    lookup_sources: &Arc<dyn LookupSources>,
     interpreters: &mut Interpreters,
 ) -> Result<Plugin, Vec<PluginError>> {
     let (name, path) = (source.name.clone(), source.path.clone());
-    try_prepare(runtime, position, source, lookup_sources, interpreters)
+    try_prepare(surroundings, source, interpreters)
         .map_err(|problems| explained(problems, &name, &path))
 }
 
 fn try_prepare(
-    runtime: &Runtime,
-    position: usize,
+    surroundings: &Surroundings<'_>,
     source: PluginSource,
-    lookup_sources: &Arc<dyn LookupSources>,
     interpreters: &mut Interpreters,
 ) -> Result<Plugin, Vec<Problem>> {
+    let Surroundings { runtime, position, lookup_sources, before } = *surroundings;
     if position > CHAIN_PLUGINS_MAX {
         return Err(vec![Problem::TooMany { position }]);
     }
@@ -85,8 +93,14 @@ fn try_prepare(
         }
     };
     let one = |problem: Problem| vec![problem];
+    let code = program.artifact.digest;
+    let identity = Identity { code, script: script.as_ref().map(|script| script.digest), source };
+    if let Some(kept) = before.and_then(|before| before.kept(&identity, lookup_sources)) {
+        return Ok(kept);
+    }
+    let source = &identity.source;
     let (component, from_cache) =
-        program.compiled(runtime).map_err(|problem| one(of_program(&source, problem)))?;
+        program.compiled(runtime).map_err(|problem| one(of_program(source, problem)))?;
     let mut report = report(&source.name, &source.path, &program);
     report.prepared_in = Some(began.elapsed());
     report.from_cache = *from_cache;
@@ -98,12 +112,12 @@ fn try_prepare(
         report.digest = hex::encode(script.digest);
         report.octets = script.text.len() as u64;
     }
-    let recipe = link(runtime, component, program.examined(), &source, script, lookup_sources)
+    let recipe = link(runtime, component, program.examined(), source, script, lookup_sources)
         .map_err(one)?;
     let first = Instance::new(&recipe).map_err(one)?;
     let hooks = first.script_hooks().unwrap_or_else(|| program.examined().hook_set());
     report.hooks.retain(|hook| hooks.contains(*hook));
-    Plugin::new(source, report, hooks, Arc::new(recipe), first)
+    Plugin::new(identity, report, hooks, Arc::new(recipe), first)
         .map_err(|error| one(Problem::NoThread(error)))
 }
 
@@ -283,7 +297,7 @@ fn link(
         settings_json: source.settings_json.clone(),
         grants: source.grants,
         limits: source.limits,
-        lookup_sources: Arc::clone(lookup_sources),
+        lookup_sources: Arc::new(CurrentSources::new(lookup_sources)),
         instances: runtime.instances().clone(),
     })
 }

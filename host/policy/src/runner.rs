@@ -31,6 +31,12 @@ impl Runner {
         &self.chain
     }
 
+    /// Takes the instances of plugins that are the same as in the chain before. `before` is what the
+    /// same thread has run so far, and must be dropped next.
+    pub fn take_over(&mut self, before: &mut Self) {
+        self.seats.iter_mut().for_each(|seat| seat.take_over(&mut before.seats));
+    }
+
     /// Asks the plugins what they need to know before they are asked about a request: those that have
     /// a hook for it and plan lookups, in order. The answers go into [`View::lookups`].
     pub fn plan(&mut self, view: &View) -> Plan {
@@ -162,6 +168,12 @@ impl Observer {
     /// The chain that this runs.
     pub fn chain(&self) -> &Arc<Chain> {
         &self.chain
+    }
+
+    /// Takes the instances of plugins that are the same as in the chain before; see
+    /// [`Runner::take_over`].
+    pub fn take_over(&mut self, before: &mut Self) {
+        self.seats.iter_mut().for_each(|seat| seat.take_over(&mut before.seats));
     }
 
     /// Tells the plugins, in order. A plugin that fails does not hear of the event.

@@ -151,10 +151,24 @@ impl Runtime {
         plugins: Vec<PluginSource>,
         lookup_sources: Arc<dyn LookupSources>,
     ) -> Result<Arc<Chain>, Vec<PluginError>> {
+        self.chain_after(None, plugins, lookup_sources)
+    }
+
+    /// The same for a chain that takes the place of another: plugins that are the same are not prepared
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Runtime::chain`].
+    pub fn chain_after(
+        self: &Arc<Self>,
+        before: Option<&Chain>,
+        plugins: Vec<PluginSource>,
+        lookup_sources: Arc<dyn LookupSources>,
+    ) -> Result<Arc<Chain>, Vec<PluginError>> {
         if !plugins.is_empty() {
             self.clock.start();
         }
-        Chain::new(self, plugins, &lookup_sources)
+        Chain::new(self, plugins, &lookup_sources, before)
     }
 
     /// Reads a plugin file, checks it against the contract and compiles it (or takes it from the cache),

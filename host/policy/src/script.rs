@@ -1,6 +1,6 @@
 //! Scripts: policies that are text, run by an interpreter.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{io::Read, path::Path};
 
 use sha2::{Digest, Sha256};
 
@@ -18,7 +18,7 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
-        let file = File::open(path).map_err(Problem::Unreadable)?;
+        let file = lessor_files::open(path).map_err(Problem::Unreadable)?;
         let found = file.metadata().map_err(Problem::Unreadable)?.len();
         let mut octets = Vec::new();
         file.take(SCRIPT_OCTETS_MAX + 1).read_to_end(&mut octets).map_err(Problem::Unreadable)?;

@@ -24,8 +24,36 @@ impl Seat {
             spare: Arc::default(),
             counters: plugin.calls.counters(),
         };
-        plugin.keeper.prepare(&seat.spare);
+        plugin.keeper.prepare(&seat.spare, &plugin.health);
         Ok(seat)
+    }
+
+    /// Takes a seat for the instance of another one; see [`Seat::take_over`].
+    pub(crate) fn vacant(plugin: &Arc<Plugin>) -> Self {
+        Self {
+            plugin: Arc::clone(plugin),
+            current: None,
+            spare: Arc::default(),
+            counters: plugin.calls.counters(),
+        }
+    }
+
+    /// Takes the instances of the seat that the plugin had before, in the same thread, if it is still the
+    /// same plugin.
+    pub(crate) fn take_over(&mut self, before: &mut [Self]) {
+        if self.current.is_some() {
+            return;
+        }
+        let is_same = |seat: &&mut Self| seat.plugin.shares_instances_with(&self.plugin);
+        if let Some(seat) = before.iter_mut().find(is_same) {
+            self.plugin.serves();
+            self.current = seat.current.take();
+            self.spare = std::mem::take(&mut seat.spare);
+            if let Some(instance) = &mut self.current {
+                instance.look_up_in(&self.plugin.lookup_sources);
+            }
+        }
+        self.plugin.keeper.prepare(&self.spare, &self.plugin.health);
     }
 
     /// Whether the plugin has this hook and is not absent for the request.
@@ -45,7 +73,11 @@ impl Seat {
             return Err(FaultKind::Suspended);
         }
         if self.current.is_none() {
-            self.current = self.plugin.keeper.exchange(&self.spare);
+            self.current = self.plugin.keeper.exchange(&self.spare, &self.plugin.health);
+            if let Some(instance) = &mut self.current {
+                // It may have been made for the generation before.
+                instance.look_up_in(&self.plugin.lookup_sources);
+            }
         }
         let Some(instance) = &mut self.current else {
             self.plugin.health.count(FaultKind::NotReady);

@@ -10,8 +10,9 @@ use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
 use crate::{
     colour_on_stderr,
     generation::{self, Parts, Refusal, description},
-    lookups::LookupSet,
     net::Host,
+    patience,
+    serve::workers_of,
 };
 
 /// Prints every mistake, or what would serve.
@@ -40,7 +41,7 @@ pub(crate) fn runtime() -> Result<Arc<Runtime>, RuntimeError> {
 fn check(path: &Path) -> Result<String, Refusal> {
     let runtime = runtime().map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
     let Parts { configuration, lookups, chain, .. } =
-        generation::read(&runtime, path, colour_on_stderr(), &LookupSet::default())?;
+        generation::read(&runtime, path, colour_on_stderr(), None)?;
     let networks = configuration.topology.networks();
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();
     let pools =
@@ -72,7 +73,9 @@ fn check(path: &Path) -> Result<String, Refusal> {
     }
     lines.extend(passed_over(&configuration));
     let plugins = chain.plugins();
+    let warning = patience::warning(&chain, workers_of(&configuration));
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
+    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
     Ok(lines.join("\n"))
 }
 

@@ -1,7 +1,8 @@
 //! The control socket: what the command line asks of the running server.
 //!
 //! A question is one line of JSON; the answer is any number of lines of JSON and then the line
-//! [`END`], so that an answer cut short is not taken for a whole one. Whoever may open the socket
+//! [`END`], so that an answer cut short is not taken for a whole one; an answer that cannot be written
+//! is an error ([`FAILED`]), never an empty one. Whoever may open the socket
 //! may ask everything: it belongs to the user that runs the server.
 
 use std::{
@@ -16,7 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use lessor_config::Found;
+use lessor_config::{FILE_OCTETS_MAX, Found};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
@@ -32,6 +33,9 @@ use crate::{
 
 /// The last line of a whole answer.
 const END: &str = "end";
+/// What a line begins with that stands in the place of an answer that could not be written. No JSON
+/// does.
+const FAILED: &str = "failed: ";
 /// The longest question, in octets.
 const QUESTION_OCTETS_MAX: u64 = 65_536;
 /// How long a question may take to come.
@@ -153,9 +157,13 @@ async fn answer_one(
     Ok(())
 }
 
-/// One value as a line of JSON.
+/// One value as a line of JSON; if it has no form in JSON, a line that [`open`] takes for an error.
 pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    let mut line = serde_json::to_vec(value).unwrap_or_else(|error| {
+        tracing::error!(%error, "a question on the control socket cannot be answered");
+        let why = error.to_string().replace(char::is_control, " ");
+        format!("{FAILED}{why}").into_bytes()
+    });
     line.push(b'\n');
     line
 }
@@ -181,7 +189,10 @@ pub(crate) fn open(
         }
         let line = match lines.next() {
             Some(Ok(line)) if line == END => None,
-            Some(Ok(line)) => return Some(Ok(line)),
+            Some(Ok(line)) => match line.strip_prefix(FAILED) {
+                None => return Some(Ok(line)),
+                Some(why) => Some(Err(anyhow::anyhow!("the server could not answer: {why}"))),
+            },
             Some(Err(error)) => Some(Err(error).context("the server broke off its answer")),
             None => {
                 Some(Err(anyhow::anyhow!("the server broke off its answer; its log may say why")))
@@ -243,7 +254,7 @@ fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
             .context("this configuration has no control socket; set control.socket and restart"),
         // The server may well run with what stood there before.
         Err(refusal) => {
-            let text = std::fs::read_to_string(config).ok();
+            let text = lessor_files::read_text(config, FILE_OCTETS_MAX as u64).ok();
             let base = config.parent().unwrap_or(Path::new(""));
             let socket = text.and_then(|text| socket_despite_mistakes(&text, base));
             let socket = socket.ok_or(refusal)?;
@@ -292,6 +303,14 @@ mod tests {
         let error = listen(&file).unwrap_err().to_string();
         assert!(error.contains("something else stands there"), "{error}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    }
+
+    #[test]
+    fn an_answer_that_has_no_form_in_json_is_an_error() {
+        assert_eq!(json_line(&["an answer"]), b"[\"an answer\"]\n");
+        let keys = std::collections::BTreeMap::from([((1, 2), "no key of JSON")]);
+        let line = String::from_utf8(json_line(&keys)).unwrap();
+        assert!(line.starts_with(FAILED) && line.ends_with("string\n"), "{line}");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::{
     last_accepted::{Inputs, Stamp},
     lookups::LookupSet,
     net::Host,
+    plugin_folder::PluginFolder,
     scripts::{self, Kind},
     shards::Shards,
 };
@@ -84,8 +85,8 @@ pub(crate) fn load(path: &Path, colour: bool) -> Result<(Configuration, Option<I
     Ok((configuration, inputs))
 }
 
-/// Reads the configuration file, opens its sources and prepares the plugins it names. Sources that
-/// did not change are taken from `old`.
+/// Reads the configuration file, opens its sources and prepares the plugins it names. Sources and
+/// plugins that did not change are taken from `old`.
 ///
 /// # Errors
 /// With every mistake in file, sources, sidecar files and plugins.
@@ -93,13 +94,13 @@ pub(crate) fn read(
     runtime: &Arc<Runtime>,
     path: &Path,
     colour: bool,
-    old: &LookupSet,
+    old: Option<&Generation>,
 ) -> Result<Parts, Refusal> {
     let (configuration, inputs) = match load(path, colour) {
         Ok(loaded) => loaded,
         Err(mut refusal) => {
             let plugins = lessor_config::plugin_settings(path);
-            let chain = build_chain(runtime, plugins.as_ref(), colour, &LookupSet::default());
+            let chain = build_chain(runtime, plugins.as_ref(), colour, &LookupSet::default(), old);
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             return Err(refusal);
         }
@@ -116,16 +117,18 @@ pub(crate) fn build(
     runtime: &Arc<Runtime>,
     configuration: &Configuration,
     colour: bool,
-    old: &LookupSet,
+    old: Option<&Generation>,
 ) -> Result<(LookupSet, Arc<Chain>), Refusal> {
     let plugins = configuration.plugins.as_ref();
-    match LookupSet::open(&configuration.lookups, old).map_err(Refusal::from) {
+    let nothing = LookupSet::default();
+    let old_lookups = old.map_or(&nothing, |old| &old.lookups);
+    match LookupSet::open(&configuration.lookups, old_lookups).map_err(Refusal::from) {
         Ok(lookups) => {
-            let chain = build_chain(runtime, plugins, colour, &lookups)?;
+            let chain = build_chain(runtime, plugins, colour, &lookups, old)?;
             Ok((lookups, chain))
         }
         Err(mut refusal) => {
-            let chain = build_chain(runtime, plugins, colour, &LookupSet::default());
+            let chain = build_chain(runtime, plugins, colour, &LookupSet::default(), old);
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             Err(refusal)
         }
@@ -142,13 +145,15 @@ fn build_chain(
     settings: Option<&PluginSettings>,
     colour: bool,
     lookups: &LookupSet,
+    old: Option<&Generation>,
 ) -> Result<Arc<Chain>, Refusal> {
     let (sources, mut refusal) = match settings {
         Some(settings) => plugin_sources(settings, colour),
         None => Default::default(),
     };
     let lookups = Arc::new(lookups.clone());
-    let chain = runtime.chain_with_sources(sources, lookups).map_err(Refusal::from);
+    let before = old.map(|old| &*old.chain);
+    let chain = runtime.chain_after(before, sources, lookups).map_err(Refusal::from);
     match chain {
         Ok(chain) if refusal.mistakes.is_empty() => Ok(chain),
         chain => {
@@ -163,38 +168,15 @@ fn build_chain(
 fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>, Refusal) {
     let directory = &settings.directory;
     let mut refusal = Refusal::default();
-    let mut files = Vec::new();
-    let mut sidecars = Vec::new();
-    let entries =
-        std::fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
-    match entries {
-        Ok(entries) => {
-            for path in entries.into_iter().map(|entry| entry.path()) {
-                match Kind::of(&path) {
-                    Kind::Wasm | Kind::Script(_) => files.push(path),
-                    Kind::Sidecar => sidecars.push(path),
-                    Kind::Source => refusal.mistakes.push(format!(
-                        "{} is no policy that this server can run: scripts are .rhai or .js, and \
-                         everything else is built to a .wasm file; put it elsewhere",
-                        path.display()
-                    )),
-                    Kind::Misspelt(ending) => refusal.mistakes.push(format!(
-                        "{} is no policy by its ending; did you mean {}? Rename it, or put it \
-                         elsewhere",
-                        path.display(),
-                        path.with_extension(ending).display()
-                    )),
-                    Kind::Other => {}
-                }
-            }
-        }
-        Err(error) => refusal.mistakes.push(format!(
+    let listed = PluginFolder::list(directory).unwrap_or_else(|error| {
+        refusal.mistakes.push(format!(
             "cannot read the plugin directory {}: {error}; create it, or correct plugins.directory",
             directory.display()
-        )),
-    }
-    files.sort();
-    sidecars.sort();
+        ));
+        PluginFolder::default()
+    });
+    let PluginFolder { plugins: files, sidecars, mistakes } = listed;
+    refusal.mistakes.extend(mistakes);
     for sidecar in &sidecars {
         if !files.iter().any(|file| file.file_stem() == sidecar.file_stem()) {
             refusal.mistakes.push(format!(
@@ -239,6 +221,9 @@ pub(crate) fn plugin_source(
     interpreters: Option<&Path>,
     colour: bool,
 ) -> Result<PluginSource, String> {
+    // The file may have been named on the command line.
+    lessor_files::check_name(&path)
+        .map_err(|problem| format!("{path:?} cannot be used: {problem}; rename it"))?;
     let interpreter = match Kind::of(&path) {
         Kind::Script(file) => Some(
             scripts::interpreter(file, interpreters)
@@ -249,7 +234,7 @@ pub(crate) fn plugin_source(
     let beside = path.with_extension("toml");
     let sidecar = match sidecar {
         Some(path) => lessor_config::load_sidecar(path),
-        None if beside.exists() => lessor_config::load_sidecar(&beside),
+        None if beside.symlink_metadata().is_ok() => lessor_config::load_sidecar(&beside),
         None => Ok(lessor_config::Sidecar::default()),
     };
     let sidecar = sidecar.map_err(|mistakes| mistakes.render(colour))?;

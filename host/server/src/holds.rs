@@ -20,6 +20,8 @@ use crate::{leases::written, shards::Shards};
 
 /// The name of the file, in the folder that has the leases.
 const FILE: &str = "no-records-since.json";
+/// A file with more octets is damaged.
+const NOTE_OCTETS_MAX: u64 = 64 << 20;
 
 /// Where it is remembered since when networks have records.
 #[derive(Debug)]
@@ -64,7 +66,7 @@ impl Holds {
 
     fn read(&self) -> Marks {
         let Some(path) = &self.path else { return Marks::new() };
-        match fs::read(path) {
+        match lessor_files::read(path, NOTE_OCTETS_MAX) {
             Ok(octets) => serde_json::from_slice(&octets).unwrap_or_else(|error| {
                 tracing::error!(path = %path.display(), %error, "ignoring a file that is damaged");
                 Marks::new()
@@ -134,5 +136,5 @@ fn write(path: &Path, marks: &Marks) -> io::Result<()> {
         file.sync_all()?;
         fs::rename(&aside, path)?;
     }
-    File::open(folder)?.sync_all()
+    lessor_files::sync_folder(folder)
 }

@@ -130,6 +130,10 @@ impl LookupSources for LookupSet {
     fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
         self.sources.table(source).map(|table| table.row(key))
     }
+
+    fn versions(&self) -> Vec<(String, u64)> {
+        self.sources.versions()
+    }
 }
 
 fn source_settings(settings: &LookupSettings) -> SourceSettings {

@@ -3,6 +3,8 @@
 //! The binary owns what the libraries below it do not have: sockets, the clock, signals, threads.
 //! `serve` puts them together; see docs/architecture.md for the life of a packet.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 mod alarms;
 mod backlog;
 mod callers;
@@ -22,12 +24,15 @@ mod leases;
 mod limits;
 mod logging;
 mod lookups;
+mod memory;
 mod metrics;
 mod net;
 mod observer;
 mod order;
 mod parking;
+mod patience;
 mod plugin;
+mod plugin_folder;
 mod plugin_state;
 mod privileges;
 mod record;
@@ -51,13 +56,18 @@ mod vital;
 mod worker;
 
 use std::{
+    ffi::OsString,
     io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use lessor_author::PluginArguments;
+use lessor_files::NameProblem;
 use lessor_load::LoadArgs;
 
 /// DHCPv4 server for access networks, with policies in WebAssembly.
@@ -127,6 +137,7 @@ enum Command {
 pub(crate) struct ConfigurationFile {
     /// The configuration file.
     #[arg(long, short, default_value = "/etc/lessor/lessor.toml", value_name = "FILE")]
+    #[arg(value_parser = OsStringValueParser::new().try_map(shown_path))]
     pub(crate) config: PathBuf,
 }
 
@@ -137,6 +148,7 @@ struct LoadCommand {
 }
 
 fn main() -> ExitCode {
+    memory::limit_arenas();
     match run(Arguments::parse().command) {
         Ok(code) => code,
         // Whoever reads the output has read enough (`lessor leases | head`).
@@ -168,6 +180,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// A path that can be shown: in the log, in `lessor status` and in its JSON.
+fn shown_path(path: OsString) -> Result<PathBuf, NameProblem> {
+    let path = PathBuf::from(path);
+    lessor_files::check_name(&path).map(|_| ())?;
+    Ok(path)
 }
 
 fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {

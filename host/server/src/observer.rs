@@ -298,7 +298,10 @@ impl Task {
                     tracing::debug!(?difference, "a shadow differs");
                     self.with_journal(|journal| journal.shadow_difference(&difference));
                 }
-                Ok(Message::Watchers(watchers)) => self.watchers = *watchers,
+                Ok(Message::Watchers(mut watchers)) => {
+                    watchers.take_over(&mut self.watchers);
+                    self.watchers = *watchers;
+                }
                 Ok(Message::ReopenJournal) => self.with_journal(Journal::reopen),
                 Err(RecvTimeoutError::Timeout) => self.with_journal(Journal::flush),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,

@@ -8,7 +8,7 @@
 
 mod ownership;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use caps::{CapSet, Capability, CapsHashSet};
@@ -45,7 +45,7 @@ pub(crate) fn limit(path: &Path, configuration: &Configuration) -> anyhow::Resul
                     format!("cannot become the user {:?} (server.user)", account.name)
                 })?;
             ensure!(
-                fs::File::open(path).is_ok(),
+                lessor_files::open(path).is_ok(),
                 "the user {0:?} (server.user) cannot read {1}, so no reload could; give the file to its \
                  group: chgrp {2} {1}",
                 account.name,

@@ -21,6 +21,7 @@ use crate::{
     last_accepted::{self, Fallback, Inputs},
     lookups::LookupSet,
     net::Host,
+    patience,
     rollback::Probation,
     shadow,
     worker::WorkerHandle,
@@ -52,13 +53,15 @@ pub(crate) struct Serving {
     pub(crate) configuration: Configuration,
     /// Whether the generation is still new, and what it would be rolled back to.
     pub(crate) probation: Option<Probation>,
+    /// The files that the last copy was made of, if this process made it.
+    pub(crate) copied: Option<Inputs>,
     /// The thread of its shadows; none without shadows.
     shadows: Option<ShadowThread>,
 }
 
 impl Serving {
     pub(crate) fn new(configuration: Configuration, shadows: Option<ShadowThread>) -> Self {
-        Self { configuration, probation: None, shadows }
+        Self { configuration, probation: None, copied: None, shadows }
     }
 }
 
@@ -97,10 +100,12 @@ impl Reloader {
                 report.needs_restart = needs_restart(&self.started_with, &configuration);
                 let previous = self.shared.generation.load_full();
                 prepared.lookups.log_warnings();
+                patience::log_warning(&prepared.chain, self.workers.len());
                 self.swap(&mut serving, &configuration, prepared, None);
                 let replaced = std::mem::replace(&mut serving.configuration, configuration);
                 serving.probation = Probation::of(&serving.configuration, replaced, previous);
-                last_accepted::keep(inputs.as_ref(), serving.probation.is_none());
+                let is_final = serving.probation.is_none();
+                last_accepted::keep(inputs.as_ref(), is_final, &mut serving.copied);
                 *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 increment(&self.shared.counters.reloads);
             }
@@ -119,7 +124,7 @@ impl Reloader {
     fn build(&self) -> Result<Built, Refusal> {
         let old = self.shared.generation.load_full();
         let Parts { configuration, lookups, chain, inputs } =
-            generation::read(&self.runtime, &self.path, false, &old.lookups)?;
+            generation::read(&self.runtime, &self.path, false, Some(&old))?;
         Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })
     }
 
@@ -129,11 +134,15 @@ impl Reloader {
         lookups: LookupSet,
         chain: Arc<Chain>,
     ) -> Result<Prepared, Refusal> {
-        let runners: Result<_, _> = self.workers.iter().map(|_| chain.runner()).collect();
+        // Workers and observer have the instances of plugins that stay the same.
+        let serving = self.shared.generation.load_full();
+        let before = Some(&*serving.chain);
+        let runners = self.workers.iter().map(|_| chain.runner_after(before));
+        let runners: Result<_, _> = runners.collect();
         let Shared { observer, counters, .. } = &*self.shared;
         let shadows = shadow::start(chain.shadow_runner()?, observer, counters);
         let shadows = shadows.map_err(|error| Refusal { mistakes: vec![format!("{error:#}")] })?;
-        let watchers = chain.observer()?;
+        let watchers = chain.observer_after(before)?;
         Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain })
     }
 

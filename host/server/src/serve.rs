@@ -4,7 +4,7 @@
 use std::{
     path::Path,
     process::ExitCode,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -28,12 +28,10 @@ use crate::{
     heard::Heard,
     holds::Holds,
     journal::{JournalBounds, is_on_file_system_of},
-    last_accepted, logging,
-    lookups::LookupSet,
-    metrics,
+    last_accepted, logging, metrics,
     net::{Host, OwnSockets},
     observer::Observer,
-    plugin_state, privileges,
+    patience, plugin_state, privileges,
     recording::Recorder,
     reload::{Reloader, Serving},
     rollback, shadow,
@@ -203,10 +201,10 @@ impl Server {
             },
             instances_max,
         )?;
-        let (lookups, chain) =
-            generation::build(&runtime, &configuration, false, &LookupSet::default())
-                .context("the plugins cannot serve")?;
+        let (lookups, chain) = generation::build(&runtime, &configuration, false, None)
+            .context("the plugins cannot serve")?;
         lookups.log_warnings();
+        patience::log_warning(&chain, workers_of(&configuration));
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
             let (hooks, mode) = (generation::hook_names(plugin), plugin.mode.name());
@@ -284,7 +282,10 @@ impl Server {
             started_with: configuration,
             fallback: Mutex::new(fallback),
         });
-        last_accepted::keep(inputs.as_ref(), true);
+        {
+            let mut serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
+            last_accepted::keep(inputs.as_ref(), true, &mut serving.copied);
+        }
         Ok(Self {
             reloader,
             watch,
@@ -473,7 +474,8 @@ fn journal_bounds(configuration: &Configuration) -> Option<JournalBounds> {
     })
 }
 
-fn workers_of(configuration: &Configuration) -> usize {
+/// How many workers a server with this configuration has.
+pub(crate) fn workers_of(configuration: &Configuration) -> usize {
     match configuration.server.workers {
         Some(workers) => workers.get(),
         None => std::thread::available_parallelism().map_or(1, usize::from),

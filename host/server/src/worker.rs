@@ -253,7 +253,8 @@ impl Worker {
         match message {
             Message::Committed { exchanges, results } => self.committed(exchanges, &results),
             Message::LookedUp(returned) => self.looked_up(*returned),
-            Message::Policies { runner, taken } => {
+            Message::Policies { mut runner, taken } => {
+                runner.take_over(&mut self.runner);
                 let replaced = std::mem::replace(&mut self.runner, *runner);
                 let _ = self.discard.send(replaced);
                 let _ = taken.send(());

@@ -10,6 +10,7 @@ mod load;
 mod overload;
 mod policies;
 mod purity;
+mod reloads;
 mod server;
 mod setup;
 mod test;
@@ -42,6 +43,8 @@ enum Task {
     Compare(compare::CompareArguments),
     /// Measure the server with more than it can serve, and what it costs at half of that.
     Overload(overload::OverloadArguments),
+    /// Measure what reloads cost clients, and what they leave in memory.
+    Reloads(reloads::ReloadsArguments),
     /// Attack the server with floods, damage and nonsense, and show what it served, refused or lost.
     Attack(attack::AttackArguments),
     /// Check format and lints, as continuous integration does.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Load(arguments) => done(load::run(&arguments)),
         Task::Compare(arguments) => done(compare::run(&arguments)),
         Task::Overload(arguments) => done(overload::run(&arguments)),
+        Task::Reloads(arguments) => done(reloads::run(&arguments)),
         Task::Attack(arguments) => done(attack::run(&arguments)),
         Task::Lint => done(test::lint()),
         Task::Purity => done(purity::run()),

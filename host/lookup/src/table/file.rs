@@ -97,19 +97,13 @@ fn first_line_of(path: &Path, key: &str, format: Reader<'_>) -> Option<u64> {
 }
 
 fn open(path: &Path) -> Result<(File, Metadata), Problem> {
-    // Asked before it is opened: opening a pipe would wait for its other end.
-    let metadata = std::fs::metadata(path).map_err(Problem::unreadable(path))?;
-    if !metadata.is_file() {
-        let error = std::io::Error::other("it is no file");
-        return Err(Problem::unreadable(path)(error));
-    }
+    let file = lessor_files::open(path).map_err(Problem::unreadable(path))?;
+    let metadata = file.metadata().map_err(Problem::unreadable(path))?;
     let octets = metadata.len();
     if octets > FILE_OCTETS_MAX {
         let (path, octets_max) = (path.to_owned(), FILE_OCTETS_MAX);
         return Err(Problem::TooLong { path, octets, octets_max });
     }
-    let file = File::open(path).map_err(Problem::unreadable(path))?;
-    let metadata = file.metadata().map_err(Problem::unreadable(path))?;
     Ok((file, metadata))
 }
 

@@ -189,7 +189,7 @@ fn what_is_no_file_or_too_long_is_refused() {
     let folder = Folder::new();
     let of = |path: PathBuf| FileSettings { path, key: Some("port".into()), rows_min: None };
     let folder_itself = Table::csv(&of(folder.0.path().to_owned()), ',').err().unwrap();
-    assert!(folder_itself.to_string().contains("it is no file"), "{folder_itself}");
+    assert!(folder_itself.to_string().contains("is a directory"), "{folder_itself}");
     let missing = Table::csv(&of(folder.0.path().join("none.csv")), ',').err().unwrap();
     assert!(missing.to_string().contains("see to it that the file is there"), "{missing}");
     let path = folder.file("long.csv", "port\n");

@@ -97,7 +97,7 @@ impl Guest {
         Self {
             plugin: Arc::clone(&recipe.name),
             subject: Subject::Nothing,
-            lookup_sources: Arc::clone(&recipe.lookup_sources),
+            lookup_sources: recipe.lookup_sources.get(),
             grants: recipe.grants,
             belongings: Arc::clone(&recipe.belongings),
             log_lines_per_sec_max: recipe.limits.log_lines_per_sec_max,
@@ -105,6 +105,10 @@ impl Guest {
             limiter: Limiter::new(&recipe.limits),
             stopwatch: Stopwatch::new(),
         }
+    }
+
+    pub(crate) fn look_up_in(&mut self, sources: &Arc<dyn LookupSources>) {
+        self.lookup_sources = Arc::clone(sources);
     }
 
     pub(crate) fn begin_plan(&mut self, view: &View) {

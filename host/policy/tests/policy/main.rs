@@ -18,6 +18,7 @@ mod contract;
 mod faults;
 mod final_terms;
 mod frozen;
+mod keeping;
 mod loading;
 mod logged;
 mod lookups;

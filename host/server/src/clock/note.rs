@@ -7,7 +7,7 @@
 //! [`super::resume()`].
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -18,6 +18,8 @@ use lessor_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "clock.json";
+/// A file with more octets is no note.
+const OCTETS_MAX: u64 = 1 << 16;
 const INCOMPLETE_FILE: &str = "clock.json.new";
 /// The owner writes it, the group may read it.
 const MODE: u32 = 0o640;
@@ -50,7 +52,7 @@ impl Note {
     /// If the file cannot be read, or is not a note.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
         let path = folder.join(FILE);
-        let octets = match fs::read(&path) {
+        let octets = match lessor_files::read(&path, OCTETS_MAX) {
             Ok(octets) => octets,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => {
@@ -79,7 +81,7 @@ impl Note {
         file.write_all(b"\n")?;
         file.sync_all()?;
         fs::rename(&incomplete, folder.join(FILE))?;
-        File::open(folder)?.sync_all()
+        lessor_files::sync_folder(folder)
     }
 }
 

@@ -155,6 +155,7 @@ fn client_in(subnet: &Subnet, links: &Links) -> Ipv4Addr {
     candidates.find(|address| !own.contains(*address)).unwrap_or(subnet.prefix.network())
 }
 
+#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
 fn filter_of(interface: &str) -> Filter {
     let setting = |name: &str| {
         let path = format!("/proc/sys/net/ipv4/conf/{name}/rp_filter");

@@ -32,7 +32,6 @@ use crate::{
     heard::Heard,
     holds::Holds,
     leases,
-    lookups::LookupSet,
     net::{Host, OwnSockets},
     reload::Reloader,
     serve,
@@ -304,7 +303,7 @@ fn offline(
     let runtime = check::runtime()?;
     let config = &arguments.file.config;
     let Parts { configuration, lookups, chain, .. } =
-        generation::read(&runtime, config, colour_on_stderr(), &LookupSet::default())?;
+        generation::read(&runtime, config, colour_on_stderr(), None)?;
     let (shards, from) = shards_of_store(&configuration, no_answer)?;
     let now = clock::now();
     let shards = Arc::new(shards);

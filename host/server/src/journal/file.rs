@@ -6,9 +6,9 @@
 //! counted, and the log has a line when that begins and one when it is over.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, BufWriter, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
@@ -277,8 +277,7 @@ impl Open {
     /// Opens a file for appending. A line that was cut short, by a full disk or a crash, is ended
     /// first, so that it does not swallow the next one.
     fn append_to(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let mut file = options.create(true).append(true).read(true).mode(0o640).open(path)?;
+        let mut file = lessor_files::append(path, 0o640)?;
         let metadata = file.metadata()?;
         let is_regular = metadata.is_file();
         let mut octets = metadata.len();

@@ -4,13 +4,19 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use lessor_config::{Configuration, PluginSettings};
 
 use super::{FILE_OCTETS_MAX, files_of, store_folder};
-use crate::scripts::{self, Kind};
+use crate::{
+    plugin_folder::PluginFolder,
+    scripts::{self, Kind},
+};
 
+/// The clock of a file system may stand still for some milliseconds.
+const SETTLED_AFTER_SECS: i64 = 2;
 /// The folder of policies in a copy.
 pub(super) const PLUGINS: &str = "plugins";
 /// The folder of interpreters in a copy.
@@ -63,6 +69,14 @@ impl Stamp {
     }
 }
 
+impl Stamp {
+    fn is_settled(self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now_secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        (self.changed.0.max(self.modified.0)).saturating_add(SETTLED_AFTER_SECS) < now_secs
+    }
+}
+
 impl Inputs {
     /// What the generation of a configuration is made of. To be called after the configuration was read
     /// and before anything else is; `stamp` is that of the file before it was read. None for a store
@@ -92,6 +106,11 @@ impl Inputs {
         Some(Self { store, files, plugins: configuration.plugins.clone() })
     }
 
+    /// Whether no file was written so shortly ago that it could be written again without another stamp.
+    pub(super) fn are_settled(&self) -> bool {
+        self.files.iter().all(|file| file.stamp.is_some_and(Stamp::is_settled))
+    }
+
     /// Whether the files, and the names in the plugin directory, are still those that were read.
     pub(super) fn are_unchanged(&self) -> bool {
         let of_plugins = self.plugins.iter().flat_map(of_plugins);
@@ -106,26 +125,22 @@ impl Inputs {
 
 /// Policies, scripts, sidecar files and interpreters.
 fn of_plugins(settings: &PluginSettings) -> Vec<Input> {
-    let entries = fs::read_dir(&settings.directory).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    let mut files = Vec::new();
-    let mut interpreters = Vec::new();
+    // A directory that cannot be read has no plugins; the generation says why.
+    let PluginFolder { plugins, sidecars, .. } =
+        PluginFolder::list(&settings.directory).unwrap_or_default();
     let input = |path: PathBuf, folder: &str| {
         let copy = Path::new(folder).join(path.file_name().unwrap_or_default());
         Input { stamp: Stamp::of(&path), original: path, copy }
     };
-    for path in paths {
-        match Kind::of(&path) {
-            Kind::Wasm | Kind::Sidecar => files.push(input(path, PLUGINS)),
-            Kind::Script(interpreter) => {
-                files.push(input(path, PLUGINS));
-                interpreters
-                    .extend(scripts::interpreter(interpreter, settings.interpreters.as_deref()));
-            }
-            Kind::Source | Kind::Misspelt(_) | Kind::Other => {}
+    let mut interpreters = Vec::new();
+    for path in &plugins {
+        if let Kind::Script(interpreter) = Kind::of(path) {
+            let folder = settings.interpreters.as_deref();
+            interpreters.extend(scripts::interpreter(interpreter, folder));
         }
     }
+    let own = plugins.into_iter().chain(sidecars);
+    let mut files: Vec<Input> = own.map(|path| input(path, PLUGINS)).collect();
     interpreters.sort();
     interpreters.dedup();
     files.extend(interpreters.into_iter().map(|path| input(path, INTERPRETERS)));

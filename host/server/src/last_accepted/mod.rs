@@ -84,13 +84,23 @@ pub(crate) fn store_folder(configuration: &Configuration) -> Option<&Path> {
 }
 
 /// Keeps a copy of a generation that serves: at once, or, if it is on probation, aside until
-/// [`end_probation`]. A failure is logged: nothing that is served depends on it.
-pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool) {
+/// [`end_probation`]. A failure is logged: nothing that is served depends on it. `last` is what the
+/// process kept last; a copy of the same files is not written again, which would have to wait for the disk
+/// that leases are on.
+pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<Inputs>) {
     let Some(inputs) = inputs else { return };
+    let is_there = inputs.store.join(FOLDER).join(MANIFEST).exists();
+    if is_final && is_there && last.as_ref() == Some(inputs) && inputs.are_settled() {
+        return;
+    }
+    *last = None;
     let kept = writing::stage(inputs).and_then(|()| match is_final {
         true => writing::promote(&inputs.store),
         false => Ok(()),
     });
+    if kept.is_ok() && is_final {
+        *last = Some(inputs.clone());
+    }
     if let Err(error) = kept {
         tracing::warn!(
             error = format!("{error:#}"),
@@ -118,7 +128,7 @@ pub(crate) fn end_probation(configuration: &Configuration, is_good: bool) {
 pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     let folder = store.join(FOLDER);
     let path = folder.join(MANIFEST);
-    let text = match std::fs::read(&path) {
+    let text = match lessor_files::read(&path, FILE_OCTETS_MAX) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
             "there is no generation that this server accepted before: {} does not exist",
@@ -131,12 +141,12 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     ensure!(manifest.version == VERSION, "{} is of another version", path.display());
     for file in &manifest.files {
         let path = folder.join(&file.copy);
-        let octets =
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let octets = lessor_files::read(&path, FILE_OCTETS_MAX)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         ensure!(digest(&octets) == file.digest, "{} was changed or is damaged", path.display());
     }
     let first = manifest.files.first().context("the copy has no configuration file")?;
-    let text = std::fs::read_to_string(folder.join(&first.copy))?;
+    let text = lessor_files::read_text(&folder.join(&first.copy), FILE_OCTETS_MAX)?;
     // Relative paths start where the original was.
     let base = first.original.parent().unwrap_or(Path::new(""));
     let name = folder.join(&first.copy).display().to_string();
@@ -161,7 +171,7 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
 /// # Errors
 /// As [`read`], or if the file does not say beyond doubt where its store is.
 pub(crate) fn read_despite_mistakes(configuration: &Path) -> anyhow::Result<LastAccepted> {
-    let text = std::fs::read_to_string(configuration).with_context(|| {
+    let text = lessor_files::read_text(configuration, FILE_OCTETS_MAX).with_context(|| {
         format!("{} cannot be read, so it does not say where leases are", configuration.display())
     })?;
     let base = configuration.parent().unwrap_or(Path::new(""));

@@ -1,8 +1,8 @@
 //! Writes copies: aside first, then in the place of the one before, so that there is always a whole one.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Write},
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
@@ -47,7 +47,7 @@ pub(super) fn promote(store: &Path) -> anyhow::Result<()> {
         Err(error) => Err(error),
     };
     promoted.with_context(|| format!("cannot put {} in its place", new.display()))?;
-    File::open(store).and_then(|folder| folder.sync_all())?;
+    lessor_files::sync_folder(store)?;
     // What is there now is the one before.
     remove(&new)
 }
@@ -89,7 +89,7 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
     }
     let mut files = Vec::new();
     for input in &inputs.files {
-        let octets = read(&input.original)
+        let octets = lessor_files::read(&input.original, FILE_OCTETS_MAX)
             .with_context(|| format!("cannot read {}", input.original.display()))?;
         write(&folder.join(&input.copy), &octets)?;
         files.push(Copied {
@@ -106,18 +106,9 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
     let manifest = Manifest { version: VERSION, accepted_at, files };
     write(&folder.join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?)?;
     for folder in folders {
-        File::open(&folder).and_then(|folder| folder.sync_all())?;
+        lessor_files::sync_folder(&folder)?;
     }
     Ok(())
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
-    File::open(path)?.take(FILE_OCTETS_MAX + 1).read_to_end(&mut octets)?;
-    if octets.len() as u64 > FILE_OCTETS_MAX {
-        return Err(io::Error::other(format!("it has more than {} MiB", FILE_OCTETS_MAX >> 20)));
-    }
-    Ok(octets)
 }
 
 fn write(path: &Path, octets: &[u8]) -> anyhow::Result<()> {

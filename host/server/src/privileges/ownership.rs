@@ -6,11 +6,11 @@
 //! own by name are not touched.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File},
     io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+        unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown},
     },
     path::{Path, PathBuf},
 };
@@ -71,7 +71,7 @@ pub(super) fn hand_over(
         control::make_way(socket)?;
     }
     if let Some(journal) = &configuration.journal {
-        let opened = OpenOptions::new().create(true).append(true).mode(0o640).open(&journal.path);
+        let opened = lessor_files::append(&journal.path, 0o640);
         opened.with_context(|| format!("cannot open the journal {}", journal.path.display()))?;
         for file in journal_files(&journal.path) {
             walk.visit_one(&file)?;

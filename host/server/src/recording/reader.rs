@@ -1,7 +1,6 @@
 //! Reads recordings. A file that is wrong in any way is refused whole, with the line and what to do.
 
 use std::{
-    fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
 };
@@ -48,7 +47,7 @@ impl Step {
 /// With the place and what to do, if anything in it is wrong.
 pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     let place = || format!("cannot read {}", path.display());
-    let file = File::open(path).with_context(place)?;
+    let file = lessor_files::open(path).with_context(place)?;
     let octets = file.metadata().with_context(place)?.len();
     if octets > RECORDING_OCTETS_MAX {
         bail!(
@@ -57,7 +56,7 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
             path.display()
         );
     }
-    // A pipe does not say how much it holds: what is beyond is as if it were cut off.
+    // It may grow meanwhile: what is beyond is as if it were cut off.
     let mut reader = BufReader::new(file.take(RECORDING_OCTETS_MAX + 1));
     let mut text = Vec::new();
     let mut number = 0;
@@ -174,7 +173,7 @@ mod tests {
     fn a_file_beyond_the_limit_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.jsonl");
-        File::create(&path).unwrap().set_len(RECORDING_OCTETS_MAX + 1).unwrap();
+        std::fs::File::create(&path).unwrap().set_len(RECORDING_OCTETS_MAX + 1).unwrap();
         assert!(read(&path, false).unwrap_err().to_string().contains("held in memory"));
     }
 }

@@ -206,9 +206,12 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
         server: env!("CARGO_PKG_VERSION").to_owned(),
         began_at_ms: clock::now(),
         generation: generation.number,
-        configuration_digest: std::fs::read(&reloader.path)
-            .ok()
-            .map(|octets| hex::encode(Sha256::digest(octets))),
+        configuration_digest: lessor_files::read(
+            &reloader.path,
+            lessor_config::FILE_OCTETS_MAX as u64,
+        )
+        .ok()
+        .map(|octets| hex::encode(Sha256::digest(octets))),
         plugins: plugins
             .map(|plugin| PluginDigest { name: plugin.name.clone(), digest: plugin.digest.clone() })
             .collect(),

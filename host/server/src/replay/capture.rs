@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
     io::{BufReader, Read},
     net::{Ipv4Addr, SocketAddrV4},
     path::Path,
@@ -68,7 +67,7 @@ const fn is_pcapng(magic: [u8; 4]) -> bool {
 /// With the frame and what to do, if the file is none or is cut short.
 pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
     let place = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(place)?;
+    let mut file = lessor_files::open(path).with_context(place)?;
     let octets = file.metadata().with_context(place)?.len();
     if octets > CAPTURE_OCTETS_MAX {
         bail!(
@@ -80,7 +79,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
     }
     let mut magic = [0; 4];
     file.read_exact(&mut magic).with_context(place)?;
-    // A pipe does not say how much it holds: what is beyond is as if it were cut off.
+    // It may grow meanwhile: what is beyond is as if it were cut off.
     let file = file.take(CAPTURE_OCTETS_MAX);
     let again = BufReader::new(std::io::Cursor::new(magic).chain(file));
     let mut capture = Capture::default();

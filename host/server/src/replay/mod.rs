@@ -9,7 +9,7 @@ mod replica;
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs,
     io::Read,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -31,7 +31,6 @@ use self::{
 use crate::{
     check, colour_on_stderr,
     generation::{self, Parts},
-    lookups::LookupSet,
     recording::{self, Datagram, Decided, Recording, Step},
 };
 
@@ -218,9 +217,8 @@ fn read_set(
     plugins: Option<&Path>,
 ) -> anyhow::Result<Parts> {
     let colour = colour_on_stderr();
-    let nothing = LookupSet::default();
     Ok(match plugins {
-        None => generation::read(runtime, config, colour, &nothing)?,
+        None => generation::read(runtime, config, colour, None)?,
         Some(directory) => {
             fs::read_dir(directory).with_context(|| {
                 format!("cannot read the folder {}; name one with policies", directory.display())
@@ -231,7 +229,7 @@ fn read_set(
             let directory = directory.to_owned();
             let settings = PluginSettings { directory, interpreters, cache: None, rollback: None };
             configuration.plugins = Some(settings);
-            let (lookups, chain) = generation::build(runtime, &configuration, colour, &nothing)?;
+            let (lookups, chain) = generation::build(runtime, &configuration, colour, None)?;
             Parts { configuration, lookups, chain, inputs: None }
         }
     })
@@ -243,7 +241,7 @@ fn read_traffic(
 ) -> anyhow::Result<Traffic> {
     let path = &arguments.file;
     let mut magic = [0; 4];
-    let is_capture = File::open(path)
+    let is_capture = lessor_files::open(path)
         .and_then(|mut file| file.read_exact(&mut magic))
         .is_ok_and(|()| capture::is_capture(magic));
     if is_capture {

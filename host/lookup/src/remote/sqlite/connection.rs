@@ -5,7 +5,7 @@
 //! when it has taken [`SQLITE_STEPS_MAX`] steps.
 
 use std::{
-    fs, io,
+    io,
     os::unix::fs::MetadataExt,
     path::Path,
     sync::{
@@ -54,7 +54,8 @@ struct Open {
 
 impl Identity {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
+        // SQLite would wait for the other end of a pipe.
+        let metadata = lessor_files::check(path)?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }
 }

@@ -1,0 +1,167 @@
+//! Files that an operator names: in a configuration, in the plugin directory, on the command line.
+//!
+//! To open a pipe waits for its other end, and to read a device may never end, so one wrong name would
+//! stop a reload for good. Invariant: what [`open`] returns is a regular file, and nothing here waits
+//! for anything but the disk.
+//!
+//! Not here: what is in the files, and files that only the server writes.
+
+mod name;
+
+use std::{
+    fs::{self, File, FileType, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    path::Path,
+};
+
+pub use name::{NameProblem, check_name};
+
+/// Opens a regular file, or a link to one, for reading.
+///
+/// # Errors
+/// As [`File::open`], and if it is anything else: then it is not opened.
+pub fn open(path: &Path) -> io::Result<File> {
+    check(path)?;
+    // Something else may have taken its place in the meantime: to open that must not wait either.
+    let file = OpenOptions::new().read(true).custom_flags(DOES_NOT_WAIT).open(path)?;
+    must_be_regular(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+/// Whether [`open`] would open the file, as far as its kind matters.
+///
+/// # Errors
+/// As [`fs::metadata`], and if it is no regular file.
+pub fn check(path: &Path) -> io::Result<fs::Metadata> {
+    let found = fs::metadata(path)?;
+    must_be_regular(found.file_type())?;
+    Ok(found)
+}
+
+/// Reads a regular file of at most `octets_max` octets.
+///
+/// # Errors
+/// As [`open`], and if it is larger.
+pub fn read(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    open(path)?.take(octets_max.saturating_add(1)).read_to_end(&mut octets)?;
+    if octets.len() as u64 > octets_max {
+        let what = format!("it is larger than {octets_max} octets, which is the limit");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(octets)
+}
+
+/// Reads a regular file of at most `octets_max` octets that holds text.
+///
+/// # Errors
+/// As [`read`], and if it is not UTF-8.
+pub fn read_text(path: &Path, octets_max: u64) -> io::Result<String> {
+    let text = String::from_utf8(read(path, octets_max)?);
+    text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+}
+
+/// Opens a file for appending, and for reading what is in it; makes it if it does not exist. It may be
+/// a character device, such as `/dev/null`.
+///
+/// # Errors
+/// As [`OpenOptions::open`], and if it is a pipe, a socket, a block device or a folder.
+pub fn append(path: &Path, mode: u32) -> io::Result<File> {
+    let takes_lines = |kind: FileType| match kind.is_char_device() {
+        true => Ok(()),
+        false => must_be_regular(kind),
+    };
+    match fs::metadata(path) {
+        Ok(found) => takes_lines(found.file_type())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut options = OpenOptions::new();
+    let options = options.create(true).append(true).read(true).mode(mode);
+    let file = options.custom_flags(DOES_NOT_WAIT).open(path)?;
+    takes_lines(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+/// Waits until the names in a folder are on the disk as they are now.
+///
+/// # Errors
+/// If the folder cannot be opened, or the disk fails.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_DIRECTORY).open(path)?.sync_all()
+}
+
+/// To open a pipe does not wait with this, and a terminal does not become that of the process.
+const DOES_NOT_WAIT: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
+
+fn must_be_regular(found: FileType) -> io::Result<()> {
+    let what = match found {
+        found if found.is_file() => return Ok(()),
+        found if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        found if found.is_fifo() => "a pipe",
+        found if found.is_socket() => "a socket",
+        found if found.is_char_device() || found.is_block_device() => "a device",
+        _ => "no file",
+    };
+    let what = format!("it is {what}; wanted a regular file");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, os::unix::net::UnixListener, path::PathBuf};
+
+    use nix::{sys::stat::Mode, unistd::mkfifo};
+
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_opened_and_nothing_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        fs::write(place("file"), "text").unwrap();
+        std::os::unix::fs::symlink(place("file"), place("link")).unwrap();
+        mkfifo(&place("pipe"), Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink(place("pipe"), place("link-to-pipe")).unwrap();
+        let _listener = UnixListener::bind(place("socket")).unwrap();
+        for name in ["file", "link"] {
+            assert_eq!(read(&place(name), 4).unwrap(), b"text", "{name}");
+            assert_eq!(read_text(&place(name), 4).unwrap(), "text", "{name}");
+            assert_eq!(
+                read(&place(name), 3).unwrap_err().to_string(),
+                "it is larger than 3 octets, which is the limit"
+            );
+        }
+        let refused = |path: PathBuf| {
+            let error = open(&path).unwrap_err().to_string();
+            assert_eq!(check(&path).unwrap_err().to_string(), error);
+            error
+        };
+        for (path, found) in [
+            (place("pipe"), "a pipe"),
+            (place("link-to-pipe"), "a pipe"),
+            (place("socket"), "a socket"),
+            (PathBuf::from("/dev/zero"), "a device"),
+        ] {
+            assert_eq!(refused(path), format!("it is {found}; wanted a regular file"));
+        }
+        assert_eq!(open(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(open(&place("absent")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn lines_are_appended_to_files_and_character_devices_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, pipe) = (folder.path().join("journal"), folder.path().join("pipe"));
+        for _ in 0..2 {
+            append(&journal, 0o640).unwrap().write_all(b"line\n").unwrap();
+        }
+        assert_eq!(read_text(&journal, 100).unwrap(), "line\nline\n");
+        append(Path::new("/dev/null"), 0o640).unwrap();
+        mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+        let error = append(&pipe, 0o640).unwrap_err().to_string();
+        assert_eq!(error, "it is a pipe; wanted a regular file");
+    }
+}

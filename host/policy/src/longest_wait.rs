@@ -1,0 +1,83 @@
+//! How long one packet can keep others waiting: the time that the plugins of a chain may compute for it.
+//!
+//! Not here: how often that happens, and who is told. A worker decides one message after the other, so
+//! whatever one takes, all that come after it wait for.
+
+use std::sync::Arc;
+
+use lessor_core::RequestKind;
+
+use crate::{Chain, Mode, hook::Hook, plugin::Plugin};
+
+/// What the plugins of a chain may take for one packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LongestWait {
+    /// The kind of message that may take longest.
+    pub kind: RequestKind,
+    /// How long its plugins may compute, all together, in milliseconds of processor time.
+    pub wait_ms: u64,
+    /// The part of each plugin, the largest first.
+    pub parts: Vec<WaitPart>,
+}
+
+/// The part of one plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitPart {
+    /// The plugin.
+    pub plugin: Arc<str>,
+    /// Its deadline, in milliseconds.
+    pub deadline_ms: u64,
+    /// The hooks that one packet may call, in order; each has the deadline.
+    pub hooks: Vec<Hook>,
+}
+
+impl LongestWait {
+    /// Of the live plugins of a chain; none if no packet calls any.
+    pub(crate) fn of(plugins: &[Arc<Plugin>]) -> Option<Self> {
+        let of_kind = |kind| {
+            let live = plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
+            let mut parts: Vec<WaitPart> = live.filter_map(|plugin| part(plugin, kind)).collect();
+            parts.sort_by_key(|part| std::cmp::Reverse(part.wait_ms()));
+            let wait_ms = parts.iter().map(WaitPart::wait_ms).sum();
+            (wait_ms > 0).then_some(Self { kind, wait_ms, parts })
+        };
+        let kinds = [
+            RequestKind::Discover,
+            RequestKind::Request,
+            RequestKind::Decline,
+            RequestKind::Release,
+            RequestKind::Inform,
+        ];
+        // Of several that take as long, the first is the commonest.
+        kinds.into_iter().filter_map(of_kind).rev().max_by_key(|wait| wait.wait_ms)
+    }
+}
+
+impl WaitPart {
+    /// How long the plugin may compute for one packet, in milliseconds of processor time.
+    pub fn wait_ms(&self) -> u64 {
+        self.deadline_ms.saturating_mul(self.hooks.len() as u64)
+    }
+}
+
+impl Chain {
+    /// How long one packet can occupy a worker; none if no plugin is asked about any.
+    pub fn longest_wait(&self) -> Option<LongestWait> {
+        LongestWait::of(self.all())
+    }
+}
+
+fn part(plugin: &Plugin, kind: RequestKind) -> Option<WaitPart> {
+    let hook = Hook::for_request(kind);
+    let is_planned = plugin.hooks.planned().contains(hook);
+    let has_reply = !matches!(kind, RequestKind::Decline | RequestKind::Release);
+    let called = [
+        (Hook::PlanLookups, is_planned),
+        (hook, plugin.hooks.contains(hook)),
+        (Hook::ReplyOptions, has_reply && plugin.hooks.contains(Hook::ReplyOptions)),
+    ];
+    let hooks: Vec<Hook> =
+        called.into_iter().filter(|(_, is_called)| *is_called).map(|(hook, _)| hook).collect();
+    let (name, deadline_ms) = (Arc::clone(&plugin.name), plugin.deadline_ms());
+    (!hooks.is_empty()).then_some(WaitPart { plugin: name, deadline_ms, hooks })
+}

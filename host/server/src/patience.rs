@@ -1,0 +1,92 @@
+//! A warning about deadlines that hurt others: how long one packet can keep everybody waiting.
+//!
+//! Not here: how long that is; see [`lessor_policy_host::LongestWait`].
+
+use lessor_policy_host::{
+    Chain, LongestWait, WaitPart,
+    limits::{FAULT_INTERVAL_MS_TOLERATED, PACKET_WAIT_MS_WARNED},
+};
+
+/// So many plugins are named; the others are only counted.
+const NAMED_MAX: usize = 3;
+
+/// What one packet can cost everybody else, if that is worth a warning. The chain is that of a server
+/// with so many workers.
+pub(crate) fn warning(chain: &Chain, workers: usize) -> Option<String> {
+    let wait = chain.longest_wait().filter(|wait| wait.wait_ms > PACKET_WAIT_MS_WARNED)?;
+    Some(in_words(&wait, workers))
+}
+
+/// Logs the same.
+pub(crate) fn log_warning(chain: &Chain, workers: usize) {
+    if let Some(warning) = warning(chain, workers) {
+        tracing::warn!("deadlines: {warning}");
+    }
+}
+
+fn in_words(wait: &LongestWait, workers: usize) -> String {
+    let LongestWait { kind, wait_ms, parts } = wait;
+    let named = parts.iter().take(NAMED_MAX).map(|part| {
+        let WaitPart { plugin, deadline_ms, hooks } = part;
+        let hooks: Vec<&str> = hooks.iter().map(|hook| hook.name()).collect();
+        format!("{plugin} {deadline_ms} ms in each of {}", hooks.join(", "))
+    });
+    let mut named = named.collect::<Vec<_>>().join("; ");
+    if parts.len() > NAMED_MAX {
+        named.push_str(&format!("; and {} others", parts.len() - NAMED_MAX));
+    }
+    let kind = format!("{kind:?}").to_uppercase();
+    let who = match workers {
+        0 | 1 => "nobody is answered meanwhile, as there is one worker".to_owned(),
+        workers => format!(
+            "the clients of that worker, about one in {workers}, wait as long, and {workers} such \
+             packets at once stop all {workers} workers"
+        ),
+    };
+    // Plugins fault together, each once for a packet.
+    let secs = FAULT_INTERVAL_MS_TOLERATED as f64 / 1_000.0;
+    let share = (100 * wait_ms / FAULT_INTERVAL_MS_TOLERATED).min(100);
+    format!(
+        "one {kind} for which its plugins compute until their deadlines occupies a worker for \
+         {wait_ms} ms: {who}. One such packet every {secs:.1} s suspends no plugin and takes {share} % of \
+         a worker's time. The deadlines are: {named}. Lower deadline-ms below [limits] in the files \
+         beside them; the usual 10 ms is a hundred times what a decision takes"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use lessor_core::RequestKind;
+    use lessor_policy_host::Hook;
+
+    use super::*;
+
+    #[test]
+    fn the_whole_chain_and_all_workers_count() {
+        let part = |plugin: &str, deadline_ms, hooks: &[Hook]| WaitPart {
+            plugin: plugin.into(),
+            deadline_ms,
+            hooks: hooks.to_vec(),
+        };
+        let wait = LongestWait {
+            kind: RequestKind::Discover,
+            wait_ms: 1_020,
+            parts: vec![
+                part("20-slow", 1_000, &[Hook::OnDiscover]),
+                part("10-table", 10, &[Hook::PlanLookups, Hook::OnDiscover]),
+            ],
+        };
+        let alone = in_words(&wait, 1);
+        for words in [
+            "one DISCOVER for which",
+            "for 1020 ms: nobody is answered meanwhile",
+            "every 2.5 s suspends no plugin and takes 40 % of a worker's time",
+            "20-slow 1000 ms in each of on-discover; 10-table 10 ms in each of plan-lookups, on-discover",
+        ] {
+            assert!(alone.contains(words), "no {words:?} in: {alone}");
+        }
+        let with_others = in_words(&wait, 4);
+        assert!(with_others.contains("about one in 4"), "{with_others}");
+        assert!(with_others.contains("4 such packets at once stop all 4 workers"), "{with_others}");
+    }
+}

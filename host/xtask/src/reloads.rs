@@ -1,0 +1,206 @@
+//! `cargo xtask reloads`: what reloads cost. First what clients notice of one reload each second, as the
+//! ratio of two loads in one run; then what many reloads leave in memory.
+//!
+//! The figures are of this machine at this time: only their ratios mean anything, and those are what is
+//! wanted of them.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use lessor_e2e::{Server, Setup, loopback_address};
+use lessor_load::{LoadArgs, Outcome};
+use lessor_terminal::{right_align, table};
+
+use crate::artifacts::{self, Profile};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReloadsArguments {
+    /// How many reloads memory is measured over.
+    #[arg(long, default_value_t = 1000)]
+    reloads: u32,
+    /// Exchanges started in a second while latencies are measured.
+    #[arg(long, default_value_t = 400)]
+    rate: u32,
+    /// How long each part of the load lasts; there are two parts with reloads and two without in each
+    /// round.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    secs: u64,
+    /// How many rounds.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Measure a server that is built for tests, which is slower.
+    #[arg(long)]
+    dev: bool,
+    /// Measure this program instead of building one.
+    #[arg(long, value_name = "FILE", conflicts_with = "dev")]
+    lessor: Option<PathBuf>,
+}
+
+/// The 999th of a thousand exchanges may take so many times as long with a reload each second.
+const LATENCY_RATIO_MAX: f64 = 1.3;
+/// After all reloads the server may have so many times the memory that it had after the tenth.
+const MEMORY_RATIO_MAX: f64 = 1.2;
+const RELOAD_EVERY: Duration = Duration::from_secs(1);
+/// An address in the subnet of all subscribers.
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const SCRIPT: &str = "fn on_discover(request, terms) { terms.lease_time_secs = 1800; }\n";
+
+/// Builds the server, measures it, prints the figures.
+///
+/// # Errors
+/// If something wanted was not reached.
+pub(crate) fn run(arguments: &ReloadsArguments) -> anyhow::Result<()> {
+    ensure!(arguments.reloads > 10, "--reloads is {}; wanted more than 10", arguments.reloads);
+    let lessor = match &arguments.lessor {
+        Some(lessor) => std::path::absolute(lessor)?,
+        None if arguments.dev => artifacts::lessor(Profile::Dev)?,
+        None => artifacts::lessor(Profile::Release)?,
+    };
+    let setup = Setup::on_loopback(SUBNETS)
+        .with_program(&lessor)
+        .with_plugin_setting("cache = \"cache\"")
+        .with_policy("10-table", "subscriber-table", "[settings.subscribers]\n")
+        .with_policy("20-terms", "misbehaving", "[settings]\nlease-time-secs = 777\n");
+    setup.put_script("30-garden.rhai", SCRIPT, "");
+    let mut server = setup.start();
+
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    // What comes first in one half comes last in the other, so that neither gains by its place.
+    for _ in 0..arguments.rounds {
+        without.extend(latencies(&mut server, arguments, false)?);
+        with.extend(latencies(&mut server, arguments, true)?);
+        with.extend(latencies(&mut server, arguments, true)?);
+        without.extend(latencies(&mut server, arguments, false)?);
+    }
+    let latency_ratio = print_latencies(&mut without, &mut with)?;
+    let memory_ratio = memory(&mut server, arguments.reloads)?;
+    ensure!(server.stop().success(), "the server did not stop well");
+    ensure!(
+        latency_ratio <= LATENCY_RATIO_MAX && memory_ratio <= MEMORY_RATIO_MAX,
+        "wanted at most {LATENCY_RATIO_MAX} times the latency and {MEMORY_RATIO_MAX} times the memory"
+    );
+    Ok(())
+}
+
+/// How long exchanges took from DISCOVER to ACK, in microseconds, with or without reloads.
+fn latencies(
+    server: &mut Server,
+    arguments: &ReloadsArguments,
+    with_reloads: bool,
+) -> anyhow::Result<Vec<u64>> {
+    let load = LoadArgs {
+        server: server.address(),
+        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+        link_selection: Some(LINK),
+        clients: 2000,
+        window: 256,
+        rate: Some(arguments.rate),
+        duration_secs: Some(arguments.secs),
+        release: true,
+        ..LoadArgs::default()
+    };
+    let is_over = AtomicBool::new(false);
+    let mut took = Vec::new();
+    let report = thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            let report = lessor_load::run_with(&load, |event| {
+                if let Outcome::Acquired(_) = event.outcome {
+                    took.push(event.ended_at.duration_since(event.asked_at).as_micros() as u64);
+                }
+            });
+            is_over.store(true, Ordering::Relaxed);
+            report
+        });
+        while with_reloads && !is_over.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            ensure!(server.hang_up().accepted, "a reload was refused");
+            thread::sleep(RELOAD_EVERY.saturating_sub(began.elapsed()));
+        }
+        load.join().map_err(|_| anyhow::anyhow!("the load ended in a panic"))?
+    })?;
+    ensure!(report.failed == 0, "{} exchanges failed", report.failed);
+    Ok(took)
+}
+
+/// Prints both, and returns the ratio of the times within which 999 of a thousand ended.
+fn print_latencies(without: &mut [u64], with: &mut [u64]) -> anyhow::Result<f64> {
+    let mut figures = table(&["load", "exchanges", "p50 ms", "p99 ms", "p99.9 ms", "max ms"]);
+    let mut slow = Vec::new();
+    for (name, took) in [("without reloads", without), ("a reload each second", with)] {
+        took.sort_unstable();
+        let quantile = |per_mille: usize| -> anyhow::Result<f64> {
+            let place = (took.len() * per_mille).div_ceil(1000).saturating_sub(1);
+            Ok(*took.get(place).context("there was no exchange")? as f64 / 1000.0)
+        };
+        let quantiles = [quantile(500)?, quantile(990)?, quantile(999)?, quantile(1000)?];
+        let mut row = vec![name.to_owned(), took.len().to_string()];
+        row.extend(quantiles.map(|ms| format!("{ms:.2}")));
+        figures.add_row(row);
+        slow.push(quantile(999)?);
+    }
+    right_align(&mut figures, 1..6);
+    println!("{figures}");
+    let [without, with] = slow[..] else { anyhow::bail!("there are two loads") };
+    println!("p99.9 with reloads is {:.2} times that without", with / without);
+    Ok(with / without)
+}
+
+/// Reloads again and again, prints how much memory the server has, and returns the ratio of what it has
+/// in the end to what it had after the tenth. One policy of three is another one each time.
+fn memory(server: &mut Server, reloads: u32) -> anyhow::Result<f64> {
+    let shown = [1, 10, reloads / 4, reloads / 2, reloads];
+    let mut after_tenth = 0;
+    let mut figures = table(&["reloads", "resident MiB", "anonymous MiB", "threads"]);
+    for number in 1..=reloads {
+        let sidecar = format!("[settings]\nlease-time-secs = {}\n", 600 + number % 2);
+        fs::write(server.folder().join("plugins/20-terms.toml"), sidecar)?;
+        ensure!(server.hang_up().accepted, "a reload was refused");
+        if shown.contains(&number) {
+            // What was replaced goes a moment after the outcome is told.
+            thread::sleep(Duration::from_secs(1));
+            let resident = kib(server, "VmRSS:")?;
+            let anonymous = kib(server, "RssAnon:")? >> 10;
+            figures.add_row([
+                number.to_string(),
+                (resident >> 10).to_string(),
+                anonymous.to_string(),
+                kib(server, "Threads:")?.to_string(),
+            ]);
+            if number == 10 {
+                after_tenth = resident;
+            }
+            if number == reloads {
+                right_align(&mut figures, 0..4);
+                println!("{figures}");
+                let ratio = resident as f64 / after_tenth as f64;
+                println!("memory after {reloads} reloads is {ratio:.2} times that after 10");
+                return Ok(ratio);
+            }
+        }
+    }
+    anyhow::bail!("there was no reload")
+}
+
+/// A number of the process's status.
+fn kib(server: &mut Server, name: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.process().id()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line")?;
+    let number = line.split_whitespace().next().context("no number")?;
+    Ok(number.parse()?)
+}

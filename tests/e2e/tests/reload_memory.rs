@@ -1,0 +1,78 @@
+//! Reloads cost no memory: what a server has after many of them is about what it had after a few.
+//!
+//! `LESSOR_RELOADS` says how many; `cargo xtask reloads` measures a thousand, and what clients notice.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{fs, net::Ipv4Addr, time::Duration};
+
+use lessor_e2e::{Server, Setup, heavy, relay};
+use lessor_load::Subscriber;
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+/// Reloads before memory is first measured: the first ones make what later ones use again.
+const REHEARSED: u32 = 10;
+/// So few that the suite does not wait for them.
+const RELOADS: u32 = 60;
+/// Without anything done about it, 50 reloads took another 90 MiB of these 100 MiB.
+const GROWTH_MAX_PERCENT: u64 = 20;
+/// What a measurement of a moment may be off by, on a machine with much else to do.
+const NOISE_KIB: u64 = 8 << 10;
+
+#[test]
+fn reloads_leave_nothing_in_memory() {
+    let _alone = heavy();
+    let reloads = std::env::var("LESSOR_RELOADS").map_or(RELOADS, |text| text.parse().unwrap());
+    let mut server = Setup::on_loopback(SUBNETS)
+        .with_plugin_setting("cache = \"cache\"")
+        .with_policy("10-table", "subscriber-table", "[settings.subscribers]\n")
+        .with_policy("20-terms", "misbehaving", "[settings]\nlease-time-secs = 600\n")
+        .start();
+    let mut relay = relay(server.address(), LINK);
+    let mut after_rehearsal = 0;
+    for number in 1..=reloads {
+        // One of the two is kept, the other is made again.
+        let secs = 600 + number % 2;
+        let sidecar = format!("[settings]\nlease-time-secs = {secs}\n");
+        fs::write(server.folder().join("plugins/20-terms.toml"), sidecar).unwrap();
+        let reload = server.reload();
+        assert!(reload.accepted, "{}", reload.said);
+        let subscriber = Subscriber::new([2, 0, 0, 0, 0, number as u8], "line");
+        let acquired = relay.acquire(&subscriber, Duration::from_secs(30)).unwrap();
+        assert_eq!(acquired.lease_time_secs, secs);
+        if number == REHEARSED {
+            after_rehearsal = memory_kib(&mut server);
+        }
+    }
+    let now = memory_kib(&mut server);
+    let most = after_rehearsal + after_rehearsal * GROWTH_MAX_PERCENT / 100 + NOISE_KIB;
+    println!("{after_rehearsal} KiB after {REHEARSED} reloads, {now} KiB after {reloads}");
+    assert!(now <= most, "{after_rehearsal} KiB after {REHEARSED} reloads, {now} KiB in the end");
+}
+
+/// What the server has in memory; the least of a second, as what was replaced goes a moment later.
+fn memory_kib(server: &mut Server) -> u64 {
+    let id = server.process().id();
+    let resident = || {
+        std::thread::sleep(Duration::from_millis(100));
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
+        line.trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    (0..10).map(|_| resident()).min().unwrap()
+}
