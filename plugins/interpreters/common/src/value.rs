@@ -77,7 +77,7 @@ impl Value {
     }
 
     /// What it is, for messages.
-    pub(crate) fn described(&self) -> String {
+    pub fn described(&self) -> String {
         match self {
             Self::Nothing => "nothing".to_owned(),
             Self::Flag(flag) => flag.to_string(),

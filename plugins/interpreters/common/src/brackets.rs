@@ -1,0 +1,74 @@
+//! Brackets that are opened and not closed: what a script lacks that ends too early.
+
+/// `the { in line 3 is not closed`: the innermost bracket, or the quoted text, that is open at the end.
+pub fn unclosed(text: &str) -> Option<String> {
+    let mut open: Vec<(char, usize)> = Vec::new();
+    let mut line = 1;
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\n' => line += 1,
+            '/' if letters.peek() == Some(&'/') => {
+                while letters.next_if(|letter| *letter != '\n').is_some() {}
+            }
+            '/' if letters.peek() == Some(&'*') => {
+                let began = line;
+                let mut before = ' ';
+                letters.next();
+                loop {
+                    match letters.next() {
+                        Some('/') if before == '*' => break,
+                        Some(letter) => {
+                            line += usize::from(letter == '\n');
+                            before = letter;
+                        }
+                        None => {
+                            return Some(format!("the comment that begins in line {began} is not closed"));
+                        }
+                    }
+                }
+            }
+            '"' | '`' | '\'' => {
+                let began = line;
+                loop {
+                    match letters.next() {
+                        Some('\\') => drop(letters.next()),
+                        Some('\n') if letter != '`' => {
+                            line += 1;
+                            break;
+                        }
+                        Some('\n') => line += 1,
+                        Some(found) if found == letter => break,
+                        Some(_) => {}
+                        None => return Some(format!("the {letter} in line {began} is not closed")),
+                    }
+                }
+            }
+            '{' | '(' | '[' => open.push((letter, line)),
+            '}' | ')' | ']' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    let (bracket, line) = open.pop()?;
+    Some(format!("the {bracket} in line {line} is not closed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_open_bracket_is_found() {
+        for (text, wanted) in [
+            ("fn a() {\n  if x {\n}\n", Some("the { in line 1 is not closed")),
+            ("f(\n  g(1)\n", Some("the ( in line 1 is not closed")),
+            ("// {\nlet x = \"{\"; /* { */ let y = '(';", None),
+            ("let x = `a\n", Some("the ` in line 1 is not closed")),
+            ("a\n/* b\n", Some("the comment that begins in line 2 is not closed")),
+            ("\"\\\"{\" {", Some("the { in line 1 is not closed")),
+            ("", None),
+        ] {
+            assert_eq!(unclosed(text).as_deref(), wanted, "{text}");
+        }
+    }
+}
