@@ -90,7 +90,9 @@ pub(crate) struct Instance {
     functions: Box<Functions>,
     /// The hooks of the script that it runs.
     script_hooks: Option<HookSet>,
-    deadline_ms: u64,
+    /// The name of the script's file, if it runs one.
+    script_file: Option<Arc<str>>,
+    limits: Limits,
     _counted: Counted,
 }
 
@@ -134,12 +136,12 @@ impl Instance {
             .run(CONFIGURE_DEADLINE_MS, |store| configure.call(store, (settings,)))
             .map_err(|fault| failed("configured", fault))?;
         configured.map_err(|message| Problem::SettingsRefused { message: shortened(message) })?;
-        let deadline_ms = recipe.limits.deadline_ms;
         Ok(Self {
             cell,
             functions: Box::new(functions),
             script_hooks,
-            deadline_ms,
+            script_file: recipe.script.as_ref().map(|script| Arc::from(&*script.file_name)),
+            limits: recipe.limits,
             _counted: counted,
         })
     }
@@ -160,11 +162,11 @@ impl Instance {
             return Err(absent(Hook::PlanLookups));
         };
         self.cell.store.data_mut().begin_plan(view);
-        let answer = self.cell.run(self.deadline_ms, |store| {
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });
         let planned = self.cell.store.data_mut().end_plan();
-        answer.map(|()| planned)
+        answer.map(|()| planned).map_err(|fault| self.during(Hook::PlanLookups, fault))
     }
 
     /// Asks about a request: what the plugin decides, and what it sets.
@@ -173,11 +175,11 @@ impl Instance {
             return Err(absent(hook));
         };
         self.cell.store.data_mut().begin_request(view);
-        let answer = self.cell.run(self.deadline_ms, |store| {
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });
         let draft = self.cell.store.data_mut().end_request();
-        let (verdict,) = answer?;
+        let (verdict,) = answer.map_err(|fault| self.during(hook, fault))?;
         let verdict = match verdict {
             types::Verdict::Proceed => Verdict::Proceed,
             types::Verdict::Ignore(reason) => Verdict::Ignore(shortened(reason)),
@@ -197,11 +199,12 @@ impl Instance {
             return Err(absent(Hook::ReplyOptions));
         };
         self.cell.store.data_mut().begin_reply(view, reply, encode);
-        let answer = self.cell.run(self.deadline_ms, |store| {
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });
         let draft = self.cell.store.data_mut().end_reply();
-        answer.and_then(|()| draft.ok_or_else(|| absent(Hook::ReplyOptions)))
+        answer.map_err(|fault| self.during(Hook::ReplyOptions, fault))?;
+        draft.ok_or_else(|| absent(Hook::ReplyOptions))
     }
 
     /// Tells what happened to a lease.
@@ -212,9 +215,18 @@ impl Instance {
         self.cell.store.data_mut().begin_lease_event(event);
         let answer = self
             .cell
-            .run(self.deadline_ms, |store| function.call(store, (Resource::new_borrow(SUBJECT),)));
+            .run(self.limits.deadline_ms, |store| function.call(store, (Resource::new_borrow(SUBJECT),)));
         self.cell.store.data_mut().end();
-        answer
+        answer.map_err(|fault| self.during(Hook::OnLease, fault))
+    }
+
+    /// A fault of a hook, as the author of the plugin is told of it.
+    fn during(&self, hook: Hook, fault: Fault) -> Fault {
+        let mut fault = fault.during(hook, &self.limits);
+        if let (Some(file), true) = (&self.script_file, fault.kind != FaultKind::Failed) {
+            fault.message = format!("{file}: {}", fault.message);
+        }
+        fault
     }
 }
 

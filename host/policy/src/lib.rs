@@ -77,6 +77,7 @@ pub use limits::{FailurePolicy, Limits};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use runner::{Observer, Runner};
 pub use runtime::{Allocation, Runtime, RuntimeSettings};
+pub use script::{Named, NamedKind};
 pub use shadow::{
     Difference, DifferenceKind, SampledReply, ShadowDifference, ShadowRunner, ShadowSample,
     ShadowStatus, ShadowThread, Shadows, ShadowsStatus,

@@ -97,6 +97,7 @@ fn try_prepare(
         report.capabilities = source.grants.iter().collect();
         report.digest = hex::encode(script.digest);
         report.octets = script.text.len() as u64;
+        report.named = script.named();
     }
     let recipe = link(runtime, component, program.examined(), &source, script, lookup_sources)
         .map_err(one)?;
@@ -307,6 +308,7 @@ fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
         denied_imports: examined.denied_imports.clone(),
         prepared_in: None,
         from_cache: false,
+        named: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     colour_on_stderr,
     generation::{self, Parts, Refusal, description},
     lookups::LookupSet,
+    named,
     net::Host,
 };
 
@@ -41,6 +42,10 @@ fn check(path: &Path) -> Result<String, Refusal> {
     let runtime = runtime().map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
     let Parts { configuration, lookups, chain, .. } =
         generation::read(&runtime, path, colour_on_stderr(), &LookupSet::default())?;
+    let mistakes = named::unknown(&configuration, &lookups, &chain);
+    if !mistakes.is_empty() {
+        return Err(Refusal { mistakes });
+    }
     let networks = configuration.topology.networks();
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();
     let pools =

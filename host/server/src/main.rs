@@ -23,6 +23,7 @@ mod limits;
 mod logging;
 mod lookups;
 mod metrics;
+mod named;
 mod net;
 mod observer;
 mod order;

@@ -20,6 +20,7 @@ use crate::{
     holds::Holds,
     last_accepted::{self, Fallback, Inputs},
     lookups::LookupSet,
+    named,
     net::Host,
     rollback::Probation,
     shadow,
@@ -97,6 +98,7 @@ impl Reloader {
                 report.needs_restart = needs_restart(&self.started_with, &configuration);
                 let previous = self.shared.generation.load_full();
                 prepared.lookups.log_warnings();
+                named::log_unknown(&configuration, &prepared.lookups, &prepared.chain);
                 self.swap(&mut serving, &configuration, prepared, None);
                 let replaced = std::mem::replace(&mut serving.configuration, configuration);
                 serving.probation = Probation::of(&serving.configuration, replaced, previous);

@@ -30,7 +30,7 @@ use crate::{
     journal::{JournalBounds, is_on_file_system_of},
     last_accepted, logging,
     lookups::LookupSet,
-    metrics,
+    metrics, named,
     net::{Host, OwnSockets},
     observer::Observer,
     plugin_state, privileges,
@@ -207,6 +207,7 @@ impl Server {
             generation::build(&runtime, &configuration, false, &LookupSet::default())
                 .context("the plugins cannot serve")?;
         lookups.log_warnings();
+        named::log_unknown(&configuration, &lookups, &chain);
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
             let (hooks, mode) = (generation::hook_names(plugin), plugin.mode.name());
