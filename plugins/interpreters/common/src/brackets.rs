@@ -53,6 +53,25 @@ pub fn unclosed(text: &str) -> Option<String> {
     Some(format!("the {bracket} in line {line} is not closed"))
 }
 
+/// Where a quoted text begins that does not end in its line: the line and the column, from 1.
+pub fn unclosed_text(text: &str) -> Option<(usize, usize)> {
+    (1..).zip(text.lines()).find_map(|(number, line)| {
+        let mut open: Option<(char, usize)> = None;
+        let mut letters = line.chars().zip(1..);
+        while let Some((letter, column)) = letters.next() {
+            match (letter, open) {
+                ('\\', Some(_)) => drop(letters.next()),
+                (letter, Some((quote, _))) if letter == quote => open = None,
+                (_, Some(_)) => {}
+                ('/', None) if line.chars().nth(column) == Some('/') => break,
+                ('"' | '\'', None) => open = Some((letter, column)),
+                _ => {}
+            }
+        }
+        open.map(|(_, column)| (number, column))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +88,17 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(unclosed(text).as_deref(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_that_do_not_end_in_their_line_are_found() {
+        for (text, wanted) in [
+            ("x = \"a\";\ny = \"b;\nz = 1", Some((2, 5))),
+            ("// it's\nx = 'a\\'b", Some((2, 5))),
+            ("x = \"it's\";", None),
+        ] {
+            assert_eq!(unclosed_text(text), wanted, "{text}");
         }
     }
 }

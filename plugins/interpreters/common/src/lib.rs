@@ -22,7 +22,7 @@ mod request;
 mod terms;
 mod value;
 
-pub use brackets::unclosed;
+pub use brackets::{unclosed, unclosed_text};
 pub use functions::FUNCTIONS;
 pub use hooks::{Case, DECIDE, HOOKS, Hook, Hooks};
 pub use mistakes::{absent_function, almost_a_hook, nearest, unknown_function};

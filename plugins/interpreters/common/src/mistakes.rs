@@ -134,7 +134,7 @@ pub fn absent_function(name: &str) -> Option<String> {
             "a policy has no files, no network and no other modules; what it needs to know it plans as \
              a lookup, and the server asks"
         }
-        "import" | "module" | "exports" => "a script is one file: there are no modules",
+        "import" | "module" | "exports" => "a script is one file, without modules",
         "exit" | "quit" => "a function ends with `return`",
         "console" | "println" | "printf" | "alert" => "write log(\"…\")",
         _ => return None,

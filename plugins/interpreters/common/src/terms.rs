@@ -28,7 +28,7 @@ pub(crate) static TERMS: Object = Object {
     functions: &[
         Function::new("option", 2, |_, arguments| {
             let name = argument(arguments, 0).as_option_name()?;
-            let (code, octets) = argument(arguments, 1).as_option_setting(&name)?.encode(&name)?;
+            let (code, octets) = argument(arguments, 1).as_encoded_option(&name)?;
             let refused = |error| format!("option {name}: {error}");
             set(|terms| terms.set_option(code, octets))?.map_err(refused)?;
             Ok(Value::Nothing)

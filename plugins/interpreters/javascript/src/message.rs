@@ -5,12 +5,13 @@ use boa_engine::{
     parser::{Error, lexer::error::Error as LexError},
 };
 use lessor_script::{
-    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, place, unclosed,
+    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, place, unclosed, unclosed_text,
 };
 
 use crate::{
     CALL_LEVELS_MAX, backtrace,
     backtrace::Place,
+    names,
     tree::{Access, Step, Tree},
 };
 
@@ -20,6 +21,7 @@ const MISSING: &str = "cannot convert 'null' or 'undefined' to object";
 const TAKEN_APART: &str = "Cannot destructure";
 const NOT_CALLABLE: &str = "not a callable function";
 const NOT_WRITABLE: &str = "cannot set non-writable property: ";
+const CONSTANT: &str = "cannot mutate an immutable binding ";
 const TOO_DEEP: &str = "maximum number of recursive calls";
 /// Methods of the language that scripts use most.
 const METHODS: &str = "at charAt concat endsWith entries every filter find findIndex flat flatMap forEach from get has \
@@ -34,7 +36,10 @@ pub(crate) fn of_syntax(error: &Error, text: &str) -> String {
             let start = span.start();
             let what = error.to_string();
             let what = what.rsplit_once(" at line ").map_or(&*what, |(what, _)| what);
-            (Some((start.line_number(), start.column_number())), format!("{what}{}", advice(found)))
+            let what = what.replace(", primary expression", " where a value is wanted");
+            let line = text.lines().nth(start.line_number() as usize - 1).unwrap_or_default();
+            let advice = advice(line, found, &what);
+            (Some((start.line_number(), start.column_number())), format!("{what}{advice}"))
         }
         Error::AbruptEnd => {
             let open = unclosed(text).unwrap_or_else(|| "something is not closed".to_owned());
@@ -49,6 +54,10 @@ pub(crate) fn of_syntax(error: &Error, text: &str) -> String {
         }
         other => (None, other.to_string()),
     };
+    if what.contains("unterminated string") {
+        let at = unclosed_text(text).or(at.map(|(line, column)| (line as usize, column as usize)));
+        return written(at, "SyntaxError: the text that begins here does not end: a quotation mark is missing");
+    }
     let (line, column) = at.map(|(line, column)| (line as usize, column as usize)).unzip();
     format!("{}SyntaxError: {what}", place(line, column))
 }
@@ -91,10 +100,14 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
     match native.kind() {
         _ if message.starts_with(NOT_WRITABLE) => {
             let name = message.strip_prefix(NOT_WRITABLE).unwrap_or_default().trim_matches('"');
-            written(at, &not_writable(name))
+            written(at, &not_writable(name, at.map(|at| rest_of_line(text, at)).unwrap_or_default()))
         }
         JsNativeErrorKind::Reference => written(at, &undefined(message, text)),
         JsNativeErrorKind::Error => written(at, message),
+        _ if message.starts_with(CONSTANT) => {
+            let name = message.strip_prefix(CONSTANT).unwrap_or_default().trim_matches('\'');
+            written(at, &format!("{name} is a constant: what changes is defined with let"))
+        }
         _ => written(at, what),
     }
 }
@@ -145,11 +158,13 @@ fn not_callable(callee: &str, method: Option<&Access>) -> String {
     }
 }
 
-fn not_writable(name: &str) -> String {
+/// `statement` is the assignment, from its beginning.
+fn not_writable(name: &str, statement: &str) -> String {
     let is_it = |spelt: &str| Case::Camel.spell(spelt) == name;
-    let holder = OBJECTS
-        .iter()
-        .find(|object| object.functions.iter().any(|function| is_it(function.name)));
+    let has_it = |object: &&&Object| object.functions.iter().any(|found| is_it(found.name));
+    let mut holders = OBJECTS.iter().filter(has_it);
+    let is_meant = |object: &&&Object| statement.starts_with(&format!("{}.", object.name));
+    let holder = holders.clone().find(is_meant).or_else(|| holders.next());
     match holder {
         Some(object) => object.cannot_set(Case::Camel, name),
         None if FUNCTIONS.iter().any(|function| is_it(function.name)) => {
@@ -159,9 +174,19 @@ fn not_writable(name: &str) -> String {
     }
 }
 
+/// What stands in a line from this place on.
+fn rest_of_line(text: &str, (line, column): Place) -> &str {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let begin = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    line.get(begin..).unwrap_or_default()
+}
+
 /// `x is not defined`, which loading a script finds before unless the script hides its names.
 fn undefined(message: &str, text: &str) -> String {
     let Some(name) = message.strip_suffix(" is not defined") else { return message.to_owned() };
+    if let Some(explained) = names::of_hook(name) {
+        return explained;
+    }
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '$';
     let words = text.split(|letter: char| !is_part(letter));
     let words: Vec<&str> = words.filter(|word| !word.is_empty() && *word != name).collect();
@@ -176,9 +201,15 @@ fn object(name: &str) -> Option<&'static Object> {
 }
 
 /// What to do about a token that other kinds of scripts have.
-fn advice(found: &str) -> &'static str {
+fn advice(line: &str, found: &str, what: &str) -> &'static str {
+    let begins = |word: &str| line.trim_start().starts_with(word);
     match found {
-        "import" | "export" => ". A script is one file, and no module: leave it out",
+        _ if begins("import ") || begins("export ") => {
+            ". A script is one file and no module: there is no import and no export"
+        }
+        ":" if what.contains("parameter list") => {
+            ". Types are TypeScript: leave them out, or build the policy as a component"
+        }
         _ => "",
     }
 }

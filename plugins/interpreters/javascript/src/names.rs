@@ -15,7 +15,7 @@ use boa_engine::{
     },
     interner::{Interner, Sym},
 };
-use lessor_script::{Case, FUNCTIONS, HOOKS, OBJECTS, absent_function, nearest, place};
+use lessor_script::{Case, DECIDE, FUNCTIONS, HOOKS, OBJECTS, absent_function, nearest, place};
 
 /// Names that are there though no statement defines them: the settings come later, and every function
 /// has its arguments.
@@ -68,18 +68,25 @@ pub(crate) fn defined(script: &Script, interner: &Interner) -> Vec<String> {
     defined
 }
 
+/// What is said about the name of something that hooks are handed, where it is not defined.
+pub(crate) fn of_hook(name: &str) -> Option<String> {
+    let hook = HOOKS.iter().find(|hook| hook.parameters.contains(&name) && hook.parameters.len() > 1 && hook.function != "plan_lookups")
+        .or_else(|| HOOKS.iter().find(|hook| hook.parameters.contains(&name)))?;
+    let function = if hook.parameters.contains(&"terms") { DECIDE } else { hook.function };
+    Some(format!(
+        "{name} is not defined here: it is what a hook is handed. Write {}({}), and hand it on to \
+         functions that use it",
+        Case::Camel.spell(function),
+        hook.parameters.join(", ")
+    ))
+}
+
 fn explained(name: &str, declared: &[String]) -> String {
     if let Some((_, here)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) {
         return format!("{name} is not defined; in JavaScript, write {here}");
     }
-    if let Some(hook) = HOOKS.iter().find(|hook| hook.parameters.contains(&name)) {
-        let function = if hook.is_decision { "decide" } else { hook.function };
-        return format!(
-            "{name} is not defined here: it is what a hook is handed. Write {}({}), and hand it on to \
-             functions that use it",
-            Case::Camel.spell(function),
-            hook.parameters.join(", ")
-        );
+    if let Some(explained) = of_hook(name) {
+        return explained;
     }
     if let Some(absent) = absent_function(name) {
         return absent;

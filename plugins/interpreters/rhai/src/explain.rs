@@ -1,8 +1,8 @@
 //! Errors of the engine in words that lead to the mistake: the engine knows signatures and types, and
 //! the author of a script wants to know which value is missing or which name is wrong.
 
-use lessor_script::{Case, FUNCTIONS, OBJECTS, Object, nearest, unknown_function};
-use rhai::{EvalAltResult, ParseErrorType, Position};
+use lessor_script::{Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, unknown_function};
+use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
 use crate::{CALL_LEVELS_MAX, EXPRESSION_DEPTH_MAX, source::Source};
 
@@ -23,6 +23,7 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("not", "!"),
     ("or", "||"),
 ];
+const FUNCTION: &str = "a function begins with fn: fn decide(request, terms) { … }";
 /// Functions of the language that scripts use most.
 const LANGUAGE: &str = "abs all append bytes ceiling chars chop clear contains crop dedup drain ends_with extract \
     fill_with filter find find_map floor for_each get index_of insert is_empty is_float is_string keys len make_lower \
@@ -35,7 +36,11 @@ pub(crate) fn running(error: &EvalAltResult, position: Position, source: &Source
     match error {
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
         EvalAltResult::ErrorStackOverflow(_) => {
-            format!("functions call each other more than {CALL_LEVELS_MAX} deep")
+            let who = source.calls_itself().map(|(name, line)| {
+                format!("; {name}, in line {line}, calls itself without coming to an end")
+            });
+            let who = who.unwrap_or_default();
+            format!("functions call each other more than {CALL_LEVELS_MAX} deep{who}")
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             function_not_found(signature, position, source)
@@ -58,14 +63,31 @@ pub(crate) fn running(error: &EvalAltResult, position: Position, source: &Source
                 .to_owned()
         }
         EvalAltResult::Exit(..) => "there is no exit: a function ends with `return`".to_owned(),
-        EvalAltResult::ErrorParsing(error, _) => syntax(error, source),
-        other => other.to_string(),
+        EvalAltResult::ErrorParsing(error, _) => syntax(error, position, source),
+        other => without_place(&other.to_string()).to_owned(),
     }
 }
 
 /// What is wrong with a script that is no Rhai.
-pub(crate) fn syntax(error: &ParseErrorType, source: &Source) -> String {
+pub(crate) fn syntax(error: &ParseErrorType, position: Position, source: &Source) -> String {
     match error {
+        ParseErrorType::MissingToken(token, _) if token == ";" => {
+            let word = source.word_before(position);
+            match ELSEWHERE.iter().find(|(elsewhere, _)| Some(*elsewhere) == word) {
+                Some((elsewhere, here)) => format!("there is no {elsewhere}; in Rhai, write {here}"),
+                None if word == Some("function") => FUNCTION.to_owned(),
+                None => error.to_string(),
+            }
+        }
+        ParseErrorType::Reserved(word) if ELSEWHERE.iter().any(|(other, _)| other == word) => {
+            undefined(word, source)
+        }
+        ParseErrorType::Reserved(word) if absent_function(word).is_some() => {
+            absent_function(word).unwrap_or_default()
+        }
+        ParseErrorType::BadInput(LexError::UnterminatedString) => {
+            "the text that begins here does not end: a quotation mark is missing".to_owned()
+        }
         ParseErrorType::ExprTooDeep => format!(
             "nested too deep: blocks, conditions and parentheses may stand in each other {} deep, and each \
              `else if` counts as one. Look values up in an object map, or in [settings], instead of asking \
@@ -77,9 +99,7 @@ pub(crate) fn syntax(error: &ParseErrorType, source: &Source) -> String {
         ParseErrorType::MissingToken(token, _) if ["}", ")", "]"].contains(&token.as_str()) => {
             format!("{error}{}", source.unclosed())
         }
-        ParseErrorType::Reserved(word) if word == "function" => {
-            "a function begins with fn: fn decide(request, terms) { … }".to_owned()
-        }
+        ParseErrorType::Reserved(word) if word == "function" => FUNCTION.to_owned(),
         ParseErrorType::Reserved(word) if word == "var" => {
             "a variable is defined with let, or with const if it does not change".to_owned()
         }
@@ -89,7 +109,7 @@ pub(crate) fn syntax(error: &ParseErrorType, source: &Source) -> String {
 
 fn undefined(name: &str, source: &Source) -> String {
     if let Some((_, here)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) {
-        return format!("Undefined variable: {name}; in Rhai, write {here}");
+        return format!("there is no {name}; in Rhai, write {here}");
     }
     if OBJECTS.iter().any(|object| !object.is_global && object.name == name) {
         return format!(
@@ -232,6 +252,12 @@ fn is_known(name: &str) -> bool {
 
 fn object(type_name: &str) -> Option<&'static Object> {
     OBJECTS.into_iter().find(|object| object.name == type_name)
+}
+
+/// An error without the place that the engine writes at its end.
+fn without_place(text: &str) -> &str {
+    let end = text.rfind(" (line ").filter(|_| text.ends_with(')'));
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// A type in words.

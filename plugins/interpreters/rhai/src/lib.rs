@@ -22,8 +22,9 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, Module, Scope};
 /// How deep functions of a script may call each other. Deeper than this, the call stack that the
 /// server gives a policy would not do.
 const CALL_LEVELS_MAX: usize = 48;
-/// How deep expressions may be nested, outside and inside of functions.
-const EXPRESSION_DEPTH_MAX: usize = 64;
+/// How deep blocks and expressions may be nested, outside and inside of functions. A chain of `else if`
+/// is as deep as it is long.
+const EXPRESSION_DEPTH_MAX: usize = 600;
 
 /// The variable that has the settings.
 const SETTINGS: &str = "settings";

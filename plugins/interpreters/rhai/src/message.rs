@@ -8,7 +8,7 @@ use crate::{explain, source::Source};
 /// A script that is no Rhai.
 pub(crate) fn of_syntax(error: ParseError, text: &str) -> String {
     let ParseError(what, position) = error;
-    format!("{}{}", written(position), explain::syntax(&what, &Source(text)))
+    format!("{}{}", written(position), explain::syntax(&what, position, &Source(text)))
 }
 
 /// A script that went wrong while it ran.

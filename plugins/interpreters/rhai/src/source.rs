@@ -34,10 +34,34 @@ impl<'a> Source<'a> {
         (!found.is_empty()).then(|| found.to_owned())
     }
 
+    /// The word before a place, in its line.
+    pub(crate) fn word_before(&self, position: Position) -> Option<&'a str> {
+        let line = self.0.lines().nth(position.line()?.checked_sub(1)?)?;
+        let column = position.position()?.checked_sub(1)?;
+        let end = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+        let before = line.get(..end)?.trim_end();
+        before.rsplit(|letter| !is_part_of_name(letter)).next().filter(|word| !word.is_empty())
+    }
+
     /// How many parameters a function of the script takes.
     pub(crate) fn parameters(&self, name: &str) -> Option<usize> {
         let (_, header) = self.headers().find(|(found, _)| *found == name)?;
         Some(header.split(',').filter(|parameter| !parameter.trim().is_empty()).count())
+    }
+
+    /// The first function of the script that calls itself, and the line where it does, from 1.
+    pub(crate) fn calls_itself(&self) -> Option<(&'a str, usize)> {
+        let mut function = None;
+        self.0.lines().zip(1..).find_map(|(line, number)| {
+            let own = header(line).map(|(name, _)| name);
+            function = own.or(function);
+            let name = function?;
+            // In the line in which it begins, after its name.
+            let rest = if own.is_some() { line.split_once('(')?.1 } else { line };
+            rest.match_indices(&format!("{name}("))
+                .any(|(at, _)| !rest.get(..at).unwrap_or_default().ends_with(is_part_of_name))
+                .then_some((name, number))
+        })
     }
 
     /// Whether the script defines a function of this name.
@@ -63,13 +87,16 @@ impl<'a> Source<'a> {
     }
 
     fn headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
-        self.0.lines().filter_map(|line| {
-            let line = line.trim_start();
-            let rest = line.strip_prefix("private ").unwrap_or(line).strip_prefix("fn ")?;
-            let (name, rest) = rest.split_once('(')?;
-            Some((name.trim(), rest.split(')').next().unwrap_or_default()))
-        })
+        self.0.lines().filter_map(header)
     }
+}
+
+/// The name and the parameters of the function that begins in a line.
+fn header(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim_start();
+    let rest = line.strip_prefix("private ").unwrap_or(line).strip_prefix("fn ")?;
+    let (name, rest) = rest.split_once('(')?;
+    Some((name.trim(), rest.split(')').next().unwrap_or_default()))
 }
 
 /// Where the expression begins that ends with these letters: names, dots, calls and indices.
