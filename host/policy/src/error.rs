@@ -333,6 +333,18 @@ pub enum Problem {
         /// In the interpreter's words, with the place.
         message: String,
     },
+    /// The interpreter has too little stack for the script.
+    #[error(
+        "is nested too deep for its interpreter: {depth} deep in line {line}, where blocks, conditions and \
+         parentheses stand in each other, and each `else if` counts as one. Look values up in an object, \
+         or in [settings], instead of asking for one after the other"
+    )]
+    NestedTooDeep {
+        /// How deep it is nested.
+        depth: usize,
+        /// In which line, from 1.
+        line: usize,
+    },
     /// The interpreter says that the script has a hook which there is not.
     #[error(
         "has, as its interpreter says, the hook {found}, which this server does not know; it offers the \

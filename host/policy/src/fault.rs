@@ -8,6 +8,7 @@ use wasmtime::Trap;
 use crate::{
     Hook, Limits,
     host::{BadAnswer, GaveUp, Guest},
+    script::Script,
 };
 
 /// What a plugin did wrong in a call, or why it could not be asked.
@@ -105,28 +106,31 @@ impl Fault {
     }
 
     /// The same, with what the author of the plugin has to know: in which hook, and what to do.
-    pub(crate) fn during(self, hook: Hook, limits: &Limits) -> Self {
+    pub(crate) fn during(self, hook: Hook, limits: &Limits, script: Option<&Script>) -> Self {
         let Self { kind, message } = self;
         let message = match kind {
             FaultKind::DeadlineExceeded => format!(
-                "{hook} computed longer than its deadline, {} ms. Is there a loop that does not end? \
-                 Large tables belong into a source for lookups; deadline-ms under [limits] in the file \
-                 beside the plugin allows up to {} ms",
+                "{hook} computed longer than its deadline, {} ms. {} Large tables belong into a source for \
+                 lookups; deadline-ms under [limits] in the file beside the plugin allows up to {} ms",
                 limits.deadline_ms,
+                script.map_or_else(|| "Is there a loop that does not end?".to_owned(), Script::loops),
                 Limits::DEADLINE_MS_LIMIT
             ),
-            FaultKind::StackExhausted => format!(
-                "{hook}: {message}. Do its functions call each other without end?"
-            ),
+            FaultKind::StackExhausted => {
+                format!("{hook}: {message}. Do its functions call each other without end?")
+            }
             FaultKind::MemoryExceeded => format!(
                 "{hook}: {message}. Keep less in memory, or raise memory-mib under [limits] in the file \
                  beside the plugin"
             ),
             FaultKind::Trap => format!("{hook}: {message}"),
             // A bad answer names what it is about, and a reason is the plugin's own words.
-            _ => message,
+            _ => return Self { kind, message },
         };
-        Self { kind, message }
+        match script {
+            Some(script) => Self { kind, message: format!("{}: {message}", script.file_name) },
+            None => Self { kind, message },
+        }
     }
 
     /// An error of the runtime that has no type of its own: a stub was called, or an answer could

@@ -44,7 +44,7 @@ pub(crate) struct Recipe {
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) exports: Exports,
     /// What it runs, if it is an interpreter.
-    pub(crate) script: Option<Script>,
+    pub(crate) script: Option<Arc<Script>>,
     pub(crate) settings_json: String,
     pub(crate) belongings: Arc<Belongings>,
     pub(crate) grants: Grants,
@@ -90,8 +90,8 @@ pub(crate) struct Instance {
     functions: Box<Functions>,
     /// The hooks of the script that it runs.
     script_hooks: Option<HookSet>,
-    /// The name of the script's file, if it runs one.
-    script_file: Option<Arc<str>>,
+    /// What it runs, if it is an interpreter.
+    script: Option<Arc<Script>>,
     limits: Limits,
     _counted: Counted,
 }
@@ -140,7 +140,7 @@ impl Instance {
             cell,
             functions: Box::new(functions),
             script_hooks,
-            script_file: recipe.script.as_ref().map(|script| Arc::from(&*script.file_name)),
+            script: recipe.script.clone(),
             limits: recipe.limits,
             _counted: counted,
         })
@@ -222,11 +222,7 @@ impl Instance {
 
     /// A fault of a hook, as the author of the plugin is told of it.
     fn during(&self, hook: Hook, fault: Fault) -> Fault {
-        let mut fault = fault.during(hook, &self.limits);
-        if let (Some(file), true) = (&self.script_file, fault.kind != FaultKind::Failed) {
-            fault.message = format!("{file}: {}", fault.message);
-        }
-        fault
+        fault.during(hook, &self.limits, self.script.as_deref())
     }
 }
 
@@ -254,7 +250,7 @@ impl Cell {
         let (name, text) = (script.file_name.clone(), script.text.clone());
         let (loaded,) = self
             .run(CONFIGURE_DEADLINE_MS, |store| load.call(store, (name, text)))
-            .map_err(|fault| failed("loaded", fault))?;
+            .map_err(|fault| not_loaded(script, fault))?;
         let names = loaded.map_err(|message| {
             let message = first_octets(&message, FAILURE_OCTETS_MAX);
             Problem::ScriptRefused { message }
@@ -319,6 +315,18 @@ impl Functions {
 /// The callers know which hooks there are, so nobody gets this.
 fn absent(hook: Hook) -> Fault {
     Fault::new(FaultKind::BadAnswer, format!("the plugin has no hook {hook}"))
+}
+
+/// Why an interpreter did not get to an answer about a script. One that has no stack left met a script
+/// that is nested deep: the stack for calls and that in its memory end in different faults.
+fn not_loaded(script: &Script, fault: Fault) -> Problem {
+    let is_at_the_end_of_memory =
+        fault.kind == FaultKind::Trap && fault.message.contains("out of bounds memory access");
+    if fault.kind == FaultKind::StackExhausted || is_at_the_end_of_memory {
+        let (depth, line) = script.deepest();
+        return Problem::NestedTooDeep { depth, line };
+    }
+    failed("loaded", fault)
 }
 
 fn failed(doing: &'static str, fault: Fault) -> Problem {

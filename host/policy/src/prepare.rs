@@ -280,7 +280,7 @@ fn link(
         name,
         pre,
         exports,
-        script,
+        script: script.map(Arc::new),
         settings_json: source.settings_json.clone(),
         grants: source.grants,
         limits: source.limits,

@@ -1,5 +1,7 @@
 //! Scripts: policies that are text, run by an interpreter.
 
+mod depth;
+mod loops;
 mod named;
 mod tokens;
 
@@ -51,7 +53,21 @@ impl Script {
 
     /// The pools and sources that it names literally.
     pub(crate) fn named(&self) -> Vec<Named> {
-        named::named(&self.text, self.file_name.ends_with(".js"))
+        named::named(&self.text, self.is_javascript())
+    }
+
+    /// Where it has loops, in a sentence.
+    pub(crate) fn loops(&self) -> String {
+        loops::described(&self.text, self.is_javascript())
+    }
+
+    /// How deep it is nested, and in which line.
+    pub(crate) fn deepest(&self) -> (usize, usize) {
+        depth::deepest(&self.text, self.is_javascript())
+    }
+
+    fn is_javascript(&self) -> bool {
+        self.file_name.ends_with(".js")
     }
 }
 

@@ -163,13 +163,13 @@ impl Script {
         if answer.is_null_or_undefined() {
             return Verdict::Proceed;
         }
-        match value::verdict(&answer, &mut self.context) {
-            Some(verdict) => verdict,
-            None => self.fail(&format!(
-                "{hook} gave {}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\")",
-                value::described(&answer, &mut self.context)
-            )),
+        if let Some(verdict) = value::verdict(&answer, &mut self.context) {
+            return verdict;
         }
+        let found = value::described(&answer, &mut self.context);
+        self.fail(&format!(
+            "{hook} gave {found}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\")"
+        ))
     }
 
     /// Runs the function that serves a hook; an error of the script ends the call.

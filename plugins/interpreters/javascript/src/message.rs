@@ -5,7 +5,7 @@ use boa_engine::{
     parser::{Error, lexer::error::Error as LexError},
 };
 use lessor_script::{
-    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, place, unclosed, unclosed_text,
+    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, place, place_of, unclosed, unclosed_text,
 };
 
 use crate::{
@@ -80,6 +80,10 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
     let is_in_native = calls.lines().next().is_some_and(|call| call.contains(" (native"));
     let message = native.message();
     match step {
+        // A method of a missing value is not found, and so never called.
+        Some((Step::Call { method: Some(method), .. }, _)) if message == MISSING && !is_in_native => {
+            return written(Some(method.place), &missing(&Step::Read(method)));
+        }
         Some((step, at)) if message == MISSING && !is_in_native => {
             return written(Some(at), &missing(&step));
         }
@@ -90,6 +94,11 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
             return written(Some(at), message);
         }
         _ => {}
+    }
+    if let Some(name) = unknown_name(message) {
+        // Taken out of the object in another way, by the language: `const { circuit_id } = request`.
+        let place = place_of(text, name);
+        return if place.is_empty() { written(at, message) } else { format!("{place}{message}") };
     }
     if message == MISSING || message.starts_with(TAKEN_APART) {
         return match tree.and_then(|tree| tree.taken_apart(&innermost)) {
@@ -117,6 +126,13 @@ fn is_about(message: &str, access: &Access) -> bool {
     let Some(field) = &access.field else { return false };
     OBJECTS.iter().any(|object| message.starts_with(&format!("{} has no {field}", object.name)))
         || message.ends_with(&format!("(…).{field}"))
+}
+
+/// The name in an error of the script API about a property that there is not.
+fn unknown_name(message: &str) -> Option<&str> {
+    let (object, rest) = message.split_once(" has no ")?;
+    object_named(object)?;
+    rest.split([';', ',', ' ']).next()
 }
 
 /// A property of a value that is null or undefined.
@@ -147,7 +163,7 @@ fn not_callable(callee: &str, method: Option<&Access>) -> String {
     let Some(Access { target, field: Some(field), .. }) = method else {
         return absent_function(callee).unwrap_or_else(|| format!("{callee} is no function"));
     };
-    if let Some(object) = object(target)
+    if let Some(object) = object_named(target)
         && object.properties.iter().any(|property| Case::Camel.spell(property.name) == *field)
     {
         return format!("{callee} is no function: leave out the parentheses");
@@ -196,7 +212,7 @@ fn undefined(message: &str, text: &str) -> String {
     }
 }
 
-fn object(name: &str) -> Option<&'static Object> {
+fn object_named(name: &str) -> Option<&'static Object> {
     OBJECTS.into_iter().find(|object| object.name == name)
 }
 
