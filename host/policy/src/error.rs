@@ -377,10 +377,9 @@ pub enum Problem {
 const fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Trap => {
-            ". That is a panic in its code, such as an unwrap, an index out of range or a division by \
-             zero; `lessor plugin inspect` shows what it logs before. Often it does not expect the \
-             settings that it is given: have configure check them and return an error that says what \
-             is wrong"
+            ". That is a panic in its code: an unwrap, an index out of range or a division by zero. Often \
+             it does not expect the settings that it is given: have configure check them and return an \
+             error that says what is wrong"
         }
         FaultKind::DeadlineExceeded => {
             ". Is there a loop that does not end? Large tables belong into a source for lookups"
