@@ -195,7 +195,7 @@ mod tests {
             }
         "#;
         assert_eq!(found(rhai, false), [
-            "Source ports 6:63",
+            "Source ports 6:64",
             "Source crm 7:40",
             "Pool residential 10:30",
             "Pool walled-garden 11:30",
@@ -209,7 +209,7 @@ mod tests {
             "Pool a 3:12",
             "Pool b 4:16",
             "Pool c 4:22",
-            "Pool d 5:42",
+            "Pool d 5:39",
             "Pool e 6:17",
         ]);
     }
