@@ -200,8 +200,8 @@ impl fmt::Display for Failure {
         let Self { kind, message, advice, .. } = self;
         match kind {
             // Its own words, which for a script name the line.
-            FaultKind::Failed if message.contains("line ") => write!(f, "{name} failed: {message}"),
-            FaultKind::Failed => write!(f, "{name} failed: {message}. {advice}"),
+            FaultKind::Failed => write!(f, "{name} failed: {message}"),
+            _ if advice.is_empty() => write!(f, "{name} failed ({kind}): {message}"),
             _ => write!(f, "{name} failed ({kind}): {message}. {advice}"),
         }
     }
@@ -223,22 +223,16 @@ pub(crate) fn octets(value: &OptionValue) -> Vec<u8> {
     octets
 }
 
-/// What is usually to be done about a fault.
+/// What is usually to be done about a fault, where its message does not say that.
 pub(crate) fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Trap => {
             "The policy panicked, or left its memory. In Rust, find what can panic: unwrap, \
              indexing, arithmetic"
         }
-        FaultKind::DeadlineExceeded => {
-            "Do less in a call: prepare tables in `configure`. If it needs the time, raise \
-             deadline-ms under [limits] in the file beside the plugin"
-        }
-        FaultKind::MemoryExceeded => {
-            "Keep less, or raise memory-mib under [limits] in the file beside the plugin"
-        }
-        FaultKind::StackExhausted => "Find the recursion that does not end, or make it a loop",
-        FaultKind::Failed => "That is the policy's own reason; for a script it names the line",
+        FaultKind::DeadlineExceeded | FaultKind::MemoryExceeded | FaultKind::StackExhausted => "",
+        // Its own words, which for a script name the line.
+        FaultKind::Failed => "",
         FaultKind::BadAnswer => "Compare what the policy hands over with the contract in wit/",
         FaultKind::NotReady | FaultKind::Suspended => "It had failed before; see its first fault",
     }
@@ -351,8 +345,8 @@ log = ["one", "two"]
         };
         let text = failure(FaultKind::Failed, "line 3: unknown pool").to_string();
         assert_eq!(text, "on-discover failed: line 3: unknown pool");
-        let text = failure(FaultKind::Failed, "no").to_string();
-        assert!(text.starts_with("on-discover failed: no. That is the policy's own"), "{text}");
+        let text = failure(FaultKind::DeadlineExceeded, "too long. Do less").to_string();
+        assert_eq!(text, "on-discover failed (deadline-exceeded): too long. Do less");
         let text = failure(FaultKind::Trap, "unreachable").to_string();
         assert!(text.starts_with("on-discover failed (trap): unreachable. "), "{text}");
     }

@@ -277,7 +277,7 @@ pub enum Problem {
     },
     /// It failed before it was configured, or while it was.
     #[serde(skip)]
-    #[error("failed while it was {doing} ({kind}): {message}. Its author must repair it")]
+    #[error("failed while it was {doing} ({kind}): {message}{}", advice(*kind))]
     Failed {
         /// What was done to it.
         #[serde(skip)]
@@ -314,6 +314,9 @@ pub enum Problem {
         /// The line, from 1.
         line: usize,
     },
+    /// The script is text in an encoding that is not read.
+    #[error("is text in UTF-16, which editors also call Unicode; save the script as UTF-8")]
+    Utf16,
     /// The script is too large.
     #[error(
         "the script has {octets} octets; at most {} are read. Put tables into [settings] in the file \
@@ -329,6 +332,18 @@ pub enum Problem {
     ScriptRefused {
         /// In the interpreter's words, with the place.
         message: String,
+    },
+    /// The interpreter has too little stack for the script.
+    #[error(
+        "is nested too deep for its interpreter: {depth} deep in line {line}, where blocks, conditions and \
+         parentheses stand in each other, and each `else if` counts as one. Look values up in an object, \
+         or in [settings], instead of asking for one after the other"
+    )]
+    NestedTooDeep {
+        /// How deep it is nested.
+        depth: usize,
+        /// In which line, from 1.
+        line: usize,
     },
     /// The interpreter says that the script has a hook which there is not.
     #[error(
@@ -355,6 +370,29 @@ pub enum Problem {
         /// How many there may be.
         instances_max: u32,
     },
+}
+
+/// What to do about a plugin that failed before its first call. A reason that the plugin gave itself
+/// says that already.
+const fn advice(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Trap => {
+            ". That is a panic in its code: an unwrap, an index out of range or a division by zero. Often \
+             it does not expect the settings that it is given: have configure check them and return an \
+             error that says what is wrong"
+        }
+        FaultKind::DeadlineExceeded => {
+            ". Is there a loop that does not end? Large tables belong into a source for lookups"
+        }
+        FaultKind::MemoryExceeded => {
+            ". Raise memory-mib under [limits] in the file beside the plugin, or keep less in memory"
+        }
+        FaultKind::StackExhausted => {
+            ". Its functions call each other without end, or what it reads is nested too deep"
+        }
+        FaultKind::BadAnswer => ". Build it again with the SDK that came with this server",
+        FaultKind::Failed | FaultKind::NotReady | FaultKind::Suspended => "",
+    }
 }
 
 /// A limit of examining or compiling one file.

@@ -5,7 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wasmtime::Trap;
 
-use crate::host::{BadAnswer, GaveUp, Guest};
+use crate::{
+    Hook, Limits,
+    host::{BadAnswer, GaveUp, Guest},
+    script::Script,
+};
 
 /// What a plugin did wrong in a call, or why it could not be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,18 +91,46 @@ impl Fault {
         }
         let denied = guest.limiter.denied();
         let (kind, story) = match (error.downcast_ref::<Trap>(), denied) {
-            (Some(Trap::Interrupt), _) => (
-                FaultKind::DeadlineExceeded,
-                "the call computed longer than its deadline".to_owned(),
-            ),
+            (Some(Trap::Interrupt), _) => {
+                (FaultKind::DeadlineExceeded, "it computed longer than its deadline".to_owned())
+            }
             (Some(Trap::StackOverflow), _) => {
-                (FaultKind::StackExhausted, "calls were nested too deep".to_owned())
+                (FaultKind::StackExhausted, "its calls were nested too deep".to_owned())
             }
             (_, Some(denied)) => (FaultKind::MemoryExceeded, denied),
             (Some(trap), None) => (FaultKind::Trap, trap.to_string()),
             (None, None) => return Self::untyped(error),
         };
         Self::new(kind, story)
+    }
+
+    /// The same, with what the author of the plugin has to know: in which hook, and what to do.
+    pub(crate) fn during(self, hook: Hook, limits: &Limits, script: Option<&Script>) -> Self {
+        let Self { kind, message } = self;
+        let message = match kind {
+            FaultKind::DeadlineExceeded => format!(
+                "{hook} computed longer than its deadline, {} ms. {} Large tables belong into a source for \
+                 lookups; deadline-ms under [limits] in the file beside the plugin allows up to {} ms",
+                limits.deadline_ms,
+                script
+                    .map_or_else(|| "Is there a loop that does not end?".to_owned(), Script::loops),
+                Limits::DEADLINE_MS_LIMIT
+            ),
+            FaultKind::StackExhausted => {
+                format!("{hook}: {message}. Do its functions call each other without end?")
+            }
+            FaultKind::MemoryExceeded => format!(
+                "{hook}: {message}. Keep less in memory, or raise memory-mib under [limits] in the file \
+                 beside the plugin"
+            ),
+            FaultKind::Trap => format!("{hook}: {message}"),
+            // A bad answer names what it is about, and a reason is the plugin's own words.
+            _ => return Self { kind, message },
+        };
+        match script {
+            Some(script) => Self { kind, message: format!("{}: {message}", script.file_name) },
+            None => Self { kind, message },
+        }
     }
 
     /// An error of the runtime that has no type of its own: a stub was called, or an answer could

@@ -45,7 +45,7 @@ pub(crate) struct Recipe {
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) exports: Exports,
     /// What it runs, if it is an interpreter.
-    pub(crate) script: Option<Script>,
+    pub(crate) script: Option<Arc<Script>>,
     pub(crate) settings_json: String,
     pub(crate) belongings: Arc<Belongings>,
     pub(crate) grants: Grants,
@@ -91,7 +91,9 @@ pub(crate) struct Instance {
     functions: Box<Functions>,
     /// The hooks of the script that it runs.
     script_hooks: Option<HookSet>,
-    deadline_ms: u64,
+    /// What it runs, if it is an interpreter.
+    script: Option<Arc<Script>>,
+    limits: Limits,
     _counted: Counted,
 }
 
@@ -135,12 +137,12 @@ impl Instance {
             .run(CONFIGURE_DEADLINE_MS, |store| configure.call(store, (settings,)))
             .map_err(|fault| failed("configured", fault))?;
         configured.map_err(|message| Problem::SettingsRefused { message: shortened(message) })?;
-        let deadline_ms = recipe.limits.deadline_ms;
         Ok(Self {
             cell,
             functions: Box::new(functions),
             script_hooks,
-            deadline_ms,
+            script: recipe.script.clone(),
+            limits: recipe.limits,
             _counted: counted,
         })
     }
@@ -166,11 +168,11 @@ impl Instance {
             return Err(absent(Hook::PlanLookups));
         };
         self.cell.store.data_mut().begin_plan(view);
-        let answer = self.cell.run(self.deadline_ms, |store| {
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });
         let planned = self.cell.store.data_mut().end_plan();
-        answer.map(|()| planned)
+        answer.map(|()| planned).map_err(|fault| self.during(Hook::PlanLookups, fault))
     }
 
     /// Asks about a request, for which earlier plugins have set terms: what the plugin decides, and what
@@ -185,11 +187,11 @@ impl Instance {
             return Err(absent(hook));
         };
         self.cell.store.data_mut().begin_request(view, earlier);
-        let answer = self.cell.run(self.deadline_ms, |store| {
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });
         let draft = self.cell.store.data_mut().end_request();
-        let (verdict,) = answer?;
+        let (verdict,) = answer.map_err(|fault| self.during(hook, fault))?;
         let verdict = match verdict {
             types::Verdict::Proceed => Verdict::Proceed,
             types::Verdict::Ignore(reason) => Verdict::Ignore(shortened(reason)),
@@ -209,11 +211,12 @@ impl Instance {
             return Err(absent(Hook::ReplyOptions));
         };
         self.cell.store.data_mut().begin_reply(view, reply, encode);
-        let answer = self.cell.run(self.deadline_ms, |store| {
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });
         let draft = self.cell.store.data_mut().end_reply();
-        answer.and_then(|()| draft.ok_or_else(|| absent(Hook::ReplyOptions)))
+        answer.map_err(|fault| self.during(Hook::ReplyOptions, fault))?;
+        draft.ok_or_else(|| absent(Hook::ReplyOptions))
     }
 
     /// Tells what happened to a lease.
@@ -222,11 +225,16 @@ impl Instance {
             return Err(absent(Hook::OnLease));
         };
         self.cell.store.data_mut().begin_lease_event(event);
-        let answer = self
-            .cell
-            .run(self.deadline_ms, |store| function.call(store, (Resource::new_borrow(SUBJECT),)));
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
+            function.call(store, (Resource::new_borrow(SUBJECT),))
+        });
         self.cell.store.data_mut().end();
-        answer
+        answer.map_err(|fault| self.during(Hook::OnLease, fault))
+    }
+
+    /// A fault of a hook, as the author of the plugin is told of it.
+    fn during(&self, hook: Hook, fault: Fault) -> Fault {
+        fault.during(hook, &self.limits, self.script.as_deref())
     }
 }
 
@@ -254,7 +262,7 @@ impl Cell {
         let (name, text) = (script.file_name.clone(), script.text.clone());
         let (loaded,) = self
             .run(CONFIGURE_DEADLINE_MS, |store| load.call(store, (name, text)))
-            .map_err(|fault| failed("loaded", fault))?;
+            .map_err(|fault| not_loaded(script, fault))?;
         let names = loaded.map_err(|message| {
             let message = first_octets(&message, FAILURE_OCTETS_MAX);
             Problem::ScriptRefused { message }
@@ -319,6 +327,18 @@ impl Functions {
 /// The callers know which hooks there are, so nobody gets this.
 fn absent(hook: Hook) -> Fault {
     Fault::new(FaultKind::BadAnswer, format!("the plugin has no hook {hook}"))
+}
+
+/// Why an interpreter did not get to an answer about a script. One that has no stack left met a script
+/// that is nested deep: the stack for calls and that in its memory end in different faults.
+fn not_loaded(script: &Script, fault: Fault) -> Problem {
+    let is_at_the_end_of_memory =
+        fault.kind == FaultKind::Trap && fault.message.contains("out of bounds memory access");
+    if fault.kind == FaultKind::StackExhausted || is_at_the_end_of_memory {
+        let (depth, line) = script.deepest();
+        return Problem::NestedTooDeep { depth, line };
+    }
+    failed("loaded", fault)
 }
 
 fn failed(doing: &'static str, fault: Fault) -> Problem {

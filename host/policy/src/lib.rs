@@ -81,6 +81,7 @@ pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use runner::{Observer, Runner};
 pub use runtime::{Allocation, Runtime, RuntimeSettings};
+pub use script::{Named, NamedKind};
 pub use shadow::{
     Difference, DifferenceKind, SampledReply, ShadowDifference, ShadowRunner, ShadowSample,
     ShadowStatus, ShadowThread, Shadows, ShadowsStatus,

@@ -111,6 +111,7 @@ fn try_prepare(
         report.capabilities = source.grants.iter().collect();
         report.digest = hex::encode(script.digest);
         report.octets = script.text.len() as u64;
+        report.named = script.named();
     }
     let recipe = link(runtime, component, program.examined(), source, script, lookup_sources)
         .map_err(one)?;
@@ -293,7 +294,7 @@ fn link(
         name,
         pre,
         exports,
-        script,
+        script: script.map(Arc::new),
         settings_json: source.settings_json.clone(),
         grants: source.grants,
         limits: source.limits,
@@ -321,6 +322,7 @@ fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
         denied_imports: examined.denied_imports.clone(),
         prepared_in: None,
         from_cache: false,
+        named: Vec::new(),
     }
 }
 

@@ -1,10 +1,20 @@
 //! Scripts: policies that are text, run by an interpreter.
 
+mod depth;
+mod loops;
+mod named;
+mod tokens;
+
 use std::{io::Read, path::Path};
 
 use sha2::{Digest, Sha256};
 
 use crate::{error::Problem, limits::SCRIPT_OCTETS_MAX};
+
+pub use named::{Named, NamedKind};
+
+/// What text in UTF-16 begins with, by its byte order.
+const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 /// A script.
 #[derive(Clone, Debug)]
@@ -26,14 +36,38 @@ impl Script {
             return Err(Problem::ScriptTooLarge { octets: found.max(octets.len() as u64) });
         }
         let digest = Sha256::digest(&octets).into();
+        if UTF_16_MARKS.iter().any(|mark| octets.starts_with(mark)) {
+            return Err(Problem::Utf16);
+        }
         let text = String::from_utf8(octets).map_err(|error| {
             let valid =
                 error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
             let line = 1 + valid.iter().filter(|octet| **octet == b'\n').count();
             Problem::NotText { line }
         })?;
+        // Some editors write a mark before UTF-8 too. It is no part of the script.
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { file_name, text, digest })
+    }
+
+    /// The pools and sources that it names literally.
+    pub(crate) fn named(&self) -> Vec<Named> {
+        named::named(&self.text, self.is_javascript())
+    }
+
+    /// Where it has loops, in a sentence.
+    pub(crate) fn loops(&self) -> String {
+        loops::described(&self.text, self.is_javascript())
+    }
+
+    /// How deep it is nested, and in which line.
+    pub(crate) fn deepest(&self) -> (usize, usize) {
+        depth::deepest(&self.text, self.is_javascript())
+    }
+
+    fn is_javascript(&self) -> bool {
+        self.file_name.ends_with(".js")
     }
 }
 
@@ -52,6 +86,8 @@ mod tests {
     fn scripts_are_text_of_a_limited_size() {
         assert_eq!(read("fn ä() {}".as_bytes()).unwrap().file_name, "20-garden.rhai");
         assert!(matches!(read(b"one\ntwo\n\xff"), Err(Problem::NotText { line: 3 })));
+        assert_eq!(read("\u{feff}fn a() {}".as_bytes()).unwrap().text, "fn a() {}");
+        assert!(matches!(read(b"\xff\xfef\0n\0"), Err(Problem::Utf16)));
         let longest = SCRIPT_OCTETS_MAX as usize;
         assert_eq!(read(&vec![b' '; longest]).unwrap().text.len(), longest);
         let refused = read(&vec![b' '; longest + 1]);

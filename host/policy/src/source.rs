@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Capability, FailurePolicy, Grants, Limits, hook::Hook};
+use crate::{Capability, FailurePolicy, Grants, Limits, Named, hook::Hook};
 
 /// A plugin as the operator put it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,9 @@ pub struct PluginReport {
     pub prepared_in: Option<Duration>,
     /// Whether it was compiled before and came from the cache.
     pub from_cache: bool,
+    /// The pools and sources that a script names literally.
+    #[serde(skip)]
+    pub named: Vec<Named>,
 }
 
 fn milliseconds<S: serde::Serializer>(

@@ -10,6 +10,7 @@ use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
 use crate::{
     colour_on_stderr,
     generation::{self, Parts, Refusal, description},
+    named,
     net::Host,
     patience,
     serve::workers_of,
@@ -42,6 +43,10 @@ fn check(path: &Path) -> Result<String, Refusal> {
     let runtime = runtime().map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
     let Parts { configuration, lookups, chain, .. } =
         generation::read(&runtime, path, colour_on_stderr(), None)?;
+    let mistakes = named::unknown(&configuration, &lookups, &chain);
+    if !mistakes.is_empty() {
+        return Err(Refusal { mistakes });
+    }
     let networks = configuration.topology.networks();
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();
     let pools =

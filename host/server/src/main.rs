@@ -26,6 +26,7 @@ mod logging;
 mod lookups;
 mod memory;
 mod metrics;
+mod named;
 mod net;
 mod observer;
 mod order;

@@ -20,6 +20,7 @@ use crate::{
     holds::Holds,
     last_accepted::{self, Fallback, Inputs},
     lookups::LookupSet,
+    named,
     net::Host,
     patience,
     rollback::Probation,
@@ -101,6 +102,7 @@ impl Reloader {
                 let previous = self.shared.generation.load_full();
                 prepared.lookups.log_warnings();
                 patience::log_warning(&prepared.chain, self.workers.len());
+                named::log_unknown(&configuration, &prepared.lookups, &prepared.chain);
                 self.swap(&mut serving, &configuration, prepared, None);
                 let replaced = std::mem::replace(&mut serving.configuration, configuration);
                 serving.probation = Probation::of(&serving.configuration, replaced, previous);

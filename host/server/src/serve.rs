@@ -28,7 +28,7 @@ use crate::{
     heard::Heard,
     holds::Holds,
     journal::{JournalBounds, is_on_file_system_of},
-    last_accepted, logging, metrics,
+    last_accepted, logging, metrics, named,
     net::{Host, OwnSockets},
     observer::Observer,
     patience, plugin_state, privileges,
@@ -205,6 +205,7 @@ impl Server {
             .context("the plugins cannot serve")?;
         lookups.log_warnings();
         patience::log_warning(&chain, workers_of(&configuration));
+        named::log_unknown(&configuration, &lookups, &chain);
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
             let (hooks, mode) = (generation::hook_names(plugin), plugin.mode.name());

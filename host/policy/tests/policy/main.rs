@@ -23,4 +23,5 @@ mod loading;
 mod logged;
 mod lookups;
 mod scripts;
+mod scripts_fail_closed;
 mod shadows;

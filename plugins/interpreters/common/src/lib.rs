@@ -8,11 +8,13 @@
 //! Nothing here holds a request or the like: each property asks the server about the call at hand when
 //! it is read. Outside of such a call there is an error instead of an answer.
 
+mod brackets;
 mod capabilities;
 mod functions;
 mod hooks;
 mod lease_event;
 mod lookup;
+mod mistakes;
 mod object;
 mod place;
 mod reply;
@@ -20,8 +22,10 @@ mod request;
 mod terms;
 mod value;
 
+pub use brackets::{unclosed, unclosed_text};
 pub use functions::FUNCTIONS;
 pub use hooks::{Case, DECIDE, HOOKS, Hook, Hooks};
+pub use mistakes::{absent_function, almost_a_hook, nearest, unknown_function};
 pub use object::{Function, OBJECTS, Object, Property};
 pub use place::{in_file, place, place_of};
 pub use value::{Value, settings};

@@ -14,7 +14,9 @@ pub(crate) static PLAN: Object = Object {
     properties: &[],
     functions: &[Function::new("add", 3, |_, arguments| {
         let text = |position, what| argument(arguments, position).as_text(what);
-        let (name, source, key) = (text(0, "name")?, text(1, "source")?, text(2, "key")?);
+        let name = text(0, "the name of the lookup")?;
+        let source = text(1, "the source of the lookup")?;
+        let key = text(2, "the key of the lookup")?;
         LookupPlan::entered(|plan| plan.add(name, source, key))
             .ok_or_else(|| absent("plan"))?
             .map_err(|error| format!("lookup {name} in {source}: {error}"))?;

@@ -94,8 +94,8 @@ impl Function {
         if !(least..=most).contains(&arguments.len()) {
             let wanted =
                 if least == most { least.to_string() } else { format!("{least} to {most}") };
-            let found = arguments.len();
-            return Err(format!("{}: wanted {wanted} arguments, found {found}", self.name));
+            let (found, plural) = (arguments.len(), if most == 1 { "" } else { "s" });
+            return Err(format!("{}: wanted {wanted} argument{plural}, found {found}", self.name));
         }
         (self.call)(this, arguments)
     }

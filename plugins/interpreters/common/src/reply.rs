@@ -35,7 +35,7 @@ pub(crate) static REPLY: Object = Object {
                     Value::or_nothing(reply.dhcp_option(code), |octets| of_option(code, &octets))
                 });
             };
-            let (code, octets) = value.as_option_setting(&name)?.encode(&name)?;
+            let (code, octets) = value.as_encoded_option(&name)?;
             let refused = |error| format!("option {name}: {error}");
             show(|reply| reply.set_option(code, octets))?.map_err(refused)?;
             Ok(Value::Nothing)

@@ -77,9 +77,9 @@ impl Value {
     }
 
     /// What it is, for messages.
-    pub(crate) fn described(&self) -> String {
+    pub fn described(&self) -> String {
         match self {
-            Self::Nothing => "nothing".to_owned(),
+            Self::Nothing => "a missing value".to_owned(),
             Self::Flag(flag) => flag.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Fraction(number) => number.to_string(),
@@ -121,6 +121,16 @@ impl Value {
             Self::Number(code) => Ok(code.to_string()),
             other => Err(wanted("option", "its name or number", other)),
         }
+    }
+
+    /// The code of an option and its value in octets.
+    pub(crate) fn as_encoded_option(&self, option: &str) -> Result<(u8, Vec<u8>), String> {
+        let encoded = self.as_option_setting(option)?.encode(option);
+        // An option that there is not is named already; a value that does not fit is not.
+        encoded.map_err(|error| match error.contains("wanted") && !error.contains("found") {
+            true if error.starts_with("option") => format!("{error}, found {}", self.described()),
+            _ => error,
+        })
     }
 
     /// The value of an option.

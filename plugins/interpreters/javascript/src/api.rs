@@ -1,5 +1,5 @@
-//! The script API in JavaScript: each object with accessors and functions, frozen, so that a misspelt
-//! term is an error and not a property that nobody reads.
+//! The script API in JavaScript: each object with accessors and functions, frozen, and with a guard
+//! behind it, so that a misspelt name is an error and not a property that nobody has.
 
 use boa_engine::{
     Context, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string,
@@ -8,7 +8,7 @@ use boa_engine::{
 };
 use lessor_script::{Case, FUNCTIONS, Function, OBJECTS, Object, Property, Value};
 
-use crate::value;
+use crate::{guard, value};
 
 /// The property that says which one of its kind an object is. Its name cannot be written in a script.
 const THIS: &str = "\u{0}this";
@@ -20,7 +20,7 @@ impl Api {
     /// Makes the objects, and defines the functions and objects that are there in every call.
     pub(crate) fn install(context: &mut Context) -> JsResult<Self> {
         for function in &FUNCTIONS {
-            let callable = callable(function, context);
+            let callable = callable(function, context)?;
             let name = JsString::from(Case::Camel.spell(function.name));
             context.register_global_property(name, callable, Attribute::empty())?;
         }
@@ -52,52 +52,72 @@ pub(crate) fn make(
     let made = JsObject::with_null_proto();
     for property in object.properties {
         let name = JsString::from(Case::Camel.spell(property.name));
-        made.define_property_or_throw(name, accessor(property, context), context)?;
+        made.define_property_or_throw(name, accessor(object, property, context), context)?;
     }
     for function in object.functions {
         let name = JsString::from(Case::Camel.spell(function.name));
-        let callable = callable(function, context);
+        let callable = callable(function, context)?;
         made.create_data_property_or_throw(name, callable, context)?;
     }
-    if !this.is_empty() {
-        made.create_data_property_or_throw(js_string!(THIS), JsString::from(this), context)?;
-    }
+    // Of an object that is the only one of its kind, too: what is not found is asked of the guard.
+    let this = PropertyDescriptor::builder().value(JsString::from(this)).enumerable(false);
+    made.define_property_or_throw(js_string!(THIS), this, context)?;
+    made.set_prototype(guard::behind(object, context)?);
     made.set_integrity_level(IntegrityLevel::Frozen, context)?;
     Ok(made)
 }
 
-fn accessor(property: &'static Property, context: &mut Context) -> PropertyDescriptor {
+/// Reads and sets a property. What can only be done the other way says so: the language would give
+/// `undefined`, or an error that does not name the object.
+fn accessor(
+    object: &'static Object,
+    property: &'static Property,
+    context: &mut Context,
+) -> PropertyDescriptor {
     let realm = context.realm().clone();
     let function = |native| FunctionObjectBuilder::new(&realm, native).build();
-    let get = property.get.map(|get| {
-        function(NativeFunction::from_copy_closure(move |this, _, context| {
-            let this = this_of(this, context)?;
-            answered(get(&this), context)
-        }))
+    let get = NativeFunction::from_copy_closure(move |this, _, context| {
+        let Some(get) = property.get else {
+            return Err(guard::mistake(object.cannot_read(Case::Camel, property.name)));
+        };
+        let this = this_of(this, context)?;
+        answered(get(&this), context)
     });
-    let set = property.set.map(|set| {
-        function(NativeFunction::from_copy_closure(move |_, arguments, context| {
-            let value = arguments.first().map(|value| value::of_script(value, context));
-            answered(set(value.unwrap_or(Value::Nothing)).map(|()| Value::Nothing), context)
-        }))
+    let set = NativeFunction::from_copy_closure(move |_, arguments, context| {
+        let Some(set) = property.set else {
+            let name = Case::Camel.spell(property.name);
+            return Err(guard::mistake(object.cannot_set(Case::Camel, &name)));
+        };
+        let value = arguments.first().map(|value| value::of_script(value, context));
+        answered(set(value.unwrap_or(Value::Nothing)).map(|()| Value::Nothing), context)
     });
     PropertyDescriptor::builder()
-        .maybe_get(get)
-        .maybe_set(set)
+        .get(function(get))
+        .set(function(set))
         .enumerable(true)
         .configurable(false)
         .build()
 }
 
-fn callable(function: &'static Function, context: &mut Context) -> JsValue {
+fn callable(function: &'static Function, context: &mut Context) -> JsResult<JsValue> {
     let native = NativeFunction::from_copy_closure(move |this, arguments, context| {
         let this = this_of(this, context)?;
         let arguments: Vec<Value> =
             arguments.iter().map(|argument| value::of_script(argument, context)).collect();
-        answered(function.invoke(&this, &arguments), context)
+        // A message begins with the name of the function, as the contract spells it.
+        let answer = function.invoke(&this, &arguments).map_err(|message| {
+            match message.strip_prefix(function.name) {
+                Some(rest) => format!("{}{rest}", Case::Camel.spell(function.name)),
+                None => message,
+            }
+        });
+        answered(answer, context)
     });
     let name = JsString::from(Case::Camel.spell(function.name));
-    FunctionObjectBuilder::new(context.realm(), native).name(name).build().into()
+    let made: JsObject =
+        FunctionObjectBuilder::new(context.realm(), native).name(name).build().into();
+    made.set_prototype(Some(guard::behind_functions(context)?));
+    Ok(made.into())
 }
 
 /// Which one of its kind an object is; nothing if there is one only.

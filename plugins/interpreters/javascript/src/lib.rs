@@ -7,19 +7,24 @@
 #![cfg(target_arch = "wasm32")]
 
 mod api;
+mod backtrace;
+mod guard;
 mod message;
+mod names;
 mod outside;
+mod tree;
 mod value;
 
 use std::{cell::RefCell, path::Path, rc::Rc};
 
 use boa_engine::{
-    Context, JsError, JsObject, JsResult, JsValue, Source, js_string, property::PropertyKey,
+    Context, JsError, JsObject, JsResult, JsString, JsValue, Source, js_string,
+    property::PropertyKey,
 };
 use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy};
 use lessor_script::{Case, HOOKS, Hooks};
 
-use crate::{api::Api, outside::Jobs};
+use crate::{api::Api, outside::Jobs, tree::Tree};
 
 /// How deep functions of a script may call each other. Deeper than this, the call stack that the
 /// server gives a policy might not do.
@@ -32,6 +37,8 @@ const SETTINGS: &str = "settings";
 struct Script {
     /// The name of its file.
     file: String,
+    /// For what is said about errors.
+    text: String,
     context: Context,
     jobs: Rc<Jobs>,
     calls: Vec<(&'static str, Call)>,
@@ -62,7 +69,7 @@ impl Policy for Script {
         let mut script = LOADED.take().ok_or("no script was loaded")?;
         let settings = lessor_script::settings(settings)?;
         let told = script.configure(settings);
-        told.map_err(|error| message::of(&error, &script.file))?;
+        told.map_err(|error| message::of(&error, &script.file, &script.text))?;
         Ok(script)
     }
 
@@ -106,17 +113,29 @@ impl Script {
         context.runtime_limits_mut().set_recursion_limit(CALL_LEVELS_MAX);
         let api = Api::install(&mut context).map_err(|error| error.to_string())?;
         context.strict(true);
+        let tree = Tree::parse(text).map_err(|error| message::of_syntax(&error, text))?;
+        let global = context.global_object();
+        let is_global = |name: &str| {
+            global.has_property(JsString::from(name), &mut context).unwrap_or_default()
+        };
+        if let Some(mistake) = names::undefined(&tree.script, &tree.interner, is_global) {
+            return Err(mistake);
+        }
         let source = Source::from_bytes(text).with_path(Path::new(name));
-        context.eval(source).map_err(|error| message::of(&error, name))?;
+        context.eval(source).map_err(|error| message::of(&error, name, text))?;
         misspelt_hooks(&mut context, text)?;
         let parameters = |function: &str| {
             let found = defined(&mut context, function)?;
             let length = found.get(js_string!("length"), &mut context).ok()?;
             length.as_number().map(|length| length as usize)
         };
-        let hooks = Hooks::find(Case::Camel, parameters).map_err(|(name, mistake)| {
-            let place = name.map(|name| lessor_script::place_of(text, &name));
-            format!("{}{mistake}", place.unwrap_or_default())
+        let hooks = Hooks::find(Case::Camel, parameters).map_err(|(name, mistake)| match name {
+            Some(name) => format!("{}{mistake}", lessor_script::place_of(text, &name)),
+            None => {
+                let defined = names::defined(&tree.script, &tree.interner);
+                let defined = defined.iter().map(String::as_str);
+                format!("{mistake}{}", lessor_script::almost_a_hook(Case::Camel, defined))
+            }
         })?;
         let calls = HOOKS.iter().filter_map(|hook| {
             let function = defined(&mut context, hooks.function(hook.name)?)?;
@@ -124,7 +143,8 @@ impl Script {
             Some((hook.name, Call { function, arguments }))
         });
         let calls = calls.collect();
-        Ok((Self { file: name.to_owned(), context, jobs, calls }, hooks))
+        let (file, text) = (name.to_owned(), text.to_owned());
+        Ok((Self { file, text, context, jobs, calls }, hooks))
     }
 
     fn configure(&mut self, settings: lessor_script::Value) -> JsResult<()> {
@@ -144,13 +164,13 @@ impl Script {
         if answer.is_null_or_undefined() {
             return Verdict::Proceed;
         }
-        match value::verdict(&answer, &mut self.context) {
-            Some(verdict) => verdict,
-            None => self.fail(&format!(
-                "{hook} gave {}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\")",
-                answer.display()
-            )),
+        if let Some(verdict) = value::verdict(&answer, &mut self.context) {
+            return verdict;
         }
+        let found = value::described(&answer, &mut self.context);
+        self.fail(&format!(
+            "{hook} gave {found}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\")"
+        ))
     }
 
     /// Runs the function that serves a hook; an error of the script ends the call.
@@ -162,7 +182,7 @@ impl Script {
         let answer = call.function.call(&JsValue::undefined(), &call.arguments, context);
         match answer.and_then(|answer| self.jobs.run(context).map(|()| answer)) {
             Ok(answer) => answer,
-            Err(error) => self.fail(&message::of(&error, &self.file)),
+            Err(error) => self.fail(&message::of(&error, &self.file, &self.text)),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use boa_engine::{
     Context, JsObject, JsResult, JsString, JsValue, js_string,
-    object::builtins::{JsArray, JsUint8Array},
+    object::builtins::{JsArray, JsPromise, JsUint8Array},
     property::PropertyKey,
 };
 use lessor_policy::Verdict;
@@ -65,6 +65,18 @@ pub(crate) fn verdict(value: &JsValue, context: &mut Context) -> Option<Verdict>
         "refuse" => Some(Verdict::Refuse(text("reason")?)),
         _ => None,
     }
+}
+
+/// What a value is, for a message about a hook that gives it.
+pub(crate) fn described(value: &JsValue, context: &mut Context) -> String {
+    let is_promise = value.as_object().is_some_and(|object| JsPromise::from_object(object).is_ok());
+    if is_promise {
+        return "a promise, as functions do that are `async`: leave that word out".to_owned();
+    }
+    if value.is_callable() {
+        return "a function".to_owned();
+    }
+    of_script(value, context).described()
 }
 
 /// As the script API has it; of an object that is no list, only that it is one.

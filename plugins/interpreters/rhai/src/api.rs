@@ -10,6 +10,9 @@ use crate::value;
 
 type Answer = Result<Dynamic, Box<EvalAltResult>>;
 
+/// Functions that the engine has and a policy does not, and some that people expect.
+const ABSENT: [&str; 6] = ["sleep", "exit", "rand", "random", "timestamp", "now"];
+
 /// One of the objects of its kind; kinds are positions in [`OBJECTS`].
 #[derive(Clone)]
 struct Handle<const KIND: usize>(ImmutableString);
@@ -22,6 +25,9 @@ pub(crate) fn engine() -> Engine {
         register_function(&mut engine, function, None, |_| String::new());
     }
     for_each_kind!(register, &mut engine);
+    for name in ABSENT {
+        register_absent(&mut engine, name);
+    }
     engine.on_print(|line| lessor_policy::log::info(line));
     engine.on_debug(|line, _, _| lessor_policy::log::debug(line));
     engine
@@ -114,6 +120,18 @@ fn register_function(
             answered(function.invoke(&this, &arguments))
         });
     }
+}
+
+/// Registers a function that says why there is none of its name.
+fn register_absent(engine: &mut Engine, name: &'static str) {
+    let absent = move || -> Answer {
+        Err(refused(lessor_script::absent_function(name).unwrap_or_default()))
+    };
+    engine.register_fn(name, absent);
+    // Of the same types as the functions of the engine that have these names.
+    engine.register_fn(name, move |_: i64| absent());
+    engine.register_fn(name, move |_: f64| absent());
+    engine.register_fn(name, move |_: Dynamic| absent());
 }
 
 fn answered(answer: Result<Value, String>) -> Answer {

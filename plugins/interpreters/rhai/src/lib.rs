@@ -8,7 +8,9 @@
 #![cfg(target_arch = "wasm32")]
 
 mod api;
+mod explain;
 mod message;
+mod source;
 mod value;
 
 use std::cell::RefCell;
@@ -20,8 +22,9 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, Module, Scope};
 /// How deep functions of a script may call each other. Deeper than this, the call stack that the
 /// server gives a policy would not do.
 const CALL_LEVELS_MAX: usize = 48;
-/// How deep expressions may be nested, outside and inside of functions.
-const EXPRESSION_DEPTH_MAX: usize = 64;
+/// How deep blocks and expressions may be nested, outside and inside of functions. A chain of `else if`
+/// is as deep as it is long.
+const EXPRESSION_DEPTH_MAX: usize = 600;
 
 /// The variable that has the settings.
 const SETTINGS: &str = "settings";
@@ -31,6 +34,8 @@ const CONFIGURE: &str = "configure";
 struct Script {
     /// The name of its file.
     file: String,
+    /// For what is said about errors.
+    text: String,
     engine: Engine,
     ast: AST,
     calls: Vec<(&'static str, Call)>,
@@ -118,7 +123,9 @@ impl Script {
         let names = globals(&mut engine, text, &settings)?;
         // Now that all variables are known, one that is not is a mistake.
         engine.set_strict_variables(true);
-        let mut ast = engine.compile_with_scope(&names, text).map_err(message::of_syntax)?;
+        let mut ast = engine
+            .compile_with_scope(&names, text)
+            .map_err(|error| message::of_syntax(error, text))?;
         ast.clear_statements();
         let hooks = hooks(&ast, text)?;
         let calls = HOOKS.iter().filter_map(|hook| {
@@ -128,6 +135,7 @@ impl Script {
         });
         let script = Self {
             file: name.to_owned(),
+            text: text.to_owned(),
             calls: calls.collect(),
             engine,
             ast,
@@ -143,10 +151,10 @@ impl Script {
         match value::of_script(&answer) {
             Value::Nothing => Verdict::Proceed,
             Value::Verdict(verdict) => verdict,
-            _ => self.fail(&format!(
-                "{hook} gave a value of type {}; wanted nothing, proceed(), ignore(\"why\") or \
-                 refuse(\"why\"). A line that ends without `;` is what a function gives",
-                answer.type_name()
+            other => self.fail(&format!(
+                "{hook} gave {}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\"). A last \
+                 line that ends without `;` is what a function gives",
+                other.described()
             )),
         }
     }
@@ -169,7 +177,7 @@ impl Script {
         let options = CallFnOptions::new().eval_ast(false).bind_this_ptr(&mut self.memory);
         self.engine
             .call_fn_with_options(options, &mut self.scope, &self.ast, function, arguments)
-            .map_err(message::of)
+            .map_err(|error| message::of(error, &self.text))
     }
 
     fn fail(&self, message: &str) -> ! {
@@ -180,9 +188,9 @@ impl Script {
 /// Runs what stands outside of functions, and makes its variables and `settings` known to all
 /// functions; their names.
 fn globals(engine: &mut Engine, text: &str, settings: &Dynamic) -> Result<Scope<'static>, String> {
-    let ast = engine.compile(text).map_err(message::of_syntax)?;
+    let ast = engine.compile(text).map_err(|error| message::of_syntax(error, text))?;
     let mut scope = Scope::new();
-    engine.run_ast_with_scope(&mut scope, &ast).map_err(message::of)?;
+    engine.run_ast_with_scope(&mut scope, &ast).map_err(|error| message::of(error, text))?;
     let (mut globals, mut names) = (Module::new(), Scope::new());
     for (name, _, value) in scope.iter() {
         globals.set_var(name, value.into_shared());
@@ -209,7 +217,11 @@ fn hooks(ast: &AST, text: &str) -> Result<Hooks, String> {
     let parameters = |name: &str| {
         ast.iter_functions().find(|found| found.name == name).map(|found| found.params.len())
     };
-    Hooks::find(Case::Snake, parameters).map_err(|(name, mistake)| {
-        format!("{}{mistake}", name.map(|name| at(&name)).unwrap_or_default())
+    Hooks::find(Case::Snake, parameters).map_err(|(name, mistake)| match name {
+        Some(name) => format!("{}{mistake}", at(&name)),
+        None => {
+            let functions: Vec<&str> = ast.iter_functions().map(|found| found.name).collect();
+            format!("{mistake}{}", lessor_script::almost_a_hook(Case::Snake, functions))
+        }
     })
 }

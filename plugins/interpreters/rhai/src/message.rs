@@ -3,33 +3,26 @@
 use lessor_script::place;
 use rhai::{EvalAltResult, ParseError, Position};
 
-use crate::CALL_LEVELS_MAX;
+use crate::{explain, source::Source};
 
 /// A script that is no Rhai.
-pub(crate) fn of_syntax(error: ParseError) -> String {
+pub(crate) fn of_syntax(error: ParseError, text: &str) -> String {
     let ParseError(what, position) = error;
-    format!("{}{what}", written(position))
+    format!("{}{}", written(position), explain::syntax(&what, position, &Source(text)))
 }
 
 /// A script that went wrong while it ran.
 #[allow(clippy::boxed_local, reason = "this is how Rhai hands errors over")]
-pub(crate) fn of(mut error: Box<EvalAltResult>) -> String {
+pub(crate) fn of(mut error: Box<EvalAltResult>, text: &str) -> String {
     let outer = error.position();
     while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) = *error {
         error = inner;
     }
-    let position = match error.take_position() {
+    let position = match error.position() {
         position if position.is_none() => outer,
         position => position,
     };
-    let text = match *error {
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
-        EvalAltResult::ErrorStackOverflow(_) => {
-            format!("functions call each other more than {CALL_LEVELS_MAX} deep")
-        }
-        other => other.to_string(),
-    };
-    format!("{}{text}", written(position))
+    format!("{}{}", written(position), explain::running(&error, position, &Source(text)))
 }
 
 fn written(position: Position) -> String {

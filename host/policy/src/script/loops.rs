@@ -1,0 +1,71 @@
+//! Where a script has loops: what its author is told if a call met its deadline, as the instruction
+//! that was stopped belongs to the interpreter and says nothing.
+
+use super::tokens::{Token, TokenKind, tokens};
+
+/// More are not listed.
+const LISTED_MAX: usize = 5;
+
+/// `The script has a loop in line 3 (decide)`, with each loop and the function that it is in.
+pub(super) fn described(text: &str, is_javascript: bool) -> String {
+    let tokens = tokens(text, is_javascript);
+    let mut function = None;
+    let mut places = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+        if before.is_some_and(|before| is_word(before, &["fn", "function"])) {
+            function = (token.kind == TokenKind::Word).then_some(&token.text);
+        }
+        let is_loop = if is_javascript {
+            is_word(token, &["while", "for", "do"])
+        } else {
+            is_word(token, &["while", "for", "do", "loop"])
+        };
+        if is_loop && !before.is_some_and(|before| before.text == ".") {
+            let name = function.map_or_else(String::new, |name| format!(" ({name})"));
+            places.push(format!("line {}{name}", token.line));
+        }
+    }
+    places.dedup();
+    let left_out = places.len().saturating_sub(LISTED_MAX);
+    places.truncate(LISTED_MAX);
+    match &places[..] {
+        [] => "The script has no loop: does one of its functions call itself?".to_owned(),
+        [place] => format!("The script has a loop in {place}: does it end?"),
+        places if left_out > 0 => {
+            format!(
+                "The script has loops in {} and {left_out} more: do they end?",
+                places.join(", ")
+            )
+        }
+        [first @ .., last] => {
+            format!("The script has loops in {} and {last}: do they end?", first.join(", "))
+        }
+    }
+}
+
+fn is_word(token: &Token, words: &[&str]) -> bool {
+    token.kind == TokenKind::Word && words.contains(&token.text.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_are_listed_with_their_functions() {
+        let rhai =
+            "fn decide(r, t) {\n    // while\n    loop { }\n}\n\nfn find(n) {\n  for x in n {}\n}";
+        assert_eq!(
+            described(rhai, false),
+            "The script has loops in line 3 (decide) and line 7 (find): do they end?"
+        );
+        let javascript = "function decide(r, t) {\n  while (true) {}\n  t.for;\n}";
+        assert_eq!(
+            described(javascript, true),
+            "The script has a loop in line 2 (decide): does it end?"
+        );
+        assert!(described("fn decide(r, t) {}", false).contains("has no loop"));
+        assert!(described(&"while x {}\n".repeat(9), false).contains("line 5 and 4 more"));
+    }
+}

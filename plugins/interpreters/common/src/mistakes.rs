@@ -1,0 +1,249 @@
+//! Wrong names: what a script is told about a name that there is not, with the one that was probably
+//! meant. Both languages say the same, each in its spelling.
+
+use crate::{Case, DECIDE, FUNCTIONS, HOOKS, Object};
+
+/// Names that people know from elsewhere, and what they are here.
+const KNOWN_ELSEWHERE: [(&str, &str); 18] = [
+    ("chaddr", "hardware_address"),
+    ("ciaddr", "client_address"),
+    ("clientid", "client_identifier"),
+    ("duration", "lease_time_secs"),
+    ("expires", "expires_at_ms"),
+    ("gateway", "relay_address"),
+    ("giaddr", "relay_address"),
+    ("ip", "address"),
+    ("mac", "hardware_address"),
+    ("messagetype", "kind"),
+    ("network", "network_name"),
+    ("option82", "circuit_id"),
+    ("secs", "elapsed_secs"),
+    ("time", "server_time_ms"),
+    ("ttl", "lease_time_secs"),
+    ("type", "kind"),
+    ("xid", "transaction_id"),
+    ("yiaddr", "your_address"),
+];
+
+impl Object {
+    /// What is wrong with reading `name`, a property in the script's spelling that the object does
+    /// not have.
+    pub fn unknown_property(&self, case: Case, name: &str) -> String {
+        let object = self.name;
+        let readable = self.properties.iter().filter(|property| property.get.is_some());
+        let properties: Vec<&str> = readable.map(|property| property.name).collect();
+        let functions: Vec<&str> = self.functions.iter().map(|function| function.name).collect();
+        let near = nearest(name, properties.iter().chain(&functions).copied());
+        if let Some(near) = near {
+            let call = if functions.contains(&near) { "(…)" } else { "" };
+            return format!("{object} has no {name}; did you mean {}{call}?", case.spell(near));
+        }
+        let functions = functions.iter().map(|name| format!("{}(…)", case.spell(name)));
+        let all = properties.iter().map(|name| case.spell(name)).chain(functions);
+        format!("{object} has no {name}; it has {}", listed(all))
+    }
+
+    /// What is wrong with setting `name`, a property in the script's spelling that cannot be set:
+    /// because there is none, or because it can only be read or called.
+    pub fn cannot_set(&self, case: Case, name: &str) -> String {
+        let object = self.name;
+        let is_function = self.functions.iter().any(|found| case.spell(found.name) == name);
+        if is_function {
+            return format!("{object}.{name} is a function: call it, {object}.{name}(…)");
+        }
+        let is_property = self.properties.iter().any(|found| case.spell(found.name) == name);
+        let can_set = self.properties.iter().filter(|property| property.set.is_some());
+        let can_set: Vec<&str> = can_set.map(|property| property.name).collect();
+        match (is_property, &can_set[..]) {
+            (true, _) => format!("{object}.{name} can be read, but not set{}", in_terms(self)),
+            (false, []) => {
+                format!("{object} has no {name}, and nothing in it can be set{}", in_terms(self))
+            }
+            (false, names) => {
+                if let Some(near) = nearest(name, names.iter().copied()) {
+                    return format!("{object} has no {name}; did you mean {}?", case.spell(near));
+                }
+                let functions = self.functions.iter().map(|function| function.name);
+                if let Some(near) = nearest(name, functions.clone()) {
+                    let near = case.spell(near);
+                    return format!(
+                        "{object} has no {name} to set; did you mean the function {object}.{near}(…)?"
+                    );
+                }
+                let functions = functions.map(|name| format!("{}(…)", case.spell(name)));
+                let all = names.iter().map(|name| case.spell(name)).chain(functions);
+                format!("{object} has no {name}; it has {}", listed(all))
+            }
+        }
+    }
+
+    /// What is wrong with reading `name`, a property that can only be set.
+    pub fn cannot_read(&self, case: Case, name: &str) -> String {
+        format!("{}.{} can be set, but not read", self.name, case.spell(name))
+    }
+}
+
+/// What is wrong with calling `name`, a function that there is not; `own` are functions that the script
+/// defines.
+pub fn unknown_function<'a>(
+    case: Case,
+    name: &str,
+    own: impl IntoIterator<Item = &'a str>,
+) -> String {
+    if let Some(absent) = absent_function(name) {
+        return absent;
+    }
+    let ours = FUNCTIONS.iter().map(|function| case.spell(function.name));
+    let known: Vec<String> = own.into_iter().map(str::to_owned).chain(ours).collect();
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("there is no function {name}; did you mean {near}(…)?"),
+        None => format!(
+            "there is no function {name}: the script defines none of that name, and neither does the \
+             server. Correct the name, or define it"
+        ),
+    }
+}
+
+/// `. Did you mean decide where it says decied?`, if one of a script's functions is almost a hook.
+pub fn almost_a_hook<'a>(case: Case, functions: impl IntoIterator<Item = &'a str>) -> String {
+    let hooks: Vec<String> = HOOKS.iter().map(|hook| case.spell(hook.function)).collect();
+    let names: Vec<&str> =
+        std::iter::once(DECIDE).chain(hooks.iter().map(String::as_str)).collect();
+    let meant = functions.into_iter().find_map(|function| {
+        let letters = plain(function).chars().count();
+        nearest(function, names.iter().copied())
+            .filter(|_| letters > 3)
+            .map(|hook| (function, hook))
+    });
+    meant.map_or_else(String::new, |(found, hook)| {
+        format!(". Did you mean {hook} where it says {found}?")
+    })
+}
+
+/// What is said about functions that other places have and policies do not, by any spelling.
+pub fn absent_function(name: &str) -> Option<String> {
+    let why = match plain(name).as_str() {
+        "sleep" | "delay" | "settimeout" | "setinterval" | "setimmediate" | "queuemicrotask" => {
+            "a policy cannot wait: it decides at once, while the client waits"
+        }
+        "random" | "rand" | "randomint" | "crypto" => {
+            "there are no random numbers, so that a client that asks twice is answered the same"
+        }
+        "timestamp" | "now" | "systemtime" => {
+            "there is no clock but the server's time of the call, in milliseconds since 1970"
+        }
+        "fetch" | "xmlhttprequest" | "require" | "httpget" | "open" | "readfile" | "exec"
+        | "system" | "process" | "fs" | "net" | "socket" => {
+            "a policy has no files, no network and no other modules; what it needs to know it plans as \
+             a lookup, and the server asks"
+        }
+        "import" | "module" | "exports" => "a script is one file, without modules",
+        "exit" | "quit" => "a function ends with `return`",
+        "console" | "println" | "printf" | "alert" => "write log(\"…\")",
+        _ => return None,
+    };
+    Some(format!("there is no {name}: {why}"))
+}
+
+/// The name among `known` that `found` was probably meant to be: the same in another spelling, one
+/// that is known elsewhere, the beginning of one, or one that differs by a few letters.
+pub fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let wanted = plain(found);
+    let is_same = |name: &&str| plain(name) == wanted;
+    let elsewhere = KNOWN_ELSEWHERE.iter().find(|(name, _)| *name == wanted).map(|(_, here)| *here);
+    let begins = |name: &&str| {
+        let name = plain(name);
+        let shorter = name.len().min(wanted.len());
+        shorter >= 4 && (name.starts_with(&wanted) || wanted.starts_with(&name))
+    };
+    let letters_max = (wanted.chars().count() / 3).max(1);
+    let distance = |name: &str| strsim::damerau_levenshtein(&wanted, &plain(name));
+    known
+        .clone()
+        .find(is_same)
+        .or_else(|| elsewhere.and_then(|here| known.clone().find(|name| *name == here)))
+        .or_else(|| known.clone().find(|name| distance(name) == 1))
+        .or_else(|| known.clone().find(begins))
+        .or_else(|| {
+            let close = known.map(|name| (distance(name), name));
+            close.filter(|(far, _)| *far <= letters_max).min_by_key(|(far, _)| *far).map(|(_, n)| n)
+        })
+}
+
+/// A name without what spellings differ in.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|letter| letter.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+fn in_terms(object: &Object) -> &'static str {
+    if object.name == "request" { "; what a policy wants is set in terms" } else { "" }
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OBJECTS;
+
+    fn object(name: &str) -> &'static Object {
+        OBJECTS.into_iter().find(|object| object.name == name).unwrap()
+    }
+
+    #[test]
+    fn names_that_there_are_not_lead_to_those_that_there_are() {
+        let request = |name| object("request").unknown_property(Case::Camel, name);
+        for (name, wanted) in [
+            ("circuit_id", "request has no circuit_id; did you mean circuitId?"),
+            ("circuitID", "request has no circuitID; did you mean circuitId?"),
+            ("vendorClas", "request has no vendorClas; did you mean vendorClass?"),
+            ("vendorClassIdentifier", "did you mean vendorClass?"),
+            ("mac", "did you mean hardwareAddress?"),
+            ("giaddr", "did you mean relayAddress?"),
+            ("options", "did you mean option(…)?"),
+            ("leaseAddr", "did you mean leaseAddress?"),
+            ("zebra", "request has no zebra; it has kind, clientState, "),
+        ] {
+            let said = request(name);
+            assert!(said.contains(wanted), "{name}: {said}");
+        }
+        let said = object("request").unknown_property(Case::Snake, "circuitId");
+        assert_eq!(said, "request has no circuitId; did you mean circuit_id?");
+    }
+
+    #[test]
+    fn what_cannot_be_set_says_why() {
+        let set = |name, property| object(name).cannot_set(Case::Camel, property);
+        assert_eq!(set("terms", "poool"), "terms has no poool; did you mean pool?");
+        assert_eq!(
+            set("terms", "leaseTime"),
+            "terms has no leaseTime; did you mean leaseTimeSecs?"
+        );
+        assert_eq!(set("terms", "option"), "terms.option is a function: call it, terms.option(…)");
+        assert_eq!(
+            set("terms", "options"),
+            "terms has no options to set; did you mean the function terms.option(…)?"
+        );
+        assert_eq!(
+            set("request", "kind"),
+            "request.kind can be read, but not set; what a policy wants is set in terms"
+        );
+        assert_eq!(set("event", "pool"), "event has no pool, and nothing in it can be set");
+        assert!(set("terms", "zebra").starts_with("terms has no zebra; it has pool, address, "));
+    }
+
+    #[test]
+    fn functions_that_there_are_not_are_explained() {
+        let call = |name| unknown_function(Case::Snake, name, ["is_paid"]);
+        assert_eq!(call("ignor"), "there is no function ignor; did you mean ignore(…)?");
+        assert_eq!(call("isPaid"), "there is no function isPaid; did you mean is_paid(…)?");
+        assert!(call("sleep").starts_with("there is no sleep: a policy cannot wait"));
+        assert!(call("zebra").contains("Correct the name, or define it"));
+        let said = almost_a_hook(Case::Camel, ["helper", "onDiscovr"]);
+        assert_eq!(said, ". Did you mean onDiscover where it says onDiscovr?");
+        assert_eq!(almost_a_hook(Case::Camel, ["helper"]), "");
+    }
+}

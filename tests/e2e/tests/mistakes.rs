@@ -1,0 +1,237 @@
+//! A catalogue of what authors do wrong, in scripts, in Rust, in the file beside a policy and in the
+//! configuration, each with what the server's tools say about it: `lessor check`, and where that finds
+//! nothing, `lessor plugin run` with a request that says no more than a client that is new. `UPDATE_GOLDEN=1` writes it
+//! anew: read what changed as the author of the mistake would.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use lessor_e2e::built;
+use tempfile::TempDir;
+
+const CONFIGURATION: &str = r#"
+[server]
+listen = ["127.0.0.1:6767"]
+
+[store]
+path = "state"
+
+[plugins]
+directory = "plugins"
+
+[[subnet]]
+prefix = "100.64.0.0/16"
+lease-time = "1h"
+
+[[subnet.pool]]
+name = "residential"
+range = "100.64.1.0-100.64.200.255"
+
+[[subnet.pool]]
+name = "walled-garden"
+range = "100.64.250.0-100.64.253.255"
+
+[[lookup]]
+name = "ports"
+type = "csv"
+path = "ports.csv"
+key = "circuit-id"
+"#;
+const PORTS: &str = "circuit-id,pool\nolt1/1/3/onu17,residential\n";
+/// Without a circuit id, a host name and a lease: what scripts expect and do not find.
+const REQUEST: &str = r#"
+kind = "discover"
+hardware-address = "02:00:5e:00:53:01"
+relay-address = "100.64.0.1"
+vendor-class = "stb-4k"
+"#;
+const RIGHT_SCRIPT: &str = "fn decide(request, terms) {}\n";
+
+/// How many mistakes the catalogue has at least.
+const MISTAKES_MIN: usize = 60;
+
+#[test]
+fn every_mistake_in_a_rhai_script_leads_to_its_line() {
+    are_explained_as_agreed("rhai", |case, place| in_plugin(case, place, &case.text()));
+}
+
+#[test]
+fn every_mistake_in_a_javascript_script_leads_to_its_line() {
+    are_explained_as_agreed("javascript", |case, place| in_plugin(case, place, &case.text()));
+}
+
+#[test]
+fn every_mistake_in_a_policy_in_rust_is_explained() {
+    are_explained_as_agreed("rust", |case, place| {
+        let text = fs::read_to_string(&case.path).unwrap();
+        let first = text.lines().next().unwrap();
+        let plugin = place.path().join("plugins/20-policy.wasm");
+        match first.strip_prefix("# policy: ") {
+            Some(package) => drop(fs::copy(built::policy(package), &plugin).unwrap()),
+            None => match first {
+                "# file: source" => {
+                    fs::write(plugin.with_extension("rs"), "#[policy]\nimpl Policy for Mine {}\n")
+                        .unwrap();
+                    return place.check().1;
+                }
+                "# file: program" => drop(fs::copy("/bin/true", &plugin).unwrap()),
+                "# file: half" => {
+                    let whole = fs::read(built::policy("minimal")).unwrap();
+                    fs::write(&plugin, &whole[..whole.len() / 2]).unwrap();
+                }
+                other => panic!("{other}"),
+            },
+        }
+        if text.lines().count() > 1 {
+            fs::write(plugin.with_extension("toml"), text).unwrap();
+        }
+        place.explained("plugins/20-policy.wasm")
+    });
+}
+
+#[test]
+fn every_mistake_beside_a_policy_is_explained() {
+    are_explained_as_agreed("sidecar", |case, place| {
+        fs::write(place.path().join("plugins/20-policy.rhai"), RIGHT_SCRIPT).unwrap();
+        fs::copy(&case.path, place.path().join("plugins/20-policy.toml")).unwrap();
+        place.check().1
+    });
+}
+
+#[test]
+fn every_mistake_in_a_configuration_is_explained() {
+    are_explained_as_agreed("configuration", |case, place| {
+        fs::copy(&case.path, place.path().join("lessor.toml")).unwrap();
+        place.check().1
+    });
+}
+
+#[test]
+fn the_catalogue_is_large_and_nobody_is_sent_to_the_author() {
+    let all = KINDS.iter().flat_map(|kind| cases(kind)).collect::<Vec<_>>();
+    assert!(all.len() >= MISTAKES_MIN, "only {} mistakes", all.len());
+    for case in all {
+        let said = fs::read_to_string(case.golden()).unwrap();
+        for useless in ["author must", "panicked at", "RUST_BACKTRACE", "not registered for type"] {
+            assert!(!said.contains(useless), "{}: {said}", case.name());
+        }
+    }
+}
+
+const KINDS: [&str; 5] = ["rhai", "javascript", "rust", "sidecar", "configuration"];
+
+/// A file with a mistake.
+struct Case {
+    path: PathBuf,
+}
+
+impl Case {
+    fn name(&self) -> String {
+        self.path.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    fn text(&self) -> Vec<u8> {
+        fs::read(&self.path).unwrap()
+    }
+
+    fn golden(&self) -> PathBuf {
+        self.path.with_extension("expected")
+    }
+}
+
+/// A folder with a configuration that is right, in which mistakes are made.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("plugins")).unwrap();
+        for (name, text) in
+            [("lessor.toml", CONFIGURATION), ("ports.csv", PORTS), ("request.toml", REQUEST)]
+        {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// What `lessor check` says, or else what becomes of a request.
+    fn explained(&self, plugin: &str) -> String {
+        let (is_right, said) = self.check();
+        if !is_right {
+            return said;
+        }
+        let (is_right, said) = self.lessor(&["plugin", "run", plugin, "--request", "request.toml"]);
+        assert!(!is_right, "{plugin} has no mistake: {said}");
+        said
+    }
+
+    fn check(&self) -> (bool, String) {
+        self.lessor(&["check", "--config", "lessor.toml"])
+    }
+
+    fn lessor(&self, arguments: &[&str]) -> (bool, String) {
+        let output = Command::new(built::lessor())
+            .args(arguments)
+            .current_dir(self.path())
+            .env("XDG_CACHE_HOME", built::checkout().join("target/tools-cache"))
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
+        let folder = format!("{}/", self.path().display());
+        let said = said.replace(&folder, "");
+        (
+            output.status.success(),
+            format!("$ lessor {}\n{}\n", arguments.join(" "), said.trim_end()),
+        )
+    }
+}
+
+fn in_plugin(case: &Case, place: &Place, text: &[u8]) -> String {
+    let plugin = format!("plugins/{}", case.name());
+    fs::write(place.path().join(&plugin), text).unwrap();
+    place.explained(&plugin)
+}
+
+fn are_explained_as_agreed(kind: &str, explained: impl Fn(&Case, &Place) -> String) {
+    if ["rhai", "javascript", "sidecar"].contains(&kind) {
+        lessor_guests::interpreters().unwrap();
+    }
+    let is_updating = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
+    let mut differing = Vec::new();
+    for case in cases(kind) {
+        let said = explained(&case, &Place::new());
+        let name = case.name();
+        if is_updating {
+            fs::write(case.golden(), &said).unwrap();
+        } else if fs::read_to_string(case.golden()).unwrap_or_default() != said {
+            differing.push(format!("{kind}/{name} is now explained so:\n{said}"));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+fn cases(kind: &str) -> Vec<Case> {
+    let folder = built::checkout().join("tests/golden/mistakes").join(kind);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension != "expected"))
+        .collect();
+    files.sort();
+    files.into_iter().map(|path| Case { path }).collect()
+}

@@ -1,0 +1,4 @@
+function decide(request, terms) {
+  if (request.isRelayed) {
+    terms.pool = "residential";
+}

@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  if (!request.isRelayed) return ignor("not here");
+}

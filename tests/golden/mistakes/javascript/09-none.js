@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  if (request.circuitId === None) return ignore("no line");
+}

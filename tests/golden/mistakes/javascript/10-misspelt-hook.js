@@ -1,0 +1,3 @@
+function onDiscovery(request, terms) {
+  terms.pool = "residential";
+}

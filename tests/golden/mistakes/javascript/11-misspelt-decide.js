@@ -1,0 +1,3 @@
+function decied(request, terms) {
+  terms.pool = "residential";
+}

@@ -1,0 +1,3 @@
+function decide(request, terms, settings) {
+  terms.pool = settings.pool;
+}

@@ -1,0 +1,7 @@
+function decide(request, terms) {
+  garden();
+}
+
+function garden() {
+  terms.pool = "walled-garden";
+}

@@ -1,0 +1,4 @@
+function decide(request, terms) {
+  const tariff = "gold";
+  terms.pool = settings.tariffs[tariff];
+}

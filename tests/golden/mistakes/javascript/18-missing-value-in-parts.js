@@ -1,0 +1,4 @@
+function decide(request, terms) {
+  const { gold } = settings.tariffs;
+  terms.pool = gold;
+}

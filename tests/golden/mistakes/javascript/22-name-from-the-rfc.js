@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  if (request.chaddr.startsWith("02:")) terms.pool = "residential";
+}

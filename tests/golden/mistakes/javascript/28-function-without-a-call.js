@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  if (request.lookup.found) terms.pool = "residential";
+}

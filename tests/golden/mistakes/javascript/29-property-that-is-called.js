@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  if (request.kind() === "discover") terms.pool = "residential";
+}

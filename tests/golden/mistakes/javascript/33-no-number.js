@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  terms.leaseTimeSecs = Number("1h");
+}

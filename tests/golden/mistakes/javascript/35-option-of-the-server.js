@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  terms.option(51, 60);
+}

@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  return ignore();
+}

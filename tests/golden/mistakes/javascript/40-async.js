@@ -1,0 +1,3 @@
+async function decide(request, terms) {
+  terms.pool = "residential";
+}

@@ -1,0 +1,5 @@
+const fs = require("fs");
+
+function decide(request, terms) {
+  terms.pool = fs.readFileSync("pool.txt");
+}

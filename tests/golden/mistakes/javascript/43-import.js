@@ -1,0 +1,5 @@
+import { pools } from "./pools.js";
+
+function decide(request, terms) {
+  terms.pool = pools[0];
+}

@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  setTimeout(() => { terms.pool = "residential"; }, 10);
+}

@@ -1,0 +1,3 @@
+function decide(request: Request, terms: Terms) {
+  terms.pool = "residential";
+}

@@ -1,0 +1,5 @@
+const count = 0;
+
+function decide(request, terms) {
+  count += 1;
+}

@@ -1,0 +1,3 @@
+function decide(request, terms) {
+  metrics.add("seen");
+}

@@ -1,0 +1,5 @@
+const GARDEN = "walled-gardn";
+
+function decide(request, terms) {
+  terms.pool = GARDEN;
+}
