@@ -52,7 +52,56 @@ enum Full {
     Command(&'static str),
 }
 
-const ATTACKS: [Attack; 8] = [
+const ATTACKS: [Attack; 15] = [
+    Attack {
+        name: "policies: a file that takes gigabytes to compile",
+        wanted: "bystanders lose nothing",
+        test: &["--workspace", "--test", "compiling"],
+        filter: &["harms_nobody"],
+        full: Full::Test(&[]),
+    },
+    Attack {
+        name: "policies: faults of one line",
+        wanted: "bystanders lose nothing",
+        test: &["--workspace", "--test", "fault_costs"],
+        filter: &[],
+        full: Full::Test(&[]),
+    },
+    Attack {
+        name: "policies: guests that misbehave",
+        wanted: "bystanders lose nothing",
+        test: &["--workspace", "--test", "misbehaving_guests"],
+        filter: &[],
+        full: Full::Test(&[]),
+    },
+    Attack {
+        name: "policies: sources that are broken in part",
+        wanted: "bystanders lose nothing",
+        test: &["--workspace", "--test", "broken_sources"],
+        filter: &[],
+        full: Full::Test(&[]),
+    },
+    Attack {
+        name: "policies: odd files",
+        wanted: "bystanders lose nothing",
+        test: &["--workspace", "--test", "attacks"],
+        filter: &["odd_files"],
+        full: Full::Test(&[]),
+    },
+    Attack {
+        name: "policies: reloads",
+        wanted: "bystanders lose nothing",
+        test: &["--workspace", "--test", "attacks"],
+        filter: &["reloads_one_after"],
+        full: Full::Test(&[]),
+    },
+    Attack {
+        name: "policies: deadlines",
+        wanted: "bystanders lose nothing",
+        test: &["--workspace", "--test", "attacks"],
+        filter: &["a_deadline_of"],
+        full: Full::Test(&[]),
+    },
     Attack {
         name: "mutated datagrams",
         wanted: "no reply that breaks a rule",

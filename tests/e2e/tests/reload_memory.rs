@@ -12,7 +12,7 @@
 
 use std::{fs, net::Ipv4Addr, time::Duration};
 
-use lessor_e2e::{Server, Setup, heavy, relay};
+use lessor_e2e::{Server, Setup, heavy, process_status::resident_kib, relay};
 use lessor_load::Subscriber;
 
 const SUBNETS: &str = r#"
@@ -70,9 +70,7 @@ fn memory_kib(server: &mut Server) -> u64 {
     let id = server.process().id();
     let resident = || {
         std::thread::sleep(Duration::from_millis(100));
-        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
-        line.trim_end_matches(" kB").parse::<u64>().unwrap()
+        resident_kib(id)
     };
     (0..10).map(|_| resident()).min().unwrap()
 }

@@ -12,3 +12,4 @@
 )]
 
 mod mutations;
+mod policies;

@@ -1,0 +1,105 @@
+//! What policies, and the files around them, could do to subscribers who have nothing to do with them:
+//! odd files in the plugin directory, reloads without end, and deadlines that are too long.
+//!
+//! Elsewhere: what compilers, faults, sources and states could do; see the tests of these.
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
+use lessor_e2e::{Server, Setup, attack::scaled, built, bystanders::Bystanders, heavy, relay};
+use lessor_load::Subscriber;
+use nix::{sys::stat::Mode, unistd::mkfifo};
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
+const LEASE_TIME_SECS: u32 = 777;
+
+fn started() -> Server {
+    Setup::on_loopback(SUBNETS)
+        .with_plugin_setting("cache = \"cache\"")
+        .with_policy("10-healthy", "misbehaving", HEALTHY)
+        .start()
+}
+
+#[test]
+fn odd_files_in_the_plugin_directory() {
+    let _alone = heavy();
+    let mut server = started();
+    let plugins = server.folder().join("plugins");
+    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let (watched, ()) = bystanders.around(&mut server, |server| {
+        mkfifo(&plugins.join("20-odd.wasm"), Mode::S_IRUSR).unwrap();
+        let reload = server.hang_up();
+        assert!(!reload.accepted && reload.said.contains("it is a pipe"), "{}", reload.said);
+        fs::remove_file(plugins.join("20-odd.wasm")).unwrap();
+
+        fs::write(plugins.join("20-\u{1b}[2Jodd.rhai"), "fn decide(r, t) {}").unwrap();
+        let reload = server.hang_up();
+        assert!(!reload.accepted && !reload.said.contains('\u{1b}'), "{}", reload.said);
+        fs::remove_file(plugins.join("20-\u{1b}[2Jodd.rhai")).unwrap();
+
+        for backup in [".20-odd.rhai.swp", "20-odd.rhai~", "#20-odd.rhai#", ".20-odd.rhai"] {
+            fs::write(plugins.join(backup), "this is no policy").unwrap();
+        }
+        let reload = server.hang_up();
+        assert!(reload.accepted, "{}", reload.said);
+        assert_eq!(server.status().plugins.len(), 1);
+    });
+    watched.conclude("odd files in the plugin directory");
+}
+
+#[test]
+fn reloads_one_after_the_other() {
+    let _alone = heavy();
+    let mut server = started();
+    let component = fs::read(built::policy("misbehaving")).unwrap();
+    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let (watched, ()) = bystanders.around(&mut server, |server| {
+        for number in 0..scaled(5, 50) {
+            // The first policy stays as it is, and the second is another one each time.
+            let sidecar = format!("[settings]\npool = \"residential\"\ncall-rounds = {number}\n");
+            server.setup().put_policy("20-changing", &component, &sidecar);
+            let reload = server.hang_up();
+            assert!(reload.accepted, "{}", reload.said);
+        }
+    });
+    watched.conclude("reloads one after the other");
+}
+
+/// One packet every 2.6 s occupies the worker for a second. That is what such a deadline allows: others
+/// wait, and lose nothing, and the server says what it costs.
+#[test]
+fn a_deadline_of_a_second() {
+    let _alone = heavy();
+    let mut server = started();
+    let component = fs::read(built::policy("misbehaving")).unwrap();
+    let sidecar = "[limits]\ndeadline-ms = 1000\n[settings]\nbehaviour = \"loop\"\n\
+                   client = \"hw:02:00:00:00:00:66\"\n";
+    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let (watched, ()) = bystanders.around(&mut server, |server| {
+        server.setup().put_policy("20-slow", &component, sidecar);
+        assert!(server.hang_up().accepted);
+        let mut relay = relay(server.address(), LINK);
+        let slow = Subscriber::new([2, 0, 0, 0, 0, 0x66], "slow");
+        for _ in 0..scaled(1, 4) {
+            let began = Instant::now();
+            relay.discover(&slow, Duration::from_millis(2_500)).unwrap();
+            std::thread::sleep(Duration::from_millis(2_600).saturating_sub(began.elapsed()));
+        }
+    });
+    let warned = watched.logged.iter().any(|line| line.contains("deadlines:"));
+    assert!(warned, "nothing about deadlines in {:?}", watched.logged);
+    watched.conclude("a deadline of a second");
+}
