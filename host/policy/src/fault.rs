@@ -8,6 +8,7 @@ use wasmtime::Trap;
 use crate::{
     Hook, Limits,
     host::{BadAnswer, GaveUp, Guest},
+    limits::ANSWER_OCTETS_MAX,
     script::Script,
 };
 
@@ -142,7 +143,15 @@ impl Fault {
                 FaultKind::Trap,
                 format!("called {import}, which is not granted: policies get no WASI"),
             ),
-            None => Self::new(FaultKind::BadAnswer, text),
+            None if text.contains("fuel allocated for hostcalls") => Self::new(
+                FaultKind::BadAnswer,
+                format!(
+                    "it handed over more than {ANSWER_OCTETS_MAX} octets at once; names have at most a \
+                     few hundred"
+                ),
+            ),
+            // Without the calls that led there, which say nothing to people.
+            None => Self::new(FaultKind::BadAnswer, error.root_cause().to_string()),
         }
     }
 }

@@ -39,8 +39,8 @@ pub(crate) fn of_syntax(error: &Error, text: &str) -> String {
             let what = what.rsplit_once(" at line ").map_or(&*what, |(what, _)| what);
             let what = what.replace(", primary expression", " where a value is wanted");
             let line = text.lines().nth(start.line_number() as usize - 1).unwrap_or_default();
-            let advice = advice(line, found, &what);
-            (Some((start.line_number(), start.column_number())), format!("{what}{advice}"))
+            let what = explained(line, found, what);
+            (Some((start.line_number(), start.column_number())), what)
         }
         Error::AbruptEnd => {
             let open = unclosed(text).unwrap_or_else(|| "something is not closed".to_owned());
@@ -225,18 +225,16 @@ fn object_named(name: &str) -> Option<&'static Object> {
     OBJECTS.into_iter().find(|object| object.name == name)
 }
 
-/// What to do about a token that other kinds of scripts have.
-fn advice(line: &str, found: &str, what: &str) -> &'static str {
+/// What the parser says, or better words for what other kinds of scripts have.
+fn explained(line: &str, found: &str, what: String) -> String {
     let begins = |word: &str| line.trim_start().starts_with(word);
-    match found {
-        _ if begins("import ") || begins("export ") => {
-            ". A script is one file and no module: there is no import and no export"
-        }
-        ":" if what.contains("parameter list") => {
-            ". Types are TypeScript: leave them out, or build the policy as a component"
-        }
-        _ => "",
+    if begins("import ") || begins("export ") {
+        return "a script is one file and no module: there is no import and no export".to_owned();
     }
+    if found == ":" && what.contains("parameter list") {
+        return "types are TypeScript: leave them out, or build the policy as a component".to_owned();
+    }
+    what
 }
 
 fn written(at: Option<Place>, what: &str) -> String {

@@ -104,7 +104,7 @@ fn explained(name: &str, declared: &[String]) -> String {
         declared.iter().cloned().chain(of_api).chain(of_objects).chain(language).collect();
     match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("{name} is not defined; did you mean {near}?"),
-        None => format!("{name} is not defined: neither the script nor the server defines it"),
+        None => format!("{name} is not defined: define it with let or const, or correct the name"),
     }
 }
 
