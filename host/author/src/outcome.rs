@@ -236,7 +236,9 @@ pub(crate) fn advice(kind: FaultKind) -> &'static str {
         FaultKind::StackExhausted => "Find the recursion that does not end, or make it a loop",
         FaultKind::Failed => "That is the policy's own reason; for a script it names the line",
         FaultKind::BadAnswer => "Compare what the policy hands over with the contract in wit/",
-        FaultKind::NotReady | FaultKind::Suspended => "It had failed before; see its first fault",
+        FaultKind::NotReady | FaultKind::Suspended | FaultKind::ShutOut => {
+            "It had failed before; see its first fault"
+        }
     }
 }
 

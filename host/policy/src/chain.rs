@@ -128,6 +128,14 @@ impl Chain {
         self.plugins.iter().map(|plugin| plugin.status(now)).collect()
     }
 
+    /// How often live plugins failed on packets or were suspended, where failures for one line, or for
+    /// one client without a line, count `max` times at most: what many suffer counts, and not what one
+    /// causes.
+    pub fn faults_at_most(&self, max: u64) -> u64 {
+        let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
+        live.map(|plugin| plugin.health.faults_at_most(max)).sum()
+    }
+
     /// The same plugins once more, to be asked without consequences: their instances, counters and
     /// records of faults are their own, and so is a copy of what they remember, so that nothing shows
     /// in this chain. A plugin that is
@@ -159,7 +167,7 @@ impl Chain {
     /// # Errors
     /// If a plugin cannot be instantiated again.
     pub fn runner(self: &Arc<Self>) -> Result<Runner, Vec<PluginError>> {
-        let seats = self.seats(HookSet::touches_packets)?;
+        let seats = self.seats(HookSet::touches_packets, Seat::new)?;
         Ok(Runner::new(Arc::clone(self), seats))
     }
 
@@ -168,7 +176,8 @@ impl Chain {
     /// # Errors
     /// If a plugin cannot be instantiated again.
     pub fn observer(self: &Arc<Self>) -> Result<Observer, Vec<PluginError>> {
-        let seats = self.seats(|hooks| hooks.contains(Hook::OnLease))?;
+        let has_hook = |hooks: HookSet| hooks.contains(Hook::OnLease);
+        let seats = self.seats(has_hook, Seat::for_lease_events)?;
         Ok(Observer::new(Arc::clone(self), seats))
     }
 
@@ -195,12 +204,16 @@ impl Chain {
         self.plugins.iter().position(|plugin| *plugin.name == *name)
     }
 
-    fn seats(&self, is_wanted: impl Fn(HookSet) -> bool) -> Result<Vec<Seat>, Vec<PluginError>> {
+    fn seats(
+        &self,
+        is_wanted: impl Fn(HookSet) -> bool,
+        take: impl Fn(&Arc<Plugin>) -> Result<Seat, PluginError>,
+    ) -> Result<Vec<Seat>, Vec<PluginError>> {
         let mut seats = Vec::new();
         let mut errors = Vec::new();
         let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
         for plugin in live.filter(|plugin| is_wanted(plugin.hooks)) {
-            match Seat::new(plugin) {
+            match take(plugin) {
                 Ok(seat) => seats.push(seat),
                 Err(error) => errors.push(error),
             }

@@ -1,4 +1,5 @@
-//! Runners: the instances of one thread. Nothing here takes a lock or waits unless a plugin faults.
+//! Runners: the instances of one thread. Nothing here takes a lock or waits unless a plugin
+//! faults, or somebody is shut out from one after faults.
 
 use std::{sync::Arc, time::Instant};
 
@@ -40,7 +41,7 @@ impl Runner {
         let mut absent = Vec::new();
         let mut clock = Instant::now();
         for seat in self.seats.iter_mut().filter(has_hook) {
-            match seat.call(&mut clock, |instance| instance.plan(view)) {
+            match seat.call(&mut clock, view, |instance| instance.plan(view)) {
                 Ok(planned) if planned.is_empty() => {}
                 Ok(planned) => {
                     plan.lookups.extend(planned.iter().cloned());
@@ -69,7 +70,7 @@ impl Runner {
         let mut outcome = PolicyOutcome::default();
         let mut clock = Instant::now();
         for seat in self.seats.iter_mut().filter(has_hook) {
-            match seat.call(&mut clock, |instance| instance.decide(hook, view)) {
+            match seat.call(&mut clock, view, |instance| instance.decide(hook, view)) {
                 Ok((verdict, draft)) => {
                     let mut entry = TraceEntry::new(&seat.plugin.name);
                     entry.set = draft.into_settings();
@@ -105,7 +106,7 @@ impl Runner {
         let has_hook = |seat: &&mut Seat| seat.is_asked(Hook::ReplyOptions, view);
         let mut clock = Instant::now();
         for seat in self.seats.iter_mut().filter(has_hook) {
-            match seat.call(&mut clock, |instance| instance.edit(view, reply, encode)) {
+            match seat.call(&mut clock, view, |instance| instance.edit(view, reply, encode)) {
                 Ok(draft) => {
                     let mut entry = TraceEntry::new(&seat.plugin.name);
                     entry.set = draft.apply(reply);
@@ -149,7 +150,8 @@ impl Observer {
         let mut clock = Instant::now();
         for seat in &mut self.seats {
             // What went wrong is in the plugin's status.
-            let _: Result<(), FaultKind> = seat.call(&mut clock, |instance| instance.tell(event));
+            let _: Result<(), FaultKind> =
+                seat.call(&mut clock, event, |instance| instance.tell(event));
         }
         if let Some(shadows) = self.chain.shadows() {
             shadows.offer_lease_event(event);

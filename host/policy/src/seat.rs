@@ -1,10 +1,21 @@
 //! Seats: a plugin's place in one thread. The instance that sits there changes when it faults.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
-    FaultKind, View, error::PluginError, fault::Fault, hook::Hook, instance::Instance,
-    keeper::Spare, plugin::Plugin, timing::CallCounters,
+    FaultKind, View,
+    error::PluginError,
+    fault::Fault,
+    health::{Health, Subject},
+    hook::Hook,
+    instance::Instance,
+    keeper::Spare,
+    limits::FAULT_UNMEASURED_MS_MAX,
+    plugin::Plugin,
+    timing::CallCounters,
 };
 
 /// A plugin's place in one thread.
@@ -13,13 +24,25 @@ pub(crate) struct Seat {
     current: Option<Instance>,
     spare: Arc<Spare>,
     counters: Arc<CallCounters>,
+    /// How the plugin behaves on packets, or in its hook for lease events.
+    health: Arc<Health>,
 }
 
 impl Seat {
-    /// Takes a seat, and has a spare instance prepared.
+    /// Takes a seat for calls on packets, and has a spare instance prepared.
     pub(crate) fn new(plugin: &Arc<Plugin>) -> Result<Self, PluginError> {
+        Self::with_health(plugin, &plugin.health)
+    }
+
+    /// The same for calls off the reply path, whose faults have no consequences for packets.
+    pub(crate) fn for_lease_events(plugin: &Arc<Plugin>) -> Result<Self, PluginError> {
+        Self::with_health(plugin, &plugin.lease_health)
+    }
+
+    fn with_health(plugin: &Arc<Plugin>, health: &Arc<Health>) -> Result<Self, PluginError> {
         let seat = Self {
             plugin: Arc::clone(plugin),
+            health: Arc::clone(health),
             current: Some(plugin.instance()?),
             spare: Arc::default(),
             counters: plugin.calls.counters(),
@@ -33,36 +56,50 @@ impl Seat {
         self.plugin.hooks.contains(hook) && view.asks(&self.plugin.name)
     }
 
-    /// Calls the plugin, if it can be called. `clock` is the time, and is moved on to the end of the
-    /// call.
+    /// Calls the plugin for a subject, if it can be called. `clock` is the time, and is moved on to the
+    /// end of the call.
     pub(crate) fn call<T>(
         &mut self,
         clock: &mut Instant,
+        subject: &impl Subject,
         act: impl FnOnce(&mut Instance) -> Result<T, Fault>,
     ) -> Result<T, FaultKind> {
-        if self.plugin.health.is_suspended(*clock) {
-            self.plugin.health.count(FaultKind::Suspended);
-            return Err(FaultKind::Suspended);
+        if let Some(why) = self.health.refuses(*clock, subject) {
+            self.health.count(why);
+            return Err(why);
         }
         if self.current.is_none() {
-            self.current = self.plugin.keeper.exchange(&self.spare);
+            self.current = self.replacement();
+            *clock = Instant::now();
         }
         let Some(instance) = &mut self.current else {
-            self.plugin.health.count(FaultKind::NotReady);
+            self.health.count(FaultKind::NotReady);
             return Err(FaultKind::NotReady);
         };
         let answer = act(instance);
         let ended = Instant::now();
-        self.counters.count(ended.duration_since(*clock));
+        let took = ended.duration_since(*clock);
+        self.counters.count(took);
         *clock = ended;
         answer.map_err(|fault| {
             let kind = fault.kind;
-            self.plugin.record(ended, fault);
+            let unmeasured = || took.min(Duration::from_millis(FAULT_UNMEASURED_MS_MAX));
+            let computed = fault.computed.unwrap_or_else(unmeasured);
+            let cost = computed + self.plugin.keeper.effort().unwrap_or_default();
+            self.plugin.record(&self.health, fault, cost, Some(subject.culprit()));
             if let Some(broken) = self.current.take() {
                 self.plugin.keeper.discard(broken);
             }
             kind
         })
+    }
+
+    /// An instance in place of one that faulted: the spare one, or else one that is made here and now,
+    /// if that does not take long. What it takes was charged to who caused the fault, so it is bounded
+    /// as faults are.
+    fn replacement(&self) -> Option<Instance> {
+        let keeper = &self.plugin.keeper;
+        keeper.exchange(&self.spare).or_else(|| self.plugin.make_now())
     }
 
     /// How much memory the instance has taken, in octets.

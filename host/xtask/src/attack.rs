@@ -52,7 +52,7 @@ enum Full {
     Command(&'static str),
 }
 
-const ATTACKS: [Attack; 8] = [
+const ATTACKS: [Attack; 9] = [
     Attack {
         name: "mutated datagrams",
         wanted: "no reply that breaks a rule",
@@ -87,6 +87,13 @@ const ATTACKS: [Attack; 8] = [
         test: &["--workspace", "--test", "floods"],
         filter: &["flood_of"],
         full: Full::Test(&[("LESSOR_FLOOD", "20000")]),
+    },
+    Attack {
+        name: "policies: faults of one line",
+        wanted: "0 exchanges of other lines lost or served without the policy",
+        test: &["--workspace", "--test", "fault_costs"],
+        filter: &[],
+        full: Full::Test(&[]),
     },
     Attack {
         name: "three times capacity",

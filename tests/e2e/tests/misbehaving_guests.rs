@@ -157,11 +157,11 @@ fn healthy_traffic(server: SocketAddrV4, act: impl FnOnce()) -> Report {
     report
 }
 
-/// The victim asks again and again, so that the guest does wrong until it is suspended and beyond.
+/// The victim asks again and again, so that the guest does wrong until the victim is shut out.
 #[track_caller]
 fn misbehave(server: &Server, fault: &str) {
-    keep_asking_until(server, "to be suspended", |plugin| {
-        plugin.suspensions > 0 && plugin.faults_of(fault) > 0
+    keep_asking_until(server, "to be asked about the victim no more", |plugin| {
+        plugin.shut_out > 0 && plugin.suspensions == 0 && plugin.faults_of(fault) > 0
     });
 }
 

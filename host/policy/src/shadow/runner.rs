@@ -93,7 +93,7 @@ impl ShadowRunner {
                     if seat.plugin.hooks.contains(Hook::OnLease) {
                         // What went wrong is in the plugin's status.
                         let _: Result<(), FaultKind> =
-                            seat.call(&mut clock, |instance| instance.tell(&event));
+                            seat.call(&mut clock, &*event, |instance| instance.tell(&event));
                     }
                 }
                 Vec::new()
@@ -165,7 +165,7 @@ impl Place {
         if !self.seat.plugin.hooks.planned().contains(Hook::for_request(view.request.kind)) {
             return Ok(Some(informed));
         }
-        let planned = self.seat.call(&mut Instant::now(), |instance| instance.plan(view))?;
+        let planned = self.seat.call(&mut Instant::now(), view, |instance| instance.plan(view))?;
         let mut lookups = view.lookups.to_vec();
         for PlannedLookup { plugin, name, source, key } in planned {
             let is_same = |lookup: &&Lookup| lookup.source == source && lookup.key == key;
@@ -200,7 +200,7 @@ impl Place {
         if !before.iter().all(|entry| follow(&mut terms, entry)) {
             return Stage::NotAsked;
         }
-        match self.seat.call(&mut Instant::now(), |instance| instance.decide(hook, view)) {
+        match self.seat.call(&mut Instant::now(), view, |instance| instance.decide(hook, view)) {
             Err(kind) => return Stage::Ends(vec![self.fault(kind)]),
             Ok((verdict, draft)) => {
                 let goes_on = verdict == Verdict::Proceed;
@@ -239,8 +239,9 @@ impl Place {
         sampled.edits.iter().for_each(|entry| compare::edit(&mut live, entry));
         let mut reply = sampled.unedited.clone();
         before.iter().for_each(|entry| compare::edit(&mut reply, entry));
-        let draft =
-            self.seat.call(&mut Instant::now(), |instance| instance.edit(view, &reply, encode));
+        let draft = self
+            .seat
+            .call(&mut Instant::now(), view, |instance| instance.edit(view, &reply, encode));
         match draft {
             Err(kind) => return Stage::Differs(vec![self.fault(kind)]),
             Ok(draft) => drop(draft.apply(&mut reply)),

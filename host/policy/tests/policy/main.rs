@@ -20,5 +20,6 @@ mod frozen;
 mod loading;
 mod logged;
 mod lookups;
+mod recipes;
 mod scripts;
 mod shadows;
