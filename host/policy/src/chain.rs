@@ -6,7 +6,7 @@ use lessor_core::RequestKind;
 
 use crate::{
     LookupSources, Mode, Observer, PluginError, PluginReport, PluginSource, PluginStatus, Runner,
-    ShadowRunner, Shadows, background,
+    ShadowRunner, Shadows, StateRules, background,
     error::Problem,
     hook::{Hook, HookSet},
     plugin::Plugin,
@@ -134,6 +134,11 @@ impl Chain {
     pub fn faults_at_most(&self, max: u64) -> u64 {
         let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
         live.map(|plugin| plugin.health.faults_at_most(max)).sum()
+    }
+
+    /// The names under which plugins of the chain remember, and by which rules.
+    pub fn state_rules(&self) -> impl Iterator<Item = (Arc<str>, StateRules)> {
+        self.plugins.iter().filter_map(|plugin| plugin.state_rules())
     }
 
     /// The same plugins once more, to be asked without consequences: their instances, counters and

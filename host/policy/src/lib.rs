@@ -66,7 +66,10 @@ mod trace;
 mod trusted;
 mod view;
 
-pub use belongings::{Metric, StateChange, StateStatus, StateStore, StateStoreError};
+pub use belongings::{
+    Metric, Remembered, StateChange, StateEntry, StateRules, StateStatus, StateStore,
+    StateStoreError, WhenFull,
+};
 pub use capability::{Capability, Grants};
 pub use chain::Chain;
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::StateRules;
+
 /// The largest plugin file that is read, in octets.
 pub const PLUGIN_OCTETS_MAX: u64 = 64 << 20;
 /// How many plugins a chain may have.
@@ -47,6 +49,11 @@ pub const STATE_OCTETS_MAX: usize = 16 << 20;
 pub const STATE_KEY_OCTETS_MAX: usize = 255;
 /// How many octets such a value may have.
 pub const STATE_VALUE_OCTETS_MAX: usize = 4_096;
+/// How many keys messages of one line may add, unless the file beside the policy says otherwise.
+pub const STATE_LINE_KEYS_MAX: usize = 1_024;
+/// How often, within the time that a key is kept, the time that it was last set is written to disk, if
+/// its value stays the same.
+pub const STATE_REFRESHES: u64 = 8;
 /// How many removed keys may wait until their removal is on disk.
 pub const STATE_REMOVALS_MAX: usize = 65_536;
 /// How long after a change of what policies remember it is written to disk, in milliseconds.
@@ -140,6 +147,8 @@ pub struct Limits {
     pub table_elements_max: usize,
     /// How many lines it may log in a second, and at once.
     pub log_lines_per_sec_max: u32,
+    /// What bounds what it remembers.
+    pub state: StateRules,
 }
 
 impl Limits {
@@ -181,6 +190,7 @@ impl Default for Limits {
             memory_bytes_max: 64 << 20,
             table_elements_max: 20_000,
             log_lines_per_sec_max: 20,
+            state: StateRules::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     Capability, FailurePolicy, FaultKind, LastFault, Mode, Offender, PluginReport, PluginSource,
+    StateRules,
     error::{PluginError, Problem},
     fault::Fault,
     health::{Consequence, Culprit, Health, clock_in},
@@ -124,7 +125,9 @@ impl Plugin {
         let plugin = &*self.name;
         let meanwhile = match (is_packets, self.on_failure) {
             (false, _) => "it does not hear of these lease events; packets are not concerned",
-            (true, FailurePolicy::Skip) => "these packets are decided without it (on-failure = skip)",
+            (true, FailurePolicy::Skip) => {
+                "these packets are decided without it (on-failure = skip)"
+            }
             (true, FailurePolicy::Drop) => "these packets are dropped (on-failure = drop)",
         };
         match consequence {
@@ -181,8 +184,15 @@ impl Plugin {
             last_fault: self.last_fault(now),
             metrics: belongings.metrics.all(),
             log_lines_left_out: belongings.log.left_out(),
-            state: remembers.then(|| belongings.state.status()),
+            state: remembers.then(|| belongings.state.status(&self.recipe.limits.state)),
         }
+    }
+
+    /// The name under which it remembers, and by which rules; none if it is not granted that.
+    pub(crate) fn state_rules(&self) -> Option<(Arc<str>, StateRules)> {
+        let owner = Arc::clone(self.recipe.belongings.state.plugin());
+        let remembers = self.recipe.grants.contains(Capability::State);
+        remembers.then_some((owner, self.recipe.limits.state))
     }
 
     fn faults(&self) -> BTreeMap<FaultKind, u64> {

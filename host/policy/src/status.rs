@@ -152,7 +152,12 @@ mod tests {
             metrics: [("seen".into(), Metric::Counter(3)), ("rate".into(), Metric::Gauge(0.5))]
                 .into(),
             log_lines_left_out: 2,
-            state: Some(StateStatus { keys: 1, octets: 9, is_durable: true }),
+            state: Some(StateStatus {
+                keys: 1,
+                octets: 9,
+                is_durable: true,
+                ..StateStatus::default()
+            }),
         };
         let written = serde_json::to_string(&status).unwrap();
         assert_eq!(serde_json::from_str::<PluginStatus>(&written).unwrap(), status, "{written}");

@@ -52,7 +52,7 @@ enum Full {
     Command(&'static str),
 }
 
-const ATTACKS: [Attack; 9] = [
+const ATTACKS: [Attack; 10] = [
     Attack {
         name: "mutated datagrams",
         wanted: "no reply that breaks a rule",
@@ -93,6 +93,13 @@ const ATTACKS: [Attack; 9] = [
         wanted: "0 exchanges of other lines lost or served without the policy",
         test: &["--workspace", "--test", "fault_costs"],
         filter: &[],
+        full: Full::Test(&[]),
+    },
+    Attack {
+        name: "policies: a memory is filled up",
+        wanted: "0 exchanges of other lines lost, and all of them remembered",
+        test: &["--workspace", "--test", "policy_state"],
+        filter: &["makes_up_clients"],
         full: Full::Test(&[]),
     },
     Attack {

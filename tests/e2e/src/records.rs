@@ -258,7 +258,11 @@ pub struct WhoRow {
 #[allow(missing_docs)]
 pub struct StateRow {
     pub keys: u64,
+    pub keys_max: u64,
     pub octets: u64,
+    pub gave_way: u64,
+    pub expired: u64,
+    pub refused: u64,
     pub is_durable: bool,
 }
 

@@ -72,7 +72,8 @@ const GREEDY: [Greedy; 2] = [
         plugin.log_lines_left_out > 10_000
     }),
     ("state abuse", r#"{ fill-state = [2000, ""] }"#, |plugin| {
-        plugin.state.as_ref().is_some_and(|state| state.keys == 65_536)
+        // As many as messages of one line may add.
+        plugin.state.as_ref().is_some_and(|state| state.keys == 1_024 && state.refused > 0)
     }),
 ];
 

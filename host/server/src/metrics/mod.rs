@@ -150,6 +150,13 @@ fn plugins(page: &mut Page, plugins: &[PluginStatus]) {
     let states = plugins.iter().filter_map(|plugin| Some((plugin, plugin.state?)));
     let keys = states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.keys as f64));
     page.gauge("lessor_plugin_state_keys", "Keys that a plugin remembers", keys);
+    let keys_max =
+        states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.keys_max as f64));
+    page.gauge("lessor_plugin_state_keys_max", "Keys that a plugin may remember", keys_max);
+    let refused =
+        states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.refused as f64));
+    let help = "Keys that a plugin could not set because there was no room";
+    page.counter("lessor_plugin_state_refused_total", help, refused);
     let octets = states.map(|(plugin, state)| sample(&of_plugin(plugin), state.octets as f64));
     page.gauge("lessor_plugin_state_octets", "Octets that a plugin remembers", octets);
     own_numbers(page, plugins);

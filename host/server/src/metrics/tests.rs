@@ -43,7 +43,7 @@ fn plugin(name: &str, mode: Mode) -> PluginStatus {
         ]
         .into(),
         log_lines_left_out: 2,
-        state: Some(StateStatus { keys: 1, octets: 9, is_durable: true }),
+        state: Some(StateStatus { keys: 1, octets: 9, is_durable: true, ..StateStatus::default() }),
     }
 }
 

@@ -3,10 +3,13 @@
 
 use std::io::{self, Write};
 
-use lessor_policy_host::{FailurePolicy, OffenderStatus, PluginStatus, Suspension};
+use lessor_policy_host::{FailurePolicy, OffenderStatus, PluginStatus, StateStatus, Suspension};
 
 /// How many of those who cause faults are named for each plugin, unless more are shut out.
 const NAMED_MAX: usize = 3;
+
+/// From how much on the memory of a policy is called nearly full, in percent.
+const NEARLY_FULL_PERCENT: usize = 80;
 
 /// In a word or two: whether it is asked.
 pub(super) fn state(plugin: &PluginStatus) -> String {
@@ -34,6 +37,9 @@ pub(super) fn print(out: &mut impl Write, plugins: &[PluginStatus]) -> io::Resul
         for offender in named(&plugin.offenders) {
             writeln!(out, "plugin {name}: {}", told(offender, meanwhile(plugin.on_failure)))?;
         }
+        if let Some(state) = &plugin.state {
+            remembered(out, name, state)?;
+        }
         let shown = named(&plugin.offenders).filter(|found| found.shut_out.is_some()).count();
         if plugin.shut_out > shown {
             writeln!(out, "plugin {name}: {} more are shut out", plugin.shut_out - shown)?;
@@ -53,10 +59,24 @@ pub(super) fn print(out: &mut impl Write, plugins: &[PluginStatus]) -> io::Resul
     Ok(())
 }
 
+/// How full its memory is, if that is worth a line.
+fn remembered(out: &mut impl Write, name: &str, state: &StateStatus) -> io::Result<()> {
+    let StateStatus { keys, keys_max, octets, octets_max, gave_way, refused, .. } = state;
+    let is_nearly_full = keys * 100 >= keys_max * NEARLY_FULL_PERCENT
+        || octets * 100 >= octets_max * NEARLY_FULL_PERCENT;
+    if !is_nearly_full && *gave_way == 0 && *refused == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "plugin {name}: remembers {keys} of {keys_max} keys, {octets} of {octets_max} octets; {refused} \
+         times there was no room, and {gave_way} keys gave way to others; `lessor state list` shows them"
+    )
+}
+
 fn named(offenders: &[OffenderStatus]) -> impl Iterator<Item = &OffenderStatus> {
-    let is_named = |(at, offender): &(usize, &OffenderStatus)| {
-        *at < NAMED_MAX || offender.shut_out.is_some()
-    };
+    let is_named =
+        |(at, offender): &(usize, &OffenderStatus)| *at < NAMED_MAX || offender.shut_out.is_some();
     offenders.iter().enumerate().filter(is_named).map(|(_, offender)| offender)
 }
 
