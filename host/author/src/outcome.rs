@@ -234,7 +234,9 @@ pub(crate) fn advice(kind: FaultKind) -> &'static str {
         // Its own words, which for a script name the line.
         FaultKind::Failed => "",
         FaultKind::BadAnswer => "Compare what the policy hands over with the contract in wit/",
-        FaultKind::NotReady | FaultKind::Suspended => "It had failed before; see its first fault",
+        FaultKind::NotReady | FaultKind::Suspended | FaultKind::ShutOut => {
+            "It had failed before; see its first fault"
+        }
     }
 }
 

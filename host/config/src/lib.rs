@@ -53,10 +53,11 @@ pub use sections::{
 pub use settings::{
     Configuration, ControlSettings, Grant, JournalSettings, LogFormat, LogLevel, LogSettings,
     MetricsSettings, OnFailure, PluginMode, PluginSettings, RollbackSettings, ServerSettings,
-    Sidecar, StoreBackend, StoreSettings,
+    Sidecar, StateSettings, StoreBackend, StoreSettings, WhenFull,
 };
 pub use sidecar::{
-    DEADLINE_MS_MAX, DEADLINE_MS_MIN, LOG_LINES_PER_SEC_MAX, MEMORY_MIB_MAX, TABLE_ELEMENTS_MAX,
+    DEADLINE_MS_MAX, DEADLINE_MS_MIN, LOG_LINES_PER_SEC_MAX, MEMORY_MIB_MAX, STATE_KEYS_MAX,
+    TABLE_ELEMENTS_MAX,
 };
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};

@@ -192,6 +192,32 @@ pub struct Sidecar {
     pub mode: PluginMode,
     /// What the plugin may use beside the request; each once.
     pub grants: Vec<Grant>,
+    /// What bounds what it remembers.
+    pub state: StateSettings,
+}
+
+/// What bounds what a plugin remembers; what is left out is as the server has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateSettings {
+    /// How long a key is kept after it was last set, in seconds; none, or `u32::MAX` for "infinite",
+    /// until it is removed.
+    pub keep_secs: Option<u32>,
+    /// How many keys there may be.
+    pub keys_max: Option<usize>,
+    /// How many keys messages of one line may add.
+    pub line_keys_max: Option<usize>,
+    /// What happens when there is no room for a key.
+    pub when_full: WhenFull,
+}
+
+/// What happens when there is no room for a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is not added, and the plugin is told.
+    #[default]
+    Error,
+    /// The key that was set longest ago goes.
+    OldestGoesFirst,
 }
 
 /// What a plugin may use beside the request.
@@ -236,6 +262,7 @@ impl Default for Sidecar {
             table_elements_max: None,
             log_lines_per_sec_max: None,
             grants: Vec::new(),
+            state: StateSettings::default(),
             on_failure: OnFailure::default(),
             mode: PluginMode::default(),
         }

@@ -209,7 +209,7 @@ pub(crate) static ROUTE: Shape = Shape {
 
 pub(crate) static SIDECAR: Shape = Shape {
     name: "the plugin's file",
-    keys: &["mode", "on-failure", "grants", "limits", "settings"],
+    keys: &["mode", "on-failure", "grants", "limits", "state", "settings"],
     synonyms: &[("grant", "grants"), ("capabilities", "grants")],
 };
 
@@ -220,6 +220,20 @@ pub(crate) static LIMITS: Shape = Shape {
         ("timeout-ms", "deadline-ms"),
         ("memory", "memory-mib"),
         ("log-lines", "log-lines-per-sec"),
+    ],
+};
+
+pub(crate) static STATE: Shape = Shape {
+    name: "[state]",
+    keys: &["keep", "when-full", "keys-max", "line-keys-max"],
+    synonyms: &[
+        ("keep-secs", "keep"),
+        ("ttl", "keep"),
+        ("expire-after", "keep"),
+        ("max-keys", "keys-max"),
+        ("keys", "keys-max"),
+        ("keys-per-line", "line-keys-max"),
+        ("on-full", "when-full"),
     ],
 };
 
@@ -407,6 +421,7 @@ mod tests {
             &OFFERS_MAX,
             &SIDECAR,
             &LIMITS,
+            &STATE,
             &CASE,
             &CASE_REQUEST,
             &CASE_LEASE,

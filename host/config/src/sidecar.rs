@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use crate::{
     collector::Collector,
     reader::{Table, Value},
-    settings::{Grant, OnFailure, PluginMode, Sidecar},
+    settings::{Grant, OnFailure, PluginMode, Sidecar, StateSettings, WhenFull},
     shapes, syntax,
 };
 
@@ -20,6 +20,9 @@ pub const MEMORY_MIB_MAX: u32 = 1_024;
 pub const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// More than anybody reads.
 pub const LOG_LINES_PER_SEC_MAX: u32 = 1_000;
+
+/// What a plugin may remember, whatever the file says.
+pub const STATE_KEYS_MAX: usize = 65_536;
 
 /// Reads the document in the collector's source; nothing if a mistake was reported that leaves no
 /// sidecar.
@@ -39,6 +42,7 @@ pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
         limit("table-elements").and_then(|value| value.number(1, TABLE_ELEMENTS_MAX));
     let log_lines_per_sec_max =
         limit("log-lines-per-sec").and_then(|value| value.number(1, LOG_LINES_PER_SEC_MAX));
+    let state = root.get("state").map(|value| state_rules(&value));
     let settings = root.get("settings").map(|value| settings_json(&value));
     Some(Sidecar {
         settings_json: settings.unwrap_or_else(|| "{}".to_owned()),
@@ -49,7 +53,24 @@ pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
         on_failure: on_failure.unwrap_or_default(),
         grants: root.get("grants").map_or_else(Vec::new, |value| grants(&value)),
         mode: mode.unwrap_or_default(),
+        state: state.unwrap_or_default(),
     })
+}
+
+/// What bounds what the plugin remembers.
+fn state_rules(value: &Value) -> StateSettings {
+    let Some(table) = value.table(&shapes::STATE) else { return StateSettings::default() };
+    let choices = [("error", WhenFull::Error), ("oldest-goes-first", WhenFull::OldestGoesFirst)];
+    let number = |key| table.get(key).and_then(|value| value.number(1, STATE_KEYS_MAX));
+    StateSettings {
+        keep_secs: table.get("keep").and_then(|value| value.duration_secs()),
+        keys_max: number("keys-max"),
+        line_keys_max: number("line-keys-max"),
+        when_full: table
+            .get("when-full")
+            .and_then(|value| value.choice(&choices))
+            .unwrap_or_default(),
+    }
 }
 
 /// A table of settings as a JSON object.

@@ -9,7 +9,7 @@
 
 use std::fs;
 
-use lessor_config::{Grant, Mistakes, OnFailure, PluginMode, Sidecar};
+use lessor_config::{Grant, Mistakes, OnFailure, PluginMode, Sidecar, StateSettings, WhenFull};
 
 fn load(text: &str) -> Result<Sidecar, Mistakes> {
     let folder = tempfile::tempdir().unwrap();
@@ -157,6 +157,31 @@ fn limits_have_limits() {
     }
     assert!(load("[limits]\ndeadline-ms = 2\nmemory-mib = 1\n").is_ok());
     assert!(load("[limits]\ndeadline-ms = 1000\nmemory-mib = 1024\n").is_ok());
+}
+
+#[test]
+fn what_a_plugin_may_remember_is_read() {
+    let text = "[state]\nkeep = \"30d\"\nwhen-full = \"oldest-goes-first\"\nkeys-max = 1000\n\
+                line-keys-max = 10\n";
+    let expected = StateSettings {
+        keep_secs: Some(30 * 86_400),
+        when_full: WhenFull::OldestGoesFirst,
+        keys_max: Some(1_000),
+        line_keys_max: Some(10),
+    };
+    assert_eq!(load(text).unwrap().state, expected);
+    assert_eq!(load("[state]\n").unwrap().state, StateSettings::default());
+    for (state, wanted) in [
+        ("keep = \"0s\"", "the shortest is one second"),
+        ("keep = \"30 days\"", "a duration, such as"),
+        ("keys-max = 65537", "from 1 to 65536"),
+        ("line-keys-max = 0", "from 1 to 65536"),
+        ("when-full = \"oldest\"", "`error`, `oldest-goes-first`"),
+        ("ttl = \"1h\"", "did you mean `keep`?"),
+    ] {
+        let said = only_mistake(&format!("[state]\n{state}\n"));
+        assert!(said.contains(wanted), "{said}");
+    }
 }
 
 #[test]

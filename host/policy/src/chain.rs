@@ -7,13 +7,13 @@ use lessor_core::RequestKind;
 
 use crate::{
     LookupSources, Mode, Observer, PluginError, PluginReport, PluginSource, PluginStatus, Runner,
-    ShadowRunner, Shadows, background,
+    ShadowRunner, Shadows, StateRules, background,
     error::Problem,
     hook::{Hook, HookSet},
     plugin::Plugin,
     prepare::{Interpreters, Surroundings, prepare},
     runtime::Runtime,
-    seat::Seat,
+    seat::{Duty, Seat},
 };
 
 /// The plugins of one generation.
@@ -136,6 +136,19 @@ impl Chain {
         self.plugins.iter().map(|plugin| plugin.status(now)).collect()
     }
 
+    /// How often live plugins failed on packets or were suspended, where failures for one line, or for
+    /// one client without a line, count `max` times at most: what many suffer counts, and not what one
+    /// causes.
+    pub fn faults_at_most(&self, max: u64) -> u64 {
+        let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
+        live.map(|plugin| plugin.health.faults_at_most(max)).sum()
+    }
+
+    /// The names under which plugins of the chain remember, and by which rules.
+    pub fn state_rules(&self) -> impl Iterator<Item = (Arc<str>, StateRules)> {
+        self.plugins.iter().filter_map(|plugin| plugin.state_rules())
+    }
+
     /// The same plugins once more, to be asked without consequences: their instances, counters and
     /// records of faults are their own, and so is a copy of what they remember, so that nothing shows
     /// in this chain. A plugin that is
@@ -179,7 +192,7 @@ impl Chain {
         self: &Arc<Self>,
         before: Option<&Self>,
     ) -> Result<Runner, Vec<PluginError>> {
-        let seats = self.seats(HookSet::touches_packets, before)?;
+        let seats = self.seats(HookSet::touches_packets, Duty::Packets, before)?;
         Ok(Runner::new(Arc::clone(self), seats))
     }
 
@@ -199,7 +212,7 @@ impl Chain {
         self: &Arc<Self>,
         before: Option<&Self>,
     ) -> Result<Observer, Vec<PluginError>> {
-        let seats = self.seats(|hooks| hooks.contains(Hook::OnLease), before)?;
+        let seats = self.seats(|hooks| hooks.contains(Hook::OnLease), Duty::LeaseEvents, before)?;
         Ok(Observer::new(Arc::clone(self), seats))
     }
 
@@ -243,6 +256,7 @@ impl Chain {
     fn seats(
         &self,
         is_wanted: impl Fn(HookSet) -> bool,
+        duty: Duty,
         before: Option<&Self>,
     ) -> Result<Vec<Seat>, Vec<PluginError>> {
         let mut seats = Vec::new();
@@ -250,10 +264,10 @@ impl Chain {
         let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
         for plugin in live.filter(|plugin| is_wanted(plugin.hooks)) {
             if before.is_some_and(|before| before.has_instances_of(plugin)) {
-                seats.push(Seat::vacant(plugin));
+                seats.push(Seat::vacant(plugin, duty));
                 continue;
             }
-            match Seat::new(plugin) {
+            match Seat::new(plugin, duty) {
                 Ok(seat) => seats.push(seat),
                 Err(error) => errors.push(error),
             }

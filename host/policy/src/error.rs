@@ -391,7 +391,7 @@ const fn advice(kind: FaultKind) -> &'static str {
             ". Its functions call each other without end, or what it reads is nested too deep"
         }
         FaultKind::BadAnswer => ". Build it again with the SDK that came with this server",
-        FaultKind::Failed | FaultKind::NotReady | FaultKind::Suspended => "",
+        FaultKind::Failed | FaultKind::NotReady | FaultKind::Suspended | FaultKind::ShutOut => "",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Faults: what a plugin did wrong in a call, or why it could not be asked.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use wasmtime::Trap;
@@ -30,13 +30,15 @@ pub enum FaultKind {
     Failed,
     /// It was not asked, because no instance stood ready in the place of one that faulted.
     NotReady,
-    /// It was not asked, because it is suspended after too many faults.
+    /// It was not asked, because it is suspended for all: its faults cost too much.
     Suspended,
+    /// It was not asked about this client, line or link, whose faults cost too much.
+    ShutOut,
 }
 
 impl FaultKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Trap,
         Self::DeadlineExceeded,
         Self::MemoryExceeded,
@@ -45,6 +47,7 @@ impl FaultKind {
         Self::Failed,
         Self::NotReady,
         Self::Suspended,
+        Self::ShutOut,
     ];
 
     /// The name in logs and metrics.
@@ -58,6 +61,7 @@ impl FaultKind {
             Self::Failed => "failed",
             Self::NotReady => "not-ready",
             Self::Suspended => "suspended",
+            Self::ShutOut => "shut-out",
         }
     }
 }
@@ -75,15 +79,21 @@ pub(crate) struct Fault {
     pub(crate) kind: FaultKind,
     /// What happened, for the operator.
     pub(crate) message: String,
+    /// What the call computed; none if it was over before that was measured.
+    pub(crate) computed: Option<Duration>,
 }
 
 impl Fault {
     pub(crate) fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), computed: None }
     }
 
     /// Reads a fault out of an error with which a guest call ended.
     pub(crate) fn of(error: &wasmtime::Error, guest: &Guest) -> Self {
+        Self { computed: guest.stopwatch.computed(), ..Self::without_cost(error, guest) }
+    }
+
+    fn without_cost(error: &wasmtime::Error, guest: &Guest) -> Self {
         if let Some(answer) = error.downcast_ref::<BadAnswer>() {
             return Self::new(FaultKind::BadAnswer, answer.to_string());
         }
@@ -107,7 +117,7 @@ impl Fault {
 
     /// The same, with what the author of the plugin has to know: in which hook, and what to do.
     pub(crate) fn during(self, hook: Hook, limits: &Limits, script: Option<&Script>) -> Self {
-        let Self { kind, message } = self;
+        let Self { kind, message, computed } = self;
         let message = match kind {
             FaultKind::DeadlineExceeded => format!(
                 "{hook} computed longer than its deadline, {} ms. {} Large tables belong into a source for \
@@ -126,12 +136,13 @@ impl Fault {
             ),
             FaultKind::Trap => format!("{hook}: {message}"),
             // A bad answer names what it is about, and a reason is the plugin's own words.
-            _ => return Self { kind, message },
+            _ => return Self { kind, message, computed },
         };
-        match script {
-            Some(script) => Self { kind, message: format!("{}: {message}", script.file_name) },
-            None => Self { kind, message },
-        }
+        let message = match script {
+            Some(script) => format!("{}: {message}", script.file_name),
+            None => message,
+        };
+        Self { kind, message, computed }
     }
 
     /// An error of the runtime that has no type of its own: a stub was called, or an answer could

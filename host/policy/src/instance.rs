@@ -112,12 +112,20 @@ impl Instance {
     /// # Errors
     /// If there is no room, or the plugin fails, or refuses its script or its settings.
     pub(crate) fn new(recipe: &Recipe) -> Result<Self, Problem> {
+        Self::made_within(recipe, CONFIGURE_DEADLINE_MS)
+    }
+
+    /// The same, where each step may compute for so long.
+    ///
+    /// # Errors
+    /// As [`Instance::new`].
+    pub(crate) fn made_within(recipe: &Recipe, deadline_ms: u64) -> Result<Self, Problem> {
         let instances = &recipe.instances;
         let room = || Problem::NoRoom { instances_max: instances.max() };
         let counted = instances.take().ok_or_else(room)?;
         let mut cell = Cell::new(recipe);
         let (load, configure, functions) = cell
-            .run(CONFIGURE_DEADLINE_MS, |store| {
+            .run(deadline_ms, |store| {
                 let instance = recipe.pre.instantiate(&mut *store)?;
                 let configure: Configure =
                     instance.get_typed_func(&mut *store, recipe.exports.configure)?;
@@ -129,12 +137,12 @@ impl Instance {
             })
             .map_err(|fault| failed("instantiated", fault))?;
         let script_hooks = match (&recipe.script, &load) {
-            (Some(script), Some(load)) => Some(cell.load(load, script)?),
+            (Some(script), Some(load)) => Some(cell.load(load, script, deadline_ms)?),
             _ => None,
         };
         let settings = recipe.settings_json.clone();
         let (configured,) = cell
-            .run(CONFIGURE_DEADLINE_MS, |store| configure.call(store, (settings,)))
+            .run(deadline_ms, |store| configure.call(store, (settings,)))
             .map_err(|fault| failed("configured", fault))?;
         configured.map_err(|message| Problem::SettingsRefused { message: shortened(message) })?;
         Ok(Self {
@@ -258,10 +266,10 @@ impl Cell {
     }
 
     /// Has an interpreter load its script; the script's hooks.
-    fn load(&mut self, load: &Load, script: &Script) -> Result<HookSet, Problem> {
+    fn load(&mut self, load: &Load, script: &Script, deadline_ms: u64) -> Result<HookSet, Problem> {
         let (name, text) = (script.file_name.clone(), script.text.clone());
         let (loaded,) = self
-            .run(CONFIGURE_DEADLINE_MS, |store| load.call(store, (name, text)))
+            .run(deadline_ms, |store| load.call(store, (name, text)))
             .map_err(|fault| not_loaded(script, fault))?;
         let names = loaded.map_err(|message| {
             let message = first_octets(&message, FAILURE_OCTETS_MAX);

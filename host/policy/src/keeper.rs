@@ -7,9 +7,10 @@ use std::{
     io, mem,
     sync::{
         Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{
@@ -18,7 +19,9 @@ use crate::{
     fault::Fault,
     health::Health,
     instance::{Instance, Recipe},
+    limits::INSTANCE_ON_DEMAND_MS_MAX,
     plugin,
+    stopwatch::processor_time,
 };
 
 /// How long a place stays empty before room for an instance is looked for again.
@@ -27,7 +30,13 @@ const ROOM_RETRY: Duration = Duration::from_millis(200);
 /// The way to a plugin's thread, which ends when this is dropped.
 pub(crate) struct Keeper {
     jobs: Sender<Job>,
+    effort: Arc<Effort>,
 }
+
+/// What it takes to make an instance of a plugin: processor time in microseconds, of the last one that
+/// was made.
+#[derive(Default)]
+pub(crate) struct Effort(AtomicU64);
 
 enum Job {
     Prepare(Order),
@@ -57,8 +66,26 @@ impl Keeper {
         let (jobs, received) = mpsc::channel();
         let name = name.to_owned();
         let recipe = Arc::clone(recipe);
-        background::spawn("policy-keeper", move || keep(&received, &name, &recipe))?;
-        Ok(Self { jobs })
+        let effort = Arc::<Effort>::default();
+        let measured = Arc::clone(&effort);
+        background::spawn("policy-keeper", move || {
+            keep(&received, &name, &recipe, &measured);
+        })?;
+        Ok(Self { jobs, effort })
+    }
+
+    /// What it takes to make an instance, in processor time; none before one was made.
+    pub(crate) fn effort(&self) -> Option<Duration> {
+        self.effort.last()
+    }
+
+    /// Makes an instance on the calling thread, if the last one took little. One that takes long after
+    /// all is given up, and not tried again before the plugin's thread has made one.
+    pub(crate) fn make_now(&self, recipe: &Recipe) -> Option<Instance> {
+        let is_little = |effort| effort <= Duration::from_millis(INSTANCE_ON_DEMAND_MS_MAX);
+        self.effort.last().filter(|effort| is_little(*effort))?;
+        let made = Instance::made_within(recipe, 2 * INSTANCE_ON_DEMAND_MS_MAX);
+        made.inspect_err(|_| self.effort.forget()).ok()
     }
 
     /// Has an instance prepared, unless one is there or ordered.
@@ -111,7 +138,28 @@ impl Spare {
     }
 }
 
-fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe) {
+impl Effort {
+    /// Makes an instance, and measures what it takes.
+    fn measure(&self, recipe: &Recipe) -> Result<Instance, Problem> {
+        let before = processor_time();
+        let instance = Instance::new(recipe)?;
+        let took = processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let took = took.map_or(0, |took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        self.0.store(took.max(1), Ordering::Relaxed);
+        Ok(instance)
+    }
+
+    fn forget(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Option<Duration> {
+        let took = self.0.load(Ordering::Relaxed);
+        (took > 0).then(|| Duration::from_micros(took))
+    }
+}
+
+fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, effort: &Effort) {
     // Those for which there was no room. That is nobody's fault: a chain that takes the place of
     // another needs twice as much for a moment.
     let mut postponed = VecDeque::new();
@@ -132,12 +180,12 @@ fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe) {
         };
         let Some(order) = ordered else { continue };
         let Some(spare) = order.spare.upgrade() else { continue };
-        match Instance::new(recipe) {
+        match effort.measure(recipe) {
             Ok(instance) => spare.put(State::Ready(instance)),
             Err(Problem::NoRoom { .. }) => postponed.push_back(order),
             Err(problem) => {
                 spare.put(State::Empty);
-                plugin::record(name, &order.health, Instant::now(), fault_of(problem));
+                plugin::record(name, &order.health, fault_of(problem), Duration::ZERO, None);
             }
         }
     }

@@ -21,8 +21,10 @@
 //! included, its deadline is set anew. A call that traps, takes too long or gives an answer that
 //! cannot be taken costs that one call: what it set is discarded, the failure policy decides about
 //! the packet ([`FailurePolicy`]), the instance is thrown away, and a spare one that was prepared
-//! beside the packet path takes over at the next call. After [`limits::FAULTS_MAX`] faults within
-//! [`limits::FAULT_WINDOW_MS`] the plugin is suspended for a while. All limits stand in [`limits`].
+//! beside the packet path takes over at the next call. Clients, lines and links whose faults cost more
+//! processor time than they may are shut out: the plugin is not asked about them for a while. If the
+//! faults of many cost more than [`limits::FAULT_MS_PER_SEC`], the plugin is suspended for all. All
+//! limits stand in [`limits`].
 //!
 //! # Cost
 //!
@@ -67,13 +69,16 @@ mod trace;
 mod trusted;
 mod view;
 
-pub use belongings::{Metric, StateChange, StateStatus, StateStore, StateStoreError};
+pub use belongings::{
+    Metric, Remembered, StateChange, StateEntry, StateRules, StateStatus, StateStore,
+    StateStoreError, WhenFull,
+};
 pub use capability::{Capability, Grants};
 pub use chain::Chain;
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};
 pub use error::{CompileLimit, PluginError, Problem, RuntimeError};
 pub use fault::FaultKind;
-pub use health::LastFault;
+pub use health::{LastFault, Offender, OffenderStatus, Suspension};
 pub use hook::Hook;
 pub use host::Encode;
 pub use limits::{FailurePolicy, Limits};

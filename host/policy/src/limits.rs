@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::StateRules;
+
 /// The largest plugin file that is read, in octets.
 pub const PLUGIN_OCTETS_MAX: u64 = 64 << 20;
 /// How many plugins a chain may have.
@@ -47,6 +49,11 @@ pub const STATE_OCTETS_MAX: usize = 16 << 20;
 pub const STATE_KEY_OCTETS_MAX: usize = 255;
 /// How many octets such a value may have.
 pub const STATE_VALUE_OCTETS_MAX: usize = 4_096;
+/// How many keys messages of one line may add, unless the file beside the policy says otherwise.
+pub const STATE_LINE_KEYS_MAX: usize = 1_024;
+/// How often, within the time that a key is kept, the time that it was last set is written to disk, if
+/// its value stays the same.
+pub const STATE_REFRESHES: u64 = 8;
 /// How many removed keys may wait until their removal is on disk.
 pub const STATE_REMOVALS_MAX: usize = 65_536;
 /// How long after a change of what policies remember it is written to disk, in milliseconds.
@@ -69,19 +76,46 @@ pub const MEMORIES_MAX: usize = 4;
 pub const TABLES_MAX: usize = 32;
 /// How many handles a component may hold at a time.
 pub const HANDLES_MAX: usize = 1_000;
-/// How many faults within [`FAULT_WINDOW_MS`] suspend a plugin.
-pub const FAULTS_MAX: usize = 5;
-/// See [`FAULTS_MAX`]; in milliseconds.
-pub const FAULT_WINDOW_MS: u64 = 10_000;
 /// How long the plugins of a chain may compute for one packet before it is worth a warning, in
 /// milliseconds: a tenth of what somebody notices who waits for an address.
 pub const PACKET_WAIT_MS_WARNED: u64 = 100;
-/// How often a plugin may fault without ever being suspended: one fault in so many milliseconds.
-pub const FAULT_INTERVAL_MS_TOLERATED: u64 = FAULT_WINDOW_MS.div_ceil(FAULTS_MAX as u64 - 1);
+/// How much processor time the faults of a plugin may cost, in milliseconds each second, averaged over
+/// [`FAULT_COST_WINDOW_SECS`]: what the calls computed that failed, and what it takes to make their
+/// instances again. Beyond it, and if no single offender can be shut out, the plugin is suspended. Its
+/// hook `on-lease` has as much beside it.
+pub const FAULT_MS_PER_SEC: u64 = 100;
+/// The same of all faults on one link: a relay, or an interface of the server.
+pub const LINK_FAULT_MS_PER_SEC: u64 = 50;
+/// The same of all faults of one line. Beyond it the line is shut out.
+pub const LINE_FAULT_MS_PER_SEC: u64 = 10;
+/// The same of all faults of one client. Beyond it the client is shut out.
+pub const CLIENT_FAULT_MS_PER_SEC: u64 = 5;
+/// Over how long these costs are averaged, in seconds.
+pub const FAULT_COST_WINDOW_SECS: u64 = 10;
+/// What one tick of the clock comes to: a call that fails within it is charged its time on the wall, in
+/// milliseconds.
+pub const FAULT_UNMEASURED_MS_MAX: u64 = 1;
+/// How many clients, lines and links faults are counted for, each.
+pub const FAULT_ACCOUNTS_MAX: usize = 512;
+/// How many of those who cause faults the status names.
+pub const OFFENDERS_SHOWN_MAX: usize = 10;
+/// How many faults of a plugin are logged in a second; others are counted.
+pub const FAULT_LINES_PER_SEC_MAX: u32 = 5;
+/// How long a client, line or link is shut out the first time, in milliseconds; doubled each time
+/// after.
+pub const SHUT_OUT_MS_MIN: u64 = 10_000;
+/// The longest that one is shut out, in milliseconds.
+pub const SHUT_OUT_MS_MAX: u64 = 600_000;
 /// How long a plugin is suspended the first time, in milliseconds; doubled each time after.
 pub const SUSPENSION_MS_MIN: u64 = 1_000;
 /// The longest suspension, in milliseconds.
 pub const SUSPENSION_MS_MAX: u64 = 60_000;
+/// How long after a pause the next one is as short as the first again, in milliseconds; or as long as
+/// the pause was, if that is longer.
+pub const FORGIVEN_AFTER_MS: u64 = 60_000;
+/// How long it may take to make an instance on a worker thread, where none stands ready, in
+/// milliseconds. A plugin that takes longer is missing meanwhile.
+pub const INSTANCE_ON_DEMAND_MS_MAX: u64 = 20;
 /// How many exchanges and lease events may wait for the shadows of a chain; what comes beyond is lost
 /// to them and counted.
 pub const WAITING_SAMPLES_MAX: usize = 4_096;
@@ -116,6 +150,8 @@ pub struct Limits {
     pub table_elements_max: usize,
     /// How many lines it may log in a second, and at once.
     pub log_lines_per_sec_max: u32,
+    /// What bounds what it remembers.
+    pub state: StateRules,
 }
 
 impl Limits {
@@ -157,6 +193,7 @@ impl Default for Limits {
             memory_bytes_max: 64 << 20,
             table_elements_max: 20_000,
             log_lines_per_sec_max: 20,
+            state: StateRules::default(),
         }
     }
 }

@@ -1,19 +1,22 @@
 //! Plugins: one link of a chain, ready to be instantiated, with the record of how it behaves.
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
-    Capability, FailurePolicy, FaultKind, LookupSources, Mode, PluginReport, PluginSource,
+    Capability, FailurePolicy, FaultKind, LastFault, LookupSources, Mode, Offender, PluginReport,
+    PluginSource, StateRules,
     error::{PluginError, Problem},
     fault::Fault,
-    health::Health,
+    health::{Consequence, Culprit, Health, clock_in},
     hook::HookSet,
     instance::{Instance, Recipe},
     keeper::Keeper,
+    limits::{FAULT_LINES_PER_SEC_MAX, FAULT_MS_PER_SEC},
     lookups::CurrentSources,
     status::PluginStatus,
     timing::Calls,
@@ -27,7 +30,10 @@ pub(crate) struct Plugin {
     pub(crate) on_failure: FailurePolicy,
     pub(crate) report: PluginReport,
     pub(crate) keeper: Arc<Keeper>,
+    /// How it behaves on packets.
     pub(crate) health: Arc<Health>,
+    /// How it behaves in its hook for lease events, which is off the reply path.
+    pub(crate) lease_health: Arc<Health>,
     /// What the plugin can look up in the generation of its chain.
     pub(crate) lookup_sources: Arc<dyn LookupSources>,
     /// What tells it from other plugins, and from other versions of itself.
@@ -70,6 +76,7 @@ impl Plugin {
             report,
             keeper,
             health,
+            lease_health: Arc::new(Health::new(Instant::now())),
             lookup_sources,
             identity: Arc::new(identity),
             recipe,
@@ -98,6 +105,7 @@ impl Plugin {
             report: self.report.clone(),
             keeper: Arc::clone(&self.keeper),
             health: Arc::new(Health::new(Instant::now())),
+            lease_health: Arc::new(Health::new(Instant::now())),
             lookup_sources: Arc::clone(lookup_sources),
             identity: Arc::clone(&self.identity),
             recipe: Arc::clone(&self.recipe),
@@ -141,6 +149,7 @@ impl Plugin {
             report: self.report.clone(),
             keeper: Arc::new(keeper),
             health,
+            lease_health: Arc::new(self.lease_health.rehearsed()),
             lookup_sources: Arc::clone(&self.lookup_sources),
             identity: Arc::clone(&self.identity),
             recipe,
@@ -158,9 +167,62 @@ impl Plugin {
         }
     }
 
-    /// Writes a fault down, and suspends the plugin if it is one too many.
-    pub(crate) fn record(&self, now: Instant, fault: Fault) {
-        record(&self.name, &self.health, now, fault);
+    /// An instance that is made on the calling thread, if that does not take long.
+    pub(crate) fn make_now(&self) -> Option<Instance> {
+        self.keeper.make_now(&self.recipe)
+    }
+
+    /// Writes down a fault that cost so much processor time, and what follows from it.
+    pub(crate) fn record(
+        &self,
+        health: &Arc<Health>,
+        fault: Fault,
+        cost: Duration,
+        culprit: Option<Culprit>,
+    ) {
+        let follows = record(&self.name, health, fault, cost, culprit);
+        let is_packets = Arc::ptr_eq(health, &self.health);
+        follows.iter().for_each(|consequence| self.announce(consequence, is_packets));
+    }
+
+    /// Logs what follows from a fault: who caused it, what becomes of packets meanwhile, and until
+    /// when.
+    fn announce(&self, consequence: &Consequence, is_packets: bool) {
+        let plugin = &*self.name;
+        let meanwhile = match (is_packets, self.on_failure) {
+            (false, _) => "it does not hear of these lease events; packets are not concerned",
+            (true, FailurePolicy::Skip) => {
+                "these packets are decided without it (on-failure = skip)"
+            }
+            (true, FailurePolicy::Drop) => "these packets are dropped (on-failure = drop)",
+        };
+        match consequence {
+            Consequence::ShutOut { who, pause, faults, cost } => tracing::warn!(
+                plugin,
+                %who,
+                faults,
+                cost_ms = cost.as_millis(),
+                until = clock_in(*pause),
+                meanwhile,
+                "plugin is not asked about one offender, whose faults cost too much; others are served as before"
+            ),
+            Consequence::Suspended { pause, worst: Some((who, faults, cost)) } => tracing::error!(
+                plugin,
+                worst = %who,
+                faults,
+                cost_ms = cost.as_millis(),
+                until = clock_in(*pause),
+                meanwhile,
+                "plugin is suspended for all: faults of many cost more than {FAULT_MS_PER_SEC} ms of \
+                 processor time a second"
+            ),
+            Consequence::Suspended { pause, worst: None } => tracing::error!(
+                plugin,
+                until = clock_in(*pause),
+                meanwhile,
+                "plugin is suspended for all: its faults cost too much"
+            ),
+        }
     }
 
     pub(crate) fn status(&self, now: Instant) -> PluginStatus {
@@ -177,14 +239,40 @@ impl Plugin {
             call_time_p50: totals.quantile(500),
             call_time_p99: totals.quantile(990),
             call_time_max: totals.max(),
-            faults: self.health.faults(),
-            suspended_for: self.health.suspended_for(now),
+            on_failure: self.on_failure,
+            faults: self.faults(),
+            suspended: self.health.suspension(now),
             suspensions: self.health.suspensions(),
-            last_fault: self.health.last_fault(now),
+            shut_out: self.health.shut_out_count(now),
+            offenders: self.health.offenders(now),
+            lease_events_suspended: self.lease_health.suspension(now),
+            lease_event_offenders: self.lease_health.offenders(now),
+            last_fault: self.last_fault(now),
             metrics: belongings.metrics.all(),
             log_lines_left_out: belongings.log.left_out(),
-            state: remembers.then(|| belongings.state.status()),
+            state: remembers.then(|| belongings.state.status(&self.recipe.limits.state)),
         }
+    }
+
+    /// The name under which it remembers, and by which rules; none if it is not granted that.
+    pub(crate) fn state_rules(&self) -> Option<(Arc<str>, StateRules)> {
+        let owner = Arc::clone(self.recipe.belongings.state.plugin());
+        let remembers = self.recipe.grants.contains(Capability::State);
+        remembers.then_some((owner, self.recipe.limits.state))
+    }
+
+    fn faults(&self) -> BTreeMap<FaultKind, u64> {
+        let mut faults = self.health.faults();
+        for (kind, count) in self.lease_health.faults() {
+            *faults.entry(kind).or_default() += count;
+        }
+        faults
+    }
+
+    /// The last one, on packets or in the hook for lease events.
+    fn last_fault(&self, now: Instant) -> Option<LastFault> {
+        let both = [self.health.last_fault(now), self.lease_health.last_fault(now)];
+        both.into_iter().flatten().min_by_key(|last| last.ago)
     }
 
     /// What the failure policy says of a packet, if it is to be dropped.
@@ -201,16 +289,28 @@ impl Plugin {
     }
 }
 
-/// Writes a fault of the plugin `name` down.
-pub(crate) fn record(name: &str, health: &Health, now: Instant, fault: Fault) {
+/// Writes down a fault of the plugin `name` that cost so much processor time; what follows from it.
+pub(crate) fn record(
+    name: &str,
+    health: &Health,
+    fault: Fault,
+    cost: Duration,
+    culprit: Option<Culprit>,
+) -> Vec<Consequence> {
+    let now = Instant::now();
     let (kind, message) = (fault.kind, &fault.message);
+    let who = culprit.as_ref().and_then(|culprit| culprit.parties().next());
+    let who = who.map(|party| Offender::of(&party).to_string());
     if health.is_rehearsal() {
         tracing::debug!(plugin = name, fault = %kind, message, "plugin faulted in a rehearsal");
     } else {
-        tracing::warn!(plugin = name, fault = %kind, message, "plugin faulted");
+        let admission = health.log.admit(now, FAULT_LINES_PER_SEC_MAX);
+        if let Some(left_out) = admission.to_say {
+            tracing::warn!(plugin = name, left_out, "plugin faults too often to log each");
+        }
+        if admission.is_written {
+            tracing::warn!(plugin = name, fault = %kind, who, message, "plugin faulted");
+        }
     }
-    if let Some(pause) = health.record(now, fault) {
-        let pause_ms = pause.as_millis();
-        tracing::warn!(plugin = name, pause_ms, "plugin is suspended after too many faults");
-    }
+    health.record(now, fault, cost, culprit)
 }

@@ -1,4 +1,5 @@
-//! Runners: the instances of one thread. Nothing here takes a lock or waits unless a plugin faults.
+//! Runners: the instances of one thread. Nothing here takes a lock or waits unless a plugin
+//! faults, or somebody is shut out from one after faults.
 
 use std::{sync::Arc, time::Instant};
 
@@ -46,7 +47,7 @@ impl Runner {
         let mut absent = Vec::new();
         let mut clock = Instant::now();
         for seat in self.seats.iter_mut().filter(has_hook) {
-            match seat.call(&mut clock, |instance| instance.plan(view)) {
+            match seat.call(&mut clock, view, |instance| instance.plan(view)) {
                 Ok(planned) if planned.is_empty() => {}
                 Ok(planned) => {
                     plan.lookups.extend(planned.iter().cloned());
@@ -82,7 +83,7 @@ impl Runner {
         let mut clock = Instant::now();
         for seat in self.seats.iter_mut().filter(has_hook) {
             let earlier = &outcome.terms;
-            match seat.call(&mut clock, |instance| instance.decide(hook, view, earlier)) {
+            match seat.call(&mut clock, view, |instance| instance.decide(hook, view, earlier)) {
                 Ok((verdict, draft)) => {
                     let mut entry = TraceEntry::new(&seat.plugin.name);
                     entry.set = draft.into_settings();
@@ -131,7 +132,7 @@ impl Runner {
             if !seat.is_asked(Hook::ReplyOptions, view) {
                 continue;
             }
-            match seat.call(&mut clock, |instance| instance.edit(view, reply, encode)) {
+            match seat.call(&mut clock, view, |instance| instance.edit(view, reply, encode)) {
                 Ok(draft) => {
                     let mut entry = TraceEntry::new(&seat.plugin.name);
                     entry.set = draft.apply(reply);
@@ -181,7 +182,8 @@ impl Observer {
         let mut clock = Instant::now();
         for seat in &mut self.seats {
             // What went wrong is in the plugin's status.
-            let _: Result<(), FaultKind> = seat.call(&mut clock, |instance| instance.tell(event));
+            let _: Result<(), FaultKind> =
+                seat.call(&mut clock, event, |instance| instance.tell(event));
         }
         if let Some(shadows) = self.chain.shadows() {
             shadows.offer_lease_event(event);

@@ -15,7 +15,7 @@ use wasmtime::{
 };
 
 use crate::{
-    Grants, StateStore,
+    Capability, Grants, StateEntry, StateRules, StateStore, StateStoreError,
     belongings::{Belongings, Registry},
     cache::Cache,
     chain::Chain,
@@ -33,6 +33,9 @@ use crate::{
 
 /// For tables: a component from wit-component has two, its own and that of its imports.
 const POOLED_TABLES_PER_INSTANCE: u32 = 4;
+
+/// Why keys were not removed.
+const NOT_WRITTEN: &str = "the disk cannot be written, and too many removals wait for it";
 
 /// What all chains of a process share. Make one and keep it.
 pub struct Runtime {
@@ -194,6 +197,57 @@ impl Runtime {
     /// a second. For the end of the process.
     pub fn flush_state(&self) {
         self.belongings.flush();
+    }
+
+    /// The names under which something is remembered: those of plugins, and `NAME/shadow` of shadows.
+    ///
+    /// # Errors
+    /// If the disk cannot be read.
+    pub fn state_owners(&self) -> Result<Vec<Arc<str>>, StateStoreError> {
+        Ok(self.belongings.owners()?.into_iter().collect())
+    }
+
+    /// Hands out every key that is remembered under a name, by these rules at this time (in milliseconds
+    /// since the Unix epoch), in no order.
+    pub fn each_remembered(
+        &self,
+        owner: &Arc<str>,
+        rules: &StateRules,
+        now_ms: u64,
+        each: impl FnMut(StateEntry),
+    ) {
+        self.opened(owner).state.each(rules, now_ms, each);
+    }
+
+    /// Forgets keys that are remembered under a name; how many there were.
+    ///
+    /// # Errors
+    /// If too many removals wait for the disk; those before were done.
+    pub fn forget(
+        &self,
+        owner: &Arc<str>,
+        keys: impl IntoIterator<Item = Arc<str>>,
+    ) -> Result<usize, &'static str> {
+        let belongings = self.opened(owner);
+        let mut forgotten = 0;
+        for key in keys {
+            match belongings.state.forget(&key) {
+                Ok(was_there) => forgotten += usize::from(was_there),
+                // What waits is written now, or the disk cannot be written.
+                Err(_) if self.belongings.flush() => {
+                    let again = belongings.state.forget(&key);
+                    forgotten += usize::from(again.map_err(|_| NOT_WRITTEN)?);
+                }
+                Err(_) => return Err(NOT_WRITTEN),
+            }
+        }
+        self.belongings.flush();
+        Ok(forgotten)
+    }
+
+    /// What a name remembers, read from disk if no plugin of that name is loaded.
+    fn opened(&self, owner: &Arc<str>) -> Arc<Belongings> {
+        self.belongings.of(owner, Grants::default().with(Capability::State))
     }
 
     pub(crate) fn belongings(&self, plugin: &Arc<str>, grants: Grants) -> Arc<Belongings> {

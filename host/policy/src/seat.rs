@@ -1,11 +1,40 @@
 //! Seats: a plugin's place in one thread. The instance that sits there changes when it faults.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
-    FaultKind, View, error::PluginError, fault::Fault, hook::Hook, instance::Instance,
-    keeper::Spare, plugin::Plugin, timing::CallCounters,
+    FaultKind, View,
+    error::PluginError,
+    fault::Fault,
+    health::{Health, Subject},
+    hook::Hook,
+    instance::Instance,
+    keeper::Spare,
+    limits::FAULT_UNMEASURED_MS_MAX,
+    plugin::Plugin,
+    timing::CallCounters,
 };
+
+/// What the calls of a seat are about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Duty {
+    /// Packets.
+    Packets,
+    /// Lease events, off the reply path: faults have no consequences for packets.
+    LeaseEvents,
+}
+
+impl Duty {
+    fn health(self, plugin: &Plugin) -> Arc<Health> {
+        Arc::clone(match self {
+            Self::Packets => &plugin.health,
+            Self::LeaseEvents => &plugin.lease_health,
+        })
+    }
+}
 
 /// A plugin's place in one thread.
 pub(crate) struct Seat {
@@ -13,25 +42,24 @@ pub(crate) struct Seat {
     current: Option<Instance>,
     spare: Arc<Spare>,
     counters: Arc<CallCounters>,
+    /// How the plugin behaves on packets, or in its hook for lease events.
+    health: Arc<Health>,
 }
 
 impl Seat {
     /// Takes a seat, and has a spare instance prepared.
-    pub(crate) fn new(plugin: &Arc<Plugin>) -> Result<Self, PluginError> {
-        let seat = Self {
-            plugin: Arc::clone(plugin),
-            current: Some(plugin.instance()?),
-            spare: Arc::default(),
-            counters: plugin.calls.counters(),
-        };
-        plugin.keeper.prepare(&seat.spare, &plugin.health);
+    pub(crate) fn new(plugin: &Arc<Plugin>, duty: Duty) -> Result<Self, PluginError> {
+        let mut seat = Self::vacant(plugin, duty);
+        seat.current = Some(plugin.instance()?);
+        plugin.keeper.prepare(&seat.spare, &seat.health);
         Ok(seat)
     }
 
     /// Takes a seat for the instance of another one; see [`Seat::take_over`].
-    pub(crate) fn vacant(plugin: &Arc<Plugin>) -> Self {
+    pub(crate) fn vacant(plugin: &Arc<Plugin>, duty: Duty) -> Self {
         Self {
             plugin: Arc::clone(plugin),
+            health: duty.health(plugin),
             current: None,
             spare: Arc::default(),
             counters: plugin.calls.counters(),
@@ -53,7 +81,7 @@ impl Seat {
                 instance.look_up_in(&self.plugin.lookup_sources);
             }
         }
-        self.plugin.keeper.prepare(&self.spare, &self.plugin.health);
+        self.plugin.keeper.prepare(&self.spare, &self.health);
     }
 
     /// Whether the plugin has this hook and is not absent for the request.
@@ -61,40 +89,53 @@ impl Seat {
         self.plugin.hooks.contains(hook) && view.asks(&self.plugin.name)
     }
 
-    /// Calls the plugin, if it can be called. `clock` is the time, and is moved on to the end of the
-    /// call.
+    /// Calls the plugin for a subject, if it can be called. `clock` is the time, and is moved on to the
+    /// end of the call.
     pub(crate) fn call<T>(
         &mut self,
         clock: &mut Instant,
+        subject: &impl Subject,
         act: impl FnOnce(&mut Instance) -> Result<T, Fault>,
     ) -> Result<T, FaultKind> {
-        if self.plugin.health.is_suspended(*clock) {
-            self.plugin.health.count(FaultKind::Suspended);
-            return Err(FaultKind::Suspended);
+        if let Some(why) = self.health.refuses(*clock, subject) {
+            self.health.count(why);
+            return Err(why);
         }
         if self.current.is_none() {
-            self.current = self.plugin.keeper.exchange(&self.spare, &self.plugin.health);
-            if let Some(instance) = &mut self.current {
-                // It may have been made for the generation before.
-                instance.look_up_in(&self.plugin.lookup_sources);
-            }
+            self.current = self.replacement();
+            *clock = Instant::now();
         }
         let Some(instance) = &mut self.current else {
-            self.plugin.health.count(FaultKind::NotReady);
+            self.health.count(FaultKind::NotReady);
             return Err(FaultKind::NotReady);
         };
         let answer = act(instance);
         let ended = Instant::now();
-        self.counters.count(ended.duration_since(*clock));
+        let took = ended.duration_since(*clock);
+        self.counters.count(took);
         *clock = ended;
         answer.map_err(|fault| {
             let kind = fault.kind;
-            self.plugin.record(ended, fault);
+            let unmeasured = || took.min(Duration::from_millis(FAULT_UNMEASURED_MS_MAX));
+            let computed = fault.computed.unwrap_or_else(unmeasured);
+            let cost = computed + self.plugin.keeper.effort().unwrap_or_default();
+            self.plugin.record(&self.health, fault, cost, Some(subject.culprit()));
             if let Some(broken) = self.current.take() {
                 self.plugin.keeper.discard(broken);
             }
             kind
         })
+    }
+
+    /// An instance in place of one that faulted: the spare one, or else one that is made here and now,
+    /// if that does not take long. What it takes was charged to who caused the fault, so it is bounded
+    /// as faults are.
+    fn replacement(&self) -> Option<Instance> {
+        let spare = self.plugin.keeper.exchange(&self.spare, &self.health);
+        let mut instance = spare.or_else(|| self.plugin.make_now())?;
+        // It may have been made for the generation before.
+        instance.look_up_in(&self.plugin.lookup_sources);
+        Some(instance)
     }
 
     /// How much memory the instance has taken, in octets.

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FaultKind, LastFault, Metric, Mode, StateStatus};
+use crate::{
+    FailurePolicy, FaultKind, LastFault, Metric, Mode, OffenderStatus, StateStatus, Suspension,
+};
 
 /// How one plugin behaves, in all of its instances together, since its chain was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,14 +35,27 @@ pub struct PluginStatus {
     /// How long the longest took.
     #[serde(rename = "call-time-max-us", with = "microseconds")]
     pub call_time_max: Duration,
+    /// What becomes of packets that it fails on, and of those that it is not asked about meanwhile.
+    pub on_failure: FailurePolicy,
     /// How often each kind of fault was seen; also how often the plugin was not asked because it was
-    /// suspended or not ready.
+    /// suspended or not ready, or because somebody was shut out.
     pub faults: BTreeMap<FaultKind, u64>,
-    /// For how much longer it is suspended, if it is.
-    #[serde(rename = "suspended-for-ms", with = "milliseconds")]
-    pub suspended_for: Option<Duration>,
+    /// Its suspension for all packets, if one is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
     /// How often it was suspended.
     pub suspensions: u64,
+    /// How many clients, lines and links it is not asked about now, because of what their faults cost.
+    pub shut_out: usize,
+    /// Who causes faults on packets: those that are shut out, then those whose faults cost most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offenders: Vec<OffenderStatus>,
+    /// The suspension of its hook for lease events, if one is in force; packets are not concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_events_suspended: Option<Suspension>,
+    /// Whose lease events its hook fails on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lease_event_offenders: Vec<OffenderStatus>,
     /// Its last fault.
     pub last_fault: Option<LastFault>,
     /// What it counts and measures itself, since a plugin of this name was first loaded.
@@ -86,34 +101,24 @@ mod microseconds {
     }
 }
 
-/// A duration as whole milliseconds, if there is one.
-mod milliseconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        duration: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        duration
-            .map(|rest| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX))
-            .serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Offender;
 
     #[test]
     fn a_status_is_read_back_as_it_was_written() {
+        let who = Offender {
+            client: Some("hw:02:00:00:00:00:66".to_owned()),
+            circuit_id: None,
+            remote_id: None,
+            link: Some("interface eth0".to_owned()),
+        };
+        let suspension = Suspension {
+            remaining: Duration::from_millis(1_500),
+            until: "2026-01-01T00:00:00Z".to_owned(),
+            caused_by: Some(who.clone()),
+        };
         let status = PluginStatus {
             name: "10-garden".into(),
             path: "/etc/lessor/plugins/10-garden.wasm".into(),
@@ -125,17 +130,34 @@ mod tests {
             call_time_p99: Duration::from_micros(3),
             call_time_max: Duration::from_millis(3),
             faults: [(FaultKind::Trap, 2), (FaultKind::Suspended, 1)].into(),
-            suspended_for: Some(Duration::from_millis(1_500)),
+            on_failure: FailurePolicy::Drop,
+            suspended: Some(suspension.clone()),
             suspensions: 1,
+            shut_out: 1,
+            offenders: vec![OffenderStatus {
+                who: who.clone(),
+                faults: 3,
+                cost: Duration::from_millis(70),
+                last_ago: Duration::from_millis(20),
+                shut_out: Some(suspension),
+            }],
+            lease_events_suspended: None,
+            lease_event_offenders: Vec::new(),
             last_fault: Some(LastFault {
                 kind: FaultKind::Trap,
                 message: "unreachable".to_owned(),
+                caused_by: Some(who),
                 ago: Duration::from_millis(20),
             }),
             metrics: [("seen".into(), Metric::Counter(3)), ("rate".into(), Metric::Gauge(0.5))]
                 .into(),
             log_lines_left_out: 2,
-            state: Some(StateStatus { keys: 1, octets: 9, is_durable: true }),
+            state: Some(StateStatus {
+                keys: 1,
+                octets: 9,
+                is_durable: true,
+                ..StateStatus::default()
+            }),
         };
         let written = serde_json::to_string(&status).unwrap();
         assert_eq!(serde_json::from_str::<PluginStatus>(&written).unwrap(), status, "{written}");

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_gettime};
 use wasmtime::UpdateDeadline;
 
-use crate::{clock::ticks, limits::DEADLINE_WALL_FACTOR_MAX};
+use crate::{
+    clock::ticks,
+    limits::{DEADLINE_WALL_FACTOR_MAX, FAULT_UNMEASURED_MS_MAX},
+};
 
 /// How long a call has computed.
 pub(crate) struct Stopwatch {
@@ -46,8 +49,17 @@ impl Stopwatch {
     pub(crate) fn look(&mut self) -> UpdateDeadline {
         let at = Instant::now();
         // There is such a clock on Linux; without it, time that passes has to do.
-        let computed = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
-        self.look_at(Look { computed: computed.unwrap_or(Duration::MAX), at })
+        self.look_at(Look { computed: processor_time().unwrap_or(Duration::MAX), at })
+    }
+
+    /// What the call has computed until now, to within a tick; none before the first look.
+    pub(crate) fn computed(&self) -> Option<Duration> {
+        let first = self.first_look?;
+        let since = match processor_time() {
+            Some(now) => now.saturating_sub(first.computed),
+            None => first.at.elapsed(),
+        };
+        Some(since + Duration::from_millis(FAULT_UNMEASURED_MS_MAX))
     }
 
     fn look_at(&mut self, now: Look) -> UpdateDeadline {
@@ -63,6 +75,11 @@ impl Stopwatch {
         let rest = self.deadline.saturating_sub(computed);
         UpdateDeadline::Continue(ticks(rest))
     }
+}
+
+/// What the calling thread has computed since it began; none without such a clock.
+pub(crate) fn processor_time() -> Option<Duration> {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).ok()
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::{
     callers::{Caller, Callers},
     explain, leases, recording,
     reload::Reloader,
-    shadow, status,
+    shadow, state, status,
 };
 
 /// The last line of a whole answer.
@@ -60,6 +60,8 @@ pub(crate) enum Question {
     Reload,
     /// Record; the lines of a recording ([`recording::Line`]), with progress in between.
     Record(recording::RecordRequest),
+    /// What policies remember, or that they forget it; the lines of [`state`].
+    State(state::StateQuestion),
     /// What would happen to a client; one line.
     Explain(explain::Subject),
 }
@@ -144,6 +146,7 @@ async fn answer_one(
             Question::Shadow => say(json_line(&shadow::ShadowSummary::of(&reloader))),
             Question::Reload => say(json_line(&reloader.reload())),
             Question::Record(asked) => recording::record(&reloader, &asked, &mut say),
+            Question::State(asked) => state::answer(&reloader, &asked, &mut say),
             Question::Explain(subject) => say(explain::answer(&reloader, &subject)),
         }
     });

@@ -17,7 +17,7 @@ use lessor_core::Timestamp;
 use lessor_lookup::SourceError;
 use lessor_policy_host::{
     Capability, Chain, FailurePolicy, Limits, Mode, PluginError, PluginReport, PluginSource,
-    Runtime,
+    Runtime, StateRules, WhenFull,
 };
 
 use crate::{
@@ -251,6 +251,7 @@ pub(crate) fn plugin_source(
     if let Some(log_lines_per_sec_max) = sidecar.log_lines_per_sec_max {
         limits.log_lines_per_sec_max = log_lines_per_sec_max;
     }
+    limits.state = state_rules(&sidecar.state);
     let granted = sidecar.grants.iter().map(|grant| match grant {
         Grant::Log => Capability::Log,
         Grant::Metrics => Capability::Metrics,
@@ -273,6 +274,19 @@ pub(crate) fn plugin_source(
             lessor_config::PluginMode::Shadow => Mode::Shadow,
         },
     })
+}
+
+fn state_rules(settings: &lessor_config::StateSettings) -> StateRules {
+    let default = StateRules::default();
+    StateRules {
+        keep_secs: settings.keep_secs.filter(|secs| *secs != lessor_core::INFINITE_SECS),
+        keys_max: settings.keys_max.unwrap_or(default.keys_max),
+        line_keys_max: settings.line_keys_max.unwrap_or(default.line_keys_max),
+        when_full: match settings.when_full {
+            lessor_config::WhenFull::Error => WhenFull::Error,
+            lessor_config::WhenFull::OldestGoesFirst => WhenFull::OldestGoesFirst,
+        },
+    }
 }
 
 fn plugin_name(file: &Path) -> String {

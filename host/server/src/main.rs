@@ -47,6 +47,7 @@ mod serve;
 mod shadow;
 mod shards;
 mod starting;
+mod state;
 mod status;
 mod stopping;
 mod store;
@@ -92,6 +93,9 @@ enum Command {
     Leases(leases::LeasesArguments),
     /// Show what the running server does: reasons counted, pools, plugins, store.
     Status(status::StatusArguments),
+    /// List, read and remove what policies of the running server remember.
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// Show in what shadow plugins would have decided otherwise than the running server did.
     ///
     /// Exits 0, unless agreement is expected and there is none.
@@ -167,6 +171,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(file) => Ok(check::run(&file.config)),
         Command::Leases(arguments) => leases::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::State(command) => state::run(&command),
         Command::Shadow(arguments) => shadow::run(&arguments),
         Command::Reload(file) => reload::request(&file.config),
         Command::Explain(arguments) => explain::run(&arguments),

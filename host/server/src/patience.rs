@@ -4,7 +4,7 @@
 
 use lessor_policy_host::{
     Chain, LongestWait, WaitPart,
-    limits::{FAULT_INTERVAL_MS_TOLERATED, PACKET_WAIT_MS_WARNED},
+    limits::{CLIENT_FAULT_MS_PER_SEC, FAULT_MS_PER_SEC, PACKET_WAIT_MS_WARNED},
 };
 
 /// So many plugins are named; the others are only counted.
@@ -43,13 +43,12 @@ fn in_words(wait: &LongestWait, workers: usize) -> String {
              packets at once stop all {workers} workers"
         ),
     };
-    // Plugins fault together, each once for a packet.
-    let secs = FAULT_INTERVAL_MS_TOLERATED as f64 / 1_000.0;
-    let share = (100 * wait_ms / FAULT_INTERVAL_MS_TOLERATED).min(100);
     format!(
         "one {kind} for which its plugins compute until their deadlines occupies a worker for \
-         {wait_ms} ms: {who}. One such packet every {secs:.1} s suspends no plugin and takes {share} % of \
-         a worker's time. The deadlines are: {named}. Lower deadline-ms below [limits] in the files \
+         {wait_ms} ms: {who}. A client is shut out once its faults cost more than \
+         {CLIENT_FAULT_MS_PER_SEC} ms of each second on average, but the next one can do the same; a plugin \
+         is suspended only when the faults of all cost more than {FAULT_MS_PER_SEC} ms of each second. The \
+         deadlines are: {named}. Lower deadline-ms below [limits] in the files \
          beside them; the usual 10 ms is a hundred times what a decision takes"
     )
 }
@@ -80,7 +79,7 @@ mod tests {
         for words in [
             "one DISCOVER for which",
             "for 1020 ms: nobody is answered meanwhile",
-            "every 2.5 s suspends no plugin and takes 40 % of a worker's time",
+            "is suspended only when the faults of all cost more than 100 ms of each second",
             "20-slow 1000 ms in each of on-discover; 10-table 10 ms in each of plan-lookups, on-discover",
         ] {
             assert!(alone.contains(words), "no {words:?} in: {alone}");

@@ -11,8 +11,8 @@ use std::{
 };
 
 use lessor_config::{Configuration, StoreBackend};
-use lessor_policy_host::{StateChange, StateStore, StateStoreError};
-use lessor_store::KeyedStore;
+use lessor_policy_host::{Remembered, StateChange, StateStore, StateStoreError};
+use lessor_store::{KeyedStore, KeyedValue};
 
 /// The folder, beside that of the leases.
 const FOLDER: &str = "plugin-state";
@@ -53,15 +53,30 @@ impl PluginState {
 }
 
 impl StateStore for PluginState {
-    fn load(&self, plugin: &str, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StateStoreError> {
-        Ok(self.opened()?.load(plugin, each)?)
+    fn load(
+        &self,
+        plugin: &str,
+        each: &mut dyn FnMut(&str, Remembered),
+    ) -> Result<(), StateStoreError> {
+        Ok(self.opened()?.load(plugin, &mut |key, KeyedValue { value, at_ms, tag }| {
+            each(key, Remembered { value: value.into(), set_at_ms: at_ms, line: tag });
+        })?)
+    }
+
+    fn owners(&self) -> Result<Vec<Arc<str>>, StateStoreError> {
+        Ok(self.opened()?.owners()?.into_iter().map(Arc::from).collect())
     }
 
     fn write(&self, changes: &[StateChange]) -> Result<(), StateStoreError> {
-        let changes =
-            changes.iter().map(|change| (&*change.plugin, &*change.key, change.value.as_deref()));
+        let changes = changes
+            .iter()
+            .map(|change| (&*change.plugin, &*change.key, change.value.as_ref().map(kept)));
         Ok(self.opened()?.write(changes)?)
     }
+}
+
+fn kept(found: &Remembered) -> KeyedValue<'_> {
+    KeyedValue { value: &found.value, at_ms: found.set_at_ms, tag: found.line }
 }
 
 impl fmt::Debug for PluginState {

@@ -1,5 +1,7 @@
 //! `lessor status`: what the running server does.
 
+mod plugins;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -295,6 +297,7 @@ fn print(status: &Status) -> io::Result<()> {
     writeln!(out, "{reasons}")?;
     if !status.plugins.is_empty() {
         writeln!(out, "{}", plugin_table(&status.plugins))?;
+        plugins::print(&mut out, &status.plugins)?;
     }
     for shadow in &status.shadows.shadows {
         writeln!(
@@ -432,11 +435,10 @@ fn print_lookups(out: &mut impl Write, status: &Status) -> io::Result<()> {
 /// How plugins behave.
 fn plugin_table(plugins: &[PluginStatus]) -> Table {
     let header = ["plugin", "mode", "calls", "faults", "mean µs", "99 % µs", "longest µs"];
-    let mut table = table(&[&header[..], &["suspended for"]].concat());
+    let mut table = table(&[&header[..], &["state"]].concat());
     for plugin in plugins {
         let faults = plugin.faults.iter().filter(|(_, count)| **count > 0);
         let faults: Vec<_> = faults.map(|(kind, count)| format!("{count} {kind}")).collect();
-        let suspended_for = plugin.suspended_for;
         table.add_row([
             plugin.name.to_string(),
             plugin.mode.name().to_owned(),
@@ -445,7 +447,7 @@ fn plugin_table(plugins: &[PluginStatus]) -> Table {
             micros(plugin.call_time_mean()),
             micros(plugin.call_time_p99),
             micros(plugin.call_time_max),
-            suspended_for.map_or_else(String::new, |rest| format!("{} ms", rest.as_millis())),
+            plugins::state(plugin),
         ]);
     }
     right_align(&mut table, 2..3);

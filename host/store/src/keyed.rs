@@ -13,7 +13,7 @@
 //! the loss of power.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -33,8 +33,11 @@ use crate::log::{
 const SETTINGS: Settings = Settings { contents: Contents::PluginState, segment_octets: 4 << 20 };
 /// The octet between owner and key; neither contains it.
 const SEPARATOR: u8 = 0;
-/// The first octet of every value: the version of the record.
-const VERSION: u8 = 1;
+/// The first octet of every value: the version of the record. After it come 8 octets of
+/// [`KeyedValue::at_ms`] and 8 of [`KeyedValue::tag`], and then the value.
+const VERSION: u8 = 2;
+/// What earlier servers wrote: the value follows at once.
+const FORMER_VERSION: u8 = 1;
 
 /// Small values on stable storage.
 pub struct KeyedStore {
@@ -42,6 +45,17 @@ pub struct KeyedStore {
     table: Mutex<Table<Name>>,
     /// Released last: fields are dropped in this order.
     _lock: File,
+}
+
+/// A value, with two numbers that its owner has a use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyedValue<'a> {
+    /// The value.
+    pub value: &'a [u8],
+    /// A point in time, in milliseconds since the Unix epoch; 0 in what earlier servers wrote.
+    pub at_ms: u64,
+    /// A number; 0 in what earlier servers wrote.
+    pub tag: u64,
 }
 
 /// A store that was moved aside.
@@ -126,7 +140,7 @@ impl KeyedStore {
     pub fn load(
         &self,
         owner: &str,
-        each: &mut dyn FnMut(&str, &[u8]),
+        each: &mut dyn FnMut(&str, KeyedValue<'_>),
     ) -> Result<(), KeyedStoreError> {
         let prefix = name(owner, "");
         let mut values = BTreeMap::new();
@@ -143,6 +157,23 @@ impl KeyedStore {
         Ok(())
     }
 
+    /// The owners of whom there is something.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn owners(&self) -> Result<BTreeSet<Box<str>>, KeyedStoreError> {
+        let mut owners = BTreeSet::new();
+        self.scan(|name, _| {
+            let owner = name.0.split(|octet| *octet == SEPARATOR).next().unwrap_or_default();
+            let owner = std::str::from_utf8(owner).map_err(|_| "an owner is no text".to_owned())?;
+            if !owners.contains(owner) {
+                owners.insert(owner.into());
+            }
+            Ok(())
+        })?;
+        Ok(owners)
+    }
+
     /// Makes changes durable, all or none: owner, key and value, which is none to remove the key. An
     /// owner must not have a zero octet in it.
     ///
@@ -150,18 +181,20 @@ impl KeyedStore {
     /// If they could not be written; another call tries again.
     pub fn write<'a>(
         &self,
-        changes: impl Iterator<Item = (&'a str, &'a str, Option<&'a [u8]>)>,
+        changes: impl Iterator<Item = (&'a str, &'a str, Option<KeyedValue<'a>>)>,
     ) -> Result<(), KeyedStoreError> {
         // If a key is changed twice, the last change counts.
-        let changes: BTreeMap<Box<[u8]>, Option<&[u8]>> =
+        let changes: BTreeMap<Box<[u8]>, Option<KeyedValue<'_>>> =
             changes.map(|(owner, key, value)| (name(owner, key), value)).collect();
         let mut batch = Batch::new();
         let mut record = Vec::new();
         for (name, value) in changes {
             match value {
-                Some(value) => {
+                Some(KeyedValue { value, at_ms, tag }) => {
                     record.clear();
                     record.push(VERSION);
+                    record.extend(at_ms.to_be_bytes());
+                    record.extend(tag.to_be_bytes());
                     record.extend(value);
                     batch.put(Name(name.clone()), &name, &record, 0);
                 }
@@ -226,10 +259,18 @@ fn name(owner: &str, key: &str) -> Box<[u8]> {
 }
 
 /// A key and the value of a record.
-fn read<'a>(key: &'a [u8], record: &'a [u8]) -> Result<(&'a str, &'a [u8]), String> {
+fn read<'a>(key: &'a [u8], record: &'a [u8]) -> Result<(&'a str, KeyedValue<'a>), String> {
     let key = std::str::from_utf8(key).map_err(|_| "a key is no text".to_owned())?;
     match record.split_first() {
-        Some((&VERSION, value)) => Ok((key, value)),
+        Some((&FORMER_VERSION, value)) => Ok((key, KeyedValue { value, at_ms: 0, tag: 0 })),
+        Some((&VERSION, rest)) => {
+            let numbers = rest.split_first_chunk().and_then(|(at_ms, rest)| {
+                let (tag, value) = rest.split_first_chunk()?;
+                let (at_ms, tag) = (u64::from_be_bytes(*at_ms), u64::from_be_bytes(*tag));
+                Some(KeyedValue { value, at_ms, tag })
+            });
+            Ok((key, numbers.ok_or("a record is too short")?))
+        }
         Some((version, _)) => {
             Err(format!("a record has version {version}; this server reads version {VERSION}"))
         }

@@ -29,7 +29,7 @@ use lessor_core::{Changes, Committed, Lease};
 pub use committer::{Committer, CommitterLimits, CommitterThread, Submission};
 pub use disk_store::{DiskStore, StoreSurvey};
 pub use error::StoreError;
-pub use keyed::{DamagedKeyedStore, KeyedStore, KeyedStoreError};
+pub use keyed::{DamagedKeyedStore, KeyedStore, KeyedStoreError, KeyedValue};
 pub use log::survey::{Damage, SegmentSurvey, Survey, TornTail};
 pub use memory::MemoryStore;
 pub use salvage::Salvage;

@@ -52,19 +52,12 @@ enum Full {
     Command(&'static str),
 }
 
-const ATTACKS: [Attack; 15] = [
+const ATTACKS: [Attack; 16] = [
     Attack {
         name: "policies: a file that takes gigabytes to compile",
         wanted: "bystanders lose nothing",
         test: &["--workspace", "--test", "compiling"],
         filter: &["harms_nobody"],
-        full: Full::Test(&[]),
-    },
-    Attack {
-        name: "policies: faults of one line",
-        wanted: "bystanders lose nothing",
-        test: &["--workspace", "--test", "fault_costs"],
-        filter: &[],
         full: Full::Test(&[]),
     },
     Attack {
@@ -136,6 +129,20 @@ const ATTACKS: [Attack; 15] = [
         test: &["--workspace", "--test", "floods"],
         filter: &["flood_of"],
         full: Full::Test(&[("LESSOR_FLOOD", "20000")]),
+    },
+    Attack {
+        name: "policies: faults of one line",
+        wanted: "0 exchanges of other lines lost or served without the policy",
+        test: &["--workspace", "--test", "fault_costs"],
+        filter: &[],
+        full: Full::Test(&[]),
+    },
+    Attack {
+        name: "policies: a memory is filled up",
+        wanted: "0 exchanges of other lines lost, and all of them remembered",
+        test: &["--workspace", "--test", "policy_state"],
+        filter: &["makes_up_clients"],
+        full: Full::Test(&[]),
     },
     Attack {
         name: "three times capacity",

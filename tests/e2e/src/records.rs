@@ -201,13 +201,55 @@ pub struct PoolRow {
 pub struct PluginRow {
     pub name: String,
     pub calls: u64,
-    /// By kind; also how often it was not asked because it was suspended or not ready.
+    /// `skip` or `drop`.
+    pub on_failure: String,
+    /// By kind; also how often it was not asked because it was suspended, not ready, or because
+    /// somebody was shut out.
     pub faults: BTreeMap<String, u64>,
-    /// For how much longer it is suspended.
-    pub suspended_for_ms: Option<u64>,
+    pub suspended: Option<SuspensionRow>,
     pub suspensions: u64,
+    /// How many are shut out now.
+    pub shut_out: usize,
+    #[serde(default)]
+    pub offenders: Vec<OffenderRow>,
+    pub lease_events_suspended: Option<SuspensionRow>,
+    #[serde(default)]
+    pub lease_event_offenders: Vec<OffenderRow>,
     pub log_lines_left_out: u64,
     pub state: Option<StateRow>,
+}
+
+/// A plugin, or one offender, that is out for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct SuspensionRow {
+    pub for_ms: u64,
+    /// RFC 3339.
+    pub until: String,
+    pub caused_by: Option<WhoRow>,
+}
+
+/// Somebody who causes faults.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct OffenderRow {
+    pub who: WhoRow,
+    pub faults: u64,
+    pub cost_ms: u64,
+    pub shut_out: Option<SuspensionRow>,
+}
+
+/// Who it is: one client, one line, or everything on one link.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct WhoRow {
+    pub client: Option<String>,
+    pub circuit_id: Option<String>,
+    pub remote_id: Option<String>,
+    pub link: Option<String>,
 }
 
 /// How much a plugin remembers.
@@ -216,7 +258,11 @@ pub struct PluginRow {
 #[allow(missing_docs)]
 pub struct StateRow {
     pub keys: u64,
+    pub keys_max: u64,
     pub octets: u64,
+    pub gave_way: u64,
+    pub expired: u64,
+    pub refused: u64,
     pub is_durable: bool,
 }
 

@@ -142,17 +142,17 @@ fn obeys_again(server: &Server, number: u8) {
 }
 
 #[test]
-fn a_policy_that_always_fails_is_suspended_and_the_server_goes_on() {
+fn a_policy_that_always_fails_is_not_asked_for_long_and_the_server_goes_on() {
     let _alone = heavy();
-    let always = sidecar("trap", "skip").replace(&format!("client = \"{VICTIM_KEY}\""), "");
+    let always = sidecar("loop", "skip").replace(&format!("client = \"{VICTIM_KEY}\""), "");
     let setup = Setup::on_loopback(SUBNETS);
     let server = setup.with_policy("50-faulty", "misbehaving", &always).start();
     everybody_else_is_served(&server, 0);
     let status = server.status();
     let plugin = status.plugin("50-faulty");
-    assert!(plugin.suspensions > 0, "{plugin:?}");
-    // It was not asked two hundred times in vain.
-    assert!(plugin.faults_of("trap") < 100, "{plugin:?}");
-    assert!(plugin.faults_of("suspended") > 0, "{plugin:?}");
+    // Everything comes from one relay, which has spent what it may after a few faults of 100 ms.
+    assert!(plugin.shut_out > 0, "{plugin:?}");
+    assert!(plugin.faults_of("deadline-exceeded") < 30, "{plugin:?}");
+    assert!(plugin.faults_of("shut-out") > 0, "{plugin:?}");
     assert_eq!(status.count(Reason::AckSelecting), 100);
 }

@@ -172,7 +172,7 @@ fn shadows_that_loop_or_trap_delay_nobody() {
     assert_eq!(summary.lost, 0, "{summary:?}");
     for shadow in &summary.shadows {
         assert_eq!(shadow.differences.get("fault"), Some(&shadow.requests), "{shadow:?}");
-        assert!(shadow.requests > 0 && shadow.plugin.suspensions > 0, "{shadow:?}");
+        assert!(shadow.requests > 0, "{shadow:?}");
     }
     let garden = server.status().plugin("20-garden").clone();
     assert_eq!(garden.faults.values().sum::<u64>(), 0, "{garden:?}");

@@ -7,7 +7,7 @@ mod state;
 mod writer;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
@@ -15,12 +15,12 @@ use self::writer::Writer;
 pub(crate) use self::{
     log::LogBudget,
     metrics::{MetricCell, MetricError, Metrics},
-    state::{State, StateError},
+    state::{LineTag, Occasion, State, StateError},
 };
 pub use self::{
     metrics::Metric,
-    state::StateStatus,
-    writer::{StateChange, StateStore, StateStoreError},
+    state::{StateEntry, StateRules, StateStatus, WhenFull},
+    writer::{Remembered, StateChange, StateStore, StateStoreError},
 };
 use crate::{Capability, Grants};
 
@@ -82,11 +82,28 @@ impl Registry {
         belongings
     }
 
-    /// Writes what has not been written yet, and waits until it is on disk or cannot be.
-    pub(crate) fn flush(&self) {
+    /// Everybody who remembers something: plugins that are loaded, and those that wait on disk.
+    ///
+    /// # Errors
+    /// If the disk cannot be read.
+    pub(crate) fn owners(&self) -> Result<BTreeSet<Arc<str>>, StateStoreError> {
+        let mut owners = BTreeSet::new();
         if let Some(writer) = &self.writer {
             writer.flush();
+            owners.extend(writer.owners()?);
         }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = known.iter().filter_map(|(name, known)| Some((name, known.upgrade()?)));
+        owners.extend(
+            loaded.filter(|(_, known)| known.state.is_open()).map(|(name, _)| Arc::clone(name)),
+        );
+        Ok(owners)
+    }
+
+    /// Writes what has not been written yet, and waits until it is on disk or cannot be; says
+    /// which.
+    pub(crate) fn flush(&self) -> bool {
+        self.writer.as_ref().is_none_or(|writer| writer.flush())
     }
 }
 

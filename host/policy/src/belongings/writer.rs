@@ -28,7 +28,17 @@ pub trait StateStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If they cannot be read. The plugin then starts with nothing, and nothing of it is written.
-    fn load(&self, plugin: &str, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StateStoreError>;
+    fn load(
+        &self,
+        plugin: &str,
+        each: &mut dyn FnMut(&str, Remembered),
+    ) -> Result<(), StateStoreError>;
+
+    /// The names of plugins that have something there.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    fn owners(&self) -> Result<Vec<Arc<str>>, StateStoreError>;
 
     /// Makes changes durable, all or none.
     ///
@@ -43,9 +53,21 @@ pub struct StateChange {
     /// The plugin.
     pub plugin: Arc<str>,
     /// The key; 1 to 255 octets.
-    pub key: Box<str>,
+    pub key: Arc<str>,
     /// Its value; none if it was removed.
-    pub value: Option<Arc<[u8]>>,
+    pub value: Option<Remembered>,
+}
+
+/// A value that a plugin remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The value.
+    pub value: Arc<[u8]>,
+    /// When it was last set, in milliseconds since the Unix epoch, in the server's time; 0 if that is
+    /// not known.
+    pub set_at_ms: u64,
+    /// A number for the line that added the key; 0 if it was none.
+    pub line: u64,
 }
 
 /// Puts on disk what plugins remember.
@@ -60,11 +82,11 @@ pub(crate) struct Writer {
 }
 
 /// A plugin and its key.
-type Place = (Arc<str>, Box<str>);
+type Place = (Arc<str>, Arc<str>);
 
 #[derive(Default)]
 struct Waiting {
-    changes: BTreeMap<Place, Option<Arc<[u8]>>>,
+    changes: BTreeMap<Place, Option<Remembered>>,
     has_failed: bool,
 }
 
@@ -84,10 +106,15 @@ impl Writer {
     pub(super) fn load(
         &self,
         plugin: &str,
-        each: &mut dyn FnMut(&str, &[u8]),
+        each: &mut dyn FnMut(&str, Remembered),
     ) -> Result<(), StateStoreError> {
         self.flush();
         self.store.load(plugin, each)
+    }
+
+    /// The names of plugins that have something on disk.
+    pub(super) fn owners(&self) -> Result<Vec<Arc<str>>, StateStoreError> {
+        self.store.owners()
     }
 
     /// Writes the changes of a plugin from now on.

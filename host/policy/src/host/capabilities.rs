@@ -12,8 +12,8 @@ use super::{
     request::json_object,
 };
 use crate::{
-    Capability,
-    belongings::{MetricCell, MetricError, StateError},
+    Capability, Offender,
+    belongings::{LineTag, MetricCell, MetricError, Occasion, State, StateError},
     limits::{LOG_LINE_OCTETS_MAX, LOOKUP_KEY_OCTETS_MAX},
 };
 use lessor_core::Row;
@@ -97,13 +97,12 @@ impl Guest {
 impl state::Host for Guest {
     fn get(&mut self, key: String) -> Answer<Option<Vec<u8>>> {
         let granted = self.granted(Capability::State);
-        Ok(granted.and_then(|()| self.belongings.state.get(&key).map_err(state_error)))
+        let occasion = Occasion { rules: &self.state_rules, now_ms: self.now_ms(), line: None };
+        Ok(granted.and_then(|()| self.belongings.state.get(&occasion, &key).map_err(state_error)))
     }
 
     fn set(&mut self, key: String, value: Option<Vec<u8>>) -> Answer<()> {
-        let granted = self.granted(Capability::State);
-        let state = &self.belongings.state;
-        Ok(granted.and_then(|()| state.set(&key, value.as_deref()).map_err(state_error)))
+        Ok(self.change_state(|state, occasion| state.set(occasion, &key, value.as_deref())))
     }
 
     fn replace(
@@ -112,12 +111,29 @@ impl state::Host for Guest {
         expected: Option<Vec<u8>>,
         value: Option<Vec<u8>>,
     ) -> Answer<bool> {
-        let granted = self.granted(Capability::State);
-        let state = &self.belongings.state;
-        Ok(granted.and_then(|()| {
-            let replaced = state.replace(&key, expected.as_deref(), value.as_deref());
-            replaced.map_err(state_error)
+        Ok(self.change_state(|state, occasion| {
+            state.replace(occasion, &key, expected.as_deref(), value.as_deref())
         }))
+    }
+}
+
+impl Guest {
+    fn change_state<T>(
+        &self,
+        act: impl FnOnce(&State, &Occasion<'_>) -> Result<T, StateError>,
+    ) -> Result<T, CapabilityError> {
+        self.granted(Capability::State)?;
+        let (state, rules) = (&self.belongings.state, &self.state_rules);
+        let culprit = self.culprit();
+        let now_ms = culprit.as_ref().map(|(_, now_ms)| *now_ms);
+        let line = culprit.as_ref().and_then(|(culprit, _)| LineTag::of(&culprit.origin));
+        act(state, &Occasion { rules, now_ms, line }).map_err(|error| {
+            if error.is_limit() {
+                let client = culprit.and_then(|(culprit, _)| culprit.parties().next());
+                state.complain(error, rules, client.as_ref().map(Offender::of));
+            }
+            state_error(error)
+        })
     }
 }
 
@@ -160,6 +176,9 @@ fn state_error(error: StateError) -> CapabilityError {
     match error {
         StateError::UnusableKey => CapabilityError::UnusableName,
         StateError::ValueTooLong => CapabilityError::ValueTooLong,
-        StateError::LimitReached => CapabilityError::LimitReached,
+        StateError::KeysFull
+        | StateError::OctetsFull
+        | StateError::LineFull
+        | StateError::RemovalsFull => CapabilityError::LimitReached,
     }
 }

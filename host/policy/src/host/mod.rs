@@ -24,8 +24,9 @@ pub(crate) use self::{
     reply::ReplyDraft,
 };
 use crate::{
-    Grants, LeaseEvent, LookupSources, PlannedLookup, View,
+    Grants, LeaseEvent, LookupSources, PlannedLookup, StateRules, View,
     belongings::{Belongings, MetricCell},
+    health::{Culprit, Subject as _},
     instance::Recipe,
     stopwatch::Stopwatch,
 };
@@ -59,6 +60,7 @@ pub(crate) struct Guest {
     grants: Grants,
     belongings: Arc<Belongings>,
     log_lines_per_sec_max: u32,
+    state_rules: StateRules,
     /// The numbers that this instance has used.
     metrics: HashMap<Box<str>, Arc<MetricCell>>,
     pub(crate) limiter: Limiter,
@@ -101,6 +103,7 @@ impl Guest {
             grants: recipe.grants,
             belongings: Arc::clone(&recipe.belongings),
             log_lines_per_sec_max: recipe.limits.log_lines_per_sec_max,
+            state_rules: recipe.limits.state,
             metrics: HashMap::new(),
             limiter: Limiter::new(&recipe.limits),
             stopwatch: Stopwatch::new(),
@@ -154,6 +157,29 @@ impl Guest {
     /// Ends the call.
     pub(crate) fn end(&mut self) {
         self.subject = Subject::Nothing;
+    }
+
+    /// Whom the call at hand is made for, and the server's time, in milliseconds since the Unix epoch;
+    /// none outside of a message.
+    fn culprit(&self) -> Option<(Culprit, u64)> {
+        match &self.subject {
+            Subject::Nothing => None,
+            Subject::Plan(view, _) | Subject::Request(view, _) | Subject::Reply(view, _) => {
+                Some((view.culprit(), view.now.unix_ms()))
+            }
+            Subject::Lease(event) => Some((event.culprit(), event.now.unix_ms())),
+        }
+    }
+
+    /// The server's time in the call at hand, in the same way.
+    fn now_ms(&self) -> Option<u64> {
+        match &self.subject {
+            Subject::Nothing => None,
+            Subject::Plan(view, _) | Subject::Request(view, _) | Subject::Reply(view, _) => {
+                Some(view.now.unix_ms())
+            }
+            Subject::Lease(event) => Some(event.now.unix_ms()),
+        }
     }
 
     fn view(&self) -> Result<&View, BadAnswer> {

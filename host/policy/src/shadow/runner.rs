@@ -18,7 +18,11 @@ use super::{
 };
 use crate::{
     Absent, Chain, Encode, FaultKind, Lookup, PlannedLookup, PluginError, TraceEntry, View,
-    background, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin, seat::Seat,
+    background,
+    hook::Hook,
+    limits::DIFFERENCE_CHARS_MAX,
+    plugin::Plugin,
+    seat::{Duty, Seat},
 };
 
 /// How soon the thread sees that it is to end.
@@ -52,7 +56,7 @@ impl ShadowRunner {
         let mut errors = Vec::new();
         for shadow in &shadows.shadows {
             let position = chain.position_of(&shadow.plugin.name).unwrap_or(usize::MAX);
-            match Seat::new(&shadow.plugin) {
+            match Seat::new(&shadow.plugin, Duty::Packets) {
                 Ok(seat) => seats.push(Place { shadow: Arc::clone(shadow), position, seat }),
                 Err(error) => errors.push(error),
             }
@@ -93,7 +97,7 @@ impl ShadowRunner {
                     if seat.plugin.hooks.contains(Hook::OnLease) {
                         // What went wrong is in the plugin's status.
                         let _: Result<(), FaultKind> =
-                            seat.call(&mut clock, |instance| instance.tell(&event));
+                            seat.call(&mut clock, &*event, |instance| instance.tell(&event));
                     }
                 }
                 Vec::new()
@@ -166,7 +170,7 @@ impl Place {
         if !self.seat.plugin.hooks.planned().contains(Hook::for_request(view.request.kind)) {
             return Ok(Some(informed));
         }
-        let planned = self.seat.call(&mut Instant::now(), |instance| instance.plan(view))?;
+        let planned = self.seat.call(&mut Instant::now(), view, |instance| instance.plan(view))?;
         let mut lookups = view.lookups.to_vec();
         for PlannedLookup { plugin, name, source, key } in planned {
             let is_same = |lookup: &&Lookup| lookup.source == source && lookup.key == key;
@@ -203,8 +207,9 @@ impl Place {
             return (Stage::NotAsked, false);
         }
         let is_final;
-        let decided =
-            self.seat.call(&mut Instant::now(), |instance| instance.decide(hook, view, &terms));
+        let decided = self
+            .seat
+            .call(&mut Instant::now(), view, |instance| instance.decide(hook, view, &terms));
         match decided {
             Err(kind) => return (Stage::Ends(vec![self.fault(kind)]), false),
             Ok((verdict, draft)) => {
@@ -254,8 +259,9 @@ impl Place {
         let mut reply = sampled.unedited.clone();
         before.iter().for_each(|entry| compare::edit(&mut reply, entry));
         if is_shown {
-            let draft =
-                self.seat.call(&mut Instant::now(), |instance| instance.edit(view, &reply, encode));
+            let draft = self
+                .seat
+                .call(&mut Instant::now(), view, |instance| instance.edit(view, &reply, encode));
             match draft {
                 Err(kind) => return Stage::Differs(vec![self.fault(kind)]),
                 Ok(draft) => drop(draft.apply(&mut reply)),

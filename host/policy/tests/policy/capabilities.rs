@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::common::{ask, discover, guest, inspect, plugin, runtime, settings, wait_for};
+use crate::common::{NOW, ask, discover, guest, inspect, plugin, runtime, settings, wait_for};
 use lessor_core::{OptionValue, Row};
 use lessor_policy_host::{
-    Capability, FaultKind, Grants, LookupSources, Metric, PluginSource, Problem, Runner, Runtime,
-    RuntimeSettings, StateChange, StateStore, StateStoreError,
+    Capability, FaultKind, Grants, LookupSources, Metric, PluginSource, Problem, Remembered,
+    Runner, Runtime, RuntimeSettings, StateChange, StateStore, StateStoreError,
     limits::{METRICS_MAX, STATE_KEYS_MAX},
 };
 use serde_json::{Value, json};
@@ -169,10 +169,13 @@ fn state_has_limits_that_plugins_are_told_about() {
         (0..17).map(|part| json!({ "fill-state": [each, format!("{part}-")] })).collect();
     let mut source = capable("10-b", json!(actions));
     source.limits.deadline_ms = 1_000;
+    // All of them come from one line.
+    source.limits.state.line_keys_max = STATE_KEYS_MAX;
     let mut runner = start(&runtime(), source);
     let told = told(&mut runner);
     assert!(told[..16].iter().all(|told| told == "()"), "{told:?}");
-    assert_eq!(told[16], "the policy uses as much of this as it may");
+    assert!(told[16].starts_with("the policy uses as much of this as it may"), "{told:?}");
+    assert!(told[16].contains("keys-max or line-keys-max below [state]"), "{told:?}");
     assert_eq!(runner.chain().status()[0].state.unwrap().keys, STATE_KEYS_MAX);
 }
 
@@ -187,8 +190,12 @@ fn what_is_handed_over_in_one_call_has_a_limit() {
 struct Disk(std::sync::Mutex<Vec<StateChange>>);
 
 impl StateStore for Disk {
-    fn load(&self, _: &str, _: &mut dyn FnMut(&str, &[u8])) -> Result<(), StateStoreError> {
+    fn load(&self, _: &str, _: &mut dyn FnMut(&str, Remembered)) -> Result<(), StateStoreError> {
         Ok(())
+    }
+
+    fn owners(&self) -> Result<Vec<Arc<str>>, StateStoreError> {
+        Ok(Vec::new())
     }
 
     fn write(&self, changes: &[StateChange]) -> Result<(), StateStoreError> {
@@ -208,7 +215,9 @@ fn what_a_plugin_remembers_goes_to_disk_by_itself() {
     wait_for("the disk", || !disk.0.lock().unwrap().is_empty());
     let written = disk.0.lock().unwrap()[0].clone();
     assert_eq!((&*written.plugin, &*written.key), ("10-a", "k"));
-    assert_eq!(written.value.as_deref(), Some(&b"v"[..]));
+    let written = written.value.unwrap();
+    assert_eq!((&*written.value, written.set_at_ms), (&b"v"[..], NOW.unix_ms()));
+    assert_ne!(written.line, 0, "the request came from a line");
 }
 
 #[test]

@@ -219,6 +219,7 @@ fn all_mistakes_of_all_plugins_are_told_at_once() {
         memory_bytes_max: 1 << 16,
         table_elements_max: 1,
         log_lines_per_sec_max: 1,
+        ..Limits::default()
     };
     let sources =
         vec![plugin("10-bad", &bad, &json!({})), small, plugin("30-worse", &worse, &json!({}))];

@@ -22,6 +22,7 @@ mod keeping;
 mod loading;
 mod logged;
 mod lookups;
+mod recipes;
 mod scripts;
 mod scripts_fail_closed;
 mod shadows;

@@ -32,7 +32,7 @@ pub(crate) static JAVASCRIPT: LazyLock<Language> =
     LazyLock::new(|| Language::of("js", "javascript.wasm"));
 
 /// One runtime for all tests, so that an interpreter is compiled once and then taken from the cache.
-static RUNTIME: LazyLock<(TempDir, Arc<Runtime>)> = LazyLock::new(|| {
+pub(crate) static RUNTIME: LazyLock<(TempDir, Arc<Runtime>)> = LazyLock::new(|| {
     let folder = TempDir::new().unwrap();
     let cache = Some(folder.path().join("cache"));
     let runtime = Runtime::new(RuntimeSettings { cache, ..settings() }).unwrap();
@@ -45,7 +45,7 @@ impl Language {
         Self { ending, interpreter: FOLDER.join(interpreter) }
     }
 
-    fn source(&self, folder: &Path, text: &str, settings: &Value) -> PluginSource {
+    pub(crate) fn source(&self, folder: &Path, text: &str, settings: &Value) -> PluginSource {
         let path = folder.join(format!("20-garden.{}", self.ending));
         fs::write(&path, text).unwrap();
         let mut source = plugin("20-garden", &path, settings);

@@ -152,7 +152,6 @@ fn a_fault_of_a_shadow_is_its_own() {
     assert_eq!(status.differences, [(DifferenceKind::Fault, all)].into());
     assert_eq!(status.examples.len(), DIFFERENCE_EXAMPLES_MAX);
     assert_eq!(status.plugin.faults_total(), all);
-    assert!(status.plugin.suspensions > 0, "{status:?}");
     let [live, shadow] = &chain.status()[..] else { panic!("two plugins") };
     assert_eq!((live.faults_total(), live.calls), (0, all));
     assert_eq!((&*shadow.name, shadow.mode), ("20-new", Mode::Shadow));

@@ -137,17 +137,26 @@ fn plugins(page: &mut Page, plugins: &[PluginStatus]) {
     });
     let help = "Calls of a plugin that failed or were not made, by the reason";
     page.counter("lessor_plugin_faults_total", help, faults);
-    let help = "Whether a plugin is suspended after too many faults";
-    let suspended = each(|plugin| f64::from(u8::from(plugin.suspended_for.is_some())));
+    let help = "Whether a plugin is suspended for all packets because its faults cost too much";
+    let suspended = each(|plugin| f64::from(u8::from(plugin.suspended.is_some())));
     page.gauge("lessor_plugin_suspended", help, suspended);
-    let help = "How often a plugin was suspended";
+    let help = "How often a plugin was suspended for all packets";
     page.counter("lessor_plugin_suspensions_total", help, each(|plugin| plugin.suspensions as f64));
+    let help = "Clients, lines and links that a plugin is not asked about because of their faults";
+    page.gauge("lessor_plugin_shut_out", help, each(|plugin| plugin.shut_out as f64));
     let help = "Lines that a plugin logged beyond its limit, which were left out";
     let left_out = each(|plugin| plugin.log_lines_left_out as f64);
     page.counter("lessor_plugin_log_lines_left_out_total", help, left_out);
     let states = plugins.iter().filter_map(|plugin| Some((plugin, plugin.state?)));
     let keys = states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.keys as f64));
     page.gauge("lessor_plugin_state_keys", "Keys that a plugin remembers", keys);
+    let keys_max =
+        states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.keys_max as f64));
+    page.gauge("lessor_plugin_state_keys_max", "Keys that a plugin may remember", keys_max);
+    let refused =
+        states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.refused as f64));
+    let help = "Keys that a plugin could not set because there was no room";
+    page.counter("lessor_plugin_state_refused_total", help, refused);
     let octets = states.map(|(plugin, state)| sample(&of_plugin(plugin), state.octets as f64));
     page.gauge("lessor_plugin_state_octets", "Octets that a plugin remembers", octets);
     own_numbers(page, plugins);

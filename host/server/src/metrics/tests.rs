@@ -29,8 +29,13 @@ fn plugin(name: &str, mode: Mode) -> PluginStatus {
         call_time_p99: std::time::Duration::from_micros(2),
         call_time_max: std::time::Duration::from_micros(2_000),
         faults: [(FaultKind::Trap, 2)].into(),
-        suspended_for: None,
+        on_failure: Default::default(),
+        suspended: None,
         suspensions: 1,
+        shut_out: 2,
+        offenders: Vec::new(),
+        lease_events_suspended: None,
+        lease_event_offenders: Vec::new(),
         last_fault: None,
         metrics: [
             ("lines_seen".into(), lessor_policy_host::Metric::Counter(3)),
@@ -38,7 +43,7 @@ fn plugin(name: &str, mode: Mode) -> PluginStatus {
         ]
         .into(),
         log_lines_left_out: 2,
-        state: Some(StateStatus { keys: 1, octets: 9, is_durable: true }),
+        state: Some(StateStatus { keys: 1, octets: 9, is_durable: true, ..StateStatus::default() }),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_store::{KeyedStore, KeyedStoreError};
+use lessor_store::{KeyedStore, KeyedStoreError, KeyedValue};
 use tempfile::TempDir;
 
 /// What it is called, and what it does to a file.
@@ -26,12 +26,21 @@ fn open(path: &Path) -> KeyedStore {
 
 fn values(store: &KeyedStore, owner: &str) -> Vec<(String, Vec<u8>)> {
     let mut values = Vec::new();
-    store.load(owner, &mut |key, value| values.push((key.to_owned(), value.to_vec()))).unwrap();
+    store
+        .load(owner, &mut |key, found| {
+            assert_eq!((found.at_ms, found.tag), (7, 8));
+            values.push((key.to_owned(), found.value.to_vec()));
+        })
+        .unwrap();
     values
 }
 
 fn write(store: &KeyedStore, owner: &str, key: &str, value: Option<&[u8]>) {
-    store.write([(owner, key, value)].into_iter()).unwrap();
+    store.write([(owner, key, value.map(kept))].into_iter()).unwrap();
+}
+
+fn kept(value: &[u8]) -> KeyedValue<'_> {
+    KeyedValue { value, at_ms: 7, tag: 8 }
 }
 
 #[test]
@@ -52,6 +61,8 @@ fn owners_have_their_own_values_also_after_a_restart() {
     assert_eq!(values(&store, "10-a"), expected);
     assert_eq!(values(&store, "10-ab"), [("line".to_owned(), b"3".to_vec())]);
     assert_eq!(values(&store, "10"), []);
+    let owners: Vec<_> = store.owners().unwrap().into_iter().collect();
+    assert_eq!(owners, ["10-a".into(), "10-ab".into()]);
 }
 
 #[test]

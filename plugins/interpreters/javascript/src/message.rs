@@ -232,7 +232,8 @@ fn explained(line: &str, found: &str, what: String) -> String {
         return "a script is one file and no module: there is no import and no export".to_owned();
     }
     if found == ":" && what.contains("parameter list") {
-        return "types are TypeScript: leave them out, or build the policy as a component".to_owned();
+        return "types are TypeScript: leave them out, or build the policy as a component"
+            .to_owned();
     }
     what
 }

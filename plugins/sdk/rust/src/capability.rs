@@ -30,7 +30,10 @@ impl fmt::Display for CapabilityError {
             Self::UnknownTable => "the server has no table of this name",
             Self::UnusableName => "the name or key is empty, too long, or has unusable characters",
             Self::ValueTooLong => "the value is longer than it may be",
-            Self::LimitReached => "the policy uses as much of this as it may",
+            Self::LimitReached => {
+                "the policy uses as much of this as it may: of `metrics` 64 names; of `state` the keys-max \
+                 or line-keys-max below [state] in the file beside it, or 16 MiB. The log says which"
+            }
             Self::Other(None) => "the server refused this",
             Self::Other(Some(text)) => text,
         })

@@ -2,7 +2,9 @@
 //! and reloads, for as long as the policy keeps its name.
 //!
 //! A key has 1 to 255 octets, a value at most 4,096; a policy has at most 65,536 keys and 16 MiB in
-//! all. Reads are answered from memory; changes are on disk within a second.
+//! all, of which messages of one line add at most 1,024 keys. The file beside the policy can set other
+//! numbers, for how long a key is kept after it was last set, and that the oldest key goes first where
+//! there is no room (`[state]`). Reads are answered from memory; changes are on disk within a second.
 //!
 //! Other instances change the same keys at the same time: where a new value depends on the old one,
 //! use [`replace`] and try again if it says no.

@@ -78,8 +78,8 @@ fn reloads_one_after_the_other() {
     watched.conclude("reloads one after the other");
 }
 
-/// One packet every 2.6 s occupies the worker for a second. That is what such a deadline allows: others
-/// wait, and lose nothing, and the server says what it costs.
+/// One packet occupies the worker for a second before its client is shut out. That is what such a deadline
+/// allows: others wait, and lose nothing, and the server says what it costs.
 #[test]
 fn a_deadline_of_a_second() {
     let _alone = heavy();

@@ -52,6 +52,8 @@ enum Behaviour {
 struct Settings {
     /// What to do.
     behaviour: Behaviour,
+    /// What to do in the hook for lease events, to everybody, instead of that.
+    lease_hook: Option<Behaviour>,
     /// How long `configure` takes: a million rounds are a few milliseconds.
     configure_rounds: u64,
     /// How long every decision takes, in the same measure.
@@ -127,7 +129,8 @@ impl Policy for Misbehaving {
     }
 
     fn on_lease(&mut self, event: &LeaseEvent) {
-        match self.next(|| event.client_key()) {
+        let next = self.next(|| event.client_key());
+        match self.settings.lease_hook.unwrap_or(next) {
             Behaviour::Trap | Behaviour::SetThenTrap => panic!("as the settings say"),
             Behaviour::Loop => run_for_ever(),
             _ => {

@@ -1,0 +1,300 @@
+//! Health: how a plugin behaves in all of its instances together, who is shut out from it, and when it
+//! is suspended.
+//!
+//! Both follow what faults cost, in processor time, and not how many there are: a fault that costs
+//! little costs its packet only. Each fault is charged to its client, its line and its link. One that
+//! costs more than it may is shut out, alone: the plugin is not asked about it for a while. A client
+//! has spent what it may before its line has, and a line before its link. Only if the faults of many
+//! cost more than a plugin's may, it is suspended for all. The next pause of the same is twice as long,
+//! up to a limit.
+//!
+//! Invariant: no faults of one line suspend a plugin.
+
+mod accounts;
+mod budget;
+mod offender;
+mod status;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use self::{
+    accounts::{Accounts, LINK_FAULT_MS_MAX},
+    budget::{Budget, Spent},
+    offender::Party,
+};
+pub use self::{
+    offender::Offender,
+    status::{LastFault, OffenderStatus, Suspension},
+};
+pub(crate) use self::{
+    offender::{Culprit, Subject},
+    status::clock_in,
+};
+use crate::{
+    FaultKind,
+    belongings::LogBudget,
+    fault::Fault,
+    limits::{
+        FAULT_ACCOUNTS_MAX, FAULT_MS_PER_SEC, OFFENDERS_SHOWN_MAX, SUSPENSION_MS_MAX,
+        SUSPENSION_MS_MIN,
+    },
+};
+
+/// How a plugin behaves.
+pub(crate) struct Health {
+    began: Instant,
+    faults: [AtomicU64; FaultKind::ALL.len()],
+    /// In milliseconds since `began`; 0 if it is not.
+    suspended_until_ms: AtomicU64,
+    /// Until when somebody is shut out, in milliseconds since `began`: before that, calls look at the
+    /// table.
+    shut_out_until_ms: AtomicU64,
+    shut_out: RwLock<HashMap<Party, Instant>>,
+    /// Whether faults have consequences at all.
+    suspends: bool,
+    /// How many faults are logged.
+    pub(crate) log: LogBudget,
+    record: Mutex<Record>,
+}
+
+struct Record {
+    accounts: Accounts,
+    spent: Spent,
+    suspensions: u64,
+    suspension_caused_by: Option<Offender>,
+    last_fault: Option<(Instant, Fault, Option<Culprit>)>,
+}
+
+/// What follows from a fault, beside the loss of the call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    /// One client, line or link is not served by the plugin for this long.
+    ShutOut { who: Offender, pause: Duration, faults: u64, cost: Duration },
+    /// The plugin is not asked at all for this long; whose faults cost most before it.
+    Suspended { pause: Duration, worst: Option<(Offender, u64, Duration)> },
+}
+
+/// What the faults of a plugin may cost in all.
+const PLUGIN: Budget = Budget {
+    ms_per_sec: FAULT_MS_PER_SEC,
+    fault_ms_max: LINK_FAULT_MS_MAX,
+    pause_ms_min: SUSPENSION_MS_MIN,
+    pause_ms_max: SUSPENSION_MS_MAX,
+};
+
+impl Health {
+    pub(crate) fn new(began: Instant) -> Self {
+        Self {
+            began,
+            faults: Default::default(),
+            suspended_until_ms: AtomicU64::new(0),
+            shut_out_until_ms: AtomicU64::new(0),
+            shut_out: RwLock::default(),
+            suspends: true,
+            log: LogBudget::default(),
+            record: Mutex::new(Record {
+                accounts: Accounts::default(),
+                spent: Spent::new(began),
+                suspensions: 0,
+                suspension_caused_by: None,
+                last_fault: None,
+            }),
+        }
+    }
+
+    /// A separate record for a rehearsal: suspended and shut out is what is so here, as long, and
+    /// nothing else will be.
+    pub(crate) fn rehearsed(&self) -> Self {
+        let copy = |of: &AtomicU64| AtomicU64::new(of.load(Ordering::Relaxed));
+        let shut_out = self.shut_out.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self {
+            suspended_until_ms: copy(&self.suspended_until_ms),
+            shut_out_until_ms: copy(&self.shut_out_until_ms),
+            shut_out: RwLock::new(shut_out),
+            suspends: false,
+            ..Self::new(self.began)
+        }
+    }
+
+    /// Whether it is of a rehearsal, whose faults concern only who asked for it.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        !self.suspends
+    }
+
+    /// Why the plugin must not be called at `now` for this subject, if so.
+    pub(crate) fn refuses(&self, now: Instant, subject: &impl Subject) -> Option<FaultKind> {
+        let now_ms = self.since_start_ms(now);
+        if now_ms < self.suspended_until_ms.load(Ordering::Relaxed) {
+            return Some(FaultKind::Suspended);
+        }
+        if now_ms >= self.shut_out_until_ms.load(Ordering::Relaxed) {
+            return None;
+        }
+        let culprit = subject.culprit();
+        let is_out = culprit.parties().any(|party| self.is_shut_out(now, &party));
+        is_out.then_some(FaultKind::ShutOut)
+    }
+
+    /// Counts a call that was not made.
+    pub(crate) fn count(&self, kind: FaultKind) {
+        if let Some(count) = self.faults.get(kind as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a fault, charges what it cost to who caused it, and says what follows.
+    pub(crate) fn record(
+        &self,
+        now: Instant,
+        fault: Fault,
+        cost: Duration,
+        culprit: Option<Culprit>,
+    ) -> Vec<Consequence> {
+        self.count(fault.kind);
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        record.last_fault = Some((now, fault, culprit.clone()));
+        let mut follows = Vec::new();
+        if !self.suspends {
+            return follows;
+        }
+        let is_out = |party: &Party| self.is_shut_out(now, party);
+        let shut_out =
+            culprit.and_then(|culprit| record.accounts.charge(now, &culprit, cost, is_out));
+        let is_spent = record.spent.charge(now, cost, &PLUGIN);
+        if let Some(accounts::ShutOut { party, pause, faults, cost }) = shut_out {
+            let who = Offender::of(&party);
+            self.shut_out(now, party, pause);
+            follows.push(Consequence::ShutOut { who, pause, faults, cost });
+        }
+        let is_suspended =
+            self.since_start_ms(now) < self.suspended_until_ms.load(Ordering::Relaxed);
+        if !is_spent || is_suspended {
+            // If it is suspended, this call was under way before.
+            return follows;
+        }
+        let pause = record.spent.pause(now, &PLUGIN);
+        record.suspensions += 1;
+        let worst = record.accounts.worst(1).into_iter().next();
+        let worst =
+            worst.map(|(party, account)| (Offender::of(party), account.faults, account.cost));
+        record.suspension_caused_by = worst.as_ref().map(|(who, ..)| who.clone());
+        self.suspended_until_ms.store(self.since_start_ms(now + pause), Ordering::Relaxed);
+        follows.push(Consequence::Suspended { pause, worst });
+        follows
+    }
+
+    /// How often each kind of fault was seen.
+    pub(crate) fn faults(&self) -> BTreeMap<FaultKind, u64> {
+        let counts = self.faults.iter().map(|count| count.load(Ordering::Relaxed));
+        FaultKind::ALL.into_iter().zip(counts).collect()
+    }
+
+    /// How often calls failed, where those for one line, or for one client without a line, count
+    /// `max` times at most, and how often the plugin was not asked because it was suspended.
+    pub(crate) fn faults_at_most(&self, max: u64) -> u64 {
+        let suspended = self.faults.get(FaultKind::Suspended as usize);
+        let suspended = suspended.map_or(0, |count| count.load(Ordering::Relaxed));
+        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        suspended + record.accounts.faults_at_most(max)
+    }
+
+    /// The suspension that is in force, if one is.
+    pub(crate) fn suspension(&self, now: Instant) -> Option<Suspension> {
+        let until = self.suspended_until_ms.load(Ordering::Relaxed);
+        let rest = until.saturating_sub(self.since_start_ms(now));
+        let remaining = Duration::from_millis(rest);
+        (rest > 0).then(|| {
+            let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+            let caused_by = record.suspension_caused_by.clone();
+            Suspension { remaining, until: clock_in(remaining), caused_by }
+        })
+    }
+
+    /// How often it was suspended.
+    pub(crate) fn suspensions(&self) -> u64 {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).suspensions
+    }
+
+    /// Those whose faults cost most, and all that are shut out, who come first.
+    pub(crate) fn offenders(&self, now: Instant) -> Vec<OffenderStatus> {
+        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offenders: Vec<_> = record
+            .accounts
+            .worst(usize::MAX)
+            .into_iter()
+            .map(|(party, account)| {
+                let until = self.shut_out_until(now, party);
+                let shut_out = until.map(|until| {
+                    let remaining = until.saturating_duration_since(now);
+                    Suspension { remaining, until: clock_in(remaining), caused_by: None }
+                });
+                OffenderStatus {
+                    who: Offender::of(party),
+                    faults: account.faults,
+                    cost: account.cost,
+                    last_ago: now.saturating_duration_since(account.last),
+                    shut_out,
+                }
+            })
+            .collect();
+        offenders.sort_by_key(|offender| offender.shut_out.is_none());
+        offenders.truncate(OFFENDERS_SHOWN_MAX);
+        offenders
+    }
+
+    /// How many clients, lines and links are shut out.
+    pub(crate) fn shut_out_count(&self, now: Instant) -> usize {
+        let shut_out = self.shut_out.read().unwrap_or_else(PoisonError::into_inner);
+        shut_out.values().filter(|until| now < **until).count()
+    }
+
+    pub(crate) fn last_fault(&self, now: Instant) -> Option<LastFault> {
+        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        let (then, fault, culprit) = record.last_fault.as_ref()?;
+        let client = culprit.as_ref().and_then(|culprit| culprit.parties().next());
+        Some(LastFault {
+            kind: fault.kind,
+            message: fault.message.clone(),
+            caused_by: client.as_ref().map(Offender::of),
+            ago: now.saturating_duration_since(*then),
+        })
+    }
+
+    fn is_shut_out(&self, now: Instant, party: &Party) -> bool {
+        self.shut_out_until(now, party).is_some()
+    }
+
+    fn shut_out_until(&self, now: Instant, party: &Party) -> Option<Instant> {
+        let shut_out = self.shut_out.read().unwrap_or_else(PoisonError::into_inner);
+        shut_out.get(party).copied().filter(|until| now < *until)
+    }
+
+    fn shut_out(&self, now: Instant, party: Party, pause: Duration) {
+        let mut shut_out = self.shut_out.write().unwrap_or_else(PoisonError::into_inner);
+        if shut_out.len() >= 3 * FAULT_ACCOUNTS_MAX {
+            shut_out.retain(|_, until| now < *until);
+        }
+        if shut_out.len() >= 3 * FAULT_ACCOUNTS_MAX {
+            let soonest = shut_out.iter().min_by_key(|(_, until)| **until);
+            if let Some(soonest) = soonest.map(|(party, _)| party.clone()) {
+                shut_out.remove(&soonest);
+            }
+        }
+        shut_out.insert(party, now + pause);
+        self.shut_out_until_ms.fetch_max(self.since_start_ms(now + pause), Ordering::Relaxed);
+    }
+
+    fn since_start_ms(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests;

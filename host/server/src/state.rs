@@ -1,0 +1,323 @@
+//! `lessor state`: what policies of the running server remember.
+//!
+//! Not here: how it is kept. Invariant: nothing is removed that was not asked for by name.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::bail;
+use lessor_core::{Timestamp, readable};
+use lessor_policy_host::{StateEntry, StateRules};
+use lessor_terminal::{right_align, table};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ConfigurationFile, clock,
+    control::{self, Question, json_line},
+    leases::written,
+    reload::Reloader,
+};
+
+/// How many keys are removed with one question.
+const KEYS_AT_ONCE: usize = 100;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum StateCommand {
+    /// List keys with their values, of all policies or of one.
+    List(ListArguments),
+    /// Print the value of a key.
+    ///
+    /// Exits 1 if there is no such key.
+    Get(KeyArguments),
+    /// Remove keys.
+    ///
+    /// Exits 1 if one of them was not there; the others are removed.
+    Remove(KeysArguments),
+    /// Remove every key of a policy.
+    Clear(ClearArguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    file: ConfigurationFile,
+    /// Only what this policy remembers; NAME/shadow is what its shadow does.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Only keys that contain this text.
+    #[arg(long, value_name = "TEXT")]
+    find: Option<String>,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeyArguments {
+    #[command(flatten)]
+    file: ConfigurationFile,
+    /// The policy; NAME/shadow is what its shadow remembers.
+    #[arg(value_name = "POLICY")]
+    policy: String,
+    /// The key.
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// As a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeysArguments {
+    #[command(flatten)]
+    file: ConfigurationFile,
+    /// The policy; NAME/shadow is what its shadow remembers.
+    #[arg(value_name = "POLICY")]
+    policy: String,
+    /// The keys.
+    #[arg(value_name = "KEY", required = true)]
+    keys: Vec<String>,
+    /// As a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClearArguments {
+    #[command(flatten)]
+    file: ConfigurationFile,
+    /// The policy; NAME/shadow is what its shadow remembers.
+    #[arg(value_name = "POLICY")]
+    policy: String,
+    /// As a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the server is asked to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StateQuestion {
+    /// Name what policies remember; an [`Answer`] for each key.
+    List { policy: Option<String> },
+    /// Remove these keys; one [`Answer`].
+    Remove { policy: String, keys: Vec<String> },
+    /// Remove every key; one [`Answer`].
+    Clear { policy: String },
+}
+
+/// A line of the server's answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    Entry(Entry),
+    /// How many keys were removed.
+    Removed(usize),
+    /// Why nothing was done.
+    Mistake(String),
+}
+
+/// A key as it is shown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Entry {
+    /// `NAME/shadow` for what a shadow remembers.
+    policy: Arc<str>,
+    key: Arc<str>,
+    /// As text if it is printable ASCII, otherwise `hex:…`.
+    value: String,
+    octets: usize,
+    /// RFC 3339, UTC; none if it is not known.
+    set_at: Option<String>,
+    /// RFC 3339, UTC; none if it is kept until it is removed.
+    expires_at: Option<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &StateCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        StateCommand::List(arguments) => list(arguments),
+        StateCommand::Get(arguments) => get(arguments),
+        StateCommand::Remove(arguments) => remove(arguments),
+        StateCommand::Clear(arguments) => clear(arguments),
+    }
+}
+
+fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
+    let mut entries = entries(&arguments.file, arguments.policy.clone())?;
+    let find = arguments.find.as_deref().unwrap_or_default();
+    entries.retain(|entry| entry.key.contains(find));
+    entries.sort_by(|one, other| (&one.policy, &one.key).cmp(&(&other.policy, &other.key)));
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        for entry in &entries {
+            writeln!(out, "{}", serde_json::to_string(entry)?)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = table(&["policy", "key", "value", "octets", "set", "ends"]);
+    for entry in &entries {
+        rows.add_row([
+            entry.policy.to_string(),
+            readable(entry.key.as_bytes()),
+            entry.value.clone(),
+            entry.octets.to_string(),
+            entry.set_at.clone().unwrap_or_else(|| "unknown".to_owned()),
+            entry.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
+        ]);
+    }
+    right_align(&mut rows, 3..4);
+    writeln!(out, "{rows}")?;
+    writeln!(out, "{} key{}", entries.len(), if entries.len() == 1 { "" } else { "s" })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn get(arguments: &KeyArguments) -> anyhow::Result<ExitCode> {
+    let entries = entries(&arguments.file, Some(arguments.policy.clone()))?;
+    let Some(entry) = entries.iter().find(|entry| *entry.key == *arguments.key) else {
+        bail!("policy {} remembers no key {:?}", arguments.policy, arguments.key);
+    };
+    match arguments.json {
+        true => writeln!(io::stdout(), "{}", serde_json::to_string(entry)?)?,
+        false => writeln!(io::stdout(), "{}", entry.value)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn remove(arguments: &KeysArguments) -> anyhow::Result<ExitCode> {
+    let mut removed = 0;
+    for keys in arguments.keys.chunks(KEYS_AT_ONCE) {
+        let (policy, keys) = (arguments.policy.clone(), keys.to_vec());
+        removed += changed(&arguments.file, StateQuestion::Remove { policy, keys })?;
+    }
+    tell_removed(removed, arguments.json)?;
+    let all = removed == arguments.keys.len();
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn clear(arguments: &ClearArguments) -> anyhow::Result<ExitCode> {
+    let policy = arguments.policy.clone();
+    tell_removed(changed(&arguments.file, StateQuestion::Clear { policy })?, arguments.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell_removed(removed: usize, json: bool) -> io::Result<()> {
+    match (json, removed) {
+        (true, _) => writeln!(io::stdout(), "{}", serde_json::json!({ "removed": removed })),
+        (false, 1) => writeln!(io::stdout(), "1 key removed"),
+        (false, _) => writeln!(io::stdout(), "{removed} keys removed"),
+    }
+}
+
+fn entries(file: &ConfigurationFile, policy: Option<String>) -> anyhow::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut mistake = None;
+    let question = Question::State(StateQuestion::List { policy });
+    control::ask(&file.config, &question, |answer| match answer {
+        Answer::Entry(entry) => entries.push(entry),
+        Answer::Mistake(found) => mistake = Some(found),
+        Answer::Removed(_) => {}
+    })?;
+    match mistake {
+        Some(mistake) => bail!(mistake),
+        None => Ok(entries),
+    }
+}
+
+fn changed(file: &ConfigurationFile, question: StateQuestion) -> anyhow::Result<usize> {
+    match control::ask_one(&file.config, Question::State(question))? {
+        Answer::Removed(removed) => Ok(removed),
+        Answer::Mistake(mistake) => bail!(mistake),
+        Answer::Entry(_) => bail!("the server is of another version"),
+    }
+}
+
+/// The server's part. `say` takes a chunk of the answer, and says whether somebody still listens.
+pub(crate) fn answer(
+    reloader: &Reloader,
+    question: &StateQuestion,
+    say: &mut dyn FnMut(Vec<u8>) -> bool,
+) -> bool {
+    match act(reloader, question, say) {
+        Ok(heard) => heard,
+        Err(mistake) => say(json_line(&Answer::Mistake(mistake))),
+    }
+}
+
+fn act(
+    reloader: &Reloader,
+    question: &StateQuestion,
+    say: &mut dyn FnMut(Vec<u8>) -> bool,
+) -> Result<bool, String> {
+    let runtime = &reloader.runtime;
+    let owners = runtime.state_owners().map_err(|error| error.to_string())?;
+    let known = |policy: &str| {
+        let owner = owners.iter().find(|owner| ***owner == *policy).cloned();
+        owner.ok_or_else(|| unknown(policy, &owners))
+    };
+    match question {
+        StateQuestion::List { policy: None } => {
+            Ok(owners.iter().all(|owner| tell(reloader, owner, say)))
+        }
+        StateQuestion::List { policy: Some(policy) } => Ok(tell(reloader, &known(policy)?, say)),
+        StateQuestion::Remove { policy, keys } => {
+            let keys = keys.iter().map(|key| Arc::from(key.as_str()));
+            let removed = runtime.forget(&known(policy)?, keys)?;
+            tracing::info!(plugin = policy.as_str(), removed, "keys were removed by command");
+            Ok(say(json_line(&Answer::Removed(removed))))
+        }
+        StateQuestion::Clear { policy } => {
+            let owner = known(policy)?;
+            let mut keys = Vec::new();
+            let all = StateRules::default();
+            runtime.each_remembered(&owner, &all, 0, |entry| keys.push(entry.key));
+            let removed = runtime.forget(&owner, keys)?;
+            tracing::info!(plugin = policy.as_str(), removed, "every key was removed by command");
+            Ok(say(json_line(&Answer::Removed(removed))))
+        }
+    }
+}
+
+/// Tells every key of an owner, by the rules of the plugin that is loaded.
+fn tell(reloader: &Reloader, owner: &Arc<str>, say: &mut dyn FnMut(Vec<u8>) -> bool) -> bool {
+    let generation = reloader.shared.generation.load_full();
+    let rules = generation.chain.state_rules().find(|(name, _)| name == owner);
+    let rules = rules.map_or_else(StateRules::default, |(_, rules)| rules);
+    let now_ms = clock::now().unix_ms();
+    let mut found = Vec::new();
+    reloader.runtime.each_remembered(owner, &rules, now_ms, |entry| found.push(entry));
+    let mut chunks = found.chunks(256);
+    chunks.all(|chunk| {
+        let lines = chunk.iter().flat_map(|entry| json_line(&Answer::Entry(shown(entry, &rules))));
+        say(lines.collect())
+    })
+}
+
+fn shown(entry: &StateEntry, rules: &StateRules) -> Entry {
+    let at = |ms| written(clock::shown(Timestamp::from_unix_ms(ms)));
+    let is_known = entry.set_at_ms > 0;
+    let keep_ms = rules.keep_secs.map(|secs| u64::from(secs) * 1_000);
+    Entry {
+        policy: Arc::clone(&entry.plugin),
+        key: Arc::clone(&entry.key),
+        value: readable(&entry.value),
+        octets: entry.value.len(),
+        set_at: is_known.then(|| at(entry.set_at_ms)),
+        expires_at: keep_ms
+            .filter(|_| is_known)
+            .map(|keep_ms| at(entry.set_at_ms.saturating_add(keep_ms))),
+    }
+}
+
+fn unknown(policy: &str, owners: &[Arc<str>]) -> String {
+    let names: Vec<&str> = owners.iter().map(|owner| &**owner).collect();
+    match &names[..] {
+        [] => format!("no policy {policy} remembers anything; none does"),
+        names => {
+            format!("no policy {policy} remembers anything; wanted one of {}", names.join(", "))
+        }
+    }
+}

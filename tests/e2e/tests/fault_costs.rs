@@ -1,0 +1,335 @@
+//! One line attacks a policy, with everything that makes a policy fail, while others are served through
+//! the same policy: they lose nothing, and the policy decides about them all the time. The policy drops
+//! packets that it fails on, so whoever is hit by what another one does is lost.
+//!
+//! The line of the attacker is the same in all attacks: its circuit id is `broken`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::{
+    fmt::Write,
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use lessor_e2e::{
+    PluginRow, Server, Setup,
+    attack::{Finding, scaled},
+    heavy, loopback_address,
+};
+use lessor_load::{LoadArgs, Outcome, Report};
+
+const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.199.255"
+"#;
+const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+const POLICY: &str = "50-ports";
+/// What the policy gives to everybody whose line it understands.
+const LEASE_TIME: u32 = 777;
+const BYSTANDERS_PER_SEC: u32 = 250;
+
+/// How the attacker sends.
+#[derive(Clone, Copy)]
+enum Sends {
+    /// From one client, again and again.
+    OneClient,
+    /// Each message from a client that was never there before.
+    MadeUpClients,
+}
+
+/// A script, what the attacker does, and what follows for it.
+struct Attack {
+    name: &'static str,
+    script: &'static str,
+    deadline_ms: u32,
+    sends: Sends,
+    per_sec: u32,
+    /// Whether what it does costs so much that it is shut out.
+    is_shut_out: bool,
+}
+
+/// What a beginner writes: it knows circuit ids of one form only.
+const SPLITS: &str = r#"
+    fn decide(request, terms) {
+        let port = request.circuit_id.split("onu");
+        let number = parse_int(port[1]);
+        terms.lease_time_secs = 777;
+    }
+"#;
+const LOOPS: &str = r#"
+    fn decide(request, terms) {
+        while request.circuit_id == "broken" { }
+        terms.lease_time_secs = 777;
+    }
+"#;
+const FAILS_ON_LEASES: &str = r#"
+    fn decide(request, terms) { terms.lease_time_secs = 777; }
+    fn on_lease(event) { throw `what is ${event.kind}?`; }
+"#;
+const LOOPS_ON_LEASES: &str = r#"
+    fn decide(request, terms) { terms.lease_time_secs = 777; }
+    fn on_lease(event) { while true { } }
+"#;
+
+const ATTACKS: [Attack; 7] = [
+    Attack {
+        name: "an exception now and then",
+        script: SPLITS,
+        deadline_ms: 50,
+        sends: Sends::OneClient,
+        per_sec: 2,
+        is_shut_out: false,
+    },
+    Attack {
+        name: "exceptions of one client, 300/s",
+        script: SPLITS,
+        deadline_ms: 50,
+        sends: Sends::OneClient,
+        per_sec: 300,
+        is_shut_out: true,
+    },
+    Attack {
+        name: "exceptions of made-up clients",
+        script: SPLITS,
+        deadline_ms: 50,
+        sends: Sends::MadeUpClients,
+        per_sec: 300,
+        is_shut_out: true,
+    },
+    Attack {
+        name: "loops of one client",
+        script: LOOPS,
+        deadline_ms: 50,
+        sends: Sends::OneClient,
+        per_sec: 100,
+        is_shut_out: true,
+    },
+    Attack {
+        name: "loops of made-up clients",
+        script: LOOPS,
+        deadline_ms: 100,
+        sends: Sends::MadeUpClients,
+        per_sec: 100,
+        is_shut_out: true,
+    },
+    Attack {
+        name: "every on-lease throws",
+        script: FAILS_ON_LEASES,
+        deadline_ms: 50,
+        sends: Sends::OneClient,
+        per_sec: 10,
+        is_shut_out: false,
+    },
+    Attack {
+        name: "every on-lease loops",
+        script: LOOPS_ON_LEASES,
+        deadline_ms: 50,
+        sends: Sends::OneClient,
+        per_sec: 10,
+        is_shut_out: false,
+    },
+];
+
+#[test]
+fn one_line_cannot_switch_a_policy_off_for_others() {
+    let _alone = heavy();
+    let mut rows = String::from(
+        "attack                             phase    exchanges  lost  without policy   p50 ms   p99 ms\n",
+    );
+    for attack in &ATTACKS {
+        carry_out(attack, &mut rows);
+    }
+    println!("{rows}");
+}
+
+fn carry_out(attack: &Attack, rows: &mut String) {
+    let setup = Setup::on_loopback(SUBNETS);
+    let sidecar =
+        format!("on-failure = \"drop\"\n[limits]\ndeadline-ms = {}\n", attack.deadline_ms);
+    setup.put_script(&format!("{POLICY}.rhai"), attack.script, &sidecar);
+    let mut server = setup.start();
+    let mut phase = |phase: &str, bystanders: Bystanders| {
+        let latency = bystanders.report.latency.exchange;
+        let _ = writeln!(
+            rows,
+            "{:<34} {phase:<8} {:>9} {:>5} {:>15} {:>8.2} {:>8.2}",
+            attack.name,
+            bystanders.report.acquired,
+            bystanders.report.failed,
+            bystanders.without_policy,
+            latency.p50,
+            latency.p99
+        );
+        conclude(attack, phase, &bystanders);
+    };
+    phase("before", bystanders(server.address(), 0));
+    let attacking = Attacking::start(server.address(), attack);
+    thread::sleep(Duration::from_millis(200));
+    phase("during", bystanders(server.address(), 1_000));
+    let sent = attacking.stop();
+    let plugin = server.status().plugin(POLICY).clone();
+    phase("after", bystanders(server.address(), 2_000));
+
+    assert!(sent > 0);
+    assert_eq!(plugin.suspensions, 0, "{}: {plugin:?}", attack.name);
+    assert!(server.process().is_running());
+    match attack.is_shut_out {
+        true => is_told_who(&mut server, attack, &plugin),
+        false => assert_eq!(plugin.shut_out, 0, "{}: {plugin:?}", attack.name),
+    }
+    let _ = writeln!(rows, "{:<34} faults {:?}", "", nonzero(&plugin));
+}
+
+fn nonzero(plugin: &PluginRow) -> Vec<(&str, u64)> {
+    let faults = plugin.faults.iter().filter(|(_, count)| **count > 0);
+    faults.map(|(kind, count)| (kind.as_str(), *count)).collect()
+}
+
+/// The log, the status and its JSON tell who is shut out, what becomes of its packets, and until when.
+#[track_caller]
+fn is_told_who(server: &mut Server, attack: &Attack, plugin: &PluginRow) {
+    let worst = plugin.offenders.iter().find(|offender| offender.shut_out.is_some());
+    let worst = worst.unwrap_or_else(|| panic!("{}: {plugin:?}", attack.name));
+    assert_eq!(worst.who.circuit_id.as_deref(), Some("broken"), "{worst:?}");
+    let is_line = worst.who.client.is_none();
+    assert_eq!(is_line, matches!(attack.sends, Sends::MadeUpClients), "{worst:?}");
+    assert!(worst.faults > 0, "{worst:?}");
+    assert_eq!(plugin.on_failure, "drop");
+    let until = &worst.shut_out.as_ref().unwrap().until;
+    let shown = server.ask(&["status"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for wanted in ["circuit id broken", "SHUT OUT until", "are dropped (on-failure = drop)"] {
+        assert!(shown.contains(wanted), "no {wanted:?} in {shown}");
+    }
+    assert!(until.ends_with('Z'), "{until}");
+    let said = server.process().output();
+    let said = said.lines().find(|line| line.contains("not asked about one offender"));
+    let said = said.unwrap_or_else(|| panic!("{}: the log does not tell", attack.name));
+    for wanted in ["circuit id broken", "until=", "on-failure = drop", "cost_ms="] {
+        assert!(said.contains(wanted), "no {wanted:?} in {said}");
+    }
+}
+
+/// What the bystanders got.
+struct Bystanders {
+    report: Report,
+    /// How many leases were not as the policy wants them.
+    without_policy: usize,
+}
+
+/// Nobody but the attacker may lose anything, or be served without the policy.
+fn conclude(attack: &Attack, phase: &str, Bystanders { report, without_policy }: &Bystanders) {
+    let lost = report.failed + report.naks;
+    Finding {
+        attack: format!("faults of one line: {}", attack.name),
+        subject: format!("exchanges of other lines, {phase}"),
+        sent: report.acquired + lost,
+        served: report.acquired,
+        refused: 0,
+        lost,
+        wanted: "0 lost, 0 served without the policy".to_owned(),
+        note: format!(
+            "{without_policy} without the policy, p99 {:.1} ms",
+            report.latency.exchange.p99
+        ),
+        held: lost == 0 && *without_policy == 0 && report.acquired > 0,
+    }
+    .conclude();
+}
+
+/// Exchanges of other lines for some seconds, each of a new client.
+fn bystanders(server: SocketAddrV4, first_client: u32) -> Bystanders {
+    let args = LoadArgs {
+        clients: 1_000,
+        first_client,
+        window: 64,
+        rate: Some(BYSTANDERS_PER_SEC),
+        duration_secs: Some(scaled(2, 20)),
+        timeout_ms: 5_000,
+        circuit_id: "olt1/1/2/onu{n}".parse().unwrap(),
+        ..load(server)
+    };
+    let mut without_policy = 0;
+    let report = lessor_load::run_with(&args, |event| {
+        if let Outcome::Acquired(acquired) = event.outcome
+            && acquired.lease_time_secs != LEASE_TIME
+        {
+            without_policy += 1;
+        }
+    });
+    Bystanders { report: report.unwrap(), without_policy }
+}
+
+fn load(server: SocketAddrV4) -> LoadArgs {
+    LoadArgs {
+        server,
+        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+        link_selection: Some(LINK),
+        retries: 0,
+        ..LoadArgs::default()
+    }
+}
+
+/// An attack that is under way.
+struct Attacking {
+    stop: Arc<AtomicBool>,
+    thread: thread::JoinHandle<u64>,
+}
+
+impl Attacking {
+    fn start(server: SocketAddrV4, attack: &Attack) -> Self {
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = Arc::clone(&stop);
+        let (sends, per_sec) = (attack.sends, attack.per_sec);
+        let thread = thread::spawn(move || {
+            let (mut sent, mut first_client) = (0, 0);
+            while !stopped.load(Ordering::Relaxed) {
+                // A client asks again only when it has given up waiting.
+                let (clients, timeout_ms) = match sends {
+                    Sends::OneClient => (1, 3),
+                    Sends::MadeUpClients => (100_000, 100),
+                };
+                let args = LoadArgs {
+                    clients,
+                    first_client,
+                    window: per_sec,
+                    rate: Some(per_sec),
+                    duration_secs: Some(1),
+                    timeout_ms,
+                    mac_prefix: [2, 0x66],
+                    circuit_id: "broken".parse().unwrap(),
+                    ..load(server)
+                };
+                let report = lessor_load::run(&args).unwrap();
+                sent += report.acquired + report.failed;
+                if matches!(sends, Sends::MadeUpClients) {
+                    first_client += 2 * per_sec;
+                }
+            }
+            sent
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
