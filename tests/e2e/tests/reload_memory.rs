@@ -12,7 +12,7 @@
 
 use std::{fs, net::Ipv4Addr, time::Duration};
 
-use lessor_e2e::{Server, Setup, heavy, process_status::resident_kib, relay};
+use lessor_e2e::{Server, Setup, process_status::resident_kib, relay};
 use lessor_load::Subscriber;
 
 const SUBNETS: &str = r#"
@@ -36,7 +36,6 @@ const NOISE_KIB: u64 = 8 << 10;
 
 #[test]
 fn reloads_leave_nothing_in_memory() {
-    let _alone = heavy();
     let reloads = std::env::var("LESSOR_RELOADS").map_or(RELOADS, |text| text.parse().unwrap());
     let mut server = Setup::on_loopback(SUBNETS)
         .with_plugin_setting("cache = \"cache\"")
