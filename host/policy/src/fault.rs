@@ -92,10 +92,9 @@ impl Fault {
         }
         let denied = guest.limiter.denied();
         let (kind, story) = match (error.downcast_ref::<Trap>(), denied) {
-            (Some(Trap::Interrupt), _) => (
-                FaultKind::DeadlineExceeded,
-                "it computed longer than its deadline".to_owned(),
-            ),
+            (Some(Trap::Interrupt), _) => {
+                (FaultKind::DeadlineExceeded, "it computed longer than its deadline".to_owned())
+            }
             (Some(Trap::StackOverflow), _) => {
                 (FaultKind::StackExhausted, "its calls were nested too deep".to_owned())
             }
@@ -114,7 +113,8 @@ impl Fault {
                 "{hook} computed longer than its deadline, {} ms. {} Large tables belong into a source for \
                  lookups; deadline-ms under [limits] in the file beside the plugin allows up to {} ms",
                 limits.deadline_ms,
-                script.map_or_else(|| "Is there a loop that does not end?".to_owned(), Script::loops),
+                script
+                    .map_or_else(|| "Is there a loop that does not end?".to_owned(), Script::loops),
                 Limits::DEADLINE_MS_LIMIT
             ),
             FaultKind::StackExhausted => {

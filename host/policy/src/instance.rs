@@ -213,9 +213,9 @@ impl Instance {
             return Err(absent(Hook::OnLease));
         };
         self.cell.store.data_mut().begin_lease_event(event);
-        let answer = self
-            .cell
-            .run(self.limits.deadline_ms, |store| function.call(store, (Resource::new_borrow(SUBJECT),)));
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
+            function.call(store, (Resource::new_borrow(SUBJECT),))
+        });
         self.cell.store.data_mut().end();
         answer.map_err(|fault| self.during(Hook::OnLease, fault))
     }

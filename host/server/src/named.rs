@@ -32,7 +32,8 @@ pub(crate) fn unknown(
         (source.name, is_table)
     });
     let known = Known { pools, sources: sources.collect() };
-    let named = chain.plugins().flat_map(|plugin| plugin.named.iter().map(move |named| (plugin, named)));
+    let named =
+        chain.plugins().flat_map(|plugin| plugin.named.iter().map(move |named| (plugin, named)));
     let lines = named.filter_map(|(plugin, named)| {
         let mistake = known.mistake(named)?;
         let Named { line, column, .. } = named;
@@ -76,7 +77,11 @@ impl Known<'_> {
                 None => Some(format!(
                     "there is no source {name:?} in the configuration{}. Correct the name, or add a \
                      [[lookup]] with name = {name:?} and type = \"csv\" or \"json\"",
-                    others(name, "tables", self.sources.iter().filter(|s| s.1).map(|s| s.0.as_str()))
+                    others(
+                        name,
+                        "tables",
+                        self.sources.iter().filter(|s| s.1).map(|s| s.0.as_str())
+                    )
                 )),
             },
         }
@@ -117,7 +122,11 @@ mod tests {
             (NamedKind::Pool, "gardn", "there is no pool \"gardn\" in the configuration, "),
             (NamedKind::Pool, "gardn", "did you mean \"garden\""),
             (NamedKind::Pool, "television", "its pools are \"garden\", \"residential\". "),
-            (NamedKind::Source, "port", "did you mean \"ports\". Correct the name, or add a [[lookup]]"),
+            (
+                NamedKind::Source,
+                "port",
+                "did you mean \"ports\". Correct the name, or add a [[lookup]]",
+            ),
             (NamedKind::Table, "crm", "is no table in memory"),
             (NamedKind::Table, "billing", "its tables are \"ports\". "),
         ] {

@@ -81,7 +81,8 @@ fn every_mistake_in_a_policy_in_rust_is_explained() {
             Some(package) => drop(fs::copy(built::policy(package), &plugin).unwrap()),
             None => match first {
                 "# file: source" => {
-                    fs::write(plugin.with_extension("rs"), "#[policy]\nimpl Policy for Mine {}\n").unwrap();
+                    fs::write(plugin.with_extension("rs"), "#[policy]\nimpl Policy for Mine {}\n")
+                        .unwrap();
                     return place.check().1;
                 }
                 "# file: program" => drop(fs::copy("/bin/true", &plugin).unwrap()),
@@ -206,7 +207,8 @@ fn steady(line: &str) -> String {
     for at in 0..words.len() {
         let is_time = words.get(at + 1).is_some_and(|unit| unit == "µs");
         let plain = words[at].trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
-        let is_large = plain.len() > DIGITS_MAX && plain.bytes().all(|octet| octet.is_ascii_digit());
+        let is_large =
+            plain.len() > DIGITS_MAX && plain.bytes().all(|octet| octet.is_ascii_digit());
         if is_time || is_large || plain.starts_with("0x") {
             words[at] = words[at].replace(plain, "N");
         }

@@ -33,7 +33,10 @@ pub(super) fn described(text: &str, is_javascript: bool) -> String {
         [] => "The script has no loop: does one of its functions call itself?".to_owned(),
         [place] => format!("The script has a loop in {place}: does it end?"),
         places if left_out > 0 => {
-            format!("The script has loops in {} and {left_out} more: do they end?", places.join(", "))
+            format!(
+                "The script has loops in {} and {left_out} more: do they end?",
+                places.join(", ")
+            )
         }
         [first @ .., last] => {
             format!("The script has loops in {} and {last}: do they end?", first.join(", "))
@@ -51,7 +54,8 @@ mod tests {
 
     #[test]
     fn loops_are_listed_with_their_functions() {
-        let rhai = "fn decide(r, t) {\n    // while\n    loop { }\n}\n\nfn find(n) {\n  for x in n {}\n}";
+        let rhai =
+            "fn decide(r, t) {\n    // while\n    loop { }\n}\n\nfn find(n) {\n  for x in n {}\n}";
         assert_eq!(
             described(rhai, false),
             "The script has loops in line 3 (decide) and line 7 (find): do they end?"

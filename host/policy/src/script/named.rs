@@ -81,16 +81,16 @@ impl Reader<'_> {
                 _ => {}
             }
             // A name is the whole value: nothing is done to it, and it is compared with nothing.
-            let begins = at == from || [":", "?", "{", "??", "||"].iter().any(|sign| self.is(at - 1, sign));
+            let begins =
+                at == from || [":", "?", "{", "??", "||"].iter().any(|sign| self.is(at - 1, sign));
             let ends = [";", "}", ":", ")"].iter().any(|sign| self.is(at + 1, sign))
                 || self.tokens.get(at + 1).is_none_or(|next| next.line > token.line);
             if begins && ends && depth < 2 {
                 found.extend(self.name(at, NamedKind::Pool));
             }
             let next = self.tokens.get(at + 1);
-            let goes_on = |next: &Token| {
-                next.line == token.line || depth > 0 || next.kind == TokenKind::Sign
-            };
+            let goes_on =
+                |next: &Token| next.line == token.line || depth > 0 || next.kind == TokenKind::Sign;
             if !next.is_some_and(goes_on) {
                 break;
             }
@@ -194,29 +194,40 @@ mod tests {
                 log("terms.pool = \"x\"");
             }
         "#;
-        assert_eq!(found(rhai, false), [
-            "Source ports 6:64",
-            "Source crm 7:40",
-            "Pool residential 10:30",
-            "Pool walled-garden 11:30",
-            "Pool fast 12:37",
-            "Pool slow 12:53",
-            "Table lines 17:38",
-        ]);
+        assert_eq!(
+            found(rhai, false),
+            [
+                "Source ports 6:64",
+                "Source crm 7:40",
+                "Pool residential 10:30",
+                "Pool walled-garden 11:30",
+                "Pool fast 12:37",
+                "Pool slow 12:53",
+                "Table lines 17:38",
+            ]
+        );
         let javascript = "const A = 'a'\nfunction decide(r, t) {\n  t.pool = A\n  t.pool = x ? 'b' : \"c\"\n  \
             if (/\"/.test(r.circuitId)) t.pool = `d`;\n  t.pool = x ?? 'e';\n}";
-        assert_eq!(found(javascript, true), [
-            "Pool a 3:12",
-            "Pool b 4:16",
-            "Pool c 4:22",
-            "Pool d 5:39",
-            "Pool e 6:17",
-        ]);
+        assert_eq!(
+            found(javascript, true),
+            ["Pool a 3:12", "Pool b 4:16", "Pool c 4:22", "Pool d 5:39", "Pool e 6:17",]
+        );
     }
 
     #[test]
     fn texts_that_are_no_programs_are_read_to_their_end() {
-        for text in ["\"", "'", "`${", "/*", "/", "terms.pool =", "plan.add(", "\\", "terms.", "é.pool=\"ü\""] {
+        for text in [
+            "\"",
+            "'",
+            "`${",
+            "/*",
+            "/",
+            "terms.pool =",
+            "plan.add(",
+            "\\",
+            "terms.",
+            "é.pool=\"ü\"",
+        ] {
             named(text, true);
             named(text, false);
         }

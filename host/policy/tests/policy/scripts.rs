@@ -28,7 +28,8 @@ pub(crate) struct Language {
 }
 
 pub(crate) static RHAI: LazyLock<Language> = LazyLock::new(|| Language::of("rhai", "rhai.wasm"));
-pub(crate) static JAVASCRIPT: LazyLock<Language> = LazyLock::new(|| Language::of("js", "javascript.wasm"));
+pub(crate) static JAVASCRIPT: LazyLock<Language> =
+    LazyLock::new(|| Language::of("js", "javascript.wasm"));
 
 /// One runtime for all tests, so that an interpreter is compiled once and then taken from the cache.
 static RUNTIME: LazyLock<(TempDir, Arc<Runtime>)> = LazyLock::new(|| {

@@ -68,15 +68,24 @@ fn settings_and_what_asks_are_no_faults() {
 #[test]
 fn replies_and_events_fail_closed_as_well() {
     for (language, text) in [
-        (&JAVASCRIPT, "function replyOptions(request, reply) {\n  reply.yourAddres;\n}\nfunction onLease(event) {\n  event.ipAddress;\n}"),
-        (&RHAI, "fn reply_options(request, reply) {\n  reply.your_addres;\n}\nfn on_lease(event) {\n  event.ip_address;\n}"),
+        (
+            &JAVASCRIPT,
+            "function replyOptions(request, reply) {\n  reply.yourAddres;\n}\nfunction onLease(event) {\n  event.ipAddress;\n}",
+        ),
+        (
+            &RHAI,
+            "fn reply_options(request, reply) {\n  reply.your_addres;\n}\nfn on_lease(event) {\n  event.ip_address;\n}",
+        ),
     ] {
         let (chain, mut runner) = language.start(text, json!({}));
         let view = view_of(request(RequestKind::Discover));
         let mut reply = crate::chain::reply(ReplyKind::Offer);
         runner.edit_reply(&view, &mut reply, |_, _| ());
         let message = chain.status()[0].last_fault.clone().unwrap().message;
-        assert!(message.contains("line 2, column") && message.contains("did you mean your"), "{message}");
+        assert!(
+            message.contains("line 2, column") && message.contains("did you mean your"),
+            "{message}"
+        );
         let mut observer = chain.observer().unwrap();
         observer.on_lease(&LeaseEvent {
             kind: LeaseEventKind::Granted,
@@ -85,7 +94,10 @@ fn replies_and_events_fail_closed_as_well() {
             now: NOW,
         });
         let message = chain.status()[0].last_fault.clone().unwrap().message;
-        assert!(message.contains("line 5, column") && message.contains("event has no ip"), "{message}");
+        assert!(
+            message.contains("line 5, column") && message.contains("event has no ip"),
+            "{message}"
+        );
     }
 }
 
@@ -93,11 +105,19 @@ fn replies_and_events_fail_closed_as_well() {
 fn missing_values_are_named_with_their_line() {
     for (language, statement, wanted) in [
         (&RHAI, "request.host.split(\"/\")", "request has no host; did you mean host_name?"),
-        (&RHAI, "settings.lines.first()", "settings.lines is missing: it is (), so it has no first"),
+        (
+            &RHAI,
+            "settings.lines.first()",
+            "settings.lines is missing: it is (), so it has no first",
+        ),
         (&RHAI, "settings.lines[1]", "settings.lines is missing"),
         (&RHAI, "let x = settings.lines + 1", "the left side is missing"),
         (&RHAI, "starts_with(settings.lines, \"x\")", "argument 1 is missing"),
-        (&JAVASCRIPT, "settings.lines.at(0)", "settings.lines is missing (null or undefined), so it has no at"),
+        (
+            &JAVASCRIPT,
+            "settings.lines.at(0)",
+            "settings.lines is missing (null or undefined), so it has no at",
+        ),
         (&JAVASCRIPT, "const x = settings.lines[1]", "settings.lines is missing"),
         (&JAVASCRIPT, "const { x } = settings.lines", "settings.lines is missing"),
         (&JAVASCRIPT, "for (const x of settings.lines) log(x)", "settings.lines is missing"),
@@ -105,11 +125,15 @@ fn missing_values_are_named_with_their_line() {
         (&JAVASCRIPT, "log(\"a\", settings.lines.at(0))", "settings.lines is missing"),
         (&JAVASCRIPT, "request.kind.startWith(\"x\")", "did you mean request.kind.startsWith(…)?"),
     ] {
-        let head = if std::ptr::eq(&raw const **language, &raw const *RHAI) { "fn" } else { "function" };
+        let head =
+            if std::ptr::eq(&raw const **language, &raw const *RHAI) { "fn" } else { "function" };
         let text = format!("{head} decide(request, terms) {{\n\n  {statement};\n}}");
         let (kind, message) = language.fault(&text);
         assert_eq!(kind, FaultKind::Failed, "{statement}: {message}");
-        assert!(message.contains("line 3, column ") && message.contains(wanted), "{statement}: {message}");
+        assert!(
+            message.contains("line 3, column ") && message.contains(wanted),
+            "{statement}: {message}"
+        );
     }
 }
 
@@ -126,10 +150,16 @@ fn scripts_may_begin_with_a_mark() {
 #[test]
 fn a_long_chain_of_conditions_runs_and_a_longer_one_says_that_it_is_too_deep() {
     let chain = |count: usize, head: &str, open: &str, close: &str| {
-        let condition = |n: usize| format!("if {open}request.transaction_or_not == {n}{close} {{ terms.pool = \"p{n}\"; }}");
+        let condition = |n: usize| {
+            format!(
+                "if {open}request.transaction_or_not == {n}{close} {{ terms.pool = \"p{n}\"; }}"
+            )
+        };
         let all: Vec<String> = (0..count).map(condition).collect();
-        format!("{head} decide(request, terms) {{\n{}\n}}", all.join(" else "))
-            .replace("request.transaction_or_not", if head == "fn" { "request.transaction_id" } else { "request.transactionId" })
+        format!("{head} decide(request, terms) {{\n{}\n}}", all.join(" else ")).replace(
+            "request.transaction_or_not",
+            if head == "fn" { "request.transaction_id" } else { "request.transactionId" },
+        )
     };
     for (language, head, open, close) in
         [(&RHAI, "fn", "", ""), (&JAVASCRIPT, "function", "(", ")")]
@@ -156,7 +186,10 @@ fn a_loop_that_met_its_deadline_is_reported_with_its_hook() {
     ] {
         let (kind, message) = language.fault(text);
         assert_eq!(kind, FaultKind::DeadlineExceeded);
-        assert!(message.starts_with("20-garden.") && message.contains("on-discover computed longer"), "{message}");
+        assert!(
+            message.starts_with("20-garden.") && message.contains("on-discover computed longer"),
+            "{message}"
+        );
         assert!(message.contains("deadline-ms"), "{message}");
     }
 }

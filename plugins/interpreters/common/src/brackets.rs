@@ -23,7 +23,9 @@ pub fn unclosed(text: &str) -> Option<String> {
                             before = letter;
                         }
                         None => {
-                            return Some(format!("the comment that begins in line {began} is not closed"));
+                            return Some(format!(
+                                "the comment that begins in line {began} is not closed"
+                            ));
                         }
                     }
                 }

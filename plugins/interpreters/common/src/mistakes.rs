@@ -107,10 +107,13 @@ pub fn unknown_function<'a>(
 /// `. Did you mean decide where it says decied?`, if one of a script's functions is almost a hook.
 pub fn almost_a_hook<'a>(case: Case, functions: impl IntoIterator<Item = &'a str>) -> String {
     let hooks: Vec<String> = HOOKS.iter().map(|hook| case.spell(hook.function)).collect();
-    let names: Vec<&str> = std::iter::once(DECIDE).chain(hooks.iter().map(String::as_str)).collect();
+    let names: Vec<&str> =
+        std::iter::once(DECIDE).chain(hooks.iter().map(String::as_str)).collect();
     let meant = functions.into_iter().find_map(|function| {
         let letters = plain(function).chars().count();
-        nearest(function, names.iter().copied()).filter(|_| letters > 3).map(|hook| (function, hook))
+        nearest(function, names.iter().copied())
+            .filter(|_| letters > 3)
+            .map(|hook| (function, hook))
     });
     meant.map_or_else(String::new, |(found, hook)| {
         format!(". Did you mean {hook} where it says {found}?")
@@ -129,8 +132,8 @@ pub fn absent_function(name: &str) -> Option<String> {
         "timestamp" | "now" | "systemtime" => {
             "there is no clock but the server's time of the call, in milliseconds since 1970"
         }
-        "fetch" | "xmlhttprequest" | "require" | "httpget" | "open" | "readfile" | "exec" | "system"
-        | "process" | "fs" | "net" | "socket" => {
+        "fetch" | "xmlhttprequest" | "require" | "httpget" | "open" | "readfile" | "exec"
+        | "system" | "process" | "fs" | "net" | "socket" => {
             "a policy has no files, no network and no other modules; what it needs to know it plans as \
              a lookup, and the server asks"
         }
@@ -215,7 +218,10 @@ mod tests {
     fn what_cannot_be_set_says_why() {
         let set = |name, property| object(name).cannot_set(Case::Camel, property);
         assert_eq!(set("terms", "poool"), "terms has no poool; did you mean pool?");
-        assert_eq!(set("terms", "leaseTime"), "terms has no leaseTime; did you mean leaseTimeSecs?");
+        assert_eq!(
+            set("terms", "leaseTime"),
+            "terms has no leaseTime; did you mean leaseTimeSecs?"
+        );
         assert_eq!(set("terms", "option"), "terms.option is a function: call it, terms.option(…)");
         assert_eq!(
             set("terms", "options"),

@@ -43,7 +43,8 @@ fn read(text: &str) -> Option<Innermost> {
     let instruction: u32 = number(frame)?;
     let entries = frame.split("Entry { pc: ").skip(1).filter_map(|entry| {
         let place = entry.split_once("line_number: ").zip(entry.split_once("column_number: "));
-        let place = place.and_then(|((_, line), (_, column))| Some((number(line)?, number(column)?)));
+        let place =
+            place.and_then(|((_, line), (_, column))| Some((number(line)?, number(column)?)));
         Some((number::<u32>(entry)?, place))
     });
     let entries: Vec<(u32, Option<Place>)> = entries.collect();

@@ -18,7 +18,8 @@ mod value;
 use std::{cell::RefCell, path::Path, rc::Rc};
 
 use boa_engine::{
-    Context, JsError, JsObject, JsResult, JsString, JsValue, Source, js_string, property::PropertyKey,
+    Context, JsError, JsObject, JsResult, JsString, JsValue, Source, js_string,
+    property::PropertyKey,
 };
 use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy};
 use lessor_script::{Case, HOOKS, Hooks};

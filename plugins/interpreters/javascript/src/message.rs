@@ -5,7 +5,8 @@ use boa_engine::{
     parser::{Error, lexer::error::Error as LexError},
 };
 use lessor_script::{
-    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, place, place_of, unclosed, unclosed_text,
+    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, place, place_of, unclosed,
+    unclosed_text,
 };
 
 use crate::{
@@ -56,7 +57,10 @@ pub(crate) fn of_syntax(error: &Error, text: &str) -> String {
     };
     if what.contains("unterminated string") {
         let at = unclosed_text(text).or(at.map(|(line, column)| (line as usize, column as usize)));
-        return written(at, "SyntaxError: the text that begins here does not end: a quotation mark is missing");
+        return written(
+            at,
+            "SyntaxError: the text that begins here does not end: a quotation mark is missing",
+        );
     }
     let (line, column) = at.map(|(line, column)| (line as usize, column as usize)).unzip();
     format!("{}SyntaxError: {what}", place(line, column))
@@ -81,7 +85,9 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
     let message = native.message();
     match step {
         // A method of a missing value is not found, and so never called.
-        Some((Step::Call { method: Some(method), .. }, _)) if message == MISSING && !is_in_native => {
+        Some((Step::Call { method: Some(method), .. }, _))
+            if message == MISSING && !is_in_native =>
+        {
             return written(Some(method.place), &missing(&Step::Read(method)));
         }
         Some((step, at)) if message == MISSING && !is_in_native => {
@@ -109,7 +115,10 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
     match native.kind() {
         _ if message.starts_with(NOT_WRITABLE) => {
             let name = message.strip_prefix(NOT_WRITABLE).unwrap_or_default().trim_matches('"');
-            written(at, &not_writable(name, at.map(|at| rest_of_line(text, at)).unwrap_or_default()))
+            written(
+                at,
+                &not_writable(name, at.map(|at| rest_of_line(text, at)).unwrap_or_default()),
+            )
         }
         JsNativeErrorKind::Reference => written(at, &undefined(message, text)),
         JsNativeErrorKind::Error => written(at, message),
@@ -223,7 +232,8 @@ fn explained(line: &str, found: &str, what: String) -> String {
         return "a script is one file and no module: there is no import and no export".to_owned();
     }
     if found == ":" && what.contains("parameter list") {
-        return "types are TypeScript: leave them out, or build the policy as a component".to_owned();
+        return "types are TypeScript: leave them out, or build the policy as a component"
+            .to_owned();
     }
     what
 }

@@ -70,7 +70,13 @@ pub(crate) fn defined(script: &Script, interner: &Interner) -> Vec<String> {
 
 /// What is said about the name of something that hooks are handed, where it is not defined.
 pub(crate) fn of_hook(name: &str) -> Option<String> {
-    let hook = HOOKS.iter().find(|hook| hook.parameters.contains(&name) && hook.parameters.len() > 1 && hook.function != "plan_lookups")
+    let hook = HOOKS
+        .iter()
+        .find(|hook| {
+            hook.parameters.contains(&name)
+                && hook.parameters.len() > 1
+                && hook.function != "plan_lookups"
+        })
         .or_else(|| HOOKS.iter().find(|hook| hook.parameters.contains(&name)))?;
     let function = if hook.parameters.contains(&"terms") { DECIDE } else { hook.function };
     Some(format!(

@@ -87,7 +87,8 @@ impl Tree {
         // The value may have been read right before, at the place of its last property.
         let steps = self.steps();
         let mut found = steps.taken_apart.into_iter();
-        let (begin, _, text) = found.find(|(begin, end, _)| is_between(begin) || is_between(end))?;
+        let (begin, _, text) =
+            found.find(|(begin, end, _)| is_between(begin) || is_between(end))?;
         Some((Step::TakeApart(text), begin))
     }
 

@@ -74,7 +74,9 @@ pub(crate) fn syntax(error: &ParseErrorType, position: Position, source: &Source
         ParseErrorType::MissingToken(token, _) if token == ";" => {
             let word = source.word_before(position);
             match ELSEWHERE.iter().find(|(elsewhere, _)| Some(*elsewhere) == word) {
-                Some((elsewhere, here)) => format!("there is no {elsewhere}; in Rhai, write {here}"),
+                Some((elsewhere, here)) => {
+                    format!("there is no {elsewhere}; in Rhai, write {here}")
+                }
                 None if word == Some("function") => FUNCTION.to_owned(),
                 None => error.to_string(),
             }
@@ -189,7 +191,9 @@ fn operator(sign: &str, types: &[&str]) -> String {
     };
     match sides {
         Some(sides) => {
-            format!("{sides} missing: () has no {sign}. Give it a value for that case: (value ?? 0)")
+            format!(
+                "{sides} missing: () has no {sign}. Give it a value for that case: (value ?? 0)"
+            )
         }
         None => format!("there is no {sign} for {}", names.join(" and ")),
     }

@@ -78,7 +78,8 @@ impl<'a> Source<'a> {
     pub(crate) fn words(&self) -> impl Iterator<Item = &'a str> + Clone {
         let lines = self.0.lines().filter(|line| !line.trim_start().starts_with("//"));
         let words = lines.flat_map(|line| line.split(|letter| !is_part_of_name(letter)));
-        words.filter(|word| word.starts_with(|letter: char| letter.is_alphabetic() || letter == '_'))
+        words
+            .filter(|word| word.starts_with(|letter: char| letter.is_alphabetic() || letter == '_'))
     }
 
     /// `; the { in line 3 is not closed`, if that is what is wrong.
