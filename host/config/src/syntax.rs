@@ -178,6 +178,12 @@ fn structural(
     values: &Values,
     error: &toml::de::Error,
 ) -> Draft {
+    let rest = collector.source().text().get(span.start..).unwrap_or_default();
+    if rest.starts_with(':') {
+        return Draft::found("a colon stands after a key")
+            .wanted("wanted =")
+            .help("write key = value; what comes after this place was not checked");
+    }
     let (what, wanted) = in_two(error.message());
     let draft = Draft::found(what).wanted(wanted);
     let draft = match values.container_of(span.start, collector) {

@@ -83,7 +83,7 @@ fn every_mistake_in_a_policy_in_rust_is_explained() {
                 "# file: source" => {
                     fs::write(plugin.with_extension("rs"), "#[policy]\nimpl Policy for Mine {}\n")
                         .unwrap();
-                    return place.check().1;
+                    return place.refused();
                 }
                 "# file: program" => drop(fs::copy("/bin/true", &plugin).unwrap()),
                 "# file: half" => {
@@ -105,7 +105,7 @@ fn every_mistake_beside_a_policy_is_explained() {
     are_explained_as_agreed("sidecar", |case, place| {
         fs::write(place.path().join("plugins/20-policy.rhai"), RIGHT_SCRIPT).unwrap();
         fs::copy(&case.path, place.path().join("plugins/20-policy.toml")).unwrap();
-        place.check().1
+        place.refused()
     });
 }
 
@@ -113,7 +113,7 @@ fn every_mistake_beside_a_policy_is_explained() {
 fn every_mistake_in_a_configuration_is_explained() {
     are_explained_as_agreed("configuration", |case, place| {
         fs::copy(&case.path, place.path().join("lessor.toml")).unwrap();
-        place.check().1
+        place.refused()
     });
 }
 
@@ -177,6 +177,13 @@ impl Place {
         }
         let (is_right, said) = self.lessor(&["plugin", "run", plugin, "--request", "request.toml"]);
         assert!(!is_right, "{plugin} has no mistake: {said}");
+        said
+    }
+
+    /// What `lessor check` says.
+    fn refused(&self) -> String {
+        let (is_right, said) = self.check();
+        assert!(!is_right, "there is no mistake: {said}");
         said
     }
 
