@@ -4,7 +4,7 @@
 //! a fault. A server that starts or reloads only warns: the line may be for another server that shares
 //! the script, and a service that worked is not to end over it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use lessor_config::Configuration;
 use lessor_policy_host::{Chain, Named, NamedKind};
@@ -34,8 +34,13 @@ pub(crate) fn unknown(
     let known = Known { pools, sources: sources.collect() };
     let named =
         chain.plugins().flat_map(|plugin| plugin.named.iter().map(move |named| (plugin, named)));
+    let mut told = HashSet::new();
     let lines = named.filter_map(|(plugin, named)| {
         let mistake = known.mistake(named)?;
+        // Where a name stands first is enough.
+        if !told.insert((&plugin.name, named.kind, &named.name)) {
+            return None;
+        }
         let Named { line, column, .. } = named;
         let (name, path) = (&plugin.name, plugin.path.display());
         Some(format!("plugin {name} ({path}): line {line}, column {column}: {mistake}"))

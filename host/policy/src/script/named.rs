@@ -23,7 +23,7 @@ pub struct Named {
 }
 
 /// What a name in a script stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NamedKind {
     /// A pool, which the script sets as a term.
     Pool,

@@ -109,7 +109,7 @@ fn not_called(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
     let function = function.transpose()?.and_then(|name| name.as_string());
     let function = function.map(|name| name.to_std_string_lossy()).unwrap_or_default();
     let name = name.to_std_string_lossy();
-    if name.starts_with('\u{0}') {
+    if ASKED_BY_THE_LANGUAGE.contains(&&*name) || name.starts_with('\u{0}') {
         return Ok(JsValue::undefined());
     }
     Err(mistake(format!("{function} is a function: call it first, {function}(…).{name}")))
