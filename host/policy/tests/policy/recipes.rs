@@ -99,6 +99,9 @@ fn answers() -> Vec<LookupAnswer> {
     ]
 }
 
+/// A value, and another one.
+type Sent<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
 /// A script with its name.
 struct Script {
     name: String,
@@ -173,7 +176,7 @@ fn scripts_of_the_guide_survive_what_clients_and_relays_may_send() {
         let mut asked = 0;
         for (position, value) in odd.iter().enumerate() {
             let other = &odd[(position * 7 + 3) % odd.len()];
-            let sent: [(Option<&[u8]>, Option<&[u8]>); 4] = [
+            let sent: [Sent<'_>; 4] = [
                 (Some(value), Some(other)),
                 (Some(value), None),
                 (None, Some(value)),
