@@ -21,7 +21,7 @@ pub(super) fn described(text: &str, is_javascript: bool) -> String {
         } else {
             is_word(token, &["while", "for", "do", "loop"])
         };
-        if is_loop && !before.is_some_and(|before| before.text == ".") {
+        if is_loop && before.is_none_or(|before| before.text != ".") {
             let name = function.map_or_else(String::new, |name| format!(" ({name})"));
             places.push(format!("line {}{name}", token.line));
         }
