@@ -15,6 +15,8 @@ use std::{
     path::Path,
 };
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
 pub use name::{NameProblem, check_name};
 
 /// Opens a regular file, or a link to one, for reading.
@@ -81,6 +83,9 @@ pub fn append(path: &Path, mode: u32) -> io::Result<File> {
     let options = options.create(true).append(true).read(true).mode(mode);
     let file = options.custom_flags(DOES_NOT_WAIT).open(path)?;
     takes_lines(file.metadata()?.file_type())?;
+    // Lines do wait: one for a slow terminal would be lost otherwise.
+    let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
+    fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
     Ok(file)
 }
 

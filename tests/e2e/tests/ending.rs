@@ -25,7 +25,11 @@ use lessor_e2e::{
 };
 use lessor_guests::hostile::slow_to_compile;
 use lessor_load::{Relay, Subscriber};
-use nix::sys::signal::Signal;
+use nix::{
+    pty::{OpenptyResult, openpty},
+    sys::signal::Signal,
+    unistd::ttyname,
+};
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -90,11 +94,8 @@ fn a_log_that_nobody_reads_holds_up_neither_service_nor_the_end() {
 
 #[test]
 fn a_disk_that_takes_nothing_is_given_up_on_and_no_acknowledged_lease_is_lost() {
-    // A pipe that nobody reads takes some lines and then blocks whoever writes, as a stuck disk does.
     let setup = Setup::on_loopback(SUBNETS);
-    let pipe = setup.folder().join("pipe");
-    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    symlink(&pipe, setup.folder().join("journal.jsonl")).unwrap();
+    let _terminal = journal_that_gets_stuck(&setup);
     let mut server = setup.start();
     let mut relay = relay(server.address(), LINK);
     let mut acquired = Vec::new();
@@ -113,9 +114,7 @@ fn a_disk_that_takes_nothing_is_given_up_on_and_no_acknowledged_lease_is_lost() 
 #[test]
 fn a_second_signal_ends_a_stop_that_takes_long() {
     let setup = Setup::on_loopback(SUBNETS);
-    let pipe = setup.folder().join("pipe");
-    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    symlink(&pipe, setup.folder().join("journal.jsonl")).unwrap();
+    let _terminal = journal_that_gets_stuck(&setup);
     let mut server = setup.start();
     let mut relay = relay(server.address(), LINK);
     for number in 0..200 {
@@ -129,6 +128,14 @@ fn a_second_signal_ends_a_stop_that_takes_long() {
     let status = server.process().ended(WITHIN);
     assert_eq!(status.code(), Some(UNFINISHED));
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+/// Makes the journal a terminal that nobody reads: it takes some lines and then blocks whoever writes, as
+/// a stuck disk does. It lasts as long as what is returned.
+fn journal_that_gets_stuck(setup: &Setup) -> OpenptyResult {
+    let terminal = openpty(None, None).unwrap();
+    symlink(ttyname(&terminal.slave).unwrap(), setup.folder().join("journal.jsonl")).unwrap();
+    terminal
 }
 
 #[track_caller]
