@@ -43,7 +43,9 @@ pub(crate) fn behind(object: &Object, context: &mut Context) -> JsResult<Option<
     let guard = JsProxy::builder(target).get(unknown_read).set(unknown_write).build(context)?;
     let guard: JsObject = guard.into();
     GUARDS.with_borrow_mut(|guards| {
-        guards.get_mut(kind).map(|place| *place = Some(guard.clone()));
+        if let Some(place) = guards.get_mut(kind) {
+            *place = Some(guard.clone());
+        }
     });
     Ok(Some(guard))
 }
