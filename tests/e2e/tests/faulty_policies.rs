@@ -154,5 +154,6 @@ fn a_policy_that_always_fails_is_not_asked_for_long_and_the_server_goes_on() {
     assert!(plugin.shut_out > 0, "{plugin:?}");
     assert!(plugin.faults_of("deadline-exceeded") < 30, "{plugin:?}");
     assert!(plugin.faults_of("shut-out") > 0, "{plugin:?}");
-    assert_eq!(status.count(Reason::AckSelecting), 100);
+    // A client that waited for long sends its REQUEST again, and gets the same answer.
+    assert!(status.count(Reason::AckSelecting) >= 100);
 }
