@@ -9,7 +9,9 @@
 
 use std::collections::HashSet;
 
-use lessor_policy::{OptionTable, Policy, Request, Terms, Verdict, option, policy, settings};
+use lessor_policy::{
+    OptionTable, Policy, Request, RequestKind, Terms, Verdict, option, policy, settings,
+};
 use serde::Deserialize;
 
 struct WalledGarden {
@@ -92,8 +94,11 @@ impl WalledGarden {
         if !is_unpaid && !is_unknown {
             return Verdict::Proceed;
         }
-        terms.set_pool(&self.pool);
-        terms.set_lease_time_secs(self.lease_time_secs);
+        // A client that sends an INFORM has its address already.
+        if request.kind() != RequestKind::Inform {
+            terms.set_pool(&self.pool);
+            terms.set_lease_time_secs(self.lease_time_secs);
+        }
         terms.set_final();
         match self.options.set_on(terms) {
             Ok(()) => Verdict::Proceed,

@@ -217,9 +217,9 @@ fn one_request_is_shown_to_one_policy() {
     fs::write(folder.path().join("same.json"), r#"{ "circuit-id": "olt1/1/2/onu7" }"#).unwrap();
     let shown = succeeds(folder.path(), &["run", "policy.wasm", "--request", "same.json"]);
     assert!(shown.contains("pool = \"walled-garden\""), "{shown}");
-    fs::write(folder.path().join("inform.toml"), "kind = \"inform\"").unwrap();
-    let shown = succeeds(folder.path(), &["run", "policy.wasm", "--request", "inform.toml"]);
-    assert!(shown.contains("has no hook on-inform"), "{shown}");
+    fs::write(folder.path().join("decline.toml"), "kind = \"decline\"").unwrap();
+    let shown = succeeds(folder.path(), &["run", "policy.wasm", "--request", "decline.toml"]);
+    assert!(shown.contains("has no hook on-decline"), "{shown}");
 }
 
 #[test]
