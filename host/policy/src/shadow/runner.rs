@@ -203,7 +203,10 @@ impl Place {
                 plugin.zip(entry.fault).and_then(|(plugin, kind)| plugin.drop_reason(kind));
             compare::follow(terms, entry, dropping)
         };
-        if !before.iter().all(|entry| follow(&mut terms, entry)) {
+        // A new version of a plugin usually stands behind the one that it is to replace, so final terms
+        // keep no shadow out.
+        let is_final_only = |entry: &TraceEntry| entry.verdict.is_none() && entry.is_final();
+        if !before.iter().all(|entry| follow(&mut terms, entry) || is_final_only(entry)) {
             return (Stage::NotAsked, false);
         }
         let is_final;
@@ -246,8 +249,7 @@ impl Place {
         encode: Encode,
     ) -> Stage {
         let is_shown = self.seat.plugin.hooks.contains(Hook::ReplyOptions);
-        let final_at = view.final_by.as_deref().and_then(|name| chain.position_of(name));
-        if (!is_shown && !is_final) || final_at.is_some_and(|at| at < self.position) {
+        if !is_shown && !is_final {
             return Stage::NotAsked;
         }
         let (before, mut after) = self.around(chain, &sampled.edits);

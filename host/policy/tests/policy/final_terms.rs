@@ -121,7 +121,7 @@ fn a_plugin_reads_what_earlier_ones_and_itself_have_set() {
 }
 
 #[test]
-fn a_shadow_sees_earlier_terms_and_final_ones_keep_it_out() {
+fn final_terms_keep_no_shadow_out_and_those_of_a_shadow_keep_plugins_out() {
     let compared = |sources: Vec<PluginSource>| {
         let (chain, mut runner, mut shadows) = ready(sources);
         let view = discover();
@@ -134,8 +134,12 @@ fn a_shadow_sees_earlier_terms_and_final_ones_keep_it_out() {
         let requests = chain.shadows().unwrap().status().shadows[0].requests;
         (written(&found), requests)
     };
-    let late = shadow("30-new", json!({ "pool": "boxes", "domain-name": "boxes.example" }));
-    assert_eq!(compared(vec![garden("20-garden"), late]), (vec![], 0));
+    // The new version of a plugin stands behind it, and is compared with it.
+    let later = shadow("21-new", json!({ "pool": "boxes", "domain-name": "garden.example" }));
+    let (found, requests) = compared(vec![garden("20-garden"), later]);
+    assert_eq!((found, requests), (vec!["pool: garden, not boxes".to_owned()], 1));
+    let same = PluginSource { mode: Mode::Shadow, ..garden("21-new") };
+    assert_eq!(compared(vec![garden("20-garden"), same]), (vec![], 1));
     // A shadow that would make the terms final would keep the live plugin behind it out.
     let early = PluginSource { mode: Mode::Shadow, ..garden("10-new") };
     let (found, requests) = compared(vec![early, homes("20-homes")]);

@@ -244,7 +244,7 @@ fn mistakes_that_show_when_a_script_runs_are_faults_with_their_place() {
             "terms.subscriber(\"a\", 1, \"both\");",
             "20-garden.rhai, line 2, column 7: subscriber: wanted \"refuse\" or",
         ),
-        ("helper(1)", "20-garden.rhai, line 2, column 1: there is no function helper: "),
+        ("assist(1)", "20-garden.rhai, line 2, column 1: there is no function assist: "),
         ("5", "20-garden.rhai: on-discover gave 5; wanted nothing, proceed()"),
         ("deeper(5)", "20-garden.rhai, line 5, column 5: too deep"),
     ] {
