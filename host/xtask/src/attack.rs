@@ -235,7 +235,7 @@ impl Attack {
         }
         let row = |finding: &Finding| {
             [
-                format!("{}: {}", self.name, finding.subject),
+                format!("{}: {}", finding.attack, finding.subject),
                 finding.sent.to_string(),
                 finding.served.to_string(),
                 finding.refused.to_string(),
