@@ -61,6 +61,7 @@ pub use sidecar::{
 };
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};
+pub use suggest::nearest;
 
 use collector::Collector;
 use source::Source;

@@ -1,18 +1,22 @@
 //! "Did you mean …?"
 
 /// The candidate that `found` was most likely meant to be, if any is close enough.
+pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance_max = (found.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(found, candidate), candidate))
+        .filter(|(distance, _)| *distance <= distance_max)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The same for keys, which are in lower case with hyphens.
 pub(crate) fn closest<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let found = found.to_lowercase().replace('_', "-");
-    let distance_max = (found.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&found, candidate), candidate))
-        .filter(|(distance, _)| *distance <= distance_max)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    nearest(&found.to_lowercase().replace('_', "-"), candidates)
 }
 
 /// Names in a sentence: "`a`, `b`, `c`".

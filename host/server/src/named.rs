@@ -96,10 +96,7 @@ impl Known<'_> {
 /// `; did you mean "garden"?`, or all that there are.
 fn others<'a>(name: &str, what: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
-    let distance = |other: &&&str| strsim::damerau_levenshtein(name, other);
-    let letters_max = (name.chars().count() / 3).max(1);
-    let near = known.iter().min_by_key(distance).filter(|near| distance(near) <= letters_max);
-    match (near, &known[..]) {
+    match (lessor_config::nearest(name, known.iter().copied()), &known[..]) {
         (Some(near), _) => format!("; did you mean {near:?}"),
         (None, []) => format!("; it has no {what}"),
         (None, all) => {
