@@ -137,9 +137,9 @@ impl Health {
         if now_ms >= self.shut_out_until_ms.load(Ordering::Relaxed) {
             return None;
         }
-        let culprit = subject.culprit();
-        let is_out = culprit.parties().any(|party| self.is_shut_out(now, &party));
-        is_out.then_some(FaultKind::ShutOut)
+        let shut_out = self.shut_out.read().unwrap_or_else(PoisonError::into_inner);
+        let is_out = |party: Party| shut_out.get(&party).is_some_and(|until| now < *until);
+        subject.culprit().parties().any(is_out).then_some(FaultKind::ShutOut)
     }
 
     /// Counts a call that was not made.
