@@ -6,7 +6,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::SocketAddrV4,
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -14,7 +14,11 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use lessor_e2e::{Server, Setup, loopback_address};
+use lessor_e2e::{
+    Server, Setup,
+    bystanders::{LINK, SUBNETS},
+    loopback_address, process_status,
+};
 use lessor_load::{LoadArgs, Outcome};
 use lessor_terminal::{right_align, table};
 
@@ -48,17 +52,6 @@ const LATENCY_RATIO_MAX: f64 = 1.3;
 /// After all reloads the server may have so many times the memory that it had after the tenth.
 const MEMORY_RATIO_MAX: f64 = 1.2;
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
-/// An address in the subnet of all subscribers.
-const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
-const SUBNETS: &str = r#"
-    [[subnet]]
-    prefix = "100.64.0.0/16"
-    lease-time = "1h"
-
-    [[subnet.pool]]
-    name = "residential"
-    range = "100.64.1.0-100.64.99.255"
-"#;
 const SCRIPT: &str = "fn on_discover(request, terms) { terms.lease_time_secs = 1800; }\n";
 
 /// Builds the server, measures it, prints the figures.
@@ -174,13 +167,13 @@ fn memory(server: &mut Server, reloads: u32) -> anyhow::Result<f64> {
         if shown.contains(&number) {
             // What was replaced goes a moment after the outcome is told.
             thread::sleep(Duration::from_secs(1));
-            let resident = kib(server, "VmRSS:")?;
-            let anonymous = kib(server, "RssAnon:")? >> 10;
+            let resident = kib(server, "VmRSS")?;
+            let anonymous = kib(server, "RssAnon")? >> 10;
             figures.add_row([
                 number.to_string(),
                 (resident >> 10).to_string(),
                 anonymous.to_string(),
-                kib(server, "Threads:")?.to_string(),
+                kib(server, "Threads")?.to_string(),
             ]);
             if number == 10 {
                 after_tenth = resident;
@@ -199,8 +192,6 @@ fn memory(server: &mut Server, reloads: u32) -> anyhow::Result<f64> {
 
 /// A number of the process's status.
 fn kib(server: &mut Server, name: &str) -> anyhow::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.process().id()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line")?;
-    let number = line.split_whitespace().next().context("no number")?;
-    Ok(number.parse()?)
+    let found = process_status::number(server.process().id(), name);
+    found.with_context(|| format!("the status of the process has no number {name}"))
 }

@@ -19,6 +19,18 @@ use crate::{
     loopback_address, process_status,
 };
 
+/// The subnet that they are in, for the configuration of their server.
+pub const SUBNETS: &str = r#"
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "1h"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.99.255"
+"#;
+/// An address in it, which relays name.
+pub const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 /// How many subscribers there are, and how many exchanges they begin a second.
 const SUBSCRIBERS: u32 = 300;
 const EXCHANGES_PER_SEC: u32 = 300;
@@ -29,8 +41,9 @@ const QUOTED_CHARS_MAX: usize = 120;
 pub struct Bystanders {
     server: SocketAddrV4,
     process: u32,
-    link: Ipv4Addr,
     lease_time_secs: u32,
+    /// The pattern of their circuit ids, as `lessor load` takes it; none if any will do.
+    lines: Option<&'static str>,
 }
 
 /// What became of them before an attack, during it and after it.
@@ -58,10 +71,16 @@ pub struct Phase {
 }
 
 impl Bystanders {
-    /// Subscribers behind a relay of this link, to whom a policy of the server gives this lease time.
-    pub fn of(server: &mut Server, link: Ipv4Addr, lease_time_secs: u32) -> Self {
+    /// Subscribers behind a relay of [`LINK`], to whom a policy of the server gives this lease time.
+    pub fn of(server: &mut Server, lease_time_secs: u32) -> Self {
         let process = server.process().id();
-        Self { server: server.address(), process, link, lease_time_secs }
+        Self { server: server.address(), process, lease_time_secs, lines: None }
+    }
+
+    /// The same on lines with circuit ids of this pattern, such as `olt1/onu{n}`.
+    pub fn on_lines(mut self, pattern: &'static str) -> Self {
+        self.lines = Some(pattern);
+        self
     }
 
     /// Serves them for a round before `act`, until it is over, and for a round afterwards.
@@ -101,10 +120,10 @@ impl Bystanders {
     }
 
     fn round(&self) -> (Report, u64) {
-        let args = LoadArgs {
+        let mut args = LoadArgs {
             server: self.server,
             relay: vec![SocketAddrV4::new(loopback_address(), 0)],
-            link_selection: Some(self.link),
+            link_selection: Some(LINK),
             clients: SUBSCRIBERS,
             window: 16,
             rate: Some(EXCHANGES_PER_SEC),
@@ -113,6 +132,9 @@ impl Bystanders {
             retries: 0,
             ..LoadArgs::default()
         };
+        if let Some(pattern) = self.lines {
+            args.circuit_id = pattern.parse().expect("a pattern of circuit ids");
+        }
         let mut others = 0;
         let report = lessor_load::run_with(&args, |event| {
             if let Outcome::Acquired(acquired) = event.outcome {

@@ -22,12 +22,12 @@ pub fn niceness(process: u32) -> i64 {
 
 /// What it has resident, in KiB.
 pub fn resident_kib(process: u32) -> u64 {
-    memory(process, "VmRSS")
+    number(process, "VmRSS").unwrap_or(0)
 }
 
 /// The most that it has had resident, in KiB.
 pub fn peak_kib(process: u32) -> u64 {
-    memory(process, "VmHWM")
+    number(process, "VmHWM").unwrap_or(0)
 }
 
 /// A field of `/proc/…/status`; empty if there is none.
@@ -43,8 +43,9 @@ pub fn read(process: u32, file: &str) -> String {
     String::from_utf8_lossy(&octets).into_owned()
 }
 
-fn memory(process: u32, name: &str) -> u64 {
-    field(process, name).trim_end_matches(" kB").parse().unwrap_or(0)
+/// The number in a field of `/proc/…/status`, of KiB where it is one of memory.
+pub fn number(process: u32, name: &str) -> Option<u64> {
+    field(process, name).split_whitespace().next()?.parse().ok()
 }
 
 /// A field of `/proc/…/stat` behind the program's name; 0 is the state.

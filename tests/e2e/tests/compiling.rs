@@ -11,7 +11,6 @@
 
 use std::{
     fs::{self, File},
-    net::Ipv4Addr,
     os::fd::AsRawFd,
     path::Path,
     process::{Command, Output},
@@ -21,7 +20,7 @@ use std::{
 
 use lessor_e2e::{
     Server, Setup, built,
-    bystanders::Bystanders,
+    bystanders::{Bystanders, LINK, SUBNETS},
     compiling::{compiles, is_gone},
     heavy,
     process_status::{children, field, niceness, peak_kib, read},
@@ -35,16 +34,6 @@ use nix::{
     unistd::Pid,
 };
 
-const SUBNETS: &str = r#"
-    [[subnet]]
-    prefix = "100.64.0.0/16"
-    lease-time = "1h"
-
-    [[subnet.pool]]
-    name = "residential"
-    range = "100.64.1.0-100.64.99.255"
-"#;
-const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
 const LEASE_TIME_SECS: u32 = 777;
 const HOSTILE: &str = "50-hostile";
@@ -61,7 +50,7 @@ fn a_policy_that_takes_gigabytes_to_compile_harms_nobody() {
     let mut server = setup.start();
     let hostile = hungry_to_compile(&minimal());
     println!("the policy has {} octets", hostile.len());
-    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let bystanders = Bystanders::of(&mut server, LEASE_TIME_SECS);
     let before = peak_kib(server.process().id());
     let (watched, took) = bystanders.around(&mut server, |server| {
         server.setup().put_policy(HOSTILE, &hostile, "");

@@ -1,6 +1,6 @@
 //! One line attacks a policy, with everything that makes a policy fail, while others are served through
 //! the same policy: they lose nothing, and the policy decides about them all the time. The policy drops
-//! packets that it fails on, so whoever is hit by what another one does is lost.
+//! packets that it fails on, so an exchange that is hit by what another client does is lost.
 //!
 //! The line of the attacker is the same in all attacks: its circuit id is `broken`.
 
@@ -13,8 +13,7 @@
 )]
 
 use std::{
-    fmt::Write,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::SocketAddrV4,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -25,25 +24,15 @@ use std::{
 
 use lessor_e2e::{
     PluginRow, Server, Setup,
-    attack::{Finding, scaled},
+    attack::scaled,
+    bystanders::{Bystanders, LINK, SUBNETS},
     heavy, loopback_address,
 };
-use lessor_load::{LoadArgs, Outcome, Report};
+use lessor_load::LoadArgs;
 
-const SUBNETS: &str = r#"
-    [[subnet]]
-    prefix = "100.64.0.0/16"
-    lease-time = "1h"
-
-    [[subnet.pool]]
-    name = "residential"
-    range = "100.64.1.0-100.64.199.255"
-"#;
-const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const POLICY: &str = "50-ports";
 /// What the policy gives to everybody whose line it understands.
-const LEASE_TIME: u32 = 777;
-const BYSTANDERS_PER_SEC: u32 = 250;
+const LEASE_TIME_SECS: u32 = 777;
 
 /// How the attacker sends.
 #[derive(Clone, Copy)]
@@ -150,51 +139,33 @@ const ATTACKS: [Attack; 7] = [
 #[test]
 fn one_line_cannot_switch_a_policy_off_for_others() {
     let _alone = heavy();
-    let mut rows = String::from(
-        "attack                             phase    exchanges  lost  without policy   p50 ms   p99 ms\n",
-    );
     for attack in &ATTACKS {
-        carry_out(attack, &mut rows);
+        carry_out(attack);
     }
-    println!("{rows}");
 }
 
-fn carry_out(attack: &Attack, rows: &mut String) {
+fn carry_out(attack: &Attack) {
     let setup = Setup::on_loopback(SUBNETS);
     let sidecar =
         format!("on-failure = \"drop\"\n[limits]\ndeadline-ms = {}\n", attack.deadline_ms);
     setup.put_script(&format!("{POLICY}.rhai"), attack.script, &sidecar);
     let mut server = setup.start();
-    let mut phase = |phase: &str, bystanders: Bystanders| {
-        let latency = bystanders.report.latency.exchange;
-        let _ = writeln!(
-            rows,
-            "{:<34} {phase:<8} {:>9} {:>5} {:>15} {:>8.2} {:>8.2}",
-            attack.name,
-            bystanders.report.acquired,
-            bystanders.report.failed,
-            bystanders.without_policy,
-            latency.p50,
-            latency.p99
-        );
-        conclude(attack, phase, &bystanders);
-    };
-    phase("before", bystanders(server.address(), 0));
-    let attacking = Attacking::start(server.address(), attack);
-    thread::sleep(Duration::from_millis(200));
-    phase("during", bystanders(server.address(), 1_000));
-    let sent = attacking.stop();
-    let plugin = server.status().plugin(POLICY).clone();
-    phase("after", bystanders(server.address(), 2_000));
+    let bystanders = Bystanders::of(&mut server, LEASE_TIME_SECS).on_lines("olt1/1/2/onu{n}");
+    let (watched, plugin) = bystanders.around(&mut server, |server| {
+        let attacking = Attacking::start(server.address(), attack);
+        thread::sleep(Duration::from_secs(scaled(2, 20)));
+        assert!(attacking.stop() > 0);
+        server.status().plugin(POLICY).clone()
+    });
+    watched.conclude(&format!("faults of one line: {}", attack.name));
 
-    assert!(sent > 0);
     assert_eq!(plugin.suspensions, 0, "{}: {plugin:?}", attack.name);
     assert!(server.process().is_running());
     match attack.is_shut_out {
         true => is_told_who(&mut server, attack, &plugin),
         false => assert_eq!(plugin.shut_out, 0, "{}: {plugin:?}", attack.name),
     }
-    let _ = writeln!(rows, "{:<34} faults {:?}", "", nonzero(&plugin));
+    println!("faults {:?}", nonzero(&plugin));
 }
 
 fn nonzero(plugin: &PluginRow) -> Vec<(&str, u64)> {
@@ -225,56 +196,6 @@ fn is_told_who(server: &mut Server, attack: &Attack, plugin: &PluginRow) {
     for wanted in ["circuit id broken", "until=", "on-failure = drop", "cost_ms="] {
         assert!(said.contains(wanted), "no {wanted:?} in {said}");
     }
-}
-
-/// What the bystanders got.
-struct Bystanders {
-    report: Report,
-    /// How many leases were not as the policy wants them.
-    without_policy: usize,
-}
-
-/// Nobody but the attacker may lose anything, or be served without the policy.
-fn conclude(attack: &Attack, phase: &str, Bystanders { report, without_policy }: &Bystanders) {
-    let lost = report.failed + report.naks;
-    Finding {
-        attack: format!("faults of one line: {}", attack.name),
-        subject: format!("exchanges of other lines, {phase}"),
-        sent: report.acquired + lost,
-        served: report.acquired,
-        refused: 0,
-        lost,
-        wanted: "0 lost, 0 served without the policy".to_owned(),
-        note: format!(
-            "{without_policy} without the policy, p99 {:.1} ms",
-            report.latency.exchange.p99
-        ),
-        held: lost == 0 && *without_policy == 0 && report.acquired > 0,
-    }
-    .conclude();
-}
-
-/// Exchanges of other lines for some seconds, each of a new client.
-fn bystanders(server: SocketAddrV4, first_client: u32) -> Bystanders {
-    let args = LoadArgs {
-        clients: 1_000,
-        first_client,
-        window: 64,
-        rate: Some(BYSTANDERS_PER_SEC),
-        duration_secs: Some(scaled(2, 20)),
-        timeout_ms: 5_000,
-        circuit_id: "olt1/1/2/onu{n}".parse().unwrap(),
-        ..load(server)
-    };
-    let mut without_policy = 0;
-    let report = lessor_load::run_with(&args, |event| {
-        if let Outcome::Acquired(acquired) = event.outcome
-            && acquired.lease_time_secs != LEASE_TIME
-        {
-            without_policy += 1;
-        }
-    });
-    Bystanders { report: report.unwrap(), without_policy }
 }
 
 fn load(server: SocketAddrV4) -> LoadArgs {

@@ -10,7 +10,6 @@
 )]
 
 use std::{
-    net::Ipv4Addr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,19 +18,12 @@ use std::{
     time::Duration,
 };
 
-use lessor_e2e::{PluginRow, Server, Setup, built, bystanders::Bystanders, heavy, relay};
+use lessor_e2e::{
+    PluginRow, Server, Setup, built,
+    bystanders::{Bystanders, LINK, SUBNETS},
+    heavy, relay,
+};
 use lessor_load::Subscriber;
-
-const SUBNETS: &str = r#"
-    [[subnet]]
-    prefix = "100.64.0.0/16"
-    lease-time = "1h"
-
-    [[subnet.pool]]
-    name = "residential"
-    range = "100.64.1.0-100.64.99.255"
-"#;
-const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
 /// What the healthy policy gives to everybody.
 const LEASE_TIME_SECS: u32 = 777;
@@ -83,7 +75,7 @@ fn healthy_traffic_does_not_notice_misbehaving_guests() {
         Setup::on_loopback(SUBNETS).with_policy("10-healthy", "misbehaving", HEALTHY).start();
     let component = std::fs::read(built::policy("misbehaving")).unwrap();
 
-    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let bystanders = Bystanders::of(&mut server, LEASE_TIME_SECS);
     for (behaviour, fault) in FAULTY {
         server.setup().put_policy(GUEST, &component, &sidecar(behaviour));
         let (watched, ()) = bystanders.around(&mut server, |server| {

@@ -10,21 +10,16 @@
     reason = "tests"
 )]
 
-use std::{fs, net::Ipv4Addr, time::Duration};
+use std::{fs, time::Duration};
 
-use lessor_e2e::{Server, Setup, process_status::resident_kib, relay};
+use lessor_e2e::{
+    Server, Setup,
+    bystanders::{LINK, SUBNETS},
+    process_status::resident_kib,
+    relay,
+};
 use lessor_load::Subscriber;
 
-const SUBNETS: &str = r#"
-    [[subnet]]
-    prefix = "100.64.0.0/16"
-    lease-time = "1h"
-
-    [[subnet.pool]]
-    name = "residential"
-    range = "100.64.1.0-100.64.99.255"
-"#;
-const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 /// An interpreter has megabytes of memory in each instance.
 const SCRIPT: &str = "fn on_discover(request, terms) { terms.lease_time_secs = 1800; }\n";
 /// Reloads before memory is first measured: the first ones make what later ones use again.

@@ -5,24 +5,19 @@
 
 use std::{
     fs,
-    net::Ipv4Addr,
     time::{Duration, Instant},
 };
 
-use lessor_e2e::{Server, Setup, attack::scaled, built, bystanders::Bystanders, heavy, relay};
+use lessor_e2e::{
+    Server, Setup,
+    attack::scaled,
+    built,
+    bystanders::{Bystanders, LINK, SUBNETS},
+    heavy, relay,
+};
 use lessor_load::Subscriber;
 use nix::{sys::stat::Mode, unistd::mkfifo};
 
-const SUBNETS: &str = r#"
-    [[subnet]]
-    prefix = "100.64.0.0/16"
-    lease-time = "1h"
-
-    [[subnet.pool]]
-    name = "residential"
-    range = "100.64.1.0-100.64.99.255"
-"#;
-const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
 const LEASE_TIME_SECS: u32 = 777;
 
@@ -38,7 +33,7 @@ fn odd_files_in_the_plugin_directory() {
     let _alone = heavy();
     let mut server = started();
     let plugins = server.folder().join("plugins");
-    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let bystanders = Bystanders::of(&mut server, LEASE_TIME_SECS);
     let (watched, ()) = bystanders.around(&mut server, |server| {
         mkfifo(&plugins.join("20-odd.wasm"), Mode::S_IRUSR).unwrap();
         let reload = server.hang_up();
@@ -65,7 +60,7 @@ fn reloads_one_after_the_other() {
     let _alone = heavy();
     let mut server = started();
     let component = fs::read(built::policy("misbehaving")).unwrap();
-    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let bystanders = Bystanders::of(&mut server, LEASE_TIME_SECS);
     let (watched, ()) = bystanders.around(&mut server, |server| {
         for number in 0..scaled(5, 50) {
             // The first policy stays as it is, and the second is another one each time.
@@ -87,7 +82,7 @@ fn a_deadline_of_a_second() {
     let component = fs::read(built::policy("misbehaving")).unwrap();
     let sidecar = "[limits]\ndeadline-ms = 1000\n[settings]\nbehaviour = \"loop\"\n\
                    client = \"hw:02:00:00:00:00:66\"\n";
-    let bystanders = Bystanders::of(&mut server, LINK, LEASE_TIME_SECS);
+    let bystanders = Bystanders::of(&mut server, LEASE_TIME_SECS);
     let (watched, ()) = bystanders.around(&mut server, |server| {
         server.setup().put_policy("20-slow", &component, sidecar);
         assert!(server.hang_up().accepted);
