@@ -1,6 +1,6 @@
 //! Threads that leave the processor to those that serve packets.
 //!
-//! Not here: how many there are; whoever starts them has a limit.
+//! Not here: how many there are; the code that starts them has a limit.
 
 use std::{io, thread};
 

@@ -1,5 +1,5 @@
 //! Why a connection failed, in words: the last of the causes says most, and what a library of TLS
-//! calls its errors says nothing to whoever has to do something about them.
+//! calls its errors does not tell an operator what to do.
 //!
 //! Not here: what becomes of the question.
 
@@ -85,7 +85,7 @@ fn of_certificate(error: &CertificateError) -> String {
             of("is not made for servers: the service needs one for server authentication")
         }
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            of("is one for issuing others: the service needs one of its own")
+            of("is one for issuing others: the service needs a separate one")
         }
         other => of(&format!("cannot be used: {other}")),
     }

@@ -85,7 +85,7 @@ impl Plugin {
         })
     }
 
-    /// The same plugin in the chain after its own, with a record of its own and the same instances; none
+    /// The same plugin in the next chain, with a separate record and the same instances; none
     /// if instances made now would be others: because the plugin is another one by now, or because it
     /// may have read tables that changed when it was configured.
     pub(crate) fn kept(

@@ -2,7 +2,7 @@
 //!
 //! A question is one line of JSON; the answer is any number of lines of JSON and then the line
 //! [`END`], so that an answer cut short is not taken for a whole one; an answer that cannot be written
-//! is an error ([`FAILED`]), never an empty one. Whoever may open the socket
+//! is an error ([`FAILED`]), never an empty one. A process that may open the socket
 //! may ask everything: it belongs to the user that runs the server.
 
 use std::{

@@ -1,4 +1,4 @@
-//! Sources that are broken in part: whoever has nothing to do with what is broken loses nothing.
+//! Sources that are broken in part: lines that have nothing to do with what is broken lose nothing.
 
 #![allow(
     clippy::expect_used,

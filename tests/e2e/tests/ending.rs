@@ -130,7 +130,7 @@ fn a_second_signal_ends_a_stop_that_takes_long() {
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
-/// Makes the journal a terminal that nobody reads: it takes some lines and then blocks whoever writes, as
+/// Makes the journal a terminal that nobody reads: it takes some lines and then blocks the writer, as
 /// a stuck disk does. It lasts as long as what is returned.
 fn journal_that_gets_stuck(setup: &Setup) -> OpenptyResult {
     let terminal = openpty(None, None).unwrap();

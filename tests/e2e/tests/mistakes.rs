@@ -1,7 +1,7 @@
 //! A catalogue of what authors do wrong, in scripts, in Rust, in the file beside a policy and in the
 //! configuration, each with what the server's tools say about it: `lessor check`, and where that finds
 //! nothing, `lessor plugin run` with a request that says no more than a client that is new. `UPDATE_GOLDEN=1` writes it
-//! anew: read what changed as the author of the mistake would.
+//! again: read what changed as the author of the mistake would.
 
 #![allow(
     clippy::expect_used,

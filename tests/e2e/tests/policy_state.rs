@@ -148,7 +148,7 @@ fn refused(server: &Server, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Has the policy see a client on a line of its own.
+/// Has the policy see a client on a separate line.
 fn see(server: &Server, number: u8) {
     let subscriber = Subscriber::new([2, 0, 0, 0, 7, number], format!("line {number}"));
     relay(server.address(), LINK).discover(&subscriber, PATIENCE).unwrap();

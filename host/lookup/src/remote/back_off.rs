@@ -5,7 +5,7 @@
 //!
 //! Not here: what becomes of the keys that failed; see [`super::failed_keys`]. The invariant: one key
 //! alone never takes a source away from the others, and a source that answers again is found out
-//! within twice its pause, whoever asks.
+//! within twice its pause, for any key.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -1,5 +1,5 @@
-//! Keys that a source failed for a moment ago: they are not asked for again at once, so that whoever
-//! sends the same again and again makes no questions of it.
+//! Keys that a source failed for a moment ago: they are not asked for again at once, so that a client
+//! that sends the same again and again causes no questions.
 //!
 //! Not here: whether the source works; see [`super::back_off`]. The invariant: no more than
 //! [`FAILED_KEYS_MAX`] keys are remembered, and none longer than [`FAILED_KEY_FOR`].

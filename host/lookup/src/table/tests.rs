@@ -237,7 +237,7 @@ fn a_row_that_does_not_end_is_refused_before_the_rest_is_read() {
 
 #[test]
 fn a_file_that_takes_much_more_memory_than_it_is_large_is_refused() {
-    // Every row has a field of its own, which costs twenty times its text.
+    // Every row has a field that no other has, which costs twenty times its text.
     let rows = (0..400_000).map(|number| format!("\"k{number}\":{{\"f{number}\":1}}"));
     let text = format!("{{{}}}", rows.collect::<Vec<_>>().join(",\n"));
     let error = json(&text, None).err().unwrap();

@@ -130,7 +130,7 @@ fn accept(request: &[u8], attributes: &[u8], secret: &[u8]) -> Vec<u8> {
     [&head, &authenticator[..], attributes].concat()
 }
 
-/// A server that sends these, one after the other, to whoever asks.
+/// A server that sends these, one after the other, to every client.
 async fn serving(answers: &'static [&'static [u8]]) -> String {
     let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap().to_string();

@@ -143,7 +143,7 @@ fn computing_threads() -> Vec<i64> {
 
 #[test]
 fn databases_are_asked_on_few_threads_of_low_priority_that_end_with_them() {
-    // In a process of its own: other tests have such threads too.
+    // In a separate process: other tests have such threads too.
     let alone = std::env::var_os("LESSOR_ALONE").is_some();
     if !alone {
         let name = "sqlite::databases_are_asked_on_few_threads_of_low_priority_that_end_with_them";

@@ -82,7 +82,7 @@ pub(super) fn row(attributes: &Attributes<'_>) -> Result<Row, String> {
                     Ok(inner) => inner.iter().for_each(|(code, value)| {
                         add(format!("Vendor-{vendor}-{code}"), printed(value));
                     }),
-                    // Some vendors have a format of their own (RFC 2865 section 5.26).
+                    // Some vendors have a separate format (RFC 2865 section 5.26).
                     Err(_) => add(format!("Vendor-{vendor}"), printed(inner)),
                 }
             }

@@ -33,7 +33,7 @@ use crate::{
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
-/// Asks a database, with a connection of its own.
+/// Asks a database, with a separate connection.
 pub(super) struct Asker {
     shared: Arc<Shared>,
     open: Option<Open>,

@@ -1,5 +1,5 @@
 //! SQLite. A file, but one whose reading may wait for a lock or a disk, and whose queries compute in
-//! this process: so it is asked like a server, on a few threads of its own, of low priority.
+//! this process: so it is asked like a server, on a few separate threads of low priority.
 //!
 //! Not here: how one question is asked; see [`connection`]. The invariant: however many ask, no more
 //! than [`COMPUTING_THREADS_MAX`] threads compute, and packets come before them.
@@ -70,7 +70,7 @@ impl Sqlite {
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
         let given_up = || Failure::Down("the query was given up".to_owned());
         let (answer, answered) = oneshot::channel();
-        // Whoever has a place has a thread: nothing waits in the channel.
+        // A question that has a place has a thread: nothing waits in the channel.
         self.jobs.send(Job { question, answer }).map_err(|_| given_up())?;
         answered.await.unwrap_or_else(|_| Err(given_up()))
     }
@@ -85,9 +85,9 @@ pub(super) fn threads(concurrency_max: usize) -> usize {
 fn work(mut asker: Asker, jobs: &Receiver<Job>) {
     for Job { question, answer } in jobs {
         let row = asker.ask(&question.key, question.deadline);
-        // The place is free before the answer is there: whoever has the answer may ask again.
+        // The place is free before the answer is there: the caller may ask again as soon as it has the answer.
         drop(question.place);
-        // Whoever asked may have left.
+        // The caller may have left.
         let _ = answer.send(row);
     }
 }

@@ -43,7 +43,7 @@ fn scanned(steps: &[String]) -> impl Iterator<Item = (&str, &str)> {
         let (table, how) = rest.split_once(' ').unwrap_or((rest, ""));
         let is_whole = match verb {
             "SCAN" => !rest.contains("CONSTANT ROW") && !how.starts_with("VIRTUAL TABLE"),
-            // Made anew for each question, of the whole table.
+            // Made again for each question, of the whole table.
             "SEARCH" => how.starts_with("USING AUTOMATIC"),
             _ => false,
         };
