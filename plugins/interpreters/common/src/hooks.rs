@@ -81,8 +81,9 @@ impl Hooks {
                 let Some(found) = parameters(&name) else { continue };
                 let wanted = hook.parameters;
                 if found > wanted.len() || (case == Case::Snake && found != wanted.len()) {
+                    let plural = if found == 1 { "" } else { "s" };
                     let message = format!(
-                        "the function {name} has {found} parameters; wanted {name}({})",
+                        "the function {name} has {found} parameter{plural}; wanted {name}({})",
                         wanted.join(", ")
                     );
                     return Err((Some(name), message));
@@ -188,7 +189,7 @@ mod tests {
         let (at, message) =
             Hooks::find(Case::Snake, |name| (name == "decide").then_some(1)).unwrap_err();
         assert_eq!(at.as_deref(), Some("decide"));
-        assert_eq!(message, "the function decide has 1 parameters; wanted decide(request, terms)");
+        assert_eq!(message, "the function decide has 1 parameter; wanted decide(request, terms)");
         // In JavaScript what is not wanted is left out.
         Hooks::find(Case::Camel, |name| (name == "decide").then_some(1)).unwrap();
         assert!(
