@@ -198,10 +198,10 @@ fn is_told_who(server: &mut Server, attack: &Attack, plugin: &PluginRow) {
     }
 }
 
-fn load(server: SocketAddrV4) -> LoadArgs {
+fn load(server: SocketAddrV4, relay: SocketAddrV4) -> LoadArgs {
     LoadArgs {
         server,
-        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+        relay: vec![relay],
         link_selection: Some(LINK),
         retries: 0,
         ..LoadArgs::default()
@@ -219,6 +219,7 @@ impl Attacking {
         let stop = Arc::<AtomicBool>::default();
         let stopped = Arc::clone(&stop);
         let (sends, per_sec) = (attack.sends, attack.per_sec);
+        let relay = SocketAddrV4::new(loopback_address(), 0);
         let thread = thread::spawn(move || {
             let (mut sent, mut first_client) = (0, 0);
             while !stopped.load(Ordering::Relaxed) {
@@ -236,7 +237,7 @@ impl Attacking {
                     timeout_ms,
                     mac_prefix: [2, 0x66],
                     circuit_id: "broken".parse().unwrap(),
-                    ..load(server)
+                    ..load(server, relay)
                 };
                 let report = lessor_load::run(&args).unwrap();
                 sent += report.acquired + report.failed;
