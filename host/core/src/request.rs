@@ -149,12 +149,12 @@ impl Request {
     }
 
     /// Where the relay takes replies: at its server port, or at the port that it sent from if it
-    /// asks for that (RFC 8357). `None` if no relay was involved.
+    /// asks for that with an empty sub-option (RFC 8357). `None` if no relay was involved.
     pub fn relay_socket(&self) -> Option<SocketAddrV4> {
-        let asks_for_source_port = self
-            .relay_information
-            .as_ref()
-            .is_some_and(|information| information.sub_option(relay::SOURCE_PORT).is_some());
+        let information = self.relay_information.as_ref();
+        let asks_for_source_port = information
+            .and_then(|information| information.sub_option(relay::SOURCE_PORT))
+            .is_some_and(<[u8]>::is_empty);
         let port = if asks_for_source_port { self.arrival.source.port() } else { SERVER_PORT };
         self.is_relayed().then(|| SocketAddrV4::new(self.relay_address, port))
     }

@@ -51,7 +51,21 @@ fn row_05_destination_of_offer_and_ack() {
     let broadcast = |r: &mut Request| r.flags = Request::BROADCAST;
     let former_address = |r: &mut Request| r.client_address = ip(77);
     let named = |request| with(request, |r: &mut Request| r.server_identifier = Some(SERVER));
+    // RFC 8357: the sub-option is empty; one with octets is something else.
+    let from_port = |port, sub_options: &[u8]| {
+        with(relayed(discover(1)), |r| {
+            r.arrival.source = SocketAddrV4::new(RELAY, port);
+            let information = lessor_core::RelayInformation::from_octets(sub_options.to_vec());
+            r.relay_information = Some(information);
+        })
+    };
     let cases = [
+        (
+            "relay source port",
+            from_port(1067, b"\x13\x00"),
+            Destination::Relay(SocketAddrV4::new(RELAY, 1067)),
+        ),
+        ("no relay source port", from_port(1067, b"\x13\x01\x00"), relay),
         ("relayed", relayed(discover(1)), relay),
         ("relayed, broadcast bit", with(relayed(discover(1)), broadcast), relay),
         ("relayed, ciaddr", relayed(rebinding(1, ip(10))), relay),

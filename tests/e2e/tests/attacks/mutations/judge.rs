@@ -266,6 +266,14 @@ impl Asked {
         demand(same(at::FLAGS), "flags differ")
     }
 
+    /// Whether the relay may have asked for replies to the port that it sends from, which is that of
+    /// clients on the link (RFC 8357: an empty sub-option 19 of option 82).
+    fn may_name_source_port(&self) -> bool {
+        let Some(facts) = &self.facts else { return true };
+        let information = facts.relay_information.as_deref().and_then(options);
+        information.unwrap_or_default().contains(&(19, &[]))
+    }
+
     /// RFC 2131 section 4.1: where replies go.
     fn reaches_its_addressee(&self, reply: &Reply, seen: &SeenReply) -> Result<(), String> {
         let (giaddr, ciaddr) = (self.address(at::GIADDR), self.address(at::CIADDR));
@@ -278,7 +286,8 @@ impl Asked {
             return Ok(());
         }
         if !giaddr.is_unspecified() {
-            demand(to == giaddr && port == 67, "not sent to its relay")?;
+            let is_port = port == 67 || (port == 68 && self.may_name_source_port());
+            demand(to == giaddr && is_port, "not sent to its relay")?;
             return demand(!giaddr.is_broadcast(), "sent to a broadcast giaddr");
         }
         demand(port == 68, "not sent to the port of clients")?;
