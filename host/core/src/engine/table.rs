@@ -4,17 +4,10 @@
 //! It is made of many small tables, because a table moves all that it holds when it grows, and a
 //! large one would be a pause.
 
-use std::{
-    hash::{BuildHasher, Hash},
-    sync::Arc,
-};
+use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table};
-
-use crate::{ClientKey, Lease};
-
-use super::slot::Offer;
 
 /// How many tables there are. At a million things one of them moves 4096 entries when it grows.
 const TABLES: usize = 256;
@@ -39,22 +32,6 @@ pub(super) struct Table<T> {
 struct Entry<T> {
     hash: u64,
     thing: T,
-}
-
-impl Keyed for Arc<Lease> {
-    type Key = ClientKey;
-
-    fn key(&self) -> &ClientKey {
-        &self.client
-    }
-}
-
-impl Keyed for Arc<Offer> {
-    type Key = ClientKey;
-
-    fn key(&self) -> &ClientKey {
-        &self.client
-    }
 }
 
 impl<T: Keyed> Table<T> {
@@ -101,18 +78,6 @@ impl<T: Keyed> Table<T> {
         if change(&mut entry.get_mut().thing) == Left::Nothing {
             entry.remove();
         }
-    }
-
-    /// Takes out what is there for `key` if `condition` holds for it.
-    pub(super) fn remove_if(
-        &mut self,
-        key: &T::Key,
-        condition: impl FnOnce(&T) -> bool,
-    ) -> Option<T> {
-        let hash = self.hasher.hash_one(key);
-        let table = self.tables.get_mut(table_of(hash))?;
-        let entry = table.find_entry(hash, |entry| entry.is(hash, key)).ok()?;
-        condition(&entry.get().thing).then(|| entry.remove().0.thing)
     }
 
     /// How many there are.

@@ -7,10 +7,10 @@ use std::{
 };
 
 use lessor_core::{
-    AfterDataLoss, Arrival, BeyondLimit, ClientKey, ClientKeyKind, Committed, Decision, Engine,
+    AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, ClientKey, ClientKeyKind, Decision, Engine,
     HardwareAddress, Lease, LeaseTime, Network, OptionSet, OptionValue, Pool, Reason,
     ReceivedOptions, RelayInformation, Reply, Request, RequestKind, Reservation, ReservationOwner,
-    Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients,
+    Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
 };
 
 /// The server's address on the link, and the one that relays send to.
@@ -241,10 +241,22 @@ impl Server {
 
     pub(crate) fn ask_from(&mut self, subnet: usize, request: &Request, terms: &Terms) -> Decision {
         let decision = self.decide_only(subnet, request, terms);
-        for change in &decision.changes {
-            self.engine.settle(self.now, change, &Committed::Durable);
-        }
+        self.settle(&decision, &Answer::Made);
         decision
+    }
+
+    /// Storage answers.
+    pub(crate) fn settle(&mut self, decision: &Decision, answer: &Answer) {
+        self.engine.settle(self.now, &decision.changes, answer);
+    }
+
+    /// What a request waits for.
+    #[track_caller]
+    pub(crate) fn waits(&mut self, request: &Request, terms: &Terms) -> Wait {
+        match self.engine.decide(self.now, 0, request, terms) {
+            Attempt::Waits(wait) => wait,
+            Attempt::Decided(decision) => panic!("it does not wait: {decision:?}"),
+        }
     }
 
     /// Decides without a word from storage. Checks what holds for every decision: the outcome of
@@ -255,7 +267,10 @@ impl Server {
         request: &Request,
         terms: &Terms,
     ) -> Decision {
-        let decision = self.engine.decide(self.now, subnet, request, terms);
+        let decision = match self.engine.decide(self.now, subnet, request, terms) {
+            Attempt::Decided(decision) => decision,
+            Attempt::Waits(wait) => panic!("{request:?} has to wait: {wait:?}"),
+        };
         crate::simulation::auditor::check_decision(request, &decision);
         decision
     }

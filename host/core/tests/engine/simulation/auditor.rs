@@ -59,7 +59,7 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
     let addresses: BTreeSet<_> = decision.changes.iter().map(|c| c.lease.address).collect();
     assert_eq!(addresses.len(), decision.changes.len(), "two changes of one address");
     for change in &decision.changes {
-        assert!(change.lease.revision > change.expected_revision());
+        assert_eq!(change.lease.revision, change.expected_revision() + 1);
         let previous = change.previous.as_ref();
         assert!(previous.is_none_or(|previous| previous.address == change.lease.address));
     }
@@ -72,7 +72,7 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
             assert!(keys.contains(&Some(lease.client.clone())), "{lease:?}");
             assert_eq!(lease.state, LeaseState::Leased);
             for ended in &decision.changes[1..] {
-                assert!(ended.is_repeated() || ended.lease.state == LeaseState::Released);
+                assert_eq!(ended.lease.state, LeaseState::Released);
             }
         }
         (None, RequestKind::Decline | RequestKind::Release) => {
@@ -195,7 +195,7 @@ impl Auditor {
         let mut given_up = Vec::new();
         for (position, change) in decision.changes.iter().enumerate() {
             let former = change.previous.as_ref().filter(|former| former.client != key(client));
-            let Some(former) = former.filter(|_| !change.is_repeated()) else { continue };
+            let Some(former) = former else { continue };
             if position == 0 && self.may_take_over(network, client, granted) {
                 cuts_off.push(position);
             } else if account.leases.contains(former) {

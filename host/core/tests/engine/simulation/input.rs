@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Change, Committed, Engine, Lease, Network, Request, Terms, Timestamp};
+use lessor_core::{
+    Answer, Attempt, Changes, Engine, Lease, Network, Request, Terms, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// One input.
@@ -28,8 +30,13 @@ pub(super) enum Input {
     },
     Settle {
         now: Timestamp,
-        change: Change,
-        committed: Committed,
+        changes: Changes,
+        answer: Answer,
+    },
+    /// Another server made a record.
+    Learn {
+        now: Timestamp,
+        record: Arc<Lease>,
     },
     Reclaim {
         now: Timestamp,
@@ -56,12 +63,19 @@ pub(super) fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> String
         }
         Input::Decide { now, subnet, request, terms } => {
             let preview = engine.preview(*now, *subnet, request, terms);
-            let decision = engine.decide(*now, *subnet, request, terms);
-            assert_eq!(preview.decision, decision, "the preview of {request:?} under {terms:?}");
-            serde_json::to_string(&decision).unwrap()
+            let attempt = engine.decide(*now, *subnet, request, terms);
+            if let Attempt::Decided(decision) = &attempt {
+                let Request { kind, .. } = **request;
+                assert_eq!(preview.decision, *decision, "the preview of {kind:?} under {terms:?}");
+            }
+            serde_json::to_string(&attempt).unwrap()
         }
-        Input::Settle { now, change, committed } => {
-            engine.settle(*now, change, committed);
+        Input::Settle { now, changes, answer } => {
+            engine.settle(*now, changes, answer);
+            String::new()
+        }
+        Input::Learn { now, record } => {
+            engine.learn(*now, Arc::clone(record));
             String::new()
         }
         Input::Reclaim { now, limit } => {

@@ -22,7 +22,10 @@ const STEPS: usize = 4_000;
 fn seeds() -> Vec<u64> {
     match std::env::var("SIMULATION_SEED") {
         Ok(seed) => vec![seed.parse().expect("SIMULATION_SEED is a number")],
-        Err(_) => (1..=16).collect(),
+        Err(_) => match std::env::var("SIMULATION_SEEDS") {
+            Ok(seeds) => (1..=seeds.parse().expect("SIMULATION_SEEDS is a number")).collect(),
+            Err(_) => (1..=16).collect(),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    AfterDataLoss, Committed, Decision, Engine, LeaseTime, Network, OffersMax, Pool, QuarantineMax,
+    AfterDataLoss, Answer, Attempt, Decision, Engine, LeaseTime, Network, OffersMax, Pool, QuarantineMax,
     ReplyKind, RequestKind, ReservationOwner, Timestamp, UnknownClients,
 };
 
@@ -33,7 +33,11 @@ pub(super) struct World {
     network: Arc<Network>,
     store: Store,
     /// What storage answered and the engine did not hear yet.
-    answered: VecDeque<(Pending, Vec<Committed>)>,
+    answered: VecDeque<(Pending, Answer)>,
+    /// Decisions whose flush failed: storage has to be read before it is known what became of them.
+    doubtful: VecDeque<Pending>,
+    /// Requests that wait for a change of an address.
+    waiting: Vec<(Ipv4Addr, Pending)>,
     clients: Vec<Client>,
     pub(super) auditor: Auditor,
     pub(super) journal: Vec<(Input, String)>,
@@ -102,6 +106,8 @@ impl World {
             network,
             store: Store::default(),
             answered: VecDeque::new(),
+            doubtful: VecDeque::new(),
+            waiting: Vec::new(),
             auditor: Auditor::default(),
             journal: Vec::new(),
             random,
@@ -122,13 +128,15 @@ impl World {
                     self.store.write_by_other_server(self.now, address, &mut self.random);
                 }
             }
+            3 if self.random.chance(50) => self.hear_of_another_server(),
             3 => self.move_to_another_line(),
             4..=12 => self.pass_time(),
             13..=18 => {
                 let limit = self.random.below(5) as usize;
                 self.feed(Input::Reclaim { now: self.now, limit });
             }
-            19..=36 => self.flush(),
+            19..=35 => self.flush(),
+            36 => self.read_again(),
             37..=54 => self.hear(),
             _ => self.client_sends(),
         }
@@ -138,6 +146,9 @@ impl World {
         if self.answered.len() > PENDING_MAX {
             self.hear();
         }
+        if self.doubtful.len() > PENDING_MAX {
+            self.read_again();
+        }
         if self.store.queue.is_empty() && self.random.chance(10) {
             self.settle_everything();
         }
@@ -145,10 +156,12 @@ impl World {
 
     /// Waits for storage; then memory must say what storage says.
     pub(super) fn settle_everything(&mut self) {
-        while !(self.store.queue.is_empty() && self.answered.is_empty()) {
+        while !(self.store.queue.is_empty() && self.answered.is_empty() && self.doubtful.is_empty()) {
             self.flush();
+            self.read_again();
             self.hear();
         }
+        assert!(self.waiting.is_empty(), "a request waits for nothing");
         // On a copy made by replay, so that looking changes nothing.
         self.feed(Input::Reclaim { now: self.now, limit: 1000 });
         self.auditor.check_at_rest(self.now, &mut self.engine, &self.store);
@@ -172,6 +185,8 @@ impl World {
         }
         self.store.queue.clear();
         self.answered.clear();
+        self.doubtful.clear();
+        self.waiting.clear();
         self.store.foreign.clear();
         let leases = self.store.records.values().cloned().collect();
         let has_lost_records = self.random.chance(30);
@@ -242,7 +257,10 @@ impl World {
             request: Box::new(pending.request.clone()),
             terms: pending.terms.clone(),
         });
-        pending.decision = serde_json::from_str(&output).unwrap();
+        pending.decision = match serde_json::from_str(&output).unwrap() {
+            Attempt::Decided(decision) => decision,
+            Attempt::Waits(wait) => return self.waiting.push((wait.address, pending)),
+        };
         pending.number = self.journal.len();
         pending.decided_at = self.now;
         pending.attempts += 1;
@@ -258,33 +276,52 @@ impl World {
         }
     }
 
-    /// Storage works through part of what waits; now and then it fails a batch.
+    /// Storage works through part of what waits; now and then it fails a batch, and may have written it
+    /// all the same.
     fn flush(&mut self) {
-        let fails = self.random.chance(15);
+        if !self.doubtful.is_empty() {
+            // While it is not known what a batch became of, no other one is written.
+            while let Some(pending) = self.store.queue.pop_front() {
+                self.answered.push_back((pending, Answer::NotMade));
+            }
+            return;
+        }
+        let (fails, writes) = (self.random.chance(15), self.random.chance(50));
         for _ in 0..=self.random.below(6) {
             // Two workers may hand over in another order than they decided in.
             let place = usize::from(self.store.queue.len() > 1 && self.random.chance(15));
             let Some(pending) = self.store.queue.remove(place) else { return };
-            let changes = &pending.decision.changes;
-            let outcomes = match fails {
-                true => changes.iter().map(|_| Committed::Failed).collect(),
-                false => self.store.commit(changes),
-            };
-            for position in &pending.cuts_off {
-                if outcomes[*position] == Committed::Durable {
-                    self.cut_off(changes[*position].lease.address);
-                }
+            if fails && !writes {
+                self.doubtful.push_back(pending);
+                continue;
             }
-            if outcomes.iter().all(|outcome| *outcome == Committed::Durable) {
-                self.auditor.acknowledge(&self.store, self.now, &pending);
+            let answer = self.store.commit(&pending.decision.changes);
+            if answer == Answer::Made {
+                self.note_made(&pending);
             }
-            for (change, outcome) in changes.iter().zip(&outcomes) {
-                if *outcome == Committed::Durable {
-                    self.auditor.hear_durable(change);
-                }
+            match fails {
+                true => self.doubtful.push_back(pending),
+                false => self.answered.push_back((pending, answer)),
             }
-            self.answered.push_back((pending, outcomes));
         }
+    }
+
+    /// Storage works again, and what it holds is read.
+    fn read_again(&mut self) {
+        while let Some(pending) = self.doubtful.pop_front() {
+            let answer = self.store.look_up(&pending.decision.changes);
+            self.answered.push_back((pending, answer));
+        }
+    }
+
+    /// The changes of a decision are on storage, whether or not anybody knows.
+    fn note_made(&mut self, pending: &Pending) {
+        let changes = &pending.decision.changes;
+        for position in &pending.cuts_off {
+            self.cut_off(changes[*position].lease.address);
+        }
+        self.auditor.acknowledge(&self.store, self.now, pending);
+        changes.iter().for_each(|change| self.auditor.hear_durable(change));
     }
 
     /// The engine hears part of what storage answered.
@@ -296,18 +333,39 @@ impl World {
                 true => self.random.below(last + 1) as usize,
                 false => 0,
             };
-            let Some((pending, outcomes)) = self.answered.remove(place) else { return };
-            let is_durable = outcomes.iter().all(|outcome| *outcome == Committed::Durable);
-            let fails = outcomes.contains(&Committed::Failed);
-            for (change, committed) in pending.decision.changes.clone().into_iter().zip(outcomes) {
-                self.feed(Input::Settle { now: self.now, change, committed });
+            let Some((pending, answer)) = self.answered.remove(place) else { return };
+            let changes = pending.decision.changes.clone();
+            let input = Input::Settle { now: self.now, changes, answer: answer.clone() };
+            self.feed(input);
+            let addresses: Vec<_> =
+                pending.decision.changes.iter().map(|change| change.lease.address).collect();
+            match answer {
+                Answer::Made => self.deliver(&pending),
+                Answer::Conflict(_) if pending.attempts < ATTEMPTS_MAX && self.is_awaited(&pending) => {
+                    self.decide(pending);
+                }
+                Answer::Conflict(_) | Answer::NotMade => {}
             }
-            if is_durable {
-                self.deliver(&pending);
-            } else if !fails && pending.attempts < ATTEMPTS_MAX && self.is_awaited(&pending) {
-                self.decide(pending);
-            }
+            self.wake(&addresses);
         }
+    }
+
+    /// Requests that waited for changes of these addresses are decided, those first that came first.
+    fn wake(&mut self, addresses: &[Ipv4Addr]) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (woken, waiting): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(address, _)| addresses.contains(address));
+        self.waiting = waiting;
+        for (_, pending) in woken {
+            self.decide(pending);
+        }
+    }
+
+    /// The feed of the other server's changes brings one; others are lost.
+    fn hear_of_another_server(&mut self) {
+        let Some((address, ())) = self.store.foreign.pop_first() else { return };
+        let record = Arc::clone(&self.store.records[&address]);
+        self.feed(Input::Learn { now: self.now, record });
     }
 
     /// The reply leaves, and is lost now and then.
@@ -362,7 +420,8 @@ impl World {
     /// another: the former one no longer reaches anything.
     fn cut_off(&mut self, address: Ipv4Addr) {
         // Nor does the ACK that was under way to it.
-        for (pending, _) in &mut self.answered {
+        let on_their_way = self.answered.iter_mut().map(|(pending, _)| pending);
+        for pending in on_their_way.chain(&mut self.doubtful) {
             let granted = pending.decision.changes.first().map(|change| change.lease.address);
             if granted == Some(address) {
                 pending.decision.reply = None;
