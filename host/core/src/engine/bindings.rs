@@ -44,7 +44,7 @@ pub(super) const RECORDS_OF_CLIENT_MAX: usize = 4;
 const IN_FLIGHT_RETRY_SECS: u32 = 1;
 
 /// Who holds which address of one network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bindings {
     pub(super) plan: Arc<Plan>,
     pub(super) slots: Slots,

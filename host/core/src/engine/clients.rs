@@ -5,24 +5,19 @@
 //! entry is a hash and an address, because the slot has the key already. Invariant: an address is
 //! listed once for each client of its slot (see [`super::slot::Slot::clients`]), except the addresses
 //! of old records that [`super::bindings`] drops.
-//!
-//! There are many small tables, because a table moves all that it holds when it grows, and a large one
-//! would be a pause.
 
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use crate::ClientKey;
 
-/// How many tables there are. At a million entries one of them moves 4096 when it grows.
-const TABLES: usize = 256;
+use super::spread::{Hashed, Spread};
 
 /// The addresses of clients.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Clients {
-    tables: Box<[HashTable<Entry>]>,
+    entries: Spread<Entry>,
     hasher: FixedState,
 }
 
@@ -33,35 +28,42 @@ struct Entry {
     address: u32,
 }
 
+impl Hashed for Entry {
+    fn hash(&self) -> u64 {
+        u64::from(self.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
 impl Clients {
     /// No client.
     pub(super) fn new(hasher: &FixedState) -> Self {
-        let tables = (0..TABLES).map(|_| HashTable::new()).collect();
-        Self { tables, hasher: hasher.clone() }
+        Self { entries: Spread::new(), hasher: hasher.clone() }
     }
 
     /// The addresses that may concern `client`, in no particular order: all that do, and perhaps those
     /// of another client whose key has the same hash.
     pub(super) fn addresses(&self, client: &ClientKey) -> impl Iterator<Item = u32> {
-        let hash = self.hash(client);
-        let found = self.tables.get(table_of(hash)).map(|table| table.iter_hash(spread(hash)));
-        let found = found.into_iter().flatten().filter(move |entry| entry.hash == hash);
+        let wanted = self.entry(client, 0);
+        let hash = wanted.hash();
+        let found = self.entries.table(hash).map(|table| table.iter_hash(hash));
+        let found = found.into_iter().flatten().filter(move |entry| entry.hash == wanted.hash);
         found.map(|entry| entry.address)
     }
 
     /// Lists `address` for `client`, unless it is listed.
     pub(super) fn insert(&mut self, client: &ClientKey, address: u32) {
-        let entry = Entry { hash: self.hash(client), address };
-        let Some(table) = self.tables.get_mut(table_of(entry.hash)) else { return };
-        let (hash, is_it) = (spread(entry.hash), |found: &Entry| *found == entry);
-        table.entry(hash, is_it, |entry| spread(entry.hash)).or_insert(entry);
+        let entry = self.entry(client, address);
+        let hash = entry.hash();
+        if let Some(table) = self.entries.table_for(hash) {
+            table.entry(hash, |found| *found == entry, Hashed::hash).or_insert(entry);
+        }
     }
 
     /// Strikes `address` off the list of `client`, if it is on it.
     pub(super) fn remove(&mut self, client: &ClientKey, address: u32) {
-        let entry = Entry { hash: self.hash(client), address };
-        let Some(table) = self.tables.get_mut(table_of(entry.hash)) else { return };
-        if let Ok(found) = table.find_entry(spread(entry.hash), |found| *found == entry) {
+        let entry = self.entry(client, address);
+        let Some(table) = self.entries.table_mut(entry.hash()) else { return };
+        if let Ok(found) = table.find_entry(entry.hash(), |found| *found == entry) {
             found.remove();
         }
     }
@@ -69,22 +71,12 @@ impl Clients {
     /// How many entries there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.tables.iter().map(HashTable::len).sum()
+        self.entries.len()
     }
 
-    fn hash(&self, client: &ClientKey) -> u32 {
-        (self.hasher.hash_one(client) >> 32) as u32
+    fn entry(&self, client: &ClientKey, address: u32) -> Entry {
+        Entry { hash: (self.hasher.hash_one(client) >> 32) as u32, address }
     }
-}
-
-/// From the middle of the hash: a table goes by the first and last bits of [`spread`].
-const fn table_of(hash: u32) -> usize {
-    (hash >> 12) as usize % TABLES
-}
-
-/// A hash of 64 bits, for tables that look at the bits of both ends.
-const fn spread(hash: u32) -> u64 {
-    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //!
 //! - `plan`: what the configuration says of addresses, laid out for lookup.
 //! - `bindings`: who holds which address; `slots`, `clients`, `addresses`, `deadlines`, `subscribers`,
-//!   `quarantines`, `open_offers` and `table` are its parts.
+//!   `quarantines`, `open_offers`, `table` and `spread` are its parts.
 //! - `identity`: which client a request comes from.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
 //!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply`,
@@ -46,6 +46,7 @@ mod request;
 mod settle;
 mod slot;
 mod slots;
+mod spread;
 mod subscribers;
 mod table;
 
@@ -111,7 +112,7 @@ pub struct Wait {
 }
 
 /// Decides the requests of one network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Engine {
     plan: Arc<Plan>,
     bindings: Bindings,

@@ -10,12 +10,12 @@ use super::slot::Slot;
 const PAGE_SIZE: u32 = 256;
 
 /// What is known of addresses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slots {
     pages: HashMap<u32, Page, FixedState>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Page {
     known: usize,
     slots: Box<[Slot]>,

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Every account on which something is held.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Subscribers {
     accounts: Table<Account>,
 }

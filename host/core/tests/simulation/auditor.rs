@@ -8,8 +8,8 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Change, ClientKeyKind, Decision, Engine, Lease, LeaseState, Network, Origin,
-    Outcome, Reason, ReplyKind, Request, RequestKind, ReservationOwner, SubscriberLimit, Terms,
+    BeyondLimit, Change, Decision, Engine, Lease, LeaseState, Network, Origin,
+    Outcome, Reason, Request, ReservationOwner, SubscriberLimit, Terms,
     Timestamp,
 };
 
@@ -43,42 +43,6 @@ impl Account {
         let active = engine.leases().filter(|lease| lease.is_active(now));
         let leases = active.filter(|lease| name.is_some() && lease.subscriber.as_ref() == name);
         Self { leases: leases.cloned().collect(), limit }
-    }
-}
-
-/// What holds for every decision, whatever came before it.
-pub(crate) fn check_decision(request: &Request, decision: &Decision) {
-    let kind = decision.reply.as_ref().map(|reply| reply.kind);
-    let expected = match decision.reason.outcome() {
-        Outcome::Offer => Some(ReplyKind::Offer),
-        Outcome::Ack => Some(ReplyKind::Ack),
-        Outcome::Nak => Some(ReplyKind::Nak),
-        Outcome::Silence | Outcome::Malformed | Outcome::Failure => None,
-    };
-    assert_eq!(kind, expected, "{:?}", decision.reason);
-    let addresses: BTreeSet<_> = decision.changes.iter().map(|c| c.lease.address).collect();
-    assert_eq!(addresses.len(), decision.changes.len(), "two changes of one address");
-    for change in &decision.changes {
-        assert_eq!(change.lease.revision, change.expected_revision() + 1);
-        let previous = change.previous.as_ref();
-        assert!(previous.is_none_or(|previous| previous.address == change.lease.address));
-    }
-    match (kind, request.kind) {
-        (Some(ReplyKind::Ack), RequestKind::Request) => {
-            let lease = &decision.changes[0].lease;
-            assert_eq!(lease.address, reply(decision).your_address);
-            let line = lease.relay_information.as_ref();
-            let keys = ClientKeyKind::ALL.map(|kind| kind.key_of(request, line));
-            assert!(keys.contains(&Some(lease.client.clone())), "{lease:?}");
-            assert_eq!(lease.state, LeaseState::Leased);
-            for ended in &decision.changes[1..] {
-                assert_eq!(ended.lease.state, LeaseState::Released);
-            }
-        }
-        (None, RequestKind::Decline | RequestKind::Release) => {
-            assert!(decision.changes.len() <= 1);
-        }
-        _ => assert!(decision.changes.is_empty()),
     }
 }
 

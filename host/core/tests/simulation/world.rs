@@ -3,11 +3,12 @@
 use std::{collections::VecDeque, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    AfterDataLoss, Answer, Attempt, Decision, Engine, LeaseTime, Network, OffersMax, Pool, QuarantineMax,
+    AfterDataLoss, Answer, Attempt, Decision, Engine, LeaseState, LeaseTime, Network, OffersMax, Pool, QuarantineMax,
     ReplyKind, RequestKind, ReservationOwner, Timestamp, UnknownClients,
 };
 
 use super::{
+    defects::Defect,
     auditor::{Account, Auditor},
     clients::{Client, line_name, some_address, some_terms},
     input::{Input, feed},
@@ -21,7 +22,39 @@ const LINES: u8 = 8;
 const ATTEMPTS_MAX: usize = 3;
 const PENDING_MAX: usize = 20;
 
+/// What is drawn first from a seed.
+#[derive(Clone, Copy, Debug)]
+struct Parameters {
+    /// Of a hundred batches, how many fail.
+    fails: u64,
+    /// Of a hundred that fail, how many are written all the same.
+    writes_all_the_same: u64,
+    /// Of a hundred times, how often storage takes or answers a later decision first.
+    out_of_order: u64,
+    /// Of a hundred replies, how many are lost.
+    lost: u64,
+    /// Of a hundred steps, how many are a message.
+    messages: u64,
+    /// Whether another server writes to the store.
+    has_other_server: bool,
+}
+
+impl Parameters {
+    fn draw(random: &mut Random) -> Self {
+        Self {
+            fails: *random.pick(&[0, 5, 15, 50]),
+            writes_all_the_same: *random.pick(&[0, 50, 100]),
+            out_of_order: *random.pick(&[0, 20, 60]),
+            lost: *random.pick(&[0, 10, 40]),
+            messages: *random.pick(&[30, 45, 60]),
+            has_other_server: random.chance(70),
+        }
+    }
+}
+
 pub(super) struct World {
+    parameters: Parameters,
+    defect: Option<Defect>,
     random: Random,
     /// Server time.
     now: Timestamp,
@@ -86,7 +119,9 @@ pub(super) fn networks() -> Vec<Network> {
 }
 
 impl World {
-    pub(super) fn new(mut random: Random) -> Self {
+    pub(super) fn new(seed: u64, defect: Option<Defect>) -> Self {
+        let mut random = Random::new(seed);
+        let parameters = Parameters::draw(&mut random);
         let networks: Vec<_> = networks().into_iter().map(Arc::new).collect();
         let network = Arc::clone(&networks[0]);
         let client = |number| Client {
@@ -98,6 +133,8 @@ impl World {
             uses: None,
         };
         let mut world = Self {
+            parameters,
+            defect,
             clients: (0..CLIENTS).map(client).collect(),
             engine: Engine::new(Arc::clone(&network), 0),
             now: Timestamp::from_unix_ms(1_000_000_000),
@@ -116,29 +153,16 @@ impl World {
         world
     }
 
+    /// What was drawn from the seed first, in words.
+    pub(super) fn parameters(&self) -> String {
+        format!("{:?}", self.parameters)
+    }
+
     pub(super) fn step(&mut self) {
-        match self.random.below(100) {
-            0 => self.start(),
-            1 => self.reconfigure(),
-            2 => {
-                let address = some_address(&mut self.random);
-                let prefix =
-                    self.network.subnet_of(address).map(|s| self.network.subnets[s].prefix);
-                if prefix.is_some_and(|prefix| prefix.hosts().any(|host| host == address)) {
-                    self.store.write_by_other_server(self.now, address, &mut self.random);
-                }
-            }
-            3 if self.random.chance(50) => self.hear_of_another_server(),
-            3 => self.move_to_another_line(),
-            4..=12 => self.pass_time(),
-            13..=18 => {
-                let limit = self.random.below(5) as usize;
-                self.feed(Input::Reclaim { now: self.now, limit });
-            }
-            19..=35 => self.flush(),
-            36 => self.read_again(),
-            37..=54 => self.hear(),
-            _ => self.client_sends(),
+        if self.random.chance(self.parameters.messages) {
+            self.client_sends();
+        } else {
+            self.something_else_happens();
         }
         if self.store.queue.len() > PENDING_MAX {
             self.flush();
@@ -151,6 +175,31 @@ impl World {
         }
         if self.store.queue.is_empty() && self.random.chance(10) {
             self.settle_everything();
+        }
+    }
+
+    fn something_else_happens(&mut self) {
+        match self.random.below(55) {
+            0 => self.start(),
+            1 => self.reconfigure(),
+            2 if self.parameters.has_other_server => {
+                let address = some_address(&mut self.random);
+                let prefix =
+                    self.network.subnet_of(address).map(|s| self.network.subnets[s].prefix);
+                if prefix.is_some_and(|prefix| prefix.hosts().any(|host| host == address)) {
+                    self.store.write_by_other_server(self.now, address, &mut self.random);
+                }
+            }
+            3 => self.hear_of_another_server(),
+            2 | 4 => self.move_to_another_line(),
+            5..=13 => self.pass_time(),
+            14..=18 => {
+                let limit = self.random.below(5) as usize;
+                self.feed(Input::Reclaim { now: self.now, limit });
+            }
+            19..=35 => self.flush(),
+            36 => self.read_again(),
+            _ => self.hear(),
         }
     }
 
@@ -188,7 +237,12 @@ impl World {
         self.doubtful.clear();
         self.waiting.clear();
         self.store.foreign.clear();
-        let leases = self.store.records.values().cloned().collect();
+        let is_kept = |lease: &&Arc<lessor_core::Lease>| match self.defect {
+            Some(Defect::QuarantineForgotten) => lease.state != LeaseState::Quarantined,
+            Some(Defect::LeasesForgotten) => lease.hardware_address.octets()[5] % 4 != 1,
+            _ => true,
+        };
+        let leases = self.store.records.values().filter(is_kept).cloned().collect();
         let has_lost_records = self.random.chance(30);
         let network = Arc::clone(&self.network);
         self.feed(Input::Start { now: self.now, network, leases, has_lost_records });
@@ -251,11 +305,17 @@ impl World {
 
     fn decide(&mut self, mut pending: Pending) {
         let account = Account::of(&pending.terms, &self.engine, self.now);
+        let mut terms = pending.terms.clone();
+        if self.defect == Some(Defect::LimitNotChecked)
+            && let Some(limit) = &mut terms.subscriber
+        {
+            limit.leases_max = NonZeroU32::MAX;
+        }
         let output = self.feed(Input::Decide {
             now: self.now,
             subnet: pending.subnet,
             request: Box::new(pending.request.clone()),
-            terms: pending.terms.clone(),
+            terms,
         });
         pending.decision = match serde_json::from_str(&output).unwrap() {
             Attempt::Decided(decision) => decision,
@@ -272,6 +332,9 @@ impl World {
         if pending.decision.changes.is_empty() {
             self.deliver(&pending);
         } else {
+            if self.defect == Some(Defect::AckBeforeFlush) {
+                self.deliver(&pending);
+            }
             self.store.queue.push_back(pending);
         }
     }
@@ -286,16 +349,19 @@ impl World {
             }
             return;
         }
-        let (fails, writes) = (self.random.chance(15), self.random.chance(50));
+        let fails = self.random.chance(self.parameters.fails);
+        let writes = self.random.chance(self.parameters.writes_all_the_same);
         for _ in 0..=self.random.below(6) {
             // Two workers may hand over in another order than they decided in.
-            let place = usize::from(self.store.queue.len() > 1 && self.random.chance(15));
+            let is_late = self.random.chance(self.parameters.out_of_order);
+            let place = usize::from(self.store.queue.len() > 1 && is_late);
             let Some(pending) = self.store.queue.remove(place) else { return };
             if fails && !writes {
                 self.doubtful.push_back(pending);
                 continue;
             }
-            let answer = self.store.commit(&pending.decision.changes);
+            let is_blind = self.defect == Some(Defect::BlindWrites);
+            let answer = self.store.commit(&pending.decision.changes, is_blind);
             if answer == Answer::Made {
                 self.note_made(&pending);
             }
@@ -329,11 +395,14 @@ impl World {
         for _ in 0..=self.random.below(6) {
             // Two workers may hear in another order than storage answered in, too.
             let last = self.answered.len().saturating_sub(1) as u64;
-            let place = match self.random.chance(20) {
+            let place = match self.random.chance(self.parameters.out_of_order) {
                 true => self.random.below(last + 1) as usize,
                 false => 0,
             };
-            let Some((pending, answer)) = self.answered.remove(place) else { return };
+            let Some((pending, mut answer)) = self.answered.remove(place) else { return };
+            if answer == Answer::NotMade && self.defect == Some(Defect::FailedChangeTakenForMade) {
+                answer = Answer::Made;
+            }
             let changes = pending.decision.changes.clone();
             let input = Input::Settle { now: self.now, changes, answer: answer.clone() };
             self.feed(input);
@@ -371,7 +440,7 @@ impl World {
     /// The reply leaves, and is lost now and then.
     fn deliver(&mut self, pending: &Pending) {
         let Some(reply) = &pending.decision.reply else { return };
-        let is_lost = self.random.chance(10);
+        let is_lost = self.random.chance(self.parameters.lost);
         if is_lost || !self.is_awaited(pending) || pending.request.kind == RequestKind::Inform {
             return;
         }
@@ -390,7 +459,8 @@ impl World {
                     // It took longer than the lease.
                     return;
                 }
-                let record = &self.store.records[&address];
+                let record = self.store.records.get(&address);
+                let record = record.unwrap_or_else(|| panic!("{address} is acknowledged and not on record"));
                 assert!(
                     record.expires_at >= until,
                     "the lease of {address} is shorter than its ACK"
