@@ -114,12 +114,13 @@ impl Bindings {
         self.slots_of(client).filter_map(Slot::offer).find(|offer| offer.client == *client)
     }
 
-    /// An address of `client` of which a change is in flight.
+    /// The first address of `client` of which a change is in flight.
     pub(super) fn flight_of(&self, client: &ClientKey) -> Option<u32> {
-        self.clients.addresses(client).find(|address| {
+        let is_in_flight = |address: &u32| {
             let slot = self.slot(*address).filter(|slot| slot.flight().is_some());
             slot.is_some_and(|slot| slot.clients().contains(&Some(client)))
-        })
+        };
+        self.clients.addresses(client).filter(is_in_flight).min()
     }
 
     fn slots_of(&self, client: &ClientKey) -> impl Iterator<Item = &Slot> {
