@@ -28,8 +28,8 @@ mod time;
 
 pub use client::{ClientKey, ClientKeyKind, HardwareAddress, HardwareAddressError, Line};
 pub use engine::{
-    Attempt, Candidate, Decision, Engine, Holding, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference,
-    Preview, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, Candidate, Decision, Engine, Holding, Obstacle, OpenOffer, OptionOrigin, PoolUsage,
+    Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use lease::{Answer, Change, Changes, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};

@@ -542,7 +542,8 @@ impl Pipeline<'_> {
             let Some(location) = generation.shards.locate(request) else { break };
             let ruling = generation.shards.with_waiting(location.network, |engine, waiting| {
                 let (subnet, terms) = (location.subnet, &asked.terms);
-                let attempt = engine.decide_preferring(now, subnet, request, terms, self.preference);
+                let attempt =
+                    engine.decide_preferring(now, subnet, request, terms, self.preference);
                 let decision = match attempt {
                     Attempt::Decided(decision) => decision,
                     Attempt::Waits(wait) => return self.wait(wait, waiting),

@@ -21,7 +21,7 @@ use std::{
 };
 
 use lessor_core::{
-    Change, Changes, ClientKey, Answer, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
 use lessor_store::{DiskStore, Store};

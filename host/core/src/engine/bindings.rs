@@ -378,8 +378,9 @@ impl Bindings {
     /// deadlines in step with it.
     pub(super) fn edit(&mut self, address: u32, change: impl FnOnce(&mut Slot)) {
         let position = self.giving_pool_of(address);
-        let Self { slots, clients, deadlines, pools, subscribers, quarantines, open_offers, .. } =
-            self;
+        let Self {
+            slots, clients, deadlines, pools, subscribers, quarantines, open_offers, ..
+        } = self;
         let mut client_of_record = None;
         slots.change(address, |slot| {
             let before = Seen::of(slot);
@@ -428,8 +429,7 @@ impl Bindings {
             self.slot(*address).is_some_and(|slot| slot.clients() == [Some(client); 2])
         };
         let records = self.records_of(client).into_iter().skip(RECORDS_OF_CLIENT_MAX);
-        let dropped: SmallVec<[u32; 1]> =
-            records.filter(|address| !is_claimed(address)).collect();
+        let dropped: SmallVec<[u32; 1]> = records.filter(|address| !is_claimed(address)).collect();
         dropped.into_iter().for_each(|address| self.clients.remove(client, address));
     }
 }
@@ -472,9 +472,9 @@ impl Concerned {
         let (before, after) = (self.clients(), slot.clients());
         let gone = before.into_iter().flatten().filter(|client| !after.contains(&Some(*client)));
         gone.for_each(|client| clients.remove(client, address));
-        let new = slot.lease().filter(|lease| {
-            self.lease.as_ref().is_none_or(|former| !Arc::ptr_eq(former, lease))
-        });
+        let new = slot
+            .lease()
+            .filter(|lease| self.lease.as_ref().is_none_or(|former| !Arc::ptr_eq(former, lease)));
         // A record that was dropped from the list is the client's current one again.
         if let Some(record) = new {
             clients.insert(&record.client, address);

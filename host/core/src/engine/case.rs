@@ -150,7 +150,7 @@ impl<'e, 'r> Case<'e, 'r> {
     ///
     /// Nothing waits for a free address: while a change of it is in flight, it is not free. Nor does
     /// a message wait that is for another server, or that only asks for options.
-    fn waits(&self) -> Option<Wait> {
+    pub(super) fn waits(&self) -> Option<Wait> {
         let is_decided = matches!(self.terms.verdict, Verdict::Refuse(_) | Verdict::Proceed);
         let is_answered = match self.request.kind {
             RequestKind::Inform => false,
@@ -170,7 +170,7 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// An address that a change in flight is about, of those that the decision depends on: the client's
     /// own, those that the message, the terms or a reservation name, and one on its subscriber's account.
-    pub(super) fn in_flight(&self) -> Option<u32> {
+    fn in_flight(&self) -> Option<u32> {
         let is_in_flight = |address: &u32| {
             self.bindings.slot(*address).is_some_and(|slot| slot.flight().is_some())
         };

@@ -104,7 +104,10 @@ mod tests {
             assert_eq!(found, [number, number + 1_000_000]);
             clients.remove(&client(number), number);
             clients.remove(&client(number), number);
-            assert_eq!(clients.addresses(&client(number)).collect::<Vec<_>>(), [number + 1_000_000]);
+            assert_eq!(
+                clients.addresses(&client(number)).collect::<Vec<_>>(),
+                [number + 1_000_000]
+            );
         }
         assert_eq!(clients.len(), 10_000);
     }

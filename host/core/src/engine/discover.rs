@@ -79,9 +79,8 @@ impl Case<'_, '_> {
             return Some((address, Reason::OfferedAgain));
         }
         let records = self.bindings.records_of(&self.client);
-        let address = records
-            .into_iter()
-            .find(|address| self.had_leased(*address) && can_have(*address))?;
+        let address =
+            records.into_iter().find(|address| self.had_leased(*address) && can_have(*address))?;
         let reason = match self.bindings.standing(address) {
             Standing::Leased => Reason::OfferedCurrent,
             _ => Reason::OfferedPrevious,

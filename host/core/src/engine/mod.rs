@@ -60,13 +60,7 @@ use crate::{
     Reason, RelayInformation, Reply, Request, Terms, Timestamp,
 };
 
-use self::{
-    addresses::Standing,
-    bindings::Bindings,
-    case::Case,
-    plan::Plan,
-    slot::Offer,
-};
+use self::{addresses::Standing, bindings::Bindings, case::Case, plan::Plan, slot::Offer};
 
 pub use self::{
     identity::SeenElsewhere,

@@ -325,7 +325,8 @@ impl Case<'_, '_> {
     /// Leaves out the changes in flight that the decision would wait for: it goes by what is on record.
     fn land_what_it_waits_for(&mut self) {
         for _ in 0..WAITED_FOR_MAX {
-            let Some(address) = self.in_flight() else { return };
+            let Some(wait) = self.waits() else { return };
+            let address = u32::from(wait.address);
             let Some(slot) = self.bindings.slot(address) else { return };
             let record = slot.lease().map(Arc::clone);
             let offer = slot.flight().and_then(|flight| flight.offer.clone());

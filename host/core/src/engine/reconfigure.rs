@@ -38,11 +38,7 @@ impl Engine {
     /// spans are forgotten here; their records stay on storage.
     ///
     /// `hash_seed` is for networks that did not exist before.
-    pub fn rebuild(
-        old: Vec<Engine>,
-        topology: &Topology,
-        hash_seed: u64,
-    ) -> Vec<Engine> {
+    pub fn rebuild(old: Vec<Engine>, topology: &Topology, hash_seed: u64) -> Vec<Engine> {
         let networks = topology.networks();
         let own = old.first().map(|engine| engine.bindings.own.clone()).unwrap_or_default();
         let mut engines: Vec<Option<Engine>> = networks.iter().map(|_| None).collect();

@@ -48,8 +48,8 @@ impl Bindings {
                 continue;
             };
             let said = match answer {
-                Answer::Made => Some(&change.lease),
-                Answer::NotMade => change.previous.as_ref(),
+                Answer::Made => Some(&flight.change.lease),
+                Answer::NotMade => flight.change.previous.as_ref(),
                 Answer::Conflict(records) => records.get(position).and_then(Option::as_ref),
             };
             let record = newer(said, flight.heard.as_ref()).map(Arc::clone);
@@ -91,7 +91,7 @@ impl Bindings {
         offer: Option<Arc<Offer>>,
     ) {
         let known = self.slot(address).and_then(Slot::lease);
-        let is_same = known.map(Arc::as_ptr) == record.as_ref().map(Arc::as_ptr);
+        let is_same = revision_of(known) == revision_of(record.as_ref());
         let holds = match self.slot(address) {
             Some(slot) if is_same => slot.lease_holds,
             _ => record.as_ref().is_some_and(|record| holds(now, record)),
@@ -106,9 +106,8 @@ impl Bindings {
             let other = self.offer_of(&offer.client);
             now < offer.expires_at && other.is_none_or(|other| other.address == address)
         };
-        let offer = offer.filter(|offer| {
-            is_open_still(offer) && (is_same || !is_in_the_way(offer))
-        });
+        let offer =
+            offer.filter(|offer| is_open_still(offer) && (is_same || !is_in_the_way(offer)));
         self.edit(address, |slot| {
             slot.lease = record;
             slot.lease_holds = holds;

@@ -87,7 +87,10 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClientKey, HardwareAddress, Timestamp, engine::slot::{Claim, Offer}};
+    use crate::{
+        ClientKey, HardwareAddress, Timestamp,
+        engine::slot::{Claim, Offer},
+    };
 
     fn set(slots: &mut Slots, address: u32, is_known: bool) {
         let client = ClientKey::Hardware(HardwareAddress::ethernet([0; 6]));

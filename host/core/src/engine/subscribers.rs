@@ -112,7 +112,9 @@ impl Subscribers {
             }
         }
         if before.grant != after.grant {
-            self.relist_flight(address, (&before.grant, &after.grant), |account| &mut account.grants);
+            self.relist_flight(address, (&before.grant, &after.grant), |account| {
+                &mut account.grants
+            });
         }
         if before.leaves != after.leaves {
             let (before, after) = (&before.leaves, &after.leaves);

@@ -8,10 +8,11 @@ use std::{
 };
 
 use lessor_core::{
-    AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, ClientKey, ClientKeyKind, Decision, Engine,
-    HardwareAddress, Lease, LeaseState, LeaseTime, Network, OptionSet, OptionValue, Pool, Reason,
-    Outcome, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request, RequestKind, Reservation, ReservationOwner,
-    Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
+    AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, ClientKey, ClientKeyKind, Decision,
+    Engine, HardwareAddress, Lease, LeaseState, LeaseTime, Network, OptionSet, OptionValue,
+    Outcome, Pool, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
+    RequestKind, Reservation, ReservationOwner, Subnet, SubscriberLimit, Terms, Timestamp,
+    UnknownClients, Wait,
 };
 
 /// The server's address on the link, and the one that relays send to.

@@ -3,7 +3,8 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Answer, Attempt, Engine, Network, OptionValue, Pool, Reason, Request, Terms, Timestamp, Topology,
+    Answer, Attempt, Engine, Network, OptionValue, Pool, Reason, Request, Terms, Timestamp,
+    Topology,
 };
 
 use crate::support::*;

@@ -4,8 +4,8 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Answer, BeyondLimit, Engine, LeaseState, Network, Reason, Request,
-    ReservationOwner, Terms, Topology,
+    Answer, BeyondLimit, Engine, LeaseState, Network, Reason, Request, ReservationOwner, Terms,
+    Topology,
 };
 
 use crate::support::*;

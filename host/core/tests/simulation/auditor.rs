@@ -8,9 +8,8 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Change, Decision, Engine, Lease, LeaseState, Network, Origin,
-    Outcome, Reason, Request, ReservationOwner, SubscriberLimit, Terms,
-    Timestamp,
+    BeyondLimit, Change, Decision, Engine, Lease, LeaseState, Network, Origin, Outcome, Reason,
+    Request, ReservationOwner, SubscriberLimit, Terms, Timestamp,
 };
 
 use super::{
@@ -254,7 +253,8 @@ impl Auditor {
     }
 
     /// Nothing is pending: memory and storage say the same, and counters count what is there.
-    pub(super) fn check_at_rest(&self, now: Timestamp, engine: &mut Engine, store: &Store) {
+    pub(super) fn check_at_rest(&self, now: Timestamp, engine: &Engine, store: &Store) {
+        let mut engine = engine.clone();
         for (address, record) in &store.records {
             if !store.foreign.contains_key(address) {
                 assert_eq!(engine.lease_at(*address), Some(record));

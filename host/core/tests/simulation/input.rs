@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{
-    Answer, Attempt, Changes, Engine, Lease, Network, Request, Terms, Timestamp,
-};
+use lessor_core::{Answer, Attempt, Changes, Engine, Lease, Network, Request, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One input.
@@ -84,8 +82,34 @@ pub(super) fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> String
     }
 }
 
-/// Feeds inputs to a fresh engine; what comes out of each.
+/// Feeds inputs to two fresh engines whose tables are in another order. After each, both must know the
+/// same; what comes out of it.
 pub(super) fn replay(inputs: impl Iterator<Item = Input>, hash_seed: u64) -> Vec<String> {
-    let mut engine = Engine::new(Arc::new(super::world::networks().remove(0)), hash_seed);
-    inputs.map(|input| feed(&mut engine, &input, hash_seed)).collect()
+    let network = Arc::new(super::world::networks().remove(0));
+    let mut engines = [0, hash_seed].map(|seed| (Engine::new(Arc::clone(&network), seed), seed));
+    let mut now = Timestamp::default();
+    let mut feed_both = |input: Input| {
+        now = input.time().unwrap_or(now);
+        let [first, second] = engines.each_mut().map(|(engine, seed)| {
+            let output = feed(engine, &input, *seed);
+            let offers: Vec<_> = engine.offers().collect();
+            (output, engine.next_deadline(), engine.usage(now), offers)
+        });
+        assert_eq!(first, second, "in another order, after {input:?}");
+        first.0
+    };
+    inputs.map(|input| feed_both(input)).collect()
+}
+
+impl Input {
+    fn time(&self) -> Option<Timestamp> {
+        match self {
+            Self::Start { now, .. }
+            | Self::Decide { now, .. }
+            | Self::Settle { now, .. }
+            | Self::Learn { now, .. }
+            | Self::Reclaim { now, .. } => Some(*now),
+            Self::Reconfigure { .. } => None,
+        }
+    }
 }

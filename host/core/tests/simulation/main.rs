@@ -111,7 +111,11 @@ fn main() -> ExitCode {
     }
     if arguments.defects {
         let all = Defect::ALL.map(|defect| find(defect, &arguments));
-        return if all.iter().all(|is_found| *is_found) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return if all.iter().all(|is_found| *is_found) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
     }
     if let Some(defect) = arguments.defect {
         return if find(defect, &arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -157,7 +161,8 @@ fn find(defect: Defect, arguments: &Arguments) -> bool {
 
 /// Runs seeds on all cores, until there are enough or, if `first_only`, one breaks a rule.
 fn run_many(arguments: &Arguments, defect: Option<Defect>, first_only: bool) -> Tally {
-    let until = arguments.hours.map(|hours| Instant::now() + Duration::from_secs_f64(hours * 3600.0));
+    let until =
+        arguments.hours.map(|hours| Instant::now() + Duration::from_secs_f64(hours * 3600.0));
     let seeds = match until {
         Some(_) => u64::MAX,
         None => arguments.seeds.unwrap_or(if defect.is_some() { 1_000 } else { SEEDS }),
@@ -222,9 +227,9 @@ fn run(
         Ok(()) => Ok(world.auditor.reasons().clone()),
         Err(panic) => {
             let from = world.journal.len().saturating_sub(SHOWN_MAX);
-            let story = world.journal[from..].iter().map(|(input, output)| {
-                format!("{input:?}\n    => {output}")
-            });
+            let story = world.journal[from..]
+                .iter()
+                .map(|(input, output)| format!("{input:?}\n    => {output}"));
             Err(Broken { seed, what: text_of(&*panic), story: story.collect() })
         }
     }
@@ -298,7 +303,9 @@ fn progress(seeds: u64, is_timed: bool) -> ProgressBar {
     let style = if is_timed {
         ProgressStyle::with_template("{elapsed} {pos} seeds, {per_sec}")
     } else {
-        ProgressStyle::with_template("{elapsed} [{bar:40}] {pos}/{len} seeds, {per_sec}, {eta} left")
+        ProgressStyle::with_template(
+            "{elapsed} [{bar:40}] {pos}/{len} seeds, {per_sec}, {eta} left",
+        )
     };
     let bar = ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::stderr());
     bar.with_style(style.unwrap())

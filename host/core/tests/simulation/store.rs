@@ -7,9 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{
-    Answer, Change, Decision, Lease, LeaseState, Request, Terms, Timestamp,
-};
+use lessor_core::{Answer, Change, Decision, Lease, LeaseState, Request, Terms, Timestamp};
 
 use super::random::Random;
 use crate::support::*;
@@ -56,8 +54,12 @@ impl Store {
 
     /// What became of changes whose flush failed, by what is read once storage works again.
     pub(super) fn look_up(&mut self, changes: &[Change]) -> Answer {
-        let holds = |record: &Option<Arc<Lease>>, address| self.records.get(&address) == record.as_ref();
-        if changes.iter().all(|change| holds(&Some(Arc::clone(&change.lease)), change.lease.address)) {
+        let holds =
+            |record: &Option<Arc<Lease>>, address| self.records.get(&address) == record.as_ref();
+        if changes
+            .iter()
+            .all(|change| holds(&Some(Arc::clone(&change.lease)), change.lease.address))
+        {
             return Answer::Made;
         }
         if changes.iter().all(|change| holds(&change.previous, change.lease.address)) {

@@ -3,14 +3,14 @@
 use std::{collections::VecDeque, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    AfterDataLoss, Answer, Attempt, Decision, Engine, LeaseState, LeaseTime, Network, OffersMax, Pool, QuarantineMax,
-    ReplyKind, RequestKind, ReservationOwner, Timestamp, UnknownClients,
+    AfterDataLoss, Answer, Attempt, Decision, Engine, LeaseState, LeaseTime, Network, OffersMax,
+    Pool, QuarantineMax, ReplyKind, RequestKind, ReservationOwner, Timestamp, UnknownClients,
 };
 
 use super::{
-    defects::Defect,
     auditor::{Account, Auditor},
     clients::{Client, line_name, some_address, some_terms},
+    defects::Defect,
     input::{Input, feed},
     random::Random,
     store::{Pending, Store},
@@ -205,15 +205,15 @@ impl World {
 
     /// Waits for storage; then memory must say what storage says.
     pub(super) fn settle_everything(&mut self) {
-        while !(self.store.queue.is_empty() && self.answered.is_empty() && self.doubtful.is_empty()) {
+        while !(self.store.queue.is_empty() && self.answered.is_empty() && self.doubtful.is_empty())
+        {
             self.flush();
             self.read_again();
             self.hear();
         }
         assert!(self.waiting.is_empty(), "a request waits for nothing");
-        // On a copy made by replay, so that looking changes nothing.
         self.feed(Input::Reclaim { now: self.now, limit: 1000 });
-        self.auditor.check_at_rest(self.now, &mut self.engine, &self.store);
+        self.auditor.check_at_rest(self.now, &self.engine, &self.store);
     }
 
     fn feed(&mut self, input: Input) -> String {
@@ -410,7 +410,9 @@ impl World {
                 pending.decision.changes.iter().map(|change| change.lease.address).collect();
             match answer {
                 Answer::Made => self.deliver(&pending),
-                Answer::Conflict(_) if pending.attempts < ATTEMPTS_MAX && self.is_awaited(&pending) => {
+                Answer::Conflict(_)
+                    if pending.attempts < ATTEMPTS_MAX && self.is_awaited(&pending) =>
+                {
                     self.decide(pending);
                 }
                 Answer::Conflict(_) | Answer::NotMade => {}
@@ -460,7 +462,8 @@ impl World {
                     return;
                 }
                 let record = self.store.records.get(&address);
-                let record = record.unwrap_or_else(|| panic!("{address} is acknowledged and not on record"));
+                let record =
+                    record.unwrap_or_else(|| panic!("{address} is acknowledged and not on record"));
                 assert!(
                     record.expires_at >= until,
                     "the lease of {address} is shorter than its ACK"

@@ -333,11 +333,13 @@ impl World {
         for server in &self.servers {
             for known in server.engine.leases() {
                 let held = self.store.get(&known.address);
-                let is_stored = held.is_some_and(|held| {
-                    held.revision > known.revision || **held == **known
-                });
+                let is_stored =
+                    held.is_some_and(|held| held.revision > known.revision || **held == **known);
                 if !is_stored {
-                    return Err(format!("a server knows {}, which storage never held", told(known)));
+                    return Err(format!(
+                        "a server knows {}, which storage never held",
+                        told(known)
+                    ));
                 }
             }
         }
@@ -457,7 +459,10 @@ impl World {
 
     fn look_up(&self, pending: &Pending) -> Answer {
         let mut changes = pending.decision.changes.iter();
-        if changes.clone().all(|change| self.store.get(&change.lease.address) == Some(&change.lease)) {
+        if changes
+            .clone()
+            .all(|change| self.store.get(&change.lease.address) == Some(&change.lease))
+        {
             return Answer::Made;
         }
         if changes.all(|change| self.store.get(&change.lease.address) == change.previous.as_ref()) {
@@ -575,17 +580,25 @@ impl Server {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Discover(client, server) => write!(f, "client {client} asks server {server} for an address"),
+            Self::Discover(client, server) => {
+                write!(f, "client {client} asks server {server} for an address")
+            }
             Self::Select(client) => write!(f, "client {client} takes its offer"),
             Self::Renew(client, server) => write!(f, "client {client} renews with server {server}"),
-            Self::Release(client, server) => write!(f, "client {client} releases, to server {server}"),
-            Self::Decline(client, server) => write!(f, "client {client} declines, to server {server}"),
+            Self::Release(client, server) => {
+                write!(f, "client {client} releases, to server {server}")
+            }
+            Self::Decline(client, server) => {
+                write!(f, "client {client} declines, to server {server}")
+            }
             Self::StorageMakes(server) => write!(f, "storage writes for server {server}"),
             Self::StorageFails(server) => write!(f, "storage fails for server {server}"),
             Self::StorageFailsButWrites(server) => {
                 write!(f, "storage fails for server {server}, but has written")
             }
-            Self::StorageIsReadAgain(server) => write!(f, "storage is read again for server {server}"),
+            Self::StorageIsReadAgain(server) => {
+                write!(f, "storage is read again for server {server}")
+            }
             Self::StorageAnswers(server) => write!(f, "server {server} hears from storage"),
             Self::StorageAnswersTwice(server) => {
                 write!(f, "server {server} hears the same from storage again")

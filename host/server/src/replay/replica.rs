@@ -12,9 +12,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use lessor_core::{
-    Answer, Lease, LookupAnswer, OpenOffer, Preference, Reason, Request, Timestamp,
-};
+use lessor_core::{Answer, Lease, LookupAnswer, OpenOffer, Preference, Reason, Request, Timestamp};
 use lessor_policy_host::{Lookup, Runner};
 
 use crate::{

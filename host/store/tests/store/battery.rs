@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lessor_core::{
-    Change, Changes, ClientKey, Answer, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
 use lessor_store::{DiskStore, MemoryStore, Store};
@@ -63,10 +63,7 @@ fn a_new_store_is_empty(open: &Open) {
 fn committed_leases_are_loaded(open: &Open) {
     let mut store = open();
     load(&mut *store);
-    assert_eq!(
-        commit(&mut *store, [change(address(1), 1), change(address(2), 1)]),
-        [Made, Made]
-    );
+    assert_eq!(commit(&mut *store, [change(address(1), 1), change(address(2), 1)]), [Made, Made]);
     let expected = [1, 2].map(|number| (address(number), lease(address(number), 1)));
     assert_eq!(load(&mut *store), BTreeMap::from(expected));
     assert_eq!(store.last_error(), None);
@@ -247,10 +244,7 @@ fn leases_outlive_the_store(open: &Open) {
 fn a_store_that_was_not_loaded_compares_all_the_same(open: &Open) {
     commit(&mut *open(), [change(address(1), 1)]);
     assert_eq!(commit(&mut *open(), [change(address(1), 1)]), [conflict(address(1), 1)]);
-    assert_eq!(
-        commit(&mut *open(), [change(address(1), 2), change(address(2), 1)]),
-        [Made, Made]
-    );
+    assert_eq!(commit(&mut *open(), [change(address(1), 2), change(address(2), 1)]), [Made, Made]);
 }
 
 fn many_small_batches_are_kept(open: &Open) {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Changes, Answer, Lease};
+use lessor_core::{Answer, Changes, Lease};
 use lessor_store::{
     Committer, CommitterLimits, CommitterThread, MemoryStore, Store, StoreError, Submission,
 };

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Changes, Answer};
+use lessor_core::{Answer, Changes};
 use lessor_store::{Committer, CommitterLimits, DiskStore, Submission};
 
 use crate::support::{Random, address, apart, change, lease, load};

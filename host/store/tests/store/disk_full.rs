@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{Changes, Answer};
+use lessor_core::{Answer, Changes};
 use lessor_store::{Committer, CommitterLimits, DiskStore, Store, StoreError, Submission};
 use nix::{
     mount::{MsFlags, mount},
@@ -147,10 +147,7 @@ fn a_disk_that_fills_up_with_leases_keeps_those_it_took() {
         assert!(taken > 1_000);
         clear(disk);
         commit_until_taken(&mut store, &failed);
-        assert_eq!(
-            commit_until_taken(&mut store, &apart([change(address(0), 2)])),
-            [Answer::Made]
-        );
+        assert_eq!(commit_until_taken(&mut store, &apart([change(address(0), 2)])), [Answer::Made]);
         drop(store);
         let leases = load(&mut DiskStore::open(&disk.join("store")).unwrap());
         assert_eq!(leases[&address(0)], lease(address(0), 2));

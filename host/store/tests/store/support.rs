@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, env, net::Ipv4Addr, sync::Arc, time::SystemTime};
 
 use lessor_core::{
-    Change, Changes, ClientKey, Answer, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
 use lessor_store::Store;
@@ -61,7 +61,11 @@ pub(crate) fn conflict(address: Ipv4Addr, revision: u64) -> Answer {
 /// What the changes of a decision conflict with.
 pub(crate) fn conflicts<const N: usize>(found: [Option<(Ipv4Addr, u64)>; N]) -> Answer {
     let found = found.into_iter();
-    Answer::Conflict(found.map(|found| found.map(|(address, revision)| lease(address, revision).into())).collect())
+    Answer::Conflict(
+        found
+            .map(|found| found.map(|(address, revision)| lease(address, revision).into()))
+            .collect(),
+    )
 }
 
 /// Every record of a store; each was handed out once.

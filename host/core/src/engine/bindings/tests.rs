@@ -228,8 +228,11 @@ impl Bindings {
             if let Some(offer) = offer {
                 offers.entry(offer.subscriber).or_default().push((offer.expires_at, address));
             }
-            grant.into_iter().for_each(|name| grants.entry(name).or_default().push((never, address)));
-            left.into_iter().for_each(|name| leaves.entry(name).or_default().push((never, address)));
+            grant
+                .into_iter()
+                .for_each(|name| grants.entry(name).or_default().push((never, address)));
+            left.into_iter()
+                .for_each(|name| leaves.entry(name).or_default().push((never, address)));
         }
         let mut names: Vec<_> =
             leases.keys().chain(offers.keys()).chain(grants.keys()).cloned().collect();
