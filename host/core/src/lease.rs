@@ -74,18 +74,16 @@ impl Lease {
     }
 }
 
-/// One change of one lease record, as a compare-and-set: it holds only if the record on storage
-/// has the revision of `previous` (or does not exist, where there is none). Storage that several
-/// servers write to compares the whole record: a change of one server that failed and a change of
-/// another that was made may bear the same revision, and what was built on the former must not
-/// pass for built on the latter.
+/// One change of one lease record, as a compare-and-set: it holds only if the record on storage has
+/// the revision of `previous` (or does not exist, where there is none). Each change that is made adds
+/// one to the revision, so storage has one history of each address, and two records of an address with
+/// the same revision are the same record, however many servers write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Change {
-    /// The record as it shall be; its revision is higher than that of `previous`, and no other change
-    /// of the address ever had it.
+    /// The record as it shall be; its revision is one more than that of `previous`.
     pub lease: Arc<Lease>,
-    /// The record as this server knows it.
+    /// The record as storage is known to hold it.
     pub previous: Option<Arc<Lease>>,
 }
 
@@ -94,14 +92,6 @@ impl Change {
     /// record.
     pub fn expected_revision(&self) -> u64 {
         self.previous.as_ref().map_or(0, |previous| previous.revision)
-    }
-
-    /// Whether it only writes again what was decided before, so that a decision that rests on that
-    /// is not made durable without it.
-    pub fn is_repeated(&self) -> bool {
-        self.previous.as_ref().is_some_and(|previous| {
-            Lease { revision: self.lease.revision, ..Lease::clone(previous) } == *self.lease
-        })
     }
 
     /// The active lease that ends because its address passes to another client.
@@ -116,16 +106,15 @@ impl Change {
 /// that takes the place of others is never on record beside them.
 pub type Changes = SmallVec<[Change; 1]>;
 
-/// What became of a change that was handed to storage.
+/// What storage says of the changes of one decision. It is said only once it is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Committed {
-    /// It is on stable storage.
-    Durable,
-    /// The change was not made, because its record had another revision, or that of another change
-    /// of the same decision had: here is its own (nothing, if it does not exist).
-    Conflict(Option<Arc<Lease>>),
-    /// Storage could not write. The change counts as not made; if it was made all the same, the
-    /// next one meets it as a conflict.
-    Failed,
+pub enum Answer {
+    /// All of them are on stable storage.
+    Made,
+    /// None was made, because at least one record had another revision: here is what storage holds of
+    /// each address, in the order of the changes.
+    Conflict(SmallVec<[Option<Arc<Lease>>; 1]>),
+    /// None was made, because storage could not write.
+    NotMade,
 }

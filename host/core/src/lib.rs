@@ -28,10 +28,10 @@ mod time;
 
 pub use client::{ClientKey, ClientKeyKind, HardwareAddress, HardwareAddressError, Line};
 pub use engine::{
-    Candidate, Decision, Engine, Holding, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference,
-    Preview, Remembered, Rule, SeenElsewhere,
+    Attempt, Candidate, Decision, Engine, Holding, Obstacle, OpenOffer, OptionOrigin, PoolUsage,
+    Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
 };
-pub use lease::{Change, Changes, Committed, Lease, LeaseState};
+pub use lease::{Answer, Change, Changes, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{
     AfterDataLoss, Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax,

@@ -177,6 +177,8 @@ reasons! {
         "the client sent this message again while the first one still waits for lookups",
     AlreadyWaiting "already-waiting" Silence
         "the client sent this message again while the first one still waits to be decided",
+    ChangePending "change-pending" Silence
+        "the client sent this message again while storage has not answered to what the first one changes",
     NotRelayed "not-relayed" Silence
         "a broadcast of a client on the link came in on a socket for relayed messages",
     TooShort "too-short" Malformed
@@ -209,6 +211,8 @@ reasons! {
         "a source did not answer, and its on-failure says that then nobody else does",
     LookupQueueFull "lookup-queue-full" Failure
         "more messages wait for lookups than the server lets wait",
+    ChangeQueueFull "change-queue-full" Failure
+        "more messages wait for an answer of storage about this address, or all in all, than the server lets wait",
     StoreFailed "store-failed" Failure
         "the lease could not be made durable, so it was not acknowledged",
     StoreConflict "store-conflict" Failure

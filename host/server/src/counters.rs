@@ -114,6 +114,7 @@ impl Counters {
             Reason::TooOld => Limit::WaitingTime,
             Reason::QueueFull => Limit::WaitingChanges,
             Reason::LookupQueueFull => Limit::WaitingForLookups,
+            Reason::ChangeQueueFull => Limit::WaitingForStorage,
             _ => return,
         };
         self.limits.reached(limit, 1);

@@ -18,9 +18,9 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Arrival, Change, Changes, ClientKeyKind, Decision, Lease, Line, Network, OptionValue,
+    Arrival, Attempt, Change, Changes, ClientKeyKind, Decision, Lease, Line, Network, OptionValue,
     Preference, Reason, RelayInformation, Reply, ReplyKind, Request, RequestKind, SeenElsewhere,
-    Terms, Timestamp, option::code, readable,
+    Terms, Timestamp, Wait, option::code, readable,
 };
 use lessor_policy_host::{
     Absent, Chain, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample,
@@ -38,6 +38,7 @@ use crate::{
     observer::{Event, Message, Observer},
     order::Place,
     recording::{Decided, Recorder, ReplyFacts, Sequence},
+    waiting::{TooMany, Waiting, Wake},
 };
 
 pub(crate) use self::reach::{Reach, WrittenReply, nowhere, unknown_client};
@@ -75,6 +76,14 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) clock_offset_ms: i64,
     /// Which free addresses are chosen; a server has no preference.
     pub(crate) preference: Preference<'s>,
+    /// Who is told when an exchange that waits for storage can go on; a replay never waits.
+    pub(crate) wakes: Option<&'s dyn Wakes>,
+}
+
+/// Has exchanges go on that wait for storage.
+pub(crate) trait Wakes {
+    /// A number for an exchange that waits from now on, and what to call once storage has answered.
+    fn wake(&self) -> (u64, Wake);
 }
 
 /// An input that was decided.
@@ -91,6 +100,8 @@ pub(crate) struct Exchange {
     written: Option<WrittenReply>,
     /// What must be looked up before it is decided; see [`Pipeline::looked_up`].
     pub(crate) waits_for: Vec<PlannedLookup>,
+    /// The number under which it waits for storage before it is decided; see [`Pipeline::go_on`].
+    pub(crate) waits_as: Option<u64>,
     detail: Option<String>,
     arrival: Arrival,
     request: Option<Arc<Request>>,
@@ -129,6 +140,18 @@ pub(crate) struct Unseen {
     pub(crate) detail: String,
 }
 
+/// What becomes of a request with the engine that owns its network.
+enum Ruling {
+    /// It is decided, and there may be more to say about the reason.
+    Decided(Decision, Option<String>),
+    /// It waits for storage, under this number.
+    Waits(u64),
+    /// It would have to wait for storage, and must not.
+    NotNow(Reason),
+    /// No network spans it any more.
+    Nowhere,
+}
+
 /// A request with the terms on which it is decided.
 #[derive(Debug)]
 struct Asked {
@@ -160,6 +183,7 @@ impl Exchange {
             outgoing: None,
             written: None,
             waits_for: Vec::new(),
+            waits_as: None,
             detail,
             arrival,
             request: None,
@@ -216,6 +240,13 @@ impl Exchange {
         self.kept.is_some() || kind.is_some_and(|kind| runner.chain().wants_lease_of(kind))
     }
 
+    /// Ends without a decision. A replay, in which storage answers at once, would decide it: so a
+    /// recording does not have it.
+    pub(crate) fn end_undecided(&mut self, reason: Reason) {
+        self.kept = None;
+        self.fail(reason, None);
+    }
+
     /// Gives the reply up, for `reason`.
     pub(crate) fn fail(&mut self, reason: Reason, detail: Option<String>) {
         self.outgoing = None;
@@ -233,7 +264,7 @@ impl Exchange {
 }
 
 impl Shared {
-    /// What decides.
+    /// What decides; nothing waits for storage.
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
         let Self { generation, counters, recorder, own_sockets, observer, .. } = self;
         Pipeline {
@@ -245,7 +276,13 @@ impl Shared {
             server_identifier: self.server_identifier,
             clock_offset_ms: clock::offset_ms(),
             preference: Preference::default(),
+            wakes: None,
         }
+    }
+
+    /// What decides, and who has those go on that wait for storage.
+    pub(crate) fn pipeline_with<'s>(&'s self, wakes: &'s dyn Wakes) -> Pipeline<'s> {
+        Pipeline { wakes: Some(wakes), ..self.pipeline() }
     }
 
     /// Counts the exchange and tells shadows and observers of it.
@@ -433,16 +470,33 @@ impl Pipeline<'_> {
         Err(Unseen { reason, detail })
     }
 
+    /// Goes on with an exchange that waited for storage. What its policies wanted holds for it.
+    pub(crate) fn go_on(&self, runner: &mut Runner, now: Timestamp, exchange: &mut Exchange) {
+        exchange.waits_as = None;
+        self.decide_under_terms(runner, now, exchange);
+    }
+
     /// The engine's part, and the reply made of its decision.
     fn decide_under_terms(&self, runner: &mut Runner, now: Timestamp, exchange: &mut Exchange) {
         exchange.outgoing = None;
         exchange.written = None;
         let Some(asked) = &mut exchange.asked else { return };
         let (kept, place) = (&mut exchange.kept, &mut exchange.place);
-        let Some((decision, detail)) = self.engine_decision(now, asked, kept, place) else {
-            let (reason, detail) = self.nowhere(&asked.view.request);
-            exchange.fail(reason, Some(detail));
-            return;
+        let (decision, detail) = match self.engine_decision(now, asked, kept, place) {
+            Ruling::Decided(decision, detail) => (decision, detail),
+            Ruling::Waits(number) => {
+                exchange.waits_as = Some(number);
+                return;
+            }
+            Ruling::NotNow(reason) => {
+                exchange.end_undecided(reason);
+                return;
+            }
+            Ruling::Nowhere => {
+                let (reason, detail) = self.nowhere(&asked.view.request);
+                exchange.fail(reason, Some(detail));
+                return;
+            }
         };
         exchange.reason = decision.reason;
         exchange.changes = decision.changes;
@@ -472,38 +526,53 @@ impl Pipeline<'_> {
         }
     }
 
-    /// What the engine that owns the request's network decides, and more about the reason, where
-    /// there is more; none if no network spans the request any more. An engine that was retired
-    /// meanwhile has a successor in the newest generation; the terms, which the older generation's
-    /// policies set, hold for this one request.
+    /// What the engine that owns the request's network decides, or that the request waits for storage.
+    /// An engine that was retired meanwhile has a successor in the newest generation; the terms, which
+    /// the older generation's policies set, hold for this one request.
     fn engine_decision(
         &self,
         now: Timestamp,
         asked: &Asked,
         kept: &mut Option<Box<Kept>>,
         place: &mut Option<Place<Message>>,
-    ) -> Option<(Decision, Option<String>)> {
+    ) -> Ruling {
         let request = &asked.view.request;
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
-            let location = generation.shards.locate(request)?;
-            let decided = generation.shards.with_engine(location.network, |engine| {
+            let Some(location) = generation.shards.locate(request) else { break };
+            let ruling = generation.shards.with_waiting(location.network, |engine, waiting| {
+                let (subnet, terms) = (location.subnet, &asked.terms);
+                let attempt =
+                    engine.decide_preferring(now, subnet, request, terms, self.preference);
+                let decision = match attempt {
+                    Attempt::Decided(decision) => decision,
+                    Attempt::Waits(wait) => return self.wait(wait, waiting),
+                };
                 // Under the lock, so that recordings know in which order the engine decided.
                 *kept = self.kept(now, &[], false);
-                let (subnet, terms) = (location.subnet, &asked.terms);
-                let decision =
-                    engine.decide_preferring(now, subnet, request, terms, self.preference);
                 *place = self.observer.and_then(|observer| observer.decided(engine, &decision));
                 let is_unknown = decision.reason == Reason::UnknownClient;
                 let topology = generation.shards.topology();
                 let detail = is_unknown.then(|| unknown_client(engine, topology, request));
-                (decision, detail)
+                Ruling::Decided(decision, detail)
             });
-            if let Ok(decision) = decided {
-                return Some(decision);
+            if let Ok(ruling) = ruling {
+                return ruling;
             }
         }
-        None
+        Ruling::Nowhere
+    }
+
+    /// Has an exchange wait for storage, unless it is one too many.
+    fn wait(&self, wait: Wait, waiting: &mut Waiting) -> Ruling {
+        let Some(wakes) = self.wakes.filter(|_| !wait.is_repeated) else {
+            return Ruling::NotNow(Reason::ChangePending);
+        };
+        let (number, wake) = wakes.wake();
+        match waiting.note(wait.address, wake) {
+            Ok(()) => Ruling::Waits(number),
+            Err(TooMany) => Ruling::NotNow(Reason::ChangeQueueFull),
+        }
     }
 
     /// What a recording needs of an input that is decided now; none if there is none.

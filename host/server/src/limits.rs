@@ -31,6 +31,8 @@ pub(crate) enum Limit {
     WaitingChanges,
     /// Messages of one worker that wait for lookups.
     WaitingForLookups,
+    /// Messages that wait for an answer of storage: of one worker, or about one address.
+    WaitingForStorage,
 }
 
 /// How often each limit was reached.
@@ -53,12 +55,13 @@ struct Warned {
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::ReceiveBuffer,
         Self::WaitingMessages,
         Self::WaitingTime,
         Self::WaitingChanges,
         Self::WaitingForLookups,
+        Self::WaitingForStorage,
     ];
 
     /// Its name in the log, the status and the metrics.
@@ -69,6 +72,7 @@ impl Limit {
             Self::WaitingTime => "waiting-time",
             Self::WaitingChanges => "waiting-changes",
             Self::WaitingForLookups => "waiting-for-lookups",
+            Self::WaitingForStorage => "waiting-for-storage",
         }
     }
 
@@ -93,6 +97,10 @@ impl Limit {
             }
             Self::WaitingForLookups => {
                 "more messages waited for lookups than a worker lets wait: their sources are too slow"
+            }
+            Self::WaitingForStorage => {
+                "more messages waited for changes of one address, or of one subscriber's leases, than the \
+                 server lets wait: somebody sends too many, or the disk is too slow"
             }
         }
     }

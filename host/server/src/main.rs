@@ -55,6 +55,7 @@ mod stored;
 #[cfg(test)]
 mod testing;
 mod vital;
+mod waiting;
 mod worker;
 
 use std::{

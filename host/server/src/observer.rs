@@ -348,9 +348,7 @@ impl Task {
         );
         self.with_journal(|journal| journal.input(event));
         let now = clock::now();
-        // After the first, what only repeats another input's change was told of with that.
-        let news = |(position, change): &(usize, &Change)| *position == 0 || !change.is_repeated();
-        for (_, change) in event.changes.iter().enumerate().filter(news) {
+        for change in &event.changes {
             if let Some(replaced) = replaced(event, change) {
                 let network = event.network.as_deref();
                 self.with_journal(|journal| journal.ended(LeaseEnd::Replaced, network, replaced));

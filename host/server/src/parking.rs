@@ -1,9 +1,15 @@
-//! Exchanges that wait for lookups: they are away, on the runtime's threads, and the worker goes on.
+//! Exchanges that wait, for lookups or for storage, while the worker goes on with others.
 //!
-//! Invariant: an exchange that was sent away comes back exactly once, with an answer for everything
-//! that it waited for, whatever becomes of the task that asks.
+//! Those that wait for lookups are away, on the runtime's threads. Those that wait for a change of an
+//! address that another decision asked for stay with the worker until they are woken (see
+//! [`crate::waiting`]). Invariant: an exchange that was sent away comes back exactly once, with an answer
+//! for everything that it waited for, whatever becomes of the task that asks.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use lessor_core::{HardwareAddress, LookupAnswer, Reason, Request, RequestKind};
 use lessor_lookup::Sources;
@@ -11,14 +17,24 @@ use lessor_policy_host::{Lookup, PlannedLookup};
 
 use crate::exchange::Exchange;
 
-/// Exchanges of one worker that may be away at a time.
+/// Exchanges of one worker that may wait at a time.
 pub(crate) const AWAY_MAX: usize = 4096;
 
-/// What of a worker's exchanges is away.
+/// What of a worker's exchanges waits.
 #[derive(Debug)]
 pub(crate) struct Parking {
     away: HashSet<Ticket>,
     away_max: usize,
+    /// Those that wait for storage, by number.
+    parked: HashMap<u64, Parked>,
+}
+
+/// An exchange that waits for storage.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    ticket: Ticket,
+    pub(crate) exchange: Exchange,
+    pub(crate) since: Instant,
 }
 
 /// What tells a message from others, and is the same if the client sends it again.
@@ -62,19 +78,50 @@ impl Ticket {
 
 impl Parking {
     pub(crate) fn new(away_max: usize) -> Self {
-        Self { away: HashSet::new(), away_max }
+        Self { away: HashSet::new(), away_max, parked: HashMap::new() }
     }
 
-    /// Lets one more go away.
+    /// Lets one more go away for lookups.
     ///
     /// # Errors
     /// If the client only sent it again, or too many are away.
     pub(crate) fn leave(&mut self, ticket: &Ticket) -> Result<(), Reason> {
+        self.enter(ticket, Reason::LookupPending, Reason::LookupQueueFull)
+    }
+
+    /// Keeps an exchange until storage has answered, under a number that is not in use.
+    ///
+    /// # Errors
+    /// With the exchange and the reason, if the client only sent it again, or too many wait.
+    pub(crate) fn park(
+        &mut self,
+        number: u64,
+        ticket: Ticket,
+        exchange: Exchange,
+        since: Instant,
+    ) -> Result<(), (Box<Exchange>, Reason)> {
+        match self.enter(&ticket, Reason::ChangePending, Reason::ChangeQueueFull) {
+            Ok(()) => {
+                self.parked.insert(number, Parked { ticket, exchange, since });
+                Ok(())
+            }
+            Err(reason) => Err((Box::new(exchange), reason)),
+        }
+    }
+
+    /// Takes out what was parked under a number, if it was.
+    pub(crate) fn unpark(&mut self, number: u64) -> Option<Parked> {
+        let parked = self.parked.remove(&number)?;
+        self.away.remove(&parked.ticket);
+        Some(parked)
+    }
+
+    fn enter(&mut self, ticket: &Ticket, pending: Reason, full: Reason) -> Result<(), Reason> {
         if self.away.contains(ticket) {
-            return Err(Reason::LookupPending);
+            return Err(pending);
         }
         if self.away.len() >= self.away_max {
-            return Err(Reason::LookupQueueFull);
+            return Err(full);
         }
         self.away.insert(ticket.clone());
         Ok(())
@@ -85,7 +132,7 @@ impl Parking {
         self.away.remove(ticket);
     }
 
-    /// Whether nothing is away.
+    /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.away.is_empty()
     }

@@ -14,6 +14,8 @@ use std::{
 
 use lessor_core::{Engine, Lease, Location, Network, NetworkId, Request, Timestamp, Topology};
 
+use crate::waiting::{Waiting, Wake};
+
 /// The engines of one topology.
 #[derive(Debug, Default)]
 pub(crate) struct Shards {
@@ -23,9 +25,16 @@ pub(crate) struct Shards {
     strays: Vec<Arc<Lease>>,
 }
 
-/// One network's engine; `None` once it was retired.
+/// One network's engine and who waits for it; `None` once it was retired.
 #[derive(Debug)]
-struct Shard(Mutex<Option<Engine>>);
+struct Shard(Mutex<Option<Contents>>);
+
+/// What a shard holds.
+#[derive(Debug)]
+struct Contents {
+    engine: Engine,
+    waiting: Waiting,
+}
 
 /// The shard was retired by a reload: a newer set of shards is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +58,8 @@ impl Shards {
             self.strays.push(lease);
             return;
         };
-        if let Some(engine) = shard.lock().as_mut() {
-            engine.restore(now, lease);
+        if let Some(contents) = shard.lock().as_mut() {
+            contents.engine.restore(now, lease);
         }
     }
 
@@ -83,8 +92,22 @@ impl Shards {
         id: NetworkId,
         work: impl FnOnce(&mut Engine) -> T,
     ) -> Result<T, Retired> {
+        self.with_waiting(id, |engine, _| work(engine))
+    }
+
+    /// The same, with those who wait for changes of its addresses.
+    ///
+    /// # Errors
+    /// If the shard was retired.
+    pub(crate) fn with_waiting<T>(
+        &self,
+        id: NetworkId,
+        work: impl FnOnce(&mut Engine, &mut Waiting) -> T,
+    ) -> Result<T, Retired> {
         let shard = self.shard(id).ok_or(Retired)?;
-        shard.lock().as_mut().map(work).ok_or(Retired)
+        let mut contents = shard.lock();
+        let Contents { engine, waiting } = contents.as_mut().ok_or(Retired)?;
+        Ok(work(engine, waiting))
     }
 
     /// The same for the network that owns an address; `None` if no network does.
@@ -102,8 +125,8 @@ impl Shards {
     /// Visits every live engine, one lock at a time.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&mut Engine)) {
         for shard in &self.shards {
-            if let Some(engine) = shard.lock().as_mut() {
-                visit(engine);
+            if let Some(contents) = shard.lock().as_mut() {
+                visit(&mut contents.engine);
             }
         }
     }
@@ -111,10 +134,10 @@ impl Shards {
     /// Works on all live engines together, while all of their locks are held: every decision comes
     /// before it or after it. Not while a reload is under way.
     pub(crate) fn with_all<T>(&self, work: impl FnOnce(&mut [&mut Engine]) -> T) -> T {
-        let mut guards: Vec<MutexGuard<'_, Option<Engine>>> =
+        let mut guards: Vec<MutexGuard<'_, Option<Contents>>> =
             self.shards.iter().map(|shard| shard.lock()).collect();
-        let mut engines: Vec<&mut Engine> =
-            guards.iter_mut().filter_map(|guard| guard.as_mut()).collect();
+        let contents = guards.iter_mut().filter_map(|guard| guard.as_mut());
+        let mut engines: Vec<&mut Engine> = contents.map(|contents| &mut contents.engine).collect();
         work(&mut engines)
     }
 
@@ -145,17 +168,18 @@ impl Shards {
 
         // All locks are held until the new set is published. Nobody else takes two at a time, so
         // there is no order to get wrong.
-        let mut retiring: Vec<MutexGuard<'_, Option<Engine>>> =
+        let mut retiring: Vec<MutexGuard<'_, Option<Contents>>> =
             self.shards.iter().filter(|shard| !is_kept(shard)).map(|shard| shard.lock()).collect();
-        let old_engines: Vec<Engine> =
-            retiring.iter_mut().filter_map(|guard| guard.take()).collect();
+        let retired = retiring.iter_mut().filter_map(|guard| guard.take());
+        let (old_engines, mut waiting): (Vec<Engine>, Vec<Waiting>) =
+            retired.map(|contents| (contents.engine, contents.waiting)).unzip();
 
         // Nobody hears any more what became of changes that are on their way.
-        let known = old_engines.iter().flat_map(Engine::stored_leases).chain(&self.strays);
+        let known = old_engines.iter().flat_map(Engine::leases).chain(&self.strays);
         let (strays, _): (Vec<_>, Vec<_>) =
             known.cloned().partition(|lease| topology.locate_address(lease.address).is_none());
         let changed = topology.only(|id| matches!(kept.get(id.0 as usize), Some(None)));
-        let mut rebuilt = Engine::rebuild(now, old_engines, &changed, hash_seed).into_iter();
+        let mut rebuilt = Engine::rebuild(old_engines, &changed, hash_seed).into_iter();
         let shards = kept.into_iter().filter_map(|kept| {
             kept.or_else(|| rebuilt.next().map(|engine| Arc::new(Shard::new(engine))))
         });
@@ -166,6 +190,9 @@ impl Shards {
         next.strays = strays;
         publish(Arc::new(next));
         drop(retiring);
+        // Their requests are decided with the new engines, and wait there if they must.
+        let waiting: Vec<Wake> = waiting.iter_mut().flat_map(Waiting::take_all).collect();
+        waiting.into_iter().for_each(|wake| wake());
     }
 
     fn shard(&self, id: NetworkId) -> Option<&Arc<Shard>> {
@@ -175,12 +202,12 @@ impl Shards {
 
 impl Shard {
     fn new(engine: Engine) -> Self {
-        Self(Mutex::new(Some(engine)))
+        Self(Mutex::new(Some(Contents { engine, waiting: Waiting::default() })))
     }
 
     /// A panic under the lock poisons it; the engine's own invariants hold between its calls, and
     /// serving on is better than refusing a whole network.
-    fn lock(&self) -> MutexGuard<'_, Option<Engine>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Contents>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::bail;
-use lessor_core::{Change, Changes, Committed, Lease};
+use lessor_core::{Answer, Change, Changes, Lease};
 use lessor_store::{Store, StoreError};
 
 use crate::clock::{self, Note, Past, Resumed};
@@ -59,7 +59,7 @@ impl Stored {
         let decisions: Vec<Changes> =
             self.moved.drain(..).map(|change| Changes::from_iter([change])).collect();
         for batch in decisions.chunks(BATCH_CHANGES) {
-            if store.commit(batch).iter().any(|result| *result != Committed::Durable) {
+            if store.commit(batch).iter().any(|answer| *answer != Answer::Made) {
                 let why = store.last_error().unwrap_or_else(|| "a record changed".to_owned());
                 bail!("cannot set records right that a clock from the future wrote: {why}");
             }

@@ -1,6 +1,7 @@
 //! Workers: each reads what waits in its sockets, decides it in the order of its backlog, has the
 //! changes of a turn committed with one flush, and sends the replies with one call for each socket.
-//! While a flush runs, it continues with the next turn.
+//! While a flush runs, it continues with the next turn; while storage has no room or does not answer,
+//! with what changes nothing.
 //!
 //! Not here: how one message is decided; see [`crate::exchange`]. Invariant: a reply leaves only
 //! after every change it rests on is durable.
@@ -10,6 +11,7 @@ mod omissions;
 mod pause;
 
 use std::{
+    cell::Cell,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -17,18 +19,20 @@ use std::{
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender};
-use lessor_core::{Changes, Committed, Reason};
+use lessor_core::{Answer, Changes, Reason};
 use lessor_policy_host::Runner;
 use lessor_store::Submission;
 
 use self::{intake::Intake, pause::Pause};
 use crate::{
+    backlog::AGE_MAX,
     clock,
     counters::increment,
-    exchange::{Exchange, Shared},
+    exchange::{Exchange, Shared, Wakes},
     net::{Endpoint, Outgoing, Poller, ReceiveBatch, Waker},
-    parking::{AWAY_MAX, Away, Parking, Returned, Ticket},
+    parking::{AWAY_MAX, Away, Parked, Parking, Returned, Ticket},
     vital,
+    waiting::Wake,
 };
 
 /// Changes of one worker that may wait for storage. Beyond this number, messages wait in its
@@ -66,7 +70,9 @@ pub(crate) struct WorkerParts {
 
 enum Message {
     /// Storage is done with a batch.
-    Committed { exchanges: Vec<Exchange>, results: Vec<Committed> },
+    Committed { exchanges: Vec<Exchange>, answers: Vec<Answer> },
+    /// The exchange that waits for storage under this number can be decided.
+    GoOn(u64),
     /// An exchange that waited for lookups has its answers.
     LookedUp(Box<Returned>),
     /// Use these policies from now on, and confirm it.
@@ -94,6 +100,25 @@ impl EndpointSender {
     }
 }
 
+/// Tells a worker that its exchanges can go on which wait for storage.
+struct WorkerWakes {
+    sender: Sender<Message>,
+    waker: Waker,
+    next: Cell<u64>,
+}
+
+impl Wakes for WorkerWakes {
+    fn wake(&self) -> (u64, Wake) {
+        let number = self.next.replace(self.next.get() + 1);
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let wake = move || {
+            let _ = sender.send(Message::GoOn(number));
+            waker.wake();
+        };
+        (number, Box::new(wake))
+    }
+}
+
 struct Worker {
     shared: Arc<Shared>,
     runner: Runner,
@@ -113,8 +138,9 @@ struct Worker {
     to_commit: Vec<Exchange>,
     /// Changes that storage has not answered yet.
     waiting_changes: usize,
-    /// Exchanges that wait for lookups, on the threads of this runtime.
+    /// Exchanges that wait for lookups, on the threads of `runtime`, or for storage.
     parking: Parking,
+    wakes: WorkerWakes,
     runtime: tokio::runtime::Handle,
     /// Until when the worker decides what it has read, once it was told to stop.
     stops_at: Option<Instant>,
@@ -153,6 +179,7 @@ impl WorkerHandle {
             to_commit: Vec::new(),
             waiting_changes: 0,
             parking: Parking::new(AWAY_MAX),
+            wakes: WorkerWakes { sender: sender.clone(), waker: waker.clone(), next: Cell::new(0) },
             runtime,
             stops_at: None,
         };
@@ -220,7 +247,7 @@ impl Worker {
     /// Waits for something to do; does not wait if there are messages that can be decided. Says
     /// which endpoints have something to read, and whether another thread may have sent something.
     fn wait(&mut self, ready: &mut Vec<u32>) -> anyhow::Result<bool> {
-        let may_decide = !self.intake.is_empty() && self.may_change_more();
+        let may_decide = self.may_decide();
         if let Some(stops_at) = self.stops_at {
             if !may_decide {
                 // Sockets would wake the worker at once, but only other threads can make room.
@@ -251,7 +278,8 @@ impl Worker {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Committed { exchanges, results } => self.committed(exchanges, &results),
+            Message::Committed { exchanges, answers } => self.committed(exchanges, &answers),
+            Message::GoOn(number) => self.go_on(number),
             Message::LookedUp(returned) => self.looked_up(*returned),
             Message::Policies { mut runner, taken } => {
                 runner.take_over(&mut self.runner);
@@ -278,16 +306,29 @@ impl Worker {
     }
 
     /// Whether storage has room for the changes of another turn. A worker without changes in flight
-    /// continues, because nothing would wake it when there is room.
+    /// continues, because nothing would wake it when there is room. Otherwise it decides only what
+    /// changes nothing.
     fn may_change_more(&self) -> bool {
         self.waiting_changes == 0
-            || (self.waiting_changes < WAITING_CHANGES_MAX && self.shared.committer.has_room())
+            || (self.waiting_changes < WAITING_CHANGES_MAX
+                && self.shared.committer.has_room()
+                && !self.shared.committer.is_stalled())
+    }
+
+    /// Whether a message waits that can be decided.
+    fn may_decide(&self) -> bool {
+        match self.may_change_more() {
+            true => !self.intake.is_empty(),
+            false => self.intake.holds_what_changes_nothing(),
+        }
     }
 
     /// Continues with an exchange according to its decision.
     fn decided(&mut self, exchange: Exchange) {
         if !exchange.waits_for.is_empty() {
             self.look_up(exchange);
+        } else if let Some(number) = exchange.waits_as {
+            self.park(number, exchange);
         } else if exchange.changes.is_empty() {
             self.finish(exchange);
         } else {
@@ -319,23 +360,46 @@ impl Worker {
         let Returned { ticket, mut exchange, answers } = returned;
         self.parking.is_back(&ticket);
         self.shared.counters.waiting_for_lookups.fetch_sub(1, Ordering::Relaxed);
-        let pipeline = self.shared.pipeline();
+        let pipeline = self.shared.pipeline_with(&self.wakes);
         pipeline.looked_up(&mut self.runner, clock::now(), &mut exchange, answers);
         self.decided(exchange);
     }
 
-    fn committed(&mut self, exchanges: Vec<Exchange>, results: &[Committed]) {
-        self.waiting_changes = self.waiting_changes.saturating_sub(results.len());
+    /// Keeps an exchange until storage has answered to what it depends on.
+    fn park(&mut self, number: u64, exchange: Exchange) {
+        let Some(ticket) = exchange.request().map(|request| Ticket::of(request)) else { return };
+        let parked = self.parking.park(number, ticket, exchange, Instant::now());
+        if let Err((mut exchange, reason)) = parked {
+            exchange.end_undecided(reason);
+            self.finish(*exchange);
+        }
+    }
+
+    /// Continues with an exchange that waited for storage.
+    fn go_on(&mut self, number: u64) {
+        // It was one too many, if it is not there.
+        let Some(Parked { mut exchange, since, .. }) = self.parking.unpark(number) else { return };
+        if since.elapsed() > AGE_MAX {
+            exchange.end_undecided(Reason::TooOld);
+            return self.finish(exchange);
+        }
+        let pipeline = self.shared.pipeline_with(&self.wakes);
+        pipeline.go_on(&mut self.runner, clock::now(), &mut exchange);
+        self.decided(exchange);
+    }
+
+    fn committed(&mut self, exchanges: Vec<Exchange>, answers: &[Answer]) {
+        let changes: usize = exchanges.iter().map(|exchange| exchange.changes.len()).sum();
+        self.waiting_changes = self.waiting_changes.saturating_sub(changes);
         let now = clock::now();
-        let mut results = results;
-        for mut exchange in exchanges {
-            let (own, others) =
-                results.split_at_checked(exchange.changes.len()).unwrap_or_default();
-            results = others;
-            if self.shared.pipeline().committed(&mut self.runner, now, &mut exchange, own) {
+        // Storage answers every decision; if it did not, nothing would be known to be durable.
+        let answers = answers.iter().chain(std::iter::repeat(&Answer::NotMade));
+        for (mut exchange, answer) in exchanges.into_iter().zip(answers) {
+            let pipeline = self.shared.pipeline_with(&self.wakes);
+            if pipeline.committed(&mut self.runner, now, &mut exchange, answer) {
                 self.finish(exchange);
             } else {
-                self.to_commit.push(exchange);
+                self.decided(exchange);
             }
         }
     }
@@ -354,9 +418,9 @@ impl Worker {
         let slot = Arc::new(Mutex::new(exchanges));
         let (sender, waker, in_flight) =
             (self.sender.clone(), self.waker.clone(), Arc::clone(&slot));
-        let on_done = Box::new(move |_decisions, results| {
+        let on_done = Box::new(move |_decisions, answers| {
             let exchanges = take(&in_flight);
-            let _ = sender.send(Message::Committed { exchanges, results });
+            let _ = sender.send(Message::Committed { exchanges, answers });
             waker.wake();
         });
         match self.shared.committer.submit(Submission { decisions, on_done }) {

@@ -21,7 +21,7 @@ use std::{
 };
 
 use lessor_core::{
-    Change, Changes, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
 use lessor_store::{DiskStore, Store};
@@ -109,7 +109,7 @@ fn commit(store: &mut DiskStore, batch: &[Changes]) -> Duration {
     let begin = Instant::now();
     let results = store.commit(batch);
     let took = begin.elapsed();
-    assert!(results.iter().all(|result| *result == Committed::Durable), "{:?}", store.last_error());
+    assert!(results.iter().all(|result| *result == Answer::Made), "{:?}", store.last_error());
     took
 }
 

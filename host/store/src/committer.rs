@@ -11,10 +11,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use lessor_core::{Changes, Committed};
+use lessor_core::{Answer, Changes};
 
 use crate::{CommitterStatus, Store, status::Counters};
 
@@ -31,9 +31,9 @@ pub struct CommitterLimits {
 pub struct Submission {
     /// What to make durable, in order.
     pub decisions: Vec<Changes>,
-    /// Is given the decisions back, with one result for each of their changes. Runs on the committer's thread, so it
+    /// Is given the decisions back, with one answer for each. Runs on the committer's thread, so it
     /// should only pass them on.
-    pub on_done: Box<dyn FnOnce(Vec<Changes>, Vec<Committed>) + Send>,
+    pub on_done: Box<dyn FnOnce(Vec<Changes>, Vec<Answer>) + Send>,
 }
 
 /// A handle to the one thread in front of a store. Clones use the same thread.
@@ -50,6 +50,10 @@ pub struct CommitterThread {
 }
 
 impl Committer {
+    /// A flush that takes longer, in milliseconds, stands still. Clients repeat after 4 s; by then what
+    /// is handed over later would be of use to nobody.
+    pub const STALLED_AFTER_MS: u64 = 1_000;
+
     /// Starts the thread. The store should have been loaded.
     ///
     /// If the system grants no thread, every submission is handed back, and the status says why.
@@ -84,7 +88,8 @@ impl Committer {
     pub fn submit(&self, submission: Submission) -> Result<(), Submission> {
         let mut queue = self.shared.queue();
         let waiting_changes = queue.waiting_changes.saturating_add(submission.changes());
-        if queue.closed || waiting_changes > self.shared.limits.waiting_changes {
+        let is_full = waiting_changes > self.shared.limits.waiting_changes;
+        if queue.closed || is_full || queue.is_stalled() {
             return Err(submission);
         }
         queue.waiting_changes = waiting_changes;
@@ -101,6 +106,12 @@ impl Committer {
     /// and nothing while this is false, hardly ever has a submission handed back.
     pub fn has_room(&self) -> bool {
         self.shared.queue().waiting_changes < self.shared.limits.waiting_changes.div_ceil(2)
+    }
+
+    /// Whether one flush takes longer than [`Committer::STALLED_AFTER_MS`]: the disk does not answer.
+    /// Submissions are handed back until it does.
+    pub fn is_stalled(&self) -> bool {
+        self.shared.queue().is_stalled()
     }
 
     /// The state of the committer.
@@ -167,11 +178,24 @@ struct Queue {
     /// Whether the thread sleeps, so that a submission to a busy thread costs no system call.
     idle: bool,
     closed: bool,
+    /// When the flush began that is under way.
+    flushing_since: Option<Instant>,
+}
+
+impl Queue {
+    fn is_stalled(&self) -> bool {
+        let stalled_after = Duration::from_millis(Committer::STALLED_AFTER_MS);
+        self.flushing_since.is_some_and(|since| since.elapsed() > stalled_after)
+    }
 }
 
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_flushing_since(&self, since: Option<Instant>) {
+        self.queue().flushing_since = since;
     }
 
     /// Waits for submissions and takes as many as fit into one batch; none once closed and
@@ -206,49 +230,52 @@ fn run(shared: &Shared, mut store: Box<dyn Store>) {
             return;
         }
         let mut batch = Vec::new();
-        let sizes: Vec<(usize, usize)> = submissions
+        let sizes: Vec<usize> = submissions
             .iter_mut()
             .map(|submission| {
-                let size = (submission.decisions.len(), submission.changes());
+                let decisions = submission.decisions.len();
                 batch.append(&mut submission.decisions);
-                size
+                decisions
             })
             .collect();
-        let mut results = commit(shared, &mut *store, &batch).into_iter();
+        let mut answers = commit(shared, &mut *store, &batch).into_iter();
         let mut batch = batch.into_iter();
-        for (submission, (decisions, changes)) in submissions.into_iter().zip(sizes) {
-            let decisions: Vec<Changes> = batch.by_ref().take(decisions).collect();
-            let results: Vec<Committed> = results.by_ref().take(changes).collect();
+        for (submission, size) in submissions.into_iter().zip(sizes) {
+            let decisions: Vec<Changes> = batch.by_ref().take(size).collect();
+            let answers: Vec<Answer> = answers.by_ref().take(size).collect();
             // A callback that panics has been called; the panic is its own, and reported by the
             // panic hook.
-            let _ = catch_unwind(AssertUnwindSafe(|| (submission.on_done)(decisions, results)));
+            let _ = catch_unwind(AssertUnwindSafe(|| (submission.on_done)(decisions, answers)));
         }
     }
 }
 
-/// One flush: exactly one result per change, and the counters.
-fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Committed> {
+/// One flush: exactly one answer per decision, and the counters.
+fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Answer> {
     let changes = changes_of(batch);
     if changes == 0 {
-        return Vec::new();
+        // What changes nothing is made.
+        return vec![Answer::Made; batch.len()];
     }
     let begin = Instant::now();
+    shared.set_flushing_since(Some(begin));
     let outcome = catch_unwind(AssertUnwindSafe(|| store.commit(batch)));
+    shared.set_flushing_since(None);
     let took = begin.elapsed();
-    let (results, error) = match outcome {
-        Ok(results) if results.len() != changes => {
-            (Vec::new(), Some(format!("{} results for {changes} changes", results.len())))
+    let (answers, error) = match outcome {
+        Ok(answers) if answers.len() != batch.len() => {
+            (Vec::new(), Some(format!("{} answers for {} decisions", answers.len(), batch.len())))
         }
-        Ok(results) if results.contains(&Committed::Failed) => {
+        Ok(answers) if answers.contains(&Answer::NotMade) => {
             let error = store.last_error().unwrap_or_else(|| "leases were not written".to_owned());
-            (results, Some(error))
+            (answers, Some(error))
         }
-        Ok(results) => (results, None),
+        Ok(answers) => (answers, None),
         Err(panic) => (Vec::new(), Some(format!("the store panicked: {}", panic_text(&*panic)))),
     };
     shared.counters.count(changes, took, error);
     shared.counters.set_complaint(store.complaint());
-    if results.is_empty() { vec![Committed::Failed; changes] } else { results }
+    if answers.is_empty() { vec![Answer::NotMade; batch.len()] } else { answers }
 }
 
 /// How many changes there are.

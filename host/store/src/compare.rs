@@ -5,7 +5,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Change, Changes, Committed, Lease};
+use lessor_core::{Answer, Change, Changes, Lease};
 use rustc_hash::FxHashMap;
 
 /// The contents of storage.
@@ -21,20 +21,20 @@ pub(crate) trait Records {
 
 /// A batch compared with what storage holds; true once `writes` are durable.
 pub(crate) struct Compared<'a> {
-    /// One per change, in order.
-    pub(crate) results: Vec<Committed>,
+    /// One per decision, in order.
+    pub(crate) answers: Vec<Answer>,
     /// What to write: the last record of each changed address.
     pub(crate) writes: Vec<&'a Arc<Lease>>,
 }
 
-/// Compares every change with the record it would replace: that of storage, or the one that an
-/// earlier decision of the batch puts there.
+/// Compares the changes of every decision with the records they would replace: those of storage, or
+/// those that an earlier decision of the batch puts there.
 pub(crate) fn batch<'a, R: Records>(
     batch: &'a [Changes],
     records: &R,
 ) -> Result<Compared<'a>, R::Error> {
     let mut written = Written::with_capacity(batch.len());
-    let mut results = Vec::with_capacity(batch.len());
+    let mut answers = Vec::with_capacity(batch.len());
     for changes in batch {
         let mut is_made = true;
         for change in changes {
@@ -46,20 +46,18 @@ pub(crate) fn batch<'a, R: Records>(
             };
             is_made &= revision == change.expected_revision();
         }
-        for change in changes {
-            results.push(if is_made {
-                written.put(change);
-                Committed::Durable
-            } else {
-                let address = change.lease.address;
-                Committed::Conflict(match written.lease(address) {
-                    Some(lease) => Some(Arc::clone(lease)),
-                    None => records.lease(address)?,
-                })
+        answers.push(if is_made {
+            changes.iter().for_each(|change| written.put(change));
+            Answer::Made
+        } else {
+            let found = changes.iter().map(|change| match written.lease(change.lease.address) {
+                Some(lease) => Ok(Some(Arc::clone(lease))),
+                None => records.lease(change.lease.address),
             });
-        }
+            Answer::Conflict(found.collect::<Result<_, _>>()?)
+        });
     }
-    Ok(Compared { results, writes: written.leases })
+    Ok(Compared { answers, writes: written.leases })
 }
 
 /// The records of a batch that replace those in storage.

@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Changes, Committed, Lease};
+use lessor_core::{Answer, Changes, Lease};
 
 use crate::{
     Store, StoreError, compare,
@@ -54,7 +54,7 @@ const UNREADABLE_MAX: usize = 20;
 
 /// Leases on disk.
 ///
-/// When a write fails, commits answer [`Committed::Failed`] at once until the next attempt, which is
+/// When a write fails, commits answer [`Answer::NotMade`] at once until the next attempt, which is
 /// made [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure, twice as long after every further
 /// one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
 pub struct DiskStore {
@@ -160,13 +160,13 @@ impl DiskStore {
         Ok(surveyed)
     }
 
-    fn try_commit(&mut self, batch: &[Changes]) -> Result<Vec<Committed>, StoreError> {
+    fn try_commit(&mut self, batch: &[Changes]) -> Result<Vec<Answer>, StoreError> {
         if !self.is_loaded {
             self.load(&mut |_| {})?;
         }
         let compared = compare::batch(batch, &self.table)?;
         if compared.writes.is_empty() {
-            return Ok(compared.results);
+            return Ok(compared.answers);
         }
         self.batch.clear();
         for lease in compared.writes {
@@ -175,7 +175,7 @@ impl DiskStore {
             self.batch.put(lease.address, &key, &self.value, lease.revision);
         }
         match self.table.write(&mut self.batch) {
-            Ok(()) => Ok(compared.results),
+            Ok(()) => Ok(compared.answers),
             Err(AppendError::Waiting) => Err(StoreError::Waiting),
             Err(error) => Err(StoreError::Write { source: error.to_string().into() }),
         }
@@ -199,7 +199,7 @@ impl Store for DiskStore {
         Ok(self.table.len() as u64)
     }
 
-    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
         match self.try_commit(batch) {
             Ok(results) => {
                 self.last_error = None;
@@ -209,7 +209,7 @@ impl Store for DiskStore {
             Err(StoreError::Waiting) => {}
             Err(error) => self.last_error = Some(error.to_string()),
         }
-        batch.iter().flatten().map(|_| Committed::Failed).collect()
+        vec![Answer::NotMade; batch.len()]
     }
 
     fn last_error(&self) -> Option<String> {

@@ -2,7 +2,7 @@
 //! makes the changes of many packets durable with one flush.
 //!
 //! Not here: which lease is given to which client (the core decides that), and when a client is
-//! answered (the server decides that). Invariant: **a change reported as [`Committed::Durable`]
+//! answered (the server decides that). Invariant: **a change reported as [`Answer::Made`]
 //! survives the death of the process and, on disk, the loss of power.** A change is a
 //! compare-and-set, never a blind write, so that a shared database used by several servers fits
 //! behind the same trait; the changes of one decision are made together or not at all.
@@ -10,7 +10,7 @@
 //! ```text
 //! workers ──submit──▶ Committer ──one commit──▶ Store ──▶ disk
 //!    ▲                    │
-//!    └──────on_done───────┘   one result per change, in order
+//!    └──────on_done───────┘   one answer per decision, in order
 //! ```
 
 mod committer;
@@ -24,7 +24,7 @@ mod record;
 mod salvage;
 mod status;
 
-use lessor_core::{Changes, Committed, Lease};
+use lessor_core::{Answer, Changes, Lease};
 
 pub use committer::{Committer, CommitterLimits, CommitterThread, Submission};
 pub use disk_store::{DiskStore, StoreSurvey};
@@ -49,18 +49,17 @@ pub trait Store: Send {
     fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError>;
 
     /// Makes the changes of decisions durable with one flush, each as a compare-and-set on the
-    /// revision of its record ([`lessor_core::Change::expected_revision`]), and returns one result
-    /// per change, in order. If one change of a decision conflicts, none of that decision is made,
-    /// and all of them are [`Committed::Conflict`].
+    /// revision of its record ([`lessor_core::Change::expected_revision`]), and returns one answer per
+    /// decision, in order. If one change of a decision conflicts, none of that decision is made.
     ///
     /// Decisions about the same address in one batch build on each other in order. What a batch
-    /// makes is written whole or not at all. If that fails, every result is [`Committed::Failed`]:
-    /// none of it is made as far as this store knows, and it will compare the next changes with what
-    /// was there before. (Should power fail before anything else was written, the disk alone knows.)
+    /// makes is written whole or not at all. If that fails, every answer is [`Answer::NotMade`], and
+    /// that is final: whatever the failed attempt left behind is undone before anything else is
+    /// written. (Should power fail before that, the disk alone knows, and is read at the next start.)
     ///
     /// A store that failed resumes without help as soon as its storage works again; until then it
-    /// answers [`Committed::Failed`] without delay.
-    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed>;
+    /// answers [`Answer::NotMade`] without delay.
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Answer>;
 
     /// Why the latest commit failed and what is done about it, as a sentence for the log; none if
     /// it did not fail.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use hashbrown::HashMap;
-use lessor_core::{Changes, Committed, Lease};
+use lessor_core::{Answer, Changes, Lease};
 
 use crate::{Store, StoreError, compare};
 
@@ -40,7 +40,7 @@ impl Store for MemoryStore {
         Ok(records.len() as u64)
     }
 
-    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
         let mut leases = self.leases();
         let compared = compare::batch(batch, &*leases);
         match compared {
@@ -48,7 +48,7 @@ impl Store for MemoryStore {
                 for lease in compared.writes {
                     leases.insert(lease.address, Arc::clone(lease));
                 }
-                compared.results
+                compared.answers
             }
             Err(never) => match never {},
         }

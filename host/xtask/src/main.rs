@@ -13,6 +13,7 @@ mod purity;
 mod reloads;
 mod server;
 mod setup;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -47,6 +48,10 @@ enum Task {
     Reloads(reloads::ReloadsArguments),
     /// Attack the server with floods, damage and nonsense, and show what it served, refused or lost.
     Attack(attack::AttackArguments),
+    /// Simulate many servers and their clients, and look for a broken rule; `--seed` repeats one.
+    Sim(simulate::SimulateArguments),
+    /// Explore small worlds of a server or two completely.
+    Worlds(simulate::SimulateArguments),
     /// Check format and lints, as continuous integration does.
     Lint,
     /// Prove that the core imports nothing: build it for bare WebAssembly and look.
@@ -69,6 +74,8 @@ fn main() -> ExitCode {
         Task::Overload(arguments) => done(overload::run(&arguments)),
         Task::Reloads(arguments) => done(reloads::run(&arguments)),
         Task::Attack(arguments) => done(attack::run(&arguments)),
+        Task::Sim(arguments) => done(simulate::simulate("simulation", &arguments)),
+        Task::Worlds(arguments) => done(simulate::simulate("small_worlds", &arguments)),
         Task::Lint => done(test::lint()),
         Task::Purity => done(purity::run()),
         Task::Setup => done(setup::run()),

@@ -14,6 +14,7 @@ pub struct LoopDisk {
     image: PathBuf,
     mount_point: PathBuf,
     is_mounted: bool,
+    is_frozen: bool,
 }
 
 /// `EXT4_GOING_FLAGS_NOLOGFLUSH`: nothing more is written, not even what the journal still has in
@@ -21,6 +22,8 @@ pub struct LoopDisk {
 const NO_LOG_FLUSH: u32 = 2;
 
 nix::ioctl_read!(ext4_shutdown, b'X', 125, u32);
+nix::ioctl_readwrite!(freeze_file_system, b'X', 119, i32);
+nix::ioctl_readwrite!(thaw_file_system, b'X', 120, i32);
 
 impl LoopDisk {
     /// Makes a file system of `mib` MiB in the file `image` and mounts it on the folder
@@ -32,7 +35,7 @@ impl LoopDisk {
         run(Command::new("/usr/sbin/mkfs.ext4").args(["-q", "-F"]).arg(image));
         std::fs::create_dir_all(mount_point).expect("the folder can be written");
         let (image, mount_point) = (image.to_owned(), mount_point.to_owned());
-        let mut disk = Self { image, mount_point, is_mounted: false };
+        let mut disk = Self { image, mount_point, is_mounted: false, is_frozen: false };
         disk.mount();
         disk
     }
@@ -68,8 +71,41 @@ impl LoopDisk {
     }
 }
 
+impl LoopDisk {
+    /// Has every write and flush wait until [`LoopDisk::thaw`].
+    ///
+    /// # Panics
+    /// If the system refuses.
+    #[allow(unsafe_code, reason = "there is no safe interface to this call")]
+    pub fn freeze(&mut self) {
+        let root = File::open(&self.mount_point).expect("the disk is mounted");
+        let mut unused = 0;
+        // SAFETY: the descriptor is open, and the kernel does not use the number.
+        unsafe { freeze_file_system(root.as_raw_fd(), &raw mut unused) }
+            .expect("root can freeze a file system");
+        self.is_frozen = true;
+    }
+
+    /// Has what waits go on.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    #[allow(unsafe_code, reason = "there is no safe interface to this call")]
+    pub fn thaw(&mut self) {
+        let root = File::open(&self.mount_point).expect("the disk is mounted");
+        let mut unused = 0;
+        // SAFETY: the descriptor is open, and the kernel does not use the number.
+        unsafe { thaw_file_system(root.as_raw_fd(), &raw mut unused) }
+            .expect("root can thaw a file system");
+        self.is_frozen = false;
+    }
+}
+
 impl Drop for LoopDisk {
     fn drop(&mut self) {
+        if self.is_frozen {
+            self.thaw();
+        }
         if self.is_mounted {
             let _ = Command::new("umount").arg("--lazy").arg(&self.mount_point).status();
         }

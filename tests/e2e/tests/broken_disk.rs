@@ -20,8 +20,12 @@ use std::{
 };
 
 use fastrand::Rng;
-use lessor_e2e::{LoopDisk, Setup, attack::Finding, heavy, relay, require, wait};
-use lessor_load::Subscriber;
+use lessor_e2e::{
+    LoopDisk, Setup,
+    attack::{Finding, scaled},
+    heavy, loopback_address, relay, require, wait,
+};
+use lessor_load::{Answer, LoadArgs, Subscriber};
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -120,6 +124,70 @@ fn a_disk_that_dies_under_load_loses_no_acknowledged_lease() {
         wanted: "none is lost".to_owned(),
         note: String::new(),
         held: lost == 0,
+    }
+    .conclude();
+}
+
+/// The disk does not answer for a while: what needs no disk is answered as before, and afterwards all is.
+#[test]
+fn a_disk_that_stands_still_keeps_nobody_waiting_who_needs_none() {
+    require!(root, loop_disk);
+    let _alone = heavy();
+    let (setup, mut disk) = setup_on_a_disk();
+    let mut server = setup.start();
+    let mut asking = relay(server.address(), LINK);
+    asking.acquire(&subscriber(&line(0, 0, 0)), Duration::from_secs(5)).unwrap();
+    let under_load = LoadArgs {
+        server: server.address(),
+        relay: vec![SocketAddrV4::new(loopback_address(), 0)],
+        link_selection: Some(LINK),
+        clients: 20_000,
+        window: 1_000,
+        rate: Some(400),
+        duration_secs: Some(scaled(3, 10) + 1),
+        timeout_ms: 300,
+        ..LoadArgs::default()
+    };
+    let under_load = thread::spawn(move || lessor_load::run(&under_load).unwrap());
+    thread::sleep(Duration::from_millis(500));
+    disk.freeze();
+    let until = Instant::now() + Duration::from_secs(scaled(3, 10));
+    let (mut took, mut lost) = (Vec::new(), 0);
+    for number in 0.. {
+        let begin = Instant::now();
+        if begin > until {
+            break;
+        }
+        let subscriber = subscriber(&line(1, 1, number));
+        match asking.discover(&subscriber, Duration::from_secs(1)).unwrap() {
+            Answer::Offer(_) => took.push(begin.elapsed()),
+            _ => lost += 1,
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    disk.thaw();
+    let load = under_load.join().unwrap();
+    assert!(load.failed > 100, "the disk did not stand still: {load:?}");
+    took.sort_unstable();
+    let p99 = took[took.len() * 99 / 100];
+    let sent = took.len() as u64 + lost;
+    // What needs the disk is served again at once.
+    let last = subscriber(&line(2, 2, 0));
+    asking.acquire(&last, Duration::from_secs(5)).expect("leases are given again");
+    let said = server.process().output();
+    assert!(!said.contains("panicked"), "{said}");
+    server.kill();
+    disk.unmount();
+    Finding {
+        attack: "a disk that stands still".to_owned(),
+        subject: "DISCOVERs meanwhile".to_owned(),
+        sent,
+        served: sent - lost,
+        refused: 0,
+        lost,
+        wanted: "none lost, p99 below 20 ms".to_owned(),
+        note: format!("p99 {:.1} ms", p99.as_secs_f64() * 1e3),
+        held: lost == 0 && p99 < Duration::from_millis(20),
     }
     .conclude();
 }

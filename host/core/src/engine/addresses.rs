@@ -25,7 +25,7 @@ pub(super) enum Standing {
 }
 
 /// The addresses of one pool.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PoolAddresses {
     size: u64,
     fresh: RoaringBitmap,

@@ -1,29 +1,30 @@
 //! Bindings: who holds which address, in memory.
 //!
-//! Records of leases by address and by client, open offers, the free sets of the pools, the
-//! accounts of subscribers and the deadlines, kept in step by passing every change of an address
-//! through one function. Decides nothing. Invariants: an address has one record and at most one
-//! offer; a client has at most one offer and one current record; who is not held is free; whatever
-//! a record says of time counts only until its end was noticed ([`Bindings::notice`]).
+//! Records of leases by address and by client, open offers, changes on their way to storage, the free
+//! sets of the pools, the accounts of subscribers and the deadlines, kept in step by passing every
+//! change of an address through one function. Decides nothing. Invariants: an address has one record
+//! and at most one offer or change in flight; a client has at most one offer; an address that is not
+//! held is free, and one is held while a change of it is in flight; whatever a record says of time
+//! counts only until its end was noticed ([`Bindings::notice`]), which happens while nothing is in
+//! flight.
 
-use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc};
+use std::{cmp::Reverse, collections::VecDeque, net::Ipv4Addr, sync::Arc};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use crate::{ClientKey, Lease, LeaseState, OwnAddresses, PoolUsage, Timestamp};
 
 use super::{
     addresses::{PoolAddresses, Standing},
+    clients::Clients,
     deadlines::Deadlines,
     open_offers::{Held, OpenOffers},
     plan::{Plan, address_of},
     quarantines::{self, Quarantines},
-    settle::Unsettled,
-    slot::{Offer, Slot},
+    slot::{Claim, Offer, Slot},
     slots::Slots,
     subscribers::{Account, Subscribers},
-    table::Table,
 };
 
 /// Leases whose end was noticed by a decision wait for [`super::Engine::reclaim`] to report them;
@@ -35,38 +36,29 @@ pub(super) const UNREPORTED_MAX: usize = 65_536;
 /// that it declined nearly all that is free.
 pub(super) const RETURNED_LOOKED_AT_MAX: usize = 16;
 
+/// How many records of one client are found by its key: its leases, and the addresses that it had last.
+/// A client that moves on leaves a record behind wherever it was, until another client gets the address.
+pub(super) const RECORDS_OF_CLIENT_MAX: usize = 4;
+
+/// When a deadline is looked at again that came while a change of its address is in flight.
+const IN_FLIGHT_RETRY_SECS: u32 = 1;
+
 /// Who holds which address of one network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bindings {
     pub(super) plan: Arc<Plan>,
     pub(super) slots: Slots,
-    pub(super) by_client: Table<Arc<Lease>>,
-    pub(super) offers: Table<Arc<Offer>>,
+    pub(super) clients: Clients,
     pub(super) subscribers: Subscribers,
     pub(super) quarantines: Quarantines,
     pub(super) open_offers: OpenOffers,
     pub(super) pools: Vec<PoolAddresses>,
     pub(super) deadlines: Deadlines,
-    pub(super) unsettled: HashMap<u32, Unsettled, FixedState>,
-    /// The highest revision of a change that was not made. Another change that bore it could pass
-    /// for the one that an orphan was built on.
-    pub(super) given_up_revision: u64,
     pub(super) unreported: VecDeque<Arc<Lease>>,
     /// When the network was taken into service without a record, if it was.
     pub(super) no_records_since: Option<Timestamp>,
     /// The server's own addresses; pools give them to nobody.
     pub(super) own: OwnAddresses,
-}
-
-/// Which of two records of one client is its current one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Precedence {
-    /// This one.
-    Latest,
-    /// The one that changed last.
-    ByTime,
-    /// The one that is it already.
-    Aside,
 }
 
 impl Bindings {
@@ -78,12 +70,9 @@ impl Bindings {
             open_offers: OpenOffers::new(plan.pools().len(), hasher),
             plan,
             slots: Slots::new(hasher),
-            by_client: Table::new(hasher),
-            offers: Table::new(hasher),
+            clients: Clients::new(hasher),
             subscribers: Subscribers::new(hasher),
             deadlines: Deadlines::default(),
-            unsettled: HashMap::with_hasher(hasher.clone()),
-            given_up_revision: 0,
             unreported: VecDeque::new(),
             no_records_since: None,
             own: OwnAddresses::default(),
@@ -100,9 +89,19 @@ impl Bindings {
         self.slot(address).map_or(Standing::Fresh, Slot::standing)
     }
 
-    /// The current record of `client`.
+    /// The current record of `client`: see [`rank`].
     pub(super) fn lease_of(&self, client: &ClientKey) -> Option<&Arc<Lease>> {
-        self.by_client.get(client)
+        let slots = self.slots_of(client).filter(|slot| is_record_of(slot, client));
+        slots.max_by_key(|slot| rank(slot))?.lease()
+    }
+
+    /// Where `client` has or had a lease, the current one first.
+    pub(super) fn records_of(&self, client: &ClientKey) -> SmallVec<[u32; RECORDS_OF_CLIENT_MAX]> {
+        let slots = self.slots_of(client).filter(|slot| is_record_of(slot, client));
+        let mut slots: SmallVec<[&Slot; RECORDS_OF_CLIENT_MAX]> = slots.collect();
+        slots.sort_unstable_by_key(|slot| Reverse(rank(slot)));
+        let leases = slots.into_iter().filter_map(Slot::lease);
+        leases.map(|lease| u32::from(lease.address)).collect()
     }
 
     /// Every record, in order of address.
@@ -112,7 +111,20 @@ impl Bindings {
 
     /// The open offer to `client`.
     pub(super) fn offer_of(&self, client: &ClientKey) -> Option<&Arc<Offer>> {
-        self.offers.get(client)
+        self.slots_of(client).filter_map(Slot::offer).find(|offer| offer.client == *client)
+    }
+
+    /// The first address of `client` of which a change is in flight.
+    pub(super) fn flight_of(&self, client: &ClientKey) -> Option<u32> {
+        let is_in_flight = |address: &u32| {
+            let slot = self.slot(*address).filter(|slot| slot.flight().is_some());
+            slot.is_some_and(|slot| slot.clients().contains(&Some(client)))
+        };
+        self.clients.addresses(client).filter(is_in_flight).min()
+    }
+
+    fn slots_of(&self, client: &ClientKey) -> impl Iterator<Item = &Slot> {
+        self.clients.addresses(client).filter_map(|address| self.slot(address))
     }
 
     /// What is held on the account of a subscriber, if anything is.
@@ -161,88 +173,41 @@ impl Bindings {
     /// offer of that address has none any more.
     pub(super) fn hold(&mut self, offer: Offer) {
         self.withdraw_offer_to(&offer.client);
-        self.withdraw_offer_of(offer.address);
-        let offer = Arc::new(offer);
-        self.offers.put(Arc::clone(&offer));
-        self.edit(offer.address, |slot| slot.offer = Some(offer));
+        self.edit(offer.address, |slot| {
+            debug_assert!(slot.flight().is_none(), "an address in flight is offered to nobody");
+            slot.claim = Claim::Offer(Arc::new(offer));
+        });
     }
 
     /// Withdraws the open offer to `client`.
     pub(super) fn withdraw_offer_to(&mut self, client: &ClientKey) {
-        if let Some(offer) = self.offers.remove_if(client, |_| true) {
-            self.edit(offer.address, |slot| slot.offer = None);
+        if let Some(address) = self.offer_of(client).map(|offer| offer.address) {
+            self.withdraw_offer_of(address);
+        }
+    }
+
+    /// Withdraws the open offer to `client`, unless it is that of `address`.
+    pub(super) fn withdraw_other_offer_to(&mut self, client: &ClientKey, address: u32) {
+        let offered = self.offer_of(client).map(|offer| offer.address);
+        if let Some(other) = offered.filter(|offered| *offered != address) {
+            self.withdraw_offer_of(other);
         }
     }
 
     /// Withdraws the open offer of `address`.
     pub(super) fn withdraw_offer_of(&mut self, address: u32) {
-        if let Some(offer) = self.slot(address).and_then(Slot::offer).map(Arc::clone) {
-            self.withdraw_offer_to(&offer.client);
+        if self.slot(address).is_some_and(|slot| slot.offer().is_some()) {
+            self.edit(address, |slot| slot.claim = Claim::None);
         }
     }
 
-    /// Puts a record in the place of what is known of its address.
-    pub(super) fn enter(&mut self, now: Timestamp, lease: Arc<Lease>, precedence: Precedence) {
-        let address = u32::from(lease.address);
-        let holds = lease.state != LeaseState::Released && now < lease.expires_at;
-        let slot = self.slots.get(address);
-        let offer = slot.and_then(Slot::offer).filter(|offer| {
-            holds && (lease.state == LeaseState::Quarantined || offer.client != lease.client)
-        });
-        if offer.is_some() {
-            self.withdraw_offer_of(address);
-        }
-        let is_same_client = self.lease_client(address) == Some(&lease.client);
-        if !is_same_client {
-            self.unlink(address);
-        }
-        let current = self.by_client.get(&lease.client).filter(|c| c.address != lease.address);
-        let is_current = match precedence {
-            Precedence::Latest => true,
-            Precedence::ByTime => current.is_none_or(|current| rank(current) < rank(&lease)),
-            Precedence::Aside => current.is_none(),
-        };
-        let elsewhere = current.map(|current| u32::from(current.address));
-        if is_current {
-            self.by_client.put(Arc::clone(&lease));
-        } else if let Some(elsewhere) = elsewhere {
-            self.edit(elsewhere, |slot| slot.former = slot.former.or(Some(address)));
-        }
-        self.edit(address, |slot| {
-            slot.lease = Some(lease);
-            slot.lease_holds = holds;
-            let former = slot.former.filter(|_| is_same_client);
-            slot.former = elsewhere.filter(|_| is_current).or(former);
-        });
-    }
-
-    /// Forgets the record of `address`, as if nobody ever had it.
+    /// Forgets what is known of `address`, as if nobody ever had it.
     pub(super) fn forget(&mut self, address: u32) {
-        self.unlink(address);
         self.edit(address, |slot| {
             slot.lease = None;
             slot.lease_holds = false;
-            slot.former = None;
+            slot.claim = Claim::None;
         });
-    }
-
-    /// Takes the record of `address` from its client, whose current one is now that of the address
-    /// that it had before, if that is still its own.
-    fn unlink(&mut self, address: u32) {
-        let Some(slot) = self.slots.get(address) else { return };
-        let Some(lease) = slot.lease.as_ref() else { return };
-        if self.by_client.remove_if(&lease.client, |found| found.address == lease.address).is_none()
-        {
-            return;
-        }
-        let former = slot.former.and_then(|former| self.slots.get(former)?.lease.as_ref());
-        if let Some(former) = former.filter(|former| former.client == lease.client) {
-            self.by_client.put(Arc::clone(former));
-        }
-    }
-
-    fn lease_client(&self, address: u32) -> Option<&ClientKey> {
-        self.slot(address)?.lease().map(|lease| &lease.client)
     }
 
     /// Notices whether what holds `address` has ended.
@@ -271,25 +236,33 @@ impl Bindings {
     pub(super) fn notice_due(&mut self, now: Timestamp, limit: usize) {
         for _ in 0..limit {
             let Some(address) = self.deadlines.take_due(now) else { return };
-            self.slots.change(address, |slot| slot.queued_for = Timestamp::NEVER);
+            let deadlines = &mut self.deadlines;
+            self.slots.change(address, |slot| {
+                slot.queued_for = Timestamp::NEVER;
+                if slot.flight().is_some() {
+                    let again = now.after_secs(IN_FLIGHT_RETRY_SECS);
+                    deadlines.schedule(address, &mut slot.queued_for, again);
+                }
+            });
             self.end_what_has_ended(now, address);
             self.edit(address, |_| ());
         }
     }
 
     fn end_what_has_ended(&mut self, now: Timestamp, address: u32) {
-        let Some(slot) = self.slots.get(address) else { return };
-        let lapsed = slot.offer.as_ref().filter(|offer| offer.expires_at <= now).map(Arc::clone);
+        let Some(slot) = self.slots.get(address).filter(|slot| slot.flight().is_none()) else {
+            return;
+        };
+        let has_lapsed = slot.offer().is_some_and(|offer| offer.expires_at <= now);
         let ended = slot
             .lease()
             .filter(|lease| slot.lease_holds && lease.expires_at <= now)
             .map(Arc::clone);
-        if let Some(offer) = lapsed {
-            self.withdraw_offer_to(&offer.client);
+        if has_lapsed {
+            self.withdraw_offer_of(address);
         }
         if let Some(lease) = ended {
             self.edit(address, |slot| slot.lease_holds = false);
-            self.note_leaving(address);
             if lease.state == LeaseState::Leased {
                 if self.unreported.len() >= UNREPORTED_MAX {
                     self.unreported.pop_front();
@@ -322,11 +295,6 @@ impl Bindings {
             })
         });
         pools.collect()
-    }
-
-    /// Overrules whether the record of `address` holds it.
-    pub(super) fn set_lease_holds(&mut self, address: u32, lease_holds: bool) {
-        self.edit(address, |slot| slot.lease_holds = lease_holds);
     }
 
     /// Whether `address` is one of the server's own.
@@ -406,18 +374,27 @@ impl Bindings {
         }
     }
 
-    /// The one way to change a slot: keeps free sets, counters, accounts and deadlines in step with
-    /// it.
-    fn edit(&mut self, address: u32, change: impl FnOnce(&mut Slot)) {
+    /// The one way to change a slot: keeps the lists of clients, free sets, counters, accounts and
+    /// deadlines in step with it.
+    pub(super) fn edit(&mut self, address: u32, change: impl FnOnce(&mut Slot)) {
         let position = self.giving_pool_of(address);
-        let Self { slots, deadlines, pools, subscribers, quarantines, open_offers, .. } = self;
+        let Self {
+            slots, clients, deadlines, pools, subscribers, quarantines, open_offers, ..
+        } = self;
+        let mut client_of_record = None;
         slots.change(address, |slot| {
             let before = Seen::of(slot);
             let entries_before = slot.entries();
+            let concerned = Concerned::of(slot);
             change(slot);
             let (after, end) = (Seen::of(slot), slot.end());
+            client_of_record = concerned.relist(address, slot, clients);
             subscribers.relist(address, &entries_before, &slot.entries());
-            deadlines.schedule(address, &mut slot.queued_for, end);
+            match slot.flight() {
+                // Its deadline may be the one at which it is looked at again.
+                Some(_) if end <= slot.queued_for && slot.queued_for != Timestamp::NEVER => {}
+                _ => deadlines.schedule(address, &mut slot.queued_for, end),
+            }
             if before == after {
                 return;
             }
@@ -441,6 +418,74 @@ impl Bindings {
                 pool.enter(address, after.standing);
             }
         });
+        if let Some(record) = client_of_record {
+            self.drop_old_records(&record.client);
+        }
+    }
+
+    /// Drops the records of the lowest ranks from the list of a client that has too many.
+    fn drop_old_records(&mut self, client: &ClientKey) {
+        let is_claimed = |address: &u32| {
+            self.slot(*address).is_some_and(|slot| slot.clients() == [Some(client); 2])
+        };
+        let records = self.records_of(client).into_iter().skip(RECORDS_OF_CLIENT_MAX);
+        let dropped: SmallVec<[u32; 1]> = records.filter(|address| !is_claimed(address)).collect();
+        dropped.into_iter().for_each(|address| self.clients.remove(client, address));
+    }
+}
+
+/// The record and the claim of a slot, for whose clients its address is listed.
+struct Concerned {
+    lease: Option<Arc<Lease>>,
+    claimant: Claimant,
+}
+
+/// What has the key of the client that a claim is for.
+enum Claimant {
+    None,
+    Offer(Arc<Offer>),
+    Change(Arc<Lease>),
+}
+
+impl Concerned {
+    fn of(slot: &Slot) -> Self {
+        let claimant = match &slot.claim {
+            Claim::None => Claimant::None,
+            Claim::Offer(offer) => Claimant::Offer(Arc::clone(offer)),
+            Claim::Flight(flight) => Claimant::Change(Arc::clone(&flight.change.lease)),
+        };
+        Self { lease: slot.lease().map(Arc::clone), claimant }
+    }
+
+    fn clients(&self) -> [Option<&ClientKey>; 2] {
+        let claimant = match &self.claimant {
+            Claimant::None => None,
+            Claimant::Offer(offer) => Some(&offer.client),
+            Claimant::Change(lease) => Some(&lease.client),
+        };
+        [self.lease.as_ref().map(|lease| &lease.client), claimant]
+    }
+
+    /// Lists an address for the clients that its slot concerns by now. Returns the record if its client
+    /// may have too many now: it is another one, or no claim of the client lists it any more.
+    fn relist(&self, address: u32, slot: &Slot, clients: &mut Clients) -> Option<Arc<Lease>> {
+        let (before, after) = (self.clients(), slot.clients());
+        let gone = before.into_iter().flatten().filter(|client| !after.contains(&Some(*client)));
+        gone.for_each(|client| clients.remove(client, address));
+        let new = slot
+            .lease()
+            .filter(|lease| self.lease.as_ref().is_none_or(|former| !Arc::ptr_eq(former, lease)));
+        // A record that was dropped from the list is the client's current one again.
+        if let Some(record) = new {
+            clients.insert(&record.client, address);
+        }
+        let [client, claimant] = after;
+        if let Some(claimant) = claimant.filter(|_| !self.claimant.is_of(&slot.claim)) {
+            clients.insert(claimant, address);
+        }
+        let [_, former_claimant] = before;
+        let is_unclaimed = client.is_some() && former_claimant == client && claimant != client;
+        new.or_else(|| slot.lease().filter(|_| is_unclaimed)).cloned()
     }
 }
 
@@ -463,14 +508,38 @@ impl Seen {
 
 /// When an address was declined that is set aside and not offered.
 fn listed_quarantine(slot: &Slot) -> Option<Timestamp> {
-    let record = slot.quarantine().filter(|_| slot.offer().is_none());
+    let record = slot.quarantine().filter(|_| slot.standing() == Standing::Quarantined);
     record.map(|record| record.changed_at)
 }
 
-/// The current record of a client is the one of the highest rank: one that it did not decline, and
-/// of those the one that changed last.
-fn rank(lease: &Lease) -> impl Ord {
-    (lease.state != LeaseState::Quarantined, lease.changed_at, lease.revision, lease.address)
+impl Claimant {
+    /// Whether it was taken from this claim.
+    fn is_of(&self, claim: &Claim) -> bool {
+        match (self, claim) {
+            (Self::None, Claim::None) => true,
+            (Self::Offer(known), Claim::Offer(offer)) => Arc::ptr_eq(known, offer),
+            (Self::Change(known), Claim::Flight(flight)) => {
+                Arc::ptr_eq(known, &flight.change.lease)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether the record of a slot is that of a client.
+fn is_record_of(slot: &Slot, client: &ClientKey) -> bool {
+    slot.lease().is_some_and(|lease| lease.client == *client)
+}
+
+/// The current record of a client is the one of the highest rank: its lease, else of those that it did
+/// not decline the one that changed last. If a decision moved it, the address that it moved to.
+fn rank(slot: &Slot) -> impl Ord + use<> {
+    slot.lease().map(|lease| {
+        let is_leased = lease.state == LeaseState::Leased;
+        let is_declined = lease.state == LeaseState::Quarantined;
+        let holds = slot.active_lease().is_some();
+        (holds, !is_declined, lease.changed_at, is_leased, lease.revision, lease.address)
+    })
 }
 
 fn fresh_pools(plan: &Plan) -> Vec<PoolAddresses> {

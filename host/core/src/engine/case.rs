@@ -14,11 +14,12 @@ use crate::{
 };
 
 use super::{
-    Decision, Obstacle, Preference,
+    Attempt, Decision, Obstacle, Preference, Wait,
     addresses::Standing,
     bindings::Bindings,
     identity::{self, Client},
-    plan::Plan,
+    plan::{Plan, address_of},
+    slot::Cause,
 };
 
 /// One request, under terms, at a point in time, and the state it is decided on.
@@ -100,7 +101,15 @@ impl<'e, 'r> Case<'e, 'r> {
         })
     }
 
-    /// Decides it.
+    /// Decides it, unless it has to wait for an answer of storage.
+    pub(super) fn attempt(&mut self) -> Attempt {
+        match self.waits() {
+            Some(wait) => Attempt::Waits(wait),
+            None => Attempt::Decided(self.decide()),
+        }
+    }
+
+    /// Decides it as if nothing that it is about were on its way to storage.
     pub(super) fn decide(&mut self) -> Decision {
         let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
         if let Some(current) = current {
@@ -137,17 +146,59 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
+    /// The address whose change in flight decides what happens to this case, if there is one.
+    ///
+    /// Nothing waits for a free address: while a change of it is in flight, it is not free. Nor does
+    /// a message wait that is for another server, or that only asks for options.
+    pub(super) fn waits(&self) -> Option<Wait> {
+        let is_decided = matches!(self.terms.verdict, Verdict::Refuse(_) | Verdict::Proceed);
+        let is_answered = match self.request.kind {
+            RequestKind::Inform => false,
+            RequestKind::Discover => true,
+            _ => !self.names_other_server(),
+        };
+        if !is_decided || !is_answered {
+            return None;
+        }
+        let address = self.in_flight()?;
+        let flight = self.bindings.slot(address)?.flight()?;
+        let Request { transaction_id, kind, .. } = *self.request;
+        let is_repeated = flight.cause == Cause { transaction_id, kind }
+            && self.is_self(&flight.change.lease.client);
+        Some(Wait { address: address_of(address), is_repeated })
+    }
+
+    /// An address that a change in flight is about, of those that the decision depends on: the client's
+    /// own, those that the message, the terms or a reservation name, and one on its subscriber's account.
+    fn in_flight(&self) -> Option<u32> {
+        let is_in_flight = |address: &u32| {
+            self.bindings.slot(*address).is_some_and(|slot| slot.flight().is_some())
+        };
+        let own = self.bindings.flight_of(&self.client);
+        let own = own.or_else(|| self.bindings.flight_of(&self.key));
+        own.or_else(|| self.named().find(is_in_flight)).or_else(|| self.waits_for_account())
+    }
+
+    /// The addresses that the message, the terms or a reservation name. What a DISCOVER asks for is
+    /// only a wish: if it is not free, the client is offered another address.
+    fn named(&self) -> impl Iterator<Item = u32> {
+        let is_wish = self.request.kind == RequestKind::Discover;
+        let requested = self.request.requested_address.filter(|_| !is_wish);
+        let client_address = Some(self.request.client_address);
+        let reserved = self.reservation.map(|reservation| reservation.address);
+        let named = [requested, client_address, self.terms.address, reserved];
+        named.into_iter().flatten().map(u32::from)
+    }
+
     /// Notices the end of whatever holds an address that this case is about, so that everything
     /// after goes by how the addresses stand now.
     pub(super) fn notice(&mut self) {
-        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
-        let former = current.and_then(|current| self.bindings.slot(current)?.former);
+        let requested = self.request.requested_address.map(u32::from);
         let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
-        let reserved = self.reservation.map(|reservation| reservation.address);
-        let client_address = Some(self.request.client_address);
-        let named = [self.request.requested_address, client_address, self.terms.address, reserved];
-        let named = named.map(|address| address.map(u32::from));
-        for address in named.into_iter().chain([current, former, offered]).flatten() {
+        let records = self.bindings.records_of(&self.client);
+        let known = requested.into_iter().chain(offered).chain(records);
+        let addresses: SmallVec<[u32; 8]> = self.named().chain(known).collect();
+        for address in addresses {
             self.bindings.notice(self.now, address);
         }
         if let Some(limit) = &self.terms.subscriber {

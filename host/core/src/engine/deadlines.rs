@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::Timestamp;
 
 /// The queue of what ends next.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines {
     queue: BTreeSet<(Timestamp, u32)>,
 }

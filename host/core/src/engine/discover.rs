@@ -71,19 +71,16 @@ impl Case<'_, '_> {
     }
 
     /// The address that is offered to the client, that it has, or that it had before. If it may not
-    /// have that one, the address before it (the client returns from a walled garden).
+    /// have that one, one that it had before that (the client returns from a walled garden).
     fn remembered_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let can_have = |address: u32| self.objection(entitlement, address).is_none();
         let offer = self.bindings.offer_of(&self.key).map(|offer| offer.address);
         if let Some(address) = offer.filter(|address| can_have(*address)) {
             return Some((address, Reason::OfferedAgain));
         }
-        let current = u32::from(self.bindings.lease_of(&self.client)?.address);
-        let former = self.bindings.slot(current)?.former;
-        let address = [Some(current), former]
-            .into_iter()
-            .flatten()
-            .find(|address| self.had_leased(*address) && can_have(*address))?;
+        let records = self.bindings.records_of(&self.client);
+        let address =
+            records.into_iter().find(|address| self.had_leased(*address) && can_have(*address))?;
         let reason = match self.bindings.standing(address) {
             Standing::Leased => Reason::OfferedCurrent,
             _ => Reason::OfferedPrevious,

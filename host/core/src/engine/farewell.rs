@@ -14,7 +14,7 @@
 
 use crate::{Lease, LeaseState, Line, Reason};
 
-use super::{Decision, bindings::Precedence, case::Case, quarantines::Account};
+use super::{Decision, case::Case, quarantines::Account};
 
 impl Case<'_, '_> {
     /// Decides a DECLINE: somebody else seems to use the address, so nobody gets it for a while.
@@ -66,8 +66,8 @@ impl Case<'_, '_> {
         if is_beyond_bound {
             declined.expires_at = self.now;
         }
-        self.bindings.withdraw_offer_to(&self.key);
-        let change = self.bindings.change(self.now, declined, Precedence::Latest);
+        self.bindings.withdraw_other_offer_to(&self.key, u32::from(address));
+        let change = self.depart(declined);
         let reason = match is_beyond_bound {
             true => Reason::DeclinedBeyondLimit,
             false => Reason::QuarantinedDeclined,
@@ -114,8 +114,8 @@ impl Case<'_, '_> {
             _ => {}
         }
         let released = self.released(lease);
-        self.bindings.withdraw_offer_to(&self.key);
-        let change = self.bindings.change(self.now, released, Precedence::Latest);
+        self.bindings.withdraw_other_offer_to(&self.key, u32::from(released.address));
+        let change = self.depart(released);
         self.record(Reason::ReleasedLease, change)
     }
 

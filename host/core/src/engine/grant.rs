@@ -4,39 +4,36 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Change, Lease, LeaseState, LeaseTime, Reason, ReplyKind, Request, Terms, Timestamp};
+use crate::{
+    Change, Changes, Lease, LeaseState, LeaseTime, Reason, ReplyKind, Request, Terms, Timestamp,
+};
 
-use super::{Decision, bindings::Precedence, case::Case, plan::address_of};
+use super::{Decision, case::Case, plan::address_of, slot::Cause};
 
 impl Case<'_, '_> {
     /// Leases `address` to the client. A lease of another address ends with that, and so does
     /// that of the device that the address's line had before, and so do those that the client's
     /// subscriber gives up for it.
     pub(super) fn acknowledge(&mut self, address: u32, reason: Reason) -> Decision {
-        let Some(room) = self.make_room(address) else { return self.beyond_limit(address) };
+        let Some(room) = self.make_room(address) else { return self.beyond_limit() };
         let is_instead = self.is_instead_of_another(address);
         let reason = if is_instead { Reason::AckInsteadOfReserved } else { reason };
-        self.bindings.withdraw_offer_to(&self.key);
-        let mut changes = SmallVec::new();
-        for ended in room.ended {
+        self.bindings.withdraw_other_offer_to(&self.key, address);
+        let lease = self.leased(address);
+        let mut changes: Changes = SmallVec::from_iter([self.depart(lease)]);
+        for ended in room {
             let active = self.bindings.slot(ended).and_then(|slot| slot.active_lease());
             let released = active.map(|lease| self.released(lease));
-            changes.extend(released.map(|lease| self.change_aside(lease)));
+            changes.extend(released.map(|lease| self.depart(lease)));
         }
-        for repeated in room.repeated {
-            let record = self.bindings.slot(repeated).and_then(|slot| slot.lease());
-            let same = record.map(|lease| Lease::clone(lease));
-            changes.extend(same.map(|lease| self.change_aside(lease)));
-        }
-        let lease = self.leased(address);
-        changes.insert(0, self.bindings.change(self.now, lease, Precedence::Latest));
         let reply = Some(self.grant(ReplyKind::Ack, address));
         Decision { reply, changes, ..Decision::of(reason) }
     }
 
-    /// Changes a record of a client that may have another one by now.
-    fn change_aside(&mut self, lease: Lease) -> Change {
-        self.bindings.change(self.now, lease, Precedence::Aside)
+    /// Sends a change of a record to storage.
+    pub(super) fn depart(&mut self, lease: Lease) -> Change {
+        let Request { transaction_id, kind, .. } = *self.request;
+        self.bindings.depart(lease, Cause { transaction_id, kind })
     }
 
     /// How long an address is leased: what the terms say, else what the client asks for, else the

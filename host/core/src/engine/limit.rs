@@ -1,9 +1,10 @@
 //! Subscriber limits: whether a client may have one more address on its subscriber's account, and
 //! what gives way for it.
 //!
-//! What counts: the active leases of the subscriber in the network, those whose end storage has not
-//! confirmed yet, and open offers. On whose account something is was said by the policies at its
-//! ACK or OFFER; how much is allowed they say each time.
+//! What counts: the active leases of the subscriber in the network, the leases that are on their way
+//! to storage, and open offers. On whose account something is was said by the policies at its ACK or
+//! OFFER; how much is allowed they say each time. If the account is full only because of what is on its
+//! way, the decision waits for storage ([`Case::waits_for_account`]).
 //!
 //! Invariant: an ACK that puts a lease on an account leaves no more leases on it than the limit
 //! allows, whatever becomes of the changes of other decisions: if it needs the end of a lease, that
@@ -21,19 +22,9 @@ use super::{
     subscribers::Account,
 };
 
-/// The most leases that end, or whose end is written again, for one ACK. A subscriber that has
-/// more than that too many, because its limit was lowered, gets no further lease until enough of
-/// them have ended.
+/// The most leases that end for one ACK. A subscriber that has more than that too many, because its
+/// limit was lowered, gets no further lease until enough of them have ended.
 pub(super) const ENDED_FOR_ONE_MAX: usize = 64;
-
-/// What gives way for an ACK, by address.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    /// Active leases, which end.
-    pub(super) ended: SmallVec<[u32; 2]>,
-    /// Leases that another decision ended, which storage has not confirmed yet.
-    pub(super) repeated: SmallVec<[u32; 2]>,
-}
 
 /// What is on an account besides what the client has on it.
 struct Others<'a> {
@@ -41,7 +32,8 @@ struct Others<'a> {
     /// Addresses that do not count: those of the client, and the one that it is given.
     not_counted: SmallVec<[u32; 4]>,
     leases: usize,
-    leaving: usize,
+    /// Leases on their way to storage that are not among those.
+    grants: usize,
     offers: usize,
     client_has_lease: bool,
     client_has_offer: bool,
@@ -74,32 +66,41 @@ impl Case<'_, '_> {
         Ok(())
     }
 
-    /// What gives way if the client is given a lease of `address`; none if it must not be.
-    pub(super) fn make_room(&self, address: u32) -> Option<Room> {
-        let own = || self.own_addresses().filter(|own| *own != address);
+    /// An address of which a change is on its way to storage, if the answer decides whether the client
+    /// may have one more lease or offer on its subscriber's account.
+    pub(super) fn waits_for_account(&self) -> Option<u32> {
+        let limit = self.terms.subscriber.as_ref()?;
+        let others = self.others(limit, None)?;
+        let in_flight = others.account.in_flight()?;
+        let beyond = match limit.beyond {
+            BeyondLimit::Refuse if others.client_has_lease => 0,
+            BeyondLimit::Refuse if others.client_has_offer => others.beyond(limit, 0),
+            BeyondLimit::Refuse => others.beyond(limit, others.offers),
+            BeyondLimit::ReplaceOldest => others.beyond(limit, 0),
+        };
+        (beyond > 0).then_some(in_flight)
+    }
+
+    /// The addresses whose leases end if the client is given a lease of `address`; none if it must not
+    /// be given one.
+    pub(super) fn make_room(&self, address: u32) -> Option<SmallVec<[u32; 2]>> {
         let is_active = |address: &u32| {
             self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())
         };
-        let mut room = Room { ended: own().filter(is_active).collect(), ..Room::default() };
-        let Some(limit) = &self.terms.subscriber else { return Some(room) };
-        let Some(others) = self.others(limit, Some(address)) else { return Some(room) };
-        let own_leaving = own().filter(|own| !is_active(own) && others.account.is_leaving(*own));
-        room.repeated.extend(own_leaving);
-        let may_have = self.has_room(limit, &others, 0);
+        let own = self.bindings.records_of(&self.client).into_iter();
+        let mut ended: SmallVec<[u32; 2]> =
+            own.filter(|own| *own != address && is_active(own)).collect();
+        let Some(limit) = &self.terms.subscriber else { return Some(ended) };
+        let Some(others) = self.others(limit, Some(address)) else { return Some(ended) };
         if limit.beyond == BeyondLimit::ReplaceOldest {
             let beyond = others.beyond(limit, 0).min(ENDED_FOR_ONE_MAX);
-            room.repeated.extend(others.leaving().take(beyond));
-            room.ended.extend(others.leases().take(beyond.saturating_sub(others.leaving)));
+            ended.extend(others.leases().take(beyond));
         }
-        may_have.then_some(room)
+        self.has_room(limit, &others).then_some(ended)
     }
 
-    /// The answer to a REQUEST of `address` that [`Case::make_room`] finds no room for.
-    pub(super) fn beyond_limit(&mut self, address: u32) -> Decision {
-        if self.will_have_room(address) {
-            // The client asks again, and finds its offer still open.
-            return self.silence(Reason::SubscriberLimit);
-        }
+    /// The answer to a REQUEST that [`Case::make_room`] finds no room for.
+    pub(super) fn beyond_limit(&mut self) -> Decision {
         self.bindings.withdraw_offer_to(&self.key);
         if self.may_nak() {
             self.nak(Reason::NakSubscriberLimit)
@@ -108,17 +109,9 @@ impl Case<'_, '_> {
         }
     }
 
-    /// Whether only leases are in the way whose end is on its way to storage.
-    fn will_have_room(&self, address: u32) -> bool {
-        let Some(limit) = &self.terms.subscriber else { return true };
-        let Some(others) = self.others(limit, Some(address)) else { return true };
-        let may_wait = limit.beyond == BeyondLimit::Refuse || self.starts_anew();
-        may_wait && self.has_room(limit, &others, others.leaving)
-    }
-
-    /// Whether the client may have a lease, if so many of the others were gone.
-    fn has_room(&self, limit: &SubscriberLimit, others: &Others<'_>, gone: usize) -> bool {
-        let beyond = |offers| others.beyond(limit, offers).saturating_sub(gone);
+    /// Whether the client may have a lease.
+    fn has_room(&self, limit: &SubscriberLimit, others: &Others<'_>) -> bool {
+        let beyond = |offers| others.beyond(limit, offers);
         match limit.beyond {
             _ if others.client_has_lease => true,
             BeyondLimit::Refuse if others.client_has_offer => beyond(0) == 0,
@@ -172,7 +165,7 @@ impl Case<'_, '_> {
     fn leases_that_give_way(&self, limit: &SubscriberLimit) -> SmallVec<[u32; 2]> {
         let Some(others) = self.others(limit, None) else { return SmallVec::new() };
         let beyond = others.beyond(limit, 0).min(ENDED_FOR_ONE_MAX);
-        others.leases().take(beyond.saturating_sub(others.leaving)).collect()
+        others.leases().take(beyond).collect()
     }
 
     /// What others have on the account, if anything is on it, the lease of `granted` apart.
@@ -182,11 +175,10 @@ impl Case<'_, '_> {
             let lease = self.bindings.slot(address).and_then(|slot| slot.active_lease());
             lease.is_some_and(|lease| lease.subscriber.as_ref() == Some(&limit.name))
         };
-        let mut not_counted: SmallVec<[u32; 4]> = self.own_addresses().collect();
+        let mut not_counted: SmallVec<[u32; 4]> = self.bindings.records_of(&self.client);
         let client_has_lease = not_counted.iter().any(|own| is_on_account(*own));
         not_counted.extend(granted.filter(|granted| !not_counted.contains(granted)));
         let leases = not_counted.iter().filter(|address| is_on_account(**address)).count();
-        let leaving = not_counted.iter().filter(|address| account.is_leaving(**address)).count();
         let offer = self.bindings.offer_of(&self.key).and_then(|offer| {
             let entry = self.bindings.slot(offer.address)?.entries().offer?;
             (entry.subscriber == limit.name).then_some(offer.address)
@@ -197,21 +189,10 @@ impl Case<'_, '_> {
             account,
             not_counted,
             leases: account.leases_len().saturating_sub(leases),
-            leaving: account.leaving_len().saturating_sub(leaving),
+            grants: account.grants_len(),
             offers: account.offers_len().saturating_sub(usize::from(client_has_offer)),
             client_has_lease,
             client_has_offer,
-        })
-    }
-
-    /// Where the client has its address and where it had the one before, if those are its own
-    /// still.
-    fn own_addresses(&self) -> impl Iterator<Item = u32> {
-        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
-        let former = current.and_then(|current| self.bindings.slot(current)?.former);
-        [current, former].into_iter().flatten().filter(|address| {
-            let lease = self.bindings.slot(*address).and_then(|slot| slot.lease());
-            lease.is_some_and(|lease| lease.client == self.client)
         })
     }
 }
@@ -219,7 +200,7 @@ impl Case<'_, '_> {
 impl Others<'_> {
     /// By how many the account is beyond `limit` once the client has a lease, if `offers` count.
     fn beyond(&self, limit: &SubscriberLimit, offers: usize) -> usize {
-        (self.leases + self.leaving + offers + 1).saturating_sub(leases_max(limit))
+        (self.leases + self.grants + offers + 1).saturating_sub(leases_max(limit))
     }
 
     /// The addresses of leases, oldest first.
@@ -230,11 +211,6 @@ impl Others<'_> {
     /// The addresses of offers, oldest first.
     fn offers(&self) -> impl Iterator<Item = u32> {
         self.account.offers().filter(|address| !self.not_counted.contains(address))
-    }
-
-    /// The addresses of leases whose end storage has not confirmed yet.
-    fn leaving(&self) -> impl Iterator<Item = u32> {
-        self.account.leaving().filter(|address| !self.not_counted.contains(address))
     }
 }
 

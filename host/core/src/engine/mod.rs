@@ -4,24 +4,28 @@
 //! changes are arguments; replies, changes and reasons are results. The same arguments in the same
 //! order give the same results.
 //!
+//! What it knows of leases is what storage is known to hold. A decision that changes a record leaves
+//! it as it is until storage has answered; a decision that depends on such a record waits.
+//!
 //! Invariants: at any time an address is held for at most one client, be it by lease, offer or
 //! reservation; at no time has a subscriber more acknowledged leases than the limit under which the
 //! last of them was granted (see `limit`); no DECLINE sets aside more addresses than the bounds of
 //! client, line and subscriber allow, and no DISCOVER holds more than that of its line.
 //!
 //! - `plan`: what the configuration says of addresses, laid out for lookup.
-//! - `bindings`: who holds which address; `slots`, `addresses`, `deadlines`, `subscribers`,
-//!   `quarantines`, `open_offers` and `table` are its parts.
+//! - `bindings`: who holds which address; `slots`, `clients`, `addresses`, `deadlines`, `subscribers`,
+//!   `quarantines`, `open_offers`, `table` and `spread` are its parts.
 //! - `identity`: which client a request comes from.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
 //!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply`,
 //!   `destination` and `options`.
 //! - `preview`: what would be decided, and why, without deciding it.
-//! - `settle`: what became of the changes; `reconfigure`: another configuration, the same leases.
+//! - `settle`: changes on their way to storage, and its answers; `reconfigure`: another configuration, the same leases.
 
 mod addresses;
 mod bindings;
 mod case;
+mod clients;
 mod deadlines;
 mod destination;
 mod discover;
@@ -42,6 +46,7 @@ mod request;
 mod settle;
 mod slot;
 mod slots;
+mod spread;
 mod subscribers;
 mod table;
 
@@ -51,17 +56,11 @@ use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AfterDataLoss, Change, Changes, ClientKey, Committed, Lease, Network, Origin, OwnAddresses,
+    AfterDataLoss, Answer, Change, Changes, ClientKey, Lease, Network, Origin, OwnAddresses,
     Reason, RelayInformation, Reply, Request, Terms, Timestamp,
 };
 
-use self::{
-    addresses::Standing,
-    bindings::{Bindings, Precedence},
-    case::Case,
-    plan::Plan,
-    slot::Offer,
-};
+use self::{addresses::Standing, bindings::Bindings, case::Case, plan::Plan, slot::Offer};
 
 pub use self::{
     identity::SeenElsewhere,
@@ -77,17 +76,37 @@ pub struct Decision {
     pub reason: Reason,
     /// The reply; it must not leave before every change is durable.
     pub reply: Option<Reply>,
-    /// What must be made durable. The first is that of the client's address; the others release
-    /// the address that it had before and the leases that its subscriber gives up for it, or
-    /// repeat a change of another decision that this one rests on ([`Change::is_repeated`]).
+    /// What must be made durable, all of it or none. The first is the change of the client's address;
+    /// the others release the address that it had before and the leases that its subscriber gives up
+    /// for it.
     pub changes: Changes,
     /// How the client differs from what is on record of its active lease, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_elsewhere: Option<Box<SeenElsewhere>>,
 }
 
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attempt {
+    /// It is decided.
+    Decided(Decision),
+    /// It is to be decided once storage has answered; nothing is held for it meanwhile.
+    Waits(Wait),
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Wait {
+    /// Until the change of this address that is on its way to storage is settled.
+    pub address: Ipv4Addr,
+    /// Whether the same message of the same client asked for that change.
+    pub is_repeated: bool,
+}
+
 /// Decides the requests of one network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Engine {
     plan: Arc<Plan>,
     bindings: Bindings,
@@ -176,7 +195,7 @@ impl Engine {
     pub fn restore(&mut self, now: Timestamp, lease: impl Into<Arc<Lease>>) {
         let lease = lease.into();
         if self.plan.subnet_of(u32::from(lease.address)).is_some() {
-            self.bindings.enter(now, lease, Precedence::ByTime);
+            self.bindings.learn(now, lease);
         }
     }
 
@@ -255,8 +274,12 @@ impl Engine {
         let slot = self.bindings.slot(address);
         let leased = slot.and_then(|slot| slot.active_lease());
         let offered = slot.and_then(|slot| slot.offer());
+        let granted = slot.and_then(|slot| slot.flight()).map(|flight| &flight.change.lease);
         Some(match (leased, offered) {
             (Some(lease), _) => Holding::Leased(lease.client.clone()),
+            _ if granted.is_some() => {
+                granted.map_or(Holding::Free, |lease| Holding::Offered(lease.client.clone()))
+            }
             _ if self.bindings.standing(address) == Standing::Quarantined => Holding::Quarantined,
             (None, Some(offer)) => Holding::Offered(offer.client.clone()),
             _ if self.plan.is_reserved(address) => Holding::Reserved,
@@ -280,12 +303,6 @@ impl Engine {
         self.bindings.leases()
     }
 
-    /// Every record as storage is known to hold it, in order of address: without what is on its way
-    /// there.
-    pub fn stored_leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
-        self.bindings.stored_leases()
-    }
-
     /// Every open offer, in order of address.
     pub fn offers(&self) -> impl Iterator<Item = OpenOffer> {
         self.bindings.slots.iter().filter_map(|(_, slot)| slot.offer()).map(|offer| OpenOffer {
@@ -304,7 +321,7 @@ impl Engine {
     }
 
     /// Decides one request of a client in subnet `subnet` (its position in the network) under
-    /// `terms`.
+    /// `terms`, unless it depends on a change that storage has not answered yet.
     ///
     /// Takes the same time however many leases there are, and is right whether or not
     /// [`Engine::reclaim`] was called.
@@ -314,7 +331,7 @@ impl Engine {
         subnet: usize,
         request: &Request,
         terms: &Terms,
-    ) -> Decision {
+    ) -> Attempt {
         self.decide_preferring(now, subnet, request, terms, Preference::default())
     }
 
@@ -327,23 +344,33 @@ impl Engine {
         request: &Request,
         terms: &Terms,
         preference: Preference<'_>,
-    ) -> Decision {
+    ) -> Attempt {
         self.set_own_addresses(&request.arrival.own_addresses);
         let case = Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
-        let Some(mut case) = case else { return Decision::of(Reason::UnidentifiedClient) };
+        let Some(mut case) = case else {
+            return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
+        };
         case.preference = preference;
-        case.decide()
+        case.attempt()
     }
 
-    /// Hears what became of a change that it asked for. After `Failed` or `Conflict` the engine
-    /// goes by what storage holds: the change is undone, or the other owner's record adopted.
+    /// Takes in what storage says of the changes of one decision: its records are those of the changes,
+    /// or what they were before, or what another server made of them. Then requests that wait for one
+    /// of these addresses can be decided.
     ///
-    /// Every change of every decision must be settled once, `Durable` ones too: until then the engine
-    /// remembers what storage held before. One that is never handed over (a queue is full) is
-    /// `Failed`. Several threads may hand decisions over, and hear of them, in any order; those that
-    /// keep the order of the decisions meet fewer conflicts.
-    pub fn settle(&mut self, now: Timestamp, change: &Change, committed: &Committed) {
-        self.bindings.settle(now, change, committed);
+    /// Each decision with changes must be settled once. One that never reaches storage (a queue is
+    /// full) is [`Answer::NotMade`]. Changes of addresses that no subnet spans are passed over: a
+    /// decision may have to be settled with two engines after a change of the configuration.
+    pub fn settle(&mut self, now: Timestamp, changes: &[Change], answer: &Answer) {
+        self.bindings.settle(now, changes, answer);
+    }
+
+    /// Takes in a record that another server made. It is passed over unless it follows what is known of
+    /// its address.
+    pub fn learn(&mut self, now: Timestamp, record: Arc<Lease>) {
+        if self.plan.subnet_of(u32::from(record.address)).is_some() {
+            self.bindings.learn(now, record);
+        }
     }
 
     /// The leases whose end decisions noticed and that nobody was told of yet, at most `limit`. A

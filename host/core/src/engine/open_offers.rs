@@ -20,21 +20,21 @@ use crate::{Link, Origin, Timestamp};
 use super::ordered::Ordered;
 
 /// The open offers of every pool.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OpenOffers {
     pools: Vec<PoolOffers>,
     hasher: FixedState,
 }
 
 /// The open offers of one pool.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PoolOffers {
     origins: Ranking<Arc<Origin>>,
     links: Ranking<Link>,
 }
 
 /// Sources of offers, by how many are open.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Ranking<K> {
     sources: HashMap<K, Listed, FixedState>,
     by_count: BTreeSet<(usize, K)>,

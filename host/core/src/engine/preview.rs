@@ -5,7 +5,8 @@
 //! are on its subscriber's account, of the next free ones, and of those that are set aside or offered
 //! and come next when none is free. So nothing is held, changed or counted, and a preview takes the same time
 //! however many leases others have. Invariant: on that part a decision comes out as it would on the
-//! whole; the simulation compares the two at every request.
+//! whole; the simulation compares the two at every request. A request that would wait for storage is
+//! decided by what is on record.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -13,7 +14,6 @@ use std::{
     sync::Arc,
 };
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,6 +26,7 @@ use super::{
     addresses::PoolAddresses,
     bindings::{Bindings, RETURNED_LOOKED_AT_MAX},
     case::{Case, Entitlement},
+    clients::Clients,
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX},
     identity,
     open_offers::OpenOffers,
@@ -34,12 +35,14 @@ use super::{
     slot::Slot,
     slots::Slots,
     subscribers::{Account, Subscribers},
-    table::Table,
 };
 
 /// Offers that a decision can close because it notices their end, or because they were made to the
 /// client: see [`Case::notice`].
 const NOTICED_MAX: usize = 8;
+
+/// Changes in flight that are left out for one preview.
+const WAITED_FOR_MAX: usize = 64;
 
 /// What would be decided about a request, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +203,7 @@ impl Engine {
         let mut part = self.bindings.part(now, subnet, request, terms);
         let case = Case::new(&self.plan, &mut part, now, subnet, request, terms);
         let Some(mut case) = case else { return Preview::of_nobody() };
+        case.land_what_it_waits_for();
         case.notice();
         let mut candidates = case.candidates();
         let reservation = case.reservation.cloned();
@@ -222,8 +226,7 @@ impl Bindings {
         let mut part = Self {
             plan: Arc::clone(&self.plan),
             slots: Slots::new(hasher),
-            by_client: Table::new(hasher),
-            offers: Table::new(hasher),
+            clients: Clients::new(hasher),
             subscribers: Subscribers::new(hasher),
             quarantines: self.quarantines.head(
                 &self.accounts_of_decline(request),
@@ -233,8 +236,6 @@ impl Bindings {
             open_offers: OpenOffers::new(0, hasher),
             pools: self.pools.iter().map(|pool| pool.head(RETURNED_LOOKED_AT_MAX)).collect(),
             deadlines: self.deadlines.due(now, DUE_IN_DECISION_MAX),
-            unsettled: HashMap::with_hasher(hasher.clone()),
-            given_up_revision: self.given_up_revision,
             unreported: VecDeque::new(),
             no_records_since: self.no_records_since,
             own: self.own.clone(),
@@ -291,50 +292,48 @@ impl Bindings {
         let reserved = reservation.map(|reservation| reservation.address);
         let client_address = Some(request.client_address);
         let named = [request.requested_address, client_address, terms.address, reserved];
-        let known = [
-            client
-                .and_then(|client| self.lease_of(&client.known_as))
-                .map(|lease| u32::from(lease.address)),
-            client
-                .and_then(|client| self.lease_of(&client.key))
-                .map(|lease| u32::from(lease.address)),
-            client.and_then(|client| self.offer_of(&client.key)).map(|offer| offer.address),
-        ];
+        let keys = client.into_iter().flat_map(|client| [&client.known_as, &client.key]);
+        let known = keys.flat_map(|key| self.clients.addresses(key));
         let free = part.pools.iter().flat_map(PoolAddresses::returned);
         let mut addresses: BTreeSet<u32> = named
             .into_iter()
             .flatten()
             .map(u32::from)
-            .chain(known.into_iter().flatten())
+            .chain(known)
             .chain(part.deadlines.addresses())
             .chain(free.map(|(_, address)| address))
             .chain(part.quarantines.addresses(&self.accounts_of_decline(request)))
             .collect();
         let account = terms.subscriber.as_ref().and_then(|limit| part.account(&limit.name));
         addresses.extend(account.into_iter().flat_map(Account::addresses));
-        let former: Vec<u32> =
-            addresses.iter().filter_map(|address| self.slot(*address)?.former).collect();
-        addresses.extend(former);
         addresses
     }
 
     fn copy_from(&mut self, whole: &Self, address: u32) {
         let Some(slot) = whole.slot(address) else { return };
-        let current = slot.lease().and_then(|lease| whole.lease_of(&lease.client));
-        if let Some(current) = current {
-            self.by_client.put(Arc::clone(current));
-        }
-        if let Some(offer) = slot.offer() {
-            self.offers.put(Arc::clone(offer));
-        }
-        if let Some(unsettled) = whole.unsettled.get(&address) {
-            self.unsettled.insert(address, unsettled.clone());
+        for client in slot.clients().into_iter().flatten() {
+            let is_listed = whole.clients.addresses(client).any(|listed| listed == address);
+            if is_listed {
+                self.clients.insert(client, address);
+            }
         }
         self.slots.change(address, |place| *place = slot.clone());
     }
 }
 
 impl Case<'_, '_> {
+    /// Leaves out the changes in flight that the decision would wait for: it goes by what is on record.
+    fn land_what_it_waits_for(&mut self) {
+        for _ in 0..WAITED_FOR_MAX {
+            let Some(wait) = self.waits() else { return };
+            let address = u32::from(wait.address);
+            let Some(slot) = self.bindings.slot(address) else { return };
+            let record = slot.lease().map(Arc::clone);
+            let offer = slot.flight().and_then(|flight| flight.offer.clone());
+            self.bindings.land(self.now, address, record, offer);
+        }
+    }
+
     /// The addresses that are thought of before any free one, up to the one that is taken.
     fn candidates(&self) -> Vec<Candidate> {
         let mut found = Vec::new();
@@ -411,17 +410,14 @@ impl Case<'_, '_> {
             return Vec::new();
         }
         let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
-        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
-        let former = current.and_then(|current| self.bindings.slot(current)?.former);
-        [
-            offered.map(|address| self.candidate(Rule::Offered, address, obstacle)),
-            current.map(|address| self.candidate(Rule::Current, address, not_last)),
-            former.map(|address| self.candidate(Rule::Former, address, not_last)),
-            requested.map(|address| self.candidate(Rule::Asked, address, not_free)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        let records = self.bindings.records_of(&self.client).into_iter().enumerate();
+        let records = records.map(|(position, address)| {
+            let rule = if position == 0 { Rule::Current } else { Rule::Former };
+            self.candidate(rule, address, not_last)
+        });
+        let offered = offered.map(|address| self.candidate(Rule::Offered, address, obstacle));
+        let requested = requested.map(|address| self.candidate(Rule::Asked, address, not_free));
+        offered.into_iter().chain(records).chain(requested).collect()
     }
 
     /// The free address that a DISCOVER gets, or the pools that have none; none if it gets

@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Every quarantine of a network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Quarantines {
     accounts: Table<SetAside>,
     /// By pool: when each address was declined.

@@ -9,24 +9,19 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use crate::{Engine, Lease, Network, Timestamp, Topology};
+use crate::{Engine, Network, Topology};
 
 use super::{
-    bindings::{Bindings, Precedence},
+    bindings::Bindings,
     plan::{Plan, address_of},
-    settle::Unsettled,
-    slot::Offer,
+    slot::{Claim, Slot},
 };
 
 /// What an engine remembers of one address, on its way to another engine.
 #[derive(Debug)]
 pub struct Remembered {
     pub(super) address: u32,
-    pub(super) lease: Option<Arc<Lease>>,
-    pub(super) lease_holds: bool,
-    pub(super) offer: Option<Arc<Offer>>,
-    pub(super) unsettled: Option<Unsettled>,
-    pub(super) given_up_revision: u64,
+    pub(super) slot: Slot,
 }
 
 impl Remembered {
@@ -43,12 +38,7 @@ impl Engine {
     /// spans are forgotten here; their records stay on storage.
     ///
     /// `hash_seed` is for networks that did not exist before.
-    pub fn rebuild(
-        now: Timestamp,
-        old: Vec<Engine>,
-        topology: &Topology,
-        hash_seed: u64,
-    ) -> Vec<Engine> {
+    pub fn rebuild(old: Vec<Engine>, topology: &Topology, hash_seed: u64) -> Vec<Engine> {
         let networks = topology.networks();
         let own = old.first().map(|engine| engine.bindings.own.clone()).unwrap_or_default();
         let mut engines: Vec<Option<Engine>> = networks.iter().map(|_| None).collect();
@@ -79,7 +69,7 @@ impl Engine {
             let location = topology.locate_address(remembered.address());
             let home = location.and_then(|location| usize::try_from(location.network.0).ok());
             if let Some(engine) = home.and_then(|home| engines.get_mut(home)) {
-                engine.adopt(now, remembered);
+                engine.adopt(remembered);
             }
         }
         engines
@@ -100,9 +90,9 @@ impl Engine {
 
     /// Takes over what another engine remembers of an address, unless no subnet spans it. An offer
     /// is dropped if its client has another one here.
-    pub fn adopt(&mut self, now: Timestamp, remembered: Remembered) {
+    pub fn adopt(&mut self, remembered: Remembered) {
         if self.plan.subnet_of(remembered.address).is_some() {
-            self.bindings.put_back(now, remembered);
+            self.bindings.put_back(remembered);
         }
     }
 }
@@ -125,53 +115,25 @@ impl Bindings {
         addresses.into_iter().filter_map(|address| self.take(address)).collect()
     }
 
-    fn into_remembered(mut self) -> Vec<Remembered> {
+    fn into_remembered(self) -> Vec<Remembered> {
         let slots = self.slots.into_iter();
-        let all = slots.map(|(address, slot)| Remembered {
-            address,
-            lease: slot.lease,
-            lease_holds: slot.lease_holds,
-            offer: slot.offer,
-            unsettled: self.unsettled.remove(&address),
-            given_up_revision: self.given_up_revision,
-        });
-        all.collect()
+        slots.map(|(address, slot)| Remembered { address, slot }).collect()
     }
 
     fn take(&mut self, address: u32) -> Option<Remembered> {
-        let slot = self.slot(address)?;
-        let remembered = Remembered {
-            address,
-            lease: slot.lease().map(Arc::clone),
-            lease_holds: slot.lease_holds,
-            offer: slot.offer().map(Arc::clone),
-            unsettled: self.unsettled.remove(&address),
-            given_up_revision: self.given_up_revision,
-        };
-        if let Some(offer) = &remembered.offer {
-            self.withdraw_offer_to(&offer.client);
-        }
+        let slot = self.slot(address)?.clone();
         self.forget(address);
-        for subscriber in remembered.unsettled.iter().flat_map(|unsettled| &unsettled.leaving) {
-            self.subscribers.left(subscriber, address);
-        }
-        Some(remembered)
+        Some(Remembered { address, slot })
     }
 
-    fn put_back(&mut self, now: Timestamp, remembered: Remembered) {
-        let address = remembered.address;
-        self.given_up_revision = self.given_up_revision.max(remembered.given_up_revision);
-        if let Some(unsettled) = remembered.unsettled {
-            self.unsettled.insert(address, unsettled);
-        }
-        if let Some(lease) = remembered.lease {
-            self.enter(now, lease, Precedence::ByTime);
-            self.set_lease_holds(address, remembered.lease_holds);
-        }
-        self.note_leaving(address);
-        if let Some(offer) = remembered.offer.filter(|offer| self.offer_of(&offer.client).is_none())
-        {
-            self.hold(Offer::clone(&offer));
-        }
+    fn put_back(&mut self, remembered: Remembered) {
+        let Remembered { address, slot } = remembered;
+        let has_other_offer =
+            slot.offer().is_some_and(|offer| self.offer_of(&offer.client).is_some());
+        self.edit(address, |place| {
+            place.lease = slot.lease;
+            place.lease_holds = slot.lease_holds;
+            place.claim = if has_other_offer { Claim::None } else { slot.claim };
+        });
     }
 }

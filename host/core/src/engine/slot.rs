@@ -1,9 +1,11 @@
-//! What is known of one address: the record of its lease and the offer that is open, at most one of
-//! each.
+//! What is known of one address: the record that storage holds, and what is wanted of it.
+//!
+//! Not here: who else must know of a change of a slot; see [`super::bindings`]. Invariant: the record
+//! is one that storage is known to hold, or to have held.
 
 use std::sync::Arc;
 
-use crate::{ClientKey, Lease, LeaseState, Origin, Timestamp};
+use crate::{Change, ClientKey, Lease, LeaseState, Origin, RequestKind, Timestamp};
 
 use super::{
     addresses::Standing,
@@ -26,34 +28,58 @@ pub(super) struct Offer {
     pub(super) expires_at: Timestamp,
 }
 
+/// A change on its way to storage.
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    /// The change.
+    pub(super) change: Change,
+    /// What asked for it.
+    pub(super) cause: Cause,
+    /// The offer of the address that was open when it was decided.
+    pub(super) offer: Option<Arc<Offer>>,
+    /// The newest record of the address that another server made meanwhile.
+    pub(super) heard: Option<Arc<Lease>>,
+}
+
+/// The message that a decision answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cause {
+    pub(super) transaction_id: u32,
+    pub(super) kind: RequestKind,
+}
+
+/// What is wanted of an address beside its record.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Claim {
+    /// Nothing.
+    #[default]
+    None,
+    /// It is held for a client, until the end of the offer is noticed.
+    Offer(Arc<Offer>),
+    /// A decision changes its record.
+    Flight(Box<Flight>),
+}
+
 /// What is known of one address.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     /// The record, active or not.
     pub(super) lease: Option<Arc<Lease>>,
-    /// The offer, until its end was noticed.
-    pub(super) offer: Option<Arc<Offer>>,
+    pub(super) claim: Claim,
     /// Whether the record is a lease or a quarantine whose end was not noticed yet.
     pub(super) lease_holds: bool,
-    /// Where the client of the record had its address before.
-    pub(super) former: Option<u32>,
     /// Where its entry in the queue of deadlines stands.
     pub(super) queued_for: Timestamp,
 }
 
 impl Slot {
     /// Nothing.
-    pub(super) const UNKNOWN: Self = Self {
-        lease: None,
-        offer: None,
-        lease_holds: false,
-        former: None,
-        queued_for: Timestamp::NEVER,
-    };
+    pub(super) const UNKNOWN: Self =
+        Self { lease: None, claim: Claim::None, lease_holds: false, queued_for: Timestamp::NEVER };
 
     /// Whether anything is known.
     pub(super) const fn is_known(&self) -> bool {
-        self.lease.is_some() || self.offer.is_some()
+        self.lease.is_some() || !matches!(self.claim, Claim::None)
     }
 
     /// The record, active or not.
@@ -63,7 +89,28 @@ impl Slot {
 
     /// The open offer.
     pub(super) fn offer(&self) -> Option<&Arc<Offer>> {
-        self.offer.as_ref()
+        match &self.claim {
+            Claim::Offer(offer) => Some(offer),
+            Claim::None | Claim::Flight(_) => None,
+        }
+    }
+
+    /// The change that is on its way to storage.
+    pub(super) fn flight(&self) -> Option<&Flight> {
+        match &self.claim {
+            Claim::Flight(flight) => Some(flight),
+            Claim::None | Claim::Offer(_) => None,
+        }
+    }
+
+    /// The clients that the address concerns: the one of its record, and the one that the claim is for.
+    pub(super) fn clients(&self) -> [Option<&ClientKey>; 2] {
+        let claimant = match &self.claim {
+            Claim::None => None,
+            Claim::Offer(offer) => Some(&offer.client),
+            Claim::Flight(flight) => Some(&flight.change.lease.client),
+        };
+        [self.lease().map(|lease| &lease.client), claimant]
     }
 
     /// The record if it is that of an active lease.
@@ -78,15 +125,16 @@ impl Slot {
 
     /// In which state the address is. One that is set aside can be offered if no other is left.
     pub(super) fn standing(&self) -> Standing {
-        match (&self.lease, &self.offer) {
-            (Some(lease), offer) if self.lease_holds => match lease.state {
-                LeaseState::Quarantined if offer.is_some() => Standing::Offered,
+        let is_claimed = !matches!(self.claim, Claim::None);
+        match &self.lease {
+            Some(lease) if self.lease_holds => match lease.state {
+                LeaseState::Quarantined if is_claimed => Standing::Offered,
                 LeaseState::Quarantined => Standing::Quarantined,
                 LeaseState::Leased | LeaseState::Released => Standing::Leased,
             },
-            (_, Some(_)) => Standing::Offered,
-            (Some(lease), None) => Standing::Returned(free_since(lease)),
-            (None, None) => Standing::Fresh,
+            _ if is_claimed => Standing::Offered,
+            Some(lease) => Standing::Returned(free_since(lease)),
+            None => Standing::Fresh,
         }
     }
 
@@ -97,25 +145,40 @@ impl Slot {
     }
 
     /// On which subscribers' accounts the address is held. An offer to whom has the lease, or to
-    /// whom takes it over on the same account, holds nothing more than that lease does.
+    /// whom takes it over on the same account, holds nothing more than that lease does. What is on its
+    /// way to storage counts on the account of the record and on that of the change.
     pub(super) fn entries(&self) -> Entries {
+        let flight = self.flight();
         let lease = self.active_lease().and_then(|lease| {
             let subscriber = lease.subscriber.as_ref().map(Arc::clone)?;
-            let (began_at, expires_at) = (lease.began_at, lease.expires_at);
-            Some(LeaseEntry { subscriber, began_at, expires_at })
+            // Its end is noticed once storage has answered.
+            let expires_at = flight.map_or(lease.expires_at, |_| Timestamp::NEVER);
+            Some(LeaseEntry { subscriber, began_at: lease.began_at, expires_at })
         });
-        let offer = self.offer().and_then(|offer| {
-            let subscriber = offer.subscriber.as_ref()?;
+        let other_account = |subscriber: &Option<Arc<str>>| {
+            let subscriber = subscriber.as_ref()?;
             let is_leased = lease.as_ref().is_some_and(|entry| entry.subscriber == *subscriber);
-            let (subscriber, expires_at) = (Arc::clone(subscriber), offer.expires_at);
-            (!is_leased).then_some(OfferEntry { subscriber, expires_at })
+            (!is_leased).then(|| Arc::clone(subscriber))
+        };
+        let offer = self.offer().and_then(|offer| {
+            let subscriber = other_account(&offer.subscriber)?;
+            Some(OfferEntry { subscriber, expires_at: offer.expires_at })
         });
-        Entries { lease, offer }
+        let granted = flight.map(|flight| &flight.change.lease);
+        let granted = granted.filter(|lease| lease.state == LeaseState::Leased);
+        let grant = granted.and_then(|lease| other_account(&lease.subscriber));
+        let leaves = flight.and(lease.as_ref()).map(|entry| Arc::clone(&entry.subscriber));
+        Entries { lease, offer, grant, leaves }
     }
 
     /// When what holds the address ends; the first end if there are two.
     pub(super) fn end(&self) -> Timestamp {
-        let offer = self.offer.as_ref().map_or(Timestamp::NEVER, |offer| offer.expires_at);
+        let offer = match &self.claim {
+            Claim::None => None,
+            Claim::Offer(offer) => Some(offer),
+            Claim::Flight(flight) => flight.offer.as_ref(),
+        };
+        let offer = offer.map_or(Timestamp::NEVER, |offer| offer.expires_at);
         let lease = self.lease().filter(|_| self.lease_holds);
         offer.min(lease.map_or(Timestamp::NEVER, |lease| lease.expires_at))
     }

@@ -10,12 +10,12 @@ use super::slot::Slot;
 const PAGE_SIZE: u32 = 256;
 
 /// What is known of addresses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slots {
     pages: HashMap<u32, Page, FixedState>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Page {
     known: usize,
     slots: Box<[Slot]>,
@@ -87,7 +87,10 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClientKey, HardwareAddress, Timestamp, engine::slot::Offer};
+    use crate::{
+        ClientKey, HardwareAddress, Timestamp,
+        engine::slot::{Claim, Offer},
+    };
 
     fn set(slots: &mut Slots, address: u32, is_known: bool) {
         let client = ClientKey::Hardware(HardwareAddress::ethernet([0; 6]));
@@ -95,7 +98,9 @@ mod tests {
         let origin = crate::Origin { link, circuit_id: None, remote_id: None }.into();
         let (subscriber, expires_at) = (None, Timestamp::NEVER);
         let offer = Offer { address, client, subscriber, origin, expires_at };
-        slots.change(address, |slot| slot.offer = is_known.then(|| offer.into()));
+        slots.change(address, |slot| {
+            slot.claim = if is_known { Claim::Offer(offer.into()) } else { Claim::None };
+        });
     }
 
     #[test]

@@ -2,11 +2,10 @@
 //!
 //! Decides nothing: whether one more is too many is the business of [`super::limit`]. Invariant: an
 //! account lists exactly the addresses with an active lease or an open offer in its subscriber's
-//! name, and those that such a lease is leaving: it ended or passed to another account, but storage
-//! has not said yet that this is so. An address is listed once, a lease ahead of an offer ahead of
-//! a leave.
+//! name, and those of which a lease in its name is on its way to storage. An address is listed under
+//! one of the three, a lease ahead of an offer and of a grant.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
@@ -18,7 +17,7 @@ use super::{
 };
 
 /// Every account on which something is held.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Subscribers {
     accounts: Table<Account>,
 }
@@ -33,7 +32,10 @@ pub(super) struct Account {
     offers: Ordered,
     /// Leases by their end.
     lease_ends: Ordered,
-    leaving: BTreeSet<u32>,
+    /// Leases on their way to storage whose addresses count against nobody or somebody else so far.
+    grants: Ordered,
+    /// Leases, of those on record, of whose addresses a change is on its way.
+    changing: Ordered,
 }
 
 /// On whose account an address is held, and since or until when.
@@ -41,6 +43,10 @@ pub(super) struct Account {
 pub(super) struct Entries {
     pub(super) lease: Option<LeaseEntry>,
     pub(super) offer: Option<OfferEntry>,
+    /// Whose a lease will be that is on its way to storage, unless it is that of `lease`.
+    pub(super) grant: Option<Arc<str>>,
+    /// On whose account the lease is while a change of it is on its way.
+    pub(super) leaves: Option<Arc<str>>,
 }
 
 /// An active lease.
@@ -90,7 +96,6 @@ impl Subscribers {
                 self.change(&entry.subscriber, |account| {
                     account.leases.insert((entry.began_at, address));
                     account.lease_ends.insert((entry.expires_at, address));
-                    account.leaving.remove(&address);
                 });
             }
         }
@@ -106,20 +111,30 @@ impl Subscribers {
                 });
             }
         }
+        if before.grant != after.grant {
+            self.relist_flight(address, (&before.grant, &after.grant), |account| {
+                &mut account.grants
+            });
+        }
+        if before.leaves != after.leaves {
+            let (before, after) = (&before.leaves, &after.leaves);
+            self.relist_flight(address, (before, after), |account| &mut account.changing);
+        }
     }
 
-    /// A lease of `address` leaves the account of `name`; until [`Subscribers::left`] it counts.
-    pub(super) fn leave(&mut self, name: &Arc<str>, address: u32) {
-        self.change(name, |account| {
-            account.leaving.insert(address);
-        });
-    }
-
-    /// Storage has said what became of `address`.
-    pub(super) fn left(&mut self, name: &Arc<str>, address: u32) {
-        self.change(name, |account| {
-            account.leaving.remove(&address);
-        });
+    fn relist_flight(
+        &mut self,
+        address: u32,
+        (before, after): (&Option<Arc<str>>, &Option<Arc<str>>),
+        list: fn(&mut Account) -> &mut Ordered,
+    ) {
+        let entry = (Timestamp::NEVER, address);
+        if let Some(name) = before {
+            self.change(name, |account| list(account).remove(entry));
+        }
+        if let Some(name) = after {
+            self.change(name, |account| list(account).insert(entry));
+        }
     }
 
     /// Takes in a copy of an account.
@@ -152,12 +167,13 @@ impl Account {
             leases: Ordered::new(),
             offers: Ordered::new(),
             lease_ends: Ordered::new(),
-            leaving: BTreeSet::new(),
+            grants: Ordered::new(),
+            changing: Ordered::new(),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.leases.len() + self.offers.len() + self.leaving.len() == 0
+        self.leases.len() + self.offers.len() + self.grants.len() == 0
     }
 
     /// How many active leases there are.
@@ -170,9 +186,9 @@ impl Account {
         self.offers.len()
     }
 
-    /// How many leases are leaving.
-    pub(super) fn leaving_len(&self) -> usize {
-        self.leaving.len()
+    /// How many leases are on their way to storage that are not on the account yet.
+    pub(super) fn grants_len(&self) -> usize {
+        self.grants.len()
     }
 
     /// The addresses of active leases, oldest first.
@@ -185,19 +201,14 @@ impl Account {
         self.offers.iter()
     }
 
-    /// The addresses of leases that are leaving.
-    pub(super) fn leaving(&self) -> impl Iterator<Item = u32> {
-        self.leaving.iter().copied()
+    /// An address of which a change is on its way to storage that concerns the account.
+    pub(super) fn in_flight(&self) -> Option<u32> {
+        self.grants.iter().chain(self.changing.iter()).next()
     }
 
     /// Every address on it; one may come twice.
     pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
-        self.leases().chain(self.offers()).chain(self.leaving())
-    }
-
-    /// Whether a lease of `address` is leaving.
-    pub(super) fn is_leaving(&self, address: u32) -> bool {
-        self.leaving.contains(&address)
+        self.leases().chain(self.offers()).chain(self.grants.iter())
     }
 
     /// An address whose lease or offer has ended by `now`.
@@ -219,12 +230,12 @@ mod tests {
     fn leased(began: u64, ends: u64) -> Entries {
         let (began_at, expires_at) = (at(began), at(ends));
         let lease = Some(LeaseEntry { subscriber: "s".into(), began_at, expires_at });
-        Entries { lease, offer: None }
+        Entries { lease, ..Entries::default() }
     }
 
     fn offered(ends: u64) -> Entries {
         let offer = Some(OfferEntry { subscriber: "s".into(), expires_at: at(ends) });
-        Entries { lease: None, offer }
+        Entries { offer, ..Entries::default() }
     }
 
     #[test]
@@ -262,15 +273,18 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_comes_back_is_not_leaving_any_more() {
+    fn a_grant_counts_until_it_is_a_lease() {
         let nothing = Entries::default();
+        let granted = Entries { grant: Some("s".into()), ..Entries::default() };
         let mut subscribers = Subscribers::new(&FixedState::default());
-        subscribers.leave(&"s".into(), 1);
-        assert!(subscribers.account("s").unwrap().is_leaving(1));
-        subscribers.relist(1, &nothing, &leased(1, 9));
+        subscribers.relist(1, &nothing, &granted);
         let account = subscribers.account("s").unwrap();
-        assert_eq!((account.leases_len(), account.leaving_len()), (1, 0));
-        subscribers.left(&"s".into(), 1);
+        assert_eq!((account.leases_len(), account.grants_len()), (0, 1));
+        assert_eq!(account.in_flight(), Some(1));
+        subscribers.relist(1, &granted, &leased(1, 9));
+        let account = subscribers.account("s").unwrap();
+        assert_eq!((account.leases_len(), account.grants_len()), (1, 0));
+        assert_eq!(account.in_flight(), None);
         subscribers.relist(1, &leased(1, 9), &nothing);
         assert!(subscribers.account("s").is_none());
     }

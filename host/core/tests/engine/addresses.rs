@@ -1,6 +1,6 @@
 //! Which address a client gets, and when one becomes free again.
 
-use lessor_core::{Engine, Network, Preference, Reason, Request, Terms, Timestamp};
+use lessor_core::{Attempt, Engine, Network, Preference, Reason, Request, Terms, Timestamp};
 
 use crate::support::*;
 
@@ -37,7 +37,10 @@ fn a_preferred_address_is_chosen_if_it_is_free_and_of_the_pools_that_the_client_
     let preferring = |server: &mut Server, client: u8, last: u8| {
         let (now, terms) = (server.now, Terms::default());
         let preference = Preference { address: Some(ip(last)), spoken_for: Some(&is_spoken_for) };
-        offered(&server.engine.decide_preferring(now, 0, &discover(client), &terms, preference))
+        let attempt =
+            server.engine.decide_preferring(now, 0, &discover(client), &terms, preference);
+        let Attempt::Decided(decision) = attempt else { panic!("{attempt:?}") };
+        offered(&decision)
     };
     assert_eq!(preferring(&mut server, 1, 13), ip(13));
     // Held by now, and in no pool: one that nobody has spoken for.
@@ -57,7 +60,7 @@ fn an_offer_that_lapses_returns_its_address_to_where_it_was() {
     server.pass_secs(60);
     assert!(server.engine.reclaim(server.now, 10).is_empty());
     assert_eq!(server.lease(2), ip(10));
-    assert_eq!(server.engine.next_deadline(), Some(server.now.after_secs(3600)));
+    assert_eq!(server.engine.usage(server.now)[0].leased, 1);
 }
 
 #[test]
@@ -99,7 +102,7 @@ fn a_decision_looks_at_a_bounded_number_of_deadlines_and_goes_on_next_time() {
     network.subnets[0].pools.push(garden("garden", 100, 199));
     let mut server = Server::new(network);
     (100..190).for_each(|client| drop(server.ask_under(&discover(client), &in_pool("garden"))));
-    server.lease(1);
+    server.ask(&selecting(1, ip(10)));
     server.pass_secs(3600);
     assert_eq!(server.reason(&discover(2)), Reason::NoFreeAddress);
     assert_eq!(server.reason(&discover(2)), Reason::OfferedFromPool);

@@ -238,7 +238,7 @@ fn an_engine_that_takes_over_counts_what_is_set_aside() {
     }
     let mut next = Server { engine: Engine::new(Arc::new(pool_to(250)), 3), now: server.now };
     for remembered in server.engine.into_remembered() {
-        next.engine.adopt(next.now, remembered);
+        next.engine.adopt(remembered);
     }
     let declines: Vec<_> = (3..=5)
         .map(|client| {

@@ -1,5 +1,5 @@
 //! The engine, asked from outside: what RFC 2131 demands row by row, who gets which address, what
-//! happens when storage does not go along, and a long random run watched by an auditor.
+//! happens when storage does not go along.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,8 +18,8 @@ mod preview;
 mod reconfigure;
 mod reservations;
 mod settle;
-mod simulation;
 mod subscribers;
+#[path = "../common/support.rs"]
 mod support;
 mod terms;
 mod unknown_clients;

@@ -3,7 +3,8 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Committed, Engine, Network, OptionValue, Pool, Reason, Request, Terms, Timestamp, Topology,
+    Answer, Attempt, Engine, Network, OptionValue, Pool, Reason, Request, Terms, Timestamp,
+    Topology,
 };
 
 use crate::support::*;
@@ -24,10 +25,10 @@ fn topology(networks: impl IntoIterator<Item = Network>) -> Topology {
 }
 
 fn ask(engine: &mut Engine, now: Timestamp, request: &Request) -> Reason {
-    let decision = engine.decide(now, 0, request, &Terms::default());
-    for change in &decision.changes {
-        engine.settle(now, change, &Committed::Durable);
-    }
+    let Attempt::Decided(decision) = engine.decide(now, 0, request, &Terms::default()) else {
+        panic!("{request:?} has to wait");
+    };
+    engine.settle(now, &decision.changes, &Answer::Made);
     decision.reason
 }
 
@@ -75,13 +76,13 @@ fn networks_that_are_joined_and_parted_keep_their_leases_and_offers() {
     joined.subnets.extend(second().subnets);
     let topology_joined = topology([joined]);
     let old = vec![other.engine, server.engine];
-    let mut engines = Engine::rebuild(now, old, &topology_joined, 1);
+    let mut engines = Engine::rebuild(old, &topology_joined, 1);
     assert_eq!(engines.len(), 1);
     assert_eq!(ask(&mut engines[0], now, &renewing(1, address)), Reason::AckRenewing);
     assert_eq!(ask(&mut engines[0], now, &selecting(2, SECOND)), Reason::AckSelecting);
 
     let parted = topology([second(), network()]);
-    let mut engines = Engine::rebuild(now, engines, &parted, 1);
+    let mut engines = Engine::rebuild(engines, &parted, 1);
     assert_eq!(ask(&mut engines[0], now, &renewing(2, SECOND)), Reason::AckRenewing);
     assert_eq!(ask(&mut engines[1], now, &renewing(1, address)), Reason::AckRenewing);
     assert_eq!(engines.iter().map(|engine| engine.leases().count()).sum::<usize>(), 2);
@@ -93,30 +94,51 @@ fn networks_that_are_joined_and_parted_keep_their_leases_and_offers() {
 fn a_subnet_that_is_gone_is_forgotten_and_a_new_one_starts_empty() {
     let mut server = Server::plain();
     server.lease(1);
-    let now = server.now;
-    let engines = Engine::rebuild(now, vec![server.engine], &topology([second()]), 1);
+    let engines = Engine::rebuild(vec![server.engine], &topology([second()]), 1);
     assert_eq!(engines[0].leases().count(), 0);
     assert_eq!(engines[0].next_deadline(), None);
 }
 
 #[test]
-fn a_change_that_fails_after_the_reload_is_undone_all_the_same() {
-    let mut server = Server::plain();
-    let address = server.lease(1);
-    let stored = server.record(1);
-    let now = server.now;
-    let released = server.decide_only(0, &release(1, address), &Terms::default());
-    let taken = server.decide_only(0, &selecting(2, address), &Terms::default());
-    assert_eq!(taken.reason, Reason::AckSelecting);
+fn a_change_in_flight_is_settled_with_the_engine_that_has_its_address_now() {
+    for answer in [Answer::Made, Answer::NotMade] {
+        let mut server = Server::plain();
+        let address = server.lease(1);
+        let released = server.decide_only(0, &release(1, address), &Terms::default());
+        let mut engine = Engine::new(network().into(), 99);
+        for remembered in server.engine.into_remembered() {
+            engine.adopt(remembered);
+        }
+        let mut server = Server { engine, now: server.now };
+        assert_eq!(server.waits(&renewing(1, address), &Terms::default()).address, address);
+        server.settle(&released, &answer);
+        let is_free = server.engine.usage(server.now)[0].leased == 0;
+        assert_eq!(is_free, answer == Answer::Made);
+    }
+}
 
-    let mut remembered = server.engine.into_remembered();
-    assert_eq!(remembered.len(), 1);
-    let mut engine = Engine::new(network().into(), 99);
-    engine.adopt(now, remembered.remove(0));
-    engine.settle(now, &released.changes[0], &Committed::Failed);
-    engine.settle(now, &taken.changes[0], &Committed::Failed);
-    assert_eq!(engine.lease_of(&key(1)), Some(&stored));
-    assert_eq!(ask(&mut engine, now, &renewing(1, address)), Reason::AckRenewing);
+/// The addresses of a move lie in two networks after the reload: each engine settles its part.
+#[test]
+fn a_move_in_flight_is_settled_with_both_engines_that_have_its_addresses() {
+    for answer in [Answer::Made, Answer::NotMade] {
+        let mut joined = network();
+        joined.subnets.extend(second().subnets);
+        let mut server = Server::new(joined);
+        let first = server.lease(1);
+        let moved = server.decide_only(0, &selecting(1, SECOND), &in_pool("second"));
+        assert_eq!(moved.changes.len(), 2);
+        let parted = topology([network(), second()]);
+        let engines = Engine::rebuild(vec![server.engine], &parted, 1);
+        let mut servers = engines.into_iter().map(|engine| Server { engine, now: server.now });
+        let (mut near, mut far) = (servers.next().unwrap(), servers.next().unwrap());
+        near.waits(&renewing(1, first), &Terms::default());
+        far.waits(&renewing(1, SECOND), &Terms::default());
+        near.settle(&moved, &answer);
+        far.settle(&moved, &answer);
+        let is_made = answer == Answer::Made;
+        assert_eq!(near.engine.usage(near.now)[0].leased, u64::from(!is_made));
+        assert_eq!(far.engine.usage(far.now)[0].leased, u64::from(is_made));
+    }
 }
 
 #[test]
@@ -127,7 +149,7 @@ fn a_lease_that_expired_meanwhile_is_still_reported() {
     let mut engine = Engine::new(network().into(), 99);
     server.pass_secs(7200);
     for remembered in server.engine.into_remembered() {
-        engine.adopt(server.now, remembered);
+        engine.adopt(remembered);
     }
     assert_eq!(engine.reclaim(server.now, 10), [lease]);
 }

@@ -1,8 +1,8 @@
-//! What the engine makes of storage that does not go along.
+//! Changes on their way to storage: what is known meanwhile, who waits, and what becomes of it.
 
 use std::sync::Arc;
 
-use lessor_core::{Change, Committed, Decision, Lease, LeaseState, Reason, Request, Terms};
+use lessor_core::{Answer, Change, Decision, Lease, LeaseState, Reason, Request, Terms};
 
 use crate::support::*;
 
@@ -10,11 +10,7 @@ fn decide(server: &mut Server, request: &Request) -> Decision {
     server.decide_only(0, request, &Terms::default())
 }
 
-fn settle(server: &mut Server, change: &Change, committed: &Committed) {
-    server.engine.settle(server.now, change, committed);
-}
-
-/// The record of another server's client.
+/// The record of another server's client, which took the place of a change.
 fn theirs(change: &Change, client: u8, secs: u32) -> Arc<Lease> {
     let lease = &change.lease;
     Arc::new(Lease {
@@ -26,19 +22,86 @@ fn theirs(change: &Change, client: u8, secs: u32) -> Arc<Lease> {
     })
 }
 
+fn conflict(record: Option<&Arc<Lease>>) -> Answer {
+    Answer::Conflict([record.map(Arc::clone)].into_iter().collect())
+}
+
 #[test]
-fn a_first_lease_that_failed_never_was() {
+fn nobody_sees_a_lease_before_storage_has_it() {
     let mut server = Server::plain();
     let address = offered(&server.ask(&discover(1)));
     let decision = decide(&mut server, &selecting(1, address));
-    settle(&mut server, &decision.changes[0], &Committed::Failed);
     assert!(server.engine.lease_of(&key(1)).is_none() && server.engine.leases().next().is_none());
-    assert_eq!(server.engine.next_deadline(), None);
-    assert_eq!(server.engine.usage(server.now)[0].leased, 0);
+    assert!(server.engine.lease_at(address).is_none());
+    server.settle(&decision, &Answer::Made);
+    assert!(server.engine.leases().eq([&decision.changes[0].lease]));
+    assert_eq!(server.record(1), decision.changes[0].lease);
+}
+
+#[test]
+fn an_address_on_its_way_to_storage_is_given_to_nobody() {
+    let mut server = Server::plain();
+    let address = offered(&server.ask(&discover(1)));
+    let decision = decide(&mut server, &selecting(1, address));
+    let wanted = with(discover(2), |r| r.requested_address = Some(address));
+    assert_ne!(offered(&server.ask(&wanted)), address);
+    assert_eq!(server.engine.usage(server.now)[0].offered, 2);
+    server.settle(&decision, &Answer::Made);
+    let usage = &server.engine.usage(server.now)[0];
+    assert_eq!((usage.leased, usage.offered), (1, 1));
+}
+
+#[test]
+fn who_asks_about_a_change_in_flight_waits_for_it() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let renewed = decide(&mut server, &renewing(1, address));
+    let terms = Terms::default();
+    for request in [
+        renewing(1, address),
+        discover(1),
+        release(1, address),
+        decline(1, address),
+        init_reboot(2, address),
+        selecting(2, address),
+        renewing(2, address),
+    ] {
+        assert_eq!(server.waits(&request, &terms).address, address, "{request:?}");
+    }
+    assert_eq!(server.waits(&discover(2), &at_address(address)).address, address);
+    // Not who asks for something else, or for options only.
+    server.ask(&discover(2));
+    server.ask(&inform(1, address));
+    server.settle(&renewed, &Answer::Made);
+    assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
+}
+
+#[test]
+fn the_same_message_again_is_told_from_another_one() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let request = renewing(1, address);
+    decide(&mut server, &request);
+    let terms = Terms::default();
+    assert!(server.waits(&request, &terms).is_repeated);
+    let other = with(renewing(1, address), |r| r.transaction_id += 1);
+    assert!(!server.waits(&other, &terms).is_repeated);
+    assert!(!server.waits(&renewing(2, address), &terms).is_repeated);
+}
+
+#[test]
+fn a_first_lease_that_failed_leaves_the_offer_open() {
+    let mut server = Server::plain();
+    let address = offered(&server.ask(&discover(1)));
+    let offers: Vec<_> = server.engine.offers().collect();
+    let decision = decide(&mut server, &selecting(1, address));
+    assert_eq!(server.engine.offers().count(), 0);
+    server.settle(&decision, &Answer::NotMade);
+    assert!(server.engine.leases().next().is_none());
+    assert_eq!(server.engine.offers().collect::<Vec<_>>(), offers);
     // The client sends its REQUEST again, and this time it works.
     let again = server.ask(&selecting(1, address));
-    assert_eq!((again.reason, again.changes[0].expected_revision()), (Reason::AckSelecting, 0));
-    assert!(again.changes[0].lease.revision > decision.changes[0].lease.revision);
+    assert_eq!((again.reason, again.changes), (Reason::AckSelecting, decision.changes));
 }
 
 #[test]
@@ -48,10 +111,30 @@ fn a_renewal_that_failed_leaves_the_lease_as_it_was() {
     let before = server.record(1);
     server.pass_secs(1800);
     let decision = decide(&mut server, &renewing(1, address));
-    settle(&mut server, &decision.changes[0], &Committed::Failed);
+    assert_eq!(server.record(1), before);
+    server.settle(&decision, &Answer::NotMade);
     assert_eq!(server.record(1), before);
     server.pass_secs(1800);
     assert_eq!(server.engine.reclaim(server.now, 10), [before]);
+}
+
+#[test]
+fn the_end_of_a_lease_is_noticed_once_its_renewal_is_settled() {
+    for is_made in [false, true] {
+        let mut server = Server::plain();
+        let address = server.lease(1);
+        let before = server.record(1);
+        server.pass_secs(3599);
+        let decision = decide(&mut server, &renewing(1, address));
+        server.pass_secs(10);
+        assert!(server.engine.reclaim(server.now, 10).is_empty());
+        assert!(server.engine.next_deadline().is_some_and(|at| at > server.now));
+        assert_eq!(server.engine.usage(server.now)[0].leased, 1);
+        let answer = if is_made { Answer::Made } else { Answer::NotMade };
+        server.settle(&decision, &answer);
+        let ended = server.engine.reclaim(server.now, 10);
+        assert_eq!(ended, if is_made { vec![] } else { vec![before] });
+    }
 }
 
 #[test]
@@ -60,103 +143,25 @@ fn a_release_that_failed_gives_the_address_to_nobody() {
     let address = server.lease(1);
     let released = decide(&mut server, &release(1, address));
     let request = with(discover(2), |r| r.requested_address = Some(address));
-    assert_eq!(server.reason(&request), Reason::OfferedRequested);
-    settle(&mut server, &released.changes[0], &Committed::Failed);
-    // The offer is gone with the reason for it.
-    assert_eq!(server.reason(&selecting(2, address)), Reason::NakOfferExpired);
+    assert_ne!(offered(&server.ask(&request)), address);
+    server.settle(&released, &Answer::NotMade);
+    assert_ne!(offered(&server.ask(&request)), address);
     assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
 }
 
 #[test]
-fn what_was_built_on_a_failed_release_falls_with_it() {
+fn each_change_adds_one_to_the_revision_of_what_storage_holds() {
     let mut server = Server::plain();
     let address = server.lease(1);
-    let stored = server.record(1);
-    let released = decide(&mut server, &release(1, address));
-    let taken = decide(&mut server, &selecting(2, address));
-    let extended = decide(&mut server, &renewing(2, address));
-    assert_eq!(extended.reason, Reason::AckRenewing);
-    settle(&mut server, &released.changes[0], &Committed::Failed);
-    assert_eq!(server.record(1), stored);
-    assert!(server.engine.lease_of(&key(2)).is_none());
-    // Storage cannot make the later ones: they compare with a revision that is not there.
-    let conflict = Committed::Conflict(Some(Arc::clone(&stored)));
-    settle(&mut server, &taken.changes[0], &conflict);
-    settle(&mut server, &extended.changes[0], &Committed::Failed);
-    assert_eq!(server.record(1), stored);
-    let renewal = server.ask(&renewing(1, address));
-    assert_eq!(renewal.reason, Reason::AckRenewing);
-    // What was built on the failed release may still be on its way: it must not find its revision.
-    let renewed = renewal.changes[0].lease.revision;
-    assert!(taken.changes[0].expected_revision() != renewed);
-    assert!(extended.changes[0].expected_revision() != renewed);
-}
-
-#[test]
-fn a_change_made_after_the_failure_stands_whatever_becomes_of_the_orphans() {
-    let mut server = Server::plain();
-    let address = server.lease(1);
-    let stored = server.record(1);
-    let first = decide(&mut server, &renewing(1, address));
-    let second = decide(&mut server, &renewing(1, address));
-    settle(&mut server, &first.changes[0], &Committed::Failed);
-    server.pass_secs(1);
-    let third = decide(&mut server, &renewing(1, address));
-    assert_eq!(third.changes[0].previous, Some(Arc::clone(&stored)));
-    settle(&mut server, &second.changes[0], &Committed::Conflict(Some(stored)));
-    assert_eq!(server.record(1), third.changes[0].lease);
-    settle(&mut server, &third.changes[0], &Committed::Durable);
-    assert_eq!(server.record(1), third.changes[0].lease);
-}
-
-#[test]
-fn an_orphan_that_met_the_record_of_another_server_brings_it_in() {
-    let mut server = Server::plain();
-    let address = server.lease(1);
-    server.pass_secs(3600);
-    let first = decide(&mut server, &renewing(1, address));
-    let second = decide(&mut server, &renewing(1, address));
-    settle(&mut server, &first.changes[0], &Committed::Failed);
-    server.pass_secs(1);
-    let third = decide(&mut server, &renewing(1, address));
-    let other = theirs(&second.changes[0], 50, 3600);
-    let conflict = Committed::Conflict(Some(Arc::clone(&other)));
-    settle(&mut server, &second.changes[0], &conflict);
-    assert_eq!(server.engine.lease_at(address), Some(&other));
-    settle(&mut server, &third.changes[0], &conflict);
-    assert_eq!(server.engine.lease_at(address), Some(&other));
-    assert_eq!(server.reason(&renewing(1, address)), Reason::NakAddressTaken);
-}
-
-#[test]
-fn an_orphan_does_not_undo_a_later_change() {
-    let mut server = Server::plain();
-    let address = server.lease(1);
-    let first = decide(&mut server, &renewing(1, address));
-    let orphan = decide(&mut server, &renewing(1, address));
-    settle(&mut server, &first.changes[0], &Committed::Failed);
-    let again = decide(&mut server, &renewing(1, address));
-    let later = decide(&mut server, &renewing(1, address));
-    settle(&mut server, &orphan.changes[0], &Committed::Failed);
-    settle(&mut server, &again.changes[0], &Committed::Durable);
-    settle(&mut server, &later.changes[0], &Committed::Durable);
-    assert_eq!(server.record(1), later.changes[0].lease);
-    settle(&mut server, &orphan.changes[0], &Committed::Failed);
-    assert_eq!(server.record(1), later.changes[0].lease);
-}
-
-#[test]
-fn a_durable_change_followed_by_a_failed_one_goes_back_to_the_durable_one() {
-    let mut server = Server::plain();
-    let address = server.lease(1);
-    server.pass_secs(10);
-    let first = decide(&mut server, &renewing(1, address));
-    server.pass_secs(10);
-    let second = decide(&mut server, &renewing(1, address));
-    settle(&mut server, &first.changes[0], &Committed::Durable);
-    assert_eq!(server.record(1), second.changes[0].lease);
-    settle(&mut server, &second.changes[0], &Committed::Failed);
-    assert_eq!(server.record(1), first.changes[0].lease);
+    assert_eq!(server.record(1).revision, 1);
+    for answer in [Answer::NotMade, Answer::Made] {
+        let before = server.record(1);
+        let decision = decide(&mut server, &renewing(1, address));
+        let change = &decision.changes[0];
+        assert_eq!((change.previous.as_ref(), change.lease.revision), (Some(&before), 2));
+        server.settle(&decision, &answer);
+    }
+    assert_eq!(server.record(1).revision, 2);
 }
 
 #[test]
@@ -165,8 +170,7 @@ fn a_conflict_adopts_the_other_owner_and_the_next_decision_chooses_differently()
     let address = offered(&server.ask(&discover(1)));
     let decision = decide(&mut server, &selecting(1, address));
     let other = theirs(&decision.changes[0], 50, 3600);
-    let conflict = Committed::Conflict(Some(Arc::clone(&other)));
-    settle(&mut server, &decision.changes[0], &conflict);
+    server.settle(&decision, &conflict(Some(&other)));
     assert_eq!(server.engine.lease_at(address), Some(&other));
     assert_eq!(server.reason(&selecting(1, address)), Reason::NakOfferExpired);
     assert_ne!(offered(&server.ask(&discover(1))), address);
@@ -181,47 +185,76 @@ fn a_conflict_with_an_ended_or_missing_record_leaves_the_address_free() {
         let decision = decide(&mut server, &selecting(1, address));
         let other = other_secs.map(|secs| theirs(&decision.changes[0], 50, secs));
         let revision = other.as_ref().map_or(0, |other| other.revision);
-        settle(&mut server, &decision.changes[0], &Committed::Conflict(other));
+        server.settle(&decision, &conflict(other.as_ref()));
         let again = server.ask(&selecting(1, address));
         assert_eq!(again.reason, Reason::AckSelecting);
         assert_eq!(again.changes[0].expected_revision(), revision);
     }
 }
 
+/// Two servers gave the same address to different clients at the same time. Both changes bear the same
+/// revision; the one that came second must not be renewed as if it had been made.
 #[test]
-fn a_move_that_failed_is_undone_in_either_order() {
-    for reversed in [false, true] {
+fn of_two_servers_that_give_one_address_only_the_first_goes_on_with_it() {
+    let (mut one, mut two) = (Server::plain(), Server::plain());
+    let address = offered(&one.ask(&discover(1)));
+    assert_eq!(offered(&two.ask(&discover(2))), address);
+    let granted = decide(&mut one, &selecting(1, address));
+    let granted_by_other = decide(&mut two, &selecting(2, address));
+    // Storage makes that of the second server.
+    two.settle(&granted_by_other, &Answer::Made);
+    // The first client renews before its server has heard: nothing is built on the change in flight.
+    assert_eq!(one.waits(&renewing(1, address), &Terms::default()).address, address);
+    one.settle(&granted, &conflict(Some(&granted_by_other.changes[0].lease)));
+    assert_eq!(one.reason(&renewing(1, address)), Reason::NakAddressTaken);
+    assert_eq!(one.engine.lease_at(address), two.engine.lease_at(address));
+}
+
+#[test]
+fn what_another_server_makes_is_learnt_unless_it_is_old() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let renewed = server.ask(&renewing(1, address));
+    let other = theirs(&renewed.changes[0], 50, 3600);
+    server.engine.learn(server.now, Arc::clone(&other));
+    assert_eq!(server.engine.lease_at(address), Some(&other));
+    assert_eq!(server.reason(&renewing(1, address)), Reason::NakAddressTaken);
+    server.engine.learn(server.now, Arc::clone(&renewed.changes[0].lease));
+    assert_eq!(server.engine.lease_at(address), Some(&other));
+}
+
+#[test]
+fn what_is_learnt_of_an_address_in_flight_holds_once_storage_has_answered() {
+    for answer in [Answer::Made, Answer::NotMade] {
         let mut server = Server::plain();
-        let first = server.lease(1);
+        let address = server.lease(1);
         let before = server.record(1);
-        let garden = in_pool("garden");
-        let second = offered(&server.ask_under(&discover(1), &garden));
-        let mut changes = server.decide_only(0, &selecting(1, second), &garden).changes.into_vec();
-        if reversed {
-            changes.reverse();
-        }
-        changes.iter().for_each(|change| settle(&mut server, change, &Committed::Failed));
-        assert_eq!(server.record(1), before);
-        assert!(server.engine.lease_at(second).is_none());
-        assert_eq!(server.reason(&renewing(1, first)), Reason::AckRenewing);
+        let renewed = decide(&mut server, &renewing(1, address));
+        // Another server went on from the renewal, or instead of it.
+        let other = theirs(&renewed.changes[0], 50, 3600);
+        server.engine.learn(server.now, Arc::clone(&other));
+        assert_eq!(server.engine.lease_at(address), Some(&before));
+        server.settle(&renewed, &answer);
+        assert_eq!(server.engine.lease_at(address), Some(&other));
     }
 }
 
 #[test]
-fn half_a_move_leaves_both_addresses_to_the_client() {
+fn a_move_that_failed_is_undone_whole() {
     let mut server = Server::plain();
     let first = server.lease(1);
+    let before = server.record(1);
     let garden = in_pool("garden");
     let second = offered(&server.ask_under(&discover(1), &garden));
-    let changes = server.decide_only(0, &selecting(1, second), &garden).changes;
-    settle(&mut server, &changes[0], &Committed::Durable);
-    settle(&mut server, &changes[1], &Committed::Failed);
-    assert_eq!(server.record(1).address, second);
-    assert_eq!(server.engine.lease_at(first).unwrap().state, LeaseState::Leased);
-    let request = with(discover(2), |r| r.requested_address = Some(first));
-    assert_ne!(offered(&server.ask(&request)), first);
-    server.pass_secs(3600);
-    assert_eq!(server.reason(&request), Reason::OfferedRequested);
+    let decision = server.decide_only(0, &selecting(1, second), &garden);
+    assert_eq!(decision.changes.len(), 2);
+    for request in [renewing(1, first), renewing(2, first), renewing(2, second)] {
+        server.waits(&request, &Terms::default());
+    }
+    server.settle(&decision, &Answer::NotMade);
+    assert_eq!(server.record(1), before);
+    assert!(server.engine.lease_at(second).is_none());
+    assert_eq!(server.reason(&renewing(1, first)), Reason::AckRenewing);
 }
 
 #[test]
@@ -233,7 +266,7 @@ fn a_line_that_failed_to_pass_on_stays_with_the_old_device() {
     server.ask(&on_circuit(b"line", selecting(1, ip(60))));
     let before = server.record(1);
     let decision = decide(&mut server, &on_circuit(b"line", selecting(2, ip(60))));
-    settle(&mut server, &decision.changes[0], &Committed::Failed);
+    server.settle(&decision, &Answer::NotMade);
     assert_eq!(server.record(1), before);
     assert!(server.engine.lease_of(&key(2)).is_none());
 }
@@ -243,62 +276,50 @@ fn a_failed_decline_keeps_the_lease() {
     let mut server = Server::plain();
     let address = server.lease(1);
     let decision = decide(&mut server, &decline(1, address));
-    assert_eq!(server.engine.usage(server.now)[0].quarantined, 1);
-    settle(&mut server, &decision.changes[0], &Committed::Failed);
+    assert_eq!(server.engine.usage(server.now)[0].quarantined, 0);
+    server.settle(&decision, &Answer::NotMade);
     assert_eq!(server.engine.usage(server.now)[0].quarantined, 0);
     assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
+    server.ask(&decline(1, address));
+    assert_eq!(server.engine.usage(server.now)[0].quarantined, 1);
 }
 
 #[test]
-fn a_second_word_about_a_change_moves_nothing() {
+fn a_second_answer_moves_nothing() {
     let mut server = Server::plain();
     let address = server.lease(1);
     let first = decide(&mut server, &renewing(1, address));
-    settle(&mut server, &first.changes[0], &Committed::Durable);
+    server.settle(&first, &Answer::Made);
     server.pass_secs(1);
-    server.ask(&renewing(1, address));
-    let current = server.record(1);
-    settle(&mut server, &first.changes[0], &Committed::Failed);
-    settle(&mut server, &first.changes[0], &Committed::Durable);
-    assert_eq!(server.record(1), current);
+    let second = decide(&mut server, &renewing(1, address));
+    server.settle(&first, &Answer::NotMade);
+    server.settle(&first, &Answer::Made);
+    server.waits(&renewing(1, address), &Terms::default());
+    server.settle(&second, &Answer::Made);
+    assert_eq!(server.record(1), second.changes[0].lease);
 }
 
 #[test]
-fn what_is_heard_late_moves_nothing_back() {
-    let mut server = Server::plain();
-    let address = server.lease(1);
-    let before = server.record(1);
-    let was_before = Committed::Conflict(Some(Arc::clone(&before)));
-    let renewed = decide(&mut server, &renewing(1, address));
-    let released = decide(&mut server, &release(1, address));
-    // Storage got the second first and refused it, then made the first; two threads tell of it in
-    // the other order.
-    settle(&mut server, &renewed.changes[0], &Committed::Durable);
-    settle(&mut server, &released.changes[0], &was_before);
-    assert_eq!(server.record(1), renewed.changes[0].lease);
-
-    // The same, when nothing is waited for any more.
-    let failed = decide(&mut server, &renewing(1, address));
-    let orphan = decide(&mut server, &release(1, address));
-    settle(&mut server, &failed.changes[0], &Committed::Failed);
-    server.pass_secs(1);
-    server.ask(&renewing(1, address));
-    let current = server.record(1);
-    settle(&mut server, &orphan.changes[0], &was_before);
-    settle(&mut server, &orphan.changes[0], &Committed::Conflict(None));
-    assert_eq!(server.record(1), current);
-}
-
-#[test]
-fn what_storage_holds_is_told_without_what_is_on_its_way() {
-    let mut server = Server::plain();
-    let address = server.lease(1);
-    let stored = server.record(1);
-    let renewed = decide(&mut server, &renewing(1, address));
-    let taken = decide(&mut server, &selecting(2, ip(12)));
-    assert_eq!(server.engine.leases().count(), 2);
-    assert!(server.engine.stored_leases().eq([&stored]));
-    settle(&mut server, &renewed.changes[0], &Committed::Durable);
-    settle(&mut server, &taken.changes[0], &Committed::Durable);
-    assert!(server.engine.stored_leases().eq(server.engine.leases()));
+fn a_client_is_found_where_it_had_its_last_addresses() {
+    let mut network = network();
+    network.subnets[0].pools = vec![pool("open", 10, 20)];
+    let mut server = Server::new(network);
+    // It moves on, and leaves a record wherever it was.
+    for last in 10..=16 {
+        let address = offered(&server.ask_under(&discover(1), &at_address(ip(last))));
+        server.ask_under(&selecting(1, address), &at_address(ip(last)));
+        server.pass_secs(1);
+    }
+    assert_eq!(server.record(1).address, ip(16));
+    assert_eq!(server.engine.leases().count(), 7);
+    server.ask(&release(1, ip(16)));
+    // The address before is its own still, after the one that it released is gone.
+    assert_eq!(offer(&server.ask(&discover(1))), (ip(16), Reason::OfferedPrevious));
+    server.pass_secs(60);
+    server.ask_under(&selecting(2, ip(16)), &at_address(ip(16)));
+    assert_eq!(offer(&server.ask(&discover(1))), (ip(15), Reason::OfferedPrevious));
+    // One that it had long ago is as good as new, and then it is the current one.
+    server.ask_under(&discover(1), &at_address(ip(10)));
+    server.ask_under(&selecting(1, ip(10)), &at_address(ip(10)));
+    assert_eq!((server.record(1).address, server.record(1).state), (ip(10), LeaseState::Leased));
 }

@@ -4,8 +4,8 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    BeyondLimit, Committed, Decision, Engine, LeaseState, Network, Reason, Request,
-    ReservationOwner, Terms, Topology,
+    Answer, BeyondLimit, Engine, LeaseState, Network, Reason, Request, ReservationOwner, Terms,
+    Topology,
 };
 
 use crate::support::*;
@@ -32,12 +32,6 @@ impl Server {
             .leases()
             .filter(|lease| lease.is_active(self.now) && lease.subscriber.as_deref() == Some("s"));
         leases.map(|lease| lease.hardware_address.octets()[5]).collect()
-    }
-
-    fn settle_all(&mut self, decision: &Decision, committed: &Committed) {
-        for change in &decision.changes {
-            self.engine.settle(self.now, change, committed);
-        }
     }
 
     fn reason_under(&mut self, request: &Request, terms: &Terms) -> Reason {
@@ -243,23 +237,6 @@ fn a_device_that_comes_back_is_the_youngest() {
 }
 
 #[test]
-fn who_only_storage_keeps_waiting_is_not_refused() {
-    let mut network = network();
-    network.subnets[0].pools = vec![pool("open", 10, 250)];
-    let mut server = Server::new(network);
-    server.lease_under(1, &replace(1));
-    // One takes the place of the other, and storage has not confirmed the end of a single one.
-    for client in 2..=65 {
-        let request = selecting(client, ip(9 + client));
-        let decision = server.decide_only(0, &request, &replace(1));
-        assert_eq!(decision.reason, Reason::AckSelecting);
-        assert_eq!(decision.changes.len(), usize::from(client));
-    }
-    let request = selecting(66, ip(75));
-    assert_eq!(server.decide_only(0, &request, &replace(1)).reason, Reason::SubscriberLimit);
-}
-
-#[test]
 fn a_lease_counts_against_whom_its_last_ack_named() {
     let mut server = full(&refuse(1));
     let other = limited("other", 1, BeyondLimit::Refuse);
@@ -447,33 +424,56 @@ fn a_lease_counts_until_its_end_is_durable() {
     for end in [release(1, ip(10)), decline(1, ip(10))] {
         let mut server = full(&refuse(1));
         let ended = server.decide_only(0, &end, &refuse(1));
-        assert_eq!(server.reason_under(&discover(2), &refuse(1)), Reason::SubscriberLimit);
-        let reason = server.reason_under(&selecting(2, ip(11)), &refuse(1));
-        assert_eq!(reason, Reason::SubscriberLimit);
-        server.settle_all(&ended, &Committed::Failed);
+        assert_eq!(server.waits(&discover(2), &refuse(1)).address, ip(10));
+        assert_eq!(server.waits(&selecting(2, ip(11)), &refuse(1)).address, ip(10));
+        server.settle(&ended, &Answer::NotMade);
         assert_eq!(server.counted(), [1]);
         assert_eq!(server.reason_under(&discover(2), &refuse(1)), Reason::SubscriberLimit);
         let ended = server.decide_only(0, &end, &refuse(1));
-        server.settle_all(&ended, &Committed::Durable);
+        server.settle(&ended, &Answer::Made);
         assert!(server.try_lease(2, &refuse(1)).is_some());
     }
 }
 
 #[test]
-fn a_client_that_comes_back_need_not_wait_for_its_own_release() {
-    for terms in [refuse(1), replace(1)] {
-        let mut server = full(&terms);
-        server.decide_only(0, &release(1, ip(10)), &terms);
-        let garden = with_terms(terms, |terms| terms.pool = Some("garden".into()));
-        let address = offered(&server.decide_only(0, &discover(1), &garden));
-        let decision = server.decide_only(0, &selecting(1, address), &garden);
-        assert_eq!(decision.reason, Reason::AckSelecting);
-        // But its ACK rests on it.
-        let [granted, repeated] = &decision.changes[..] else { panic!("{decision:?}") };
-        assert_eq!((granted.lease.address, repeated.lease.address), (ip(100), ip(10)));
-        assert!(repeated.is_repeated() && !granted.is_repeated());
-        assert_eq!(server.record(1).address, ip(100));
+fn a_lease_counts_from_when_it_is_on_its_way() {
+    for answer in [Answer::Made, Answer::NotMade] {
+        let mut server = Server::plain();
+        let granted = server.decide_only(0, &selecting(1, ip(10)), &refuse(2));
+        // There is room for this one in any case.
+        server.ask_under(&selecting(2, ip(11)), &refuse(2));
+        assert_eq!(server.waits(&discover(3), &refuse(2)).address, ip(10));
+        server.settle(&granted, &answer);
+        let is_full = answer == Answer::Made;
+        let reason = server.reason_under(&discover(3), &refuse(2));
+        assert_eq!(reason == Reason::SubscriberLimit, is_full);
     }
+}
+
+#[test]
+fn who_goes_on_with_its_lease_does_not_wait_for_others_of_its_account() {
+    let mut server = Server::plain();
+    let own = server.lease_under(1, &refuse(2));
+    let other = offered(&server.ask_under(&discover(2), &refuse(2)));
+    server.decide_only(0, &selecting(2, other), &refuse(2));
+    assert_eq!(server.reason_under(&renewing(1, own), &refuse(1)), Reason::AckRenewing);
+}
+
+#[test]
+fn what_is_on_its_way_is_replaced_by_nobody() {
+    let mut server = Server::plain();
+    let old = server.lease_under(1, &replace(1));
+    let renewed = server.decide_only(0, &renewing(1, old), &replace(1));
+    assert_eq!(server.waits(&selecting(2, ip(11)), &replace(1)).address, old);
+    server.settle(&renewed, &Answer::Made);
+    let second = server.decide_only(0, &selecting(2, ip(11)), &replace(1));
+    let addresses: Vec<_> = second.changes.iter().map(|change| change.lease.address).collect();
+    assert_eq!(addresses, [ip(11), old]);
+    server.waits(&selecting(3, ip(12)), &replace(1));
+    server.settle(&second, &Answer::Made);
+    assert_eq!(server.counted(), [2]);
+    assert_eq!(server.reason_under(&selecting(3, ip(12)), &replace(1)), Reason::AckSelecting);
+    assert_eq!(server.counted(), [3]);
 }
 
 #[test]
@@ -483,56 +483,27 @@ fn a_replacement_that_failed_never_was() {
     let before = server.record(1);
     let new = offered(&server.ask_under(&discover(2), &replace(1)));
     let decision = server.decide_only(0, &selecting(2, new), &replace(1));
-    assert_eq!(server.counted(), [2]);
-    server.settle_all(&decision, &Committed::Failed);
+    assert_eq!(server.counted(), [1]);
+    server.settle(&decision, &Answer::NotMade);
     assert_eq!((server.counted(), server.record(1)), (vec![1], before));
     assert_eq!(server.reason_under(&renewing(1, old), &replace(1)), Reason::AckRenewing);
 }
 
 #[test]
-fn an_ack_rests_on_the_ends_that_others_asked_for() {
+fn a_replacement_that_met_another_server_is_decided_again() {
     let mut server = Server::plain();
     server.lease_under(1, &replace(1));
     let second = server.decide_only(0, &selecting(2, ip(11)), &replace(1));
-    let third = server.decide_only(0, &selecting(3, ip(12)), &replace(1));
-    let addresses: Vec<_> = third.changes.iter().map(|change| change.lease.address).collect();
-    assert_eq!(addresses, [ip(12), ip(11), ip(10)]);
-    let repeated: Vec<_> = third.changes.iter().map(|change| change.is_repeated()).collect();
-    assert_eq!(repeated, [false, false, true]);
-    // Another server extended the lease that the second was to replace.
-    let previous = second.changes[1].previous.clone().unwrap();
-    let mut extended = lessor_core::Lease::clone(&previous);
+    // Another server extended the lease that was to be replaced.
+    let mut extended = lessor_core::Lease::clone(&server.record(1));
     extended.revision += 7;
-    let conflict = Committed::Conflict(Some(Arc::new(extended)));
-    server.engine.settle(server.now, &second.changes[0], &Committed::Durable);
-    server.engine.settle(server.now, &second.changes[1], &conflict);
-    for (change, committed) in
-        third.changes.iter().zip([Committed::Durable, Committed::Durable, conflict])
-    {
-        server.engine.settle(server.now, change, &committed);
-    }
-    // The third was not acknowledged, and on its second attempt ends what it must.
-    assert_eq!(server.counted(), [1, 3]);
-    let decision = server.ask_under(&selecting(3, ip(12)), &replace(1));
+    let extended = Arc::new(extended);
+    let found = [None, Some(Arc::clone(&extended))].into_iter().collect();
+    server.settle(&second, &Answer::Conflict(found));
+    assert_eq!((server.counted(), server.record(1)), (vec![1], extended));
+    let decision = server.ask_under(&selecting(2, ip(11)), &replace(1));
     assert_eq!((decision.reason, decision.changes.len()), (Reason::AckSelecting, 2));
-    assert_eq!(server.counted(), [3]);
-}
-
-#[test]
-fn half_a_move_does_not_count_twice() {
-    for terms in [refuse(1), replace(1)] {
-        let mut server = Server::plain();
-        server.lease_under(1, &terms);
-        let garden = with_terms(terms, |terms| terms.pool = Some("garden".into()));
-        let second = offered(&server.ask_under(&discover(1), &garden));
-        let changes = server.decide_only(0, &selecting(1, second), &garden).changes;
-        server.engine.settle(server.now, &changes[0], &Committed::Durable);
-        server.engine.settle(server.now, &changes[1], &Committed::Failed);
-        assert_eq!(server.counted(), [1, 1]);
-        let decision = server.ask_under(&selecting(1, second), &garden);
-        assert_eq!((decision.reason, decision.changes.len()), (Reason::AckSelecting, 2));
-        assert_eq!(server.counted(), [1]);
-    }
+    assert_eq!(server.counted(), [2]);
 }
 
 #[test]
@@ -572,13 +543,12 @@ fn what_counts_moves_with_its_subnet_to_another_network() {
     let ended = server.decide_only(0, &release(1, address), &Terms::default());
     let apart = Network { name: "far".into(), subnets: vec![far], ..network() };
     let topology = Topology::new(vec![Arc::new(network()), Arc::new(apart)]).unwrap();
-    let mut engines = Engine::rebuild(server.now, vec![server.engine], &topology, 7);
+    let mut engines = Engine::rebuild(vec![server.engine], &topology, 7);
     let engine = engines.remove(1);
     let mut server = Server { engine, now: server.now };
     // Nobody said yet that the end is durable.
-    let reason = server.reason_under(&discover(2), &terms(BeyondLimit::Refuse));
-    assert_eq!(reason, Reason::SubscriberLimit);
-    server.settle_all(&ended, &Committed::Failed);
+    server.waits(&discover(2), &terms(BeyondLimit::Refuse));
+    server.settle(&ended, &Answer::NotMade);
     assert_eq!(server.counted(), [1]);
     let reason = server.reason_under(&discover(2), &terms(BeyondLimit::Refuse));
     assert_eq!(reason, Reason::SubscriberLimit);

@@ -146,6 +146,22 @@ impl<T> Backlog<T> {
                 self.first.pop_front().unwrap_or(ticket)
             }
         };
+        self.take(ticket, now)
+    }
+
+    /// Takes the next message of one kind; none if none waits. What its client sent before it, of
+    /// another kind, stays where it is.
+    pub(crate) fn next_of(&mut self, urgency: Urgency, now: Instant) -> Option<Taken<T>> {
+        let ticket = self.lanes.get_mut(urgency.lane())?.pop()?;
+        self.take(ticket, now)
+    }
+
+    /// Whether a message of a kind waits in its lane.
+    pub(crate) fn holds(&self, urgency: Urgency) -> bool {
+        self.lanes.get(urgency.lane()).is_some_and(|lane| lane.len() > 0)
+    }
+
+    fn take(&mut self, ticket: Ticket, now: Instant) -> Option<Taken<T>> {
         let Waiting { message, since, .. } = self.forget(ticket)?;
         let age = now.saturating_duration_since(since);
         Some(if age > AGE_MAX { Taken::TooOld(message, age) } else { Taken::Due(message) })

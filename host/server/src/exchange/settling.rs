@@ -1,49 +1,43 @@
-//! What happened to the changes of an exchange: storage made them, refused them, or never got them.
+//! What storage says of the changes of an exchange: it made them, refused them, or never got them.
 //!
-//! Not here: the store. Invariant: the engine is told about each change.
+//! Not here: the store. Invariant: the engines that have the addresses are told once, and those who wait
+//! for these changes are woken.
 
-use lessor_core::{Change, Committed, Reason, Timestamp};
+use lessor_core::{Answer, Changes, NetworkId, Reason, Timestamp};
 use lessor_policy_host::Runner;
+use smallvec::SmallVec;
 
 use super::{Exchange, Pipeline, SUCCESSORS_MAX};
+use crate::{generation::Generation, shards::Retired};
 
 /// How often a request is decided again after a conflict in storage; then it is dropped.
 pub(super) const CONFLICTS_MAX: u8 = 3;
 
 impl Pipeline<'_> {
-    /// Hears from storage. Says whether the exchange is finished; if not, it was decided again and
-    /// its new changes must be committed.
+    /// Hears from storage. Says whether the exchange is finished; if not, it was decided again.
     pub(crate) fn committed(
         &self,
         runner: &mut Runner,
         now: Timestamp,
         exchange: &mut Exchange,
-        results: &[Committed],
+        answer: &Answer,
     ) -> bool {
         let changes = std::mem::take(&mut exchange.changes);
-        // Storage answers every change; if it did not, nothing would be known to be durable.
-        let answers = || {
-            let unanswered = std::iter::repeat(&Committed::Failed);
-            changes.iter().zip(results.iter().chain(unanswered))
-        };
-        for (change, result) in answers() {
-            self.settle(now, change, result);
-        }
-        if answers().any(|(_, result)| *result == Committed::Failed) {
-            exchange.fail(Reason::StoreFailed, None);
-        } else if answers().all(|(_, result)| *result == Committed::Durable) {
-            exchange.changes = changes;
-        } else if exchange.conflicts < CONFLICTS_MAX {
-            exchange.conflicts += 1;
-            self.decide_under_terms(runner, now, exchange);
-            return exchange.changes.is_empty();
-        } else {
-            exchange.fail(Reason::StoreConflict, None);
+        self.settle(now, &changes, answer);
+        match answer {
+            Answer::Made => exchange.changes = changes,
+            Answer::NotMade => exchange.fail(Reason::StoreFailed, None),
+            Answer::Conflict(_) if exchange.conflicts < CONFLICTS_MAX => {
+                exchange.conflicts += 1;
+                self.decide_under_terms(runner, now, exchange);
+                return false;
+            }
+            Answer::Conflict(_) => exchange.fail(Reason::StoreConflict, None),
         }
         true
     }
 
-    /// Takes back what the engine assumed of an exchange whose changes never reached storage.
+    /// Gives up an exchange whose changes never reach storage.
     pub(crate) fn abandon(
         &self,
         now: Timestamp,
@@ -51,24 +45,47 @@ impl Pipeline<'_> {
         reason: Reason,
         detail: Option<String>,
     ) {
-        for change in &std::mem::take(&mut exchange.changes) {
-            self.settle(now, change, &Committed::Failed);
+        let changes = std::mem::take(&mut exchange.changes);
+        if !changes.is_empty() {
+            self.settle(now, &changes, &Answer::NotMade);
         }
         exchange.fail(reason, detail);
     }
 
-    /// The engine that owns the address hears what became of its change; it may have been
-    /// succeeded meanwhile.
-    fn settle(&self, now: Timestamp, change: &Change, result: &Committed) {
+    /// The engines that have the addresses hear of the answer: nearly always the one that decided. A
+    /// reload may have given the addresses to others meanwhile.
+    fn settle(&self, now: Timestamp, changes: &Changes, answer: &Answer) {
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
-            let settled = generation
-                .shards
-                .with_owner_of(change.lease.address, |engine| engine.settle(now, change, result));
-            if settled.is_ok() {
+            if settle_in(&generation, now, changes, answer).is_ok() {
                 return;
             }
         }
-        tracing::error!(address = %change.lease.address, "no engine heard what storage did");
+        tracing::error!(?changes, "no engine heard what storage did");
     }
+}
+
+/// Tells the engines of one generation. An engine that has been told already passes it over.
+fn settle_in(
+    generation: &Generation,
+    now: Timestamp,
+    changes: &Changes,
+    answer: &Answer,
+) -> Result<(), Retired> {
+    let shards = &generation.shards;
+    let addresses = || changes.iter().map(|change| change.lease.address);
+    let mut networks: SmallVec<[NetworkId; 1]> = addresses()
+        .filter_map(|address| shards.topology().locate_address(address))
+        .map(|location| location.network)
+        .collect();
+    networks.sort_unstable();
+    networks.dedup();
+    for network in networks {
+        let woken = shards.with_waiting(network, |engine, waiting| {
+            engine.settle(now, changes, answer);
+            waiting.take(addresses())
+        })?;
+        woken.into_iter().for_each(|wake| wake());
+    }
+    Ok(())
 }

@@ -1,4 +1,6 @@
-use lessor_core::{Committed, LeaseState, Reason};
+use std::{cell::Cell, sync::mpsc};
+
+use lessor_core::{Answer, LeaseState, Reason};
 use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
 use lessor_store::CommitterLimits;
 
@@ -53,7 +55,7 @@ fn a_reply_waits_for_every_change() {
         &mut parts.runner,
         NOW,
         &mut exchange,
-        &[Committed::Durable]
+        &Answer::Made
     ));
     assert!(exchange.outgoing.is_some());
 }
@@ -66,7 +68,7 @@ fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
         &mut parts.runner,
         NOW,
         &mut exchange,
-        &[Committed::Failed]
+        &Answer::NotMade
     ));
     assert_eq!(exchange.reason, Reason::StoreFailed);
     assert!(exchange.outgoing.is_none());
@@ -80,14 +82,14 @@ fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
 }
 
 #[test]
-fn a_request_that_another_server_was_faster_with_is_decided_anew() {
+fn a_request_that_another_server_was_faster_with_is_decided_again() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let mut exchange = requested(&mut parts);
     let mut other = lessor_core::Lease::clone(&exchange.changes[0].lease);
     other.client = lessor_core::ClientKey::Identifier(Box::from(*b"another"));
     assert_eq!(other.state, LeaseState::Leased);
-    let conflict = Committed::Conflict(Some(Arc::new(other)));
-    assert!(parts.shared.pipeline().committed(&mut parts.runner, NOW, &mut exchange, &[conflict]));
+    let conflict = Answer::Conflict([Some(Arc::new(other))].into_iter().collect());
+    assert!(!parts.shared.pipeline().committed(&mut parts.runner, NOW, &mut exchange, &conflict));
     assert_eq!(exchange.reason.outcome(), lessor_core::Outcome::Nak);
     assert!(exchange.outgoing.is_some());
 }
@@ -101,14 +103,107 @@ fn a_request_that_storage_contradicts_too_often_is_given_up() {
         &mut parts.runner,
         NOW,
         &mut exchange,
-        &[Committed::Conflict(None)],
+        &Answer::Conflict([None].into_iter().collect()),
     ) {
         tries += 1;
-        assert!(tries <= CONFLICTS_MAX, "decided anew without end");
+        assert!(tries <= CONFLICTS_MAX, "decided again without end");
     }
     assert_eq!(tries, CONFLICTS_MAX);
     assert_eq!(exchange.reason, Reason::StoreConflict);
     assert!(exchange.outgoing.is_none());
+}
+
+/// Counts those that wait, and passes on who can go on.
+struct Noted {
+    next: Cell<u64>,
+    woken: mpsc::Sender<u64>,
+}
+
+impl Wakes for Noted {
+    fn wake(&self) -> (u64, Wake) {
+        let number = self.next.replace(self.next.get() + 1);
+        let woken = self.woken.clone();
+        (number, Box::new(move || woken.send(number).unwrap()))
+    }
+}
+
+fn noted() -> (Noted, mpsc::Receiver<u64>) {
+    let (woken, all) = mpsc::channel();
+    (Noted { next: Cell::new(7), woken }, all)
+}
+
+/// Another client asks for [`ADDRESS`] while client 1 is being given it.
+#[test]
+fn a_request_waits_for_storage_and_goes_on_when_it_has_answered() {
+    for answer in [Answer::Made, Answer::NotMade] {
+        let mut parts = parts(&["10.0.0.0/24"], LIMITS);
+        let (wakes, woken) = noted();
+        let mut first = requested(&mut parts);
+        let other = packet(
+            MessageType::Request,
+            2,
+            RELAY,
+            vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)],
+        );
+        let pipeline = parts.shared.pipeline_with(&wakes);
+        let mut second = pipeline.decide(&mut parts.runner, NOW, 0, received(&other, RELAY));
+        assert_eq!(second.waits_as, Some(7));
+        assert!(second.outgoing.is_none() && second.changes.is_empty());
+        assert_eq!(woken.try_iter().count(), 0);
+        pipeline.committed(&mut parts.runner, NOW, &mut first, &answer);
+        assert_eq!(woken.try_iter().collect::<Vec<_>>(), [7]);
+        pipeline.go_on(&mut parts.runner, NOW, &mut second);
+        let expected = match answer {
+            Answer::Made => Reason::NakOfferExpired,
+            _ => Reason::AckSelecting,
+        };
+        assert_eq!((second.reason, second.waits_as), (expected, None));
+    }
+}
+
+#[test]
+fn the_same_request_again_ends_while_storage_has_not_answered() {
+    let mut parts = parts(&["10.0.0.0/24"], LIMITS);
+    let (wakes, _woken) = noted();
+    let request = packet(
+        MessageType::Request,
+        1,
+        RELAY,
+        vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)],
+    );
+    let mut ask = || {
+        let pipeline = parts.shared.pipeline_with(&wakes);
+        pipeline.decide(&mut parts.runner, NOW, 0, received(&request, RELAY))
+    };
+    assert_eq!(ask().reason, Reason::AckSelecting);
+    let again = ask();
+    assert_eq!((again.reason, again.waits_as), (Reason::ChangePending, None));
+}
+
+#[test]
+fn a_request_that_waits_when_its_network_changes_goes_on_with_the_new_engine() {
+    let mut parts = parts(&["10.0.0.0/24"], LIMITS);
+    let (wakes, woken) = noted();
+    let mut first = requested(&mut parts);
+    let release = packet(MessageType::Discover, 1, RELAY, vec![]);
+    let pipeline = parts.shared.pipeline_with(&wakes);
+    let mut waiting = pipeline.decide(&mut parts.runner, NOW, 0, received(&release, RELAY));
+    assert_eq!(waiting.waits_as, Some(7));
+    let old = parts.shared.generation.load_full();
+    old.shards.reconfigure(NOW, topology(&["10.0.0.0/23"]), 7, |shards| {
+        let (chain, lookups) = (Arc::clone(&old.chain), old.lookups.clone());
+        let next =
+            Generation { number: 2, since: NOW, shards, lookups, chain, rolled_back_from: None };
+        parts.shared.generation.store(Arc::new(next));
+    });
+    assert_eq!(woken.try_iter().collect::<Vec<_>>(), [7]);
+    // What it waits for is still on its way.
+    pipeline.go_on(&mut parts.runner, NOW, &mut waiting);
+    assert_eq!(waiting.waits_as, Some(8));
+    pipeline.committed(&mut parts.runner, NOW, &mut first, &Answer::Made);
+    assert_eq!(woken.try_iter().collect::<Vec<_>>(), [8]);
+    pipeline.go_on(&mut parts.runner, NOW, &mut waiting);
+    assert_eq!(waiting.reason, Reason::OfferedCurrent);
 }
 
 #[test]
@@ -129,6 +224,6 @@ fn a_request_that_meets_a_retired_shard_is_decided_by_its_successor() {
         &mut parts.runner,
         NOW,
         &mut exchange,
-        &[Committed::Failed]
+        &Answer::NotMade
     ));
 }

@@ -12,9 +12,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use lessor_core::{
-    Committed, Lease, LookupAnswer, OpenOffer, Preference, Reason, Request, Timestamp,
-};
+use lessor_core::{Answer, Lease, LookupAnswer, OpenOffer, Preference, Reason, Request, Timestamp};
 use lessor_policy_host::{Lookup, Runner};
 
 use crate::{
@@ -153,6 +151,7 @@ impl Replica {
             sequence,
             reach: &RecordedReach::of(recorded),
             observer: None,
+            wakes: None,
             server_identifier,
             clock_offset_ms,
             preference,
@@ -194,9 +193,8 @@ impl Replica {
                 pipeline.abandon(at, &mut exchange, reason, None);
             }
             _ => {
-                let durable: Vec<_> = exchange.changes.iter().map(|_| Committed::Durable).collect();
-                if !durable.is_empty() {
-                    pipeline.committed(runner, at, &mut exchange, &durable);
+                if !exchange.changes.is_empty() {
+                    pipeline.committed(runner, at, &mut exchange, &Answer::Made);
                 }
             }
         }

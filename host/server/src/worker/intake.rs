@@ -12,7 +12,7 @@ use lessor_core::{Arrival, Reason};
 
 use super::{Worker, omissions::Omissions};
 use crate::{
-    backlog::{AGE_MAX, Backlog, Labeller, Taken},
+    backlog::{AGE_MAX, Backlog, Labeller, Taken, Urgency},
     clock,
     limits::Limit,
     net::{ReceiveBatch, Received},
@@ -62,6 +62,11 @@ impl Intake {
     /// Whether nothing waits to be decided.
     pub(super) fn is_empty(&self) -> bool {
         self.backlog.is_empty()
+    }
+
+    /// Whether a message waits that changes no lease.
+    pub(super) fn holds_what_changes_nothing(&self) -> bool {
+        self.backlog.holds(Urgency::Least)
     }
 }
 
@@ -122,7 +127,7 @@ impl Worker {
             let is_little = may_decide && !more_waits && self.intake.is_empty();
             for message in batch.drain() {
                 if is_little && began.elapsed() < TURN_MAX && message.waited <= AGE_MAX {
-                    let pipeline = self.shared.pipeline();
+                    let pipeline = self.shared.pipeline_with(&self.wakes);
                     let now = clock::now();
                     let exchange = pipeline.decide(&mut self.runner, now, endpoint, message);
                     self.decided(exchange);
@@ -154,7 +159,8 @@ impl Worker {
         }
     }
 
-    /// Decides the next messages of the backlog, as far as storage has room and the turn has time.
+    /// Decides the next messages of the backlog, as far as the turn has time; those that change no
+    /// lease if storage has no room.
     pub(super) fn decide_waiting(&mut self) {
         if self.intake.is_empty() {
             return;
@@ -167,18 +173,20 @@ impl Worker {
             }
             return;
         }
-        if !self.may_change_more() {
-            return;
-        }
+        let only = if self.may_change_more() { None } else { Some(Urgency::Least) };
         let (mut decided, mut too_old) = (0, 0);
         while decided < DECIDED_IN_TURN_MAX
             && too_old < TOO_OLD_IN_TURN_MAX
             && (decided == 0 || began.elapsed() < TURN_MAX)
         {
-            match self.intake.backlog.next(began) {
+            let next = match only {
+                None => self.intake.backlog.next(began),
+                Some(urgency) => self.intake.backlog.next_of(urgency, began),
+            };
+            match next {
                 Some(Taken::Due(held)) => {
                     decided += 1;
-                    let pipeline = self.shared.pipeline();
+                    let pipeline = self.shared.pipeline_with(&self.wakes);
                     let (now, received) = (clock::now(), held.as_received());
                     let exchange = pipeline.decide(&mut self.runner, now, held.endpoint, received);
                     self.decided(exchange);

@@ -46,7 +46,7 @@ pub(super) fn address(number: u16) -> Ipv4Addr {
 pub(super) fn commit(
     store: &mut DiskStore,
     changes: impl IntoIterator<Item = Change>,
-) -> Vec<Committed> {
+) -> Vec<Answer> {
     let decisions: Vec<Changes> =
         changes.into_iter().map(|change| Changes::from_iter([change])).collect();
     store.commit(&decisions)
@@ -67,7 +67,7 @@ pub(super) fn open(path: &Path) -> DiskStore {
 /// A store that holds one lease, 10.0.0.1; closed.
 fn closed_store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [Committed::Durable]);
+    assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [Answer::Made]);
     folder
 }
 
@@ -76,7 +76,7 @@ fn larger_store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     for number in 1..=100 {
-        assert_eq!(commit(&mut store, [change(number, 1)]), [Committed::Durable]);
+        assert_eq!(commit(&mut store, [change(number, 1)]), [Answer::Made]);
     }
     drop(store);
     assert!(segments(folder.path()).len() >= 3);
@@ -102,7 +102,7 @@ fn assert_says(text: &str, parts: &[&str]) {
 
 fn commit_until_taken(store: &mut DiskStore, change: &Change) {
     let begin = Instant::now();
-    while commit(store, [change.clone()]) != [Committed::Durable] {
+    while commit(store, [change.clone()]) != [Answer::Made] {
         assert!(begin.elapsed() < PATIENCE, "{:?}", store.last_error);
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -124,7 +124,7 @@ fn the_remains_of_an_interrupted_creation_are_removed() {
     let remains = folder.path().join("leases.incomplete");
     fs::create_dir(&remains).unwrap();
     fs::write(remains.join("0000000001.log"), b"half a header").unwrap();
-    assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [Committed::Durable]);
+    assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [Answer::Made]);
     assert!(!remains.exists());
     let remains = folder.path().join("leases/0000000002.new");
     fs::write(&remains, b"half a header").unwrap();
@@ -180,14 +180,14 @@ fn a_full_disk_costs_one_segment_and_no_lease() {
     let mut store = open(folder.path());
     store.table.log().newest =
         NewestSegment::Open(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    assert_eq!(commit(&mut store, [change(2, 1)]), [Committed::Failed]);
+    assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::NotMade]);
     let error = store.last_error().unwrap();
     assert_says(&error, &["No space left", "trying again in 100 ms"]);
     // Until then it answers at once.
-    assert_eq!(commit(&mut store, [change(2, 1)]), [Committed::Failed]);
+    assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::NotMade]);
     assert_eq!(store.last_error(), Some(error));
     commit_until_taken(&mut store, &change(2, 1));
-    assert_eq!(commit(&mut store, [change(1, 2)]), [Committed::Durable]);
+    assert_eq!(commit(&mut store, [change(1, 2)]), [Answer::Made]);
     assert_eq!(store.last_error(), None);
     assert_eq!(segments(folder.path()).len(), 2);
     drop(store);
@@ -203,14 +203,14 @@ fn a_failed_batch_does_not_come_back() {
         let folder = closed_store();
         let segment = segments(folder.path()).pop().unwrap();
         let mut store = open(folder.path());
-        assert_eq!(commit(&mut store, [change(2, 1)]), [Committed::Durable]);
+        assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::Made]);
         let durable = fs::metadata(&segment).unwrap().len();
         // Flushes of /dev/null fail. What would have been written there is put into the file.
         let end = store.table.log().end;
         let null = fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
         let newest = &mut store.table.log().newest;
         let real = std::mem::replace(newest, NewestSegment::Open(null));
-        assert_eq!(commit(&mut store, [change(3, 1)]), [Committed::Failed]);
+        assert_eq!(commit(&mut store, [change(3, 1)]), [Answer::NotMade]);
         assert_says(&store.last_error().unwrap(), &["Invalid argument"]);
         let NewestSegment::Open(real) = real else { panic!("it was open") };
         if process_ends_at_once {
@@ -246,11 +246,11 @@ fn a_folder_that_is_away_is_waited_for_and_not_created_again() {
     let folder = closed_store();
     let (leases, away) = (folder.path().join("leases"), folder.path().join("away"));
     let mut store = open(folder.path());
-    assert_eq!(commit(&mut store, [change(1, 2)]), [Committed::Durable]);
+    assert_eq!(commit(&mut store, [change(1, 2)]), [Answer::Made]);
     fs::rename(&leases, &away).unwrap();
     store.table.log().abandon();
     std::thread::sleep(Duration::from_millis(150));
-    assert_eq!(commit(&mut store, [change(1, 3)]), [Committed::Failed]);
+    assert_eq!(commit(&mut store, [change(1, 3)]), [Answer::NotMade]);
     assert_says(&store.last_error().unwrap(), &["No such file"]);
     assert!(!leases.exists());
     fs::rename(&away, &leases).unwrap();
@@ -278,7 +278,7 @@ fn the_log_stays_small_and_no_commit_writes_much_more_than_it_was_given() {
         let before = store.table.log().end;
         let given = 160 * changes.len() as u64;
         let results = commit(&mut store, changes.into_values());
-        assert!(results.iter().all(|result| *result == Committed::Durable), "{results:?}");
+        assert!(results.iter().all(|result| *result == Answer::Made), "{results:?}");
         let end = store.table.log().end;
         let is_same = end.segment == before.segment;
         let written = u64::from(end.offset - if is_same { before.offset } else { 64 });
@@ -302,7 +302,7 @@ fn many_short_segments_are_put_together() {
         // As after a failure, when the time for the next attempt has come.
         store.table.log().abandon();
         store.table.retry_now();
-        assert_eq!(commit(&mut store, [change(1, revision)]), [Committed::Durable]);
+        assert_eq!(commit(&mut store, [change(1, revision)]), [Answer::Made]);
         assert!(segments(folder.path()).len() <= 12, "{:?}", segments(folder.path()));
     }
     drop(store);
@@ -320,7 +320,7 @@ fn damage_that_is_found_while_serving_is_complained_of() {
     assert_eq!(store.complaint(), None);
     for revision in 2..=6 {
         for number in 1..=100 {
-            assert_eq!(commit(&mut store, [change(number, revision)]), [Committed::Durable]);
+            assert_eq!(commit(&mut store, [change(number, revision)]), [Answer::Made]);
         }
     }
     let complaint = store.complaint().unwrap();
@@ -404,7 +404,7 @@ fn what_can_be_read_of_a_damaged_store_is_kept() {
     assert_eq!(fs::read(salvage.put_aside.join("0000000002.log")).unwrap(), octets);
     let mut store = open(folder.path());
     assert_eq!(revisions(&mut store).len(), 99);
-    assert_eq!(commit(&mut store, [change(1, 2)]), [Committed::Durable]);
+    assert_eq!(commit(&mut store, [change(1, 2)]), [Answer::Made]);
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lessor_core::{
-    Change, Changes, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
 use lessor_store::{DiskStore, MemoryStore, Store};
 
-use crate::support::{address, change, commit, conflict, lease, load};
+use crate::support::{address, change, commit, conflict, conflicts, lease, load};
 
 /// Opens the store; called again after the last one was dropped, opens the same one again.
 type Open = dyn Fn() -> Box<dyn Store>;
@@ -43,17 +43,17 @@ battery! {
     changing_a_record_that_does_not_exist_conflicts_with_nothing
     changes_of_one_address_build_on_each_other
     a_conflict_can_be_with_an_earlier_change_of_the_batch
-    results_come_in_the_order_of_the_changes
+    answers_come_in_the_order_of_the_decisions
     the_changes_of_a_decision_are_made_together_or_not_at_all
     a_large_batch_is_written_whole
-    an_empty_batch_has_no_results
+    an_empty_batch_has_no_answers
     contents_are_kept_octet_by_octet
     leases_outlive_the_store
     a_store_that_was_not_loaded_compares_all_the_same
     many_small_batches_are_kept
 }
 
-use Committed::Durable;
+use Answer::Made;
 
 fn a_new_store_is_empty(open: &Open) {
     assert_eq!(load(&mut *open()), BTreeMap::new());
@@ -63,10 +63,7 @@ fn a_new_store_is_empty(open: &Open) {
 fn committed_leases_are_loaded(open: &Open) {
     let mut store = open();
     load(&mut *store);
-    assert_eq!(
-        commit(&mut *store, [change(address(1), 1), change(address(2), 1)]),
-        [Durable, Durable]
-    );
+    assert_eq!(commit(&mut *store, [change(address(1), 1), change(address(2), 1)]), [Made, Made]);
     let expected = [1, 2].map(|number| (address(number), lease(address(number), 1)));
     assert_eq!(load(&mut *store), BTreeMap::from(expected));
     assert_eq!(store.last_error(), None);
@@ -75,7 +72,7 @@ fn committed_leases_are_loaded(open: &Open) {
 fn a_change_of_the_current_record_holds(open: &Open) {
     let mut store = open();
     for revision in 1..=4 {
-        assert_eq!(commit(&mut *store, [change(address(1), revision)]), [Durable]);
+        assert_eq!(commit(&mut *store, [change(address(1), revision)]), [Made]);
         assert_eq!(load(&mut *store)[&address(1)], lease(address(1), revision));
     }
 }
@@ -102,7 +99,7 @@ fn creating_a_record_that_exists_conflicts_with_it(open: &Open) {
 
 fn changing_a_record_that_does_not_exist_conflicts_with_nothing(open: &Open) {
     let mut store = open();
-    assert_eq!(commit(&mut *store, [change(address(1), 2)]), [Committed::Conflict(None)]);
+    assert_eq!(commit(&mut *store, [change(address(1), 2)]), [conflicts([None])]);
     assert_eq!(load(&mut *store), BTreeMap::new());
 }
 
@@ -116,7 +113,7 @@ fn changes_of_one_address_build_on_each_other(open: &Open) {
         change(address(2), 2),
         change(address(1), 4),
     ];
-    assert_eq!(commit(&mut *store, batch.clone()), [Durable, Durable, Durable, Durable, Durable]);
+    assert_eq!(commit(&mut *store, batch.clone()), [Made, Made, Made, Made, Made]);
     let expected = [(1, 4), (2, 2)]
         .map(|(number, revision)| (address(number), lease(address(number), revision)));
     assert_eq!(load(&mut *store), BTreeMap::from(expected.clone()));
@@ -127,21 +124,21 @@ fn changes_of_one_address_build_on_each_other(open: &Open) {
 fn a_conflict_can_be_with_an_earlier_change_of_the_batch(open: &Open) {
     let mut store = open();
     let batch = [change(address(1), 1), change(address(1), 1), change(address(1), 2)];
-    assert_eq!(commit(&mut *store, batch.clone()), [Durable, conflict(address(1), 1), Durable]);
+    assert_eq!(commit(&mut *store, batch.clone()), [Made, conflict(address(1), 1), Made]);
     assert_eq!(load(&mut *store)[&address(1)], lease(address(1), 2));
 }
 
-fn results_come_in_the_order_of_the_changes(open: &Open) {
+fn answers_come_in_the_order_of_the_decisions(open: &Open) {
     let mut store = open();
     commit(&mut *store, (0..100).map(|number| change(address(number), 1)));
     let batch: Vec<Change> =
         (0..150).rev().map(|number| change(address(number), 1 + u64::from(number % 3))).collect();
-    let expected: Vec<Committed> = (0..150)
+    let expected: Vec<Answer> = (0..150)
         .rev()
         .map(|number| match (number < 100, number % 3) {
-            (true, 1) | (false, 0) => Durable,
+            (true, 1) | (false, 0) => Made,
             (true, _) => conflict(address(number), 1),
-            (false, _) => Committed::Conflict(None),
+            (false, _) => conflicts([None]),
         })
         .collect();
     assert_eq!(commit(&mut *store, batch.clone()), expected);
@@ -161,14 +158,13 @@ fn the_changes_of_a_decision_are_made_together_or_not_at_all(open: &Open) {
         decision(&[(5, 1), (2, 3)]),
         decision(&[(4, 1), (1, 3), (3, 2)]),
     ]);
-    let nothing = || Committed::Conflict(None);
     let expected = [
-        vec![Durable, Durable],
-        vec![nothing(), conflict(address(1), 2), conflict(address(2), 1)],
-        vec![nothing(), conflict(address(2), 1)],
-        vec![Durable, Durable, Durable],
+        Made,
+        conflicts([None, Some((address(1), 2)), Some((address(2), 1))]),
+        conflicts([None, Some((address(2), 1))]),
+        Made,
     ];
-    assert_eq!(results, expected.concat());
+    assert_eq!(results, expected);
     drop(store);
     let expected = [(1, 3), (2, 1), (3, 2), (4, 1)]
         .map(|(number, revision)| (address(number), lease(address(number), revision)));
@@ -178,14 +174,14 @@ fn the_changes_of_a_decision_are_made_together_or_not_at_all(open: &Open) {
 fn a_large_batch_is_written_whole(open: &Open) {
     let mut store = open();
     let batch: Vec<Change> = (0..20_000).map(|number| change(address(number), 1)).collect();
-    assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Durable));
+    assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Made));
     drop(store);
     let leases = load(&mut *open());
     assert_eq!(leases.len(), 20_000);
     assert!(leases.values().all(|found| *found == lease(found.address, 1)));
 }
 
-fn an_empty_batch_has_no_results(open: &Open) {
+fn an_empty_batch_has_no_answers(open: &Open) {
     assert_eq!(open().commit(&[]), []);
 }
 
@@ -219,7 +215,7 @@ fn contents_are_kept_octet_by_octet(open: &Open) {
         })
         .collect();
     let mut store = open();
-    assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Durable));
+    assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Made));
     drop(store);
     let leases = load(&mut *open());
     assert_eq!(leases.len(), batch.len());
@@ -236,11 +232,11 @@ fn leases_outlive_the_store(open: &Open) {
         assert!(leases.values().all(|found| *found == lease(found.address, revision - 1)));
         let batch: Vec<Change> =
             (0..1_000).map(|number| change(address(number), revision)).collect();
-        assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Durable));
+        assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Made));
         assert!(
             commit(&mut *store, batch.clone())
                 .iter()
-                .all(|result| matches!(result, Committed::Conflict(_)))
+                .all(|result| matches!(result, Answer::Conflict(_)))
         );
     }
 }
@@ -248,17 +244,14 @@ fn leases_outlive_the_store(open: &Open) {
 fn a_store_that_was_not_loaded_compares_all_the_same(open: &Open) {
     commit(&mut *open(), [change(address(1), 1)]);
     assert_eq!(commit(&mut *open(), [change(address(1), 1)]), [conflict(address(1), 1)]);
-    assert_eq!(
-        commit(&mut *open(), [change(address(1), 2), change(address(2), 1)]),
-        [Durable, Durable]
-    );
+    assert_eq!(commit(&mut *open(), [change(address(1), 2), change(address(2), 1)]), [Made, Made]);
 }
 
 fn many_small_batches_are_kept(open: &Open) {
     let mut store = open();
     for revision in 1..=20 {
         for number in 0..20 {
-            assert_eq!(commit(&mut *store, [change(address(number), revision)]), [Durable]);
+            assert_eq!(commit(&mut *store, [change(address(number), revision)]), [Made]);
         }
     }
     drop(store);

@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Changes, Committed, Lease};
+use lessor_core::{Answer, Changes, Lease};
 use lessor_store::{
     Committer, CommitterLimits, CommitterThread, MemoryStore, Store, StoreError, Submission,
 };
 
-use crate::support::{address, apart, change, conflict, load};
+use crate::support::{address, apart, change, conflict, conflicts, load};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_changes: 10 };
@@ -40,12 +40,12 @@ impl Store for SlowStore {
         self.leases.load(each)
     }
 
-    fn commit(&mut self, batch: &[Changes]) -> Vec<Committed> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
         self.begun.send(batch.iter().flatten().count()).unwrap();
         match self.go_on.recv().unwrap() {
             Outcome::Succeed => self.leases.commit(batch),
             Outcome::Panic => panic!("the disk is on fire"),
-            Outcome::GiveTooFewResults => vec![Committed::Durable],
+            Outcome::GiveTooFewResults => vec![Answer::Made],
         }
     }
 }
@@ -62,7 +62,7 @@ struct Bench {
 }
 
 /// Which submission is done, and how.
-type Done = (u32, Vec<Changes>, Vec<Committed>);
+type Done = (u32, Vec<Changes>, Vec<Answer>);
 
 impl Bench {
     fn new(limits: CommitterLimits) -> Self {
@@ -99,10 +99,10 @@ impl Bench {
     }
 
     /// The next submission that is done: its number and results.
-    fn finished(&self) -> (u32, Vec<Committed>) {
+    fn finished(&self) -> (u32, Vec<Answer>) {
         let (number, decisions, results) = self.finished.recv_timeout(PATIENCE).unwrap();
         assert_eq!(decisions[0][0].lease.address, address(number));
-        assert_eq!(decisions.iter().flatten().count(), results.len());
+        assert_eq!(decisions.len(), results.len());
         (number, results)
     }
 }
@@ -120,7 +120,7 @@ fn what_comes_during_a_flush_shares_the_next() {
     assert_eq!(bench.begun(), 8);
     bench.let_through(Outcome::Succeed);
     for number in 0..=8 {
-        assert_eq!(bench.finished(), (number, vec![Committed::Durable]));
+        assert_eq!(bench.finished(), (number, vec![Answer::Made]));
     }
     let status = bench.committer.status();
     assert_eq!((status.flushes, status.changes, status.failed_flushes), (2, 9, 0));
@@ -144,7 +144,7 @@ fn a_batch_has_its_limit_and_splits_no_submission() {
     for number in [0, 10, 20, 30, 40, 50, 90] {
         let (found, results) = bench.finished();
         assert_eq!(found, number);
-        assert!(results.iter().all(|result| *result == Committed::Durable));
+        assert!(results.iter().all(|result| *result == Answer::Made));
     }
     assert_eq!(bench.committer.status().largest_batch_changes, 30);
 }
@@ -182,8 +182,8 @@ fn conflicts_reach_the_submission_they_belong_to() {
     assert_eq!(bench.begun(), 4);
     bench.let_through(Outcome::Succeed);
     bench.finished();
-    assert_eq!(bench.finished(), (1, vec![Committed::Durable, Committed::Durable]));
-    assert_eq!(bench.finished(), (2, vec![conflict(address(2), 1), Committed::Durable]));
+    assert_eq!(bench.finished(), (1, vec![Answer::Made, Answer::Made]));
+    assert_eq!(bench.finished(), (2, vec![conflict(address(2), 1), Answer::Made]));
     assert_eq!(bench.committer.status().failed_flushes, 0);
 }
 
@@ -208,10 +208,9 @@ fn decisions_of_several_changes_find_their_results_and_count_by_change() {
     assert_eq!(bench.begun(), 8);
     bench.let_through(Outcome::Succeed);
     bench.finished();
-    let (durable, nothing) = (|| Committed::Durable, || Committed::Conflict(None));
-    let first = vec![durable(), durable(), conflict(address(1), 1), nothing()];
+    let first = vec![Answer::Made, conflicts([Some((address(1), 1)), None])];
     assert_eq!(bench.finished(), (1, first));
-    let second = vec![nothing(), conflict(address(0), 1), durable(), durable()];
+    let second = vec![conflicts([None, Some((address(0), 1))]), Answer::Made];
     assert_eq!(bench.finished(), (4, second));
     assert_eq!(load(&mut bench.leases.clone()).len(), 5);
 }
@@ -221,21 +220,42 @@ fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
     let bench = Bench::new(LIMITS);
     for (number, outcome, said) in [
         (0, Outcome::Panic, "the disk is on fire"),
-        (10, Outcome::GiveTooFewResults, "1 results for 2 changes"),
+        (10, Outcome::GiveTooFewResults, "1 answers for 2 decisions"),
     ] {
         bench.submit(number, 2);
         bench.begun();
         bench.let_through(outcome);
-        assert_eq!(bench.finished(), (number, vec![Committed::Failed, Committed::Failed]));
+        assert_eq!(bench.finished(), (number, vec![Answer::NotMade, Answer::NotMade]));
         let error = bench.committer.status().last_error.unwrap();
         assert!(error.contains(said), "{error}");
     }
     bench.submit(20, 1);
     bench.begun();
     bench.let_through(Outcome::Succeed);
-    assert_eq!(bench.finished(), (20, vec![Committed::Durable]));
+    assert_eq!(bench.finished(), (20, vec![Answer::Made]));
     let status = bench.committer.status();
     assert_eq!((status.flushes, status.failed_flushes, status.last_error), (3, 2, None));
+}
+
+#[test]
+fn a_flush_that_stands_still_has_submissions_handed_back_until_it_ends() {
+    let bench = Bench::new(LIMITS);
+    bench.submit(0, 1);
+    bench.begun();
+    assert!(!bench.committer.is_stalled());
+    bench.submit(1, 1);
+    std::thread::sleep(Duration::from_millis(Committer::STALLED_AFTER_MS + 50));
+    assert!(bench.committer.is_stalled());
+    let refused = bench.committer.submit(bench.submission(2, 1)).unwrap_err();
+    bench.let_through(Outcome::Succeed);
+    assert_eq!(bench.begun(), 1);
+    assert!(!bench.committer.is_stalled());
+    bench.committer.submit(refused).expect("the disk answers again");
+    bench.let_through(Outcome::Succeed);
+    bench.begun();
+    bench.let_through(Outcome::Succeed);
+    let order: Vec<u32> = (0..3).map(|_| bench.finished().0).collect();
+    assert_eq!(order, [0, 1, 2]);
 }
 
 #[test]
@@ -249,7 +269,7 @@ fn a_callback_that_panics_harms_nobody_else() {
     bench.let_through(Outcome::Succeed);
     bench.begun();
     bench.let_through(Outcome::Succeed);
-    assert_eq!(bench.finished(), (1, vec![Committed::Durable]));
+    assert_eq!(bench.finished(), (1, vec![Answer::Made]));
 }
 
 #[test]
@@ -299,7 +319,7 @@ fn many_threads_are_each_called_back_once() {
                     let mut submission = Submission {
                         decisions: apart([change(address(worker * 1_000 + number), 1)]),
                         on_done: Box::new(move |_, results| {
-                            assert_eq!(results, [Committed::Durable]);
+                            assert_eq!(results, [Answer::Made]);
                             called.fetch_add(1, SeqCst);
                         }),
                     };

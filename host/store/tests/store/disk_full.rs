@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{Changes, Committed};
+use lessor_core::{Answer, Changes};
 use lessor_store::{Committer, CommitterLimits, DiskStore, Store, StoreError, Submission};
 use nix::{
     mount::{MsFlags, mount},
@@ -75,19 +75,19 @@ fn commit_until_failed(store: &mut dyn Store, mut next: u32) -> (u32, Vec<Change
     loop {
         let batch = apart((next..next + 100).map(|number| change(address(number), 1)));
         let results = store.commit(&batch);
-        if results.iter().all(|result| *result == Committed::Failed) {
+        if results.iter().all(|result| *result == Answer::NotMade) {
             return (next, batch);
         }
-        assert!(results.iter().all(|result| *result == Committed::Durable), "{results:?}");
+        assert!(results.iter().all(|result| *result == Answer::Made), "{results:?}");
         next += 100;
     }
 }
 
-fn commit_until_taken(store: &mut dyn Store, batch: &[Changes]) -> Vec<Committed> {
+fn commit_until_taken(store: &mut dyn Store, batch: &[Changes]) -> Vec<Answer> {
     let begin = Instant::now();
     loop {
         let results = store.commit(batch);
-        if !results.contains(&Committed::Failed) {
+        if !results.contains(&Answer::NotMade) {
             return results;
         }
         assert!(begin.elapsed() < PATIENCE, "{:?}", store.last_error());
@@ -100,7 +100,7 @@ fn a_full_disk_fails_batches_until_there_is_space() {
     on_a_small_disk(|disk| {
         let mut store = DiskStore::open(&disk.join("store")).unwrap();
         load(&mut store);
-        assert_eq!(commit(&mut store, [change(address(0), 1)]), [Committed::Durable]);
+        assert_eq!(commit(&mut store, [change(address(0), 1)]), [Answer::Made]);
         for _ in 0..3 {
             fill(disk);
             let leases = load(&mut store).len() as u32;
@@ -112,7 +112,7 @@ fn a_full_disk_fails_batches_until_there_is_space() {
             let begin = Instant::now();
             let mut answers = 0;
             while begin.elapsed() < Duration::from_millis(500) {
-                assert!(store.commit(&failed).iter().all(|result| *result == Committed::Failed));
+                assert!(store.commit(&failed).iter().all(|result| *result == Answer::NotMade));
                 answers += 1;
                 thread::sleep(Duration::from_millis(1));
             }
@@ -122,7 +122,7 @@ fn a_full_disk_fails_batches_until_there_is_space() {
             clear(disk);
             // A failed batch was not made, so it can be made now.
             let results = commit_until_taken(&mut store, &failed);
-            assert!(results.iter().all(|result| *result == Committed::Durable), "{results:?}");
+            assert!(results.iter().all(|result| *result == Answer::Made), "{results:?}");
             assert_eq!(failed.len(), 100);
             assert_eq!(load(&mut store).len() as u32, next + 100);
             assert_eq!(store.last_error(), None);
@@ -147,10 +147,7 @@ fn a_disk_that_fills_up_with_leases_keeps_those_it_took() {
         assert!(taken > 1_000);
         clear(disk);
         commit_until_taken(&mut store, &failed);
-        assert_eq!(
-            commit_until_taken(&mut store, &apart([change(address(0), 2)])),
-            [Committed::Durable]
-        );
+        assert_eq!(commit_until_taken(&mut store, &apart([change(address(0), 2)])), [Answer::Made]);
         drop(store);
         let leases = load(&mut DiskStore::open(&disk.join("store")).unwrap());
         assert_eq!(leases[&address(0)], lease(address(0), 2));
@@ -171,12 +168,12 @@ fn the_committer_reports_a_full_disk_and_its_end() {
             let on_done = Box::new(move |_, results| done.send(results).unwrap());
             let decisions = apart([change(address(number), 1)]);
             committer.submit(Submission { decisions, on_done }).unwrap();
-            let results: Vec<Committed> = finished.recv_timeout(PATIENCE).unwrap();
+            let results: Vec<Answer> = finished.recv_timeout(PATIENCE).unwrap();
             results[0].clone()
         };
         fill(disk);
         let mut number = 0;
-        while commit_one(number) != Committed::Failed {
+        while commit_one(number) != Answer::NotMade {
             number += 1;
         }
         let status = committer.status();
@@ -184,7 +181,7 @@ fn the_committer_reports_a_full_disk_and_its_end() {
         assert!(status.last_error.is_some_and(|error| error.contains("No space left")));
         clear(disk);
         let begin = Instant::now();
-        while commit_one(number) == Committed::Failed {
+        while commit_one(number) == Answer::NotMade {
             assert!(begin.elapsed() < PATIENCE);
             thread::sleep(Duration::from_millis(5));
         }
@@ -203,6 +200,6 @@ fn a_disk_too_full_for_a_new_store_is_reported_and_leaves_no_half_store() {
         assert!(error.to_string().contains("No space left"), "{error}");
         clear(disk);
         let mut store = DiskStore::open(&path).unwrap();
-        assert_eq!(commit(&mut store, [change(address(1), 1)]), [Committed::Durable]);
+        assert_eq!(commit(&mut store, [change(address(1), 1)]), [Answer::Made]);
     });
 }

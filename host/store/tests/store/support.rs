@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, env, net::Ipv4Addr, sync::Arc, time::SystemTime};
 
 use lessor_core::{
-    Change, Changes, ClientKey, Committed, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
 use lessor_store::Store;
@@ -49,13 +49,23 @@ pub(crate) fn apart(changes: impl IntoIterator<Item = Change>) -> Vec<Changes> {
 pub(crate) fn commit(
     store: &mut dyn Store,
     changes: impl IntoIterator<Item = Change>,
-) -> Vec<Committed> {
+) -> Vec<Answer> {
     store.commit(&apart(changes))
 }
 
-/// What a change conflicts with.
-pub(crate) fn conflict(address: Ipv4Addr, revision: u64) -> Committed {
-    Committed::Conflict(Some(Arc::new(lease(address, revision))))
+/// What the change of a decision conflicts with.
+pub(crate) fn conflict(address: Ipv4Addr, revision: u64) -> Answer {
+    conflicts([Some((address, revision))])
+}
+
+/// What the changes of a decision conflict with.
+pub(crate) fn conflicts<const N: usize>(found: [Option<(Ipv4Addr, u64)>; N]) -> Answer {
+    let found = found.into_iter();
+    Answer::Conflict(
+        found
+            .map(|found| found.map(|(address, revision)| lease(address, revision).into()))
+            .collect(),
+    )
 }
 
 /// Every record of a store; each was handed out once.

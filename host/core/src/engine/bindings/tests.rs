@@ -7,13 +7,14 @@ use std::{
 };
 
 use super::*;
-use crate::engine::subscribers::Entries;
+use crate::engine::{slot::Cause, subscribers::Entries};
 use crate::{
-    AfterDataLoss, Change, ClientKeyKind, Committed, HardwareAddress, LeaseTime, Network,
-    OptionSet, Pool, Reservation, ReservationOwner, Subnet, UnknownClients,
+    AfterDataLoss, Answer, Change, ClientKeyKind, HardwareAddress, LeaseTime, Network, OptionSet,
+    Pool, RequestKind, Reservation, ReservationOwner, Subnet, UnknownClients,
 };
 
 const FIRST: u32 = 0x0a00_0000;
+const CAUSE: Cause = Cause { transaction_id: 1, kind: RequestKind::Request };
 
 /// 10.0.0.0/27 with two pools; one address in the first and one outside are reserved.
 fn network(last: u8) -> Arc<Network> {
@@ -90,23 +91,30 @@ impl Bindings {
     fn check(&self) {
         let held = |slot: &Slot| slot.end() != Timestamp::NEVER;
         assert_eq!(self.deadlines.len(), self.slots.iter().filter(|(_, slot)| held(slot)).count());
-        let (mut offers, mut current) = (0, 0);
+        let mut offered_to = Vec::new();
         for (address, slot) in self.slots.iter() {
-            assert!(slot.queued_for <= slot.end());
+            assert!(slot.queued_for <= slot.end() || slot.flight().is_some());
             assert_eq!(slot.queued_for == Timestamp::NEVER, slot.end() == Timestamp::NEVER);
-            if let Some(offer) = &slot.offer {
-                offers += 1;
-                assert_eq!((self.offers.get(&offer.client), offer.address), (Some(offer), address));
+            if let Some(offer) = slot.offer() {
+                assert_eq!(offer.address, address);
+                assert_eq!(self.offer_of(&offer.client), Some(offer));
                 assert!(slot.active_lease().is_none_or(|lease| lease.client == offer.client));
                 assert_ne!(slot.standing(), Standing::Quarantined);
+                offered_to.push(offer.client.clone());
+            }
+            if let Some(flight) = slot.flight() {
+                assert!(!slot.standing().is_free());
+                assert_eq!(u32::from(flight.change.lease.address), address);
+                assert_eq!(flight.change.previous, slot.lease);
+                assert!(self.flight_of(&flight.change.lease.client).is_some());
             }
             if let Some(lease) = &slot.lease {
                 assert_eq!(u32::from(lease.address), address);
-                current += usize::from(self.by_client.get(&lease.client) == Some(lease));
             }
         }
-        assert_eq!(offers, self.offers.len());
-        assert_eq!(current, self.by_client.len());
+        offered_to.sort_unstable();
+        assert!(offered_to.windows(2).all(|pair| pair[0] != pair[1]), "two offers to one client");
+        self.check_clients();
         for (position, pool) in self.pools.iter().enumerate() {
             let (first, last) = self.plan.pools()[position].range.unwrap();
             let count = |condition: &dyn Fn(Standing) -> bool| {
@@ -127,6 +135,38 @@ impl Bindings {
         self.check_quarantines();
         self.check_open_offers();
         self.check_accounts();
+    }
+
+    /// Each client is found at the addresses of its slots, but for records that others outrank.
+    fn check_clients(&self) {
+        let mut records = BTreeMap::<ClientKey, Vec<u32>>::new();
+        let mut claims = 0;
+        for (address, slot) in self.slots.iter() {
+            let [record, claimant] = slot.clients();
+            if let Some(client) = record {
+                records.entry(client.clone()).or_default().push(address);
+            }
+            if let Some(client) = claimant {
+                claims += usize::from(record != claimant);
+                assert!(self.clients.addresses(client).any(|listed| listed == address));
+            }
+        }
+        let mut listed = 0;
+        for (client, all) in records {
+            let found = self.records_of(&client);
+            assert!(found.iter().all(|address| all.contains(address)));
+            assert!(found.is_sorted_by_key(|address| Reverse(self.slot(*address).map(rank))));
+            let current = self.lease_of(&client).map(|lease| u32::from(lease.address));
+            assert_eq!(current, found.first().copied());
+            let is_claimed = |address: &&u32| {
+                let slot = self.slot(**address).unwrap();
+                slot.clients() == [Some(&client), Some(&client)]
+            };
+            let claimed = found.iter().filter(is_claimed).count();
+            assert!(found.len() - claimed <= RECORDS_OF_CLIENT_MAX);
+            listed += found.len();
+        }
+        assert_eq!(self.clients.len(), listed + claims);
     }
 
     /// Every address that only an offer holds is listed under its origin and its link.
@@ -175,30 +215,27 @@ impl Bindings {
         }
     }
 
-    /// The accounts list what the slots and the pending changes say, and nothing else.
+    /// The accounts list what the slots say, and nothing else.
     fn check_accounts(&self) {
         let mut leases = BTreeMap::<Arc<str>, Vec<(Timestamp, u32)>>::new();
-        let mut offers = leases.clone();
-        let mut leaving = BTreeMap::<Arc<str>, Vec<u32>>::new();
+        let (mut offers, mut grants, mut leaves) = (leases.clone(), leases.clone(), leases.clone());
+        let never = Timestamp::NEVER;
         for (address, slot) in self.slots.iter() {
-            let Entries { lease, offer } = slot.entries();
+            let Entries { lease, offer, grant, leaves: left } = slot.entries();
             if let Some(lease) = lease {
                 leases.entry(lease.subscriber).or_default().push((lease.began_at, address));
             }
             if let Some(offer) = offer {
                 offers.entry(offer.subscriber).or_default().push((offer.expires_at, address));
             }
-        }
-        for (address, unsettled) in &self.unsettled {
-            let active = self.slot(*address).and_then(Slot::active_lease);
-            let holder = active.and_then(|lease| lease.subscriber.clone());
-            for subscriber in unsettled.leaving.iter().filter(|name| Some(*name) != holder.as_ref())
-            {
-                leaving.entry(Arc::clone(subscriber)).or_default().push(*address);
-            }
+            grant
+                .into_iter()
+                .for_each(|name| grants.entry(name).or_default().push((never, address)));
+            left.into_iter()
+                .for_each(|name| leaves.entry(name).or_default().push((never, address)));
         }
         let mut names: Vec<_> =
-            leases.keys().chain(offers.keys()).chain(leaving.keys()).cloned().collect();
+            leases.keys().chain(offers.keys()).chain(grants.keys()).cloned().collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), self.subscribers.len());
@@ -209,11 +246,12 @@ impl Bindings {
                 list.sort_unstable();
                 list.into_iter().map(|(_, address)| address).collect::<Vec<_>>()
             };
-            let mut leaving = leaving.remove(&name).unwrap_or_default();
-            leaving.sort_unstable();
+            let granted = in_order(grants.remove(&name));
+            let left = in_order(leaves.remove(&name));
+            assert_eq!(account.in_flight(), granted.first().or(left.first()).copied());
+            assert_eq!(account.grants_len(), granted.len());
             assert_eq!(account.leases().collect::<Vec<_>>(), in_order(leases.remove(&name)));
             assert_eq!(account.offers().collect::<Vec<_>>(), in_order(offers.remove(&name)));
-            assert_eq!(account.leaving().collect::<Vec<_>>(), leaving);
         }
     }
 }
@@ -242,8 +280,10 @@ fn the_parts_stay_in_step() {
                     let slot = bindings.slot(address);
                     let active = slot.and_then(Slot::active_lease);
                     let is_own = active.is_some_and(|lease| lease.client == key(client));
+                    let is_in_flight = slot.is_some_and(|slot| slot.flight().is_some());
                     let standing = bindings.standing(address);
-                    if standing.is_free() || standing == Standing::Quarantined || is_own {
+                    if is_in_flight {
+                    } else if standing.is_free() || standing == Standing::Quarantined || is_own {
                         let expires_at = now.after_secs(10);
                         let subscriber = subscriber(below(12) as u8);
                         let client = key(client);
@@ -252,30 +292,28 @@ fn the_parts_stay_in_step() {
                     }
                 }
                 3 => bindings.withdraw_offer_to(&key(client)),
-                4..=6 => {
-                    let lease = lease(now, address, client, LeaseState::Leased, secs);
-                    pending.push(bindings.change(now, lease, Precedence::Latest));
-                }
-                7 => {
-                    let lease = lease(now, address, client, LeaseState::Released, 0);
-                    pending.push(bindings.change(now, lease, Precedence::Latest));
-                }
-                8 => {
-                    let lease = lease(now, address, client, LeaseState::Quarantined, secs);
-                    pending.push(bindings.change(now, lease, Precedence::Latest));
+                4..=8 if bindings.slot(address).is_some_and(|slot| slot.flight().is_some()) => {}
+                4..=8 => {
+                    let (state, secs) = match below(5) {
+                        0 => (LeaseState::Released, 0),
+                        1 => (LeaseState::Quarantined, secs),
+                        _ => (LeaseState::Leased, secs),
+                    };
+                    let lease = lease(now, address, client, state, secs);
+                    pending.push(bindings.depart(lease, CAUSE));
                 }
                 9 => {
                     now = now.after_secs(below(40) as u32);
                     bindings.notice_due(now, below(6) as usize);
                 }
                 10 if !pending.is_empty() => {
-                    let change = pending.remove(0);
-                    let committed = match below(4) {
-                        0 => Committed::Failed,
-                        1 => Committed::Conflict(None),
-                        _ => Committed::Durable,
+                    let change = pending.remove(below(pending.len() as u64) as usize);
+                    let answer = match below(4) {
+                        0 => Answer::NotMade,
+                        1 => Answer::Conflict([None].into_iter().collect()),
+                        _ => Answer::Made,
                     };
-                    bindings.settle(now, &change, &committed);
+                    bindings.settle(now, &[change], &answer);
                 }
                 10 => {}
                 _ => {
@@ -287,14 +325,13 @@ fn the_parts_stay_in_step() {
             bindings.check();
         }
         now = now.after_secs(10_000);
+        for change in pending {
+            bindings.settle(now, &[change], &Answer::NotMade);
+        }
         bindings.notice_due(now, usize::MAX);
         bindings.check();
         assert_eq!(bindings.deadlines.len(), 0);
-        assert_eq!(bindings.offers.len(), 0);
-        for change in pending {
-            bindings.settle(now, &change, &Committed::Failed);
-        }
-        bindings.check();
+        assert!(bindings.slots.iter().all(|(_, slot)| slot.offer().is_none()));
         assert_eq!(bindings.subscribers.len(), 0);
         assert_eq!(bindings.quarantines.len(), 0);
     }
@@ -306,28 +343,10 @@ fn leases_that_nobody_asks_to_be_told_of_are_forgotten_beyond_a_limit() {
     let mut now = Timestamp::from_unix_ms(0);
     for round in 0..=UNREPORTED_MAX {
         let lease = lease(now, FIRST + 2, (round % 250) as u8, LeaseState::Leased, 1);
-        let change = bindings.change(now, lease, Precedence::Latest);
-        bindings.settle(now, &change, &Committed::Durable);
+        let change = bindings.depart(lease, CAUSE);
+        bindings.settle(now, &[change], &Answer::Made);
         now = now.after_secs(1);
         bindings.notice(now, FIRST + 2);
     }
     assert_eq!(bindings.take_unreported(usize::MAX).len(), UNREPORTED_MAX);
-}
-
-#[test]
-fn what_is_settled_leaves_no_trace() {
-    let mut bindings = bindings();
-    let now = Timestamp::from_unix_ms(0);
-    for committed in [Committed::Durable, Committed::Failed, Committed::Conflict(None)] {
-        let lease = lease(now, FIRST + 2, 1, LeaseState::Leased, 60);
-        let changes = [
-            bindings.change(now, lease.clone(), Precedence::Latest),
-            bindings.change(now, lease, Precedence::Latest),
-        ];
-        assert_eq!(bindings.unsettled.len(), 1);
-        for change in &changes {
-            bindings.settle(now, change, &committed);
-        }
-        assert!(bindings.unsettled.is_empty(), "{committed:?}");
-    }
 }

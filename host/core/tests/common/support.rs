@@ -2,15 +2,17 @@
 //! always works.
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
 };
 
 use lessor_core::{
-    AfterDataLoss, Arrival, BeyondLimit, ClientKey, ClientKeyKind, Committed, Decision, Engine,
-    HardwareAddress, Lease, LeaseTime, Network, OptionSet, OptionValue, Pool, Reason,
-    ReceivedOptions, RelayInformation, Reply, Request, RequestKind, Reservation, ReservationOwner,
-    Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients,
+    AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, ClientKey, ClientKeyKind, Decision,
+    Engine, HardwareAddress, Lease, LeaseState, LeaseTime, Network, OptionSet, OptionValue,
+    Outcome, Pool, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
+    RequestKind, Reservation, ReservationOwner, Subnet, SubscriberLimit, Terms, Timestamp,
+    UnknownClients, Wait,
 };
 
 /// The server's address on the link, and the one that relays send to.
@@ -241,10 +243,22 @@ impl Server {
 
     pub(crate) fn ask_from(&mut self, subnet: usize, request: &Request, terms: &Terms) -> Decision {
         let decision = self.decide_only(subnet, request, terms);
-        for change in &decision.changes {
-            self.engine.settle(self.now, change, &Committed::Durable);
-        }
+        self.settle(&decision, &Answer::Made);
         decision
+    }
+
+    /// Storage answers.
+    pub(crate) fn settle(&mut self, decision: &Decision, answer: &Answer) {
+        self.engine.settle(self.now, &decision.changes, answer);
+    }
+
+    /// What a request waits for.
+    #[track_caller]
+    pub(crate) fn waits(&mut self, request: &Request, terms: &Terms) -> Wait {
+        match self.engine.decide(self.now, 0, request, terms) {
+            Attempt::Waits(wait) => wait,
+            Attempt::Decided(decision) => panic!("it does not wait: {decision:?}"),
+        }
     }
 
     /// Decides without a word from storage. Checks what holds for every decision: the outcome of
@@ -255,8 +269,11 @@ impl Server {
         request: &Request,
         terms: &Terms,
     ) -> Decision {
-        let decision = self.engine.decide(self.now, subnet, request, terms);
-        crate::simulation::auditor::check_decision(request, &decision);
+        let decision = match self.engine.decide(self.now, subnet, request, terms) {
+            Attempt::Decided(decision) => decision,
+            Attempt::Waits(wait) => panic!("{request:?} has to wait: {wait:?}"),
+        };
+        check_decision(request, &decision);
         decision
     }
 
@@ -343,4 +360,40 @@ pub(crate) fn limited(name: &str, leases_max: u32, beyond: BeyondLimit) -> Terms
 
 pub(crate) fn limit(name: &str, leases_max: u32, beyond: BeyondLimit) -> SubscriberLimit {
     SubscriberLimit { name: name.into(), leases_max: leases_max.try_into().unwrap(), beyond }
+}
+
+/// What holds for every decision, whatever came before it.
+pub(crate) fn check_decision(request: &Request, decision: &Decision) {
+    let kind = decision.reply.as_ref().map(|reply| reply.kind);
+    let expected = match decision.reason.outcome() {
+        Outcome::Offer => Some(ReplyKind::Offer),
+        Outcome::Ack => Some(ReplyKind::Ack),
+        Outcome::Nak => Some(ReplyKind::Nak),
+        Outcome::Silence | Outcome::Malformed | Outcome::Failure => None,
+    };
+    assert_eq!(kind, expected, "{:?}", decision.reason);
+    let addresses: BTreeSet<_> = decision.changes.iter().map(|c| c.lease.address).collect();
+    assert_eq!(addresses.len(), decision.changes.len(), "two changes of one address");
+    for change in &decision.changes {
+        assert_eq!(change.lease.revision, change.expected_revision() + 1);
+        let previous = change.previous.as_ref();
+        assert!(previous.is_none_or(|previous| previous.address == change.lease.address));
+    }
+    match (kind, request.kind) {
+        (Some(ReplyKind::Ack), RequestKind::Request) => {
+            let lease = &decision.changes[0].lease;
+            assert_eq!(lease.address, reply(decision).your_address);
+            let line = lease.relay_information.as_ref();
+            let keys = ClientKeyKind::ALL.map(|kind| kind.key_of(request, line));
+            assert!(keys.contains(&Some(lease.client.clone())), "{lease:?}");
+            assert_eq!(lease.state, LeaseState::Leased);
+            for ended in &decision.changes[1..] {
+                assert_eq!(ended.lease.state, LeaseState::Released);
+            }
+        }
+        (None, RequestKind::Decline | RequestKind::Release) => {
+            assert!(decision.changes.len() <= 1);
+        }
+        _ => assert!(decision.changes.is_empty()),
+    }
 }

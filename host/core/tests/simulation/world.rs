@@ -3,13 +3,14 @@
 use std::{collections::VecDeque, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    AfterDataLoss, Committed, Decision, Engine, LeaseTime, Network, OffersMax, Pool, QuarantineMax,
-    ReplyKind, RequestKind, ReservationOwner, Timestamp, UnknownClients,
+    AfterDataLoss, Answer, Attempt, Decision, Engine, LeaseState, LeaseTime, Network, OffersMax,
+    Pool, QuarantineMax, ReplyKind, RequestKind, ReservationOwner, Timestamp, UnknownClients,
 };
 
 use super::{
     auditor::{Account, Auditor},
     clients::{Client, line_name, some_address, some_terms},
+    defects::Defect,
     input::{Input, feed},
     random::Random,
     store::{Pending, Store},
@@ -21,7 +22,39 @@ const LINES: u8 = 8;
 const ATTEMPTS_MAX: usize = 3;
 const PENDING_MAX: usize = 20;
 
+/// What is drawn first from a seed.
+#[derive(Clone, Copy, Debug)]
+struct Parameters {
+    /// Of a hundred batches, how many fail.
+    fails: u64,
+    /// Of a hundred that fail, how many are written all the same.
+    writes_all_the_same: u64,
+    /// Of a hundred times, how often storage takes or answers a later decision first.
+    out_of_order: u64,
+    /// Of a hundred replies, how many are lost.
+    lost: u64,
+    /// Of a hundred steps, how many are a message.
+    messages: u64,
+    /// Whether another server writes to the store.
+    has_other_server: bool,
+}
+
+impl Parameters {
+    fn draw(random: &mut Random) -> Self {
+        Self {
+            fails: *random.pick(&[0, 5, 15, 50]),
+            writes_all_the_same: *random.pick(&[0, 50, 100]),
+            out_of_order: *random.pick(&[0, 20, 60]),
+            lost: *random.pick(&[0, 10, 40]),
+            messages: *random.pick(&[30, 45, 60]),
+            has_other_server: random.chance(70),
+        }
+    }
+}
+
 pub(super) struct World {
+    parameters: Parameters,
+    defect: Option<Defect>,
     random: Random,
     /// Server time.
     now: Timestamp,
@@ -33,7 +66,11 @@ pub(super) struct World {
     network: Arc<Network>,
     store: Store,
     /// What storage answered and the engine did not hear yet.
-    answered: VecDeque<(Pending, Vec<Committed>)>,
+    answered: VecDeque<(Pending, Answer)>,
+    /// Decisions whose flush failed: storage has to be read before it is known what became of them.
+    doubtful: VecDeque<Pending>,
+    /// Requests that wait for a change of an address.
+    waiting: Vec<(Ipv4Addr, Pending)>,
     clients: Vec<Client>,
     pub(super) auditor: Auditor,
     pub(super) journal: Vec<(Input, String)>,
@@ -82,7 +119,9 @@ pub(super) fn networks() -> Vec<Network> {
 }
 
 impl World {
-    pub(super) fn new(mut random: Random) -> Self {
+    pub(super) fn new(seed: u64, defect: Option<Defect>) -> Self {
+        let mut random = Random::new(seed);
+        let parameters = Parameters::draw(&mut random);
         let networks: Vec<_> = networks().into_iter().map(Arc::new).collect();
         let network = Arc::clone(&networks[0]);
         let client = |number| Client {
@@ -94,6 +133,8 @@ impl World {
             uses: None,
         };
         let mut world = Self {
+            parameters,
+            defect,
             clients: (0..CLIENTS).map(client).collect(),
             engine: Engine::new(Arc::clone(&network), 0),
             now: Timestamp::from_unix_ms(1_000_000_000),
@@ -102,6 +143,8 @@ impl World {
             network,
             store: Store::default(),
             answered: VecDeque::new(),
+            doubtful: VecDeque::new(),
+            waiting: Vec::new(),
             auditor: Auditor::default(),
             journal: Vec::new(),
             random,
@@ -110,27 +153,16 @@ impl World {
         world
     }
 
+    /// What was drawn from the seed first, in words.
+    pub(super) fn parameters(&self) -> String {
+        format!("{:?}", self.parameters)
+    }
+
     pub(super) fn step(&mut self) {
-        match self.random.below(100) {
-            0 => self.start(),
-            1 => self.reconfigure(),
-            2 => {
-                let address = some_address(&mut self.random);
-                let prefix =
-                    self.network.subnet_of(address).map(|s| self.network.subnets[s].prefix);
-                if prefix.is_some_and(|prefix| prefix.hosts().any(|host| host == address)) {
-                    self.store.write_by_other_server(self.now, address, &mut self.random);
-                }
-            }
-            3 => self.move_to_another_line(),
-            4..=12 => self.pass_time(),
-            13..=18 => {
-                let limit = self.random.below(5) as usize;
-                self.feed(Input::Reclaim { now: self.now, limit });
-            }
-            19..=36 => self.flush(),
-            37..=54 => self.hear(),
-            _ => self.client_sends(),
+        if self.random.chance(self.parameters.messages) {
+            self.client_sends();
+        } else {
+            self.something_else_happens();
         }
         if self.store.queue.len() > PENDING_MAX {
             self.flush();
@@ -138,20 +170,50 @@ impl World {
         if self.answered.len() > PENDING_MAX {
             self.hear();
         }
+        if self.doubtful.len() > PENDING_MAX {
+            self.read_again();
+        }
         if self.store.queue.is_empty() && self.random.chance(10) {
             self.settle_everything();
         }
     }
 
+    fn something_else_happens(&mut self) {
+        match self.random.below(55) {
+            0 => self.start(),
+            1 => self.reconfigure(),
+            2 if self.parameters.has_other_server => {
+                let address = some_address(&mut self.random);
+                let prefix =
+                    self.network.subnet_of(address).map(|s| self.network.subnets[s].prefix);
+                if prefix.is_some_and(|prefix| prefix.hosts().any(|host| host == address)) {
+                    self.store.write_by_other_server(self.now, address, &mut self.random);
+                }
+            }
+            3 => self.hear_of_another_server(),
+            2 | 4 => self.move_to_another_line(),
+            5..=13 => self.pass_time(),
+            14..=18 => {
+                let limit = self.random.below(5) as usize;
+                self.feed(Input::Reclaim { now: self.now, limit });
+            }
+            19..=35 => self.flush(),
+            36 => self.read_again(),
+            _ => self.hear(),
+        }
+    }
+
     /// Waits for storage; then memory must say what storage says.
     pub(super) fn settle_everything(&mut self) {
-        while !(self.store.queue.is_empty() && self.answered.is_empty()) {
+        while !(self.store.queue.is_empty() && self.answered.is_empty() && self.doubtful.is_empty())
+        {
             self.flush();
+            self.read_again();
             self.hear();
         }
-        // On a copy made by replay, so that looking changes nothing.
+        assert!(self.waiting.is_empty(), "a request waits for nothing");
         self.feed(Input::Reclaim { now: self.now, limit: 1000 });
-        self.auditor.check_at_rest(self.now, &mut self.engine, &self.store);
+        self.auditor.check_at_rest(self.now, &self.engine, &self.store);
     }
 
     fn feed(&mut self, input: Input) -> String {
@@ -172,8 +234,15 @@ impl World {
         }
         self.store.queue.clear();
         self.answered.clear();
+        self.doubtful.clear();
+        self.waiting.clear();
         self.store.foreign.clear();
-        let leases = self.store.records.values().cloned().collect();
+        let is_kept = |lease: &&Arc<lessor_core::Lease>| match self.defect {
+            Some(Defect::QuarantineForgotten) => lease.state != LeaseState::Quarantined,
+            Some(Defect::LeasesForgotten) => lease.hardware_address.octets()[5] % 4 != 1,
+            _ => true,
+        };
+        let leases = self.store.records.values().filter(is_kept).cloned().collect();
         let has_lost_records = self.random.chance(30);
         let network = Arc::clone(&self.network);
         self.feed(Input::Start { now: self.now, network, leases, has_lost_records });
@@ -236,13 +305,22 @@ impl World {
 
     fn decide(&mut self, mut pending: Pending) {
         let account = Account::of(&pending.terms, &self.engine, self.now);
+        let mut terms = pending.terms.clone();
+        if self.defect == Some(Defect::LimitNotChecked)
+            && let Some(limit) = &mut terms.subscriber
+        {
+            limit.leases_max = NonZeroU32::MAX;
+        }
         let output = self.feed(Input::Decide {
             now: self.now,
             subnet: pending.subnet,
             request: Box::new(pending.request.clone()),
-            terms: pending.terms.clone(),
+            terms,
         });
-        pending.decision = serde_json::from_str(&output).unwrap();
+        pending.decision = match serde_json::from_str(&output).unwrap() {
+            Attempt::Decided(decision) => decision,
+            Attempt::Waits(wait) => return self.waiting.push((wait.address, pending)),
+        };
         pending.number = self.journal.len();
         pending.decided_at = self.now;
         pending.attempts += 1;
@@ -254,37 +332,62 @@ impl World {
         if pending.decision.changes.is_empty() {
             self.deliver(&pending);
         } else {
+            if self.defect == Some(Defect::AckBeforeFlush) {
+                self.deliver(&pending);
+            }
             self.store.queue.push_back(pending);
         }
     }
 
-    /// Storage works through part of what waits; now and then it fails a batch.
+    /// Storage works through part of what waits; now and then it fails a batch, and may have written it
+    /// all the same.
     fn flush(&mut self) {
-        let fails = self.random.chance(15);
+        if !self.doubtful.is_empty() {
+            // While it is not known what a batch became of, no other one is written.
+            while let Some(pending) = self.store.queue.pop_front() {
+                self.answered.push_back((pending, Answer::NotMade));
+            }
+            return;
+        }
+        let fails = self.random.chance(self.parameters.fails);
+        let writes = self.random.chance(self.parameters.writes_all_the_same);
         for _ in 0..=self.random.below(6) {
             // Two workers may hand over in another order than they decided in.
-            let place = usize::from(self.store.queue.len() > 1 && self.random.chance(15));
+            let is_late = self.random.chance(self.parameters.out_of_order);
+            let place = usize::from(self.store.queue.len() > 1 && is_late);
             let Some(pending) = self.store.queue.remove(place) else { return };
-            let changes = &pending.decision.changes;
-            let outcomes = match fails {
-                true => changes.iter().map(|_| Committed::Failed).collect(),
-                false => self.store.commit(changes),
-            };
-            for position in &pending.cuts_off {
-                if outcomes[*position] == Committed::Durable {
-                    self.cut_off(changes[*position].lease.address);
-                }
+            if fails && !writes {
+                self.doubtful.push_back(pending);
+                continue;
             }
-            if outcomes.iter().all(|outcome| *outcome == Committed::Durable) {
-                self.auditor.acknowledge(&self.store, self.now, &pending);
+            let is_blind = self.defect == Some(Defect::BlindWrites);
+            let answer = self.store.commit(&pending.decision.changes, is_blind);
+            if answer == Answer::Made {
+                self.note_made(&pending);
             }
-            for (change, outcome) in changes.iter().zip(&outcomes) {
-                if *outcome == Committed::Durable {
-                    self.auditor.hear_durable(change);
-                }
+            match fails {
+                true => self.doubtful.push_back(pending),
+                false => self.answered.push_back((pending, answer)),
             }
-            self.answered.push_back((pending, outcomes));
         }
+    }
+
+    /// Storage works again, and what it holds is read.
+    fn read_again(&mut self) {
+        while let Some(pending) = self.doubtful.pop_front() {
+            let answer = self.store.look_up(&pending.decision.changes);
+            self.answered.push_back((pending, answer));
+        }
+    }
+
+    /// The changes of a decision are on storage, whether or not anybody knows.
+    fn note_made(&mut self, pending: &Pending) {
+        let changes = &pending.decision.changes;
+        for position in &pending.cuts_off {
+            self.cut_off(changes[*position].lease.address);
+        }
+        self.auditor.acknowledge(&self.store, self.now, pending);
+        changes.iter().for_each(|change| self.auditor.hear_durable(change));
     }
 
     /// The engine hears part of what storage answered.
@@ -292,28 +395,54 @@ impl World {
         for _ in 0..=self.random.below(6) {
             // Two workers may hear in another order than storage answered in, too.
             let last = self.answered.len().saturating_sub(1) as u64;
-            let place = match self.random.chance(20) {
+            let place = match self.random.chance(self.parameters.out_of_order) {
                 true => self.random.below(last + 1) as usize,
                 false => 0,
             };
-            let Some((pending, outcomes)) = self.answered.remove(place) else { return };
-            let is_durable = outcomes.iter().all(|outcome| *outcome == Committed::Durable);
-            let fails = outcomes.contains(&Committed::Failed);
-            for (change, committed) in pending.decision.changes.clone().into_iter().zip(outcomes) {
-                self.feed(Input::Settle { now: self.now, change, committed });
+            let Some((pending, mut answer)) = self.answered.remove(place) else { return };
+            if answer == Answer::NotMade && self.defect == Some(Defect::FailedChangeTakenForMade) {
+                answer = Answer::Made;
             }
-            if is_durable {
-                self.deliver(&pending);
-            } else if !fails && pending.attempts < ATTEMPTS_MAX && self.is_awaited(&pending) {
-                self.decide(pending);
+            let changes = pending.decision.changes.clone();
+            let input = Input::Settle { now: self.now, changes, answer: answer.clone() };
+            self.feed(input);
+            let addresses: Vec<_> =
+                pending.decision.changes.iter().map(|change| change.lease.address).collect();
+            match answer {
+                Answer::Made => self.deliver(&pending),
+                Answer::Conflict(_)
+                    if pending.attempts < ATTEMPTS_MAX && self.is_awaited(&pending) =>
+                {
+                    self.decide(pending);
+                }
+                Answer::Conflict(_) | Answer::NotMade => {}
             }
+            self.wake(&addresses);
         }
+    }
+
+    /// Requests that waited for changes of these addresses are decided, those first that came first.
+    fn wake(&mut self, addresses: &[Ipv4Addr]) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (woken, waiting): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(address, _)| addresses.contains(address));
+        self.waiting = waiting;
+        for (_, pending) in woken {
+            self.decide(pending);
+        }
+    }
+
+    /// The feed of the other server's changes brings one; others are lost.
+    fn hear_of_another_server(&mut self) {
+        let Some((address, ())) = self.store.foreign.pop_first() else { return };
+        let record = Arc::clone(&self.store.records[&address]);
+        self.feed(Input::Learn { now: self.now, record });
     }
 
     /// The reply leaves, and is lost now and then.
     fn deliver(&mut self, pending: &Pending) {
         let Some(reply) = &pending.decision.reply else { return };
-        let is_lost = self.random.chance(10);
+        let is_lost = self.random.chance(self.parameters.lost);
         if is_lost || !self.is_awaited(pending) || pending.request.kind == RequestKind::Inform {
             return;
         }
@@ -332,7 +461,9 @@ impl World {
                     // It took longer than the lease.
                     return;
                 }
-                let record = &self.store.records[&address];
+                let record = self.store.records.get(&address);
+                let record =
+                    record.unwrap_or_else(|| panic!("{address} is acknowledged and not on record"));
                 assert!(
                     record.expires_at >= until,
                     "the lease of {address} is shorter than its ACK"
@@ -362,7 +493,8 @@ impl World {
     /// another: the former one no longer reaches anything.
     fn cut_off(&mut self, address: Ipv4Addr) {
         // Nor does the ACK that was under way to it.
-        for (pending, _) in &mut self.answered {
+        let on_their_way = self.answered.iter_mut().map(|(pending, _)| pending);
+        for pending in on_their_way.chain(&mut self.doubtful) {
             let granted = pending.decision.changes.first().map(|change| change.lease.address);
             if granted == Some(address) {
                 pending.decision.reply = None;

@@ -1,4 +1,5 @@
-//! Storage that compares and sets, fails now and then, and is written to by another server.
+//! Storage that compares and sets, fails now and then, sometimes after it has written all the same, and
+//! is written to by another server.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -6,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Change, Committed, Decision, Lease, LeaseState, Request, Terms, Timestamp};
+use lessor_core::{Answer, Change, Decision, Lease, LeaseState, Request, Terms, Timestamp};
 
 use super::random::Random;
 use crate::support::*;
@@ -39,36 +40,50 @@ pub(super) struct Store {
 
 impl Store {
     /// Makes the changes of a decision, all or none.
-    pub(super) fn commit(&mut self, changes: &[Change]) -> Vec<Committed> {
-        // Revisions alone will not do for several servers: a change of one that failed and a
-        // change of another that did not bear the same.
-        let is_made = changes.iter().all(|change| self.is_expected(change));
-        changes.iter().map(|change| self.commit_one(change, is_made)).collect()
-    }
-
-    /// Whether the record is the one that the change was built on. For one server revisions alone
-    /// must tell.
-    fn is_expected(&self, change: &Change) -> bool {
-        let address = change.lease.address;
-        let held = self.records.get(&address);
-        let is_expected = held == change.previous.as_ref();
-        let is_same_revision = held.map_or(0, |held| held.revision) == change.expected_revision();
-        assert!(
-            is_expected == is_same_revision || self.by_other_server.contains(&address),
-            "{change:?} passes for one of {held:?}"
-        );
-        is_expected
-    }
-
-    fn commit_one(&mut self, change: &Change, is_made: bool) -> Committed {
-        let address = change.lease.address;
-        self.foreign.remove(&address);
-        if !is_made {
-            return Committed::Conflict(self.records.get(&address).map(Arc::clone));
+    pub(super) fn commit(&mut self, changes: &[Change], is_blind: bool) -> Answer {
+        if !is_blind && !changes.iter().all(|change| self.is_expected(change)) {
+            return self.conflict(changes);
         }
-        self.records.insert(address, Arc::clone(&change.lease));
-        self.by_other_server.remove(&address);
-        Committed::Durable
+        for Change { lease, .. } in changes {
+            self.records.insert(lease.address, Arc::clone(lease));
+            self.foreign.remove(&lease.address);
+            self.by_other_server.remove(&lease.address);
+        }
+        Answer::Made
+    }
+
+    /// What became of changes whose flush failed, by what is read once storage works again.
+    pub(super) fn look_up(&mut self, changes: &[Change]) -> Answer {
+        let holds =
+            |record: &Option<Arc<Lease>>, address| self.records.get(&address) == record.as_ref();
+        if changes
+            .iter()
+            .all(|change| holds(&Some(Arc::clone(&change.lease)), change.lease.address))
+        {
+            return Answer::Made;
+        }
+        if changes.iter().all(|change| holds(&change.previous, change.lease.address)) {
+            return Answer::NotMade;
+        }
+        self.conflict(changes)
+    }
+
+    fn conflict(&mut self, changes: &[Change]) -> Answer {
+        let addresses = changes.iter().map(|change| change.lease.address);
+        let found = addresses.map(|address| {
+            self.foreign.remove(&address);
+            self.records.get(&address).map(Arc::clone)
+        });
+        Answer::Conflict(found.collect())
+    }
+
+    /// Whether the record is the one that the change was built on, which its revision alone tells.
+    fn is_expected(&self, change: &Change) -> bool {
+        let held = self.records.get(&change.lease.address);
+        let is_same_revision = held.map_or(0, |held| held.revision) == change.expected_revision();
+        let is_expected = held == change.previous.as_ref();
+        assert_eq!(is_expected, is_same_revision, "{change:?} passes for one of {held:?}");
+        is_expected
     }
 
     /// Another server leases an address whose record is not active to a client of its own, or

@@ -1,0 +1,177 @@
+//! Small worlds, explored completely: two clients, two addresses, one or two servers on one store,
+//! perhaps one subscriber. Every order of everything that can happen is tried up to a depth: messages,
+//! storage that makes changes, fails, fails but writes, and answers late or twice, records of the other
+//! server that arrive or do not, time, and restarts. In each state the rules must hold. A broken rule
+//! comes with the shortest story that leads to it.
+//!
+//! `cargo xtask worlds` explores deeper than the test suite does.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "../common/support.rs"]
+#[allow(dead_code, reason = "the engine's tests use more of it")]
+mod support;
+mod world;
+
+use std::{collections::HashSet, process::ExitCode, time::Instant};
+
+use clap::Parser;
+
+use self::world::{Action, Kind, Mistake, World};
+
+/// Depths that the test suite reaches in seconds.
+const DEPTH: usize = 8;
+
+/// Explore small worlds completely.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many things happen one after the other.
+    #[arg(long, default_value_t = DEPTH)]
+    depth: usize,
+    /// Explore this world only.
+    #[arg(long, value_enum)]
+    world: Option<Kind>,
+    /// Make a mistake on purpose, which has to be found.
+    #[arg(long, value_enum)]
+    mistake: Option<Mistake>,
+    /// Look for every mistake in turn, and show the shortest story of each.
+    #[arg(long, conflicts_with = "mistake")]
+    mistakes: bool,
+    // What `cargo test` says to every test.
+    #[arg(long, hide = true)]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    test_threads: Option<usize>,
+    #[arg(hide = true)]
+    filter: Vec<String>,
+}
+
+/// What the exploration of a world came to.
+struct Explored {
+    states: usize,
+    depth: usize,
+    /// Whether everything that can ever happen was seen.
+    is_complete: bool,
+    broken: Option<(String, Vec<String>)>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let is_wanted = |filter: &String| "small_worlds".contains(filter.as_str());
+    if !arguments.filter.is_empty() && !arguments.filter.iter().any(is_wanted) {
+        return ExitCode::SUCCESS;
+    }
+    let mut is_well = true;
+    let kinds = arguments.world.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
+    if arguments.mistakes || arguments.mistake.is_some() {
+        let mistakes = arguments.mistake.map_or(Mistake::ALL.to_vec(), |mistake| vec![mistake]);
+        for mistake in mistakes {
+            is_well &= find(mistake, &kinds, arguments.depth);
+        }
+        return if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    for kind in kinds {
+        let began = Instant::now();
+        let explored = explore(kind, None, arguments.depth);
+        let seconds = began.elapsed().as_secs_f64();
+        let Explored { states, depth, is_complete, broken } = &explored;
+        let all = if *is_complete { ", which is all that can happen" } else { "" };
+        println!("{kind:?}: {states} states to depth {depth}{all}, in {seconds:.1} s");
+        if let Some((rule, story)) = broken {
+            is_well = false;
+            tell(rule, story);
+        }
+    }
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether a mistake is found in one of the worlds; tells the shortest story.
+fn find(mistake: Mistake, kinds: &[Kind], depth: usize) -> bool {
+    let found = kinds.iter().filter_map(|kind| {
+        let (rule, story) = explore(*kind, Some(mistake), depth).broken?;
+        Some((story.len(), *kind, rule, story))
+    });
+    match found.min_by_key(|(steps, ..)| *steps) {
+        Some((steps, kind, rule, story)) => {
+            println!("{mistake:?}: found after {steps} steps in {kind:?}");
+            tell(&rule, &story);
+            true
+        }
+        None => {
+            println!("{mistake:?}: NOT FOUND to depth {depth}");
+            false
+        }
+    }
+}
+
+fn tell(rule: &str, story: &[String]) {
+    for (number, line) in story.iter().enumerate() {
+        println!("  {:>2}. {line}", number + 1);
+    }
+    println!("  BROKEN: {rule}");
+}
+
+/// Visits every state that can be reached in so many steps, the nearest first.
+fn explore(kind: Kind, mistake: Option<Mistake>, depth: usize) -> Explored {
+    let mut seen = HashSet::new();
+    // Of each state: the step that led to it, and from which.
+    let mut steps: Vec<(usize, Action)> = Vec::new();
+    let mut layer = vec![(usize::MAX, World::new(kind, mistake))];
+    seen.insert(layer[0].1.fingerprint());
+    for reached in 0..depth {
+        let mut next = Vec::new();
+        for (from, world) in layer {
+            for action in world.possible() {
+                let mut after = world.clone();
+                let outcome = after.act(action);
+                if let Err(rule) = outcome.and_then(|()| after.check()) {
+                    let mut path = path_to(&steps, from);
+                    path.push(action);
+                    let story = story_of(kind, mistake, &path);
+                    let (states, is_complete) = (seen.len(), false);
+                    let broken = Some((rule, story));
+                    return Explored { states, depth: reached + 1, is_complete, broken };
+                }
+                if seen.insert(after.fingerprint()) {
+                    steps.push((from, action));
+                    next.push((steps.len() - 1, after));
+                }
+            }
+        }
+        layer = next;
+        if layer.is_empty() {
+            let states = seen.len();
+            return Explored { states, depth: reached, is_complete: true, broken: None };
+        }
+    }
+    Explored { states: seen.len(), depth, is_complete: false, broken: None }
+}
+
+fn path_to(steps: &[(usize, Action)], mut state: usize) -> Vec<Action> {
+    let mut path = Vec::new();
+    while let Some((from, action)) = steps.get(state) {
+        path.push(*action);
+        state = *from;
+    }
+    path.reverse();
+    path
+}
+
+/// The path in words: what was done, and what came of it.
+fn story_of(kind: Kind, mistake: Option<Mistake>, path: &[Action]) -> Vec<String> {
+    let mut world = World::new(kind, mistake);
+    path.iter()
+        .map(|action| {
+            let before = world.told.len();
+            let _ = world.act(*action);
+            let came_of_it = world.told[before..].join("; ");
+            format!("{action}{}{came_of_it}", if came_of_it.is_empty() { "" } else { ": " })
+        })
+        .collect()
+}

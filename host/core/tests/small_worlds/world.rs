@@ -1,0 +1,617 @@
+//! One small world: what can happen in it, and the rules that hold.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    net::Ipv4Addr,
+    num::NonZeroU32,
+    sync::Arc,
+};
+
+use clap::ValueEnum;
+use lessor_core::{
+    Answer, Attempt, BeyondLimit, Decision, Engine, Lease, LeaseState, LeaseTime, QuarantineMax,
+    Reason, ReplyKind, Request, Terms, Timestamp,
+};
+
+use crate::support::*;
+
+const CLIENTS: u8 = 2;
+const LEASE_SECS: u32 = 60;
+/// Time passes in steps of a bit more than half a lease.
+const STEP_SECS: u32 = 35;
+const STEPS_MAX: u32 = 4;
+/// Decisions of one server that may be on their way.
+const ON_THEIR_WAY_MAX: usize = 2;
+
+/// Which worlds there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// One server.
+    OneServer,
+    /// Two servers on one store.
+    TwoServers,
+    /// One server, and both clients are one subscriber's, who may have one lease.
+    OneLeaseForBoth,
+    /// The same, and a new lease takes the place of the other.
+    TheNewerOfBoth,
+}
+
+/// A mistake that is made on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mistake {
+    /// The reply leaves before storage has answered.
+    AckBeforeFlush,
+    /// The engine does not know the limit.
+    LimitNotChecked,
+    /// Quarantined addresses are forgotten at a restart.
+    QuarantineForgotten,
+    /// A change that storage could not make is taken for made.
+    FailedChangeTakenForMade,
+    /// Storage does not compare.
+    BlindWrites,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Discover(u8, usize),
+    Select(u8),
+    Renew(u8, usize),
+    Release(u8, usize),
+    Decline(u8, usize),
+    StorageMakes(usize),
+    StorageFails(usize),
+    StorageFailsButWrites(usize),
+    StorageIsReadAgain(usize),
+    StorageAnswers(usize),
+    StorageAnswersTwice(usize),
+    Learn(usize, Ipv4Addr),
+    Restart(usize),
+    TimePasses,
+}
+
+#[derive(Clone)]
+pub(crate) struct World {
+    kind: Kind,
+    mistake: Option<Mistake>,
+    now: Timestamp,
+    steps: u32,
+    servers: Vec<Server>,
+    store: BTreeMap<Ipv4Addr, Arc<Lease>>,
+    clients: Vec<Client>,
+    next_transaction_id: u32,
+    /// What happened, for the story.
+    pub(crate) told: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Server {
+    engine: Engine,
+    queue: VecDeque<Pending>,
+    /// Whose flush failed; storage has to be read.
+    doubtful: Option<Pending>,
+    answered: VecDeque<(Pending, Answer)>,
+    last_answer: Option<(Pending, Answer)>,
+    waiting: Vec<(Ipv4Addr, u8, Request)>,
+    /// Records that came by the feed.
+    learnt: BTreeMap<Ipv4Addr, u64>,
+    restarts: u8,
+}
+
+#[derive(Clone)]
+struct Pending {
+    client: u8,
+    request: Request,
+    decision: Decision,
+}
+
+/// A client as it sees itself.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Hash)]
+struct Client {
+    offered: Option<(usize, Ipv4Addr)>,
+    uses: Option<(Ipv4Addr, Timestamp)>,
+    transaction_id: u32,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::OneServer, Self::TwoServers, Self::OneLeaseForBoth, Self::TheNewerOfBoth];
+
+    const fn servers(self) -> usize {
+        if matches!(self, Self::TwoServers) { 2 } else { 1 }
+    }
+
+    fn terms(self) -> Terms {
+        match self {
+            Self::OneServer | Self::TwoServers => Terms::default(),
+            Self::OneLeaseForBoth => limited("s", 1, BeyondLimit::Refuse),
+            Self::TheNewerOfBoth => limited("s", 1, BeyondLimit::ReplaceOldest),
+        }
+    }
+}
+
+impl Mistake {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::AckBeforeFlush,
+        Self::LimitNotChecked,
+        Self::QuarantineForgotten,
+        Self::FailedChangeTakenForMade,
+        Self::BlindWrites,
+    ];
+}
+
+impl World {
+    pub(crate) fn new(kind: Kind, mistake: Option<Mistake>) -> Self {
+        let server = || Server::new(&BTreeMap::new(), Timestamp::from_unix_ms(0), None);
+        Self {
+            kind,
+            mistake,
+            now: Timestamp::from_unix_ms(1_000_000),
+            steps: 0,
+            servers: (0..kind.servers()).map(|_| server()).collect(),
+            store: BTreeMap::new(),
+            clients: vec![Client::default(); usize::from(CLIENTS)],
+            next_transaction_id: 1,
+            told: Vec::new(),
+        }
+    }
+
+    /// Everything that can happen next.
+    pub(crate) fn possible(&self) -> Vec<Action> {
+        let mut all = Vec::new();
+        for (number, server) in self.servers.iter().enumerate() {
+            let has_room = server.queue.len() + server.answered.len() < ON_THEIR_WAY_MAX;
+            for client in (0..CLIENTS).filter(|_| has_room) {
+                let Client { offered, uses, .. } = &self.clients[usize::from(client)];
+                match uses {
+                    Some(_) => {
+                        all.push(Action::Renew(client, number));
+                        all.push(Action::Release(client, number));
+                        all.push(Action::Decline(client, number));
+                    }
+                    None if offered.is_some_and(|(by, _)| by == number) => {
+                        all.push(Action::Select(client));
+                    }
+                    None => all.push(Action::Discover(client, number)),
+                }
+            }
+            if server.doubtful.is_some() {
+                all.push(Action::StorageIsReadAgain(number));
+            } else if !server.queue.is_empty() {
+                all.push(Action::StorageMakes(number));
+                all.push(Action::StorageFails(number));
+                all.push(Action::StorageFailsButWrites(number));
+            }
+            if !server.answered.is_empty() {
+                all.push(Action::StorageAnswers(number));
+            }
+            if server.last_answer.is_some() {
+                all.push(Action::StorageAnswersTwice(number));
+            }
+            if self.servers.len() > 1 {
+                for (address, record) in &self.store {
+                    let known = server.engine.lease_at(*address).map_or(0, |lease| lease.revision);
+                    let heard = server.learnt.get(address).copied().unwrap_or_default();
+                    if known.max(heard) < record.revision {
+                        all.push(Action::Learn(number, *address));
+                    }
+                }
+            }
+            if server.restarts == 0 {
+                all.push(Action::Restart(number));
+            }
+        }
+        if self.steps < STEPS_MAX {
+            all.push(Action::TimePasses);
+        }
+        all
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// With the rule that it breaks.
+    pub(crate) fn act(&mut self, action: Action) -> Result<(), String> {
+        match action {
+            Action::Discover(client, server) => self.send(client, server, discover(client)),
+            Action::Select(client) => {
+                let Some((server, address)) = self.clients[usize::from(client)].offered.take()
+                else {
+                    return Ok(());
+                };
+                self.send(client, server, selecting(client, address))
+            }
+            Action::Renew(client, server) => {
+                let Some((address, _)) = self.clients[usize::from(client)].uses else {
+                    return Ok(());
+                };
+                self.send(client, server, renewing(client, address))
+            }
+            Action::Release(client, server) => {
+                let Some((address, _)) = self.clients[usize::from(client)].uses.take() else {
+                    return Ok(());
+                };
+                let request = with(release(client, address), |request| {
+                    request.arrival.source = std::net::SocketAddrV4::new(address, 68);
+                });
+                self.send(client, server, request)
+            }
+            Action::Decline(client, server) => {
+                let Some((address, _)) = self.clients[usize::from(client)].uses.take() else {
+                    return Ok(());
+                };
+                self.send(client, server, decline(client, address))
+            }
+            Action::StorageMakes(server) => {
+                let Some(pending) = self.servers[server].queue.pop_front() else { return Ok(()) };
+                let answer = self.commit(&pending);
+                self.servers[server].answered.push_back((pending, answer));
+                Ok(())
+            }
+            Action::StorageFails(server) => {
+                self.servers[server].doubtful = self.servers[server].queue.pop_front();
+                Ok(())
+            }
+            Action::StorageFailsButWrites(server) => {
+                let Some(pending) = self.servers[server].queue.pop_front() else { return Ok(()) };
+                self.commit(&pending);
+                self.servers[server].doubtful = Some(pending);
+                Ok(())
+            }
+            Action::StorageIsReadAgain(server) => {
+                let Some(pending) = self.servers[server].doubtful.take() else { return Ok(()) };
+                let answer = self.look_up(&pending);
+                self.servers[server].answered.push_back((pending, answer));
+                Ok(())
+            }
+            Action::StorageAnswers(server) => self.hear(server),
+            Action::StorageAnswersTwice(server) => {
+                let Some((pending, answer)) = self.servers[server].last_answer.take() else {
+                    return Ok(());
+                };
+                let now = self.now;
+                self.servers[server].engine.settle(now, &pending.decision.changes, &answer);
+                Ok(())
+            }
+            Action::Learn(server, address) => {
+                let record = Arc::clone(&self.store[&address]);
+                self.servers[server].learnt.insert(address, record.revision);
+                self.servers[server].engine.learn(self.now, record);
+                Ok(())
+            }
+            Action::Restart(server) => {
+                let restarts = self.servers[server].restarts + 1;
+                self.servers[server] = Server::new(&self.store, self.now, self.mistake);
+                self.servers[server].restarts = restarts;
+                Ok(())
+            }
+            Action::TimePasses => {
+                self.steps += 1;
+                self.now = self.now.after_secs(STEP_SECS);
+                for client in &mut self.clients {
+                    client.uses = client.uses.filter(|(_, until)| *until > self.now);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The rules that hold in every state.
+    ///
+    /// # Errors
+    /// With the one that does not.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let used = |client: u8| self.clients[usize::from(client)].uses;
+        if let (Some((one, _)), Some((other, _))) = (used(0), used(1))
+            && one == other
+        {
+            return Err(format!("both clients use {one}"));
+        }
+        for client in 0..CLIENTS {
+            let Some((address, until)) = used(client) else { continue };
+            let record = self.store.get(&address).ok_or_else(|| {
+                format!("client {client} was promised {address}, and it is not on record")
+            })?;
+            let is_kept = record.client == key(client)
+                && record.state == LeaseState::Leased
+                && record.expires_at >= until;
+            if !is_kept {
+                return Err(format!(
+                    "client {client} was promised {address} until {until:?}, and on record is {}",
+                    told(record)
+                ));
+            }
+        }
+        if matches!(self.kind, Kind::OneLeaseForBoth | Kind::TheNewerOfBoth) {
+            let active = self.store.values().filter(|lease| lease.is_active(self.now));
+            if active.filter(|lease| lease.subscriber.is_some()).count() > 1 {
+                return Err("the subscriber has two leases and may have one".to_owned());
+            }
+        }
+        for server in &self.servers {
+            for known in server.engine.leases() {
+                let held = self.store.get(&known.address);
+                let is_stored =
+                    held.is_some_and(|held| held.revision > known.revision || **held == **known);
+                if !is_stored {
+                    return Err(format!(
+                        "a server knows {}, which storage never held",
+                        told(known)
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A number that is the same for worlds in which the same can happen.
+    pub(crate) fn fingerprint(&self) -> u128 {
+        let half = |salt: u64| {
+            let mut hasher = DefaultHasher::new();
+            salt.hash(&mut hasher);
+            self.now.hash(&mut hasher);
+            let clients = self.clients.iter();
+            clients.map(|client| (client.offered, client.uses)).for_each(|c| c.hash(&mut hasher));
+            let text = |hasher: &mut DefaultHasher, what: &dyn fmt::Debug| {
+                format!("{what:?}").hash(hasher);
+            };
+            for lease in self.store.values() {
+                text(&mut hasher, &lease);
+            }
+            for server in &self.servers {
+                server.engine.leases().for_each(|lease| text(&mut hasher, &lease));
+                server.engine.offers().for_each(|offer| text(&mut hasher, &offer));
+                for usage in server.engine.usage(self.now) {
+                    text(&mut hasher, &usage);
+                }
+                let pending = |hasher: &mut DefaultHasher, pending: &Pending| {
+                    let is_awaited = self.awaits(pending.client, &pending.request);
+                    let Decision { reason, changes, .. } = &pending.decision;
+                    text(hasher, &(pending.client, is_awaited, reason, changes));
+                };
+                for found in &server.queue {
+                    pending(&mut hasher, found);
+                }
+                "doubtful".hash(&mut hasher);
+                server.doubtful.iter().for_each(|found| pending(&mut hasher, found));
+                for (found, answer) in &server.answered {
+                    pending(&mut hasher, found);
+                    text(&mut hasher, answer);
+                }
+                "last".hash(&mut hasher);
+                server.last_answer.iter().for_each(|(found, _)| pending(&mut hasher, found));
+                for (address, client, request) in &server.waiting {
+                    let is_awaited = self.awaits(*client, request);
+                    text(&mut hasher, &(address, client, request.kind, is_awaited));
+                }
+                text(&mut hasher, &server.learnt);
+                server.restarts.hash(&mut hasher);
+            }
+            u128::from(hasher.finish())
+        };
+        (half(1) << 64) | half(2)
+    }
+
+    fn send(&mut self, client: u8, server: usize, request: Request) -> Result<(), String> {
+        let transaction_id = self.next_transaction_id;
+        self.next_transaction_id += 1;
+        let state = &mut self.clients[usize::from(client)];
+        state.transaction_id = transaction_id;
+        state.offered = None;
+        let request = with(request, |request| request.transaction_id = transaction_id);
+        self.decide(client, server, request)
+    }
+
+    fn decide(&mut self, client: u8, server: usize, request: Request) -> Result<(), String> {
+        let mut terms = self.kind.terms();
+        if self.mistake == Some(Mistake::LimitNotChecked)
+            && let Some(limit) = &mut terms.subscriber
+        {
+            limit.leases_max = NonZeroU32::MAX;
+        }
+        let attempt = self.servers[server].engine.decide(self.now, 0, &request, &terms);
+        let decision = match attempt {
+            Attempt::Decided(decision) => decision,
+            Attempt::Waits(wait) => {
+                self.told.push(format!("waits for {}", wait.address));
+                self.servers[server].waiting.push((wait.address, client, request));
+                return Ok(());
+            }
+        };
+        check_decision(&request, &decision);
+        self.told.push(decision.reason.to_string());
+        let pending = Pending { client, request, decision };
+        if pending.decision.changes.is_empty() {
+            return self.deliver(server, &pending);
+        }
+        if self.mistake == Some(Mistake::AckBeforeFlush) {
+            self.deliver(server, &pending)?;
+        }
+        self.servers[server].queue.push_back(pending);
+        Ok(())
+    }
+
+    fn commit(&mut self, pending: &Pending) -> Answer {
+        let changes = &pending.decision.changes;
+        let is_expected = changes.iter().all(|change| {
+            let held = self.store.get(&change.lease.address);
+            held.map_or(0, |held| held.revision) == change.expected_revision()
+        });
+        if !is_expected && self.mistake != Some(Mistake::BlindWrites) {
+            self.told.push("another was faster".to_owned());
+            return self.conflict(pending);
+        }
+        for change in changes {
+            if change.passed_on().is_some() || change.lease.client != key(pending.client) {
+                // A subscriber's new device takes the place of the other, which is cut off.
+                let client = change.previous.as_ref().map(|previous| previous.client.clone());
+                let other = 1 - pending.client;
+                if client == Some(key(other)) {
+                    self.clients[usize::from(other)].uses = None;
+                }
+            }
+            self.store.insert(change.lease.address, Arc::clone(&change.lease));
+        }
+        Answer::Made
+    }
+
+    fn look_up(&self, pending: &Pending) -> Answer {
+        let mut changes = pending.decision.changes.iter();
+        if changes
+            .clone()
+            .all(|change| self.store.get(&change.lease.address) == Some(&change.lease))
+        {
+            return Answer::Made;
+        }
+        if changes.all(|change| self.store.get(&change.lease.address) == change.previous.as_ref()) {
+            return Answer::NotMade;
+        }
+        self.conflict(pending)
+    }
+
+    fn conflict(&self, pending: &Pending) -> Answer {
+        let addresses = pending.decision.changes.iter().map(|change| change.lease.address);
+        Answer::Conflict(addresses.map(|address| self.store.get(&address).cloned()).collect())
+    }
+
+    fn hear(&mut self, server: usize) -> Result<(), String> {
+        let Some((pending, mut answer)) = self.servers[server].answered.pop_front() else {
+            return Ok(());
+        };
+        if answer == Answer::NotMade && self.mistake == Some(Mistake::FailedChangeTakenForMade) {
+            answer = Answer::Made;
+        }
+        let now = self.now;
+        self.servers[server].engine.settle(now, &pending.decision.changes, &answer);
+        self.servers[server].last_answer = Some((pending.clone(), answer.clone()));
+        match answer {
+            Answer::Made => self.deliver(server, &pending)?,
+            Answer::Conflict(_) if self.awaits(pending.client, &pending.request) => {
+                self.decide(pending.client, server, pending.request.clone())?;
+            }
+            Answer::Conflict(_) | Answer::NotMade => {}
+        }
+        let settled = |address: &Ipv4Addr| {
+            pending.decision.changes.iter().any(|change| change.lease.address == *address)
+        };
+        let waiting = std::mem::take(&mut self.servers[server].waiting);
+        let (woken, waiting): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(address, ..)| settled(address));
+        self.servers[server].waiting = waiting;
+        for (_, client, request) in woken {
+            self.decide(client, server, request)?;
+        }
+        Ok(())
+    }
+
+    fn awaits(&self, client: u8, request: &Request) -> bool {
+        self.clients[usize::from(client)].transaction_id == request.transaction_id
+    }
+
+    /// The reply reaches its client, if it is still awaited.
+    fn deliver(&mut self, server: usize, pending: &Pending) -> Result<(), String> {
+        let Some(reply) = &pending.decision.reply else { return Ok(()) };
+        if !self.awaits(pending.client, &pending.request) {
+            return Ok(());
+        }
+        let client = &mut self.clients[usize::from(pending.client)];
+        let record = self.store.get(&reply.your_address);
+        if reply.kind == ReplyKind::Offer
+            && self.servers.len() == 1
+            && pending.decision.reason != Reason::OfferedQuarantined
+            && let Some(record) = record.filter(|record| record.is_quarantined(self.now))
+        {
+            return Err(format!("{} is offered, which was declined", told(record)));
+        }
+        match reply.kind {
+            ReplyKind::Offer => client.offered = Some((server, reply.your_address)),
+            ReplyKind::Nak => client.uses = None,
+            ReplyKind::Ack => {
+                let change = pending.decision.changes.first().ok_or("an ACK without a change")?;
+                let until = change.lease.changed_at.after_secs(LEASE_SECS);
+                client.uses = Some((reply.your_address, until)).filter(|_| until > self.now);
+                self.told.push(format!(
+                    "client {} uses {} from now on",
+                    pending.client, reply.your_address
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Server {
+    fn new(
+        store: &BTreeMap<Ipv4Addr, Arc<Lease>>,
+        now: Timestamp,
+        mistake: Option<Mistake>,
+    ) -> Self {
+        let mut network = network();
+        network.subnets[0].pools = vec![pool("open", 10, 11)];
+        network.subnets[0].lease_time =
+            LeaseTime { default_secs: LEASE_SECS, min_secs: LEASE_SECS, max_secs: LEASE_SECS };
+        let two = NonZeroU32::new(2).unwrap();
+        network.bounds.quarantine_max =
+            QuarantineMax { client: two, line: two, link: two, subscriber: two };
+        network.quarantine_secs = 100;
+        let mut engine = Engine::new(Arc::new(network), 7);
+        for record in store.values() {
+            let is_forgotten = mistake == Some(Mistake::QuarantineForgotten)
+                && record.state == LeaseState::Quarantined;
+            if !is_forgotten {
+                engine.restore(now, Arc::clone(record));
+            }
+        }
+        Self {
+            engine,
+            queue: VecDeque::new(),
+            doubtful: None,
+            answered: VecDeque::new(),
+            last_answer: None,
+            waiting: Vec::new(),
+            learnt: BTreeMap::new(),
+            restarts: 0,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discover(client, server) => {
+                write!(f, "client {client} asks server {server} for an address")
+            }
+            Self::Select(client) => write!(f, "client {client} takes its offer"),
+            Self::Renew(client, server) => write!(f, "client {client} renews with server {server}"),
+            Self::Release(client, server) => {
+                write!(f, "client {client} releases, to server {server}")
+            }
+            Self::Decline(client, server) => {
+                write!(f, "client {client} declines, to server {server}")
+            }
+            Self::StorageMakes(server) => write!(f, "storage writes for server {server}"),
+            Self::StorageFails(server) => write!(f, "storage fails for server {server}"),
+            Self::StorageFailsButWrites(server) => {
+                write!(f, "storage fails for server {server}, but has written")
+            }
+            Self::StorageIsReadAgain(server) => {
+                write!(f, "storage is read again for server {server}")
+            }
+            Self::StorageAnswers(server) => write!(f, "server {server} hears from storage"),
+            Self::StorageAnswersTwice(server) => {
+                write!(f, "server {server} hears the same from storage again")
+            }
+            Self::Learn(server, address) => write!(f, "server {server} learns of {address}"),
+            Self::Restart(server) => write!(f, "server {server} starts again"),
+            Self::TimePasses => write!(f, "{STEP_SECS} s pass"),
+        }
+    }
+}
+
+/// A record in a few words.
+fn told(record: &Lease) -> String {
+    let Lease { address, client, state, revision, .. } = record;
+    format!("{address}, {state:?}, of {client}, revision {revision}")
+}

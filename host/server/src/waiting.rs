@@ -1,0 +1,97 @@
+//! Who waits for changes that are on their way to storage.
+//!
+//! Not here: what waits; it stays with its worker, which is told when to go on with it. Those who wait
+//! for a change of an address are noted under the lock of its engine, where they found it and where it
+//! is settled, so none is forgotten. Invariant: whoever is noted is woken once.
+
+use std::{collections::HashMap, net::Ipv4Addr};
+
+/// How many messages may wait for one change. Their clients wait for one address, or for the account of
+/// one subscriber.
+const WAITING_FOR_ONE_MAX: usize = 64;
+
+/// Has somebody go on.
+pub(crate) type Wake = Box<dyn FnOnce() + Send>;
+
+/// Who waits for the changes of a network's addresses.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    by_address: HashMap<Ipv4Addr, Vec<Wake>>,
+}
+
+/// Too many wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+impl Waiting {
+    /// Notes that somebody waits for the change of `address`.
+    ///
+    /// # Errors
+    /// If too many wait for it.
+    pub(crate) fn note(&mut self, address: Ipv4Addr, wake: Wake) -> Result<(), TooMany> {
+        let waiting = self.by_address.entry(address).or_default();
+        if waiting.len() >= WAITING_FOR_ONE_MAX {
+            return Err(TooMany);
+        }
+        waiting.push(wake);
+        Ok(())
+    }
+
+    /// Takes those who wait for changes of `addresses`, in the order in which they came.
+    pub(crate) fn take(&mut self, addresses: impl IntoIterator<Item = Ipv4Addr>) -> Vec<Wake> {
+        if self.by_address.is_empty() {
+            return Vec::new();
+        }
+        let waiting = addresses.into_iter().filter_map(|address| self.by_address.remove(&address));
+        waiting.flatten().collect()
+    }
+
+    /// Takes all who wait.
+    pub(crate) fn take_all(&mut self) -> Vec<Wake> {
+        std::mem::take(&mut self.by_address).into_values().flatten().collect()
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiting").field("addresses", &self.by_address.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+    const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+
+    #[test]
+    fn those_who_wait_for_an_address_are_woken_in_order_and_once() {
+        let (sender, woken) = mpsc::channel();
+        let wake = |number: u32| -> Wake {
+            let sender = sender.clone();
+            Box::new(move || sender.send(number).unwrap())
+        };
+        let mut waiting = Waiting::default();
+        for (address, number) in [(A, 1), (B, 2), (A, 3)] {
+            waiting.note(address, wake(number)).unwrap();
+        }
+        waiting.take([A]).into_iter().for_each(|wake| wake());
+        assert_eq!(woken.try_iter().collect::<Vec<_>>(), [1, 3]);
+        assert!(waiting.take([A]).is_empty());
+        waiting.take_all().into_iter().for_each(|wake| wake());
+        assert_eq!(woken.try_iter().collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn only_so_many_wait_for_one_address() {
+        let mut waiting = Waiting::default();
+        for _ in 0..WAITING_FOR_ONE_MAX {
+            waiting.note(A, Box::new(|| ())).unwrap();
+        }
+        assert_eq!(waiting.note(A, Box::new(|| ())), Err(TooMany));
+        assert_eq!(waiting.note(B, Box::new(|| ())), Ok(()));
+    }
+}
