@@ -217,6 +217,8 @@ reasons! {
         "the lease could not be made durable, so it was not acknowledged",
     StoreConflict "store-conflict" Failure
         "the address changed hands in the store more often than a request is tried again",
+    StoreStalled "store-stalled" Failure
+        "storage has not answered for more than a second; until it does, no lease is changed",
     QueueFull "queue-full" Failure
         "more is waiting for the store than the server lets wait",
     ReplyUnwritable "reply-unwritable" Failure

@@ -386,7 +386,8 @@ impl StoreWatch {
     /// Says what is new: a failure at once, then how it goes on every now and then, and its end.
     fn look(&mut self, status: &CommitterStatus, now: Instant) {
         let is_due = self.told_at.is_none_or(|at| now.duration_since(at) >= STORE_LOG_EVERY);
-        if status.failed_flushes > self.failed_flushes && is_due {
+        let fails = status.failed_flushes > self.failed_flushes || status.is_stalled;
+        if fails && is_due {
             self.told_at = Some(now);
             self.failed_flushes = status.failed_flushes;
             self.is_failing = true;

@@ -427,8 +427,12 @@ impl Worker {
             Ok(()) => self.waiting_changes += changes,
             Err(_refused) => {
                 let now = clock::now();
+                let reason = match self.shared.committer.is_stalled() {
+                    true => Reason::StoreStalled,
+                    false => Reason::QueueFull,
+                };
                 for mut exchange in take(&slot) {
-                    self.shared.pipeline().abandon(now, &mut exchange, Reason::QueueFull, None);
+                    self.shared.pipeline().abandon(now, &mut exchange, reason, None);
                     self.finish(exchange);
                 }
             }

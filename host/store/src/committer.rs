@@ -116,8 +116,17 @@ impl Committer {
 
     /// The state of the committer.
     pub fn status(&self) -> CommitterStatus {
-        let waiting_changes = self.shared.queue().waiting_changes;
-        self.shared.counters.snapshot(waiting_changes)
+        let queue = self.shared.queue();
+        let (waiting_changes, stalled_for) = (queue.waiting_changes, queue.stalled_for());
+        drop(queue);
+        let mut status = self.shared.counters.snapshot(waiting_changes);
+        if let Some(stalled_for) = stalled_for {
+            let secs = stalled_for.as_secs();
+            status.is_stalled = true;
+            status.last_error =
+                Some(format!("the disk does not answer: a flush has taken {secs} s so far"));
+        }
+        status
     }
 }
 
@@ -184,8 +193,13 @@ struct Queue {
 
 impl Queue {
     fn is_stalled(&self) -> bool {
-        let stalled_after = Duration::from_millis(Committer::STALLED_AFTER_MS);
-        self.flushing_since.is_some_and(|since| since.elapsed() > stalled_after)
+        self.stalled_for().is_some()
+    }
+
+    /// How long the flush has taken that is under way, if that is too long.
+    fn stalled_for(&self) -> Option<Duration> {
+        let took = self.flushing_since?.elapsed();
+        (took > Duration::from_millis(Committer::STALLED_AFTER_MS)).then_some(took)
     }
 }
 

@@ -28,7 +28,10 @@ pub struct CommitterStatus {
     pub flush_us: u64,
     /// The longest flush, in microseconds.
     pub longest_flush_us: u64,
-    /// Why the latest flush failed, as a sentence for the log; nothing as soon as one succeeds.
+    /// Whether the flush that is under way takes longer than [`crate::Committer::STALLED_AFTER_MS`].
+    pub is_stalled: bool,
+    /// Why the latest flush failed, or does not end, as a sentence for the log; nothing as soon as one
+    /// succeeds.
     pub last_error: Option<String>,
     /// What is wrong with the store although flushes succeed, as a sentence for the log.
     pub complaint: Option<String>,
@@ -77,6 +80,7 @@ impl Counters {
             largest_batch_changes: self.largest_batch_changes.load(Relaxed),
             flush_us: self.flush_us.load(Relaxed),
             longest_flush_us: self.longest_flush_us.load(Relaxed),
+            is_stalled: false,
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             complaint: self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    AfterDataLoss, Change, ClientKeyKind, Committed, Engine, Network, Request, Terms, Timestamp,
+    AfterDataLoss, Answer, Attempt, Change, ClientKeyKind, Engine, Network, Request, Terms,
+    Timestamp,
 };
 
 /// Calls everything that the engine does, on inputs that the linker cannot know.
@@ -31,10 +32,13 @@ pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
         serde_json::from_str::<Terms>(&input),
         serde_json::from_str::<Change>(&input),
     ) {
-        let decision = engine.decide(now, 0, &request, &terms);
-        engine.settle(now, &change, &Committed::Failed);
+        let attempt = engine.decide(now, 0, &request, &terms);
+        engine.settle(now, &[change], &Answer::NotMade);
         engine.reclaim(now, 1);
-        return decision.changes.len() as u64;
+        return match attempt {
+            Attempt::Decided(decision) => decision.changes.len() as u64,
+            Attempt::Waits(wait) => u64::from(u32::from(wait.address)),
+        };
     }
     engine.next_deadline().map_or(0, Timestamp::unix_ms)
 }

@@ -13,7 +13,7 @@ use std::{cmp::Reverse, collections::VecDeque, net::Ipv4Addr, sync::Arc};
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
-use crate::{ClientKey, Lease, LeaseState, OwnAddresses, PoolUsage, Timestamp};
+use crate::{ClientKey, Lease, LeaseState, Origin, OwnAddresses, PoolUsage, Timestamp};
 
 use super::{
     addresses::{PoolAddresses, Standing},
@@ -39,6 +39,10 @@ pub(super) const RETURNED_LOOKED_AT_MAX: usize = 16;
 /// How many records of one client are found by its key: its leases, and the addresses that it had last.
 /// A client that moves on leaves a record behind wherever it was, until another client gets the address.
 pub(super) const RECORDS_OF_CLIENT_MAX: usize = 4;
+
+/// How many offers are withdrawn for one at most. More can exceed the bound only after it was
+/// lowered.
+pub(super) const WITHDRAWN_FOR_ONE_MAX: usize = 4;
 
 /// When a deadline is looked at again that came while a change of its address is in flight.
 const IN_FLIGHT_RETRY_SECS: u32 = 1;
@@ -198,6 +202,24 @@ impl Bindings {
     pub(super) fn withdraw_offer_of(&mut self, address: u32) {
         if self.slot(address).is_some_and(|slot| slot.offer().is_some()) {
             self.edit(address, |slot| slot.claim = Claim::None);
+        }
+    }
+
+    /// Withdraws the oldest offers to the line of `origin`, but not that of `kept`, if the line has more
+    /// in the pool of `address` than it may have.
+    pub(super) fn hold_to_offers_max(
+        &mut self,
+        address: u32,
+        origin: &Arc<Origin>,
+        kept: Option<u32>,
+    ) {
+        let Some(pool) = self.plan.giving_pool_of(address) else { return };
+        let max = self.plan.network().bounds.offers_max.of(origin);
+        for _ in 0..WITHDRAWN_FOR_ONE_MAX {
+            match self.open_offers.beyond(pool, origin, max, kept) {
+                Some(address) => self.withdraw_offer_of(address),
+                None => return,
+            }
         }
     }
 

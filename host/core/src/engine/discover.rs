@@ -22,10 +22,6 @@ pub(super) const DUE_IN_DECISION_MAX: usize = 64;
 /// decline itself.
 pub(super) const LOOKED_AT_MAX: usize = 64;
 
-/// How many offers are withdrawn for one at most. More can exceed the bound only after it was
-/// lowered.
-pub(super) const WITHDRAWN_FOR_ONE_MAX: usize = 4;
-
 /// A client that intends to take an offer asks for it within this time; an older offer can give way
 /// to another client of the same link.
 const RIPE_AFTER_SECS: u32 = 1;
@@ -45,7 +41,7 @@ impl Case<'_, '_> {
                 let offer =
                     Offer { address, client, subscriber, origin: Arc::clone(&origin), expires_at };
                 self.bindings.hold(offer);
-                self.hold_to_offers_max(address, &origin);
+                self.bindings.hold_to_offers_max(address, &origin, Some(address));
                 let reply = Some(self.grant(ReplyKind::Offer, address));
                 Decision { reply, ..Decision::of(reason) }
             }
@@ -161,19 +157,6 @@ impl Case<'_, '_> {
         let found = self.pool_choices(entitlement).into_iter().find_map(contested)?;
         let is_wanted = !self.has_declined_lately(found.address);
         is_wanted.then_some((found.address, Reason::OfferedContested))
-    }
-
-    /// Withdraws the oldest offers to the line of this client, other than that of `latest`, if the
-    /// line has more than it may have.
-    fn hold_to_offers_max(&mut self, latest: u32, origin: &Arc<Origin>) {
-        let Some(pool) = self.plan.giving_pool_of(latest) else { return };
-        let max = self.plan.network().bounds.offers_max.of(origin);
-        for _ in 0..WITHDRAWN_FOR_ONE_MAX {
-            match self.bindings.open_offers.beyond(pool, origin, max, latest) {
-                Some(address) => self.bindings.withdraw_offer_of(address),
-                None => return,
-            }
-        }
     }
 
     /// The pools that addresses are taken from: those of the subnet that the client asked from, then

@@ -101,19 +101,19 @@ impl OpenOffers {
         }
     }
 
-    /// The address of the oldest offer to `origin` except `latest`, if more than `max` are open.
+    /// The address of the oldest offer to `origin` except `kept`, if more than `max` are open.
     pub(super) fn beyond(
         &self,
         pool: usize,
         origin: &Arc<Origin>,
         max: usize,
-        latest: u32,
+        kept: Option<u32>,
     ) -> Option<u32> {
         let listed = self.pools.get(pool)?.origins.sources.get(origin)?;
         if listed.count <= max {
             return None;
         }
-        listed.offers.iter().find(|address| *address != latest)
+        listed.offers.iter().find(|address| Some(*address) != kept)
     }
 
     /// The offer of a pool that gives way to a client from `origin`: the oldest of the line that

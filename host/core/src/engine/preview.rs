@@ -24,10 +24,10 @@ use crate::{
 use super::{
     Decision, Engine,
     addresses::PoolAddresses,
-    bindings::{Bindings, RETURNED_LOOKED_AT_MAX},
+    bindings::{Bindings, RETURNED_LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX},
     case::{Case, Entitlement},
     clients::Clients,
-    discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX},
+    discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     identity,
     open_offers::OpenOffers,
     plan::address_of,

@@ -58,7 +58,12 @@ impl Bindings {
                     && (offer.client == change.lease.client || Some(&offer.client) == granted_to)
             };
             let offer = flight.offer.filter(|offer| !is_taken(offer));
+            let origin = offer.as_ref().map(|offer| Arc::clone(&offer.origin));
             self.land(now, address, record, offer);
+            if let Some(origin) = origin {
+                // Others may have been made to its line while this one was put aside.
+                self.hold_to_offers_max(address, &origin, None);
+            }
         }
     }
 

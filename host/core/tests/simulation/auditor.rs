@@ -120,6 +120,10 @@ impl Auditor {
         }
         let network = engine.network();
         let address = reply(decision).your_address;
+        if !owners(network, address).is_empty() {
+            // It is of no pool; what the line holds in pools may be from before the configuration changed.
+            return;
+        }
         let pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
         let Some(pool) = pools.into_iter().find(|pool| pool.contains(address)) else { return };
         let origin = Origin::of(request);

@@ -186,7 +186,13 @@ impl Replica {
             _ => {}
         }
         let failed = recorded.filter(|reason| {
-            matches!(reason, Reason::StoreFailed | Reason::StoreConflict | Reason::QueueFull)
+            matches!(
+                reason,
+                Reason::StoreFailed
+                    | Reason::StoreConflict
+                    | Reason::StoreStalled
+                    | Reason::QueueFull
+            )
         });
         match failed {
             Some(reason) if !exchange.changes.is_empty() => {

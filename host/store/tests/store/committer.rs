@@ -246,6 +246,8 @@ fn a_flush_that_stands_still_has_submissions_handed_back_until_it_ends() {
     bench.submit(1, 1);
     std::thread::sleep(Duration::from_millis(Committer::STALLED_AFTER_MS + 50));
     assert!(bench.committer.is_stalled());
+    let error = bench.committer.status().last_error.unwrap();
+    assert_eq!(error, "the disk does not answer: a flush has taken 1 s so far");
     let refused = bench.committer.submit(bench.submission(2, 1)).unwrap_err();
     bench.let_through(Outcome::Succeed);
     assert_eq!(bench.begun(), 1);
