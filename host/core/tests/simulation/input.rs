@@ -88,7 +88,7 @@ pub(super) fn replay(inputs: impl Iterator<Item = Input>, hash_seed: u64) -> Vec
     let network = Arc::new(super::world::networks().remove(0));
     let mut engines = [0, hash_seed].map(|seed| (Engine::new(Arc::clone(&network), seed), seed));
     let mut now = Timestamp::default();
-    let mut feed_both = |input: Input| {
+    let feed_both = |input: Input| {
         now = input.time().unwrap_or(now);
         let [first, second] = engines.each_mut().map(|(engine, seed)| {
             let output = feed(engine, &input, *seed);
@@ -98,7 +98,7 @@ pub(super) fn replay(inputs: impl Iterator<Item = Input>, hash_seed: u64) -> Vec
         assert_eq!(first, second, "in another order, after {input:?}");
         first.0
     };
-    inputs.map(|input| feed_both(input)).collect()
+    inputs.map(feed_both).collect()
 }
 
 impl Input {

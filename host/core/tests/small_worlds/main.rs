@@ -26,7 +26,7 @@ use clap::Parser;
 use self::world::{Action, Kind, Mistake, World};
 
 /// Depths that the test suite reaches in seconds.
-const DEPTH: usize = 8;
+const DEPTH: usize = 7;
 
 /// Explore small worlds completely.
 #[derive(Debug, Parser)]
