@@ -162,9 +162,8 @@ impl<'e, 'r> Case<'e, 'r> {
         }
         let address = self.in_flight()?;
         let flight = self.bindings.slot(address)?.flight()?;
-        let Request { transaction_id, kind, .. } = *self.request;
-        let is_repeated = flight.cause == Cause { transaction_id, kind }
-            && self.is_self(&flight.change.lease.client);
+        let is_repeated =
+            flight.cause == Cause::of(self.request) && self.is_self(&flight.change.lease.client);
         Some(Wait { address: address_of(address), is_repeated })
     }
 

@@ -32,8 +32,7 @@ impl Case<'_, '_> {
 
     /// Sends a change of a record to storage.
     pub(super) fn depart(&mut self, lease: Lease) -> Change {
-        let Request { transaction_id, kind, .. } = *self.request;
-        self.bindings.depart(lease, Cause { transaction_id, kind })
+        self.bindings.depart(lease, Cause::of(self.request))
     }
 
     /// How long an address is leased: what the terms say, else what the client asks for, else the

@@ -69,7 +69,8 @@ impl Case<'_, '_> {
     /// An address of which a change is on its way to storage, if the answer decides whether the client
     /// may have one more lease or offer on its subscriber's account.
     pub(super) fn waits_for_account(&self) -> Option<u32> {
-        let limit = self.terms.subscriber.as_ref()?;
+        let is_granted = matches!(self.request.kind, RequestKind::Discover | RequestKind::Request);
+        let limit = self.terms.subscriber.as_ref().filter(|_| is_granted)?;
         let others = self.others(limit, None)?;
         let in_flight = others.account.in_flight()?;
         let beyond = match limit.beyond {

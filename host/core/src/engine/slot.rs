@@ -3,9 +3,9 @@
 //! Not here: who else must know of a change of a slot; see [`super::bindings`]. Invariant: the record
 //! is one that storage is known to hold, or to have held.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
-use crate::{Change, ClientKey, Lease, LeaseState, Origin, RequestKind, Timestamp};
+use crate::{Change, ClientKey, Lease, LeaseState, Origin, Request, RequestKind, Timestamp};
 
 use super::{
     addresses::Standing,
@@ -41,11 +41,21 @@ pub(super) struct Flight {
     pub(super) heard: Option<Arc<Lease>>,
 }
 
-/// The message that a decision answers.
+/// The message that a decision answers. Some relays pass a renewal on that the client also sends past
+/// them; those are two messages, and each is answered the way it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cause {
     pub(super) transaction_id: u32,
     pub(super) kind: RequestKind,
+    pub(super) relay_address: Ipv4Addr,
+}
+
+impl Cause {
+    /// What tells a message from others of its client.
+    pub(super) const fn of(request: &Request) -> Self {
+        let Request { transaction_id, kind, relay_address, .. } = *request;
+        Self { transaction_id, kind, relay_address }
+    }
 }
 
 /// What is wanted of an address beside its record.

@@ -14,7 +14,8 @@ use crate::{
 };
 
 const FIRST: u32 = 0x0a00_0000;
-const CAUSE: Cause = Cause { transaction_id: 1, kind: RequestKind::Request };
+const CAUSE: Cause =
+    Cause { transaction_id: 1, kind: RequestKind::Request, relay_address: Ipv4Addr::UNSPECIFIED };
 
 /// 10.0.0.0/27 with two pools; one address in the first and one outside are reserved.
 fn network(last: u8) -> Arc<Network> {
