@@ -200,7 +200,7 @@ reasons! {
     UnexpectedMessageType "unexpected-message-type" Malformed
         "option 53 names a message that no client sends to a server, or one not served",
     TooOld "too-old" Failure
-        "the server had so much to decide that this message waited longer than its client does (4 seconds)",
+        "the server had so much to decide, or storage took so long, that this message waited longer than its client does (4 seconds)",
     CrowdedOut "crowded-out" Failure
         "more messages waited to be decided than the server lets wait, and this one was of those that give way first",
     Stopping "stopping" Failure

@@ -3,8 +3,8 @@
 //! Here the layers meet, in the order of docs/architecture.md, "Life of a DISCOVER": parse, locate,
 //! ask the policies, decide, edit, write. What waits (sockets, storage) is the worker's business.
 //!
-//! Invariant: an exchange ends in exactly one reason, and what the engine assumed for it is either
-//! made durable or taken back.
+//! Invariant: an exchange ends in exactly one reason, and the engine hears what became of every change
+//! that it decided for it.
 
 mod asking;
 mod reach;
@@ -14,6 +14,7 @@ use std::{
     fmt::Write,
     net::Ipv4Addr,
     sync::{Arc, Weak, atomic::Ordering},
+    time::Instant,
 };
 
 use arc_swap::ArcSwap;
@@ -37,8 +38,9 @@ use crate::{
     net::{Outgoing, OwnSockets, Received},
     observer::{Event, Message, Observer},
     order::Place,
+    parking::Ticket,
     recording::{Decided, Recorder, ReplyFacts, Sequence},
-    waiting::{TooMany, Waiting, Wake},
+    waiting::{Unwanted, Waiting, Wake},
 };
 
 pub(crate) use self::reach::{Reach, WrittenReply, nowhere, unknown_client};
@@ -102,6 +104,10 @@ pub(crate) struct Exchange {
     pub(crate) waits_for: Vec<PlannedLookup>,
     /// The number under which it waits for storage before it is decided; see [`Pipeline::go_on`].
     pub(crate) waits_as: Option<u64>,
+    /// When its client last sent it, if it had to wait for storage.
+    pub(crate) waits_since: Option<Instant>,
+    /// When it was last decided.
+    decided_at: Timestamp,
     detail: Option<String>,
     arrival: Arrival,
     request: Option<Arc<Request>>,
@@ -184,6 +190,8 @@ impl Exchange {
             written: None,
             waits_for: Vec::new(),
             waits_as: None,
+            waits_since: None,
+            decided_at: Timestamp::default(),
             detail,
             arrival,
             request: None,
@@ -498,6 +506,7 @@ impl Pipeline<'_> {
                 return;
             }
         };
+        exchange.decided_at = now;
         exchange.reason = decision.reason;
         exchange.changes = decision.changes;
         let seen = decision.seen_elsewhere.as_deref().map(seen_elsewhere_text);
@@ -546,7 +555,7 @@ impl Pipeline<'_> {
                     engine.decide_preferring(now, subnet, request, terms, self.preference);
                 let decision = match attempt {
                     Attempt::Decided(decision) => decision,
-                    Attempt::Waits(wait) => return self.wait(wait, waiting),
+                    Attempt::Waits(wait) => return self.wait(request, wait, waiting),
                 };
                 // Under the lock, so that recordings know in which order the engine decided.
                 *kept = self.kept(now, &[], false);
@@ -564,14 +573,15 @@ impl Pipeline<'_> {
     }
 
     /// Has an exchange wait for storage, unless it is one too many.
-    fn wait(&self, wait: Wait, waiting: &mut Waiting) -> Ruling {
+    fn wait(&self, request: &Request, wait: Wait, waiting: &mut Waiting) -> Ruling {
         let Some(wakes) = self.wakes.filter(|_| !wait.is_repeated) else {
             return Ruling::NotNow(Reason::ChangePending);
         };
         let (number, wake) = wakes.wake();
-        match waiting.note(wait.address, wake) {
+        match waiting.note(wait.address, Ticket::of(request), wake) {
             Ok(()) => Ruling::Waits(number),
-            Err(TooMany) => Ruling::NotNow(Reason::ChangeQueueFull),
+            Err(Unwanted::Again) => Ruling::NotNow(Reason::ChangePending),
+            Err(Unwanted::TooMany) => Ruling::NotNow(Reason::ChangeQueueFull),
         }
     }
 

@@ -5,11 +5,7 @@
 //! [`crate::waiting`]). Invariant: an exchange that was sent away comes back exactly once, with an answer
 //! for everything that it waited for, whatever becomes of the task that asks.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use lessor_core::{HardwareAddress, LookupAnswer, Reason, Request, RequestKind};
 use lessor_lookup::Sources;
@@ -17,24 +13,26 @@ use lessor_policy_host::{Lookup, PlannedLookup};
 
 use crate::exchange::Exchange;
 
-/// Exchanges of one worker that may wait at a time.
+/// Exchanges of one worker that may wait at a time for lookups, and as many for storage.
 pub(crate) const AWAY_MAX: usize = 4096;
 
 /// What of a worker's exchanges waits.
 #[derive(Debug)]
 pub(crate) struct Parking {
-    away: HashSet<Ticket>,
+    /// For what each waits: for lookups, or for storage under this number.
+    away: HashMap<Ticket, Option<u64>>,
     away_max: usize,
-    /// Those that wait for storage, by number.
+    /// Those that wait for storage.
     parked: HashMap<u64, Parked>,
 }
 
 /// An exchange that waits for storage.
 #[derive(Debug)]
-pub(crate) struct Parked {
+struct Parked {
     ticket: Ticket,
-    pub(crate) exchange: Exchange,
-    pub(crate) since: Instant,
+    exchange: Exchange,
+    /// When its client last sent it.
+    since: Instant,
 }
 
 /// What tells a message from others, and is the same if the client sends it again.
@@ -66,6 +64,17 @@ pub(crate) struct Away {
 }
 
 impl Ticket {
+    /// One of many, for tests.
+    #[cfg(test)]
+    pub(crate) fn numbered(number: u8) -> Self {
+        Self {
+            transaction_id: 7,
+            kind: RequestKind::Discover,
+            hardware_address: HardwareAddress::ethernet([2, 0, 0, 0, 0, number]),
+            client_identifier: None,
+        }
+    }
+
     pub(crate) fn of(request: &Request) -> Self {
         Self {
             transaction_id: request.transaction_id,
@@ -78,7 +87,7 @@ impl Ticket {
 
 impl Parking {
     pub(crate) fn new(away_max: usize) -> Self {
-        Self { away: HashSet::new(), away_max, parked: HashMap::new() }
+        Self { away: HashMap::new(), away_max, parked: HashMap::new() }
     }
 
     /// Lets one more go away for lookups.
@@ -86,10 +95,23 @@ impl Parking {
     /// # Errors
     /// If the client only sent it again, or too many are away.
     pub(crate) fn leave(&mut self, ticket: &Ticket) -> Result<(), Reason> {
-        self.enter(ticket, Reason::LookupPending, Reason::LookupQueueFull)
+        if self.away.contains_key(ticket) {
+            return Err(Reason::LookupPending);
+        }
+        if self.away.len() - self.parked.len() >= self.away_max {
+            return Err(Reason::LookupQueueFull);
+        }
+        self.away.insert(ticket.clone(), None);
+        Ok(())
     }
 
-    /// Keeps an exchange until storage has answered, under a number that is not in use.
+    /// One came back.
+    pub(crate) fn is_back(&mut self, ticket: &Ticket) {
+        self.away.remove(ticket);
+    }
+
+    /// Keeps an exchange until storage has answered, under a number that is not in use. Its client last
+    /// sent it at `since`.
     ///
     /// # Errors
     /// With the exchange and the reason, if the client only sent it again, or too many wait.
@@ -100,36 +122,31 @@ impl Parking {
         exchange: Exchange,
         since: Instant,
     ) -> Result<(), (Box<Exchange>, Reason)> {
-        match self.enter(&ticket, Reason::ChangePending, Reason::ChangeQueueFull) {
-            Ok(()) => {
-                self.parked.insert(number, Parked { ticket, exchange, since });
-                Ok(())
-            }
-            Err(reason) => Err((Box::new(exchange), reason)),
+        if self.away.contains_key(&ticket) {
+            self.was_sent_again(&ticket, since);
+            return Err((Box::new(exchange), Reason::ChangePending));
         }
-    }
-
-    /// Takes out what was parked under a number, if it was.
-    pub(crate) fn unpark(&mut self, number: u64) -> Option<Parked> {
-        let parked = self.parked.remove(&number)?;
-        self.away.remove(&parked.ticket);
-        Some(parked)
-    }
-
-    fn enter(&mut self, ticket: &Ticket, pending: Reason, full: Reason) -> Result<(), Reason> {
-        if self.away.contains(ticket) {
-            return Err(pending);
+        if self.parked.len() >= self.away_max {
+            return Err((Box::new(exchange), Reason::ChangeQueueFull));
         }
-        if self.away.len() >= self.away_max {
-            return Err(full);
-        }
-        self.away.insert(ticket.clone());
+        self.away.insert(ticket.clone(), Some(number));
+        self.parked.insert(number, Parked { ticket, exchange, since });
         Ok(())
     }
 
-    /// One came back.
-    pub(crate) fn is_back(&mut self, ticket: &Ticket) {
-        self.away.remove(ticket);
+    /// The client of what waits sent it again, and will wait for the answer from then on.
+    pub(crate) fn was_sent_again(&mut self, ticket: &Ticket, at: Instant) {
+        let number = self.away.get(ticket).copied().flatten();
+        if let Some(parked) = number.and_then(|number| self.parked.get_mut(&number)) {
+            parked.since = parked.since.max(at);
+        }
+    }
+
+    /// Takes out what was parked under a number, if it was, and when its client last sent it.
+    pub(crate) fn unpark(&mut self, number: u64) -> Option<(Exchange, Instant)> {
+        let Parked { ticket, exchange, since } = self.parked.remove(&number)?;
+        self.away.remove(&ticket);
+        Some((exchange, since))
     }
 
     /// Whether nothing waits.
@@ -186,27 +203,18 @@ fn given_up() -> LookupAnswer {
 mod tests {
     use super::*;
 
-    fn ticket(number: u8) -> Ticket {
-        Ticket {
-            transaction_id: 7,
-            kind: RequestKind::Discover,
-            hardware_address: HardwareAddress::ethernet([2, 0, 0, 0, 0, number]),
-            client_identifier: None,
-        }
-    }
-
     #[test]
     fn no_more_are_away_than_allowed_and_each_once() {
         let mut parking = Parking::new(2);
-        assert_eq!(parking.leave(&ticket(1)), Ok(()));
-        assert_eq!(parking.leave(&ticket(1)), Err(Reason::LookupPending));
-        assert_eq!(parking.leave(&ticket(2)), Ok(()));
-        assert_eq!(parking.leave(&ticket(3)), Err(Reason::LookupQueueFull));
-        assert_eq!(parking.leave(&ticket(2)), Err(Reason::LookupPending));
-        parking.is_back(&ticket(1));
-        assert_eq!(parking.leave(&ticket(3)), Ok(()));
-        parking.is_back(&ticket(2));
-        parking.is_back(&ticket(3));
+        assert_eq!(parking.leave(&Ticket::numbered(1)), Ok(()));
+        assert_eq!(parking.leave(&Ticket::numbered(1)), Err(Reason::LookupPending));
+        assert_eq!(parking.leave(&Ticket::numbered(2)), Ok(()));
+        assert_eq!(parking.leave(&Ticket::numbered(3)), Err(Reason::LookupQueueFull));
+        assert_eq!(parking.leave(&Ticket::numbered(2)), Err(Reason::LookupPending));
+        parking.is_back(&Ticket::numbered(1));
+        assert_eq!(parking.leave(&Ticket::numbered(3)), Ok(()));
+        parking.is_back(&Ticket::numbered(2));
+        parking.is_back(&Ticket::numbered(3));
         assert!(parking.is_empty());
     }
 }

@@ -6,6 +6,8 @@
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
+use crate::parking::Ticket;
+
 /// How many messages may wait for one change. Their clients wait for one address, or for the account of
 /// one subscriber.
 const WAITING_FOR_ONE_MAX: usize = 64;
@@ -16,24 +18,37 @@ pub(crate) type Wake = Box<dyn FnOnce() + Send>;
 /// Who waits for the changes of a network's addresses.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    by_address: HashMap<Ipv4Addr, Vec<Wake>>,
+    by_address: HashMap<Ipv4Addr, Vec<(Ticket, Wake)>>,
 }
 
-/// Too many wait already.
+/// Why somebody cannot wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooMany;
+pub(crate) enum Unwanted {
+    /// The same message waits already.
+    Again,
+    /// Too many wait already.
+    TooMany,
+}
 
 impl Waiting {
-    /// Notes that somebody waits for the change of `address`.
+    /// Notes that a message waits for the change of `address`.
     ///
     /// # Errors
-    /// If too many wait for it.
-    pub(crate) fn note(&mut self, address: Ipv4Addr, wake: Wake) -> Result<(), TooMany> {
+    /// If it waits already, or too many do.
+    pub(crate) fn note(
+        &mut self,
+        address: Ipv4Addr,
+        ticket: Ticket,
+        wake: Wake,
+    ) -> Result<(), Unwanted> {
         let waiting = self.by_address.entry(address).or_default();
-        if waiting.len() >= WAITING_FOR_ONE_MAX {
-            return Err(TooMany);
+        if waiting.iter().any(|(other, _)| *other == ticket) {
+            return Err(Unwanted::Again);
         }
-        waiting.push(wake);
+        if waiting.len() >= WAITING_FOR_ONE_MAX {
+            return Err(Unwanted::TooMany);
+        }
+        waiting.push((ticket, wake));
         Ok(())
     }
 
@@ -43,12 +58,13 @@ impl Waiting {
             return Vec::new();
         }
         let waiting = addresses.into_iter().filter_map(|address| self.by_address.remove(&address));
-        waiting.flatten().collect()
+        waiting.flatten().map(|(_, wake)| wake).collect()
     }
 
     /// Takes all who wait.
     pub(crate) fn take_all(&mut self) -> Vec<Wake> {
-        std::mem::take(&mut self.by_address).into_values().flatten().collect()
+        let all = std::mem::take(&mut self.by_address).into_values().flatten();
+        all.map(|(_, wake)| wake).collect()
     }
 }
 
@@ -67,16 +83,20 @@ mod tests {
     const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
     const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
+    fn nothing() -> Wake {
+        Box::new(|| ())
+    }
+
     #[test]
     fn those_who_wait_for_an_address_are_woken_in_order_and_once() {
         let (sender, woken) = mpsc::channel();
-        let wake = |number: u32| -> Wake {
+        let wake = |number: u8| -> Wake {
             let sender = sender.clone();
             Box::new(move || sender.send(number).unwrap())
         };
         let mut waiting = Waiting::default();
         for (address, number) in [(A, 1), (B, 2), (A, 3)] {
-            waiting.note(address, wake(number)).unwrap();
+            waiting.note(address, Ticket::numbered(number), wake(number)).unwrap();
         }
         waiting.take([A]).into_iter().for_each(|wake| wake());
         assert_eq!(woken.try_iter().collect::<Vec<_>>(), [1, 3]);
@@ -86,12 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_wait_for_one_address() {
+    fn only_so_many_wait_for_one_address_and_each_message_once() {
         let mut waiting = Waiting::default();
-        for _ in 0..WAITING_FOR_ONE_MAX {
-            waiting.note(A, Box::new(|| ())).unwrap();
+        for number in 0..WAITING_FOR_ONE_MAX as u8 {
+            waiting.note(A, Ticket::numbered(number), nothing()).unwrap();
         }
-        assert_eq!(waiting.note(A, Box::new(|| ())), Err(TooMany));
-        assert_eq!(waiting.note(B, Box::new(|| ())), Ok(()));
+        let mut note = |address, number| waiting.note(address, Ticket::numbered(number), nothing());
+        assert_eq!(note(A, 7), Err(Unwanted::Again));
+        assert_eq!(note(A, 200), Err(Unwanted::TooMany));
+        assert_eq!(note(B, 200), Ok(()));
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     counters::increment,
     exchange::{Exchange, Shared, Wakes},
     net::{Endpoint, Outgoing, Poller, ReceiveBatch, Waker},
-    parking::{AWAY_MAX, Away, Parked, Parking, Returned, Ticket},
+    parking::{AWAY_MAX, Away, Parking, Returned, Ticket},
     vital,
     waiting::Wake,
 };
@@ -306,13 +306,11 @@ impl Worker {
     }
 
     /// Whether storage has room for the changes of another turn. A worker without changes in flight
-    /// continues, because nothing would wake it when there is room. Otherwise it decides only what
-    /// changes nothing.
+    /// continues, because nothing would wake it when there is room; what storage does not take then ends.
+    /// Otherwise it decides only what changes nothing.
     fn may_change_more(&self) -> bool {
         self.waiting_changes == 0
-            || (self.waiting_changes < WAITING_CHANGES_MAX
-                && self.shared.committer.has_room()
-                && !self.shared.committer.is_stalled())
+            || (self.waiting_changes < WAITING_CHANGES_MAX && self.shared.committer.has_room())
     }
 
     /// Whether a message waits that can be decided.
@@ -330,6 +328,11 @@ impl Worker {
         } else if let Some(number) = exchange.waits_as {
             self.park(number, exchange);
         } else if exchange.changes.is_empty() {
+            if exchange.reason == Reason::ChangePending
+                && let Some(request) = exchange.request()
+            {
+                self.parking.was_sent_again(&Ticket::of(request), Instant::now());
+            }
             self.finish(exchange);
         } else {
             self.to_commit.push(exchange);
@@ -366,9 +369,10 @@ impl Worker {
     }
 
     /// Keeps an exchange until storage has answered to what it depends on.
-    fn park(&mut self, number: u64, exchange: Exchange) {
+    fn park(&mut self, number: u64, mut exchange: Exchange) {
         let Some(ticket) = exchange.request().map(|request| Ticket::of(request)) else { return };
-        let parked = self.parking.park(number, ticket, exchange, Instant::now());
+        let since = *exchange.waits_since.get_or_insert_with(Instant::now);
+        let parked = self.parking.park(number, ticket, exchange, since);
         if let Err((mut exchange, reason)) = parked {
             exchange.end_undecided(reason);
             self.finish(*exchange);
@@ -378,11 +382,12 @@ impl Worker {
     /// Continues with an exchange that waited for storage.
     fn go_on(&mut self, number: u64) {
         // It was one too many, if it is not there.
-        let Some(Parked { mut exchange, since, .. }) = self.parking.unpark(number) else { return };
+        let Some((mut exchange, since)) = self.parking.unpark(number) else { return };
         if since.elapsed() > AGE_MAX {
             exchange.end_undecided(Reason::TooOld);
             return self.finish(exchange);
         }
+        exchange.waits_since = Some(since);
         let pipeline = self.shared.pipeline_with(&self.wakes);
         pipeline.go_on(&mut self.runner, clock::now(), &mut exchange);
         self.decided(exchange);

@@ -102,10 +102,12 @@ impl Committer {
         Ok(())
     }
 
-    /// Whether fewer than half of the allowed changes wait. A caller that submits little at a time,
-    /// and nothing while this is false, hardly ever has a submission handed back.
+    /// Whether fewer than half of the allowed changes wait, and the disk answers. A caller that submits
+    /// little at a time, and nothing while this is false, hardly ever has a submission handed back.
     pub fn has_room(&self) -> bool {
-        self.shared.queue().waiting_changes < self.shared.limits.waiting_changes.div_ceil(2)
+        let queue = self.shared.queue();
+        let has_places = queue.waiting_changes < self.shared.limits.waiting_changes.div_ceil(2);
+        has_places && !queue.is_stalled()
     }
 
     /// Whether one flush takes longer than [`Committer::STALLED_AFTER_MS`]: the disk does not answer.

@@ -248,8 +248,8 @@ impl Bindings {
 
     /// Notices whatever quarantine has ended on an account.
     pub(super) fn notice_quarantines(&mut self, now: Timestamp, account: &quarantines::Account) {
-        for _ in 0..self.quarantines.count(account) {
-            let Some(address) = self.quarantines.ended(account, now) else { return };
+        let ended: SmallVec<[u32; 4]> = self.quarantines.ended(account, now).collect();
+        for address in ended {
             self.end_what_has_ended(now, address);
         }
     }
@@ -522,7 +522,7 @@ struct Seen {
 
 impl Seen {
     fn of(slot: &Slot) -> Self {
-        let quarantine = slot.quarantine().map(Arc::clone);
+        let quarantine = slot.counted_quarantine().map(Arc::clone);
         let (standing, held) = (slot.standing(), slot.held());
         Self { standing, quarantine, listed: listed_quarantine(slot), held }
     }

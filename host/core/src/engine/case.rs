@@ -150,7 +150,7 @@ impl<'e, 'r> Case<'e, 'r> {
     ///
     /// Nothing waits for a free address: while a change of it is in flight, it is not free. Nor does
     /// a message wait that is for another server, or that only asks for options.
-    pub(super) fn waits(&self) -> Option<Wait> {
+    pub(super) fn waits(&mut self) -> Option<Wait> {
         let is_decided = matches!(self.terms.verdict, Verdict::Refuse(_) | Verdict::Proceed);
         let is_answered = match self.request.kind {
             RequestKind::Inform => false,
@@ -169,21 +169,29 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// An address that a change in flight is about, of those that the decision depends on: the client's
     /// own, those that the message, the terms or a reservation name, and one on its subscriber's account.
-    fn in_flight(&self) -> Option<u32> {
+    fn in_flight(&mut self) -> Option<u32> {
         let is_in_flight = |address: &u32| {
             self.bindings.slot(*address).is_some_and(|slot| slot.flight().is_some())
         };
-        let own = self.bindings.flight_of(&self.client);
-        let own = own.or_else(|| self.bindings.flight_of(&self.key));
-        own.or_else(|| self.named().find(is_in_flight)).or_else(|| self.waits_for_account())
+        let mut own = self.bindings.flight_of(&self.client);
+        if own.is_none() && self.key != self.client {
+            own = self.bindings.flight_of(&self.key);
+        }
+        if let Some(found) = own.or_else(|| self.named().find(is_in_flight)) {
+            return Some(found);
+        }
+        // What has ended by now does not count.
+        let limit = self.terms.subscriber.as_ref()?;
+        self.bindings.notice_account(self.now, &limit.name);
+        self.waits_for_account()
     }
 
-    /// The addresses that the message, the terms or a reservation name. What a DISCOVER asks for is
+    /// The addresses that the message, the terms or a reservation name. What a DISCOVER names itself is
     /// only a wish: if it is not free, the client is offered another address.
     fn named(&self) -> impl Iterator<Item = u32> {
         let is_wish = self.request.kind == RequestKind::Discover;
         let requested = self.request.requested_address.filter(|_| !is_wish);
-        let client_address = Some(self.request.client_address);
+        let client_address = Some(self.request.client_address).filter(|_| !is_wish);
         let reserved = self.reservation.map(|reservation| reservation.address);
         let named = [requested, client_address, self.terms.address, reserved];
         named.into_iter().flatten().map(u32::from)
@@ -192,10 +200,11 @@ impl<'e, 'r> Case<'e, 'r> {
     /// Notices the end of whatever holds an address that this case is about, so that everything
     /// after goes by how the addresses stand now.
     pub(super) fn notice(&mut self) {
-        let requested = self.request.requested_address.map(u32::from);
+        let asked = [self.request.requested_address, Some(self.request.client_address)];
+        let asked = asked.into_iter().flatten().map(u32::from);
         let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
         let records = self.bindings.records_of(&self.client);
-        let known = requested.into_iter().chain(offered).chain(records);
+        let known = asked.chain(offered).chain(records);
         let addresses: SmallVec<[u32; 8]> = self.named().chain(known).collect();
         for address in addresses {
             self.bindings.notice(self.now, address);

@@ -2,7 +2,8 @@
 //!
 //! Lazy, because most deadlines move: a lease that is renewed leaves its entry where it is, and
 //! the entry is put right when it comes up. Invariant: a held address that ends at all has exactly
-//! one entry, which is not later than its end; every other address has none.
+//! one entry; every other address has none. The entry is not later than the end, unless a change of the
+//! address is in flight.
 
 use std::collections::BTreeSet;
 

@@ -303,6 +303,15 @@ impl Engine {
         self.bindings.leases()
     }
 
+    /// Every lease record as it will be if all that is on its way to storage is made, in order of
+    /// address: for a replay, in which storage answers at once.
+    pub fn leases_if_made(&self) -> impl Iterator<Item = &Arc<Lease>> {
+        let slots = self.bindings.slots.iter();
+        slots.filter_map(|(_, slot)| {
+            slot.flight().map(|flight| &flight.change.lease).or_else(|| slot.lease())
+        })
+    }
+
     /// Every open offer, in order of address.
     pub fn offers(&self) -> impl Iterator<Item = OpenOffer> {
         self.bindings.slots.iter().filter_map(|(_, slot)| slot.offer()).map(|offer| OpenOffer {
@@ -380,7 +389,7 @@ impl Engine {
     }
 
     /// When to call [`Engine::reclaim`]: not later than the earliest time at which an offer, lease
-    /// or quarantine ends. Nothing depends on the call being made in time.
+    /// or quarantine ends, but for those on their way to storage. Nothing depends on the call being made in time.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.bindings.next_deadline()
     }

@@ -41,9 +41,6 @@ use super::{
 /// client: see [`Case::notice`].
 const NOTICED_MAX: usize = 8;
 
-/// Changes in flight that are left out for one preview.
-const WAITED_FOR_MAX: usize = 64;
-
 /// What would be decided about a request, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -323,14 +320,14 @@ impl Bindings {
 
 impl Case<'_, '_> {
     /// Leaves out the changes in flight that the decision would wait for: it goes by what is on record.
+    /// Each step leaves out one, until nothing is waited for.
     fn land_what_it_waits_for(&mut self) {
-        for _ in 0..WAITED_FOR_MAX {
-            let Some(wait) = self.waits() else { return };
+        while let Some(wait) = self.waits() {
             let address = u32::from(wait.address);
             let Some(slot) = self.bindings.slot(address) else { return };
             let record = slot.lease().map(Arc::clone);
             let offer = slot.flight().and_then(|flight| flight.offer.clone());
-            self.bindings.land(self.now, address, record, offer);
+            self.bindings.land(self.now, self.now, address, record, offer);
         }
     }
 

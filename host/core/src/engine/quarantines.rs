@@ -4,8 +4,8 @@
 //! Decides nothing: `farewell` decides whether one more is too many. An address counts for the
 //! client that declined it, for that client's line, and for its subscriber. Option 82 names the
 //! line: a client chooses its hardware address and its client identifier, but not its line.
-//! Invariant: every active quarantine is counted once under each of its accounts, and is listed in
-//! its pool unless the address is offered.
+//! Invariant: every active quarantine, and every one on its way to storage, is counted once under each
+//! of its accounts; the former is listed in its pool unless the address is offered.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -103,10 +103,10 @@ impl Quarantines {
         self.accounts.get(account).map_or(0, |found| found.ends.len())
     }
 
-    /// An address of an account whose quarantine has ended, if there is one.
-    pub(super) fn ended(&self, account: &Account, now: Timestamp) -> Option<u32> {
-        let (end, address) = self.accounts.get(account)?.ends.first()?;
-        (end <= now).then_some(address)
+    /// The addresses of an account whose quarantine has ended.
+    pub(super) fn ended(&self, account: &Account, now: Timestamp) -> impl Iterator<Item = u32> {
+        let entries = self.accounts.get(account).into_iter().flat_map(|found| found.ends.entries());
+        entries.take_while(move |(end, _)| *end <= now).map(|(_, address)| address)
     }
 
     /// The quarantined addresses of a pool, in the order in which they were declined.

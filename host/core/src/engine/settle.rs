@@ -6,7 +6,7 @@
 //! each change is built on a record of storage.
 //!
 //! Invariants: an address has at most one change in flight, whose revision follows that of its record;
-//! a record is replaced by newer ones only.
+//! a record is replaced by one that storage says to hold, or by a newer one of another server.
 
 use std::sync::Arc;
 
@@ -43,23 +43,30 @@ impl Bindings {
             if self.plan.subnet_of(address).is_none() {
                 continue;
             }
-            let flight = self.slot(address).and_then(Slot::flight);
-            let Some(flight) = flight.filter(|flight| flight.change == *change).cloned() else {
-                continue;
-            };
             let said = match answer {
-                Answer::Made => Some(&flight.change.lease),
-                Answer::NotMade => flight.change.previous.as_ref(),
+                Answer::Made => Some(&change.lease),
+                Answer::NotMade => change.previous.as_ref(),
                 Answer::Conflict(records) => records.get(position).and_then(Option::as_ref),
             };
+            let flight = self.slot(address).and_then(Slot::flight);
+            let Some(flight) = flight.filter(|flight| flight.change == *change).cloned() else {
+                // No subnet spanned the address for a while, or this was heard before.
+                said.into_iter().for_each(|record| self.learn(now, Arc::clone(record)));
+                continue;
+            };
             let record = newer(said, flight.heard.as_ref()).map(Arc::clone);
+            // The end of what was granted is noticed and reported, even if it is over by now.
+            let as_of = match &record {
+                Some(record) if *record == change.lease => record.changed_at,
+                _ => now,
+            };
             let is_taken = |offer: &Arc<Offer>| {
                 *answer == Answer::Made
                     && (offer.client == change.lease.client || Some(&offer.client) == granted_to)
             };
             let offer = flight.offer.filter(|offer| !is_taken(offer));
             let origin = offer.as_ref().map(|offer| Arc::clone(&offer.origin));
-            self.land(now, address, record, offer);
+            self.land(now, as_of, address, record, offer);
             if let Some(origin) = origin {
                 // Others may have been made to its line while this one was put aside.
                 self.hold_to_offers_max(address, &origin, None);
@@ -82,15 +89,17 @@ impl Bindings {
         }
         if revision_of(slot.and_then(Slot::lease)) < record.revision {
             let offer = slot.and_then(Slot::offer).map(Arc::clone);
-            self.land(now, address, Some(record), offer);
+            self.land(now, now, address, Some(record), offer);
         }
     }
 
     /// Makes `record` that of its address, on which nothing is in flight any more, and opens the
-    /// offer again unless the record is in its way.
+    /// offer again unless the record is in its way. A record that is another one holds the address if it
+    /// did so at `as_of`; an end since then is noticed like any other.
     pub(super) fn land(
         &mut self,
         now: Timestamp,
+        as_of: Timestamp,
         address: u32,
         record: Option<Arc<Lease>>,
         offer: Option<Arc<Offer>>,
@@ -99,7 +108,7 @@ impl Bindings {
         let is_same = revision_of(known) == revision_of(record.as_ref());
         let holds = match self.slot(address) {
             Some(slot) if is_same => slot.lease_holds,
-            _ => record.as_ref().is_some_and(|record| holds(now, record)),
+            _ => record.as_ref().is_some_and(|record| holds(as_of, record)),
         };
         let is_in_the_way = |offer: &Arc<Offer>| {
             let record = record.as_ref().filter(|_| holds);

@@ -133,6 +133,16 @@ impl Slot {
         self.lease().filter(|lease| self.lease_holds && lease.state == LeaseState::Quarantined)
     }
 
+    /// The record by which the address counts against those who declined it: that of a DECLINE on its
+    /// way to storage, else that of an address that is set aside.
+    pub(super) fn counted_quarantine(&self) -> Option<&Arc<Lease>> {
+        let declined = self.flight().map(|flight| &flight.change.lease);
+        let sets_aside = |lease: &&Arc<Lease>| {
+            lease.state == LeaseState::Quarantined && lease.changed_at < lease.expires_at
+        };
+        declined.filter(sets_aside).or_else(|| self.quarantine())
+    }
+
     /// In which state the address is. One that is set aside can be offered if no other is left.
     pub(super) fn standing(&self) -> Standing {
         let is_claimed = !matches!(self.claim, Claim::None);

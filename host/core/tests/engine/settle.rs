@@ -1,6 +1,6 @@
 //! Changes on their way to storage: what is known meanwhile, who waits, and what becomes of it.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use lessor_core::{Answer, Change, Decision, Lease, LeaseState, Reason, Request, Terms};
 
@@ -284,6 +284,43 @@ fn a_failed_decline_keeps_the_lease() {
     assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
     server.ask(&decline(1, address));
     assert_eq!(server.engine.usage(server.now)[0].quarantined, 1);
+}
+
+#[test]
+fn a_decline_counts_from_when_it_is_on_its_way() {
+    let mut network = network();
+    network.bounds.quarantine_max.link = NonZeroU32::new(1).unwrap();
+    let mut server = Server::new(network);
+    let [first, second] = [1, 2].map(|client| server.lease(client));
+    let declined = decide(&mut server, &decline(1, first));
+    assert_eq!(declined.reason, Reason::QuarantinedDeclined);
+    let beyond = decide(&mut server, &decline(2, second));
+    assert_eq!(beyond.reason, Reason::DeclinedBeyondLimit);
+    server.settle(&beyond, &Answer::Made);
+    server.settle(&declined, &Answer::NotMade);
+    // It never was, and another one may be.
+    let third = server.lease(3);
+    assert_eq!(server.reason(&decline(3, third)), Reason::QuarantinedDeclined);
+}
+
+#[test]
+fn a_lease_that_is_over_before_storage_has_answered_is_reported_as_any_other() {
+    let mut server = Server::plain();
+    let address = offered(&server.ask(&discover(1)));
+    let decision = decide(&mut server, &selecting(1, address));
+    server.pass_secs(7200);
+    server.settle(&decision, &Answer::Made);
+    assert_eq!(server.engine.reclaim(server.now, 10), [Arc::clone(&decision.changes[0].lease)]);
+}
+
+#[test]
+fn what_was_made_while_no_subnet_spanned_the_address_is_taken_in_late() {
+    let mut server = Server::plain();
+    let address = offered(&server.ask(&discover(1)));
+    let decision = decide(&mut server, &selecting(1, address));
+    server.engine = lessor_core::Engine::new(Arc::new(network()), 7);
+    server.settle(&decision, &Answer::Made);
+    assert_eq!(server.record(1), decision.changes[0].lease);
 }
 
 #[test]

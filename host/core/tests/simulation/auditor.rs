@@ -88,7 +88,14 @@ impl Auditor {
     }
 
     /// No DECLINE sets an address aside beyond the bounds of its client, line and subscriber.
-    pub(super) fn check_set_aside(&self, now: Timestamp, engine: &Engine, decision: &Decision) {
+    /// `on_their_way` are the leases of decisions that the engine has not heard of yet.
+    pub(super) fn check_set_aside<'p>(
+        &self,
+        now: Timestamp,
+        engine: &Engine,
+        on_their_way: impl Iterator<Item = &'p Arc<Lease>>,
+        decision: &'p Decision,
+    ) {
         if decision.reason != Reason::QuarantinedDeclined {
             return;
         }
@@ -97,7 +104,11 @@ impl Auditor {
         let max = engine.network().bounds.quarantine_max;
         let line = |lease: &Lease| lease.relay_information.clone();
         let line_max = if line(declined).is_some() { max.line } else { max.link };
-        let set_aside: Vec<_> = engine.leases().filter(|lease| lease.is_quarantined(now)).collect();
+        let on_their_way: BTreeMap<_, _> =
+            on_their_way.chain([declined]).map(|lease| (lease.address, lease)).collect();
+        let others = engine.leases().filter(|lease| !on_their_way.contains_key(&lease.address));
+        let all = others.chain(on_their_way.values().copied());
+        let set_aside: Vec<_> = all.filter(|lease| lease.is_quarantined(now)).collect();
         let count = |is_same: &dyn Fn(&Lease) -> bool| {
             set_aside.iter().filter(|lease| is_same(lease)).count()
         };

@@ -326,7 +326,11 @@ impl World {
         pending.attempts += 1;
         let Pending { client, request, terms, decision, .. } = &pending;
         self.auditor.check(&self.network, *client, request, terms, decision);
-        self.auditor.check_set_aside(self.now, &self.engine, decision);
+        let answered = self.answered.iter().map(|(pending, _)| pending);
+        let on_their_way = self.store.queue.iter().chain(answered).chain(&self.doubtful);
+        let on_their_way =
+            on_their_way.flat_map(|pending| &pending.decision.changes).map(|change| &change.lease);
+        self.auditor.check_set_aside(self.now, &self.engine, on_their_way, decision);
         Auditor::check_offers(self.now, &self.engine, request, decision);
         pending.cuts_off = self.auditor.check_ends(&self.network, *client, &account, decision);
         if pending.decision.changes.is_empty() {

@@ -8,7 +8,7 @@ use lessor_policy_host::Runner;
 use smallvec::SmallVec;
 
 use super::{Exchange, Pipeline, SUCCESSORS_MAX};
-use crate::{generation::Generation, shards::Retired};
+use crate::{backlog::AGE_MAX, generation::Generation, shards::Retired};
 
 /// How often a request is decided again after a conflict in storage; then it is dropped.
 pub(super) const CONFLICTS_MAX: u8 = 3;
@@ -25,7 +25,15 @@ impl Pipeline<'_> {
         let changes = std::mem::take(&mut exchange.changes);
         self.settle(now, &changes, answer);
         match answer {
-            Answer::Made => exchange.changes = changes,
+            Answer::Made => {
+                let took_ms = exchange.decided_at.ms_until(now);
+                if u128::try_from(took_ms).is_ok_and(|took_ms| took_ms > AGE_MAX.as_millis()) {
+                    // The lease time that the reply promises began long ago. The client asks again.
+                    let secs = took_ms / 1000;
+                    exchange.fail(Reason::TooOld, Some(format!("storage took {secs} s")));
+                }
+                exchange.changes = changes;
+            }
             Answer::NotMade => exchange.fail(Reason::StoreFailed, None),
             Answer::Conflict(_) if exchange.conflicts < CONFLICTS_MAX => {
                 exchange.conflicts += 1;

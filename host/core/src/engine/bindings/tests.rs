@@ -196,7 +196,7 @@ impl Bindings {
         let mut counts = HashMap::<_, usize>::new();
         let mut listed = vec![Vec::new(); self.pools.len()];
         for (address, slot) in self.slots.iter() {
-            let Some(record) = slot.quarantine() else { continue };
+            let Some(record) = slot.counted_quarantine() else { continue };
             for account in crate::engine::quarantines::Account::all_of(record) {
                 *counts.entry(account).or_default() += 1;
             }
