@@ -207,7 +207,7 @@ fn mistakes_are_found_when_a_script_is_loaded_and_have_a_place() {
         ),
         (
             "fn decide(request) {}",
-            "line 1, column 4: the function decide has 1 parameters; wanted decide(request, terms)",
+            "line 1, column 4: the function decide has 1 parameter; wanted decide(request, terms)",
         ),
         ("fn helper() {}", "the script has no hook, so it would never be called"),
         ("", "the script has no hook"),
