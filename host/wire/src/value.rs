@@ -227,8 +227,9 @@ mod tests {
         assert!(octets.ends_with(b"\x03n65\x00\x03n65\x00\xc0\x00"), "{octets:x?}");
     }
 
+    /// RFC 3442.
     #[test]
-    fn row_42_routes_carry_the_significant_octets_only() {
+    fn routes_carry_the_significant_octets_only() {
         // RFC 3442, the table in "Classless Route Option Format", with routers added.
         let router = "10.0.0.1".parse().unwrap();
         for (destination, expected) in [

@@ -1,5 +1,6 @@
-//! What the RFCs ask of a reply and of its reading, as far as the wire decides it. Tests name the row
-//! of the conformance list that they show.
+//! Octets: what is read of messages, and how replies are written.
+//!
+//! Each test says which RFC demands it; `docs/conformance.md` lists them.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,8 +38,9 @@ fn encode(request: &Request, reply: &Reply) -> Vec<u8> {
     packet
 }
 
+/// RFC 2131 section 2.
 #[test]
-fn row_1_flags_are_copied_and_broadcast_can_be_forced() {
+fn flags_are_copied_and_broadcast_can_be_forced() {
     for (received, force_broadcast, sent) in [
         (0x0000u16, false, 0x0000u16),
         (0x8000, false, 0x8000),
@@ -54,8 +56,9 @@ fn row_1_flags_are_copied_and_broadcast_can_be_forced() {
     }
 }
 
+/// RFC 2131 section 3.
 #[test]
-fn row_2_cookie_and_message_type_come_first() {
+fn cookie_and_message_type_come_first() {
     for (kind, message_type) in KINDS {
         let options = vec![(54, OptionValue::Address(SERVER))];
         let packet = encode(&Packet::discover().parse(), &reply(kind, options));
@@ -64,8 +67,9 @@ fn row_2_cookie_and_message_type_come_first() {
     }
 }
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_3_options_end_with_255_and_the_packet_has_300_octets() {
+fn options_end_with_255_and_the_packet_has_300_octets() {
     let request = Packet::discover().parse();
     let packet = encode(&request, &reply(ReplyKind::Offer, vec![]));
     assert_eq!(packet.len(), 300);
@@ -76,8 +80,9 @@ fn row_3_options_end_with_255_and_the_packet_has_300_octets() {
     assert_eq!(packet.last(), Some(&255));
 }
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_3_overloaded_fields_of_requests_are_read_file_first() {
+fn overloaded_fields_of_requests_are_read_file_first() {
     for (overload, expected) in
         [(None, &b"o"[..]), (Some(1), b"of"), (Some(2), b"os"), (Some(3), b"ofs")]
     {
@@ -95,15 +100,17 @@ fn row_3_overloaded_fields_of_requests_are_read_file_first() {
     }
 }
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_3_a_full_overloaded_field_may_lack_its_end() {
+fn a_full_overloaded_field_may_lack_its_end() {
     let full = [&[12, 126][..], &[b'h'; 126]].concat();
     let request = Packet::discover().option(52, &[1]).header(108, &full).parse();
     assert_eq!(request.options.get(12), Some(&[b'h'; 126][..]));
 }
 
+/// RFC 2131 section 4.3.1, table 3.
 #[test]
-fn table_3_header() {
+fn header_of_replies() {
     let request = Packet::of_type(3)
         .header(1, &[6, 8, 3])
         .header(8, &[0, 9, 0x80, 1])
@@ -133,6 +140,7 @@ fn table_3_header() {
     }
 }
 
+/// RFC 2131 section 4.3.1, table 3.
 #[test]
 fn table_3_a_nak_is_never_overloaded() {
     let request = Packet::of_type(3).parse();
@@ -143,8 +151,9 @@ fn table_3_a_nak_is_never_overloaded() {
     assert!(packet[44..236].iter().all(|octet| *octet == 0));
 }
 
+/// RFC 2131 section 3.
 #[test]
-fn row_36_unknown_options_are_kept_and_bootp_is_told_apart() {
+fn unknown_options_are_kept_and_bootp_is_told_apart() {
     let request = Packet::discover().option(254, &[1]).option(83, &[]).parse();
     assert_eq!(request.options.get(254), Some(&[1][..]));
     assert_eq!(request.options.get(83), Some(&[][..]));
@@ -156,8 +165,9 @@ fn row_36_unknown_options_are_kept_and_bootp_is_told_apart() {
 /// Option 82 with sub-options out of order, one of them unknown, zero octets and a damaged tail.
 const RELAY_INFORMATION: &[u8] = b"\x02\x03\x00\x00b\x97\x01\x00\x01\x02a\x00\x09\x63x";
 
+/// RFC 3046 section 2.2.
 #[test]
-fn row_37_option_82_is_echoed_byte_for_byte_as_the_last_option_of_every_reply() {
+fn option_82_is_echoed_byte_for_byte_as_the_last_option_of_every_reply() {
     let request = Packet::discover().option(82, RELAY_INFORMATION).option(12, b"cpe").parse();
     for (kind, _) in KINDS {
         let options = vec![(54, OptionValue::Address(SERVER)), (1, octets(4))];
@@ -167,8 +177,9 @@ fn row_37_option_82_is_echoed_byte_for_byte_as_the_last_option_of_every_reply() 
     }
 }
 
+/// RFC 3046 section 2.2.
 #[test]
-fn row_37_option_82_may_be_empty_or_longer_than_one_part() {
+fn option_82_may_be_empty_or_longer_than_one_part() {
     let empty = Packet::discover().option(82, &[]).parse();
     let packet = encode(&empty, &reply(ReplyKind::Offer, vec![]));
     assert_eq!(option_parts(&packet)[1], (82, vec![]));
@@ -181,8 +192,9 @@ fn row_37_option_82_may_be_empty_or_longer_than_one_part() {
     assert_eq!([&parts[1].1[..], &parts[2].1].concat(), long);
 }
 
+/// RFC 3046 section 2.2.
 #[test]
-fn row_37_option_82_is_never_overloaded_and_others_make_room_for_it() {
+fn option_82_is_never_overloaded_and_others_make_room_for_it() {
     let information = vec![7; 200];
     let request = Packet::discover().option(82, &information).parse();
     let options = vec![(1, octets(4)), (43, octets(90)), (125, octets(90)), (120, octets(200))];
@@ -195,8 +207,9 @@ fn row_37_option_82_is_never_overloaded_and_others_make_room_for_it() {
     assert!(!written.relay_information_left_out);
 }
 
+/// RFC 3046 section 2.2.
 #[test]
-fn row_37_option_82_that_does_not_fit_is_left_out_and_told() {
+fn option_82_that_does_not_fit_is_left_out_and_told() {
     let identifier = octets(200);
     for length in [95usize, 96] {
         let request = Packet::discover().option(82, &vec![9; length]).parse();
@@ -213,8 +226,9 @@ fn row_37_option_82_that_does_not_fit_is_left_out_and_told() {
     assert_eq!((packet.len(), codes(&packet)), (DEFAULT_MAX, vec![53, 54, 61, 82]));
 }
 
+/// RFC 6842 section 3.
 #[test]
-fn row_38_client_identifiers_are_opaque_and_may_be_empty() {
+fn client_identifiers_are_opaque_and_may_be_empty() {
     for identifier in [&[][..], &[0], &[1, 2, 0, 0x5e], &[255; 255], b"\x00text\x00"] {
         let request = Packet::discover().option(61, identifier).parse();
         assert_eq!(request.client_identifier.as_deref(), Some(identifier));
@@ -225,8 +239,9 @@ fn row_38_client_identifiers_are_opaque_and_may_be_empty() {
     assert_eq!(Packet::discover().parse().client_identifier, None);
 }
 
+/// RFC 6842 section 3.
 #[test]
-fn row_38_a_client_identifier_is_echoed_whatever_else_has_to_go() {
+fn a_client_identifier_is_echoed_whatever_else_has_to_go() {
     let request = Packet::discover().option(61, &[8; 200]).parse();
     let options = vec![(43, octets(200)), (125, octets(110)), (61, octets(200))];
     let (packet, written) = written(&request, &reply(ReplyKind::Offer, options));
@@ -242,8 +257,9 @@ fn filling(room: usize) -> Vec<(u8, OptionValue)> {
     options.chain([(199, octets(room - 100 * full - 2))]).collect()
 }
 
+/// RFC 2132 sections 9.8 and 9.10.
 #[test]
-fn row_40_a_reply_is_as_long_as_the_client_allows_and_no_longer() {
+fn a_reply_is_as_long_as_the_client_allows_and_no_longer() {
     for (message_size, expected) in [
         (None, DEFAULT_MAX),
         (Some(300u16), DEFAULT_MAX),
@@ -265,8 +281,9 @@ fn row_40_a_reply_is_as_long_as_the_client_allows_and_no_longer() {
     }
 }
 
+/// RFC 2132 sections 9.8 and 9.10.
 #[test]
-fn row_40_overload_takes_file_then_sname_and_each_ends_with_255() {
+fn overload_takes_file_then_sname_and_each_ends_with_255() {
     let request = Packet::of_type(3).parse();
     let options = vec![
         (43, octets(200)),
@@ -282,8 +299,9 @@ fn row_40_overload_takes_file_then_sname_and_each_ends_with_255() {
     assert_eq!(packet[107], 255, "sname is full to its END");
 }
 
+/// RFC 2132 sections 9.8 and 9.10.
 #[test]
-fn row_40_what_fits_nowhere_is_left_out_last_first() {
+fn what_fits_nowhere_is_left_out_last_first() {
     let request = Packet::of_type(3).parse();
     let options: Vec<_> = (0..12).map(|number| (200 + number, octets(58))).collect();
     let (packet, written) = written(&request, &reply(ReplyKind::Ack, options));
@@ -294,8 +312,9 @@ fn row_40_what_fits_nowhere_is_left_out_last_first() {
     assert_eq!(written.left_out[..], [208, 209, 210, 211]);
 }
 
+/// RFC 2132 sections 9.8 and 9.10.
 #[test]
-fn row_40_lease_time_and_server_identifier_stay_wherever_they_stand() {
+fn lease_time_and_server_identifier_stay_wherever_they_stand() {
     let request = Packet::of_type(3).parse();
     let options = vec![
         (43, octets(290)),
@@ -310,8 +329,9 @@ fn row_40_lease_time_and_server_identifier_stay_wherever_they_stand() {
     assert_eq!(written.left_out[..], [43]);
 }
 
+/// RFC 2132 sections 9.8 and 9.10.
 #[test]
-fn row_40_a_reply_whose_mandatory_options_do_not_fit_is_not_written() {
+fn a_reply_whose_mandatory_options_do_not_fit_is_not_written() {
     let identifier: Vec<u8> = vec![1; 300];
     let request =
         Packet::discover().option(61, &identifier[..255]).option(61, &identifier[255..]).parse();
@@ -330,8 +350,9 @@ fn row_40_a_reply_whose_mandatory_options_do_not_fit_is_not_written() {
     assert!(packet.is_empty());
 }
 
+/// RFC 2132 sections 9.8 and 9.10.
 #[test]
-fn row_40_no_reply_is_longer_than_a_frame_carries() {
+fn no_reply_is_longer_than_a_frame_carries() {
     let request = Packet::discover().option(57, &u16::MAX.to_be_bytes()).parse();
     let options = (0..20).map(|number| (200 + number, octets(200))).collect();
     let (packet, written) = written(&request, &reply(ReplyKind::Offer, options));
@@ -339,8 +360,9 @@ fn row_40_no_reply_is_longer_than_a_frame_carries() {
     assert!(!written.left_out.is_empty());
 }
 
+/// RFC 2132 sections 9.8 and 9.10.
 #[test]
-fn row_40_no_reply_is_longer_than_the_link_carries() {
+fn no_reply_is_longer_than_the_link_carries() {
     let options = |count| (0..count).map(|number| (200 + number, octets(40))).collect::<Vec<_>>();
     for (mtu_octets, message_size, limit) in [
         (576u16, 1500u16, 576 - 28),
@@ -365,8 +387,9 @@ fn row_40_no_reply_is_longer_than_the_link_carries() {
     assert_eq!(error.unwrap_err().reason, Reason::ReplyUnwritable);
 }
 
+/// RFC 2132 section 3.3.
 #[test]
-fn row_19_a_mask_stays_wherever_it_stands() {
+fn a_mask_stays_wherever_it_stands() {
     let request = Packet::discover().parse();
     let options = vec![(43, octets(296)), (125, octets(126)), (124, octets(62)), (1, octets(4))];
     let (packet, written) = written(&request, &reply(ReplyKind::Offer, options));
@@ -374,16 +397,18 @@ fn row_19_a_mask_stays_wherever_it_stands() {
     assert_eq!(written.left_out[..], [43]);
 }
 
+/// RFC 2132 sections 9.8 and 9.10.
 #[test]
-fn row_40_options_keep_the_order_they_are_given_in() {
+fn options_keep_the_order_they_are_given_in() {
     let order = [121, 54, 3, 1, 6, 51, 15, 2, 250];
     let options = order.iter().map(|code| (*code, octets(4))).collect();
     let packet = encode(&Packet::discover().parse(), &reply(ReplyKind::Offer, options));
     assert_eq!(codes(&packet)[1..], order);
 }
 
+/// RFC 3396.
 #[test]
-fn row_41_parts_are_joined_across_options_file_and_sname() {
+fn parts_are_joined_across_options_file_and_sname() {
     let request = Packet::discover()
         .option(52, &[3])
         .option(60, b"ab")
@@ -400,8 +425,9 @@ fn row_41_parts_are_joined_across_options_file_and_sname() {
     assert_eq!(codes, [53, 52, 60, 82], "in the order of the first parts");
 }
 
+/// RFC 3396.
 #[test]
-fn row_41_options_that_decide_the_answer_may_be_split_too() {
+fn options_that_decide_the_answer_may_be_split_too() {
     let request = Packet::of_type(3)
         .option(50, &[192, 0])
         .option(54, &[192])
@@ -415,8 +441,9 @@ fn row_41_options_that_decide_the_answer_may_be_split_too() {
     assert_eq!(request.parameter_request_list[..], [1, 3]);
 }
 
+/// RFC 3396.
 #[test]
-fn row_41_long_options_are_split_into_parts_that_stand_together() {
+fn long_options_are_split_into_parts_that_stand_together() {
     let request = Packet::discover().option(57, &1500u16.to_be_bytes()).parse();
     for (length, expected) in
         [(255, vec![255]), (256, vec![255, 1]), (510, vec![255, 255]), (511, vec![255, 255, 1])]
@@ -432,8 +459,9 @@ fn row_41_long_options_are_split_into_parts_that_stand_together() {
     }
 }
 
+/// RFC 3396.
 #[test]
-fn row_41_a_split_option_is_written_whole_or_not_at_all() {
+fn a_split_option_is_written_whole_or_not_at_all() {
     let request = Packet::discover().parse();
     let options = vec![(54, OptionValue::Address(SERVER)), (43, octets(300)), (1, octets(4))];
     let (packet, written) = written(&request, &reply(ReplyKind::Ack, options));
@@ -441,8 +469,9 @@ fn row_41_a_split_option_is_written_whole_or_not_at_all() {
     assert_eq!(written.left_out[..], [43]);
 }
 
+/// RFC 3442.
 #[test]
-fn row_42_many_routes_need_several_parts() {
+fn many_routes_need_several_parts() {
     let routes: Vec<_> =
         (0..40u8).map(|number| (format!("10.{number}.0.0/16").parse().unwrap(), SERVER)).collect();
     let request = Packet::discover().option(57, &1500u16.to_be_bytes()).parse();
@@ -453,15 +482,17 @@ fn row_42_many_routes_need_several_parts() {
     assert_eq!(lengths, [255, 40 * 7 - 255]);
 }
 
+/// RFC 4388.
 #[test]
-fn row_43_a_lease_query_is_not_served() {
+fn a_lease_query_is_not_served() {
     let packet = Packet::of_type(10).bytes();
     let malformed = lessor_wire::parse(&packet, common::arrival()).unwrap_err();
     assert_eq!(malformed.reason, Reason::UnexpectedMessageType);
 }
 
+/// RFC 3011 and RFC 3527.
 #[test]
-fn row_46_a_subnet_selection_is_read_and_its_echo_never_left_out() {
+fn a_subnet_selection_is_read_and_its_echo_never_left_out() {
     let request = Packet::discover().option(118, &[198, 51, 100, 0]).parse();
     assert_eq!(request.subnet_selection, Some(Ipv4Addr::new(198, 51, 100, 0)));
     let options = vec![(43, octets(300)), (118, octets(4))];
@@ -469,6 +500,7 @@ fn row_46_a_subnet_selection_is_read_and_its_echo_never_left_out() {
     assert_eq!(codes(&packet), [53, 118]);
 }
 
+/// RFC 2131.
 #[test]
 fn what_would_damage_a_reply_is_passed_over() {
     let options = vec![
@@ -490,6 +522,7 @@ fn what_would_damage_a_reply_is_passed_over() {
     assert_eq!(packet[28..34], HARDWARE);
 }
 
+/// RFC 2131.
 #[test]
 fn a_used_buffer_leaves_no_trace() {
     let request = Packet::discover().parse();

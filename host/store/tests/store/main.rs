@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod answers;
 mod battery;
 mod committer;
 mod crash;

@@ -1,14 +1,19 @@
-//! What a correct reply is, row by row: each test is named after the row of the project's list of
-//! demands that it checks (RFC 2131 and its companions), and stands in the file of its section.
+//! What a correct reply is: each test says which section of which RFC demands it, and stands in the file
+//! of that section. `docs/conformance.md` is the list of them; a test compares it (`UPDATE_GOLDEN=1`
+//! writes it).
 //!
-//! Rows that the encoder decides are tested in `lessor-wire`: 1 (reserved flag bits, flags copied),
-//! 2, 3 (cookie, option 53, op, htype, hlen, xid; end and overload), 36 (unknown options, BOOTP),
-//! and of table 3 the fields op to secs, flags, giaddr, chaddr, sname, file and options 52, 53 and
-//! 82. Row 9 (probing a reused address) is not served. Row 10 is tested in `lessor` as well: here,
-//! that an ACK stands on a change; there, that it waits for it.
+//! Demands that the encoder meets are tested in `lessor-wire`: reserved flag bits, the cookie, the
+//! fields op, htype, hlen, xid, secs, flags, giaddr and chaddr, options 52, 53 and 82, and messages
+//! without option 53. That an ACK waits for its change is tested in `lessor`. The server does not probe
+//! an address before it offers it (RFC 2131 section 2.2).
 
-mod discover;
-mod general;
-mod others;
-mod request;
-mod table;
+mod list;
+mod options;
+mod rfc2131_3;
+mod rfc2131_4_1;
+mod rfc2131_4_2;
+mod rfc2131_4_3_1;
+mod rfc2131_4_3_1_table_3;
+mod rfc2131_4_3_2;
+mod rfc2131_4_3_3_to_5;
+mod rfc2131_4_4_5;

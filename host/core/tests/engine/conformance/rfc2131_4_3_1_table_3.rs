@@ -1,4 +1,4 @@
-//! Section 5: table 3 of RFC 2131 section 4.3.1, the part that the core fills in.
+//! RFC 2131 section 4.3.1, table 3: the fields and options of replies that the core fills in.
 
 use std::net::Ipv4Addr;
 
@@ -36,8 +36,9 @@ fn replies() -> Vec<(&'static str, Request, Reply)> {
     requests.map(answer).into()
 }
 
+/// RFC 2131 section 4.3.1, table 3.
 #[test]
-fn table_3_fields() {
+fn fields_of_replies() {
     let zero = Ipv4Addr::UNSPECIFIED;
     let expected = [
         (ReplyKind::Offer, zero, ip(10), BOOT_SERVER),
@@ -54,8 +55,9 @@ fn table_3_fields() {
     }
 }
 
+/// RFC 2131 section 4.3.1, table 3.
 #[test]
-fn table_3_options() {
+fn options_of_replies() {
     for (name, request, reply) in replies() {
         let has = |code| option(&reply, code).is_some();
         let is_nak = reply.kind == ReplyKind::Nak;
@@ -72,8 +74,9 @@ fn table_3_options() {
     }
 }
 
+/// RFC 2131 section 4.3.1, table 3.
 #[test]
-fn table_3_no_option_is_there_twice() {
+fn no_option_is_there_twice() {
     for (name, _, reply) in replies() {
         let mut codes = codes(&reply);
         let count = codes.len();

@@ -1,18 +1,17 @@
-//! Section 1: RFC 2131 in general.
+//! RFC 2131 section 4.1: messages, and where replies are sent.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use lessor_core::{
-    ClientKey, ClientKeyKind, Destination, INFINITE_SECS, OptionValue, Reason, Request, Verdict,
-};
+use lessor_core::{Destination, OptionValue, Reason, Request};
 
 use crate::support::*;
 
 /// An address of another interface of the server.
 const OWN: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_04_any_own_address_in_option_54_is_ours() {
+fn any_own_address_in_option_54_is_ours() {
     let on_own_override = |request| {
         with(relayed(request), |r| {
             r.relay_information =
@@ -36,15 +35,17 @@ fn row_04_any_own_address_in_option_54_is_ours() {
     }
 }
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_04_the_identifier_sent_is_the_address_of_arrival() {
+fn the_identifier_sent_is_the_address_of_arrival() {
     let mut server = Server::plain();
     let request = with(relayed(discover(1)), |r| r.arrival.server_address = ip(77));
     assert_eq!(option(reply(&server.ask(&request)), 54), Some(&OptionValue::Address(ip(77))));
 }
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_05_destination_of_offer_and_ack() {
+fn destination_of_offer_and_ack() {
     let relay = Destination::Relay(SocketAddrV4::new(RELAY, 67));
     let client = Destination::Client(SocketAddrV4::new(ip(10), 68));
     let hardware = Destination::Hardware { address: ip(10), hardware_address: hardware(1) };
@@ -91,8 +92,9 @@ fn row_05_destination_of_offer_and_ack() {
     }
 }
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_05_a_client_without_hardware_address_is_answered_by_broadcast() {
+fn a_client_without_hardware_address_is_answered_by_broadcast() {
     let mut server = Server::plain();
     let request = with(discover(1), |r| {
         r.hardware_address = lessor_core::HardwareAddress::new(32, &[]).unwrap();
@@ -101,8 +103,9 @@ fn row_05_a_client_without_hardware_address_is_answered_by_broadcast() {
     assert_eq!(reply(&server.ask(&request)).destination, Destination::Broadcast);
 }
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_06_destination_of_nak() {
+fn destination_of_nak() {
     let away = Ipv4Addr::new(172, 16, 0, 9);
     let relay = Destination::Relay(SocketAddrV4::new(RELAY, 67));
     let client = Destination::Client(SocketAddrV4::new(away, 68));
@@ -125,8 +128,9 @@ fn row_06_destination_of_nak() {
     }
 }
 
+/// RFC 2131 section 4.1.
 #[test]
-fn row_06_a_nak_of_a_direct_renewal_on_the_link_is_broadcast() {
+fn a_nak_of_a_direct_renewal_on_the_link_is_broadcast() {
     let mut server = Server::plain();
     server.lease(1);
     let decision = server.ask(&on_link(renewing(1, ip(13))));
@@ -134,6 +138,7 @@ fn row_06_a_nak_of_a_direct_renewal_on_the_link_is_broadcast() {
     assert_eq!(reply(&decision).destination, Destination::Broadcast);
 }
 
+/// RFC 2131 section 4.1.
 #[test]
 fn nothing_is_sent_to_an_address_that_no_host_can_have() {
     let nobody = [[0, 1, 2, 3], [224, 0, 0, 1], [239, 255, 255, 255], [240, 0, 0, 1], [255; 4]];
@@ -153,6 +158,7 @@ fn nothing_is_sent_to_an_address_that_no_host_can_have() {
     }
 }
 
+/// RFC 2131 section 4.1.
 #[test]
 fn who_no_reply_can_reach_is_not_given_an_address() {
     // The message came directly to a socket for relays, and no relay passed it on.
@@ -162,71 +168,5 @@ fn who_no_reply_can_reach_is_not_given_an_address() {
         let decision = server.ask(&directly(request));
         assert_eq!(decision.reason, Reason::UnreachableClient);
         assert!(server.engine.offers().next().is_none() && decision.changes.is_empty());
-    }
-}
-
-#[test]
-fn row_07_the_client_key_is_option_61_or_else_the_hardware_address() {
-    let as_identified = |client, octets: &[u8]| {
-        with(discover(client), |r| r.client_identifier = Some(octets.into()))
-    };
-    let mut server = Server::plain();
-    let first = offered(&server.ask(&as_identified(1, b"\xffab")));
-    assert_eq!(offer(&server.ask(&as_identified(2, b"\xffab"))), (first, Reason::OfferedAgain));
-    assert_ne!(offered(&server.ask(&discover(1))), first);
-    let nobody = as_identified(1, b"");
-    assert_eq!(
-        ClientKeyKind::default().key_of(&nobody, None).unwrap(),
-        ClientKey::Hardware(hardware(1))
-    );
-}
-
-#[test]
-fn row_08_silence_towards_unknown_clients_is_legal() {
-    let terms = lessor_core::Terms {
-        verdict: Verdict::Ignore("not a customer".into()),
-        ..lessor_core::Terms::default()
-    };
-    let decision = Server::plain().ask_under(&discover(1), &terms);
-    assert_eq!((decision.reason, decision.reply), (Reason::IgnoredByPolicy, None));
-}
-
-#[test]
-fn row_10_an_ack_stands_on_a_change_of_the_lease() {
-    let mut server = Server::plain();
-    let offered = offered(&server.ask(&discover(1)));
-    let decision = server.ask(&selecting(1, offered));
-    let change = &decision.changes[0];
-    assert_eq!((change.lease.address, &change.lease.client), (offered, &key(1)));
-    assert_eq!((change.expected_revision(), change.lease.revision), (0, 1));
-    let decision = server.ask(&renewing(1, offered));
-    assert_eq!(decision.changes[0].expected_revision(), 1);
-}
-
-#[test]
-fn row_11_an_infinite_lease_never_ends() {
-    let mut network = network();
-    network.subnets[0].lease_time.max_secs = INFINITE_SECS;
-    let mut server = Server::new(network);
-    let request = with(discover(1), |r| r.lease_time_secs = Some(INFINITE_SECS));
-    let decision = server.ask(&request);
-    assert_eq!(lease_time_secs(&decision), INFINITE_SECS);
-    let request = with(selecting(1, offered(&decision)), |r| {
-        r.lease_time_secs = Some(INFINITE_SECS);
-    });
-    assert_eq!(lease_time_secs(&server.ask(&request)), INFINITE_SECS);
-    assert_eq!(server.engine.next_deadline(), None);
-    server.pass_secs(INFINITE_SECS - 1);
-    assert!(server.record(1).is_active(server.now));
-}
-
-#[test]
-fn row_12_renewal_before_rebinding_before_the_end() {
-    for (asked_secs, expected) in [(3600, Some((1800, 3150))), (60, Some((30, 52)))] {
-        let request = with(discover(1), |r| r.lease_time_secs = Some(asked_secs));
-        let decision = Server::plain().ask(&request);
-        let (renewal, rebinding) = (option(reply(&decision), 58), option(reply(&decision), 59));
-        let expected = expected.map(|(a, b)| (OptionValue::U32(a), OptionValue::U32(b)));
-        assert_eq!(renewal.cloned().zip(rebinding.cloned()), expected);
     }
 }

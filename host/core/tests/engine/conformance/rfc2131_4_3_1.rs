@@ -1,19 +1,21 @@
-//! Section 2: DISCOVER and OFFER (RFC 2131 section 4.3.1).
+//! RFC 2131 section 4.3.1: DISCOVER and OFFER.
 
 use lessor_core::{OptionValue, Reason};
 
 use crate::support::*;
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_13_the_current_binding_comes_first() {
+fn the_current_binding_comes_first() {
     let mut server = Server::plain();
     let address = server.lease(1);
     let request = with(discover(1), |r| r.requested_address = Some(ip(13)));
     assert_eq!(offer(&server.ask(&request)), (address, Reason::OfferedCurrent));
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_13_then_the_previous_binding_while_it_is_free() {
+fn then_the_previous_binding_while_it_is_free() {
     let mut server = Server::plain();
     let (first, second) = (server.lease(1), server.lease(2));
     server.ask(&release(1, first));
@@ -24,8 +26,9 @@ fn row_13_then_the_previous_binding_while_it_is_free() {
     }
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_13_a_previous_binding_that_somebody_else_has_is_not_offered() {
+fn a_previous_binding_that_somebody_else_has_is_not_offered() {
     let mut server = Server::plain();
     let first = server.lease(1);
     server.ask(&release(1, first));
@@ -38,8 +41,9 @@ fn row_13_a_previous_binding_that_somebody_else_has_is_not_offered() {
     assert_eq!(offer(&server.ask(&discover(1))), (first, Reason::OfferedPrevious));
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_13_then_the_requested_address_if_it_is_valid_and_free() {
+fn then_the_requested_address_if_it_is_valid_and_free() {
     let mut server = Server::plain();
     let taken = server.lease(1);
     let cases = [
@@ -56,8 +60,9 @@ fn row_13_then_the_requested_address_if_it_is_valid_and_free() {
     }
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_13_then_a_new_one_of_the_subnet_that_the_client_asked_from() {
+fn then_a_new_one_of_the_subnet_that_the_client_asked_from() {
     let mut network = network();
     let mut second = subnet("10.0.1.0/24", vec![]);
     let address = "10.0.1.10".parse().unwrap();
@@ -75,8 +80,9 @@ fn row_13_then_a_new_one_of_the_subnet_that_the_client_asked_from() {
 
 /// The default for who asks for none, also if it holds a lease: the time of that is the default or
 /// what was asked for then, and a lease is extended by each ACK anyway.
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_14_lease_time() {
+fn lease_time() {
     let cases = [(None, 3600), (Some(7200), 7200), (Some(1), 60), (Some(u32::MAX), 86_400)];
     for (asked_secs, expected_secs) in cases {
         let request = with(discover(1), |r| r.lease_time_secs = asked_secs);
@@ -84,16 +90,18 @@ fn row_14_lease_time() {
     }
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_15_no_free_address_is_silence() {
+fn no_free_address_is_silence() {
     let mut server = Server::plain();
     server.lease_each(1..=4);
     let decision = server.ask(&discover(5));
     assert_eq!((decision.reason, decision.reply), (Reason::NoFreeAddress, None));
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_16_an_offered_address_is_offered_to_nobody_else_until_the_offer_lapses() {
+fn an_offered_address_is_offered_to_nobody_else_until_the_offer_lapses() {
     let mut server = Server::plain();
     for client in 1..=4 {
         assert_eq!(server.reason(&discover(client)), Reason::OfferedFromPool);
@@ -106,8 +114,9 @@ fn row_16_an_offered_address_is_offered_to_nobody_else_until_the_offer_lapses() 
     assert_eq!(server.reason(&discover(5)), Reason::OfferedFromPool);
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_17_the_ack_says_what_the_offer_said() {
+fn the_ack_says_what_the_offer_said() {
     let mut server = Server::plain();
     let full = |request| {
         with(request, |r: &mut lessor_core::Request| {
@@ -122,15 +131,17 @@ fn row_17_the_ack_says_what_the_offer_said() {
     assert_eq!(reply(&offer).next_server_address, reply(&ack).next_server_address);
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_18_what_is_asked_for_and_configured_is_sent_and_besides_that_the_mask() {
+fn what_is_asked_for_and_configured_is_sent_and_besides_that_the_mask() {
     let mut server = Server::plain();
     let request = with(discover(1), |r| r.parameter_request_list = [6, 15].into_iter().collect());
     assert_eq!(codes(reply(&server.ask(&request))), [54, 51, 58, 59, 1, 6]);
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_18_defaults_of_the_host_requirements() {
+fn defaults_of_the_host_requirements() {
     let mut server = Server::plain();
     let request = with(discover(1), |r| {
         r.parameter_request_list = [1, 28, 23, 26].into_iter().collect();
@@ -142,15 +153,17 @@ fn row_18_defaults_of_the_host_requirements() {
     assert_eq!(option(reply(&decision), 23), Some(&OptionValue::U8(64)));
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_18_a_client_that_asks_for_nothing_in_particular_gets_all_that_is_configured() {
+fn a_client_that_asks_for_nothing_in_particular_gets_all_that_is_configured() {
     let mut server = Server::plain();
     let request = with(discover(1), |r| r.parameter_request_list.clear());
     assert_eq!(codes(reply(&server.ask(&request))), [54, 51, 58, 59, 1, 3, 6]);
 }
 
+/// RFC 2131 section 4.3.1.
 #[test]
-fn row_18_specific_values_win_over_general_ones() {
+fn specific_values_win_over_general_ones() {
     let mut network = network();
     let text = |text: &str| OptionValue::Text(text.into());
     let subnet = &mut network.subnets[0];
@@ -168,15 +181,5 @@ fn row_18_specific_values_win_over_general_ones() {
         let decision = server.ask(&request);
         let found = [15, 12, 17].map(|code| option(reply(&decision), code).cloned().unwrap());
         assert_eq!(found, [text("subnet"), text("pool"), text(root_path)]);
-    }
-}
-
-#[test]
-fn row_19_the_mask_comes_before_the_routers() {
-    for list in [&[3, 1][..], &[6, 3, 15, 1], &[1, 3]] {
-        let request = with(discover(1), |r| r.parameter_request_list = list.into());
-        let codes = codes(reply(&Server::plain().ask(&request)));
-        let position = |wanted| codes.iter().position(|code| *code == wanted).unwrap();
-        assert!(position(1) < position(3), "{codes:?}");
     }
 }

@@ -1,8 +1,8 @@
-//! Section 3: REQUEST by the state of the client (RFC 2131 section 4.3.2).
+//! RFC 2131 section 4.3.2: REQUEST, by the state of the client.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use lessor_core::{Destination, LeaseState, Network, Reason, RequestKind};
+use lessor_core::{Destination, Network, Reason, RequestKind};
 
 use crate::support::*;
 
@@ -12,8 +12,9 @@ fn not_authoritative() -> Network {
     Network { authoritative: false, ..network() }
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_20_selecting_what_was_offered_is_acknowledged() {
+fn selecting_what_was_offered_is_acknowledged() {
     let mut server = Server::plain();
     let address = offered(&server.ask(&discover(1)));
     let decision = server.ask(&selecting(1, address));
@@ -22,8 +23,9 @@ fn row_20_selecting_what_was_offered_is_acknowledged() {
     assert_eq!(server.reason(&selecting(1, address)), Reason::AckSelecting);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_20_ciaddr_beside_the_option_of_an_offer_means_nothing() {
+fn ciaddr_beside_the_option_of_an_offer_means_nothing() {
     for client_address in [ip(10), ip(13), AWAY] {
         let mut server = Server::plain();
         let address = offered(&server.ask(&discover(1)));
@@ -36,15 +38,17 @@ fn row_20_ciaddr_beside_the_option_of_an_offer_means_nothing() {
     }
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_20_selecting_an_offer_that_a_restart_forgot_is_acknowledged_while_it_can_be() {
+fn selecting_an_offer_that_a_restart_forgot_is_acknowledged_while_it_can_be() {
     let mut server = Server::plain();
     assert_eq!(server.reason(&selecting(1, ip(12))), Reason::AckSelecting);
     assert_eq!(server.record(1).address, ip(12));
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_20_selecting_what_cannot_be_given_is_refused() {
+fn selecting_what_cannot_be_given_is_refused() {
     let mut server = Server::plain();
     let taken = server.lease(1);
     let held = offered(&server.ask(&discover(2)));
@@ -67,8 +71,9 @@ fn row_20_selecting_what_cannot_be_given_is_refused() {
     assert_eq!(server.reason(&selecting(2, held)), Reason::AckSelecting);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_21_selecting_another_server_is_silence_and_withdraws_the_offer() {
+fn selecting_another_server_is_silence_and_withdraws_the_offer() {
     let mut server = Server::plain();
     (1..=4).for_each(|client| drop(server.ask(&discover(client))));
     assert_eq!(server.reason(&discover(5)), Reason::NoFreeAddress);
@@ -78,8 +83,9 @@ fn row_21_selecting_another_server_is_silence_and_withdraws_the_offer() {
     assert_eq!(offer(&server.ask(&discover(5))), (ip(10), Reason::OfferedFromPool));
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_22_init_reboot_of_what_the_record_says_is_acknowledged() {
+fn init_reboot_of_what_the_record_says_is_acknowledged() {
     let mut server = Server::plain();
     let address = server.lease(1);
     assert_eq!(server.reason(&init_reboot(1, address)), Reason::AckInitReboot);
@@ -89,8 +95,9 @@ fn row_22_init_reboot_of_what_the_record_says_is_acknowledged() {
     assert!(server.record(1).is_active(server.now));
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_22_ciaddr_beside_the_option_of_an_init_reboot_means_nothing() {
+fn ciaddr_beside_the_option_of_an_init_reboot_means_nothing() {
     let mut server = Server::plain();
     let address = server.lease(1);
     for client_address in [address, ip(13), AWAY] {
@@ -107,16 +114,18 @@ fn row_22_ciaddr_beside_the_option_of_an_init_reboot_means_nothing() {
     assert_eq!(server.reason(&request), Reason::AckRebinding);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_23_init_reboot_in_the_wrong_network_is_refused() {
+fn init_reboot_in_the_wrong_network_is_refused() {
     let decision = Server::plain().ask(&init_reboot(1, AWAY));
     assert_eq!(decision.reason, Reason::NakWrongNetwork);
     let mut server = Server::new(not_authoritative());
     assert_eq!(server.reason(&init_reboot(1, AWAY)), Reason::UnknownClient);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_24_init_reboot_against_the_record_is_refused() {
+fn init_reboot_against_the_record_is_refused() {
     let mut server = Server::plain();
     let (first, second) = (server.lease(1), server.lease(2));
     assert_eq!(server.reason(&init_reboot(1, ip(13))), Reason::NakOtherAddress);
@@ -128,8 +137,9 @@ fn row_24_init_reboot_against_the_record_is_refused() {
     assert_eq!(server.reason(&init_reboot(1, first)), Reason::NakAddressTaken);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_25_init_reboot_of_an_unknown_client_is_silence() {
+fn init_reboot_of_an_unknown_client_is_silence() {
     let mut server = Server::plain();
     let taken = server.lease(1);
     for address in [ip(12), ip(100), ip(200)] {
@@ -143,8 +153,9 @@ fn row_25_init_reboot_of_an_unknown_client_is_silence() {
     assert_eq!(server.reason(&init_reboot(9, taken)), Reason::UnknownClient);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_26_renewing_is_acknowledged_to_ciaddr() {
+fn renewing_is_acknowledged_to_ciaddr() {
     let mut server = Server::plain();
     let address = server.lease(1);
     server.pass_secs(1800);
@@ -156,8 +167,9 @@ fn row_26_renewing_is_acknowledged_to_ciaddr() {
     assert!(server.record(1).began_at < server.now);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_26_renewing_an_address_that_is_not_the_clients_is_never_acknowledged() {
+fn renewing_an_address_that_is_not_the_clients_is_never_acknowledged() {
     let mut server = Server::plain();
     let taken = server.lease(1);
     assert_eq!(server.reason(&renewing(9, ip(12))), Reason::UnknownClient);
@@ -168,8 +180,9 @@ fn row_26_renewing_an_address_that_is_not_the_clients_is_never_acknowledged() {
     assert_eq!(server.record(1).address, taken);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_27_rebinding_by_what_is_known_of_the_client() {
+fn rebinding_by_what_is_known_of_the_client() {
     let mut server = Server::plain();
     let (first, second) = (server.lease(1), server.lease(2));
     let cases = [
@@ -186,8 +199,9 @@ fn row_27_rebinding_by_what_is_known_of_the_client() {
     }
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_27_an_expired_lease_is_extended_while_nobody_needed_the_address() {
+fn an_expired_lease_is_extended_while_nobody_needed_the_address() {
     let mut server = Server::plain();
     let address = server.lease(1);
     server.pass_secs(4000);
@@ -199,8 +213,9 @@ fn row_27_an_expired_lease_is_extended_while_nobody_needed_the_address() {
     assert_eq!(server.reason(&rebinding(1, address)), Reason::NakAddressTaken);
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn rows_28_and_29_are_row_6_for_every_cause_of_a_nak() {
+fn every_nak_goes_where_naks_go() {
     for request in [init_reboot(1, ip(13)), selecting(1, ip(200)), rebinding(1, ip(13))] {
         let mut server = Server::plain();
         server.lease(1);
@@ -213,8 +228,9 @@ fn rows_28_and_29_are_row_6_for_every_cause_of_a_nak() {
     }
 }
 
+/// RFC 2131 section 4.3.2.
 #[test]
-fn row_30_a_request_in_no_state_means_what_the_client_was_offered_or_has() {
+fn a_request_in_no_state_means_what_the_client_was_offered_or_has() {
     let bare = |client| {
         with(message(RequestKind::Request, client), |r| r.server_identifier = Some(SERVER))
     };
@@ -240,36 +256,4 @@ fn row_30_a_request_in_no_state_means_what_the_client_was_offered_or_has() {
     assert_eq!(server.reason(&elsewhere), Reason::OtherServerSelected);
     server.pass_secs(7200);
     assert_eq!(server.reason(&bare(1)), Reason::UnknownState);
-}
-
-#[test]
-fn row_31_times_are_computed_again_at_each_extension() {
-    let mut server = Server::plain();
-    let address = server.lease(1);
-    for request in [renewing(1, address), rebinding(1, address)] {
-        server.pass_secs(1800);
-        assert_eq!(lease_time_secs(&server.ask(&request)), 3600);
-        assert_eq!(server.record(1).expires_at, server.now.after_secs(3600));
-        assert_eq!(server.record(1).state, LeaseState::Leased);
-    }
-}
-
-#[test]
-fn row_32_a_server_that_is_not_sure_sends_no_nak() {
-    let mut server = Server::new(not_authoritative());
-    let taken = server.lease(1);
-    let unknown = [
-        init_reboot(9, AWAY),
-        init_reboot(9, ip(12)),
-        renewing(9, taken),
-        rebinding(9, taken),
-        rebinding(9, AWAY),
-    ];
-    for request in unknown {
-        assert_eq!(server.reason(&request), Reason::UnknownClient);
-    }
-    // It is sure of clients it has a record of, and of those that name it.
-    assert_eq!(server.reason(&init_reboot(1, AWAY)), Reason::NakWrongNetwork);
-    assert_eq!(server.reason(&rebinding(1, ip(13))), Reason::NakOtherAddress);
-    assert_eq!(server.reason(&selecting(9, taken)), Reason::NakOfferExpired);
 }
