@@ -104,7 +104,7 @@ pub(crate) struct Exchange {
     pub(crate) waits_for: Vec<PlannedLookup>,
     /// The number under which it waits for storage before it is decided; see [`Pipeline::go_on`].
     pub(crate) waits_as: Option<u64>,
-    /// When its client last sent it, if it had to wait for storage.
+    /// When its client last sent it, as far as that is known.
     pub(crate) waits_since: Option<Instant>,
     /// When it was last decided.
     decided_at: Timestamp,

@@ -71,8 +71,8 @@ pub(crate) struct WorkerParts {
 enum Message {
     /// Storage is done with a batch.
     Committed { exchanges: Vec<Exchange>, answers: Vec<Answer> },
-    /// The exchange that waits for storage under this number can be decided.
-    GoOn(u64),
+    /// Exchanges that wait for storage can be decided; which ones, the other channel says.
+    Woken,
     /// An exchange that waited for lookups has its answers.
     LookedUp(Box<Returned>),
     /// Use these policies from now on, and confirm it.
@@ -100,8 +100,10 @@ impl EndpointSender {
     }
 }
 
-/// Tells a worker that its exchanges can go on which wait for storage.
+/// Tells a worker that its exchanges can go on which wait for storage. They have a channel to
+/// themselves, because they go on before any later message is decided.
 struct WorkerWakes {
+    woken: Sender<u64>,
     sender: Sender<Message>,
     waker: Waker,
     next: Cell<u64>,
@@ -110,9 +112,11 @@ struct WorkerWakes {
 impl Wakes for WorkerWakes {
     fn wake(&self) -> (u64, Wake) {
         let number = self.next.replace(self.next.get() + 1);
-        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let (woken, sender) = (self.woken.clone(), self.sender.clone());
+        let waker = self.waker.clone();
         let wake = move || {
-            let _ = sender.send(Message::GoOn(number));
+            let _ = woken.send(number);
+            let _ = sender.send(Message::Woken);
             waker.wake();
         };
         (number, Box::new(wake))
@@ -141,6 +145,8 @@ struct Worker {
     /// Exchanges that wait for lookups, on the threads of `runtime`, or for storage.
     parking: Parking,
     wakes: WorkerWakes,
+    /// The numbers of those that can go on.
+    woken: Receiver<u64>,
     runtime: tokio::runtime::Handle,
     /// Until when the worker decides what it has read, once it was told to stop.
     stops_at: Option<Instant>,
@@ -155,6 +161,7 @@ impl WorkerHandle {
         let WorkerParts { shared, endpoints, runner, discard, runtime, waiting_messages_max } =
             parts;
         let (sender, receiver) = crossbeam_channel::unbounded();
+        let (numbers, woken) = crossbeam_channel::unbounded();
         let waker = Waker::new()?;
         let mut poller = Poller::new()?;
         for (token, endpoint) in endpoints.iter().enumerate() {
@@ -179,7 +186,13 @@ impl WorkerHandle {
             to_commit: Vec::new(),
             waiting_changes: 0,
             parking: Parking::new(AWAY_MAX),
-            wakes: WorkerWakes { sender: sender.clone(), waker: waker.clone(), next: Cell::new(0) },
+            wakes: WorkerWakes {
+                woken: numbers,
+                sender: sender.clone(),
+                waker: waker.clone(),
+                next: Cell::new(0),
+            },
+            woken,
             runtime,
             stops_at: None,
         };
@@ -279,7 +292,7 @@ impl Worker {
     fn take(&mut self, message: Message) {
         match message {
             Message::Committed { exchanges, answers } => self.committed(exchanges, &answers),
-            Message::GoOn(number) => self.go_on(number),
+            Message::Woken => self.go_on_with_woken(),
             Message::LookedUp(returned) => self.looked_up(*returned),
             Message::Policies { mut runner, taken } => {
                 runner.take_over(&mut self.runner);
@@ -363,6 +376,7 @@ impl Worker {
         let Returned { ticket, mut exchange, answers } = returned;
         self.parking.is_back(&ticket);
         self.shared.counters.waiting_for_lookups.fetch_sub(1, Ordering::Relaxed);
+        self.go_on_with_woken();
         let pipeline = self.shared.pipeline_with(&self.wakes);
         pipeline.looked_up(&mut self.runner, clock::now(), &mut exchange, answers);
         self.decided(exchange);
@@ -376,6 +390,14 @@ impl Worker {
         if let Err((mut exchange, reason)) = parked {
             exchange.end_undecided(reason);
             self.finish(*exchange);
+        }
+    }
+
+    /// Continues with the exchanges whose wait for storage is over, in the order in which it ended. They
+    /// came before whatever is decided next; of one client, that must not come first.
+    fn go_on_with_woken(&mut self) {
+        while let Ok(number) = self.woken.try_recv() {
+            self.go_on(number);
         }
     }
 

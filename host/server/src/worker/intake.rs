@@ -48,6 +48,8 @@ struct Held {
     is_cut: bool,
     arrival: Arrival,
     not_relayed: bool,
+    /// When it came in.
+    since: Instant,
 }
 
 impl Intake {
@@ -71,10 +73,10 @@ impl Intake {
 }
 
 impl Held {
-    fn of(endpoint: usize, received: &Received<'_>) -> Self {
+    fn of(endpoint: usize, received: &Received<'_>, since: Instant) -> Self {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
         let (arrival, is_cut, not_relayed) = (arrival.clone(), *is_cut, *not_relayed);
-        Self { endpoint, payload: (*payload).into(), is_cut, arrival, not_relayed }
+        Self { endpoint, payload: (*payload).into(), is_cut, arrival, not_relayed, since }
     }
 
     fn as_received(&self) -> Received<'_> {
@@ -127,10 +129,8 @@ impl Worker {
             let is_little = may_decide && !more_waits && self.intake.is_empty();
             for message in batch.drain() {
                 if is_little && began.elapsed() < TURN_MAX && message.waited <= AGE_MAX {
-                    let pipeline = self.shared.pipeline_with(&self.wakes);
-                    let now = clock::now();
-                    let exchange = pipeline.decide(&mut self.runner, now, endpoint, message);
-                    self.decided(exchange);
+                    let since = began.checked_sub(message.waited).unwrap_or(began);
+                    self.decide(endpoint, since, message);
                 } else {
                     self.keep(endpoint, message);
                 }
@@ -148,7 +148,7 @@ impl Worker {
         let since = now.checked_sub(received.waited).unwrap_or(now);
         let source = received.arrival.source;
         let label = self.intake.labeller.label(endpoint, source, received.payload);
-        let held = || Held::of(endpoint, &received);
+        let held = || Held::of(endpoint, &received, since);
         match self.intake.backlog.push(since, label, held) {
             Ok(dropped) => {
                 for held in dropped {
@@ -186,10 +186,7 @@ impl Worker {
             match next {
                 Some(Taken::Due(held)) => {
                     decided += 1;
-                    let pipeline = self.shared.pipeline_with(&self.wakes);
-                    let (now, received) = (clock::now(), held.as_received());
-                    let exchange = pipeline.decide(&mut self.runner, now, held.endpoint, received);
-                    self.decided(exchange);
+                    self.decide(held.endpoint, held.since, held.as_received());
                 }
                 Some(Taken::TooOld(held, age)) => {
                     too_old += 1;
@@ -199,6 +196,15 @@ impl Worker {
                 None => break,
             }
         }
+    }
+
+    /// Decides a message that came in `since`.
+    fn decide(&mut self, endpoint: usize, since: Instant, received: Received<'_>) {
+        self.go_on_with_woken();
+        let pipeline = self.shared.pipeline_with(&self.wakes);
+        let mut exchange = pipeline.decide(&mut self.runner, clock::now(), endpoint, received);
+        exchange.waits_since = Some(since);
+        self.decided(exchange);
     }
 
     /// Drops a message that was not decided.
