@@ -52,7 +52,7 @@ enum Full {
     Command(&'static str),
 }
 
-const ATTACKS: [Attack; 16] = [
+const ATTACKS: [Attack; 17] = [
     Attack {
         name: "policies: a file that takes gigabytes to compile",
         wanted: "bystanders lose nothing",
@@ -164,6 +164,13 @@ const ATTACKS: [Attack; 16] = [
         test: &["--workspace", "--test", "broken_disk"],
         filter: &["dies_under_load"],
         full: Full::Test(&[("LESSOR_SHUTDOWN_ROUNDS", "50")]),
+    },
+    Attack {
+        name: "a disk that stands still",
+        wanted: "DISCOVERs answered, p99 below 20 ms",
+        test: &["--workspace", "--test", "broken_disk"],
+        filter: &["stands_still"],
+        full: Full::Test(&[]),
     },
 ];
 

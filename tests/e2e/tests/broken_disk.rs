@@ -171,6 +171,8 @@ fn a_disk_that_stands_still_keeps_nobody_waiting_who_needs_none() {
     assert!(load.failed > 100, "the disk did not stand still: {load:?}");
     took.sort_unstable();
     let p99 = took[took.len() * 99 / 100];
+    // The small version shares its machine with other tests.
+    let p99_max_ms = scaled(200, 20);
     let sent = took.len() as u64 + lost;
     // What needs the disk is served again at once.
     let last = subscriber(&line(2, 2, 0));
@@ -186,9 +188,9 @@ fn a_disk_that_stands_still_keeps_nobody_waiting_who_needs_none() {
         served: sent - lost,
         refused: 0,
         lost,
-        wanted: "none lost, p99 below 20 ms".to_owned(),
+        wanted: format!("none lost, p99 below {p99_max_ms} ms"),
         note: format!("p99 {:.1} ms", p99.as_secs_f64() * 1e3),
-        held: lost == 0 && p99 < Duration::from_millis(20),
+        held: lost == 0 && p99 < Duration::from_millis(p99_max_ms),
     }
     .conclude();
 }
