@@ -271,7 +271,7 @@ impl Auditor {
     pub(super) fn check_at_rest(&self, now: Timestamp, engine: &Engine, store: &Store) {
         let mut engine = engine.clone();
         for (address, record) in &store.records {
-            if !store.foreign.contains_key(address) {
+            if !store.foreign.contains(address) {
                 assert_eq!(engine.lease_at(*address), Some(record));
             }
         }

@@ -20,6 +20,8 @@ mod clients;
 mod defects;
 mod input;
 mod random;
+#[path = "../common/storage.rs"]
+mod storage;
 mod store;
 #[path = "../common/support.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]

@@ -2,7 +2,7 @@
 //! is written to by another server.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     net::Ipv4Addr,
     sync::Arc,
 };
@@ -10,6 +10,7 @@ use std::{
 use lessor_core::{Answer, Change, Decision, Lease, LeaseState, Request, Terms, Timestamp};
 
 use super::random::Random;
+use crate::storage::{self, Records};
 use crate::support::*;
 
 /// A decision that waits for storage.
@@ -30,9 +31,9 @@ pub(super) struct Pending {
 
 #[derive(Default)]
 pub(super) struct Store {
-    pub(super) records: BTreeMap<Ipv4Addr, Arc<Lease>>,
+    pub(super) records: Records,
     /// Addresses whose record another server wrote and this one did not hear of yet.
-    pub(super) foreign: BTreeMap<Ipv4Addr, ()>,
+    pub(super) foreign: BTreeSet<Ipv4Addr>,
     /// Addresses whose record another server wrote last.
     pub(super) by_other_server: BTreeSet<Ipv4Addr>,
     pub(super) queue: VecDeque<Pending>,
@@ -54,33 +55,30 @@ impl Store {
 
     /// What became of changes whose flush failed, by what is read once storage works again.
     pub(super) fn look_up(&mut self, changes: &[Change]) -> Answer {
-        let holds =
-            |record: &Option<Arc<Lease>>, address| self.records.get(&address) == record.as_ref();
-        if changes
-            .iter()
-            .all(|change| holds(&Some(Arc::clone(&change.lease)), change.lease.address))
-        {
-            return Answer::Made;
-        }
-        if changes.iter().all(|change| holds(&change.previous, change.lease.address)) {
-            return Answer::NotMade;
-        }
-        self.conflict(changes)
+        let answer = storage::look_up(&self.records, changes);
+        self.heard_by(&answer, changes);
+        answer
     }
 
     fn conflict(&mut self, changes: &[Change]) -> Answer {
-        let addresses = changes.iter().map(|change| change.lease.address);
-        let found = addresses.map(|address| {
-            self.foreign.remove(&address);
-            self.records.get(&address).map(Arc::clone)
-        });
-        Answer::Conflict(found.collect())
+        let answer = storage::conflict(&self.records, changes);
+        self.heard_by(&answer, changes);
+        answer
+    }
+
+    /// A conflict tells what another server wrote.
+    fn heard_by(&mut self, answer: &Answer, changes: &[Change]) {
+        if matches!(answer, Answer::Conflict(_)) {
+            for change in changes {
+                self.foreign.remove(&change.lease.address);
+            }
+        }
     }
 
     /// Whether the record is the one that the change was built on, which its revision alone tells.
     fn is_expected(&self, change: &Change) -> bool {
         let held = self.records.get(&change.lease.address);
-        let is_same_revision = held.map_or(0, |held| held.revision) == change.expected_revision();
+        let is_same_revision = storage::has_expected_revision(&self.records, change);
         let is_expected = held == change.previous.as_ref();
         assert_eq!(is_expected, is_same_revision, "{change:?} passes for one of {held:?}");
         is_expected
@@ -115,7 +113,7 @@ impl Store {
             revision: held.map_or(0, |held| held.revision) + 1,
         };
         self.records.insert(address, Arc::new(lease));
-        self.foreign.insert(address, ());
+        self.foreign.insert(address);
         self.by_other_server.insert(address);
     }
 }

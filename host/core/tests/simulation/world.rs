@@ -438,7 +438,7 @@ impl World {
 
     /// The feed of the other server's changes brings one; others are lost.
     fn hear_of_another_server(&mut self) {
-        let Some((address, ())) = self.store.foreign.pop_first() else { return };
+        let Some(address) = self.store.foreign.pop_first() else { return };
         let record = Arc::clone(&self.store.records[&address]);
         self.feed(Input::Learn { now: self.now, record });
     }

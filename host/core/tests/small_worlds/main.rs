@@ -14,6 +14,8 @@
     reason = "tests"
 )]
 
+#[path = "../common/storage.rs"]
+mod storage;
 #[path = "../common/support.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
 mod support;

@@ -15,7 +15,10 @@ use lessor_core::{
     Reason, ReplyKind, Request, Terms, Timestamp,
 };
 
-use crate::support::*;
+use crate::{
+    storage::{self, Records},
+    support::*,
+};
 
 const CLIENTS: u8 = 2;
 const LEASE_SECS: u32 = 60;
@@ -79,7 +82,7 @@ pub(crate) struct World {
     now: Timestamp,
     steps: u32,
     servers: Vec<Server>,
-    store: BTreeMap<Ipv4Addr, Arc<Lease>>,
+    store: Records,
     clients: Vec<Client>,
     next_transaction_id: u32,
     /// What happened, for the story.
@@ -262,7 +265,7 @@ impl World {
             }
             Action::StorageIsReadAgain(server) => {
                 let Some(pending) = self.servers[server].doubtful.take() else { return Ok(()) };
-                let answer = self.look_up(&pending);
+                let answer = storage::look_up(&self.store, &pending.decision.changes);
                 self.servers[server].answered.push_back((pending, answer));
                 Ok(())
             }
@@ -435,13 +438,11 @@ impl World {
 
     fn commit(&mut self, pending: &Pending) -> Answer {
         let changes = &pending.decision.changes;
-        let is_expected = changes.iter().all(|change| {
-            let held = self.store.get(&change.lease.address);
-            held.map_or(0, |held| held.revision) == change.expected_revision()
-        });
+        let is_expected =
+            changes.iter().all(|change| storage::has_expected_revision(&self.store, change));
         if !is_expected && self.mistake != Some(Mistake::BlindWrites) {
             self.told.push("another was faster".to_owned());
-            return self.conflict(pending);
+            return storage::conflict(&self.store, changes);
         }
         for change in changes {
             if change.passed_on().is_some() || change.lease.client != key(pending.client) {
@@ -455,25 +456,6 @@ impl World {
             self.store.insert(change.lease.address, Arc::clone(&change.lease));
         }
         Answer::Made
-    }
-
-    fn look_up(&self, pending: &Pending) -> Answer {
-        let mut changes = pending.decision.changes.iter();
-        if changes
-            .clone()
-            .all(|change| self.store.get(&change.lease.address) == Some(&change.lease))
-        {
-            return Answer::Made;
-        }
-        if changes.all(|change| self.store.get(&change.lease.address) == change.previous.as_ref()) {
-            return Answer::NotMade;
-        }
-        self.conflict(pending)
-    }
-
-    fn conflict(&self, pending: &Pending) -> Answer {
-        let addresses = pending.decision.changes.iter().map(|change| change.lease.address);
-        Answer::Conflict(addresses.map(|address| self.store.get(&address).cloned()).collect())
     }
 
     fn hear(&mut self, server: usize) -> Result<(), String> {
@@ -543,11 +525,7 @@ impl World {
 }
 
 impl Server {
-    fn new(
-        store: &BTreeMap<Ipv4Addr, Arc<Lease>>,
-        now: Timestamp,
-        mistake: Option<Mistake>,
-    ) -> Self {
+    fn new(store: &Records, now: Timestamp, mistake: Option<Mistake>) -> Self {
         let mut network = network();
         network.subnets[0].pools = vec![pool("open", 10, 11)];
         network.subnets[0].lease_time =
