@@ -2,7 +2,7 @@
 //!
 //! Not here: what waits; it stays with its worker, which is told when to go on with it. Those who wait
 //! for a change of an address are noted under the lock of its engine, where they found it and where it
-//! is settled, so none is forgotten. Invariant: whoever is noted is woken once.
+//! is settled, so none is forgotten. Invariant: each message that is noted is woken once.
 
 use std::{collections::HashMap, net::Ipv4Addr};
 

@@ -82,8 +82,8 @@ impl Case<'_, '_> {
         (beyond > 0).then_some(in_flight)
     }
 
-    /// The addresses whose leases end if the client is given a lease of `address`; none if it must not
-    /// be given one.
+    /// The addresses whose leases end if the client is given a lease of `address`, or `None` if the
+    /// subscriber's limit does not allow that lease.
     pub(super) fn make_room(&self, address: u32) -> Option<SmallVec<[u32; 2]>> {
         let is_active = |address: &u32| {
             self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())

@@ -149,8 +149,8 @@ impl<T> Backlog<T> {
         self.take(ticket, now)
     }
 
-    /// Takes the next message of one kind; none if none waits. What its client sent before it, of
-    /// another kind, stays where it is.
+    /// Takes the next message of one kind, or returns `None` if there is no such message. Messages of
+    /// another kind that its client sent earlier stay where they are.
     pub(crate) fn next_of(&mut self, urgency: Urgency, now: Instant) -> Option<Taken<T>> {
         let ticket = self.lanes.get_mut(urgency.lane())?.pop()?;
         self.take(ticket, now)

@@ -60,8 +60,8 @@ impl Pipeline<'_> {
         exchange.fail(reason, detail);
     }
 
-    /// The engines that have the addresses hear of the answer: nearly always the one that decided. A
-    /// reload may have given the addresses to others meanwhile.
+    /// Tells the engines that have the addresses. That is the engine that decided, unless a reload has
+    /// given some of the addresses to others.
     fn settle(&self, now: Timestamp, changes: &Changes, answer: &Answer) {
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();

@@ -105,7 +105,7 @@ fn option_108_is_sent_only_to_who_asks_for_it() {
 
 /// RFC 8357.
 #[test]
-fn a_relay_with_a_port_of_its_own_is_answered_there() {
+fn a_relay_that_asks_for_its_source_port_is_answered_there() {
     let from_port = |request| {
         with(relayed(request), |r: &mut lessor_core::Request| {
             r.relay_information = Some(RelayInformation::from_octets(*b"\x13\x00"));
