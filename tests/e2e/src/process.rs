@@ -9,7 +9,10 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
     unistd::Pid,
 };
 
@@ -67,6 +70,28 @@ impl Process {
         let id = i32::try_from(self.id()).expect("a process id fits");
         kill(Pid::from_raw(id), signal)
             .unwrap_or_else(|error| panic!("cannot send {signal} to {}: {error}", self.name));
+    }
+
+    /// Stops it (SIGSTOP) and waits until all of its threads stand still: the system stops them one
+    /// after another, and until then they go on with what arrives.
+    ///
+    /// # Panics
+    /// If it does not stand still soon.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let id = Pid::from_raw(i32::try_from(self.id()).expect("a process id fits"));
+        let flags = WaitPidFlag::WUNTRACED | WaitPidFlag::WNOHANG;
+        wait::soon("the process to stand still", || match waitpid(id, Some(flags)) {
+            Ok(WaitStatus::StillAlive) => None,
+            Ok(WaitStatus::Stopped(..)) => Some(()),
+            other => panic!("{} was to stand still, and did not: {other:?}", self.name),
+        });
+    }
+
+    /// Lets it go on after [`Process::freeze`].
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
     }
 
     /// Whether it has not ended.

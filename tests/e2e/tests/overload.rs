@@ -21,7 +21,6 @@ use lessor_e2e::{Server, Setup, heavy, loopback_address, relay, wait};
 use lessor_load::{
     Answer, Drive, LoadArgs, Relay, Saying, Stream, StreamRelay, StreamsReport, Subscriber,
 };
-use nix::sys::signal::Signal;
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -161,7 +160,7 @@ fn what_waited_in_the_system_for_longer_than_a_client_waits_is_not_answered() {
     let mut server = Setup::on_loopback(SUBNETS).with_server_setting("workers = 1").start();
     let mut good = relay(server.address(), LINK);
     let [late, new] = [1, 2].map(|n| Subscriber::new([2, 0, 0, 0, 0, n], format!("line {n}")));
-    server.process().signal(Signal::SIGSTOP);
+    server.process().freeze();
     assert_eq!(good.discover(&late, Duration::from_secs(5)).unwrap(), Answer::Silence);
     let address = server.address();
     let asking = thread::spawn(move || {
@@ -169,7 +168,7 @@ fn what_waited_in_the_system_for_longer_than_a_client_waits_is_not_answered() {
         good.discover(&new, Duration::from_secs(10)).unwrap()
     });
     thread::sleep(Duration::from_millis(200));
-    server.process().signal(Signal::SIGCONT);
+    server.process().thaw();
     let answer = asking.join().unwrap();
     assert!(matches!(answer, Answer::Offer(_)), "{answer:?}");
     let status = server.status();
@@ -188,12 +187,12 @@ fn a_receive_buffer_that_was_too_small_is_named() {
     let mut server = Setup::on_loopback(SUBNETS).with_server_setting("workers = 1").start();
     let local = SocketAddrV4::new(loopback_address(), 0);
     let socket = std::net::UdpSocket::bind(local).unwrap();
-    server.process().signal(Signal::SIGSTOP);
+    server.process().freeze();
     // The system counts at least the octets of each against the buffer, and grants 16 MiB at most.
     for _ in 0..20_000 {
         socket.send_to(&[0; 1200], server.address()).unwrap();
     }
-    server.process().signal(Signal::SIGCONT);
+    server.process().thaw();
     wait::soon("the first ones to be read", || {
         (server.status().count(Reason::NotBootRequest) > 0).then_some(())
     });
