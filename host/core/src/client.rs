@@ -234,6 +234,11 @@ impl Line {
         &self.0
     }
 
+    /// The line of which these are the octets.
+    pub(crate) fn from_own_octets(octets: &[u8]) -> Self {
+        Self(octets.into())
+    }
+
     /// The line that [`Line::octets`] describes; none if they are no such octets.
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
         let line = Self::of(&RelayInformation::from_octets(octets))?;

@@ -80,11 +80,11 @@ impl Lease {
 /// the same revision are the same record, however many servers write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Change {
+pub struct Change<L = Lease> {
     /// The record as it shall be; its revision is one more than that of `previous`.
-    pub lease: Arc<Lease>,
+    pub lease: Arc<L>,
     /// The record as storage is known to hold it.
-    pub previous: Option<Arc<Lease>>,
+    pub previous: Option<Arc<L>>,
 }
 
 impl Change {
@@ -109,12 +109,12 @@ pub type Changes = SmallVec<[Change; 1]>;
 /// What storage says of the changes of one decision. It is said only once it is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum Answer<L = Lease> {
     /// All of them are on stable storage.
     Made,
     /// None was made, because at least one record had another revision: here is what storage holds of
     /// each address, in the order of the changes.
-    Conflict(SmallVec<[Option<Arc<Lease>>; 1]>),
+    Conflict(SmallVec<[Option<Arc<L>>; 1]>),
     /// None was made, because storage could not write.
     NotMade,
 }

@@ -8,11 +8,13 @@
 //!   [`RelayInformation`], [`HardwareAddress`], [`Origin`].
 //! - Nouns of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
 //!   [`Lease`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
-//! - The decisions: [`Engine`].
+//! - The decisions: [`Engine`], in `dhcpv4`. Who holds which address, `ledger` knows, which knows no
+//!   protocol.
 
 mod client;
-mod engine;
+mod dhcpv4;
 mod lease;
+mod ledger;
 mod lookup;
 mod network;
 mod octets;
@@ -27,9 +29,9 @@ mod terms;
 mod time;
 
 pub use client::{ClientKey, ClientKeyKind, HardwareAddress, HardwareAddressError, Line};
-pub use engine::{
-    Attempt, Candidate, Decision, Engine, Holding, Obstacle, OpenOffer, OptionOrigin, PoolUsage,
-    Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
+pub use dhcpv4::{
+    Attempt, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer, OptionOrigin,
+    PoolUsage, Preference, Preview, Records, Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use lease::{Answer, Change, Changes, Lease, LeaseState};
 pub use lookup::{LookupAnswer, Row};

@@ -36,22 +36,13 @@ impl RelayInformation {
 
     /// The octets of the first sub-option `code`; binary, zero octets included.
     pub fn sub_option(&self, code: u8) -> Option<&[u8]> {
-        self.sub_options().find(|(found, _)| *found == code).map(|(_, octets)| octets)
+        sub_option(&self.0, code)
     }
 
     /// Sub-options in the order of the packet. Ends before a sub-option that is cut short: what
     /// stands before a damaged tail still identifies the line.
     pub fn sub_options(&self) -> impl Iterator<Item = (u8, &[u8])> {
-        let mut rest = &*self.0;
-        std::iter::from_fn(move || {
-            let (code, length, tail) = match rest {
-                [code, length, tail @ ..] => (*code, usize::from(*length), tail),
-                _ => return None,
-            };
-            let (octets, after) = tail.split_at_checked(length)?;
-            rest = after;
-            Some((code, octets))
-        })
+        sub_options(&self.0)
     }
 
     /// Whether `octets` are sub-options to the last octet, and at least one.
@@ -82,6 +73,23 @@ impl RelayInformation {
     pub fn remote_id(&self) -> Option<&[u8]> {
         self.sub_option(REMOTE_ID)
     }
+}
+
+/// The octets of the first sub-option `code` of such octets.
+pub(crate) fn sub_option(octets: &[u8], code: u8) -> Option<&[u8]> {
+    sub_options(octets).find(|(found, _)| *found == code).map(|(_, octets)| octets)
+}
+
+fn sub_options(mut rest: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let (code, length, tail) = match rest {
+            [code, length, tail @ ..] => (*code, usize::from(*length), tail),
+            _ => return None,
+        };
+        let (octets, after) = tail.split_at_checked(length)?;
+        rest = after;
+        Some((code, octets))
+    })
 }
 
 #[cfg(test)]

@@ -454,7 +454,7 @@ impl Pipeline<'_> {
             let own = request.relay_information.as_ref();
             let known = if wants_lease || (kind.needs_line() && own.is_none()) {
                 shards.with_engine(location.network, |engine| {
-                    (engine.client_of(request), engine.lease_for(request).cloned())
+                    (engine.client_of(request), engine.lease_for(request).map(Arc::new))
                 })
             } else {
                 Ok((kind.key_of(request, own), None))

@@ -5,7 +5,6 @@ use std::{
     net::Ipv4Addr,
     path::Path,
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::Context;
@@ -14,6 +13,7 @@ use lessor_config::StoreBackend;
 use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
 use lessor_store::DiskStore;
 use lessor_terminal::table;
+use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -136,16 +136,19 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
 /// The server's part: every lease, a network at a time.
 pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) -> bool {
     let now = clock::now();
-    let generation = shared.generation.load_full();
-    let mut heard = true;
-    // Under the lock only pointers are copied.
-    let mut networks: Vec<Vec<Arc<Lease>>> = Vec::new();
-    generation.shards.for_each(|engine| networks.push(engine.leases().cloned().collect()));
-    for lease in networks.into_iter().flatten() {
-        let row = Row::of(&lease, now, generation.shards.topology());
-        heard = heard && say(control::json_line(&row));
+    let mut told = RoaringBitmap::new();
+    loop {
+        let generation = shared.generation.load_full();
+        let shards = &generation.shards;
+        let listed = shards.each_lease(|lease| {
+            let is_new = told.insert(lease.address.into());
+            !is_new || say(control::json_line(&Row::of(&lease, now, shards.topology())))
+        });
+        // A reload took the leases to newer shards.
+        if let Ok(heard) = listed {
+            return heard;
+        }
     }
-    heard
 }
 
 /// From the running server, or from the store if none runs.

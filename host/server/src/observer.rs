@@ -105,7 +105,7 @@ impl Event {
 /// What the thread hears of.
 pub(crate) enum Message {
     Input(Box<Event>),
-    Expired { network: Arc<str>, leases: Vec<Arc<Lease>> },
+    Expired { network: Arc<str>, leases: Vec<Lease> },
     ShadowDifference(Box<ShadowDifference>),
     Watchers(Box<Watchers>),
     ReopenJournal,
@@ -221,7 +221,7 @@ impl Observer {
     }
 
     /// Tells of leases that expired; under the lock of their engine. Never waits.
-    pub(crate) fn expired(&self, network: &Arc<str>, leases: Vec<Arc<Lease>>) {
+    pub(crate) fn expired(&self, network: &Arc<str>, leases: Vec<Lease>) {
         if !self.is_wanted() || leases.is_empty() {
             return;
         }
@@ -291,7 +291,7 @@ impl Task {
                 Ok(Message::Input(event)) => self.input(&event),
                 Ok(Message::Expired { network, leases }) => {
                     for lease in leases {
-                        self.expired(&network, lease);
+                        self.expired(&network, Arc::new(lease));
                     }
                 }
                 Ok(Message::ShadowDifference(difference)) => {

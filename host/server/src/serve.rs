@@ -366,10 +366,9 @@ impl Reclaimer {
     }
 
     fn look_at_pools(&mut self) {
-        let now = clock::now();
         let pools = &mut self.pools;
         self.shared.generation.load().shards.for_each(|engine| {
-            pools.look(&engine.network().name, &engine.usage(now));
+            pools.look(&engine.network().name, &engine.usage());
         });
     }
 

@@ -12,9 +12,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lessor_core::{Engine, Lease, Location, Network, NetworkId, Request, Timestamp, Topology};
+use lessor_core::{
+    Engine, Lease, Location, Network, NetworkId, Remembered, Request, Timestamp, Topology,
+};
 
 use crate::waiting::{Waiting, Wake};
+
+/// How many leases are looked up before others may have the lock of their network.
+const LISTED_AT_ONCE: usize = 1024;
 
 /// The engines of one topology.
 #[derive(Debug, Default)]
@@ -174,25 +179,48 @@ impl Shards {
         let (old_engines, mut waiting): (Vec<Engine>, Vec<Waiting>) =
             retired.map(|contents| (contents.engine, contents.waiting)).unzip();
 
-        // Nobody hears any more what became of changes that are on their way.
-        let known = old_engines.iter().flat_map(Engine::leases).chain(&self.strays);
-        let (strays, _): (Vec<_>, Vec<_>) =
-            known.cloned().partition(|lease| topology.locate_address(lease.address).is_none());
         let changed = topology.only(|id| matches!(kept.get(id.0 as usize), Some(None)));
-        let mut rebuilt = Engine::rebuild(old_engines, &changed, hash_seed).into_iter();
+        let (rebuilt, outside) = Engine::rebuild(old_engines, &changed, hash_seed);
+        let mut rebuilt = rebuilt.into_iter();
         let shards = kept.into_iter().filter_map(|kept| {
             kept.or_else(|| rebuilt.next().map(|engine| Arc::new(Shard::new(engine))))
         });
         let mut next = Self { shards: shards.collect(), topology, strays: Vec::new() };
-        for lease in &self.strays {
-            next.restore(now, Arc::clone(lease));
+        // Nobody hears any more what became of changes that are on their way.
+        let outside = outside.iter().filter_map(Remembered::lease).map(Arc::new);
+        for lease in outside.chain(self.strays.iter().cloned()) {
+            next.restore(now, lease);
         }
-        next.strays = strays;
         publish(Arc::new(next));
         drop(retiring);
         // Their requests are decided with the new engines, and wait there if they must.
         let waiting: Vec<Wake> = waiting.iter_mut().flat_map(Waiting::take_all).collect();
         waiting.into_iter().for_each(|wake| wake());
+    }
+
+    /// Every lease, network by network in order of address, until `visit` says that it has enough;
+    /// whether it never said so. A network waits only while a few of its leases are looked up.
+    ///
+    /// # Errors
+    /// If a network was retired before its last lease: newer shards have them all.
+    pub(crate) fn each_lease(&self, mut visit: impl FnMut(Lease) -> bool) -> Result<bool, Retired> {
+        for shard in &self.shards {
+            let listing = shard.lock().as_ref().map(|contents| contents.engine.listing());
+            let mut listing = listing.ok_or(Retired)?;
+            loop {
+                let contents = shard.lock();
+                let engine = contents.as_ref().map(|contents| &contents.engine);
+                let leases = engine.ok_or(Retired)?.list(&mut listing, LISTED_AT_ONCE);
+                drop(contents);
+                if leases.is_empty() {
+                    break;
+                }
+                if !leases.into_iter().all(&mut visit) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn shard(&self, id: NetworkId) -> Option<&Arc<Shard>> {

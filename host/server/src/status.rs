@@ -141,10 +141,7 @@ impl Status {
                 HoldRow { network, until: written(until) }
             }));
             pools.extend(
-                engine
-                    .usage(now)
-                    .into_iter()
-                    .map(|usage| PoolRow { network: network.clone(), usage }),
+                engine.usage().into_iter().map(|usage| PoolRow { network: network.clone(), usage }),
             );
         });
         let counters = &shared.counters;

@@ -311,7 +311,7 @@ impl Server {
 
     /// The record of a client.
     pub(crate) fn record(&self, client: u8) -> Arc<Lease> {
-        Arc::clone(self.engine.lease_of(&key(client)).expect("a record"))
+        Arc::new(self.engine.lease_of(&key(client)).expect("a record"))
     }
 }
 

@@ -24,7 +24,7 @@ fn quarantine_max([client, line, link, subscriber]: [u32; 4]) -> Bounds {
 }
 
 fn quarantined(server: &Server) -> u64 {
-    server.engine.usage(server.now)[0].quarantined
+    server.engine.usage()[0].quarantined
 }
 
 /// Has a client get an address and decline it; `over` puts its messages on their way.
@@ -62,7 +62,7 @@ fn one_client_sets_no_more_addresses_aside_than_its_bound() {
         .map(|_| get_and_decline(&mut server, 1, &Terms::default(), |request| request))
         .collect();
     assert_eq!(declines, reasons(2, 100));
-    assert_eq!((quarantined(&server), server.engine.usage(server.now)[0].leased), (2, 0));
+    assert_eq!((quarantined(&server), server.engine.usage()[0].leased), (2, 0));
     assert_eq!(server.lease(2), ip(110));
     // Once a quarantine ends, there is room for another one.
     server.pass_secs(600);
@@ -186,7 +186,7 @@ fn when_none_is_free_the_address_that_was_set_aside_first_returns_first() {
     assert_eq!((last.rule, last.address, last.obstacle), (Rule::Quarantined, Some(ip(10)), None));
     assert_eq!(offer(&server.ask(&discover(5))), (ip(10), Reason::OfferedQuarantined));
     assert_eq!(server.reason(&discover(6)), Reason::NoFreeAddress);
-    let usage = &server.engine.usage(server.now)[0];
+    let usage = &server.engine.usage()[0];
     assert_eq!((usage.offered, usage.quarantined), (2, 0));
     assert_eq!(server.reason(&selecting(5, ip(10))), Reason::AckSelecting);
     // The other offer lapses; what it was of is still set aside.
@@ -206,7 +206,7 @@ fn addresses_that_were_set_aside_before_a_restart_count() {
     }
     let mut restored = Server::new(pool_to(250));
     for lease in server.engine.leases() {
-        restored.engine.restore(restored.now, (**lease).clone());
+        restored.engine.restore(restored.now, lease);
     }
     let decline = get_and_decline(&mut restored, 5, &Terms::default(), over);
     assert_eq!((decline, quarantined(&restored)), (Reason::DeclinedBeyondLimit, 4));
@@ -259,7 +259,7 @@ fn discover_of(number: u16) -> Request {
 }
 
 fn offers_held(server: &Server) -> u64 {
-    server.engine.usage(server.now)[0].offered
+    server.engine.usage()[0].offered
 }
 
 #[test]

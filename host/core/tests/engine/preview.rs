@@ -23,9 +23,9 @@ fn a_preview_leaves_leases_offers_and_counters_as_they_are() {
     server.lease_each(1..=2);
     server.ask(&discover(3));
     let state = |server: &Server| {
-        let leases: Vec<_> = server.engine.leases().cloned().collect();
+        let leases: Vec<_> = server.engine.leases().collect();
         let offers: Vec<_> = server.engine.offers().collect();
-        let usage = server.engine.usage(server.now);
+        let usage = server.engine.usage();
         (leases, offers, usage, server.engine.next_deadline())
     };
     let before = state(&server);

@@ -56,7 +56,7 @@ fn other_pools_keep_what_is_held_and_give_out_what_is_new() {
     let mut changed = network();
     changed.subnets[0].pools = vec![pool("moved", 12, 14)];
     assert!(server.engine.reconfigure(changed.into()).is_empty());
-    let usage = server.engine.usage(server.now);
+    let usage = server.engine.usage();
     assert_eq!((usage.len(), usage[0].size, usage[0].leased), (1, 3, 1));
     assert_eq!([server.lease(5), server.lease(6)], [ip(14), ip(13)]);
     assert_eq!(server.reason(&discover(7)), Reason::NoFreeAddress);
@@ -76,27 +76,31 @@ fn networks_that_are_joined_and_parted_keep_their_leases_and_offers() {
     joined.subnets.extend(second().subnets);
     let topology_joined = topology([joined]);
     let old = vec![other.engine, server.engine];
-    let mut engines = Engine::rebuild(old, &topology_joined, 1);
-    assert_eq!(engines.len(), 1);
+    let (mut engines, outside) = Engine::rebuild(old, &topology_joined, 1);
+    assert_eq!((engines.len(), outside.len()), (1, 0));
     assert_eq!(ask(&mut engines[0], now, &renewing(1, address)), Reason::AckRenewing);
     assert_eq!(ask(&mut engines[0], now, &selecting(2, SECOND)), Reason::AckSelecting);
 
     let parted = topology([second(), network()]);
-    let mut engines = Engine::rebuild(engines, &parted, 1);
+    let (mut engines, outside) = Engine::rebuild(engines, &parted, 1);
+    assert!(outside.is_empty());
     assert_eq!(ask(&mut engines[0], now, &renewing(2, SECOND)), Reason::AckRenewing);
     assert_eq!(ask(&mut engines[1], now, &renewing(1, address)), Reason::AckRenewing);
     assert_eq!(engines.iter().map(|engine| engine.leases().count()).sum::<usize>(), 2);
-    let leased = engines.iter().map(|engine| engine.usage(now)[0].leased);
+    let leased = engines.iter().map(|engine| engine.usage()[0].leased);
     assert_eq!(leased.sum::<u64>(), 2);
 }
 
 #[test]
 fn a_subnet_that_is_gone_is_forgotten_and_a_new_one_starts_empty() {
     let mut server = Server::plain();
-    server.lease(1);
-    let engines = Engine::rebuild(vec![server.engine], &topology([second()]), 1);
+    let address = server.lease(1);
+    let record = server.engine.lease_at(address);
+    let (engines, outside) = Engine::rebuild(vec![server.engine], &topology([second()]), 1);
     assert_eq!(engines[0].leases().count(), 0);
     assert_eq!(engines[0].next_deadline(), None);
+    let outside: Vec<_> = outside.iter().map(|left| (left.address(), left.lease())).collect();
+    assert_eq!(outside, [(address, record)]);
 }
 
 #[test]
@@ -112,7 +116,7 @@ fn a_change_in_flight_is_settled_with_the_engine_that_has_its_address_now() {
         let mut server = Server { engine, now: server.now };
         assert_eq!(server.waits(&renewing(1, address), &Terms::default()).address, address);
         server.settle(&released, &answer);
-        let is_free = server.engine.usage(server.now)[0].leased == 0;
+        let is_free = server.engine.usage()[0].leased == 0;
         assert_eq!(is_free, answer == Answer::Made);
     }
 }
@@ -128,7 +132,7 @@ fn a_move_in_flight_is_settled_with_both_engines_that_have_its_addresses() {
         let moved = server.decide_only(0, &selecting(1, SECOND), &in_pool("second"));
         assert_eq!(moved.changes.len(), 2);
         let parted = topology([network(), second()]);
-        let engines = Engine::rebuild(vec![server.engine], &parted, 1);
+        let (engines, _) = Engine::rebuild(vec![server.engine], &parted, 1);
         let mut servers = engines.into_iter().map(|engine| Server { engine, now: server.now });
         let (mut near, mut far) = (servers.next().unwrap(), servers.next().unwrap());
         near.waits(&renewing(1, first), &Terms::default());
@@ -136,8 +140,8 @@ fn a_move_in_flight_is_settled_with_both_engines_that_have_its_addresses() {
         near.settle(&moved, &answer);
         far.settle(&moved, &answer);
         let is_made = answer == Answer::Made;
-        assert_eq!(near.engine.usage(near.now)[0].leased, u64::from(!is_made));
-        assert_eq!(far.engine.usage(far.now)[0].leased, u64::from(is_made));
+        assert_eq!(near.engine.usage()[0].leased, u64::from(!is_made));
+        assert_eq!(far.engine.usage()[0].leased, u64::from(is_made));
     }
 }
 
@@ -151,7 +155,7 @@ fn a_lease_that_expired_meanwhile_is_still_reported() {
     for remembered in server.engine.into_remembered() {
         engine.adopt(remembered);
     }
-    assert_eq!(engine.reclaim(server.now, 10), [lease]);
+    assert_eq!(engine.reclaim(server.now, 10), [(*lease).clone()]);
 }
 
 #[test]

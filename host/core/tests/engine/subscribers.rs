@@ -311,11 +311,11 @@ fn there_are_never_more_offers_than_leases_allowed() {
         assert!(decision.reply.is_some() && decision.changes.is_empty());
         server.pass_secs(1);
     }
-    let usage = &server.engine.usage(server.now)[0];
+    let usage = &server.engine.usage()[0];
     assert_eq!((usage.leased, usage.offered), (1, 2));
     // A repeated DISCOVER withdraws nobody's offer.
     assert_eq!(server.reason_under(&discover(4), &replace(2)), Reason::OfferedAgain);
-    assert_eq!(server.engine.usage(server.now)[0].offered, 2);
+    assert_eq!(server.engine.usage()[0].offered, 2);
 }
 
 #[test]
@@ -510,10 +510,10 @@ fn a_replacement_that_met_another_server_is_decided_again() {
 fn leases_count_after_a_restart_and_after_a_reload() {
     let mut server = Server::plain();
     server.lease_each_under(1..=2, &refuse(2));
-    let leases: Vec<_> = server.engine.leases().cloned().collect();
+    let leases: Vec<_> = server.engine.leases().collect();
     let mut restarted = Server::plain();
     for lease in leases {
-        restarted.engine.restore(restarted.now, (*lease).clone());
+        restarted.engine.restore(restarted.now, lease);
     }
     let mut other_pools = network();
     other_pools.subnets[0].pools = vec![pool("open", 10, 60)];
@@ -543,7 +543,7 @@ fn what_counts_moves_with_its_subnet_to_another_network() {
     let ended = server.decide_only(0, &release(1, address), &Terms::default());
     let apart = Network { name: "far".into(), subnets: vec![far], ..network() };
     let topology = Topology::new(vec![Arc::new(network()), Arc::new(apart)]).unwrap();
-    let mut engines = Engine::rebuild(vec![server.engine], &topology, 7);
+    let (mut engines, _) = Engine::rebuild(vec![server.engine], &topology, 7);
     let engine = engines.remove(1);
     let mut server = Server { engine, now: server.now };
     // Nobody said yet that the end is durable.

@@ -41,7 +41,7 @@ impl Account {
         let name = limit.as_ref().map(|limit| &limit.name);
         let active = engine.leases().filter(|lease| lease.is_active(now));
         let leases = active.filter(|lease| name.is_some() && lease.subscriber.as_ref() == name);
-        Self { leases: leases.cloned().collect(), limit }
+        Self { leases: leases.map(Arc::new).collect(), limit }
     }
 }
 
@@ -106,8 +106,11 @@ impl Auditor {
         let line_max = if line(declined).is_some() { max.line } else { max.link };
         let on_their_way: BTreeMap<_, _> =
             on_their_way.chain([declined]).map(|lease| (lease.address, lease)).collect();
-        let others = engine.leases().filter(|lease| !on_their_way.contains_key(&lease.address));
-        let all = others.chain(on_their_way.values().copied());
+        let others = engine
+            .leases()
+            .map(Arc::new)
+            .filter(|lease| !on_their_way.contains_key(&lease.address));
+        let all = others.chain(on_their_way.values().map(|lease| Arc::clone(lease)));
         let set_aside: Vec<_> = all.filter(|lease| lease.is_quarantined(now)).collect();
         let count = |is_same: &dyn Fn(&Lease) -> bool| {
             set_aside.iter().filter(|lease| is_same(lease)).count()
@@ -272,7 +275,7 @@ impl Auditor {
         let mut engine = engine.clone();
         for (address, record) in &store.records {
             if !store.foreign.contains(address) {
-                assert_eq!(engine.lease_at(*address), Some(record));
+                assert_eq!(engine.lease_at(*address).as_ref(), Some(&**record));
             }
         }
         for lease in engine.leases() {
@@ -283,7 +286,7 @@ impl Auditor {
         }
         let network = std::sync::Arc::clone(engine.network());
         let pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
-        for (pool, usage) in pools.zip(engine.usage(now)) {
+        for (pool, usage) in pools.zip(engine.usage()) {
             let count = |is_counted: &dyn Fn(&Lease) -> bool| {
                 let in_pool = engine.leases().filter(|lease| pool.contains(lease.address));
                 in_pool

@@ -93,7 +93,7 @@ pub(super) fn replay(inputs: impl Iterator<Item = Input>, hash_seed: u64) -> Vec
         let [first, second] = engines.each_mut().map(|(engine, seed)| {
             let output = feed(engine, &input, *seed);
             let offers: Vec<_> = engine.offers().collect();
-            (output, engine.next_deadline(), engine.usage(now), offers)
+            (output, engine.next_deadline(), engine.usage(), offers)
         });
         assert_eq!(first, second, "in another order, after {input:?}");
         first.0

@@ -337,11 +337,11 @@ impl World {
             for known in server.engine.leases() {
                 let held = self.store.get(&known.address);
                 let is_stored =
-                    held.is_some_and(|held| held.revision > known.revision || **held == **known);
+                    held.is_some_and(|held| held.revision > known.revision || **held == known);
                 if !is_stored {
                     return Err(format!(
                         "a server knows {}, which storage never held",
-                        told(known)
+                        told(&known)
                     ));
                 }
             }
@@ -366,7 +366,7 @@ impl World {
             for server in &self.servers {
                 server.engine.leases().for_each(|lease| text(&mut hasher, &lease));
                 server.engine.offers().for_each(|offer| text(&mut hasher, &offer));
-                for usage in server.engine.usage(self.now) {
+                for usage in server.engine.usage() {
                     text(&mut hasher, &usage);
                 }
                 let pending = |hasher: &mut DefaultHasher, pending: &Pending| {

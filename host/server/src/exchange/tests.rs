@@ -77,7 +77,7 @@ fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
         .generation
         .load()
         .shards
-        .with_owner_of(ADDRESS, |engine| engine.lease_at(ADDRESS).cloned());
+        .with_owner_of(ADDRESS, |engine| engine.lease_at(ADDRESS));
     assert_eq!(known, Ok(Some(None)));
 }
 

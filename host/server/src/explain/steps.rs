@@ -111,7 +111,7 @@ impl Place<'_> {
         watch.skip();
         let (client, lease) = shards
             .with_engine(location.network, |engine| {
-                (engine.client_of(&request), engine.lease_for(&request).cloned())
+                (engine.client_of(&request), engine.lease_for(&request).map(Arc::new))
             })
             .unwrap_or_default();
         watch.lap("client");

@@ -192,7 +192,7 @@ impl Subject {
         if let Some(key) = &key {
             shards.for_each(|engine| {
                 let lease = engine.lease_of(key).filter(|lease| self.fits(lease));
-                found = later(found.take(), lease.cloned());
+                found = later(found.take(), lease.map(Arc::new));
             });
         }
         if found.is_some()
@@ -200,12 +200,14 @@ impl Subject {
         {
             return found;
         }
-        // Under the locks only pointers are copied.
-        let mut all: Vec<Arc<Lease>> = Vec::new();
-        shards.for_each(|engine| all.extend(engine.leases().cloned()));
-        all.into_iter()
-            .filter(|lease| self.fits(lease))
-            .fold(None, |found, lease| later(found, Some(lease)))
+        let looked_through = shards.each_lease(|lease| {
+            if self.fits(&lease) {
+                found = later(found.take(), Some(Arc::new(lease)));
+            }
+            true
+        });
+        // After a reload in between, the explanation is about what was before it, or about nothing.
+        looked_through.ok().and(found)
     }
 
     fn fits(&self, lease: &Lease) -> bool {

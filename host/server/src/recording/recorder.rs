@@ -16,7 +16,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_core::{ClientKeyKind, Engine, Lease, Network, Request, Timestamp, readable};
+use lessor_core::{ClientKeyKind, Engine, Lease, Network, Records, Request, Timestamp, readable};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -231,17 +231,17 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
     // Under all locks: what follows was decided after these leases.
     let (leases, offers) = generation.shards.with_all(|engines| {
         let now = clock::now();
-        let (mut leases, mut offers): (Vec<Arc<Lease>>, Vec<_>) = (Vec::new(), Vec::new());
+        let (mut leases, mut offers): (Vec<Records>, Vec<_>) = (Vec::new(), Vec::new());
         for engine in engines {
             take_back_all(shared, now, engine);
             // What is on its way is not recorded; in a replay, storage has answered at once.
-            leases.extend(engine.leases_if_made().cloned());
+            leases.push(engine.records_if_made());
             offers.extend(engine.offers());
         }
         switch_on();
         (leases, offers)
     });
-    lines.extend(leases.into_iter().map(|lease| Line::Lease(Arc::unwrap_or_clone(lease))));
+    lines.extend(leases.iter().flat_map(Records::leases).map(Line::Lease));
     lines.extend(offers.into_iter().map(Line::Offer));
     lines
 }

@@ -32,7 +32,7 @@ fn an_offered_address_can_be_declined_and_option_54_may_be_missing() {
     let address = offered(&server.ask(&discover(1)));
     let request = with(decline(1, address), |r| r.server_identifier = None);
     assert_eq!(server.reason(&request), Reason::QuarantinedDeclined);
-    assert_eq!(server.engine.usage(server.now)[0].quarantined, 1);
+    assert_eq!(server.engine.usage()[0].quarantined, 1);
 }
 
 /// RFC 2131 section 4.3.3.

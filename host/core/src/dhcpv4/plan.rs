@@ -9,12 +9,15 @@ use std::{net::Ipv4Addr, sync::Arc};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use ipnet::Ipv4Net;
+use roaring::RoaringBitmap;
 use smallvec::SmallVec;
 
 use crate::{
-    HardwareAddress, Network, OptionValue, Pool, RelayInformation, Request, Reservation,
-    ReservationOwner, Subnet,
+    HardwareAddress, Network, OptionValue, Origin, Pool, RelayInformation, Request, Reservation,
+    ReservationOwner, Subnet, ledger::Layout,
 };
+
+use super::family::Ipv4;
 
 /// The layout of one network.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ pub(super) struct PlannedPool {
     position: usize,
     by_policy_only: bool,
     /// First and last address that it can give out; none if there is none.
-    pub(super) range: Option<(u32, u32)>,
+    range: Option<(u32, u32)>,
 }
 
 /// Options that follow from a subnet's prefix, made once.
@@ -142,11 +145,6 @@ impl Plan {
         })
     }
 
-    /// Every pool, in order of configuration.
-    pub(super) fn pools(&self) -> &[PlannedPool] {
-        &self.pools
-    }
-
     /// A pool as configured.
     pub(super) fn configured_pool(&self, position: usize) -> Option<&Pool> {
         self.pools.get(position)?.configured(&self.network)
@@ -160,11 +158,6 @@ impl Plan {
     /// The position of the pool that spans `address`, reserved or not.
     pub(super) fn pool_of(&self, address: u32) -> Option<usize> {
         self.pool_ranges.find(address)
-    }
-
-    /// The position of the pool that may give `address` to anybody.
-    pub(super) fn giving_pool_of(&self, address: u32) -> Option<usize> {
-        self.pool_of(address).filter(|_| !self.is_reserved(address))
     }
 
     /// Whether everybody may have an address of the pool at `position`.
@@ -192,11 +185,6 @@ impl Plan {
         self.reserved.contains(&address)
     }
 
-    /// Every reserved address.
-    pub(super) fn reserved(&self) -> impl Iterator<Item = u32> {
-        self.reserved.iter().copied()
-    }
-
     /// What is reserved for the client of `request`, which came over the line that
     /// `relay_information` names: by the first kind of owner that matches, in the subnet that it
     /// asked from rather than another.
@@ -218,7 +206,39 @@ impl Plan {
     }
 }
 
+impl Layout<Ipv4> for Plan {
+    fn spans(&self, address: u32) -> bool {
+        self.subnet_of(address).is_some()
+    }
+
+    fn giving_pool_of(&self, address: u32) -> Option<usize> {
+        self.pool_of(address).filter(|_| !self.is_reserved(address))
+    }
+
+    fn pools(&self) -> Vec<RoaringBitmap> {
+        let mut given: Vec<RoaringBitmap> = self.pools.iter().map(PlannedPool::addresses).collect();
+        for address in &self.reserved {
+            if let Some(pool) = self.pool_of(*address).and_then(|pool| given.get_mut(pool)) {
+                pool.remove(*address);
+            }
+        }
+        given
+    }
+
+    fn offers_max(&self, origin: &Origin) -> usize {
+        self.network.bounds.offers_max.of(origin)
+    }
+}
+
 impl PlannedPool {
+    fn addresses(&self) -> RoaringBitmap {
+        let mut addresses = RoaringBitmap::new();
+        if let Some((first, last)) = self.range {
+            addresses.insert_range(first..=last);
+        }
+        addresses
+    }
+
     fn configured<'n>(&self, network: &'n Network) -> Option<&'n Pool> {
         network.subnets.get(self.subnet)?.pools.get(self.position)
     }

@@ -15,13 +15,19 @@
 //! The next ACK writes the new key. Of two different client identifiers, none is ever a former key
 //! of the other.
 
-use std::net::Ipv4Addr;
+use std::{borrow::Cow, net::Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientKey, ClientKeyKind, HardwareAddress, Lease, Line, RelayInformation, Request};
+use crate::{
+    ClientKey, ClientKeyKind, HardwareAddress, Line, RelayInformation, Request,
+    ledger::{Holder, Record},
+};
 
-use super::{bindings::Bindings, plan::Plan};
+use super::{
+    family::{Bindings, Facts, Ipv4, View},
+    plan::{Plan, address_of},
+};
 
 /// The client of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +60,7 @@ pub struct SeenElsewhere {
 pub(super) fn client_of(plan: &Plan, bindings: &Bindings, request: &Request) -> Option<Client> {
     let kind = plan.network().client_key;
     let information = relay_information_of(plan, bindings, request);
+    let information = information.as_deref();
     let key = kind.key_of(request, information)?;
     let known_as = former_key(bindings, kind, request, information, &key);
     Some(Client { known_as: known_as.unwrap_or_else(|| key.clone()), key })
@@ -64,50 +71,58 @@ pub(super) fn relay_information_of<'a>(
     plan: &Plan,
     bindings: &'a Bindings,
     request: &'a Request,
-) -> Option<&'a RelayInformation> {
-    let is_direct = request.arrival.unicast && !request.is_relayed();
-    let remembered = || {
-        let lease = bindings.slot(u32::from(request.client_address))?.lease()?;
-        let is_own = is_direct && is_of_sender(plan, lease, request);
-        lease.relay_information.as_ref().filter(|_| is_own)
-    };
-    request.relay_information.as_ref().or_else(remembered)
+) -> Option<Cow<'a, RelayInformation>> {
+    if let Some(own) = &request.relay_information {
+        return Some(Cow::Borrowed(own));
+    }
+    if !request.arrival.unicast || request.is_relayed() {
+        return None;
+    }
+    let record = bindings.slot(u32::from(request.client_address))?.record()?;
+    let remembered = Facts::of(record).relay_information?;
+    let is_own = is_of_sender(plan, record, request);
+    is_own.then(|| Cow::Owned(RelayInformation::from_octets(remembered)))
 }
 
 /// What differs between a request and the active lease of its client.
 pub(super) fn seen_elsewhere(
-    lease: &Lease,
+    lease: View<'_>,
     client: &ClientKey,
     request: &Request,
 ) -> Option<SeenElsewhere> {
-    let (known, seen) = (lease.hardware_address, request.hardware_address);
+    let record = lease.record()?;
+    let (known, seen) = (Facts::of(record).hardware_address, request.hardware_address);
     let hardware_addresses =
         (known != seen && known.is_anybody() && seen.is_anybody()).then_some((known, seen));
-    let lines = differing_lines(lease, request.relay_information.as_ref());
+    let lines = differing_lines(record, request.relay_information.as_ref());
     (hardware_addresses.is_some() || lines.is_some()).then(|| SeenElsewhere {
         client: client.clone(),
-        address: lease.address,
+        address: address_of(lease.resource()),
         hardware_addresses,
         lines,
     })
 }
 
-/// The line of a lease and the one that `information` names, if they are known to differ.
+/// The line of a record and the one that `information` names, if they are known to differ.
 pub(super) fn differing_lines(
-    lease: &Lease,
+    record: &Record<Ipv4>,
     information: Option<&RelayInformation>,
 ) -> Option<(Line, Line)> {
-    let known = lease.relay_information.as_ref().and_then(Line::of)?;
-    let seen = information.and_then(Line::of)?;
+    let (known, seen) = (Facts::of(record).relay_information?, information?);
+    if known == seen.octets() {
+        return None;
+    }
+    let (known, seen) = (Line::of(&RelayInformation::from_octets(known))?, Line::of(seen)?);
     (known != seen).then_some((known, seen))
 }
 
 /// Whether the lease at ciaddr belongs to the sender of a message that names no line.
-fn is_of_sender(plan: &Plan, lease: &Lease, request: &Request) -> bool {
-    let is_key = |kind: ClientKeyKind| kind.key_of(request, None).as_ref() == Some(&lease.client);
-    match (&lease.client, plan.network().client_key) {
+fn is_of_sender(plan: &Plan, record: &Record<Ipv4>, request: &Request) -> bool {
+    let client = ClientKey::from_octets(record.holder());
+    let is_key = |kind: ClientKeyKind| kind.key_of(request, None).as_ref() == Some(&client);
+    match (&client, plan.network().client_key) {
         (ClientKey::Line(_) | ClientKey::LineAndHardware(_), _) => {
-            lease.hardware_address == request.hardware_address
+            Facts::of(record).hardware_address == request.hardware_address
         }
         (_, ClientKeyKind::ClientIdentifier) => is_key(ClientKeyKind::ClientIdentifier),
         _ => is_key(ClientKeyKind::ClientIdentifier) || is_key(ClientKeyKind::HardwareAddress),
@@ -125,22 +140,14 @@ fn former_key(
 ) -> Option<ClientKey> {
     let client_address = Some(request.client_address).filter(|address| !address.is_unspecified());
     let named = client_address.or(request.requested_address)?;
-    let lease = bindings.slot(u32::from(named))?.active_lease()?;
-    if lease.client == *key
-        || lease.hardware_address != request.hardware_address
-        || differing_lines(lease, information).is_some()
-        || holds_lease(bindings, key)
+    let record = bindings.slot(u32::from(named))?.active()?;
+    if record.is_of(key)
+        || Facts::of(record).hardware_address != request.hardware_address
+        || differing_lines(record, information).is_some()
+        || bindings.current_of(key).is_some_and(|current| current.active().is_some())
     {
         return None;
     }
     let mut others = ClientKeyKind::ALL.into_iter().filter(|other| *other != kind);
-    others.find_map(|other| {
-        other.key_of(request, information).filter(|former| *former == lease.client)
-    })
-}
-
-fn holds_lease(bindings: &Bindings, key: &ClientKey) -> bool {
-    let lease = bindings.lease_of(key);
-    let slot = lease.and_then(|lease| bindings.slot(u32::from(lease.address)));
-    slot.is_some_and(|slot| slot.active_lease().is_some_and(|lease| lease.client == *key))
+    others.find_map(|other| other.key_of(request, information).filter(|key| record.is_of(key)))
 }

@@ -9,6 +9,7 @@ use crate::{ClientState, Reason, UnknownClients};
 use super::{
     Decision,
     case::{Case, Entitlement},
+    family::View,
 };
 
 impl Case<'_, '_> {
@@ -66,7 +67,7 @@ impl Case<'_, '_> {
         if self.plan.subnet_of(address).is_none() {
             return self.nak(Reason::NakWrongNetwork);
         }
-        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
+        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
         let is_open = offered == Some(address) || entitlement.only_address() == Some(address);
         match self.objection(entitlement, address) {
             None if !is_open && self.is_held_back(address) => self.nak(Reason::NakOfferExpired),
@@ -98,7 +99,7 @@ impl Case<'_, '_> {
             return self.nak_if_sure(Reason::NakWrongNetwork);
         }
         let objection = self.objection(entitlement, address);
-        let record = self.bindings.lease_of(&self.client);
+        let record = self.bindings.current_of(&self.client);
         // What configuration or a policy assigns to a client is known of it, too.
         let is_known = record.is_some() || entitlement.only_address().is_some();
         if !is_known {
@@ -107,11 +108,8 @@ impl Case<'_, '_> {
         if let Some(reason) = objection {
             return self.nak_if_sure(reason);
         }
-        let has_moved = record.is_some_and(|record| {
-            let current = u32::from(record.address);
-            current != address
-                && self.bindings.slot(current).is_some_and(|slot| slot.active_lease().is_some())
-        });
+        let has_moved =
+            record.is_some_and(|record| record.resource() != address && record.active().is_some());
         let is_assigned = entitlement.only_address() == Some(address);
         if is_assigned || (self.had_leased(address) && !has_moved) {
             self.acknowledge(address, acknowledged)
@@ -143,11 +141,9 @@ impl Case<'_, '_> {
         if !self.names_this_server() {
             return self.silence(Reason::UnknownState);
         }
-        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
-        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
-        let leased = current.filter(|address| {
-            self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())
-        });
+        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
+        let current = self.bindings.current_of(&self.client);
+        let leased = current.filter(|current| current.active().is_some()).map(View::resource);
         match offered.or(leased) {
             None => self.silence(Reason::UnknownState),
             Some(address) => match self.objection(entitlement, address) {
@@ -166,7 +162,7 @@ impl Case<'_, '_> {
     /// network, it has a record of the client, or the client asked this very server.
     pub(super) fn may_nak(&self) -> bool {
         self.plan.network().authoritative
-            || self.bindings.lease_of(&self.client).is_some()
+            || self.bindings.current_of(&self.client).is_some()
             || self.names_this_server()
     }
 }

@@ -14,12 +14,12 @@
 
 use smallvec::SmallVec;
 
-use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit};
+use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledger::Account};
 
 use super::{
     Decision,
     case::{Case, Entitlement},
-    subscribers::Account,
+    family::{Records, View},
 };
 
 /// The most leases that end for one ACK. A subscriber that has more than that too many, because its
@@ -28,9 +28,9 @@ pub(super) const ENDED_FOR_ONE_MAX: usize = 64;
 
 /// What is on an account besides what the client has on it.
 struct Others<'a> {
-    account: &'a Account,
+    account: &'a Account<u32>,
     /// Addresses that do not count: those of the client, and the one that it is given.
-    not_counted: SmallVec<[u32; 4]>,
+    not_counted: Records,
     leases: usize,
     /// Leases on their way to storage that are not among those.
     grants: usize,
@@ -85,9 +85,8 @@ impl Case<'_, '_> {
     /// The addresses whose leases end if the client is given a lease of `address`, or `None` if the
     /// subscriber's limit does not allow that lease.
     pub(super) fn make_room(&self, address: u32) -> Option<SmallVec<[u32; 2]>> {
-        let is_active = |address: &u32| {
-            self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())
-        };
+        let is_active =
+            |address: &u32| self.bindings.slot(*address).and_then(View::active).is_some();
         let own = self.bindings.records_of(&self.client).into_iter();
         let mut ended: SmallVec<[u32; 2]> =
             own.filter(|own| *own != address && is_active(own)).collect();
@@ -129,9 +128,9 @@ impl Case<'_, '_> {
     /// address.
     pub(super) fn gives_way(&self, address: u32) -> bool {
         let Some(limit) = self.replacing() else { return false };
-        let Some(slot) = self.bindings.slot(address) else { return false };
-        let offer = slot.offer().filter(|offer| !self.is_self(&offer.client));
-        let lease = slot.active_lease().filter(|lease| !self.is_self(&lease.client));
+        let Some(view) = self.bindings.slot(address) else { return false };
+        let offer = view.offer().filter(|offer| !self.is_self(&offer.holder));
+        let lease = view.active().filter(|record| !self.is_own(record));
         offer.is_none_or(|offer| offer.subscriber.as_ref() == Some(&limit.name))
             && lease.is_none_or(|_| self.leases_that_give_way(limit).contains(&address))
     }
@@ -142,7 +141,7 @@ impl Case<'_, '_> {
         addresses.into_iter().find(|address| {
             self.is_entitled(entitlement, *address)
                 && !self.plan.is_reserved(*address)
-                && !self.bindings.is_own(*address)
+                && !self.bindings.is_withheld(*address)
                 && self.gives_way(*address)
         })
     }
@@ -173,16 +172,16 @@ impl Case<'_, '_> {
     fn others(&self, limit: &SubscriberLimit, granted: Option<u32>) -> Option<Others<'_>> {
         let account = self.bindings.account(&limit.name)?;
         let is_on_account = |address: u32| {
-            let lease = self.bindings.slot(address).and_then(|slot| slot.active_lease());
-            lease.is_some_and(|lease| lease.subscriber.as_ref() == Some(&limit.name))
+            let active = self.bindings.slot(address).and_then(View::active);
+            active.is_some_and(|record| record.subscriber() == Some(&limit.name))
         };
-        let mut not_counted: SmallVec<[u32; 4]> = self.bindings.records_of(&self.client);
+        let mut not_counted: Records = self.bindings.records_of(&self.client);
         let client_has_lease = not_counted.iter().any(|own| is_on_account(*own));
         not_counted.extend(granted.filter(|granted| !not_counted.contains(granted)));
         let leases = not_counted.iter().filter(|address| is_on_account(**address)).count();
         let offer = self.bindings.offer_of(&self.key).and_then(|offer| {
-            let entry = self.bindings.slot(offer.address)?.entries().offer?;
-            (entry.subscriber == limit.name).then_some(offer.address)
+            let entry = self.bindings.slot(offer.resource)?.entries().offer?;
+            (*entry.subscriber == *limit.name).then_some(offer.resource)
         });
         let client_has_offer = offer.is_some();
         not_counted.extend(offer);

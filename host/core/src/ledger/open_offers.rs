@@ -1,13 +1,13 @@
-//! Open offers of each pool, by the place that the DISCOVER came from.
+//! Open offers of each pool, by the place that the message came from.
 //!
-//! An offer holds an address for a client that has proved nothing, so a sender of many DISCOVERs
-//! must not hold many addresses for long. Two rules, both applied in `discover`: a line holds no
-//! more addresses of a pool by open offers than a bound allows, and beyond it its oldest offer
-//! gives way; when no address is free, an offer of the line that holds most gives way
+//! An offer holds a resource for a client that has proved nothing, so a sender of many
+//! messages must not hold many resources for long. Two rules, which decisions apply: a line holds no
+//! more resources of a pool by open offers than a bound allows, and beyond it its oldest offer
+//! gives way; when no resource is free, an offer of the line that holds most gives way
 //! ([`OpenOffers::contested`]).
 //!
-//! Decides nothing and changes no offer: `discover` withdraws the offers that this module names.
-//! Invariant: each pool lists the addresses that only an offer holds, once under the origin of the
+//! Decides nothing and changes no offer.
+//! Invariant: each pool lists the resources that only an offer holds, once under the source of the
 //! offer and once under its link, with the right counts.
 
 use std::{collections::BTreeSet, hash::Hash, sync::Arc};
@@ -15,54 +15,60 @@ use std::{collections::BTreeSet, hash::Hash, sync::Arc};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, hash_map::Entry};
 
-use crate::{Link, Origin, Timestamp};
+use crate::Timestamp;
 
-use super::ordered::Ordered;
+use super::{
+    family::{Family, Source},
+    ordered::Ordered,
+};
+
+/// What many sources have in common.
+type LinkOf<F> = <<F as Family>::Source as Source>::Link;
 
 /// The open offers of every pool.
 #[derive(Clone, Debug)]
-pub(super) struct OpenOffers {
-    pools: Vec<PoolOffers>,
+pub(crate) struct OpenOffers<F: Family> {
+    pools: Vec<PoolOffers<F>>,
     hasher: FixedState,
 }
 
 /// The open offers of one pool.
 #[derive(Clone, Debug)]
-struct PoolOffers {
-    origins: Ranking<Arc<Origin>>,
-    links: Ranking<Link>,
+struct PoolOffers<F: Family> {
+    sources: Ranking<Arc<F::Source>, F::Resource>,
+    links: Ranking<LinkOf<F>, F::Resource>,
 }
 
 /// Sources of offers, by how many are open.
 #[derive(Clone, Debug)]
-struct Ranking<K> {
-    sources: HashMap<K, Listed, FixedState>,
+struct Ranking<K, R> {
+    sources: HashMap<K, Listed<R>, FixedState>,
     by_count: BTreeSet<(usize, K)>,
 }
 
 /// The open offers of one source, by their end, which is also their age.
 #[derive(Clone, Debug)]
-struct Listed {
+struct Listed<R> {
     /// How many there are. In the copy that a preview decides on, not all of them are listed.
     count: usize,
-    offers: Ordered,
+    offers: Ordered<R>,
 }
 
-/// An address that only an offer holds.
+/// A resource that only an offer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    pub(super) origin: Arc<Origin>,
+pub(super) struct Held<F: Family> {
+    pub(super) source: Arc<F::Source>,
     pub(super) expires_at: Timestamp,
 }
 
 /// An offer that gives way. Of several, the greatest gives way first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Contested {
+pub(crate) struct Contested<R> {
     claim: Claim,
     /// How many offers its source has open.
     count: usize,
-    /// Its address.
-    pub(super) address: u32,
+    /// Its resource.
+    pub(crate) resource: R,
 }
 
 /// Why an offer gives way.
@@ -76,68 +82,68 @@ enum Claim {
     HeavyLine,
 }
 
-impl OpenOffers {
+impl<F: Family> OpenOffers<F> {
     /// No offer is open.
     pub(super) fn new(pools: usize, hasher: &FixedState) -> Self {
-        let empty = || PoolOffers { origins: Ranking::new(hasher), links: Ranking::new(hasher) };
+        let empty = || PoolOffers { sources: Ranking::new(hasher), links: Ranking::new(hasher) };
         Self { pools: (0..pools).map(|_| empty()).collect(), hasher: hasher.clone() }
     }
 
-    /// Lists `address`, which only an offer holds now.
-    pub(super) fn open(&mut self, pool: usize, address: u32, held: &Held) {
+    /// Lists `resource`, which only an offer holds now.
+    pub(super) fn open(&mut self, pool: usize, resource: F::Resource, held: &Held<F>) {
         if let Some(pool) = self.pools.get_mut(pool) {
-            let entry = (held.expires_at, address);
-            pool.origins.insert(&held.origin, entry);
-            pool.links.insert(&held.origin.link, entry);
+            let entry = (held.expires_at, resource);
+            pool.sources.insert(&held.source, entry);
+            pool.links.insert(held.source.link(), entry);
         }
     }
 
-    /// Removes `address`: the offer is closed, or something else holds the address as well.
-    pub(super) fn close(&mut self, pool: usize, address: u32, held: &Held) {
+    /// Removes `resource`: the offer is closed, or something else holds the resource as well.
+    pub(super) fn close(&mut self, pool: usize, resource: F::Resource, held: &Held<F>) {
         if let Some(pool) = self.pools.get_mut(pool) {
-            let entry = (held.expires_at, address);
-            pool.origins.remove(&held.origin, entry);
-            pool.links.remove(&held.origin.link, entry);
+            let entry = (held.expires_at, resource);
+            pool.sources.remove(&held.source, entry);
+            pool.links.remove(held.source.link(), entry);
         }
     }
 
-    /// The address of the oldest offer to `origin` except `kept`, if more than `max` are open.
+    /// The resource of the oldest offer to `source` except `kept`, if more than `max` are open.
     pub(super) fn beyond(
         &self,
         pool: usize,
-        origin: &Arc<Origin>,
+        source: &Arc<F::Source>,
         max: usize,
-        kept: Option<u32>,
-    ) -> Option<u32> {
-        let listed = self.pools.get(pool)?.origins.sources.get(origin)?;
+        kept: Option<F::Resource>,
+    ) -> Option<F::Resource> {
+        let listed = self.pools.get(pool)?.sources.sources.get(source)?;
         if listed.count <= max {
             return None;
         }
-        listed.offers.iter().find(|address| Some(*address) != kept)
+        listed.offers.iter().find(|resource| Some(*resource) != kept)
     }
 
-    /// The offer of a pool that gives way to a client from `origin`: the oldest of the line that
+    /// The offer of a pool that gives way to a client from `source`: the oldest of the line that
     /// holds most, if that one will still hold no less than the client's; else the oldest of such a
     /// link; else one of the client's own link that ends before `ripe`.
-    pub(super) fn contested(
+    pub(crate) fn contested(
         &self,
         pool: usize,
-        origin: &Arc<Origin>,
+        source: &Arc<F::Source>,
         ripe: Timestamp,
-    ) -> Option<Contested> {
-        let PoolOffers { origins, links } = self.pools.get(pool)?;
-        let contested = |claim, count, address| Contested { claim, count, address };
-        let heavy_line = origins.heaviest().filter(|(count, _)| *count > origins.count(origin) + 1);
-        if let Some((count, (_, address))) = heavy_line {
-            return Some(contested(Claim::HeavyLine, count, address));
+    ) -> Option<Contested<F::Resource>> {
+        let PoolOffers { sources, links } = self.pools.get(pool)?;
+        let contested = |claim, count, resource| Contested { claim, count, resource };
+        let heavy_line = sources.heaviest().filter(|(count, _)| *count > sources.count(source) + 1);
+        if let Some((count, (_, resource))) = heavy_line {
+            return Some(contested(Claim::HeavyLine, count, resource));
         }
-        let own = links.count(&origin.link);
+        let own = links.count(source.link());
         let heavy_link = links.heaviest().filter(|(count, _)| *count > own + 1);
-        if let Some((count, (_, address))) = heavy_link {
-            return Some(contested(Claim::HeavyLink, count, address));
+        if let Some((count, (_, resource))) = heavy_link {
+            return Some(contested(Claim::HeavyLink, count, resource));
         }
-        let oldest = links.oldest(&origin.link).filter(|(expires_at, _)| *expires_at <= ripe);
-        oldest.map(|(_, address)| contested(Claim::Ripe, own, address))
+        let oldest = links.oldest(source.link()).filter(|(expires_at, _)| *expires_at <= ripe);
+        oldest.map(|(_, resource)| contested(Claim::Ripe, own, resource))
     }
 
     /// Removes all offers; from now on there are `pools` pools.
@@ -146,39 +152,42 @@ impl OpenOffers {
     }
 
     /// A copy that is equivalent for a decision that closes fewer than `limit` offers, and that
-    /// opens and reads only those of `origins`.
-    pub(super) fn head(&self, origins: &[Arc<Origin>], limit: usize) -> Self {
+    /// opens and reads only those of `sources`.
+    pub(super) fn head(&self, sources: &[Arc<F::Source>], limit: usize) -> Self {
         let pools = self.pools.iter().map(|pool| PoolOffers {
-            origins: pool.origins.head(origins.iter(), limit),
-            links: pool.links.head(origins.iter().map(|origin| &origin.link), limit),
+            sources: pool.sources.head(sources.iter(), limit),
+            links: pool.links.head(sources.iter().map(|source| source.link()), limit),
         });
         Self { pools: pools.collect(), hasher: self.hasher.clone() }
     }
 
-    /// Every listed address; each comes twice.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
-        self.pools.iter().flat_map(|pool| pool.origins.addresses().chain(pool.links.addresses()))
+    /// Every listed resource; each comes twice.
+    pub(super) fn resources(&self) -> impl Iterator<Item = F::Resource> {
+        self.pools.iter().flat_map(|pool| pool.sources.resources().chain(pool.links.resources()))
     }
 
-    /// Every offer of a pool as it is listed under origins.
+    /// Every offer of a pool as it is listed under sources.
     #[cfg(test)]
-    pub(super) fn listed_by_origin(&self, pool: usize) -> Vec<(Arc<Origin>, Timestamp, u32)> {
-        self.pools[pool].origins.listed()
+    pub(super) fn listed_by_source(
+        &self,
+        pool: usize,
+    ) -> Vec<(Arc<F::Source>, Timestamp, F::Resource)> {
+        self.pools[pool].sources.listed()
     }
 
     /// Every offer of a pool as it is listed under links.
     #[cfg(test)]
-    pub(super) fn listed_by_link(&self, pool: usize) -> Vec<(Link, Timestamp, u32)> {
+    pub(super) fn listed_by_link(&self, pool: usize) -> Vec<(LinkOf<F>, Timestamp, F::Resource)> {
         self.pools[pool].links.listed()
     }
 }
 
-impl<K: Clone + Eq + Hash + Ord> Ranking<K> {
+impl<K: Clone + Eq + Hash + Ord, R: Copy + Ord> Ranking<K, R> {
     fn new(hasher: &FixedState) -> Self {
         Self { sources: HashMap::with_hasher(hasher.clone()), by_count: BTreeSet::new() }
     }
 
-    fn insert(&mut self, source: &K, entry: (Timestamp, u32)) {
+    fn insert(&mut self, source: &K, entry: (Timestamp, R)) {
         let listed = self.sources.entry(source.clone()).or_insert_with(Listed::nothing);
         listed.offers.insert(entry);
         listed.count += 1;
@@ -189,7 +198,7 @@ impl<K: Clone + Eq + Hash + Ord> Ranking<K> {
         self.by_count.insert((count, source.clone()));
     }
 
-    fn remove(&mut self, source: &K, entry: (Timestamp, u32)) {
+    fn remove(&mut self, source: &K, entry: (Timestamp, R)) {
         // In the copy that a preview decides on, other sources are missing.
         let Entry::Occupied(mut listed) = self.sources.entry(source.clone()) else { return };
         let found = listed.get_mut();
@@ -208,12 +217,12 @@ impl<K: Clone + Eq + Hash + Ord> Ranking<K> {
         self.sources.get(source).map_or(0, |listed| listed.count)
     }
 
-    fn oldest(&self, source: &K) -> Option<(Timestamp, u32)> {
+    fn oldest(&self, source: &K) -> Option<(Timestamp, R)> {
         self.sources.get(source)?.offers.first()
     }
 
     /// How many offers the source with most of them has, and its oldest one.
-    fn heaviest(&self) -> Option<(usize, (Timestamp, u32))> {
+    fn heaviest(&self) -> Option<(usize, (Timestamp, R))> {
         let (count, source) = self.by_count.last()?;
         Some((*count, self.oldest(source)?))
     }
@@ -230,26 +239,26 @@ impl<K: Clone + Eq + Hash + Ord> Ranking<K> {
         copy
     }
 
-    fn addresses(&self) -> impl Iterator<Item = u32> {
+    fn resources(&self) -> impl Iterator<Item = R> {
         self.sources.values().flat_map(|listed| listed.offers.iter())
     }
 
     #[cfg(test)]
-    fn listed(&self) -> Vec<(K, Timestamp, u32)> {
+    fn listed(&self) -> Vec<(K, Timestamp, R)> {
         let by_count: BTreeSet<_> =
             self.sources.iter().map(|(source, found)| (found.count, source.clone())).collect();
         assert!(by_count == self.by_count);
         let mut all = Vec::new();
         for (source, found) in &self.sources {
             assert_eq!(found.count, found.offers.len());
-            all.extend(found.offers.entries().map(|(at, address)| (source.clone(), at, address)));
+            all.extend(found.offers.entries().map(|(at, resource)| (source.clone(), at, resource)));
         }
         all.sort_unstable();
         all
     }
 }
 
-impl Listed {
+impl<R: Copy + Ord> Listed<R> {
     fn nothing() -> Self {
         Self { count: 0, offers: Ordered::new() }
     }

@@ -6,13 +6,16 @@
 
 use std::sync::Arc;
 
-use crate::{AfterDataLoss, Origin, Reason, ReplyKind, Subnet};
+use crate::{
+    AfterDataLoss, Origin, Reason, ReplyKind, Subnet,
+    ledger::{Contested, Standing},
+};
 
 use super::{
     Decision,
-    addresses::Standing,
     case::{Case, Entitlement},
-    slot::Offer,
+    family::{Offer, View},
+    plan::address_of,
 };
 
 /// How many deadlines a decision checks before it says that no address is free.
@@ -34,14 +37,15 @@ impl Case<'_, '_> {
                 let is_instead = self.is_instead_of_another(address);
                 let reason = if is_instead { Reason::OfferedInsteadOfReserved } else { reason };
                 let expires_at = self.now.after_secs(self.plan.network().offer_hold_secs);
-                let client = self.key.clone();
-                let subscriber =
-                    self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name));
-                let origin = Arc::new(Origin::of(self.request));
-                let offer =
-                    Offer { address, client, subscriber, origin: Arc::clone(&origin), expires_at };
-                self.bindings.hold(offer);
-                self.bindings.hold_to_offers_max(address, &origin, Some(address));
+                let source = Arc::new(Origin::of(self.request));
+                self.bindings.hold(Offer {
+                    resource: address,
+                    holder: self.key.clone(),
+                    subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
+                    source: Arc::clone(&source),
+                    expires_at,
+                });
+                self.bindings.hold_to_offers_max(address, &source, Some(address));
                 let reply = Some(self.grant(ReplyKind::Offer, address));
                 Decision { reply, ..Decision::of(reason) }
             }
@@ -70,7 +74,7 @@ impl Case<'_, '_> {
     /// have that one, one that it had before that (the client returns from a walled garden).
     fn remembered_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let can_have = |address: u32| self.objection(entitlement, address).is_none();
-        let offer = self.bindings.offer_of(&self.key).map(|offer| offer.address);
+        let offer = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
         if let Some(address) = offer.filter(|address| can_have(*address)) {
             return Some((address, Reason::OfferedAgain));
         }
@@ -112,7 +116,8 @@ impl Case<'_, '_> {
         let choices = self.pool_choices(entitlement);
         if let Some(is_spoken_for) = self.preference.spoken_for {
             let held_back = |pool| self.is_pool_held_back(pool);
-            let fresh = |pools| self.bindings.fresh_address(pools, held_back, is_spoken_for);
+            let is_spoken_for = |address| is_spoken_for(address_of(address));
+            let fresh = |pools| self.bindings.fresh_in(pools, held_back, &is_spoken_for);
             if let Some(address) = choices.into_iter().find_map(fresh) {
                 return Some((address, Reason::OfferedFromPool));
             }
@@ -122,7 +127,7 @@ impl Case<'_, '_> {
             let held_back = |pool| case.is_pool_held_back(pool);
             choices
                 .into_iter()
-                .find_map(|pools| case.bindings.free_address(pools, &held_back, &is_wanted))
+                .find_map(|pools| case.bindings.free_in(pools, &held_back, &is_wanted))
         };
         let address = find(self).or_else(|| {
             self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);
@@ -136,7 +141,7 @@ impl Case<'_, '_> {
     fn quarantined_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let oldest = |pools: &[usize]| {
             let of_pool = |pool: &usize| {
-                let listed = self.bindings.quarantines.of_pool(*pool).take(LOOKED_AT_MAX);
+                let listed = self.bindings.quarantines().of_pool(*pool).take(LOOKED_AT_MAX);
                 listed.filter(|(_, address)| !self.has_declined_lately(*address)).min()
             };
             pools.iter().filter_map(of_pool).min().map(|(_, address)| address)
@@ -145,18 +150,18 @@ impl Case<'_, '_> {
         Some((address, Reason::OfferedQuarantined))
     }
 
-    /// The address of an open offer that gives way: see [`super::open_offers`].
+    /// The address of an open offer that gives way: see [`crate::ledger`].
     fn contested_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let origin = Arc::new(Origin::of(self.request));
         let hold_secs = self.plan.network().offer_hold_secs;
         let ripe = self.now.after_secs(hold_secs.saturating_sub(RIPE_AFTER_SECS));
         let contested = |pools: &[usize]| {
-            let offers = &self.bindings.open_offers;
+            let offers = self.bindings.open_offers();
             pools.iter().filter_map(|pool| offers.contested(*pool, &origin, ripe)).max()
         };
         let found = self.pool_choices(entitlement).into_iter().find_map(contested)?;
-        let is_wanted = !self.has_declined_lately(found.address);
-        is_wanted.then_some((found.address, Reason::OfferedContested))
+        let Contested { resource: address, .. } = found;
+        (!self.has_declined_lately(address)).then_some((address, Reason::OfferedContested))
     }
 
     /// The pools that addresses are taken from: those of the subnet that the client asked from, then
@@ -170,19 +175,21 @@ impl Case<'_, '_> {
             _ => [self.plan.open_pools_of(self.subnet), self.plan.open_pools()],
         }
     }
+
     /// Why there is no address for the client.
     fn why_none(&self, entitlement: Entitlement<'_>) -> Reason {
-        let held_back =
-            self.pool_choices(entitlement).into_iter().flatten().any(|pool| {
-                self.is_pool_held_back(*pool) && self.bindings.has_fresh_address(*pool)
-            });
+        let held_back = self
+            .pool_choices(entitlement)
+            .into_iter()
+            .flatten()
+            .any(|pool| self.is_pool_held_back(*pool) && self.bindings.has_fresh(*pool));
         if held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
     }
 
     /// Whether a client that this server has no record of may hold `address`.
     pub(super) fn is_held_back(&self, address: u32) -> bool {
         let subnet = self.plan.subnet_of(address).and_then(|subnet| self.plan.subnet(subnet));
-        let is_known = self.bindings.slot(address).is_some_and(|slot| slot.lease().is_some());
+        let is_known = self.bindings.slot(address).and_then(View::record).is_some();
         !is_known && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
     }
 
@@ -193,8 +200,7 @@ impl Case<'_, '_> {
 
     fn is_subnet_held_back(&self, subnet: &Subnet) -> bool {
         let holds = self.plan.network().after_data_loss == AfterDataLoss::Hold;
-        self.bindings
-            .no_records_since
+        self.no_records_since
             .is_some_and(|since| holds && self.now < since.after_secs(subnet.lease_time.max_secs))
     }
 }

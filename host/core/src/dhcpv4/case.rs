@@ -9,17 +9,17 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, ClientState, Lease, LeaseState, Reason, RelayInformation, Request,
-    RequestKind, Reservation, ReservationOwner, Terms, Timestamp, Verdict,
+    Change, ClientKey, ClientState, LeaseState, Reason, RelayInformation, Request, RequestKind,
+    Reservation, ReservationOwner, Terms, Timestamp, Verdict,
+    ledger::{Layout, Record, Standing},
+    relay,
 };
 
 use super::{
     Attempt, Decision, Obstacle, Preference, Wait,
-    addresses::Standing,
-    bindings::Bindings,
+    family::{Bindings, Cause, Facts, Ipv4, View},
     identity::{self, Client},
     plan::{Plan, address_of},
-    slot::Cause,
 };
 
 /// One request, under terms, at a point in time, and the state it is decided on.
@@ -39,6 +39,8 @@ pub(super) struct Case<'e, 'r> {
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
     /// What is reserved for the client or its line.
     pub(super) reservation: Option<&'e Reservation>,
+    /// When the network was taken into service without a record, if it was.
+    pub(super) no_records_since: Option<Timestamp>,
     /// Which of the free addresses is chosen.
     pub(super) preference: Preference<'r>,
 }
@@ -82,7 +84,7 @@ impl<'e, 'r> Case<'e, 'r> {
             Some(own) => Some(Cow::Borrowed(own)),
             None => {
                 let remembered = identity::relay_information_of(plan, bindings, request);
-                remembered.cloned().map(Cow::Owned)
+                remembered.map(|information| Cow::Owned(information.into_owned()))
             }
         };
         let reservation = plan.reservation_for(subnet, request, relay_information.as_deref());
@@ -97,6 +99,7 @@ impl<'e, 'r> Case<'e, 'r> {
             key,
             relay_information,
             reservation,
+            no_records_since: None,
             preference: Preference::default(),
         })
     }
@@ -111,12 +114,12 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// Decides it as if nothing that it is about were on its way to storage.
     pub(super) fn decide(&mut self) -> Decision {
-        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
+        let current = self.bindings.current_of(&self.client).map(View::resource);
         if let Some(current) = current {
             self.bindings.notice(self.now, current);
         }
-        let slot = current.and_then(|current| self.bindings.slot(current));
-        let lease = slot.and_then(|slot| slot.active_lease());
+        let view = current.and_then(|current| self.bindings.slot(current));
+        let lease = view.filter(|view| view.active().is_some());
         let seen_elsewhere = lease
             .and_then(|lease| identity::seen_elsewhere(lease, &self.client, self.request))
             .map(Box::new);
@@ -170,9 +173,8 @@ impl<'e, 'r> Case<'e, 'r> {
     /// An address that a change in flight is about, of those that the decision depends on: the client's
     /// own, those that the message, the terms or a reservation name, and one on its subscriber's account.
     fn in_flight(&mut self) -> Option<u32> {
-        let is_in_flight = |address: &u32| {
-            self.bindings.slot(*address).is_some_and(|slot| slot.flight().is_some())
-        };
+        let is_in_flight =
+            |address: &u32| self.bindings.slot(*address).is_some_and(View::is_in_flight);
         let mut own = self.bindings.flight_of(&self.client);
         if own.is_none() && self.key != self.client {
             own = self.bindings.flight_of(&self.key);
@@ -202,7 +204,7 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn notice(&mut self) {
         let asked = [self.request.requested_address, Some(self.request.client_address)];
         let asked = asked.into_iter().flatten().map(u32::from);
-        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
+        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
         let records = self.bindings.records_of(&self.client);
         let known = asked.chain(offered).chain(records);
         let addresses: SmallVec<[u32; 8]> = self.named().chain(known).collect();
@@ -249,7 +251,7 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn may_be_named(&self, address: u32) -> bool {
         let own = self.reservation.map(|reservation| u32::from(reservation.address));
         self.plan.is_usable(address)
-            && !self.bindings.is_own(address)
+            && !self.bindings.is_withheld(address)
             && (own == Some(address) || !self.plan.is_reserved(address))
     }
 
@@ -266,10 +268,9 @@ impl<'e, 'r> Case<'e, 'r> {
     /// had it as the owner before makes room.
     pub(super) fn why_not_reserved_now(&self, reservation: &Reservation) -> Option<Obstacle> {
         let address = u32::from(reservation.address);
-        let slot = self.bindings.slot(address);
-        let lease = slot.and_then(|slot| slot.active_lease());
-        let is_of_other =
-            lease.is_some_and(|lease| lease.client != self.client && !is_owner(reservation, lease));
+        let active = self.bindings.slot(address).and_then(View::active);
+        let is_of_other = active
+            .is_some_and(|record| !record.is_of(&self.client) && !is_owner(reservation, record));
         if is_of_other && !self.gives_way(address) {
             return Some(Obstacle::HeldByOther);
         }
@@ -277,7 +278,7 @@ impl<'e, 'r> Case<'e, 'r> {
     }
 
     fn why_not_now(&self, address: u32) -> Option<Obstacle> {
-        if self.bindings.is_own(address) {
+        if self.bindings.is_withheld(address) {
             return Some(Obstacle::ServersOwn);
         }
         if self.is_set_aside(address) {
@@ -298,14 +299,13 @@ impl<'e, 'r> Case<'e, 'r> {
             ClientState::Renewing | ClientState::Rebinding => Some(self.request.client_address),
             ClientState::Selecting | ClientState::Unknown => None,
         };
-        let record = self.bindings.slot(address).and_then(|slot| slot.lease());
+        let record = self.bindings.slot(address).and_then(View::record);
         let has_declined = record.is_some_and(|record| {
-            record.state == LeaseState::Quarantined && record.client == self.client
+            record.state() == LeaseState::Quarantined && record.is_of(&self.client)
         });
         let goes_on = |named: u32| {
-            let slot = self.bindings.slot(named);
-            let lease = slot.and_then(|slot| slot.active_lease());
-            named != address && lease.is_some_and(|lease| lease.client == self.client)
+            let active = self.bindings.slot(named).and_then(View::active);
+            named != address && active.is_some_and(|record| record.is_of(&self.client))
         };
         has_declined && named.map(u32::from).is_some_and(goes_on)
     }
@@ -338,7 +338,7 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// What stands between the client and `address` under `entitlement`, if anything does.
     pub(super) fn obstacle(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Obstacle> {
-        if self.bindings.is_own(address) {
+        if self.bindings.is_withheld(address) {
             return Some(Obstacle::ServersOwn);
         }
         if self.is_set_aside(address) {
@@ -365,21 +365,20 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// Whether the client declined `address` less than a quarantine ago, and nobody had it since.
     pub(super) fn has_declined_lately(&self, address: u32) -> bool {
-        let record = self.bindings.slot(address).and_then(|slot| slot.lease());
+        let record = self.bindings.slot(address).and_then(View::record);
         record.is_some_and(|record| {
-            let until = record.changed_at.after_secs(self.plan.network().quarantine_secs);
-            record.state == LeaseState::Quarantined
-                && self.is_self(&record.client)
-                && self.now < until
+            let until = record.changed_at().after_secs(self.plan.network().quarantine_secs);
+            record.state() == LeaseState::Quarantined && self.now < until && self.is_own(record)
         })
     }
 
     /// Whether another client has a lease or, where nobody has, an open offer of `address`.
     pub(super) fn is_held_by_other(&self, address: u32) -> bool {
-        let Some(slot) = self.bindings.slot(address) else { return false };
-        let offered_to = || slot.offer().map(|offer| &offer.client);
-        let leased_to = slot.active_lease().map(|lease| &lease.client);
-        leased_to.or_else(offered_to).is_some_and(|holder| !self.is_self(holder))
+        let Some(view) = self.bindings.slot(address) else { return false };
+        match view.active() {
+            Some(record) => !self.is_own(record),
+            None => view.offer().is_some_and(|offer| !self.is_self(&offer.holder)),
+        }
     }
 
     /// Whether `key` is a key of the client.
@@ -387,11 +386,16 @@ impl<'e, 'r> Case<'e, 'r> {
         *key == self.client || *key == self.key
     }
 
+    /// Whether a record is the client's.
+    pub(super) fn is_own(&self, record: &Record<Ipv4>) -> bool {
+        record.is_of(&self.client) || (self.key != self.client && record.is_of(&self.key))
+    }
+
     /// Whether the client has or had a lease of `address`, and nobody had it since.
     pub(super) fn had_leased(&self, address: u32) -> bool {
-        let lease = self.bindings.slot(address).and_then(|slot| slot.lease());
-        lease.is_some_and(|lease| {
-            lease.client == self.client && lease.state != LeaseState::Quarantined
+        let record = self.bindings.slot(address).and_then(View::record);
+        record.is_some_and(|record| {
+            record.state() != LeaseState::Quarantined && record.is_of(&self.client)
         })
     }
 
@@ -418,24 +422,21 @@ impl<'e, 'r> Case<'e, 'r> {
     /// Whether the client was offered `address` in the place of a lease that gives way for it.
     fn is_offered_to_take_over(&self, address: u32) -> bool {
         let offer = self.bindings.offer_of(&self.key);
-        offer.is_some_and(|offer| offer.address == address) && self.gives_way(address)
+        offer.is_some_and(|offer| offer.resource == address) && self.gives_way(address)
     }
 }
 
-/// Whether the client of `lease` is the owner of `reservation`: the same device, or one that was
+/// Whether the client of a record is the owner of `reservation`: the same device, or one that was
 /// behind the same line when it was last heard through its relay.
-fn is_owner(reservation: &Reservation, lease: &Lease) -> bool {
-    let relay_information = lease.relay_information.as_ref();
+fn is_owner(reservation: &Reservation, record: &Record<Ipv4>) -> bool {
+    let Facts { hardware_address, relay_information } = Facts::of(record);
+    let sub_option = |code| relay::sub_option(relay_information?, code);
     match &reservation.owner {
-        ReservationOwner::CircuitId(octets) => {
-            relay_information.and_then(RelayInformation::circuit_id) == Some(octets)
-        }
-        ReservationOwner::RemoteId(octets) => {
-            relay_information.and_then(RelayInformation::remote_id) == Some(octets)
-        }
+        ReservationOwner::CircuitId(octets) => sub_option(relay::CIRCUIT_ID) == Some(octets),
+        ReservationOwner::RemoteId(octets) => sub_option(relay::REMOTE_ID) == Some(octets),
         ReservationOwner::ClientIdentifier(octets) => {
-            matches!(&lease.client, ClientKey::Identifier(found) if found == octets)
+            record.is_of(&ClientKey::Identifier(octets.clone()))
         }
-        ReservationOwner::HardwareAddress(address) => lease.hardware_address == *address,
+        ReservationOwner::HardwareAddress(address) => hardware_address == *address,
     }
 }

@@ -1,11 +1,9 @@
-//! Subscribers: which addresses are held on whose account.
+//! Subscribers: which resources are held on whose account.
 //!
-//! Decides nothing: whether one more is too many is the business of [`super::limit`]. Invariant: an
-//! account lists exactly the addresses with an active lease or an open offer in its subscriber's
-//! name, and those of which a lease in its name is on its way to storage. An address is listed under
+//! Decides nothing: whether one more is too many is decided elsewhere. Invariant: an
+//! account lists exactly the resources with an active lease or an open offer in its subscriber's
+//! name, and those of which a lease in its name is on its way to storage. A resource is listed under
 //! one of the three, a lease ahead of an offer and of a grant.
-
-use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
@@ -18,53 +16,53 @@ use super::{
 
 /// Every account on which something is held.
 #[derive(Clone, Debug)]
-pub(super) struct Subscribers {
-    accounts: Table<Account>,
+pub(super) struct Subscribers<R> {
+    accounts: Table<Account<R>>,
 }
 
 /// What is held in the name of one subscriber.
 #[derive(Clone, Debug)]
-pub(super) struct Account {
-    name: Arc<str>,
+pub(crate) struct Account<R> {
+    name: Box<str>,
     /// Leases by age.
-    leases: Ordered,
+    leases: Ordered<R>,
     /// Open offers by their end, which is also their age.
-    offers: Ordered,
+    offers: Ordered<R>,
     /// Leases by their end.
-    lease_ends: Ordered,
-    /// Leases on their way to storage whose addresses count against nobody or somebody else so far.
-    grants: Ordered,
-    /// Leases, of those on record, of whose addresses a change is on its way.
-    changing: Ordered,
+    lease_ends: Ordered<R>,
+    /// Leases on their way to storage whose resources count against nobody or somebody else so far.
+    grants: Ordered<R>,
+    /// Leases, of those on record, of whose resources a change is on its way.
+    changing: Ordered<R>,
 }
 
-/// On whose account an address is held, and since or until when.
+/// On whose account a resource is held, and since or until when.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Entries {
-    pub(super) lease: Option<LeaseEntry>,
-    pub(super) offer: Option<OfferEntry>,
+pub(crate) struct Entries<'s> {
+    pub(crate) lease: Option<LeaseEntry<'s>>,
+    pub(crate) offer: Option<OfferEntry<'s>>,
     /// Whose a lease will be that is on its way to storage, unless it is that of `lease`.
-    pub(super) grant: Option<Arc<str>>,
+    pub(crate) grant: Option<&'s str>,
     /// On whose account the lease is while a change of it is on its way.
-    pub(super) leaves: Option<Arc<str>>,
+    pub(crate) leaves: Option<&'s str>,
 }
 
 /// An active lease.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LeaseEntry {
-    pub(super) subscriber: Arc<str>,
-    pub(super) began_at: Timestamp,
-    pub(super) expires_at: Timestamp,
+pub(crate) struct LeaseEntry<'s> {
+    pub(crate) subscriber: &'s str,
+    pub(crate) began_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// An open offer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct OfferEntry {
-    pub(super) subscriber: Arc<str>,
-    pub(super) expires_at: Timestamp,
+pub(crate) struct OfferEntry<'s> {
+    pub(crate) subscriber: &'s str,
+    pub(crate) expires_at: Timestamp,
 }
 
-impl Keyed for Account {
+impl<R> Keyed for Account<R> {
     type Key = str;
 
     fn key(&self) -> &str {
@@ -72,63 +70,64 @@ impl Keyed for Account {
     }
 }
 
-impl Subscribers {
+impl<R: Copy + Ord> Subscribers<R> {
     /// Nothing is held on any account.
     pub(super) fn new(hasher: &FixedState) -> Self {
         Self { accounts: Table::new(hasher) }
     }
 
     /// The account of a subscriber, if anything is held on it.
-    pub(super) fn account(&self, name: &str) -> Option<&Account> {
+    pub(super) fn account(&self, name: &str) -> Option<&Account<R>> {
         self.accounts.get(name)
     }
 
-    /// Puts `address`, listed as `before`, on the lists of `after`.
-    pub(super) fn relist(&mut self, address: u32, before: &Entries, after: &Entries) {
+    /// Puts `resource`, listed as `before`, on the lists of `after`.
+    pub(super) fn relist(&mut self, resource: R, before: &Entries<'_>, after: &Entries<'_>) {
         if before.lease != after.lease {
             if let Some(entry) = &before.lease {
-                self.change(&entry.subscriber, |account| {
-                    account.leases.remove((entry.began_at, address));
-                    account.lease_ends.remove((entry.expires_at, address));
+                self.change(entry.subscriber, |account| {
+                    account.leases.remove((entry.began_at, resource));
+                    account.lease_ends.remove((entry.expires_at, resource));
                 });
             }
             if let Some(entry) = &after.lease {
-                self.change(&entry.subscriber, |account| {
-                    account.leases.insert((entry.began_at, address));
-                    account.lease_ends.insert((entry.expires_at, address));
+                self.change(entry.subscriber, |account| {
+                    account.leases.insert((entry.began_at, resource));
+                    account.lease_ends.insert((entry.expires_at, resource));
                 });
             }
         }
         if before.offer != after.offer {
             if let Some(entry) = &before.offer {
-                self.change(&entry.subscriber, |account| {
-                    account.offers.remove((entry.expires_at, address));
+                self.change(entry.subscriber, |account| {
+                    account.offers.remove((entry.expires_at, resource));
                 });
             }
             if let Some(entry) = &after.offer {
-                self.change(&entry.subscriber, |account| {
-                    account.offers.insert((entry.expires_at, address));
+                self.change(entry.subscriber, |account| {
+                    account.offers.insert((entry.expires_at, resource));
                 });
             }
         }
         if before.grant != after.grant {
-            self.relist_flight(address, (&before.grant, &after.grant), |account| {
+            self.relist_flight(resource, (before.grant, after.grant), |account| {
                 &mut account.grants
             });
         }
         if before.leaves != after.leaves {
-            let (before, after) = (&before.leaves, &after.leaves);
-            self.relist_flight(address, (before, after), |account| &mut account.changing);
+            self.relist_flight(resource, (before.leaves, after.leaves), |account| {
+                &mut account.changing
+            });
         }
     }
 
     fn relist_flight(
         &mut self,
-        address: u32,
-        (before, after): (&Option<Arc<str>>, &Option<Arc<str>>),
-        list: fn(&mut Account) -> &mut Ordered,
+        resource: R,
+        (before, after): (Option<&str>, Option<&str>),
+        list: fn(&mut Account<R>) -> &mut Ordered<R>,
     ) {
-        let entry = (Timestamp::NEVER, address);
+        let entry = (Timestamp::NEVER, resource);
         if let Some(name) = before {
             self.change(name, |account| list(account).remove(entry));
         }
@@ -138,14 +137,14 @@ impl Subscribers {
     }
 
     /// Takes in a copy of an account.
-    pub(super) fn copy(&mut self, account: &Account) {
+    pub(super) fn copy(&mut self, account: &Account<R>) {
         self.accounts.put(account.clone());
     }
 
-    fn change(&mut self, name: &Arc<str>, change: impl FnOnce(&mut Account)) {
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut Account<R>)) {
         self.accounts.change(
             name,
-            || Account::new(Arc::clone(name)),
+            || Account::new(name),
             |account| {
                 change(account);
                 if account.is_empty() { Left::Nothing } else { Left::Something }
@@ -160,10 +159,10 @@ impl Subscribers {
     }
 }
 
-impl Account {
-    fn new(name: Arc<str>) -> Self {
+impl<R: Copy + Ord> Account<R> {
+    fn new(name: &str) -> Self {
         Self {
-            name,
+            name: name.into(),
             leases: Ordered::new(),
             offers: Ordered::new(),
             lease_ends: Ordered::new(),
@@ -177,64 +176,64 @@ impl Account {
     }
 
     /// How many active leases there are.
-    pub(super) fn leases_len(&self) -> usize {
+    pub(crate) fn leases_len(&self) -> usize {
         self.leases.len()
     }
 
     /// How many open offers there are.
-    pub(super) fn offers_len(&self) -> usize {
+    pub(crate) fn offers_len(&self) -> usize {
         self.offers.len()
     }
 
     /// How many leases are on their way to storage that are not on the account yet.
-    pub(super) fn grants_len(&self) -> usize {
+    pub(crate) fn grants_len(&self) -> usize {
         self.grants.len()
     }
 
-    /// The addresses of active leases, oldest first.
-    pub(super) fn leases(&self) -> impl Iterator<Item = u32> {
+    /// The resources of active leases, oldest first.
+    pub(crate) fn leases(&self) -> impl Iterator<Item = R> {
         self.leases.iter()
     }
 
-    /// The addresses of open offers, oldest first.
-    pub(super) fn offers(&self) -> impl Iterator<Item = u32> {
+    /// The resources of open offers, oldest first.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = R> {
         self.offers.iter()
     }
 
-    /// An address of which a change is on its way to storage that concerns the account.
-    pub(super) fn in_flight(&self) -> Option<u32> {
+    /// A resource of which a change is on its way to storage that concerns the account.
+    pub(crate) fn in_flight(&self) -> Option<R> {
         self.grants.iter().chain(self.changing.iter()).next()
     }
 
-    /// Every address on it; one may come twice.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
+    /// Every resource on it; one may come twice.
+    pub(super) fn resources(&self) -> impl Iterator<Item = R> {
         self.leases().chain(self.offers()).chain(self.grants.iter())
     }
 
-    /// An address whose lease or offer has ended by `now`.
-    pub(super) fn ended(&self, now: Timestamp) -> Option<u32> {
+    /// A resource whose lease or offer has ended by `now`.
+    pub(super) fn ended(&self, now: Timestamp) -> Option<R> {
         let first = [self.lease_ends.first(), self.offers.first()];
-        first.into_iter().flatten().find(|(end, _)| *end <= now).map(|(_, address)| address)
+        first.into_iter().flatten().find(|(end, _)| *end <= now).map(|(_, resource)| resource)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ordered::LIST_MAX;
+    use crate::ledger::ordered::LIST_MAX;
 
     fn at(unix_ms: u64) -> Timestamp {
         Timestamp::from_unix_ms(unix_ms)
     }
 
-    fn leased(began: u64, ends: u64) -> Entries {
+    fn leased(began: u64, ends: u64) -> Entries<'static> {
         let (began_at, expires_at) = (at(began), at(ends));
-        let lease = Some(LeaseEntry { subscriber: "s".into(), began_at, expires_at });
+        let lease = Some(LeaseEntry { subscriber: "s", began_at, expires_at });
         Entries { lease, ..Entries::default() }
     }
 
-    fn offered(ends: u64) -> Entries {
-        let offer = Some(OfferEntry { subscriber: "s".into(), expires_at: at(ends) });
+    fn offered(ends: u64) -> Entries<'static> {
+        let offer = Some(OfferEntry { subscriber: "s", expires_at: at(ends) });
         Entries { offer, ..Entries::default() }
     }
 
@@ -263,7 +262,7 @@ mod tests {
         subscribers.relist(1, &nothing, &leased(1, 70));
         subscribers.relist(2, &nothing, &leased(2, 50));
         subscribers.relist(3, &nothing, &offered(60));
-        let ended = |subscribers: &Subscribers, now| subscribers.account("s")?.ended(at(now));
+        let ended = |subscribers: &Subscribers<u32>, now| subscribers.account("s")?.ended(at(now));
         assert_eq!(ended(&subscribers, 49), None);
         assert_eq!(ended(&subscribers, 50), Some(2));
         subscribers.relist(2, &leased(2, 50), &nothing);
@@ -275,7 +274,7 @@ mod tests {
     #[test]
     fn a_grant_counts_until_it_is_a_lease() {
         let nothing = Entries::default();
-        let granted = Entries { grant: Some("s".into()), ..Entries::default() };
+        let granted = Entries { grant: Some("s"), ..Entries::default() };
         let mut subscribers = Subscribers::new(&FixedState::default());
         subscribers.relist(1, &nothing, &granted);
         let account = subscribers.account("s").unwrap();

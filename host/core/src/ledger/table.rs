@@ -27,7 +27,8 @@ pub(super) struct Table<T> {
 #[derive(Clone, Debug)]
 struct Entry<T> {
     hash: u64,
-    thing: T,
+    /// In an allocation of its own: up to half of the places of a table are empty.
+    thing: Box<T>,
 }
 
 impl<T> Hashed for Entry<T> {
@@ -54,8 +55,9 @@ impl<T: Keyed> Table<T> {
         let hash = self.hasher.hash_one(thing.key());
         let Some(table) = self.entries.table_for(hash) else { return };
         match table.find_mut(hash, |entry| entry.is(hash, thing.key())) {
-            Some(entry) => entry.thing = thing,
+            Some(entry) => *entry.thing = thing,
             None => {
+                let thing = Box::new(thing);
                 table.insert_unique(hash, Entry { hash, thing }, |entry| entry.hash);
             }
         }
@@ -74,7 +76,9 @@ impl<T: Keyed> Table<T> {
         let entry = table.entry(hash, |entry| entry.is(hash, key), |entry| entry.hash);
         let mut entry = match entry {
             hash_table::Entry::Occupied(entry) => entry,
-            hash_table::Entry::Vacant(entry) => entry.insert(Entry { hash, thing: new() }),
+            hash_table::Entry::Vacant(entry) => {
+                entry.insert(Entry { hash, thing: Box::new(new()) })
+            }
         };
         if change(&mut entry.get_mut().thing) == Left::Nothing {
             entry.remove();

@@ -6,9 +6,16 @@ use smallvec::SmallVec;
 
 use crate::{
     Change, Changes, Lease, LeaseState, LeaseTime, Reason, ReplyKind, Request, Terms, Timestamp,
+    ledger::Record,
 };
 
-use super::{Decision, case::Case, plan::address_of, slot::Cause};
+use super::{
+    Decision,
+    case::Case,
+    family::{Cause, View},
+    farewell::active_lease,
+    plan::address_of,
+};
 
 impl Case<'_, '_> {
     /// Leases `address` to the client. A lease of another address ends with that, and so does
@@ -22,7 +29,7 @@ impl Case<'_, '_> {
         let lease = self.leased(address);
         let mut changes: Changes = SmallVec::from_iter([self.depart(lease)]);
         for ended in room {
-            let active = self.bindings.slot(ended).and_then(|slot| slot.active_lease());
+            let active = self.bindings.slot(ended).and_then(active_lease);
             let released = active.map(|lease| self.released(lease));
             changes.extend(released.map(|lease| self.depart(lease)));
         }
@@ -45,19 +52,23 @@ impl Case<'_, '_> {
     }
 
     fn leased(&self, address: u32) -> Lease {
-        let record = self.bindings.slot(address).and_then(|slot| slot.lease());
-        let own = record.filter(|own| own.client == self.client && own.is_active(self.now));
+        let record = self.bindings.slot(address).and_then(View::record);
+        let own = record.filter(|own| {
+            own.state() == LeaseState::Leased
+                && self.now < own.expires_at()
+                && own.is_of(&self.client)
+        });
         let ends_at = self.now.after_secs(self.lease_time_secs(address));
         // The client may never hear that its lease is shorter from now on. What it was promised
         // before stays its own until then, unless that is for ever.
-        let promised = own.map(|own| own.expires_at);
+        let promised = own.map(Record::expires_at);
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Lease {
             address: address_of(address),
             client: self.key.clone(),
             hardware_address: self.request.hardware_address,
             state: LeaseState::Leased,
-            began_at: own.map_or(self.now, |own| own.began_at),
+            began_at: own.map_or(self.now, Record::began_at),
             changed_at: self.now,
             expires_at: promised.map_or(ends_at, |promised| promised.max(ends_at)),
             subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),

@@ -12,45 +12,34 @@
 //! last of them was granted (see `limit`); no DECLINE sets aside more addresses than the bounds of
 //! client, line and subscriber allow, and no DISCOVER holds more than that of its line.
 //!
+//! - `family`: IPv4 addresses as resources of [`crate::ledger`], which knows who holds which address.
 //! - `plan`: what the configuration says of addresses, laid out for lookup.
-//! - `bindings`: who holds which address; `slots`, `clients`, `addresses`, `deadlines`, `subscribers`,
-//!   `quarantines`, `open_offers`, `table` and `spread` are its parts.
-//! - `identity`: which client a request comes from.
+//! - `identity`: which client a request comes from; `quarantine`: on whom a declined address counts.
 //! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
 //!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply`,
 //!   `destination` and `options`.
 //! - `preview`: what would be decided, and why, without deciding it.
-//! - `settle`: changes on their way to storage, and its answers; `reconfigure`: another configuration, the same leases.
+//! - `reconfigure`: another configuration, the same leases; `listing`: every lease, a few at a time.
 
-mod addresses;
-mod bindings;
 mod case;
-mod clients;
-mod deadlines;
 mod destination;
 mod discover;
+mod family;
 mod farewell;
 mod grant;
 mod identity;
 mod inform;
 mod limit;
-mod open_offers;
+mod listing;
 mod options;
-mod ordered;
 mod plan;
 mod preview;
-mod quarantines;
+mod quarantine;
 mod reconfigure;
 mod reply;
 mod request;
-mod settle;
-mod slot;
-mod slots;
-mod spread;
-mod subscribers;
-mod table;
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
@@ -58,12 +47,18 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AfterDataLoss, Answer, Change, Changes, ClientKey, Lease, Network, Origin, OwnAddresses,
     Reason, RelayInformation, Reply, Request, Terms, Timestamp,
+    ledger::{Layout, Standing},
 };
 
-use self::{addresses::Standing, bindings::Bindings, case::Case, plan::Plan, slot::Offer};
+use self::{
+    case::Case,
+    family::{Bindings, Offer, View},
+    plan::{Plan, address_of},
+};
 
 pub use self::{
     identity::SeenElsewhere,
+    listing::{Listing, Records},
     preview::{Candidate, Obstacle, OptionOrigin, Preview, Rule},
     reconfigure::Remembered,
 };
@@ -110,6 +105,10 @@ pub struct Wait {
 pub struct Engine {
     plan: Arc<Plan>,
     bindings: Bindings,
+    /// When the network was taken into service without a record, if it was.
+    no_records_since: Option<Timestamp>,
+    /// The server's own addresses; pools give them to nobody.
+    own: OwnAddresses,
 }
 
 /// How many addresses of a pool are in which state. What has ended counts until its end is
@@ -187,26 +186,31 @@ impl Engine {
     pub fn new(network: Arc<Network>, hash_seed: u64) -> Self {
         let hasher = FixedState::with_seed(hash_seed);
         let plan = Arc::new(Plan::new(network, &hasher));
-        Self { bindings: Bindings::new(Arc::clone(&plan), &hasher), plan }
+        Self {
+            bindings: Bindings::new(Arc::clone(&plan), &hasher),
+            plan,
+            no_records_since: None,
+            own: OwnAddresses::default(),
+        }
     }
 
     /// Takes in a lease from stable storage, at start, before any request. In any order; a lease
     /// outside the network's subnets is passed over.
     pub fn restore(&mut self, now: Timestamp, lease: impl Into<Arc<Lease>>) {
         let lease = lease.into();
-        if self.plan.subnet_of(u32::from(lease.address)).is_some() {
-            self.bindings.learn(now, lease);
+        if self.plan.spans(u32::from(lease.address)) {
+            self.bindings.learn(now, &lease);
         }
     }
 
     /// Takes in an open offer, after the leases. An address outside the network's subnets is passed
     /// over.
     pub fn restore_offer(&mut self, offer: OpenOffer) {
-        let address = u32::from(offer.address);
-        if self.plan.subnet_of(address).is_some() {
-            let OpenOffer { client, subscriber, origin, expires_at, .. } = offer;
-            let origin = origin.unwrap_or_else(|| Arc::new(Origin::UNKNOWN));
-            self.bindings.hold(Offer { address, client, subscriber, origin, expires_at });
+        let OpenOffer { address, client, subscriber, origin, expires_at } = offer;
+        let (resource, holder) = (u32::from(address), client);
+        if self.plan.spans(resource) {
+            let source = origin.unwrap_or_else(|| Arc::new(Origin::UNKNOWN));
+            self.bindings.hold(Offer { resource, holder, subscriber, source, expires_at });
         }
     }
 
@@ -214,20 +218,21 @@ impl Engine {
     /// told so when it asks to go on with it. Each request that is decided says so too, unless it does
     /// not know any ([`crate::Arrival::own_addresses`]).
     pub fn set_own_addresses(&mut self, own: &OwnAddresses) {
-        if !own.is_empty() && self.bindings.own != *own {
-            self.bindings.set_own(own.clone());
+        if !own.is_empty() && self.own != *own {
+            self.own = own.clone();
+            self.bindings.withhold(own.iter().map(u32::from).collect());
         }
     }
 
     /// Says that the network was taken into service without a record, at `since`: until then, clients
     /// that this server does not know may have leased its addresses.
     pub fn set_no_records_since(&mut self, since: Timestamp) {
-        self.bindings.no_records_since = Some(since);
+        self.no_records_since = Some(since);
     }
 
     /// When the network was taken into service without a record, if it was.
     pub fn no_records_since(&self) -> Option<Timestamp> {
-        self.bindings.no_records_since
+        self.no_records_since
     }
 
     /// Until when addresses that an unknown client may hold are kept from new clients; the latest of
@@ -246,8 +251,8 @@ impl Engine {
     }
 
     /// The lease record of a client, active or not: what a policy may see before it decides.
-    pub fn lease_of(&self, client: &ClientKey) -> Option<&Arc<Lease>> {
-        self.bindings.lease_of(client)
+    pub fn lease_of(&self, client: &ClientKey) -> Option<Lease> {
+        self.bindings.current_of(client)?.lease()
     }
 
     /// The client that sent a request, by what its network tells clients apart; none if the request
@@ -257,13 +262,13 @@ impl Engine {
     }
 
     /// The lease record of the client that sent a request, active or not.
-    pub fn lease_for(&self, request: &Request) -> Option<&Arc<Lease>> {
+    pub fn lease_for(&self, request: &Request) -> Option<Lease> {
         let client = identity::client_of(&self.plan, &self.bindings, request)?;
-        self.bindings.lease_of(&client.known_as)
+        self.lease_of(&client.known_as)
     }
 
     /// The lease record of an address, active or not.
-    pub fn lease_at(&self, address: Ipv4Addr) -> Option<&Arc<Lease>> {
+    pub fn lease_at(&self, address: Ipv4Addr) -> Option<Lease> {
         self.bindings.slot(u32::from(address))?.lease()
     }
 
@@ -271,17 +276,12 @@ impl Engine {
     pub fn holding(&self, address: Ipv4Addr) -> Option<Holding> {
         let address = u32::from(address);
         self.plan.subnet_of(address)?;
-        let slot = self.bindings.slot(address);
-        let leased = slot.and_then(|slot| slot.active_lease());
-        let offered = slot.and_then(|slot| slot.offer());
-        let granted = slot.and_then(|slot| slot.flight()).map(|flight| &flight.change.lease);
-        Some(match (leased, offered) {
-            (Some(lease), _) => Holding::Leased(lease.client.clone()),
-            _ if granted.is_some() => {
-                granted.map_or(Holding::Free, |lease| Holding::Offered(lease.client.clone()))
-            }
+        let view = self.bindings.slot(address);
+        let leased = view.filter(|view| view.active().is_some()).and_then(View::lease);
+        Some(match (leased, view.and_then(View::claimant)) {
+            (Some(lease), _) => Holding::Leased(lease.client),
+            (None, Some(client)) => Holding::Offered(client.clone()),
             _ if self.bindings.standing(address) == Standing::Quarantined => Holding::Quarantined,
-            (None, Some(offer)) => Holding::Offered(offer.client.clone()),
             _ if self.plan.is_reserved(address) => Holding::Reserved,
             _ if self.plan.pool_of(address).is_none() => Holding::OutsidePools,
             _ => Holding::Free,
@@ -294,39 +294,39 @@ impl Engine {
     pub fn relay_information_of<'a>(
         &'a self,
         request: &'a Request,
-    ) -> Option<&'a RelayInformation> {
+    ) -> Option<Cow<'a, RelayInformation>> {
         identity::relay_information_of(&self.plan, &self.bindings, request)
     }
 
-    /// Every lease record, in order of address.
-    pub fn leases(&self) -> impl Iterator<Item = &Arc<Lease>> {
-        self.bindings.leases()
-    }
-
-    /// Every lease record as it will be if all that is on its way to storage is made, in order of
-    /// address: for a replay, in which storage answers at once.
-    pub fn leases_if_made(&self) -> impl Iterator<Item = &Arc<Lease>> {
-        let slots = self.bindings.slots.iter();
-        slots.filter_map(|(_, slot)| {
-            slot.flight().map(|flight| &flight.change.lease).or_else(|| slot.lease())
-        })
+    /// Every lease record, in order of address. A server that must not pause goes through them by
+    /// [`Engine::listing`].
+    pub fn leases(&self) -> impl Iterator<Item = Lease> {
+        self.bindings.slots().filter_map(View::lease)
     }
 
     /// Every open offer, in order of address.
     pub fn offers(&self) -> impl Iterator<Item = OpenOffer> {
-        self.bindings.slots.iter().filter_map(|(_, slot)| slot.offer()).map(|offer| OpenOffer {
-            address: plan::address_of(offer.address),
-            client: offer.client.clone(),
+        self.bindings.slots().filter_map(View::offer).map(|offer| OpenOffer {
+            address: address_of(offer.resource),
+            client: offer.holder.clone(),
             subscriber: offer.subscriber.clone(),
-            origin: Some(Arc::clone(&offer.origin)),
+            origin: Some(Arc::clone(&offer.source)),
             expires_at: offer.expires_at,
         })
     }
 
     /// How full the pools are, in order of configuration.
-    pub fn usage(&self, now: Timestamp) -> Vec<PoolUsage> {
-        let _ = now;
-        self.bindings.usage()
+    pub fn usage(&self) -> Vec<PoolUsage> {
+        let pools = self.bindings.usage().enumerate().filter_map(|(position, usage)| {
+            Some(PoolUsage {
+                pool: Arc::clone(&self.plan.configured_pool(position)?.name),
+                size: usage.size,
+                leased: usage.leased,
+                offered: usage.offered,
+                quarantined: usage.quarantined,
+            })
+        });
+        pools.collect()
     }
 
     /// Decides one request of a client in subnet `subnet` (its position in the network) under
@@ -359,6 +359,7 @@ impl Engine {
         let Some(mut case) = case else {
             return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
         };
+        case.no_records_since = self.no_records_since;
         case.preference = preference;
         case.attempt()
     }
@@ -377,14 +378,14 @@ impl Engine {
     /// Takes in a record that another server made. It is passed over unless it follows what is known of
     /// its address.
     pub fn learn(&mut self, now: Timestamp, record: Arc<Lease>) {
-        if self.plan.subnet_of(u32::from(record.address)).is_some() {
-            self.bindings.learn(now, record);
+        if self.plan.spans(u32::from(record.address)) {
+            self.bindings.learn(now, &record);
         }
     }
 
     /// The leases whose end decisions noticed and that nobody was told of yet, at most `limit`. A
     /// later [`Engine::reclaim`] does not report them again.
-    pub fn take_expired(&mut self, limit: usize) -> Vec<Arc<Lease>> {
+    pub fn take_expired(&mut self, limit: usize) -> Vec<Lease> {
         self.bindings.take_unreported(limit)
     }
 
@@ -397,7 +398,7 @@ impl Engine {
     /// Reclaims what has ended by `now`, looking at no more than `limit` deadlines; says which
     /// leases expired, those included whose end a decision noticed. Call again while
     /// [`Engine::next_deadline`] is not in the future.
-    pub fn reclaim(&mut self, now: Timestamp, limit: usize) -> Vec<Arc<Lease>> {
+    pub fn reclaim(&mut self, now: Timestamp, limit: usize) -> Vec<Lease> {
         self.bindings.notice_due(now, limit);
         self.bindings.take_unreported(limit)
     }

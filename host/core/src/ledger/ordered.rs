@@ -1,4 +1,4 @@
-//! Addresses in the order of a time. Most sets have one or two, so a short one is a list.
+//! Resources in the order of a time. Most sets have one or two, so a short one is a list.
 //!
 //! Not here: what the time means. Invariant: no entry is contained twice, and entries are in order.
 
@@ -11,21 +11,21 @@ use crate::Timestamp;
 /// A list with more entries becomes a tree. Nearly every subscriber has one or two leases.
 pub(super) const LIST_MAX: usize = 8;
 
-/// Addresses in the order of a time, ties by address.
+/// Resources in the order of a time, ties by resource.
 #[derive(Clone, Debug)]
-pub(super) enum Ordered {
-    List(SmallVec<[(Timestamp, u32); 1]>),
-    Tree(BTreeSet<(Timestamp, u32)>),
+pub(super) enum Ordered<R> {
+    List(SmallVec<[(Timestamp, R); 1]>),
+    Tree(BTreeSet<(Timestamp, R)>),
 }
 
-impl Ordered {
-    /// No address.
+impl<R: Copy + Ord> Ordered<R> {
+    /// No resource.
     pub(super) fn new() -> Self {
         Self::List(SmallVec::new())
     }
 
     /// Adds an entry, unless it is there.
-    pub(super) fn insert(&mut self, entry: (Timestamp, u32)) {
+    pub(super) fn insert(&mut self, entry: (Timestamp, R)) {
         match self {
             Self::List(list) if list.len() < LIST_MAX => {
                 if let Err(place) = list.binary_search(&entry) {
@@ -44,7 +44,7 @@ impl Ordered {
     }
 
     /// Removes an entry, if it is there.
-    pub(super) fn remove(&mut self, entry: (Timestamp, u32)) {
+    pub(super) fn remove(&mut self, entry: (Timestamp, R)) {
         match self {
             Self::List(list) => {
                 if let Ok(place) = list.binary_search(&entry) {
@@ -69,20 +69,20 @@ impl Ordered {
     }
 
     /// The earliest entry.
-    pub(super) fn first(&self) -> Option<(Timestamp, u32)> {
+    pub(super) fn first(&self) -> Option<(Timestamp, R)> {
         match self {
             Self::List(list) => list.first().copied(),
             Self::Tree(tree) => tree.first().copied(),
         }
     }
 
-    /// The addresses, the earliest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
-        self.entries().map(|(_, address)| address)
+    /// The resources, the earliest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = R> {
+        self.entries().map(|(_, resource)| resource)
     }
 
     /// Every entry, the earliest first.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (Timestamp, u32)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Timestamp, R)> {
         let (list, tree) = match self {
             Self::List(list) => (Some(list), None),
             Self::Tree(tree) => (None, Some(tree)),

@@ -1,6 +1,6 @@
 //! Preview: what would be decided about a request, and why, without deciding it.
 //!
-//! The decision is made for real, but on a copy of the part of the bindings that it can look at:
+//! The decision is made for real, but on a copy of the part of the ledger that it can look at:
 //! what is known of the client, of the addresses that request, terms and reservation name or that
 //! are on its subscriber's account, of the next free ones, and of those that are set aside or offered
 //! and come next when none is free. So nothing is held, changed or counted, and a preview takes the same time
@@ -8,33 +8,26 @@
 //! whole; the simulation compares the two at every request. A request that would wait for storage is
 //! decided by what is on record.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    net::Ipv4Addr,
-    sync::Arc,
-};
+use std::{net::Ipv4Addr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientKey, Origin, Reason, Reply, Request, RequestKind, Reservation, Terms, Timestamp,
+    ClientKey, Origin, Reason, RelayInformation, Reply, Request, RequestKind, Reservation, Terms,
+    Timestamp,
+    ledger::Scope,
     option::{code, is_reserved_for_engine},
 };
 
 use super::{
     Decision, Engine,
-    addresses::PoolAddresses,
-    bindings::{Bindings, RETURNED_LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX},
     case::{Case, Entitlement},
-    clients::Clients,
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
+    family::{Bindings, Facts, View},
+    farewell::active_lease,
     identity,
-    open_offers::OpenOffers,
     plan::address_of,
-    quarantines,
-    slot::Slot,
-    slots::Slots,
-    subscribers::{Account, Subscribers},
+    quarantine::Account,
 };
 
 /// Offers that a decision can close because it notices their end, or because they were made to the
@@ -197,9 +190,10 @@ impl Engine {
         request: &Request,
         terms: &Terms,
     ) -> Preview {
-        let mut part = self.bindings.part(now, subnet, request, terms);
+        let mut part = self.part(now, subnet, request, terms);
         let case = Case::new(&self.plan, &mut part, now, subnet, request, terms);
         let Some(mut case) = case else { return Preview::of_nobody() };
+        case.no_records_since = self.no_records_since;
         case.land_what_it_waits_for();
         case.notice();
         let mut candidates = case.candidates();
@@ -216,105 +210,50 @@ impl Engine {
     }
 }
 
-impl Bindings {
+impl Engine {
     /// A copy of what one decision can look at.
-    fn part(&self, now: Timestamp, subnet: usize, request: &Request, terms: &Terms) -> Self {
-        let hasher = self.slots.hasher();
-        let mut part = Self {
-            plan: Arc::clone(&self.plan),
-            slots: Slots::new(hasher),
-            clients: Clients::new(hasher),
-            subscribers: Subscribers::new(hasher),
-            quarantines: self.quarantines.head(
-                &self.accounts_of_decline(request),
-                DUE_IN_DECISION_MAX + LOOKED_AT_MAX,
-                hasher,
-            ),
-            open_offers: OpenOffers::new(0, hasher),
-            pools: self.pools.iter().map(|pool| pool.head(RETURNED_LOOKED_AT_MAX)).collect(),
-            deadlines: self.deadlines.due(now, DUE_IN_DECISION_MAX),
-            unreported: VecDeque::new(),
-            no_records_since: self.no_records_since,
-            own: self.own.clone(),
-        };
-        let account = terms.subscriber.as_ref().and_then(|limit| self.account(&limit.name));
-        if let Some(account) = account {
-            part.subscribers.copy(account);
-        }
-        let mut addresses = self.looked_at(&part, subnet, request, terms);
-        let offers = addresses.iter().filter_map(|address| self.slot(*address)?.offer());
-        let origins = offers.map(|offer| Arc::clone(&offer.origin));
-        let origins: Vec<_> = origins.chain([Arc::new(Origin::of(request))]).collect();
-        let on_account = account.map_or(0, Account::offers_len);
-        let closed_max = DUE_IN_DECISION_MAX + WITHDRAWN_FOR_ONE_MAX + on_account + NOTICED_MAX;
-        part.open_offers = self.open_offers.head(&origins, closed_max + 1);
-        addresses.extend(part.open_offers.addresses());
-        for address in addresses {
-            part.copy_from(self, address);
-        }
-        part
-    }
-
-    /// The accounts on which the address would be set aside that a client declines.
-    fn accounts_of_decline(&self, request: &Request) -> Vec<quarantines::Account> {
-        use quarantines::Account;
-        let client = identity::client_of(&self.plan, self, request).map(|client| client.key);
-        let slot = request.requested_address.and_then(|address| self.slot(u32::from(address)));
-        let (lease, offer) = (slot.and_then(Slot::lease), slot.and_then(Slot::offer));
-        let lines = [
-            identity::relay_information_of(&self.plan, self, request),
-            lease.and_then(|lease| lease.relay_information.as_ref()),
-        ];
-        let subscribers = [
-            lease.and_then(|lease| lease.subscriber.as_ref()),
-            offer.and_then(|offer| offer.subscriber.as_ref()),
-        ];
-        let subscribers = subscribers.into_iter().flatten().map(Arc::clone);
-        let accounts = subscribers.map(Account::Subscriber).chain(lines.map(Account::of_line));
-        accounts.chain(client.map(Account::Client)).collect()
-    }
-
-    /// The addresses that a decision can look at, besides those that nobody ever had.
-    fn looked_at(
-        &self,
-        part: &Self,
-        subnet: usize,
-        request: &Request,
-        terms: &Terms,
-    ) -> BTreeSet<u32> {
-        let client = identity::client_of(&self.plan, self, request);
-        let client = client.as_ref();
-        let information = identity::relay_information_of(&self.plan, self, request);
-        let reservation = self.plan.reservation_for(subnet, request, information);
+    fn part(&self, now: Timestamp, subnet: usize, request: &Request, terms: &Terms) -> Bindings {
+        let client = identity::client_of(&self.plan, &self.bindings, request);
+        let information = identity::relay_information_of(&self.plan, &self.bindings, request);
+        let reservation = self.plan.reservation_for(subnet, request, information.as_deref());
         let reserved = reservation.map(|reservation| reservation.address);
         let client_address = Some(request.client_address);
         let named = [request.requested_address, client_address, terms.address, reserved];
-        let keys = client.into_iter().flat_map(|client| [&client.known_as, &client.key]);
-        let known = keys.flat_map(|key| self.clients.addresses(key));
-        let free = part.pools.iter().flat_map(PoolAddresses::returned);
-        let mut addresses: BTreeSet<u32> = named
-            .into_iter()
-            .flatten()
-            .map(u32::from)
-            .chain(known)
-            .chain(part.deadlines.addresses())
-            .chain(free.map(|(_, address)| address))
-            .chain(part.quarantines.addresses(&self.accounts_of_decline(request)))
-            .collect();
-        let account = terms.subscriber.as_ref().and_then(|limit| part.account(&limit.name));
-        addresses.extend(account.into_iter().flat_map(Account::addresses));
-        addresses
+        let accounts = self.accounts_of_decline(request, information.as_deref(), client.as_ref());
+        self.bindings.part(&Scope {
+            now,
+            holders: client.map(|client| vec![client.known_as, client.key]).unwrap_or_default(),
+            source: Arc::new(Origin::of(request)),
+            subscriber: terms.subscriber.as_ref().map(|limit| limit.name.as_ref()),
+            named: named.into_iter().flatten().map(u32::from).collect(),
+            accounts,
+            due_max: DUE_IN_DECISION_MAX,
+            looked_at_max: LOOKED_AT_MAX,
+            closed_max: NOTICED_MAX,
+        })
     }
 
-    fn copy_from(&mut self, whole: &Self, address: u32) {
-        let Some(slot) = whole.slot(address) else { return };
-        for client in slot.clients().into_iter().flatten() {
-            let is_listed = whole.clients.addresses(client).any(|listed| listed == address);
-            if is_listed {
-                self.clients.insert(client, address);
-            }
-        }
-        self.slots.change(address, |place| *place = slot.clone());
+    /// The accounts on which the address would be set aside that a client declines.
+    fn accounts_of_decline(
+        &self,
+        request: &Request,
+        information: Option<&RelayInformation>,
+        client: Option<&identity::Client>,
+    ) -> Vec<Account> {
+        let view = request.requested_address.and_then(|at| self.bindings.slot(u32::from(at)));
+        let (record, offer) = (view.and_then(View::record), view.and_then(View::offer));
+        let remembered = record.and_then(|record| Facts::of(record).relay_information);
+        let remembered = remembered.map(RelayInformation::from_octets);
+        let subscribers = [
+            record.and_then(|record| record.subscriber()).map(Arc::from),
+            offer.and_then(|offer| offer.subscriber.clone()),
+        ];
+        let accounts = subscribers.into_iter().flatten().map(Account::Subscriber);
+        let lines = [information, remembered.as_ref()].map(Account::of_line);
+        accounts
+            .chain(lines)
+            .chain(client.map(|found| Account::Client(found.key.clone())))
+            .collect()
     }
 }
 
@@ -323,11 +262,7 @@ impl Case<'_, '_> {
     /// Each step leaves out one, until nothing is waited for.
     fn land_what_it_waits_for(&mut self) {
         while let Some(wait) = self.waits() {
-            let address = u32::from(wait.address);
-            let Some(slot) = self.bindings.slot(address) else { return };
-            let record = slot.lease().map(Arc::clone);
-            let offer = slot.flight().and_then(|flight| flight.offer.clone());
-            self.bindings.land(self.now, self.now, address, record, offer);
+            self.bindings.leave_out_flight(self.now, u32::from(wait.address));
         }
     }
 
@@ -355,7 +290,7 @@ impl Case<'_, '_> {
             let may_be_named = self.may_be_named(address);
             all.push(self.candidate(Rule::Policy, address, |case, address| match may_be_named {
                 true => case.why_not_named_now(address),
-                false if case.bindings.is_own(address) => Some(Obstacle::ServersOwn),
+                false if case.bindings.is_withheld(address) => Some(Obstacle::ServersOwn),
                 false if !case.plan.is_usable(address) => Some(Obstacle::Unusable),
                 false => Some(Obstacle::Reserved),
             }));
@@ -406,7 +341,7 @@ impl Case<'_, '_> {
         if entitlement.only_address().is_some() {
             return Vec::new();
         }
-        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.address);
+        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
         let records = self.bindings.records_of(&self.client).into_iter().enumerate();
         let records = records.map(|(position, address)| {
             let rule = if position == 0 { Rule::Current } else { Rule::Former };
@@ -421,8 +356,8 @@ impl Case<'_, '_> {
     /// another.
     fn free_candidates(&self, before: &[Candidate], decision: &Decision) -> Vec<Candidate> {
         let is_free = |reply: &Reply| {
-            let slot = self.bindings.slot(u32::from(reply.your_address));
-            slot.is_none_or(|slot| slot.active_lease().is_none())
+            let view = self.bindings.slot(u32::from(reply.your_address));
+            view.and_then(View::active).is_none()
         };
         match (decision.reason, &decision.reply) {
             (Reason::OfferedInsteadOfReserved, Some(_))
@@ -479,16 +414,16 @@ impl Case<'_, '_> {
         obstacle: impl FnOnce(&Self, u32) -> Option<Obstacle>,
     ) -> Candidate {
         let pool = self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool));
-        let slot = self.bindings.slot(address);
-        let leased = slot.and_then(|slot| slot.active_lease()).map(|lease| &lease.client);
-        let offered = slot.and_then(|slot| slot.offer()).map(|offer| &offer.client);
+        let view = self.bindings.slot(address);
+        let leased = view.and_then(active_lease).map(|lease| lease.client);
+        let offered = view.and_then(View::offer).map(|offer| offer.holder.clone());
         let holder = [leased, offered].into_iter().flatten().find(|holder| !self.is_self(holder));
         Candidate {
             rule,
             address: Some(address_of(address)),
             pool: pool.map(|pool| Arc::clone(&pool.name)),
             obstacle: obstacle(self, address),
-            holder: holder.cloned(),
+            holder,
         }
     }
 

@@ -14,7 +14,12 @@
 
 use crate::{Lease, LeaseState, Line, Reason};
 
-use super::{Decision, case::Case, quarantines::Account};
+use super::{
+    Decision,
+    case::Case,
+    family::View,
+    quarantine::{Account, accounts_of},
+};
 
 impl Case<'_, '_> {
     /// Decides a DECLINE: somebody else seems to use the address, so nobody gets it for a while.
@@ -25,17 +30,18 @@ impl Case<'_, '_> {
         let Some(address) = self.request.requested_address else {
             return self.silence(Reason::NotOwnerDecline);
         };
-        let slot = self.bindings.slot(u32::from(address));
-        let offer = slot.and_then(|slot| slot.offer());
-        let lease = slot.and_then(|slot| slot.active_lease());
+        let view = self.bindings.slot(u32::from(address));
+        let offer = view.and_then(View::offer);
+        let lease = view.and_then(active_lease);
+        let lease = lease.as_ref();
         let is_own = match lease {
             Some(lease) => lease.client == self.client,
-            None => offer.is_some_and(|offer| self.is_self(&offer.client)),
+            None => offer.is_some_and(|offer| self.is_self(&offer.holder)),
         };
         if !is_own {
             return self.silence(Reason::NotOwnerDecline);
         }
-        let lines = (lease.and_then(|lease| line_of(lease)), self.own_line());
+        let lines = (lease.and_then(line_of), self.own_line());
         if let (Some(known), Some(named)) = lines
             && known != named
         {
@@ -78,17 +84,17 @@ impl Case<'_, '_> {
     /// Whether one of the accounts of a declined address has as many addresses set aside as it may
     /// have, this one not counted.
     fn is_beyond_quarantine_max(&mut self, declined: &Lease) -> bool {
-        let accounts = Account::all_of(declined);
+        let accounts = accounts_of(declined);
         for account in &accounts {
             self.bindings.notice_quarantines(self.now, account);
         }
-        let slot = self.bindings.slot(u32::from(declined.address));
-        let replaced = slot.and_then(|slot| slot.quarantine());
-        let replaced = replaced.map(|record| Account::all_of(record)).unwrap_or_default();
+        let view = self.bindings.slot(u32::from(declined.address));
+        let replaced = view.filter(|view| view.quarantine().is_some()).and_then(View::lease);
+        let replaced = replaced.map(|record| accounts_of(&record)).unwrap_or_default();
         let limits = &self.plan.network().bounds.quarantine_max;
-        accounts.iter().any(|account| {
+        accounts.iter().any(|account: &Account| {
             let own = usize::from(replaced.contains(account));
-            self.bindings.quarantines.count(account).saturating_sub(own) >= account.max(limits)
+            self.bindings.quarantines().count(account).saturating_sub(own) >= account.max(limits)
         })
     }
 
@@ -97,12 +103,12 @@ impl Case<'_, '_> {
         if self.names_other_server() {
             return self.silence(Reason::OtherServerAddressed);
         }
-        let slot = self.bindings.slot(u32::from(self.request.client_address));
-        let lease = slot.and_then(|slot| slot.active_lease());
+        let view = self.bindings.slot(u32::from(self.request.client_address));
+        let lease = view.and_then(active_lease);
         let Some(lease) = lease.filter(|lease| lease.client == self.client) else {
             return self.silence(Reason::NotOwnerRelease);
         };
-        match (line_of(lease), self.own_line()) {
+        match (line_of(&lease), self.own_line()) {
             (Some(known), Some(named)) if known != named => {
                 return self.silence(Reason::OtherLineRelease);
             }
@@ -131,14 +137,14 @@ impl Case<'_, '_> {
     }
 
     /// The record of `lease` once it is given back.
-    pub(super) fn released(&self, lease: &Lease) -> Lease {
-        Lease {
-            state: LeaseState::Released,
-            changed_at: self.now,
-            expires_at: self.now,
-            ..lease.clone()
-        }
+    pub(super) fn released(&self, lease: Lease) -> Lease {
+        Lease { state: LeaseState::Released, changed_at: self.now, expires_at: self.now, ..lease }
     }
+}
+
+/// The active lease of an address, if it has one.
+pub(super) fn active_lease(view: View<'_>) -> Option<Lease> {
+    view.lease().filter(|_| view.active().is_some())
 }
 
 /// The line that the client of `lease` was last heard behind.

@@ -1,0 +1,246 @@
+//! IPv4 addresses as a family of resources.
+//!
+//! Decides nothing. Invariant: what is written into octets is read back as the same value.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use roaring::RoaringBitmap;
+use smallvec::SmallVec;
+
+use crate::{
+    ClientKey, HardwareAddress, Lease, Line, Link, Origin, RelayInformation, Request, RequestKind,
+    ledger::{
+        Family, FreeSet, Holder, LeaseRecord, OctetReader, Octets, PAGE_SIZE, Place, Record,
+        Source, Tenure, put_part,
+    },
+};
+
+use super::{
+    plan::Plan,
+    quarantine::{self, Account},
+};
+
+/// IPv4 addresses, each as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ipv4;
+
+/// Who holds which address.
+pub(super) type Bindings = crate::ledger::Bindings<Ipv4>;
+/// A look at what is known of an address.
+pub(super) type View<'s> = crate::ledger::View<'s, Ipv4>;
+/// The addresses of the records of one client.
+pub(super) type Records = crate::ledger::Records<Ipv4>;
+/// An address held for a client that may ask for it.
+pub(super) type Offer = crate::ledger::Offer<Ipv4>;
+
+/// The message that a decision answers. Some relays pass a renewal on that the client also sends past
+/// them; those are two messages, and each is answered the way it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cause {
+    transaction_id: u32,
+    kind: RequestKind,
+    relay_address: Ipv4Addr,
+}
+
+impl Cause {
+    /// What tells a message from others of its client.
+    pub(super) const fn of(request: &Request) -> Self {
+        let Request { transaction_id, kind, relay_address, .. } = *request;
+        Self { transaction_id, kind, relay_address }
+    }
+}
+
+impl Family for Ipv4 {
+    type Resource = u32;
+    type Holder = ClientKey;
+    type Lease = Lease;
+    type Cause = Cause;
+    type Source = Origin;
+    type Account = Account;
+    type Free = RoaringBitmap;
+    type Layout = Plan;
+
+    fn accounts(address: u32, record: &Record<Self>) -> SmallVec<[Account; 3]> {
+        quarantine::accounts_of(&record.lease(address))
+    }
+}
+
+impl Place for u32 {
+    type Page = u32;
+
+    fn page(self) -> (u32, usize) {
+        (self / PAGE_SIZE as u32, (self % PAGE_SIZE as u32) as usize)
+    }
+
+    fn at(page: u32, place: usize) -> Option<Self> {
+        page.checked_mul(PAGE_SIZE as u32)?.checked_add(u32::try_from(place).ok()?)
+    }
+}
+
+impl Source for Origin {
+    type Link = Link;
+
+    fn link(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl FreeSet<u32> for RoaringBitmap {
+    fn of(addresses: impl IntoIterator<Item = u32>) -> Self {
+        addresses.into_iter().collect()
+    }
+
+    fn len(&self) -> u64 {
+        RoaringBitmap::len(self)
+    }
+
+    fn insert(&mut self, address: u32) {
+        RoaringBitmap::insert(self, address);
+    }
+
+    fn remove(&mut self, address: u32) {
+        RoaringBitmap::remove(self, address);
+    }
+
+    fn first(&self) -> Option<u32> {
+        self.min()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        RoaringBitmap::iter(self)
+    }
+}
+
+const IDENTIFIER: u8 = 0;
+const HARDWARE: u8 = 1;
+const LINE: u8 = 2;
+const LINE_AND_HARDWARE: u8 = 3;
+
+impl Holder for ClientKey {
+    fn octets(&self) -> Octets {
+        let mut octets = Octets::new();
+        match self {
+            Self::Identifier(identifier) => {
+                octets.push(IDENTIFIER);
+                octets.extend_from_slice(identifier);
+            }
+            Self::Hardware(address) => {
+                octets.push(HARDWARE);
+                put_hardware_address(&mut octets, *address);
+            }
+            Self::Line(line) => {
+                octets.push(LINE);
+                octets.extend_from_slice(line.octets());
+            }
+            Self::LineAndHardware(both) => {
+                octets.push(LINE_AND_HARDWARE);
+                put_hardware_address(&mut octets, both.1);
+                octets.extend_from_slice(both.0.octets());
+            }
+        }
+        octets
+    }
+
+    fn from_octets(octets: &[u8]) -> Self {
+        let mut rest = OctetReader(octets);
+        match rest.octet() {
+            IDENTIFIER => Self::Identifier(rest.0.into()),
+            HARDWARE => Self::Hardware(hardware_address(&mut rest)),
+            LINE => Self::Line(Line::from_own_octets(rest.0)),
+            _ => {
+                let address = hardware_address(&mut rest);
+                Self::LineAndHardware(Box::new((Line::from_own_octets(rest.0), address)))
+            }
+        }
+    }
+}
+
+impl LeaseRecord<Ipv4> for Lease {
+    fn resource(&self) -> u32 {
+        self.address.into()
+    }
+
+    fn holder(&self) -> &ClientKey {
+        &self.client
+    }
+
+    fn tenure(&self) -> Tenure {
+        let Self { state, began_at, changed_at, expires_at, revision, .. } = *self;
+        Tenure { state, began_at, changed_at, expires_at, revision }
+    }
+
+    fn with_revision(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
+    fn subscriber(&self) -> Option<&Arc<str>> {
+        self.subscriber.as_ref()
+    }
+
+    fn put_facts(&self, octets: &mut Octets) {
+        put_hardware_address(octets, self.hardware_address);
+        if let Some(information) = &self.relay_information {
+            octets.push(1);
+            octets.extend_from_slice(information.octets());
+        }
+    }
+
+    fn from_parts(
+        address: u32,
+        tenure: Tenure,
+        client: ClientKey,
+        subscriber: Option<Arc<str>>,
+        facts: &[u8],
+    ) -> Self {
+        let facts = Facts::read(facts);
+        let Tenure { state, began_at, changed_at, expires_at, revision } = tenure;
+        Self {
+            address: address.into(),
+            client,
+            hardware_address: facts.hardware_address,
+            state,
+            began_at,
+            changed_at,
+            expires_at,
+            subscriber,
+            relay_information: facts.relay_information.map(RelayInformation::from_octets),
+            revision,
+        }
+    }
+}
+
+/// What a record says besides who holds the address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts<'r> {
+    /// The client's hardware address in its last message.
+    pub(super) hardware_address: HardwareAddress,
+    /// The octets of the relay agent information of its last relayed message.
+    pub(super) relay_information: Option<&'r [u8]>,
+}
+
+impl<'r> Facts<'r> {
+    /// Those of a record.
+    pub(super) fn of(record: &'r Record<Ipv4>) -> Self {
+        Self::read(record.facts())
+    }
+
+    fn read(octets: &'r [u8]) -> Self {
+        let mut rest = OctetReader(octets);
+        let hardware_address = hardware_address(&mut rest);
+        let relay_information = (!rest.0.is_empty()).then(|| {
+            rest.octet();
+            rest.0
+        });
+        Self { hardware_address, relay_information }
+    }
+}
+
+fn put_hardware_address(octets: &mut Octets, address: HardwareAddress) {
+    octets.push(address.kind());
+    put_part(octets, address.octets());
+}
+
+fn hardware_address(octets: &mut OctetReader<'_>) -> HardwareAddress {
+    let kind = octets.octet();
+    HardwareAddress::new(kind, octets.part()).unwrap_or_else(|| HardwareAddress::ethernet([0; 6]))
+}

@@ -1,0 +1,50 @@
+//! Every lease record of a network, without a pause for its clients: a few at a time, or as copies that
+//! are made quickly and read later.
+
+use crate::{Engine, Lease, ledger::Record};
+
+use super::family::{Ipv4, View};
+
+/// How far a listing of the lease records of a network has come. Records of addresses that had neither
+/// record nor offer when it began may be missing.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    pages: std::vec::IntoIter<u32>,
+}
+
+/// Copies of lease records.
+#[derive(Clone, Debug)]
+pub struct Records(Vec<(u32, Record<Ipv4>)>);
+
+impl Engine {
+    /// Begins to list the lease records, in order of address.
+    pub fn listing(&self) -> Listing {
+        Listing { pages: self.bindings.pages().into_iter() }
+    }
+
+    /// The next records, about as many as `enough`; none when there are no more.
+    pub fn list(&self, listing: &mut Listing, enough: usize) -> Vec<Lease> {
+        let mut leases = Vec::new();
+        while leases.len() < enough
+            && let Some(page) = listing.pages.next()
+        {
+            leases.extend(self.bindings.on_page(page).filter_map(View::lease));
+        }
+        leases
+    }
+
+    /// Every record as it will be if all that is on its way to storage is made: for a replay, in which
+    /// storage answers at once.
+    pub fn records_if_made(&self) -> Records {
+        let views = self.bindings.slots();
+        let records = views.filter_map(|view| Some((view.resource(), view.record_if_made()?)));
+        Records(records.collect())
+    }
+}
+
+impl Records {
+    /// The leases, in order of address.
+    pub fn leases(&self) -> impl Iterator<Item = Lease> {
+        self.0.iter().map(|(address, record)| record.lease(*address))
+    }
+}

@@ -1,0 +1,55 @@
+//! For which accounts an address counts that a client declined.
+//!
+//! Decides nothing: `farewell` decides whether one more is too many. An address counts for the client
+//! that declined it, for that client's line, and for its subscriber. Option 82 names the line: a client
+//! chooses its hardware address and its client identifier, but not its line.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::{ClientKey, Lease, QuarantineMax, RelayInformation};
+
+/// An account that a quarantined address counts for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Account {
+    /// The client that declined it.
+    Client(ClientKey),
+    /// The line that the relay agent named: circuit id and remote id.
+    Line(Option<Box<[u8]>>, Option<Box<[u8]>>),
+    /// The network, for a client whose line no relay agent names.
+    Link,
+    /// The subscriber that the lease counted against.
+    Subscriber(Arc<str>),
+}
+
+/// The accounts of a declined address, by its record.
+pub(super) fn accounts_of(record: &Lease) -> SmallVec<[Account; 3]> {
+    let line = Account::of_line(record.relay_information.as_ref());
+    let subscriber = record.subscriber.as_ref().map(|name| Account::Subscriber(Arc::clone(name)));
+    [Account::Client(record.client.clone()), line].into_iter().chain(subscriber).collect()
+}
+
+impl Account {
+    /// The account of the line that `information` names, else that of the link.
+    pub(super) fn of_line(information: Option<&RelayInformation>) -> Self {
+        let part = |part: Option<&[u8]>| part.filter(|octets| !octets.is_empty()).map(Box::from);
+        let circuit_id = part(information.and_then(RelayInformation::circuit_id));
+        let remote_id = part(information.and_then(RelayInformation::remote_id));
+        match (circuit_id, remote_id) {
+            (None, None) => Self::Link,
+            (circuit_id, remote_id) => Self::Line(circuit_id, remote_id),
+        }
+    }
+
+    /// How many addresses it may have in quarantine.
+    pub(super) fn max(&self, limits: &QuarantineMax) -> usize {
+        let max = match self {
+            Self::Client(_) => limits.client,
+            Self::Line(..) => limits.line,
+            Self::Link => limits.link,
+            Self::Subscriber(_) => limits.subscriber,
+        };
+        usize::try_from(max.get()).unwrap_or(usize::MAX)
+    }
+}

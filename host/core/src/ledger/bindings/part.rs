@@ -1,0 +1,115 @@
+//! A copy of what one decision can look at, so that a decision can be tried out without a trace, in the
+//! same time however much others hold.
+//!
+//! Invariant: on the part a decision comes out as it would on the whole.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use crate::Timestamp;
+
+use super::{
+    super::{
+        family::{Family, Holder},
+        holders::Holders,
+        open_offers::OpenOffers,
+        pool::Pool,
+        slot::View,
+        slots::Slots,
+        subscribers::{Account, Subscribers},
+    },
+    Bindings, RETURNED_LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX,
+};
+
+/// What a decision can look at, besides resources that nobody ever had.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope<'d, F: Family> {
+    /// When it is made.
+    pub(crate) now: Timestamp,
+    /// Who asks.
+    pub(crate) holders: Vec<F::Holder>,
+    /// From where.
+    pub(crate) source: Arc<F::Source>,
+    /// On whose account.
+    pub(crate) subscriber: Option<&'d str>,
+    /// The resources that message, terms and reservations name.
+    pub(crate) named: Vec<F::Resource>,
+    /// The accounts that a declined resource would count against.
+    pub(crate) accounts: Vec<F::Account>,
+    /// How many ends it notices before it says that nothing is free.
+    pub(crate) due_max: usize,
+    /// How many of the resources of a pool that are set aside it looks at.
+    pub(crate) looked_at_max: usize,
+    /// How many offers it can close besides.
+    pub(crate) closed_max: usize,
+}
+
+impl<F: Family> Bindings<F> {
+    /// A copy of what a decision can look at.
+    pub(crate) fn part(&self, scope: &Scope<'_, F>) -> Self {
+        let hasher = self.slots.hasher();
+        let set_aside_max = scope.due_max + scope.looked_at_max;
+        let mut part = Self {
+            layout: Arc::clone(&self.layout),
+            slots: Slots::new(hasher),
+            holders: Holders::new(hasher),
+            subscribers: Subscribers::new(hasher),
+            quarantines: self.quarantines.head(&scope.accounts, set_aside_max, hasher),
+            open_offers: OpenOffers::new(0, hasher),
+            pools: self.pools.iter().map(|pool| pool.head(RETURNED_LOOKED_AT_MAX)).collect(),
+            unreported: VecDeque::new(),
+            withheld: self.withheld.clone(),
+        };
+        let account = scope.subscriber.and_then(|name| self.account(name));
+        if let Some(account) = account {
+            part.subscribers.copy(account);
+        }
+        let due = self.slots.on_due_pages(scope.now, scope.due_max);
+        let mut resources = self.looked_at(&part, scope);
+        resources.extend(&due);
+        let offers = resources.iter().filter_map(|resource| self.slot(*resource)?.offer());
+        let sources = offers.map(|offer| Arc::clone(&offer.source));
+        let sources: Vec<_> = sources.chain([Arc::clone(&scope.source)]).collect();
+        let on_account = account.map_or(0, Account::offers_len);
+        let closed_max = scope.due_max
+            + super::super::PAGE_SIZE
+            + WITHDRAWN_FOR_ONE_MAX
+            + on_account
+            + scope.closed_max;
+        part.open_offers = self.open_offers.head(&sources, closed_max + 1);
+        resources.extend(part.open_offers.resources());
+        for resource in resources {
+            part.copy_from(self, resource);
+        }
+        for resource in due {
+            part.slots.queue_like(&self.slots, resource);
+        }
+        part
+    }
+
+    /// The resources that a decision can look at, besides those that nobody ever had, those on pages
+    /// that are due, and those of open offers.
+    fn looked_at(&self, part: &Self, scope: &Scope<'_, F>) -> BTreeSet<F::Resource> {
+        let holders = scope.holders.iter().map(Holder::octets);
+        let known = holders.flat_map(|holder| self.holders.resources(&holder).collect::<Vec<_>>());
+        let free = part.pools.iter().flat_map(Pool::returned).map(|(_, resource)| resource);
+        let account = scope.subscriber.and_then(|name| part.account(name));
+        let on_account = account.into_iter().flat_map(Account::resources);
+        let set_aside = part.quarantines.resources(&scope.accounts);
+        let named = scope.named.iter().copied();
+        named.chain(known).chain(free).chain(on_account).chain(set_aside).collect()
+    }
+
+    fn copy_from(&mut self, whole: &Self, resource: F::Resource) {
+        let Some(slot) = whole.slots.copy(resource) else { return };
+        for holder in whole.slot(resource).map(View::holders).into_iter().flatten().flatten() {
+            let is_listed = whole.holders.resources(&holder).any(|listed| listed == resource);
+            if is_listed {
+                self.holders.insert(&holder, resource);
+            }
+        }
+        self.slots.change(resource, |place| *place = slot);
+    }
+}
