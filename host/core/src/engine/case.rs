@@ -111,16 +111,22 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// Decides it as if nothing that it is about were on its way to storage.
     pub(super) fn decide(&mut self) -> Decision {
-        let current = self.bindings.lease_of(&self.client).map(|lease| u32::from(lease.address));
-        if let Some(current) = current {
-            self.bindings.notice(self.now, current);
-        }
-        let slot = current.and_then(|current| self.bindings.slot(current));
+        let slot = self.notice_leased().and_then(|address| self.bindings.slot(address));
         let lease = slot.and_then(|slot| slot.active_lease());
         let seen_elsewhere = lease
             .and_then(|lease| identity::seen_elsewhere(lease, &self.client, self.request))
             .map(Box::new);
         Decision { seen_elsewhere, ..self.decide_by_kind() }
+    }
+
+    /// The address that the client leases. Beside a lease whose end was not noticed yet it may have
+    /// another one, from another server.
+    fn notice_leased(&mut self) -> Option<u32> {
+        let mut records = self.bindings.records_of(&self.client).into_iter();
+        records.find(|address| {
+            self.bindings.notice(self.now, *address);
+            self.bindings.slot(*address).is_some_and(|slot| slot.active_lease().is_some())
+        })
     }
 
     fn decide_by_kind(&mut self) -> Decision {
