@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use lessor_core::{Answer, Lease, Outcome};
 
-use super::{defects::Defect, events::Event, input::Input, server::Pending, world::World};
+use super::{
+    defects::Defect, events::Event, input::Input, knowledge::said_of, server::Pending, world::World,
+};
 
 const ATTEMPTS_MAX: usize = 3;
 
@@ -133,7 +135,12 @@ impl World {
             answer = Answer::Made;
         }
         let addresses = pending.addresses();
-        self.feed(s, Input::Settle { now, changes, answer: answer.clone() });
+        let input = Input::Settle { now, changes, answer: answer.clone() };
+        let again = self.random.chance(self.parameters.answered_twice).then(|| input.clone());
+        self.feed(s, input);
+        if let Some(again) = again {
+            self.hear_again(s, again);
+        }
         match answer {
             Answer::Made => self.deliver(s, &pending),
             Answer::Conflict(_)
@@ -144,6 +151,19 @@ impl World {
             Answer::Conflict(_) | Answer::NotMade => {}
         }
         self.wake(s, &addresses);
+    }
+
+    /// An answer that the engine has just heard tells it nothing new. Another decision may ask for the
+    /// very same change, so nothing is decided in between.
+    fn hear_again(&mut self, s: usize, input: Input) {
+        let Input::Settle { changes, answer, .. } = &input else { return };
+        self.counts.note(Event::AnsweredTwice);
+        for (position, change) in changes.iter().enumerate() {
+            if let Some(said) = said_of(change, position, answer) {
+                self.servers[s].knowledge.learn(said);
+            }
+        }
+        self.feed(s, input);
     }
 
     /// The answer is on its way to a server that is up.

@@ -24,6 +24,8 @@ pub(super) struct Parameters {
     /// Of a hundred times, how often storage takes or answers a later decision first, and the feed
     /// brings a later record first.
     pub(super) out_of_order: u64,
+    /// Of a hundred answers, how many are heard twice.
+    pub(super) answered_twice: u64,
     /// Of a thousand decisions, how many storage never answers.
     pub(super) never_answers: u64,
     /// Of a hundred messages and replies, how many are lost.
@@ -49,6 +51,7 @@ impl Parameters {
             fails: *random.pick(&[0, 5, 15, 50]),
             writes_all_the_same: *random.pick(&[0, 50, 100]),
             out_of_order: *random.pick(&[0, 20, 60]),
+            answered_twice: *random.pick(&[0, 0, 10]),
             never_answers: *random.pick(&[0, 0, 5, 20]),
             lost: *random.pick(&[0, 10, 40]),
             late: *random.pick(&[0, 20, 60]),

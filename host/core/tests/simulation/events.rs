@@ -50,6 +50,7 @@ events! {
     Conflict "conflicts",
     DecidedAgain "decisions made again after a conflict",
     AnsweredOutOfOrder "answers heard out of order",
+    AnsweredTwice "answers heard twice",
     NeverAnswered "changes that storage never answered",
     LandedAfterCrash "changes made after the server that wanted them had crashed",
     WrittenByStranger "records written by a server outside the simulation",

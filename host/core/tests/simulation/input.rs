@@ -6,7 +6,7 @@ use lessor_core::{Answer, Attempt, Changes, Engine, Lease, Network, Request, Ter
 use serde::{Deserialize, Serialize};
 
 /// One input.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Input {
     /// The server starts with what storage holds.
     Start {

@@ -76,11 +76,7 @@ impl Knowledge {
         for (position, change) in changes.iter().enumerate() {
             let address = change.lease.address;
             self.in_flight.remove(&address);
-            let said = match answer {
-                Answer::Made => Some(&change.lease),
-                Answer::NotMade => change.previous.as_ref(),
-                Answer::Conflict(found) => found[position].as_ref(),
-            };
+            let said = said_of(change, position, answer);
             let heard = self.heard.remove(&address);
             let revision = said.map_or(0, |said| said.revision);
             let newer = heard.filter(|heard| heard.revision > revision);
@@ -100,5 +96,18 @@ impl Knowledge {
             known.insert(address, Arc::clone(record));
         }
         is_news
+    }
+}
+
+/// The record that storage holds by its answer to several changes, of which this is one.
+pub(super) fn said_of<'a>(
+    change: &'a Change,
+    position: usize,
+    answer: &'a Answer,
+) -> Option<&'a Arc<Lease>> {
+    match answer {
+        Answer::Made => Some(&change.lease),
+        Answer::NotMade => change.previous.as_ref(),
+        Answer::Conflict(found) => found[position].as_ref(),
     }
 }

@@ -174,6 +174,7 @@ impl World {
 
     /// The end: all servers serve, and have heard all that they can hear.
     pub(super) fn finish(&mut self) {
+        self.parameters.never_answers = 0;
         for s in 0..self.servers.len() {
             let is_stuck = !self.servers[s].unanswered.is_empty();
             if is_stuck {
@@ -190,6 +191,8 @@ impl World {
             }
         }
         self.settle_everything();
+        let all_unheard = self.servers.iter().map(|server| server.unheard.len()).sum::<usize>();
+        assert!(self.parameters.not_fed > 0 || all_unheard == 0, "something was not heard of");
     }
 
     pub(super) fn feed(&mut self, s: usize, input: Input) -> Output {
