@@ -108,7 +108,7 @@ impl Client {
     /// The next message. A client that asks for another address stops using the one it has.
     pub(super) fn send(&mut self, random: &mut Random) -> Request {
         let request = match self.uses {
-            Some((address, _)) if random.chance(75) => self.send_bound(address, random),
+            Some((address, _)) if random.chance(85) => self.send_bound(address, random),
             _ => self.send_unbound(random),
         };
         let mut request = self.over_its_line(request, random);
