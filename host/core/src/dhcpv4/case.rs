@@ -114,16 +114,21 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// Decides it as if nothing that it is about were on its way to storage.
     pub(super) fn decide(&mut self) -> Decision {
-        let current = self.bindings.current_of(&self.client).map(View::resource);
-        if let Some(current) = current {
-            self.bindings.notice(self.now, current);
-        }
-        let view = current.and_then(|current| self.bindings.slot(current));
-        let lease = view.filter(|view| view.active().is_some());
+        let lease = self.notice_leased().and_then(|address| self.bindings.slot(address));
         let seen_elsewhere = lease
             .and_then(|lease| identity::seen_elsewhere(lease, &self.client, self.request))
             .map(Box::new);
         Decision { seen_elsewhere, ..self.decide_by_kind() }
+    }
+
+    /// The address that the client leases. Beside a lease whose end was not noticed yet it may have
+    /// another one, from another server.
+    fn notice_leased(&mut self) -> Option<u32> {
+        let mut records = self.bindings.records_of(&self.client).into_iter();
+        records.find(|address| {
+            self.bindings.notice(self.now, *address);
+            self.bindings.slot(*address).and_then(View::active).is_some()
+        })
     }
 
     fn decide_by_kind(&mut self) -> Decision {

@@ -1,11 +1,14 @@
 //! Who a client is: what each kind of key goes by, what identifies nobody, and what a change of the
 //! kind does to leases that run.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
 
 use lessor_core::{
-    ClientKey, ClientKeyKind, HardwareAddress, Line, Network, Reason, RelayInformation, Request,
-    Terms,
+    ClientKey, ClientKeyKind, HardwareAddress, Lease, Line, Network, Reason, RelayInformation,
+    Request, Terms,
 };
 
 use crate::support::*;
@@ -87,6 +90,29 @@ fn a_key_with_another_hardware_address_or_line_is_reported_while_its_lease_is_ac
     assert_eq!(server.ask(&direct).seen_elsewhere, None);
     server.pass_secs(3600);
     assert_eq!(server.ask(&request(1, OTHER_LINE)).seen_elsewhere, None);
+}
+
+#[test]
+fn a_line_is_compared_with_the_lease_that_is_left_of_two() {
+    let mut server = Server::plain();
+    let address = offered(&server.ask(&on_circuit(LINE, discover(1))));
+    server.ask(&on_circuit(LINE, selecting(1, address)));
+    // Another server gives the client a lease of a minute, of which nobody notices the end.
+    server.pass_secs(10);
+    let lease = Lease {
+        address: ip(13),
+        changed_at: server.now,
+        expires_at: server.now.after_secs(60),
+        ..(*server.record(1)).clone()
+    };
+    server.engine.learn(server.now, Arc::new(lease));
+    let request = on_circuit(OTHER_LINE, discover(1));
+    let seen = |server: &mut Server| server.ask(&request).seen_elsewhere.map(|seen| seen.address);
+    assert_eq!(seen(&mut server), Some(ip(13)));
+    server.pass_secs(60);
+    let previewed = server.engine.preview(server.now, 0, &request, &Terms::default());
+    assert_eq!(previewed.decision.seen_elsewhere.map(|seen| seen.address), Some(address));
+    assert_eq!(seen(&mut server), Some(address));
 }
 
 #[test]

@@ -1,5 +1,12 @@
 //! The auditor: knows the rules of the protocol and of the configuration, sees what goes in and
 //! out, and looks things up the slow way.
+//!
+//! Which leases there are it takes from the store and from what each server was told, not from
+//! engines. Only open offers, which no packet withdraws, it reads from the engine that made them.
+//!
+//! Limits of subscribers are a server's own: it counts what it knows of. So each decision is held to
+//! the limit by what its server was told; what is on the store is held to it only where one server
+//! writes. Quarantines and offers are bounded likewise, by server.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,13 +15,15 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Change, Decision, Engine, Lease, LeaseState, Network, Origin, Outcome, Reason,
-    Request, ReservationOwner, SubscriberLimit, Terms, Timestamp,
+    BeyondLimit, Change, Decision, Lease, LeaseState, Network, Origin, Outcome, Reason, Request,
+    ReservationOwner, SubscriberLimit, Terms, Timestamp,
 };
 
 use super::{
-    clients::line_name,
-    store::{Pending, Store},
+    clients::{line_name, sender_of},
+    knowledge::Knowledge,
+    server::{Pending, Server},
+    store::Store,
 };
 use crate::support::*;
 
@@ -29,19 +38,25 @@ pub(super) struct Auditor {
     limits: BTreeMap<Arc<str>, (usize, usize)>,
 }
 
-/// What is on the account that terms name, found by looking at every lease.
+/// What a server knows to be on the account that terms name, when it decides.
 pub(super) struct Account {
     limit: Option<SubscriberLimit>,
     leases: Vec<Arc<Lease>>,
+    /// Leases that are on their way to storage.
+    grants: Vec<Arc<Lease>>,
 }
 
 impl Account {
-    pub(super) fn of(terms: &Terms, engine: &Engine, now: Timestamp) -> Self {
+    pub(super) fn of(terms: &Terms, knowledge: &Knowledge, now: Timestamp) -> Self {
         let limit = terms.subscriber.clone();
-        let name = limit.as_ref().map(|limit| &limit.name);
-        let active = engine.leases().filter(|lease| lease.is_active(now));
-        let leases = active.filter(|lease| name.is_some() && lease.subscriber.as_ref() == name);
-        Self { leases: leases.map(Arc::new).collect(), limit }
+        let Some(SubscriberLimit { name, .. }) = &limit else {
+            return Self { limit, leases: Vec::new(), grants: Vec::new() };
+        };
+        Self {
+            leases: knowledge.leases_of(name, now).cloned().collect(),
+            grants: knowledge.grants_of(name).cloned().collect(),
+            limit,
+        }
     }
 }
 
@@ -51,18 +66,14 @@ impl Auditor {
         self.lines.entry(client).or_default().extend(line);
     }
 
-    /// A decision was made: its address must be one that the client may have.
-    pub(super) fn check(
-        &mut self,
-        network: &Network,
-        client: u8,
-        request: &Request,
-        terms: &Terms,
-        decision: &Decision,
-    ) {
+    /// Server number `server` made a decision: its address must be one that the client may have.
+    pub(super) fn check(&mut self, server: usize, network: &Network, pending: &Pending) {
+        let Pending { client, request, terms, .. } = pending;
+        let (client, decision) = (*client, pending.decision());
         check_decision(request, decision);
         *self.reasons.entry(decision.reason).or_default() += 1;
         let Some(reply) = &decision.reply else { return };
+        assert_eq!(sender_of(reply), Some(server), "it does not say which server it is from");
         let address = reply.your_address;
         if address.is_unspecified() {
             return;
@@ -87,31 +98,24 @@ impl Auditor {
         assert!(is_allowed, "{address} for client {client} under {terms:?}");
     }
 
-    /// No DECLINE sets an address aside beyond the bounds of its client, line and subscriber.
-    /// `on_their_way` are the leases of decisions that the engine has not heard of yet.
-    pub(super) fn check_set_aside<'p>(
-        &self,
+    /// No DECLINE sets an address aside beyond the bounds of its client, line and subscriber, by what
+    /// the server knows, of which the decision is part.
+    pub(super) fn check_set_aside(
         now: Timestamp,
-        engine: &Engine,
-        on_their_way: impl Iterator<Item = &'p Arc<Lease>>,
-        decision: &'p Decision,
+        network: &Network,
+        knowledge: &Knowledge,
+        decision: &Decision,
     ) {
         if decision.reason != Reason::QuarantinedDeclined {
             return;
         }
         let declined = &decision.changes[0].lease;
         assert!(declined.is_quarantined(now));
-        let max = engine.network().bounds.quarantine_max;
+        let max = network.bounds.quarantine_max;
         let line = |lease: &Lease| lease.relay_information.clone();
         let line_max = if line(declined).is_some() { max.line } else { max.link };
-        let on_their_way: BTreeMap<_, _> =
-            on_their_way.chain([declined]).map(|lease| (lease.address, lease)).collect();
-        let others = engine
-            .leases()
-            .map(Arc::new)
-            .filter(|lease| !on_their_way.contains_key(&lease.address));
-        let all = others.chain(on_their_way.values().map(|lease| Arc::clone(lease)));
-        let set_aside: Vec<_> = all.filter(|lease| lease.is_quarantined(now)).collect();
+        let set_aside: Vec<_> =
+            knowledge.if_made().filter(|lease| lease.is_quarantined(now)).collect();
         let count = |is_same: &dyn Fn(&Lease) -> bool| {
             set_aside.iter().filter(|lease| is_same(lease)).count()
         };
@@ -125,14 +129,14 @@ impl Auditor {
     /// No DISCOVER holds more addresses of a pool than its line may hold by open offers.
     pub(super) fn check_offers(
         now: Timestamp,
-        engine: &Engine,
+        server: &Server,
         request: &Request,
         decision: &Decision,
     ) {
         if decision.reason.outcome() != Outcome::Offer {
             return;
         }
-        let network = engine.network();
+        let Server { engine, network, knowledge, .. } = server;
         let address = reply(decision).your_address;
         if !owners(network, address).is_empty() {
             // It is of no pool; what the line holds in pools may be from before the configuration changed.
@@ -142,7 +146,7 @@ impl Auditor {
         let Some(pool) = pools.into_iter().find(|pool| pool.contains(address)) else { return };
         let origin = Origin::of(request);
         let held = engine.offers().filter(|offer| {
-            let lease = engine.lease_at(offer.address);
+            let lease = knowledge.records().get(&offer.address);
             // What a client has is not held by the offer alone: what it is offered itself, what
             // others take over from its subscriber, and what it went on with on another account
             // since it was offered to them.
@@ -154,16 +158,20 @@ impl Auditor {
             pool.contains(offer.address)
                 && owners(network, offer.address).is_empty()
                 && !holds_nothing
+                && now < offer.expires_at
                 && offer.origin.as_deref() == Some(&origin)
         });
+        let held: Vec<_> = held.collect();
         let max = network.bounds.offers_max.of(&origin);
-        assert!(held.count() <= max, "{origin:?} holds more than {max}");
+        assert!(held.len() <= max, "{origin:?} holds {held:#?}, which are more than {max}");
     }
 
     /// Leases of others end with a decision: only those that its account gives up, oldest first,
-    /// and the one of a line's former device. Which changes these are, by position.
+    /// and the one of a line's former device. Which changes these are, by position. No ACK goes beyond
+    /// the limit of the account, by what the server knows.
     pub(super) fn check_ends(
         &self,
+        now: Timestamp,
         network: &Network,
         client: u8,
         account: &Account,
@@ -183,7 +191,8 @@ impl Auditor {
                 cuts_off.push(position);
                 given_up.push((former.began_at, former.address));
             } else {
-                assert_eq!(position, 0, "the lease of {} ends", former.address);
+                let is_free = position == 0 && !former.is_active(now);
+                assert!(is_free, "{}, leased to another client, changes hands", former.address);
             }
         }
         let Some(limit) = &account.limit else {
@@ -199,8 +208,12 @@ impl Auditor {
         let last_given_up = given_up.iter().max();
         assert!(rest.iter().all(|kept| last_given_up.is_none_or(|ended| ended < kept)));
         let is_ack = decision.reason.outcome() == Outcome::Ack && !decision.changes.is_empty();
-        if is_ack && limit.beyond == BeyondLimit::ReplaceOldest {
-            assert!(rest.len() < limit.leases_max.get() as usize, "{rest:?} under {limit:?}");
+        let goes_on = account.leases.iter().any(|lease| lease.client == key(client));
+        if is_ack && (limit.beyond == BeyondLimit::ReplaceOldest || !goes_on) {
+            let grants = account.grants.iter().filter(|grant| grant.client != key(client));
+            let all = grants.map(|grant| grant.address).chain(rest.iter().map(|(_, kept)| *kept));
+            let all: BTreeSet<_> = all.collect();
+            assert!(all.len() < limit.leases_max.get() as usize, "{all:?} under {limit:?}");
         }
         cuts_off
     }
@@ -219,10 +232,16 @@ impl Auditor {
 
     /// The changes of an ACK are durable: it leaves, and no subscriber has more leases on record
     /// than it may have, by the last decision that was acknowledged. Those that it had before its
-    /// limit was lowered it keeps. What another server wrote meanwhile is not counted: no server can
-    /// know of it.
-    pub(super) fn acknowledge(&mut self, store: &Store, now: Timestamp, pending: &Pending) {
-        let decision = &pending.decision;
+    /// limit was lowered it keeps. What a server outside the simulation wrote is not counted, and
+    /// nothing is if the server is not alone: none knows what others grant meanwhile.
+    pub(super) fn acknowledge(
+        &mut self,
+        store: &Store,
+        now: Timestamp,
+        pending: &Pending,
+        is_alone: bool,
+    ) {
+        let decision = pending.decision();
         let Some(lease) = decision.changes.first().map(|change| &change.lease) else { return };
         if decision.reason.outcome() != Outcome::Ack {
             return;
@@ -230,7 +249,7 @@ impl Auditor {
         let limit = pending.terms.subscriber.as_ref();
         assert_eq!(lease.subscriber.as_ref(), limit.map(|limit| &limit.name));
         let earlier = self.acknowledged.insert(pending.client, Arc::clone(lease));
-        let Some(limit) = limit else { return };
+        let Some(limit) = limit.filter(|_| is_alone) else { return };
         let goes_on = earlier.is_some_and(|earlier| {
             earlier.subscriber == lease.subscriber && earlier.is_active(lease.changed_at)
         });
@@ -242,7 +261,7 @@ impl Auditor {
         let (_, leases_max) = *latest;
         let counted: Vec<_> = (store.records.values())
             .filter(|lease| lease.is_active(now) && lease.subscriber.as_ref() == Some(&limit.name))
-            .filter(|lease| !store.by_other_server.contains(&lease.address))
+            .filter(|lease| !store.by_stranger.contains(&lease.address))
             .collect();
         assert!(counted.len() <= leases_max, "{counted:#?} are more than {leases_max}");
     }
@@ -253,38 +272,49 @@ impl Auditor {
         owners(network, address).iter().any(|owner| self.is_owner(client, owner))
     }
 
-    /// An ACK reaches its client, which uses the address from now on, in true time.
+    /// An ACK leaves for its client, which would use the address from now on, in true time.
     pub(super) fn check_ack(
-        &self,
         store: &Store,
         now: Timestamp,
         client: u8,
         address: Ipv4Addr,
-        others: &[(u8, Ipv4Addr, Timestamp)],
+        others: impl Iterator<Item = (u8, Ipv4Addr, Timestamp)>,
     ) {
+        for (other, used, used_until) in others {
+            let clash = other != client && used == address && used_until > now;
+            assert!(!clash, "{address} is used by client {other} and acknowledged to {client}");
+        }
         let record = &store.records[&address];
         assert_eq!((&record.client, record.state), (&key(client), LeaseState::Leased));
-        for (other, used, used_until) in others {
-            let clash = *other != client && *used == address && *used_until > now;
-            assert!(!clash, "{address} is used by clients {other} and {client}");
-        }
     }
 
-    /// Nothing is pending: memory and storage say the same, and counters count what is there.
-    pub(super) fn check_at_rest(&self, now: Timestamp, engine: &Engine, store: &Store) {
-        let mut engine = engine.clone();
+    /// Storage has said all that it says: memory and storage are the same, but for changes that nobody
+    /// told the server of, and counters count what is there.
+    pub(super) fn check_at_rest(now: Timestamp, server: &Server, store: &Store) {
+        let Server { engine, knowledge, unheard, .. } = server;
+        assert!(
+            engine.leases().eq(knowledge.records().values().map(|record| (**record).clone())),
+            "it knows what it was not told"
+        );
         for (address, record) in &store.records {
-            if !store.foreign.contains(address) {
+            if !unheard.contains(address) && !knowledge.is_in_flight(*address) {
                 assert_eq!(engine.lease_at(*address).as_ref(), Some(&**record));
             }
         }
         for lease in engine.leases() {
             assert!(store.records.contains_key(&lease.address), "{lease:?} is not on storage");
         }
+        // The world asks for addresses of 10.0.0.0/24 and 10.0.1.0/28 only.
+        assert!(engine.leases().count() <= 254 + 14);
+        if knowledge.has_flights() {
+            // Of what is in flight, no end is noticed.
+            return;
+        }
+        let mut engine = engine.clone();
         while engine.next_deadline().is_some_and(|at| at <= now) {
             engine.reclaim(now, 7);
         }
-        let network = std::sync::Arc::clone(engine.network());
+        let network = Arc::clone(engine.network());
         let pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
         for (pool, usage) in pools.zip(engine.usage()) {
             let count = |is_counted: &dyn Fn(&Lease) -> bool| {
@@ -301,13 +331,11 @@ impl Auditor {
             assert_eq!(usage.quarantined, count(&is_set_aside));
             assert!(usage.leased + usage.quarantined + usage.offered <= usage.size);
         }
-        // The world asks for addresses of 10.0.0.0/24 and 10.0.1.0/28 only.
-        assert!(engine.leases().count() <= 254 + 14);
     }
 
     /// How often each reason was given.
-    pub(super) const fn reasons(&self) -> &BTreeMap<Reason, usize> {
-        &self.reasons
+    pub(super) fn into_reasons(self) -> BTreeMap<Reason, usize> {
+        self.reasons
     }
 
     fn is_owner(&self, client: u8, owner: &ReservationOwner) -> bool {
@@ -327,7 +355,8 @@ fn is_same(a: &Lease, b: &Lease) -> bool {
     (a.address, &a.client) == (b.address, &b.client)
 }
 
-fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
+/// Whose an address is by reservation.
+pub(super) fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
     let all = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
     all.filter(|reservation| reservation.address == address)
         .map(|reservation| &reservation.owner)

@@ -1,13 +1,19 @@
 //! What clients send: mostly what the protocol wants in their state, now and then something else.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    BeyondLimit, HardwareAddress, Request, RequestKind, SubscriberLimit, Terms, Timestamp, Verdict,
+    BeyondLimit, HardwareAddress, OptionValue, Reply, Request, RequestKind, SubscriberLimit, Terms,
+    Timestamp, Verdict,
 };
 
 use super::random::Random;
 use crate::support::*;
+
+/// Where clients find the servers.
+const SERVERS: [Ipv4Addr; 2] = [SERVER, OTHER_SERVER];
+/// A server that nobody hears of.
+const SILENT_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 
 /// One client as it sees itself.
 #[derive(Clone)]
@@ -17,10 +23,28 @@ pub(super) struct Client {
     pub(super) line: Option<u8>,
     /// Of its last message; answers to earlier ones are not for it any more.
     pub(super) transaction_id: u32,
+    /// Whether it has the answer to its last message, and takes no other.
+    pub(super) is_answered: bool,
+    /// Its last message, if it may send that again.
+    pub(super) last: Option<Request>,
+    /// What answers to its last message came from which servers.
+    pub(super) answers: [Answers; 2],
     pub(super) offered: Option<Ipv4Addr>,
     pub(super) remembered: Option<Ipv4Addr>,
     /// The address that it uses, and until when it may.
     pub(super) uses: Option<(Ipv4Addr, Timestamp)>,
+    /// The server whose word it took last.
+    pub(super) server: usize,
+    /// How many leases its subscriber might have when a policy was last asked.
+    pub(super) leases_max: Option<NonZeroU32>,
+}
+
+/// What one server answered to a message.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Answers {
+    pub(super) offer: bool,
+    pub(super) ack: bool,
+    pub(super) nak: bool,
 }
 
 /// Every address that a request may be about.
@@ -38,11 +62,53 @@ pub(super) fn line_name(line: u8) -> Vec<u8> {
     format!("line-{line}").into_bytes()
 }
 
+/// The message as a server receives it.
+pub(super) fn as_received_by(server: usize, mut request: Request) -> Request {
+    request.arrival.server_address = SERVERS[server];
+    request.arrival.link_addresses =
+        request.arrival.link_addresses.map(|_| Arc::from([SERVERS[server]]));
+    request
+}
+
+/// The server that a reply says it is from.
+pub(super) fn sender_of(reply: &Reply) -> Option<usize> {
+    match option(reply, 54) {
+        Some(OptionValue::Address(found)) => SERVERS.iter().position(|server| server == found),
+        _ => None,
+    }
+}
+
+/// Whether the message reaches only the server that it is sent to.
+pub(super) fn is_for_one_server(request: &Request) -> bool {
+    request.arrival.unicast && !request.is_relayed()
+}
+
 impl Client {
+    pub(super) fn new(number: u8, line: Option<u8>) -> Self {
+        Self {
+            number,
+            line,
+            transaction_id: 0,
+            is_answered: false,
+            last: None,
+            answers: Default::default(),
+            offered: None,
+            remembered: None,
+            uses: None,
+            server: 0,
+            leases_max: None,
+        }
+    }
+
+    /// The last message once more, if there was no answer and it is one that clients repeat.
+    pub(super) fn send_again(&self) -> Option<Request> {
+        self.last.clone().filter(|_| !self.is_answered)
+    }
+
     /// The next message. A client that asks for another address stops using the one it has.
     pub(super) fn send(&mut self, random: &mut Random) -> Request {
         let request = match self.uses {
-            Some((address, _)) if random.chance(75) => self.send_bound(address, random),
+            Some((address, _)) if random.chance(85) => self.send_bound(address, random),
             _ => self.send_unbound(random),
         };
         let mut request = self.over_its_line(request, random);
@@ -56,12 +122,18 @@ impl Client {
             random.chance(20).then(|| random.below(1000) as u32).or(request.lease_time_secs);
         self.transaction_id += 1;
         request.transaction_id = self.transaction_id;
-        if random.chance(3) {
-            request.server_identifier = Some(OTHER_SERVER);
-        }
+        request.server_identifier = match random.below(100) {
+            0..3 => Some(SILENT_SERVER),
+            3 => request.server_identifier.map(|_| SERVERS[1 - self.server]),
+            _ => request.server_identifier.map(|_| SERVERS[self.server]),
+        };
         if random.chance(1) {
             request = without_way_back(request, random);
         }
+        let is_repeatable = matches!(request.kind, RequestKind::Discover | RequestKind::Request);
+        self.last = is_repeatable.then(|| request.clone());
+        self.is_answered = false;
+        self.answers = Default::default();
         request
     }
 
@@ -106,11 +178,11 @@ impl Client {
     /// The message as it is, or as somebody else would send it in the client's name.
     fn or_forged(&self, mut request: Request, random: &mut Random) -> Request {
         match random.below(8) {
-            0..=3 => {
+            0 | 1 => {
                 let line = self.line.map_or(0, |line| line + 1);
                 on_circuit(&line_name(line), request)
             }
-            4 | 5 => {
+            2 | 3 => {
                 request.arrival.source.set_ip(ip(250));
                 request
             }

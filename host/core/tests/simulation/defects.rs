@@ -20,16 +20,20 @@ pub(super) enum Defect {
     BlindWrites,
     /// Leases of one client in four are forgotten at a restart.
     LeasesForgotten,
+    /// Storage makes the changes of one of two servers without such a look, so that both give an
+    /// address to a client.
+    AddressGivenByBoth,
 }
 
 impl Defect {
     /// Every defect.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::AckBeforeFlush,
         Self::LimitNotChecked,
         Self::QuarantineForgotten,
         Self::FailedChangeTakenForMade,
         Self::BlindWrites,
         Self::LeasesForgotten,
+        Self::AddressGivenByBoth,
     ];
 }

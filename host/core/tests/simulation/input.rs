@@ -6,7 +6,7 @@ use lessor_core::{Answer, Attempt, Changes, Engine, Lease, Network, Request, Ter
 use serde::{Deserialize, Serialize};
 
 /// One input.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Input {
     /// The server starts with what storage holds.
     Start {
@@ -42,63 +42,94 @@ pub(super) enum Input {
     },
 }
 
-/// Feeds one input to the engine; what comes out, written down.
-pub(super) fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> String {
+/// What comes out of one input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Output {
+    Nothing,
+    Attempt(Box<Attempt>),
+    /// Leases whose end was noticed.
+    Ended(Vec<Lease>),
+}
+
+/// Feeds one input to the engine.
+fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
     match input {
         Input::Start { now, network, leases, has_lost_records } => {
             *engine = Engine::new(Arc::clone(network), hash_seed);
             for lease in leases {
-                engine.restore(*now, (**lease).clone());
+                engine.restore(*now, Arc::clone(lease));
             }
             if *has_lost_records {
                 engine.set_no_records_since(*now);
             }
-            String::new()
+            Output::Nothing
         }
         Input::Reconfigure { network } => {
             assert!(engine.reconfigure(Arc::clone(network)).is_empty());
-            String::new()
+            Output::Nothing
         }
         Input::Decide { now, subnet, request, terms } => {
-            let preview = engine.preview(*now, *subnet, request, terms);
-            let attempt = engine.decide(*now, *subnet, request, terms);
-            if let Attempt::Decided(decision) = &attempt {
-                let Request { kind, .. } = **request;
-                assert_eq!(preview.decision, *decision, "the preview of {kind:?} under {terms:?}");
-            }
-            serde_json::to_string(&attempt).unwrap()
+            Output::Attempt(Box::new(engine.decide(*now, *subnet, request, terms)))
         }
         Input::Settle { now, changes, answer } => {
             engine.settle(*now, changes, answer);
-            String::new()
+            Output::Nothing
         }
         Input::Learn { now, record } => {
             engine.learn(*now, Arc::clone(record));
-            String::new()
+            Output::Nothing
         }
-        Input::Reclaim { now, limit } => {
-            serde_json::to_string(&engine.reclaim(*now, *limit)).unwrap()
-        }
+        Input::Reclaim { now, limit } => Output::Ended(engine.reclaim(*now, *limit)),
     }
 }
 
-/// Feeds inputs to two fresh engines whose tables are in another order. After each, both must know the
-/// same; what comes out of it.
-pub(super) fn replay(inputs: impl Iterator<Item = Input>, hash_seed: u64) -> Vec<String> {
-    let network = Arc::new(super::world::networks().remove(0));
-    let mut engines = [0, hash_seed].map(|seed| (Engine::new(Arc::clone(&network), seed), seed));
+/// Feeds one input to the engine. What it would decide is what it decides.
+pub(super) fn preview_and_feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
+    let Input::Decide { now, subnet, request, terms } = input else {
+        return feed(engine, input, hash_seed);
+    };
+    let preview = engine.preview(*now, *subnet, request, terms);
+    let output = feed(engine, input, hash_seed);
+    if let Output::Attempt(attempt) = &output
+        && let Attempt::Decided(decision) = &**attempt
+    {
+        let Request { kind, .. } = **request;
+        assert_eq!(preview.decision, *decision, "the preview of {kind:?} under {terms:?}");
+    }
+    output
+}
+
+/// Feeds the inputs of a server to two fresh engines, each with its tables in another order. After each
+/// input, both must know the same, and what comes out must be what came out before.
+pub(super) fn replay<'j>(
+    journal: impl Iterator<Item = (&'j Input, &'j Output)>,
+    hash_seeds: [u64; 2],
+) {
+    let network = Arc::new(super::configurations::networks().remove(0));
+    let mut engines = hash_seeds.map(|seed| (Engine::new(Arc::clone(&network), seed), seed));
     let mut now = Timestamp::default();
-    let feed_both = |input: Input| {
+    for (input, expected) in journal {
+        // Written down and read back.
+        let input: Input = read_back(input);
+        let expected: Output = read_back(expected);
         now = input.time().unwrap_or(now);
-        let [first, second] = engines.each_mut().map(|(engine, seed)| {
-            let output = feed(engine, &input, *seed);
+        let known = |engine: &Engine, output: Output| {
             let offers: Vec<_> = engine.offers().collect();
             (output, engine.next_deadline(), engine.usage(), offers)
-        });
+        };
+        let [(first, first_seed), (second, second_seed)] = &mut engines;
+        let output = preview_and_feed(first, &input, *first_seed);
+        let first = known(first, output);
+        let output = feed(second, &input, *second_seed);
+        let second = known(second, output);
         assert_eq!(first, second, "in another order, after {input:?}");
-        first.0
-    };
-    inputs.map(feed_both).collect()
+        assert_eq!(first.0, expected, "on {input:?}");
+    }
+}
+
+fn read_back<T: Serialize + for<'de> Deserialize<'de>>(value: &T) -> T {
+    let line = serde_json::to_string(value).unwrap();
+    serde_json::from_str(&line).unwrap()
 }
 
 impl Input {

@@ -1,5 +1,6 @@
-//! Storage that compares and sets, fails now and then, sometimes after it has written all the same, and
-//! is written to by another server.
+//! Storage that compares and sets, whoever writes.
+//!
+//! Not here: failures, and who hears of a change; see `commits`.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -7,100 +8,70 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Change, Decision, Lease, LeaseState, Request, Terms, Timestamp};
+use lessor_core::{Answer, Change, Lease, LeaseState, Timestamp};
 
-use super::random::Random;
+use super::{random::Random, server::Pending};
 use crate::storage::{self, Records};
 use crate::support::*;
-
-/// A decision that waits for storage.
-pub(super) struct Pending {
-    /// Of the decision, in the order of decisions.
-    pub(super) number: usize,
-    pub(super) decided_at: Timestamp,
-    pub(super) client: u8,
-    pub(super) subnet: usize,
-    pub(super) request: Request,
-    pub(super) terms: Terms,
-    pub(super) decision: Decision,
-    pub(super) attempts: usize,
-    /// The changes, by position, that cut another device off: it loses the address of its line to
-    /// a new one, or its subscriber gives its lease up.
-    pub(super) cuts_off: Vec<usize>,
-}
 
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) records: Records,
-    /// Addresses whose record another server wrote and this one did not hear of yet.
-    pub(super) foreign: BTreeSet<Ipv4Addr>,
-    /// Addresses whose record another server wrote last.
-    pub(super) by_other_server: BTreeSet<Ipv4Addr>,
-    pub(super) queue: VecDeque<Pending>,
+    /// Addresses whose record a server outside the simulation wrote last.
+    pub(super) by_stranger: BTreeSet<Ipv4Addr>,
+    /// What servers asked for that have crashed since, and that may be made all the same.
+    pub(super) orphans: VecDeque<Pending>,
+    /// Whether a change was made that did not follow the record: a defect.
+    has_lost_its_history: bool,
 }
 
 impl Store {
     /// Makes the changes of a decision, all or none.
     pub(super) fn commit(&mut self, changes: &[Change], is_blind: bool) -> Answer {
-        if !is_blind && !changes.iter().all(|change| self.is_expected(change)) {
-            return self.conflict(changes);
+        let are_expected = changes.iter().all(|change| self.is_expected(change));
+        if !are_expected && !is_blind {
+            return storage::conflict(&self.records, changes);
         }
+        self.has_lost_its_history |= !are_expected;
         for Change { lease, .. } in changes {
             self.records.insert(lease.address, Arc::clone(lease));
-            self.foreign.remove(&lease.address);
-            self.by_other_server.remove(&lease.address);
+            self.by_stranger.remove(&lease.address);
         }
         Answer::Made
     }
 
     /// What became of changes whose flush failed, by what is read once storage works again.
-    pub(super) fn look_up(&mut self, changes: &[Change]) -> Answer {
-        let answer = storage::look_up(&self.records, changes);
-        self.heard_by(&answer, changes);
-        answer
-    }
-
-    fn conflict(&mut self, changes: &[Change]) -> Answer {
-        let answer = storage::conflict(&self.records, changes);
-        self.heard_by(&answer, changes);
-        answer
-    }
-
-    /// A conflict tells what another server wrote.
-    fn heard_by(&mut self, answer: &Answer, changes: &[Change]) {
-        if matches!(answer, Answer::Conflict(_)) {
-            for change in changes {
-                self.foreign.remove(&change.lease.address);
-            }
-        }
+    pub(super) fn look_up(&self, changes: &[Change]) -> Answer {
+        storage::look_up(&self.records, changes)
     }
 
     /// Whether the record is the one that the change was built on, which its revision alone tells.
     fn is_expected(&self, change: &Change) -> bool {
         let held = self.records.get(&change.lease.address);
         let is_same_revision = storage::has_expected_revision(&self.records, change);
-        let is_expected = held == change.previous.as_ref();
-        assert_eq!(is_expected, is_same_revision, "{change:?} passes for one of {held:?}");
-        is_expected
+        let is_same = held == change.previous.as_ref();
+        let is_told_apart = is_same == is_same_revision || self.has_lost_its_history;
+        assert!(is_told_apart, "{change:?} passes for one of {held:?}");
+        is_same_revision
     }
 
-    /// Another server leases an address whose record is not active to a client of its own, or
-    /// extends a lease of this one's client.
-    pub(super) fn write_by_other_server(
+    /// A server outside the simulation leases an address whose record is not active to a client of its
+    /// own, or extends a lease of another client.
+    pub(super) fn write_by_stranger(
         &mut self,
         now: Timestamp,
         address: Ipv4Addr,
         random: &mut Random,
-    ) {
+    ) -> Option<Arc<Lease>> {
         let held = self.records.get(&address);
         if held.is_some_and(|held| held.is_quarantined(now)) {
-            return;
+            return None;
         }
         let extended = held.filter(|held| held.is_active(now));
         let other = || key(200 + random.below(4) as u8);
         let client = extended.map_or_else(other, |extended| extended.client.clone());
         let promised = held.map_or(now, |held| held.expires_at);
-        let lease = Lease {
+        let lease = Arc::new(Lease {
             address,
             client,
             hardware_address: hardware(200),
@@ -111,9 +82,9 @@ impl Store {
             subscriber: extended.and_then(|extended| extended.subscriber.clone()),
             relay_information: None,
             revision: held.map_or(0, |held| held.revision) + 1,
-        };
-        self.records.insert(address, Arc::new(lease));
-        self.foreign.insert(address);
-        self.by_other_server.insert(address);
+        });
+        self.records.insert(address, Arc::clone(&lease));
+        self.by_stranger.insert(address);
+        Some(lease)
     }
 }

@@ -1,0 +1,111 @@
+//! What is drawn first from a seed, and the configurations that an operator reloads.
+
+use std::{net::Ipv4Addr, num::NonZeroU32};
+
+use lessor_core::{
+    AfterDataLoss, LeaseTime, Network, OffersMax, Pool, QuarantineMax, ReservationOwner,
+    UnknownClients,
+};
+
+use super::{clients::line_name, random::Random};
+use crate::support::*;
+
+/// What is drawn first from a seed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parameters {
+    /// How many servers share the store.
+    pub(super) servers: usize,
+    /// How many clients there are: few that go through much, or many that compete.
+    pub(super) clients: u8,
+    /// Of a hundred batches, how many fail.
+    pub(super) fails: u64,
+    /// Of a hundred that fail, how many are written all the same.
+    pub(super) writes_all_the_same: u64,
+    /// Of a hundred times, how often storage takes or answers a later decision first, and the feed
+    /// brings a later record first.
+    pub(super) out_of_order: u64,
+    /// Of a hundred answers, how many are heard twice.
+    pub(super) answered_twice: u64,
+    /// Of a thousand decisions, how many storage never answers.
+    pub(super) never_answers: u64,
+    /// Of a hundred messages and replies, how many are lost.
+    pub(super) lost: u64,
+    /// Of a hundred messages to both servers, how many reach one later.
+    pub(super) late: u64,
+    /// Of a hundred records on the feed, how many are lost.
+    pub(super) not_fed: u64,
+    /// Of a hundred steps, how many are a message.
+    pub(super) messages: u64,
+    /// Whether a server outside the simulation writes to the store.
+    pub(super) has_stranger: bool,
+    /// How far the clock of the second server is ahead.
+    pub(super) ahead_ms: i64,
+}
+
+impl Parameters {
+    pub(super) fn draw(random: &mut Random) -> Self {
+        let servers = *random.pick(&[1, 2]);
+        Self {
+            servers,
+            clients: *random.pick(&[8, 24, 48]),
+            fails: *random.pick(&[0, 5, 15, 50]),
+            writes_all_the_same: *random.pick(&[0, 50, 100]),
+            out_of_order: *random.pick(&[0, 20, 60]),
+            answered_twice: *random.pick(&[0, 0, 10]),
+            never_answers: *random.pick(&[0, 0, 5, 20]),
+            lost: *random.pick(&[0, 10, 40]),
+            late: *random.pick(&[0, 20, 60]),
+            not_fed: *random.pick(&[0, 10, 50, 100]),
+            messages: *random.pick(&[30, 45, 60]),
+            has_stranger: random.chance(if servers == 1 { 70 } else { 30 }),
+            ahead_ms: *random.pick(&[0, 0, 400, -3_000]) * i64::from(servers == 2),
+        }
+    }
+
+    /// For how long, at the end of a lease, servers may not agree that it lasts.
+    pub(super) const fn disagreement_ms(&self) -> i64 {
+        self.ahead_ms.abs()
+    }
+}
+
+/// The configuration, and others that an operator may change it to.
+pub(super) fn networks() -> Vec<Network> {
+    let mut base = network();
+    let mut small = subnet("10.0.1.0/28", vec![]);
+    let first = Ipv4Addr::new(10, 0, 1, 0);
+    let last = Ipv4Addr::new(10, 0, 1, 7);
+    small.pools = vec![Pool { first, last, ..pool("small", 0, 0) }];
+    let lone = garden("lone", 110, 110);
+    base.subnets[0].pools = vec![pool("open", 10, 21), garden("garden", 100, 103), lone.clone()];
+    base.subnets[0].reservations = vec![
+        reservation(circuit(&line_name(0)), ip(12)),
+        reservation(circuit(&line_name(1)), ip(60)),
+        reservation(ReservationOwner::HardwareAddress(hardware(3)), ip(15)),
+    ];
+    base.subnets.push(small);
+    for subnet in &mut base.subnets {
+        subnet.lease_time = LeaseTime { default_secs: 600, min_secs: 60, max_secs: 1800 };
+    }
+    base.quarantine_secs = 900;
+    base.offer_hold_secs = 120;
+    let [one, two] = [1, 2].map(|max| NonZeroU32::new(max).unwrap());
+    base.bounds.quarantine_max =
+        QuarantineMax { client: one, line: one, link: two, subscriber: one };
+    let link = NonZeroU32::new(6).unwrap();
+    base.bounds.offers_max = OffersMax { line: two, link };
+    let mut other_pools = base.clone();
+    other_pools.subnets[0].pools = vec![pool("open", 13, 22), garden("garden", 99, 102), lone];
+    other_pools.authoritative = false;
+    other_pools.after_data_loss = AfterDataLoss::Hold;
+    let mut other_owners = base.clone();
+    for (network, unknown_clients) in
+        [(&mut other_pools, UnknownClients::Adopt), (&mut other_owners, UnknownClients::Refuse)]
+    {
+        network.subnets.iter_mut().for_each(|subnet| subnet.unknown_clients = unknown_clients);
+    }
+    other_owners.subnets[0].reservations.remove(0);
+    other_owners.subnets[0]
+        .reservations
+        .push(reservation(ReservationOwner::HardwareAddress(hardware(5)), ip(17)));
+    vec![base, other_pools, other_owners]
+}

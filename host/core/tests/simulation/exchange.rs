@@ -1,0 +1,310 @@
+//! Messages on their way to servers, decisions, and replies on their way to clients.
+//!
+//! A server alone decides all messages of a client in their order, however long they wait. Two servers do
+//! not know of each other's messages. They rely on that a client waits longer for an answer (4 s, RFC
+//! 2131 section 4.1) than they keep a message, so here a message that its client has given up for another
+//! one is decided no more. For RELEASE and DECLINE, which nobody answers, this is more than servers can
+//! know: of two servers, none may decide such a message again after a conflict, because the client
+//! may have a new lease of the address from the other one.
+
+use std::{mem, net::Ipv4Addr, num::NonZeroU32};
+
+use lessor_core::{
+    Attempt, Outcome, Reason, Reply, ReplyKind, RequestKind, SubscriberLimit, Terms, Timestamp,
+};
+
+use super::{
+    auditor::{Account, Auditor},
+    clients::{as_received_by, is_for_one_server, some_terms},
+    defects::Defect,
+    events::Event,
+    input::{Input, Output},
+    server::Pending,
+    world::World,
+};
+use crate::support::*;
+
+impl World {
+    pub(super) fn client_sends(&mut self) {
+        let number = self.random.below(u64::from(self.parameters.clients)) as u8;
+        let client = &mut self.clients[usize::from(number)];
+        let request = match client.send_again().filter(|_| self.random.chance(30)) {
+            Some(again) => {
+                self.counts.note(Event::Repeated);
+                again
+            }
+            None => {
+                let request = client.send(&mut self.random);
+                self.auditor.hear(number, client.line.filter(|_| request.is_relayed()));
+                request
+            }
+        };
+        let mut terms = self.terms_for(number);
+        let subnet = self.random.below(2) as usize;
+        for (position, s) in self.receivers(number, is_for_one_server(&request)).enumerate() {
+            if self.random.chance(self.parameters.lost / 2) {
+                self.counts.note(Event::Lost);
+                continue;
+            }
+            if self.random.chance(5) {
+                // The policies of two servers do not always say the same.
+                terms = self.terms_for(number);
+            }
+            let pending = Pending {
+                number: 0,
+                decided_at: self.now,
+                client: number,
+                subnet,
+                request: as_received_by(s, request.clone()),
+                terms: terms.clone(),
+                decision: None,
+                attempts: 0,
+                cuts_off: Vec::new(),
+            };
+            if position > 0 && self.random.chance(self.parameters.late) && self.servers[s].is_up {
+                self.counts.note(Event::Late);
+                self.servers[s].late.push_back(pending);
+            } else {
+                self.decide(s, pending);
+            }
+        }
+    }
+
+    fn terms_for(&mut self, client: u8) -> Terms {
+        let terms = some_terms(client, &mut self.random);
+        let leases_max = |terms: &Terms| terms.subscriber.as_ref().map(|limit| limit.leases_max);
+        let known = &mut self.clients[usize::from(client)].leases_max;
+        if mem::replace(known, leases_max(&terms)) != leases_max(&terms) {
+            self.counts.note(Event::LimitChanged);
+        }
+        terms
+    }
+
+    /// Which servers a message of a client reaches, and in which order.
+    fn receivers(&mut self, client: u8, is_for_one: bool) -> impl Iterator<Item = usize> + use<> {
+        let first = match is_for_one {
+            true if self.random.chance(90) => self.clients[usize::from(client)].server,
+            _ => self.some_server(),
+        };
+        let second = (first + 1) % self.servers.len();
+        let second = Some(second).filter(|second| *second != first && !is_for_one);
+        [Some(first), second].into_iter().flatten()
+    }
+
+    /// A message arrives that another server got some time ago.
+    pub(super) fn late_message_arrives(&mut self, s: usize) {
+        let Some(pending) = self.servers[s].late.pop_front() else { return };
+        if self.is_awaited(&pending) {
+            self.decide(s, pending);
+        }
+    }
+
+    pub(super) fn decide(&mut self, s: usize, mut pending: Pending) {
+        if !self.servers[s].is_up {
+            return self.counts.note(Event::Unserved);
+        }
+        let now = self.server_now(s);
+        let account = Account::of(&pending.terms, &self.servers[s].knowledge, now);
+        let Some(attempt) = self.attempt(s, &pending) else { return };
+        pending.decision = match attempt {
+            Attempt::Decided(decision) => Some(decision),
+            Attempt::Waits(wait) if wait.is_repeated => {
+                return self.counts.note(Event::WaitedAgain);
+            }
+            Attempt::Waits(wait) => {
+                self.counts.note(Event::Waited);
+                return self.servers[s].waiting.push((wait.address, pending));
+            }
+        };
+        self.decisions += 1;
+        pending.number = self.decisions;
+        pending.decided_at = now;
+        pending.attempts += 1;
+        self.servers[s].knowledge.depart(&pending.decision().changes);
+        pending.cuts_off = self.audit(s, &pending, &account);
+        self.count(s, &pending);
+        if pending.decision().changes.is_empty() {
+            self.deliver(s, &pending);
+        } else {
+            if self.defect == Some(Defect::AckBeforeFlush) {
+                self.deliver(s, &pending);
+            }
+            self.servers[s].queue.push_back(pending);
+        }
+    }
+
+    fn attempt(&mut self, s: usize, pending: &Pending) -> Option<Attempt> {
+        let mut terms = pending.terms.clone();
+        if self.defect == Some(Defect::LimitNotChecked)
+            && let Some(SubscriberLimit { leases_max, .. }) = &mut terms.subscriber
+        {
+            *leases_max = NonZeroU32::MAX;
+        }
+        let (now, subnet) = (self.server_now(s), pending.subnet);
+        let request = Box::new(pending.request.clone());
+        match self.feed(s, Input::Decide { now, subnet, request, terms }) {
+            Output::Attempt(attempt) => Some(*attempt),
+            Output::Nothing | Output::Ended(_) => None,
+        }
+    }
+
+    /// Which changes cut another device off.
+    fn audit(&mut self, s: usize, pending: &Pending, account: &Account) -> Vec<usize> {
+        let (server, now) = (&self.servers[s], self.server_now(s));
+        let (network, decision) = (&server.network, pending.decision());
+        self.auditor.check(s, network, pending);
+        Auditor::check_set_aside(now, network, &server.knowledge, decision);
+        Auditor::check_offers(now, server, &pending.request, decision);
+        self.auditor.check_ends(now, network, pending.client, account, decision)
+    }
+
+    fn count(&mut self, s: usize, pending: &Pending) {
+        let network = &self.servers[s].network;
+        if self.servers.iter().any(|server| server.network != *network) {
+            self.counts.note(Event::Differed);
+        }
+        if pending.attempts > 1 {
+            self.counts.note(Event::DecidedAgain);
+        }
+        let passes_on = pending.cuts_off.contains(&0);
+        if passes_on && self.auditor.may_take_over(network, pending.client, pending.addresses()[0])
+        {
+            self.counts.note(Event::PassedOn);
+        }
+        if pending.cuts_off.iter().any(|position| *position > 0) {
+            self.counts.note(Event::GaveWay);
+        }
+        let reason = pending.decision().reason;
+        let event = match reason {
+            Reason::NakSubscriberLimit | Reason::SubscriberLimit => Some(Event::LimitRefused),
+            Reason::QuarantinedDeclined => Some(Event::Quarantined),
+            Reason::DeclinedBeyondLimit => Some(Event::NotQuarantined),
+            Reason::OfferedQuarantined => Some(Event::QuarantinedOffered),
+            Reason::ReleasedLease => Some(Event::Released),
+            Reason::OtherServerSelected => Some(Event::OtherSelected),
+            _ => None,
+        };
+        let nak = (reason.outcome() == Outcome::Nak).then_some(Event::Refused);
+        [event, nak].into_iter().flatten().for_each(|event| self.counts.note(event));
+    }
+
+    /// Requests that waited for changes of these addresses are decided, those first that came first.
+    pub(super) fn wake(&mut self, s: usize, addresses: &[Ipv4Addr]) {
+        let waiting = mem::take(&mut self.servers[s].waiting);
+        let (woken, waiting): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(address, _)| addresses.contains(address));
+        self.servers[s].waiting = waiting;
+        for (_, pending) in woken {
+            if self.servers.len() == 1 || self.is_awaited(&pending) {
+                self.decide(s, pending);
+            } else {
+                self.counts.note(Event::WaitedTooLong);
+            }
+        }
+    }
+
+    /// The reply leaves, and is lost now and then.
+    pub(super) fn deliver(&mut self, s: usize, pending: &Pending) {
+        let Some(reply) = &pending.decision().reply else { return };
+        if !self.is_awaited(pending) || pending.request.kind == RequestKind::Inform {
+            return;
+        }
+        let mut uses = None;
+        if reply.kind == ReplyKind::Ack {
+            uses = self.leave_with_lease(s, pending, reply);
+            if uses.is_none() {
+                return;
+            }
+        }
+        if self.random.chance(self.parameters.lost) {
+            return self.counts.note(Event::Lost);
+        }
+        self.note_answer(s, pending.client, reply.kind);
+        let client = &mut self.clients[usize::from(pending.client)];
+        match reply.kind {
+            _ if client.is_answered => {}
+            ReplyKind::Offer => {
+                if client.offered.is_none() || self.random.chance(50) {
+                    client.offered = Some(reply.your_address);
+                    client.server = s;
+                }
+            }
+            ReplyKind::Ack => {
+                client.remembered = Some(reply.your_address);
+                client.uses = uses;
+                client.server = s;
+                client.is_answered = true;
+            }
+            ReplyKind::Nak => {
+                client.uses = None;
+                client.is_answered = true;
+            }
+        }
+    }
+
+    /// An ACK leaves: its address, and until when the client may use it in true time. Nothing if that
+    /// is over by now.
+    fn leave_with_lease(
+        &self,
+        s: usize,
+        pending: &Pending,
+        reply: &Reply,
+    ) -> Option<(Ipv4Addr, Timestamp)> {
+        let address = reply.your_address;
+        let ends_at = pending.decided_at.after_secs(lease_time_secs(pending.decision()));
+        let until = ends_at
+            .moved_by_ms(self.servers[s].behind_ms)
+            .moved_by_ms(-self.parameters.disagreement_ms());
+        if until <= self.now {
+            // It took longer than the lease.
+            return None;
+        }
+        let others = self.clients.iter().filter_map(|client| {
+            client.uses.map(|(address, until)| (client.number, address, until))
+        });
+        assert!(
+            self.store.records.contains_key(&address),
+            "{address} is acknowledged and not on record"
+        );
+        Auditor::check_ack(&self.store, self.now, pending.client, address, others);
+        let record = &self.store.records[&address];
+        assert!(record.expires_at >= ends_at, "the lease of {address} is shorter than its ACK");
+        Some((address, until))
+    }
+
+    fn note_answer(&mut self, s: usize, client: u8, kind: ReplyKind) {
+        let client = &mut self.clients[usize::from(client)];
+        let other = client.answers[1 - s];
+        let answers = &mut client.answers[s];
+        let (is_first, event) = match kind {
+            ReplyKind::Offer => (
+                !mem::replace(&mut answers.offer, true),
+                other.offer.then_some(Event::OffersOfBoth),
+            ),
+            ReplyKind::Ack => {
+                let contradicted = other.nak.then_some(Event::AckAndNak);
+                let event = other.ack.then_some(Event::AcksOfBoth).or(contradicted);
+                (!mem::replace(&mut answers.ack, true), event)
+            }
+            ReplyKind::Nak => {
+                (!mem::replace(&mut answers.nak, true), other.ack.then_some(Event::AckAndNak))
+            }
+        };
+        if let Some(event) = event.filter(|_| is_first) {
+            self.counts.note(event);
+        }
+    }
+
+    /// Whether the client sent nothing else since.
+    pub(super) fn is_awaited(&self, pending: &Pending) -> bool {
+        let client = &self.clients[usize::from(pending.client)];
+        pending.request.transaction_id == client.transaction_id
+    }
+
+    /// Whether a server decides a message again after a conflict.
+    pub(super) fn is_decided_again(&self, pending: &Pending) -> bool {
+        let ends_lease =
+            matches!(pending.request.kind, RequestKind::Decline | RequestKind::Release);
+        self.servers.len() == 1 || (self.is_awaited(pending) && !ends_lease)
+    }
+}

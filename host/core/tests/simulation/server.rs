@@ -1,0 +1,119 @@
+//! One server: its engine, its decisions on their way to storage and back, and what it hears of other
+//! servers.
+//!
+//! Not here: what happens; see `world`. Invariant: a server that is down has nothing on its way.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    mem,
+    net::Ipv4Addr,
+    sync::Arc,
+};
+
+use lessor_core::{Answer, Decision, Engine, Lease, Network, Request, Terms, Timestamp};
+
+use super::knowledge::Knowledge;
+
+/// A request, and what was decided about it.
+pub(super) struct Pending {
+    /// Of the decision, in the order of decisions.
+    pub(super) number: usize,
+    pub(super) decided_at: Timestamp,
+    pub(super) client: u8,
+    pub(super) subnet: usize,
+    pub(super) request: Request,
+    pub(super) terms: Terms,
+    pub(super) decision: Option<Decision>,
+    pub(super) attempts: usize,
+    /// The changes, by position, that cut another device off: it loses the address of its line to
+    /// a new one, or its subscriber gives its lease up.
+    pub(super) cuts_off: Vec<usize>,
+}
+
+pub(super) struct Server {
+    pub(super) engine: Engine,
+    pub(super) network: Arc<Network>,
+    pub(super) is_up: bool,
+    /// How far the true time is ahead of the server's.
+    pub(super) behind_ms: i64,
+    /// Decisions that storage has not looked at yet.
+    pub(super) queue: VecDeque<Pending>,
+    /// What storage answered and the engine did not hear yet.
+    pub(super) answered: VecDeque<(Pending, Answer)>,
+    /// Decisions whose flush failed: storage has to be read before it is known what became of them.
+    pub(super) doubtful: VecDeque<Pending>,
+    /// Decisions that storage never answers.
+    pub(super) unanswered: Vec<Pending>,
+    /// Requests that wait for a change of an address.
+    pub(super) waiting: Vec<(Ipv4Addr, Pending)>,
+    /// Messages that arrive later than they did elsewhere.
+    pub(super) late: VecDeque<Pending>,
+    /// Records of others that the server is to hear of.
+    pub(super) feed: VecDeque<Arc<Lease>>,
+    /// Addresses whose record changed without the server having heard of it.
+    pub(super) unheard: BTreeSet<Ipv4Addr>,
+    pub(super) knowledge: Knowledge,
+}
+
+impl Pending {
+    /// What was decided, once it was.
+    pub(super) fn decision(&self) -> &Decision {
+        self.decision.as_ref().expect("a decision")
+    }
+
+    /// The addresses whose records change.
+    pub(super) fn addresses(&self) -> Vec<Ipv4Addr> {
+        self.decision().changes.iter().map(|change| change.lease.address).collect()
+    }
+}
+
+impl Server {
+    pub(super) fn new(network: &Arc<Network>, behind_ms: i64) -> Self {
+        Self {
+            engine: Engine::new(Arc::clone(network), 0),
+            network: Arc::clone(network),
+            is_up: false,
+            behind_ms,
+            queue: VecDeque::new(),
+            answered: VecDeque::new(),
+            doubtful: VecDeque::new(),
+            unanswered: Vec::new(),
+            waiting: Vec::new(),
+            late: VecDeque::new(),
+            feed: VecDeque::new(),
+            unheard: BTreeSet::new(),
+            knowledge: Knowledge::default(),
+        }
+    }
+
+    /// The server's time.
+    pub(super) const fn now(&self, true_now: Timestamp) -> Timestamp {
+        true_now.moved_by_ms(-self.behind_ms)
+    }
+
+    /// Whether storage will say nothing more that it can say, and nothing is left to be decided.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.queue.is_empty()
+            && self.answered.is_empty()
+            && self.doubtful.is_empty()
+            && self.late.is_empty()
+    }
+
+    /// The server ends, and everything that it did not write with it. The decisions that it had asked
+    /// storage for last.
+    pub(super) fn crash(&mut self) -> VecDeque<Pending> {
+        self.is_up = false;
+        self.answered.clear();
+        self.doubtful.clear();
+        self.unanswered.clear();
+        self.waiting.clear();
+        self.late.clear();
+        self.feed.clear();
+        mem::take(&mut self.queue)
+    }
+
+    /// Decisions whose answers did not arrive.
+    pub(super) fn on_their_way_back(&mut self) -> impl Iterator<Item = &mut Pending> {
+        self.answered.iter_mut().map(|(pending, _)| pending).chain(&mut self.doubtful)
+    }
+}
