@@ -7,6 +7,7 @@ use crate::{
     collector::{Collector, Draft},
     lookups, networks,
     options::Options,
+    parts::Parts,
     reader::Table,
     reservation_files,
     reserved::Reserved,
@@ -23,6 +24,27 @@ pub(crate) fn read(collector: &Collector, surroundings: &Surroundings) -> Option
     let document: Spanned<DeTable> = syntax::parse(collector);
     let subnets = |root: &Table, around: &Around| Some(subnets(root, around));
     read_root(&document, collector, surroundings, subnets).flatten()
+}
+
+/// The same, a subnet after the other. Nothing, and no telling what was reported, if the document has to be
+/// parsed as a whole.
+pub(crate) fn read_in_parts(
+    collector: &Collector,
+    surroundings: &Surroundings,
+) -> Option<Option<Configuration>> {
+    let parts = Parts::of(collector.source().text())?;
+    let document = DeTable::parse(&parts.rest).ok()?;
+    if parts.subnets() == 0 || document.get_ref().contains_key("subnet") {
+        return None;
+    }
+    read_root(&document, collector, surroundings, |_, around| {
+        let mut subnets = Vec::with_capacity(parts.subnets());
+        parts.for_each(|entries, span, offset| {
+            let table = Table::open_part(collector, &shapes::SUBNET, entries, span, offset);
+            subnets.extend(PlacedSubnet::read(&table, around));
+        })?;
+        Some(subnets)
+    })
 }
 
 /// Reads the document, with what `subnets` finds; nothing if that is nothing.

@@ -19,6 +19,7 @@ mod lookups;
 mod mistake;
 mod networks;
 mod options;
+mod parts;
 mod pool;
 mod reader;
 mod reservation;
@@ -157,7 +158,13 @@ fn read_document(
     text: String,
     around: &Surroundings,
 ) -> Result<Configuration, Mistakes> {
-    let collector = Collector::new(Source::new(name, text));
+    let source = Source::new(name, text);
+    let collector = Collector::new(source.clone());
+    if let Some(read) = document::read_in_parts(&collector, around) {
+        return finish(read, collector);
+    }
+    // What was found so far is found once more, and in its places.
+    let collector = Collector::new(source);
     finish(document::read(&collector, around), collector)
 }
 
