@@ -27,6 +27,8 @@ struct Distrust {
 #[derive(Default)]
 struct Found {
     kept: Vec<Mistake>,
+    /// Those in files that this one names, in the order in which they were read.
+    kept_of_others: Vec<Mistake>,
     others: usize,
     /// Values that no mistake may show, its own or that of its neighbours.
     secrets: Vec<Range<usize>>,
@@ -93,24 +95,45 @@ impl Collector {
     fn keep(&self, span: Option<&Range<usize>>, mut draft: Draft) {
         let mut found = self.found.borrow_mut();
         found.secrets.extend(draft.secret.take());
-        if found.kept.len() < MISTAKES_MAX {
+        if found.has_room() {
             found.kept.push(Mistake::new(&self.source, span, draft));
         } else {
             found.others += 1;
         }
     }
 
+    /// Takes over what is wrong with a file, or a part of one, that this file names.
+    pub(crate) fn adopt(&self, other: Self) {
+        let Mistakes { kept, others, .. } = other.into_mistakes();
+        let mut found = self.found.borrow_mut();
+        for mistake in kept {
+            if found.has_room() {
+                found.kept_of_others.push(mistake);
+            } else {
+                found.others += 1;
+            }
+        }
+        found.others += others;
+    }
+
     /// Whether nothing was wrong so far.
     pub(crate) fn is_empty(&self) -> bool {
-        self.found.borrow().kept.is_empty()
+        let found = self.found.borrow();
+        found.kept.is_empty() && found.kept_of_others.is_empty()
     }
 
     /// All mistakes, in the order of the file.
     pub(crate) fn into_mistakes(self) -> Mistakes {
-        let Found { mut kept, others, secrets } = self.found.into_inner();
+        let Found { mut kept, kept_of_others, others, secrets } = self.found.into_inner();
         let source = self.source.hiding(&secrets);
         kept.iter_mut().for_each(|mistake| mistake.show_in(&source));
-        Mistakes::new(self.source.name(), kept, others)
+        Mistakes::new(self.source.name(), kept, kept_of_others, others)
+    }
+}
+
+impl Found {
+    fn has_room(&self) -> bool {
+        self.kept.len() + self.kept_of_others.len() < MISTAKES_MAX
     }
 }
 

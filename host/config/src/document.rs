@@ -1,14 +1,16 @@
 //! The configuration file as a whole.
 
-use std::{net::Ipv4Addr, path::Path};
-
 use toml::{Spanned, de::DeTable};
 
 use crate::{
+    Surroundings,
     collector::{Collector, Draft},
     lookups, networks,
     options::Options,
+    parts::Parts,
     reader::Table,
+    reservation_files,
+    reserved::Reserved,
     sections,
     settings::{Configuration, ServerSettings},
     shapes::{self, Shape},
@@ -17,13 +19,42 @@ use crate::{
 };
 
 /// Reads the document in the collector's source; nothing if a mistake was reported that leaves no
-/// configuration. `addresses_of` knows the addresses of the host's interfaces.
-pub(crate) fn read(
-    collector: &Collector,
-    base: &Path,
-    addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
-) -> Option<Configuration> {
+/// configuration.
+pub(crate) fn read(collector: &Collector, surroundings: &Surroundings) -> Option<Configuration> {
     let document: Spanned<DeTable> = syntax::parse(collector);
+    let subnets = |root: &Table, around: &Around| Some(subnets(root, around));
+    read_root(&document, collector, surroundings, subnets).flatten()
+}
+
+/// The same, a subnet after the other. Nothing, and no telling what was reported, if the document has to be
+/// parsed as a whole.
+pub(crate) fn read_in_parts(
+    collector: &Collector,
+    surroundings: &Surroundings,
+) -> Option<Option<Configuration>> {
+    let parts = Parts::of(collector.source().text())?;
+    let document = DeTable::parse(&parts.rest).ok()?;
+    if parts.subnets() == 0 || document.get_ref().contains_key("subnet") {
+        return None;
+    }
+    read_root(&document, collector, surroundings, |_, around| {
+        let mut subnets = Vec::with_capacity(parts.subnets());
+        parts.for_each(|entries, span, offset| {
+            let table = Table::open_part(collector, &shapes::SUBNET, entries, span, offset);
+            subnets.extend(PlacedSubnet::read(&table, around));
+        })?;
+        Some(subnets)
+    })
+}
+
+/// Reads the document, with what `subnets` finds; nothing if that is nothing.
+fn read_root(
+    document: &Spanned<DeTable>,
+    collector: &Collector,
+    surroundings: &Surroundings,
+    subnets: impl FnOnce(&Table, &Around) -> Option<Vec<PlacedSubnet>>,
+) -> Option<Option<Configuration>> {
+    let base = surroundings.base;
     let root = Table::open(collector, &shapes::DOCUMENT, document.get_ref(), document.span());
     let section = |key, shape: &'static Shape| root.get(key).and_then(|value| value.table(shape));
 
@@ -50,12 +81,19 @@ pub(crate) fn read(
         options: root.get("options").map(|value| Options::read(&value)).unwrap_or_default(),
         unknown_clients: unknown_clients.unwrap_or_default(),
         relays: relays.map(|value| value.prefixes().into()),
-        own: server.as_ref().map(|server| own_addresses(server, addresses_of)).unwrap_or_default(),
+        own: server.as_ref().map(|server| own_addresses(server, surroundings)).unwrap_or_default(),
     };
-    let subnets = subnets(&root, &around);
+    let mut subnets = subnets(&root, &around)?;
+    let mut reserved = Reserved::of_document(&mut subnets, collector);
+    let reservations = root.get("reservations");
+    let reservation_files = reservations.map_or_else(Vec::new, |value| {
+        reservation_files::read(&value, surroundings, &around.own.in_file, &mut reserved)
+    });
+    drop(reserved);
     let topology = networks::build(subnets, &defaults, collector);
-    Some(Configuration {
-        server: server?,
+    let (Some(server), Some(topology)) = (server, topology) else { return Some(None) };
+    Some(Some(Configuration {
+        server,
         store,
         plugins,
         lookups,
@@ -63,14 +101,13 @@ pub(crate) fn read(
         journal,
         metrics,
         log,
-        topology: topology?,
-    })
+        reservation_files,
+        topology,
+    }))
 }
 
-fn own_addresses(
-    server: &ServerSettings,
-    addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
-) -> OwnAddresses {
+fn own_addresses(server: &ServerSettings, surroundings: &Surroundings) -> OwnAddresses {
+    let addresses_of = surroundings.addresses_of;
     let listen = server.listen.iter().map(|listen| *listen.ip());
     let own = listen.chain(server.server_identifier);
     OwnAddresses {

@@ -1,7 +1,8 @@
 //! TOML to checked configuration. All that is wrong with a file is reported at once, each mistake
 //! with its line, what was wanted there, and what to do.
 //!
-//! Nothing here acts on what the file says: no socket is opened and no folder made. A
+//! Nothing here acts on what the file says: no socket is opened and no folder made; of the files that it
+//! names, only those that hold reservations, a part of the configuration, are read. A
 //! [`Configuration`] that was handed out needs no further checks, except those that only the
 //! running system can answer (does the interface exist, may the folder be written).
 
@@ -11,15 +12,19 @@ mod case;
 mod collector;
 mod document;
 mod file;
+mod json;
 mod lenient;
 mod lookup_settings;
 mod lookups;
 mod mistake;
 mod networks;
 mod options;
+mod parts;
 mod pool;
 mod reader;
 mod reservation;
+mod reservation_files;
+mod reserved;
 mod secrets;
 mod sections;
 mod settings;
@@ -31,7 +36,10 @@ mod suggest;
 mod syntax;
 mod values;
 
-use std::{net::Ipv4Addr, path::Path};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 pub use case::{
     Case, CaseEvent, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
@@ -46,14 +54,15 @@ pub use lookups::{
 };
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
 pub use options::OPTION_OCTETS_MAX;
+pub use reservation_files::{RESERVATION_FILE_OCTETS_MAX, RESERVATION_ROW_OCTETS_MAX};
 pub use sections::{
     JOURNAL_FILE_MIB_RANGE, JOURNAL_FILES_RANGE, JOURNAL_FREE_MIB_MAX, ROLLBACK_FAULTS_MAX,
     SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 pub use settings::{
     Configuration, ControlSettings, Grant, JournalSettings, LogFormat, LogLevel, LogSettings,
-    MetricsSettings, OnFailure, PluginMode, PluginSettings, RollbackSettings, ServerSettings,
-    Sidecar, StateSettings, StoreBackend, StoreSettings, WhenFull,
+    MetricsSettings, OnFailure, PluginMode, PluginSettings, ReservationFile, RollbackSettings,
+    ServerSettings, Sidecar, StateSettings, StoreBackend, StoreSettings, WhenFull,
 };
 pub use sidecar::{
     DEADLINE_MS_MAX, DEADLINE_MS_MIN, LOG_LINES_PER_SEC_MAX, MEMORY_MIB_MAX, STATE_KEYS_MAX,
@@ -85,7 +94,8 @@ pub fn load_on_host(
 ) -> Result<Configuration, Mistakes> {
     let text = file::read(path)?;
     let base = path.parent().unwrap_or(Path::new(""));
-    parse_on_host(&path.display().to_string(), &text, base, addresses_of)
+    let around = Surroundings { base, addresses_of, stand_in: &Path::to_owned };
+    read_document(&path.display().to_string(), text, &around)
 }
 
 /// Reads a configuration from text. Mistakes call it `name`; relative paths in it start at `base`.
@@ -93,7 +103,22 @@ pub fn load_on_host(
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mistakes> {
-    parse_on_host(name, text, base, &|_| Vec::new())
+    parse_with_copies(name, text, base, &Path::to_owned)
+}
+
+/// The same; each file of reservations is read where `stand_in` says, which is given the path that the
+/// text names.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_with_copies(
+    name: &str,
+    text: &str,
+    base: &Path,
+    stand_in: &dyn Fn(&Path) -> PathBuf,
+) -> Result<Configuration, Mistakes> {
+    let around = Surroundings { base, addresses_of: &|_| Vec::new(), stand_in };
+    read_document(name, text.to_owned(), &around)
 }
 
 /// Where plugins and interpreters are as a configuration file has it, whatever else is wrong with the
@@ -118,14 +143,29 @@ pub fn load_sidecar(path: &Path) -> Result<Sidecar, Mistakes> {
     finish(sidecar::read(&collector), collector)
 }
 
-fn parse_on_host(
+/// What a configuration file does not say itself.
+struct Surroundings<'s> {
+    /// Where relative paths start.
+    base: &'s Path,
+    /// The addresses of an interface of the host.
+    addresses_of: &'s dyn Fn(&str) -> Vec<Ipv4Addr>,
+    /// Where a file of reservations is read instead.
+    stand_in: &'s dyn Fn(&Path) -> PathBuf,
+}
+
+fn read_document(
     name: &str,
-    text: &str,
-    base: &Path,
-    addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
+    text: String,
+    around: &Surroundings,
 ) -> Result<Configuration, Mistakes> {
-    let collector = Collector::new(Source::new(name, text));
-    finish(document::read(&collector, base, addresses_of), collector)
+    let source = Source::new(name, text);
+    let collector = Collector::new(source.clone());
+    if let Some(read) = document::read_in_parts(&collector, around) {
+        return finish(read, collector);
+    }
+    // What was found so far is found once more, and in its places.
+    let collector = Collector::new(source);
+    finish(document::read(&collector, around), collector)
 }
 
 /// What was read, unless a mistake was reported.

@@ -4,17 +4,18 @@ use std::{error::Error, fmt, ops::Range};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use crate::{collector::Draft, source::Source};
+use crate::{collector::Draft, source::Source, suggest::listed};
 
 /// So many mistakes are kept; of others only their number is.
 pub const MISTAKES_MAX: usize = 100;
 
-/// Everything that is wrong with one file, in the order of the file; at least one mistake.
+/// Everything that is wrong with one file and those that it names, in the order of the files; at least
+/// one mistake.
 #[derive(Clone, Debug)]
 pub struct Mistakes {
     file: String,
-    kept: Vec<Mistake>,
-    others: usize,
+    pub(crate) kept: Vec<Mistake>,
+    pub(crate) others: usize,
 }
 
 /// One thing that is wrong.
@@ -30,8 +31,14 @@ pub struct Mistake {
 }
 
 impl Mistakes {
-    pub(crate) fn new(file: &str, mut kept: Vec<Mistake>, others: usize) -> Self {
+    pub(crate) fn new(
+        file: &str,
+        mut kept: Vec<Mistake>,
+        of_others: Vec<Mistake>,
+        others: usize,
+    ) -> Self {
         kept.sort_by_key(|mistake| mistake.span.as_ref().map(|span| span.start));
+        kept.extend(of_others);
         Self { file: file.to_owned(), kept, others }
     }
 
@@ -84,9 +91,16 @@ impl Mistakes {
     fn summary(&self) -> String {
         let count = self.count();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
+        let mut files: Vec<String> = Vec::new();
+        for mistake in &self.kept {
+            if files.last().is_none_or(|last| last != mistake.file()) {
+                files.push(mistake.file().to_owned());
+            }
+        }
+        let files = listed(&files);
         match self.others {
-            0 => format!("{count} {noun} in {}", self.file),
-            others => format!("{count} {noun} in {}; {others} are not shown", self.file),
+            0 => format!("{count} {noun} in {files}"),
+            others => format!("{count} {noun} in {files}; {others} are not shown"),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Subnets put together: what must not be said twice or against each other, and the networks.
 
-use std::{collections::HashMap, hash::Hash, net::Ipv4Addr, ops::Range, sync::Arc};
+use std::{collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 
-use lessor_core::{AfterDataLoss, Bounds, INFINITE_SECS, Network, ReservationOwner, Topology};
+use lessor_core::{AfterDataLoss, Bounds, INFINITE_SECS, Network, Topology};
 
 use crate::{
     collector::{Collector, Draft},
     reader::Placed,
-    subnet::{PlacedSubnet, Shared},
+    subnet::{self, PlacedSubnet, Shared},
 };
 
 const OFFER_HOLD_SECS: u32 = 60;
@@ -21,7 +21,6 @@ pub(crate) fn build(
     collector: &Collector,
 ) -> Option<Topology> {
     report_overlaps(&subnets, collector);
-    report_addresses_twice(&subnets, collector);
     let groups = group(subnets);
     let networks: Vec<Arc<Network>> = groups
         .into_iter()
@@ -79,20 +78,6 @@ fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
     }
 }
 
-fn report_addresses_twice(subnets: &[PlacedSubnet], collector: &Collector) {
-    let mut seen: Seen<Ipv4Addr> = Seen::default();
-    for placed in subnets.iter().flat_map(|subnet| &subnet.reservations) {
-        let address = placed.reservation.address;
-        if let Some(first) = seen.note(address, &placed.address) {
-            let draft = Draft::found(format!("{address} is reserved twice"))
-                .wanted("the second time")
-                .related(&first, "the first time")
-                .help("an address has one owner; give the other another address");
-            collector.report(&placed.address, draft);
-        }
-    }
-}
-
 /// Subnets by network, in the order in which networks are first named.
 fn group(subnets: Vec<PlacedSubnet>) -> Vec<(Arc<str>, Vec<PlacedSubnet>)> {
     let mut groups: Vec<(Arc<str>, Vec<PlacedSubnet>)> = Vec::new();
@@ -121,7 +106,6 @@ fn network(
     collector: &Collector,
 ) -> Network {
     report_pool_names_twice(&subnets, collector);
-    report_owners_twice(&subnets, collector);
     let shared_secs =
         |key, of: fn(&Shared) -> &Option<Placed<u32>>| agreed(&subnets, key, of, collector);
     Network {
@@ -143,7 +127,7 @@ fn network(
                 .unwrap_or_default(),
         },
         name,
-        subnets: subnets.into_iter().map(PlacedSubnet::into_subnet).collect(),
+        subnets: subnet::fitted(subnets, PlacedSubnet::into_subnet),
     }
 }
 
@@ -197,19 +181,6 @@ fn report_pool_names_twice(subnets: &[PlacedSubnet], collector: &Collector) {
                 .related(&first, "the first one")
                 .help("policies name pools: names are unique among the pools of a network");
             collector.report(&placed.name, draft);
-        }
-    }
-}
-
-fn report_owners_twice(subnets: &[PlacedSubnet], collector: &Collector) {
-    let mut seen: Seen<&ReservationOwner> = Seen::default();
-    for placed in subnets.iter().flat_map(|subnet| &subnet.reservations) {
-        if let Some(first) = seen.note(&placed.reservation.owner, &placed.owner) {
-            let draft = Draft::found("two reservations have the same owner")
-                .wanted("the second one")
-                .related(&first, "the first one")
-                .help("an owner has one address in a network; remove one of the reservations");
-            collector.report(&placed.owner, draft);
         }
     }
 }

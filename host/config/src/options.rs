@@ -1,14 +1,14 @@
 //! Tables of options: by name or by number, each value of the kind that its option takes, or
 //! octets.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{OptionDefinition, OptionKind, OptionSet, OptionValue};
 
 use crate::{
-    collector::Draft,
-    reader::{Entry, Placed, Value},
+    collector::{Collector, Draft},
+    reader::{Placed, Value},
     shapes::ROUTE,
     suggest::closest,
     values::HEX,
@@ -19,7 +19,7 @@ pub const OPTION_OCTETS_MAX: usize = 4 * 255;
 
 /// The options of one table.
 #[derive(Clone, Default)]
-pub(crate) struct Options(Vec<(u8, Placed<OptionValue>)>);
+pub(crate) struct Options(Vec<(u8, Placed<Arc<OptionValue>>)>);
 
 impl Options {
     /// Reads a table of options; reports what is wrong with it. Octets may take the place of any
@@ -42,10 +42,12 @@ impl Options {
 
     fn read_as(table: &Value, rules: &Rules) -> Self {
         let wanted = "a table of options, such as { routers = [\"100.64.0.1\"] }";
-        let mut options: Vec<(u8, Placed<OptionValue>)> = Vec::new();
+        let mut options: Vec<(u8, Placed<Arc<OptionValue>>)> = Vec::new();
         let mut places: Vec<(u8, Range<usize>)> = Vec::new();
         for entry in table.entries(wanted) {
-            let Some((code, kind)) = recognise(&entry, rules) else { continue };
+            let Some((code, kind)) = recognise(&entry.key, table.collector(), rules) else {
+                continue;
+            };
             if let Some((_, first)) = places.iter().find(|(found, _)| *found == code) {
                 let draft = Draft::found(format!("option {code} is set twice"))
                     .wanted("the second time")
@@ -63,7 +65,7 @@ impl Options {
                 (false, _) => read_value(&entry.value, kind),
             };
             if let Some(value) = read {
-                options.push((code, entry.value.place(value)));
+                options.push((code, entry.value.place(Arc::new(value))));
             }
         }
         Self(options)
@@ -80,13 +82,14 @@ impl Options {
     }
 
     /// The value of option `code`.
-    pub(crate) fn get(&self, code: u8) -> Option<&Placed<OptionValue>> {
+    pub(crate) fn get(&self, code: u8) -> Option<&Placed<Arc<OptionValue>>> {
         self.0.iter().find(|(found, _)| *found == code).map(|(_, value)| value)
     }
 
     /// Code and value of each, in the order of the file.
     pub(crate) fn into_pairs(self) -> Vec<(u8, OptionValue)> {
-        self.0.into_iter().map(|(code, placed)| (code, placed.value)).collect()
+        let value = |placed: Placed<Arc<OptionValue>>| Arc::unwrap_or_clone(placed.value);
+        self.0.into_iter().map(|(code, placed)| (code, value(placed))).collect()
     }
 
     pub(crate) fn into_set(self) -> OptionSet {
@@ -103,7 +106,18 @@ pub(crate) fn is_name(name: &str) -> bool {
 pub(crate) fn recognise_code(value: &Value) -> Option<u8> {
     let name = value.text("the name or the number of an option")?;
     let key = Placed { value: name, span: value.span().clone() };
-    recognise(&Entry { key, value: value.clone() }, &ANY).map(|(code, _)| code)
+    recognise(&key, value.collector(), &ANY).map(|(code, _)| code)
+}
+
+/// The kind of the option that a text names, by name or number, if it can be configured; no kind if only its
+/// number is known.
+pub(crate) fn recognise_configured(
+    collector: &Collector,
+    name: &str,
+    span: &Range<usize>,
+) -> Option<Option<OptionKind>> {
+    let key = Placed { value: name, span: span.clone() };
+    recognise(&key, collector, &CONFIGURED).map(|(_, kind)| kind)
 }
 
 /// Which options a table may hold.
@@ -125,10 +139,14 @@ static OF_CLIENT: Rules =
 static ANY: Rules = Rules { reserved: &[], refusal: "", may_be_empty: false };
 
 /// Code and kind of the option that a key names; no kind if only its number is known.
-fn recognise(entry: &Entry, rules: &Rules) -> Option<(u8, Option<OptionKind>)> {
-    let Placed { value: key, span } = &entry.key;
+fn recognise(
+    key: &Placed<&str>,
+    collector: &Collector,
+    rules: &Rules,
+) -> Option<(u8, Option<OptionKind>)> {
+    let Placed { value: key, span } = key;
     let report = |draft: Draft| {
-        entry.value.collector().report(span, draft);
+        collector.report(span, draft);
         None
     };
     if let Some(definition) = OptionDefinition::by_name(key) {

@@ -1,6 +1,6 @@
 //! Pools: ranges of addresses within a subnet, none of which a host may not have.
 
-use std::{net::Ipv4Addr, ops::Range};
+use std::{net::Ipv4Addr, ops::Range, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{OptionValue, Pool, option::code};
@@ -26,7 +26,7 @@ pub(crate) struct PlacedPool {
 pub(crate) fn read_all(
     value: &Value,
     prefix: Option<&Placed<Ipv4Net>>,
-    routers: Option<&Placed<OptionValue>>,
+    routers: Option<&Placed<Arc<OptionValue>>>,
     own: &OwnAddresses,
 ) -> Vec<PlacedPool> {
     let tables = value.tables(&POOL);
@@ -39,7 +39,7 @@ pub(crate) fn read_all(
 fn read(
     table: &Table,
     prefix: Option<&Placed<Ipv4Net>>,
-    routers: Option<&Placed<OptionValue>>,
+    routers: Option<&Placed<Arc<OptionValue>>>,
     own: &OwnAddresses,
 ) -> Option<PlacedPool> {
     let name_value = table.get("name");
@@ -99,7 +99,7 @@ fn check_range(
     value: &Value,
     (first, last): (Ipv4Addr, Ipv4Addr),
     prefix: &Placed<Ipv4Net>,
-    routers: Option<&Placed<OptionValue>>,
+    routers: Option<&Placed<Arc<OptionValue>>>,
     own: &OwnAddresses,
 ) -> Option<()> {
     let subnet = prefix.value;
@@ -122,7 +122,7 @@ fn check_range(
     };
     let mut taken: Vec<(&str, Ipv4Addr)> =
         ends.into_iter().filter(|(_, address)| contains(address)).collect();
-    if let Some(Placed { value: OptionValue::Addresses(addresses), .. }) = routers {
+    if let Some(OptionValue::Addresses(addresses)) = routers.map(|routers| &*routers.value) {
         let routers = addresses.iter().filter(|router| contains(router));
         taken.extend(routers.map(|router| ("router", *router)));
     }

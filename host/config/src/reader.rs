@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::{
     collector::{Collector, Draft},
-    shapes::Shape,
+    shapes::{self, Shape},
     suggest::{closest, joined},
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Table<'a> {
     entries: &'a DeTable<'a>,
     /// The header.
     span: Range<usize>,
+    /// Where the text starts that the table was parsed from.
+    offset: usize,
 }
 
 /// The value of a key, or an item of a list that is.
@@ -37,6 +39,8 @@ pub(crate) struct Value<'a> {
     is_item: bool,
     value: &'a DeValue<'a>,
     span: Range<usize>,
+    /// Where the text starts that the value was parsed from.
+    offset: usize,
 }
 
 /// A key as the file writes it, with its value.
@@ -52,10 +56,22 @@ impl<'a> Table<'a> {
         entries: &'a DeTable<'a>,
         span: Range<usize>,
     ) -> Self {
-        let table = Self { collector, shape, entries, span };
+        Self::open_part(collector, shape, entries, span, 0)
+    }
+
+    /// The same for a table that was parsed from a part of the text, which starts at `offset`. `span` is
+    /// in the whole text.
+    pub(crate) fn open_part(
+        collector: &'a Collector,
+        shape: &'static Shape,
+        entries: &'a DeTable<'a>,
+        span: Range<usize>,
+        offset: usize,
+    ) -> Self {
+        let table = Self { collector, shape, entries, span, offset };
         for key in entries.keys() {
             if !shape.keys.contains(&key.get_ref().as_ref()) {
-                table.report_unknown(key.get_ref(), &key.span());
+                table.report_unknown(key.get_ref(), &shifted(key.span(), offset));
             }
         }
         table
@@ -79,7 +95,8 @@ impl<'a> Table<'a> {
             key,
             is_item: false,
             value: value.get_ref(),
-            span: value.span(),
+            span: shifted(value.span(), self.offset),
+            offset: self.offset,
         })
     }
 
@@ -87,8 +104,11 @@ impl<'a> Table<'a> {
     pub(crate) fn require(&self, key: &'static str, example: &str) -> Option<Value<'a>> {
         let value = self.get(key);
         if value.is_none() && !self.misspells_any(&[key]) {
-            let draft = Draft::found(format!("{} has no `{key}`", self.shape.name))
-                .wanted(format!("wanted a line such as {key} = {example}"));
+            let wanted = match std::ptr::eq(self.shape, &shapes::RESERVATION_ROW) {
+                true => format!("wanted one, such as {example}"),
+                false => format!("wanted a line such as {key} = {example}"),
+            };
+            let draft = Draft::found(format!("{} has no `{key}`", self.shape.name)).wanted(wanted);
             self.collector.report_missing(&self.span, draft);
         }
         value
@@ -105,6 +125,8 @@ impl<'a> Table<'a> {
         let synonym = self.shape.synonyms.iter().find(|(synonym, _)| *synonym == found);
         match synonym {
             Some((_, meant)) => Some(meant),
+            // A key of another place was not meant to be one that is only similar.
+            None if self.shape.is_elsewhere(found) => None,
             None => closest(found, self.shape.keys.iter().copied()),
         }
     }
@@ -243,7 +265,7 @@ impl<'a> Value<'a> {
                 .map(|item| Self {
                     is_item: true,
                     value: item.get_ref(),
-                    span: item.span(),
+                    span: shifted(item.span(), self.offset),
                     ..self.clone()
                 })
                 .collect(),
@@ -255,7 +277,8 @@ impl<'a> Value<'a> {
     pub(crate) fn table(&self, shape: &'static Shape) -> Option<Table<'a>> {
         match self.value {
             DeValue::Table(entries) => {
-                Some(Table::open(self.collector, shape, entries, self.span.clone()))
+                let (collector, span) = (self.collector, self.span.clone());
+                Some(Table::open_part(collector, shape, entries, span, self.offset))
             }
             _ => {
                 let help = format!("write {} once and its keys below it", shape.name);
@@ -283,19 +306,27 @@ impl<'a> Value<'a> {
         let mut entries: Vec<Entry<'a>> = entries
             .iter()
             .map(|(key, value)| Entry {
-                key: Placed { value: key.get_ref().as_ref(), span: key.span() },
+                key: Placed {
+                    value: key.get_ref().as_ref(),
+                    span: shifted(key.span(), self.offset),
+                },
                 value: Self {
                     collector: self.collector,
                     key: key.get_ref().as_ref(),
                     is_item: false,
                     value: value.get_ref(),
-                    span: value.span(),
+                    span: shifted(value.span(), self.offset),
+                    offset: self.offset,
                 },
             })
             .collect();
         entries.sort_by_key(|entry| entry.key.span.start);
         entries
     }
+}
+
+fn shifted(span: Range<usize>, offset: usize) -> Range<usize> {
+    span.start + offset..span.end + offset
 }
 
 /// Longer texts are cut when they are quoted.

@@ -9,15 +9,26 @@ use crate::{
     collector::Draft,
     options::Options,
     reader::{Placed, Table, Value},
+    reserved::{Place, Reserved},
     shapes::RESERVATION,
     suggest::joined,
+    values,
 };
 
-/// A reservation, and where the file says what.
+/// A reservation, and where it says what.
 pub(crate) struct PlacedReservation {
     pub(crate) reservation: Reservation,
-    pub(crate) owner: Range<usize>,
-    pub(crate) address: Range<usize>,
+    pub(crate) owner: Place,
+    pub(crate) address: Place,
+}
+
+/// Where an address may be reserved.
+#[derive(Clone, Copy)]
+pub(crate) enum Home<'h> {
+    /// In this subnet; anywhere if it has no prefix.
+    Subnet(Option<&'h Placed<Ipv4Net>>),
+    /// In whichever subnet spans it.
+    Any(&'h Reserved<'h>),
 }
 
 /// Reads the reservations of a subnet; those that are wrong are left out.
@@ -27,21 +38,30 @@ pub(crate) fn read_all(
     own: &[Ipv4Addr],
 ) -> Vec<PlacedReservation> {
     let tables = value.tables(&RESERVATION);
-    tables.iter().filter_map(|table| read(table, prefix, own)).collect()
+    let read = |table| {
+        let Read { reservation, owner, address } = read(table, Home::Subnet(prefix), own)?;
+        let (owner, address) = (Place::in_document(&owner), Place::in_document(&address));
+        Some(PlacedReservation { reservation, owner, address })
+    };
+    tables.iter().filter_map(read).collect()
 }
 
-fn read(
-    table: &Table,
-    prefix: Option<&Placed<Ipv4Net>>,
-    own: &[Ipv4Addr],
-) -> Option<PlacedReservation> {
+/// A reservation as a table says it, and where the table says what.
+pub(crate) struct Read {
+    pub(crate) reservation: Reservation,
+    pub(crate) owner: Range<usize>,
+    pub(crate) address: Range<usize>,
+}
+
+/// Reads one reservation; nothing if it is wrong, which is reported.
+pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> {
     let owner = owner(table);
     let address = table
         .require("address", "\"100.64.201.17\"")
-        .and_then(|value| Some(value.place(address(&value, prefix, own)?)));
+        .and_then(|value| Some(value.place(address(&value, home, own)?)));
     let options = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
     let (owner, address) = (owner?, address?);
-    Some(PlacedReservation {
+    Some(Read {
         reservation: Reservation {
             owner: owner.value,
             address: address.value,
@@ -52,7 +72,9 @@ fn read(
     })
 }
 
-const OWNERS: [&str; 4] = ["circuit-id", "remote-id", "client-identifier", "hardware-address"];
+/// The keys that say whose a reservation is.
+pub(crate) const OWNERS: [&str; 4] =
+    ["circuit-id", "remote-id", "client-identifier", "hardware-address"];
 
 fn owner(table: &Table) -> Option<Placed<ReservationOwner>> {
     let mut named = OWNERS.into_iter().filter_map(|key| Some((key, table.get(key)?)));
@@ -85,12 +107,21 @@ fn owner(table: &Table) -> Option<Placed<ReservationOwner>> {
     Some(value.place(owner))
 }
 
+/// The owner that a text under one of [`OWNERS`] names, if nothing is wrong with it.
+pub(crate) fn plain_owner(key: &str, text: &str) -> Option<ReservationOwner> {
+    Some(match key {
+        "circuit-id" => ReservationOwner::CircuitId(values::identifier(text)?),
+        "remote-id" => ReservationOwner::RemoteId(values::identifier(text)?),
+        "client-identifier" => ReservationOwner::ClientIdentifier(values::identifier(text)?),
+        _ => ReservationOwner::HardwareAddress(plain_hardware_address(text)?),
+    })
+}
+
 /// A hardware address that is not empty.
 pub(crate) fn hardware_address(value: &Value) -> Option<HardwareAddress> {
     const WANTED: &str = "a hardware address, such as \"02:00:5e:00:53:01\"";
     let text = value.text(WANTED)?;
-    let address = text.parse::<HardwareAddress>().ok();
-    let address = address.filter(|address| !address.octets().is_empty());
+    let address = plain_hardware_address(text);
     if address.is_none() {
         match guess_ethernet(text) {
             Some(meant) => value.refuse_with_help(WANTED, format!("did you mean \"{meant}\"?")),
@@ -102,6 +133,11 @@ pub(crate) fn hardware_address(value: &Value) -> Option<HardwareAddress> {
         }
     }
     address
+}
+
+fn plain_hardware_address(text: &str) -> Option<HardwareAddress> {
+    let address = text.parse::<HardwareAddress>().ok();
+    address.filter(|address| !address.octets().is_empty())
 }
 
 /// The Ethernet address that is written in another of the common ways: digits grouped by two or
@@ -116,7 +152,7 @@ fn guess_ethernet(text: &str) -> Option<HardwareAddress> {
     Some(HardwareAddress::ethernet(octets.try_into().ok()?))
 }
 
-fn address(value: &Value, prefix: Option<&Placed<Ipv4Net>>, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     let address = value.address()?;
     if own.contains(&address) {
         let draft = Draft::found(format!("{address} is one of the server's own addresses"))
@@ -125,8 +161,26 @@ fn address(value: &Value, prefix: Option<&Placed<Ipv4Net>>, own: &[Ipv4Addr]) ->
         value.report(draft);
         return None;
     }
-    let Some(prefix) = prefix else { return Some(address) };
-    let subnet = prefix.value;
+    let (subnet, span) = match home {
+        Home::Subnet(None) => return Some(address),
+        Home::Subnet(Some(prefix)) => (prefix.value, Some(&prefix.span)),
+        Home::Any(reserved) => match reserved.subnet_of(address) {
+            Some((_, subnet)) => (subnet, None),
+            None => {
+                let draft = Draft::found(format!("{address} lies in no subnet"))
+                    .wanted("wanted an address of a configured subnet")
+                    .help("write a [[subnet]] that spans it, or remove the reservation");
+                value.report(draft);
+                return None;
+            }
+        },
+    };
+    let report = |draft: Draft| {
+        value.report(match span {
+            Some(span) => draft.related(span, "the subnet"),
+            None => draft,
+        });
+    };
     if !subnet.contains(&address) {
         let draft = Draft::found(format!("{address} lies outside of the subnet {subnet}"))
             .wanted(format!(
@@ -134,23 +188,26 @@ fn address(value: &Value, prefix: Option<&Placed<Ipv4Net>>, own: &[Ipv4Addr]) ->
                 subnet.network(),
                 subnet.broadcast()
             ))
-            .related(&prefix.span, "the subnet")
             .help("reserve it in the [[subnet]] that spans it");
-        value.report(draft);
+        report(draft);
         return None;
     }
-    let role = match address {
+    if let Some(role) = role_of(address, subnet) {
+        let draft = Draft::found(format!("{address} is the {role} address of the subnet {subnet}"))
+            .wanted("wanted an address that a client may have");
+        report(draft);
+        return None;
+    }
+    Some(address)
+}
+
+/// What an address of a subnet stands for, if no client may have it. A /31 has two hosts (RFC 3021) and a
+/// /32 one.
+pub(crate) fn role_of(address: Ipv4Addr, subnet: Ipv4Net) -> Option<&'static str> {
+    match address {
         _ if subnet.prefix_len() > 30 => None,
         address if address == subnet.network() => Some("network"),
         address if address == subnet.broadcast() => Some("broadcast"),
         _ => None,
-    };
-    if let Some(role) = role {
-        let draft = Draft::found(format!("{address} is the {role} address of the subnet {subnet}"))
-            .wanted("wanted an address that a client may have")
-            .related(&prefix.span, "the subnet");
-        value.report(draft);
-        return None;
     }
-    Some(address)
 }

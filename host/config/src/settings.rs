@@ -10,6 +10,7 @@ use std::{
 };
 
 use lessor_core::Topology;
+use lessor_files::Stamp;
 
 use crate::lookup_settings::LookupSettings;
 
@@ -32,8 +33,22 @@ pub struct Configuration {
     pub metrics: Option<MetricsSettings>,
     /// `[log]`
     pub log: LogSettings,
-    /// `[[subnet]]` and `[options]`: at least one subnet, none of which overlap.
+    /// The files of reservations that were read, in the order in which the file names them.
+    pub reservation_files: Vec<ReservationFile>,
+    /// `[[subnet]]` and `[options]`, with the reservations of all files: at least one subnet, none of
+    /// which overlap.
     pub topology: Topology,
+}
+
+/// A file of reservations that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationFile {
+    /// The file.
+    pub path: PathBuf,
+    /// How it was while it was read.
+    pub stamp: Stamp,
+    /// How many reservations are in it.
+    pub reservations: u64,
 }
 
 impl Configuration {

@@ -15,7 +15,16 @@ pub(crate) struct Shape {
 pub(crate) static DOCUMENT: Shape = Shape {
     name: "the file",
     keys: &[
-        "server", "store", "plugins", "lookup", "control", "journal", "metrics", "log", "options",
+        "reservations",
+        "server",
+        "store",
+        "plugins",
+        "lookup",
+        "control",
+        "journal",
+        "metrics",
+        "log",
+        "options",
         "subnet",
     ],
     synonyms: &[
@@ -201,6 +210,10 @@ pub(crate) static RESERVATION: Shape = Shape {
     ],
 };
 
+/// A reservation in a file of its own.
+pub(crate) static RESERVATION_ROW: Shape =
+    Shape { name: "the reservation", keys: RESERVATION.keys, synonyms: RESERVATION.synonyms };
+
 pub(crate) static ROUTE: Shape = Shape {
     name: "a route",
     keys: &["to", "via"],
@@ -359,7 +372,18 @@ static CONFIGURATION: [&Shape; 12] = [
     &RESERVATION,
 ];
 
+/// The only key of the document that is no table.
+const AT_THE_TOP: &str = "reservations";
+
 impl Shape {
+    /// Whether a key that this table of a configuration has not belongs at the top of the file, or the
+    /// other way round.
+    pub(crate) fn is_elsewhere(&self, key: &str) -> bool {
+        let is_document = self.name == DOCUMENT.name;
+        let is_subnet = self.name == SUBNET.name;
+        (is_subnet && key == AT_THE_TOP) || (is_document && key == "reservation")
+    }
+
     /// What to do with a key that this table has not, if it is known from elsewhere.
     pub(crate) fn advice_for(&self, key: &str) -> Option<String> {
         if self.name == CASE.name && CASE_REQUEST.keys.contains(&key) {
@@ -368,11 +392,23 @@ impl Shape {
         if self.keys.contains(&"settings") {
             return Some(format!("what the plugin itself reads goes below [settings]: {key} = …"));
         }
-        if !CONFIGURATION.iter().any(|shape| shape.name == self.name) {
+        let is_row = self.name == RESERVATION_ROW.name;
+        if !is_row && !CONFIGURATION.iter().any(|shape| shape.name == self.name) {
             return None;
         }
         if options::is_name(key) && self.keys.contains(&"options") {
-            return Some(format!("options for clients go into options = {{ {key} = … }}"));
+            return Some(match is_row {
+                true => format!("options for clients go into \"options\": {{ \"{key}\": … }}"),
+                false => format!("options for clients go into options = {{ {key} = … }}"),
+            });
+        }
+        if is_row {
+            return None;
+        }
+        if key == AT_THE_TOP {
+            return Some(format!(
+                "`{key}` stands at the top of the file, above the first [header]"
+            ));
         }
         let owners = CONFIGURATION.iter().filter(|shape| shape.keys.contains(&key));
         let owners: Vec<&str> = owners.map(|shape| shape.name).collect();

@@ -23,6 +23,8 @@ pub(crate) struct Source(Arc<Inner>);
 struct Inner {
     name: String,
     text: String,
+    /// How many lines of the file come before the text.
+    lines_before: usize,
     line_starts: Vec<usize>,
     has_long_lines: bool,
     /// Where there seem to be secrets.
@@ -30,13 +32,21 @@ struct Inner {
 }
 
 impl Source {
-    pub(crate) fn new(name: &str, text: &str) -> Self {
+    pub(crate) fn new(name: &str, text: impl Into<String>) -> Self {
+        Self::excerpt(name, text, 1)
+    }
+
+    /// A part of a file that begins with the line `first_line` (from 1) of it.
+    pub(crate) fn excerpt(name: &str, text: impl Into<String>, first_line: usize) -> Self {
+        let text = text.into();
+        let lines_before = first_line.saturating_sub(1);
         let after_newlines = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
         let line_starts =
             std::iter::once(0).chain(after_newlines.map(|(offset, _)| offset + 1)).collect();
         let has_long_lines = text.lines().any(|line| line.len() > SHOWN_LINE_OCTETS_MAX);
-        let (name, text) = (name.to_owned(), text.to_owned());
-        Self(Arc::new(Inner { name, text, line_starts, has_long_lines, secrets: OnceLock::new() }))
+        let name = name.to_owned();
+        let secrets = OnceLock::new();
+        Self(Arc::new(Inner { name, text, lines_before, line_starts, has_long_lines, secrets }))
     }
 
     /// The same with asterisks in place of the secrets in it and of the values at `spans`, but for
@@ -47,7 +57,8 @@ impl Source {
             let hidden = octets.get_mut(span.clone()).into_iter().flatten();
             hidden.filter(|octet| !b"\"'\r\n".contains(octet)).for_each(|octet| *octet = b'*');
         }
-        Self::new(&self.0.name, &String::from_utf8_lossy(&octets))
+        let text = String::from_utf8_lossy(&octets);
+        Self::excerpt(&self.0.name, text, self.0.lines_before + 1)
     }
 
     /// Whether a value is, or has in it, what looks like a secret.
@@ -76,22 +87,22 @@ impl Source {
     pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.line_of(offset);
         let before = self.0.text.get(self.line_start(line)..offset).unwrap_or_default();
-        (line + 1, before.chars().count() + 1)
+        (self.0.lines_before + line + 1, before.chars().count() + 1)
     }
 
-    /// The line (from 1), without its end.
+    /// The line (from 1) of the file, without its end.
     pub(crate) fn line(&self, line: usize) -> &str {
-        let line = line.saturating_sub(1);
+        let line = line.saturating_sub(self.0.lines_before + 1);
         let text = self.0.text.get(self.line_start(line)..self.line_start(line + 1));
         text.unwrap_or_default().trim_end_matches(['\n', '\r'])
     }
 
-    /// The line (from 0) that an offset lies on.
+    /// The line (from 0) of the text that an offset lies on.
     pub(crate) fn line_of(&self, offset: usize) -> usize {
         self.0.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// Where a line (from 0) starts; the end of the text for lines behind it.
+    /// Where a line (from 0) of the text starts; the end of the text for lines behind it.
     fn line_start(&self, line: usize) -> usize {
         self.0.line_starts.get(line).copied().unwrap_or(self.0.text.len())
     }
@@ -99,7 +110,7 @@ impl Source {
     /// The part of `span` that lies on its first line.
     pub(crate) fn first_line_of(&self, span: &Range<usize>) -> Range<usize> {
         let line = self.line_of(span.start);
-        let end = self.line_start(line) + self.line(line + 1).len();
+        let end = self.line_start(line) + self.line(self.0.lines_before + line + 1).len();
         span.start..span.end.min(end).max(span.start)
     }
 }
@@ -127,7 +138,7 @@ impl SourceCode for Source {
             self.0.name.clone(),
             text,
             (start, end - start).into(),
-            first,
+            self.0.lines_before + first,
             column,
             after - first,
         )))
@@ -156,6 +167,15 @@ mod tests {
         assert_eq!(source.line(2), "bß = 2");
         assert_eq!(source.line(3), "");
         assert_eq!(source.line(4), "");
+    }
+
+    #[test]
+    fn an_excerpt_counts_the_lines_before_it() {
+        let source = Source::excerpt("a.csv", "a,b\n", 1_000);
+        assert_eq!(source.position(2), (1_000, 3));
+        assert_eq!(source.line(1_000), "a,b");
+        assert_eq!(source.first_line_of(&(0..4)), 0..3);
+        assert_eq!(source.hiding(&[0..1, 2..3]).position(2), (1_000, 3));
     }
 
     #[test]

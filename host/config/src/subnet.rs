@@ -114,11 +114,19 @@ impl PlacedSubnet {
     /// The subnet without its places in the file.
     pub(crate) fn into_subnet(self) -> Subnet {
         Subnet {
-            pools: self.pools.into_iter().map(|placed| placed.pool).collect(),
-            reservations: self.reservations.into_iter().map(|placed| placed.reservation).collect(),
+            pools: fitted(self.pools, |placed| placed.pool),
+            reservations: fitted(self.reservations, |placed| placed.reservation),
             ..self.rest
         }
     }
+}
+
+/// What is left of each item without its places. To collect them would keep the room that the places took,
+/// for as long as the server runs.
+pub(crate) fn fitted<P, T>(placed: Vec<P>, without: impl Fn(P) -> T) -> Vec<T> {
+    let mut fitted = Vec::with_capacity(placed.len());
+    fitted.extend(placed.into_iter().map(without));
+    fitted
 }
 
 impl Shared {

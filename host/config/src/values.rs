@@ -29,6 +29,9 @@ impl<'a> Value<'a> {
         if address.is_none() {
             match text.parse::<std::net::Ipv6Addr>() {
                 Ok(_) => self.refuse_with_help(WANTED, "DHCPv4 carries no IPv6 addresses"),
+                Err(_) if text.trim().parse::<Ipv4Addr>().is_ok() => {
+                    self.refuse_with_help(WANTED, "remove the spaces around it");
+                }
                 Err(_) => self.refuse(WANTED),
             }
         }
@@ -137,6 +140,9 @@ impl<'a> Value<'a> {
     pub(crate) fn identifier(&self) -> Option<Box<[u8]>> {
         const WANTED: &str = "a text, or octets such as \"hex:0a0b\"";
         let text = self.text(WANTED)?;
+        if let Some(octets) = identifier(text) {
+            return Some(octets);
+        }
         let octets = match text.strip_prefix(HEX) {
             Some(_) => self.octets()?,
             None => text.as_bytes().to_vec(),
@@ -144,18 +150,15 @@ impl<'a> Value<'a> {
         if octets.is_empty() || octets.len() > IDENTIFIER_OCTETS_MAX {
             let help = format!("it has {} octets; 1 to 255 can be sent", octets.len());
             self.refuse_with_help(WANTED, help);
-            return None;
         }
-        Some(octets.into())
+        None
     }
 
     /// Octets: `hex:` and hexadecimal digits, which `:`, `-` and spaces may group.
     pub(crate) fn octets(&self) -> Option<Vec<u8>> {
         const WANTED: &str = "octets, such as \"hex:0a0b\"";
         let text = self.text(WANTED)?;
-        let digits = text.strip_prefix(HEX).map(|digits| digits.replace([':', '-', ' '], ""));
-        let octets = digits.as_ref().map(hex::decode);
-        match octets {
+        match hexadecimal(text) {
             Some(Ok(octets)) => return Some(octets),
             Some(Err(hex::FromHexError::OddLength)) => {
                 self.refuse_with_help(WANTED, "write two digits for every octet");
@@ -175,6 +178,21 @@ impl<'a> Value<'a> {
         }
         None
     }
+}
+
+/// The octets that a text stands for, if they can identify a client or line.
+pub(crate) fn identifier(text: &str) -> Option<Box<[u8]>> {
+    let octets: Box<[u8]> = match hexadecimal(text) {
+        Some(octets) => octets.ok()?.into(),
+        None => text.as_bytes().into(),
+    };
+    (1..=IDENTIFIER_OCTETS_MAX).contains(&octets.len()).then_some(octets)
+}
+
+/// The octets of a text that says that it holds hexadecimal digits.
+fn hexadecimal(text: &str) -> Option<Result<Vec<u8>, hex::FromHexError>> {
+    let digits = text.strip_prefix(HEX)?;
+    Some(hex::decode(digits.replace([':', '-', ' '], "")))
 }
 
 /// In front of octets that are written as hexadecimal digits.

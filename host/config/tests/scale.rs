@@ -59,6 +59,34 @@ fn a_hundred_thousand_reservations_in_ten_thousand_subnets_are_read() {
 }
 
 #[test]
+fn as_many_reservations_in_a_file_are_read_and_so_are_as_many_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut subnets, mut rows) = (text(), String::from("circuit-id,address\n"));
+    subnets = subnets.split_inclusive('\n').filter(|line| !is_of_reservation(line)).collect();
+    for number in 0..SUBNETS * RESERVATIONS_PER_SUBNET {
+        let (subnet, onu) = (number % SUBNETS, number / SUBNETS);
+        let address = u32::from_be_bytes([10, 0, 0, 20]) + subnet * 32 + onu;
+        writeln!(rows, "olt{subnet}/onu{onu},{}", std::net::Ipv4Addr::from(address)).unwrap();
+    }
+    let read = |rows: &str| {
+        std::fs::write(folder.path().join("lines.csv"), rows).unwrap();
+        let text = format!("reservations = \"lines.csv\"\n{subnets}");
+        lessor_config::parse("large.toml", &text, folder.path())
+    };
+    let configuration = read(&rows).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let networks = configuration.topology.networks().iter();
+    let subnets = networks.flat_map(|network| &network.subnets);
+    assert!(subnets.map(|subnet| subnet.reservations.len()).all(|count| count == 10));
+    // Each row once more: an address and an owner that are there already.
+    let twice = format!("{rows}{}", rows.replace("circuit-id,address\n", ""));
+    assert_eq!(read(&twice).unwrap_err().count(), 200_000);
+}
+
+fn is_of_reservation(line: &str) -> bool {
+    ["[[subnet.reservation]]", "circuit-id", "address"].iter().any(|start| line.starts_with(start))
+}
+
+#[test]
 fn as_many_mistakes_are_counted() {
     let text = text().replace("circuit-id = ", "circuit = ").replace("/27", "/16");
     let mistakes = lessor_config::parse("large.toml", &text, Path::new("")).unwrap_err();

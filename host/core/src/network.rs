@@ -1,11 +1,11 @@
 //! Networks: subnets, pools and reservations as configured, checked so that the engine need not
 //! doubt them.
 
-use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
+use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use ipnet::Ipv4Net;
-use prefix_trie::PrefixMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -170,10 +170,10 @@ pub enum ReservationOwner {
     HardwareAddress(HardwareAddress),
 }
 
-/// Options by code, each at most once, in order of code.
+/// Options by code, each at most once, in order of code. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<(u8, OptionValue)>", into = "Vec<(u8, Arc<OptionValue>)>")]
-pub struct OptionSet(Vec<(u8, Arc<OptionValue>)>);
+pub struct OptionSet(Arc<[(u8, Arc<OptionValue>)]>);
 
 /// The position of a network in its [`Topology`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -205,12 +205,23 @@ pub enum LocatedBy {
     Link,
 }
 
-/// All networks of one configuration, and the way from a request to its own. Immutable; a reload
-/// builds another.
+/// All networks of one configuration, and the way from a request to its own. Immutable, so that copies
+/// share it; a reload builds another.
 #[derive(Clone, Debug, Default)]
 pub struct Topology {
-    networks: Vec<Arc<Network>>,
-    by_prefix: PrefixMap<Ipv4Net, Location>,
+    networks: Arc<[Arc<Network>]>,
+    /// Disjoint, in order of address.
+    spans: Arc<[Span]>,
+}
+
+/// The addresses of one subnet.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: u32,
+    last: u32,
+    network: NetworkId,
+    /// The position of the subnet within the network.
+    subnet: u32,
 }
 
 /// Why networks do not fit together.
@@ -250,15 +261,29 @@ impl Topology {
         Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect())
     }
 
+    /// The same; networks that are the same in `other` are those of `other`, so that they are held once.
+    pub fn sharing(self, other: &Self) -> Self {
+        let by_name: HashMap<&str, &Arc<Network>, FixedState> =
+            other.networks.iter().map(|network| (&*network.name, network)).collect();
+        let shared = self.networks.iter().map(|network| {
+            let same = by_name.get(&*network.name).filter(|other| **other == network);
+            Arc::clone(same.copied().unwrap_or(network))
+        });
+        Self { networks: shared.collect(), spans: Arc::clone(&self.spans) }
+    }
+
     fn of_disjoint(networks: Vec<Arc<Network>>) -> Self {
-        let mut by_prefix = PrefixMap::new();
-        for (position, network) in networks.iter().enumerate() {
-            for (subnet, found) in network.subnets.iter().enumerate() {
-                let location = Location { network: NetworkId(position as u32), subnet };
-                by_prefix.insert(found.prefix, location);
-            }
-        }
-        Self { networks, by_prefix }
+        let spans = (0..).zip(&networks).flat_map(|(network, found)| {
+            (0..).zip(&found.subnets).map(move |(subnet, found)| Span {
+                first: found.prefix.network().into(),
+                last: found.prefix.broadcast().into(),
+                network: NetworkId(network),
+                subnet,
+            })
+        });
+        let mut spans: Vec<Span> = spans.collect();
+        spans.sort_unstable_by_key(|span| span.first);
+        Self { networks: networks.into(), spans: spans.into() }
     }
 
     /// The networks, each at the position that its [`NetworkId`] says.
@@ -268,7 +293,11 @@ impl Topology {
 
     /// The subnet that spans `address`.
     pub fn locate_address(&self, address: Ipv4Addr) -> Option<Location> {
-        self.by_prefix.get_lpm(&Ipv4Net::from(address)).map(|(_, location)| *location)
+        let address = u32::from(address);
+        let after = self.spans.partition_point(|span| span.first <= address);
+        let span = self.spans.get(after.checked_sub(1)?)?;
+        (address <= span.last)
+            .then_some(Location { network: span.network, subnet: span.subnet as usize })
     }
 
     /// The network of a location.
@@ -384,20 +413,6 @@ impl Network {
     pub fn subnet_of(&self, address: Ipv4Addr) -> Option<usize> {
         self.subnets.iter().position(|subnet| subnet.prefix.contains(&address))
     }
-
-    /// Every reservation with the position of its subnet, by owner.
-    pub fn reservations_by_owner(
-        &self,
-    ) -> HashMap<&ReservationOwner, Vec<(usize, &Reservation)>, foldhash::fast::FixedState> {
-        let mut by_owner: HashMap<_, Vec<_>, _> =
-            HashMap::with_hasher(foldhash::fast::FixedState::default());
-        for (position, subnet) in self.subnets.iter().enumerate() {
-            for reservation in &subnet.reservations {
-                by_owner.entry(&reservation.owner).or_default().push((position, reservation));
-            }
-        }
-        by_owner
-    }
 }
 
 impl Pool {
@@ -438,15 +453,24 @@ impl From<Vec<(u8, OptionValue)>> for OptionSet {
 
 impl From<OptionSet> for Vec<(u8, Arc<OptionValue>)> {
     fn from(options: OptionSet) -> Self {
-        options.0
+        options.0.to_vec()
     }
 }
 
 /// Later values of the same code win.
 impl FromIterator<(u8, OptionValue)> for OptionSet {
     fn from_iter<I: IntoIterator<Item = (u8, OptionValue)>>(options: I) -> Self {
-        let by_code: std::collections::BTreeMap<u8, Arc<OptionValue>> =
-            options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect();
-        Self(by_code.into_iter().collect())
+        options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect()
+    }
+}
+
+/// Later values of the same code win.
+impl FromIterator<(u8, Arc<OptionValue>)> for OptionSet {
+    fn from_iter<I: IntoIterator<Item = (u8, Arc<OptionValue>)>>(options: I) -> Self {
+        let by_code: BTreeMap<u8, Arc<OptionValue>> = options.into_iter().collect();
+        match by_code.is_empty() {
+            true => Self::default(),
+            false => Self(by_code.into_iter().collect()),
+        }
     }
 }

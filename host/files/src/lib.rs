@@ -7,6 +7,7 @@
 //! Not here: what is in the files, and files that only the server writes.
 
 mod name;
+mod stamp;
 
 use std::{
     fs::{self, File, FileType, OpenOptions},
@@ -18,6 +19,7 @@ use std::{
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 pub use name::{NameProblem, check_name};
+pub use stamp::Stamp;
 
 /// Opens a regular file, or a link to one, for reading.
 ///

@@ -52,14 +52,21 @@ fn check(path: &Path) -> Result<String, Refusal> {
     let pools =
         networks.iter().flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.pools);
     let addresses: u64 = pools.map(Pool::size).sum();
+    let reservations = networks.iter().flat_map(|network| &network.subnets);
+    let reservations = reservations.map(|subnet| subnet.reservations.len() as u64).sum();
     let mut lines = vec![format!(
-        "{} is right: {}, {}, {} in pools, {}",
+        "{} is right: {}, {}, {} in pools, {}, {}",
         path.display(),
         counted(networks.len() as u64, "network", "s"),
         counted(subnets, "subnet", "s"),
         counted(addresses, "address", "es"),
+        counted(reservations, "reservation", "s"),
         counted(chain.plugins().count() as u64, "plugin", "s"),
     )];
+    for file in &configuration.reservation_files {
+        let (path, rows) = (file.path.display(), counted(file.reservations, "reservation", "s"));
+        lines.push(format!("  reservations {path}: {rows}"));
+    }
     for source in lookups.sources().status() {
         let SourceStatus { name, kind, location, rows, .. } = source;
         lines.push(match lookups.sources().table(&name) {

@@ -14,6 +14,7 @@ use std::{
 
 use lessor_config::{Configuration, Grant, PluginSettings};
 use lessor_core::Timestamp;
+use lessor_files::Stamp;
 use lessor_lookup::SourceError;
 use lessor_policy_host::{
     Capability, Chain, FailurePolicy, Limits, Mode, PluginError, PluginReport, PluginSource,
@@ -21,7 +22,7 @@ use lessor_policy_host::{
 };
 
 use crate::{
-    last_accepted::{Inputs, Stamp},
+    last_accepted::Inputs,
     lookups::LookupSet,
     net::Host,
     plugin_folder::PluginFolder,

@@ -14,7 +14,7 @@ use std::{
 };
 
 use lessor_config::{Configuration, StoreBackend};
-use lessor_core::{AfterDataLoss, Timestamp};
+use lessor_core::{AfterDataLoss, Network, Timestamp};
 
 use crate::{leases::written, shards::Shards};
 
@@ -103,11 +103,9 @@ fn tell(
     began: impl Fn(&str, Timestamp, Timestamp),
 ) -> Marks {
     let mut marks = Marks::new();
-    shards.for_each(|engine| {
+    let may_hold = |network: &Network| network.after_data_loss == AfterDataLoss::Hold;
+    shards.for_wanted(may_hold, |engine| {
         let network = Arc::clone(engine.network());
-        if network.after_data_loss != AfterDataLoss::Hold {
-            return;
-        }
         let has_records = engine.leases().next().is_some();
         let known = engine.no_records_since();
         // A mark of a network that lost its records once more is too old.

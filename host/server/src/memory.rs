@@ -1,9 +1,12 @@
-//! How many arenas the C library's allocator keeps.
+//! How many arenas the C library's allocator keeps, and when it gives memory back.
 //!
 //! It makes one for each thread that allocates while others do, up to eight for each processor, and gives
 //! none of them back. Threads that live for one reload leave their arenas behind full of holes. With one
 //! for each processor, workers still seldom wait for each other, and a reload finds the memory that the
 //! one before has freed.
+//!
+//! What a large configuration was read with lies between what is kept of it, so the allocator does not give
+//! it back by itself.
 //!
 //! Not here: which allocator is used, and why; see docs/architecture.md.
 
@@ -21,6 +24,21 @@ pub(crate) fn limit_arenas() {
         set(i32::try_from(processors.max(ARENAS_MIN)).unwrap_or(i32::MAX));
     }
 }
+
+/// Gives memory that is free back to the system. It makes threads wait that allocate meanwhile, for about
+/// as many milliseconds as there are MiB to give back.
+#[cfg(target_env = "gnu")]
+#[allow(unsafe_code, reason = "there is no safe form of malloc_trim(3)")]
+pub(crate) fn give_back() {
+    // SAFETY: it takes a number, and threads that allocate wait for it.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Other C libraries do so by themselves.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn give_back() {}
 
 #[cfg(target_env = "gnu")]
 #[allow(unsafe_code, reason = "there is no safe form of mallopt(3)")]

@@ -44,14 +44,17 @@ pub(crate) fn limit(path: &Path, configuration: &Configuration) -> anyhow::Resul
                 account.become_it(configuration.server.send_buffer_octets).with_context(|| {
                     format!("cannot become the user {:?} (server.user)", account.name)
                 })?;
-            ensure!(
-                lessor_files::open(path).is_ok(),
-                "the user {0:?} (server.user) cannot read {1}, so no reload could; give the file to its \
-                 group: chgrp {2} {1}",
-                account.name,
-                path.display(),
-                account.group_name
-            );
+            let reservations = configuration.reservation_files.iter().map(|file| &*file.path);
+            for path in std::iter::once(path).chain(reservations) {
+                ensure!(
+                    lessor_files::open(path).is_ok(),
+                    "the user {0:?} (server.user) cannot read {1}, so no reload could; give the file to \
+                     its group: chgrp {2} {1}",
+                    account.name,
+                    path.display(),
+                    account.group_name
+                );
+            }
             notes.push(format!("runs as the user {}; keeps {kept}", account.name));
         }
         Some(account) if account.user != geteuid() => bail!(

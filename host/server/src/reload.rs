@@ -20,7 +20,7 @@ use crate::{
     holds::Holds,
     last_accepted::{self, Fallback, Inputs},
     lookups::LookupSet,
-    named,
+    memory, named,
     net::Host,
     patience,
     rollback::Probation,
@@ -41,7 +41,7 @@ pub(crate) struct Reloader {
     /// How the endpoints stand.
     pub(crate) board: Arc<Board>,
     pub(crate) hash_seed: u64,
-    /// What the process was started with.
+    /// What the process was started with, but for its networks.
     pub(crate) started_with: Configuration,
     /// Why the last accepted generation serves, until another one does.
     pub(crate) fallback: Mutex<Option<Fallback>>,
@@ -116,6 +116,7 @@ impl Reloader {
                 increment(&self.shared.counters.reloads_refused);
             }
         }
+        memory::give_back();
         self.shared.observer.reopen_journal();
         report.generation = self.shared.generation.load().number;
         report.took_ms = started.elapsed().as_millis() as u64;
@@ -125,8 +126,9 @@ impl Reloader {
 
     fn build(&self) -> Result<Built, Refusal> {
         let old = self.shared.generation.load_full();
-        let Parts { configuration, lookups, chain, inputs } =
+        let Parts { mut configuration, lookups, chain, inputs } =
             generation::read(&self.runtime, &self.path, false, Some(&old))?;
+        configuration.topology = configuration.topology.sharing(old.shards.topology());
         Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })
     }
 

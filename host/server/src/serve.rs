@@ -13,6 +13,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
+use lessor_core::Topology;
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_store::{Committer, CommitterLimits, CommitterStatus, DiskStore, MemoryStore, Store};
 use tokio::net::{TcpListener, UnixListener};
@@ -28,7 +29,7 @@ use crate::{
     heard::Heard,
     holds::Holds,
     journal::{JournalBounds, is_on_file_system_of},
-    last_accepted, logging, metrics, named,
+    last_accepted, logging, memory, metrics, named,
     net::{Host, OwnSockets},
     observer::Observer,
     patience, plugin_state, privileges,
@@ -183,6 +184,7 @@ struct Server {
 impl Server {
     fn start(path: &Path, candidate: Candidate) -> anyhow::Result<Self> {
         let Candidate { configuration, inputs, fallback } = candidate;
+        memory::give_back();
         let hash_seed = random_seed();
         let mut store = open_store(&configuration)?;
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
@@ -280,7 +282,7 @@ impl Server {
             board,
             hash_seed,
             serving: Mutex::new(Serving::new(configuration.clone(), shadows)),
-            started_with: configuration,
+            started_with: Configuration { topology: Topology::default(), ..configuration },
             fallback: Mutex::new(fallback),
         });
         {

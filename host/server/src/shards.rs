@@ -3,6 +3,9 @@
 //! Not a decision maker: who decides is the engine. Here stands only who may reach it when, and
 //! how leases pass from the engines of one configuration to those of the next.
 //!
+//! An engine is made when somebody asks for it: a network that nobody ever asked about costs no more than
+//! its configuration does.
+//!
 //! Invariant: at any time at most one live engine owns an address. A shard that was retired is
 //! empty for ever; a finder must use the newer set.
 
@@ -13,7 +16,7 @@ use std::{
 };
 
 use lessor_core::{
-    Engine, Lease, Location, Network, NetworkId, Remembered, Request, Timestamp, Topology,
+    Engine, Lease, Location, Network, NetworkId, Remembered, Request, Subnet, Timestamp, Topology,
 };
 
 use crate::waiting::{Waiting, Wake};
@@ -25,18 +28,34 @@ const LISTED_AT_ONCE: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Shards {
     topology: Topology,
+    hash_seed: u64,
     shards: Vec<Arc<Shard>>,
     /// Leases on storage that no configured network spans; kept for the day one does again.
     strays: Vec<Arc<Lease>>,
 }
 
-/// One network's engine and who waits for it; `None` once it was retired.
+/// How many subnets, pools and reservations a network has at most whose engine is made while a request
+/// waits: that takes some 50 microseconds.
+const PARTS_MADE_LATER_MAX: usize = 1_000;
+
+/// One network's engine.
 #[derive(Debug)]
-struct Shard(Mutex<Option<Contents>>);
+struct Shard(Mutex<Contents>);
 
 /// What a shard holds.
 #[derive(Debug)]
-struct Contents {
+enum Contents {
+    /// An engine that knows nothing, and so was not made yet.
+    Idle(Arc<Network>),
+    /// An engine.
+    Made(Box<Made>),
+    /// Nothing any more.
+    Retired,
+}
+
+/// An engine, and who waits for it.
+#[derive(Debug)]
+struct Made {
     engine: Engine,
     waiting: Waiting,
 }
@@ -48,12 +67,9 @@ pub(crate) struct Retired;
 impl Shards {
     /// Empty engines for every network.
     pub(crate) fn new(topology: Topology, hash_seed: u64) -> Self {
-        let shards = topology
-            .networks()
-            .iter()
-            .map(|network| Arc::new(Shard::new(Engine::new(Arc::clone(network), hash_seed))))
-            .collect();
-        Self { topology, shards, strays: Vec::new() }
+        let networks = topology.networks().iter();
+        let shards = networks.map(|network| Arc::new(Shard::idle(network, hash_seed))).collect();
+        Self { topology, hash_seed, shards, strays: Vec::new() }
     }
 
     /// Takes in a lease from storage, before any request is decided.
@@ -63,8 +79,8 @@ impl Shards {
             self.strays.push(lease);
             return;
         };
-        if let Some(contents) = shard.lock().as_mut() {
-            contents.engine.restore(now, lease);
+        if let Some(made) = shard.lock().make(self.hash_seed) {
+            made.engine.restore(now, lease);
         }
     }
 
@@ -111,7 +127,7 @@ impl Shards {
     ) -> Result<T, Retired> {
         let shard = self.shard(id).ok_or(Retired)?;
         let mut contents = shard.lock();
-        let Contents { engine, waiting } = contents.as_mut().ok_or(Retired)?;
+        let Made { engine, waiting } = contents.make(self.hash_seed).ok_or(Retired)?;
         Ok(work(engine, waiting))
     }
 
@@ -127,22 +143,47 @@ impl Shards {
         }
     }
 
-    /// Visits every live engine, one lock at a time.
+    /// Visits every live engine that was made, one lock at a time: those that may know something.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&mut Engine)) {
         for shard in &self.shards {
-            if let Some(contents) = shard.lock().as_mut() {
-                visit(&mut contents.engine);
+            if let Some(made) = shard.lock().made() {
+                visit(&mut made.engine);
             }
         }
     }
 
-    /// Works on all live engines together, while all of their locks are held: every decision comes
-    /// before it or after it. Not while a reload is under way.
+    /// The same, for the networks that are wanted, whether or not their engines were made.
+    pub(crate) fn for_wanted(
+        &self,
+        wanted: impl Fn(&Network) -> bool,
+        mut visit: impl FnMut(&mut Engine),
+    ) {
+        let networks = self.topology.networks().iter();
+        for (shard, _) in self.shards.iter().zip(networks).filter(|(_, network)| wanted(network)) {
+            if let Some(made) = shard.lock().make(self.hash_seed) {
+                visit(&mut made.engine);
+            }
+        }
+    }
+
+    /// Looks at the engine of every network. One that was not made is made for the look only.
+    pub(crate) fn look_at_each(&self, mut look: impl FnMut(&Engine)) {
+        for shard in &self.shards {
+            match &*shard.lock() {
+                Contents::Idle(network) => look(&Engine::new(Arc::clone(network), self.hash_seed)),
+                Contents::Made(made) => look(&made.engine),
+                Contents::Retired => {}
+            }
+        }
+    }
+
+    /// Works on all live engines that were made together, while the locks of all networks are held: every
+    /// decision comes before it or after it. Not while a reload is under way.
     pub(crate) fn with_all<T>(&self, work: impl FnOnce(&mut [&mut Engine]) -> T) -> T {
-        let mut guards: Vec<MutexGuard<'_, Option<Contents>>> =
+        let mut guards: Vec<MutexGuard<'_, Contents>> =
             self.shards.iter().map(|shard| shard.lock()).collect();
-        let contents = guards.iter_mut().filter_map(|guard| guard.as_mut());
-        let mut engines: Vec<&mut Engine> = contents.map(|contents| &mut contents.engine).collect();
+        let made = guards.iter_mut().filter_map(|guard| guard.made());
+        let mut engines: Vec<&mut Engine> = made.map(|made| &mut made.engine).collect();
         work(&mut engines)
     }
 
@@ -173,19 +214,30 @@ impl Shards {
 
         // All locks are held until the new set is published. Nobody else takes two at a time, so
         // there is no order to get wrong.
-        let mut retiring: Vec<MutexGuard<'_, Option<Contents>>> =
+        let mut retiring: Vec<MutexGuard<'_, Contents>> =
             self.shards.iter().filter(|shard| !is_kept(shard)).map(|shard| shard.lock()).collect();
-        let retired = retiring.iter_mut().filter_map(|guard| guard.take());
+        let retired = retiring.iter_mut().filter_map(|guard| guard.retire());
         let (old_engines, mut waiting): (Vec<Engine>, Vec<Waiting>) =
-            retired.map(|contents| (contents.engine, contents.waiting)).unzip();
+            retired.map(|made| (made.engine, made.waiting)).unzip();
 
-        let changed = topology.only(|id| matches!(kept.get(id.0 as usize), Some(None)));
-        let (rebuilt, outside) = Engine::rebuild(old_engines, &changed, hash_seed);
+        let concerned = concerned(&old_engines, &topology);
+        let is_rebuilt = |id: NetworkId| {
+            matches!(kept.get(id.0 as usize), Some(None)) && concerned.contains(&id)
+        };
+        let (rebuilt, outside) =
+            Engine::rebuild(old_engines, &topology.only(is_rebuilt), hash_seed);
         let mut rebuilt = rebuilt.into_iter();
-        let shards = kept.into_iter().filter_map(|kept| {
-            kept.or_else(|| rebuilt.next().map(|engine| Arc::new(Shard::new(engine))))
+        let shards = (0..).map(NetworkId).zip(topology.networks()).zip(&kept);
+        let shards = shards.map(|((id, network), kept)| match kept {
+            Some(kept) => Arc::clone(kept),
+            None if is_rebuilt(id) => Arc::new(match rebuilt.next() {
+                Some(engine) => Shard::of(engine),
+                None => Shard::idle(network, hash_seed),
+            }),
+            None => Arc::new(Shard::idle(network, hash_seed)),
         });
-        let mut next = Self { shards: shards.collect(), topology, strays: Vec::new() };
+        let shards = shards.collect();
+        let mut next = Self { shards, topology, hash_seed, strays: Vec::new() };
         // Nobody hears any more what became of changes that are on their way.
         let outside = outside.iter().filter_map(Remembered::lease).map(Arc::new);
         for lease in outside.chain(self.strays.iter().cloned()) {
@@ -205,13 +257,11 @@ impl Shards {
     /// If a network was retired before its last lease: newer shards have them all.
     pub(crate) fn each_lease(&self, mut visit: impl FnMut(Lease) -> bool) -> Result<bool, Retired> {
         for shard in &self.shards {
-            let listing = shard.lock().as_ref().map(|contents| contents.engine.listing());
-            let mut listing = listing.ok_or(Retired)?;
+            let Some(mut listing) = shard.lock().engine()?.map(Engine::listing) else { continue };
             loop {
-                let contents = shard.lock();
-                let engine = contents.as_ref().map(|contents| &contents.engine);
-                let leases = engine.ok_or(Retired)?.list(&mut listing, LISTED_AT_ONCE);
-                drop(contents);
+                let listed =
+                    shard.lock().engine()?.map(|engine| engine.list(&mut listing, LISTED_AT_ONCE));
+                let leases = listed.unwrap_or_default();
                 if leases.is_empty() {
                     break;
                 }
@@ -228,15 +278,69 @@ impl Shards {
     }
 }
 
+/// The networks of `topology` that go on with one of `engines`, or with something that one of them knows.
+fn concerned(engines: &[Engine], topology: &Topology) -> HashSet<NetworkId> {
+    let subnets = engines.iter().flat_map(|engine| &engine.network().subnets);
+    let homes = subnets.map(|subnet| subnet.prefix.network());
+    let located = homes.chain(engines.iter().flat_map(Engine::known_addresses));
+    located.filter_map(|address| Some(topology.locate_address(address)?.network)).collect()
+}
+
 impl Shard {
-    fn new(engine: Engine) -> Self {
-        Self(Mutex::new(Some(Contents { engine, waiting: Waiting::default() })))
+    fn of(engine: Engine) -> Self {
+        let made = Made { engine, waiting: Waiting::default() };
+        Self(Mutex::new(Contents::Made(Box::new(made))))
+    }
+
+    /// A network of which nothing is known.
+    fn idle(network: &Arc<Network>, hash_seed: u64) -> Self {
+        let parts = |found: &Subnet| 1 + found.pools.len() + found.reservations.len();
+        match network.subnets.iter().map(parts).sum::<usize>() <= PARTS_MADE_LATER_MAX {
+            true => Self(Mutex::new(Contents::Idle(Arc::clone(network)))),
+            false => Self::of(Engine::new(Arc::clone(network), hash_seed)),
+        }
     }
 
     /// A panic under the lock poisons it; the engine's own invariants hold between its calls, and
     /// serving on is better than refusing a whole network.
-    fn lock(&self) -> MutexGuard<'_, Option<Contents>> {
+    fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Contents {
+    /// The engine, unless it was retired.
+    fn make(&mut self, hash_seed: u64) -> Option<&mut Made> {
+        if let Self::Idle(network) = self {
+            let engine = Engine::new(Arc::clone(network), hash_seed);
+            *self = Self::Made(Box::new(Made { engine, waiting: Waiting::default() }));
+        }
+        self.made()
+    }
+
+    /// The engine, if it was made and not retired.
+    fn made(&mut self) -> Option<&mut Made> {
+        match self {
+            Self::Made(made) => Some(made),
+            Self::Idle(_) | Self::Retired => None,
+        }
+    }
+
+    /// The engine; none if it was not made.
+    fn engine(&self) -> Result<Option<&Engine>, Retired> {
+        match self {
+            Self::Made(made) => Ok(Some(&made.engine)),
+            Self::Idle(_) => Ok(None),
+            Self::Retired => Err(Retired),
+        }
+    }
+
+    /// The engine, if it was made; nothing is here from now on.
+    fn retire(&mut self) -> Option<Box<Made>> {
+        match std::mem::replace(self, Self::Retired) {
+            Self::Made(made) => Some(made),
+            Self::Idle(_) | Self::Retired => None,
+        }
     }
 }
 
@@ -287,6 +391,26 @@ mod tests {
         assert!(knows(&new, [10, 1, 0, 5]));
         let retired = old.with_owner_of([10, 1, 0, 5].into(), |_| ());
         assert_eq!(retired, Err(Retired));
+    }
+
+    #[test]
+    fn an_engine_is_made_once_it_is_asked_for() {
+        let made = |shards: &Shards| {
+            let mut networks = Vec::new();
+            shards.for_each(|engine| networks.push(engine.network().name.to_string()));
+            networks
+        };
+        let mut shards = Shards::new(topology(&["10.0.0.0/23", "10.1.0.0/24", "10.2.0.0/24"]), 7);
+        let mut looked_at = 0;
+        shards.look_at_each(|_| looked_at += 1);
+        assert_eq!((looked_at, made(&shards).len()), (3, 0));
+        shards.restore(NOW, lease([10, 0, 1, 5]).into());
+        shards.for_wanted(|network| &*network.name == "10.2.0.0/24", |_| ());
+        assert_eq!(made(&shards), ["10.0.0.0/23", "10.2.0.0/24"]);
+        // What one of them knows may be part of a network that nobody asked about.
+        let shards = reconfigured(&shards, &["10.1.0.0/24", "10.2.0.0/24", "10.0.1.0/24"]);
+        assert_eq!(made(&shards), ["10.2.0.0/24", "10.0.1.0/24"]);
+        assert!(knows(&shards, [10, 0, 1, 5]));
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Status {
         let generation = shared.generation.load_full();
         let now = clock::now();
         let (mut pools, mut holds) = (Vec::new(), Vec::new());
-        generation.shards.for_each(|engine| {
+        generation.shards.look_at_each(|engine| {
             let network = engine.network().name.to_string();
             holds.extend(engine.held_until(now).map(|until| {
                 let network = network.clone();

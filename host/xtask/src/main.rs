@@ -6,6 +6,7 @@ mod attack;
 mod command;
 mod compare;
 mod demo;
+mod growth;
 mod load;
 mod overload;
 mod policies;
@@ -48,6 +49,8 @@ enum Task {
     Reloads(reloads::ReloadsArguments),
     /// Attack the server with floods, damage and nonsense, and show what it served, refused or lost.
     Attack(attack::AttackArguments),
+    /// Write a large configuration, with its reservations in a file of their own.
+    Configuration(growth::configuration::ConfigurationArguments),
     /// Simulate many servers and their clients, and look for a broken rule; `--seed` repeats one.
     Sim(simulate::SimulateArguments),
     /// Explore small worlds of a server or two completely.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Task::Overload(arguments) => done(overload::run(&arguments)),
         Task::Reloads(arguments) => done(reloads::run(&arguments)),
         Task::Attack(arguments) => done(attack::run(&arguments)),
+        Task::Configuration(arguments) => done(growth::configuration::run(&arguments)),
         Task::Sim(arguments) => done(simulate::simulate("simulation", &arguments)),
         Task::Worlds(arguments) => done(simulate::simulate("small_worlds", &arguments)),
         Task::Lint => done(test::lint()),

@@ -19,6 +19,8 @@ pub struct Setup {
     folder: TempDir,
     listen: Option<SocketAddrV4>,
     interfaces: Vec<String>,
+    /// Lines above every table.
+    top: String,
     server_settings: String,
     plugin_settings: String,
     tables: String,
@@ -78,6 +80,7 @@ impl Setup {
             folder,
             listen: None,
             interfaces: Vec::new(),
+            top: String::new(),
             server_settings: String::new(),
             plugin_settings: String::new(),
             tables: String::new(),
@@ -91,6 +94,13 @@ impl Setup {
             program: None,
             entering: Vec::new(),
         }
+    }
+
+    /// With a file beside the configuration that has reservations in it, which the configuration names.
+    pub fn with_reservations(mut self, name: &str, text: &str) -> Self {
+        fs::write(self.folder.path().join(name), text).expect("the folder can be written");
+        self.top = format!("reservations = {name:?}\n");
+        self
     }
 
     /// With a line more below `[server]`.
@@ -282,7 +292,7 @@ impl Setup {
 
     /// Writes the configuration.
     pub(crate) fn write(&self) {
-        let mut text = String::from("[server]\n");
+        let mut text = format!("{}[server]\n", self.top);
         if let Some(listen) = self.listen {
             text.push_str(&format!("listen = [\"{listen}\"]\n"));
         }

@@ -4,7 +4,6 @@
 //! tries the case. A file is TOML, or JSON with the same keys.
 
 mod expectation;
-mod json;
 mod request;
 
 use std::path::Path;
@@ -14,6 +13,7 @@ use toml::{Spanned, de::DeTable};
 use crate::{
     collector::{Collector, Draft},
     file,
+    json::{self, Subject},
     mistake::Mistakes,
     reader::Table,
     shapes, sidecar,
@@ -55,12 +55,15 @@ pub fn load_case(path: &Path) -> Result<Case, Mistakes> {
 pub fn parse_case(name: &str, text: &str) -> Result<Case, Mistakes> {
     let collector = Collector::new(Source::new(name, text));
     let case = if name.ends_with(".json") {
-        json::as_toml(&collector).and_then(|toml| read(&collector, &toml))
+        json::as_toml(&collector, &REQUEST).and_then(|toml| read(&collector, &toml))
     } else {
         read(&collector, text)
     };
     case.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
 }
+
+const REQUEST: Subject =
+    Subject { noun: "the file", help: "write the request as { \"kind\": \"discover\" }" };
 
 /// `text` is what the collector's source says, in TOML.
 fn read(collector: &Collector, text: &str) -> Option<Case> {

@@ -1,9 +1,14 @@
 //! Every lease record of a network, without a pause for its clients: a few at a time, or as copies that
 //! are made quickly and read later.
 
+use std::net::Ipv4Addr;
+
 use crate::{Engine, Lease, ledger::Record};
 
-use super::family::{Ipv4, View};
+use super::{
+    family::{Ipv4, View},
+    plan::address_of,
+};
 
 /// How far a listing of the lease records of a network has come. Records of addresses that had neither
 /// record nor offer when it began may be missing.
@@ -17,6 +22,11 @@ pub struct Listing {
 pub struct Records(Vec<(u32, Record<Ipv4>)>);
 
 impl Engine {
+    /// Every address of which a record, an offer or a change in flight is known, in order.
+    pub fn known_addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.bindings.slots().map(|view| address_of(view.resource()))
+    }
+
     /// Begins to list the lease records, in order of address.
     pub fn listing(&self) -> Listing {
         Listing { pages: self.bindings.pages().into_iter() }

@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use ipnet::Ipv4Net;
 use smallvec::SmallVec;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     option::{code, is_reserved_for_engine},
 };
 
-use super::{OptionOrigin, plan::LinkOptions};
+use super::OptionOrigin;
 
 const BROADCAST_ADDRESS: u8 = 28;
 
@@ -25,7 +26,6 @@ const BROADCAST_ADDRESS: u8 = 28;
 pub(super) struct Parameters<'c> {
     pub(super) request: &'c Request,
     pub(super) terms: &'c Terms,
-    pub(super) link: Option<&'c LinkOptions>,
     pub(super) subnet: Option<&'c Subnet>,
     pub(super) pool: Option<&'c Pool>,
     pub(super) reservation: Option<&'c Reservation>,
@@ -93,12 +93,13 @@ impl Parameters<'_> {
         if let Some(found) = self.layers().find_map(configured) {
             return Some(found);
         }
-        let link = |value: fn(&LinkOptions) -> &Arc<OptionValue>| {
-            self.link.map(|link| (Arc::clone(value(link)), OptionOrigin::Prefix))
+        let of_prefix = |address: fn(&Ipv4Net) -> Ipv4Addr| {
+            let prefix = self.subnet.map(|subnet| &subnet.prefix)?;
+            Some((Arc::new(OptionValue::Address(address(prefix))), OptionOrigin::Prefix))
         };
         match code {
-            code::SUBNET_MASK => link(|link| &link.subnet_mask),
-            BROADCAST_ADDRESS => link(|link| &link.broadcast_address),
+            code::SUBNET_MASK => of_prefix(Ipv4Net::netmask),
+            BROADCAST_ADDRESS => of_prefix(Ipv4Net::broadcast),
             _ => {
                 let value = HOST_REQUIREMENTS.get(code).map(Arc::clone);
                 value.map(|value| (value, OptionOrigin::HostRequirements))

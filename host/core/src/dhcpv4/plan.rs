@@ -1,19 +1,19 @@
 //! The plan: what the configuration says of addresses, laid out so that each question is answered
 //! without a search through the configuration.
 //!
-//! Nothing here changes while requests are decided. Invariant: an address belongs to at most one
+//! Nothing here changes while requests are decided, and nothing that the configuration holds is held twice:
+//! a server has a plan for each of its networks. Invariant: an address belongs to at most one
 //! pool, and no pool holds an address that its subnet cannot give to a client.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{cmp::Ordering, hash::BuildHasher, net::Ipv4Addr, sync::Arc};
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashTable;
 use ipnet::Ipv4Net;
 use roaring::RoaringBitmap;
-use smallvec::SmallVec;
 
 use crate::{
-    HardwareAddress, Network, OptionValue, Origin, Pool, RelayInformation, Request, Reservation,
+    HardwareAddress, Network, Origin, Pool, RelayInformation, Request, Reservation,
     ReservationOwner, Subnet, ledger::Layout,
 };
 
@@ -24,89 +24,80 @@ use super::family::Ipv4;
 pub(super) struct Plan {
     network: Arc<Network>,
     subnets: Ranges,
-    pools: Vec<PlannedPool>,
+    pools: Box<[PlannedPool]>,
     pool_ranges: Ranges,
-    /// Positions of the pools that are not by policy only: those of each subnet, and all.
-    open_by_subnet: Vec<Vec<usize>>,
-    open: Vec<usize>,
-    named: HashMap<Arc<str>, SmallVec<[usize; 1]>, FixedState>,
-    reserved: HashSet<u32, FixedState>,
+    /// Positions of the pools that are not by policy only, in order of configuration, so that those of a
+    /// subnet are neighbours.
+    open: Box<[usize]>,
+    /// Positions of all pools in order of their names, those of one name in order of configuration.
+    by_name: Box<[usize]>,
+    reserved: RoaringBitmap,
     owners: Owners,
-    links: Vec<LinkOptions>,
 }
 
 /// One pool with what was found out about it.
 #[derive(Debug)]
 pub(super) struct PlannedPool {
-    subnet: usize,
-    position: usize,
+    subnet: u32,
+    /// Within the subnet.
+    position: u32,
     by_policy_only: bool,
     /// First and last address that it can give out; none if there is none.
     range: Option<(u32, u32)>,
 }
 
-/// Options that follow from a subnet's prefix, made once.
-#[derive(Debug)]
-pub(super) struct LinkOptions {
-    /// Option 1.
-    pub(super) subnet_mask: Arc<OptionValue>,
-    /// Option 28.
-    pub(super) broadcast_address: Arc<OptionValue>,
-}
-
 /// Which addresses belong where: disjoint ranges in order of address.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Ranges(Vec<Range>);
+struct Ranges(Box<[Range]>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
     first: u32,
     last: u32,
-    belongs_to: usize,
+    belongs_to: u32,
 }
 
-/// Position of a subnet and position of the reservation within it.
-type Place = (usize, usize);
-
-/// Reservations by owner; one owner may have one in each subnet.
+/// Reservations by owner; one owner may have one in each subnet. Owners are found by their hashes and read
+/// where the configuration has them.
 #[derive(Debug)]
 struct Owners {
-    circuit_ids: HashMap<Box<[u8]>, SmallVec<[Place; 1]>, FixedState>,
-    remote_ids: HashMap<Box<[u8]>, SmallVec<[Place; 1]>, FixedState>,
-    client_identifiers: HashMap<Box<[u8]>, SmallVec<[Place; 1]>, FixedState>,
-    hardware_addresses: HashMap<HardwareAddress, SmallVec<[Place; 1]>, FixedState>,
+    places: HashTable<Place>,
+    hasher: FixedState,
+}
+
+/// Position of a subnet, and position of the reservation within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    subnet: u32,
+    position: u32,
+}
+
+/// Whose a reservation is, as a request or a reservation says it.
+#[derive(PartialEq, Eq, Hash)]
+enum Owner<'o> {
+    CircuitId(&'o [u8]),
+    RemoteId(&'o [u8]),
+    ClientIdentifier(&'o [u8]),
+    HardwareAddress(&'o HardwareAddress),
 }
 
 impl Plan {
     /// Lays out `network`.
     pub(super) fn new(network: Arc<Network>, hasher: &FixedState) -> Self {
         let pools = planned_pools(&network);
-        let open = |subnet: Option<usize>| {
-            let wanted = move |pool: &PlannedPool| {
-                !pool.by_policy_only && subnet.is_none_or(|subnet| subnet == pool.subnet)
-            };
-            let positions = pools.iter().enumerate().filter(move |(_, pool)| wanted(pool));
-            positions.map(|(position, _)| position).collect::<Vec<_>>()
-        };
-        let mut named: HashMap<Arc<str>, SmallVec<[usize; 1]>, _> =
-            HashMap::with_hasher(hasher.clone());
-        for (position, planned) in pools.iter().enumerate() {
-            if let Some(pool) = planned.configured(&network) {
-                named.entry(Arc::clone(&pool.name)).or_default().push(position);
-            }
-        }
-        let mut reserved = HashSet::with_hasher(hasher.clone());
-        let all = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
-        reserved.extend(all.map(|reservation| u32::from(reservation.address)));
+        let positions = || 0..pools.len();
+        let is_open = |position: &usize| pools.get(*position).is_some_and(|p| !p.by_policy_only);
+        let name = |position: &usize| pools.get(*position)?.configured(&network).map(|p| &*p.name);
+        let mut by_name: Box<[usize]> = positions().collect();
+        by_name.sort_by(|one, other| name(one).cmp(&name(other)));
+        let reservations = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
         Self {
             subnets: Ranges::of_subnets(&network),
             pool_ranges: Ranges::of_pools(&pools),
-            open_by_subnet: (0..network.subnets.len()).map(|subnet| open(Some(subnet))).collect(),
-            open: open(None),
-            named,
-            reserved,
+            open: positions().filter(is_open).collect(),
+            by_name,
+            reserved: reservations.map(|reservation| u32::from(reservation.address)).collect(),
             owners: Owners::new(&network, hasher),
-            links: network.subnets.iter().map(|subnet| LinkOptions::new(subnet.prefix)).collect(),
             pools,
             network,
         }
@@ -152,7 +143,7 @@ impl Plan {
 
     /// The subnet of the pool at a position.
     pub(super) fn subnet_of_pool(&self, position: usize) -> Option<&Subnet> {
-        self.subnet(self.pools.get(position)?.subnet)
+        self.subnet(self.pools.get(position)?.subnet as usize)
     }
 
     /// The position of the pool that spans `address`, reserved or not.
@@ -167,7 +158,11 @@ impl Plan {
 
     /// The positions of the pools of a subnet that everybody may have addresses of.
     pub(super) fn open_pools_of(&self, subnet: usize) -> &[usize] {
-        self.open_by_subnet.get(subnet).map(Vec::as_slice).unwrap_or_default()
+        let place = |position: &usize| {
+            let found = self.pools.get(*position);
+            found.map_or(Ordering::Greater, |pool| (pool.subnet as usize).cmp(&subnet))
+        };
+        run(&self.open, place)
     }
 
     /// The positions of all pools that everybody may have addresses of.
@@ -177,12 +172,16 @@ impl Plan {
 
     /// The positions of the pools of that name; none if there is none.
     pub(super) fn pools_named(&self, name: &str) -> Option<&[usize]> {
-        self.named.get(name).map(SmallVec::as_slice)
+        let place = |position: &usize| {
+            let found = self.configured_pool(*position);
+            found.map_or(Ordering::Greater, |pool| (*pool.name).cmp(name))
+        };
+        Some(run(&self.by_name, place)).filter(|found| !found.is_empty())
     }
 
     /// Whether `address` belongs to somebody by configuration.
     pub(super) fn is_reserved(&self, address: u32) -> bool {
-        self.reserved.contains(&address)
+        self.reserved.contains(address)
     }
 
     /// What is reserved for the client of `request`, which came over the line that
@@ -194,15 +193,18 @@ impl Plan {
         request: &Request,
         relay_information: Option<&RelayInformation>,
     ) -> Option<&Reservation> {
-        let places = self.owners.places(request, relay_information)?;
-        let (subnet, position) =
-            places.iter().find(|(found, _)| *found == subnet).or_else(|| places.first())?;
-        self.subnet(*subnet)?.reservations.get(*position)
-    }
-
-    /// The options that follow from the prefix of the subnet at `position`.
-    pub(super) fn link_options(&self, position: usize) -> Option<&LinkOptions> {
-        self.links.get(position)
+        let circuit_id = relay_information.and_then(RelayInformation::circuit_id);
+        let remote_id = relay_information.and_then(RelayInformation::remote_id);
+        let client_identifier = request.client_identifier.as_deref();
+        [
+            circuit_id.map(Owner::CircuitId),
+            remote_id.map(Owner::RemoteId),
+            client_identifier.map(Owner::ClientIdentifier),
+            Some(Owner::HardwareAddress(&request.hardware_address)),
+        ]
+        .into_iter()
+        .flatten()
+        .find_map(|owner| self.owners.find(&self.network, subnet, &owner))
     }
 }
 
@@ -218,8 +220,8 @@ impl Layout<Ipv4> for Plan {
     fn pools(&self) -> Vec<RoaringBitmap> {
         let mut given: Vec<RoaringBitmap> = self.pools.iter().map(PlannedPool::addresses).collect();
         for address in &self.reserved {
-            if let Some(pool) = self.pool_of(*address).and_then(|pool| given.get_mut(pool)) {
-                pool.remove(*address);
+            if let Some(pool) = self.pool_of(address).and_then(|pool| given.get_mut(pool)) {
+                pool.remove(address);
             }
         }
         given
@@ -240,22 +242,13 @@ impl PlannedPool {
     }
 
     fn configured<'n>(&self, network: &'n Network) -> Option<&'n Pool> {
-        network.subnets.get(self.subnet)?.pools.get(self.position)
-    }
-}
-
-impl LinkOptions {
-    fn new(prefix: Ipv4Net) -> Self {
-        Self {
-            subnet_mask: Arc::new(OptionValue::Address(prefix.netmask())),
-            broadcast_address: Arc::new(OptionValue::Address(prefix.broadcast())),
-        }
+        network.subnets.get(self.subnet as usize)?.pools.get(self.position as usize)
     }
 }
 
 impl Ranges {
     fn of_subnets(network: &Network) -> Self {
-        let ranges = network.subnets.iter().enumerate().map(|(belongs_to, subnet)| Range {
+        let ranges = (0..).zip(&network.subnets).map(|(belongs_to, subnet)| Range {
             first: u32::from(subnet.prefix.network()),
             last: u32::from(subnet.prefix.broadcast()),
             belongs_to,
@@ -264,7 +257,7 @@ impl Ranges {
     }
 
     fn of_pools(pools: &[PlannedPool]) -> Self {
-        let ranges = pools.iter().enumerate().filter_map(|(belongs_to, pool)| {
+        let ranges = (0..).zip(pools).filter_map(|(belongs_to, pool)| {
             pool.range.map(|(first, last)| Range { first, last, belongs_to })
         });
         Self::new(ranges.collect())
@@ -272,74 +265,82 @@ impl Ranges {
 
     fn new(mut ranges: Vec<Range>) -> Self {
         ranges.sort_unstable_by_key(|range| range.first);
-        Self(ranges)
+        Self(ranges.into())
     }
 
     fn find(&self, address: u32) -> Option<usize> {
         let after = self.0.partition_point(|range| range.first <= address);
         let range = self.0.get(after.checked_sub(1)?)?;
-        (address <= range.last).then_some(range.belongs_to)
+        (address <= range.last).then_some(range.belongs_to as usize)
     }
 }
 
 impl Owners {
     fn new(network: &Network, hasher: &FixedState) -> Self {
-        let mut owners = Self {
-            circuit_ids: HashMap::with_hasher(hasher.clone()),
-            remote_ids: HashMap::with_hasher(hasher.clone()),
-            client_identifiers: HashMap::with_hasher(hasher.clone()),
-            hardware_addresses: HashMap::with_hasher(hasher.clone()),
+        let count = network.subnets.iter().map(|subnet| subnet.reservations.len()).sum();
+        let mut places = HashTable::with_capacity(count);
+        let hash = |place: &Place| {
+            let owner = place.reservation(network).map(|found| Owner::from(&found.owner));
+            owner.map_or(0, |owner| hasher.hash_one(owner))
         };
-        for (subnet, found) in network.subnets.iter().enumerate() {
-            for (position, reservation) in found.reservations.iter().enumerate() {
-                owners.of_mut(&reservation.owner).push((subnet, position));
+        for (subnet, found) in (0..).zip(&network.subnets) {
+            for (position, _) in (0..).zip(&found.reservations) {
+                let place = Place { subnet, position };
+                places.insert_unique(hash(&place), place, hash);
             }
         }
-        owners
+        Self { places, hasher: hasher.clone() }
     }
 
-    fn of_mut(&mut self, owner: &ReservationOwner) -> &mut SmallVec<[Place; 1]> {
-        match owner {
-            ReservationOwner::CircuitId(octets) => {
-                self.circuit_ids.entry(octets.clone()).or_default()
-            }
-            ReservationOwner::RemoteId(octets) => {
-                self.remote_ids.entry(octets.clone()).or_default()
-            }
-            ReservationOwner::ClientIdentifier(octets) => {
-                self.client_identifiers.entry(octets.clone()).or_default()
-            }
-            ReservationOwner::HardwareAddress(address) => {
-                self.hardware_addresses.entry(*address).or_default()
-            }
-        }
-    }
-
-    fn places(
+    /// What is reserved for `owner`, in the subnet at `subnet` rather than another.
+    fn find<'n>(
         &self,
-        request: &Request,
-        relay_information: Option<&RelayInformation>,
-    ) -> Option<&[Place]> {
-        let by_circuit_id = || self.circuit_ids.get(relay_information?.circuit_id()?);
-        let by_remote_id = || self.remote_ids.get(relay_information?.remote_id()?);
-        let by_client_identifier =
-            || self.client_identifiers.get(request.client_identifier.as_deref()?);
-        let by_hardware_address = || self.hardware_addresses.get(&request.hardware_address);
-        by_circuit_id()
-            .or_else(by_remote_id)
-            .or_else(by_client_identifier)
-            .or_else(by_hardware_address)
-            .map(SmallVec::as_slice)
+        network: &'n Network,
+        subnet: usize,
+        owner: &Owner,
+    ) -> Option<&'n Reservation> {
+        if self.places.is_empty() {
+            return None;
+        }
+        let is_owners = |found: &&Reservation| Owner::from(&found.owner) == *owner;
+        let places = self.places.iter_hash(self.hasher.hash_one(owner));
+        let own = places.filter(|place| place.reservation(network).filter(is_owners).is_some());
+        let first = own.min_by_key(|place| (place.subnet as usize != subnet, **place))?;
+        first.reservation(network)
     }
+}
+
+impl Place {
+    fn reservation(self, network: &Network) -> Option<&Reservation> {
+        network.subnets.get(self.subnet as usize)?.reservations.get(self.position as usize)
+    }
+}
+
+impl<'o> From<&'o ReservationOwner> for Owner<'o> {
+    fn from(owner: &'o ReservationOwner) -> Self {
+        match owner {
+            ReservationOwner::CircuitId(octets) => Self::CircuitId(octets),
+            ReservationOwner::RemoteId(octets) => Self::RemoteId(octets),
+            ReservationOwner::ClientIdentifier(octets) => Self::ClientIdentifier(octets),
+            ReservationOwner::HardwareAddress(address) => Self::HardwareAddress(address),
+        }
+    }
+}
+
+/// Those of sorted positions that `place` finds equal.
+fn run(positions: &[usize], place: impl Fn(&usize) -> Ordering) -> &[usize] {
+    let start = positions.partition_point(|position| place(position).is_lt());
+    let end = positions.partition_point(|position| place(position).is_le());
+    positions.get(start..end).unwrap_or_default()
 }
 
 /// The pools in order of configuration, cut down to what their subnet can give to clients and to
 /// what no pool at lower addresses has already. A checked configuration loses nothing by that.
-fn planned_pools(network: &Network) -> Vec<PlannedPool> {
+fn planned_pools(network: &Network) -> Box<[PlannedPool]> {
     let mut pools = Vec::new();
-    for (subnet, found) in network.subnets.iter().enumerate() {
+    for (subnet, found) in (0..).zip(&network.subnets) {
         let (first_usable, last_usable) = usable(found.prefix);
-        for (position, pool) in found.pools.iter().enumerate() {
+        for (position, pool) in (0..).zip(&found.pools) {
             let first = u32::from(pool.first).max(first_usable);
             let last = u32::from(pool.last).min(last_usable);
             let range = (first <= last).then_some((first, last));
@@ -361,7 +362,7 @@ fn planned_pools(network: &Network) -> Vec<PlannedPool> {
             next_free = next_free.max(u64::from(last) + 1);
         }
     }
-    pools
+    pools.into()
 }
 
 /// First and last address of a subnet that a client can have (RFC 3021 for prefixes of 31 bits).

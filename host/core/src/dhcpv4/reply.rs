@@ -87,7 +87,6 @@ impl Case<'_, '_> {
         Parameters {
             request: self.request,
             terms: self.terms,
-            link: self.plan.link_options(position),
             subnet: self.plan.subnet(position),
             pool: self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool)),
             reservation: self.reservation.filter(|found| found.address == address_of(address)),

@@ -1,13 +1,9 @@
 //! The files that a generation is made of, as they were before they were read.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::path::{Path, PathBuf};
 
 use lessor_config::{Configuration, PluginSettings};
+use lessor_files::Stamp;
 
 use super::{FILE_OCTETS_MAX, files_of, store_folder};
 use crate::{
@@ -15,13 +11,11 @@ use crate::{
     scripts::{self, Kind},
 };
 
-/// The clock of a file system may stand still for some milliseconds.
-const SETTLED_AFTER_SECS: i64 = 2;
 /// The folder of policies in a copy.
 pub(super) const PLUGINS: &str = "plugins";
 /// The folder of interpreters in a copy.
 pub(super) const INTERPRETERS: &str = "interpreters";
-/// The folder of files of sources in a copy.
+/// The folder of files of reservations and sources in a copy.
 const FILES: &str = "files";
 /// The configuration file in a copy.
 const CONFIGURATION: &str = "lessor.toml";
@@ -45,38 +39,6 @@ pub(super) struct Input {
     pub(super) stamp: Option<Stamp>,
 }
 
-/// What changes when a file is written or another takes its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    device: u64,
-    inode: u64,
-    octets: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    /// None if the file cannot be looked at.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
-        let found = fs::metadata(path).ok()?;
-        Some(Self {
-            device: found.dev(),
-            inode: found.ino(),
-            octets: found.len(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
-    }
-}
-
-impl Stamp {
-    fn is_settled(self) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now_secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        (self.changed.0.max(self.modified.0)).saturating_add(SETTLED_AFTER_SECS) < now_secs
-    }
-}
-
 impl Inputs {
     /// What the generation of a configuration is made of. To be called after the configuration was read
     /// and before anything else is; `stamp` is that of the file before it was read. None for a store
@@ -97,18 +59,23 @@ impl Inputs {
         for (number, place) in places.enumerate() {
             let stamp = Stamp::of(place);
             // A table that is larger stays where it is.
-            let is_small = stamp.is_some_and(|stamp| stamp.octets <= FILE_OCTETS_MAX);
+            let is_small = stamp.is_some_and(|stamp| stamp.octets() <= FILE_OCTETS_MAX);
             if is_small && !files.iter().any(|file| file.original == *place) {
                 let copy = Path::new(FILES).join(number.to_string());
                 files.push(Input { original: place.clone(), copy, stamp });
             }
+        }
+        for (number, file) in configuration.reservation_files.iter().enumerate() {
+            let copy = Path::new(FILES).join(format!("reservations-{number}"));
+            let stamp = Some(file.stamp);
+            files.push(Input { original: file.path.clone(), copy, stamp });
         }
         Some(Self { store, files, plugins: configuration.plugins.clone() })
     }
 
     /// Whether no file was written so shortly ago that it could be written again without another stamp.
     pub(super) fn are_settled(&self) -> bool {
-        self.files.iter().all(|file| file.stamp.is_some_and(Stamp::is_settled))
+        self.files.iter().all(|file| file.stamp.is_some_and(|stamp| stamp.is_settled()))
     }
 
     /// Whether the files, and the names in the plugin directory, are still those that were read.

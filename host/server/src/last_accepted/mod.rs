@@ -7,7 +7,7 @@
 //! <store.path>/last-accepted/lessor.toml   the configuration file
 //! <store.path>/last-accepted/plugins/      policies, scripts and the files beside them
 //! <store.path>/last-accepted/interpreters/ what runs the scripts
-//! <store.path>/last-accepted/files/        CSV and JSON files, passwords, tokens, certificates
+//! <store.path>/last-accepted/files/        reservations, CSV and JSON files, passwords, tokens, certificates
 //! <store.path>/last-accepted.new/          one that is being written, or waits for its probation
 //! ```
 //!
@@ -17,21 +17,25 @@
 mod inputs;
 mod writing;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail, ensure};
 use lessor_config::{Configuration, LookupPlace, StoreBackend};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::inputs::{Inputs, Stamp};
+pub(crate) use self::inputs::Inputs;
 
 const FOLDER: &str = "last-accepted";
 const FOLDER_NEW: &str = "last-accepted.new";
 const MANIFEST: &str = "manifest.json";
 /// The version of the form.
 const VERSION: u32 = 1;
-/// No file of a copy has more octets: as much as a policy or a configuration may have.
+/// No file of a copy has more octets, but for those of reservations: as much as a policy or a
+/// configuration may have.
 const FILE_OCTETS_MAX: u64 = 64 << 20;
 
 /// What a copy holds.
@@ -141,16 +145,18 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     ensure!(manifest.version == VERSION, "{} is of another version", path.display());
     for file in &manifest.files {
         let path = folder.join(&file.copy);
-        let octets = lessor_files::read(&path, FILE_OCTETS_MAX)
+        let digest = pass_on(&path, &mut io::sink())
             .with_context(|| format!("cannot read {}", path.display()))?;
-        ensure!(digest(&octets) == file.digest, "{} was changed or is damaged", path.display());
+        ensure!(digest == file.digest, "{} was changed or is damaged", path.display());
     }
     let first = manifest.files.first().context("the copy has no configuration file")?;
     let text = lessor_files::read_text(&folder.join(&first.copy), FILE_OCTETS_MAX)?;
     // Relative paths start where the original was.
     let base = first.original.parent().unwrap_or(Path::new(""));
     let name = folder.join(&first.copy).display().to_string();
-    let mut configuration = lessor_config::parse(&name, &text, base).map_err(|mistakes| {
+    let stand_in = |path: &Path| manifest.copy_of(&folder, path).unwrap_or_else(|| path.to_owned());
+    let configuration = lessor_config::parse_with_copies(&name, &text, base, &stand_in);
+    let mut configuration = configuration.map_err(|mistakes| {
         anyhow::anyhow!("this version of the server refuses it: {}", mistakes.render(false))
     })?;
     let named = store_folder(&configuration);
@@ -181,11 +187,16 @@ pub(crate) fn read_despite_mistakes(configuration: &Path) -> anyhow::Result<Last
 }
 
 impl Manifest {
+    fn copy_of(&self, folder: &Path, original: &Path) -> Option<PathBuf> {
+        let file = self.files.iter().find(|file| file.original == *original)?;
+        Some(folder.join(&file.copy))
+    }
+
     /// Has a configuration read the copied files.
     fn redirect(&self, folder: &Path, configuration: &mut Configuration) {
         let redirect = |path: &mut PathBuf| {
-            if let Some(file) = self.files.iter().find(|file| file.original == *path) {
-                *path = folder.join(&file.copy);
+            if let Some(copy) = self.copy_of(folder, path) {
+                *path = copy;
             }
         };
         if let Some(plugins) = &mut configuration.plugins {
@@ -216,9 +227,26 @@ fn files_of(place: &mut LookupPlace) -> Vec<&mut PathBuf> {
     files.into_iter().flatten().collect()
 }
 
-/// SHA-256 in hexadecimal.
-fn digest(octets: &[u8]) -> String {
-    hex::encode(Sha256::digest(octets))
+/// Writes what is in a file to `to`; its SHA-256 in hexadecimal.
+fn pass_on(path: &Path, to: &mut impl Write) -> io::Result<String> {
+    const OCTETS_MAX: u64 = {
+        let of_reservations = lessor_config::RESERVATION_FILE_OCTETS_MAX;
+        if of_reservations > FILE_OCTETS_MAX { of_reservations } else { FILE_OCTETS_MAX }
+    };
+    let mut file = lessor_files::open(path)?.take(OCTETS_MAX.saturating_add(1));
+    let (mut digest, mut passed) = (Sha256::new(), 0);
+    let mut octets = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut octets)?;
+        let Some(octets) = octets.get(..read).filter(|octets| !octets.is_empty()) else { break };
+        digest.update(octets);
+        to.write_all(octets)?;
+        passed += octets.len() as u64;
+    }
+    if passed > OCTETS_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(hex::encode(digest.finalize()))
 }
 
 #[cfg(test)]

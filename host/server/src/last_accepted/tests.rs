@@ -13,7 +13,7 @@ fn set_up() -> tempfile::TempDir {
     let files = [
         (
             "lessor.toml",
-            "[server]\nlisten = [\"192.0.2.1\"]\n[store]\npath = \"store\"\n[plugins]\n\
+            "reservations = \"lines.csv\"\n[server]\nlisten = [\"192.0.2.1\"]\n[store]\npath = \"store\"\n[plugins]\n\
              directory = \"plugins\"\n[[lookup]]\nname = \"plans\"\ntype = \"csv\"\n\
              path = \"plans.csv\"\nkey = \"line\"\n[[subnet]]\nprefix = \"100.64.0.0/16\"\n",
         ),
@@ -21,6 +21,7 @@ fn set_up() -> tempfile::TempDir {
         ("plugins/10-a.toml", "[settings]\n"),
         ("plugins/README", "no policy"),
         ("plans.csv", "line,plan\n"),
+        ("lines.csv", "circuit-id,address\nolt1,100.64.0.7\n"),
     ];
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
@@ -30,7 +31,7 @@ fn set_up() -> tempfile::TempDir {
 
 fn inputs(folder: &Path) -> Inputs {
     let path = folder.join("lessor.toml");
-    let stamp = inputs::Stamp::of(&path);
+    let stamp = lessor_files::Stamp::of(&path);
     Inputs::of(&path, stamp, &lessor_config::load(&path).unwrap()).unwrap()
 }
 
@@ -47,7 +48,7 @@ fn a_copy_has_all_that_a_start_needs_and_is_private() {
     // A later one takes its place.
     keep(folder.path());
     fs::create_dir(folder.path().join("gone")).unwrap();
-    for name in ["plugins", "plans.csv", "lessor.toml"] {
+    for name in ["plugins", "plans.csv", "lines.csv", "lessor.toml"] {
         fs::rename(folder.path().join(name), folder.path().join("gone").join(name)).unwrap();
     }
     let found = read(&store).unwrap();
@@ -59,6 +60,8 @@ fn a_copy_has_all_that_a_start_needs_and_is_private() {
     let files: Vec<PathBuf> = files_of(&mut place).into_iter().map(|path| path.clone()).collect();
     assert_eq!(fs::read_to_string(&files[0]).unwrap(), "line,plan\n");
     assert!(files[0].starts_with(&copy));
+    let networks = found.configuration.topology.networks();
+    assert_eq!(networks[0].subnets[0].reservations.len(), 1);
     let mut seen = 0;
     for entry in [&copy, &copy.join("plugins"), &copy.join("files")] {
         for entry in fs::read_dir(entry).unwrap().flatten() {
@@ -92,7 +95,8 @@ fn files_that_change_while_they_are_read_make_no_copy() {
     let folder = set_up();
     let store = folder.path().join("store");
     keep(folder.path());
-    let changes: [fn(&Path); 3] = [
+    let changes: [fn(&Path); 4] = [
+        |folder| fs::write(folder.join("lines.csv"), "circuit-id,address\n").unwrap(),
         |folder| fs::write(folder.join("plugins/10-a.wasm"), "better policy").unwrap(),
         |folder| fs::write(folder.join("plugins/20-b.wasm"), "another").unwrap(),
         |folder| fs::remove_file(folder.join("plugins/20-b.wasm")).unwrap(),
@@ -101,7 +105,7 @@ fn files_that_change_while_they_are_read_make_no_copy() {
         let before = inputs(folder.path());
         change(folder.path());
         let said = format!("{:#}", stage(&before).unwrap_err());
-        assert!(said.contains("changed") || said.contains("cannot read"), "{said}");
+        assert!(said.contains("changed") || said.contains("cannot copy"), "{said}");
         assert!(!store.join("last-accepted.new").exists());
     }
     let copy = store.join("last-accepted/plugins/10-a.wasm");

@@ -1,7 +1,7 @@
 //! Writes copies: aside first, then in the place of the one before, so that there is always a whole one.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
@@ -14,8 +14,9 @@ use nix::{
 };
 
 use super::{
-    Copied, FILE_OCTETS_MAX, FOLDER, FOLDER_NEW, Inputs, MANIFEST, Manifest, VERSION, digest,
+    Copied, FOLDER, FOLDER_NEW, Inputs, MANIFEST, Manifest, VERSION,
     inputs::{INTERPRETERS, PLUGINS},
+    pass_on,
 };
 
 /// What a copy leaves free on the disk of the store, in octets.
@@ -89,13 +90,10 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
     }
     let mut files = Vec::new();
     for input in &inputs.files {
-        let octets = lessor_files::read(&input.original, FILE_OCTETS_MAX)
-            .with_context(|| format!("cannot read {}", input.original.display()))?;
-        write(&folder.join(&input.copy), &octets)?;
         files.push(Copied {
             original: input.original.clone(),
             copy: input.copy.clone(),
-            digest: digest(&octets),
+            digest: copy(&input.original, &folder.join(&input.copy))?,
         });
     }
     ensure!(
@@ -111,14 +109,26 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Copies a file; the digest of what was copied.
+fn copy(original: &Path, to: &Path) -> anyhow::Result<String> {
+    let mut file = create(to).with_context(|| format!("cannot write {}", to.display()))?;
+    let copied = pass_on(original, &mut file).and_then(|digest| {
+        file.sync_all()?;
+        Ok(digest)
+    });
+    copied.with_context(|| format!("cannot copy {} to {}", original.display(), to.display()))
+}
+
 fn write(path: &Path, octets: &[u8]) -> anyhow::Result<()> {
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(
-        |mut file| {
-            file.write_all(octets)?;
-            file.sync_all()
-        },
-    );
+    let written = create(path).and_then(|mut file| {
+        file.write_all(octets)?;
+        file.sync_all()
+    });
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 fn make_folder(path: &Path) -> anyhow::Result<()> {

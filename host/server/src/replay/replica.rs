@@ -12,7 +12,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use lessor_core::{Answer, Lease, LookupAnswer, OpenOffer, Preference, Reason, Request, Timestamp};
+use lessor_core::{
+    Answer, Lease, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
+};
 use lessor_policy_host::{Lookup, Runner};
 
 use crate::{
@@ -91,12 +93,17 @@ impl Replica {
             // Nobody else has these shards, so none is retired.
             let _ = shards.with_owner_of(offer.address, |engine| engine.restore_offer(offer));
         }
-        shards.for_each(|engine| {
-            let is_meant = |found: &&NoRecords| *found.network == *engine.network().name;
-            if let Some(found) = state.no_records.iter().find(is_meant) {
-                engine.set_no_records_since(found.since_ms);
-            }
-        });
+        let no_records = |network: &Network| {
+            state.no_records.iter().find(|found| *found.network == *network.name)
+        };
+        shards.for_wanted(
+            |network| no_records(network).is_some(),
+            |engine| {
+                if let Some(found) = no_records(engine.network()) {
+                    engine.set_no_records_since(found.since_ms);
+                }
+            },
+        );
         let shards = Arc::new(shards);
         // What is looked up comes from the recording.
         let lookups = lookups.muted();

@@ -2,14 +2,23 @@
 
 use crate::collector::{Collector, Draft};
 
+/// What is to be an object of JSON, for mistakes.
+pub(crate) struct Subject {
+    /// "The file", for example.
+    pub(crate) noun: &'static str,
+    /// What to do if it is none.
+    pub(crate) help: &'static str,
+}
+
 /// The object in the collector's source as a TOML document. What is no JSON is reported.
-pub(super) fn as_toml(collector: &Collector) -> Option<String> {
+pub(crate) fn as_toml(collector: &Collector, subject: &Subject) -> Option<String> {
+    let Subject { noun, help } = subject;
     let text = collector.source().text();
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(serde_json::Value::Object(_)) => Some(rewritten(text)),
         Ok(_) => {
-            let draft = Draft::found("the file holds no object").wanted("wanted { … }");
-            collector.report_file(draft.help("write the request as { \"kind\": \"discover\" }"));
+            let draft = Draft::found(format!("{noun} holds no object")).wanted("wanted { … }");
+            collector.report(&(0..text.len()), draft.help(*help));
             None
         }
         Err(error) => {
@@ -18,7 +27,7 @@ pub(super) fn as_toml(collector: &Collector) -> Option<String> {
             let place = offset(text, error.line(), error.column());
             collector.report_syntax(
                 &(place..place + 1),
-                Draft::found(format!("the file is no JSON: {what}")).wanted("here"),
+                Draft::found(format!("{noun} is no JSON: {what}")).wanted("here"),
             );
             None
         }

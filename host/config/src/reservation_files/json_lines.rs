@@ -1,0 +1,105 @@
+//! Objects of JSON, one on a line, with the keys of `[[subnet.reservation]]`.
+
+use std::{borrow::Cow, io};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    json::{self, Subject},
+    syntax,
+};
+
+use super::{
+    lines::{Line, Lines},
+    rows::{Plain, Rows},
+};
+
+/// A reservation without options.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Row<'l> {
+    #[serde(borrow)]
+    circuit_id: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    remote_id: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    client_identifier: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    hardware_address: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    address: Cow<'l, str>,
+}
+
+const LINE: Subject = Subject {
+    noun: "the line",
+    help: "write { \"circuit-id\": \"olt1/1/3/onu17\", \"address\": \"100.64.201.17\" }, for example",
+};
+
+/// Reads all lines.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(super) fn read(lines: &mut Lines, rows: &mut Rows) -> io::Result<()> {
+    while let Some(line) = lines.next()? {
+        match line {
+            Line::Text(number, text) => take(number, text, rows),
+            other => {
+                if !rows.refuse(other) {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take(number: usize, text: &str, rows: &mut Rows) {
+    let plain = match serde_json::from_str::<Row>(text) {
+        Ok(row) => row.take(number, rows),
+        Err(_) => Plain::Unclear,
+    };
+    if matches!(plain, Plain::Taken) {
+        return;
+    }
+    let collector = rows.collector_of(number, &as_toml_can_say(text));
+    match json::as_toml(&collector, &LINE) {
+        Some(toml) => {
+            let entries = syntax::parse_text(&collector, &toml);
+            rows.take_table(collector, number, entries.get_ref(), plain);
+        }
+        None => rows.collector.adopt(collector),
+    }
+}
+
+impl Row<'_> {
+    fn take(&self, number: usize, rows: &mut Rows) -> Plain {
+        let mut owners = [
+            ("circuit-id", &self.circuit_id),
+            ("remote-id", &self.remote_id),
+            ("client-identifier", &self.client_identifier),
+            ("hardware-address", &self.hardware_address),
+        ]
+        .into_iter()
+        .filter_map(|(key, owner)| Some((key, owner.as_deref()?)));
+        match (owners.next(), owners.next()) {
+            (Some(owner), None) => rows.take_plain(number, owner, &self.address),
+            _ => Plain::Unclear,
+        }
+    }
+}
+
+/// The same, without what JSON can say and TOML cannot: null, which counts as absent, `\/`, and characters
+/// in two halves. Places are then those in the text that is returned, which is the one that is shown.
+fn as_toml_can_say(text: &str) -> Cow<'_, str> {
+    if !["null", "\\/", "\\u"].iter().any(|found| text.contains(found)) {
+        return Cow::Borrowed(text);
+    }
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(mut entries)) => {
+            entries.retain(|_, value| !value.is_null());
+            Cow::Owned(Value::Object(entries).to_string())
+        }
+        _ => Cow::Borrowed(text),
+    }
+}

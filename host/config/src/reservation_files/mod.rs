@@ -1,0 +1,197 @@
+//! `reservations`: files that hold nothing but reservations, one on a line, sorted into subnets by their
+//! addresses. A million of them are as much a part of the configuration as those that it writes out.
+//!
+//! A file is read line by line and no line is kept, so that it may be larger than the configuration. A
+//! line that is right beyond doubt is taken as it is; any other is made a table and read as one of the
+//! configuration is, so that what is wrong with it is explained in the same words.
+
+mod csv;
+mod json_lines;
+mod lines;
+mod rows;
+
+use std::{
+    fs::File,
+    io,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
+
+use lessor_core::OptionSet;
+use lessor_files::Stamp;
+
+use crate::{
+    Surroundings,
+    collector::{Collector, Draft},
+    reader::Value,
+    reserved::Reserved,
+    settings::ReservationFile,
+    source::Source,
+};
+
+use self::{lines::Lines, rows::Rows};
+
+/// No file of reservations may have more octets: some ten million lines.
+pub const RESERVATION_FILE_OCTETS_MAX: u64 = 512 << 20;
+/// No line of such a file may have more octets.
+pub const RESERVATION_ROW_OCTETS_MAX: usize = 64 << 10;
+
+/// How a line says a reservation.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Values with commas between them, below a line that names the columns.
+    Csv,
+    /// An object of JSON with the keys of `[[subnet.reservation]]`.
+    JsonLines,
+}
+
+/// A file that is to be read.
+struct Wanted<'v> {
+    value: Value<'v>,
+    /// As it is named.
+    path: PathBuf,
+    /// Where it is read.
+    place: PathBuf,
+    form: Form,
+}
+
+/// Reads every file that `value` names, and adds what it reserves. Those that are wrong are reported.
+pub(crate) fn read(
+    value: &Value,
+    surroundings: &Surroundings,
+    own: &[Ipv4Addr],
+    reserved: &mut Reserved,
+) -> Vec<ReservationFile> {
+    let wanted = wanted(value, surroundings);
+    let names: Vec<String> = wanted.iter().map(|file| file.place.display().to_string()).collect();
+    let mut files = Vec::new();
+    for (number, (file, name)) in (1..).zip(wanted.iter().zip(&names)) {
+        let opened = match open(&file.place) {
+            Ok(opened) => opened,
+            Err(unreadable) => {
+                report_unreadable(&file.value, name, &unreadable);
+                continue;
+            }
+        };
+        let (opened, stamp) = opened;
+        reserved.expect(rows_expected(stamp.octets()));
+        let collector = Collector::new(Source::new(name, ""));
+        let document = value.collector().source();
+        let mut rows = Rows {
+            number,
+            names: &names,
+            document,
+            reserved,
+            own,
+            collector,
+            count: 0,
+            last_options: OptionSet::default(),
+        };
+        let mut lines = Lines::new(&opened);
+        let read = match file.form {
+            Form::Csv => csv::read(&mut lines, &mut rows),
+            Form::JsonLines => json_lines::read(&mut lines, &mut rows),
+        };
+        let Rows { collector, count, .. } = rows;
+        let is_whole = collector.is_empty();
+        value.collector().adopt(collector);
+        let after = opened.metadata().map(|found| Stamp::from(&found));
+        match (read, after) {
+            (Err(error), _) | (_, Err(error)) => {
+                report_unreadable(&file.value, name, &Unreadable::Failed(error));
+            }
+            (Ok(()), Ok(after)) if after != stamp && is_whole => {
+                report_unreadable(&file.value, name, &Unreadable::Changed);
+            }
+            _ => {
+                files.push(ReservationFile { path: file.path.clone(), stamp, reservations: count })
+            }
+        }
+    }
+    files
+}
+
+fn wanted<'v>(value: &Value<'v>, surroundings: &Surroundings) -> Vec<Wanted<'v>> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for value in value.items() {
+        let Some(path) = value.path(surroundings.base) else { continue };
+        let Some(form) = Form::of(&path) else {
+            value.refuse_with_help(
+                "a file whose name ends in .csv or .jsonl",
+                "the name says how the file is written: as CSV below a line that names the columns, or \
+                 as an object of JSON on each line",
+            );
+            continue;
+        };
+        if let Some(first) = wanted.iter().find(|first| first.path == path) {
+            let draft = Draft::found(format!("{} is named twice", path.display()))
+                .wanted("the second time")
+                .related(first.value.span(), "the first time")
+                .help("remove one of them");
+            value.report(draft);
+            continue;
+        }
+        let place = (surroundings.stand_in)(&path);
+        wanted.push(Wanted { value, path, place, form });
+    }
+    wanted
+}
+
+impl Form {
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "jsonl" | "ndjson" => Some(Self::JsonLines),
+            _ => None,
+        }
+    }
+}
+
+/// Why a file is not read.
+enum Unreadable {
+    Failed(io::Error),
+    TooLarge,
+    Changed,
+}
+
+fn open(path: &Path) -> Result<(File, Stamp), Unreadable> {
+    let file = lessor_files::open(path).map_err(Unreadable::Failed)?;
+    let found = file.metadata().map_err(Unreadable::Failed)?;
+    match found.len() > RESERVATION_FILE_OCTETS_MAX {
+        true => Err(Unreadable::TooLarge),
+        false => Ok((file, Stamp::from(&found))),
+    }
+}
+
+fn report_unreadable(value: &Value, name: &str, why: &Unreadable) {
+    let draft = match why {
+        Unreadable::Failed(error) => {
+            let help = match error.kind() {
+                io::ErrorKind::NotFound => "is the path right, and does the file exist?",
+                io::ErrorKind::PermissionDenied => {
+                    "let the user that the server runs as read the file"
+                }
+                _ => "name a file that can be read",
+            };
+            let found = format!("{name} cannot be read: {error}");
+            Draft::found(found).wanted("named here").help(help)
+        }
+        Unreadable::TooLarge => {
+            let mib = RESERVATION_FILE_OCTETS_MAX >> 20;
+            Draft::found(format!("{name} is larger than {mib} MiB"))
+                .wanted("named here")
+                .help("make several files of it, and name them in a list")
+        }
+        Unreadable::Changed => Draft::found(format!("{name} was written while it was read"))
+            .wanted("named here")
+            .help("write another file and rename it to this name, so that it is always whole"),
+    };
+    value.report(draft);
+}
+
+/// About how many reservations a file of so many octets has, and no more than are worth preparing for.
+fn rows_expected(octets: u64) -> usize {
+    const ROW_OCTETS: u64 = 40;
+    const EXPECTED_MAX: u64 = 1 << 20;
+    usize::try_from((octets / ROW_OCTETS).min(EXPECTED_MAX)).unwrap_or_default()
+}

@@ -1,0 +1,182 @@
+//! What becomes of the rows of a file: reservations of their subnets, or mistakes.
+
+use std::{net::Ipv4Addr, ops::Range};
+
+use lessor_core::{OptionSet, Reservation};
+use toml::de::DeTable;
+
+use crate::{
+    collector::{Collector, Draft},
+    reader::Table,
+    reservation::{self, Home, PlacedReservation, Read},
+    reserved::{ADDRESS_TWICE, Earlier, OWNER_TWICE, Place, Reserved},
+    shapes,
+    source::Source,
+};
+
+use super::{RESERVATION_ROW_OCTETS_MAX, lines::Line};
+
+/// A row as it was taken without a look at its places.
+pub(super) enum Plain {
+    /// Nothing is wrong with it.
+    Taken,
+    /// It was taken, and says what was said before.
+    Twice(Earlier),
+    /// It was not: it has to be explained, or has more than an owner and an address.
+    Unclear,
+}
+
+/// The rows of one file.
+pub(super) struct Rows<'r, 's> {
+    /// The number of the file, from 1.
+    pub(super) number: u32,
+    /// The names of all files.
+    pub(super) names: &'r [String],
+    /// The configuration file.
+    pub(super) document: &'r Source,
+    pub(super) reserved: &'r mut Reserved<'s>,
+    /// The server's own addresses.
+    pub(super) own: &'r [Ipv4Addr],
+    /// For the mistakes of the file.
+    pub(super) collector: Collector,
+    /// How many reservations there were.
+    pub(super) count: u64,
+    pub(super) last_options: OptionSet,
+}
+
+impl Rows<'_, '_> {
+    pub(super) fn name(&self) -> &str {
+        self.collector.source().name()
+    }
+
+    /// A collector for the mistakes of one line.
+    pub(super) fn collector_of(&self, line: usize, text: &str) -> Collector {
+        Collector::new(Source::excerpt(self.name(), text, line))
+    }
+
+    /// Takes a row without options whose owner and address are right beyond doubt.
+    pub(super) fn take_plain(
+        &mut self,
+        line: usize,
+        (key, owner): (&str, &str),
+        address: &str,
+    ) -> Plain {
+        let Some(reservation) = self.plain(key, owner, address) else { return Plain::Unclear };
+        let earlier = self.add(line, reservation);
+        match earlier.address.is_some() || earlier.owner.is_some() {
+            true => Plain::Twice(earlier),
+            false => Plain::Taken,
+        }
+    }
+
+    fn plain(&self, key: &str, owner: &str, address: &str) -> Option<Reservation> {
+        let address: Ipv4Addr = address.parse().ok()?;
+        let (_, prefix) = self.reserved.subnet_of(address)?;
+        if self.own.contains(&address) || reservation::role_of(address, prefix).is_some() {
+            return None;
+        }
+        let owner = reservation::plain_owner(key, owner)?;
+        Some(Reservation { owner, address, options: OptionSet::default() })
+    }
+
+    /// Takes a row as a table whose places are those in the line, unless it was taken; explains what is
+    /// wrong with it.
+    pub(super) fn take_table(
+        &mut self,
+        collector: Collector,
+        line: usize,
+        entries: &DeTable,
+        plain: Plain,
+    ) {
+        let span = 0..collector.source().text().len();
+        let table = Table::open(&collector, &shapes::RESERVATION_ROW, entries, span);
+        let read = reservation::read(&table, Home::Any(self.reserved), self.own);
+        if let Some(Read { mut reservation, owner, address }) =
+            read.filter(|_| collector.is_empty())
+        {
+            let number = reservation.address;
+            self.share_options(&mut reservation.options);
+            let earlier = match plain {
+                Plain::Twice(earlier) => earlier,
+                Plain::Taken => Earlier::default(),
+                Plain::Unclear => self.add(line, reservation),
+            };
+            self.report_twice(&collector, (number, &address), &owner, earlier);
+        }
+        self.collector.adopt(collector);
+    }
+
+    /// Reports a line that is no text or too long; says whether there is any use in the rest of the file.
+    pub(super) fn refuse(&mut self, line: Line) -> bool {
+        match line {
+            Line::Text(..) => true,
+            Line::NotText(number, text, offset) => {
+                let collector = self.collector_of(number, &text);
+                let draft = Draft::found("the line is not UTF-8 from here on")
+                    .wanted("wanted text in UTF-8")
+                    .help("save the file as UTF-8; octets that are no text are written hex:0a0b");
+                collector.report(&(offset..offset + 1), draft);
+                self.collector.adopt(collector);
+                true
+            }
+            Line::TooLong(number) => {
+                let collector = self.collector_of(number, "");
+                let found = format!("a line has more than {RESERVATION_ROW_OCTETS_MAX} octets");
+                let draft = Draft::found(found)
+                    .wanted("this line")
+                    .help("write each reservation on a line of its own; the rest was not checked");
+                collector.report(&(0..0), draft);
+                self.collector.adopt(collector);
+                false
+            }
+        }
+    }
+
+    /// Many rows have the same options one after another.
+    fn share_options(&mut self, options: &mut OptionSet) {
+        match *options == self.last_options {
+            true => options.clone_from(&self.last_options),
+            false => self.last_options.clone_from(options),
+        }
+    }
+
+    fn add(&mut self, line: usize, reservation: Reservation) -> Earlier {
+        let Some((subnet, _)) = self.reserved.subnet_of(reservation.address) else {
+            return Earlier::default();
+        };
+        self.count += 1;
+        let place = Place::on_line(self.number, line);
+        let placed = PlacedReservation { reservation, owner: place, address: place };
+        self.reserved.add(subnet, placed)
+    }
+
+    fn report_twice(
+        &self,
+        collector: &Collector,
+        (address, address_span): (Ipv4Addr, &Range<usize>),
+        owner_span: &Range<usize>,
+        earlier: Earlier,
+    ) {
+        if let Some(first) = earlier.address {
+            let draft = Draft::found(format!("{address} is reserved twice"))
+                .wanted(format!("the second time; the first time is {}", self.written(first)))
+                .help(ADDRESS_TWICE);
+            collector.report(address_span, draft);
+        }
+        if let Some(first) = earlier.owner {
+            let draft = Draft::found("two reservations have the same owner")
+                .wanted(format!("the second one; the first one is {}", self.written(first)))
+                .help(OWNER_TWICE);
+            collector.report(owner_span, draft);
+        }
+    }
+
+    fn written(&self, place: Place) -> String {
+        if let Some((file, line)) = place.line() {
+            let name = file.checked_sub(1).and_then(|position| self.names.get(position as usize));
+            return format!("{}:{line}", name.map_or("", String::as_str));
+        }
+        let (line, column) = self.document.position(place.span().unwrap_or_default().start);
+        format!("{}:{line}:{column}", self.document.name())
+    }
+}

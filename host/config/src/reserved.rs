@@ -1,0 +1,231 @@
+//! What is reserved so far, for whom, and where that was said: so that no address is reserved twice and
+//! nobody has two in a network, whichever files say so.
+//!
+//! Not here: what a reservation looks like. Invariant: everything that is in the subnets has an entry.
+
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    hash::BuildHasher,
+    net::Ipv4Addr,
+    ops::Range,
+};
+
+use hashbrown::{HashTable, hash_table};
+use ipnet::Ipv4Net;
+use lessor_core::ReservationOwner;
+
+use crate::{
+    collector::{Collector, Draft},
+    reservation::PlacedReservation,
+    subnet::PlacedSubnet,
+};
+
+/// The reservations of all subnets.
+pub(crate) struct Reserved<'s> {
+    subnets: &'s mut [PlacedSubnet],
+    /// First address and position of each subnet, in order of address.
+    by_address: Vec<(u32, u32)>,
+    /// The number of the network of each subnet.
+    networks: Vec<u32>,
+    addresses: HashTable<Entry>,
+    owners: HashTable<Entry>,
+    hasher: RandomState,
+}
+
+/// Where something was said: in the document, or on a line of a file that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// 0 for the document, otherwise the number of a file from 1.
+    file: u32,
+    /// An offset in the document, otherwise a line from 1.
+    start: u32,
+    end: u32,
+}
+
+/// A reservation: the position of its subnet, and its own in the subnet.
+#[derive(Clone, Copy)]
+struct Entry {
+    subnet: u32,
+    position: u32,
+}
+
+/// Where what a reservation says was said before.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Earlier {
+    /// A reservation of its address.
+    pub(crate) address: Option<Place>,
+    /// A reservation for its owner, in its network.
+    pub(crate) owner: Option<Place>,
+}
+
+impl<'s> Reserved<'s> {
+    /// What the document itself reserves. Reports what it says twice.
+    pub(crate) fn of_document(subnets: &'s mut [PlacedSubnet], collector: &Collector) -> Self {
+        let mut by_address: Vec<(u32, u32)> = Vec::with_capacity(subnets.len());
+        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        let mut networks = Vec::with_capacity(subnets.len());
+        for (position, subnet) in (0..).zip(subnets.iter()) {
+            by_address.push((u32::from(subnet.prefix.value.network()), position));
+            let name = subnet.shared.network.as_ref().map(|name| name.value.as_str());
+            networks.push(match name {
+                Some(name) => *numbers.entry(name).or_insert(position),
+                None => position,
+            });
+        }
+        by_address.sort_unstable();
+        let mut reserved = Self {
+            subnets,
+            by_address,
+            networks,
+            addresses: HashTable::new(),
+            owners: HashTable::new(),
+            hasher: RandomState::new(),
+        };
+        for subnet in 0..reserved.subnets.len() {
+            let count = reserved.subnets.get(subnet).map_or(0, |found| found.reservations.len());
+            for position in 0..count {
+                reserved.note_in_document(entry(subnet, position), collector);
+            }
+        }
+        reserved
+    }
+
+    /// The subnet that spans an address: its position and its prefix.
+    pub(crate) fn subnet_of(&self, address: Ipv4Addr) -> Option<(usize, Ipv4Net)> {
+        let number = u32::from(address);
+        let after = self.by_address.partition_point(|(first, _)| *first <= number);
+        let (_, position) = self.by_address.get(after.checked_sub(1)?)?;
+        let position = usize::try_from(*position).ok()?;
+        let prefix = self.subnets.get(position)?.prefix.value;
+        prefix.contains(&address).then_some((position, prefix))
+    }
+
+    /// Adds a reservation to the subnet at `subnet`. Says what of it was said before: then it is a mistake.
+    pub(crate) fn add(&mut self, subnet: usize, placed: PlacedReservation) -> Earlier {
+        let Some(found) = self.subnets.get_mut(subnet) else { return Earlier::default() };
+        found.reservations.push(placed);
+        let entry = entry(subnet, found.reservations.len() - 1);
+        self.note(entry)
+    }
+
+    /// Makes room for about so many more.
+    pub(crate) fn expect(&mut self, more: usize) {
+        let Self { subnets, networks, addresses, owners, hasher, .. } = self;
+        let subnets: &[PlacedSubnet] = subnets;
+        addresses.reserve(more, |entry| hasher.hash_one(address_at(subnets, *entry)));
+        owners.reserve(more, |entry| hasher.hash_one(owner_at(subnets, networks, *entry)));
+    }
+
+    fn note_in_document(&mut self, entry: Entry, collector: &Collector) {
+        let earlier = self.note(entry);
+        let Some(placed) = self.placed(entry) else { return };
+        if let (Some(first), Some(second)) = (earlier.address, placed.address.span()) {
+            let draft = Draft::found(format!("{} is reserved twice", placed.reservation.address))
+                .wanted("the second time")
+                .help(ADDRESS_TWICE);
+            collector.report(&second, related(draft, first, "the first time"));
+        }
+        if let (Some(first), Some(second)) = (earlier.owner, placed.owner.span()) {
+            let draft = Draft::found("two reservations have the same owner")
+                .wanted("the second one")
+                .help(OWNER_TWICE);
+            collector.report(&second, related(draft, first, "the first one"));
+        }
+    }
+
+    /// Notes a reservation that is in its subnet.
+    fn note(&mut self, entry: Entry) -> Earlier {
+        let Self { subnets, networks, addresses, owners, hasher, .. } = self;
+        let subnets: &[PlacedSubnet] = subnets;
+        let address = |entry: Entry| address_at(subnets, entry);
+        let owner = |entry: Entry| owner_at(subnets, networks, entry);
+        let first_address = first(addresses, entry, address, |found| hasher.hash_one(found));
+        let first_owner = first(owners, entry, owner, |found| hasher.hash_one(found));
+        Earlier {
+            address: first_address.and_then(|entry| Some(placed(subnets, entry)?.address)),
+            owner: first_owner.and_then(|entry| Some(placed(subnets, entry)?.owner)),
+        }
+    }
+
+    fn placed(&self, entry: Entry) -> Option<&PlacedReservation> {
+        placed(self.subnets, entry)
+    }
+}
+
+impl Place {
+    /// In the document. No document is so large that its offsets did not fit.
+    pub(crate) fn in_document(span: &Range<usize>) -> Self {
+        let fit = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { file: 0, start: fit(span.start), end: fit(span.end) }
+    }
+
+    /// On a line (from 1) of the file of that number (from 1).
+    pub(crate) fn on_line(file: u32, line: usize) -> Self {
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        Self { file, start: line, end: line }
+    }
+
+    /// The place in the document, if it is there.
+    pub(crate) fn span(&self) -> Option<Range<usize>> {
+        (self.file == 0).then_some(self.start as usize..self.end as usize)
+    }
+
+    /// The number of the file (from 1) and the line in it, if it is not in the document.
+    pub(crate) fn line(&self) -> Option<(u32, u32)> {
+        (self.file != 0).then_some((self.file, self.start))
+    }
+}
+
+/// What to do about an address that is reserved twice.
+pub(crate) const ADDRESS_TWICE: &str = "an address has one owner; give the other another address";
+
+/// What to do about an owner with two reservations.
+pub(crate) const OWNER_TWICE: &str =
+    "an owner has one address in a network; remove one of the reservations";
+
+fn entry(subnet: usize, position: usize) -> Entry {
+    let fit = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
+    Entry { subnet: fit(subnet), position: fit(position) }
+}
+
+fn placed(subnets: &[PlacedSubnet], entry: Entry) -> Option<&PlacedReservation> {
+    subnets.get(entry.subnet as usize)?.reservations.get(entry.position as usize)
+}
+
+fn address_at(subnets: &[PlacedSubnet], entry: Entry) -> Option<Ipv4Addr> {
+    placed(subnets, entry).map(|found| found.reservation.address)
+}
+
+/// The owner, and the network that it is in.
+fn owner_at<'s>(
+    subnets: &'s [PlacedSubnet],
+    networks: &[u32],
+    entry: Entry,
+) -> Option<(u32, &'s ReservationOwner)> {
+    let network = networks.get(entry.subnet as usize)?;
+    Some((*network, &placed(subnets, entry)?.reservation.owner))
+}
+
+/// The first entry with the same key, or nothing if this is it.
+fn first<K: PartialEq>(
+    table: &mut HashTable<Entry>,
+    entry: Entry,
+    key: impl Fn(Entry) -> Option<K>,
+    hash: impl Fn(&Option<K>) -> u64,
+) -> Option<Entry> {
+    let own = key(entry);
+    match table.entry(hash(&own), |other| key(*other) == own, |other| hash(&key(*other))) {
+        hash_table::Entry::Occupied(first) => Some(*first.get()),
+        hash_table::Entry::Vacant(free) => {
+            free.insert(entry);
+            None
+        }
+    }
+}
+
+fn related(draft: Draft, place: Place, role: &str) -> Draft {
+    match place.span() {
+        Some(span) => draft.related(&span, role),
+        None => draft,
+    }
+}

@@ -1,0 +1,3 @@
+//! What a server costs as what it serves grows.
+
+pub(crate) mod configuration;
