@@ -106,7 +106,7 @@ pub(crate) struct Exchange {
     pub(crate) waits_as: Option<u64>,
     /// When its client last sent it, as far as that is known.
     pub(crate) waits_since: Option<Instant>,
-    /// When it was last decided.
+    /// When it was decided, the first time if storage contradicted it since.
     decided_at: Timestamp,
     detail: Option<String>,
     arrival: Arrival,
@@ -506,7 +506,9 @@ impl Pipeline<'_> {
                 return;
             }
         };
-        exchange.decided_at = now;
+        if exchange.conflicts == 0 {
+            exchange.decided_at = now;
+        }
         exchange.reason = decision.reason;
         exchange.changes = decision.changes;
         let seen = decision.seen_elsewhere.as_deref().map(seen_elsewhere_text);

@@ -285,7 +285,11 @@ impl Auditor {
             assert!(!clash, "{address} is used by client {other} and acknowledged to {client}");
         }
         let record = &store.records[&address];
-        assert_eq!((&record.client, record.state), (&key(client), LeaseState::Leased));
+        let is_its_own = (&record.client, record.state) == (&key(client), LeaseState::Leased);
+        assert!(
+            is_its_own,
+            "{address} is acknowledged to client {client}, but on record {record:?}"
+        );
     }
 
     /// Storage has said all that it says: memory and storage are the same, but for changes that nobody
@@ -298,7 +302,11 @@ impl Auditor {
         );
         for (address, record) in &store.records {
             if !unheard.contains(address) && !knowledge.is_in_flight(*address) {
-                assert_eq!(engine.lease_at(*address).as_ref(), Some(&**record));
+                let known = engine.lease_at(*address);
+                assert!(
+                    known.as_ref() == Some(&**record),
+                    "it knows {known:?}, and storage holds {record:?}"
+                );
             }
         }
         for lease in engine.leases() {
@@ -324,11 +332,16 @@ impl Auditor {
                     .filter(|lease| is_counted(lease))
                     .count() as u64
             };
-            assert_eq!(usage.leased, count(&|lease| lease.is_active(now)), "{}", pool.name);
+            let leased = count(&|lease| lease.is_active(now));
+            assert!(usage.leased == leased, "{leased} leases are counted as {usage:?}");
             let offered: Vec<_> = engine.offers().map(|offer| offer.address).collect();
             let is_set_aside =
                 |lease: &Lease| lease.is_quarantined(now) && !offered.contains(&lease.address);
-            assert_eq!(usage.quarantined, count(&is_set_aside));
+            let set_aside = count(&is_set_aside);
+            assert!(
+                usage.quarantined == set_aside,
+                "{set_aside} set aside are counted as {usage:?}"
+            );
             assert!(usage.leased + usage.quarantined + usage.offered <= usage.size);
         }
     }

@@ -23,11 +23,14 @@ pub(super) enum Defect {
     /// Storage makes the changes of one of two servers without such a look, so that both give an
     /// address to a client.
     AddressGivenByBoth,
+    /// One of two servers decides a RELEASE or DECLINE again after a conflict, although the client may
+    /// have a new lease of the address from the other.
+    EndedAgainAfterConflict,
 }
 
 impl Defect {
     /// Every defect.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::AckBeforeFlush,
         Self::LimitNotChecked,
         Self::QuarantineForgotten,
@@ -35,5 +38,6 @@ impl Defect {
         Self::BlindWrites,
         Self::LeasesForgotten,
         Self::AddressGivenByBoth,
+        Self::EndedAgainAfterConflict,
     ];
 }

@@ -305,6 +305,10 @@ impl World {
     pub(super) fn is_decided_again(&self, pending: &Pending) -> bool {
         let ends_lease =
             matches!(pending.request.kind, RequestKind::Decline | RequestKind::Release);
-        self.servers.len() == 1 || (self.is_awaited(pending) && !ends_lease)
+        match self.defect {
+            _ if self.servers.len() == 1 => true,
+            Some(Defect::EndedAgainAfterConflict) if ends_lease => true,
+            _ => !ends_lease && self.is_awaited(pending),
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Not here: the store. Invariant: the engines that have the addresses are told once, and those who wait
 //! for these changes are woken.
 
-use lessor_core::{Answer, Changes, NetworkId, Reason, Timestamp};
+use lessor_core::{Answer, Changes, NetworkId, Reason, RequestKind, Timestamp};
 use lessor_policy_host::Runner;
 use smallvec::SmallVec;
 
@@ -26,21 +26,21 @@ impl Pipeline<'_> {
         self.settle(now, &changes, answer);
         match answer {
             Answer::Made => {
-                let took_ms = exchange.decided_at.ms_until(now);
-                if u128::try_from(took_ms).is_ok_and(|took_ms| took_ms > AGE_MAX.as_millis()) {
-                    // The lease time that the reply promises began long ago. The client asks again.
-                    let secs = took_ms / 1000;
-                    exchange.fail(Reason::TooOld, Some(format!("storage took {secs} s")));
+                // The lease time that the reply promises began long ago. The client asks again.
+                if let Some(detail) = took_too_long(now, exchange) {
+                    exchange.fail(Reason::TooOld, Some(detail));
                 }
                 exchange.changes = changes;
             }
             Answer::NotMade => exchange.fail(Reason::StoreFailed, None),
-            Answer::Conflict(_) if exchange.conflicts < CONFLICTS_MAX => {
-                exchange.conflicts += 1;
-                self.decide_under_terms(runner, now, exchange);
-                return false;
-            }
-            Answer::Conflict(_) => exchange.fail(Reason::StoreConflict, None),
+            Answer::Conflict(_) => match why_not_again(now, exchange) {
+                Some((reason, detail)) => exchange.fail(reason, detail),
+                None => {
+                    exchange.conflicts += 1;
+                    self.decide_under_terms(runner, now, exchange);
+                    return false;
+                }
+            },
         }
         true
     }
@@ -71,6 +71,25 @@ impl Pipeline<'_> {
         }
         tracing::error!(?changes, "no engine heard what storage did");
     }
+}
+
+/// Why an exchange is not decided again after a conflict. A client that gave its address back may have
+/// asked for it once more since, and have it from another server.
+fn why_not_again(now: Timestamp, exchange: &Exchange) -> Option<(Reason, Option<String>)> {
+    let kind = exchange.request().map(|request| request.kind);
+    let is_farewell = matches!(kind, Some(RequestKind::Release | RequestKind::Decline));
+    if is_farewell || exchange.conflicts >= CONFLICTS_MAX {
+        return Some((Reason::StoreConflict, None));
+    }
+    took_too_long(now, exchange).map(|detail| (Reason::TooOld, Some(detail)))
+}
+
+/// What to say if storage took longer than a client waits. A client that was not answered may have gone
+/// on by then.
+fn took_too_long(now: Timestamp, exchange: &Exchange) -> Option<String> {
+    let took_ms = exchange.decided_at.ms_until(now);
+    let is_too_long = u128::try_from(took_ms).is_ok_and(|took_ms| took_ms > AGE_MAX.as_millis());
+    is_too_long.then(|| format!("storage took {} s", took_ms / 1000))
 }
 
 /// Tells the engines of one generation. An engine that has been told already passes it over.

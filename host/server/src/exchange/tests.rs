@@ -113,6 +113,38 @@ fn a_request_that_storage_contradicts_too_often_is_given_up() {
     assert!(exchange.outgoing.is_none());
 }
 
+#[test]
+fn a_request_is_not_decided_again_once_its_client_has_gone_on() {
+    let mut parts = parts(&["10.0.0.0/24"], LIMITS);
+    let mut exchange = requested(&mut parts);
+    let conflict = Answer::Conflict([None].into_iter().collect());
+    let pipeline = parts.shared.pipeline();
+    let soon = NOW.moved_by_ms(3_000);
+    assert!(!pipeline.committed(&mut parts.runner, soon, &mut exchange, &conflict));
+    let late = NOW.moved_by_ms(5_000);
+    assert!(pipeline.committed(&mut parts.runner, late, &mut exchange, &conflict));
+    assert_eq!(exchange.reason, Reason::TooOld);
+    assert!(exchange.outgoing.is_none());
+}
+
+#[test]
+fn a_lease_that_was_changed_meanwhile_is_not_given_back_again() {
+    let mut parts = parts(&["10.0.0.0/24"], LIMITS);
+    let mut granted = requested(&mut parts);
+    let pipeline = parts.shared.pipeline();
+    assert!(pipeline.committed(&mut parts.runner, NOW, &mut granted, &Answer::Made));
+    let options = vec![DhcpOption::RequestedIpAddress(ADDRESS)];
+    let decline = packet(MessageType::Decline, 1, RELAY, options);
+    let mut exchange = pipeline.decide(&mut parts.runner, NOW, 0, received(&decline, RELAY));
+    assert_eq!(exchange.reason, Reason::QuarantinedDeclined);
+    let mut renewed = lessor_core::Lease::clone(&granted.changes[0].lease);
+    renewed.revision += 1;
+    let conflict = Answer::Conflict([Some(Arc::new(renewed))].into_iter().collect());
+    assert!(pipeline.committed(&mut parts.runner, NOW, &mut exchange, &conflict));
+    assert_eq!(exchange.reason, Reason::StoreConflict);
+    assert!(exchange.changes.is_empty());
+}
+
 /// Counts those that wait, and passes on who can go on.
 struct Noted {
     next: Cell<u64>,
