@@ -25,8 +25,7 @@ pub(crate) fn limit_arenas() {
     }
 }
 
-/// Gives memory that is free back to the system. It makes threads wait that allocate meanwhile, for about
-/// as many milliseconds as there are MiB to give back.
+/// Gives memory that is free back to the system. Threads that allocate meanwhile wait for it.
 #[cfg(target_env = "gnu")]
 #[allow(unsafe_code, reason = "there is no safe form of malloc_trim(3)")]
 pub(crate) fn give_back() {

@@ -12,7 +12,10 @@
 use std::{
     collections::{HashMap, HashSet},
     net::Ipv4Addr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use lessor_core::{
@@ -30,6 +33,8 @@ pub(crate) struct Shards {
     topology: Topology,
     hash_seed: u64,
     shards: Vec<Arc<Shard>>,
+    /// Of each shard whether its engine was made, so that nobody looks at a hundred thousand that were not.
+    is_made: Vec<AtomicBool>,
     /// Leases on storage that no configured network spans; kept for the day one does again.
     strays: Vec<Arc<Lease>>,
 }
@@ -69,18 +74,23 @@ impl Shards {
     pub(crate) fn new(topology: Topology, hash_seed: u64) -> Self {
         let networks = topology.networks().iter();
         let shards = networks.map(|network| Arc::new(Shard::idle(network, hash_seed))).collect();
-        Self { topology, hash_seed, shards, strays: Vec::new() }
+        Self::of(topology, hash_seed, shards)
+    }
+
+    fn of(topology: Topology, hash_seed: u64, shards: Vec<Arc<Shard>>) -> Self {
+        let is_made = shards.iter().map(|shard| shard.is_made().into()).collect();
+        Self { topology, hash_seed, shards, is_made, strays: Vec::new() }
     }
 
     /// Takes in a lease from storage, before any request is decided.
     pub(crate) fn restore(&mut self, now: Timestamp, lease: Arc<Lease>) {
         let location = self.topology.locate_address(lease.address);
-        let Some(shard) = location.and_then(|location| self.shard(location.network)) else {
-            self.strays.push(lease);
-            return;
-        };
-        if let Some(made) = shard.lock().make(self.hash_seed) {
-            made.engine.restore(now, lease);
+        match location {
+            Some(location) => {
+                // Nobody else has these shards yet, so none is retired.
+                let _ = self.with_engine(location.network, |engine| engine.restore(now, lease));
+            }
+            None => self.strays.push(lease),
         }
     }
 
@@ -125,9 +135,12 @@ impl Shards {
         id: NetworkId,
         work: impl FnOnce(&mut Engine, &mut Waiting) -> T,
     ) -> Result<T, Retired> {
-        let shard = self.shard(id).ok_or(Retired)?;
-        let mut contents = shard.lock();
+        let position = usize::try_from(id.0).map_err(|_| Retired)?;
+        let mut contents = self.shards.get(position).ok_or(Retired)?.lock();
         let Made { engine, waiting } = contents.make(self.hash_seed).ok_or(Retired)?;
+        if let Some(is_made) = self.is_made.get(position) {
+            is_made.store(true, Ordering::Release);
+        }
         Ok(work(engine, waiting))
     }
 
@@ -145,7 +158,8 @@ impl Shards {
 
     /// Visits every live engine that was made, one lock at a time: those that may know something.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&mut Engine)) {
-        for shard in &self.shards {
+        let shards = self.shards.iter().zip(&self.is_made);
+        for (shard, _) in shards.filter(|(_, is_made)| is_made.load(Ordering::Acquire)) {
             if let Some(made) = shard.lock().made() {
                 visit(&mut made.engine);
             }
@@ -158,11 +172,9 @@ impl Shards {
         wanted: impl Fn(&Network) -> bool,
         mut visit: impl FnMut(&mut Engine),
     ) {
-        let networks = self.topology.networks().iter();
-        for (shard, _) in self.shards.iter().zip(networks).filter(|(_, network)| wanted(network)) {
-            if let Some(made) = shard.lock().make(self.hash_seed) {
-                visit(&mut made.engine);
-            }
+        let networks = (0..).map(NetworkId).zip(self.topology.networks());
+        for (id, _) in networks.filter(|(_, network)| wanted(network)) {
+            let _ = self.with_engine(id, &mut visit);
         }
     }
 
@@ -206,7 +218,8 @@ impl Shards {
             .collect();
         let carried = |network: &Arc<Network>| {
             let (old_network, shard) = old.get(&*network.name)?;
-            (*old_network == network).then(|| Arc::clone(shard))
+            // One without an engine is retired, too: nobody may make one that the new set does not know of.
+            (*old_network == network && shard.is_made()).then(|| Arc::clone(shard))
         };
         let kept: Vec<Option<Arc<Shard>>> = topology.networks().iter().map(carried).collect();
         let kept_pointers: HashSet<*const Shard> = kept.iter().flatten().map(Arc::as_ptr).collect();
@@ -237,7 +250,7 @@ impl Shards {
             None => Arc::new(Shard::idle(network, hash_seed)),
         });
         let shards = shards.collect();
-        let mut next = Self { shards, topology, hash_seed, strays: Vec::new() };
+        let mut next = Self::of(topology, hash_seed, shards);
         // Nobody hears any more what became of changes that are on their way.
         let outside = outside.iter().filter_map(Remembered::lease).map(Arc::new);
         for lease in outside.chain(self.strays.iter().cloned()) {
@@ -272,10 +285,6 @@ impl Shards {
         }
         Ok(true)
     }
-
-    fn shard(&self, id: NetworkId) -> Option<&Arc<Shard>> {
-        self.shards.get(id.0 as usize)
-    }
 }
 
 /// The networks of `topology` that go on with one of `engines`, or with something that one of them knows.
@@ -299,6 +308,10 @@ impl Shard {
             true => Self(Mutex::new(Contents::Idle(Arc::clone(network)))),
             false => Self::of(Engine::new(Arc::clone(network), hash_seed)),
         }
+    }
+
+    fn is_made(&self) -> bool {
+        matches!(&*self.lock(), Contents::Made(_))
     }
 
     /// A panic under the lock poisons it; the engine's own invariants hold between its calls, and
