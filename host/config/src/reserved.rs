@@ -3,13 +3,9 @@
 //!
 //! Not here: what a reservation looks like. Invariant: everything that is in the subnets has an entry.
 
-use std::{
-    collections::{HashMap, hash_map::RandomState},
-    hash::BuildHasher,
-    net::Ipv4Addr,
-    ops::Range,
-};
+use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr, ops::Range};
 
+use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table};
 use ipnet::Ipv4Net;
 use lessor_core::ReservationOwner;
@@ -27,9 +23,10 @@ pub(crate) struct Reserved<'s> {
     by_address: Vec<(u32, u32)>,
     /// The number of the network of each subnet.
     networks: Vec<u32>,
-    addresses: HashTable<Entry>,
-    owners: HashTable<Entry>,
-    hasher: RandomState,
+    addresses: HashTable<(Ipv4Addr, Entry)>,
+    /// By the hash of the owner and its network, so that few others are looked at.
+    owners: HashTable<(u64, Entry)>,
+    hasher: FixedState,
 }
 
 /// Where something was said: in the document, or on a line of a file that it names.
@@ -79,7 +76,7 @@ impl<'s> Reserved<'s> {
             networks,
             addresses: HashTable::new(),
             owners: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: FixedState::default(),
         };
         for subnet in 0..reserved.subnets.len() {
             let count = reserved.subnets.get(subnet).map_or(0, |found| found.reservations.len());
@@ -110,10 +107,9 @@ impl<'s> Reserved<'s> {
 
     /// Makes room for about so many more.
     pub(crate) fn expect(&mut self, more: usize) {
-        let Self { subnets, networks, addresses, owners, hasher, .. } = self;
-        let subnets: &[PlacedSubnet] = subnets;
-        addresses.reserve(more, |entry| hasher.hash_one(address_at(subnets, *entry)));
-        owners.reserve(more, |entry| hasher.hash_one(owner_at(subnets, networks, *entry)));
+        let Self { addresses, owners, hasher, .. } = self;
+        addresses.reserve(more, |(address, _)| hasher.hash_one(address));
+        owners.reserve(more, |(hash, _)| *hash);
     }
 
     fn note_in_document(&mut self, entry: Entry, collector: &Collector) {
@@ -137,10 +133,31 @@ impl<'s> Reserved<'s> {
     fn note(&mut self, entry: Entry) -> Earlier {
         let Self { subnets, networks, addresses, owners, hasher, .. } = self;
         let subnets: &[PlacedSubnet] = subnets;
-        let address = |entry: Entry| address_at(subnets, entry);
-        let owner = |entry: Entry| owner_at(subnets, networks, entry);
-        let first_address = first(addresses, entry, address, |found| hasher.hash_one(found));
-        let first_owner = first(owners, entry, owner, |found| hasher.hash_one(found));
+        let Some(own) = placed(subnets, entry) else { return Earlier::default() };
+        let address = own.reservation.address;
+        let first_address = match addresses.entry(
+            hasher.hash_one(address),
+            |(other, _)| *other == address,
+            |(other, _)| hasher.hash_one(other),
+        ) {
+            hash_table::Entry::Occupied(first) => Some(first.get().1),
+            hash_table::Entry::Vacant(free) => {
+                free.insert((address, entry));
+                None
+            }
+        };
+        let owner = owner_at(subnets, networks, entry);
+        let hash = hasher.hash_one(owner);
+        let is_same = |(other_hash, other): &(u64, Entry)| {
+            *other_hash == hash && owner_at(subnets, networks, *other) == owner
+        };
+        let first_owner = match owners.entry(hash, is_same, |(hash, _)| *hash) {
+            hash_table::Entry::Occupied(first) => Some(first.get().1),
+            hash_table::Entry::Vacant(free) => {
+                free.insert((hash, entry));
+                None
+            }
+        };
         Earlier {
             address: first_address.and_then(|entry| Some(placed(subnets, entry)?.address)),
             owner: first_owner.and_then(|entry| Some(placed(subnets, entry)?.owner)),
@@ -192,10 +209,6 @@ fn placed(subnets: &[PlacedSubnet], entry: Entry) -> Option<&PlacedReservation> 
     subnets.get(entry.subnet as usize)?.reservations.get(entry.position as usize)
 }
 
-fn address_at(subnets: &[PlacedSubnet], entry: Entry) -> Option<Ipv4Addr> {
-    placed(subnets, entry).map(|found| found.reservation.address)
-}
-
 /// The owner, and the network that it is in.
 fn owner_at<'s>(
     subnets: &'s [PlacedSubnet],
@@ -204,23 +217,6 @@ fn owner_at<'s>(
 ) -> Option<(u32, &'s ReservationOwner)> {
     let network = networks.get(entry.subnet as usize)?;
     Some((*network, &placed(subnets, entry)?.reservation.owner))
-}
-
-/// The first entry with the same key, or nothing if this is it.
-fn first<K: PartialEq>(
-    table: &mut HashTable<Entry>,
-    entry: Entry,
-    key: impl Fn(Entry) -> Option<K>,
-    hash: impl Fn(&Option<K>) -> u64,
-) -> Option<Entry> {
-    let own = key(entry);
-    match table.entry(hash(&own), |other| key(*other) == own, |other| hash(&key(*other))) {
-        hash_table::Entry::Occupied(first) => Some(*first.get()),
-        hash_table::Entry::Vacant(free) => {
-            free.insert(entry);
-            None
-        }
-    }
 }
 
 fn related(draft: Draft, place: Place, role: &str) -> Draft {

@@ -191,7 +191,7 @@ fn report_unreadable(value: &Value, name: &str, why: &Unreadable) {
 
 /// About how many reservations a file of so many octets has, and no more than are worth preparing for.
 fn rows_expected(octets: u64) -> usize {
-    const ROW_OCTETS: u64 = 40;
+    const ROW_OCTETS: u64 = 24;
     const EXPECTED_MAX: u64 = 1 << 20;
     usize::try_from((octets / ROW_OCTETS).min(EXPECTED_MAX)).unwrap_or_default()
 }
