@@ -226,6 +226,7 @@ fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientK
         relay_information: (!said.is_empty()).then(|| relay_information(said)),
         subscriber: None,
         revision: 1,
+        unknown_fields: Default::default(),
     }
 }
 

@@ -35,6 +35,32 @@ pub struct Lease {
     pub relay_information: Option<RelayInformation>,
     /// Counts the changes of this record from 1; what compare-and-set compares.
     pub revision: u64,
+    /// What a newer server wrote besides.
+    #[serde(default, skip_serializing_if = "UnknownFields::is_empty")]
+    pub unknown_fields: UnknownFields,
+}
+
+/// Fields of a record that a newer server wrote and that this one does not know, as storage has them. They
+/// are written back whole with each change that leaves the address to the same client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnknownFields(#[serde(with = "crate::octets")] Box<[u8]>);
+
+impl UnknownFields {
+    /// Takes the octets that storage has.
+    pub fn from_octets(octets: impl Into<Box<[u8]>>) -> Self {
+        Self(octets.into())
+    }
+
+    /// The octets that storage has.
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// What became of a lease. An expired one is a `Leased` one whose end has passed.

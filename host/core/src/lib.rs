@@ -33,7 +33,7 @@ pub use dhcpv4::{
     Attempt, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer, OptionOrigin,
     PoolUsage, Preference, Preview, Records, Remembered, Rule, SeenElsewhere, Wait,
 };
-pub use lease::{Answer, Change, Changes, Lease, LeaseState};
+pub use lease::{Answer, Change, Changes, Lease, LeaseState, UnknownFields};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{
     AfterDataLoss, Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax,

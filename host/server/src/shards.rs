@@ -379,6 +379,7 @@ mod tests {
             subscriber: None,
             relay_information: None,
             revision: 1,
+            unknown_fields: Default::default(),
         }
     }
 

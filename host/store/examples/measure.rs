@@ -129,6 +129,7 @@ fn created(position: u32) -> Changes {
         subscriber: None,
         relay_information: Some(RelayInformation::from_octets(relay)),
         revision: 1,
+        unknown_fields: Default::default(),
     };
     [Change { lease: Arc::new(lease), previous: None }].into_iter().collect()
 }

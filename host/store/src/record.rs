@@ -5,9 +5,9 @@
 //! servers of different releases read each other's records:
 //!
 //! - An index never gets another meaning or type, and is never used again once retired.
-//! - A new field is an `Option` with the next free index. An older server skips an index that it
-//!   does not know (and leaves it out when it writes the record again); a newer one reads a missing
-//!   index as `None`.
+//! - A new field is an `Option` with the next free index. An older server keeps what it does not know,
+//!   and writes it back as long as the address stays with the client; a newer one reads a missing index
+//!   as `None`.
 //! - Fields that are not an `Option` stay for ever.
 //! - [`VERSION`] is raised only when an older server must not read the record at all. This server
 //!   then still reads the versions before it, each by a separate function.
@@ -15,7 +15,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    ClientKey, HardwareAddress, Lease, LeaseState, Line, RelayInformation, Timestamp,
+    ClientKey, HardwareAddress, Lease, LeaseState, Line, RelayInformation, Timestamp, UnknownFields,
 };
 use minicbor::{Decode, Encode, bytes::ByteSlice};
 
@@ -23,6 +23,10 @@ use crate::StoreError;
 
 /// The version octet that this server writes.
 const VERSION: u8 = 1;
+/// How many fields this server knows.
+const FIELDS: u64 = 12;
+/// What stands for a field that is none.
+const NULL: u8 = 0xf6;
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
@@ -114,10 +118,44 @@ pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
     };
     value.clear();
     value.push(VERSION);
-    match minicbor::encode(&record, value) {
-        Ok(()) => {}
-        Err(_) => unreachable!("a vector takes every octet"),
+    let written = minicbor::encode(&record, &mut *value).map_err(drop);
+    let appended = written.and_then(|()| append(lease.unknown_fields.octets(), value));
+    if appended.is_err() {
+        unreachable!("a vector takes every octet, and what was read is items");
     }
+}
+
+/// Writes fields that this server does not know behind those that it does.
+fn append(unknown: &[u8], value: &mut Vec<u8>) -> Result<(), ()> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let mut items = minicbor::Decoder::new(unknown);
+    let mut count = 0;
+    while items.position() < unknown.len() {
+        items.skip().map_err(drop)?;
+        count += 1;
+    }
+    let mut known = minicbor::Decoder::new(value.get(1..).unwrap_or_default());
+    let written = known.array().map_err(drop)?.unwrap_or_default();
+    let known = value.split_off(1 + known.position());
+    value.truncate(1);
+    minicbor::Encoder::new(&mut *value).array(FIELDS + count).map_err(drop)?;
+    value.extend(known);
+    value.extend((written..FIELDS).map(|_| NULL));
+    value.extend_from_slice(unknown);
+    Ok(())
+}
+
+/// The fields that this server does not know.
+fn unknown_fields(octets: &[u8]) -> Result<UnknownFields, minicbor::decode::Error> {
+    let mut decoder = minicbor::Decoder::new(octets);
+    let count = decoder.array()?.unwrap_or_default();
+    for _ in 0..count.min(FIELDS) {
+        decoder.skip()?;
+    }
+    let unknown = octets.get(decoder.position()..).filter(|_| count > FIELDS);
+    Ok(UnknownFields::from_octets(unknown.unwrap_or_default()))
 }
 
 /// The lease of a record.
@@ -167,6 +205,7 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
             0 => return Err("its revision is 0".to_owned()),
             revision => revision,
         },
+        unknown_fields: unknown_fields(octets).map_err(|error| error.to_string())?,
     })
 }
 
@@ -217,6 +256,7 @@ mod tests {
             subscriber: Some("line 7".into()),
             relay_information: Some(RelayInformation::from_octets(*b"\x01\x02\x00a")),
             revision: u64::MAX,
+            unknown_fields: UnknownFields::default(),
         }
     }
 
@@ -246,11 +286,19 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_newer_servers_are_skipped() {
-        let mut newer = value(&lease());
-        newer[1] = 0x80 | 14;
-        newer.extend(b"\xf6\xf6\x63new\x82\x01\x02");
-        assert_eq!(decode(&[192, 0, 2, 1], &newer).unwrap(), lease());
+    fn fields_of_newer_servers_are_kept_and_written_back() {
+        for (count, header) in [(2, vec![0x80 | 14]), (20, vec![0x98, 32])] {
+            let mut unknown = b"\x63new\x82\x01\x02".to_vec();
+            unknown.extend((2..count).map(|_| 7));
+            let mut newer = value(&lease());
+            newer.splice(1..2, header);
+            newer.extend(b"\xf6\xf6");
+            newer.extend(&unknown);
+            let read = decode(&[192, 0, 2, 1], &newer).unwrap();
+            let unknown_fields = UnknownFields::from_octets(unknown);
+            assert_eq!(read, Lease { unknown_fields, ..lease() });
+            assert_eq!(value(&read), newer);
+        }
     }
 
     #[test]

@@ -434,7 +434,7 @@ impl<'e, 'r> Case<'e, 'r> {
 /// Whether the client of a record is the owner of `reservation`: the same device, or one that was
 /// behind the same line when it was last heard through its relay.
 fn is_owner(reservation: &Reservation, record: &Record<Ipv4>) -> bool {
-    let Facts { hardware_address, relay_information } = Facts::of(record);
+    let Facts { hardware_address, relay_information, .. } = Facts::of(record);
     let sub_option = |code| relay::sub_option(relay_information?, code);
     match &reservation.owner {
         ReservationOwner::CircuitId(octets) => sub_option(relay::CIRCUIT_ID) == Some(octets),

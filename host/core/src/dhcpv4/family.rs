@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::{
     ClientKey, HardwareAddress, Lease, Line, Link, Origin, RelayInformation, Request, RequestKind,
+    UnknownFields,
     ledger::{
         Family, FreeSet, Holder, LeaseRecord, OctetReader, Octets, PAGE_SIZE, Place, Record,
         Source, Tenure, put_part,
@@ -179,10 +180,15 @@ impl LeaseRecord<Ipv4> for Lease {
 
     fn put_facts(&self, octets: &mut Octets) {
         put_hardware_address(octets, self.hardware_address);
-        if let Some(information) = &self.relay_information {
-            octets.push(1);
-            octets.extend_from_slice(information.octets());
+        match &self.relay_information {
+            None if self.unknown_fields.is_empty() => {}
+            None => octets.push(0),
+            Some(information) => {
+                octets.push(1);
+                put_part(octets, information.octets());
+            }
         }
+        octets.extend_from_slice(self.unknown_fields.octets());
     }
 
     fn from_parts(
@@ -205,6 +211,7 @@ impl LeaseRecord<Ipv4> for Lease {
             subscriber,
             relay_information: facts.relay_information.map(RelayInformation::from_octets),
             revision,
+            unknown_fields: facts.unknown_fields(),
         }
     }
 }
@@ -216,9 +223,15 @@ pub(super) struct Facts<'r> {
     pub(super) hardware_address: HardwareAddress,
     /// The octets of the relay agent information of its last relayed message.
     pub(super) relay_information: Option<&'r [u8]>,
+    unknown_fields: &'r [u8],
 }
 
 impl<'r> Facts<'r> {
+    /// What a newer server wrote.
+    pub(super) fn unknown_fields(&self) -> UnknownFields {
+        UnknownFields::from_octets(self.unknown_fields)
+    }
+
     /// Those of a record.
     pub(super) fn of(record: &'r Record<Ipv4>) -> Self {
         Self::read(record.facts())
@@ -227,11 +240,8 @@ impl<'r> Facts<'r> {
     fn read(octets: &'r [u8]) -> Self {
         let mut rest = OctetReader(octets);
         let hardware_address = hardware_address(&mut rest);
-        let relay_information = (!rest.0.is_empty()).then(|| {
-            rest.octet();
-            rest.0
-        });
-        Self { hardware_address, relay_information }
+        let relay_information = (rest.octet() != 0).then(|| rest.part());
+        Self { hardware_address, relay_information, unknown_fields: rest.0 }
     }
 }
 
@@ -243,4 +253,46 @@ fn put_hardware_address(octets: &mut Octets, address: HardwareAddress) {
 fn hardware_address(octets: &mut OctetReader<'_>) -> HardwareAddress {
     let kind = octets.octet();
     HardwareAddress::new(kind, octets.part()).unwrap_or_else(|| HardwareAddress::ethernet([0; 6]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LeaseState, Timestamp};
+
+    #[test]
+    fn a_record_says_what_its_lease_says() {
+        let hardware = HardwareAddress::new(32, &[7; 16]).unwrap();
+        let line = Line::from_octets(b"\x01\x02ab").unwrap();
+        for client in [
+            ClientKey::Identifier([1; 255].into()),
+            ClientKey::Hardware(hardware),
+            ClientKey::Line(line.clone()),
+            ClientKey::LineAndHardware(Box::new((line, hardware))),
+        ] {
+            for (information, unknown) in [
+                (None, vec![]),
+                (Some(vec![]), vec![]),
+                (Some(vec![9; 300]), vec![1]),
+                (None, vec![0]),
+            ] {
+                let lease = Lease {
+                    address: Ipv4Addr::new(10, 0, 0, 1),
+                    client: client.clone(),
+                    hardware_address: hardware,
+                    state: LeaseState::Released,
+                    began_at: Timestamp::from_unix_ms(1),
+                    changed_at: Timestamp::from_unix_ms(2),
+                    expires_at: Timestamp::NEVER,
+                    subscriber: None,
+                    relay_information: information.map(RelayInformation::from_octets),
+                    revision: 7,
+                    unknown_fields: UnknownFields::from_octets(unknown),
+                };
+                let record = Record::<Ipv4>::new(&lease, false);
+                assert_eq!(record.lease(lease.address.into()), lease);
+                assert!(record.is_of(&client));
+            }
+        }
+    }
 }

@@ -67,6 +67,7 @@ impl Case<'_, '_> {
             subscriber,
             relay_information: relay_information.cloned(),
             revision: 0,
+            unknown_fields: lease.map(|lease| lease.unknown_fields.clone()).unwrap_or_default(),
         };
         let is_beyond_bound = self.is_beyond_quarantine_max(&declined);
         if is_beyond_bound {

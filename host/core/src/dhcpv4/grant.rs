@@ -12,7 +12,7 @@ use crate::{
 use super::{
     Decision,
     case::Case,
-    family::{Cause, View},
+    family::{Cause, Facts, View},
     farewell::active_lease,
     plan::address_of,
 };
@@ -53,11 +53,9 @@ impl Case<'_, '_> {
 
     fn leased(&self, address: u32) -> Lease {
         let record = self.bindings.slot(address).and_then(View::record);
-        let own = record.filter(|own| {
-            own.state() == LeaseState::Leased
-                && self.now < own.expires_at()
-                && own.is_of(&self.client)
-        });
+        let last = record.filter(|record| record.is_of(&self.client));
+        let own =
+            last.filter(|own| own.state() == LeaseState::Leased && self.now < own.expires_at());
         let ends_at = self.now.after_secs(self.lease_time_secs(address));
         // The client may never hear that its lease is shorter from now on. What it was promised
         // before stays its own until then, unless that is for ever.
@@ -74,6 +72,7 @@ impl Case<'_, '_> {
             subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
             relay_information: self.relay_information.as_deref().cloned(),
             revision: 0,
+            unknown_fields: last.map(|last| Facts::of(last).unknown_fields()).unwrap_or_default(),
         }
     }
 }

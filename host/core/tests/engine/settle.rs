@@ -2,7 +2,9 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use lessor_core::{Answer, Change, Decision, Lease, LeaseState, Reason, Request, Terms};
+use lessor_core::{
+    Answer, Change, Decision, Lease, LeaseState, Reason, Request, Terms, UnknownFields,
+};
 
 use crate::support::*;
 
@@ -361,4 +363,27 @@ fn a_client_is_found_where_it_had_its_last_addresses() {
     server.ask_under(&discover(1), &at_address(ip(10)));
     server.ask_under(&selecting(1, ip(10)), &at_address(ip(10)));
     assert_eq!((server.record(1).address, server.record(1).state), (ip(10), LeaseState::Leased));
+}
+
+/// A newer server wrote more into the record than this one knows.
+#[test]
+fn what_a_newer_server_wrote_is_kept_as_long_as_the_client_has_the_address() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let unknown_fields = UnknownFields::from_octets(*b"\x63new");
+    let known = server.record(1);
+    let newer = Lease {
+        unknown_fields: unknown_fields.clone(),
+        revision: known.revision + 1,
+        ..(*known).clone()
+    };
+    server.engine.learn(server.now, Arc::new(newer));
+    let renewed = server.ask(&renewing(1, address));
+    assert_eq!(renewed.changes[0].lease.unknown_fields, unknown_fields);
+    let released = server.ask(&release(1, address));
+    assert_eq!(released.changes[0].lease.unknown_fields, unknown_fields);
+    // Another client gets the address by name; what was written for the former one is not its own.
+    let granted = server.ask(&selecting(2, address));
+    assert_eq!((granted.reason, granted.changes.len()), (Reason::AckSelecting, 1));
+    assert!(granted.changes[0].lease.unknown_fields.is_empty());
 }

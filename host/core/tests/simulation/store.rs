@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Change, Lease, LeaseState, Timestamp};
+use lessor_core::{Answer, Change, Lease, LeaseState, Timestamp, UnknownFields};
 
 use super::{random::Random, server::Pending};
 use crate::storage::{self, Records};
@@ -82,6 +82,7 @@ impl Store {
             subscriber: extended.and_then(|extended| extended.subscriber.clone()),
             relay_information: None,
             revision: held.map_or(0, |held| held.revision) + 1,
+            unknown_fields: UnknownFields::default(),
         });
         self.records.insert(address, Arc::clone(&lease));
         self.by_stranger.insert(address);

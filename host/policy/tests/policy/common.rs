@@ -180,5 +180,6 @@ pub(crate) fn lease() -> Lease {
         subscriber: None,
         relay_information: Some(relay_information()),
         revision: 1,
+        unknown_fields: Default::default(),
     }
 }

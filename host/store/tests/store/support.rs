@@ -29,6 +29,7 @@ pub(crate) fn lease(address: Ipv4Addr, revision: u64) -> Lease {
         subscriber: None,
         relay_information: Some(RelayInformation::from_octets(revision.to_be_bytes())),
         revision,
+        unknown_fields: Default::default(),
     }
 }
 

@@ -90,6 +90,7 @@ fn lease(number: u8, changed_at: Timestamp, expires_at: Timestamp) -> Arc<Lease>
         subscriber: None,
         relay_information: None,
         revision: 7,
+        unknown_fields: Default::default(),
     })
 }
 
