@@ -379,11 +379,8 @@ impl<F: Family> Bindings<F> {
         if let Some(pool) = self.pools.get_mut(position) {
             pool.withhold(resource, view.map_or(Standing::Fresh, View::standing));
         }
-        if let Some(declined_at) = view.and_then(View::listed_quarantine) {
-            self.quarantines.unlist(position, declined_at, resource);
-        }
-        if let Some(held) = view.and_then(View::held) {
-            self.open_offers.close(position, resource, &held);
+        if let Some(view) = view {
+            leave_lists(&mut self.quarantines, &mut self.open_offers, position, view);
         }
     }
 
@@ -394,11 +391,8 @@ impl<F: Family> Bindings<F> {
         if let Some(pool) = self.pools.get_mut(position) {
             pool.give_again(resource, view.map_or(Standing::Fresh, View::standing));
         }
-        if let Some(declined_at) = view.and_then(View::listed_quarantine) {
-            self.quarantines.list(position, declined_at, resource);
-        }
-        if let Some(held) = view.and_then(View::held) {
-            self.open_offers.open(position, resource, &held);
+        if let Some(view) = view {
+            enter_lists(&mut self.quarantines, &mut self.open_offers, position, view);
         }
     }
 
@@ -415,12 +409,7 @@ impl<F: Family> Bindings<F> {
             {
                 pool.leave(resource, Standing::Fresh);
                 pool.enter(resource, view.standing());
-                if let Some(declined_at) = view.listed_quarantine() {
-                    self.quarantines.list(position, declined_at, resource);
-                }
-                if let Some(held) = view.held() {
-                    self.open_offers.open(position, resource, &held);
-                }
+                enter_lists(&mut self.quarantines, &mut self.open_offers, position, view);
             }
         }
         for resource in self.withheld.clone() {
@@ -488,18 +477,10 @@ impl<F: Family> Bindings<F> {
             subscribers.relist(resource, &before.entries(), &after.entries());
             recount(quarantines, before, after);
             let Some(position) = position else { return };
-            if before.listed_quarantine() != after.listed_quarantine() {
-                if let Some(declined_at) = before.listed_quarantine() {
-                    quarantines.unlist(position, declined_at, resource);
-                }
-                if let Some(declined_at) = after.listed_quarantine() {
-                    quarantines.list(position, declined_at, resource);
-                }
-            }
-            let (held_before, held_after) = (before.held(), after.held());
-            if held_before != held_after {
-                held_before.iter().for_each(|held| open_offers.close(position, resource, held));
-                held_after.iter().for_each(|held| open_offers.open(position, resource, held));
+            let listed = |view: View<'_, F>| (view.listed_quarantine(), view.held());
+            if listed(before) != listed(after) {
+                leave_lists(quarantines, open_offers, position, before);
+                enter_lists(quarantines, open_offers, position, after);
             }
             if before.standing() != after.standing()
                 && let Some(pool) = pools.get_mut(position)
@@ -552,6 +533,36 @@ fn relist<F: Family>(
     }
     let is_unclaimed = former_claimant == holder && claimant != holder;
     holder.filter(|_| is_new || is_unclaimed)
+}
+
+/// Lists a resource of the pool at `position` if it is set aside, or if only an offer holds it.
+fn enter_lists<F: Family>(
+    quarantines: &mut Quarantines<F>,
+    open_offers: &mut OpenOffers<F>,
+    position: usize,
+    view: View<'_, F>,
+) {
+    if let Some(declined_at) = view.listed_quarantine() {
+        quarantines.list(position, declined_at, view.resource);
+    }
+    if let Some(held) = view.held() {
+        open_offers.open(position, view.resource, &held);
+    }
+}
+
+/// Takes it off the list that [`enter_lists`] put it on.
+fn leave_lists<F: Family>(
+    quarantines: &mut Quarantines<F>,
+    open_offers: &mut OpenOffers<F>,
+    position: usize,
+    view: View<'_, F>,
+) {
+    if let Some(declined_at) = view.listed_quarantine() {
+        quarantines.unlist(position, declined_at, view.resource);
+    }
+    if let Some(held) = view.held() {
+        open_offers.close(position, view.resource, &held);
+    }
 }
 
 /// Counts a quarantine on its accounts by the change on its way to storage, else by the record.
