@@ -47,7 +47,7 @@ pub(crate) fn read_in_parts(
     })
 }
 
-/// Reads the document, with what `subnets` finds; nothing if that is nothing.
+/// Reads the document with the subnets that `subnets` finds. Returns `None` if `subnets` does.
 fn read_root(
     document: &Spanned<DeTable>,
     collector: &Collector,

@@ -23,7 +23,8 @@ pub(crate) struct Parts<'t> {
 const HEADER: &str = "[[subnet]]";
 
 impl<'t> Parts<'t> {
-    /// Takes a text apart; nothing if it has texts of several lines, which may hold anything.
+    /// Takes a text apart. Returns `None` if it has strings of several lines, which may contain
+    /// anything, headers included.
     pub(crate) fn of(text: &'t str) -> Option<Self> {
         if text.contains("\"\"\"") || text.contains("'''") {
             return None;
@@ -57,7 +58,7 @@ impl<'t> Parts<'t> {
     }
 
     /// Hands each subnet on: its table, the place of its header in the text, and where the part starts.
-    /// Nothing if one of them is no TOML.
+    /// Returns `None` if one of them is not TOML.
     pub(crate) fn for_each(
         &self,
         mut visit: impl FnMut(&DeTable, Range<usize>, usize),

@@ -53,7 +53,7 @@ pub(crate) struct Read {
     pub(crate) address: Range<usize>,
 }
 
-/// Reads one reservation; nothing if it is wrong, which is reported.
+/// Reads one reservation. Returns `None` if it is wrong, after it reported why.
 pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> {
     let owner = owner(table);
     let address = table

@@ -56,7 +56,7 @@ pub(super) fn read(lines: &mut Lines, rows: &mut Rows) -> io::Result<()> {
     Ok(())
 }
 
-/// The columns; nothing if there is a mistake in the line that names them.
+/// Reads the columns. Returns `None` if there is a mistake in the line that names them.
 fn columns(
     lines: &mut Lines,
     rows: &mut Rows,
