@@ -31,10 +31,7 @@ pub(super) struct Case<'e, 'r> {
     pub(super) subnet: usize,
     pub(super) request: &'r Request,
     pub(super) terms: &'r Terms,
-    /// Whose lease on record is the client's own.
-    pub(super) client: ClientKey,
-    /// What offers to the client and its next lease are recorded under.
-    pub(super) key: ClientKey,
+    pub(super) client: Client,
     /// The request's own, or that of the client's last relayed message.
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
     /// What is reserved for the client or its line.
@@ -79,7 +76,7 @@ impl<'e, 'r> Case<'e, 'r> {
         request: &'r Request,
         terms: &'r Terms,
     ) -> Option<Self> {
-        let Client { key, known_as } = identity::client_of(plan, bindings, request)?;
+        let client = identity::client_of(plan, bindings, request)?;
         let relay_information = match &request.relay_information {
             Some(own) => Some(Cow::Borrowed(own)),
             None => {
@@ -95,8 +92,7 @@ impl<'e, 'r> Case<'e, 'r> {
             subnet,
             request,
             terms,
-            client: known_as,
-            key,
+            client,
             relay_information,
             reservation,
             no_records_since: None,
@@ -116,7 +112,9 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn decide(&mut self) -> Decision {
         let lease = self.notice_leased().and_then(|address| self.bindings.slot(address));
         let seen_elsewhere = lease
-            .and_then(|lease| identity::seen_elsewhere(lease, &self.client, self.request))
+            .and_then(|lease| {
+                identity::seen_elsewhere(lease, self.client.on_record().holder(), self.request)
+            })
             .map(Box::new);
         Decision { seen_elsewhere, ..self.decide_by_kind() }
     }
@@ -124,7 +122,7 @@ impl<'e, 'r> Case<'e, 'r> {
     /// The address that the client leases. Beside a lease whose end was not noticed yet it may have
     /// another one, from another server.
     fn notice_leased(&mut self) -> Option<u32> {
-        let mut records = self.bindings.records_of(&self.client).into_iter();
+        let mut records = self.bindings.records_of(self.client.on_record()).into_iter();
         records.find(|address| {
             self.bindings.notice(self.now, *address);
             self.bindings.slot(*address).and_then(View::active).is_some()
@@ -180,11 +178,8 @@ impl<'e, 'r> Case<'e, 'r> {
     fn in_flight(&mut self) -> Option<u32> {
         let is_in_flight =
             |address: &u32| self.bindings.slot(*address).is_some_and(View::is_in_flight);
-        let mut own = self.bindings.flight_of(&self.client);
-        if own.is_none() && self.key != self.client {
-            own = self.bindings.flight_of(&self.key);
-        }
-        if let Some(found) = own.or_else(|| self.named().find(is_in_flight)) {
+        let mut own = self.client.each().filter_map(|known| self.bindings.flight_of(known));
+        if let Some(found) = own.next().or_else(|| self.named().find(is_in_flight)) {
             return Some(found);
         }
         // What has ended by now does not count.
@@ -209,8 +204,8 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn notice(&mut self) {
         let asked = [self.request.requested_address, Some(self.request.client_address)];
         let asked = asked.into_iter().flatten().map(u32::from);
-        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
-        let records = self.bindings.records_of(&self.client);
+        let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
+        let records = self.bindings.records_of(self.client.on_record());
         let known = asked.chain(offered).chain(records);
         let addresses: SmallVec<[u32; 8]> = self.named().chain(known).collect();
         for address in addresses {
@@ -274,8 +269,9 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn why_not_reserved_now(&self, reservation: &Reservation) -> Option<Obstacle> {
         let address = u32::from(reservation.address);
         let active = self.bindings.slot(address).and_then(View::active);
-        let is_of_other = active
-            .is_some_and(|record| !record.is_of(&self.client) && !is_owner(reservation, record));
+        let is_of_other = active.is_some_and(|record| {
+            !self.client.on_record().is_holder_of(record) && !is_owner(reservation, record)
+        });
         if is_of_other && !self.gives_way(address) {
             return Some(Obstacle::HeldByOther);
         }
@@ -306,11 +302,13 @@ impl<'e, 'r> Case<'e, 'r> {
         };
         let record = self.bindings.slot(address).and_then(View::record);
         let has_declined = record.is_some_and(|record| {
-            record.state() == LeaseState::Quarantined && record.is_of(&self.client)
+            record.state() == LeaseState::Quarantined
+                && self.client.on_record().is_holder_of(record)
         });
         let goes_on = |named: u32| {
             let active = self.bindings.slot(named).and_then(View::active);
-            named != address && active.is_some_and(|record| record.is_of(&self.client))
+            named != address
+                && active.is_some_and(|record| self.client.on_record().is_holder_of(record))
         };
         has_declined && named.map(u32::from).is_some_and(goes_on)
     }
@@ -388,19 +386,20 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// Whether `key` is a key of the client.
     pub(super) fn is_self(&self, key: &ClientKey) -> bool {
-        *key == self.client || *key == self.key
+        self.client.each().any(|known| known.holder() == key)
     }
 
     /// Whether a record is the client's.
     pub(super) fn is_own(&self, record: &Record<Ipv4>) -> bool {
-        record.is_of(&self.client) || (self.key != self.client && record.is_of(&self.key))
+        self.client.each().any(|known| known.is_holder_of(record))
     }
 
     /// Whether the client has or had a lease of `address`, and nobody had it since.
     pub(super) fn had_leased(&self, address: u32) -> bool {
         let record = self.bindings.slot(address).and_then(View::record);
         record.is_some_and(|record| {
-            record.state() != LeaseState::Quarantined && record.is_of(&self.client)
+            record.state() != LeaseState::Quarantined
+                && self.client.on_record().is_holder_of(record)
         })
     }
 
@@ -426,7 +425,7 @@ impl<'e, 'r> Case<'e, 'r> {
 
     /// Whether the client was offered `address` in the place of a lease that gives way for it.
     fn is_offered_to_take_over(&self, address: u32) -> bool {
-        let offer = self.bindings.offer_of(&self.key);
+        let offer = self.bindings.offer_of(&self.client.key);
         offer.is_some_and(|offer| offer.resource == address) && self.gives_way(address)
     }
 }

@@ -40,7 +40,7 @@ impl Case<'_, '_> {
                 let source = Arc::new(Origin::of(self.request));
                 self.bindings.hold(Offer {
                     resource: address,
-                    holder: self.key.clone(),
+                    holder: self.client.key.holder().clone(),
                     subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
                     source: Arc::clone(&source),
                     expires_at,
@@ -74,11 +74,11 @@ impl Case<'_, '_> {
     /// have that one, one that it had before that (the client returns from a walled garden).
     fn remembered_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let can_have = |address: u32| self.objection(entitlement, address).is_none();
-        let offer = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
+        let offer = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
         if let Some(address) = offer.filter(|address| can_have(*address)) {
             return Some((address, Reason::OfferedAgain));
         }
-        let records = self.bindings.records_of(&self.client);
+        let records = self.bindings.records_of(self.client.on_record());
         let address =
             records.into_iter().find(|address| self.had_leased(*address) && can_have(*address))?;
         let reason = match self.bindings.standing(address) {

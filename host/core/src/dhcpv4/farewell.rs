@@ -35,7 +35,7 @@ impl Case<'_, '_> {
         let lease = view.and_then(active_lease);
         let lease = lease.as_ref();
         let is_own = match lease {
-            Some(lease) => lease.client == self.client,
+            Some(lease) => lease.client == *self.client.on_record().holder(),
             None => offer.is_some_and(|offer| self.is_self(&offer.holder)),
         };
         if !is_own {
@@ -58,7 +58,7 @@ impl Case<'_, '_> {
             relay_information.or_else(|| lease.and_then(|lease| lease.relay_information.as_ref()));
         let mut declined = Lease {
             address,
-            client: self.key.clone(),
+            client: self.client.key.holder().clone(),
             hardware_address: self.request.hardware_address,
             state: LeaseState::Quarantined,
             began_at,
@@ -73,7 +73,7 @@ impl Case<'_, '_> {
         if is_beyond_bound {
             declined.expires_at = self.now;
         }
-        self.bindings.withdraw_other_offer_to(&self.key, u32::from(address));
+        self.bindings.withdraw_other_offer_to(&self.client.key, u32::from(address));
         let change = self.depart(declined);
         let reason = match is_beyond_bound {
             true => Reason::DeclinedBeyondLimit,
@@ -106,7 +106,8 @@ impl Case<'_, '_> {
         }
         let view = self.bindings.slot(u32::from(self.request.client_address));
         let lease = view.and_then(active_lease);
-        let Some(lease) = lease.filter(|lease| lease.client == self.client) else {
+        let Some(lease) = lease.filter(|lease| lease.client == *self.client.on_record().holder())
+        else {
             return self.silence(Reason::NotOwnerRelease);
         };
         match (line_of(&lease), self.own_line()) {
@@ -121,7 +122,7 @@ impl Case<'_, '_> {
             _ => {}
         }
         let released = self.released(lease);
-        self.bindings.withdraw_other_offer_to(&self.key, u32::from(released.address));
+        self.bindings.withdraw_other_offer_to(&self.client.key, u32::from(released.address));
         let change = self.depart(released);
         self.record(Reason::ReleasedLease, change)
     }

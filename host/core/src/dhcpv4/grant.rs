@@ -25,7 +25,7 @@ impl Case<'_, '_> {
         let Some(room) = self.make_room(address) else { return self.beyond_limit() };
         let is_instead = self.is_instead_of_another(address);
         let reason = if is_instead { Reason::AckInsteadOfReserved } else { reason };
-        self.bindings.withdraw_other_offer_to(&self.key, address);
+        self.bindings.withdraw_other_offer_to(&self.client.key, address);
         let lease = self.leased(address);
         let mut changes: Changes = SmallVec::from_iter([self.depart(lease)]);
         for ended in room {
@@ -53,7 +53,7 @@ impl Case<'_, '_> {
 
     fn leased(&self, address: u32) -> Lease {
         let record = self.bindings.slot(address).and_then(View::record);
-        let last = record.filter(|record| record.is_of(&self.client));
+        let last = record.filter(|record| self.client.on_record().is_holder_of(record));
         let own =
             last.filter(|own| own.state() == LeaseState::Leased && self.now < own.expires_at());
         let ends_at = self.now.after_secs(self.lease_time_secs(address));
@@ -63,7 +63,7 @@ impl Case<'_, '_> {
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Lease {
             address: address_of(address),
-            client: self.key.clone(),
+            client: self.client.key.holder().clone(),
             hardware_address: self.request.hardware_address,
             state: LeaseState::Leased,
             began_at: own.map_or(self.now, Record::began_at),

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ClientKey, ClientKeyKind, HardwareAddress, Line, RelayInformation, Request,
-    ledger::{Holder, Record},
+    ledger::{Holder, KnownHolder, Record},
 };
 
 use super::{
@@ -30,13 +30,25 @@ use super::{
 };
 
 /// The client of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Client {
     /// Its key; offers to it and its next lease are recorded under this key.
-    pub(super) key: ClientKey,
-    /// The key of its lease on record. It is of another kind if the kind was changed since, or if
-    /// the client sent no client identifier then.
-    pub(super) known_as: ClientKey,
+    pub(super) key: KnownHolder<Ipv4>,
+    /// The key of its lease on record if that is of another kind: the kind was changed since, or the
+    /// client sent no client identifier then.
+    former_key: Option<KnownHolder<Ipv4>>,
+}
+
+impl Client {
+    /// The key of its lease on record.
+    pub(super) fn on_record(&self) -> &KnownHolder<Ipv4> {
+        self.former_key.as_ref().unwrap_or(&self.key)
+    }
+
+    /// Its keys, that of its lease on record first.
+    pub(super) fn each(&self) -> impl Iterator<Item = &KnownHolder<Ipv4>> {
+        self.former_key.iter().chain([&self.key])
+    }
 }
 
 /// A client's key was seen with another hardware address or on another line than that of its
@@ -62,8 +74,9 @@ pub(super) fn client_of(plan: &Plan, bindings: &Bindings, request: &Request) -> 
     let information = relay_information_of(plan, bindings, request);
     let information = information.as_deref();
     let key = kind.key_of(request, information)?;
-    let known_as = former_key(bindings, kind, request, information, &key);
-    Some(Client { known_as: known_as.unwrap_or_else(|| key.clone()), key })
+    let key = bindings.look_up(key);
+    let former_key = former_key(bindings, kind, request, information, &key);
+    Some(Client { former_key: former_key.map(|former| bindings.look_up(former)), key })
 }
 
 /// See [`super::Engine::relay_information_of`].
@@ -136,12 +149,12 @@ fn former_key(
     kind: ClientKeyKind,
     request: &Request,
     information: Option<&RelayInformation>,
-    key: &ClientKey,
+    key: &KnownHolder<Ipv4>,
 ) -> Option<ClientKey> {
     let client_address = Some(request.client_address).filter(|address| !address.is_unspecified());
     let named = client_address.or(request.requested_address)?;
     let record = bindings.slot(u32::from(named))?.active()?;
-    if record.is_of(key)
+    if key.is_holder_of(record)
         || Facts::of(record).hardware_address != request.hardware_address
         || differing_lines(record, information).is_some()
         || bindings.current_of(key).is_some_and(|current| current.active().is_some())

@@ -87,7 +87,7 @@ impl Case<'_, '_> {
     pub(super) fn make_room(&self, address: u32) -> Option<SmallVec<[u32; 2]>> {
         let is_active =
             |address: &u32| self.bindings.slot(*address).and_then(View::active).is_some();
-        let own = self.bindings.records_of(&self.client).into_iter();
+        let own = self.bindings.records_of(self.client.on_record()).into_iter();
         let mut ended: SmallVec<[u32; 2]> =
             own.filter(|own| *own != address && is_active(own)).collect();
         let Some(limit) = &self.terms.subscriber else { return Some(ended) };
@@ -101,7 +101,7 @@ impl Case<'_, '_> {
 
     /// The answer to a REQUEST that [`Case::make_room`] finds no room for.
     pub(super) fn beyond_limit(&mut self) -> Decision {
-        self.bindings.withdraw_offer_to(&self.key);
+        self.bindings.withdraw_offer_to(&self.client.key);
         if self.may_nak() {
             self.nak(Reason::NakSubscriberLimit)
         } else {
@@ -175,11 +175,11 @@ impl Case<'_, '_> {
             let active = self.bindings.slot(address).and_then(View::active);
             active.is_some_and(|record| record.subscriber() == Some(&limit.name))
         };
-        let mut not_counted: Records = self.bindings.records_of(&self.client);
+        let mut not_counted: Records = self.bindings.records_of(self.client.on_record());
         let client_has_lease = not_counted.iter().any(|own| is_on_account(*own));
         not_counted.extend(granted.filter(|granted| !not_counted.contains(granted)));
         let leases = not_counted.iter().filter(|address| is_on_account(**address)).count();
-        let offer = self.bindings.offer_of(&self.key).and_then(|offer| {
+        let offer = self.bindings.offer_of(&self.client.key).and_then(|offer| {
             let entry = self.bindings.slot(offer.resource)?.entries().offer?;
             (*entry.subscriber == *limit.name).then_some(offer.resource)
         });

@@ -252,19 +252,20 @@ impl Engine {
 
     /// The lease record of a client, active or not: what a policy may see before it decides.
     pub fn lease_of(&self, client: &ClientKey) -> Option<Lease> {
-        self.bindings.current_of(client)?.lease()
+        self.bindings.current_of(&self.bindings.look_up(client.clone()))?.lease()
     }
 
     /// The client that sent a request, by what its network tells clients apart; none if the request
     /// identifies nobody.
     pub fn client_of(&self, request: &Request) -> Option<ClientKey> {
-        identity::client_of(&self.plan, &self.bindings, request).map(|client| client.key)
+        identity::client_of(&self.plan, &self.bindings, request)
+            .map(|client| client.key.holder().clone())
     }
 
     /// The lease record of the client that sent a request, active or not.
     pub fn lease_for(&self, request: &Request) -> Option<Lease> {
         let client = identity::client_of(&self.plan, &self.bindings, request)?;
-        self.lease_of(&client.known_as)
+        self.bindings.current_of(client.on_record())?.lease()
     }
 
     /// The lease record of an address, active or not.

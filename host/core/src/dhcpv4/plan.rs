@@ -54,7 +54,7 @@ struct Ranges(Box<[Range]>);
 struct Range {
     first: u32,
     last: u32,
-    belongs_to: u32,
+    is_of: u32,
 }
 
 /// Reservations by owner; one owner may have one in each subnet. Owners are found by their hashes and read
@@ -248,17 +248,17 @@ impl PlannedPool {
 
 impl Ranges {
     fn of_subnets(network: &Network) -> Self {
-        let ranges = (0..).zip(&network.subnets).map(|(belongs_to, subnet)| Range {
+        let ranges = (0..).zip(&network.subnets).map(|(is_of, subnet)| Range {
             first: u32::from(subnet.prefix.network()),
             last: u32::from(subnet.prefix.broadcast()),
-            belongs_to,
+            is_of,
         });
         Self::new(ranges.collect())
     }
 
     fn of_pools(pools: &[PlannedPool]) -> Self {
-        let ranges = (0..).zip(pools).filter_map(|(belongs_to, pool)| {
-            pool.range.map(|(first, last)| Range { first, last, belongs_to })
+        let ranges = (0..).zip(pools).filter_map(|(is_of, pool)| {
+            pool.range.map(|(first, last)| Range { first, last, is_of })
         });
         Self::new(ranges.collect())
     }
@@ -271,7 +271,7 @@ impl Ranges {
     fn find(&self, address: u32) -> Option<usize> {
         let after = self.0.partition_point(|range| range.first <= address);
         let range = self.0.get(after.checked_sub(1)?)?;
-        (address <= range.last).then_some(range.belongs_to as usize)
+        (address <= range.last).then_some(range.is_of as usize)
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     farewell::active_lease,
-    identity,
+    identity::{self, Client},
     plan::address_of,
     quarantine::Account,
 };
@@ -222,7 +222,11 @@ impl Engine {
         let accounts = self.accounts_of_decline(request, information.as_deref(), client.as_ref());
         self.bindings.part(&Scope {
             now,
-            holders: client.map(|client| vec![client.known_as, client.key]).unwrap_or_default(),
+            holders: client
+                .iter()
+                .flat_map(Client::each)
+                .map(|known| known.holder().clone())
+                .collect(),
             source: Arc::new(Origin::of(request)),
             subscriber: terms.subscriber.as_ref().map(|limit| limit.name.as_ref()),
             named: named.into_iter().flatten().map(u32::from).collect(),
@@ -238,7 +242,7 @@ impl Engine {
         &self,
         request: &Request,
         information: Option<&RelayInformation>,
-        client: Option<&identity::Client>,
+        client: Option<&Client>,
     ) -> Vec<Account> {
         let view = request.requested_address.and_then(|at| self.bindings.slot(u32::from(at)));
         let (record, offer) = (view.and_then(View::record), view.and_then(View::offer));
@@ -252,7 +256,7 @@ impl Engine {
         let lines = [information, remembered.as_ref()].map(Account::of_line);
         accounts
             .chain(lines)
-            .chain(client.map(|found| Account::Client(found.key.clone())))
+            .chain(client.map(|found| Account::Client(found.key.holder().clone())))
             .collect()
     }
 }
@@ -341,8 +345,8 @@ impl Case<'_, '_> {
         if entitlement.only_address().is_some() {
             return Vec::new();
         }
-        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
-        let records = self.bindings.records_of(&self.client).into_iter().enumerate();
+        let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
+        let records = self.bindings.records_of(self.client.on_record()).into_iter().enumerate();
         let records = records.map(|(position, address)| {
             let rule = if position == 0 { Rule::Current } else { Rule::Former };
             self.candidate(rule, address, not_last)

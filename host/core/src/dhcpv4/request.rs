@@ -51,12 +51,12 @@ impl Case<'_, '_> {
         if !self.may_nak() {
             return self.silence(Reason::RefusedWithoutNak);
         }
-        self.bindings.withdraw_offer_to(&self.key);
+        self.bindings.withdraw_offer_to(&self.client.key);
         self.nak_saying(Reason::NakByPolicy, text)
     }
 
     fn other_server_selected(&mut self) -> Decision {
-        self.bindings.withdraw_offer_to(&self.key);
+        self.bindings.withdraw_offer_to(&self.client.key);
         self.silence(Reason::OtherServerSelected)
     }
 
@@ -67,7 +67,7 @@ impl Case<'_, '_> {
         if self.plan.subnet_of(address).is_none() {
             return self.nak(Reason::NakWrongNetwork);
         }
-        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
+        let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
         let is_open = offered == Some(address) || entitlement.only_address() == Some(address);
         match self.objection(entitlement, address) {
             None if !is_open && self.is_held_back(address) => self.nak(Reason::NakOfferExpired),
@@ -99,7 +99,7 @@ impl Case<'_, '_> {
             return self.nak_if_sure(Reason::NakWrongNetwork);
         }
         let objection = self.objection(entitlement, address);
-        let record = self.bindings.current_of(&self.client);
+        let record = self.bindings.current_of(self.client.on_record());
         // What configuration or a policy assigns to a client is known of it, too.
         let is_known = record.is_some() || entitlement.only_address().is_some();
         if !is_known {
@@ -141,8 +141,8 @@ impl Case<'_, '_> {
         if !self.names_this_server() {
             return self.silence(Reason::UnknownState);
         }
-        let offered = self.bindings.offer_of(&self.key).map(|offer| offer.resource);
-        let current = self.bindings.current_of(&self.client);
+        let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
+        let current = self.bindings.current_of(self.client.on_record());
         let leased = current.filter(|current| current.active().is_some()).map(View::resource);
         match offered.or(leased) {
             None => self.silence(Reason::UnknownState),
@@ -162,7 +162,7 @@ impl Case<'_, '_> {
     /// network, it has a record of the client, or the client asked this very server.
     pub(super) fn may_nak(&self) -> bool {
         self.plan.network().authoritative
-            || self.bindings.current_of(&self.client).is_some()
+            || self.bindings.current_of(self.client.on_record()).is_some()
             || self.names_this_server()
     }
 }

@@ -7,10 +7,10 @@
 //! change of it is in flight; whatever a record says of time counts only until its end was noticed
 //! ([`Bindings::notice`]), which happens while nothing is in flight.
 
+mod of_holder;
 mod part;
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeSet, VecDeque},
     sync::Arc,
 };
@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 use crate::{LeaseState, Timestamp};
 
 use super::{
-    family::{Family, Holder, Layout, LeaseRecord as _},
+    family::{Family, Layout, LeaseRecord as _},
     holders::Holders,
     open_offers::OpenOffers,
     pool::{Pool, Standing},
@@ -32,7 +32,7 @@ use super::{
     subscribers::{Account, Subscribers},
 };
 
-pub(crate) use self::part::Scope;
+pub(crate) use self::{of_holder::KnownHolder, part::Scope};
 
 /// Leases whose end was noticed by a decision wait for [`Bindings::take_unreported`]; beyond this many
 /// the oldest are forgotten.
@@ -133,50 +133,6 @@ impl<F: Family> Bindings<F> {
         self.slot(resource).map_or(Standing::Fresh, View::standing)
     }
 
-    /// What is known of the resource of the current record of `holder`: see [`rank`].
-    pub(crate) fn current_of(&self, holder: &F::Holder) -> Option<View<'_, F>> {
-        let octets = holder.octets();
-        self.records(&octets).max_by_key(|view| rank(*view))
-    }
-
-    /// Of which resources `holder` has a record, the current one first.
-    pub(crate) fn records_of(&self, holder: &F::Holder) -> Records<F> {
-        self.records_by(&holder.octets())
-    }
-
-    fn records_by(&self, holder: &[u8]) -> Records<F> {
-        let mut views: SmallVec<[View<'_, F>; RECORDS_OF_HOLDER_MAX]> =
-            self.records(holder).collect();
-        views.sort_unstable_by_key(|view| Reverse(rank(*view)));
-        views.into_iter().map(|view| view.resource).collect()
-    }
-
-    fn records(&self, holder: &[u8]) -> impl Iterator<Item = View<'_, F>> {
-        let views = self.listed_for(holder);
-        views.filter(move |view| view.record().is_some_and(|record| record.holder() == holder))
-    }
-
-    /// The open offer to `holder`.
-    pub(crate) fn offer_of(&self, holder: &F::Holder) -> Option<&Offer<F>> {
-        let views = self.listed_for(&holder.octets());
-        views.filter_map(View::offer).find(|offer| offer.holder == *holder)
-    }
-
-    /// The first resource of `holder` of which a change is in flight.
-    pub(crate) fn flight_of(&self, holder: &F::Holder) -> Option<F::Resource> {
-        let octets = holder.octets();
-        let views = self.listed_for(&octets).filter(|view| view.is_in_flight());
-        let concerned = views.filter(|view| {
-            view.claimant() == Some(holder)
-                || view.record().is_some_and(|record| *record.holder() == *octets)
-        });
-        concerned.map(|view| view.resource).min()
-    }
-
-    fn listed_for<'s>(&'s self, holder: &[u8]) -> impl Iterator<Item = View<'s, F>> + use<'s, F> {
-        self.holders.resources(holder).filter_map(|resource| self.slot(resource))
-    }
-
     /// What is held on the account of a subscriber, if anything is.
     pub(crate) fn account(&self, subscriber: &str) -> Option<&Account<F::Resource>> {
         self.subscribers.account(subscriber)
@@ -232,25 +188,11 @@ impl<F: Family> Bindings<F> {
     /// Holds a resource for somebody, in place of an earlier offer to them. An offer of that resource
     /// to anybody else is withdrawn.
     pub(crate) fn hold(&mut self, offer: Offer<F>) {
-        self.withdraw_other_offer_to(&offer.holder, offer.resource);
+        let other = self.offered_to(&offer.holder).filter(|other| *other != offer.resource);
+        other.into_iter().for_each(|other| self.withdraw_offer_of(other));
         let is_in_flight = self.slot(offer.resource).is_some_and(View::is_in_flight);
         debug_assert!(!is_in_flight, "a resource in flight is offered to nobody");
         self.claim(offer.resource, Some(Claim::Offer(offer)));
-    }
-
-    /// Withdraws the open offer to `holder`.
-    pub(crate) fn withdraw_offer_to(&mut self, holder: &F::Holder) {
-        if let Some(resource) = self.offer_of(holder).map(|offer| offer.resource) {
-            self.withdraw_offer_of(resource);
-        }
-    }
-
-    /// Withdraws the open offer to `holder`, unless it is that of `resource`.
-    pub(crate) fn withdraw_other_offer_to(&mut self, holder: &F::Holder, resource: F::Resource) {
-        let offered = self.offer_of(holder).map(|offer| offer.resource);
-        if let Some(other) = offered.filter(|offered| *offered != resource) {
-            self.withdraw_offer_of(other);
-        }
     }
 
     /// Withdraws the open offer of `resource`.
@@ -446,7 +388,7 @@ impl<F: Family> Bindings<F> {
     pub(crate) fn take_in(&mut self, resource: F::Resource, slot: Slot<F>) {
         let Slot { record, claim } = slot;
         let claim = claim.map(|claim| *claim).filter(|claim| match claim {
-            Claim::Offer(offer) => self.offer_of(&offer.holder).is_none(),
+            Claim::Offer(offer) => self.offered_to(&offer.holder).is_none(),
             Claim::Flight(_) => true,
         });
         self.put(resource, Next::Record(record), claim);
@@ -492,18 +434,6 @@ impl<F: Family> Bindings<F> {
         if let Some(holder) = overfull {
             self.drop_old_records(&holder);
         }
-    }
-
-    /// Drops the records of the lowest ranks from the list of a holder that has too many.
-    fn drop_old_records(&mut self, holder: &[u8]) {
-        let is_claimed = |resource: &F::Resource| {
-            let claimant = self.slot(*resource).and_then(View::claimant);
-            claimant.is_some_and(|claimant| *claimant.octets() == *holder)
-        };
-        let records = self.records_by(holder).into_iter().skip(RECORDS_OF_HOLDER_MAX);
-        let dropped: SmallVec<[F::Resource; 1]> =
-            records.filter(|resource| !is_claimed(resource)).collect();
-        dropped.into_iter().for_each(|resource| self.holders.remove(holder, resource));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Families for tests: IPv6 addresses and delegated prefixes, held by identity associations (RFC 8415
-//! section 4.2), and plain numbers. They prove that the ledger knows no protocol.
+//! section 4.2), addresses of VPNs that overlap (RFC 6607), and plain numbers. They prove that the
+//! ledger knows no protocol.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,6 +38,19 @@ pub(super) struct Address(u128);
 /// A prefix of 56 bits, as the number that these bits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Prefix(u128);
+
+/// The addresses of VPNs: the same address of two VPNs is two resources.
+pub(super) type VpnAddresses = Of<VpnAddress>;
+
+/// An address in the address space of a VPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct VpnAddress {
+    pub(super) vpn: u32,
+    pub(super) address: u32,
+}
+
+/// How many addresses of a VPN tests count before they go on with the next.
+pub(super) const COUNTED_OF_VPN: u32 = 10;
 
 /// A resource that tests can count.
 pub(super) trait Sample: Place + Send + 'static {
@@ -89,6 +103,33 @@ impl Sample for Prefix {
 
     fn of_number(number: u128) -> Self {
         Self(number)
+    }
+}
+
+impl Sample for VpnAddress {
+    fn nth(number: u32) -> Self {
+        Self { vpn: number / COUNTED_OF_VPN, address: number % COUNTED_OF_VPN }
+    }
+
+    fn number(self) -> u128 {
+        u128::from(self.vpn * COUNTED_OF_VPN + self.address)
+    }
+
+    fn of_number(number: u128) -> Self {
+        Self::nth(number as u32)
+    }
+}
+
+impl Place for VpnAddress {
+    type Page = (u32, u32);
+
+    fn page(self) -> ((u32, u32), usize) {
+        let (page, place) = self.address.page();
+        ((self.vpn, page), place)
+    }
+
+    fn at((vpn, page): (u32, u32), place: usize) -> Option<Self> {
+        u32::at(page, place).map(|address| Self { vpn, address })
     }
 }
 

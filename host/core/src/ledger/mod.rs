@@ -33,7 +33,7 @@ mod table;
 mod families;
 
 pub(crate) use self::{
-    bindings::{Bindings, Records, Scope},
+    bindings::{Bindings, KnownHolder, Records, Scope},
     family::{Family, FreeSet, Holder, Layout, LeaseRecord, PAGE_SIZE, Place, Source, Tenure},
     open_offers::Contested,
     pool::Standing,

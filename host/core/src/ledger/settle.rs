@@ -130,8 +130,8 @@ impl<F: Family> Bindings<F> {
             })
         };
         let is_open_still = |offer: &Offer<F>| {
-            let other = self.offer_of(&offer.holder);
-            now < offer.expires_at && other.is_none_or(|other| other.resource == resource)
+            let other = self.offered_to(&offer.holder);
+            now < offer.expires_at && other.is_none_or(|other| other == resource)
         };
         let offer =
             offer.filter(|offer| is_open_still(offer) && (is_same || !is_in_the_way(offer)));

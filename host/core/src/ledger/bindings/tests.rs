@@ -1,15 +1,19 @@
 //! Whether the parts stay in step: a long random walk through everything that changes a resource,
 //! with a look at all parts after each step, for each family.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use super::*;
 use crate::{
     Answer, Change,
     ledger::{
+        Holder as _,
         families::{
-            Addresses, Association, Line, Numbers, Of, Pools, Prefixes, Sample, holder, lease,
-            tenure,
+            Addresses, Association, COUNTED_OF_VPN, Line, Numbers, Of, Pools, Prefixes, Sample,
+            VpnAddresses, holder, lease, tenure,
         },
         subscribers::Entries,
     },
@@ -45,7 +49,8 @@ impl<R: Sample> Bindings<Of<R>> {
         for view in self.slots() {
             if let Some(offer) = view.offer() {
                 assert_eq!(offer.resource, view.resource);
-                assert_eq!(self.offer_of(&offer.holder), Some(offer));
+                assert_eq!(self.offered_to(&offer.holder), Some(offer.resource));
+                assert_eq!(self.offer_of(&self.look_up(offer.holder.clone())), Some(offer));
                 assert!(view.active().is_none_or(|record| record.is_of(&offer.holder)));
                 assert_ne!(view.standing(), Standing::Quarantined);
                 offered_to.push(offer.holder.clone());
@@ -54,7 +59,8 @@ impl<R: Sample> Bindings<Of<R>> {
                 assert!(!view.standing().is_free());
                 assert_eq!(flight.change.lease.resource, view.resource);
                 assert_eq!(flight.change.previous.as_deref(), view.lease().as_ref());
-                assert!(self.flight_of(&flight.change.lease.holder).is_some());
+                let holder = self.look_up(flight.change.lease.holder.clone());
+                assert!(self.flight_of(&holder).is_some());
             }
         }
         offered_to.sort_unstable();
@@ -101,10 +107,11 @@ impl<R: Sample> Bindings<Of<R>> {
         }
         let mut listed = 0;
         for (holder, all) in records {
-            let found = self.records_of(&holder);
+            let known = self.look_up(holder.clone());
+            let found = self.records_of(&known);
             assert!(found.iter().all(|resource| all.contains(resource)));
             assert!(found.is_sorted_by_key(|resource| Reverse(self.slot(*resource).map(rank))));
-            let current = self.current_of(&holder).map(|view| view.resource);
+            let current = self.current_of(&known).map(|view| view.resource);
             assert_eq!(current, found.first().copied());
             let claimant = |resource: &&R| self.slot(**resource).and_then(View::claimant);
             let is_claimed = |resource: &&R| claimant(resource) == Some(&holder);
@@ -212,6 +219,7 @@ fn the_parts_stay_in_step_whatever_the_resources_are() {
         walk::<u32>(seed);
         walk::<<Addresses as Family>::Resource>(seed);
         walk::<<Prefixes as Family>::Resource>(seed);
+        walk::<<VpnAddresses as Family>::Resource>(seed);
     }
 }
 
@@ -248,7 +256,10 @@ fn walk<R: Sample>(seed: u64) {
                     });
                 }
             }
-            3 => bindings.withdraw_offer_to(&holder(client)),
+            3 => {
+                let known = bindings.look_up(holder(client));
+                bindings.withdraw_offer_to(&known);
+            }
             4..=8 => {
                 let (state, secs) = match below(5) {
                     0 => (LeaseState::Released, 0),
@@ -305,6 +316,36 @@ fn a_pool_may_have_more_resources_than_anybody_can_count() {
     }
     let usage = bindings.usage().next().unwrap();
     assert_eq!((usage.size, usage.leased), (u64::MAX, 200));
+}
+
+#[test]
+fn the_same_address_of_two_vpns_is_leased_twice() {
+    type Address = <VpnAddresses as Family>::Resource;
+    let ours = [Address::nth(3), Address::nth(3 + COUNTED_OF_VPN)];
+    assert_eq!(ours[0].address, ours[1].address);
+    let layout = Pools { pools: ours.map(|only| (only, only)).into(), reserved: BTreeSet::new() };
+    let mut bindings = Bindings::<VpnAddresses>::new(Arc::new(layout), &FixedState::default());
+    let now = Timestamp::from_unix_ms(0);
+    for (client, address) in [1, 2].into_iter().zip(ours) {
+        let leased = tenure(LeaseState::Leased, now, 60);
+        let change = bindings.depart(lease(address.number() as u32, client, leased), CAUSE);
+        bindings.settle(now, &[change], &Answer::Made);
+    }
+    let owner = |bindings: &Bindings<VpnAddresses>, address| {
+        bindings
+            .slot(address)
+            .and_then(View::active)
+            .and_then(|record| record.subscriber())
+            .map(String::from)
+    };
+    assert_eq!(
+        ours.map(|address| owner(&bindings, address)),
+        ["s1", "s2"].map(|name| Some(name.into()))
+    );
+    let released = tenure(LeaseState::Released, now, 0);
+    let change = bindings.depart(lease(ours[0].number() as u32, 1, released), CAUSE);
+    bindings.settle(now, &[change], &Answer::Made);
+    assert_eq!(ours.map(|address| owner(&bindings, address)), [None, Some("s2".into())]);
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! What a holder has: its records, the offer to it, and the changes in flight that concern it.
+//!
+//! A message asks for these several times, so the holder is looked up once ([`Bindings::look_up`]) and
+//! the slots of its resources are read each time. Invariant: until a resource is claimed for the
+//! holder, what is read by a [`KnownHolder`] is what a new lookup would find.
+
+use std::cmp::Reverse;
+
+use smallvec::SmallVec;
+
+use super::{
+    super::{
+        family::{Family, Holder},
+        record::{Octets, Record},
+        slot::{Offer, View},
+    },
+    Bindings, RECORDS_OF_HOLDER_MAX, Records, rank,
+};
+
+/// A holder that was looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownHolder<F: Family> {
+    holder: F::Holder,
+    octets: Octets,
+    /// The resources listed for it, and perhaps some of another holder with the same hash.
+    listed: SmallVec<[F::Resource; RECORDS_OF_HOLDER_MAX]>,
+}
+
+impl<F: Family> KnownHolder<F> {
+    /// The holder.
+    pub(crate) fn holder(&self) -> &F::Holder {
+        &self.holder
+    }
+
+    /// Whether a record is its.
+    pub(crate) fn is_holder_of(&self, record: &Record<F>) -> bool {
+        record.holder() == &*self.octets
+    }
+}
+
+impl<F: Family> Bindings<F> {
+    /// Looks a holder up.
+    pub(crate) fn look_up(&self, holder: F::Holder) -> KnownHolder<F> {
+        let octets = holder.octets();
+        let listed = self.holders.resources(&octets).collect();
+        KnownHolder { holder, octets, listed }
+    }
+
+    /// What is known of the resource of the current record of `known`: see [`rank`].
+    pub(crate) fn current_of(&self, known: &KnownHolder<F>) -> Option<View<'_, F>> {
+        self.listed_for(known).filter(is_record_of(&known.octets)).max_by_key(|view| rank(*view))
+    }
+
+    /// Of which resources `known` has a record, the current one first.
+    pub(crate) fn records_of(&self, known: &KnownHolder<F>) -> Records<F> {
+        ranked(self.listed_for(known), &known.octets)
+    }
+
+    /// The open offer to `known`.
+    pub(crate) fn offer_of(&self, known: &KnownHolder<F>) -> Option<&Offer<F>> {
+        let mut offers = self.listed_for(known).filter_map(View::offer);
+        offers.find(|offer| offer.holder == known.holder)
+    }
+
+    /// The first resource of `known` of which a change is in flight.
+    pub(crate) fn flight_of(&self, known: &KnownHolder<F>) -> Option<F::Resource> {
+        let in_flight = self.listed_for(known).filter(|view| view.is_in_flight());
+        let concerned = in_flight.filter(|view| {
+            view.claimant() == Some(&known.holder) || is_record_of(&known.octets)(view)
+        });
+        concerned.map(|view| view.resource).min()
+    }
+
+    /// Withdraws the open offer to `known`.
+    pub(crate) fn withdraw_offer_to(&mut self, known: &KnownHolder<F>) {
+        if let Some(resource) = self.offer_of(known).map(|offer| offer.resource) {
+            self.withdraw_offer_of(resource);
+        }
+    }
+
+    /// Withdraws the open offer to `known`, unless it is that of `resource`.
+    pub(crate) fn withdraw_other_offer_to(
+        &mut self,
+        known: &KnownHolder<F>,
+        resource: F::Resource,
+    ) {
+        let offered = self.offer_of(known).map(|offer| offer.resource);
+        if let Some(other) = offered.filter(|offered| *offered != resource) {
+            self.withdraw_offer_of(other);
+        }
+    }
+
+    /// The resource that is offered to a holder that was not looked up.
+    pub(in super::super) fn offered_to(&self, holder: &F::Holder) -> Option<F::Resource> {
+        let listed = self.holders.resources(&holder.octets());
+        let mut offers = listed.filter_map(|resource| self.slot(resource)?.offer());
+        offers.find(|offer| offer.holder == *holder).map(|offer| offer.resource)
+    }
+
+    /// Drops the records of the lowest ranks from the list of a holder that has too many.
+    pub(super) fn drop_old_records(&mut self, holder: &[u8]) {
+        let is_claimed = |resource: &F::Resource| {
+            let claimant = self.slot(*resource).and_then(View::claimant);
+            claimant.is_some_and(|claimant| *claimant.octets() == *holder)
+        };
+        let listed = self.holders.resources(holder).filter_map(|resource| self.slot(resource));
+        let records = ranked::<F>(listed, holder).into_iter().skip(RECORDS_OF_HOLDER_MAX);
+        let dropped: SmallVec<[F::Resource; 1]> =
+            records.filter(|resource| !is_claimed(resource)).collect();
+        dropped.into_iter().for_each(|resource| self.holders.remove(holder, resource));
+    }
+
+    fn listed_for(&self, known: &KnownHolder<F>) -> impl Iterator<Item = View<'_, F>> {
+        known.listed.iter().filter_map(|resource| self.slot(*resource))
+    }
+}
+
+/// Whether the record of a resource is that of the holder whose octets these are.
+fn is_record_of<F: Family>(holder: &[u8]) -> impl Fn(&View<'_, F>) -> bool {
+    move |view| view.record().is_some_and(|record| record.holder() == holder)
+}
+
+/// Those of which the holder has a record, the current one first.
+fn ranked<'s, F: Family>(views: impl Iterator<Item = View<'s, F>>, holder: &[u8]) -> Records<F> {
+    let mut views: SmallVec<[View<'s, F>; RECORDS_OF_HOLDER_MAX]> =
+        views.filter(is_record_of(holder)).collect();
+    views.sort_unstable_by_key(|view| Reverse(rank(*view)));
+    views.into_iter().map(|view| view.resource).collect()
+}
