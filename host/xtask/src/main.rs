@@ -51,6 +51,8 @@ enum Task {
     Attack(attack::AttackArguments),
     /// Write a large configuration, with its reservations in a file of their own.
     Configuration(growth::configuration::ConfigurationArguments),
+    /// Measure what leases, networks and reservations cost as their number grows.
+    Growth(growth::GrowthArguments),
     /// Simulate many servers and their clients, and look for a broken rule; `--seed` repeats one.
     Sim(simulate::SimulateArguments),
     /// Explore small worlds of a server or two completely.
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Task::Reloads(arguments) => done(reloads::run(&arguments)),
         Task::Attack(arguments) => done(attack::run(&arguments)),
         Task::Configuration(arguments) => done(growth::configuration::run(&arguments)),
+        Task::Growth(arguments) => done(growth::run(&arguments)),
         Task::Sim(arguments) => done(simulate::simulate("simulation", &arguments)),
         Task::Worlds(arguments) => done(simulate::simulate("small_worlds", &arguments)),
         Task::Lint => done(test::lint()),

@@ -58,6 +58,11 @@ pub(crate) fn write(folder: &Path, subnets: u32, reservations: u32) -> anyhow::R
     Ok(path)
 }
 
+/// Whether there is room for so many.
+pub(crate) fn has_room(subnets: u32, reservations: u32) -> bool {
+    Layout::new(subnets, reservations).is_ok()
+}
+
 /// How the addresses are divided.
 struct Layout {
     subnets: u32,
