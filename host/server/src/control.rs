@@ -162,13 +162,22 @@ async fn answer_one(
 
 /// One value as a line of JSON; if it has no form in JSON, a line that [`open`] takes for an error.
 pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut line = serde_json::to_vec(value).unwrap_or_else(|error| {
-        tracing::error!(%error, "a question on the control socket cannot be answered");
-        let why = error.to_string().replace(char::is_control, " ");
-        format!("{FAILED}{why}").into_bytes()
-    });
-    line.push(b'\n');
-    line
+    match serde_json::to_vec(value) {
+        Ok(mut line) => {
+            line.push(b'\n');
+            line
+        }
+        Err(error) => {
+            tracing::error!(%error, "a question on the control socket cannot be answered");
+            failure_line(&error.to_string())
+        }
+    }
+}
+
+/// A line that says why the rest of an answer does not come.
+pub(crate) fn failure_line(why: &str) -> Vec<u8> {
+    let why = why.replace(char::is_control, " ");
+    format!("{FAILED}{why}\n").into_bytes()
 }
 
 /// Asks the server that runs with the configuration at `config`. Gives the lines of the answer as

@@ -5,6 +5,7 @@ use std::{
     net::Ipv4Addr,
     path::Path,
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -13,14 +14,13 @@ use lessor_config::StoreBackend;
 use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
 use lessor_store::DiskStore;
 use lessor_terminal::table;
-use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock,
     control::{self, Question},
     exchange::Shared,
-    generation, stored,
+    generation, shards, stored,
 };
 
 #[derive(Debug, clap::Args)]
@@ -136,19 +136,15 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
 /// The server's part: every lease, a network at a time.
 pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) -> bool {
     let now = clock::now();
-    let mut told = RoaringBitmap::new();
-    loop {
-        let generation = shared.generation.load_full();
-        let shards = &generation.shards;
-        let listed = shards.each_lease(|lease| {
-            let is_new = told.insert(lease.address.into());
-            !is_new || say(control::json_line(&Row::of(&lease, now, shards.topology())))
-        });
-        // A reload took the leases to newer shards.
-        if let Ok(heard) = listed {
-            return heard;
-        }
-    }
+    let mut newest = || Arc::clone(&shared.generation.load_full().shards);
+    let listed = shards::each_lease_once(&mut newest, |lease, topology| {
+        say(control::json_line(&Row::of(lease, now, topology)))
+    });
+    listed.unwrap_or_else(|shards::TooManyReloads(reloads)| {
+        say(control::failure_line(&format!(
+            "the configuration was reloaded {reloads} times meanwhile; ask again"
+        )))
+    })
 }
 
 /// From the running server, or from the store if none runs.

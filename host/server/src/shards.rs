@@ -21,6 +21,7 @@ use std::{
 use lessor_core::{
     Engine, Lease, Location, Network, NetworkId, Remembered, Request, Subnet, Timestamp, Topology,
 };
+use roaring::RoaringBitmap;
 
 use crate::waiting::{Waiting, Wake};
 
@@ -38,6 +39,9 @@ pub(crate) struct Shards {
     /// Leases on storage that no configured network spans; kept for the day one does again.
     strays: Vec<Arc<Lease>>,
 }
+
+/// How many reloads may come in the way of a list of leases before it is given up.
+const RELOADS_MAX: usize = 16;
 
 /// How many subnets, pools and reservations a network has at most whose engine is made while a request
 /// waits: that takes some 50 microseconds.
@@ -68,6 +72,32 @@ struct Made {
 /// The shard was retired by a reload: a newer set of shards is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Retired;
+
+/// A list of leases was given up after this many reloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManyReloads(pub(crate) usize);
+
+/// Visits every lease once, until `visit` says that it has enough; returns whether it never said so. A
+/// reload moves leases to newer shards, so the rest is read from the newest.
+///
+/// # Errors
+/// If there was one reload after the other.
+pub(crate) fn each_lease_once(
+    newest: &mut dyn FnMut() -> Arc<Shards>,
+    mut visit: impl FnMut(&Lease, &Topology) -> bool,
+) -> Result<bool, TooManyReloads> {
+    let mut visited = RoaringBitmap::new();
+    for _ in 0..RELOADS_MAX {
+        let shards = newest();
+        let listed = shards.each_lease(|lease| {
+            !visited.insert(lease.address.into()) || visit(&lease, shards.topology())
+        });
+        if let Ok(is_complete) = listed {
+            return Ok(is_complete);
+        }
+    }
+    Err(TooManyReloads(RELOADS_MAX))
+}
 
 impl Shards {
     /// Empty engines for every network.
@@ -405,6 +435,33 @@ mod tests {
         assert!(knows(&new, [10, 1, 0, 5]));
         let retired = old.with_owner_of([10, 1, 0, 5].into(), |_| ());
         assert_eq!(retired, Err(Retired));
+    }
+
+    #[test]
+    fn a_list_of_leases_goes_on_after_a_reload_but_not_after_endless_ones() {
+        let mut first = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
+        first.restore(NOW, lease([10, 0, 0, 5]).into());
+        first.restore(NOW, lease([10, 1, 0, 5]).into());
+        let first = Arc::new(first);
+        // The network of one lease was retired when the list comes to it.
+        let newer = reconfigured(&first, &["10.1.0.0/23", "10.0.0.0/24"]);
+        let mut sets = [Arc::clone(&first), newer].into_iter();
+        let mut listed = Vec::new();
+        let complete = each_lease_once(&mut || sets.next().unwrap(), |lease, _| {
+            listed.push(lease.address.octets());
+            true
+        });
+        assert_eq!((complete, listed), (Ok(true), vec![[10, 0, 0, 5], [10, 1, 0, 5]]));
+        // Whatever is newest is retired already.
+        let mut asked = 0;
+        let given_up = each_lease_once(
+            &mut || {
+                asked += 1;
+                Arc::clone(&first)
+            },
+            |_, _| true,
+        );
+        assert_eq!((given_up, asked), (Err(TooManyReloads(RELOADS_MAX)), RELOADS_MAX));
     }
 
     #[test]

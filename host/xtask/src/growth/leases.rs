@@ -85,7 +85,7 @@ fn row(lessor: &Path, folder: &Path, count: u32) -> anyhow::Result<Vec<String>> 
 pub(super) fn configuration(prefix: &str, range: &str) -> String {
     format!(
         "[server]\nlisten = [\"{LISTEN}\"]\n[store]\npath = \"store\"\n\
-         [[subnet]]\nprefix = \"{prefix}\"\nlease-time = {{ default = \"1d\", max = \"1d\" }}\n\
+         [[subnet]]\nprefix = \"{prefix}\"\nlease-time = \"1d\"\nmax-lease-time = \"1d\"\n\
          [[subnet.pool]]\nrange = \"{range}\"\n"
     )
 }
