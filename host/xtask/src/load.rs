@@ -137,7 +137,7 @@ fn print(subjects: &[Subject]) {
 }
 
 /// A folder with a configuration for the load, and the policy with one row for each subscriber.
-fn lay_out(
+pub(crate) fn lay_out(
     folder: &Path,
     name: &str,
     policy: Option<&Path>,

@@ -9,6 +9,7 @@ mod demo;
 mod growth;
 mod load;
 mod overload;
+mod pairs;
 mod policies;
 mod purity;
 mod reloads;
@@ -45,6 +46,8 @@ enum Task {
     Compare(compare::CompareArguments),
     /// Measure the server with more than it can serve, and what it costs at half of that.
     Overload(overload::OverloadArguments),
+    /// Compares the speed of two builds of the server, in alternating pairs. Needs root.
+    Pairs(pairs::PairsArguments),
     /// Measure what reloads cost clients, and what they leave in memory.
     Reloads(reloads::ReloadsArguments),
     /// Attack the server with floods, damage and nonsense, and show what it served, refused or lost.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Task::Load(arguments) => done(load::run(&arguments)),
         Task::Compare(arguments) => done(compare::run(&arguments)),
         Task::Overload(arguments) => done(overload::run(&arguments)),
+        Task::Pairs(arguments) => done(pairs::run(&arguments)),
         Task::Reloads(arguments) => done(reloads::run(&arguments)),
         Task::Attack(arguments) => done(attack::run(&arguments)),
         Task::Configuration(arguments) => done(growth::configuration::run(&arguments)),
