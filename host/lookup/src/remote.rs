@@ -8,6 +8,7 @@ mod cache;
 mod failed_keys;
 mod http;
 mod postgresql;
+mod question;
 mod radius;
 mod sqlite;
 
@@ -22,9 +23,10 @@ use tokio::sync::{Semaphore, watch};
 
 use self::{
     back_off::{BackOff, Next},
-    backend::{Backend, Failure, Question},
+    backend::Backend,
     cache::{Answers, Remembered},
     failed_keys::FailedKeys,
+    question::{Failure, Question},
 };
 use crate::{
     Problem,

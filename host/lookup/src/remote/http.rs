@@ -17,7 +17,7 @@ use lessor_core::Row;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::RootCertStore;
 
-use super::backend::{Failure, Question};
+use super::question::{Failure, Question};
 use crate::{
     Problem, cause,
     limits::ROW_OCTETS_MAX,

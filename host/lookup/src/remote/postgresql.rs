@@ -12,7 +12,7 @@ use rustls::RootCertStore;
 use tokio_postgres::{Client, Config, Statement, config::SslMode, types::Type};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::backend::{Failure, Question, several_rows};
+use super::question::{Failure, Question, several_rows};
 use crate::{
     Problem, cause,
     limits::ROW_OCTETS_MAX,

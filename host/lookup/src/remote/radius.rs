@@ -20,7 +20,7 @@ use lessor_core::Row;
 use tokio::net::{UdpSocket, lookup_host};
 
 use self::packet::{Answer, Request};
-use super::backend::{Failure, Question};
+use super::question::{Failure, Question};
 use crate::{
     Problem,
     secret::{Secret, Secrets},

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::connection::{Asker, Identity};
-use super::backend::{Failure, Question};
+use super::question::{Failure, Question};
 use crate::{Problem, limits::COMPUTING_THREADS_MAX, settings::SqliteSettings};
 
 /// A database, and the threads that ask it. They end with it.

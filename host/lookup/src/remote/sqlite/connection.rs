@@ -20,8 +20,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, types::ValueRef};
 
 use super::{
     super::{
-        backend::{Failure, several_rows},
         left,
+        question::{Failure, several_rows},
     },
     Shared,
 };
