@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use dhcproto::v4::MessageType;
 
 use crate::{
-    audit::{self, Mistake},
     code,
+    mistake::{self, Mistake},
     reply::{Options, Reply},
 };
 
@@ -48,12 +48,12 @@ impl Acquired {
     pub fn from_reply(reply: Reply) -> Result<Self, Mistake> {
         let missing = |what| Mistake::Missing { what };
         let server_identifier =
-            reply.server_identifier().ok_or(missing(audit::SERVER_IDENTIFIER))?;
-        let lease_time_secs = reply.lease_time_secs().ok_or(missing(audit::LEASE_TIME))?;
+            reply.server_identifier().ok_or(missing(mistake::SERVER_IDENTIFIER))?;
+        let lease_time_secs = reply.lease_time_secs().ok_or(missing(mistake::LEASE_TIME))?;
         let may_lack_address = reply.message_type == MessageType::Offer
             && reply.options.get(code::IPV6_ONLY_PREFERRED).is_some();
         if reply.your_address.is_unspecified() && !may_lack_address {
-            return Err(missing(audit::ADDRESS));
+            return Err(missing(mistake::ADDRESS));
         }
         let options = reply.options;
         Ok(Self {

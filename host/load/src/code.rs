@@ -17,3 +17,6 @@ pub(crate) const CLIENT_IDENTIFIER: u8 = 61;
 pub(crate) const RELAY_AGENT_INFORMATION: u8 = 82;
 pub(crate) const IPV6_ONLY_PREFERRED: u8 = 108;
 pub(crate) const END: u8 = 255;
+
+/// The octets of a sub-option of option 82 at most: its length is one octet (RFC 3046 section 2.0).
+pub(crate) const SUB_OPTION_OCTETS_MAX: usize = 255;

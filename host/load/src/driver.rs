@@ -21,10 +21,10 @@ use nix::{
 
 use crate::{
     args::LoadArgs,
-    audit::Mistake,
     exchange::{self, Exchange, ExchangeKind, Outcome},
     ledger::{Held, Ledger},
     message::{Intent, RelayAgent, octets_of},
+    mistake::Mistake,
     pace::Pace,
     plan::{Next, Plan, Task},
     progress::Progress,

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use dhcproto::error::{DecodeError, EncodeError};
 use thiserror::Error;
 
-use crate::{audit::Mistake, message::Subscriber};
+use crate::{code, mistake::Mistake};
 
 /// Why an exchange did not bring what was wanted.
 #[derive(Debug, Error)]
@@ -48,7 +48,7 @@ pub enum ExchangeError {
     /// A part of option 82 is longer than its length field can say.
     #[error(
         "the {what} has {found} octets; option 82 has room for {}",
-        Subscriber::SUB_OPTION_OCTETS_MAX
+        code::SUB_OPTION_OCTETS_MAX
     )]
     TooLong {
         /// `circuit id` or `remote id`.

@@ -12,9 +12,10 @@ use dhcproto::v4::MessageType;
 
 use crate::{
     acquired::Acquired,
-    audit::{self, Mistake},
+    audit,
     error::ExchangeError,
     message::{Asked, Intent, RelayAgent, Subscriber, octets_of},
+    mistake::Mistake,
     reply::Reply,
 };
 

@@ -13,7 +13,7 @@ use dhcproto::{
     },
 };
 
-use crate::error::ExchangeError;
+use crate::{code, error::ExchangeError};
 
 /// A subscriber: the device of one customer and the line that it is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Subscriber {
     /// address, time servers, lease time, renewal and rebinding time, static routes.
     pub const PARAMETERS: [u8; 11] = [1, 3, 6, 15, 26, 28, 42, 51, 58, 59, 121];
     /// A sub-option of option 82 is at most this long (RFC 3046 section 2.0).
-    pub const SUB_OPTION_OCTETS_MAX: usize = 255;
+    pub const SUB_OPTION_OCTETS_MAX: usize = code::SUB_OPTION_OCTETS_MAX;
 
     /// A subscriber with this device on this line, and nothing else known of it.
     pub fn new(hardware_address: [u8; 6], circuit_id: impl Into<Vec<u8>>) -> Self {

@@ -17,9 +17,10 @@ use dhcproto::{
 
 use crate::{
     acquired::Acquired,
-    audit::{self, Mistake},
+    audit,
     error::ExchangeError,
     message::{Asked, Intent, RelayAgent, Subscriber, information_octets, octets_of},
+    mistake::Mistake,
     reply::Reply,
     socket::bind,
 };

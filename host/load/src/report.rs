@@ -274,7 +274,7 @@ mod tests {
     use super::*;
     use crate::{
         args::LoadArgs,
-        audit::Mistake,
+        mistake::Mistake,
         tally::{Circumstances, Tally},
     };
 

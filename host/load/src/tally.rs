@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 
 use crate::{
     args::LoadArgs,
-    audit::Mistake,
+    mistake::Mistake,
     report::{DuplicateAddress, Latency, Percentiles, Report, UnexpectedReplies},
 };
 
