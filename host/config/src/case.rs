@@ -11,10 +11,10 @@ use std::path::Path;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
-    collector::{Collector, Draft},
+    collector::Collector,
     file,
     json::{self, Subject},
-    mistake::Mistakes,
+    mistake::{Draft, Mistakes},
     reader::Table,
     shapes, sidecar,
     source::Source,

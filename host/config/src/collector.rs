@@ -3,7 +3,7 @@
 use std::{cell::RefCell, ops::Range};
 
 use crate::{
-    mistake::{MISTAKES_MAX, Mistake, Mistakes},
+    mistake::{Draft, MISTAKES_MAX, Mistake, Mistakes},
     source::Source,
 };
 
@@ -134,48 +134,5 @@ impl Collector {
 impl Found {
     fn has_room(&self) -> bool {
         self.kept.len() + self.kept_of_others.len() < MISTAKES_MAX
-    }
-}
-
-/// What is to be said about a mistake. Its first sentence says what was found; the rest is added
-/// where there is something to say.
-pub(crate) struct Draft {
-    pub(crate) message: String,
-    pub(crate) wanted: Option<String>,
-    pub(crate) help: Option<String>,
-    pub(crate) related: Vec<(Range<usize>, String)>,
-    /// A value that must not be shown.
-    pub(crate) secret: Option<Range<usize>>,
-}
-
-impl Draft {
-    /// What was found.
-    pub(crate) fn found(message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { message, wanted: None, help: None, related: Vec::new(), secret: None }
-    }
-
-    /// What was wanted instead.
-    pub(crate) fn wanted(mut self, wanted: impl Into<String>) -> Self {
-        self.wanted = Some(wanted.into());
-        self
-    }
-
-    /// What to do.
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// The value at this place is a secret: log files and screens are no place for it.
-    pub(crate) fn secret(mut self, span: &Range<usize>) -> Self {
-        self.secret = Some(span.clone());
-        self
-    }
-
-    /// Another place that has to do with it, and how.
-    pub(crate) fn related(mut self, span: &Range<usize>, role: impl Into<String>) -> Self {
-        self.related.push((span.clone(), role.into()));
-        self
     }
 }

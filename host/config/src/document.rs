@@ -4,9 +4,12 @@ use toml::{Spanned, de::DeTable};
 
 use crate::{
     Surroundings,
-    collector::{Collector, Draft},
-    lookups, networks,
+    collector::Collector,
+    lookups,
+    mistake::Draft,
+    networks,
     options::Options,
+    own_addresses::OwnAddresses,
     parts::Parts,
     reader::Table,
     reservation_files,
@@ -14,7 +17,7 @@ use crate::{
     sections,
     settings::{Configuration, ServerSettings},
     shapes::{self, Shape},
-    subnet::{self, Around, OwnAddresses, PlacedSubnet, Shared},
+    subnet::{self, Around, PlacedSubnet, Shared},
     syntax,
 };
 

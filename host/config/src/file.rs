@@ -2,7 +2,11 @@
 
 use std::{io, io::Read, path::Path};
 
-use crate::{collector::Collector, collector::Draft, mistake::Mistakes, source::Source};
+use crate::{
+    collector::Collector,
+    mistake::{Draft, Mistakes},
+    source::Source,
+};
 
 /// No configuration file may have more octets.
 pub const FILE_OCTETS_MAX: usize = 64 << 20;

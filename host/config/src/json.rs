@@ -1,6 +1,6 @@
 //! JSON as TOML of the same length, octet by octet, so that places in one are places in the other.
 
-use crate::collector::{Collector, Draft};
+use crate::{collector::Collector, mistake::Draft};
 
 /// What is to be an object of JSON, for mistakes.
 pub(crate) struct Subject {

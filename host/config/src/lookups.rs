@@ -4,8 +4,8 @@
 use std::{collections::HashMap, path::Path};
 
 use crate::{
-    collector::Draft,
     lookup_settings::{LookupFailure, LookupLimits, LookupPlace, LookupSettings},
+    mistake::Draft,
     reader::{Table, Value},
     shapes,
     suggest::joined,

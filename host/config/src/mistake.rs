@@ -4,7 +4,7 @@ use std::{error::Error, fmt, ops::Range};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use crate::{collector::Draft, source::Source, suggest::listed};
+use crate::{source::Source, suggest::listed};
 
 /// So many mistakes are kept; of others only their number is.
 pub const MISTAKES_MAX: usize = 100;
@@ -227,5 +227,48 @@ impl Diagnostic for Mistake {
             .iter()
             .map(|(span, label)| LabeledSpan::new_with_span(Some(label.clone()), span.clone()));
         Some(Box::new(std::iter::once(primary).chain(related)))
+    }
+}
+
+/// What is to be said about a mistake. Its first sentence says what was found; the rest is added
+/// where there is something to say.
+pub(crate) struct Draft {
+    pub(crate) message: String,
+    pub(crate) wanted: Option<String>,
+    pub(crate) help: Option<String>,
+    pub(crate) related: Vec<(Range<usize>, String)>,
+    /// A value that must not be shown.
+    pub(crate) secret: Option<Range<usize>>,
+}
+
+impl Draft {
+    /// What was found.
+    pub(crate) fn found(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { message, wanted: None, help: None, related: Vec::new(), secret: None }
+    }
+
+    /// What was wanted instead.
+    pub(crate) fn wanted(mut self, wanted: impl Into<String>) -> Self {
+        self.wanted = Some(wanted.into());
+        self
+    }
+
+    /// What to do.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The value at this place is a secret: log files and screens are no place for it.
+    pub(crate) fn secret(mut self, span: &Range<usize>) -> Self {
+        self.secret = Some(span.clone());
+        self
+    }
+
+    /// Another place that has to do with it, and how.
+    pub(crate) fn related(mut self, span: &Range<usize>, role: impl Into<String>) -> Self {
+        self.related.push((span.clone(), role.into()));
+        self
     }
 }

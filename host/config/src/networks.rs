@@ -5,7 +5,8 @@ use std::{collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 use lessor_core::{AfterDataLoss, Bounds, INFINITE_SECS, Network, Topology};
 
 use crate::{
-    collector::{Collector, Draft},
+    collector::Collector,
+    mistake::Draft,
     reader::Placed,
     subnet::{self, PlacedSubnet, Shared},
 };

@@ -7,7 +7,8 @@ use ipnet::Ipv4Net;
 use lessor_core::{OptionDefinition, OptionKind, OptionSet, OptionValue};
 
 use crate::{
-    collector::{Collector, Draft},
+    collector::Collector,
+    mistake::Draft,
     reader::{Placed, Value},
     shapes::ROUTE,
     suggest::closest,
@@ -95,11 +96,6 @@ impl Options {
     pub(crate) fn into_set(self) -> OptionSet {
         self.0.into_iter().map(|(code, placed)| (code, placed.value)).collect()
     }
-}
-
-/// Whether an option of this name can be configured.
-pub(crate) fn is_name(name: &str) -> bool {
-    OptionDefinition::by_name(name).is_some()
 }
 
 /// The code of the option that a text names, by name or number.

@@ -6,11 +6,12 @@ use ipnet::Ipv4Net;
 use lessor_core::{OptionValue, Pool, option::code};
 
 use crate::{
-    collector::{Collector, Draft},
+    collector::Collector,
+    mistake::Draft,
     options::Options,
+    own_addresses::OwnAddresses,
     reader::{Placed, Table, Value},
     shapes::POOL,
-    subnet::OwnAddresses,
     suggest::listed,
 };
 

@@ -8,7 +8,8 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use crate::{
-    collector::{Collector, Draft},
+    collector::Collector,
+    mistake::Draft,
     shapes::{self, Shape},
     suggest::{closest, joined},
 };

@@ -6,10 +6,10 @@ use ipnet::Ipv4Net;
 use lessor_core::{HardwareAddress, Reservation, ReservationOwner};
 
 use crate::{
-    collector::Draft,
+    file_position::FilePosition,
+    mistake::Draft,
     options::Options,
     reader::{Placed, Table, Value},
-    reserved::{Place, Reserved},
     shapes::RESERVATION,
     suggest::joined,
     values,
@@ -18,8 +18,8 @@ use crate::{
 /// A reservation, and where it says what.
 pub(crate) struct PlacedReservation {
     pub(crate) reservation: Reservation,
-    pub(crate) owner: Place,
-    pub(crate) address: Place,
+    pub(crate) owner: FilePosition,
+    pub(crate) address: FilePosition,
 }
 
 /// Where an address may be reserved.
@@ -27,8 +27,8 @@ pub(crate) struct PlacedReservation {
 pub(crate) enum Home<'h> {
     /// In this subnet; anywhere if it has no prefix.
     Subnet(Option<&'h Placed<Ipv4Net>>),
-    /// In whichever subnet spans it.
-    Any(&'h Reserved<'h>),
+    /// In any subnet that spans it; this finds it.
+    Any(&'h dyn Fn(Ipv4Addr) -> Option<Ipv4Net>),
 }
 
 /// Reads the reservations of a subnet; those that are wrong are left out.
@@ -40,7 +40,8 @@ pub(crate) fn read_all(
     let tables = value.tables(&RESERVATION);
     let read = |table| {
         let Read { reservation, owner, address } = read(table, Home::Subnet(prefix), own)?;
-        let (owner, address) = (Place::in_document(&owner), Place::in_document(&address));
+        let (owner, address) =
+            (FilePosition::in_document(&owner), FilePosition::in_document(&address));
         Some(PlacedReservation { reservation, owner, address })
     };
     tables.iter().filter_map(read).collect()
@@ -164,8 +165,8 @@ fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     let (subnet, span) = match home {
         Home::Subnet(None) => return Some(address),
         Home::Subnet(Some(prefix)) => (prefix.value, Some(&prefix.span)),
-        Home::Any(reserved) => match reserved.subnet_of(address) {
-            Some((_, subnet)) => (subnet, None),
+        Home::Any(subnet_of) => match subnet_of(address) {
+            Some(subnet) => (subnet, None),
             None => {
                 let draft = Draft::found(format!("{address} lies in no subnet"))
                     .wanted("wanted an address of a configured subnet")

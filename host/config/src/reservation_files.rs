@@ -21,12 +21,8 @@ use lessor_core::OptionSet;
 use lessor_files::Stamp;
 
 use crate::{
-    Surroundings,
-    collector::{Collector, Draft},
-    reader::Value,
-    reserved::Reserved,
-    settings::ReservationFile,
-    source::Source,
+    Surroundings, collector::Collector, mistake::Draft, reader::Value, reserved::Reserved,
+    settings::ReservationFile, source::Source,
 };
 
 use self::{lines::Lines, rows::Rows};

@@ -3,7 +3,7 @@
 //!
 //! Not here: what a reservation looks like. Invariant: everything that is in the subnets has an entry.
 
-use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr, ops::Range};
+use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr};
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table};
@@ -11,9 +11,8 @@ use ipnet::Ipv4Net;
 use lessor_core::ReservationOwner;
 
 use crate::{
-    collector::{Collector, Draft},
-    reservation::PlacedReservation,
-    subnet::PlacedSubnet,
+    collector::Collector, file_position::FilePosition, mistake::Draft,
+    reservation::PlacedReservation, subnet::PlacedSubnet,
 };
 
 /// The reservations of all subnets.
@@ -29,16 +28,6 @@ pub(crate) struct Reserved<'s> {
     hasher: FixedState,
 }
 
-/// Where something was said: in the document, or on a line of a file that it names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// 0 for the document, otherwise the number of a file from 1.
-    file: u32,
-    /// An offset in the document, otherwise a line from 1.
-    start: u32,
-    end: u32,
-}
-
 /// A reservation: the position of its subnet, and its own in the subnet.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -50,9 +39,9 @@ struct Entry {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Earlier {
     /// A reservation of its address.
-    pub(crate) address: Option<Place>,
+    pub(crate) address: Option<FilePosition>,
     /// A reservation for its owner, in its network.
-    pub(crate) owner: Option<Place>,
+    pub(crate) owner: Option<FilePosition>,
 }
 
 impl<'s> Reserved<'s> {
@@ -169,30 +158,6 @@ impl<'s> Reserved<'s> {
     }
 }
 
-impl Place {
-    /// In the document. No document is so large that its offsets did not fit.
-    pub(crate) fn in_document(span: &Range<usize>) -> Self {
-        let fit = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Self { file: 0, start: fit(span.start), end: fit(span.end) }
-    }
-
-    /// On a line (from 1) of the file of that number (from 1).
-    pub(crate) fn on_line(file: u32, line: usize) -> Self {
-        let line = u32::try_from(line).unwrap_or(u32::MAX);
-        Self { file, start: line, end: line }
-    }
-
-    /// The place in the document, if it is there.
-    pub(crate) fn span(&self) -> Option<Range<usize>> {
-        (self.file == 0).then_some(self.start as usize..self.end as usize)
-    }
-
-    /// The number of the file (from 1) and the line in it, if it is not in the document.
-    pub(crate) fn line(&self) -> Option<(u32, u32)> {
-        (self.file != 0).then_some((self.file, self.start))
-    }
-}
-
 /// What to do about an address that is reserved twice.
 pub(crate) const ADDRESS_TWICE: &str = "an address has one owner; give the other another address";
 
@@ -219,7 +184,7 @@ fn owner_at<'s>(
     Some((*network, &placed(subnets, entry)?.reservation.owner))
 }
 
-fn related(draft: Draft, place: Place, role: &str) -> Draft {
+fn related(draft: Draft, place: FilePosition, role: &str) -> Draft {
     match place.span() {
         Some(span) => draft.related(&span, role),
         None => draft,

@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::{
-    collector::{Collector, Draft},
+    collector::Collector,
+    mistake::Draft,
     reader::{Placed, Table, Value},
     settings::{
         ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, MetricsSettings,

@@ -1,6 +1,6 @@
 //! The keys of every table, in the order in which they are best written.
 
-use crate::options;
+use lessor_core::OptionDefinition;
 
 /// What a table may hold.
 pub(crate) struct Shape {
@@ -396,7 +396,7 @@ impl Shape {
         if !is_row && !CONFIGURATION.iter().any(|shape| shape.name == self.name) {
             return None;
         }
-        if options::is_name(key) && self.keys.contains(&"options") {
+        if OptionDefinition::by_name(key).is_some() && self.keys.contains(&"options") {
             return Some(match is_row {
                 true => format!("options for clients go into \"options\": {{ \"{key}\": … }}"),
                 false => format!("options for clients go into options = {{ {key} = … }}"),

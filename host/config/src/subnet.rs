@@ -1,6 +1,6 @@
 //! One `[[subnet]]`: its prefix, lease times and options; pools and reservations are read beside.
 
-use std::{net::Ipv4Addr, num::NonZeroU32, ops::Range, sync::Arc};
+use std::{num::NonZeroU32, ops::Range, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
@@ -9,8 +9,9 @@ use lessor_core::{
 };
 
 use crate::{
-    collector::Draft,
+    mistake::Draft,
     options::Options,
+    own_addresses::OwnAddresses,
     pool::{self, PlacedPool},
     reader::{Placed, Table, Value},
     reservation::{self, PlacedReservation},
@@ -38,16 +39,6 @@ pub(crate) struct PlacedSubnet {
     pub(crate) reservations: Vec<PlacedReservation>,
     /// All but pools and reservations.
     rest: Subnet,
-}
-
-/// The server's own addresses; no client may have one.
-#[derive(Default)]
-pub(crate) struct OwnAddresses {
-    /// Those that the file names.
-    pub(crate) in_file: Vec<Ipv4Addr>,
-    /// Those of the interfaces that it names, on a host that is known. The file does not determine
-    /// them, so a pool may take one in, and the server passes it over.
-    pub(crate) on_host: Vec<Ipv4Addr>,
 }
 
 /// What the rest of the file says that matters to every subnet.

@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::collector::{Collector, Draft};
+use crate::{collector::Collector, mistake::Draft};
 
 /// Reads the text as far as it can be read. What is wrong is reported, and no more said about what
 /// comes of it.

@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Terms, Verdict};
 
 use crate::{
-    collector::Draft,
+    mistake::Draft,
     options::{Options, recognise_code},
     reader::{Table, Value},
     shapes::{CASE_EXPECTED_REPLY, CASE_PLANNED, CASE_SUBSCRIBER},

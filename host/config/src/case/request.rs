@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::expectation;
 use crate::{
-    collector::Draft,
+    mistake::Draft,
     options::{Options, recognise_code},
     reader::{Table, Value},
     reservation::hardware_address,

@@ -11,7 +11,8 @@ use toml::{
 };
 
 use crate::{
-    collector::{Collector, Draft},
+    collector::Collector,
+    mistake::Draft,
     options,
     reservation::OWNERS,
     shapes::RESERVATION_ROW,

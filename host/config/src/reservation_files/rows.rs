@@ -6,10 +6,12 @@ use lessor_core::{OptionSet, Reservation};
 use toml::de::DeTable;
 
 use crate::{
-    collector::{Collector, Draft},
+    collector::Collector,
+    file_position::FilePosition,
+    mistake::Draft,
     reader::Table,
     reservation::{self, Home, PlacedReservation, Read},
-    reserved::{ADDRESS_TWICE, Earlier, OWNER_TWICE, Place, Reserved},
+    reserved::{ADDRESS_TWICE, Earlier, OWNER_TWICE, Reserved},
     shapes,
     source::Source,
 };
@@ -90,7 +92,8 @@ impl Rows<'_, '_> {
     ) {
         let span = 0..collector.source().text().len();
         let table = Table::open(&collector, &shapes::RESERVATION_ROW, entries, span);
-        let read = reservation::read(&table, Home::Any(self.reserved), self.own);
+        let subnet_of = |address| self.reserved.subnet_of(address).map(|(_, prefix)| prefix);
+        let read = reservation::read(&table, Home::Any(&subnet_of), self.own);
         if let Some(Read { mut reservation, owner, address }) =
             read.filter(|_| collector.is_empty())
         {
@@ -145,7 +148,7 @@ impl Rows<'_, '_> {
             return Earlier::default();
         };
         self.count += 1;
-        let place = Place::on_line(self.number, line);
+        let place = FilePosition::on_line(self.number, line);
         let placed = PlacedReservation { reservation, owner: place, address: place };
         self.reserved.add(subnet, placed)
     }
@@ -171,7 +174,7 @@ impl Rows<'_, '_> {
         }
     }
 
-    fn written(&self, place: Place) -> String {
+    fn written(&self, place: FilePosition) -> String {
         if let Some((file, line)) = place.line() {
             let name = file.checked_sub(1).and_then(|position| self.names.get(position as usize));
             return format!("{}:{line}", name.map_or("", String::as_str));
