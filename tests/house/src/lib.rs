@@ -1,0 +1,9 @@
+//! Checks of the sources themselves, without compiling them: which modules need each other, and how
+//! comments are worded.
+//!
+//! `cargo xtask lint` runs them. Not here: what clippy and rustfmt check.
+
+pub mod circles;
+pub mod modules;
+pub mod sources;
+pub mod words;

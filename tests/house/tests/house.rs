@@ -1,0 +1,92 @@
+//! The sources of this repository keep the rules of `docs/contributing.md`.
+
+use std::{fs, path::Path};
+
+use lessor_house::{
+    circles::circles,
+    modules::{Modules, Name},
+    sources, words,
+};
+
+/// The path of a file in the repository.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(sources::root()).unwrap_or(path).display().to_string()
+}
+
+#[test]
+fn no_two_modules_of_a_crate_need_each_other() {
+    let mut found = String::new();
+    let roots = sources::crate_roots().unwrap();
+    assert!(roots.len() > 15, "the crates were not found: {roots:?}");
+    for root in roots {
+        let modules = Modules::read(&root).unwrap();
+        for circle in circles(&modules.edges()) {
+            found += &format!("\n{}: a circle of {} modules\n", shown(&root), circle.members.len());
+            for (from, to) in circle.edges {
+                found += &format!("  {} uses {}\n", from.join("::"), to.join("::"));
+            }
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "modules need each other; move what both need into a third, or merge them:\n{found}"
+    );
+}
+
+#[test]
+fn comments_are_worded_plainly_and_lines_are_short() {
+    let contributing = fs::read_to_string(sources::root().join("docs/contributing.md")).unwrap();
+    let refused = words::refused_words(&contributing);
+    assert!(refused.len() > 5, "the list of words was not found: {refused:?}");
+    let mut found = String::new();
+    let mut lines = 0;
+    for path in sources::files(sources::root(), "rs").unwrap() {
+        let text = fs::read_to_string(&path).unwrap();
+        for words::Refused { line, why } in words::check(&text, &refused) {
+            found += &format!("{}:{line}: {why}\n", shown(&path));
+            lines += 1;
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "{lines} lines are against docs/contributing.md, \"Words\":\n{found}"
+    );
+}
+
+#[test]
+fn a_file_of_a_module_stands_beside_its_folder() {
+    let is_odd = |path: &&std::path::PathBuf| {
+        // What several integration tests share is no test itself.
+        path.ends_with("mod.rs") && !path.ends_with("tests/common/mod.rs")
+    };
+    let files = sources::files(sources::root(), "rs").unwrap();
+    let found: Vec<String> = files.iter().filter(is_odd).map(|path| shown(path)).collect();
+    assert!(found.is_empty(), "name the file after its module: {found:?}");
+}
+
+#[test]
+fn a_circle_through_a_re_export_is_found_and_a_module_with_its_parts_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("lib.rs", "mod a; mod b; mod c; pub use c::part::Deep; pub fn at_top() {}");
+    write("a.rs", "use crate::{Deep, at_top}; pub struct A(Deep); fn f() { at_top() }");
+    write("b.rs", "pub fn b() -> crate::a::A { loop {} }");
+    write("c.rs", "pub mod part; use self::part::Deep; pub fn c(_: Deep) {}");
+    write("c/part.rs", "use super::c; use crate::b; pub struct Deep; fn f() { b::b(); c(Deep) }");
+    let modules = Modules::read(&folder.path().join("lib.rs")).unwrap();
+    let edges = modules.edges();
+    let circles = circles(&edges);
+    let name = |text: &str| text.split("::").map(str::to_owned).collect::<Name>();
+    let [circle] = circles.as_slice() else { panic!("{circles:?}") };
+    let members = [name("a"), name("b"), name("c::part")];
+    assert_eq!(circle.members, members.iter().collect());
+    assert_eq!(circle.edges.len(), 3);
+    // A test module may use what it likes.
+    write("b.rs", "#[cfg(test)] mod tests { use crate::a::A; }");
+    let modules = Modules::read(&folder.path().join("lib.rs")).unwrap();
+    assert!(lessor_house::circles::circles(&modules.edges()).is_empty());
+}
