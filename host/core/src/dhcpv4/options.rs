@@ -134,8 +134,8 @@ impl Codes {
         }
     }
 
-    /// Adds an option that the client did not ask for, unless it may only be sent to who does
-    /// (RFC 8925 section 3.3).
+    /// Adds an option that the client did not ask for, unless only clients that ask for it may get
+    /// it (RFC 8925 section 3.3).
     fn add_unasked(&mut self, code: u8) {
         if code != code::IPV6_ONLY_PREFERRED {
             self.add(code);

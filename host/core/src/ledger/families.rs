@@ -54,7 +54,7 @@ pub(super) const COUNTED_OF_VPN: u32 = 10;
 
 /// A resource that tests can count.
 pub(super) trait Sample: Place + Send + 'static {
-    /// The `number`th of a range.
+    /// The resource at position `number` of its range.
     fn nth(number: u32) -> Self;
 
     /// The number, and back.
