@@ -21,8 +21,8 @@ use super::{
 };
 
 impl Case<'_, '_> {
-    /// Leases `address` to the client. This ends the client's lease of another address and the
-    /// leases that its subscriber gives up for it.
+    /// Leases `address` to the client, in place of any lease that gives way there. This ends the
+    /// client's lease of another address and the leases that its subscriber gives up for it.
     pub(super) fn acknowledge(&mut self, address: u32, reason: Reason) -> Decision {
         let Some(room) = self.make_room(address) else { return self.beyond_limit() };
         let is_instead = self.is_instead_of_another(address);

@@ -116,17 +116,18 @@ impl Case<'_, '_> {
         match limit.beyond {
             _ if others.client_has_lease => true,
             BeyondLimit::Refuse if others.client_has_offer => beyond(0) == 0,
-            // The places of others' offers are taken.
+            // Offers to other clients occupy their places.
             BeyondLimit::Refuse => beyond(others.offers) == 0,
-            // Who extends a lease that does not count, because it was replaced, say, ends none.
+            // A client that extends a lease which does not count, for example because it was
+            // replaced, ends none.
             BeyondLimit::ReplaceOldest => {
                 beyond(0) == 0 || (self.starts_anew() && beyond(0) <= ENDED_FOR_ONE_MAX)
             }
         }
     }
 
-    /// Whether whatever another client holds at `address` gives way if this client is given an
-    /// address.
+    /// Returns whether the lease or offer of another client at `address` gives way if this client
+    /// is given an address.
     pub(super) fn gives_way(&self, address: u32) -> bool {
         let Some(limit) = self.replacing() else { return false };
         let Some(view) = self.bindings.slot(address) else { return false };
@@ -136,7 +137,8 @@ impl Case<'_, '_> {
             && lease.is_none_or(|_| self.leases_that_give_way(limit).contains(&address))
     }
 
-    /// The address of the oldest lease that gives way for the client, of those that it may have.
+    /// The address of the oldest lease that gives way for the client, among those that the client
+    /// may have.
     pub(super) fn address_that_gives_way(&self, entitlement: Entitlement<'_>) -> Option<u32> {
         let addresses = self.leases_that_give_way(self.replacing()?);
         addresses.into_iter().find(|address| {
@@ -147,13 +149,13 @@ impl Case<'_, '_> {
         })
     }
 
-    /// The limit, if leases may give way for this request.
+    /// The subscriber's limit, if leases may give way for this request.
     fn replacing(&self) -> Option<&SubscriberLimit> {
         let limit = self.terms.subscriber.as_ref()?;
         (limit.beyond == BeyondLimit::ReplaceOldest && self.starts_anew()).then_some(limit)
     }
 
-    /// Whether the client looks for an address, and does not only extend a lease.
+    /// Returns whether the client looks for an address instead of only extending a lease.
     fn starts_anew(&self) -> bool {
         let extends = self.request.kind == RequestKind::Request
             && matches!(
@@ -169,7 +171,8 @@ impl Case<'_, '_> {
         others.leases().take(beyond).collect()
     }
 
-    /// What others have on the account, if anything is on it, the lease of `granted` apart.
+    /// The leases and offers of other clients on the account, without the lease of `granted`;
+    /// `None` if the account is empty.
     fn others(&self, limit: &SubscriberLimit, granted: Option<u32>) -> Option<Others<'_>> {
         let account = self.bindings.account(&limit.name)?;
         let is_on_account = |address: u32| {
@@ -199,7 +202,7 @@ impl Case<'_, '_> {
 }
 
 impl Others<'_> {
-    /// By how many the account is beyond `limit` once the client has a lease, if `offers` count.
+    /// By how many the account exceeds `limit` once the client has a lease, if `offers` count.
     fn beyond(&self, limit: &SubscriberLimit, offers: usize) -> usize {
         (self.leases + self.grants + offers + 1).saturating_sub(leases_max(limit))
     }
