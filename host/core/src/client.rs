@@ -1,4 +1,6 @@
-//! Who a client is: its hardware address and the key that its bindings are indexed by.
+//! Clients: hardware addresses, lines, and the keys that bindings are indexed by.
+//!
+//! Does not look up records. Invariant: a key identifies one client of a network.
 
 use std::{fmt, str::FromStr};
 
@@ -7,10 +9,9 @@ use thiserror::Error;
 
 use crate::{RelayInformation, Request, relay};
 
-/// A hardware address as the header carries it (chaddr, RFC 2131 section 2): a type and up to 16
-/// octets.
+/// A hardware address as in the header (chaddr, RFC 2131 section 2): a type and up to 16 octets.
 ///
-/// Written `02:00:5e:00:53:01` for Ethernet, and with the type in front, `32/80:00:…`, otherwise.
+/// Written as `02:00:5e:00:53:01` for Ethernet, and otherwise with the type in front, `32/80:00:…`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HardwareAddress {
     kind: u8,
@@ -18,7 +19,7 @@ pub struct HardwareAddress {
     octets: [u8; Self::OCTETS_MAX],
 }
 
-/// What makes a text no hardware address.
+/// The error for a text that is not a hardware address.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
     "{found:?} is no hardware address; wanted octets in hexadecimal such as 02:00:5e:00:53:01, \
@@ -29,12 +30,12 @@ pub struct HardwareAddressError {
 }
 
 impl HardwareAddress {
-    /// The header has room for this many octets.
+    /// The maximum number of octets in the header.
     pub const OCTETS_MAX: usize = 16;
     /// The hardware type of Ethernet (RFC 1700, "Number Hardware Type").
     pub const ETHERNET: u8 = 1;
 
-    /// The address of hardware type `kind`, or none if there are over 16 octets.
+    /// The address of hardware type `kind`, or `None` if there are more than 16 octets.
     pub fn new(kind: u8, octets: &[u8]) -> Option<Self> {
         let mut padded = [0; Self::OCTETS_MAX];
         padded.get_mut(..octets.len())?.copy_from_slice(octets);
@@ -56,12 +57,12 @@ impl HardwareAddress {
         self.kind
     }
 
-    /// Whether it can identify a client: it has octets, and not only zeros.
+    /// Returns whether it can identify a client: it has octets, and not only zeros.
     pub fn is_anybody(&self) -> bool {
         self.octets().iter().any(|octet| *octet != 0)
     }
 
-    /// The octets in use; as many as hlen says.
+    /// The octets in use, as many as hlen specifies.
     pub fn octets(&self) -> &[u8] {
         self.octets.get(..usize::from(self.length)).unwrap_or_default()
     }
@@ -122,42 +123,43 @@ impl<'de> Deserialize<'de> for HardwareAddress {
     }
 }
 
-/// What bindings are indexed by (RFC 2131 section 4.2): what tells one client of a network from
-/// another. Which of these it is, the network says ([`ClientKeyKind`]). Unique within a network.
+/// The key that bindings are indexed by (RFC 2131 section 4.2), which distinguishes one client of a
+/// network from another. The network determines the kind of key ([`ClientKeyKind`]). Keys are
+/// unique within a network.
 ///
-/// An identifier is opaque: no meaning is read into its octets (RFC 4361 section 6).
+/// An identifier is opaque: its octets are not interpreted (RFC 4361 section 6).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientKey {
     /// The octets of option 61.
     Identifier(#[serde(with = "crate::octets")] Box<[u8]>),
-    /// Type and octets of the hardware address.
+    /// The type and octets of the hardware address.
     Hardware(HardwareAddress),
-    /// The line, whatever device is behind it.
+    /// The line, regardless of the device on it.
     Line(Line),
-    /// A device behind a line.
+    /// A device on a line.
     LineAndHardware(Box<(Line, HardwareAddress)>),
 }
 
-/// The line that a message came in on: the circuit id and the remote id of option 82 (RFC 3046), of
-/// which there is at least one. Other sub-options say how the message travelled, not where it came
-/// from, and are no part of it.
+/// The line on which a message arrived: the circuit id and the remote id of option 82 (RFC 3046),
+/// at least one of them. Other sub-options describe how the message travelled, not where it came
+/// from, so they are not part of the line.
 ///
-/// Kept as the two sub-options in this order, each with code and length.
+/// Stored as the two sub-options in this order, each with code and length.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Line(Box<[u8]>);
 
-/// By what a network tells its clients apart.
+/// The property by which a network distinguishes its clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientKeyKind {
     /// The client identifier, or the hardware address of a client that sends none.
     #[default]
     ClientIdentifier,
-    /// The hardware address, whatever the client identifier says.
+    /// The hardware address, regardless of the client identifier.
     HardwareAddress,
-    /// The line, whatever device is behind it.
+    /// The line, regardless of the device on it.
     Line,
     /// The line and the hardware address.
     LineAndHardwareAddress,
@@ -178,17 +180,17 @@ impl ClientKeyKind {
         }
     }
 
-    /// Whether option 82 is needed to tell who a client is.
+    /// Returns whether option 82 is needed to identify a client.
     pub const fn needs_line(self) -> bool {
         matches!(self, Self::Line | Self::LineAndHardwareAddress)
     }
 
-    /// The key of the client that sent `request` over the line that `relay_information` names; none
-    /// if the message does not identify a client.
+    /// The key of the client that sent `request` over the line in `relay_information`; `None` if
+    /// the message does not identify a client.
     ///
-    /// An empty client identifier identifies nobody, nor does a hardware address that is empty or
-    /// all zeros: interfaces that have none send it (tunnels; RFC 2855 and RFC 4390 want a client
-    /// identifier instead), and so do devices that lost theirs.
+    /// An empty client identifier identifies no client, and neither does a hardware address that is
+    /// empty or all zeros. Interfaces without a hardware address send it (tunnels; RFC 2855 and RFC
+    /// 4390 require a client identifier instead), and so do devices that lost theirs.
     pub fn key_of(
         self,
         request: &Request,
@@ -213,7 +215,7 @@ impl ClientKeyKind {
 }
 
 impl Line {
-    /// The line that `information` names, if it names one.
+    /// The line in `information`, or `None` if it names none.
     pub fn of(information: &RelayInformation) -> Option<Self> {
         let mut octets = Vec::new();
         let parts = [
@@ -229,17 +231,17 @@ impl Line {
         (!octets.is_empty()).then(|| Self(octets.into()))
     }
 
-    /// Circuit id and remote id as the sub-options 1 and 2 of option 82.
+    /// Circuit id and remote id, as the sub-options 1 and 2 of option 82.
     pub fn octets(&self) -> &[u8] {
         &self.0
     }
 
-    /// The line of which these are the octets.
+    /// The line with these octets, which [`Line::octets`] must have returned.
     pub(crate) fn from_own_octets(octets: &[u8]) -> Self {
         Self(octets.into())
     }
 
-    /// The line that [`Line::octets`] describes; none if they are no such octets.
+    /// The line with these octets, or `None` if [`Line::octets`] cannot have returned them.
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
         let line = Self::of(&RelayInformation::from_octets(octets))?;
         (*line.0 == *octets).then_some(line)

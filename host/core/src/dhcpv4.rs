@@ -1,25 +1,29 @@
 //! The engine: decides the requests of one network and owns its addresses.
 //!
-//! It is a state machine without input or output. Time, requests, terms and what became of
-//! changes are arguments; replies, changes and reasons are results. The same arguments in the same
-//! order give the same results.
+//! It is a state machine without input or output. Time, requests, terms and the results of changes
+//! are arguments; replies, changes and reasons are results. The same arguments in the same order
+//! give the same results.
 //!
-//! What it knows of leases is what storage is known to hold. A decision that changes a record leaves
-//! it as it is until storage has answered; a decision that depends on such a record waits.
+//! Its lease records are those that storage is known to hold. A decision that changes a record
+//! leaves it as it is until storage has answered, and a decision that depends on such a record
+//! waits.
 //!
-//! Invariants: at any time an address is held for at most one client, be it by lease, offer or
-//! reservation; at no time has a subscriber more acknowledged leases than the limit under which the
-//! last of them was granted (see `limit`); no DECLINE sets aside more addresses than the bounds of
-//! client, line and subscriber allow, and no DISCOVER holds more than that of its line.
+//! Invariants: an address is held for at most one client at any time, whether by lease, offer or
+//! reservation; a subscriber never has more acknowledged leases than the limit under which the last
+//! of them was granted (see `limit`); no DECLINE quarantines more addresses than the limits of
+//! client, line and subscriber allow, and no DISCOVER makes a line hold more offers than its limit.
 //!
-//! - `family`: IPv4 addresses as resources of [`crate::ledger`], which knows who holds which address.
-//! - `plan`: what the configuration says of addresses, laid out for lookup.
-//! - `identity`: which client a request comes from; `quarantine`: on whom a declined address counts.
-//! - `case`: one request with its terms; decided in `discover`, `request`, `farewell` (DECLINE,
-//!   RELEASE) and `inform`, held to its subscriber's `limit`, answered by `grant`, `reply`,
-//!   `destination` and `options`.
-//! - `preview`: what would be decided, and why, without deciding it.
-//! - `reconfigure`: another configuration, the same leases; `listing`: every lease, a few at a time.
+//! - `family`: IPv4 addresses as resources of [`crate::ledger`], which knows who holds which
+//!   address.
+//! - `plan`: the configuration of addresses, prepared for lookup.
+//! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
+//!   address counts against.
+//! - `case`: one request with its terms. `discover`, `request`, `farewell` (DECLINE, RELEASE) and
+//!   `inform` decide it; `limit` applies the limit of its subscriber; `grant`, `reply`,
+//!   `destination` and `options` build the reply.
+//! - `preview`: what would be decided and why, without consequences.
+//! - `reconfigure`: a new configuration with the same leases; `listing`: every lease, a few at a
+//!   time.
 
 mod case;
 mod destination;
@@ -63,30 +67,31 @@ pub use self::{
     reconfigure::Remembered,
 };
 
-/// What the engine decided about one request.
+/// The decision of the engine about one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Decision {
-    /// Why.
+    /// The reason for the decision.
     pub reason: Reason,
-    /// The reply; it must not leave before every change is durable.
+    /// The reply, which must not be sent before every change is durable.
     pub reply: Option<Reply>,
-    /// What must be made durable, all of it or none. The first is the change of the client's address;
-    /// the others release the address that it had before and the leases that its subscriber gives up
-    /// for it.
+    /// The changes that storage must commit atomically. The first is the change of the client's
+    /// address; the others release the address that it had before and the leases that its
+    /// subscriber gives up for it.
     pub changes: Changes,
-    /// How the client differs from what is on record of its active lease, if it does.
+    /// How the client differs from the record of its active lease, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_elsewhere: Option<Box<SeenElsewhere>>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attempt {
-    /// It is decided.
+    /// The request is decided.
     Decided(Decision),
-    /// It is to be decided once storage has answered; nothing is held for it meanwhile.
+    /// The request must be decided again after storage has answered; nothing is held for it in the
+    /// meantime.
     Waits(Wait),
 }
 
@@ -94,9 +99,9 @@ pub enum Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Wait {
-    /// Until the change of this address that is on its way to storage is settled.
+    /// The request waits for the result of the change of this address that is in flight to storage.
     pub address: Ipv4Addr,
-    /// Whether the same message of the same client asked for that change.
+    /// Whether the same message of the same client caused that change.
     pub is_repeated: bool,
 }
 
@@ -105,84 +110,85 @@ pub struct Wait {
 pub struct Engine {
     plan: Arc<Plan>,
     bindings: Bindings,
-    /// When the network was taken into service without a record, if it was.
+    /// When the network started without any lease on storage, if it did.
     no_records_since: Option<Timestamp>,
-    /// The server's own addresses; pools give them to nobody.
+    /// The server's own addresses, which pools do not give out.
     own: OwnAddresses,
 }
 
-/// How many addresses of a pool are in which state. What has ended counts until its end is
-/// noticed, by a request for the address or by [`Engine::reclaim`].
+/// The number of addresses of a pool in each state. A lease, offer or quarantine that has ended is
+/// counted until its end is noticed, by a request for the address or by [`Engine::reclaim`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PoolUsage {
     /// The pool.
     pub pool: Arc<str>,
-    /// All addresses that the pool may give out: its range less what is reserved.
+    /// All addresses that the pool may give out: its range without the reserved addresses.
     pub size: u64,
     /// Leased and not expired.
     pub leased: u64,
     /// Held for an open offer.
     pub offered: u64,
-    /// Set aside after a DECLINE.
+    /// Not given out for a time after a DECLINE.
     pub quarantined: u64,
 }
 
-/// Who holds an address, or why it is given to nobody who asks.
+/// Which client holds an address, or why no client can get it on request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holding {
-    /// This client has a lease of it.
+    /// This client has a lease of the address.
     Leased(ClientKey),
-    /// This client has an open offer of it.
+    /// This client has an open offer of the address.
     Offered(ClientKey),
-    /// A client declined it.
+    /// A client declined the address.
     Quarantined,
-    /// It is reserved.
+    /// The address is reserved.
     Reserved,
-    /// It lies in no pool.
+    /// The address is in no pool.
     OutsidePools,
-    /// Nobody.
+    /// The address is free.
     Free,
 }
 
-/// Which of many free addresses a client gets. For replays: it depends on what else the server had
-/// leased, and one client that moves must not move all others.
+/// Selects one of many free addresses for a client. Replays need it: the selection depends on the
+/// other leases of the server, and one client that moves must not make all others move.
 #[derive(Clone, Copy, Default)]
 pub struct Preference<'p> {
-    /// This one, if it is free and the client may have it.
+    /// This address, if it is free and the client may have it.
     pub address: Option<Ipv4Addr>,
-    /// Otherwise one for which this does not hold, if there is any that nobody ever had.
+    /// Otherwise an address that was never used and for which this returns `false`, if there is
+    /// one.
     pub spoken_for: Option<&'p dyn Fn(Ipv4Addr) -> bool>,
 }
 
-/// An address that is held for a client it was offered to.
+/// An address that is held for a client to which it was offered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct OpenOffer {
     /// The address.
     pub address: Ipv4Addr,
-    /// To whom it was offered.
+    /// The client to which it was offered.
     pub client: ClientKey,
-    /// On which subscriber's account, if on any.
+    /// The subscriber on whose account it counts, if it counts on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscriber: Option<Arc<str>>,
-    /// Where the DISCOVER came from; as if from nowhere where it is not known.
+    /// The origin of the DISCOVER. An offer without one is restored with an unknown origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Arc<Origin>>,
-    /// Until when it is held.
+    /// The end of the offer.
     pub expires_at: Timestamp,
 }
 
 impl Decision {
-    /// No reply and no change.
+    /// A decision without a reply or a change.
     pub(super) fn of(reason: Reason) -> Self {
         Self { reason, reply: None, changes: Changes::new(), seen_elsewhere: None }
     }
 }
 
 impl Engine {
-    /// An engine for `network` that knows no lease yet. `hash_seed` makes the order of hash tables
-    /// unpredictable to senders of requests; a given seed replays exactly.
+    /// Creates an engine for `network` without any lease. `hash_seed` makes the order of hash
+    /// tables unpredictable to senders of requests; the same seed replays exactly.
     pub fn new(network: Arc<Network>, hash_seed: u64) -> Self {
         let hasher = FixedState::with_seed(hash_seed);
         let plan = Arc::new(Plan::new(network, &hasher));
@@ -194,8 +200,8 @@ impl Engine {
         }
     }
 
-    /// Takes in a lease from stable storage, at start, before any request. In any order; a lease
-    /// outside the network's subnets is passed over.
+    /// Restores a lease from storage, at start, before any request. Leases may come in any order;
+    /// one outside the network's subnets is skipped.
     pub fn restore(&mut self, now: Timestamp, lease: impl Into<Arc<Lease>>) {
         let lease = lease.into();
         if self.plan.spans(u32::from(lease.address)) {
@@ -203,8 +209,8 @@ impl Engine {
         }
     }
 
-    /// Takes in an open offer, after the leases. An address outside the network's subnets is passed
-    /// over.
+    /// Restores an open offer, after the leases. An offer of an address outside the network's
+    /// subnets is skipped.
     pub fn restore_offer(&mut self, offer: OpenOffer) {
         let OpenOffer { address, client, subscriber, origin, expires_at } = offer;
         let (resource, holder) = (u32::from(address), client);
@@ -214,9 +220,9 @@ impl Engine {
         }
     }
 
-    /// Says which addresses the server has. None of them is given to anybody; a client that has one is
-    /// told so when it asks to go on with it. Each request that is decided says so too, unless it does
-    /// not know any ([`crate::Arrival::own_addresses`]).
+    /// Sets the addresses that the server has. No client gets any of them; a client that has one
+    /// gets a NAK when it extends its lease. Each request that is decided sets them too, unless it
+    /// does not know any ([`crate::Arrival::own_addresses`]).
     pub fn set_own_addresses(&mut self, own: &OwnAddresses) {
         if !own.is_empty() && self.own != *own {
             self.own = own.clone();
@@ -224,19 +230,19 @@ impl Engine {
         }
     }
 
-    /// Says that the network was taken into service without a record, at `since`: until then, clients
-    /// that this server does not know may have leased its addresses.
+    /// Records that the network started at `since` without any lease on storage: clients that this
+    /// server does not know may have leased its addresses before then.
     pub fn set_no_records_since(&mut self, since: Timestamp) {
         self.no_records_since = Some(since);
     }
 
-    /// When the network was taken into service without a record, if it was.
+    /// When the network started without any lease on storage, if it did.
     pub fn no_records_since(&self) -> Option<Timestamp> {
         self.no_records_since
     }
 
-    /// Until when addresses that an unknown client may hold are kept from new clients; the latest of
-    /// its subnets. None if they are not, or no longer.
+    /// The time until which addresses that an unknown client may hold are held back from new
+    /// clients; the latest of all subnets. `None` if they are not held back, or no longer.
     pub fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
         let network = self.plan.network();
         let since =
@@ -250,13 +256,13 @@ impl Engine {
         self.plan.network()
     }
 
-    /// The lease record of a client, active or not: what a policy may see before it decides.
+    /// The lease record of a client, active or not, which a policy may see before it decides.
     pub fn lease_of(&self, client: &ClientKey) -> Option<Lease> {
         self.bindings.current_of(&self.bindings.look_up(client.clone()))?.lease()
     }
 
-    /// The client that sent a request, by what its network tells clients apart; none if the request
-    /// identifies nobody.
+    /// The client that sent a request, according to the client key of the network, or `None` if the
+    /// request does not identify a client.
     pub fn client_of(&self, request: &Request) -> Option<ClientKey> {
         identity::client_of(&self.plan, &self.bindings, request)
             .map(|client| client.key.holder().clone())
@@ -273,7 +279,8 @@ impl Engine {
         self.bindings.slot(u32::from(address))?.lease()
     }
 
-    /// Who holds an address, as far as ends were noticed; `None` if no subnet of the network spans it.
+    /// The holder of an address, as far as ends have been noticed; `None` if no subnet of the
+    /// network spans the address.
     pub fn holding(&self, address: Ipv4Addr) -> Option<Holding> {
         let address = u32::from(address);
         self.plan.subnet_of(address)?;
@@ -289,8 +296,8 @@ impl Engine {
         })
     }
 
-    /// The relay agent information by which a request is judged: its own or, for a message that
-    /// the client sent to the server directly from the address it leases, that of its last relayed
+    /// The relay agent information that applies to a request: its own or, for a message that the
+    /// client sent directly to the server from the address it leases, that of its last relayed
     /// message.
     pub fn relay_information_of<'a>(
         &'a self,
@@ -299,8 +306,8 @@ impl Engine {
         identity::relay_information_of(&self.plan, &self.bindings, request)
     }
 
-    /// Every lease record, in order of address. A server that must not pause goes through them by
-    /// [`Engine::listing`].
+    /// Every lease record, in order of address. A server that must not pause uses
+    /// [`Engine::listing`] instead.
     pub fn leases(&self) -> impl Iterator<Item = Lease> {
         self.bindings.slots().filter_map(View::lease)
     }
@@ -333,8 +340,8 @@ impl Engine {
     /// Decides one request of a client in subnet `subnet` (its position in the network) under
     /// `terms`, unless it depends on a change that storage has not answered yet.
     ///
-    /// Takes the same time however many leases there are, and is right whether or not
-    /// [`Engine::reclaim`] was called.
+    /// The time that it takes does not depend on the number of leases, and the decision does not
+    /// depend on calls of [`Engine::reclaim`].
     pub fn decide(
         &mut self,
         now: Timestamp,
@@ -345,8 +352,8 @@ impl Engine {
         self.decide_preferring(now, subnet, request, terms, Preference::default())
     }
 
-    /// The same; of the free addresses that the client may have, one is chosen that suits
-    /// `preference`.
+    /// Like [`Engine::decide`], but chooses among the free addresses that the client may have
+    /// according to `preference`.
     pub fn decide_preferring(
         &mut self,
         now: Timestamp,
@@ -365,40 +372,42 @@ impl Engine {
         case.attempt()
     }
 
-    /// Takes in what storage says of the changes of one decision: its records are those of the changes,
-    /// or what they were before, or what another server made of them. Then requests that wait for one
-    /// of these addresses can be decided.
+    /// Applies the result that storage reports for the changes of one decision: the records become
+    /// those of the changes, stay what they were, or become what another server wrote. After that,
+    /// requests that wait for one of these addresses can be decided.
     ///
-    /// Each decision with changes must be settled once. One that never reaches storage (a queue is
-    /// full) is [`Answer::NotMade`]. Changes of addresses that no subnet spans are passed over: a
-    /// decision may have to be settled with two engines after a change of the configuration.
+    /// Each decision with changes must be settled once. A decision that never reaches storage,
+    /// because a queue is full, is settled with [`Answer::NotMade`]. Changes of addresses that no
+    /// subnet spans are skipped: after a change of the configuration, a decision may have to be
+    /// settled with two engines.
     pub fn settle(&mut self, now: Timestamp, changes: &[Change], answer: &Answer) {
         self.bindings.settle(now, changes, answer);
     }
 
-    /// Takes in a record that another server made. It is passed over unless it follows what is known of
-    /// its address.
+    /// Adopts a record that another server wrote. A record that is not newer than the known record
+    /// of its address is ignored.
     pub fn learn(&mut self, now: Timestamp, record: Arc<Lease>) {
         if self.plan.spans(u32::from(record.address)) {
             self.bindings.learn(now, &record);
         }
     }
 
-    /// The leases whose end decisions noticed and that nobody was told of yet, at most `limit`. A
-    /// later [`Engine::reclaim`] does not report them again.
+    /// Returns at most `limit` leases whose end was noticed and that were not returned before. A
+    /// later [`Engine::reclaim`] does not return them again.
     pub fn take_expired(&mut self, limit: usize) -> Vec<Lease> {
         self.bindings.take_unreported(limit)
     }
 
     /// When to call [`Engine::reclaim`]: not later than the earliest time at which an offer, lease
-    /// or quarantine ends, but for those on their way to storage. Nothing depends on the call being made in time.
+    /// or quarantine ends, except those with a change in flight to storage. No decision depends on
+    /// a timely call.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.bindings.next_deadline()
     }
 
-    /// Reclaims what has ended by `now`, looking at no more than `limit` deadlines; says which
-    /// leases expired, those included whose end a decision noticed. Call again while
-    /// [`Engine::next_deadline`] is not in the future.
+    /// Reclaims what has ended by `now`, page by page, until at least `limit` ends were noticed,
+    /// and returns at most `limit` expired leases, including those whose end a decision noticed.
+    /// Call it again while [`Engine::next_deadline`] is not in the future.
     pub fn reclaim(&mut self, now: Timestamp, limit: usize) -> Vec<Lease> {
         self.bindings.notice_due(now, limit);
         self.bindings.take_unreported(limit)

@@ -1,17 +1,20 @@
-//! The ledger: who holds which resource, as far as storage is known to have it.
+//! The ledger: which holder has which resource, according to the records that storage has
+//! confirmed.
 //!
-//! It knows no protocol. A [`Family`] says what the resources are (IPv4 addresses; IPv6 addresses and
-//! delegated prefixes in tests), what holds one and what a record keeps beside the binding. Decisions
-//! are made elsewhere: `dhcpv4` asks the ledger who holds what, and tells it what shall become of it.
+//! It knows no protocol. A [`Family`] describes the resources (IPv4 addresses; in tests also IPv6
+//! addresses and delegated prefixes), their holders, and what a record keeps in addition to the
+//! binding. It makes no decisions: `dhcpv4` asks the ledger who holds a resource, decides, and
+//! passes the resulting change to the ledger.
 //!
-//! Invariants: a record in memory is one that storage is known to hold, or to have held; what is wanted
-//! of a resource stands beside its record as a claim; no resource has two claims.
+//! Invariants: a record in memory is one that storage is known to hold, or to have held; an offer
+//! or a pending change of a resource is kept next to its record as a claim; a resource has at most
+//! one claim.
 //!
 //! - `family`: what differs between kinds of resources.
-//! - `record`: a record as memory keeps it, in one allocation; `slot`: a record and a claim.
-//! - `bindings`: all of them, and the one function that changes one; `slots`, `holders`, `pool`,
-//!   `subscribers`, `quarantines` and `open_offers` are the lists that it keeps in step.
-//! - `settle`: changes on their way to storage, and its answers.
+//! - `record`: a record in its in-memory form, in one allocation; `slot`: a record and a claim.
+//! - `bindings`: all slots, and the one function that changes a slot; it keeps `slots`, `holders`,
+//!   `pool`, `subscribers`, `quarantines` and `open_offers` consistent.
+//! - `settle`: changes in flight to storage, and the results of those changes.
 //! - `ordered`, `table` and `spread`: small and large collections.
 
 mod bindings;

@@ -1,15 +1,14 @@
-//! The DHCPv4 server without input or output: its nouns and its decisions.
+//! The DHCPv4 server without input or output: its types and its decisions.
 //!
-//! Nothing here reads a clock, draws a random number, opens a file or names a socket; the crate
-//! builds for bare WebAssembly and imports nothing. What enters can be written down as JSON and
-//! fed back in.
+//! Nothing in this crate reads a clock, draws a random number, opens a file or uses a socket; the
+//! crate builds for bare WebAssembly and imports nothing. All its inputs can be written as JSON and
+//! read back.
 //!
-//! - Nouns of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
+//! - Types of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
 //!   [`RelayInformation`], [`HardwareAddress`], [`Origin`].
-//! - Nouns of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
+//! - Types of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
 //!   [`Lease`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
-//! - The decisions: [`Engine`], in `dhcpv4`. Who holds which address, `ledger` knows, which knows no
-//!   protocol.
+//! - The decisions: [`Engine`], in `dhcpv4`. The bindings: `ledger`, which knows no protocol.
 
 mod client;
 mod dhcpv4;

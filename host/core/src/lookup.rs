@@ -1,42 +1,46 @@
-//! Lookups: what sources outside the server said about a client, as policies get to read it. The
-//! core decides nothing by it; it stands here because it enters with a request, and is recorded and
-//! replayed with it.
+//! Lookups: what sources outside the server returned about a client, in the form that policies
+//! read.
+//!
+//! The core makes no decision based on it. It is defined here because it arrives with a request,
+//! and is recorded and replayed with it. Invariant: an answer is read back from JSON as the same
+//! answer.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// What a source said about one key.
+/// The answer of a source for one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LookupAnswer {
-    /// There is a row for the key.
+    /// The source has a row for the key.
     Found {
         /// The row.
         row: Row,
-        /// Whether it is older than it should be, because the source does not answer.
+        /// Whether the row is older than it should be, because the source does not answer.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         is_stale: bool,
     },
-    /// There is no row for the key.
+    /// The source has no row for the key.
     NotFound,
-    /// The source could not be asked or did not answer in time; why, for the operator.
+    /// The source could not be queried or did not answer in time. Contains the cause, for the
+    /// operator.
     Unavailable(String),
 }
 
-/// A row of a source: fields by name, all of them text, in the order of the source.
+/// A row of a source: text fields by name, in the order of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Row(Arc<[(Arc<str>, Box<str>)]>);
 
 impl Row {
-    /// What stands in a field; none if the row has no such field, or it is empty.
+    /// The value of a field; `None` if the row has no such field, or the field is empty.
     pub fn field(&self, name: &str) -> Option<&str> {
         let found = self.fields().find(|(field, _)| *field == name);
         found.map(|(_, value)| value).filter(|value| !value.is_empty())
     }
 
-    /// All fields, empty ones included.
+    /// All fields, including empty ones.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }

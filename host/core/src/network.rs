@@ -1,5 +1,7 @@
-//! Networks: subnets, pools and reservations as configured, checked so that the engine need not
-//! doubt them.
+//! Networks: subnets, pools and reservations as configured.
+//!
+//! Does not read the configuration; the `config` crate does, and checks it so that the engine can
+//! rely on it. Invariant: the subnets of a [`Topology`] do not overlap.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
@@ -11,46 +13,46 @@ use thiserror::Error;
 
 use crate::{ClientKeyKind, HardwareAddress, OptionValue, Origin, Request};
 
-/// Subnets that share one link (a "shared network", or a single subnet): the unit that owns its
-/// addresses, its clients and one [`crate::Engine`].
+/// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
+/// owns its addresses, its clients and one [`crate::Engine`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Network {
-    /// Its name in logs and metrics; that of a single subnet is its prefix.
+    /// The name in logs and metrics; that of a single subnet is its prefix.
     pub name: Arc<str>,
     /// The subnets, in the order in which addresses are taken from them.
     pub subnets: Vec<Subnet>,
-    /// Whether this server may tell clients that their address is wrong (RFC 2131 section 3.2):
-    /// if not, it sends a NAK only to clients it holds a record of.
+    /// Whether this server may inform clients that their address is wrong (RFC 2131 section 3.2).
+    /// If not, it sends a NAK only to clients of which it has a record.
     pub authoritative: bool,
-    /// How long an address is kept for a client it was offered to.
+    /// How long an address is held for a client to which it was offered.
     pub offer_hold_secs: u32,
-    /// How long a declined address is given to nobody.
+    /// How long a declined address is not given out.
     pub quarantine_secs: u32,
-    /// By what its clients are told apart.
+    /// The property that distinguishes clients.
     #[serde(default)]
     pub client_key: ClientKeyKind,
     /// How new clients are served after a start without records of the network.
     #[serde(default)]
     pub after_data_loss: AfterDataLoss,
-    /// How much of the pools clients can take without being granted a lease.
+    /// How many addresses clients can occupy without a lease.
     #[serde(default)]
     pub bounds: Bounds,
 }
 
-/// How much of a network's pools clients can take without being granted a lease, so that nobody
-/// can empty a pool.
+/// How many addresses of a network clients can occupy without a lease. The limits prevent a client
+/// from exhausting a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Bounds {
-    /// Addresses set aside because they were declined.
+    /// Addresses that are quarantined because they were declined.
     pub quarantine_max: QuarantineMax,
-    /// Addresses held for open offers.
+    /// Addresses that are held for open offers.
     pub offers_max: OffersMax,
 }
 
-/// How many addresses can be set aside at a time because they were declined. Apart from
-/// [`crate::SubscriberLimit`]: they count against nobody's leases.
+/// How many addresses can be quarantined at a time because they were declined. Independent of
+/// [`crate::SubscriberLimit`]: quarantined addresses do not count as leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct QuarantineMax {
@@ -68,7 +70,7 @@ pub struct QuarantineMax {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Subnet {
-    /// The addresses it spans.
+    /// The addresses of the subnet.
     pub prefix: Ipv4Net,
     /// Lease times.
     pub lease_time: LeaseTime,
@@ -76,54 +78,56 @@ pub struct Subnet {
     pub options: OptionSet,
     /// siaddr of replies; zero for none.
     pub next_server_address: Ipv4Addr,
-    /// Where addresses are taken from; in order, except those by policy only.
+    /// The pools. Addresses are taken from them in order, except from those by policy only.
     pub pools: Vec<Pool>,
-    /// Addresses that belong to one client or line.
+    /// Addresses that are reserved for one client or line.
     pub reservations: Vec<Reservation>,
-    /// The relays whose messages are served, by their address (giaddr); every relay if absent.
+    /// The relays whose messages are served, by their address (giaddr). Every relay is served if
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relays: Option<Arc<[Ipv4Net]>>,
-    /// What becomes of clients without a record that ask to go on with a free address of its pools.
+    /// The answer to clients without a record that want to keep a free address of the subnet's
+    /// pools.
     #[serde(default)]
     pub unknown_clients: UnknownClients,
 }
 
-/// The answer to a REQUEST of a client without a record that asks to go on with an address (INIT-REBOOT,
-/// RENEWING, REBINDING) which is free, in a pool that it may have addresses of.
+/// The answer to a REQUEST of a client without a record that wants to keep an address (INIT-REBOOT,
+/// RENEWING, REBINDING) which is free and in a pool from which the client may have addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnknownClients {
     /// An ACK: another server, or this one before it lost its records, must have leased the address
-    /// to it.
+    /// to the client.
     Adopt,
-    /// None (RFC 2131 section 4.3.2): another server may know it.
+    /// No answer (RFC 2131 section 4.3.2): another server may know the client.
     #[default]
     Ignore,
-    /// A NAK: it shall ask for a new address.
+    /// A NAK: the client has to ask for a new address.
     Refuse,
 }
 
-/// How new clients are served after a start without records, while clients that this server does not
-/// know may hold leases of its addresses.
+/// How new clients are served after a start without records, while clients that this server does
+/// not know may hold leases of its addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AfterDataLoss {
-    /// As ever.
+    /// As usual.
     #[default]
     Serve,
-    /// With no address that an unknown client may hold, until the longest lease time of the address's
-    /// subnet has passed.
+    /// Without any address that an unknown client may hold, until the longest lease time of the
+    /// address's subnet has passed.
     Hold,
 }
 
 /// The lease times of a subnet, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseTime {
-    /// For a client that asks for none, under terms that name none.
+    /// The lease time for a client that asks for none, under terms that name none.
     pub default_secs: u32,
-    /// The shortest that is granted.
+    /// The shortest lease time that is granted.
     pub min_secs: u32,
-    /// The longest that is granted.
+    /// The longest lease time that is granted.
     pub max_secs: u32,
 }
 
@@ -131,32 +135,33 @@ pub struct LeaseTime {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Pool {
-    /// What policies call it; unique within the network.
+    /// The name by which policies refer to it; unique within the network.
     pub name: Arc<str>,
     /// Its first address.
     pub first: Ipv4Addr,
     /// Its last address.
     pub last: Ipv4Addr,
-    /// Given out only to clients that a policy sends here.
+    /// Whether only clients that a policy sends here get addresses of this pool.
     pub by_policy_only: bool,
-    /// Options for clients with an address of this pool; they win over those of the subnet.
+    /// Options for clients with an address of this pool; they take precedence over those of the
+    /// subnet.
     pub options: OptionSet,
 }
 
-/// An address that belongs to one client or line, whatever else asks for it.
+/// An address that is reserved for one client or line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Reservation {
-    /// Whose it is.
+    /// The owner of the reservation.
     pub owner: ReservationOwner,
-    /// The address; within the subnet, in a pool or not.
+    /// The address; it is within the subnet, in a pool or not.
     pub address: Ipv4Addr,
-    /// Options for the owner; they win over those of pool and subnet.
+    /// Options for the owner; they take precedence over those of pool and subnet.
     pub options: OptionSet,
 }
 
-/// By what the owner of a reservation is known. When several match, the first kind listed here
-/// wins: the line before the device.
+/// What identifies the owner of a reservation. If several match, the kind that is listed first
+/// takes precedence: the line before the device.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReservationOwner {
@@ -180,16 +185,16 @@ pub struct OptionSet(Arc<[(u8, Arc<OptionValue>)]>);
 #[serde(transparent)]
 pub struct NetworkId(pub u32);
 
-/// Where a request belongs.
+/// The network and subnet of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
     /// The network.
     pub network: NetworkId,
-    /// The position of the subnet that the client asked from, within the network.
+    /// The position of the client's subnet within the network.
     pub subnet: usize,
 }
 
-/// What of a request says where it belongs.
+/// The property of a request that determines its network and subnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LocatedBy {
@@ -199,18 +204,18 @@ pub enum LocatedBy {
     SubnetSelection,
     /// The relay's address.
     RelayAddress,
-    /// The client's own address, in a message sent to the server directly.
+    /// The client's own address, in a message sent directly to the server.
     ClientAddress,
-    /// The address of the interface that it came in on.
+    /// The address of the interface on which the message arrived.
     Link,
 }
 
-/// All networks of one configuration, and the way from a request to its own. Immutable, so that copies
-/// share it; a reload builds another.
+/// All networks of one configuration, with the lookup from a request to its network. Immutable, so
+/// that copies share it; a reload builds another one.
 #[derive(Clone, Debug, Default)]
 pub struct Topology {
     networks: Arc<[Arc<Network>]>,
-    /// Disjoint, in order of address.
+    /// Disjoint spans in order of address.
     spans: Arc<[Span]>,
 }
 
@@ -224,24 +229,24 @@ struct Span {
     subnet: u32,
 }
 
-/// Why networks do not fit together.
+/// The error for networks that do not fit together.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TopologyError {
     /// Two subnets span the same address.
     #[error("subnets {first} and {second} overlap; an address must belong to one subnet only")]
     Overlap {
-        /// The one named earlier.
+        /// The subnet with the lower address.
         first: Ipv4Net,
-        /// The one named later.
+        /// The subnet with the higher address.
         second: Ipv4Net,
     },
 }
 
 impl Topology {
-    /// Puts networks together.
+    /// Creates a topology of `networks`.
     ///
     /// # Errors
-    /// If two subnets overlap.
+    /// Fails if two subnets overlap.
     pub fn new(networks: Vec<Arc<Network>>) -> Result<Self, TopologyError> {
         let subnets = networks.iter().flat_map(|network| &network.subnets);
         let mut prefixes: Vec<Ipv4Net> = subnets.map(|subnet| subnet.prefix).collect();
@@ -261,7 +266,8 @@ impl Topology {
         Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect())
     }
 
-    /// The same; networks that are the same in `other` are those of `other`, so that they are held once.
+    /// The same topology, but networks that are equal in `other` are shared with it, so that they
+    /// exist once in memory.
     pub fn sharing(self, other: &Self) -> Self {
         let by_name: HashMap<&str, &Arc<Network>, FixedState> =
             other.networks.iter().map(|network| (&*network.name, network)).collect();
@@ -286,7 +292,7 @@ impl Topology {
         Self { networks: networks.into(), spans: spans.into() }
     }
 
-    /// The networks, each at the position that its [`NetworkId`] says.
+    /// The networks, each at the position of its [`NetworkId`].
     pub fn networks(&self) -> &[Arc<Network>] {
         &self.networks
     }
@@ -305,16 +311,16 @@ impl Topology {
         self.networks.get(location.network.0 as usize)
     }
 
-    /// The subnet that a request is about: the relay's link selection (RFC 3527), else the client's
-    /// subnet selection (RFC 3011), else the relay address, else (a renewal sent to the server
-    /// directly) the client's own address, else the link that the client is on. 0.0.0.0 selects
-    /// nothing.
+    /// The subnet that a request concerns: that of the relay's link selection (RFC 3527), otherwise
+    /// of the client's subnet selection (RFC 3011), otherwise of the relay address, otherwise (for
+    /// a renewal sent directly to the server) of the client's own address, otherwise of the
+    /// client's link. 0.0.0.0 selects nothing.
     pub fn locate(&self, request: &Request) -> Option<Location> {
         self.located_by(request).find_map(|(_, address)| self.locate_address(address))
     }
 
-    /// What of a request says where it belongs, and the address that it names, in the order in
-    /// which they are gone by; the first that lies in a subnet decides.
+    /// The properties of a request that can determine its subnet, and the addresses in them, in
+    /// order of precedence. The first address that is in a subnet decides.
     pub fn located_by(&self, request: &Request) -> impl Iterator<Item = (LocatedBy, Ipv4Addr)> {
         let link_selection = request.link_selection();
         let link_selection = link_selection.map(|address| (LocatedBy::LinkSelection, address));
@@ -323,7 +329,7 @@ impl Topology {
             subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
         let relay = request.is_relayed().then_some(request.relay_address);
         let relay = relay.map(|address| (LocatedBy::RelayAddress, address));
-        // Whoever is told where the client is does not guess.
+        // If the location of the client is given, it is not guessed.
         let told = link_selection.or(subnet_selection).or(relay);
         let is_direct = request.is_direct() && !request.client_address.is_unspecified();
         let client = (told.is_none() && is_direct).then_some(request.client_address);
@@ -335,8 +341,8 @@ impl Topology {
         told.into_iter().chain(client).chain(links)
     }
 
-    /// The address of the interface that a reply to a broadcast on its link comes from: the one that
-    /// says where the client is. Nothing if there is no choice.
+    /// The address of the interface from which a reply to a broadcast on its link is sent: the
+    /// address that located the client. `None` if there is no choice.
     pub fn answering_address(&self, request: &Request) -> Option<Ipv4Addr> {
         let links = request.arrival.link_addresses.as_deref().unwrap_or_default();
         if links.len() < 2 || request.arrival.unicast {
@@ -347,8 +353,8 @@ impl Topology {
         (by == LocatedBy::Link).then_some(address)
     }
 
-    /// Of several addresses of one interface, the one in the subnet, else in the network, of the
-    /// address that the client has or asks for.
+    /// Of several addresses of one interface, the one in the subnet, otherwise in the network, of
+    /// the address that the client has or requests.
     fn link_of_client(&self, request: &Request, links: &[Ipv4Addr]) -> Option<Ipv4Addr> {
         if links.len() < 2 {
             return None;
@@ -364,7 +370,7 @@ impl Topology {
     }
 }
 
-/// How many addresses of a pool can be held for open offers at a time.
+/// The maximum number of addresses of a pool that are held for open offers at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct OffersMax {
@@ -375,7 +381,7 @@ pub struct OffersMax {
 }
 
 impl OffersMax {
-    /// How many there can be to clients from `origin`.
+    /// The maximum for clients from `origin`.
     pub fn of(&self, origin: &Origin) -> usize {
         let max = if origin.names_line() { self.line } else { self.link };
         usize::try_from(max.get()).unwrap_or(usize::MAX)
@@ -398,8 +404,8 @@ impl Default for QuarantineMax {
 }
 
 impl Subnet {
-    /// Whether messages that the relay of `request` passes on are served here; those without a relay
-    /// always are.
+    /// Returns whether messages that the relay of `request` forwards are served here. Messages
+    /// without a relay always are.
     pub fn serves_relay_of(&self, request: &Request) -> bool {
         let Some(relays) = self.relays.as_deref().filter(|_| request.is_relayed()) else {
             return true;
@@ -416,12 +422,12 @@ impl Network {
 }
 
 impl Pool {
-    /// Whether `address` lies in the range.
+    /// Returns whether `address` is in the range.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         (self.first..=self.last).contains(&address)
     }
 
-    /// How many addresses the range spans.
+    /// The number of addresses in the range.
     pub fn size(&self) -> u64 {
         u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1
     }
@@ -439,7 +445,7 @@ impl OptionSet {
         self.0.iter().map(|(code, value)| (*code, value))
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no options.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -457,14 +463,14 @@ impl From<OptionSet> for Vec<(u8, Arc<OptionValue>)> {
     }
 }
 
-/// Later values of the same code win.
+/// Later values of the same code take precedence.
 impl FromIterator<(u8, OptionValue)> for OptionSet {
     fn from_iter<I: IntoIterator<Item = (u8, OptionValue)>>(options: I) -> Self {
         options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect()
     }
 }
 
-/// Later values of the same code win.
+/// Later values of the same code take precedence.
 impl FromIterator<(u8, Arc<OptionValue>)> for OptionSet {
     fn from_iter<I: IntoIterator<Item = (u8, Arc<OptionValue>)>>(options: I) -> Self {
         let by_code: BTreeMap<u8, Arc<OptionValue>> = options.into_iter().collect();

@@ -1,10 +1,12 @@
-//! How octets are written down: for programs as text in hexadecimal, with `#[serde(with = "…")]`; for
-//! people as text where they are text.
+//! Textual forms of octets: hexadecimal for programs, with `#[serde(with = "…")]`; for people, text
+//! where the octets are text.
+//!
+//! Does not interpret the octets. Invariant: the form for programs is read back as the same octets.
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-/// Octets as people write them: as text if they are printable ASCII, otherwise `hex:…`, the form
-/// that configuration takes as well.
+/// Octets in a form for people: as text if they are printable ASCII, otherwise as `hex:…`, a form
+/// that the configuration also accepts.
 pub fn readable(octets: &[u8]) -> String {
     match std::str::from_utf8(octets) {
         Ok(text) if octets.iter().all(|octet| matches!(octet, b' '..=b'~')) => text.to_owned(),
@@ -26,7 +28,7 @@ pub(crate) fn deserialize<'de, T: From<Vec<u8>>, D: Deserializer<'de>>(
     hex::decode(text).map(T::from).map_err(D::Error::custom)
 }
 
-/// The same for octets that may be missing.
+/// The form for programs, for octets that may be absent.
 pub(crate) mod optional {
     use super::{Deserialize, Deserializer, Error, Serializer};
 

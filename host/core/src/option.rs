@@ -1,5 +1,8 @@
-//! Options: received ones as octets, sent ones as typed values, and the catalogue that gives each
-//! code its name and kind.
+//! Options: received ones as octets, sent ones as typed values, and the catalogue that maps each
+//! code to a name and a kind.
+//!
+//! Neither parses nor writes messages; the `wire` crate does. Invariant: a code has at most one
+//! name, and a name at most one code.
 
 use std::net::Ipv4Addr;
 
@@ -7,7 +10,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-/// Codes of the options that the server itself reads or writes (RFC 2132 unless said otherwise).
+/// Codes of the options that the server itself reads or writes (RFC 2132 unless noted otherwise).
 pub mod code {
     #![allow(missing_docs)]
     pub const PAD: u8 = 0;
@@ -37,7 +40,7 @@ pub mod code {
     pub const END: u8 = 255;
 }
 
-/// Whether only the engine may set the option: configuration and policies may not.
+/// Returns whether only the engine may set the option; configuration and policies may not.
 pub const fn is_reserved_for_engine(option: u8) -> bool {
     matches!(
         option,
@@ -59,8 +62,8 @@ pub const fn is_reserved_for_engine(option: u8) -> bool {
     )
 }
 
-/// The options of a received message as octets: all parts of a split option joined in the order
-/// of the message (RFC 3396), codes in the order of their first part.
+/// The options of a received message as octets. All parts of a split option are joined in the order
+/// of the message (RFC 3396), and codes are in the order of their first part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceivedOptions {
     octets: Vec<u8>,
@@ -76,22 +79,22 @@ struct Entry {
 }
 
 impl ReceivedOptions {
-    /// No options yet, with room for `octets` octets of values.
+    /// Creates an empty set with room for `octets` octets of values.
     pub fn with_capacity(octets: usize) -> Self {
         Self { octets: Vec::with_capacity(octets), ..Self::default() }
     }
 
-    /// Notes that a field ended within an option, and that what came before it was read.
+    /// Records that a field ended within an option. What came before that option was read.
     pub fn cut_short(&mut self) {
         self.is_cut_short = true;
     }
 
-    /// Whether a field of the message ended within an option, which is not here.
+    /// Returns whether a field of the message ended within an option, which is missing here.
     pub fn is_cut_short(&self) -> bool {
         self.is_cut_short
     }
 
-    /// Adds a part of option `code`, joining it to the parts before.
+    /// Adds a part of option `code` and joins it to the previous parts.
     pub fn append(&mut self, code: u8, part: &[u8]) {
         let end_of_all = self.octets.len() as u32;
         match self.entries.iter_mut().find(|entry| entry.code == code) {
@@ -111,7 +114,8 @@ impl ReceivedOptions {
         }
     }
 
-    /// The octets of option `code`; empty for an option that was sent without any.
+    /// The octets of option `code`, which may be empty; `None` if the message does not have the
+    /// option.
     pub fn get(&self, code: u8) -> Option<&[u8]> {
         let entry = self.entries.iter().find(|entry| entry.code == code)?;
         self.octets.get(entry.start as usize..entry.end as usize)
@@ -155,7 +159,7 @@ pub enum OptionValue {
     U8(u8),
     /// Two octets.
     U16(u16),
-    /// Several times two octets.
+    /// A list of two-octet numbers.
     U16s(Vec<u16>),
     /// Four octets.
     U32(u32),
@@ -163,17 +167,17 @@ pub enum OptionValue {
     I32(i32),
     /// Text without a terminating zero.
     Text(String),
-    /// Domain names in DNS wire form (RFC 1035 section 3.1, compressed as RFC 3397 asks).
+    /// Domain names in DNS wire format (RFC 1035 section 3.1), compressed according to RFC 3397.
     DomainNames(Vec<String>),
     /// Destinations and their routers (RFC 3442).
     Routes(Vec<(Ipv4Net, Ipv4Addr)>),
-    /// Anything else, ready to be sent.
+    /// Any other value, in the form in which it is sent.
     Octets(#[serde(with = "crate::octets")] Vec<u8>),
 }
 
 impl OptionValue {
-    /// The value of option `code` as people write it. Octets are shown as addresses where the option
-    /// takes those, as text where that is what they are, and in hexadecimal otherwise.
+    /// The value of option `code` in a form for people. Octets are shown as addresses if the option
+    /// takes addresses, as text if they are text, and otherwise in hexadecimal.
     pub fn shown(&self, code: u8) -> String {
         let joined = |texts: Vec<String>| texts.join(",");
         match self {
@@ -208,7 +212,7 @@ fn shown_octets(code: u8, octets: &[u8]) -> String {
     crate::readable(octets)
 }
 
-/// What kind of value an option takes; one for each variant of [`OptionValue`].
+/// The kind of value of an option; one for each variant of [`OptionValue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum OptionKind {
@@ -233,17 +237,17 @@ pub struct OptionDefinition {
     pub code: u8,
     /// Its name in configuration, policies and logs.
     pub name: &'static str,
-    /// What value it takes.
+    /// The kind of its value.
     pub kind: OptionKind,
 }
 
 impl OptionDefinition {
-    /// The option of this name.
+    /// The option with this name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
         CATALOGUE.iter().find(|definition| definition.name == name)
     }
 
-    /// The option of this code.
+    /// The option with this code.
     pub fn by_code(code: u8) -> Option<&'static Self> {
         CATALOGUE.iter().find(|definition| definition.code == code)
     }
@@ -258,7 +262,7 @@ const fn define(code: u8, name: &'static str, kind: OptionKind) -> OptionDefinit
     OptionDefinition { code, name, kind }
 }
 
-/// RFC 2132 and the options of later RFCs that access networks use.
+/// RFC 2132, and those options of later RFCs that access networks use.
 const CATALOGUE: &[OptionDefinition] = &[
     define(1, "subnet-mask", OptionKind::Address),
     define(2, "time-offset", OptionKind::I32),

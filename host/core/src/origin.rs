@@ -1,8 +1,8 @@
-//! Origins: where a message came from, as the network says. A client can invent its hardware
+//! Origins: where a message came from, according to the network. A client can invent its hardware
 //! address and its client identifier, but not the relay, the interface or the line.
 //!
-//! Not here: which client sent the message. Invariant: an origin has only what the relay or the
-//! server itself said.
+//! Does not identify the client that sent the message. Invariant: an origin contains only what the
+//! relay or the server itself reported.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{RelayInformation, Request};
 
-/// Where a message came from: a link, and the line on it if a relay agent named one.
+/// The origin of a message: a link, and the line on it if a relay agent named one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Origin {
@@ -24,7 +24,7 @@ pub struct Origin {
     pub remote_id: Option<Box<[u8]>>,
 }
 
-/// What messages come over. It has many lines, or many clients that no relay distinguishes.
+/// What messages arrive over. A link has many lines, or many clients that no relay distinguishes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Link {
@@ -32,7 +32,7 @@ pub enum Link {
     Relay(Ipv4Addr),
     /// An interface of the server.
     Interface(Arc<str>),
-    /// The address of the server that the message was sent to, where the interface is not known.
+    /// The address of the server that the message was sent to, if the interface is not known.
     Server(Ipv4Addr),
 }
 
@@ -57,7 +57,7 @@ impl Origin {
         }
     }
 
-    /// Whether a relay agent named the line.
+    /// Returns whether a relay agent named the line.
     pub fn names_line(&self) -> bool {
         self.circuit_id.is_some() || self.remote_id.is_some()
     }

@@ -1,30 +1,32 @@
-//! The server's own addresses, as far as the host knew them when a message came in.
+//! The server's own addresses, as the host knew them when a message arrived.
+//!
+//! Does not read them from the host. Invariant: the addresses are in order, each once.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-/// Every IPv4 address of every interface of the server's host, loopback included, at the time when a
-/// message came in. Empty where nobody knows them, as in a capture of tcpdump.
+/// Every IPv4 address of every interface of the server's host, including loopback, at the time when
+/// a message arrived. Empty if the addresses are not known, as in a capture of tcpdump.
 ///
 /// A REQUEST, DECLINE or RELEASE whose option 54 names one of them is for this server (RFC 2131
-/// section 4.1), and none of them may be given to a client. A clone shares the list.
+/// section 4.1), and no client may get any of them. Clones share the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<Ipv4Addr>")]
 pub struct OwnAddresses(Arc<[Ipv4Addr]>);
 
 impl OwnAddresses {
-    /// Whether `address` is one of them.
+    /// Returns whether `address` is one of them.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         self.0.binary_search(&address).is_ok()
     }
 
-    /// Whether none is known.
+    /// Returns whether no address is known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All of them, in order, each once.
+    /// All addresses, in order, each once.
     pub fn iter(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.0.iter().copied()
     }

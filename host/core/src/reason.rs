@@ -1,11 +1,13 @@
-//! Reasons: why a request was answered as it was, or not at all. Every input ends in exactly one;
-//! the same name stands in logs, metrics, the journal and the documentation.
+//! Reasons: why a request was answered as it was, or not at all.
+//!
+//! Does not count or log them. Invariant: every input ends in exactly one reason, whose name is the
+//! same in logs, metrics, the journal and the documentation.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Declares the reasons once: variant, name, outcome and the sentence that explains it.
+/// Declares each reason once: variant, name, outcome and the sentence that explains it.
 macro_rules! reasons {
     ($($variant:ident $name:literal $outcome:ident $meaning:literal,)*) => {
         /// Why a request was answered as it was, or not at all.
@@ -24,7 +26,7 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it leads to.
+            /// The outcome of the request.
             pub const fn outcome(self) -> Outcome {
                 match self { $(Self::$variant => Outcome::$outcome,)* }
             }
@@ -37,7 +39,7 @@ macro_rules! reasons {
     };
 }
 
-/// What a reason leads to.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -47,16 +49,16 @@ pub enum Outcome {
     Ack,
     /// A NAK.
     Nak,
-    /// No reply, as the protocol or a policy wants it.
+    /// No reply, as the protocol or a policy requires.
     Silence,
-    /// No reply, because the message is none that can be answered.
+    /// No reply, because the message cannot be answered.
     Malformed,
     /// No reply, because the server could not do what it should have done.
     Failure,
 }
 
 impl Outcome {
-    /// Whether the client hears something.
+    /// Returns whether the client receives a reply.
     pub const fn is_reply(self) -> bool {
         matches!(self, Self::Offer | Self::Ack | Self::Nak)
     }

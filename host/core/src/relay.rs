@@ -1,8 +1,10 @@
-//! Relay agent information, option 82 (RFC 3046): what the relay says about the line.
+//! Relay agent information, option 82 (RFC 3046): how the relay describes the line.
+//!
+//! Does not decide what the line means. Invariant: the octets are those that the relay sent.
 
 use serde::{Deserialize, Serialize};
 
-/// Sub-option 1: the circuit the request came in on (RFC 3046 section 3.1).
+/// Sub-option 1: the circuit on which the request arrived (RFC 3046 section 3.1).
 pub const CIRCUIT_ID: u8 = 1;
 /// Sub-option 2: the remote end of the circuit (RFC 3046 section 3.2).
 pub const REMOTE_ID: u8 = 2;
@@ -10,21 +12,21 @@ pub const REMOTE_ID: u8 = 2;
 pub const LINK_SELECTION: u8 = 5;
 /// Sub-option 6: the provider's name of the subscriber (RFC 3993).
 pub const SUBSCRIBER_ID: u8 = 6;
-/// Sub-option 10: how the client sent the message that the relay passed on (RFC 5010).
+/// Sub-option 10: how the client sent the message that the relay forwarded (RFC 5010).
 pub const RELAY_FLAGS: u8 = 10;
 /// Sub-option 11: the server identifier to answer with (RFC 5107).
 pub const SERVER_IDENTIFIER_OVERRIDE: u8 = 11;
-/// Sub-option 19: the relay sends from a port of its own and wants its replies there (RFC 8357).
+/// Sub-option 19: the relay sends from its own port and wants replies there (RFC 8357).
 pub const SOURCE_PORT: u8 = 19;
 
-/// The octets of option 82 exactly as the relay sent them, so that they can be echoed byte for
-/// byte; read as sub-options where somebody asks.
+/// The octets of option 82 exactly as the relay sent them, so that a reply can return them
+/// unchanged. Sub-options are read on request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RelayInformation(#[serde(with = "crate::octets")] Box<[u8]>);
 
 impl RelayInformation {
-    /// Takes the octets of the option, all of its parts joined, without code and length.
+    /// Creates it from the octets of the option, all of its parts joined, without code and length.
     pub fn from_octets(octets: impl Into<Box<[u8]>>) -> Self {
         Self(octets.into())
     }
@@ -34,18 +36,18 @@ impl RelayInformation {
         &self.0
     }
 
-    /// The octets of the first sub-option `code`; binary, zero octets included.
+    /// The octets of the first sub-option `code`. They are binary and may contain zero octets.
     pub fn sub_option(&self, code: u8) -> Option<&[u8]> {
         sub_option(&self.0, code)
     }
 
-    /// Sub-options in the order of the packet. Ends before a sub-option that is cut short: what
-    /// stands before a damaged tail still identifies the line.
+    /// Sub-options in the order of the packet. The iterator ends before a sub-option that is
+    /// truncated: what comes before a damaged tail still identifies the line.
     pub fn sub_options(&self) -> impl Iterator<Item = (u8, &[u8])> {
         sub_options(&self.0)
     }
 
-    /// Whether `octets` are sub-options to the last octet, and at least one.
+    /// Returns whether `octets` consist of whole sub-options, at least one.
     pub fn is_whole(octets: &[u8]) -> bool {
         let mut rest = octets;
         while let [_, length, tail @ ..] = rest {
@@ -57,8 +59,8 @@ impl RelayInformation {
         rest.is_empty() && !octets.is_empty()
     }
 
-    /// Whether the relay says that the client sent its message by unicast (RFC 5010 section 4);
-    /// nothing if it says neither.
+    /// Returns whether the client sent its message by unicast according to the relay (RFC 5010
+    /// section 4); `None` if the relay does not report it.
     pub fn client_sent_unicast(&self) -> Option<bool> {
         const UNICAST: u8 = 0x80;
         self.sub_option(RELAY_FLAGS)?.first().map(|flags| flags & UNICAST != 0)
@@ -75,7 +77,7 @@ impl RelayInformation {
     }
 }
 
-/// The octets of the first sub-option `code` of such octets.
+/// The value of the first sub-option `code` in `octets`.
 pub(crate) fn sub_option(octets: &[u8], code: u8) -> Option<&[u8]> {
     sub_options(octets).find(|(found, _)| *found == code).map(|(_, octets)| octets)
 }

@@ -1,4 +1,7 @@
-//! Replies, and where they are sent.
+//! Replies and their destinations.
+//!
+//! Does not encode them; the `wire` crate does. Invariant: a reply contains nothing that it copies
+//! from its request.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -9,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{HardwareAddress, OptionValue};
 
-/// What answers a request. Fields that every reply copies from its request (transaction id,
-/// hardware address, flags, relay address, option 82) are not repeated here: whoever writes the
-/// reply has the request at hand.
+/// The answer to a request. Fields that every reply copies from its request (transaction id,
+/// hardware address, flags, relay address, option 82) are not repeated here: the code that writes
+/// the reply has the request too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Reply {
@@ -23,17 +26,17 @@ pub struct Reply {
     pub your_address: Ipv4Addr,
     /// siaddr, the next server in bootstrap; zero if there is none.
     pub next_server_address: Ipv4Addr,
-    /// Set the BROADCAST bit whatever the request has: a NAK through a relay (RFC 2131 section
-    /// 4.3.2).
+    /// Whether to set the BROADCAST bit regardless of the request, as for a NAK through a relay
+    /// (RFC 2131 section 4.3.2).
     pub force_broadcast: bool,
-    /// Options in the order in which they are written; if not all fit, the last ones are left
-    /// out. Option 53 is in `kind`, option 82 is echoed from the request: neither is here.
+    /// Options in the order in which they are written; if not all fit, the last ones are left out.
+    /// Option 53 is in `kind` and option 82 is copied from the request, so neither is included.
     pub options: Vec<(u8, Arc<OptionValue>)>,
-    /// Where to send it.
+    /// The destination of the reply.
     pub destination: Destination,
 }
 
-/// The kinds of reply.
+/// The kinds of replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplyKind {
@@ -45,7 +48,7 @@ pub enum ReplyKind {
     Nak,
 }
 
-/// Where a reply goes (RFC 2131 section 4.1).
+/// The destination of a reply (RFC 2131 section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Destination {
@@ -53,13 +56,13 @@ pub enum Destination {
     Relay(SocketAddrV4),
     /// To a client that has an address and answers ARP for it.
     Client(SocketAddrV4),
-    /// To a client that has no address yet: by hardware address, on the link it asked from.
+    /// To a client that has no address yet: by hardware address, on the link from which it asked.
     Hardware {
-        /// The address it is about to have.
+        /// The address that the client is about to have.
         address: Ipv4Addr,
-        /// Where the frame goes.
+        /// The destination of the frame.
         hardware_address: HardwareAddress,
     },
-    /// To everybody on the link the request came from.
+    /// To all hosts on the link from which the request came.
     Broadcast,
 }

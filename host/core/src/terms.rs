@@ -1,4 +1,6 @@
-//! Terms: what a policy says of one request. The engine checks every one of them again.
+//! Terms: what policies want for one request.
+//!
+//! Does not check them; the engine checks every term again. Invariant: the default changes nothing.
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
@@ -6,27 +8,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::OptionValue;
 
-/// What the policies of a chain want for one request; the default is "nothing special".
+/// What the policies of a chain want for one request. The default has no special requirements.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Terms {
     /// Whether the request is answered at all.
     pub verdict: Verdict,
-    /// Choose the address from the pool of this name; the only way into a pool that is
-    /// `by-policy-only`. A client that has a reservation keeps to its reserved address.
+    /// Choose the address from the pool with this name, which is the only way to an address of a
+    /// pool that is `by-policy-only`. A client with a reservation gets its reserved address
+    /// nevertheless.
     pub pool: Option<Arc<str>>,
-    /// Give exactly this address, ahead of reservation and pool. It must lie in a subnet of the
-    /// client's network and be neither reserved for nor leased to another client; it need not lie
-    /// in a pool.
+    /// Give exactly this address, ahead of reservation and pool. It must be in a subnet of the
+    /// client's network and be neither reserved for nor leased to another client; it does not have
+    /// to be in a pool.
     pub address: Option<Ipv4Addr>,
-    /// The lease time. It may be shorter than the subnet's shortest (a walled garden wants short
-    /// leases) but not longer than its longest.
+    /// The lease time in seconds. It may be shorter than the minimum of the subnet (a walled garden
+    /// needs short leases) but not longer than the maximum.
     pub lease_time_secs: Option<u32>,
-    /// Options by code. A value is sent whether or not the client asked for it; nothing in its
-    /// place keeps the option from being sent even if it is configured. Later entries win. Options
-    /// that only the engine may set are passed over.
+    /// Options by code. A value is sent whether or not the client asked for it; `None` prevents the
+    /// option from being sent even if it is configured. Later entries take precedence. Options that
+    /// only the engine may set are ignored.
     pub options: Vec<(u8, Option<Arc<OptionValue>>)>,
-    /// Whom the lease is counted against, and how many leases that one may have.
+    /// The subscriber that the lease counts against, and its limit.
     pub subscriber: Option<SubscriberLimit>,
 }
 
@@ -34,22 +37,22 @@ pub struct Terms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SubscriberLimit {
-    /// The name that leases are counted under; it is not empty.
+    /// The name under which leases are counted; not empty.
     pub name: Arc<str>,
-    /// How many leases it may have at a time.
+    /// The maximum number of leases at a time.
     pub leases_max: NonZeroU32,
-    /// What happens when it wants one more.
+    /// What happens when the subscriber wants another lease.
     pub beyond: BeyondLimit,
 }
 
-/// What happens when a subscriber has as many leases as it may have and wants one more.
+/// What happens when a subscriber has reached its limit and wants another lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BeyondLimit {
     /// The client gets no address.
     Refuse,
-    /// The subscriber's oldest lease, by how long its client has had the address, ends and the client
-    /// gets an address.
+    /// The subscriber's oldest lease, by how long its client has had the address, ends, and the
+    /// client gets an address.
     ReplaceOldest,
 }
 
@@ -57,13 +60,13 @@ pub enum BeyondLimit {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Go on under the terms.
+    /// Decide under the terms.
     #[default]
     Proceed,
-    /// Stay silent, for the policy's reason.
+    /// Send no reply, for the policy's reason.
     Ignore(String),
-    /// Send a NAK where RFC 2131 allows one, for the policy's reason; otherwise stay silent.
+    /// Send a NAK where RFC 2131 allows one, for the policy's reason; otherwise send no reply.
     Refuse(String),
-    /// The policy could not be asked, and its failure policy says to drop the packet.
+    /// The policy could not be called, and its failure policy is to drop the packet.
     Drop(String),
 }

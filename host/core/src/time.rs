@@ -1,4 +1,7 @@
-//! Points in time. The core reads no clock: its caller says what time it is.
+//! Points in time.
+//!
+//! The core reads no clock: its caller passes the time. Invariant: [`Timestamp::NEVER`] is later
+//! than every other timestamp.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(u64);
 
-/// The lease time that means "for ever" (RFC 2131 section 3.3), in seconds.
+/// The lease time that means "infinite" (RFC 2131 section 3.3), in seconds.
 pub const INFINITE_SECS: u32 = u32::MAX;
 
 impl Timestamp {
@@ -35,8 +38,8 @@ impl Timestamp {
         }
     }
 
-    /// The point `ms` milliseconds later, or earlier if that is negative. It stays within what a
-    /// timestamp can tell; [`Timestamp::NEVER`] stays what it is.
+    /// The point `ms` milliseconds later, or earlier if `ms` is negative, limited to the range of
+    /// timestamps. [`Timestamp::NEVER`] does not change.
     pub const fn moved_by_ms(self, ms: i64) -> Self {
         if self.0 == Self::NEVER.0 {
             return self;
@@ -50,9 +53,9 @@ impl Timestamp {
         other.0.wrapping_sub(self.0).cast_signed()
     }
 
-    /// Whole seconds from `self` until `later`, rounded up so that a lease of an hour still reads
-    /// as one within its first second; zero if `later` has passed, [`INFINITE_SECS`] for
-    /// [`Timestamp::NEVER`].
+    /// Whole seconds from `self` until `later`, rounded up so that a lease of an hour is shown as
+    /// an hour within its first second. Returns zero if `later` has passed, and [`INFINITE_SECS`]
+    /// for [`Timestamp::NEVER`].
     pub const fn secs_until(self, later: Self) -> u32 {
         if later.0 == Self::NEVER.0 {
             return INFINITE_SECS;

@@ -1,8 +1,8 @@
-//! Group commit: one thread in front of a store takes all waiting changes, makes them durable with
-//! one flush, and then reports to everybody who submitted.
+//! Group commit: one thread in front of a store takes all waiting changes, commits them with one
+//! flush, and then passes the results to the callers.
 //!
-//! Not here: decisions about leases. Invariant: `on_done` of every submission that was accepted
-//! runs exactly once, whatever the store does.
+//! Makes no decisions about leases. Invariant: `on_done` of every accepted submission runs exactly
+//! once, regardless of what the store does.
 
 use std::{
     any::Any,
@@ -18,21 +18,22 @@ use lessor_core::{Answer, Changes};
 
 use crate::{CommitterStatus, Store, status::Counters};
 
-/// How much a [`Committer`] accepts.
+/// The limits of a [`Committer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitterLimits {
-    /// Changes that may wait; a submission that would exceed it is handed back.
+    /// The maximum number of waiting changes; a submission that would exceed it is returned.
     pub waiting_changes: usize,
-    /// Changes in one batch. A submission is never split: a larger one is a batch of its own.
+    /// The maximum number of changes in one batch. A submission is never split: a larger one is a
+    /// separate batch.
     pub batch_changes: usize,
 }
 
-/// Changes on their way to storage.
+/// Changes for storage.
 pub struct Submission {
-    /// What to make durable, in order.
+    /// The decisions whose changes to commit, in order.
     pub decisions: Vec<Changes>,
-    /// Is given the decisions back, with one answer for each. Runs on the committer's thread, so it
-    /// should only pass them on.
+    /// Receives the decisions back, with one answer for each. It runs on the committer's thread, so
+    /// it should only pass them on.
     pub on_done: Box<dyn FnOnce(Vec<Changes>, Vec<Answer>) + Send>,
 }
 
@@ -42,21 +43,21 @@ pub struct Committer {
     shared: Arc<Shared>,
 }
 
-/// The committer's thread. Dropping it stops the thread, after everything that waits was
-/// committed.
+/// The committer's thread. Dropping it stops the thread after all waiting changes were committed.
 pub struct CommitterThread {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Committer {
-    /// A flush that takes longer, in milliseconds, stands still. Clients repeat after 4 s; by then what
-    /// is handed over later would be of use to nobody.
+    /// The time in milliseconds after which a flush is considered stalled. Clients retransmit after
+    /// 4 s, so a later result would be of no use to them.
     pub const STALLED_AFTER_MS: u64 = 1_000;
 
-    /// Starts the thread. The store should have been loaded.
+    /// Starts the thread. The store should be loaded before.
     ///
-    /// If the system grants no thread, every submission is handed back, and the status says why.
+    /// If the system cannot start a thread, every submission is returned, and the status contains
+    /// the cause.
     pub fn start(store: Box<dyn Store>, limits: CommitterLimits) -> (Self, CommitterThread) {
         let shared = Arc::new(Shared {
             limits,
@@ -80,11 +81,12 @@ impl Committer {
         (Self { shared: Arc::clone(&shared) }, CommitterThread { shared, thread })
     }
 
-    /// Hands over changes.
+    /// Submits changes.
     ///
     /// # Errors
     ///
-    /// Gives the submission back if too many changes wait already, or if the committer is closed.
+    /// Returns the submission if too many changes already wait, if a flush is stalled, or if the
+    /// committer is closed.
     pub fn submit(&self, submission: Submission) -> Result<(), Submission> {
         let mut queue = self.shared.queue();
         let waiting_changes = queue.waiting_changes.saturating_add(submission.changes());
@@ -102,16 +104,17 @@ impl Committer {
         Ok(())
     }
 
-    /// Whether fewer than half of the allowed changes wait, and the disk answers. A caller that submits
-    /// little at a time, and nothing while this is false, hardly ever has a submission handed back.
+    /// Returns whether fewer than half of the allowed changes wait and no flush is stalled. A
+    /// caller that submits only a few changes at a time, and none while this returns `false`,
+    /// rarely has a submission returned.
     pub fn has_room(&self) -> bool {
         let queue = self.shared.queue();
         let has_places = queue.waiting_changes < self.shared.limits.waiting_changes.div_ceil(2);
         has_places && !queue.is_stalled()
     }
 
-    /// Whether one flush takes longer than [`Committer::STALLED_AFTER_MS`]: the disk does not answer.
-    /// Submissions are handed back until it does.
+    /// Returns whether the current flush takes longer than [`Committer::STALLED_AFTER_MS`]: the
+    /// disk does not answer. Until it does, submissions are returned.
     pub fn is_stalled(&self) -> bool {
         self.shared.queue().is_stalled()
     }
@@ -144,14 +147,15 @@ impl Drop for CommitterThread {
         self.shared.queue().closed = true;
         self.shared.arrived.notify_one();
         if let Some(thread) = self.thread.take() {
-            // It catches every panic of store and callbacks: there is no other end to report.
+            // The thread catches every panic of the store and of callbacks, so there is no error to
+            // report.
             let _ = thread.join();
         }
     }
 }
 
 impl Submission {
-    /// How many changes it is.
+    /// The number of changes in the submission.
     fn changes(&self) -> usize {
         changes_of(&self.decisions)
     }
@@ -189,7 +193,7 @@ struct Queue {
     /// Whether the thread sleeps, so that a submission to a busy thread costs no system call.
     idle: bool,
     closed: bool,
-    /// When the flush began that is under way.
+    /// The start of the current flush.
     flushing_since: Option<Instant>,
 }
 
@@ -198,7 +202,7 @@ impl Queue {
         self.stalled_for().is_some()
     }
 
-    /// How long the flush has taken that is under way, if that is too long.
+    /// How long the current flush has taken, if it is stalled.
     fn stalled_for(&self) -> Option<Duration> {
         let took = self.flushing_since?.elapsed();
         (took > Duration::from_millis(Committer::STALLED_AFTER_MS)).then_some(took)
@@ -214,8 +218,8 @@ impl Shared {
         self.queue().flushing_since = since;
     }
 
-    /// Waits for submissions and takes as many as fit into one batch; none once closed and
-    /// drained.
+    /// Waits for submissions and takes as many as fit into one batch. Returns none once the queue
+    /// is closed and empty.
     fn take(&self) -> Vec<Submission> {
         let mut queue = self.queue();
         while queue.submissions.is_empty() && !queue.closed {
@@ -259,18 +263,18 @@ fn run(shared: &Shared, mut store: Box<dyn Store>) {
         for (submission, size) in submissions.into_iter().zip(sizes) {
             let decisions: Vec<Changes> = batch.by_ref().take(size).collect();
             let answers: Vec<Answer> = answers.by_ref().take(size).collect();
-            // A callback that panics has been called; the panic is its own, and reported by the
-            // panic hook.
+            // A callback that panics has been called. The panic is the callback's fault, and the
+            // panic hook reports it.
             let _ = catch_unwind(AssertUnwindSafe(|| (submission.on_done)(decisions, answers)));
         }
     }
 }
 
-/// One flush: exactly one answer per decision, and the counters.
+/// Makes one flush, updates the counters, and returns exactly one answer per decision.
 fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Answer> {
     let changes = changes_of(batch);
     if changes == 0 {
-        // What changes nothing is made.
+        // Decisions without changes are trivially committed.
         return vec![Answer::Made; batch.len()];
     }
     let begin = Instant::now();
@@ -294,7 +298,7 @@ fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Answ
     if answers.is_empty() { vec![Answer::NotMade; batch.len()] } else { answers }
 }
 
-/// How many changes there are.
+/// The number of changes in `decisions`.
 fn changes_of(decisions: &[Changes]) -> usize {
     decisions.iter().map(|changes| changes.len()).sum()
 }

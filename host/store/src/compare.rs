@@ -1,6 +1,6 @@
-//! The compare half of compare-and-set, the same for every backend.
+//! The compare part of compare-and-set, which is the same for every backend.
 //!
-//! Not here: writing. Invariant: if one change of a decision conflicts, none of that decision is
+//! Does not write. Invariant: if one change of a decision conflicts, none of its changes is
 //! written.
 
 use std::{net::Ipv4Addr, sync::Arc};
@@ -12,23 +12,23 @@ use rustc_hash::FxHashMap;
 pub(crate) trait Records {
     type Error;
 
-    /// The revision of the record of `address`; 0 if there is none.
+    /// The revision of the record of `address`, or 0 if there is none.
     fn revision(&self, address: Ipv4Addr) -> Result<u64, Self::Error>;
 
     /// The record of `address`.
     fn lease(&self, address: Ipv4Addr) -> Result<Option<Arc<Lease>>, Self::Error>;
 }
 
-/// A batch compared with what storage holds; true once `writes` are durable.
+/// The result of comparing a batch with storage, which is valid once `writes` are durable.
 pub(crate) struct Compared<'a> {
-    /// One per decision, in order.
+    /// One answer per decision, in order.
     pub(crate) answers: Vec<Answer>,
-    /// What to write: the last record of each changed address.
+    /// The records to write: the last one of each changed address.
     pub(crate) writes: Vec<&'a Arc<Lease>>,
 }
 
-/// Compares the changes of every decision with the records they would replace: those of storage, or
-/// those that an earlier decision of the batch puts there.
+/// Compares the changes of every decision with the records that they would replace: those in
+/// storage, or those of an earlier decision in the batch.
 pub(crate) fn batch<'a, R: Records>(
     batch: &'a [Changes],
     records: &R,

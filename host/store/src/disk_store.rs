@@ -1,12 +1,12 @@
 //! Leases on disk, in a log.
 //!
-//! Not here: gathering changes into batches (see [`crate::Committer`]), and how the log works (see
-//! [`crate::log`]). Invariants:
+//! Does not gather changes into batches (see [`crate::Committer`]), and does not know how the log
+//! works (see [`crate::log`]). Invariants:
 //!
-//! - The truth is on disk. In memory are the position and the revision of every record; they change
-//!   only once a batch is on disk, and a batch that failed is not made.
+//! - The disk is authoritative. Memory contains the position and the revision of every record; they
+//!   change only after a batch is on disk, and a failed batch is not made.
 //! - **No lease is lost silently.** A log that differs from what was written is not opened.
-//! - One process at a time: the lock is held as long as the store lives.
+//! - One process at a time: the lock is held as long as the store exists.
 //!
 //! ```text
 //! <path>/lock                    held by the process that uses the store
@@ -41,22 +41,22 @@ use crate::{
 
 /// The folder of the log, within that of the store.
 pub(crate) const FOLDER: &str = "leases";
-/// What was saved of a damaged log, until it takes its place.
+/// The folder of a salvaged log until it replaces the damaged one.
 pub(crate) const SALVAGED_FOLDER: &str = "leases.salvaged";
-/// A segment has room for 150,000 leases. To begin one costs three flushes; the log has two
+/// A segment has room for 150,000 leases. Beginning one costs three flushes; the log has two
 /// segments more than it needs.
 const SEGMENT_OCTETS: u32 = 16 << 20;
-/// How often a log that a server is writing to is read before damage is reported: the server may
+/// How often a log to which a server is writing is read before damage is reported: the server may
 /// remove segments in between.
 const ATTEMPTS_IN_USE: usize = 5;
-/// How many unreadable records are reported by name.
+/// The maximum number of unreadable records that are reported by name.
 const UNREADABLE_MAX: usize = 20;
 
 /// Leases on disk.
 ///
-/// When a write fails, commits answer [`Answer::NotMade`] at once until the next attempt, which is
-/// made [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure, twice as long after every further
-/// one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
+/// After a failed write, commits answer [`Answer::NotMade`] immediately until the next attempt. The
+/// delay before it is [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure and doubles with
+/// every further one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
 pub struct DiskStore {
     table: Table<Ipv4Addr>,
     batch: Batch<Ipv4Addr>,
@@ -65,24 +65,24 @@ pub struct DiskStore {
     /// Whether the revisions in the table are those of the records.
     is_loaded: bool,
     last_error: Option<String>,
-    /// Released last: fields are dropped in this order.
+    /// Released last, because fields are dropped in this order.
     _lock: File,
 }
 
 impl DiskStore {
-    /// How long after a first failure the next attempt to write is made, in milliseconds.
+    /// The delay before the next attempt to write after a first failure, in milliseconds.
     pub const RETRY_DELAY_MIN_MS: u64 = crate::log::RETRY_DELAY_MIN_MS;
-    /// The longest time between two attempts to write, in milliseconds.
+    /// The longest delay between two attempts to write, in milliseconds.
     pub const RETRY_DELAY_MAX_MS: u64 = crate::log::RETRY_DELAY_MAX_MS;
 
-    /// Opens the store in the folder `path`, creating both where they do not exist.
+    /// Opens the store in the folder `path`. Creates both if they do not exist.
     ///
-    /// Cuts off what was being written when the process or the machine stopped, and logs that.
+    /// Cuts off data that was being written when the process or the machine stopped, and logs that.
     ///
     /// # Errors
     ///
-    /// If another process uses the store, if it is damaged or of another format, or if the folder
-    /// or the disk cannot be used.
+    /// Fails if another process uses the store, if it is damaged or of another format, or if the
+    /// folder or the disk cannot be used.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::open_with(path, settings(SEGMENT_OCTETS))
     }
@@ -118,12 +118,12 @@ impl DiskStore {
         })
     }
 
-    /// Hands every record of the store in `path` to `each`, in no particular order, and returns how
-    /// many there are. Nothing is changed or created: where there is no store, there are no records.
+    /// Passes every record of the store in `path` to `each`, in no particular order, and returns
+    /// their number. Changes and creates nothing: if there is no store, there are no records.
     ///
     /// # Errors
     ///
-    /// As those of [`DiskStore::open`].
+    /// Fails like [`DiskStore::open`].
     pub fn read(path: &Path, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
         let cannot = |error: io::Error| StoreError::open(path, error);
         let Some(_lock) = folder::lock_to_read(path).map_err(cannot)? else {
@@ -140,12 +140,13 @@ impl DiskStore {
         leases.hand_out(each)
     }
 
-    /// Describes the store in `path` without changing it. A server may have it open; what it is
-    /// writing is not read then.
+    /// Describes the store in `path` without changing it. A server may have it open; data that it
+    /// is writing is not read then.
     ///
     /// # Errors
     ///
-    /// If there is no store, or if it is of another format or cannot be read. Damage is no error.
+    /// Fails if there is no store, or if it is of another format or cannot be read. Damage is not
+    /// an error.
     pub fn survey(path: &Path) -> Result<StoreSurvey, StoreError> {
         let lock = folder::lock_to_read(path).map_err(|error| StoreError::open(path, error))?;
         let in_use = lock.is_none();
@@ -205,7 +206,7 @@ impl Store for DiskStore {
                 self.last_error = None;
                 return results;
             }
-            // This failure has been reported already.
+            // This failure has already been reported.
             Err(StoreError::Waiting) => {}
             Err(error) => self.last_error = Some(error.to_string()),
         }
@@ -246,13 +247,15 @@ impl compare::Records for Table<Ipv4Addr> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreSurvey {
-    /// The state of its log. Records with a right checksum that are no leases count as damage, too.
+    /// The state of its log. Records with a correct checksum that are not leases count as damage,
+    /// too.
     pub log: Survey,
     /// Addresses that have a record.
     pub leases: u64,
-    /// Addresses with readable records before the first damage; all, if there is none.
+    /// Addresses with readable records before the first damage; all addresses if there is no
+    /// damage.
     pub leases_before: u64,
-    /// Addresses with readable records behind it.
+    /// Addresses with readable records after the first damage.
     pub leases_behind: u64,
 }
 
@@ -284,7 +287,7 @@ impl StoreSurvey {
     }
 }
 
-/// Of each address the record that was written last.
+/// The record of each address that was written last.
 #[derive(Default)]
 struct Newest {
     values: BTreeMap<Ipv4Addr, Vec<u8>>,
@@ -350,7 +353,7 @@ fn format(path: &Path, found: u32) -> StoreError {
     StoreError::Format { path: path.to_owned(), found, known: FORMAT }
 }
 
-/// The error for a damaged store. It counts again how much can be read.
+/// The error for a damaged store. It reads the store again to count the readable leases.
 fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
     let counted = StoreSurvey::of(path, false).ok();
     let first = surveyed.damage.first().cloned();

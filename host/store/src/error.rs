@@ -1,6 +1,6 @@
 //! Errors of stable storage, in words that an operator can act upon.
 //!
-//! Not here: failures of a commit, which are results and not errors. Invariant: an error about
+//! Does not cover failures of a commit, which are results and not errors. Invariant: an error about
 //! damage names the file and the place in it.
 
 use std::{
@@ -12,10 +12,10 @@ use std::{
 
 use thiserror::Error;
 
-/// Why leases could not be opened, read or written.
+/// The error for leases that could not be opened, read or written.
 ///
-/// Fields are called `r#source` where the message contains the cause: a printed chain of causes
-/// would repeat it otherwise.
+/// Fields are called `r#source` if the message contains the cause; otherwise a printed chain of
+/// causes would repeat it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -35,28 +35,28 @@ pub enum StoreError {
         path: PathBuf,
         /// The first file that is damaged, or missing.
         file: PathBuf,
-        /// Where in the file, in octets from its beginning.
+        /// The place in the file, in octets from its beginning.
         offset: u64,
-        /// What was found there.
+        /// What was found at this place.
         found: String,
-        /// How many places are damaged.
+        /// The number of damaged places.
         places: usize,
         /// Addresses with readable records before this place.
         leases_before: u64,
-        /// Addresses with readable records behind it.
+        /// Addresses with readable records after this place.
         leases_behind: u64,
     },
 
-    /// A record is not what this server writes.
+    /// A record does not have the form that this server writes.
     #[error(
         "the lease record of {key} is damaged: {found}; wanted a record as this server writes it. \
          Starting without it could give the address to a second client: restore the store from a \
          backup, or keep the other leases with `lessor store salvage`"
     )]
     DamagedRecord {
-        /// The address, or the octets of the key in hexadecimal if they are none.
+        /// The address, or the octets of the key in hexadecimal if it is not an address.
         key: String,
-        /// What is wrong with it.
+        /// What is wrong with the record.
         found: String,
     },
 
@@ -108,7 +108,7 @@ pub enum StoreError {
     Open {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         r#source: Box<dyn Error + Send + Sync>,
     },
 
@@ -118,7 +118,7 @@ pub enum StoreError {
         r#source
     )]
     Read {
-        /// What the system said, or what was found instead of a record.
+        /// The error of the system, or what was found instead of a record.
         r#source: Box<dyn Error + Send + Sync>,
     },
 
@@ -136,11 +136,11 @@ pub enum StoreError {
         known: u8,
     },
 
-    /// An earlier write failed, and it is not yet time for another attempt.
+    /// An earlier write failed, and the next attempt is not due yet.
     #[error("leases were not written: an earlier write failed, and the next attempt is due soon")]
     Waiting,
 
-    /// The store is whole, so there is nothing to salvage.
+    /// The store is not damaged, so there is nothing to salvage.
     #[error("the lease store at {} is not damaged; there is nothing to salvage", path.display())]
     Whole {
         /// The folder.
@@ -154,7 +154,7 @@ pub enum StoreError {
         r#source
     )]
     Write {
-        /// What the system said.
+        /// The error of the system.
         r#source: Box<dyn Error + Send + Sync>,
     },
 }

@@ -1,7 +1,7 @@
-//! Small values on stable storage, each under an owner and a key: what plugins remember.
+//! Small values on stable storage, each under an owner and a key: the data that plugins remember.
 //!
-//! Not here: what the values mean. No client depends on them, so a damaged store is moved aside,
-//! unlike one of leases.
+//! Does not interpret the values. No client depends on them, so a damaged store is moved aside,
+//! unlike a store of leases.
 //!
 //! ```text
 //! <path>/                     the log, and its lock
@@ -9,8 +9,8 @@
 //! <path>.damaged-<unix secs>/ one that could not be read
 //! ```
 //!
-//! Invariant: what [`KeyedStore::write`] reported as written survives the death of the process and
-//! the loss of power.
+//! Invariant: values that [`KeyedStore::write`] reported as written survive the end of the process
+//! and the loss of power.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,43 +31,44 @@ use crate::log::{
 };
 
 const SETTINGS: Settings = Settings { contents: Contents::PluginState, segment_octets: 4 << 20 };
-/// The octet between owner and key; neither contains it.
+/// The octet between owner and key. An owner does not contain it.
 const SEPARATOR: u8 = 0;
-/// The first octet of every value: the version of the record. After it come 8 octets of
-/// [`KeyedValue::at_ms`] and 8 of [`KeyedValue::tag`], and then the value.
+/// The first octet of every value: the version of the record. It is followed by 8 octets of
+/// [`KeyedValue::at_ms`], 8 octets of [`KeyedValue::tag`], and the value.
 const VERSION: u8 = 2;
-/// What earlier servers wrote: the value follows at once.
+/// The version that earlier servers wrote, which the value follows immediately.
 const FORMER_VERSION: u8 = 1;
 
 /// Small values on stable storage.
 pub struct KeyedStore {
     path: PathBuf,
     table: Mutex<Table<Name>>,
-    /// Released last: fields are dropped in this order.
+    /// Released last, because fields are dropped in this order.
     _lock: File,
 }
 
-/// A value, with two numbers that its owner has a use for.
+/// A value with two numbers for its owner's use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyedValue<'a> {
     /// The value.
     pub value: &'a [u8],
-    /// A point in time, in milliseconds since the Unix epoch; 0 in what earlier servers wrote.
+    /// A point in time, in milliseconds since the Unix epoch; 0 in values that earlier servers
+    /// wrote.
     pub at_ms: u64,
-    /// A number; 0 in what earlier servers wrote.
+    /// A number; 0 in values that earlier servers wrote.
     pub tag: u64,
 }
 
 /// A store that was moved aside.
 #[derive(Debug)]
 pub struct DamagedKeyedStore {
-    /// Where it is now.
+    /// The new place of the folder.
     pub folder: PathBuf,
     /// What is wrong with it.
     pub error: String,
 }
 
-/// Why values could not be opened, read or written.
+/// The error for values that could not be opened, read or written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyedStoreError {
@@ -80,10 +81,10 @@ pub enum KeyedStoreError {
     Unusable {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         message: String,
     },
-    /// Its contents are not what this server writes.
+    /// The contents do not have the form that this server writes.
     #[error(
         "{} is damaged, or another version's: {message}; restore it from a backup, or move it aside \
          to begin with nothing",
@@ -108,11 +109,11 @@ impl Key for Name {
 }
 
 impl KeyedStore {
-    /// Opens the store in the folder `path` and reads all of it once; creates it if it does not
-    /// exist. A damaged one is moved aside, and an empty one takes its place.
+    /// Opens the store in the folder `path` and reads it completely once. Creates it if it does not
+    /// exist. A damaged store is moved aside and replaced by an empty one.
     ///
     /// # Errors
-    /// If the folder cannot be used.
+    /// Fails if the folder cannot be used.
     pub fn open(path: &Path) -> Result<(Self, Option<DamagedKeyedStore>), KeyedStoreError> {
         let unusable = |error: io::Error| KeyedStoreError::Unusable {
             path: path.to_owned(),
@@ -136,7 +137,7 @@ impl KeyedStore {
     /// Passes every key and value of an owner to `each`, in the order of the keys.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// Fails if they cannot be read.
     pub fn load(
         &self,
         owner: &str,
@@ -157,10 +158,10 @@ impl KeyedStore {
         Ok(())
     }
 
-    /// The owners of whom there is something.
+    /// The owners that have at least one value.
     ///
     /// # Errors
-    /// If that cannot be read.
+    /// Fails if the store cannot be read.
     pub fn owners(&self) -> Result<BTreeSet<Box<str>>, KeyedStoreError> {
         let mut owners = BTreeSet::new();
         self.scan(|name, _| {
@@ -174,11 +175,11 @@ impl KeyedStore {
         Ok(owners)
     }
 
-    /// Makes changes durable, all or none: owner, key and value, which is none to remove the key. An
-    /// owner must not have a zero octet in it.
+    /// Makes changes durable, all or none. Each is an owner, a key and a value, which is `None` to
+    /// remove the key. An owner must not contain a zero octet.
     ///
     /// # Errors
-    /// If they could not be written; another call tries again.
+    /// Fails if the changes could not be written; the next call tries again.
     pub fn write<'a>(
         &self,
         changes: impl Iterator<Item = (&'a str, &'a str, Option<KeyedValue<'a>>)>,
@@ -209,7 +210,7 @@ impl KeyedStore {
         })
     }
 
-    /// Opens the store in `path`, which must be there, and reads all of it.
+    /// Opens the existing store in `path` and reads it completely.
     fn open_existing(path: &Path) -> Result<Self, KeyedStoreError> {
         let unusable =
             |message: String| KeyedStoreError::Unusable { path: path.to_owned(), message };
@@ -234,7 +235,7 @@ impl KeyedStore {
         Ok(store)
     }
 
-    /// Passes everything to `each`, which returns what is wrong with it.
+    /// Passes every value to `each`, which returns an error if the value is invalid.
     fn scan(
         &self,
         mut each: impl FnMut(&Name, &[u8]) -> Result<(), String>,

@@ -1,11 +1,11 @@
 //! Leases on stable storage: one trait, a backend in memory and one on disk, and the thread that
-//! makes the changes of many packets durable with one flush.
+//! commits the changes of many packets with one flush.
 //!
-//! Not here: which lease is given to which client (the core decides that), and when a client is
-//! answered (the server decides that). Invariant: **a change reported as [`Answer::Made`]
-//! survives the death of the process and, on disk, the loss of power.** A change is a
-//! compare-and-set, never a blind write, so that a shared database used by several servers fits
-//! behind the same trait; the changes of one decision are made together or not at all.
+//! Does not decide which client gets a lease (the core does) or when a client is answered (the
+//! server does). Invariant: **a change reported as [`Answer::Made`] survives the end of the process
+//! and, on disk, the loss of power.** A change is a compare-and-set, never an unconditional write,
+//! so that a database shared by several servers fits behind the same trait. The changes of one
+//! decision are committed atomically.
 //!
 //! ```text
 //! workers ──submit──▶ Committer ──one commit──▶ Store ──▶ disk
@@ -35,40 +35,41 @@ pub use memory::MemoryStore;
 pub use salvage::Salvage;
 pub use status::CommitterStatus;
 
-/// Where lease records are kept: one for each address.
+/// The place where lease records are kept, one for each address.
 ///
 /// Only one thread uses a store: that of the [`Committer`].
 pub trait Store: Send {
-    /// Passes every record to `each`, in no particular order, and returns how many there are.
-    /// Called once, at start.
+    /// Passes every record to `each`, in no particular order, and returns their number. It is
+    /// called once, at start.
     ///
     /// # Errors
     ///
-    /// If a record cannot be read. The server then must not start: it would take the address of
-    /// the unreadable lease for a free one.
+    /// Fails if a record cannot be read. The server must not start then: it would take the address
+    /// of the unreadable lease for a free one.
     fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError>;
 
-    /// Makes the changes of decisions durable with one flush, each as a compare-and-set on the
-    /// revision of its record ([`lessor_core::Change::expected_revision`]), and returns one answer per
-    /// decision, in order. If one change of a decision conflicts, none of that decision is made.
+    /// Commits the changes of decisions with one flush, each as a compare-and-set on the revision
+    /// of its record ([`lessor_core::Change::expected_revision`]), and returns one answer per
+    /// decision, in order. If one change of a decision conflicts, none of its changes is made.
     ///
-    /// Decisions about the same address in one batch build on each other in order. What a batch
-    /// makes is written whole or not at all. If that fails, every answer is [`Answer::NotMade`], and
-    /// that is final: whatever the failed attempt left behind is undone before anything else is
-    /// written. (Should power fail before that, the disk alone knows, and is read at the next start.)
+    /// Decisions about the same address in one batch build on each other in order. A batch is
+    /// written completely or not at all. If writing fails, every answer is [`Answer::NotMade`], and
+    /// that is final: the remains of the failed attempt are undone before anything else is written.
+    /// (If power fails before that, only the disk knows the result, and it is read at the next
+    /// start.)
     ///
-    /// A store that failed resumes without help as soon as its storage works again; until then it
-    /// answers [`Answer::NotMade`] without delay.
+    /// After a failure, a store resumes without intervention as soon as its storage works again;
+    /// until then it answers [`Answer::NotMade`] without delay.
     fn commit(&mut self, batch: &[Changes]) -> Vec<Answer>;
 
-    /// Why the latest commit failed and what is done about it, as a sentence for the log; none if
-    /// it did not fail.
+    /// Why the latest commit failed and what the store does about it, as a sentence for the log;
+    /// `None` if it did not fail.
     fn last_error(&self) -> Option<String> {
         None
     }
 
-    /// What is wrong although commits succeed, as a sentence for the log: damage to old records, for
-    /// instance.
+    /// A problem that exists although commits succeed, as a sentence for the log, for example
+    /// damage to old records.
     fn complaint(&self) -> Option<String> {
         None
     }

@@ -1,18 +1,18 @@
-//! An append-only log in a folder: what is appended is on disk when the call returns, whole or not
-//! at all, and damage to it is detected.
+//! An append-only log in a folder: appended data is on disk when the call returns, completely or
+//! not at all, and damage to it is detected.
 //!
-//! Not here: what the entries mean, which of them still count, and when old ones are written again
+//! Does not know what the entries mean, which of them are current, and when old ones are rewritten
 //! so that their segments can be removed (see [`table`]). Invariants:
 //!
-//! - **A frame is appended only behind one that is on disk.** So there is one torn frame at most,
-//!   at the very end.
-//! - **A segment to which a write failed is never written to again.** The next one says where it
-//!   ended; a batch that failed is not made, whatever the disk has of it. (When a flush fails, the
-//!   system reports it once and then treats the pages as written: what the file reads as and what
-//!   is on disk may differ from then on. See Rebello et al., "Can Applications Recover from fsync
-//!   Failures?", USENIX ATC 2020.)
-//! - **The mark is never ahead of what is on disk,** and at most a moment behind as long as the
-//!   machine runs. A log that does not reach as far as its mark has lost something.
+//! - **A frame is appended only after one that is on disk.** So there is at most one torn frame, at
+//!   the very end.
+//! - **A segment to which a write failed is never written to again.** The next segment records
+//!   where it ended; a failed batch is not part of the log, whatever the disk contains of it. (When
+//!   a flush fails, the system reports it once and then treats the pages as written: after that,
+//!   the contents of the file and of the disk may differ. See Rebello et al., "Can Applications
+//!   Recover from fsync Failures?", USENIX ATC 2020.)
+//! - **The mark is never ahead of the data on disk,** and as long as the machine runs it is at most
+//!   a moment behind. A log that does not reach its mark has lost data.
 //!
 //! ```text
 //! <folder>/0000000001.log  segments, each of which continues the one before; see `format`
@@ -44,8 +44,8 @@ use format::{
 };
 use survey::{Found, NoSurvey, Survey, Visit};
 
-/// How long after a first failure the next segment is begun, and the longest time between two
-/// attempts, in milliseconds.
+/// The delay before the next segment is begun after a first failure, and the longest delay between
+/// two attempts, in milliseconds.
 pub(crate) const RETRY_DELAY_MIN_MS: u64 = 100;
 pub(crate) const RETRY_DELAY_MAX_MS: u64 = 5_000;
 
@@ -64,21 +64,21 @@ pub(crate) struct Log {
     store: u64,
     mark: File,
     pub(crate) newest: Newest,
-    /// Behind the last frame that is on disk.
+    /// The position after the last frame that is on disk.
     pub(crate) end: Position,
     /// The oldest segment that is needed.
     first: u32,
-    /// The segments before the newest, from `first` on.
+    /// The segments before the newest, starting with `first`.
     sealed: VecDeque<Sealed>,
-    /// Octets of the sealed segments.
+    /// The total size of the sealed segments in octets.
     sealed_octets: u64,
     failures_in_a_row: u32,
     complaint: Option<String>,
-    /// Whether the latest frame says that the log was closed.
+    /// Whether the latest frame marks that the log was closed.
     is_closed: bool,
 }
 
-/// A segment that another one continues.
+/// A segment that has a successor.
 #[derive(Clone, Copy, Debug)]
 struct Sealed {
     number: u32,
@@ -88,7 +88,7 @@ struct Sealed {
 /// The segment that is written to.
 pub(crate) enum Newest {
     Open(File),
-    /// A write to it failed. The next one is begun when its time has come.
+    /// A write to it failed. The next segment is begun after the delay.
     Abandoned {
         retry_at: Instant,
     },
@@ -101,7 +101,7 @@ struct Place {
     offset: u32,
 }
 
-/// Why a log does not open.
+/// The error for a log that cannot be opened.
 #[derive(Debug)]
 pub(crate) enum OpenError {
     Former,
@@ -110,20 +110,20 @@ pub(crate) enum OpenError {
     Unusable(io::Error),
 }
 
-/// Why nothing was appended.
+/// The error for a frame that was not appended.
 #[derive(Debug)]
 pub(crate) enum AppendError {
-    /// The system refused; the next attempt is made after this time at the earliest.
+    /// The system returned an error; the next attempt is made after this time at the earliest.
     Failed { error: io::Error, retry_in: Duration },
-    /// An earlier write failed, and it is not yet time for the next attempt.
+    /// An earlier write failed, and the next attempt is not due yet.
     Waiting,
-    /// The batch is larger than a batch can be.
+    /// The batch exceeds the maximum size of a batch.
     TooLarge,
 }
 
 impl Log {
-    /// Creates an empty log in `path`, under another name first, so that a folder with this name is
-    /// complete.
+    /// Creates an empty log in `path`. It first has another name, so that a folder with this name
+    /// is complete.
     pub(crate) fn create(path: &Path, settings: Settings) -> io::Result<()> {
         let incomplete = path.with_extension("incomplete");
         if incomplete.try_exists()? {
@@ -139,8 +139,8 @@ impl Log {
         })
     }
 
-    /// Opens the log in `path`, which must exist, and passes every entry to `each` in the order in
-    /// which they were written. A torn tail is cut off, and the server's log says how long it was.
+    /// Opens the existing log in `path` and passes every entry to `each` in the order of writing. A
+    /// torn tail is cut off, and its length is logged.
     pub(crate) fn open(
         path: &Path,
         settings: Settings,
@@ -159,7 +159,7 @@ impl Log {
         Self::go_on(folder, settings, &found).map_err(OpenError::Unusable)
     }
 
-    /// Appends a frame; with it, segments before `first` are no longer needed. If it fails, the
+    /// Appends a frame, after which segments before `first` are no longer needed. If it fails, the
     /// frame is not part of the log, now or later.
     fn append(&mut self, frame: &mut FrameBuffer, first: u32) -> Result<Place, AppendError> {
         if frame.payload_octets() > PAYLOAD_OCTETS_MAX {
@@ -179,24 +179,24 @@ impl Log {
         Ok(place)
     }
 
-    /// Makes the next attempt due now, for a caller that spaces its attempts itself.
+    /// Makes the next attempt due now, for a caller that controls the delay between its attempts.
     fn retry_now(&mut self) {
         if let Newest::Abandoned { retry_at } = &mut self.newest {
             *retry_at = Instant::now();
         }
     }
 
-    /// What is wrong although batches are written, as a sentence.
+    /// A problem that exists although batches are written, as a sentence.
     pub(crate) fn complaint(&self) -> Option<&str> {
         self.complaint.as_deref()
     }
 
-    /// Octets of all segments.
+    /// The total size of all segments in octets.
     fn octets(&self) -> u64 {
         self.sealed_octets + u64::from(self.end.offset)
     }
 
-    /// How many segments there are.
+    /// The number of segments.
     fn segments(&self) -> usize {
         self.sealed.len() + 1
     }
@@ -250,7 +250,8 @@ impl Log {
         Frame::decode(octets, self.store)
     }
 
-    /// The oldest segment from `number` on that is no longer written to, opened, and where it ends.
+    /// Opens segment `number` if it is no longer written to, and returns the file and the offset of
+    /// its end.
     fn open_sealed(&self, number: u32) -> Option<io::Result<(File, u32)>> {
         let sealed = self.sealed.iter().find(|sealed| sealed.number == number)?;
         Some(File::open(self.folder.segment(number)).map(|file| (file, sealed.end)))
@@ -265,7 +266,7 @@ impl Log {
         self.first..=self.end.segment
     }
 
-    /// The frame that would be appended behind `end`.
+    /// The frame that would be appended after `end`.
     #[cfg(test)]
     pub(crate) fn frame_behind(&self, end: &Position, key: &[u8], value: &[u8]) -> Vec<u8> {
         let mut frame = FrameBuffer::new();
@@ -280,7 +281,7 @@ impl Log {
         self.sealed.iter().find(|sealed| sealed.number == number).map(|sealed| sealed.end)
     }
 
-    /// Continues a log that was found whole.
+    /// Continues a log in which no damage was found.
     fn go_on(folder: Folder, settings: Settings, found: &Found) -> io::Result<Self> {
         folder.tidy(found.first)?;
         folder.restrict()?;
@@ -344,7 +345,7 @@ impl Log {
         Ok(place)
     }
 
-    /// Begins the segment that continues the log at its end. If it failed, it may be called again
+    /// Begins the segment that continues the log at its end. After a failure it may be called again
     /// and begins the same segment again, because nothing was appended in between.
     fn begin_segment(&mut self) -> io::Result<()> {
         let before = Sealed { number: self.end.segment, end: self.end.offset };
@@ -357,7 +358,7 @@ impl Log {
             first: self.first,
         };
         let end = Position { segment, offset: HEADER_OCTETS as u32, ..self.end };
-        // From here on the new segment may be on disk and say where the old one ends.
+        // From here on, the new segment may be on disk and record where the old one ends.
         self.newest = Newest::Abandoned { retry_at: Instant::now() };
         let file = self.folder.create(&self.folder.segment(segment), &header.encode())?;
         self.mark.write_all_at(&Mark { store: self.store, end }.encode(), 0)?;
@@ -369,12 +370,12 @@ impl Log {
         Ok(())
     }
 
-    /// Gives up the segment to which a write failed. Returns in how many milliseconds the next
-    /// attempt is made.
+    /// Abandons the segment to which a write failed. Returns the delay before the next attempt in
+    /// milliseconds.
     pub(crate) fn abandon(&mut self) -> u64 {
         if let Newest::Open(file) = &self.newest {
-            // The failed frame must not be readable if the next segment cannot be begun before the
-            // process ends. Nothing is lost if this fails as well.
+            // The failed frame must not be readable if the process ends before the next segment can
+            // be begun. A failure of this attempt loses nothing.
             let _ = file.set_len(self.end.offset.into());
         }
         let delay_ms = RETRY_DELAY_MIN_MS
@@ -391,7 +392,7 @@ impl Log {
         while let Some(oldest) = self.sealed.front().copied().filter(|seg| seg.number < first) {
             self.sealed.pop_front();
             self.sealed_octets -= u64::from(oldest.end);
-            // One that stays is removed at the next start.
+            // A file that cannot be removed is removed at the next start.
             let _ = fs::remove_file(self.folder.segment(oldest.number));
         }
         self.first = self.first.max(first);
@@ -416,7 +417,7 @@ impl fmt::Display for AppendError {
 }
 
 impl Drop for Log {
-    /// Appends a frame which says that the log was closed properly.
+    /// Appends a frame which marks that the log was closed properly.
     fn drop(&mut self) {
         if matches!(self.newest, Newest::Open(_)) && !self.is_closed {
             let first = self.first;
@@ -440,9 +441,9 @@ fn create_in(path: &Path, settings: Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes durable what the newest segment reads as. If a flush failed and the process ended then,
-/// frames behind the mark may be in the system's memory only; a flush alone would not write them,
-/// so they are written once more.
+/// Makes the contents of the newest segment durable. If the process ended after a failed flush,
+/// frames after the mark may exist only in the system's memory. A flush alone would not write them,
+/// so they are written again.
 fn settle(newest: &File, found: &Found) -> io::Result<()> {
     let from = match found.mark {
         Some(mark) if mark.end.segment == found.end.segment => mark.end.offset,
@@ -460,7 +461,7 @@ fn settle(newest: &File, found: &Found) -> io::Result<()> {
     Ok(())
 }
 
-/// A number that no sender of packets can know; not 0.
+/// A nonzero number that the sender of a packet cannot know.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish().max(1)
 }

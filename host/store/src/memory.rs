@@ -1,6 +1,6 @@
 //! Leases in memory: for tests, simulation and servers whose leases need not survive the process.
 //!
-//! Not here: anything durable. Invariant: compare-and-set works as on disk.
+//! Writes nothing to disk. Invariant: compare-and-set works as on disk.
 
 use std::{
     net::Ipv4Addr,

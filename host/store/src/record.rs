@@ -1,16 +1,16 @@
 //! The form of a lease on disk: a key of four octets, the address in network order, so that records
 //! are sorted by address; and a value of one version octet followed by a CBOR array (RFC 8949).
 //!
-//! Not here: where records are; see [`crate::log`]. Rules for changes of [`Record`], so that
-//! servers of different releases read each other's records:
+//! Does not know where records are; see [`crate::log`]. Invariant: servers of different releases
+//! can read each other's records. Changes of [`Record`] follow these rules:
 //!
-//! - An index never gets another meaning or type, and is never used again once retired.
-//! - A new field is an `Option` with the next free index. An older server keeps what it does not know,
-//!   and writes it back as long as the address stays with the client; a newer one reads a missing index
-//!   as `None`.
-//! - Fields that are not an `Option` stay for ever.
-//! - [`VERSION`] is raised only when an older server must not read the record at all. This server
-//!   then still reads the versions before it, each by a separate function.
+//! - The meaning and type of an index never change, and a retired index is never used again.
+//! - A new field is an `Option` with the next free index. An older server keeps fields that it does
+//!   not know, and writes them back as long as the address stays with the client; a newer one reads
+//!   a missing index as `None`.
+//! - Fields that are not an `Option` stay forever.
+//! - [`VERSION`] is raised only if an older server must not read the record at all. This server
+//!   then still reads the versions before it, each in a separate function.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -23,9 +23,9 @@ use crate::StoreError;
 
 /// The version octet that this server writes.
 const VERSION: u8 = 1;
-/// How many fields this server knows.
+/// The number of fields that this server knows.
 const FIELDS: u64 = 12;
-/// What stands for a field that is none.
+/// The CBOR value of an absent field.
 const NULL: u8 = 0xf6;
 
 #[derive(Encode, Decode)]
@@ -36,34 +36,33 @@ struct Record<'a> {
     /// 0 leased, 1 released, 2 quarantined.
     #[n(1)]
     state: u8,
-    /// Milliseconds since the Unix epoch, as the two below.
+    /// Milliseconds since the Unix epoch, as are the two fields below.
     #[n(2)]
     began_at: u64,
     #[n(3)]
     changed_at: u64,
-    /// All bits set for an infinite lease.
+    /// All bits are set for an infinite lease.
     #[n(4)]
     expires_at: u64,
     #[b(5)]
     hardware_address: Hardware<'a>,
-    /// The client's key if that is an identifier (option 61).
+    /// The client's key if it is an identifier (option 61).
     #[b(6)]
     client_identifier: Option<&'a ByteSlice>,
-    /// The client's key if that is a hardware address.
+    /// The client's key if it is a hardware address.
     #[b(7)]
     client_hardware_address: Option<Hardware<'a>>,
     /// Option 82 as received.
     #[b(8)]
     relay_information: Option<&'a ByteSlice>,
-    /// Whom the lease counts against.
+    /// The subscriber that the lease counts against.
     #[b(9)]
     subscriber: Option<&'a str>,
-    /// The client's key if that is a line: circuit id and remote id as sub-options 1 and 2 of
-    /// option 82. An older server uses `client_hardware_address` then, which is that of the last
-    /// device.
+    /// The client's key if it is a line: circuit id and remote id as sub-options 1 and 2 of option
+    /// 82. An older server then uses `client_hardware_address`, which is that of the last device.
     #[b(10)]
     client_line: Option<&'a ByteSlice>,
-    /// The line, as above, if the client's key is this line and `client_hardware_address`.
+    /// The line, as above, if the client's key is this line with `client_hardware_address`.
     #[b(11)]
     client_line_with_hardware: Option<&'a ByteSlice>,
 }
@@ -77,12 +76,12 @@ struct Hardware<'a> {
     octets: &'a ByteSlice,
 }
 
-/// The key of a lease's record.
+/// The key of the record of a lease.
 pub(crate) fn key(address: Ipv4Addr) -> [u8; 4] {
     address.octets()
 }
 
-/// Writes the value of a lease's record to `value`, replacing what it holds.
+/// Writes the value of a lease's record to `value` and replaces its contents.
 pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
     let (client_identifier, client_hardware_address) = match &lease.client {
         ClientKey::Identifier(octets) => (Some(<&ByteSlice>::from(&**octets)), None),
@@ -125,7 +124,7 @@ pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
     }
 }
 
-/// Writes fields that this server does not know behind those that it does.
+/// Appends fields that this server does not know to those that it knows.
 fn append(unknown: &[u8], value: &mut Vec<u8>) -> Result<(), ()> {
     if unknown.is_empty() {
         return Ok(());
@@ -147,7 +146,7 @@ fn append(unknown: &[u8], value: &mut Vec<u8>) -> Result<(), ()> {
     Ok(())
 }
 
-/// The fields that this server does not know.
+/// Returns the fields that this server does not know.
 fn unknown_fields(octets: &[u8]) -> Result<UnknownFields, minicbor::decode::Error> {
     let mut decoder = minicbor::Decoder::new(octets);
     let count = decoder.array()?.unwrap_or_default();
@@ -158,7 +157,7 @@ fn unknown_fields(octets: &[u8]) -> Result<UnknownFields, minicbor::decode::Erro
     Ok(UnknownFields::from_octets(unknown.unwrap_or_default()))
 }
 
-/// The lease of a record.
+/// Returns the lease of a record.
 pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Lease, StoreError> {
     let address = <[u8; 4]>::try_from(key).map(Ipv4Addr::from).map_err(|_| strange_key(key))?;
     let damaged = |found: String| StoreError::DamagedRecord { key: address.to_string(), found };
@@ -169,7 +168,7 @@ pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Lease, StoreError> {
     }
 }
 
-/// The error for a key that is no address.
+/// The error for a key that is not an address.
 pub(crate) fn strange_key(key: &[u8]) -> StoreError {
     let octets: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
     StoreError::DamagedRecord {

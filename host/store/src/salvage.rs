@@ -1,8 +1,9 @@
-//! Salvage: a new store of what can be read of a damaged one, for an operator without a backup.
+//! Salvage: creates a new store from the readable records of a damaged one, for an operator without
+//! a backup.
 //!
-//! Not here: the owner of the new files, which is the user that runs the command. Invariant:
-//! nothing is removed. The damaged log is moved aside, and at every moment either it or the
-//! complete new one is in place, or the new one waits to be moved there by the next start.
+//! Does not set the owner of the new files, which is the user that runs the command. Invariant:
+//! nothing is removed. The damaged log is moved aside, and at any time either it or the complete
+//! new one is in place, or the next start moves the new one there.
 
 use std::{
     collections::BTreeMap,
@@ -27,31 +28,32 @@ use crate::{
     record,
 };
 
-/// Leases that are written together.
+/// The number of leases that are written in one batch.
 const BATCH_LEASES: usize = 1024;
 
-/// What was saved of a damaged store.
+/// The result of salvaging a damaged store.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Salvage {
     /// What was wrong.
     pub survey: Survey,
-    /// Leases in the new store: the newest readable record of each address, which may not be the
-    /// newest that was written.
+    /// The number of leases in the new store: the newest readable record of each address, which may
+    /// not be the newest that was written.
     pub leases: u64,
-    /// Records with a right checksum that are no leases.
+    /// The number of records with a correct checksum that are not leases.
     pub unreadable: u64,
-    /// Where the damaged log is now.
+    /// The new place of the damaged log.
     pub put_aside: PathBuf,
 }
 
 impl DiskStore {
-    /// Replaces the damaged store in `path` with a new one of what can be read, and moves the
-    /// damaged log aside.
+    /// Replaces the damaged store in `path` with a new one that contains the readable records, and
+    /// moves the damaged log aside.
     ///
     /// # Errors
     ///
-    /// If the store is in use, whole, or of another format, or if the new one cannot be written.
+    /// Fails if the store is in use, not damaged, or of another format, or if the new one cannot be
+    /// written.
     pub fn salvage(path: &Path) -> Result<Salvage, StoreError> {
         let cannot = |error: io::Error| StoreError::open(path, error);
         let Some(_lock) = folder::lock(path).map_err(cannot)? else {
@@ -79,8 +81,8 @@ impl DiskStore {
     }
 }
 
-/// Writes a new log, moves the damaged one aside and the new one to its place. Returns where the
-/// damaged one is then.
+/// Writes a new log, moves the damaged one aside and the new one to its place. Returns the new path
+/// of the damaged log.
 fn replace(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<PathBuf, StoreError> {
     let cannot = |error: io::Error| StoreError::open(path, error);
     let (log, salvaged) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
@@ -98,7 +100,7 @@ fn replace(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<PathB
 
 fn write_new(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<(), StoreError> {
     let failed = |said: String| StoreError::Write { source: said.into() };
-    // It has another name until it is complete: the next start would otherwise use it.
+    // The folder has another name until it is complete; otherwise the next start would use it.
     let unfinished = path.with_extension("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).map_err(|error| failed(error.to_string()))?;

@@ -1,7 +1,6 @@
 //! The counters of the committer, for metrics and for the log.
 //!
-//! Not here: what is done when a flush fails. Invariant: counters never go back while the process
-//! runs.
+//! Does not handle failures. Invariant: counters never decrease while the process runs.
 
 use std::{
     sync::{
@@ -11,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-/// The state of group commit. Counters run from its start.
+/// The state of group commit. Counters begin at zero when the committer starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitterStatus {
-    /// Changes that wait to be taken into a batch, now.
+    /// The number of changes that currently wait for a batch.
     pub waiting_changes: u64,
-    /// Batches handed to the store, those that failed included.
+    /// Batches passed to the store, including those that failed.
     pub flushes: u64,
     /// Batches that the store could not write.
     pub failed_flushes: u64,
@@ -28,12 +27,12 @@ pub struct CommitterStatus {
     pub flush_us: u64,
     /// The longest flush, in microseconds.
     pub longest_flush_us: u64,
-    /// Whether the flush that is under way takes longer than [`crate::Committer::STALLED_AFTER_MS`].
+    /// Whether the current flush takes longer than [`crate::Committer::STALLED_AFTER_MS`].
     pub is_stalled: bool,
-    /// Why the latest flush failed, or does not end, as a sentence for the log; nothing as soon as one
-    /// succeeds.
+    /// Why the latest flush failed, or does not end, as a sentence for the log; `None` as soon as a
+    /// flush succeeds.
     pub last_error: Option<String>,
-    /// What is wrong with the store although flushes succeed, as a sentence for the log.
+    /// A problem of the store that exists although flushes succeed, as a sentence for the log.
     pub complaint: Option<String>,
 }
 
@@ -51,7 +50,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Counts one flush. `error` says why it failed.
+    /// Counts one flush. `error` is the cause if it failed.
     pub(crate) fn count(&self, changes: usize, took: Duration, error: Option<String>) {
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.flushes.fetch_add(1, Relaxed);

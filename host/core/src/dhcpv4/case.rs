@@ -1,8 +1,8 @@
-//! One request on its way to a decision: the client, its line, and the addresses that it may have.
+//! One request while it is decided: the client, its line, and the addresses that it may have.
 //!
-//! Not here: the decision; see `discover`, `request`, `farewell` and `inform`. Invariant: an
-//! address that another client holds, that is quarantined or that is the server's own has an
-//! obstacle, unless its holder gives way to this client.
+//! Does not decide; see `discover`, `request`, `farewell` and `inform`. Invariant: an address that
+//! another client holds, that is quarantined or that is the server's own has an obstacle, unless
+//! its holder gives way to this client.
 
 use std::borrow::Cow;
 
@@ -22,36 +22,36 @@ use super::{
     plan::{Plan, address_of},
 };
 
-/// One request, under terms, at a point in time, and the state it is decided on.
+/// One request under its terms at a point in time, and the state on which it is decided.
 pub(super) struct Case<'e, 'r> {
     pub(super) plan: &'e Plan,
     pub(super) bindings: &'e mut Bindings,
     pub(super) now: Timestamp,
-    /// The subnet that the client asked from.
+    /// The subnet of the client.
     pub(super) subnet: usize,
     pub(super) request: &'r Request,
     pub(super) terms: &'r Terms,
     pub(super) client: Client,
-    /// The request's own, or that of the client's last relayed message.
+    /// The request's own information, or that of the client's last relayed message.
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
-    /// What is reserved for the client or its line.
+    /// The reservation for the client or its line.
     pub(super) reservation: Option<&'e Reservation>,
-    /// When the network was taken into service without a record, if it was.
+    /// When the network started without any lease on storage, if it did.
     pub(super) no_records_since: Option<Timestamp>,
-    /// Which of the free addresses is chosen.
+    /// Selects one of the free addresses.
     pub(super) preference: Preference<'r>,
 }
 
-/// Which addresses a client may have under its terms.
+/// The addresses that a client may have under its terms.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Entitlement<'p> {
-    /// The one that a policy named.
+    /// The address that a policy names.
     Policy(u32),
-    /// The one that is reserved for it or its line.
+    /// The address that is reserved for the client or its line.
     Reservation(u32),
-    /// Any that is not reserved, of the pools that everybody may have addresses of.
+    /// Any address that is not reserved, of the pools that are open to every client.
     OpenPools,
-    /// Any that is not reserved, of the pools at these positions, to which a policy sent it.
+    /// Any address that is not reserved, of the pools at these positions, which a policy names.
     NamedPools(&'p [usize]),
 }
 
@@ -66,8 +66,8 @@ impl Entitlement<'_> {
 }
 
 impl<'e, 'r> Case<'e, 'r> {
-    /// The case of a request in subnet `subnet` (its position in the network); none if the request
-    /// identifies nobody.
+    /// Creates the case of a request in subnet `subnet` (its position in the network). Returns
+    /// `None` if the request does not identify a client.
     pub(super) fn new(
         plan: &'e Plan,
         bindings: &'e mut Bindings,
@@ -100,7 +100,7 @@ impl<'e, 'r> Case<'e, 'r> {
         })
     }
 
-    /// Decides it, unless it has to wait for an answer of storage.
+    /// Decides the request, unless it has to wait for an answer of storage.
     pub(super) fn attempt(&mut self) -> Attempt {
         match self.waits() {
             Some(wait) => Attempt::Waits(wait),
@@ -108,7 +108,7 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// Decides it as if nothing that it is about were on its way to storage.
+    /// Decides the request without waiting for changes in flight to storage.
     pub(super) fn decide(&mut self) -> Decision {
         let lease = self.notice_leased().and_then(|address| self.bindings.slot(address));
         let seen_elsewhere = lease
@@ -119,8 +119,8 @@ impl<'e, 'r> Case<'e, 'r> {
         Decision { seen_elsewhere, ..self.decide_by_kind() }
     }
 
-    /// The address that the client leases. Beside a lease whose end was not noticed yet it may have
-    /// another one, from another server.
+    /// The address that the client leases. The client may have another one, from another server, in
+    /// addition to a lease whose end has not been noticed yet.
     fn notice_leased(&mut self) -> Option<u32> {
         let mut records = self.bindings.records_of(self.client.on_record()).into_iter();
         records.find(|address| {
@@ -152,10 +152,11 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// The address whose change in flight decides what happens to this case, if there is one.
+    /// The address whose change in flight affects the decision of this case, if there is one.
     ///
-    /// Nothing waits for a free address: while a change of it is in flight, it is not free. Nor does
-    /// a message wait that is for another server, or that only asks for options.
+    /// A message never waits for a free address, because an address is not free while a change of
+    /// it is in flight. A message for another server, or one that only asks for options, does not
+    /// wait either.
     pub(super) fn waits(&mut self) -> Option<Wait> {
         let is_decided = matches!(self.terms.verdict, Verdict::Refuse(_) | Verdict::Proceed);
         let is_answered = match self.request.kind {
@@ -173,8 +174,9 @@ impl<'e, 'r> Case<'e, 'r> {
         Some(Wait { address: address_of(address), is_repeated })
     }
 
-    /// An address that a change in flight is about, of those that the decision depends on: the client's
-    /// own, those that the message, the terms or a reservation name, and one on its subscriber's account.
+    /// An address with a change in flight among those that the decision depends on: the client's
+    /// own, those that the message, the terms or a reservation name, and those on its subscriber's
+    /// account.
     fn in_flight(&mut self) -> Option<u32> {
         let is_in_flight =
             |address: &u32| self.bindings.slot(*address).is_some_and(View::is_in_flight);
@@ -182,14 +184,15 @@ impl<'e, 'r> Case<'e, 'r> {
         if let Some(found) = own.next().or_else(|| self.named().find(is_in_flight)) {
             return Some(found);
         }
-        // What has ended by now does not count.
+        // What has ended by now must not count.
         let limit = self.terms.subscriber.as_ref()?;
         self.bindings.notice_account(self.now, &limit.name);
         self.waits_for_account()
     }
 
-    /// The addresses that the message, the terms or a reservation name. What a DISCOVER names itself is
-    /// only a wish: if it is not free, the client is offered another address.
+    /// The addresses that the message, the terms or a reservation name. The address in a DISCOVER
+    /// is only a preference, so it is not included: if it is not free, the client is offered
+    /// another one.
     fn named(&self) -> impl Iterator<Item = u32> {
         let is_wish = self.request.kind == RequestKind::Discover;
         let requested = self.request.requested_address.filter(|_| !is_wish);
@@ -199,8 +202,8 @@ impl<'e, 'r> Case<'e, 'r> {
         named.into_iter().flatten().map(u32::from)
     }
 
-    /// Notices the end of whatever holds an address that this case is about, so that everything
-    /// after goes by how the addresses stand now.
+    /// Notices the end of whatever holds an address that this case concerns, so that the decision
+    /// uses the current states of the addresses.
     pub(super) fn notice(&mut self) {
         let asked = [self.request.requested_address, Some(self.request.client_address)];
         let asked = asked.into_iter().flatten().map(u32::from);
@@ -216,14 +219,15 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// Which addresses the client may have: the one that a policy names, else the one that is
-    /// reserved for it, else those of the pools that its terms name, else those of all open pools.
+    /// The addresses that the client may have: the one that a policy names, otherwise the one that
+    /// is reserved for it, otherwise those of the pools that its terms name, otherwise those of all
+    /// open pools.
     ///
-    /// An address that a policy names or that is reserved may be unavailable for now: then the client
-    /// is served as if it were not named, and moves once it is available.
+    /// An address that a policy names or that is reserved may be temporarily unavailable. Then the
+    /// client is served as if it were not named, and moves to it when it becomes available.
     ///
     /// # Errors
-    /// If the policy names an address or a pool that the client can never have.
+    /// Fails if the policy names an address or a pool that the client can never have.
     pub(super) fn entitlement(&self) -> Result<Entitlement<'e>, Reason> {
         if let Some(address) = self.terms.address.map(u32::from) {
             if !self.may_be_named(address) {
@@ -247,7 +251,7 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// Whether a policy may name `address` for the client, whichever client holds it now.
+    /// Returns whether a policy may name `address` for the client, whichever client holds it now.
     pub(super) fn may_be_named(&self, address: u32) -> bool {
         let own = self.reservation.map(|reservation| u32::from(reservation.address));
         self.plan.is_usable(address)
@@ -255,7 +259,7 @@ impl<'e, 'r> Case<'e, 'r> {
             && (own == Some(address) || !self.plan.is_reserved(address))
     }
 
-    /// Why the client cannot have an address now that a policy names; none if it can.
+    /// Why the client cannot have an address now that a policy names; `None` if it can.
     pub(super) fn why_not_named_now(&self, address: u32) -> Option<Obstacle> {
         if self.is_held_by_other(address) && !self.gives_way(address) {
             return Some(Obstacle::HeldByOther);
@@ -263,9 +267,9 @@ impl<'e, 'r> Case<'e, 'r> {
         self.why_not_now(address)
     }
 
-    /// Why the client cannot have its reserved address now; none if it can. A client that has it
-    /// from before it was reserved keeps it until its lease ends, unless that gives way; a device that
-    /// had it as the owner before makes room.
+    /// Why the client cannot have its reserved address now; `None` if it can. Another client that
+    /// has had the address since before it was reserved keeps it until its lease ends, unless that
+    /// lease gives way; a device that had it as the previous owner of the reservation gives it up.
     pub(super) fn why_not_reserved_now(&self, reservation: &Reservation) -> Option<Obstacle> {
         let address = u32::from(reservation.address);
         let active = self.bindings.slot(address).and_then(View::active);
@@ -288,9 +292,10 @@ impl<'e, 'r> Case<'e, 'r> {
         self.stays_away_from(address).then_some(Obstacle::Declined)
     }
 
-    /// Whether the client declined `address` and goes on with another one since. It is not made to
-    /// give that up: whatever uses the declined address may be there still, and the client would go
-    /// to and fro between the two. It gets the address when it looks for one again.
+    /// Returns whether the client declined `address` and is now extending a lease of another one.
+    /// It does not have to give that one up: whatever uses the declined address may still be there,
+    /// and the client would switch back and forth between the two. It gets the address when it
+    /// looks for one again.
     fn stays_away_from(&self, address: u32) -> bool {
         if self.request.kind != RequestKind::Request {
             return false;
@@ -313,15 +318,16 @@ impl<'e, 'r> Case<'e, 'r> {
         has_declined && named.map(u32::from).is_some_and(goes_on)
     }
 
-    /// Whether the client gets `address` because the one that a policy names, or that is reserved for
-    /// it, is unavailable for now.
+    /// Returns whether the client gets `address` because the one that a policy names, or that is
+    /// reserved for it, is temporarily unavailable.
     pub(super) fn is_instead_of_another(&self, address: u32) -> bool {
         let reserved = self.reservation.map(|reservation| reservation.address);
         let first_choice = self.terms.address.or(reserved).map(u32::from);
         first_choice.is_some_and(|first_choice| first_choice != address)
     }
 
-    /// Whether the client may have `address` under `entitlement`, whichever client holds it now.
+    /// Returns whether the client may have `address` under `entitlement`, whichever client holds it
+    /// now.
     pub(super) fn is_entitled(&self, entitlement: Entitlement<'_>, address: u32) -> bool {
         let pool = || self.plan.giving_pool_of(address);
         match entitlement {
@@ -331,7 +337,7 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// Why the client cannot have `address` under `entitlement` now; none if it can.
+    /// Why the client cannot have `address` under `entitlement` now; `None` if it can.
     pub(super) fn objection(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Reason> {
         self.obstacle(entitlement, address).map(|obstacle| match obstacle {
             Obstacle::OutsidePools => Reason::NakOtherAddress,
@@ -339,7 +345,7 @@ impl<'e, 'r> Case<'e, 'r> {
         })
     }
 
-    /// What stands between the client and `address` under `entitlement`, if anything does.
+    /// The obstacle between the client and `address` under `entitlement`, if there is one.
     pub(super) fn obstacle(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Obstacle> {
         if self.bindings.is_withheld(address) {
             return Some(Obstacle::ServersOwn);
@@ -359,14 +365,15 @@ impl<'e, 'r> Case<'e, 'r> {
         (!self.is_entitled(entitlement, address)).then_some(Obstacle::OutsidePools)
     }
 
-    /// Whether the client cannot have `address` because it was declined: by anybody, or by the
-    /// client itself if its DECLINE was beyond a bound.
+    /// Returns whether the client cannot have `address` because it was declined: by any client, or
+    /// by this client with a DECLINE that exceeded a limit.
     pub(super) fn is_set_aside(&self, address: u32) -> bool {
         self.bindings.standing(address) == Standing::Quarantined
             || self.has_declined_lately(address)
     }
 
-    /// Whether the client declined `address` less than a quarantine ago, and nobody had it since.
+    /// Returns whether the client declined `address` less than a quarantine ago, and no other
+    /// client has had it since.
     pub(super) fn has_declined_lately(&self, address: u32) -> bool {
         let record = self.bindings.slot(address).and_then(View::record);
         record.is_some_and(|record| {
@@ -375,7 +382,8 @@ impl<'e, 'r> Case<'e, 'r> {
         })
     }
 
-    /// Whether another client has a lease or, where nobody has, an open offer of `address`.
+    /// Returns whether another client has a lease of `address` or, if no client has one, an open
+    /// offer.
     pub(super) fn is_held_by_other(&self, address: u32) -> bool {
         let Some(view) = self.bindings.slot(address) else { return false };
         match view.active() {
@@ -384,17 +392,18 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// Whether `key` is a key of the client.
+    /// Returns whether `key` is a key of the client.
     pub(super) fn is_self(&self, key: &ClientKey) -> bool {
         self.client.each().any(|known| known.holder() == key)
     }
 
-    /// Whether a record is the client's.
+    /// Returns whether a record belongs to the client.
     pub(super) fn is_own(&self, record: &Record<Ipv4>) -> bool {
         self.client.each().any(|known| known.is_holder_of(record))
     }
 
-    /// Whether the client has or had a lease of `address`, and nobody had it since.
+    /// Returns whether the client has or had a lease of `address`, and no other client has had it
+    /// since.
     pub(super) fn had_leased(&self, address: u32) -> bool {
         let record = self.bindings.slot(address).and_then(View::record);
         record.is_some_and(|record| {
@@ -403,35 +412,35 @@ impl<'e, 'r> Case<'e, 'r> {
         })
     }
 
-    /// Whether option 54 names this server (RFC 2131 section 4.1: any of its addresses).
+    /// Returns whether option 54 names this server (RFC 2131 section 4.1: any of its addresses).
     pub(super) fn names_this_server(&self) -> bool {
         self.request.server_identifier.is_some_and(|named| self.request.is_own_address(named))
     }
 
-    /// Whether option 54 names another server.
+    /// Returns whether option 54 names another server.
     pub(super) fn names_other_server(&self) -> bool {
         self.request.server_identifier.is_some() && !self.names_this_server()
     }
 
-    /// No reply.
+    /// A decision without a reply.
     pub(super) fn silence(&self, reason: Reason) -> Decision {
         Decision::of(reason)
     }
 
-    /// No reply, but a change.
+    /// A decision without a reply, but with a change.
     pub(super) fn record(&self, reason: Reason, change: Change) -> Decision {
         Decision { changes: SmallVec::from_iter([change]), ..Decision::of(reason) }
     }
 
-    /// Whether the client was offered `address` in the place of a lease that gives way for it.
+    /// Returns whether the client was offered `address` in place of a lease that gives way for it.
     fn is_offered_to_take_over(&self, address: u32) -> bool {
         let offer = self.bindings.offer_of(&self.client.key);
         offer.is_some_and(|offer| offer.resource == address) && self.gives_way(address)
     }
 }
 
-/// Whether the client of a record is the owner of `reservation`: the same device, or one that was
-/// behind the same line when it was last heard through its relay.
+/// Returns whether the client of a record is the owner of `reservation`: the same device, or a
+/// device that was on the same line in its last relayed message.
 fn is_owner(reservation: &Reservation, record: &Record<Ipv4>) -> bool {
     let Facts { hardware_address, relay_information, .. } = Facts::of(record);
     let sub_option = |code| relay::sub_option(relay_information?, code);

@@ -1,8 +1,8 @@
-//! Where replies go (RFC 2131 section 4.1), and which requests are not answered because no reply
-//! could reach their client.
+//! Where replies are sent (RFC 2131 section 4.1), and which requests are not answered because no
+//! reply could reach the client.
 //!
-//! Does not know the host's sockets and links. Invariant: no reply goes to an address that no host
-//! can have, and ciaddr is a destination only for clients that use it.
+//! Does not know the host's sockets and links. Invariant: no reply is sent to an address that no
+//! host can have, and ciaddr is a destination only for clients that use it.
 
 use std::net::Ipv4Addr;
 
@@ -37,8 +37,8 @@ impl Case<'_, '_> {
         (is_answered_on_link && !has_link).then_some(Reason::UnreachableClient)
     }
 
-    /// Where an OFFER, or the ACK of a REQUEST, goes. Clients that take an offer or verify an
-    /// address do not use an address yet, whatever ciaddr says.
+    /// The destination of an OFFER, or of the ACK of a REQUEST. A client that accepts an offer or
+    /// verifies an address does not use an address yet, regardless of ciaddr.
     pub(super) fn destination_of_grant(&self, your_address: Ipv4Addr) -> Destination {
         let request = self.request;
         let hardware_address = request.hardware_address;
@@ -54,9 +54,9 @@ impl Case<'_, '_> {
         }
     }
 
-    /// Where a NAK goes: to all hosts on the client's link. A client that sent its message
+    /// The destination of a NAK: all hosts on the client's link. A client that sent its message
     /// directly, from an address that does not belong to the link that received it, is behind a
-    /// relay that does not process unicast messages; only its own address leads there.
+    /// relay that does not process unicast messages; only its own address reaches it.
     pub(super) fn destination_of_nak(&self) -> Destination {
         let relay = self.request.relay_socket().map(Destination::Relay);
         let is_there = self.is_elsewhere() && self.is_at_client_address();
@@ -64,29 +64,29 @@ impl Case<'_, '_> {
         relay.or(client.map(Destination::Client)).unwrap_or(Destination::Broadcast)
     }
 
-    /// Where the ACK of an INFORM goes: to the client directly, even if the message came through a
-    /// relay, unless the client does not say where it is.
+    /// The destination of the ACK of an INFORM: the client directly, even if the message was
+    /// relayed, unless the client does not give its address.
     pub(super) fn destination_of_information(&self) -> Destination {
         let client = self.request.client_socket().map(Destination::Client);
         let relay = self.request.relay_socket().map(Destination::Relay);
         client.or(relay).unwrap_or(Destination::Broadcast)
     }
 
-    /// Whether ciaddr is where the client of a REQUEST is.
+    /// Returns whether the client of a REQUEST can be reached at ciaddr.
     fn is_at_client_address(&self) -> bool {
         self.request.uses_client_address() || self.is_heard_elsewhere()
     }
 
-    /// Whether the client of a REQUEST sent it from its address to this server, and that address
-    /// does not belong to the link that received it: a renewal from behind a relay, whatever state
-    /// its options suggest.
+    /// Returns whether the client of a REQUEST sent it from its address to this server, and that
+    /// address does not belong to the link that received it: a renewal from behind a relay,
+    /// regardless of the state that its options suggest.
     fn is_heard_elsewhere(&self) -> bool {
         let is_sender = *self.request.arrival.source.ip() == self.request.client_address;
         self.request.kind == RequestKind::Request && self.is_elsewhere() && is_sender
     }
 
-    /// Whether the client sent its message directly, and ciaddr belongs to another link than the
-    /// one that received the message.
+    /// Returns whether the client sent its message directly, and ciaddr belongs to another link
+    /// than the one that received the message.
     fn is_elsewhere(&self) -> bool {
         let request = self.request;
         let is_here = |link_address: &Ipv4Addr| {

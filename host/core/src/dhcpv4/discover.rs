@@ -1,8 +1,8 @@
 //! DISCOVER: chooses an address and holds it for the client (RFC 2131 section 4.3.1).
 //!
-//! Does not write: a flood of DISCOVERs reaches neither storage nor the records of former owners.
-//! Invariant: an address is offered only if the client may have it, and if no other client has an
-//! active lease or an open offer of it that does not give way.
+//! Does not change records: a flood of DISCOVERs reaches neither storage nor the records of former
+//! owners. Invariant: an address is offered only if the client may have it, and if no other client
+//! has an active lease or an open offer of it that does not give way.
 
 use std::sync::Arc;
 
@@ -18,15 +18,15 @@ use super::{
     plan::address_of,
 };
 
-/// How many deadlines a decision checks before it says that no address is free.
+/// How many ends a decision notices before it reports that no address is free.
 pub(super) const DUE_IN_DECISION_MAX: usize = 64;
 
-/// How many quarantined addresses of a pool a decision checks for one that the client did not
+/// How many quarantined addresses of a pool a decision examines to find one that the client did not
 /// decline itself.
 pub(super) const LOOKED_AT_MAX: usize = 64;
 
-/// A client that intends to take an offer asks for it within this time; an older offer can give way
-/// to another client of the same link.
+/// A client that intends to accept an offer requests it within this time; an older offer can give
+/// way to another client of the same link.
 const RIPE_AFTER_SECS: u32 = 1;
 
 impl Case<'_, '_> {
@@ -53,7 +53,7 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The address to offer, and the reason (RFC 2131 section 4.3.1, the four bullets).
+    /// The address to offer, and the reason (the four bullets of RFC 2131 section 4.3.1).
     fn choose(&mut self) -> Result<(u32, Reason), Reason> {
         let entitlement = self.entitlement()?;
         match entitlement {
@@ -71,7 +71,7 @@ impl Case<'_, '_> {
     }
 
     /// The address that is offered to the client, that it has, or that it had before. If it may not
-    /// have that one, one that it had before that (the client returns from a walled garden).
+    /// have that one, an earlier one, for example when the client returns from a walled garden.
     fn remembered_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let can_have = |address: u32| self.objection(entitlement, address).is_none();
         let offer = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
@@ -96,14 +96,14 @@ impl Case<'_, '_> {
             .then_some((address, Reason::OfferedRequested))
     }
 
-    /// The address of a lease of the same subscriber that ends if the client takes the offer.
+    /// The address of a lease of the same subscriber that ends if the client accepts the offer.
     fn oldest_of_subscriber(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let address = self.address_that_gives_way(entitlement)?;
         Some((address, Reason::OfferedOldest))
     }
 
-    /// A free address: of the subnet that the client asked from, else of the other
-    /// subnets of its network.
+    /// A free address of the subnet that the client asked from, otherwise of the other subnets of
+    /// its network.
     fn free_address(&mut self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let preferred = self.preference.address.map(u32::from).filter(|address| {
             self.bindings.standing(*address).is_free()
@@ -136,7 +136,7 @@ impl Case<'_, '_> {
         Some((address, Reason::OfferedFromPool))
     }
 
-    /// The address that has been quarantined longest, unless this client declined it: it would only
+    /// The address that has been quarantined longest, unless this client declined it and would
     /// decline it again.
     fn quarantined_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
         let oldest = |pools: &[usize]| {
@@ -164,8 +164,8 @@ impl Case<'_, '_> {
         (!self.has_declined_lately(address)).then_some((address, Reason::OfferedContested))
     }
 
-    /// The pools that addresses are taken from: those of the subnet that the client asked from, then
-    /// those of its whole network.
+    /// The pools to take addresses from: those of the subnet that the client asked from, then those
+    /// of its whole network.
     fn pool_choices<'p>(&self, entitlement: Entitlement<'p>) -> [&'p [usize]; 2]
     where
         Self: 'p,
@@ -186,14 +186,14 @@ impl Case<'_, '_> {
         if held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
     }
 
-    /// Whether a client that this server has no record of may hold `address`.
+    /// Returns whether a client of which this server has no record may hold `address`.
     pub(super) fn is_held_back(&self, address: u32) -> bool {
         let subnet = self.plan.subnet_of(address).and_then(|subnet| self.plan.subnet(subnet));
         let is_known = self.bindings.slot(address).and_then(View::record).is_some();
         !is_known && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
     }
 
-    /// The same for the addresses of a pool that have no record.
+    /// Returns whether such a client may hold the addresses of a pool that have no record.
     pub(super) fn is_pool_held_back(&self, pool: usize) -> bool {
         self.plan.subnet_of_pool(pool).is_some_and(|subnet| self.is_subnet_held_back(subnet))
     }

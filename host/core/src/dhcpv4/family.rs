@@ -1,6 +1,6 @@
 //! IPv4 addresses as a family of resources.
 //!
-//! Decides nothing. Invariant: what is written into octets is read back as the same value.
+//! Decides nothing. Invariant: a value that is written as octets is read back as the same value.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -25,17 +25,17 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ipv4;
 
-/// Who holds which address.
+/// Bindings of IPv4 addresses.
 pub(super) type Bindings = crate::ledger::Bindings<Ipv4>;
-/// A look at what is known of an address.
+/// A borrowed view of what is known of an address.
 pub(super) type View<'s> = crate::ledger::View<'s, Ipv4>;
 /// The addresses of the records of one client.
 pub(super) type Records = crate::ledger::Records<Ipv4>;
-/// An address held for a client that may ask for it.
+/// An address that is held for a client that may request it.
 pub(super) type Offer = crate::ledger::Offer<Ipv4>;
 
-/// The message that a decision answers. Some relays pass a renewal on that the client also sends past
-/// them; those are two messages, and each is answered the way it came.
+/// The message that a decision answers. Some relays forward a renewal that the client also sends
+/// past them; those are two messages, and each is answered the way it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cause {
     transaction_id: u32,
@@ -44,7 +44,7 @@ pub(super) struct Cause {
 }
 
 impl Cause {
-    /// What tells a message from others of its client.
+    /// The properties that distinguish a message from others of its client.
     pub(super) const fn of(request: &Request) -> Self {
         let Request { transaction_id, kind, relay_address, .. } = *request;
         Self { transaction_id, kind, relay_address }
@@ -216,7 +216,7 @@ impl LeaseRecord<Ipv4> for Lease {
     }
 }
 
-/// What a record says besides who holds the address.
+/// What a record contains in addition to the binding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts<'r> {
     /// The client's hardware address in its last message.
@@ -227,12 +227,12 @@ pub(super) struct Facts<'r> {
 }
 
 impl<'r> Facts<'r> {
-    /// What a newer server wrote.
+    /// The fields that a newer server wrote.
     pub(super) fn unknown_fields(&self) -> UnknownFields {
         UnknownFields::from_octets(self.unknown_fields)
     }
 
-    /// Those of a record.
+    /// The facts of a record.
     pub(super) fn of(record: &'r Record<Ipv4>) -> Self {
         Self::read(record.facts())
     }

@@ -1,16 +1,16 @@
 //! DECLINE and RELEASE: the client does not want its address, and gets no reply (RFC 2131 sections
 //! 4.3.3 and 4.3.4).
 //!
-//! Not here: who may get the address next. A DECLINE quarantines no more addresses than the bounds
-//! of its client, line and subscriber allow, so that no client can empty a pool. The lease ends in
-//! any case: beyond a bound the address is free at once, but at the end of the queue, and the
-//! client that declined it does not get it again for the length of a quarantine
+//! Does not decide which client gets the address next. A DECLINE quarantines no more addresses than
+//! the limits of its client, line and subscriber allow, so that no client can exhaust a pool. The
+//! lease ends in any case. Beyond a limit the address is free immediately, but at the end of the
+//! queue, and the client that declined it does not get it again for the length of a quarantine
 //! ([`Case::is_set_aside`]).
 //!
-//! Invariant: a message from another line than the one on record for the lease changes nothing.
-//! Anybody can write another client's key into a message, but not the line that a relay adds to it.
-//! A RELEASE, which the client sends past the relay, may name no line: then it must come from the
-//! address that it releases.
+//! Invariant: a message from another line than the one in the record of the lease changes nothing.
+//! Any client can send another client's key, but not the line that a relay adds. A RELEASE, which
+//! the client sends past the relay, may name no line: then it must come from the address that it
+//! releases.
 
 use crate::{Lease, LeaseState, Line, Reason};
 
@@ -22,7 +22,7 @@ use super::{
 };
 
 impl Case<'_, '_> {
-    /// Decides a DECLINE: somebody else seems to use the address, so nobody gets it for a while.
+    /// Decides a DECLINE: another host seems to use the address, so no client gets it for a time.
     pub(super) fn decline(&mut self) -> Decision {
         if self.names_other_server() {
             return self.silence(Reason::OtherServerAddressed);
@@ -52,7 +52,7 @@ impl Case<'_, '_> {
             (Some(lease), _) => lease.subscriber.clone(),
             (None, offer) => offer.and_then(|offer| offer.subscriber.clone()),
         };
-        // A message without option 82 does not take the client off its line.
+        // A message without option 82 does not remove the line from the record.
         let relay_information = self.relay_information.as_deref();
         let relay_information =
             relay_information.or_else(|| lease.and_then(|lease| lease.relay_information.as_ref()));
@@ -82,8 +82,8 @@ impl Case<'_, '_> {
         self.record(reason, change)
     }
 
-    /// Whether one of the accounts of a declined address has as many addresses set aside as it may
-    /// have, this one not counted.
+    /// Returns whether one of the accounts of a declined address has reached its maximum of
+    /// quarantined addresses, not counting this address.
     fn is_beyond_quarantine_max(&mut self, declined: &Lease) -> bool {
         let accounts = accounts_of(declined);
         for account in &accounts {
@@ -99,7 +99,7 @@ impl Case<'_, '_> {
         })
     }
 
-    /// Decides a RELEASE: the address is free, and remembered for the client.
+    /// Decides a RELEASE: the address becomes free, and its record stays with the client.
     pub(super) fn release(&mut self) -> Decision {
         if self.names_other_server() {
             return self.silence(Reason::OtherServerAddressed);
@@ -114,7 +114,7 @@ impl Case<'_, '_> {
             (Some(known), Some(named)) if known != named => {
                 return self.silence(Reason::OtherLineRelease);
             }
-            // Relays that add no option 82 are all that there is to go by.
+            // A relay that adds no option 82 is the only evidence.
             (None, None) if self.request.is_relayed() => {}
             (_, None) if !self.comes_from_client_address() => {
                 return self.silence(Reason::ReleaseFromElsewhere);
@@ -127,18 +127,18 @@ impl Case<'_, '_> {
         self.record(Reason::ReleasedLease, change)
     }
 
-    /// The line that the message itself names.
+    /// The line in the message itself.
     fn own_line(&self) -> Option<Line> {
         self.request.relay_information.as_ref().and_then(Line::of)
     }
 
-    /// Whether the sender of the datagram has the address that the client says it has.
+    /// Returns whether the datagram was sent from the address that the client claims to have.
     fn comes_from_client_address(&self) -> bool {
         !self.request.is_relayed()
             && *self.request.arrival.source.ip() == self.request.client_address
     }
 
-    /// The record of `lease` once it is given back.
+    /// The record of `lease` after its release.
     pub(super) fn released(&self, lease: Lease) -> Lease {
         Lease { state: LeaseState::Released, changed_at: self.now, expires_at: self.now, ..lease }
     }
@@ -149,7 +149,7 @@ pub(super) fn active_lease(view: View<'_>) -> Option<Lease> {
     view.lease().filter(|_| view.active().is_some())
 }
 
-/// The line that the client of `lease` was last heard behind.
+/// The line of the client's last relayed message in the record `lease`.
 fn line_of(lease: &Lease) -> Option<Line> {
     lease.relay_information.as_ref().and_then(Line::of)
 }

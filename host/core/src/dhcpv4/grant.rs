@@ -1,4 +1,7 @@
-//! The ACK of an address: the changes that it takes, and for how long.
+//! The ACK of an address: the changes that it requires, and the lease time.
+//!
+//! Does not decide whether the client may have the address. Invariant: the first change is that of
+//! the granted address.
 
 use std::sync::Arc;
 
@@ -18,9 +21,8 @@ use super::{
 };
 
 impl Case<'_, '_> {
-    /// Leases `address` to the client. A lease of another address ends with that, and so does
-    /// that of the device that the address's line had before, and so do those that the client's
-    /// subscriber gives up for it.
+    /// Leases `address` to the client, in place of any lease that gives way there. This ends the
+    /// client's lease of another address and the leases that its subscriber gives up for it.
     pub(super) fn acknowledge(&mut self, address: u32, reason: Reason) -> Decision {
         let Some(room) = self.make_room(address) else { return self.beyond_limit() };
         let is_instead = self.is_instead_of_another(address);
@@ -42,9 +44,9 @@ impl Case<'_, '_> {
         self.bindings.depart(lease, Cause::of(self.request))
     }
 
-    /// How long an address is leased: what the terms say, else what the client asks for, else the
-    /// default, within the limits of the address's subnet. An OFFER and its ACK are computed
-    /// alike, so that they agree.
+    /// The lease time of an address in seconds: that of the terms, otherwise what the client asks
+    /// for, otherwise the default, within the limits of the address's subnet. An OFFER and its ACK
+    /// use the same computation, so they agree.
     pub(super) fn lease_time_secs(&self, address: u32) -> u32 {
         let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
         let limits = self.plan.subnet(position).map(|subnet| subnet.lease_time);
@@ -57,8 +59,8 @@ impl Case<'_, '_> {
         let own =
             last.filter(|own| own.state() == LeaseState::Leased && self.now < own.expires_at());
         let ends_at = self.now.after_secs(self.lease_time_secs(address));
-        // The client may never hear that its lease is shorter from now on. What it was promised
-        // before stays its own until then, unless that is for ever.
+        // The client may not receive the ACK that shortens its lease. What it was promised before
+        // stays valid, unless that is forever.
         let promised = own.map(Record::expires_at);
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Lease {

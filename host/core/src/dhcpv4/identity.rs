@@ -1,19 +1,19 @@
-//! Identity: which client sent a request, as the network distinguishes its clients.
+//! Identity: which client sent a request, according to the client key of the network.
 //!
-//! Decides nothing about addresses. Invariant: a message that identifies nobody has no client, and
-//! therefore never reaches a decision about an address.
+//! Decides nothing about addresses. Invariant: a message that does not identify a client has none,
+//! and therefore never reaches a decision about an address.
 //!
-//! A record keeps the key that it was made with. An operator may change the kind of key while
-//! leases run, and a device may begin to send a client identifier. The record counts as that of a
-//! client with another key if all of this holds (`former_key`):
+//! A record keeps the key that it was created with. An operator may change the kind of key while
+//! leases are active, and a device may begin to send a client identifier. The record counts as that
+//! of a client with another key if all of this holds (`former_key`):
 //!
-//! - the message names the address of the record, in ciaddr or else in option 50;
+//! - the message names the address of the record, in ciaddr or otherwise in option 50;
 //! - the lease is active, and the client has no active lease under its new key;
-//! - the message comes from the same hardware address, and from no other line;
-//! - the same message would have the key on record under another kind.
+//! - the message comes from the same hardware address, and not from another line;
+//! - the same message would have the key on record if it were derived as another kind.
 //!
-//! The next ACK writes the new key. Of two different client identifiers, none is ever a former key
-//! of the other.
+//! The next ACK writes the new key. A client identifier is never a former key of a different client
+//! identifier.
 
 use std::{borrow::Cow, net::Ipv4Addr};
 
@@ -32,10 +32,10 @@ use super::{
 /// The client of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    /// Its key; offers to it and its next lease are recorded under this key.
+    /// The current key; offers to the client and its next lease are recorded under this key.
     pub(super) key: KnownHolder<Ipv4>,
-    /// The key of its lease on record if that is of another kind: the kind was changed since, or the
-    /// client sent no client identifier then.
+    /// The key of its lease on record if that is of another kind: the kind was changed since, or
+    /// the client did not send a client identifier at that time.
     former_key: Option<KnownHolder<Ipv4>>,
 }
 
@@ -45,14 +45,14 @@ impl Client {
         self.former_key.as_ref().unwrap_or(&self.key)
     }
 
-    /// Its keys, that of its lease on record first.
+    /// The keys of the client, that of its lease on record first.
     pub(super) fn each(&self) -> impl Iterator<Item = &KnownHolder<Ipv4>> {
         self.former_key.iter().chain([&self.key])
     }
 }
 
-/// A client's key was seen with another hardware address or on another line than that of its
-/// active lease: the device was replaced or moved, or two devices have the same key.
+/// A client's key was seen with another hardware address or on another line than that of its active
+/// lease: the device was replaced or moved, or two devices have the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SeenElsewhere {
@@ -60,15 +60,15 @@ pub struct SeenElsewhere {
     pub client: ClientKey,
     /// The address that it leases.
     pub address: Ipv4Addr,
-    /// The hardware address of the lease, and the one of the message, if they differ.
+    /// The hardware addresses of the lease and of the message, if they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardware_addresses: Option<(HardwareAddress, HardwareAddress)>,
-    /// The line of the lease, and the one of the message, if they differ.
+    /// The lines of the lease and of the message, if they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<(Line, Line)>,
 }
 
-/// The client that sent `request`; none if nothing in it identifies one.
+/// The client that sent `request`, or `None` if the request does not identify one.
 pub(super) fn client_of(plan: &Plan, bindings: &Bindings, request: &Request) -> Option<Client> {
     let kind = plan.network().client_key;
     let information = relay_information_of(plan, bindings, request);
@@ -97,7 +97,7 @@ pub(super) fn relay_information_of<'a>(
     is_own.then(|| Cow::Owned(RelayInformation::from_octets(remembered)))
 }
 
-/// What differs between a request and the active lease of its client.
+/// How a request differs from the active lease of its client.
 pub(super) fn seen_elsewhere(
     lease: View<'_>,
     client: &ClientKey,
@@ -116,7 +116,7 @@ pub(super) fn seen_elsewhere(
     })
 }
 
-/// The line of a record and the one that `information` names, if they are known to differ.
+/// The line of a record and the one in `information`, if they are known to differ.
 pub(super) fn differing_lines(
     record: &Record<Ipv4>,
     information: Option<&RelayInformation>,
@@ -129,7 +129,7 @@ pub(super) fn differing_lines(
     (known != seen).then_some((known, seen))
 }
 
-/// Whether the lease at ciaddr belongs to the sender of a message that names no line.
+/// Returns whether the lease of ciaddr belongs to the sender of a message that names no line.
 fn is_of_sender(plan: &Plan, record: &Record<Ipv4>, request: &Request) -> bool {
     let client = ClientKey::from_octets(record.holder());
     let is_key = |kind: ClientKeyKind| kind.key_of(request, None).as_ref() == Some(&client);
@@ -143,7 +143,7 @@ fn is_of_sender(plan: &Plan, record: &Record<Ipv4>, request: &Request) -> bool {
 }
 
 /// The key of another kind under which the lease of the address that the client names is recorded,
-/// if that lease is the client's: see the module's documentation.
+/// if that lease belongs to the client: see the module's documentation.
 fn former_key(
     bindings: &Bindings,
     kind: ClientKeyKind,

@@ -1,5 +1,6 @@
 //! INFORM: parameters for a client that has an address by other means (RFC 2131 section 4.3.5).
-//! No lease is looked at, none is made.
+//!
+//! Neither reads nor changes leases. Invariant: an INFORM has no changes.
 
 use crate::Reason;
 

@@ -1,16 +1,17 @@
 //! Subscriber limits: whether a client may have one more address on its subscriber's account, and
-//! what gives way for it.
+//! which leases and offers give way for it.
 //!
-//! What counts: the active leases of the subscriber in the network, the leases that are on their way
-//! to storage, and open offers. On whose account something is was said by the policies at its ACK or
-//! OFFER; how much is allowed they say each time. If the account is full only because of what is on its
-//! way, the decision waits for storage ([`Case::waits_for_account`]).
+//! The active leases of the subscriber in the network, the leases in flight to storage and open
+//! offers count. Policies name the account of a lease or offer at its ACK or OFFER; they give the
+//! limit with each request. If the account is full only because of changes in flight, the decision
+//! waits for storage ([`Case::waits_for_account`]).
 //!
 //! Invariant: an ACK that puts a lease on an account leaves no more leases on it than the limit
-//! allows, whatever becomes of the changes of other decisions: if it needs the end of a lease, that
-//! end is among its own changes. A client that has a lease on the account already goes on with it,
-//! however far the limit was lowered meanwhile. [`BeyondLimit::Refuse`] ends no lease of others;
-//! [`BeyondLimit::ReplaceOldest`] brings the account down to the limit with every ACK.
+//! allows, regardless of the results of other decisions' changes: if it requires the end of a
+//! lease, that end is among its own changes. A client that already has a lease on the account keeps
+//! extending it, however far the limit was lowered in the meantime. [`BeyondLimit::Refuse`] ends no
+//! lease of other clients; [`BeyondLimit::ReplaceOldest`] reduces the account to the limit with
+//! every ACK.
 
 use smallvec::SmallVec;
 
@@ -22,17 +23,17 @@ use super::{
     family::{Records, View},
 };
 
-/// The most leases that end for one ACK. A subscriber that has more than that too many, because its
-/// limit was lowered, gets no further lease until enough of them have ended.
+/// The maximum number of leases that end for one ACK. A subscriber that exceeds its limit by more
+/// than that, because the limit was lowered, gets no further lease until enough of them have ended.
 pub(super) const ENDED_FOR_ONE_MAX: usize = 64;
 
-/// What is on an account besides what the client has on it.
+/// The leases and offers on an account, except those of the client.
 struct Others<'a> {
     account: &'a Account<u32>,
     /// Addresses that do not count: those of the client, and the one that it is given.
     not_counted: Records,
     leases: usize,
-    /// Leases on their way to storage that are not among those.
+    /// Leases in flight to storage that are not among `leases`.
     grants: usize,
     offers: usize,
     client_has_lease: bool,
@@ -40,11 +41,11 @@ struct Others<'a> {
 }
 
 impl Case<'_, '_> {
-    /// Sees to it that the client may be made an offer. Offers to others may be withdrawn for it,
-    /// so that there are never more than leases allowed; no lease ends.
+    /// Makes room on the account for an offer to the client. It may withdraw offers to other
+    /// clients, so that there are never more offers than leases allowed; it ends no lease.
     ///
     /// # Errors
-    /// If the client's subscriber has what it may have.
+    /// Fails if the client's subscriber has reached its limit.
     pub(super) fn make_room_for_offer(&mut self) -> Result<(), Reason> {
         let Some(limit) = &self.terms.subscriber else { return Ok(()) };
         let Some(others) = self.others(limit, None) else { return Ok(()) };
@@ -66,8 +67,8 @@ impl Case<'_, '_> {
         Ok(())
     }
 
-    /// An address of which a change is on its way to storage, if the answer decides whether the client
-    /// may have one more lease or offer on its subscriber's account.
+    /// An address with a change in flight to storage whose result decides whether the client may
+    /// have one more lease or offer on its subscriber's account.
     pub(super) fn waits_for_account(&self) -> Option<u32> {
         let is_granted = matches!(self.request.kind, RequestKind::Discover | RequestKind::Request);
         let limit = self.terms.subscriber.as_ref().filter(|_| is_granted)?;
@@ -99,7 +100,7 @@ impl Case<'_, '_> {
         self.has_room(limit, &others).then_some(ended)
     }
 
-    /// The answer to a REQUEST that [`Case::make_room`] finds no room for.
+    /// The answer to a REQUEST for which [`Case::make_room`] finds no room.
     pub(super) fn beyond_limit(&mut self) -> Decision {
         self.bindings.withdraw_offer_to(&self.client.key);
         if self.may_nak() {
@@ -109,23 +110,24 @@ impl Case<'_, '_> {
         }
     }
 
-    /// Whether the client may have a lease.
+    /// Returns whether the client may have a lease.
     fn has_room(&self, limit: &SubscriberLimit, others: &Others<'_>) -> bool {
         let beyond = |offers| others.beyond(limit, offers);
         match limit.beyond {
             _ if others.client_has_lease => true,
             BeyondLimit::Refuse if others.client_has_offer => beyond(0) == 0,
-            // The places of others' offers are taken.
+            // Offers to other clients occupy their places.
             BeyondLimit::Refuse => beyond(others.offers) == 0,
-            // Who extends a lease that does not count, because it was replaced, say, ends none.
+            // A client that extends a lease which does not count, for example because it was
+            // replaced, ends none.
             BeyondLimit::ReplaceOldest => {
                 beyond(0) == 0 || (self.starts_anew() && beyond(0) <= ENDED_FOR_ONE_MAX)
             }
         }
     }
 
-    /// Whether whatever another client holds at `address` gives way if this client is given an
-    /// address.
+    /// Returns whether the lease or offer of another client at `address` gives way if this client
+    /// is given an address.
     pub(super) fn gives_way(&self, address: u32) -> bool {
         let Some(limit) = self.replacing() else { return false };
         let Some(view) = self.bindings.slot(address) else { return false };
@@ -135,7 +137,8 @@ impl Case<'_, '_> {
             && lease.is_none_or(|_| self.leases_that_give_way(limit).contains(&address))
     }
 
-    /// The address of the oldest lease that gives way for the client, of those that it may have.
+    /// The address of the oldest lease that gives way for the client, among those that the client
+    /// may have.
     pub(super) fn address_that_gives_way(&self, entitlement: Entitlement<'_>) -> Option<u32> {
         let addresses = self.leases_that_give_way(self.replacing()?);
         addresses.into_iter().find(|address| {
@@ -146,13 +149,13 @@ impl Case<'_, '_> {
         })
     }
 
-    /// The limit, if leases may give way for this request.
+    /// The subscriber's limit, if leases may give way for this request.
     fn replacing(&self) -> Option<&SubscriberLimit> {
         let limit = self.terms.subscriber.as_ref()?;
         (limit.beyond == BeyondLimit::ReplaceOldest && self.starts_anew()).then_some(limit)
     }
 
-    /// Whether the client looks for an address, and does not only extend a lease.
+    /// Returns whether the client looks for an address instead of only extending a lease.
     fn starts_anew(&self) -> bool {
         let extends = self.request.kind == RequestKind::Request
             && matches!(
@@ -168,7 +171,8 @@ impl Case<'_, '_> {
         others.leases().take(beyond).collect()
     }
 
-    /// What others have on the account, if anything is on it, the lease of `granted` apart.
+    /// The leases and offers of other clients on the account, without the lease of `granted`;
+    /// `None` if the account is empty.
     fn others(&self, limit: &SubscriberLimit, granted: Option<u32>) -> Option<Others<'_>> {
         let account = self.bindings.account(&limit.name)?;
         let is_on_account = |address: u32| {
@@ -198,7 +202,7 @@ impl Case<'_, '_> {
 }
 
 impl Others<'_> {
-    /// By how many the account is beyond `limit` once the client has a lease, if `offers` count.
+    /// By how many the account exceeds `limit` once the client has a lease, if `offers` count.
     fn beyond(&self, limit: &SubscriberLimit, offers: usize) -> usize {
         (self.leases + self.grants + offers + 1).saturating_sub(leases_max(limit))
     }

@@ -1,5 +1,8 @@
-//! Every lease record of a network, without a pause for its clients: a few at a time, or as copies that
-//! are made quickly and read later.
+//! Every lease record of a network, without a pause for its clients: a few records at a time, or
+//! copies that are made quickly and read later.
+//!
+//! Changes nothing. Invariant: a record of an address that was known when a listing began is listed
+//! once unless it is gone by then.
 
 use std::net::Ipv4Addr;
 
@@ -10,8 +13,8 @@ use super::{
     plan::address_of,
 };
 
-/// How far a listing of the lease records of a network has come. Records of addresses that had neither
-/// record nor offer when it began may be missing.
+/// The progress of a listing of the lease records of a network. Records of addresses that had
+/// neither a record nor an offer when it began may be missing.
 #[derive(Clone, Debug)]
 pub struct Listing {
     pages: std::vec::IntoIter<u32>,
@@ -22,17 +25,17 @@ pub struct Listing {
 pub struct Records(Vec<(u32, Record<Ipv4>)>);
 
 impl Engine {
-    /// Every address of which a record, an offer or a change in flight is known, in order.
+    /// Every address that has a record, an offer or a change in flight, in order.
     pub fn known_addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.bindings.slots().map(|view| address_of(view.resource()))
     }
 
-    /// Begins to list the lease records, in order of address.
+    /// Begins a listing of the lease records, in order of address.
     pub fn listing(&self) -> Listing {
         Listing { pages: self.bindings.pages().into_iter() }
     }
 
-    /// The next records, about as many as `enough`; none when there are no more.
+    /// The next records, at least `enough` of them as long as there are more; empty at the end.
     pub fn list(&self, listing: &mut Listing, enough: usize) -> Vec<Lease> {
         let mut leases = Vec::new();
         while leases.len() < enough
@@ -43,8 +46,8 @@ impl Engine {
         leases
     }
 
-    /// Every record as it will be if all that is on its way to storage is made: for a replay, in which
-    /// storage answers at once.
+    /// Every record as it will be if all changes in flight are committed: for a replay, in which
+    /// storage answers immediately.
     pub fn records_if_made(&self) -> Records {
         let views = self.bindings.slots();
         let records = views.filter_map(|view| Some((view.resource(), view.record_if_made()?)));

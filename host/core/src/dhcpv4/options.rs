@@ -1,9 +1,9 @@
-//! Which options a client gets, and in which order.
+//! The options that a client gets, and their order.
 //!
-//! Values come from layers: the terms of a policy win over the reservation, that over the pool,
-//! that over the subnet, and what follows from the prefix or stands in the Host Requirements comes
-//! last. The order is that of the client's parameter request list (RFC 2132 section 9.8), because
-//! what does not fit is left out from the end.
+//! Values come from layers: the terms of a policy take precedence over the reservation, the
+//! reservation over the pool, the pool over the subnet. Options that follow from the prefix and the
+//! defaults of the Host Requirements come last. The order is that of the client's parameter request
+//! list (RFC 2132 section 9.8), because options that do not fit are left out from the end.
 
 use std::{
     net::Ipv4Addr,
@@ -22,7 +22,7 @@ use super::OptionOrigin;
 
 const BROADCAST_ADDRESS: u8 = 28;
 
-/// Where the options of one reply come from.
+/// The sources of the options of one reply.
 pub(super) struct Parameters<'c> {
     pub(super) request: &'c Request,
     pub(super) terms: &'c Terms,
@@ -31,7 +31,7 @@ pub(super) struct Parameters<'c> {
     pub(super) reservation: Option<&'c Reservation>,
 }
 
-/// Option codes, each at most once, in the order of writing.
+/// Option codes in the order of writing, each at most once.
 struct Codes {
     list: SmallVec<[u8; 32]>,
     seen: [bool; 256],
@@ -43,8 +43,9 @@ impl Parameters<'_> {
         self.subnet.map_or(Ipv4Addr::UNSPECIFIED, |subnet| subnet.next_server_address)
     }
 
-    /// Adds the subnet mask, what the client asked for and has a value, then what a policy adds
-    /// unasked; for a client that asked for nothing in particular, everything configured.
+    /// Adds the subnet mask, the options with a value that the client asked for, and then those
+    /// that a policy adds without being asked. A client without a parameter request list gets
+    /// everything that is configured.
     pub(super) fn write(&self, options: &mut Vec<(u8, Arc<OptionValue>)>) {
         for code in self.codes() {
             if let Some(value) = self.value(code) {
@@ -77,12 +78,12 @@ impl Parameters<'_> {
         codes.list
     }
 
-    /// The value of an option; none if it is not configured or a policy takes it away.
+    /// The value of an option, or `None` if it is not configured or a policy removed it.
     fn value(&self, code: u8) -> Option<Arc<OptionValue>> {
         self.value_and_origin(code).map(|(value, _)| value)
     }
 
-    /// The same, and which layer it is of.
+    /// The value of an option, and the layer that it comes from.
     pub(super) fn value_and_origin(&self, code: u8) -> Option<(Arc<OptionValue>, OptionOrigin)> {
         let set = self.terms.options.iter().rev().find(|(found, _)| *found == code);
         if let Some((_, value)) = set {
@@ -107,7 +108,7 @@ impl Parameters<'_> {
         }
     }
 
-    /// The configured options, those that win first.
+    /// The configured options, in descending precedence.
     fn layers(&self) -> impl Iterator<Item = (&OptionSet, OptionOrigin)> {
         let reservation = self.reservation.map(|reservation| &reservation.options);
         let pool = self.pool.map(|pool| &pool.options);
@@ -123,7 +124,7 @@ impl Parameters<'_> {
 }
 
 impl Codes {
-    /// Adds an option that the client asked for, unless it is none of configuration and policy.
+    /// Adds an option, unless only the engine may set it.
     fn add(&mut self, code: u8) {
         if let Some(seen) = self.seen.get_mut(usize::from(code))
             && !*seen
@@ -134,15 +135,15 @@ impl Codes {
         }
     }
 
-    /// Adds an option that the client did not ask for, unless it may only be sent to who does
-    /// (RFC 8925 section 3.3).
+    /// Adds an option that the client did not ask for, unless only clients that ask for it may get
+    /// it (RFC 8925 section 3.3).
     fn add_unasked(&mut self, code: u8) {
         if code != code::IPV6_ONLY_PREFERRED {
             self.add(code);
         }
     }
 
-    /// RFC 2132 section 3.3: a mask must come before the routers.
+    /// Puts the mask before the routers (RFC 2132 section 3.3).
     fn put_mask_before_routers(&mut self) {
         let position = |wanted: u8| self.list.iter().position(|code| *code == wanted);
         if let (Some(mask), Some(routers)) = (position(code::SUBNET_MASK), position(code::ROUTERS))
@@ -154,8 +155,8 @@ impl Codes {
     }
 }
 
-/// What a client that asks for a parameter of the Host Requirements is told if nobody configured
-/// it (RFC 2131 section 4.3.1): the default that RFC 1122 gives.
+/// The values for a client that asks for a parameter of the Host Requirements that is not
+/// configured (RFC 2131 section 4.3.1): the defaults of RFC 1122.
 static HOST_REQUIREMENTS: LazyLock<OptionSet> = LazyLock::new(|| {
     OptionSet::from_iter([
         (19, OptionValue::Flag(false)), // IP forwarding, 3.3.1

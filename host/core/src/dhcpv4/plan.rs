@@ -1,9 +1,9 @@
-//! The plan: what the configuration says of addresses, laid out so that each question is answered
-//! without a search through the configuration.
+//! The plan: the configuration of addresses, prepared so that no question requires a search through
+//! the configuration.
 //!
-//! Nothing here changes while requests are decided, and nothing that the configuration holds is held twice:
-//! a server has a plan for each of its networks. Invariant: an address belongs to at most one
-//! pool, and no pool holds an address that its subnet cannot give to a client.
+//! A plan does not change while requests are decided. It does not copy what the configuration
+//! contains, because a server has a plan for each of its networks. Invariant: an address belongs to
+//! at most one pool, and no pool contains an address that its subnet cannot give to a client.
 
 use std::{cmp::Ordering, hash::BuildHasher, net::Ipv4Addr, sync::Arc};
 
@@ -19,34 +19,34 @@ use crate::{
 
 use super::family::Ipv4;
 
-/// The layout of one network.
+/// The plan of one network.
 #[derive(Debug)]
 pub(super) struct Plan {
     network: Arc<Network>,
     subnets: Ranges,
     pools: Box<[PlannedPool]>,
     pool_ranges: Ranges,
-    /// Positions of the pools that are not by policy only, in order of configuration, so that those of a
-    /// subnet are neighbours.
+    /// Positions of the pools that are not by policy only, in order of configuration, so that those
+    /// of a subnet are neighbors.
     open: Box<[usize]>,
-    /// Positions of all pools in order of their names, those of one name in order of configuration.
+    /// Positions of all pools in order of name, then of configuration.
     by_name: Box<[usize]>,
     reserved: RoaringBitmap,
     owners: Owners,
 }
 
-/// One pool with what was found out about it.
+/// A pool with what was derived from the configuration.
 #[derive(Debug)]
 pub(super) struct PlannedPool {
     subnet: u32,
-    /// Within the subnet.
+    /// The position within the subnet.
     position: u32,
     by_policy_only: bool,
-    /// First and last address that it can give out; none if there is none.
+    /// First and last address that it can give out; `None` if it cannot give out any.
     range: Option<(u32, u32)>,
 }
 
-/// Which addresses belong where: disjoint ranges in order of address.
+/// Disjoint ranges of addresses in order, each with the position that it belongs to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Ranges(Box<[Range]>);
 
@@ -57,8 +57,8 @@ struct Range {
     is_of: u32,
 }
 
-/// Reservations by owner; one owner may have one in each subnet. Owners are found by their hashes and read
-/// where the configuration has them.
+/// Reservations by owner; one owner may have one in each subnet. Owners are found by their hashes
+/// and read from the configuration.
 #[derive(Debug)]
 struct Owners {
     places: HashTable<Place>,
@@ -72,7 +72,7 @@ struct Place {
     position: u32,
 }
 
-/// Whose a reservation is, as a request or a reservation says it.
+/// The owner of a reservation, borrowed from a request or a reservation.
 #[derive(PartialEq, Eq, Hash)]
 enum Owner<'o> {
     CircuitId(&'o [u8]),
@@ -82,7 +82,7 @@ enum Owner<'o> {
 }
 
 impl Plan {
-    /// Lays out `network`.
+    /// Prepares the plan of `network`.
     pub(super) fn new(network: Arc<Network>, hasher: &FixedState) -> Self {
         let pools = planned_pools(&network);
         let positions = || 0..pools.len();
@@ -108,8 +108,8 @@ impl Plan {
         &self.network
     }
 
-    /// Whether the same addresses are in the same pools and reserved as in `other`, whatever else
-    /// differs.
+    /// Returns whether the same addresses are in the same pools and reserved as in `other`,
+    /// regardless of other differences.
     pub(super) fn lays_out_like(&self, other: &Self) -> bool {
         self.subnets == other.subnets
             && self.pool_ranges == other.pool_ranges
@@ -127,8 +127,8 @@ impl Plan {
         self.subnets.find(address)
     }
 
-    /// Whether a client can have `address` at all: it lies in a subnet and is neither its network
-    /// nor its broadcast address.
+    /// Returns whether a client can have `address` at all: it is in a subnet and is neither its
+    /// network nor its broadcast address.
     pub(super) fn is_usable(&self, address: u32) -> bool {
         self.subnet_of(address).and_then(|position| self.subnet(position)).is_some_and(|subnet| {
             let (first, last) = usable(subnet.prefix);
@@ -151,12 +151,12 @@ impl Plan {
         self.pool_ranges.find(address)
     }
 
-    /// Whether everybody may have an address of the pool at `position`.
+    /// Returns whether every client may have addresses of the pool at `position`.
     pub(super) fn is_open(&self, position: usize) -> bool {
         self.pools.get(position).is_some_and(|pool| !pool.by_policy_only)
     }
 
-    /// The positions of the pools of a subnet that everybody may have addresses of.
+    /// The positions of the pools of a subnet that are open to every client.
     pub(super) fn open_pools_of(&self, subnet: usize) -> &[usize] {
         let place = |position: &usize| {
             let found = self.pools.get(*position);
@@ -165,12 +165,12 @@ impl Plan {
         run(&self.open, place)
     }
 
-    /// The positions of all pools that everybody may have addresses of.
+    /// The positions of all pools that are open to every client.
     pub(super) fn open_pools(&self) -> &[usize] {
         &self.open
     }
 
-    /// The positions of the pools of that name; none if there is none.
+    /// The positions of the pools with this name, or `None` if there is none.
     pub(super) fn pools_named(&self, name: &str) -> Option<&[usize]> {
         let place = |position: &usize| {
             let found = self.configured_pool(*position);
@@ -179,14 +179,14 @@ impl Plan {
         Some(run(&self.by_name, place)).filter(|found| !found.is_empty())
     }
 
-    /// Whether `address` belongs to somebody by configuration.
+    /// Returns whether a reservation names `address`.
     pub(super) fn is_reserved(&self, address: u32) -> bool {
         self.reserved.contains(address)
     }
 
-    /// What is reserved for the client of `request`, which came over the line that
-    /// `relay_information` names: by the first kind of owner that matches, in the subnet that it
-    /// asked from rather than another.
+    /// The reservation for the client of `request`, which came over the line in
+    /// `relay_information`. The first kind of owner that matches decides; a reservation in the
+    /// client's subnet takes precedence over those in others.
     pub(super) fn reservation_for(
         &self,
         subnet: usize,
@@ -292,7 +292,7 @@ impl Owners {
         Self { places, hasher: hasher.clone() }
     }
 
-    /// What is reserved for `owner`, in the subnet at `subnet` rather than another.
+    /// The reservation for `owner`, preferably in the subnet at position `subnet`.
     fn find<'n>(
         &self,
         network: &'n Network,
@@ -327,15 +327,16 @@ impl<'o> From<&'o ReservationOwner> for Owner<'o> {
     }
 }
 
-/// Those of sorted positions that `place` finds equal.
+/// The run of sorted positions for which `place` returns `Equal`.
 fn run(positions: &[usize], place: impl Fn(&usize) -> Ordering) -> &[usize] {
     let start = positions.partition_point(|position| place(position).is_lt());
     let end = positions.partition_point(|position| place(position).is_le());
     positions.get(start..end).unwrap_or_default()
 }
 
-/// The pools in order of configuration, cut down to what their subnet can give to clients and to
-/// what no pool at lower addresses has already. A checked configuration loses nothing by that.
+/// The pools in order of configuration, reduced to the addresses that their subnet can give to
+/// clients and that no pool at lower addresses contains. A checked configuration loses no address
+/// by this.
 fn planned_pools(network: &Network) -> Box<[PlannedPool]> {
     let mut pools = Vec::new();
     for (subnet, found) in (0..).zip(&network.subnets) {
@@ -371,7 +372,7 @@ fn usable(prefix: Ipv4Net) -> (u32, u32) {
     if prefix.prefix_len() >= 31 { (network, broadcast) } else { (network + 1, broadcast - 1) }
 }
 
-/// Octets of an address as the number that tables are indexed by, and back.
+/// The address with the number by which tables are indexed.
 pub(super) fn address_of(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(number)
 }

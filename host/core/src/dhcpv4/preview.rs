@@ -1,12 +1,12 @@
-//! Preview: what would be decided about a request, and why, without deciding it.
+//! Preview: what would be decided about a request, and why, without consequences.
 //!
-//! The decision is made for real, but on a copy of the part of the ledger that it can look at:
-//! what is known of the client, of the addresses that request, terms and reservation name or that
-//! are on its subscriber's account, of the next free ones, and of those that are set aside or offered
-//! and come next when none is free. So nothing is held, changed or counted, and a preview takes the same time
-//! however many leases others have. Invariant: on that part a decision comes out as it would on the
-//! whole; the simulation compares the two at every request. A request that would wait for storage is
-//! decided by what is on record.
+//! The real decision is made, but on a copy of the part of the ledger that it can read: what is
+//! known of the client, of the addresses that the request, terms and reservation name or that are
+//! on its subscriber's account, of the next free addresses, and of the quarantined and offered
+//! addresses that come next when none is free. So nothing is held, changed or counted, and the time
+//! of a preview does not depend on the number of leases. Invariant: a decision on that part has the
+//! same result as on the whole; the simulation compares the two for every request. A request that
+//! would wait for storage is decided on the records as they are.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -30,8 +30,8 @@ use super::{
     quarantine::Account,
 };
 
-/// Offers that a decision can close because it notices their end, or because they were made to the
-/// client: see [`Case::notice`].
+/// The number of offers that a decision can close because it notices their end, or because they
+/// were made to the client: see [`Case::notice`].
 const NOTICED_MAX: usize = 8;
 
 /// What would be decided about a request, and why.
@@ -40,31 +40,31 @@ const NOTICED_MAX: usize = 8;
 pub struct Preview {
     /// The decision.
     pub decision: Decision,
-    /// What is reserved for the client or its line.
+    /// The reservation for the client or its line.
     pub reservation: Option<Reservation>,
-    /// The addresses that were thought of, in order; the one that is taken, if any, is the last.
+    /// The addresses that were considered, in order. If one is chosen, it is the last.
     pub candidates: Vec<Candidate>,
-    /// Where each option of the reply comes from, in the order of the reply.
+    /// The origin of each option of the reply, in the order of the reply.
     pub option_origins: Vec<(u8, OptionOrigin)>,
 }
 
-/// An address that was thought of for a client.
+/// An address that was considered for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Candidate {
-    /// Why it was thought of.
+    /// Why it was considered.
     pub rule: Rule,
-    /// The address; none if a pool was looked through in vain.
+    /// The address; `None` if a pool was searched without success.
     pub address: Option<Ipv4Addr>,
-    /// The pool that it lies in, or that was looked through.
+    /// The pool that contains the address, or that was searched.
     pub pool: Option<Arc<str>>,
-    /// Why the client cannot have it; none if it can.
+    /// Why the client cannot have it; `None` if it can.
     pub obstacle: Option<Obstacle>,
     /// The other client that has a lease or an open offer of it.
     pub holder: Option<ClientKey>,
 }
 
-/// Why an address is thought of, in the order in which that is done.
+/// Why an address is considered, in the order of consideration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -72,43 +72,43 @@ pub enum Rule {
     Policy,
     /// It is reserved for the client or its line.
     Reservation,
-    /// It was offered to the client, which has not taken it yet.
+    /// It is offered to the client, which has not requested it yet.
     Offered,
-    /// The client's last lease is of it, be it active or not.
+    /// The client's last lease is of this address, active or not.
     Current,
-    /// The client had it before that.
+    /// The client had it before its last lease.
     Former,
     /// The client asks for it.
     Asked,
     /// It is the next free one.
     Free,
-    /// None is free, and it is that of the subscriber's oldest lease, which gives way.
+    /// No address is free, and this one belongs to the subscriber's oldest lease, which gives way.
     Oldest,
-    /// None is free, and of those that clients declined it has been set aside longest.
+    /// No address is free, and this one has been quarantined longest.
     Quarantined,
-    /// None is free, and an open offer of it gives way: its line holds more than others.
+    /// No address is free, and an open offer of this one gives way: see [`crate::ledger`].
     Contested,
 }
 
-/// What stands between a client and an address.
+/// An obstacle between a client and an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Obstacle {
-    /// A client declined it; nobody gets it for a while.
+    /// A client declined it, and no client gets it for a time.
     Quarantined,
-    /// This client declined it, and goes on with the address that it got instead.
+    /// This client declined it, and keeps using the address that it got instead.
     Declined,
     /// It is one of the server's own addresses.
     ServersOwn,
-    /// It is reserved for somebody else.
+    /// It is reserved for another client.
     Reserved,
     /// Another client has a lease or an open offer of it.
     HeldByOther,
-    /// It lies in no pool that the client may have addresses of.
+    /// It is in no pool from which the client may have addresses.
     OutsidePools,
     /// No client of the network can have it.
     Unusable,
-    /// Somebody else had it since, or the client declined it.
+    /// Another client has had it since, or the client declined it.
     NotLast,
     /// It is not free.
     NotFree,
@@ -116,19 +116,19 @@ pub enum Obstacle {
     UnknownPool,
     /// No address of the pool is free.
     PoolExhausted,
-    /// A client that this server has no record of may hold it.
+    /// A client of which this server has no record may hold it.
     HeldBack,
-    /// The subscriber has as many leases and open offers as it may have.
+    /// The subscriber has reached its limit of leases and open offers.
     SubscriberLimit,
 }
 
-/// Where an option of a reply comes from.
+/// The origin of an option of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptionOrigin {
     /// The server sets it in every such reply.
     Server,
-    /// The client sent it, and gets it back.
+    /// The client sent it, and the reply returns it.
     Client,
     /// The terms of a policy.
     Policy,
@@ -140,12 +140,12 @@ pub enum OptionOrigin {
     Subnet,
     /// It follows from the subnet's prefix.
     Prefix,
-    /// The default that RFC 1122 gives.
+    /// The default of RFC 1122.
     HostRequirements,
 }
 
 impl Preview {
-    /// Of a request that identifies nobody.
+    /// The preview of a request that does not identify a client.
     fn of_nobody() -> Self {
         Self {
             decision: Decision::of(Reason::UnidentifiedClient),
@@ -182,7 +182,7 @@ impl Obstacle {
 }
 
 impl Engine {
-    /// What [`Engine::decide`] would decide about a request, and why.
+    /// Returns what [`Engine::decide`] would decide about a request, and why.
     pub fn preview(
         &self,
         now: Timestamp,
@@ -211,7 +211,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// A copy of what one decision can look at.
+    /// Copies what one decision can read.
     fn part(&self, now: Timestamp, subnet: usize, request: &Request, terms: &Terms) -> Bindings {
         let client = identity::client_of(&self.plan, &self.bindings, request);
         let information = identity::relay_information_of(&self.plan, &self.bindings, request);
@@ -237,7 +237,7 @@ impl Engine {
         })
     }
 
-    /// The accounts on which the address would be set aside that a client declines.
+    /// The accounts that the address would count against if the client declined it.
     fn accounts_of_decline(
         &self,
         request: &Request,
@@ -262,15 +262,15 @@ impl Engine {
 }
 
 impl Case<'_, '_> {
-    /// Leaves out the changes in flight that the decision would wait for: it goes by what is on record.
-    /// Each step leaves out one, until nothing is waited for.
+    /// Drops the changes in flight that the decision would wait for, so that the records decide.
+    /// Each step drops one, until there is nothing to wait for.
     fn land_what_it_waits_for(&mut self) {
         while let Some(wait) = self.waits() {
             self.bindings.leave_out_flight(self.now, u32::from(wait.address));
         }
     }
 
-    /// The addresses that are thought of before any free one, up to the one that is taken.
+    /// The addresses that are considered before any free one, up to the one that is chosen.
     fn candidates(&self) -> Vec<Candidate> {
         let mut found = Vec::new();
         for candidate in self.all_candidates() {
@@ -356,8 +356,8 @@ impl Case<'_, '_> {
         offered.into_iter().chain(records).chain(requested).collect()
     }
 
-    /// The free address that a DISCOVER gets, or the pools that have none; none if it gets
-    /// another.
+    /// The free address that a DISCOVER gets, or the pools without a free address. Empty if the
+    /// DISCOVER gets another address.
     fn free_candidates(&self, before: &[Candidate], decision: &Decision) -> Vec<Candidate> {
         let is_free = |reply: &Reply| {
             let view = self.bindings.slot(u32::from(reply.your_address));

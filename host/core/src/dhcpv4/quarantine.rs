@@ -1,8 +1,8 @@
-//! For which accounts an address counts that a client declined.
+//! The accounts that a declined address counts against.
 //!
-//! Decides nothing: `farewell` decides whether one more is too many. An address counts for the client
-//! that declined it, for that client's line, and for its subscriber. Option 82 names the line: a client
-//! chooses its hardware address and its client identifier, but not its line.
+//! Decides nothing: `farewell` decides whether one more is too many. An address counts against the
+//! client that declined it, that client's line, and its subscriber. Option 82 names the line: a
+//! client chooses its hardware address and its client identifier, but not its line.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use crate::{ClientKey, Lease, QuarantineMax, RelayInformation};
 
-/// An account that a quarantined address counts for.
+/// An account that a quarantined address counts against.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Account {
     /// The client that declined it.
@@ -23,7 +23,7 @@ pub(super) enum Account {
     Subscriber(Arc<str>),
 }
 
-/// The accounts of a declined address, by its record.
+/// The accounts of a declined address, according to its record.
 pub(super) fn accounts_of(record: &Lease) -> SmallVec<[Account; 3]> {
     let line = Account::of_line(record.relay_information.as_ref());
     let subscriber = record.subscriber.as_ref().map(|name| Account::Subscriber(Arc::clone(name)));
@@ -31,7 +31,7 @@ pub(super) fn accounts_of(record: &Lease) -> SmallVec<[Account; 3]> {
 }
 
 impl Account {
-    /// The account of the line that `information` names, else that of the link.
+    /// The account of the line in `information`, or that of the link if it names none.
     pub(super) fn of_line(information: Option<&RelayInformation>) -> Self {
         let part = |part: Option<&[u8]>| part.filter(|octets| !octets.is_empty()).map(Box::from);
         let circuit_id = part(information.and_then(RelayInformation::circuit_id));
@@ -42,7 +42,7 @@ impl Account {
         }
     }
 
-    /// How many addresses it may have in quarantine.
+    /// The maximum number of quarantined addresses of this account.
     pub(super) fn max(&self, limits: &QuarantineMax) -> usize {
         let max = match self {
             Self::Client(_) => limits.client,

@@ -1,11 +1,14 @@
-//! Going over to another configuration without forgetting a lease, an offer or a change that is
-//! on its way to storage.
+//! Switches to another configuration without losing a lease, an offer or a change in flight to
+//! storage.
 //!
-//! Cost, in the caller's thread, during which the network's requests wait: if no subnet, pool or
-//! reserved address changed (but options, lease times, names, owners), that of reading the
-//! configuration. Otherwise the free sets are rebuilt, in time proportional to the records of
-//! the network, about 0.2 s for a million. Records move to another engine, at some 2 s for a
-//! million, only if subnets moved from one network to another.
+//! Does not check the configuration. Invariant: every slot is in the engine of the network that
+//! spans its address, or is returned to the caller.
+//!
+//! All of it runs in the caller's thread while the requests of the network wait. If no subnet, pool
+//! or reserved address changed (but options, lease times, names, owners), it takes the time to read
+//! the configuration. Otherwise the free sets are rebuilt, in time proportional to the records of
+//! the network, about 0.2 s for a million. Records move to another engine, which takes about 2 s
+//! for a million, only if subnets moved from one network to another.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -19,7 +22,7 @@ use super::{
     plan::{Plan, address_of},
 };
 
-/// What an engine remembers of one address, on its way to another engine.
+/// What an engine knows of one address, to be moved to another engine.
 #[derive(Debug)]
 pub struct Remembered {
     address: u32,
@@ -32,19 +35,19 @@ impl Remembered {
         address_of(self.address)
     }
 
-    /// Its record, if it has one.
+    /// The record of the address, if it has one.
     pub fn lease(&self) -> Option<Lease> {
         self.slot.lease(self.address)
     }
 }
 
 impl Engine {
-    /// Makes the engines of a new configuration out of those of the old one: one for each network
-    /// of `topology`, in its order. A network that goes on keeps its engine; what is remembered of
-    /// an address goes to the engine of the network that spans it now. What is remembered of addresses
-    /// that no network spans is returned beside them.
+    /// Turns the engines of an old configuration into those of a new one: one for each network of
+    /// `topology`, in its order. A network that continues keeps its engine; what is known of an
+    /// address moves to the engine of the network that spans it now. Also returns what was known of
+    /// addresses that no network spans.
     ///
-    /// `hash_seed` is for networks that did not exist before.
+    /// `hash_seed` is used for networks that did not exist before.
     pub fn rebuild(
         old: Vec<Engine>,
         topology: &Topology,
@@ -88,7 +91,7 @@ impl Engine {
         (engines, outside)
     }
 
-    /// Goes over to another configuration of its network. Returns what it remembered of addresses
+    /// Switches to another configuration of the same network. Returns what was known of addresses
     /// that no subnet of `network` spans.
     pub fn reconfigure(&mut self, network: Arc<Network>) -> Vec<Remembered> {
         let plan = Arc::new(Plan::new(network, self.bindings.hasher()));
@@ -102,14 +105,14 @@ impl Engine {
         outside.into_iter().map(|(address, slot)| Remembered { address, slot }).collect()
     }
 
-    /// Everything that it remembers, in order of address.
+    /// Everything that the engine knows, in order of address.
     pub fn into_remembered(self) -> Vec<Remembered> {
         let slots = self.bindings.into_slots();
         slots.map(|(address, slot)| Remembered { address, slot }).collect()
     }
 
-    /// Takes over what another engine remembers of an address, unless no subnet spans it. An offer
-    /// is dropped if its client has another one here.
+    /// Adopts what another engine knew of an address, unless no subnet spans it. An offer is
+    /// dropped if its client has another one here.
     pub fn adopt(&mut self, remembered: Remembered) {
         let Remembered { address, slot } = remembered;
         if self.plan.spans(address) {

@@ -1,4 +1,7 @@
-//! Replies: their fields (RFC 2131 table 3). Where they go is said in `destination`.
+//! Replies: their fields (RFC 2131 table 3).
+//!
+//! Does not choose the address; `destination` determines where a reply is sent. Invariant: every
+//! reply contains the server identifier.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -6,7 +9,7 @@ use crate::{INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, option::code, 
 
 use super::{Decision, case::Case, options::Parameters, plan::address_of};
 
-/// A message is cut to what one option 56 holds.
+/// A message is cut to the length that one option 56 can hold.
 const MESSAGE_OCTETS_MAX: usize = 255;
 
 type Options = Vec<(u8, Arc<OptionValue>)>;
@@ -39,7 +42,7 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The ACK of an INFORM: no address, no times.
+    /// The ACK of an INFORM, without an address or times.
     pub(super) fn information(&self) -> Reply {
         let mut options = vec![self.server_identifier()];
         self.echo(&mut options);
@@ -57,12 +60,12 @@ impl Case<'_, '_> {
         }
     }
 
-    /// A NAK that says what the reason means.
+    /// A NAK whose message is the meaning of the reason.
     pub(super) fn nak(&self, reason: Reason) -> Decision {
         self.nak_saying(reason, reason.meaning())
     }
 
-    /// A NAK with a message of its own, if that has any text.
+    /// A NAK with its own message, or with the meaning of the reason if `text` is empty.
     pub(super) fn nak_saying(&self, reason: Reason, text: &str) -> Decision {
         let text = if text.is_empty() { reason.meaning() } else { text };
         let message = text.get(..text.floor_char_boundary(MESSAGE_OCTETS_MAX)).unwrap_or_default();
@@ -81,7 +84,7 @@ impl Case<'_, '_> {
         Decision { reply: Some(reply), ..Decision::of(reason) }
     }
 
-    /// Where the options come from that a client with `address` gets.
+    /// The sources of the options for a client with `address`.
     pub(super) fn parameters(&self, address: u32) -> Parameters<'_> {
         let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
         Parameters {
@@ -98,20 +101,21 @@ impl Case<'_, '_> {
         (code::SERVER_IDENTIFIER, Arc::new(OptionValue::Address(address)))
     }
 
-    /// Options that a reply returns as they were received, if the request has them.
+    /// Adds the options of the request that a reply returns as they were received.
     fn echo(&self, options: &mut Options) {
         self.echo_client_identifier(options);
         let is_link_selected = self.request.relay_information.as_ref().is_some_and(|information| {
             information.sub_option(relay::LINK_SELECTION).is_some_and(|octets| octets.len() == 4)
         });
-        // The relay's selection wins over the client's (RFC 3527 section 3), which then is not
-        // used and not returned (RFC 3011 section 2).
+        // The relay's selection takes precedence over the client's (RFC 3527 section 3), which then
+        // is neither used nor returned (RFC 3011 section 2).
         if let Some(selected) = self.request.subnet_selection.filter(|_| !is_link_selected) {
             options.push((code::SUBNET_SELECTION, Arc::new(OptionValue::Address(selected))));
         }
     }
 
-    /// Option 61 unaltered, whatever its contents, and never when none was sent (RFC 6842).
+    /// Returns option 61 unchanged, whatever its contents, and only if the client sent it (RFC
+    /// 6842).
     fn echo_client_identifier(&self, options: &mut Options) {
         if let Some(octets) = &self.request.client_identifier {
             options.push((code::CLIENT_IDENTIFIER, Arc::new(OptionValue::Octets(octets.to_vec()))));
@@ -119,8 +123,8 @@ impl Case<'_, '_> {
     }
 }
 
-/// T1 and T2: a half and seven eighths of the lease (RFC 2131 section 4.4.5). Nothing for a lease
-/// so short that they would not differ from its end and each other.
+/// T1 and T2: a half and seven eighths of the lease time (RFC 2131 section 4.4.5). Returns `None`
+/// if the lease is so short that they would not differ from its end and from each other.
 fn renewal_and_rebinding(lease_time_secs: u32) -> Option<(u32, u32)> {
     if lease_time_secs == INFINITE_SECS {
         return Some((INFINITE_SECS, INFINITE_SECS));

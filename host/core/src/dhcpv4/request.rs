@@ -1,8 +1,9 @@
-//! REQUEST: grants an address, refuses it or stays silent, by the state that the client is in
+//! REQUEST: grants an address, refuses it or stays silent, depending on the state of the client
 //! (RFC 2131 section 4.3.2).
 //!
-//! Invariant: an address is granted only if it is this client's by lease, offer, reservation or
-//! policy, or free and chosen from this server's own offer.
+//! Does not choose addresses; `discover` does. Invariant: an address is granted only if it belongs
+//! to this client by lease, offer, reservation or policy, if it is free, or if what holds it gives
+//! way.
 
 use crate::{ClientState, Reason, UnknownClients};
 
@@ -60,9 +61,9 @@ impl Case<'_, '_> {
         self.silence(Reason::OtherServerSelected)
     }
 
-    /// The client takes an offer of this server. The offer may be forgotten (the server was
-    /// started again, or the client took its time): if the address is still free to give, that
-    /// costs the client nothing.
+    /// Decides a REQUEST that accepts an offer of this server. The offer may no longer be known,
+    /// because the server was restarted or the client was slow. If the client can still have the
+    /// address, it gets it.
     fn selecting(&mut self, entitlement: Entitlement<'_>, address: u32) -> Decision {
         if self.plan.subnet_of(address).is_none() {
             return self.nak(Reason::NakWrongNetwork);
@@ -87,8 +88,9 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The client remembers `address`: it verifies it after a restart (INIT-REBOOT) or extends its
-    /// lease (RENEWING, REBINDING).
+    /// Decides a REQUEST of a client that already has `address` according to its own memory: it
+    /// verifies the address after a restart (INIT-REBOOT) or extends its lease (RENEWING,
+    /// REBINDING).
     fn remembering(
         &mut self,
         entitlement: Entitlement<'_>,
@@ -100,7 +102,7 @@ impl Case<'_, '_> {
         }
         let objection = self.objection(entitlement, address);
         let record = self.bindings.current_of(self.client.on_record());
-        // What configuration or a policy assigns to a client is known of it, too.
+        // A client is also known if configuration or a policy assigns an address to it.
         let is_known = record.is_some() || entitlement.only_address().is_some();
         if !is_known {
             return self.unknown_client(address, objection);
@@ -118,7 +120,7 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The client asks to go on with `address`, and nothing is known of it.
+    /// Decides a REQUEST of a client that wants to keep `address` and of which nothing is known.
     fn unknown_client(&mut self, address: u32, objection: Option<Reason>) -> Decision {
         let subnet = self.plan.subnet_of(address).and_then(|subnet| self.plan.subnet(subnet));
         let wanted = subnet.map(|subnet| subnet.unknown_clients).unwrap_or_default();
@@ -127,7 +129,7 @@ impl Case<'_, '_> {
                 self.nak(objection.unwrap_or(Reason::NakUnknownClient))
             }
             (UnknownClients::Adopt, None) => self.acknowledge(address, Reason::AckAdopted),
-            // It is surely somebody else's.
+            // The address certainly belongs to another client.
             (_, Some(Reason::NakAddressTaken)) => self.nak_if_sure(Reason::NakAddressTaken),
             (UnknownClients::Adopt | UnknownClients::Ignore, _) => {
                 self.silence(Reason::UnknownClient)
@@ -135,8 +137,8 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The request fits no state. If it names this server, it means the address that the client was
-    /// offered or, without an open offer, the one that it has.
+    /// Decides a request that fits no state. If it names this server, it means the address that the
+    /// client was offered or, without an open offer, the one that it has.
     fn in_no_state(&mut self, entitlement: Entitlement<'_>) -> Decision {
         if !self.names_this_server() {
             return self.silence(Reason::UnknownState);
@@ -153,13 +155,14 @@ impl Case<'_, '_> {
         }
     }
 
-    /// A NAK, unless the server is not sure enough to send one (RFC 2131 section 3.2).
+    /// Returns a NAK, or silence if the server is not certain enough to send one (RFC 2131 section
+    /// 3.2).
     fn nak_if_sure(&mut self, reason: Reason) -> Decision {
         if self.may_nak() { self.nak(reason) } else { self.silence(Reason::UnknownClient) }
     }
 
-    /// Whether the server may tell this client that it is wrong: its word is the only one in the
-    /// network, it has a record of the client, or the client asked this very server.
+    /// Returns whether the server may send this client a NAK: it is the only authority in the
+    /// network, it has a record of the client, or the client addressed this server.
     pub(super) fn may_nak(&self) -> bool {
         self.plan.network().authoritative
             || self.bindings.current_of(self.client.on_record()).is_some()

@@ -1,11 +1,12 @@
-//! Bindings: who holds which resource, in memory.
+//! Bindings: which holder has which resource, in memory.
 //!
-//! Records and claims by resource and by holder, the free sets of the pools, the accounts of
-//! subscribers and the queue of ends, kept in step by passing every change of a resource through one
-//! function. Decides nothing. Invariants: a resource has one record and at most one offer or change in
-//! flight; nobody has more than one offer; a resource that is not held is free, and one is held while a
-//! change of it is in flight; whatever a record says of time counts only until its end was noticed
-//! ([`Bindings::notice`]), which happens while nothing is in flight.
+//! Contains records and claims by resource and by holder, the free sets of the pools, the accounts
+//! of subscribers and the queue of ends. They stay consistent because one function makes every
+//! change of a resource. Decides nothing. Invariants: a resource has one record and at most one
+//! offer or change in flight; a holder has at most one offer; a resource that is not held is free,
+//! and a resource is held while a change of it is in flight; a record holds its resource until its
+//! end is noticed ([`Bindings::notice`]), which never happens while a change of the resource is in
+//! flight.
 
 mod of_holder;
 mod part;
@@ -34,24 +35,25 @@ use super::{
 
 pub(crate) use self::{of_holder::KnownHolder, part::Scope};
 
-/// Leases whose end was noticed by a decision wait for [`Bindings::take_unreported`]; beyond this many
-/// the oldest are forgotten.
+/// The maximum number of leases that wait for [`Bindings::take_unreported`] after a decision
+/// noticed their end; beyond it, the oldest are dropped.
 pub(crate) const UNREPORTED_MAX: usize = 65_536;
 
-/// How many of the resources that have been free longest are looked at for one that the client did
-/// not decline lately. What it declined went to the end of the queue, so this many in a row means
-/// that it declined nearly all that is free.
+/// How many of the resources that have been free longest are examined for one that the client did
+/// not decline recently. A declined resource goes to the end of the queue, so this many in a row
+/// means that the client declined nearly everything that is free.
 pub(crate) const RETURNED_LOOKED_AT_MAX: usize = 16;
 
-/// How many records of one holder are found by it: its leases, and the resources that it had last.
-/// A client that moves on leaves a record behind wherever it was, until another client gets the resource.
+/// How many records of one holder can be found by holder: its leases, and the resources that it had
+/// most recently. A client that moves on leaves a record behind at each place until another client
+/// gets the resource.
 pub(crate) const RECORDS_OF_HOLDER_MAX: usize = 4;
 
-/// How many offers are withdrawn for one at most. More can exceed the bound only after it was
-/// lowered.
+/// The maximum number of offers that are withdrawn to make room for one. More can exceed the limit
+/// only after it was lowered.
 pub(crate) const WITHDRAWN_FOR_ONE_MAX: usize = 4;
 
-/// Who holds which resource of one address space.
+/// The bindings of all resources in one address space.
 #[derive(Clone, Debug)]
 pub(crate) struct Bindings<F: Family> {
     layout: SharedLayout<F>,
@@ -62,11 +64,11 @@ pub(crate) struct Bindings<F: Family> {
     open_offers: OpenOffers<F>,
     pools: Vec<Pool<F>>,
     unreported: VecDeque<F::Lease>,
-    /// Resources that pools give to nobody: the server's own addresses.
+    /// Resources that pools do not give out: the server's own addresses.
     withheld: BTreeSet<F::Resource>,
 }
 
-/// What the configuration says.
+/// The configuration.
 type SharedLayout<F> = Arc<<F as Family>::Layout>;
 
 /// How full a pool is.
@@ -78,11 +80,11 @@ pub(crate) struct Usage {
     pub(crate) quarantined: u64,
 }
 
-/// The records of one holder.
+/// The resources whose records belong to one holder.
 pub(crate) type Records<F> = SmallVec<[<F as Family>::Resource; RECORDS_OF_HOLDER_MAX]>;
 
 impl<F: Family> Bindings<F> {
-    /// Nothing is held, nothing is known.
+    /// Creates bindings without any record or claim.
     pub(crate) fn new(layout: Arc<F::Layout>, hasher: &FixedState) -> Self {
         let pools = fresh_pools::<F>(&layout);
         Self {
@@ -98,47 +100,47 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// What the configuration says.
+    /// The configuration.
     pub(crate) fn layout(&self) -> &F::Layout {
         &self.layout
     }
 
-    /// The hasher, for tables that take part in the same seed.
+    /// The hasher, for other tables that use the same seed.
     pub(crate) fn hasher(&self) -> &FixedState {
         self.slots.hasher()
     }
 
-    /// What is known of `resource`, if anything is.
+    /// The record and claim of `resource`, or `None` if it has neither.
     pub(crate) fn slot(&self, resource: F::Resource) -> Option<View<'_, F>> {
         self.slots.get(resource)
     }
 
-    /// Everything that is known, in order of resource.
+    /// All known resources, in order of resource.
     pub(crate) fn slots(&self) -> impl Iterator<Item = View<'_, F>> {
         self.slots.iter()
     }
 
-    /// Every page of resources of which something is known, in order.
+    /// Every page that has a known resource, in order.
     pub(crate) fn pages(&self) -> Vec<PageOf<F>> {
         self.slots.pages()
     }
 
-    /// Everything that is known of the resources of a page, in order.
+    /// All known resources of a page, in order.
     pub(crate) fn on_page(&self, page: PageOf<F>) -> impl Iterator<Item = View<'_, F>> {
         self.slots.on_page(page)
     }
 
-    /// In which state `resource` is.
+    /// The state of `resource`.
     pub(crate) fn standing(&self, resource: F::Resource) -> Standing {
         self.slot(resource).map_or(Standing::Fresh, View::standing)
     }
 
-    /// What is held on the account of a subscriber, if anything is.
+    /// The account of a subscriber, or `None` if nothing is held on it.
     pub(crate) fn account(&self, subscriber: &str) -> Option<&Account<F::Resource>> {
         self.subscribers.account(subscriber)
     }
 
-    /// What is set aside.
+    /// The quarantined resources.
     pub(crate) fn quarantines(&self) -> &Quarantines<F> {
         &self.quarantines
     }
@@ -148,9 +150,9 @@ impl<F: Family> Bindings<F> {
         &self.open_offers
     }
 
-    /// A free resource of the pools at `positions`: one that nobody ever had, of the first pool
-    /// that has one and is not held back, or else the one that has been free longest. Of the latter
-    /// only those that are wanted, among the first few of each pool.
+    /// Returns a free resource of the pools at `positions`. Prefers one that was never used, from
+    /// the first pool that has one and is not held back; otherwise returns the resource that has
+    /// been free longest, among the first few of each pool, for which `is_wanted` returns `true`.
     pub(crate) fn free_in(
         &self,
         positions: &[usize],
@@ -168,12 +170,12 @@ impl<F: Family> Bindings<F> {
             .or_else(|| pools().filter_map(longest_free).min().map(|(_, resource)| resource))
     }
 
-    /// Whether the pool at `position` has a resource that nobody ever had.
+    /// Returns whether the pool at `position` has a resource that was never used.
     pub(crate) fn has_fresh(&self, position: usize) -> bool {
         self.pools.get(position).is_some_and(|pool| pool.first_fresh().is_some())
     }
 
-    /// A resource of the pools at `positions` that nobody ever had and nobody has spoken for.
+    /// Returns a resource of the pools at `positions` that was never used and is not spoken for.
     pub(crate) fn fresh_in(
         &self,
         positions: &[usize],
@@ -185,8 +187,8 @@ impl<F: Family> Bindings<F> {
         pools.find_map(|pool| pool.fresh().find(|resource| !is_spoken_for(*resource)))
     }
 
-    /// Holds a resource for somebody, in place of an earlier offer to them. An offer of that resource
-    /// to anybody else is withdrawn.
+    /// Holds a resource for a holder and withdraws any earlier offer to that holder. If the same
+    /// resource was offered to another holder, that offer is withdrawn too.
     pub(crate) fn hold(&mut self, offer: Offer<F>) {
         let other = self.offered_to(&offer.holder).filter(|other| *other != offer.resource);
         other.into_iter().for_each(|other| self.withdraw_offer_of(other));
@@ -202,8 +204,8 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Withdraws the oldest offers to `source`, but not that of `kept`, if it has more in the pool of
-    /// `resource` than it may have.
+    /// Withdraws the oldest offers to `source` in the pool of `resource` while it has more of them
+    /// than its limit. The offer of `kept` is not withdrawn.
     pub(crate) fn hold_to_offers_max(
         &mut self,
         resource: F::Resource,
@@ -220,7 +222,7 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Notices whether what holds `resource` has ended.
+    /// Ends the lease, quarantine or offer that holds `resource` if its time is over.
     pub(crate) fn notice(&mut self, now: Timestamp, resource: F::Resource) {
         let Some(view) = self.slots.get(resource) else { return };
         if view.end() > now || view.is_in_flight() {
@@ -246,14 +248,14 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Notices whatever has ended on the account of a subscriber.
+    /// Ends everything on the account of a subscriber whose time is over.
     pub(crate) fn notice_account(&mut self, now: Timestamp, subscriber: &str) {
         while let Some(resource) = self.account(subscriber).and_then(|found| found.ended(now)) {
             self.notice(now, resource);
         }
     }
 
-    /// Notices whatever quarantine has ended on an account.
+    /// Ends every quarantine on an account whose time is over.
     pub(crate) fn notice_quarantines(&mut self, now: Timestamp, account: &F::Account) {
         let ended: SmallVec<[F::Resource; 4]> = self.quarantines.ended(account, now).collect();
         for resource in ended {
@@ -261,8 +263,8 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Notices what has ended, up to the page of resources with which at least `limit` things have ended
-    /// or been looked at for nothing.
+    /// Ends what is due, page by page, and stops after the page with which at least `limit` ends
+    /// were noticed. A page on which nothing has ended counts as one.
     pub(crate) fn notice_due(&mut self, now: Timestamp, limit: usize) {
         let mut looked_at = 0;
         while looked_at < limit
@@ -276,19 +278,20 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Takes out at most `limit` leases whose end was noticed, in the order of noticing.
+    /// Removes and returns at most `limit` leases whose end was noticed, in the order in which it
+    /// was noticed.
     pub(crate) fn take_unreported(&mut self, limit: usize) -> Vec<F::Lease> {
         let count = limit.min(self.unreported.len());
         self.unreported.drain(..count).collect()
     }
 
-    /// When to look for what has ended.
+    /// The time at which to call [`Bindings::notice_due`] next.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let unreported = self.unreported.front().map(|lease| lease.tenure().expires_at);
         unreported.or_else(|| self.slots.next_end())
     }
 
-    /// How full the pools are.
+    /// How full each pool is.
     pub(crate) fn usage(&self) -> impl Iterator<Item = Usage> {
         self.pools.iter().map(|pool| Usage {
             size: pool.size(),
@@ -298,12 +301,12 @@ impl<F: Family> Bindings<F> {
         })
     }
 
-    /// Whether pools give `resource` to nobody: it is the server's own.
+    /// Returns whether pools do not give out `resource` because it is the server's own.
     pub(crate) fn is_withheld(&self, resource: F::Resource) -> bool {
         self.withheld.contains(&resource)
     }
 
-    /// Pools give these resources to nobody from now on. Takes time by how many there are.
+    /// Sets the resources that pools do not give out. Takes time in proportion to their number.
     pub(crate) fn withhold(&mut self, resources: BTreeSet<F::Resource>) {
         let former = std::mem::replace(&mut self.withheld, resources.clone());
         for resource in former.difference(&resources) {
@@ -314,7 +317,7 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Takes a resource out of the lists of its pool, in whichever state it is.
+    /// Removes a resource from the lists of its pool, in any state.
     fn unlist_in_pool(&mut self, resource: F::Resource) {
         let Some(position) = self.layout.giving_pool_of(resource) else { return };
         let view = self.slots.get(resource);
@@ -326,7 +329,7 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Puts a resource that was taken out back on the lists of its pool.
+    /// Puts a resource that was removed back on the lists of its pool.
     fn list_in_pool(&mut self, resource: F::Resource) {
         let Some(position) = self.layout.giving_pool_of(resource) else { return };
         let view = self.slots.get(resource);
@@ -338,7 +341,7 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Goes over to another layout of the pools.
+    /// Switches to another layout of the pools.
     pub(crate) fn lay_out(&mut self, layout: Arc<F::Layout>) {
         self.layout = layout;
         self.pools = fresh_pools::<F>(&self.layout);
@@ -359,12 +362,12 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Goes over to another layout that has the same pools.
+    /// Switches to another layout that has the same pools.
     pub(crate) fn keep_pools_of(&mut self, layout: Arc<F::Layout>) {
         self.layout = layout;
     }
 
-    /// Takes out everything that is known of the resources that fit.
+    /// Removes and returns the slots of all resources for which `fits` returns `true`.
     pub(crate) fn take_all(
         &mut self,
         fits: impl Fn(F::Resource) -> bool,
@@ -379,12 +382,13 @@ impl<F: Family> Bindings<F> {
         taken.collect()
     }
 
-    /// Everything that is known, in order of resource.
+    /// All known resources with their slots, in order of resource.
     pub(crate) fn into_slots(self) -> impl Iterator<Item = (F::Resource, Slot<F>)> {
         self.slots.into_iter()
     }
 
-    /// Takes in what other bindings knew of a resource. An offer is dropped if its holder has another.
+    /// Adopts the slot of a resource from other bindings. An offer is dropped if its holder already
+    /// has another.
     pub(crate) fn take_in(&mut self, resource: F::Resource, slot: Slot<F>) {
         let Slot { record, claim } = slot;
         let claim = claim.map(|claim| *claim).filter(|claim| match claim {
@@ -394,18 +398,18 @@ impl<F: Family> Bindings<F> {
         self.put(resource, Next::Record(record), claim);
     }
 
-    /// Changes the claim of a resource.
+    /// Replaces the claim of a resource.
     pub(super) fn claim(&mut self, resource: F::Resource, claim: Option<Claim<F>>) {
         self.put(resource, Next::Same, claim);
     }
 
-    /// Changes what is known of a resource.
+    /// Replaces the record and the claim of a resource.
     pub(super) fn put(&mut self, resource: F::Resource, record: Next<F>, claim: Option<Claim<F>>) {
         self.change(resource, record, NextClaim::Claim(claim.map(Box::new)));
     }
 
-    /// The one way to change a slot: keeps the lists of holders, free sets, counters, accounts and the
-    /// queue of ends in step with it.
+    /// The only function that changes a slot. It keeps the lists of holders, free sets, counters,
+    /// accounts and the queue of ends consistent with the slot.
     fn change(&mut self, resource: F::Resource, record: Next<F>, claim: NextClaim<F>) {
         let position = self.layout.giving_pool_of(resource);
         let position = position.filter(|_| !self.withheld.contains(&resource));
@@ -437,8 +441,8 @@ impl<F: Family> Bindings<F> {
     }
 }
 
-/// Lists a resource for those whom its slot concerns by now. Returns the holder of the record if it may
-/// have too many now: the record is another one, or no claim of the holder lists it any more.
+/// Updates the lists of the holders that a changed slot concerns. Returns the holder of the record
+/// if it may now have too many: the record is a new one, or the holder's claim no longer lists it.
 fn relist<F: Family>(
     holders: &mut Holders<F::Resource>,
     former: &Former<F>,
@@ -454,7 +458,7 @@ fn relist<F: Family>(
         }
     }
     let is_new = former.had_other_record();
-    // A record that was dropped from the list is the holder's current one again.
+    // A record that was dropped from the list may have become the holder's current one again.
     if let Some(holder) = holder.as_ref().filter(|_| is_new) {
         holders.insert(holder, resource);
     }
@@ -465,7 +469,7 @@ fn relist<F: Family>(
     holder.filter(|_| is_new || is_unclaimed)
 }
 
-/// Lists a resource of the pool at `position` if it is set aside, or if only an offer holds it.
+/// Adds a resource of the pool at `position` to the quarantines or open offers, as its slot says.
 fn enter_lists<F: Family>(
     quarantines: &mut Quarantines<F>,
     open_offers: &mut OpenOffers<F>,
@@ -480,7 +484,7 @@ fn enter_lists<F: Family>(
     }
 }
 
-/// Takes it off the list that [`enter_lists`] put it on.
+/// Removes a resource from the list to which [`enter_lists`] added it.
 fn leave_lists<F: Family>(
     quarantines: &mut Quarantines<F>,
     open_offers: &mut OpenOffers<F>,
@@ -495,7 +499,7 @@ fn leave_lists<F: Family>(
     }
 }
 
-/// Counts a quarantine on its accounts by the change on its way to storage, else by the record.
+/// Counts a quarantine on its accounts: that of the change in flight, otherwise that of the record.
 fn recount<F: Family>(quarantines: &mut Quarantines<F>, before: View<'_, F>, after: View<'_, F>) {
     let counted = |view: View<'_, F>| {
         let declined = view.decline_in_flight().map(|lease| super::Record::new(lease, true));
@@ -514,8 +518,9 @@ fn recount<F: Family>(quarantines: &mut Quarantines<F>, before: View<'_, F>, aft
     }
 }
 
-/// The current record of a holder is the one of the highest rank: its lease, else of those that it did
-/// not decline the one that changed last. If a decision moved it, the resource that it moved to.
+/// The rank of a record among those of its holder; the current record is the one with the highest.
+/// Its lease ranks first, then resources that it did not decline, then the record that changed
+/// last. If one decision moved the holder, the resource that it moved to ranks first.
 fn rank<F: Family>(view: View<'_, F>) -> impl Ord + use<F> {
     view.record().map(|record| {
         let is_leased = record.state() == LeaseState::Leased;

@@ -1,6 +1,6 @@
-//! Families for tests: IPv6 addresses and delegated prefixes, held by identity associations (RFC 8415
-//! section 4.2), addresses of VPNs that overlap (RFC 6607), and plain numbers. They prove that the
-//! ledger knows no protocol.
+//! Families for tests: IPv6 addresses and delegated prefixes that identity associations hold (RFC
+//! 8415 section 4.2), addresses of VPNs that overlap (RFC 6607), and plain numbers. They prove that
+//! the ledger knows no protocol.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,11 +35,11 @@ pub(super) type Prefixes = Of<Prefix>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Address(u128);
 
-/// A prefix of 56 bits, as the number that these bits are.
+/// A prefix of 56 bits, stored as the number in these bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Prefix(u128);
 
-/// The addresses of VPNs: the same address of two VPNs is two resources.
+/// The addresses of VPNs: the same address in two VPNs is two resources.
 pub(super) type VpnAddresses = Of<VpnAddress>;
 
 /// An address in the address space of a VPN.
@@ -49,15 +49,15 @@ pub(super) struct VpnAddress {
     pub(super) address: u32,
 }
 
-/// How many addresses of a VPN tests count before they go on with the next.
+/// The number of addresses of a VPN that tests count before they continue with the next one.
 pub(super) const COUNTED_OF_VPN: u32 = 10;
 
 /// A resource that tests can count.
 pub(super) trait Sample: Place + Send + 'static {
-    /// The `number`th of a range.
+    /// The resource at position `number` of its range.
     fn nth(number: u32) -> Self;
 
-    /// The number, and back.
+    /// The resource as a number, and the reverse.
     fn number(self) -> u128;
     fn of_number(number: u128) -> Self;
 }
@@ -320,7 +320,7 @@ impl<R: Sample> FreeSet<R> for Free<R> {
     }
 }
 
-/// What the configuration says: pools as ranges, and what is reserved.
+/// The configuration: pools as ranges, and reserved resources.
 #[derive(Clone, Debug)]
 pub(super) struct Pools<R> {
     pub(super) pools: Vec<(R, R)>,
@@ -352,7 +352,7 @@ impl<R: Sample> Layout<Of<R>> for Pools<R> {
     }
 }
 
-/// A record of the `number`th resource for one of a few holders.
+/// A record of the resource at position `number`, for one of a few holders.
 pub(super) fn lease<R: Sample>(number: u32, client: u8, tenure: Tenure) -> Lease<R> {
     let subscriber = (!client.is_multiple_of(4)).then(|| format!("s{}", client % 4).into());
     let resource = R::nth(number);
@@ -365,7 +365,7 @@ pub(super) fn holder(client: u8) -> Association {
     Association { duid: [0, 3, 0, 1, client / 4].into(), kind, iaid: client.into() }
 }
 
-/// A tenure that begins now, with no revision yet.
+/// A tenure that begins now, without a revision yet.
 pub(super) fn tenure(state: crate::LeaseState, now: Timestamp, secs: u32) -> Tenure {
     let (began_at, changed_at) = (now, now);
     Tenure { state, began_at, changed_at, expires_at: now.after_secs(secs), revision: 0 }

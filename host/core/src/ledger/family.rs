@@ -1,6 +1,7 @@
 //! What differs between the kinds of resources that a ledger can keep.
 //!
-//! Decides nothing. Invariant: what a family writes into octets, it reads back as the same value.
+//! Decides nothing. Invariant: a value that a family writes as octets is read back as the same
+//! value.
 
 use std::{fmt::Debug, hash::Hash, sync::Arc};
 
@@ -10,54 +11,54 @@ use crate::{LeaseState, Timestamp};
 
 use super::record::{Octets, Record};
 
-/// A kind of resources with everything that a ledger has to know of it.
+/// A kind of resources, with everything that a ledger needs to know about it.
 pub(crate) trait Family: Copy + Eq + Hash + Debug + 'static {
     /// An address or a prefix.
     type Resource: Place;
-    /// Who can hold one: a client or, in DHCPv6, an identity association of one.
+    /// What can hold a resource: a client or, in DHCPv6, an identity association of a client.
     type Holder: Holder;
-    /// A record as storage and everybody outside of the ledger have it.
+    /// A record in the form that storage and other parts of the server use.
     type Lease: LeaseRecord<Self>;
-    /// What tells the message that a decision answers from others of its client.
+    /// Distinguishes the message that a decision answers from other messages of its client.
     type Cause: Copy + Eq + Debug;
-    /// Where a message came from.
+    /// The origin of a message.
     type Source: Source;
     /// What a declined resource counts against.
     type Account: Clone + Eq + Hash + Debug;
-    /// The free resources of a pool that nobody ever had.
+    /// The free resources of a pool that were never used.
     type Free: FreeSet<Self::Resource>;
-    /// What the configuration says of resources.
+    /// The configuration of resources.
     type Layout: Layout<Self>;
 
-    /// The accounts that a declined resource counts against, by its record.
+    /// The accounts that a declined resource counts against, according to its record.
     fn accounts(resource: Self::Resource, record: &Record<Self>) -> SmallVec<[Self::Account; 3]>;
 }
 
-/// A resource: something of which there are many beside each other.
+/// A resource as one of many neighbours.
 pub(crate) trait Place: Copy + Ord + Hash + Debug {
-    /// What a number of neighbours have in common.
+    /// A group of neighbours.
     type Page: Copy + Ord + Hash + Debug;
 
-    /// The page that it is on, and its place there, below [`PAGE_SIZE`].
+    /// The page of the resource, and its place there, which is less than [`PAGE_SIZE`].
     fn page(self) -> (Self::Page, usize);
 
-    /// The resource at a place of a page; none if there is no such place.
+    /// The resource at a place of a page, or `None` if there is no such place.
     fn at(page: Self::Page, place: usize) -> Option<Self>;
 }
 
-/// The resources of one page.
+/// The number of resources on one page.
 pub(crate) const PAGE_SIZE: usize = 32;
 
-/// Who can hold a resource. In a record it is octets; two are equal if their octets are.
+/// A holder of resources. Records contain it as octets; two holders are equal if their octets are.
 pub(crate) trait Holder: Clone + Eq + Debug {
-    /// The octets that stand for it.
+    /// The holder as octets.
     fn octets(&self) -> Octets;
 
-    /// What the octets stand for. They are always such as [`Holder::octets`] made.
+    /// The holder with these octets, which [`Holder::octets`] must have returned.
     fn from_octets(octets: &[u8]) -> Self;
 }
 
-/// What became of a resource, and when.
+/// State, times and revision of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tenure {
     pub(crate) state: LeaseState,
@@ -68,33 +69,33 @@ pub(crate) struct Tenure {
 }
 
 impl Tenure {
-    /// Whether it holds the resource at `now`.
+    /// Returns whether the record holds its resource at `now`.
     pub(crate) fn holds(&self, now: Timestamp) -> bool {
         self.state != LeaseState::Released && now < self.expires_at
     }
 }
 
-/// A record as everybody outside of the ledger has it.
+/// A record in the form that other parts of the server use.
 pub(crate) trait LeaseRecord<F: Family>: Clone + Eq + Debug {
-    /// What it is the record of.
+    /// The resource of the record.
     fn resource(&self) -> F::Resource;
 
-    /// Whose it is.
+    /// The holder of the resource.
     fn holder(&self) -> &F::Holder;
 
-    /// What became of it.
+    /// State, times and revision of the record.
     fn tenure(&self) -> Tenure;
 
-    /// The same with another revision.
+    /// The same record with another revision.
     fn with_revision(self, revision: u64) -> Self;
 
-    /// Whom it counts against.
+    /// The subscriber that the record counts against.
     fn subscriber(&self) -> Option<&Arc<str>>;
 
-    /// Writes down what it says besides.
+    /// Writes everything else that the record contains.
     fn put_facts(&self, octets: &mut Octets);
 
-    /// Puts a record together. The facts are always such as [`LeaseRecord::put_facts`] wrote.
+    /// Assembles a record. [`LeaseRecord::put_facts`] must have written the facts.
     fn from_parts(
         resource: F::Resource,
         tenure: Tenure,
@@ -104,47 +105,47 @@ pub(crate) trait LeaseRecord<F: Family>: Clone + Eq + Debug {
     ) -> Self;
 }
 
-/// Where messages come from: a line of a link.
+/// The origin of messages: a line of a link.
 pub(crate) trait Source: Clone + Ord + Hash + Debug {
-    /// What many of them have in common.
+    /// The link that many sources share.
     type Link: Clone + Ord + Hash + Debug;
 
-    /// The link.
+    /// The link of this source.
     fn link(&self) -> &Self::Link;
 }
 
-/// The resources of a pool that nobody ever had.
+/// The resources of a pool that were never used.
 pub(crate) trait FreeSet<R>: Clone + Debug {
-    /// Those that are given.
+    /// Creates a set of these resources.
     fn of(resources: impl IntoIterator<Item = R>) -> Self;
 
-    /// How many there are; the most that can be told if there are more.
+    /// The number of resources, or `u64::MAX` if there are more.
     fn len(&self) -> u64;
 
-    /// Adds one, unless it is there.
+    /// Adds a resource, unless it is already present.
     fn insert(&mut self, resource: R);
 
-    /// Takes one out, if it is there.
+    /// Removes a resource, if it is present.
     fn remove(&mut self, resource: R);
 
-    /// The lowest.
+    /// The lowest resource.
     fn first(&self) -> Option<R>;
 
-    /// All of them, lowest first.
+    /// All resources, lowest first.
     fn iter(&self) -> impl Iterator<Item = R>;
 }
 
-/// What the configuration says of resources.
+/// The configuration of resources.
 pub(crate) trait Layout<F: Family>: Debug {
-    /// Whether the ledger is responsible for a resource.
+    /// Returns whether the ledger is responsible for a resource.
     fn spans(&self, resource: F::Resource) -> bool;
 
-    /// The position of the pool that may give a resource to anybody.
+    /// The position of the pool that may give a resource to any client.
     fn giving_pool_of(&self, resource: F::Resource) -> Option<usize>;
 
-    /// What each pool may give to anybody.
+    /// The resources that each pool may give to any client.
     fn pools(&self) -> Vec<F::Free>;
 
-    /// How many resources of a pool a source may hold by open offers.
+    /// The maximum number of resources of a pool that a source may hold by open offers.
     fn offers_max(&self, source: &F::Source) -> usize;
 }

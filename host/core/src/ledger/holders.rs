@@ -1,10 +1,11 @@
-//! Which resources concern which holder: those of its records, of the offer to it, and those that a
-//! decision about it is taking to storage.
+//! The resources that concern each holder: those of its records, of the offer to it, and of changes
+//! for it in flight to storage.
 //!
-//! Not here: what a holder has of these resources; [`super::bindings`] reads that from their slots. An
-//! entry is a hash and a resource, because the slot has the holder already. Invariant: a resource is
-//! listed once for each holder of its slot (see [`super::slot::View::holders`]), except the resources of
-//! old records that [`super::bindings`] drops.
+//! Does not know in what way a resource concerns a holder; [`super::bindings`] reads that from the
+//! slot. An entry is a hash and a resource, because the slot already contains the holder.
+//! Invariant: a resource is listed once for each holder of its slot (see
+//! [`super::slot::View::holders`]), except the resources of old records that [`super::bindings`]
+//! drops.
 
 use std::hash::BuildHasher;
 
@@ -12,14 +13,14 @@ use foldhash::fast::FixedState;
 
 use super::spread::{Hashed, Spread};
 
-/// The resources of holders.
+/// Resources by holder.
 #[derive(Clone, Debug)]
 pub(super) struct Holders<R> {
     entries: Spread<Entry<R>>,
     hasher: FixedState,
 }
 
-/// That a resource concerns the holder whose key has this hash.
+/// An entry: a resource concerns a holder whose key has this hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry<R> {
     hash: u32,
@@ -33,13 +34,13 @@ impl<R> Hashed for Entry<R> {
 }
 
 impl<R: Copy + Eq> Holders<R> {
-    /// No holder.
+    /// Creates an empty collection.
     pub(super) fn new(hasher: &FixedState) -> Self {
         Self { entries: Spread::new(), hasher: hasher.clone() }
     }
 
-    /// The resources that may concern `holder`, in no particular order: all that do, and perhaps those
-    /// of another holder whose key has the same hash.
+    /// The resources that may concern `holder`, in no particular order: all that do, and possibly
+    /// those of another holder whose key has the same hash.
     pub(super) fn resources<'s>(&'s self, holder: &[u8]) -> impl Iterator<Item = R> + use<'s, R> {
         let wanted = self.short_hash(holder);
         let hash = spread_out(wanted);
@@ -48,7 +49,7 @@ impl<R: Copy + Eq> Holders<R> {
         found.map(|entry| entry.resource)
     }
 
-    /// Lists `resource` for `holder`, unless it is listed.
+    /// Adds `resource` to the list of `holder`, unless it is already listed.
     pub(super) fn insert(&mut self, holder: &[u8], resource: R) {
         let entry = self.entry(holder, resource);
         let hash = entry.hash();
@@ -57,7 +58,7 @@ impl<R: Copy + Eq> Holders<R> {
         }
     }
 
-    /// Strikes `resource` off the list of `holder`, if it is on it.
+    /// Removes `resource` from the list of `holder`, if it is listed.
     pub(super) fn remove(&mut self, holder: &[u8], resource: R) {
         let entry = self.entry(holder, resource);
         let Some(table) = self.entries.table_mut(entry.hash()) else { return };
@@ -66,7 +67,7 @@ impl<R: Copy + Eq> Holders<R> {
         }
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
@@ -81,7 +82,7 @@ impl<R: Copy + Eq> Holders<R> {
     }
 }
 
-/// A hash of twice the length, all bits of which differ between different hashes.
+/// Extends a hash to twice its length, so that all bits differ between different hashes.
 fn spread_out(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

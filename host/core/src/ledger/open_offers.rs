@@ -1,14 +1,14 @@
-//! Open offers of each pool, by the place that the message came from.
+//! The open offers of each pool, by the source of the message that they answer.
 //!
-//! An offer holds a resource for a client that has proved nothing, so a sender of many
-//! messages must not hold many resources for long. Two rules, which decisions apply: a line holds no
-//! more resources of a pool by open offers than a bound allows, and beyond it its oldest offer
-//! gives way; when no resource is free, an offer of the line that holds most gives way
-//! ([`OpenOffers::contested`]).
+//! An offer holds a resource for a client that has proved nothing, so the sender of many messages
+//! must not be able to hold many resources for long. Decisions apply two rules. First, a line holds
+//! at most a limited number of resources of a pool by open offers; beyond the limit its oldest
+//! offer is withdrawn. Second, when no resource is free, an offer of the line that holds most is
+//! withdrawn ([`OpenOffers::contested`]).
 //!
-//! Decides nothing and changes no offer.
-//! Invariant: each pool lists the resources that only an offer holds, once under the source of the
-//! offer and once under its link, with the right counts.
+//! Decides nothing and changes no offer. Invariant: each pool lists the resources that only an
+//! offer holds, once under the source of the offer and once under its link, with the correct
+//! counts.
 
 use std::{collections::BTreeSet, hash::Hash, sync::Arc};
 
@@ -22,7 +22,7 @@ use super::{
     ordered::Ordered,
 };
 
-/// What many sources have in common.
+/// The link that many sources share.
 type LinkOf<F> = <<F as Family>::Source as Source>::Link;
 
 /// The open offers of every pool.
@@ -39,17 +39,17 @@ struct PoolOffers<F: Family> {
     links: Ranking<LinkOf<F>, F::Resource>,
 }
 
-/// Sources of offers, by how many are open.
+/// Sources of offers, ranked by how many are open.
 #[derive(Clone, Debug)]
 struct Ranking<K, R> {
     sources: HashMap<K, Listed<R>, FixedState>,
     by_count: BTreeSet<(usize, K)>,
 }
 
-/// The open offers of one source, by their end, which is also their age.
+/// The open offers of one source, ordered by their end and therefore also by their age.
 #[derive(Clone, Debug)]
 struct Listed<R> {
-    /// How many there are. In the copy that a preview decides on, not all of them are listed.
+    /// The number of open offers. The copy that a preview decides on does not list all of them.
     count: usize,
     offers: Ordered<R>,
 }
@@ -61,35 +61,35 @@ pub(super) struct Held<F: Family> {
     pub(super) expires_at: Timestamp,
 }
 
-/// An offer that gives way. Of several, the greatest gives way first.
+/// An offer that may be withdrawn for a new client. Of several, the greatest is withdrawn first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Contested<R> {
     claim: Claim,
-    /// How many offers its source has open.
+    /// The number of open offers of its source.
     count: usize,
-    /// Its resource.
+    /// The resource that is offered.
     pub(crate) resource: R,
 }
 
-/// Why an offer gives way.
+/// The reason why an offer may be withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
-    /// It is older than a client needs that intends to take it.
+    /// It is older than a client needs if it intends to request the resource.
     Ripe,
-    /// Its link holds more than the link of the new client.
+    /// Its link holds more than the new client's link.
     HeavyLink,
-    /// Its line holds more than the line of the new client.
+    /// Its line holds more than the new client's line.
     HeavyLine,
 }
 
 impl<F: Family> OpenOffers<F> {
-    /// No offer is open.
+    /// Creates a collection without open offers.
     pub(super) fn new(pools: usize, hasher: &FixedState) -> Self {
         let empty = || PoolOffers { sources: Ranking::new(hasher), links: Ranking::new(hasher) };
         Self { pools: (0..pools).map(|_| empty()).collect(), hasher: hasher.clone() }
     }
 
-    /// Lists `resource`, which only an offer holds now.
+    /// Adds `resource`, which only an offer holds from now on.
     pub(super) fn open(&mut self, pool: usize, resource: F::Resource, held: &Held<F>) {
         if let Some(pool) = self.pools.get_mut(pool) {
             let entry = (held.expires_at, resource);
@@ -98,7 +98,7 @@ impl<F: Family> OpenOffers<F> {
         }
     }
 
-    /// Removes `resource`: the offer is closed, or something else holds the resource as well.
+    /// Removes `resource`: the offer is closed, or something else holds the resource too.
     pub(super) fn close(&mut self, pool: usize, resource: F::Resource, held: &Held<F>) {
         if let Some(pool) = self.pools.get_mut(pool) {
             let entry = (held.expires_at, resource);
@@ -122,9 +122,10 @@ impl<F: Family> OpenOffers<F> {
         listed.offers.iter().find(|resource| Some(*resource) != kept)
     }
 
-    /// The offer of a pool that gives way to a client from `source`: the oldest of the line that
-    /// holds most, if that one will still hold no less than the client's; else the oldest of such a
-    /// link; else one of the client's own link that ends before `ripe`.
+    /// Returns the offer of a pool to withdraw for a client from `source`: the oldest offer of the
+    /// line that holds most, if that line still holds at least as many as the client's line
+    /// afterwards; otherwise the oldest offer of such a link; otherwise the oldest offer of the
+    /// client's own link, if it ends by `ripe`.
     pub(crate) fn contested(
         &self,
         pool: usize,
@@ -146,13 +147,13 @@ impl<F: Family> OpenOffers<F> {
         oldest.map(|(_, resource)| contested(Claim::Ripe, own, resource))
     }
 
-    /// Removes all offers; from now on there are `pools` pools.
+    /// Removes all offers and sets the number of pools.
     pub(super) fn lay_out(&mut self, pools: usize) {
         *self = Self::new(pools, &self.hasher);
     }
 
     /// A copy that is equivalent for a decision that closes fewer than `limit` offers, and that
-    /// opens and reads only those of `sources`.
+    /// opens and reads only offers of `sources`.
     pub(super) fn head(&self, sources: &[Arc<F::Source>], limit: usize) -> Self {
         let pools = self.pools.iter().map(|pool| PoolOffers {
             sources: pool.sources.head(sources.iter(), limit),
@@ -161,12 +162,12 @@ impl<F: Family> OpenOffers<F> {
         Self { pools: pools.collect(), hasher: self.hasher.clone() }
     }
 
-    /// Every listed resource; each comes twice.
+    /// Every listed resource; each may occur twice.
     pub(super) fn resources(&self) -> impl Iterator<Item = F::Resource> {
         self.pools.iter().flat_map(|pool| pool.sources.resources().chain(pool.links.resources()))
     }
 
-    /// Every offer of a pool as it is listed under sources.
+    /// Every offer of a pool, as listed under sources.
     #[cfg(test)]
     pub(super) fn listed_by_source(
         &self,
@@ -175,7 +176,7 @@ impl<F: Family> OpenOffers<F> {
         self.pools[pool].sources.listed()
     }
 
-    /// Every offer of a pool as it is listed under links.
+    /// Every offer of a pool, as listed under links.
     #[cfg(test)]
     pub(super) fn listed_by_link(&self, pool: usize) -> Vec<(LinkOf<F>, Timestamp, F::Resource)> {
         self.pools[pool].links.listed()
@@ -199,7 +200,7 @@ impl<K: Clone + Eq + Hash + Ord, R: Copy + Ord> Ranking<K, R> {
     }
 
     fn remove(&mut self, source: &K, entry: (Timestamp, R)) {
-        // In the copy that a preview decides on, other sources are missing.
+        // The copy that a preview decides on does not contain other sources.
         let Entry::Occupied(mut listed) = self.sources.entry(source.clone()) else { return };
         let found = listed.get_mut();
         found.offers.remove(entry);
@@ -221,13 +222,14 @@ impl<K: Clone + Eq + Hash + Ord, R: Copy + Ord> Ranking<K, R> {
         self.sources.get(source)?.offers.first()
     }
 
-    /// How many offers the source with most of them has, and its oldest one.
+    /// The number of open offers of the source that has most of them, and its oldest offer.
     fn heaviest(&self) -> Option<(usize, (Timestamp, R))> {
         let (count, source) = self.by_count.last()?;
         Some((*count, self.oldest(source)?))
     }
 
-    /// A copy of the `limit` heaviest sources and of `wanted`, with the `limit` oldest offers of each.
+    /// A copy with the `limit` heaviest sources and those of `wanted`, each with its `limit` oldest
+    /// offers.
     fn head<'k>(&'k self, wanted: impl Iterator<Item = &'k K>, limit: usize) -> Self {
         let mut copy = Self::new(self.sources.hasher());
         let heaviest = self.by_count.iter().rev().take(limit).map(|(_, source)| source);

@@ -1,6 +1,7 @@
-//! Resources in the order of a time. Most sets have one or two, so a short one is a list.
+//! A set of resources ordered by a time. Most sets have one or two entries, so a short one is a
+//! list.
 //!
-//! Not here: what the time means. Invariant: no entry is contained twice, and entries are in order.
+//! Does not know what the time means. Invariant: no entry occurs twice, and entries are in order.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +9,11 @@ use smallvec::SmallVec;
 
 use crate::Timestamp;
 
-/// A list with more entries becomes a tree. Nearly every subscriber has one or two leases.
+/// The maximum length of a list; a larger set is a tree. Nearly every subscriber has one or two
+/// leases.
 pub(super) const LIST_MAX: usize = 8;
 
-/// Resources in the order of a time, ties by resource.
+/// Resources ordered by a time, then by resource.
 #[derive(Clone, Debug)]
 pub(super) enum Ordered<R> {
     List(SmallVec<[(Timestamp, R); 1]>),
@@ -19,12 +21,12 @@ pub(super) enum Ordered<R> {
 }
 
 impl<R: Copy + Ord> Ordered<R> {
-    /// No resource.
+    /// Creates an empty set.
     pub(super) fn new() -> Self {
         Self::List(SmallVec::new())
     }
 
-    /// Adds an entry, unless it is there.
+    /// Adds an entry, unless it is already present.
     pub(super) fn insert(&mut self, entry: (Timestamp, R)) {
         match self {
             Self::List(list) if list.len() < LIST_MAX => {
@@ -43,7 +45,7 @@ impl<R: Copy + Ord> Ordered<R> {
         }
     }
 
-    /// Removes an entry, if it is there.
+    /// Removes an entry, if it is present.
     pub(super) fn remove(&mut self, entry: (Timestamp, R)) {
         match self {
             Self::List(list) => {
@@ -60,7 +62,7 @@ impl<R: Copy + Ord> Ordered<R> {
         }
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::List(list) => list.len(),
@@ -76,12 +78,12 @@ impl<R: Copy + Ord> Ordered<R> {
         }
     }
 
-    /// The resources, the earliest first.
+    /// The resources, earliest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = R> {
         self.entries().map(|(_, resource)| resource)
     }
 
-    /// Every entry, the earliest first.
+    /// The entries, earliest first.
     pub(super) fn entries(&self) -> impl Iterator<Item = (Timestamp, R)> {
         let (list, tree) = match self {
             Self::List(list) => (Some(list), None),

@@ -1,7 +1,8 @@
-//! The resources of one pool: which of them are free, and how many are in which state.
+//! The resources of one pool: which of them are free, and how many are in each state.
 //!
-//! Not here: who holds one (see [`super::bindings`]). Invariant: every resource of the pool that is not
-//! reserved has exactly one [`Standing`], and is in a free set only if nobody holds it.
+//! Does not know who holds a resource (see [`super::bindings`]). Invariant: every resource of the
+//! pool that is not reserved has exactly one [`Standing`], and only resources that nobody holds are
+//! in a free set.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +10,18 @@ use crate::Timestamp;
 
 use super::family::{Family, FreeSet};
 
-/// In which state a resource is.
+/// The state of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Free, and nobody ever had it.
+    /// Free, and never used.
     Fresh,
-    /// Free since then; the record of its last client is kept.
+    /// Free since this time; the record of the last client is kept.
     Returned(Timestamp),
     /// Held for an open offer.
     Offered,
     /// Leased and not expired.
     Leased,
-    /// Set aside after a DECLINE.
+    /// Not given out for a time after a DECLINE.
     Quarantined,
 }
 
@@ -36,21 +37,21 @@ pub(super) struct Pool<F: Family> {
 }
 
 impl Standing {
-    /// Whether nobody holds the resource.
+    /// Returns whether the resource is free.
     pub(crate) const fn is_free(self) -> bool {
         matches!(self, Self::Fresh | Self::Returned(_))
     }
 }
 
 impl<F: Family> Pool<F> {
-    /// A pool of these resources, all of them fresh.
+    /// Creates a pool of these resources, all of them fresh.
     pub(super) fn new(fresh: F::Free) -> Self {
         let size = fresh.len();
         Self { size, fresh, returned: BTreeSet::new(), leased: 0, offered: 0, quarantined: 0 }
     }
 
-    /// A copy that knows only the first resource that nobody ever had, and the `returned` that have
-    /// been free longest.
+    /// A copy with only the first fresh resource and the `returned` resources that have been free
+    /// longest.
     pub(super) fn head(&self, returned: usize) -> Self {
         Self {
             fresh: F::Free::of(self.fresh.first()),
@@ -59,7 +60,7 @@ impl<F: Family> Pool<F> {
         }
     }
 
-    /// Strikes a resource off the list of those in state `standing`.
+    /// Removes a resource from the list or counter of state `standing`.
     pub(super) fn leave(&mut self, resource: F::Resource, standing: Standing) {
         match standing {
             Standing::Fresh => {
@@ -74,7 +75,7 @@ impl<F: Family> Pool<F> {
         }
     }
 
-    /// Puts a resource on the list of those in state `standing`.
+    /// Adds a resource to the list or counter of state `standing`.
     pub(super) fn enter(&mut self, resource: F::Resource, standing: Standing) {
         match standing {
             Standing::Fresh => {
@@ -89,54 +90,54 @@ impl<F: Family> Pool<F> {
         }
     }
 
-    /// Takes a resource, which is in state `standing`, out of the pool.
+    /// Removes a resource in state `standing` from the pool.
     pub(super) fn withhold(&mut self, resource: F::Resource, standing: Standing) {
         self.leave(resource, standing);
         self.size -= 1;
     }
 
-    /// Takes a resource that was withheld back into the pool.
+    /// Returns a resource that was withheld to the pool.
     pub(super) fn give_again(&mut self, resource: F::Resource, standing: Standing) {
         self.enter(resource, standing);
         self.size += 1;
     }
 
-    /// The lowest resource that nobody ever had.
+    /// The lowest resource that was never used.
     pub(super) fn first_fresh(&self) -> Option<F::Resource> {
         self.fresh.first()
     }
 
-    /// The resources that nobody ever had, lowest first.
+    /// The resources that were never used, lowest first.
     pub(super) fn fresh(&self) -> impl Iterator<Item = F::Resource> {
         self.fresh.iter()
     }
 
-    /// The resources that somebody had, and since when they are free, longest first.
+    /// The free resources that were used before, and since when they are free, longest first.
     pub(super) fn returned(&self) -> impl Iterator<Item = (Timestamp, F::Resource)> {
         self.returned.iter().copied()
     }
 
-    /// All resources that the pool may give out.
+    /// The number of resources that the pool may give out.
     pub(super) const fn size(&self) -> u64 {
         self.size
     }
 
-    /// How many are leased.
+    /// The number of leased resources.
     pub(super) const fn leased(&self) -> u64 {
         self.leased
     }
 
-    /// How many are offered.
+    /// The number of offered resources.
     pub(super) const fn offered(&self) -> u64 {
         self.offered
     }
 
-    /// How many are quarantined.
+    /// The number of quarantined resources.
     pub(super) const fn quarantined(&self) -> u64 {
         self.quarantined
     }
 
-    /// How many are free.
+    /// The number of free resources.
     #[cfg(test)]
     pub(super) fn free(&self) -> u64 {
         self.fresh.len() + self.returned.len() as u64

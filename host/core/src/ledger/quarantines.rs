@@ -1,9 +1,9 @@
-//! Quarantines: which accounts each resource that is set aside counts for, and which resource of a pool
-//! has been set aside longest.
+//! Quarantines: the accounts that each quarantined resource counts against, and the order in which
+//! the resources of a pool were quarantined.
 //!
-//! Decides nothing: whether one more is too many is decided elsewhere. For which accounts a resource
-//! counts, its family says. Invariant: every active quarantine, and every one on its way to storage, is
-//! counted once under each of its accounts; the former is listed in its pool unless it is offered.
+//! Does not decide how many are too many; the family determines the accounts of a resource.
+//! Invariant: every active quarantine, and every one in flight to storage, is counted once on each
+//! of its accounts; an active one is also listed in its pool unless the resource is offered.
 
 use std::collections::BTreeSet;
 
@@ -18,15 +18,15 @@ use super::{
     table::{Keyed, Left, Table},
 };
 
-/// Every quarantine.
+/// All quarantines.
 #[derive(Clone, Debug)]
 pub(crate) struct Quarantines<F: Family> {
     accounts: Table<SetAside<F>>,
-    /// By pool: when each resource was declined.
+    /// The quarantined resources of each pool, by the time at which they were declined.
     listed: Vec<BTreeSet<(Timestamp, F::Resource)>>,
 }
 
-/// The resources that count for one account, by the end of their quarantine.
+/// The resources that count against one account, ordered by the end of their quarantine.
 #[derive(Clone, Debug)]
 struct SetAside<F: Family> {
     account: F::Account,
@@ -48,12 +48,12 @@ impl<F: Family> SetAside<F> {
 }
 
 impl<F: Family> Quarantines<F> {
-    /// No resource is quarantined.
+    /// Creates a collection without any quarantine.
     pub(super) fn new(pools: usize, hasher: &FixedState) -> Self {
         Self { accounts: Table::new(hasher), listed: vec![BTreeSet::new(); pools] }
     }
 
-    /// How many resources count for an account.
+    /// The number of resources that count against an account.
     pub(crate) fn count(&self, account: &F::Account) -> usize {
         self.accounts.get(account).map_or(0, |found| found.ends.len())
     }
@@ -90,7 +90,7 @@ impl<F: Family> Quarantines<F> {
     /// Stops counting a quarantine that ended.
     pub(super) fn end(&mut self, resource: F::Resource, record: &Record<F>) {
         for account in F::accounts(resource, record) {
-            // In the copy that a preview decides on, other accounts are missing.
+            // The copy that a preview decides on does not contain other accounts.
             self.accounts.change(
                 &account,
                 || SetAside::nothing(account.clone()),
@@ -102,26 +102,26 @@ impl<F: Family> Quarantines<F> {
         }
     }
 
-    /// Lists a resource of a pool.
+    /// Adds a resource to the list of its pool.
     pub(super) fn list(&mut self, pool: usize, declined_at: Timestamp, resource: F::Resource) {
         if let Some(listed) = self.listed.get_mut(pool) {
             listed.insert((declined_at, resource));
         }
     }
 
-    /// Removes a resource of a pool from the list.
+    /// Removes a resource from the list of its pool.
     pub(super) fn unlist(&mut self, pool: usize, declined_at: Timestamp, resource: F::Resource) {
         if let Some(listed) = self.listed.get_mut(pool) {
             listed.remove(&(declined_at, resource));
         }
     }
 
-    /// Empties the lists; from now on there are `pools` pools.
+    /// Empties the lists and sets the number of pools.
     pub(super) fn lay_out(&mut self, pools: usize) {
         self.listed = vec![BTreeSet::new(); pools];
     }
 
-    /// A copy of what counts for `accounts`, and of the first `limit` resources of each pool.
+    /// A copy of what counts against `accounts`, and of the first `limit` resources of each pool.
     pub(super) fn head(&self, accounts: &[F::Account], limit: usize, hasher: &FixedState) -> Self {
         let mut copied = Table::new(hasher);
         for found in accounts.iter().filter_map(|account| self.accounts.get(account)) {
@@ -131,14 +131,15 @@ impl<F: Family> Quarantines<F> {
         Self { accounts: copied, listed: self.listed.iter().map(first).collect() }
     }
 
-    /// Every listed resource, and those of every account; a resource may come more than once.
+    /// Every listed resource, and the resources of these accounts; a resource may occur more than
+    /// once.
     pub(super) fn resources(&self, accounts: &[F::Account]) -> impl Iterator<Item = F::Resource> {
         let of_accounts = accounts.iter().filter_map(|account| self.accounts.get(account));
         let of_accounts = of_accounts.flat_map(|found| found.ends.iter());
         self.listed.iter().flatten().map(|(_, resource)| *resource).chain(of_accounts)
     }
 
-    /// How many accounts there are.
+    /// The number of accounts.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.accounts.len()

@@ -1,20 +1,20 @@
-//! A record as memory keeps it: one allocation of octets, about half as large as the record that
-//! everybody else has. A server keeps millions of them, and reads a few fields of one or two for each
-//! message.
+//! A record in its in-memory form: one allocation of octets, about half as large as the form that
+//! other parts of the server use. A server keeps millions of records and reads a few fields of one
+//! or two of them for each message.
 //!
-//! Not here: which resource it is the record of, which its slot says. Invariant: the octets are those
-//! that [`Record::new`] wrote, and only the mark that says whether the record holds ever changes.
+//! Does not contain the resource that it belongs to, which its slot knows. Invariant: the octets
+//! are those that [`Record::new`] wrote; only the flag [`HOLDS`] ever changes.
 //!
 //! | octets | content |
 //! |---|---|
-//! | 1 | state, and the mark |
+//! | 1 | state, and the flag [`HOLDS`] |
 //! | 8, 8, 8 | began, changed, expires, in milliseconds since the Unix epoch |
 //! | 8 | revision |
 //! | 1 or more, … | the holder: length and octets |
 //! | 1 or more, … | the subscriber: length + 1, or 0 for none, and octets |
 //! | rest | the facts of the family |
 //!
-//! A length has seven bits in each octet, the lowest first, and a bit that says whether more follow.
+//! A length has seven bits in each octet, lowest first, and a bit that says whether more follow.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -24,10 +24,10 @@ use crate::{LeaseState, Timestamp};
 
 use super::family::{Family, Holder, LeaseRecord as _, Tenure};
 
-/// Octets that are put together and compared on the way.
+/// Octets that are assembled or compared temporarily.
 pub(crate) type Octets = SmallVec<[u8; 96]>;
 
-/// The mark: the record is a lease or a quarantine whose end was not noticed yet.
+/// The flag that the record is a lease or a quarantine whose end has not been noticed yet.
 const HOLDS: u8 = 0x80;
 const BEGAN_AT: usize = 1;
 const CHANGED_AT: usize = 9;
@@ -43,7 +43,7 @@ pub(crate) struct Record<F> {
 }
 
 impl<F: Family> Record<F> {
-    /// The record of `lease`, which holds its resource or does not.
+    /// The record of `lease`; `holds` says whether it holds its resource.
     pub(crate) fn new(lease: &F::Lease, holds: bool) -> Self {
         let tenure = lease.tenure();
         let mut octets = Octets::new();
@@ -64,7 +64,7 @@ impl<F: Family> Record<F> {
         Self { octets: Box::from(octets.as_slice()), family: PhantomData }
     }
 
-    /// What everybody else has as the record of `resource`.
+    /// The record as a lease of `resource`, as other parts of the server use it.
     pub(crate) fn lease(&self, resource: F::Resource) -> F::Lease {
         let parts = self.parts();
         let holder = F::Holder::from_octets(parts.holder);
@@ -72,7 +72,7 @@ impl<F: Family> Record<F> {
         F::Lease::from_parts(resource, self.tenure(), holder, subscriber, parts.facts)
     }
 
-    /// What became of the resource.
+    /// State, times and revision of the record.
     pub(crate) fn tenure(&self) -> Tenure {
         Tenure {
             state: self.state(),
@@ -83,7 +83,7 @@ impl<F: Family> Record<F> {
         }
     }
 
-    /// What became of it.
+    /// The state of the record.
     pub(crate) fn state(&self) -> LeaseState {
         match self.first() & !HOLDS {
             0 => LeaseState::Leased,
@@ -92,22 +92,22 @@ impl<F: Family> Record<F> {
         }
     }
 
-    /// Since when the holder has it without a break.
+    /// The time since which the holder has had the resource without a break.
     pub(crate) fn began_at(&self) -> Timestamp {
         self.time(BEGAN_AT)
     }
 
-    /// When it was last changed.
+    /// The time of the last change.
     pub(crate) fn changed_at(&self) -> Timestamp {
         self.time(CHANGED_AT)
     }
 
-    /// When the lease or the quarantine ends.
+    /// The end of the lease or the quarantine.
     pub(crate) fn expires_at(&self) -> Timestamp {
         self.time(EXPIRES_AT)
     }
 
-    /// How many changes were made of it.
+    /// The number of changes that were made to the record.
     pub(crate) fn revision(&self) -> u64 {
         self.number(REVISION)
     }
@@ -117,27 +117,27 @@ impl<F: Family> Record<F> {
         self.parts().holder
     }
 
-    /// Whether its holder is `holder`.
+    /// Returns whether the record belongs to `holder`.
     pub(crate) fn is_of(&self, holder: &F::Holder) -> bool {
         *self.holder() == *holder.octets()
     }
 
-    /// Whom it counts against.
+    /// The subscriber that the lease counts against.
     pub(crate) fn subscriber(&self) -> Option<&str> {
         self.parts().subscriber
     }
 
-    /// What the family wrote down.
+    /// The facts that the family stored.
     pub(crate) fn facts(&self) -> &[u8] {
         self.parts().facts
     }
 
-    /// Whether it is a lease or a quarantine whose end was not noticed yet.
+    /// Returns whether the record is a lease or a quarantine whose end has not been noticed yet.
     pub(crate) fn holds(&self) -> bool {
         self.first() & HOLDS != 0
     }
 
-    /// Says that its end was noticed.
+    /// Marks that the end of the record was noticed.
     pub(crate) fn end(&mut self) {
         if let Some(first) = self.octets.first_mut() {
             *first &= !HOLDS;
@@ -174,16 +174,16 @@ struct Parts<'r> {
     facts: &'r [u8],
 }
 
-/// Reads octets from the front; reads zeros and nothing at their end.
+/// Reads octets from the front. At the end it returns zeros and empty slices.
 pub(crate) struct OctetReader<'o>(pub(crate) &'o [u8]);
 
 impl<'o> OctetReader<'o> {
-    /// The next octet.
+    /// Reads one octet.
     pub(crate) fn octet(&mut self) -> u8 {
         self.take(1).first().copied().unwrap_or_default()
     }
 
-    /// The next length.
+    /// Reads a length.
     pub(crate) fn length(&mut self) -> usize {
         let mut length = 0;
         for shift in (0..usize::BITS).step_by(7) {
@@ -196,13 +196,13 @@ impl<'o> OctetReader<'o> {
         length
     }
 
-    /// The next length, and that many octets.
+    /// Reads a length and that many octets.
     pub(crate) fn part(&mut self) -> &'o [u8] {
         let length = self.length();
         self.take(length)
     }
 
-    /// The next octets.
+    /// Reads `length` octets, or skips everything and returns an empty slice if fewer are left.
     pub(crate) fn take(&mut self, length: usize) -> &'o [u8] {
         let (taken, rest) = self.0.split_at_checked(length).unwrap_or((&[], &[]));
         self.0 = rest;
@@ -219,7 +219,7 @@ pub(crate) fn put_length(octets: &mut Octets, mut length: usize) {
     octets.push(length as u8);
 }
 
-/// Writes the length of a part, and the part.
+/// Writes a part, preceded by its length.
 pub(crate) fn put_part(octets: &mut Octets, part: &[u8]) {
     put_length(octets, part.len());
     octets.extend_from_slice(part);

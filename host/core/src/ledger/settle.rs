@@ -1,12 +1,13 @@
-//! Flights: decisions on their way to storage, and what storage says of them.
+//! Flights: changes on their way to storage, and the results that storage reports.
 //!
-//! A record in memory is one that storage is known to hold. A decision leaves it as it is and puts its
-//! change beside it; the change becomes the record when storage has made it. While a change is on its
-//! way, no other decision is made about its resource, so none is ever built on a change that fails, and
-//! each change is built on a record of storage.
+//! A record in memory is one that storage is known to hold. A decision leaves the record as it is
+//! and puts its change next to it; the change becomes the record when storage has committed it.
+//! While a change is in flight, no other decision is made about its resource, so no decision is
+//! built on a change that fails, and each change is built on a record in storage.
 //!
-//! Invariants: a resource has at most one change in flight, whose revision follows that of its record;
-//! a record is replaced by one that storage says to hold, or by a newer one of another server.
+//! Decides nothing. Invariants: a resource has at most one change in flight, whose revision is the
+//! next one after that of its record; a record is only replaced by one that storage reports to
+//! hold, or by a newer one from another server.
 
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use super::{
 };
 
 impl<F: Family> Bindings<F> {
-    /// Puts a change of the record of a resource beside it, and says what storage must be asked for.
-    /// An offer of the resource is put aside until storage has answered.
+    /// Puts a change next to the record of its resource and returns the request for storage. An
+    /// open offer of the resource is set aside until storage has answered.
     pub(crate) fn depart(&mut self, lease: F::Lease, cause: F::Cause) -> Change<F::Lease> {
         let resource = lease.resource();
         let view = self.slot(resource);
@@ -35,7 +36,7 @@ impl<F: Family> Bindings<F> {
         change
     }
 
-    /// Takes in what storage says of the changes of one decision.
+    /// Applies the result that storage reports for the changes of one decision.
     pub(crate) fn settle(
         &mut self,
         now: Timestamp,
@@ -55,7 +56,7 @@ impl<F: Family> Bindings<F> {
             };
             let flight = self.slot(resource).and_then(View::flight);
             let Some(flight) = flight.filter(|flight| flight.change == *change) else {
-                // No subnet spanned the resource for a while, or this was heard before.
+                // No subnet spanned the resource for a while, or this result was applied before.
                 said.into_iter().for_each(|record| self.learn(now, record));
                 continue;
             };
@@ -66,7 +67,7 @@ impl<F: Family> Bindings<F> {
             let offer = flight.offer.clone().filter(|offer| !is_taken(offer));
             let heard = flight.heard.clone();
             let record = newer::<F>(said, heard.as_ref());
-            // The end of what was granted is noticed and reported, even if it is over by now.
+            // If the granted lease has already expired, its end is still noticed and reported.
             let as_of = match record {
                 Some(record) if **record == *change.lease => record.tenure().changed_at,
                 _ => now,
@@ -74,13 +75,13 @@ impl<F: Family> Bindings<F> {
             let source = offer.as_ref().map(|offer| Arc::clone(&offer.source));
             self.land(now, as_of, resource, record.map(AsRef::as_ref), offer);
             if let Some(source) = source {
-                // Others may have been made to its line while this one was put aside.
+                // Other offers may have been made to its line while this one was set aside.
                 self.hold_to_offers_max(resource, &source, None);
             }
         }
     }
 
-    /// Takes in a record that another server made, unless it is an older one than is known.
+    /// Adopts a record that another server wrote, unless the known record is as new or newer.
     pub(crate) fn learn(&mut self, now: Timestamp, record: &Arc<F::Lease>) {
         let resource = record.resource();
         let revision = record.tenure().revision;
@@ -101,16 +102,17 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Goes by what is on record of a resource, as if nothing were on its way to storage.
+    /// Drops the change in flight of a resource, if any, and keeps the record that it was built on.
     pub(crate) fn leave_out_flight(&mut self, now: Timestamp, resource: F::Resource) {
         let Some(flight) = self.slot(resource).and_then(View::flight) else { return };
         let (offer, previous) = (flight.offer.clone(), flight.change.previous.clone());
         self.land(now, now, resource, previous.as_deref(), offer);
     }
 
-    /// Makes `record` that of its resource, on which nothing is in flight any more, and opens the
-    /// offer again unless the record is in its way. A record that is another one holds the resource if
-    /// it did so at `as_of`; an end since then is noticed like any other.
+    /// Makes `record` the record of its resource, ends the flight, and reopens the offer unless it
+    /// has ended, its holder has another, or a new record excludes it. A new record holds the
+    /// resource if it did so at `as_of`; if it has ended since then, its end is noticed like any
+    /// other.
     fn land(
         &mut self,
         now: Timestamp,
@@ -143,7 +145,7 @@ impl<F: Family> Bindings<F> {
     }
 }
 
-/// The record of a resource that followed the other on storage.
+/// Returns the record with the higher revision.
 fn newer<'r, F: Family>(
     one: Option<&'r Arc<F::Lease>>,
     other: Option<&'r Arc<F::Lease>>,
@@ -152,7 +154,7 @@ fn newer<'r, F: Family>(
     if first < second { other } else { one }
 }
 
-/// The revision of a record; 0 where there is none.
+/// The revision of a record, or 0 without a record.
 fn revision_of<F: Family>(record: Option<&F::Lease>) -> u64 {
     record.map_or(0, |record| record.tenure().revision)
 }

@@ -1,6 +1,6 @@
-//! What is known of one resource: the record that storage holds, and what is wanted of it.
+//! What is known of one resource: the record that storage holds, and the claim on it.
 //!
-//! Not here: who else must know of a change of a slot; see [`super::bindings`]. Invariant: the record
+//! Does not update the lists that depend on a slot; see [`super::bindings`]. Invariant: the record
 //! is one that storage is known to hold, or to have held.
 
 use std::sync::Arc;
@@ -15,40 +15,40 @@ use super::{
     subscribers::{Entries, LeaseEntry, OfferEntry},
 };
 
-/// A resource that is held for somebody who may ask for it.
+/// A resource that is held for a holder that may request it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Offer<F: Family> {
     /// The resource.
     pub(crate) resource: F::Resource,
-    /// To whom it was offered.
+    /// The holder to which it was offered.
     pub(crate) holder: F::Holder,
-    /// On whose account, if on anybody's.
+    /// The subscriber on whose account it counts, or `None` if it counts on no account.
     pub(crate) subscriber: Option<Arc<str>>,
-    /// Where the message came from that asked for an offer.
+    /// The origin of the message that the offer answers.
     pub(crate) source: Arc<F::Source>,
-    /// Until when it is held.
+    /// The end of the offer.
     pub(crate) expires_at: Timestamp,
 }
 
-/// A change on its way to storage.
+/// A change in flight to storage.
 #[derive(Clone, Debug)]
 pub(crate) struct Flight<F: Family> {
     /// The change.
     pub(crate) change: Change<F::Lease>,
-    /// What asked for it.
+    /// What caused it.
     pub(crate) cause: F::Cause,
-    /// The offer of the resource that was open when it was decided.
+    /// The offer of the resource that was open when the change was decided.
     pub(crate) offer: Option<Offer<F>>,
-    /// The newest record of the resource that another server made meanwhile.
+    /// The newest record of the resource that another server wrote in the meantime.
     pub(crate) heard: Option<Arc<F::Lease>>,
 }
 
-/// What is wanted of a resource beside its record.
+/// What claims a resource in addition to its record.
 #[derive(Clone, Debug)]
 pub(crate) enum Claim<F: Family> {
-    /// It is held for somebody, until the end of the offer is noticed.
+    /// The resource is held for a holder until the end of the offer is noticed.
     Offer(Offer<F>),
-    /// A decision changes its record.
+    /// A decision is changing the record.
     Flight(Flight<F>),
 }
 
@@ -59,27 +59,27 @@ pub(crate) struct Slot<F: Family> {
     pub(super) claim: Option<Box<Claim<F>>>,
 }
 
-/// What becomes of the record of a slot.
+/// What happens to the record of a slot.
 #[derive(Clone, Debug)]
 pub(super) enum Next<F> {
-    /// It stays as it is.
+    /// The record stays as it is.
     Same,
-    /// Its end was noticed.
+    /// The end of the record was noticed.
     Ended,
-    /// This is the record from now on.
+    /// This record replaces it.
     Record(Option<Record<F>>),
 }
 
-/// What becomes of the claim of a slot.
+/// What happens to the claim of a slot.
 #[derive(Clone, Debug)]
 pub(super) enum NextClaim<F: Family> {
-    /// It stays as it is.
+    /// The claim stays as it is.
     Same,
-    /// This is the claim from now on.
+    /// This claim replaces it.
     Claim(Option<Box<Claim<F>>>),
 }
 
-/// What a slot was before it changed, as far as it is not the same.
+/// What a slot was before a change, as far as it differs.
 #[derive(Debug)]
 pub(super) struct Former<F: Family> {
     record: Next<F>,
@@ -87,12 +87,12 @@ pub(super) struct Former<F: Family> {
     claim: NextClaim<F>,
 }
 
-/// A look at what is known of a resource.
+/// A borrowed view of what is known of a resource.
 #[derive(Debug)]
 pub(crate) struct View<'s, F: Family> {
     pub(super) resource: F::Resource,
     record: Option<&'s Record<F>>,
-    /// Whether the record is a lease or a quarantine whose end was not noticed yet.
+    /// Whether the record is a lease or a quarantine whose end has not been noticed yet.
     holds: bool,
     claim: Option<&'s Claim<F>>,
 }
@@ -106,27 +106,27 @@ impl<F: Family> Clone for View<'_, F> {
 impl<F: Family> Copy for View<'_, F> {}
 
 impl<F: Family> Slot<F> {
-    /// Nothing.
+    /// A slot without a record and a claim.
     pub(super) const UNKNOWN: Self = Self { record: None, claim: None };
 
-    /// Whether anything is known.
+    /// Returns whether the slot has a record or a claim.
     pub(super) const fn is_known(&self) -> bool {
         self.record.is_some() || self.claim.is_some()
     }
 
-    /// The record, as everybody else has it; it is that of `resource`.
+    /// The record of the slot as a lease of `resource`, as other parts of the server use it.
     pub(crate) fn lease(&self, resource: F::Resource) -> Option<F::Lease> {
         self.view(resource).lease()
     }
 
-    /// A look at it; it is that of `resource`.
+    /// A view of the slot, which is that of `resource`.
     pub(super) fn view(&self, resource: F::Resource) -> View<'_, F> {
         let record = self.record.as_ref();
         let holds = record.is_some_and(Record::holds);
         View { resource, record, holds, claim: self.claim.as_deref() }
     }
 
-    /// Changes it, and says what it was.
+    /// Changes the slot and returns what it was before.
     pub(super) fn replace(&mut self, record: Next<F>, claim: NextClaim<F>) -> Former<F> {
         let holds = self.record.as_ref().is_some_and(Record::holds);
         let record = match record {
@@ -146,7 +146,7 @@ impl<F: Family> Slot<F> {
 }
 
 impl<F: Family> Former<F> {
-    /// A look at what is now `now`, as it was.
+    /// The slot as it was before the change that made it `now`.
     pub(super) fn view<'s>(&'s self, now: View<'s, F>) -> View<'s, F> {
         let record = match &self.record {
             Next::Record(record) => record.as_ref(),
@@ -159,14 +159,14 @@ impl<F: Family> Former<F> {
         View { resource: now.resource, record, holds: self.holds, claim }
     }
 
-    /// Whether the record is another one now.
+    /// Returns whether the record was replaced.
     pub(super) const fn had_other_record(&self) -> bool {
         matches!(self.record, Next::Record(_))
     }
 }
 
 impl<'s, F: Family> View<'s, F> {
-    /// What it is a look at.
+    /// The resource of this slot.
     pub(crate) const fn resource(self) -> F::Resource {
         self.resource
     }
@@ -176,7 +176,7 @@ impl<'s, F: Family> View<'s, F> {
         self.record
     }
 
-    /// The record, active or not, as everybody else has it.
+    /// The record, active or not, as a lease that other parts of the server use.
     pub(crate) fn lease(self) -> Option<F::Lease> {
         self.record.map(|record| record.lease(self.resource))
     }
@@ -189,7 +189,7 @@ impl<'s, F: Family> View<'s, F> {
         }
     }
 
-    /// The record as it will be if the change that is on its way to storage is made.
+    /// The record as it will be if the change in flight is committed.
     pub(crate) fn record_if_made(self) -> Option<Record<F>> {
         match self.flight() {
             Some(flight) => Some(Record::new(flight.change.lease.as_ref(), true)),
@@ -197,7 +197,7 @@ impl<'s, F: Family> View<'s, F> {
         }
     }
 
-    /// The change that is on its way to storage.
+    /// The change in flight to storage.
     pub(crate) fn flight(self) -> Option<&'s Flight<F>> {
         match self.claim? {
             Claim::Flight(flight) => Some(flight),
@@ -205,12 +205,12 @@ impl<'s, F: Family> View<'s, F> {
         }
     }
 
-    /// Whether a change is on its way to storage.
+    /// Returns whether a change is in flight to storage.
     pub(crate) fn is_in_flight(self) -> bool {
         self.flight().is_some()
     }
 
-    /// For whom the claim is.
+    /// The holder that the claim is for.
     pub(crate) fn claimant(self) -> Option<&'s F::Holder> {
         match self.claim? {
             Claim::Offer(offer) => Some(&offer.holder),
@@ -218,28 +218,29 @@ impl<'s, F: Family> View<'s, F> {
         }
     }
 
-    /// Whom the resource concerns: the holder of its record, and the one that the claim is for.
+    /// The holders that the resource concerns: that of its record, and the one that the claim is
+    /// for.
     pub(super) fn holders(self) -> [Option<Octets>; 2] {
         let of_record = self.record.map(|record| Octets::from_slice(record.holder()));
         [of_record, self.claimant().map(Holder::octets)]
     }
 
-    /// The record if it is that of an active lease.
+    /// The record, if it is an active lease.
     pub(crate) fn active(self) -> Option<&'s Record<F>> {
         self.record.filter(|record| self.holds && record.state() == LeaseState::Leased)
     }
 
-    /// The record if it is that of a resource that is set aside, be it offered or not.
+    /// The record, if the resource is quarantined, whether offered or not.
     pub(crate) fn quarantine(self) -> Option<&'s Record<F>> {
         self.record.filter(|record| self.holds && record.state() == LeaseState::Quarantined)
     }
 
-    /// Whether the record is a lease or a quarantine whose end was not noticed yet.
+    /// Returns whether the record is a lease or a quarantine whose end has not been noticed yet.
     pub(super) const fn holds(self) -> bool {
         self.holds
     }
 
-    /// The change on its way to storage, if it sets the resource aside.
+    /// The change in flight to storage, if it quarantines the resource.
     pub(super) fn decline_in_flight(self) -> Option<&'s F::Lease> {
         let declined = self.flight().map(|flight| &*flight.change.lease);
         declined.filter(|lease| {
@@ -248,7 +249,7 @@ impl<'s, F: Family> View<'s, F> {
         })
     }
 
-    /// In which state the resource is. One that is set aside can be offered if no other is left.
+    /// The state of the resource. A quarantined resource can be offered if no other is left.
     pub(crate) fn standing(self) -> Standing {
         let is_claimed = self.claim.is_some();
         match self.record {
@@ -263,26 +264,26 @@ impl<'s, F: Family> View<'s, F> {
         }
     }
 
-    /// From where the resource is held, if only an offer holds it.
+    /// The source and the end of the offer, if only an offer holds the resource.
     pub(super) fn held(self) -> Option<Held<F>> {
         let offer = self.offer().filter(|_| self.standing() == Standing::Offered)?;
         Some(Held { source: Arc::clone(&offer.source), expires_at: offer.expires_at })
     }
 
-    /// When the resource was declined, if it is set aside and not offered.
+    /// The time at which the resource was declined, if it is quarantined and not offered.
     pub(super) fn listed_quarantine(self) -> Option<Timestamp> {
         let record = self.quarantine().filter(|_| self.standing() == Standing::Quarantined);
         record.map(Record::changed_at)
     }
 
-    /// On which subscribers' accounts the resource is held. An offer to the holder of the lease, or to
-    /// one that takes it over on the same account, holds nothing more than that lease does. What is on
-    /// its way to storage counts on the account of the record and on that of the change.
+    /// The subscribers' accounts on which the resource is held. An offer to the holder of the
+    /// lease, or to a holder that takes it over on the same account, adds nothing to that lease. A
+    /// change in flight counts both on the account of the record and on that of the change.
     pub(crate) fn entries(self) -> Entries<'s> {
         let flight = self.flight();
         let lease = self.active().and_then(|record| {
             let subscriber = record.subscriber()?;
-            // Its end is noticed once storage has answered.
+            // The end is noticed after storage has answered.
             let expires_at = flight.map_or(record.expires_at(), |_| Timestamp::NEVER);
             Some(LeaseEntry { subscriber, began_at: record.began_at(), expires_at })
         });
@@ -302,7 +303,7 @@ impl<'s, F: Family> View<'s, F> {
         Entries { lease, offer, grant, leaves }
     }
 
-    /// When what holds the resource ends; the first end if there are two.
+    /// The end of what holds the resource; the earlier one if there are two.
     pub(super) fn end(self) -> Timestamp {
         let offer = match self.claim {
             None => None,
@@ -315,7 +316,7 @@ impl<'s, F: Family> View<'s, F> {
     }
 }
 
-/// Since when the resource of a record that does not hold it has been free.
+/// The time since which the resource of a record that does not hold it has been free.
 fn free_since<F: Family>(record: &Record<F>) -> Timestamp {
     match record.state() {
         LeaseState::Released => record.changed_at(),

@@ -1,11 +1,11 @@
-//! Slots by resource, in pages of a few neighbours, and the queue of the pages by what ends first.
+//! Slots by resource, in pages of a few neighbours, and a queue of pages ordered by their next end.
 //!
-//! Resources are given out side by side, so pages are small for what they hold, and no growth ever
-//! moves all slots at once, which would be a pause. The queue has one entry for a page and is lazy,
-//! because most ends move: a lease that is renewed leaves the entry where it is, and the entry is put
-//! right when it comes up. Invariant: a page with a slot that ends at all has one entry, which is not
-//! later than the first end on the page unless a change is in flight there; a page of which nothing is
-//! known does not exist.
+//! Does not notice ends; the caller does. Resources are given out side by side, so pages are well
+//! filled, and growth never moves all slots at once, which would cause a pause. The queue has one
+//! entry per page and is lazy because most ends move: a lease that is renewed leaves the entry
+//! where it is, and the entry is corrected when it becomes due. Invariant: a page with a slot that
+//! can end has one entry, which is not later than the first end on the page unless a change is in
+//! flight there; a page without a known slot does not exist.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,8 @@ use super::{
     slot::{Slot, View},
 };
 
-/// When a page is looked at again on which something would have ended that is in flight.
+/// The delay before a page is examined again on which a change in flight kept something from
+/// ending.
 const IN_FLIGHT_RETRY_SECS: u32 = 1;
 
 /// The page of a resource.
@@ -29,7 +30,7 @@ pub(crate) type PageOf<F> = <<F as Family>::Resource as Place>::Page;
 /// What has ended on a page.
 pub(super) type Ended<F> = SmallVec<[(Timestamp, <F as Family>::Resource); 4]>;
 
-/// What is known of resources.
+/// The known slots.
 #[derive(Clone, Debug)]
 pub(super) struct Slots<F: Family> {
     pages: HashMap<PageOf<F>, Page<F>, FixedState>,
@@ -39,31 +40,31 @@ pub(super) struct Slots<F: Family> {
 #[derive(Clone, Debug)]
 struct Page<F: Family> {
     known: usize,
-    /// Where its entry in the queue stands; [`Timestamp::NEVER`] if there is none.
+    /// The time of the page's entry in the queue; [`Timestamp::NEVER`] if it has no entry.
     queued_for: Timestamp,
     slots: Box<[Slot<F>]>,
 }
 
 impl<F: Family> Slots<F> {
-    /// Nothing is known.
+    /// Creates an empty collection.
     pub(super) fn new(hasher: &FixedState) -> Self {
         Self { pages: HashMap::with_hasher(hasher.clone()), queue: BTreeSet::new() }
     }
 
-    /// What is known of `resource`, if anything is.
+    /// The slot of `resource`, or `None` if nothing is known of it.
     pub(super) fn get(&self, resource: F::Resource) -> Option<View<'_, F>> {
         let (page, place) = resource.page();
         let slot = self.pages.get(&page)?.slots.get(place).filter(|slot| slot.is_known())?;
         Some(slot.view(resource))
     }
 
-    /// A copy of what is known of `resource`.
+    /// A copy of the slot of `resource`.
     pub(super) fn copy(&self, resource: F::Resource) -> Option<Slot<F>> {
         let (page, place) = resource.page();
         self.pages.get(&page)?.slots.get(place).filter(|slot| slot.is_known()).cloned()
     }
 
-    /// Changes what is known of `resource`.
+    /// Changes the slot of `resource`.
     pub(super) fn change(&mut self, resource: F::Resource, change: impl FnOnce(&mut Slot<F>)) {
         let (number, place) = resource.page();
         let page = self.pages.entry(number).or_insert_with(Page::new);
@@ -84,19 +85,19 @@ impl<F: Family> Slots<F> {
         }
     }
 
-    /// When to look for what has ended.
+    /// The time at which the first page in the queue is due.
     pub(super) fn next_end(&self) -> Option<Timestamp> {
         self.queue.first().map(|(at, _)| *at)
     }
 
-    /// What has ended on the page that is due first, in order; none if none is due. The caller notices
-    /// each, and then says [`Slots::look_again`].
+    /// The page that is due first and what has ended on it, in order; `None` if no page is due. The
+    /// caller notices each end and then calls [`Slots::look_again`].
     pub(super) fn due(&self, now: Timestamp) -> Option<(PageOf<F>, Ended<F>)> {
         let (at, page) = self.queue.first()?;
         (*at <= now).then(|| (*page, self.ended_on(*page, now)))
     }
 
-    /// Queues a page for what ends next there.
+    /// Queues a page for its next end.
     pub(super) fn look_again(&mut self, now: Timestamp, number: PageOf<F>) {
         let Some(page) = self.pages.get_mut(&number) else { return };
         let next = page.views(number).map(|view| match view.end() {
@@ -107,8 +108,8 @@ impl<F: Family> Slots<F> {
         page.requeue(number, next, &mut self.queue);
     }
 
-    /// Every resource of the pages that are due, up to the page with which `limit` things have ended or
-    /// been looked at for nothing.
+    /// Every known resource of the pages that are due, up to the page with which `limit` ends were
+    /// found. A page on which nothing has ended counts as one.
     pub(super) fn on_due_pages(&self, now: Timestamp, limit: usize) -> Vec<F::Resource> {
         let mut found = Vec::new();
         let mut looked_at = 0;
@@ -138,24 +139,24 @@ impl<F: Family> Slots<F> {
         ended
     }
 
-    /// Everything that is known, in order of resource.
+    /// All known slots, in order of resource.
     pub(super) fn iter(&self) -> impl Iterator<Item = View<'_, F>> {
         self.pages().into_iter().flat_map(|number| self.on_page(number))
     }
 
-    /// Every page of which something is known, in order.
+    /// Every page that has a known slot, in order.
     pub(super) fn pages(&self) -> Vec<PageOf<F>> {
         let mut pages: Vec<_> = self.pages.keys().copied().collect();
         pages.sort_unstable();
         pages
     }
 
-    /// Everything that is known of the resources of a page, in order.
+    /// All known slots of a page, in order.
     pub(super) fn on_page(&self, number: PageOf<F>) -> impl Iterator<Item = View<'_, F>> {
         self.pages.get(&number).into_iter().flat_map(move |page| page.views(number))
     }
 
-    /// The same, with the slots themselves.
+    /// All known slots by value, in order of resource.
     pub(super) fn into_iter(self) -> impl Iterator<Item = (F::Resource, Slot<F>)> {
         let mut pages: Vec<_> = self.pages.into_iter().collect();
         pages.sort_unstable_by_key(|(number, _)| *number);
@@ -165,12 +166,12 @@ impl<F: Family> Slots<F> {
         })
     }
 
-    /// The hasher, for tables that take part in the same seed.
+    /// The hasher, for other tables that use the same seed.
     pub(super) fn hasher(&self) -> &FixedState {
         self.pages.hasher()
     }
 
-    /// Panics unless the queue is as the module says.
+    /// Panics unless the queue satisfies the invariant of the module.
     #[cfg(test)]
     pub(super) fn check(&self) {
         for (number, page) in &self.pages {

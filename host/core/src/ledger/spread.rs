@@ -1,47 +1,50 @@
-//! A hash table made of many small ones, because a table moves all that it holds when it grows, and a
-//! large one would be a pause. As long as it holds little it is one table: most networks are small.
+//! A hash table made of many small ones. A single table moves all entries when it grows, which
+//! would cause a pause if it is large. A table with few entries stays one table, because most
+//! networks are small.
 //!
-//! Not here: what equality is; the caller compares. Invariant: an entry is in the table that its hash
-//! says.
+//! Does not define equality; the caller compares. Invariant: an entry is in the table that its hash
+//! selects.
 
 use hashbrown::HashTable;
 
-/// How many tables a large one is made of. At a million entries one of them moves 4096 when it grows.
+/// The number of tables in a large one. At a million entries, growth of one of them moves 4096
+/// entries.
 const TABLES: usize = 256;
-/// With so many entries, one table becomes many.
+/// With this many entries, one table is split into many.
 const ONE_TABLE_MAX: usize = 4096;
 
-/// Something that knows its hash, all bits of which differ between different things.
+/// An entry that knows its hash, all bits of which differ between different entries.
 pub(super) trait Hashed {
-    /// Its hash.
+    /// The hash of the entry.
     fn hash(&self) -> u64;
 }
 
 /// Entries by hash.
 #[derive(Clone, Debug)]
 pub(super) struct Spread<E> {
-    /// None, one, or [`TABLES`].
+    /// No table, one table, or [`TABLES`] of them.
     tables: Box<[HashTable<E>]>,
 }
 
 impl<E: Hashed> Spread<E> {
-    /// No entry.
+    /// Creates an empty table.
     pub(super) fn new() -> Self {
         Self { tables: Box::default() }
     }
 
-    /// The table with the entries of a hash, if there is any entry.
+    /// The table for entries with a hash, or `None` if there are no entries at all.
     pub(super) fn table(&self, hash: u64) -> Option<&HashTable<E>> {
         self.tables.get(place_of(hash, self.tables.len()))
     }
 
-    /// The same, to take entries out.
+    /// The table for entries with a hash, to remove an entry from it.
     pub(super) fn table_mut(&mut self, hash: u64) -> Option<&mut HashTable<E>> {
         let place = place_of(hash, self.tables.len());
         self.tables.get_mut(place)
     }
 
-    /// The same, to put an entry in.
+    /// The table for entries with a hash, to insert an entry. Creates or splits tables if
+    /// necessary.
     pub(super) fn table_for(&mut self, hash: u64) -> Option<&mut HashTable<E>> {
         match &mut *self.tables {
             [] => self.tables = Box::new([HashTable::new()]),
@@ -61,14 +64,14 @@ impl<E: Hashed> Spread<E> {
         self.table_mut(hash)
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.tables.iter().map(HashTable::len).sum()
     }
 }
 
-/// From the middle of the hash: a table itself goes by the first and last bits.
+/// Uses bits from the middle of the hash: the table itself uses the first and last ones.
 fn place_of(hash: u64, tables: usize) -> usize {
     if tables == TABLES { (hash >> 32) as usize % TABLES } else { 0 }
 }

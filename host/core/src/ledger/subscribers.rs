@@ -1,9 +1,9 @@
-//! Subscribers: which resources are held on whose account.
+//! Subscribers: the resources that are held on each subscriber's account.
 //!
-//! Decides nothing: whether one more is too many is decided elsewhere. Invariant: an
-//! account lists exactly the resources with an active lease or an open offer in its subscriber's
-//! name, and those of which a lease in its name is on its way to storage. A resource is listed under
-//! one of the three, a lease ahead of an offer and of a grant.
+//! Does not decide how many are too many. Invariant: an account lists exactly the resources with an
+//! active lease or an open offer of its subscriber, and those for which a lease of its subscriber
+//! is in flight to storage. A resource is listed under one of the three: a lease takes precedence
+//! over an offer and a grant.
 
 use foldhash::fast::FixedState;
 
@@ -20,30 +20,30 @@ pub(super) struct Subscribers<R> {
     accounts: Table<Account<R>>,
 }
 
-/// What is held in the name of one subscriber.
+/// The resources that are held for one subscriber.
 #[derive(Clone, Debug)]
 pub(crate) struct Account<R> {
     name: Box<str>,
-    /// Leases by age.
+    /// Leases, ordered by age.
     leases: Ordered<R>,
-    /// Open offers by their end, which is also their age.
+    /// Open offers, ordered by their end and therefore also by their age.
     offers: Ordered<R>,
-    /// Leases by their end.
+    /// Leases, ordered by their end.
     lease_ends: Ordered<R>,
-    /// Leases on their way to storage whose resources count against nobody or somebody else so far.
+    /// Leases in flight to storage whose resources count on no account, or on another one, so far.
     grants: Ordered<R>,
-    /// Leases, of those on record, of whose resources a change is on its way.
+    /// Leases on record that a change in flight to storage concerns.
     changing: Ordered<R>,
 }
 
-/// On whose account a resource is held, and since or until when.
+/// The accounts on which a resource is held, and the times that they are ordered by.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entries<'s> {
     pub(crate) lease: Option<LeaseEntry<'s>>,
     pub(crate) offer: Option<OfferEntry<'s>>,
-    /// Whose a lease will be that is on its way to storage, unless it is that of `lease`.
+    /// The subscriber of a lease in flight to storage, unless it is that of `lease`.
     pub(crate) grant: Option<&'s str>,
-    /// On whose account the lease is while a change of it is on its way.
+    /// The subscriber of the lease while a change of it is in flight.
     pub(crate) leaves: Option<&'s str>,
 }
 
@@ -71,17 +71,17 @@ impl<R> Keyed for Account<R> {
 }
 
 impl<R: Copy + Ord> Subscribers<R> {
-    /// Nothing is held on any account.
+    /// Creates a collection without accounts.
     pub(super) fn new(hasher: &FixedState) -> Self {
         Self { accounts: Table::new(hasher) }
     }
 
-    /// The account of a subscriber, if anything is held on it.
+    /// The account of a subscriber, or `None` if nothing is held on it.
     pub(super) fn account(&self, name: &str) -> Option<&Account<R>> {
         self.accounts.get(name)
     }
 
-    /// Puts `resource`, listed as `before`, on the lists of `after`.
+    /// Moves `resource` from the lists of `before` to those of `after`.
     pub(super) fn relist(&mut self, resource: R, before: &Entries<'_>, after: &Entries<'_>) {
         if before.lease != after.lease {
             if let Some(entry) = &before.lease {
@@ -136,7 +136,7 @@ impl<R: Copy + Ord> Subscribers<R> {
         }
     }
 
-    /// Takes in a copy of an account.
+    /// Adds a copy of an account.
     pub(super) fn copy(&mut self, account: &Account<R>) {
         self.accounts.put(account.clone());
     }
@@ -152,7 +152,7 @@ impl<R: Copy + Ord> Subscribers<R> {
         );
     }
 
-    /// How many accounts there are.
+    /// The number of accounts.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.accounts.len()
@@ -175,17 +175,17 @@ impl<R: Copy + Ord> Account<R> {
         self.leases.len() + self.offers.len() + self.grants.len() == 0
     }
 
-    /// How many active leases there are.
+    /// The number of active leases.
     pub(crate) fn leases_len(&self) -> usize {
         self.leases.len()
     }
 
-    /// How many open offers there are.
+    /// The number of open offers.
     pub(crate) fn offers_len(&self) -> usize {
         self.offers.len()
     }
 
-    /// How many leases are on their way to storage that are not on the account yet.
+    /// The number of leases in flight to storage that are not yet on the account.
     pub(crate) fn grants_len(&self) -> usize {
         self.grants.len()
     }
@@ -200,12 +200,12 @@ impl<R: Copy + Ord> Account<R> {
         self.offers.iter()
     }
 
-    /// A resource of which a change is on its way to storage that concerns the account.
+    /// A resource with a change in flight to storage that concerns the account.
     pub(crate) fn in_flight(&self) -> Option<R> {
         self.grants.iter().chain(self.changing.iter()).next()
     }
 
-    /// Every resource on it; one may come twice.
+    /// Every resource of the account; one may occur twice.
     pub(super) fn resources(&self) -> impl Iterator<Item = R> {
         self.leases().chain(self.offers()).chain(self.grants.iter())
     }
@@ -242,7 +242,8 @@ mod tests {
         let nothing = Entries::default();
         let mut subscribers = Subscribers::new(&FixedState::default());
         for count in 1..=3 * LIST_MAX as u32 {
-            // Began in the reverse order of their addresses, but for pairs of the same age.
+            // The leases began in the reverse order of their addresses, except for pairs of the
+            // same age.
             subscribers.relist(count, &nothing, &leased(u64::from((100 - count) / 2), 9));
             let oldest: Vec<u32> = subscribers.account("s").unwrap().leases().collect();
             let mut expected: Vec<u32> = (1..=count).collect();

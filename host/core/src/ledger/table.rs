@@ -1,5 +1,7 @@
-//! A table of things that are found by a key which they carry. The key is not stored a second
-//! time: it is read from the thing itself.
+//! A table of values that are found by a key which they contain. The key is not stored a second
+//! time.
+//!
+//! Does not interpret the values. Invariant: a key has at most one value.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -8,26 +10,26 @@ use hashbrown::hash_table;
 
 use super::spread::{Hashed, Spread};
 
-/// Something that carries its key.
+/// A value that contains its key.
 pub(super) trait Keyed {
     type Key: ?Sized + Eq + Hash;
 
-    /// What it is found by.
+    /// The key of the value.
     fn key(&self) -> &Self::Key;
 }
 
-/// At most one thing for each key.
+/// At most one value for each key.
 #[derive(Clone, Debug)]
 pub(super) struct Table<T> {
     entries: Spread<Entry<T>>,
     hasher: FixedState,
 }
 
-/// A thing and the hash of its key, so that a growing table need not look at the thing.
+/// A value and the hash of its key, so that a growing table does not have to read the value.
 #[derive(Clone, Debug)]
 struct Entry<T> {
     hash: u64,
-    /// In an allocation of its own: up to half of the places of a table are empty.
+    /// In a separate allocation: up to half of the places of a table are empty.
     thing: Box<T>,
 }
 
@@ -38,19 +40,19 @@ impl<T> Hashed for Entry<T> {
 }
 
 impl<T: Keyed> Table<T> {
-    /// An empty table.
+    /// Creates an empty table.
     pub(super) fn new(hasher: &FixedState) -> Self {
         Self { entries: Spread::new(), hasher: hasher.clone() }
     }
 
-    /// What is there for `key`.
+    /// The value for `key`.
     pub(super) fn get(&self, key: &T::Key) -> Option<&T> {
         let hash = self.hasher.hash_one(key);
         let entry = self.entries.table(hash)?.find(hash, |entry| entry.is(hash, key))?;
         Some(&entry.thing)
     }
 
-    /// Puts `thing` in the place of what is there for its key.
+    /// Inserts `thing` and replaces any value with the same key.
     pub(super) fn put(&mut self, thing: T) {
         let hash = self.hasher.hash_one(thing.key());
         let Some(table) = self.entries.table_for(hash) else { return };
@@ -63,8 +65,8 @@ impl<T: Keyed> Table<T> {
         }
     }
 
-    /// Changes what is there for `key`, made by `new` if there is nothing, and takes it out if
-    /// `change` says that nothing is left of it.
+    /// Changes the value for `key`, which `new` creates if there is none, and removes it if
+    /// `change` returns [`Left::Nothing`].
     pub(super) fn change(
         &mut self,
         key: &T::Key,
@@ -85,14 +87,14 @@ impl<T: Keyed> Table<T> {
         }
     }
 
-    /// How many there are.
+    /// The number of values.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 }
 
-/// What a change leaves of a thing.
+/// What remains of a value after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
     Something,

@@ -1,7 +1,7 @@
 //! Reads an old segment entry by entry, within a budget of octets.
 //!
-//! Not here: which entries still count. Invariant: every entry of the segment is returned once, in
-//! order.
+//! Does not know which entries are current. Invariant: every entry of the segment is returned once,
+//! in order.
 
 use std::{
     fs::File,
@@ -13,17 +13,17 @@ use super::{
     format::{Entry, FRAME_OCTETS, Frame, HEADER_OCTETS},
 };
 
-/// How many octets are read at a time.
+/// The number of octets to read at a time.
 const READ_OCTETS: usize = 64 << 10;
 
 /// A reader of one old segment.
 pub(super) struct Cleaner {
     segment: u32,
     file: BufReader<File>,
-    /// Where the next frame begins.
+    /// The offset of the next frame.
     offset: u32,
     end: u32,
-    /// The current frame, where it begins, and how much of it was returned.
+    /// The current frame, its offset, and how much of it was returned.
     frame: Vec<u8>,
     frame_offset: u32,
     taken: usize,
@@ -35,13 +35,13 @@ impl Cleaner {
         Self { segment, file, offset: 0, end, frame: Vec::new(), frame_offset: 0, taken: 0 }
     }
 
-    /// Where the segment ends.
+    /// The offset at which the segment ends.
     pub(super) fn end(&self) -> u32 {
         self.end
     }
 
-    /// Returns the next entries, of about `budget` octets, which it reduces, and whether the end of
-    /// the segment was reached.
+    /// Passes the next entries, of about `budget` octets, to `each` and reduces `budget`
+    /// accordingly. Returns whether it reached the end of the segment.
     pub(super) fn read(
         &mut self,
         log: &Log,
@@ -66,7 +66,7 @@ impl Cleaner {
         Ok(false)
     }
 
-    /// Reads the next frame; there is none at the end of the segment.
+    /// Reads the next frame. Returns `false` at the end of the segment.
     fn next_frame(&mut self, log: &Log) -> Result<bool, String> {
         if self.offset == 0 {
             self.file

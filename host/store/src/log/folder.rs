@@ -1,7 +1,7 @@
-//! The files of a log: their names and permissions, and how they are created as a whole.
+//! The files of a log: their names and permissions, and how they are created atomically.
 //!
-//! Not here: their contents. Invariant: a file with its final name was on disk completely before it
-//! got that name; one that was being created when the process ended has another name.
+//! Does not know their contents. Invariant: a file with its final name was completely on disk
+//! before it got that name; a file that was being created when the process ended has another name.
 
 use std::{
     ffi::OsStr,
@@ -11,14 +11,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Leases say which subscriber is where: owner and group may read them, others may not.
+/// Leases reveal where subscribers are: only the owner and the group may read them.
 const FILE_MODE: u32 = 0o640;
 const FOLDER_MODE: u32 = 0o750;
 const FOR_OTHERS: u32 = 0o007;
 
 const MARK: &str = "mark";
 const SEGMENT_EXTENSION: &str = "log";
-/// The end of the name of a file that is being created.
+/// The extension of a file that is being created.
 const INCOMPLETE_EXTENSION: &str = "new";
 
 /// The folder of one log.
@@ -45,27 +45,28 @@ impl Folder {
         self.path.join(format!("{number:010}.{SEGMENT_EXTENSION}"))
     }
 
-    /// The numbers of the segments that are there, in order.
+    /// The numbers of the existing segments, in order.
     pub(crate) fn segments(&self) -> io::Result<Vec<u32>> {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             let number =
                 path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.parse().ok());
-            // Only names that this server gives: "7.log" is a copy that somebody made.
+            // Only names that this server uses: "7.log" is a copy made by an operator.
             numbers.extend(number.filter(|number| self.segment(*number) == path));
         }
         numbers.sort_unstable();
         Ok(numbers)
     }
 
-    /// Whether this is a database of fjall, which lessor kept leases in before it had this log.
+    /// Returns whether this is a database of fjall, in which lessor kept leases before it had this
+    /// log.
     pub(super) fn is_former(&self) -> bool {
         self.path.join("keyspaces").exists() || self.path.join("version").exists()
     }
 
-    /// Creates a file with contents that are on disk before it gets its name, and leaves nothing
-    /// behind if that fails.
+    /// Creates a file whose contents are on disk before it gets its name. Leaves nothing behind if
+    /// that fails.
     pub(super) fn create(&self, path: &Path, contents: &[u8]) -> io::Result<File> {
         let incomplete = path.with_extension(INCOMPLETE_EXTENSION);
         let create = || {
@@ -87,7 +88,7 @@ impl Folder {
         })
     }
 
-    /// Removes what was being created when a process ended, and segments before `first`.
+    /// Removes files that were being created when a process ended, and segments before `first`.
     pub(super) fn tidy(&self, first: u32) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
@@ -103,8 +104,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the permissions of others on the folder and its files. Where that is not permitted,
-    /// the log is still usable.
+    /// Removes the permissions of other users on the folder and its files. If that is not
+    /// permitted, the log is still usable.
     pub(super) fn restrict(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             restrict(&entry?.path())?;
@@ -113,18 +114,18 @@ impl Folder {
     }
 }
 
-/// Creates a folder, and those above it that are missing, for owner and group.
+/// Creates a folder, and missing folders above it, for owner and group.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
 }
 
-/// Makes names in a folder durable.
+/// Makes the names in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Locks the lock file in the folder `path` for this process, creating both if they are missing.
-/// None if another process has the lock.
+/// Locks the lock file in the folder `path` for this process. Creates both if they are missing.
+/// Returns `None` if another process has the lock.
 pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
     create_folder(path)?;
     let lock = path.join("lock");
@@ -137,8 +138,8 @@ pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Keeps others from locking the lock file in the folder `path` for as long as the result lives,
-/// and changes nothing. None if another process has the lock.
+/// Prevents others from locking the lock file in the folder `path` as long as the result exists.
+/// Changes nothing. Returns `None` if another process has the lock.
 pub(crate) fn lock_to_read(path: &Path) -> io::Result<Option<ReadLock>> {
     let file = match File::open(path.join("lock")) {
         Ok(file) => file,
@@ -152,7 +153,8 @@ pub(crate) fn lock_to_read(path: &Path) -> io::Result<Option<ReadLock>> {
     }
 }
 
-/// Held while a store is only read. Has no file if no process has ever opened the store.
+/// The lock held while a store is only read. It has no file if no process has ever opened the
+/// store.
 pub(crate) struct ReadLock(#[expect(dead_code, reason = "held until it is dropped")] Option<File>);
 
 fn restrict(path: &Path) -> io::Result<()> {

@@ -1,9 +1,8 @@
 //! The layout of a log on disk: the headers of segments, the frames in them, the entries in a
 //! frame, and the mark. Integers are in network order.
 //!
-//! Not here: files, and what a wrong checksum means (see [`super::survey`]).
-//! Invariant: whatever `decode` accepts was written by this server, for this store; checksums cover
-//! every octet.
+//! Does not read files or judge a wrong checksum (see [`super::survey`]). Invariant: everything
+//! that `decode` accepts was written by this server, for this store; checksums cover every octet.
 //!
 //! ```text
 //! segment  header (64) frame frame frame …
@@ -13,9 +12,8 @@
 //! entry    key length 4 · value length 4, all bits set if the key is removed · key · value
 //! ```
 //!
-//! Checksums are CRC-32 (IEEE 802.3). Those of frames start from the random number of the store, so
-//! that a client cannot put something that passes for a frame into an identifier that is written to
-//! disk.
+//! Checksums are CRC-32 (IEEE 802.3). Those of frames start with the random number of the store, so
+//! that a client cannot forge a frame in an identifier that is written to disk.
 
 use std::fmt;
 
@@ -42,7 +40,7 @@ pub(crate) enum Contents {
     PluginState = 2,
 }
 
-/// A place just behind a frame, or behind the header of a segment that has no frames yet.
+/// A position after a frame, or after the header of a segment without frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) segment: u32,
@@ -54,27 +52,28 @@ pub(crate) struct Position {
     pub(crate) crc: u32,
 }
 
-/// What a segment begins with.
+/// The beginning of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) contents: Contents,
     /// A random number that all files of one log share.
     pub(super) store: u64,
     pub(super) segment: u32,
-    /// Where the segment before ends; whatever follows there does not count. All zeros in the first.
+    /// The end of the previous segment; data after it does not count. All zeros in the first
+    /// segment.
     pub(super) continues: Position,
     /// The oldest segment that is still needed.
     pub(super) first: u32,
 }
 
-/// How far the log is known to be on disk.
+/// How much of the log is known to be on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) store: u64,
     pub(super) end: Position,
 }
 
-/// What a frame is for.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Entries that belong together.
@@ -83,12 +82,12 @@ pub(super) enum Kind {
     Closed = 2,
 }
 
-/// A frame whose checksum is right.
+/// A frame with a correct checksum.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame<'a> {
     pub(super) kind: Kind,
     pub(super) sequence: u64,
-    /// The checksum of the frame before.
+    /// The checksum of the previous frame.
     pub(super) previous: u32,
     pub(super) first: u32,
     pub(super) crc: u32,
@@ -104,29 +103,29 @@ pub(super) struct FrameBuffer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     pub(crate) key: &'a [u8],
-    /// None if the key is removed.
+    /// `None` if the key is removed.
     pub(crate) value: Option<&'a [u8]>,
-    /// The entry as it is written.
+    /// The entry in its written form.
     pub(super) octets: &'a [u8],
 }
 
-/// Why a header or a mark cannot be read.
+/// The error for a header or a mark that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// It is whole and of another format.
+    /// It is intact and has another format.
     Format(u32),
     Damaged(String),
 }
 
-/// Why octets are not a frame.
+/// The error for octets that are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoFrame {
-    /// Fewer octets are left than a frame has.
+    /// Fewer octets are left than the frame has.
     Cut {
         left: usize,
         wanted: usize,
     },
-    /// They do not begin as a frame does.
+    /// They do not begin like a frame.
     Magic,
     /// The length is impossible.
     Length(u32),
@@ -151,7 +150,7 @@ impl Header {
         octets.try_into().unwrap_or([0; HEADER_OCTETS])
     }
 
-    /// Reads the header at the beginning of `octets`, and says what is found if there is none.
+    /// Reads the header at the beginning of `octets`, and describes what it finds if there is none.
     pub(super) fn decode(octets: &[u8]) -> Result<Self, Unreadable> {
         let fields = checked(octets, HEADER_MAGIC, HEADER_OCTETS, "the header")?;
         let contents = match u32_at(fields, 48) {
@@ -242,19 +241,21 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// How many octets the frame takes.
+    /// The size of the frame in octets.
     pub(super) fn octets(&self) -> usize {
         FRAME_OCTETS + self.payload.len()
     }
 
-    /// How many octets the frame takes that begins with `header`, if it begins as a frame does.
+    /// The size in octets of the frame that begins with `header`, or `None` if that does not begin
+    /// like a frame.
     pub(super) fn octets_of(header: &[u8]) -> Option<usize> {
         let length = u32_at(header, 4) as usize;
         let plausible = header.starts_with(&FRAME_MAGIC) && length <= PAYLOAD_OCTETS_MAX;
         plausible.then_some(FRAME_OCTETS + length)
     }
 
-    /// Where in `octets` the next frame begins that follows `sequence`, searched from `from` on.
+    /// Returns where in `octets` the next frame with a higher number than `sequence` begins,
+    /// searching from `from`.
     pub(super) fn find(octets: &'a [u8], from: usize, store: u64, sequence: u64) -> Option<usize> {
         let mut at = from;
         loop {
@@ -268,13 +269,13 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The entries of the frame; an error ends them.
+    /// The entries of the frame. They end with the first error.
     pub(super) fn entries(&self) -> Entries<'a> {
         Entries { rest: self.payload }
     }
 }
 
-/// Entries one after the other.
+/// Consecutive entries.
 pub(super) struct Entries<'a> {
     rest: &'a [u8],
 }
@@ -322,7 +323,7 @@ impl FrameBuffer {
         self.octets.truncate(FRAME_OCTETS);
     }
 
-    /// Adds an entry, and returns how many octets it takes.
+    /// Adds an entry and returns its size in octets.
     pub(super) fn push(&mut self, key: &[u8], value: Option<&[u8]>) -> usize {
         let before = self.octets.len();
         self.octets.extend((key.len() as u32).to_be_bytes());
@@ -342,7 +343,7 @@ impl FrameBuffer {
         self.octets.len() - FRAME_OCTETS
     }
 
-    /// Writes the fields before the payload; returns the frame and its checksum.
+    /// Writes the fields before the payload. Returns the frame and its checksum.
     pub(super) fn seal(
         &mut self,
         store: u64,
@@ -387,7 +388,7 @@ fn frame_crc(store: u64, header: &[u8], payload: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// The fields of a header or a mark, if magic, checksum and format are right.
+/// The fields of a header or a mark, if magic number, checksum and format are correct.
 fn checked<'a>(
     octets: &'a [u8],
     magic: &[u8; 8],
@@ -414,7 +415,7 @@ fn checked<'a>(
     }
 }
 
-/// The integer at an offset, which the caller knows to lie within `octets`.
+/// The integer at an offset that the caller knows to be within `octets`.
 fn u32_at(octets: &[u8], at: usize) -> u32 {
     let field = octets.get(at..at + 4).and_then(|field| field.try_into().ok());
     u32::from_be_bytes(field.unwrap_or_default())

@@ -1,9 +1,9 @@
 //! Reads a whole log and reports what is wrong with it.
 //!
-//! Not here: what is done about it; a survey changes nothing. Invariant: **a log in which no damage
-//! is found ends with the last batch that was made durable**, as far as files can tell. What was
-//! being written when the process or the machine stopped is a torn tail: octets that are no batch,
-//! at the end of the newest segment, not before the mark, and with no batch after them. Everything
+//! Changes nothing and repairs nothing. Invariant: **a log in which no damage is found ends with
+//! the last batch that was made durable**, as far as files can show. The data that was being
+//! written when the process or the machine stopped is a torn tail: octets that are not a batch, at
+//! the end of the newest segment, not before the mark, and with no batch after them. Everything
 //! else that cannot be read is damage.
 
 use std::{
@@ -18,28 +18,29 @@ use super::{
     format::{Contents, Entry, Frame, HEADER_OCTETS, Header, Kind, Mark, Position, Unreadable},
 };
 
-/// How many damaged places are described. A file of random octets has any number of them.
+/// The maximum number of damaged places that are described. A file of random octets has any number
+/// of them.
 const DAMAGE_MAX: usize = 100;
 
 /// The state of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Survey {
-    /// Its segments, the oldest first.
+    /// The segments, oldest first.
     pub segments: Vec<SegmentSurvey>,
-    /// All damage, in the order in which it was found; no more than 100 places.
+    /// All damage, in the order in which it was found; at most 100 places.
     pub damage: Vec<Damage>,
-    /// Octets at the end that were being written when the process or the machine stopped.
+    /// The octets at the end that were being written when the process or the machine stopped.
     pub torn: Option<TornTail>,
-    /// The number of the last batch that reads.
+    /// The number of the last readable batch.
     pub last_sequence: u64,
-    /// The number of the last batch that is known to have been on disk; none if the mark is
+    /// The number of the last batch that is known to have been on disk; `None` if the mark is
     /// damaged.
     pub marked_sequence: Option<u64>,
     /// Whether the log was closed properly.
     pub closed: bool,
-    /// Whether a server has the log open. Batches behind the mark may then still be being written
-    /// and were not read.
+    /// Whether a server has the log open. Batches after the mark may then still be in the course of
+    /// being written, and were not read.
     pub in_use: bool,
 }
 
@@ -51,9 +52,9 @@ pub struct SegmentSurvey {
     pub file: PathBuf,
     /// The size of the file.
     pub octets: u64,
-    /// Batches that read.
+    /// The number of readable batches.
     pub batches: u64,
-    /// Records in those batches, those that later ones replace included.
+    /// The number of records in those batches, including records that later ones replace.
     pub records: u64,
 }
 
@@ -63,30 +64,30 @@ pub struct SegmentSurvey {
 pub struct Damage {
     /// The file that is damaged, or missing.
     pub file: PathBuf,
-    /// Where in the file, in octets from its beginning.
+    /// The place in the file, in octets from its beginning.
     pub offset: u64,
-    /// What was found there.
+    /// What was found at this place.
     pub found: String,
 }
 
-/// What was being written when the process or the machine stopped.
+/// The data that was being written when the process or the machine stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TornTail {
     /// The newest segment.
     pub file: PathBuf,
-    /// Where in the file the last batch ends, in octets from its beginning.
+    /// The end of the last batch, in octets from the beginning of the file.
     pub offset: u64,
-    /// How many octets follow.
+    /// The number of octets that follow.
     pub octets: u64,
 }
 
-/// Why a log cannot be surveyed.
+/// The error for a log that cannot be surveyed.
 #[derive(Debug)]
 pub(crate) enum NoSurvey {
-    /// It belongs to another engine.
+    /// The log belongs to another engine.
     Former,
-    /// It is of another format.
+    /// The log has another format.
     Format(u32),
     /// A file or the folder cannot be read.
     Unusable(io::Error),
@@ -97,27 +98,27 @@ pub(crate) struct Visit<'a> {
     pub(crate) entry: Entry<'a>,
     pub(crate) file: &'a Path,
     pub(super) segment: u32,
-    /// Where in the file its frame begins.
+    /// The offset of its frame in the file.
     pub(crate) offset: u32,
-    /// Whether damage was found before it.
+    /// Whether damage was found before this entry.
     pub(crate) is_behind_damage: bool,
 }
 
-/// What it takes to continue a log, beside its survey.
+/// The result of a survey, with the data needed to continue the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) survey: Survey,
     pub(super) store: u64,
-    /// The oldest segment that is needed, and where all but the newest end.
+    /// The oldest segment that is needed, and the ends of all segments but the newest.
     pub(super) first: u32,
     pub(super) ends: BTreeMap<u32, u32>,
-    /// Where the log ends.
+    /// The end of the log.
     pub(super) end: Position,
     pub(super) mark: Option<Mark>,
 }
 
-/// Surveys the log in `folder` and passes every readable entry to `each`, in the order in which
-/// they were written. With `in_use`, a server may be writing to the log.
+/// Surveys the log in `folder` and passes every readable entry to `each`, in the order of writing.
+/// With `in_use`, a server may be writing to the log.
 pub(crate) fn survey(
     folder: &Folder,
     contents: Contents,
@@ -141,7 +142,7 @@ pub(crate) fn survey(
         at: None,
         each,
     };
-    // The mark is read first: a server that writes moves it only after what it has written.
+    // The mark is read first: a server that is writing moves it only after the data.
     surveyor.read_mark()?;
     let numbers = folder.segments().map_err(NoSurvey::Unusable)?;
     surveyor.read_headers(&numbers)?;
@@ -154,7 +155,7 @@ struct Surveyor<'a> {
     folder: &'a Folder,
     contents: Contents,
     found: Found,
-    /// The current position; none before anything has been read, and behind damage.
+    /// The current position; `None` before anything has been read, and after damage.
     at: Option<Position>,
     each: &'a mut dyn FnMut(Visit<'_>),
 }
@@ -185,7 +186,7 @@ impl Surveyor<'_> {
         Ok(())
     }
 
-    /// Reads from the headers which segments there should be and where they end.
+    /// Reads from the headers which segments should exist and where they end.
     fn read_headers(&mut self, numbers: &[u32]) -> Result<(), NoSurvey> {
         for number in numbers {
             let is_newest = Some(number) == numbers.last();
@@ -219,7 +220,7 @@ impl Surveyor<'_> {
             first => first,
         };
         self.found.first = oldest;
-        // A number from a damaged file may be far from the others.
+        // A number in a damaged file may be far from the others.
         for number in (oldest..=newest.max(marked)).take(numbers.len() + DAMAGE_MAX) {
             let file = self.folder.segment(number);
             match read(&file)? {
@@ -361,8 +362,7 @@ impl Surveyor<'_> {
         self.at = Some(Position { segment, offset: end, sequence: frame.sequence, crc });
     }
 
-    /// Checks that the log reaches as far as the mark. What is behind the mark of a log in use is
-    /// being written.
+    /// Checks that the log reaches the mark. Data after the mark of a log in use is being written.
     fn compare_with_mark(&mut self) {
         if let Some(at) = self.at {
             self.found.end = at;

@@ -1,14 +1,14 @@
-//! Keys and values on a log: where the current value of each key is, and the removal of segments
-//! whose values were replaced.
+//! Keys and values on a log: the place of the current value of each key, and the removal of
+//! segments whose values were replaced.
 //!
-//! Not here: what keys and values mean. Invariants:
+//! Does not know what keys and values mean. Invariants:
 //!
-//! - What is held in memory changes only once a batch is on disk.
+//! - The table in memory changes only after a batch is on disk.
 //! - **Old segments are removed at the pace of writing, not in the background.** Each batch copies
-//!   some of the oldest segment's values that still count, in the same frame and the same flush;
-//!   when the end of that segment is reached, the log begins with the next one. So no thread
-//!   competes for the disk, a batch is never delayed by more than four times its own size, and the
-//!   log stays below about two and a half times the size of what counts, plus three segments.
+//!   some of the oldest segment's current values, in the same frame and the same flush; when the
+//!   end of that segment is reached, the log begins with the next one. So no thread competes for
+//!   the disk, a batch is never delayed by more than four times its own size, and the log stays
+//!   below about two and a half times the size of the current values, plus three segments.
 
 use std::{hash::Hash, io, path::Path};
 
@@ -25,15 +25,15 @@ use super::{
 /// the minimum.
 const CLEANED_PER_OCTET: usize = 4;
 const CLEANED_OCTETS_MIN: usize = 1 << 10;
-/// How many segments there may be beside those that the size of the log requires: a segment can be
-/// short because a write to it failed.
+/// How many segments are allowed in addition to those that the size of the log requires: a segment
+/// can be short because a write to it failed.
 const SHORT_SEGMENTS_MAX: u64 = 8;
 
 type Hasher = foldhash::fast::RandomState;
 
 /// The keys of a table.
 pub(crate) trait Key: Clone + Eq + Hash {
-    /// The key that is written as `octets`; none if none is.
+    /// The key that is written as `octets`, or `None` if there is no such key.
     fn from_written(octets: &[u8]) -> Option<Self>;
 }
 
@@ -41,14 +41,14 @@ pub(crate) trait Key: Clone + Eq + Hash {
 pub(crate) struct Table<K> {
     log: Log,
     slots: HashMap<K, Slot, Hasher>,
-    /// Octets of the entries that count.
+    /// The total size of the current entries in octets.
     pub(crate) live_octets: u64,
     cleaner: Option<Cleaner>,
     /// Why segments are no longer removed.
     stuck: Option<String>,
 }
 
-/// What is held in memory of a value: 20 octets, so that a lease takes 25 in the table.
+/// The part of a value that is kept in memory: 20 octets, so that a lease takes 25 in the table.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     segment: u32,
@@ -63,14 +63,14 @@ pub(crate) struct Batch<K> {
     writes: Vec<Write<K>>,
 }
 
-/// One entry of a batch. Without octets it removes its key.
+/// One entry of a batch. An entry without octets removes its key.
 struct Write<K> {
     key: K,
     octets: Option<u32>,
     revision: [u32; 2],
 }
 
-/// A value that was read from a log and that this server did not write.
+/// The error of a scan: a failed read, or an error that the caller returned for a value.
 #[derive(Debug)]
 pub(crate) enum ScanError<E> {
     Io(io::Error),
@@ -78,8 +78,7 @@ pub(crate) enum ScanError<E> {
 }
 
 impl<K: Key> Table<K> {
-    /// Opens the table in `path`, which must exist. Keys that cannot be read are passed to
-    /// `strange`.
+    /// Opens the existing table in `path`. Keys that cannot be read are passed to `strange`.
     pub(crate) fn open(
         path: &Path,
         settings: Settings,
@@ -107,7 +106,8 @@ impl<K: Key> Table<K> {
         Ok(Self { log, slots, live_octets, cleaner: None, stuck: None })
     }
 
-    /// Passes every key and its value to `each`, which returns the value's revision, to be kept.
+    /// Passes every key and its value to `each`, which returns the revision of the value. The table
+    /// keeps it.
     pub(crate) fn scan<E>(
         &mut self,
         mut each: impl FnMut(&K, &[u8]) -> Result<u64, E>,
@@ -138,7 +138,7 @@ impl<K: Key> Table<K> {
         self.slots.get(key).map(|slot| whole(slot.revision))
     }
 
-    /// A key's value.
+    /// Reads the value of a key.
     pub(crate) fn value(&self, key: &K) -> io::Result<Option<Vec<u8>>> {
         let Some(slot) = self.slots.get(key) else { return Ok(None) };
         let octets = self.log.read_frame(Place { segment: slot.segment, offset: slot.offset })?;
@@ -148,7 +148,8 @@ impl<K: Key> Table<K> {
         Ok(entry.and_then(|entry| entry.value).map(<[u8]>::to_vec))
     }
 
-    /// Makes the changes of a batch durable, all or none. The batch is used up.
+    /// Makes the changes of a batch durable, all or none. The batch must be cleared before it is
+    /// used again.
     pub(crate) fn write(&mut self, batch: &mut Batch<K>) -> Result<(), AppendError> {
         let changes = batch.writes.len();
         let budget = batch.frame.payload_octets() * CLEANED_PER_OCTET + CLEANED_OCTETS_MIN;
@@ -161,7 +162,8 @@ impl<K: Key> Table<K> {
                 Ok(())
             }
             Err(error) => {
-                // The segment is cleaned from its beginning again: what was to be copied was not.
+                // The segment is cleaned from its beginning again, because the entries to be copied
+                // were not written.
                 self.cleaner = None;
                 batch.writes.truncate(changes);
                 Err(error)
@@ -169,17 +171,18 @@ impl<K: Key> Table<K> {
         }
     }
 
-    /// Makes the next attempt to write due now, for a caller that spaces its attempts itself.
+    /// Makes the next attempt to write due now, for a caller that controls the delay between its
+    /// attempts.
     pub(crate) fn retry_now(&mut self) {
         self.log.retry_now();
     }
 
-    /// What is wrong although batches are written, as a sentence.
+    /// A problem that exists although batches are written, as a sentence.
     pub(crate) fn complaint(&self) -> Option<&str> {
         self.stuck.as_deref().or(self.log.complaint())
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -202,8 +205,8 @@ impl<K: Key> Table<K> {
         self.live_octets -= replaced.map_or(0, |slot| u64::from(slot.octets));
     }
 
-    /// Adds to a batch what still counts in the oldest segments, reading about `budget` octets of
-    /// them. Returns the first segment that is needed once the batch is on disk.
+    /// Reads about `budget` octets of the oldest segments and adds the current entries among them
+    /// to a batch. Returns the first segment that is needed once the batch is on disk.
     fn clean(&mut self, batch: &mut Batch<K>, mut budget: usize) -> u32 {
         let mut first = self.log.first();
         let mut freed_octets = 0;
@@ -238,7 +241,7 @@ impl<K: Key> Table<K> {
         first
     }
 
-    /// Whether there is more on disk than there should be, apart from what a batch is about to free.
+    /// Returns whether the log is larger than it should be, without what a batch is about to free.
     fn is_cleaning_due(&self, first: u32, freed_octets: u64) -> bool {
         let segment_octets = u64::from(self.log.segment_octets());
         let octets = self.log.octets().saturating_sub(freed_octets);
@@ -249,7 +252,7 @@ impl<K: Key> Table<K> {
     }
 }
 
-/// Adds an entry of an old segment to a batch if it counts and the batch does not replace it.
+/// Adds an entry of an old segment to a batch if it is current and the batch does not replace it.
 fn take_along<K: Key>(
     slots: &HashMap<K, Slot, Hasher>,
     batch: &mut Batch<K>,
@@ -257,7 +260,7 @@ fn take_along<K: Key>(
     place: Place,
     entry: &Entry<'_>,
 ) {
-    // A removal has nothing before it that it would have to remove: this is the oldest segment.
+    // A removal is not copied: this is the oldest segment, so there is no older entry to remove.
     let Some(key) = K::from_written(entry.key).filter(|_| entry.value.is_some()) else { return };
     let Some(slot) = slots.get(&key).filter(|slot| slot.is_at(place)) else { return };
     if !changed.contains(&key) {
@@ -277,7 +280,7 @@ impl<K: Key> Batch<K> {
         self.writes.clear();
     }
 
-    /// Adds a value. A key must not be in a batch twice.
+    /// Adds a value. A batch must not contain a key twice.
     pub(crate) fn put(&mut self, key: K, octets: &[u8], value: &[u8], revision: u64) {
         let octets = Some(self.frame.push(octets, Some(value)) as u32);
         self.writes.push(Write { key, octets, revision: halves(revision) });

@@ -1,8 +1,8 @@
 //! What a holder has: its records, the offer to it, and the changes in flight that concern it.
 //!
-//! A message asks for these several times, so the holder is looked up once ([`Bindings::look_up`]) and
-//! the slots of its resources are read each time. Invariant: until a resource is claimed for the
-//! holder, what is read by a [`KnownHolder`] is what a new lookup would find.
+//! One message needs these several times, so the holder is looked up once ([`Bindings::look_up`])
+//! and only the slots of its resources are read each time. Invariant: until a resource is claimed
+//! for the holder, a [`KnownHolder`] gives the same results as a new lookup.
 
 use std::cmp::Reverse;
 
@@ -22,7 +22,7 @@ use super::{
 pub(crate) struct KnownHolder<F: Family> {
     holder: F::Holder,
     octets: Octets,
-    /// The resources listed for it, and perhaps some of another holder with the same hash.
+    /// The resources listed for the holder, and possibly some of another holder with the same hash.
     listed: SmallVec<[F::Resource; RECORDS_OF_HOLDER_MAX]>,
 }
 
@@ -32,26 +32,26 @@ impl<F: Family> KnownHolder<F> {
         &self.holder
     }
 
-    /// Whether a record is its.
+    /// Returns whether a record belongs to this holder.
     pub(crate) fn is_holder_of(&self, record: &Record<F>) -> bool {
         record.holder() == &*self.octets
     }
 }
 
 impl<F: Family> Bindings<F> {
-    /// Looks a holder up.
+    /// Looks up a holder.
     pub(crate) fn look_up(&self, holder: F::Holder) -> KnownHolder<F> {
         let octets = holder.octets();
         let listed = self.holders.resources(&octets).collect();
         KnownHolder { holder, octets, listed }
     }
 
-    /// What is known of the resource of the current record of `known`: see [`rank`].
+    /// The slot with the current record of `known`: see [`rank`].
     pub(crate) fn current_of(&self, known: &KnownHolder<F>) -> Option<View<'_, F>> {
         self.listed_for(known).filter(is_record_of(&known.octets)).max_by_key(|view| rank(*view))
     }
 
-    /// Of which resources `known` has a record, the current one first.
+    /// The resources whose records belong to `known`, the current one first.
     pub(crate) fn records_of(&self, known: &KnownHolder<F>) -> Records<F> {
         ranked(self.listed_for(known), &known.octets)
     }
@@ -62,7 +62,7 @@ impl<F: Family> Bindings<F> {
         offers.find(|offer| offer.holder == known.holder)
     }
 
-    /// The first resource of `known` of which a change is in flight.
+    /// The lowest resource of `known` that has a change in flight.
     pub(crate) fn flight_of(&self, known: &KnownHolder<F>) -> Option<F::Resource> {
         let in_flight = self.listed_for(known).filter(|view| view.is_in_flight());
         let concerned = in_flight.filter(|view| {
@@ -78,7 +78,7 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Withdraws the open offer to `known`, unless it is that of `resource`.
+    /// Withdraws the open offer to `known`, unless it is an offer of `resource`.
     pub(crate) fn withdraw_other_offer_to(
         &mut self,
         known: &KnownHolder<F>,
@@ -90,14 +90,14 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// The resource that is offered to a holder that was not looked up.
+    /// The resource that is offered to `holder`, which was not looked up.
     pub(in super::super) fn offered_to(&self, holder: &F::Holder) -> Option<F::Resource> {
         let listed = self.holders.resources(&holder.octets());
         let mut offers = listed.filter_map(|resource| self.slot(resource)?.offer());
         offers.find(|offer| offer.holder == *holder).map(|offer| offer.resource)
     }
 
-    /// Drops the records of the lowest ranks from the list of a holder that has too many.
+    /// Removes the records of the lowest ranks from the list of a holder that has too many.
     pub(super) fn drop_old_records(&mut self, holder: &[u8]) {
         let is_claimed = |resource: &F::Resource| {
             let claimant = self.slot(*resource).and_then(View::claimant);
@@ -115,12 +115,12 @@ impl<F: Family> Bindings<F> {
     }
 }
 
-/// Whether the record of a resource is that of the holder whose octets these are.
+/// Returns a predicate: whether the record of a resource belongs to the holder with these octets.
 fn is_record_of<F: Family>(holder: &[u8]) -> impl Fn(&View<'_, F>) -> bool {
     move |view| view.record().is_some_and(|record| record.holder() == holder)
 }
 
-/// Those of which the holder has a record, the current one first.
+/// The resources whose records belong to the holder, the current one first.
 fn ranked<'s, F: Family>(views: impl Iterator<Item = View<'s, F>>, holder: &[u8]) -> Records<F> {
     let mut views: SmallVec<[View<'s, F>; RECORDS_OF_HOLDER_MAX]> =
         views.filter(is_record_of(holder)).collect();

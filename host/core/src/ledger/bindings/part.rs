@@ -1,7 +1,7 @@
-//! A copy of what one decision can look at, so that a decision can be tried out without a trace, in the
-//! same time however much others hold.
+//! A copy of the slots and lists that one decision can read. It allows a decision to be tried
+//! without consequences, in a time that does not depend on the number of leases.
 //!
-//! Invariant: on the part a decision comes out as it would on the whole.
+//! Makes no decision itself. Invariant: a decision on the part has the same result as on the whole.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -23,31 +23,31 @@ use super::{
     Bindings, RETURNED_LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX,
 };
 
-/// What a decision can look at, besides resources that nobody ever had.
+/// What a decision can read, except resources that were never used.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope<'d, F: Family> {
-    /// When it is made.
+    /// The time of the decision.
     pub(crate) now: Timestamp,
-    /// Who asks.
+    /// The holders that the request can belong to.
     pub(crate) holders: Vec<F::Holder>,
-    /// From where.
+    /// Where the request came from.
     pub(crate) source: Arc<F::Source>,
-    /// On whose account.
+    /// The subscriber whose account the decision counts on.
     pub(crate) subscriber: Option<&'d str>,
-    /// The resources that message, terms and reservations name.
+    /// The resources that the message, the terms and reservations name.
     pub(crate) named: Vec<F::Resource>,
-    /// The accounts that a declined resource would count against.
+    /// The accounts against which a declined resource would count.
     pub(crate) accounts: Vec<F::Account>,
-    /// How many ends it notices before it says that nothing is free.
+    /// How many ends the decision notices before it reports that nothing is free.
     pub(crate) due_max: usize,
-    /// How many of the resources of a pool that are set aside it looks at.
+    /// How many quarantined resources of a pool the decision examines.
     pub(crate) looked_at_max: usize,
-    /// How many offers it can close besides.
+    /// How many other offers the decision can close.
     pub(crate) closed_max: usize,
 }
 
 impl<F: Family> Bindings<F> {
-    /// A copy of what a decision can look at.
+    /// Copies what a decision can read.
     pub(crate) fn part(&self, scope: &Scope<'_, F>) -> Self {
         let hasher = self.slots.hasher();
         let set_aside_max = scope.due_max + scope.looked_at_max;
@@ -89,7 +89,7 @@ impl<F: Family> Bindings<F> {
         part
     }
 
-    /// The resources that a decision can look at, besides those that nobody ever had, those on pages
+    /// The resources that a decision can read, except those that were never used, those on pages
     /// that are due, and those of open offers.
     fn looked_at(&self, part: &Self, scope: &Scope<'_, F>) -> BTreeSet<F::Resource> {
         let holders = scope.holders.iter().map(Holder::octets);

@@ -1,5 +1,5 @@
-//! Whether the parts stay in step: a long random walk through everything that changes a resource,
-//! with a look at all parts after each step, for each family.
+//! Checks that the parts stay consistent: a long random walk through all changes of a resource,
+//! which checks every part after each step, for each family.
 
 use std::{
     cmp::Reverse,
@@ -21,7 +21,7 @@ use crate::{
 
 const CAUSE: u32 = 1;
 
-/// Two pools of the first 32 resources; one in the first and one outside are reserved.
+/// Two pools of the first 32 resources; one in the first and one outside both are reserved.
 fn pools<R: Sample>(last: u32) -> Arc<Pools<R>> {
     let pools = [(2, 9), (10, last)].map(|(first, last)| (R::nth(first), R::nth(last)));
     Arc::new(Pools { pools: pools.into(), reserved: [R::nth(4), R::nth(30)].into() })
@@ -31,7 +31,7 @@ fn bindings<R: Sample>() -> Bindings<Of<R>> {
     Bindings::new(pools(20), &FixedState::default())
 }
 
-/// Some holders count against nobody.
+/// The subscriber of a client; some have none.
 fn subscriber(client: u8) -> Option<Arc<str>> {
     lease::<u32>(0, client, tenure(LeaseState::Leased, Timestamp::NEVER, 0)).subscriber
 }
@@ -42,7 +42,7 @@ fn source(number: u8) -> Arc<Line> {
 }
 
 impl<R: Sample> Bindings<Of<R>> {
-    /// Looks at every part; panics if two of them disagree.
+    /// Panics if two parts disagree.
     fn check(&self) {
         self.slots.check();
         let mut offered_to = Vec::new();
@@ -90,7 +90,7 @@ impl<R: Sample> Bindings<Of<R>> {
         self.check_accounts();
     }
 
-    /// Each holder is found at the resources of its slots, but for records that others outrank.
+    /// Each holder is listed for the resources of its slots, except records that others outrank.
     fn check_holders(&self) {
         let mut records = BTreeMap::<Association, Vec<R>>::new();
         let mut claims = 0;
@@ -170,7 +170,7 @@ impl<R: Sample> Bindings<Of<R>> {
         }
     }
 
-    /// The accounts list what the slots say, and nothing else.
+    /// The accounts list exactly what the slots contain.
     fn check_accounts(&self) {
         let mut leases = BTreeMap::<&str, Vec<(Timestamp, R)>>::new();
         let (mut offers, mut grants, mut leaves) = (leases.clone(), leases.clone(), leases.clone());
@@ -242,7 +242,7 @@ fn walk<R: Sample>(seed: u64) {
             0..=8 if is_in_flight => {}
             0..=2 => {
                 bindings.notice(now, resource);
-                // A free resource, or one of the client's own, as a decision would choose.
+                // A free resource or one of the client's own, as a decision would choose.
                 let active = bindings.slot(resource).and_then(View::active);
                 let is_own = active.is_some_and(|record| record.is_of(&holder(client)));
                 let standing = bindings.standing(resource);
