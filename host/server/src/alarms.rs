@@ -1,8 +1,8 @@
 //! Alarms: what an operator should know about pools before clients notice: addresses that clients
 //! decline, and pools that fill up.
 //!
-//! Not here: what is done about it, which the engine decided. Invariant: the log has no more than
-//! one line a second of each kind, however many packets there are.
+//! Does not act on it; the engine has decided already. Invariant: the log gets at most one line a
+//! second of each kind, however many packets there are.
 
 use std::{
     collections::HashMap,
@@ -18,15 +18,15 @@ use crate::{
     exchange::Exchange,
 };
 
-/// How often a line of one kind is written.
+/// The shortest time between two lines of one kind.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long a pool that fills up, empties and fills up again is not told of twice.
+/// The shortest time between two lines about the same level of the same pool.
 const SAME_POOL_EVERY: Duration = Duration::from_secs(60);
 
-/// DECLINEs, of all networks: one process, one log.
+/// Limits the lines about DECLINEs of all networks, because there is one log per process.
 static DECLINES: Throttle = Throttle::new(EVERY);
 
-/// Tells of an exchange if it is one in which a client declined its address.
+/// Logs an exchange if the client declined its address in it.
 pub(crate) fn declined(exchange: &Exchange) {
     let what = match exchange.reason {
         Reason::QuarantinedDeclined => {
@@ -54,7 +54,7 @@ pub(crate) fn declined(exchange: &Exchange) {
     );
 }
 
-/// How full a pool is, as far as anybody should hear of it.
+/// How full a pool is, in the levels that are logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
     #[default]
@@ -65,11 +65,11 @@ enum Level {
     Full,
 }
 
-/// What was told of one pool.
+/// What was logged about one pool.
 #[derive(Debug, Default)]
 struct Told {
     level: Level,
-    /// When each level was last told of.
+    /// When each level was last logged.
     nearly_full_at: Option<Instant>,
     full_at: Option<Instant>,
 }
@@ -83,17 +83,17 @@ pub(crate) struct PoolWatch {
 }
 
 impl PoolWatch {
-    /// Nothing was seen yet.
+    /// Creates a watch that has seen no pool yet.
     pub(crate) fn new(counters: Arc<Counters>) -> Self {
         Self { told: HashMap::new(), throttle: Throttle::new(EVERY), counters }
     }
 
-    /// Looks at the pools of a network.
+    /// Checks the pools of a network.
     pub(crate) fn look(&mut self, network: &Arc<str>, pools: &[PoolUsage]) {
         self.look_at(Instant::now(), network, pools);
     }
 
-    /// The same at a point in time. How many lines were written for it.
+    /// Checks the pools at a point in time. Returns the number of lines that were written.
     fn look_at(&mut self, now: Instant, network: &Arc<str>, pools: &[PoolUsage]) -> usize {
         let mut lines = 0;
         for usage in pools.iter().filter(|usage| usage.size > 0) {
@@ -117,7 +117,8 @@ impl PoolWatch {
             let is_lately =
                 told_at.is_some_and(|at| now.saturating_duration_since(at) < SAME_POOL_EVERY);
             if !is_lately {
-                // A line that has to wait is written at a later look, if the pool is still so full.
+                // A line that has to wait is written at a later check, if the pool is still that
+                // full.
                 if self.throttle.pass().is_none() {
                     continue;
                 }
@@ -135,8 +136,8 @@ impl PoolWatch {
     }
 }
 
-/// How full a pool is that was at `before`. It has to empty a little before it counts as less full,
-/// so that one lease that comes and goes is told of once.
+/// Returns the level of a pool whose level was `before`. A pool has to empty a little before its
+/// level drops, so that one lease that starts and ends repeatedly is logged once.
 fn level(before: Level, taken: u64, size: u64) -> Level {
     let is_at_least = |percent: u64| taken.saturating_mul(100) >= size.saturating_mul(percent);
     match before {
@@ -186,7 +187,7 @@ mod tests {
             watch.look_at(start + Duration::from_secs(secs), &network, &usage(leased))
         };
         assert_eq!([lines(0, 17), lines(1, 18), lines(2, 19), lines(3, 20)], [0, 1, 0, 1]);
-        // It comes and goes.
+        // A lease ends and starts again.
         assert_eq!([lines(4, 19), lines(5, 20), lines(6, 17), lines(7, 20)], [0, 0, 0, 0]);
         assert_eq!([lines(90, 10), lines(91, 20)], [0, 1]);
         use std::sync::atomic::Ordering::Relaxed;

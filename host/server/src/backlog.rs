@@ -1,19 +1,20 @@
-//! The backlog: messages that were read and not decided yet, and which of them is next.
+//! The backlog: the messages that were read and not decided yet, and their order.
 //!
 //! While a server keeps up, nothing waits here. When more arrives than it can decide:
 //!
-//! - **Urgency.** Renewals come first, because their clients are using their addresses; then other
-//!   REQUESTs, RELEASE and DECLINE, which finish what was begun; then DISCOVER and INFORM. One in
-//!   eight turns is reserved for the second kind and one in sixteen for the third, so that forged
-//!   renewals lock out no other client.
+//! - **Urgency.** Renewals come first, because their clients are using their addresses. Then come
+//!   other REQUESTs, RELEASE and DECLINE, which finish an earlier exchange, and then DISCOVER and
+//!   INFORM. One in eight turns is reserved for the second kind and one in sixteen for the third,
+//!   so that forged renewals do not lock out other clients.
 //! - **Fair shares.** Within a kind, relays take turns, and so do the lines of a relay.
 //! - **Order.** Messages of one client leave in the order in which they arrived.
-//! - **Limits.** When there is no room, the oldest message of the line that holds most, of the
-//!   relay that holds most, of the least urgent kind gives way; an eighth of the room is reserved
-//!   for the second kind and a sixteenth for the third. A message that is repeated while its first
-//!   copy waits takes no place. A message that is older than its client waits is not served.
+//! - **Limits.** When there is no room, a message is dropped: the oldest message of the line that
+//!   has the most, of the relay that has the most, of the least urgent kind. An eighth of the room
+//!   is reserved for the second kind and a sixteenth for the third. A message that is repeated
+//!   while its first copy waits takes no place. A message that is older than its client waits is
+//!   not served.
 //!
-//! Not here: sockets, clocks and the reading of messages; see [`label`]. Invariant: no more
+//! Does not use sockets or clocks, and does not read messages; see [`label`]. Invariant: no more
 //! messages wait than the configured number, with 512 octets each on average.
 
 mod label;
@@ -32,38 +33,39 @@ use smallvec::SmallVec;
 pub(crate) use self::label::{Label, Labeller, Urgency};
 use self::sharing::{Queue, Rotation, Ticket};
 
-/// How long a client waits before it sends its message again (RFC 2131 section 4.1: 4 seconds, give or
-/// take one). What is older is not worth an answer: its successor is there, or the client is gone.
+/// How long a client waits before it sends its message again (RFC 2131 section 4.1: 4 seconds, plus
+/// or minus one). An older message is not worth an answer: the client has repeated it or is gone.
 pub(crate) const AGE_MAX: Duration = Duration::from_secs(4);
 
-/// Messages of one client that may wait at a time. A client has one question at a time; more than a
-/// few is somebody who counts up transaction ids.
+/// The number of messages of one client that may wait at a time. A client has one question at a
+/// time; a sender of more than a few invents transaction ids.
 const MESSAGES_OF_CLIENT_MAX: usize = 32;
 
-/// The octets that messages may have on average, if as many wait as may. Most have 300 to 400.
+/// The average number of octets that messages may have if the backlog is full. Most have 300 to
+/// 400.
 const OCTETS_OF_MESSAGE: usize = 512;
 
-/// What waits; `T` is a message with what it takes to decide it.
+/// The messages that wait; `T` is a message with everything that is needed to decide it.
 #[derive(Debug)]
 pub(crate) struct Backlog<T> {
     messages: Slab<Waiting<T>>,
-    /// By urgency: relays, their lines, what came from each.
+    /// By urgency: relays, their lines, and the messages of each line.
     lanes: [Rotation<Rotation<VecDeque<Ticket>>>; Urgency::COUNT],
     /// The messages of each client, the oldest first.
     by_client: HashMap<u64, SmallVec<[Ticket; 2]>, FixedState>,
-    /// What goes next, because it came before another message of its client.
+    /// The messages that are next, because they arrived before another message of their client.
     first: VecDeque<Ticket>,
     messages_max: usize,
     octets: usize,
     turns: u8,
 }
 
-/// What was taken from the backlog.
+/// A message that was taken from the backlog.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken<T> {
     /// To be decided now.
     Due(T),
-    /// To be dropped: it waited for so long.
+    /// To be dropped, because it waited for this long.
     TooOld(T, Duration),
 }
 
@@ -76,7 +78,8 @@ struct Waiting<T> {
 }
 
 impl<T> Backlog<T> {
-    /// An empty backlog for at most `messages_max` messages, and 512 octets for each.
+    /// Creates an empty backlog for at most `messages_max` messages, with 512 octets each on
+    /// average.
     pub(crate) fn new(messages_max: usize) -> Self {
         Self {
             messages: Slab::new(),
@@ -89,21 +92,21 @@ impl<T> Backlog<T> {
         }
     }
 
-    /// Whether nothing waits.
+    /// Returns whether no message waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
-    /// How many messages wait.
+    /// Returns how many messages wait.
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// Takes in a message that came in `since`, and gives back what is dropped for it. `message` is
-    /// made only if it is taken in: in a flood, most are not.
+    /// Adds a message that arrived at `since`, and returns the messages that are dropped for it.
+    /// `message` is called only if the message is added: in a flood, most are not.
     ///
     /// # Errors
-    /// Why the message is dropped instead.
+    /// The reason for which the message is dropped instead.
     pub(crate) fn push(
         &mut self,
         since: Instant,
@@ -112,7 +115,7 @@ impl<T> Backlog<T> {
     ) -> Result<Vec<T>, Reason> {
         let (lane, path) = (label.urgency.lane(), label.path());
         let gives_way = self.gives_way_itself(&label);
-        // Where nothing waits of its line, nothing that it repeats does.
+        // If no message of its line waits, none waits that it could repeat.
         if gives_way && self.lanes.get(lane).is_some_and(|lane| !lane.has(&path)) {
             return Err(Reason::CrowdedOut);
         }
@@ -136,7 +139,7 @@ impl<T> Backlog<T> {
         Ok(dropped)
     }
 
-    /// Takes the next message; none if none waits, or if all that was looked at is gone.
+    /// Takes the next message. Returns `None` if none waits, or if the chosen one has been removed.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Taken<T>> {
         let ticket = match self.first.pop_front() {
             Some(ticket) => ticket,
@@ -149,14 +152,14 @@ impl<T> Backlog<T> {
         self.take(ticket, now)
     }
 
-    /// Takes the next message of one kind, or returns `None` if there is no such message. Messages of
-    /// another kind that its client sent earlier stay where they are.
+    /// Takes the next message of one kind, or returns `None` if there is none. Messages of another
+    /// kind that its client sent earlier keep their places.
     pub(crate) fn next_of(&mut self, urgency: Urgency, now: Instant) -> Option<Taken<T>> {
         let ticket = self.lanes.get_mut(urgency.lane())?.pop()?;
         self.take(ticket, now)
     }
 
-    /// Whether a message of a kind waits in its lane.
+    /// Returns whether a message of a kind waits in its lane.
     pub(crate) fn holds(&self, urgency: Urgency) -> bool {
         self.lanes.get(urgency.lane()).is_some_and(|lane| lane.len() > 0)
     }
@@ -167,21 +170,23 @@ impl<T> Backlog<T> {
         Some(if age > AGE_MAX { Taken::TooOld(message, age) } else { Taken::Due(message) })
     }
 
-    /// Takes everything that waits, in no particular order.
+    /// Takes every message, in no particular order.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
         let messages = std::mem::take(&mut self.messages);
         *self = Self::new(self.messages_max);
         messages.into_iter().map(|(_, waiting)| waiting.message)
     }
 
-    /// Whether a message is dropped because it, or as many of its client as may, wait already.
+    /// Returns an error if a message is dropped because it waits already, or because its client has
+    /// as many waiting messages as it may.
     fn repeats(&mut self, since: Instant, label: &Label) -> Result<(), Reason> {
         let Some(of_client) = self.by_client.get(&label.client) else { return Ok(()) };
         for ticket in of_client {
             if let Some(waiting) = self.messages.get_mut(*ticket)
                 && waiting.label.is_repeated_by(label)
             {
-                // Its place in the queue stays, and the client will wait for the answer from now on.
+                // It keeps its place in the queue, and its client's wait for an answer begins
+                // again.
                 waiting.since = waiting.since.max(since);
                 return Err(Reason::AlreadyWaiting);
             }
@@ -190,8 +195,8 @@ impl<T> Backlog<T> {
         if is_crowd { Err(Reason::CrowdedOut) } else { Ok(()) }
     }
 
-    /// Whether there is no room for a message, and what gives way is of a line that would hold no more
-    /// than the message's own, so that it may as well be the message.
+    /// Returns whether a message is dropped itself: there is no room, and the message to drop would
+    /// be of a line that holds no more than the message's own would.
     fn gives_way_itself(&self, label: &Label) -> bool {
         let lane = label.urgency.lane();
         self.is_too_full(1, label.octets)
@@ -199,20 +204,20 @@ impl<T> Backlog<T> {
             && self.lanes.get(lane).is_some_and(|lane| lane.would_hold_most(&label.path()))
     }
 
-    /// Whether there is no room for so many messages and octets more.
+    /// Returns whether there is no room for this many more messages and octets.
     fn is_too_full(&self, messages: usize, octets: usize) -> bool {
         self.messages.len() + messages > self.messages_max
             || self.octets + octets > self.messages_max.saturating_mul(OCTETS_OF_MESSAGE)
     }
 
-    /// The ticket that gives way.
+    /// Removes and returns the ticket of the message that is dropped for another.
     fn give_way(&mut self) -> Option<Ticket> {
         let lane = self.lane_that_gives_way(None)?;
         self.lanes.get_mut(lane)?.pop_of_longest()
     }
 
-    /// The least urgent kind that holds more than its share of the places, which is as large as its
-    /// share of the turns, with a message more of `arriving`.
+    /// Returns the least urgent kind that holds more than its share of the places, which equals its
+    /// share of the turns; one more message of `arriving` counts.
     fn lane_that_gives_way(&self, arriving: Option<usize>) -> Option<usize> {
         let shares = [
             (Urgency::Least, self.messages_max / 16),
@@ -227,7 +232,7 @@ impl<T> Backlog<T> {
         found.map(|(lane, _)| lane)
     }
 
-    /// The next ticket by urgency and fair shares.
+    /// Returns the next ticket by urgency and fair shares.
     fn pop(&mut self) -> Option<Ticket> {
         self.turns = self.turns.wrapping_add(1);
         let [renewals, others, least] = &mut self.lanes;
@@ -239,7 +244,8 @@ impl<T> Backlog<T> {
         order.into_iter().find_map(Queue::pop)
     }
 
-    /// Puts the messages that the client of `ticket` sent before it in front, and itself behind them.
+    /// Puts the messages that the client of `ticket` sent earlier in front, followed by `ticket`
+    /// itself.
     fn bring_forward_what_came_before(&mut self, ticket: Ticket) {
         let Some(waiting) = self.messages.get(ticket) else { return };
         let Some(of_client) = self.by_client.get(&waiting.label.client) else { return };
@@ -257,7 +263,7 @@ impl<T> Backlog<T> {
         }
     }
 
-    /// Takes a message that stands in no lane any more.
+    /// Removes a message that is no longer in any lane.
     fn forget(&mut self, ticket: Ticket) -> Option<Waiting<T>> {
         let waiting = self.messages.try_remove(ticket)?;
         self.octets = self.octets.saturating_sub(waiting.label.octets);

@@ -1,9 +1,9 @@
 //! Callers: the connections to a socket on which the server answers questions.
 //!
-//! Each connection takes a place, and there are [`CALLERS_MAX`] of them. When all are taken, the
-//! caller that has kept the server waiting longest, by not asking or by not reading its answer, is
-//! disconnected in favour of the new one. Not here: the questions. Invariant: an idle connection
-//! never keeps another caller from being answered.
+//! Each connection takes a place, and there are [`CALLERS_MAX`] of them. When all are taken, a new
+//! caller replaces the one that has kept the server waiting longest, by not asking or by not
+//! reading its answer. Does not read the questions. Invariant: an idle connection never keeps
+//! another caller from being answered.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use std::{
 use anyhow::bail;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// Connections to one socket at a time.
+/// The number of connections to one socket at a time.
 pub(crate) const CALLERS_MAX: usize = 128;
 
 /// The connections to one socket.
@@ -29,7 +29,7 @@ pub(crate) struct Callers {
 pub(crate) struct Caller {
     waiting: Arc<Mutex<Waiting>>,
     dismissal: Arc<Notify>,
-    /// Where this caller stands in [`Waiting::callers`] while the server waits for it.
+    /// The key of this caller in [`Waiting::callers`] while the server waits for it.
     turn: Mutex<Option<u64>>,
     _place: OwnedSemaphorePermit,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Caller {
 /// The callers for which the server waits now.
 #[derive(Default)]
 struct Waiting {
-    /// Who began first stands first.
+    /// The callers in the order in which the server began to wait for them.
     callers: BTreeMap<u64, Arc<Notify>>,
     next_turn: u64,
 }
@@ -52,7 +52,7 @@ impl Callers {
     }
 
     /// Makes a place for a new connection. Waits only if every other caller is being served at this
-    /// moment. None if the process ends.
+    /// moment. Returns `None` if the process ends.
     pub(crate) async fn admit(&self) -> Option<Caller> {
         let place = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => place,
@@ -87,7 +87,7 @@ impl Caller {
         }
     }
 
-    /// Notes that the caller waits for the server from now on: it will not be dismissed.
+    /// Notes that the caller waits for the server from now on, so that it is not disconnected.
     pub(crate) fn is_served(&self) {
         if let Some(number) = self.turn().take() {
             lock(&self.waiting).callers.remove(&number);
@@ -97,7 +97,7 @@ impl Caller {
     /// Waits for the caller to send or to read something.
     ///
     /// # Errors
-    /// If that fails, takes longer than `patience`, or the place is needed for somebody else.
+    /// If that fails, takes longer than `patience`, or another caller needs the place.
     pub(crate) async fn wait_for<T>(
         &self,
         patience: Duration,
@@ -113,7 +113,7 @@ impl Caller {
         }
     }
 
-    /// Does something with the caller; none if its place was needed for somebody else meanwhile.
+    /// Runs `work` with the caller; returns `None` if another caller needed its place meanwhile.
     pub(crate) async fn unless_dismissed<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             outcome = work => Some(outcome),
@@ -157,7 +157,7 @@ mod tests {
         });
         let admitted = tokio::time::timeout(LONG, callers.admit()).await.unwrap().unwrap();
         assert!(dismissed.await.unwrap().contains("another caller"));
-        // Nobody else lost a place by it.
+        // No other caller lost its place.
         for caller in [&served, &newer, &admitted] {
             assert_eq!(caller.unless_dismissed(async {}).await, Some(()));
         }

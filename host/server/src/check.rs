@@ -1,4 +1,5 @@
-//! `lessor check`: what `serve` would say of a configuration and its plugins, without serving.
+//! `lessor check`: reports what `serve` would say about a configuration and its plugins, without
+//! serving.
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
@@ -16,7 +17,7 @@ use crate::{
     serve::workers_of,
 };
 
-/// Prints every mistake, or what would serve.
+/// Prints every mistake, or a summary of what would serve.
 pub(crate) fn run(path: &Path) -> ExitCode {
     match check(path) {
         Ok(summary) => {
@@ -30,12 +31,13 @@ pub(crate) fn run(path: &Path) -> ExitCode {
     }
 }
 
-/// What runs the plugins of a command that is no server. Compiled code is kept for the user, so that
-/// the next command need not compile it; the server's own folder is the server's alone.
+/// Creates the runtime for plugins in a command that is not a server. Compiled code is cached for
+/// the user, so that the next command need not compile it; only the server uses the server's
+/// folder.
 pub(crate) fn runtime() -> Result<Arc<Runtime>, RuntimeError> {
     let cache = lessor_author::user_cache();
     let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() });
-    // A cache that cannot be used is no reason to give up.
+    // A command works without a cache, too.
     runtime.or_else(|_| Runtime::new(RuntimeSettings::default()))
 }
 
@@ -73,7 +75,7 @@ fn check(path: &Path) -> Result<String, Refusal> {
             Some(_) => {
                 format!("  lookup {name} ({kind}): {location}, {}", counted(rows, "row", "s"))
             }
-            // Opening it had the database look at the query.
+            // The database checked the query when it was opened.
             None if kind == "sqlite" => {
                 format!("  lookup {name} ({kind}): {location}, its query is right")
             }
@@ -91,8 +93,8 @@ fn check(path: &Path) -> Result<String, Refusal> {
     Ok(lines.join("\n"))
 }
 
-/// A line for each address of the host's interfaces that a pool takes in: the file is right all the
-/// same, but the pool has one address less than it seems.
+/// Returns a line for each address of the host's interfaces that is in a pool: the file is correct,
+/// but the pool has one address less than it seems to have.
 fn passed_over(configuration: &Configuration) -> Vec<String> {
     let links = Host::links_now();
     let interfaces = configuration.server.interfaces.iter().filter_map(|name| links.named(name));

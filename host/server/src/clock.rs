@@ -1,18 +1,19 @@
 //! The server's time, and its relation to the clock of the machine.
 //!
-//! There are two times. **Server time** is what leases are counted in: it advances without a jump
-//! for as long as the store exists, however the clock is set. **Clock time** is what the clock of
-//! the machine says: people, policies and the journal see it, and nothing is decided by it. The two
-//! differ by the *offset*, in milliseconds. When the clock is set, the offset changes and server
-//! time does not, so every lease keeps its remaining time, and its end is shown on the new clock.
+//! There are two times. **Server time** is the time that leases are counted in: it advances without
+//! a jump for as long as the store exists, however the clock is set. **Clock time** is what the
+//! clock of the machine says: people, policies and the journal see it, and nothing is decided by
+//! it. The two differ by the *offset*, in milliseconds. When the clock is set, the offset changes
+//! and server time does not, so every lease keeps its remaining time, and its end is shown on the
+//! new clock.
 //!
 //! - `resume`: where server time continues when the process starts.
-//! - `note`: what the store's folder keeps of it besides the records.
-//! - `keeper`: notices that the clock was set.
+//! - `note`: the file about the clock in the store's folder.
+//! - `keeper`: detects that the clock was set.
 //! - `kernel`: whether the kernel considers its clock synchronised.
 //!
-//! Not here: the leases. Invariant: server time never goes back and never runs faster than real
-//! time, unless the server was stopped and the clock says plausibly for how long.
+//! Does not know the leases. Invariant: server time never goes back and never runs faster than real
+//! time, except over a stop of the server, whose length the clock says plausibly.
 
 mod keeper;
 mod kernel;
@@ -39,23 +40,23 @@ pub(crate) use self::{
     status::ClockStatus,
 };
 
-/// A smaller difference from the clock comes from reading two clocks one after the other, or from a
+/// A smaller difference from the clock is caused by reading two clocks one after the other, or by a
 /// leap second.
 const STEP_MIN_MS: u64 = 1_500;
 /// Two readings of a clock that are further apart say nothing about the reading between them.
 const READING_MAX: Duration = Duration::from_millis(100);
-/// How often the clocks are read at most until the readings are close enough.
+/// The number of attempts to read the clocks closely enough together.
 const READINGS_MAX: usize = 8;
 
 static CLOCK: OnceLock<Clock> = OnceLock::new();
 static VERDICT: OnceLock<Verdict> = OnceLock::new();
 
-/// The process's own clock.
+/// The clock of the process.
 #[derive(Debug)]
 struct Clock {
-    /// Server time less the time since the machine started.
+    /// Server time minus the time since the machine started.
     since_boot_ms: AtomicI64,
-    /// Clock time less server time.
+    /// Clock time minus server time.
     offset_ms: AtomicI64,
     steps: AtomicU64,
     last_step_ms: AtomicI64,
@@ -64,39 +65,40 @@ struct Clock {
 /// The clock of the machine was set while the server ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// How far it was set forward; negative: back.
+    /// How far it was set forward; negative if it was set back.
     pub(crate) by_ms: i64,
 }
 
-/// Server time. In a process that resumed no store, it starts from the clock at the first call.
+/// Returns server time. In a process that resumed no store, it starts from the clock at the first
+/// call.
 pub(crate) fn now() -> Timestamp {
     clock().now()
 }
 
-/// Clock time less server time, in milliseconds.
+/// Returns clock time minus server time, in milliseconds.
 pub(crate) fn offset_ms() -> i64 {
     clock().offset_ms.load(Ordering::Relaxed)
 }
 
-/// A server time as clock time.
+/// Converts a server time to clock time.
 pub(crate) fn shown(time: Timestamp) -> Timestamp {
     time.moved_by_ms(offset_ms())
 }
 
-/// How often the clock was set since the process started, and how far the last time, in
+/// Returns how often the clock was set since the process started, and how far the last time, in
 /// milliseconds.
 pub(crate) fn steps() -> (u64, i64) {
     let clock = clock();
     (clock.steps.load(Ordering::Relaxed), clock.last_step_ms.load(Ordering::Relaxed))
 }
 
-/// What the clock of the machine says, without regard to server time.
+/// Returns the time of the machine's clock, without regard to server time.
 pub(crate) fn of_machine() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_unix_ms(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX - 1))
 }
 
-/// Continues from where a store ended, before anything is decided.
+/// Continues from the time at which a store ended. Must be called before anything is decided.
 pub(crate) fn go_on(resumed: &Resumed) {
     let clock = clock();
     let since_boot = boot_ms().ms_until(resumed.now);
@@ -105,7 +107,7 @@ pub(crate) fn go_on(resumed: &Resumed) {
     let _ = VERDICT.set(resumed.verdict);
 }
 
-/// What was found out about the clock when the process resumed its store.
+/// Returns what was found out about the clock when the process resumed its store.
 pub(crate) fn verdict() -> Verdict {
     VERDICT.get().copied().unwrap_or(Verdict::Believed)
 }
@@ -126,7 +128,7 @@ pub(crate) fn look() -> Option<Step> {
     Some(Step { by_ms })
 }
 
-/// A span of time for people, in the largest unit of which it has at least two.
+/// Formats a span of time for people, in the largest unit of which it has at least two.
 pub(crate) fn for_people(ms: u64) -> String {
     let secs = ms / 1000;
     let units = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
@@ -149,18 +151,18 @@ impl Clock {
     }
 }
 
-/// The time since the machine started. Unlike the monotonic clock it advances while the machine
-/// sleeps, as leases do.
+/// Returns the time since the machine started. Unlike the monotonic clock it advances while the
+/// machine sleeps, as leases do.
 fn boot_ms() -> Timestamp {
-    // Both are there on every Linux that this server runs on.
+    // Both clocks exist on every Linux that this server runs on.
     let read = clock_gettime(ClockId::CLOCK_BOOTTIME)
         .or_else(|_| clock_gettime(ClockId::CLOCK_MONOTONIC))
         .map_or(Duration::ZERO, Duration::from);
     Timestamp::from_unix_ms(u64::try_from(read.as_millis()).unwrap_or(u64::MAX - 1))
 }
 
-/// The clock of the machine and the time since it started, read at the same moment; none if the
-/// thread was interrupted at every attempt.
+/// Reads the clock of the machine and the time since it started at the same moment. Returns `None`
+/// if the thread was interrupted at every attempt.
 fn read_both() -> Option<(Timestamp, Timestamp)> {
     (0..READINGS_MAX).find_map(|_| {
         let before = boot_ms();

@@ -1,9 +1,9 @@
-//! The control socket: what the command line asks of the running server.
+//! The control socket: answers what the command line asks the running server.
 //!
-//! A question is one line of JSON; the answer is any number of lines of JSON and then the line
-//! [`END`], so that an answer cut short is not taken for a whole one; an answer that cannot be written
-//! is an error ([`FAILED`]), never an empty one. A process that may open the socket
-//! may ask everything: it belongs to the user that runs the server.
+//! A question is one line of JSON. The answer is any number of lines of JSON followed by the line
+//! [`END`], so that a truncated answer is not taken for a complete one. An answer that cannot be
+//! written is an error ([`FAILED`]), never empty. A process that may open the socket may ask
+//! everything: the socket belongs to the user that runs the server.
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Write},
@@ -31,45 +31,45 @@ use crate::{
     shadow, state, status,
 };
 
-/// The last line of a whole answer.
+/// The last line of a complete answer.
 const END: &str = "end";
-/// What a line begins with that stands in the place of an answer that could not be written. No JSON
-/// does.
+/// The prefix of the line that replaces an answer which could not be written. No JSON begins with
+/// it.
 const FAILED: &str = "failed: ";
 /// The longest question, in octets.
 const QUESTION_OCTETS_MAX: u64 = 65_536;
-/// How long a question may take to come.
+/// How long the server waits for a complete question.
 const QUESTION_WITHIN: Duration = Duration::from_secs(5);
-/// How long the other side may take to read a part of an answer.
+/// How long the caller may take to read a part of an answer.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
-/// Where the configuration has the server keep its state unless the file says otherwise.
+/// The default folder of the server's state.
 const STATE_FOLDER: &str = "/var/lib/lessor";
 
-/// What can be asked.
+/// The questions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Question {
-    /// Every lease record; one [`leases::Row`] a line.
+    /// Lists every lease record; one [`leases::Row`] per line.
     Leases,
-    /// What the server does; one [`status::Status`].
+    /// Shows the state of the server; one [`status::Status`].
     Status,
-    /// What its shadow plugins found; one [`shadow::ShadowSummary`].
+    /// Shows the results of its shadow plugins; one [`shadow::ShadowSummary`].
     Shadow,
-    /// Build and serve a new generation; one [`crate::reload::ReloadReport`].
+    /// Builds a new generation and lets it serve; one [`crate::reload::ReloadReport`].
     Reload,
-    /// Record; the lines of a recording ([`recording::Line`]), with progress in between.
+    /// Records; the lines of a recording ([`recording::Line`]), with progress in between.
     Record(recording::RecordRequest),
-    /// What policies remember, or that they forget it; the lines of [`state`].
+    /// Lists or removes what policies have stored; the lines of [`state`].
     State(state::StateQuestion),
-    /// What would happen to a client; one line.
+    /// Explains what would happen to a client; one line.
     Explain(explain::Subject),
 }
 
-/// Opens the socket, in place of one that a server left behind.
+/// Opens the socket, and replaces one that a server left behind.
 ///
 /// # Errors
-/// If another server answers there, or the socket cannot be made.
+/// If another server answers on it, or the socket cannot be created.
 pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     make_way(path)?;
     let place = || format!("cannot open the control socket {}", path.display());
@@ -84,7 +84,7 @@ pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
 /// Removes a socket that a server left behind.
 ///
 /// # Errors
-/// If another server answers there, or something else is there.
+/// If another server answers on it, or the path is something other than a socket.
 pub(crate) fn make_way(path: &Path) -> anyhow::Result<()> {
     let place = || format!("cannot open the control socket {}", path.display());
     match BlockingStream::connect(path) {
@@ -98,7 +98,7 @@ pub(crate) fn make_way(path: &Path) -> anyhow::Result<()> {
             }
             std::fs::remove_file(path).with_context(place)?;
         }
-        // Nothing is there, or something that binding will say more about.
+        // The path does not exist, or binding will report the error.
         Err(_) => {}
     }
     Ok(())
@@ -137,7 +137,8 @@ async fn answer_one(
     caller.wait_for(QUESTION_WITHIN, reading.read_line(&mut line)).await?;
     let question: Question = serde_json::from_str(&line)?;
     let (sender, mut chunks) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
-    // Locks are taken and plugins compiled here: not on the threads that run the runtime.
+    // Locks are taken and plugins compiled in this closure, so it must not run on the threads of
+    // the runtime.
     let work = tokio::task::spawn_blocking(move || {
         let mut say = |chunk: Vec<u8>| sender.blocking_send(chunk).is_ok();
         match question {
@@ -160,7 +161,7 @@ async fn answer_one(
     Ok(())
 }
 
-/// One value as a line of JSON; if it has no form in JSON, a line that [`open`] takes for an error.
+/// Formats one value as a line of JSON, or as an error line for [`open`] if it has no form in JSON.
 pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
     match serde_json::to_vec(value) {
         Ok(mut line) => {
@@ -174,16 +175,17 @@ pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
     }
 }
 
-/// A line that says why the rest of an answer does not come.
+/// Returns the line that says why the rest of an answer is missing.
 pub(crate) fn failure_line(why: &str) -> Vec<u8> {
     let why = why.replace(char::is_control, " ");
     format!("{FAILED}{why}\n").into_bytes()
 }
 
-/// Asks the server that runs with the configuration at `config`. Gives the lines of the answer as
-/// they come; the last one is an error if the answer ends too early.
+/// Asks the server that runs with the configuration at `config`. Returns the lines of the answer as
+/// they arrive; the last one is an error if the answer ends too early.
 ///
 /// # Errors
+/// If no server answers.
 /// If no server answers.
 pub(crate) fn open(
     config: &Path,
@@ -215,7 +217,7 @@ pub(crate) fn open(
     }))
 }
 
-/// The same, and hands each line of the answer to `each`.
+/// As [`open`], but passes each line of the answer to `each`.
 ///
 /// # Errors
 /// If no server answers, or the answer ends too early.
@@ -230,17 +232,17 @@ pub(crate) fn ask<T: DeserializeOwned>(
     Ok(())
 }
 
-/// The same for an answer of one line.
+/// As [`ask`], for an answer of one line.
 ///
 /// # Errors
-/// As [`ask`], or if there is no such line.
+/// As [`ask`], or if that line is missing.
 pub(crate) fn ask_one<T: DeserializeOwned>(config: &Path, question: Question) -> anyhow::Result<T> {
     let mut answer = None;
     ask(config, &question, |line| answer = Some(line))?;
     answer.context("the server gave no answer; its log may say why")
 }
 
-/// Why nobody answers, with what to do.
+/// Explains why no server answers, and what to do.
 fn no_answer(socket: &Path, error: io::Error) -> anyhow::Error {
     let socket = socket.display();
     let why = match error.kind() {
@@ -252,7 +254,7 @@ fn no_answer(socket: &Path, error: io::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(why)
 }
 
-/// Whether a server may well run, and this user may not ask it.
+/// Returns whether a server may be running that this user may not ask.
 pub(crate) fn is_forbidden(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::PermissionDenied)
@@ -264,7 +266,7 @@ fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
             .control
             .socket
             .context("this configuration has no control socket; set control.socket and restart"),
-        // The server may well run with what stood there before.
+        // The server may be running with the former contents of the file.
         Err(refusal) => {
             let text = lessor_files::read_text(config, FILE_OCTETS_MAX as u64).ok();
             let base = config.parent().unwrap_or(Path::new(""));
@@ -276,7 +278,7 @@ fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Where the socket is by a configuration that has mistakes, if it says so without any.
+/// Returns the path of the socket in a configuration that has mistakes, if that part has none.
 fn socket_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
     let get = |table, key| lessor_config::look_up(text, table, key);
     match get("control", "enabled") {

@@ -1,4 +1,4 @@
-//! Counters: how often each reason ended an input, and what else operators watch.
+//! Counters: how often each reason ended an input, and other numbers that operators watch.
 
 use std::{
     sync::{
@@ -12,66 +12,68 @@ use lessor_core::Reason;
 
 use crate::limits::{Limit, Limits};
 
-/// Shared by all threads. Every count only grows, but for what says that something waits.
+/// The counters, shared by all threads. Every count only grows, except the numbers of things that
+/// wait.
 #[derive(Debug)]
 pub(crate) struct Counters {
     reasons: Box<[AtomicU64]>,
-    /// Packets that were dropped, by the limit that they were dropped at.
+    /// Dropped packets, by the limit that dropped them.
     pub(crate) limits: Limits,
-    /// Events that the observers were too slow to take.
+    /// Events that were lost because the observer was too slow.
     pub(crate) events_lost: AtomicU64,
     /// Messages of a client key with another hardware address, or behind another line, than its
     /// active lease has.
     pub(crate) keys_seen_elsewhere: Told,
-    /// Why the journal cannot be written now; none while it can.
+    /// Why the journal cannot be written now; `None` while it can.
     pub(crate) journal_problem: Mutex<Option<String>>,
     /// Options left out of replies because they did not fit.
     pub(crate) options_left_out: AtomicU64,
-    /// Replies that went out without the relay agent information they should have echoed
-    /// (RFC 3046 section 2.2 asks for this count).
+    /// Replies that left without the relay agent information that they should have echoed (RFC 3046
+    /// section 2.2 asks for this count).
     pub(crate) relay_information_left_out: AtomicU64,
-    /// Messages that were read up to an option that was cut short.
+    /// Messages that were read only up to a truncated option.
     pub(crate) messages_cut_short: AtomicU64,
     /// How often a pool filled up to 90 %.
     pub(crate) pools_nearly_full: AtomicU64,
-    /// How often a pool filled up wholly.
+    /// How often a pool became full.
     pub(crate) pools_full: AtomicU64,
-    /// Messages that wait for lookups now.
+    /// Messages that wait for lookups at the moment.
     pub(crate) waiting_for_lookups: AtomicU64,
-    /// Reloads that brought a new generation.
+    /// Reloads that started a new generation.
     pub(crate) reloads: AtomicU64,
-    /// Reloads that were refused.
+    /// Reloads that were rejected.
     pub(crate) reloads_refused: AtomicU64,
-    /// New generations that were replaced by the one before them.
+    /// New generations that were rolled back to the one before.
     pub(crate) rollbacks: AtomicU64,
     /// Differences of shadows that are counted but not journalled, because there were too many.
     pub(crate) shadow_lines_left_out: AtomicU64,
 }
 
-/// A count of something that the log tells of as well, but no more often than every ten seconds.
+/// Counts something that is also logged, at most once in ten seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     count: AtomicU64,
     told: Mutex<Option<(Instant, u64)>>,
 }
 
-/// The log tells of one thing no more often than this.
+/// The shortest time between two log lines about one thing.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 impl Told {
-    /// How often it happened.
+    /// Returns how often it happened.
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Counts one more. If the log is to tell of it, says how many there were since it last did.
+    /// Counts one more. If it should be logged, returns how many there were since the last log
+    /// line.
     pub(crate) fn note(&self) -> Option<u64> {
         self.note_at(Instant::now())
     }
 
     fn note_at(&self, now: Instant) -> Option<u64> {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        // Whoever finds it locked leaves the telling to another.
+        // If the lock is taken, another thread is about to log it.
         let mut told = self.told.try_lock().ok()?;
         let untold = match *told {
             Some((at, _)) if now.saturating_duration_since(at) < TELL_AGAIN_AFTER => return None,
@@ -120,14 +122,13 @@ impl Counters {
         self.limits.reached(limit, 1);
     }
 
-    /// Every reason that ended an input so far, with its count.
+    /// Returns every reason that has ended an input so far, with its count.
     pub(crate) fn reasons(&self) -> Vec<(Reason, u64)> {
         let counts = self.reasons.iter().map(|counter| counter.load(Ordering::Relaxed));
         Reason::ALL.iter().copied().zip(counts).filter(|(_, count)| *count > 0).collect()
     }
 }
 
-/// Adds one.
 pub(crate) fn increment(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

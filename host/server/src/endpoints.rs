@@ -1,8 +1,8 @@
-//! The endpoints that the configuration asks for, each open or waiting for its interface.
+//! The configured endpoints; each is open, or waits for its interface.
 //!
-//! Interfaces and addresses come and go while the server runs. A thread follows the kernel's
-//! notifications and has the workers open, close and replace sockets. `lessor status` shows the
-//! state of each endpoint, and the log each change. Not here: what the sockets do; see
+//! Interfaces and addresses appear and disappear while the server runs. A thread follows the
+//! kernel's notifications and makes the workers open, close and replace sockets. `lessor status`
+//! shows the state of each endpoint, and the log each change. Does not receive or send; see
 //! [`crate::net`]. Invariant: an endpoint that does not serve is reported as such.
 
 mod filter;
@@ -40,7 +40,7 @@ pub(crate) struct EndpointStatus {
     /// `link` or `relays`.
     pub(crate) kind: String,
     pub(crate) state: EndpointState,
-    /// Since when; RFC 3339, UTC.
+    /// The time of the last change of state; RFC 3339, UTC.
     pub(crate) since: String,
     /// Why it does not serve, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,8 @@ pub(crate) struct EndpointStatus {
 pub(crate) struct Board(Mutex<Vec<EndpointStatus>>);
 
 impl Board {
-    /// Every endpoint, in the order of the configuration: addresses for relays, then interfaces.
+    /// Returns every endpoint in the order of the configuration: addresses for relays, then
+    /// interfaces.
     pub(crate) fn endpoints(&self) -> Vec<EndpointStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -76,7 +77,7 @@ pub(crate) struct Endpoints {
     board: Arc<Board>,
 }
 
-/// What each worker receives by; a position is empty while its endpoint cannot be open.
+/// The endpoints of each worker; a position is empty while its endpoint cannot be open.
 pub(crate) type Opened = Vec<Vec<Option<Endpoint>>>;
 
 /// One endpoint.
@@ -86,7 +87,8 @@ struct Slot {
     seen: Seen,
     since: Timestamp,
     notices: Notices,
-    /// Where its socket is; nothing for those of relays, which every worker has and which stay open.
+    /// The worker that has its socket; `None` for addresses of relays, whose sockets every worker
+    /// has and which stay open.
     owner: Option<Owner>,
 }
 
@@ -94,19 +96,19 @@ struct Slot {
 #[derive(Clone, Copy, Debug)]
 struct Owner {
     worker: usize,
-    /// Its place among the worker's endpoints.
+    /// The position of the socket among the worker's endpoints.
     position: usize,
     /// The index of the interface that the socket is open on.
     open_on: Option<u32>,
 }
 
 impl Endpoints {
-    /// Opens every endpoint that can be opened, for each worker those that it serves, each at the
-    /// position that it keeps. An interface that is missing leaves its position empty.
+    /// Opens every endpoint that can be opened. Each worker gets the endpoints that it serves, each
+    /// at a permanent position. An interface that is missing leaves its position empty.
     ///
     /// # Errors
-    /// If another process has an address or port, or a right is missing, or an interface is not
-    /// Ethernet.
+    /// If another process uses an address or port, or a capability is missing, or an interface is
+    /// not Ethernet.
     pub(crate) fn open(
         settings: &ServerSettings,
         host: Arc<Host>,
@@ -124,7 +126,7 @@ impl Endpoints {
             opened.push(relayed?);
         }
         let mut slots: Vec<Slot> = Vec::new();
-        // Those of other workers are like those of the first.
+        // The endpoints of other workers have the same buffers as those of the first.
         for endpoint in opened.first().into_iter().flatten().flatten() {
             endpoint.warn_of_small_buffers(&host);
         }
@@ -156,7 +158,7 @@ impl Endpoints {
         Ok((endpoints, opened))
     }
 
-    /// How they stand, now and later.
+    /// Returns the board with the states of the endpoints, which stays up to date.
     pub(crate) fn board(&self) -> Arc<Board> {
         Arc::clone(&self.board)
     }

@@ -1,10 +1,11 @@
-//! Exchanges: one input on its way from the datagram to its one reason.
+//! Exchanges: each is one input on its way from the datagram to its one reason.
 //!
-//! Here the layers meet, in the order of docs/architecture.md, "Life of a DISCOVER": parse, locate,
-//! ask the policies, decide, edit, write. What waits (sockets, storage) is the worker's business.
+//! The layers meet here, in the order of docs/architecture.md, "Life of a DISCOVER": parse, locate,
+//! ask the policies, decide, edit, write. Does not wait for sockets or storage; that is the
+//! worker's part.
 //!
-//! Invariant: an exchange ends in exactly one reason, and the engine hears what became of every change
-//! that it decided for it.
+//! Invariant: an exchange ends in exactly one reason, and the engine receives the result of every
+//! change that it decided for it.
 
 mod asking;
 mod reach;
@@ -45,7 +46,8 @@ use crate::{
 
 pub(crate) use self::reach::{Reach, WrittenReply, nowhere, unknown_client};
 
-/// How often the successor of a retired engine is looked for. Each time takes another reload.
+/// How many times the successor of a retired engine is looked for. Each attempt takes another
+/// reload.
 const SUCCESSORS_MAX: usize = 8;
 
 /// What all workers share.
@@ -61,76 +63,79 @@ pub(crate) struct Shared {
     pub(crate) server_identifier: Option<Ipv4Addr>,
 }
 
-/// What decides exchanges: no sockets, no storage, no threads. Borrowed from whoever has the parts:
-/// a running server, or a replay that has them in memory only.
+/// Decides exchanges, without sockets, storage or threads. Borrows its parts from a running server,
+/// or from a replay that has them in memory only.
 #[derive(Clone, Copy)]
 pub(crate) struct Pipeline<'s> {
     pub(crate) generation: &'s ArcSwap<Generation>,
     pub(crate) counters: &'s Counters,
     pub(crate) sequence: &'s Sequence,
-    /// Who knows where nothing is sent.
+    /// Knows the destinations that nothing is sent to.
     pub(crate) reach: &'s dyn Reach,
-    /// Whom what happened is told in the order of decisions; a replay tells nobody.
+    /// Receives the events in the order of decisions; `None` in a replay.
     pub(crate) observer: Option<&'s Observer>,
     /// Option 54 of every reply, if configured; otherwise the address of arrival.
     pub(crate) server_identifier: Option<Ipv4Addr>,
     /// How far the clock that policies see is ahead of server time (see [`crate::clock`]).
     pub(crate) clock_offset_ms: i64,
-    /// Which free addresses are chosen; a server has no preference.
+    /// Chooses among free addresses; a server has no preference.
     pub(crate) preference: Preference<'s>,
-    /// Who is told when an exchange that waits for storage can go on; a replay never waits.
+    /// Creates the notifications for exchanges that wait for storage; `None` in a replay, which
+    /// never waits.
     pub(crate) wakes: Option<&'s dyn Wakes>,
 }
 
-/// Has exchanges go on that wait for storage.
+/// Notifies exchanges that wait for storage when they can continue.
 pub(crate) trait Wakes {
-    /// A number for an exchange that waits from now on, and what to call once storage has answered.
+    /// Returns a number for an exchange that waits from now on, and the function to call once
+    /// storage has answered.
     fn wake(&self) -> (u64, Wake);
 }
 
 /// An input that was decided.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    /// Which of the worker's endpoints it came in on.
+    /// The position of the worker's endpoint that received it.
     pub(crate) endpoint: usize,
     pub(crate) reason: Reason,
-    /// What must be durable before the reply leaves; once it is, what was made durable.
+    /// The changes that must be durable before the reply leaves; afterwards, the changes that were
+    /// made durable.
     pub(crate) changes: Changes,
     /// The reply, ready to be sent.
     pub(crate) outgoing: Option<Outgoing>,
-    /// What is to be told of the reply, also once it was handed over for sending.
+    /// What events say about the reply, kept also after the reply was handed over for sending.
     written: Option<WrittenReply>,
     /// What must be looked up before it is decided; see [`Pipeline::looked_up`].
     pub(crate) waits_for: Vec<PlannedLookup>,
     /// The number under which it waits for storage before it is decided; see [`Pipeline::go_on`].
     pub(crate) waits_as: Option<u64>,
-    /// When its client last sent it, as far as that is known.
+    /// When its client last sent it, if that is known.
     pub(crate) waits_since: Option<Instant>,
-    /// When it was decided, the first time if storage contradicted it since.
+    /// When it was decided; if storage reported a conflict since, when it was first decided.
     decided_at: Timestamp,
     detail: Option<String>,
     arrival: Arrival,
     request: Option<Arc<Request>>,
-    /// Whose message it is, if it is no request.
+    /// The header of a message that is not a valid request; names its client.
     header: Option<Header>,
     asked: Option<Asked>,
     conflicts: u8,
     /// Its place in the order of events, once it is decided.
     place: Option<Place<Message>>,
-    /// What only a recording needs; none if there is none.
+    /// What only a recording needs; `None` if nothing is recorded.
     kept: Option<Box<Kept>>,
 }
 
-/// What of an exchange only a recording needs.
+/// The part of an exchange that only a recording needs.
 #[derive(Debug)]
 pub(crate) struct Kept {
     /// The place of the decision in the order of decisions.
     pub(crate) sequence: u64,
     /// When it was decided.
     pub(crate) at: Timestamp,
-    /// How far the clock that policies saw was ahead of that.
+    /// How far the clock that policies saw was ahead of that time.
     pub(crate) clock_offset_ms: i64,
-    /// The number of the generation that decided.
+    /// The number of the generation that decided it.
     pub(crate) generation: u64,
     /// The datagram, if it could not be parsed.
     pub(crate) payload: Box<[u8]>,
@@ -140,19 +145,19 @@ pub(crate) struct Kept {
     pub(crate) reply: Option<Reply>,
 }
 
-/// Why policies cannot be shown a request.
+/// Why policies cannot see a request.
 pub(crate) struct Unseen {
     pub(crate) reason: Reason,
     pub(crate) detail: String,
 }
 
-/// What becomes of a request with the engine that owns its network.
+/// The result of a request at the engine that owns its network.
 enum Ruling {
-    /// It is decided, and there may be more to say about the reason.
+    /// It is decided; the text says more about the reason.
     Decided(Decision, Option<String>),
     /// It waits for storage, under this number.
     Waits(u64),
-    /// It would have to wait for storage, and must not.
+    /// It would have to wait for storage, but may not.
     NotNow(Reason),
     /// No network spans it any more.
     Nowhere,
@@ -165,16 +170,16 @@ struct Asked {
     /// The client's lease in server time; policies see it in clock time.
     lease: Option<Arc<Lease>>,
     terms: Terms,
-    /// Who set the terms, and who edited the reply.
+    /// The plugins that set the terms, and those that edited the reply.
     set: Vec<TraceEntry>,
     edited: Vec<TraceEntry>,
-    /// Who is to be asked the same once it is over.
+    /// The shadow plugins that are asked the same after the exchange has ended.
     shadows: Option<Arc<Shadows>>,
-    /// The reply before it was edited, if they want it.
+    /// The reply before it was edited, if the shadows need it.
     unedited: Option<Reply>,
-    /// Who was asked what is to be looked up, if anybody was.
+    /// The chain that planned the lookups, if there was one.
     planned_by: Option<Weak<Chain>>,
-    /// Whether others were asked again, because a reload came between.
+    /// Whether another chain planned again, because of a reload in between.
     is_replanned: bool,
     address: Option<Ipv4Addr>,
     lease_time_secs: Option<u32>,
@@ -203,27 +208,28 @@ impl Exchange {
         }
     }
 
-    /// How and where it came in.
+    /// Returns how and where it arrived.
     pub(crate) fn arrival(&self) -> &Arrival {
         &self.arrival
     }
 
-    /// What was asked; none if it could not be parsed.
+    /// Returns the request, or `None` if it could not be parsed.
     pub(crate) fn request(&self) -> Option<&Arc<Request>> {
         self.request.as_ref()
     }
 
-    /// What the policies saw; none if no network spans the request.
+    /// Returns what the policies saw, or `None` if no network spans the request.
     pub(crate) fn view(&self) -> Option<&View> {
         self.asked.as_ref().map(|asked| &asked.view)
     }
 
-    /// The client's lease as policies saw it, but in server time; none if nobody wanted to see it.
+    /// Returns the client's lease as policies saw it, but in server time, or `None` if nothing
+    /// needed it.
     pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
         self.asked.as_ref()?.lease.as_ref()
     }
 
-    /// Takes what only a recording needs, and what was decided, as recordings have it.
+    /// Takes what only a recording needs, and the decision in the form of a recording.
     pub(crate) fn take_for_recording(&mut self) -> Option<(Box<Kept>, Decided)> {
         let kept = self.kept.take()?;
         let mut decided = Decided::new(self.reason, self.detail.clone());
@@ -242,20 +248,20 @@ impl Exchange {
         Some((kept, decided))
     }
 
-    /// Whether somebody wants to see the client's lease.
+    /// Returns whether a plugin or the recording needs the client's lease.
     fn shows_lease(&self, runner: &Runner) -> bool {
         let kind = self.request().map(|request| request.kind);
         self.kept.is_some() || kind.is_some_and(|kind| runner.chain().wants_lease_of(kind))
     }
 
-    /// Ends without a decision. A replay, in which storage answers at once, would decide it: so a
-    /// recording does not have it.
+    /// Ends without a decision. A recording does not contain it, because a replay, in which storage
+    /// answers at once, would decide it.
     pub(crate) fn end_undecided(&mut self, reason: Reason) {
         self.kept = None;
         self.fail(reason, None);
     }
 
-    /// Gives the reply up, for `reason`.
+    /// Drops the reply and ends the exchange with `reason`.
     pub(crate) fn fail(&mut self, reason: Reason, detail: Option<String>) {
         self.outgoing = None;
         self.written = None;
@@ -263,7 +269,7 @@ impl Exchange {
         self.detail = detail;
     }
 
-    /// Notes that the reply could not be sent. Where it should have gone is told all the same.
+    /// Notes that the reply could not be sent. Events still say where it should have gone.
     pub(crate) fn fail_to_send(&mut self, reason: Reason, detail: Option<String>) {
         let written = self.written.take();
         self.fail(reason, detail);
@@ -272,7 +278,7 @@ impl Exchange {
 }
 
 impl Shared {
-    /// What decides; nothing waits for storage.
+    /// Returns a pipeline in which nothing waits for storage.
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
         let Self { generation, counters, recorder, own_sockets, observer, .. } = self;
         Pipeline {
@@ -288,12 +294,12 @@ impl Shared {
         }
     }
 
-    /// What decides, and who has those go on that wait for storage.
+    /// Returns a pipeline that notifies exchanges which wait for storage through `wakes`.
     pub(crate) fn pipeline_with<'s>(&'s self, wakes: &'s dyn Wakes) -> Pipeline<'s> {
         Pipeline { wakes: Some(wakes), ..self.pipeline() }
     }
 
-    /// Counts the exchange and tells shadows and observers of it.
+    /// Counts the exchange and passes it to shadows and observers.
     pub(crate) fn finish(&self, mut exchange: Exchange) {
         self.counters.count(exchange.reason);
         if let Some(request) = exchange.request() {
@@ -323,7 +329,7 @@ impl Shared {
             trace: Vec::new(),
             changes: exchange.changes,
         };
-        // Without a network there is no telling what its clients go by.
+        // Without a network it is not known which key its clients have.
         let kind = ClientKeyKind::default();
         event.client = match (&exchange.asked, &event.request) {
             (Some(asked), _) => Some(asked.view.client.clone()),
@@ -344,8 +350,8 @@ impl Shared {
 }
 
 impl Pipeline<'_> {
-    /// Decides one datagram; or, if policies want something looked up that is not known at once,
-    /// says what that is: then nothing is decided yet.
+    /// Decides one datagram. If policies need a lookup whose result is not available at once, the
+    /// exchange says which one, and nothing is decided yet.
     pub(crate) fn decide(
         &self,
         runner: &mut Runner,
@@ -356,7 +362,7 @@ impl Pipeline<'_> {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
         let mut exchange = Exchange::ended(endpoint, arrival, Reason::NotRelayed, None);
         if is_cut && !not_relayed {
-            // Not recorded: a replay could not tell what was read from all of a message.
+            // It is not recorded: a replay could not know what was read of the whole message.
             exchange.header = lessor_wire::header(payload);
             let detail = format!("more than {} octets", payload.len());
             exchange.fail(Reason::TooLong, Some(detail));
@@ -404,8 +410,8 @@ impl Pipeline<'_> {
         exchange
     }
 
-    /// A datagram that is dropped before anything was decided, for the journal: with what can be read
-    /// of it.
+    /// Returns the exchange of a datagram that is dropped before anything was decided, with what
+    /// can be read of it, for the journal.
     pub(crate) fn omitted(
         &self,
         endpoint: usize,
@@ -422,8 +428,8 @@ impl Pipeline<'_> {
         exchange
     }
 
-    /// Which of its addresses the server goes by towards the client: notes in the request what option 54
-    /// is to say, and returns the address that the reply comes from.
+    /// Chooses the address under which the client knows the server: notes in the request what
+    /// option 54 will contain, and returns the source address of the reply.
     pub(crate) fn choose_server_address(&self, request: &mut Request) -> Ipv4Addr {
         let topology =
             |request: &Request| self.generation.load().shards.topology().answering_address(request);
@@ -434,11 +440,11 @@ impl Pipeline<'_> {
         source
     }
 
-    /// What policies may see of a request. The client's lease is looked up only if somebody wants to
-    /// see it; beside the view it is in server time, too.
+    /// Returns what policies may see of a request. Looks the client's lease up only if something
+    /// needs it; beside the view, it is also returned in server time.
     ///
     /// # Errors
-    /// If no network spans the request, or it identifies nobody.
+    /// If no network spans the request, or it identifies no client.
     pub(crate) fn view(
         &self,
         wants_lease: bool,
@@ -478,13 +484,14 @@ impl Pipeline<'_> {
         Err(Unseen { reason, detail })
     }
 
-    /// Goes on with an exchange that waited for storage. What its policies wanted holds for it.
+    /// Continues with an exchange that waited for storage. The terms of its policies remain valid
+    /// for it.
     pub(crate) fn go_on(&self, runner: &mut Runner, now: Timestamp, exchange: &mut Exchange) {
         exchange.waits_as = None;
         self.decide_under_terms(runner, now, exchange);
     }
 
-    /// The engine's part, and the reply made of its decision.
+    /// Has the engine decide, and makes the reply of its decision.
     fn decide_under_terms(&self, runner: &mut Runner, now: Timestamp, exchange: &mut Exchange) {
         exchange.outgoing = None;
         exchange.written = None;
@@ -537,9 +544,10 @@ impl Pipeline<'_> {
         }
     }
 
-    /// What the engine that owns the request's network decides, or that the request waits for storage.
-    /// An engine that was retired meanwhile has a successor in the newest generation; the terms, which
-    /// the older generation's policies set, hold for this one request.
+    /// Returns the decision of the engine that owns the request's network, or notes that the
+    /// request waits for storage. If that engine was retired meanwhile, its successor is in the
+    /// newest generation; the terms, which the policies of the older generation set, remain valid
+    /// for this request.
     fn engine_decision(
         &self,
         now: Timestamp,
@@ -559,7 +567,8 @@ impl Pipeline<'_> {
                     Attempt::Decided(decision) => decision,
                     Attempt::Waits(wait) => return self.wait(request, wait, waiting),
                 };
-                // Under the lock, so that recordings know in which order the engine decided.
+                // This is done under the lock, so that recordings have the order in which the
+                // engine decided.
                 *kept = self.kept(now, &[], false);
                 *place = self.observer.and_then(|observer| observer.decided(engine, &decision));
                 let is_unknown = decision.reason == Reason::UnknownClient;
@@ -574,7 +583,7 @@ impl Pipeline<'_> {
         Ruling::Nowhere
     }
 
-    /// Has an exchange wait for storage, unless it is one too many.
+    /// Makes an exchange wait for storage, unless too many wait already.
     fn wait(&self, request: &Request, wait: Wait, waiting: &mut Waiting) -> Ruling {
         let Some(wakes) = self.wakes.filter(|_| !wait.is_repeated) else {
             return Ruling::NotNow(Reason::ChangePending);
@@ -587,7 +596,8 @@ impl Pipeline<'_> {
         }
     }
 
-    /// What a recording needs of an input that is decided now; none if there is none.
+    /// Returns what a recording needs of an input that is decided now, or `None` if nothing is
+    /// recorded.
     fn kept(&self, at: Timestamp, payload: &[u8], not_relayed: bool) -> Option<Box<Kept>> {
         let sequence = self.sequence.take()?;
         let generation = self.generation.load().number;
@@ -650,7 +660,8 @@ impl Asked {
         }
     }
 
-    /// An exchange that storage had decided again is compared as it ended.
+    /// An exchange that was decided again after a conflict in storage is compared in its final
+    /// form.
     fn offer_to_shadows(&mut self) {
         let Some(shadows) = self.shadows.take() else { return };
         let reply = self.unedited.take();
@@ -666,14 +677,14 @@ impl Asked {
         });
     }
 
-    /// Keeps what the journal says: the address that the decision is about, and its lease time.
+    /// Keeps what the journal needs: the address that the decision is about, and its lease time.
     fn note(&mut self, change: Option<&Change>, reply: Option<&Reply>) {
         let request = &self.view.request;
         let replied = reply.map(|reply| reply.your_address);
         let changed = change.map(|change| change.lease.address);
         let named = [replied, changed, request.requested_address, Some(request.client_address)];
         self.address = match request.kind {
-            // What it asks for is a wish, no decision.
+            // The address in a DISCOVER is a wish, not a decision.
             RequestKind::Discover => replied,
             _ => named.into_iter().flatten().find(|address| !address.is_unspecified()),
         };
@@ -685,7 +696,7 @@ impl Asked {
     }
 }
 
-/// A lease as policies see it.
+/// Returns a lease as policies see it.
 pub(crate) fn in_clock_time(lease: &Arc<Lease>, clock_offset_ms: i64) -> Arc<Lease> {
     match clock_offset_ms {
         0 => Arc::clone(lease),
@@ -693,7 +704,7 @@ pub(crate) fn in_clock_time(lease: &Arc<Lease>, clock_offset_ms: i64) -> Arc<Lea
     }
 }
 
-/// Why the relay of the request is not served, if it is not, and what to do.
+/// Returns why the relay of the request is not served, and what to do, or `None` if it is served.
 pub(crate) fn relay_not_served(view: &View) -> Option<String> {
     let subnet = view.network.subnets.get(view.subnet)?;
     let relay = view.request.relay_address;
@@ -713,7 +724,7 @@ impl Unseen {
     }
 }
 
-/// What a message lacks that would say whose it is.
+/// Returns what a message lacks that would identify its client.
 pub(crate) fn unidentified_client(kind: ClientKeyKind) -> String {
     const HARDWARE: &str = "a hardware address that is not empty or all zeros";
     const LINE: &str = "a line: a circuit id or remote id in option 82";
@@ -728,7 +739,7 @@ pub(crate) fn unidentified_client(kind: ClientKeyKind) -> String {
     format!("client-key = {:?} wants {wanted}", kind.name())
 }
 
-/// How a client's key was seen elsewhere, for the operator.
+/// Describes how a client's key was seen elsewhere, for the operator.
 pub(crate) fn seen_elsewhere_text(seen: &SeenElsewhere) -> String {
     let mut text = format!("{} holds {}", seen.client, seen.address);
     if let Some((known, now)) = &seen.hardware_addresses {
@@ -742,7 +753,7 @@ pub(crate) fn seen_elsewhere_text(seen: &SeenElsewhere) -> String {
     text
 }
 
-/// Circuit id and remote id, as people read them.
+/// Formats circuit id and remote id for people.
 fn line_text(line: &Line) -> String {
     let information = RelayInformation::from_octets(line.octets());
     let parts = [information.circuit_id(), information.remote_id()];

@@ -1,8 +1,9 @@
 //! Generations: one atomically swapped set of configuration and plugins.
 //!
-//! A generation is built whole before anything of it serves: configuration parsed, plugins
-//! compiled, linked and configured, an instance of each made for every worker. If any of that
-//! fails there is no generation, only a list of mistakes, and the old one goes on.
+//! A generation is built completely before any part of it serves: the configuration is parsed, the
+//! plugins are compiled, linked and configured, and an instance of each is made for every worker.
+//! If any of that fails there is no generation, only a list of mistakes, and the old one continues
+//! to serve.
 
 use std::{
     cell::LazyCell,
@@ -30,15 +31,15 @@ use crate::{
     shards::Shards,
 };
 
-/// What serves: networks and policies of one configuration.
+/// The networks and policies of one configuration, while they serve.
 pub(crate) struct Generation {
-    /// Counts from 1.
+    /// The number of the generation, from 1.
     pub(crate) number: u64,
     /// When it began to serve.
     pub(crate) since: Timestamp,
     /// The engines of its networks.
     pub(crate) shards: Arc<Shards>,
-    /// The sources that its policies may have asked.
+    /// The sources that its policies may query.
     pub(crate) lookups: LookupSet,
     /// Its policies.
     pub(crate) chain: Arc<Chain>,
@@ -51,14 +52,14 @@ pub(crate) struct Parts {
     pub(crate) configuration: Configuration,
     pub(crate) lookups: LookupSet,
     pub(crate) chain: Arc<Chain>,
-    /// The files that it was made of; none if no copy of them can be kept.
+    /// The files that it was made of; `None` if no copy of them can be kept.
     pub(crate) inputs: Option<Inputs>,
 }
 
 /// Everything that keeps a configuration from serving.
 #[derive(Debug, Default)]
 pub(crate) struct Refusal {
-    /// Each ready to be printed; may span lines.
+    /// The mistakes, each ready to be printed; each may span several lines.
     pub(crate) mistakes: Vec<String>,
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct Refusal {
 /// # Errors
 /// With every mistake in it.
 pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configuration, Refusal> {
-    // A file without interfaces is read without a look at the host.
+    // The host's interfaces are read only if the file names some.
     let links = LazyCell::new(Host::links_now);
     let addresses_of =
         |name: &str| links.named(name).map(|link| link.addresses.to_vec()).unwrap_or_default();
@@ -75,7 +76,7 @@ pub(crate) fn load_configuration(path: &Path, colour: bool) -> Result<Configurat
         .map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
 }
 
-/// Reads the configuration file, and says which files its generation is made of.
+/// Reads the configuration file, and returns the files that its generation is made of.
 ///
 /// # Errors
 /// With every mistake in it.
@@ -136,8 +137,7 @@ pub(crate) fn build(
     }
 }
 
-/// Finds, reads and prepares every plugin of the directory that the configuration names, if it names
-/// one.
+/// Finds, reads and prepares every plugin of the configured directory, if there is one.
 ///
 /// # Errors
 /// With every mistake in every plugin and sidecar file.
@@ -164,8 +164,8 @@ fn build_chain(
     }
 }
 
-/// The plugins of the directory in the order of their file names, with their sidecar files read, and
-/// what is wrong with the others.
+/// Returns the plugins of the directory in the order of their file names, with their sidecar files
+/// read, and the mistakes of the others.
 fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>, Refusal) {
     let directory = &settings.directory;
     let mut refusal = Refusal::default();
@@ -188,8 +188,8 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
             ));
         }
     }
-    // By name, as everything that belongs to a plugin goes by it: 10-a.rhai and 10-a.wasm need not be
-    // neighbours.
+    // Plugins are compared by name, because everything that belongs to a plugin is found by its
+    // name: 10-a.rhai and 10-a.wasm need not be neighbours.
     let mut by_name = HashMap::new();
     for file in &files {
         if let Some(first) = by_name.insert(plugin_name(file), file) {
@@ -211,18 +211,18 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
     (sources, refusal)
 }
 
-/// A plugin with the file beside it, or with `sidecar` in the place of that. A script is run by the
-/// interpreter in the folder `interpreters`, or else by that of the installation.
+/// Reads a plugin with the file beside it, or with `sidecar` instead. A script is run by the
+/// interpreter in the folder `interpreters`, or otherwise by that of the installation.
 ///
 /// # Errors
-/// Every mistake in that file, ready to be printed.
+/// With every mistake in that file, ready to be printed.
 pub(crate) fn plugin_source(
     path: PathBuf,
     sidecar: Option<&Path>,
     interpreters: Option<&Path>,
     colour: bool,
 ) -> Result<PluginSource, String> {
-    // The file may have been named on the command line.
+    // The file may be named on the command line.
     lessor_files::check_name(&path)
         .map_err(|problem| format!("{path:?} cannot be used: {problem}; rename it"))?;
     let interpreter = match Kind::of(&path) {
@@ -294,12 +294,12 @@ fn plugin_name(file: &Path) -> String {
     file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The hooks of a plugin, for people.
+/// Lists the hooks of a plugin, for people.
 pub(crate) fn hook_names(plugin: &PluginReport) -> String {
     plugin.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// What a plugin is, in a line for people.
+/// Describes a plugin in one line, for people.
 pub(crate) fn description(plugin: &PluginReport) -> String {
     let mut hooks = hook_names(plugin);
     if plugin.mode == Mode::Shadow {
@@ -365,7 +365,7 @@ mod tests {
         };
         let (_, refusal) = plugin_sources(&settings, false);
         let said = refusal.to_string();
-        // They are no neighbours in the order of names.
+        // The two files are not neighbours in the order of names.
         assert!(said.contains("10-a.rhai and ") && said.contains("plugins of one name"), "{said}");
         assert!(said.contains("did you mean ") && said.contains("20-garden.rhai"), "{said}");
         assert!(!said.contains("30-old") && !said.contains("README"), "{said}");

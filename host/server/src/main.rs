@@ -1,7 +1,7 @@
 //! `lessor`, the server and its command line.
 //!
-//! The binary owns what the libraries below it do not have: sockets, the clock, signals, threads.
-//! `serve` puts them together; see docs/architecture.md for the life of a packet.
+//! The binary provides what the libraries do not: sockets, the clock, signals and threads. `serve`
+//! assembles them; docs/architecture.md describes the life of a packet.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
@@ -85,60 +85,62 @@ struct Arguments {
 enum Command {
     /// Serve DHCP until SIGTERM or Ctrl-C; SIGHUP reloads configuration and plugins.
     Serve(serve::ServeArguments),
-    /// Check a configuration and its plugins without serving; every mistake at once.
+    /// Check a configuration and its plugins without serving, and report all mistakes at once.
     ///
-    /// Exits 0 if nothing is wrong with them, 1 if something is. What only the machine can tell when
-    /// the server starts is not tried: addresses, interfaces, and folders that it writes.
+    /// Exits with 0 if there are no mistakes, and with 1 otherwise. Does not check what depends on
+    /// the host at start: addresses, interfaces, and folders that the server writes to.
     Check(ConfigurationFile),
-    /// List leases, from the running server or, if none runs, from its store.
+    /// List leases from the running server, or from its store if no server runs.
     Leases(leases::LeasesArguments),
-    /// Show what the running server does: reasons counted, pools, plugins, store.
+    /// Show the state of the running server: reason counters, pools, plugins, store.
     Status(status::StatusArguments),
-    /// List, read and remove what policies of the running server remember.
+    /// List, read and remove the stored state of policies of the running server.
     #[command(subcommand)]
     State(state::StateCommand),
-    /// Show in what shadow plugins would have decided otherwise than the running server did.
+    /// Show where shadow plugins would have decided differently from the running server.
     ///
-    /// Exits 0, unless agreement is expected and there is none.
+    /// Exits with 0, unless agreement is expected and there are differences.
     Shadow(shadow::ShadowArguments),
-    /// Have the running server reload configuration and plugins, and show the outcome.
+    /// Make the running server reload its configuration and plugins, and show the outcome.
     ///
-    /// Exits 0 if the new generation serves, 1 if it was refused and the old one serves on.
+    /// Exits with 0 if the new generation serves. Exits with 1 if it was rejected and the old one
+    /// continues to serve.
     Reload(ConfigurationFile),
-    /// Say step by step what would happen to a client now; nothing comes of asking.
+    /// Explain step by step what would happen to a client now, without changing anything.
     ///
-    /// Who the client is and where can be said as far as it is known: the rest is taken from its
-    /// lease on record. If no server runs, its configuration and store are asked. Exits 0 if it can
-    /// tell, whatever the outcome, 1 if not.
+    /// Describe the client and its location as far as you know them; the rest is taken from its
+    /// lease on record. If no server runs, the configuration and the store are read instead. Exits
+    /// with 0 if an explanation is possible, whatever the outcome, and with 1 otherwise.
     Explain(explain::ExplainArguments),
-    /// Record what the running server gets and decides, for `lessor replay`.
+    /// Record the messages and decisions of the running server, for `lessor replay`.
     Record(record::RecordArguments),
-    /// Run a recording, or a capture of tcpdump, against a configuration and its policies, in memory.
+    /// Replay a recording or a tcpdump capture against a configuration and its policies, in memory.
     ///
-    /// Shows what is decided, and the differences from what was recorded or from what another
-    /// configuration makes of it. Exits 0 if there are none, 1 if there are some, 2 if it cannot run.
+    /// Shows the decisions, and how they differ from the recording or from those of another
+    /// configuration. Exits with 0 if there are no differences, with 1 if there are some, and with
+    /// 2 if the replay cannot run.
     Replay(replay::ReplayArguments),
-    /// Verify the lease store, or salvage what can be read of a damaged one.
+    /// Verify the lease store, or salvage the readable part of a damaged one.
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Write, inspect, try, test and measure policies.
+    /// Write, inspect, try, test and benchmark policies.
     Plugin(PluginArguments),
-    /// Send the traffic of many simulated subscribers behind a relay; measure and audit the replies.
+    /// Simulate the traffic of many subscribers behind a relay; measure and audit the replies.
     ///
-    /// Exits 1 if replies are missing or two clients hold one address.
+    /// Exits with 1 if replies are missing or if two clients hold the same address.
     Load(LoadCommand),
-    /// Compile one plugin file: what the server starts for each. Reads standard input.
+    /// Compile one plugin file from standard input. The server starts this command for each file.
     #[command(name = lessor_policy_host::COMPILE_COMMAND, hide = true)]
     CompilePlugin,
-    /// List every reason that an input can end in, with its meaning.
+    /// List every reason in which an input can end, with its meaning.
     Reasons {
-        /// As JSON, one object a line.
+        /// Print JSON, one object per line.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// Which configuration.
+/// The choice of a configuration file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConfigurationFile {
     /// The configuration file.
@@ -157,7 +159,7 @@ fn main() -> ExitCode {
     memory::limit_arenas();
     match run(Arguments::parse().command) {
         Ok(code) => code,
-        // Whoever reads the output has read enough (`lessor leases | head`).
+        // The reader of the output has closed the pipe (`lessor leases | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -189,7 +191,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A path that can be shown: in the log, in `lessor status` and in its JSON.
+/// Accepts a path that can be printed in the log, in `lessor status` and in its JSON.
 fn shown_path(path: OsString) -> Result<PathBuf, NameProblem> {
     let path = PathBuf::from(path);
     lessor_files::check_name(&path).map(|_| ())?;
@@ -206,7 +208,7 @@ fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
     Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Says on standard error what is wrong. Mistakes of files come with a form of their own.
+/// Prints an error to standard error. Mistakes in files are already formatted.
 fn complain(error: &anyhow::Error) {
     match error.downcast_ref::<generation::Refusal>() {
         Some(refusal) if error.chain().len() == 1 => eprintln!("{refusal}"),
@@ -218,7 +220,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Whether what goes to standard error may be coloured.
+/// Returns whether output to standard error may be coloured.
 pub(crate) fn colour_on_stderr() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }

@@ -1,4 +1,4 @@
-//! Reload: a new generation while the old one serves.
+//! Reload: builds a new generation while the old one serves.
 
 use std::{
     path::{Path, PathBuf},
@@ -28,35 +28,35 @@ use crate::{
     worker::WorkerHandle,
 };
 
-/// How long a reload waits for each worker to take up what is new.
+/// How long a reload waits for each worker to use the new policies.
 const TAKEN_WITHIN: Duration = Duration::from_secs(1);
 
-/// Builds generations and has everybody serve them.
+/// Builds generations and makes every thread use them.
 pub(crate) struct Reloader {
     pub(crate) path: PathBuf,
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) workers: Vec<WorkerHandle>,
     pub(crate) host: Arc<Host>,
-    /// How the endpoints stand.
+    /// The states of the endpoints.
     pub(crate) board: Arc<Board>,
     pub(crate) hash_seed: u64,
-    /// What the process was started with, but for its networks.
+    /// The configuration that the process was started with, without its networks.
     pub(crate) started_with: Configuration,
-    /// Why the last accepted generation serves, until another one does.
+    /// Why the last accepted generation serves; `None` once another one does.
     pub(crate) fallback: Mutex<Option<Fallback>>,
-    /// Held while a reload is under way, so that they come one after the other.
+    /// Held during a reload, so that one follows the other.
     pub(crate) serving: Mutex<Serving>,
 }
 
-/// What belongs to the generation that serves and no packet needs.
+/// What belongs to the serving generation and is not needed for packets.
 pub(crate) struct Serving {
     pub(crate) configuration: Configuration,
-    /// Whether the generation is still new, and what it would be rolled back to.
+    /// The probation of the generation and the one to roll back to, while it is new.
     pub(crate) probation: Option<Probation>,
     /// The files that the last copy was made of, if this process made it.
     pub(crate) copied: Option<Inputs>,
-    /// The thread of its shadows; none without shadows.
+    /// The thread of its shadows; `None` without shadows.
     shadows: Option<ShadowThread>,
 }
 
@@ -66,25 +66,26 @@ impl Serving {
     }
 }
 
-/// What became of a reload.
+/// The outcome of a reload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ReloadReport {
     /// The generation that serves now.
     pub(crate) generation: u64,
-    /// Whether it is new.
+    /// Whether that is a new generation.
     pub(crate) accepted: bool,
-    /// How long it took to build and swap, in milliseconds.
+    /// How long it took to build and swap it, in milliseconds.
     pub(crate) took_ms: u64,
-    /// What kept a new one from serving.
+    /// The mistakes that kept a new generation from serving.
     pub(crate) mistakes: Vec<String>,
-    /// What a reload cannot change: it takes a restart.
+    /// The changed settings that take effect only after a restart.
     pub(crate) needs_restart: Vec<String>,
 }
 
 impl Reloader {
-    /// Builds a new generation and swaps it in; if anything in it is wrong the old one serves on.
-    /// Takes as long as the compilation of new plugins does: not for the packet path.
+    /// Builds a new generation and swaps it in; if anything in it is wrong, the old one continues
+    /// to serve. Takes as long as the compilation of new plugins, so it must not run on the packet
+    /// path.
     pub(crate) fn reload(&self) -> ReloadReport {
         let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
@@ -132,13 +133,13 @@ impl Reloader {
         Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })
     }
 
-    /// Instances of a chain for all who need one.
+    /// Creates instances of a chain for every thread that needs one.
     pub(crate) fn prepare(
         &self,
         lookups: LookupSet,
         chain: Arc<Chain>,
     ) -> Result<Prepared, Refusal> {
-        // Workers and observer have the instances of plugins that stay the same.
+        // Workers and observer already have the instances of plugins that did not change.
         let serving = self.shared.generation.load_full();
         let before = Some(&*serving.chain);
         let runners = self.workers.iter().map(|_| chain.runner_after(before));
@@ -150,8 +151,8 @@ impl Reloader {
         Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain })
     }
 
-    /// Has everybody serve what was prepared, as the next generation. Its shadows run from now on,
-    /// those before it end.
+    /// Makes every thread use what was prepared, as the next generation. Its shadows start, and
+    /// those of the previous generation end.
     pub(crate) fn swap(
         &self,
         serving: &mut Serving,
@@ -163,7 +164,7 @@ impl Reloader {
         let old = self.shared.generation.load_full();
         let now = clock::now();
         old.shards.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
-            // The store is that of the start.
+            // The store is that of the start, not of the new configuration.
             Holds::new(&self.started_with).mark(now, &shards);
             let number = old.number + 1;
             let next = Generation { number, since: now, shards, lookups, chain, rolled_back_from };
@@ -175,7 +176,7 @@ impl Reloader {
         }
         self.shared.observer.policies(watchers);
         serving.shadows = shadows;
-        // Whoever waits for the outcome may rely on it: no packet meets the old policies any more.
+        // When the reload is reported, no packet may reach the old policies any more.
         for _ in &self.workers {
             if all_taken.recv_timeout(TAKEN_WITHIN).is_err() {
                 tracing::warn!("a worker is too busy to take up the new policies; it will");
@@ -195,15 +196,15 @@ struct Built {
 pub(crate) struct Prepared {
     lookups: LookupSet,
     chain: Arc<Chain>,
-    /// One for each worker.
+    /// One runner for each worker.
     runners: Vec<Runner>,
-    /// For the observer.
+    /// The instances of the observer.
     watchers: Observer,
-    /// For the shadows, if there are any.
+    /// The thread of the shadows, if there are any.
     shadows: Option<ShadowThread>,
 }
 
-/// `lessor reload`: asks the running server and shows the outcome.
+/// `lessor reload`: sends the request to the running server and shows the outcome.
 pub(crate) fn request(path: &Path) -> anyhow::Result<ExitCode> {
     let report: ReloadReport = control::ask_one(path, control::Question::Reload)?;
     for line in &report.needs_restart {
@@ -235,7 +236,7 @@ fn log(report: &ReloadReport) {
     tracing::error!(generation, "reload refused; the generation that serves is unchanged");
 }
 
-/// Settings that differ and that only a start reads.
+/// Lists the settings that differ and that are read only at a start.
 fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
     let differences = [
         ("server.interfaces", old.server.interfaces != new.server.interfaces),

@@ -1,9 +1,9 @@
 //! Rollback: a new generation whose policies fail too often is replaced by the one before it.
 //!
 //! Configured with `plugins.rollback`, off by default. While a generation is on probation, the one
-//! before it is kept: its configuration, its compiled policies and their records. It comes back as a
-//! generation of its own, swapped in as by a reload. What it came back for is not tried again until
-//! somebody reloads.
+//! before it is kept: its configuration, its compiled policies and their records. A rollback swaps
+//! it in as a new generation, in the same way as a reload. The failed generation is not tried again
+//! before the next reload.
 
 use std::{
     sync::{Arc, MutexGuard, PoisonError, TryLockError},
@@ -20,20 +20,20 @@ use crate::{
     reload::{Reloader, Serving},
 };
 
-/// How often a generation on probation is looked at.
+/// The interval at which a generation on probation is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// A generation that is new, and the way back.
+/// A new generation on probation, and what is needed to roll it back.
 pub(crate) struct Probation {
     began: Instant,
     settings: RollbackSettings,
-    /// The configuration before.
+    /// The configuration of the generation before.
     configuration: Configuration,
-    /// The generation before; only its policies are used again, as its engines are retired.
+    /// The generation before; only its policies are used again, because its engines are retired.
     previous: Arc<Generation>,
 }
 
-/// Rolls back what must be, until the task is dropped.
+/// Rolls back generations that fail, until the task is dropped.
 pub(crate) async fn watch(reloader: Arc<Reloader>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -48,7 +48,8 @@ pub(crate) async fn watch(reloader: Arc<Reloader>) {
 }
 
 impl Probation {
-    /// Of a generation with this configuration; none if it is not to be rolled back.
+    /// Starts the probation of a generation with this configuration; returns `None` if it may not
+    /// be rolled back.
     pub(crate) fn of(
         configuration: &Configuration,
         replaced: Configuration,
@@ -59,9 +60,9 @@ impl Probation {
     }
 }
 
-/// Ends the probation of the generation that serves, well or badly, if it is time.
+/// Ends the probation of the serving generation when it is over or has failed.
 fn look_after(reloader: &Reloader) {
-    // A reload that is under way brings a generation with a probation of its own.
+    // A reload in progress brings a generation with a separate probation.
     let Some(mut serving) = try_lock(reloader) else { return };
     let generation = reloader.shared.generation.load_full();
     let Some(probation) = &serving.probation else { return };
@@ -70,7 +71,7 @@ fn look_after(reloader: &Reloader) {
     if !is_over && faults <= probation.settings.faults_max {
         return;
     }
-    // In any case the generation before it is needed no longer once this is done.
+    // In either case the generation before is not needed after this.
     let Some(probation) = serving.probation.take() else { return };
     let is_good = faults <= probation.settings.faults_max || is_over;
     last_accepted::end_probation(&serving.configuration, is_good);
@@ -119,18 +120,19 @@ fn roll_back(
     );
 }
 
-/// How often live plugins failed on packets, since the chain was made. One line counts up to a quarter
-/// of what is allowed, so that no customer rolls back what serves the others.
+/// Counts how often live plugins failed on packets since the chain was made. One line counts for at
+/// most a quarter of what is allowed, so that no single customer can cause a rollback of what
+/// serves the others.
 fn faults_of(chain: &Chain, settings: &RollbackSettings) -> u64 {
     chain.faults_at_most(settings.faults_max.div_ceil(4).max(1))
 }
 
-/// A shadow may fail as it likes.
+/// Returns whether the faults of a plugin count; those of a shadow do not.
 fn counts(plugin: &PluginStatus) -> bool {
     plugin.mode == Mode::Live && plugin.faults_total() > 0
 }
 
-/// Nothing while a reload is under way.
+/// Returns `None` during a reload.
 fn try_lock(reloader: &Reloader) -> Option<MutexGuard<'_, Serving>> {
     match reloader.serving.try_lock() {
         Ok(serving) => Some(serving),

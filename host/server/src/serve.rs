@@ -1,5 +1,5 @@
-//! `lessor serve`: puts the server together, runs it until it is told to stop, and takes it apart
-//! in the order that loses nothing.
+//! `lessor serve`: starts the parts of the server, runs it until it is asked to stop, and stops the
+//! parts in an order that loses nothing.
 
 use std::{
     path::Path,
@@ -43,16 +43,16 @@ use crate::{
     worker::{WorkerHandle, WorkerParts},
 };
 
-/// How often ended leases, offers and quarantines are looked for.
+/// The interval at which ended leases, offers and quarantines are reclaimed.
 const RECLAIM_EVERY: Duration = Duration::from_millis(200);
-/// The shortest time between two lines of the log about a store that cannot write.
+/// The shortest time between two log lines about a store that cannot write.
 const STORE_LOG_EVERY: Duration = Duration::from_secs(10);
-/// Ended leases taken back under one lock.
+/// The number of ended leases that are reclaimed under one lock.
 const RECLAIM_BATCH: usize = 256;
-/// Room for instances of plugins: 32 on the packet path, each with one in reserve, and as many of the
-/// chain that takes their place.
+/// Plugin instances per worker: 32 on the packet path, a spare one for each, and as many for the
+/// chain that replaces them at a reload.
 const INSTANCES_PER_WORKER: u32 = 128;
-/// Changes that one flush makes durable.
+/// The number of changes that one flush makes durable.
 const BATCH_CHANGES_MAX: usize = 1024;
 
 /// The arguments of `lessor serve`.
@@ -60,8 +60,8 @@ const BATCH_CHANGES_MAX: usize = 1024;
 pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) file: ConfigurationFile,
-    /// End if the configuration or a policy has a mistake, rather than serve with what was accepted
-    /// last.
+    /// Exit if the configuration or a policy has a mistake, instead of serving the last accepted
+    /// generation.
     #[arg(long)]
     pub(crate) strict: bool,
 }
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let candidate = match Candidate::choose(path, arguments.strict) {
         Ok(candidate) => candidate,
         Err(why) => {
-            // Says everything that is wrong, with the plugins too.
+            // This reports all mistakes, including those of plugins.
             let code = check::run(path);
             if let Some(why) = why {
                 eprintln!("lessor: what was accepted last cannot serve either: {why:#}");
@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
             return Ok(code);
         }
     };
-    // Before there is any other thread: each has rights of its own.
+    // Capabilities belong to threads, so they are dropped before there is another thread.
     let notes = privileges::limit(path, &candidate.configuration)?;
     let _write_the_rest = logging::start(&candidate.configuration.log);
     for note in notes {
@@ -92,7 +92,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the runtime for signals and control")?;
     let outcome = runtime.block_on(serve(path, candidate, arguments.strict));
-    // A reload or a start may still be compiling, or a disk may be stuck: nothing waits for them.
+    // A reload or a start may still be compiling, or a disk may hang: the shutdown waits for
+    // neither.
     runtime.shutdown_background();
     outcome?;
     Ok(ExitCode::SUCCESS)
@@ -100,7 +101,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 
 async fn serve(path: &Path, candidate: Candidate, strict: bool) -> anyhow::Result<()> {
     let started = Instant::now();
-    // Signals are caught from here on: a SIGHUP that comes early must not end the process.
+    // Signals are caught from here on, so that an early SIGHUP does not end the process.
     let mut signals = Signals::catch()?;
     let Some((server, listeners)) = start(&mut signals, path, candidate, strict).await? else {
         stopping::end_soon();
@@ -129,8 +130,8 @@ async fn serve(path: &Path, candidate: Candidate, strict: bool) -> anyhow::Resul
     Ok(())
 }
 
-/// Starts the server with the candidate, or else with the last accepted generation; none if it is told
-/// to stop meanwhile.
+/// Starts the server with the candidate, or else with the last accepted generation. Returns `None`
+/// if the server is asked to stop meanwhile.
 async fn start(
     signals: &mut Signals,
     path: &Path,
@@ -153,8 +154,8 @@ async fn start(
     }
 }
 
-/// Where questions come in. Opened before anything is served: it also tells whether another server
-/// runs with this configuration.
+/// The listeners for questions. They are opened before the server serves: this also detects another
+/// server that runs with this configuration.
 struct Listeners {
     control: Option<UnixListener>,
     metrics: Option<TcpListener>,
@@ -224,7 +225,7 @@ impl Server {
         let host = Host::read(configuration.server.send_buffer_octets)?;
         let (watched, endpoints) =
             Endpoints::open(&configuration.server, Arc::clone(&host), workers_of(&configuration))?;
-        // All instances are there before anybody is answered.
+        // All instances are made before the first client is answered.
         let runners = endpoints.iter().map(|_| generation.chain.runner());
         let runners: Vec<_> =
             runners.collect::<Result<_, _>>().map_err(generation::Refusal::from)?;
@@ -299,10 +300,10 @@ impl Server {
         })
     }
 
-    /// Workers first, so that nothing new is decided; then storage, which has what they still wait
-    /// for; then the observer, which hears of all of it.
+    /// Stops workers first, so that nothing new is decided; then storage, which holds what they
+    /// still wait for; then the observer, which receives the events of both.
     fn stop(self) {
-        // A reload that is under way ends with it.
+        // This ends a reload that is in progress.
         self.reloader.runtime.stop_compiling();
         self.watch.stop();
         for worker in &self.reloader.workers {
@@ -317,8 +318,8 @@ impl Server {
     }
 }
 
-/// Takes back what has ended, in small pieces, says when a pool fills up or the store cannot write,
-/// and looks at the clock.
+/// Reclaims what has ended, in small pieces; reports pools that fill up and a store that cannot
+/// write; watches the clock.
 struct Reclaimer {
     shared: Arc<Shared>,
     told: Receiver<()>,
@@ -328,10 +329,10 @@ struct Reclaimer {
     clock: clock::Keeper,
 }
 
-/// What the log has been told of the store.
+/// What the log already says about the store.
 #[derive(Default)]
 struct StoreWatch {
-    /// How many failed flushes it knows of, and since when.
+    /// The number of failed flushes that was last logged.
     failed_flushes: u64,
     told_at: Option<Instant>,
     is_failing: bool,
@@ -352,7 +353,7 @@ impl Reclaimer {
         Ok(())
     }
 
-    /// One batch of every network; whether there is more.
+    /// Reclaims one batch of every network. Returns whether there is more.
     fn reclaim_some(&self) -> bool {
         let now = clock::now();
         let mut more = false;
@@ -384,7 +385,7 @@ impl Reclaimer {
 }
 
 impl StoreWatch {
-    /// Says what is new: a failure at once, then how it goes on every now and then, and its end.
+    /// Logs what is new: a failure at once, its continuation at intervals, and its end.
     fn look(&mut self, status: &CommitterStatus, now: Instant) {
         let is_due = self.told_at.is_none_or(|at| now.duration_since(at) >= STORE_LOG_EVERY);
         let fails = status.failed_flushes > self.failed_flushes || status.is_stalled;
@@ -424,7 +425,7 @@ fn open_store(configuration: &Configuration) -> anyhow::Result<Box<dyn Store>> {
     })
 }
 
-/// The folder of the store, if it is on a disk.
+/// Returns the folder of the store, or `None` if leases are kept in memory only.
 fn folder_of_store(configuration: &Configuration) -> Option<&Path> {
     match &configuration.store.backend {
         StoreBackend::Embedded { path } => Some(path),
@@ -448,8 +449,8 @@ fn restore(
     }
     clock::say(stored.resumed().verdict);
     let restored = stored.take_in();
-    // Before anything is granted: with a former offset, the next start would take the time that was
-    // not believed for time that passed.
+    // The note is written before anything is granted: with a former offset, the next start would
+    // count the time that was not believed as time that passed.
     clock::Keeper::new(folder.map(Path::to_owned)).write_note();
     let (leases, now) = (restored.len(), clock::now());
     restored.into_iter().for_each(|lease| shards.restore(now, lease));
@@ -477,7 +478,7 @@ fn journal_bounds(configuration: &Configuration) -> Option<JournalBounds> {
     })
 }
 
-/// How many workers a server with this configuration has.
+/// Returns the number of workers of a server with this configuration.
 pub(crate) fn workers_of(configuration: &Configuration) -> usize {
     match configuration.server.workers {
         Some(workers) => workers.get(),
@@ -485,12 +486,12 @@ pub(crate) fn workers_of(configuration: &Configuration) -> usize {
     }
 }
 
-/// The sockets that a server with these settings receives on.
+/// Returns the sockets that a server with these settings receives on.
 pub(crate) fn own_sockets(settings: &ServerSettings, host: &Host) -> OwnSockets {
     OwnSockets::new(&settings.listen, &settings.interfaces, host)
 }
 
-/// Drops replaced plugin instances away from the workers.
+/// Starts a thread that drops replaced plugin instances, so that workers need not.
 fn discarder() -> anyhow::Result<Sender<Runner>> {
     let (sender, receiver) = crossbeam_channel::unbounded::<Runner>();
     std::thread::Builder::new()
@@ -500,7 +501,7 @@ fn discarder() -> anyhow::Result<Sender<Runner>> {
     Ok(sender)
 }
 
-/// Keeps the order of hash tables from being guessed by a sender of packets.
+/// Returns a random seed, so that the sender of a packet cannot guess the order of hash tables.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()

@@ -1,13 +1,13 @@
-//! Shards: the engines of all networks, each behind a lock of its own.
+//! Shards: the engines of all networks, each behind its own lock.
 //!
-//! Not a decision maker: who decides is the engine. Here stands only who may reach it when, and
-//! how leases pass from the engines of one configuration to those of the next.
+//! Decides nothing itself: controls access to the engines and moves leases from the engines of one
+//! configuration to those of the next.
 //!
-//! An engine is made when somebody asks for it: a network that nobody ever asked about costs no more than
-//! its configuration does.
+//! An engine is made on first use: a network without any request costs no more than its
+//! configuration does.
 //!
-//! Invariant: at any time at most one live engine owns an address. A shard that was retired is
-//! empty for ever; a finder must use the newer set.
+//! Invariant: at any time at most one live engine owns an address. A retired shard stays empty; a
+//! caller that finds one must use the newer set.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,7 +25,7 @@ use roaring::RoaringBitmap;
 
 use crate::waiting::{Waiting, Wake};
 
-/// How many leases are looked up before others may have the lock of their network.
+/// The number of leases that are read before other threads may take the lock of their network.
 const LISTED_AT_ONCE: usize = 1024;
 
 /// The engines of one topology.
@@ -34,54 +34,55 @@ pub(crate) struct Shards {
     topology: Topology,
     hash_seed: u64,
     shards: Vec<Arc<Shard>>,
-    /// Of each shard whether its engine was made, so that nobody looks at a hundred thousand that were not.
+    /// For each shard, whether its engine was made, so that the others need not be visited.
     is_made: Vec<AtomicBool>,
-    /// Leases on storage that no configured network spans; kept for the day one does again.
+    /// Leases on storage that no configured network spans, kept for a later configuration that
+    /// does.
     strays: Vec<Arc<Lease>>,
 }
 
-/// How many reloads may come in the way of a list of leases before it is given up.
+/// The number of reloads that may interrupt a list of leases before it fails.
 const RELOADS_MAX: usize = 16;
 
-/// How many subnets, pools and reservations a network has at most whose engine is made while a request
-/// waits: that takes some 50 microseconds.
+/// The largest number of subnets, pools and reservations of a network whose engine is made while a
+/// request waits: that takes some 50 microseconds.
 const PARTS_MADE_LATER_MAX: usize = 1_000;
 
 /// One network's engine.
 #[derive(Debug)]
 struct Shard(Mutex<Contents>);
 
-/// What a shard holds.
+/// The state of a shard.
 #[derive(Debug)]
 enum Contents {
-    /// An engine that knows nothing, and so was not made yet.
+    /// A network whose engine knows nothing yet and was not made.
     Idle(Arc<Network>),
     /// An engine.
     Made(Box<Made>),
-    /// Nothing any more.
+    /// The engine has moved to a newer set.
     Retired,
 }
 
-/// An engine, and who waits for it.
+/// An engine, and the exchanges that wait for it.
 #[derive(Debug)]
 struct Made {
     engine: Engine,
     waiting: Waiting,
 }
 
-/// The shard was retired by a reload: a newer set of shards is there.
+/// The shard was retired by a reload: there is a newer set of shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Retired;
 
-/// A list of leases was given up after this many reloads.
+/// A list of leases was interrupted by this many reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooManyReloads(pub(crate) usize);
 
-/// Visits every lease once, until `visit` says that it has enough; returns whether it never said so. A
-/// reload moves leases to newer shards, so the rest is read from the newest.
+/// Visits every lease once, until `visit` returns that it has enough; returns whether it visited
+/// all. A reload moves leases to newer shards, so the rest is read from the newest.
 ///
 /// # Errors
-/// If there was one reload after the other.
+/// If too many reloads follow each other.
 pub(crate) fn each_lease_once(
     newest: &mut dyn FnMut() -> Arc<Shards>,
     mut visit: impl FnMut(&Lease, &Topology) -> bool,
@@ -100,7 +101,7 @@ pub(crate) fn each_lease_once(
 }
 
 impl Shards {
-    /// Empty engines for every network.
+    /// Creates empty shards for every network.
     pub(crate) fn new(topology: Topology, hash_seed: u64) -> Self {
         let networks = topology.networks().iter();
         let shards = networks.map(|network| Arc::new(Shard::idle(network, hash_seed))).collect();
@@ -112,39 +113,39 @@ impl Shards {
         Self { topology, hash_seed, shards, is_made, strays: Vec::new() }
     }
 
-    /// Takes in a lease from storage, before any request is decided.
+    /// Restores a lease from storage, before any request is decided.
     pub(crate) fn restore(&mut self, now: Timestamp, lease: Arc<Lease>) {
         let location = self.topology.locate_address(lease.address);
         match location {
             Some(location) => {
-                // Nobody else has these shards yet, so none is retired.
+                // No other thread has these shards yet, so none is retired.
                 let _ = self.with_engine(location.network, |engine| engine.restore(now, lease));
             }
             None => self.strays.push(lease),
         }
     }
 
-    /// How many leases on storage belong to no configured network.
+    /// Returns how many leases on storage belong to no configured network.
     pub(crate) fn stray_leases(&self) -> usize {
         self.strays.len()
     }
 
-    /// The networks and the way to them.
+    /// Returns the networks and how requests are located in them.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// Where a request belongs.
+    /// Returns where a request belongs.
     pub(crate) fn locate(&self, request: &Request) -> Option<Location> {
         self.topology.locate(request)
     }
 
-    /// The network of a location.
+    /// Returns the network of a location.
     pub(crate) fn network(&self, id: NetworkId) -> Option<&Arc<Network>> {
         self.topology.networks().get(id.0 as usize)
     }
 
-    /// Works on the engine of a network under its lock; keep it short.
+    /// Calls `work` with the engine of a network under its lock; `work` must be short.
     ///
     /// # Errors
     /// If the shard was retired.
@@ -156,7 +157,7 @@ impl Shards {
         self.with_waiting(id, |engine, _| work(engine))
     }
 
-    /// The same, with those who wait for changes of its addresses.
+    /// As [`Self::with_engine`], with the exchanges that wait for changes of its addresses.
     ///
     /// # Errors
     /// If the shard was retired.
@@ -174,7 +175,7 @@ impl Shards {
         Ok(work(engine, waiting))
     }
 
-    /// The same for the network that owns an address; `None` if no network does.
+    /// As [`Self::with_engine`], for the network that owns an address; `None` if no network does.
     pub(crate) fn with_owner_of<T>(
         &self,
         address: Ipv4Addr,
@@ -186,7 +187,7 @@ impl Shards {
         }
     }
 
-    /// Visits every live engine that was made, one lock at a time: those that may know something.
+    /// Visits every live engine that was made, one lock at a time: the others know nothing.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&mut Engine)) {
         let shards = self.shards.iter().zip(&self.is_made);
         for (shard, _) in shards.filter(|(_, is_made)| is_made.load(Ordering::Acquire)) {
@@ -196,7 +197,8 @@ impl Shards {
         }
     }
 
-    /// The same, for the networks that are wanted, whether or not their engines were made.
+    /// Visits the engines of the networks for which `wanted` returns true, and makes them if
+    /// necessary.
     pub(crate) fn for_wanted(
         &self,
         wanted: impl Fn(&Network) -> bool,
@@ -208,7 +210,8 @@ impl Shards {
         }
     }
 
-    /// Looks at the engine of every network. One that was not made is made for the look only.
+    /// Passes the engine of every network to `look`. An engine that was not made is made for this
+    /// call only.
     pub(crate) fn look_at_each(&self, mut look: impl FnMut(&Engine)) {
         for shard in &self.shards {
             match &*shard.lock() {
@@ -219,8 +222,8 @@ impl Shards {
         }
     }
 
-    /// Works on all live engines that were made together, while the locks of all networks are held: every
-    /// decision comes before it or after it. Not while a reload is under way.
+    /// Calls `work` with all live engines that were made, while the locks of all networks are held,
+    /// so that every decision comes before it or after it. Must not be called during a reload.
     pub(crate) fn with_all<T>(&self, work: impl FnOnce(&mut [&mut Engine]) -> T) -> T {
         let mut guards: Vec<MutexGuard<'_, Contents>> =
             self.shards.iter().map(|shard| shard.lock()).collect();
@@ -229,10 +232,10 @@ impl Shards {
         work(&mut engines)
     }
 
-    /// Shards for a new topology. Engines of networks that did not change are carried over as they
-    /// are, and go on working meanwhile; the others are stopped, emptied into new engines and
-    /// retired. `publish` is called with the new set before any retired shard can be seen as
-    /// retired, so that a finder finds the new set as well.
+    /// Creates shards for a new topology. Engines of networks that did not change are carried over,
+    /// and continue to work meanwhile. The others are stopped, their leases are moved to new
+    /// engines, and they are retired. `publish` is called with the new set before any shard can be
+    /// seen as retired, so that a caller that sees one also finds the new set.
     ///
     /// Takes time proportional to the leases of the networks that changed; only their clients wait.
     pub(crate) fn reconfigure(
@@ -248,15 +251,16 @@ impl Shards {
             .collect();
         let carried = |network: &Arc<Network>| {
             let (old_network, shard) = old.get(&*network.name)?;
-            // One without an engine is retired, too: nobody may make one that the new set does not know of.
+            // A shard without an engine is retired, too: nobody may make an engine that the new set
+            // does not have.
             (*old_network == network && shard.is_made()).then(|| Arc::clone(shard))
         };
         let kept: Vec<Option<Arc<Shard>>> = topology.networks().iter().map(carried).collect();
         let kept_pointers: HashSet<*const Shard> = kept.iter().flatten().map(Arc::as_ptr).collect();
         let is_kept = |shard: &Arc<Shard>| kept_pointers.contains(&Arc::as_ptr(shard));
 
-        // All locks are held until the new set is published. Nobody else takes two at a time, so
-        // there is no order to get wrong.
+        // All locks are held until the new set is published. No other thread takes two of them at a
+        // time, so there is no lock order to violate.
         let mut retiring: Vec<MutexGuard<'_, Contents>> =
             self.shards.iter().filter(|shard| !is_kept(shard)).map(|shard| shard.lock()).collect();
         let retired = retiring.iter_mut().filter_map(|guard| guard.retire());
@@ -281,23 +285,25 @@ impl Shards {
         });
         let shards = shards.collect();
         let mut next = Self::of(topology, hash_seed, shards);
-        // Nobody hears any more what became of changes that are on their way.
+        // The results of in-flight changes will not reach these engines, so storage decides what
+        // they hold.
         let outside = outside.iter().filter_map(Remembered::lease).map(Arc::new);
         for lease in outside.chain(self.strays.iter().cloned()) {
             next.restore(now, lease);
         }
         publish(Arc::new(next));
         drop(retiring);
-        // Their requests are decided with the new engines, and wait there if they must.
+        // The exchanges that waited are decided with the new engines, and wait there if necessary.
         let waiting: Vec<Wake> = waiting.iter_mut().flat_map(Waiting::take_all).collect();
         waiting.into_iter().for_each(|wake| wake());
     }
 
-    /// Every lease, network by network in order of address, until `visit` says that it has enough;
-    /// whether it never said so. A network waits only while a few of its leases are looked up.
+    /// Visits every lease, network by network in order of address, until `visit` returns that it
+    /// has enough; returns whether it visited all. A network is locked only while a few of its
+    /// leases are read.
     ///
     /// # Errors
-    /// If a network was retired before its last lease: newer shards have them all.
+    /// If a network was retired before its last lease; the newer shards have all of them.
     pub(crate) fn each_lease(&self, mut visit: impl FnMut(Lease) -> bool) -> Result<bool, Retired> {
         for shard in &self.shards {
             let Some(mut listing) = shard.lock().engine()?.map(Engine::listing) else { continue };
@@ -317,7 +323,8 @@ impl Shards {
     }
 }
 
-/// The networks of `topology` that go on with one of `engines`, or with something that one of them knows.
+/// Returns the networks of `topology` that continue one of `engines`, or own an address that one of
+/// them knows.
 fn concerned(engines: &[Engine], topology: &Topology) -> HashSet<NetworkId> {
     let subnets = engines.iter().flat_map(|engine| &engine.network().subnets);
     let homes = subnets.map(|subnet| subnet.prefix.network());
@@ -331,7 +338,7 @@ impl Shard {
         Self(Mutex::new(Contents::Made(Box::new(made))))
     }
 
-    /// A network of which nothing is known.
+    /// Creates the shard of a network of which nothing is known.
     fn idle(network: &Arc<Network>, hash_seed: u64) -> Self {
         let parts = |found: &Subnet| 1 + found.pools.len() + found.reservations.len();
         match network.subnets.iter().map(parts).sum::<usize>() <= PARTS_MADE_LATER_MAX {
@@ -344,15 +351,15 @@ impl Shard {
         matches!(&*self.lock(), Contents::Made(_))
     }
 
-    /// A panic under the lock poisons it; the engine's own invariants hold between its calls, and
-    /// serving on is better than refusing a whole network.
+    /// A panic under the lock poisons it. The engine's own invariants hold between its calls, and
+    /// to continue is better than to refuse a whole network.
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Contents {
-    /// The engine, unless it was retired.
+    /// Returns the engine, which is made if necessary, or `None` if it was retired.
     fn make(&mut self, hash_seed: u64) -> Option<&mut Made> {
         if let Self::Idle(network) = self {
             let engine = Engine::new(Arc::clone(network), hash_seed);
@@ -361,7 +368,7 @@ impl Contents {
         self.made()
     }
 
-    /// The engine, if it was made and not retired.
+    /// Returns the engine, or `None` if it was not made or was retired.
     fn made(&mut self) -> Option<&mut Made> {
         match self {
             Self::Made(made) => Some(made),
@@ -369,7 +376,7 @@ impl Contents {
         }
     }
 
-    /// The engine; none if it was not made.
+    /// Returns the engine, or `None` if it was not made.
     fn engine(&self) -> Result<Option<&Engine>, Retired> {
         match self {
             Self::Made(made) => Ok(Some(&made.engine)),
@@ -378,7 +385,7 @@ impl Contents {
         }
     }
 
-    /// The engine, if it was made; nothing is here from now on.
+    /// Retires the shard and returns its engine, if it was made.
     fn retire(&mut self) -> Option<Box<Made>> {
         match std::mem::replace(self, Self::Retired) {
             Self::Made(made) => Some(made),
@@ -443,7 +450,7 @@ mod tests {
         first.restore(NOW, lease([10, 0, 0, 5]).into());
         first.restore(NOW, lease([10, 1, 0, 5]).into());
         let first = Arc::new(first);
-        // The network of one lease was retired when the list comes to it.
+        // The network of one lease is retired when the list reaches it.
         let newer = reconfigured(&first, &["10.1.0.0/23", "10.0.0.0/24"]);
         let mut sets = [Arc::clone(&first), newer].into_iter();
         let mut listed = Vec::new();
@@ -452,7 +459,7 @@ mod tests {
             true
         });
         assert_eq!((complete, listed), (Ok(true), vec![[10, 0, 0, 5], [10, 1, 0, 5]]));
-        // Whatever is newest is retired already.
+        // The newest set is always retired already.
         let mut asked = 0;
         let given_up = each_lease_once(
             &mut || {
@@ -478,7 +485,7 @@ mod tests {
         shards.restore(NOW, lease([10, 0, 1, 5]).into());
         shards.for_wanted(|network| &*network.name == "10.2.0.0/24", |_| ());
         assert_eq!(made(&shards), ["10.0.0.0/23", "10.2.0.0/24"]);
-        // What one of them knows may be part of a network that nobody asked about.
+        // An address that an engine knows may belong to a network that had no request yet.
         let shards = reconfigured(&shards, &["10.1.0.0/24", "10.2.0.0/24", "10.0.1.0/24"]);
         assert_eq!(made(&shards), ["10.2.0.0/24", "10.0.1.0/24"]);
         assert!(knows(&shards, [10, 0, 1, 5]));

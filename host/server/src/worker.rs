@@ -1,9 +1,10 @@
-//! Workers: each reads what waits in its sockets, decides it in the order of its backlog, has the
-//! changes of a turn committed with one flush, and sends the replies with one call for each socket.
-//! While a flush runs, it continues with the next turn; while storage has no room or does not answer,
-//! with what changes nothing.
+//! Workers: each one reads what waits in its sockets, decides it in the order of its backlog,
+//! commits the changes of a turn with one flush, and sends the replies with one call per socket.
+//! While a flush runs, it continues with the next turn. While storage has no room or does not
+//! answer, it continues with messages that change nothing.
 //!
-//! Not here: how one message is decided; see [`crate::exchange`]. Invariant: a reply leaves only
+//! Does not know how a message is decided; see [`crate::exchange`]. Invariant: a reply leaves only
+//! after every change that it rests on is durable.
 //! after every change it rests on is durable.
 
 mod intake;
@@ -35,15 +36,15 @@ use crate::{
     waiting::Wake,
 };
 
-/// Changes of one worker that may wait for storage. Beyond this number, messages wait in its
-/// backlog, which puts urgent ones first and chooses which ones give way.
+/// The number of changes of one worker that may wait for storage. Beyond it, messages wait in the
+/// worker's backlog, which orders them by urgency and chooses which ones to drop.
 const WAITING_CHANGES_MAX: usize = 4096;
 
-/// Messages of other threads, such as exchanges that come back from their lookups, that a worker
-/// accepts before it submits and sends what it has.
+/// The number of messages from other threads, such as exchanges that return from their lookups,
+/// that a worker accepts before it submits and sends what it has.
 const MESSAGES_IN_TURN_MAX: usize = 64;
 
-/// How long a worker that was told to stop continues to decide what it has read.
+/// How long a worker continues to decide what it has read after it was asked to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 
 /// A handle to a running worker.
@@ -54,28 +55,28 @@ pub(crate) struct WorkerHandle {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What a worker works with.
+/// The parts that a worker is made of.
 pub(crate) struct WorkerParts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) endpoints: Vec<Option<Endpoint>>,
     pub(crate) runner: Runner,
-    /// Where replaced instances are sent, because dropping them takes longer than a packet should
+    /// Replaced instances are sent here, because dropping them takes longer than a packet should
     /// wait.
     pub(crate) discard: Sender<Runner>,
-    /// Where exchanges wait for lookups.
+    /// Runs the lookups that exchanges wait for.
     pub(crate) runtime: tokio::runtime::Handle,
-    /// Messages that may wait to be decided.
+    /// The number of messages that may wait to be decided.
     pub(crate) waiting_messages_max: usize,
 }
 
 enum Message {
-    /// Storage is done with a batch.
+    /// Storage has answered a batch.
     Committed { exchanges: Vec<Exchange>, answers: Vec<Answer> },
-    /// Exchanges that wait for storage can be decided; which ones, the other channel says.
+    /// Exchanges that waited for storage can be decided; their numbers are in the other channel.
     Woken,
     /// An exchange that waited for lookups has its answers.
     LookedUp(Box<Returned>),
-    /// Use these policies from now on, and confirm it.
+    /// Use these policies from now on, and confirm that.
     Policies { runner: Box<Runner>, taken: Sender<()> },
     /// Replace the endpoint at this position, or close it.
     Endpoint { position: usize, endpoint: Option<Box<Endpoint>> },
@@ -83,7 +84,7 @@ enum Message {
     Stop,
 }
 
-/// Sends endpoints to a worker. Clones send to the same worker.
+/// Sends endpoints to one worker. Clones send to the same worker.
 #[derive(Clone, Debug)]
 pub(crate) struct EndpointSender {
     sender: Sender<Message>,
@@ -91,8 +92,8 @@ pub(crate) struct EndpointSender {
 }
 
 impl EndpointSender {
-    /// Has the worker receive from `endpoint` instead of the one at `position`, or from none.
-    /// Replies to messages of the old one leave through the new one.
+    /// Makes the worker receive from `endpoint` instead of the one at `position`, or from none.
+    /// Replies to messages of the old endpoint leave through the new one.
     pub(crate) fn replace(&self, position: usize, endpoint: Option<Endpoint>) {
         let endpoint = endpoint.map(Box::new);
         let _ = self.sender.send(Message::Endpoint { position, endpoint });
@@ -100,8 +101,8 @@ impl EndpointSender {
     }
 }
 
-/// Tells a worker that its exchanges can go on which wait for storage. They have a channel to
-/// themselves, because they go on before any later message is decided.
+/// Notifies a worker that exchanges which wait for storage can continue. They have a separate
+/// channel, because they continue before any later message is decided.
 struct WorkerWakes {
     woken: Sender<u64>,
     sender: Sender<Message>,
@@ -126,7 +127,7 @@ impl Wakes for WorkerWakes {
 struct Worker {
     shared: Arc<Shared>,
     runner: Runner,
-    /// Each at a fixed position, which is empty while it cannot be open.
+    /// Each endpoint has a fixed position, which is empty while the endpoint cannot be open.
     endpoints: Vec<Option<Endpoint>>,
     poller: Poller,
     receiver: Receiver<Message>,
@@ -136,7 +137,7 @@ struct Worker {
     /// Messages that were read and not decided.
     intake: Intake,
     pause: Pause,
-    /// Exchanges whose replies are ready to send, per endpoint.
+    /// Exchanges whose replies are ready to send, by endpoint.
     finished: Vec<Vec<Exchange>>,
     /// Exchanges of this turn whose changes must be committed.
     to_commit: Vec<Exchange>,
@@ -145,10 +146,10 @@ struct Worker {
     /// Exchanges that wait for lookups, on the threads of `runtime`, or for storage.
     parking: Parking,
     wakes: WorkerWakes,
-    /// The numbers of those that can go on.
+    /// The numbers of the exchanges that can continue.
     woken: Receiver<u64>,
     runtime: tokio::runtime::Handle,
-    /// Until when the worker decides what it has read, once it was told to stop.
+    /// How long the worker decides what it has read, once it was asked to stop.
     stops_at: Option<Instant>,
 }
 
@@ -156,7 +157,7 @@ impl WorkerHandle {
     /// Starts a worker on its endpoints.
     ///
     /// # Errors
-    /// If the operating system gives no thread or no epoll.
+    /// If the operating system provides no thread or no epoll instance.
     pub(crate) fn start(number: usize, parts: WorkerParts) -> anyhow::Result<Self> {
         let WorkerParts { shared, endpoints, runner, discard, runtime, waiting_messages_max } =
             parts;
@@ -201,23 +202,23 @@ impl WorkerHandle {
         Ok(Self { sender, waker, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Has the worker use other policies after the current turn; it answers on `taken` when no
-    /// further packet will meet the old ones.
+    /// Makes the worker use other policies after the current turn. The worker answers on `taken`
+    /// once no further packet will reach the old ones.
     pub(crate) fn hand_over(&self, runner: Runner, taken: Sender<()>) {
         self.tell(Message::Policies { runner: Box::new(runner), taken });
     }
 
-    /// A sender of endpoints to the worker.
+    /// Returns a sender of endpoints to the worker.
     pub(crate) fn endpoint_sender(&self) -> EndpointSender {
         EndpointSender { sender: self.sender.clone(), waker: self.waker.clone() }
     }
 
-    /// Has the worker answer the requests in progress, and waits for its end.
+    /// Makes the worker answer the requests in progress, and waits for its end.
     pub(crate) fn stop(&self) {
         self.tell(Message::Stop);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // It cannot have panicked: see `vital`.
+            // The thread cannot have panicked: see `vital`.
             let _ = thread.join();
         }
     }
@@ -244,8 +245,8 @@ impl Worker {
             let has_submitted = self.submit();
             self.send_finished();
             if has_submitted && !self.intake.is_empty() {
-                // If the store's thread shares the core, it flushes now and not at the end of a
-                // time slice; otherwise this costs nothing.
+                // If the committer shares the core, it flushes now instead of at the end of a time
+                // slice. Otherwise this costs nothing.
                 std::thread::yield_now();
             }
         }
@@ -257,8 +258,9 @@ impl Worker {
         self.stops_at.is_some() && is_idle && self.intake.is_empty()
     }
 
-    /// Waits for something to do; does not wait if there are messages that can be decided. Says
-    /// which endpoints have something to read, and whether another thread may have sent something.
+    /// Waits for something to do, unless there are messages that can be decided. Adds the endpoints
+    /// that have something to read to `ready`, and returns whether another thread may have sent
+    /// something.
     fn wait(&mut self, ready: &mut Vec<u32>) -> anyhow::Result<bool> {
         let may_decide = self.may_decide();
         if let Some(stops_at) = self.stops_at {
@@ -280,7 +282,7 @@ impl Worker {
         Ok(found.woken())
     }
 
-    /// Takes messages of other threads, but not so many that replies that are ready have to wait.
+    /// Accepts messages of other threads, but not so many that finished replies have to wait.
     fn take_waiting(&mut self) {
         for _ in 0..MESSAGES_IN_TURN_MAX {
             let Ok(message) = self.receiver.try_recv() else { return };
@@ -318,15 +320,16 @@ impl Worker {
         *slot = endpoint;
     }
 
-    /// Whether storage has room for the changes of another turn. A worker without changes in flight
-    /// continues, because nothing would wake it when there is room; what storage does not take then ends.
-    /// Otherwise it decides only what changes nothing.
+    /// Returns whether storage has room for the changes of another turn. If not, the worker decides
+    /// only what changes nothing. A worker without changes in flight continues in any case, because
+    /// no answer would wake it when there is room; changes that storage then rejects end their
+    /// exchanges.
     fn may_change_more(&self) -> bool {
         self.waiting_changes == 0
             || (self.waiting_changes < WAITING_CHANGES_MAX && self.shared.committer.has_room())
     }
 
-    /// Whether a message waits that can be decided.
+    /// Returns whether a message waits that can be decided now.
     fn may_decide(&self) -> bool {
         match self.may_change_more() {
             true => !self.intake.is_empty(),
@@ -352,7 +355,7 @@ impl Worker {
         }
     }
 
-    /// Sends an exchange to the runtime, which returns it with its lookups.
+    /// Moves an exchange to the runtime, which returns it with the results of its lookups.
     fn look_up(&mut self, mut exchange: Exchange) {
         let Some(ticket) = exchange.request().map(|request| Ticket::of(request)) else { return };
         if let Err(reason) = self.parking.leave(&ticket) {
@@ -382,7 +385,7 @@ impl Worker {
         self.decided(exchange);
     }
 
-    /// Keeps an exchange until storage has answered to what it depends on.
+    /// Keeps an exchange until storage has answered the changes that it depends on.
     fn park(&mut self, number: u64, mut exchange: Exchange) {
         let Some(ticket) = exchange.request().map(|request| Ticket::of(request)) else { return };
         let since = *exchange.waits_since.get_or_insert_with(Instant::now);
@@ -393,8 +396,9 @@ impl Worker {
         }
     }
 
-    /// Continues with the exchanges whose wait for storage is over, in the order in which it ended. They
-    /// came before whatever is decided next; of one client, that must not come first.
+    /// Continues with the exchanges that no longer wait for storage, in the order in which their
+    /// waits ended. They arrived before the message that is decided next, which may come from the
+    /// same client.
     fn go_on_with_woken(&mut self) {
         while let Ok(number) = self.woken.try_recv() {
             self.go_on(number);
@@ -403,7 +407,7 @@ impl Worker {
 
     /// Continues with an exchange that waited for storage.
     fn go_on(&mut self, number: u64) {
-        // It was one too many, if it is not there.
+        // The exchange is missing if it was one too many to be parked.
         let Some((mut exchange, since)) = self.parking.unpark(number) else { return };
         if since.elapsed() > AGE_MAX {
             exchange.end_undecided(Reason::TooOld);
@@ -419,7 +423,7 @@ impl Worker {
         let changes: usize = exchanges.iter().map(|exchange| exchange.changes.len()).sum();
         self.waiting_changes = self.waiting_changes.saturating_sub(changes);
         let now = clock::now();
-        // Storage answers every decision; if it did not, nothing would be known to be durable.
+        // Storage answers every decision; a missing answer must not count as durable.
         let answers = answers.iter().chain(std::iter::repeat(&Answer::NotMade));
         for (mut exchange, answer) in exchanges.into_iter().zip(answers) {
             let pipeline = self.shared.pipeline_with(&self.wakes);
@@ -431,7 +435,8 @@ impl Worker {
         }
     }
 
-    /// Hands the changes of a turn to storage, to be made durable with one flush; whether there are any.
+    /// Submits the changes of a turn to storage, to be made durable with one flush. Returns whether
+    /// there were any.
     fn submit(&mut self) -> bool {
         let exchanges = std::mem::take(&mut self.to_commit);
         if exchanges.is_empty() {
@@ -440,8 +445,8 @@ impl Worker {
         let decisions: Vec<Changes> =
             exchanges.iter().map(|exchange| exchange.changes.clone()).collect();
         let changes: usize = decisions.iter().map(|changes| changes.len()).sum();
-        // The closure owns the exchanges; if storage has no room it comes back unused, and so must
-        // they: they are shared with it through this slot.
+        // The closure owns the exchanges. If storage has no room, the closure comes back unused,
+        // and the exchanges must come back too, so both sides share them through this slot.
         let slot = Arc::new(Mutex::new(exchanges));
         let (sender, waker, in_flight) =
             (self.sender.clone(), self.waker.clone(), Arc::clone(&slot));
@@ -474,7 +479,7 @@ impl Worker {
         }
     }
 
-    /// Sends every reply that is ready, with one call for each socket.
+    /// Sends every reply that is ready, with one call per socket.
     fn send_finished(&mut self) {
         for (endpoint, finished) in self.endpoints.iter_mut().zip(&mut self.finished) {
             if finished.is_empty() {
@@ -524,7 +529,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_millis(300);
 
-    /// A worker on a free port of loopback, and a relay before it.
+    /// Starts a worker on a free loopback port, and a relay in front of it.
     fn started(waiting_changes: usize) -> (WorkerHandle, Arc<Shared>, Relay, impl FnOnce()) {
         let limits = CommitterLimits { waiting_changes, batch_changes: 64 };
         let Parts { shared, runner, committer_thread, observer_thread } =

@@ -1,6 +1,7 @@
 //! Labels: the properties of a message that decide its place in the backlog.
 //!
-//! Not here: the places. Invariant: no sender can choose to share the label of another one.
+//! Does not assign the places. Invariant: no sender can choose to share the label of another
+//! sender.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddrV4;
@@ -15,19 +16,19 @@ pub(crate) enum Urgency {
     Renewal,
     /// Any other REQUEST, a RELEASE or a DECLINE.
     Other,
-    /// DISCOVER and INFORM, and what is no message of a client.
+    /// DISCOVER and INFORM, and every datagram that is not a message of a client.
     Least,
 }
 
-/// What of a message its place depends on. Names are hashed with a seed that nobody outside knows, so
-/// that no sender can choose to share another's place.
+/// The properties of a message that determine its place. Names are hashed with a secret seed, so
+/// that no sender can choose to share the place of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Label {
     pub(super) urgency: Urgency,
     pub(super) relay: u64,
     pub(super) line: u64,
     pub(super) client: u64,
-    /// What tells a repeated message from a new one.
+    /// Distinguishes a repeated message from a new one.
     pub(super) message: u64,
     pub(super) octets: usize,
 }
@@ -36,7 +37,7 @@ pub(crate) struct Label {
 #[derive(Debug, Default)]
 pub(crate) struct Labeller {
     seed: RandomState,
-    /// Datagrams so far that are no messages of clients.
+    /// The number of datagrams so far that are not messages of clients.
     strangers: u64,
 }
 
@@ -61,35 +62,36 @@ impl Label {
         [self.relay, self.line]
     }
 
-    /// Whether `later` is the same message once more.
+    /// Returns whether `later` is a repetition of this message.
     pub(super) fn is_repeated_by(&self, later: &Self) -> bool {
         self.message == later.message && self.path() == later.path()
     }
 }
 
 impl Labeller {
-    /// Labels a datagram that came in from `source` on `endpoint`.
+    /// Labels a datagram that arrived from `source` on `endpoint`.
     pub(crate) fn label(&mut self, endpoint: usize, source: SocketAddrV4, payload: &[u8]) -> Label {
         let glance = lessor_wire::glance(payload);
         let client = match (glance.client_identifier, glance.hardware_address) {
             (Some(identifier), _) if glance.kind.is_some() => self.seed.hash_one((0, identifier)),
             (None, Some(address)) if glance.kind.is_some() => self.seed.hash_one((1, address)),
-            // Each is a client of its own, so that none passes for another one that was repeated.
+            // Each one counts as a separate client, so that none is taken for a repetition of
+            // another.
             _ => {
                 self.strangers += 1;
                 self.seed.hash_one((2, self.strangers))
             }
         };
-        // Without a relay, the relay is the endpoint: clients that send to it directly share among
-        // each other as those behind one relay do.
+        // Without a relay, the endpoint counts as the relay: clients that send to it directly share
+        // it as clients behind one relay do.
         let relay = match glance.relay_address {
             Some(relay) => self.seed.hash_one((0, relay)),
             None => self.seed.hash_one((1, endpoint)),
         };
         let line = match glance.has_line() {
             true => self.seed.hash_one((0, glance.line)),
-            // A client that sends from an address of its own is told by it: unlike what stands in the
-            // message, the way back leads there.
+            // A client that sends from its own address is identified by it: unlike the contents of
+            // the message, that address is where replies go.
             false if glance.relay_address.is_none() && !source.ip().is_unspecified() => {
                 self.seed.hash_one((1, source.ip()))
             }

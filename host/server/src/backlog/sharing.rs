@@ -1,10 +1,10 @@
 //! Fair shares: a queue of queues that are served in turn, one message each.
 //!
 //! [`Rotation`]s nest: a rotation of relays, whose members are rotations of lines, whose members
-//! are plain queues, gives relays equal shares, and the lines of a relay. It holds tickets
-//! (numbers) and does not know the messages. Invariants: an empty member is removed, so memory
-//! follows what waits; each operation takes constant time, except [`Queue::remove`], which searches
-//! the queue of one line.
+//! are plain queues, gives equal shares to relays, and to the lines of a relay. It holds tickets
+//! (numbers) and does not know the messages. Invariants: an empty member is removed, so memory is
+//! proportional to the waiting messages; each operation takes constant time, except
+//! [`Queue::remove`], which searches the queue of one line.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,22 +14,23 @@ use std::{
 use foldhash::fast::FixedState;
 use slab::Slab;
 
-/// What stands for a message.
+/// The number of a message.
 pub(super) type Ticket = usize;
 
 /// A queue that is reached by a path of keys, one for each level of rotation.
 pub(super) trait Queue: Debug + Default {
     fn len(&self) -> usize;
     fn push(&mut self, path: &[u64], ticket: Ticket);
-    /// Takes the next ticket in turn.
+    /// Removes and returns the next ticket in turn.
     fn pop(&mut self) -> Option<Ticket>;
-    /// Takes the oldest ticket of the member that holds most.
+    /// Removes and returns the oldest ticket of the member that holds the most.
     fn pop_of_longest(&mut self) -> Option<Ticket>;
-    /// Whether something waits at this path.
+    /// Returns whether a ticket waits at this path.
     fn has(&self, path: &[u64]) -> bool;
-    /// Whether the members on this path, with one ticket more, would hold no less than any other.
+    /// Returns whether the members on this path, with one more ticket, would hold no less than any
+    /// other.
     fn would_hold_most(&self, path: &[u64]) -> bool;
-    /// Takes this ticket; whether it was there.
+    /// Removes this ticket. Returns whether it was there.
     fn remove(&mut self, path: &[u64], ticket: Ticket) -> bool;
 }
 
@@ -68,11 +69,11 @@ impl Queue for VecDeque<Ticket> {
 #[derive(Debug, Default)]
 pub(super) struct Rotation<Q> {
     members: Slab<Member<Q>>,
-    /// Keys are hashes, which nobody outside can choose.
+    /// The keys are hashes that no sender can choose.
     by_key: HashMap<u64, usize, FixedState>,
-    /// Whose turn is next. Members form a ring.
+    /// The member whose turn is next. Members form a ring.
     turn: Option<usize>,
-    /// Members by how much they hold; the last list is never empty.
+    /// The members by the number of tickets that they hold; the last list is never empty.
     by_length: Vec<Vec<usize>>,
     length: usize,
 }
@@ -84,7 +85,7 @@ struct Member<Q> {
     /// Neighbours in the ring.
     before: usize,
     after: usize,
-    /// Where it stands in the list of members that hold as much.
+    /// The position in the list of members that hold as many tickets.
     rank: usize,
 }
 
@@ -135,14 +136,14 @@ impl<Q: Queue> Queue for Rotation<Q> {
 }
 
 impl<Q: Queue> Rotation<Q> {
-    /// The member that a path leads to, and the rest of the path.
+    /// Returns the member that a path leads to, and the rest of the path.
     fn member_on<'p>(&self, path: &'p [u64]) -> Option<(&Member<Q>, &'p [u64])> {
         let (key, rest) = path.split_first().map_or((0, path), |(key, rest)| (*key, rest));
         let member = self.by_key.get(&key)?;
         Some((self.members.get(*member)?, rest))
     }
 
-    /// A new member, whose turn comes after that of all others.
+    /// Adds a member, whose turn comes after those of all others.
     fn add(&mut self, key: u64) -> usize {
         let entry = self.members.vacant_entry();
         let new = entry.key();
@@ -170,7 +171,7 @@ impl<Q: Queue> Rotation<Q> {
         }
     }
 
-    /// Works on the queue of a member, and follows what that changes.
+    /// Calls `work` with the queue of a member, and updates the rotation to the change.
     fn change<T>(&mut self, member: usize, work: impl FnOnce(&mut Q) -> T) -> T
     where
         T: Default,
@@ -277,7 +278,7 @@ mod tests {
         assert_eq!(relays.len(), 0);
     }
 
-    /// What is done to a queue of queues.
+    /// An operation on a queue of queues.
     #[derive(Clone, Debug)]
     enum Step {
         Push { relay: u64, line: u64 },
@@ -296,8 +297,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain list of what waits: nothing is lost, doubled or out of a line's order, and
-        /// what gives way is of the relay, and the line in it, that has most.
+        /// Compares it with a plain list: no ticket is lost, duplicated or out of the order of its
+        /// line, and a dropped ticket is of the relay, and of the line in it, that has the most.
         #[test]
         fn it_agrees_with_a_plain_list(steps in prop::collection::vec(step(), 0..300)) {
             let mut relays = Rotation::<Lines>::default();

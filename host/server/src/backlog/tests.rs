@@ -6,7 +6,7 @@ fn label(urgency: Urgency, relay: u64, line: u64, client: u64) -> Label {
     Label { urgency, relay, line, client, message: 1, octets: 300 }
 }
 
-/// Pushes a message; what was dropped for it or instead of it.
+/// Pushes a message. Returns what was dropped for it or instead of it.
 fn push<T: Copy>(
     backlog: &mut Backlog<T>,
     at: Instant,
@@ -63,7 +63,8 @@ fn the_order_of_one_clients_messages_stays() {
     let now = Instant::now();
     let mut backlog = Backlog::new(100);
     let client = 7;
-    // What it sent directly and through its relay, of all kinds, with others in between.
+    // The client sends messages of all kinds, directly and through its relay, with others in
+    // between.
     let mut sent = Vec::new();
     for (number, (urgency, relay)) in [
         (Urgency::Least, 1),
@@ -132,7 +133,7 @@ fn without_room_the_least_urgent_of_the_busiest_line_gives_way() {
     let other_line = label(Urgency::Least, 1, 20, 20);
     assert_eq!(push(&mut backlog, now, other_line, 20), [(Reason::CrowdedOut, 1)]);
     assert_eq!(backlog.len(), 10);
-    // Nothing that is less urgent waits: then the newcomer gives way itself.
+    // If no less urgent message waits, the new message is dropped itself.
     let mut renewals = Backlog::new(2);
     for client in 0..2 {
         push(&mut renewals, now, label(Urgency::Renewal, 1, client, client), client);
@@ -151,11 +152,11 @@ fn what_would_give_way_itself_is_not_even_made() {
     let new_line = label(Urgency::Least, 1, 9, 9);
     let refused = backlog.push(now, new_line, || panic!("there is no room for it"));
     assert_eq!(refused, Err(Reason::CrowdedOut));
-    // A client that repeats itself is known to wait on, also without room.
+    // A repetition shows that the client still waits, even when there is no room.
     let later = now + Duration::from_secs(3);
     let repeated = label(Urgency::Least, 1, 0, 0);
     assert_eq!(push(&mut backlog, later, repeated, 0), [(Reason::AlreadyWaiting, 0)]);
-    // Another relay has none waiting, and gets a place.
+    // Another relay has no waiting message, and gets a place.
     let new_relay = label(Urgency::Least, 2, 9, 9);
     assert_eq!(push(&mut backlog, now, new_relay, 9).len(), 1);
     assert_eq!(backlog.len(), 4);

@@ -1,8 +1,8 @@
-//! The keeper: notices that the clock was set, logs it, and keeps the note in the store's folder up
+//! The keeper: detects that the clock was set, logs it, and keeps the note in the store's folder up
 //! to date.
 //!
-//! Not here: what a step means for leases; see [`super`]. Invariant: a note that cannot be written
-//! is reported once and tried again.
+//! Does not know what a step means for leases; see [`super`]. Invariant: a note that cannot be
+//! written is reported once and tried again.
 
 use std::{
     path::PathBuf,
@@ -11,27 +11,27 @@ use std::{
 
 use super::{Note, Step, Verdict, for_people};
 
-/// How often the note is written if nothing happens.
+/// The interval at which the note is written if nothing happens.
 const NOTE_EVERY: Duration = Duration::from_secs(15 * 60);
-/// How soon to try again if the note could not be written.
+/// How soon a failed write of the note is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Watches the clock and writes the note.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    /// None if leases are kept in memory only.
+    /// `None` if leases are kept in memory only.
     folder: Option<PathBuf>,
     next_note: Instant,
     is_failing: bool,
 }
 
 impl Keeper {
-    /// A keeper for the store in `folder`; the first look writes the note.
+    /// Creates a keeper for the store in `folder`; the first look writes the note.
     pub(crate) fn new(folder: Option<PathBuf>) -> Self {
         Self { folder, next_note: Instant::now(), is_failing: false }
     }
 
-    /// Compares the clock with server time. Call it a few times a second.
+    /// Compares the clock with server time. Must be called a few times a second.
     pub(crate) fn look(&mut self) {
         let step = super::look();
         if let Some(Step { by_ms }) = step {
@@ -47,7 +47,6 @@ impl Keeper {
         }
     }
 
-    /// Writes the note.
     pub(crate) fn write_note(&mut self) {
         let Some(folder) = &self.folder else {
             self.next_note = Instant::now() + NOTE_EVERY;
@@ -68,7 +67,7 @@ impl Keeper {
     }
 }
 
-/// Logs what was found out about the clock at the start, unless all is well.
+/// Logs what was found out about the clock at the start, unless there was no problem.
 pub(crate) fn say(verdict: Verdict) {
     match verdict {
         Verdict::Believed => {}

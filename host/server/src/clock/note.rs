@@ -1,5 +1,5 @@
-//! The note: a small file in the store's folder with a moment of server time and what the clock
-//! said then. It gives the offset of the store's records, and how far server time got when no
+//! The note: a small file in the store's folder with a moment of server time and the clock time at
+//! that moment. It provides the offset of the store's records, and the latest server time if no
 //! record was written for a while.
 //!
 //! The server writes the note when it starts and stops, when the clock was set, and every quarter
@@ -18,35 +18,35 @@ use lessor_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "clock.json";
-/// A file with more octets is no note.
+/// The largest size of a note; a larger file is not a note.
 const OCTETS_MAX: u64 = 1 << 16;
 const INCOMPLETE_FILE: &str = "clock.json.new";
-/// The owner writes it, the group may read it.
+/// The owner may write it, and the group may read it.
 const MODE: u32 = 0o640;
 
-/// A moment.
+/// A moment in both times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Note {
-    /// In server time.
+    /// Its server time.
     pub(crate) server_time_ms: Timestamp,
-    /// What the clock said.
+    /// Its clock time.
     pub(crate) clock_time_ms: Timestamp,
 }
 
 impl Note {
-    /// This moment.
+    /// Returns the current moment.
     pub(crate) fn now() -> Self {
         let server_time_ms = super::now();
         Self { server_time_ms, clock_time_ms: super::shown(server_time_ms) }
     }
 
-    /// Clock time less server time.
+    /// Returns clock time minus server time.
     pub(crate) fn offset_ms(self) -> i64 {
         self.server_time_ms.ms_until(self.clock_time_ms)
     }
 
-    /// The note in the folder of a store, if there is one.
+    /// Reads the note from the folder of a store, if there is one.
     ///
     /// # Errors
     /// If the file cannot be read, or is not a note.
@@ -64,11 +64,11 @@ impl Note {
         Ok(Some(note))
     }
 
-    /// Writes it to the folder of a store, replacing the former one, and waits until it is on the
+    /// Writes it to the folder of a store in place of the former one, and waits until it is on the
     /// disk.
     ///
     /// # Errors
-    /// If that fails; then the former note is still there.
+    /// If that fails; the former note then remains.
     pub(crate) fn write(self, folder: &Path) -> io::Result<()> {
         let incomplete = folder.join(INCOMPLETE_FILE);
         let mut file = OpenOptions::new()
@@ -111,7 +111,7 @@ mod tests {
         let at = Timestamp::from_unix_ms;
         let note = Note { server_time_ms: at(1), clock_time_ms: at(2) };
         note.write(folder.path()).unwrap();
-        // Root may write anywhere, but not to a folder.
+        // Root may write anywhere, but a folder cannot be opened as a file.
         fs::create_dir(folder.path().join(INCOMPLETE_FILE)).unwrap();
         Note { server_time_ms: at(3), clock_time_ms: at(4) }.write(folder.path()).unwrap_err();
         assert_eq!(Note::read(folder.path()).unwrap(), Some(note));

@@ -1,4 +1,4 @@
-//! Where server time continues when the process starts: rules that read no clock.
+//! Determines where server time continues when the process starts. Reads no clock.
 //!
 //! The store knows the latest moment that the server saw, that of its newest record or of its
 //! [`Note`]. Server time continues from there by the time that has passed according to the clock of
@@ -15,17 +15,17 @@ use super::Note;
 
 /// The longest plausible stop according to a clock that the kernel considers synchronised.
 const SYNCHRONISED_GAP_MAX_MS: u64 = 24 * 60 * 60 * 1000;
-/// The same for any other clock. A clock that is kept in local time is wrong by an hour or more.
+/// As above, for any other clock. A clock that is kept in local time is wrong by an hour or more.
 const UNSYNCHRONISED_GAP_MAX_MS: u64 = 60 * 60 * 1000;
-/// A clock that is behind by less was slowed down or corrected slightly in the meantime.
+/// A clock that is behind by less than this was slowed down or corrected slightly in the meantime.
 const BEHIND_MIN_MS: u64 = 1_000;
 
 /// The latest moment that a store knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Past {
-    /// In server time.
+    /// Its server time.
     pub(crate) server: Timestamp,
-    /// What the clock said, minus server time.
+    /// Clock time minus server time at that moment.
     pub(crate) offset_ms: i64,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Past {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resumed {
     pub(crate) now: Timestamp,
-    /// What the clock says, minus server time.
+    /// Clock time minus server time.
     pub(crate) offset_ms: i64,
     pub(crate) verdict: Verdict,
 }
@@ -50,7 +50,7 @@ pub(crate) enum Verdict {
 }
 
 impl Past {
-    /// The latest moment of the records and the note of a store, if it has any.
+    /// Returns the latest moment of the records and the note of a store, if it has any.
     pub(crate) fn of(newest_record: Option<Timestamp>, note: Option<Note>) -> Option<Self> {
         let noted = note.map(|note| note.server_time_ms);
         let server = newest_record.into_iter().chain(noted).max()?;
@@ -58,7 +58,7 @@ impl Past {
     }
 }
 
-/// Where server time continues if the clock of the machine says `clock`.
+/// Returns where server time continues if the clock of the machine says `clock`.
 pub(crate) fn resume(clock: Timestamp, is_synchronised: bool, past: Option<Past>) -> Resumed {
     let Some(Past { server, offset_ms }) = past else {
         return Resumed { now: clock, offset_ms: 0, verdict: Verdict::Believed };
@@ -82,11 +82,11 @@ pub(crate) fn resume(clock: Timestamp, is_synchronised: bool, past: Option<Past>
     Resumed { now: server, offset_ms: server.ms_until(clock), verdict }
 }
 
-/// For a store without a note, as releases before the note left it: if a clock that was ahead wrote
-/// some of its records, while others are active by the current clock, time cannot continue from the
-/// newest record, because that would end the others. The records from the future are moved back
-/// instead, and keep the time that remained when the newest was written. Returns the changes that
-/// this takes; `leases` has them already.
+/// Handles a store without a note, written by a release that had none. If a clock that was ahead
+/// wrote some of its records, while others are active by the current clock, time cannot continue
+/// from the newest record, because that would end the others. The records from the future are moved
+/// back instead, and keep the time that remained when the newest was written. Returns the changes
+/// that this takes; `leases` already contains them.
 pub(crate) fn move_from_the_future(clock: Timestamp, leases: &mut [Arc<Lease>]) -> Vec<Change> {
     let soon = clock.moved_by_ms(BEHIND_MIN_MS.cast_signed());
     let is_future = |lease: &Lease| lease.changed_at > soon;

@@ -1,6 +1,6 @@
-//! What `lessor status` shows of the clock.
+//! What `lessor status` shows about the clock.
 //!
-//! Not here: any decision by the clock.
+//! Makes no decision by the clock.
 
 use std::io::{self, Write};
 
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Verdict, for_people};
 
-/// The clock of the machine, and what happened to it.
+/// The clock of the machine, and its history since the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ClockStatus {
-    /// What it says: RFC 3339, UTC.
+    /// The clock time: RFC 3339, UTC.
     pub(crate) time: String,
     /// Whether the kernel considers it synchronised.
     pub(crate) is_synchronised: bool,
@@ -24,14 +24,14 @@ pub(crate) struct ClockStatus {
     pub(crate) was_ahead_ms: Option<u64>,
     /// How often it was set since then.
     pub(crate) steps: u64,
-    /// How far it was set forward the last time; negative: back.
+    /// How far it was set forward the last time; negative if it was set back.
     pub(crate) last_step_ms: i64,
-    /// How far it is ahead of the time that leases are counted in; negative: behind.
+    /// How far it is ahead of server time; negative if it is behind.
     pub(crate) offset_ms: i64,
 }
 
 impl ClockStatus {
-    /// As it is now.
+    /// Returns the current state.
     pub(crate) fn now() -> Self {
         let (steps, last_step_ms) = super::steps();
         let verdict = super::verdict();
@@ -52,7 +52,7 @@ impl ClockStatus {
         }
     }
 
-    /// Prints one line, and one for each event that an operator should know.
+    /// Prints one line, and one more for each event that an operator should know.
     pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let synchronised = match self.is_synchronised {
             true => "synchronised",

@@ -1,8 +1,8 @@
-//! What the kernel's reverse path filter (rp_filter, RFC 3704) will drop of the messages that the
-//! configuration wants served. It drops them silently, before any socket, so an operator needs a
-//! warning.
+//! Predicts which messages the kernel's reverse path filter (rp_filter, RFC 3704) will drop
+//! although the configuration wants them served. It drops them silently, before any socket, so an
+//! operator needs a warning.
 //!
-//! Not here: changing the filter. Invariant: a warning says which setting to change.
+//! Does not change the filter. Invariant: a warning says which setting to change.
 
 use std::{fs, net::Ipv4Addr};
 
@@ -11,33 +11,34 @@ use lessor_core::{Location, Network, NetworkId, Subnet, Topology};
 use super::state::Place;
 use crate::net::{Host, Link, Links};
 
-/// Subnets and relays that are looked at; on hosts with more, the first ones show what is wrong.
+/// The number of subnets and relays that are checked; on hosts with more, the first ones show what
+/// is wrong.
 const PLACES_MAX: usize = 256;
 
-/// How an interface filters (`net.ipv4.conf.*.rp_filter`; the stricter of its own and that of `all`).
+/// How an interface filters: the stricter of its `net.ipv4.conf.*.rp_filter` and that of `all`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Filter {
-    /// Not at all.
+    /// It does not filter.
     Off,
-    /// A source must be reachable by some interface.
+    /// A source must be reachable through some interface.
     Loose,
-    /// A source must be reachable by the interface that it came in on.
+    /// A source must be reachable through the interface that the datagram arrived on.
     Strict,
 }
 
-/// A datagram's source that must not be dropped, and where it comes in.
+/// The source of datagrams that must not be dropped, and where they arrive.
 struct Expected<'l> {
-    /// What it is, for people.
+    /// A description of the source, for people.
     what: String,
     source: Ipv4Addr,
     /// The interface that it is expected on.
     link: &'l Link,
-    /// Whether it comes in there for certain.
+    /// Whether it certainly arrives there.
     is_certain: bool,
 }
 
-/// What will be dropped, and what to do about it; a line each. Nothing if the kernel does not say by
-/// which way replies go.
+/// Returns what will be dropped and what to do about it, one line each. Returns no lines if the
+/// kernel does not say which way replies go.
 pub(super) fn warnings(
     host: &Host,
     links: &Links,
@@ -52,7 +53,7 @@ pub(super) fn warnings(
     judged.filter_map(|(expected, way)| judge(expected, way, links, filter_of)).collect()
 }
 
-/// Why it will be dropped, if it will.
+/// Returns why a datagram will be dropped, or `None` if it will not.
 fn judge(
     expected: &Expected<'_>,
     way: Option<u32>,
@@ -91,7 +92,7 @@ fn judge(
     }
 }
 
-/// Whose datagrams the configuration wants served, and where they come in.
+/// Lists the sources whose datagrams the configuration wants served, and where they arrive.
 fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&Place]) -> Vec<Expected<'l>> {
     let mut expected = Vec::new();
     let mut on_links: Vec<NetworkId> = Vec::new();
@@ -117,7 +118,7 @@ fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&Place]) -> Vec
     for place in places {
         let Place::Relays(listen) = place else { continue };
         let link = links.with_address(*listen.ip()).map(|link| &**link);
-        // What is sent to an address of loopback comes in by the way that routers choose.
+        // Datagrams for a loopback address arrive wherever the routers send them.
         let Some(link) = link.filter(|link| !link.needs_no_arp) else { continue };
         let relayed = topology.networks().iter().enumerate();
         let relayed = relayed.filter(|(at, _)| !on_links.contains(&NetworkId(*at as u32)));
@@ -147,7 +148,7 @@ fn network_of(topology: &Topology, network: NetworkId) -> Option<&Network> {
     topology.networks().get(network.0 as usize).map(|network| &**network)
 }
 
-/// An address that a client of the subnet may have.
+/// Returns an address that a client of the subnet may have.
 fn client_in(subnet: &Subnet, links: &Links) -> Ipv4Addr {
     let own = links.own_addresses();
     let in_pools = subnet.pools.iter().flat_map(|pool| [pool.first, pool.last]);

@@ -1,23 +1,23 @@
-//! The lines of the log about an endpoint's changes: one for each, unless it changes so often that
-//! the lines would hide everything else.
+//! Logs the changes of an endpoint: one line for each change, unless the endpoint changes so often
+//! that the lines would hide everything else.
 //!
-//! Not here: the state itself. Invariant: changes without a line are counted in the next one.
+//! Does not determine the state. Invariant: changes without a line are counted in the next line.
 
 use std::time::{Duration, Instant};
 
 use super::state::{Place, Seen};
 
-/// Lines about one endpoint that may follow each other at once.
+/// The number of lines about one endpoint that may follow each other at once.
 const LINES_AT_ONCE: u32 = 10;
 
-/// After that there is a line each time that this has passed.
+/// After those lines, there may be one more each time that this interval has passed.
 const LINE_AGAIN_AFTER: Duration = Duration::from_secs(6);
 
-/// What was said of one endpoint.
+/// What was logged about one endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     said: Option<Seen>,
-    /// Changes that were not logged since.
+    /// The number of changes without a line since the last line.
     left_out: u64,
     lines_left: Lines,
 }
@@ -35,11 +35,11 @@ impl Default for Lines {
 }
 
 impl Notices {
-    /// Says how the endpoint stands, if that was not said before and a line is due. `has_changed` says
-    /// whether this is another state than at the last call.
+    /// Logs the state of the endpoint, if it differs from the logged one and the limit allows a
+    /// line. `has_changed` says whether the state differs from that of the last call.
     pub(super) fn tell(&mut self, place: &Place, seen: &Seen, has_changed: bool, now: Instant) {
         if self.said.as_ref() == Some(seen) {
-            // It was back before anybody was told.
+            // The endpoint returned to the logged state before the change was logged.
             self.left_out += u64::from(has_changed);
             return;
         }

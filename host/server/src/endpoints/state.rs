@@ -1,6 +1,6 @@
 //! The state of an endpoint: a pure function of the configuration and of the host's interfaces.
 //!
-//! Not here: sockets. Invariant: a state other than serving has a detail that says what to do.
+//! Opens no sockets. Invariant: a state other than serving has a detail that says what to do.
 
 use std::{
     fmt,
@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::{Links, PartOf};
 
-/// Where the configuration wants messages to be received.
+/// A place where the configuration wants messages to be received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The link of the interface of this name.
+    /// The link of the interface with this name.
     Link(Arc<str>),
     /// The address that relays send to.
     Relays(SocketAddrV4),
@@ -28,7 +28,7 @@ pub(super) enum Place {
 pub(crate) enum EndpointState {
     /// Messages are received and answered.
     Serving,
-    /// There is no interface of that name.
+    /// No interface has that name.
     Missing,
     /// The interface is not Ethernet.
     NotEthernet,
@@ -38,7 +38,7 @@ pub(crate) enum EndpointState {
     Down,
     /// Nothing is connected to the interface.
     NoCarrier,
-    /// The interface has no IPv4 address, so nothing says which subnet its clients are in.
+    /// The interface has no IPv4 address, so the subnet of its clients is unknown.
     NoAddress,
     /// No interface of the host has the address that relays send to.
     AddressMissing,
@@ -46,13 +46,13 @@ pub(crate) enum EndpointState {
     Failed,
 }
 
-/// What is seen of an endpoint. Another value is a change that operators are told of.
+/// The observed state of an endpoint. Each different value is a change that is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) state: EndpointState,
-    /// Why it does not serve, and what to do; none if it does.
+    /// Why it does not serve, and what to do; `None` if it serves.
     pub(super) detail: Option<String>,
-    /// Of the interface.
+    /// The index of the interface.
     pub(super) index: Option<u32>,
     pub(super) hardware_address: Option<HardwareAddress>,
     pub(super) addresses: Arc<[Ipv4Addr]>,
@@ -67,7 +67,7 @@ impl Place {
         }
     }
 
-    /// How it stands, going by `links`.
+    /// Determines the state according to `links`.
     pub(super) fn seen(&self, links: &Links) -> Seen {
         let mut seen = Seen {
             state: EndpointState::Serving,
@@ -133,7 +133,7 @@ impl Seen {
         }
     }
 
-    /// It does not serve.
+    /// Notes that the endpoint does not serve.
     pub(super) fn refuse(&mut self, state: EndpointState, detail: String) {
         self.state = state;
         self.detail = Some(detail);

@@ -1,7 +1,7 @@
 //! The thread that follows the kernel's notifications and updates the endpoints.
 //!
-//! Not here: what a state is; see [`super::state`]. Invariant: what could not be opened is tried
-//! again.
+//! Does not define the states; see [`super::state`]. Invariant: an endpoint that could not be
+//! opened is tried again.
 
 use std::{
     collections::BTreeSet,
@@ -25,19 +25,21 @@ use crate::{
     worker::EndpointSender,
 };
 
-/// However often the kernel notifies, interfaces are read no more often than this.
+/// The shortest time between two reads of the interfaces, however often the kernel notifies.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// What could not be opened is tried again, and what was not logged yet is looked at again, this often.
+/// The interval at which failed opens are retried and pending log lines are checked.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Without any notification, interfaces are read again this often: one could have been lost.
+/// The longest time between two reads of the interfaces, because a notification could be lost.
 const READ_ANYWAY_AFTER: Duration = Duration::from_secs(10);
 
-/// Routes and filters may change without any interface changing.
+/// The interval at which routes and filters are checked, because they may change without a change
+/// of any interface.
 const FILTERS_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// Warnings about filters at a time, and those remembered so as not to be repeated.
+/// The number of warnings about filters at a time, and of those remembered so that they are not
+/// repeated.
 const WARNINGS_MAX: usize = 8;
 const WARNINGS_REMEMBERED_MAX: usize = 1024;
 
@@ -52,7 +54,7 @@ struct Watcher {
     endpoints: Endpoints,
     shared: Arc<Shared>,
     workers: Vec<EndpointSender>,
-    /// When it was last looked for what the reverse path filter drops, and what was said of it.
+    /// When the reverse path filter was last checked, and which warnings were logged.
     filters_at: Option<Instant>,
     warned: BTreeSet<String>,
     changes: Changes,
@@ -60,11 +62,11 @@ struct Watcher {
 }
 
 impl Watch {
-    /// Has `endpoints` follow what happens on the host. Each worker takes its endpoints through its
-    /// sender, in the order of the workers that they were opened for.
+    /// Makes `endpoints` follow the changes of the host. Each worker receives its endpoints through
+    /// its sender, in the order of the workers that they were opened for.
     ///
     /// # Errors
-    /// If the system gives no netlink socket or no thread.
+    /// If the system provides no netlink socket or no thread.
     pub(crate) fn start(
         endpoints: Endpoints,
         shared: Arc<Shared>,
@@ -86,17 +88,17 @@ impl Watch {
         Ok(Self { stop, thread })
     }
 
-    /// Ends the watch and waits for its end.
+    /// Stops the watch and waits for its thread.
     pub(crate) fn stop(self) {
         self.stop.give();
-        // It cannot have panicked: see `vital`.
+        // The thread cannot have panicked: see `vital`.
         let _ = self.thread.join();
     }
 }
 
 impl Watcher {
     fn run(mut self) -> anyhow::Result<()> {
-        // Something may have changed before the subscription.
+        // Something may have changed before the subscription began.
         if let Err(error) = self.endpoints.host.refresh_neighbours() {
             tracing::warn!(%error, "the kernel does not say which neighbours there are");
         }
@@ -112,7 +114,7 @@ impl Watcher {
             }
             let has_changed = self.endpoints.follow(&self.workers);
             self.look_at_filters(has_changed);
-            // Neighbours are taken at once, interfaces are read when it is time to.
+            // Changes of neighbours are applied at once; interfaces are read when they are due.
             let looked_at = Instant::now();
             loop {
                 let wanted = if is_due { READ_AGAIN_AFTER } else { LOOK_AGAIN_AFTER };
@@ -121,7 +123,7 @@ impl Watcher {
                 if pause.is_zero() {
                     break;
                 }
-                // Rounded up, so that the wait does not end early again and again.
+                // The pause is rounded up, so that the wait does not end early again and again.
                 let pause = pause + Duration::from_millis(1);
                 if !self.changes.wait(&self.stop, pause).context("cannot wait for the kernel")? {
                     return Ok(());
@@ -133,7 +135,8 @@ impl Watcher {
 }
 
 impl Watcher {
-    /// Warns, once for each, of what the kernel will drop although the configuration wants it served.
+    /// Warns once about each source that the kernel will filter although the configuration wants it
+    /// served.
     fn look_at_filters(&mut self, has_changed: bool) {
         let is_due = |at: Instant| at.elapsed() >= FILTERS_AGAIN_AFTER;
         if !has_changed && !self.filters_at.is_none_or(is_due) {
@@ -162,7 +165,8 @@ impl Watcher {
 }
 
 impl Endpoints {
-    /// Brings every endpoint to where the host's interfaces have it now; whether anything has changed.
+    /// Updates every endpoint to the current interfaces of the host. Returns whether anything has
+    /// changed.
     fn follow(&mut self, workers: &[EndpointSender]) -> bool {
         let links = self.host.links();
         let now = Instant::now();
@@ -190,8 +194,8 @@ impl Endpoints {
 }
 
 impl Slot {
-    /// Has the worker close the socket of an interface that is gone, and open one on that which has
-    /// its name now.
+    /// Makes the worker close the socket of an interface that is gone, and open one on the
+    /// interface that has its name now.
     fn reopen(
         &mut self,
         host: &Arc<Host>,
@@ -202,7 +206,7 @@ impl Slot {
         let Some(worker) = workers.get(owner.worker) else { return Ok(()) };
         let links = host.links();
         let link = index.and_then(|index| links.get(index));
-        // What is not Ethernet is not opened.
+        // An interface that is not Ethernet is not opened.
         let link = link.filter(|link| link.hardware_address.is_some());
         let wanted = link.map(|link| link.index);
         if owner.open_on == wanted {

@@ -1,4 +1,4 @@
-//! Asking the policies: first what they want looked up, then, once that is known, what they want.
+//! Asks the policies: first what to look up, and once that is known, for their terms.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use lessor_policy_host::{Lookup, Lookups, PolicyOutcome, Runner, View};
 use super::{Exchange, Pipeline, Unseen};
 
 impl Pipeline<'_> {
-    /// Goes on with an exchange that waited for lookups. The world went on meanwhile: what policies
-    /// see of the client's lease is as it is now. If the policies are newer than those that planned,
-    /// they plan again, which may be something to wait for; that happens once.
+    /// Continues with an exchange that waited for lookups. Policies see the client's lease as it is
+    /// now. If the policies are newer than those that planned, they plan again, and the exchange
+    /// may have to wait again; that happens once.
     pub(crate) fn looked_up(
         &self,
         runner: &mut Runner,
@@ -47,8 +47,8 @@ impl Pipeline<'_> {
         self.ask_policies(runner, now, exchange);
     }
 
-    /// Asks policies what they want looked up, and looks up what is known at once. Says whether that
-    /// is all.
+    /// Asks policies what to look up, and looks up what is available at once. Returns whether that
+    /// is everything.
     pub(super) fn plan(&self, runner: &mut Runner, exchange: &mut Exchange) -> bool {
         let Some(asked) = &mut exchange.asked else { return false };
         asked.planned_by = Some(Arc::downgrade(runner.chain()));
@@ -65,7 +65,8 @@ impl Pipeline<'_> {
         exchange.waits_for.is_empty()
     }
 
-    /// The policies' part, and all that follows, once everything is known.
+    /// Asks the policies for their terms and does all that follows, once every lookup has its
+    /// result.
     pub(super) fn ask_policies(
         &self,
         runner: &mut Runner,

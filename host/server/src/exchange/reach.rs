@@ -1,8 +1,8 @@
-//! Where a reply would go, and why it is not sent there; why a request belongs to no subnet; and
-//! what is known about the address of a client without a record.
+//! Explains where a reply would go and why it is not sent there, why a request belongs to no
+//! subnet, and what is known about the address of a client without a record.
 //!
-//! Not here: what follows from the message alone, which the core decides. Invariant: each reason
-//! has a detail that names the address and what to do.
+//! Does not repeat what follows from the message alone, which the core decides. Invariant: each
+//! reason has a detail that names the address and what to do.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -14,18 +14,18 @@ use smallvec::SmallVec;
 use super::Pipeline;
 use crate::net::{OwnSockets, Refused};
 
-/// What is told of a reply that was written.
+/// What events say about a reply that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WrittenReply {
     pub(crate) destination: Destination,
-    /// Codes of the options for which there was no room.
+    /// The codes of the options that did not fit.
     pub(crate) left_out: SmallVec<[u8; 4]>,
 }
 
-/// Who knows where nothing is sent.
+/// Knows the destinations that nothing is sent to.
 pub(crate) trait Reach {
-    /// Why a request is not answered, and more about it, because of where the answer would go;
-    /// `None` if it may go there.
+    /// Returns why a request is not answered because of the destination of the reply, with details,
+    /// or `None` if the reply may go there.
     fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)>;
 }
 
@@ -55,13 +55,13 @@ impl Reach for OwnSockets {
 }
 
 impl Pipeline<'_> {
-    /// The reason when no network was found, and what to do.
+    /// Returns the reason when no network was found, and what to do.
     pub(super) fn nowhere(&self, request: &Request) -> (Reason, String) {
         nowhere(self.generation.load().shards.topology(), request)
     }
 }
 
-/// The reason when no subnet is found, with what was looked for and what to do.
+/// Returns the reason when no subnet is found, with what was looked for and what to do.
 pub(crate) fn nowhere(topology: &Topology, request: &Request) -> (Reason, String) {
     let is_direct = request.is_direct() || request.is_relayed();
     if request.is_from_unaddressed_link() && !is_direct {
@@ -75,7 +75,7 @@ pub(crate) fn nowhere(topology: &Topology, request: &Request) -> (Reason, String
     (Reason::UnknownSubnet, unknown_subnet(topology, request))
 }
 
-/// Which addresses no subnet spans, what says so, and what to do.
+/// Lists the addresses that no subnet spans, where each comes from, and what to do.
 fn unknown_subnet(topology: &Topology, request: &Request) -> String {
     let looked_for: Vec<String> = topology
         .located_by(request)
@@ -92,8 +92,8 @@ fn unknown_subnet(topology: &Topology, request: &Request) -> String {
     }
 }
 
-/// What is known of the address that a client without a record asks for, and which setting would
-/// have it answered. `engine` owns the network that it asks in.
+/// Describes what is known of the address that a client without a record asks for, and which
+/// setting would make the server answer. `engine` owns the network that it asks in.
 pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Request) -> String {
     let address = request.requested_address.unwrap_or(request.client_address);
     let network = engine.network();
@@ -117,7 +117,7 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
             None => format!("no subnet spans {address}, and the client asks in {here}"),
         },
     };
-    // An address that is in no pool may be of another server: authority says nothing about it.
+    // An address in no pool may belong to another server: authority does not cover it.
     let is_in_no_pool = engine.holding(address) == Some(Holding::OutsidePools);
     match network.authoritative || is_in_no_pool {
         false => format!("{fact}; authoritative = true would answer with a NAK"),

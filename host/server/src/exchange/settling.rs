@@ -1,7 +1,8 @@
-//! What storage says of the changes of an exchange: it made them, refused them, or never got them.
+//! Handles the answers of storage to the changes of an exchange: it made them, rejected them, or
+//! never received them.
 //!
-//! Not here: the store. Invariant: the engines that have the addresses are told once, and those who wait
-//! for these changes are woken.
+//! Does not write to the store. Invariant: the engines that own the addresses receive each answer
+//! once, and the exchanges that wait for these changes are woken.
 
 use lessor_core::{Answer, Changes, NetworkId, Reason, RequestKind, Timestamp};
 use lessor_policy_host::Runner;
@@ -10,11 +11,12 @@ use smallvec::SmallVec;
 use super::{Exchange, Pipeline, SUCCESSORS_MAX};
 use crate::{backlog::AGE_MAX, generation::Generation, shards::Retired};
 
-/// How often a request is decided again after a conflict in storage; then it is dropped.
+/// How many times a request is decided again after a conflict in storage before it is dropped.
 pub(super) const CONFLICTS_MAX: u8 = 3;
 
 impl Pipeline<'_> {
-    /// Hears from storage. Says whether the exchange is finished; if not, it was decided again.
+    /// Handles the answer of storage. Returns whether the exchange is finished; if not, it was
+    /// decided again.
     pub(crate) fn committed(
         &self,
         runner: &mut Runner,
@@ -45,7 +47,7 @@ impl Pipeline<'_> {
         true
     }
 
-    /// Gives up an exchange whose changes never reach storage.
+    /// Ends an exchange whose changes never reach storage.
     pub(crate) fn abandon(
         &self,
         now: Timestamp,
@@ -60,8 +62,8 @@ impl Pipeline<'_> {
         exchange.fail(reason, detail);
     }
 
-    /// Tells the engines that have the addresses. That is the engine that decided, unless a reload has
-    /// given some of the addresses to others.
+    /// Passes the answer to the engines that own the addresses. That is the engine that decided,
+    /// unless a reload has moved some of the addresses to others.
     fn settle(&self, now: Timestamp, changes: &Changes, answer: &Answer) {
         for _ in 0..SUCCESSORS_MAX {
             let generation = self.generation.load();
@@ -73,8 +75,8 @@ impl Pipeline<'_> {
     }
 }
 
-/// Why an exchange is not decided again after a conflict. A client that gave its address back may have
-/// asked for it once more since, and have it from another server.
+/// Returns why an exchange is not decided again after a conflict. A client that released its
+/// address may have requested it again since, and may have it from another server.
 fn why_not_again(now: Timestamp, exchange: &Exchange) -> Option<(Reason, Option<String>)> {
     let kind = exchange.request().map(|request| request.kind);
     let is_farewell = matches!(kind, Some(RequestKind::Release | RequestKind::Decline));
@@ -84,15 +86,15 @@ fn why_not_again(now: Timestamp, exchange: &Exchange) -> Option<(Reason, Option<
     took_too_long(now, exchange).map(|detail| (Reason::TooOld, Some(detail)))
 }
 
-/// What to say if storage took longer than a client waits. A client that was not answered may have gone
-/// on by then.
+/// Returns a description if storage took longer than a client waits. A client that was not answered
+/// may have moved on by then.
 fn took_too_long(now: Timestamp, exchange: &Exchange) -> Option<String> {
     let took_ms = exchange.decided_at.ms_until(now);
     let is_too_long = u128::try_from(took_ms).is_ok_and(|took_ms| took_ms > AGE_MAX.as_millis());
     is_too_long.then(|| format!("storage took {} s", took_ms / 1000))
 }
 
-/// Tells the engines of one generation. An engine that has been told already passes it over.
+/// Passes the answer to the engines of one generation. An engine that already has it ignores it.
 fn settle_in(
     generation: &Generation,
     now: Timestamp,

@@ -145,7 +145,7 @@ fn a_lease_that_was_changed_meanwhile_is_not_given_back_again() {
     assert!(exchange.changes.is_empty());
 }
 
-/// Counts those that wait, and passes on who can go on.
+/// Counts the exchanges that wait, and passes on the numbers of those that can continue.
 struct Noted {
     next: Cell<u64>,
     woken: mpsc::Sender<u64>,
@@ -164,7 +164,7 @@ fn noted() -> (Noted, mpsc::Receiver<u64>) {
     (Noted { next: Cell::new(7), woken }, all)
 }
 
-/// Another client asks for [`ADDRESS`] while client 1 is being given it.
+/// Another client requests [`ADDRESS`] while it is being given to client 1.
 #[test]
 fn a_request_waits_for_storage_and_goes_on_when_it_has_answered() {
     for answer in [Answer::Made, Answer::NotMade] {
@@ -229,7 +229,7 @@ fn a_request_that_waits_when_its_network_changes_goes_on_with_the_new_engine() {
         parts.shared.generation.store(Arc::new(next));
     });
     assert_eq!(woken.try_iter().collect::<Vec<_>>(), [7]);
-    // What it waits for is still on its way.
+    // The change that it waits for is still on its way.
     pipeline.go_on(&mut parts.runner, NOW, &mut waiting);
     assert_eq!(waiting.waits_as, Some(8));
     pipeline.committed(&mut parts.runner, NOW, &mut first, &Answer::Made);

@@ -1,7 +1,7 @@
 //! Batches: the datagrams that one call receives, and the replies that one call sends.
 //!
-//! Not here: the meaning of a datagram. Invariant: what a [`ReceiveBatch`] holds lasts until the
-//! next call fills it; its memory is reused.
+//! Does not interpret a datagram. Invariant: the contents of a [`ReceiveBatch`] last until the next
+//! call fills it; its memory is reused.
 
 use std::{
     array, fmt, io,
@@ -21,11 +21,11 @@ use nix::{
 
 use super::reach::Unreachable;
 
-/// One call receives no more datagrams than this.
+/// The largest number of datagrams that one call receives.
 pub(super) const BATCH_DATAGRAMS: usize = 64;
 
-/// Of a datagram with more octets of payload than this, the rest is not read. What fits into an
-/// Ethernet frame fits, and so does every message of RFC 2131 that a client sends in practice.
+/// The number of octets that are read of a payload. Whatever fits into an Ethernet frame fits, and
+/// so does every message of RFC 2131 that a client sends in practice.
 pub(super) const DATAGRAM_OCTETS_MAX: usize = 2048;
 
 /// Datagrams that were received together.
@@ -40,12 +40,12 @@ pub(crate) struct ReceiveBatch {
 pub(crate) struct Received<'a> {
     /// The payload; at most [`DATAGRAM_OCTETS_MAX`] octets.
     pub(crate) payload: &'a [u8],
-    /// It was longer, and the rest is gone.
+    /// Whether it was longer, and the rest is lost.
     pub(crate) is_cut: bool,
-    /// How and where it came in.
+    /// How and where it arrived.
     pub(crate) arrival: Arrival,
-    /// It was broadcast, and came in on an endpoint for relayed messages: the endpoint of the
-    /// interface, if there is one, has it too.
+    /// Whether it was broadcast and arrived on an endpoint for relayed messages: the endpoint of
+    /// the interface, if there is one, receives it too.
     pub(crate) not_relayed: bool,
     /// How long the datagram waited in the system's receive buffer.
     pub(crate) waited: Duration,
@@ -56,18 +56,18 @@ pub(crate) struct Received<'a> {
 pub(crate) struct Outgoing {
     /// The payload of the datagram.
     pub(crate) packet: Vec<u8>,
-    /// Where it goes.
+    /// Its destination.
     pub(crate) destination: Destination,
-    /// Which of the server's addresses it comes from; the one of the request's arrival.
+    /// The server's address that it is sent from; that of the request's arrival.
     pub(crate) server_address: Ipv4Addr,
 }
 
-/// What became of replies that were to be sent.
+/// The outcome of sending replies.
 #[derive(Debug, Default)]
 pub(crate) struct SendReport {
-    /// How many the system took.
+    /// The number of replies that the system accepted.
     pub(crate) sent: usize,
-    /// Those that it did not take, in no particular order.
+    /// The replies that it did not accept, in no particular order.
     pub(crate) failed: Vec<Unsent>,
 }
 
@@ -76,21 +76,21 @@ pub(crate) struct SendReport {
 pub(crate) struct Unsent {
     /// Its position among the replies.
     pub(crate) position: usize,
-    /// Why not.
+    /// Why it was not sent.
     pub(crate) failure: SendFailure,
 }
 
 /// Why a reply was not sent.
 #[derive(Debug)]
 pub(crate) enum SendFailure {
-    /// The system would not take it.
+    /// The system rejected it.
     System(io::Error),
     /// Its next hop does not answer ARP.
     Unreachable(Unreachable),
 }
 
 impl SendFailure {
-    /// The kind of the system's error, if it is one.
+    /// Returns the kind of the system's error, if it is one.
     #[cfg(test)]
     pub(super) fn kind(&self) -> Option<io::ErrorKind> {
         match self {
@@ -99,7 +99,7 @@ impl SendFailure {
         }
     }
 
-    /// The number of the system's error, if it is one.
+    /// Returns the number of the system's error, if it is one.
     #[cfg(test)]
     pub(super) fn errno(&self) -> Option<i32> {
         match self {
@@ -108,18 +108,19 @@ impl SendFailure {
         }
     }
 
-    /// Whether the system's buffers had no room.
+    /// Returns whether the system's buffers had no room.
     pub(super) fn is_for_want_of_room(&self) -> bool {
         matches!(self, Self::System(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// The reason that the exchange ends in, and more about it.
+    /// Returns the reason that the exchange ends in, with details.
     pub(crate) fn why(&self) -> (Reason, String) {
         let Self::System(error) = self else {
             return (Reason::DestinationUnreachable, self.to_string());
         };
         match error.raw_os_error().map(Errno::from_raw) {
-            // The sockets lack SO_BROADCAST, so the system refuses what its routes take for one.
+            // The sockets lack SO_BROADCAST, so the system rejects addresses that its routes treat
+            // as broadcasts.
             Some(Errno::EACCES) => (
                 Reason::BroadcastDestination,
                 format!(
@@ -145,7 +146,7 @@ impl fmt::Display for SendFailure {
     }
 }
 
-/// A received datagram, its payload still where the system put it.
+/// A received datagram, with its payload where the system put it.
 struct Item {
     slot: usize,
     length: usize,
@@ -155,22 +156,23 @@ struct Item {
     waited: Duration,
 }
 
-/// What the system says of a datagram beside its payload.
+/// What the system says about a datagram besides its payload.
 pub(super) struct Origin {
-    /// Who sent it.
+    /// The sender.
     pub(super) source: SocketAddrV4,
     /// The destination in its header.
     pub(super) destination: Ipv4Addr,
-    /// The address that the system would answer with: the destination, if that is an own address.
+    /// The address that the system would answer from: the destination, if that is one of its own
+    /// addresses.
     pub(super) own_address: Ipv4Addr,
-    /// The interface that it came in by.
+    /// The index of the interface that it arrived on.
     pub(super) interface_index: u32,
-    /// When it came in, since 1970 by the system's clock.
+    /// When it arrived, since 1970 by the system's clock.
     pub(super) arrived: Duration,
 }
 
 impl ReceiveBatch {
-    /// An empty batch.
+    /// Creates an empty batch.
     pub(crate) fn new() -> Self {
         Self {
             octets: vec![0; BATCH_DATAGRAMS * DATAGRAM_OCTETS_MAX].into_boxed_slice(),
@@ -179,7 +181,7 @@ impl ReceiveBatch {
         }
     }
 
-    /// Takes the datagrams out, in the order in which they came.
+    /// Takes the datagrams out, in the order of their arrival.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Received<'_>> {
         let octets = &*self.octets;
         self.items.drain(..).map(|item| {
@@ -194,18 +196,18 @@ impl ReceiveBatch {
         })
     }
 
-    /// Whether the last call filled the batch, so that more datagrams may wait.
+    /// Returns whether the last call filled the batch, so that more datagrams may wait.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full
     }
 
-    /// Receives what waits in `socket`, [`BATCH_DATAGRAMS`] at most; `describe` turns the origin
-    /// of each into its arrival, and says whether it was not relayed. No datagram has waited for longer
-    /// than `waited_max`, whatever the system's clock says. Returns how many datagrams
-    /// the batch holds, and the system's count of those lost, if it says.
+    /// Receives what waits in `socket`, at most [`BATCH_DATAGRAMS`]. `describe` converts the origin
+    /// of each datagram to its arrival, and returns whether it was not relayed. The waiting time of
+    /// a datagram is limited to `waited_max`, whatever the system's clock says. Returns the number
+    /// of datagrams in the batch, and the system's count of lost ones, if there is one.
     ///
     /// # Errors
-    /// Those of `recvmmsg`; that nothing waits is none.
+    /// Those of `recvmmsg`, except that an empty socket is not an error.
     pub(super) fn fill(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -215,8 +217,8 @@ impl ReceiveBatch {
         self.items.clear();
         self.is_full = false;
         let mut lost = None;
-        // Allocated for each call, because the system writes lengths into the headers which nix
-        // does not reset, and because they are tied to a thread, which a batch is not.
+        // The headers are allocated for each call, because the system writes lengths into them that
+        // nix does not reset, and because they are tied to a thread, while a batch is not.
         let mut headers = MultiHeaders::<SockaddrIn>::preallocate(
             BATCH_DATAGRAMS,
             Some(cmsg_space!(libc::in_pktinfo, u32, libc::timespec)),
@@ -240,7 +242,7 @@ impl ReceiveBatch {
             self.is_full = slot + 1 == BATCH_DATAGRAMS;
             let (origin, lost_before) = origin(&message);
             lost = lost_before.or(lost);
-            // The system always says it, see `origin`.
+            // The system always provides the origin; see `origin`.
             let Some(origin) = origin else { continue };
             let (arrival, not_relayed) = describe(&origin);
             let waited = now.saturating_sub(origin.arrived).min(waited_max);
@@ -261,8 +263,8 @@ impl fmt::Debug for ReceiveBatch {
     }
 }
 
-/// Where a message came from, which the system always says on a socket with IP_PKTINFO, and how
-/// many were lost before it since the socket was opened, which it says once any were.
+/// Returns the origin of a message, which the system always provides on a socket with IP_PKTINFO,
+/// and how many messages were lost since the socket was opened, which it provides once any were.
 fn origin(message: &RecvMsg<'_, '_, SockaddrIn>) -> (Option<Origin>, Option<u32>) {
     let mut origin = None;
     let mut lost = None;
@@ -283,6 +285,6 @@ fn origin(message: &RecvMsg<'_, '_, SockaddrIn>) -> (Option<Origin>, Option<u32>
             _ => {}
         }
     }
-    // Without a time, it came in at this moment.
+    // Without a time, it counts as just arrived.
     (origin.map(|origin| Origin { arrived, ..origin }), lost)
 }

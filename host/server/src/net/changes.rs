@@ -1,7 +1,7 @@
 //! The kernel's notifications that the host has changed.
 //!
-//! Not here: what follows from a change; see [`crate::endpoints`]. Invariant: if the kernel drops
-//! notifications, what they were about is read again, or counts as changed.
+//! Does not act on a change; see [`crate::endpoints`]. Invariant: if the kernel drops
+//! notifications, their subjects are read again or count as changed.
 
 use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
@@ -25,12 +25,12 @@ pub(crate) struct Changes {
     routes: Netlink,
 }
 
-/// Ends the wait for changes permanently, from another thread. Clones end the same wait.
+/// Ends the wait for changes permanently, from another thread. All clones end the same wait.
 #[derive(Clone, Debug)]
 pub(crate) struct StopSignal(Arc<EventFd>);
 
 impl StopSignal {
-    /// A signal that was not given yet.
+    /// Creates a signal that was not given yet.
     ///
     /// # Errors
     /// If the system provides no eventfd.
@@ -48,12 +48,12 @@ impl StopSignal {
 }
 
 impl Changes {
-    /// Subscribes.
+    /// Subscribes to the notifications.
     ///
     /// # Errors
     /// If the system provides no netlink socket.
     pub(crate) fn subscribe() -> Result<Self, NetError> {
-        // Separate sockets, so that many notifications of one kind do not displace others.
+        // The sockets are separate, so that many notifications of one kind do not displace others.
         Ok(Self {
             links: Netlink::subscribe(&[Group::Links, Group::Addresses])?,
             neighbours: Netlink::subscribe(&[Group::Neighbours])?,
@@ -61,7 +61,8 @@ impl Changes {
         })
     }
 
-    /// Waits until something has changed or `patience` is over; false if `stop` was given.
+    /// Waits until something has changed or `patience` is over. Returns `false` if `stop` was
+    /// given.
     ///
     /// # Errors
     /// Those of `poll`.
@@ -111,7 +112,7 @@ fn of(netlink: &Netlink) -> PollFd<'_> {
     PollFd::new(netlink.as_fd(), PollFlags::POLLIN)
 }
 
-/// Whether the first of them has nothing to read.
+/// Waits for `waiting`, and returns whether the first of them has nothing to read.
 fn wait(waiting: &mut [PollFd<'_>], patience: Duration) -> io::Result<bool> {
     let timeout = u16::try_from(patience.as_millis()).unwrap_or(u16::MAX);
     match poll(waiting, timeout) {

@@ -1,7 +1,7 @@
 //! Endpoints: a socket for relayed messages, or the sockets of one interface.
 //!
-//! Not here: which endpoints there should be; see [`crate::endpoints`]. Invariant: a reply that
-//! cannot be sent stops no other.
+//! Does not choose which endpoints there are; see [`crate::endpoints`]. Invariant: a reply that
+//! cannot be sent does not keep others from being sent.
 
 use std::{
     fmt, io,
@@ -39,7 +39,7 @@ const SERVER_PORT: u16 = 67;
 /// The port that clients receive on (RFC 2131 section 4.1).
 const CLIENT_PORT: u16 = 68;
 
-/// What an endpoint on the link is bound to, on its interface.
+/// The address of an endpoint on the link, bound on its interface.
 const ON_LINK: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT);
 
 /// Receives messages and sends replies. Belongs to one worker.
@@ -49,7 +49,7 @@ pub(crate) struct Endpoint {
     links: LinksCache,
     reach: Reach,
     losses: Losses,
-    /// The last time at which nothing waited, as far as is known.
+    /// The last time at which the socket was known to be empty.
     empty_at: Instant,
 }
 
@@ -67,12 +67,12 @@ enum Place {
 }
 
 impl Endpoint {
-    /// An endpoint for messages that relays send to `listen`. Several may be opened on one
-    /// address, one for each worker; the system spreads senders among them. An address that the host
-    /// does not have yet receives nothing before it does.
+    /// Opens an endpoint for messages that relays send to `listen`. Several may be opened on one
+    /// address, one for each worker; the system spreads senders among them. An endpoint on an
+    /// address that the host does not have yet receives nothing until the host has it.
     ///
     /// # Errors
-    /// If the address is taken by another process, or the right to use the port is missing.
+    /// If another process uses the address, or the right to use the port is missing.
     pub(crate) fn relayed(host: &Arc<Host>, listen: SocketAddrV4) -> Result<Self, NetError> {
         let socket = udp_socket(host.send_buffer_octets())?;
         bind_udp(&socket, listen)?;
@@ -80,14 +80,16 @@ impl Endpoint {
         Ok(Self::new(host, socket, reach, Place::Relayed { listen }))
     }
 
-    /// The endpoint for clients on the link of an interface, and for relays that send to an address
-    /// of it. One for each interface in the whole process: see [the module](super).
+    /// Opens the endpoint for clients on the link of an interface, and for relays that send to an
+    /// address of it. There may be one for each interface in the whole process: see [the
+    /// module](super).
     ///
-    /// An interface that is deleted and created again is another one, even under the same name: the
-    /// endpoint then receives nothing, fails to send with ENODEV or ENXIO, and must be replaced.
+    /// An interface that is deleted and created again is another interface, even with the same
+    /// name: the endpoint then receives nothing, fails to send with ENODEV or ENXIO, and must be
+    /// replaced.
     ///
     /// # Errors
-    /// If there is no such interface any more, or it is not Ethernet, or its port is taken by another
+    /// If the interface no longer exists, or is not Ethernet, or its port is used by another
     /// process, or the right to use packet sockets or the port is missing.
     pub(crate) fn on_link(host: &Arc<Host>, link: &Link) -> Result<Self, NetError> {
         let name = Arc::clone(&link.name);
@@ -103,8 +105,9 @@ impl Endpoint {
         Ok(Self::new(host, socket, reach, Place::OnLink { name, index, packets }))
     }
 
-    /// Refuses addresses that another server uses already, even one of this program. Call it before
-    /// any endpoint is opened: endpoints share their addresses with each other.
+    /// Rejects addresses that another server uses already, even another process of this program.
+    /// Must be called before any endpoint is opened: endpoints share their addresses with each
+    /// other.
     ///
     /// # Errors
     /// If an address is taken, by itself or on one of `interfaces`.
@@ -126,7 +129,7 @@ impl Endpoint {
         Self { socket, place, links, reach, losses: Losses::default(), empty_at: Instant::now() }
     }
 
-    /// Warns if the system granted less room than the endpoint asked for.
+    /// Warns if the system granted smaller buffers than the endpoint requested.
     pub(crate) fn warn_of_small_buffers(&self, host: &Host) {
         let granted_octets = self.receive_buffer_octets();
         let wanted_octets = 2 * RECEIVE_BUFFER_OCTETS;
@@ -148,26 +151,27 @@ impl Endpoint {
         }
     }
 
-    /// The size of the receive buffer in octets, as the system counts it: twice
-    /// [`RECEIVE_BUFFER_OCTETS`] if all was granted, less if `net.core.rmem_max` is lower and the
-    /// capability CAP_NET_ADMIN is missing.
+    /// Returns the size of the receive buffer in octets, as the system counts it: twice
+    /// [`RECEIVE_BUFFER_OCTETS`] if everything was granted, less if `net.core.rmem_max` is lower
+    /// and the capability CAP_NET_ADMIN is missing.
     pub(crate) fn receive_buffer_octets(&self) -> usize {
         self.socket.recv_buffer_size().unwrap_or_default()
     }
 
-    /// How many datagrams the system dropped since this was last asked, because the receive buffer was
-    /// full: the server was too slow for them. Known when the next one is received.
+    /// Returns how many datagrams the system dropped since the last call because the receive buffer
+    /// was full: the server was too slow for them. A loss is known once the next datagram is
+    /// received.
     pub(crate) fn take_lost_datagrams(&mut self) -> u64 {
         self.losses.take_new()
     }
 
-    /// Receives what waits, [`BATCH_DATAGRAMS`] at most, into `batch`, whose contents are dropped
-    /// before. Returns how many datagrams it holds then: none, if nothing waits.
+    /// Receives what waits, at most [`BATCH_DATAGRAMS`], into `batch`, whose former contents are
+    /// dropped. Returns the number of datagrams in it, 0 if none waited.
     ///
     /// [`BATCH_DATAGRAMS`]: super::batch::BATCH_DATAGRAMS
     ///
     /// # Errors
-    /// Those of `recvmmsg`; the endpoint can be used further.
+    /// Those of `recvmmsg`; the endpoint remains usable.
     pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
         let (place, links) = (&self.place, self.links.load());
         let now = Instant::now();
@@ -183,13 +187,13 @@ impl Endpoint {
         Ok(count)
     }
 
-    /// Sends `replies`, waiting [`SEND_PATIENCE_MS`] at most for room in the system's buffers. One
-    /// that cannot be sent stops no other.
+    /// Sends `replies`, and waits at most [`SEND_PATIENCE_MS`] for room in the system's buffers. A
+    /// reply that cannot be sent does not keep others from being sent.
     ///
-    /// A reply to a hardware address that is not Ethernet goes to everybody on the link. One that
-    /// goes by hardware address or to everybody must fit into a frame of the interface. Broadcast
-    /// addresses in [`Destination::Relay`] and [`Destination::Client`] are refused by the system
-    /// (EACCES): a forged request makes the server flood nobody.
+    /// A reply to a hardware address that is not Ethernet is broadcast on the link. A reply that is
+    /// sent by hardware address or broadcast must fit into a frame of the interface. The system
+    /// rejects broadcast addresses in [`Destination::Relay`] and [`Destination::Client`] (EACCES),
+    /// so a forged request cannot make the server flood a link.
     ///
     /// [`SEND_PATIENCE_MS`]: super::transmit::SEND_PATIENCE_MS
     pub(crate) fn send(&mut self, replies: &[Outgoing]) -> SendReport {
@@ -214,8 +218,8 @@ impl Endpoint {
         transmission.report
     }
 
-    /// Sends by the UDP sockets. Datagrams that may have to wait for ARP use a separate one, so
-    /// that no other datagram waits for them.
+    /// Sends through the UDP sockets. Datagrams that may have to wait for ARP use a separate
+    /// socket, so that no other datagram waits for them.
     fn send_routed(
         &mut self,
         transmission: &mut Transmission,
@@ -243,7 +247,7 @@ impl Endpoint {
         }
     }
 
-    /// Sends to next hops that may not answer. A datagram that finds no room is not sent.
+    /// Sends to next hops that may not answer. A datagram is dropped if there is no room for it.
     fn send_doubtful(
         &mut self,
         transmission: &mut Transmission,
@@ -265,7 +269,7 @@ impl Endpoint {
         }
     }
 
-    /// Sends by the packet socket.
+    /// Sends through the packet socket.
     fn send_framed(
         &mut self,
         transmission: &mut Transmission,
@@ -332,7 +336,8 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// The arrival of a datagram from `origin`, and whether another endpoint receives it.
+    /// Returns the arrival of a datagram from `origin`, and whether it was not relayed, so that the
+    /// endpoint of the interface receives it too.
     fn describe(&self, links: &Links, origin: &Origin) -> (Arrival, bool) {
         // The system would answer a broadcast, directed or not, from another address.
         let unicast = origin.destination == origin.own_address;
@@ -371,7 +376,7 @@ impl Place {
     }
 }
 
-/// Sends by a UDP socket, those from one server address together.
+/// Sends through a UDP socket; datagrams from one server address are sent together.
 fn send_from_addresses(
     socket: &Socket,
     transmission: &mut Transmission,
@@ -397,7 +402,8 @@ fn send_from_addresses(
     }
 }
 
-/// The client that is about to have `address`; all hosts, if it is not on an Ethernet.
+/// Returns the station of the client that is about to have `address`, or all hosts if it is not on
+/// Ethernet.
 fn client(address: Ipv4Addr, hardware_address: &HardwareAddress) -> Station {
     match <[u8; 6]>::try_from(hardware_address.octets()) {
         Ok(octets) if hardware_address.kind() == HardwareAddress::ETHERNET => {

@@ -1,7 +1,7 @@
-//! Errors of opening an endpoint or a poller.
+//! Errors when an endpoint or a poller is opened.
 //!
-//! Not here: failures to send, which are part of a [`super::SendReport`]. Invariant: an error says
-//! what was tried, what the system answered and what to do.
+//! Does not include failures to send, which are part of a [`super::SendReport`]. Invariant: an
+//! error says what was attempted, what the system answered and what to do.
 
 use std::io;
 
@@ -20,12 +20,12 @@ pub(crate) enum NetError {
         /// The interface.
         name: String,
     },
-    /// The operating system refused.
+    /// The operating system rejected a call.
     #[error("cannot {attempt}: {error}; {advice}")]
     System {
-        /// What was tried.
+        /// What was attempted.
         attempt: String,
-        /// What the system said.
+        /// The answer of the system.
         error: io::Error,
         /// What to do.
         advice: &'static str,
@@ -33,7 +33,8 @@ pub(crate) enum NetError {
 }
 
 impl NetError {
-    /// The system's refusal `error` of `attempt` (an infinitive), with advice for it.
+    /// Creates the error for the system's rejection `error` of `attempt` (an infinitive), with
+    /// advice.
     pub(super) fn system(attempt: impl Into<String>, error: impl Into<io::Error>) -> Self {
         let error = error.into();
         let advice = advice(&error);
@@ -41,7 +42,7 @@ impl NetError {
     }
 }
 
-/// What an operator can do about `error`.
+/// Returns what an operator can do about `error`.
 fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EACCES | Errno::EPERM) => {

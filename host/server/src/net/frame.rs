@@ -5,7 +5,7 @@
 
 use std::net::SocketAddrV4;
 
-/// Where a frame comes from or goes to.
+/// The source or the destination of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Station {
     pub(super) hardware_address: [u8; 6],
@@ -15,7 +15,7 @@ pub(super) struct Station {
 /// The hardware address that every station of a link receives.
 pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
 
-/// Octets of the three headers together.
+/// The number of octets of the three headers together.
 pub(super) const HEADER_OCTETS: usize = ETHERNET_OCTETS + IPV4_OCTETS + UDP_OCTETS;
 
 const ETHERNET_OCTETS: usize = 14;
@@ -24,10 +24,10 @@ const UDP_OCTETS: usize = 8;
 const UDP_PROTOCOL: u8 = 17;
 const TIME_TO_LIVE: u8 = 64;
 
-/// The headers of a frame that carries `payload`, checksums included; none if the payload is
-/// longer than a UDP datagram can be.
+/// Returns the headers of a frame that carries `payload`, checksums included, or `None` if the
+/// payload is longer than a UDP datagram can be.
 ///
-/// The datagram must not be fragmented, so that it needs no identification (RFC 6864 section 4.1).
+/// The datagram must not be fragmented, so it needs no identification (RFC 6864 section 4.1).
 pub(super) fn headers(from: Station, to: Station, payload: &[u8]) -> Option<[u8; HEADER_OCTETS]> {
     let udp_length = u16::try_from(UDP_OCTETS + payload.len()).ok()?;
     let total_length = udp_length.checked_add(IPV4_OCTETS as u16)?;
@@ -66,8 +66,8 @@ pub(super) fn headers(from: Station, to: Station, payload: &[u8]) -> Option<[u8;
     Some(headers)
 }
 
-/// The octets added up as big-endian words, not folded yet. Words of 32 bits fold to the same
-/// checksum as words of 16 (RFC 1071 section 2).
+/// Returns the sum of the octets as big-endian words, not folded yet. Words of 32 bits fold to the
+/// same checksum as words of 16 (RFC 1071 section 2).
 fn sum(octets: &[u8]) -> u64 {
     let (words, rest) = octets.as_chunks::<4>();
     let mut last = [0; 4];
@@ -77,7 +77,7 @@ fn sum(octets: &[u8]) -> u64 {
     words.iter().chain([&last]).map(|word| u64::from(u32::from_be_bytes(*word))).sum()
 }
 
-/// The ones' complement sum of 16 bits.
+/// Folds a sum to the ones' complement sum of 16 bits.
 fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
@@ -115,13 +115,15 @@ mod tests {
         let to = Station { hardware_address: BROADCAST, ..station(0, [255; 4], 68) };
         let headers = headers(from, to, b"DHCP!").unwrap();
         assert_eq!(headers[..14], *b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\0");
-        // Source port 67, destination port 68, 13 octets, and the checksum worked out by hand.
+        // The fields are source port 67, destination port 68, 13 octets, and the checksum worked
+        // out by hand.
         assert_eq!(headers[34..42], [0, 67, 0, 68, 0, 13, 0x94, 0xb3]);
     }
 
     #[test]
     fn the_ipv4_header_has_its_known_checksum() {
-        // The usual worked example: 115 octets from 192.168.0.1 to 192.168.0.199, checksum b861.
+        // This is a well-known example: 115 octets from 192.168.0.1 to 192.168.0.199, checksum
+        // b861.
         let headers =
             headers(station(1, [192, 168, 0, 1], 67), station(2, [192, 168, 0, 199], 68), &[0; 87])
                 .unwrap();

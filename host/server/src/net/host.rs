@@ -1,7 +1,7 @@
 //! The host that the server runs on, as the kernel describes it.
 //!
 //! Does not follow changes: the caller of [`Host::refresh`] does, when the kernel notifies it.
-//! Invariant: a failed refresh keeps what was known.
+//! Invariant: after a failed refresh the previous state remains.
 
 use std::{
     io,
@@ -22,7 +22,7 @@ use super::{
     routes,
 };
 
-/// What endpoints know of the host. Shared by all of them.
+/// The state of the host that endpoints need, shared by all of them.
 #[derive(Debug)]
 pub(crate) struct Host {
     links: Arc<ArcSwap<Links>>,
@@ -34,7 +34,7 @@ pub(crate) struct Host {
     send_buffer_octets: usize,
 }
 
-/// The newest [`Links`], as cheap as a look into memory.
+/// A cache of the newest [`Links`], as cheap as a read from memory.
 pub(super) type LinksCache = Cache<Arc<ArcSwap<Links>>, Arc<Links>>;
 
 impl Host {
@@ -42,7 +42,7 @@ impl Host {
     /// `send_buffer_octets`.
     ///
     /// # Errors
-    /// If the kernel does not say.
+    /// If the kernel does not answer.
     pub(crate) fn read(send_buffer_octets: usize) -> Result<Arc<Self>, NetError> {
         let host = Self {
             links: Arc::new(ArcSwap::default()),
@@ -57,8 +57,8 @@ impl Host {
         Ok(Arc::new(host))
     }
 
-    /// The interfaces at this moment, for a command that needs nothing else of the host; none if the
-    /// kernel does not say.
+    /// Returns the current interfaces, for a command that needs nothing else of the host. There are
+    /// none if the kernel does not answer.
     pub(crate) fn links_now() -> Links {
         let read = || {
             let (links, addresses) = Netlink::open().ok()?.links().ok()?;
@@ -70,7 +70,7 @@ impl Host {
     /// Reads the interfaces again.
     ///
     /// # Errors
-    /// If the kernel does not say; then what was known stays.
+    /// If the kernel does not answer; the previous state then remains.
     pub(crate) fn refresh(&self) -> io::Result<()> {
         let (links, addresses) = self.lock().links()?;
         self.links.store(Arc::new(Links::new(links, addresses)));
@@ -81,18 +81,18 @@ impl Host {
     /// Reads the neighbours again.
     ///
     /// # Errors
-    /// If the kernel does not say; then what was known stays.
+    /// If the kernel does not answer; the previous state then remains.
     pub(crate) fn refresh_neighbours(&self) -> io::Result<()> {
         let neighbours = self.lock().neighbours()?;
         self.neighbours.replace(&neighbours);
         Ok(())
     }
 
-    /// The index of the interface through which a datagram to each of `destinations` leaves; none
-    /// without a route.
+    /// Returns the index of the interface through which a datagram to each of `destinations`
+    /// leaves, or `None` for one without a route.
     ///
     /// # Errors
-    /// If the kernel does not say.
+    /// If the kernel does not answer.
     pub(crate) fn ways(&self, destinations: &[Ipv4Addr]) -> io::Result<Vec<Option<u32>>> {
         let mut ways = Vec::with_capacity(destinations.len());
         for asked in destinations.chunks(ROUTES_AT_ONCE_MAX) {
@@ -102,22 +102,22 @@ impl Host {
         Ok(ways)
     }
 
-    /// The size of the send buffer that each socket requests, in octets.
+    /// Returns the size of the send buffer that each socket requests, in octets.
     pub(super) const fn send_buffer_octets(&self) -> usize {
         self.send_buffer_octets
     }
 
-    /// Which neighbours answer.
+    /// Returns which neighbours answer.
     pub(super) const fn neighbours(&self) -> &Neighbours {
         &self.neighbours
     }
 
-    /// Another number after each change of the routes.
+    /// Returns a number that changes after each change of the routes.
     pub(super) fn routes_version(&self) -> u64 {
         self.routes_version.load(Ordering::Acquire)
     }
 
-    /// The routes have changed.
+    /// Notes that the routes have changed.
     pub(super) fn routes_changed(&self) {
         self.routes_version.fetch_add(1, Ordering::Release);
     }
@@ -126,17 +126,17 @@ impl Host {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The interfaces, as they were last read.
+    /// Returns the interfaces as they were last read.
     pub(crate) fn links(&self) -> Arc<Links> {
         self.links.load_full()
     }
 
-    /// Where the newest interfaces always are.
+    /// Returns a pointer that always leads to the newest interfaces.
     pub(super) fn shared_links(&self) -> Arc<ArcSwap<Links>> {
         Arc::clone(&self.links)
     }
 
-    /// The same, for a reader that asks often.
+    /// As [`Self::shared_links`], for a reader that asks often.
     pub(super) fn links_cache(&self) -> LinksCache {
         Cache::new(Arc::clone(&self.links))
     }

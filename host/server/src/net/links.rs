@@ -1,7 +1,7 @@
 //! The host's interfaces: names, indexes, hardware addresses, IPv4 addresses, and whether they
 //! carry frames.
 //!
-//! Not here: reading them from the kernel. Invariant: a snapshot never changes; [`super::Host`]
+//! Does not read them from the kernel. Invariant: a snapshot never changes; [`super::Host`]
 //! replaces it with a new one.
 
 use std::{
@@ -30,38 +30,38 @@ pub(crate) struct Links {
 pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: Arc<str>,
-    /// Its hardware address; none if it is not Ethernet. Loopback takes Ethernet frames, too.
+    /// Its hardware address; `None` if it is not Ethernet. Loopback takes Ethernet frames, too.
     pub(crate) hardware_address: Option<[u8; 6]>,
-    /// Its IPv4 addresses in the order of the system: the primary one of the first subnet comes first.
+    /// Its IPv4 addresses in the order of the system: the primary address of the first subnet comes
+    /// first.
     pub(crate) addresses: Arc<[Ipv4Addr]>,
     /// The largest IP datagram that it carries, in octets.
     pub(crate) mtu: u32,
     pub(crate) is_up: bool,
     /// Whether something is connected to it.
     pub(crate) has_carrier: bool,
-    /// Whether datagrams leave without their next hop being asked for its hardware address: loopback,
-    /// tunnels, serial lines.
+    /// Whether datagrams leave without ARP for their next hop: loopback, tunnels, serial lines.
     pub(crate) needs_no_arp: bool,
     /// The interface that takes its frames, such as a bridge that it is part of.
     pub(crate) part_of: Option<PartOf>,
 }
 
-/// An interface whose frames another one takes.
+/// The other interface that takes the frames of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PartOf {
     /// `bridge`, `bond` and the like.
     pub(crate) kind: String,
-    /// The name of that other interface.
+    /// The name of the other interface.
     pub(crate) name: String,
 }
 
-/// An error about a missing interface lists no more names than this.
+/// The largest number of names in an error about a missing interface.
 const NAMES_LISTED_MAX: usize = 12;
-/// Longer prefixes have no broadcast address (RFC 3021).
+/// The longest prefix with a broadcast address; longer ones have none (RFC 3021).
 const BROADCAST_PREFIX_MAX: u8 = 30;
 
 impl Links {
-    /// The interfaces in the kernel's answer.
+    /// Creates a snapshot from the kernel's answers.
     pub(super) fn new(links: Vec<LinkMessage>, addresses: Vec<AddressMessage>) -> Self {
         let mut by_link: HashMap<u32, Vec<Ipv4Addr>> = HashMap::new();
         let mut broadcast_addresses = HashSet::new();
@@ -80,19 +80,19 @@ impl Links {
         Self { by_index: links.collect(), own_addresses, broadcast_addresses }
     }
 
-    /// The interface that is called `name` now.
+    /// Returns the interface that has the name `name` now.
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<Link>> {
         self.by_index.values().find(|link| *link.name == *name)
     }
 
-    /// The interface with this index.
+    /// Returns the interface with this index.
     pub(crate) fn get(&self, index: u32) -> Option<&Arc<Link>> {
         self.by_index.get(&index)
     }
 
-    /// The interface that has `address`.
+    /// Returns the interface that has `address`.
     pub(crate) fn with_address(&self, address: Ipv4Addr) -> Option<&Arc<Link>> {
-        // The whole of 127.0.0.0/8 is the host's own where loopback has an address of it.
+        // All of 127.0.0.0/8 belongs to the host if loopback has an address in it.
         let has = |link: &Link| {
             link.addresses.contains(&address)
                 || (address.is_loopback() && link.addresses.iter().any(Ipv4Addr::is_loopback))
@@ -100,24 +100,24 @@ impl Links {
         self.by_index.values().find(|link| has(link))
     }
 
-    /// Every address of the host.
+    /// Returns every address of the host.
     pub(crate) fn own_addresses(&self) -> &OwnAddresses {
         &self.own_addresses
     }
 
-    /// Whether the host itself has `address`. Where loopback has an address, all of 127.0.0.0/8 is
-    /// the host's own.
+    /// Returns whether `address` belongs to the host itself. If loopback has an address, all of
+    /// 127.0.0.0/8 belongs to the host.
     pub(super) fn is_own(&self, address: Ipv4Addr) -> bool {
         self.own_addresses.contains(address)
             || (address.is_loopback() && self.own_addresses.iter().any(|own| own.is_loopback()))
     }
 
-    /// Whether a link of the host takes `address` for a broadcast.
+    /// Returns whether a link of the host treats `address` as a broadcast address.
     pub(super) fn is_broadcast(&self, address: Ipv4Addr) -> bool {
         self.broadcast_addresses.contains(&address)
     }
 
-    /// The names of all interfaces, for people to read.
+    /// Returns the names of all interfaces, for people.
     pub(crate) fn names(&self) -> String {
         let mut links: Vec<&Arc<Link>> = self.by_index.values().collect();
         links.sort_by_key(|link| link.index);
@@ -161,7 +161,7 @@ impl Link {
                 _ => {}
             }
         }
-        // A part of a VRF still receives what is for its own sockets.
+        // A member of a VRF still receives what is sent to its own sockets.
         let is_taken = !matches!(kind, Some(InfoPortKind::Vrf));
         link.part_of = controller.filter(|index| *index != 0 && is_taken).map(|index| PartOf {
             kind: kind.map_or_else(|| "controller".to_owned(), |kind| kind.to_string()),
@@ -187,7 +187,8 @@ fn port_kind(info: &LinkInfo) -> Option<InfoPortKind> {
     }
 }
 
-/// The host's own end of an address; that of a line from point to point has another end, too.
+/// Returns the host's own end of an address; an address of a point-to-point line has another end,
+/// too.
 fn local_address(message: &AddressMessage) -> Option<Ipv4Addr> {
     let mut found = None;
     for attribute in &message.attributes {
@@ -200,8 +201,8 @@ fn local_address(message: &AddressMessage) -> Option<Ipv4Addr> {
     found
 }
 
-/// The broadcast addresses of an address's subnet: the one that was set with it, and the last one of
-/// its prefix, which the kernel takes for a broadcast all the same.
+/// Returns the broadcast addresses of an address's subnet: the one that was set with it, and the
+/// last one of its prefix, which the kernel also treats as a broadcast address.
 fn broadcast_of(message: &AddressMessage) -> impl Iterator<Item = Ipv4Addr> {
     let own = local_address(message);
     let set = message.attributes.iter().find_map(|attribute| match attribute {
@@ -216,7 +217,7 @@ fn broadcast_of(message: &AddressMessage) -> impl Iterator<Item = Ipv4Addr> {
 
 #[cfg(test)]
 impl Links {
-    /// Interfaces with these names and addresses, as `ip address` shows them.
+    /// Creates interfaces with these names and addresses, as `ip address` shows them.
     pub(super) fn with(interfaces: &[(&str, &str)]) -> Self {
         let mut links = Vec::new();
         let mut addresses = Vec::new();

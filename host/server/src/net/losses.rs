@@ -1,6 +1,6 @@
 //! Counts the datagrams that the system dropped before the server could read them.
 //!
-//! Not here: why they were dropped. Invariant: each is reported once, also when the system's
+//! Does not know why they were dropped. Invariant: each is reported once, even when the system's
 //! counter wraps.
 
 /// How many datagrams an endpoint lost since it was opened, and how many of them were reported.
@@ -19,7 +19,7 @@ impl Losses {
         self.counted = counted;
     }
 
-    /// How many were lost since the last call.
+    /// Returns how many were lost since the last call.
     pub(super) fn take_new(&mut self) -> u64 {
         let new = self.total - self.passed_on;
         self.passed_on = self.total;

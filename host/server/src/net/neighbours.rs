@@ -1,8 +1,8 @@
-//! Which neighbours answer ARP, according to the kernel's table.
+//! Tracks which neighbours answer ARP, according to the kernel's table.
 //!
 //! A datagram to one that answers leaves at once. A datagram to any other waits in the kernel for
-//! seconds and occupies the socket's send buffer. Not here: how much may wait; see
-//! [`super::trials`]. Invariant: memory is bounded however many addresses senders make up.
+//! seconds and occupies the socket's send buffer. Does not limit how much may wait; see
+//! [`super::trials`]. Invariant: memory is bounded however many addresses senders invent.
 
 use std::{
     collections::HashMap,
@@ -38,15 +38,15 @@ pub(super) enum Standing {
 /// Every neighbour that answers or answered before. Shared by all endpoints.
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
-    /// Whether each answers, now or before.
+    /// Whether each neighbour answers now; those that are `false` answered before.
     answers: Mutex<HashMap<Neighbour, bool>>,
 }
 
-/// Neighbours that no longer answer are remembered up to this number.
+/// The number of neighbours that are remembered after they stopped answering.
 const SILENT_MAX: usize = 4096;
 
 impl Neighbours {
-    /// Replaces everything, after notifications were lost.
+    /// Replaces the whole state, after notifications were lost.
     pub(super) fn replace(&self, messages: &[NeighbourMessage]) {
         let mut answers = self.lock();
         answers.values_mut().for_each(|answers| *answers = false);
@@ -60,7 +60,7 @@ impl Neighbours {
         note(&mut self.lock(), message, is_deleted);
     }
 
-    /// What is known of each of these.
+    /// Returns what is known of each of `neighbours`.
     pub(super) fn standings(&self, neighbours: &[Option<Neighbour>]) -> Vec<Option<Standing>> {
         let answers = self.lock();
         let standing = |neighbour: &Neighbour| match answers.get(neighbour) {
@@ -71,7 +71,7 @@ impl Neighbours {
         neighbours.iter().map(|neighbour| neighbour.as_ref().map(standing)).collect()
     }
 
-    /// Whether this one answers.
+    /// Returns whether this neighbour answers.
     pub(super) fn answers(&self, neighbour: &Neighbour) -> bool {
         self.lock().get(neighbour).copied().unwrap_or(false)
     }
@@ -96,8 +96,8 @@ fn note(answers: &mut HashMap<Neighbour, bool>, message: &NeighbourMessage, is_d
         answers.insert(neighbour, true);
         return;
     }
-    // Only neighbours that answered are remembered: any sender can make the server send to an
-    // address.
+    // Only neighbours that answered are remembered, because any sender can make the server send to
+    // an address.
     if let Some(answered) = answers.get_mut(&neighbour) {
         *answered = false;
         if answers.values().len() > SILENT_MAX
@@ -108,7 +108,7 @@ fn note(answers: &mut HashMap<Neighbour, bool>, message: &NeighbourMessage, is_d
     }
 }
 
-/// Whether the kernel sends to a neighbour in this state without waiting (NUD_VALID).
+/// Returns whether the kernel sends to a neighbour in this state without waiting (NUD_VALID).
 fn has_hardware_address(state: NeighbourState) -> bool {
     matches!(
         state,

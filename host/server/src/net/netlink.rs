@@ -1,8 +1,8 @@
-//! Questions to the kernel about links, addresses, neighbours and routes, and its notifications of
-//! changes (rtnetlink).
+//! Queries the kernel about links, addresses, neighbours and routes, and receives its notifications
+//! of changes (rtnetlink).
 //!
-//! Not here: what the answers mean; see [`super::links`], [`super::neighbours`] and
-//! [`super::routes`]. Invariant: no question waits for ever, and a message that cannot be read is
+//! Does not interpret the answers; see [`super::links`], [`super::neighbours`] and
+//! [`super::routes`]. Invariant: no query waits for ever, and a message that cannot be read is
 //! skipped.
 
 use std::{
@@ -32,7 +32,7 @@ use nix::{
 
 use super::NetError;
 
-/// What the kernel can notify of.
+/// A kind of changes that the kernel can notify of.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Group {
     Links = libc::RTNLGRP_LINK as isize,
@@ -51,17 +51,17 @@ pub(super) struct Netlink {
 /// How long to wait for an answer.
 const PATIENCE_SECS: i64 = 2;
 
-/// The kernel puts no more into one datagram.
+/// The largest datagram that the kernel sends.
 const BUFFER_OCTETS: usize = 64 << 10;
 
-/// Room for the notifications that come while the reader is busy.
+/// The size of the buffer for notifications that arrive while the reader is busy.
 const NOTIFICATIONS_OCTETS: usize = 1 << 20;
 
-/// Routes that are asked for with one datagram: the answers must fit into the socket's buffer.
+/// The number of routes that one datagram asks for: the answers must fit into the socket's buffer.
 pub(super) const ROUTES_AT_ONCE_MAX: usize = 64;
 
 impl Netlink {
-    /// A socket for questions.
+    /// Opens a socket for queries.
     ///
     /// # Errors
     /// If the system provides none, for example because AF_NETLINK is forbidden.
@@ -70,7 +70,7 @@ impl Netlink {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
             socket.bind_auto()?;
             socket.connect(&SocketAddr::new(0, 0))?;
-            // The kernel answers before `send` returns; the timeout is for anything unexpected.
+            // The kernel answers before `send` returns; the timeout covers anything unexpected.
             let patience = TimeVal::seconds(PATIENCE_SECS);
             setsockopt(&socket, sockopt::ReceiveTimeout, &patience)?;
             Ok(Self { socket, buffer: Vec::with_capacity(BUFFER_OCTETS) })
@@ -78,14 +78,14 @@ impl Netlink {
         open().map_err(|error| NetError::system("open a netlink socket", error))
     }
 
-    /// A socket that receives the notifications of some groups, and does not wait for them.
+    /// Opens a socket that receives the notifications of some groups, and does not wait for them.
     ///
     /// # Errors
     /// As [`Netlink::open`].
     pub(super) fn subscribe(groups: &[Group]) -> Result<Self, NetError> {
         let netlink = Self::open()?;
         let prepare = || -> io::Result<()> {
-            // The system may grant less.
+            // The system may grant a smaller buffer.
             let _ = netlink.socket.set_rx_buf_sz(NOTIFICATIONS_OCTETS as libc::c_int);
             netlink.socket.set_non_blocking(true)?;
             groups.iter().try_for_each(|group| netlink.socket.add_membership(*group as u32))
@@ -96,7 +96,7 @@ impl Netlink {
         }
     }
 
-    /// Every link and every IPv4 address.
+    /// Returns every link and every IPv4 address.
     ///
     /// # Errors
     /// Those of the socket.
@@ -118,7 +118,7 @@ impl Netlink {
         Ok((links, addresses))
     }
 
-    /// Every IPv4 neighbour.
+    /// Returns every IPv4 neighbour.
     ///
     /// # Errors
     /// Those of the socket.
@@ -134,8 +134,8 @@ impl Netlink {
         Ok(neighbours)
     }
 
-    /// The routes to `addresses`, of which there may be [`ROUTES_AT_ONCE_MAX`], through the
-    /// interface with the index `through` if one is given. None for an address without a route.
+    /// Returns the routes to `addresses`, at most [`ROUTES_AT_ONCE_MAX`] of them, or through the
+    /// interface with the index `through` if it is given. An address without a route has `None`.
     ///
     /// # Errors
     /// Those of the socket.
@@ -174,10 +174,10 @@ impl Netlink {
         Ok(routes)
     }
 
-    /// Reads the notifications that wait; false if the kernel had to drop some.
+    /// Reads the notifications that wait. Returns `false` if the kernel had to drop some.
     ///
     /// # Errors
-    /// Those of the socket; that nothing waits is no error.
+    /// Those of the socket; it is not an error if nothing waits.
     pub(super) fn notifications(
         &mut self,
         mut take: impl FnMut(RouteNetlinkMessage),
@@ -219,7 +219,7 @@ impl Netlink {
     }
 
     /// Receives one datagram, and passes on each message in it. A message that cannot be read is
-    /// skipped: a newer kernel may send messages that this program does not know.
+    /// skipped, because a newer kernel may send messages that this program does not know.
     fn receive(
         &mut self,
         flags: libc::c_int,

@@ -1,8 +1,8 @@
-//! Where this server itself receives, and which addresses the links of the host treat as
+//! Knows where this server itself receives, and which addresses the links of the host treat as
 //! broadcasts, so that no message makes it answer itself or a whole link.
 //!
-//! Not here: which requests are answered. Invariant: nothing here waits on the packet path; what is
-//! known of the host is the newest [`Links`].
+//! Does not choose which requests are answered. Invariant: nothing here waits on the packet path;
+//! the state of the host is that of the newest [`Links`].
 
 use std::{net::SocketAddrV4, sync::Arc};
 
@@ -31,19 +31,19 @@ pub(crate) enum Refused {
 }
 
 impl OwnSockets {
-    /// The sockets on `listen` and on `interfaces` of `host`.
+    /// Creates the sockets on `listen` and on `interfaces` of `host`.
     pub(crate) fn new(listen: &[SocketAddrV4], interfaces: &[String], host: &Host) -> Self {
         let links = host.shared_links();
         Self { listen: listen.to_vec(), interfaces: interfaces.to_vec(), links }
     }
 
-    /// Those of a host without interfaces.
+    /// Creates the sockets of a host without interfaces.
     #[cfg(test)]
     pub(crate) fn nowhere() -> Self {
         Self { listen: Vec::new(), interfaces: Vec::new(), links: Arc::default() }
     }
 
-    /// Why nothing is sent to `to`; `None` if it may be.
+    /// Returns why nothing is sent to `to`, or `None` if it may receive.
     pub(crate) fn refuses(&self, to: SocketAddrV4) -> Option<Refused> {
         let links = self.links.load();
         let address = *to.ip();
@@ -87,7 +87,7 @@ mod tests {
     fn only_the_sockets_of_this_server_are_its_own() {
         for (listen, interfaces, to, expected) in [
             (&["192.0.2.1:67"][..], &[][..], "192.0.2.1:67", Some(Refused::OwnSocket)),
-            // A relay on the same host, at another port or address.
+            // A relay on the same host has another port or address.
             (&["192.0.2.1:67"], &[], "192.0.2.1:1067", None),
             (&["192.0.2.1:67"], &[], "198.51.100.1:67", None),
             (&["192.0.2.1:1067"], &[], "192.0.2.1:67", None),

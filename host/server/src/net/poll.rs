@@ -1,6 +1,6 @@
 //! Waits for the first of these: a datagram, a call from another thread, a deadline.
 //!
-//! Not here: what is read then. Invariant: a call that comes before or during a wait ends that
+//! Does not read the datagrams. Invariant: a call that comes before or during a wait ends that
 //! wait.
 
 use std::{
@@ -22,10 +22,10 @@ use nix::{
 
 use super::{Endpoint, NetError};
 
-/// What a worker waits on: its endpoints and the wakers that others call it by.
+/// What a worker waits for: its endpoints, and the wakers through which other threads call it.
 ///
-/// An endpoint that is dropped is forgotten. Waiting is level-triggered: an endpoint with datagrams
-/// left is ready again at once.
+/// An endpoint that is dropped is forgotten. The wait is level-triggered: an endpoint with
+/// datagrams left is ready again at once.
 #[derive(Debug)]
 pub(crate) struct Poller {
     epoll: Epoll,
@@ -53,21 +53,21 @@ const ASLEEP: u8 = 1;
 /// A waker was called since the poller last checked.
 const CALLED: u8 = 2;
 
-/// What a wait ended with.
+/// The result of a wait.
 #[derive(Debug)]
 pub(crate) struct Ready<'a> {
     events: &'a [EpollEvent],
     is_woken: bool,
 }
 
-/// Stands for the wakers among the events; no endpoint's token is that large.
+/// Marks the wakers among the events; no endpoint's token is that large.
 const WAKER: u64 = u64::MAX;
 
 impl Poller {
-    /// One wait reports no more endpoints than this; the others are reported by the next.
+    /// The largest number of endpoints that one wait reports; the next wait reports the others.
     const EVENTS_MAX: usize = 64;
 
-    /// A poller that waits on nothing yet.
+    /// Creates a poller that waits for nothing yet.
     ///
     /// # Errors
     /// If the system refuses, usually because too many files are open.
@@ -78,10 +78,10 @@ impl Poller {
         Ok(Self { epoll, wakers: Vec::new(), events })
     }
 
-    /// Waits on `endpoint` from now on and reports it as `token`.
+    /// Waits for `endpoint` from now on and reports it as `token`.
     ///
     /// # Errors
-    /// If it is waited on already, or the system refuses.
+    /// If the poller already waits for it, or the system refuses.
     pub(crate) fn add(&mut self, endpoint: &Endpoint, token: u32) -> Result<(), NetError> {
         self.epoll
             .add(endpoint, EpollEvent::new(EpollFlags::EPOLLIN, u64::from(token)))
@@ -93,7 +93,7 @@ impl Poller {
     /// # Errors
     /// If it was added already, or the system refuses.
     pub(crate) fn add_waker(&mut self, waker: &Waker) -> Result<(), NetError> {
-        // Edge-triggered, so that the event need not be read: its count means nothing.
+        // The event is edge-triggered, so it need not be read: its count means nothing.
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
         self.epoll
             .add(&waker.0.event, EpollEvent::new(flags, WAKER))
@@ -103,7 +103,8 @@ impl Poller {
     }
 
     /// Waits until an endpoint has something to receive, a waker was called, or `timeout_ms`
-    /// milliseconds have passed; without a timeout for ever. Signals do not end the wait.
+    /// milliseconds have passed. Without a timeout it may wait for ever. Signals do not end the
+    /// wait.
     ///
     /// # Errors
     /// Those of `epoll_wait`, of which none is expected.
@@ -134,7 +135,7 @@ impl Poller {
         self.wakers.iter().filter(|waker| called(waker)).count() > 0
     }
 
-    /// Whether a waker was called during this wait.
+    /// Makes wakers stop writing to their events. Returns whether one was called during this wait.
     fn wake_up(&self) -> bool {
         let called = |waker: &Waker| waker.0.state.swap(AWAKE, Ordering::AcqRel) == CALLED;
         self.wakers.iter().filter(|waker| called(waker)).count() > 0
@@ -142,19 +143,19 @@ impl Poller {
 }
 
 impl Ready<'_> {
-    /// The tokens of the endpoints that have something to receive.
+    /// Returns the tokens of the endpoints that have something to receive.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = u32> {
         self.events.iter().filter_map(|event| u32::try_from(event.data()).ok())
     }
 
-    /// Whether a waker was called since the last wait.
+    /// Returns whether a waker was called since the last wait.
     pub(crate) fn woken(&self) -> bool {
         self.is_woken
     }
 }
 
 impl Waker {
-    /// A waker of no poller yet.
+    /// Creates a waker of no poller yet.
     ///
     /// # Errors
     /// If the system refuses, usually because too many files are open.
@@ -179,7 +180,8 @@ impl fmt::Debug for Waker {
     }
 }
 
-/// `left` in the unit of epoll, rounded up so that a deadline has passed when the wait ends.
+/// Converts `left` to the unit of epoll, rounded up so that a deadline has passed when the wait
+/// ends.
 fn timeout(left: Option<Duration>) -> EpollTimeout {
     match left {
         None => EpollTimeout::NONE,

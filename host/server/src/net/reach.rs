@@ -2,9 +2,9 @@
 //!
 //! The kernel charges a datagram that waits for ARP to the send buffer of its socket. So there are
 //! two sockets: destinations whose next hop answers ARP use the endpoint's own, and all others use
-//! one that only sends, on which [`Trials`] limits what may wait. Not here: what the kernel knows;
-//! see [`super::neighbours`] and [`super::routes`]. Invariant: a next hop that does not answer, or
-//! is forged, takes no room from those that answer.
+//! one that only sends, on which [`Trials`] limits what may wait. Does not track what the kernel
+//! knows; see [`super::neighbours`] and [`super::routes`]. Invariant: a next hop that does not
+//! answer, or is forged, takes no room from those that answer.
 
 use std::{
     fmt,
@@ -32,7 +32,7 @@ pub(super) struct Reach {
     through: Option<u32>,
     next_hops: NextHops,
     trials: Trials,
-    /// For destinations whose next hop is not known to answer.
+    /// The socket for destinations whose next hop is not known to answer.
     pub(super) doubtful: Socket,
     refused: Refused,
 }
@@ -66,7 +66,8 @@ struct Refused {
 const WARN_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 impl Reach {
-    /// For an endpoint with this port, and the interface that it is bound to, if it is.
+    /// Creates the state of an endpoint with this port, and of the interface that it is bound to,
+    /// if any.
     ///
     /// # Errors
     /// If the system provides no socket.
@@ -89,7 +90,7 @@ impl Reach {
         })
     }
 
-    /// The socket for each destination.
+    /// Returns the socket for each destination.
     pub(super) fn lanes(&mut self, links: &Links, destinations: &[SocketAddrV4]) -> Vec<Lane> {
         let addresses: Vec<Ipv4Addr> = destinations.iter().map(|to| *to.ip()).collect();
         let next_hops = self.next_hops.of(&self.host, links, self.through, &addresses);
@@ -123,7 +124,7 @@ impl Reach {
         Lane::Closed(unreachable)
     }
 
-    /// Notes that a reply was not sent, and warns of it unless there was a warning recently.
+    /// Notes that a reply was not sent, and warns about it unless there was a warning recently.
     pub(super) fn refused(&mut self, endpoint: &dyn fmt::Display, unreachable: Unreachable) {
         let now = Instant::now();
         self.refused.untold += 1;

@@ -1,8 +1,8 @@
 //! The next hop of a destination, according to the kernel's routes.
 //!
 //! Where several routes share the load, the kernel may choose another one for the datagram than it
-//! names here. Not here: whether the next hop answers. Invariant: a remembered answer is used only
-//! as long as the routes do not change.
+//! names here. Does not know whether the next hop answers. Invariant: a remembered answer is used
+//! only as long as the routes do not change.
 
 use std::{collections::HashMap, io, net::Ipv4Addr};
 
@@ -15,24 +15,24 @@ use super::{
     netlink::{Netlink, ROUTES_AT_ONCE_MAX},
 };
 
-/// The next hops of destinations, from memory if they were asked for since the routes last changed.
+/// The next hops of destinations, remembered until the routes change.
 #[derive(Debug, Default)]
 pub(super) struct NextHops {
     /// Opened when it is first needed.
     questions: Option<Netlink>,
-    /// None for a destination that is reached without ARP, or not at all.
+    /// The next hop of each destination; `None` for one that is reached without ARP, or not at all.
     known: HashMap<Ipv4Addr, Option<Neighbour>>,
     /// The version of the routes that they come from.
     version: u64,
 }
 
-/// Destinations whose next hop is remembered.
+/// The number of destinations whose next hop is remembered.
 const KNOWN_MAX: usize = 16_384;
 
 impl NextHops {
-    /// The neighbour through which each of `destinations` is reached; none for one that is reached
-    /// without ARP, or that has no route. With `through`, only the interface with that index
-    /// counts.
+    /// Returns the neighbour through which each of `destinations` is reached, or `None` for one
+    /// that is reached without ARP or has no route. With `through`, only the interface with that
+    /// index counts.
     pub(super) fn of(
         &mut self,
         host: &Host,
@@ -74,7 +74,7 @@ impl NextHops {
             }
             Err(error) => {
                 tracing::debug!(%error, "the kernel does not say by which way replies go");
-                // A late answer must not be mistaken for that to the next question.
+                // A late answer must not be mistaken for the answer to the next query.
                 self.questions = None;
                 for destination in destinations {
                     self.known.remove(destination);
@@ -84,7 +84,7 @@ impl NextHops {
     }
 }
 
-/// The index of the interface of a route; none if the route has none.
+/// Returns the index of the interface of a route, or `None` if the route has none.
 pub(super) fn interface(route: &RouteMessage) -> Option<u32> {
     if !matches!(route.header.kind, RouteType::Unicast | RouteType::Local) {
         return None;
@@ -95,7 +95,8 @@ pub(super) fn interface(route: &RouteMessage) -> Option<u32> {
     })
 }
 
-/// The neighbour that a datagram to `destination` is sent to; none if there is no ARP for it.
+/// Returns the neighbour that a datagram to `destination` is sent to, or `None` if that needs no
+/// ARP.
 fn neighbour(route: &RouteMessage, links: &Links, destination: Ipv4Addr) -> Option<Neighbour> {
     if route.header.kind != RouteType::Unicast {
         return None;

@@ -1,7 +1,6 @@
-//! Opens sockets: every option that they have, and why.
+//! Opens sockets, and explains every option that they have.
 //!
-//! Not here: what is received or sent. Invariant: no socket of this server shares a port with
-//! another server.
+//! Does not receive or send. Invariant: no socket of this server shares a port with another server.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -17,15 +16,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::NetError;
 
-/// The receive buffer that an endpoint asks for: room for the requests of several thousand
-/// clients that start at once. The system doubles it for its own bookkeeping.
+/// The receive buffer that an endpoint requests: room for the requests of several thousand clients
+/// that start at once. The system doubles it for its own bookkeeping.
 pub(super) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 
-/// How many loopback addresses are tried for a socket that only sends.
+/// The number of loopback addresses that are tried for a socket that only sends.
 const SENDING_ADDRESSES: u8 = 4;
 
-/// Whether the limits of this machine allow the buffers that sockets request. Otherwise that takes
-/// the capability CAP_NET_ADMIN.
+/// Returns whether the limits of this machine allow the buffers that sockets request. Otherwise
+/// they need the capability CAP_NET_ADMIN.
 #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
 pub(crate) fn buffers_are_allowed(send_buffer_octets: usize) -> bool {
     let limit = |name: &str| {
@@ -36,12 +35,12 @@ pub(crate) fn buffers_are_allowed(send_buffer_octets: usize) -> bool {
         && limit("wmem_max").is_some_and(|octets| octets >= send_buffer_octets)
 }
 
-/// A UDP socket with all options that are set before it is bound.
+/// Opens a UDP socket with all options that are set before it is bound.
 ///
-/// It shares its port only with sockets of the same user that want it so (SO_REUSEPORT), which are
-/// this server's own. With SO_REUSEADDR another DHCP server could take the port as well, and both
-/// would see half of the messages; without it, one of them says so at its start. SO_BROADCAST is
-/// needed to send broadcasts only, and this socket sends none.
+/// It shares its port only with sockets of the same user that also set SO_REUSEPORT, which are
+/// those of this server. With SO_REUSEADDR another DHCP server could take the port as well, and
+/// each would receive half of the messages; without it, one of them fails at its start.
+/// SO_BROADCAST is needed only to send broadcasts, and this socket sends none.
 pub(super) fn udp_socket(send_buffer_octets: usize) -> Result<Socket, NetError> {
     let kind = Type::DGRAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
@@ -50,11 +49,12 @@ pub(super) fn udp_socket(send_buffer_octets: usize) -> Result<Socket, NetError> 
         .set_reuse_port(true)
         .and_then(|()| Ok(setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?))
         .and_then(|()| Ok(setsockopt(&socket, sockopt::RxqOvfl, &1)?))
-        // An address may come and go; the socket stays and receives while the address exists.
+        // An address may appear and disappear; the socket stays open and receives while the address
+        // exists.
         .and_then(|()| socket.set_freebind_v4(true))
         .and_then(|()| Ok(setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?))
         .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
-    // As much as the system grants: the first needs CAP_NET_ADMIN, the second is cut silently.
+    // The first call needs CAP_NET_ADMIN; the second is limited silently by the system.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_OCTETS).is_err() {
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS);
     }
@@ -62,9 +62,9 @@ pub(super) fn udp_socket(send_buffer_octets: usize) -> Result<Socket, NetError> 
     Ok(socket)
 }
 
-/// A UDP socket that sends from `port`, from the address that each datagram names, and receives
-/// nothing: it is bound to a loopback address that nobody sends to. `prepare` is called before it
-/// is bound.
+/// Opens a UDP socket that sends from `port`, from the address that each datagram names. It
+/// receives nothing, because it is bound to a loopback address that nobody sends to. `prepare` is
+/// called before it is bound.
 pub(super) fn sending_socket(
     port: u16,
     send_buffer_octets: usize,
@@ -73,7 +73,7 @@ pub(super) fn sending_socket(
     let kind = Type::DGRAM.nonblocking().cloexec();
     let [.., high, low] = std::process::id().to_be_bytes();
     let mut refused = None;
-    // Servers of other users on this host may use the first ones.
+    // Servers of other users on this host may use the first addresses.
     for attempt in 0..SENDING_ADDRESSES {
         let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
             .map_err(|error| NetError::system("open a UDP socket", error))?;
@@ -99,9 +99,10 @@ fn ask_for_send_buffer(socket: &impl AsFd, octets: usize) {
     }
 }
 
-/// Refuses an address, or the port on an interface, that is taken already: by this server too, so
-/// ask before the first socket is bound to it. For the sockets that it then opens would share the
-/// port with those of a second server of the same user, and each would see a part of the messages.
+/// Rejects an address, or the port on an interface, that is already taken. This server's own
+/// sockets count, so it must be called before the first of them is bound to the address. Without
+/// this check the sockets would share the port with those of a second server of the same user, and
+/// each would receive a part of the messages.
 pub(super) fn refuse_taken(address: SocketAddrV4, interface: Option<&str>) -> Result<(), NetError> {
     let kind = Type::DGRAM.cloexec();
     let probe = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
@@ -115,7 +116,7 @@ pub(super) fn refuse_taken(address: SocketAddrV4, interface: Option<&str>) -> Re
     taken.map_err(|error| NetError::system(format!("bind a UDP socket to {address}{place}"), error))
 }
 
-/// Takes the port.
+/// Binds the socket to an address and port.
 pub(super) fn bind_udp(socket: &Socket, address: SocketAddrV4) -> Result<(), NetError> {
     socket
         .bind(&address.into())
@@ -130,8 +131,8 @@ pub(super) fn bind_to_device(socket: &Socket, interface: Option<&str>) -> Result
         .map_err(|error| NetError::system(format!("bind a socket to {name}"), error))
 }
 
-/// A packet socket that sends through the interface `name`, which has this index. Without a protocol
-/// it receives nothing.
+/// Opens a packet socket that sends through the interface `name`, which has this index. It receives
+/// nothing, because it has no protocol.
 pub(super) fn packet_socket(
     name: &str,
     index: u32,
@@ -141,7 +142,7 @@ pub(super) fn packet_socket(
     let packets = socket(AddressFamily::Packet, SockType::Raw, flags, None)
         .map_err(|error| NetError::system("open a packet socket", error))?;
     ask_for_send_buffer(&packets, send_buffer_octets);
-    // Only the system can make such an address.
+    // Only the system can create such an address.
     let mut entries =
         getifaddrs().map_err(|error| NetError::system("list the interfaces", error))?;
     let link = entries.find_map(|entry| {

@@ -1,5 +1,5 @@
-//! Endpoints against the real network of the machine: loopback, and pairs of virtual Ethernet
-//! interfaces in namespaces of their own.
+//! Tests endpoints on the real network of the machine: loopback, and pairs of virtual Ethernet
+//! interfaces in separate namespaces.
 
 mod lab;
 mod on_link;
@@ -15,16 +15,16 @@ use lessor_core::{Arrival, Destination};
 
 use super::{Endpoint, Host, NetError, Outgoing, ReceiveBatch};
 
-/// Whatever is expected of the network has happened after this long, or never will.
+/// The time after which an expected event counts as missing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The send buffer that sockets ask for.
+/// The send buffer that sockets request.
 const SEND_BUFFER_OCTETS: usize = 8 << 20;
 
-/// What proves that nothing more comes.
+/// How long nothing may arrive before the tests conclude that nothing will.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// An endpoint for relayed messages, on the host as it is now.
+/// Opens an endpoint for relayed messages, on the host as it is now.
 fn relayed(listen: SocketAddrV4) -> Result<Endpoint, NetError> {
     Endpoint::relayed(&Host::read(SEND_BUFFER_OCTETS)?, listen)
 }
@@ -37,7 +37,7 @@ struct Datagram {
     not_relayed: bool,
 }
 
-/// Receives until `count` datagrams are there.
+/// Receives until there are `count` datagrams.
 fn receive(endpoint: &mut Endpoint, count: usize) -> Vec<Datagram> {
     let started = Instant::now();
     let mut batch = ReceiveBatch::new();
@@ -56,14 +56,14 @@ fn receive(endpoint: &mut Endpoint, count: usize) -> Vec<Datagram> {
     all
 }
 
-/// Receives one datagram and sees that there is no other.
+/// Receives one datagram and checks that there is no other.
 fn receive_only(endpoint: &mut Endpoint) -> Datagram {
     let first = receive(endpoint, 1).remove(0);
     assert_silent(endpoint);
     first
 }
 
-/// Sees that nothing comes.
+/// Checks that nothing arrives.
 fn assert_silent(endpoint: &mut Endpoint) {
     std::thread::sleep(SILENCE);
     assert_eq!(endpoint.receive(&mut ReceiveBatch::new()).unwrap(), 0);

@@ -1,7 +1,7 @@
 //! Passes messages to the system in batches.
 //!
-//! Not here: which socket a message uses. Invariants: a message that cannot be sent stops no other,
-//! and one call waits for a bounded time.
+//! Does not choose the socket of a message. Invariants: a message that cannot be sent does not keep
+//! others from being sent, and the waiting time of one call is bounded.
 
 use std::{
     io::{self, IoSlice},
@@ -20,7 +20,7 @@ use nix::{
 
 use super::{SendFailure, SendReport, Unsent, batch::BATCH_DATAGRAMS};
 
-/// One call of [`super::Endpoint::send`] waits no longer than this for room in the system's send
+/// The longest time that one call of [`super::Endpoint::send`] waits for room in the system's send
 /// buffers: for a network card to send its queue, never for an answer to ARP. A worker that waits
 /// receives nothing meanwhile.
 pub(super) const SEND_PATIENCE_MS: u64 = 2;
@@ -28,8 +28,8 @@ pub(super) const SEND_PATIENCE_MS: u64 = 2;
 /// How long to wait where the system does not signal that there is room again.
 const PAUSE_MS: u64 = 1;
 
-/// One message: its position among the replies, its parts, and its destination. Without an address,
-/// the parts contain it.
+/// One message: its position among the replies, its parts, and its destination. If it has no
+/// address, the parts contain the destination.
 pub(super) struct Message<'a, S, const PARTS: usize> {
     pub(super) position: usize,
     pub(super) parts: [IoSlice<'a>; PARTS],
@@ -39,9 +39,9 @@ pub(super) struct Message<'a, S, const PARTS: usize> {
 /// The state of one call: the results so far, and how long it may still wait.
 pub(super) struct Transmission {
     pub(super) report: SendReport,
-    /// Set when it first has to wait.
+    /// Set when the call first has to wait.
     deadline: Option<Instant>,
-    /// How long it may wait.
+    /// How long the call may wait.
     patience: Duration,
 }
 
@@ -51,7 +51,7 @@ impl Transmission {
         Self { report: SendReport::default(), deadline: None, patience }
     }
 
-    /// One that does not wait.
+    /// Creates the state of a call that does not wait.
     pub(super) fn without_patience() -> Self {
         Self { patience: Duration::ZERO, ..Self::new() }
     }
@@ -61,13 +61,13 @@ impl Transmission {
         self.refused(position, SendFailure::System(error.into()));
     }
 
-    /// The same, with any reason.
+    /// As [`Self::failed`], with any reason.
     pub(super) fn refused(&mut self, position: usize, failure: SendFailure) {
         self.report.failed.push(Unsent { position, failure });
     }
 
-    /// Sends `messages` through `socket`, each with the same control messages, of which one packet
-    /// information is all that there is room for.
+    /// Sends `messages` through `socket`, each with the same control messages. There is room for
+    /// one packet information only.
     pub(super) fn transmit<'a, S: SockaddrLike + Copy, const PARTS: usize>(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -108,8 +108,8 @@ impl Transmission {
                 control,
                 MsgFlags::MSG_DONTWAIT,
             );
-            // An error is always that of the first message: one of a later message shows when
-            // that message has become the first.
+            // An error is always that of the first message: an error of a later message is returned
+            // once that message has become the first.
             match outcome.map(Iterator::count) {
                 Ok(0) => {
                     self.failed(position, io::ErrorKind::WriteZero);
@@ -130,16 +130,17 @@ impl Transmission {
         }
     }
 
-    /// Waits until `socket` takes messages again; false if patience is over.
+    /// Waits until `socket` accepts messages again. Returns `false` if the patience is over.
     fn wait_for_room(&mut self, socket: BorrowedFd<'_>) -> bool {
         let left = self.patience_left();
         let timeout = u16::try_from(left.as_millis()).unwrap_or(u16::MAX);
         let mut waiting = [PollFd::new(socket, PollFlags::POLLOUT)];
-        // A signal or an error shows at the next attempt to send.
+        // A signal or an error is noticed at the next attempt to send.
         timeout > 0 && poll(&mut waiting, timeout) != Ok(0)
     }
 
-    /// Waits a moment, for a queue of the interface to drain; false if patience is over.
+    /// Waits a moment, for a queue of the interface to drain. Returns `false` if the patience is
+    /// over.
     fn pause(&mut self) -> bool {
         let patient = !self.patience_left().is_zero();
         if patient {
@@ -163,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    /// More than a socket of this kind queues (`net.unix.max_dgram_qlen`, 10 unless changed).
+    /// More than a socket of this kind queues (`net.unix.max_dgram_qlen`, 10 by default).
     const COUNT: usize = BATCH_DATAGRAMS * 20;
 
     fn transmit(socket: &UnixDatagram, patience: Duration) -> SendReport {

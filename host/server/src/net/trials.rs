@@ -2,8 +2,8 @@
 //!
 //! A datagram to such a neighbour waits in the kernel for the answer. Each neighbour gets a few
 //! datagrams, and none for a while if it does not answer; the number of neighbours that are tried
-//! at a time is limited, too. Not here: which neighbours answer. Invariant: everything that waits
-//! fits into one small send buffer.
+//! at a time is limited, too. Does not know which neighbours answer. Invariant: all datagrams that
+//! wait fit into one small send buffer.
 
 use std::{
     collections::HashMap,
@@ -15,11 +15,11 @@ use super::neighbours::Neighbour;
 /// The neighbours that are being tried, and those that did not answer.
 #[derive(Debug)]
 pub(super) struct Trials {
-    /// How many may be tried at a time.
+    /// The number of neighbours that may be tried at a time.
     max: usize,
     looked_at: Option<Instant>,
     under_way: HashMap<Neighbour, Trial>,
-    /// Until when nothing is sent to each.
+    /// The time until which nothing is sent to each.
     resting: HashMap<Neighbour, Instant>,
 }
 
@@ -30,40 +30,41 @@ struct Trial {
     answered_before: bool,
 }
 
-/// The kernel asks three times, a second apart, and then drops what waits.
+/// How long a trial lasts. The kernel asks three times, a second apart, and then drops what waits.
 const TRIAL: Duration = Duration::from_millis(3_500);
 
 /// How long nothing is sent to a neighbour that never answered. When it sends something itself, the
 /// kernel learns its address, and it is served at once.
 const REST: Duration = Duration::from_secs(10);
 
-/// The same for one that answered before.
+/// As [`REST`], for a neighbour that answered before.
 const REST_IF_ANSWERED_BEFORE: Duration = Duration::from_secs(1);
 
-/// Datagrams to each.
+/// The number of datagrams to each neighbour in a trial.
 const DATAGRAMS_MAX: u32 = 2;
 
-/// Neighbours that are tried at a time, as far as there is room for them. Each takes a place in the
-/// kernel's table of neighbours, which has room for 512 unless it was given more.
+/// The number of neighbours that are tried at a time, as far as there is room for them. Each takes
+/// a place in the kernel's table of neighbours, which has room for 512 by default.
 const TRIALS_MAX: usize = 256;
 const TRIALS_MIN: usize = 16;
 
 /// What the kernel counts for one datagram, its bookkeeping included.
 const DATAGRAM_OCTETS: usize = 1_280;
 
-/// Neighbours that answered before have separate places: their hardware address is likely to be
-/// known again at once, and until then more datagrams may be in flight to them.
+/// Neighbours that answered before have separate places: their hardware address will probably be
+/// known again soon, and until then more datagrams may be in flight to them.
 const RETURNS_MAX: usize = 6;
 const RETURN_DATAGRAMS_MAX: u32 = 16;
 
-/// While there is no room, those that are being tried are looked at again no more often than this.
+/// While there is no room, the shortest time between two checks of the neighbours that are being
+/// tried.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
-/// How many neighbours are remembered not to answer. Further ones are tried again sooner.
+/// The number of neighbours that are remembered not to answer. Others are tried again sooner.
 const RESTING_MAX: usize = 4_096;
 
 impl Trials {
-    /// As many as a send buffer of this size has room for, as the system counts it.
+    /// Allows as many trials as a send buffer of this size has room for, as the system counts it.
     pub(super) fn new(send_buffer_octets: usize) -> Self {
         let returns = RETURNS_MAX * RETURN_DATAGRAMS_MAX as usize;
         let datagrams = (send_buffer_octets / DATAGRAM_OCTETS).saturating_sub(returns);
@@ -71,8 +72,8 @@ impl Trials {
         Self { max, looked_at: None, under_way: HashMap::new(), resting: HashMap::new() }
     }
 
-    /// Whether one more datagram may be sent to `neighbour`, which is not known to answer; `answers`
-    /// says of others whether they do by now.
+    /// Returns whether one more datagram may be sent to `neighbour`, which is not known to answer.
+    /// `answers` returns whether another neighbour answers by now.
     pub(super) fn admit(
         &mut self,
         neighbour: Neighbour,
@@ -108,7 +109,7 @@ impl Trials {
         true
     }
 
-    /// `neighbour` answers.
+    /// Notes that `neighbour` answers.
     pub(super) fn succeeded(&mut self, neighbour: Neighbour) {
         if !self.under_way.is_empty() {
             self.under_way.remove(&neighbour);
@@ -118,7 +119,7 @@ impl Trials {
         }
     }
 
-    /// Removes those that answer by now, and ends the trials whose time is over.
+    /// Removes the neighbours that answer by now, and ends the trials whose time is over.
     fn make_room(&mut self, now: Instant, answers: impl Fn(&Neighbour) -> bool) {
         let is_due = |at| now.saturating_duration_since(at) >= LOOK_AGAIN_AFTER;
         if self.looked_at.is_none_or(is_due) {
@@ -133,7 +134,7 @@ impl Trials {
         trials.filter(|trial| trial.answered_before == answered_before).count()
     }
 
-    /// Ends the trials of those that have not answered in time.
+    /// Ends the trials of the neighbours that have not answered in time.
     fn rest(&mut self, now: Instant) {
         let resting = &mut self.resting;
         if resting.len() >= RESTING_MAX {
@@ -209,7 +210,7 @@ mod tests {
                 usize::from(trials.admit(neighbour(number), number % 2 == 0, start, |_| false));
         }
         assert!(admitted <= TRIALS_MAX + RETURNS_MAX, "{admitted}");
-        // Those make room for others once they have had their time.
+        // They make room for others when their time is over.
         assert!(trials.admit(neighbour(60_000), false, start + TRIAL, |_| false));
         for round in 1..100 {
             let at = start + TRIAL * 2 * round;
@@ -230,7 +231,7 @@ mod tests {
         while trials.admit(neighbour(0), false, start, |_| false) {}
         trials.succeeded(neighbour(0));
         assert_eq!(trials.under_way.len() + trials.resting.len(), 0);
-        // Nobody need send to it once more to make room for others.
+        // No further datagram to it is needed to make room for others.
         for number in 0..TRIALS_MAX * 2 {
             trials.admit(neighbour(number), false, start, |_| false);
         }

@@ -2,8 +2,8 @@
 //!
 //! While the worker keeps up, it decides a message without copying it. When sockets hold more than
 //! one read takes, everything that waits in them is read into the [`Backlog`], and each turn
-//! decides a part of it, the most urgent messages first. Not here: which message is next or gives
-//! way; see [`crate::backlog`]. Invariant: as long as the worker reads in time, the system's
+//! decides a part of it, the most urgent messages first. Does not choose which message is next or
+//! is dropped; see [`crate::backlog`]. Invariant: as long as the worker reads in time, the system's
 //! receive buffer, which knows no order, does not decide what is lost.
 
 use std::time::{Duration, Instant};
@@ -18,21 +18,21 @@ use crate::{
     net::{ReceiveBatch, Received},
 };
 
-/// Messages that are decided before the sockets are read again.
+/// The number of messages that are decided before the sockets are read again.
 const DECIDED_IN_TURN_MAX: usize = 64;
 
-/// How long a turn may decide, so that sockets are read in time with slow policies, too. At least
+/// How long a turn may decide, so that sockets are read in time even if policies are slow. At least
 /// one message is decided.
 const TURN_MAX: Duration = Duration::from_millis(2);
 
-/// Reads of one socket in a turn, each of a whole batch. With more, reading would leave no time to
-/// decide.
+/// The number of reads of one socket in a turn, each of a whole batch. With more reads there would
+/// be no time left to decide.
 const READS_IN_TURN_MAX: usize = 16;
 
-/// Messages that are found too old in a turn and dropped.
+/// The number of messages that a turn may drop because they are too old.
 const TOO_OLD_IN_TURN_MAX: usize = 1024;
 
-/// What was read and not decided, and which drops get a line in the journal.
+/// The messages that were read and not decided, and the limit on journal lines about dropped ones.
 #[derive(Debug)]
 pub(super) struct Intake {
     backlog: Backlog<Held>,
@@ -48,7 +48,7 @@ struct Held {
     is_cut: bool,
     arrival: Arrival,
     not_relayed: bool,
-    /// When it came in.
+    /// When it arrived.
     since: Instant,
 }
 
@@ -61,12 +61,12 @@ impl Intake {
         }
     }
 
-    /// Whether nothing waits to be decided.
+    /// Returns whether no message waits to be decided.
     pub(super) fn is_empty(&self) -> bool {
         self.backlog.is_empty()
     }
 
-    /// Whether a message waits that changes no lease.
+    /// Returns whether a message waits that changes no lease.
     pub(super) fn holds_what_changes_nothing(&self) -> bool {
         self.backlog.holds(Urgency::Least)
     }
@@ -91,8 +91,8 @@ impl Held {
 }
 
 impl Worker {
-    /// Reads what waits in the sockets that are ready, and decides it at once if it is little and
-    /// no message waits before it.
+    /// Reads what waits in the sockets that are ready. Decides it at once if there is little of it
+    /// and no message waits before it.
     pub(super) fn read(&mut self, ready: &[u32], batch: &mut ReceiveBatch) {
         let began = Instant::now();
         let may_decide = self.may_change_more();
@@ -159,8 +159,8 @@ impl Worker {
         }
     }
 
-    /// Decides the next messages of the backlog, as far as the turn has time; those that change no
-    /// lease if storage has no room.
+    /// Decides the next messages of the backlog, for as long as the turn may take. If storage has
+    /// no room, only those that change no lease.
     pub(super) fn decide_waiting(&mut self) {
         if self.intake.is_empty() {
             return;
@@ -198,7 +198,7 @@ impl Worker {
         }
     }
 
-    /// Decides a message that came in `since`.
+    /// Decides a message that arrived at `since`.
     fn decide(&mut self, endpoint: usize, since: Instant, received: Received<'_>) {
         self.go_on_with_woken();
         let pipeline = self.shared.pipeline_with(&self.wakes);
@@ -207,7 +207,7 @@ impl Worker {
         self.decided(exchange);
     }
 
-    /// Drops a message that was not decided.
+    /// Drops a message without a decision.
     fn omit(
         &mut self,
         endpoint: usize,

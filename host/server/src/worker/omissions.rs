@@ -1,12 +1,13 @@
-//! Which messages that are dropped undecided get a line in the journal: a few each second. The
-//! others are only counted, because a flood that cannot be decided cannot be written down either.
+//! Chooses which messages that are dropped undecided get a line in the journal: a few each second.
+//! The others are only counted, because a flood that cannot be decided cannot be written down
+//! either.
 //!
-//! Not here: why a message is dropped. Invariant: every message without a line is counted in the
-//! next line.
+//! Does not decide why a message is dropped. Invariant: every message without a line is counted in
+//! the next line.
 
 use std::time::{Duration, Instant};
 
-/// Lines of one worker each second.
+/// The number of lines of one worker each second.
 const LINES_PER_SEC: u32 = 20;
 
 #[derive(Debug, Default)]
@@ -17,8 +18,8 @@ pub(super) struct Omissions {
 }
 
 impl Omissions {
-    /// Notes a message that is dropped at `now`. If it gets a line, returns how many had none since
-    /// the last line.
+    /// Notes a message that is dropped at `now`. If it gets a line, returns how many messages had
+    /// none since the last line.
     pub(super) fn note(&mut self, now: Instant) -> Option<u64> {
         let has_passed =
             |began: Instant| now.saturating_duration_since(began) >= Duration::from_secs(1);

@@ -1,21 +1,20 @@
 //! Short pauses that gather messages into batches.
 //!
-//! A worker that is busy but has spare capacity, and that reads each datagram as it comes, pays for
-//! each one a wait, a read, a flush and a send. When messages come often, it pauses for a fraction
-//! of a millisecond before it reads again, and pays once for all that came meanwhile. Not here: the
-//! waiting itself. Invariant: a worker with little to do does not pause, nor does one that is
-//! behind.
+//! A worker that reads each datagram as it arrives pays for a wait, a read, a flush and a send each
+//! time. When messages arrive often, it pauses for a fraction of a millisecond before it reads
+//! again, and pays once for all that arrived meanwhile. Does not wait itself. Invariant: a worker
+//! that has little to do does not pause, and neither does one that is behind.
 
 use std::time::{Duration, Instant};
 
-/// The longest pause, and so the longest delay of a message.
+/// The longest pause, and so the longest delay that a pause adds to a message.
 const PAUSE_MAX: Duration = Duration::from_micros(500);
 
-/// The number of messages that a pause should gather. A turn that read as many is not followed by a
-/// pause.
+/// The number of messages that a pause should gather. A turn that read this many is not followed by
+/// a pause.
 const GATHERED: u32 = 32;
 
-/// Below this rate there are no pauses.
+/// The rate below which there are no pauses.
 const RATE_MIN_PER_SEC: f64 = 2_000.0;
 
 /// How long messages are counted for one measurement of their rate.
@@ -26,7 +25,7 @@ pub(super) struct Pause {
     since: Instant,
     received: usize,
     rate_per_sec: f64,
-    /// Messages of the last turn.
+    /// The number of messages of the last turn.
     last: usize,
 }
 
@@ -46,7 +45,8 @@ impl Pause {
         }
     }
 
-    /// How long to pause before the next turn; none if it should begin as soon as a message comes.
+    /// Returns how long to pause before the next turn, or `None` if the turn should begin as soon
+    /// as a message arrives.
     pub(super) fn due(&self) -> Option<Duration> {
         if self.rate_per_sec < RATE_MIN_PER_SEC || self.last >= GATHERED as usize {
             return None;
@@ -59,7 +59,7 @@ impl Pause {
 mod tests {
     use super::*;
 
-    /// The pause after turns of `received` messages every `every_us`.
+    /// Returns the pause after turns of `received` messages every `every_us` microseconds.
     fn after(received: usize, every_us: u64) -> Option<Duration> {
         let start = Instant::now();
         let mut pause = Pause::new(start);

@@ -1,4 +1,4 @@
-//! A server and a client on one link, each in a network namespace of its own.
+//! A server and a client on one link, each in a separate network namespace.
 
 use std::{
     fs::File,
@@ -23,7 +23,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::{PATIENCE, address};
 
-/// What shows that a link carries frames: the port of discard (RFC 863).
+/// The port of the probes that show that a link carries frames: discard (RFC 863).
 const PROBE_PORT: u16 = 9;
 
 /// Two namespaces joined by a pair of interfaces: `server0`, which has 192.0.2.1/24, and
@@ -43,11 +43,11 @@ pub(super) struct Frame {
     pub(super) payload: Vec<u8>,
 }
 
-/// Runs `test` in the server's namespace of a new [`Lab`], on a thread of its own; without the
-/// right to make namespaces says so and does nothing.
+/// Runs `test` in the server's namespace of a new [`Lab`], on a separate thread. Prints a note and
+/// does nothing if the right to create namespaces is missing.
 pub(super) fn on_a_link(test: impl FnOnce(&Lab) + Send + 'static) {
     if !geteuid().is_root() {
-        // Not by a macro, whose output the test harness would hide.
+        // A macro is not used, because the test harness would hide its output.
         writeln!(io::stderr(), "skipped: needs root").unwrap();
         return;
     }
@@ -93,7 +93,7 @@ impl Lab {
         }
     }
 
-    /// Does something in the client's namespace. What is opened there stays there.
+    /// Calls `act` in the client's namespace. What is opened there stays there.
     pub(super) fn in_client<T>(&self, act: impl FnOnce() -> T) -> T {
         setns(&self.client, CloneFlags::CLONE_NEWNET).unwrap();
         let done = act();
@@ -101,7 +101,7 @@ impl Lab {
         done
     }
 
-    /// A socket of the client, on `port` of `client0`, whether it has an address or not.
+    /// Opens a socket of the client, on `port` of `client0`, whether it has an address or not.
     pub(super) fn client(&self, port: u16) -> UdpSocket {
         self.in_client(|| udp_socket("client0", port))
     }
@@ -111,7 +111,8 @@ impl Lab {
         self.in_client(|| ip(&format!("address add {}/24 dev client0", address(last))));
     }
 
-    /// Has the server's system learn the hardware address of the client, which has 192.0.2.`last`.
+    /// Makes the server's system learn the hardware address of the client, which has
+    /// 192.0.2.`last`.
     pub(super) fn introduce_client(&self, last: u8) {
         let client = self.client(PROBE_PORT);
         let started = Instant::now();
@@ -127,7 +128,7 @@ impl Lab {
         }
     }
 
-    /// A tap on the client's side of the link.
+    /// Opens a tap on the client's side of the link.
     pub(super) fn tap(&self) -> OwnedFd {
         self.in_client(|| {
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -139,7 +140,7 @@ impl Lab {
     }
 }
 
-/// A socket on `port` of `interface` in the namespace of this thread.
+/// Opens a socket on `port` of `interface` in the namespace of this thread.
 fn udp_socket(interface: &str, port: u16) -> UdpSocket {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     socket.bind_device(Some(interface.as_bytes())).unwrap();
@@ -155,7 +156,7 @@ pub(super) fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The next frame to a DHCP client. Panics if it is no proper one, checksums included.
+/// Returns the next frame to a DHCP client. Panics if it is malformed or a checksum is wrong.
 pub(super) fn next_frame(tap: &OwnedFd) -> Frame {
     let mut octets = [0; 4096];
     loop {
@@ -163,7 +164,7 @@ pub(super) fn next_frame(tap: &OwnedFd) -> Frame {
         let mut waiting = [PollFd::new(std::os::fd::AsFd::as_fd(tap), PollFlags::POLLIN)];
         assert_eq!(poll(&mut waiting, timeout), Ok(1), "no frame came");
         let length = recv(tap.as_raw_fd(), &mut octets, MsgFlags::empty()).unwrap();
-        // IPv4, UDP, to port 68; the rest is chatter of the link.
+        // IPv4, UDP, to port 68; other frames are background traffic of the link.
         let frame = &octets[..length];
         if length >= 42 && frame[12..14] == [8, 0] && frame[23] == 17 && frame[36..38] == [0, 68] {
             return read_frame(frame);
@@ -192,7 +193,7 @@ fn read_frame(frame: &[u8]) -> Frame {
     }
 }
 
-/// The checksum of RFC 1071, word by word; 0 over octets that carry a right one.
+/// Returns the checksum of RFC 1071, word by word; 0 over octets that contain a correct one.
 fn checksum(octets: &[u8]) -> u16 {
     let mut sum = 0u16;
     for word in octets.chunks(2) {

@@ -1,4 +1,4 @@
-//! Clients on the link: a pair of interfaces between two namespaces.
+//! Tests clients on the link: a pair of interfaces between two namespaces.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ fn server() -> Endpoint {
     on_link(&Host::read(SEND_BUFFER_OCTETS).unwrap(), "server0").unwrap()
 }
 
-/// The endpoint of an interface that is there.
+/// Opens the endpoint of an interface that exists.
 fn on_link(host: &Arc<Host>, name: &str) -> Result<Endpoint, NetError> {
     let links = host.links();
     Endpoint::on_link(host, links.named(name).unwrap())
@@ -94,7 +94,7 @@ fn a_client_without_an_address_is_answered_by_hardware_address() {
         assert_eq!(frame.destination, at(address(50), 68));
         assert_eq!(frame.payload, b"offer");
 
-        // The system takes the same frame once the client has the address.
+        // The system sends the same frame once the client has the address.
         lab.give_client(50);
         let client = lab.client(68);
         assert_eq!(endpoint.send(&[offer]).sent, 1);
@@ -133,7 +133,8 @@ fn hardware_addresses_that_are_not_ethernet_are_answered_by_broadcast() {
 fn a_renewal_comes_once_and_is_answered_from_the_address_it_was_sent_to() {
     on_a_link(|lab| {
         lab.give_client(50);
-        // A second address of the interface, and not the one that the system would choose.
+        // The server uses a second address of the interface, and not the one that the system would
+        // choose.
         ip("address add 192.0.2.2/24 dev server0");
         let mut endpoint = server();
         let client = lab.client(68);
@@ -252,7 +253,7 @@ fn many_replies_of_all_kinds_go_out_in_one_call() {
         lab.introduce_client(50);
         let mut endpoint = server();
         let tap = lab.tap();
-        // Not port 68, to keep them apart from the frames on the tap.
+        // Another port than 68 keeps these datagrams apart from the frames on the tap.
         let client = lab.client(6868);
         let mut replies: Vec<_> = (0..300)
             .map(|number| {
@@ -307,7 +308,7 @@ fn replies_to_neighbours_that_do_not_answer_fail_at_once_and_cost_others_nothing
             let SendFailure::Unreachable(why) = unsent.failure else { panic!("{unsent:?}") };
             assert!(why.to_string().contains("does not answer ARP"), "{why}");
         }
-        // That one was not known to answer either.
+        // That client was not known to answer either.
         assert_eq!(hear(&client).0, b"ack");
     });
 }

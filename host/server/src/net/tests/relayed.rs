@@ -1,4 +1,4 @@
-//! The path of relays: UDP on loopback.
+//! Tests the path of relays: UDP on loopback.
 
 use std::{
     collections::BTreeSet,
@@ -209,7 +209,7 @@ fn one_reply_that_cannot_be_sent_stops_no_other() {
         address: address(50),
         hardware_address: HardwareAddress::ethernet([2, 0, 0, 0, 0, 1]),
     };
-    replies[149].server_address = address(99); // none of this machine's
+    replies[149].server_address = address(99); // not an address of this machine
     let report = endpoint.send(&replies);
     assert_eq!(report.sent, 145);
     let mut failed: Vec<_> =

@@ -1,4 +1,4 @@
-//! Waiting for endpoints and wakers.
+//! Tests the wait for endpoints and wakers.
 
 use std::{
     collections::BTreeSet,
@@ -35,7 +35,7 @@ fn endpoints_are_told_apart_by_their_tokens() {
     assert_eq!(tokens(&mut poller, 5000), [u32::MAX]);
     to_first.send(b"x").unwrap();
     assert_eq!(tokens(&mut poller, 5000), [0, u32::MAX]);
-    // Ready until everything is received, and no longer.
+    // The endpoint is ready until everything is received, and no longer.
     first.receive(&mut ReceiveBatch::new()).unwrap();
     assert_eq!(tokens(&mut poller, 5000), [u32::MAX]);
     drop(second);
