@@ -35,6 +35,7 @@ mod identity;
 mod inform;
 mod limit;
 mod listing;
+mod obstacle;
 mod options;
 mod plan;
 mod preview;
@@ -50,8 +51,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AfterDataLoss, Answer, Change, Changes, ClientKey, Lease, Network, Origin, OwnAddresses,
-    Reason, RelayInformation, Reply, Request, Terms, Timestamp,
-    ledger::{Layout, Standing},
+    Reason, RelayInformation, Reply, Request, Terms, Timestamp, ledger::Standing,
 };
 
 use self::{
@@ -63,7 +63,8 @@ use self::{
 pub use self::{
     identity::SeenElsewhere,
     listing::{Listing, Records},
-    preview::{Candidate, Obstacle, OptionOrigin, Preview, Rule},
+    obstacle::Obstacle,
+    preview::{Candidate, OptionOrigin, Preview, Rule},
     reconfigure::Remembered,
 };
 

@@ -11,6 +11,7 @@
 //! one claim.
 //!
 //! - `family`: what differs between kinds of resources.
+//! - `octets`: the encoding of records.
 //! - `record`: a record in its in-memory form, in one allocation; `slot`: a record and a claim.
 //! - `bindings`: all slots, and the one function that changes a slot; it keeps `slots`, `holders`,
 //!   `pool`, `subscribers`, `quarantines` and `open_offers` consistent.
@@ -20,6 +21,7 @@
 mod bindings;
 mod family;
 mod holders;
+mod octets;
 mod open_offers;
 mod ordered;
 mod pool;
@@ -38,9 +40,10 @@ mod families;
 pub(crate) use self::{
     bindings::{Bindings, KnownHolder, Records, Scope},
     family::{Family, FreeSet, Holder, Layout, LeaseRecord, PAGE_SIZE, Place, Source, Tenure},
+    octets::{OctetReader, Octets, put_part},
     open_offers::Contested,
     pool::Standing,
-    record::{OctetReader, Octets, Record, put_part},
+    record::Record,
     slot::{Offer, Slot, View},
     subscribers::Account,
 };

@@ -12,6 +12,7 @@
 
 mod client;
 mod dhcpv4;
+mod hardware_address;
 mod lease;
 mod ledger;
 mod lookup;
@@ -27,11 +28,12 @@ mod request;
 mod terms;
 mod time;
 
-pub use client::{ClientKey, ClientKeyKind, HardwareAddress, HardwareAddressError, Line};
+pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer, OptionOrigin,
     PoolUsage, Preference, Preview, Records, Remembered, Rule, SeenElsewhere, Wait,
 };
+pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use lease::{Answer, Change, Changes, Lease, LeaseState, UnknownFields};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::{
     Change, ClientKey, ClientState, LeaseState, Reason, RelayInformation, Request, RequestKind,
     Reservation, ReservationOwner, Terms, Timestamp, Verdict,
-    ledger::{Layout, Record, Standing},
+    ledger::{Record, Standing},
     relay,
 };
 

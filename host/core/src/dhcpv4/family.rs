@@ -11,8 +11,8 @@ use crate::{
     ClientKey, HardwareAddress, Lease, Line, Link, Origin, RelayInformation, Request, RequestKind,
     UnknownFields,
     ledger::{
-        Family, FreeSet, Holder, LeaseRecord, OctetReader, Octets, PAGE_SIZE, Place, Record,
-        Source, Tenure, put_part,
+        Family, FreeSet, Holder, Layout, LeaseRecord, OctetReader, Octets, PAGE_SIZE, Place,
+        Record, Source, Tenure, put_part,
     },
 };
 
@@ -61,8 +61,26 @@ impl Family for Ipv4 {
     type Free = RoaringBitmap;
     type Layout = Plan;
 
-    fn accounts(address: u32, record: &Record<Self>) -> SmallVec<[Account; 3]> {
-        quarantine::accounts_of(&record.lease(address))
+    fn accounts(record: &Lease) -> SmallVec<[Account; 3]> {
+        quarantine::accounts_of(record)
+    }
+}
+
+impl Layout<Ipv4> for Plan {
+    fn spans(&self, address: u32) -> bool {
+        Self::spans(self, address)
+    }
+
+    fn giving_pool_of(&self, address: u32) -> Option<usize> {
+        Self::giving_pool_of(self, address)
+    }
+
+    fn pools(&self) -> Vec<RoaringBitmap> {
+        self.given_by_pools()
+    }
+
+    fn offers_max(&self, origin: &Origin) -> usize {
+        self.network().bounds.offers_max.of(origin)
     }
 }
 

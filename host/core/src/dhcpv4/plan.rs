@@ -13,11 +13,9 @@ use ipnet::Ipv4Net;
 use roaring::RoaringBitmap;
 
 use crate::{
-    HardwareAddress, Network, Origin, Pool, RelayInformation, Request, Reservation,
-    ReservationOwner, Subnet, ledger::Layout,
+    HardwareAddress, Network, Pool, RelayInformation, Request, Reservation, ReservationOwner,
+    Subnet,
 };
-
-use super::family::Ipv4;
 
 /// The plan of one network.
 #[derive(Debug)]
@@ -206,18 +204,19 @@ impl Plan {
         .flatten()
         .find_map(|owner| self.owners.find(&self.network, subnet, &owner))
     }
-}
 
-impl Layout<Ipv4> for Plan {
-    fn spans(&self, address: u32) -> bool {
+    /// Whether a subnet spans `address`.
+    pub(super) fn spans(&self, address: u32) -> bool {
         self.subnet_of(address).is_some()
     }
 
-    fn giving_pool_of(&self, address: u32) -> Option<usize> {
+    /// The position of the pool that may give `address` to any client.
+    pub(super) fn giving_pool_of(&self, address: u32) -> Option<usize> {
         self.pool_of(address).filter(|_| !self.is_reserved(address))
     }
 
-    fn pools(&self) -> Vec<RoaringBitmap> {
+    /// The addresses that each pool may give to any client.
+    pub(super) fn given_by_pools(&self) -> Vec<RoaringBitmap> {
         let mut given: Vec<RoaringBitmap> = self.pools.iter().map(PlannedPool::addresses).collect();
         for address in &self.reserved {
             if let Some(pool) = self.pool_of(address).and_then(|pool| given.get_mut(pool)) {
@@ -225,10 +224,6 @@ impl Layout<Ipv4> for Plan {
             }
         }
         given
-    }
-
-    fn offers_max(&self, origin: &Origin) -> usize {
-        self.network.bounds.offers_max.of(origin)
     }
 }
 

@@ -12,10 +12,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use crate::{
-    Engine, Lease, Network, Topology,
-    ledger::{Layout, Slot},
-};
+use crate::{Engine, Lease, Network, Topology, ledger::Slot};
 
 use super::{
     family::Ipv4,

@@ -24,10 +24,10 @@ use crate::{LeaseState, Timestamp};
 use super::{
     family::{Family, Layout, LeaseRecord as _},
     holders::Holders,
+    octets::Octets,
     open_offers::OpenOffers,
     pool::{Pool, Standing},
     quarantines::Quarantines,
-    record::Octets,
     slot::{Claim, Former, Next, NextClaim, Offer, Slot, View},
     slots::{PageOf, Slots},
     subscribers::{Account, Subscribers},
@@ -502,8 +502,8 @@ fn leave_lists<F: Family>(
 /// Counts a quarantine on its accounts: that of the change in flight, otherwise that of the record.
 fn recount<F: Family>(quarantines: &mut Quarantines<F>, before: View<'_, F>, after: View<'_, F>) {
     let counted = |view: View<'_, F>| {
-        let declined = view.decline_in_flight().map(|lease| super::Record::new(lease, true));
-        declined.or_else(|| view.quarantine().cloned())
+        let quarantine = || view.quarantine().map(|record| Arc::new(record.lease(view.resource)));
+        view.decline_in_flight().cloned().or_else(quarantine)
     };
     let is_any =
         |view: View<'_, F>| view.quarantine().is_some() || view.decline_in_flight().is_some();
@@ -511,10 +511,10 @@ fn recount<F: Family>(quarantines: &mut Quarantines<F>, before: View<'_, F>, aft
         return;
     }
     if let Some(record) = counted(before) {
-        quarantines.end(before.resource, &record);
+        quarantines.end(&record);
     }
     if let Some(record) = counted(after) {
-        quarantines.begin(after.resource, &record);
+        quarantines.begin(&record);
     }
 }
 

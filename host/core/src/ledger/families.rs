@@ -16,8 +16,8 @@ use smallvec::SmallVec;
 use crate::Timestamp;
 
 use super::{
-    Family, FreeSet, Holder, Layout, LeaseRecord, OctetReader, Octets, PAGE_SIZE, Place, Record,
-    Source, Tenure, put_part,
+    Family, FreeSet, Holder, Layout, LeaseRecord, OctetReader, Octets, PAGE_SIZE, Place, Source,
+    Tenure, put_part,
 };
 
 /// A family of the resources `R`.
@@ -249,9 +249,9 @@ impl<R: Sample> Family for Of<R> {
     type Free = Free<R>;
     type Layout = Pools<R>;
 
-    fn accounts(_: R, record: &Record<Self>) -> SmallVec<[Box<[u8]>; 3]> {
-        let subscriber = record.subscriber().map(|name| Box::from(name.as_bytes()));
-        [Box::from(record.holder())].into_iter().chain(subscriber).collect()
+    fn accounts(record: &Lease<R>) -> SmallVec<[Box<[u8]>; 3]> {
+        let subscriber = record.subscriber.as_ref().map(|name| Box::from(name.as_bytes()));
+        [Box::from(record.holder.octets().as_slice())].into_iter().chain(subscriber).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::{LeaseState, Timestamp};
 
-use super::record::{Octets, Record};
+use super::octets::Octets;
 
 /// A kind of resources, with everything that a ledger needs to know about it.
 pub(crate) trait Family: Copy + Eq + Hash + Debug + 'static {
@@ -31,7 +31,7 @@ pub(crate) trait Family: Copy + Eq + Hash + Debug + 'static {
     type Layout: Layout<Self>;
 
     /// The accounts that a declined resource counts against, according to its record.
-    fn accounts(resource: Self::Resource, record: &Record<Self>) -> SmallVec<[Self::Account; 3]>;
+    fn accounts(record: &Self::Lease) -> SmallVec<[Self::Account; 3]>;
 }
 
 /// A resource as one of many neighbours.

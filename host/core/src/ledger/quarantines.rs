@@ -12,9 +12,8 @@ use foldhash::fast::FixedState;
 use crate::Timestamp;
 
 use super::{
-    family::Family,
+    family::{Family, LeaseRecord as _},
     ordered::Ordered,
-    record::Record,
     table::{Keyed, Left, Table},
 };
 
@@ -74,13 +73,14 @@ impl<F: Family> Quarantines<F> {
     }
 
     /// Counts a quarantine that begins.
-    pub(super) fn begin(&mut self, resource: F::Resource, record: &Record<F>) {
-        for account in F::accounts(resource, record) {
+    pub(super) fn begin(&mut self, record: &F::Lease) {
+        let entry = (record.tenure().expires_at, record.resource());
+        for account in F::accounts(record) {
             self.accounts.change(
                 &account,
                 || SetAside::nothing(account.clone()),
                 |found| {
-                    found.ends.insert((record.expires_at(), resource));
+                    found.ends.insert(entry);
                     Left::Something
                 },
             );
@@ -88,14 +88,15 @@ impl<F: Family> Quarantines<F> {
     }
 
     /// Stops counting a quarantine that ended.
-    pub(super) fn end(&mut self, resource: F::Resource, record: &Record<F>) {
-        for account in F::accounts(resource, record) {
+    pub(super) fn end(&mut self, record: &F::Lease) {
+        let entry = (record.tenure().expires_at, record.resource());
+        for account in F::accounts(record) {
             // The copy that a preview decides on does not contain other accounts.
             self.accounts.change(
                 &account,
                 || SetAside::nothing(account.clone()),
                 |found| {
-                    found.ends.remove((record.expires_at(), resource));
+                    found.ends.remove(entry);
                     if found.ends.len() == 0 { Left::Nothing } else { Left::Something }
                 },
             );

@@ -9,9 +9,10 @@ use crate::{Change, LeaseState, Timestamp};
 
 use super::{
     family::{Family, Holder, LeaseRecord as _},
+    octets::Octets,
     open_offers::Held,
     pool::Standing,
-    record::{Octets, Record},
+    record::Record,
     subscribers::{Entries, LeaseEntry, OfferEntry},
 };
 

@@ -11,7 +11,8 @@ use smallvec::SmallVec;
 use super::{
     super::{
         family::{Family, Holder},
-        record::{Octets, Record},
+        octets::Octets,
+        record::Record,
         slot::{Offer, View},
     },
     Bindings, RECORDS_OF_HOLDER_MAX, Records, rank,

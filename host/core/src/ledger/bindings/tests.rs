@@ -148,16 +148,17 @@ impl<R: Sample> Bindings<Of<R>> {
         let mut counts = HashMap::<_, usize>::new();
         let mut listed = vec![Vec::new(); self.pools.len()];
         for view in self.slots() {
-            let declined =
-                view.decline_in_flight().map(|lease| super::super::Record::new(lease, true));
-            let Some(record) = declined.or_else(|| view.quarantine().cloned()) else { continue };
-            for account in Of::<R>::accounts(view.resource, &record) {
+            let quarantine =
+                || view.quarantine().map(|record| Arc::new(record.lease(view.resource)));
+            let declined = view.decline_in_flight().cloned();
+            let Some(record) = declined.or_else(quarantine) else { continue };
+            for account in Of::<R>::accounts(&record) {
                 *counts.entry(account).or_default() += 1;
             }
             if let Some(pool) = self.layout.giving_pool_of(view.resource)
                 && view.standing() == Standing::Quarantined
             {
-                listed[pool].push((record.changed_at(), view.resource));
+                listed[pool].push((record.tenure.changed_at, view.resource));
             }
         }
         assert_eq!(counts.len(), self.quarantines.len());
