@@ -1,8 +1,8 @@
-//! `lessor explain`: what would happen to a client now, step by step.
+//! `lessor explain`: explains step by step what would happen to a client now.
 //!
-//! The running server is asked; if none runs, the same is worked out from the configuration and the
-//! store. Nothing comes of asking: the engine previews, and plugins are asked in a rehearsal, with
-//! instances of their own.
+//! Asks the running server; if none runs, does the same from the configuration and the store.
+//! Invariant: an explanation changes nothing: the engine previews, and plugins are called in a
+//! rehearsal, with separate instances.
 
 mod facts;
 mod print;
@@ -51,7 +51,7 @@ pub(crate) struct ExplainArguments {
     /// The client's hardware address.
     #[arg(long, value_name = "ADDRESS")]
     hardware_address: Option<HardwareAddress>,
-    /// The client identifier (option 61): text, or hex: and octets.
+    /// The client identifier (option 61), as text or as hex: followed by octets.
     #[arg(long, value_name = "OCTETS", value_parser = octets)]
     client_id: Option<Octets>,
     /// The circuit id of the client's line.
@@ -60,7 +60,7 @@ pub(crate) struct ExplainArguments {
     /// The remote id of the client's line.
     #[arg(long, value_name = "OCTETS", value_parser = octets)]
     remote_id: Option<Octets>,
-    /// The relay that passes the message on.
+    /// The relay that forwards the message.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "link")]
     relay_address: Option<Ipv4Addr>,
     /// The server's address on the link that the client is on.
@@ -72,14 +72,14 @@ pub(crate) struct ExplainArguments {
     /// The subnet that the client selects (option 118).
     #[arg(long, value_name = "ADDRESS")]
     subnet_selection: Option<Ipv4Addr>,
-    /// The client can hear broadcasts only: it sets the BROADCAST flag.
+    /// The client can receive broadcasts only: it sets the BROADCAST flag.
     #[arg(long)]
     broadcast: bool,
-    /// The address that the client asks for, has, declines or gives back; otherwise that of its
+    /// The address that the client requests, uses, declines or releases; by default that of its
     /// lease on record.
     #[arg(long, value_name = "ADDRESS")]
     address: Option<Ipv4Addr>,
-    /// The server whose offer the client takes (option 54).
+    /// The server whose offer the client accepts (option 54).
     #[arg(long, value_name = "ADDRESS")]
     server_identifier: Option<Ipv4Addr>,
     /// The vendor class (option 60).
@@ -88,29 +88,30 @@ pub(crate) struct ExplainArguments {
     /// Another option of the message, by code or name: 77=iptv, user-class=hex:0469707476.
     #[arg(long = "option", value_name = "OPTION=OCTETS", value_parser = option)]
     options: Vec<(u8, Octets)>,
-    /// The options that the client asks for, by code; all that are configured if it asks for none.
+    /// The options that the client requests, by code; by default all that are configured.
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     parameters: Vec<u8>,
-    /// As one JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// What a client can send.
+/// The messages that a client can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
-    /// It looks for a server.
+    /// The client looks for a server.
     Discover,
-    /// It takes an offer (with --server-identifier) or verifies the address that it remembers.
+    /// The client accepts an offer (with --server-identifier) or verifies the address that it
+    /// remembers.
     Request,
-    /// It extends its lease with this server.
+    /// The client extends its lease with this server.
     Renew,
-    /// It says that somebody else uses its address.
+    /// The client reports that another host uses its address.
     Decline,
-    /// It gives its address back.
+    /// The client releases its address.
     Release,
-    /// It wants parameters only.
+    /// The client requests parameters only.
     Inform,
 }
 
@@ -123,11 +124,11 @@ pub(crate) struct Octets(#[serde(with = "hex")] Vec<u8>);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Explanation {
-    /// Who says so.
+    /// The source of the explanation.
     pub(crate) by: String,
-    /// In clock time.
+    /// The clock time of the explanation.
     pub(crate) at_ms: Timestamp,
-    /// What was not said and is taken to be so.
+    /// What was not given and is assumed.
     pub(crate) assumed: Vec<String>,
     /// The message as it was understood: field and value.
     pub(crate) request: Vec<(String, String)>,
@@ -137,7 +138,7 @@ pub(crate) struct Explanation {
     pub(crate) lease: Option<leases::Row>,
     pub(crate) lookups: Vec<LookupStep>,
     pub(crate) plugins: Vec<PluginStep>,
-    /// What the policies want in sum.
+    /// The combined terms of the policies.
     pub(crate) terms: Vec<String>,
     pub(crate) reservation: Option<String>,
     pub(crate) allocation: Vec<AllocationStep>,
@@ -159,12 +160,12 @@ pub(crate) type Microseconds = f64;
 pub(crate) struct LocationStep {
     pub(crate) network: String,
     pub(crate) subnet: String,
-    /// By what, and the address that it names.
+    /// The criterion, and the address that it names.
     pub(crate) by: String,
     pub(crate) address: Ipv4Addr,
 }
 
-/// Something that a plugin had looked up.
+/// A lookup of a plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct LookupStep {
@@ -180,27 +181,27 @@ pub(crate) struct LookupStep {
 pub(crate) struct PluginStep {
     pub(crate) plugin: String,
     pub(crate) hook: String,
-    /// Why it is not asked; none if it is.
+    /// Why it is not called; `None` if it is.
     pub(crate) not_asked: Option<String>,
     pub(crate) set: Vec<String>,
-    /// What it decides, if not to proceed.
+    /// Its verdict, if that is not to proceed.
     pub(crate) verdict: Option<String>,
     pub(crate) fault: Option<String>,
     pub(crate) took_us: Option<Microseconds>,
 }
 
-/// An address that is thought of.
+/// An address that is considered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct AllocationStep {
     pub(crate) why: String,
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) pool: Option<String>,
-    /// Nothing if the client can have it.
+    /// Why the client cannot have it; `None` if it can.
     pub(crate) obstacle: Option<String>,
 }
 
-/// What the client hears.
+/// The reply to the client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ReplyStep {
@@ -210,7 +211,7 @@ pub(crate) struct ReplyStep {
     pub(crate) octets: usize,
     /// In the order of the reply.
     pub(crate) options: Vec<OptionStep>,
-    /// Names of options for which there is no room.
+    /// The names of options that do not fit.
     pub(crate) left_out: Vec<String>,
 }
 
@@ -224,29 +225,29 @@ pub(crate) struct OptionStep {
     pub(crate) set_by: String,
 }
 
-/// What the server answers.
+/// The answer of the server.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
     Explained(Box<Explanation>),
-    /// It cannot tell, and why.
+    /// It cannot explain, for this reason.
     Refused(String),
 }
 
-/// Where an explanation comes from.
+/// What an explanation is based on.
 pub(crate) struct Place<'p> {
     generation: &'p Arc<Generation>,
     server: &'p ServerSettings,
-    /// The addresses of the server's host, where it is known.
+    /// The addresses of the server's host, if they are known.
     own_addresses: OwnAddresses,
     own_sockets: &'p OwnSockets,
-    /// Where lines and clients were heard lately, if a server runs.
+    /// Where lines and clients were last heard, if a server runs.
     heard: Option<&'p Heard>,
     now: Timestamp,
     by: String,
 }
 
-/// Explains, and prints it.
+/// Gets the explanation and prints it.
 pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let subject = arguments.subject();
     let asked = control::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
@@ -268,9 +269,9 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The server's part: one line.
+/// Answers the question in the server, in one line.
 pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
-    // A reload would put other engines in the place of those that are looked at.
+    // The lock prevents a reload, which would replace the engines that are read.
     let _serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
     let generation = reloader.shared.generation.load_full();
     let place = Place {
@@ -294,7 +295,7 @@ impl Place<'_> {
     }
 }
 
-/// From the configuration and the store.
+/// Explains from the configuration and the store.
 fn offline(
     arguments: &ExplainArguments,
     subject: &Subject,
@@ -325,7 +326,7 @@ fn offline(
     Ok(place.answer(subject))
 }
 
-/// Engines with the leases of the store, and what they are of.
+/// Creates engines with the leases of the store, and returns where the leases are from.
 fn shards_of_store(
     configuration: &Configuration,
     no_answer: &anyhow::Error,
@@ -370,7 +371,7 @@ impl ExplainArguments {
     }
 }
 
-/// What a policy decides, for people.
+/// Describes the verdict of a policy, for people.
 pub(crate) fn verdict_text(verdict: &Verdict) -> String {
     let with = |what: &str, why: &str| match why {
         "" => what.to_owned(),
@@ -384,7 +385,7 @@ pub(crate) fn verdict_text(verdict: &Verdict) -> String {
     }
 }
 
-/// Text, or `hex:` and octets: as in the configuration.
+/// Parses text, or `hex:` and octets, as in the configuration.
 fn octets(text: &str) -> Result<Octets, String> {
     let octets = match text.strip_prefix("hex:") {
         None => text.as_bytes().to_vec(),

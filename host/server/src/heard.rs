@@ -1,9 +1,9 @@
-//! Where lines and clients were heard lately, answered or not: through which relay, with which link
-//! selection, or on which link. `lessor explain` uses it for lines that have no lease.
+//! Remembers where lines and clients were last heard, answered or not: through which relay, with
+//! which link selection, or on which link. `lessor explain` uses it for lines that have no lease.
 //!
-//! A table of fixed size without locks: a new entry may replace an older one of another name. Not
-//! here: leases. Invariant: what is found belongs to the name that was asked for, unless two names
-//! agree in 47 bits of a hash.
+//! A table of fixed size without locks: a new entry may replace an older entry of another name.
+//! Does not know leases. Invariant: an entry that is found belongs to the name that was looked up,
+//! unless two names agree in 47 bits of a hash.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -13,18 +13,18 @@ use std::{
 
 use lessor_core::{HardwareAddress, Request, relay};
 
-/// Places in the table; a line takes four at most.
+/// The number of slots in the table; a line takes four at most.
 const SLOTS: usize = 1 << 16;
 
-/// What is remembered.
+/// The table.
 #[derive(Debug)]
 pub(crate) struct Heard {
-    /// The upper half of each tells whose it is, the lower half is an address.
+    /// The upper half of each slot identifies its name, the lower half is an address.
     slots: Box<[AtomicU64]>,
     hasher: RandomState,
 }
 
-/// By what a line or client is known.
+/// A name by which a line or client is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Name<'a> {
     CircuitId(&'a [u8]),
@@ -32,16 +32,16 @@ pub(crate) enum Name<'a> {
     HardwareAddress(HardwareAddress),
 }
 
-/// Where it was heard.
+/// Where a line or client was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeardAt {
-    /// By way of this relay, which selected this link, if it selected one.
+    /// Through this relay, with this link selection, if there was one.
     Relay { relay_address: Ipv4Addr, link_selection: Option<Ipv4Addr> },
     /// On the link where the server has this address.
     Link(Ipv4Addr),
 }
 
-/// What an address in the table means.
+/// The meaning of an address in the table.
 #[derive(Clone, Copy)]
 enum Meaning {
     Relay = 1,
@@ -50,7 +50,7 @@ enum Meaning {
 }
 
 impl Heard {
-    /// Nobody was heard yet.
+    /// Creates an empty table.
     pub(crate) fn new() -> Self {
         let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
         Self { slots, hasher: RandomState::new() }
@@ -84,7 +84,7 @@ impl Heard {
         }
     }
 
-    /// Where `name` was heard last, as far as that is remembered.
+    /// Returns where `name` was last heard, if that is remembered.
     pub(crate) fn find(&self, name: Name<'_>) -> Option<HeardAt> {
         let relay_address = self.get(name, Meaning::Relay)?;
         if relay_address.is_unspecified() {
@@ -123,7 +123,7 @@ impl Heard {
     }
 }
 
-/// The bits of a slot that tell whose it is.
+/// The bits of a slot that identify its name.
 const TAG: u64 = 0xffff_ffff_0000_0000;
 const OCCUPIED: u64 = 1 << 63;
 
@@ -161,7 +161,7 @@ mod tests {
         for name in [Name::CircuitId(b"r"), Name::RemoteId(b"c"), device(2)] {
             assert_eq!(heard.find(name), None, "{name:?}");
         }
-        // Its relay has another address now, and selects nothing.
+        // The relay has another address now, and no link selection.
         heard.note(&relayed(1, Ipv4Addr::new(10, 0, 0, 201), b"\x01\x01c"));
         let relay_address = Ipv4Addr::new(10, 0, 0, 201);
         let found = HeardAt::Relay { relay_address, link_selection: None };

@@ -1,9 +1,9 @@
-//! Networks that were taken into service without a record of any lease, by a new installation, a
-//! cutover from another server, or a lost store: since when, kept beside the leases so that a
-//! restart does not forget it.
+//! Remembers which networks were put into service without any lease on storage, because of a new
+//! installation, a cutover from another server, or a lost store, and since when. The file is beside
+//! the leases, so that a restart does not forget it.
 //!
-//! Not here: what follows from it; the engine decides that ([`lessor_core::AfterDataLoss`]).
-//! Invariant: only networks that are configured to hold are noted.
+//! Does not hold addresses; the engine decides that ([`lessor_core::AfterDataLoss`]). Invariant:
+//! only networks that are configured to hold are noted.
 
 use std::{
     collections::BTreeMap,
@@ -20,17 +20,17 @@ use crate::{leases::written, shards::Shards};
 
 /// The name of the file, in the folder that has the leases.
 const FILE: &str = "no-records-since.json";
-/// A file with more octets is damaged.
+/// The largest size of the file; a larger file is damaged.
 const NOTE_OCTETS_MAX: u64 = 64 << 20;
 
-/// Where it is remembered since when networks have records.
+/// The file that says since when networks have records.
 #[derive(Debug)]
 pub(crate) struct Holds {
-    /// None for a store in memory: it never has records at a start.
+    /// `None` for a store in memory, which never has records at a start.
     path: Option<PathBuf>,
 }
 
-/// By the name of a network, when it was taken into service without records.
+/// When each network, by name, was put into service without records.
 type Marks = BTreeMap<String, Timestamp>;
 
 impl Holds {
@@ -42,8 +42,9 @@ impl Holds {
         Self { path }
     }
 
-    /// Tells each engine that is to hold since when it has records, before it decides anything: at a
-    /// start, once the leases are restored, and when a reload brings networks. Remembers it.
+    /// Informs each engine that may hold since when it has records, and remembers it. Must be
+    /// called before the engine decides anything: at a start, once the leases are restored, and
+    /// when a reload adds networks.
     pub(crate) fn mark(&self, now: Timestamp, shards: &Shards) {
         let remembered = self.read();
         let marks = tell(&remembered, now, shards, |network, since, until| {
@@ -59,7 +60,8 @@ impl Holds {
         }
     }
 
-    /// The same, for somebody who only looks: a server that starts now would go by it.
+    /// As [`Self::mark`], but remembers and logs nothing: for a command that only needs the state
+    /// in which a server would start.
     pub(crate) fn recall(&self, now: Timestamp, shards: &Shards) {
         tell(&self.read(), now, shards, |_, _, _| ());
     }
@@ -80,7 +82,8 @@ impl Holds {
         }
     }
 
-    /// Losing it ends a hold early, at the next start, which is no reason not to serve now.
+    /// If the file is lost, a hold ends early at the next start, which is no reason not to serve
+    /// now.
     fn write(&self, marks: &Marks) {
         let Some(path) = &self.path else { return };
         if let Err(error) = write(path, marks) {
@@ -94,8 +97,9 @@ impl Holds {
     }
 }
 
-/// Tells the engines since when they have no records, as far as that makes them hold. `began` hears of
-/// each that it is news to: of the network, since when, and until when.
+/// Informs the engines since when they have no records, if they have to hold because of that. Calls
+/// `began` for each engine that did not know it yet, with the network, the beginning and the end of
+/// the hold.
 fn tell(
     remembered: &Marks,
     now: Timestamp,
@@ -108,7 +112,7 @@ fn tell(
         let network = Arc::clone(engine.network());
         let has_records = engine.leases().next().is_some();
         let known = engine.no_records_since();
-        // A mark of a network that lost its records once more is too old.
+        // If the network lost its records once more, the mark is too old.
         let remembered = remembered.get(&*network.name).copied().filter(|_| has_records);
         let fresh = (!has_records).then_some(now);
         let Some(since) = known.or(remembered).or(fresh) else { return };

@@ -1,7 +1,7 @@
 //! The journal: one JSON line for each input and for each lease that expired or was replaced, for
 //! legal logs, support and tests. Its fields are documented in docs/operators.md.
 //!
-//! Not here: which inputs get a line and in which order; see [`crate::sampling`] and
+//! Does not choose which inputs get a line and in which order; see [`crate::sampling`] and
 //! [`crate::order`]. Invariant: a line is a complete JSON object.
 
 mod file;
@@ -75,7 +75,7 @@ struct Line<'a> {
     relay_information: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     plugins: &'a [TraceEntry],
-    /// The shadow whose differences these are.
+    /// The shadow plugin that the differences are of.
     #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -88,9 +88,9 @@ struct Line<'a> {
 /// How a lease ended without a message of its client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LeaseEnd {
-    /// By itself.
+    /// The lease time passed.
     Expired,
-    /// It was replaced by another lease: of its subscriber, or of its address.
+    /// Another lease of its subscriber or of its address replaced it.
     Replaced,
 }
 
@@ -107,7 +107,7 @@ impl Journal {
     /// Opens the file for appending.
     ///
     /// # Errors
-    /// If it cannot be created or written.
+    /// If it cannot be created or written to.
     pub(crate) fn open(bounds: JournalBounds, counters: Arc<Counters>) -> anyhow::Result<Self> {
         Ok(Self { file: JournalFile::open(bounds, counters)?, line: Vec::new() })
     }
@@ -161,7 +161,7 @@ impl Journal {
         self.write(line);
     }
 
-    /// Writes where a shadow differed.
+    /// Writes how a shadow plugin differed.
     pub(crate) fn shadow_difference(&mut self, difference: &ShadowDifference) {
         self.write(Line {
             reason: "shadow-difference",
@@ -188,17 +188,17 @@ impl Journal {
         });
     }
 
-    /// Opens the file again, after it was rotated.
+    /// Reopens the journal file after log rotation.
     pub(crate) fn reopen(&mut self) {
         self.file.reopen();
     }
 
-    /// Writes everything to the operating system.
+    /// Writes all buffered lines to the operating system.
     pub(crate) fn flush(&mut self) {
         self.file.flush();
     }
 
-    /// The same, if the last time is longer ago than `age`.
+    /// As [`Self::flush`], if the last flush is longer ago than `age`.
     pub(crate) fn flush_if_older_than(&mut self, age: Duration) {
         self.file.flush_if_older_than(age);
     }
@@ -206,7 +206,7 @@ impl Journal {
     fn write(&mut self, mut line: Line<'_>) {
         line.time = jiff::Timestamp::now().to_string();
         self.line.clear();
-        // Writing to memory, and a line that is all text and numbers, cannot fail.
+        // Neither can fail: the line is written to memory, and contains only text and numbers.
         if serde_json::to_writer(&mut self.line, &line).is_ok() {
             self.line.push(b'\n');
             self.file.append(&self.line);

@@ -1,5 +1,5 @@
 //! The last accepted generation: a private copy of what the server last began to serve, so that a
-//! start with a broken configuration or policy serves with that.
+//! start with a broken configuration or policy serves with the copy.
 //!
 //! ```text
 //! <store.path>/last-accepted/              folders 0700, files 0600: there may be secrets in them
@@ -11,8 +11,8 @@
 //! <store.path>/last-accepted.new/          one that is being written, or waits for its probation
 //! ```
 //!
-//! Databases and web services are not copied: they are asked where they are. Invariants: a copy is
-//! complete and as it was written, or is not used; it is only used by the store whose folder it is in.
+//! Databases and web services are not copied: they are queried where they are. Invariants: a copy
+//! is complete and unchanged, or is not used; it is only used by the store whose folder it is in.
 
 mod inputs;
 mod writing;
@@ -32,18 +32,18 @@ pub(crate) use self::inputs::Inputs;
 const FOLDER: &str = "last-accepted";
 const FOLDER_NEW: &str = "last-accepted.new";
 const MANIFEST: &str = "manifest.json";
-/// The version of the form.
+/// The version of the format.
 const VERSION: u32 = 1;
-/// No file of a copy has more octets, but for those of reservations: as much as a policy or a
-/// configuration may have.
+/// The largest size of a file in a copy, except files of reservations: that of a policy or a
+/// configuration.
 const FILE_OCTETS_MAX: u64 = 64 << 20;
 
-/// What a copy holds.
+/// The contents of a copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Manifest {
     version: u32,
-    /// RFC 3339, UTC.
+    /// When the generation was accepted; RFC 3339, UTC.
     accepted_at: String,
     /// The first is the configuration file.
     files: Vec<Copied>,
@@ -54,16 +54,16 @@ struct Manifest {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Copied {
     original: PathBuf,
-    /// Below the folder of the copy.
+    /// The path below the folder of the copy.
     copy: PathBuf,
-    /// SHA-256 in hexadecimal.
+    /// The SHA-256 digest in hexadecimal.
     digest: String,
 }
 
-/// A copy that was read and found whole.
+/// A copy that was read and found complete.
 #[derive(Debug)]
 pub(crate) struct LastAccepted {
-    /// What it says, with the paths of the copy in the place of those that were copied.
+    /// The configuration, in which the paths of copied files are replaced by those of the copies.
     pub(crate) configuration: Configuration,
     /// When the server accepted it: RFC 3339, UTC.
     pub(crate) accepted_at: String,
@@ -75,11 +75,11 @@ pub(crate) struct LastAccepted {
 pub(crate) struct Fallback {
     /// When the copy was accepted: RFC 3339, UTC.
     pub(crate) accepted_at: String,
-    /// What is wrong with the configuration and the policies that should serve.
+    /// The mistakes of the configuration and the policies that should serve.
     pub(crate) mistakes: Vec<String>,
 }
 
-/// The folder of the store that a configuration names; none for a store in memory.
+/// Returns the folder of the store that a configuration names, or `None` for a store in memory.
 pub(crate) fn store_folder(configuration: &Configuration) -> Option<&Path> {
     match &configuration.store.backend {
         StoreBackend::Embedded { path } => path.parent(),
@@ -87,10 +87,10 @@ pub(crate) fn store_folder(configuration: &Configuration) -> Option<&Path> {
     }
 }
 
-/// Keeps a copy of a generation that serves: at once, or, if it is on probation, aside until
-/// [`end_probation`]. A failure is logged: nothing that is served depends on it. `last` is what the
-/// process kept last; a copy of the same files is not written again, which would have to wait for the disk
-/// that leases are on.
+/// Keeps a copy of a serving generation: at once, or, if it is on probation, set aside until
+/// [`end_probation`]. A failure is logged: the service does not depend on it. `last` is what the
+/// process kept last. A copy of the same files is not written again, because that would wait for
+/// the disk that the leases are on.
 pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<Inputs>) {
     let Some(inputs) = inputs else { return };
     let is_there = inputs.store.join(FOLDER).join(MANIFEST).exists();
@@ -114,7 +114,7 @@ pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<In
     }
 }
 
-/// Ends the probation of a generation: its copy takes the place of the one before, or is removed.
+/// Ends the probation of a generation: its copy replaces the one before, or is removed.
 pub(crate) fn end_probation(configuration: &Configuration, is_good: bool) {
     let Some(store) = store_folder(configuration) else { return };
     if !is_good {
@@ -125,10 +125,10 @@ pub(crate) fn end_probation(configuration: &Configuration, is_good: bool) {
     }
 }
 
-/// The copy in the folder of a store.
+/// Reads the copy in the folder of a store.
 ///
 /// # Errors
-/// If there is none, or it is damaged, or of another store.
+/// If there is none, or it is damaged, or belongs to another store.
 pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     let folder = store.join(FOLDER);
     let path = folder.join(MANIFEST);
@@ -151,7 +151,7 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     }
     let first = manifest.files.first().context("the copy has no configuration file")?;
     let text = lessor_files::read_text(&folder.join(&first.copy), FILE_OCTETS_MAX)?;
-    // Relative paths start where the original was.
+    // Relative paths start at the folder of the original.
     let base = first.original.parent().unwrap_or(Path::new(""));
     let name = folder.join(&first.copy).display().to_string();
     let stand_in = |path: &Path| manifest.copy_of(&folder, path).unwrap_or_else(|| path.to_owned());
@@ -160,7 +160,7 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
         anyhow::anyhow!("this version of the server refuses it: {}", mistakes.render(false))
     })?;
     let named = store_folder(&configuration);
-    // A relative path is complete in the copy and may not be where the server was started.
+    // A relative path is complete in the copy, but may not be where the server was started.
     let whole = |path: &Path| std::path::absolute(path).ok();
     ensure!(
         named.and_then(whole).is_some_and(|named| Some(named) == whole(store)),
@@ -172,10 +172,10 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     Ok(LastAccepted { configuration, accepted_at: manifest.accepted_at })
 }
 
-/// The same for the store that a configuration file names although it has mistakes.
+/// As [`read`], for the store that a configuration file names although it has mistakes.
 ///
 /// # Errors
-/// As [`read`], or if the file does not say beyond doubt where its store is.
+/// As [`read`], or if the file does not clearly say where its store is.
 pub(crate) fn read_despite_mistakes(configuration: &Path) -> anyhow::Result<LastAccepted> {
     let text = lessor_files::read_text(configuration, FILE_OCTETS_MAX).with_context(|| {
         format!("{} cannot be read, so it does not say where leases are", configuration.display())
@@ -192,7 +192,7 @@ impl Manifest {
         Some(folder.join(&file.copy))
     }
 
-    /// Has a configuration read the copied files.
+    /// Makes a configuration read the copied files.
     fn redirect(&self, folder: &Path, configuration: &mut Configuration) {
         let redirect = |path: &mut PathBuf| {
             if let Some(copy) = self.copy_of(folder, path) {
@@ -209,7 +209,7 @@ impl Manifest {
     }
 }
 
-/// The files that a source needs and that are copied.
+/// Returns the files that a source needs and that are copied.
 fn files_of(place: &mut LookupPlace) -> Vec<&mut PathBuf> {
     let files: Vec<Option<&mut PathBuf>> = match place {
         LookupPlace::Csv { path, .. } | LookupPlace::Json { path, .. } => vec![Some(path)],
@@ -227,7 +227,7 @@ fn files_of(place: &mut LookupPlace) -> Vec<&mut PathBuf> {
     files.into_iter().flatten().collect()
 }
 
-/// Writes what is in a file to `to`; its SHA-256 in hexadecimal.
+/// Writes the contents of a file to `to`, and returns their SHA-256 digest in hexadecimal.
 fn pass_on(path: &Path, to: &mut impl Write) -> io::Result<String> {
     const OCTETS_MAX: u64 = {
         let of_reservations = lessor_config::RESERVATION_FILE_OCTETS_MAX;

@@ -1,4 +1,4 @@
-//! `lessor leases`: who has which address.
+//! `lessor leases`: lists which client has which address.
 
 use std::{
     io::{self, Write},
@@ -27,17 +27,17 @@ use crate::{
 pub(crate) struct LeasesArguments {
     #[command(flatten)]
     file: crate::ConfigurationFile,
-    /// One JSON object a line instead of a table.
+    /// Print one JSON object per line instead of a table.
     #[arg(long)]
     json: bool,
-    /// Which leases.
+    /// The leases to list.
     #[arg(long, value_enum, default_value_t = Which::Active)]
     state: Which,
-    /// Only this address.
+    /// List only this address.
     #[arg(long, value_name = "ADDRESS")]
     address: Option<Ipv4Addr>,
-    /// Only leases whose client, hardware address, subscriber, circuit id or remote id contains
-    /// this text.
+    /// List only leases whose client, hardware address, subscriber, circuit id or remote id
+    /// contains this text.
     #[arg(long, value_name = "TEXT")]
     find: Option<String>,
 }
@@ -46,11 +46,11 @@ pub(crate) struct LeasesArguments {
 enum Which {
     /// Leases that have not ended, and quarantined addresses.
     Active,
-    /// Everything that is remembered.
+    /// All leases that are remembered.
     All,
 }
 
-/// One lease as it is shown.
+/// A lease in the form in which it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Row {
@@ -94,7 +94,7 @@ impl RowState {
     }
 }
 
-/// Prints the leases asked for.
+/// Prints the requested leases.
 pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
     let mut rows = read_rows(&arguments.file.config)?;
     rows.retain(|row| arguments.wants(row));
@@ -133,7 +133,7 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The server's part: every lease, a network at a time.
+/// Answers the question in the server: every lease, one network at a time.
 pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) -> bool {
     let now = clock::now();
     let mut newest = || Arc::clone(&shared.generation.load_full().shards);
@@ -147,7 +147,7 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
     })
 }
 
-/// From the running server, or from the store if none runs.
+/// Reads the leases from the running server, or from the store if none runs.
 fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let Err(no_answer) = control::ask(config, &Question::Leases, |row| rows.push(row)) else {
@@ -195,7 +195,7 @@ impl LeasesArguments {
 }
 
 impl Row {
-    /// The row of a lease at a server time.
+    /// Returns the row of a lease at a server time.
     pub(crate) fn of(lease: &Lease, now: Timestamp, topology: &Topology) -> Self {
         let pool = topology.locate_address(lease.address).and_then(|location| {
             let network = topology.networks().get(location.network.0 as usize)?;
@@ -224,7 +224,7 @@ impl Row {
     }
 }
 
-/// A clock time in RFC 3339, in UTC, to the second.
+/// Formats a clock time as RFC 3339, in UTC, to the second.
 pub(crate) fn written(time: Timestamp) -> String {
     let whole_secs = i64::try_from(time.unix_ms() / 1000).ok();
     whole_secs

@@ -1,8 +1,8 @@
 //! Limits at which packets are dropped: how often each was reached, and what the operator can do.
 //!
-//! Every drop has its own reason as well; this module says which setting was too small for the
-//! load. Not here: the drops themselves. Invariant: the log names a limit that is reached, at most
-//! every ten seconds.
+//! Every drop also has its own reason; this module says which setting was too small for the load.
+//! Drops nothing itself. Invariant: the log names a limit that is reached, at most once in ten
+//! seconds.
 
 use std::{
     sync::{
@@ -14,24 +14,24 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// A limit is named in the log no more often than this.
+/// The shortest time between two log lines about one limit.
 const WARN_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// What a packet found no room in, or no time for.
+/// What had no room or no time for a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Limit {
     /// The system's receive buffer of a socket.
     ReceiveBuffer,
-    /// Messages of one worker that wait to be decided.
+    /// The messages of one worker that wait to be decided.
     WaitingMessages,
-    /// How long a client waits for an answer.
+    /// The time that a client waits for an answer.
     WaitingTime,
-    /// Changes of leases that wait for the store.
+    /// The changes of leases that wait for the store.
     WaitingChanges,
-    /// Messages of one worker that wait for lookups.
+    /// The messages of one worker that wait for lookups.
     WaitingForLookups,
-    /// Messages that wait for an answer of storage: of one worker, or about one address.
+    /// The messages that wait for an answer of storage: of one worker, or about one address.
     WaitingForStorage,
 }
 
@@ -64,7 +64,7 @@ impl Limit {
         Self::WaitingForStorage,
     ];
 
-    /// Its name in the log, the status and the metrics.
+    /// Returns its name in the log, the status and the metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::ReceiveBuffer => "receive-buffer",
@@ -76,7 +76,7 @@ impl Limit {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::ReceiveBuffer => {
@@ -107,7 +107,7 @@ impl Limit {
 }
 
 impl Limits {
-    /// Counts `packets` that were dropped at a limit, and says so in the log from time to time.
+    /// Counts `packets` that were dropped at a limit, and logs that from time to time.
     pub(crate) fn reached(&self, limit: Limit, packets: u64) {
         let Some(count) = self.counts.get(limit as usize) else { return };
         count.reached.fetch_add(packets, Ordering::Relaxed);
@@ -132,13 +132,13 @@ impl Limits {
         );
     }
 
-    /// How many packets were dropped at each limit.
+    /// Returns how many packets were dropped at each limit.
     pub(crate) fn counts(&self) -> Vec<(Limit, u64)> {
         let counts = self.counts.iter().map(|count| count.reached.load(Ordering::Relaxed));
         Limit::ALL.into_iter().zip(counts).collect()
     }
 
-    /// When a limit was last named in the log.
+    /// Returns the count with which a limit was last named in the log.
     #[cfg(test)]
     fn warned_with(&self, limit: Limit) -> Option<u64> {
         let warned = self.counts.get(limit as usize)?.warned.try_lock().ok()?;

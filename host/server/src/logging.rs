@@ -1,7 +1,7 @@
 //! Logs: text for people, JSON for programs, on standard error.
 //!
-//! Not here: the journal. Separate threads write the lines. Invariant: no other thread ever waits
-//! for standard error; when nobody reads it, lines are lost and counted.
+//! Does not write the journal. Separate threads write the lines. Invariant: no other thread ever
+//! waits for standard error; if nothing reads it, lines are lost and counted.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -19,19 +19,19 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// The target of what policies log.
+/// The target of the log lines of policies.
 const POLICIES: &str = "lessor::policy";
-/// Lines of the server that may wait for standard error; what comes beyond is lost.
+/// The number of the server's lines that may wait for standard error; further lines are lost.
 const WAITING_LINES_MAX: usize = 16_384;
-/// The same for the lines of policies, so that they cannot take the server's places.
+/// As above, for the lines of policies, so that they cannot take the places of the server's.
 const WAITING_POLICY_LINES_MAX: usize = 4_096;
 
 /// Counts the lines that were lost.
 static LOST: OnceLock<[ErrorCounter; 2]> = OnceLock::new();
 
 /// Begins to log as configured; `LESSOR_LOG` overrides the level, with the filter language of
-/// tracing-subscriber. When the guards are dropped, what waits is written, for which they wait a
-/// second at most. Panics are logged as well.
+/// tracing-subscriber. The guards write the waiting lines when they are dropped, and wait at most a
+/// second for that. Panics are logged, too.
 pub(crate) fn start(settings: &LogSettings) -> [WorkerGuard; 2] {
     let (own, own_guard) = writer("log", WAITING_LINES_MAX);
     let (beside, beside_guard) = writer("policy-log", WAITING_POLICY_LINES_MAX);
@@ -51,7 +51,7 @@ pub(crate) fn start(settings: &LogSettings) -> [WorkerGuard; 2] {
     [own_guard, beside_guard]
 }
 
-/// How many lines were lost so far because nobody read standard error.
+/// Returns how many lines were lost so far because nothing read standard error.
 pub(crate) fn lines_lost() -> u64 {
     LOST.get().into_iter().flatten().map(|counter| counter.dropped_lines() as u64).sum()
 }
@@ -83,7 +83,7 @@ fn filter(level: LogLevel) -> EnvFilter {
         LogLevel::Debug => "debug",
         LogLevel::Trace => "trace",
     };
-    // Libraries speak up only when something is wrong, whatever is asked of the server.
+    // Libraries log only warnings and errors, whatever level the server has.
     EnvFilter::try_from_env("LESSOR_LOG").unwrap_or_else(|_| {
         EnvFilter::new(format!("warn,lessor={level},lessor_policy_host={level}"))
     })

@@ -1,5 +1,4 @@
-//! The sources of one generation: as the configuration declares them, and as policies get to see
-//! them.
+//! The lookup sources of one generation, as they are configured and as policies see them.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -11,21 +10,21 @@ use lessor_lookup::{
 };
 use lessor_policy_host::{Lookup, LookupSources, PlannedLookup};
 
-/// The sources of one generation, and what becomes of requests that one of them fails.
+/// The sources of one generation, and how requests are handled when one of them fails.
 #[derive(Clone, Default)]
 pub(crate) struct LookupSet {
     sources: Arc<Sources>,
-    /// Those without whose answer no request is decided.
+    /// The sources without whose answer no request is decided.
     needed: Arc<HashSet<String>>,
-    /// Whether nothing is known at once, because somebody else answers: a replay.
+    /// Whether nothing is known at once, because a replay answers instead.
     is_mute: bool,
 }
 
 impl LookupSet {
-    /// Opens the sources; what did not change is taken from `old`.
+    /// Opens the sources; those that did not change are taken from `old`.
     ///
     /// # Errors
-    /// With everything that is wrong with any of them.
+    /// With every mistake in any of them.
     pub(crate) fn open(settings: &[LookupSettings], old: &Self) -> Result<Self, Vec<SourceError>> {
         let sources: Vec<SourceSettings> = settings.iter().map(source_settings).collect();
         let needed = settings.iter().filter(|source| source.on_failure == LookupFailure::Drop);
@@ -34,24 +33,23 @@ impl LookupSet {
         Ok(Self { sources, needed, is_mute: false })
     }
 
-    /// The same, but nothing is known at once: somebody else answers.
+    /// Returns the same sources, but nothing is known at once: a replay answers instead.
     pub(crate) fn muted(&self) -> Self {
         Self { is_mute: true, ..self.clone() }
     }
 
-    /// The sources.
     pub(crate) fn sources(&self) -> &Arc<Sources> {
         &self.sources
     }
 
-    /// Logs what is worth a warning before anything is asked.
+    /// Logs warnings about the sources, before any is queried.
     pub(crate) fn log_warnings(&self) {
         for (source, warning) in self.sources.warnings() {
             tracing::warn!(source, "lookup source: {warning}");
         }
     }
 
-    /// What is known at once, and what must be asked for.
+    /// Returns what is known at once, and what must be queried.
     pub(crate) fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
         if self.is_mute {
             return (Vec::new(), planned);
@@ -66,7 +64,7 @@ impl LookupSet {
         (known, unknown)
     }
 
-    /// Looks everything up, and waits for it: not for the packet path.
+    /// Looks everything up, and waits for it. Must not be called on the packet path.
     ///
     /// # Errors
     /// If there is no runtime to wait on.
@@ -91,7 +89,7 @@ impl LookupSet {
         Ok(lookups)
     }
 
-    /// What was recorded, or stands in a file; no other source is asked.
+    /// Returns the recorded answers, and those from files; no other source is queried.
     pub(crate) fn replay(&self, planned: Vec<PlannedLookup>, recorded: &[Lookup]) -> Vec<Lookup> {
         let answer = |lookup: PlannedLookup| {
             let is_same =
@@ -111,7 +109,7 @@ impl LookupSet {
         planned.into_iter().map(answer).collect()
     }
 
-    /// Why a request must not be decided: a source that is needed for it failed.
+    /// Returns why a request must not be decided: a source that it needs has failed.
     pub(crate) fn missing(&self, lookups: &[Lookup]) -> Option<String> {
         lookups.iter().find_map(|lookup| match &lookup.answer {
             LookupAnswer::Unavailable(why) if self.needed.contains(&*lookup.source) => {

@@ -1,7 +1,7 @@
-//! Metrics: what `lessor status` tells, in the text format 0.0.4 of Prometheus.
+//! Metrics: the contents of `lessor status`, in the text format 0.0.4 of Prometheus.
 //!
-//! Nothing is counted here. A page is made of a [`Status`] when somebody asks for one, so that
-//! metrics cost nothing on the packet path. Their names are listed in docs/operators.md.
+//! Counts nothing: a page is made of a [`Status`] on request, so metrics cost nothing on the packet
+//! path. Their names are listed in docs/operators.md.
 
 mod exposition;
 pub(crate) mod http;
@@ -13,7 +13,7 @@ use lessor_core::Reason;
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Metric as OwnNumber, PluginStatus};
 
-/// The page for a status.
+/// Returns the page for a status.
 pub(crate) fn page(status: &Status) -> String {
     let mut page = Page::default();
     server(&mut page, status);
@@ -162,8 +162,8 @@ fn plugins(page: &mut Page, plugins: &[PluginStatus]) {
     own_numbers(page, plugins);
 }
 
-/// What plugins count and measure themselves. Their names are a label, because two plugins may use
-/// one name for different things.
+/// Adds the numbers that plugins count and measure themselves. Their names are a label, because two
+/// plugins may use one name for different things.
 fn own_numbers(page: &mut Page, plugins: &[PluginStatus]) {
     let all = || {
         plugins.iter().flat_map(|plugin| {
@@ -291,7 +291,7 @@ fn with<'l>(
     [labels, &[(name, value)]].concat()
 }
 
-/// As it is written in JSON.
+/// Returns the name of an outcome as it is in JSON.
 fn written(outcome: &lessor_core::Outcome) -> String {
     format!("{outcome:?}").to_lowercase()
 }

@@ -1,8 +1,8 @@
-//! What scripts name literally and the configuration does not have: pools, and sources of lookups.
+//! Finds names in scripts that the configuration does not have: pools, and lookup sources.
 //!
-//! `lessor check` refuses such a script, since the packets that come to that line get no answer or cost
-//! a fault. A server that starts or reloads only warns: the line may be for another server that shares
-//! the script, and a service that worked is not to end over it.
+//! `lessor check` rejects such a script, because packets that reach the line get no answer or cause
+//! a fault. A server that starts or reloads only warns: the line may be for another server that
+//! shares the script, and a working service must not end because of it.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,14 +11,15 @@ use lessor_policy_host::{Chain, Named, NamedKind};
 
 use crate::lookups::LookupSet;
 
-/// What the configuration has.
+/// The names that the configuration has.
 struct Known<'a> {
     pools: BTreeSet<&'a str>,
-    /// Each with whether policies may read it as a table in memory.
+    /// Each source with whether policies may read it as a table in memory.
     sources: Vec<(String, bool)>,
 }
 
-/// A line for each name in a script that stands for nothing, the plugin and the place first.
+/// Returns a line for each name in a script that does not exist, beginning with the plugin and the
+/// place.
 pub(crate) fn unknown(
     configuration: &Configuration,
     lookups: &LookupSet,
@@ -37,7 +38,7 @@ pub(crate) fn unknown(
     let mut told = HashSet::new();
     let lines = named.filter_map(|(plugin, named)| {
         let mistake = known.mistake(named)?;
-        // Where a name stands first is enough.
+        // Only the first place of a name is reported.
         if !told.insert((&plugin.name, named.kind, &named.name)) {
             return None;
         }
@@ -48,7 +49,7 @@ pub(crate) fn unknown(
     lines.collect()
 }
 
-/// Logs what a server that serves anyway has to say about it.
+/// Logs such names as warnings, in a server that continues to serve.
 pub(crate) fn log_unknown(configuration: &Configuration, lookups: &LookupSet, chain: &Chain) {
     for line in unknown(configuration, lookups, chain) {
         tracing::warn!("{line}");
@@ -56,7 +57,7 @@ pub(crate) fn log_unknown(configuration: &Configuration, lookups: &LookupSet, ch
 }
 
 impl Known<'_> {
-    /// What is wrong with a name, if anything is.
+    /// Returns what is wrong with a name, if anything.
     fn mistake(&self, named: &Named) -> Option<String> {
         let Named { kind, name, .. } = named;
         let sources = || self.sources.iter().map(|(source, _)| source.as_str());
@@ -93,7 +94,7 @@ impl Known<'_> {
     }
 }
 
-/// `; did you mean "garden"?`, or all that there are.
+/// Returns `; did you mean "garden"?`, or a list of all names.
 fn others<'a>(name: &str, what: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
     match (lessor_config::nearest(name, known.iter().copied()), &known[..]) {

@@ -1,12 +1,12 @@
-//! The observer: sees what happened, off the reply path.
+//! The observer: processes events off the reply path.
 //!
 //! One thread behind a bounded queue writes the journal, logs each packet at debug level and calls
-//! the `on-lease` hooks. It decides nothing. When it cannot follow, events are lost and counted;
-//! replies never wait for it. It hears of each address in the order in which the engine decided
-//! ([`crate::order`]).
+//! the `on-lease` hooks. It decides nothing. When it cannot keep up, events are lost and counted;
+//! replies never wait for it. It receives the events of each address in the order in which the
+//! engine decided ([`crate::order`]).
 //!
-//! Invariant: whatever is sent to the server, the events of messages that changed no lease are so
-//! many a second and no more (see [`Sampling`]); those left out are counted.
+//! Invariant: whatever is sent to the server, the number of events per second of messages that
+//! changed no lease is limited (see [`Sampling`]); those left out are counted.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -36,65 +36,66 @@ use crate::{
     vital,
 };
 
-/// Events that may wait; at 100,000 packets a second, well over half a second of them.
+/// The number of events that may wait: those of well over half a second at 100,000 packets a
+/// second.
 const WAITING_EVENTS_MAX: usize = 65_536;
-/// Expired leases that are told of with the decision that noticed their end. What is left is told of
-/// by the reclaimer.
+/// The number of expired leases that are reported with the decision that noticed their end. The
+/// reclaimer reports the others.
 const EXPIRED_WITH_DECISION_MAX: usize = 256;
-/// The longest that a written event stays unflushed.
+/// The longest time that a written event stays unflushed.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
-/// How long the observer may take over what waits when the server stops.
+/// How long the observer may take for the waiting events when the server stops.
 const FINISH_WITHIN: Duration = Duration::from_secs(2);
-/// How often the journal tells how many events were left out.
+/// The interval at which the journal says how many events were left out.
 const TELL_LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 
 /// How one input ended.
 #[derive(Debug)]
 pub(crate) struct Event {
-    /// Why it ended so.
+    /// The reason in which it ended.
     pub(crate) reason: Reason,
-    /// More about the reason, where there is more.
+    /// Details of the reason, if there are any.
     pub(crate) detail: Option<String>,
-    /// Which client it was, if it says.
+    /// The client, if the message identifies it.
     pub(crate) client: Option<ClientKey>,
-    /// Who sent it.
+    /// The sender.
     pub(crate) source: SocketAddrV4,
-    /// The interface that it came in on, if it is known.
+    /// The interface that it arrived on, if that is known.
     pub(crate) interface: Option<Arc<str>>,
-    /// What was asked; none if it could not be parsed.
+    /// The request; `None` if it could not be parsed.
     pub(crate) request: Option<Arc<Request>>,
-    /// Whose message it was, if it is no request and long enough to tell.
+    /// The header of a message that is not a valid request, if it is long enough.
     pub(crate) header: Option<Header>,
-    /// Whom policies count the client against.
+    /// The subscriber that policies count the client against.
     pub(crate) subscriber: Option<Arc<str>>,
-    /// The name of the network it was about.
+    /// The name of its network.
     pub(crate) network: Option<Arc<str>>,
-    /// The address that was offered, acknowledged or given back.
+    /// The address that was offered, acknowledged or released.
     pub(crate) address: Option<Ipv4Addr>,
-    /// The lease time that was granted.
+    /// The lease time that was granted, in seconds.
     pub(crate) lease_time_secs: Option<u32>,
-    /// Where the reply went, and what had no room in it.
+    /// Where the reply went, and what did not fit into it.
     pub(crate) written: Option<WrittenReply>,
-    /// Which plugin did what.
+    /// What each plugin did.
     pub(crate) trace: Vec<TraceEntry>,
-    /// What was made durable for it.
+    /// The changes that were made durable for it.
     pub(crate) changes: Changes,
 }
 
 impl Event {
-    /// xid, if it is known.
+    /// Returns xid, if it is known.
     pub(crate) fn transaction_id(&self) -> Option<u32> {
         let of_request = self.request.as_ref().map(|request| request.transaction_id);
         of_request.or(self.header.map(|header| header.transaction_id))
     }
 
-    /// chaddr, if it is known.
+    /// Returns chaddr, if it is known.
     pub(crate) fn hardware_address(&self) -> Option<HardwareAddress> {
         let of_request = self.request.as_ref().map(|request| request.hardware_address);
         of_request.or(self.header.map(|header| header.hardware_address))
     }
 
-    /// giaddr, if it is known; none for 0.0.0.0.
+    /// Returns giaddr, if it is known and not 0.0.0.0.
     pub(crate) fn relay_address(&self) -> Option<Ipv4Addr> {
         let of_request = self.request.as_ref().map(|request| request.relay_address);
         let found = of_request.or(self.header.map(|header| header.relay_address));
@@ -102,7 +103,7 @@ impl Event {
     }
 }
 
-/// What the thread hears of.
+/// The messages to the observer's thread.
 pub(crate) enum Message {
     Input(Box<Event>),
     Expired { network: Arc<str>, leases: Vec<Lease> },
@@ -112,7 +113,7 @@ pub(crate) enum Message {
     Stop,
 }
 
-/// Where events go.
+/// A handle through which events reach the observer.
 #[derive(Clone, Debug)]
 pub(crate) struct Observer {
     queue: Sender<Message>,
@@ -121,7 +122,7 @@ pub(crate) struct Observer {
     counters: Arc<Counters>,
     wanted: Arc<AtomicBool>,
     always_wanted: bool,
-    /// When the thread ends whatever still waits; unset until the server stops.
+    /// When the thread ends despite waiting events; unset until the server stops.
     end_at: Arc<OnceLock<Instant>>,
 }
 
@@ -170,30 +171,31 @@ impl Observer {
         Self { queue, order, sampling, counters, wanted, always_wanted, end_at }
     }
 
-    /// Whether anybody looks at events at all; if not, they need not be made.
+    /// Returns whether anything uses events; if not, they need not be created.
     pub(crate) fn is_wanted(&self) -> bool {
         self.always_wanted || self.wanted.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody looks at the event of an input that ended so. One that is not wanted need not
-    /// be made; it is counted as left out if that is because there are too many.
+    /// Returns whether anything uses the event of an input that ended in this way; if not, it need
+    /// not be created. It is counted as left out if there are too many.
     pub(crate) fn wants(&self, reason: Reason, changes: &Changes) -> bool {
         let is_wanted = self.is_wanted();
         is_wanted && (!changes.is_empty() || self.sampling.admits(reason.outcome(), Instant::now()))
     }
 
-    /// How many events were left out so far because there were too many of their kind.
+    /// Returns how many events were left out so far because there were too many of their kind.
     pub(crate) fn left_out(&self) -> LeftOut {
         self.sampling.left_out()
     }
 
-    /// Counts a message without an answer that is not told of.
+    /// Counts a message without an answer that is not reported.
     pub(crate) fn leave_out_unanswered(&self) {
         self.sampling.leave_out_unanswered();
     }
 
-    /// Takes the place of a decision in the order of events, after the leases whose end it noticed;
-    /// under the lock of the engine. None if nobody looks, or the decision is about no address.
+    /// Takes the place of a decision in the order of events, after the leases whose end it noticed.
+    /// Must be called under the lock of the engine. Returns `None` if nothing uses events, or if
+    /// the decision is about no address.
     pub(crate) fn decided(
         &self,
         engine: &mut Engine,
@@ -210,8 +212,8 @@ impl Observer {
         self.order.take(network, changed.chain(granted.filter(|address| !address.is_unspecified())))
     }
 
-    /// Tells of one input, once everything that was decided before about its addresses is told;
-    /// never waits.
+    /// Reports one input, once everything that was decided earlier about its addresses is reported.
+    /// Never waits.
     pub(crate) fn input(&self, event: Event, place: Option<Place<Message>>) {
         let message = Message::Input(Box::new(event));
         match place {
@@ -220,7 +222,7 @@ impl Observer {
         }
     }
 
-    /// Tells of leases that expired; under the lock of their engine. Never waits.
+    /// Reports leases that expired. Must be called under the lock of their engine. Never waits.
     pub(crate) fn expired(&self, network: &Arc<str>, leases: Vec<Lease>) {
         if !self.is_wanted() || leases.is_empty() {
             return;
@@ -236,26 +238,26 @@ impl Observer {
         }
     }
 
-    /// Tells of a request that a shadow would have had decided otherwise; never waits.
+    /// Reports a request on which a shadow plugin differed; never waits.
     pub(crate) fn shadow_difference(&self, difference: ShadowDifference) {
         if self.always_wanted {
             self.tell(Message::ShadowDifference(Box::new(difference)));
         }
     }
 
-    /// Hands over the instances of a new generation. Waits for a place in the queue: call it off
-    /// the packet path.
+    /// Passes the instances of a new generation to the thread. Waits for a place in the queue, so
+    /// it must not be called on the packet path.
     pub(crate) fn policies(&self, watchers: Watchers) {
         self.wanted.store(watchers.chain().wants_lease_events(), Ordering::Relaxed);
         let _ = self.queue.send(Message::Watchers(Box::new(watchers)));
     }
 
-    /// Has the journal's file reopened, after it was rotated away.
+    /// Reopens the journal file after log rotation.
     pub(crate) fn reopen_journal(&self) {
         let _ = self.queue.send(Message::ReopenJournal);
     }
 
-    /// Has the thread finish what waits, within [`FINISH_WITHIN`], and end.
+    /// Makes the thread process what waits, within [`FINISH_WITHIN`], and end.
     pub(crate) fn stop(&self) {
         let _ = self.end_at.set(Instant::now() + FINISH_WITHIN);
         let _ = self.queue.send_timeout(Message::Stop, FINISH_WITHIN);
@@ -278,7 +280,7 @@ struct Task {
     watchers: Watchers,
     counters: Arc<Counters>,
     sampling: Arc<Sampling>,
-    /// What the journal was told of, and when.
+    /// What the journal said about events that were left out, and when.
     told_of_left_out: LeftOut,
     told_at: Instant,
     end_at: Arc<OnceLock<Instant>>,
@@ -393,20 +395,20 @@ impl Task {
     }
 }
 
-/// The lease of another client than the one that asked, which ends with the change.
+/// Returns the lease of another client than the one that asked, if the change ends it.
 fn replaced<'a>(event: &Event, change: &'a Change) -> Option<&'a Arc<Lease>> {
     let client = event.client.as_ref()?;
     let previous = change.previous.as_ref()?;
     (previous.client != *client && previous.is_active(change.lease.changed_at)).then_some(previous)
 }
 
-/// A lease whose address passed on, as if it had been given back first: a watcher of leases
-/// hears of its end as of any other.
+/// Returns a lease whose address passed to another client, in the form of a released lease: a
+/// watcher is informed of its end as of any other.
 fn released(lease: &Lease, at: Timestamp) -> Lease {
     Lease { state: LeaseState::Released, changed_at: at, expires_at: at, ..lease.clone() }
 }
 
-/// What a change means to those who watch leases.
+/// Returns what a change means to watchers of leases.
 fn kind_of(change: &Change, now: Timestamp) -> LeaseEventKind {
     match change.lease.state {
         LeaseState::Released => LeaseEventKind::Released,

@@ -1,12 +1,11 @@
-//! The order of events: what happened to an address is reported in the order in which the engine
-//! decided it.
+//! The order of events: events of an address are reported in the order in which the engine decided.
 //!
 //! Exchanges finish in another order than they were decided in: one waits for storage, the next one
 //! does not; one worker is slower than another. So a decision takes a place in the queue of each of
-//! its addresses, under the lock of its network, and its event waits for those before it. Not here:
-//! what an event says. Neither replies nor decisions wait, nor the events of other addresses.
-//! Invariant: a place is given up once, with or without an event, because an exchange ends once; so
-//! what waits is never more than the exchanges that are in progress.
+//! its addresses, under the lock of its network, and its event waits for those before it. Does not
+//! interpret events. Neither replies nor decisions wait, nor do the events of other addresses.
+//! Invariant: a place is released once, with or without an event, because an exchange ends once; so
+//! the number of waiting events never exceeds the number of exchanges in progress.
 
 use std::{
     collections::HashMap,
@@ -18,13 +17,13 @@ use std::{
 
 use smallvec::SmallVec;
 
-/// Places that may be taken in one part. More exchanges are never under way; beyond it events are
-/// told as they come.
+/// The number of places that may be taken in one part. There are never more exchanges in progress;
+/// beyond it, events are reported as they arrive.
 const PLACES_MAX: usize = 65_536;
-/// Networks are spread over so many parts, so that their workers seldom meet.
+/// The number of parts that networks are distributed over, so that their workers seldom contend.
 const PARTS: usize = 64;
 
-/// Places in the order of decisions, and where what is told goes.
+/// The places in the order of decisions, and the destination of events.
 pub(crate) struct Order<T> {
     shared: Arc<Shared<T>>,
 }
@@ -35,7 +34,7 @@ struct Shared<T> {
     tell: Box<dyn Fn(T) + Send + Sync>,
 }
 
-/// A place in the queues of some addresses. Given up when it is dropped.
+/// A place in the queues of some addresses. It is released when it is dropped.
 pub(crate) struct Place<T> {
     shared: Arc<Shared<T>>,
     part: usize,
@@ -46,7 +45,7 @@ pub(crate) struct Place<T> {
 struct Part<T> {
     next: u64,
     places: HashMap<u64, Taken<T>>,
-    /// By address: the places that were not told yet, first to last.
+    /// By address: the places that were not reported yet, first to last.
     queues: HashMap<Ipv4Addr, SmallVec<[u64; 2]>>,
 }
 
@@ -57,12 +56,12 @@ struct Taken<T> {
 
 enum State<T> {
     UnderWay,
-    /// What there is to tell, if anything.
+    /// The exchange has ended, with this event, if any.
     Over(Option<T>),
 }
 
 impl<T> Order<T> {
-    /// Every event goes to `tell`, which must not wait.
+    /// Creates an order that passes every event to `tell`, which must not wait.
     pub(crate) fn new(tell: impl Fn(T) + Send + Sync + 'static) -> Self {
         Self::with_limit(PLACES_MAX, tell)
     }
@@ -72,8 +71,8 @@ impl<T> Order<T> {
         Self { shared: Arc::new(Shared { parts, places_max, tell: Box::new(tell) }) }
     }
 
-    /// Takes a place for a decision about `addresses`; under the lock of their network. None if it is
-    /// about no address.
+    /// Takes a place for a decision about `addresses`. Must be called under the lock of their
+    /// network. Returns `None` if the decision is about no address.
     pub(crate) fn take(
         &self,
         network: &str,
@@ -97,7 +96,8 @@ impl<T> Order<T> {
         Some(Place { shared: Arc::clone(&self.shared), part, number, is_given_up: false })
     }
 
-    /// Reports something that happened to an address just now; under the lock of its network.
+    /// Reports something that happened to an address just now. Must be called under the lock of its
+    /// network.
     pub(crate) fn tell(&self, network: &str, address: Ipv4Addr, what: T) {
         let part = part_of(network);
         let Some(mut locked) = self.shared.lock(part) else { return };
@@ -108,7 +108,7 @@ impl<T> Order<T> {
         locked.take(SmallVec::from_iter([address]), State::Over(Some(what)));
     }
 
-    /// Whether an event of an address waits to be reported.
+    /// Returns whether an event of an address waits to be reported.
     pub(crate) fn is_waiting(&self, network: &str, address: Ipv4Addr) -> bool {
         let locked = self.shared.lock(part_of(network));
         locked.is_some_and(|part| part.queues.contains_key(&address))
@@ -116,7 +116,7 @@ impl<T> Order<T> {
 }
 
 impl<T> Place<T> {
-    /// Gives the place up: `what` is reported once everything before it was.
+    /// Releases the place: `what` is reported once everything before it was.
     pub(crate) fn tell(mut self, what: T) {
         self.is_given_up = true;
         self.shared.give_up(self.part, self.number, Some(what));
@@ -132,12 +132,12 @@ impl<T> Drop for Place<T> {
 }
 
 impl<T> Shared<T> {
-    /// A panic under the lock poisons it; what is there is whole between two calls.
+    /// A panic under the lock poisons it; the contents are consistent between two calls.
     fn lock(&self, part: usize) -> Option<MutexGuard<'_, Part<T>>> {
         self.parts.get(part).map(|part| part.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Tells under the lock, so that nobody else tells in between.
+    /// Reports under the lock, so that no other thread reports in between.
     fn give_up(&self, part: usize, number: u64, what: Option<T>) {
         let Some(mut part) = self.lock(part) else { return };
         if let Some(taken) = part.places.get_mut(&number) {
@@ -174,7 +174,7 @@ impl<T> Part<T> {
         self.queues.get(&address)?.first().copied()
     }
 
-    /// Takes out a place that is over and the first of all its addresses.
+    /// Removes a place that is released and the first of all its addresses.
     fn leave_if_first(&mut self, number: u64) -> Option<Taken<T>> {
         let taken = self.places.get(&number)?;
         let is_over = matches!(taken.state, State::Over(_));

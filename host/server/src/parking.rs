@@ -1,9 +1,9 @@
-//! Exchanges that wait, for lookups or for storage, while the worker goes on with others.
+//! Exchanges that wait, for lookups or for storage, while the worker continues with others.
 //!
-//! Those that wait for lookups are away, on the runtime's threads. Those that wait for a change of an
-//! address that another decision asked for stay with the worker until they are woken (see
-//! [`crate::waiting`]). Invariant: an exchange that was sent away comes back exactly once, with an answer
-//! for everything that it waited for, whatever becomes of the task that asks.
+//! Those that wait for lookups are away, on the runtime's threads. Those that wait for an address
+//! change of another decision stay with the worker until they are woken (see [`crate::waiting`]).
+//! Invariant: an exchange that was sent away comes back exactly once, with an answer for everything
+//! that it waited for, whatever happens to the task that queries.
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
@@ -13,16 +13,17 @@ use lessor_policy_host::{Lookup, PlannedLookup};
 
 use crate::exchange::Exchange;
 
-/// Exchanges of one worker that may wait at a time for lookups, and as many for storage.
+/// The number of exchanges of one worker that may wait at a time for lookups, and of those for
+/// storage.
 pub(crate) const AWAY_MAX: usize = 4096;
 
-/// What of a worker's exchanges waits.
+/// The exchanges of a worker that wait.
 #[derive(Debug)]
 pub(crate) struct Parking {
-    /// For what each waits: for lookups, or for storage under this number.
+    /// What each waits for: `None` for lookups, or its number if it waits for storage.
     away: HashMap<Ticket, Option<u64>>,
     away_max: usize,
-    /// Those that wait for storage.
+    /// The exchanges that wait for storage.
     parked: HashMap<u64, Parked>,
 }
 
@@ -35,7 +36,7 @@ struct Parked {
     since: Instant,
 }
 
-/// What tells a message from others, and is the same if the client sends it again.
+/// Identifies a message; it is the same when the client repeats the message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket {
     transaction_id: u32,
@@ -44,7 +45,7 @@ pub(crate) struct Ticket {
     client_identifier: Option<Box<[u8]>>,
 }
 
-/// An exchange that was away, with what was asked for.
+/// An exchange that was away, with the answers to its lookups.
 #[derive(Debug)]
 pub(crate) struct Returned {
     pub(crate) ticket: Ticket,
@@ -56,15 +57,15 @@ pub(crate) struct Returned {
 pub(crate) struct Away {
     ticket: Ticket,
     exchange: Option<Exchange>,
-    /// What was not answered yet, the next one last.
+    /// The lookups without an answer yet, the next one last.
     unanswered: Vec<PlannedLookup>,
     answers: Vec<Lookup>,
-    /// Takes it back.
+    /// Returns the exchange to the worker.
     back: Box<dyn Fn(Returned) + Send>,
 }
 
 impl Ticket {
-    /// One of many, for tests.
+    /// Creates one of several tickets, for tests.
     #[cfg(test)]
     pub(crate) fn numbered(number: u8) -> Self {
         Self {
@@ -90,10 +91,10 @@ impl Parking {
         Self { away: HashMap::new(), away_max, parked: HashMap::new() }
     }
 
-    /// Lets one more go away for lookups.
+    /// Allows one more exchange to go away for lookups.
     ///
     /// # Errors
-    /// If the client only sent it again, or too many are away.
+    /// If the client only repeated it, or too many are away.
     pub(crate) fn leave(&mut self, ticket: &Ticket) -> Result<(), Reason> {
         if self.away.contains_key(ticket) {
             return Err(Reason::LookupPending);
@@ -105,16 +106,16 @@ impl Parking {
         Ok(())
     }
 
-    /// One came back.
+    /// Notes that an exchange came back.
     pub(crate) fn is_back(&mut self, ticket: &Ticket) {
         self.away.remove(ticket);
     }
 
-    /// Keeps an exchange until storage has answered, under a number that is not in use. Its client last
-    /// sent it at `since`.
+    /// Keeps an exchange until storage has answered, under a number that is not in use. Its client
+    /// last sent it at `since`.
     ///
     /// # Errors
-    /// With the exchange and the reason, if the client only sent it again, or too many wait.
+    /// With the exchange and the reason, if the client only repeated it, or too many wait.
     pub(crate) fn park(
         &mut self,
         number: u64,
@@ -134,7 +135,7 @@ impl Parking {
         Ok(())
     }
 
-    /// The client of what waits sent it again, and will wait for the answer from then on.
+    /// Notes that the client repeated a message that waits, and waits for the answer from then on.
     pub(crate) fn was_sent_again(&mut self, ticket: &Ticket, at: Instant) {
         let number = self.away.get(ticket).copied().flatten();
         if let Some(parked) = number.and_then(|number| self.parked.get_mut(&number)) {
@@ -142,21 +143,22 @@ impl Parking {
         }
     }
 
-    /// Takes out what was parked under a number, if it was, and when its client last sent it.
+    /// Removes and returns the exchange that was parked under a number, if any, and when its client
+    /// last sent it.
     pub(crate) fn unpark(&mut self, number: u64) -> Option<(Exchange, Instant)> {
         let Parked { ticket, exchange, since } = self.parked.remove(&number)?;
         self.away.remove(&ticket);
         Some((exchange, since))
     }
 
-    /// Whether nothing waits.
+    /// Returns whether no exchange waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.away.is_empty()
     }
 }
 
 impl Away {
-    /// Sends an exchange away that waits for `lookups`.
+    /// Sends away an exchange that waits for `lookups`.
     pub(crate) fn new(
         ticket: Ticket,
         exchange: Exchange,
@@ -168,7 +170,7 @@ impl Away {
         Self { ticket, exchange, unanswered: lookups, answers: Vec::new(), back }
     }
 
-    /// Asks for all that the exchange waits for, at the same time, and brings it back.
+    /// Performs all lookups of the exchange at the same time, and brings it back.
     pub(crate) async fn ask(mut self, sources: Arc<Sources>) {
         let asked: Vec<_> = (self.unanswered.iter())
             .map(|lookup| {

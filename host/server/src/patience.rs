@@ -1,23 +1,23 @@
-//! A warning about deadlines that hurt others: how long one packet can keep everybody waiting.
+//! A warning about deadlines of plugins: how long one packet can delay all others.
 //!
-//! Not here: how long that is; see [`lessor_policy_host::LongestWait`].
+//! Does not calculate the delay; see [`lessor_policy_host::LongestWait`].
 
 use lessor_policy_host::{
     Chain, LongestWait, WaitPart,
     limits::{CLIENT_FAULT_MS_PER_SEC, FAULT_MS_PER_SEC, PACKET_WAIT_MS_WARNED},
 };
 
-/// So many plugins are named; the others are only counted.
+/// The number of plugins that are named; the others are only counted.
 const NAMED_MAX: usize = 3;
 
-/// What one packet can cost everybody else, if that is worth a warning. The chain is that of a server
-/// with so many workers.
+/// Returns a warning if one packet can delay others for too long, in a server with this chain and
+/// this number of workers.
 pub(crate) fn warning(chain: &Chain, workers: usize) -> Option<String> {
     let wait = chain.longest_wait().filter(|wait| wait.wait_ms > PACKET_WAIT_MS_WARNED)?;
     Some(in_words(&wait, workers))
 }
 
-/// Logs the same.
+/// Logs the warning, if there is one.
 pub(crate) fn log_warning(chain: &Chain, workers: usize) {
     if let Some(warning) = warning(chain, workers) {
         tracing::warn!("deadlines: {warning}");

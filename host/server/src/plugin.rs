@@ -1,4 +1,5 @@
-//! `lessor plugin`: the tools for authors, on plugins as the server reads them.
+//! `lessor plugin`: the tools for plugin authors, with plugins read in the same way as by the
+//! server.
 
 use std::{path::Path, process::ExitCode};
 

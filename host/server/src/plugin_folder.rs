@@ -1,7 +1,7 @@
 //! The plugin directory: which of its files are plugins, and which of them cannot be used.
 //!
-//! Not here: what is in the files. Invariant: the path of every file that is listed can be shown in a
-//! log and in an answer as it is.
+//! Does not read the files. Invariant: the path of every listed file can be printed in a log and in
+//! an answer as it is.
 
 use std::{
     ffi::OsStr,
@@ -12,19 +12,19 @@ use std::{
 
 use crate::scripts::Kind;
 
-/// What a plugin directory has that the server reads.
+/// The files of a plugin directory that the server reads.
 #[derive(Debug, Default)]
 pub(crate) struct PluginFolder {
     /// Components and scripts, in the order of their names.
     pub(crate) plugins: Vec<PathBuf>,
     /// The files beside them, in the order of their names.
     pub(crate) sidecars: Vec<PathBuf>,
-    /// What is wrong with other files, in the order of their names.
+    /// The mistakes of other files, in the order of their names.
     pub(crate) mistakes: Vec<String>,
 }
 
 impl PluginFolder {
-    /// Lists a directory. Hidden files and what editors leave behind are passed over.
+    /// Lists a directory. Hidden files and backups of editors are skipped.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -66,7 +66,8 @@ impl PluginFolder {
     }
 }
 
-/// Whether a file is hidden (as the locks and the swap files of editors are), or a backup of an editor.
+/// Returns whether a file is hidden (as the locks and the swap files of editors are), or a backup
+/// of an editor.
 fn is_passed_over(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.starts_with(b".")

@@ -1,8 +1,8 @@
-//! Where what plugins remember is kept: beside the leases, in a database of its own, which is opened
+//! Where the state of plugins is stored: beside the leases, in a separate database, which is opened
 //! when the first plugin needs it.
 //!
-//! Invariant: nothing that is wrong with it keeps clients from being served. A damaged database is put
-//! aside; one that cannot be used leaves plugins with what they remember in memory.
+//! Invariant: no problem with it keeps clients from being served. A damaged database is moved
+//! aside; if the database cannot be used, plugins keep their state in memory only.
 
 use std::{
     fmt,
@@ -14,10 +14,11 @@ use lessor_config::{Configuration, StoreBackend};
 use lessor_policy_host::{Remembered, StateChange, StateStore, StateStoreError};
 use lessor_store::{KeyedStore, KeyedValue};
 
-/// The folder, beside that of the leases.
+/// The folder of the database, beside that of the leases.
 const FOLDER: &str = "plugin-state";
 
-/// The place for what plugins remember; none if leases are kept in memory, as this is then too.
+/// Returns the store for the state of plugins, or `None` if leases are kept in memory, because then
+/// the state is, too.
 pub(crate) fn store(configuration: &Configuration) -> Option<Arc<dyn StateStore>> {
     match &configuration.store.backend {
         StoreBackend::Embedded { path } => {

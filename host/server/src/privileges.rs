@@ -1,10 +1,10 @@
 //! What the process may do: the user that it runs as, the capabilities that it keeps, and who can
 //! read its files.
 //!
-//! Not here: the permissions of files that the server creates later, beyond the umask. Called once,
-//! while there is no other thread: on Linux each thread has its own capabilities, and a new thread
-//! inherits those of its creator. Invariant: only the server's user and group can read what the
-//! server writes.
+//! Does not set the permissions of files that the server creates later, beyond the umask. Called
+//! once, while there is no other thread: on Linux each thread has its own capabilities, and a new
+//! thread inherits those of its creator. Invariant: only the server's user and group can read what
+//! the server writes.
 
 mod ownership;
 
@@ -65,7 +65,7 @@ pub(crate) fn limit(path: &Path, configuration: &Configuration) -> anyhow::Resul
         ),
         _ => ownership::restrict(configuration, &mut notes),
     }
-    // No process that it starts can regain what it has given up.
+    // No process that it starts can regain the privileges that were dropped.
     prctl::set_no_new_privs().context("cannot give up gaining privileges")?;
     Ok(notes)
 }
@@ -79,7 +79,7 @@ struct Account {
 }
 
 impl Account {
-    /// The one that the configuration names; none if it names none.
+    /// Returns the configured account, or `None` if there is none.
     fn configured(configuration: &Configuration) -> anyhow::Result<Option<Self>> {
         let Some(name) = &configuration.server.user else { return Ok(None) };
         let user = User::from_name(name)
@@ -113,8 +113,8 @@ impl Account {
         }))
     }
 
-    /// Changes user and group for good, and keeps the capabilities that sockets need. Returns their
-    /// names.
+    /// Changes user and group permanently, and keeps the capabilities that sockets need. Returns
+    /// their names.
     fn become_it(&self, send_buffer_octets: usize) -> anyhow::Result<String> {
         let had = caps::read(None, CapSet::Permitted)?;
         let kept: CapsHashSet =
@@ -137,7 +137,7 @@ impl Account {
     }
 }
 
-/// The capabilities that sockets need, also those that are opened later.
+/// Returns the capabilities that sockets need, including those that are opened later.
 fn needed(send_buffer_octets: usize) -> Vec<Capability> {
     let mut needed = vec![
         // Port 67.
@@ -146,7 +146,7 @@ fn needed(send_buffer_octets: usize) -> Vec<Capability> {
         Capability::CAP_NET_RAW,
     ];
     if !net::buffers_are_allowed(send_buffer_octets) {
-        // It permits much more than that, so it is kept only where the limits of this machine
+        // This capability permits much more, so it is kept only where the limits of this machine
         // require it.
         needed.push(Capability::CAP_NET_ADMIN);
     }

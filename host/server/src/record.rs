@@ -1,4 +1,4 @@
-//! `lessor record`: writes what the running server gets and decides to a file.
+//! `lessor record`: writes what the running server receives and decides to a file.
 
 use std::{
     fs::OpenOptions,
@@ -21,9 +21,9 @@ use crate::{
     recording::{End, EndReason, RECORDING_SECS_MAX, RecordRequest},
 };
 
-/// A file longer than this has to be asked for.
+/// The default limit of the file; a longer file needs `--max-mib`.
 const MIB_DEFAULT: u64 = 64;
-/// A replay reads 1 GiB, and the last line may go beyond the limit.
+/// The largest limit: a replay reads 1 GiB, and the last line may exceed the limit.
 const MIB_MAX: u64 = 1_000;
 const COUNT_MAX: u64 = 10_000_000;
 const OCTETS_PER_MIB: u64 = 1024 * 1024;
@@ -32,30 +32,30 @@ const OCTETS_PER_MIB: u64 = 1024 * 1024;
 pub(crate) struct RecordArguments {
     #[command(flatten)]
     file: crate::ConfigurationFile,
-    /// The file to write. It must not exist yet, and only its owner may read it: it tells of
-    /// subscribers.
+    /// The file to write. It must not exist yet; only its owner may read it, because it contains
+    /// data of subscribers.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// End after so many inputs.
+    /// Stop after this many inputs.
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=COUNT_MAX))]
     count: u64,
-    /// End after so many seconds, at most a day's.
+    /// Stop after this many seconds, at most those of a day.
     #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=RECORDING_SECS_MAX))]
     seconds: u64,
-    /// End when the file is so large, in MiB.
+    /// Stop when the file has this size, in MiB.
     #[arg(long, default_value_t = MIB_DEFAULT, value_name = "M", value_parser = clap::value_parser!(u64).range(1..=MIB_MAX))]
     max_mib: u64,
-    /// Begin with all leases and open offers, so that a replay chooses the same addresses. Nobody
-    /// is answered while they are copied, about 0.1 s for a million.
+    /// Begin with all leases and open offers, so that a replay chooses the same addresses. The
+    /// server answers no client while it copies them, about 0.1 s for a million.
     #[arg(long)]
     with_leases: bool,
-    /// Only clients and lines whose client key, hardware address, circuit id or remote id contains
-    /// this text.
+    /// Record only clients and lines whose client key, hardware address, circuit id or remote id
+    /// contains this text.
     #[arg(long, value_name = "TEXT")]
     find: Option<String>,
 }
 
-/// What comes between the lines of a recording.
+/// The lines that may come between those of a recording.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Aside {
@@ -70,7 +70,7 @@ struct Progress {
     lost: u64,
 }
 
-/// Records until one of the limits is reached, or Ctrl-C.
+/// Records until one of the limits is reached, or until Ctrl-C.
 pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     let path = &arguments.output;
     let place = || format!("cannot write {}", path.display());
@@ -145,7 +145,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Takes an empty file away again.
+/// Removes an empty file.
 fn remove(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
         eprintln!("lessor: cannot remove {}: {error}", path.display());

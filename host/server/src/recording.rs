@@ -1,8 +1,9 @@
-//! Recordings: everything that entered a server and what it decided, one JSON object a line.
+//! Recordings: everything that a server received and decided, one JSON object per line.
 //!
-//! The form is defined here once, for the server that writes it ([`Recorder`]) and the replay that
-//! reads it ([`read`]). It is documented in docs/replay.md. Invariant: what a replay needs stands in
-//! the file; sorted by `sequence`, inputs are in the order in which they were decided.
+//! The format is defined here once, for the server that writes it ([`Recorder`]) and the replay
+//! that reads it ([`read`]). It is documented in docs/replay.md. Invariant: the file contains
+//! everything that a replay needs; sorted by `sequence`, inputs are in the order in which they were
+//! decided.
 
 mod reader;
 mod recorder;
@@ -21,7 +22,7 @@ pub(crate) use self::{
     recorder::{RECORDING_SECS_MAX, RecordRequest, Recorder, Sequence, record},
 };
 
-/// The version of the form that is written, and the only one that is read.
+/// The version of the format that is written, and the only one that is read.
 pub(crate) const VERSION: u32 = 1;
 
 /// One line of a recording.
@@ -34,39 +35,39 @@ pub(crate) enum Line {
     Lease(Lease),
     /// An offer that was open when the recording began.
     Offer(OpenOffer),
-    /// A network that the server had no records of when it began to serve it.
+    /// A network for which the server had no records when it began to serve it.
     NoRecords(NoRecords),
     /// A datagram and what was decided about it.
     Input(Box<Input>),
-    /// What had ended was taken back.
+    /// Ended leases, offers and quarantines were reclaimed.
     Reclaim(Reclaim),
     /// The last line.
     End(End),
 }
 
-/// What was recorded, and with what.
+/// What was recorded, and by which server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Header {
-    /// The version of the form, [`VERSION`].
+    /// The version of the format, [`VERSION`].
     pub(crate) version: u32,
     /// The server's version.
     pub(crate) server: String,
     /// When the recording began.
     pub(crate) began_at_ms: Timestamp,
-    /// The generation that served then.
+    /// The generation that served at that time.
     pub(crate) generation: u64,
-    /// SHA-256 of the configuration file, in hexadecimal; none if it could not be read.
+    /// SHA-256 of the configuration file, in hexadecimal; `None` if the file could not be read.
     pub(crate) configuration_digest: Option<String>,
     /// The plugins, in order.
     pub(crate) plugins: Vec<PluginDigest>,
     /// Whether all leases and open offers follow.
     pub(crate) with_leases: bool,
-    /// Only inputs of clients or lines that contain this text were recorded.
+    /// The text that clients or lines had to contain for their inputs to be recorded.
     pub(crate) find: Option<String>,
 }
 
-/// Which plugin it was.
+/// The identity of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct PluginDigest {
@@ -79,34 +80,34 @@ pub(crate) struct PluginDigest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Input {
-    /// The place of the decision in the order of decisions; numbers are left out.
+    /// The place of the decision in the order of decisions; there are gaps.
     pub(crate) sequence: u64,
-    /// When it was decided, in server time, as all times of a recording are.
+    /// When it was decided, in server time, like all times in a recording.
     pub(crate) at_ms: Timestamp,
-    /// How far the clock that policies saw was ahead of that.
+    /// How far the clock that policies saw was ahead of that time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) clock_offset_ms: i64,
-    /// The generation that decided.
+    /// The generation that decided it.
     pub(crate) generation: u64,
     pub(crate) datagram: Datagram,
     /// The record that the server had of the client's lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lease: Option<Lease>,
-    /// What was looked up for its plugins.
+    /// The lookups for its plugins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) lookups: Vec<Lookup>,
     pub(crate) decision: Decided,
 }
 
-/// A datagram as it came in.
+/// A datagram as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Datagram {
     pub(crate) arrival: Arrival,
-    /// It was broadcast, and came in on a socket for relayed messages.
+    /// Whether it was broadcast and arrived on a socket for relayed messages.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) not_relayed: bool,
-    /// In hexadecimal.
+    /// The octets, in hexadecimal.
     #[serde(with = "hex")]
     pub(crate) payload: Vec<u8>,
 }
@@ -120,12 +121,12 @@ pub(crate) struct Decided {
     pub(crate) detail: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) network: Option<String>,
-    /// The address that it is about.
+    /// The address that the decision is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) address: Option<Ipv4Addr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lease_time_secs: Option<u32>,
-    /// What the policies wanted, if anything.
+    /// The terms of the policies, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) terms: Option<Terms>,
     /// What each plugin did, in order.
@@ -148,32 +149,32 @@ pub(crate) struct Said {
     pub(crate) fault: Option<String>,
 }
 
-/// A reply as people read it.
+/// A reply in readable form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct ReplyFacts {
     pub(crate) kind: ReplyKind,
     pub(crate) your_address: Ipv4Addr,
     pub(crate) destination: Destination,
-    /// In the order of the reply: the name, and the value as text.
+    /// The options in the order of the reply: the name, and the value as text.
     pub(crate) options: Vec<(String, String)>,
-    /// Names of the options for which there was no room, of those above and option 82.
+    /// The names of the options that did not fit, of those above and option 82.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left_out: Vec<String>,
 }
 
-/// What had ended in a network was taken back.
+/// Ended leases, offers and quarantines of a network were reclaimed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Reclaim {
     pub(crate) sequence: u64,
     pub(crate) at_ms: Timestamp,
     pub(crate) network: String,
-    /// How many deadlines were looked at.
+    /// How many deadlines were considered.
     pub(crate) limit: usize,
 }
 
-/// Since when a network is served that there were no records of.
+/// Since when a network is served for which there were no records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct NoRecords {
@@ -186,9 +187,9 @@ pub(crate) struct NoRecords {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct End {
     pub(crate) why: EndReason,
-    /// How many inputs stand in the file.
+    /// The number of inputs in the file.
     pub(crate) inputs: u64,
-    /// How many there were besides, for which the recorder was too slow.
+    /// The number of further inputs, for which the recorder was too slow.
     pub(crate) lost: u64,
 }
 
@@ -196,18 +197,18 @@ pub(crate) struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum EndReason {
-    /// As many inputs as were asked for.
+    /// The requested number of inputs was reached.
     Count,
-    /// As long as was asked for.
+    /// The requested time has passed.
     Time,
-    /// As large as was asked for.
+    /// The requested size was reached.
     Size,
-    /// Whoever asked wanted no more.
+    /// The command ended the recording.
     Stopped,
 }
 
 impl Decided {
-    /// Nothing but a reason.
+    /// Creates a decision with nothing but a reason.
     pub(crate) fn new(reason: Reason, detail: Option<String>) -> Self {
         Self {
             reason,
@@ -221,8 +222,8 @@ impl Decided {
         }
     }
 
-    /// Whether the client notices no difference: reason and reply are the same, whatever led to
-    /// them.
+    /// Returns whether the client notices no difference: reason, address and reply are the same,
+    /// whatever led to them.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
         self.reason == other.reason && self.address == other.address && self.reply == other.reply
     }
@@ -240,7 +241,7 @@ impl From<&TraceEntry> for Said {
 }
 
 impl ReplyFacts {
-    /// A reply that was written without the options of these codes.
+    /// Describes a reply that was written without the options of these codes.
     pub(crate) fn new(reply: &Reply, left_out: &[u8]) -> Self {
         let options = reply.options.iter();
         Self {
@@ -259,7 +260,7 @@ const fn is_zero(number: &i64) -> bool {
     *number == 0
 }
 
-/// The name of an option; `option-` and its code if it has none.
+/// Returns the name of an option, or `option-` and its code if it has none.
 pub(crate) fn option_name(option: u8) -> String {
     let of_engine = match option {
         code::LEASE_TIME => Some("lease-time"),

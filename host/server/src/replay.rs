@@ -1,6 +1,7 @@
-//! `lessor replay`: what a configuration and its policies make of recorded or captured traffic.
+//! `lessor replay`: shows what a configuration and its policies decide for recorded or captured
+//! traffic.
 //!
-//! Everything happens in memory: no socket, no clock (time comes from the file), no store. Exit
+//! Everything is done in memory, without sockets, clock (time comes from the file) or store. Exit
 //! codes: 0 no differences, 1 differences, 2 the replay could not run.
 
 mod capture;
@@ -36,32 +37,32 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReplayArguments {
-    /// A recording of `lessor record`, or a capture of tcpdump (pcap or pcapng).
+    /// A recording made by `lessor record`, or a capture made by tcpdump (pcap or pcapng).
     file: PathBuf,
     #[command(flatten)]
     configuration: crate::ConfigurationFile,
-    /// The policies of this folder instead of those of the configuration.
+    /// Use the policies of this folder instead of those of the configuration.
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
-    /// Compare with what this configuration makes of it, instead of with what was recorded.
+    /// Compare with the decisions of this configuration, instead of with the recording.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
-    /// Compare with what the policies of this folder make of it.
+    /// Compare with the decisions of the policies of this folder.
     #[arg(long, value_name = "DIR")]
     against_plugins: Option<PathBuf>,
-    /// One JSON object for each input and one for the summary.
+    /// Print one JSON object for each input and one for the summary.
     #[arg(long)]
     json: bool,
-    /// Which inputs are shown.
+    /// The inputs to show.
     #[arg(long, value_enum, default_value_t = Only::All)]
     only: Only,
-    /// The most inputs that a table shows; JSON shows all.
+    /// The largest number of inputs in a table; JSON shows all.
     #[arg(long, default_value_t = 200, value_name = "N")]
     rows: usize,
-    /// Accept a recording that was cut short, up to where it ends.
+    /// Accept a truncated recording, and replay it up to its end.
     #[arg(long)]
     incomplete: bool,
-    /// The server's address on the link that was captured, where its replies do not tell.
+    /// The server's address on the captured link, if its replies do not show it.
     #[arg(long, value_name = "ADDRESS")]
     link: Option<Ipv4Addr>,
 }
@@ -70,11 +71,11 @@ pub(crate) struct ReplayArguments {
 enum Only {
     /// Every input.
     All,
-    /// Those that come out differently.
+    /// Inputs that are decided differently.
     Differences,
 }
 
-/// One input, what was made of it, and what it is compared with.
+/// One input, its decision, and the decision that it is compared with.
 struct Compared {
     number: u64,
     at: Timestamp,
@@ -89,16 +90,16 @@ impl Compared {
     }
 }
 
-/// What is replayed.
+/// The traffic that is replayed.
 struct Traffic {
     state: State,
     happenings: Vec<Happening>,
-    /// What the reader of the outcome must know.
+    /// Notes for the reader of the result.
     notes: Vec<String>,
     is_recording: bool,
 }
 
-/// Something that happens to a server.
+/// An event at a server.
 enum Happening {
     Input {
         at: Moment,
@@ -111,7 +112,7 @@ enum Happening {
         network: String,
         limit: usize,
     },
-    /// Whatever has ended is taken back.
+    /// Everything that has ended is reclaimed.
     ReclaimAll {
         at: Timestamp,
     },
@@ -130,7 +131,7 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
     }
 }
 
-/// Whether there are differences.
+/// Returns whether there are differences.
 fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
     let runtime = check::runtime()?;
     let config = &arguments.configuration.config;
@@ -210,7 +211,7 @@ fn nothing_to_replay(file: &Path, traffic: &Traffic) -> String {
     format!("{} has no input that could be replayed{notes}; {advice}", file.display())
 }
 
-/// A configuration and its plugins, or those of another folder.
+/// Reads a configuration with its plugins, or with those of another folder.
 fn read_set(
     runtime: &Arc<Runtime>,
     config: &Path,
@@ -300,18 +301,18 @@ const fn generation_of(step: &Step) -> Option<u64> {
     }
 }
 
-/// Whether the reason may be that of a free address which the engine chose.
+/// Returns whether the reason may be that of a free address which the engine chose.
 const fn is_from_pool(reason: Reason) -> bool {
     matches!(reason, Reason::OfferedFromPool | Reason::OfferedInsteadOfReserved)
 }
 
-/// The free address that a client was given.
+/// Returns the free address that a client was given.
 fn from_pool(step: &Step) -> Option<Ipv4Addr> {
     let Step::Input(input) = step else { return None };
     input.decision.address.filter(|_| is_from_pool(input.decision.reason))
 }
 
-/// The leases that clients had when the recording first tells of them.
+/// Returns the leases of clients at their first appearance in the recording.
 fn leases_at_first_sight(steps: &[Step]) -> Vec<lessor_core::Lease> {
     let mut seen: HashSet<(Option<&str>, Option<ClientKey>)> = HashSet::new();
     let mut leases = Vec::new();
@@ -366,7 +367,7 @@ fn of_capture(
     Traffic { state: State { now, ..State::default() }, happenings, notes, is_recording: false }
 }
 
-/// An address on the only subnet that there is.
+/// Returns an address on the only subnet, if there is only one.
 fn only_link(configuration: &Configuration) -> Option<Ipv4Addr> {
     let networks = configuration.topology.networks();
     let mut subnets = networks.iter().flat_map(|network| &network.subnets);

@@ -1,8 +1,8 @@
-//! Sampling: how many events of messages that changed no lease are reported in a second.
+//! Sampling: limits how many events of messages that changed no lease are reported in a second.
 //!
-//! Anybody can send such messages as fast as the link carries them, so the lines about them must
-//! not grow with their number. Not here: events of messages that changed a lease, which are always
-//! reported. Invariant: an event that is left out is counted.
+//! Any host can send such messages as fast as the link carries them, so the number of lines about
+//! them must not grow with theirs. Does not limit events of messages that changed a lease, which
+//! are always reported. Invariant: an event that is left out is counted.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -12,14 +12,14 @@ use std::{
 use lessor_core::Outcome;
 use serde::{Deserialize, Serialize};
 
-/// Events of malformed messages in a second.
+/// The number of events of malformed messages in a second.
 const MALFORMED_PER_SEC_MAX: u32 = 50;
-/// Events of messages that got no answer in a second.
+/// The number of events of messages without an answer in a second.
 const UNANSWERED_PER_SEC_MAX: u32 = 1_000;
-/// Events of OFFERs, NAKs and answers to INFORM in a second.
+/// The number of events of OFFERs, NAKs and answers to INFORM in a second.
 const ANSWERED_PER_SEC_MAX: u32 = 20_000;
 
-/// Decides which events are told.
+/// Decides which events are reported.
 #[derive(Debug)]
 pub(crate) struct Sampling {
     began: Instant,
@@ -28,7 +28,7 @@ pub(crate) struct Sampling {
     answered: PerSecond,
 }
 
-/// How many events were left out.
+/// The numbers of events that were left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct LeftOut {
@@ -47,7 +47,8 @@ impl Sampling {
         }
     }
 
-    /// Whether the event of a message that changed no lease is told; if not, it is counted.
+    /// Returns whether the event of a message that changed no lease is reported; if not, it is
+    /// counted.
     pub(crate) fn admits(&self, outcome: Outcome, now: Instant) -> bool {
         let per_second = match outcome {
             Outcome::Malformed => &self.malformed,
@@ -62,7 +63,7 @@ impl Sampling {
         self.unanswered.left_out.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was left out so far.
+    /// Returns what was left out so far.
     pub(crate) fn left_out(&self) -> LeftOut {
         let count = |per_second: &PerSecond| per_second.left_out.load(Ordering::Relaxed);
         LeftOut {
@@ -74,7 +75,7 @@ impl Sampling {
 }
 
 impl LeftOut {
-    /// What came on top of `earlier`.
+    /// Returns the difference from `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             malformed: self.malformed.saturating_sub(earlier.malformed),
@@ -84,11 +85,11 @@ impl LeftOut {
     }
 }
 
-/// So many events of one kind in a second. Shared by all threads.
+/// Limits the events of one kind in a second. Shared by all threads.
 #[derive(Debug)]
 struct PerSecond {
     max: u32,
-    /// The second, and below [`USED_BITS`] how many of it were admitted.
+    /// The second, and in the [`USED_BITS`] lowest bits how many events were admitted in it.
     state: AtomicU64,
     left_out: AtomicU64,
 }
@@ -132,7 +133,7 @@ mod tests {
         };
         assert_eq!(tell(0, Outcome::Malformed, 30), 30);
         assert_eq!(tell(999, Outcome::Malformed, 30), MALFORMED_PER_SEC_MAX - 30);
-        // Other kinds have places of their own.
+        // Other kinds have separate limits.
         assert_eq!(tell(999, Outcome::Silence, 2_000), UNANSWERED_PER_SEC_MAX);
         assert_eq!(tell(999, Outcome::Failure, 1), 0);
         assert_eq!(tell(999, Outcome::Offer, 30_000), ANSWERED_PER_SEC_MAX);

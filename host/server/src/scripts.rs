@@ -1,31 +1,31 @@
-//! Scripts among the plugins: which files they are, and which interpreter runs them.
+//! Recognises scripts among the plugins, and finds the interpreters that run them.
 
 use std::path::{Path, PathBuf};
 
-/// The endings of scripts, and the files of the interpreters that run them.
+/// The extensions of scripts, and the files of the interpreters that run them.
 const LANGUAGES: [(&str, &str); 2] = [("js", "javascript.wasm"), ("rhai", "rhai.wasm")];
-/// Endings of what people may take for a policy and nothing here runs.
+/// Extensions of files that may be taken for policies, but that no interpreter here runs.
 const OTHERS: [&str; 8] = ["cjs", "lua", "mjs", "py", "rs", "sh", "ts", "wat"];
 
-/// What a file in the plugin directory is, by its ending.
+/// The kind of a file in the plugin directory, by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A component or core module.
     Wasm,
     /// A script, with the file of its interpreter.
     Script(&'static str),
-    /// The file beside a plugin.
+    /// The sidecar file of a plugin.
     Sidecar,
-    /// Source text that has to be built first.
+    /// Source code that has to be built first.
     Source,
-    /// Almost something of the above: the ending that was probably meant.
+    /// A misspelt extension, with the one that was probably meant.
     Misspelt(&'static str),
-    /// None of the server's business.
+    /// A file that the server does not use.
     Other,
 }
 
 impl Kind {
-    /// What the file is.
+    /// Returns the kind of the file.
     pub(crate) fn of(path: &Path) -> Self {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let interpreter = LANGUAGES.iter().find(|(language, _)| *language == ending);
@@ -39,7 +39,7 @@ impl Kind {
     }
 }
 
-/// The ending of a policy that one like `RHAI`, `rahi` or `wsm` was meant to be.
+/// Returns the extension that a misspelt one like `RHAI`, `rahi` or `wsm` was meant to be.
 fn meant(ending: &str) -> Option<&'static str> {
     let found = ending.to_lowercase();
     let endings = LANGUAGES.map(|(language, _)| language).into_iter().chain(["wasm"]);
@@ -50,11 +50,11 @@ fn meant(ending: &str) -> Option<&'static str> {
     endings.into_iter().find(is_close)
 }
 
-/// The interpreter of this file name, in the folder that the configuration names, or else where an
-/// installation has it.
+/// Returns the path of an interpreter with this file name, in the configured folder, or otherwise
+/// in those of an installation.
 ///
 /// # Errors
-/// Where it was looked for, and what to do.
+/// With the folders that were searched, and what to do.
 pub(crate) fn interpreter(file: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
     let folders = folder.map_or_else(usual_folders, |folder| vec![folder.to_owned()]);
     let found = folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file());
@@ -69,7 +69,7 @@ pub(crate) fn interpreter(file: &str, folder: Option<&Path>) -> Result<PathBuf, 
     })
 }
 
-/// `../lib/lessor/interpreters` beside the program; in a checkout, `target/interpreters`.
+/// Returns `../lib/lessor/interpreters` beside the program; in a checkout, `target/interpreters`.
 fn usual_folders() -> Vec<PathBuf> {
     let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
     let Some(own) = program.parent() else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! Shadow plugins: the way of what they find into the journal, and `lessor shadow`.
+//! Shadow plugins: brings their differences to the journal, and implements `lessor shadow`.
 
 use std::{
     io::{self, Write},
@@ -24,25 +24,25 @@ use crate::{
     status::micros,
 };
 
-/// Differences that are journalled in a second; those beyond are only counted.
+/// The number of differences that are journalled in a second; further ones are only counted.
 const LINES_PER_SEC_MAX: u32 = 100;
-/// How many examples of each shadow people get to see.
+/// The number of examples of each shadow plugin that are shown.
 const SHOWN_EXAMPLES_MAX: usize = 10;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShadowArguments {
     #[command(flatten)]
     file: crate::ConfigurationFile,
-    /// As one JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Exit with 1 unless every shadow agreed in every request that it could be compared in, in at
-    /// least one of them, and no sample was lost.
+    /// Exit with 1 unless every shadow plugin agreed in at least one request and differed in none,
+    /// and no sample was lost.
     #[arg(long)]
     expect_agreement: bool,
 }
 
-/// What shadows found since their generation began to serve.
+/// The results of shadow plugins since their generation began to serve.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ShadowSummary {
@@ -51,16 +51,16 @@ pub(crate) struct ShadowSummary {
     pub(crate) serving_since: String,
     #[serde(flatten)]
     pub(crate) found: ShadowsStatus,
-    /// Differences that were not journalled, because there were too many; since the server began.
+    /// Differences since the server's start that were not journalled, because there were too many.
     pub(crate) lines_left_out: u64,
     /// The plugins that decide, for comparison.
     pub(crate) live: Vec<PluginStatus>,
 }
 
-/// Starts the thread of a chain's shadows; none without shadows.
+/// Starts the thread of a chain's shadow plugins; returns `None` if there are none.
 ///
 /// # Errors
-/// If the system grants no thread.
+/// If the system provides no thread.
 pub(crate) fn start(
     runner: Option<ShadowRunner>,
     observer: &Observer,
@@ -81,7 +81,7 @@ pub(crate) fn start(
 }
 
 impl ShadowSummary {
-    /// As it is now.
+    /// Returns the current results.
     pub(crate) fn of(reloader: &Reloader) -> Self {
         let generation = reloader.shared.generation.load_full();
         let chain = &generation.chain;
@@ -96,7 +96,8 @@ impl ShadowSummary {
         }
     }
 
-    /// Whether the shadows can be promoted and nothing would change, as far as was seen.
+    /// Returns whether, as far as was observed, nothing would change if the shadow plugins were
+    /// promoted.
     fn agrees(&self) -> bool {
         let shadows = &self.found.shadows;
         let agreed = shadows.iter().all(|shadow| shadow.agreed > 0 && shadow.differed == 0);
@@ -104,7 +105,7 @@ impl ShadowSummary {
     }
 }
 
-/// Prints what the shadows of the running server found.
+/// Prints the results of the shadow plugins of the running server.
 pub(crate) fn run(arguments: &ShadowArguments) -> anyhow::Result<ExitCode> {
     let summary: ShadowSummary = control::ask_one(&arguments.file.config, Question::Shadow)?;
     if arguments.json {
@@ -161,7 +162,7 @@ fn print(summary: &ShadowSummary) -> io::Result<()> {
     Ok(())
 }
 
-/// How long calls take, of shadows and of those that decide.
+/// Tabulates how long calls take, of shadow plugins and of live ones.
 fn times(summary: &ShadowSummary) -> Table {
     let mut times = table(&["plugin", "mode", "calls", "mean µs", "50 % µs", "99 % µs", "faults"]);
     let shadows = summary.found.shadows.iter().map(|shadow| &shadow.plugin);
@@ -208,7 +209,7 @@ fn last(examples: &[ShadowDifference]) -> &[ShadowDifference] {
     examples.get(examples.len().saturating_sub(SHOWN_EXAMPLES_MAX)..).unwrap_or_default()
 }
 
-/// So many lines in a second.
+/// Limits lines to a number per second.
 struct Allowance {
     began: Instant,
     left: u32,

@@ -1,8 +1,8 @@
-//! What the server starts with: the configuration, or, if that has mistakes, the generation that it
-//! accepted last.
+//! Chooses what the server starts with: the configuration, or, if that has mistakes, the generation
+//! that it accepted last.
 //!
-//! Not here: how the copy of that generation is kept; see [`crate::last_accepted`]. Invariant: a
-//! strict start never uses the copy, and any other start that uses it says so in the log.
+//! Does not keep the copy of that generation; see [`crate::last_accepted`]. Invariant: a strict
+//! start never uses the copy, and any other start that uses it logs that.
 
 use std::path::Path;
 
@@ -17,20 +17,20 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Candidate {
     pub(crate) configuration: Configuration,
-    /// The files that it consists of; none if no copy of them is kept.
+    /// The files that it consists of; `None` if no copy of them is kept.
     pub(crate) inputs: Option<Inputs>,
-    /// Why it is not the current configuration, if it is not.
+    /// Why it is not the current configuration; `None` if it is.
     pub(crate) fallback: Option<Fallback>,
 }
 
 impl Candidate {
-    /// The configuration file, or else the last accepted generation.
+    /// Returns the configuration file, or otherwise the last accepted generation.
     ///
     /// # Errors
     /// If the file has mistakes, and the start is strict or there is no such generation; in the
     /// latter case with the reason.
     pub(crate) fn choose(path: &Path, strict: bool) -> Result<Self, Option<anyhow::Error>> {
-        // Without colours: mistakes go into the log and to `lessor status`.
+        // Colours are off, because mistakes are written to the log and to `lessor status`.
         let refusal = match generation::load(path, false) {
             Ok((configuration, inputs)) => {
                 return Ok(Self { configuration, inputs, fallback: None });
@@ -42,7 +42,7 @@ impl Candidate {
         Ok(Self::of(found, &refusal))
     }
 
-    /// The last accepted generation instead of this one, whose start ended in `error`.
+    /// Returns the last accepted generation instead of this one, whose start failed with `error`.
     ///
     /// # Errors
     /// With that error, if it is not about configuration and plugins, if this is the last accepted
@@ -64,7 +64,7 @@ impl Candidate {
         }
     }
 
-    /// Reports in the log, as errors, that this is not the current configuration.
+    /// Logs as errors that this is not the current configuration, and why.
     pub(crate) fn say_fallback(&self) {
         let Some(Fallback { accepted_at, mistakes }) = &self.fallback else { return };
         for mistake in mistakes {

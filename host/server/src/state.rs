@@ -1,6 +1,6 @@
-//! `lessor state`: what policies of the running server remember.
+//! `lessor state`: shows and removes the stored state of policies of the running server.
 //!
-//! Not here: how it is kept. Invariant: nothing is removed that was not asked for by name.
+//! Does not store it. Invariant: nothing is removed that was not requested by name.
 
 use std::{
     io::{self, Write},
@@ -21,7 +21,7 @@ use crate::{
     reload::Reloader,
 };
 
-/// How many keys are removed with one question.
+/// The number of keys that are removed with one question.
 const KEYS_AT_ONCE: usize = 100;
 
 #[derive(Debug, clap::Subcommand)]
@@ -30,11 +30,11 @@ pub(crate) enum StateCommand {
     List(ListArguments),
     /// Print the value of a key.
     ///
-    /// Exits 1 if there is no such key.
+    /// Exits with 1 if there is no such key.
     Get(KeyArguments),
     /// Remove keys.
     ///
-    /// Exits 1 if one of them was not there; the others are removed.
+    /// Exits with 1 if one of them was missing; the others are removed.
     Remove(KeysArguments),
     /// Remove every key of a policy.
     Clear(ClearArguments),
@@ -44,13 +44,13 @@ pub(crate) enum StateCommand {
 pub(crate) struct ListArguments {
     #[command(flatten)]
     file: ConfigurationFile,
-    /// Only what this policy remembers; NAME/shadow is what its shadow does.
+    /// List only the keys of this policy; NAME/shadow means those of its shadow.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// Only keys that contain this text.
+    /// List only keys that contain this text.
     #[arg(long, value_name = "TEXT")]
     find: Option<String>,
-    /// One JSON object a line instead of a table.
+    /// Print one JSON object per line instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -59,13 +59,13 @@ pub(crate) struct ListArguments {
 pub(crate) struct KeyArguments {
     #[command(flatten)]
     file: ConfigurationFile,
-    /// The policy; NAME/shadow is what its shadow remembers.
+    /// The name of the policy; NAME/shadow means its shadow.
     #[arg(value_name = "POLICY")]
     policy: String,
     /// The key.
     #[arg(value_name = "KEY")]
     key: String,
-    /// As a JSON object.
+    /// Print a JSON object.
     #[arg(long)]
     json: bool,
 }
@@ -74,13 +74,13 @@ pub(crate) struct KeyArguments {
 pub(crate) struct KeysArguments {
     #[command(flatten)]
     file: ConfigurationFile,
-    /// The policy; NAME/shadow is what its shadow remembers.
+    /// The name of the policy; NAME/shadow means its shadow.
     #[arg(value_name = "POLICY")]
     policy: String,
     /// The keys.
     #[arg(value_name = "KEY", required = true)]
     keys: Vec<String>,
-    /// As a JSON object.
+    /// Print a JSON object.
     #[arg(long)]
     json: bool,
 }
@@ -89,19 +89,19 @@ pub(crate) struct KeysArguments {
 pub(crate) struct ClearArguments {
     #[command(flatten)]
     file: ConfigurationFile,
-    /// The policy; NAME/shadow is what its shadow remembers.
+    /// The name of the policy; NAME/shadow means its shadow.
     #[arg(value_name = "POLICY")]
     policy: String,
-    /// As a JSON object.
+    /// Print a JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// What the server is asked to do.
+/// The requests to the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum StateQuestion {
-    /// Name what policies remember; an [`Answer`] for each key.
+    /// List the keys of policies; an [`Answer`] for each key.
     List { policy: Option<String> },
     /// Remove these keys; one [`Answer`].
     Remove { policy: String, keys: Vec<String> },
@@ -114,25 +114,25 @@ pub(crate) enum StateQuestion {
 #[serde(rename_all = "kebab-case")]
 enum Answer {
     Entry(Entry),
-    /// How many keys were removed.
+    /// The number of removed keys.
     Removed(usize),
     /// Why nothing was done.
     Mistake(String),
 }
 
-/// A key as it is shown.
+/// A key in the form in which it is shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Entry {
-    /// `NAME/shadow` for what a shadow remembers.
+    /// The policy, or `NAME/shadow` for its shadow.
     policy: Arc<str>,
     key: Arc<str>,
-    /// As text if it is printable ASCII, otherwise `hex:…`.
+    /// Text if it is printable ASCII, otherwise `hex:…`.
     value: String,
     octets: usize,
-    /// RFC 3339, UTC; none if it is not known.
+    /// RFC 3339, UTC; `None` if it is not known.
     set_at: Option<String>,
-    /// RFC 3339, UTC; none if it is kept until it is removed.
+    /// RFC 3339, UTC; `None` if the key is kept until it is removed.
     expires_at: Option<String>,
 }
 
@@ -235,7 +235,8 @@ fn changed(file: &ConfigurationFile, question: StateQuestion) -> anyhow::Result<
     }
 }
 
-/// The server's part. `say` takes a chunk of the answer, and says whether somebody still listens.
+/// Answers the question in the server. `say` receives a chunk of the answer, and returns whether
+/// the command still reads.
 pub(crate) fn answer(
     reloader: &Reloader,
     question: &StateQuestion,
@@ -281,7 +282,7 @@ fn act(
     }
 }
 
-/// Tells every key of an owner, by the rules of the plugin that is loaded.
+/// Sends every key of an owner, by the rules of the plugin that is loaded.
 fn tell(reloader: &Reloader, owner: &Arc<str>, say: &mut dyn FnMut(Vec<u8>) -> bool) -> bool {
     let generation = reloader.shared.generation.load_full();
     let rules = generation.chain.state_rules().find(|(name, _)| name == owner);

@@ -1,4 +1,4 @@
-//! `lessor status`: what the running server does.
+//! `lessor status`: shows the state of the running server.
 
 mod plugins;
 
@@ -31,15 +31,15 @@ use crate::{
 pub(crate) struct StatusArguments {
     #[command(flatten)]
     file: crate::ConfigurationFile,
-    /// As one JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// In the text format of Prometheus, for the textfile collector of its node exporter.
+    /// Print the text format of Prometheus, for the textfile collector of its node exporter.
     #[arg(long, conflicts_with = "json")]
     prometheus: bool,
 }
 
-/// What the server does.
+/// The state of the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Status {
@@ -50,29 +50,29 @@ pub(crate) struct Status {
     pub(crate) reloads_refused: u64,
     /// New generations that were rolled back.
     pub(crate) rollbacks: u64,
-    /// The generation whose faults brought back what serves now.
+    /// The generation whose faults brought back the serving one.
     pub(crate) rolled_back_from: Option<u64>,
-    /// Where messages are received.
+    /// The endpoints that receive messages.
     #[serde(default)]
     pub(crate) endpoints: Vec<EndpointStatus>,
-    /// Why the last accepted generation serves, and not what is configured.
+    /// Why the last accepted generation serves instead of the configured one.
     #[serde(default)]
     pub(crate) fallback: Option<Fallback>,
     /// How many inputs ended in each reason.
     pub(crate) reasons: Vec<(Reason, u64)>,
     pub(crate) pools: Vec<PoolRow>,
-    /// How often a pool filled up to 90 %, and how often wholly.
+    /// How often a pool became 90 % full, and how often completely full.
     pub(crate) pools_nearly_full: u64,
     pub(crate) pools_full: u64,
-    /// Networks that keep addresses from new clients, because it was started without records.
+    /// Networks that keep addresses from new clients, because they were started without records.
     #[serde(default)]
     pub(crate) holds: Vec<HoldRow>,
-    /// The sources that policies may have asked.
+    /// The sources that policies may query.
     pub(crate) lookups: Vec<SourceStatus>,
-    /// Messages that wait for lookups now.
+    /// Messages that wait for lookups at the moment.
     pub(crate) waiting_for_lookups: u64,
     pub(crate) plugins: Vec<PluginStatus>,
-    /// What shadow plugins found, without examples.
+    /// The results of shadow plugins, without examples.
     pub(crate) shadows: ShadowsStatus,
     pub(crate) shadow_lines_left_out: u64,
     pub(crate) store: StoreStatus,
@@ -90,7 +90,7 @@ pub(crate) struct Status {
     /// Lines of the journal that were left out because there were too many of their kind.
     #[serde(default)]
     pub(crate) journal_lines_left_out: LeftOut,
-    /// Lines of the log that were lost because nobody read standard error.
+    /// Lines of the log that were lost because nothing read standard error.
     #[serde(default)]
     pub(crate) log_lines_lost: u64,
     pub(crate) options_left_out: u64,
@@ -122,13 +122,13 @@ pub(crate) struct StoreStatus {
     pub(crate) failed_flushes: u64,
     pub(crate) longest_flush_us: u64,
     pub(crate) last_error: Option<String>,
-    /// What is wrong although flushes succeed.
+    /// A problem of the store although flushes succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) complaint: Option<String>,
 }
 
 impl Status {
-    /// As it is now.
+    /// Returns the current state.
     pub(crate) fn of(reloader: &Reloader) -> Self {
         let shared = &reloader.shared;
         let generation = shared.generation.load_full();
@@ -211,7 +211,7 @@ pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the catalogue of reasons.
+/// Prints the list of reasons.
 pub(crate) fn print_reasons(json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
@@ -429,7 +429,7 @@ fn print_lookups(out: &mut impl Write, status: &Status) -> io::Result<()> {
     Ok(())
 }
 
-/// How plugins behave.
+/// Tabulates the behaviour of plugins.
 fn plugin_table(plugins: &[PluginStatus]) -> Table {
     let header = ["plugin", "mode", "calls", "faults", "mean µs", "99 % µs", "longest µs"];
     let mut table = table(&[&header[..], &["state"]].concat());
@@ -452,7 +452,7 @@ fn plugin_table(plugins: &[PluginStatus]) -> Table {
     table
 }
 
-/// Microseconds, for people.
+/// Formats microseconds for people.
 pub(crate) fn micros(duration: Duration) -> String {
     format!("{:.1}", duration.as_nanos() as f64 / 1_000.0)
 }

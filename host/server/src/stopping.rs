@@ -1,10 +1,10 @@
-//! How the server ends: signals, and the watchdog that ends the process when it cannot stop in
-//! time.
+//! How the process ends: signals, and the watchdog that ends the process when the server cannot
+//! stop in time.
 //!
-//! Not here: what each part of the server does when it stops. A reply leaves only after what it
-//! promises is durable, so the process may end at any moment without losing an acknowledged lease.
-//! An orderly stop answers the requests in progress and writes the rest of the journal and what
-//! plugins remember. Invariant: none of that keeps the process from ending in time.
+//! Does not stop the parts of the server. A reply leaves only after what it promises is durable, so
+//! the process may end at any moment without losing an acknowledged lease. An orderly stop answers
+//! the requests in progress and writes the rest of the journal and the state of plugins. Invariant:
+//! none of that keeps the process from ending in time.
 
 use std::{future::pending, process, sync::Arc, thread, time::Duration};
 
@@ -22,7 +22,7 @@ const UNFINISHED_EXIT_CODE: i32 = 75;
 /// How long a process that exits at once waits for the threads that write the log.
 const LAST_WORDS_WITHIN: Duration = Duration::from_millis(200);
 
-/// The signals that the server obeys.
+/// The signals that the server handles.
 pub(crate) struct Signals {
     hangup: Signal,
     terminate: Signal,
@@ -30,7 +30,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Catches them from now on.
+    /// Catches the signals from now on.
     ///
     /// # Errors
     /// If the system does not allow that.
@@ -73,8 +73,8 @@ impl Signals {
         }
     }
 
-    /// Waits until `work` has stopped the server, and ends the process if another SIGTERM or SIGINT
-    /// comes first.
+    /// Waits until `work` has stopped the server. Ends the process if another SIGTERM or SIGINT
+    /// arrives first.
     pub(crate) async fn watch_over<T>(&mut self, work: JoinHandle<T>) -> Result<T, JoinError> {
         tokio::select! {
             done = work => done,
@@ -123,7 +123,7 @@ async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
     }
 }
 
-/// The end of a task; without one, never.
+/// Waits for the end of a task; without one, waits for ever.
 async fn end_of(task: &mut Option<JoinHandle<()>>) -> Result<(), JoinError> {
     match task {
         Some(task) => task.await,

@@ -1,6 +1,7 @@
-//! `lessor store`: is the lease store whole, and what is left of it if it is not.
+//! `lessor store`: checks whether the lease store is intact, and salvages what is left of it if
+//! not.
 //!
-//! Nothing here speaks to the running server: `verify` reads the files beside it.
+//! Does not connect to the running server: `verify` reads the files while the server uses them.
 
 use std::{
     io::{self, Write},
@@ -17,21 +18,22 @@ use serde::Serialize;
 
 use crate::generation;
 
-/// What [`verify`] answers if it cannot tell.
+/// The exit code of [`verify`] if it cannot tell.
 const CANNOT_TELL: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Say whether the lease store is whole, file by file, and where it is damaged.
+    /// Check whether the lease store is intact, file by file, and show where it is damaged.
     ///
-    /// A server may be running: then all is read but what it is just writing. Exits 0 if the store is
-    /// whole, 1 if it is damaged, 2 if that cannot be told.
+    /// A server may be running; everything is read except what it is just writing. Exits with 0 if
+    /// the store is intact, with 1 if it is damaged, and with 2 if that cannot be determined.
     Verify(StoreArguments),
-    /// Put a new store of what can be read in the place of a damaged one, which is put aside.
+    /// Replace a damaged store with a new one made of its readable part, and move it aside.
     ///
-    /// For when there is no backup, and only while no server runs. Leases that cannot be read are
-    /// lost, and of others an older state may come back: see the guide for operators before the next
-    /// start. Exits 0 if there is a new store, 1 if not; a store that is whole is left alone.
+    /// Use this if there is no backup, and only while no server runs. Leases that cannot be read
+    /// are lost, and others may return in an older state: read the guide for operators before the
+    /// next start. Exits with 0 if there is a new store, and with 1 otherwise; an intact store is
+    /// not changed.
     Salvage(StoreArguments),
 }
 
@@ -39,12 +41,12 @@ pub(crate) enum StoreCommand {
 pub(crate) struct StoreArguments {
     #[command(flatten)]
     file: crate::ConfigurationFile,
-    /// As JSON, one object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// Does what is asked for.
+/// Runs the command.
 pub(crate) fn run(command: &StoreCommand) -> anyhow::Result<ExitCode> {
     match command {
         StoreCommand::Verify(arguments) => verify(arguments).or_else(|error| {
@@ -162,7 +164,7 @@ fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<
     )
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Report<'a> {

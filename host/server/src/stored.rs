@@ -1,6 +1,7 @@
-//! What a store holds when it is opened: its leases, and where server time goes on.
+//! The contents of a store when it is opened: its leases, and the time at which server time
+//! continues.
 //!
-//! For the server that starts, and for commands that look into the store while none runs.
+//! Used by a server that starts, and by commands that read the store while none runs.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,20 +11,19 @@ use lessor_store::{Store, StoreError};
 
 use crate::clock::{self, Note, Past, Resumed};
 
-/// Changes that are written with one flush.
+/// The number of changes that are written with one flush.
 const BATCH_CHANGES: usize = 1024;
 
-/// The contents of a store, which do not count yet.
+/// The contents of a store, before they are used.
 #[derive(Debug)]
 pub(crate) struct Stored {
     leases: Vec<Arc<Lease>>,
-    /// Records of a clock that was ahead; `leases` has them as they shall be.
+    /// The changes of records that a clock which was ahead wrote; `leases` already contains them.
     moved: Vec<Change>,
     resumed: Resumed,
 }
 
-/// Reads the store whose folder is `folder` (one that is in memory has none); `load` hands over its
-/// records.
+/// Reads the store whose folder is `folder` (`None` for one in memory). `load` passes its records.
 ///
 /// # Errors
 /// Those of `load`.
@@ -50,10 +50,10 @@ pub(crate) fn read(
 }
 
 impl Stored {
-    /// Writes to the store what was moved.
+    /// Writes the moved records to the store.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the store cannot be written.
     pub(crate) fn write_moved(&mut self, store: &mut dyn Store) -> anyhow::Result<usize> {
         let count = self.moved.len();
         let decisions: Vec<Changes> =
@@ -67,12 +67,12 @@ impl Stored {
         Ok(count)
     }
 
-    /// Where server time goes on.
+    /// Returns where server time continues.
     pub(crate) const fn resumed(&self) -> &Resumed {
         &self.resumed
     }
 
-    /// Has server time go on, and gives out the leases that are counted in it.
+    /// Makes server time continue, and returns the leases that are counted in it.
     pub(crate) fn take_in(self) -> Vec<Arc<Lease>> {
         clock::go_on(&self.resumed);
         self.leases

@@ -1,5 +1,5 @@
-//! What the tests of several modules start from: a server's shared parts without its threads, and
-//! packets made by the load generator's own encoder.
+//! Fixtures for the tests of several modules: a server's shared parts without its threads, and
+//! packets made by the load generator's separate encoder.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -29,7 +29,7 @@ use crate::{
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
-/// A server without sockets.
+/// The parts of a server without sockets.
 pub(crate) struct Parts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) runner: Runner,
@@ -37,7 +37,7 @@ pub(crate) struct Parts {
     pub(crate) observer_thread: JoinHandle<()>,
 }
 
-/// The topology of subnets with one pool each, from the first to the ninth host.
+/// Creates a topology of subnets with one pool each, from the first to the ninth host.
 pub(crate) fn topology(prefixes: &[&str]) -> lessor_core::Topology {
     let mut text = String::from(
         "[server]\nlisten = [\"127.0.0.1\"]\nauthoritative = true\n[store]\nbackend = \"memory\"\n",
@@ -52,7 +52,7 @@ pub(crate) fn topology(prefixes: &[&str]) -> lessor_core::Topology {
     lessor_config::parse("test.toml", &text, Path::new("")).unwrap().topology
 }
 
-/// The shared parts over a memory store.
+/// Creates the shared parts over a memory store.
 pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
     let chain = runtime.chain(Vec::new()).unwrap();
@@ -85,7 +85,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     Parts { shared, runner, committer_thread, observer_thread }
 }
 
-/// A relayed message of client `client`, from the relay with address `relay`.
+/// Returns a relayed message of client `client`, from the relay with address `relay`.
 pub(crate) fn packet(
     kind: MessageType,
     client: u8,
@@ -105,7 +105,7 @@ pub(crate) fn packet(
     octets
 }
 
-/// The packet as it arrives from the relay.
+/// Returns the packet as it arrives from the relay.
 pub(crate) fn received(payload: &[u8], relay: Ipv4Addr) -> Received<'_> {
     Received {
         payload,

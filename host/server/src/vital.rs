@@ -1,8 +1,8 @@
 //! Threads that the server cannot work without.
 //!
-//! Not here: what they do. Invariant: if one ends in a panic or gives up, the process ends with it.
-//! Leases are on storage, and a service manager starts the process again; a server that runs but
-//! does not receive on one interface would be worse.
+//! Does not know what they do. Invariant: if one panics or returns an error, the process ends with
+//! it. Leases are on storage, and a service manager starts the process again; a server that runs
+//! but does not receive on one interface would be worse.
 
 use std::{
     io,
@@ -15,10 +15,10 @@ use crate::stopping;
 /// The exit code of a server that lost a thread: an internal software error (sysexits.h).
 const EXIT_CODE: i32 = 70;
 
-/// Starts a thread that ends when it is told to, and never otherwise.
+/// Starts a thread that may end only when it is asked to.
 ///
 /// # Errors
-/// If the system grants no thread.
+/// If the system provides no thread.
 pub(crate) fn spawn(
     name: impl Into<String>,
     work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,

@@ -1,27 +1,28 @@
-//! Who waits for changes that are on their way to storage.
+//! Exchanges that wait for changes in flight.
 //!
-//! Not here: what waits; it stays with its worker, which is told when to go on with it. Those who wait
-//! for a change of an address are noted under the lock of its engine, where they found it and where it
-//! is settled, so none is forgotten. Invariant: each message that is noted is woken once.
+//! Does not hold the exchanges: they stay with their worker, which is notified when to continue. An
+//! exchange that waits for a change of an address is noted under the lock of its engine, where the
+//! change was found and where it is settled, so none is forgotten. Invariant: each message that is
+//! noted is woken once.
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
 use crate::parking::Ticket;
 
-/// How many messages may wait for one change. Their clients wait for one address, or for the account of
-/// one subscriber.
+/// The number of messages that may wait for one change. Their clients wait for one address, or for
+/// the account of one subscriber.
 const WAITING_FOR_ONE_MAX: usize = 64;
 
-/// Has somebody go on.
+/// Notifies the worker of one exchange.
 pub(crate) type Wake = Box<dyn FnOnce() + Send>;
 
-/// Who waits for the changes of a network's addresses.
+/// The messages that wait for changes of a network's addresses.
 #[derive(Default)]
 pub(crate) struct Waiting {
     by_address: HashMap<Ipv4Addr, Vec<(Ticket, Wake)>>,
 }
 
-/// Why somebody cannot wait.
+/// Why a message cannot wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwanted {
     /// The same message waits already.
@@ -52,7 +53,8 @@ impl Waiting {
         Ok(())
     }
 
-    /// Takes those who wait for changes of `addresses`, in the order in which they came.
+    /// Removes and returns those that wait for changes of `addresses`, in the order in which they
+    /// came.
     pub(crate) fn take(&mut self, addresses: impl IntoIterator<Item = Ipv4Addr>) -> Vec<Wake> {
         if self.by_address.is_empty() {
             return Vec::new();
@@ -61,7 +63,7 @@ impl Waiting {
         waiting.flatten().map(|(_, wake)| wake).collect()
     }
 
-    /// Takes all who wait.
+    /// Removes and returns all that wait.
     pub(crate) fn take_all(&mut self) -> Vec<Wake> {
         let all = std::mem::take(&mut self.by_address).into_values().flatten();
         all.map(|(_, wake)| wake).collect()

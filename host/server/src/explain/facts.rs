@@ -1,4 +1,4 @@
-//! A message as it was understood, for people.
+//! Lists the fields of a message as they were understood, for people.
 
 use std::net::Ipv4Addr;
 
@@ -6,7 +6,7 @@ use lessor_core::{Request, RequestKind, option::code, readable, relay};
 
 use crate::recording::option_name;
 
-/// Field and value of each.
+/// Returns each field with its value.
 pub(super) fn of(request: &Request) -> Vec<(String, String)> {
     let mut facts = vec![("message".to_owned(), request.kind.name().to_owned())];
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));

@@ -1,4 +1,4 @@
-//! An explanation for people: one section for each step.
+//! Prints an explanation for people: one section for each step.
 
 use std::io::{self, Write};
 
@@ -9,9 +9,9 @@ use owo_colors::{OwoColorize, Style};
 use super::{AllocationStep, Explanation, PluginStep};
 use crate::leases::{RowState, written};
 
-/// How far everything but titles stands in.
+/// The indentation of everything but titles.
 const MARGIN: usize = 2;
-/// How far the second column stands in.
+/// The indentation of the second column.
 const INDENT: usize = 18;
 
 /// Prints an explanation on standard output.

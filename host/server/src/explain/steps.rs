@@ -1,4 +1,4 @@
-//! The steps of a packet's life, taken without consequences and written down.
+//! Takes the steps of a packet's life without consequences, and records them.
 
 use std::{
     sync::Arc,
@@ -28,7 +28,7 @@ use crate::{
     recording::option_name,
 };
 
-/// Notes how long each step takes.
+/// Measures how long each step takes.
 struct Stopwatch {
     took: Vec<(String, Microseconds)>,
     last: Instant,
@@ -45,7 +45,7 @@ impl Stopwatch {
         self.last = now;
     }
 
-    /// Leaves out what happened since.
+    /// Excludes the time since the last step.
     fn skip(&mut self) {
         self.last = Instant::now();
     }
@@ -245,7 +245,7 @@ impl Place<'_> {
 }
 
 impl Explanation {
-    /// Whether the client is given an address.
+    /// Returns whether the client receives an address.
     pub(super) const fn has_address(&self) -> bool {
         matches!(self.outcome, Outcome::Offer | Outcome::Ack)
     }
@@ -258,7 +258,7 @@ impl Explanation {
     }
 }
 
-/// The client as long as it is not known in which network it is, and by what that knows it.
+/// Describes the client while its network is not known.
 fn client_text(request: &Request) -> String {
     let key = ClientKeyKind::default().key_of(request, request.relay_information.as_ref());
     key.map_or_else(String::new, |key| key.to_string())
@@ -284,7 +284,7 @@ fn lookup_step(lookup: &Lookup) -> LookupStep {
 }
 
 fn microseconds(duration: Duration) -> Microseconds {
-    // To the hundredth: more is noise.
+    // Smaller differences are noise.
     (duration.as_secs_f64() * 100_000_000.0).round() / 100.0
 }
 
@@ -302,13 +302,14 @@ fn made_final(plugin: &str) -> String {
     format!("{plugin} made the terms final")
 }
 
-/// How long the plugins were called in all, in order.
+/// Returns the total time of the calls of each plugin, in order.
 fn times(chain: &Chain) -> Vec<Duration> {
     chain.status().iter().map(|status| status.call_time_total).collect()
 }
 
-/// What each plugin of the chain did at `hook`. `final_by` is the plugin that made the terms final
-/// before; `before` is how long each was called before.
+/// Returns what each plugin of the chain did at `hook`. `final_by` is the plugin that made the
+/// terms final earlier; `before` contains the total time of the calls of each plugin before the
+/// step.
 fn plugin_steps(
     chain: &Chain,
     hook: Hook,

@@ -1,8 +1,8 @@
-//! Whom an explanation is about, and the message that this client would send.
+//! The client that an explanation is about, and the message that this client would send.
 //!
-//! Support staff know a line or a hardware address, seldom the relay. What is not said is taken from
-//! what the server heard of the line lately, from the client's lease on record or, if there is only
-//! one, from the subnet; every such guess is told.
+//! Support staff know a line or a hardware address, but seldom the relay. What is not given is
+//! taken from where the server heard the line last, from the client's lease on record or, if there
+//! is only one, from the subnet. Invariant: every such guess is reported.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Octets, Place};
 use crate::heard::{Heard, HeardAt, Name};
 
-/// Whom the question is about, and what it sends.
+/// The client that the question is about, and what it sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Subject {
@@ -40,7 +40,7 @@ pub(crate) struct Subject {
     pub(super) parameters: Vec<u8>,
 }
 
-/// A message, and what was assumed to make it.
+/// A message, and what was assumed to create it.
 pub(super) struct Message {
     pub(super) arrival: Arrival,
     pub(super) payload: Vec<u8>,
@@ -52,16 +52,17 @@ const CLIENT_PORT: u16 = 68;
 const BOOT_REQUEST: u8 = 1;
 const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];
 const PART_OCTETS_MAX: usize = 255;
-/// A device that nobody has, for a line on which there was none yet: locally administered.
+/// The hardware address of an imaginary device, for a line that had no device yet: locally
+/// administered.
 const SOME_DEVICE: [u8; 6] = [0x02, 0, b'L', b'e', b's', b's'];
 /// The transaction id of the message.
 const TRANSACTION_ID: u32 = 0;
 
 impl Subject {
-    /// The message that the client would send.
+    /// Creates the message that the client would send.
     ///
     /// # Errors
-    /// If it cannot be told who or where the client is.
+    /// If the client or its location cannot be determined.
     pub(super) fn message(&self, place: &Place<'_>) -> anyhow::Result<Message> {
         let mut assumed = Vec::new();
         let lease = self.lease_on_record(place);
@@ -131,7 +132,7 @@ impl Subject {
             header.client_address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
         }
         if is_renewal {
-            // Sent to the server directly (RFC 2131 sections 4.3.2 and 4.4.6).
+            // The message is sent to the server directly (RFC 2131 sections 4.3.2 and 4.4.6).
             header.relay_address = Ipv4Addr::UNSPECIFIED;
             arrival.source = SocketAddrV4::new(header.client_address, CLIENT_PORT);
             arrival.unicast = true;
@@ -145,7 +146,7 @@ impl Subject {
             options.add(code::REQUESTED_ADDRESS, &address.octets());
         }
         let named = match self.kind {
-            // Both must name the server (RFC 2131 table 5).
+            // Both messages must name the server (RFC 2131 table 5).
             Kind::Decline | Kind::Release => {
                 Some(self.server_identifier.unwrap_or(arrival.server_address))
             }
@@ -179,8 +180,8 @@ impl Subject {
         }
     }
 
-    /// The lease that tells more of the client: that of its key, else the latest that fits all that
-    /// is said of client and line.
+    /// Returns the lease that says more about the client: that of its key, or otherwise the latest
+    /// one that matches what is given about client and line.
     fn lease_on_record(&self, place: &Place<'_>) -> Option<Arc<Lease>> {
         let key = match (&self.client_identifier, self.hardware_address) {
             (Some(Octets(octets)), _) => Some(ClientKey::Identifier(octets.clone().into())),
@@ -206,7 +207,7 @@ impl Subject {
             }
             true
         });
-        // After a reload in between, the explanation is about what was before it, or about nothing.
+        // After a reload in between, the leases found may be out of date, so none is used.
         looked_through.ok().and(found)
     }
 
@@ -229,7 +230,7 @@ impl Subject {
             && is(&self.remote_id, remote_id)
     }
 
-    /// Option 82: what is said of the line, or what the lease on record has.
+    /// Returns option 82: what is given about the line, or that of the lease on record.
     fn relay_information(
         &self,
         lease: Option<&Lease>,
@@ -253,8 +254,8 @@ impl Subject {
         Some(found)
     }
 
-    /// Where the client is: as it is said, as it was heard lately, as its lease has it, or in the only
-    /// subnet that there is.
+    /// Determines where the client is: from what is given, from where it was last heard, from its
+    /// lease, or from the only subnet.
     fn where_from(
         &self,
         place: &Place<'_>,
@@ -327,14 +328,14 @@ impl Subject {
         })
     }
 
-    /// The subnet that the relay or the client selects.
+    /// Returns the subnet that the relay or the client selects.
     fn selected_prefix(&self, topology: &Topology) -> Option<Ipv4Net> {
         let selected = self.link_selection.or(self.subnet_selection)?;
         prefix_of(topology, selected)
     }
 }
 
-/// By what a client may have been heard.
+/// The names under which a client may have been heard.
 #[derive(Clone, Copy)]
 struct HeardAs<'a> {
     hardware_address: Option<HardwareAddress>,
@@ -342,7 +343,7 @@ struct HeardAs<'a> {
 }
 
 impl HeardAs<'_> {
-    /// Where it was heard, and as whom.
+    /// Returns where the client was heard, and under which name.
     fn find(&self, heard: &Heard) -> Option<(HeardAt, &'static str)> {
         let information = self.information;
         let names = [
@@ -354,7 +355,7 @@ impl HeardAs<'_> {
     }
 }
 
-/// Option 82 with this link selection in the place of the one that it may have.
+/// Returns option 82 with this link selection in place of its own, if any.
 fn selecting(
     link_selection: Option<Ipv4Addr>,
     information: Option<RelayInformation>,
@@ -431,7 +432,7 @@ struct Header {
 struct Options(Vec<u8>);
 
 impl Options {
-    /// Adds an option, in parts if it is long (RFC 3396).
+    /// Adds an option, in several parts if it is long (RFC 3396).
     fn add(&mut self, option: u8, octets: &[u8]) {
         if octets.is_empty() {
             self.0.extend([option, 0]);
@@ -444,7 +445,7 @@ impl Options {
 }
 
 impl Header {
-    /// The whole message (RFC 2131 section 2).
+    /// Returns the complete message (RFC 2131 section 2).
     fn with(&self, options: Options) -> Vec<u8> {
         let mut octets = Vec::with_capacity(300);
         let hardware = self.hardware_address.octets();

@@ -1,9 +1,9 @@
-//! The file of the journal: appended to line by line, and bounded.
+//! The file of the journal: lines are appended to it, and its size is bounded.
 //!
-//! Not here: what a line says. Invariants: the file system that holds the leases keeps room for
-//! them; one file, and all files together, are no larger than configured; a file contains whole
-//! lines only, unless the disk itself cut one off. A line that cannot be written is lost and
-//! counted, and the log has a line when that begins and one when it is over.
+//! Does not format the lines. Invariants: the file system that holds the leases keeps room for
+//! them; no file, and not all files together, are larger than configured; a file contains complete
+//! lines only, unless the disk itself truncated one. A line that cannot be written is lost and
+//! counted, and the log has a line when that begins and another when it is over.
 
 use std::{
     fs::File,
@@ -19,26 +19,25 @@ use nix::sys::statvfs::statvfs;
 
 use crate::counters::Counters;
 
-/// Where the journal is, and how much of the disk it may take.
+/// The path of the journal, and how much of the disk it may take.
 #[derive(Clone, Debug)]
 pub(crate) struct JournalBounds {
     pub(crate) path: PathBuf,
-    /// The largest size of a file; then it is rotated.
+    /// The size at which a file is rotated.
     pub(crate) file_octets_max: u64,
-    /// How many files are kept, including the one that is written; the oldest is removed for a new
-    /// one.
+    /// How many files are kept, including the one that is written; a rotation removes the oldest.
     pub(crate) files_max: usize,
-    /// How many octets must stay free on the file system, if it also holds the store.
+    /// The number of octets that must stay free on the file system if it also holds the store.
     pub(crate) free_octets_min: Option<u64>,
 }
 
-/// The open file, or the wait until the disk can be written.
+/// The open file, or the wait until the disk is writable.
 #[derive(Debug)]
 pub(super) struct JournalFile {
     bounds: JournalBounds,
     counters: Arc<Counters>,
     state: State,
-    /// Whether the log has been told that lines are being lost.
+    /// Whether the log says that lines are being lost.
     has_complained: bool,
     lost_in_outage: u64,
     flushed_at: Instant,
@@ -47,7 +46,7 @@ pub(super) struct JournalFile {
 #[derive(Debug)]
 enum State {
     Open(Open),
-    /// The file cannot be written. The next attempt comes later.
+    /// The file cannot be written to. The next attempt is made later.
     Closed {
         tried_at: Instant,
     },
@@ -55,33 +54,34 @@ enum State {
 
 #[derive(Debug)]
 struct Open {
-    /// Receives whole lines only, so that a kill between two writes cuts none.
+    /// Receives complete lines only, so that a kill between two writes truncates none.
     file: BufWriter<File>,
     octets: u64,
     /// A pipe or a device has no size and cannot be rotated.
     is_regular: bool,
-    /// Lines that may not have reached the file since it was last flushed.
+    /// The number of lines since the last flush, which may not have reached the file.
     unflushed: u64,
-    /// Octets written since the free space was checked.
+    /// The number of octets written since the free space was checked.
     unchecked: u64,
     checked_at: Instant,
 }
 
-/// How often to try a journal again that cannot be written. Each attempt may cost the log two
-/// lines.
+/// The interval at which a journal that cannot be written is tried again. Each attempt may lose two
+/// lines of the log.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// The free space is checked after so many octets, and after so much time.
+/// The free space is checked after this many octets or this much time.
 const CHECK_EVERY_OCTETS: u64 = 64 << 10;
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// Lines are written again when this part more than the minimum is free, so that the journal does
-/// not stop and continue with every line.
+/// Writing resumes when the free space exceeds the minimum by this part of it, so that the journal
+/// does not stop and resume with every line.
 const FREE_AGAIN_PART: u64 = 8;
 
 impl JournalFile {
-    /// Opens the file for appending. Too little space is no error: lines are lost until there is more.
+    /// Opens the file for appending. Too little space is no error: lines are lost until there is
+    /// more.
     ///
     /// # Errors
-    /// If it cannot be created or written.
+    /// If it cannot be created or written to.
     pub(super) fn open(bounds: JournalBounds, counters: Arc<Counters>) -> anyhow::Result<Self> {
         let open = Open::append_to(&bounds.path)
             .with_context(|| format!("cannot open the journal {}", bounds.path.display()))?;
@@ -108,7 +108,7 @@ impl JournalFile {
             return;
         }
         let appended = self.try_append(line);
-        // Whether the disk takes lines again shows in a flush.
+        // Only a flush shows whether the disk can be written to again.
         let done =
             appended.and_then(|()| if self.has_complained { self.try_flush() } else { Ok(()) });
         match done {
@@ -118,7 +118,7 @@ impl JournalFile {
         }
     }
 
-    /// Writes everything to the operating system.
+    /// Writes all buffered lines to the operating system.
     pub(super) fn flush(&mut self) {
         self.flushed_at = Instant::now();
         if let Err(error) = self.try_flush() {
@@ -126,14 +126,14 @@ impl JournalFile {
         }
     }
 
-    /// The same, if the last time is longer ago than `age`.
+    /// As [`Self::flush`], if the last flush is longer ago than `age`.
     pub(super) fn flush_if_older_than(&mut self, age: Duration) {
         if self.flushed_at.elapsed() > age {
             self.flush();
         }
     }
 
-    /// Opens the file again, after another program rotated it.
+    /// Reopens the file after another program rotated it.
     pub(super) fn reopen(&mut self) {
         // A flush that fails must not keep the new file from being opened.
         if let Err(error) = self.try_flush() {
@@ -141,7 +141,7 @@ impl JournalFile {
         }
         match Open::append_to(&self.bounds.path) {
             Ok(open) if !self.has_complained => self.state = State::Open(open),
-            // The next line shows whether it can be written.
+            // The next line shows whether the file can be written to.
             Ok(_) => self.state = State::Closed { tried_at: long_ago() },
             Err(error) => self.close(&error),
         }
@@ -164,7 +164,7 @@ impl JournalFile {
         open.is_regular && open.octets > 0 && open.octets + more as u64 > limit
     }
 
-    /// Rotates the files: `journal.jsonl` becomes `journal.jsonl.1`, and so on.
+    /// Rotates the files: `journal.jsonl` is renamed to `journal.jsonl.1`, and so on.
     fn put_aside(&mut self) -> io::Result<()> {
         self.try_flush()?;
         let path = &self.bounds.path;
@@ -220,7 +220,7 @@ impl JournalFile {
         Err(io::Error::new(io::ErrorKind::StorageFull, error))
     }
 
-    /// Opens a file that could not be written. Returns whether that succeeded.
+    /// Opens a file that could not be written to. Returns whether that succeeded.
     fn try_again(&mut self) -> bool {
         let opened = self.check_space().and_then(|()| Open::append_to(&self.bounds.path));
         match opened {
@@ -239,7 +239,7 @@ impl JournalFile {
         let state = std::mem::replace(&mut self.state, State::Closed { tried_at: Instant::now() });
         if let State::Open(open) = state {
             self.lose(open.unflushed);
-            // Its contents are lost, and must not be written now.
+            // The buffered lines are lost, and must not be written now.
             drop(open.file.into_parts());
         }
         self.say_problem(Some(error.to_string()));
@@ -274,8 +274,8 @@ impl JournalFile {
 }
 
 impl Open {
-    /// Opens a file for appending. A line that was cut short, by a full disk or a crash, is ended
-    /// first, so that it does not swallow the next one.
+    /// Opens a file for appending. A line that was truncated by a full disk or a crash is
+    /// terminated first, so that it does not swallow the next one.
     fn append_to(path: &Path) -> io::Result<Self> {
         let mut file = lessor_files::append(path, 0o640)?;
         let metadata = file.metadata()?;
@@ -301,8 +301,7 @@ impl Open {
     }
 }
 
-/// Whether a file, which need not be there yet, is on the file system of `folder`, which need not be
-/// there either.
+/// Returns whether a file is on the file system of `folder`. Neither needs to exist yet.
 pub(crate) fn is_on_file_system_of(file: &Path, folder: &Path) -> bool {
     let device = |path: &Path| {
         let there = path.ancestors().find_map(|ancestor| {
@@ -314,13 +313,13 @@ pub(crate) fn is_on_file_system_of(file: &Path, folder: &Path) -> bool {
     device(file) == device(folder)
 }
 
-/// How much this user may still write to the file system of a file.
+/// Returns how many octets this user may still write to the file system of a file.
 fn free_octets(path: &Path) -> io::Result<u64> {
     let found = statvfs(path)?;
     Ok(found.blocks_available().saturating_mul(found.fragment_size()))
 }
 
-/// The file itself, or the `number`th before it.
+/// Returns the path of the file itself, or of the `number`th file before it.
 fn numbered(path: &Path, number: usize) -> PathBuf {
     if number == 0 {
         return path.to_owned();
@@ -438,7 +437,7 @@ mod tests {
         let problem = counters.journal_problem.lock().unwrap().clone().unwrap();
         assert!(problem.contains("also holds the leases"), "{problem}");
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
-        // And it continues when there is room.
+        // Writing resumes when there is room.
         file.bounds.free_octets_min = Some(1);
         file.state = State::Closed { tried_at: long_ago() };
         file.append(LINE);

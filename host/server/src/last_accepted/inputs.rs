@@ -34,15 +34,16 @@ pub(crate) struct Inputs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Input {
     pub(super) original: PathBuf,
-    /// Where it goes, below the folder of the copy.
+    /// The path in the copy, below its folder.
     pub(super) copy: PathBuf,
     pub(super) stamp: Option<Stamp>,
 }
 
 impl Inputs {
-    /// What the generation of a configuration is made of. To be called after the configuration was read
-    /// and before anything else is; `stamp` is that of the file before it was read. None for a store
-    /// in memory, which has no place for a copy.
+    /// Returns the files that the generation of a configuration is made of. Must be called after
+    /// the configuration was read and before anything else is; `stamp` is that of the configuration
+    /// file before it was read. Returns `None` for a store in memory, which has no place for a
+    /// copy.
     pub(crate) fn of(
         path: &Path,
         stamp: Option<Stamp>,
@@ -58,7 +59,7 @@ impl Inputs {
         let places = lookups.iter_mut().flat_map(|lookup| files_of(&mut lookup.place));
         for (number, place) in places.enumerate() {
             let stamp = Stamp::of(place);
-            // A table that is larger stays where it is.
+            // A larger table is not copied.
             let is_small = stamp.is_some_and(|stamp| stamp.octets() <= FILE_OCTETS_MAX);
             if is_small && !files.iter().any(|file| file.original == *place) {
                 let copy = Path::new(FILES).join(number.to_string());
@@ -73,12 +74,14 @@ impl Inputs {
         Some(Self { store, files, plugins: configuration.plugins.clone() })
     }
 
-    /// Whether no file was written so shortly ago that it could be written again without another stamp.
+    /// Returns whether every file was written long enough ago that another write would change its
+    /// stamp.
     pub(super) fn are_settled(&self) -> bool {
         self.files.iter().all(|file| file.stamp.is_some_and(|stamp| stamp.is_settled()))
     }
 
-    /// Whether the files, and the names in the plugin directory, are still those that were read.
+    /// Returns whether the files, and the names in the plugin directory, are unchanged since they
+    /// were read.
     pub(super) fn are_unchanged(&self) -> bool {
         let of_plugins = self.plugins.iter().flat_map(of_plugins);
         let is_of_plugins =
@@ -90,9 +93,9 @@ impl Inputs {
     }
 }
 
-/// Policies, scripts, sidecar files and interpreters.
+/// Lists policies, scripts, sidecar files and interpreters.
 fn of_plugins(settings: &PluginSettings) -> Vec<Input> {
-    // A directory that cannot be read has no plugins; the generation says why.
+    // A directory that cannot be read counts as empty; the generation reports why.
     let PluginFolder { plugins, sidecars, .. } =
         PluginFolder::list(&settings.directory).unwrap_or_default();
     let input = |path: PathBuf, folder: &str| {

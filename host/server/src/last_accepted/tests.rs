@@ -5,7 +5,7 @@ use super::{
     *,
 };
 
-/// A folder with a configuration, a policy and a source in it.
+/// Creates a folder with a configuration, a policy and a source in it.
 fn set_up() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("plugins")).unwrap();
@@ -45,7 +45,7 @@ fn a_copy_has_all_that_a_start_needs_and_is_private() {
     let folder = set_up();
     let store = folder.path().join("store");
     keep(folder.path());
-    // A later one takes its place.
+    // A later copy replaces it.
     keep(folder.path());
     fs::create_dir(folder.path().join("gone")).unwrap();
     for name in ["plugins", "plans.csv", "lines.csv", "lessor.toml"] {

@@ -1,4 +1,5 @@
-//! Writes copies: aside first, then in the place of the one before, so that there is always a whole one.
+//! Writes copies: first beside the last one, then in its place, so that there is always a complete
+//! one.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -19,13 +20,15 @@ use super::{
     pass_on,
 };
 
-/// What a copy leaves free on the disk of the store, in octets.
+/// The number of octets that a copy leaves free on the disk of the store.
 const FREE_OCTETS_MIN: u64 = 64 << 20;
 
-/// Copies what a generation was made of beside the last copy. [`promote`] puts it in its place.
+/// Copies the files of a generation to a folder beside the last copy. [`promote`] puts them in its
+/// place.
 ///
 /// # Errors
-/// If it cannot be written, or a file has changed since it was read: then there is no new copy.
+/// If the copy cannot be written, or a file has changed since it was read; there is then no new
+/// copy.
 pub(super) fn stage(inputs: &Inputs) -> anyhow::Result<()> {
     let folder = inputs.store.join(FOLDER_NEW);
     remove(&folder)?;
@@ -36,10 +39,10 @@ pub(super) fn stage(inputs: &Inputs) -> anyhow::Result<()> {
     staged
 }
 
-/// Puts a staged copy in the place of the one before.
+/// Puts a staged copy in the place of the last one.
 ///
 /// # Errors
-/// If that cannot be done; the one before stays.
+/// If that fails; the last one then stays.
 pub(super) fn promote(store: &Path) -> anyhow::Result<()> {
     let (new, place) = (store.join(FOLDER_NEW), store.join(FOLDER));
     let promoted = match place.try_exists() {
@@ -49,11 +52,11 @@ pub(super) fn promote(store: &Path) -> anyhow::Result<()> {
     };
     promoted.with_context(|| format!("cannot put {} in its place", new.display()))?;
     lessor_files::sync_folder(store)?;
-    // What is there now is the one before.
+    // The folder contains the replaced copy now.
     remove(&new)
 }
 
-/// The same, if there is a staged copy.
+/// As [`promote`], if there is a staged copy.
 ///
 /// # Errors
 /// As [`promote`].
@@ -109,7 +112,7 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies a file; the digest of what was copied.
+/// Copies a file, and returns the digest of what was copied.
 fn copy(original: &Path, to: &Path) -> anyhow::Result<String> {
     let mut file = create(to).with_context(|| format!("cannot write {}", to.display()))?;
     let copied = pass_on(original, &mut file).and_then(|digest| {
@@ -145,7 +148,7 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Swaps two folders at once, or one after the other on a file system that cannot do that.
+/// Swaps two folders atomically, or one after the other if the file system cannot do that.
 fn exchange(new: &Path, place: &Path) -> io::Result<()> {
     if renameat2(AT_FDCWD, new, AT_FDCWD, place, RenameFlags::RENAME_EXCHANGE).is_ok() {
         return Ok(());

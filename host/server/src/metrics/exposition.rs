@@ -3,14 +3,14 @@
 
 use std::fmt::{self, Write};
 
-/// What a page is to HTTP.
+/// The content type of a page in HTTP.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A page of metrics, in the order in which they are put on it.
+/// A page of metrics, in the order in which they are added.
 #[derive(Default)]
 pub(super) struct Page(String);
 
-/// One value with its labels; the kind of metric is up to who puts it on a page.
+/// One value with its labels, for any kind of metric.
 pub(super) struct Sample {
     labels: String,
     value: f64,
@@ -35,12 +35,12 @@ impl Page {
         self.put(name, help, "gauge", samples);
     }
 
-    /// All of it.
+    /// Returns the text of the page.
     pub(super) fn into_text(self) -> String {
         self.0
     }
 
-    /// A metric that has no value is not shown.
+    /// Adds a metric. A metric that has no value is left out.
     fn put(
         &mut self,
         name: &str,
@@ -53,7 +53,7 @@ impl Page {
             return;
         }
         let help = help.replace('\\', r"\\").replace('\n', r"\n");
-        // Writing to a text does not fail.
+        // Writing to a text cannot fail.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for Sample { labels, value } in samples {
             let _ = writeln!(self.0, "{name}{labels} {}", Value(value));
@@ -61,7 +61,7 @@ impl Page {
     }
 }
 
-/// A value with labels: names, and values that may hold anything.
+/// Creates a value with labels: names, and values that may contain anything.
 pub(super) fn sample(labels: &[(&str, &str)], value: f64) -> Sample {
     let mut written = String::new();
     for (position, (name, value)) in labels.iter().enumerate() {
@@ -75,12 +75,12 @@ pub(super) fn sample(labels: &[(&str, &str)], value: f64) -> Sample {
     Sample { labels: written, value }
 }
 
-/// A value without labels.
+/// Creates a value without labels.
 pub(super) fn plain(value: u64) -> Sample {
     sample(&[], value as f64)
 }
 
-/// A number as the format wants it: Rust would write `inf`.
+/// A number in the notation of the format: Rust would write `inf`.
 struct Value(f64);
 
 impl fmt::Display for Value {

@@ -1,5 +1,5 @@
-//! Where Prometheus fetches metrics: a small HTTP server. One request a connection, no TLS, no
-//! passwords: it is for an address that only those can reach who may read it.
+//! Serves metrics to Prometheus: a small HTTP server. One request per connection, no TLS, no
+//! passwords: use an address that only permitted readers can reach.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -25,19 +25,19 @@ use crate::{
     status::Status,
 };
 
-/// Pages written at a time; more wait.
+/// The number of pages written at a time; further requests wait.
 const PAGES_MAX: usize = 4;
-/// How long a request may take to come.
+/// How long the server waits for a complete request.
 const REQUEST_WITHIN: Duration = Duration::from_secs(5);
-/// How long a connection may take in all.
+/// How long a connection may take in total.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(15);
-/// How many octets of a request are read.
+/// The largest number of octets that are read of a request.
 const REQUEST_OCTETS_MAX: usize = 16 << 10;
 
 /// Opens the port.
 ///
 /// # Errors
-/// If it cannot be had.
+/// If that is not possible.
 pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| {
@@ -72,7 +72,7 @@ pub(crate) async fn answer(listener: TcpListener, reloader: Arc<Reloader>) {
     }
 }
 
-/// What pages are made of.
+/// The source of the pages.
 #[derive(Clone)]
 struct Source {
     reloader: Arc<Reloader>,
@@ -83,7 +83,7 @@ async fn answer_one(stream: TcpStream, caller: &Caller, source: &Source) -> hype
     let respond = service_fn(|request: Request<Incoming>| async move {
         caller.is_served();
         let response = response(&request, source).await;
-        // It must be read, too.
+        // The caller must still read the page.
         caller.keeps_waiting();
         Ok::<_, Infallible>(response)
     });
@@ -107,7 +107,7 @@ async fn response(request: &Request<Incoming>, source: &Source) -> Response<Full
     }
     let _page = source.pages.acquire().await;
     let reloader = Arc::clone(&source.reloader);
-    // Takes the lock of every network: not on the threads that run the runtime.
+    // This takes the lock of every network, so it must not run on the threads of the runtime.
     let page = tokio::task::spawn_blocking(move || metrics::page(&Status::of(&reloader)));
     match page.await {
         Ok(page) => text(StatusCode::OK, page),

@@ -1,4 +1,4 @@
-//! The page is what the operators' guide says it is.
+//! Compares the page with the operators' guide.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ fn plugin(name: &str, mode: Mode) -> PluginStatus {
     }
 }
 
-/// One in which every metric has a value.
+/// Returns a status in which every metric has a value.
 fn full() -> Status {
     let difference = Difference { kind: DifferenceKind::Option(6), live: None, shadow: None };
     let example = ShadowDifference {
@@ -158,7 +158,7 @@ fn full() -> Status {
     }
 }
 
-/// Kind and help of each metric on a page.
+/// Returns the kind and the help text of each metric on a page.
 fn described(page: &str) -> BTreeMap<String, (String, String)> {
     let mut described = BTreeMap::<String, (String, String)>::new();
     for line in page.lines() {

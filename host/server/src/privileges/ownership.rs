@@ -1,9 +1,9 @@
 //! The owner and the permissions of the server's files.
 //!
-//! In a folder that another user may write, a path can change its meaning from one moment to the
-//! next, which matters to root: files are therefore opened relative to their folder, without
-//! following links, and changed through the opened file. Invariant: files that the server does not
-//! own by name are not touched.
+//! In a folder that another user may write to, the target of a path can change at any moment, which
+//! is a risk for root. Files are therefore opened relative to their folder, without following
+//! links, and changed through the opened file. Invariant: files whose names are not the server's
+//! are not touched.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -26,8 +26,8 @@ use nix::{
 use super::{Account, NEVER};
 use crate::{control, last_accepted::store_folder};
 
-/// What the server keeps in the folder of its store, by the beginnings of the names. Other files
-/// there do not belong to it.
+/// The prefixes of the names that the server uses in the folder of its store. Other files there do
+/// not belong to it.
 const OWN: [&str; 7] = [
     "leases",
     "plugin-state",
@@ -43,7 +43,7 @@ const DEPTH_MAX: u32 = 16;
 /// Gives the server's files to its user, and creates the folders that do not exist yet.
 ///
 /// # Errors
-/// If that cannot be done, or the user could not write where it must.
+/// If that fails, or the user could not write where it must.
 pub(super) fn hand_over(
     configuration: &Configuration,
     account: &Account,
@@ -67,7 +67,7 @@ pub(super) fn hand_over(
     if let Some(socket) = &configuration.control.socket {
         let folder = socket.parent().unwrap_or(Path::new("."));
         may_write(folder, account)?;
-        // The user could not connect to a server of another user to find out whether it runs.
+        // The user could not connect to a server of another user to check whether it runs.
         control::make_way(socket)?;
     }
     if let Some(journal) = &configuration.journal {
@@ -112,15 +112,15 @@ pub(super) fn restrict(configuration: &Configuration, notes: &mut Vec<String>) {
     walk.tell(notes);
 }
 
-/// Changes owner and rights of files.
+/// Changes the owner and the permissions of files.
 struct Walk<'a> {
-    /// The new owner of files; none to keep their owner.
+    /// The new owner of files; `None` if they keep their owner.
     account: Option<&'a Account>,
     changed: u64,
 }
 
 impl Walk<'_> {
-    /// Changes what belongs to the server in the folder of its store.
+    /// Changes the server's files in the folder of its store.
     fn visit_own(&mut self, folder: &Path) -> anyhow::Result<()> {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if is_own(&entry.file_name().to_string_lossy()) {
@@ -173,7 +173,7 @@ impl Walk<'_> {
 
     fn change(&mut self, file: &File) -> anyhow::Result<()> {
         let found = file.metadata()?;
-        // A user who may write to the folder can create a second name of another file in it.
+        // A user who may write to the folder can create a hard link to another file in it.
         if !found.is_dir() && (!found.is_file() || found.nlink() > 1) {
             return Ok(());
         }
@@ -203,7 +203,8 @@ impl Walk<'_> {
     }
 }
 
-/// Opens a file or folder without following a link. None if it does not exist, or is neither.
+/// Opens a file or folder without following a link. Returns `None` if it does not exist, or is
+/// neither.
 fn open<P: ?Sized + nix::NixPath>(folder: impl AsFd, path: &P) -> anyhow::Result<Option<OwnedFd>> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     match openat(folder, path, flags, Mode::empty()) {
@@ -215,7 +216,7 @@ fn open<P: ?Sized + nix::NixPath>(folder: impl AsFd, path: &P) -> anyhow::Result
     }
 }
 
-/// The folders in which the server makes files.
+/// Returns the folders in which the server creates files.
 fn folders(configuration: &Configuration) -> Vec<PathBuf> {
     let store = store_folder(configuration).map(Path::to_owned);
     let cache = cache(configuration).map(Path::to_owned);
@@ -228,7 +229,7 @@ fn cache(configuration: &Configuration) -> Option<&Path> {
     configuration.plugins.as_ref()?.cache.as_deref()
 }
 
-/// Existing folders are not changed.
+/// Creates a folder. Existing folders are not changed.
 fn make_folder(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() {
         return Ok(());
@@ -236,7 +237,7 @@ fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(path)
 }
 
-/// Whether a folder holds nothing but what the server keeps there.
+/// Returns whether a folder contains nothing but the server's own files.
 fn is_only_ours(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     entries.flatten().all(|entry| {
@@ -250,7 +251,7 @@ fn is_own(name: &str) -> bool {
     OWN.iter().any(|own| name.starts_with(own))
 }
 
-/// The journal, and those files of it that were put aside.
+/// Returns the journal and its rotated files.
 fn journal_files(path: &Path) -> Vec<PathBuf> {
     let mut files = vec![path.to_owned()];
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return files };
@@ -266,7 +267,7 @@ fn journal_files(path: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Whether the user may make files in a folder, by its owner and mode.
+/// Returns an error unless the user may create files in a folder, according to its owner and mode.
 fn may_write(folder: &Path, account: &Account) -> anyhow::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let found =

@@ -1,4 +1,4 @@
-//! Reads recordings. A file that is wrong in any way is refused whole, with the line and what to do.
+//! Reads recordings. A file with any mistake is rejected completely, with the line and what to do.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -10,7 +10,7 @@ use lessor_core::{Lease, OpenOffer};
 
 use super::{End, Header, Input, Line, NoRecords, Reclaim, VERSION};
 
-/// The largest file that is replayed, in octets: it is held in memory.
+/// The largest file that is replayed, in octets: its contents are held in memory.
 const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
 
 /// A recording, its inputs in the order in which they were decided.
@@ -21,11 +21,11 @@ pub(crate) struct Recording {
     pub(crate) offers: Vec<OpenOffer>,
     pub(crate) no_records: Vec<NoRecords>,
     pub(crate) steps: Vec<Step>,
-    /// How it ended; none if it was cut short and that was accepted.
+    /// How it ended; `None` if the file is truncated and that was accepted.
     pub(crate) end: Option<End>,
 }
 
-/// Something that happened.
+/// A recorded event.
 #[derive(Debug)]
 pub(crate) enum Step {
     Input(Box<Input>),
@@ -41,7 +41,7 @@ impl Step {
     }
 }
 
-/// Reads a file; one without its last line only if `incomplete` is accepted.
+/// Reads a file. A file without its last line is read only if `incomplete` is true.
 ///
 /// # Errors
 /// With the place and what to do, if anything in it is wrong.
@@ -56,7 +56,7 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
             path.display()
         );
     }
-    // It may grow meanwhile: what is beyond is as if it were cut off.
+    // The file may grow meanwhile; anything beyond the limit counts as truncated.
     let mut reader = BufReader::new(file.take(RECORDING_OCTETS_MAX + 1));
     let mut text = Vec::new();
     let mut number = 0;

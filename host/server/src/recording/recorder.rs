@@ -1,8 +1,9 @@
 //! The server's side of a recording.
 //!
-//! Workers hand over what they decided on a bounded queue and never wait; what finds no room is
-//! lost, counted and said. While nothing is recorded, an input costs one relaxed load. Not here:
-//! the file, which belongs to whoever asked (`lessor record`); lines go over the control socket.
+//! Workers put their decisions in a bounded queue and never wait; what does not fit is lost,
+//! counted and reported. While nothing is recorded, an input costs one relaxed load. Does not write
+//! the file, which belongs to the command (`lessor record`); lines are sent over the control
+//! socket.
 
 use std::{
     cmp::Reverse,
@@ -30,26 +31,26 @@ use crate::{
     reload::Reloader,
 };
 
-/// Lines that may wait to be written.
+/// The number of lines that may wait to be written.
 const WAITING_LINES_MAX: usize = 65_536;
-/// How long a line waits for those that were decided before it and take longer to finish.
+/// How long a line waits for lines that were decided before it and take longer to finish.
 const IN_ORDER_WITHIN: Duration = Duration::from_millis(500);
-/// No recording lasts longer.
+/// The longest duration of a recording, in seconds.
 pub(crate) const RECORDING_SECS_MAX: u64 = 86_400;
-/// How often the command that asked hears of the progress.
+/// The interval at which the command is informed of the progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
-/// What is to be recorded, and how much of it.
+/// What is to be recorded, with its limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct RecordRequest {
-    /// Inputs.
+    /// The number of inputs.
     pub(crate) count_max: u64,
     pub(crate) secs_max: u64,
     pub(crate) octets_max: u64,
-    /// Begin with all leases and open offers.
+    /// Whether to begin with all leases and open offers.
     pub(crate) with_leases: bool,
-    /// Only clients or lines that contain this text.
+    /// The text that clients or lines must contain to be recorded.
     pub(crate) find: Option<String>,
 }
 
@@ -61,23 +62,23 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
-    /// One that is on.
+    /// Creates a sequence that is on.
     pub(crate) fn running() -> Self {
         Self { is_on: AtomicBool::new(true), next: AtomicU64::new(0) }
     }
 
-    /// The next number; none if nothing is recorded.
+    /// Returns the next number, or `None` if nothing is recorded.
     pub(crate) fn take(&self) -> Option<u64> {
         self.is_on.load(Ordering::Relaxed).then(|| self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// Where workers tell what is recorded.
+/// Receives the lines of a recording from the workers.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     sequence: Sequence,
     session: ArcSwapOption<Session>,
-    /// Held while somebody records.
+    /// Held during a recording.
     taken: Mutex<()>,
 }
 
@@ -88,12 +89,12 @@ struct Session {
 }
 
 impl Recorder {
-    /// What numbers decisions.
+    /// Returns the sequence that numbers decisions.
     pub(crate) fn sequence(&self) -> &Sequence {
         &self.sequence
     }
 
-    /// Tells of an input that is finished, if it was decided while a recording was on.
+    /// Records a finished input, if it was decided during a recording.
     pub(crate) fn input(&self, exchange: &mut Exchange) {
         let Some((kept, decision)) = exchange.take_for_recording() else { return };
         let payload = exchange.request().map_or(&*kept.payload, |request| &*request.packet);
@@ -115,7 +116,8 @@ impl Recorder {
         })));
     }
 
-    /// Tells that a network is about to take back what has ended; under its lock.
+    /// Records that ended leases of a network are about to be reclaimed. Must be called under its
+    /// lock.
     pub(crate) fn reclaim(&self, now: Timestamp, network: &Network, limit: usize) {
         if let Some(sequence) = self.sequence.take() {
             let network = network.name.to_string();
@@ -131,14 +133,14 @@ impl Recorder {
         }
     }
 
-    /// Records no more.
+    /// Stops recording.
     fn stop(&self) {
         self.sequence.is_on.store(false, Ordering::Relaxed);
     }
 }
 
-/// Records as asked, and says every line of the recording; in between, how far it is. Whether
-/// everything was heard.
+/// Records as requested, and passes every line of the recording to `say`, with the progress in
+/// between. Returns whether `say` accepted everything.
 pub(crate) fn record(
     reloader: &Reloader,
     asked: &RecordRequest,
@@ -184,7 +186,8 @@ pub(crate) fn record(
     writer.is_heard
 }
 
-/// However a recording ends, workers do nothing for it any more.
+/// Stops recording when it is dropped, so that workers do no work for a recording that has ended in
+/// any way.
 struct SwitchOff<'r>(&'r Recorder);
 
 impl Drop for SwitchOff<'_> {
@@ -194,9 +197,9 @@ impl Drop for SwitchOff<'_> {
     }
 }
 
-/// Switches recording on; the lines that a recording begins with.
+/// Starts recording, and returns the first lines of the recording.
 fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
-    // A reload would put other engines in the place of those that are looked at.
+    // The lock prevents a reload, which would replace the engines that are read.
     let _serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = &reloader.shared;
     let generation = shared.generation.load_full();
@@ -228,13 +231,13 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
         switch_on();
         return lines;
     }
-    // Under all locks: what follows was decided after these leases.
+    // All locks are held, so the inputs that follow were decided after these leases.
     let (leases, offers) = generation.shards.with_all(|engines| {
         let now = clock::now();
         let (mut leases, mut offers): (Vec<Records>, Vec<_>) = (Vec::new(), Vec::new());
         for engine in engines {
             take_back_all(shared, now, engine);
-            // What is on its way is not recorded; in a replay, storage has answered at once.
+            // Changes in flight are not recorded; in a replay, storage answers at once.
             leases.push(engine.records_if_made());
             offers.extend(engine.offers());
         }
@@ -246,7 +249,7 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
     lines
 }
 
-/// A replay notices the end of whatever has ended when it takes in the leases; so does the engine.
+/// Reclaims everything that has ended: a replay does so when it restores the leases.
 fn take_back_all(shared: &Shared, now: Timestamp, engine: &mut Engine) {
     while engine.next_deadline().is_some_and(|deadline| deadline <= now) {
         let expired = engine.reclaim(now, WAITING_LINES_MAX);
@@ -254,7 +257,7 @@ fn take_back_all(shared: &Shared, now: Timestamp, engine: &mut Engine) {
     }
 }
 
-/// Writes lines in the order of their sequence, as far as they come in time.
+/// Writes lines in the order of their sequence, as far as they arrive in time.
 struct Writer<'s> {
     say: &'s mut dyn FnMut(Vec<u8>) -> bool,
     asked: &'s RecordRequest,
@@ -263,7 +266,7 @@ struct Writer<'s> {
     waiting: BinaryHeap<Reverse<Waiting>>,
     inputs: u64,
     octets: u64,
-    /// Whether the command that asked still listens.
+    /// Whether the command still reads.
     is_heard: bool,
 }
 
@@ -274,7 +277,7 @@ struct Waiting {
 }
 
 impl Writer<'_> {
-    /// Follows what happens until one of the limits is reached.
+    /// Records until one of the limits is reached.
     fn follow(&mut self) -> EndReason {
         let began = Instant::now();
         let ends = began + Duration::from_secs(self.asked.secs_max.min(RECORDING_SECS_MAX));
@@ -305,7 +308,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Takes in what comes within `patience`, or until there is as much as is asked for.
+    /// Collects the lines that arrive within `patience`, or until there are as many inputs as
+    /// requested.
     fn collect(&mut self, patience: Duration) {
         let until = Instant::now() + patience;
         loop {
@@ -332,7 +336,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes the lines that wait and for which `is_due` holds, but no more than is asked for.
+    /// Writes the waiting lines for which `is_due` returns true, but not more inputs than
+    /// requested.
     fn write_waiting(&mut self, is_due: impl Fn(&Waiting) -> bool) {
         loop {
             let is_full = self.waiting.len() >= WAITING_LINES_MAX;
@@ -398,7 +403,8 @@ const fn sequence_of(line: &Line) -> u64 {
     }
 }
 
-/// Whether an input is of a client or line that contains `text`, as in `lessor leases --find`.
+/// Returns whether an input is of a client or line that contains `text`, as in `lessor leases
+/// --find`.
 fn is_about(input: &Input, text: &str) -> bool {
     let Ok(request) = lessor_wire::parse(&input.datagram.payload, input.datagram.arrival.clone())
     else {
@@ -407,7 +413,7 @@ fn is_about(input: &Input, text: &str) -> bool {
     names(&request).iter().any(|name| name.contains(text))
 }
 
-/// The names of the client and its line.
+/// Returns the names of the client and its line.
 fn names(request: &Request) -> Vec<String> {
     let information = request.relay_information.as_ref();
     let line = [

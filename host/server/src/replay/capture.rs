@@ -1,7 +1,7 @@
-//! Captures of `tcpdump` and its like: what of them is a datagram to a DHCP server.
+//! Reads captures of `tcpdump` and similar programs, and extracts the datagrams to a DHCP server.
 //!
-//! Frames are Ethernet (with or without VLAN tags), Linux cooked or bare IP. Whatever is no whole
-//! UDP datagram over IPv4 to port 67 with a client's message in it is passed over and counted.
+//! Frames are Ethernet (with or without VLAN tags), Linux cooked or bare IP. Every frame that is
+//! not a complete UDP datagram over IPv4 to port 67 with a client's message is skipped and counted.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +22,7 @@ use pcap_file::{
 
 use crate::recording::Datagram;
 
-/// The largest file that is replayed, in octets: what is in it is held in memory.
+/// The largest file that is replayed, in octets: its contents are held in memory.
 const CAPTURE_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
 /// The largest frame, in octets.
 const FRAME_OCTETS_MAX: usize = 1024 * 1024;
@@ -34,13 +34,13 @@ const BOOT_REPLY: u8 = 2;
 /// The header of a Linux cooked capture of version 2.
 const COOKED_2_OCTETS: usize = 20;
 
-/// What a capture has for a server.
+/// The parts of a capture that matter to a server.
 #[derive(Debug, Default)]
 pub(super) struct Capture {
     pub(super) datagrams: Vec<(Timestamp, Datagram)>,
-    /// Frames that are none.
+    /// The number of skipped frames.
     pub(super) passed_over: u64,
-    /// Frames of which the end is missing.
+    /// The number of truncated frames.
     pub(super) cut: u64,
     /// Addresses that replies came from.
     servers: BTreeSet<Ipv4Addr>,
@@ -48,7 +48,7 @@ pub(super) struct Capture {
     broadcasts: Vec<usize>,
 }
 
-/// Whether these first octets are those of a capture.
+/// Returns whether these are the first octets of a capture.
 pub(super) const fn is_capture(magic: [u8; 4]) -> bool {
     is_pcapng(magic)
         || matches!(
@@ -64,7 +64,7 @@ const fn is_pcapng(magic: [u8; 4]) -> bool {
 /// Reads a capture.
 ///
 /// # Errors
-/// With the frame and what to do, if the file is none or is cut short.
+/// With the frame and what to do, if the file is not a capture or is truncated.
 pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
     let place = || format!("cannot read {}", path.display());
     let mut file = lessor_files::open(path).with_context(place)?;
@@ -79,7 +79,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
     }
     let mut magic = [0; 4];
     file.read_exact(&mut magic).with_context(place)?;
-    // It may grow meanwhile: what is beyond is as if it were cut off.
+    // The file may grow meanwhile; anything beyond the limit counts as truncated.
     let file = file.take(CAPTURE_OCTETS_MAX);
     let again = BufReader::new(std::io::Cursor::new(magic).chain(file));
     let mut capture = Capture::default();
@@ -98,17 +98,18 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
 }
 
 impl Capture {
-    /// The one server whose replies are in the capture.
+    /// Returns the server whose replies are in the capture, if there is exactly one.
     pub(super) fn server_address(&self) -> Option<Ipv4Addr> {
         self.servers.first().copied().filter(|_| self.servers.len() == 1)
     }
 
-    /// How many datagrams were broadcast on the link, which is known by the server's address on it.
+    /// Returns how many datagrams were broadcast on the link, for which the server's address on it
+    /// must be known.
     pub(super) fn broadcasts(&self) -> usize {
         self.broadcasts.len()
     }
 
-    /// Says what address the server has on the link that was captured.
+    /// Sets the server's address on the link that was captured.
     pub(super) fn arrive_on_link(&mut self, link_address: Ipv4Addr) {
         for position in &self.broadcasts {
             if let Some((_, datagram)) = self.datagrams.get_mut(*position) {
@@ -142,7 +143,7 @@ impl Capture {
                     let is_cut = packet.original_len as usize > packet.data.len();
                     self.take(link, packet.timestamp, &packet.data, is_cut);
                 }
-                // A block without a time: nothing says when it would be decided.
+                // A block without a time: it is not known when its frame would be decided.
                 Block::SimplePacket(_) => self.passed_over += 1,
                 _ => {}
             }
@@ -203,7 +204,7 @@ fn refuse_unknown(link: DataLink) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The UDP datagram over IPv4 in a frame, if it is a whole one.
+/// Returns the UDP datagram over IPv4 in a frame, if it is complete.
 fn datagram_in(link: DataLink, frame: &[u8]) -> Option<(SocketAddrV4, SocketAddrV4, &[u8])> {
     let sliced = match link {
         DataLink::LINUX_SLL => SlicedPacket::from_linux_sll(frame),
@@ -242,12 +243,12 @@ mod tests {
     const CLIENT: [u8; 6] = [2, 0, 0, 0, 0, 1];
     const AT: Duration = Duration::from_millis(1_700_000_000_123);
 
-    /// A client's message, with the op field of `op`.
+    /// Returns a message with the op field `op`.
     fn message(op: u8) -> Vec<u8> {
         [&[op, 1, 6, 0][..], &[0; 240]].concat()
     }
 
-    /// A frame with a message from `source` to `destination`.
+    /// Returns a frame with a message from `source` to `destination`.
     fn frame(vlan: bool, source: [u8; 4], destination: [u8; 4], port: u16, op: u8) -> Vec<u8> {
         let ethernet = PacketBuilder::ethernet2(CLIENT, [0xff; 6]);
         let source_port = if op == BOOT_REQUEST { 68 } else { 67 };

@@ -1,4 +1,4 @@
-//! What a replay shows: a table or JSON lines, the differences, a summary by reason.
+//! Shows a replay: a table or JSON lines, the differences, and a summary by reason.
 
 use std::{
     collections::BTreeMap,
@@ -15,18 +15,18 @@ use crate::{
     recording::{Decided, ReplyFacts},
 };
 
-/// Shows inputs as they come, and at the end what they add up to.
+/// Shows inputs as they are decided, and their totals at the end.
 pub(super) struct Output {
     json: bool,
     only_differences: bool,
     rows_max: usize,
-    /// What the two sides are called: what was replayed, and what it is compared with.
+    /// The names of the two sides: what was replayed, and what it is compared with.
     names: (&'static str, &'static str),
     has_other: bool,
     table: Table,
     rows: usize,
     differences: Vec<String>,
-    /// By reason, on both sides.
+    /// The counts by reason, on both sides.
     reasons: BTreeMap<Reason, (u64, u64)>,
     inputs: u64,
     different: u64,
@@ -66,7 +66,7 @@ impl Output {
         }
     }
 
-    /// Something that the reader of the outcome must know.
+    /// Shows a note for the reader of the result.
     pub(super) fn note(&self, note: &str) -> io::Result<()> {
         if self.json {
             return writeln!(io::stdout(), "{}", json!({ "note": note }));
@@ -109,7 +109,7 @@ impl Output {
         Ok(())
     }
 
-    /// Shows the rest. Whether there are differences.
+    /// Shows the rest. Returns whether there are differences.
     pub(super) fn end(self) -> anyhow::Result<bool> {
         let mut out = io::stdout().lock();
         let (name, other_name) = self.names;
@@ -222,7 +222,7 @@ fn in_short(decided: &Decided) -> String {
     text
 }
 
-/// The options that differ; their order, if nothing else does.
+/// Lists the options that differ, or their order if nothing else differs.
 fn option_differences(before: &ReplyFacts, after: &ReplyFacts) -> Vec<String> {
     let find = |reply: &ReplyFacts, name: &str| {
         let found = reply.options.iter().find(|(found, _)| found == name);
@@ -258,7 +258,7 @@ fn client(compared: &Compared) -> String {
     compared.request.as_deref().map(client_of).unwrap_or_default()
 }
 
-/// The client by what its message says, whatever its network tells clients apart by.
+/// Returns the client according to its message, whatever the client key of its network is.
 fn client_of(request: &Request) -> String {
     let key = ClientKeyKind::default().key_of(request, None);
     key.map_or_else(|| request.hardware_address.to_string(), |key| key.to_string())
@@ -273,7 +273,7 @@ fn line_of(request: &Request) -> Option<String> {
     information.circuit_id().or_else(|| information.remote_id()).map(readable)
 }
 
-/// Which plugins did anything, and what.
+/// Lists the plugins that did anything, and what they did.
 fn plugins(decided: &Decided) -> String {
     let mut texts = Vec::new();
     for said in &decided.plugins {

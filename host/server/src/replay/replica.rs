@@ -1,8 +1,8 @@
 //! A replica: a server's engines and policies in memory, without sockets, clock or storage.
 //!
-//! What is decided is decided by the same code as in the server ([`crate::exchange`]). Invariant:
-//! the same inputs in the same order give the same decisions. So plugins get more time than their
-//! deadlines say, none is suspended, and one that faulted is waited for.
+//! The decisions are made by the same code as in the server ([`crate::exchange`]). Invariant: the
+//! same inputs in the same order give the same decisions. So plugins have more time than their
+//! deadlines allow, none is suspended, and a plugin that faulted is waited for.
 
 use std::{
     collections::HashSet,
@@ -26,32 +26,34 @@ use crate::{
     shards::Shards,
 };
 
-/// Hash tables have the same order in every replay.
+/// The seed of hash tables, so that they have the same order in every replay.
 const HASH_SEED: u64 = 7;
-/// How many times its deadline a plugin may take: a busy machine must not change decisions.
+/// The factor by which plugins may exceed their deadlines: a busy machine must not change
+/// decisions.
 const PATIENCE: u64 = 20;
 /// How long a plugin that faulted is waited for.
 const PREPARED_WITHIN: Duration = Duration::from_secs(10);
-/// Deadlines looked at under one lock.
+/// The number of deadlines that are considered under one lock.
 const RECLAIM_BATCH: usize = 256;
 
-/// What a server has when a replay begins.
+/// The state of a server when a replay begins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) now: Timestamp,
     pub(super) leases: Vec<Lease>,
     pub(super) offers: Vec<OpenOffer>,
     pub(super) no_records: Vec<NoRecords>,
-    /// Free addresses that clients will be given: nobody else gets them if there are others.
+    /// The free addresses that clients will be given: other clients receive them only if no other
+    /// is free.
     pub(super) spoken_for: Arc<HashSet<Ipv4Addr>>,
 }
 
-/// When something is decided.
+/// The time of a decision.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
-    /// In server time.
+    /// Its server time.
     pub(super) at: Timestamp,
-    /// How far the clock that policies see is ahead of that.
+    /// How far the clock that policies see is ahead of that time.
     pub(super) clock_offset_ms: i64,
 }
 
@@ -66,15 +68,15 @@ pub(super) struct Replica {
     unanswered: u64,
 }
 
-/// What a replica made of a datagram.
+/// The outcome of a datagram in a replica.
 pub(super) struct Outcome {
-    /// What was asked; none if it could not be parsed.
+    /// The request; `None` if it could not be parsed.
     pub(super) request: Option<Arc<Request>>,
     pub(super) decided: Decided,
 }
 
 impl Replica {
-    /// A server with this configuration and these policies.
+    /// Creates a server with this configuration and these policies.
     ///
     /// # Errors
     /// If a plugin cannot be instantiated.
@@ -90,7 +92,7 @@ impl Replica {
         }
         for offer in &state.offers {
             let offer = offer.clone();
-            // Nobody else has these shards, so none is retired.
+            // No other thread has these shards, so none is retired.
             let _ = shards.with_owner_of(offer.address, |engine| engine.restore_offer(offer));
         }
         let no_records = |network: &Network| {
@@ -105,7 +107,7 @@ impl Replica {
             },
         );
         let shards = Arc::new(shards);
-        // What is looked up comes from the recording.
+        // The results of lookups come from the recording.
         let lookups = lookups.muted();
         let generation = Generation {
             number: 1,
@@ -126,9 +128,9 @@ impl Replica {
         })
     }
 
-    /// Decides a datagram; `lookups` are what was looked up for it. Of the free addresses of a pool it
-    /// chooses the one that `recorded` chose; and where the recorded server failed at something else
-    /// than deciding, so does this one.
+    /// Decides a datagram; `lookups` are the recorded results of its lookups. Of the free addresses
+    /// of a pool, the replica chooses the one that `recorded` chose. Where the recorded server
+    /// failed for another reason than its decision, the replica fails, too.
     pub(super) fn decide(
         &mut self,
         Moment { at, clock_offset_ms }: Moment,
@@ -146,7 +148,8 @@ impl Replica {
             unanswered,
         } = self;
         let server_identifier = *server_identifier;
-        // Which free address it is depends on all other leases: as recorded, if that can be.
+        // The choice among free addresses depends on all other leases, so it follows the recording
+        // if possible.
         let address = recorded
             .filter(|recorded| is_of_many(recorded.reason))
             .and_then(|recorded| recorded.address);
@@ -224,12 +227,12 @@ impl Replica {
         }
     }
 
-    /// How many lookups nobody could answer, because they were not recorded and no file has them.
+    /// Returns how many lookups had no answer, because they were not recorded and are in no file.
     pub(super) const fn unanswered(&self) -> u64 {
         self.unanswered
     }
 
-    /// Takes back what has ended in a network, as the recorded server did.
+    /// Reclaims what has ended in a network, as the recorded server did.
     pub(super) fn reclaim(&self, now: Timestamp, network: &str, limit: usize) {
         self.generation.load().shards.for_each(|engine| {
             if &*engine.network().name == network {
@@ -238,7 +241,7 @@ impl Replica {
         });
     }
 
-    /// Takes back whatever has ended.
+    /// Reclaims everything that has ended.
     pub(super) fn reclaim_all(&self, now: Timestamp) {
         self.generation.load().shards.for_each(|engine| {
             while engine.next_deadline().is_some_and(|deadline| deadline <= now) {
@@ -248,8 +251,8 @@ impl Replica {
     }
 }
 
-/// What the recorded server did not answer because of its own addresses, which a replay does not
-/// know. It said so before it looked for a network.
+/// The requests that the recorded server did not answer because of its own addresses, which a
+/// replay does not know. The server found that before it looked for a network.
 struct RecordedReach(Option<Reason>);
 
 impl RecordedReach {
@@ -269,7 +272,7 @@ impl Reach for RecordedReach {
     }
 }
 
-/// Whether the address is one of many that the client might have had as well.
+/// Returns whether the address is one of many that the client could have been given.
 const fn is_of_many(reason: Reason) -> bool {
     matches!(
         reason,

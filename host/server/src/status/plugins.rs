@@ -1,17 +1,17 @@
-//! What `lessor status` says of plugins beside their table: who causes faults, who is shut out, and
-//! what becomes of their packets.
+//! The lines of `lessor status` about plugins, beside their table: which clients and lines cause
+//! faults, which are shut out, and what happens to their packets.
 
 use std::io::{self, Write};
 
 use lessor_policy_host::{FailurePolicy, OffenderStatus, PluginStatus, StateStatus, Suspension};
 
-/// How many of those who cause faults are named for each plugin, unless more are shut out.
+/// The number of faulty clients and lines that are named for each plugin, unless more are shut out.
 const NAMED_MAX: usize = 3;
 
-/// From how much on the memory of a policy is called nearly full, in percent.
+/// The percentage from which the state of a policy counts as nearly full.
 const NEARLY_FULL_PERCENT: usize = 80;
 
-/// In a word or two: whether it is asked.
+/// Returns in a word or two whether the plugin is called.
 pub(super) fn state(plugin: &PluginStatus) -> String {
     match (&plugin.suspended, plugin.shut_out) {
         (Some(suspended), _) => format!("suspended until {}", suspended.until),
@@ -20,7 +20,7 @@ pub(super) fn state(plugin: &PluginStatus) -> String {
     }
 }
 
-/// Prints a line for each suspension and for each of those who cause faults.
+/// Prints a line for each suspension, and for each client or line that causes faults.
 pub(super) fn print(out: &mut impl Write, plugins: &[PluginStatus]) -> io::Result<()> {
     for plugin in plugins {
         let name = &plugin.name;
@@ -59,7 +59,7 @@ pub(super) fn print(out: &mut impl Write, plugins: &[PluginStatus]) -> io::Resul
     Ok(())
 }
 
-/// How full its memory is, if that is worth a line.
+/// Prints how full the state of a policy is, if that is worth a line.
 fn remembered(out: &mut impl Write, name: &str, state: &StateStatus) -> io::Result<()> {
     let StateStatus { keys, keys_max, octets, octets_max, gave_way, refused, .. } = state;
     let is_nearly_full = keys * 100 >= keys_max * NEARLY_FULL_PERCENT

@@ -118,26 +118,27 @@ fn a_record_ten_years_ahead_beside_others_that_run_keeps_what_is_left_of_it() {
 
 #[test]
 fn records_from_the_future_stay_as_they_are_if_nothing_runs_by_the_clock() {
-    // The clock is in 1970, and they are right.
+    // The clock is in 1970, and the leases are right.
     let mut leases = vec![lease(1, TODAY, after(TODAY, HOUR_MS))];
     assert_eq!(move_from_the_future(IN_1970, &mut leases), []);
 }
 
-/// A server whose clock is set to and fro, which is stopped, loses its power and starts again, and
-/// an auditor who knows what time it is.
+/// A server whose clock is set forward and back, and which is stopped, loses power and starts
+/// again; and an auditor that knows the true time.
 #[derive(Debug)]
 struct World {
     random: u64,
     /// True time.
     now: u64,
-    /// What the clock says less true time.
+    /// Clock time minus true time.
     error_ms: i64,
     /// Server time.
     server: Timestamp,
     offset_ms: i64,
     newest_record: Option<Timestamp>,
     note: Option<Note>,
-    /// Leases: their true end, their end in server time, how long the server stood still since.
+    /// Leases: their true end, their end in server time, and how long server time has stood still
+    /// since.
     leases: Vec<(u64, Timestamp, u64)>,
 }
 
@@ -159,7 +160,7 @@ impl World {
         self.server = after(self.server, ms);
     }
 
-    /// Somebody sets the clock; the server's offset follows.
+    /// Sets the clock; the server's offset follows.
     fn set_clock(&mut self) {
         let errors = [
             0,
@@ -193,7 +194,7 @@ impl World {
         }
         let known = Past::of(self.newest_record, self.note);
         let last_known = known.map_or(self.server, |past| past.server);
-        // What was not written down does not count as time, either.
+        // Time that was not written to a record or a note does not count as passed either.
         let unnoted = last_known.ms_until(self.server).unsigned_abs();
         let stopped = self.below(HOUR_MS / 2);
         self.now += stopped;
