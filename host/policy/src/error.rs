@@ -159,9 +159,9 @@ pub enum Problem {
         interface: String,
         /// The function.
         function: String,
-        /// What the plugin has.
+        /// The signature in the plugin.
         found: String,
-        /// What the contract has.
+        /// The signature in the contract.
         wanted: String,
     },
     /// The plugin's initial memory exceeds its limit.

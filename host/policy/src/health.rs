@@ -76,7 +76,7 @@ struct Record {
 pub(crate) enum Consequence {
     /// One client, line or link is not served by the plugin for this long.
     ShutOut { who: Offender, pause: Duration, faults: u64, cost: Duration },
-    /// The plugin is not asked at all for this long; whose faults cost most before it.
+    /// The plugin is not called at all for this long. `worst` is the party whose faults cost most.
     Suspended { pause: Duration, worst: Option<(Offender, u64, Duration)> },
 }
 
