@@ -1,7 +1,7 @@
-//! Cases for trying a policy: a request as people describe it, and what the policy should make of it.
+//! Cases that test a policy: a described request, and the expected result of the policy.
 //!
-//! Nothing here knows how a request looks on the wire or how a policy is run: that is for whoever
-//! tries the case. A file is TOML, or JSON with the same keys.
+//! Knows neither the wire format nor how a policy is run: the caller does both. A file is TOML, or
+//! JSON with the same keys.
 
 mod expectation;
 mod request;
@@ -26,29 +26,29 @@ pub use request::{
     CaseEvent, CaseLease, CaseReply, CaseRequest, LOOKUPS_MAX, PARAMETERS_MAX, SUB_OPTIONS_MAX,
 };
 
-/// A request, and what is to be made of it.
+/// A request and the expected result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
     /// The request.
     pub request: CaseRequest,
-    /// `[settings]` as a JSON object, in the place of those of the file beside the plugin; none if the
-    /// case has no such table.
+    /// `[settings]` as a JSON object, which replaces that of the sidecar file; `None` if the case
+    /// has no such table.
     pub settings_json: Option<String>,
-    /// What the policy should do; none if the case does not say.
+    /// The expected result; `None` if the case has none.
     pub expectation: Option<Expectation>,
 }
 
-/// Reads a case: a file with `[request]`, `[expect]` and `[settings]`, or one that is a request and
-/// nothing else.
+/// Reads a case: a file with `[request]`, `[expect]` and `[settings]`, or one that contains only a
+/// request.
 ///
 /// # Errors
-/// Everything that is wrong with it, a file that cannot be read included.
+/// All mistakes in the file, or the reason why it cannot be read.
 pub fn load_case(path: &Path) -> Result<Case, Mistakes> {
     let text = file::read(path)?;
     parse_case(&path.display().to_string(), &text)
 }
 
-/// Reads a case from text. Mistakes call it `name`; it is JSON if the name ends in `.json`.
+/// Reads a case from text. Mistakes refer to it as `name`; it is JSON if the name ends in `.json`.
 ///
 /// # Errors
 /// As [`load_case`].
@@ -65,7 +65,7 @@ pub fn parse_case(name: &str, text: &str) -> Result<Case, Mistakes> {
 const REQUEST: Subject =
     Subject { noun: "the file", help: "write the request as { \"kind\": \"discover\" }" };
 
-/// `text` is what the collector's source says, in TOML.
+/// `text` is the TOML equivalent of the collector's source.
 fn read(collector: &Collector, text: &str) -> Option<Case> {
     let document: Spanned<DeTable> = syntax::parse_text(collector, text);
     let keys = document.get_ref();

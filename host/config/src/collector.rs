@@ -1,4 +1,4 @@
-//! Where mistakes are gathered while a file is read.
+//! Collects mistakes while a file is read.
 
 use std::{cell::RefCell, ops::Range};
 
@@ -7,30 +7,30 @@ use crate::{
     source::Source,
 };
 
-/// Gathers the mistakes of one file. Shared by everything that reads the file, so that no reader
-/// has to hand mistakes on.
+/// Collects the mistakes of one file. All functions that read the file share it, so that none has
+/// to return mistakes.
 pub(crate) struct Collector {
     source: Source,
     found: RefCell<Found>,
     distrust: RefCell<Distrust>,
 }
 
-/// Where the text is no TOML: what seems to stand there was not meant.
+/// The places where the text is not TOML: values that seem to be there were not intended.
 #[derive(Default)]
 struct Distrust {
-    /// Lines from 0, in order.
+    /// Line numbers from 0, in ascending order.
     lines: Vec<usize>,
-    /// The offset behind which nothing is trusted.
+    /// The offset from which on nothing is trusted.
     from: Option<usize>,
 }
 
 #[derive(Default)]
 struct Found {
     kept: Vec<Mistake>,
-    /// Those in files that this one names, in the order in which they were read.
+    /// The mistakes in files that this one names, in the order in which they were read.
     kept_of_others: Vec<Mistake>,
     others: usize,
-    /// Values that no mistake may show, its own or that of its neighbours.
+    /// Values that no mistake may show, neither its own nor that of a neighbour.
     secrets: Vec<Range<usize>>,
 }
 
@@ -43,45 +43,45 @@ impl Collector {
         &self.source
     }
 
-    /// Notes that what stands at `span` is wrong.
+    /// Reports a mistake at `span`.
     pub(crate) fn report(&self, span: &Range<usize>, draft: Draft) {
         if self.is_trusted(span) {
             self.keep(Some(span), draft);
         }
     }
 
-    /// Notes that something is missing in the table whose header stands at `span`.
+    /// Reports that something is missing in the table whose header is at `span`.
     pub(crate) fn report_missing(&self, span: &Range<usize>, draft: Draft) {
         if self.is_sound() {
             self.keep(Some(span), draft);
         }
     }
 
-    /// Notes that the file as a whole is wrong.
+    /// Reports a mistake of the file as a whole.
     pub(crate) fn report_file(&self, draft: Draft) {
         self.keep(None, draft);
     }
 
-    /// Notes that something is missing in the file.
+    /// Reports that something is missing in the file.
     pub(crate) fn report_file_missing(&self, draft: Draft) {
         if self.is_sound() {
             self.keep(None, draft);
         }
     }
 
-    /// Notes that the text at `span` is no TOML. Nothing else is said about that line. To be
+    /// Reports that the text at `span` is not TOML. Nothing else is reported for that line. Must be
     /// called in the order of the file.
     pub(crate) fn report_syntax(&self, span: &Range<usize>, draft: Draft) {
         self.keep(Some(span), draft);
         self.distrust.borrow_mut().lines.push(self.source.line_of(span.start));
     }
 
-    /// Lets nothing be said about what comes after `offset`.
+    /// Suppresses all further reports about the text after `offset`.
     pub(crate) fn distrust_from(&self, offset: usize) {
         self.distrust.borrow_mut().from = Some(offset);
     }
 
-    /// Whether all of the text is TOML; otherwise what is missing may only have been overlooked.
+    /// Whether all of the text is TOML; otherwise a missing value may merely not have been parsed.
     fn is_sound(&self) -> bool {
         self.distrust.borrow().lines.is_empty()
     }
@@ -102,7 +102,7 @@ impl Collector {
         }
     }
 
-    /// Takes over what is wrong with a file, or a part of one, that this file names.
+    /// Takes over the mistakes of a file, or a part of one, that this file names.
     pub(crate) fn adopt(&self, other: Self) {
         let Mistakes { kept, others, .. } = other.into_mistakes();
         let mut found = self.found.borrow_mut();
@@ -116,7 +116,7 @@ impl Collector {
         found.others += others;
     }
 
-    /// Whether nothing was wrong so far.
+    /// Whether no mistake was reported so far.
     pub(crate) fn is_empty(&self) -> bool {
         let found = self.found.borrow();
         found.kept.is_empty() && found.kept_of_others.is_empty()

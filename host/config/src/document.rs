@@ -1,4 +1,4 @@
-//! The configuration file as a whole.
+//! Reads the configuration file as a whole.
 
 use toml::{Spanned, de::DeTable};
 
@@ -21,7 +21,7 @@ use crate::{
     syntax,
 };
 
-/// Reads the document in the collector's source; nothing if a mistake was reported that leaves no
+/// Reads the document in the collector's source. Returns `None` if a reported mistake prevents a
 /// configuration.
 pub(crate) fn read(collector: &Collector, surroundings: &Surroundings) -> Option<Configuration> {
     let document: Spanned<DeTable> = syntax::parse(collector);
@@ -29,8 +29,8 @@ pub(crate) fn read(collector: &Collector, surroundings: &Surroundings) -> Option
     read_root(&document, collector, surroundings, subnets).flatten()
 }
 
-/// The same, a subnet after the other. Nothing, and no telling what was reported, if the document has to be
-/// parsed as a whole.
+/// Does the same one subnet after another. Returns `None` if the document has to be parsed as a
+/// whole; what was reported until then is meaningless.
 pub(crate) fn read_in_parts(
     collector: &Collector,
     surroundings: &Surroundings,
@@ -50,7 +50,7 @@ pub(crate) fn read_in_parts(
     })
 }
 
-/// Reads the document with the subnets that `subnets` finds. Returns `None` if `subnets` does.
+/// Reads the document with the subnets that `subnets` returns. Returns `None` if `subnets` does.
 fn read_root(
     document: &Spanned<DeTable>,
     collector: &Collector,

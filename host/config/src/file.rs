@@ -1,4 +1,4 @@
-//! Reading a file into text.
+//! Reads a file as text.
 
 use std::{io, io::Read, path::Path};
 
@@ -8,13 +8,13 @@ use crate::{
     source::Source,
 };
 
-/// No configuration file may have more octets.
+/// The maximum size of a configuration file, in octets.
 pub const FILE_OCTETS_MAX: usize = 64 << 20;
 
-/// The text of a file of at most [`FILE_OCTETS_MAX`] octets.
+/// Reads a file of at most [`FILE_OCTETS_MAX`] octets.
 ///
 /// # Errors
-/// A single mistake if there is no such text.
+/// A single mistake if the file cannot be read, is too large or is not UTF-8.
 pub(crate) fn read(path: &Path) -> Result<String, Mistakes> {
     let name = path.display().to_string();
     let octets = read_octets(path).map_err(|error| {

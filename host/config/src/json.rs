@@ -1,16 +1,16 @@
-//! JSON as TOML of the same length, octet by octet, so that places in one are places in the other.
+//! Converts JSON to TOML of the same length in octets, so that positions are the same in both.
 
 use crate::{collector::Collector, mistake::Draft};
 
-/// What is to be an object of JSON, for mistakes.
+/// The text that must be a JSON object, as mistakes describe it.
 pub(crate) struct Subject {
-    /// "The file", for example.
+    /// Its name, such as "the file".
     pub(crate) noun: &'static str,
-    /// What to do if it is none.
+    /// What to do if it is not an object.
     pub(crate) help: &'static str,
 }
 
-/// The object in the collector's source as a TOML document. What is no JSON is reported.
+/// Converts the object in the collector's source to a TOML document. Reports text that is not JSON.
 pub(crate) fn as_toml(collector: &Collector, subject: &Subject) -> Option<String> {
     let Subject { noun, help } = subject;
     let text = collector.source().text();
@@ -34,7 +34,7 @@ pub(crate) fn as_toml(collector: &Collector, subject: &Subject) -> Option<String
     }
 }
 
-/// Members of the object become lines, objects inline tables.
+/// The members of the object become lines, and nested objects inline tables.
 fn rewritten(text: &str) -> String {
     let mut depth = 0_usize;
     let (mut is_text, mut is_escaped) = (false, false);
@@ -62,7 +62,7 @@ fn rewritten(text: &str) -> String {
     text.chars().map(rewrite).collect()
 }
 
-/// Where a line and column of the parser's (both from 1, columns in octets) begin.
+/// The offset of a line and column from the parser (both from 1, columns in octets).
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let place = (before + column.saturating_sub(1)).min(text.len().saturating_sub(1));

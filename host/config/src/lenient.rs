@@ -1,4 +1,4 @@
-//! Single values of a file of TOML, whatever else is wrong with the file.
+//! Reads single values of a TOML file that may have mistakes elsewhere.
 
 use std::path::{Path, PathBuf};
 
@@ -6,20 +6,20 @@ use toml::de::{DeTable, DeValue};
 
 use crate::sections::STATE_FOLDER;
 
-/// What stands in a file of TOML where it was looked for.
+/// The kind of value found in a TOML file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing.
+    /// There is no value.
     Nothing,
     /// A text.
     Text(String),
-    /// True or false.
+    /// A boolean.
     Flag(bool),
-    /// Anything else.
+    /// A value of another kind.
     Other,
 }
 
-/// What stands under `key` of `[table]`. Mistakes elsewhere, of syntax too, do not matter.
+/// Looks up `key` of `[table]`. Ignores mistakes elsewhere, including syntax errors.
 pub fn look_up(text: &str, table: &str, key: &str) -> Found {
     let (document, _) = DeTable::parse_recoverable(text);
     let Some(value) = document.get_ref().get(table) else { return Found::Nothing };
@@ -32,8 +32,9 @@ pub fn look_up(text: &str, table: &str, key: &str) -> Found {
     }
 }
 
-/// The folder that `store.path` names, in a file that has mistakes; its own are none of them. None if
-/// the file does not say beyond doubt, or keeps its leases in memory.
+/// Returns the folder that `store.path` names in a file with mistakes, provided that it is not
+/// affected by them. Returns `None` if the file does not name it unambiguously, or keeps leases in
+/// memory.
 pub fn store_folder_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
     let (_, mistakes) = DeTable::parse_recoverable(text);
     let is_embedded = match look_up(text, "store", "backend") {
@@ -42,14 +43,14 @@ pub fn store_folder_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf>
         Found::Flag(_) | Found::Other => false,
     };
     match look_up(text, "store", "path") {
-        // A mistake of syntax can cut a text short: it must stand in the file as it was read.
+        // A syntax error can truncate a text, so the file must contain it exactly as it was read.
         Found::Text(folder) if is_embedded => {
             let is_whole = ['"', '\''].iter().any(|quote| {
                 !folder.is_empty() && text.contains(&format!("{quote}{folder}{quote}"))
             });
             (mistakes.is_empty() || is_whole).then(|| base.join(folder))
         }
-        // A mistake of syntax can hide a table: then nothing may hint at one.
+        // A syntax error can hide a table, so the file must not mention a store at all.
         Found::Nothing if is_embedded && (mistakes.is_empty() || !text.contains("store")) => {
             Some(PathBuf::from(STATE_FOLDER))
         }

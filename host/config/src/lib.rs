@@ -1,10 +1,10 @@
-//! TOML to checked configuration. All that is wrong with a file is reported at once, each mistake
-//! with its line, what was wanted there, and what to do.
+//! Reads TOML into a checked configuration. All mistakes of a file are reported at once, each with
+//! its line, what was wanted there, and what to do.
 //!
-//! Nothing here acts on what the file says: no socket is opened and no folder made; of the files that it
-//! names, only those that hold reservations, a part of the configuration, are read. A
-//! [`Configuration`] that was handed out needs no further checks, except those that only the
-//! running system can answer (does the interface exist, may the folder be written).
+//! Does not act on the configuration: opens no sockets and creates no folders. Of the files that
+//! the configuration names, only those that hold reservations are read, because they are a part of
+//! it. A returned [`Configuration`] needs no further checks, except those that depend on the
+//! running system (whether an interface exists or a folder is writable).
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
@@ -80,16 +80,16 @@ use source::Source;
 /// Reads a configuration file. Relative paths in it start at the file's folder.
 ///
 /// # Errors
-/// Everything that is wrong with it, a file that cannot be read included.
+/// All mistakes in the file, or the reason why it cannot be read.
 pub fn load(path: &Path) -> Result<Configuration, Mistakes> {
     load_on_host(path, &|_| Vec::new())
 }
 
-/// Reads a configuration file on the host that it is for: help with a pool then leaves out the
-/// addresses of the interfaces that the file names, which `addresses_of` knows.
+/// Reads a configuration file on the host that it is for. Suggested pools then leave out the
+/// addresses of the interfaces that the file names, which `addresses_of` returns.
 ///
 /// # Errors
-/// Everything that is wrong with it, a file that cannot be read included.
+/// All mistakes in the file, or the reason why it cannot be read.
 pub fn load_on_host(
     path: &Path,
     addresses_of: &dyn Fn(&str) -> Vec<Ipv4Addr>,
@@ -100,19 +100,20 @@ pub fn load_on_host(
     read_document(&path.display().to_string(), text, &around)
 }
 
-/// Reads a configuration from text. Mistakes call it `name`; relative paths in it start at `base`.
+/// Reads a configuration from text. Mistakes refer to it as `name`; relative paths in it start at
+/// `base`.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All mistakes in the text.
 pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mistakes> {
     parse_with_copies(name, text, base, &Path::to_owned)
 }
 
-/// The same; each file of reservations is read where `stand_in` says, which is given the path that the
-/// text names.
+/// Does the same, but reads each file of reservations from the path that `stand_in` returns for the
+/// path in the text.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All mistakes in the text.
 pub fn parse_with_copies(
     name: &str,
     text: &str,
@@ -123,8 +124,8 @@ pub fn parse_with_copies(
     read_document(name, text.to_owned(), &around)
 }
 
-/// Where plugins and interpreters are as a configuration file has it, whatever else is wrong with the
-/// file: so that plugins can be checked in the same go.
+/// Reads the folders of plugins and interpreters from a configuration file, ignoring all other
+/// mistakes in it, so that plugins can be checked in the same run.
 pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
     let table: toml::Table = file::read(path).ok()?.parse().ok()?;
     let plugins = table.get("plugins")?;
@@ -134,24 +135,24 @@ pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
     Some(PluginSettings { directory, interpreters, cache: None, rollback: None })
 }
 
-/// Reads the file beside a plugin: `NN-name.toml` for `NN-name.wasm`. A plugin without such a file
-/// has [`Sidecar::default`].
+/// Reads the sidecar file of a plugin: `NN-name.toml` for `NN-name.wasm`. A plugin without such a
+/// file has [`Sidecar::default`].
 ///
 /// # Errors
-/// Everything that is wrong with it, a file that cannot be read included.
+/// All mistakes in the file, or the reason why it cannot be read.
 pub fn load_sidecar(path: &Path) -> Result<Sidecar, Mistakes> {
     let text = file::read(path)?;
     let collector = Collector::new(Source::new(&path.display().to_string(), &text));
     finish(sidecar::read(&collector), collector)
 }
 
-/// What a configuration file does not say itself.
+/// The context of a configuration file.
 struct Surroundings<'s> {
-    /// Where relative paths start.
+    /// The folder at which relative paths start.
     base: &'s Path,
-    /// The addresses of an interface of the host.
+    /// Returns the addresses of an interface of the host.
     addresses_of: &'s dyn Fn(&str) -> Vec<Ipv4Addr>,
-    /// Where a file of reservations is read instead.
+    /// Returns the path to read instead of that of a file of reservations.
     stand_in: &'s dyn Fn(&Path) -> PathBuf,
 }
 
@@ -165,12 +166,13 @@ fn read_document(
     if let Some(read) = document::read_in_parts(&collector, around) {
         return finish(read, collector);
     }
-    // What was found so far is found once more, and in its places.
+    // Everything is read again, so that mistakes found so far are reported again with their
+    // positions.
     let collector = Collector::new(source);
     finish(document::read(&collector, around), collector)
 }
 
-/// What was read, unless a mistake was reported.
+/// Returns the result, unless a mistake was reported.
 fn finish<T>(read: Option<T>, collector: Collector) -> Result<T, Mistakes> {
     read.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
 }

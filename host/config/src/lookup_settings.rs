@@ -1,19 +1,19 @@
-//! Sources of lookups as the configuration declares them.
+//! The sources of lookups that the configuration declares.
 
 use std::path::PathBuf;
 
-/// A `[[lookup]]`: a source that policies may have asked.
+/// A `[[lookup]]`: a source that policies may query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookupSettings {
-    /// What policies call it; no other has the name.
+    /// The name for policies; unique among all sources.
     pub name: String,
-    /// Where it is.
+    /// The kind and location of the source.
     pub place: LookupPlace,
-    /// What becomes of a request when the source does not answer.
+    /// What happens to a request when the source does not answer.
     pub on_failure: LookupFailure,
 }
 
-/// Where a source is.
+/// The kind and location of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookupPlace {
     /// A file of comma-separated values with a header, held in memory.
@@ -22,25 +22,25 @@ pub enum LookupPlace {
         path: PathBuf,
         /// The column that holds the key.
         key: String,
-        /// What stands between two values: an ASCII character.
+        /// The separator between two values: an ASCII character.
         delimiter: char,
-        /// A file with fewer rows is refused.
+        /// The minimum number of rows; a file with fewer is refused.
         rows_min: Option<u32>,
     },
     /// A file of JSON, held in memory.
     Json {
         /// The file.
         path: PathBuf,
-        /// The field that holds the key; none for an object of key and object.
+        /// The field that holds the key; `None` for an object that maps keys to objects.
         key: Option<String>,
-        /// A file with fewer rows is refused.
+        /// The minimum number of rows; a file with fewer is refused.
         rows_min: Option<u32>,
     },
     /// An SQLite database.
     Sqlite {
         /// The database file.
         path: PathBuf,
-        /// One SELECT with one parameter.
+        /// A SELECT statement with one parameter.
         query: String,
         /// Its limits.
         limits: LookupLimits,
@@ -49,7 +49,7 @@ pub enum LookupPlace {
     Postgresql {
         /// A connection string without a password.
         url: String,
-        /// One SELECT with one parameter.
+        /// A SELECT statement with one parameter.
         query: String,
         /// The file with the password.
         password_file: Option<PathBuf>,
@@ -60,7 +60,7 @@ pub enum LookupPlace {
     },
     /// A web service that answers in JSON.
     Http {
-        /// With `{key}` where the key goes.
+        /// The URL, with `{key}` in place of the key.
         url: String,
         /// Names and values of headers.
         headers: Vec<(String, String)>,
@@ -77,9 +77,9 @@ pub enum LookupPlace {
         server: String,
         /// The file with the shared secret.
         secret_file: PathBuf,
-        /// The file with the password to send; without one it is the key.
+        /// The file with the password to send; without it, the key is sent.
         password_file: Option<PathBuf>,
-        /// What the server calls itself.
+        /// The NAS-Identifier that is sent.
         nas_identifier: String,
         /// Whether answers without Message-Authenticator are discarded.
         require_message_authenticator: bool,
@@ -91,26 +91,26 @@ pub enum LookupPlace {
 /// The limits of a source that takes time to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookupLimits {
-    /// How long a question may take, waiting for its turn included.
+    /// The maximum duration of a query in milliseconds, including the wait for its turn.
     pub deadline_ms: u32,
-    /// Questions at the source at a time.
+    /// The maximum number of concurrent queries.
     pub concurrency_max: usize,
-    /// Questions that wait for their turn.
+    /// The maximum number of queries that wait for their turn.
     pub queue_max: usize,
-    /// How long a row is answered again without asking.
+    /// How long a row is cached, in seconds.
     pub cache_ttl_secs: u32,
-    /// How long it is remembered that there is no row.
+    /// How long the absence of a row is cached, in seconds.
     pub negative_ttl_secs: u32,
-    /// For how long after that a row still serves while the source fails.
+    /// How long after that a cached row is still used while the source fails, in seconds.
     pub stale_for_secs: u32,
-    /// Answers in the cache.
+    /// The maximum number of answers in the cache.
     pub cache_entries_max: usize,
 }
 
-/// What becomes of a request when a source does not answer.
+/// What happens to a request when a source does not answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LookupFailure {
-    /// The policy is asked, and told that the source is unavailable.
+    /// The policy is called, and reads that the source is unavailable.
     #[default]
     Proceed,
     /// The request gets no answer.

@@ -1,5 +1,5 @@
-//! `[[lookup]]`: sources that policies may have asked. What each type of source takes, and nothing
-//! else; whether the sources are there is for who opens them.
+//! Reads `[[lookup]]`: the sources that policies may query. Checks which keys each type of source
+//! has. Whether the sources exist is checked when they are opened.
 
 use std::{collections::HashMap, path::Path};
 
@@ -11,21 +11,22 @@ use crate::{
     suggest::joined,
 };
 
-/// Shorter deadlines cut off answers of a healthy source.
+/// Shorter deadlines would cut off answers of a healthy source.
 pub const LOOKUP_DEADLINE_MS_MIN: u32 = 5;
 /// A client that waits longer sends again.
 pub const LOOKUP_DEADLINE_MS_MAX: u32 = 10_000;
-/// More questions at a time than a source has use for.
+/// The maximum number of concurrent queries; no source needs more.
 pub const LOOKUP_CONCURRENCY_MAX: usize = 256;
-/// More waiting questions only make clients wait longer than they do.
+/// The maximum number of waiting queries; more would only make clients wait for longer than they
+/// do.
 pub const LOOKUP_QUEUE_MAX: usize = 65_536;
-/// Answers in a cache, each of about a kilobyte at most.
+/// The maximum number of cached answers, each of about a kilobyte at most.
 pub const LOOKUP_CACHE_ENTRIES_MAX: usize = 10_000_000;
 
-/// More rows than a file that is read can have.
+/// More rows than a file that can be read has.
 pub const LOOKUP_ROWS_MIN_MAX: u32 = 1_000_000_000;
 
-/// The types of source, and the keys that each takes beside `name` and `type`.
+/// The types of sources, and the keys of each besides `name` and `type`.
 static TYPES: [(&str, &[&str]); 6] = [
     ("csv", &["path", "key", "delimiter", "rows-min"]),
     ("json", &["path", "key", "rows-min"]),
@@ -44,7 +45,7 @@ static TYPES: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// What all sources take that need time to answer.
+/// The keys of all sources that take time to answer.
 static REMOTE: [&str; 8] = [
     "deadline-ms",
     "concurrency-max",
@@ -56,7 +57,7 @@ static REMOTE: [&str; 8] = [
     "on-failure",
 ];
 
-/// Every `[[lookup]]` that is right.
+/// Reads every valid `[[lookup]]`.
 pub(crate) fn read(value: Option<&Value>, base: &Path) -> Vec<LookupSettings> {
     let mut names: HashMap<&str, Value> = HashMap::new();
     let mut lookups = Vec::new();
@@ -89,7 +90,7 @@ fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
     let (kind, keys) = table.require("type", "\"csv\"")?.choice(&types)?;
     let is_file = matches!(kind, "csv" | "json");
     refuse_others(table, kind, keys, is_file);
-    // Everything is read before anything is missed, so that every mistake is found.
+    // All keys are read before missing ones are reported, so that every mistake is found.
     let get_path = |key| table.get(key).and_then(|value| value.path(base));
     let require_path =
         |key, example| table.require(key, example).and_then(|value| value.path(base));
@@ -148,7 +149,7 @@ fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
     }
 }
 
-/// Reports the keys that go with other types only.
+/// Reports the keys that belong to other types only.
 fn refuse_others(table: &Table, kind: &str, keys: &[&'static str], is_file: bool) {
     let own = || keys.iter().copied().chain(REMOTE.into_iter().filter(|_| !is_file));
     for key in shapes::LOOKUP.keys.iter().filter(|key| !["name", "type"].contains(key)) {
@@ -198,7 +199,7 @@ fn rows_min(table: &Table) -> Option<u32> {
     table.get("rows-min").and_then(|value| value.number(0, LOOKUP_ROWS_MIN_MAX))
 }
 
-/// A duration, or 0 for not at all.
+/// A duration, or 0 to disable.
 fn secs_or_none(value: &Value) -> Option<u32> {
     match value.integer() {
         Some(0) => Some(0),

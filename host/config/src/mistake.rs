@@ -6,11 +6,10 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, So
 
 use crate::{source::Source, suggest::listed};
 
-/// So many mistakes are kept; of others only their number is.
+/// The number of mistakes that are kept; further ones are only counted.
 pub const MISTAKES_MAX: usize = 100;
 
-/// Everything that is wrong with one file and those that it names, in the order of the files; at least
-/// one mistake.
+/// All mistakes in one file and the files that it names, in the order of the files; at least one.
 #[derive(Clone, Debug)]
 pub struct Mistakes {
     file: String,
@@ -18,11 +17,11 @@ pub struct Mistakes {
     pub(crate) others: usize,
 }
 
-/// One thing that is wrong.
+/// One mistake.
 #[derive(Clone, Debug)]
 pub struct Mistake {
     source: Source,
-    /// Where; nowhere if the file as a whole is meant.
+    /// The place; `None` if the mistake is about the file as a whole.
     span: Option<Range<usize>>,
     message: String,
     wanted: Option<String>,
@@ -42,7 +41,7 @@ impl Mistakes {
         Self { file: file.to_owned(), kept, others }
     }
 
-    /// The file as it was named by whoever asked for it.
+    /// The name of the file as the caller passed it.
     pub fn file(&self) -> &str {
         &self.file
     }
@@ -52,13 +51,13 @@ impl Mistakes {
         self.kept.iter()
     }
 
-    /// How many mistakes were found, those that were not kept included.
+    /// The number of mistakes, including those that were not kept.
     pub fn count(&self) -> usize {
         self.kept.len() + self.others
     }
 
-    /// The text for people: every mistake with the line it is on, and how many there are. Ends
-    /// with a newline.
+    /// Renders every mistake with its line, followed by the number of mistakes. Ends with a
+    /// newline.
     pub fn render(&self, colour: bool) -> String {
         let mut theme = match colour {
             true => GraphicalTheme::unicode(),
@@ -73,7 +72,7 @@ impl Mistakes {
         let mut text = String::new();
         for mistake in &self.kept {
             let mut rendered = String::new();
-            // What cannot be shown is said in words.
+            // A mistake whose line cannot be shown is described in words.
             if mistake.is_unshown() || handler.render_report(&mut rendered, mistake).is_err() {
                 rendered = mistake.in_words();
             }
@@ -105,7 +104,7 @@ impl Mistakes {
     }
 }
 
-/// Columns of a rendered mistake.
+/// The width of a rendered mistake, in columns.
 const RENDERED_WIDTH: usize = 100;
 
 /// Every mistake, rendered without colour.
@@ -135,27 +134,28 @@ impl Mistake {
         Self { source: source.clone(), span, message, wanted, help, related }
     }
 
-    /// Has it point into another text, as long as its own.
+    /// Makes the mistake refer to another text of the same length.
     pub(crate) fn show_in(&mut self, source: &Source) {
         self.source = source.clone();
     }
 
-    /// The file as it was named by whoever asked for it.
+    /// The name of the file as the caller passed it.
     pub fn file(&self) -> &str {
         self.source.name()
     }
 
-    /// Line and column, both from 1, columns in characters; none if the file as a whole is meant.
+    /// The line and column, both from 1, columns in characters; `None` if the mistake is about the
+    /// file as a whole.
     pub fn position(&self) -> Option<(usize, usize)> {
         self.span.as_ref().map(|span| self.source.position(span.start))
     }
 
-    /// The line, from 1; none if the file as a whole is meant.
+    /// The line, from 1; `None` if the mistake is about the file as a whole.
     pub fn line(&self) -> Option<usize> {
         self.position().map(|(line, _)| line)
     }
 
-    /// The column, from 1, in characters; none if the file as a whole is meant.
+    /// The column in characters, from 1; `None` if the mistake is about the file as a whole.
     pub fn column(&self) -> Option<usize> {
         self.position().map(|(_, column)| column)
     }
@@ -170,7 +170,7 @@ impl Mistake {
         &self.message
     }
 
-    /// What was wanted at that place.
+    /// What was wanted in that place.
     pub fn wanted(&self) -> Option<&str> {
         self.wanted.as_deref()
     }
@@ -230,8 +230,7 @@ impl Diagnostic for Mistake {
     }
 }
 
-/// What is to be said about a mistake. Its first sentence says what was found; the rest is added
-/// where there is something to say.
+/// The parts of a mistake's message. The first says what was found; the others are optional.
 pub(crate) struct Draft {
     pub(crate) message: String,
     pub(crate) wanted: Option<String>,
@@ -242,31 +241,31 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// What was found.
+    /// Sets what was found.
     pub(crate) fn found(message: impl Into<String>) -> Self {
         let message = message.into();
         Self { message, wanted: None, help: None, related: Vec::new(), secret: None }
     }
 
-    /// What was wanted instead.
+    /// Sets what was wanted instead.
     pub(crate) fn wanted(mut self, wanted: impl Into<String>) -> Self {
         self.wanted = Some(wanted.into());
         self
     }
 
-    /// What to do.
+    /// Sets what to do.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The value at this place is a secret: log files and screens are no place for it.
+    /// Marks the value at this place as a secret, which must not appear in logs and on screens.
     pub(crate) fn secret(mut self, span: &Range<usize>) -> Self {
         self.secret = Some(span.clone());
         self
     }
 
-    /// Another place that has to do with it, and how.
+    /// Adds a related place and its role.
     pub(crate) fn related(mut self, span: &Range<usize>, role: impl Into<String>) -> Self {
         self.related.push((span.clone(), role.into()));
         self

@@ -1,4 +1,4 @@
-//! Subnets put together: what must not be said twice or against each other, and the networks.
+//! Combines subnets into networks, and reports duplicates and contradictions among them.
 
 use std::{collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 
@@ -14,8 +14,8 @@ use crate::{
 const OFFER_HOLD_SECS: u32 = 60;
 const QUARANTINE_SECS: u32 = 600;
 
-/// Checks subnets against each other and makes networks of them, in the order of the file; nothing
-/// if they cannot stand together.
+/// Checks subnets against each other and combines them into networks, in the order of the file.
+/// Returns `None` if they are not compatible.
 pub(crate) fn build(
     subnets: Vec<PlacedSubnet>,
     defaults: &Shared,
@@ -39,8 +39,8 @@ pub(crate) fn build(
     }
 }
 
-/// Prefixes either nest or have nothing in common, so in sorted order whatever spans a prefix
-/// stands right before it, but for others that it spans as well.
+/// Two prefixes are either nested or disjoint. In sorted order, a prefix that contains another
+/// comes directly before it, except for others that it also contains.
 fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
     let mut sorted: Vec<&PlacedSubnet> = subnets.iter().collect();
     sorted.sort_by_key(|subnet| (subnet.prefix.value, subnet.prefix.span.start));
@@ -79,7 +79,7 @@ fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
     }
 }
 
-/// Subnets by network, in the order in which networks are first named.
+/// Groups subnets by network, in the order in which networks are first named.
 fn group(subnets: Vec<PlacedSubnet>) -> Vec<(Arc<str>, Vec<PlacedSubnet>)> {
     let mut groups: Vec<(Arc<str>, Vec<PlacedSubnet>)> = Vec::new();
     let mut by_name: HashMap<String, usize> = HashMap::new();
@@ -132,7 +132,7 @@ fn network(
     }
 }
 
-/// A hold ends when the longest lease time has passed, so there must be one.
+/// A hold ends when the longest lease time has passed, so leases must not be infinite.
 fn after_data_loss(
     subnets: &[PlacedSubnet],
     defaults: &Shared,
@@ -154,7 +154,7 @@ fn after_data_loss(
     value
 }
 
-/// What the subnets of a network say about all of it, if any does.
+/// Returns the setting of a network that its subnets agree on, if any has it.
 fn agreed<T: Copy + PartialEq>(
     subnets: &[PlacedSubnet],
     key: &str,
@@ -186,7 +186,7 @@ fn report_pool_names_twice(subnets: &[PlacedSubnet], collector: &Collector) {
     }
 }
 
-/// Things that may be said once, and where they were.
+/// Things that must be unique, with their places.
 struct Seen<T>(HashMap<T, Range<usize>>);
 
 impl<T> Default for Seen<T> {
@@ -196,7 +196,7 @@ impl<T> Default for Seen<T> {
 }
 
 impl<T: Eq + Hash> Seen<T> {
-    /// The place where it was said before, if it was.
+    /// Records a thing. Returns the place where it was seen before, if it was.
     fn note(&mut self, thing: T, span: &Range<usize>) -> Option<Range<usize>> {
         match self.0.entry(thing) {
             std::collections::hash_map::Entry::Occupied(first) => Some(first.get().clone()),

@@ -1,5 +1,4 @@
-//! Tables of options: by name or by number, each value of the kind that its option takes, or
-//! octets.
+//! Tables of options: by name or by number, each with a value of the option's type, or octets.
 
 use std::{ops::Range, sync::Arc};
 
@@ -15,7 +14,8 @@ use crate::{
     values::HEX,
 };
 
-/// No option may be longer: four parts of 255 octets (RFC 3396). A reply has room for little more.
+/// The maximum length of an option: four parts of 255 octets (RFC 3396). A reply has little more
+/// room.
 pub const OPTION_OCTETS_MAX: usize = 4 * 255;
 
 /// The options of one table.
@@ -23,20 +23,19 @@ pub const OPTION_OCTETS_MAX: usize = 4 * 255;
 pub(crate) struct Options(Vec<(u8, Placed<Arc<OptionValue>>)>);
 
 impl Options {
-    /// Reads a table of options; reports what is wrong with it. Octets may take the place of any
-    /// value.
+    /// Reads a table of options and reports mistakes. Any value may be written as octets.
     pub(crate) fn read(table: &Value) -> Self {
         Self::read_as(table, &CONFIGURED)
     }
 
-    /// Reads a table of options as they may stand in a reply, the server's own excepted. Octets may
-    /// take the place of any value, and there may be none.
+    /// Reads a table of options as they may occur in a reply, except the server's own. Any value
+    /// may be written as octets, which may be empty.
     pub(crate) fn read_lenient(table: &Value) -> Self {
         Self::read_as(table, &REPLIED)
     }
 
-    /// Reads a table of options as clients send them. Octets may take the place of any value, and
-    /// there may be none.
+    /// Reads a table of options as clients send them. Any value may be written as octets, which may
+    /// be empty.
     pub(crate) fn read_of_client(table: &Value) -> Self {
         Self::read_as(table, &OF_CLIENT)
     }
@@ -87,7 +86,7 @@ impl Options {
         self.0.iter().find(|(found, _)| *found == code).map(|(_, value)| value)
     }
 
-    /// Code and value of each, in the order of the file.
+    /// The code and value of each option, in the order of the file.
     pub(crate) fn into_pairs(self) -> Vec<(u8, OptionValue)> {
         let value = |placed: Placed<Arc<OptionValue>>| Arc::unwrap_or_clone(placed.value);
         self.0.into_iter().map(|(code, placed)| (code, value(placed))).collect()
@@ -98,15 +97,15 @@ impl Options {
     }
 }
 
-/// The code of the option that a text names, by name or number.
+/// The code of an option that a text identifies by name or number.
 pub(crate) fn recognise_code(value: &Value) -> Option<u8> {
     let name = value.text("the name or the number of an option")?;
     let key = Placed { value: name, span: value.span().clone() };
     recognise(&key, value.collector(), &ANY).map(|(code, _)| code)
 }
 
-/// The kind of the option that a text names, by name or number, if it can be configured; no kind if only its
-/// number is known.
+/// The type of an option that a text identifies by name or number, if it can be configured. The
+/// inner `Option` is `None` if only its number is known.
 pub(crate) fn recognise_configured(
     collector: &Collector,
     name: &str,
@@ -116,13 +115,13 @@ pub(crate) fn recognise_configured(
     recognise(&key, collector, &CONFIGURED).map(|(_, kind)| kind)
 }
 
-/// Which options a table may hold.
+/// The options that a table may contain.
 struct Rules {
-    /// Those that it may not: name, code, and what to do instead.
+    /// The options that are not allowed: name, code, and what to do instead.
     reserved: &'static [(&'static str, u8, &'static str)],
-    /// What is said of those.
+    /// The verb phrase of the message about them.
     refusal: &'static str,
-    /// Whether an option may have no octets.
+    /// Whether an option may be empty.
     may_be_empty: bool,
 }
 
@@ -134,7 +133,8 @@ static OF_CLIENT: Rules =
     Rules { reserved: OWN_KEYS, refusal: "is not written here", may_be_empty: true };
 static ANY: Rules = Rules { reserved: &[], refusal: "", may_be_empty: false };
 
-/// Code and kind of the option that a key names; no kind if only its number is known.
+/// The code and type of the option that a key identifies; the type is `None` if only its number is
+/// known.
 fn recognise(
     key: &Placed<&str>,
     collector: &Collector,
@@ -181,7 +181,7 @@ fn reserved(key: &str, code: u8, why: &str, rules: &Rules) -> Draft {
     Draft::found(found).wanted("remove this").help(why)
 }
 
-/// What people call options, and what they are called here.
+/// Common names of options, and their names here.
 const SYNONYMS: &[(&str, &str)] = &[
     ("gateway", "routers"),
     ("default-gateway", "routers"),
@@ -224,7 +224,8 @@ const RESERVED: &[(&str, u8, &str)] = &[
     ("end", 255, "it ends every reply"),
 ];
 
-/// Options of a client that a described request has keys for, or that are none.
+/// Options of a client that a described request has separate keys for, or that are not real
+/// options.
 const OWN_KEYS: &[(&str, u8, &str)] = &[
     ("pad", 0, "it fills room and says nothing"),
     ("host-name", 12, "write host-name = … below [request]"),
@@ -244,7 +245,7 @@ const OWN_KEYS: &[(&str, u8, &str)] = &[
     ("end", 255, "it ends every message"),
 ];
 
-/// The value, if it is of the kind and can be sent.
+/// Reads a value of this type that can be sent.
 fn read_value(value: &Value, kind: Option<OptionKind>) -> Option<OptionValue> {
     let Some(kind) = kind else { return fits(value, text_or_octets(value)?) };
     let read = match kind {
@@ -268,7 +269,7 @@ fn read_value(value: &Value, kind: Option<OptionKind>) -> Option<OptionValue> {
     fits(value, read)
 }
 
-/// The same value, unless it is longer than an option may be.
+/// Returns the value, unless it is longer than an option may be.
 fn fits(value: &Value, read: OptionValue) -> Option<OptionValue> {
     let octets = encoded_octets(&read);
     if octets > OPTION_OCTETS_MAX {
@@ -281,7 +282,7 @@ fn fits(value: &Value, read: OptionValue) -> Option<OptionValue> {
     Some(read)
 }
 
-/// Every item of a list that must not be empty; nothing if any is wrong.
+/// Reads every item of a list that must not be empty. Returns `None` if an item is not valid.
 fn all<'a, T>(
     value: &Value<'a>,
     noun: &str,
@@ -316,7 +317,8 @@ fn octets(value: &Value) -> Option<Vec<u8>> {
     Some(octets)
 }
 
-/// For an option that has no name: nobody knows what it takes, so the file says it octet by octet.
+/// Reads the value of an option without a name. Its type is unknown, so the file writes text or
+/// octets.
 fn text_or_octets(value: &Value) -> Option<OptionValue> {
     match value.text("a text, or octets such as \"hex:0a0b\"")? {
         text_or_hex if text_or_hex.starts_with(HEX) => Some(OptionValue::Octets(octets(value)?)),
@@ -324,7 +326,7 @@ fn text_or_octets(value: &Value) -> Option<OptionValue> {
     }
 }
 
-/// A domain name as RFC 1035 section 2.3.4 limits it, without the dot at its end.
+/// A domain name within the limits of RFC 1035 section 2.3.4, without the dot at its end.
 fn domain_name(value: &Value) -> Option<String> {
     const WANTED: &str = "a domain name, such as \"example.net\"";
     let name = value.text(WANTED)?;
@@ -349,7 +351,7 @@ fn route(value: &Value) -> Option<(Ipv4Net, std::net::Ipv4Addr)> {
     Some((to?, via?))
 }
 
-/// How many octets the value takes in a packet, names not compressed.
+/// The length of the value in a packet in octets, without compression of names.
 fn encoded_octets(value: &OptionValue) -> usize {
     match value {
         OptionValue::Flag(_) | OptionValue::U8(_) => 1,

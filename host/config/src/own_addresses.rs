@@ -2,12 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-/// The server's own addresses; no client may have one.
+/// The server's own addresses, which no client may have.
 #[derive(Default)]
 pub(crate) struct OwnAddresses {
-    /// Those that the file names.
+    /// The addresses that the file names.
     pub(crate) in_file: Vec<Ipv4Addr>,
-    /// Those of the interfaces that it names, on a host that is known. The file does not determine
-    /// them, so a pool may take one in, and the server passes it over.
+    /// The addresses of the interfaces that the file names, if the host is known. They are not part
+    /// of the file, so a pool may contain one, and the server skips it.
     pub(crate) on_host: Vec<Ipv4Addr>,
 }

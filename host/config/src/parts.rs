@@ -1,9 +1,10 @@
-//! A document in parts: each `[[subnet]]` with what is below it, and the rest. A document that was parsed as a
-//! whole takes some six kilobytes for each subnet, all of them at once; a part is gone before the next one is
-//! parsed.
+//! Splits a document into parts: each `[[subnet]]` with its sub-tables, and the rest. A document
+//! that is parsed as a whole takes about six kilobytes per subnet, all at the same time; a part is
+//! freed before the next one is parsed.
 //!
-//! Where a part begins is told by lines alone. That may be wrong, inside of a list that spans lines: then one
-//! of the parts is no TOML, and the document has to be parsed as a whole, which is right in any case.
+//! The start of a part is recognized by lines alone. This can be wrong inside a list that spans
+//! lines: then one of the parts is not TOML, and the document has to be parsed as a whole, which is
+//! always correct.
 
 use std::{iter, ops::Range};
 
@@ -12,10 +13,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// Where the parts of a text are.
+/// The positions of a text's parts.
 pub(crate) struct Parts<'t> {
     text: &'t str,
-    /// As long as the text: spaces in the places of the subnets.
+    /// The text with spaces in place of the subnets; it has the same length.
     pub(crate) rest: String,
     subnets: Vec<Range<usize>>,
 }
@@ -23,8 +24,8 @@ pub(crate) struct Parts<'t> {
 const HEADER: &str = "[[subnet]]";
 
 impl<'t> Parts<'t> {
-    /// Takes a text apart. Returns `None` if it has strings of several lines, which may contain
-    /// anything, headers included.
+    /// Splits a text. Returns `None` if it has multi-line strings, which may contain anything,
+    /// including headers.
     pub(crate) fn of(text: &'t str) -> Option<Self> {
         if text.contains("\"\"\"") || text.contains("'''") {
             return None;
@@ -52,13 +53,13 @@ impl<'t> Parts<'t> {
         Some(Self { text, rest, subnets })
     }
 
-    /// How many subnets there are.
+    /// The number of subnets.
     pub(crate) fn subnets(&self) -> usize {
         self.subnets.len()
     }
 
-    /// Hands each subnet on: its table, the place of its header in the text, and where the part starts.
-    /// Returns `None` if one of them is not TOML.
+    /// Calls `visit` for each subnet with its table, the place of its header in the text, and the
+    /// offset of the part. Returns `None` if a part is not TOML.
     pub(crate) fn for_each(
         &self,
         mut visit: impl FnMut(&DeTable, Range<usize>, usize),
@@ -80,7 +81,7 @@ impl<'t> Parts<'t> {
     }
 }
 
-/// Every line with its end, and where it starts.
+/// Every line with its line ending, and its offset.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut start = 0;
     text.split_inclusive('\n').map(move |line| {

@@ -1,4 +1,4 @@
-//! Pools: ranges of addresses within a subnet, none of which a host may not have.
+//! Pools: ranges of addresses within a subnet, all of which clients may have.
 
 use std::{net::Ipv4Addr, ops::Range, sync::Arc};
 
@@ -15,15 +15,15 @@ use crate::{
     suggest::listed,
 };
 
-/// A pool, and where the file says what.
+/// A pool with its places in the file.
 pub(crate) struct PlacedPool {
     pub(crate) pool: Pool,
-    /// Its name; its range if it has none.
+    /// The place of its name, or of its range if it has no name.
     pub(crate) name: Range<usize>,
     pub(crate) range: Range<usize>,
 }
 
-/// Reads the pools of a subnet; those whose range is wrong are left out.
+/// Reads the pools of a subnet. Pools with an invalid range are left out.
 pub(crate) fn read_all(
     value: &Value,
     prefix: Option<&Placed<Ipv4Net>>,
@@ -67,7 +67,7 @@ fn read(
     })
 }
 
-/// First and last address: `first-last`, or all of a prefix.
+/// Reads the first and last address: `first-last`, or all of a prefix.
 fn range(value: &Value) -> Option<(Ipv4Addr, Ipv4Addr)> {
     const WANTED: &str = "a range of addresses, such as \"100.64.1.0-100.64.200.255\"";
     let text = value.text(WANTED)?;
@@ -95,7 +95,7 @@ fn range(value: &Value) -> Option<(Ipv4Addr, Ipv4Addr)> {
     Some((first, last))
 }
 
-/// Refuses a range that leaves its subnet or takes in addresses that no client may have.
+/// Refuses a range that extends beyond its subnet or contains addresses that no client may have.
 fn check_range(
     value: &Value,
     (first, last): (Ipv4Addr, Ipv4Addr),
@@ -114,7 +114,7 @@ fn check_range(
         return None;
     }
     let contains = |address: &Ipv4Addr| (first..=last).contains(address);
-    // A /31 has two hosts (RFC 3021) and a /32 one: neither has addresses to spare.
+    // A /31 has two hosts (RFC 3021) and a /32 has one, so all of their addresses are usable.
     let ends = match subnet.prefix_len() <= 30 {
         true => {
             vec![("network address", subnet.network()), ("broadcast address", subnet.broadcast())]
@@ -127,7 +127,7 @@ fn check_range(
         let routers = addresses.iter().filter(|router| contains(router));
         taken.extend(routers.map(|router| ("router", *router)));
     }
-    // A server may be the router as well.
+    // The server may also be the router.
     for address in own.in_file.iter().filter(|own| contains(own)) {
         if !taken.iter().any(|(_, found)| found == address) {
             taken.push(("server's own address", *address));
@@ -150,7 +150,7 @@ fn check_range(
     None
 }
 
-/// How to write a range without some of its addresses.
+/// Advises how to write a range without some of its addresses.
 fn advice((first, last): (Ipv4Addr, Ipv4Addr), mut without: Vec<Ipv4Addr>) -> String {
     without.sort_unstable();
     without.dedup();

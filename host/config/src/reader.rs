@@ -1,7 +1,7 @@
-//! Tables and values of a file that is being read: they hand out what is asked for and note what
-//! is not as wanted, so that reading goes on and every mistake is found.
+//! Tables and values of a file that is being read. Accessors return values and report those that
+//! are not as wanted, so that reading continues and every mistake is found.
 //!
-//! What an accessor returns nothing for has been reported.
+//! If an accessor returns nothing, the reason was reported.
 
 use std::ops::Range;
 
@@ -14,25 +14,25 @@ use crate::{
     suggest::{closest, joined},
 };
 
-/// Something that was read, and where it stands.
+/// A value and its place in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed<T> {
     pub(crate) value: T,
     pub(crate) span: Range<usize>,
 }
 
-/// A table whose keys are known beforehand. Others are reported when it is opened.
+/// A table with known keys. Unknown keys are reported when it is opened.
 pub(crate) struct Table<'a> {
     collector: &'a Collector,
     shape: &'static Shape,
     entries: &'a DeTable<'a>,
-    /// The header.
+    /// The place of the header.
     span: Range<usize>,
-    /// Where the text starts that the table was parsed from.
+    /// The offset of the text that the table was parsed from.
     offset: usize,
 }
 
-/// The value of a key, or an item of a list that is.
+/// The value of a key, or an item of a list that is such a value.
 #[derive(Clone)]
 pub(crate) struct Value<'a> {
     collector: &'a Collector,
@@ -40,11 +40,11 @@ pub(crate) struct Value<'a> {
     is_item: bool,
     value: &'a DeValue<'a>,
     span: Range<usize>,
-    /// Where the text starts that the value was parsed from.
+    /// The offset of the text that the value was parsed from.
     offset: usize,
 }
 
-/// A key as the file writes it, with its value.
+/// A key as written in the file, with its value.
 pub(crate) struct Entry<'a> {
     pub(crate) key: Placed<&'a str>,
     pub(crate) value: Value<'a>,
@@ -60,8 +60,8 @@ impl<'a> Table<'a> {
         Self::open_part(collector, shape, entries, span, 0)
     }
 
-    /// The same for a table that was parsed from a part of the text, which starts at `offset`. `span` is
-    /// in the whole text.
+    /// Does the same for a table that was parsed from the part of the text that starts at `offset`.
+    /// `span` refers to the whole text.
     pub(crate) fn open_part(
         collector: &'a Collector,
         shape: &'static Shape,
@@ -78,7 +78,7 @@ impl<'a> Table<'a> {
         table
     }
 
-    /// The header.
+    /// The place of the header.
     pub(crate) fn span(&self) -> &Range<usize> {
         &self.span
     }
@@ -115,7 +115,7 @@ impl<'a> Table<'a> {
         value
     }
 
-    /// Whether an unknown key stands where one of `keys` was meant: it has been reported already.
+    /// Whether an unknown key is a misspelling of one of `keys`; then it has been reported already.
     pub(crate) fn misspells_any(&self, keys: &[&'static str]) -> bool {
         let found = self.entries.keys().map(|found| found.get_ref().as_ref());
         let unknown = found.filter(|found| !self.shape.keys.contains(found));
@@ -126,7 +126,7 @@ impl<'a> Table<'a> {
         let synonym = self.shape.synonyms.iter().find(|(synonym, _)| *synonym == found);
         match synonym {
             Some((_, meant)) => Some(meant),
-            // A key of another place was not meant to be one that is only similar.
+            // A key that belongs elsewhere is not treated as a misspelling of a similar one.
             None if self.shape.is_elsewhere(found) => None,
             None => closest(found, self.shape.keys.iter().copied()),
         }
@@ -153,12 +153,12 @@ impl<'a> Value<'a> {
         self.collector
     }
 
-    /// What the value is in TOML.
+    /// The value as TOML.
     pub(crate) fn raw(&self) -> &'a DeValue<'a> {
         self.value
     }
 
-    /// The text, if the value is one; nothing is reported if it is not.
+    /// The text, if the value is one; nothing is reported otherwise.
     pub(crate) fn as_text(&self) -> Option<&'a str> {
         match self.value {
             DeValue::String(text) => Some(text),
@@ -166,7 +166,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The same value with its place.
+    /// Adds the place of this value to a value that was read from it.
     pub(crate) fn place<T>(&self, value: T) -> Placed<T> {
         Placed { value, span: self.span.clone() }
     }
@@ -176,7 +176,7 @@ impl<'a> Value<'a> {
         self.report(Draft::found(self.sentence()).wanted(format!("wanted {wanted}")));
     }
 
-    /// Reports that the value is not what was wanted, and what would be.
+    /// Reports that the value is not what was wanted, with advice.
     pub(crate) fn refuse_with_help(&self, wanted: &str, help: impl Into<String>) {
         let draft = Draft::found(self.sentence()).wanted(format!("wanted {wanted}"));
         self.report(draft.help(help));
@@ -192,7 +192,7 @@ impl<'a> Value<'a> {
         format!("`{}` {verb} {}", self.key, self.described())
     }
 
-    /// The value as a person would quote it.
+    /// Describes the value as a message quotes it.
     fn described(&self) -> String {
         match self.value {
             DeValue::String(_) if self.collector.source().has_secret_at(&self.span) => {
@@ -213,7 +213,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A text; `wanted` says what it should hold.
+    /// Reads a text; `wanted` describes its content.
     pub(crate) fn text(&self, wanted: &str) -> Option<&'a str> {
         let text = self.as_text();
         if text.is_none() {
@@ -250,7 +250,7 @@ impl<'a> Value<'a> {
         number
     }
 
-    /// The whole number, if the value is one; nothing is reported if it is not.
+    /// The whole number, if the value is one; nothing is reported otherwise.
     pub(crate) fn integer(&self) -> Option<i128> {
         match self.value {
             DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix()).ok(),
@@ -258,7 +258,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The items of a list; a value that is no list counts as a list of one.
+    /// The items of a list; a value that is not a list counts as a list with one item.
     pub(crate) fn items(&self) -> Vec<Self> {
         match self.value {
             DeValue::Array(items) => items
@@ -274,7 +274,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A table with keys that are known beforehand.
+    /// Reads a table with known keys.
     pub(crate) fn table(&self, shape: &'static Shape) -> Option<Table<'a>> {
         match self.value {
             DeValue::Table(entries) => {
@@ -298,7 +298,7 @@ impl<'a> Value<'a> {
         self.items().iter().filter_map(|item| item.table(shape)).collect()
     }
 
-    /// The entries of a table whose keys are not known beforehand, in the order of the file.
+    /// The entries of a table with arbitrary keys, in the order of the file.
     pub(crate) fn entries(&self, wanted: &str) -> Vec<Entry<'a>> {
         let DeValue::Table(entries) = self.value else {
             self.refuse(wanted);
@@ -330,5 +330,5 @@ fn shifted(span: Range<usize>, offset: usize) -> Range<usize> {
     span.start + offset..span.end + offset
 }
 
-/// Longer texts are cut when they are quoted.
+/// Texts longer than this are truncated when they are quoted.
 const QUOTED_CHARS_MAX: usize = 60;

@@ -15,23 +15,23 @@ use crate::{
     values,
 };
 
-/// A reservation, and where it says what.
+/// A reservation with its places in the file.
 pub(crate) struct PlacedReservation {
     pub(crate) reservation: Reservation,
     pub(crate) owner: FilePosition,
     pub(crate) address: FilePosition,
 }
 
-/// Where an address may be reserved.
+/// The subnet in which an address may be reserved.
 #[derive(Clone, Copy)]
 pub(crate) enum Home<'h> {
-    /// In this subnet; anywhere if it has no prefix.
+    /// This subnet; any address is accepted if the subnet has no prefix.
     Subnet(Option<&'h Placed<Ipv4Net>>),
-    /// In any subnet that spans it; this finds it.
+    /// Any subnet that contains it; the function finds that.
     Any(&'h dyn Fn(Ipv4Addr) -> Option<Ipv4Net>),
 }
 
-/// Reads the reservations of a subnet; those that are wrong are left out.
+/// Reads the reservations of a subnet. Those with mistakes are left out.
 pub(crate) fn read_all(
     value: &Value,
     prefix: Option<&Placed<Ipv4Net>>,
@@ -47,14 +47,14 @@ pub(crate) fn read_all(
     tables.iter().filter_map(read).collect()
 }
 
-/// A reservation as a table says it, and where the table says what.
+/// A reservation that was read from a table, with its places in the file.
 pub(crate) struct Read {
     pub(crate) reservation: Reservation,
     pub(crate) owner: Range<usize>,
     pub(crate) address: Range<usize>,
 }
 
-/// Reads one reservation. Returns `None` if it is wrong, after it reported why.
+/// Reads one reservation. Returns `None` if it has mistakes, which are reported.
 pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> {
     let owner = owner(table);
     let address = table
@@ -73,7 +73,7 @@ pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> 
     })
 }
 
-/// The keys that say whose a reservation is.
+/// The keys that identify the owner of a reservation.
 pub(crate) const OWNERS: [&str; 4] =
     ["circuit-id", "remote-id", "client-identifier", "hardware-address"];
 
@@ -108,7 +108,7 @@ fn owner(table: &Table) -> Option<Placed<ReservationOwner>> {
     Some(value.place(owner))
 }
 
-/// The owner that a text under one of [`OWNERS`] names, if nothing is wrong with it.
+/// The owner that a text under one of [`OWNERS`] identifies; `None` if the text is not valid.
 pub(crate) fn plain_owner(key: &str, text: &str) -> Option<ReservationOwner> {
     Some(match key {
         "circuit-id" => ReservationOwner::CircuitId(values::identifier(text)?),
@@ -118,7 +118,7 @@ pub(crate) fn plain_owner(key: &str, text: &str) -> Option<ReservationOwner> {
     })
 }
 
-/// A hardware address that is not empty.
+/// Reads a hardware address that is not empty.
 pub(crate) fn hardware_address(value: &Value) -> Option<HardwareAddress> {
     const WANTED: &str = "a hardware address, such as \"02:00:5e:00:53:01\"";
     let text = value.text(WANTED)?;
@@ -141,8 +141,8 @@ fn plain_hardware_address(text: &str) -> Option<HardwareAddress> {
     address.filter(|address| !address.octets().is_empty())
 }
 
-/// The Ethernet address that is written in another of the common ways: digits grouped by two or
-/// four or not at all, zeros in front left out.
+/// Guesses an Ethernet address that is written in another common format: digits grouped by two or
+/// four or not at all, or without leading zeros.
 fn guess_ethernet(text: &str) -> Option<HardwareAddress> {
     let groups: Vec<&str> = text.split([':', '-', '.', ' ']).collect();
     let digits = match groups.len() {
@@ -202,8 +202,8 @@ fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     Some(address)
 }
 
-/// What an address of a subnet stands for, if no client may have it. A /31 has two hosts (RFC 3021) and a
-/// /32 one.
+/// The role of an address in its subnet if no client may have it. A /31 has two hosts (RFC 3021)
+/// and a /32 has one.
 pub(crate) fn role_of(address: Ipv4Addr, subnet: Ipv4Net) -> Option<&'static str> {
     match address {
         _ if subnet.prefix_len() > 30 => None,

@@ -1,9 +1,10 @@
-//! `reservations`: files that hold nothing but reservations, one on a line, sorted into subnets by their
-//! addresses. A million of them are as much a part of the configuration as those that it writes out.
+//! `reservations`: files that contain only reservations, one per line, which are assigned to
+//! subnets by their addresses. A million of them are as much a part of the configuration as those
+//! that are written in it.
 //!
-//! A file is read line by line and no line is kept, so that it may be larger than the configuration. A
-//! line that is right beyond doubt is taken as it is; any other is made a table and read as one of the
-//! configuration is, so that what is wrong with it is explained in the same words.
+//! A file is read line by line and no line is kept, so the file may be larger than the
+//! configuration. A line that is unambiguously valid is used as it is; any other is converted to a
+//! table and read like one of the configuration, so that mistakes have the same messages.
 
 mod csv;
 mod json_lines;
@@ -27,31 +28,31 @@ use crate::{
 
 use self::{lines::Lines, rows::Rows};
 
-/// No file of reservations may have more octets: some ten million lines.
+/// The maximum size of a file of reservations, in octets: some ten million lines.
 pub const RESERVATION_FILE_OCTETS_MAX: u64 = 512 << 20;
-/// No line of such a file may have more octets.
+/// The maximum length of a line in such a file, in octets.
 pub const RESERVATION_ROW_OCTETS_MAX: usize = 64 << 10;
 
-/// How a line says a reservation.
+/// The format of the lines.
 #[derive(Clone, Copy)]
 enum Form {
-    /// Values with commas between them, below a line that names the columns.
+    /// Comma-separated values, below a line that names the columns.
     Csv,
-    /// An object of JSON with the keys of `[[subnet.reservation]]`.
+    /// A JSON object with the keys of `[[subnet.reservation]]`.
     JsonLines,
 }
 
-/// A file that is to be read.
+/// A file to be read.
 struct Wanted<'v> {
     value: Value<'v>,
-    /// As it is named.
+    /// The path in the configuration.
     path: PathBuf,
-    /// Where it is read.
+    /// The path to read from.
     place: PathBuf,
     form: Form,
 }
 
-/// Reads every file that `value` names, and adds what it reserves. Those that are wrong are reported.
+/// Reads every file that `value` names, and adds its reservations. Mistakes are reported.
 pub(crate) fn read(
     value: &Value,
     surroundings: &Surroundings,
@@ -143,7 +144,7 @@ impl Form {
     }
 }
 
-/// Why a file is not read.
+/// Why a file cannot be read.
 enum Unreadable {
     Failed(io::Error),
     TooLarge,
@@ -185,7 +186,8 @@ fn report_unreadable(value: &Value, name: &str, why: &Unreadable) {
     value.report(draft);
 }
 
-/// About how many reservations a file of so many octets has, and no more than are worth preparing for.
+/// Estimates the number of reservations in a file of this size, limited to a number that is worth
+/// allocating in advance.
 fn rows_expected(octets: u64) -> usize {
     const ROW_OCTETS: u64 = 24;
     const EXPECTED_MAX: u64 = 1 << 20;

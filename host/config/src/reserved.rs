@@ -1,7 +1,7 @@
-//! What is reserved so far, for whom, and where that was said: so that no address is reserved twice and
-//! nobody has two in a network, whichever files say so.
+//! The reservations so far, by address and owner, with their places. They ensure that no address is
+//! reserved twice and no owner has two addresses in a network, in whichever files they are.
 //!
-//! Not here: what a reservation looks like. Invariant: everything that is in the subnets has an entry.
+//! Does not read reservations. Invariant: every reservation in the subnets has an entry.
 
 use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr};
 
@@ -18,34 +18,34 @@ use crate::{
 /// The reservations of all subnets.
 pub(crate) struct Reserved<'s> {
     subnets: &'s mut [PlacedSubnet],
-    /// First address and position of each subnet, in order of address.
+    /// The first address and position of each subnet, ordered by address.
     by_address: Vec<(u32, u32)>,
     /// The number of the network of each subnet.
     networks: Vec<u32>,
     addresses: HashTable<(Ipv4Addr, Entry)>,
-    /// By the hash of the owner and its network, so that few others are looked at.
+    /// By the hash of the owner and its network, so that few entries have to be compared.
     owners: HashTable<(u64, Entry)>,
     hasher: FixedState,
 }
 
-/// A reservation: the position of its subnet, and its own in the subnet.
+/// A reservation: the position of its subnet, and its position in the subnet.
 #[derive(Clone, Copy)]
 struct Entry {
     subnet: u32,
     position: u32,
 }
 
-/// Where what a reservation says was said before.
+/// The places of earlier reservations that conflict with one.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Earlier {
-    /// A reservation of its address.
+    /// A reservation of the same address.
     pub(crate) address: Option<FilePosition>,
-    /// A reservation for its owner, in its network.
+    /// A reservation for the same owner in the same network.
     pub(crate) owner: Option<FilePosition>,
 }
 
 impl<'s> Reserved<'s> {
-    /// What the document itself reserves. Reports what it says twice.
+    /// Collects the reservations of the document and reports duplicates.
     pub(crate) fn of_document(subnets: &'s mut [PlacedSubnet], collector: &Collector) -> Self {
         let mut by_address: Vec<(u32, u32)> = Vec::with_capacity(subnets.len());
         let mut numbers: HashMap<&str, u32> = HashMap::new();
@@ -76,7 +76,7 @@ impl<'s> Reserved<'s> {
         reserved
     }
 
-    /// The subnet that spans an address: its position and its prefix.
+    /// The position and prefix of the subnet that contains an address.
     pub(crate) fn subnet_of(&self, address: Ipv4Addr) -> Option<(usize, Ipv4Net)> {
         let number = u32::from(address);
         let after = self.by_address.partition_point(|(first, _)| *first <= number);
@@ -86,7 +86,8 @@ impl<'s> Reserved<'s> {
         prefix.contains(&address).then_some((position, prefix))
     }
 
-    /// Adds a reservation to the subnet at `subnet`. Says what of it was said before: then it is a mistake.
+    /// Adds a reservation to the subnet at `subnet`. Returns earlier reservations that it conflicts
+    /// with, which the caller has to report.
     pub(crate) fn add(&mut self, subnet: usize, placed: PlacedReservation) -> Earlier {
         let Some(found) = self.subnets.get_mut(subnet) else { return Earlier::default() };
         found.reservations.push(placed);
@@ -94,7 +95,7 @@ impl<'s> Reserved<'s> {
         self.note(entry)
     }
 
-    /// Makes room for about so many more.
+    /// Reserves capacity for about `more` further reservations.
     pub(crate) fn expect(&mut self, more: usize) {
         let Self { addresses, owners, hasher, .. } = self;
         addresses.reserve(more, |(address, _)| hasher.hash_one(address));
@@ -118,7 +119,7 @@ impl<'s> Reserved<'s> {
         }
     }
 
-    /// Notes a reservation that is in its subnet.
+    /// Records a reservation that is in its subnet.
     fn note(&mut self, entry: Entry) -> Earlier {
         let Self { subnets, networks, addresses, owners, hasher, .. } = self;
         let subnets: &[PlacedSubnet] = subnets;
@@ -174,7 +175,7 @@ fn placed(subnets: &[PlacedSubnet], entry: Entry) -> Option<&PlacedReservation> 
     subnets.get(entry.subnet as usize)?.reservations.get(entry.position as usize)
 }
 
-/// The owner, and the network that it is in.
+/// The owner and its network.
 fn owner_at<'s>(
     subnets: &'s [PlacedSubnet],
     networks: &[u32],

@@ -1,11 +1,12 @@
-//! Where a text seems to hold secrets, so that no mistake shows them.
+//! Finds places in a text that look like secrets, so that no mistake shows them.
 //!
-//! It looks at the text and not at what was read of it: a secret must not show either where the text is
-//! no TOML. It rather hides too much. Not here: what is hidden elsewhere, and who shows mistakes.
+//! Searches the text instead of the parsed values, because a secret must not be shown either if the
+//! text is not TOML. Hides too much rather than too little. Does not hide the secrets, and does not
+//! show mistakes.
 
 use std::ops::Range;
 
-/// What the names of secrets have in them, without `-` and `_`.
+/// Parts of the names of secrets, without `-` and `_`.
 const WORDS: [&str; 13] = [
     "apikey",
     "authorization",
@@ -21,17 +22,18 @@ const WORDS: [&str; 13] = [
     "secret",
     "token",
 ];
-/// Names of secrets that are too short to be looked for within others.
+/// Names of secrets that are too short to be searched for within others.
 const SHORT: [&str; 3] = ["pass", "psk", "pw"];
 
-/// Whether what has this name is a secret. The file that holds one is none.
+/// Whether a key with this name holds a secret. The path of a file that holds one is not a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace(['-', '_'], "");
     let is_place = ["file", "path", "folder"].iter().any(|ending| name.ends_with(ending));
     !is_place && (SHORT.contains(&&*name) || WORDS.iter().any(|word| name.contains(word)))
 }
 
-/// The values of keys that name secrets, and the users and passwords in URLs, in the order of the text.
+/// The values of keys that name secrets, and the users and passwords in URLs, in the order of the
+/// text.
 pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut hidden_to = 0;
@@ -68,7 +70,7 @@ fn is_name_char(found: char) -> bool {
     found.is_alphanumeric() || "-_.".contains(found)
 }
 
-/// The value that begins after `at`: to its closing quote or bracket, or to the end of its line.
+/// The value that begins after `at`: up to its closing quote or bracket, or the end of its line.
 fn value_after(text: &str, at: usize) -> Range<usize> {
     let rest = text.get(at..).unwrap_or_default();
     let start = at + (rest.len() - rest.trim_start_matches([' ', '\t']).len());
@@ -91,7 +93,7 @@ fn value_after(text: &str, at: usize) -> Range<usize> {
     start..start + length
 }
 
-/// Where this closes, but for what a backslash precedes.
+/// The position of `closing` that is not escaped by a backslash.
 fn closing_at(text: &str, closing: &str) -> Option<usize> {
     let is_escaped = |at: &usize| {
         let before = text.get(..*at).unwrap_or_default();
@@ -101,7 +103,7 @@ fn closing_at(text: &str, closing: &str) -> Option<usize> {
     text.match_indices(closing).map(|(at, _)| at).find(|at| !is_escaped(at))
 }
 
-/// What is between `://` and `@` in the URLs of a line.
+/// The text between `://` and `@` in the URLs of a line.
 fn users(line: &str) -> impl Iterator<Item = Range<usize>> {
     line.match_indices("://").filter_map(|(at, separator)| {
         let start = at + separator.len();

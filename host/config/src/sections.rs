@@ -1,4 +1,4 @@
-//! The tables about the server itself: all but subnets and options.
+//! Reads the tables about the server itself: all but subnets and options.
 
 use std::{
     collections::HashMap,
@@ -19,32 +19,34 @@ use crate::{
     shapes,
 };
 
-/// More threads than any machine has use for.
+/// The maximum number of threads; no machine needs more.
 pub const WORKERS_MAX: usize = 256;
-/// What a socket asks for as room for replies on their way, in KiB.
+/// The default size of a socket's send buffer, in KiB.
 const SEND_BUFFER_KIB: usize = 8_192;
-/// With less room a single batch of replies would not fit.
+/// The minimum size of a send buffer in KiB; a smaller one does not hold a batch of replies.
 const SEND_BUFFER_KIB_MIN: usize = 64;
-/// More than any network card has use for.
+/// The maximum size of a send buffer in KiB; no network card needs more.
 const SEND_BUFFER_KIB_MAX: usize = 1 << 20;
-/// More waiting changes than this would only make clients wait longer than they do.
+/// The maximum number of waiting changes; more would only make clients wait for longer than they
+/// do.
 pub const WAITING_CHANGES_MAX: usize = 1_000_000;
-/// More waiting messages than this would only make clients wait longer than they do.
+/// The maximum number of waiting messages; more would only make clients wait for longer than they
+/// do.
 pub const WAITING_MESSAGES_MAX: usize = 1_000_000;
-/// A Unix socket's path is at most this long (`sun_path`, less its final zero).
+/// The maximum length of a Unix socket's path (`sun_path` without its terminating zero), in octets.
 pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
-/// Whoever bears more faults than this needs no rollback.
+/// The maximum number of tolerated faults; an operator who tolerates more needs no rollback.
 pub const ROLLBACK_FAULTS_MAX: u64 = 1_000_000;
-/// The previous generation is kept in memory for so long, at most.
+/// How long the previous generation is kept in memory at most, in seconds.
 const ROLLBACK_WINDOW_SECS_MAX: u32 = 3_600;
-/// The port that mistakes suggest for metrics.
+/// The port that messages suggest for metrics.
 const METRICS_PORT: u16 = 9467;
 /// The port of a DHCPv4 server (RFC 2131 section 4.1).
 const SERVER_PORT: u16 = 67;
-/// An interface's name is at most this long (`IFNAMSIZ`, less its final zero).
+/// The maximum length of an interface name (`IFNAMSIZ` without the terminating zero), in octets.
 const INTERFACE_NAME_OCTETS_MAX: usize = 15;
 
-/// `[server]`, but for what it says about subnets.
+/// Reads `[server]`, without what it says about subnets.
 pub(crate) fn server(
     table: Option<&Table>,
     is_named: bool,
@@ -96,7 +98,7 @@ pub(crate) fn server(
     })
 }
 
-/// A group makes sense for the user that the server becomes, and for nobody else.
+/// A group makes sense only with the user that the server switches to.
 fn read_group(table: &Table) -> Option<String> {
     let value = table.get("group")?;
     if table.get("user").is_none() && !table.misspells_any(&["user"]) {
@@ -109,7 +111,7 @@ fn read_group(table: &Table) -> Option<String> {
     account(&value, "group")
 }
 
-/// The name of a user or group of this machine. Whether there is one shows when the server starts.
+/// Reads the name of a user or group. Whether it exists is checked when the server starts.
 fn account(value: &Value, what: &str) -> Option<String> {
     let wanted = match what {
         "user" => "the name of a user of this machine, such as \"lessor\"",
@@ -189,7 +191,7 @@ fn all_and_one(first: &SocketAddrV4, second: &SocketAddrV4, first_value: &Value)
         .help("remove one of them")
 }
 
-/// An address of this host with a port, which is 67 unless it says otherwise.
+/// Reads an address of this host with a port, which defaults to 67.
 fn socket_address(item: &Value) -> Option<SocketAddrV4> {
     const WANTED: &str = "an IPv4 address, with or without a port, such as \"192.0.2.1:67\"";
     let text = item.text(WANTED)?;
@@ -208,7 +210,7 @@ fn socket_address(item: &Value) -> Option<SocketAddrV4> {
     Some(address)
 }
 
-/// An address that a host can have.
+/// Reads an address that a host can have.
 fn unicast(value: &Value) -> Option<Ipv4Addr> {
     let address = value.address()?;
     if address.is_unspecified() || address.is_broadcast() || address.is_multicast() {
@@ -225,11 +227,11 @@ fn twice(what: &str, first: &Value) -> Draft {
         .help("remove one of them")
 }
 
-/// The folder in which the server keeps its state: that of the leases, and of what is not placed
-/// elsewhere. None if leases are kept in memory and the file names no folder.
+/// The folder for the server's state: for leases, and for everything that has no other place.
+/// `None` if leases are kept in memory and the file names no folder.
 pub(crate) type StateFolder = Option<Placed<PathBuf>>;
 
-/// `[store]`.
+/// Reads `[store]`.
 pub(crate) fn store(table: Option<&Table>, base: &Path) -> (StoreSettings, StateFolder) {
     let get = |key| table.and_then(|table| table.get(key));
     let path_value = get("path");
@@ -253,16 +255,16 @@ pub(crate) fn store(table: Option<&Table>, base: &Path) -> (StoreSettings, State
     (StoreSettings { backend, waiting_changes_max }, folder)
 }
 
-/// Where state is kept if the file names no folder (Filesystem Hierarchy Standard, `/var/lib`).
+/// The default folder for state (Filesystem Hierarchy Standard, `/var/lib`).
 pub(crate) const STATE_FOLDER: &str = "/var/lib/lessor";
 
-/// As many as 20,000 clients send that start at once, and half as many more.
+/// The messages of 20,000 clients that start at once, and half as many more.
 const WAITING_MESSAGES_DEFAULT: usize = 32_768;
 
-/// A tenth of a second's worth of what a disk makes durable.
+/// A tenth of the changes that a disk makes durable in a second.
 const WAITING_CHANGES_DEFAULT: usize = 10_000;
 
-/// `[plugins]`.
+/// Reads `[plugins]`.
 pub(crate) fn plugins(table: &Table, base: &Path, state: &StateFolder) -> Option<PluginSettings> {
     let directory = table.require("directory", "\"/etc/lessor/plugins\"");
     let cache = match table.get("cache") {
@@ -289,7 +291,7 @@ fn rollback_settings(table: &Table) -> Option<RollbackSettings> {
     Some(RollbackSettings { faults_max: faults_max?, window: window? })
 }
 
-/// `[control]`.
+/// Reads `[control]`.
 pub(crate) fn control(
     table: Option<&Table>,
     base: &Path,
@@ -323,7 +325,7 @@ pub(crate) fn control(
     ControlSettings { socket: socket.map(|placed| placed.value).filter(|_| is_enabled) }
 }
 
-/// `[journal]`.
+/// Reads `[journal]`.
 pub(crate) fn journal(table: &Table, base: &Path) -> Option<JournalSettings> {
     let path = table.require("path", "\"/var/log/lessor/journal.jsonl\"");
     let number = |key, min, max, default| {
@@ -343,19 +345,19 @@ pub(crate) fn journal(table: &Table, base: &Path) -> Option<JournalSettings> {
     })
 }
 
-/// The least and the most that one file of the journal may be bounded by, in MiB.
+/// The minimum and maximum size of one journal file, in MiB.
 pub const JOURNAL_FILE_MIB_RANGE: (u64, u64) = (1, 1 << 20);
-/// The fewest and the most files of the journal that are kept.
+/// The minimum and maximum number of journal files that are kept.
 pub const JOURNAL_FILES_RANGE: (usize, usize) = (2, 1_000);
-/// The most that the journal can be told to leave free, in MiB.
+/// The maximum free space that the journal can be configured to leave, in MiB.
 pub const JOURNAL_FREE_MIB_MAX: u64 = 1 << 20;
-/// Some five million lines.
+/// Room for some five million lines.
 const JOURNAL_FILE_MIB_DEFAULT: u64 = 1_024;
 const JOURNAL_FILES_DEFAULT: usize = 4;
-/// Room for a million leases to be written once more.
+/// Room to write a million leases once more.
 const JOURNAL_FREE_MIB_DEFAULT: u64 = 256;
 
-/// `[metrics]`.
+/// Reads `[metrics]`.
 pub(crate) fn metrics(table: &Table) -> Option<MetricsSettings> {
     const WANTED: &str = "an address of this host and a port, such as \"127.0.0.1:9467\"";
     let value = table.require("listen", "\"127.0.0.1:9467\"")?;
@@ -374,7 +376,7 @@ pub(crate) fn metrics(table: &Table) -> Option<MetricsSettings> {
     None
 }
 
-/// `[log]`.
+/// Reads `[log]`.
 pub(crate) fn log(table: Option<&Table>) -> LogSettings {
     let get = |key| table.and_then(|table| table.get(key));
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];

@@ -1,6 +1,6 @@
-//! The checked configuration: what the rest of the server reads.
+//! The checked configuration that the rest of the server uses.
 //!
-//! Every path is complete: what was relative in the file starts at the file's folder.
+//! All paths are resolved: a relative path in the file starts at the file's folder.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
@@ -14,29 +14,29 @@ use lessor_files::Stamp;
 
 use crate::lookup_settings::LookupSettings;
 
-/// Everything that one configuration file says, with defaults filled in.
+/// The contents of a configuration file, including defaults.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     /// `[server]`
     pub server: ServerSettings,
     /// `[store]`
     pub store: StoreSettings,
-    /// `[plugins]`; none if the file has no such table.
+    /// `[plugins]`; `None` if the file has no such table.
     pub plugins: Option<PluginSettings>,
     /// `[[lookup]]`, in the order of the file.
     pub lookups: Vec<LookupSettings>,
     /// `[control]`
     pub control: ControlSettings,
-    /// `[journal]`; none if the file has no such table.
+    /// `[journal]`; `None` if the file has no such table.
     pub journal: Option<JournalSettings>,
-    /// `[metrics]`; none if the file has no such table.
+    /// `[metrics]`; `None` if the file has no such table.
     pub metrics: Option<MetricsSettings>,
     /// `[log]`
     pub log: LogSettings,
-    /// The files of reservations that were read, in the order in which the file names them.
+    /// The files of reservations, in the order in which the configuration names them.
     pub reservation_files: Vec<ReservationFile>,
-    /// `[[subnet]]` and `[options]`, with the reservations of all files: at least one subnet, none of
-    /// which overlap.
+    /// `[[subnet]]` and `[options]`, with the reservations of all files. There is at least one
+    /// subnet, and no two overlap.
     pub topology: Topology,
 }
 
@@ -45,47 +45,48 @@ pub struct Configuration {
 pub struct ReservationFile {
     /// The file.
     pub path: PathBuf,
-    /// How it was while it was read.
+    /// The state of the file when it was read.
     pub stamp: Stamp,
-    /// How many reservations are in it.
+    /// The number of reservations in it.
     pub reservations: u64,
 }
 
 impl Configuration {
-    /// The folder with plugins; none if the file has no `[plugins]`.
+    /// The folder with plugins; `None` if the file has no `[plugins]`.
     pub fn plugin_directory(&self) -> Option<&Path> {
         self.plugins.as_ref().map(|plugins| plugins.directory.as_path())
     }
 }
 
-/// Where the server listens and how it presents itself. At least one of `interfaces` and `listen`
-/// is not empty.
+/// Where the server listens, and how it identifies itself. At least one of `interfaces` and
+/// `listen` is not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// Names of the interfaces whose links have clients on them; each once.
+    /// The names of the interfaces with clients on their links, without duplicates.
     pub interfaces: Vec<String>,
-    /// Addresses that relays send to; each once. The port is 67 where the file names none.
+    /// The addresses that relays send to, without duplicates. The port defaults to 67.
     pub listen: Vec<SocketAddrV4>,
-    /// How many threads serve packets; none for one per core.
+    /// The number of threads that serve packets; `None` for one per core.
     pub workers: Option<NonZeroUsize>,
-    /// What option 54 says; none for the address that the request arrived at.
+    /// The value of option 54; `None` for the address that the request arrived at.
     pub server_identifier: Option<Ipv4Addr>,
     /// The size of the send buffer that each socket requests, in octets.
     pub send_buffer_octets: usize,
-    /// The user that the server switches to if root starts it; none to stay root.
+    /// The user that the server switches to if root starts it; `None` to stay root.
     pub user: Option<String>,
-    /// The group that it then belongs to; none for the user's own.
+    /// The group that it switches to; `None` for the user's group.
     pub group: Option<String>,
-    /// How many messages of one thread may wait to be decided before some are dropped.
+    /// The maximum number of messages that wait in one thread before some are dropped.
     pub waiting_messages_max: usize,
 }
 
-/// Where leases are kept.
+/// The storage of leases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
     /// The kind of store.
     pub backend: StoreBackend,
-    /// How many lease changes may wait to be made durable before new packets are dropped.
+    /// The maximum number of lease changes that wait to be made durable before new packets are
+    /// dropped.
     pub waiting_changes_max: usize,
 }
 
@@ -94,86 +95,86 @@ pub struct StoreSettings {
 pub enum StoreBackend {
     /// A log on disk.
     Embedded {
-        /// Its folder: `leases` in the folder that the file names.
+        /// The folder of the log: `leases` in the folder that the file names.
         path: PathBuf,
     },
-    /// Nothing outlives the process. For trials and tests.
+    /// Memory, which does not outlive the process. For trials and tests.
     Memory,
 }
 
-/// Where plugins come from.
+/// The folders and settings of plugins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginSettings {
     /// The folder with `NN-name.wasm`, scripts such as `NN-name.rhai`, and `NN-name.toml`.
     pub directory: PathBuf,
-    /// The folder with what runs scripts; none for where an installation has it.
+    /// The folder with the interpreters of scripts; `None` for the default of an installation.
     pub interpreters: Option<PathBuf>,
-    /// The folder for compiled components: `compiled` in the store's folder unless the file names
-    /// another; none if the store is in memory and the file names none.
+    /// The folder for compiled components. The default is `compiled` in the store's folder, or
+    /// `None` if leases are kept in memory.
     pub cache: Option<PathBuf>,
-    /// When a new generation is rolled back; none for never.
+    /// When a new generation is rolled back; `None` for never.
     pub rollback: Option<RollbackSettings>,
 }
 
-/// When a new generation is replaced by the one before it.
+/// The conditions for returning to the previous generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RollbackSettings {
-    /// How many calls of its policies may fail, or not be made because a policy is suspended or not
-    /// ready; one more rolls it back.
+    /// The number of tolerated calls of policies that fail, or are not made because a policy is
+    /// suspended or not ready. One more triggers a rollback.
     pub faults_max: u64,
-    /// How long after it began to serve they count.
+    /// The time after a generation begins to serve in which faults count.
     pub window: Duration,
 }
 
-/// How the running server is spoken to.
+/// The control interface of the running server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlSettings {
-    /// The Unix socket for `lessor leases`, `lessor status` and the like: `control.sock` in the
-    /// store's folder unless the file names another; none if the store is in memory and the file
-    /// names none, or if it is switched off.
+    /// The Unix socket for `lessor leases`, `lessor status` and similar commands. The default is
+    /// `control.sock` in the store's folder. `None` if it is disabled, or if leases are kept in
+    /// memory and the file names no socket.
     pub socket: Option<PathBuf>,
 }
 
-/// The journal of events: a line of JSON for the end of every packet.
+/// The journal of events: a line of JSON for the end of each packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalSettings {
     /// The file that lines are appended to.
     pub path: PathBuf,
-    /// How large it may become, in octets; then it is rotated.
+    /// The size at which the file is rotated, in octets.
     pub file_octets_max: u64,
-    /// How many files are kept, the one that is written included; at least 2.
+    /// The number of files that are kept, including the current one; at least 2.
     pub files_max: usize,
-    /// How many octets must stay free on its file system, if that also holds the store.
+    /// The free space that must remain on its file system, in octets, if that also holds the store.
     pub free_octets_min: u64,
 }
 
-/// Where metrics can be fetched.
+/// The endpoint for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricsSettings {
     /// The address and port of the HTTP server.
     pub listen: SocketAddr,
 }
 
-/// What is logged and how.
+/// The format and level of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogSettings {
-    /// The form of a line.
+    /// The format of a line.
     pub format: LogFormat,
-    /// The least important messages that are still written.
+    /// The level of the least important messages that are written.
     pub level: LogLevel,
 }
 
-/// The form of a log line.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// For programs: an object of JSON.
+    /// A JSON object for programs.
     Json,
 }
 
-/// How important a log message is; each takes in those before it.
+/// The level of a log message; each includes those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum LogLevel {
@@ -186,40 +187,41 @@ pub enum LogLevel {
     Trace,
 }
 
-/// What the file beside a plugin says: `NN-name.toml` for `NN-name.wasm`. A plugin without such a
-/// file has the default.
+/// The contents of a plugin's sidecar file: `NN-name.toml` for `NN-name.wasm`. A plugin without
+/// such a file has the default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sidecar {
-    /// `[settings]` as a JSON object, for the plugin's `configure`; `{}` if there is none. Dates
-    /// and times are texts.
+    /// `[settings]` as a JSON object, for the plugin's `configure`; `{}` if there is no such table.
+    /// Dates and times become strings.
     pub settings_json: String,
-    /// How long one call may take; none for the server's default.
+    /// The deadline of one call in milliseconds; `None` for the server's default.
     pub deadline_ms: Option<u64>,
-    /// How much memory one instance may have; none for the server's default.
+    /// The maximum memory of one instance in MiB; `None` for the server's default.
     pub memory_mib_max: Option<u32>,
-    /// How many elements the tables of one instance may have; none for the server's default.
+    /// The maximum number of table elements of one instance; `None` for the server's default.
     pub table_elements_max: Option<usize>,
-    /// How many lines the plugin may log in a second; none for the server's default.
+    /// The maximum number of lines that the plugin may log per second; `None` for the server's
+    /// default.
     pub log_lines_per_sec_max: Option<u32>,
-    /// What becomes of a packet when the plugin fails on it.
+    /// What happens to a packet when the plugin fails on it.
     pub on_failure: OnFailure,
     /// Whether the plugin decides.
     pub mode: PluginMode,
-    /// What the plugin may use beside the request; each once.
+    /// The capabilities that the plugin is granted, without duplicates.
     pub grants: Vec<Grant>,
-    /// What bounds what it remembers.
+    /// The limits of the plugin's state.
     pub state: StateSettings,
 }
 
-/// What bounds what a plugin remembers; what is left out is as the server has it.
+/// The limits of a plugin's state; `None` is the server's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateSettings {
-    /// How long a key is kept after it was last set, in seconds; none, or `u32::MAX` for "infinite",
-    /// until it is removed.
+    /// How long a key is kept after it was last set, in seconds; `None` or `u32::MAX` ("infinite")
+    /// keeps it until it is removed.
     pub keep_secs: Option<u32>,
-    /// How many keys there may be.
+    /// The maximum number of keys.
     pub keys_max: Option<usize>,
-    /// How many keys messages of one line may add.
+    /// The maximum number of keys that messages of one line may add.
     pub line_keys_max: Option<usize>,
     /// What happens when there is no room for a key.
     pub when_full: WhenFull,
@@ -228,21 +230,21 @@ pub struct StateSettings {
 /// What happens when there is no room for a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
-    /// It is not added, and the plugin is told.
+    /// The key is not added, and the plugin gets an error.
     #[default]
     Error,
-    /// The key that was set longest ago goes.
+    /// The key that was set longest ago is evicted.
     OldestGoesFirst,
 }
 
-/// What a plugin may use beside the request.
+/// A capability that a plugin can be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// Lines in the server's log.
     Log,
-    /// Numbers beside the server's own.
+    /// Counters and gauges, exported with the server's metrics.
     Metrics,
-    /// What it remembers over restarts.
+    /// State that is kept over restarts.
     State,
     /// The sources that the server holds in memory.
     Tables,
@@ -251,17 +253,18 @@ pub enum Grant {
 /// Whether a plugin decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PluginMode {
-    /// It does.
+    /// The plugin decides.
     #[default]
     Live,
-    /// It is asked off the reply path, and what it says is only compared with what was decided.
+    /// The plugin is called off the reply path, and its decisions are only compared with those
+    /// made.
     Shadow,
 }
 
-/// What becomes of a packet when a plugin fails on it.
+/// What happens to a packet when a plugin fails on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
-    /// The packet goes on as if the plugin were absent.
+    /// The packet is processed as if the plugin were absent.
     #[default]
     Skip,
     /// The packet gets no answer.

@@ -1,14 +1,14 @@
-//! The keys of every table, in the order in which they are best written.
+//! The keys of every table, in the recommended order.
 
 use lessor_core::OptionDefinition;
 
-/// What a table may hold.
+/// The known keys of a table.
 pub(crate) struct Shape {
-    /// What mistakes call it: its header.
+    /// The name of the table in messages: its header.
     pub(crate) name: &'static str,
     /// Its keys.
     pub(crate) keys: &'static [&'static str],
-    /// Other words that people use, and the keys they mean.
+    /// Common synonyms, and the keys that they stand for.
     pub(crate) synonyms: &'static [(&'static str, &'static str)],
 }
 
@@ -210,7 +210,7 @@ pub(crate) static RESERVATION: Shape = Shape {
     ],
 };
 
-/// A reservation in a file of its own.
+/// A reservation in a file of reservations.
 pub(crate) static RESERVATION_ROW: Shape =
     Shape { name: "the reservation", keys: RESERVATION.keys, synonyms: RESERVATION.synonyms };
 
@@ -372,19 +372,18 @@ static CONFIGURATION: [&Shape; 12] = [
     &RESERVATION,
 ];
 
-/// The only key of the document that is no table.
+/// The only key of the document that is not a table.
 const AT_THE_TOP: &str = "reservations";
 
 impl Shape {
-    /// Whether a key that this table of a configuration has not belongs at the top of the file, or the
-    /// other way round.
+    /// Whether a key that is unknown in this table belongs at the top of the file, or vice versa.
     pub(crate) fn is_elsewhere(&self, key: &str) -> bool {
         let is_document = self.name == DOCUMENT.name;
         let is_subnet = self.name == SUBNET.name;
         (is_subnet && key == AT_THE_TOP) || (is_document && key == "reservation")
     }
 
-    /// What to do with a key that this table has not, if it is known from elsewhere.
+    /// Advice for an unknown key, if it is known from another table.
     pub(crate) fn advice_for(&self, key: &str) -> Option<String> {
         if self.name == CASE.name && CASE_REQUEST.keys.contains(&key) {
             return Some(format!("`{key}` belongs below [request]"));
@@ -416,7 +415,7 @@ impl Shape {
             return None;
         }
         let belongs = format!("`{key}` belongs below {}", owners.join(" or "));
-        // A header ends the table before it: the usual slip is a key below the wrong one.
+        // A header ends the table before it, so a common slip is a key below the wrong header.
         match self.name.starts_with("[[subnet.") && owners.contains(&SUBNET.name) {
             true => Some(format!("{belongs}: move it above the pools and reservations")),
             false => Some(belongs),

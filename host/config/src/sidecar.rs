@@ -1,4 +1,4 @@
-//! The file beside a plugin.
+//! Reads the sidecar file of a plugin.
 
 use serde_json::{Map, Number, Value as Json};
 use toml::de::DeValue;
@@ -10,21 +10,21 @@ use crate::{
     shapes, syntax,
 };
 
-/// A deadline of one tick of the clock can pass at once, so two are the least.
+/// A deadline of one tick of the clock can pass at once, so the minimum is two.
 pub const DEADLINE_MS_MIN: u64 = 2;
-/// A client that waits for longer asks again.
+/// A client that waits longer sends again.
 pub const DEADLINE_MS_MAX: u64 = 1_000;
-/// For one instance, of which every worker has one.
+/// The maximum memory of one instance in MiB; every worker has one.
 pub const MEMORY_MIB_MAX: u32 = 1_024;
-/// Tables hold what a plugin's functions are called by; few have a thousand.
+/// Tables hold the functions of a plugin that are called indirectly; few have a thousand.
 pub const TABLE_ELEMENTS_MAX: usize = 100_000;
-/// More than anybody reads.
+/// More lines than an operator can read.
 pub const LOG_LINES_PER_SEC_MAX: u32 = 1_000;
 
-/// What a plugin may remember, whatever the file says.
+/// The maximum number of keys in a plugin's state.
 pub const STATE_KEYS_MAX: usize = 65_536;
 
-/// Reads the document in the collector's source; nothing if a mistake was reported that leaves no
+/// Reads the document in the collector's source. Returns `None` if a reported mistake prevents a
 /// sidecar.
 pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
     let document = syntax::parse(collector);
@@ -57,7 +57,7 @@ pub(crate) fn read(collector: &Collector) -> Option<Sidecar> {
     })
 }
 
-/// What bounds what the plugin remembers.
+/// Reads the limits of the plugin's state.
 fn state_rules(value: &Value) -> StateSettings {
     let Some(table) = value.table(&shapes::STATE) else { return StateSettings::default() };
     let choices = [("error", WhenFull::Error), ("oldest-goes-first", WhenFull::OldestGoesFirst)];
@@ -78,7 +78,7 @@ pub(crate) fn settings_json(value: &Value) -> String {
     Json::Object(object(value)).to_string()
 }
 
-/// What the plugin is granted; named twice is granted once.
+/// Reads the capabilities that the plugin is granted; duplicates are ignored.
 fn grants(value: &Value) -> Vec<Grant> {
     let choices = [
         ("log", Grant::Log),
@@ -103,8 +103,8 @@ fn object(value: &Value) -> Map<String, Json> {
         .collect()
 }
 
-/// The value as JSON; null for one that has no like there, which is reported. TOML nests at most
-/// 80 deep, so this does too.
+/// Converts the value to JSON; a value without an equivalent becomes null and is reported. TOML
+/// nests at most 80 levels, so this recursion does too.
 fn json(value: &Value) -> Json {
     match value.raw() {
         DeValue::String(text) => Json::String(text.to_string()),

@@ -1,4 +1,4 @@
-//! The text that mistakes point into.
+//! The text that mistakes refer to.
 
 use std::{
     fmt,
@@ -10,24 +10,24 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 
 use crate::secrets;
 
-/// Mistakes in a file with longer lines are told without showing them.
+/// Mistakes in a file with longer lines are described without showing the lines.
 pub const SHOWN_LINE_OCTETS_MAX: usize = 1_000;
 
-/// One configuration file: its name, its text and where its lines start. Cheap to clone.
+/// One configuration file: its name, its text and the offsets of its lines. Cheap to clone.
 ///
-/// Lines are looked up, not counted, so that a hundred mistakes in a file of 64 MiB are rendered
-/// at once.
+/// Lines are found by binary search instead of counting, so that a hundred mistakes in a file of 64
+/// MiB are rendered quickly.
 #[derive(Clone)]
 pub(crate) struct Source(Arc<Inner>);
 
 struct Inner {
     name: String,
     text: String,
-    /// How many lines of the file come before the text.
+    /// The number of lines of the file before the text.
     lines_before: usize,
     line_starts: Vec<usize>,
     has_long_lines: bool,
-    /// Where there seem to be secrets.
+    /// The places that look like secrets.
     secrets: OnceLock<Vec<Range<usize>>>,
 }
 
@@ -36,7 +36,7 @@ impl Source {
         Self::excerpt(name, text, 1)
     }
 
-    /// A part of a file that begins with the line `first_line` (from 1) of it.
+    /// A part of a file that begins at its line `first_line` (from 1).
     pub(crate) fn excerpt(name: &str, text: impl Into<String>, first_line: usize) -> Self {
         let text = text.into();
         let lines_before = first_line.saturating_sub(1);
@@ -49,8 +49,8 @@ impl Source {
         Self(Arc::new(Inner { name, text, lines_before, line_starts, has_long_lines, secrets }))
     }
 
-    /// The same with asterisks in place of the secrets in it and of the values at `spans`, but for
-    /// their quotes.
+    /// The same source with asterisks in place of its secrets and of the values at `spans`, keeping
+    /// quotes.
     pub(crate) fn hiding(&self, spans: &[Range<usize>]) -> Self {
         let mut octets = self.0.text.clone().into_bytes();
         for span in spans.iter().chain(self.secrets()) {
@@ -61,7 +61,7 @@ impl Source {
         Self::excerpt(&self.0.name, text, self.0.lines_before + 1)
     }
 
-    /// Whether a value is, or has in it, what looks like a secret.
+    /// Whether a value is or contains what looks like a secret.
     pub(crate) fn has_secret_at(&self, span: &Range<usize>) -> bool {
         self.secrets().iter().any(|secret| secret.start < span.end && span.start < secret.end)
     }
@@ -83,31 +83,31 @@ impl Source {
         &self.0.text
     }
 
-    /// Line and column of an offset in octets, both from 1; columns count characters.
+    /// The line and column of an offset in octets, both from 1; columns count characters.
     pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.line_of(offset);
         let before = self.0.text.get(self.line_start(line)..offset).unwrap_or_default();
         (self.0.lines_before + line + 1, before.chars().count() + 1)
     }
 
-    /// The line (from 1) of the file, without its end.
+    /// The line (from 1) of the file, without its line ending.
     pub(crate) fn line(&self, line: usize) -> &str {
         let line = line.saturating_sub(self.0.lines_before + 1);
         let text = self.0.text.get(self.line_start(line)..self.line_start(line + 1));
         text.unwrap_or_default().trim_end_matches(['\n', '\r'])
     }
 
-    /// The line (from 0) of the text that an offset lies on.
+    /// The line (from 0) of the text that contains an offset.
     pub(crate) fn line_of(&self, offset: usize) -> usize {
         self.0.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// Where a line (from 0) of the text starts; the end of the text for lines behind it.
+    /// The offset of a line (from 0) of the text; the end of the text for lines beyond it.
     fn line_start(&self, line: usize) -> usize {
         self.0.line_starts.get(line).copied().unwrap_or(self.0.text.len())
     }
 
-    /// The part of `span` that lies on its first line.
+    /// The part of `span` on its first line.
     pub(crate) fn first_line_of(&self, span: &Range<usize>) -> Range<usize> {
         let line = self.line_of(span.start);
         let end = self.line_start(line) + self.line(self.0.lines_before + line + 1).len();
@@ -115,8 +115,8 @@ impl Source {
     }
 }
 
-/// Only the lines of a span are shown, none beside them: whatever they hold, it is not what a mistake is
-/// about, and may be a secret.
+/// Only the lines of a span are shown, and no neighbouring lines: those are not what a mistake is
+/// about, and may contain secrets.
 impl SourceCode for Source {
     fn read_span<'a>(
         &'a self,
@@ -127,7 +127,8 @@ impl SourceCode for Source {
         let first = self.line_of(span.offset());
         let last_octet = span.offset() + span.len().saturating_sub(1);
         let after = self.line_of(last_octet) + 1;
-        // Without context the part starts at the span itself: that is how its place is asked for.
+        // Without context, miette asks for the position of the span, so the part starts at the span
+        // itself.
         let (start, column) = match context_lines_before {
             0 => (span.offset(), self.position(span.offset()).1 - 1),
             _ => (self.line_start(first), 0),

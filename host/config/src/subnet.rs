@@ -1,4 +1,5 @@
-//! One `[[subnet]]`: its prefix, lease times and options; pools and reservations are read beside.
+//! Reads one `[[subnet]]`: its prefix, lease times and options. Other modules read pools and
+//! reservations.
 
 use std::{num::NonZeroU32, ops::Range, sync::Arc};
 
@@ -18,42 +19,43 @@ use crate::{
     shapes,
 };
 
-/// The shortest prefix: a single organisation holds no more.
+/// The shortest prefix: no single organisation has more addresses.
 pub const PREFIX_LENGTH_MIN: u8 = 8;
-/// An offer that is held for longer keeps its address from everybody else.
+/// The maximum time that an offer is held in seconds; no other client can get its address
+/// meanwhile.
 pub const OFFER_HOLD_SECS_MAX: u32 = 3_600;
 
-/// No pool is larger: see [`PREFIX_LENGTH_MIN`].
+/// The maximum number of addresses of a pool: see [`PREFIX_LENGTH_MIN`].
 const ADDRESSES_MAX: u32 = 1 << (32 - PREFIX_LENGTH_MIN);
 
 const LEASE_TIME_SECS: u32 = 3_600;
 const MIN_LEASE_TIME_SECS: u32 = 60;
 const MAX_LEASE_TIME_SECS: u32 = 86_400;
 
-/// A subnet on its way into a network.
+/// A subnet before it is added to a network.
 pub(crate) struct PlacedSubnet {
     pub(crate) prefix: Placed<Ipv4Net>,
-    /// What the subnet says about its whole network.
+    /// The settings of the subnet that apply to its whole network.
     pub(crate) shared: Shared,
     pub(crate) pools: Vec<PlacedPool>,
     pub(crate) reservations: Vec<PlacedReservation>,
-    /// All but pools and reservations.
+    /// The subnet without pools and reservations.
     rest: Subnet,
 }
 
-/// What the rest of the file says that matters to every subnet.
+/// The settings of other tables that apply to every subnet.
 pub(crate) struct Around {
     /// `[options]`
     pub(crate) options: Options,
     /// `unknown-clients` of `[server]`.
     pub(crate) unknown_clients: UnknownClients,
-    /// The relays that are served where a subnet does not say: `relays` of `[server]`.
+    /// The relays that are served if a subnet names none: `relays` of `[server]`.
     pub(crate) relays: Option<Arc<[Ipv4Net]>>,
     pub(crate) own: OwnAddresses,
 }
 
-/// What holds for a whole network, as far as one subnet says it; or for all networks that say nothing
-/// else, as far as `[server]` does.
+/// Settings of a whole network that one subnet specifies, or defaults for all networks that
+/// `[server]` specifies.
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) network: Option<Placed<String>>,
@@ -67,7 +69,7 @@ pub(crate) struct Shared {
 }
 
 impl PlacedSubnet {
-    /// Reads a subnet; nothing if it has no prefix.
+    /// Reads a subnet. Returns `None` if it has no prefix.
     pub(crate) fn read(table: &Table, around: &Around) -> Option<Self> {
         let prefix = table.require("prefix", "\"100.64.0.0/16\"").and_then(|value| prefix(&value));
         let own = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
@@ -97,7 +99,7 @@ impl PlacedSubnet {
         Some(Self { prefix, shared, pools, reservations, rest })
     }
 
-    /// The longest lease time that it grants.
+    /// The longest lease time that the subnet grants.
     pub(crate) const fn max_lease_time_secs(&self) -> u32 {
         self.rest.lease_time.max_secs
     }
@@ -112,8 +114,8 @@ impl PlacedSubnet {
     }
 }
 
-/// What is left of each item without its places. To collect them would keep the room that the places took,
-/// for as long as the server runs.
+/// Removes the places from all items. Collecting in place would keep the memory of the places for
+/// as long as the server runs.
 pub(crate) fn fitted<P, T>(placed: Vec<P>, without: impl Fn(P) -> T) -> Vec<T> {
     let mut fitted = Vec::with_capacity(placed.len());
     fitted.extend(placed.into_iter().map(without));
@@ -121,7 +123,7 @@ pub(crate) fn fitted<P, T>(placed: Vec<P>, without: impl Fn(P) -> T) -> Vec<T> {
 }
 
 impl Shared {
-    /// Reads what `[server]` says.
+    /// Reads the defaults in `[server]`.
     pub(crate) fn of_server(table: Option<&Table>) -> Self {
         let Some(table) = table else { return Self::default() };
         Self {
@@ -157,7 +159,7 @@ impl Shared {
     }
 }
 
-/// What the table leaves out keeps its default.
+/// Keys that the table omits keep their defaults.
 fn quarantine_max(value: &Value) -> Option<Placed<QuarantineMax>> {
     let table = value.table(&shapes::QUARANTINE_MAX)?;
     let default = QuarantineMax::default();
@@ -197,7 +199,7 @@ fn after_data_loss(table: &Table) -> Option<Placed<AfterDataLoss>> {
     table.get("after-data-loss").and_then(|value| Some(value.place(value.choice(&choices)?)))
 }
 
-/// `unknown-clients` of a subnet or, for all that say nothing else, of `[server]`.
+/// Reads `unknown-clients` of a subnet or, as the default for all others, of `[server]`.
 pub(crate) fn unknown_clients(table: &Table) -> Option<UnknownClients> {
     table.get("unknown-clients")?.choice(&[
         ("adopt", UnknownClients::Adopt),
@@ -219,7 +221,7 @@ fn prefix(value: &Value) -> Option<Placed<Ipv4Net>> {
     None
 }
 
-/// The lease times. What the file leaves open gives way to what it says.
+/// Reads the lease times. Times that the file omits are adapted to those that it has.
 fn lease_time(table: &Table) -> LeaseTime {
     let get =
         |key| table.get(key).and_then(|value: Value| Some(value.place(value.duration_secs()?)));
@@ -231,7 +233,7 @@ fn lease_time(table: &Table) -> LeaseTime {
         (&min, "min-lease-time", &max, "max-lease-time"),
     ] {
         let (Some(shorter), Some(longer)) = (shorter, longer) else { continue };
-        // With all three in the file, the first two lines say it.
+        // If the file has all three, the first two comparisons report the mistake.
         let is_said = shorter_key == "min-lease-time" && longer_key == "max-lease-time";
         if shorter.value > longer.value && !(is_said && default.is_some()) {
             report_order(table, (shorter_key, &shorter.span), (longer_key, &longer.span));

@@ -1,6 +1,6 @@
-//! "Did you mean …?"
+//! Suggestions for misspelt names.
 
-/// The candidate that `found` was most likely meant to be, if any is close enough.
+/// The candidate that `found` was most likely meant to be, if one is close enough.
 pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance_max = (found.chars().count() / 3).max(1);
     candidates
@@ -11,7 +11,7 @@ pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
-/// The same for keys, which are in lower case with hyphens.
+/// Does the same for keys, which are in lower case with hyphens.
 pub(crate) fn closest<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -19,12 +19,12 @@ pub(crate) fn closest<'a>(
     nearest(&found.to_lowercase().replace('_', "-"), candidates)
 }
 
-/// Names in a sentence: "`a`, `b`, `c`".
+/// Joins names for a sentence: "`a`, `b`, `c`".
 pub(crate) fn joined<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Things in a sentence: "a, b and c".
+/// Joins items for a sentence: "a, b and c".
 pub(crate) fn listed(things: &[String]) -> String {
     match things {
         [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),

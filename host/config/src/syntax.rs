@@ -1,5 +1,4 @@
-//! TOML as such: what is wrong with its syntax, told without the parser's words where people
-//! commonly slip.
+//! Reports syntax errors of TOML, with specific messages instead of the parser's for common slips.
 
 use std::ops::Range;
 
@@ -10,13 +9,13 @@ use toml::{
 
 use crate::{collector::Collector, mistake::Draft};
 
-/// Reads the text as far as it can be read. What is wrong is reported, and no more said about what
-/// comes of it.
+/// Parses as much of the text as possible. Syntax errors are reported, and reports about their
+/// consequences suppressed.
 pub(crate) fn parse(collector: &Collector) -> Spanned<DeTable<'_>> {
     parse_text(collector, collector.source().text())
 }
 
-/// Reads a text that says the same as the collector's source, each thing in the same place.
+/// Parses a text that is equivalent to the collector's source, with everything in the same places.
 pub(crate) fn parse_text<'a>(collector: &Collector, text: &'a str) -> Spanned<DeTable<'a>> {
     let (table, mut errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
@@ -49,7 +48,7 @@ pub(crate) fn parse_text<'a>(collector: &Collector, text: &'a str) -> Spanned<De
     table
 }
 
-/// The values of a document, by their places.
+/// The values of a document, by place.
 #[derive(Default)]
 struct Values {
     scalars: Vec<(Range<usize>, Scalar)>,
@@ -90,8 +89,8 @@ impl Values {
         }
     }
 
-    /// The value that an error is about, if it is about one value on one line: then the lines
-    /// after it are sound.
+    /// The value that an error is about, if it is a single value on one line: then the lines after
+    /// it can be trusted.
     fn scalar_at(
         &self,
         error: &Range<usize>,
@@ -105,7 +104,7 @@ impl Values {
         (error.end <= span.end && !is_before && is_one_line).then_some((span, *scalar))
     }
 
-    /// The innermost list or table around `offset` that starts on a line before it.
+    /// The innermost list or table around `offset` that starts on an earlier line.
     fn container_of(
         &self,
         offset: usize,
@@ -196,7 +195,7 @@ fn structural(
     draft.help("what comes after this place was not checked")
 }
 
-/// The parser's message: what was found, and what was wanted.
+/// Splits the parser's message into what was found and what was wanted.
 fn in_two(message: &str) -> (String, String) {
     match message.split_once(", expected ") {
         Some((what, "nothing")) => (what.to_owned(), "not allowed here".to_owned()),

@@ -1,4 +1,4 @@
-//! Values that stand for something: addresses, prefixes, durations, paths, choices, octets.
+//! Typed values: addresses, prefixes, durations, paths, choices, octets.
 
 use std::{
     net::Ipv4Addr,
@@ -13,15 +13,16 @@ use crate::{
     suggest::{closest, joined},
 };
 
-/// What an identifier or a name that packets carry may be long: an option or sub-option has one
-/// octet for its length.
+/// The maximum length of an identifier or name in packets, in octets: the length of an option or
+/// sub-option is one octet.
 pub(crate) const IDENTIFIER_OCTETS_MAX: usize = 255;
 
-/// Names of pools and shared networks appear in logs, metrics and policies.
+/// The maximum length of names of pools and shared networks, which appear in logs, metrics and
+/// policies.
 pub(crate) const NAME_CHARS_MAX: usize = 64;
 
 impl<'a> Value<'a> {
-    /// An IPv4 address.
+    /// Reads an IPv4 address.
     pub(crate) fn address(&self) -> Option<Ipv4Addr> {
         const WANTED: &str = "an IPv4 address, such as \"192.0.2.1\"";
         let text = self.text(WANTED)?;
@@ -38,7 +39,7 @@ impl<'a> Value<'a> {
         address
     }
 
-    /// An IPv4 prefix whose host bits are zero.
+    /// Reads an IPv4 prefix whose host bits are zero.
     pub(crate) fn prefix(&self) -> Option<Ipv4Net> {
         const WANTED: &str = "an IPv4 prefix, such as \"100.64.0.0/16\"";
         let text = self.text(WANTED)?;
@@ -60,12 +61,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A list of IPv4 prefixes, without those that are not.
+    /// Reads a list of IPv4 prefixes, leaving out invalid ones.
     pub(crate) fn prefixes(&self) -> Vec<Ipv4Net> {
         self.items().iter().filter_map(Self::prefix).collect()
     }
 
-    /// A duration of at least a second: a number of seconds, or a text with a unit.
+    /// Reads a duration of at least a second: a number of seconds, or a text with a unit.
     pub(crate) fn duration_secs(&self) -> Option<u32> {
         const WANTED: &str = "a duration, such as \"90s\", \"10m\", \"1h\", \"7d\" or \"infinite\"";
         let secs = match (self.as_text(), self.integer()) {
@@ -90,7 +91,7 @@ impl<'a> Value<'a> {
         None
     }
 
-    /// A path; a relative one starts at `base`.
+    /// Reads a path; a relative one starts at `base`.
     pub(crate) fn path(&self, base: &Path) -> Option<PathBuf> {
         const WANTED: &str = "a path";
         let text = self.text(WANTED)?;
@@ -106,7 +107,7 @@ impl<'a> Value<'a> {
         Some(base.join(text))
     }
 
-    /// One of several words.
+    /// Reads one of several words.
     pub(crate) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
         let words = || choices.iter().map(|(word, _)| *word);
         let wanted = format!("one of {}", joined(words()));
@@ -121,7 +122,7 @@ impl<'a> Value<'a> {
         None
     }
 
-    /// A name for a pool or a shared network.
+    /// Reads a name for a pool or a shared network.
     pub(crate) fn name(&self) -> Option<&'a str> {
         const WANTED: &str = "a name of letters, digits, `-`, `_` and `.`";
         let name = self.text(WANTED)?;
@@ -136,7 +137,7 @@ impl<'a> Value<'a> {
         None
     }
 
-    /// Octets that identify a client or line: a text, or `hex:` and hexadecimal digits.
+    /// Reads octets that identify a client or line: a text, or `hex:` and hexadecimal digits.
     pub(crate) fn identifier(&self) -> Option<Box<[u8]>> {
         const WANTED: &str = "a text, or octets such as \"hex:0a0b\"";
         let text = self.text(WANTED)?;
@@ -154,7 +155,7 @@ impl<'a> Value<'a> {
         None
     }
 
-    /// Octets: `hex:` and hexadecimal digits, which `:`, `-` and spaces may group.
+    /// Reads octets: `hex:` and hexadecimal digits, which may be grouped by `:`, `-` and spaces.
     pub(crate) fn octets(&self) -> Option<Vec<u8>> {
         const WANTED: &str = "octets, such as \"hex:0a0b\"";
         let text = self.text(WANTED)?;
@@ -165,7 +166,7 @@ impl<'a> Value<'a> {
             }
             Some(Err(_)) => self.refuse_with_help(WANTED, "the digits are 0 to 9 and a to f"),
             None => {
-                // Digits were most likely meant as such.
+                // Digits were most likely meant as hexadecimal.
                 let meant = match text.strip_prefix("0x").unwrap_or(text) {
                     digits if hex::decode(digits).is_ok() => digits.to_owned(),
                     text => hex::encode(text),
@@ -180,7 +181,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The octets that a text stands for, if they can identify a client or line.
+/// The octets that a text represents, if they can identify a client or line.
 pub(crate) fn identifier(text: &str) -> Option<Box<[u8]>> {
     let octets: Box<[u8]> = match hexadecimal(text) {
         Some(octets) => octets.ok()?.into(),
@@ -189,19 +190,19 @@ pub(crate) fn identifier(text: &str) -> Option<Box<[u8]>> {
     (1..=IDENTIFIER_OCTETS_MAX).contains(&octets.len()).then_some(octets)
 }
 
-/// The octets of a text that says that it holds hexadecimal digits.
+/// The octets of a text with the prefix for hexadecimal digits.
 fn hexadecimal(text: &str) -> Option<Result<Vec<u8>, hex::FromHexError>> {
     let digits = text.strip_prefix(HEX)?;
     Some(hex::decode(digits.replace([':', '-', ' '], "")))
 }
 
-/// In front of octets that are written as hexadecimal digits.
+/// The prefix of octets that are written as hexadecimal digits.
 pub(crate) const HEX: &str = "hex:";
 
-/// Longer octets are not written out as a suggestion.
+/// The maximum length of a suggestion, in digits.
 const SUGGESTED_DIGITS_MAX: usize = 64;
 
-/// Seconds; more than 32 bits can hold if the text says so.
+/// The duration in seconds, which may exceed 32 bits.
 fn parse_duration(text: &str) -> Option<u64> {
     if text == "infinite" {
         return Some(u64::from(INFINITE_SECS));
@@ -222,7 +223,7 @@ fn parse_duration(text: &str) -> Option<u64> {
     Some(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(unit_secs))
 }
 
-/// What `parse_duration` would have understood.
+/// A valid duration that the text was probably meant to be.
 fn guess_duration(text: &str) -> Option<String> {
     let text: String = text.to_ascii_lowercase().split_whitespace().collect();
     if matches!(text.as_str(), "infinity" | "forever" | "never" | "unlimited" | "inf") {

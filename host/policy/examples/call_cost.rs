@@ -1,5 +1,5 @@
-//! What calls of policies cost: builds policies, runs them a million times on one thread and prints
-//! how long a call took. Run with
+//! Measures the cost of policy calls: builds policies, calls them a million times on one thread and
+//! prints the time per call. Run with
 //! `cargo run --release --package lessor-policy-host --example call_cost`.
 
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
@@ -103,8 +103,8 @@ const SCRIPTS: [Script; 2] = [
 const SUBSCRIBERS: &str = r#"{"lines": {"olt1/3": {"pool": "residential", "lease-time-secs": 3600,
     "domain-name-servers": ["192.0.2.53", "192.0.2.54"], "leases-max": 2}}}"#;
 
-/// Prints the best, middle and worst of the rounds' averages: the best tells what the code costs, the
-/// worst what the machine does.
+/// Prints the minimum, median and maximum of the rounds' averages: the minimum shows the cost of
+/// the code, the maximum the noise of the machine.
 fn measure(
     what: &str,
     runtime: &Arc<Runtime>,

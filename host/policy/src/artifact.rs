@@ -1,9 +1,9 @@
-//! Artifacts: plugin files, read and made components. A core module that says what its functions
-//! mean, as `cargo build --target wasm32-unknown-unknown` makes it of a policy, becomes a component
-//! here, so that authors need no further tool.
+//! Plugin files and the components made from them. A core module with the component type embedded
+//! in it, as `cargo build --target wasm32-unknown-unknown` produces for a policy, is converted to a
+//! component here, so that policy authors need no other tool.
 //!
-//! Invariant: the server only reads a file and looks at its first octets; [`component`], which takes
-//! it apart, is for the compiler's child.
+//! Invariant: the server only reads a file and checks its first octets; [`component`], which parses
+//! it, runs in the compiler's child process only.
 
 use std::{borrow::Cow, fmt, io::Read, path::Path};
 
@@ -34,12 +34,12 @@ impl Artifact {
     }
 }
 
-/// The component in a file, or the one that can be made of the core module in it.
+/// Returns the component in a file, converting a core module to one.
 ///
 /// # Errors
-/// If the file is neither, or not whole.
+/// If the file is neither a component nor a core module, or is truncated or damaged.
 pub(crate) fn component(file: &[u8]) -> Result<Cow<'_, [u8]>, Problem> {
-    // What comes after this takes for granted that the parts of a file are in place.
+    // The code that handles the component later assumes that all parts of the file parse.
     for part in Parser::new(0).parse_all(file) {
         part.map_err(|error| Problem::Damaged(error.to_string()))?;
     }

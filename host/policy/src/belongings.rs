@@ -1,5 +1,5 @@
-//! Belongings: what is a plugin's own and not one instance's. All instances of a plugin share them,
-//! those of the next generation too: whoever has the name has the belongings.
+//! Belongings: the data that belongs to a plugin rather than to one of its instances. All instances
+//! of plugins with the same name share it, including those of the next generation.
 
 mod log;
 mod metrics;
@@ -24,7 +24,7 @@ pub use self::{
 };
 use crate::{Capability, Grants};
 
-/// What is one plugin's own.
+/// The data that belongs to one plugin.
 pub(crate) struct Belongings {
     pub(crate) log: LogBudget,
     pub(crate) metrics: Metrics,
@@ -32,7 +32,8 @@ pub(crate) struct Belongings {
 }
 
 impl Belongings {
-    /// A copy for a rehearsal: it remembers the same, and nothing of it is logged, measured or kept.
+    /// Copies the belongings for a rehearsal. The copy starts with the same state, but none of its
+    /// logs, metrics or changes are written anywhere.
     pub(crate) fn rehearsed(&self) -> Self {
         Self {
             log: LogBudget::none(),
@@ -45,7 +46,7 @@ impl Belongings {
 /// The belongings of all plugins of a process.
 pub(crate) struct Registry {
     known: Mutex<HashMap<Arc<str>, Weak<Belongings>>>,
-    /// Nothing if what plugins remember is kept in memory only.
+    /// `None` if the state of plugins is kept in memory only.
     writer: Option<Arc<Writer>>,
 }
 
@@ -54,8 +55,8 @@ impl Registry {
         Self { known: Mutex::default(), writer: store.map(Writer::new) }
     }
 
-    /// The belongings of the plugin of this name. What it remembers is read from disk if it is granted
-    /// that, so call this off the packet path.
+    /// Returns the belongings of the plugin with this name. If the plugin is granted state, its
+    /// state is read from disk, so call this off the packet path.
     pub(crate) fn of(&self, plugin: &Arc<str>, grants: Grants) -> Arc<Belongings> {
         let belongings = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +83,8 @@ impl Registry {
         belongings
     }
 
-    /// Everybody who remembers something: plugins that are loaded, and those that wait on disk.
+    /// Returns the names of all plugins that have state: those that are loaded, and those that only
+    /// have state on disk.
     ///
     /// # Errors
     /// If the disk cannot be read.
@@ -100,8 +102,8 @@ impl Registry {
         Ok(owners)
     }
 
-    /// Writes what has not been written yet, and waits until it is on disk or cannot be; says
-    /// which.
+    /// Writes all pending changes and waits until they are on disk. Returns `false` if the write
+    /// failed.
     pub(crate) fn flush(&self) -> bool {
         self.writer.as_ref().is_none_or(|writer| writer.flush())
     }

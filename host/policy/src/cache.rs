@@ -1,8 +1,9 @@
 //! The cache: compiled components in a folder, so that a plugin is compiled once and not at every
-//! start. A file that cannot be used is as good as none; the cache never keeps a plugin from loading.
+//! start. A file that cannot be used counts as missing; the cache never keeps a plugin from
+//! loading.
 //!
-//! Invariant: a [`Sealed`] comes from the compiler, or from a file that only the server's user can have
-//! written, and is what was written there.
+//! Invariant: a [`Sealed`] comes from the compiler, or is the unmodified content of a file that
+//! only the server's user or root can have written.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -28,9 +29,9 @@ const MAGIC: &[u8; 16] = b"lessor-cache-1\n\0";
 const DIGEST_OCTETS: usize = 32;
 const SUFFIX: &str = "compiled";
 const TEMPORARY_SUFFIX: &str = "temporary";
-/// A temporary file of this age was left behind by a server that ended while it wrote.
+/// Temporary files older than this were left behind by a server that ended during a write.
 const TEMPORARY_AGE_MAX: Duration = Duration::from_secs(3_600);
-/// Write permission for anybody but the owner.
+/// Write permission for anyone but the owner.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// A folder of compiled components.
@@ -39,7 +40,7 @@ pub(crate) struct Cache {
     folder: PathBuf,
 }
 
-/// What a compiled component is found by: what it was made of, and by which engine.
+/// What identifies a compiled component: the component it was compiled from, and the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key([u8; DIGEST_OCTETS]);
 
@@ -71,10 +72,10 @@ impl Key {
 }
 
 impl Cache {
-    /// Opens the folder, and makes it if it does not exist.
+    /// Opens the folder, and creates it if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be used, or somebody else could write to it.
+    /// If it cannot be used, or another user could write to it.
     pub(crate) fn open(folder: &Path) -> Result<Self, RuntimeError> {
         let refused = |problem: String| RuntimeError::Cache { path: folder.to_owned(), problem };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
@@ -93,13 +94,13 @@ impl Cache {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// The compiled code of this key, if there is a file that can be trusted.
+    /// Returns the compiled code for this key, if there is a file that can be trusted.
     pub(crate) fn get(&self, key: &Key) -> Option<Sealed> {
         let path = self.path(key);
         match read_checked(&path, key) {
             Ok(found) => {
                 if let Some((file, _)) = &found {
-                    // Only for the order in which files are removed.
+                    // The modification time only determines which files are removed first.
                     let _ = file.set_modified(SystemTime::now());
                 }
                 found.map(|(_, sealed)| sealed)
@@ -112,7 +113,7 @@ impl Cache {
         }
     }
 
-    /// Keeps compiled code. Failures are logged: nothing depends on it.
+    /// Stores compiled code. Failures are only logged, because nothing depends on the cache.
     pub(crate) fn put(&self, key: &Key, octets: &[u8]) {
         if let Err(error) = self.write(key, octets) {
             let folder = self.folder.display();
@@ -143,7 +144,7 @@ impl Cache {
         written
     }
 
-    /// Keeps the files that were used last, and none that a server left half written.
+    /// Removes the least recently used files, and temporary files that were left behind.
     fn remove_oldest(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         let now = SystemTime::now();
@@ -172,7 +173,7 @@ impl Cache {
     }
 }
 
-/// The code of a file, if the file exists; an error says why it is not to be used.
+/// Reads the code from a file if the file exists. The error says why it cannot be used.
 fn read_checked(path: &Path, key: &Key) -> Result<Option<(File, Sealed)>, String> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
@@ -200,18 +201,18 @@ fn read_checked(path: &Path, key: &Key) -> Result<Option<(File, Sealed)>, String
     Ok(Some((file, Sealed { octets })))
 }
 
-/// What is written with the code, so that damage, and a file of another name, is noticed.
+/// The checksum that is written with the code. It detects damage and renamed files.
 fn seal(key: &Key, octets: &[u8]) -> [u8; DIGEST_OCTETS] {
     Sha256::new_with_prefix(key.0).chain_update(octets).finalize().into()
 }
 
-/// Whether only the server's user, or root, can have written this.
+/// Whether only the server's user or root can have written this file.
 fn is_trusted(metadata: &fs::Metadata) -> bool {
     let own = nix::unistd::geteuid().as_raw();
     [own, 0].contains(&metadata.uid()) && metadata.mode() & WRITABLE_BY_OTHERS == 0
 }
 
-/// Feeds what a `Hash` says into a digest: unlike std's hashers, stable from one build to the next.
+/// Feeds the data of a `Hash` into a digest. Unlike the hashers of std, it is stable across builds.
 struct DigestHasher(Sha256);
 
 impl Hasher for DigestHasher {

@@ -1,20 +1,21 @@
-//! Capabilities: what a policy can be granted beside the request, each an interface of the contract.
+//! Capabilities: what a policy can be granted besides the request, each an interface of the
+//! contract.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a policy can be granted.
+/// A capability that a policy can be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
     /// Lines in the server's log.
     Log,
-    /// Counters and gauges beside the server's own.
+    /// Counters and gauges, exported with the server's metrics.
     Metrics,
-    /// What it remembers, shared by all of its instances and kept over restarts.
+    /// State that all of its instances share and that is kept over restarts.
     State,
-    /// What the server holds in memory for looking up.
+    /// Tables that the server holds in memory for lookups.
     Tables,
 }
 
@@ -44,12 +45,12 @@ impl fmt::Display for Capability {
     }
 }
 
-/// What a policy is granted. Written as in the file beside it: `["log", "state"]`.
+/// The capabilities that a policy is granted, written as in its sidecar file: `["log", "state"]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grants(u8);
 
 impl Grants {
-    /// Everything there is.
+    /// All capabilities.
     pub fn all() -> Self {
         Capability::ALL.into_iter().collect()
     }
@@ -59,12 +60,12 @@ impl Grants {
         self.0 & (1 << capability as u8) != 0
     }
 
-    /// These, and one more.
+    /// These capabilities and one more.
     pub const fn with(self, capability: Capability) -> Self {
         Self(self.0 | 1 << capability as u8)
     }
 
-    /// What is granted, in the order of [`Capability::ALL`].
+    /// The granted capabilities, in the order of [`Capability::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::ALL.into_iter().filter(move |capability| self.contains(*capability))
     }

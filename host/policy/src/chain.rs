@@ -1,5 +1,5 @@
-//! Chains: the plugins of one generation, in order. A chain is never changed; a reload makes another,
-//! and plugins that are the same in both have the same instances.
+//! Chains: the plugins of one generation, in order. A chain is immutable; a reload creates a new
+//! one, and plugins that are unchanged keep their instances.
 
 use std::{sync::Arc, time::Instant};
 
@@ -20,15 +20,15 @@ use crate::{
 pub struct Chain {
     /// All of them, in order.
     plugins: Vec<Arc<Plugin>>,
-    /// The hooks of those that decide.
+    /// The hooks of the plugins that decide.
     hooks: HookSet,
-    /// Those that lookups are planned for.
+    /// The hooks that lookups are planned for.
     planned: HookSet,
-    /// What can be looked up.
+    /// The sources that plugins can look up in.
     lookup_sources: Arc<dyn LookupSources>,
-    /// The plugins that do not decide; none if all do.
+    /// The plugins that do not decide; `None` if all do.
     shadows: Option<Arc<Shadows>>,
-    /// What the instances live on.
+    /// The runtime that the instances run in.
     _runtime: Arc<Runtime>,
 }
 
@@ -83,18 +83,17 @@ impl Chain {
         Ok(Arc::new(Self { plugins, hooks, planned, lookup_sources, shadows, _runtime }))
     }
 
-    /// Whether there is no plugin.
+    /// Whether the chain has no plugins.
     pub fn is_empty(&self) -> bool {
         self.plugins.is_empty()
     }
 
-    /// Whether any live plugin is asked about messages of this kind.
+    /// Whether any live plugin has a hook for messages of this kind.
     pub fn has_hook_for(&self, kind: RequestKind) -> bool {
         self.hooks.contains(Hook::for_request(kind))
     }
 
-    /// Whether any live plugin wants something looked up before it is asked about messages of this
-    /// kind.
+    /// Whether any live plugin needs lookups before its hook for messages of this kind is called.
     pub fn has_lookups_for(&self, kind: RequestKind) -> bool {
         self.planned.contains(Hook::for_request(kind))
     }
@@ -104,23 +103,23 @@ impl Chain {
         self.hooks.contains(Hook::ReplyOptions)
     }
 
-    /// Whether any plugin follows what happens to leases, live or as a shadow.
+    /// Whether any plugin receives lease events, live or as a shadow.
     pub fn wants_lease_events(&self) -> bool {
         self.hooks.contains(Hook::OnLease)
             || self.shadows.as_ref().is_some_and(|shadows| shadows.want_lease_events())
     }
 
-    /// The plugins that decide nothing; none if all decide.
+    /// The plugins that do not decide; `None` if all do.
     pub fn shadows(&self) -> Option<&Arc<Shadows>> {
         self.shadows.as_ref()
     }
 
-    /// The shadows, if one of them would be asked about messages of this kind.
+    /// The shadows, if one of them has a hook for messages of this kind.
     pub fn shadows_of(&self, kind: RequestKind) -> Option<&Arc<Shadows>> {
         self.shadows.as_ref().filter(|shadows| shadows.want(kind))
     }
 
-    /// Whether any plugin may look at the client's lease when a message of this kind comes.
+    /// Whether any plugin may read the client's lease for a message of this kind.
     pub fn wants_lease_of(&self, kind: RequestKind) -> bool {
         self.has_hook_for(kind) || self.wants_options() || self.shadows_of(kind).is_some()
     }
@@ -130,33 +129,32 @@ impl Chain {
         self.plugins.iter().map(|plugin| &plugin.report)
     }
 
-    /// How the plugins behave, in order.
+    /// The status of the plugins, in order.
     pub fn status(&self) -> Vec<PluginStatus> {
         let now = Instant::now();
         self.plugins.iter().map(|plugin| plugin.status(now)).collect()
     }
 
-    /// How often live plugins failed on packets or were suspended, where failures for one line, or for
-    /// one client without a line, count `max` times at most: what many suffer counts, and not what one
-    /// causes.
+    /// How often live plugins failed on packets or were suspended. Failures for one line, or for
+    /// one client without a line, count at most `max` times, so that one client cannot dominate the
+    /// count.
     pub fn faults_at_most(&self, max: u64) -> u64 {
         let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
         live.map(|plugin| plugin.health.faults_at_most(max)).sum()
     }
 
-    /// The names under which plugins of the chain remember, and by which rules.
+    /// The names that plugins of the chain store state under, and the rules for it.
     pub fn state_rules(&self) -> impl Iterator<Item = (Arc<str>, StateRules)> {
         self.plugins.iter().filter_map(|plugin| plugin.state_rules())
     }
 
-    /// The same plugins once more, to be asked without consequences: their instances, counters and
-    /// records of faults are their own, and so is a copy of what they remember, so that nothing shows
-    /// in this chain. A plugin that is
-    /// suspended now is suspended there too, for as long; no other will be. Each call may take
-    /// `patience` times as long as its deadline says. Shadows stay out of it.
+    /// Creates a chain of the same plugins that is called without consequences. Its instances,
+    /// counters, fault records and a copy of the state are separate, so this chain is not affected.
+    /// A plugin that is suspended now is suspended there for the same time; no other plugin will
+    /// be. Each call may take `patience` times its deadline. Shadows are left out.
     ///
     /// # Errors
-    /// If a plugin cannot be instantiated again.
+    /// If a plugin cannot be instantiated.
     pub fn rehearsal(&self, patience: u64) -> Result<Arc<Self>, Vec<PluginError>> {
         let (mut plugins, mut errors) = (Vec::new(), Vec::new());
         for plugin in self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live) {
@@ -174,20 +172,20 @@ impl Chain {
         Ok(Arc::new(Self { plugins, hooks, planned, lookup_sources, shadows: None, _runtime }))
     }
 
-    /// Instances for one worker thread: of every live plugin with a hook on the packet path. Takes as long
-    /// as `configure` takes; call it off the packet path.
+    /// Creates instances of every live plugin with a hook on the packet path, for one worker
+    /// thread. Runs `configure`, which can be slow, so call it off the packet path.
     ///
     /// # Errors
-    /// If a plugin cannot be instantiated again.
+    /// If a plugin cannot be instantiated.
     pub fn runner(self: &Arc<Self>) -> Result<Runner, Vec<PluginError>> {
         self.runner_after(None)
     }
 
-    /// The same for a thread that runs another chain so far: plugins that are the same there get no other
-    /// instances; [`Runner::take_over`] brings those that the thread has.
+    /// Does the same for a thread that still runs another chain. Plugins that are unchanged get no
+    /// new instances; [`Runner::take_over`] moves those that the thread has.
     ///
     /// # Errors
-    /// If a plugin cannot be instantiated again.
+    /// If a plugin cannot be instantiated.
     pub fn runner_after(
         self: &Arc<Self>,
         before: Option<&Self>,
@@ -196,18 +194,18 @@ impl Chain {
         Ok(Runner::new(Arc::clone(self), seats))
     }
 
-    /// Instances for the thread that follows what happens to leases.
+    /// Creates instances for the thread that delivers lease events.
     ///
     /// # Errors
-    /// If a plugin cannot be instantiated again.
+    /// If a plugin cannot be instantiated.
     pub fn observer(self: &Arc<Self>) -> Result<Observer, Vec<PluginError>> {
         self.observer_after(None)
     }
 
-    /// The same for a thread that runs another chain so far; see [`Chain::runner_after`].
+    /// Does the same for a thread that still runs another chain; see [`Chain::runner_after`].
     ///
     /// # Errors
-    /// If a plugin cannot be instantiated again.
+    /// If a plugin cannot be instantiated.
     pub fn observer_after(
         self: &Arc<Self>,
         before: Option<&Self>,
@@ -216,20 +214,20 @@ impl Chain {
         Ok(Observer::new(Arc::clone(self), seats))
     }
 
-    /// How many plugins have the same instances in both chains.
+    /// The number of plugins that share their instances with `before`.
     pub fn kept_from(&self, before: &Self) -> usize {
         self.plugins.iter().filter(|plugin| before.has_instances_of(plugin)).count()
     }
 
-    /// Instances for the thread that runs the shadows; none if there are none.
+    /// Creates instances for the thread that runs the shadows. Returns `None` if there are none.
     ///
     /// # Errors
-    /// If a plugin cannot be instantiated again.
+    /// If a plugin cannot be instantiated.
     pub fn shadow_runner(self: &Arc<Self>) -> Result<Option<ShadowRunner>, Vec<PluginError>> {
         ShadowRunner::new(self)
     }
 
-    /// What can be looked up.
+    /// The sources that plugins can look up in.
     pub(crate) fn lookup_sources(&self) -> &dyn LookupSources {
         &*self.lookup_sources
     }
@@ -244,7 +242,7 @@ impl Chain {
         self.plugins.iter().find(|plugin| *plugin.name == *name)
     }
 
-    /// Where the plugin of this name stands.
+    /// The position of the plugin with this name.
     pub(crate) fn position_of(&self, name: &str) -> Option<usize> {
         self.plugins.iter().position(|plugin| *plugin.name == *name)
     }

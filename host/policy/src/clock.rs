@@ -1,6 +1,6 @@
-//! The clock that stops guests: a thread that lets the engine's epoch tick once in a millisecond.
-//! Compiled code looks at the epoch at every loop and function, and has the [`crate::stopwatch`] of the
-//! call decide when it is past the next look.
+//! The clock that interrupts guests: a thread that increments the engine's epoch every millisecond.
+//! Compiled code checks the epoch at every loop and function. When the epoch has passed the next
+//! check, the [`crate::stopwatch`] of the call decides whether the guest is stopped.
 
 use std::{
     io,
@@ -14,27 +14,27 @@ use std::{
 
 use wasmtime::EngineWeak;
 
-/// How often it ticks, in milliseconds.
+/// The interval of the ticks, in milliseconds.
 const TICK_MS: u64 = 1;
-/// The handle of the thread; it ends when this is dropped.
+/// A handle to the thread, which ends when this is dropped.
 pub(crate) struct Clock {
     thread: Thread,
     state: Arc<AtomicU8>,
 }
 
-/// Nobody needs a clock yet: it sleeps.
+/// The clock is not needed yet, and the thread sleeps.
 const RESTING: u8 = 0;
 const TICKING: u8 = 1;
 const ENDED: u8 = 2;
 
-/// How many ticks to wait for this to pass: the last of them may come a little later.
+/// The number of ticks after which `time` has passed; the last tick may come slightly late.
 pub(crate) fn ticks(time: Duration) -> u64 {
     let ticks = time.as_micros().div_ceil(u128::from(TICK_MS) * 1_000);
     u64::try_from(ticks).unwrap_or(u64::MAX).max(1)
 }
 
 impl Clock {
-    /// Makes the thread, which rests until [`Clock::start`].
+    /// Starts the thread, which sleeps until [`Clock::start`].
     pub(crate) fn new(engine: EngineWeak) -> io::Result<Self> {
         let state = Arc::new(AtomicU8::new(RESTING));
         let shared = Arc::clone(&state);
@@ -44,7 +44,7 @@ impl Clock {
         Ok(Self { thread: thread.thread().clone(), state })
     }
 
-    /// Lets it tick.
+    /// Starts the ticks.
     pub(crate) fn start(&self) {
         self.state.store(TICKING, Ordering::Release);
         self.thread.unpark();

@@ -1,14 +1,14 @@
 //! The compiler: a child process for each plugin file that is examined or compiled.
 //!
-//! Plugin files come from others, and what reads and compiles them can be made to take memory and
-//! time without end, or to panic. So none of that happens in the server: a child of the same program
-//! does it, under limits that it cannot lift again, and hands the result over through a pipe. What
-//! becomes of the child never becomes of the server.
+//! Plugin files are not trusted, and code that parses and compiles them can be made to use
+//! unlimited memory and time, or to panic. None of that happens in the server: a child process of
+//! the same program does it, under limits that it cannot lift, and returns the result through a
+//! pipe. A failure of the child does not affect the server.
 //!
-//! What this module is not: it neither reads plugin files nor knows the cache.
+//! Neither reads plugin files nor knows the cache.
 //!
-//! Invariant: at most one child of a compiler runs at a time, none outlives the call that started it, and
-//! none is started after [`Compiler::stop`].
+//! Invariant: a compiler runs at most one child at a time, no child outlives the call that started
+//! it, and none is started after [`Compiler::stop`].
 
 mod child;
 mod confinement;
@@ -37,65 +37,65 @@ use crate::{
     limits,
 };
 
-/// The argument that makes a program the compiler's child; see [`compile_child`].
+/// The argument that runs a program as the compiler's child; see [`compile_child`].
 pub const COMPILE_COMMAND: &str = "compile-plugin";
-/// How many examined files are remembered.
+/// The number of examined files that are remembered.
 const KNOWN_MAX: usize = 256;
 
-/// How files are compiled.
+/// The program and the limits for compiling.
 #[derive(Clone, Debug)]
 pub struct CompilerSettings {
-    /// The program, which calls [`compile_child`] if [`COMPILE_COMMAND`] is its argument.
+    /// The program, which calls [`compile_child`] if its argument is [`COMPILE_COMMAND`].
     pub program: PathBuf,
-    /// What one file may take.
+    /// The limits for one file.
     pub limits: CompileLimits,
 }
 
-/// What the examination or compilation of one file may take.
+/// The limits for the examination or compilation of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompileLimits {
     /// Address space, in octets.
     pub memory_octets: u64,
     /// Processor time, in seconds.
     pub processor_secs: u64,
-    /// Time by the clock on the wall, in seconds.
+    /// Wall-clock time, in seconds.
     pub wall_secs: u64,
 }
 
-/// Compiled code, as the engine writes it.
+/// Compiled code in the engine's format.
 pub(crate) struct Compiled(Vec<u8>);
 
-/// What was found out about a file.
+/// The result of examining a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Examination {
     pub(crate) examined: Examined,
-    /// SHA-256 of the component that was made of the file.
+    /// SHA-256 of the component that the file contains or was converted to.
     pub(crate) component_digest: [u8; 32],
 }
 
 /// Examines and compiles files.
 pub(crate) struct Compiler {
     settings: CompilerSettings,
-    /// The settings of the engine that is to take the code.
+    /// The allocation settings of the engine that will load the code.
     allocation: Allocation,
-    /// Held by the one whose child runs.
+    /// Held by the caller whose child runs.
     turn: Mutex<()>,
     slot: Slot,
-    /// Files that were examined before, by their digests: a reload asks about the same ones again.
+    /// The results of earlier examinations by digest: a reload asks for the same files again.
     known: Mutex<HashMap<[u8; 32], Arc<Examination>>>,
 }
 
 impl Compiler {
-    /// For an engine with the settings of this allocation.
+    /// Creates a compiler for an engine with this allocation.
     pub(crate) fn new(settings: CompilerSettings, allocation: Allocation) -> Self {
         let (turn, slot, known) = Default::default();
         Self { settings, allocation, turn, slot, known }
     }
 
-    /// Makes a component of the file, if it is none yet, and checks it against the contract.
+    /// Converts the file to a component if necessary, and checks it against the contract.
     ///
     /// # Errors
-    /// All that is wrong with it, or the limit that this met.
+    /// All problems of the file, or the limit that the child reached.
     pub(crate) fn examine(&self, file: &Artifact) -> Result<Arc<Examination>, Vec<Problem>> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(examination) = known().get(&file.digest) {
@@ -118,7 +118,7 @@ impl Compiler {
     /// Compiles the file.
     ///
     /// # Errors
-    /// What is wrong with it, or the limit that this met.
+    /// The problem of the file, or the limit that the child reached.
     pub(crate) fn compile(&self, file: &Artifact) -> Result<Compiled, Problem> {
         match self.ask(Task::Compile, file)? {
             (Answer::Compiled { octets }, code) if octets == code.len() as u64 => {
@@ -131,12 +131,12 @@ impl Compiler {
         }
     }
 
-    /// Kills the child, if one runs, and starts no other.
+    /// Kills the child, if one runs, and prevents further children.
     pub(crate) fn stop(&self) {
         self.slot.stop();
     }
 
-    /// Has a child do it; what follows the answer is compiled code.
+    /// Runs a task in a child. The octets after the answer are compiled code.
     fn ask(&self, task: Task, file: &Artifact) -> Result<(Answer, Vec<u8>), Problem> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let limits = self.settings.limits;
@@ -160,7 +160,7 @@ impl Compiled {
     }
 }
 
-/// Why there is no answer.
+/// Explains why there is no answer.
 fn explain(end: End, complaint: &str, limits: CompileLimits) -> Problem {
     let limit = match end {
         End::Stopped => return Problem::ServerStops,
@@ -182,7 +182,7 @@ fn other_answer() -> Problem {
     Problem::CompilerEnded("with an answer to another question".to_owned())
 }
 
-/// The program that runs, even if its file was replaced or removed meanwhile.
+/// Uses the running program, even if its file was replaced or removed meanwhile.
 impl Default for CompilerSettings {
     fn default() -> Self {
         Self { program: "/proc/self/exe".into(), limits: CompileLimits::default() }
@@ -219,7 +219,8 @@ mod tests {
         let script = format!(
             "#!/bin/sh\necho begins >> {log_name}\n/bin/sleep 0.1\necho ends >> {log_name}\n"
         );
-        // By another process: a file that is open for writing anywhere cannot be run.
+        // Another process writes the file: a file that is open for writing anywhere cannot be
+        // executed.
         let write = "printf '%s' \"$1\" > \"$0\" && chmod 700 \"$0\"";
         let written =
             Command::new("/bin/sh").args(["-c", write]).arg(&program).arg(script).status();

@@ -1,9 +1,9 @@
-//! The contract: what a component must look like to be a policy. Everything is checked on the
-//! component's types, before it is compiled, so that each mistake is explained in the contract's own
-//! words; the runtime's checks at linking come after and should find nothing more.
+//! The contract: which imports and exports a component needs to be a policy. All checks use the
+//! component's types, before it is compiled, so that each mistake is explained in the contract's
+//! own terms. The runtime's checks at linking come later and should find nothing more.
 //!
-//! Versions match as in WASI: every 0.1.x runs with every other 0.1.x, as long as no function is
-//! called that the server lacks.
+//! Versions are compatible as in WASI: every 0.1.x runs with every other 0.1.x, as long as no
+//! function is called that the server lacks.
 
 #[cfg(test)]
 mod frozen;
@@ -26,32 +26,32 @@ use crate::{
     hook::{Hook, HookSet},
 };
 
-/// The world that has all that there is.
+/// The world that contains everything in the contract.
 const WORLD: &str = "interpreter";
 const CONFIGURING: &str = "configuring";
 const INTERPRETING: &str = "interpreting";
 const TYPES: &str = "types";
 
-/// What a component has to do with the contract.
+/// The parts of the contract that a component imports and exports.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Examined {
-    /// Hooks, each with the full name of the interface that the component exports for it.
+    /// The hooks, each with the full name of the interface that the component exports for it.
     pub(crate) hooks: BTreeMap<Hook, String>,
     /// The full name of its interface `configuring`.
     pub(crate) configuring: String,
-    /// The full name of its interface `interpreting`; none if it is no interpreter.
+    /// The full name of its interface `interpreting`; `None` if it is not an interpreter.
     pub(crate) interpreting: Option<String>,
-    /// Capabilities that it imports, each with the full name of its interface.
+    /// The capabilities that it imports, each with the full name of its interface.
     pub(crate) capabilities: BTreeMap<Capability, String>,
-    /// The full names of the interfaces of the contract that it exports.
+    /// The full names of the contract's interfaces that it exports.
     pub(crate) exports: Vec<String>,
-    /// The full names of the interfaces of the contract that it imports.
+    /// The full names of the contract's interfaces that it imports.
     pub(crate) imports: Vec<String>,
-    /// Interfaces of WASI that it imports and is not granted.
+    /// The WASI interfaces that it imports, which it is not granted.
     pub(crate) denied_imports: Vec<String>,
-    /// The memory that it starts with, in octets.
+    /// The initial size of its memory, in octets.
     pub(crate) memory_bytes_min: u64,
-    /// The table elements that it starts with.
+    /// The initial number of its table elements.
     pub(crate) table_elements_min: u64,
 }
 
@@ -66,7 +66,7 @@ impl Examined {
 /// Reads a component's types and checks them against the contract.
 ///
 /// # Errors
-/// All that is wrong with it.
+/// All problems of the component.
 pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
     let invalid = |error: String| vec![Problem::Invalid(error)];
     let (memory_bytes_min, table_elements_min) =
@@ -104,7 +104,7 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
     })
 }
 
-/// A check under way.
+/// A check in progress.
 struct Check<'a> {
     found: &'a Resolve,
     served: &'a Resolve,
@@ -113,8 +113,8 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Checks what the component wants: notes capabilities, and says what cannot be had and traps when
-    /// it is called.
+    /// Checks the imports and collects the capabilities. Returns the imports that are not available
+    /// and trap when they are called.
     fn imports(
         &mut self,
         world: &World,
@@ -144,7 +144,7 @@ impl Check<'_> {
         denied
     }
 
-    /// The full names of the interfaces that are of the contract.
+    /// The full names of the interfaces that belong to the contract.
     fn contract_names(&self, items: &wit_parser::IndexMap<WorldKey, WorldItem>) -> Vec<String> {
         let interfaces = items.iter().filter_map(|(key, item)| match item {
             WorldItem::Interface { id, .. } => Some((key, *id)),
@@ -180,8 +180,8 @@ impl Check<'_> {
         }
     }
 
-    /// Checks what the component offers: the full name of `configuring`, of `interpreting` if it has
-    /// that, and of each hook.
+    /// Checks the exports. Returns the full name of `configuring`, of `interpreting` if it is
+    /// exported, and of each hook.
     fn exports(&mut self, world: &World) -> (String, Option<String>, BTreeMap<Hook, String>) {
         let mut configuring = None;
         let mut interpreting = None;
@@ -196,7 +196,7 @@ impl Check<'_> {
             if !self.package(*id).is_some_and(is_contract) {
                 others.push(name);
             } else if short == TYPES {
-                // A component that exports the nouns as well offers nothing by it.
+                // Exporting the contract's types is allowed and has no effect.
             } else if !self.is_served(*id) {
                 self.problems.push(Problem::UnservedVersion { found: name });
             } else if short == CONFIGURING {
@@ -282,7 +282,7 @@ impl Check<'_> {
         })
     }
 
-    /// Functions by name, each with its signature in one line.
+    /// The functions by name, each with its signature in one line.
     fn functions(&self, resolve: &Resolve, interface: InterfaceId) -> BTreeMap<String, String> {
         let functions = resolve.interfaces.get(interface).map(|found| found.functions.values());
         functions
@@ -306,7 +306,7 @@ impl Check<'_> {
         name.unwrap_or_default()
     }
 
-    /// Whether the interface's version is compatible with the one that is served.
+    /// Whether the interface's version is compatible with the served version.
     fn is_served(&self, interface: InterfaceId) -> bool {
         let version = self.package(interface).and_then(|package| package.version.as_ref());
         version.is_some_and(|found| {
@@ -319,7 +319,7 @@ fn is_contract(package: &PackageName) -> bool {
     package.namespace == "lessor" && package.name == "policy"
 }
 
-/// The memory in octets and the table elements that all modules of a component start with.
+/// The initial memory in octets and number of table elements of all modules of a component.
 fn starting_sizes(component: &[u8]) -> Result<(u64, u64), wasmparser::BinaryReaderError> {
     let (mut memory, mut elements) = (0_u64, 0_u64);
     for payload in wasmparser::Parser::new(0).parse_all(component) {

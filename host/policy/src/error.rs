@@ -1,5 +1,5 @@
-//! What can be wrong with a plugin or with the runtime. Every message tells what was found, what was
-//! wanted and what to do.
+//! Problems of a plugin or of the runtime. Every message says what was found, what was expected and
+//! what to do.
 
 use std::{borrow::Cow, fmt, io, path::PathBuf};
 
@@ -16,12 +16,12 @@ pub struct PluginError {
     pub name: String,
     /// Its file.
     pub path: PathBuf,
-    /// What is wrong.
+    /// The problem.
     pub problem: Box<Problem>,
 }
 
-/// What is wrong with a plugin. Those that only the server finds never come from the compiler's child,
-/// and are skipped there.
+/// A problem of a plugin. Variants that only the server produces never come from the compiler's
+/// child, so they are not serialized.
 #[derive(Debug, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Problem {
@@ -36,10 +36,10 @@ pub enum Problem {
         limits::PLUGIN_OCTETS_MAX
     )]
     TooLarge {
-        /// How large it is.
+        /// The size of the file, in octets.
         octets: u64,
     },
-    /// The file is something else.
+    /// The file is not WebAssembly.
     #[serde(skip)]
     #[error(
         "is no WebAssembly: found {found}, wanted a component or core module in binary form, which \
@@ -48,11 +48,11 @@ pub enum Problem {
     NotWasm {
         /// What the file looks like.
         found: String,
-        /// What to do.
+        /// What to do about it.
         #[serde(skip)]
         advice: &'static str,
     },
-    /// The file is a core module that does not say what its functions mean.
+    /// The file is a core module without embedded interface types.
     #[error(
         "is a core module without a description of its interfaces, so nobody can tell its hooks; \
          wanted a component, or a module built with a binding generator for package lessor:policy. \
@@ -60,47 +60,47 @@ pub enum Problem {
          embed` and `wasm-tools component new`"
     )]
     NoDescription,
-    /// The file is a core module that could not be made a component.
+    /// The file is a core module that cannot be converted to a component.
     #[error(
         "is a core module that cannot be made a component: {0}. A policy may import nothing but \
          package lessor:policy; build it for wasm32-unknown-unknown with the crate lessor-policy"
     )]
     NotEncodable(String),
-    /// The file is damaged, or uses what this server does not know.
+    /// The file is damaged, or uses features that this server does not support.
     #[error("is no valid component: {0}. Build it again with current tools")]
     Invalid(String),
-    /// A component that has nothing to do with this server.
+    /// The component exports nothing from the contract.
     #[error(
         "exports nothing of package lessor:policy; found {found}, wanted configuring and at least one \
          of the hooks {}. If you wrote hooks, check that the world you built for exports them",
         Hook::names()
     )]
     NotAPolicy {
-        /// What it exports.
+        /// The exports of the component.
         found: String,
     },
-    /// It can be configured but is never called.
+    /// The plugin can be configured but has no hook to call.
     #[error(
         "exports no hook, so it would never be called; wanted at least one of {}. In Rust, write the \
          hook in the implementation under #[policy]; elsewhere, build for a world that exports it",
         Hook::names()
     )]
     NoHooks,
-    /// It plans lookups and has no hook that could read their answers.
+    /// The plugin plans lookups but has no hook that could read their answers.
     #[error(
         "exports plan-lookups and no hook that is asked about messages, so it would never be called; \
          wanted at least one of on-discover, on-request, on-decline, on-release and on-inform. Add \
          the hook that reads what was looked up"
     )]
     NothingToPlanFor,
-    /// It has hooks but cannot be configured.
+    /// The plugin has hooks but cannot be configured.
     #[error(
         "does not export lessor:policy/configuring@{}, which every policy must; add it to the world \
          that you build for",
         crate::contract::VERSION
     )]
     NoConfiguring,
-    /// It exports a hook of a later version, or a misspelt one.
+    /// The plugin exports a hook of a later version, or a misspelt one.
     #[error(
         "exports {found}, which this server does not know; it offers the hooks {}. Rename or remove it, \
          or use a server that serves the version of lessor:policy that the plugin was built against",
@@ -110,7 +110,7 @@ pub enum Problem {
         /// The interface.
         found: String,
     },
-    /// It was built against another version of the contract.
+    /// The plugin was built against an incompatible version of the contract.
     #[error(
         "{found} is of a version of the contract that this server does not serve; it serves \
          lessor:policy@{} and what is compatible with it. Build the plugin against that version, or \
@@ -121,7 +121,7 @@ pub enum Problem {
         /// The interface, with its version.
         found: String,
     },
-    /// It wants something that the server does not offer.
+    /// The plugin imports something that the server does not provide.
     #[error(
         "imports {found}, which this server does not offer; of lessor:policy@{} it offers types and \
          what can be granted, {}, and nothing else. {advice}",
@@ -131,10 +131,10 @@ pub enum Problem {
     MissingImport {
         /// The function or interface.
         found: String,
-        /// What to do.
+        /// What to do about it.
         advice: Cow<'static, str>,
     },
-    /// A hook lacks its function.
+    /// A hook does not have its function.
     #[error(
         "exports {interface} without its function {function}; wanted {wanted}. Build the plugin \
          against lessor:policy@{}",
@@ -148,7 +148,7 @@ pub enum Problem {
         /// Its signature.
         wanted: String,
     },
-    /// A function has another type than in the contract.
+    /// A function has a different type than in the contract.
     #[error(
         "{interface} has {function} with another signature: found {found}, wanted {wanted}. Build the \
          plugin against lessor:policy@{}",
@@ -159,35 +159,35 @@ pub enum Problem {
         interface: String,
         /// The function.
         function: String,
-        /// What the plugin has.
+        /// The signature in the plugin.
         found: String,
-        /// What the contract has.
+        /// The signature in the contract.
         wanted: String,
     },
-    /// It cannot even start within its memory.
+    /// The plugin's initial memory exceeds its limit.
     #[error(
         "needs {minimum} octets of memory to start with, but its limit is {limit}; raise memory-mib under \
          [limits] in the file beside the plugin (at most {}), or build the plugin smaller",
         limits::Limits::MEMORY_BYTES_LIMIT >> 20
     )]
     MemoryOverLimit {
-        /// What it needs.
+        /// The initial memory, in octets.
         minimum: u64,
-        /// What it may have.
+        /// The limit, in octets.
         limit: u64,
     },
-    /// It cannot even start with its tables.
+    /// The plugin's initial tables exceed its limit.
     #[error(
         "needs {minimum} table elements to start with, but its limit is {limit}; build it smaller, or of \
          fewer parts"
     )]
     TablesOverLimit {
-        /// What it needs.
+        /// The initial number of table elements.
         minimum: u64,
-        /// What it may have.
+        /// The limit.
         limit: u64,
     },
-    /// It wants a capability that the file beside it does not grant.
+    /// The plugin imports a capability that its sidecar file does not grant.
     #[serde(skip)]
     #[error(
         "imports {import}, which it is not granted. If it may have that, write grants = {wanted} as the \
@@ -197,12 +197,12 @@ pub enum Problem {
     NotGranted {
         /// The interface.
         import: String,
-        /// What the plugin has, and this as well.
+        /// The capabilities that the plugin is granted and the missing ones.
         wanted: Grants,
-        /// The file beside the plugin.
+        /// The plugin's sidecar file.
         sidecar: PathBuf,
     },
-    /// A limit has a value that makes no sense.
+    /// A limit has a value out of range.
     #[serde(skip)]
     #[error("its limit {name} is {found}; wanted {min} to {max}")]
     LimitOutOfRange {
@@ -211,9 +211,9 @@ pub enum Problem {
         name: &'static str,
         /// Its value.
         found: u64,
-        /// The smallest.
+        /// The smallest allowed value.
         min: u64,
-        /// The largest.
+        /// The largest allowed value.
         max: u64,
     },
     /// There are too many plugins.
@@ -222,31 +222,31 @@ pub enum Problem {
         /// Its position in the chain, from 1.
         position: usize,
     },
-    /// The compiler refused it.
+    /// The compiler refused the plugin.
     #[error("cannot be compiled: {0}. Build it again with current tools")]
     Compile(String),
-    /// The file is not whole, or no WebAssembly after its first octets.
+    /// The file is truncated, or is not WebAssembly after its first octets.
     #[error(
         "is damaged or cut short: {0}. Copy the file again, under another name that is then changed to \
          this one, or build it again"
     )]
     Damaged(String),
-    /// Examining or compiling it met a limit.
+    /// Examining or compiling the plugin reached a limit.
     #[error("cannot be compiled: {0}")]
     CompileLimit(CompileLimit),
-    /// What examines and compiles it panicked.
+    /// The code that examines and compiles the plugin panicked.
     #[error(
         "cannot be compiled: the compiler gave up on it with the words {0:?}. The file may be damaged: \
          build it again with current tools"
     )]
     CompilerGaveUp(String),
-    /// The child that was to examine or compile it ended without an answer.
+    /// The child that examines or compiles the plugin ended without an answer.
     #[error(
         "cannot be compiled: the process that compiles it {0}. Try again; if that happens each time, \
          the file is damaged or made to harm: build it again with current tools, or remove it"
     )]
     CompilerEnded(String),
-    /// There is no child that would examine or compile it.
+    /// The child that examines or compiles the plugin cannot be started.
     #[serde(skip)]
     #[error(
         "cannot be compiled: the process that compiles it, {}, cannot be started: {error}. The server \
@@ -259,27 +259,27 @@ pub enum Problem {
         /// Why it cannot be started.
         error: io::Error,
     },
-    /// The server stops.
+    /// The server is stopping.
     #[error("was not compiled, because the server stops")]
     ServerStops,
-    /// The system has no thread for it.
+    /// The system has no thread for the plugin.
     #[serde(skip)]
     #[error("needs a thread, which could not be started: {0}. Raise the server's limit of tasks")]
     NoThread(#[source] io::Error),
-    /// It does not fit the server, for a reason that no other case covers.
+    /// The plugin cannot be linked, for a reason that no other variant covers.
     #[error(
         "cannot be linked: {message}. Build it against lessor:policy@{}",
         crate::contract::VERSION
     )]
     Link {
-        /// What the runtime says.
+        /// The message of the runtime.
         message: String,
     },
-    /// It failed before it was configured, or while it was.
+    /// The plugin failed before or during its configuration.
     #[serde(skip)]
     #[error("failed while it was {doing} ({kind}): {message}{}", advice(*kind))]
     Failed {
-        /// What was done to it.
+        /// The step that failed.
         #[serde(skip)]
         doing: &'static str,
         /// How it failed.
@@ -287,34 +287,34 @@ pub enum Problem {
         /// What happened.
         message: String,
     },
-    /// It is an interpreter, which runs nothing by itself.
+    /// The plugin is an interpreter, which cannot run without a script.
     #[error(
         "is an interpreter and no policy: it runs scripts. Move it to the folder that interpreters \
          names below [plugins], and put scripts here"
     )]
     IsInterpreter,
-    /// What is to run a script is none that can.
+    /// The file that is to run a script is not an interpreter.
     #[error(
         "exports no lessor:policy/interpreting@{}, so it cannot run a script; wanted an interpreter. \
          Install the one that came with this server",
         crate::contract::VERSION
     )]
     NotAnInterpreter,
-    /// What is wrong with the interpreter that is to run a script.
+    /// The interpreter that is to run a script has a problem.
     #[error("cannot be run: its interpreter {} {problem}", path.display())]
     Interpreter {
         /// The interpreter's file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: Box<Problem>,
     },
-    /// The script is no text.
+    /// The script is not valid UTF-8.
     #[error("is no text: line {line} has an octet that is not UTF-8. Save the script as UTF-8")]
     NotText {
         /// The line, from 1.
         line: usize,
     },
-    /// The script is text in an encoding that is not read.
+    /// The script is in an encoding that is not supported.
     #[error("is text in UTF-16, which editors also call Unicode; save the script as UTF-8")]
     Utf16,
     /// The script is too large.
@@ -324,28 +324,28 @@ pub enum Problem {
         limits::SCRIPT_OCTETS_MAX
     )]
     ScriptTooLarge {
-        /// How large it is.
+        /// The size of the script, in octets.
         octets: u64,
     },
-    /// The interpreter does not take the script.
+    /// The interpreter refuses the script.
     #[error("{message}")]
     ScriptRefused {
-        /// In the interpreter's words, with the place.
+        /// The interpreter's message, with the position in the script.
         message: String,
     },
-    /// The interpreter has too little stack for the script.
+    /// The script is nested too deeply for the stack of the interpreter.
     #[error(
         "is nested too deep for its interpreter: {depth} deep in line {line}, where blocks, conditions and \
          parentheses stand in each other, and each `else if` counts as one. Look values up in an object, \
          or in [settings], instead of asking for one after the other"
     )]
     NestedTooDeep {
-        /// How deep it is nested.
+        /// The nesting depth.
         depth: usize,
-        /// In which line, from 1.
+        /// The line, from 1.
         line: usize,
     },
-    /// The interpreter says that the script has a hook which there is not.
+    /// The interpreter reports a hook for the script that does not exist.
     #[error(
         "has, as its interpreter says, the hook {found}, which this server does not know; it offers the \
          hooks {}. Use the interpreter that came with this server",
@@ -355,25 +355,24 @@ pub enum Problem {
         /// The hook.
         found: String,
     },
-    /// It does not take its settings.
+    /// The plugin refuses its settings.
     #[error("refuses its settings: {message}. Correct [settings] in the file beside the plugin")]
     SettingsRefused {
-        /// In the plugin's words.
+        /// The plugin's message.
         message: String,
     },
-    /// No further instance may be made.
+    /// The maximum number of instances is reached.
     #[error(
         "there is no room for another instance: {instances_max} instances of plugins are in use. Use \
          fewer plugins or worker threads"
     )]
     NoRoom {
-        /// How many there may be.
+        /// The maximum number of instances.
         instances_max: u32,
     },
 }
 
-/// What to do about a plugin that failed before its first call. A reason that the plugin gave itself
-/// says that already.
+/// Advice on a plugin that failed before its first call. A reason given by the plugin needs none.
 const fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Trap => {
@@ -395,16 +394,16 @@ const fn advice(kind: FaultKind) -> &'static str {
     }
 }
 
-/// A limit of examining or compiling one file.
+/// A limit that examining or compiling one file reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CompileLimit {
     /// Memory, in MiB.
     MemoryMib(u64),
     /// Processor time, in seconds.
     ProcessorSecs(u64),
-    /// Time by the clock on the wall, in seconds.
+    /// Wall-clock time, in seconds.
     WallSecs(u64),
-    /// The size of the code that comes out, in MiB.
+    /// The size of the generated code, in MiB.
     CodeMib(u64),
 }
 
@@ -431,10 +430,10 @@ impl fmt::Display for CompileLimit {
     }
 }
 
-/// Why there is no runtime.
+/// Why the runtime could not be created.
 #[derive(Debug, Error)]
 pub enum RuntimeError {
-    /// The WebAssembly engine cannot run here.
+    /// The WebAssembly engine does not run on this system.
     #[error("the WebAssembly engine cannot be started: {0}")]
     Engine(String),
     /// The cache cannot be used.
@@ -442,7 +441,7 @@ pub enum RuntimeError {
     Cache {
         /// The folder.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
     /// A thread could not be started.

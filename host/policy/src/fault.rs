@@ -1,4 +1,4 @@
-//! Faults: what a plugin did wrong in a call, or why it could not be asked.
+//! Faults: how a call of a plugin failed, or why the plugin was not called.
 
 use std::{fmt, time::Duration};
 
@@ -12,27 +12,29 @@ use crate::{
     script::Script,
 };
 
-/// What a plugin did wrong in a call, or why it could not be asked.
+/// How a call of a plugin failed, or why the plugin was not called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// It ended abnormally: a panic, an access out of bounds, a call of something not granted.
+    /// The call ended abnormally: a panic, an access out of bounds, or a call of something not
+    /// granted.
     Trap,
-    /// It computed longer than its deadline.
+    /// The call computed longer than its deadline.
     DeadlineExceeded,
-    /// It wanted more memory or table elements than its limits allow, and ended over it.
+    /// The call requested more memory or table elements than its limits allow, and then failed.
     MemoryExceeded,
-    /// Its calls were nested too deep.
+    /// The calls in the plugin were nested too deeply.
     StackExhausted,
-    /// What it said is none of the answers that the contract knows, or is too long.
+    /// The answer is not valid by the contract, or is too long.
     BadAnswer,
-    /// It said that it cannot go on, and why: a script with an error in it, for example.
+    /// The plugin reported that it cannot continue, and why: a script has an error, for example.
     Failed,
-    /// It was not asked, because no instance stood ready in the place of one that faulted.
+    /// The plugin was not called, because no instance was ready to replace one that faulted.
     NotReady,
-    /// It was not asked, because it is suspended for all: its faults cost too much.
+    /// The plugin was not called, because it is suspended for all packets: its faults cost too
+    /// much.
     Suspended,
-    /// It was not asked about this client, line or link, whose faults cost too much.
+    /// The plugin was not called for this client, line or link, whose faults cost too much.
     ShutOut,
 }
 
@@ -72,14 +74,14 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// One fault with its story.
+/// A fault with its details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// What it was.
+    /// The kind of fault.
     pub(crate) kind: FaultKind,
-    /// What happened, for the operator.
+    /// A description for the operator.
     pub(crate) message: String,
-    /// What the call computed; none if it was over before that was measured.
+    /// The processor time of the call; `None` if the call ended before it was measured.
     pub(crate) computed: Option<Duration>,
 }
 
@@ -88,7 +90,7 @@ impl Fault {
         Self { kind, message: message.into(), computed: None }
     }
 
-    /// Reads a fault out of an error with which a guest call ended.
+    /// Determines the fault from the error that ended a guest call.
     pub(crate) fn of(error: &wasmtime::Error, guest: &Guest) -> Self {
         Self { computed: guest.stopwatch.computed(), ..Self::without_cost(error, guest) }
     }
@@ -115,7 +117,7 @@ impl Fault {
         Self::new(kind, story)
     }
 
-    /// The same, with what the author of the plugin has to know: in which hook, and what to do.
+    /// Adds what the author of the plugin needs to know: the hook, and what to do.
     pub(crate) fn during(self, hook: Hook, limits: &Limits, script: Option<&Script>) -> Self {
         let Self { kind, message, computed } = self;
         let message = match kind {
@@ -135,7 +137,7 @@ impl Fault {
                  beside the plugin"
             ),
             FaultKind::Trap => format!("{hook}: {message}"),
-            // A bad answer names what it is about, and a reason is the plugin's own words.
+            // A bad answer names its subject already, and a reason is the plugin's own text.
             _ => return Self { kind, message, computed },
         };
         let message = match script {
@@ -145,8 +147,8 @@ impl Fault {
         Self { kind, message, computed }
     }
 
-    /// An error of the runtime that has no type of its own: a stub was called, or an answer could
-    /// not be read.
+    /// Handles a runtime error without a specific type: a stub was called, or an answer could not
+    /// be read.
     fn untyped(error: &wasmtime::Error) -> Self {
         let text = format!("{error:#}");
         match text.split_once("unknown import: `").and_then(|(_, rest)| rest.split_once('`')) {
@@ -161,7 +163,7 @@ impl Fault {
                      few hundred"
                 ),
             ),
-            // Without the calls that led there, which say nothing to people.
+            // The backtrace is left out, because it does not help operators.
             None => Self::new(FaultKind::BadAnswer, error.root_cause().to_string()),
         }
     }

@@ -1,14 +1,13 @@
-//! Health: how a plugin behaves in all of its instances together, who is shut out from it, and when it
-//! is suspended.
+//! Health: how all instances of a plugin behave, who is shut out from it, and when it is suspended.
 //!
-//! Both follow what faults cost, in processor time, and not how many there are: a fault that costs
-//! little costs its packet only. Each fault is charged to its client, its line and its link. One that
-//! costs more than it may is shut out, alone: the plugin is not asked about it for a while. A client
-//! has spent what it may before its line has, and a line before its link. Only if the faults of many
-//! cost more than a plugin's may, it is suspended for all. The next pause of the same is twice as long,
-//! up to a limit.
+//! Both depend on the processor time that faults cost, not on their number: a fault that costs
+//! little affects its packet only. Each fault is charged to its client, its line and its link. A
+//! client, line or link whose faults cost too much is shut out: the plugin is not called for it for
+//! some time, and still serves all others. A client exhausts its budget before its line does, and a
+//! line before its link. The plugin is suspended for all packets only if the faults of many clients
+//! cost more than its own budget. The pause doubles each time, up to a limit.
 //!
-//! Invariant: no faults of one line suspend a plugin.
+//! Invariant: faults of a single line never suspend a plugin.
 
 mod accounts;
 mod budget;
@@ -51,15 +50,15 @@ use crate::{
 pub(crate) struct Health {
     began: Instant,
     faults: [AtomicU64; FaultKind::ALL.len()],
-    /// In milliseconds since `began`; 0 if it is not.
+    /// In milliseconds since `began`; 0 if the plugin was never suspended.
     suspended_until_ms: AtomicU64,
-    /// Until when somebody is shut out, in milliseconds since `began`: before that, calls look at the
-    /// table.
+    /// The latest end of any shut-out, in milliseconds since `began`. Calls before this time look
+    /// at the table.
     shut_out_until_ms: AtomicU64,
     shut_out: RwLock<HashMap<Party, Instant>>,
-    /// Whether faults have consequences at all.
+    /// Whether faults have consequences.
     suspends: bool,
-    /// How many faults are logged.
+    /// Limits how many faults are logged.
     pub(crate) log: LogBudget,
     record: Mutex<Record>,
 }
@@ -72,16 +71,16 @@ struct Record {
     last_fault: Option<(Instant, Fault, Option<Culprit>)>,
 }
 
-/// What follows from a fault, beside the loss of the call.
+/// The consequence of a fault, in addition to the failed call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Consequence {
     /// One client, line or link is not served by the plugin for this long.
     ShutOut { who: Offender, pause: Duration, faults: u64, cost: Duration },
-    /// The plugin is not asked at all for this long; whose faults cost most before it.
+    /// The plugin is not called at all for this long. `worst` is the party whose faults cost most.
     Suspended { pause: Duration, worst: Option<(Offender, u64, Duration)> },
 }
 
-/// What the faults of a plugin may cost in all.
+/// The budget for all faults of a plugin.
 const PLUGIN: Budget = Budget {
     ms_per_sec: FAULT_MS_PER_SEC,
     fault_ms_max: LINK_FAULT_MS_MAX,
@@ -109,8 +108,8 @@ impl Health {
         }
     }
 
-    /// A separate record for a rehearsal: suspended and shut out is what is so here, as long, and
-    /// nothing else will be.
+    /// A separate record for a rehearsal. Current suspensions and shut-outs last as long as here,
+    /// and new faults have no consequences.
     pub(crate) fn rehearsed(&self) -> Self {
         let copy = |of: &AtomicU64| AtomicU64::new(of.load(Ordering::Relaxed));
         let shut_out = self.shut_out.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -123,12 +122,13 @@ impl Health {
         }
     }
 
-    /// Whether it is of a rehearsal, whose faults concern only who asked for it.
+    /// Whether this is the record of a rehearsal, whose faults concern nobody but its caller.
     pub(crate) fn is_rehearsal(&self) -> bool {
         !self.suspends
     }
 
-    /// Why the plugin must not be called at `now` for this subject, if so.
+    /// Returns the reason why the plugin must not be called at `now` for this subject, if there is
+    /// one.
     pub(crate) fn refuses(&self, now: Instant, subject: &impl Subject) -> Option<FaultKind> {
         let now_ms = self.since_start_ms(now);
         if now_ms < self.suspended_until_ms.load(Ordering::Relaxed) {
@@ -149,7 +149,7 @@ impl Health {
         }
     }
 
-    /// Counts a fault, charges what it cost to who caused it, and says what follows.
+    /// Counts a fault, charges its cost to the party that caused it, and returns the consequences.
     pub(crate) fn record(
         &self,
         now: Instant,
@@ -176,7 +176,7 @@ impl Health {
         let is_suspended =
             self.since_start_ms(now) < self.suspended_until_ms.load(Ordering::Relaxed);
         if !is_spent || is_suspended {
-            // If it is suspended, this call was under way before.
+            // If the plugin is suspended already, this call began before the suspension.
             return follows;
         }
         let pause = record.spent.pause(now, &PLUGIN);
@@ -190,14 +190,15 @@ impl Health {
         follows
     }
 
-    /// How often each kind of fault was seen.
+    /// The number of faults of each kind.
     pub(crate) fn faults(&self) -> BTreeMap<FaultKind, u64> {
         let counts = self.faults.iter().map(|count| count.load(Ordering::Relaxed));
         FaultKind::ALL.into_iter().zip(counts).collect()
     }
 
-    /// How often calls failed, where those for one line, or for one client without a line, count
-    /// `max` times at most, and how often the plugin was not asked because it was suspended.
+    /// The number of failed calls, where those for one line, or for one client without a line,
+    /// count at most `max` times, plus the number of calls that were not made because of a
+    /// suspension.
     pub(crate) fn faults_at_most(&self, max: u64) -> u64 {
         let suspended = self.faults.get(FaultKind::Suspended as usize);
         let suspended = suspended.map_or(0, |count| count.load(Ordering::Relaxed));
@@ -205,7 +206,7 @@ impl Health {
         suspended + record.accounts.faults_at_most(max)
     }
 
-    /// The suspension that is in force, if one is.
+    /// The current suspension, if there is one.
     pub(crate) fn suspension(&self, now: Instant) -> Option<Suspension> {
         let until = self.suspended_until_ms.load(Ordering::Relaxed);
         let rest = until.saturating_sub(self.since_start_ms(now));
@@ -217,12 +218,12 @@ impl Health {
         })
     }
 
-    /// How often it was suspended.
+    /// The number of suspensions.
     pub(crate) fn suspensions(&self) -> u64 {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).suspensions
     }
 
-    /// Those whose faults cost most, and all that are shut out, who come first.
+    /// The parties that are shut out, followed by those whose faults cost most.
     pub(crate) fn offenders(&self, now: Instant) -> Vec<OffenderStatus> {
         let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         let mut offenders: Vec<_> = record
@@ -249,7 +250,7 @@ impl Health {
         offenders
     }
 
-    /// How many clients, lines and links are shut out.
+    /// The number of clients, lines and links that are shut out.
     pub(crate) fn shut_out_count(&self, now: Instant) -> usize {
         let shut_out = self.shut_out.read().unwrap_or_else(PoisonError::into_inner);
         shut_out.values().filter(|until| now < **until).count()

@@ -1,15 +1,15 @@
-//! Hooks: the points at which policies are asked.
+//! Hooks: the points at which policies are called.
 
 use std::fmt;
 
 use lessor_core::RequestKind;
 use serde::{Deserialize, Serialize};
 
-/// A point at which policies are asked; each is an interface of the contract.
+/// A point at which policies are called; each is an interface of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
-    /// A message for one of the next five hooks, before it: what is to be looked up for the plugin.
+    /// Before one of the next five hooks: plans what is looked up for the plugin.
     PlanLookups,
     /// A DISCOVER, before an address is chosen.
     OnDiscover,
@@ -21,7 +21,7 @@ pub enum Hook {
     OnRelease,
     /// An INFORM, before it is answered.
     OnInform,
-    /// A complete OFFER or ACK, before it leaves.
+    /// A complete OFFER or ACK, before it is sent.
     ReplyOptions,
     /// A change of a lease, after it was made durable.
     OnLease,
@@ -40,7 +40,7 @@ impl Hook {
         Self::OnLease,
     ];
 
-    /// The name of its interface.
+    /// The name of the hook's interface.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PlanLookups => "plan-lookups",
@@ -59,7 +59,7 @@ impl Hook {
         Self::ALL.into_iter().find(|hook| hook.name() == name)
     }
 
-    /// The hook that is asked about messages of this kind.
+    /// The hook for messages of this kind.
     pub const fn for_request(kind: RequestKind) -> Self {
         match kind {
             RequestKind::Discover => Self::OnDiscover,
@@ -70,12 +70,12 @@ impl Hook {
         }
     }
 
-    /// Whether it is asked about messages, so that lookups can be planned for it.
+    /// Whether the hook handles messages, so that lookups can be planned for it.
     pub const fn is_asked_about_requests(self) -> bool {
         !matches!(self, Self::PlanLookups | Self::ReplyOptions | Self::OnLease)
     }
 
-    /// All names, for messages.
+    /// All names, for error messages.
     pub(crate) fn names() -> String {
         Self::ALL.map(Self::name).join(", ")
     }
@@ -87,7 +87,7 @@ impl fmt::Display for Hook {
     }
 }
 
-/// Some of the hooks.
+/// A set of hooks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HookSet(u8);
 
@@ -104,18 +104,18 @@ impl HookSet {
         Self(self.0 | other.0)
     }
 
-    /// The hooks of it that lookups are planned for.
+    /// The hooks in this set that lookups are planned for.
     pub(crate) const fn planned(self) -> Self {
         if self.contains(Hook::PlanLookups) { self } else { Self(0) }
     }
 
-    /// Whether lookups are planned for no hook that could read them.
+    /// Whether lookups are planned although no hook could read them.
     pub(crate) fn plans_for_nothing(self) -> bool {
         let is_asked = |hook: &Hook| hook.is_asked_about_requests() && self.contains(*hook);
         self.contains(Hook::PlanLookups) && !Hook::ALL.iter().any(is_asked)
     }
 
-    /// Whether any hook of the packet path is in it.
+    /// Whether the set contains a hook of the packet path.
     pub(crate) const fn touches_packets(self) -> bool {
         self.0 & !(1 << Hook::OnLease as u8) != 0
     }

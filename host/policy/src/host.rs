@@ -1,8 +1,8 @@
-//! The host's side of the contract: what a guest gets when it calls a method of a resource.
+//! The host's side of the contract: the implementation of the resource methods that guests call.
 //!
-//! Handles carry no data. A store works on one subject at a time, which lies in its [`Guest`]; a
-//! handle only says "the request at hand". So a call costs no table of resources, and nothing that a
-//! guest keeps outlives the call.
+//! Handles carry no data. A store works on one subject at a time, which is stored in its [`Guest`];
+//! a handle only refers to the current subject. A call therefore needs no table of resources, and
+//! nothing that a guest keeps outlives the call.
 
 mod capabilities;
 mod draft;
@@ -31,8 +31,8 @@ use crate::{
     stopwatch::Stopwatch,
 };
 
-/// How options of a reply are written, for plugins that read them; given by whoever has the wire
-/// format.
+/// Encodes an option of a reply, for plugins that read it. The caller provides it, because this
+/// crate does not know the wire format.
 pub type Encode = fn(&lessor_core::OptionValue, &mut Vec<u8>);
 
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
@@ -51,7 +51,7 @@ mod bindings {
     });
 }
 
-/// What a store knows: the subject of the call at hand, and its limits.
+/// The data of a store: the subject of the current call, and its limits.
 pub(crate) struct Guest {
     /// The name of the plugin.
     plugin: Arc<str>,
@@ -61,13 +61,13 @@ pub(crate) struct Guest {
     belongings: Arc<Belongings>,
     log_lines_per_sec_max: u32,
     state_rules: StateRules,
-    /// The numbers that this instance has used.
+    /// The metrics that this instance has used.
     metrics: HashMap<Box<str>, Arc<MetricCell>>,
     pub(crate) limiter: Limiter,
     pub(crate) stopwatch: Stopwatch,
 }
 
-/// What a call is about.
+/// The subject of a call.
 enum Subject {
     Nothing,
     Plan(View, Vec<PlannedLookup>),
@@ -76,7 +76,7 @@ enum Subject {
     Lease(LeaseEvent),
 }
 
-/// Why an answer of a guest cannot be taken.
+/// Why an answer of a guest is not valid.
 #[derive(Debug, Error)]
 pub(crate) enum BadAnswer {
     #[error(
@@ -130,7 +130,7 @@ impl Guest {
         self.subject = Subject::Lease(event.clone());
     }
 
-    /// Ends the call and takes what is to be looked up.
+    /// Ends the call and returns the planned lookups.
     pub(crate) fn end_plan(&mut self) -> Vec<PlannedLookup> {
         match std::mem::replace(&mut self.subject, Subject::Nothing) {
             Subject::Plan(_, planned) => planned,
@@ -138,7 +138,7 @@ impl Guest {
         }
     }
 
-    /// Ends the call and takes what it wanted.
+    /// Ends the call and returns the terms that it set.
     pub(crate) fn end_request(&mut self) -> Draft {
         match std::mem::replace(&mut self.subject, Subject::Nothing) {
             Subject::Request(_, draft) => draft,
@@ -146,7 +146,7 @@ impl Guest {
         }
     }
 
-    /// Ends the call and takes what it changed.
+    /// Ends the call and returns the edited reply.
     pub(crate) fn end_reply(&mut self) -> Option<ReplyDraft> {
         match std::mem::replace(&mut self.subject, Subject::Nothing) {
             Subject::Reply(_, draft) => Some(draft),
@@ -159,8 +159,8 @@ impl Guest {
         self.subject = Subject::Nothing;
     }
 
-    /// Whom the call at hand is made for, and the server's time, in milliseconds since the Unix epoch;
-    /// none outside of a message.
+    /// The client that the current call is made for, and the server's time in milliseconds since
+    /// the Unix epoch; `None` outside of a message.
     fn culprit(&self) -> Option<(Culprit, u64)> {
         match &self.subject {
             Subject::Nothing => None,
@@ -171,7 +171,8 @@ impl Guest {
         }
     }
 
-    /// The server's time in the call at hand, in the same way.
+    /// The server's time in the current call, in milliseconds since the Unix epoch; `None` outside
+    /// of a message.
     fn now_ms(&self) -> Option<u64> {
         match &self.subject {
             Subject::Nothing => None,
@@ -213,7 +214,7 @@ impl Guest {
     }
 }
 
-/// Offers the contract to guests.
+/// Adds the host functions of the contract to the linker.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     bindings::Offered::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }
@@ -225,7 +226,7 @@ fn address_octets(address: std::net::Ipv4Addr) -> types::Ipv4Address {
     (a, b, c, d)
 }
 
-/// An address of the header, where zero means none.
+/// An address of the header, where zero means that there is none.
 fn optional_address(address: std::net::Ipv4Addr) -> Option<types::Ipv4Address> {
     (!address.is_unspecified()).then(|| address_octets(address))
 }

@@ -1,7 +1,7 @@
-//! Instances: one running copy of a plugin, with its own memory, for one thread.
+//! Instances: a running copy of a plugin, with its own memory, for one thread.
 //!
-//! Invariant: no guest code runs but through [`Cell::run`], which sets the deadline anew each time.
-//! An instance that has faulted is never called again.
+//! Invariant: guest code runs only through [`Cell::run`], which resets the deadline each time. An
+//! instance that has faulted is never called again.
 
 use std::sync::Arc;
 
@@ -37,14 +37,14 @@ type OnLease = TypedFunc<(Resource<types::LeaseEvent>,), ()>;
 type Configure = TypedFunc<(String,), (Result<(), String>,)>;
 type Load = TypedFunc<(String, String), (Result<Vec<String>, String>,)>;
 
-/// A plugin that is compiled and linked: all that an instance is made of.
+/// A compiled and linked plugin: everything that is needed to create an instance.
 #[derive(Clone)]
 pub(crate) struct Recipe {
     /// The name of the plugin.
     pub(crate) name: Arc<str>,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) exports: Exports,
-    /// What it runs, if it is an interpreter.
+    /// The script, if the plugin is an interpreter.
     pub(crate) script: Option<Arc<Script>>,
     pub(crate) settings_json: String,
     pub(crate) belongings: Arc<Belongings>,
@@ -54,7 +54,7 @@ pub(crate) struct Recipe {
     pub(crate) instances: InstanceCount,
 }
 
-/// Where a component has its functions.
+/// The functions that a component exports.
 #[derive(Clone)]
 pub(crate) struct Exports {
     configure: ComponentExportIndex,
@@ -85,13 +85,13 @@ impl Exports {
     }
 }
 
-/// One running copy of a plugin.
+/// A running copy of a plugin.
 pub(crate) struct Instance {
     cell: Cell,
     functions: Box<Functions>,
-    /// The hooks of the script that it runs.
+    /// The hooks of its script.
     script_hooks: Option<HookSet>,
-    /// What it runs, if it is an interpreter.
+    /// The script, if the plugin is an interpreter.
     script: Option<Arc<Script>>,
     limits: Limits,
     _counted: Counted,
@@ -100,22 +100,23 @@ pub(crate) struct Instance {
 #[derive(Default)]
 struct Functions {
     plan_lookups: Option<PlanLookups>,
-    /// By hook; empty where a hook is not asked about requests.
+    /// By hook; `None` for hooks that do not handle requests.
     on_request: [Option<OnRequest>; Hook::ALL.len()],
     on_reply: Option<OnReply>,
     on_lease: Option<OnLease>,
 }
 
 impl Instance {
-    /// Makes an instance, has it load its script if it is an interpreter, and configures it.
+    /// Creates an instance, loads its script if it is an interpreter, and configures it.
     ///
     /// # Errors
-    /// If there is no room, or the plugin fails, or refuses its script or its settings.
+    /// If there is no room for an instance, or the plugin fails, or refuses its script or its
+    /// settings.
     pub(crate) fn new(recipe: &Recipe) -> Result<Self, Problem> {
         Self::made_within(recipe, CONFIGURE_DEADLINE_MS)
     }
 
-    /// The same, where each step may compute for so long.
+    /// Does the same with a deadline for each step, in milliseconds of processor time.
     ///
     /// # Errors
     /// As [`Instance::new`].
@@ -155,22 +156,22 @@ impl Instance {
         })
     }
 
-    /// The hooks of the script that it runs; none if it runs no script.
+    /// The hooks of its script; `None` if it runs no script.
     pub(crate) fn script_hooks(&self) -> Option<HookSet> {
         self.script_hooks
     }
 
-    /// Has it look things up in these sources from now on.
+    /// Makes the instance use these sources from now on.
     pub(crate) fn look_up_in(&mut self, sources: &Arc<dyn LookupSources>) {
         self.cell.store.data_mut().look_up_in(sources);
     }
 
-    /// How much memory it has taken, in octets.
+    /// The memory of the instance, in octets.
     pub(crate) fn memory_octets(&self) -> usize {
         self.cell.store.data().limiter.memory_octets()
     }
 
-    /// Asks what is to be looked up for a request.
+    /// Calls the plugin to plan the lookups for a request.
     pub(crate) fn plan(&mut self, view: &View) -> Result<Vec<PlannedLookup>, Fault> {
         let Some(function) = &self.functions.plan_lookups else {
             return Err(absent(Hook::PlanLookups));
@@ -183,8 +184,8 @@ impl Instance {
         answer.map(|()| planned).map_err(|fault| self.during(Hook::PlanLookups, fault))
     }
 
-    /// Asks about a request, for which earlier plugins have set terms: what the plugin decides, and what
-    /// it sets.
+    /// Calls the plugin for a request for which earlier plugins have set terms. Returns its verdict
+    /// and the terms that it sets.
     pub(crate) fn decide(
         &mut self,
         hook: Hook,
@@ -208,7 +209,7 @@ impl Instance {
         Ok((verdict, draft))
     }
 
-    /// Shows a reply: the reply as the plugin wants it.
+    /// Calls the plugin to edit a reply, and returns the edited reply.
     pub(crate) fn edit(
         &mut self,
         view: &View,
@@ -227,7 +228,7 @@ impl Instance {
         draft.ok_or_else(|| absent(Hook::ReplyOptions))
     }
 
-    /// Tells what happened to a lease.
+    /// Notifies the plugin of a lease event.
     pub(crate) fn tell(&mut self, event: &LeaseEvent) -> Result<(), Fault> {
         let Some(function) = &self.functions.on_lease else {
             return Err(absent(Hook::OnLease));
@@ -240,13 +241,13 @@ impl Instance {
         answer.map_err(|fault| self.during(Hook::OnLease, fault))
     }
 
-    /// A fault of a hook, as the author of the plugin is told of it.
+    /// Adds the details that the author of the plugin needs to a fault of a hook.
     fn during(&self, hook: Hook, fault: Fault) -> Fault {
         fault.during(hook, &self.limits, self.script.as_deref())
     }
 }
 
-/// What a handle stands for: the subject of the call, see [`crate::host`].
+/// The representation of every handle: the subject of the call, see [`crate::host`].
 const SUBJECT: u32 = 0;
 
 /// A store, and the only way to run guest code in it.
@@ -265,7 +266,7 @@ impl Cell {
         Self { store }
     }
 
-    /// Has an interpreter load its script; the script's hooks.
+    /// Makes an interpreter load its script, and returns the script's hooks.
     fn load(&mut self, load: &Load, script: &Script, deadline_ms: u64) -> Result<HookSet, Problem> {
         let (name, text) = (script.file_name.clone(), script.text.clone());
         let (loaded,) = self
@@ -332,13 +333,13 @@ impl Functions {
     }
 }
 
-/// The callers know which hooks there are, so nobody gets this.
+/// Callers check which hooks exist, so this fault does not occur.
 fn absent(hook: Hook) -> Fault {
     Fault::new(FaultKind::BadAnswer, format!("the plugin has no hook {hook}"))
 }
 
-/// Why an interpreter did not get to an answer about a script. One that has no stack left met a script
-/// that is nested deep: the stack for calls and that in its memory end in different faults.
+/// Explains why an interpreter failed to load a script. If it ran out of stack, the script is
+/// nested too deeply: the stack for calls and the stack in its memory cause different faults.
 fn not_loaded(script: &Script, fault: Fault) -> Problem {
     let is_at_the_end_of_memory =
         fault.kind == FaultKind::Trap && fault.message.contains("out of bounds memory access");
@@ -353,7 +354,7 @@ fn failed(doing: &'static str, fault: Fault) -> Problem {
     Problem::Failed { doing, kind: fault.kind, message: fault.message }
 }
 
-/// The first octets of a text that goes into logs, ended at a character, in one line.
+/// The first octets of a text for logs, cut at a character boundary, in one line.
 fn shortened(text: String) -> String {
     first_octets(&text, REASON_OCTETS_MAX)
 }

@@ -1,6 +1,6 @@
-//! Keepers: one thread for each plugin that makes instances ahead and takes used ones away, so that
-//! neither happens on the packet path. It is the plugin's own thread: a plugin that takes long to
-//! configure keeps no other waiting. It goes on over reloads that leave the plugin as it is.
+//! Keepers: one thread for each plugin that creates instances ahead of time and drops used ones, so
+//! that neither happens on the packet path. Each plugin has its own thread, so that a plugin that
+//! is slow to configure delays no other. The thread survives reloads that do not change the plugin.
 
 use std::{
     collections::VecDeque,
@@ -24,17 +24,16 @@ use crate::{
     stopwatch::processor_time,
 };
 
-/// How long a place stays empty before room for an instance is looked for again.
+/// How long to wait before room for an instance is checked again.
 const ROOM_RETRY: Duration = Duration::from_millis(200);
 
-/// The way to a plugin's thread, which ends when this is dropped.
+/// A handle to a plugin's thread, which ends when this is dropped.
 pub(crate) struct Keeper {
     jobs: Sender<Job>,
     effort: Arc<Effort>,
 }
 
-/// What it takes to make an instance of a plugin: processor time in microseconds, of the last one that
-/// was made.
+/// The processor time that creating the last instance of a plugin took, in microseconds.
 #[derive(Default)]
 pub(crate) struct Effort(AtomicU64);
 
@@ -43,13 +42,13 @@ enum Job {
     Discard(Instance),
 }
 
-/// An instance that is to be made for a place; who makes it writes down if it faults meanwhile.
+/// An order for an instance in a place. Faults during its creation are recorded in `health`.
 struct Order {
     spare: Weak<Spare>,
     health: Arc<Health>,
 }
 
-/// The place where the instance lies that takes over when another faults.
+/// The place for the instance that takes over when another faults.
 #[derive(Default)]
 pub(crate) struct Spare(Mutex<State>);
 
@@ -74,13 +73,14 @@ impl Keeper {
         Ok(Self { jobs, effort })
     }
 
-    /// What it takes to make an instance, in processor time; none before one was made.
+    /// The processor time that creating an instance takes; `None` before one was created.
     pub(crate) fn effort(&self) -> Option<Duration> {
         self.effort.last()
     }
 
-    /// Makes an instance on the calling thread, if the last one took little. One that takes long after
-    /// all is given up, and not tried again before the plugin's thread has made one.
+    /// Creates an instance on the calling thread if the last one was cheap. If creation takes long
+    /// after all, it is abandoned, and not retried until the plugin's thread has created an
+    /// instance.
     pub(crate) fn make_now(&self, recipe: &Recipe) -> Option<Instance> {
         let is_little = |effort| effort <= Duration::from_millis(INSTANCE_ON_DEMAND_MS_MAX);
         self.effort.last().filter(|effort| is_little(*effort))?;
@@ -88,7 +88,7 @@ impl Keeper {
         made.inspect_err(|_| self.effort.forget()).ok()
     }
 
-    /// Has an instance prepared, unless one is there or ordered.
+    /// Orders an instance, unless one is ready or ordered.
     pub(crate) fn prepare(&self, spare: &Arc<Spare>, health: &Arc<Health>) {
         let mut state = spare.state();
         let order = || Order { spare: Arc::downgrade(spare), health: Arc::clone(health) };
@@ -97,16 +97,16 @@ impl Keeper {
         }
     }
 
-    /// Takes the prepared instance, if it is ready, and has another one prepared.
+    /// Takes the prepared instance, if it is ready, and orders another one.
     pub(crate) fn exchange(&self, spare: &Arc<Spare>, health: &Arc<Health>) -> Option<Instance> {
         let taken = spare.take();
         self.prepare(spare, health);
         taken
     }
 
-    /// Has an instance dropped.
+    /// Drops an instance on the plugin's thread.
     pub(crate) fn discard(&self, instance: Instance) {
-        // If the thread is gone, the instance comes back as an error and is dropped here.
+        // If the thread has ended, the send fails and the instance is dropped here.
         let _ = self.jobs.send(Job::Discard(instance));
     }
 }
@@ -139,7 +139,7 @@ impl Spare {
 }
 
 impl Effort {
-    /// Makes an instance, and measures what it takes.
+    /// Creates an instance and measures the processor time.
     fn measure(&self, recipe: &Recipe) -> Result<Instance, Problem> {
         let before = processor_time();
         let instance = Instance::new(recipe)?;
@@ -160,8 +160,8 @@ impl Effort {
 }
 
 fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, effort: &Effort) {
-    // Those for which there was no room. That is nobody's fault: a chain that takes the place of
-    // another needs twice as much for a moment.
+    // Orders for which there was no room. This is not a fault: a chain that replaces another needs
+    // twice as many instances for a moment.
     let mut postponed = VecDeque::new();
     loop {
         let job = if postponed.is_empty() {
@@ -191,7 +191,7 @@ fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, effort: &Effort) {
     }
 }
 
-/// A plugin that cannot be instantiated again has faulted like one that cannot be called.
+/// A plugin that cannot be instantiated again counts as one whose call failed.
 fn fault_of(problem: Problem) -> Fault {
     match problem {
         Problem::Failed { doing, kind, message } => {

@@ -1,37 +1,36 @@
 //! Runs policies: WebAssembly components that decide, at fixed points of a packet's life, what the
 //! server does for a client. The contract with them is the package `lessor:policy` in `/wit`.
 //!
-//! What this crate is not: it knows neither sockets nor configuration files nor the wire format, and
-//! it decides nothing about leases. Policies say what they want ([`lessor_core::Terms`]); the core
-//! checks it and decides.
+//! Knows neither sockets nor configuration files nor the wire format, and decides nothing about
+//! leases. Policies say what they want ([`lessor_core::Terms`]); the core checks it and decides.
 //!
-//! - [`Runtime`]: one for a process: the engine, the clock that stops guests, the cache of compiled
-//!   code.
-//! - [`Chain`]: the plugins of one generation of the configuration, in order; made as a whole or not
-//!   at all, with every mistake explained ([`PluginError`]).
-//! - [`Runner`]: the instances of one worker thread. [`Observer`]: those of the thread that tells
-//!   plugins what happens to leases.
+//! - [`Runtime`]: one per process: the engine, the clock that stops guests, and the cache of
+//!   compiled code.
+//! - [`Chain`]: the plugins of one generation of the configuration, in order. It is created as a
+//!   whole or not at all, and every mistake is explained ([`PluginError`]).
+//! - [`Runner`]: the instances of one worker thread. [`Observer`]: those of the thread that
+//!   notifies plugins of lease events.
 //! - [`Shadows`], [`ShadowRunner`]: plugins that run on live traffic and decide nothing.
-//! - [`compile_child`]: what a program does that was started to compile one file.
+//! - [`compile_child`]: the main function of a program that was started to compile one file.
 //!
 //! # Isolation
 //!
-//! A plugin can slow down or kill nothing but itself. Each thread has an instance of its own of every
-//! plugin, with its own memory and no locks. Before every call, `configure` and instantiation
-//! included, its deadline is set anew. A call that traps, takes too long or gives an answer that
-//! cannot be taken costs that one call: what it set is discarded, the failure policy decides about
-//! the packet ([`FailurePolicy`]), the instance is thrown away, and a spare one that was prepared
-//! beside the packet path takes over at the next call. Clients, lines and links whose faults cost more
-//! processor time than they may are shut out: the plugin is not asked about them for a while. If the
-//! faults of many cost more than [`limits::FAULT_MS_PER_SEC`], the plugin is suspended for all. All
-//! limits stand in [`limits`].
+//! A plugin can slow down or fail only itself. Each thread has its own instance of every plugin,
+//! with its own memory and no locks. Before every call, including `configure` and instantiation,
+//! the deadline is reset. A call that traps, takes too long or returns an answer that is not valid
+//! costs that one call: what it set is discarded, the failure policy decides about the packet
+//! ([`FailurePolicy`]), the instance is dropped, and a spare one that was prepared off the packet
+//! path takes over at the next call. Clients, lines and links whose faults cost more processor time
+//! than allowed are shut out: the plugin is not called for them for some time. If the faults of
+//! many clients cost more than [`limits::FAULT_MS_PER_SEC`], the plugin is suspended for all
+//! packets. All limits are in [`limits`].
 //!
 //! # Cost
 //!
-//! A hook that no plugin exports costs nothing: ask [`Chain::has_hook_for`] and its like. Otherwise a
-//! call is some 200 ns and each getter about 100 ns. Plugins are compiled one after another by a child
-//! process of low priority with limits of its own, so that neither packets nor the server suffer;
-//! what was compiled is kept in a folder.
+//! A hook that no plugin exports costs nothing: check [`Chain::has_hook_for`] and similar methods.
+//! Otherwise a call takes some 200 ns and each getter about 100 ns. Plugins are compiled one after
+//! another by a child process of low priority with its own limits, so that neither packets nor the
+//! server suffer. Compiled code is cached in a folder.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 

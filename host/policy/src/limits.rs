@@ -1,171 +1,172 @@
-//! Limits: what a policy may use, and what happens when it fails. Everything that a policy could
-//! take without end has a limit here, and a test that reaches it.
+//! Limits: what a policy may use, and what happens when it fails. Every resource that a policy
+//! could use without bound has a limit here, and a test that reaches it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::StateRules;
 
-/// The largest plugin file that is read, in octets.
+/// The maximum size of a plugin file, in octets.
 pub const PLUGIN_OCTETS_MAX: u64 = 64 << 20;
-/// How many plugins a chain may have.
+/// The maximum number of plugins in a chain.
 pub const CHAIN_PLUGINS_MAX: usize = 64;
-/// How many times its deadline a call may take by the clock on the wall, where it has to wait for a
-/// processor.
+/// The maximum wall-clock time of a call, as a multiple of its deadline, for when it has to wait
+/// for a processor.
 pub const DEADLINE_WALL_FACTOR_MAX: u32 = 10;
-/// How long `configure` may compute, in milliseconds; instantiation may as long.
+/// How long `configure` may compute, in milliseconds; the same applies to instantiation.
 pub const CONFIGURE_DEADLINE_MS: u64 = 5_000;
-/// The call stack of a plugin, in octets. It lies on the calling thread's own stack.
+/// The size of a plugin's call stack, in octets. It is part of the calling thread's stack.
 pub const STACK_OCTETS_MAX: usize = 512 << 10;
-/// How many octets a plugin may hand over in one call or answer; more is a bad answer.
+/// The maximum size of what a plugin passes in one call or answer, in octets; more is a bad answer.
 pub const ANSWER_OCTETS_MAX: usize = 64 << 10;
-/// How many octets of a verdict's reason, or of a refusal of settings, are kept.
+/// The number of octets that are kept of a verdict's reason, or of a refusal of settings.
 pub const REASON_OCTETS_MAX: usize = 256;
-/// How many octets of the reason are kept that a policy gives for a fault of its own, or an
-/// interpreter for not taking a script.
+/// The number of octets that are kept of the reason with which a policy ends its call, or an
+/// interpreter refuses a script.
 pub const FAILURE_OCTETS_MAX: usize = 1_024;
-/// The largest script that is read, in octets.
+/// The maximum size of a script, in octets.
 pub const SCRIPT_OCTETS_MAX: u64 = 1 << 20;
-/// How many octets the name of a pool may have.
+/// The maximum length of a pool's name, in octets.
 pub const POOL_NAME_OCTETS_MAX: usize = 255;
-/// How many octets the name of a subscriber may have.
+/// The maximum length of a subscriber's name, in octets.
 pub const SUBSCRIBER_NAME_OCTETS_MAX: usize = 255;
-/// How many lookups one call may plan.
+/// The maximum number of lookups that one call may plan.
 pub const LOOKUPS_MAX: usize = 8;
-/// How many octets the name of a lookup, or of a source, may have.
+/// The maximum length of the name of a lookup or of a source, in octets.
 pub const LOOKUP_NAME_OCTETS_MAX: usize = 64;
-/// How many octets the key of a lookup may have.
+/// The maximum length of a lookup's key, in octets.
 pub const LOOKUP_KEY_OCTETS_MAX: usize = 1_024;
-/// How many octets of a line that a policy logs are kept.
+/// The number of octets that are kept of a line that a policy logs.
 pub const LOG_LINE_OCTETS_MAX: usize = 1_024;
-/// How many numbers a policy may count and measure.
+/// The maximum number of metrics of a policy.
 pub const METRICS_MAX: usize = 64;
-/// How many octets the name of such a number may have.
+/// The maximum length of a metric's name, in octets.
 pub const METRIC_NAME_OCTETS_MAX: usize = 64;
-/// How many keys a policy may remember.
+/// The maximum number of keys in the state of a policy.
 pub const STATE_KEYS_MAX: usize = 65_536;
-/// How many octets the keys and values that a policy remembers may have in all.
+/// The maximum total size of the keys and values in the state of a policy, in octets.
 pub const STATE_OCTETS_MAX: usize = 16 << 20;
-/// How many octets such a key may have.
+/// The maximum length of a state key, in octets.
 pub const STATE_KEY_OCTETS_MAX: usize = 255;
-/// How many octets such a value may have.
+/// The maximum length of a state value, in octets.
 pub const STATE_VALUE_OCTETS_MAX: usize = 4_096;
-/// How many keys messages of one line may add, unless the file beside the policy says otherwise.
+/// The maximum number of keys that messages of one line may add, unless the sidecar file of the
+/// policy says otherwise.
 pub const STATE_LINE_KEYS_MAX: usize = 1_024;
-/// How often, within the time that a key is kept, the time that it was last set is written to disk, if
-/// its value stays the same.
+/// How often the time of the last set is written to disk within the time that a key is kept, if its
+/// value stays the same.
 pub const STATE_REFRESHES: u64 = 8;
-/// How many removed keys may wait until their removal is on disk.
+/// The maximum number of removed keys whose removal is not on disk yet.
 pub const STATE_REMOVALS_MAX: usize = 65_536;
-/// How long after a change of what policies remember it is written to disk, in milliseconds.
+/// The delay between a change of state and its write to disk, in milliseconds.
 pub const STATE_WRITE_AFTER_MS: u64 = 200;
-/// How long after a failure to write it is tried again, in milliseconds.
+/// The delay before a failed write of state is retried, in milliseconds.
 pub const STATE_RETRY_EVERY_MS: u64 = 1_000;
-/// How many octets the value of one option may have.
+/// The maximum length of an option's value, in octets.
 pub const OPTION_OCTETS_MAX: usize = 1_020;
-/// How many options one call may set and remove.
+/// The maximum number of options that one call may set and remove.
 pub const OPTIONS_MAX: usize = 64;
-/// How many octets the values that one call sets may have in all.
+/// The maximum total size of the option values that one call sets, in octets.
 pub const OPTIONS_OCTETS_MAX: usize = 4_096;
-/// How many core instances, memories and tables one component may be made of. One from
-/// componentize-py 0.25 has 38 core instances, as every library of Python's is a module of its own;
-/// others have a handful.
+/// The maximum number of core instances of one component. One from componentize-py 0.25 has 38,
+/// because every library of Python is a separate module; others have a handful.
 pub const CORE_INSTANCES_MAX: usize = 64;
 /// See [`CORE_INSTANCES_MAX`].
 pub const MEMORIES_MAX: usize = 4;
 /// See [`CORE_INSTANCES_MAX`].
 pub const TABLES_MAX: usize = 32;
-/// How many handles a component may hold at a time.
+/// The maximum number of handles that a component may hold at a time.
 pub const HANDLES_MAX: usize = 1_000;
-/// How long the plugins of a chain may compute for one packet before it is worth a warning, in
-/// milliseconds: a tenth of what somebody notices who waits for an address.
+/// The time that the plugins of a chain may compute for one packet before a warning, in
+/// milliseconds: a tenth of the delay that a person notices when waiting for an address.
 pub const PACKET_WAIT_MS_WARNED: u64 = 100;
-/// How much processor time the faults of a plugin may cost, in milliseconds each second, averaged over
-/// [`FAULT_COST_WINDOW_SECS`]: what the calls computed that failed, and what it takes to make their
-/// instances again. Beyond it, and if no single offender can be shut out, the plugin is suspended. Its
-/// hook `on-lease` has as much beside it.
+/// The processor time that the faults of a plugin may cost, in milliseconds per second, averaged
+/// over [`FAULT_COST_WINDOW_SECS`]: the time of the failed calls, and the time to recreate their
+/// instances. Beyond it, and if no single offender can be shut out, the plugin is suspended. Its
+/// hook `on-lease` has a separate budget of the same size.
 pub const FAULT_MS_PER_SEC: u64 = 100;
-/// The same of all faults on one link: a relay, or an interface of the server.
+/// The same for all faults on one link: a relay, or an interface of the server.
 pub const LINK_FAULT_MS_PER_SEC: u64 = 50;
-/// The same of all faults of one line. Beyond it the line is shut out.
+/// The same for all faults of one line. Beyond it the line is shut out.
 pub const LINE_FAULT_MS_PER_SEC: u64 = 10;
-/// The same of all faults of one client. Beyond it the client is shut out.
+/// The same for all faults of one client. Beyond it the client is shut out.
 pub const CLIENT_FAULT_MS_PER_SEC: u64 = 5;
-/// Over how long these costs are averaged, in seconds.
+/// The window over which these costs are averaged, in seconds.
 pub const FAULT_COST_WINDOW_SECS: u64 = 10;
-/// What one tick of the clock comes to: a call that fails within it is charged its time on the wall, in
-/// milliseconds.
+/// The length of one tick of the clock, in milliseconds: a call that fails within it is charged its
+/// wall-clock time.
 pub const FAULT_UNMEASURED_MS_MAX: u64 = 1;
-/// How many clients, lines and links faults are counted for, each.
+/// The maximum number of clients, of lines and of links that faults are counted for.
 pub const FAULT_ACCOUNTS_MAX: usize = 512;
-/// How many of those who cause faults the status names.
+/// The number of offenders that the status names.
 pub const OFFENDERS_SHOWN_MAX: usize = 10;
-/// How many faults of a plugin are logged in a second; others are counted.
+/// The number of faults of a plugin that are logged per second; others are only counted.
 pub const FAULT_LINES_PER_SEC_MAX: u32 = 5;
-/// How long a client, line or link is shut out the first time, in milliseconds; doubled each time
-/// after.
+/// How long a client, line or link is shut out the first time, in milliseconds; doubled each
+/// further time.
 pub const SHUT_OUT_MS_MIN: u64 = 10_000;
-/// The longest that one is shut out, in milliseconds.
+/// The longest that a client, line or link is shut out, in milliseconds.
 pub const SHUT_OUT_MS_MAX: u64 = 600_000;
-/// How long a plugin is suspended the first time, in milliseconds; doubled each time after.
+/// How long a plugin is suspended the first time, in milliseconds; doubled each further time.
 pub const SUSPENSION_MS_MIN: u64 = 1_000;
 /// The longest suspension, in milliseconds.
 pub const SUSPENSION_MS_MAX: u64 = 60_000;
-/// How long after a pause the next one is as short as the first again, in milliseconds; or as long as
-/// the pause was, if that is longer.
+/// How long after a pause the next one is as short as the first again, in milliseconds; or as long
+/// as the pause was, if that is longer.
 pub const FORGIVEN_AFTER_MS: u64 = 60_000;
-/// How long it may take to make an instance on a worker thread, where none stands ready, in
-/// milliseconds. A plugin that takes longer is missing meanwhile.
+/// The maximum processor time to create an instance on a worker thread when none is ready, in
+/// milliseconds. A plugin that takes longer is not called until an instance is ready.
 pub const INSTANCE_ON_DEMAND_MS_MAX: u64 = 20;
-/// How many exchanges and lease events may wait for the shadows of a chain; what comes beyond is lost
-/// to them and counted.
+/// The number of exchanges and lease events that may wait for the shadows of a chain; further ones
+/// are dropped and counted.
 pub const WAITING_SAMPLES_MAX: usize = 4_096;
-/// How many exchanges that a shadow differed in are kept as examples; the newest.
+/// The number of exchanges with differences that are kept as examples; the newest are kept.
 pub const DIFFERENCE_EXAMPLES_MAX: usize = 20;
-/// How many differences of one exchange are kept and journalled. All are counted.
+/// The number of differences of one exchange that are kept and journalled. All are counted.
 pub const DIFFERENCES_MAX: usize = 16;
-/// How many characters of each side of a difference are kept.
+/// The number of characters that are kept of each side of a difference.
 pub const DIFFERENCE_CHARS_MAX: usize = 200;
-/// How many instances of all plugins a process keeps at a time, unless it was made for more.
+/// The default maximum number of instances of all plugins in a process.
 pub const INSTANCES_MAX: u32 = 2_048;
-/// How many compiled components the cache keeps.
+/// The number of compiled components that the cache keeps.
 pub const CACHED_FILES_MAX: usize = 64;
-/// How many octets of address space the examination or compilation of one file may take.
+/// The maximum address space for examining or compiling one file, in octets.
 pub const COMPILE_MEMORY_OCTETS_MAX: u64 = 2 << 30;
-/// How much processor time it may take, in seconds.
+/// The maximum processor time for it, in seconds.
 pub const COMPILE_PROCESSOR_SECS_MAX: u64 = 300;
-/// How long it may take by the clock on the wall, in seconds, where it has to wait for a processor.
+/// The maximum wall-clock time for it, in seconds, for when it has to wait for a processor.
 pub const COMPILE_WALL_SECS_MAX: u64 = 1_800;
-/// How many octets of code may be made of one file.
+/// The maximum size of the code generated from one file, in octets.
 pub const COMPILED_OCTETS_MAX: u64 = 512 << 20;
 
-/// What one plugin may use.
+/// The limits of one plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Limits {
-    /// How long a call may compute, in milliseconds of processor time; it is stopped 1 to 2 ms later.
+    /// How long a call may compute, in milliseconds of processor time; it is stopped 1 to 2 ms
+    /// later.
     pub deadline_ms: u64,
-    /// How much memory an instance may have, in octets.
+    /// The maximum memory of an instance, in octets.
     pub memory_bytes_max: usize,
-    /// How many elements the tables of an instance may have in all.
+    /// The maximum number of table elements of an instance.
     pub table_elements_max: usize,
-    /// How many lines it may log in a second, and at once.
+    /// The maximum number of lines that the plugin may log per second, and at once.
     pub log_lines_per_sec_max: u32,
-    /// What bounds what it remembers.
+    /// The limits of its state.
     pub state: StateRules,
 }
 
 impl Limits {
-    /// The longest deadline of a call that can be asked for, in milliseconds.
+    /// The largest deadline of a call that can be configured, in milliseconds.
     pub const DEADLINE_MS_LIMIT: u64 = 1_000;
-    /// The most memory for an instance that can be asked for, in octets.
+    /// The largest memory of an instance that can be configured, in octets.
     pub const MEMORY_BYTES_LIMIT: usize = 1 << 30;
-    /// The most table elements for an instance that can be asked for.
+    /// The largest number of table elements of an instance that can be configured.
     pub const TABLE_ELEMENTS_LIMIT: usize = 100_000;
 
-    /// The most lines in a second that can be asked for.
+    /// The largest number of lines per second that can be configured.
     pub const LOG_LINES_PER_SEC_LIMIT: u32 = 1_000;
 
-    /// The limits that are out of range: name, what was found, smallest and largest.
+    /// The limits that are out of range: name, value, minimum and maximum.
     pub(crate) fn out_of_range(&self) -> impl Iterator<Item = (&'static str, u64, u64, u64)> {
         let table = self.table_elements_max as u64;
         let lines = u64::from(self.log_lines_per_sec_max);
@@ -185,7 +186,7 @@ impl Limits {
     }
 }
 
-/// 10 ms for a call, 64 MiB of memory, 20,000 table elements, 20 lines in a second.
+/// 10 ms for a call, 64 MiB of memory, 20,000 table elements, 20 log lines per second.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -198,13 +199,13 @@ impl Default for Limits {
     }
 }
 
-/// What becomes of a packet when a plugin fails: faults, or cannot be asked.
+/// What happens to a packet when a plugin faults or cannot be called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailurePolicy {
-    /// Go on as if the plugin were absent.
+    /// Continue as if the plugin were absent.
     #[default]
     Skip,
-    /// Drop the packet: better no answer than one without this plugin.
+    /// Drop the packet: no answer is better than one without this plugin.
     Drop,
 }

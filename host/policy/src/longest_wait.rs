@@ -1,7 +1,8 @@
-//! How long one packet can keep others waiting: the time that the plugins of a chain may compute for it.
+//! The longest time that one packet can delay others: the time that the plugins of a chain may
+//! compute for it.
 //!
-//! Not here: how often that happens, and who is told. A worker decides one message after the other, so
-//! whatever one takes, all that come after it wait for.
+//! Neither measures how often that happens nor reports it. A worker decides one message after
+//! another, so the time for one delays all that follow.
 
 use std::sync::Arc;
 
@@ -9,30 +10,30 @@ use lessor_core::RequestKind;
 
 use crate::{Chain, Mode, hook::Hook, plugin::Plugin};
 
-/// What the plugins of a chain may take for one packet.
+/// The time that the plugins of a chain may take for one packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongestWait {
-    /// The kind of message that may take longest.
+    /// The kind of message that can take longest.
     pub kind: RequestKind,
-    /// How long its plugins may compute, all together, in milliseconds of processor time.
+    /// How long its plugins may compute in total, in milliseconds of processor time.
     pub wait_ms: u64,
-    /// The part of each plugin, the largest first.
+    /// The share of each plugin, the largest first.
     pub parts: Vec<WaitPart>,
 }
 
-/// The part of one plugin.
+/// The share of one plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitPart {
     /// The plugin.
     pub plugin: Arc<str>,
     /// Its deadline, in milliseconds.
     pub deadline_ms: u64,
-    /// The hooks that one packet may call, in order; each has the deadline.
+    /// The hooks that one packet may call, in order; the deadline applies to each.
     pub hooks: Vec<Hook>,
 }
 
 impl LongestWait {
-    /// Of the live plugins of a chain; none if no packet calls any.
+    /// Computes it for the live plugins of a chain. Returns `None` if no packet calls any.
     pub(crate) fn of(plugins: &[Arc<Plugin>]) -> Option<Self> {
         let of_kind = |kind| {
             let live = plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
@@ -48,7 +49,7 @@ impl LongestWait {
             RequestKind::Release,
             RequestKind::Inform,
         ];
-        // Of several that take as long, the first is the commonest.
+        // Of several kinds that take equally long, the most common is the first.
         kinds.into_iter().filter_map(of_kind).rev().max_by_key(|wait| wait.wait_ms)
     }
 }
@@ -61,7 +62,7 @@ impl WaitPart {
 }
 
 impl Chain {
-    /// How long one packet can occupy a worker; none if no plugin is asked about any.
+    /// How long one packet can occupy a worker; `None` if no packet calls a plugin.
     pub fn longest_wait(&self) -> Option<LongestWait> {
         LongestWait::of(self.all())
     }

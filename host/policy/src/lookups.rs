@@ -1,28 +1,29 @@
-//! Lookups: what the server can look up for plugins. Whoever reads files and asks databases gives it
-//! to a chain; this crate only asks.
+//! Lookups: what the server can look up for plugins. The owner of the sources, which reads files
+//! and queries databases, passes them to a chain; this crate only uses them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lessor_core::Row;
 
-/// What the server can look up, as one generation of the configuration declares it.
+/// The sources of lookups that one generation of the configuration declares.
 pub trait LookupSources: Send + Sync {
-    /// Whether there is a source of this name, of whatever kind.
+    /// Whether there is a source with this name, of any kind.
     fn has_source(&self, name: &str) -> bool;
 
-    /// The row with this key in a source that is held in memory, at once: nothing if there is no such
-    /// source, nothing in it if it has no such row. Called on the packet path, so it must not wait.
+    /// Returns the row with this key in a source that is held in memory: `None` if there is no such
+    /// source, `Some(None)` if it has no such row. Called on the packet path, so it must not block.
     fn row(&self, source: &str, key: &str) -> Option<Option<Row>>;
 
-    /// The sources that are held in memory, each with a number that no other version of it has: sets
-    /// with the same numbers have the same rows. Without any, the rows never change.
+    /// The sources that are held in memory, each with a number that is unique to its version: sets
+    /// with the same numbers have the same rows. By default there are none, and the rows never
+    /// change.
     fn versions(&self) -> Vec<(String, u64)> {
         Vec::new()
     }
 }
 
-/// What a plugin can look up now. Another generation brings another set, and instances that are kept
-/// for it see that one.
+/// The sources that a plugin can use now. A new generation replaces them, and instances that it
+/// keeps use the new ones.
 pub(crate) struct CurrentSources(Mutex<Arc<dyn LookupSources>>);
 
 impl CurrentSources {
@@ -39,12 +40,12 @@ impl CurrentSources {
             let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *current, Arc::clone(sources))
         };
-        // A large table may go with it: not while others wait for the lock.
+        // This may free a large table, so it is dropped after the lock is released.
         drop(former);
     }
 }
 
-/// Nothing to look up.
+/// No lookup sources.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoLookupSources;
 

@@ -1,4 +1,4 @@
-//! Plugins: one link of a chain, ready to be instantiated, with the record of how it behaves.
+//! Plugins: one link of a chain, ready to be instantiated, with its health record.
 
 use std::{
     collections::BTreeMap,
@@ -30,28 +30,29 @@ pub(crate) struct Plugin {
     pub(crate) on_failure: FailurePolicy,
     pub(crate) report: PluginReport,
     pub(crate) keeper: Arc<Keeper>,
-    /// How it behaves on packets.
+    /// The health on packets.
     pub(crate) health: Arc<Health>,
-    /// How it behaves in its hook for lease events, which is off the reply path.
+    /// The health of its hook for lease events, which is off the reply path.
     pub(crate) lease_health: Arc<Health>,
-    /// What the plugin can look up in the generation of its chain.
+    /// The sources that the plugin can use in the generation of its chain.
     pub(crate) lookup_sources: Arc<dyn LookupSources>,
-    /// What tells it from other plugins, and from other versions of itself.
+    /// Distinguishes the plugin from others, and from other versions of itself.
     identity: Arc<Identity>,
     recipe: Arc<Recipe>,
-    /// The instance that the plugin was tried with; whoever needs one first takes it.
+    /// The instance that was created to validate the plugin; the first caller that needs one takes
+    /// it.
     first: Arc<Mutex<Option<Instance>>>,
     /// The calls of its hooks.
     pub(crate) calls: Calls,
 }
 
-/// What instances of a plugin are made of: if all of it is the same, so are they.
+/// What instances of a plugin are created from: plugins with the same identity can share instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) source: PluginSource,
     /// SHA-256 of the plugin's file, or of its interpreter's.
     pub(crate) code: [u8; 32],
-    /// SHA-256 of the script, if it is one.
+    /// SHA-256 of the script, if the plugin is a script.
     pub(crate) script: Option<[u8; 32]>,
 }
 
@@ -85,9 +86,9 @@ impl Plugin {
         })
     }
 
-    /// The same plugin in the next chain, with a separate record and the same instances; none
-    /// if instances made now would be others: because the plugin is another one by now, or because it
-    /// may have read tables that changed when it was configured.
+    /// Creates the same plugin for the next chain, with a separate record and the same instances.
+    /// Returns `None` if new instances would differ: because the plugin has changed, or because it
+    /// may have read tables when it was configured that have changed since.
     pub(crate) fn kept(
         &self,
         identity: &Identity,
@@ -119,17 +120,17 @@ impl Plugin {
         self.recipe.limits.deadline_ms
     }
 
-    /// Whether both have the same instances.
+    /// Whether both plugins have the same instances.
     pub(crate) fn shares_instances_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.recipe, &other.recipe)
     }
 
-    /// Has instances that are made from now on look things up in the sources of this chain.
+    /// Makes instances that are created from now on use the sources of this chain.
     pub(crate) fn serves(&self) {
         self.recipe.lookup_sources.set(&self.lookup_sources);
     }
 
-    /// The same plugin with instances, a thread and a record of its own, and `patience` times the
+    /// Creates the same plugin with its own instances, thread and record, and `patience` times the
     /// deadline.
     pub(crate) fn rehearsed(&self, patience: u64) -> Result<Self, PluginError> {
         let mut recipe = Recipe::clone(&self.recipe);
@@ -158,7 +159,7 @@ impl Plugin {
         })
     }
 
-    /// An instance: the one that is there, or else a new one.
+    /// Returns an instance: the prepared one if it is still there, or a new one.
     pub(crate) fn instance(&self) -> Result<Instance, PluginError> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         match first {
@@ -167,12 +168,12 @@ impl Plugin {
         }
     }
 
-    /// An instance that is made on the calling thread, if that does not take long.
+    /// Creates an instance on the calling thread, if that does not take long.
     pub(crate) fn make_now(&self) -> Option<Instance> {
         self.keeper.make_now(&self.recipe)
     }
 
-    /// Writes down a fault that cost so much processor time, and what follows from it.
+    /// Records a fault and its cost in processor time, and logs the consequences.
     pub(crate) fn record(
         &self,
         health: &Arc<Health>,
@@ -185,7 +186,7 @@ impl Plugin {
         follows.iter().for_each(|consequence| self.announce(consequence, is_packets));
     }
 
-    /// Logs what follows from a fault: who caused it, what becomes of packets meanwhile, and until
+    /// Logs the consequence of a fault: who caused it, what happens to packets meanwhile, and until
     /// when.
     fn announce(&self, consequence: &Consequence, is_packets: bool) {
         let plugin = &*self.name;
@@ -254,7 +255,8 @@ impl Plugin {
         }
     }
 
-    /// The name under which it remembers, and by which rules; none if it is not granted that.
+    /// The name that the plugin stores state under, and the rules; `None` if it is not granted
+    /// state.
     pub(crate) fn state_rules(&self) -> Option<(Arc<str>, StateRules)> {
         let owner = Arc::clone(self.recipe.belongings.state.plugin());
         let remembers = self.recipe.grants.contains(Capability::State);
@@ -269,13 +271,13 @@ impl Plugin {
         faults
     }
 
-    /// The last one, on packets or in the hook for lease events.
+    /// The last fault, on packets or in the hook for lease events.
     fn last_fault(&self, now: Instant) -> Option<LastFault> {
         let both = [self.health.last_fault(now), self.lease_health.last_fault(now)];
         both.into_iter().flatten().min_by_key(|last| last.ago)
     }
 
-    /// What the failure policy says of a packet, if it is to be dropped.
+    /// The reason for dropping a packet, if the failure policy requires it.
     pub(crate) fn drop_reason(&self, kind: FaultKind) -> Option<String> {
         (self.on_failure == FailurePolicy::Drop).then(|| format!("plugin {}: {kind}", self.name))
     }
@@ -289,7 +291,8 @@ impl Plugin {
     }
 }
 
-/// Writes down a fault of the plugin `name` that cost so much processor time; what follows from it.
+/// Records a fault of the plugin `name` and its cost in processor time, and returns the
+/// consequences.
 pub(crate) fn record(
     name: &str,
     health: &Health,

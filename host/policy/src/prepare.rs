@@ -1,6 +1,6 @@
-//! From a file to a plugin: read, check, compile, link, instantiate, configure. Each step finds its
-//! own kind of mistake and explains it. A file is checked and compiled by a child process
-//! (`crate::compiler`), which is all that takes it apart.
+//! Turns a file into a plugin: reads, checks, compiles, links, instantiates and configures it. Each
+//! step finds and explains its own kind of mistake. Only a child process (`crate::compiler`) parses
+//! the file, to check and compile it.
 
 use std::{
     collections::HashMap,
@@ -35,7 +35,7 @@ pub(crate) struct Interpreters(HashMap<PathBuf, Arc<Program>>);
 struct Program {
     artifact: Artifact,
     examination: Arc<Examination>,
-    /// What was compiled, and whether it came from the cache.
+    /// The compiled code, and whether it came from the cache.
     compiled: OnceLock<(Component, bool)>,
 }
 
@@ -49,17 +49,17 @@ pub(crate) fn inspect(runtime: &Runtime, path: &Path) -> Result<PluginReport, Ve
     inspected.map_err(|problems| explained(problems, &name, path))
 }
 
-/// What a plugin is prepared for.
+/// The context that a plugin is prepared in.
 pub(crate) struct Surroundings<'a> {
     pub(crate) runtime: &'a Runtime,
-    /// Its place in the chain, from 1.
+    /// The position in the chain, from 1.
     pub(crate) position: usize,
     pub(crate) lookup_sources: &'a Arc<dyn LookupSources>,
-    /// The plugin of its name in the chain before, if there is one.
+    /// The plugin with this name in the previous chain, if there is one.
     pub(crate) before: Option<&'a Plugin>,
 }
 
-/// Makes a plugin, and its first instance; or keeps what there is of it.
+/// Creates a plugin and its first instance, or keeps those of the previous chain.
 pub(crate) fn prepare(
     surroundings: &Surroundings<'_>,
     source: PluginSource,
@@ -107,7 +107,8 @@ fn try_prepare(
     report.mode = source.mode;
     if let Some(script) = &script {
         report.interpreter = source.interpreter.clone();
-        // The interpreter imports everything; what the script uses of it shows when it runs.
+        // The interpreter imports all capabilities; which of them the script uses is known only at
+        // run time.
         report.capabilities = source.grants.iter().collect();
         report.digest = hex::encode(script.digest);
         report.octets = script.text.len() as u64;
@@ -122,7 +123,7 @@ fn try_prepare(
         .map_err(|error| one(Problem::NoThread(error)))
 }
 
-/// The code of a plugin, and its script if it is one.
+/// Reads the code of a plugin, and its script if it is one.
 fn read(
     runtime: &Runtime,
     source: &PluginSource,
@@ -144,7 +145,7 @@ fn read(
     }
 }
 
-/// A problem of the code that a plugin runs on: its own, or its interpreter's.
+/// Attributes a problem to the code that a plugin runs on: its own, or its interpreter's.
 fn of_program(source: &PluginSource, problem: Problem) -> Problem {
     match &source.interpreter {
         Some(path) => Problem::Interpreter { path: path.clone(), problem: Box::new(problem) },
@@ -187,7 +188,7 @@ impl Program {
         &self.examination.examined
     }
 
-    /// Compiled code, and whether it came from the cache.
+    /// The compiled code, and whether it came from the cache.
     fn compiled(&self, runtime: &Runtime) -> Result<&(Component, bool), Problem> {
         match self.compiled.get() {
             Some(compiled) => Ok(compiled),
@@ -199,7 +200,7 @@ impl Program {
     }
 }
 
-/// An interpreter is told at each call what its script is not granted.
+/// Interpreters are not checked: a call that their script is not granted returns an error.
 fn grant_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Problem> {
     let Some(examined) = examined.filter(|examined| examined.interpreting.is_none()) else {
         return Vec::new();
@@ -240,7 +241,7 @@ fn limit_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Pro
     problems
 }
 
-/// Compiled code, and whether it came from the cache.
+/// Returns compiled code, and whether it came from the cache.
 fn compile(
     runtime: &Runtime,
     artifact: &Artifact,
@@ -277,7 +278,7 @@ fn link(
     let refused = |error: wasmtime::Error| Problem::Link { message: format!("{error:#}") };
     let mut linker = runtime.linker().clone();
     if !examined.denied_imports.is_empty() {
-        // The contract was checked: what is unknown here is WASI and nothing else.
+        // The contract was checked, so unknown imports can only be WASI.
         linker.define_unknown_imports_as_traps(component).map_err(refused)?;
     }
     let pre = linker.instantiate_pre(component).map_err(refused)?;
@@ -285,8 +286,8 @@ fn link(
     let name: Arc<str> = source.name.as_str().into();
     let owner = match source.mode {
         Mode::Live => Arc::clone(&name),
-        // A shadow must not change what a live plugin of its name remembers. No file has a slash in
-        // its name.
+        // A shadow must not change the state of a live plugin with its name. File names contain no
+        // slash.
         Mode::Shadow => format!("{name}/shadow").into(),
     };
     Ok(Recipe {

@@ -1,5 +1,5 @@
-//! Runners: the instances of one thread. Nothing here takes a lock or waits unless a plugin
-//! faults, or somebody is shut out from one after faults.
+//! Runners: the instances of one thread. Nothing here takes a lock or waits unless a plugin faults
+//! or a party is shut out after faults.
 
 use std::{sync::Arc, time::Instant};
 
@@ -16,7 +16,7 @@ pub struct Runner {
     seats: Vec<Seat>,
 }
 
-/// Tells the plugins of a chain what happens to leases; for a thread off the reply path.
+/// Notifies the plugins of a chain of lease events, on a thread off the reply path.
 pub struct Observer {
     chain: Arc<Chain>,
     seats: Vec<Seat>,
@@ -32,14 +32,14 @@ impl Runner {
         &self.chain
     }
 
-    /// Takes the instances of plugins that are the same as in the chain before. `before` is what the
-    /// same thread has run so far, and must be dropped next.
+    /// Takes over the instances of unchanged plugins from `before`, the previous runner of the same
+    /// thread, which must be dropped next.
     pub fn take_over(&mut self, before: &mut Self) {
         self.seats.iter_mut().for_each(|seat| seat.take_over(&mut before.seats));
     }
 
-    /// Asks the plugins what they need to know before they are asked about a request: those that have
-    /// a hook for it and plan lookups, in order. The answers go into [`View::lookups`].
+    /// Calls the plugins that have a hook for the request and plan lookups, in order, and returns
+    /// what they want to look up. The answers go into [`View::lookups`].
     pub fn plan(&mut self, view: &View) -> Plan {
         let hook = Hook::for_request(view.request.kind);
         let has_hook = |seat: &&mut Seat| seat.plugin.hooks.planned().contains(hook);
@@ -68,14 +68,15 @@ impl Runner {
         plan
     }
 
-    /// Asks the plugins about a request, in order. What a later one sets wins; one that does not
-    /// proceed, or makes the terms final, is the last. What a plugin set in a call that failed is as if
-    /// it had not been set.
+    /// Calls the plugins for a request, in order. Later settings replace earlier ones. A plugin
+    /// that does not proceed, or makes the terms final, is the last one that is called. Settings of
+    /// a call that failed are discarded.
     pub fn terms(&mut self, view: &View) -> PolicyOutcome {
         self.terms_after(view, Terms::default())
     }
 
-    /// As [`Runner::terms`], for a chain that comes after plugins that have set `earlier`.
+    /// Does the same as [`Runner::terms`], for a chain that follows plugins that have set
+    /// `earlier`.
     pub fn terms_after(&mut self, view: &View, earlier: Terms) -> PolicyOutcome {
         let hook = Hook::for_request(view.request.kind);
         let has_hook = |seat: &&mut Seat| seat.is_asked(hook, view);
@@ -114,9 +115,9 @@ impl Runner {
         outcome
     }
 
-    /// Shows the plugins a complete OFFER or ACK, in order, each as the one before left it, up to the
-    /// one that made the terms final. `encode` writes the value of an option as octets, for plugins that
-    /// read it.
+    /// Calls the plugins to edit a complete OFFER or ACK, in order, each on the result of the one
+    /// before, up to the one that made the terms final. `encode` writes the value of an option as
+    /// octets, for plugins that read it.
     pub fn edit_reply(&mut self, view: &View, reply: &mut Reply, encode: Encode) -> EditOutcome {
         let mut outcome = EditOutcome::default();
         if reply.kind == ReplyKind::Nak {
@@ -150,7 +151,7 @@ impl Runner {
         outcome
     }
 
-    /// How much memory the instances have taken, in octets, spare ones not counted.
+    /// The memory of the instances, in octets, without spare ones.
     pub fn memory_octets(&self) -> usize {
         self.seats.iter().map(Seat::memory_octets).sum()
     }
@@ -171,17 +172,16 @@ impl Observer {
         &self.chain
     }
 
-    /// Takes the instances of plugins that are the same as in the chain before; see
-    /// [`Runner::take_over`].
+    /// Takes over the instances of unchanged plugins; see [`Runner::take_over`].
     pub fn take_over(&mut self, before: &mut Self) {
         self.seats.iter_mut().for_each(|seat| seat.take_over(&mut before.seats));
     }
 
-    /// Tells the plugins, in order. A plugin that fails does not hear of the event.
+    /// Notifies the plugins, in order. A plugin that fails misses the event.
     pub fn on_lease(&mut self, event: &LeaseEvent) {
         let mut clock = Instant::now();
         for seat in &mut self.seats {
-            // What went wrong is in the plugin's status.
+            // The plugin's status records the fault.
             let _: Result<(), FaultKind> =
                 seat.call(&mut clock, event, |instance| instance.tell(event));
         }

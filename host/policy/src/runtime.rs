@@ -1,5 +1,5 @@
-//! The runtime: what all chains of a process share. One engine, the clock that stops guests, the
-//! cache of compiled code and the number of instances.
+//! The runtime: what all chains of a process share. It has one engine, the clock that stops guests,
+//! the cache of compiled code and the limit of instances.
 
 use std::{
     path::{Path, PathBuf},
@@ -31,13 +31,13 @@ use crate::{
     source::{PluginReport, PluginSource},
 };
 
-/// For tables: a component from wit-component has two, its own and that of its imports.
+/// The number of tables: a component from wit-component has two, its own and that of its imports.
 const POOLED_TABLES_PER_INSTANCE: u32 = 4;
 
 /// Why keys were not removed.
 const NOT_WRITTEN: &str = "the disk cannot be written, and too many removals wait for it";
 
-/// What all chains of a process share. Make one and keep it.
+/// What all chains of a process share. Create one and keep it.
 pub struct Runtime {
     engine: Engine,
     linker: Linker<Guest>,
@@ -49,26 +49,26 @@ pub struct Runtime {
     clock: Clock,
 }
 
-/// What a runtime is made of.
+/// The settings of a runtime.
 #[derive(Clone, Debug, Default)]
 pub struct RuntimeSettings {
-    /// The folder for compiled plugins; none to compile at every start. It is made if it does not
-    /// exist, and must be writable by the server's user only.
+    /// The folder for compiled plugins; `None` compiles at every start. It is created if it does
+    /// not exist, and must be writable by the server's user only.
     pub cache: Option<PathBuf>,
-    /// Where what plugins remember is kept over restarts; none to keep it in memory only.
+    /// Where the state of plugins is stored; `None` keeps it in memory only.
     pub state: Option<Arc<dyn StateStore>>,
-    /// How plugin files are examined and compiled.
+    /// The program and the limits for compiling.
     pub compiler: CompilerSettings,
 }
 
 /// Where the memory of instances comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Allocation {
-    /// From one range of address space that is reserved at start, 4 GiB for each instance: making
-    /// and dropping an instance changes no mappings of the process.
+    /// A range of address space that is reserved at start, 4 GiB for each instance: creating and
+    /// dropping an instance does not change the mappings of the process.
     Pooled,
-    /// From the operating system for each instance, because there is not that much address space.
-    /// Calls are a little slower, as memory accesses are checked one by one.
+    /// The operating system, for each instance, if there is not enough address space. Calls are a
+    /// little slower, because every memory access is checked.
     OnDemand,
 }
 
@@ -76,13 +76,13 @@ impl Runtime {
     /// Starts the engine.
     ///
     /// # Errors
-    /// If it cannot run here, or the cache cannot be trusted.
+    /// If the engine does not run on this system, or the cache cannot be trusted.
     pub fn new(settings: RuntimeSettings) -> Result<Arc<Self>, RuntimeError> {
         Self::with_instances_max(settings, INSTANCES_MAX)
     }
 
     /// Starts the engine with room for this many instances of all plugins: one for each plugin and
-    /// worker thread, as many in reserve, and twice that while one chain takes the place of another.
+    /// worker thread, as many spare ones, and twice the sum while one chain replaces another.
     ///
     /// # Errors
     /// As [`Runtime::new`].
@@ -94,7 +94,7 @@ impl Runtime {
         Self::with_allocations(settings, instances_max, &allocations)
     }
 
-    /// Starts the engine with the first of these allocations that can be had here.
+    /// Starts the engine with the first of these allocations that is available.
     fn with_allocations(
         settings: RuntimeSettings,
         instances_max: u32,
@@ -132,12 +132,12 @@ impl Runtime {
         }))
     }
 
-    /// Puts a chain together: reads, checks, compiles (or takes from the cache), links, instantiates
-    /// and configures every plugin once. Takes as long as that takes; call it off the packet path.
-    /// There is nothing that the plugins could look up.
+    /// Creates a chain: reads, checks, compiles (or takes from the cache), links, instantiates and
+    /// configures every plugin once. This can be slow, so call it off the packet path. The plugins
+    /// have no lookup sources.
     ///
     /// # Errors
-    /// All that is wrong with all plugins.
+    /// All problems of all plugins.
     pub fn chain(
         self: &Arc<Self>,
         plugins: Vec<PluginSource>,
@@ -145,7 +145,7 @@ impl Runtime {
         self.chain_with_sources(plugins, Arc::new(NoLookupSources))
     }
 
-    /// The same, with what the plugins of this chain can look up.
+    /// Does the same with lookup sources for the plugins of this chain.
     ///
     /// # Errors
     /// As [`Runtime::chain`].
@@ -157,7 +157,7 @@ impl Runtime {
         self.chain_after(None, plugins, lookup_sources)
     }
 
-    /// The same for a chain that takes the place of another: plugins that are the same are not prepared
+    /// Does the same for a chain that replaces another: plugins that are unchanged are not prepared
     /// again.
     ///
     /// # Errors
@@ -174,16 +174,16 @@ impl Runtime {
         Chain::new(self, plugins, &lookup_sources, before)
     }
 
-    /// Reads a plugin file, checks it against the contract and compiles it (or takes it from the cache),
-    /// without running it.
+    /// Reads a plugin file, checks it against the contract and compiles it (or takes it from the
+    /// cache), without running it.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// All problems of the file.
     pub fn inspect(&self, path: &Path) -> Result<PluginReport, Vec<PluginError>> {
         prepare::inspect(self, path)
     }
 
-    /// Ends what is being compiled, and lets nothing be compiled any more. For the end of the process.
+    /// Stops the running compilation and prevents further ones. Call this before the process ends.
     pub fn stop_compiling(&self) {
         self.compiler.stop();
     }
@@ -193,13 +193,13 @@ impl Runtime {
         self.allocation
     }
 
-    /// Writes what plugins remember to disk, and waits until that is done. Otherwise it is done within
-    /// a second. For the end of the process.
+    /// Writes the state of plugins to disk and waits until that is done. Otherwise it is written
+    /// within a second. Call this before the process ends.
     pub fn flush_state(&self) {
         self.belongings.flush();
     }
 
-    /// The names under which something is remembered: those of plugins, and `NAME/shadow` of shadows.
+    /// The names that state is stored under: those of plugins, and `NAME/shadow` for shadows.
     ///
     /// # Errors
     /// If the disk cannot be read.
@@ -207,8 +207,8 @@ impl Runtime {
         Ok(self.belongings.owners()?.into_iter().collect())
     }
 
-    /// Hands out every key that is remembered under a name, by these rules at this time (in milliseconds
-    /// since the Unix epoch), in no order.
+    /// Passes every key stored under a name to `each`, in no particular order, without those that
+    /// have expired by these rules at `now_ms`, in milliseconds since the Unix epoch.
     pub fn each_remembered(
         &self,
         owner: &Arc<str>,
@@ -219,10 +219,10 @@ impl Runtime {
         self.opened(owner).state.each(rules, now_ms, each);
     }
 
-    /// Forgets keys that are remembered under a name; how many there were.
+    /// Removes keys that are stored under a name, and returns how many existed.
     ///
     /// # Errors
-    /// If too many removals wait for the disk; those before were done.
+    /// If too many removals wait for the disk; the removals before that were done.
     pub fn forget(
         &self,
         owner: &Arc<str>,
@@ -233,7 +233,8 @@ impl Runtime {
         for key in keys {
             match belongings.state.forget(&key) {
                 Ok(was_there) => forgotten += usize::from(was_there),
-                // What waits is written now, or the disk cannot be written.
+                // Pending removals were just written, so retry once; otherwise the disk cannot be
+                // written.
                 Err(_) if self.belongings.flush() => {
                     let again = belongings.state.forget(&key);
                     forgotten += usize::from(again.map_err(|_| NOT_WRITTEN)?);
@@ -245,7 +246,7 @@ impl Runtime {
         Ok(forgotten)
     }
 
-    /// What a name remembers, read from disk if no plugin of that name is loaded.
+    /// The belongings of a name, read from disk if no plugin with that name is loaded.
     fn opened(&self, owner: &Arc<str>) -> Arc<Belongings> {
         self.belongings.of(owner, Grants::default().with(Capability::State))
     }
@@ -275,20 +276,20 @@ impl Runtime {
     }
 }
 
-/// The settings of an engine that compiles for one with this allocation. All that change the code are
-/// the same; nothing is reserved for instances, since it makes none.
+/// The settings of an engine that compiles for one with this allocation. All settings that change
+/// the code are the same; nothing is reserved for instances, since it creates none.
 pub(crate) fn code_settings(allocation: Allocation) -> Config {
     let mut config = Config::new();
     config
-        // Left on, every call costs 0.3 to 0.7 µs more.
+        // Enabled, it makes every call 0.3 to 0.7 µs slower.
         .concurrency_support(false)
         .epoch_interruption(true)
         .max_wasm_stack(STACK_OCTETS_MAX)
-        // On all cores at once it was seen to hold a packet up for 90 ms.
+        // On all cores at once, compilation was seen to delay a packet by 90 ms.
         .parallel_compilation(false)
         .allocation_strategy(InstanceAllocationStrategy::OnDemand);
     if allocation == Allocation::OnDemand {
-        // Whoever has little address space cannot reserve 4 GiB for each instance.
+        // Without much address space, 4 GiB cannot be reserved for each instance.
         config.memory_reservation(0).memory_reservation_for_growth(16 << 20);
     }
     config
@@ -316,14 +317,14 @@ fn pool(instances_max: u32) -> InstanceAllocationStrategy {
     InstanceAllocationStrategy::Pooling(pool)
 }
 
-/// Counts instances, so that there is one limit whatever the allocation.
+/// Counts instances, so that there is one limit for both allocations.
 #[derive(Clone)]
 pub(crate) struct InstanceCount {
     used: Arc<AtomicU32>,
     max: u32,
 }
 
-/// One instance that is counted until this is dropped.
+/// An instance, which is counted until this is dropped.
 pub(crate) struct Counted(Arc<AtomicU32>);
 
 impl InstanceCount {
@@ -335,7 +336,7 @@ impl InstanceCount {
         self.max
     }
 
-    /// Counts one more, or nothing if there are enough.
+    /// Counts one more instance. Returns `None` if the limit is reached.
     pub(crate) fn take(&self) -> Option<Counted> {
         let add = |used| (used < self.max).then_some(used + 1);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
@@ -373,7 +374,7 @@ mod tests {
 
     #[allow(unsafe_code, reason = "the code was just compiled")]
     fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
-        // SAFETY: it is what wasmtime serialised a moment ago.
+        // SAFETY: wasmtime has just serialized it.
         unsafe { wasmtime::component::Component::deserialize(engine, code) }
     }
 }

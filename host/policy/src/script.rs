@@ -13,13 +13,13 @@ use crate::{error::Problem, limits::SCRIPT_OCTETS_MAX};
 
 pub use named::{Named, NamedKind};
 
-/// What text in UTF-16 begins with, by its byte order.
+/// The byte order marks of UTF-16.
 const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 /// A script.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
-    /// The name of the file, with its ending.
+    /// The name of the file, with its extension.
     pub(crate) file_name: String,
     pub(crate) text: String,
     /// SHA-256 of the file.
@@ -45,23 +45,23 @@ impl Script {
             let line = 1 + valid.iter().filter(|octet| **octet == b'\n').count();
             Problem::NotText { line }
         })?;
-        // Some editors write a mark before UTF-8 too. It is no part of the script.
+        // Some editors write a byte order mark before UTF-8 too. It is not part of the script.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { file_name, text, digest })
     }
 
-    /// The pools and sources that it names literally.
+    /// The pools and sources that the script names literally.
     pub(crate) fn named(&self) -> Vec<Named> {
         named::named(&self.text, self.is_javascript())
     }
 
-    /// Where it has loops, in a sentence.
+    /// A sentence that says where the script has loops.
     pub(crate) fn loops(&self) -> String {
         loops::described(&self.text, self.is_javascript())
     }
 
-    /// How deep it is nested, and in which line.
+    /// The deepest nesting, and its line.
     pub(crate) fn deepest(&self) -> (usize, usize) {
         depth::deepest(&self.text, self.is_javascript())
     }

@@ -1,4 +1,4 @@
-//! Seats: a plugin's place in one thread. The instance that sits there changes when it faults.
+//! Seats: a plugin's place in one thread. Its instance changes when it faults.
 
 use std::{
     sync::Arc,
@@ -42,12 +42,12 @@ pub(crate) struct Seat {
     current: Option<Instance>,
     spare: Arc<Spare>,
     counters: Arc<CallCounters>,
-    /// How the plugin behaves on packets, or in its hook for lease events.
+    /// The health of the plugin on packets, or in its hook for lease events.
     health: Arc<Health>,
 }
 
 impl Seat {
-    /// Takes a seat, and has a spare instance prepared.
+    /// Creates a seat with an instance, and orders a spare one.
     pub(crate) fn new(plugin: &Arc<Plugin>, duty: Duty) -> Result<Self, PluginError> {
         let mut seat = Self::vacant(plugin, duty);
         seat.current = Some(plugin.instance()?);
@@ -55,7 +55,7 @@ impl Seat {
         Ok(seat)
     }
 
-    /// Takes a seat for the instance of another one; see [`Seat::take_over`].
+    /// Creates a seat that takes over the instance of another one; see [`Seat::take_over`].
     pub(crate) fn vacant(plugin: &Arc<Plugin>, duty: Duty) -> Self {
         Self {
             plugin: Arc::clone(plugin),
@@ -66,8 +66,8 @@ impl Seat {
         }
     }
 
-    /// Takes the instances of the seat that the plugin had before, in the same thread, if it is still the
-    /// same plugin.
+    /// Takes over the instances of the plugin's previous seat in the same thread, if the plugin is
+    /// unchanged.
     pub(crate) fn take_over(&mut self, before: &mut [Self]) {
         if self.current.is_some() {
             return;
@@ -89,8 +89,8 @@ impl Seat {
         self.plugin.hooks.contains(hook) && view.asks(&self.plugin.name)
     }
 
-    /// Calls the plugin for a subject, if it can be called. `clock` is the time, and is moved on to the
-    /// end of the call.
+    /// Calls the plugin for a subject, if that is allowed. `clock` is the current time and is
+    /// advanced to the end of the call.
     pub(crate) fn call<T>(
         &mut self,
         clock: &mut Instant,
@@ -127,18 +127,18 @@ impl Seat {
         })
     }
 
-    /// An instance in place of one that faulted: the spare one, or else one that is made here and now,
-    /// if that does not take long. What it takes was charged to who caused the fault, so it is bounded
-    /// as faults are.
+    /// Returns an instance to replace one that faulted: the spare one, or one that is created now,
+    /// if that does not take long. The cost was charged to the party that caused the fault, so it
+    /// is bounded like that of faults.
     fn replacement(&self) -> Option<Instance> {
         let spare = self.plugin.keeper.exchange(&self.spare, &self.health);
         let mut instance = spare.or_else(|| self.plugin.make_now())?;
-        // It may have been made for the generation before.
+        // The instance may have been created for the previous generation.
         instance.look_up_in(&self.plugin.lookup_sources);
         Some(instance)
     }
 
-    /// How much memory the instance has taken, in octets.
+    /// The memory of the instance, in octets.
     pub(crate) fn memory_octets(&self) -> usize {
         self.current.as_ref().map_or(0, Instance::memory_octets)
     }
@@ -149,7 +149,8 @@ impl Seat {
     }
 }
 
-/// Instances are dropped by the plugin's own thread: the thread that had the seat may be in a hurry.
+/// Instances are dropped by the plugin's own thread, because the seat's thread may have packets
+/// waiting.
 impl Drop for Seat {
     fn drop(&mut self) {
         for instance in [self.current.take(), self.spare.take()].into_iter().flatten() {

@@ -1,11 +1,11 @@
 //! Shadows: plugins that run on live traffic and decide nothing.
 //!
-//! What live plugins were asked, and what came of it, is put into a bounded queue once the exchange
-//! is over ([`Shadows::offer`]). A thread of low priority asks the shadows the same and compares:
-//! what would have been decided if the shadow had stood in its place of the chain, with what was.
+//! After an exchange, the inputs and results of the live plugins go into a bounded queue
+//! ([`Shadows::offer`]). A low-priority thread calls the shadows with the same inputs and compares
+//! what would have been decided with the shadow in its place of the chain with what was decided.
 //!
-//! **A shadow touches no packet.** It has a queue, a thread, instances and a record of its own; if
-//! it cannot follow, samples are lost and counted.
+//! **A shadow affects no packet.** It has its own queue, thread, instances and record. If it is too
+//! slow, samples are dropped and counted.
 
 mod compare;
 mod difference;
@@ -36,7 +36,7 @@ pub use runner::{ShadowRunner, ShadowThread};
 
 use record::Shadow;
 
-/// The shadows of a chain: the way to them, and what they found.
+/// The shadows of a chain, the queue to them, and their findings.
 pub struct Shadows {
     hooks: HookSet,
     shadows: Vec<Arc<Shadow>>,
@@ -45,27 +45,27 @@ pub struct Shadows {
     lost: AtomicU64,
 }
 
-/// An exchange that is over, as the live plugins saw and decided it.
+/// A finished exchange, as the live plugins saw and decided it.
 #[derive(Clone, Debug)]
 pub struct ShadowSample {
-    /// What they saw.
+    /// The inputs of the plugins.
     pub view: View,
-    /// What they wanted; the default if none was asked.
+    /// The terms that they set; the default if none was called.
     pub outcome: PolicyOutcome,
-    /// The OFFER or ACK that was shown to them; none if there was none, or if it was dropped.
+    /// The OFFER or ACK that they could edit; `None` if there was none, or if it was dropped.
     pub reply: Option<SampledReply>,
 }
 
 /// A reply as the live plugins edited it.
 #[derive(Clone, Debug)]
 pub struct SampledReply {
-    /// As it was before.
+    /// The reply before their edits.
     pub unedited: Reply,
-    /// What each of them changed.
+    /// The changes of each plugin.
     pub edits: Vec<TraceEntry>,
 }
 
-/// What waits for the thread.
+/// A sample in the queue.
 enum Sample {
     Exchange(Box<ShadowSample>),
     Lease(Box<LeaseEvent>),
@@ -79,7 +79,7 @@ impl fmt::Debug for Shadows {
 }
 
 impl Shadows {
-    /// Those of `plugins`; none if there are none.
+    /// The shadows among `plugins`; `None` if there are none.
     pub(crate) fn of<'a>(plugins: impl Iterator<Item = &'a Arc<Plugin>>) -> Option<Arc<Self>> {
         let shadows: Vec<_> = plugins.map(|plugin| Arc::new(Shadow::new(plugin))).collect();
         if shadows.is_empty() {
@@ -91,7 +91,7 @@ impl Shadows {
         Some(Arc::new(Self { hooks, shadows, samples, waiting, lost: AtomicU64::new(0) }))
     }
 
-    /// Whether a shadow would be asked about messages of this kind, or about replies to them.
+    /// Whether a shadow has a hook for messages of this kind, or for replies to them.
     pub fn want(&self, kind: RequestKind) -> bool {
         self.hooks.contains(Hook::for_request(kind)) || self.want_replies()
     }
@@ -101,24 +101,25 @@ impl Shadows {
         self.hooks.contains(Hook::ReplyOptions)
     }
 
-    /// Hands over an exchange that is over. Never waits: what finds no room is lost and counted.
+    /// Queues a finished exchange. Never blocks: if there is no room, the sample is dropped and
+    /// counted.
     pub fn offer(&self, sample: ShadowSample) {
         self.put(Sample::Exchange(Box::new(sample)));
     }
 
-    /// Whether a shadow follows what happens to leases.
+    /// Whether a shadow receives lease events.
     pub(crate) fn want_lease_events(&self) -> bool {
         self.hooks.contains(Hook::OnLease)
     }
 
-    /// Hands over something that happened to a lease, as [`Shadows::offer`] does.
+    /// Queues a lease event, as [`Shadows::offer`] does.
     pub(crate) fn offer_lease_event(&self, event: &LeaseEvent) {
         if self.want_lease_events() {
             self.put(Sample::Lease(Box::new(event.clone())));
         }
     }
 
-    /// What they found so far.
+    /// The findings so far.
     pub fn status(&self) -> ShadowsStatus {
         ShadowsStatus {
             waiting: self.waiting.len(),
@@ -128,7 +129,7 @@ impl Shadows {
     }
 
     fn put(&self, sample: Sample) {
-        // The queue cannot be closed: both of its ends are here.
+        // The queue cannot be closed, because both ends are in `self`.
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
             self.samples.try_send(sample)
         {

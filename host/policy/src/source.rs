@@ -1,4 +1,4 @@
-//! What a plugin is made of, and what was made of it.
+//! The description of a plugin, and the report on what it contains.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Capability, FailurePolicy, Grants, Limits, Named, hook::Hook};
 
-/// A plugin as the operator put it there.
+/// A plugin as the operator installed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginSource {
-    /// Its name: that of the file without its ending, `10-garden`.
+    /// The name: that of the file without its extension, `10-garden`.
     pub name: String,
-    /// Its file: a component, or a core module that describes its interfaces; or a script.
+    /// The file: a component, a core module that describes its interfaces, or a script.
     pub path: PathBuf,
     /// The interpreter that runs the file, if that is a script.
     pub interpreter: Option<PathBuf>,
-    /// What `configure` gets: a JSON object.
+    /// The argument of `configure`: a JSON object.
     pub settings_json: String,
-    /// What it is granted.
+    /// The capabilities that it is granted.
     pub grants: Grants,
-    /// What it may use.
+    /// Its limits.
     pub limits: Limits,
-    /// What becomes of a packet when it fails.
+    /// What happens to a packet when the plugin fails.
     pub on_failure: FailurePolicy,
     /// Whether it decides.
     pub mode: Mode,
@@ -31,10 +31,11 @@ pub struct PluginSource {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// It does.
+    /// The plugin decides.
     #[default]
     Live,
-    /// It is asked off the reply path, and what it says is only compared with what was decided.
+    /// The plugin is called off the reply path, and its decisions are only compared with those
+    /// made.
     Shadow,
 }
 
@@ -48,7 +49,7 @@ impl Mode {
     }
 }
 
-/// What a plugin file turned out to be.
+/// What a plugin file contains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PluginReport {
@@ -77,12 +78,12 @@ pub struct PluginReport {
     pub memory_bytes_min: u64,
     /// The table elements that an instance starts with.
     pub table_elements_min: u64,
-    /// What it imports and is not granted: a call of it ends the call of the plugin.
+    /// The imports that it is not granted: calling one of them ends the call of the plugin.
     pub denied_imports: Vec<String>,
-    /// How long it took to compile or to read from the cache; none if it was only inspected.
+    /// How long it took to compile or to read from the cache; `None` if it was only inspected.
     #[serde(rename = "prepared-ms", serialize_with = "milliseconds")]
     pub prepared_in: Option<Duration>,
-    /// Whether it was compiled before and came from the cache.
+    /// Whether the compiled code came from the cache.
     pub from_cache: bool,
     /// The pools and sources that a script names literally.
     #[serde(skip)]

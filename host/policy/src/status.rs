@@ -8,7 +8,7 @@ use crate::{
     FailurePolicy, FaultKind, LastFault, Metric, Mode, OffenderStatus, StateStatus, Suspension,
 };
 
-/// How one plugin behaves, in all of its instances together, since its chain was made.
+/// How all instances of one plugin behave, since its chain was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PluginStatus {
@@ -21,67 +21,70 @@ pub struct PluginStatus {
     pub interpreter: Option<PathBuf>,
     /// Whether it decides.
     pub mode: Mode,
-    /// How many calls of hooks were made, faults included.
+    /// The number of calls of hooks, including faults.
     pub calls: u64,
-    /// How long all of them took together.
+    /// The total time of all calls.
     #[serde(rename = "call-time-total-us", with = "microseconds")]
     pub call_time_total: Duration,
-    /// How long half of them took at most; to within a quarter.
+    /// The median time of a call; to within a quarter.
     #[serde(rename = "call-time-p50-us", with = "microseconds")]
     pub call_time_p50: Duration,
-    /// How long 99 of a hundred took at most; to within a quarter.
+    /// The 99th percentile of the time of a call; to within a quarter.
     #[serde(rename = "call-time-p99-us", with = "microseconds")]
     pub call_time_p99: Duration,
-    /// How long the longest took.
+    /// The time of the longest call.
     #[serde(rename = "call-time-max-us", with = "microseconds")]
     pub call_time_max: Duration,
-    /// What becomes of packets that it fails on, and of those that it is not asked about meanwhile.
+    /// What happens to packets that the plugin fails on or is not called for.
     pub on_failure: FailurePolicy,
-    /// How often each kind of fault was seen; also how often the plugin was not asked because it was
-    /// suspended or not ready, or because somebody was shut out.
+    /// The number of faults of each kind. This includes calls that were not made because the plugin
+    /// was suspended or not ready, or a party was shut out.
     pub faults: BTreeMap<FaultKind, u64>,
-    /// Its suspension for all packets, if one is in force.
+    /// The suspension for all packets, if one is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Suspension>,
-    /// How often it was suspended.
+    /// The number of suspensions.
     pub suspensions: u64,
-    /// How many clients, lines and links it is not asked about now, because of what their faults cost.
+    /// The number of clients, lines and links that the plugin is not called for now, because of the
+    /// cost of their faults.
     pub shut_out: usize,
-    /// Who causes faults on packets: those that are shut out, then those whose faults cost most.
+    /// The parties that cause faults on packets: those that are shut out, then those whose faults
+    /// cost most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offenders: Vec<OffenderStatus>,
-    /// The suspension of its hook for lease events, if one is in force; packets are not concerned.
+    /// The suspension of its hook for lease events, if one is in force; packets are not affected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_events_suspended: Option<Suspension>,
-    /// Whose lease events its hook fails on.
+    /// The parties whose lease events its hook fails on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lease_event_offenders: Vec<OffenderStatus>,
     /// Its last fault.
     pub last_fault: Option<LastFault>,
-    /// What it counts and measures itself, since a plugin of this name was first loaded.
+    /// The metrics that it exports, since a plugin with this name was first loaded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<Arc<str>, Metric>,
-    /// How many lines it logged beyond its limit, which were left out; since then.
+    /// The number of log lines omitted because of its limit, since then.
     pub log_lines_left_out: u64,
-    /// How much it remembers; none if it is not granted that.
+    /// The size of its state; `None` if it is not granted state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<StateStatus>,
 }
 
 impl PluginStatus {
-    /// How long a call took on average; zero without any.
+    /// The mean time of a call; zero without calls.
     pub fn call_time_mean(&self) -> Duration {
         let calls = u32::try_from(self.calls).unwrap_or(u32::MAX);
         self.call_time_total.checked_div(calls).unwrap_or_default()
     }
 
-    /// How often it failed or was not asked, whatever the reason.
+    /// The number of faults of all kinds, including calls that were not made.
     pub fn faults_total(&self) -> u64 {
         self.faults.values().sum()
     }
 }
 
-/// A duration as microseconds, with a fraction: calls are often shorter than one.
+/// Serializes a duration as microseconds, with a fraction, because calls are often shorter than
+/// one.
 mod microseconds {
     use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! Stopwatches: how long a call has computed. A deadline is processor time of the calling thread, so
-//! that a healthy call which has to wait for a processor is no fault; the clock on the wall only sees
-//! to it that a call ends at all.
+//! Stopwatches: how long a call has computed. A deadline is processor time of the calling thread,
+//! so that a healthy call that has to wait for a processor is not a fault; the wall clock only
+//! ensures that every call ends.
 //!
-//! Reading the processor's time costs as much as a short call, so nothing is read when a call begins.
-//! The first look is at the first tick of the [`crate::clock`] that the guest notices: until then it
-//! has computed for about one tick, however long ago it began. Most calls are over by then.
+//! Reading the processor time costs as much as a short call, so it is not read when a call begins.
+//! The first look is at the first tick of the [`crate::clock`] that the guest notices: until then
+//! it has computed for about one tick, however long ago it began. Most calls have ended by then.
 
 use std::time::{Duration, Instant};
 
@@ -16,43 +16,43 @@ use crate::{
     limits::{DEADLINE_WALL_FACTOR_MAX, FAULT_UNMEASURED_MS_MAX},
 };
 
-/// How long a call has computed.
+/// Measures how long a call has computed.
 pub(crate) struct Stopwatch {
     deadline: Duration,
-    /// Nothing before the first look.
+    /// `None` before the first look.
     first_look: Option<Look>,
 }
 
-/// What the clocks say.
+/// A reading of the clocks.
 #[derive(Clone, Copy, Debug)]
 struct Look {
-    /// What the thread has computed since it began.
+    /// The processor time of the thread since it began.
     computed: Duration,
     at: Instant,
 }
 
 impl Stopwatch {
-    /// After how many ticks to look first.
+    /// The number of ticks before the first look.
     pub(crate) const FIRST_TICKS: u64 = 1;
 
     pub(crate) fn new() -> Self {
         Self { deadline: Duration::ZERO, first_look: None }
     }
 
-    /// Begins a call. The next look is due after [`Stopwatch::FIRST_TICKS`].
+    /// Begins a call. The first look is due after [`Stopwatch::FIRST_TICKS`].
     pub(crate) fn begin(&mut self, deadline_ms: u64) {
         self.deadline = Duration::from_millis(deadline_ms);
         self.first_look = None;
     }
 
-    /// Looks: whether the call may go on, and when to look again.
+    /// Decides whether the call may continue, and when to look again.
     pub(crate) fn look(&mut self) -> UpdateDeadline {
         let at = Instant::now();
-        // There is such a clock on Linux; without it, time that passes has to do.
+        // Linux has this clock; without it, wall-clock time is used.
         self.look_at(Look { computed: processor_time().unwrap_or(Duration::MAX), at })
     }
 
-    /// What the call has computed until now, to within a tick; none before the first look.
+    /// The processor time of the call until now, to within a tick; `None` before the first look.
     pub(crate) fn computed(&self) -> Option<Duration> {
         let first = self.first_look?;
         let since = match processor_time() {
@@ -77,7 +77,7 @@ impl Stopwatch {
     }
 }
 
-/// What the calling thread has computed since it began; none without such a clock.
+/// The processor time of the calling thread since it began; `None` without such a clock.
 pub(crate) fn processor_time() -> Option<Duration> {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).ok()
 }
@@ -86,8 +86,8 @@ pub(crate) fn processor_time() -> Option<Duration> {
 mod tests {
     use super::*;
 
-    /// A stopwatch for 10 ms, and a look at it: after so much passed and so much was computed, both
-    /// in milliseconds, how many ticks it gives.
+    /// A stopwatch for 10 ms, and a function that looks at it after this much time has passed and
+    /// was computed, both in milliseconds, and returns the number of ticks until the next look.
     fn begun() -> impl FnMut(u64, u64) -> Option<u64> {
         let mut stopwatch = Stopwatch::new();
         stopwatch.begin(10);

@@ -1,7 +1,7 @@
-//! Call times, counted by each thread on its own and added up when somebody asks.
+//! Call times, counted by each thread separately and added up on request.
 //!
-//! Times are counted in buckets, four to each doubling, so that a quantile is right to within a
-//! quarter; counting one costs a load and a store.
+//! Times are counted in buckets, four per doubling, so that a quantile is accurate to within a
+//! quarter; counting a call costs a load and a store.
 
 use std::{
     sync::{
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// Buckets of a doubling.
+/// The number of buckets per doubling.
 const QUARTERS: usize = 4;
 /// The first bucket takes everything below 80 ns, the last everything from 7.5 s on.
 const FIRST_EXPONENT: u32 = 6;
@@ -25,18 +25,18 @@ pub(crate) struct Calls(Mutex<AllThreads>);
 #[derive(Default)]
 struct AllThreads {
     counters: Vec<Arc<CallCounters>>,
-    /// Those of threads that are gone.
+    /// The counts of threads that have ended.
     ended: CallTotals,
 }
 
-/// What one thread counts; nobody else writes to it.
+/// The counts of one thread, which is the only writer.
 pub(crate) struct CallCounters {
     total_ns: AtomicU64,
     max_ns: AtomicU64,
     buckets: [AtomicU64; BUCKETS],
 }
 
-/// What all threads counted together.
+/// The counts of all threads together.
 #[derive(Clone)]
 pub(crate) struct CallTotals {
     total_ns: u64,
@@ -45,21 +45,21 @@ pub(crate) struct CallTotals {
 }
 
 impl Calls {
-    /// Counters for one more thread.
+    /// Creates counters for one more thread.
     pub(crate) fn counters(&self) -> Arc<CallCounters> {
         let counters = Arc::<CallCounters>::default();
         self.lock().counters.push(Arc::clone(&counters));
         counters
     }
 
-    /// Adds up what a thread counted that is about to go.
+    /// Adds the counts of a thread that is about to end to the total.
     pub(crate) fn retire(&self, counters: &Arc<CallCounters>) {
         let mut all = self.lock();
         all.counters.retain(|other| !Arc::ptr_eq(other, counters));
         all.ended.add(counters);
     }
 
-    /// What all threads counted so far.
+    /// The counts of all threads so far.
     pub(crate) fn totals(&self) -> CallTotals {
         let all = self.lock();
         let mut totals = all.ended.clone();
@@ -73,7 +73,7 @@ impl Calls {
 }
 
 impl CallCounters {
-    /// Counts one call. Only one thread does, so that nothing needs to be read and written in one.
+    /// Counts one call. Only one thread writes, so no atomic read-modify-write is needed.
     pub(crate) fn count(&self, duration: Duration) {
         let add = |counter: &AtomicU64, more| {
             counter.store(counter.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
@@ -108,22 +108,22 @@ impl CallTotals {
         }
     }
 
-    /// How many calls there were.
+    /// The number of calls.
     pub(crate) fn calls(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// How long all calls took together.
+    /// The total time of all calls.
     pub(crate) fn total(&self) -> Duration {
         Duration::from_nanos(self.total_ns)
     }
 
-    /// How long the longest took.
+    /// The time of the longest call.
     pub(crate) fn max(&self) -> Duration {
         Duration::from_nanos(self.max_ns)
     }
 
-    /// The time within which `per_mille` of a thousand calls ended; zero without any call.
+    /// The time within which `per_mille` of a thousand calls ended; zero without calls.
     pub(crate) fn quantile(&self, per_mille: u64) -> Duration {
         let wanted = self.calls().saturating_mul(per_mille).div_ceil(1_000);
         let mut seen = 0;

@@ -1,4 +1,4 @@
-//! Traces: which plugin wanted what. They feed `lessor explain`, the journal and the log.
+//! Traces: what each plugin set. They are used by `lessor explain`, the journal and the log.
 
 use std::{fmt, net::Ipv4Addr, sync::Arc};
 
@@ -9,57 +9,57 @@ use serde::{Serialize, Serializer};
 
 use crate::{Absent, FaultKind, PlannedLookup};
 
-/// What the chain says about a request.
+/// The decision of the chain about a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyOutcome {
-    /// What all plugins together want.
+    /// The terms of all plugins together.
     pub terms: Terms,
-    /// What each of them wanted, in the order in which they were asked.
+    /// The settings of each plugin, in the order in which they were called.
     pub trace: Vec<TraceEntry>,
-    /// The plugin that made the terms final, so that none behind it was asked. Goes into
+    /// The plugin that made the terms final, so that no plugin behind it was called. Goes into
     /// [`crate::View::final_by`].
     pub final_by: Option<Arc<str>>,
 }
 
-/// What the chain wants looked up before it is asked about a request.
+/// The lookups that the chain plans before it is called for a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// What all plugins together want to know, in the order in which they were asked.
+    /// The lookups of all plugins together, in the order in which the plugins were called.
     pub lookups: Vec<PlannedLookup>,
-    /// Plugins that failed and are passed over: they count as absent for this request. Goes into
+    /// Plugins that failed and are skipped: they count as absent for this request. Goes into
     /// [`crate::View::absent`].
     pub absent: Absent,
-    /// Why the request must be dropped: a plugin failed whose failure policy says so.
+    /// Why the request must be dropped: a plugin failed whose failure policy requires it.
     pub dropped: Option<String>,
-    /// Who wants what, and who failed; those that want nothing are not listed.
+    /// The lookups or the fault of each plugin; plugins that plan nothing are not listed.
     pub trace: Vec<TraceEntry>,
 }
 
-/// What the chain did to a reply.
+/// The changes of the chain to a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EditOutcome {
-    /// Why the reply must not leave: a plugin failed whose failure policy is to drop the packet.
+    /// Why the reply must not be sent: a plugin failed whose failure policy is to drop the packet.
     pub dropped: Option<String>,
-    /// What each plugin changed, in the order in which they were asked.
+    /// The changes of each plugin, in the order in which they were called.
     pub trace: Vec<TraceEntry>,
 }
 
-/// What one plugin wanted in one call. It is not listed if its hook was not called.
+/// What one plugin did in one call. A plugin whose hook was not called is not listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TraceEntry {
     /// The plugin.
     pub plugin: Arc<str>,
-    /// What it wants looked up.
+    /// The lookups that it plans.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub planned: Vec<PlannedLookup>,
-    /// What it set, in no particular order; nothing that it set before it failed.
+    /// Its settings, in no particular order; empty if it failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<Setting>,
-    /// What it decided, if not to proceed.
+    /// Its verdict, unless it is to proceed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// How it failed, if it did.
+    /// The fault, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<FaultKind>,
 }
@@ -70,7 +70,7 @@ impl TraceEntry {
         self.set.contains(&Setting::Final)
     }
 
-    /// What the plugin alone wants.
+    /// The terms that this plugin alone sets.
     pub fn terms(&self) -> Terms {
         let verdict = self.verdict.clone().unwrap_or_default();
         let mut terms = Terms { verdict, ..Terms::default() };
@@ -79,7 +79,7 @@ impl TraceEntry {
     }
 }
 
-/// One thing that a plugin set. Written as text: `pool=walled-garden`.
+/// One setting of a plugin. Written as text: `pool=walled-garden`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// The pool to take the address from.
@@ -88,29 +88,29 @@ pub enum Setting {
     Address(Ipv4Addr),
     /// The lease time, in seconds.
     LeaseTimeSecs(u32),
-    /// Whom the lease is counted against, and the limit.
+    /// The subscriber that the lease is counted against, and the limit.
     Subscriber(SubscriberLimit),
     /// An option to send.
     Option(u8, Arc<OptionValue>),
     /// An option not to send.
     NoOption(u8),
-    /// No plugin behind this one is asked.
+    /// No plugin behind this one is called.
     Final,
 }
 
 impl Setting {
-    /// Adds this to terms; what is set later wins. Pool and address both say where the client's
-    /// address comes from, so that one replaces the other.
+    /// Adds this setting to terms; later settings replace earlier ones. Pool and address both
+    /// determine the client's address, so one replaces the other.
     pub(crate) fn apply(&self, terms: &mut Terms) {
         match self {
-            // Where the address comes from is one term: the later setting replaces the earlier.
+            // Pool and address are one term: the later setting replaces the earlier.
             Self::Pool(name) => (terms.pool, terms.address) = (Some(Arc::clone(name)), None),
             Self::Address(address) => (terms.pool, terms.address) = (None, Some(*address)),
             Self::LeaseTimeSecs(secs) => terms.lease_time_secs = Some(*secs),
             Self::Subscriber(limit) => terms.subscriber = Some(limit.clone()),
             Self::Option(code, value) => terms.options.push((*code, Some(Arc::clone(value)))),
             Self::NoOption(code) => terms.options.push((*code, None)),
-            // It is about the chain, and the engine knows none.
+            // This concerns the chain, which the engine does not know.
             Self::Final => {}
         }
     }
@@ -150,7 +150,7 @@ impl Serialize for Setting {
     }
 }
 
-/// The value of an option as [`Setting`] writes it.
+/// The value of an option, formatted as by [`Setting`].
 pub(crate) struct ShownValue<'v>(pub(crate) u8, pub(crate) &'v OptionValue);
 
 impl fmt::Display for ShownValue<'_> {
@@ -159,7 +159,7 @@ impl fmt::Display for ShownValue<'_> {
     }
 }
 
-/// Puts an option into a reply: in the place of the one with this code, or at the end.
+/// Sets an option of a reply: replaces the one with this code, or appends it.
 pub(crate) fn set_reply_option(
     options: &mut Vec<(u8, Arc<OptionValue>)>,
     code: u8,
@@ -178,8 +178,8 @@ fn write_option_name(f: &mut fmt::Formatter<'_>, code: u8) -> fmt::Result {
     }
 }
 
-/// Plugins hand over octets: shown as addresses where the option takes those, as text where that is
-/// what they are, and in hexadecimal otherwise.
+/// Plugins set octets. They are shown as addresses if the option contains those, as text if they
+/// are printable, and in hexadecimal otherwise.
 fn write_value(f: &mut fmt::Formatter<'_>, code: u8, value: &OptionValue) -> fmt::Result {
     let OptionValue::Octets(octets) = value else { return write!(f, "{value:?}") };
     let kind = OptionDefinition::by_code(code).map(|definition| definition.kind);

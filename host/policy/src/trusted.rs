@@ -1,6 +1,7 @@
-//! The one place where compiled code is taken from a file or from the compiler's child.
+//! The one place where compiled code is loaded from a file or from the compiler's child.
 //!
-//! Invariant: what reaches [`load`] is what a child of this server, or of an earlier run of it, compiled.
+//! Invariant: code that reaches [`load`] was compiled by a child of this server, or of an earlier
+//! run of it.
 
 use wasmtime::{Engine, component::Component};
 
@@ -12,14 +13,15 @@ use crate::cache::Sealed;
 /// If the engine finds that the code was compiled for another version or with other settings.
 #[allow(unsafe_code, reason = "the reason stands below")]
 pub(crate) fn load(engine: &Engine, sealed: &Sealed) -> wasmtime::Result<Component> {
-    // SAFETY: `Component::deserialize` needs bytes that wasmtime's own serialization made; others
-    // would run as native code. A `Sealed` is made in two ways. One is of what a child that this
-    // process started, of its own program, wrote into a pipe that nobody else has: wasmtime's own
-    // serialization. Who could make the compiler write something else could as well make it compile
-    // something else. The other is by `crate::cache`, after it has checked that the file and its
-    // folder belong to the server's user (or root) and can be written by nobody else, that the file
-    // was no link, and that its contents have the digest that was written with them. Whoever can put a file of another kind there can replace the server's executable or
-    // memory as well. Damage by accident fails the digest. The bytes were read before they were
-    // checked, so that they cannot change in between.
+    // SAFETY: `Component::deserialize` needs bytes from wasmtime's own serialization; any others
+    // would run as native code. A `Sealed` comes from two sources. One is a child that this process
+    // started from its own program, which wrote wasmtime's serialization into a pipe that no other
+    // process has. An attacker who could make the compiler write something else could as well make
+    // it compile something else. The other is `crate::cache`, after it has checked that the file
+    // and its folder belong to the server's user (or root) and are not writable by others, that the
+    // file is not a link, and that its contents have the digest that was written with them. An
+    // attacker who can put another file there can also replace the server's executable or memory.
+    // Accidental damage fails the digest. The bytes were read before they were checked, so that
+    // they cannot change in between.
     unsafe { Component::deserialize(engine, sealed.octets()) }
 }

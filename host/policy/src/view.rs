@@ -12,25 +12,25 @@ use serde::{Deserialize, Serialize};
 pub struct View {
     /// The request.
     pub request: Arc<Request>,
-    /// The server's time.
+    /// The current server time.
     pub now: Timestamp,
     /// The network that the client is in.
     pub network: Arc<Network>,
-    /// The position of the subnet that the client asks from, within the network.
+    /// The position of the subnet that the client is in, within the network.
     pub subnet: usize,
-    /// The client, by what its network tells clients apart.
+    /// The client, by the client key of its network.
     pub client: ClientKey,
-    /// The record that the server has of the client's lease, active or not.
+    /// The client's lease record, active or not.
     pub lease: Option<Arc<Lease>>,
-    /// What was looked up for the plugins that planned it.
+    /// The answers to the lookups that plugins planned.
     pub lookups: Lookups,
-    /// Plugins that are not asked about this request, because they failed to plan its lookups.
+    /// Plugins that are not called for this request, because they failed to plan its lookups.
     pub absent: Absent,
-    /// The plugin that made the terms final: those behind it are not shown the reply.
+    /// The plugin that made the terms final: those behind it do not edit the reply.
     pub final_by: Option<Arc<str>>,
 }
 
-/// What was looked up for one request, for each plugin what it planned.
+/// The answers to the lookups for one request, by plugin.
 pub type Lookups = Arc<[Lookup]>;
 
 /// The names of plugins that count as absent for one request.
@@ -42,32 +42,32 @@ pub type Absent = Arc<[Arc<str>]>;
 pub struct PlannedLookup {
     /// The plugin.
     pub plugin: Arc<str>,
-    /// The name under which the plugin reads the answer; once for each plugin.
+    /// The name that the plugin reads the answer under; unique for each plugin.
     pub name: Arc<str>,
-    /// The source to ask.
+    /// The source to query.
     pub source: Arc<str>,
-    /// What to ask it about.
+    /// The key to query.
     pub key: Arc<str>,
 }
 
-/// One lookup that a plugin planned, and what became of it.
+/// One lookup that a plugin planned, with its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Lookup {
     /// The plugin.
     pub plugin: Arc<str>,
-    /// The name under which the plugin reads the answer.
+    /// The name that the plugin reads the answer under.
     pub name: Arc<str>,
-    /// The source that is asked.
+    /// The source that was queried.
     pub source: Arc<str>,
-    /// What it is asked about.
+    /// The key that was queried.
     pub key: Arc<str>,
-    /// What it said.
+    /// The answer of the source.
     pub answer: LookupAnswer,
 }
 
 impl PlannedLookup {
-    /// The lookup with what the source said.
+    /// Adds the answer of the source.
     pub fn answered(self, answer: LookupAnswer) -> Lookup {
         let Self { plugin, name, source, key } = self;
         Lookup { plugin, name, source, key, answer }
@@ -75,19 +75,19 @@ impl PlannedLookup {
 }
 
 impl View {
-    /// Whether this plugin is asked about the request.
+    /// Whether this plugin is called for the request.
     pub(crate) fn asks(&self, plugin: &str) -> bool {
         !self.absent.iter().any(|absent| **absent == *plugin)
     }
 
-    /// The relay agent information of the message, or else what the server remembers of it.
+    /// The relay agent information of the message, or the recorded one.
     pub(crate) fn relay_information(&self) -> Option<&RelayInformation> {
         self.request.relay_information.as_ref().or_else(|| self.remembered_relay_information())
     }
 
-    /// What the server remembers of the client's line, if that is what counts: the client sent to
-    /// the server directly, from the address that it leases (a renewal, a RELEASE), so that no relay
-    /// could say anything. The engine goes by the same rule
+    /// The recorded relay agent information of the client, if it applies: the client sent to the
+    /// server directly, from the address that it leases (a renewal, a RELEASE), so that no relay
+    /// could add any. The engine uses the same rule
     /// ([`lessor_core::Engine::relay_information_of`]).
     pub(crate) fn remembered_relay_information(&self) -> Option<&RelayInformation> {
         let request = &self.request;
@@ -98,7 +98,7 @@ impl View {
         lease.relay_information.as_ref().filter(|_| is_silent && is_direct && is_from_leased)
     }
 
-    /// What became of the lookup that `plugin` planned under `name`.
+    /// The answer to the lookup that `plugin` planned under `name`.
     pub(crate) fn lookup(&self, plugin: &str, name: &str) -> Option<&LookupAnswer> {
         let is_meant = |lookup: &&Lookup| *lookup.plugin == *plugin && *lookup.name == *name;
         self.lookups.iter().rev().find(is_meant).map(|lookup| &lookup.answer)
@@ -109,7 +109,7 @@ impl View {
     }
 }
 
-/// Something that happened to a lease and is on stable storage, for the hook `on-lease`.
+/// A change of a lease that is on stable storage, for the hook `on-lease`.
 #[derive(Clone, Debug)]
 pub struct LeaseEvent {
     /// What happened.
@@ -122,7 +122,7 @@ pub struct LeaseEvent {
     pub now: Timestamp,
 }
 
-/// What can happen to a lease.
+/// The kinds of lease events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeaseEventKind {
@@ -130,10 +130,10 @@ pub enum LeaseEventKind {
     Granted,
     /// The client extended its lease.
     Renewed,
-    /// The client gave the address back.
+    /// The client released the address.
     Released,
     /// The lease ended without being extended.
     Expired,
-    /// The client found the address in use by somebody else.
+    /// The client found the address in use by another host.
     Declined,
 }

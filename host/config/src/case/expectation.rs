@@ -1,4 +1,5 @@
-//! `[expect]`: what the policy should do. What it does and is not named here is a difference, too.
+//! `[expect]`: the expected result of the policy. A result that is not listed here is a difference,
+//! too.
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
@@ -12,54 +13,54 @@ use crate::{
     values::IDENTIFIER_OCTETS_MAX,
 };
 
-/// What a policy should do with a request.
+/// The expected result of a policy for a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
-    /// What it decides. A verdict other than to proceed has an empty reason if any will do.
+    /// The verdict. For a verdict other than to proceed, an empty reason matches any reason.
     pub verdict: Verdict,
-    /// How it fails, by the name of the fault.
+    /// The name of the expected fault.
     pub fault: Option<String>,
-    /// The pool that it sets.
+    /// The pool that the policy sets.
     pub pool: Option<String>,
-    /// The address that it sets.
+    /// The address that the policy sets.
     pub address: Option<Ipv4Addr>,
-    /// The lease time that it sets, in seconds.
+    /// The lease time that the policy sets, in seconds.
     pub lease_time_secs: Option<u32>,
-    /// The subscriber that it names.
+    /// The subscriber that the policy sets.
     pub subscriber: Option<SubscriberLimit>,
-    /// The options that it sets and removes at a request.
+    /// The options that the policy sets and removes for a request.
     pub options: ExpectedOptions,
-    /// Whether it makes the terms final.
+    /// Whether the policy makes the terms final.
     pub is_final: bool,
-    /// The options that it sets in and removes from the reply.
+    /// The options that the policy sets in and removes from the reply.
     pub reply: ExpectedOptions,
-    /// What it has looked up.
+    /// The lookups that the policy plans.
     pub lookups: Vec<PlannedName>,
-    /// The lines that it logs; none if any will do.
+    /// The lines that the policy logs; `None` accepts any.
     pub log: Option<Vec<String>>,
 }
 
 /// Options that are set and removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExpectedOptions {
-    /// By code, with their values.
+    /// The options that are set, by code.
     pub set: Vec<(u8, OptionValue)>,
-    /// By code.
+    /// The codes of the options that are removed.
     pub removed: Vec<u8>,
 }
 
-/// A lookup that is planned.
+/// A planned lookup.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlannedName {
     /// The name that the answer is read under.
     pub name: String,
-    /// The source that is asked.
+    /// The source to query.
     pub source: String,
-    /// What it is asked about.
+    /// The key to query.
     pub key: String,
 }
 
-/// Reads an expectation; what is wrong with it is reported, and left as if it were not there.
+/// Reads an expectation. Invalid values are reported and left out.
 pub(super) fn read(table: &Table) -> Expectation {
     let text = |key, wanted| {
         let value = table.get(key).and_then(|value: Value| value.text(wanted));
@@ -127,7 +128,7 @@ fn read_subscriber(table: &Table) -> Option<SubscriberLimit> {
     })
 }
 
-/// Reads what earlier policies have set.
+/// Reads the terms that earlier policies have set.
 pub(super) fn earlier(table: &Table) -> Terms {
     let pool = table.get("pool").and_then(|value| value.text("the name of a pool"));
     let address = table.get("address").and_then(|value| value.address());

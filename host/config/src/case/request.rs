@@ -1,4 +1,4 @@
-//! `[request]`: what a client asks and what the server knows about it.
+//! `[request]`: the message of a client, and what the server knows about the client.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -18,53 +18,53 @@ use crate::{
     shapes::{CASE_EARLIER, CASE_LEASE, CASE_REPLY},
 };
 
-/// How many answers of sources, and rows of tables, a request may bring along.
+/// The maximum number of answers of sources, and of rows of tables, in a request.
 pub const LOOKUPS_MAX: usize = 1_000;
-/// How many options a client may ask for.
+/// The maximum number of options that a client may request.
 pub const PARAMETERS_MAX: usize = 255;
-/// How many octets the sub-options of a relay may have in all, their codes and lengths included.
+/// The maximum total size of a relay's sub-options, including codes and lengths, in octets.
 pub const SUB_OPTIONS_MAX: usize = 255;
 
-/// A request as people describe it. Whatever is left out is as it is with a plain client.
+/// A described request. Omitted values are those of a plain client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseRequest {
-    /// Which message it is; a DISCOVER if the case does not say.
+    /// The kind of message; the default is a DISCOVER.
     pub kind: RequestKind,
-    /// The client's hardware address; `02:00:00:00:00:01` if the case does not say.
+    /// The client's hardware address; the default is `02:00:00:00:00:01`.
     pub hardware_address: HardwareAddress,
-    /// xid.
+    /// The transaction ID (xid).
     pub transaction_id: u32,
-    /// secs.
+    /// The field secs.
     pub elapsed_secs: u16,
-    /// ciaddr.
+    /// The client's address (ciaddr).
     pub client_address: Option<Ipv4Addr>,
-    /// giaddr.
+    /// The relay's address (giaddr).
     pub relay_address: Option<Ipv4Addr>,
-    /// The options that the client sends, without those of the header and of the relay.
+    /// The client's options, without those of the header and of the relay.
     pub options: Vec<(u8, OptionValue)>,
     /// The sub-options of option 82.
     pub relay_sub_options: Vec<(u8, Box<[u8]>)>,
     /// Whether the message was sent to the server's own address.
     pub unicast: bool,
-    /// The interface that it came in on.
+    /// The interface that the message arrived on.
     pub interface: Option<Arc<str>>,
     /// The server's time.
     pub time: Timestamp,
-    /// The name of the client's network; that of the subnet if the case does not say.
+    /// The name of the client's network; the default is that of the subnet.
     pub network: Option<Arc<str>>,
-    /// The subnet that the client asks from; 100.64.0.0/16 if the case does not say.
+    /// The subnet that the client is in; the default is 100.64.0.0/16.
     pub subnet: Ipv4Net,
-    /// The lease that the server has on record for the client.
+    /// The client's lease on record.
     pub lease: Option<CaseLease>,
-    /// What policies before this one in the chain have set.
+    /// The terms that earlier policies in the chain have set.
     pub earlier: Terms,
-    /// What sources say, by the name that the plugin planned the lookup under.
+    /// The answers of sources, by the name that the plugin plans the lookup under.
     pub lookups: Vec<(Arc<str>, LookupAnswer)>,
     /// Rows of tables: source, key, row.
     pub tables: Vec<(Arc<str>, Arc<str>, Row)>,
-    /// The reply that the plugin may edit, if the case gives one.
+    /// The reply that the plugin may edit, if the case has one.
     pub reply: Option<CaseReply>,
-    /// What happened to the lease, if the case is about that and not about the request.
+    /// The lease event, if the case is about that instead of the request.
     pub event: Option<CaseEvent>,
 }
 
@@ -73,24 +73,24 @@ pub struct CaseRequest {
 pub struct CaseLease {
     /// The address.
     pub address: Ipv4Addr,
-    /// In how many seconds it ends; 0 if it has ended.
+    /// The remaining lease time in seconds; 0 if the lease has ended.
     pub ends_in_secs: u32,
-    /// What a relay said last about the client's line.
+    /// The last sub-options that a relay sent about the client's line.
     pub relay_sub_options: Vec<(u8, Box<[u8]>)>,
 }
 
-/// A reply that is about to be sent.
+/// A reply to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CaseReply {
-    /// Which message; what answers the request if the case does not say.
+    /// The kind of message; the default is the one that answers the request.
     pub kind: Option<ReplyKind>,
-    /// yiaddr.
+    /// The assigned address (yiaddr).
     pub your_address: Option<Ipv4Addr>,
-    /// Its options.
+    /// The options of the reply.
     pub options: Vec<(u8, OptionValue)>,
 }
 
-/// What can happen to a lease.
+/// The kinds of lease events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum CaseEvent {
@@ -101,7 +101,7 @@ pub enum CaseEvent {
     Declined,
 }
 
-/// Reads a request; what is wrong with it is reported, and left as if it were not there.
+/// Reads a request. Invalid values are reported and left out.
 pub(super) fn read(table: &Table) -> CaseRequest {
     let kinds = [
         ("discover", RequestKind::Discover),
@@ -166,14 +166,14 @@ pub(super) fn read(table: &Table) -> CaseRequest {
     }
 }
 
-/// 2026-01-01T00:00:00Z, so that a case means the same whenever it is run.
+/// 2026-01-01T00:00:00Z, so that a case does not depend on when it is run.
 const A_DAY: Timestamp = Timestamp::from_unix_ms(1_767_225_600_000);
 
 fn address(table: &Table, key: &'static str) -> Option<Ipv4Addr> {
     table.get(key).and_then(|value| value.address())
 }
 
-/// Options with a key of their own, then those of `options`.
+/// The options that have their own keys, followed by those in `options`.
 fn client_options(table: &Table) -> Vec<(u8, OptionValue)> {
     let mut options = Vec::new();
     let mut add =
@@ -228,7 +228,7 @@ fn parameters(list: &Value) -> Option<OptionValue> {
     Some(OptionValue::Octets(codes?))
 }
 
-/// What the relay says: `circuit-id`, `remote-id`, and any other sub-option by its code.
+/// The relay's sub-options: `circuit-id`, `remote-id`, and all others by code.
 fn sub_options(table: &Table) -> Vec<(u8, Box<[u8]>)> {
     let mut sub_options = Vec::new();
     let named = [
@@ -335,7 +335,7 @@ fn rows(table: &Table) -> Vec<(Arc<str>, Arc<str>, Row)> {
     rows
 }
 
-/// Fields are texts; numbers and flags are taken as they are written.
+/// Fields are texts; numbers and flags are converted as written.
 fn row(value: &Value) -> Row {
     let field = |entry: crate::reader::Entry| {
         let text = match entry.value.raw() {

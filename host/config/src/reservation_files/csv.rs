@@ -1,4 +1,4 @@
-//! Values with commas between them (RFC 4180), below a line that names the columns. A record is a line: an
+//! Comma-separated values (RFC 4180), below a line that names the columns. A record is one line: an
 //! identifier with a line break in it is written in hexadecimal.
 
 use std::{borrow::Cow, io, ops::Range, str};
@@ -25,15 +25,15 @@ use super::{
     rows::{Plain, Rows},
 };
 
-/// In front of the name of an option, in the name of its column.
+/// The prefix of an option's name in the name of its column.
 const OPTION: &str = "options.";
 
-/// What a column holds.
+/// The content of a column.
 enum Column {
     /// One of [`OWNERS`].
     Owner(&'static str),
     Address,
-    /// A value of an option; of no known kind if the option has no name.
+    /// A value of an option; the type is `None` if the option has no name.
     Option(String, Option<OptionKind>),
 }
 
@@ -57,7 +57,7 @@ pub(super) fn read(lines: &mut Lines, rows: &mut Rows) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the columns. Returns `None` if there is a mistake in the line that names them.
+/// Reads the columns. Returns `None` if the line that names them has a mistake.
 fn columns(
     lines: &mut Lines,
     rows: &mut Rows,
@@ -198,7 +198,7 @@ fn take(number: usize, text: &str, columns: &[Column], cells: &mut Cells, rows: 
     }
 }
 
-/// Kind and text of the owner, and the address, if the row has these and no more.
+/// The key and text of the owner, and the address, if the row has these and no more.
 fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((&'static str, &'c str), &'c str)> {
     let (mut owner, mut address) = (None, None);
     for (column, cell) in columns.iter().zip(cells.iter()).filter(|(_, cell)| !cell.is_empty()) {
@@ -211,7 +211,7 @@ fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((&'static str, &'c
     Some((owner?, address?))
 }
 
-/// The row as a table. Empty cells say nothing.
+/// Converts the row to a table. Empty cells are omitted.
 fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'c> {
     let (mut entries, mut options) = (DeTable::new(), DeTable::new());
     for ((column, cell), span) in columns.iter().zip(cells.iter()).zip(places(text)) {
@@ -234,7 +234,7 @@ fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'
     entries
 }
 
-/// A cell as the configuration would write it; a list has spaces between its items.
+/// The cell as the configuration would write it; the items of a list are separated by spaces.
 fn value<'c>(cell: &'c str, kind: Option<OptionKind>, span: &Range<usize>) -> DeValue<'c> {
     let text = || DeValue::String(Cow::Borrowed(cell));
     match kind {
@@ -281,7 +281,7 @@ fn report_open_quote(collector: &Collector, text: &str) {
     collector.report(&(text.rfind('"').unwrap_or(0)..text.len()), draft);
 }
 
-/// Where the values of a line stand, with their quotes.
+/// The places of the values in a line, including their quotes.
 fn places(text: &str) -> Vec<Range<usize>> {
     let (mut places, mut start, mut is_quoted) = (Vec::new(), 0, false);
     for (offset, octet) in text.bytes().enumerate() {
@@ -301,7 +301,7 @@ fn places(text: &str) -> Vec<Range<usize>> {
 /// The values of one line.
 struct Cells {
     reader: Reader,
-    /// The line with its end.
+    /// The line with its line ending.
     line: Vec<u8>,
     octets: Vec<u8>,
     ends: Vec<usize>,
@@ -316,13 +316,13 @@ impl Default for Cells {
 }
 
 impl Cells {
-    /// Takes a line apart; says whether every quote in it is closed.
+    /// Splits a line. Returns whether every quote in it is closed.
     fn split(&mut self, text: &str) -> bool {
         self.reader.reset();
         self.line.clear();
         self.line.extend_from_slice(text.as_bytes());
         self.line.push(b'\n');
-        // All values together are not longer than the line.
+        // All values together are no longer than the line.
         self.octets.resize(self.line.len(), 0);
         self.count = 0;
         let mut written = 0;

@@ -1,4 +1,4 @@
-//! Objects of JSON, one on a line, with the keys of `[[subnet.reservation]]`.
+//! JSON objects, one per line, with the keys of `[[subnet.reservation]]`.
 
 use std::{borrow::Cow, io};
 
@@ -89,8 +89,8 @@ impl Row<'_> {
     }
 }
 
-/// The same, without what JSON can say and TOML cannot: null, which counts as absent, `\/`, and characters
-/// in two halves. Places are then those in the text that is returned, which is the one that is shown.
+/// Rewrites JSON that has no equivalent in TOML: null, which counts as absent, `\/`, and surrogate
+/// pairs. Places then refer to the returned text, which is the one that is shown.
 fn as_toml_can_say(text: &str) -> Cow<'_, str> {
     if !["null", "\\/", "\\u"].iter().any(|found| text.contains(found)) {
         return Cow::Borrowed(text);

@@ -1,4 +1,4 @@
-//! The lines of a file, one at a time.
+//! Reads a file line by line.
 
 use std::{
     fs::File,
@@ -8,9 +8,9 @@ use std::{
 
 use super::{RESERVATION_FILE_OCTETS_MAX, RESERVATION_ROW_OCTETS_MAX};
 
-/// What is read at a time.
+/// The number of octets that are read at a time.
 const BUFFER_OCTETS: usize = 256 << 10;
-/// What some editors and spreadsheets begin a file of UTF-8 with.
+/// The mark that some editors and spreadsheets write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 pub(super) struct Lines<'f> {
@@ -19,13 +19,14 @@ pub(super) struct Lines<'f> {
     number: usize,
 }
 
-/// A line, without its end.
+/// A line without its line ending.
 pub(super) enum Line<'l> {
-    /// Its number from 1, and its text.
+    /// The line number from 1, and the text.
     Text(usize, &'l str),
-    /// It is not UTF-8: its number, what it seems to be, and from where on it is not.
+    /// A line that is not UTF-8: its number, its text with replacement characters, and the offset
+    /// of the first invalid octet.
     NotText(usize, String, usize),
-    /// It is longer than any may be, and the rest of the file is not looked at.
+    /// A line that is too long; the rest of the file is not read.
     TooLong(usize),
 }
 
@@ -36,7 +37,7 @@ impl<'f> Lines<'f> {
         Self { reader, octets: Vec::new(), number: 0 }
     }
 
-    /// The next line that is not blank.
+    /// Returns the next line that is not blank.
     ///
     /// # Errors
     /// If the file cannot be read.

@@ -1,4 +1,4 @@
-//! What becomes of the rows of a file: reservations of their subnets, or mistakes.
+//! Converts the rows of a file to reservations of their subnets, or to mistakes.
 
 use std::{net::Ipv4Addr, ops::Range};
 
@@ -18,13 +18,13 @@ use crate::{
 
 use super::{RESERVATION_ROW_OCTETS_MAX, lines::Line};
 
-/// A row as it was taken without a look at its places.
+/// The result of the fast path for a row, which ignores places.
 pub(super) enum Plain {
-    /// Nothing is wrong with it.
+    /// The reservation was added.
     Taken,
-    /// It was taken, and says what was said before.
+    /// The reservation was added, but duplicates an earlier one.
     Twice(Earlier),
-    /// It was not: it has to be explained, or has more than an owner and an address.
+    /// The row was not added: it has a mistake, or more than an owner and an address.
     Unclear,
 }
 
@@ -39,9 +39,9 @@ pub(super) struct Rows<'r, 's> {
     pub(super) reserved: &'r mut Reserved<'s>,
     /// The server's own addresses.
     pub(super) own: &'r [Ipv4Addr],
-    /// For the mistakes of the file.
+    /// Collects the mistakes of the file.
     pub(super) collector: Collector,
-    /// How many reservations there were.
+    /// The number of reservations.
     pub(super) count: u64,
     pub(super) last_options: OptionSet,
 }
@@ -51,12 +51,12 @@ impl Rows<'_, '_> {
         self.collector.source().name()
     }
 
-    /// A collector for the mistakes of one line.
+    /// Creates a collector for the mistakes of one line.
     pub(super) fn collector_of(&self, line: usize, text: &str) -> Collector {
         Collector::new(Source::excerpt(self.name(), text, line))
     }
 
-    /// Takes a row without options whose owner and address are right beyond doubt.
+    /// Adds a row without options whose owner and address are unambiguously valid.
     pub(super) fn take_plain(
         &mut self,
         line: usize,
@@ -81,8 +81,8 @@ impl Rows<'_, '_> {
         Some(Reservation { owner, address, options: OptionSet::default() })
     }
 
-    /// Takes a row as a table whose places are those in the line, unless it was taken; explains what is
-    /// wrong with it.
+    /// Adds a row from a table whose places refer to the line, unless it was added already, and
+    /// reports its mistakes.
     pub(super) fn take_table(
         &mut self,
         collector: Collector,
@@ -109,7 +109,8 @@ impl Rows<'_, '_> {
         self.collector.adopt(collector);
     }
 
-    /// Reports a line that is no text or too long; says whether there is any use in the rest of the file.
+    /// Reports a line that is not UTF-8 or too long. Returns whether the rest of the file can be
+    /// read.
     pub(super) fn refuse(&mut self, line: Line) -> bool {
         match line {
             Line::Text(..) => true,
@@ -135,7 +136,7 @@ impl Rows<'_, '_> {
         }
     }
 
-    /// Many rows have the same options one after another.
+    /// Shares options with the previous row, because consecutive rows often have the same.
     fn share_options(&mut self, options: &mut OptionSet) {
         match *options == self.last_options {
             true => options.clone_from(&self.last_options),

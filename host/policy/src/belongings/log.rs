@@ -1,23 +1,23 @@
-//! How much a plugin may log: so many lines in a second, and as many at once. What is beyond is
-//! counted, and said every now and then.
+//! Limits how much a plugin may log: a number of lines per second, with a burst of the same size.
+//! Lines beyond the limit are counted and reported periodically.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How often is said that lines were left out.
+/// How often omitted lines are reported.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// How much a plugin may log.
+/// The rate limit of one plugin's log.
 #[derive(Default)]
 pub(crate) struct LogBudget(Mutex<Bucket>);
 
 #[derive(Default)]
 struct Bucket {
-    /// Whether nothing at all is written, nor said about it.
+    /// Whether every line is dropped without a report.
     is_silent: bool,
-    /// Nothing before the first line.
+    /// `None` before the first line.
     filled_at: Option<Instant>,
     lines: f64,
     left_out: u64,
@@ -25,22 +25,22 @@ struct Bucket {
     said_at: Option<Instant>,
 }
 
-/// What becomes of a line.
+/// The decision about one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admission {
-    /// Whether it is written.
+    /// Whether the line is written.
     pub(crate) is_written: bool,
-    /// How many were left out that nobody has been told of, if now is the time to say so.
+    /// The number of omitted lines that have not been reported yet, if a report is due now.
     pub(crate) to_say: Option<u64>,
 }
 
 impl LogBudget {
-    /// Nothing may be logged, and nobody is told.
+    /// Drops every line without a report.
     pub(crate) fn none() -> Self {
         Self(Mutex::new(Bucket { is_silent: true, ..Bucket::default() }))
     }
 
-    /// Asks whether one more line may be written at `now`.
+    /// Decides whether a line may be written at `now`.
     pub(crate) fn admit(&self, now: Instant, lines_per_sec_max: u32) -> Admission {
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if bucket.is_silent {
@@ -71,7 +71,7 @@ impl LogBudget {
         Admission { is_written, to_say }
     }
 
-    /// How many lines were left out.
+    /// The total number of omitted lines.
     pub(crate) fn left_out(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).left_out
     }
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(written(0, 100), 5);
         assert_eq!(written(100, 100), 0);
         assert_eq!(written(600, 100), 3);
-        // What was not used does not add up beyond a second.
+        // Unused capacity does not accumulate beyond one second.
         assert_eq!(written(60_000, 100), 5);
         assert_eq!(budget.left_out(), 400 - 13);
     }

@@ -1,4 +1,4 @@
-//! Numbers that a plugin counts and measures, under names of its own.
+//! Metrics that a plugin counts and measures under names that it chooses.
 
 use std::{
     collections::BTreeMap,
@@ -12,40 +12,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{METRIC_NAME_OCTETS_MAX, METRICS_MAX};
 
-/// A number of a plugin.
+/// A metric of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
-    /// It only grows.
+    /// A counter, which only grows.
     Counter(u64),
-    /// It is what it was last set to.
+    /// A gauge, which has the value that it was last set to.
     Gauge(f64),
 }
 
-/// The numbers of one plugin.
+/// The metrics of one plugin.
 #[derive(Default)]
 pub(crate) struct Metrics(Mutex<BTreeMap<Arc<str>, Arc<MetricCell>>>);
 
-/// Where one number lies. Instances keep what they have found, so that only the first use of a name
-/// takes the lock.
+/// The storage of one metric. Instances cache the cells that they have looked up, so that only the
+/// first use of a name takes the lock.
 pub(crate) struct MetricCell {
     is_gauge: bool,
     bits: AtomicU64,
 }
 
-/// Why a number was not changed.
+/// Why a metric was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MetricError {
     UnusableName,
     TooMany,
-    /// It is a counter and no gauge, or the other way around.
+    /// The metric is a counter and was used as a gauge, or vice versa.
     OtherKind,
-    /// It is infinite or no number.
+    /// The value is infinite or not a number.
     NotFinite,
 }
 
 impl Metrics {
-    /// The number of this name; it is made, of this kind, if it is new.
+    /// Returns the metric with this name, and creates it with this kind if it does not exist.
     pub(crate) fn cell(&self, name: &str, is_gauge: bool) -> Result<Arc<MetricCell>, MetricError> {
         if !is_usable(name) {
             return Err(MetricError::UnusableName);
@@ -62,7 +62,7 @@ impl Metrics {
         Ok(cell)
     }
 
-    /// All numbers by name.
+    /// Returns all metrics by name.
     pub(crate) fn all(&self) -> BTreeMap<Arc<str>, Metric> {
         let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cells.iter().map(|(name, cell)| (Arc::clone(name), cell.value())).collect()
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(metrics.cell("lines", true).unwrap().set(1.0), Err(MetricError::OtherKind));
         assert_eq!(metrics.cell("load", false).unwrap().add(1), Err(MetricError::OtherKind));
         for value in [f64::NAN, f64::INFINITY] {
-            // JSON has none of these.
+            // JSON cannot represent any of these.
             assert_eq!(metrics.cell("load", true).unwrap().set(value), Err(MetricError::NotFinite));
         }
         for number in 2..METRICS_MAX {

@@ -1,9 +1,10 @@
-//! What a plugin remembers: values by key, in memory, shared by all of its instances. Changes are
-//! written to disk by the [`Writer`], later and together.
+//! The state of a plugin: values by key, in memory, shared by all of its instances. The [`Writer`]
+//! writes changes to disk later, in batches.
 //!
-//! Invariants: at most [`StateRules::keys_max`] keys and [`STATE_OCTETS_MAX`] octets, of which messages
-//! of one line added at most [`StateRules::line_keys_max`] keys; a removed key keeps its place until
-//! its removal is on disk, of which at most [`STATE_REMOVALS_MAX`] wait.
+//! Invariants: there are at most [`StateRules::keys_max`] keys and [`STATE_OCTETS_MAX`] octets.
+//! Messages of one line have added at most [`StateRules::line_keys_max`] of these keys. A removed
+//! key occupies its place until its removal is on disk; at most [`STATE_REMOVALS_MAX`] removals
+//! wait.
 
 mod alarm;
 mod lines;
@@ -33,14 +34,15 @@ use crate::{
     },
 };
 
-/// So many threads can change different keys at once.
+/// The number of independently locked parts, so that several threads can change different keys.
 const SHARDS: usize = 16;
-/// How many expired keys of a part one change removes.
+/// The number of expired keys of a part that one change removes.
 const SWEPT_AT_ONCE: usize = 16;
-/// How many keys give way for one. The longest key and value take the room of so many of the shortest.
+/// The maximum number of keys that are evicted for one new key: the longest key and value take the
+/// space of this many of the shortest.
 const GIVING_WAY_MAX: usize = STATE_KEY_OCTETS_MAX + STATE_VALUE_OCTETS_MAX;
 
-/// What one plugin remembers.
+/// The state of one plugin.
 pub(crate) struct State {
     plugin: Arc<str>,
     shards: [Mutex<Shard>; SHARDS],
@@ -49,7 +51,7 @@ pub(crate) struct State {
     keys: AtomicUsize,
     octets: AtomicUsize,
     removals: AtomicUsize,
-    /// The latest time that a call told, in milliseconds since the Unix epoch.
+    /// The latest time that a call passed, in milliseconds since the Unix epoch.
     latest_ms: AtomicU64,
     gave_way: AtomicU64,
     expired: AtomicU64,
@@ -60,77 +62,78 @@ pub(crate) struct State {
     writer: Option<Arc<Writer>>,
 }
 
-/// On whose behalf the state is read or changed, when, and under which rules.
+/// The rules, time and line of one access to the state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Occasion<'a> {
     pub(crate) rules: &'a StateRules,
-    /// The server's time, in milliseconds since the Unix epoch; none outside of a message.
+    /// The server's time, in milliseconds since the Unix epoch; `None` outside of a message.
     pub(crate) now_ms: Option<u64>,
-    /// The line that a key is added for; none if no relay agent named one.
+    /// The line that a key is added for; `None` if no relay agent named one.
     pub(crate) line: Option<LineTag>,
 }
 
-/// How much a plugin remembers, and how much it may.
+/// How much state a plugin has, and its limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StateStatus {
-    /// How many keys.
+    /// The number of keys.
     pub keys: usize,
-    /// How many there may be.
+    /// The maximum number of keys.
     pub keys_max: usize,
-    /// How many octets keys and values have in all.
+    /// The total size of keys and values, in octets.
     pub octets: usize,
-    /// How many they may have.
+    /// The maximum total size, in octets.
     pub octets_max: usize,
-    /// How many keys messages of one line may have added.
+    /// The maximum number of keys that messages of one line may have added.
     pub line_keys_max: usize,
-    /// How long a key is kept after it was last set, in seconds; none: until it is removed.
+    /// How long a key is kept after it was last set, in seconds; `None` if it is kept until it is
+    /// removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_secs: Option<u32>,
     /// What happens when there is no room for a key.
     pub when_full: WhenFull,
-    /// How many keys gave way to others, since a plugin of this name was first loaded.
+    /// The number of keys evicted for others since a plugin with this name was first loaded.
     pub gave_way: u64,
-    /// How many were not set again in time, since then.
+    /// The number of keys that expired since then.
     pub expired: u64,
-    /// How many could not be set because there was no room, since then.
+    /// The number of keys that could not be set for lack of room since then.
     pub refused: u64,
-    /// Whether it is kept over restarts.
+    /// Whether the state survives restarts.
     pub is_durable: bool,
 }
 
-/// A key that a plugin remembers.
+/// A key of a plugin's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StateEntry {
-    /// The plugin; `NAME/shadow` is a shadow's.
+    /// The plugin; `NAME/shadow` for a shadow.
     pub plugin: Arc<str>,
     /// The key.
     pub key: Arc<str>,
     /// Its value, in hexadecimal.
     #[serde(with = "hexadecimal")]
     pub value: Arc<[u8]>,
-    /// When it was last set, in milliseconds since the Unix epoch, in the server's time.
+    /// When the key was last set, in milliseconds since the Unix epoch, in server time.
     pub set_at_ms: u64,
 }
 
-/// Why nothing was changed.
+/// Why the state was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StateError {
     UnusableKey,
     ValueTooLong,
-    /// There are as many keys as there may be.
+    /// The maximum number of keys is reached.
     KeysFull,
-    /// Keys and values have as many octets as they may.
+    /// The maximum size of all keys and values is reached.
     OctetsFull,
-    /// The line added as many keys as it may.
+    /// The line has added its maximum number of keys.
     LineFull,
-    /// Too many removals wait for the disk.
+    /// Too many removals wait to be written to disk.
     RemovalsFull,
 }
 
 impl StateError {
-    /// Whether there was no room, rather than a key or value that is never possible.
+    /// Whether a limit was reached, as opposed to a key or value that is never valid.
     pub(crate) fn is_limit(self) -> bool {
         !matches!(self, Self::UnusableKey | Self::ValueTooLong)
     }
@@ -157,7 +160,7 @@ impl State {
         }
     }
 
-    /// A copy of what is remembered now, in memory only.
+    /// Copies the current state. The copy is kept in memory only.
     pub(crate) fn copy_in_memory(&self) -> Self {
         let mut copy = Self::new(Arc::clone(&self.plugin), None);
         copy.alarm = Alarm::silent();
@@ -176,8 +179,8 @@ impl State {
         copy
     }
 
-    /// Reads what is on disk, the first time. If that cannot be read, the plugin starts with nothing,
-    /// and what is on disk is left as it is.
+    /// Reads the state from disk on the first call. If it cannot be read, the plugin starts without
+    /// state, and the data on disk is left unchanged.
     pub(crate) fn open(&self) {
         self.opened.call_once(|| {
             let plugin = &*self.plugin;
@@ -208,7 +211,7 @@ impl State {
         });
     }
 
-    /// Whether it was opened: its plugin was granted that once.
+    /// Whether the state was opened: a plugin with this name was granted state at some time.
     pub(crate) fn is_open(&self) -> bool {
         self.opened.is_completed()
     }
@@ -225,7 +228,7 @@ impl State {
         shard.put_kept(key, value, set_at_ms, line);
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub(crate) fn get(
         &self,
         occasion: &Occasion<'_>,
@@ -239,7 +242,7 @@ impl State {
         Ok(entry.map(|entry| entry.value.to_vec()))
     }
 
-    /// Sets the value of a key, or removes the key.
+    /// Sets the value of a key, or removes the key if `value` is `None`.
     pub(crate) fn set(
         &self,
         occasion: &Occasion<'_>,
@@ -251,7 +254,7 @@ impl State {
         self.with_room(occasion, key, |shard| self.change(shard, occasion, key, value))
     }
 
-    /// The same if the value is `expected`; says whether it was.
+    /// Does the same as [`State::set`] if the current value is `expected`. Returns whether it was.
     pub(crate) fn replace(
         &self,
         occasion: &Occasion<'_>,
@@ -269,13 +272,14 @@ impl State {
         })
     }
 
-    /// Removes a key; says whether it was there. For the operator, who is bound by no rules.
+    /// Removes a key on behalf of the operator, whom no rules limit. Returns whether the key
+    /// existed.
     pub(crate) fn forget(&self, key: &str) -> Result<bool, StateError> {
         let mut shard = self.shard(key);
         self.remove(&mut shard, key).map(|removed| removed.is_some())
     }
 
-    /// Hands out every key that has not expired, in no order.
+    /// Passes every key that has not expired to `each`, in no particular order.
     pub(crate) fn each(&self, rules: &StateRules, now_ms: u64, mut each: impl FnMut(StateEntry)) {
         for shard in self.shards() {
             let is_kept = |entry: &shard::Entry| !rules.has_expired(entry.set_at_ms, now_ms);
@@ -310,18 +314,18 @@ impl State {
         }
     }
 
-    /// Logs that a key was not set, and which limit was met.
+    /// Logs that a key was not set, and which limit was reached.
     pub(crate) fn complain(&self, error: StateError, rules: &StateRules, who: Option<Offender>) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         self.alarm.refused(&self.plugin, error, rules, who);
     }
 
-    /// Hands out every change that is to be written, and takes it for written.
+    /// Passes every change that is to be written to `each`, and marks it as written.
     pub(super) fn take_unwritten(&self, each: &mut dyn FnMut(StateChange)) {
         for shard in &self.shards {
             let keys = lock(shard).take_unwritten_keys();
             for key in keys {
-                // One lock for each: a packet that waits for it waits for one change.
+                // The lock is taken for each key, so that a packet waits for one change at most.
                 let Some((key, entry)) = lock(shard).take_unwritten(&key) else { continue };
                 let value = entry.map(|entry| Remembered {
                     value: entry.value,
@@ -333,20 +337,20 @@ impl State {
         }
     }
 
-    /// Hears that a removal is on disk: its place is free.
+    /// Frees the place of a removed key, after its removal was written to disk.
     pub(super) fn settle_removal(&self, key: &str) {
         if self.shard(key).settle_removal(key) {
             self.removals.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// The name under which it is remembered.
+    /// The plugin name that the state is stored under.
     pub(crate) fn plugin(&self) -> &Arc<str> {
         &self.plugin
     }
 
-    /// Does something to the part that has the key, which expired keys have left. If there is no room
-    /// for it, the oldest keys give way, where the rules say so.
+    /// Runs `act` on the shard of the key, after expired keys are removed. If there is no room for
+    /// the key, the oldest keys are evicted where the rules allow it.
     fn with_room<T>(
         &self,
         occasion: &Occasion<'_>,
@@ -448,7 +452,7 @@ impl State {
         Ok(())
     }
 
-    /// Has the log say so if it is nearly full now.
+    /// Logs a warning if the state has become nearly full.
     fn look(&self, rules: &StateRules) {
         let keys = self.keys.load(Ordering::Relaxed);
         self.alarm.look(&self.plugin, keys, self.octets.load(Ordering::Relaxed), rules);
@@ -471,7 +475,7 @@ impl State {
         }
     }
 
-    /// Removes a key, and says what it was.
+    /// Removes a key and returns its entry.
     fn remove(&self, shard: &mut Shard, key: &str) -> Result<Option<shard::Entry>, StateError> {
         if shard.get(key).is_none() {
             return Ok(None);
@@ -493,7 +497,7 @@ impl State {
         Ok(removed)
     }
 
-    /// The key that was set longest ago, of all.
+    /// Returns the key of all shards that was set longest ago.
     fn oldest(&self) -> Option<Arc<str>> {
         let of_shard = |shard: MutexGuard<'_, Shard>| {
             shard.oldest().map(|(key, entry)| (entry.set_at_ms, Arc::clone(key)))
@@ -504,17 +508,17 @@ impl State {
             .map(|(_, key)| key)
     }
 
-    /// Removes a key to make room; says whether it could be.
+    /// Evicts a key to make room. Returns whether this was possible.
     fn gives_way(&self, key: &str) -> bool {
         let removed = self.remove(&mut self.shard(key), key);
         if let Ok(Some(_)) = removed {
             self.gave_way.fetch_add(1, Ordering::Relaxed);
         }
-        // If another thread was faster, there is room too.
+        // If another thread removed the key first, there is room as well.
         removed.is_ok()
     }
 
-    /// Removes expired keys of a part, the oldest first.
+    /// Removes up to `most` expired keys of a shard, the oldest first.
     fn sweep(&self, shard: &mut Shard, rules: &StateRules, now_ms: u64, most: usize) {
         if rules.keep_secs.is_none() {
             return;
@@ -523,7 +527,8 @@ impl State {
             let Some((key, entry)) = shard.oldest() else { return };
             let key = Arc::clone(key);
             if entry.set_at_ms == 0 && now_ms > 0 {
-                // An earlier server wrote it: its time begins now.
+                // An earlier server version wrote the key without a time: count its lifetime from
+                // now.
                 shard.refresh(&key, now_ms);
                 continue;
             }
@@ -537,7 +542,7 @@ impl State {
         }
     }
 
-    /// Removes this key if it has expired.
+    /// Removes the key if it has expired.
     fn expire(&self, shard: &mut Shard, rules: &StateRules, now_ms: u64, key: &str) {
         let entry = shard.get(key);
         if entry.is_some_and(|entry| rules.has_expired(entry.set_at_ms, now_ms))
@@ -547,7 +552,7 @@ impl State {
         }
     }
 
-    /// The time of an occasion; outside of messages, the latest that was told.
+    /// The time of an occasion; outside of messages, the latest time that a message passed.
     fn now_ms(&self, occasion: &Occasion<'_>) -> u64 {
         match occasion.now_ms {
             Some(now_ms) => now_ms.max(self.latest_ms.fetch_max(now_ms, Ordering::Relaxed)),
@@ -557,7 +562,7 @@ impl State {
 
     fn shard(&self, key: &str) -> MutexGuard<'_, Shard> {
         let position = self.hasher.hash_one(key) as usize % SHARDS;
-        // There are `SHARDS` of them, so the first is never taken for another.
+        // The position is always valid, so this fallback is never used.
         let [first, ..] = &self.shards;
         lock(self.shards.get(position).unwrap_or(first))
     }
@@ -567,7 +572,7 @@ impl State {
     }
 }
 
-/// What was not written yet is left to the writer.
+/// Passes unwritten changes to the writer.
 impl Drop for State {
     fn drop(&mut self) {
         if let Some(writer) = self.writer.take() {
@@ -582,7 +587,7 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes so many of what there are at most `max` of.
+/// Adds `more` to `used`, unless that exceeds `max`.
 fn take(used: &AtomicUsize, more: usize, max: usize, full: StateError) -> Result<(), StateError> {
     let add = |used: usize| (more == 0 || used + more <= max).then_some(used + more);
     let taken = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
@@ -603,7 +608,7 @@ fn check_value(value: Option<&[u8]>) -> Result<(), StateError> {
     }
 }
 
-/// Octets as text in hexadecimal.
+/// Serializes octets as hexadecimal text.
 mod hexadecimal {
     use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The writer: a thread that puts on disk what plugins remember. It waits a moment after the first
-//! change, so that many go with one flush, and tries again what it could not write.
+//! The writer: a thread that writes the state of plugins to disk. It waits briefly after the first
+//! change, so that one flush covers many changes, and retries writes that failed.
 
 use std::{
     collections::BTreeMap,
@@ -19,31 +19,32 @@ use crate::{
     limits::{STATE_RETRY_EVERY_MS, STATE_WRITE_AFTER_MS},
 };
 
-/// Why what plugins remember could not be read or written.
+/// Why the state of plugins could not be read or written.
 pub type StateStoreError = Box<dyn Error + Send + Sync>;
 
-/// Where what plugins remember is kept over restarts.
+/// Storage that keeps the state of plugins over restarts.
 pub trait StateStore: fmt::Debug + Send + Sync {
-    /// Hands every key and value of a plugin to `each`.
+    /// Passes every key and value of a plugin to `each`.
     ///
     /// # Errors
-    /// If they cannot be read. The plugin then starts with nothing, and nothing of it is written.
+    /// If they cannot be read. The plugin then starts without state, and its changes are not
+    /// written.
     fn load(
         &self,
         plugin: &str,
         each: &mut dyn FnMut(&str, Remembered),
     ) -> Result<(), StateStoreError>;
 
-    /// The names of plugins that have something there.
+    /// The names of plugins that have state in this store.
     ///
     /// # Errors
-    /// If that cannot be read.
+    /// If the names cannot be read.
     fn owners(&self) -> Result<Vec<Arc<str>>, StateStoreError>;
 
     /// Makes changes durable, all or none.
     ///
     /// # Errors
-    /// If they could not be written; they are handed over again later.
+    /// If they could not be written; they are passed again later.
     fn write(&self, changes: &[StateChange]) -> Result<(), StateStoreError>;
 }
 
@@ -54,30 +55,30 @@ pub struct StateChange {
     pub plugin: Arc<str>,
     /// The key; 1 to 255 octets.
     pub key: Arc<str>,
-    /// Its value; none if it was removed.
+    /// The new value; `None` if the key was removed.
     pub value: Option<Remembered>,
 }
 
-/// A value that a plugin remembers.
+/// A value of a plugin's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     /// The value.
     pub value: Arc<[u8]>,
-    /// When it was last set, in milliseconds since the Unix epoch, in the server's time; 0 if that is
-    /// not known.
+    /// When it was last set, in milliseconds since the Unix epoch, in server time; 0 if that is
+    /// unknown.
     pub set_at_ms: u64,
-    /// A number for the line that added the key; 0 if it was none.
+    /// The number of the line that added the key; 0 if there is none.
     pub line: u64,
 }
 
-/// Puts on disk what plugins remember.
+/// Writes the state of plugins to disk.
 pub(crate) struct Writer {
     store: Arc<dyn StateStore>,
     thread: OnceLock<Option<Thread>>,
     is_wanted: AtomicBool,
     is_closed: AtomicBool,
     watched: Mutex<Vec<Weak<Belongings>>>,
-    /// What is to be written, the newest value of each key; locked while it is written.
+    /// The changes to write, the newest value of each key; locked during the write.
     waiting: Mutex<Waiting>,
 }
 
@@ -102,7 +103,7 @@ impl Writer {
         })
     }
 
-    /// Reads what a plugin remembered, after everything that waits is written.
+    /// Reads the state of a plugin, after all pending changes are written.
     pub(super) fn load(
         &self,
         plugin: &str,
@@ -112,12 +113,12 @@ impl Writer {
         self.store.load(plugin, each)
     }
 
-    /// The names of plugins that have something on disk.
+    /// The names of plugins that have state on disk.
     pub(super) fn owners(&self) -> Result<Vec<Arc<str>>, StateStoreError> {
         self.store.owners()
     }
 
-    /// Writes the changes of a plugin from now on.
+    /// Starts to write the changes of a plugin.
     pub(super) fn watch(self: &Arc<Self>, belongings: &Arc<Belongings>) {
         {
             let mut watched = self.watched();
@@ -146,7 +147,7 @@ impl Writer {
         told.recv().map_err(std::io::Error::other)
     }
 
-    /// Has changes written, soon.
+    /// Schedules a write.
     pub(super) fn wake(&self) {
         if !self.is_wanted.swap(true, Ordering::AcqRel)
             && let Some(Some(thread)) = self.thread.get()
@@ -155,7 +156,7 @@ impl Writer {
         }
     }
 
-    /// Takes changes of a plugin that is about to go.
+    /// Takes over the changes of a plugin that is being dropped.
     pub(super) fn leave(&self, changes: Vec<StateChange>) {
         if !changes.is_empty() {
             self.waiting().add(changes);
@@ -163,7 +164,7 @@ impl Writer {
         }
     }
 
-    /// Writes everything; says whether that was done.
+    /// Writes all changes. Returns whether this succeeded.
     pub(super) fn flush(&self) -> bool {
         let mut waiting = self.waiting();
         let watched: Vec<_> = self.watched().iter().filter_map(Weak::upgrade).collect();
@@ -173,7 +174,7 @@ impl Writer {
             waiting.add(changes);
         }
         let removed = waiting.write(&*self.store);
-        // Belongings that go now take this lock.
+        // Dropping the belongings takes this lock.
         drop(waiting);
         for (plugin, key) in removed.iter().flatten() {
             let of_plugin = watched.iter().find(|found| found.state.plugin() == plugin);
@@ -184,7 +185,7 @@ impl Writer {
         removed.is_some()
     }
 
-    /// Ends the thread after a last write.
+    /// Stops the thread after a last write.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         if let Some(Some(thread)) = self.thread.get() {
@@ -208,7 +209,8 @@ impl Waiting {
         self.changes.extend(changes.into_iter().map(keyed));
     }
 
-    /// Writes what waits; the keys that were removed by it, or nothing if it failed.
+    /// Writes pending changes. Returns the keys whose removal was written, or `None` if the write
+    /// failed.
     fn write(&mut self, store: &dyn StateStore) -> Option<Vec<Place>> {
         if self.changes.is_empty() {
             return Some(Vec::new());

@@ -1,5 +1,6 @@
-//! The compiler's child alone, as the tests of this crate start it: the program of a test is none. In
-//! the server it is a part of the binary, and this is not installed.
+//! The compiler's child process as a separate program, for the tests of this crate, whose own
+//! program is a test harness. In the server, it is part of the binary; this program is not
+//! installed.
 
 use std::process::ExitCode;
 

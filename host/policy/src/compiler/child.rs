@@ -1,9 +1,9 @@
-//! A child process, as the server sees it: what it is told, what it says, and how it ends.
+//! A child process from the server's view: its input, its output and how it ends.
 //!
-//! What this is not: it knows nothing of plugins, and sets none of the child's limits but that of the
-//! clock on the wall; the child sets the others itself before it reads its input.
+//! Knows nothing about plugins, and enforces only the wall-clock limit; the child sets its other
+//! limits itself before it reads its input.
 //!
-//! Invariant: a [`Child`] that is dropped is gone and waited for.
+//! Invariant: a dropped [`Child`] has exited and was waited for.
 
 use std::{
     ffi::OsString,
@@ -27,19 +27,19 @@ use nix::{
 use super::job::LINE_OCTETS_MAX;
 use crate::limits::COMPILED_OCTETS_MAX;
 
-/// How much a child may say, and how much of what it complains of is kept.
+/// The maximum size of a child's output, and of its standard error that is kept.
 const SAID_OCTETS_MAX: usize = COMPILED_OCTETS_MAX as usize + LINE_OCTETS_MAX;
 const COMPLAINT_OCTETS_MAX: usize = 4_096;
-/// How many characters of a complaint are shown.
+/// The number of characters of an error message that are shown.
 const COMPLAINT_CHARS_MAX: usize = 256;
 const CHUNK_OCTETS: usize = 64 << 10;
-/// How long a child that has closed its pipes may take to exit, and how often that is looked at.
+/// How long a child that has closed its pipes may take to exit, and how often it is checked.
 const EXIT_PATIENCE: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
-/// What the standard library says before it aborts a process that gets no more memory.
+/// The message of the standard library before it aborts because an allocation failed.
 const OUT_OF_MEMORY: &str = "memory allocation of ";
 
-/// Where a child can be killed from any thread.
+/// Holds the running child, so that any thread can kill it.
 #[derive(Default)]
 pub(super) struct Slot(Mutex<State>);
 
@@ -49,7 +49,7 @@ struct State {
     is_stopped: bool,
 }
 
-/// A child that runs.
+/// A running child.
 pub(super) struct Child<'a> {
     slot: &'a Slot,
     input: Option<ChildStdin>,
@@ -57,10 +57,10 @@ pub(super) struct Child<'a> {
     complaints: Option<ChildStderr>,
 }
 
-/// What came of a child.
+/// The output of a child and how it ended.
 pub(super) struct Ending {
     pub(super) said: Vec<u8>,
-    /// The first line of what it complained of, fit to be shown.
+    /// The first line of its standard error, safe to display.
     pub(super) complaint: String,
     pub(super) end: End,
 }
@@ -68,22 +68,22 @@ pub(super) struct Ending {
 /// How a child ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// It was killed because nobody wants its answer any more.
+    /// It was killed because its answer is no longer needed.
     Stopped,
     /// It was killed because it took too long.
     Overdue,
-    /// It was killed because it said too much.
+    /// It was killed because its output was too large.
     TooMuch,
-    /// It met its limit of processor time.
+    /// It reached its limit of processor time.
     Processor,
-    /// It met its limit of memory.
+    /// It reached its limit of memory.
     Memory,
-    /// In another way: "was ended by signal 9".
+    /// Another way, such as "was ended by signal 9".
     Other(String),
 }
 
 impl Slot {
-    /// Kills the child that runs, if there is one, and lets no other start.
+    /// Kills the running child, if any, and prevents further children.
     pub(super) fn stop(&self) {
         let mut state = self.lock();
         state.is_stopped = true;
@@ -98,7 +98,7 @@ impl Slot {
 }
 
 impl<'a> Child<'a> {
-    /// Starts the program with nothing but its pipes; none if the slot was stopped.
+    /// Starts the program with its pipes only. Returns `None` if the slot was stopped.
     pub(super) fn start(
         slot: &'a Slot,
         program: &Path,
@@ -126,7 +126,7 @@ impl<'a> Child<'a> {
         Ok(Some(started))
     }
 
-    /// Tells it everything, hears it out, and ends it; after `patience` at the latest.
+    /// Sends the input, reads the output and ends the child, after `patience` at the latest.
     pub(super) fn converse(mut self, input: [&[u8]; 2], patience: Duration) -> Ending {
         let deadline = Instant::now() + patience;
         let (mut said, mut complained) = (Vec::new(), Vec::new());
@@ -143,7 +143,7 @@ impl<'a> Child<'a> {
         Ending { said, complaint: shown(&complaint), end }
     }
 
-    /// Moves octets until the child has closed its pipes, or has to be ended.
+    /// Transfers data until the child has closed its pipes or has to be killed.
     fn exchange(
         &mut self,
         [header, file]: [&[u8]; 2],
@@ -175,7 +175,7 @@ impl<'a> Child<'a> {
             .zip(self.wanted())
             .map(|(pipe, wanted)| PollFd::new(pipe, wanted))
             .collect();
-        // Rounded up, so that the last wait is not a busy one.
+        // The time is rounded up, so that the last wait does not spin.
         let left = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
         match poll(&mut ready, left) {
             Ok(_) | Err(nix::Error::EINTR) => Ok(()),
@@ -183,7 +183,7 @@ impl<'a> Child<'a> {
         }
     }
 
-    /// Those that are open.
+    /// The pipes that are open.
     fn pipes(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let input = self.input.as_ref().map(AsFd::as_fd);
         let output = self.output.as_ref().map(AsFd::as_fd);
@@ -191,7 +191,7 @@ impl<'a> Child<'a> {
         [input, output, complaints].into_iter().flatten()
     }
 
-    /// What is to be done with each of [`Child::pipes`].
+    /// The events to poll for on each of [`Child::pipes`].
     fn wanted(&self) -> impl Iterator<Item = PollFlags> {
         let input = self.input.as_ref().map(|_| PollFlags::POLLOUT);
         let output = self.output.as_ref().map(|_| PollFlags::POLLIN);
@@ -199,8 +199,9 @@ impl<'a> Child<'a> {
         [input, output, complaints].into_iter().flatten()
     }
 
-    /// Waits for its end, and kills it if it does not come. A program may close its pipes shortly before
-    /// it exits, and the status that it exits with says more than the signal that would kill it.
+    /// Waits until the child exits, and kills it after `patience`. A program may close its pipes
+    /// shortly before it exits, and its exit status is more informative than the signal that would
+    /// kill it.
     fn end(&mut self, patience: Duration) -> (Option<ExitStatus>, bool) {
         let deadline = Instant::now() + patience;
         loop {
@@ -233,7 +234,8 @@ fn do_not_block(pipe: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes what the pipe takes, and closes it when that was all or the child reads no more.
+/// Writes as much as the pipe takes. Closes it after the last octet, or if the child stopped
+/// reading.
 fn write_some(pipe: &mut Option<ChildStdin>, unsent: &mut [&[u8]; 2]) -> io::Result<()> {
     let Some(open) = pipe else { return Ok(()) };
     for part in unsent {
@@ -253,7 +255,7 @@ fn write_some(pipe: &mut Option<ChildStdin>, unsent: &mut [&[u8]; 2]) -> io::Res
     Ok(())
 }
 
-/// Reads what is there, and keeps it up to a limit. Closes the pipe at its end.
+/// Reads available data and keeps it up to a limit. Closes the pipe at its end.
 fn read_some(
     pipe: &mut Option<impl Read>,
     kept: &mut Vec<u8>,
@@ -290,7 +292,7 @@ fn how_it_ended(status: Option<ExitStatus>, complaint: &str) -> End {
     }
 }
 
-/// The first line that says something, without what a terminal would obey.
+/// The first non-empty line, without control characters.
 fn shown(complaint: &str) -> String {
     let line = complaint.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     line.chars().filter(|one| !one.is_control()).take(COMPLAINT_CHARS_MAX).collect()

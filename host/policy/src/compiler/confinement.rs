@@ -1,4 +1,4 @@
-//! What the compiling child gives up, for good, before it reads a file that others wrote.
+//! Confines the compiling child, irrevocably, before it reads an untrusted file.
 //!
 //! Invariant: after [`enter`] the process has no capability, cannot open a file or a socket, cannot
 //! start another process unless it is root, and ends at its limits of memory and processor time.
@@ -18,13 +18,15 @@ use nix::{
 use super::CompileLimits;
 use crate::background;
 
-/// Input, output and complaints.
+/// Standard input, output and error.
 const PIPES: u32 = 3;
 
-/// Ends when the server does, and takes second place in everything: for processors, and for memory
-/// when the system runs out of it. Nothing of what the server has open is left but the pipes.
+/// Makes the process end when the server does, lowers its priority for processors, makes it the
+/// first choice when the system runs out of memory, and closes all inherited descriptors but the
+/// pipes.
 pub(super) fn begin() {
-    // Each of these is a precaution more; the kernel, or a container, may lack one.
+    // Each of these is an additional precaution, which an old kernel or a container may not
+    // support.
     let _ = prctl::set_pdeathsig(Signal::SIGKILL);
     let _ = prctl::set_name(c"lessor-compile");
     close_all_but_pipes();
@@ -32,24 +34,25 @@ pub(super) fn begin() {
     background::lower_priority();
 }
 
-/// Gives everything up that is not needed to compute.
+/// Gives up everything that is not needed for computing.
 ///
 /// # Errors
-/// If the system does not allow that, or the server is gone already.
+/// If the system does not allow this, or the server has already ended.
 pub(super) fn enter(limits: &CompileLimits, parent: u32) -> io::Result<()> {
-    // It may have ended before its end would have been told.
+    // The server may have ended before the death signal was set.
     if getppid().as_raw() as u32 != parent {
         return Err(io::Error::other("the server is gone"));
     }
     prctl::set_no_new_privs()?;
     drop_capabilities().map_err(io::Error::other)?;
-    // At 0, the system would still hand a core to a program that collects them (core(5)).
+    // With a limit of 0, the kernel would still pipe a core dump to a handler program (core(5)).
     limit(Resource::RLIMIT_CORE, 1)?;
     limit(Resource::RLIMIT_FSIZE, 0)?;
     limit(Resource::RLIMIT_NPROC, 0)?;
     limit(Resource::RLIMIT_NOFILE, u64::from(PIPES))?;
     limit(Resource::RLIMIT_AS, limits.memory_octets)?;
-    // At the first limit the process ends with a signal that tells why, at the second one anyway.
+    // The soft limit ends the process with a signal that identifies the cause, the hard limit kills
+    // it.
     limit_in_steps(Resource::RLIMIT_CPU, limits.processor_secs, limits.processor_secs + 1)
 }
 
@@ -57,7 +60,7 @@ fn limit(resource: Resource, value: u64) -> io::Result<()> {
     limit_in_steps(resource, value, value)
 }
 
-/// A limit that is lower already stays.
+/// A limit that is already lower is kept.
 fn limit_in_steps(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     let (_, before) = getrlimit(resource)?;
     Ok(setrlimit(resource, soft.min(before), hard.min(before))?)
@@ -65,10 +68,10 @@ fn limit_in_steps(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
 
 fn drop_capabilities() -> Result<(), caps::errors::CapsError> {
     for one in caps::all() {
-        // Who has no right to drop one of these cannot use it either: there is nothing to gain.
+        // A process that may not drop one of these cannot use it either.
         let _ = caps::drop(None, CapSet::Bounding, one);
     }
-    // A kernel without these has nothing to give up.
+    // Kernels without ambient capabilities have none to clear.
     let _ = caps::clear(None, CapSet::Ambient);
     caps::clear(None, CapSet::Inheritable)?;
     let none = CapsHashSet::default();
@@ -78,9 +81,9 @@ fn drop_capabilities() -> Result<(), caps::errors::CapsError> {
 
 #[allow(unsafe_code, reason = "no safe interface to close_range(2) is at hand")]
 fn close_all_but_pipes() {
-    // Kernels before 5.9 do not know this call. What the server opens itself is closed when a program
-    // is started, so that this is about what it was started with.
-    // SAFETY: the call takes three integers. The process has just begun and runs one thread; nothing
-    // in it owns a descriptor beyond those of the pipes.
+    // Kernels before 5.9 lack this call. The server's own descriptors are closed on exec, so this
+    // is about descriptors that the server inherited.
+    // SAFETY: the call takes three integers. The process has just begun and runs one thread;
+    // nothing in it owns a descriptor beyond those of the pipes.
     let _ = unsafe { libc::syscall(libc::SYS_close_range, PIPES, u32::MAX, 0_u32) };
 }

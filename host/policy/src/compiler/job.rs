@@ -1,8 +1,8 @@
-//! What the server and its compiling child say to each other: a line of JSON each, and then octets. The
-//! job goes in by standard input, with the file; the answer comes out by standard output, with the
-//! compiled code.
+//! The protocol between the server and its compiling child: a line of JSON each, followed by
+//! octets. The job and the file go to standard input; the answer and the compiled code come from
+//! standard output.
 //!
-//! What this is not: a format for files. Both ends are the same program.
+//! This is not a file format: both ends are the same program.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{CompileLimits, Examination};
 use crate::{Allocation, error::Problem, limits::PLUGIN_OCTETS_MAX};
 
-/// The longest line that is read. An answer lists what a component exports.
+/// The longest line that is read. An answer lists the exports of a component.
 pub(super) const LINE_OCTETS_MAX: usize = 4 << 20;
 
-/// What a child is to do.
+/// The task of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Task {
     /// Check the file against the contract.
@@ -27,27 +27,27 @@ pub(super) enum Task {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
     pub(super) task: Task,
-    /// The settings of the engine that is to take the code.
+    /// The allocation settings of the engine that will load the code.
     pub(super) allocation: Allocation,
-    /// What the child may take.
+    /// The limits of the child.
     pub(super) limits: CompileLimits,
-    /// The process that wants to know.
+    /// The process ID of the server.
     pub(super) parent: u32,
     /// The length of the file.
     octets: u64,
 }
 
-/// What became of a job.
+/// The result of a job.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
-    /// What the file is.
+    /// The result of examining the file.
     Examined(Box<Examination>),
     /// The file was compiled; the code follows.
     Compiled {
         /// The length of the code.
         octets: u64,
     },
-    /// All that is wrong with it.
+    /// All problems of the file.
     Refused(Vec<Problem>),
 }
 
@@ -71,7 +71,7 @@ impl Job {
         Ok(serde_json::from_slice(&line)?)
     }
 
-    /// The file, which must be there in full.
+    /// Reads the file, which must be complete.
     pub(super) fn read_file(&self, input: &mut impl BufRead) -> io::Result<Vec<u8>> {
         if self.octets > PLUGIN_OCTETS_MAX {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -90,7 +90,7 @@ impl Answer {
     }
 }
 
-/// A complete answer, and the octets that follow it.
+/// Parses a complete answer and returns it with the octets that follow it.
 pub(super) fn parse_answer(mut said: Vec<u8>) -> Option<(Answer, Vec<u8>)> {
     let searched = said.get(..said.len().min(LINE_OCTETS_MAX))?;
     let end = searched.iter().position(|octet| *octet == b'\n')?;

@@ -1,7 +1,7 @@
-//! The child's side: reads one job and one file, does the job, writes the answer, ends.
+//! The child's side: reads a job and a file, does the job, writes the answer and exits.
 //!
-//! Invariant: nothing of the file is read before the process has given up everything that it does not
-//! need to compute.
+//! Invariant: the file is not read before the process has given up everything that it does not need
+//! for computing.
 
 use std::{
     any::Any,
@@ -25,8 +25,8 @@ use crate::{
     runtime,
 };
 
-/// What a program does that was started as a compiler's child, and nothing else: call this first in
-/// `main`, before there is a second thread.
+/// The main function of a program that was started as a compiler's child. Call this first in
+/// `main`, before a second thread is started.
 pub fn run() -> ExitCode {
     confinement::begin();
     match serve(&mut io::stdin().lock(), &mut io::stdout().lock()) {
@@ -42,7 +42,7 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
     let job = Job::read(input)?;
     confinement::enter(&job.limits, job.parent)?;
     let file = job.read_file(input)?;
-    // The answer tells of a panic, in the words of the server.
+    // The answer reports the panic to the server, which words the message.
     panic::set_hook(Box::new(|_| {}));
     let done = panic::catch_unwind(AssertUnwindSafe(|| job.run(&file)));
     let (answer, code) = match done {

@@ -1,6 +1,6 @@
-//! Tests that what was released stays served: no frozen version of the contract changes, and the current
-//! one has all that every frozen one of its line has, in the same shape. And that the current one is
-//! documented item by item.
+//! Tests that released versions stay served: no frozen version of the contract changes, and the
+//! current one contains everything in the frozen versions of its line, with the same shape. Also
+//! tests that every item of the current version is documented.
 
 use std::{fs, path::PathBuf};
 
@@ -12,7 +12,8 @@ use wit_parser::{
 
 use super::{served::Served, shape};
 
-/// Every released version, with the digest of its files. A line is added on release; none ever changes.
+/// Every released version, with the digest of its files. A line is added on release; none ever
+/// changes.
 const FROZEN: [(&str, &str); 2] = [
     ("0.1.0", "5fb2b06304b2c285c48ec88a16dc8dc367a7c05f408443031b9f23b8cba9113d"),
     ("0.1.1", "82f2c4a45618d686eb32d77d69e9cf7cbd3d1a1bef65441e62d7a641fd1e85ff"),
@@ -22,7 +23,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../wit/frozen")
 }
 
-/// Names and texts, in order.
+/// The names and texts of the files, in order.
 fn files(version: &str) -> Vec<(String, String)> {
     let entries = folder().join(version).read_dir().unwrap().map(Result::unwrap);
     let read = entries.map(|entry| {
@@ -117,7 +118,7 @@ fn every_item_is_documented_and_says_since_when() {
         for (named, id) in &interface.types {
             let definition: &TypeDef = &current.resolve.types[*id];
             if matches!(definition.kind, TypeDefKind::Type(Type::Id(_))) {
-                // `use`: documented where it comes from.
+                // `use` items are documented where they are defined.
                 continue;
             }
             check(format!("{name}.{named}"), &definition.docs, Some(&definition.stability));
@@ -132,7 +133,7 @@ fn every_item_is_documented_and_says_since_when() {
     assert!(lacking.is_empty(), "{}", lacking.join("\n"));
 }
 
-/// Everything of `old` is in `new`, in the same shape.
+/// Asserts that everything in `old` is in `new`, with the same shape.
 fn assert_grown(name: &str, old: (&Resolve, InterfaceId), new: (&Resolve, InterfaceId)) {
     let ((old_resolve, old), (new_resolve, new)) = (old, new);
     let (old, new) = (&old_resolve.interfaces[old], &new_resolve.interfaces[new]);

@@ -1,16 +1,15 @@
-//! What is served: the lines of versions of the contract, of which there is one, 0.1.
+//! The served versions of the contract: lines of compatible versions. There is one line, 0.1.
 //!
-//! A line is all versions that are compatible with each other; its newest stands here, and its host
-//! code is [`crate::host`]. A second line gets a text of its own here, and beside that module one of its own
-//! which makes its calls those of the newest line: an adapter, never a branch in code that serves
-//! both. See `docs/contract.md`.
+//! The newest version of a line is here, and its host code is [`crate::host`]. A second line gets
+//! its own text here, and beside that module an adapter module that translates its calls to those
+//! of the newest line. Code that serves both never branches on the version. See `docs/contract.md`.
 
 use wit_parser::{PackageId, Resolve, SourceMap, World, WorldId};
 
-/// The newest version of package `lessor:policy` that is served.
+/// The newest served version of package `lessor:policy`.
 pub(crate) const VERSION: &str = "0.1.2";
 
-/// The contract's text, as plugin authors have it.
+/// The text of the contract, as plugin authors get it.
 const SOURCES: [(&str, &str); 10] = [
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("configuring.wit", include_str!("../../../../wit/configuring.wit")),
@@ -24,24 +23,24 @@ const SOURCES: [(&str, &str); 10] = [
     ("worlds.wit", include_str!("../../../../wit/worlds.wit")),
 ];
 
-/// Whether components of a version `major.minor.…` of the contract are served, if it was released.
+/// Whether components for version `major.minor.…` of the contract are served, if it was released.
 pub(super) fn is_served(major: u64, minor: u64) -> bool {
     (major, minor) == (0, 1)
 }
 
-/// A version of the contract, parsed.
+/// A parsed version of the contract.
 pub(super) struct Served {
     pub(super) resolve: Resolve,
     pub(super) package: PackageId,
 }
 
 impl Served {
-    /// The version that is served.
+    /// The served version.
     pub(super) fn current() -> Result<Self, String> {
         Self::parse(SOURCES)
     }
 
-    /// The contract that these files, name and text, make up.
+    /// Parses the contract from files, given as names and texts.
     pub(super) fn parse<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, String> {

@@ -1,11 +1,11 @@
-//! Shapes: types in one line, spelt out down to what the binary interface knows, so that two
-//! functions have the same type exactly if their shapes are the same text. Names of parameters and
-//! of plain types do not matter; names of resources, fields and cases do.
+//! Shapes: types written in one line, expanded to the level of the binary interface. Two functions
+//! have the same type exactly if their shapes are the same text. Names of parameters and of plain
+//! types do not matter; names of resources, fields and cases do.
 
 use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, TypeId};
 
-/// More than the shape of any function of the contract. Types can be nested so that their text would
-/// fill all memory.
+/// An upper limit for shapes, above that of any function of the contract. Nested types can have a
+/// text that would fill all memory.
 const SHAPE_OCTETS_MAX: usize = 4_096;
 
 /// `func(borrow<request>, borrow<terms>) -> variant{proceed, …}`
@@ -91,10 +91,10 @@ fn in_braces(kind: &str, members: impl Iterator<Item = String>) -> String {
     format!("{kind}{{{}}}", listed(members))
 }
 
-/// The members of a type; of one that is larger than any of the contract, only the first.
+/// The members of a type. Stops early for a type that is larger than any of the contract.
 fn listed(mut members: impl Iterator<Item = String>) -> String {
     let mut text = members.next().unwrap_or_default();
-    // Looked at before the next member is spelt out: that is where the time would go.
+    // The check comes before the next member is expanded, because the expansion takes the time.
     while text.len() <= SHAPE_OCTETS_MAX {
         let Some(member) = members.next() else { return text };
         text.push_str(", ");

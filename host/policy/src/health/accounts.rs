@@ -1,8 +1,8 @@
-//! Accounts: what faults cost, by who caused them.
+//! Accounts: what faults cost, by the party that caused them.
 //!
-//! Not here: what follows for packets. Invariant: at most [`FAULT_ACCOUNTS_MAX`] accounts of clients,
-//! as many of lines, and as many of links. When there is no room, the one that spent least gives way,
-//! so that made-up clients drive no offender out of the table.
+//! Does not decide what happens to packets. Invariant: there are at most [`FAULT_ACCOUNTS_MAX`]
+//! accounts of clients, of lines and of links, each. When there is no room, the account with the
+//! lowest weight is evicted, so that invented clients displace no offender.
 
 use std::{
     cmp::Reverse,
@@ -19,7 +19,7 @@ use crate::limits::{
     LINK_FAULT_MS_PER_SEC, SHUT_OUT_MS_MAX, SHUT_OUT_MS_MIN,
 };
 
-/// What faults of a plugin cost, by who caused them.
+/// The cost of a plugin's faults, by the party that caused them.
 #[derive(Default)]
 pub(super) struct Accounts {
     clients: HashMap<Party, Account>,
@@ -27,7 +27,7 @@ pub(super) struct Accounts {
     links: HashMap<Party, Account>,
 }
 
-/// What the faults of one party cost.
+/// The cost of one party's faults.
 pub(super) struct Account {
     pub(super) faults: u64,
     pub(super) cost: Duration,
@@ -35,7 +35,7 @@ pub(super) struct Account {
     spent: Spent,
 }
 
-/// That a party is to be shut out.
+/// The result of a charge that shuts a party out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ShutOut {
     pub(super) party: Party,
@@ -53,10 +53,10 @@ const fn budget(ms_per_sec: u64, fault_ms_max: u64) -> Budget {
     }
 }
 
-/// The most that one fault is charged to a line: what a client may spend at once. So a line is shut
-/// out for what several of its clients do, and one of them alone is shut out alone.
+/// The maximum that one fault is charged to a line: the burst of a client's budget. A line is
+/// therefore shut out only for the faults of several clients; a single client is shut out alone.
 const LINE_FAULT_MS_MAX: u64 = CLIENT_FAULT_MS_PER_SEC * FAULT_COST_WINDOW_SECS;
-/// The most that one fault is charged to a link, and to the plugin, by the same reasoning.
+/// The maximum that one fault is charged to a link and to the plugin, for the same reason.
 pub(super) const LINK_FAULT_MS_MAX: u64 = LINE_FAULT_MS_PER_SEC * FAULT_COST_WINDOW_SECS;
 
 const CLIENT: Budget = budget(CLIENT_FAULT_MS_PER_SEC, u64::MAX);
@@ -64,10 +64,10 @@ const LINE: Budget = budget(LINE_FAULT_MS_PER_SEC, LINE_FAULT_MS_MAX);
 const LINK: Budget = budget(LINK_FAULT_MS_PER_SEC, LINK_FAULT_MS_MAX);
 
 impl Accounts {
-    /// Charges a fault to its client, its line and its link; the widest of them that has spent its
-    /// budget is to be shut out. What a fault is charged to the wider ones is so little that one client
-    /// has spent its budget long before its line has, and one line before its link. `is_out` says who
-    /// is shut out already.
+    /// Charges a fault to its client, its line and its link. Returns the widest of them that has
+    /// exhausted its budget. Wider parties are charged so little for one fault that a client
+    /// exhausts its budget long before its line does, and a line before its link. `is_out` returns
+    /// whether a party is shut out already.
     pub(super) fn charge(
         &mut self,
         now: Instant,
@@ -94,7 +94,7 @@ impl Accounts {
         shut_out
     }
 
-    /// Those that cost most, clients and lines and links, the most expensive first.
+    /// The clients, lines and links whose faults cost most, in descending order.
     pub(super) fn worst(&self, count: usize) -> Vec<(&Party, &Account)> {
         let all = self.clients.iter().chain(&self.lines).chain(&self.links);
         let mut all: Vec<_> = all.filter(|(party, _)| self.tells_more(party)).collect();
@@ -103,8 +103,8 @@ impl Accounts {
         all
     }
 
-    /// How many faults there were, where those of one line, or of one client without a line, count
-    /// `max` times at most.
+    /// The number of faults, where those of one line, or of one client without a line, count at
+    /// most `max` times.
     pub(super) fn faults_at_most(&self, max: u64) -> u64 {
         let without_line = self
             .clients
@@ -113,7 +113,7 @@ impl Accounts {
         self.lines.iter().chain(without_line).map(|(_, account)| account.faults.min(max)).sum()
     }
 
-    /// Not so is a line or link all of whose faults one narrower party caused.
+    /// Returns `false` for a line or link if one narrower party caused all of its faults.
     fn tells_more(&self, party: &Party) -> bool {
         let narrower = |is_in: &dyn Fn(&Party) -> bool, of: u64| {
             let all = self.clients.iter().chain(&self.lines);
@@ -159,7 +159,7 @@ const fn budget_of(party: &Party) -> &'static Budget {
     }
 }
 
-/// Has the account that spent least give way, if there is no room for another.
+/// Evicts the account with the lowest weight if there is no room for another.
 fn make_room(accounts: &mut HashMap<Party, Account>, now: Instant, party: &Party) {
     if accounts.len() < FAULT_ACCOUNTS_MAX || accounts.contains_key(party) {
         return;

@@ -1,33 +1,33 @@
-//! Budgets: how much processor time faults may cost, and how long follows if they cost more.
+//! Budgets: how much processor time faults may cost, and how long the pause is if they cost more.
 //!
-//! Not here: who is charged. Invariant: what is charged is forgotten at the rate of the budget, so
-//! that faults which stay within it never lead to anything, however many they are.
+//! Does not decide who is charged. Invariant: charges decay at the rate of the budget, so faults
+//! that stay within it never have consequences, however many there are.
 
 use std::time::{Duration, Instant};
 
 use crate::limits::{FAULT_COST_WINDOW_SECS, FORGIVEN_AFTER_MS};
 
-/// How much faults may cost, and what follows.
+/// How much faults may cost, and the pause if they cost more.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
-    /// Processor time in each second, in milliseconds.
+    /// Processor time per second, in milliseconds.
     pub(super) ms_per_sec: u64,
-    /// The most that one fault is charged, in milliseconds.
+    /// The maximum charge for one fault, in milliseconds.
     pub(super) fault_ms_max: u64,
-    /// How long the first pause is, in milliseconds; each one after it is twice as long.
+    /// The length of the first pause, in milliseconds; each following one is twice as long.
     pub(super) pause_ms_min: u64,
-    /// How long a pause is at most, in milliseconds.
+    /// The maximum length of a pause, in milliseconds.
     pub(super) pause_ms_max: u64,
 }
 
 impl Budget {
-    /// What may be spent at once, in milliseconds.
+    /// The burst that the budget allows, in milliseconds.
     pub(super) fn burst_ms(&self) -> f64 {
         (self.ms_per_sec * FAULT_COST_WINDOW_SECS) as f64
     }
 }
 
-/// What was spent of a budget, and the pauses that followed.
+/// The amount spent of a budget, and the pauses that followed.
 #[derive(Debug)]
 pub(super) struct Spent {
     ms: f64,
@@ -41,7 +41,7 @@ impl Spent {
         Self { ms: 0.0, at: now, pauses_in_a_row: 0, last_pause: None }
     }
 
-    /// Charges a fault; says whether the budget is spent.
+    /// Charges a fault. Returns whether the budget is exhausted.
     pub(super) fn charge(&mut self, now: Instant, cost: Duration, budget: &Budget) -> bool {
         let cost = cost.min(Duration::from_millis(budget.fault_ms_max));
         self.ms = self.left_ms(now, budget) + cost.as_secs_f64() * 1_000.0;
@@ -49,21 +49,21 @@ impl Spent {
         self.ms >= budget.burst_ms()
     }
 
-    /// What is not forgotten yet, in milliseconds.
+    /// The charges that have not decayed yet, in milliseconds.
     pub(super) fn left_ms(&self, now: Instant, budget: &Budget) -> f64 {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         (self.ms - passed * budget.ms_per_sec as f64).max(0.0)
     }
 
-    /// How much there is to remember: what was spent, and pauses that are not forgiven yet, in
-    /// milliseconds.
+    /// The weight of the record, in milliseconds: the remaining charges, and the pauses that still
+    /// count.
     pub(super) fn weight_ms(&self, now: Instant, budget: &Budget) -> f64 {
         let pauses = if self.is_forgiven(now) { 0 } else { self.pauses_in_a_row };
         self.left_ms(now, budget) + f64::from(pauses) * budget.burst_ms()
     }
 
-    /// Begins a pause, which settles what was spent; how long it is. A pause soon after another is
-    /// twice as long.
+    /// Begins a pause, which resets the charges, and returns its length. A pause soon after another
+    /// is twice as long.
     pub(super) fn pause(&mut self, now: Instant, budget: &Budget) -> Duration {
         if self.is_forgiven(now) {
             self.pauses_in_a_row = 0;
@@ -76,7 +76,7 @@ impl Spent {
         pause
     }
 
-    /// Whether the last pause ended so long ago that the next one is a first one.
+    /// Whether the last pause ended so long ago that the next one starts at the minimum.
     fn is_forgiven(&self, now: Instant) -> bool {
         self.last_pause.is_none_or(|(ended, length)| {
             let forgiven_after = length.max(Duration::from_millis(FORGIVEN_AFTER_MS));
@@ -109,7 +109,7 @@ mod tests {
         let mut now = began;
         let mut pauses = Vec::new();
         for _ in 0..5 {
-            // One fault is charged 60 ms at most, and 100 may be spent at once.
+            // One fault is charged at most 60 ms, and the burst is 100 ms.
             assert!(!spent.charge(now, Duration::from_secs(9), &BUDGET));
             assert!(spent.charge(now, Duration::from_secs(9), &BUDGET));
             let pause = spent.pause(now, &BUDGET);

@@ -1,8 +1,10 @@
-//! Offenders: whom a call was made for, so that a fault is charged to who caused it.
+//! Offenders: the client, line and link that a call is made for, so that a fault is charged to the
+//! party that caused it.
 //!
-//! Not here: what is charged. A client can invent its hardware address and its client identifier, but
-//! not its line, and nobody can invent the link (see [`lessor_core::Origin`]). So a fault is charged
-//! to the client, to its line and to its link, and the narrowest that costs too much is shut out.
+//! Does not determine the charge. A client can invent its hardware address and its client
+//! identifier, but not its line, and nobody can invent the link (see [`lessor_core::Origin`]). A
+//! fault is therefore charged to the client, its line and its link, and the narrowest that costs
+//! too much is shut out.
 
 use std::fmt;
 
@@ -11,23 +13,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{LeaseEvent, View};
 
-/// Whom a call of a plugin is made for.
+/// The subject of a plugin call.
 pub(crate) trait Subject {
-    /// The client, and where its message came from.
+    /// The client and the origin of its message.
     fn culprit(&self) -> Culprit;
 }
 
-/// A client, and where it is.
+/// A client and its origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Culprit {
     pub(crate) origin: Origin,
     pub(crate) client: ClientKey,
 }
 
-/// One that faults are charged to.
+/// A party that faults are charged to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Party {
-    /// One client of one line or link.
+    /// One client on one line or link.
     Client(Origin, ClientKey),
     /// All clients of one line.
     Line(Origin),
@@ -35,27 +37,28 @@ pub(crate) enum Party {
     Link(Link),
 }
 
-/// Who caused faults of a plugin: one client, one line, or everything on one link.
+/// The party that caused faults of a plugin: a client, a line, or everything on a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Offender {
-    /// The client key; none if it is a whole line or link.
+    /// The client key; `None` for a whole line or link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
-    /// The circuit id of the line, as text if it is printable; none without one, and for a link.
+    /// The circuit id of the line, as text if it is printable; `None` if it has none, and for a
+    /// link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit_id: Option<String>,
-    /// The remote id of the line, in the same way.
+    /// The remote id of the line, in the same format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_id: Option<String>,
-    /// The link: `relay 100.64.0.1`, `interface eth0`, or the address that was sent to; none if it is
-    /// not known, as for lease events.
+    /// The link: `relay 100.64.0.1`, `interface eth0`, or the address that was sent to; `None` if
+    /// it is unknown, as for lease events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
 
 impl Culprit {
-    /// Those that its faults are charged to, from the narrowest to the widest.
+    /// The parties that its faults are charged to, from the narrowest to the widest.
     pub(crate) fn parties(&self) -> impl Iterator<Item = Party> {
         let line = self.origin.names_line().then(|| Party::Line(self.origin.clone()));
         let client = Party::Client(self.origin.clone(), self.client.clone());

@@ -1,4 +1,4 @@
-//! What is shown of a plugin's health.
+//! The parts of a plugin's health that are shown to the operator.
 
 use std::time::Duration;
 
@@ -11,59 +11,59 @@ use crate::FaultKind;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LastFault {
-    /// What it was.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// What happened.
+    /// A description of what happened.
     pub message: String,
-    /// Whom the call was made for; none if it was made for nobody, as of one that configures an
-    /// instance.
+    /// The party that the call was made for; `None` if there was none, as when an instance is
+    /// configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_by: Option<Offender>,
-    /// How long ago.
+    /// How long ago the fault happened.
     #[serde(rename = "ago-ms", with = "milliseconds")]
     pub ago: Duration,
 }
 
-/// A plugin that is not asked for a while.
+/// A pause in which a plugin is not called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Suspension {
-    /// For how much longer.
+    /// The remaining time.
     #[serde(rename = "for-ms", with = "milliseconds")]
     pub remaining: Duration,
-    /// Until when, by the machine's clock (RFC 3339).
+    /// The end, by the machine's clock (RFC 3339).
     pub until: String,
-    /// Whose faults cost most before it; none if they were nobody's.
+    /// The party whose faults cost most before the suspension; `None` if no party caused them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_by: Option<Offender>,
 }
 
-/// Somebody who causes faults.
+/// A party that causes faults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct OffenderStatus {
-    /// Who.
+    /// The party.
     pub who: Offender,
-    /// How many faults, since the generation began or the table had room.
+    /// The number of faults, since the generation began or since the party was added to the table.
     pub faults: u64,
-    /// What they cost, in processor time.
+    /// The processor time that the faults cost.
     #[serde(rename = "cost-ms", with = "milliseconds")]
     pub cost: Duration,
-    /// How long ago the last one was.
+    /// How long ago the last fault happened.
     #[serde(rename = "last-ago-ms", with = "milliseconds")]
     pub last_ago: Duration,
-    /// For how much longer the plugin is not asked about it; none if it is.
+    /// The remaining time in which the plugin is not called for this party; `None` if it is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shut_out: Option<Suspension>,
 }
 
-/// A point in time by the machine's clock, that long from now (RFC 3339, in whole seconds).
+/// The machine's clock after this duration (RFC 3339, in whole seconds).
 pub(crate) fn clock_in(time: Duration) -> String {
     let then = jiff::Timestamp::now().checked_add(time).unwrap_or(jiff::Timestamp::MAX);
     then.round(jiff::Unit::Second).unwrap_or(then).to_string()
 }
 
-/// A duration as whole milliseconds.
+/// Serializes a duration as whole milliseconds.
 mod milliseconds {
     use std::time::Duration;
 

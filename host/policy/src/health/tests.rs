@@ -24,14 +24,14 @@ impl Subject for Who {
     }
 }
 
-/// Health, and a function from milliseconds to points in time.
+/// A fresh [`Health`], and a function from milliseconds to points in time.
 fn healthy() -> (Health, impl Fn(u64) -> Instant) {
     let began = Instant::now();
     (Health::new(began), move |ms| began + Duration::from_millis(ms))
 }
 
 impl Health {
-    /// A fault of this cost, in milliseconds.
+    /// Records a fault with this cost, in milliseconds.
     fn faults_for(&self, now: Instant, who: Who, cost_ms: u64) -> Vec<Consequence> {
         self.record(now, fault(), Duration::from_millis(cost_ms), Some(who.culprit()))
     }
@@ -39,8 +39,8 @@ impl Health {
 
 #[test]
 fn no_faults_of_one_line_suspend_a_plugin() {
-    // From a trap that costs nothing worth mentioning to the longest deadline there is, by one client
-    // and by a new one each time, for an hour.
+    // Faults from a trap of negligible cost up to the longest possible deadline, by one client and
+    // by a new client each time, for an hour.
     for cost_us in [20, 1_000, 10_000, 50_000, 1_000_000] {
         for is_made_up in [false, true] {
             let (health, at) = healthy();
@@ -69,7 +69,8 @@ fn many_lines_suspend_a_plugin_and_it_comes_back() {
     let (health, at) = healthy();
     let mut suspended = None;
     'suspended: for number in 0..100 {
-        // Two links, as all of one link are shut out before; and clients that are shut out each.
+        // There are two links, because a single link would be shut out first, and many clients,
+        // because each is shut out.
         for follows in health.faults_for(at(1), Who(number, number, number % 2), 60) {
             if let Consequence::Suspended { pause, worst } = follows {
                 suspended = Some((number, pause, worst));
@@ -88,7 +89,7 @@ fn many_lines_suspend_a_plugin_and_it_comes_back() {
     assert_eq!((told.remaining, told.caused_by.is_some()), (pause / 2, true));
     assert_eq!(health.refuses(at(1) + pause, &bystander), None);
     assert_eq!((health.suspension(at(1) + pause), health.suspensions()), (None, 1));
-    // A single fault afterwards does not suspend it again.
+    // A single later fault does not suspend the plugin again.
     assert_eq!(health.faults_for(at(2) + pause, bystander, 1), []);
 }
 

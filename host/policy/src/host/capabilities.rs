@@ -1,5 +1,6 @@
-//! What a policy can be granted, as guests call it. A component that imports what it is not granted
-//! is not loaded; an interpreter imports everything, and is told at each call.
+//! The capabilities, as guests call them. A component that imports a capability which it is not
+//! granted is not loaded; an interpreter imports all of them, and gets an error at each call that
+//! is not granted.
 
 use std::{sync::Arc, time::Instant};
 
@@ -66,7 +67,7 @@ impl log::Host for Guest {
     }
 }
 
-/// What log filters know lines of policies by.
+/// The target of lines that policies log, for log filters.
 const LOG_TARGET: &str = "lessor::policy";
 
 impl metrics::Host for Guest {

@@ -1,4 +1,4 @@
-//! Drafts: what a call has set so far. A draft counts only if the call returns.
+//! Drafts: the terms that a call has set so far. A draft counts only if the call returns.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
@@ -19,12 +19,12 @@ use crate::{
     trace::Setting,
 };
 
-/// What a call wants for a request.
+/// The terms that a call sets for a request.
 #[derive(Default)]
 pub(crate) struct Draft {
-    /// What earlier plugins of the chain have set.
+    /// The terms that earlier plugins of the chain have set.
     earlier: CoreTerms,
-    /// Pool or address: the later one replaces the other.
+    /// The pool or the address; the later setting replaces the earlier one.
     place: Option<Setting>,
     lease_time_secs: Option<u32>,
     subscriber: Option<SubscriberLimit>,
@@ -34,12 +34,12 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// A draft of the plugin that comes after those that have set `earlier`.
+    /// Creates a draft for a plugin that is called after others have set `earlier`.
     pub(super) fn after(earlier: &CoreTerms) -> Self {
         Self { earlier: earlier.clone(), ..Self::default() }
     }
 
-    /// What was set, each thing once, options in the order of the calls.
+    /// Returns each setting once, options in the order of the calls.
     pub(crate) fn into_settings(self) -> Vec<Setting> {
         let mut settings = self.options;
         settings.extend(self.place);
@@ -65,7 +65,7 @@ impl Draft {
         }
     }
 
-    /// What is to become of options by code: a value, or nothing where an option is removed.
+    /// The options by code: a value, or `None` if the option is removed.
     fn options(&self) -> BTreeMap<u8, Option<&OptionValue>> {
         let earlier = self.earlier.options.iter();
         let mut options: BTreeMap<_, _> =
@@ -81,7 +81,7 @@ impl Draft {
     }
 }
 
-/// How many options a call has set and removed, and how many octets it has set.
+/// Counts the options that a call has set and removed, and the octets that it has set.
 #[derive(Default)]
 pub(super) struct OptionBudget {
     options: usize,
@@ -89,7 +89,7 @@ pub(super) struct OptionBudget {
 }
 
 impl OptionBudget {
-    /// Whether a call may do this as well: set option `code` to `value`, or remove it.
+    /// Checks whether a call may also set option `code` to `value`, or remove it, and counts it.
     pub(super) fn spend(&mut self, code: u8, value: Option<&[u8]>) -> Result<(), OptionError> {
         let octets = value.map_or(0, <[u8]>::len);
         if is_reserved_for_engine(code) {
@@ -190,7 +190,7 @@ impl HostTerms for Guest {
     fn dhcp_option(&mut self, _: Resource<Terms>, code: u8) -> wasmtime::Result<Option<Vec<u8>>> {
         Ok(match self.draft()?.options().remove(&code).flatten() {
             Some(OptionValue::Octets(octets)) => Some(octets.clone()),
-            // Terms come from plugins, and plugins set octets.
+            // Terms come from plugins, and plugins set octets only.
             _ => None,
         })
     }

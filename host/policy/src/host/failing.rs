@@ -1,4 +1,4 @@
-//! Policies that say why they cannot go on.
+//! Lets policies report that they cannot continue, and why.
 
 use thiserror::Error;
 

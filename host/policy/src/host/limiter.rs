@@ -1,12 +1,11 @@
-//! Limits on what a store may take from the server: memory and tables, in all of its instances
-//! together.
+//! Limits the memory and tables that a store may use, in all of its core instances together.
 
 use wasmtime::ResourceLimiter;
 
 use crate::limits::{CORE_INSTANCES_MAX, Limits, MEMORIES_MAX, TABLES_MAX};
 
-/// Counts what a store takes. A guest that is denied memory may cope with it; one that ends over it
-/// is known to have failed for that.
+/// Counts the resources of a store. A guest that is denied memory may handle that; if it fails, the
+/// denial is reported as the cause.
 pub(crate) struct Limiter {
     memory: Budget,
     table: Budget,
@@ -16,7 +15,7 @@ pub(crate) struct Limiter {
 struct Budget {
     used: usize,
     max: usize,
-    /// What the last grant came to; taken back if the growth fails after all.
+    /// The size of the last grant, which is reverted if the growth fails.
     granted: usize,
 }
 
@@ -50,17 +49,17 @@ impl Limiter {
         }
     }
 
-    /// How much memory the store has taken, in octets.
+    /// The memory of the store, in octets.
     pub(crate) fn memory_octets(&self) -> usize {
         self.memory.used
     }
 
-    /// Forgets what was denied, before a call.
+    /// Clears the last denial, before a call.
     pub(crate) fn forgive(&mut self) {
         self.denied = None;
     }
 
-    /// What was denied last during the call.
+    /// The last denial during the call.
     pub(crate) fn denied(&self) -> Option<String> {
         self.denied.clone()
     }

@@ -1,4 +1,4 @@
-//! Lookup plans as guests make them.
+//! Lookup plans, as guests create them.
 
 use std::sync::Arc;
 

@@ -39,7 +39,7 @@ impl ReplyDraft {
         }
     }
 
-    /// Puts the changed options into the reply and says what changed.
+    /// Applies the changed options to the reply and returns the changes.
     pub(crate) fn apply(self, reply: &mut CoreReply) -> Vec<Setting> {
         if !self.changes.is_empty() {
             reply.options = self.options;

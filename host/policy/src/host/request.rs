@@ -224,7 +224,7 @@ impl Guest {
     }
 }
 
-/// A row as a JSON object of texts.
+/// A row as a JSON object with string values.
 pub(super) fn json_object(row: &Row) -> String {
     let fields = row.fields().map(|(name, value)| (name.to_owned(), value.into()));
     serde_json::Value::Object(fields.collect()).to_string()

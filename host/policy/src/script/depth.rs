@@ -1,11 +1,11 @@
-//! How deep a script is nested: what its author is told if it is too deep for the interpreter.
+//! The nesting depth of a script, for the error message if it is too deep for the interpreter.
 
 use super::tokens::{Token, TokenKind, tokens};
 
-/// The depth of the deepest place, brackets and `else if` counted, and its line, from 1.
+/// The depth of the deepest place, counting brackets and `else if`, and its line, from 1.
 pub(super) fn deepest(text: &str, is_javascript: bool) -> (usize, usize) {
     let tokens = tokens(text, is_javascript);
-    // For each open bracket, how many `else if` stand in it one after the other.
+    // For each open bracket, the length of the current chain of `else if` in it.
     let mut chains = vec![0_usize];
     let mut deepest = (0, 1);
     for (at, token) in tokens.iter().enumerate() {

@@ -1,12 +1,12 @@
-//! Where a script has loops: what its author is told if a call met its deadline, as the instruction
-//! that was stopped belongs to the interpreter and says nothing.
+//! The loops of a script, for the error message after a call exceeded its deadline: the instruction
+//! that was stopped belongs to the interpreter and says nothing about the script.
 
 use super::tokens::{Token, TokenKind, tokens};
 
-/// More are not listed.
+/// The number of loops that are listed.
 const LISTED_MAX: usize = 5;
 
-/// `The script has a loop in line 3 (decide)`, with each loop and the function that it is in.
+/// Returns `The script has a loop in line 3 (decide)`, with each loop and its function.
 pub(super) fn described(text: &str, is_javascript: bool) -> String {
     let tokens = tokens(text, is_javascript);
     let mut function = None;

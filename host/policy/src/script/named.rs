@@ -1,9 +1,9 @@
-//! What a script names literally: pools, and sources of lookups. A check compares them with the
-//! configuration before the first packet does.
+//! The names that a script contains literally: pools, and sources of lookups. A check compares them
+//! with the configuration before the first packet does.
 //!
-//! This reads tokens and understands neither language. It finds what stands in the text as it is
-//! usually written, `terms.pool = "garden"` or `plan.add("line", "subscribers", key)`, with the name
-//! itself or a constant in its place. Names that are put together while the script runs are not found.
+//! Reads tokens and does not understand the languages. It finds names in their usual forms,
+//! `terms.pool = "garden"` or `plan.add("line", "subscribers", key)`, written as the name itself or
+//! as a constant. Names that are composed while the script runs are not found.
 
 use std::collections::HashMap;
 
@@ -16,24 +16,24 @@ pub struct Named {
     pub kind: NamedKind,
     /// The name.
     pub name: String,
-    /// Where it stands: the line, from 1.
+    /// The line of the name, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
 }
 
-/// What a name in a script stands for.
+/// The kind of thing that a name in a script refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NamedKind {
     /// A pool, which the script sets as a term.
     Pool,
-    /// A source that it plans a lookup in.
+    /// A source that the script plans a lookup in.
     Source,
-    /// A source that it reads as a table in memory.
+    /// A source that the script reads as a table in memory.
     Table,
 }
 
-/// Everything that a script names literally.
+/// All names that a script contains literally.
 pub(crate) fn named(text: &str, is_javascript: bool) -> Vec<Named> {
     let tokens = tokens(text, is_javascript);
     let reader = Reader { tokens: &tokens, constants: constants(&tokens) };
@@ -46,7 +46,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The names in what begins at this token.
+    /// The names in the expression that begins at this token.
     fn names_at(&self, at: usize) -> Vec<Named> {
         let word = |offset: usize| self.word(at + offset);
         if !self.is(at + 1, ".") || (at > 0 && self.is(at - 1, ".")) {
@@ -80,7 +80,7 @@ impl Reader<'_> {
                 ";" if depth == 0 => break,
                 _ => {}
             }
-            // A name is the whole value: nothing is done to it, and it is compared with nothing.
+            // A name must be the whole value: no operator or comparison is applied to it.
             let begins =
                 at == from || [":", "?", "{", "??", "||"].iter().any(|sign| self.is(at - 1, sign));
             let ends = [";", "}", ":", ")"].iter().any(|sign| self.is(at + 1, sign))
@@ -98,7 +98,7 @@ impl Reader<'_> {
         found
     }
 
-    /// Where an argument begins: the one at `position`, in a list whose first begins at `from`.
+    /// The position of an argument: the one at `position` in a list that begins at `from`.
     fn argument(&self, from: usize, position: usize) -> Option<usize> {
         let (mut depth, mut passed) = (0_usize, 0);
         for at in from..self.tokens.len() {
@@ -115,7 +115,7 @@ impl Reader<'_> {
         None
     }
 
-    /// The name that stands at a token, literally or as a constant.
+    /// The name at a token, as a literal or a constant.
     fn name(&self, at: usize, kind: NamedKind) -> Option<Named> {
         let token = self.tokens.get(at)?;
         let is_whole = [",", ")", ";", "}", ":"].iter().any(|sign| self.is(at + 1, sign))
@@ -144,7 +144,7 @@ impl Reader<'_> {
     }
 }
 
-/// `const NAME = "text";`, unless two have the same name.
+/// Finds `const NAME = "text";`, unless two constants have the same name.
 fn constants(tokens: &[Token]) -> HashMap<&str, &str> {
     let mut found: HashMap<&str, Option<&str>> = HashMap::new();
     for window in tokens.windows(5) {

@@ -1,14 +1,14 @@
-//! Tokens of a script: words, texts and signs, as far as both languages agree about them.
+//! The tokens of a script: words, texts and signs, as far as both languages have them in common.
 
 /// A piece of a script's text.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
-    /// The word, the sign, or what a text says.
+    /// The word, the sign, or the content of a text.
     pub(super) text: String,
-    /// From 1.
+    /// The line, from 1.
     pub(super) line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub(super) column: usize,
 }
 
@@ -19,14 +19,14 @@ pub(super) enum TokenKind {
     Sign,
 }
 
-/// Signs of more than one character that must not be taken for `=` or `?`.
+/// Signs of more than one character that must not be read as `=` or `?`.
 const LONG_SIGNS: [&str; 14] =
     ["===", "!==", "??=", "==", "!=", "<=", ">=", "=>", "+=", "-=", "??", "?.", "||", "&&"];
 
-/// Words after which a slash begins a pattern in JavaScript.
+/// Words after which a slash begins a regular expression in JavaScript.
 const BEFORE_PATTERNS: [&str; 4] = ["return", "typeof", "case", "in"];
 
-/// The tokens of a script; comments are left out.
+/// The tokens of a script, without comments.
 pub(super) fn tokens(text: &str, is_javascript: bool) -> Vec<Token> {
     let mut scanner = Scanner { rest: text, line: 1, column: 1 };
     let mut tokens: Vec<Token> = Vec::new();
@@ -69,7 +69,7 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Takes so many octets, which end at a character.
+    /// Takes this many octets, which must end at a character boundary.
     fn take(&mut self, octets: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at_checked(octets).unwrap_or((self.rest, ""));
         for letter in taken.chars() {
@@ -82,7 +82,7 @@ impl<'a> Scanner<'a> {
         taken
     }
 
-    /// What a quoted text says; nothing if it is put together while the script runs.
+    /// The content of a quoted text; `None` if it is a template with substitutions.
     fn quoted(&mut self, quote: char) -> Option<String> {
         let mut said = String::new();
         let mut letters = self.rest.char_indices().skip(1);
@@ -95,7 +95,7 @@ impl<'a> Scanner<'a> {
                     break;
                 }
                 '\n' if quote != '`' => {
-                    // A quotation mark that is none: a lifetime, or an apostrophe.
+                    // This is not a quotation mark but a lifetime or an apostrophe.
                     end = at;
                     break;
                 }
@@ -106,7 +106,7 @@ impl<'a> Scanner<'a> {
         (quote != '`' || !said.contains("${")).then_some(said)
     }
 
-    /// Passes over a pattern such as `/^olt[0-9]/`.
+    /// Skips a regular expression such as `/^olt[0-9]/`.
     fn pattern(&mut self) {
         let mut is_class = false;
         let mut letters = self.rest.char_indices().skip(1);
@@ -130,7 +130,7 @@ fn is_part_of_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_' || letter == '$'
 }
 
-/// Whether a slash after this token begins a pattern and is no division.
+/// Whether a slash after this token begins a regular expression rather than being a division.
 fn begins_pattern(before: Option<&Token>) -> bool {
     before.is_none_or(|token| match token.kind {
         TokenKind::Word => BEFORE_PATTERNS.contains(&token.text.as_str()),

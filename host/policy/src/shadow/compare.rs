@@ -1,7 +1,8 @@
-//! Comparing decisions. Pure: nothing is asked here.
+//! Compares decisions. Pure: no plugin is called here.
 //!
-//! A live plugin behind the shadow is not asked again: the comparison assumes that it would have done
-//! the same with the shadow in the chain. That is so unless it reads what earlier plugins have set.
+//! A live plugin behind the shadow is not called again: the comparison assumes that it would have
+//! done the same with the shadow in the chain. That is true unless it reads what earlier plugins
+//! have set.
 
 use std::{collections::BTreeMap, mem, sync::Arc};
 
@@ -14,8 +15,8 @@ use crate::{
     trace::{ShownValue, set_reply_option},
 };
 
-/// What one more plugin makes of terms: `drop_reason` is why its failure drops the packet, if it
-/// failed and does. Says whether the chain goes on.
+/// Applies one more plugin's entry to the terms. `drop_reason` is the reason if the plugin failed
+/// and its failure drops the packet. Returns whether the chain continues.
 pub(super) fn follow(terms: &mut Terms, entry: &TraceEntry, drop_reason: Option<String>) -> bool {
     if entry.fault.is_some() {
         let Some(reason) = drop_reason else { return true };
@@ -30,7 +31,7 @@ pub(super) fn follow(terms: &mut Terms, entry: &TraceEntry, drop_reason: Option<
     false
 }
 
-/// In what the shadow's terms differ from the live ones.
+/// The differences between the shadow's terms and the live ones.
 pub(super) fn terms(live: &Terms, shadow: &Terms) -> Vec<Difference> {
     let mut found = Found::default();
     if mem::discriminant(&live.verdict) != mem::discriminant(&shadow.verdict) {
@@ -39,7 +40,7 @@ pub(super) fn terms(live: &Terms, shadow: &Terms) -> Vec<Difference> {
         return found.0;
     }
     if live.verdict != Verdict::Proceed {
-        // Nobody gets an address either way; the reasons are for people.
+        // The client gets no address in either case; the reasons are informational.
         return found.0;
     }
     let text = |text: &Option<Arc<str>>| text.as_ref().map(ToString::to_string);
@@ -58,10 +59,10 @@ pub(super) fn terms(live: &Terms, shadow: &Terms) -> Vec<Difference> {
     found.0
 }
 
-/// In what a reply differs from another one.
+/// The differences between two replies.
 pub(super) fn replies(live: &Reply, shadow: &Reply, encode: Encode) -> Vec<Difference> {
     let mut found = Found::default();
-    // Typed values and octets mean the same if they are written as the same.
+    // Typed values and octets are equal if their encodings are.
     let encoded = |reply: &Reply| -> BTreeMap<u8, Vec<u8>> {
         let write = |(code, value): &(u8, Arc<OptionValue>)| {
             let mut octets = Vec::new();
@@ -77,13 +78,13 @@ pub(super) fn replies(live: &Reply, shadow: &Reply, encode: Encode) -> Vec<Diffe
     found.0
 }
 
-/// Puts recorded changes into a reply.
+/// Applies recorded changes to a reply.
 pub(super) fn edit(reply: &mut Reply, entry: &TraceEntry) {
     for setting in &entry.set {
         match setting {
             Setting::Option(code, value) => set_reply_option(&mut reply.options, *code, value),
             Setting::NoOption(code) => reply.options.retain(|(found, _)| found != code),
-            // The rest is settled before there is a reply.
+            // The other settings were applied before there was a reply.
             _ => {}
         }
     }
@@ -122,7 +123,7 @@ impl Found {
     }
 }
 
-/// Joins differences of one exchange: each kind counts once, the first of it is kept.
+/// Joins the differences of one exchange: each kind counts once, and the first one is kept.
 pub(super) fn join(first: Vec<Difference>, second: Vec<Difference>) -> Vec<Difference> {
     let mut joined = first;
     for difference in second {
@@ -133,7 +134,7 @@ pub(super) fn join(first: Vec<Difference>, second: Vec<Difference>) -> Vec<Diffe
     joined
 }
 
-/// What terms say of each option in the end.
+/// The final setting of each option in the terms.
 fn last_options(terms: &Terms) -> BTreeMap<u8, Option<Arc<OptionValue>>> {
     terms.options.iter().cloned().collect()
 }
@@ -188,7 +189,7 @@ mod tests {
             ..Terms::default()
         };
         assert_eq!(terms(&live, &live), []);
-        // Later options win, so these two say the same.
+        // Later options replace earlier ones, so both are equal.
         let mut same = live.clone();
         same.options = vec![(3, None), (15, Some(octets("b")))];
         assert_eq!(terms(&live, &same), []);

@@ -1,10 +1,10 @@
-//! Differences: in what a shadow's decision is another one than the decision that was made.
+//! Differences between a shadow's decision and the decision that was made.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// In what two decisions differ. Written as text: `lease-time`, `option-6`.
+/// The aspect in which two decisions differ. Written as text: `lease-time`, `option-6`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum DifferenceKind {
@@ -16,23 +16,23 @@ pub enum DifferenceKind {
     Address,
     /// The lease time.
     LeaseTime,
-    /// Whom the lease is counted against, or the limit.
+    /// The subscriber that the lease is counted against, or the limit.
     Subscriber,
-    /// What is sent as this option, or whether it is sent.
+    /// The value of this option, or whether it is sent.
     Option(u8),
-    /// The shadow failed or was not asked, so that nobody knows what it would have decided.
+    /// The shadow failed or was not called, so its decision is unknown.
     Fault,
 }
 
-/// One difference, with both sides of it.
+/// One difference, with both sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Difference {
-    /// In what.
+    /// The aspect in which they differ.
     pub kind: DifferenceKind,
-    /// What was decided; none for nothing in particular.
+    /// The decision that was made; `None` if nothing was set.
     pub live: Option<String>,
-    /// What would have been decided; none for nothing in particular.
+    /// The decision of the shadow; `None` if nothing was set.
     pub shadow: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Records: what was found of a shadow so far.
+//! Records: the findings about a shadow so far.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -32,76 +32,76 @@ struct Record {
     examples: VecDeque<ShadowDifference>,
 }
 
-/// What the shadows of a chain found, since it began to serve.
+/// The findings about a chain's shadows since it began to serve.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ShadowsStatus {
-    /// Exchanges and lease events that wait to be looked at.
+    /// The number of exchanges and lease events that wait to be compared.
     pub waiting: usize,
-    /// Those that were never looked at because too many waited.
+    /// The number of those that were dropped because too many waited.
     pub lost: u64,
     /// Each shadow, in the order of the chain.
     pub shadows: Vec<ShadowStatus>,
 }
 
-/// What was found of one shadow.
+/// The findings about one shadow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ShadowStatus {
     /// The shadow as a plugin: its calls and faults.
     pub plugin: PluginStatus,
-    /// How many requests it would have been asked about: the sum of the next three.
+    /// The number of requests that it would have been called for: the sum of the next three.
     pub requests: u64,
-    /// How often it would have led to what was decided.
+    /// The number of requests with the same decision.
     pub agreed: u64,
-    /// How often it would have led to something else, or failed.
+    /// The number of requests with another decision, or for which the shadow failed.
     pub differed: u64,
-    /// How often it wanted to know what nobody had looked up.
+    /// The number of requests for which it needed a lookup that was not made.
     pub not_comparable: u64,
-    /// In how many requests it differed in what. A request may count in several.
+    /// The number of requests by aspect of the difference. A request may count for several.
     pub differences: BTreeMap<DifferenceKind, u64>,
-    /// The newest requests that it differed in, oldest first.
+    /// The newest requests with a difference, oldest first.
     pub examples: Vec<ShadowDifference>,
 }
 
-/// One request that a shadow differed in.
+/// One request with a difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ShadowDifference {
     /// The shadow.
     pub plugin: Arc<str>,
-    /// The server's time when the request came, in milliseconds since the Unix epoch.
+    /// The server's time when the request arrived, in milliseconds since the Unix epoch.
     #[serde(rename = "time-ms")]
     pub time: Timestamp,
     /// The message.
     pub message: String,
-    /// xid.
+    /// The transaction ID (xid).
     pub transaction_id: u32,
     /// The client key.
     pub client: String,
     /// The hardware address.
     pub hardware_address: String,
-    /// The relay that the message came through (giaddr); none if it came from the client's link.
+    /// The relay that the message came through (giaddr); `None` if it came from the client's link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay_address: Option<Ipv4Addr>,
-    /// The interface that the message came in on, if it is known.
+    /// The interface that the message arrived on, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<Arc<str>>,
     /// The network that the client is in.
     pub network: Arc<str>,
-    /// The client's line, as of the message or of what the server remembers.
+    /// The client's line, from the message or from the server's records.
     pub circuit_id: Option<String>,
-    /// In what it differed; at most [`DIFFERENCES_MAX`].
+    /// The differences; at most [`DIFFERENCES_MAX`].
     pub differences: Vec<Difference>,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 pub(super) enum Finding {
-    /// There was nothing to compare: the shadow would not have been asked.
+    /// There was nothing to compare: the shadow would not have been called.
     NotAsked,
-    /// What it wanted to know was not looked up.
+    /// A lookup that it needed was not made.
     NotComparable,
-    /// It was asked, and differed in this.
+    /// It was called, with these differences.
     Compared(Vec<Difference>),
 }
 
@@ -110,7 +110,7 @@ impl Shadow {
         Self { plugin: Arc::clone(plugin), record: Mutex::default() }
     }
 
-    /// Counts what was found; the story, if it is one of a difference.
+    /// Counts a finding, and returns the details if there is a difference.
     pub(super) fn note(&self, view: &View, finding: Finding) -> Option<ShadowDifference> {
         let mut record = self.record();
         let differences = match finding {

@@ -25,7 +25,7 @@ use crate::{
     seat::{Duty, Seat},
 };
 
-/// How soon the thread sees that it is to end.
+/// How often the thread checks whether it is to end.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// The instances of a chain's shadows, for one thread.
@@ -35,21 +35,22 @@ pub struct ShadowRunner {
     seats: Vec<Place>,
 }
 
-/// A shadow, and where in the chain it stands.
+/// A shadow and its position in the chain.
 struct Place {
     shadow: Arc<Shadow>,
     position: usize,
     seat: Seat,
 }
 
-/// The thread of a chain's shadows. Ends soon after this is dropped; nobody waits for it.
+/// The thread of a chain's shadows. It ends soon after this is dropped; the drop does not wait for
+/// it.
 #[derive(Debug)]
 pub struct ShadowThread {
     is_over: Arc<AtomicBool>,
 }
 
 impl ShadowRunner {
-    /// Instances of the shadows of a chain; none if it has none.
+    /// Creates the instances of a chain's shadows. Returns `None` if there are none.
     pub(crate) fn new(chain: &Arc<Chain>) -> Result<Option<Self>, Vec<PluginError>> {
         let Some(shadows) = chain.shadows() else { return Ok(None) };
         let mut seats = Vec::new();
@@ -67,11 +68,11 @@ impl ShadowRunner {
         Ok(Some(Self { chain: Arc::clone(chain), shadows: Arc::clone(shadows), seats }))
     }
 
-    /// Starts a thread of low priority that asks the shadows about all that is handed over, and
-    /// calls `report` for each difference. `encode` is as in [`crate::Runner::edit_reply`].
+    /// Starts a low-priority thread that calls the shadows for all samples, and calls `report` for
+    /// each difference. `encode` is as in [`crate::Runner::edit_reply`].
     ///
     /// # Errors
-    /// If the system grants no thread.
+    /// If the thread cannot be started.
     pub fn start(
         mut self,
         encode: Encode,
@@ -87,7 +88,7 @@ impl ShadowRunner {
         Ok(ShadowThread { is_over })
     }
 
-    /// Looks at the next exchange or lease event, if one comes within `patience`.
+    /// Handles the next exchange or lease event, if one arrives within `patience`.
     pub fn run_one(&mut self, patience: Duration, encode: Encode) -> Vec<ShadowDifference> {
         match self.shadows.waiting.recv_timeout(patience) {
             Ok(Sample::Exchange(sample)) => self.exchange(&sample, encode),
@@ -95,7 +96,7 @@ impl ShadowRunner {
                 let mut clock = Instant::now();
                 for Place { seat, .. } in &mut self.seats {
                     if seat.plugin.hooks.contains(Hook::OnLease) {
-                        // What went wrong is in the plugin's status.
+                        // The plugin's status records the fault.
                         let _: Result<(), FaultKind> =
                             seat.call(&mut clock, &*event, |instance| instance.tell(&event));
                     }
@@ -127,9 +128,9 @@ impl Drop for ShadowThread {
     }
 }
 
-/// What one of the two stages of an exchange came to.
+/// The result of one of the two stages of an exchange.
 enum Stage {
-    /// The shadow would not have been asked.
+    /// The shadow would not have been called.
     NotAsked,
     Differs(Vec<Difference>),
     /// The same, and there would have been no reply.
@@ -162,10 +163,11 @@ impl Place {
         }
     }
 
-    /// The view with the answers to what the shadow plans to look up: what was looked up for the live
-    /// plugins, and what is in memory. None if it takes more; nobody is asked on behalf of a shadow.
+    /// The view with the answers to the lookups that the shadow plans: those that were made for the
+    /// live plugins, and those that are in memory. Returns `None` if others are needed; no source
+    /// is queried for a shadow.
     fn informed(&mut self, chain: &Chain, view: &View) -> Result<Option<View>, FaultKind> {
-        // What made a live plugin absent says nothing of this one.
+        // The failure of a live plugin does not affect this one.
         let mut informed = View { absent: Absent::default(), ..view.clone() };
         if !self.seat.plugin.hooks.planned().contains(Hook::for_request(view.request.kind)) {
             return Ok(Some(informed));
@@ -188,8 +190,8 @@ impl Place {
         Ok(Some(informed))
     }
 
-    /// Compares the terms that the chain would have set with those that it set, and says whether the
-    /// shadow made them final.
+    /// Compares the terms that the chain would have set with those that it set. Also returns
+    /// whether the shadow made them final.
     fn terms(&mut self, chain: &Chain, sample: &ShadowSample, view: &View) -> (Stage, bool) {
         let hook = Hook::for_request(view.request.kind);
         if !self.seat.plugin.hooks.contains(hook) {
@@ -203,8 +205,8 @@ impl Place {
                 plugin.zip(entry.fault).and_then(|(plugin, kind)| plugin.drop_reason(kind));
             compare::follow(terms, entry, dropping)
         };
-        // A new version of a plugin usually stands behind the one that it is to replace, so final terms
-        // keep no shadow out.
+        // A new version of a plugin usually comes after the one that it is to replace in the chain,
+        // so final terms exclude no shadow.
         let is_final_only = |entry: &TraceEntry| entry.verdict.is_none() && entry.is_final();
         if !before.iter().all(|entry| follow(&mut terms, entry) || is_final_only(entry)) {
             return (Stage::NotAsked, false);
@@ -238,8 +240,9 @@ impl Place {
         (stage, is_final)
     }
 
-    /// Compares the reply that the chain would have made of the engine's with the one that it made.
-    /// Where the shadow made the terms final, the plugins behind it would not have been shown the reply.
+    /// Compares the reply that the chain would have made from the engine's reply with the one that
+    /// it made. If the shadow made the terms final, the plugins behind it would not have edited the
+    /// reply.
     fn reply(
         &mut self,
         chain: &Chain,
@@ -284,7 +287,7 @@ impl Place {
         })
     }
 
-    /// What is known of a plugin that failed: its last story, if this was more than an absence.
+    /// Describes the fault of a plugin, with details if its last fault was of this kind.
     fn fault(&self, kind: FaultKind) -> Difference {
         let plugin: &Plugin = &self.seat.plugin;
         let last = plugin.health.last_fault(Instant::now()).filter(|last| last.kind == kind);

@@ -1,5 +1,5 @@
-//! Components written by hand, which do what no compiler would: they are made of too many parts, keep
-//! handles, or never come out of their start function.
+//! Hand-written components that do what no compiler generates: they have too many parts, keep
+//! handles, or never return from their start function.
 
 use std::time::Instant;
 
@@ -16,8 +16,8 @@ use crate::{
     contract,
 };
 
-/// A component with the hook on-lease. `parts` stands at its end; `start` and `configure` are the
-/// instructions of these functions, where `$resource-new` makes a handle.
+/// A component with the hook on-lease. `parts` is appended to it; `start` and `configure` are the
+/// instructions of these functions, in which `$resource-new` creates a handle.
 fn component(start: &str, configure: &str, parts: &str) -> Vec<u8> {
     wat::parse_str(format!(
         r#"(component
@@ -57,7 +57,7 @@ fn component(start: &str, configure: &str, parts: &str) -> Vec<u8> {
     .unwrap()
 }
 
-/// What is said when this is put into a chain; nothing if it is taken.
+/// The error for a chain with this component; `None` if it is accepted.
 fn mistake(octets: &[u8]) -> Option<String> {
     let folder = TempDir::new().unwrap();
     let path = contract::write(folder.path(), "10-by-hand", octets);
@@ -70,7 +70,7 @@ fn assert_refused(octets: &[u8], words: &str) {
     assert!(mistake.contains(words), "{words:?} is missing in: {mistake}");
 }
 
-/// `count` core instances that each have `items`.
+/// `count` core instances with these `items` each.
 fn parts(items: &str, count: usize) -> String {
     let instance = "(core instance (instantiate $part))".repeat(count);
     format!("(core module $part {items}) {instance}")
@@ -93,7 +93,7 @@ fn a_component_by_hand_is_a_plugin_like_any_other() {
 
 #[test]
 fn the_parts_of_a_component_have_limits() {
-    // One core instance and one memory are the policy's own.
+    // One core instance and one memory belong to the policy itself.
     assert_eq!(mistake(&component("", "", &parts("", CORE_INSTANCES_MAX - 1))), None);
     assert_refused(&component("", "", &parts("", CORE_INSTANCES_MAX)), "instance");
     assert_eq!(mistake(&component("", "", &parts("(memory 1)", MEMORIES_MAX - 1))), None);
@@ -107,7 +107,7 @@ fn what_a_component_starts_with_counts_as_a_whole() {
     // 64 MiB are 1,024 pages.
     let octets = component("", "", &parts("(memory 1024)", 1));
     assert_refused(&octets, "needs 67174400 octets of memory to start with");
-    // One module in two instances is seen when they are made.
+    // One module in two instances is detected when they are created.
     let octets = component("", "", &parts("(memory 600)", 2));
     assert_refused(&octets, "wanted 39321600 octets of memory on top of 39387136");
     let elements = Limits::default().table_elements_max;

@@ -1,4 +1,4 @@
-//! Capabilities: what plugins are granted, what comes of using it, and what using too much costs.
+//! Capabilities: granting them, using them, and exceeding their limits.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use lessor_policy_host::{
 };
 use serde_json::{Value, json};
 
-/// The guest that does what it is told, with every capability granted.
+/// The guest that performs the given actions, with every capability granted.
 fn capable(name: &str, actions: Value) -> PluginSource {
     let source = plugin(name, &guest("capable"), &json!({ "do": actions }));
     PluginSource { grants: Grants::all(), ..source }
@@ -40,7 +40,7 @@ fn start(runtime: &Arc<Runtime>, source: PluginSource) -> Runner {
     chain.runner().unwrap()
 }
 
-/// What the only plugin tells, line by line.
+/// The output of the only plugin, line by line.
 fn told(runner: &mut Runner) -> Vec<String> {
     let outcome = ask(runner, &discover());
     let fault = runner.chain().status()[0].last_fault.clone();
@@ -80,7 +80,7 @@ fn a_component_that_imports_what_it_is_not_granted_is_refused_with_the_line_to_w
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
-    // What is granted and not used harms nobody.
+    // A capability that is granted but not used has no effect.
     let mut source = counting("10-a");
     source.grants = Grants::all();
     assert!(runtime().chain(vec![source]).is_ok());
@@ -98,7 +98,7 @@ fn metrics_are_counted_for_all_instances_together() {
     let metrics = chain.status()[0].metrics.clone();
     assert_eq!(metrics.len(), 2);
     assert_eq!((metrics["lines"], metrics["load"]), (Metric::Counter(4), Metric::Gauge(0.5)));
-    // The next generation goes on counting.
+    // The next generation continues the counters.
     let mut next = start(&runtime, capable("10-a", json!([{ "add": ["lines", 1] }])));
     told(&mut next);
     assert_eq!(next.chain().status()[0].metrics["lines"], Metric::Counter(5));
@@ -108,7 +108,7 @@ fn metrics_are_counted_for_all_instances_together() {
 
 #[test]
 fn metrics_have_limits_that_plugins_are_told_about() {
-    // The guest itself checks every answer, and fails if one is not as it should be.
+    // The guest checks every answer and fails if one is wrong.
     let mut runner = start(&runtime(), capable("10-a", json!(["abuse-metrics"])));
     assert_eq!(told(&mut runner), ["abused"]);
     assert_eq!(runner.chain().status()[0].metrics.len(), METRICS_MAX);
@@ -154,7 +154,7 @@ fn instances_and_generations_share_what_a_plugin_remembers() {
     assert_eq!(told(&mut next), ["3"]);
     drop((first, second));
     assert_eq!(told(&mut next), ["4"]);
-    // Another plugin remembers for itself.
+    // Another plugin has its own state.
     assert_eq!(told(&mut start(&runtime, counting("20-b"))), ["1"]);
     let status = next.chain().status()[0].state.unwrap();
     assert_eq!((status.keys, status.is_durable), (1, false));
@@ -169,7 +169,7 @@ fn state_has_limits_that_plugins_are_told_about() {
         (0..17).map(|part| json!({ "fill-state": [each, format!("{part}-")] })).collect();
     let mut source = capable("10-b", json!(actions));
     source.limits.deadline_ms = 1_000;
-    // All of them come from one line.
+    // All keys come from one line.
     source.limits.state.line_keys_max = STATE_KEYS_MAX;
     let mut runner = start(&runtime(), source);
     let told = told(&mut runner);
@@ -185,7 +185,7 @@ fn what_is_handed_over_in_one_call_has_a_limit() {
     assert_eq!(ask(&mut runner, &discover()).trace[0].fault, Some(FaultKind::BadAnswer));
 }
 
-/// A disk that keeps nothing and counts.
+/// A store that keeps nothing and records the changes.
 #[derive(Debug, Default)]
 struct Disk(std::sync::Mutex<Vec<StateChange>>);
 

@@ -1,4 +1,4 @@
-//! What a chain does with what its plugins say, and what plugins get to see.
+//! How a chain combines the answers of its plugins, and what plugins can read.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -138,7 +138,7 @@ fn a_verdict_other_than_proceed_ends_the_chain() {
     }
 }
 
-/// What the mirror sees of a request: about the message, and about the client's lease.
+/// What the mirror reads of a request: the message and the client's lease.
 fn seen(view: &View) -> (String, String) {
     let source = plugin("10-mirror", &guest("mirror"), &json!({}));
     let (_chain, mut runner) = start(&runtime(), vec![source]);
@@ -225,7 +225,7 @@ fn plugins_see_the_lease_and_the_line() {
     let active = "address=Some(100.64.1.7) active=true expires=Some(1700000060000)";
     assert_eq!(seen(&view).1.replace('\n', " "), format!("{line} remembered=false {active}"));
 
-    // Expired.
+    // The lease has expired.
     view.now = NOW.after_secs(60);
     assert!(seen(&view).1.contains("active=false"));
 }
@@ -274,7 +274,7 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
     }
 }
 
-/// As much of the wire format as these tests need.
+/// The part of the wire format that these tests need.
 pub(crate) fn encode(value: &OptionValue, octets: &mut Vec<u8>) {
     match value {
         OptionValue::Address(address) => octets.extend(address.octets()),
@@ -300,7 +300,7 @@ fn replies_are_edited_in_place() {
     let sources =
         vec![misbehaving("10-edit", settings), plugin("20-mirror", &guest("mirror"), &json!({}))];
     let (found, trace) = edited(sources, ReplyKind::Ack);
-    // The mirror sees what the first plugin left.
+    // The mirror reads the result of the first plugin.
     let seen = "ReplyKind::Ack Some(100.64.1.7) [1, 15] Some([255, 255, 0, 0]) None 7";
     let mut wanted = reply(ReplyKind::Ack);
     wanted.options =
@@ -344,7 +344,7 @@ fn lease_events_reach_the_plugins_that_want_them() {
     let status = chain.status();
     assert_eq!([status[0].calls, status[1].calls], [0, 1]);
     assert_eq!(status[1].last_fault, None);
-    // What it expects matters: another event is a fault.
+    // The guest faults on an event that it does not expect.
     event.kind = LeaseEventKind::Released;
     observer.on_lease(&event);
     assert!(chain.status()[1].last_fault.is_some());

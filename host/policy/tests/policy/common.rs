@@ -1,4 +1,4 @@
-//! What the tests of this crate share: plugins, requests and a runtime.
+//! Shared helpers of the tests: plugins, requests and a runtime.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -28,21 +28,21 @@ pub(crate) fn runtime() -> Arc<Runtime> {
     Runtime::new(settings()).unwrap()
 }
 
-/// The settings of a runtime without a cache. Its compiler's child is a program of its own, as the
-/// program of a test is none.
+/// The settings of a runtime without a cache. Its compiler's child is a separate program, because
+/// the test's own program is a test harness.
 pub(crate) fn settings() -> RuntimeSettings {
     let program = env!("CARGO_BIN_EXE_lessor-compile-child").into();
     let compiler = CompilerSettings { program, ..CompilerSettings::default() };
     RuntimeSettings { compiler, ..RuntimeSettings::default() }
 }
 
-/// What a file is, without running it.
+/// Inspects a file without running it.
 pub(crate) fn inspect(path: &Path) -> Result<PluginReport, Vec<PluginError>> {
     Runtime::with_instances_max(settings(), 4).unwrap().inspect(path)
 }
 
-/// A plugin with default limits, whose failure is passed over. Its deadline leaves room for machines
-/// that do much else.
+/// A plugin with default limits that is skipped when it fails. Its deadline allows for busy
+/// machines.
 pub(crate) fn plugin(name: &str, path: &Path, settings: &serde_json::Value) -> PluginSource {
     PluginSource {
         name: name.to_owned(),
@@ -56,25 +56,26 @@ pub(crate) fn plugin(name: &str, path: &Path, settings: &serde_json::Value) -> P
     }
 }
 
-/// The guest that does wrong as the settings say.
+/// The guest that misbehaves as the settings say.
 pub(crate) fn misbehaving(name: &str, settings: serde_json::Value) -> PluginSource {
     plugin(name, &guest("misbehaving"), &settings)
 }
 
-/// A chain and a runner of it.
+/// A chain and a runner for it.
 pub(crate) fn start(runtime: &Arc<Runtime>, plugins: Vec<PluginSource>) -> (Arc<Chain>, Runner) {
     let chain = runtime.chain(plugins).unwrap();
     let runner = chain.runner().unwrap();
     (chain, runner)
 }
 
-/// Asks once the spare instances are ready, so that no plugin is missing for want of one.
+/// Calls the plugins once the spare instances are ready, so that no plugin is absent for lack of
+/// one.
 pub(crate) fn ask(runner: &mut Runner, view: &View) -> PolicyOutcome {
     wait_for("spare instances", || runner.is_prepared());
     runner.terms(view)
 }
 
-/// Waits until something is so, for as long as a slow machine may take.
+/// Waits until a condition is true, for as long as a slow machine may take.
 pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so() {

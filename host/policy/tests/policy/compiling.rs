@@ -1,4 +1,4 @@
-//! Files that are made to harm whoever compiles them, and files that are not whole.
+//! Files that attack the compiler, and incomplete files.
 
 use std::{fs, path::PathBuf, thread, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::common::{guest, runtime, settings};
 const LIMITS: CompileLimits =
     CompileLimits { memory_octets: 512 << 20, processor_secs: 100, wall_secs: 200 };
 
-/// A file of its own.
+/// A file in a temporary folder.
 struct PolicyFile {
     _folder: TempDir,
     path: PathBuf,
@@ -35,7 +35,7 @@ fn limited(limits: CompileLimits) -> RuntimeSettings {
     RuntimeSettings { compiler: CompilerSettings { limits, ..compiler }, ..settings() }
 }
 
-/// What is wrong with the file, under these limits.
+/// The problem of the file under these limits.
 #[track_caller]
 fn refused(octets: &[u8], limits: CompileLimits) -> (Problem, String) {
     let file = file(octets);

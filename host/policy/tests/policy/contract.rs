@@ -1,4 +1,4 @@
-//! Plugins that are made from a description of their interfaces, for tests of what is accepted. Their
+//! Plugins generated from a description of their interfaces, to test which are accepted. Their
 //! functions trap when called.
 
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, SourceMap};
 
-/// A core module whose interfaces are those of `world`, a world within the contract as `edit` changes
-/// its text. `world` may be followed by other packages.
+/// A core module with the interfaces of `world`, a world in the contract after `edit` has changed
+/// the contract's text. Other packages may follow `world`.
 pub(crate) fn module(edit: impl Fn(&str) -> String, world: &str) -> Vec<u8> {
     let mut sources = SourceMap::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
@@ -33,7 +33,7 @@ pub(crate) fn module(edit: impl Fn(&str) -> String, world: &str) -> Vec<u8> {
     module
 }
 
-/// The same as a component.
+/// The same module as a component.
 pub(crate) fn component(edit: impl Fn(&str) -> String, world: &str) -> Vec<u8> {
     ComponentEncoder::default().module(&module(edit, world)).unwrap().encode().unwrap()
 }

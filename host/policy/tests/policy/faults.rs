@@ -1,4 +1,4 @@
-//! What plugins can do wrong, and what it costs: one call, and nobody else's.
+//! The faults of plugins and their cost: one call, and no effect on other clients.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ use lessor_policy_host::{
 };
 use serde_json::json;
 
-/// How a plugin that behaves like this fails, and what its last fault says.
+/// The fault of a plugin with this behaviour, and the message of its last fault.
 fn fault_of(source: PluginSource) -> (FaultKind, String) {
     let (chain, mut runner) = start(&runtime(), vec![source]);
     let outcome = runner.terms(&discover());
@@ -53,7 +53,7 @@ fn a_loop_is_stopped_at_its_deadline() {
     let took = began.elapsed();
     assert_eq!(outcome.trace[0].fault, Some(FaultKind::DeadlineExceeded));
     assert!(took >= Duration::from_millis(20), "{took:?}");
-    // Nothing but a machine that is busy with other things makes it longer.
+    // Only a machine that is busy with other work makes it longer.
     assert!(took < Duration::from_millis(2_000), "{took:?}");
     assert!(chain.status()[0].call_time_max >= Duration::from_millis(20));
 }
@@ -80,7 +80,7 @@ impl Drop for Hogs {
 
 #[test]
 fn a_healthy_call_that_waits_for_a_processor_is_no_fault() {
-    // Each call takes some milliseconds, and on a machine this busy many times that.
+    // Each call takes some milliseconds, and many times that on a machine this busy.
     let mut source = misbehaving("10-slow", json!({ "call-rounds": 2_000_000 }));
     source.limits.deadline_ms = 40;
     let (chain, mut runner) = start(&runtime(), vec![source]);
@@ -150,7 +150,7 @@ fn answers_have_a_limit() {
 
 #[test]
 fn options_have_limits_that_plugins_are_told_about() {
-    // The guest itself checks every answer, and fails if one is not as it should be.
+    // The guest checks every answer and fails if one is wrong.
     let (chain, mut runner) = start(&runtime(), vec![behaving("bad-options")]);
     let outcome = runner.terms(&discover());
     assert_eq!(chain.status()[0].last_fault, None);
@@ -220,7 +220,7 @@ fn while_no_spare_instance_is_ready_the_failure_policy_decides() {
     let mut source = misbehaving("10-slow", settings);
     source.on_failure = FailurePolicy::Drop;
     let (chain, mut runner) = start(&runtime(), vec![source]);
-    // The spare instance was only just ordered, and takes a while.
+    // The spare instance has just been ordered and takes a while.
     let verdicts = [(); 3].map(|()| runner.terms(&discover()).terms.verdict);
     let dropped = |kind: &str| Verdict::Drop(format!("plugin 10-slow: {kind}"));
     assert_eq!(verdicts, [Verdict::Proceed, dropped("trap"), dropped("not-ready")]);
@@ -230,7 +230,7 @@ fn while_no_spare_instance_is_ready_the_failure_policy_decides() {
     assert_eq!(pool.as_deref(), Some("garden"));
 }
 
-/// A client of a line; the guest is told to fail on all of them.
+/// A client of a line; the guest fails for all of them.
 fn client_of(number: u8, line: u8) -> View {
     let mut asked = request(RequestKind::Discover);
     asked.client_identifier = Some(Box::from([number]));
@@ -252,13 +252,13 @@ fn a_client_whose_faults_cost_too_much_is_shut_out_alone() {
     while ask(&mut runner, &offender).trace[0].fault == Some(FaultKind::DeadlineExceeded) {
         faults += 1;
     }
-    // 50 ms may be spent at once.
+    // The burst is 50 ms.
     assert!((2..=3).contains(&faults), "{faults}");
     for runner in [&mut runner, &mut other_thread] {
         let outcome = ask(runner, &offender);
         assert_eq!(outcome.trace[0].fault, Some(FaultKind::ShutOut));
         assert_eq!(outcome.terms.verdict, Verdict::Drop("plugin 10-wrong: shut-out".to_owned()));
-        // Another client of the line, and another line.
+        // Another client of the same line, and a client of another line.
         for bystander in [client_of(2, 1), client_of(1, 2)] {
             let is_offender_elsewhere = bystander.client == offender.client;
             let outcome = ask(runner, &bystander);
@@ -283,7 +283,7 @@ fn cheap_faults_cost_their_packets_only() {
     wait_for("the spare instance", || runner.is_prepared());
     let (offender, bystander) = (client_of(1, 1), client_of(2, 2));
     for _ in 0..500 {
-        // No instance is waited for: one is made where none stands ready.
+        // The call does not wait for an instance: one is created if none is ready.
         let faulted = runner.terms(&offender).trace[0].fault;
         assert!(matches!(faulted, Some(FaultKind::Trap | FaultKind::ShutOut)), "{faulted:?}");
         assert_eq!(runner.terms(&bystander).terms.pool.as_deref(), Some("garden"));
@@ -404,12 +404,12 @@ fn instances_have_a_limit() {
     let third = chain.runner().unwrap();
     let errors = chain.runner().err().unwrap();
     assert!(matches!(&*errors[0].problem, Problem::NoRoom { instances_max: 3 }), "{}", errors[0]);
-    // Who has nothing in reserve has done nothing wrong for that, and gets it as soon as there is room.
+    // A runner without a spare instance has not faulted, and gets one as soon as there is room.
     assert!(!third.is_prepared());
     drop(runner);
     wait_for("the other's spare instance", || third.is_prepared());
     assert_eq!(chain.status()[0].faults_total(), 0);
-    // Room is given back, beside the packet path.
+    // Room is released off the packet path.
     drop(third);
     wait_for("room", || chain.runner().is_ok());
 }

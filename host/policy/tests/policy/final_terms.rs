@@ -1,5 +1,5 @@
-//! Final terms: plugins behind the one that makes them final are not asked; and what plugins read of
-//! the terms that earlier ones have set.
+//! Final terms: plugins behind the one that makes them final are not called. Also tests what
+//! plugins read of the terms that earlier ones have set.
 
 use lessor_core::{OptionValue, ReplyKind, RequestKind};
 use lessor_policy_host::{FailurePolicy, Mode, PluginSource, SampledReply, View};
@@ -103,7 +103,7 @@ fn a_plugin_reads_what_earlier_ones_and_itself_have_set() {
         told(vec![misbehaving("10-first", first.clone())], settings.clone()),
         format!("Some(\"homes\") None Some(60) [15, 224, 225] Some({name:?}) [3] None")
     );
-    // The latest setting counts, and the mirror's address replaces the pool.
+    // The latest setting is used, and the mirror's address replaces the pool.
     let renamed = misbehaving("20-second", json!({ "domain-name": "b.example" }));
     let settings = json!({ "tells-terms": true, "address": "100.64.9.9" });
     let name = "b.example".as_bytes();
@@ -111,7 +111,7 @@ fn a_plugin_reads_what_earlier_ones_and_itself_have_set() {
         told(vec![misbehaving("10-first", first), renamed], settings.clone()),
         format!("None Some(100.64.9.9) Some(60) [15, 224, 225] Some({name:?}) [3] None")
     );
-    // What a call that failed has set was never set.
+    // Settings of a failed call are discarded.
     let failing = json!({ "behaviour": "set-then-trap", "pool": "garden" });
     let settings = json!({ "tells-terms": true });
     assert_eq!(
@@ -134,13 +134,13 @@ fn final_terms_keep_no_shadow_out_and_those_of_a_shadow_keep_plugins_out() {
         let requests = chain.shadows().unwrap().status().shadows[0].requests;
         (written(&found), requests)
     };
-    // The new version of a plugin stands behind it, and is compared with it.
+    // The new version of a plugin comes after it and is compared with it.
     let later = shadow("21-new", json!({ "pool": "boxes", "domain-name": "garden.example" }));
     let (found, requests) = compared(vec![garden("20-garden"), later]);
     assert_eq!((found, requests), (vec!["pool: garden, not boxes".to_owned()], 1));
     let same = PluginSource { mode: Mode::Shadow, ..garden("21-new") };
     assert_eq!(compared(vec![garden("20-garden"), same]), (vec![], 1));
-    // A shadow that would make the terms final would keep the live plugin behind it out.
+    // A shadow that would make the terms final would exclude the live plugin behind it.
     let early = PluginSource { mode: Mode::Shadow, ..garden("10-new") };
     let (found, requests) = compared(vec![early, homes("20-homes")]);
     assert_eq!(requests, 1);

@@ -1,5 +1,5 @@
-//! Policies that were built against released versions of the contract: they load and decide as they
-//! did when they were built.
+//! Policies that were built against released versions of the contract: they still load and decide
+//! as they did when they were built.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! What a chain keeps of the one before: the instances of plugins that did not change.
+//! What a chain keeps from the previous one: the instances of plugins that did not change.
 
 use std::{fs, sync::Arc};
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::common::{ask, discover, guest, misbehaving, plugin, runtime, start, wait_for};
 
-/// A plugin that tells how often its instance was called: it ignores every request after the third.
+/// A plugin that shows how often its instance was called: it ignores every request after the third.
 fn tired(name: &str) -> PluginSource {
     misbehaving(name, json!({ "behaviour": "ignore", "well-behaved-calls": 3 }))
 }
@@ -20,7 +20,7 @@ fn is_tired(runner: &mut Runner) -> bool {
     runner.terms(&discover()).terms.verdict != Verdict::Proceed
 }
 
-/// What a thread has after a reload.
+/// The chain and the runner of a thread after a reload.
 fn reloaded(
     runtime: &Arc<Runtime>,
     before: &mut Runner,
@@ -45,18 +45,18 @@ fn instances_of_plugins_that_did_not_change_go_over_and_others_do_not() {
     for _ in 0..2 {
         assert!(!is_tired(&mut runner));
     }
-    // Another place in the chain is no change, another setting is one.
+    // A new position in the chain is not a change, a new setting is one.
     let changed = misbehaving("20-b", json!({ "behaviour": "ignore", "well-behaved-calls": 9 }));
     let plugins = vec![plugin("05-new", &guest("minimal"), &json!({})), tired("10-a"), changed];
     let (next, mut runner) = reloaded(&runtime, &mut runner, plugins, without_sources());
     assert_eq!(next.kept_from(&chain), 1);
     assert!(!is_tired(&mut runner));
     assert!(is_tired(&mut runner), "10-a was called three times before");
-    // What is counted belongs to the generation.
+    // The counters belong to the generation.
     let status = next.status();
     assert_eq!(status.iter().map(|plugin| plugin.calls).collect::<Vec<_>>(), [2, 2, 1]);
 
-    // So is another file in the place of the one before.
+    // A different file at the same path is a change, too.
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("10-a.wasm");
     let at_path = || PluginSource { path: path.clone(), ..tired("10-a") };
@@ -64,7 +64,7 @@ fn instances_of_plugins_that_did_not_change_go_over_and_others_do_not() {
     let (_, mut runner) = reloaded(&runtime, &mut runner, vec![at_path()], without_sources());
     assert!(!is_tired(&mut runner), "it lies elsewhere, so it is another one");
     let mut octets = fs::read(&path).unwrap();
-    // A custom section without a name, which changes nothing but the file.
+    // A custom section without a name changes the file and nothing else.
     octets.extend([0, 1, 0]);
     fs::write(&path, octets).unwrap();
     let before = Arc::clone(runner.chain());
@@ -97,17 +97,17 @@ fn a_seat_without_an_instance_gets_one() {
     let always = || misbehaving("10-a", json!({ "behaviour": "trap", "well-behaved-calls": 1 }));
     let (chain, mut runner) = start(&runtime, vec![always()]);
     wait_for("spare instances", || runner.is_prepared());
-    // The instance traps, and its place is empty when the reload comes.
+    // The instance traps, and its place is empty when the reload happens.
     assert_eq!(runner.terms(&discover()).trace[0].fault, None);
     assert_eq!(runner.terms(&discover()).trace[0].fault, Some(FaultKind::Trap));
     let (_, mut runner) = reloaded(&runtime, &mut runner, vec![always()], without_sources());
     assert_eq!(ask(&mut runner, &discover()).trace[0].fault, None);
-    // Nobody hands over to this one, so it makes an instance for its first call.
+    // This runner takes over no instance, so it creates one for its first call.
     let mut alone = chain.runner_after(Some(&chain)).unwrap();
     assert_eq!(alone.terms(&discover()).trace[0].fault, None);
 }
 
-/// A table, in one of its versions.
+/// A table in one version.
 struct Table(u64);
 
 impl LookupSources for Table {
@@ -139,7 +139,7 @@ fn kept_instances_see_the_tables_of_their_generation() {
     let plugins = || vec![granted(), tired("20-b")];
     let (same, mut runner) = reloaded(&runtime, &mut runner, plugins(), Arc::new(Table(1)));
     assert_eq!(same.kept_from(&chain), 2);
-    // What it read of the table when it was configured may be no longer so.
+    // What it read from the table in `configure` may be outdated.
     let (changed, _) = reloaded(&runtime, &mut runner, plugins(), Arc::new(Table(2)));
     assert_eq!(changed.kept_from(&same), 1);
 }

@@ -1,4 +1,4 @@
-//! What is accepted as a plugin, and what is said about everything else.
+//! Which files are accepted as plugins, and the errors for all others.
 
 use std::{fs, path::Path, time::Instant};
 
@@ -12,7 +12,7 @@ use lessor_policy_host::{
 use serde_json::json;
 use tempfile::TempDir;
 
-/// What `inspect` says about these octets: each mistake as text.
+/// The mistakes that `inspect` reports for these octets, as texts.
 fn mistakes(octets: &[u8]) -> Vec<String> {
     let folder = TempDir::new().unwrap();
     let path = contract::write(folder.path(), "10-test", octets);
@@ -20,7 +20,7 @@ fn mistakes(octets: &[u8]) -> Vec<String> {
     errors.iter().map(|error| error.problem.to_string()).collect()
 }
 
-/// The one mistake, which must contain these words.
+/// Asserts that there is one mistake, which contains these words.
 fn assert_refused(octets: &[u8], words: &[&str]) {
     let mistakes = mistakes(octets);
     let [mistake] = &mistakes[..] else { panic!("{mistakes:#?}") };
@@ -33,7 +33,7 @@ fn unchanged(text: &str) -> String {
     text.to_owned()
 }
 
-/// A world with these exports, and configuring.
+/// A world with these exports and `configuring`.
 fn exporting(items: &str) -> String {
     format!("import types; export configuring; {items}")
 }
@@ -88,13 +88,13 @@ fn files_over_the_limit_are_not_read() {
 fn a_core_module_that_imports_something_else_is_refused() {
     let mut module = contract::module(unchanged, &exporting("export on-lease;"));
     let with_import = wat::parse_str(r#"(module (import "env" "clock" (func)))"#).unwrap();
-    // The description of the interfaces is a custom section, which can follow any module.
+    // The description of the interfaces is a custom section, which may follow any module.
     let description = module.split_off(description_at(&module));
     let octets = [with_import, description].concat();
     assert_refused(&octets, &["cannot be made a component", "env"]);
 }
 
-/// Where the custom section begins that `embed_component_metadata` appends.
+/// The position of the custom section that `embed_component_metadata` appends.
 fn description_at(module: &[u8]) -> usize {
     let mut at = 8;
     loop {
@@ -314,7 +314,7 @@ fn a_plugin_built_for_wasi_loads_and_is_granted_none_of_it() {
     let good = plugin("10-good", &files[0], &json!({ "pool": "garden" }));
     let (_chain, mut runner) = start(&runtime(), vec![good]);
     assert_eq!(runner.terms(&discover()).terms.pool.as_deref(), Some("garden"));
-    // A panic wants to write to standard error.
+    // A panic tries to write to standard error.
     let bad = plugin("10-bad", &files[0], &json!({ "behaviour": "trap" }));
     let (chain, mut runner) = start(&runtime(), vec![bad]);
     runner.terms(&discover());

@@ -1,4 +1,4 @@
-//! What is logged on the thread of a test.
+//! Captures the log of a test's thread.
 
 use std::{
     fmt::Write,
@@ -12,12 +12,12 @@ use tracing::{
     subscriber::with_default,
 };
 
-/// Lines from level `info` on, as `LEVEL message plugin=name`.
+/// Log lines of level `info` and above, as `LEVEL message plugin=name`.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
-    /// Collects what this thread logs meanwhile.
+    /// Collects the log of this thread during `work`.
     pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         with_default(self.clone(), work)
     }

@@ -1,4 +1,4 @@
-//! Lookups: what plugins plan, what they get to read, and what a plan that fails costs.
+//! Lookups: what plugins plan, which answers they read, and what a failing plan costs.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use lessor_policy_host::{
 };
 use serde_json::json;
 
-/// One source, `subscribers`.
+/// The source `subscribers`.
 struct Subscribers;
 
 impl LookupSources for Subscribers {
@@ -51,7 +51,7 @@ fn row() -> Row {
     fields.map(|(name, value)| (Arc::from(name), Box::from(value))).into_iter().collect()
 }
 
-/// What the plugin at this place of the outcome tells.
+/// The output of the plugin at this position of the trace.
 fn told(runner: &mut Runner, view: &View, position: usize) -> String {
     let outcome = ask(runner, view);
     assert_eq!(outcome.trace[position].fault, None);
@@ -120,7 +120,7 @@ fn only_plugins_with_a_hook_for_the_message_are_asked_for_a_plan() {
 
 #[test]
 fn plans_have_limits_that_plugins_are_told_about() {
-    // The guest itself checks every answer, and fails if one is not as it should be.
+    // The guest checks every answer and fails if one is wrong.
     let (chain, mut runner) = start(vec![planner("10-a", "abuse")]);
     let plan = runner.plan(&discover());
     assert_eq!(chain.status()[0].last_fault, None);
@@ -158,7 +158,7 @@ fn a_plugin_whose_plan_fails_is_absent_for_the_request() {
         let mut reply = crate::chain::reply(lessor_core::ReplyKind::Offer);
         assert_eq!(runner.edit_reply(&view, &mut reply, |_, _| ()).trace.len(), 1);
         assert_eq!(chain.status()[0].calls, 1);
-        // It is back for the next one.
+        // The plugin is called again for the next request.
         assert_eq!(ask(&mut runner, &discover()).trace.len(), 2);
     }
 }

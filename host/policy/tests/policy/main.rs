@@ -1,5 +1,5 @@
-//! Tests of the policy host with real components: the guests under `tests/guests`, and components made
-//! from descriptions of interfaces.
+//! Tests of the policy host with real components: the guests under `tests/guests`, and components
+//! generated from descriptions of interfaces.
 
 #![allow(
     clippy::unwrap_used,

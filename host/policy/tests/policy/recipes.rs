@@ -1,5 +1,5 @@
-//! The scripts of the guide and of the examples, attacked with what clients and relays may send: none
-//! of it is a fault.
+//! Runs the scripts of the guide and of the examples on anything that clients and relays may send:
+//! none of it causes a fault.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     scripts::{JAVASCRIPT, Language, RHAI, RUNTIME},
 };
 
-/// What an option or a part of option 82 may be.
+/// Unusual values of options and of sub-options of option 82.
 fn odd_values() -> Vec<Vec<u8>> {
     let mut values: Vec<Vec<u8>> = vec![vec![b'a'; 255], vec![0xff; 255], vec![0; 255]];
     values.extend(
@@ -52,13 +52,13 @@ fn odd_values() -> Vec<Vec<u8>> {
     values
 }
 
-/// A part of option 82, unless it is left out.
+/// A sub-option of option 82, unless it is left out.
 fn sub_option(code: u8, value: Option<&[u8]>) -> Vec<u8> {
     let with_length = |value: &[u8]| [&[code, value.len() as u8], value].concat();
     value.map(with_length).unwrap_or_default()
 }
 
-/// A message of a client that sends this as circuit id, remote id, vendor class and host name.
+/// A message of a client with these values as circuit id, remote id, vendor class and host name.
 fn message(kind: RequestKind, value: Option<&[u8]>, other: Option<&[u8]>) -> View {
     let mut asked = request(kind);
     let octets = [sub_option(1, value), sub_option(2, other)].concat();
@@ -99,7 +99,7 @@ fn answers() -> Vec<LookupAnswer> {
     ]
 }
 
-/// A value, and another one.
+/// A value and another one.
 type Sent<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 /// A script with its name.
@@ -118,7 +118,7 @@ fn language(path: &str) -> Option<&'static Language> {
     }
 }
 
-/// The scripts of the guide, and those among the examples.
+/// The scripts of the guide and of the examples.
 fn scripts() -> Vec<Script> {
     let checkout = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let guide = fs::read_to_string(checkout.join("docs/policies.md")).unwrap();
@@ -137,7 +137,7 @@ fn scripts() -> Vec<Script> {
             .take_while(|line| *line != "```")
             .flat_map(|line| [line, "\n"])
             .collect();
-        // A component in JavaScript is no script.
+        // A component in JavaScript is not a script.
         let is_script = path.starts_with("plugins/") || path.starts_with("next/");
         if let Some(language) = language(path).filter(|_| is_script) {
             scripts.push(Script { name: format!("{title}, {path}"), text, language });
@@ -191,7 +191,7 @@ fn scripts_of_the_guide_survive_what_clients_and_relays_may_send() {
     }
 }
 
-/// Every hook, for a client that sends these.
+/// Calls every hook for a client that sends these values.
 #[track_caller]
 fn survives(
     chain: &Arc<Chain>,

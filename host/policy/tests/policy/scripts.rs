@@ -1,5 +1,5 @@
-//! Scripts, run by the interpreters that ship: what they see and set, and what is said about every kind
-//! of mistake in them.
+//! Scripts, run by the interpreters that ship: what they read and set, and the errors for every
+//! kind of mistake in them.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ use crate::common::{
     CLIENT, NOW, ask, discover, guest, inspect, lease, plugin, request, runtime, settings, view_of,
 };
 
-/// A language with its interpreter, which is compiled once for all tests.
+/// A language and its interpreter, which is compiled once for all tests.
 pub(crate) struct Language {
     ending: &'static str,
     interpreter: PathBuf,
@@ -31,7 +31,8 @@ pub(crate) static RHAI: LazyLock<Language> = LazyLock::new(|| Language::of("rhai
 pub(crate) static JAVASCRIPT: LazyLock<Language> =
     LazyLock::new(|| Language::of("js", "javascript.wasm"));
 
-/// One runtime for all tests, so that an interpreter is compiled once and then taken from the cache.
+/// One runtime for all tests, so that an interpreter is compiled once and then loaded from the
+/// cache.
 pub(crate) static RUNTIME: LazyLock<(TempDir, Arc<Runtime>)> = LazyLock::new(|| {
     let folder = TempDir::new().unwrap();
     let cache = Some(folder.path().join("cache"));
@@ -61,7 +62,7 @@ impl Language {
         (chain, runner)
     }
 
-    /// What is said about a script that is not taken.
+    /// The error for a script that is refused.
     pub(crate) fn mistake(&self, text: &str, settings: Value) -> String {
         let folder = TempDir::new().unwrap();
         let source = self.source(folder.path(), text, &settings);
@@ -71,7 +72,7 @@ impl Language {
         error.problem.to_string()
     }
 
-    /// The fault that a request ends in.
+    /// The fault that a request causes.
     pub(crate) fn fault(&self, text: &str) -> (FaultKind, String) {
         let (chain, mut runner) = self.start(text, json!({}));
         let outcome = ask(&mut runner, &discover());
@@ -163,12 +164,12 @@ fn a_rhai_script_reads_everything_there_is_to_read() {
     assert_eq!(seen(&mut runner), SEEN);
 }
 
-/// What [`lease`] and [`request`] look like to a script.
+/// How a script reads [`lease`] and [`request`].
 const SEEN: &str = "request init-reboot 7 3 1 02:00:5e:00:53:01 - hw:02:00:5e:00:53:01 true 100.64.0.1 \
     olt1/3 hex:00ff false [53, 60, 12] [1, 3, 6] modem h\u{fffd}st 100.64.1.7 - - access \
     100.64.0.0/16 eth0 100.64.1.7 true ";
 
-/// The reason that the script gives for a REQUEST.
+/// The reason that the script returns for a REQUEST.
 fn seen(runner: &mut Runner) -> String {
     let mut request = request(RequestKind::Request);
     request.requested_address = Some(CLIENT);
@@ -270,7 +271,7 @@ fn scripts_cannot_do_more_than_other_policies() {
         format!("fn decide(r, t) {{ let x = {}1{}; }}", "(".repeat(5_000), ")".repeat(5_000));
     let mistake = RHAI.mistake(&nested, json!({}));
     assert!(mistake.contains("nest") || mistake.contains("complexity"), "{mistake}");
-    // Each level as costly to the stack as a script can make it.
+    // Each level uses as much stack as a script can make it use.
     for text in [
         "fn deeper(n) { deeper(n + 1) } fn decide(r, t) { deeper(0) }",
         "fn deeper(n) { let x = #{ a: [1, 2, (3 + (4 * (5 + deeper(n + 1))))] }; x } fn decide(r, t) { deeper(0) }",
@@ -290,7 +291,7 @@ fn what_a_call_was_handed_is_gone_after_it() {
                 fn reply_options(request, reply) { this.kept.kind; }";
     let (_chain, mut runner) = RHAI.start(text, json!({}));
     runner.terms(&discover());
-    // Another request by then: what was kept says what the request at hand says.
+    // The object that the script kept now refers to the current request.
     runner.terms(&view_of(request(RequestKind::Inform)));
     assert!(runner.terms(&discover()).trace[0].fault.is_none());
 }
@@ -353,7 +354,7 @@ fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
 #[test]
 fn scripts_of_one_language_share_their_interpreter() {
     let folder = TempDir::new().unwrap();
-    // Without a cache on disk.
+    // This runtime has no cache on disk.
     let runtime = runtime();
     let source = |number: u32| {
         let mut source = RHAI.source(folder.path(), "fn decide(request, terms) {}", &json!({}));
@@ -529,7 +530,7 @@ fn what_a_script_is_not_granted_is_an_error_that_says_what_to_write() {
     }
 }
 
-/// A source of one row.
+/// A source with one row.
 struct Subscribers;
 
 impl LookupSources for Subscribers {
@@ -582,7 +583,7 @@ fn what_a_script_is_granted_it_can_use() {
     for (language, text) in [(&RHAI, rhai), (&JAVASCRIPT, javascript)] {
         let folder = TempDir::new().unwrap();
         let mut source = language.source(folder.path(), text, &json!({}));
-        // What plugins remember goes by their name.
+        // The state of plugins is stored under their names.
         source.name = format!("20-in-{}", language.ending);
         source.grants = Grants::all();
         let chain = RUNTIME.1.chain_with_sources(vec![source], Arc::new(Subscribers));

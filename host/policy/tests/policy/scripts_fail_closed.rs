@@ -1,5 +1,5 @@
-//! Scripts fail closed: what they name and is not there is an error that leads to what is, and never a
-//! value that nobody set.
+//! Scripts fail closed: a name that does not exist is an error that suggests the right one, and
+//! never an undefined value.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::{
     scripts::{JAVASCRIPT, RHAI},
 };
 
-/// A chain of `else if` as beginners write it.
+/// The length of an `else if` chain that beginners may write.
 const ELSE_IFS: usize = 370;
-/// A longer one than any interpreter takes.
+/// A length that no interpreter accepts.
 const ELSE_IFS_TOO_MANY: usize = 3_000;
 
 #[test]

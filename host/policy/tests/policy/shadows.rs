@@ -1,4 +1,4 @@
-//! Shadows: they decide nothing, and what they would have led to is compared with what was decided.
+//! Shadows: they decide nothing, and their decisions are compared with those that were made.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,14 +25,14 @@ pub(crate) fn shadow(name: &str, settings: serde_json::Value) -> PluginSource {
     PluginSource { mode: Mode::Shadow, ..misbehaving(name, settings) }
 }
 
-/// A chain with all of its runners, ready.
+/// A chain with all of its runners, with spare instances ready.
 pub(crate) fn ready(sources: Vec<PluginSource>) -> (Arc<Chain>, Runner, ShadowRunner) {
     let (chain, runner) = start(&runtime(), sources);
     let shadows = chain.shadow_runner().unwrap().unwrap();
     (chain, runner, shadows)
 }
 
-/// What a chain decides about a DISCOVER, and in what its shadows differ.
+/// The decision of a chain about a DISCOVER, and the differences of its shadows.
 fn compared(sources: Vec<PluginSource>) -> (PolicyOutcome, Vec<ShadowDifference>, ShadowStatus) {
     let (chain, mut runner, mut shadows) = ready(sources);
     let view = discover();
@@ -93,11 +93,11 @@ fn a_shadow_decides_nothing_and_is_compared() {
 #[test]
 fn what_the_whole_chain_would_have_led_to_counts() {
     let sets = |pool: &str| json!({ "pool": pool });
-    // What a later live plugin replaces is no difference.
+    // A setting that a later live plugin replaces is not a difference.
     let (_, found, status) =
         compared(vec![shadow("10-new", sets("garden")), misbehaving("20-live", sets("homes"))]);
     assert_eq!((written(&found), status.agreed), (vec![], 1));
-    // A shadow between two live plugins: the last one has the pool, it has the lease time.
+    // A shadow between two live plugins: the last one sets the pool, the shadow the lease time.
     let (_, found, _) = compared(vec![
         misbehaving("10-live", json!({ "lease-time-secs": 60 })),
         shadow("20-new", json!({ "pool": "garden", "lease-time-secs": 90 })),
@@ -120,7 +120,7 @@ fn who_ends_the_chain_ends_it_for_shadows_too() {
         compared(vec![shadow("10-new", refuse), misbehaving("20-live", garden())]);
     assert_eq!(outcome.terms.pool.as_deref(), Some("garden"));
     assert_eq!(written(&found), ["verdict: proceed, not refuse: as the settings say"]);
-    // A live plugin that failed and drops the packet has ended it as well.
+    // A live plugin that failed and drops the packet has ended the exchange as well.
     let trapping = misbehaving("10-live", json!({ "behaviour": "trap" }));
     let dropping = PluginSource { on_failure: FailurePolicy::Drop, ..trapping.clone() };
     let (_, _, status) = compared(vec![dropping, shadow("20-new", garden())]);
@@ -174,12 +174,12 @@ fn replies_are_compared_as_they_would_have_left() {
         misbehaving("10-live", names("live.example")),
         shadow("20-new", json!({ "domain-name": "new.example", "remove-routers": true })),
     ]);
-    // Of the terms and of the reply, each option once.
+    // Differences of the terms and of the reply are joined, each option once.
     let [found] = &found[..] else { panic!("{found:?}") };
     let kinds: Vec<String> =
         found.differences.iter().map(|difference| difference.kind.to_string()).collect();
     assert_eq!(kinds, ["option-3", "option-15"]);
-    // Later live plugins have the last word here, too.
+    // Later live plugins have precedence for replies, too.
     let found = compared(vec![
         shadow("10-new", names("new.example")),
         misbehaving("20-live", names("live.example")),
@@ -198,7 +198,7 @@ fn a_chain_of_shadows_asks_nobody_on_the_packet_path() {
     assert_eq!(runner.terms(&discover()), PolicyOutcome::default());
     let found = look(&chain, &mut shadows, &discover(), PolicyOutcome::default(), None);
     assert_eq!((found, only_status(&chain).agreed), (vec![], 1));
-    // Without a shadow there is nothing at all.
+    // Without a shadow there is no runner for shadows.
     let (chain, _) = start(&runtime(), vec![misbehaving("10-live", json!({}))]);
     assert!(chain.shadows().is_none() && chain.shadow_runner().unwrap().is_none());
 }
@@ -242,11 +242,11 @@ fn a_thread_runs_them_until_it_is_told_to_end() {
     chain.shadows().unwrap().offer(sample);
     assert_eq!(written(&[reported.recv_timeout(PATIENCE).unwrap()]), ["pool: nothing, not garden"]);
     drop(thread);
-    // The thread's end of the channel goes with it.
+    // The thread's end of the channel is dropped with it.
     assert!(reported.recv_timeout(PATIENCE).is_err());
 }
 
-/// A source in memory with one row, and one that is asked over the network.
+/// A source in memory with one row, and a remote source.
 struct Sources;
 
 impl LookupSources for Sources {
@@ -269,16 +269,16 @@ fn what_was_looked_up_for_others_and_what_is_in_memory_answers_shadows() {
     assert!(second.0.contains("NotFound"), "{second:?}");
     assert!(third.0.contains("Unavailable"), "{third:?}");
     for (_, status) in [first, second] {
-        // Whatever is in memory is known without anybody's lookups.
+        // Rows in memory are available although no live plugin looked them up.
         assert_eq!((status.requests, status.differed, status.not_comparable), (2, 2, 0));
     }
-    // Nobody asked the remote source the second time, and nobody does for a shadow.
+    // No live plugin queried the remote source the second time, and a shadow causes no query.
     let status = third.1;
     assert_eq!((status.requests, status.differed, status.not_comparable), (2, 1, 1));
 }
 
-/// What a shadow that plans this lookup tells if a live plugin asked the remote source about `key`,
-/// and its status after that was so once and once not.
+/// The output of a shadow that plans this lookup while a live plugin queries the remote source for
+/// `key`, and its status after one exchange with that query and one without.
 fn compared_planner(plan: [&str; 3]) -> (String, ShadowStatus) {
     let settings = json!({ "plan": [plan], "field": "plan" });
     let planner = plugin("20-new", &guest("planner"), &settings);

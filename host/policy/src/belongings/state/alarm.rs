@@ -1,7 +1,7 @@
-//! Alarms: what the log says of how full a plugin's memory is.
+//! Alarms: log messages about how full a plugin's state is.
 //!
-//! Not here: what is remembered. Invariant: one warning each time that it fills up, and at most one
-//! line in ten seconds about keys that were refused.
+//! Does not hold the state itself. Invariant: one warning each time that the state fills up, and at
+//! most one line in ten seconds about refused keys.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -13,13 +13,14 @@ use lessor_aside::Throttle;
 use super::{StateError, StateRules, WhenFull};
 use crate::{health::Offender, limits::STATE_OCTETS_MAX};
 
-/// From how much on it is called nearly full, in percent; and below how much no longer.
+/// The state counts as nearly full from the first value, in percent, until it drops below the
+/// second.
 const NEARLY_FULL_PERCENT: usize = 80;
 const RELIEVED_PERCENT: usize = 70;
-/// How often is said that keys were refused.
+/// How often refused keys are reported.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// What the log says of how full a plugin's memory is.
+/// Logs how full a plugin's state is.
 pub(super) struct Alarm {
     is_silent: bool,
     is_nearly_full: AtomicBool,
@@ -37,12 +38,12 @@ impl Default for Alarm {
 }
 
 impl Alarm {
-    /// One that says nothing.
+    /// An alarm that logs nothing.
     pub(super) fn silent() -> Self {
         Self { is_silent: true, ..Self::default() }
     }
 
-    /// Looks at how full it is, after something was added.
+    /// Checks how full the state is, after something was added.
     pub(super) fn look(&self, plugin: &str, keys: usize, octets: usize, rules: &StateRules) {
         let percent = |used: usize, max: usize| used * 100 / max.max(1);
         let (of_keys, of_octets) =
@@ -51,7 +52,7 @@ impl Alarm {
         if fullest < RELIEVED_PERCENT {
             self.is_nearly_full.store(false, Ordering::Relaxed);
         }
-        // With the oldest going first, being full is how it is meant to be.
+        // If the oldest keys are evicted, a full state is expected.
         let is_concern = fullest >= NEARLY_FULL_PERCENT && rules.when_full == WhenFull::Error;
         if !is_concern || self.is_silent || self.is_nearly_full.swap(true, Ordering::Relaxed) {
             return;
@@ -67,7 +68,7 @@ impl Alarm {
         );
     }
 
-    /// Says that a key was not set, for which limit, and for whom.
+    /// Logs that a key was not set, with the limit that was reached and the client that caused it.
     pub(super) fn refused(
         &self,
         plugin: &str,
@@ -91,7 +92,7 @@ impl Alarm {
 }
 
 impl StateError {
-    /// The limit that was met, in words.
+    /// The limit that was reached, in words.
     pub(crate) fn limit(self, rules: &StateRules) -> String {
         match self {
             Self::UnusableKey => "a key has 1 to 255 octets".to_owned(),

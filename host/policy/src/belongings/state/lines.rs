@@ -1,7 +1,7 @@
-//! Which keys each line added, so that one line cannot take the room of all others.
+//! Records which line added each key, so that one line cannot take the room of all others.
 //!
-//! Not here: what the keys hold. Invariant: a line has exactly the keys that it added and that are
-//! still there; a line without keys takes no memory.
+//! Does not hold the values of the keys. Invariant: a line has exactly the keys that it added and
+//! that still exist; a line without keys takes no memory.
 
 use std::{
     collections::HashMap,
@@ -13,16 +13,16 @@ use hashlink::LinkedHashSet;
 use lessor_core::Origin;
 use sha2::{Digest, Sha256};
 
-/// A line, in 64 bits that are the same after a restart.
+/// A line, as a 64-bit hash that is stable across restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LineTag(NonZeroU64);
 
-/// The keys by the line that added them, in the order in which they were added.
+/// The keys by the line that added them, least recently set first.
 #[derive(Default)]
 pub(super) struct Lines(Mutex<HashMap<LineTag, LinkedHashSet<Arc<str>>>>);
 
 impl LineTag {
-    /// The line that a message came from; none if no relay agent named one.
+    /// The line that a message came from; `None` if no relay agent named one.
     pub(crate) fn of(origin: &Origin) -> Option<Self> {
         if !origin.names_line() {
             return None;
@@ -38,19 +38,19 @@ impl LineTag {
         Self::from_stored(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 
-    /// The line of a number that was kept; 0 is none.
+    /// The line with a stored number; 0 stands for no line.
     pub(super) fn from_stored(number: u64) -> Option<Self> {
         NonZeroU64::new(number).map(Self)
     }
 
-    /// The number to keep.
+    /// The number to store.
     pub(super) fn stored(self) -> u64 {
         self.0.get()
     }
 }
 
 impl Lines {
-    /// Notes that the line added a key, unless it has `max` already.
+    /// Records that the line added a key. Returns `false` if the line has `max` keys already.
     pub(super) fn add(&self, line: LineTag, key: &Arc<str>, max: usize) -> bool {
         let mut lines = self.lines();
         let keys = lines.entry(line).or_default();
@@ -63,7 +63,7 @@ impl Lines {
         fits
     }
 
-    /// Notes that a key that the line had added is gone.
+    /// Removes a key that the line had added.
     pub(super) fn remove(&self, line: LineTag, key: &str) {
         let mut lines = self.lines();
         if let Some(keys) = lines.get_mut(&line) {
@@ -74,12 +74,12 @@ impl Lines {
         }
     }
 
-    /// The key that the line added first, of those that are still there.
+    /// The key of the line that was set longest ago.
     pub(super) fn oldest_of(&self, line: LineTag) -> Option<Arc<str>> {
         self.lines().get(&line)?.front().cloned()
     }
 
-    /// Notes that the line set a key that it had added: others are older now.
+    /// Moves a key to the end of the line's keys, because it was set again.
     pub(super) fn refresh(&self, line: LineTag, key: &str) {
         if let Some(keys) = self.lines().get_mut(&line) {
             keys.to_back(key);

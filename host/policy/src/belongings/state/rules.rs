@@ -1,20 +1,21 @@
-//! Rules: for how long a plugin remembers, how much, and what goes first when there is no room.
+//! Rules for a plugin's state: how long keys are kept, how many, and which are evicted.
 
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX};
 
-/// What bounds what a plugin remembers.
+/// The limits of a plugin's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StateRules {
-    /// How long a key is kept after it was last set, in seconds; none: until it is removed.
+    /// How long a key is kept after it was last set, in seconds; `None` keeps it until it is
+    /// removed.
     pub keep_secs: Option<u32>,
-    /// How many keys there may be; at most [`STATE_KEYS_MAX`].
+    /// The maximum number of keys; at most [`STATE_KEYS_MAX`].
     pub keys_max: usize,
-    /// How many of them messages of one line may have added.
+    /// The maximum number of keys that messages of one line may have added.
     pub line_keys_max: usize,
-    /// What happens when a key is to be added, and there is no room for it.
+    /// What happens when a key is to be added and there is no room for it.
     pub when_full: WhenFull,
 }
 
@@ -22,14 +23,16 @@ pub struct StateRules {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenFull {
-    /// It is not added, and the plugin is told.
+    /// The key is not added, and the plugin gets an error.
     #[default]
     Error,
-    /// The key that was set longest ago goes: of the same line, if that has as many as it may.
+    /// The key that was set longest ago is evicted: one of the same line, if the line is at its
+    /// limit.
     OldestGoesFirst,
 }
 
-/// Keys are kept, 65,536 of them, 1,024 for one line, and the plugin is told when there is no room.
+/// Keys never expire, there are up to 65,536 of them and 1,024 per line, and the plugin gets an
+/// error when there is no room.
 impl Default for StateRules {
     fn default() -> Self {
         Self {
@@ -42,8 +45,8 @@ impl Default for StateRules {
 }
 
 impl StateRules {
-    /// Whether what was set then is forgotten at `now_ms`, both in milliseconds since the Unix epoch.
-    /// It is not if it is unknown when it was set.
+    /// Whether a key that was set at `set_at_ms` has expired at `now_ms`, both in milliseconds
+    /// since the Unix epoch. A key whose time is unknown (0) does not expire.
     pub(crate) fn has_expired(&self, set_at_ms: u64, now_ms: u64) -> bool {
         let is_over = |kept_ms: u64| now_ms >= set_at_ms.saturating_add(kept_ms);
         set_at_ms > 0 && self.keep_ms().is_some_and(is_over)

@@ -1,8 +1,8 @@
-//! Shards: a part of what a plugin remembers, under one lock.
+//! Shards: a part of a plugin's state, under one lock.
 //!
-//! Not here: how many keys there may be. Invariant: the entries are in the order in which they were
-//! last set; a key is an entry, or its removal waits for the disk, or neither; `unwritten` has each key
-//! once.
+//! Does not limit the number of keys. Invariant: the entries are in the order in which they were
+//! last set; a key is an entry, or its removal waits to be written, or neither; `unwritten` has
+//! each key once.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,26 +13,26 @@ use super::lines::LineTag;
 #[derive(Default)]
 pub(super) struct Shard {
     entries: LinkedHashMap<Arc<str>, Entry>,
-    /// Keys whose removal waits for the disk, and whether it is among those to write.
+    /// Keys whose removal is not on disk yet, and whether the removal is listed in `unwritten`.
     removed: HashMap<Arc<str>, bool>,
-    /// The keys that are to be written.
+    /// The keys whose changes are to be written.
     unwritten: Vec<Arc<str>>,
 }
 
-/// A value, and when it was set.
+/// A value and the time at which it was set.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) value: Arc<[u8]>,
-    /// In milliseconds since the Unix epoch, in the server's time.
+    /// In milliseconds since the Unix epoch, in server time.
     pub(super) set_at_ms: u64,
-    /// What the disk has as the time, which is not written at every refresh.
+    /// The time that is stored on disk, which is not updated at every refresh.
     pub(super) kept_at_ms: u64,
     /// The line that added the key.
     pub(super) line: Option<LineTag>,
     is_unwritten: bool,
 }
 
-/// A key whose value is to be written, or its removal.
+/// A key and its new entry, or `None` if its removal is to be written.
 pub(super) type Unwritten = (Arc<str>, Option<Entry>);
 
 impl Shard {
@@ -49,12 +49,12 @@ impl Shard {
         self.entries.iter()
     }
 
-    /// Whether the removal of a key waits for the disk.
+    /// Whether the removal of a key is not on disk yet.
     pub(super) fn is_removal_waiting(&self, key: &str) -> bool {
         self.removed.contains_key(key)
     }
 
-    /// Puts an entry at the end that is on disk, or is not to be.
+    /// Appends an entry that is on disk already or is not to be written.
     pub(super) fn put_kept(
         &mut self,
         key: Arc<str>,
@@ -68,7 +68,7 @@ impl Shard {
         self.entries.insert(key, entry);
     }
 
-    /// Puts an entry at the end that is to be written.
+    /// Appends an entry that is to be written.
     pub(super) fn put(
         &mut self,
         key: Arc<str>,
@@ -86,7 +86,8 @@ impl Shard {
         self.entries.insert(key, entry);
     }
 
-    /// Moves an entry to the end: it was set to what it is. Says when the disk has that it was set.
+    /// Moves an entry to the end, because it was set to the value that it has. Returns the time
+    /// that is stored on disk.
     pub(super) fn refresh(&mut self, key: &str, set_at_ms: u64) -> Option<u64> {
         self.entries.to_back(key);
         let entry = self.entries.get_mut(key)?;
@@ -94,12 +95,12 @@ impl Shard {
         Some(entry.kept_at_ms)
     }
 
-    /// Removes an entry that is not on disk.
+    /// Removes an entry without writing the removal.
     pub(super) fn remove_kept(&mut self, key: &str) -> Option<Entry> {
         self.entries.remove(key)
     }
 
-    /// Removes an entry, which is to be written.
+    /// Removes an entry, and marks the removal as unwritten.
     pub(super) fn remove(&mut self, key: &Arc<str>) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
         if !entry.is_unwritten {
@@ -109,12 +110,13 @@ impl Shard {
         Some(entry)
     }
 
-    /// The keys that are to be written; the caller takes them for written one by one.
+    /// Returns the keys that are to be written. The caller takes each with
+    /// [`Shard::take_unwritten`].
     pub(super) fn take_unwritten_keys(&mut self) -> Vec<Arc<str>> {
         std::mem::take(&mut self.unwritten)
     }
 
-    /// What is to be written of a key, which is written from now on.
+    /// Returns the change of a key that is to be written, and marks it as written.
     pub(super) fn take_unwritten(&mut self, key: &Arc<str>) -> Option<Unwritten> {
         if let Some(entry) = self.entries.get_mut(key) {
             entry.is_unwritten = false;
@@ -125,7 +127,7 @@ impl Shard {
         Some((Arc::clone(key), None))
     }
 
-    /// Hears that a removal is on disk; says whether that still is the last word on the key.
+    /// Records that a removal is on disk. Returns whether the key has not changed since.
     pub(super) fn settle_removal(&mut self, key: &str) -> bool {
         let is_settled = self.removed.get(key).is_some_and(|is_listed| !is_listed);
         if is_settled {

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A disk that can be full or unreadable.
+/// A store that can be full or unreadable.
 #[derive(Debug, Default)]
 struct Disk {
     kept: Mutex<BTreeMap<(String, String), Remembered>>,
@@ -74,7 +74,7 @@ fn opened(disk: &Arc<Disk>) -> (Registry, Arc<crate::belongings::Belongings>) {
     (registry, belongings)
 }
 
-/// By default rules, at a time, from no line.
+/// Default rules, a fixed time and no line.
 const AT_ONCE: Occasion<'static> = Occasion { rules: &RULES, now_ms: Some(1_000), line: None };
 const RULES: StateRules = StateRules {
     keep_secs: None,
@@ -87,7 +87,7 @@ fn remembered(value: &[u8], set_at_ms: u64) -> Remembered {
     Remembered { value: value.into(), set_at_ms, line: 0 }
 }
 
-/// How many keys and octets, and whether they are kept.
+/// The number of keys and octets, and whether the state is durable.
 fn amount(state: &State) -> (usize, usize, bool) {
     let StateStatus { keys, octets, is_durable, .. } = state.status(&RULES);
     (keys, octets, is_durable)
@@ -147,7 +147,7 @@ fn keys_and_values_have_limits() {
     state.set(&AT_ONCE, "more", Some(&vec![0; rest])).unwrap();
     assert_eq!(state.set(&AT_ONCE, "more", Some(&vec![0; rest + 1])), Err(StateError::OctetsFull));
     assert_eq!(state.status(&RULES).octets, STATE_OCTETS_MAX);
-    // What takes no more room than before is always possible.
+    // A value that takes no more room than the one before can always be set.
     state.set(&AT_ONCE, "more", Some(b"")).unwrap();
 }
 
@@ -166,7 +166,7 @@ fn changes_are_on_disk_within_a_second_and_there_after_a_restart() {
     }
     registry.flush();
     assert_eq!(disk.value("7"), None);
-    // Many changes go with one write.
+    // Many changes are written together.
     assert!(disk.writes.load(Ordering::Relaxed) <= 3);
     drop((registry, belongings));
     let (_registry, belongings) = opened(&disk);
@@ -274,7 +274,7 @@ fn many_threads_change_one_key_and_none_gets_lost() {
     assert_eq!(disk.value("count"), Some(b"4000".to_vec()));
 }
 
-/// An occasion of a line, at a time in seconds.
+/// An occasion for a line, at a time in seconds.
 fn occasion(rules: &StateRules, line: u64, secs: u64) -> Occasion<'_> {
     Occasion { rules, now_ms: Some(secs * 1_000), line: LineTag::from_stored(line) }
 }
@@ -285,7 +285,7 @@ fn a_key_that_is_not_set_again_is_forgotten() {
     let state = in_memory();
     state.set(&occasion(&rules, 0, 100), "old", Some(b"1")).unwrap();
     state.set(&occasion(&rules, 0, 100), "kept", Some(b"1")).unwrap();
-    // To be set to what it is counts.
+    // A set to the same value refreshes the key.
     state.set(&occasion(&rules, 0, 150), "kept", Some(b"1")).unwrap();
     assert_eq!(state.get(&occasion(&rules, 0, 159), "old"), Ok(Some(b"1".to_vec())));
     let later = occasion(&rules, 0, 160);
@@ -306,11 +306,12 @@ fn when_each_key_was_set_outlives_a_restart() {
         belongings.state.set(&occasion(&rules, 7, secs), key, Some(b"1")).unwrap();
         registry.flush();
     }
-    // A little later is not worth a write.
+    // A small change of the time is not written.
     let writes = disk.writes.load(Ordering::Relaxed);
     assert_eq!(writes, 3);
     drop((registry, belongings));
-    // What an earlier server wrote has no time: it begins when it is first looked at.
+    // Keys of earlier server versions have no time: their lifetime begins when they are first
+    // checked.
     disk.kept.lock().unwrap().insert(("10-a".to_owned(), "former".to_owned()), remembered(b"1", 0));
     let (_registry, belongings) = opened(&disk);
     let state = &belongings.state;
@@ -334,11 +335,11 @@ fn one_line_does_not_take_the_room_of_others() {
         let done = state.set(&occasion(&rules, 7, 1), &format!("made-up {number}"), Some(b""));
         assert_eq!(done, if number < 10 { Ok(()) } else { Err(StateError::LineFull) });
     }
-    // What it has it may change, and remove to make room.
+    // The line may still change its keys, and remove keys to make room.
     state.set(&occasion(&rules, 7, 1), "made-up 3", Some(b"more")).unwrap();
     state.set(&occasion(&rules, 7, 1), "made-up 4", None).unwrap();
     state.set(&occasion(&rules, 7, 1), "another", Some(b"")).unwrap();
-    // Others are not concerned, nor those without a line.
+    // Other lines are not affected, nor are messages without a line.
     for line in 8..16 {
         state.set(&occasion(&rules, line, 1), &format!("of {line}"), Some(b"")).unwrap();
     }
@@ -364,7 +365,7 @@ fn the_oldest_goes_first_of_the_line_that_is_full_or_of_all() {
     for number in 0..1_000 {
         let at = occasion(&rules, 7, 2 + number);
         state.set(&at, &format!("made-up {number}"), Some(b"")).unwrap();
-        // What is set again and again is never the oldest.
+        // A key that is set repeatedly is never the oldest.
         state.set(&at, "favourite", Some(&number.to_be_bytes())).unwrap();
     }
     let has = |key: &str| state.get(&AT_ONCE, key).unwrap().is_some();

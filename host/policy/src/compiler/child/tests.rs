@@ -1,6 +1,6 @@
 use super::*;
 
-/// What becomes of a shell that runs this.
+/// Runs a script in a shell and returns how it ended.
 fn converse(script: &str, input: &[u8], patience: Duration) -> Ending {
     let slot = Slot::default();
     let child = shell(&slot, script);
@@ -88,7 +88,7 @@ fn a_stop_kills_the_child_and_no_other_starts() {
 
 #[test]
 fn a_child_gets_no_environment() {
-    // A shell sets some itself.
+    // A shell sets some variables itself.
     let ending = converse("exec env", b"", PATIENCE);
     let said = String::from_utf8(ending.said).unwrap();
     assert!(
