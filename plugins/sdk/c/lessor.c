@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The server stops a call that runs out of memory and tells the operator so.
+// Aborts if there is no memory: the server ends the call and reports the fault to the operator.
 static void *allocate(size_t octets) {
   void *found = malloc(octets ? octets : 1);
   if (!found) abort();
@@ -17,7 +17,7 @@ static policy_string_t borrowed(const char *text) {
   return (policy_string_t){(uint8_t *)text, strlen(text)};
 }
 
-// Takes what the server handed over and gives it back with a zero octet at its end.
+// Takes ownership of a text from the server and returns it with a zero octet at its end.
 static char *ended(policy_string_t text) {
   char *found = allocate(text.len + 1);
   memcpy(found, text.ptr, text.len);
@@ -26,9 +26,9 @@ static char *ended(policy_string_t text) {
   return found;
 }
 
-// The hooks, as the contract has them.
+// The hooks of the contract.
 
-// What a call is lent it gives back before it ends.
+// Drops the borrowed request and terms, as required before a call returns.
 static void end(lessor_request request, lessor_terms terms) {
   lessor_policy_types_request_drop_borrow(request);
   lessor_policy_types_terms_drop_borrow(terms);
@@ -152,11 +152,11 @@ bool lessor_read_address(const char *text, lessor_address *address) {
   return true;
 }
 
-// JSON. Every function gets a place where a value begins, or NULL.
+// JSON. Every function takes a position at which a value begins, or NULL.
 
 static const char *skip_blanks(const char *at) { return at + strspn(at, " \t\r\n"); }
 
-// Past a text, from its first quote.
+// Returns the position after a text; `at` is its first quote.
 static const char *skip_text(const char *at) {
   for (at++; *at != '"'; at++) {
     if (*at == '\\') at++;
@@ -164,7 +164,7 @@ static const char *skip_text(const char *at) {
   return at + 1;
 }
 
-// Past any value.
+// Returns the position after any value.
 static const char *skip_value(const char *at) {
   int depth = 0;
   do {
@@ -174,7 +174,7 @@ static const char *skip_value(const char *at) {
       depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
       at++;
     }
-    // A number or a word ends where the next thing begins.
+    // A number or a word ends at the next separator.
   } while (*at && (depth || !strchr(",}]", *at)));
   return at;
 }
@@ -182,7 +182,7 @@ static const char *skip_value(const char *at) {
 lessor_json lessor_json_next(lessor_json *place, char **name) {
   if (!*place) return NULL;
   const char *at = skip_blanks(*place);
-  // The beginning of the object or array at first, then what stands after a value.
+  // `at` is at first the beginning of the object or array, and later the position after a value.
   if (!strchr("{[,", *at) || !*at) return NULL;
   at = skip_blanks(at + 1);
   if (*at == '}' || *at == ']') return NULL;
@@ -231,7 +231,7 @@ static char *put_utf8(char *to, uint32_t scalar) {
 
 char *lessor_json_text(lessor_json value) {
   if (!value || *value != '"') return NULL;
-  // What is escaped is longer than what it means.
+  // An escape sequence is longer than the character that it stands for.
   char *text = allocate((size_t)(skip_text(value) - value)), *to = text;
   for (const char *at = value + 1; *at != '"'; at++) {
     if (*at != '\\') {

@@ -1,6 +1,6 @@
-//! What wit-bindgen makes of the contract: the nouns once, and every hook and capability apart, so
-//! that a policy exports the hooks that it implements, imports the capabilities that it uses, and no
-//! others. Nothing here is for policy authors.
+//! The bindings that wit-bindgen generates from the contract: the types once, and every hook and
+//! capability separately, so that a policy exports only the hooks that it implements and imports
+//! only the capabilities that it uses. Nothing in this module is for policy authors.
 
 #![allow(
     clippy::all,
@@ -41,7 +41,7 @@ pub mod log {
     pub use lessor::policy::log::*;
 }
 
-/// One module for each capability that can refuse what it is asked to do.
+/// One module for each capability whose functions return errors.
 macro_rules! capabilities {
     ($($capability:ident $world:literal,)*) => {$(
         pub mod $capability {

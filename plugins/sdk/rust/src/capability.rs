@@ -4,22 +4,22 @@ use std::fmt;
 
 use crate::__bindings::capabilities;
 
-/// Why a capability did not do what it was asked to do. Nothing was changed.
+/// The reason why a call of a capability failed. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CapabilityError {
-    /// The file beside the policy does not grant this capability. Only scripts get to see this: a
-    /// component that uses what it is not granted is not loaded.
+    /// The sidecar file of the policy does not grant this capability. Only scripts can get this
+    /// error: a component that uses a capability without its grant is not loaded.
     NotGranted,
     /// There is no table of this name.
     UnknownTable,
-    /// A name or a key is empty, too long, or has characters that it may not have.
+    /// A name or a key is empty, too long, or has characters that are not allowed.
     UnusableName,
-    /// The value is longer than it may be.
+    /// The value is longer than allowed.
     ValueTooLong,
-    /// The policy uses as much of this as it may.
+    /// The policy has reached a limit of this capability.
     LimitReached,
-    /// Something else, in words.
+    /// Another reason, as text.
     Other(Option<String>),
 }
 

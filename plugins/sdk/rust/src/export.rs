@@ -1,6 +1,7 @@
-//! From an implementation of `Policy` to a component's exports: what `#[policy]` expands to.
+//! The macros that turn an implementation of `Policy` into a component's exports; `#[policy]`
+//! expands to them.
 
-/// What the expansion of `#[policy]` needs; nothing for policy authors.
+/// Functions for the expansion of `#[policy]`, not for policy authors.
 #[doc(hidden)]
 pub mod __private {
     use std::cell::RefCell;
@@ -9,22 +10,22 @@ pub mod __private {
         __bindings::types, LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict,
     };
 
-    /// Where the one policy of an instance lives, from `configure` on.
+    /// Holds the policy of an instance after `configure`.
     pub type Slot<P> = RefCell<Option<P>>;
 
-    /// Makes the policy of its settings and keeps it.
+    /// Creates the policy from its settings and stores it in `slot`.
     pub fn configure<P: Policy>(slot: &Slot<P>, settings: &str) -> Result<(), String> {
         let policy = P::configure(settings)?;
         slot.replace(Some(policy));
         Ok(())
     }
 
-    /// Asks the policy what is to be looked up.
+    /// Calls the policy's `plan_lookups`.
     pub fn plan<P: Policy>(slot: &Slot<P>, request: &types::Request, plan: &types::LookupPlan) {
         configured(slot, |policy| policy.plan_lookups(&Request(request), &LookupPlan(plan)));
     }
 
-    /// Asks the policy about a request.
+    /// Calls a hook for a request.
     pub fn decide<P: Policy>(
         slot: &Slot<P>,
         hook: fn(&mut P, &Request, &Terms) -> Verdict,
@@ -34,12 +35,12 @@ pub mod __private {
         configured(slot, |policy| hook(policy, &Request(request), &Terms(terms)).into())
     }
 
-    /// Shows the policy a reply.
+    /// Calls the policy's `reply_options`.
     pub fn edit<P: Policy>(slot: &Slot<P>, request: &types::Request, reply: &types::Reply) {
         configured(slot, |policy| policy.reply_options(&Request(request), &Reply(reply)));
     }
 
-    /// Tells the policy what happened to a lease.
+    /// Calls the policy's `on_lease`.
     pub fn tell<P: Policy>(slot: &Slot<P>, event: &types::LeaseEvent) {
         configured(slot, |policy| policy.on_lease(&LeaseEvent(event)));
     }
@@ -47,13 +48,13 @@ pub mod __private {
     fn configured<P, T>(slot: &Slot<P>, act: impl FnOnce(&mut P) -> T) -> T {
         match slot.borrow_mut().as_mut() {
             Some(policy) => act(policy),
-            // The server calls `configure` before anything else, so nobody ever gets here.
+            // The server calls `configure` first, so this line is never reached.
             None => std::process::abort(),
         }
     }
 }
 
-/// What `#[policy]` expands to: exports for the methods that it found.
+/// Exports the methods that `#[policy]` found.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
@@ -71,8 +72,8 @@ macro_rules! __export {
     };
 }
 
-/// Exports one hook. A name that is no hook exports nothing: the compiler says what is wrong with
-/// it, as no such method is in the trait.
+/// Exports one hook. A name that is not a hook exports nothing: the compiler reports it, because
+/// the trait has no such method.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_hook {
@@ -124,7 +125,7 @@ macro_rules! __export_hook {
     ($other:ident $($rest:tt)*) => {};
 }
 
-/// Exports a hook that is asked about requests.
+/// Exports a hook that is called for requests.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_request_hook {
@@ -144,8 +145,8 @@ macro_rules! __export_request_hook {
     };
 }
 
-/// Exports the one function of a hook's interface. Where there is no component to export it from
-/// (an editor, unit tests), only says that it is used.
+/// Exports the one function of a hook's interface. On targets other than WebAssembly (an editor,
+/// unit tests), it only marks the function as used.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_function {

@@ -1,13 +1,13 @@
-//! What an interpreter needs beside [`crate::Policy`]: the script, and the subject of the call at hand
-//! without a lifetime, as values of a script have none.
+//! What an interpreter needs in addition to [`crate::Policy`]: the script, and access to the
+//! subject of the current call without a lifetime, because the values of a script have none.
 
 use scoped_tls::scoped_thread_local;
 
 use crate::{__bindings::types, LeaseEvent, LookupPlan, Reply, Request, Terms};
 
 /// Exports `interpreting`: the server calls `load` with the name of the script's file and its text,
-/// once and before `configure`. It gives the names of the hooks that the script implements, or says
-/// what is wrong with it, the place first.
+/// once and before `configure`. `load` returns the names of the hooks that the script implements,
+/// or a message about a mistake that begins with its line and column.
 ///
 /// ```
 /// fn load(name: &str, text: &str) -> Result<Vec<String>, String> {
@@ -38,18 +38,19 @@ macro_rules! interpreter {
     };
 }
 
-/// `enter` makes the subject of a call known while something runs, `entered` has it there.
+/// `enter` sets the subject of a call while a closure runs, and `entered` gives access to it.
 macro_rules! entered {
     ($($key:ident: $subject:ident,)*) => {$(
         scoped_thread_local!(static $key: types::$subject);
 
         impl $subject<'_> {
-            /// Runs `act`, during which [`Self::entered`] finds this.
+            /// Runs `act`, during which [`Self::entered`] finds this value.
             pub fn enter<T>(&self, act: impl FnOnce() -> T) -> T {
                 $key.set(self.0, act)
             }
 
-            /// What was entered; none outside of a call that has it.
+            /// Calls `act` with the value that was entered, or returns `None` outside of
+            /// [`Self::enter`].
             pub fn entered<T>(act: impl FnOnce(&$subject) -> T) -> Option<T> {
                 $key.is_set().then(|| $key.with(|subject| act(&$subject(subject))))
             }

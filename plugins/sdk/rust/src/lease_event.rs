@@ -1,16 +1,16 @@
-//! What happens to leases.
+//! Lease events.
 
 use std::net::Ipv4Addr;
 
 pub use crate::__bindings::types::LeaseEventKind;
 use crate::{__bindings::types, request::from_octets};
 
-/// Something that happened to a lease and is on stable storage.
+/// A change of a lease that is on stable storage.
 #[derive(Debug)]
 pub struct LeaseEvent<'call>(pub(crate) &'call types::LeaseEvent);
 
 impl LeaseEvent<'_> {
-    /// What happened.
+    /// The kind of the event.
     pub fn kind(&self) -> LeaseEventKind {
         self.0.kind()
     }
@@ -25,12 +25,12 @@ impl LeaseEvent<'_> {
         self.0.network_name()
     }
 
-    /// Whose lease it is, as [`crate::Request::client_key`] has it.
+    /// The key of the client that has the lease, as in [`crate::Request::client_key`].
     pub fn client_key(&self) -> String {
         self.0.client_key()
     }
 
-    /// The client identifier; none for a client that sends none.
+    /// The client identifier, or `None` if the client sends none.
     pub fn client_identifier(&self) -> Option<Vec<u8>> {
         self.0.client_identifier()
     }
@@ -45,34 +45,34 @@ impl LeaseEvent<'_> {
         self.0.hardware_address()
     }
 
-    /// The circuit id that a relay last told about the client's line.
+    /// The circuit id that a relay last reported for the client's line.
     pub fn circuit_id(&self) -> Option<Vec<u8>> {
         self.0.circuit_id()
     }
 
-    /// The remote id that a relay last told about the client's line.
+    /// The remote id that a relay last reported for the client's line.
     pub fn remote_id(&self) -> Option<Vec<u8>> {
         self.0.remote_id()
     }
 
-    /// Any sub-option of option 82 that a relay last told about the client's line.
+    /// The sub-option of option 82 with this code that a relay last reported for the client's line.
     pub fn relay_sub_option(&self, code: u8) -> Option<Vec<u8>> {
         self.0.relay_sub_option(code)
     }
 
-    /// Since when this client has this address without a break, in milliseconds since the Unix
-    /// epoch.
+    /// The time since which this client has had this address without interruption, in milliseconds
+    /// since the Unix epoch.
     pub fn began_at_ms(&self) -> u64 {
         self.0.began_at_ms()
     }
 
-    /// When the lease ends or ended, in milliseconds since the Unix epoch; `u64::MAX` for a lease
-    /// without end.
+    /// The time at which the lease ends or ended, in milliseconds since the Unix epoch; `u64::MAX`
+    /// for an infinite lease.
     pub fn expires_at_ms(&self) -> u64 {
         self.0.expires_at_ms()
     }
 
-    /// When it happened, by the server's clock, in milliseconds since the Unix epoch.
+    /// The time of the event by the server's clock, in milliseconds since the Unix epoch.
     pub fn server_time_ms(&self) -> u64 {
         self.0.server_time_ms()
     }

@@ -1,7 +1,7 @@
-//! What the author of a Lessor policy in Rust depends on.
+//! The SDK for Lessor policies in Rust.
 //!
 //! A policy is a type that implements [`Policy`]. `#[policy]` on the implementation exports the
-//! hooks that it implements and no others: the server never calls a hook that is not there.
+//! hooks that it implements and no others: the server never calls a hook that is not exported.
 //!
 //! ```
 //! use lessor_policy::{Policy, Request, Terms, Verdict, policy};
@@ -32,16 +32,17 @@
 //! # fn main() {}
 //! ```
 //!
-//! In `Cargo.toml`: `[lib] crate-type = ["cdylib"]`. Then
-//! `cargo build --release --target wasm32-unknown-unknown` makes a file that goes into the server's
-//! plugin directory as it is.
+//! `Cargo.toml` needs `[lib] crate-type = ["cdylib"]`. Then
+//! `cargo build --release --target wasm32-unknown-unknown` produces a file that can be copied into
+//! the server's plugin directory without further steps.
 //!
-//! What this crate is not: a window to the outside. A policy has no clock, no network, no files and
-//! no random numbers; it sees the request, what it asked the server to look up
-//! ([`Policy::plan_lookups`]) and what it remembers itself. The operator can grant it more: [`log`],
-//! [`metrics`], [`state`] and [`tables`], with `grants = ["log", "state"]` in the file beside the
-//! policy. A policy that uses one of these modules is loaded only if it is granted. A panic ends the call, is
-//! counted as a fault, and costs the policy all that it remembered.
+//! This crate gives no access to the outside world. A policy has no clock, no network, no files and
+//! no random numbers. It sees the request, the answers to the lookups that it planned
+//! ([`Policy::plan_lookups`]) and the values in its own memory. The operator can grant it the
+//! capabilities [`log`], [`metrics`], [`state`] and [`tables`], for example with
+//! `grants = ["log", "state"]` in the sidecar file of the policy. A policy that uses one of these
+//! modules is loaded only if it has the grant. A panic ends the call, counts as a fault, and loses
+//! the values that the instance kept in memory.
 
 #[doc(hidden)]
 #[path = "bindings.rs"]
@@ -68,10 +69,9 @@ mod verdict;
 
 pub use capability::CapabilityError;
 pub use lease_event::{LeaseEvent, LeaseEventKind};
-/// Stands on an implementation of [`Policy`] and exports the hooks that it implements.
+/// Exports the hooks that an implementation of [`Policy`] has.
 ///
-/// A method that is no hook is refused by the compiler, so that a misspelt hook is not one that is
-/// never called:
+/// The compiler refuses a method that is not a hook, so a misspelt hook cannot go unnoticed:
 ///
 /// ```compile_fail,E0407
 /// # use lessor_policy::{Policy, Request, Terms, Verdict, policy};
@@ -89,7 +89,7 @@ pub use lease_event::{LeaseEvent, LeaseEventKind};
 /// }
 /// ```
 ///
-/// It stands on such an implementation and nothing else:
+/// The attribute is allowed only on such an implementation:
 ///
 /// ```compile_fail
 /// #[lessor_policy::policy]
@@ -107,30 +107,31 @@ pub use verdict::Verdict;
 #[doc(hidden)]
 pub use export::__private;
 
-/// Ends the call at hand as a fault of the policy, for this reason, which stands in the server's log
-/// and status: what the call set is discarded, and the server goes by the policy's `on-failure`.
+/// Ends the current call as a fault of the policy with `reason`, which appears in the server's log
+/// and status. The server discards the terms that the call set and applies the policy's
+/// `on-failure`.
 pub fn fail(reason: &str) -> ! {
     __bindings::failing::fail(reason);
-    // The server ends the call, so nobody ever gets here.
+    // The server ends the call, so this line is never reached.
     std::process::abort()
 }
 
-/// A policy: its settings, and what it decides at the hooks that it implements.
+/// A policy with its settings and its decisions at the hooks that it implements.
 ///
-/// The server keeps several instances of a policy, one for each of its threads and some in reserve.
-/// What an instance remembers is its own and may be lost at any time, so remember only what can be
-/// missed.
+/// The server keeps several instances of a policy, one for each of its threads and some spare ones.
+/// Values in the memory of an instance are not shared and may be lost at any time, so keep only
+/// values there that can be lost.
 pub trait Policy: Sized {
-    /// Makes an instance of its settings: a JSON object, `{}` if the operator wrote none (see
-    /// `settings::read`).
+    /// Creates an instance from its settings, which are a JSON object, or `{}` if the operator
+    /// wrote none (see `settings::read`).
     ///
     /// # Errors
-    /// A sentence that tells the operator what is wrong. The server then refuses to load the policy
-    /// and shows the sentence.
+    /// Returns a sentence that describes the mistake to the operator. The server then refuses to
+    /// load the policy and shows the sentence.
     fn configure(settings: &str) -> Result<Self, String>;
 
-    /// A message came in about which one of the next five methods will be asked: says what that
-    /// method needs to know. The server looks it up, and [`Request::lookup`] has the answers.
+    /// Plans the lookups for a message before one of the next five methods is called for it. The
+    /// server performs the lookups, and [`Request::lookup`] returns the answers.
     ///
     /// ```
     /// # use lessor_policy::{LookupPlan, Policy, Request, Terms, Verdict, policy};
@@ -143,7 +144,7 @@ pub trait Policy: Sized {
     ///
     ///     fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
     ///         if let Some(line) = request.circuit_id_text() {
-    ///             // Fails if the server's configuration has no such source: nothing is found then.
+    ///             // If the server's configuration has no such source, this fails and nothing is found.
     ///             let _ = plan.add("line", "subscribers", &line);
     ///         }
     ///     }
@@ -162,48 +163,49 @@ pub trait Policy: Sized {
         let _ = (request, plan);
     }
 
-    /// A client looks for an offer. All terms count.
+    /// Called when a client sends a DISCOVER. All terms apply.
     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
         let _ = (request, terms);
         Verdict::Proceed
     }
 
-    /// A client takes an offer, verifies an address or extends a lease ([`Request::client_state`]).
-    /// All terms count: if they do not fit the address that the client asks for, it is told to start
-    /// again. So decide here as in [`Policy::on_discover`].
+    /// Called when a client accepts an offer, verifies an address or extends a lease
+    /// ([`Request::client_state`]). All terms apply: if they do not allow the address that the
+    /// client asks for, the client gets a NAK and starts again. Therefore, decide as in
+    /// [`Policy::on_discover`].
     fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
         let _ = (request, terms);
         Verdict::Proceed
     }
 
-    /// A client found its address in use by somebody else. To ignore the message means that the
-    /// address is not set aside. No terms count.
+    /// Called when a client has found that another host uses its address. With [`Verdict::Ignore`],
+    /// the address is not quarantined. No terms apply.
     fn on_decline(&mut self, request: &Request, terms: &Terms) -> Verdict {
         let _ = (request, terms);
         Verdict::Proceed
     }
 
-    /// A client gives its address back. To ignore the message means that it keeps its lease. No
-    /// terms count.
+    /// Called when a client releases its address. With [`Verdict::Ignore`], the client keeps its
+    /// lease. No terms apply.
     fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
         let _ = (request, terms);
         Verdict::Proceed
     }
 
-    /// A client that has an address asks for options. Of the terms, options count.
+    /// Called when a client that has an address asks for options. Of the terms, only options apply.
     fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
         let _ = (request, terms);
         Verdict::Proceed
     }
 
-    /// The server is about to send an OFFER or ACK, which can be read and whose options can be
-    /// changed.
+    /// Called before the server sends an OFFER or ACK. The policy can read the reply and change its
+    /// options.
     fn reply_options(&mut self, request: &Request, reply: &Reply) {
         let _ = (request, reply);
     }
 
-    /// Something happened to a lease. This runs beside the server's answers, in an instance of its
-    /// own.
+    /// Called after a lease has changed. This call runs in a separate instance and does not delay
+    /// replies.
     fn on_lease(&mut self, event: &LeaseEvent) {
         let _ = event;
     }

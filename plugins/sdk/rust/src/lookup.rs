@@ -1,26 +1,28 @@
-//! Lookups: what a policy wants to know, and what the server found.
+//! Lookups that a policy plans, and their results.
 
 use std::fmt;
 
 use crate::__bindings::types;
 pub use crate::__bindings::types::LookupStatus;
 
-/// What a policy wants to know before it decides about a request.
+/// The lookups that a policy needs before it decides about a request.
 #[derive(Debug)]
 pub struct LookupPlan<'call>(pub(crate) &'call types::LookupPlan);
 
 impl LookupPlan<'_> {
-    /// Look `key` up in the source of this name, which the server's configuration declares. The
-    /// answer stands under `name`; planned twice under one name, the later counts.
+    /// Plans a lookup of `key` in the source of this name, which the server's configuration
+    /// declares. The answer is available under `name`. If the same name is planned twice, the later
+    /// lookup counts.
     ///
     /// # Errors
-    /// See [`LookupError`].
+    /// Returns a [`LookupError`] if the server refuses the lookup.
     pub fn add(&self, name: &str, source: &str, key: &str) -> Result<(), LookupError> {
         self.0.add(name, source, key).map_err(LookupError::from)
     }
 }
 
-/// What became of a lookup. Each method asks the server once: keep what you need twice.
+/// The result of a lookup. Each method makes a call to the server, so keep values that are needed
+/// more than once.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'call> {
     pub(crate) request: &'call types::Request,
@@ -28,7 +30,7 @@ pub struct Lookup<'call> {
 }
 
 impl Lookup<'_> {
-    /// Whether the source has a row for the key, or could be asked at all.
+    /// Whether the source has a row for the key, has none, or was unavailable.
     pub fn status(&self) -> LookupStatus {
         self.request.lookup_status(self.name)
     }
@@ -38,21 +40,20 @@ impl Lookup<'_> {
         self.status() == LookupStatus::Found
     }
 
-    /// A field of the row, as text; none if there is no row, or it has no such field or nothing in
-    /// it.
+    /// A field of the row as text, or `None` if there is no row or the field is missing or empty.
     pub fn field(&self, field: &str) -> Option<String> {
         self.request.lookup_field(self.name, field)
     }
 
-    /// The whole row, as a JSON object of texts; none if there is no row.
+    /// The whole row as a JSON object of texts, or `None` if there is no row.
     pub fn row_json(&self) -> Option<String> {
         self.request.lookup_row(self.name)
     }
 
-    /// The whole row, read into a type of the policy's own; none if there is no row.
+    /// The whole row, deserialized into a type of the policy, or `None` if there is no row.
     ///
     /// # Errors
-    /// A sentence that says what does not fit.
+    /// Returns a sentence that describes what does not match the type.
     #[cfg(feature = "settings")]
     pub fn row<T: serde::de::DeserializeOwned>(&self) -> Result<Option<T>, String> {
         let Some(row) = self.row_json() else { return Ok(None) };
@@ -60,13 +61,13 @@ impl Lookup<'_> {
         read.map(Some).map_err(|error| format!("the row of lookup {}: {error}", self.name))
     }
 
-    /// Whether the row is older than it should be, because its source does not answer.
+    /// Whether the row is older than its cache time because its source does not answer.
     pub fn is_stale(&self) -> bool {
         self.request.lookup_is_stale(self.name)
     }
 }
 
-/// Why a lookup was not planned. What was planned before stands.
+/// The reason why a lookup was not planned. Lookups that were planned before remain planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LookupError {
@@ -74,9 +75,9 @@ pub enum LookupError {
     UnknownSource,
     /// The name has more than 64 octets or the key more than 1,024, or one of them is empty.
     UnusableKey,
-    /// This call has planned 8 lookups already.
+    /// This call has already planned 8 lookups.
     TooManyLookups,
-    /// Something else, in words.
+    /// Another reason, as text.
     Other(Option<String>),
 }
 

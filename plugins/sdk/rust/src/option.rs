@@ -15,7 +15,7 @@ use std::{error, fmt, net::Ipv4Addr};
 
 use crate::Ipv4Prefix;
 
-/// Codes of options that policies set most (RFC 2132 unless said otherwise).
+/// Codes of options that policies often set (RFC 2132 unless noted otherwise).
 #[allow(missing_docs, reason = "the names are those of the RFC")]
 pub mod code {
     pub const ROUTERS: u8 = 3;
@@ -45,17 +45,17 @@ pub mod code {
     pub const TFTP_SERVERS: u8 = 150;
 }
 
-/// Why octets or text could not be made into a value.
+/// The reason why octets or text could not be converted into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueError {
     /// A sub-option has more than 255 octets.
     SubOptionTooLong {
-        /// Its code.
+        /// The code of the sub-option.
         code: u8,
-        /// How many octets it has.
+        /// The number of its octets.
         octets: usize,
     },
-    /// A text that is to be octets in hexadecimal is none.
+    /// The text after `hex:` is not hexadecimal.
     NotHexadecimal {
         /// The text.
         found: String,
@@ -79,13 +79,13 @@ impl fmt::Display for ValueError {
 
 impl error::Error for ValueError {}
 
-/// Addresses one after another, as in options 3, 6 and 42.
+/// Encodes a list of addresses, as for options 3, 6 and 42.
 pub fn addresses(addresses: impl IntoIterator<Item = Ipv4Addr>) -> Vec<u8> {
     addresses.into_iter().flat_map(|address| address.octets()).collect()
 }
 
-/// Routes for option 121: each a destination and the router to it (RFC 3442). A client that reads
-/// this option ignores option 3, so the default route belongs here too.
+/// Encodes routes for option 121, each with its destination and router (RFC 3442). A client that
+/// reads this option ignores option 3, so include the default route.
 pub fn routes(routes: impl IntoIterator<Item = (Ipv4Prefix, Ipv4Addr)>) -> Vec<u8> {
     let mut octets = Vec::new();
     for (destination, router) in routes {
@@ -98,10 +98,11 @@ pub fn routes(routes: impl IntoIterator<Item = (Ipv4Prefix, Ipv4Addr)>) -> Vec<u
     octets
 }
 
-/// Sub-options, each with code and length: the usual form of option 43 (RFC 2132 section 8.4).
+/// Encodes sub-options, each with code and length: the usual form of option 43 (RFC 2132 section
+/// 8.4).
 ///
 /// # Errors
-/// If one has more than 255 octets.
+/// Returns an error if a sub-option has more than 255 octets.
 pub fn sub_options<T: AsRef<[u8]>>(
     sub_options: impl IntoIterator<Item = (u8, T)>,
 ) -> Result<Vec<u8>, ValueError> {
@@ -116,11 +117,12 @@ pub fn sub_options<T: AsRef<[u8]>>(
     Ok(octets)
 }
 
-/// Octets that an operator wrote as text: `hex:` and hexadecimal digits mean those octets, any other
-/// text means its own. For circuit ids and the like in settings.
+/// Returns the octets that an operator wrote as text: `hex:` and hexadecimal digits mean those
+/// octets, and any other text means the octets of the text. Use it for circuit ids and similar
+/// values in settings.
 ///
 /// # Errors
-/// If digits are missing or wrong after `hex:`.
+/// Returns an error if the text after `hex:` is not an even number of hexadecimal digits.
 pub fn octets_from_text(text: &str) -> Result<Vec<u8>, ValueError> {
     let Some(digits) = text.strip_prefix("hex:") else {
         return Ok(text.as_bytes().to_vec());

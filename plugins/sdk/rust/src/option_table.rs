@@ -1,4 +1,5 @@
-//! Options as an operator writes them in settings, read into what [`crate::Terms`] takes.
+//! Options as an operator writes them in settings, converted to the codes and octets that
+//! [`crate::Terms`] uses.
 //!
 //! ```toml
 //! [settings.options]
@@ -14,8 +15,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::{OptionError, Terms, option};
 
-/// Options by name or number, with their values made into octets. A name that is not known, or a
-/// value that does not fit the option, is refused when the settings are read.
+/// Options by name or number, with their values converted to octets. An unknown name, or a value of
+/// the wrong type for the option, is refused when the settings are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OptionTable(Vec<(u8, Vec<u8>)>);
 
@@ -27,7 +28,7 @@ enum Kind {
     U32,
 }
 
-/// The names that settings may use; all other options go by number.
+/// The names that settings may use; all other options are written by number.
 const NAMES: [(&str, u8, Kind); 16] = [
     ("routers", 3, Kind::Addresses),
     ("domain-name-servers", 6, Kind::Addresses),
@@ -47,8 +48,8 @@ const NAMES: [(&str, u8, Kind); 16] = [
     ("tftp-servers", 150, Kind::Addresses),
 ];
 
-/// The value of an option as an operator writes it: a number, a text, or several texts. Addresses are
-/// texts; a text that begins with `hex:` is octets, for any option.
+/// The value of an option as an operator writes it: a number, a text, or several texts. Addresses
+/// are texts. For any option, a text that begins with `hex:` gives the octets of the value.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 #[allow(missing_docs, reason = "the names say it")]
@@ -60,16 +61,17 @@ pub enum OptionSetting {
 use OptionSetting as Value;
 
 impl OptionSetting {
-    /// The code of the option that `name` is the name or number of, and this value as its octets.
+    /// Returns the code of the option with this name or number, and this value as octets.
     ///
     /// # Errors
-    /// A sentence about an option that there is not, or that only the server sets, or a value that
-    /// does not fit.
+    /// Returns a sentence if the option does not exist, if only the server sets it, or if the value
+    /// has the wrong type.
     pub fn encode(&self, name: &str) -> Result<(u8, Vec<u8>), String> {
         entry(name, self).map_err(|Mistake(sentence)| sentence)
     }
 
-    /// The other way round: octets as an operator would write them for the option `code`.
+    /// The reverse of [`Self::encode`]: returns the octets as an operator would write them for the
+    /// option `code`.
     pub fn decode(code: u8, octets: &[u8]) -> Self {
         let kind = NAMES.iter().find(|(_, known, _)| *known == code).map(|(_, _, kind)| *kind);
         let text = || Self::Text(option::octets_to_text(octets));
@@ -90,20 +92,20 @@ impl OptionSetting {
         }
     }
 
-    /// The code of the option that `name` is the name or number of.
+    /// Returns the code of the option with this name or number.
     ///
     /// # Errors
-    /// A sentence with the names that there are.
+    /// Returns a sentence that lists the known names.
     pub fn code(name: &str) -> Result<u8, String> {
         known(name).map(|(code, _)| code).map_err(|Mistake(sentence)| sentence)
     }
 }
 
 impl OptionTable {
-    /// Sets every option of the table.
+    /// Sets every option of the table on `terms`.
     ///
     /// # Errors
-    /// The code that the server refused, and why.
+    /// Returns the code that the server refused, and the reason.
     pub fn set_on(&self, terms: &Terms) -> Result<(), (u8, OptionError)> {
         for (code, value) in &self.0 {
             terms.set_option(*code, value).map_err(|error| (*code, error))?;
@@ -111,7 +113,7 @@ impl OptionTable {
         Ok(())
     }
 
-    /// Codes and values.
+    /// Iterates over the codes and values.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
         self.0.iter().map(|(code, value)| (*code, value.as_slice()))
     }
@@ -149,7 +151,8 @@ fn entry(name: &str, value: &Value) -> Result<(u8, Vec<u8>), Mistake> {
         .map_err(|wanted| Mistake(format!("option {name}: {wanted}")))
 }
 
-/// The code of an option by its name or number, and the kind of its values where that is known.
+/// Returns the code of an option by its name or number, and the kind of its values if that is
+/// known.
 fn known(name: &str) -> Result<(u8, Option<Kind>), Mistake> {
     let number = name.parse::<u8>().ok();
     let is_meant = |(known, code, _): &&(&str, u8, Kind)| *known == name || Some(*code) == number;
@@ -166,8 +169,8 @@ fn known(name: &str) -> Result<(u8, Option<Kind>), Mistake> {
     }
 }
 
-/// Those that the server refuses from policies; refused here as well, so that the operator hears of
-/// it when the settings are read and not from the first packet.
+/// Whether the server refuses this option from policies. The settings refuse it as well, so that
+/// the operator sees the mistake when the settings are read and not at the first packet.
 fn is_reserved(code: u8) -> bool {
     matches!(code, 0 | 50..=59 | 61 | 82 | 118 | 255)
 }

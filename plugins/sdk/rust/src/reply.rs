@@ -5,44 +5,44 @@ use std::net::Ipv4Addr;
 pub use crate::__bindings::types::ReplyKind;
 use crate::{__bindings::types, OptionError, request::from_octets};
 
-/// The reply that the server is about to send. What a call changes counts only if the call returns.
+/// The reply that the server is about to send. Changes take effect only if the call returns.
 #[derive(Debug)]
 pub struct Reply<'call>(pub(crate) &'call types::Reply);
 
 impl Reply<'_> {
-    /// Which message it is.
+    /// The type of the message.
     pub fn kind(&self) -> ReplyKind {
         self.0.kind()
     }
 
-    /// The address that the client gets (yiaddr); none in answer to an INFORM.
+    /// The address that the client gets (yiaddr), or `None` in reply to an INFORM.
     pub fn your_address(&self) -> Option<Ipv4Addr> {
         self.0.your_address().map(from_octets)
     }
 
-    /// The octets of an option of the reply, as earlier policies and this one left it.
+    /// The octets of an option of the reply, with the changes of earlier policies and of this one.
     pub fn dhcp_option(&self, code: u8) -> Option<Vec<u8>> {
         self.0.dhcp_option(code)
     }
 
-    /// The codes of all options of the reply, in the order in which they are to be written.
+    /// The codes of all options of the reply, in the order in which they will be written.
     pub fn option_codes(&self) -> Vec<u8> {
         self.0.option_codes()
     }
 
-    /// Set an option: in the place that it has, or after all others. The module [`crate::option`] has
-    /// codes and makes values.
+    /// Sets an option. An option that the reply already has keeps its position; a new one comes
+    /// after all others. The module [`crate::option`] has codes and encodes values.
     ///
     /// # Errors
-    /// See [`OptionError`].
+    /// Returns an [`OptionError`] if the server refuses the change.
     pub fn set_option(&self, code: u8, value: impl AsRef<[u8]>) -> Result<(), OptionError> {
         self.0.set_option(code, value.as_ref()).map_err(OptionError::from)
     }
 
-    /// Leave an option out. Leaving out one that is not there is no error.
+    /// Removes an option. Removing an option that the reply does not have is not an error.
     ///
     /// # Errors
-    /// See [`OptionError`].
+    /// Returns an [`OptionError`] if the server refuses the change.
     pub fn remove_option(&self, code: u8) -> Result<(), OptionError> {
         self.0.remove_option(code).map_err(OptionError::from)
     }

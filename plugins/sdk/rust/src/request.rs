@@ -1,21 +1,21 @@
-//! Requests: a client's message and what the server knows about it.
+//! Requests: the message of a client and what the server knows about it.
 
 use std::net::Ipv4Addr;
 
 pub use crate::__bindings::types::{ClientState, RequestKind};
 use crate::{__bindings::types, Lookup};
 
-/// A client's message and what the server knows about it. Each method asks the server once, which
-/// costs some 100 ns: keep what you need twice.
+/// The message of a client and what the server knows about it. Each method makes a call to the
+/// server, which takes about 100 ns, so keep values that are needed more than once.
 #[derive(Debug)]
 pub struct Request<'call>(pub(crate) &'call types::Request);
 
-/// A range of addresses that share their first bits, such as 192.0.2.0/24.
+/// A range of addresses with the same leading bits, such as 192.0.2.0/24.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ipv4Prefix {
     /// The first address of the range.
     pub address: Ipv4Addr,
-    /// How many bits the addresses share, 0 to 32.
+    /// The number of bits that all addresses have in common, 0 to 32.
     pub length: u8,
 }
 
@@ -28,12 +28,12 @@ impl Ipv4Prefix {
 }
 
 impl Request<'_> {
-    /// Which message it is.
+    /// The type of the message.
     pub fn kind(&self) -> RequestKind {
         self.0.kind()
     }
 
-    /// The state of a client that sends a REQUEST (RFC 2131 section 4.3.2); none for any other
+    /// The state of a client that sends a REQUEST (RFC 2131 section 4.3.2), or `None` for any other
     /// message.
     pub fn client_state(&self) -> Option<ClientState> {
         self.0.client_state()
@@ -44,7 +44,7 @@ impl Request<'_> {
         self.0.transaction_id()
     }
 
-    /// How long the client has been trying, in its own words (secs).
+    /// The time in seconds for which the client has been trying, as the client reports it (secs).
     pub fn elapsed_secs(&self) -> u16 {
         self.0.elapsed_secs()
     }
@@ -59,73 +59,75 @@ impl Request<'_> {
         self.0.hardware_address()
     }
 
-    /// The client identifier (option 61), opaque octets.
+    /// The client identifier (option 61) as opaque octets.
     pub fn client_identifier(&self) -> Option<Vec<u8>> {
         self.0.client_identifier()
     }
 
-    /// What the server tells this client from others by, within a network. By default `id:` and the
-    /// client identifier in hexadecimal, or `hw:` and the hardware address where there is none. The
-    /// setting `client-key` can make it `hw:` and the hardware address always, `line:` and circuit
-    /// id and remote id in hexadecimal, or `line:` and `hw:` with a comma between them.
+    /// The key that identifies this client within a network. By default this is `id:` and the
+    /// client identifier in hexadecimal, or `hw:` and the hardware address if the client sends no
+    /// identifier. With the setting `client-key` it can always be `hw:` and the hardware address,
+    /// `line:` and circuit id and remote id in hexadecimal, or `line:` and `hw:` with a comma
+    /// between them.
     pub fn client_key(&self) -> String {
         self.0.client_key()
     }
 
-    /// Whether a relay passed the message on.
+    /// Whether a relay forwarded the message.
     pub fn is_relayed(&self) -> bool {
         self.0.is_relayed()
     }
 
-    /// The address of the relay (giaddr); none if no relay took part.
+    /// The address of the relay (giaddr), or `None` if no relay forwarded the message.
     pub fn relay_address(&self) -> Option<Ipv4Addr> {
         self.0.relay_address().map(from_octets)
     }
 
-    /// The circuit id that the relay added (sub-option 1 of option 82); binary, zero octets
-    /// included.
+    /// The circuit id that the relay added (sub-option 1 of option 82). It is binary and may
+    /// contain zero octets.
     pub fn circuit_id(&self) -> Option<Vec<u8>> {
         self.0.circuit_id()
     }
 
-    /// The remote id that the relay added (sub-option 2 of option 82); binary, zero octets included.
+    /// The remote id that the relay added (sub-option 2 of option 82). It is binary and may contain
+    /// zero octets.
     pub fn remote_id(&self) -> Option<Vec<u8>> {
         self.0.remote_id()
     }
 
-    /// Any sub-option of option 82, by code.
+    /// The sub-option of option 82 with this code.
     pub fn relay_sub_option(&self, code: u8) -> Option<Vec<u8>> {
         self.0.relay_sub_option(code)
     }
 
-    /// Whether the three above answer from what the server remembers: a client that renews its lease
-    /// sends to the server directly, so the message carries no option 82; they then tell what the
-    /// relay said when the lease was last acknowledged through it.
+    /// Whether the three methods above return values from the lease on record. A client that renews
+    /// its lease sends to the server directly, so the message has no option 82; the methods then
+    /// return what the relay sent when the lease was last acknowledged through it.
     pub fn relay_information_is_remembered(&self) -> bool {
         self.0.relay_information_is_remembered()
     }
 
-    /// The octets of an option of the message, all of its parts joined (RFC 3396).
+    /// The octets of an option of the message, with all of its parts joined (RFC 3396).
     pub fn dhcp_option(&self, code: u8) -> Option<Vec<u8>> {
         self.0.dhcp_option(code)
     }
 
-    /// The codes of all options of the message, each once, in the order in which they stand there.
+    /// The codes of all options of the message, each once, in the order of the message.
     pub fn dhcp_option_codes(&self) -> Vec<u8> {
         self.0.dhcp_option_codes()
     }
 
-    /// The options that the client asks for (option 55), in its order.
+    /// The codes of the options that the client asks for (option 55), in the client's order.
     pub fn parameter_request_list(&self) -> Vec<u8> {
         self.0.parameter_request_list()
     }
 
-    /// The vendor class (option 60) as text; octets that are no UTF-8 are replaced by U+FFFD.
+    /// The vendor class (option 60) as text; octets that are not UTF-8 are replaced by U+FFFD.
     pub fn vendor_class(&self) -> Option<String> {
         self.0.vendor_class()
     }
 
-    /// The host name (option 12) as text; octets that are no UTF-8 are replaced by U+FFFD.
+    /// The host name (option 12) as text; octets that are not UTF-8 are replaced by U+FFFD.
     pub fn host_name(&self) -> Option<String> {
         self.0.host_name()
     }
@@ -135,7 +137,7 @@ impl Request<'_> {
         self.0.requested_address().map(from_octets)
     }
 
-    /// The address that the client has and uses (ciaddr); none if it has none yet.
+    /// The address that the client has and uses (ciaddr), or `None` if it has none yet.
     pub fn client_address(&self) -> Option<Ipv4Addr> {
         self.0.client_address().map(from_octets)
     }
@@ -156,24 +158,24 @@ impl Request<'_> {
         Ipv4Prefix { address: from_octets(prefix.address), length: prefix.length }
     }
 
-    /// The name of the server's interface that the message came in on, where it is known.
+    /// The name of the server's interface that received the message, if it is known.
     pub fn interface_name(&self) -> Option<String> {
         self.0.interface_name()
     }
 
-    /// The address that the server has on record for this client, whether or not its lease still
-    /// runs.
+    /// The address that the server has on record for this client, whether or not the lease is still
+    /// active.
     pub fn lease_address(&self) -> Option<Ipv4Addr> {
         self.0.lease_address().map(from_octets)
     }
 
-    /// Whether the client's lease of [`Request::lease_address`] runs at this time.
+    /// Whether the client's lease of [`Request::lease_address`] is active now.
     pub fn lease_is_active(&self) -> bool {
         self.0.lease_is_active()
     }
 
-    /// When the client's lease ends or ended, in milliseconds since the Unix epoch; `u64::MAX` for a
-    /// lease without end.
+    /// The time at which the client's lease ends or ended, in milliseconds since the Unix epoch;
+    /// `u64::MAX` for an infinite lease.
     pub fn lease_expires_at_ms(&self) -> Option<u64> {
         self.0.lease_expires_at_ms()
     }
@@ -183,8 +185,8 @@ impl Request<'_> {
         self.0.server_time_ms()
     }
 
-    /// [`Request::circuit_id`] as text: itself if it is printable ASCII, otherwise `hex:` and its
-    /// octets in hexadecimal. The same text stands in the server's logs, and makes a good key for
+    /// [`Request::circuit_id`] as text: unchanged if it is printable ASCII, otherwise `hex:` and
+    /// its octets in hexadecimal. The server's logs show the same text, and it is a good key for
     /// lookups.
     pub fn circuit_id_text(&self) -> Option<String> {
         self.0.circuit_id_text()
@@ -200,7 +202,7 @@ impl Request<'_> {
         self.0.hardware_address_text()
     }
 
-    /// What was looked up under `name`, which [`crate::Policy::plan_lookups`] planned.
+    /// The result of the lookup that [`crate::Policy::plan_lookups`] planned under `name`.
     pub fn lookup<'a>(&'a self, name: &'a str) -> Lookup<'a> {
         Lookup { request: self.0, name }
     }

@@ -1,15 +1,15 @@
-//! Settings: what the operator wrote for the policy, read into the policy's own type.
+//! Settings: deserializes what the operator wrote for the policy into the policy's own type.
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-/// Reads settings. Put `#[serde(deny_unknown_fields)]` on the type, so that a misspelt key is
-/// refused rather than passed over.
+/// Deserializes settings. Put `#[serde(deny_unknown_fields)]` on the type, so that a misspelt key
+/// is refused rather than ignored.
 ///
 /// # Errors
-/// What is wrong, for the operator.
+/// Returns a description of the mistake for the operator.
 pub fn read<T: DeserializeOwned>(settings: &str) -> Result<T, String> {
     serde_json::from_str(settings).map_err(|error| {
-        // The operator wrote TOML, not JSON: a line and a column of the latter would mislead.
+        // The operator wrote TOML, so a line and a column of the JSON would be misleading.
         let text = error.to_string();
         match text.rfind(" at line ") {
             Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
@@ -18,10 +18,10 @@ pub fn read<T: DeserializeOwned>(settings: &str) -> Result<T, String> {
     })
 }
 
-/// For a policy that takes no settings: refuses any.
+/// Refuses any settings, for a policy that has none.
 ///
 /// # Errors
-/// If there are settings.
+/// Returns an error if there are settings.
 pub fn none(settings: &str) -> Result<(), String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

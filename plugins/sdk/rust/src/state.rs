@@ -1,13 +1,14 @@
-//! Capability `state`: what a policy remembers, shared by all of its instances and kept over restarts
-//! and reloads, for as long as the policy keeps its name.
+//! Capability `state`: values that a policy stores. All of its instances share them, and they are
+//! kept across restarts and reloads for as long as the policy keeps its name.
 //!
-//! A key has 1 to 255 octets, a value at most 4,096; a policy has at most 65,536 keys and 16 MiB in
-//! all, of which messages of one line add at most 1,024 keys. The file beside the policy can set other
-//! numbers, for how long a key is kept after it was last set, and that the oldest key goes first where
-//! there is no room (`[state]`). Reads are answered from memory; changes are on disk within a second.
+//! A key has 1 to 255 octets, and a value at most 4,096. A policy has at most 65,536 keys and 16
+//! MiB in total; messages of one line add at most 1,024 keys. The section `[state]` of the sidecar
+//! file can change the limits of keys, set how long a key is kept after it was last set, and select
+//! that the oldest key is deleted when there is no room. Reads are answered from memory; changes
+//! are on disk within a second.
 //!
-//! Other instances change the same keys at the same time: where a new value depends on the old one,
-//! use [`replace`] and try again if it says no.
+//! Other instances change the same keys concurrently. If a new value depends on the old one, use
+//! [`replace`] and retry if it returns `false`.
 //!
 //! ```no_run
 //! use lessor_policy::{CapabilityError, state};
@@ -27,10 +28,10 @@
 
 use crate::{__bindings::state, CapabilityError};
 
-/// The value of a key; none if it has none.
+/// Returns the value of a key, or `None` if the key has no value.
 ///
 /// # Errors
-/// If the key is unusable.
+/// Returns an error if the key is unusable.
 pub fn get(key: &str) -> Result<Option<Vec<u8>>, CapabilityError> {
     state::get(key).map_err(CapabilityError::from)
 }
@@ -38,24 +39,24 @@ pub fn get(key: &str) -> Result<Option<Vec<u8>>, CapabilityError> {
 /// Sets the value of a key.
 ///
 /// # Errors
-/// If key or value are unusable, or there is no room.
+/// Returns an error if the key or the value is unusable, or if there is no room.
 pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<(), CapabilityError> {
     state::set(key, Some(value.as_ref())).map_err(CapabilityError::from)
 }
 
-/// Removes a key. Removing one that is not there is no error.
+/// Removes a key. Removing a key that does not exist is not an error.
 ///
 /// # Errors
-/// If the key is unusable, or too many removals wait for the disk.
+/// Returns an error if the key is unusable, or if too many removals wait for the disk.
 pub fn remove(key: &str) -> Result<(), CapabilityError> {
     state::set(key, None).map_err(CapabilityError::from)
 }
 
-/// Sets the value of a key, or with none removes it, if its value is `expected` (none: it has none);
-/// says whether it was.
+/// Sets the value of a key if its current value is `expected`, and returns whether it was. `None`
+/// for `value` removes the key; `None` for `expected` means that the key has no value.
 ///
 /// # Errors
-/// As [`set`] and [`remove`].
+/// Returns the errors of [`set`] and [`remove`].
 pub fn replace(
     key: &str,
     expected: Option<&[u8]>,

@@ -1,5 +1,5 @@
-//! Capability `tables`: looks up in the sources that the server holds in memory (CSV and JSON files),
-//! at once and without a plan.
+//! Capability `tables`: immediate lookups, without a plan, in the sources that the server keeps in
+//! memory (CSV and JSON files).
 //!
 //! ```no_run
 //! # fn main() -> Result<(), lessor_policy::CapabilityError> {
@@ -10,26 +10,29 @@
 
 use crate::{__bindings::tables, CapabilityError};
 
-/// A field of the row with this key; none if there is no such row, or nothing in the field.
+/// Returns a field of the row with this key, or `None` if there is no such row or the field is
+/// empty.
 ///
 /// # Errors
-/// If there is no such table, or the key is unusable.
+/// Returns an error if there is no such table, or if the key is unusable.
 pub fn field(table: &str, key: &str, field: &str) -> Result<Option<String>, CapabilityError> {
     tables::field(table, key, field).map_err(CapabilityError::from)
 }
 
-/// The whole row, as a JSON object of texts; none if there is no such row.
+/// Returns the whole row as a JSON object of texts, or `None` if there is no such row.
 ///
 /// # Errors
-/// If there is no such table, or the key is unusable.
+/// Returns an error if there is no such table, or if the key is unusable.
 pub fn row_json(table: &str, key: &str) -> Result<Option<String>, CapabilityError> {
     tables::row(table, key).map_err(CapabilityError::from)
 }
 
-/// The whole row, read into a type of the policy's own; none if there is no such row.
+/// Returns the whole row, deserialized into a type of the policy, or `None` if there is no such
+/// row.
 ///
 /// # Errors
-/// If there is no such table, the key is unusable, or the row does not fit the type.
+/// Returns an error if there is no such table, the key is unusable, or the row does not match the
+/// type.
 #[cfg(feature = "settings")]
 pub fn row<T: serde::de::DeserializeOwned>(
     table: &str,

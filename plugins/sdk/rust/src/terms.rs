@@ -1,4 +1,4 @@
-//! Terms: what a policy wants for one request.
+//! Terms: what a policy sets for one request.
 
 use std::{fmt, net::Ipv4Addr};
 
@@ -8,13 +8,13 @@ use crate::{
     request::{from_octets, to_octets},
 };
 
-/// What the policies want for one request. What none of them sets is as configured; the last policy
-/// of the chain to set something wins, until one makes the terms final; what a call sets counts only if
-/// the call returns.
+/// The terms that the policies of the chain set for one request. The configuration applies to
+/// everything that no policy sets. If several policies set the same term, the last one wins, until
+/// a policy makes the terms final. The changes of a call take effect only if the call returns.
 #[derive(Debug)]
 pub struct Terms<'call>(pub(crate) &'call types::Terms);
 
-/// Why an option was not set or removed.
+/// The reason why an option was not set or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OptionError {
@@ -22,72 +22,77 @@ pub enum OptionError {
     ReservedCode,
     /// The value has more than 1,020 octets.
     ValueTooLong,
-    /// This call has set and removed 64 options already, or values of 4,096 octets in all.
+    /// This call has already set and removed 64 options, or set values of 4,096 octets in total.
     TooManyOptions,
-    /// Something else, in words.
+    /// Another reason, as text.
     Other(Option<String>),
 }
 
 impl Terms<'_> {
-    /// Take the address from the pool of this name: the only way into a pool that is by policy only.
-    /// A client that has a reservation keeps to its reserved address. If the client's network has no
-    /// such pool, the client gets no answer, and the log says why. This replaces an address set
-    /// before, by whichever policy. The call fails if the name has more than 255 octets.
+    /// Takes the address from the pool of this name. A pool with `by-policy-only` is used only in
+    /// this way. A client that has a reservation still gets its reserved address. If the client's
+    /// network has no such pool, the client gets no answer, and the log gives the reason. This
+    /// replaces an address that this or an earlier policy has set. The call fails if the name has
+    /// more than 255 octets.
     pub fn set_pool(&self, name: &str) {
         self.0.set_pool(name);
     }
 
-    /// Give exactly this address, whatever the client has reserved. It must lie in a subnet of the
-    /// client's network and be neither reserved for nor leased to another client, otherwise the
-    /// client gets no answer. This replaces a pool set before, by whichever policy.
+    /// Gives the client exactly this address, even if it has a reservation. The address must be in
+    /// a subnet of the client's network and neither reserved for nor leased to another client;
+    /// otherwise the client gets no answer. This replaces a pool that this or an earlier policy has
+    /// set.
     pub fn set_address(&self, address: Ipv4Addr) {
         self.0.set_address(to_octets(address));
     }
 
-    /// The lease time in seconds, up to the longest that the subnet grants; `u32::MAX` is for ever.
+    /// Sets the lease time in seconds. The subnet's maximum lease time limits it. `u32::MAX` means
+    /// infinite.
     pub fn set_lease_time_secs(&self, secs: u32) {
         self.0.set_lease_time_secs(secs);
     }
 
-    /// Count the lease against this subscriber, who may have `leases_max` leases at a time within the
-    /// client's network. A client that extends a lease that counts against it already is never
-    /// beyond the limit by that. The call fails if the name is empty or has more than 255 octets, or
+    /// Counts the lease against this subscriber, which may have `leases_max` leases at a time
+    /// within the client's network. Extending a lease that already counts against the subscriber
+    /// never exceeds the limit. The call fails if the name is empty or has more than 255 octets, or
     /// if `leases_max` is 0.
     pub fn set_subscriber(&self, name: &str, leases_max: u32, beyond: BeyondLimit) {
         self.0.set_subscriber(name, leases_max, beyond);
     }
 
-    /// Send this option whether or not the client asked for it, in place of the value that is
-    /// configured. The module [`crate::option`] has codes and makes values.
+    /// Sends this option, whether or not the client asked for it, instead of the configured value.
+    /// The module [`crate::option`] has codes and encodes values.
     ///
     /// # Errors
-    /// See [`OptionError`].
+    /// Returns an [`OptionError`] if the server refuses the change.
     pub fn set_option(&self, code: u8, value: impl AsRef<[u8]>) -> Result<(), OptionError> {
         self.0.set_option(code, value.as_ref()).map_err(OptionError::from)
     }
 
-    /// Do not send this option, even if it is configured or an earlier policy set it.
+    /// Removes this option from the reply, even if it is configured or an earlier policy has set
+    /// it.
     ///
     /// # Errors
-    /// See [`OptionError`].
+    /// Returns an [`OptionError`] if the server refuses the change.
     pub fn remove_option(&self, code: u8) -> Result<(), OptionError> {
         self.0.remove_option(code).map_err(OptionError::from)
     }
 
-    /// Ask no policy behind this one about the request: what is set when this call ends is what counts.
-    /// Their `reply_options` is not called for the reply either.
+    /// Makes the terms final: later policies are not called for this request, and the terms at the
+    /// end of this call apply. The `reply_options` hook of later policies is not called for the
+    /// reply either.
     pub fn set_final(&self) {
         self.0.set_final();
     }
 
-    /// The pool that earlier policies or this call have set; none if the latest of them set an address,
-    /// or nothing.
+    /// The pool that earlier policies or this call have set, or `None` if the latest of them set an
+    /// address or if none set a pool.
     pub fn pool(&self) -> Option<String> {
         self.0.pool()
     }
 
-    /// The address that earlier policies or this call have set; none if the latest of them set a pool,
-    /// or nothing.
+    /// The address that earlier policies or this call have set, or `None` if the latest of them set
+    /// a pool or if none set an address.
     pub fn address(&self) -> Option<Ipv4Addr> {
         self.0.address().map(from_octets)
     }
@@ -97,8 +102,8 @@ impl Terms<'_> {
         self.0.lease_time_secs()
     }
 
-    /// The value that earlier policies or this call have set for an option; none if they set none, or
-    /// removed it since.
+    /// The value that earlier policies or this call have set for an option, or `None` if they set
+    /// none or have removed it since.
     pub fn dhcp_option(&self, code: u8) -> Option<Vec<u8>> {
         self.0.dhcp_option(code)
     }
@@ -108,8 +113,8 @@ impl Terms<'_> {
         self.0.option_codes()
     }
 
-    /// The codes of the options that earlier policies or this call have removed and nobody has set
-    /// since, in ascending order.
+    /// The codes of the options that earlier policies or this call have removed and that were not
+    /// set again, in ascending order.
     pub fn removed_option_codes(&self) -> Vec<u8> {
         self.0.removed_option_codes()
     }

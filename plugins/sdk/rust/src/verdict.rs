@@ -1,26 +1,26 @@
 //! Verdicts: what a policy decides about a request.
 
-/// What a policy decides about a request. Texts are for the operator's log; the server keeps the
-/// first 256 octets.
+/// The decision of a policy about a request. Reasons are for the operator's log; the server keeps
+/// the first 256 octets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on: ask the next policy, and answer under the terms.
+    /// Calls the next policy and answers under the terms.
     #[default]
     Proceed,
-    /// Stay silent, for this reason.
+    /// Sends no answer, for this reason.
     Ignore(String),
-    /// Send a NAK where RFC 2131 allows one (in answer to a REQUEST), otherwise stay silent, for this
-    /// reason.
+    /// Sends a NAK where RFC 2131 allows one (in answer to a REQUEST), and otherwise no answer, for
+    /// this reason.
     Refuse(String),
 }
 
 impl Verdict {
-    /// Stay silent.
+    /// Sends no answer.
     pub fn ignore(reason: impl Into<String>) -> Self {
         Self::Ignore(reason.into())
     }
 
-    /// Send a NAK where RFC 2131 allows one.
+    /// Sends a NAK where RFC 2131 allows one.
     pub fn refuse(reason: impl Into<String>) -> Self {
         Self::Refuse(reason.into())
     }

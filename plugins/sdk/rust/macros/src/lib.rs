@@ -1,7 +1,7 @@
-//! The attribute `#[policy]` of the crate `lessor-policy`, where it is documented.
+//! The attribute `#[policy]` of the crate `lessor-policy`, which documents it.
 //!
-//! It reads no more of the implementation than the names of its methods: everything else is left to
-//! the compiler, which knows the trait and says what is wrong with it.
+//! It reads only the names of the implementation's methods. The compiler checks everything else
+//! against the trait.
 
 use proc_macro::{Delimiter, Ident, TokenStream, TokenTree};
 
@@ -28,7 +28,7 @@ pub fn policy(arguments: TokenStream, item: TokenStream) -> TokenStream {
     output
 }
 
-/// The type of `impl … for TYPE { … }` and the names of the functions between its braces.
+/// Returns the type of `impl … for TYPE { … }` and the names of the functions between its braces.
 fn read(item: TokenStream) -> Option<(TokenStream, Vec<Ident>)> {
     let mut tokens = item.into_iter();
     tokens.by_ref().find(|token| is_word(token, "impl"))?;
@@ -45,7 +45,7 @@ fn read(item: TokenStream) -> Option<(TokenStream, Vec<Ident>)> {
     None
 }
 
-/// The names that follow a `fn`, nested bodies left out.
+/// Returns the names that follow a `fn`, except those in nested bodies.
 fn functions(body: TokenStream) -> Vec<Ident> {
     let mut names = Vec::new();
     let mut follows_fn = false;
