@@ -1,8 +1,8 @@
-//! What is done beside packets and must not be in their way: threads of low priority, and lines of
-//! the log that come now and then only.
+//! Work outside of packet processing that must not delay it: threads of low priority, and log lines
+//! that are limited in rate.
 //!
-//! Not here: what the threads do and what the lines say. The invariant: nothing of this makes a
-//! packet wait.
+//! Does not know what the threads do or what the lines say. Invariant: nothing here makes a packet
+//! wait.
 
 mod threads;
 mod throttle;

@@ -1,20 +1,21 @@
 //! Threads that leave the processor to those that serve packets.
 //!
-//! Not here: how many there are; the code that starts them has a limit.
+//! Does not limit their number; the code that starts them does. Invariant: a thread that [`spawn`]
+//! starts has low priority unless the system refuses.
 
 use std::{io, thread};
 
-/// What a thread of low priority adds to its nice value.
+/// The amount that a thread of low priority adds to its nice value.
 const NICENESS: libc::c_int = 10;
-/// The largest nice value that there is.
+/// The highest nice value.
 const NICENESS_MAX: libc::c_int = 19;
-/// The kernel keeps so many octets of a thread's name.
+/// The maximum length of a thread's name in the kernel, in octets.
 const NAME_OCTETS_MAX: usize = 15;
 
-/// Starts a thread at low priority.
+/// Starts a thread with low priority.
 ///
 /// # Errors
-/// If the system starts no more threads.
+/// Fails if the system cannot start another thread.
 pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(thread_name(name)).spawn(move || {
         lower_priority();
@@ -23,17 +24,18 @@ pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()>
     Ok(())
 }
 
-/// What the kernel can keep of a thread's name.
+/// A thread's name, limited to what the kernel can keep.
 pub fn thread_name(name: &str) -> String {
     name.chars().filter(char::is_ascii).take(NAME_OCTETS_MAX).collect()
 }
 
-/// Lowers the priority of the calling thread below that which the process was started with. If the
-/// system refuses, the thread runs at the priority that it has.
+/// Lowers the priority of the calling thread below that with which the process was started. If the
+/// system refuses, the thread keeps its priority.
 #[allow(unsafe_code, reason = "no safe interface to getpriority(2) and setpriority(2) is at hand")]
 pub fn lower_priority() {
-    // On Linux this concerns the calling thread, and those that it starts later (setpriority(2), "C
-    // library/kernel differences"); the id of a process is that of its first thread.
+    // On Linux this affects the calling thread and the threads that it starts later
+    // (setpriority(2), "C library/kernel differences"); the id of a process is that of its first
+    // thread.
     // SAFETY: the calls take integers and touch no memory.
     unsafe {
         let started_with = libc::getpriority(libc::PRIO_PROCESS, std::process::id());
@@ -48,7 +50,7 @@ mod tests {
 
     use super::*;
 
-    /// The nice value of the calling thread, as the kernel tells it.
+    /// The nice value of the calling thread, according to the kernel.
     fn niceness() -> i64 {
         let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
         let after_name = stat.rsplit(") ").next().unwrap();

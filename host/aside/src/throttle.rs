@@ -1,8 +1,8 @@
-//! Throttles: limit the lines of the log that packets cause, so that no sender of packets can fill
-//! it.
+//! Throttles: limit the log lines that packets cause, so that no sender of packets can fill the
+//! log.
 //!
-//! Not here: what is logged. Invariant: at most one line passes in an interval; every line that was
-//! left out is counted in the next.
+//! Does not write lines. Invariant: at most one line passes in an interval; every line that was
+//! left out is counted in the next one.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -23,18 +23,18 @@ struct State {
 }
 
 impl Throttle {
-    /// One line in each `interval`.
+    /// Creates a throttle that lets one line pass in each `interval`.
     pub const fn new(interval: Duration) -> Self {
         Self { interval, state: Mutex::new(State { passed_at: None, left_out: 0 }) }
     }
 
-    /// If this line may pass, how many were left out since the last one that passed; none if it is
-    /// left out itself.
+    /// If this line may pass, returns how many were left out since the last one that passed.
+    /// Returns `None` if this line is left out.
     pub fn pass(&self) -> Option<u64> {
         self.pass_at(Instant::now())
     }
 
-    /// The same at a point in time.
+    /// Like [`Throttle::pass`], at a given time.
     pub fn pass_at(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.passed_at.is_some_and(|at| now.saturating_duration_since(at) < self.interval) {

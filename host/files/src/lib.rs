@@ -1,10 +1,9 @@
 //! Files that an operator names: in a configuration, in the plugin directory, on the command line.
 //!
-//! To open a pipe waits for its other end, and to read a device may never end, so one wrong name would
-//! stop a reload for good. Invariant: what [`open`] returns is a regular file, and nothing here waits
+//! Opening a pipe waits for its other end, and reading a device may never end, so one wrong name
+//! would block a reload forever. Does not know what is in the files, and does not handle files that
+//! only the server writes. Invariant: [`open`] returns a regular file, and no function here waits
 //! for anything but the disk.
-//!
-//! Not here: what is in the files, and files that only the server writes.
 
 mod name;
 mod stamp;
@@ -24,19 +23,20 @@ pub use stamp::Stamp;
 /// Opens a regular file, or a link to one, for reading.
 ///
 /// # Errors
-/// As [`File::open`], and if it is anything else: then it is not opened.
+/// Fails like [`File::open`], and if the path is not a regular file, which is not opened then.
 pub fn open(path: &Path) -> io::Result<File> {
     check(path)?;
-    // Something else may have taken its place in the meantime: to open that must not wait either.
+    // The file may have been replaced in the meantime, and opening the replacement must not wait
+    // either.
     let file = OpenOptions::new().read(true).custom_flags(DOES_NOT_WAIT).open(path)?;
     must_be_regular(file.metadata()?.file_type())?;
     Ok(file)
 }
 
-/// Whether [`open`] would open the file, as far as its kind matters.
+/// Checks whether [`open`] would accept the file, according to its type.
 ///
 /// # Errors
-/// As [`fs::metadata`], and if it is no regular file.
+/// Fails like [`fs::metadata`], and if the path is not a regular file.
 pub fn check(path: &Path) -> io::Result<fs::Metadata> {
     let found = fs::metadata(path)?;
     must_be_regular(found.file_type())?;
@@ -46,7 +46,7 @@ pub fn check(path: &Path) -> io::Result<fs::Metadata> {
 /// Reads a regular file of at most `octets_max` octets.
 ///
 /// # Errors
-/// As [`open`], and if it is larger.
+/// Fails like [`open`], and if the file is larger.
 pub fn read(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     open(path)?.take(octets_max.saturating_add(1)).read_to_end(&mut octets)?;
@@ -57,20 +57,21 @@ pub fn read(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// Reads a regular file of at most `octets_max` octets that holds text.
+/// Reads a regular file of at most `octets_max` octets as text.
 ///
 /// # Errors
-/// As [`read`], and if it is not UTF-8.
+/// Fails like [`read`], and if the contents are not UTF-8.
 pub fn read_text(path: &Path, octets_max: u64) -> io::Result<String> {
     let text = String::from_utf8(read(path, octets_max)?);
     text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
-/// Opens a file for appending, and for reading what is in it; makes it if it does not exist. It may be
-/// a character device, such as `/dev/null`.
+/// Opens a file for appending, and for reading its contents. Creates it if it does not exist. It
+/// may be a character device, such as `/dev/null`.
 ///
 /// # Errors
-/// As [`OpenOptions::open`], and if it is a pipe, a socket, a block device or a folder.
+/// Fails like [`OpenOptions::open`], and if the path is a pipe, a socket, a block device or a
+/// folder.
 pub fn append(path: &Path, mode: u32) -> io::Result<File> {
     let takes_lines = |kind: FileType| match kind.is_char_device() {
         true => Ok(()),
@@ -85,22 +86,23 @@ pub fn append(path: &Path, mode: u32) -> io::Result<File> {
     let options = options.create(true).append(true).read(true).mode(mode);
     let file = options.custom_flags(DOES_NOT_WAIT).open(path)?;
     takes_lines(file.metadata()?.file_type())?;
-    // Lines do wait: one for a slow terminal would be lost otherwise.
+    // Writing does wait; otherwise a line for a slow terminal would be lost.
     let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
     fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
     Ok(file)
 }
 
-/// Waits until the names in a folder are on the disk as they are now.
+/// Makes the current names in a folder durable.
 ///
 /// # Errors
-/// If the folder cannot be opened, or the disk fails.
+/// Fails if the folder cannot be opened, or if the disk fails.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(libc::O_DIRECTORY).open(path)?.sync_all()
 }
 
-/// To open a pipe does not wait with this, and a terminal does not become that of the process.
+/// With these flags, opening a pipe does not wait, and a terminal does not become the process's
+/// controlling terminal.
 const DOES_NOT_WAIT: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 
 fn must_be_regular(found: FileType) -> io::Result<()> {

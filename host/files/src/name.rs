@@ -1,20 +1,22 @@
 //! Names of files that can be shown: in a log, in an answer, on a terminal.
+//!
+//! Does not open files. Invariant: a name that passes [`check_name`] cannot control a terminal.
 
 use std::{fmt, path::Path};
 
 /// Why a name cannot be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameProblem {
-    /// Its octets are not UTF-8.
+    /// The name is not UTF-8.
     NotText,
-    /// It has characters that control a terminal, end a line or change the direction of text.
+    /// The name has characters that control a terminal, end a line or change the direction of text.
     ControlCharacters,
 }
 
-/// Whether a path can be shown as it is.
+/// Returns a path as text, if it can be shown unchanged.
 ///
 /// # Errors
-/// Why not. The `Debug` form of a path can always be shown.
+/// Returns the reason why it cannot be shown. The `Debug` form of a path can always be shown.
 pub fn check_name(path: &Path) -> Result<&str, NameProblem> {
     let text = path.to_str().ok_or(NameProblem::NotText)?;
     match text.chars().any(controls) {
@@ -34,8 +36,8 @@ impl fmt::Display for NameProblem {
 
 impl std::error::Error for NameProblem {}
 
-/// Beside what Unicode calls control characters, the separators of lines and what turns the direction
-/// of the text around.
+/// Returns whether a character is a control character according to Unicode, separates lines, or
+/// changes the direction of text.
 fn controls(found: char) -> bool {
     found.is_control()
         || matches!(

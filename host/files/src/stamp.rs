@@ -1,4 +1,6 @@
-//! What tells one state of a file from another without a look at what is in it.
+//! Stamps, which distinguish one state of a file from another without reading its contents.
+//!
+//! Does not read the file. Invariant: two different states of a settled file have different stamps.
 
 use std::{
     fs::{self, Metadata},
@@ -7,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-/// What changes when a file is written or another takes its place.
+/// The metadata that changes when a file is written or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -17,22 +19,21 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
-/// The clock of a file system may stand still for some milliseconds.
+/// The clock of a file system may have a resolution of some milliseconds.
 const SETTLED_AFTER_SECS: i64 = 2;
 
 impl Stamp {
-    /// None if the file cannot be looked at.
+    /// The stamp of a file, or `None` if its metadata cannot be read.
     pub fn of(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|found| Self::from(&found))
     }
 
-    /// How many octets the file has.
+    /// The size of the file in octets.
     pub const fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// Whether the file was not written so shortly ago that it could be written again without another
-    /// stamp.
+    /// Returns whether the last write is long enough ago that another write would change the stamp.
     pub fn is_settled(&self) -> bool {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now_secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);

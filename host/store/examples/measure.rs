@@ -1,5 +1,5 @@
-//! Measures how many leases a disk makes durable in a second, the longest time that a flush took,
-//! and how long a server with many leases needs to load them.
+//! Measures how many leases a disk can make durable in a second, the longest duration of a flush,
+//! and how long a server with many leases takes to load them.
 //!
 //! ```text
 //! cargo run --release -p lessor-store --example measure -- <empty folder> [records]
@@ -27,7 +27,7 @@ use lessor_core::{
 use lessor_store::{DiskStore, Store};
 
 const SECS_PER_MEASUREMENT: u64 = 10;
-/// What a network of nine million clients with a lease time of an hour asks for.
+/// The load of a network of nine million clients with a lease time of an hour.
 const PACED_LEASES_PER_SEC: f64 = 5_000.0;
 
 fn main() {
@@ -84,7 +84,7 @@ fn main() {
     );
 }
 
-/// Flushes for a while, and says how long that took.
+/// Flushes for a while, and prints how long that took.
 fn measure(what: &str, mut flush: impl FnMut() -> Duration, size: usize) {
     let begin = Instant::now();
     let mut flushes = Vec::new();

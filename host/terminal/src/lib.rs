@@ -1,7 +1,7 @@
-//! Tables and lines for people: the only place where they are made.
+//! Tables and lines for people: the only place where they are formatted.
 //!
-//! Not here: what they say. Invariant: output to a terminal is not wider than the terminal; output
-//! to a file or a program is not folded.
+//! Does not know their contents. Invariant: output to a terminal is not wider than the terminal;
+//! output to a file or a program is not folded.
 
 use std::{
     io::{self, Write},
@@ -14,26 +14,26 @@ use textwrap::{Options, WordSplitter};
 
 pub use comfy_table::Table;
 
-/// No column is folded to fewer characters than this; a narrower terminal folds the lines itself.
+/// The minimum width of folded output; a narrower terminal folds the lines itself.
 const WIDTH_MIN: usize = 20;
 
-/// The width of standard output in columns; none if it is no terminal.
+/// The width of standard output in columns; `None` if it is not a terminal.
 pub fn width() -> Option<usize> {
     let (Width(columns), _) = terminal_size_of(io::stdout())?;
     Some(usize::from(columns).max(WIDTH_MIN))
 }
 
-/// An empty table with this header, as wide as standard output.
+/// An empty table with this header, at most as wide as standard output.
 pub fn table(header: &[&str]) -> Table {
     indented_table(header, 0)
 }
 
-/// The same for a table that is printed behind `indent` columns.
+/// An empty table that is printed after `indent` columns.
 pub fn indented_table(header: &[&str], indent: usize) -> Table {
     table_within(header, width().map(|width| width.saturating_sub(indent)))
 }
 
-/// Aligns the numbers in these columns of a table.
+/// Aligns the cells in these columns of a table to the right.
 pub fn right_align(table: &mut Table, columns: Range<usize>) {
     for column in columns {
         if let Some(column) = table.column_mut(column) {
@@ -42,8 +42,8 @@ pub fn right_align(table: &mut Table, columns: Range<usize>) {
     }
 }
 
-/// Standard output for people. Lines are folded to its width, except those of tables; a folded line
-/// continues two columns behind its beginning.
+/// Standard output for people. Lines are folded to its width, except those of tables; the
+/// continuation of a line is indented by two more columns.
 pub fn stdout() -> Folded<io::StdoutLock<'static>> {
     Folded { out: io::stdout().lock(), width: width(), line: Vec::new() }
 }
@@ -53,7 +53,7 @@ pub fn stdout() -> Folded<io::StdoutLock<'static>> {
 pub struct Folded<W: Write> {
     out: W,
     width: Option<usize>,
-    /// The beginning of a line.
+    /// The beginning of an unfinished line.
     line: Vec<u8>,
 }
 
@@ -83,7 +83,7 @@ impl<W: Write> Drop for Folded<W> {
     }
 }
 
-/// A value behind its name, in columns: the value is folded beside the name.
+/// A name and a value in columns. The value is folded in its own column.
 pub fn named(indent: usize, name: &str, name_width: usize, value: &str) -> String {
     named_within(indent, name, name_width, value, width())
 }
@@ -139,7 +139,7 @@ fn options<'a>(width: usize) -> Options<'a> {
     Options::new(width).word_splitter(WordSplitter::NoHyphenation)
 }
 
-/// Whether a line belongs to a table, by its first character.
+/// Returns whether a line belongs to a table, judged by its first character.
 fn is_of_table(content: &str) -> bool {
     content.starts_with(|first: char| ('\u{2500}'..='\u{257f}').contains(&first))
 }

@@ -1,11 +1,13 @@
 //! Sets of option codes.
+//!
+//! Does not know what the codes mean. Invariant: a code is in a set at most once.
 
 /// A set of option codes, on the stack.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct CodeSet([u64; 4]);
 
 impl CodeSet {
-    /// Adds a code; false if it was there.
+    /// Adds a code. Returns `false` if it was already present.
     pub(crate) fn insert(&mut self, code: u8) -> bool {
         let is_new = !self.contains(code);
         if let Some(word) = self.0.get_mut(usize::from(code / 64)) {
@@ -14,7 +16,7 @@ impl CodeSet {
         is_new
     }
 
-    /// Whether a code is there.
+    /// Returns whether a code is present.
     pub(crate) fn contains(&self, code: u8) -> bool {
         self.0.get(usize::from(code / 64)).is_some_and(|word| word & (1 << (code % 64)) != 0)
     }

@@ -1,9 +1,9 @@
-//! A first look at a datagram, for a server that receives more of them than it can decide.
+//! A first look at a datagram, for a server that receives more datagrams than it can decide.
 //!
 //! Not a parser: it copies, checks and refuses nothing, and a field that it cannot read counts as
 //! absent. A [`Glance`] orders messages that wait; [`parse`](crate::parse()) decides what they are.
-//! Invariant: of a message whose options are neither split nor in `file` and `sname`, it reads the
-//! same as the parser.
+//! Invariant: for a message whose options are neither split nor in `file` and `sname`, it reads the
+//! same values as the parser.
 
 use std::net::Ipv4Addr;
 
@@ -12,35 +12,35 @@ use lessor_core::{RequestKind, option::code, relay};
 
 use crate::OPTIONS_START;
 
-/// What of a message its place in a queue depends on.
+/// The fields of a message that determine its place in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Glance<'a> {
-    /// Option 53; none if the datagram does not look like a message of a client.
+    /// Option 53; `None` if the datagram does not look like a message of a client.
     pub kind: Option<RequestKind>,
     /// xid.
     pub transaction_id: u32,
-    /// ciaddr is set, and neither option 50 nor option 54 is there: a REQUEST of this form extends
-    /// a lease (RFC 2131 section 4.3.2).
+    /// Whether ciaddr is set and neither option 50 nor option 54 is present: a REQUEST of this form
+    /// extends a lease (RFC 2131 section 4.3.2).
     pub extends: bool,
-    /// giaddr; none if it is zero, because no relay was involved.
+    /// giaddr; `None` if it is zero because the message was not relayed.
     pub relay_address: Option<Ipv4Addr>,
     /// Option 61.
     pub client_identifier: Option<&'a [u8]>,
-    /// htype, hlen, and the part of chaddr that hlen counts.
+    /// htype, and chaddr limited to the length in hlen.
     pub hardware_address: Option<(u8, &'a [u8])>,
     /// Circuit id, remote id and subscriber id (RFC 3046, RFC 3993) of option 82.
     pub line: [Option<&'a [u8]>; 3],
 }
 
 impl Glance<'_> {
-    /// Whether the relay named the line that the message came from.
+    /// Returns whether the relay named the line that the message came from.
     pub fn has_line(&self) -> bool {
         self.line.iter().any(Option::is_some)
     }
 }
 
-/// Looks at the payload of a datagram. Options are read from the options field only, and of an
-/// option that was split (RFC 3396) only the last part.
+/// Reads the payload of a datagram. Options are read only from the options field, and of a split
+/// option (RFC 3396) only the last part.
 pub fn glance(packet: &[u8]) -> Glance<'_> {
     const REQUEST_OP: u8 = 1;
     const HARDWARE_ADDRESS: usize = 28;
@@ -101,8 +101,8 @@ fn kind(message_type: u8) -> Option<RequestKind> {
     }
 }
 
-/// The sub-options that name a line. The others (flags, link selection, authentication) may differ
-/// from message to message of one line.
+/// The sub-options that identify a line. The others (flags, link selection, authentication) may
+/// differ between messages of one line.
 fn line(information: &[u8]) -> [Option<&[u8]>; 3] {
     let mut line = [None; 3];
     let mut rest = information;
@@ -183,7 +183,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is a request to `parse`, without split options and option 52, looks the same here.
+        /// Every request to `parse`, without split options and option 52, looks the same here.
         #[test]
         fn a_glance_agrees_with_the_parser(
             kind in 0u8..10,

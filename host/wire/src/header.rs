@@ -1,4 +1,7 @@
-//! Reads the header of a datagram that is no request, so that a log can still name its sender.
+//! Reads the header of a datagram that is not a request, so that a log can still name its sender.
+//!
+//! Does not check the rest of the datagram. Invariant: it returns a header for every datagram that
+//! contains one.
 
 use std::net::Ipv4Addr;
 
@@ -7,21 +10,21 @@ use lessor_core::HardwareAddress;
 
 use crate::OPTIONS_START;
 
-/// The fields of the header (RFC 2131 section 2) that say whose message it is.
+/// The fields of the header (RFC 2131 section 2) that identify the sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// xid
     pub transaction_id: u32,
-    /// chaddr, as long as hlen says; all 16 octets if it says more.
+    /// chaddr, as long as hlen specifies; all 16 octets if hlen is larger.
     pub hardware_address: HardwareAddress,
-    /// ciaddr; 0.0.0.0 for none.
+    /// ciaddr; 0.0.0.0 if the client has no address.
     pub client_address: Ipv4Addr,
-    /// giaddr; 0.0.0.0 for none.
+    /// giaddr; 0.0.0.0 if the message was not relayed.
     pub relay_address: Ipv4Addr,
 }
 
-/// The header of a datagram, whatever is wrong with the rest of it. None if it has fewer than the 240
-/// octets of header and magic cookie.
+/// Reads the header of a datagram, regardless of errors in the rest. Returns `None` if the datagram
+/// has fewer than the 240 octets of header and magic cookie.
 pub fn header(packet: &[u8]) -> Option<Header> {
     packet.get(..OPTIONS_START)?;
     let message = borrowed::Message::new(packet).ok()?;
@@ -35,5 +38,5 @@ pub fn header(packet: &[u8]) -> Option<Header> {
     })
 }
 
-/// Where chaddr begins (RFC 2131 section 2).
+/// The offset of chaddr (RFC 2131 section 2).
 const HARDWARE_ADDRESS_START: usize = 28;

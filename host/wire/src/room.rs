@@ -1,25 +1,26 @@
-//! Where the options of a reply find room: in the options field, in file, in sname, or nowhere.
+//! Where the options of a reply are placed: in the options field, in file, in sname, or nowhere.
 //!
-//! Arithmetic alone; no octets are moved here.
+//! Only computes the places and does not move any octets. Invariant: the items of a field fit into
+//! it.
 
 use smallvec::SmallVec;
 
 use crate::{BOOT_FILE, SERVER_NAME};
 
-/// Octets of option 52 with its code and length.
+/// The size of option 52 in octets, including its code and length.
 const OVERLOAD_OCTETS: usize = 3;
 
-/// An option of which room is asked for.
+/// An option that needs a place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item {
-    /// Its octets with code and length, those of every part if it is split. An option is never
-    /// divided between fields.
+    /// Its size in octets with code and length, including those of every part if it is split. An
+    /// option is never divided between fields.
     pub(crate) octets: usize,
-    /// Whether there is no reply without it.
+    /// Whether the reply cannot be sent without it.
     pub(crate) is_mandatory: bool,
 }
 
-/// Where an option stands.
+/// The place of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Options,
@@ -33,16 +34,16 @@ pub(crate) type Places = SmallVec<[Place; 32]>;
 
 /// The fields in the order in which a client reads them (RFC 2131 section 4.1).
 const FIELDS: [Place; 3] = [Place::Options, Place::File, Place::ServerName];
-/// What file and sname hold besides their END.
+/// The room in file and sname, without their END.
 const FILE_ROOM: usize = BOOT_FILE.end - BOOT_FILE.start - 1;
 const SERVER_NAME_ROOM: usize = SERVER_NAME.end - SERVER_NAME.start - 1;
 
-/// Finds room for the items, in this order of preference: everything in the order given;
-/// everything; as many as possible of the first ones, and of the rest what still fits. Nothing if
-/// not even the mandatory ones have room.
+/// Finds places for the items. It prefers, in this order: places for all items in the given order;
+/// places for all items; places for as many of the first items as possible, and for those of the
+/// rest that still fit. Returns `None` if there is no room for the mandatory items.
 ///
-/// `options_room` is the room in the options field, which option 52 takes its octets from where
-/// another field is used; these are used if `may_overload`.
+/// `options_room` is the room in the options field, from which option 52 takes its octets if
+/// another field is used. Other fields are used only if `may_overload`.
 pub(crate) fn find(items: &[Item], options_room: usize, may_overload: bool) -> Option<Places> {
     let plain = by_priority(items, [options_room, 0, 0]);
     let with_overload = match options_room.checked_sub(OVERLOAD_OCTETS) {
@@ -61,13 +62,13 @@ pub(crate) fn find(items: &[Item], options_room: usize, may_overload: bool) -> O
     }
 }
 
-/// The position of the first item without room.
+/// The position of the first item without a place.
 fn first_left_out(places: &Places) -> Option<usize> {
     places.iter().position(|place| *place == Place::Nowhere)
 }
 
-/// Whichever serves more of the first items; `plain` if overload gains nothing, since not every
-/// client of old reads option 52.
+/// Returns the places that serve more of the first items. Prefers `plain` if overload gains
+/// nothing, because some old clients do not read option 52.
 fn better(plain: Places, with_overload: Places) -> Places {
     let served = |places: &Places| first_left_out(places).unwrap_or(places.len());
     let count = |places: &Places| places.iter().filter(|place| **place != Place::Nowhere).count();
@@ -79,7 +80,7 @@ fn better(plain: Places, with_overload: Places) -> Places {
     }
 }
 
-/// Room for all items, in fields read one after the other in the order given; or nothing.
+/// Places for all items, in the given order across the fields, or `None` if they do not fit.
 fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<Places> {
     let mut fields = FIELDS.into_iter().zip(rooms);
     let (mut place, mut room) = fields.next()?;
@@ -94,8 +95,8 @@ fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<Places> {
     Some(places)
 }
 
-/// Room for the mandatory items first and then for the others, each in the first field that has
-/// it; nothing if a mandatory one finds none.
+/// Places for the mandatory items first and then for the others, each in the first field with room.
+/// Returns `None` if there is no room for a mandatory item.
 fn by_priority(items: &[Item], mut rooms: [usize; 3]) -> Option<Places> {
     let mut places: Places = items.iter().map(|_| Place::Nowhere).collect();
     for mandatory in [true, false] {
@@ -121,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// Items by their octets; the mandatory ones are negative.
+    /// Calls `find` with items of these sizes; the mandatory ones are negative.
     fn find(items: &[isize], room: usize, may_overload: bool) -> Option<Vec<Place>> {
         let items: Vec<Item> = items
             .iter()
@@ -149,7 +150,8 @@ mod tests {
 
     #[test]
     fn the_order_gives_way_before_an_option_does() {
-        // In order, the third would have to go to sname, where the fourth then finds no room.
+        // In order, the third item would have to go to sname, and the fourth would not fit there
+        // any more.
         assert_eq!(
             find(&[10, 100, 40, 60], 53, true),
             Some(vec![Options, File, Options, ServerName])
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn overload_is_not_bought_with_an_earlier_option() {
-        // Option 52 would take the three octets that the first one needs.
+        // Option 52 would take the three octets that the first item needs.
         assert_eq!(find(&[200, 3], 200, true), Some(vec![Options, Nowhere]));
         assert_eq!(find(&[-200, 3], 200, true), Some(vec![Options, Nowhere]));
     }

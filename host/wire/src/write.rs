@@ -1,7 +1,9 @@
 //! Writes replies.
 //!
-//! A reply that fits is written in one pass. One that does not is taken apart again: its options
-//! are spread over file and sname, and where that is not enough, the least wanted are left out.
+//! Does not choose the options or their order. A reply that fits is written in one pass. For one
+//! that does not fit, the options are redistributed over file and sname, and if that is not enough,
+//! the least wanted ones are left out. Invariant: no reply is longer than its client and the link
+//! allow.
 
 use std::ops::Range;
 
@@ -17,40 +19,41 @@ use crate::{
     value::{encode_value, needs_items},
 };
 
-/// No reply is longer, whatever option 57 and the link allow: what an Ethernet frame carries. The
-/// links beyond a relay are not known, and a reply on the link is sent as a frame, which nobody
-/// would fragment.
+/// The maximum length of a reply in octets, regardless of option 57 and the link: what an Ethernet
+/// frame can carry. The links behind a relay are not known, and a reply on the link is sent as a
+/// frame, which is never fragmented.
 pub const REPLY_OCTETS_MAX: usize = DATAGRAM_OCTETS_MAX as usize - IP_AND_UDP_OCTETS;
 
-/// The longest IP datagram that is sent.
+/// The longest IP datagram that is sent, in octets.
 const DATAGRAM_OCTETS_MAX: u16 = 1500;
 
-/// The headers of IP and UDP. Option 57 counts them too: its least value is the 576 octets of the
-/// smallest datagram that every host accepts (RFC 2131 section 2).
+/// The size of the headers of IP and UDP. Option 57 includes them: its minimum of 576 octets is the
+/// size of the smallest datagram that every host accepts (RFC 2131 section 2).
 const IP_AND_UDP_OCTETS: usize = 28;
-/// The message size of a client that names none.
+/// The message size of a client that does not send option 57.
 const MESSAGE_SIZE_DEFAULT: u16 = 576;
 /// The longest part of an option (RFC 3396).
 const PART_OCTETS_MAX: usize = 255;
 
-// Whatever hardware address there is, sname begins where the field of it ends.
+// For every hardware address, sname begins at the end of the chaddr field.
 const _: () = assert!(28 + HardwareAddress::OCTETS_MAX == SERVER_NAME.start);
 
-/// Codes that are written apart from `reply.options`.
+/// Codes that are written separately from `reply.options`.
 const FRAMING_CODES: [u8; 5] =
     [code::PAD, code::OVERLOAD, code::MESSAGE_TYPE, code::RELAY_AGENT_INFORMATION, code::END];
 
-/// What became of a reply that was written.
+/// The result of writing a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Codes of the options left out for lack of room, in the order of the reply.
+    /// Codes of the options that were left out for lack of room, in the order of the reply.
     pub left_out: SmallVec<[u8; 4]>,
-    /// Whether option 82 had no room and was not echoed (RFC 3046 section 2.2 wants this counted).
+    /// Whether option 82 was left out for lack of room (RFC 3046 section 2.2 requires this to be
+    /// counted).
     pub relay_information_left_out: bool,
 }
 
 impl Written {
-    /// Codes of everything that was left out, option 82 included.
+    /// Codes of everything that was left out, including option 82.
     pub fn all_left_out(&self) -> SmallVec<[u8; 4]> {
         let mut codes = self.left_out.clone();
         codes.extend(self.relay_information_left_out.then_some(code::RELAY_AGENT_INFORMATION));
@@ -58,7 +61,7 @@ impl Written {
     }
 }
 
-/// Why a reply cannot be written.
+/// The error for a reply that cannot be written.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
     "found {found} octets in a reply with nothing but what must stand in it; wanted at most \
@@ -67,25 +70,25 @@ impl Written {
      interface is so small that it must be raised"
 )]
 pub struct Unwritable {
-    /// The reason to count it under, [`Reason::ReplyUnwritable`].
+    /// The reason under which it is counted, [`Reason::ReplyUnwritable`].
     pub reason: Reason,
     found: usize,
     wanted: usize,
 }
 
-/// Writes the reply to a request into `packet`, which is cleared first; its capacity is used again.
+/// Writes the reply to a request into `packet`, which is cleared first; its capacity is reused.
 ///
-/// Option 53 comes first, then `reply.options` in their order, then option 82 as received, last
-/// and never outside the options field (RFC 3046 section 2.2). The payload has at least 300
-/// octets, as BOOTP relays expect, and at most what option 57 of the request allows and the
-/// interface that the request came in by carries.
+/// Option 53 comes first, then `reply.options` in their order, then option 82 as received, which is
+/// always the last and never outside the options field (RFC 3046 section 2.2). The payload has at
+/// least 300 octets, as BOOTP relays expect, and at most as many as option 57 of the request and
+/// the interface that received the request allow.
 ///
-/// If that is too little, OFFER and ACK use file and then sname (option 52); then options are left
-/// out, the last ones first, except those without which the reply would be wrong: 1, 51, 54, 61,
-/// 108 and 118. Room for option 82 is kept before that of any other option but these.
+/// If that is too little, OFFER and ACK use file and then sname (option 52). If that is not enough
+/// either, options are left out from the end, except those without which the reply would be wrong:
+/// 1, 51, 54, 61, 108 and 118. Room for option 82 is reserved before room for any option but these.
 ///
-/// Codes that are not the engine's to set (0, 52, 53, 82, 255), a code that was written already,
-/// and lists without an item are passed over. After an error, `packet` is empty.
+/// Codes that the engine does not set (0, 52, 53, 82, 255), a code that was already written, and
+/// lists without an item are skipped. After an error, `packet` is empty.
 pub fn write(
     request: &Request,
     reply: &Reply,
@@ -115,7 +118,8 @@ pub fn write(
     Ok(written)
 }
 
-/// How long the payload may be, by option 57 of the request and by what the interface carries.
+/// The maximum length of the payload in octets, according to option 57 of the request and the MTU
+/// of the interface.
 fn payload_max(request: &Request) -> usize {
     let message_size = request.max_message_size.unwrap_or(0).max(MESSAGE_SIZE_DEFAULT);
     let carried = request.arrival.mtu_octets.unwrap_or(DATAGRAM_OCTETS_MAX);
@@ -123,7 +127,7 @@ fn payload_max(request: &Request) -> usize {
     usize::from(datagram).saturating_sub(IP_AND_UDP_OCTETS)
 }
 
-/// The header up to and including the magic cookie (RFC 2131 section 2 and table 3).
+/// Writes the header up to and including the magic cookie (RFC 2131 section 2 and table 3).
 fn write_header(request: &Request, reply: &Reply, packet: &mut Vec<u8>) {
     let chaddr = request.hardware_address.octets();
     let forced = if reply.force_broadcast { Request::BROADCAST } else { 0 };
@@ -156,13 +160,13 @@ const fn message_type(kind: ReplyKind) -> MessageType {
     }
 }
 
-/// An option as it stands in the packet.
+/// The place of an option in the packet.
 struct Framed {
     code: u8,
     range: Range<usize>,
 }
 
-/// Writes `reply.options` one after the other, without regard to room.
+/// Writes `reply.options` one after the other, regardless of the available room.
 fn write_options(reply: &Reply, packet: &mut Vec<u8>) -> SmallVec<[Framed; 16]> {
     let mut framed = SmallVec::new();
     let mut written = CodeSet::default();
@@ -205,15 +209,16 @@ fn write_parts(code: u8, octets: &[u8], packet: &mut Vec<u8>) {
     }
 }
 
-/// What an option of `octets` octets takes with the code and length of each part.
+/// The size of an option of `octets` octets, including the code and length of each part.
 const fn framed_octets(octets: usize) -> usize {
     let parts = if octets == 0 { 1 } else { octets.div_ceil(PART_OCTETS_MAX) };
     octets + 2 * parts
 }
 
-/// Whether a reply without the option would be wrong rather than poorer: the subnet mask, without
-/// which a client goes by the class of its address; 51 and 54 (RFC 2131 table 3), what is echoed (61 by RFC 6842 section 3, 118 by RFC 3011), and 108, which tells the client
-/// to do without the address (RFC 8925).
+/// Returns whether a reply without the option would be wrong rather than only incomplete: the
+/// subnet mask, without which a client uses the class of its address; 51 and 54 (RFC 2131 table 3);
+/// options that are copied from the request (61 by RFC 6842 section 3, 118 by RFC 3011); and 108,
+/// which tells the client to do without the address (RFC 8925).
 const fn is_mandatory(option: u8) -> bool {
     matches!(
         option,
@@ -226,8 +231,8 @@ const fn is_mandatory(option: u8) -> bool {
     )
 }
 
-/// Takes the options that stand at the end of `packet` apart and puts back those that have room,
-/// each where it has it. `relay_octets` and an END remain free.
+/// Removes the options at the end of `packet` and puts back those that fit, each in its place. Room
+/// for `relay_octets` and an END remains free.
 fn make_fit(
     kind: ReplyKind,
     options: &[Framed],
@@ -249,7 +254,7 @@ fn make_fit(
         packet.clear();
         return Err(unwritable(0));
     };
-    // Table 3 of RFC 2131 knows no option 52 in a NAK.
+    // Table 3 of RFC 2131 does not allow option 52 in a NAK.
     let may_overload = kind != ReplyKind::Nak;
     let with_relay_information =
         room.checked_sub(relay_octets).and_then(|room| room::find(&items, room, may_overload));
@@ -292,7 +297,8 @@ fn put_back(options: &[Framed], places: &Places, options_start: usize, packet: &
     at(Place::Options).for_each(|option| packet.extend_from_slice(option));
 }
 
-/// Fills a header field with options and END; leaves it alone, and says so, if there are none.
+/// Fills a header field with options and END. Returns `false` and leaves the field unchanged if
+/// there are none.
 fn fill<'a>(field: &mut [u8], options: impl Iterator<Item = &'a [u8]>) -> bool {
     let mut free = field;
     let mut is_used = false;

@@ -1,6 +1,6 @@
 //! Stores that are damaged in many ways: each is refused, or has every acknowledged lease.
 //!
-//! `LESSOR_SEED` repeats a run; `LESSOR_DAMAGE_TRIALS` sets how many stores are damaged.
+//! `LESSOR_SEED` repeats a run; `LESSOR_DAMAGE_TRIALS` sets the number of damaged stores.
 
 use std::{collections::BTreeMap, env, fs, time::SystemTime};
 
@@ -12,7 +12,7 @@ use super::{
 };
 
 const TRIALS: usize = 300;
-/// Trials with copies of one store.
+/// The number of trials with copies of one store.
 const TRIALS_PER_STORE: usize = 15;
 
 /// Numbers that look random (splitmix64).
@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-/// A store as a killed or stopped server leaves it, and the revisions that were acknowledged.
+/// A store as a killed or stopped server leaves it, with the acknowledged revisions.
 struct Left {
     folder: TempDir,
     acknowledged: BTreeMap<Ipv4Addr, u64>,
@@ -61,7 +61,7 @@ fn left(random: &mut Random) -> Left {
         }
     }
     if random.below(2) == 0 {
-        // Killed: the files as they are while the store is open.
+        // Killed: copies the files while the store is open.
         copy(&path.join(FOLDER), &folder.path().join("left").join(FOLDER));
         drop(store);
     } else {
@@ -79,7 +79,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Damages a file, and says how.
+/// Damages a file and describes the damage.
 fn damage(random: &mut Random, file: &Path) -> String {
     let mut octets = fs::read(file).unwrap();
     let length = octets.len();
@@ -153,7 +153,7 @@ fn no_damage_loses_an_acknowledged_lease_silently() {
     assert!(refused > trials / 2);
 }
 
-/// Tells `cargo xtask attack`, if that runs the test.
+/// Reports to `cargo xtask attack`, if that runs the test.
 fn report(trials: usize, whole: usize, refused: usize) {
     let Some(path) = env::var_os("LESSOR_ATTACK_REPORT") else { return };
     let subject = "stores with a file changed, emptied or removed";
@@ -163,7 +163,8 @@ fn report(trials: usize, whole: usize, refused: usize) {
     fs::write(path, line + "\n").unwrap();
 }
 
-/// What a power cut can leave: any part of the last batch, and a mark from some time before.
+/// The possible results of a power cut: any part of the last batch, and a mark from some time
+/// before.
 #[test]
 fn a_torn_tail_costs_nothing_that_was_acknowledged() {
     let mut random = Random::announced();
@@ -185,7 +186,7 @@ fn a_torn_tail_costs_nothing_that_was_acknowledged() {
             copy(log.path(), torn.path());
             let mut octets = after[..length].to_vec();
             if random.below(2) == 0 {
-                // Pages that were not written read as zeros.
+                // Pages that were not written are read as zeros.
                 octets.resize(after.len(), 0);
             }
             fs::write(torn.segment(1), octets).unwrap();
@@ -221,7 +222,7 @@ fn a_log_that_ends_before_its_mark_is_damaged() {
     commit(&mut store, [change(3, 1)]);
     let left = TempDir::new().unwrap();
     copy(log.path(), &left.path().join(FOLDER));
-    // Not one octet is wrong, and two batches are missing.
+    // No octet is wrong, but two batches are missing.
     fs::write(left.path().join(FOLDER).join("0000000001.log"), &before).unwrap();
     let refused = DiskStore::open(left.path()).err().unwrap().to_string();
     let expected = format!(

@@ -1,5 +1,5 @@
-//! What the battery in `tests/` cannot reach from outside: writes that fail, old segments, stores of
-//! other formats, permissions, and what is kept of a damaged store.
+//! Tests that the battery in `tests/` cannot do from outside: failing writes, old segments, stores
+//! of other formats, permissions, and what is kept of a damaged store.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use super::*;
 use crate::log::Newest as NewestSegment;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Some thirty leases.
+/// Segments with room for about thirty leases.
 pub(super) const SMALL: Settings = settings(4 << 10);
 
 pub(super) fn change(number: u16, revision: u64) -> Change {
@@ -43,7 +43,7 @@ pub(super) fn address(number: u16) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, high, low)
 }
 
-/// Every change a decision of its own.
+/// Commits each change as a separate decision.
 pub(super) fn commit(
     store: &mut DiskStore,
     changes: impl IntoIterator<Item = Change>,
@@ -65,7 +65,7 @@ pub(super) fn open(path: &Path) -> DiskStore {
     DiskStore::open_with(path, SMALL).unwrap()
 }
 
-/// A store that holds one lease, 10.0.0.1; closed.
+/// A closed store with one lease, 10.0.0.1.
 fn closed_store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [Answer::Made]);
@@ -184,7 +184,7 @@ fn a_full_disk_costs_one_segment_and_no_lease() {
     assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::NotMade]);
     let error = store.last_error().unwrap();
     assert_says(&error, &["No space left", "trying again in 100 ms"]);
-    // Until then it answers at once.
+    // Until then it answers immediately.
     assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::NotMade]);
     assert_eq!(store.last_error(), Some(error));
     commit_until_taken(&mut store, &change(2, 1));
@@ -196,8 +196,8 @@ fn a_full_disk_costs_one_segment_and_no_lease() {
     assert_eq!(revisions(&mut open(folder.path())), expected);
 }
 
-/// A write that reaches the disk, and a flush that fails thereafter: whatever the file has then, the
-/// batch is not made.
+/// A write reaches the disk and then the flush fails: whatever the file contains, the batch is not
+/// made.
 #[test]
 fn a_failed_batch_does_not_come_back() {
     for process_ends_at_once in [true, false] {
@@ -206,7 +206,8 @@ fn a_failed_batch_does_not_come_back() {
         let mut store = open(folder.path());
         assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::Made]);
         let durable = fs::metadata(&segment).unwrap().len();
-        // Flushes of /dev/null fail. What would have been written there is put into the file.
+        // Flushes of /dev/null fail. The octets that would have been written are put into the file
+        // below.
         let end = store.table.log().end;
         let null = fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
         let newest = &mut store.table.log().newest;
@@ -218,7 +219,7 @@ fn a_failed_batch_does_not_come_back() {
             assert_eq!(fs::metadata(&segment).unwrap().len(), durable);
         } else {
             commit_until_taken(&mut store, &change(4, 1));
-            // Octets that made it to the disk after all, behind the end that counts.
+            // Octets that reached the disk nevertheless, after the end of the log.
             let mut value = Vec::new();
             record::encode(&change(3, 1).lease, &mut value);
             let key = record::key(address(3));
@@ -300,7 +301,7 @@ fn many_short_segments_are_put_together() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     for revision in 1..=60 {
-        // As after a failure, when the time for the next attempt has come.
+        // Like after a failure, when the next attempt is due.
         store.table.log().abandon();
         store.table.retry_now();
         assert_eq!(commit(&mut store, [change(1, revision)]), [Answer::Made]);
@@ -334,7 +335,7 @@ fn others_can_neither_list_nor_read_the_store() {
     let folder = closed_store();
     let store = folder.path().join("leases");
     let for_others = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o007;
-    // As a restored backup may have them.
+    // Permissions that a restored backup may have.
     fs::set_permissions(&store, fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(store.join("mark"), fs::Permissions::from_mode(0o644)).unwrap();
     drop(open(folder.path()));

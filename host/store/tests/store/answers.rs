@@ -1,6 +1,6 @@
-//! No answer of a store is ever wrong: random decisions, many of them built on what is not there, are
-//! compared with a model that knows nothing but the rule. Two handles on one database take turns; a
-//! store on disk is opened again instead.
+//! No answer of a store is ever wrong: random decisions, many of them built on records that do not
+//! exist, are compared with a model that only knows the rule. Two handles on one database take
+//! turns; a store on disk is reopened instead.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::support::{Random, address, lease, load};
 const ADDRESSES: u64 = 6;
 const BATCHES: usize = 400;
 
-/// What storage holds.
+/// The contents of storage.
 #[derive(Default)]
 struct Model(BTreeMap<Ipv4Addr, Arc<Lease>>);
 
@@ -33,7 +33,7 @@ impl Model {
         Answer::Made
     }
 
-    /// A decision that is built on what is there, or on what was there a while ago.
+    /// A decision that is built on current records, or on records from some time ago.
     fn decision(&self, random: &mut Random) -> Changes {
         let first = random.below(ADDRESSES);
         let addresses = (0..=random.below(3)).map(|more| (first + more) % ADDRESSES);
@@ -47,7 +47,7 @@ impl Model {
     }
 }
 
-/// `open` gives a handle for each batch.
+/// `open` returns a handle for each batch.
 fn no_answer_is_wrong(mut open: impl FnMut(usize) -> Box<dyn Store>) {
     let mut random = Random::announced();
     let mut model = Model::default();

@@ -1,4 +1,4 @@
-//! One battery of tests, run against every backend.
+//! A battery of tests that runs against every backend.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,7 +10,7 @@ use lessor_store::{DiskStore, MemoryStore, Store};
 
 use crate::support::{address, change, commit, conflict, conflicts, lease, load};
 
-/// Opens the store; called again after the last one was dropped, opens the same one again.
+/// Opens the store. Another call after the last store was dropped reopens the same one.
 type Open = dyn Fn() -> Box<dyn Store>;
 
 fn memory() -> Box<Open> {
@@ -152,9 +152,9 @@ fn the_changes_of_a_decision_are_made_together_or_not_at_all(open: &Open) {
     commit(&mut *store, [change(address(1), 1), change(address(2), 1)]);
     let results = store.commit(&[
         decision(&[(3, 1), (1, 2)]),
-        // The record of 1 is another by now; that of 2 is as expected, and 4 is free.
+        // The record of 1 has changed by now; that of 2 is as expected, and 4 is free.
         decision(&[(4, 1), (1, 2), (2, 2)]),
-        // What was refused is built on in vain.
+        // These decisions build on a change that was refused.
         decision(&[(5, 1), (2, 3)]),
         decision(&[(4, 1), (1, 3), (3, 2)]),
     ]);

@@ -1,4 +1,4 @@
-//! Group commit: what it puts together, what it hands back, and that nobody waits in vain.
+//! Group commit: what it combines, what it returns, and that every submission is answered.
 
 use std::{
     sync::{
@@ -20,14 +20,14 @@ use crate::support::{address, apart, change, conflict, conflicts, load};
 const PATIENCE: Duration = Duration::from_secs(30);
 const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_changes: 10 };
 
-/// A slow disk: each commit says that it has begun, and then waits to be let through.
+/// A slow disk: each commit reports that it has begun, and then waits for permission to continue.
 struct SlowStore {
     leases: MemoryStore,
     begun: Sender<usize>,
     go_on: Receiver<Outcome>,
 }
 
-/// What becomes of a commit.
+/// The outcome of a commit.
 #[derive(Clone, Copy)]
 enum Outcome {
     Succeed,
@@ -61,7 +61,7 @@ struct Bench {
     finished: Receiver<Done>,
 }
 
-/// Which submission is done, and how.
+/// The number and the results of a submission that is done.
 type Done = (u32, Vec<Changes>, Vec<Answer>);
 
 impl Bench {
@@ -75,7 +75,7 @@ impl Bench {
         Self { committer, thread: Some(thread), begun, go_on, leases, done, finished }
     }
 
-    /// A submission of as many new leases as `size`, the first with the address of `number`.
+    /// A submission of `size` new leases, starting with the address of `number`.
     fn submission(&self, number: u32, size: u32) -> Submission {
         let done = self.done.clone();
         Submission {

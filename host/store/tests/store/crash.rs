@@ -1,8 +1,8 @@
 //! A process that is killed in the middle of its writes.
 //!
-//! The tests run themselves once more as a child process, which writes leases and reports each as
-//! soon as the committer says that it is durable; they kill it with SIGKILL and then look whether
-//! every reported lease is there.
+//! The tests run themselves again as a child process, which writes leases and reports each as soon
+//! as the committer reports that it is durable. They kill the child with SIGKILL and then check
+//! that every reported lease is there.
 
 use std::{
     collections::BTreeMap,
@@ -103,8 +103,8 @@ fn spawn(test: &str, folder: &Path, seed: u64) -> Child {
         .unwrap()
 }
 
-/// A line that says "durable", an address and a revision; the test harness may have written to the
-/// same line before. A line cut short by the kill has no last word.
+/// Parses a line with "durable", an address and a revision. The test harness may have written to
+/// the same line before. A line that the kill cut short has no last word.
 fn parse_report(line: &[u8]) -> Option<(Ipv4Addr, u64)> {
     let line = std::str::from_utf8(line).ok()?;
     let (_, report) = line.split_once("durable ")?;
@@ -113,7 +113,7 @@ fn parse_report(line: &[u8]) -> Option<(Ipv4Addr, u64)> {
     Some((address.parse().unwrap(), revision.parse().unwrap()))
 }
 
-/// The child: changes random addresses without end, several submissions at a time.
+/// The child process: changes random addresses without end, several submissions at a time.
 fn write_until_killed(folder: &Path) {
     let mut random = Random::seeded(env::var(SEED).unwrap().parse().unwrap());
     let mut store = DiskStore::open(folder).unwrap();
@@ -123,7 +123,8 @@ fn write_until_killed(folder: &Path) {
     let (committer, _thread) = Committer::start(Box::new(store), limits);
     let (done, finished) = mpsc::channel();
     for submissions in 0_u64.. {
-        // Changes of one address need not wait for each other: the queue keeps their order.
+        // Changes of one address do not have to wait for each other, because the queue keeps their
+        // order.
         let decisions = apart((0..1 + random.below(8)).map(|_| {
             let address = address(random.below(ADDRESSES) as u32);
             let revision = revisions.entry(address).or_default();

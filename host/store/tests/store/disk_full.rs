@@ -1,4 +1,4 @@
-//! A disk that is full: a small tmpfs, seen by this test alone.
+//! A full disk: a small tmpfs that only this test sees.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ use crate::support::{address, apart, change, commit, conflict, lease, load};
 const DISK_OCTETS: usize = 24 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Runs `test` with the folder of a small disk, in a thread that has its own view of mounted
+/// Runs `test` with the folder of a small disk, in a thread that has a separate view of mounted
 /// filesystems, as have the threads that it starts.
 fn on_a_small_disk(test: fn(&Path)) {
     if !geteuid().is_root() {
@@ -51,7 +51,7 @@ fn on_a_small_disk(test: fn(&Path)) {
     }
 }
 
-/// Leaves no room on the disk.
+/// Fills the disk.
 fn fill(disk: &Path) {
     let piece = vec![1; 64 << 10];
     for number in 0.. {
@@ -70,7 +70,8 @@ fn clear(disk: &Path) {
     }
 }
 
-/// Batches of new leases until one fails; how many addresses hold a lease.
+/// Commits batches of new leases until one fails. Returns the number of addresses with a lease, and
+/// the failed batch.
 fn commit_until_failed(store: &mut dyn Store, mut next: u32) -> (u32, Vec<Changes>) {
     loop {
         let batch = apart((next..next + 100).map(|number| change(address(number), 1)));
@@ -108,7 +109,8 @@ fn a_full_disk_fails_batches_until_there_is_space() {
             let error = store.last_error().unwrap();
             assert!(error.contains("No space left"), "{error}");
 
-            // While it cannot write it answers at once, attempts to reopen included.
+            // While it cannot write, it answers immediately, even when it attempts to reopen the
+            // log.
             let begin = Instant::now();
             let mut answers = 0;
             while begin.elapsed() < Duration::from_millis(500) {

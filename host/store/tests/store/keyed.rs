@@ -1,4 +1,4 @@
-//! Values by owner and key: what was written is there, and what is damaged stops nobody.
+//! Values by owner and key: written values are there, and a damaged store does not stop the server.
 
 use std::{
     env, fs,
@@ -12,7 +12,7 @@ use std::{
 use lessor_store::{KeyedStore, KeyedStoreError, KeyedValue};
 use tempfile::TempDir;
 
-/// What it is called, and what it does to a file.
+/// The name of the damage, and the function that damages a file.
 type Damage = (&'static str, fn(&mut Vec<u8>));
 
 const FOLDER: &str = "LESSOR_KEYED_TEST_FOLDER";
@@ -51,7 +51,7 @@ fn owners_have_their_own_values_also_after_a_restart() {
     write(&store, "10-a", "line", Some(b"1"));
     write(&store, "10-a", "empty", Some(b""));
     write(&store, "10-a", "gone", Some(b"2"));
-    // An owner whose name another's begins with.
+    // The name of one owner is a prefix of another's.
     write(&store, "10-ab", "line", Some(b"3"));
     write(&store, "10-a", "gone", None);
     let expected = [("empty".to_owned(), vec![]), ("line".to_owned(), b"1".to_vec())];
@@ -85,7 +85,7 @@ fn a_folder_that_cannot_be_used_is_named() {
     assert!(error.contains(file.to_str().unwrap()), "{error}");
 }
 
-/// Every file of a store, each damaged in one of several ways, and the rest as it was.
+/// Each file of a store is damaged in several ways, one at a time.
 #[test]
 fn what_is_damaged_is_put_aside_and_stops_nobody() {
     let original = TempDir::new().unwrap();
@@ -118,7 +118,8 @@ fn what_is_damaged_is_put_aside_and_stops_nobody() {
 
             let (store, damaged) = KeyedStore::open(&path)
                 .unwrap_or_else(|error| panic!("{} {what}: {error}", file.display()));
-            // Whatever was lost, it goes on, and what is written from now on is there.
+            // Whatever was lost, the store works, and values that are written from now on are
+            // there.
             write(&store, "10-a", "new", Some(b"1"));
             drop(store);
             assert!(values(&open(&path), "10-a").contains(&("new".to_owned(), b"1".to_vec())));
@@ -131,7 +132,7 @@ fn what_is_damaged_is_put_aside_and_stops_nobody() {
         }
     }
     assert_eq!(put_aside, tried, "no damage goes unnoticed");
-    // A folder that lost what it goes by is not taken for a new one.
+    // A folder without its mark is not taken for a new one.
     fs::remove_file(source.join("mark")).unwrap();
     let (store, damaged) = KeyedStore::open(&source).unwrap();
     assert!(damaged.unwrap().error.contains("mark, octet 0: it is missing"));

@@ -1,5 +1,5 @@
-//! What every store promises, and what becomes of the promise when the process is killed, the disk
-//! is full or too much is asked for.
+//! The promises of every store, and how they hold when the process is killed, the disk is full or
+//! too much is asked for.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

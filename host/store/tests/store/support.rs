@@ -1,4 +1,4 @@
-//! Leases and changes to try stores with, and a source of numbers that a seed repeats.
+//! Leases and changes for testing stores, and reproducible random numbers.
 
 use std::{collections::BTreeMap, env, net::Ipv4Addr, sync::Arc, time::SystemTime};
 
@@ -13,7 +13,7 @@ pub(crate) fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(0x0a00_0000 + number)
 }
 
-/// A lease that follows from address and revision alone, so that it can be checked later.
+/// A lease that is derived from address and revision alone, so that it can be checked later.
 pub(crate) fn lease(address: Ipv4Addr, revision: u64) -> Lease {
     let [_, b, c, d] = address.octets();
     let hardware_address = HardwareAddress::ethernet([2, 0, b, c, d, revision as u8]);
@@ -33,7 +33,7 @@ pub(crate) fn lease(address: Ipv4Addr, revision: u64) -> Lease {
     }
 }
 
-/// The change that makes the record of `address` one of `revision`.
+/// The change that gives the record of `address` the revision `revision`.
 pub(crate) fn change(address: Ipv4Addr, revision: u64) -> Change {
     Change {
         lease: Arc::new(lease(address, revision)),
@@ -41,12 +41,12 @@ pub(crate) fn change(address: Ipv4Addr, revision: u64) -> Change {
     }
 }
 
-/// Every change a decision of its own.
+/// Makes each change a separate decision.
 pub(crate) fn apart(changes: impl IntoIterator<Item = Change>) -> Vec<Changes> {
     changes.into_iter().map(|change| Changes::from_iter([change])).collect()
 }
 
-/// Has changes made that have nothing to do with each other.
+/// Commits independent changes.
 pub(crate) fn commit(
     store: &mut dyn Store,
     changes: impl IntoIterator<Item = Change>,
@@ -54,12 +54,12 @@ pub(crate) fn commit(
     store.commit(&apart(changes))
 }
 
-/// What the change of a decision conflicts with.
+/// The answer for a decision with one change that conflicts with this record.
 pub(crate) fn conflict(address: Ipv4Addr, revision: u64) -> Answer {
     conflicts([Some((address, revision))])
 }
 
-/// What the changes of a decision conflict with.
+/// The answer for a decision whose changes conflict with these records.
 pub(crate) fn conflicts<const N: usize>(found: [Option<(Ipv4Addr, u64)>; N]) -> Answer {
     let found = found.into_iter();
     Answer::Conflict(
@@ -69,7 +69,7 @@ pub(crate) fn conflicts<const N: usize>(found: [Option<(Ipv4Addr, u64)>; N]) -> 
     )
 }
 
-/// Every record of a store; each was handed out once.
+/// Every record of a store. Panics if the store passes a record twice.
 pub(crate) fn load(store: &mut dyn Store) -> BTreeMap<Ipv4Addr, Lease> {
     let mut leases = BTreeMap::new();
     let mut twice = Vec::new();
