@@ -19,7 +19,7 @@ pub(crate) use self::{
 };
 pub use self::{
     metrics::Metric,
-    state::{StateEntry, StateRules, StateStatus, WhenFull},
+    state::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX, StateEntry, StateRules, StateStatus, WhenFull},
     writer::{Remembered, StateChange, StateStore, StateStoreError},
 };
 use crate::{Capability, Grants};

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::RequestKind;
 
 use crate::{
-    LookupSources, Mode, Observer, PluginError, PluginReport, PluginSource, PluginStatus, Runner,
-    ShadowRunner, Shadows, StateRules, background,
+    LookupSources, Mode, NoLookupSources, PluginError, PluginReport, PluginSource, PluginStatus,
+    Shadows, StateRules, background,
     error::Problem,
     hook::{Hook, HookSet},
     plugin::Plugin,
@@ -32,8 +32,52 @@ pub struct Chain {
     _runtime: Arc<Runtime>,
 }
 
+impl Runtime {
+    /// Creates a chain: reads, checks, compiles (or takes from the cache), links, instantiates and
+    /// configures every plugin once. This can be slow, so call it off the packet path. The plugins
+    /// have no lookup sources.
+    ///
+    /// # Errors
+    /// All problems of all plugins.
+    pub fn chain(
+        self: &Arc<Self>,
+        plugins: Vec<PluginSource>,
+    ) -> Result<Arc<Chain>, Vec<PluginError>> {
+        self.chain_with_sources(plugins, Arc::new(NoLookupSources))
+    }
+
+    /// Does the same with lookup sources for the plugins of this chain.
+    ///
+    /// # Errors
+    /// As [`Runtime::chain`].
+    pub fn chain_with_sources(
+        self: &Arc<Self>,
+        plugins: Vec<PluginSource>,
+        lookup_sources: Arc<dyn LookupSources>,
+    ) -> Result<Arc<Chain>, Vec<PluginError>> {
+        self.chain_after(None, plugins, lookup_sources)
+    }
+
+    /// Does the same for a chain that replaces another: plugins that are unchanged are not prepared
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Runtime::chain`].
+    pub fn chain_after(
+        self: &Arc<Self>,
+        before: Option<&Chain>,
+        plugins: Vec<PluginSource>,
+        lookup_sources: Arc<dyn LookupSources>,
+    ) -> Result<Arc<Chain>, Vec<PluginError>> {
+        if !plugins.is_empty() {
+            self.start_clock();
+        }
+        Chain::new(self, plugins, &lookup_sources, before)
+    }
+}
+
 impl Chain {
-    pub(crate) fn new(
+    fn new(
         runtime: &Arc<Runtime>,
         sources: Vec<PluginSource>,
         lookup_sources: &Arc<dyn LookupSources>,
@@ -172,59 +216,9 @@ impl Chain {
         Ok(Arc::new(Self { plugins, hooks, planned, lookup_sources, shadows: None, _runtime }))
     }
 
-    /// Creates instances of every live plugin with a hook on the packet path, for one worker
-    /// thread. Runs `configure`, which can be slow, so call it off the packet path.
-    ///
-    /// # Errors
-    /// If a plugin cannot be instantiated.
-    pub fn runner(self: &Arc<Self>) -> Result<Runner, Vec<PluginError>> {
-        self.runner_after(None)
-    }
-
-    /// Does the same for a thread that still runs another chain. Plugins that are unchanged get no
-    /// new instances; [`Runner::take_over`] moves those that the thread has.
-    ///
-    /// # Errors
-    /// If a plugin cannot be instantiated.
-    pub fn runner_after(
-        self: &Arc<Self>,
-        before: Option<&Self>,
-    ) -> Result<Runner, Vec<PluginError>> {
-        let seats = self.seats(HookSet::touches_packets, Duty::Packets, before)?;
-        Ok(Runner::new(Arc::clone(self), seats))
-    }
-
-    /// Creates instances for the thread that delivers lease events.
-    ///
-    /// # Errors
-    /// If a plugin cannot be instantiated.
-    pub fn observer(self: &Arc<Self>) -> Result<Observer, Vec<PluginError>> {
-        self.observer_after(None)
-    }
-
-    /// Does the same for a thread that still runs another chain; see [`Chain::runner_after`].
-    ///
-    /// # Errors
-    /// If a plugin cannot be instantiated.
-    pub fn observer_after(
-        self: &Arc<Self>,
-        before: Option<&Self>,
-    ) -> Result<Observer, Vec<PluginError>> {
-        let seats = self.seats(|hooks| hooks.contains(Hook::OnLease), Duty::LeaseEvents, before)?;
-        Ok(Observer::new(Arc::clone(self), seats))
-    }
-
     /// The number of plugins that share their instances with `before`.
     pub fn kept_from(&self, before: &Self) -> usize {
         self.plugins.iter().filter(|plugin| before.has_instances_of(plugin)).count()
-    }
-
-    /// Creates instances for the thread that runs the shadows. Returns `None` if there are none.
-    ///
-    /// # Errors
-    /// If a plugin cannot be instantiated.
-    pub fn shadow_runner(self: &Arc<Self>) -> Result<Option<ShadowRunner>, Vec<PluginError>> {
-        ShadowRunner::new(self)
     }
 
     /// The sources that plugins can look up in.
@@ -251,7 +245,8 @@ impl Chain {
         self.plugin(&plugin.name).is_some_and(|own| own.shares_instances_with(plugin))
     }
 
-    fn seats(
+    /// Creates instances of the live plugins whose hooks are wanted, except those that `before` has.
+    pub(crate) fn seats(
         &self,
         is_wanted: impl Fn(HookSet) -> bool,
         duty: Duty,

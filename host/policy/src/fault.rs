@@ -3,14 +3,10 @@
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use wasmtime::Trap;
 
-use crate::{
-    Hook, Limits,
-    host::{BadAnswer, GaveUp, Guest},
-    limits::ANSWER_OCTETS_MAX,
-    script::Script,
-};
+use crate::limits::ANSWER_OCTETS_MAX;
 
 /// How a call of a plugin failed, or why the plugin was not called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,6 +70,29 @@ impl fmt::Display for FaultKind {
     }
 }
 
+/// Why an answer of a guest is not valid.
+#[derive(Debug, Error)]
+pub(crate) enum BadAnswer {
+    #[error(
+        "the name of a pool has {octets} octets; at most {} are possible",
+        crate::limits::POOL_NAME_OCTETS_MAX
+    )]
+    PoolName { octets: usize },
+    #[error(
+        "the name of a subscriber has {octets} octets and its limit is {leases_max}; a name has 1 to \
+         {} octets, and the limit is at least 1",
+        crate::limits::SUBSCRIBER_NAME_OCTETS_MAX
+    )]
+    Subscriber { octets: usize, leases_max: u32 },
+    #[error("a handle was used outside of the call that it was given to")]
+    NoSubject,
+}
+
+/// The reason of a guest that ended its call itself.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct GaveUp(pub(crate) String);
+
 /// A fault with its details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -90,19 +109,15 @@ impl Fault {
         Self { kind, message: message.into(), computed: None }
     }
 
-    /// Determines the fault from the error that ended a guest call.
-    pub(crate) fn of(error: &wasmtime::Error, guest: &Guest) -> Self {
-        Self { computed: guest.stopwatch.computed(), ..Self::without_cost(error, guest) }
-    }
-
-    fn without_cost(error: &wasmtime::Error, guest: &Guest) -> Self {
+    /// Determines the fault from the error that ended a guest call, and from the limit that the
+    /// call reached, if it reached one.
+    pub(crate) fn of(error: &wasmtime::Error, denied: Option<String>) -> Self {
         if let Some(answer) = error.downcast_ref::<BadAnswer>() {
             return Self::new(FaultKind::BadAnswer, answer.to_string());
         }
         if let Some(GaveUp(reason)) = error.downcast_ref::<GaveUp>() {
             return Self::new(FaultKind::Failed, reason.clone());
         }
-        let denied = guest.limiter.denied();
         let (kind, story) = match (error.downcast_ref::<Trap>(), denied) {
             (Some(Trap::Interrupt), _) => {
                 (FaultKind::DeadlineExceeded, "it computed longer than its deadline".to_owned())
@@ -115,36 +130,6 @@ impl Fault {
             (None, None) => return Self::untyped(error),
         };
         Self::new(kind, story)
-    }
-
-    /// Adds what the author of the plugin needs to know: the hook, and what to do.
-    pub(crate) fn during(self, hook: Hook, limits: &Limits, script: Option<&Script>) -> Self {
-        let Self { kind, message, computed } = self;
-        let message = match kind {
-            FaultKind::DeadlineExceeded => format!(
-                "{hook} computed longer than its deadline, {} ms. {} Large tables belong into a source for \
-                 lookups; deadline-ms under [limits] in the file beside the plugin allows up to {} ms",
-                limits.deadline_ms,
-                script
-                    .map_or_else(|| "Is there a loop that does not end?".to_owned(), Script::loops),
-                Limits::DEADLINE_MS_LIMIT
-            ),
-            FaultKind::StackExhausted => {
-                format!("{hook}: {message}. Do its functions call each other without end?")
-            }
-            FaultKind::MemoryExceeded => format!(
-                "{hook}: {message}. Keep less in memory, or raise memory-mib under [limits] in the file \
-                 beside the plugin"
-            ),
-            FaultKind::Trap => format!("{hook}: {message}"),
-            // A bad answer names its subject already, and a reason is the plugin's own text.
-            _ => return Self { kind, message, computed },
-        };
-        let message = match script {
-            Some(script) => format!("{}: {message}", script.file_name),
-            None => message,
-        };
-        Self { kind, message, computed }
     }
 
     /// Handles a runtime error without a specific type: a stub was called, or an answer could not

@@ -12,6 +12,7 @@
 mod accounts;
 mod budget;
 mod offender;
+mod report;
 mod status;
 
 use std::{

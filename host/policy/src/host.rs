@@ -16,18 +16,17 @@ mod request;
 use std::{collections::HashMap, sync::Arc};
 
 use lessor_core::Reply;
-use thiserror::Error;
 use wasmtime::component::{HasSelf, Linker};
 
 pub(crate) use self::{
-    bindings::lessor::policy::types, draft::Draft, failing::GaveUp, limiter::Limiter,
-    reply::ReplyDraft,
+    bindings::lessor::policy::types, draft::Draft, limiter::Limiter, reply::ReplyDraft,
 };
 use crate::{
     Grants, LeaseEvent, LookupSources, PlannedLookup, StateRules, View,
     belongings::{Belongings, MetricCell},
+    fault::BadAnswer,
     health::{Culprit, Subject as _},
-    instance::Recipe,
+    limits::Limits,
     stopwatch::Stopwatch,
 };
 
@@ -76,36 +75,25 @@ enum Subject {
     Lease(LeaseEvent),
 }
 
-/// Why an answer of a guest is not valid.
-#[derive(Debug, Error)]
-pub(crate) enum BadAnswer {
-    #[error(
-        "the name of a pool has {octets} octets; at most {} are possible",
-        crate::limits::POOL_NAME_OCTETS_MAX
-    )]
-    PoolName { octets: usize },
-    #[error(
-        "the name of a subscriber has {octets} octets and its limit is {leases_max}; a name has 1 to \
-         {} octets, and the limit is at least 1",
-        crate::limits::SUBSCRIBER_NAME_OCTETS_MAX
-    )]
-    Subscriber { octets: usize, leases_max: u32 },
-    #[error("a handle was used outside of the call that it was given to")]
-    NoSubject,
-}
-
 impl Guest {
-    pub(crate) fn new(recipe: &Recipe) -> Self {
+    /// Creates the data of a store of the plugin with this name.
+    pub(crate) fn new(
+        plugin: Arc<str>,
+        limits: &Limits,
+        grants: Grants,
+        belongings: Arc<Belongings>,
+        lookup_sources: Arc<dyn LookupSources>,
+    ) -> Self {
         Self {
-            plugin: Arc::clone(&recipe.name),
+            plugin,
             subject: Subject::Nothing,
-            lookup_sources: recipe.lookup_sources.get(),
-            grants: recipe.grants,
-            belongings: Arc::clone(&recipe.belongings),
-            log_lines_per_sec_max: recipe.limits.log_lines_per_sec_max,
-            state_rules: recipe.limits.state,
+            lookup_sources,
+            grants,
+            belongings,
+            log_lines_per_sec_max: limits.log_lines_per_sec_max,
+            state_rules: limits.state,
             metrics: HashMap::new(),
-            limiter: Limiter::new(&recipe.limits),
+            limiter: Limiter::new(limits),
             stopwatch: Stopwatch::new(),
         }
     }

@@ -18,14 +18,15 @@ use crate::{
     contract::Examined,
     error::Problem,
     fault::Fault,
+    fault_advice::advised,
     hook::{Hook, HookSet},
     host::{Draft, Encode, Guest, ReplyDraft, types},
+    instance_count::{Counted, InstanceCount},
     limits::{
         ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
         REASON_OCTETS_MAX,
     },
     lookups::CurrentSources,
-    runtime::{Counted, InstanceCount},
     script::Script,
     stopwatch::Stopwatch,
 };
@@ -60,6 +61,14 @@ pub(crate) struct Exports {
     configure: ComponentExportIndex,
     load: Option<ComponentExportIndex>,
     hooks: Vec<(Hook, ComponentExportIndex)>,
+}
+
+impl Recipe {
+    /// Creates the data of the store of a new instance.
+    fn guest(&self) -> Guest {
+        let (name, belongings) = (Arc::clone(&self.name), Arc::clone(&self.belongings));
+        Guest::new(name, &self.limits, self.grants, belongings, self.lookup_sources.get())
+    }
 }
 
 impl Exports {
@@ -243,7 +252,7 @@ impl Instance {
 
     /// Adds the details that the author of the plugin needs to a fault of a hook.
     fn during(&self, hook: Hook, fault: Fault) -> Fault {
-        fault.during(hook, &self.limits, self.script.as_deref())
+        advised(fault, hook, &self.limits, self.script.as_deref())
     }
 }
 
@@ -257,8 +266,7 @@ struct Cell {
 
 impl Cell {
     fn new(recipe: &Recipe) -> Self {
-        let guest = Guest::new(recipe);
-        let mut store = Store::new(recipe.pre.engine(), guest);
+        let mut store = Store::new(recipe.pre.engine(), recipe.guest());
         store.limiter(|guest| &mut guest.limiter);
         store.epoch_deadline_callback(|mut context| Ok(context.data_mut().stopwatch.look()));
         store.set_hostcall_fuel(ANSWER_OCTETS_MAX);
@@ -300,7 +308,10 @@ impl Cell {
         guest.limiter.forgive();
         guest.stopwatch.begin(deadline_ms);
         self.store.set_epoch_deadline(Stopwatch::FIRST_TICKS);
-        act(&mut self.store).map_err(|error| Fault::of(&error, self.store.data()))
+        act(&mut self.store).map_err(|error| {
+            let Guest { stopwatch, limiter, .. } = self.store.data();
+            Fault { computed: stopwatch.computed(), ..Fault::of(&error, limiter.denied()) }
+        })
     }
 }
 

@@ -20,7 +20,6 @@ use crate::{
     health::Health,
     instance::{Instance, Recipe},
     limits::INSTANCE_ON_DEMAND_MS_MAX,
-    plugin,
     stopwatch::processor_time,
 };
 
@@ -185,7 +184,7 @@ fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, effort: &Effort) {
             Err(Problem::NoRoom { .. }) => postponed.push_back(order),
             Err(problem) => {
                 spare.put(State::Empty);
-                plugin::record(name, &order.health, fault_of(problem), Duration::ZERO, None);
+                order.health.report(name, fault_of(problem), Duration::ZERO, None);
             }
         }
     }

@@ -34,6 +34,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+mod allocation;
 mod artifact;
 mod background;
 mod belongings;
@@ -45,10 +46,12 @@ mod compiler;
 mod contract;
 mod error;
 mod fault;
+mod fault_advice;
 mod health;
 mod hook;
 mod host;
 mod instance;
+mod instance_count;
 mod keeper;
 pub mod limits;
 mod longest_wait;
@@ -68,6 +71,7 @@ mod trace;
 mod trusted;
 mod view;
 
+pub use allocation::Allocation;
 pub use belongings::{
     Metric, Remembered, StateChange, StateEntry, StateRules, StateStatus, StateStore,
     StateStoreError, WhenFull,
@@ -84,7 +88,7 @@ pub use limits::{FailurePolicy, Limits};
 pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use runner::{Observer, Runner};
-pub use runtime::{Allocation, Runtime, RuntimeSettings};
+pub use runtime::{Runtime, RuntimeSettings};
 pub use script::{Named, NamedKind};
 pub use shadow::{
     Difference, DifferenceKind, SampledReply, ShadowDifference, ShadowRunner, ShadowSample,

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::StateRules;
+pub use crate::belongings::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX};
 
 /// The maximum size of a plugin file, in octets.
 pub const PLUGIN_OCTETS_MAX: u64 = 64 << 20;
@@ -41,17 +42,12 @@ pub const LOG_LINE_OCTETS_MAX: usize = 1_024;
 pub const METRICS_MAX: usize = 64;
 /// The maximum length of a metric's name, in octets.
 pub const METRIC_NAME_OCTETS_MAX: usize = 64;
-/// The maximum number of keys in the state of a policy.
-pub const STATE_KEYS_MAX: usize = 65_536;
 /// The maximum total size of the keys and values in the state of a policy, in octets.
 pub const STATE_OCTETS_MAX: usize = 16 << 20;
 /// The maximum length of a state key, in octets.
 pub const STATE_KEY_OCTETS_MAX: usize = 255;
 /// The maximum length of a state value, in octets.
 pub const STATE_VALUE_OCTETS_MAX: usize = 4_096;
-/// The maximum number of keys that messages of one line may add, unless the sidecar file of the
-/// policy says otherwise.
-pub const STATE_LINE_KEYS_MAX: usize = 1_024;
 /// How often the time of the last set is written to disk within the time that a key is kept, if its
 /// value stays the same.
 pub const STATE_REFRESHES: u64 = 8;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Capability, FailurePolicy, FaultKind, LastFault, LookupSources, Mode, Offender, PluginReport,
+    Capability, FailurePolicy, FaultKind, LastFault, LookupSources, Mode, PluginReport,
     PluginSource, StateRules,
     error::{PluginError, Problem},
     fault::Fault,
@@ -16,7 +16,7 @@ use crate::{
     hook::HookSet,
     instance::{Instance, Recipe},
     keeper::Keeper,
-    limits::{FAULT_LINES_PER_SEC_MAX, FAULT_MS_PER_SEC},
+    limits::FAULT_MS_PER_SEC,
     lookups::CurrentSources,
     status::PluginStatus,
     timing::Calls,
@@ -181,7 +181,7 @@ impl Plugin {
         cost: Duration,
         culprit: Option<Culprit>,
     ) {
-        let follows = record(&self.name, health, fault, cost, culprit);
+        let follows = health.report(&self.name, fault, cost, culprit);
         let is_packets = Arc::ptr_eq(health, &self.health);
         follows.iter().for_each(|consequence| self.announce(consequence, is_packets));
     }
@@ -289,31 +289,4 @@ impl Plugin {
             problem: Box::new(problem),
         }
     }
-}
-
-/// Records a fault of the plugin `name` and its cost in processor time, and returns the
-/// consequences.
-pub(crate) fn record(
-    name: &str,
-    health: &Health,
-    fault: Fault,
-    cost: Duration,
-    culprit: Option<Culprit>,
-) -> Vec<Consequence> {
-    let now = Instant::now();
-    let (kind, message) = (fault.kind, &fault.message);
-    let who = culprit.as_ref().and_then(|culprit| culprit.parties().next());
-    let who = who.map(|party| Offender::of(&party).to_string());
-    if health.is_rehearsal() {
-        tracing::debug!(plugin = name, fault = %kind, message, "plugin faulted in a rehearsal");
-    } else {
-        let admission = health.log.admit(now, FAULT_LINES_PER_SEC_MAX);
-        if let Some(left_out) = admission.to_say {
-            tracing::warn!(plugin = name, left_out, "plugin faults too often to log each");
-        }
-        if admission.is_written {
-            tracing::warn!(plugin = name, fault = %kind, who, message, "plugin faulted");
-        }
-    }
-    health.record(now, fault, cost, culprit)
 }

@@ -39,8 +39,18 @@ struct Program {
     compiled: OnceLock<(Component, bool)>,
 }
 
-/// Reads a plugin file, checks it against the contract and compiles it, without running it.
-pub(crate) fn inspect(runtime: &Runtime, path: &Path) -> Result<PluginReport, Vec<PluginError>> {
+impl Runtime {
+    /// Reads a plugin file, checks it against the contract and compiles it (or takes it from the
+    /// cache), without running it.
+    ///
+    /// # Errors
+    /// All problems of the file.
+    pub fn inspect(&self, path: &Path) -> Result<PluginReport, Vec<PluginError>> {
+        inspect(self, path)
+    }
+}
+
+fn inspect(runtime: &Runtime, path: &Path) -> Result<PluginReport, Vec<PluginError>> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let inspected = Program::read(runtime, path).and_then(|program| {
         program.compiled(runtime).map_err(|problem| vec![problem])?;

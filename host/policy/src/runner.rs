@@ -6,8 +6,10 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::{Reply, ReplyKind, Terms, Verdict};
 
 use crate::{
-    Chain, EditOutcome, Encode, FaultKind, LeaseEvent, Plan, PolicyOutcome, TraceEntry, View,
-    hook::Hook, seat::Seat,
+    Chain, EditOutcome, Encode, FaultKind, LeaseEvent, Plan, PluginError, PolicyOutcome,
+    TraceEntry, View,
+    hook::{Hook, HookSet},
+    seat::{Duty, Seat},
 };
 
 /// Runs a chain for one worker thread.
@@ -20,6 +22,50 @@ pub struct Runner {
 pub struct Observer {
     chain: Arc<Chain>,
     seats: Vec<Seat>,
+}
+
+impl Chain {
+    /// Creates instances of every live plugin with a hook on the packet path, for one worker
+    /// thread. Runs `configure`, which can be slow, so call it off the packet path.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated.
+    pub fn runner(self: &Arc<Self>) -> Result<Runner, Vec<PluginError>> {
+        self.runner_after(None)
+    }
+
+    /// Does the same for a thread that still runs another chain. Plugins that are unchanged get no
+    /// new instances; [`Runner::take_over`] moves those that the thread has.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated.
+    pub fn runner_after(
+        self: &Arc<Self>,
+        before: Option<&Self>,
+    ) -> Result<Runner, Vec<PluginError>> {
+        let seats = self.seats(HookSet::touches_packets, Duty::Packets, before)?;
+        Ok(Runner::new(Arc::clone(self), seats))
+    }
+
+    /// Creates instances for the thread that delivers lease events.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated.
+    pub fn observer(self: &Arc<Self>) -> Result<Observer, Vec<PluginError>> {
+        self.observer_after(None)
+    }
+
+    /// Does the same for a thread that still runs another chain; see [`Chain::runner_after`].
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated.
+    pub fn observer_after(
+        self: &Arc<Self>,
+        before: Option<&Self>,
+    ) -> Result<Observer, Vec<PluginError>> {
+        let seats = self.seats(|hooks| hooks.contains(Hook::OnLease), Duty::LeaseEvents, before)?;
+        Ok(Observer::new(Arc::clone(self), seats))
+    }
 }
 
 impl Runner {

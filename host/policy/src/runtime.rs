@@ -1,38 +1,21 @@
 //! The runtime: what all chains of a process share. It has one engine, the clock that stops guests,
 //! the cache of compiled code and the limit of instances.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{path::PathBuf, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Linker,
-};
+use wasmtime::{Engine, component::Linker};
 
 use crate::{
-    Capability, Grants, StateEntry, StateRules, StateStore, StateStoreError,
+    Allocation, Capability, Grants, StateEntry, StateRules, StateStore, StateStoreError,
     belongings::{Belongings, Registry},
     cache::Cache,
-    chain::Chain,
     clock::Clock,
     compiler::{Compiler, CompilerSettings},
-    error::{PluginError, RuntimeError},
+    error::RuntimeError,
     host::{self, Guest},
-    limits::{
-        CORE_INSTANCES_MAX, INSTANCES_MAX, Limits, MEMORIES_MAX, STACK_OCTETS_MAX, TABLES_MAX,
-    },
-    lookups::{LookupSources, NoLookupSources},
-    prepare,
-    source::{PluginReport, PluginSource},
+    instance_count::InstanceCount,
+    limits::INSTANCES_MAX,
 };
-
-/// The number of tables: a component from wit-component has two, its own and that of its imports.
-const POOLED_TABLES_PER_INSTANCE: u32 = 4;
 
 /// Why keys were not removed.
 const NOT_WRITTEN: &str = "the disk cannot be written, and too many removals wait for it";
@@ -59,17 +42,6 @@ pub struct RuntimeSettings {
     pub state: Option<Arc<dyn StateStore>>,
     /// The program and the limits for compiling.
     pub compiler: CompilerSettings,
-}
-
-/// Where the memory of instances comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Allocation {
-    /// A range of address space that is reserved at start, 4 GiB for each instance: creating and
-    /// dropping an instance does not change the mappings of the process.
-    Pooled,
-    /// The operating system, for each instance, if there is not enough address space. Calls are a
-    /// little slower, because every memory access is checked.
-    OnDemand,
 }
 
 impl Runtime {
@@ -104,7 +76,7 @@ impl Runtime {
         let cache = settings.cache.as_deref().map(Cache::open).transpose()?;
         let mut tried = Err(RuntimeError::Engine("no way to allocate was tried".to_owned()));
         for allocation in allocations {
-            tried = Engine::new(&configuration(*allocation, instances_max))
+            tried = Engine::new(&allocation.serving_settings(instances_max))
                 .map(|engine| (engine, *allocation))
                 .map_err(refused);
             match &tried {
@@ -130,57 +102,6 @@ impl Runtime {
             belongings,
             clock,
         }))
-    }
-
-    /// Creates a chain: reads, checks, compiles (or takes from the cache), links, instantiates and
-    /// configures every plugin once. This can be slow, so call it off the packet path. The plugins
-    /// have no lookup sources.
-    ///
-    /// # Errors
-    /// All problems of all plugins.
-    pub fn chain(
-        self: &Arc<Self>,
-        plugins: Vec<PluginSource>,
-    ) -> Result<Arc<Chain>, Vec<PluginError>> {
-        self.chain_with_sources(plugins, Arc::new(NoLookupSources))
-    }
-
-    /// Does the same with lookup sources for the plugins of this chain.
-    ///
-    /// # Errors
-    /// As [`Runtime::chain`].
-    pub fn chain_with_sources(
-        self: &Arc<Self>,
-        plugins: Vec<PluginSource>,
-        lookup_sources: Arc<dyn LookupSources>,
-    ) -> Result<Arc<Chain>, Vec<PluginError>> {
-        self.chain_after(None, plugins, lookup_sources)
-    }
-
-    /// Does the same for a chain that replaces another: plugins that are unchanged are not prepared
-    /// again.
-    ///
-    /// # Errors
-    /// As [`Runtime::chain`].
-    pub fn chain_after(
-        self: &Arc<Self>,
-        before: Option<&Chain>,
-        plugins: Vec<PluginSource>,
-        lookup_sources: Arc<dyn LookupSources>,
-    ) -> Result<Arc<Chain>, Vec<PluginError>> {
-        if !plugins.is_empty() {
-            self.clock.start();
-        }
-        Chain::new(self, plugins, &lookup_sources, before)
-    }
-
-    /// Reads a plugin file, checks it against the contract and compiles it (or takes it from the
-    /// cache), without running it.
-    ///
-    /// # Errors
-    /// All problems of the file.
-    pub fn inspect(&self, path: &Path) -> Result<PluginReport, Vec<PluginError>> {
-        prepare::inspect(self, path)
     }
 
     /// Stops the running compilation and prevents further ones. Call this before the process ends.
@@ -255,6 +176,11 @@ impl Runtime {
         self.belongings.of(plugin, grants)
     }
 
+    /// Starts the clock that stops guests, unless it runs.
+    pub(crate) fn start_clock(&self) {
+        self.clock.start();
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -273,108 +199,5 @@ impl Runtime {
 
     pub(crate) fn instances(&self) -> &InstanceCount {
         &self.instances
-    }
-}
-
-/// The settings of an engine that compiles for one with this allocation. All settings that change
-/// the code are the same; nothing is reserved for instances, since it creates none.
-pub(crate) fn code_settings(allocation: Allocation) -> Config {
-    let mut config = Config::new();
-    config
-        // Enabled, it makes every call 0.3 to 0.7 µs slower.
-        .concurrency_support(false)
-        .epoch_interruption(true)
-        .max_wasm_stack(STACK_OCTETS_MAX)
-        // On all cores at once, compilation was seen to delay a packet by 90 ms.
-        .parallel_compilation(false)
-        .allocation_strategy(InstanceAllocationStrategy::OnDemand);
-    if allocation == Allocation::OnDemand {
-        // Without much address space, 4 GiB cannot be reserved for each instance.
-        config.memory_reservation(0).memory_reservation_for_growth(16 << 20);
-    }
-    config
-}
-
-fn configuration(allocation: Allocation, instances_max: u32) -> Config {
-    let mut config = code_settings(allocation);
-    if allocation == Allocation::Pooled {
-        config.allocation_strategy(pool(instances_max));
-    }
-    config
-}
-
-fn pool(instances_max: u32) -> InstanceAllocationStrategy {
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(instances_max)
-        .total_core_instances(instances_max.saturating_mul(CORE_INSTANCES_MAX as u32))
-        .total_memories(instances_max)
-        .total_tables(instances_max.saturating_mul(POOLED_TABLES_PER_INSTANCE))
-        .max_core_instances_per_component(CORE_INSTANCES_MAX as u32)
-        .max_memories_per_component(MEMORIES_MAX as u32)
-        .max_tables_per_component(TABLES_MAX as u32)
-        .max_memory_size(Limits::MEMORY_BYTES_LIMIT)
-        .table_elements(Limits::TABLE_ELEMENTS_LIMIT);
-    InstanceAllocationStrategy::Pooling(pool)
-}
-
-/// Counts instances, so that there is one limit for both allocations.
-#[derive(Clone)]
-pub(crate) struct InstanceCount {
-    used: Arc<AtomicU32>,
-    max: u32,
-}
-
-/// An instance, which is counted until this is dropped.
-pub(crate) struct Counted(Arc<AtomicU32>);
-
-impl InstanceCount {
-    fn new(max: u32) -> Self {
-        Self { used: Arc::default(), max }
-    }
-
-    pub(crate) fn max(&self) -> u32 {
-        self.max
-    }
-
-    /// Counts one more instance. Returns `None` if the limit is reached.
-    pub(crate) fn take(&self) -> Option<Counted> {
-        let add = |used| (used < self.max).then_some(used + 1);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
-        Some(Counted(Arc::clone(&self.used)))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cache::Key;
-
-    #[test]
-    fn what_the_child_compiles_is_what_the_engine_takes() {
-        for allocation in [Allocation::Pooled, Allocation::OnDemand] {
-            let serving = Engine::new(&configuration(allocation, 2)).unwrap();
-            let compiling = Engine::new(&code_settings(allocation)).unwrap();
-            assert_eq!(Key::new(&serving, &[7; 32]), Key::new(&compiling, &[7; 32]));
-            let code = compiling.precompile_component(&wat::parse_str("(component)").unwrap());
-            let code = code.unwrap();
-            let other = Engine::new(&code_settings(match allocation {
-                Allocation::Pooled => Allocation::OnDemand,
-                Allocation::OnDemand => Allocation::Pooled,
-            }));
-            assert!(load(&serving, &code).is_ok());
-            assert!(load(&other.unwrap(), &code).is_err(), "{allocation:?}");
-        }
-    }
-
-    #[allow(unsafe_code, reason = "the code was just compiled")]
-    fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
-        // SAFETY: wasmtime has just serialized it.
-        unsafe { wasmtime::component::Component::deserialize(engine, code) }
     }
 }

@@ -23,7 +23,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::lines::LineTag;
-pub use self::rules::{StateRules, WhenFull};
+pub use self::rules::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX, StateRules, WhenFull};
 use self::{alarm::Alarm, lines::Lines, shard::Shard};
 use super::writer::{Remembered, StateChange, Writer};
 use crate::{

@@ -22,7 +22,6 @@ use crate::{
     artifact, contract,
     error::{CompileLimit, Problem},
     limits::COMPILED_OCTETS_MAX,
-    runtime,
 };
 
 /// The main function of a program that was started as a compiler's child. Call this first in
@@ -75,7 +74,7 @@ impl Job {
 
     fn compile(&self, component: Cow<'_, [u8]>) -> Result<Vec<u8>, Problem> {
         let refused = |error: wasmtime::Error| Problem::Compile(format!("{error:#}"));
-        let engine = Engine::new(&runtime::code_settings(self.allocation)).map_err(refused)?;
+        let engine = Engine::new(&self.allocation.code_settings()).map_err(refused)?;
         let code = engine.precompile_component(&component).map_err(refused)?;
         if code.len() as u64 > COMPILED_OCTETS_MAX {
             return Err(Problem::CompileLimit(CompileLimit::CodeMib(COMPILED_OCTETS_MAX >> 20)));

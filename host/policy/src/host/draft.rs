@@ -8,10 +8,11 @@ use lessor_core::{
 use wasmtime::component::Resource;
 
 use super::{
-    BadAnswer, Guest, address_octets,
+    Guest, address_octets,
     types::{BeyondLimit, HostTerms, Ipv4Address, OptionError, Terms},
 };
 use crate::{
+    fault::BadAnswer,
     limits::{
         OPTION_OCTETS_MAX, OPTIONS_MAX, OPTIONS_OCTETS_MAX, POOL_NAME_OCTETS_MAX,
         SUBSCRIBER_NAME_OCTETS_MAX,

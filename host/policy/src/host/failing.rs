@@ -1,14 +1,7 @@
 //! Lets policies report that they cannot continue, and why.
 
-use thiserror::Error;
-
 use super::{Guest, bindings::lessor::policy::failing};
-use crate::limits::FAILURE_OCTETS_MAX;
-
-/// The reason of a guest that ended its call itself.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub(crate) struct GaveUp(pub(crate) String);
+use crate::{fault::GaveUp, limits::FAILURE_OCTETS_MAX};
 
 impl failing::Host for Guest {
     fn fail(&mut self, reason: String) -> wasmtime::Result<()> {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use super::{
-    BadAnswer, Guest, Subject,
+    Guest, Subject,
     types::{HostLookupPlan, LookupError, LookupPlan},
 };
 use crate::{
     PlannedLookup,
+    fault::BadAnswer,
     limits::{LOOKUP_KEY_OCTETS_MAX, LOOKUP_NAME_OCTETS_MAX, LOOKUPS_MAX},
 };
 

@@ -8,11 +8,12 @@ use lessor_core::{
 use wasmtime::component::Resource;
 
 use super::{
-    BadAnswer, Guest, address_octets, lossy_text, optional_address,
+    Guest, address_octets, lossy_text, optional_address,
     types::{
         ClientState, HostRequest, Ipv4Address, Ipv4Prefix, LookupStatus, Request, RequestKind,
     },
 };
+use crate::fault::BadAnswer;
 
 type Octets = Vec<u8>;
 

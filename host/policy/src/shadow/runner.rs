@@ -49,6 +49,16 @@ pub struct ShadowThread {
     is_over: Arc<AtomicBool>,
 }
 
+impl Chain {
+    /// Creates instances for the thread that runs the shadows. Returns `None` if there are none.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated.
+    pub fn shadow_runner(self: &Arc<Self>) -> Result<Option<ShadowRunner>, Vec<PluginError>> {
+        ShadowRunner::new(self)
+    }
+}
+
 impl ShadowRunner {
     /// Creates the instances of a chain's shadows. Returns `None` if there are none.
     pub(crate) fn new(chain: &Arc<Chain>) -> Result<Option<Self>, Vec<PluginError>> {

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX};
+/// The maximum number of keys that messages of one line may add, unless the sidecar file of the
+/// policy says otherwise.
+pub const STATE_LINE_KEYS_MAX: usize = 1_024;
+
+/// The maximum number of keys in the state of a policy.
+pub const STATE_KEYS_MAX: usize = 65_536;
 
 /// The limits of a plugin's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

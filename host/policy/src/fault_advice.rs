@@ -1,0 +1,32 @@
+//! What the author of a plugin needs to know about a fault.
+
+use crate::{FaultKind, Hook, Limits, fault::Fault, script::Script};
+
+/// Adds what the author of the plugin needs to know to a fault: the hook, and what to do.
+pub(crate) fn advised(fault: Fault, hook: Hook, limits: &Limits, script: Option<&Script>) -> Fault {
+    let Fault { kind, message, computed } = fault;
+    let message = match kind {
+        FaultKind::DeadlineExceeded => format!(
+            "{hook} computed longer than its deadline, {} ms. {} Large tables belong into a source for \
+                 lookups; deadline-ms under [limits] in the file beside the plugin allows up to {} ms",
+            limits.deadline_ms,
+            script.map_or_else(|| "Is there a loop that does not end?".to_owned(), Script::loops),
+            Limits::DEADLINE_MS_LIMIT
+        ),
+        FaultKind::StackExhausted => {
+            format!("{hook}: {message}. Do its functions call each other without end?")
+        }
+        FaultKind::MemoryExceeded => format!(
+            "{hook}: {message}. Keep less in memory, or raise memory-mib under [limits] in the file \
+                 beside the plugin"
+        ),
+        FaultKind::Trap => format!("{hook}: {message}"),
+        // A bad answer names its subject already, and a reason is the plugin's own text.
+        _ => return Fault { kind, message, computed },
+    };
+    let message = match script {
+        Some(script) => format!("{}: {message}", script.file_name),
+        None => message,
+    };
+    Fault { kind, message, computed }
+}
