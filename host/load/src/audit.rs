@@ -1,6 +1,6 @@
-//! The audit: what is held against a server, reply by reply.
+//! The audit: checks a server reply by reply.
 //!
-//! A mistake is a breach of RFC 2131, 3046 or 6842 that a subscriber or a relay would notice.
+//! A mistake is a violation of RFC 2131, 3046 or 6842 that a subscriber or a relay would notice.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{acquired::Acquired, code, message::Asked, reply::Reply};
 
-/// A breach of a rule by the server.
+/// A violation of a rule by the server.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mistake {
@@ -19,7 +19,7 @@ pub enum Mistake {
         /// The first difference, offered and acknowledged.
         what: String,
     },
-    /// A REQUEST names one address and the ACK another.
+    /// A REQUEST names one address and the ACK another address.
     #[error("the ACK gives {found}; the REQUEST was for {wanted}")]
     AnotherAddress {
         /// The address of the REQUEST.
@@ -27,7 +27,7 @@ pub enum Mistake {
         /// yiaddr of the ACK.
         found: Ipv4Addr,
     },
-    /// RFC 6842 section 3: the client identifier must come back, and only if one was sent.
+    /// RFC 6842 section 3: the client identifier must be echoed, and only if one was sent.
     #[error("the client identifier came back as {}; sent was {}", written(found.as_deref()), written(sent.as_deref()))]
     ClientIdentifierNotEchoed {
         /// The octets sent.
@@ -42,26 +42,26 @@ pub enum Mistake {
         address: Ipv4Addr,
         /// The client that had it first.
         holder: u32,
-        /// The client that was given it as well.
+        /// The client that was also given it.
         client: u32,
     },
-    /// RFC 2131 table 3: a field of the header is not what it must be copied from.
+    /// RFC 2131 table 3: a field of the header was not copied from the request.
     #[error("{field} is {found}; wanted {wanted}")]
     HeaderNotCopied {
         /// The name of the field.
         field: &'static str,
-        /// What it must be.
+        /// The value that it must have.
         wanted: String,
-        /// What it is.
+        /// The value that it has.
         found: String,
     },
     /// An OFFER or ACK without address, server identifier or lease time (RFC 2131 table 3).
     #[error("the reply has no {what}")]
     Missing {
-        /// What it lacks.
+        /// The missing part.
         what: &'static str,
     },
-    /// RFC 3046 section 2.2: option 82 must come back byte for byte, and only if it was sent.
+    /// RFC 3046 section 2.2: option 82 must be echoed byte for byte, and only if it was sent.
     #[error("option 82 came back as {}; sent was {}", written(found.as_deref()), written(sent.as_deref()))]
     RelayInformationNotEchoed {
         /// The octets sent.
@@ -72,7 +72,7 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    /// The name under which a report counts it.
+    /// Returns the name under which a report counts it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::AckDiffersFromOffer { .. } => "ack-differs-from-offer",
@@ -93,7 +93,7 @@ pub(crate) const ADDRESS: &str = "address (yiaddr)";
 const ETHERNET: u8 = 1;
 const BROADCAST: u16 = 0x8000;
 
-/// What holds for every reply, a NAK included.
+/// Checks what must be true of every reply, including a NAK.
 pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     if reply.hardware_type != ETHERNET {
@@ -102,7 +102,7 @@ pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Mistake> {
     if reply.relay_address != asked.relay_address {
         mistakes.push(not_copied("giaddr", asked.relay_address, reply.relay_address));
     }
-    // A NAK has its BROADCAST bit set by the server (RFC 2131 section 4.3.2).
+    // The server sets the BROADCAST bit of a NAK (RFC 2131 section 4.3.2).
     let is_nak = reply.message_type == MessageType::Nak;
     let flags = if is_nak { asked.flags | BROADCAST } else { asked.flags };
     if reply.flags != flags {
@@ -127,8 +127,8 @@ pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Mistake> {
     mistakes
 }
 
-/// How the ACK breaks the word of the OFFER, if it does. Times may differ by what has `elapsed`
-/// between the two, rounded up to seconds: a server may count down.
+/// Returns how the ACK contradicts the OFFER, if it does. Times may differ by the time that has
+/// `elapsed` between the two, rounded up to seconds: a server may count down.
 pub(crate) fn of_ack_after_offer(
     offer: &Acquired,
     ack: &Acquired,
@@ -151,7 +151,7 @@ pub(crate) fn of_ack_after_offer(
         let (offered, acknowledged) = (offer.options.get(code), ack.options.get(code));
         let agrees = match code {
             code::MESSAGE_TYPE | code::MESSAGE | code::OVERLOAD => true,
-            // Each is held against its own message, which may carry another option 82.
+            // Each echo is compared with its own message, which may contain another option 82.
             code::RELAY_AGENT_INFORMATION => true,
             code::LEASE_TIME | code::RENEWAL_TIME | code::REBINDING_TIME => {
                 let times = (offer.options.number(code), ack.options.number(code));
@@ -176,7 +176,7 @@ fn not_copied(field: &'static str, wanted: impl ToString, found: impl ToString) 
     Mistake::HeaderNotCopied { field, wanted: wanted.to_string(), found: found.to_string() }
 }
 
-/// Octets for an operator's eye.
+/// Formats octets for people.
 fn written(octets: Option<&[u8]>) -> String {
     match octets {
         None => "absent".to_owned(),
