@@ -40,7 +40,6 @@ impl Client {
     ///
     /// # Errors
     /// If the message cannot be written, or the socket fails.
-    /// A message that cannot be written, or a socket that the system refuses.
     pub fn renew(
         &mut self,
         subscriber: &Subscriber,

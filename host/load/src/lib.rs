@@ -67,7 +67,6 @@ pub fn run(args: &LoadArgs) -> anyhow::Result<Report> {
 ///
 /// # Errors
 /// Those of [`run`].
-/// Those of [`run`].
 pub fn run_with(args: &LoadArgs, mut observer: impl FnMut(&Event<'_>)) -> anyhow::Result<Report> {
     driver::run(args, &mut observer)
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 ///   right (division, remainder, addition);
 /// - `{mac}`: the hardware address, as `02:4c:00:00:00:07`.
 ///
-/// Whatever the number, the text fits into a sub-option of 255 octets.
+/// For every number, the text fits into a sub-option of 255 octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
