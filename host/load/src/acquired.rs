@@ -1,4 +1,4 @@
-//! What a subscriber holds after an ACK, or is promised by an OFFER.
+//! The lease that a subscriber holds after an ACK, or is promised by an OFFER.
 
 use std::net::Ipv4Addr;
 
@@ -10,7 +10,7 @@ use crate::{
     reply::{Options, Reply},
 };
 
-/// What an ACK gives, or an OFFER promises.
+/// The contents of an ACK, or of an OFFER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acquired {
     /// The subscriber's address (yiaddr); 0.0.0.0 only in an OFFER to an IPv6-only client
@@ -18,7 +18,7 @@ pub struct Acquired {
     pub address: Ipv4Addr,
     /// Option 54.
     pub server_identifier: Ipv4Addr,
-    /// Option 51; `u32::MAX` is for ever.
+    /// Option 51; `u32::MAX` means for ever.
     pub lease_time_secs: u32,
     /// Option 58.
     pub renewal_time_secs: Option<u32>,
@@ -32,19 +32,19 @@ pub struct Acquired {
     pub domain_name_servers: Vec<Ipv4Addr>,
     /// siaddr.
     pub next_server: Ipv4Addr,
-    /// sname, unless it held options.
+    /// sname, unless it contained options.
     pub server_name: Vec<u8>,
-    /// file, unless it held options.
+    /// file, unless it contained options.
     pub boot_file: Vec<u8>,
-    /// Option 82 as it came back, without code and length.
+    /// Option 82 as it was echoed, without code and length.
     pub relay_information: Option<Vec<u8>>,
-    /// Every option, those above too.
+    /// Every option, including those above.
     pub options: Options,
 }
 
 impl Acquired {
-    /// Reads an OFFER, or an ACK to a REQUEST; one that lacks what RFC 2131 table 3 demands is a
-    /// mistake.
+    /// Reads an OFFER, or an ACK to a REQUEST. Returns a mistake if it lacks what RFC 2131 table 3
+    /// demands.
     pub fn from_reply(reply: Reply) -> Result<Self, Mistake> {
         let missing = |what| Mistake::Missing { what };
         let server_identifier =

@@ -1,4 +1,4 @@
-//! What a run is told: the arguments of `lessor load`, which are also the library's settings.
+//! The arguments of `lessor load`, which are also the settings of the library.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -10,59 +10,60 @@ use clap::Parser;
 
 use crate::{message::Subscriber, template::Template};
 
-/// A number of subscribers behind one or more relay agents, and what they do.
+/// Simulate subscribers behind one or more relay agents.
 ///
-/// Every subscriber first gets a lease (DISCOVER, OFFER, REQUEST, ACK). Then all of them renew it
-/// as often as asked, and give it back if asked. With a duration, each goes through these steps on
-/// its own, again and again, until the time is up.
+/// Every subscriber first acquires a lease (DISCOVER, OFFER, REQUEST, ACK). Then all of them renew
+/// it as often as requested, and release it if requested. With a duration, each subscriber repeats
+/// these steps independently until the time is up.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct LoadArgs {
     /// The server under load
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:67")]
     pub server: SocketAddrV4,
 
-    /// Where the relays send from: an address of this machine each, which also stands in giaddr.
-    /// With another port than 67 (0: any free one) replies are asked for at that port (RFC 8357)
+    /// The addresses that the relays send from. Each must be an address of this machine, and is
+    /// also used as giaddr. With a port other than 67 (0: any free port), replies are requested at
+    /// that port (RFC 8357)
     #[arg(long, value_name = "ADDRESS:PORT", value_delimiter = ',', default_value = "127.0.0.1:0")]
     pub relay: Vec<SocketAddrV4>,
 
-    /// The subnet of the subscribers, named to the server by RFC 3527 link selection; needed where
-    /// the relay's address lies outside of it
+    /// The subnet of the subscribers, sent to the server as link selection (RFC 3527); required if
+    /// the address of the relay is outside of it
     #[arg(long, value_name = "ADDRESS")]
     pub link_selection: Option<Ipv4Addr>,
 
-    /// How many subscribers; relays have equal shares of them
+    /// The number of subscribers, distributed equally over the relays
     #[arg(long, value_name = "NUMBER", default_value_t = 1000,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(Self::CLIENTS_MAX)))]
     pub clients: u32,
 
-    /// The number of the first subscriber, from which its addresses and texts are made
+    /// The number of the first subscriber; its addresses and texts are derived from its number
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub first_client: u32,
 
-    /// How many exchanges are under way at once
+    /// The largest number of exchanges in progress at once
     #[arg(long, value_name = "NUMBER", default_value_t = 64,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(Self::WINDOW_MAX)))]
     pub window: u32,
 
-    /// Start at most this many exchanges per second; without it, as fast as the window allows
+    /// The largest number of exchanges started per second; by default as many as the window allows
     #[arg(long, value_name = "NUMBER")]
     pub rate: Option<u32>,
 
-    /// The circuit id, a template: n in braces stands for the subscriber's number, also as {n/32},
-    /// {n%32}, {n/32%32+1}, worked out from left to right; {mac} for its hardware address
+    /// A template for the circuit id: n in braces is replaced by the subscriber's number, also as
+    /// {n/32}, {n%32}, {n/32%32+1}, calculated from left to right; {mac} by its hardware address
     #[arg(long, value_name = "TEMPLATE", default_value = "olt{n/1024}/1/{n/32%32}/onu{n%32}")]
     pub circuit_id: Template,
 
-    /// The remote id, a template too
+    /// A template for the remote id
     #[arg(long, value_name = "TEMPLATE")]
     pub remote_id: Option<Template>,
 
-    /// The client identifier (option 61), a template too; the octets of the text are sent
+    /// A template for the client identifier (option 61); the octets of the text are sent
     #[arg(long, value_name = "TEMPLATE")]
     pub client_identifier: Option<Template>,
 
-    /// The host name (option 12), a template too
+    /// A template for the host name (option 12)
     #[arg(long, value_name = "TEMPLATE")]
     pub host_name: Option<Template>,
 
@@ -70,32 +71,33 @@ pub struct LoadArgs {
     #[arg(long, value_name = "TEXT")]
     pub vendor_class: Option<String>,
 
-    /// The first two octets of the hardware addresses; the number of the subscriber follows
+    /// The first two octets of the hardware addresses, followed by the number of the subscriber
     #[arg(long, value_name = "OCTETS", default_value = "02:4c", value_parser = mac_prefix)]
     pub mac_prefix: [u8; 2],
 
-    /// How often each lease is renewed through the relay
+    /// The number of times that each lease is renewed through the relay
     #[arg(long, value_name = "TIMES", default_value_t = 0)]
     pub renew: u32,
 
-    /// Give every lease back at the end (with a duration: after each round)
+    /// Release every lease at the end (with a duration: after each round)
     #[arg(long)]
     pub release: bool,
 
-    /// Go on for so long, subscriber by subscriber: get a lease, renew it, give it back, and again
+    /// Continue for this time: each subscriber acquires a lease, renews it, releases it, and
+    /// repeats
     #[arg(long, value_name = "SECONDS")]
     pub duration_secs: Option<u64>,
 
-    /// How long to wait for a reply before the message is sent again; each further wait is twice as
+    /// How long to wait for a reply before the message is repeated; each further wait is twice as
     /// long (RFC 2131 section 4.1), up to 64 seconds
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 1000)]
     pub timeout_ms: u64,
 
-    /// How often a message is sent again before the exchange counts as failed
+    /// How often a message is repeated before the exchange counts as failed
     #[arg(long, value_name = "TIMES", default_value_t = 3)]
     pub retries: u32,
 
-    /// Transaction ids and the jitter of retransmissions follow from it; without it, it is random
+    /// The seed of transaction ids and of the jitter of retransmissions; random by default
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
 
@@ -105,24 +107,24 @@ pub struct LoadArgs {
 }
 
 impl LoadArgs {
-    /// At most so many subscribers.
+    /// The largest number of subscribers.
     pub const CLIENTS_MAX: u32 = 1 << 24;
-    /// At most so many relays.
+    /// The largest number of relays.
     pub const RELAYS_MAX: usize = 64;
-    /// At most so many exchanges under way.
+    /// The largest number of exchanges in progress.
     pub const WINDOW_MAX: u32 = 1 << 16;
-    /// At most so many exchanges are started per second.
+    /// The largest number of exchanges started per second.
     pub const RATE_MAX: u32 = 1_000_000;
-    /// At most so many renewals of each lease.
+    /// The largest number of renewals of each lease.
     pub const RENEW_MAX: u32 = 10_000;
-    /// At most so long a wait for a reply.
+    /// The longest wait for a reply.
     pub const TIMEOUT_MS_MAX: u64 = 64_000;
-    /// At most so many retransmissions of a message.
+    /// The largest number of retransmissions of a message.
     pub const RETRIES_MAX: u32 = 10;
-    /// At most so long a run: a week.
+    /// The longest run: a week.
     pub const DURATION_SECS_MAX: u64 = 7 * 24 * 3600;
 
-    /// The subscriber of this number.
+    /// Returns the subscriber with this number.
     pub fn subscriber(&self, number: u32) -> Subscriber {
         let hardware_address = self.hardware_address(number);
         let expanded = |template: &Template| template.expand(number, hardware_address);
@@ -136,7 +138,7 @@ impl LoadArgs {
         }
     }
 
-    /// Whether a run can be made of these arguments: every number within its limits.
+    /// Checks that every number is within its limits.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let number = |name, found: u64, wanted: RangeInclusive<u64>| {
             let (least, most) = (wanted.start(), wanted.end());
@@ -177,7 +179,7 @@ impl LoadArgs {
     }
 }
 
-/// What the command line gives without any argument.
+/// The defaults are those of the command line.
 impl Default for LoadArgs {
     fn default() -> Self {
         #[derive(Parser)]
@@ -221,7 +223,7 @@ mod tests {
         assert_eq!(args.relay, ["127.0.0.1:0".parse().unwrap()]);
     }
 
-    /// clap makes a line break of `{n}`, which would cut a help text in two.
+    /// clap replaces `{n}` with a line break, which would split a help text.
     #[test]
     fn no_help_text_holds_what_clap_takes_for_a_line_break() {
         use clap::CommandFactory;

@@ -1,6 +1,6 @@
-//! The audit: what is held against a server, reply by reply.
+//! The audit: checks a server reply by reply.
 //!
-//! A mistake is a breach of RFC 2131, 3046 or 6842 that a subscriber or a relay would notice.
+//! A mistake is a violation of RFC 2131, 3046 or 6842 that a subscriber or a relay would notice.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
 const ETHERNET: u8 = 1;
 const BROADCAST: u16 = 0x8000;
 
-/// What holds for every reply, a NAK included.
+/// Checks what must be true of every reply, including a NAK.
 pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     if reply.hardware_type != ETHERNET {
@@ -26,7 +26,7 @@ pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Mistake> {
     if reply.relay_address != asked.relay_address {
         mistakes.push(not_copied("giaddr", asked.relay_address, reply.relay_address));
     }
-    // A NAK has its BROADCAST bit set by the server (RFC 2131 section 4.3.2).
+    // The server sets the BROADCAST bit of a NAK (RFC 2131 section 4.3.2).
     let is_nak = reply.message_type == MessageType::Nak;
     let flags = if is_nak { asked.flags | BROADCAST } else { asked.flags };
     if reply.flags != flags {
@@ -51,8 +51,8 @@ pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Mistake> {
     mistakes
 }
 
-/// How the ACK breaks the word of the OFFER, if it does. Times may differ by what has `elapsed`
-/// between the two, rounded up to seconds: a server may count down.
+/// Returns how the ACK contradicts the OFFER, if it does. Times may differ by the time that has
+/// `elapsed` between the two, rounded up to seconds: a server may count down.
 pub(crate) fn of_ack_after_offer(
     offer: &Acquired,
     ack: &Acquired,
@@ -75,7 +75,7 @@ pub(crate) fn of_ack_after_offer(
         let (offered, acknowledged) = (offer.options.get(code), ack.options.get(code));
         let agrees = match code {
             code::MESSAGE_TYPE | code::MESSAGE | code::OVERLOAD => true,
-            // Each is held against its own message, which may carry another option 82.
+            // Each echo is compared with its own message, which may contain another option 82.
             code::RELAY_AGENT_INFORMATION => true,
             code::LEASE_TIME | code::RENEWAL_TIME | code::REBINDING_TIME => {
                 let times = (offer.options.number(code), ack.options.number(code));

@@ -1,7 +1,7 @@
-//! A client that has an address and speaks to the server itself, as clients do that extend their
-//! leases (RFC 2131 section 4.4.5).
+//! A client that has an address and communicates with the server directly, as clients do that
+//! extend their leases (RFC 2131 section 4.4.5).
 //!
-//! It works only where its address is one of this machine's, and takes the right to use port 68.
+//! It works only if its address is one of this machine's, and requires the right to use port 68.
 
 use std::{
     io,
@@ -29,17 +29,17 @@ impl Client {
     /// Binds the socket of a client that has `address`.
     ///
     /// # Errors
-    /// An address that is none of this machine's, or a missing right to use port 68.
+    /// If `address` is not an address of this machine, or the right to use port 68 is missing.
     pub fn bind(address: Ipv4Addr, server: SocketAddrV4) -> io::Result<Self> {
         let socket = Relay::absent(SocketAddrV4::new(address, CLIENT_PORT), server)?;
         Ok(Self { socket, address })
     }
 
-    /// REQUEST that extends the lease (state RENEWING), sent from the client's address to the
-    /// server's: no relay sees it, so it says nothing of the client's line.
+    /// Sends a REQUEST that extends the lease (state RENEWING) from the client's address to the
+    /// server's. No relay sees it, so it contains nothing about the client's line.
     ///
     /// # Errors
-    /// A message that cannot be written, or a socket that the system refuses.
+    /// If the message cannot be written, or the socket fails.
     pub fn renew(
         &mut self,
         subscriber: &Subscriber,

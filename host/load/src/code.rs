@@ -1,6 +1,6 @@
 //! Codes of the options that the simulated relay and its subscribers read or write.
 //!
-//! Numbers of their own, from the RFCs, and not those of the server under test.
+//! The numbers are taken from the RFCs, and are independent of those of the server under test.
 
 pub(crate) const PAD: u8 = 0;
 pub(crate) const SUBNET_MASK: u8 = 1;

@@ -1,8 +1,8 @@
 //! The driver: one loop over all relays' sockets, on the calling thread.
 //!
-//! It starts what the plan wants while the window has room, takes replies, sends again what stays
-//! unanswered, and hands every ended exchange to the observer. It never blocks for longer than the
-//! next deadline, and every exchange has one: a run always ends.
+//! It starts what the plan wants while the window has room, receives replies, repeats messages
+//! without an answer, and passes every ended exchange to the observer. It never blocks for longer
+//! than the next deadline, and every exchange has one, so a run always ends.
 
 use std::{
     cmp::Reverse,
@@ -39,33 +39,33 @@ use crate::{
 pub struct Event<'a> {
     /// The number of the subscriber.
     pub client: u32,
-    /// What it did.
+    /// What the subscriber did.
     pub kind: ExchangeKind,
-    /// When its last message was first sent; the server saw it between this and `ended_at`.
+    /// When its last message was first sent; the server received it between this and `ended_at`.
     pub asked_at: Instant,
-    /// When the reply was read, or waiting was given up.
+    /// When the reply was read, or the wait was given up.
     pub ended_at: Instant,
-    /// How it ended: with the lease and all options, if it was an ACK.
+    /// How it ended; an ACK contains the lease and all options.
     pub outcome: &'a Outcome,
 }
 
-/// Exchanges started before the sockets are read again, so that replies do not wait.
+/// The number of exchanges started before the sockets are read again, so that replies do not wait.
 const STARTS_PER_TURN_MAX: usize = 32;
-/// Datagrams read from one socket before the next has its turn.
+/// The number of datagrams read from one socket before the next socket.
 const RECEIVED_PER_TURN_MAX: usize = 256;
-/// Nothing answers a RELEASE, so the window does not slow them where all are sent at the end. They
-/// go half as fast as the server has shown that it can do exchanges, within these bounds.
+/// Nothing answers a RELEASE, so the window does not limit RELEASEs that are all sent at the end.
+/// They are sent at half the rate of exchanges that the server has achieved, within these bounds.
 const RELEASES_PER_SEC: RangeInclusive<u32> = 100..=10_000;
-/// RFC 2131 section 4.1: no wait for a reply is longer.
+/// The longest wait for a reply (RFC 2131 section 4.1).
 const WAIT_MAX: Duration = Duration::from_secs(64);
-/// RFC 2131 section 4.1: the first wait for a reply.
+/// The first wait for a reply (RFC 2131 section 4.1).
 const RFC_WAIT: Duration = Duration::from_secs(4);
-/// The loop wakes at least so often, for the progress bar and the end of a timed run.
+/// The longest sleep of the loop, for the progress bar and the end of a timed run.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
-/// Larger than any reply: servers keep to option 57 of the request.
+/// Larger than any reply: servers respect option 57 of the request.
 const DATAGRAM_OCTETS_MAX: usize = 4096;
 
-/// Runs to the end and reports.
+/// Runs to the end and returns the report.
 pub(crate) fn run(args: &LoadArgs, observer: &mut dyn FnMut(&Event<'_>)) -> anyhow::Result<Report> {
     args.check()?;
     let mut driver = Driver::new(args, observer)?;
@@ -96,9 +96,9 @@ struct Driver<'a> {
     tally: Tally,
     progress: Progress,
     under_way: HashMap<u32, Exchange>,
-    /// Deadlines of transmissions; those of answered ones stay in and mean nothing.
+    /// Deadlines of transmissions; those of answered messages remain and are ignored.
     deadlines: BinaryHeap<Reverse<Deadline>>,
-    /// What the plan wants next and may not be started yet.
+    /// The next task of the plan, which may not be started yet.
     pending: Option<(u32, Task)>,
     starts: Pace,
     releases: Pace,
@@ -172,16 +172,16 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Whether a whole window of exchanges was given up and nothing ever came back: the rest would
-    /// take hours to say the same. A timed run ends by itself.
+    /// Returns whether a whole window of exchanges was given up and no datagram ever arrived: the
+    /// rest of the run would take hours with the same result. A timed run ends by itself.
     fn is_hopeless(&self) -> bool {
         self.tally.packets_received == 0
             && self.tally.failed >= self.args.window.into()
             && self.args.duration_secs.is_none()
     }
 
-    /// Starts what the plan wants, the window has room for and the rates allow, and says how many;
-    /// nothing once all is done.
+    /// Starts what the plan wants, the window has room for and the rates allow. Returns how many
+    /// exchanges were started, or `None` once all are done.
     fn start(&mut self) -> anyhow::Result<Option<usize>> {
         let now = Instant::now();
         for started in 0..STARTS_PER_TURN_MAX {
@@ -224,14 +224,15 @@ impl<'a> Driver<'a> {
             (Task::Release, Some(Held { address, server_identifier, .. })) => {
                 let intent = Intent::Release { address, server_identifier };
                 let message = agent.message(&subscriber, intent, xid)?;
-                // Before it is sent: the server may give the address to the next at once.
+                // The lease is unbound before the message is sent, because the server may give the
+                // address to the next client at once.
                 self.ledger.unbind(client);
                 self.send(client, &octets_of(&message)?)?;
                 self.tally.released += 1;
                 self.plan.done(client);
                 return Ok(());
             }
-            // The lease ran out in the very moment.
+            // The lease ended at this very moment.
             (Task::Renew | Task::Release, None) => {
                 self.plan.done(client);
                 return Ok(());
@@ -240,12 +241,12 @@ impl<'a> Driver<'a> {
         self.transmit(xid, exchange, now)
     }
 
-    /// Sends the message that waits for its answer, and sets its deadline.
+    /// Sends the current message of an exchange, and sets its deadline.
     fn transmit(&mut self, xid: u32, exchange: Exchange, now: Instant) -> anyhow::Result<()> {
         let doublings = exchange.retransmissions().min(16);
         let wait = Duration::from_millis(self.args.timeout_ms << doublings).min(WAIT_MAX);
-        // RFC 2131 section 4.1 wants waits to be drawn at random from a second more or less; of those
-        // that are shorter than the RFC's, from a tenth.
+        // RFC 2131 section 4.1 wants waits to be randomised by plus or minus one second; waits that
+        // are shorter than those of the RFC are randomised by a tenth.
         let spread = if wait >= RFC_WAIT { Duration::from_secs(1) } else { wait / 10 };
         let wait = wait - spread + spread.mul_f64(2.0 * self.random.f64());
         let transmissions = exchange.transmissions;
@@ -289,7 +290,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Takes what has arrived and says how much.
+    /// Receives what has arrived and returns how many datagrams there were.
     fn receive(&mut self, buffer: &mut [u8]) -> anyhow::Result<usize> {
         let mut received = 0;
         for relay in 0..self.relays.len() {
@@ -383,7 +384,7 @@ impl<'a> Driver<'a> {
                 let sent = counted(u64::from(self.args.retries) + 1, "message");
                 self.tally.sample(|| format!("client {number}: no {wanted} to {sent}"));
             }
-            // The mistake is counted already.
+            // The mistake was counted already.
             Outcome::Unusable(_) => self.tally.failed += 1,
         }
         (self.observer)(&Event {
@@ -402,7 +403,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Sleeps until something arrives, a message is due again or the next may be started.
+    /// Sleeps until a datagram arrives, a message has to be repeated, or the next exchange may be
+    /// started.
     fn sleep(&mut self) -> anyhow::Result<()> {
         let now = Instant::now();
         let mut wake_at = now + SLEEP_MAX;
@@ -439,7 +441,7 @@ impl<'a> Driver<'a> {
         self.args.rate.map_or(shown, |rate| rate.min(shown))
     }
 
-    /// The number of the subscriber at this place of the run.
+    /// Returns the number of the subscriber at this position of the run.
     fn number(&self, client: u32) -> u32 {
         self.args.first_client.saturating_add(client)
     }
@@ -450,7 +452,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// The processor time of this thread.
+/// Returns the processor time of this thread.
 fn busy() -> anyhow::Result<Duration> {
     let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
         .context("cannot read the processor time of the thread")?;

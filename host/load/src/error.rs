@@ -1,4 +1,4 @@
-//! What can go wrong in one exchange with a server.
+//! Errors in one exchange with a server.
 
 use std::{io, time::Duration};
 
@@ -7,20 +7,20 @@ use thiserror::Error;
 
 use crate::{code, mistake::Mistake};
 
-/// Why an exchange did not bring what was wanted.
+/// Why an exchange failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExchangeError {
-    /// The reply breaks a rule.
+    /// The reply violates a rule.
     #[error("in the answer to {sent}: {mistake}")]
     Mistake {
         /// The message that was sent.
         sent: &'static str,
-        /// The rule that the answer breaks.
+        /// The rule that the answer violates.
         #[source]
         mistake: Box<Mistake>,
     },
-    /// No answer within the time.
+    /// No answer arrived in time.
     #[error(
         "no answer to {sent} within {waited:?}; wanted {wanted}{}",
         said_of_strays(*strays, last_stray.as_deref())
@@ -30,22 +30,22 @@ pub enum ExchangeError {
         sent: &'static str,
         /// The message that was waited for.
         wanted: &'static str,
-        /// How long.
+        /// How long it was waited for.
         waited: Duration,
-        /// How many datagrams came that were no answer to it.
+        /// The number of datagrams that arrived and were not the answer.
         strays: u64,
-        /// Why the last of them was none.
+        /// Why the last of them was not the answer.
         last_stray: Option<String>,
     },
     /// The socket failed.
     #[error("{doing} failed")]
     Socket {
-        /// What was done.
+        /// The operation that failed.
         doing: &'static str,
         /// The system's error.
         source: io::Error,
     },
-    /// A part of option 82 is longer than its length field can say.
+    /// A part of option 82 is longer than its length field allows.
     #[error(
         "the {what} has {found} octets; option 82 has room for {}",
         code::SUB_OPTION_OCTETS_MAX
@@ -56,26 +56,26 @@ pub enum ExchangeError {
         /// Its length.
         found: usize,
     },
-    /// Octets that are no message, so that no answer to them could be told from others.
+    /// Octets that are not a message, so that the answer to them could not be recognised.
     #[error("these octets are no message; wanted a header of 240 octets with hlen up to 16")]
     Unusable {
-        /// What dhcproto says of them.
+        /// The error of dhcproto.
         source: DecodeError,
     },
-    /// An answer of another type.
+    /// The answer has another type.
     #[error("{sent} was answered by {found}; wanted {wanted}")]
     Unwanted {
         /// The message that was sent.
         sent: &'static str,
         /// The message that was waited for.
         wanted: &'static str,
-        /// What came, with the server's own words if it gave any.
+        /// The answer that arrived, with the server's message if there is one.
         found: String,
     },
     /// dhcproto could not write the message.
     #[error("the message cannot be written")]
     Unwritable {
-        /// Its error.
+        /// The error of dhcproto.
         source: EncodeError,
     },
 }

@@ -1,7 +1,7 @@
-//! One exchange of one subscriber: getting a lease, or renewing it.
+//! One exchange of one subscriber, which acquires a lease or renews it.
 //!
-//! A state machine without socket and clock: time and replies come in, octets to send and outcomes
-//! go out. Retransmission repeats the same octets.
+//! A state machine without socket and clock: time and replies are its input, octets to send and
+//! outcomes are its output. A retransmission repeats the same octets.
 
 use std::{
     net::Ipv4Addr,
@@ -19,7 +19,7 @@ use crate::{
     reply::Reply,
 };
 
-/// What kind of exchange.
+/// The kind of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExchangeKind {
     /// DISCOVER, OFFER, REQUEST, ACK.
@@ -31,32 +31,32 @@ pub enum ExchangeKind {
 /// How an exchange ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// An ACK: the subscriber holds the address.
+    /// An ACK arrived: the subscriber holds the address.
     Acquired(Acquired),
-    /// A NAK: the subscriber holds nothing, with the server's reason if it gave one.
+    /// A NAK arrived: the subscriber holds nothing. Contains the server's reason if there is one.
     Refused {
         /// Option 56.
         message: Option<String>,
     },
-    /// No reply to any transmission.
+    /// No reply to any transmission arrived.
     Unanswered {
         /// `OFFER` or `ACK`.
         wanted: &'static str,
     },
-    /// A reply that lacks what the subscriber needs to go on.
+    /// The reply lacks what the subscriber needs to continue.
     Unusable(Mistake),
 }
 
-/// An exchange under way.
+/// An exchange in progress.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) client: u32,
     pub(crate) kind: ExchangeKind,
     pub(crate) began_at: Instant,
-    /// When the message that is waiting for its answer was first sent.
+    /// When the message that waits for an answer was first sent.
     pub(crate) asked_at: Instant,
-    /// Counts up over the whole exchange, so that the deadline of an answered message is told
-    /// from the current one.
+    /// Counts transmissions over the whole exchange, so that the deadline of an answered message
+    /// can be distinguished from the current one.
     pub(crate) transmissions: u32,
     retransmissions: u32,
     octets: Vec<u8>,
@@ -71,19 +71,19 @@ enum WaitsFor {
     Renewal { address: Ipv4Addr },
 }
 
-/// What a reply brought.
+/// The effect of a reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// Nothing: this reply is not the one that is waited for.
+    /// None: this reply is not the expected one.
     None,
-    /// The OFFER: the REQUEST is to be sent.
+    /// The OFFER arrived, and the REQUEST has to be sent.
     Offered { latency: Duration, mistakes: Vec<Mistake> },
-    /// The exchange is over.
+    /// The exchange has ended.
     Ended { latency: Duration, mistakes: Vec<Mistake>, outcome: Box<Outcome> },
 }
 
 impl Exchange {
-    /// A subscriber looks for a lease.
+    /// Begins the exchange of a subscriber that looks for a lease.
     pub(crate) fn acquire(
         client: u32,
         subscriber: Subscriber,
@@ -97,7 +97,7 @@ impl Exchange {
         Ok(Self::new(client, ExchangeKind::Acquire, octets, asked, waits_for, now))
     }
 
-    /// A subscriber extends its lease.
+    /// Begins the exchange of a subscriber that extends its lease.
     pub(crate) fn renew(
         client: u32,
         subscriber: &Subscriber,
@@ -133,28 +133,28 @@ impl Exchange {
         }
     }
 
-    /// The message that is waiting for its answer.
+    /// Returns the message that waits for an answer.
     pub(crate) fn octets(&self) -> &[u8] {
         &self.octets
     }
 
-    /// How often this message was sent again.
+    /// Returns how often this message was repeated.
     pub(crate) fn retransmissions(&self) -> u32 {
         self.retransmissions
     }
 
-    /// Whether a reply with the same transaction id is for this subscriber.
+    /// Returns whether a reply with the same transaction id is for this subscriber.
     pub(crate) fn is_addressed_by(&self, reply: &Reply) -> bool {
         reply.hardware_address == self.asked.hardware_address
     }
 
-    /// The message is sent once more.
+    /// Counts one retransmission of the message.
     pub(crate) fn retransmit(&mut self) {
         self.retransmissions += 1;
         self.transmissions += 1;
     }
 
-    /// Nothing came and nothing is sent any more.
+    /// Ends the exchange without an answer.
     pub(crate) fn give_up(&self) -> Outcome {
         let wanted = match self.waits_for {
             WaitsFor::Offer { .. } => "OFFER",
@@ -163,7 +163,7 @@ impl Exchange {
         Outcome::Unanswered { wanted }
     }
 
-    /// Takes a reply with this transaction id and hardware address.
+    /// Handles a reply with this transaction id and hardware address.
     pub(crate) fn on_reply(
         &mut self,
         reply: Reply,

@@ -1,8 +1,8 @@
-//! Who holds which address, as the subscribers know it, and whether two hold the same.
+//! Tracks which subscriber holds which address, and whether two hold the same.
 //!
-//! A lease counts from the moment its REQUEST was sent (RFC 2131 section 4.4.1), so it ends here
-//! no later than at the server: an address that a correct server gives to the next subscriber is
-//! never held by the last one.
+//! A lease counts from the moment its REQUEST was sent (RFC 2131 section 4.4.1), so it ends here no
+//! later than at the server: an address that a correct server gives to the next subscriber is never
+//! held by the last one.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 
 use crate::acquired::Acquired;
 
-/// The leases of all subscribers of a run, by their place in it.
+/// The leases of all subscribers of a run, by their position in it.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     leases: Vec<Option<Held>>,
@@ -24,12 +24,12 @@ pub(crate) struct Ledger {
 pub(crate) struct Held {
     pub(crate) address: Ipv4Addr,
     pub(crate) server_identifier: Ipv4Addr,
-    /// Nothing if it lasts for ever.
+    /// `None` if it never ends.
     ends_at: Option<Instant>,
 }
 
 impl Held {
-    /// A lease whose REQUEST was sent at `asked_at`.
+    /// Creates a lease whose REQUEST was sent at `asked_at`.
     pub(crate) fn new(acquired: &Acquired, asked_at: Instant) -> Self {
         let lasts = Duration::from_secs(acquired.lease_time_secs.into());
         Self {
@@ -49,12 +49,13 @@ impl Ledger {
         Self { leases: vec![None; clients as usize], holders: HashMap::new() }
     }
 
-    /// The lease of a subscriber while it runs.
+    /// Returns the lease of a subscriber, if it has not ended.
     pub(crate) fn lease(&self, client: u32, now: Instant) -> Option<Held> {
         self.leases.get(client as usize).copied().flatten().filter(|held| held.is_running(now))
     }
 
-    /// Writes down that a subscriber was given a lease, and tells who else holds the address.
+    /// Notes that a subscriber was given a lease, and returns the other holder of the address, if
+    /// there is one.
     pub(crate) fn bind(&mut self, client: u32, held: Held, now: Instant) -> Option<u32> {
         self.unbind(client);
         let address = held.address;
@@ -66,7 +67,7 @@ impl Ledger {
             .filter(|former| self.lease(*former, now).is_some_and(|lease| lease.address == address))
     }
 
-    /// Writes down that a subscriber holds nothing any more.
+    /// Notes that a subscriber holds nothing any more.
     pub(crate) fn unbind(&mut self, client: u32) {
         let lease = self.leases.get_mut(client as usize).and_then(Option::take);
         if let Some(held) = lease

@@ -1,15 +1,15 @@
 //! Simulated subscribers behind relay agents: load on a DHCPv4 server, latencies, and an audit of
 //! what the subscribers were given.
 //!
-//! - [`run`] and [`run_with`]: many subscribers at once, as `lessor load` does, ending in a
+//! - [`run`] and [`run_with`]: many subscribers at once, as in `lessor load`, ending in a
 //!   [`Report`].
-//! - [`StreamRelay`]: streams of messages at rates of their own, whatever the server answers.
+//! - [`StreamRelay`]: streams of messages, each at its own rate, whatever the server answers.
 //! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests; [`Client`]: a
 //!   renewal without a relay.
 //!
-//! This is an independent reading of the protocol: messages are built and read with dhcproto, not
-//! with the server's own code, so that a mistake of the server shows. It works with any DHCPv4
-//! server that is reached through a relay. It is no client of this machine: it configures nothing.
+//! This is an independent implementation of the protocol: messages are built and read with
+//! dhcproto, not with the server's own code, so that it can find mistakes of the server. It works
+//! with any DHCPv4 server that is reached through a relay. It does not configure this machine.
 //!
 //! Every wait has a deadline.
 
@@ -53,17 +53,18 @@ pub use report::{DuplicateAddress, Latency, Percentiles, Report, UnexpectedRepli
 pub use streams::{Drive, Saying, Stream, StreamRelay, StreamReport, StreamsReport};
 pub use template::{Template, TemplateError};
 
-/// Runs the subscribers and reports. How far it is shows on standard error, if that is a terminal.
+/// Runs the subscribers and returns the report. Shows the progress on standard error, if that is a
+/// terminal.
 ///
 /// # Errors
-/// Arguments out of their limits, or sockets that the system refuses. What the server does wrong
-/// is no error but stands in the report; see [`Report::ok`].
+/// If arguments are out of their limits, or a socket fails. A mistake of the server is not an error
+/// but part of the report; see [`Report::ok`].
 pub fn run(args: &LoadArgs) -> anyhow::Result<Report> {
     run_with(args, |_| ())
 }
 
-/// Like [`run`], and shows every exchange that ends to `observer`, on the same thread: what takes
-/// long in there slows the load.
+/// Like [`run`], and passes every ended exchange to `observer`, on the same thread: a slow observer
+/// slows the load.
 ///
 /// # Errors
 /// Those of [`run`].

@@ -1,7 +1,7 @@
-//! Building what a subscriber says and what its relay adds, with dhcproto.
+//! Builds the messages of a subscriber and the additions of its relay, with dhcproto.
 //!
-//! Fields and options follow RFC 2131 table 5; the relay's part follows RFC 3046 (option 82),
-//! RFC 3527 (link selection), RFC 5010 (unicast flag) and RFC 8357 (source port).
+//! Fields and options follow RFC 2131 table 5; the relay's part follows RFC 3046 (option 82), RFC
+//! 3527 (link selection), RFC 5010 (unicast flag) and RFC 8357 (source port).
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -20,9 +20,9 @@ use crate::{code, error::ExchangeError};
 pub struct Subscriber {
     /// The Ethernet address of the device (chaddr).
     pub hardware_address: [u8; 6],
-    /// What the relay calls the line (option 82, sub-option 1); left out if empty.
+    /// The relay's name of the line (option 82, sub-option 1); left out if empty.
     pub circuit_id: Vec<u8>,
-    /// What the relay calls the remote end (option 82, sub-option 2).
+    /// The relay's name of the remote end (option 82, sub-option 2).
     pub remote_id: Option<Vec<u8>>,
     /// Option 61.
     pub client_identifier: Option<Vec<u8>>,
@@ -30,26 +30,27 @@ pub struct Subscriber {
     pub vendor_class: Option<String>,
     /// Option 12.
     pub host_name: Option<String>,
-    /// Option 55; left out if empty. The default is what a home router asks for.
+    /// Option 55; left out if empty. The default is the list of a home router.
     pub parameter_request_list: Vec<u8>,
-    /// More options, code and octets, for every message; they replace those above, option 82
-    /// included. dhcproto writes no option without octets: such a one is left out.
+    /// More options, code and octets, for every message; they replace those above, including option
+    /// 82. An option without octets is left out, because dhcproto cannot write it.
     pub more_options: Vec<(u8, Vec<u8>)>,
 }
 
 impl Subscriber {
-    /// What a home router asks for: mask, routers, name servers, domain name, MTU, broadcast
-    /// address, time servers, lease time, renewal and rebinding time, static routes.
+    /// The options that a home router requests: mask, routers, name servers, domain name, MTU,
+    /// broadcast address, time servers, lease time, renewal and rebinding time, static routes.
     pub const PARAMETERS: [u8; 11] = [1, 3, 6, 15, 26, 28, 42, 51, 58, 59, 121];
-    /// A sub-option of option 82 is at most this long (RFC 3046 section 2.0).
+    /// The largest length of a sub-option of option 82 (RFC 3046 section 2.0).
     pub const SUB_OPTION_OCTETS_MAX: usize = code::SUB_OPTION_OCTETS_MAX;
 
-    /// A subscriber with this device on this line, and nothing else known of it.
+    /// Creates a subscriber with this device on this line, and no other properties.
     pub fn new(hardware_address: [u8; 6], circuit_id: impl Into<Vec<u8>>) -> Self {
         Self { hardware_address, circuit_id: circuit_id.into(), ..Self::default() }
     }
 
-    /// dhcproto would cut the length of a longer sub-option and write a damaged message.
+    /// Rejects sub-options that are too long: dhcproto would truncate the length and write a
+    /// damaged message.
     fn check_lengths(&self) -> Result<(), ExchangeError> {
         let remote_id = self.remote_id.as_deref().unwrap_or_default();
         for (what, octets) in [("circuit id", self.circuit_id.as_slice()), ("remote id", remote_id)]
@@ -77,7 +78,7 @@ impl Default for Subscriber {
     }
 }
 
-/// What a subscriber wants from the server.
+/// The purpose of a subscriber's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
     Discover,
@@ -91,7 +92,7 @@ pub(crate) enum Intent {
 }
 
 impl Intent {
-    /// The name of the message, for errors.
+    /// Returns the name of the message, for errors.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Discover => "DISCOVER",
@@ -118,7 +119,8 @@ impl Intent {
         }
     }
 
-    /// The client fills ciaddr only if it can answer ARP for the address (RFC 2131 table 5).
+    /// Returns ciaddr, which a client sets only if it can answer ARP for the address (RFC 2131
+    /// table 5).
     fn client_address(self) -> Ipv4Addr {
         match self {
             Self::Renew { address }
@@ -148,11 +150,11 @@ impl Intent {
     }
 }
 
-/// What a relay agent puts into the messages that it hands on.
+/// The additions of a relay agent to the messages that it forwards.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RelayAgent {
     address: Ipv4Addr,
-    /// RFC 8357: asks for replies to the source port, because it is not 67.
+    /// Whether it requests replies at its source port, because that is not 67 (RFC 8357).
     names_source_port: bool,
     link_selection: Option<Ipv4Addr>,
 }
@@ -160,13 +162,13 @@ pub(crate) struct RelayAgent {
 impl RelayAgent {
     const PORT: u16 = 67;
 
-    /// The relay whose socket is bound to `local`.
+    /// Creates the relay whose socket is bound to `local`.
     pub(crate) fn new(local: SocketAddrV4, link_selection: Option<Ipv4Addr>) -> Self {
         let names_source_port = local.port() != Self::PORT;
         Self { address: *local.ip(), names_source_port, link_selection }
     }
 
-    /// No relay: the client speaks for itself, and names neither relay nor line.
+    /// Creates the absence of a relay: the client sends directly, and names neither relay nor line.
     pub(crate) const fn absent() -> Self {
         let address = Ipv4Addr::UNSPECIFIED;
         Self { address, names_source_port: false, link_selection: None }
@@ -176,7 +178,7 @@ impl RelayAgent {
         self.address.is_unspecified()
     }
 
-    /// A message of the subscriber as the relay hands it on.
+    /// Returns a message of the subscriber as the relay forwards it.
     pub(crate) fn message(
         &self,
         subscriber: &Subscriber,
@@ -193,7 +195,7 @@ impl RelayAgent {
         if let Some(address) = intent.server_identifier() {
             options.insert(DhcpOption::ServerIdentifier(address));
         }
-        // RFC 2131 table 5: these two must not stand in what only gives an address back.
+        // RFC 2131 table 5: a RELEASE or DECLINE must not contain these two options.
         if matches!(intent, Intent::Release { .. } | Intent::Decline { .. }) {
             options.remove(OptionCode::ParameterRequestList);
             options.remove(OptionCode::MaxMessageSize);
@@ -201,7 +203,7 @@ impl RelayAgent {
         Ok(message)
     }
 
-    /// The part of a message that does not depend on what the subscriber wants.
+    /// Returns the part of a message that does not depend on its purpose.
     pub(crate) fn envelope(
         &self,
         subscriber: &Subscriber,
@@ -239,7 +241,7 @@ impl RelayAgent {
         for (code, octets) in &subscriber.more_options {
             let code = OptionCode::from(*code);
             if code == OptionCode::RelayAgentInformation {
-                // Under its own key dhcproto writes option 82 last; the value is replaced below.
+                // With this variant dhcproto writes option 82 last; the value is replaced below.
                 options.insert(DhcpOption::RelayAgentInformation(RelayAgentInformation::default()));
             }
             options.insert(DhcpOption::Unknown(UnknownOption::new(code, octets.clone())));
@@ -247,7 +249,8 @@ impl RelayAgent {
         Ok(message)
     }
 
-    /// Option 82. `is_unicast`: the client sent to the server's address and not to all.
+    /// Returns option 82. `is_unicast` says whether the client sent to the server's address instead
+    /// of broadcasting.
     pub(crate) fn relay_information(
         &self,
         subscriber: &Subscriber,
@@ -278,7 +281,8 @@ impl RelayAgent {
     }
 }
 
-/// The octets of a message, padded to the 300 that BOOTP relays insist on (RFC 1542 section 2.1).
+/// Returns the octets of a message, padded to the 300 that BOOTP relays require (RFC 1542 section
+/// 2.1).
 pub(crate) fn octets_of(message: &Message) -> Result<Vec<u8>, ExchangeError> {
     const OCTETS_MIN: usize = 300;
 
@@ -292,7 +296,7 @@ pub(crate) fn octets_of(message: &Message) -> Result<Vec<u8>, ExchangeError> {
     Ok(octets)
 }
 
-/// What a reply to a message is held against.
+/// The parts of a message that its reply is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) xid: u32,
@@ -317,7 +321,7 @@ impl Asked {
     }
 }
 
-/// The octets of an option without code and length.
+/// Returns the octets of an option without code and length.
 fn option_octets(option: &DhcpOption) -> Result<Vec<u8>, ExchangeError> {
     match option {
         DhcpOption::ClientIdentifier(octets) => Ok(octets.clone()),
@@ -327,7 +331,7 @@ fn option_octets(option: &DhcpOption) -> Result<Vec<u8>, ExchangeError> {
     }
 }
 
-/// Sub-options of option 82 one after the other.
+/// Returns the sub-options of option 82 one after the other.
 pub(crate) fn information_octets(
     information: &RelayAgentInformation,
 ) -> Result<Vec<u8>, ExchangeError> {

@@ -1,12 +1,12 @@
-//! Mistakes: breaches of RFC 2131, 3046 or 6842 that a subscriber or a relay would notice.
+//! Mistakes: violations of RFC 2131, 3046 or 6842 that a subscriber or a relay would notice.
 //!
-//! Not here: how a reply is checked for them; see [`crate::audit`].
+//! Does not check replies; see [`crate::audit`].
 
 use std::net::Ipv4Addr;
 
 use thiserror::Error;
 
-/// A breach of a rule by the server.
+/// A violation of a rule by the server.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mistake {
@@ -16,7 +16,7 @@ pub enum Mistake {
         /// The first difference, offered and acknowledged.
         what: String,
     },
-    /// A REQUEST names one address and the ACK another.
+    /// A REQUEST names one address and the ACK another address.
     #[error("the ACK gives {found}; the REQUEST was for {wanted}")]
     AnotherAddress {
         /// The address of the REQUEST.
@@ -24,7 +24,7 @@ pub enum Mistake {
         /// yiaddr of the ACK.
         found: Ipv4Addr,
     },
-    /// RFC 6842 section 3: the client identifier must come back, and only if one was sent.
+    /// RFC 6842 section 3: the client identifier must be echoed, and only if one was sent.
     #[error("the client identifier came back as {}; sent was {}", written(found.as_deref()), written(sent.as_deref()))]
     ClientIdentifierNotEchoed {
         /// The octets sent.
@@ -39,26 +39,26 @@ pub enum Mistake {
         address: Ipv4Addr,
         /// The client that had it first.
         holder: u32,
-        /// The client that was given it as well.
+        /// The client that was also given it.
         client: u32,
     },
-    /// RFC 2131 table 3: a field of the header is not what it must be copied from.
+    /// RFC 2131 table 3: a field of the header was not copied from the request.
     #[error("{field} is {found}; wanted {wanted}")]
     HeaderNotCopied {
         /// The name of the field.
         field: &'static str,
-        /// What it must be.
+        /// The value that it must have.
         wanted: String,
-        /// What it is.
+        /// The value that it has.
         found: String,
     },
     /// An OFFER or ACK without address, server identifier or lease time (RFC 2131 table 3).
     #[error("the reply has no {what}")]
     Missing {
-        /// What it lacks.
+        /// The missing part.
         what: &'static str,
     },
-    /// RFC 3046 section 2.2: option 82 must come back byte for byte, and only if it was sent.
+    /// RFC 3046 section 2.2: option 82 must be echoed byte for byte, and only if it was sent.
     #[error("option 82 came back as {}; sent was {}", written(found.as_deref()), written(sent.as_deref()))]
     RelayInformationNotEchoed {
         /// The octets sent.
@@ -69,7 +69,7 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    /// The name under which a report counts it.
+    /// Returns the name under which a report counts it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::AckDiffersFromOffer { .. } => "ack-differs-from-offer",
@@ -83,12 +83,12 @@ impl Mistake {
     }
 }
 
-/// What a reply lacks.
+/// The name of a part that a reply lacks.
 pub(crate) const SERVER_IDENTIFIER: &str = "server identifier (option 54)";
 pub(crate) const LEASE_TIME: &str = "lease time (option 51)";
 pub(crate) const ADDRESS: &str = "address (yiaddr)";
 
-/// Octets for an operator's eye.
+/// Formats octets for people.
 pub(crate) fn written(octets: Option<&[u8]>) -> String {
     match octets {
         None => "absent".to_owned(),

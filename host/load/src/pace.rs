@@ -1,9 +1,9 @@
-//! The pace at which exchanges are started.
+//! Limits the rate at which exchanges are started.
 
 use std::time::{Duration, Instant};
 
-/// Spaces starts evenly. What was missed while the window was full is not made up for beyond
-/// [`Pace::ARREARS_MAX`]: that would be a burst, not a rate.
+/// Spaces starts evenly. Starts that were missed while the window was full are made up for only up
+/// to [`Pace::ARREARS_MAX`]; more would be a burst, not a rate.
 #[derive(Debug)]
 pub(crate) struct Pace {
     interval: Duration,
@@ -21,12 +21,12 @@ impl Pace {
         pace
     }
 
-    /// Changes the rate from the next start on.
+    /// Changes the rate, beginning with the next start.
     pub(crate) fn set(&mut self, per_sec: u32) {
         self.interval = Duration::from_secs(1) / per_sec.max(1);
     }
 
-    /// Takes the next start, if its time has come.
+    /// Returns whether the next start is due, and counts it if so.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         if now < self.next_at {
             return false;
@@ -36,7 +36,7 @@ impl Pace {
         true
     }
 
-    /// When the next start is due.
+    /// Returns when the next start is due.
     pub(crate) fn next_at(&self) -> Instant {
         self.next_at
     }

@@ -1,7 +1,8 @@
 //! The plan: which subscriber does what next.
 //!
-//! Either all subscribers go through a phase before the next phase begins, so that all leases are
-//! held at once; or, with a duration, each goes its own round until the time is up.
+//! Either all subscribers finish a phase before the next phase begins, so that all leases are held
+//! at once; or, with a duration, each subscriber repeats its rounds independently until the time is
+//! up.
 
 use std::{
     collections::VecDeque,
@@ -10,19 +11,19 @@ use std::{
 
 use crate::{args::LoadArgs, ledger::Ledger};
 
-/// What is to be done next.
+/// The next step of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Start {
         client: u32,
         task: Task,
     },
-    /// Nothing until an exchange under way ends.
+    /// Nothing can be started before an exchange in progress ends.
     Wait,
     Finished,
 }
 
-/// What a subscriber does.
+/// The task of a subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Acquire,
@@ -38,7 +39,7 @@ pub(crate) struct Plan {
     phases: VecDeque<Phase>,
     /// The next subscriber of a phase.
     cursor: u32,
-    /// Renewals that were not to be had, because the subscriber holds no lease.
+    /// Renewals that were impossible, because the subscriber held no lease.
     skipped_renewals: u64,
 }
 
@@ -71,7 +72,7 @@ impl Plan {
         Self { clients, renew, release, phases, cursor: 0, skipped_renewals: 0 }
     }
 
-    /// What is to be done next, with so many exchanges under way.
+    /// Returns the next step, with this many exchanges in progress.
     pub(crate) fn next(&mut self, ledger: &Ledger, under_way: usize, now: Instant) -> Next {
         let (renew, release) = (self.renew, self.release);
         while let Some(phase) = self.phases.front_mut() {
@@ -107,14 +108,15 @@ impl Plan {
         Next::Finished
     }
 
-    /// A subscriber is done with what it was started for.
+    /// Notes that a subscriber has finished its task.
     pub(crate) fn done(&mut self, client: u32) {
         if let Some(Phase::Rounds { idle, .. }) = self.phases.front_mut() {
             idle.push_back(client);
         }
     }
 
-    /// Whether all leases are being given back at once; in rounds, each RELEASE follows an exchange.
+    /// Returns whether all leases are being released at once; in rounds, each RELEASE follows an
+    /// exchange.
     pub(crate) fn is_giving_back(&self) -> bool {
         matches!(self.phases.front(), Some(Phase::Release))
     }
@@ -124,8 +126,9 @@ impl Plan {
     }
 }
 
-/// A round: get a lease, renew it so often, give it back if asked. Who keeps its lease goes on
-/// renewing it, or looks for it anew if it shall not renew either.
+/// Returns the next task of a round: acquire a lease, renew it as often as requested, release it if
+/// requested. A subscriber that keeps its lease continues to renew it, or acquires it again if
+/// there are no renewals.
 fn next_of_round(holds: bool, renewals: &mut u32, renew: u32, release: bool) -> Task {
     if !holds {
         *renewals = 0;
@@ -147,7 +150,8 @@ mod tests {
     use super::*;
     use crate::{acquired::Acquired, ledger::Held, testing::offer};
 
-    /// Runs a plan by hand, every exchange succeeding at once; names and clients in order.
+    /// Runs a plan by hand in which every exchange succeeds at once. Returns tasks and clients in
+    /// order.
     fn run(args: &LoadArgs, steps_max: usize, time_is_up_after: Option<usize>) -> Vec<(u32, Task)> {
         let now = Instant::now();
         let mut plan = Plan::new(args, now);

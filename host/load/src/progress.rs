@@ -1,4 +1,4 @@
-//! How far a run has come, on standard error if that is a terminal.
+//! Shows the progress of a run on standard error, if that is a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ impl Progress {
                 (u64::from(args.clients) * steps_each, "{bar:24} {percent:>3} % {wide_msg}")
             }
         };
-        // The bar hides itself where standard error is no terminal.
+        // The bar is hidden if standard error is not a terminal.
         let bar = ProgressBar::new(length);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -33,7 +33,7 @@ impl Progress {
         Self { bar, began_at: now, is_timed: args.duration_secs.is_some(), next_at: now }
     }
 
-    /// Draws, unless it just did.
+    /// Draws the progress, unless it was drawn just before.
     pub(crate) fn tick(&mut self, tally: &Tally, now: Instant) {
         if now < self.next_at || self.bar.is_hidden() {
             return;

@@ -1,8 +1,8 @@
 //! One relay agent with its socket: single exchanges, one after the other, for demonstrations and
 //! tests.
 //!
-//! It speaks for any number of subscribers and waits for each answer; every wait has a deadline.
-//! Nothing is sent twice: a lost datagram shows as silence.
+//! It forwards for any number of subscribers and waits for each answer; every wait has a deadline.
+//! Nothing is sent twice: a lost datagram appears as silence.
 
 use std::{
     io,
@@ -25,9 +25,9 @@ use crate::{
     socket::bind,
 };
 
-/// A relay agent: a bound socket, whose address stands in giaddr.
+/// A relay agent: a bound socket, whose address is used as giaddr.
 ///
-/// If it is not bound to port 67, its messages ask for replies to their source port (RFC 8357).
+/// If it is not bound to port 67, its messages request replies at their source port (RFC 8357).
 #[derive(Debug)]
 pub struct Relay {
     socket: UdpSocket,
@@ -39,32 +39,33 @@ pub struct Relay {
     last_stray: Option<String>,
 }
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// An OFFER.
     Offer(Acquired),
     /// An ACK to a REQUEST.
     Ack(Acquired),
-    /// A NAK, with the reason if the server gives one.
+    /// A NAK, with the reason if the server sent one.
     Nak {
         /// Option 56.
         message: Option<String>,
-        /// The whole of it.
+        /// The complete reply.
         reply: Reply,
     },
-    /// Nothing before the deadline.
+    /// No answer before the deadline.
     Silence,
 }
 
 impl Relay {
-    /// Binds a socket at `local`, whose address becomes giaddr; port 0 lets the system choose.
+    /// Binds a socket at `local`, whose address becomes giaddr; with port 0 the system chooses the
+    /// port.
     ///
-    /// `link_selection` names the subnet of the subscribers (RFC 3527), which is needed wherever
-    /// giaddr lies outside of it.
+    /// `link_selection` names the subnet of the subscribers (RFC 3527), which is required if giaddr
+    /// is outside of it.
     ///
     /// # Errors
-    /// An address that is no address of this machine, 0.0.0.0 included, or a port in use.
+    /// If `local` is not an address of this machine or is 0.0.0.0, or the port is in use.
     pub fn bind(
         local: SocketAddrV4,
         server: SocketAddrV4,
@@ -82,27 +83,27 @@ impl Relay {
         })
     }
 
-    /// Binds a client's own socket at its address: nothing stands in giaddr and option 82.
+    /// Binds a client's own socket at its address: giaddr and option 82 are not set.
     pub(crate) fn absent(local: SocketAddrV4, server: SocketAddrV4) -> io::Result<Self> {
         Ok(Self { agent: RelayAgent::absent(), ..Self::bind(local, server, None)? })
     }
 
-    /// Where the socket is bound; the address is giaddr.
+    /// Returns the address of the socket, which is also giaddr.
     pub fn local_address(&self) -> SocketAddrV4 {
         self.local
     }
 
-    /// How many datagrams came that answered none of the messages that were waited for.
+    /// Returns how many datagrams arrived that answered none of the messages.
     pub fn strays(&self) -> u64 {
         self.strays
     }
 
-    /// Option 82 of this subscriber's broadcasts, without code and length.
+    /// Returns option 82 of this subscriber's broadcasts, without code and length.
     pub fn relay_information(&self, subscriber: &Subscriber) -> Result<Vec<u8>, ExchangeError> {
         information_octets(&self.agent.relay_information(subscriber, false))
     }
 
-    /// DISCOVER; wanted is an OFFER.
+    /// Sends a DISCOVER and expects an OFFER.
     pub fn discover(
         &mut self,
         subscriber: &Subscriber,
@@ -111,7 +112,7 @@ impl Relay {
         self.ask(subscriber, Intent::Discover, timeout)
     }
 
-    /// REQUEST after an OFFER (state SELECTING).
+    /// Sends a REQUEST after an OFFER (state SELECTING).
     pub fn request_selecting(
         &mut self,
         subscriber: &Subscriber,
@@ -122,7 +123,7 @@ impl Relay {
         self.ask(subscriber, Intent::Select { address, server_identifier }, timeout)
     }
 
-    /// REQUEST of a client that remembers its address (state INIT-REBOOT).
+    /// Sends a REQUEST of a client that remembers its address (state INIT-REBOOT).
     pub fn init_reboot(
         &mut self,
         subscriber: &Subscriber,
@@ -132,8 +133,8 @@ impl Relay {
         self.ask(subscriber, Intent::InitReboot { address }, timeout)
     }
 
-    /// REQUEST of a client that extends its lease (state RENEWING). It comes through the relay,
-    /// which says that the client sent it to the server's address (RFC 5010).
+    /// Sends a REQUEST of a client that extends its lease (state RENEWING). It goes through the
+    /// relay, which notes that the client sent it to the server's address (RFC 5010).
     pub fn renew(
         &mut self,
         subscriber: &Subscriber,
@@ -143,7 +144,7 @@ impl Relay {
         self.ask(subscriber, Intent::Renew { address }, timeout)
     }
 
-    /// REQUEST of a client that extends its lease with any server (state REBINDING).
+    /// Sends a REQUEST of a client that extends its lease with any server (state REBINDING).
     pub fn rebind(
         &mut self,
         subscriber: &Subscriber,
@@ -153,7 +154,7 @@ impl Relay {
         self.ask(subscriber, Intent::Rebind { address }, timeout)
     }
 
-    /// RELEASE; a correct server is silent. A timeout of zero does not listen at all.
+    /// Sends a RELEASE; a correct server is silent. With a timeout of zero no answer is waited for.
     pub fn release(
         &mut self,
         subscriber: &Subscriber,
@@ -164,7 +165,7 @@ impl Relay {
         self.ask(subscriber, Intent::Release { address, server_identifier }, timeout)
     }
 
-    /// DECLINE; a correct server is silent. A timeout of zero does not listen at all.
+    /// Sends a DECLINE; a correct server is silent. With a timeout of zero no answer is waited for.
     pub fn decline(
         &mut self,
         subscriber: &Subscriber,
@@ -175,7 +176,8 @@ impl Relay {
         self.ask(subscriber, Intent::Decline { address, server_identifier }, timeout)
     }
 
-    /// INFORM; wanted is an ACK with parameters and without a lease, given back as it came.
+    /// Sends an INFORM and expects an ACK with parameters and without a lease, which is returned as
+    /// it is.
     pub fn inform(
         &mut self,
         subscriber: &Subscriber,
@@ -187,10 +189,11 @@ impl Relay {
         self.exchange(&message, timeout)
     }
 
-    /// DISCOVER, OFFER, REQUEST, ACK, and the audit of both replies. Each reply may take `timeout`.
+    /// Performs DISCOVER, OFFER, REQUEST, ACK, and audits both replies. Each reply may take
+    /// `timeout`.
     ///
     /// # Errors
-    /// Silence, a NAK, or any mistake that the audit knows.
+    /// If there is silence, a NAK, or a mistake that the audit knows.
     pub fn acquire(
         &mut self,
         subscriber: &Subscriber,
@@ -207,7 +210,7 @@ impl Relay {
         }
     }
 
-    /// A message of this subscriber as the relay hands it on, for tests that go on to change it:
+    /// Returns a message of this subscriber as the relay forwards it, for tests that change it:
     /// header, option 53, the subscriber's options, option 82, a new transaction id.
     pub fn message(
         &self,
@@ -217,8 +220,8 @@ impl Relay {
         self.agent.envelope(subscriber, message_type, self.next_xid, false)
     }
 
-    /// Sends a message and waits for the reply with its transaction id and hardware address, of
-    /// whatever type; nothing if none comes in time. The reply is not audited.
+    /// Sends a message and waits for the reply with its transaction id and hardware address, of any
+    /// type. Returns `None` if none arrives in time. The reply is not audited.
     pub fn exchange(
         &mut self,
         message: &Message,
@@ -227,8 +230,8 @@ impl Relay {
         self.exchange_octets(&octets_of(message)?, timeout)
     }
 
-    /// Like [`Relay::exchange`] with octets that dhcproto would not write. Of the header, at least
-    /// 240 octets must be there.
+    /// Like [`Relay::exchange`], with octets that dhcproto would not write. There must be at least
+    /// the 240 octets of the header.
     pub fn exchange_octets(
         &mut self,
         octets: &[u8],
@@ -261,7 +264,7 @@ impl Relay {
         }
     }
 
-    /// Like `ask`, and an error unless an OFFER or ACK without mistake comes.
+    /// Like `ask`, but returns an error unless it receives an OFFER or ACK without a mistake.
     fn audited(
         &mut self,
         subscriber: &Subscriber,
@@ -330,10 +333,10 @@ impl Relay {
     }
 }
 
-/// Larger than any reply: servers keep to option 57 of the request.
+/// Larger than any reply: servers respect option 57 of the request.
 const DATAGRAM_OCTETS_MAX: usize = 4096;
 
-/// A reply as what the subscriber may make of it.
+/// Converts a reply to the answer that the subscriber sees.
 fn answer(intent: Intent, reply: Reply) -> Result<Answer, ExchangeError> {
     let acquired = |reply| Acquired::from_reply(reply).map_err(|found| mistake(intent, found));
     let wanted = match intent {

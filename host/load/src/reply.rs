@@ -1,7 +1,7 @@
-//! Reading what a server sent.
+//! Reads the messages of a server.
 //!
-//! An independent reading of RFC 2131 on top of dhcproto, not the one that the server under test
-//! uses: a mistake there does not hide here. Nothing is repaired; what is malformed is an error.
+//! An independent implementation of RFC 2131 on top of dhcproto, not that of the server under test,
+//! so it does not hide mistakes there. Nothing is repaired; a malformed message is an error.
 
 use std::net::Ipv4Addr;
 
@@ -22,13 +22,13 @@ pub struct Reply {
     pub xid: u32,
     /// The hardware type (htype).
     pub hardware_type: u8,
-    /// The hardware address, as many octets as hlen says.
+    /// The hardware address, of as many octets as hlen says.
     pub hardware_address: Vec<u8>,
-    /// The flags; only the uppermost bit, BROADCAST, has a meaning.
+    /// The flags; only the highest bit, BROADCAST, has a meaning.
     pub flags: u16,
     /// The client's address (ciaddr).
     pub client_address: Ipv4Addr,
-    /// The address that the client is given or promised (yiaddr).
+    /// The address that the client is given or offered (yiaddr).
     pub your_address: Ipv4Addr,
     /// The next server of a network boot (siaddr).
     pub next_server: Ipv4Addr,
@@ -38,45 +38,45 @@ pub struct Reply {
     pub server_name: Vec<u8>,
     /// The boot file's name (file) up to its zero octet; empty if the field holds options.
     pub boot_file: Vec<u8>,
-    /// All options, those in overloaded fields too.
+    /// All options, including those in overloaded fields.
     pub options: Options,
 }
 
-/// The options of a reply: octets by code, split options joined (RFC 3396), in the order in which
-/// they stand in the message.
+/// The options of a reply: octets by code, split options joined (RFC 3396), in the order of the
+/// message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     entries: Vec<(u8, Vec<u8>)>,
 }
 
-/// What makes a datagram no message of a server.
+/// Why a datagram is not a message of a server.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ReplyError {
-    /// Shorter than header and magic cookie.
+    /// It is shorter than header and magic cookie.
     #[error("{found} octets are too few for a reply; wanted at least 240")]
     TooShort {
         /// The length of the datagram.
         found: usize,
     },
-    /// The op field does not say BOOTREPLY.
+    /// The op field is not BOOTREPLY.
     #[error("op is {found}; wanted 2, BOOTREPLY")]
     NotBootReply {
         /// The op field.
         found: u8,
     },
-    /// The hardware address is said to be longer than its field.
+    /// The hardware address is longer than its field.
     #[error("hlen is {found}; chaddr has room for 16 octets")]
     HardwareLength {
         /// The hlen field.
         found: u8,
     },
-    /// The options do not begin as RFC 2131 section 3 wants.
+    /// The options do not begin as RFC 2131 section 3 requires.
     #[error("the options begin with {}; wanted the magic cookie 63825363", hex::encode(found))]
     NoMagicCookie {
-        /// What stands there.
+        /// The first octets of the options.
         found: Vec<u8>,
     },
-    /// An option runs over the end of its field.
+    /// An option extends beyond the end of its field.
     #[error("option {code} runs over the end of the {field} field")]
     OptionTruncated {
         /// The code of the option.
@@ -84,13 +84,13 @@ pub enum ReplyError {
         /// `options`, `file` or `sname`.
         field: &'static str,
     },
-    /// No option 255 (RFC 2131 section 4.1: it must be the last one).
+    /// There is no option 255 (RFC 2131 section 4.1: it must be the last option).
     #[error("the {field} field has no end option (255)")]
     NoEnd {
         /// `options`, `file` or `sname`.
         field: &'static str,
     },
-    /// No option 53, or one that is not a single octet.
+    /// There is no option 53, or its value is not a single octet.
     #[error("there is no message type (option 53) of one octet")]
     NoMessageType,
 }
@@ -112,7 +112,8 @@ impl Reply {
         }
         let mut options = Options::default();
         options.join_field(octets.get(240..).unwrap_or_default(), "options")?;
-        // RFC 2131 section 4.1: 1 says that file holds options, 2 that sname does, 3 both.
+        // RFC 2131 section 4.1: 1 means that file contains options, 2 that sname does, 3 that both
+        // do.
         let overload = options.octet(code::OVERLOAD).unwrap_or_default();
         let (file_holds_options, sname_holds_options) = (overload & 1 != 0, overload & 2 != 0);
         if file_holds_options {
@@ -142,49 +143,49 @@ impl Reply {
         })
     }
 
-    /// Whether the BROADCAST bit is set.
+    /// Returns whether the BROADCAST bit is set.
     pub fn is_broadcast(&self) -> bool {
         Flags::from(self.flags).broadcast()
     }
 
-    /// Option 54.
+    /// Returns option 54.
     pub fn server_identifier(&self) -> Option<Ipv4Addr> {
         self.options.address(code::SERVER_IDENTIFIER)
     }
 
-    /// Option 51, in seconds.
+    /// Returns option 51, in seconds.
     pub fn lease_time_secs(&self) -> Option<u32> {
         self.options.number(code::LEASE_TIME)
     }
 
-    /// Option 56: why a server says no.
+    /// Returns option 56, the reason of a NAK.
     pub fn message(&self) -> Option<String> {
         self.options.text(code::MESSAGE)
     }
 
-    /// Option 82 as it came back, without code and length.
+    /// Returns option 82 as it was echoed, without code and length.
     pub fn relay_information(&self) -> Option<&[u8]> {
         self.options.get(code::RELAY_AGENT_INFORMATION)
     }
 }
 
 impl Options {
-    /// The octets of option `code`, all of its parts.
+    /// Returns the octets of option `code`, with all of its parts.
     pub fn get(&self, code: u8) -> Option<&[u8]> {
         self.iter().find(|(found, _)| *found == code).map(|(_, octets)| octets)
     }
 
-    /// Codes and octets in the order of the message, without padding and end.
+    /// Returns codes and octets in the order of the message, without padding and end.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
         self.entries.iter().map(|(code, octets)| (*code, octets.as_slice()))
     }
 
-    /// The codes in the order of the message.
+    /// Returns the codes in the order of the message.
     pub fn codes(&self) -> Vec<u8> {
         self.iter().map(|(code, _)| code).collect()
     }
 
-    /// An option of one octet; nothing if it is absent or of another length.
+    /// Returns an option of one octet, or `None` if it is absent or has another length.
     pub fn octet(&self, code: u8) -> Option<u8> {
         match self.get(code)? {
             [octet] => Some(*octet),
@@ -192,17 +193,19 @@ impl Options {
         }
     }
 
-    /// An option that is a number of 32 bits; nothing if it is absent or of another length.
+    /// Returns an option that is a number of 32 bits, or `None` if it is absent or has another
+    /// length.
     pub fn number(&self, code: u8) -> Option<u32> {
         Some(u32::from_be_bytes(self.get(code)?.try_into().ok()?))
     }
 
-    /// An option that is one address; nothing if it is absent or of another length.
+    /// Returns an option that is one address, or `None` if it is absent or has another length.
     pub fn address(&self, code: u8) -> Option<Ipv4Addr> {
         self.number(code).map(Ipv4Addr::from)
     }
 
-    /// An option that is a list of addresses; empty if it is absent or no multiple of 4 octets.
+    /// Returns an option that is a list of addresses, which is empty if the option is absent or not
+    /// a multiple of 4 octets.
     pub fn addresses(&self, code: u8) -> Vec<Ipv4Addr> {
         match self.get(code).unwrap_or_default().as_chunks() {
             (addresses, []) => addresses.iter().copied().map(Ipv4Addr::from).collect(),
@@ -210,7 +213,7 @@ impl Options {
         }
     }
 
-    /// An option that is text; octets that are no UTF-8 are replaced.
+    /// Returns an option that is text; octets that are not UTF-8 are replaced.
     pub fn text(&self, code: u8) -> Option<String> {
         self.get(code).map(|octets| String::from_utf8_lossy(octets).into_owned())
     }
@@ -224,14 +227,14 @@ impl Options {
         }
     }
 
-    /// Takes an option out.
+    /// Removes an option.
     #[cfg(test)]
     pub(crate) fn remove(&mut self, code: u8) {
         self.entries.retain(|(found, _)| *found != code);
     }
 
-    /// Adds the options of one field; parts of an option already seen are joined to it, wherever
-    /// they stand (RFC 3396 section 7).
+    /// Adds the options of one field. Parts of an earlier option are joined to it, wherever they
+    /// are (RFC 3396 section 7).
     fn join_field(&mut self, octets: &[u8], field: &'static str) -> Result<(), ReplyError> {
         let mut decoder = Decoder::new(octets);
         loop {
@@ -257,7 +260,7 @@ impl Options {
 mod tests {
     use super::*;
 
-    /// A reply with the given octets in its options, file and sname fields.
+    /// Returns a reply with the given octets in its options, file and sname fields.
     fn reply(options: &[u8], file: &[u8], sname: &[u8]) -> Vec<u8> {
         let mut octets = vec![0; 236];
         octets[..8].copy_from_slice(&[2, 1, 6, 0, 0xde, 0xad, 0xbe, 0xef]);

@@ -5,22 +5,22 @@ use std::{collections::BTreeMap, fmt, net::Ipv4Addr, net::SocketAddrV4};
 use lessor_terminal::{indented_table, right_align};
 use serde::Serialize;
 
-/// How far the columns stand in.
+/// The indentation of the columns.
 const INDENT: usize = 2;
 
-/// What a run did and found. Its `Display` is the table for people; it serialises for machines.
+/// The results of a run. `Display` prints the table for people; programs use its serialised form.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
     /// The server under load.
     pub server: SocketAddrV4,
-    /// Where the relays sent from.
+    /// The addresses that the relays sent from.
     pub relays: Vec<SocketAddrV4>,
-    /// How many subscribers.
+    /// The number of subscribers.
     pub clients: u32,
-    /// How many exchanges were under way at most.
+    /// The largest number of exchanges in progress.
     pub window: u32,
-    /// What transaction ids and jitter followed from.
+    /// The seed of transaction ids and jitter.
     pub seed: u64,
     /// How long the run took, until its last exchange ended; RELEASEs after it are left out.
     pub elapsed_secs: f64,
@@ -34,7 +34,7 @@ pub struct Report {
     pub skipped_renewals: u64,
     /// Exchanges ended by an ACK, per second.
     pub exchanges_per_sec: f64,
-    /// Exchanges given up: no reply to any transmission, or one that could not be used.
+    /// Exchanges given up: no reply to any transmission, or an unusable one.
     pub failed: u64,
     /// Exchanges ended by a NAK.
     pub naks: u64,
@@ -44,35 +44,36 @@ pub struct Report {
     pub packets_sent: u64,
     /// Datagrams received.
     pub packets_received: u64,
-    /// Datagrams received that nobody waited for.
+    /// Datagrams received that were not waited for.
     pub unexpected_replies: UnexpectedReplies,
-    /// Replies that came but were dropped because this side did not read in time, if known: they
-    /// are no fault of the server.
+    /// Replies that arrived but were dropped because this side did not read in time, if known; the
+    /// server did not cause them.
     pub replies_dropped_here: Option<u64>,
-    /// How much of one core this side used. Near 100 the generator was the bottleneck.
+    /// The share of one core that this side used. If it is near 100, the generator was the
+    /// bottleneck.
     pub generator_busy_percent: f64,
     /// Latencies in milliseconds, from the first transmission of each message.
     pub latency: Latency,
-    /// How many mistakes of each kind; the kinds are those of [`crate::Mistake::kind`].
+    /// The number of mistakes of each kind; the kinds are those of [`crate::Mistake::kind`].
     pub mistakes: BTreeMap<&'static str, u64>,
-    /// The first mistakes and failures, in words.
+    /// The first mistakes and failures, as sentences.
     pub samples: Vec<String>,
     /// The first addresses that two subscribers held at once.
     pub duplicate_addresses: Vec<DuplicateAddress>,
 }
 
-/// Datagrams that nobody waited for, by why.
+/// Datagrams that were not waited for, by the reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct UnexpectedReplies {
-    /// To a transaction of this run that waits for no such reply (any more): a second answer to a
-    /// message that was sent twice, mostly.
+    /// They belong to a transaction of this run that does not wait for such a reply (any more):
+    /// mostly a second answer to a message that was sent twice.
     pub out_of_turn: u64,
-    /// To no transaction of this run.
+    /// They belong to no transaction of this run.
     pub unknown_transaction: u64,
-    /// To a transaction of this run, with the hardware address of another subscriber.
+    /// They belong to a transaction of this run, with the hardware address of another subscriber.
     pub wrong_hardware_address: u64,
-    /// No message of a server.
+    /// They are not messages of a server.
     pub unreadable: u64,
 }
 
@@ -92,15 +93,15 @@ pub struct Latency {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Percentiles {
-    /// How many were measured; without any, the others are 0.
+    /// The number of measurements; without any, the others are 0.
     pub count: u64,
     /// The median.
     pub p50: f64,
-    /// 90 of 100 are no longer.
+    /// At most this for 90 of 100.
     pub p90: f64,
-    /// 99 of 100 are no longer.
+    /// At most this for 99 of 100.
     pub p99: f64,
-    /// 999 of 1000 are no longer.
+    /// At most this for 999 of 1000.
     pub p99_9: f64,
     /// The longest.
     pub max: f64,
@@ -112,23 +113,23 @@ pub struct Percentiles {
 pub struct DuplicateAddress {
     /// The address.
     pub address: Ipv4Addr,
-    /// Who had it first.
+    /// The subscriber that had it first.
     pub holder: u32,
-    /// Who was given it as well.
+    /// The subscriber that was also given it.
     pub client: u32,
 }
 
 impl Report {
-    /// At most so many samples, and so many duplicate addresses, are kept.
+    /// The largest number of samples, and of duplicate addresses, that are kept.
     pub const SAMPLES_MAX: usize = 10;
 
-    /// Exchanges ended by an ACK.
+    /// Returns how many exchanges were ended by an ACK.
     pub fn completed(&self) -> u64 {
         self.acquired + self.renewed
     }
 
-    /// Whether every exchange was completed and nothing was found wrong: no exchange failed or
-    /// refused, no mistake, and no reply that was unreadable or for another subscriber.
+    /// Returns whether every exchange was completed without any mistake: no exchange failed or was
+    /// refused, and no reply was unreadable or for another subscriber.
     pub fn ok(&self) -> bool {
         self.failed == 0
             && self.naks == 0
@@ -249,7 +250,7 @@ impl Report {
     }
 }
 
-/// A number with its thousands set apart.
+/// Formats a number with thousands separators.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -262,7 +263,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// `1 client`, `2,000 clients`.
+/// Returns `1 client` or `2,000 clients`.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
@@ -304,7 +305,8 @@ mod tests {
         )
     }
 
-    /// Equal to three digits, which is what the histogram keeps.
+    /// Returns whether two numbers are equal to three digits, which is the precision of the
+    /// histogram.
     fn is_near(found: f64, wanted: f64) -> bool {
         (found - wanted).abs() <= wanted * 0.001
     }

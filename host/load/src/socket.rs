@@ -1,5 +1,5 @@
-//! Sockets of relays: bound to their own address, with a receive buffer that holds a whole window
-//! of replies, so that what is lost was lost by the server.
+//! Sockets of relays: each is bound to its own address, with a receive buffer for a whole window of
+//! replies, so that lost replies were lost by the server.
 
 use std::{
     collections::VecDeque,
@@ -9,13 +9,13 @@ use std::{
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-/// Room for some thousand replies. Beyond the system's limit only if privileged.
+/// Room for several thousand replies. Exceeds the system's limit only if the process is privileged.
 const RECEIVE_BUFFER_OCTETS: usize = 16 << 20;
 
-/// Binds a relay's socket and says where.
+/// Binds a relay's socket and returns its address.
 ///
 /// # Errors
-/// 0.0.0.0, because the address is to stand in giaddr, and whatever the system refuses.
+/// If `local` is 0.0.0.0, because the address is used as giaddr, or if the system refuses.
 pub(crate) fn bind(local: SocketAddrV4) -> io::Result<(UdpSocket, SocketAddrV4)> {
     if local.ip().is_unspecified() {
         let why = "a relay needs an address of its own for giaddr; 0.0.0.0 is none";
@@ -38,7 +38,7 @@ pub(crate) struct Socket {
     socket: UdpSocket,
     local: SocketAddrV4,
     server: SocketAddrV4,
-    /// What the system did not take yet.
+    /// The datagrams that the system did not accept yet.
     backlog: VecDeque<Vec<u8>>,
 }
 
@@ -57,7 +57,7 @@ impl Socket {
         std::os::fd::AsFd::as_fd(&self.socket)
     }
 
-    /// Sends, or keeps for [`Socket::flush`] what the system does not take now.
+    /// Sends a datagram, or keeps it for [`Socket::flush`] if the system does not accept it now.
     pub(crate) fn send(&mut self, octets: &[u8]) -> io::Result<()> {
         if !self.backlog.is_empty() || !self.is_taken(octets)? {
             self.backlog.push_back(octets.to_owned());
@@ -65,7 +65,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends what was kept, as far as the system takes it.
+    /// Sends the kept datagrams, as far as the system accepts them.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         while let Some(octets) = self.backlog.pop_front() {
             if !self.is_taken(&octets)? {
@@ -76,12 +76,13 @@ impl Socket {
         Ok(())
     }
 
-    /// Whether something is kept.
+    /// Returns whether a datagram is kept.
     pub(crate) fn is_blocked(&self) -> bool {
         !self.backlog.is_empty()
     }
 
-    /// The next datagram, if there is one: how many octets of `buffer` it fills.
+    /// Receives the next datagram, if there is one, and returns how many octets of `buffer` it
+    /// fills.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.socket.recv(buffer) {
             Ok(length) => Ok(Some(length)),
@@ -99,8 +100,8 @@ impl Socket {
     }
 }
 
-/// How many datagrams the system dropped because the receive buffer of the socket bound at
-/// `local` was full; nothing where the system does not say.
+/// Returns how many datagrams the system dropped because the receive buffer of the socket bound at
+/// `local` was full, or `None` if the system does not say.
 pub(crate) fn drops(local: SocketAddrV4) -> Option<u64> {
     drops_in(&fs::read_to_string("/proc/net/udp").ok()?, local)
 }
@@ -112,7 +113,8 @@ fn drops_in(table: &str, local: SocketAddrV4) -> Option<u64> {
     line.split_whitespace().last()?.parse().ok()
 }
 
-/// The system has no room or no datagram now; ENOBUFS is a full queue of the interface.
+/// Returns whether the system has no room or no datagram now; ENOBUFS means a full queue of the
+/// interface.
 fn is_for_later(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
         || error.raw_os_error() == Some(nix::errno::Errno::ENOBUFS as i32)

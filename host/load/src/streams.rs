@@ -1,9 +1,9 @@
-//! Streams: messages that were prepared beforehand, sent at a rate that does not depend on the answers.
+//! Streams: prepared messages, sent at a rate that does not depend on the answers.
 //!
-//! [`crate::run`] waits for its window, so it slows down with the server; that measures what a server can
-//! do, and hides what becomes of clients that do not wait for each other. Here each stream has its own
-//! rate, and nothing is sent again. Replies are told apart by xid and message type only; the audit of what
-//! stands in them is [`crate::run`]'s.
+//! [`crate::run`] waits for its window, so it slows down with the server. That measures the
+//! server's capacity, and hides what happens to clients that do not wait for each other. Here each
+//! stream has its own rate, and nothing is repeated. Replies are recognised by xid and message type
+//! only; [`crate::run`] audits their contents.
 
 use std::{
     io::{IoSlice, IoSliceMut},
@@ -30,7 +30,7 @@ use crate::{
     tally::Stopwatch,
 };
 
-/// What one subscriber says in a stream.
+/// The message of one subscriber in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saying {
     /// A DISCOVER.
@@ -39,22 +39,22 @@ pub enum Saying {
     Renew(std::net::Ipv4Addr),
 }
 
-/// Messages that are sent in turn, again and again, each time with a new xid.
+/// Messages that are sent in turn, repeatedly, each time with a new xid.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    /// What the report calls it.
+    /// The name of the stream in the report.
     pub name: String,
-    /// How many are sent each second; in a closed loop, only the ratio to the others counts.
+    /// The number of messages per second; in a closed loop, only the ratio to other streams counts.
     pub per_sec: f64,
     messages: Vec<Vec<u8>>,
 }
 
-/// What decides when a message is sent.
+/// Determines when a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drive {
-    /// As soon as fewer than so many wait for their answers.
+    /// As soon as fewer than this number wait for their answers.
     Closed(usize),
-    /// When its time has come, whatever became of those before it.
+    /// When it is due, whatever happened to earlier messages.
     Open,
 }
 
@@ -65,7 +65,7 @@ pub struct StreamRelay {
     agent: RelayAgent,
 }
 
-/// What became of a stream.
+/// The results of a stream.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StreamReport {
@@ -77,36 +77,37 @@ pub struct StreamReport {
     pub answered: u64,
     /// Messages answered by a NAK.
     pub naks: u64,
-    /// How long answers took.
+    /// How long it took until messages were answered.
     pub latency: Percentiles,
 }
 
-/// What became of all streams.
+/// The results of all streams.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StreamsReport {
-    /// Of each stream, in the order in which they were given.
+    /// The results of each stream, in the given order.
     pub streams: Vec<StreamReport>,
     /// How long messages were sent.
     pub elapsed_secs: f64,
-    /// Answers per second, NAKs left out.
+    /// Answers per second, without NAKs.
     pub answered_per_sec: f64,
-    /// Replies that this side did not read in time, if known.
+    /// Replies that were dropped because this side did not read in time, if known.
     pub replies_dropped_here: Option<u64>,
 }
 
-/// Messages of one call.
+/// The number of messages in one system call.
 const BATCH: usize = 64;
-/// Larger than the replies that streams ask for.
+/// Larger than the replies that streams request.
 const REPLY_OCTETS_MAX: usize = 1024;
-/// What was missed while the system was busy is made up for up to this; beyond it the rate is not kept.
+/// The time for which missed messages are made up after the system was busy; beyond it the rate is
+/// not kept.
 const ARREARS_MAX_SECS: f64 = 0.05;
-/// How long answers are waited for after the last message. In a closed loop, what takes longer than
-/// this is taken for lost.
+/// How long answers are waited for after the last message. In a closed loop, a message without an
+/// answer for this time counts as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Stream {
-    /// A stream of these subscribers, each with what it says.
+    /// Creates a stream of these subscribers, each with its message.
     ///
     /// # Errors
     /// If there are fewer than a batch of 64, or a message cannot be written.
@@ -134,7 +135,7 @@ impl Stream {
 }
 
 impl StreamRelay {
-    /// A relay that sends from `local` to `server`.
+    /// Creates a relay that sends from `local` to `server`.
     ///
     /// # Errors
     /// If the system refuses.
@@ -149,10 +150,10 @@ impl StreamRelay {
         Ok(Self { socket, agent: RelayAgent::new(local, link_selection) })
     }
 
-    /// Sends the streams for `duration` and waits for what is still answered.
+    /// Sends the streams for `duration` and waits for the remaining answers.
     ///
     /// # Errors
-    /// If the system refuses to send or to receive.
+    /// If the system fails to send or to receive.
     pub fn run(
         &self,
         streams: &mut [Stream],
@@ -188,7 +189,7 @@ struct Run<'a> {
     tallies: Vec<Tally>,
     /// Every message of the run, by its xid.
     sent: Vec<Sent>,
-    /// Messages before this one are answered or given up.
+    /// Messages before this position are answered or given up.
     settled: usize,
     waiting: usize,
     began_at: Instant,
@@ -257,7 +258,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Sends what is due, a batch at most.
+    /// Sends the messages that are due, at most a batch.
     fn send_some(&mut self) -> anyhow::Result<usize> {
         let elapsed = self.began_at.elapsed();
         let at_nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
@@ -290,7 +291,7 @@ impl<'a> Run<'a> {
         Ok(chosen.len())
     }
 
-    /// Which stream has the next message that is due.
+    /// Returns the stream whose next message is due first.
     fn next_stream(&mut self, elapsed_secs: f64) -> Option<usize> {
         let mut latest: Option<(f64, usize)> = None;
         for (number, (stream, tally)) in self.streams.iter().zip(&mut self.tallies).enumerate() {
@@ -329,7 +330,7 @@ impl<'a> Run<'a> {
             );
             match outcome.map(Iterator::count) {
                 Ok(sent) => next += sent.max(1),
-                // Nobody listens at the moment, or what was sent before found nobody.
+                // No program listens at the moment, or none received an earlier message.
                 Err(Errno::ECONNREFUSED) => next += 1,
                 Err(Errno::EAGAIN | Errno::ENOBUFS) => {
                     std::thread::sleep(Duration::from_micros(50))
@@ -341,7 +342,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Takes a batch of replies, and says how many.
+    /// Receives a batch of replies, and returns how many there were.
     fn receive(&mut self) -> anyhow::Result<usize> {
         let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
         let mut slices: Vec<[IoSliceMut<'_>; 1]> = self
@@ -385,7 +386,7 @@ impl<'a> Run<'a> {
         Ok(lengths.len())
     }
 
-    /// Messages that were not answered for so long make room in the window.
+    /// Gives up messages that have waited too long, which makes room in the window.
     fn give_up_old(&mut self) {
         let now_nanos = u64::try_from(self.began_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let patience_nanos = PATIENCE.as_nanos() as u64;
@@ -420,7 +421,7 @@ impl Tally {
 const OFFER: u8 = 2;
 const ACK: u8 = 5;
 
-/// xid, and option 53 from the options field.
+/// Returns xid, and option 53 from the options field.
 fn xid_and_type(reply: &[u8]) -> Option<(u32, u8)> {
     let xid = reply.get(4..8).and_then(|octets| <[u8; 4]>::try_from(octets).ok())?;
     let mut rest = reply.get(240..)?;
@@ -440,7 +441,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers every second message, as an OFFER.
+    /// Starts a server that answers every second message with an OFFER.
     fn half_deaf_server() -> (SocketAddrV4, std::thread::JoinHandle<u64>) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();

@@ -1,4 +1,4 @@
-//! The tally: what a run counts and measures while it goes on, and the report made of it.
+//! The tally: counts and measures during a run, and creates the report.
 
 use std::{collections::BTreeMap, net::SocketAddrV4, time::Duration};
 
@@ -30,21 +30,21 @@ pub(crate) struct Tally {
     duplicate_addresses: Vec<DuplicateAddress>,
 }
 
-/// What the report says of a run beyond what was counted.
+/// The contents of the report besides the counts.
 #[derive(Debug)]
 pub(crate) struct Circumstances {
     pub(crate) relays: Vec<SocketAddrV4>,
     pub(crate) seed: u64,
-    /// Until the last exchange ended.
+    /// The time until the last exchange ended.
     pub(crate) elapsed: Duration,
-    /// Until everything was done, and how much of that was spent computing.
+    /// The time until everything was done, and the part of it that was spent computing.
     pub(crate) lasted: Duration,
     pub(crate) busy: Duration,
     pub(crate) skipped_renewals: u64,
     pub(crate) replies_dropped_here: Option<u64>,
 }
 
-/// Latencies in microseconds, to three digits; the longest one exactly.
+/// Latencies in microseconds, to three digits; the longest is exact.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
     histogram: Histogram<u64>,
@@ -72,7 +72,7 @@ impl Tally {
         })
     }
 
-    /// Counts a mistake in what the subscriber of this number was told.
+    /// Counts a mistake in a message to the subscriber with this number.
     pub(crate) fn mistake(&mut self, client: u32, mistake: &Mistake) {
         *self.mistakes.entry(mistake.kind()).or_default() += 1;
         self.sample(|| format!("client {client}: {mistake}"));
@@ -90,12 +90,12 @@ impl Tally {
         }
     }
 
-    /// Exchanges ended by an ACK.
+    /// Returns how many exchanges were ended by an ACK.
     pub(crate) fn completed(&self) -> u64 {
         self.acquired + self.renewed
     }
 
-    /// Exchanges that came to another end.
+    /// Returns how many exchanges ended in another way.
     pub(crate) fn not_completed(&self) -> u64 {
         self.failed + self.naks
     }
@@ -137,7 +137,7 @@ impl Tally {
 }
 
 impl Stopwatch {
-    /// Longer latencies count as this one: an hour.
+    /// The longest latency that is recorded, an hour; longer ones count as this.
     const MICROS_MAX: u64 = 3_600_000_000;
 
     pub(crate) fn new() -> anyhow::Result<Self> {
@@ -155,7 +155,7 @@ impl Stopwatch {
 
     pub(crate) fn percentiles(&self) -> Percentiles {
         let millis = |micros: u64| micros as f64 / 1000.0;
-        // The histogram rounds up to the end of a bucket, which may lie beyond the longest.
+        // The histogram rounds up to the end of a bucket, which may exceed the longest latency.
         let at = |quantile| millis(self.histogram.value_at_quantile(quantile).min(self.micros_max));
         Percentiles {
             count: self.histogram.len(),

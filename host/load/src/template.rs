@@ -1,4 +1,4 @@
-//! Templates: how a client's number becomes its circuit id, remote id or host name.
+//! Templates: how the number of a client determines its circuit id, remote id or host name.
 
 use std::{fmt, str::FromStr};
 
@@ -11,31 +11,31 @@ use thiserror::Error;
 ///   right (division, remainder, addition);
 /// - `{mac}`: the hardware address, as `02:4c:00:00:00:07`.
 ///
-/// Whatever the number, the text fits into a sub-option of 255 octets.
+/// For every number, the text fits into a sub-option of 255 octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
 }
 
-/// What makes a text no template.
+/// Why a text is not a template.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TemplateError {
-    /// Something in braces that is none of the placeholders.
+    /// Braces contain something that is not a placeholder.
     #[error(
         "{{{found}}} is no placeholder; wanted {{n}}, {{mac}}, or operations on n by a number \
          such as {{n/32%32}} or {{n%32+1}} (not a division by 0)"
     )]
     Placeholder {
-        /// What stands between the braces.
+        /// The text between the braces.
         found: String,
     },
-    /// A brace without its partner.
+    /// A brace is not paired.
     #[error("{found:?} has a brace without its partner; wanted pairs such as {{n}}")]
     Brace {
         /// The whole text.
         found: String,
     },
-    /// The text may become longer than an option can be.
+    /// The text may become longer than an option.
     #[error(
         "{found:?} may become {octets} octets long, and an option has room for {max}; shorten it",
         max = Template::OCTETS_MAX
@@ -43,7 +43,7 @@ pub enum TemplateError {
     TooLong {
         /// The whole text.
         found: String,
-        /// Its greatest length over all clients.
+        /// The greatest length over all clients.
         octets: usize,
     },
 }
@@ -63,10 +63,10 @@ enum Operation {
 }
 
 impl Template {
-    /// A sub-option of option 82 is at most this long (RFC 3046 section 2.0).
+    /// The largest length of a sub-option of option 82 (RFC 3046 section 2.0).
     pub const OCTETS_MAX: usize = 255;
 
-    /// The text for client `number`.
+    /// Returns the text for client `number`.
     pub fn expand(&self, number: u32, hardware_address: [u8; 6]) -> String {
         use fmt::Write;
 

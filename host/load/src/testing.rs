@@ -1,7 +1,8 @@
-//! What the tests of several modules need: a reply without mistakes, and a responder on a socket.
+//! Fixtures for the tests of several modules: a reply without mistakes, and a responder on a
+//! socket.
 //!
 //! The responder answers DISCOVER and REQUEST well enough to exercise the subscribers' side; it is
-//! no server.
+//! not a server.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4, UdpSocket},
@@ -20,7 +21,7 @@ use dhcproto::{
 
 use crate::{message::Asked, reply::Reply};
 
-/// What [`offer`] answers.
+/// Returns the message that [`offer`] answers.
 pub(crate) fn asked() -> Asked {
     Asked {
         xid: 42,
@@ -32,7 +33,7 @@ pub(crate) fn asked() -> Asked {
     }
 }
 
-/// An OFFER of 100.64.0.7 for two hours.
+/// Returns an OFFER of 100.64.0.7 for two hours.
 pub(crate) fn offer() -> Reply {
     let mut octets = vec![0; 236];
     octets[..8].copy_from_slice(&[2, 1, 6, 0, 0, 0, 0, 42]);
@@ -46,7 +47,7 @@ pub(crate) fn offer() -> Reply {
     Reply::read(&octets).unwrap()
 }
 
-/// A socket that answers as it is told, until it is dropped.
+/// A socket that sends configured answers until it is dropped.
 pub(crate) struct Responder {
     pub(crate) address: SocketAddrV4,
     stop: Arc<AtomicBool>,
@@ -54,7 +55,7 @@ pub(crate) struct Responder {
 }
 
 impl Responder {
-    /// Answers each message with the datagrams that `answers` gives for it.
+    /// Answers each message with the datagrams that `answers` returns for it.
     pub(crate) fn start(
         mut answers: impl FnMut(&Message) -> Vec<Vec<u8>> + Send + 'static,
     ) -> Self {
@@ -67,7 +68,7 @@ impl Responder {
         Self { address, stop, thread: Some(thread) }
     }
 
-    /// A responder without mistakes: client number n gets 100.64.0.0 + n for an hour.
+    /// Creates a responder without mistakes: client number n gets 100.64.0.0 + n for an hour.
     pub(crate) fn correct() -> Self {
         Self::start(|message| correct(message).iter().map(octets).collect())
     }
@@ -91,7 +92,7 @@ fn serve(socket: &UdpSocket, stop: &AtomicBool, answers: &mut dyn FnMut(&Message
     }
 }
 
-/// The right answer to a DISCOVER, REQUEST or INFORM; nothing for the rest.
+/// Returns the correct answer to a DISCOVER, REQUEST or INFORM, and `None` for other messages.
 pub(crate) fn correct(message: &Message) -> Option<Message> {
     let answer_type = match message.opts().msg_type()? {
         MessageType::Discover => MessageType::Offer,

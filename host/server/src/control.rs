@@ -186,7 +186,6 @@ pub(crate) fn failure_line(why: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// If no server answers.
-/// If no server answers.
 pub(crate) fn open(
     config: &Path,
     question: &Question,

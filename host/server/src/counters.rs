@@ -33,7 +33,7 @@ pub(crate) struct Counters {
     pub(crate) relay_information_left_out: AtomicU64,
     /// Messages that were read only up to a truncated option.
     pub(crate) messages_cut_short: AtomicU64,
-    /// How often a pool filled up to 90 %.
+    /// How often a pool became 90 % full.
     pub(crate) pools_nearly_full: AtomicU64,
     /// How often a pool became full.
     pub(crate) pools_full: AtomicU64,

@@ -23,7 +23,7 @@ use nix::{
 
 use crate::net;
 
-/// Permissions that no file gets: writing for the group, anything for others.
+/// Permissions that no file has: write for the group, and everything for others.
 const NEVER: u32 = 0o027;
 
 /// If root started the process and `[server]` names a user, gives the server's files to that user,

@@ -5,7 +5,6 @@
 //!
 //! Does not know how a message is decided; see [`crate::exchange`]. Invariant: a reply leaves only
 //! after every change that it rests on is durable.
-//! after every change it rests on is durable.
 
 mod intake;
 mod omissions;

@@ -14,7 +14,7 @@ use crate::{
     testing::{Responder, correct, octets},
 };
 
-/// Arguments for a responder in this process: small and quick.
+/// Returns arguments for a responder in this process: small and quick.
 fn args(responder: &Responder) -> LoadArgs {
     LoadArgs {
         server: responder.address,
@@ -130,7 +130,7 @@ fn a_silent_server_ends_the_run_with_failures() {
         unanswered += 1;
     })
     .unwrap();
-    // 20 + 40 + 80 ms, each up to a tenth shorter or longer.
+    // The waits are 20 + 40 + 80 ms, each up to a tenth shorter or longer.
     assert!(began_at.elapsed() >= Duration::from_millis(126));
     assert!(began_at.elapsed() < Duration::from_secs(10));
     assert!(!report.ok());
@@ -172,7 +172,8 @@ fn a_nak_is_no_ack() {
     assert_eq!(report.samples[0], "client 0: NAK (no such line)");
 }
 
-/// Runs two subscribers against answers that break one rule, and says which mistakes were found.
+/// Runs two subscribers against answers that violate one rule, and returns the mistakes that were
+/// found.
 fn mistakes_of(break_rule: fn(&Message, &mut Message)) -> Vec<(&'static str, u64)> {
     let responder = Responder::start(move |message| {
         let mut answer = correct(message).unwrap();
@@ -240,7 +241,7 @@ fn replies_nobody_waits_for_are_counted_and_change_nothing() {
     let report = run_with(&args, |_| ()).unwrap();
     assert_eq!((report.acquired, report.failed), (5, 0));
     let unexpected = report.unexpected_replies;
-    // What is on its way when the last ACK is read is not read any more.
+    // Datagrams in flight when the last ACK is read are not read any more.
     assert_eq!(unexpected.unreadable, 20);
     assert_eq!(unexpected.unknown_transaction, 10);
     assert_eq!(unexpected.wrong_hardware_address, 10);
@@ -263,7 +264,8 @@ fn a_timed_run_goes_on_until_its_time_is_up() {
     let report = run_with(&args, |_| ()).unwrap();
     assert!(began_at.elapsed() >= Duration::from_secs(1));
     assert!(report.ok(), "{report}");
-    // No more than 200 starts in a second: as many leases as renewals, but for rounds cut short.
+    // At most 200 exchanges start in a second: as many leases as renewals, except in truncated
+    // rounds.
     assert!((20..=205).contains(&report.completed()), "{report}");
     assert!(report.acquired.abs_diff(report.renewed) <= 4, "{report}");
     assert!(report.acquired.abs_diff(report.released) <= 4, "{report}");
@@ -278,7 +280,8 @@ fn in_rounds_releases_do_not_slow_the_exchanges() {
     let report = run_with(&args, |_| ()).unwrap();
     assert!(report.ok(), "{report}");
     assert_eq!(report.acquired, report.released);
-    // Paced like those at the end of a run, they would bring the exchanges down to a third of the rate.
+    // With the rate of those at the end of a run, they would reduce the exchanges to a third of the
+    // rate.
     assert!(report.acquired > u64::from(rate) / 2, "{report}");
 }
 
@@ -289,7 +292,7 @@ fn releases_at_the_end_do_not_count_into_the_rate() {
     let began_at = Instant::now();
     let report = run_with(&args, |_| ()).unwrap();
     assert_eq!(report.released, 50);
-    // Half a second of exchanges, then half a second of RELEASEs.
+    // The run takes half a second for exchanges, and half a second for RELEASEs.
     assert!(began_at.elapsed() >= Duration::from_millis(950));
     assert!(report.elapsed_secs < began_at.elapsed().as_secs_f64() - 0.4, "{report}");
 }
@@ -299,7 +302,7 @@ fn the_window_is_never_passed() {
     let held_back = Arc::new(std::sync::Mutex::new(Vec::new()));
     let kept = Arc::clone(&held_back);
     let responder = Responder::start(move |message| {
-        // Answers come only once as many ask as the window has room for.
+        // The answers are sent only once as many requests wait as the window allows.
         let mut kept = kept.lock().unwrap();
         kept.push(octets(&correct(message).unwrap()));
         assert!(kept.len() <= 5);

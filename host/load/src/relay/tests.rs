@@ -18,7 +18,7 @@ fn subscriber() -> Subscriber {
     Subscriber::new([2, 0x4c, 0, 0, 0, 9], *b"olt1/1/3/onu17")
 }
 
-/// A responder whose correct answers are changed on their way.
+/// Creates a responder whose correct answers are changed before they are sent.
 fn changed(mut change: impl FnMut(&Message, &mut Message) + Send + 'static) -> Responder {
     Responder::start(move |message| {
         let mut answer = correct(message);

@@ -43,9 +43,9 @@ pub(crate) struct Resumed {
 pub(crate) enum Verdict {
     /// It is plausible, or the store knows no moment.
     Believed,
-    /// It is behind the latest moment that the store knows, by so many milliseconds.
+    /// It is behind the latest moment that the store knows, by this many milliseconds.
     Behind { by_ms: u64 },
-    /// It is ahead of that moment by so many milliseconds, more than is plausible.
+    /// It is ahead of that moment by this many milliseconds, more than is plausible.
     TooFarAhead { by_ms: u64, believed_max_ms: u64 },
 }
 

@@ -203,6 +203,8 @@ impl JournalFile {
         self.check_space()
     }
 
+    /// Checks that the file system has enough free space.
+    ///
     /// # Errors
     /// If the disk that also holds the store has too little space left.
     fn check_space(&self) -> io::Result<()> {

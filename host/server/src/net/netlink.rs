@@ -134,8 +134,9 @@ impl Netlink {
         Ok(neighbours)
     }
 
-    /// Returns the routes to `addresses`, at most [`ROUTES_AT_ONCE_MAX`] of them, or through the
-    /// interface with the index `through` if it is given. An address without a route has `None`.
+    /// Returns the routes to `addresses`, of which there may be [`ROUTES_AT_ONCE_MAX`]. With
+    /// `through`, only routes through the interface with that index count. An address without a
+    /// route has `None`.
     ///
     /// # Errors
     /// Those of the socket.
