@@ -330,7 +330,7 @@ fn a_packet_of_scattered_parts_costs_no_more_memory_than_it_has_octets() {
     let vendor_class = request.options.get(60).unwrap();
     assert_eq!(vendor_class[..127 * 255], [1; 127 * 255]);
     assert!(vendor_class[127 * 255..].iter().all(|octet| *octet == 3));
-    // The written form shows everything that is kept. If the parts were joined anew each time, it
+    // The written form shows everything that is kept. If the parts were joined again each time, it
     // would be 100 MB.
     assert!(format!("{:?}", request.options).len() < 10 * bytes.len());
 }
