@@ -1,8 +1,9 @@
 //! Reads a client's datagram.
 //!
-//! Strict where a guess could give a client somebody else's address, lenient everywhere else: a
-//! missing END, odd padding, a malformed hint, an option that is sent twice and a last option that
-//! is cut short cost nobody the service.
+//! Does not decide how a request is answered. Invariant: parsing is strict where a guess could give
+//! a client another client's address, and lenient everywhere else: a missing END, unusual padding,
+//! a malformed hint, an option that is sent twice or a truncated last option do not prevent an
+//! answer.
 
 use std::net::Ipv4Addr;
 
@@ -18,15 +19,14 @@ use crate::{
     BOOT_FILE, OPTIONS_START, OVERLOAD_FILE, OVERLOAD_SERVER_NAME, SERVER_NAME, codes::CodeSet,
 };
 
-/// The least that option 57 may say; a client that says less is taken to mean this (RFC 2132
-/// section 9.10).
+/// The minimum value of option 57; a smaller value counts as this one (RFC 2132 section 9.10).
 const MESSAGE_SIZE_MIN: u16 = 576;
 
-/// Why a datagram is no request.
+/// The error for a datagram that is not a request.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{fault}")]
 pub struct Malformed {
-    /// The reason to count it under; its outcome is always
+    /// The reason under which it is counted; its outcome is always
     /// [`Malformed`](lessor_core::Outcome::Malformed).
     pub reason: Reason,
     fault: Fault,
@@ -78,23 +78,23 @@ impl From<Fault> for Malformed {
     }
 }
 
-/// Reads the payload of a datagram that came in as `arrival` says.
+/// Reads the payload of a datagram; `arrival` describes how it arrived.
 ///
-/// Options are read from the options field and, where option 52 says so, from file and then sname
-/// (RFC 2131 section 4.1); all parts of an option are joined before it is looked at (RFC 3396),
-/// except for repeats of an option that has one length, and for option 82.
+/// Options are read from the options field and, if option 52 says so, from file and then sname (RFC
+/// 2131 section 4.1). All parts of an option are joined before it is interpreted (RFC 3396), except
+/// for repeats of an option with a fixed length, and for option 82.
 ///
-/// A field that ends within an option counts up to there
-/// ([`ReceivedOptions::is_cut_short`]), unless that option decides who or where the client is, or
-/// what it wants. Options 51, 57 and 118 of a wrong length count as absent, and so do option 50 in
-/// a message that only wishes for it, 0.0.0.0 in option 50, and 0 in option 52.
+/// A field that ends within an option is read up to that option
+/// ([`ReceivedOptions::is_cut_short`]), unless the option determines who or where the client is, or
+/// what it wants. Options 51, 57 and 118 with a wrong length count as absent, and so do option 50
+/// in a message for which it is only a preference, 0.0.0.0 in option 50, and 0 in option 52.
 pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
     let header =
         borrowed::Message::new(packet).map_err(|_| Fault::TooShort { found: packet.len() })?;
     if header.opcode() != Opcode::BootRequest {
         return Err(Fault::NotBootRequest { found: header.opcode().into() }.into());
     }
-    // Checked before anything reads chaddr: dhcproto trusts hlen.
+    // Checked before anything reads chaddr, because dhcproto relies on hlen.
     if usize::from(header.hlen()) > HardwareAddress::OCTETS_MAX {
         return Err(Fault::HardwareLength { found: header.hlen() }.into());
     }
@@ -131,7 +131,7 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
         requested_address: requested_address
             .map(Ipv4Addr::from)
             .filter(|address| !address.is_unspecified()),
-        // 0.0.0.0 names no server: it counts as if the option were absent.
+        // 0.0.0.0 does not name a server, so the option counts as absent.
         server_identifier: server_identifier
             .map(Ipv4Addr::from)
             .filter(|address| !address.is_unspecified()),
@@ -150,7 +150,7 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
     })
 }
 
-/// Option 53 as one of the messages that clients send.
+/// The kind of the message in option 53.
 fn message_kind(options: &ReceivedOptions) -> Result<RequestKind, Fault> {
     let [found] = required(options, code::MESSAGE_TYPE)?.ok_or(Fault::NoMessageType)?;
     match MessageType::from(found) {
@@ -163,12 +163,13 @@ fn message_kind(options: &ReceivedOptions) -> Result<RequestKind, Fault> {
     }
 }
 
-/// An option that decides what is answered: another length than `N` is no message to answer.
+/// An option that determines the answer. With another length than `N`, the message cannot be
+/// answered.
 fn required<const N: usize>(options: &ReceivedOptions, code: u8) -> Result<Option<[u8; N]>, Fault> {
     let Some(octets) = options.get(code) else { return Ok(None) };
     match octets.try_into() {
         Ok(octets) => Ok(Some(octets)),
-        // Repeats that differ are joined like any other parts.
+        // Repeats with different values are joined like any other parts.
         Err(_) if octets.len() > N && octets.len().is_multiple_of(N) => {
             Err(Fault::Contradiction { code })
         }
@@ -176,13 +177,13 @@ fn required<const N: usize>(options: &ReceivedOptions, code: u8) -> Result<Optio
     }
 }
 
-/// An option that is only a wish: of another length than `N`, it is as if it were not there.
+/// An option that is only a preference. With another length than `N`, it counts as absent.
 fn hint<const N: usize>(options: &ReceivedOptions, code: u8) -> Option<[u8; N]> {
     options.get(code)?.try_into().ok()
 }
 
-/// Whether a message cannot be understood without the whole of this option: it says who or where
-/// the client is, what it wants, or how the message is to be read.
+/// Returns whether a message cannot be understood without the whole option: it determines who or
+/// where the client is, what it wants, or how the message must be read.
 const fn is_indispensable(code: u8) -> bool {
     matches!(
         code,
@@ -196,7 +197,7 @@ const fn is_indispensable(code: u8) -> bool {
     )
 }
 
-/// The length of an option that has only one.
+/// The length in octets of an option with a fixed length.
 const fn fixed_octets(code: u8) -> Option<usize> {
     match code {
         code::OVERLOAD | code::MESSAGE_TYPE => Some(1),
@@ -209,10 +210,10 @@ const fn fixed_octets(code: u8) -> Option<usize> {
     }
 }
 
-/// The parts of options as they stand in the packet: code and octets. Most requests have fewer.
+/// The parts of options in the order of the packet, as code and octets. Most requests have fewer.
 type Parts<'a> = SmallVec<[(u8, &'a [u8]); 24]>;
 
-/// All options of the packet, parts joined; and what was cut short, if anything was.
+/// All options of the packet, with their parts joined; and the truncated option, if there is one.
 fn read_options(
     packet: &[u8],
     options_field: &[u8],
@@ -230,7 +231,7 @@ fn read_options(
             let server_name = packet.get(SERVER_NAME).unwrap_or_default();
             cut = read_field(server_name, "sname", &mut overloaded)?.or(cut);
         }
-        // Options 52 and 82 have a meaning in the options field alone (RFC 2132 section 9.3, RFC
+        // Options 52 and 82 have a meaning only in the options field (RFC 2132 section 9.3, RFC
         // 3046 section 2.2).
         let only_in_options = [code::OVERLOAD, code::RELAY_AGENT_INFORMATION];
         parts.extend(overloaded.into_iter().filter(|(code, _)| !only_in_options.contains(code)));
@@ -242,10 +243,11 @@ fn read_options(
     Ok((options, cut))
 }
 
-/// Reads one field up to END or its own end, and says what was cut short there.
+/// Reads one field up to END or the end of the field. Returns the truncated option, if there is
+/// one.
 ///
 /// # Errors
-/// If that is an option without which the message cannot be understood.
+/// Fails if the message cannot be understood without the truncated option.
 fn read_field<'a>(
     field: &'a [u8],
     name: &'static str,
@@ -271,7 +273,7 @@ fn read_field<'a>(
     }
 }
 
-/// Which header fields hold options too: the value of option 52, zero without one.
+/// The header fields that also contain options: the value of option 52, or zero without it.
 fn overload(parts: &Parts<'_>) -> Result<u8, Fault> {
     let of_option = parts.iter().filter(|(code, _)| *code == code::OVERLOAD);
     let mut values = of_option.map(|(_, part)| *part).filter(|part| !part.is_empty());
@@ -288,16 +290,15 @@ fn overload(parts: &Parts<'_>) -> Result<u8, Fault> {
 
 /// Joins the parts of each option in their order (RFC 3396), with two exceptions.
 ///
-/// Repeats of an option that has one length are that option, if they are equal.
+/// Equal repeats of an option with a fixed length count once.
 ///
-/// Of several options 82, the last one alone counts if it is whole. The relay that is next to the
-/// server appends its own at the end, and what comes before may be the client's, which must not
-/// choose its line by it. Only a last part that is no list of sub-options by itself is the rest of
-/// an option that was split.
+/// Of several options 82, only the last one counts if it is a list of whole sub-options. The relay
+/// next to the server appends its own option at the end, and earlier ones may come from the client,
+/// which must not be able to choose its line. A last part that is not a list of sub-options by
+/// itself is the rest of a split option.
 ///
-/// `ReceivedOptions` joins at no cost what is adjacent; parts that stand apart are brought
-/// together first, so that a packet made of nothing but scattered parts costs no more memory than
-/// it has octets.
+/// `ReceivedOptions` joins adjacent parts without copying; separated parts are brought together
+/// first, so that a packet of nothing but scattered parts takes no more memory than it has octets.
 fn join(mut parts: Parts<'_>) -> ReceivedOptions {
     if has_repeats(&parts) {
         drop_repeats(&mut parts);
@@ -319,13 +320,13 @@ fn join(mut parts: Parts<'_>) -> ReceivedOptions {
     options
 }
 
-/// Whether an option has several parts.
+/// Returns whether an option has several parts.
 fn has_repeats(parts: &Parts<'_>) -> bool {
     let mut seen = CodeSet::default();
     parts.iter().any(|(code, _)| !seen.insert(*code))
 }
 
-/// Takes out the parts that do not count beside others of the same option.
+/// Removes the parts that do not count in addition to others of the same option.
 fn drop_repeats(parts: &mut Parts<'_>) {
     let mut dropped = CodeSet::default();
     for (position, (code, first)) in parts.iter().enumerate() {
@@ -354,7 +355,7 @@ fn drop_repeats(parts: &mut Parts<'_>) {
     });
 }
 
-/// Whether another option stands between two parts of one.
+/// Returns whether two parts of one option are separated by another option.
 fn is_scattered(parts: &Parts<'_>) -> bool {
     let mut seen = CodeSet::default();
     let mut previous = None;

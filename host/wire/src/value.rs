@@ -1,26 +1,29 @@
 //! Values of options as octets (RFC 2132, RFC 3397, RFC 3442).
+//!
+//! Does not write codes and lengths. Invariant: compression pointers stay within the value.
 
 use dhcproto::Name;
 use lessor_core::OptionValue;
 use smallvec::SmallVec;
 
-/// The longest name: 255 octets with the root label (RFC 1035 section 2.3.4), which is not counted
-/// here.
+/// The maximum length of a name: 255 octets with the root label (RFC 1035 section 2.3.4), which is
+/// not counted here.
 const NAME_OCTETS_MAX: usize = 254;
-/// The longest label (RFC 1035 section 2.3.4).
+/// The maximum length of a label (RFC 1035 section 2.3.4).
 const LABEL_OCTETS_MAX: usize = 63;
-/// How many labels of one option are remembered as the goal of a pointer; those beyond are written
-/// out. Bounds the time that a long list takes.
+/// How many labels of one option are kept as targets of pointers; later ones are written out. This
+/// limits the time that a long list takes.
 const POINTER_GOALS_MAX: usize = 64;
-/// What marks two octets as a pointer, and the highest offset that one can hold (RFC 1035 section
-/// 4.1.4).
+/// The bits that mark two octets as a pointer, and the highest offset in a pointer (RFC 1035
+/// section 4.1.4).
 const POINTER: u16 = 0xc000;
 const POINTER_OFFSET_MAX: usize = 0x3fff;
 
 /// Appends the octets of an option's value, without code and length.
 ///
-/// Domain names may end in a dot and may hold letters beyond ASCII (IDNA); one that is none by RFC
-/// 1035 (an empty label, a label over 63 octets, over 255 octets in all) is passed over.
+/// Domain names may end in a dot and may contain letters beyond ASCII (IDNA). A name that is
+/// invalid according to RFC 1035 (an empty label, a label of more than 63 octets, more than 255
+/// octets in total) is skipped.
 pub fn encode_value(value: &OptionValue, octets: &mut Vec<u8>) {
     match value {
         OptionValue::Address(address) => octets.extend_from_slice(&address.octets()),
@@ -54,8 +57,8 @@ pub fn encode_value(value: &OptionValue, octets: &mut Vec<u8>) {
     }
 }
 
-/// Whether the value is of a kind that has at least one item (RFC 2132), so that nothing is sent
-/// rather than an empty option.
+/// Returns whether the value is of a kind that has at least one item (RFC 2132). If it has none,
+/// the option is left out instead of sent empty.
 pub(crate) fn needs_items(value: &OptionValue) -> bool {
     matches!(
         value,
@@ -66,18 +69,18 @@ pub(crate) fn needs_items(value: &OptionValue) -> bool {
     )
 }
 
-/// Labels of one name, each behind its length, without the root label.
+/// The labels of one name, each after its length, without the root label.
 type Labels = SmallVec<[u8; 64]>;
 
-/// Domain names with pointers to what stands in the same option already (RFC 3397 section 2).
+/// Domain names with pointers to earlier names in the same option (RFC 3397 section 2).
 ///
-/// dhcproto's encoder compresses too, but wants its own kind of name made of every text first: four
-/// times the time, and more than everything else in a reply together.
+/// dhcproto's encoder compresses too, but requires its own type of name, converted from every text
+/// first. That takes four times as long, which is more than everything else in a reply.
 struct NameList<'a> {
     octets: &'a mut Vec<u8>,
-    /// Where the option begins; pointers count from here.
+    /// The beginning of the option, from which pointers count.
     start: usize,
-    /// Where labels that pointers may lead to begin, counted from `start`.
+    /// The offsets of the labels that pointers may lead to, counted from `start`.
     goals: SmallVec<[u16; 16]>,
 }
 
@@ -104,8 +107,9 @@ impl NameList<'_> {
         self.octets.push(0);
     }
 
-    /// Whether the name that begins at `goal` is `labels` and the root; the one being written never
-    /// is, because it lacks its root. Pointers lead backwards only, so this ends.
+    /// Returns whether the name at `goal` consists of `labels` and the root. The name that is being
+    /// written never does, because its root is missing. Pointers only lead backwards, so the loop
+    /// ends.
     fn stands_at(&self, goal: u16, mut labels: &[u8]) -> bool {
         let written = self.octets.get(self.start..).unwrap_or_default();
         let mut at = written.get(usize::from(goal)..).unwrap_or_default();
@@ -130,7 +134,8 @@ impl NameList<'_> {
     }
 }
 
-/// The labels of a name of letters, digits, hyphens and underscores: nearly every name there is.
+/// The labels of a name that consists of letters, digits, hyphens and underscores, as nearly every
+/// name does.
 fn plain_labels(name: &str) -> Option<Labels> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let mut labels = Labels::new();
@@ -165,7 +170,7 @@ mod tests {
 
     fn domain_names(names: &[&str]) -> Vec<u8> {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        // Something before the value shows that pointers count from the value.
+        // The octets before the value show that pointers count from the value.
         let mut octets = vec![119, 0];
         encode_value(&OptionValue::DomainNames(names), &mut octets);
         octets.split_off(2)

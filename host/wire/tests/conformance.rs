@@ -1,6 +1,6 @@
-//! Octets: what is read of messages, and how replies are written.
+//! Octets: how messages are read and how replies are written.
 //!
-//! Each test says which RFC demands it; `docs/conformance.md` lists them.
+//! Each test names the RFC that requires it; `docs/conformance.md` lists them.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,9 +21,9 @@ use lessor_wire::{REPLY_OCTETS_MAX, Unwritable, Written, write};
 const KINDS: [(ReplyKind, u8); 3] =
     [(ReplyKind::Offer, 2), (ReplyKind::Ack, 5), (ReplyKind::Nak, 6)];
 
-/// The octets that a client accepts which says nothing of it.
+/// The payload in octets that a client without option 57 accepts.
 const DEFAULT_MAX: usize = 548;
-/// What stands before the options that a reply is given: header, cookie and option 53.
+/// The octets before the options of a reply: header, cookie and option 53.
 const BEFORE_OPTIONS: usize = 243;
 
 fn written(request: &Request, reply: &Reply) -> (Vec<u8>, Written) {
@@ -88,7 +88,7 @@ fn overloaded_fields_of_requests_are_read_file_first() {
     {
         let mut packet = Packet::discover()
             .option(12, b"o")
-            // An option 52 in these fields means nothing and is not joined to the real one.
+            // An option 52 in these fields has no meaning and is not joined to the real one.
             .header(108, &[12, 1, b'f', 52, 1, 2, 255, 12, 1, b'x'])
             .header(44, &[0, 12, 1, b's', 0, 255, 9]);
         if let Some(value) = overload {
@@ -305,7 +305,7 @@ fn what_fits_nowhere_is_left_out_last_first() {
     let request = Packet::of_type(3).parse();
     let options: Vec<_> = (0..12).map(|number| (200 + number, octets(58))).collect();
     let (packet, written) = written(&request, &reply(ReplyKind::Ack, options));
-    // Five of 60 octets beside option 52, two in file and one in sname.
+    // Five options of 60 octets in addition to option 52, two in file and one in sname.
     assert_eq!(codes(&packet), [53, 52, 200, 201, 202, 203, 204]);
     assert_eq!(parts(&packet[108..236]).len(), 2);
     assert_eq!(parts(&packet[44..108])[0].0, 207);
@@ -370,7 +370,7 @@ fn no_reply_is_longer_than_the_link_carries() {
         (1400, u16::MAX, 1400 - 28),
         (1400, 600, 600 - 28),
         (9000, u16::MAX, REPLY_OCTETS_MAX),
-        // Less than what every host accepts, and less than what relays of old expect.
+        // Less than what every host accepts, and less than what old relays expect.
         (310, 1500, 310 - 28),
     ] {
         let mut request = Packet::discover().option(57, &message_size.to_be_bytes()).parse();

@@ -1,4 +1,4 @@
-//! Whole packets: what real clients send, and what is answered, octet by octet.
+//! Whole packets: messages that real clients send, and the replies, octet by octet.
 
 #![allow(
     clippy::unwrap_used,
@@ -60,7 +60,7 @@ const DHCPCD: &str = "
     91 01 01
     ff 00*10";
 
-/// A DISCOVER as a relay passes it on, with option 82 and option 118.
+/// A DISCOVER as a relay forwards it, with option 82 and option 118.
 const RELAYED: &str = "
     01 01 06 01 3903f326 000a 8000 00000000 00000000 00000000 c00002fe
     02005e005301 00*10 00*192 63825363
@@ -120,7 +120,7 @@ fn a_relayed_discover_is_read() {
     assert_eq!(relay.remote_id(), Some(&[0, 0x5e, 0, 0x53, 1, 2][..]));
 }
 
-/// What the engine would say to `RELAYED`, in the order of its option 55.
+/// The engine's reply to `RELAYED`, in the order of its option 55.
 fn reply(kind: ReplyKind) -> Reply {
     let options = [
         (54, OptionValue::Address(SERVER)),
@@ -243,7 +243,7 @@ fn an_overloaded_acknowledgement() {
         (61, OptionValue::Octets(octets("01 02005e005301"))),
     ];
     reply.options = options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect();
-    // Everything fits in the order given, the last three options in sname.
+    // Everything fits in the given order, with the last three options in sname.
     assert_written(
         &request,
         &reply,

@@ -1,4 +1,4 @@
-//! What is read from a client's packet, what is forgiven, and what is refused with which reason.
+//! What is read from a client's packet, what is tolerated, and what is refused with which reason.
 
 #![allow(
     clippy::unwrap_used,
@@ -132,7 +132,7 @@ fn equal_repeats_of_an_option_of_one_length_are_one_option() {
     assert_eq!(request.server_identifier, Some(Ipv4Addr::new(192, 0, 2, 1)));
     assert_eq!(request.max_message_size, Some(1500));
     assert_eq!(request.subnet_selection, Some(Ipv4Addr::new(198, 51, 100, 0)));
-    // Policies see them once, too.
+    // Policies also see them once.
     assert_eq!(request.options.get(50), Some(&address[..]));
     assert_eq!(request.options.get(53), Some(&[3][..]));
 }
@@ -177,7 +177,7 @@ fn of_two_options_82_the_one_of_the_relay_next_to_the_server_counts() {
     let of_relay = b"\x02\x01r";
     for forged in [
         &b"\x01\x04fake"[..],
-        // Sub-options that would swallow those of the relay if the two were joined.
+        // Sub-options that would swallow those of the relay if the two options were joined.
         b"\x01\x04fake\x63\xff",
         &[&b"\x01\x04fake\x63\xff"[..], &[0; 247]].concat(),
         b"",
@@ -187,7 +187,7 @@ fn of_two_options_82_the_one_of_the_relay_next_to_the_server_counts() {
         assert_eq!(request.relay_information.unwrap().octets(), of_relay);
         assert_eq!(request.options.get(82), Some(&of_relay[..]));
     }
-    // What a client puts into file or sname is none of a relay.
+    // An option 82 in file or sname comes from the client and not from a relay.
     let packet = Packet::discover().option(52, &[2]).header(44, b"\x52\x03\x01\x01x\xff");
     assert_eq!(packet.parse().relay_information, None);
     let request = packet.option(82, of_relay).parse();
@@ -282,7 +282,7 @@ fn malformed_hints_count_as_absent() {
     assert_eq!(request.lease_time_secs, None);
     assert_eq!(request.max_message_size, None);
     assert_eq!(request.subnet_selection, None);
-    // Policies may still look at them.
+    // Policies can still read them.
     assert_eq!(request.options.get(51), Some(&[0, 0, 1][..]));
 }
 
@@ -317,7 +317,7 @@ fn hardware_addresses_may_be_empty() {
 
 #[test]
 fn a_packet_of_scattered_parts_costs_no_more_memory_than_it_has_octets() {
-    // The longest payload there is, made of parts that never stand beside their like.
+    // The longest possible payload, in which no two parts of one option are adjacent.
     let mut packet = Packet::discover();
     for _ in 0..127 {
         packet = packet.option(60, &[1; 255]);
@@ -330,7 +330,8 @@ fn a_packet_of_scattered_parts_costs_no_more_memory_than_it_has_octets() {
     let vendor_class = request.options.get(60).unwrap();
     assert_eq!(vendor_class[..127 * 255], [1; 127 * 255]);
     assert!(vendor_class[127 * 255..].iter().all(|octet| *octet == 3));
-    // The written form shows all that is kept; the parts joined anew each time would be 100 MB.
+    // The written form shows everything that is kept. If the parts were joined again each time, it
+    // would be 100 MB.
     assert!(format!("{:?}", request.options).len() < 10 * bytes.len());
 }
 
@@ -357,7 +358,7 @@ fn the_sender_of_a_malformed_message_is_known_from_240_octets_on() {
         assert_eq!(header.client_address, wanted.client_address);
         assert_eq!(header.relay_address, wanted.relay_address);
     }
-    // An hlen that cannot be leaves all of chaddr.
+    // With an impossible hlen, all of chaddr is returned.
     for hlen in [17, 255] {
         let octets = damaged(2, hlen);
         let header = header(&octets).unwrap();

@@ -1,4 +1,4 @@
-//! What holds for every packet and every reply.
+//! Properties of every packet and every reply.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use lessor_core::{OptionValue, Reason, RelayInformation, Reply, ReplyKind, Reque
 use lessor_wire::{encode_value, parse, write};
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 
-/// Any packet that a client may send: options of any code, in parts, in any field.
+/// Any packet that a client may send: options with any code, in parts, in any field.
 fn packets() -> impl Strategy<Value = Packet> {
     let code = prop_oneof![Just(60u8), Just(82), Just(61), Just(12), 1..=254u8];
     let part = (code, vec(any::<u8>(), 0..40));
@@ -38,7 +38,7 @@ fn packets() -> impl Strategy<Value = Packet> {
     )
 }
 
-/// A packet that can be parsed: what decides the answer is left alone.
+/// A packet that can be parsed: the options that determine the answer are valid.
 fn requests() -> impl Strategy<Value = Request> {
     let part = (prop_oneof![Just(82u8), Just(61), Just(60)], vec(any::<u8>(), 0..=255));
     (vec(part, 0..4), option::of(500..2000u16)).prop_map(|(parts, size)| {
@@ -66,12 +66,12 @@ fn replies() -> impl Strategy<Value = Reply> {
     (kind, vec((any::<u8>(), values()), 0..20)).prop_map(|(kind, options)| reply(kind, options))
 }
 
-/// The limit on the payload, worked out anew.
+/// The limit on the payload, computed independently.
 fn limit(request: &Request) -> usize {
     (usize::from(request.max_message_size.unwrap_or(576)) - 28).min(1472)
 }
 
-/// The options that a reply should hold if there were room, as code and octets.
+/// The options that a reply would contain if there were room, as code and octets.
 fn wanted(reply: &Reply) -> Vec<(u8, Vec<u8>)> {
     let mut wanted: Vec<(u8, Vec<u8>)> = Vec::new();
     for (code, value) in &reply.options {
@@ -148,7 +148,7 @@ proptest! {
         };
         prop_assert!((300..=limit(&request)).contains(&packet.len()));
 
-        // Option 82 is the last of the options field and in no other.
+        // Option 82 is the last in the options field and in no other field.
         let in_options = parts(&packet[240..]);
         let echoed = request.relay_information.clone().filter(|_| !written.relay_information_left_out);
         let last_codes = in_options.iter().rev().take_while(|(code, _)| *code == 82).count();
@@ -156,7 +156,7 @@ proptest! {
         prop_assert_eq!(last_codes > 0, echoed.is_some());
         prop_assert_eq!(in_options[0].0, 53);
 
-        // Turned into a request, it is read by the parser with all options that were written.
+        // If the reply is turned into a request, the parser reads all options that were written.
         packet[0] = 1;
         packet[242] = 1;
         let wanted = wanted(&reply);
@@ -165,7 +165,7 @@ proptest! {
         let is_asking = |code: &u8| [50, 54].contains(code);
         if !present.iter().any(|(code, octets)| is_asking(code) && octets.len() != 4) {
             let read = parse(&packet, arrival()).unwrap();
-            // A long option 82 whose last part looks like one of its own is read as that.
+            // A long option 82 whose last part looks like a separate option is read as that part.
             let of_relay = in_options.iter().filter(|(code, _)| *code == 82);
             let last = of_relay.map(|(_, octets)| octets).skip(1).last();
             let last = last.filter(|octets| RelayInformation::is_whole(octets));
@@ -206,7 +206,7 @@ proptest! {
         prop_assert_eq!(message.chaddr(), request.hardware_address.octets());
         prop_assert_eq!(message.yiaddr(), reply.your_address);
         prop_assert_eq!(message.opts().msg_type(), Some(v4::MessageType::Ack));
-        // dhcproto leaves the overloaded fields to its user.
+        // dhcproto leaves reading the overloaded fields to its caller.
         let mut fields = vec![message.opts().clone()];
         if let Some(v4::DhcpOption::OptionOverload(overload)) = message.opts().get(OptionCode::OptionOverload) {
             for (bit, field) in [(1, &packet[108..236]), (2, &packet[44..108])] {

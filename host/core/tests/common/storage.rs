@@ -1,13 +1,13 @@
-//! What storage answers, by the records that it holds: the same for the simulation and for small worlds.
+//! The answers of storage according to its records, for both the simulation and small worlds.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{Answer, Change, Lease};
 
-/// The record of each address that has one.
+/// The records by address.
 pub(crate) type Records = BTreeMap<Ipv4Addr, Arc<Lease>>;
 
-/// What became of changes whose flush failed, by what is read once storage works again.
+/// The result of changes whose flush failed, according to what is read once storage works again.
 pub(crate) fn look_up(records: &Records, changes: &[Change]) -> Answer {
     let holds =
         |record: Option<&Arc<Lease>>, change: &Change| records.get(&change.lease.address) == record;
@@ -26,7 +26,7 @@ pub(crate) fn conflict(records: &Records, changes: &[Change]) -> Answer {
     Answer::Conflict(found.collect())
 }
 
-/// Whether the record has the revision that the change was built on.
+/// Returns whether the record has the revision on which the change was built.
 pub(crate) fn has_expected_revision(records: &Records, change: &Change) -> bool {
     let held = records.get(&change.lease.address);
     held.map_or(0, |held| held.revision) == change.expected_revision()

@@ -1,5 +1,5 @@
-//! A small network, requests of numbered clients, and a server around one engine whose storage
-//! always works.
+//! A small network, requests of numbered clients, and a server with one engine whose storage always
+//! works.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use lessor_core::{
     UnknownClients, Wait,
 };
 
-/// The server's address on the link, and the one that relays send to.
+/// The server's address on the link, to which relays send.
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 /// A server that is not this one.
 pub(crate) const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -177,20 +177,20 @@ pub(crate) fn inform(client: u8, address: Ipv4Addr) -> Request {
     request
 }
 
-/// The same, sent to the server's own address from anywhere.
+/// The request, sent to the server's own address from anywhere.
 pub(crate) fn directly(mut request: Request) -> Request {
     request.arrival.unicast = true;
     request.arrival.link_addresses = None;
     request
 }
 
-/// The same, which came in by the server's link.
+/// The request, received on the server's link.
 pub(crate) fn on_link(mut request: Request) -> Request {
     request.arrival.link_addresses = Some([SERVER].into());
     request
 }
 
-/// The same, passed on by the relay.
+/// The request, forwarded by the relay.
 pub(crate) fn relayed(mut request: Request) -> Request {
     request.relay_address = RELAY;
     request.arrival.source = SocketAddrV4::new(RELAY, 67);
@@ -199,7 +199,7 @@ pub(crate) fn relayed(mut request: Request) -> Request {
     request
 }
 
-/// The same, passed on by the relay with the circuit's id in option 82.
+/// The request, forwarded by the relay with the circuit's id in option 82.
 pub(crate) fn on_circuit(id: &[u8], request: Request) -> Request {
     let mut octets = vec![1, id.len() as u8];
     octets.extend_from_slice(id);
@@ -207,13 +207,13 @@ pub(crate) fn on_circuit(id: &[u8], request: Request) -> Request {
     Request { relay_information, ..relayed(request) }
 }
 
-/// The same with something changed.
+/// The request with a modification.
 pub(crate) fn with(mut request: Request, change: impl FnOnce(&mut Request)) -> Request {
     change(&mut request);
     request
 }
 
-/// An engine at a point in time, whose storage makes every change durable at once.
+/// An engine at a point in time, whose storage makes every change durable immediately.
 pub(crate) struct Server {
     pub(crate) engine: Engine,
     pub(crate) now: Timestamp,
@@ -247,7 +247,7 @@ impl Server {
         decision
     }
 
-    /// Storage answers.
+    /// Passes the answer of storage to the engine.
     pub(crate) fn settle(&mut self, decision: &Decision, answer: &Answer) {
         self.engine.settle(self.now, &decision.changes, answer);
     }
@@ -261,8 +261,8 @@ impl Server {
         }
     }
 
-    /// Decides without a word from storage. Checks what holds for every decision: the outcome of
-    /// the reason is what is sent, and an ACK of an address stands on a change of it.
+    /// Decides without an answer of storage. Checks the properties of every decision: the reply
+    /// matches the outcome of the reason, and an ACK of an address has a change of it.
     pub(crate) fn decide_only(
         &mut self,
         subnet: usize,
@@ -281,7 +281,7 @@ impl Server {
         self.ask(request).reason
     }
 
-    /// Leads a client from DISCOVER to ACK; its address.
+    /// Leads a client from DISCOVER to ACK and returns its address.
     pub(crate) fn lease(&mut self, client: u8) -> Ipv4Addr {
         self.lease_under(client, &Terms::default())
     }
@@ -362,7 +362,7 @@ pub(crate) fn limit(name: &str, leases_max: u32, beyond: BeyondLimit) -> Subscri
     SubscriberLimit { name: name.into(), leases_max: leases_max.try_into().unwrap(), beyond }
 }
 
-/// What holds for every decision, whatever came before it.
+/// Checks the properties of every decision, regardless of earlier ones.
 pub(crate) fn check_decision(request: &Request, decision: &Decision) {
     let kind = decision.reply.as_ref().map(|reply| reply.kind);
     let expected = match decision.reason.outcome() {

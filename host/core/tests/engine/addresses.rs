@@ -43,13 +43,13 @@ fn a_preferred_address_is_chosen_if_it_is_free_and_of_the_pools_that_the_client_
         offered(&decision)
     };
     assert_eq!(preferring(&mut server, 1, 13), ip(13));
-    // Held by now, and in no pool: one that nobody has spoken for.
+    // Held by now, and in no pool: the client gets an address that is not spoken for.
     assert_eq!(preferring(&mut server, 2, 13), ip(11));
     assert_eq!(preferring(&mut server, 3, 200), ip(12));
-    // What the client has comes before.
+    // The client's current address takes precedence.
     assert_eq!(preferring(&mut server, 1, 14), ip(13));
     assert_eq!(preferring(&mut server, 4, 14), ip(14));
-    // Rather that than none.
+    // An address that is spoken for is better than none.
     assert_eq!(preferring(&mut server, 5, 14), ip(10));
 }
 
@@ -97,7 +97,7 @@ fn reclaiming_is_bounded_and_reports_every_expired_lease_once() {
 
 #[test]
 fn a_decision_looks_at_a_bounded_number_of_deadlines_and_goes_on_next_time() {
-    // 90 offers lapse in the garden before the one lease of the open pool does.
+    // 90 offers expire in the garden before the one lease of the open pool does.
     let mut network = large(10);
     network.subnets[0].pools.push(garden("garden", 100, 199));
     let mut server = Server::new(network);
@@ -261,7 +261,8 @@ fn the_servers_own_addresses_are_given_to_nobody() {
     server.engine.set_own_addresses(&own);
     let usage = &server.engine.usage()[0];
     assert_eq!((usage.size, usage.leased), (2, 0));
-    // Not from a pool, nor because it was asked for, remembered, reserved or named.
+    // No client gets them from a pool, or because it requested or remembers them, or by reservation
+    // or name.
     for client in [2, 3] {
         assert!(![ip(10), ip(11)].contains(&server.lease(client)));
     }
@@ -275,7 +276,7 @@ fn the_servers_own_addresses_are_given_to_nobody() {
     assert_eq!(decision.reason, Reason::NoFreeAddress);
     let decision = server.ask_under(&discover(5), &at_address(ip(11)));
     assert_eq!(decision.reason, Reason::UnusableAddress);
-    // What a message says of them holds from then on, with another configuration too.
+    // The addresses in a message apply from then on, and also with another configuration.
     network.quarantine_secs += 1;
     server.engine.reconfigure(network.into());
     assert_eq!(server.reason(&discover(6)), Reason::NoFreeAddress);

@@ -1,4 +1,4 @@
-//! Bounds: how much of a pool clients can take without being granted a lease.
+//! Bounds: how many addresses of a pool clients can occupy without a lease.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn quarantined(server: &Server) -> u64 {
     server.engine.usage()[0].quarantined
 }
 
-/// Has a client get an address and decline it; `over` puts its messages on their way.
+/// Lets a client get an address and decline it. `over` determines the path of its messages.
 fn get_and_decline(
     server: &mut Server,
     client: u8,
@@ -40,13 +40,13 @@ fn get_and_decline(
         Reason::AckSelecting
     );
     let decision = server.ask_under(&over(decline(client, address)), terms);
-    // Whatever becomes of the address, the lease ends.
+    // Whatever happens to the address, the lease ends.
     let lease = &decision.changes[0].lease;
     assert_eq!((lease.state, lease.address), (LeaseState::Quarantined, address));
     decision.reason
 }
 
-/// The reasons of as many DECLINEs, of which the first few set addresses aside.
+/// The reasons of `all` DECLINEs, of which the first `set_aside` quarantine addresses.
 fn reasons(set_aside: usize, all: usize) -> Vec<Reason> {
     let reason = |number| match number < set_aside {
         true => Reason::QuarantinedDeclined,
@@ -64,7 +64,7 @@ fn one_client_sets_no_more_addresses_aside_than_its_bound() {
     assert_eq!(declines, reasons(2, 100));
     assert_eq!((quarantined(&server), server.engine.usage()[0].leased), (2, 0));
     assert_eq!(server.lease(2), ip(110));
-    // Once a quarantine ends, there is room for another one.
+    // After a quarantine ends, there is room for another one.
     server.pass_secs(600);
     let decline = get_and_decline(&mut server, 1, &Terms::default(), |request| request);
     assert_eq!(decline, Reason::QuarantinedDeclined);
@@ -78,7 +78,7 @@ fn made_up_hardware_addresses_do_not_get_around_the_bound_of_a_line() {
         .map(|client| get_and_decline(&mut server, client, &Terms::default(), over))
         .collect();
     assert_eq!(declines, reasons(4, 100));
-    // Nor do DECLINEs that leave option 82 out: the lease knows its line.
+    // DECLINEs without option 82 do not help: the lease has the line.
     for client in 100..110 {
         let address = offered(&server.ask(&over(discover(client))));
         server.ask(&over(selecting(client, address)));
@@ -105,7 +105,7 @@ fn clients_whose_line_nobody_names_share_a_bound() {
 fn a_subscriber_has_a_bound_over_its_lines_and_keeps_its_leases() {
     let mut server = Server::new(pool_to(250));
     let one = limited("s", 1, BeyondLimit::Refuse);
-    // One lease is all that it may have, and after each DECLINE it gets another.
+    // The limit is one lease, and after each DECLINE the client gets another one.
     let declines: Vec<_> = (0..10)
         .map(|client| {
             let line = [client];
@@ -132,7 +132,7 @@ fn who_declined_an_address_beyond_a_bound_does_not_get_it_again_and_others_do() 
         assert_eq!(server.reason(&wanting), Reason::NoFreeAddress);
         assert_eq!(server.reason(&init_reboot(1, ip(address))), Reason::NakAddressTaken);
     }
-    // The end of the queue: what was free before comes first.
+    // The address is at the end of the queue: those that were free before come first.
     assert_eq!([server.lease(2), server.lease(3)], [ip(11), ip(12)]);
     assert_eq!(offer(&server.ask(&discover(4))), (ip(10), Reason::OfferedQuarantined));
 }
@@ -158,7 +158,8 @@ fn a_reserved_address_that_was_declined_beyond_a_bound_is_not_offered_again_at_o
     network.subnets[0].reservations.push(reservation(circuit(b"line"), ip(60)));
     let mut server = Server::new(network);
     let over = |request| on_circuit(b"line", request);
-    // Another device of the line declines what a policy gives it, and uses up the line's bound.
+    // Another device on the line declines the address that a policy gives it, and reaches the
+    // line's limit.
     let named = at_address(ip(12));
     assert_eq!(get_and_decline(&mut server, 2, &named, over), Reason::QuarantinedDeclined);
     let reserved = get_and_decline(&mut server, 1, &Terms::default(), over);
@@ -179,7 +180,7 @@ fn when_none_is_free_the_address_that_was_set_aside_first_returns_first() {
         server.pass_secs(1);
     }
     server.lease_each([3, 4]);
-    // Not to whom declined it.
+    // The client that declined an address does not get it.
     assert_eq!(offer(&server.ask(&discover(1))), (ip(11), Reason::OfferedQuarantined));
     let preview = server.engine.preview(server.now, 0, &discover(5), &Terms::default());
     let last = preview.candidates.last().unwrap();
@@ -189,7 +190,7 @@ fn when_none_is_free_the_address_that_was_set_aside_first_returns_first() {
     let usage = &server.engine.usage()[0];
     assert_eq!((usage.offered, usage.quarantined), (2, 0));
     assert_eq!(server.reason(&selecting(5, ip(10))), Reason::AckSelecting);
-    // The other offer lapses; what it was of is still set aside.
+    // The other offer expires; its address is still quarantined.
     server.pass_secs(60);
     server.engine.reclaim(server.now, 10);
     assert_eq!(quarantined(&server), 1);
@@ -248,7 +249,7 @@ fn an_engine_that_takes_over_counts_what_is_set_aside() {
     assert_eq!(declines, reasons(2, 3));
 }
 
-/// The same, passed on by another relay.
+/// The request forwarded by another relay.
 fn by_other_relay(request: Request) -> Request {
     with(request, |request| request.relay_address = ip(4))
 }
@@ -298,9 +299,9 @@ fn one_offer_too_many_takes_the_place_of_the_oldest_of_its_line() {
     let offers =
         |server: &Server| -> Vec<_> { server.engine.offers().map(|offer| offer.client).collect() };
     assert_eq!(offers(&server), [key(2), key(3)]);
-    // Its address is still free, so the first client may have it all the same.
+    // Its address is still free, so the first client may have it anyway.
     assert_eq!(server.reason(&over(selecting(1, ip(10)))), Reason::AckSelecting);
-    // Who asks again does not push out others.
+    // A client that asks again does not displace others.
     server.ask(&over(discover(2)));
     assert_eq!(offers(&server), [key(2), key(3)]);
     for client in 4..=7 {
@@ -326,7 +327,7 @@ fn a_flood_without_lines_fills_the_pool_and_gives_way_to_clients_of_lines() {
         assert_eq!(reason, Reason::OfferedContested);
         assert_eq!(server.reason(&over(selecting(client, address))), Reason::AckSelecting);
     }
-    // Its oldest offer went first.
+    // Its oldest offer was withdrawn first.
     let lost = with(selecting(0, ip(10)), |r| r.client_identifier = Some([0, 0].into()));
     assert_eq!(server.reason(&relayed(lost)), Reason::NakOfferExpired);
 }
@@ -357,7 +358,7 @@ fn clients_that_are_no_flood_do_not_push_each_other_out() {
         assert_eq!(reason, Reason::NoFreeAddress);
     }
     assert_eq!(server.reason(&on_circuit(&[1], selecting(1, ip(10)))), Reason::AckSelecting);
-    // Who has not taken its offer within a second can lose it.
+    // A client that does not accept its offer within a second can lose it.
     server.pass_secs(1);
     let late = offer(&server.ask(&on_circuit(&[5], discover(5))));
     assert_eq!(late, (ip(11), Reason::OfferedContested));

@@ -1,11 +1,11 @@
-//! What a correct reply is: each test says which section of which RFC demands it, and stands in the file
-//! of that section. `docs/conformance.md` is the list of them; a test compares it (`UPDATE_GOLDEN=1`
+//! Correct replies: each test names the section of the RFC that requires it, and is in the file of
+//! that section. `docs/conformance.md` lists the tests, and a test compares it (`UPDATE_GOLDEN=1`
 //! writes it).
 //!
-//! Demands that the encoder meets are tested in `lessor-wire`: reserved flag bits, the cookie, the
+//! Requirements for the encoder are tested in `lessor-wire`: reserved flag bits, the cookie, the
 //! fields op, htype, hlen, xid, secs, flags, giaddr and chaddr, options 52, 53 and 82, and messages
-//! without option 53. That an ACK waits for its change is tested in `lessor`. The server does not probe
-//! an address before it offers it (RFC 2131 section 2.2).
+//! without option 53. That an ACK waits for its change is tested in `lessor`. The server does not
+//! probe an address before it offers it (RFC 2131 section 2.2).
 
 mod list;
 mod options;

@@ -1,5 +1,5 @@
-//! Who a client is: what each kind of key goes by, what identifies nobody, and what a change of the
-//! kind does to leases that run.
+//! The identity of clients: what each kind of key uses, what identifies no client, and how a change
+//! of the kind affects active leases.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -32,7 +32,7 @@ fn line_information(id: &[u8]) -> RelayInformation {
     on_circuit(id, discover(1)).relay_information.unwrap()
 }
 
-/// Leads a client on a line from DISCOVER to ACK; its address.
+/// Leads a client on a line from DISCOVER to ACK and returns its address.
 fn lease_on(server: &mut Server, id: &[u8], client: u8) -> Ipv4Addr {
     let address = offered(&server.ask(&on_circuit(id, discover(client))));
     let decision = server.ask(&on_circuit(id, selecting(client, address)));
@@ -80,7 +80,7 @@ fn a_key_with_another_hardware_address_or_line_is_reported_while_its_lease_is_ac
     assert_eq!(seen.hardware_addresses, Some((hardware(1), hardware(2))));
     let seen = *server.ask(&request(1, OTHER_LINE)).seen_elsewhere.expect("another line");
     assert_eq!((seen.hardware_addresses, seen.lines), (None, Some((line(LINE), line(OTHER_LINE)))));
-    // It is served all the same, and what it was heard with last is on record.
+    // It is served anyway, and the hardware address of its last message is on record.
     let decision = server.ask(&with(taken.clone(), |r| r.hardware_address = hardware(2)));
     assert_eq!(decision.reason, Reason::AckSelecting);
     assert!(decision.seen_elsewhere.is_some());
@@ -97,7 +97,7 @@ fn a_line_is_compared_with_the_lease_that_is_left_of_two() {
     let mut server = Server::plain();
     let address = offered(&server.ask(&on_circuit(LINE, discover(1))));
     server.ask(&on_circuit(LINE, selecting(1, address)));
-    // Another server gives the client a lease of a minute, of which nobody notices the end.
+    // Another server gives the client a lease of a minute, whose end is not noticed.
     server.pass_secs(10);
     let lease = Lease {
         address: ip(13),
@@ -119,7 +119,7 @@ fn a_line_is_compared_with_the_lease_that_is_left_of_two() {
 fn clients_are_told_apart_by_hardware_address_only() {
     let mut server = Server::new(keyed_by(ClientKeyKind::HardwareAddress));
     let address = server.lease(1);
-    // Another system starts on the device, with an identifier of its own.
+    // Another system starts on the device, with its own identifier.
     let decision = server.ask(&identified(b"x", discover(1)));
     assert_eq!(offer(&decision), (address, Reason::OfferedCurrent));
     let zero = HardwareAddress::ethernet([0; 6]);
@@ -132,7 +132,7 @@ fn clients_are_told_apart_by_line_only() {
     let mut server = Server::new(keyed_by(ClientKeyKind::Line));
     let address = lease_on(&mut server, LINE, 1);
     assert_ne!(lease_on(&mut server, OTHER_LINE, 2), address);
-    // The customer swaps the router.
+    // The customer replaces the router.
     let decision = server.ask(&on_circuit(LINE, discover(3)));
     assert_eq!(offer(&decision), (address, Reason::OfferedCurrent));
     assert!(decision.seen_elsewhere.is_some());
@@ -142,18 +142,19 @@ fn clients_are_told_apart_by_line_only() {
         (&record.client, record.hardware_address),
         (&ClientKey::Line(line(LINE)), hardware(3))
     );
-    // What else the relay says of the message is no part of the line.
+    // Other information of the relay about the message is not part of the line.
     let request = with(on_circuit(LINE, discover(3)), |r| {
         let mut octets = b"\x0a\x01\x00".to_vec();
         octets.extend_from_slice(r.relay_information.as_ref().unwrap().octets());
         r.relay_information = Some(RelayInformation::from_octets(octets));
     });
     assert_eq!(offer(&server.ask(&request)), (address, Reason::OfferedCurrent));
-    // A renewal is sent past the relay: its line is that of the lease, for the device that has it.
+    // A renewal is sent past the relay: its line is that of the lease, for the device that has the
+    // lease.
     assert_eq!(server.reason(&renewing(3, address)), Reason::AckRenewing);
     assert_eq!(server.engine.client_of(&renewing(3, address)), Some(ClientKey::Line(line(LINE))));
     assert_eq!(server.reason(&renewing(1, address)), Reason::UnidentifiedClient);
-    // Nobody is behind no line.
+    // Without a line there is no client.
     for request in [discover(4), relayed(discover(4)), init_reboot(3, address)] {
         assert_eq!(server.reason(&request), Reason::UnidentifiedClient);
     }
@@ -203,7 +204,7 @@ fn a_lease_of_another_device_is_not_taken_over_when_the_kind_of_key_is_changed()
     let mut server = Server::plain();
     let address = lease_on(&mut server, LINE, 1);
     server.engine.reconfigure(keyed_by(ClientKeyKind::Line).into());
-    // Another device of the line, and the same one behind another line, name the address.
+    // Another device on the line, and the same device on another line, name the address.
     for request in
         [on_circuit(LINE, init_reboot(2, address)), on_circuit(OTHER_LINE, init_reboot(1, address))]
     {
@@ -233,7 +234,7 @@ fn a_release_counts_only_if_it_comes_over_the_line_or_from_the_address() {
     let address = lease_on(&mut server, LINE, 1);
     let request = on_circuit(LINE, release(1, address));
     assert_eq!(server.reason(&request), Reason::ReleasedLease);
-    // Of a client whose relay never added option 82, the relay is all that there is to go by.
+    // If the client's relay never added option 82, the relay is the only evidence.
     let address = offered(&server.ask(&relayed(discover(2))));
     server.ask(&relayed(selecting(2, address)));
     assert_eq!(server.reason(&relayed(release(2, address))), Reason::ReleasedLease);

@@ -1,4 +1,5 @@
-//! Where a request belongs: relays, link selection, and the addresses of the interface that it came in on.
+//! The network and subnet of a request: relays, link selection, and the addresses of the interface
+//! on which it arrived.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -6,7 +7,7 @@ use lessor_core::{LocatedBy, Network, RelayInformation, Request, Topology};
 
 use crate::support::*;
 
-/// 10.0.0.0/24, 10.1.0.0/24 and 10.2.0.0/24, each a network of its own.
+/// 10.0.0.0/24, 10.1.0.0/24 and 10.2.0.0/24, each as a separate network.
 fn topology() -> Topology {
     let networks = (0..3).map(|number| {
         let mut network: Network = network();
@@ -52,7 +53,7 @@ fn of_several_addresses_the_one_in_the_clients_subnet_selects() {
     let wanted = |address| with(discover(1), |r| r.requested_address = Some(address));
     assert_eq!(network_of(&on_link(wanted(at(1, 50)), &links)), Some(1));
     assert_eq!(network_of(&on_link(rebinding(1, at(1, 50)), &links)), Some(1));
-    // An address of no subnet of this link does not.
+    // An address in a subnet of another link does not.
     assert_eq!(network_of(&on_link(wanted(at(2, 50)), &links)), Some(0));
     assert_eq!(network_of(&on_link(rebinding(1, at(2, 50)), &links)), Some(0));
     let answering = |request| topology().answering_address(&request);
@@ -93,6 +94,6 @@ fn nothing_is_selected_by_0_0_0_0() {
         r.relay_information = information([11, 4, 0, 0, 0, 0]);
     });
     assert_eq!(overridden.own_server_identifier(), overridden.arrival.server_address);
-    // The relay's address decides, before the client's own.
+    // The relay's address takes precedence over the client's own.
     assert!(topology().located_by(&overridden).all(|(by, _)| by == LocatedBy::RelayAddress));
 }

@@ -1,5 +1,5 @@
-//! The engine, asked from outside: what RFC 2131 demands row by row, who gets which address, what
-//! happens when storage does not go along.
+//! Tests of the engine from outside: the requirements of RFC 2131 row by row, which client gets
+//! which address, and what happens when storage fails.
 
 #![allow(
     clippy::unwrap_used,

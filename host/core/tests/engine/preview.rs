@@ -1,5 +1,5 @@
-//! What would be decided and why, and that nothing comes of asking. That a preview agrees with the
-//! decision is asserted at every request of the simulation.
+//! What would be decided and why, and that asking has no consequences. The simulation asserts at
+//! every request that a preview agrees with the decision.
 
 use lessor_core::{Obstacle, OptionOrigin, OptionValue, Preview, Reason, Request, Rule, Terms};
 

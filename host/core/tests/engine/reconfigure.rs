@@ -1,4 +1,4 @@
-//! Another configuration: no lease, offer or pending change is forgotten.
+//! A new configuration: no lease, offer or pending change is lost.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -60,7 +60,7 @@ fn other_pools_keep_what_is_held_and_give_out_what_is_new() {
     assert_eq!((usage.len(), usage[0].size, usage[0].leased), (1, 3, 1));
     assert_eq!([server.lease(5), server.lease(6)], [ip(14), ip(13)]);
     assert_eq!(server.reason(&discover(7)), Reason::NoFreeAddress);
-    // What lies in no pool any more is not extended.
+    // A lease of an address that is no longer in any pool is not extended.
     assert_eq!(server.reason(&renewing(1, ip(10))), Reason::NakOtherAddress);
     assert_eq!(server.reason(&renewing(3, ip(12))), Reason::AckRenewing);
 }
@@ -121,7 +121,7 @@ fn a_change_in_flight_is_settled_with_the_engine_that_has_its_address_now() {
     }
 }
 
-/// The addresses of a move lie in two networks after the reload: each engine settles its part.
+/// The addresses of a move are in two networks after the reload: each engine settles its part.
 #[test]
 fn a_move_in_flight_is_settled_with_both_engines_that_have_its_addresses() {
     for answer in [Answer::Made, Answer::NotMade] {

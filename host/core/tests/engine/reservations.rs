@@ -1,5 +1,5 @@
-//! Reserved addresses: to their owner only, to whatever device is behind the owner's line, and at
-//! once.
+//! Reserved addresses: only their owner gets them, whatever device is on the owner's line, and
+//! immediately.
 
 use std::net::Ipv4Addr;
 
@@ -76,7 +76,8 @@ fn a_new_device_on_the_line_gets_the_address_at_once() {
     server.ask(&on_circuit(LINE, selecting(1, ip(11))));
     let decision = server.ask(&on_circuit(LINE, discover(7)));
     assert_eq!(offer(&decision), (ip(11), Reason::OfferedReserved));
-    // Until the new device takes it, the old one may go on; that costs the new one nothing.
+    // Until the new device accepts it, the old one may keep extending its lease. This costs the new
+    // device nothing.
     assert_eq!(server.reason(&renewing(1, ip(11))), Reason::AckRenewing);
     let decision = server.ask(&on_circuit(LINE, selecting(7, ip(11))));
     assert_eq!(decision.reason, Reason::AckSelecting);
@@ -100,7 +101,7 @@ fn a_unicast_renewal_goes_by_the_line_of_the_last_relayed_message() {
         let relay_information = server.record(1).relay_information.clone().unwrap();
         assert_eq!(relay_information.circuit_id(), Some(LINE));
     }
-    // Not for an address that it does not have, nor for a message from the link.
+    // Neither for an address that it does not have nor for a message from the link.
     assert_eq!(server.engine.relay_information_of(&renewing(1, ip(12))), None);
     assert_eq!(server.engine.relay_information_of(&rebinding(1, ip(11))), None);
 }
@@ -137,7 +138,8 @@ fn a_client_that_declines_its_reserved_address_is_served_from_the_pools_meanwhil
     assert_eq!(server.reason(&renewing(2, ip(10))), Reason::AckInsteadOfReserved);
     let decision = server.ask(&discover(2));
     assert_eq!(offer(&decision), (ip(10), Reason::OfferedInsteadOfReserved));
-    // After the quarantine it is not sent back to where it found somebody else, until it asks anew.
+    // After the quarantine the client is not sent back to the address that another host was using,
+    // until it looks for an address again.
     server.pass_secs(600);
     assert_eq!(server.reason(&renewing(2, ip(10))), Reason::AckInsteadOfReserved);
     assert_eq!(server.reason(&init_reboot(2, ip(10))), Reason::AckInsteadOfReserved);
@@ -186,7 +188,7 @@ fn an_address_leased_before_it_was_reserved_is_waited_for_and_the_owner_served_m
     let instead = Reason::AckInsteadOfReserved;
     assert_eq!(server.reason(&on_circuit(LINE, selecting(1, ip(12)))), instead);
     assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), instead);
-    // The other client is sent away at its renewal, and its lease ends.
+    // The other client gets a NAK at its renewal, and its lease ends.
     assert_eq!(server.reason(&renewing(4, ip(11))), Reason::NakAddressTaken);
     server.pass_secs(1800);
     assert_eq!(server.reason(&on_circuit(LINE, rebinding(1, ip(12)))), instead);

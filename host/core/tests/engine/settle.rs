@@ -1,4 +1,5 @@
-//! Changes on their way to storage: what is known meanwhile, who waits, and what becomes of it.
+//! Changes on their way to storage: what is known in the meantime, which requests wait, and the
+//! results.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -12,7 +13,7 @@ fn decide(server: &mut Server, request: &Request) -> Decision {
     server.decide_only(0, request, &Terms::default())
 }
 
-/// The record of another server's client, which took the place of a change.
+/// The record of another server's client, which was written instead of a change.
 fn theirs(change: &Change, client: u8, secs: u32) -> Arc<Lease> {
     let lease = &change.lease;
     Arc::new(Lease {
@@ -71,7 +72,7 @@ fn who_asks_about_a_change_in_flight_waits_for_it() {
         assert_eq!(server.waits(&request, &terms).address, address, "{request:?}");
     }
     assert_eq!(server.waits(&discover(2), &at_address(address)).address, address);
-    // Not who asks for something else, or for options only.
+    // Requests for something else, or only for options, do not wait.
     server.ask(&discover(2));
     server.ask(&inform(1, address));
     server.settle(&renewed, &Answer::Made);
@@ -89,7 +90,8 @@ fn the_same_message_again_is_told_from_another_one() {
     let other = with(renewing(1, address), |r| r.transaction_id += 1);
     assert!(!server.waits(&other, &terms).is_repeated);
     assert!(!server.waits(&renewing(2, address), &terms).is_repeated);
-    // A relay may pass on what the client sends past it as well: each is answered the way it came.
+    // A relay may forward a message that the client also sends past it: each is answered the way it
+    // came.
     assert!(!server.waits(&relayed(request), &terms).is_repeated);
 }
 
@@ -103,7 +105,7 @@ fn a_first_lease_that_failed_leaves_the_offer_open() {
     server.settle(&decision, &Answer::NotMade);
     assert!(server.engine.leases().next().is_none());
     assert_eq!(server.engine.offers().collect::<Vec<_>>(), offers);
-    // The client sends its REQUEST again, and this time it works.
+    // The client sends its REQUEST again, and this time it succeeds.
     let again = server.ask(&selecting(1, address));
     assert_eq!((again.reason, again.changes), (Reason::AckSelecting, decision.changes));
 }
@@ -196,8 +198,8 @@ fn a_conflict_with_an_ended_or_missing_record_leaves_the_address_free() {
     }
 }
 
-/// Two servers gave the same address to different clients at the same time. Both changes bear the same
-/// revision; the one that came second must not be renewed as if it had been made.
+/// Two servers gave the same address to different clients at the same time. Both changes have the
+/// same revision; the second one must not be renewed as if it had been committed.
 #[test]
 fn of_two_servers_that_give_one_address_only_the_first_goes_on_with_it() {
     let (mut one, mut two) = (Server::plain(), Server::plain());
@@ -205,9 +207,10 @@ fn of_two_servers_that_give_one_address_only_the_first_goes_on_with_it() {
     assert_eq!(offered(&two.ask(&discover(2))), address);
     let granted = decide(&mut one, &selecting(1, address));
     let granted_by_other = decide(&mut two, &selecting(2, address));
-    // Storage makes that of the second server.
+    // Storage commits the change of the second server.
     two.settle(&granted_by_other, &Answer::Made);
-    // The first client renews before its server has heard: nothing is built on the change in flight.
+    // The first client renews before its server has learned of it: nothing is built on the change
+    // in flight.
     assert_eq!(one.waits(&renewing(1, address), &Terms::default()).address, address);
     one.settle(&granted, &conflict(Some(&granted_by_other.changes[0].lease)));
     assert_eq!(one.reason(&renewing(1, address)), Reason::NakAddressTaken);
@@ -234,7 +237,7 @@ fn what_is_learnt_of_an_address_in_flight_holds_once_storage_has_answered() {
         let address = server.lease(1);
         let before = server.record(1);
         let renewed = decide(&mut server, &renewing(1, address));
-        // Another server went on from the renewal, or instead of it.
+        // Another server built on the renewal, or wrote another record instead of it.
         let other = theirs(&renewed.changes[0], 50, 3600);
         server.engine.learn(server.now, Arc::clone(&other));
         assert_eq!(server.engine.lease_at(address), Some((*before).clone()));
@@ -300,7 +303,7 @@ fn a_decline_counts_from_when_it_is_on_its_way() {
     assert_eq!(beyond.reason, Reason::DeclinedBeyondLimit);
     server.settle(&beyond, &Answer::Made);
     server.settle(&declined, &Answer::NotMade);
-    // It never was, and another one may be.
+    // The change was never committed, and another one may be.
     let third = server.lease(3);
     assert_eq!(server.reason(&decline(3, third)), Reason::QuarantinedDeclined);
 }
@@ -345,7 +348,7 @@ fn a_client_is_found_where_it_had_its_last_addresses() {
     let mut network = network();
     network.subnets[0].pools = vec![pool("open", 10, 20)];
     let mut server = Server::new(network);
-    // It moves on, and leaves a record wherever it was.
+    // The client moves on and leaves a record at each address.
     for last in 10..=16 {
         let address = offered(&server.ask_under(&discover(1), &at_address(ip(last))));
         server.ask_under(&selecting(1, address), &at_address(ip(last)));
@@ -354,18 +357,18 @@ fn a_client_is_found_where_it_had_its_last_addresses() {
     assert_eq!(server.record(1).address, ip(16));
     assert_eq!(server.engine.leases().count(), 7);
     server.ask(&release(1, ip(16)));
-    // The address before is its own still, after the one that it released is gone.
+    // The previous address still belongs to the client after the end of the one that it released.
     assert_eq!(offer(&server.ask(&discover(1))), (ip(16), Reason::OfferedPrevious));
     server.pass_secs(60);
     server.ask_under(&selecting(2, ip(16)), &at_address(ip(16)));
     assert_eq!(offer(&server.ask(&discover(1))), (ip(15), Reason::OfferedPrevious));
-    // One that it had long ago is as good as new, and then it is the current one.
+    // An address that it had long ago is like a new one, and then becomes the current one.
     server.ask_under(&discover(1), &at_address(ip(10)));
     server.ask_under(&selecting(1, ip(10)), &at_address(ip(10)));
     assert_eq!((server.record(1).address, server.record(1).state), (ip(10), LeaseState::Leased));
 }
 
-/// A newer server wrote more into the record than this one knows.
+/// A newer server wrote more fields into the record than this one knows.
 #[test]
 fn what_a_newer_server_wrote_is_kept_as_long_as_the_client_has_the_address() {
     let mut server = Server::plain();
@@ -382,7 +385,7 @@ fn what_a_newer_server_wrote_is_kept_as_long_as_the_client_has_the_address() {
     assert_eq!(renewed.changes[0].lease.unknown_fields, unknown_fields);
     let released = server.ask(&release(1, address));
     assert_eq!(released.changes[0].lease.unknown_fields, unknown_fields);
-    // Another client gets the address by name; what was written for the former one is not its own.
+    // Another client gets the address by name. It does not get the fields of the former client.
     let granted = server.ask(&selecting(2, address));
     assert_eq!((granted.reason, granted.changes.len()), (Reason::AckSelecting, 1));
     assert!(granted.changes[0].lease.unknown_fields.is_empty());

@@ -1,5 +1,5 @@
-//! Subscriber limits: who is beyond them, what gives way, and what becomes of it when storage does
-//! not go along.
+//! Subscriber limits: which clients exceed them, which leases give way, and what happens when
+//! storage fails.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -111,7 +111,7 @@ fn a_server_that_must_not_send_a_nak_stays_silent() {
     network.authoritative = false;
     let mut server = Server::new(network);
     server.lease_under(1, &refuse(1));
-    // Nothing is known of the client but that the policy has an address for it.
+    // Nothing is known of the client except that the policy has an address for it.
     let named = with_terms(refuse(1), |terms| terms.address = Some(ip(60)));
     let reason = server.reason_under(&init_reboot(2, ip(60)), &named);
     assert_eq!(reason, Reason::SubscriberLimit);
@@ -125,9 +125,9 @@ fn open_offers_hold_a_place() {
     let offers: Vec<_> =
         (1..=3).map(|client| server.reason_under(&discover(client), &refuse(2))).collect();
     assert_eq!(offers, [Reason::OfferedFromPool, Reason::OfferedFromPool, Reason::SubscriberLimit]);
-    // An offer that is repeated takes no further place.
+    // A repeated offer takes no additional place.
     assert_eq!(server.reason_under(&discover(1), &refuse(2)), Reason::OfferedAgain);
-    // Who has no offer does not get ahead of who has one.
+    // A client without an offer does not overtake one that has an offer.
     assert_eq!(server.reason_under(&selecting(3, ip(13)), &refuse(2)), Reason::NakSubscriberLimit);
     for client in 1..=2 {
         let reason = server.reason_under(&selecting(client, ip(9 + client)), &refuse(2));
@@ -144,7 +144,7 @@ fn an_offer_that_nobody_took_makes_room_when_it_lapses() {
     assert_eq!(server.reason_under(&discover(2), &refuse(1)), Reason::SubscriberLimit);
     server.pass_secs(60);
     assert_eq!(server.reason_under(&discover(2), &refuse(1)), Reason::OfferedFromPool);
-    // Nor does an offer count that the client gave up for another server's.
+    // An offer that the client gave up for that of another server does not count.
     let elsewhere = with(selecting(2, ip(10)), |r| r.server_identifier = Some(OTHER_SERVER));
     server.ask_under(&elsewhere, &refuse(1));
     assert_eq!(server.reason_under(&discover(3), &refuse(1)), Reason::OfferedFromPool);
@@ -213,7 +213,7 @@ fn a_subscriber_far_beyond_a_lowered_limit_is_refused_until_enough_has_ended() {
         server.lease_under(client, &replace(67));
         server.pass_secs(1);
     }
-    // 68 leases where 3 may be: 65 too many.
+    // 68 leases with a limit of 3: 65 too many.
     assert_eq!(server.reason_under(&discover(100), &replace(3)), Reason::SubscriberLimit);
     let reason = server.reason_under(&selecting(100, ip(200)), &replace(3));
     assert_eq!(reason, Reason::NakSubscriberLimit);
@@ -230,7 +230,7 @@ fn a_device_that_comes_back_is_the_youngest() {
         server.lease_under(client, &replace(2));
         server.pass_secs(1);
     }
-    // Had the first been the oldest again at once, the second would have ended it.
+    // If the first had immediately become the oldest again, the second would have ended it.
     assert_eq!(server.counted(), [2, 3]);
     server.lease_under(1, &replace(2));
     assert_eq!(server.counted(), [1, 3]);
@@ -240,12 +240,12 @@ fn a_device_that_comes_back_is_the_youngest() {
 fn a_lease_counts_against_whom_its_last_ack_named() {
     let mut server = full(&refuse(1));
     let other = limited("other", 1, BeyondLimit::Refuse);
-    // To another account, if there is room on it.
+    // It moves to another account, if there is room.
     assert_eq!(server.reason_under(&renewing(1, ip(10)), &other), Reason::AckRenewing);
     assert_eq!(server.record(1).subscriber.as_deref(), Some("other"));
     server.lease_under(2, &refuse(1));
     assert_eq!(server.reason_under(&renewing(1, ip(10)), &refuse(1)), Reason::NakSubscriberLimit);
-    // To none.
+    // It moves to no account.
     assert_eq!(server.reason(&renewing(2, ip(11))), Reason::AckRenewing);
     assert_eq!(server.record(2).subscriber, None);
     assert_eq!(server.reason_under(&renewing(1, ip(10)), &refuse(1)), Reason::AckRenewing);
@@ -268,7 +268,7 @@ fn a_new_router_takes_the_place_of_the_old_one() {
     let old = server.lease_under(1, &replace(1));
     let offer = server.ask_under(&discover(2), &replace(1));
     assert_eq!(offer.reason, Reason::OfferedFromPool);
-    // Nothing ends before the new one takes the offer.
+    // Nothing ends before the new client accepts the offer.
     assert_eq!(server.reason_under(&renewing(1, old), &replace(1)), Reason::AckRenewing);
     let decision = server.ask_under(&selecting(2, offered(&offer)), &replace(1));
     assert_eq!(decision.reason, Reason::AckSelecting);
@@ -278,7 +278,7 @@ fn a_new_router_takes_the_place_of_the_old_one() {
     assert_eq!((&released.lease.client, released.lease.expires_at), (&key(1), server.now));
     assert_eq!(released.lease.subscriber.as_deref(), Some("s"));
     assert_eq!(server.counted(), [2]);
-    // The old one hears of it when it wants to extend its lease, and gets one if it starts anew.
+    // The old client gets a NAK when it extends its lease, and gets a lease if it starts again.
     assert_eq!(server.reason_under(&renewing(1, old), &replace(1)), Reason::NakSubscriberLimit);
     assert_eq!(server.counted(), [2]);
     assert_eq!(server.lease_under(1, &replace(1)), old);
@@ -293,7 +293,7 @@ fn the_oldest_lease_is_the_one_that_began_first_and_of_several_the_lowest() {
     server.pass_secs(10);
     server.lease_under(2, &replace(3));
     server.pass_secs(10);
-    // A renewal makes a lease no younger.
+    // A renewal does not make a lease younger.
     server.ask_under(&renewing(3, ip(10)), &replace(3));
     for (client, left) in [(4, vec![1, 2, 4]), (5, vec![5, 2, 4]), (6, vec![5, 6, 4])] {
         server.lease_under(client, &replace(3));
@@ -313,7 +313,7 @@ fn there_are_never_more_offers_than_leases_allowed() {
     }
     let usage = &server.engine.usage()[0];
     assert_eq!((usage.leased, usage.offered), (1, 2));
-    // A repeated DISCOVER withdraws nobody's offer.
+    // A repeated DISCOVER withdraws no offer of another client.
     assert_eq!(server.reason_under(&discover(4), &replace(2)), Reason::OfferedAgain);
     assert_eq!(server.engine.usage()[0].offered, 2);
 }
@@ -343,7 +343,7 @@ fn in_a_full_pool_the_new_router_takes_the_address_of_the_old_one() {
     let decision = server.ask_under(&discover(2), &replace(1));
     assert_eq!(offer(&decision), (ip(10), Reason::OfferedOldest));
     assert_eq!(server.reason_under(&discover(2), &replace(1)), Reason::OfferedAgain);
-    // Those of other subscribers are served as ever: not at all.
+    // Clients of other subscribers are served as before: not at all.
     assert_eq!(server.reason(&discover(8)), Reason::NoFreeAddress);
     let decision = server.ask_under(&selecting(2, ip(10)), &replace(1));
     assert_eq!((decision.reason, decision.changes.len()), (Reason::AckSelecting, 1));
@@ -351,7 +351,7 @@ fn in_a_full_pool_the_new_router_takes_the_address_of_the_old_one() {
     assert_eq!((&replaced.client, replaced.address), (&key(1), ip(10)));
     assert_eq!(server.counted(), [2]);
     assert_eq!(server.reason_under(&renewing(1, ip(10)), &replace(1)), Reason::NakAddressTaken);
-    // Who was offered nothing cannot help itself to it.
+    // A client without an offer cannot take it.
     let reason = server.reason_under(&selecting(3, ip(10)), &replace(1));
     assert_eq!(reason, Reason::NakOfferExpired);
 }
@@ -411,7 +411,7 @@ fn a_declined_lease_makes_room_and_the_record_says_whose_it_was() {
     server.ask(&decline(1, ip(10)));
     assert_eq!(server.record(1).subscriber.as_deref(), Some("s"));
     assert!(server.try_lease(2, &refuse(1)).is_some());
-    // A declined offer as well.
+    // The same applies to a declined offer.
     let mut server = Server::plain();
     let address = offered(&server.ask_under(&discover(1), &refuse(1)));
     server.ask(&decline(1, address));
@@ -440,7 +440,7 @@ fn a_lease_counts_from_when_it_is_on_its_way() {
     for answer in [Answer::Made, Answer::NotMade] {
         let mut server = Server::plain();
         let granted = server.decide_only(0, &selecting(1, ip(10)), &refuse(2));
-        // There is room for this one in any case.
+        // There is room for this client in any case.
         server.ask_under(&selecting(2, ip(11)), &refuse(2));
         assert_eq!(server.waits(&discover(3), &refuse(2)).address, ip(10));
         server.settle(&granted, &answer);
@@ -546,7 +546,7 @@ fn what_counts_moves_with_its_subnet_to_another_network() {
     let (mut engines, _) = Engine::rebuild(vec![server.engine], &topology, 7);
     let engine = engines.remove(1);
     let mut server = Server { engine, now: server.now };
-    // Nobody said yet that the end is durable.
+    // Storage has not reported yet that the end is durable.
     server.waits(&discover(2), &terms(BeyondLimit::Refuse));
     server.settle(&ended, &Answer::NotMade);
     assert_eq!(server.counted(), [1]);

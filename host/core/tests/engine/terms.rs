@@ -1,4 +1,4 @@
-//! What policies may say, and what the engine makes of it.
+//! The terms of policies, and how the engine applies them.
 
 use std::net::Ipv4Addr;
 
@@ -74,7 +74,7 @@ fn a_policy_names_an_address_inside_or_outside_of_pools() {
         assert_eq!(decision.reason, Reason::AckSelecting);
         let decision = server.ask_under(&renewing(1, address), &at_address(address));
         assert_eq!(decision.reason, Reason::AckRenewing);
-        // The policy wants another one by now, or none in particular.
+        // The policy now wants another address, or none in particular.
         let decision = server.ask_under(&renewing(1, address), &at_address(ip(99)));
         assert_eq!(decision.reason, Reason::NakOtherAddress);
         let expected =
@@ -113,12 +113,12 @@ fn while_an_address_that_a_policy_names_is_taken_the_client_is_served_from_the_p
         assert_eq!(offer(&decision), (ip(13), Reason::OfferedInsteadOfReserved), "{address}");
         let decision = server.ask_under(&selecting(9, address), &at_address(address));
         assert_eq!(decision.reason, Reason::NakAddressTaken, "{address}");
-        // A policy may say which pool it is to be then.
+        // A policy may name the pool to use in that case.
         let terms = Terms { pool: Some("garden".into()), ..at_address(address) };
         let decision = server.ask_under(&discover(8), &terms);
         assert_eq!(offer(&decision), (ip(100), Reason::OfferedInsteadOfReserved));
     }
-    // The holder itself may be given it.
+    // The holder itself may get it.
     let decision = server.ask_under(&discover(1), &at_address(leased));
     assert_eq!(decision.reason, Reason::OfferedByPolicy);
     // The client moves as soon as the address is free.
@@ -173,7 +173,7 @@ fn a_client_that_was_moved_does_not_get_its_former_address_by_extending_it() {
     for request in [renewing(1, former), rebinding(1, former), init_reboot(1, former)] {
         assert_eq!(server.reason(&request), Reason::NakOtherAddress);
     }
-    // Once it has left the other one as well, its former address is as good.
+    // After it has left the other address as well, it may have its former one again.
     server.ask(&release(1, ip(13)));
     assert_eq!(server.reason(&init_reboot(1, former)), Reason::AckInitReboot);
 }
@@ -196,7 +196,7 @@ fn a_lease_made_shorter_is_held_until_the_end_that_was_promised_before() {
     let terms = Terms { lease_time_secs: Some(100), ..Terms::default() };
     let decision = server.ask_under(&renewing(1, address), &terms);
     assert_eq!((lease_time_secs(&decision), server.record(1).expires_at), (100, promised));
-    // An end that never comes would be kept for ever.
+    // An infinite end would be kept forever.
     let mut network = network();
     network.subnets[0].lease_time.max_secs = lessor_core::INFINITE_SECS;
     server.engine.reconfigure(network.into());

@@ -1,5 +1,5 @@
-//! Clients without a record that go on with an address: what `unknown-clients` makes of them, and how
-//! `after-data-loss` keeps their addresses from new clients.
+//! Clients without a record that want to keep an address: how `unknown-clients` treats them, and
+//! how `after-data-loss` holds their addresses back from new clients.
 
 use lessor_core::{AfterDataLoss, Network, Reason, Terms, UnknownClients};
 
@@ -12,7 +12,7 @@ fn network_with(unknown_clients: UnknownClients, authoritative: bool) -> Network
     network
 }
 
-/// A network that lost its records now. Leases last a day at most.
+/// A network that has just lost its records. Leases last at most a day.
 fn without_records() -> Server {
     let mut server = Server::new(Network {
         after_data_loss: AfterDataLoss::Hold,
@@ -78,7 +78,7 @@ fn new_clients_get_no_address_that_an_unknown_client_may_hold() {
     }
     assert_eq!(server.reason(&selecting(1, ip(12))), Reason::NakOfferExpired);
     assert_eq!(server.reason(&init_reboot(9, ip(12))), Reason::AckAdopted);
-    // What is reserved is nobody else's, and an address that was given back is nobody's.
+    // A reserved address belongs only to its owner, and a released one to no client.
     let decision = server.ask(&on_circuit(b"line", discover(2)));
     assert_eq!(offer(&decision), (ip(13), Reason::OfferedReserved));
     assert_eq!(server.reason(&release(9, ip(12))), Reason::ReleasedLease);
@@ -87,7 +87,7 @@ fn new_clients_get_no_address_that_an_unknown_client_may_hold() {
     assert_eq!(server.reason(&discover(3)), Reason::HeldAfterDataLoss);
     assert_eq!(server.engine.held_until(server.now), Some(server.now.after_secs(86_400)));
     server.pass_secs(86_399);
-    // That lease has ended; those that nobody asked about may not have.
+    // That lease has ended; leases of which this server does not know may still be active.
     assert_eq!(offer(&server.ask(&discover(3))), (ip(12), Reason::OfferedFromPool));
     assert_eq!(server.reason(&discover(4)), Reason::HeldAfterDataLoss);
     server.pass_secs(1);
@@ -103,7 +103,7 @@ fn a_hold_ends_with_a_configuration_that_does_not_hold() {
     assert_eq!(server.reason(&discover(1)), Reason::OfferedFromPool);
 }
 
-/// Every unknown client that comes back within its lease time finds its address still its own.
+/// Every unknown client that returns within its lease time can keep its address.
 #[test]
 fn adoption_causes_no_duplicates() {
     let mut server = without_records();

@@ -1,12 +1,12 @@
-//! The auditor: knows the rules of the protocol and of the configuration, sees what goes in and
-//! out, and looks things up the slow way.
+//! The auditor: knows the rules of the protocol and of the configuration, sees all inputs and
+//! outputs, and looks things up in a slow and simple way.
 //!
-//! Which leases there are it takes from the store and from what each server was told, not from
-//! engines. Only open offers, which no packet withdraws, it reads from the engine that made them.
+//! It learns of leases from the store and from what each server was told, not from engines. Only
+//! open offers, which no packet withdraws, are read from the engine that made them.
 //!
-//! Limits of subscribers are a server's own: it counts what it knows of. So each decision is held to
-//! the limit by what its server was told; what is on the store is held to it only where one server
-//! writes. Quarantines and offers are bounded likewise, by server.
+//! Limits of subscribers apply to each server: a server counts the leases that it knows. So each
+//! decision is checked against the limit with the knowledge of its server; the store is checked
+//! only if a single server writes. Quarantines and offers are also limited for each server.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,20 +29,20 @@ use crate::support::*;
 
 #[derive(Default)]
 pub(super) struct Auditor {
-    /// Every line that a client was ever on.
+    /// Every line that a client has been on.
     lines: BTreeMap<u8, BTreeSet<u8>>,
     reasons: BTreeMap<Reason, usize>,
     /// The lease of every client's last ACK, until it ended.
     acknowledged: BTreeMap<u8, Arc<Lease>>,
-    /// Of every subscriber, the number of the last decision that was acknowledged, and its limit.
+    /// The number and the limit of the last acknowledged decision of each subscriber.
     limits: BTreeMap<Arc<str>, (usize, usize)>,
 }
 
-/// What a server knows to be on the account that terms name, when it decides.
+/// The leases that a server knows on the account that the terms name, when it decides.
 pub(super) struct Account {
     limit: Option<SubscriberLimit>,
     leases: Vec<Arc<Lease>>,
-    /// Leases that are on their way to storage.
+    /// Leases in flight to storage.
     grants: Vec<Arc<Lease>>,
 }
 
@@ -61,12 +61,12 @@ impl Account {
 }
 
 impl Auditor {
-    /// A message is sent: from which line, if it goes over one.
+    /// Records that a client sends a message, and over which line, if any.
     pub(super) fn hear(&mut self, client: u8, line: Option<u8>) {
         self.lines.entry(client).or_default().extend(line);
     }
 
-    /// Server number `server` made a decision: its address must be one that the client may have.
+    /// Checks a decision of server number `server`: the client may have its address.
     pub(super) fn check(&mut self, server: usize, network: &Network, pending: &Pending) {
         let Pending { client, request, terms, .. } = pending;
         let (client, decision) = (*client, pending.decision());
@@ -98,8 +98,8 @@ impl Auditor {
         assert!(is_allowed, "{address} for client {client} under {terms:?}");
     }
 
-    /// No DECLINE sets an address aside beyond the bounds of its client, line and subscriber, by what
-    /// the server knows, of which the decision is part.
+    /// No DECLINE quarantines addresses beyond the limits of its client, line and subscriber,
+    /// according to the knowledge of the server, which includes the decision.
     pub(super) fn check_set_aside(
         now: Timestamp,
         network: &Network,
@@ -126,7 +126,7 @@ impl Auditor {
         assert!(count(&of_subscriber) <= max.subscriber.get() as usize);
     }
 
-    /// No DISCOVER holds more addresses of a pool than its line may hold by open offers.
+    /// No DISCOVER makes a line hold more addresses of a pool by open offers than its limit.
     pub(super) fn check_offers(
         now: Timestamp,
         server: &Server,
@@ -139,7 +139,8 @@ impl Auditor {
         let Server { engine, network, knowledge, .. } = server;
         let address = reply(decision).your_address;
         if !owners(network, address).is_empty() {
-            // It is of no pool; what the line holds in pools may be from before the configuration changed.
+            // The address is in no pool. The line's other offers may be from before the
+            // configuration changed.
             return;
         }
         let pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
@@ -147,9 +148,9 @@ impl Auditor {
         let origin = Origin::of(request);
         let held = engine.offers().filter(|offer| {
             let lease = knowledge.records().get(&offer.address);
-            // What a client has is not held by the offer alone: what it is offered itself, what
-            // others take over from its subscriber, and what it went on with on another account
-            // since it was offered to them.
+            // An offer does not hold an address that a client already has: its own, one that
+            // another client takes over from its subscriber, or one that it has extended on another
+            // account since it was offered to that client.
             let holds_nothing = lease.is_some_and(|lease| {
                 let is_of_subscriber =
                     lease.subscriber.is_some() && lease.subscriber == offer.subscriber;
@@ -166,9 +167,9 @@ impl Auditor {
         assert!(held.len() <= max, "{origin:?} holds {held:#?}, which are more than {max}");
     }
 
-    /// Leases of others end with a decision: only those that its account gives up, oldest first,
-    /// and the one of a line's former device. Which changes these are, by position. No ACK goes beyond
-    /// the limit of the account, by what the server knows.
+    /// A decision may end leases of other clients only if its account gives them up, oldest first,
+    /// or if a line's former device has them. Returns the positions of these changes. No ACK
+    /// exceeds the limit of the account, according to the knowledge of the server.
     pub(super) fn check_ends(
         &self,
         now: Timestamp,
@@ -218,7 +219,7 @@ impl Auditor {
         cuts_off
     }
 
-    /// A change is durable; it may end a lease.
+    /// Records that a change is durable; it may end a lease.
     pub(super) fn hear_durable(&mut self, change: &Change) {
         let Change { lease, previous } = change;
         let goes_on = lease.state == LeaseState::Leased
@@ -230,10 +231,10 @@ impl Auditor {
         });
     }
 
-    /// The changes of an ACK are durable: it leaves, and no subscriber has more leases on record
-    /// than it may have, by the last decision that was acknowledged. Those that it had before its
-    /// limit was lowered it keeps. What a server outside the simulation wrote is not counted, and
-    /// nothing is if the server is not alone: none knows what others grant meanwhile.
+    /// Checks an ACK whose changes are durable when it is sent: no subscriber has more leases on
+    /// record than the limit of the last acknowledged decision allows. Leases from before its limit
+    /// was lowered stay. Records of a server outside the simulation do not count. Nothing is
+    /// checked if several servers write, because none knows what others grant in the meantime.
     pub(super) fn acknowledge(
         &mut self,
         store: &Store,
@@ -266,13 +267,13 @@ impl Auditor {
         assert!(counted.len() <= leases_max, "{counted:#?} are more than {leases_max}");
     }
 
-    /// Whether a client may take `address` from whatever device has it, because it is reserved for
-    /// it or its line.
+    /// Returns whether a client may take `address` from any other device, because it is reserved
+    /// for the client or its line.
     pub(super) fn may_take_over(&self, network: &Network, client: u8, address: Ipv4Addr) -> bool {
         owners(network, address).iter().any(|owner| self.is_owner(client, owner))
     }
 
-    /// An ACK leaves for its client, which would use the address from now on, in true time.
+    /// Checks an ACK that is sent to its client, which uses the address from now on, in true time.
     pub(super) fn check_ack(
         store: &Store,
         now: Timestamp,
@@ -292,8 +293,8 @@ impl Auditor {
         );
     }
 
-    /// Storage has said all that it says: memory and storage are the same, but for changes that nobody
-    /// told the server of, and counters count what is there.
+    /// Checks that memory and storage are equal once storage has answered everything, except for
+    /// changes that the server was not told of, and that counters match the slots.
     pub(super) fn check_at_rest(now: Timestamp, server: &Server, store: &Store) {
         let Server { engine, knowledge, unheard, .. } = server;
         assert!(
@@ -312,10 +313,10 @@ impl Auditor {
         for lease in engine.leases() {
             assert!(store.records.contains_key(&lease.address), "{lease:?} is not on storage");
         }
-        // The world asks for addresses of 10.0.0.0/24 and 10.0.1.0/28 only.
+        // The world only asks for addresses of 10.0.0.0/24 and 10.0.1.0/28.
         assert!(engine.leases().count() <= 254 + 14);
         if knowledge.has_flights() {
-            // Of what is in flight, no end is noticed.
+            // The end of a lease with a change in flight is not noticed.
             return;
         }
         let mut engine = engine.clone();
@@ -346,7 +347,7 @@ impl Auditor {
         }
     }
 
-    /// How often each reason was given.
+    /// How often each reason occurred.
     pub(super) fn into_reasons(self) -> BTreeMap<Reason, usize> {
         self.reasons
     }
@@ -363,12 +364,12 @@ impl Auditor {
     }
 }
 
-/// Whether two records are of one client's lease of one address.
+/// Returns whether two records are of the same client's lease of the same address.
 fn is_same(a: &Lease, b: &Lease) -> bool {
     (a.address, &a.client) == (b.address, &b.client)
 }
 
-/// Whose an address is by reservation.
+/// The owners of an address by reservation.
 pub(super) fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
     let all = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
     all.filter(|reservation| reservation.address == address)

@@ -1,4 +1,5 @@
-//! What clients send: mostly what the protocol wants in their state, now and then something else.
+//! The messages of clients: mostly what the protocol requires in their state, occasionally
+//! something else.
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
@@ -10,36 +11,36 @@ use lessor_core::{
 use super::random::Random;
 use crate::support::*;
 
-/// Where clients find the servers.
+/// The addresses at which clients reach the servers.
 const SERVERS: [Ipv4Addr; 2] = [SERVER, OTHER_SERVER];
-/// A server that nobody hears of.
+/// A server that does not exist.
 const SILENT_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 
-/// One client as it sees itself.
+/// One client in its own view.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) number: u8,
-    /// The line it is on; nothing if it is on the link.
+    /// The line of the client; `None` if it is on the link.
     pub(super) line: Option<u8>,
-    /// Of its last message; answers to earlier ones are not for it any more.
+    /// The transaction id of its last message; answers to earlier messages are ignored.
     pub(super) transaction_id: u32,
-    /// Whether it has the answer to its last message, and takes no other.
+    /// Whether it accepted an answer to its last message, and ignores other answers.
     pub(super) is_answered: bool,
-    /// Its last message, if it may send that again.
+    /// Its last message, if it may be sent again.
     pub(super) last: Option<Request>,
-    /// What answers to its last message came from which servers.
+    /// The answers to its last message from each server.
     pub(super) answers: [Answers; 2],
     pub(super) offered: Option<Ipv4Addr>,
     pub(super) remembered: Option<Ipv4Addr>,
-    /// The address that it uses, and until when it may.
+    /// The address that it uses, and until when it may use it.
     pub(super) uses: Option<(Ipv4Addr, Timestamp)>,
-    /// The server whose word it took last.
+    /// The server whose answer it accepted last.
     pub(super) server: usize,
-    /// How many leases its subscriber might have when a policy was last asked.
+    /// The limit of its subscriber when a policy was last called.
     pub(super) leases_max: Option<NonZeroU32>,
 }
 
-/// What one server answered to a message.
+/// The answers of one server to a message.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Answers {
     pub(super) offer: bool,
@@ -47,7 +48,7 @@ pub(super) struct Answers {
     pub(super) nak: bool,
 }
 
-/// Every address that a request may be about.
+/// Any address that a request may concern.
 pub(super) fn some_address(random: &mut Random) -> Ipv4Addr {
     match random.below(20) {
         0 => Ipv4Addr::new(172, 16, 0, 1),
@@ -70,7 +71,7 @@ pub(super) fn as_received_by(server: usize, mut request: Request) -> Request {
     request
 }
 
-/// The server that a reply says it is from.
+/// The server identified in a reply.
 pub(super) fn sender_of(reply: &Reply) -> Option<usize> {
     match option(reply, 54) {
         Some(OptionValue::Address(found)) => SERVERS.iter().position(|server| server == found),
@@ -78,7 +79,7 @@ pub(super) fn sender_of(reply: &Reply) -> Option<usize> {
     }
 }
 
-/// Whether the message reaches only the server that it is sent to.
+/// Returns whether the message reaches only the server to which it is sent.
 pub(super) fn is_for_one_server(request: &Request) -> bool {
     request.arrival.unicast && !request.is_relayed()
 }
@@ -100,12 +101,12 @@ impl Client {
         }
     }
 
-    /// The last message once more, if there was no answer and it is one that clients repeat.
+    /// The last message again, if it was not answered and is of a kind that clients retransmit.
     pub(super) fn send_again(&self) -> Option<Request> {
         self.last.clone().filter(|_| !self.is_answered)
     }
 
-    /// The next message. A client that asks for another address stops using the one it has.
+    /// The next message. A client that asks for another address stops using its current one.
     pub(super) fn send(&mut self, random: &mut Random) -> Request {
         let request = match self.uses {
             Some((address, _)) if random.chance(85) => self.send_bound(address, random),
@@ -175,7 +176,7 @@ impl Client {
         }
     }
 
-    /// The message as it is, or as somebody else would send it in the client's name.
+    /// The message, unchanged or as another client would forge it.
     fn or_forged(&self, mut request: Request, random: &mut Random) -> Request {
         match random.below(8) {
             0 | 1 => {
@@ -199,7 +200,7 @@ impl Client {
     }
 }
 
-/// The message, or another one, as nobody can be answered who sends it.
+/// The message, or one from a sender that cannot be answered.
 fn without_way_back(request: Request, random: &mut Random) -> Request {
     let number = request.hardware_address.octets().last().copied().unwrap_or_default();
     match random.below(4) {
@@ -210,13 +211,13 @@ fn without_way_back(request: Request, random: &mut Random) -> Request {
     }
 }
 
-/// What a policy says this time.
+/// The terms of the policy for one request.
 pub(super) fn some_terms(client: u8, random: &mut Random) -> Terms {
-    // Most clients have their pool; policies change their mind about some.
+    // Most clients have a fixed pool; for some of them, policies change the pool.
     let garden = client % 6 == 5;
     let mut terms = if garden { in_pool("garden") } else { Terms::default() };
     if client % 12 == 1 {
-        // All of one subscriber that has its oldest lease replaced.
+        // These clients are all of one subscriber, whose oldest lease is replaced.
         terms = in_pool("lone");
     }
     match random.below(40) {
@@ -233,8 +234,8 @@ pub(super) fn some_terms(client: u8, random: &mut Random) -> Terms {
     terms
 }
 
-/// On whose account a policy puts the client this time: mostly on the same, under the same limit.
-/// Odd subscribers have their oldest lease replaced.
+/// The account and limit of a client for one request: mostly the same ones. Odd subscribers have
+/// their oldest lease replaced.
 fn some_limit(client: u8, random: &mut Random) -> Option<SubscriberLimit> {
     let usual = u64::from(client % 12);
     let subscriber = if random.chance(4) { random.below(12) } else { usual };

@@ -1,6 +1,6 @@
-//! Changes on their way to storage, what it answers, and what servers hear of each other's.
+//! Changes on their way to storage, its answers, and what servers learn of each other's changes.
 //!
-//! Invariant: what storage answers is true, but for defects.
+//! Does not make decisions. Invariant: the answers of storage are true, except for defects.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use super::{
 const ATTEMPTS_MAX: usize = 3;
 
 impl World {
-    /// Storage works through part of what waits; now and then it fails a batch, and may have written it
-    /// all the same.
+    /// Storage processes some of the waiting decisions. It occasionally fails a batch, which may
+    /// nevertheless be written.
     pub(super) fn flush(&mut self, s: usize) {
         if !self.servers[s].doubtful.is_empty() {
-            // While it is not known what a batch became of, no other one is written.
+            // While the result of a batch is not known, no other batch is written.
             while let Some(pending) = self.servers[s].queue.pop_front() {
                 self.counts.note(Event::RefusedInDoubt);
                 self.servers[s].answered.push_back((pending, Answer::NotMade));
@@ -27,7 +27,7 @@ impl World {
         let fails = self.random.chance(self.parameters.fails);
         let writes = !fails || self.random.chance(self.parameters.writes_all_the_same);
         for _ in 0..=self.random.below(6) {
-            // Two workers may hand over in another order than they decided in.
+            // Two workers may submit in another order than that of their decisions.
             let is_late = self.random.chance(self.parameters.out_of_order);
             let place = usize::from(self.servers[s].queue.len() > 1 && is_late);
             let Some(pending) = self.servers[s].queue.remove(place) else { return };
@@ -50,7 +50,7 @@ impl World {
         }
     }
 
-    /// Storage works again, and what it holds is read.
+    /// Storage works again, and its contents are read.
     pub(super) fn read_again(&mut self, s: usize) {
         while let Some(pending) = self.servers[s].doubtful.pop_front() {
             let answer = self.store.look_up(&pending.decision().changes);
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// What a server wanted that has crashed since is made, or cannot be any more.
+    /// Each change that a crashed server requested is committed, or can no longer be.
     pub(super) fn orphans_land(&mut self) {
         while let Some(pending) = self.store.orphans.pop_front() {
             if self.commit(None, &pending) == Answer::Made {
@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    /// Everybody but its writer is to hear of a record that was made.
+    /// Queues a committed record for all servers except its writer.
     pub(super) fn spread(&mut self, writer: Option<usize>, record: &Arc<Lease>) {
         for s in 0..self.servers.len() {
             let server = &mut self.servers[s];
@@ -77,7 +77,7 @@ impl World {
             } else {
                 server.unheard.insert(record.address);
             }
-            // A feed may tell a server of its own changes, too.
+            // A feed may also report a server's own changes.
             let is_fed = server.is_up && (!is_own || self.random.chance(20));
             if is_fed && self.random.chance(self.parameters.not_fed) {
                 self.counts.note(Event::NotFed);
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    /// The feed brings what others wrote: one record or several, soon or late, in order or not.
+    /// The feed delivers records of other servers: one or several, early or late, in order or not.
     pub(super) fn learn(&mut self, s: usize) {
         for _ in 0..=self.random.below(4) {
             let length = self.servers[s].feed.len() as u64;
@@ -111,10 +111,10 @@ impl World {
         }
     }
 
-    /// The engine hears part of what storage answered.
+    /// Passes some of the answers of storage to the engine.
     pub(super) fn hear(&mut self, s: usize) {
         for _ in 0..=self.random.below(6) {
-            // Two workers may hear in another order than storage answered in, too.
+            // Two workers may also deliver answers in another order than that of storage.
             let last = self.servers[s].answered.len().saturating_sub(1) as u64;
             let place = match self.random.chance(self.parameters.out_of_order) {
                 true => self.random.below(last + 1) as usize,
@@ -153,8 +153,8 @@ impl World {
         self.wake(s, &addresses);
     }
 
-    /// An answer that the engine has just heard tells it nothing new. Another decision may ask for the
-    /// very same change, so nothing is decided in between.
+    /// Delivers the last answer again, which must change nothing. No decision is made in between,
+    /// because another decision may request the same change.
     fn hear_again(&mut self, s: usize, input: Input) {
         let Input::Settle { changes, answer, .. } = &input else { return };
         self.counts.note(Event::AnsweredTwice);
@@ -166,10 +166,10 @@ impl World {
         self.feed(s, input);
     }
 
-    /// The answer is on its way to a server that is up.
+    /// Sends an answer to a server that is up.
     fn answer(&mut self, s: usize, pending: Pending, answer: Answer) {
         if let Answer::Conflict(_) = answer {
-            // It tells what others wrote.
+            // The answer contains the records of other servers.
             self.counts.note(Event::Conflict);
             for address in pending.addresses() {
                 self.servers[s].unheard.remove(&address);
@@ -178,7 +178,7 @@ impl World {
         self.servers[s].answered.push_back((pending, answer));
     }
 
-    /// Nobody hears what became of these changes, until the server starts again.
+    /// The results of these changes are not delivered until the server starts again.
     fn never_answer(&mut self, s: usize, pending: Pending) {
         self.counts.note(Event::NeverAnswered);
         if self.random.chance(50) && self.commit(Some(s), &pending) == Answer::Made {
@@ -187,7 +187,7 @@ impl World {
         self.servers[s].unanswered.push(pending);
     }
 
-    /// Storage makes the changes of a decision, or finds that it cannot.
+    /// Storage commits the changes of a decision, or finds a conflict.
     fn commit(&mut self, writer: Option<usize>, pending: &Pending) -> Answer {
         let is_blind = match self.defect {
             Some(Defect::BlindWrites) => true,

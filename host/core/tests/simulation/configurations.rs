@@ -1,4 +1,4 @@
-//! What is drawn first from a seed, and the configurations that an operator reloads.
+//! The parameters that are drawn first from a seed, and the configurations for reloads.
 
 use std::{net::Ipv4Addr, num::NonZeroU32};
 
@@ -10,35 +10,35 @@ use lessor_core::{
 use super::{clients::line_name, random::Random};
 use crate::support::*;
 
-/// What is drawn first from a seed.
+/// The parameters that are drawn first from a seed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parameters {
-    /// How many servers share the store.
+    /// The number of servers that share the store.
     pub(super) servers: usize,
-    /// How many clients there are: few that go through much, or many that compete.
+    /// The number of clients: few with many events, or many that compete.
     pub(super) clients: u8,
-    /// Of a hundred batches, how many fail.
+    /// How many of a hundred batches fail.
     pub(super) fails: u64,
-    /// Of a hundred that fail, how many are written all the same.
+    /// How many of a hundred failed batches are written nevertheless.
     pub(super) writes_all_the_same: u64,
-    /// Of a hundred times, how often storage takes or answers a later decision first, and the feed
-    /// brings a later record first.
+    /// How many times of a hundred storage accepts or answers a later decision first, and the feed
+    /// delivers a later record first.
     pub(super) out_of_order: u64,
-    /// Of a hundred answers, how many are heard twice.
+    /// How many of a hundred answers are delivered twice.
     pub(super) answered_twice: u64,
-    /// Of a thousand decisions, how many storage never answers.
+    /// How many of a thousand decisions storage never answers.
     pub(super) never_answers: u64,
-    /// Of a hundred messages and replies, how many are lost.
+    /// How many of a hundred messages and replies are lost.
     pub(super) lost: u64,
-    /// Of a hundred messages to both servers, how many reach one later.
+    /// How many of a hundred messages to both servers reach one of them later.
     pub(super) late: u64,
-    /// Of a hundred records on the feed, how many are lost.
+    /// How many of a hundred records on the feed are lost.
     pub(super) not_fed: u64,
-    /// Of a hundred steps, how many are a message.
+    /// How many of a hundred steps are a message.
     pub(super) messages: u64,
     /// Whether a server outside the simulation writes to the store.
     pub(super) has_stranger: bool,
-    /// How far the clock of the second server is ahead.
+    /// How far the clock of the second server is ahead, in milliseconds.
     pub(super) ahead_ms: i64,
 }
 
@@ -62,13 +62,13 @@ impl Parameters {
         }
     }
 
-    /// For how long, at the end of a lease, servers may not agree that it lasts.
+    /// How long servers may disagree about the end of a lease, in milliseconds.
     pub(super) const fn disagreement_ms(&self) -> i64 {
         self.ahead_ms.abs()
     }
 }
 
-/// The configuration, and others that an operator may change it to.
+/// The base configuration, and others for reloads.
 pub(super) fn networks() -> Vec<Network> {
     let mut base = network();
     let mut small = subnet("10.0.1.0/28", vec![]);

@@ -1,30 +1,30 @@
-//! Mistakes that the server makes on purpose, to test the auditor.
+//! Deliberate defects of the server, to test the auditor.
 //!
-//! Each is a mistake that a server could make around the engine, or that has the effect of one in it.
-//! Not here: how they are found. Invariant: without a defect, nothing of this has an effect.
+//! Each is a mistake that a server could make around the engine, or has the effect of a mistake in
+//! the engine. Does not detect defects. Invariant: without a defect, nothing here has an effect.
 
 use clap::ValueEnum;
 
-/// One mistake.
+/// One defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Defect {
-    /// The reply leaves before storage has answered.
+    /// The reply is sent before storage has answered.
     AckBeforeFlush,
-    /// The engine is not told of a subscriber's limit that holds for the client.
+    /// The engine does not get the limit of a client's subscriber.
     LimitNotChecked,
     /// Quarantined addresses are forgotten at a restart.
     QuarantineForgotten,
-    /// After a flush that failed, the engine is told that the change was made.
+    /// After a failed flush, the engine gets the result that the change was committed.
     FailedChangeTakenForMade,
-    /// Storage makes changes without a look at the record that they were built on.
+    /// Storage commits changes without comparing the record on which they were built.
     BlindWrites,
     /// Leases of one client in four are forgotten at a restart.
     LeasesForgotten,
-    /// Storage makes the changes of one of two servers without such a look, so that both give an
-    /// address to a client.
+    /// Storage commits the changes of one of two servers without comparing, so that both servers
+    /// give an address to a client.
     AddressGivenByBoth,
-    /// One of two servers decides a RELEASE or DECLINE again after a conflict, although the client may
-    /// have a new lease of the address from the other.
+    /// One of two servers decides a RELEASE or DECLINE again after a conflict, although the client
+    /// may have a new lease of the address from the other server.
     EndedAgainAfterConflict,
 }
 

@@ -1,13 +1,13 @@
-//! What a simulation comes to see, counted, so that a reader sees what its seeds reach.
+//! Events that a simulation must reach, counted to show how much its seeds cover.
 //!
-//! Not here: whether any of it is right. Invariant: of a run with many seeds, each event was seen.
+//! Does not judge the events. Invariant: a run with many seeds has seen each event.
 
 use std::ops::AddAssign;
 
 /// Declares the events once: variant and words.
 macro_rules! events {
     ($($variant:ident $words:literal,)*) => {
-        /// Something that a simulation has to come to see.
+        /// An event that a simulation has to reach.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Event {
             $(#[doc = $words] $variant,)*
@@ -17,7 +17,7 @@ macro_rules! events {
             /// Every event, in the order of the table.
             pub(super) const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// What happened.
+            /// A description of the event.
             pub(super) const fn words(self) -> &'static str {
                 match self { $(Self::$variant => $words,)* }
             }
@@ -73,7 +73,7 @@ events! {
     ClocksDiffered "worlds in which the clocks of two servers differ",
 }
 
-/// How often each event was seen.
+/// How often each event occurred.
 #[derive(Clone)]
 pub(super) struct Counts([u64; Event::ALL.len()]);
 
@@ -84,12 +84,12 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Notes that an event was seen.
+    /// Counts an event.
     pub(super) fn note(&mut self, event: Event) {
         self.0[event as usize] += 1;
     }
 
-    /// How often it was seen.
+    /// How often an event occurred.
     pub(super) const fn of(&self, event: Event) -> u64 {
         self.0[event as usize]
     }

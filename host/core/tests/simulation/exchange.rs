@@ -1,11 +1,12 @@
-//! Messages on their way to servers, decisions, and replies on their way to clients.
+//! Messages to servers, decisions, and replies to clients.
 //!
-//! A server alone decides all messages of a client in their order, however long they wait. Two servers do
-//! not know of each other's messages. They rely on that a client waits longer for an answer (4 s, RFC
-//! 2131 section 4.1) than they keep a message, so here a message that its client has given up for another
-//! one is decided no more. For RELEASE and DECLINE, which nobody answers, this is more than servers can
-//! know: of two servers, none may decide such a message again after a conflict, because the client
-//! may have a new lease of the address from the other one.
+//! A single server decides all messages of a client in their order, however long they wait. Two
+//! servers do not know each other's messages. They rely on the fact that a client waits longer for
+//! an answer (4 s, RFC 2131 section 4.1) than they keep a message, so here a message is not decided
+//! after its client has replaced it by another one. For RELEASE and DECLINE, which are not
+//! answered, this is more than servers can know: neither of two servers may decide such a message
+//! again after a conflict, because the client may have a new lease of the address from the other
+//! server.
 
 use std::{mem, net::Ipv4Addr, num::NonZeroU32};
 
@@ -47,7 +48,7 @@ impl World {
                 continue;
             }
             if self.random.chance(5) {
-                // The policies of two servers do not always say the same.
+                // The policies of two servers may give different terms.
                 terms = self.terms_for(number);
             }
             let pending = Pending {
@@ -80,7 +81,7 @@ impl World {
         terms
     }
 
-    /// Which servers a message of a client reaches, and in which order.
+    /// The servers that a message of a client reaches, in order.
     fn receivers(&mut self, client: u8, is_for_one: bool) -> impl Iterator<Item = usize> + use<> {
         let first = match is_for_one {
             true if self.random.chance(90) => self.clients[usize::from(client)].server,
@@ -91,7 +92,7 @@ impl World {
         [Some(first), second].into_iter().flatten()
     }
 
-    /// A message arrives that another server got some time ago.
+    /// A message arrives that the other server received earlier.
     pub(super) fn late_message_arrives(&mut self, s: usize) {
         let Some(pending) = self.servers[s].late.pop_front() else { return };
         if self.is_awaited(&pending) {
@@ -148,7 +149,7 @@ impl World {
         }
     }
 
-    /// Which changes cut another device off.
+    /// The positions of the changes that cut another device off.
     fn audit(&mut self, s: usize, pending: &Pending, account: &Account) -> Vec<usize> {
         let (server, now) = (&self.servers[s], self.server_now(s));
         let (network, decision) = (&server.network, pending.decision());
@@ -188,7 +189,7 @@ impl World {
         [event, nak].into_iter().flatten().for_each(|event| self.counts.note(event));
     }
 
-    /// Requests that waited for changes of these addresses are decided, those first that came first.
+    /// Decides requests that waited for changes of these addresses, in their order of arrival.
     pub(super) fn wake(&mut self, s: usize, addresses: &[Ipv4Addr]) {
         let waiting = mem::take(&mut self.servers[s].waiting);
         let (woken, waiting): (Vec<_>, Vec<_>) =
@@ -203,7 +204,7 @@ impl World {
         }
     }
 
-    /// The reply leaves, and is lost now and then.
+    /// Sends the reply, which is occasionally lost.
     pub(super) fn deliver(&mut self, s: usize, pending: &Pending) {
         let Some(reply) = &pending.decision().reply else { return };
         if !self.is_awaited(pending) || pending.request.kind == RequestKind::Inform {
@@ -242,8 +243,8 @@ impl World {
         }
     }
 
-    /// An ACK leaves: its address, and until when the client may use it in true time. Nothing if that
-    /// is over by now.
+    /// Sends an ACK. Returns its address and until when the client may use it in true time, or
+    /// `None` if that time is over.
     fn leave_with_lease(
         &self,
         s: usize,
@@ -256,7 +257,7 @@ impl World {
             .moved_by_ms(self.servers[s].behind_ms)
             .moved_by_ms(-self.parameters.disagreement_ms());
         if until <= self.now {
-            // It took longer than the lease.
+            // The answer took longer than the lease.
             return None;
         }
         let others = self.clients.iter().filter_map(|client| {
@@ -295,13 +296,13 @@ impl World {
         }
     }
 
-    /// Whether the client sent nothing else since.
+    /// Returns whether the client has sent no other message since.
     pub(super) fn is_awaited(&self, pending: &Pending) -> bool {
         let client = &self.clients[usize::from(pending.client)];
         pending.request.transaction_id == client.transaction_id
     }
 
-    /// Whether a server decides a message again after a conflict.
+    /// Returns whether a server decides a message again after a conflict.
     pub(super) fn is_decided_again(&self, pending: &Pending) -> bool {
         let ends_lease =
             matches!(pending.request.kind, RequestKind::Decline | RequestKind::Release);

@@ -1,4 +1,6 @@
 //! Everything that can happen to an engine, as data.
+//!
+//! Does not choose what happens. Invariant: the same inputs give the same outputs.
 
 use std::sync::Arc;
 
@@ -8,12 +10,12 @@ use serde::{Deserialize, Serialize};
 /// One input.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Input {
-    /// The server starts with what storage holds.
+    /// The server starts with the contents of storage.
     Start {
         now: Timestamp,
         network: Arc<Network>,
         leases: Vec<Arc<Lease>>,
-        /// Some of the leases that were granted before are not among them.
+        /// Whether some of the granted leases are missing.
         has_lost_records: bool,
     },
     /// The configuration changes.
@@ -31,7 +33,7 @@ pub(super) enum Input {
         changes: Changes,
         answer: Answer,
     },
-    /// Another server made a record.
+    /// Another server wrote a record.
     Learn {
         now: Timestamp,
         record: Arc<Lease>,
@@ -42,7 +44,7 @@ pub(super) enum Input {
     },
 }
 
-/// What comes out of one input.
+/// The output of one input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Output {
     Nothing,
@@ -51,7 +53,7 @@ pub(super) enum Output {
     Ended(Vec<Lease>),
 }
 
-/// Feeds one input to the engine.
+/// Passes one input to the engine.
 fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
     match input {
         Input::Start { now, network, leases, has_lost_records } => {
@@ -83,7 +85,7 @@ fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
     }
 }
 
-/// Feeds one input to the engine. What it would decide is what it decides.
+/// Passes one input to the engine, and checks that a preview agrees with the decision.
 pub(super) fn preview_and_feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
     let Input::Decide { now, subnet, request, terms } = input else {
         return feed(engine, input, hash_seed);
@@ -99,8 +101,8 @@ pub(super) fn preview_and_feed(engine: &mut Engine, input: &Input, hash_seed: u6
     output
 }
 
-/// Feeds the inputs of a server to two fresh engines, each with its tables in another order. After each
-/// input, both must know the same, and what comes out must be what came out before.
+/// Passes the inputs of a server to two fresh engines with tables in different orders. After each
+/// input, both must contain the same, and the output must be the recorded one.
 pub(super) fn replay<'j>(
     journal: impl Iterator<Item = (&'j Input, &'j Output)>,
     hash_seeds: [u64; 2],
@@ -109,7 +111,7 @@ pub(super) fn replay<'j>(
     let mut engines = hash_seeds.map(|seed| (Engine::new(Arc::clone(&network), seed), seed));
     let mut now = Timestamp::default();
     for (input, expected) in journal {
-        // Written down and read back.
+        // Serialized and read back.
         let input: Input = read_back(input);
         let expected: Output = read_back(expected);
         now = input.time().unwrap_or(now);

@@ -1,7 +1,7 @@
-//! What one server knows of the store, by what it was told: the records that it started with, answers
-//! to its own changes, and the feed of others' changes.
+//! The knowledge of one server about the store, according to what it was told: the records at its
+//! start, answers to its own changes, and the feed of other servers' changes.
 //!
-//! Written down apart from the engine, to compare the two. Invariant: a record here was on the store.
+//! Kept separately from the engine, for comparison. Invariant: every record here was on the store.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
@@ -14,32 +14,32 @@ pub(super) struct Knowledge {
     records: Records,
     /// Changes that storage has not answered yet.
     in_flight: BTreeMap<Ipv4Addr, Change>,
-    /// What the feed brought of addresses in flight: it counts once storage has answered.
+    /// Records from the feed for addresses in flight, which count once storage has answered.
     heard: Records,
 }
 
 impl Knowledge {
-    /// Of a server that starts with these records.
+    /// The knowledge of a server that starts with these records.
     pub(super) fn of(records: &Records) -> Self {
         Self { records: records.clone(), ..Self::default() }
     }
 
-    /// Every record that is known.
+    /// Every known record.
     pub(super) const fn records(&self) -> &Records {
         &self.records
     }
 
-    /// Whether a change of the address is in flight.
+    /// Returns whether a change of the address is in flight.
     pub(super) fn is_in_flight(&self, address: Ipv4Addr) -> bool {
         self.in_flight.contains_key(&address)
     }
 
-    /// Whether any change is in flight.
+    /// Returns whether any change is in flight.
     pub(super) fn has_flights(&self) -> bool {
         !self.in_flight.is_empty()
     }
 
-    /// The records as they will be if all that is in flight is made.
+    /// The records as they will be if all changes in flight are committed.
     pub(super) fn if_made(&self) -> impl Iterator<Item = &Arc<Lease>> {
         let settled = self.records.values().filter(|lease| !self.is_in_flight(lease.address));
         settled.chain(self.in_flight.values().map(|change| &change.lease))
@@ -55,7 +55,7 @@ impl Knowledge {
         active.filter(move |lease| lease.subscriber.as_deref() == Some(subscriber))
     }
 
-    /// The leases in flight of a subscriber.
+    /// The leases of a subscriber in flight.
     pub(super) fn grants_of(&self, subscriber: &str) -> impl Iterator<Item = &Arc<Lease>> {
         let wanted = self.in_flight.values().map(|change| &change.lease);
         wanted.filter(move |lease| {
@@ -63,7 +63,7 @@ impl Knowledge {
         })
     }
 
-    /// The server asked storage for changes.
+    /// The server requested changes from storage.
     pub(super) fn depart(&mut self, changes: &[Change]) {
         for change in changes {
             let other = self.in_flight.insert(change.lease.address, change.clone());
@@ -87,7 +87,7 @@ impl Knowledge {
         }
     }
 
-    /// The feed brought a record. Whether that is news.
+    /// The feed delivered a record. Returns whether it is new.
     pub(super) fn learn(&mut self, record: &Arc<Lease>) -> bool {
         let address = record.address;
         let known = if self.is_in_flight(address) { &mut self.heard } else { &mut self.records };
@@ -99,7 +99,7 @@ impl Knowledge {
     }
 }
 
-/// The record that storage holds by its answer to several changes, of which this is one.
+/// The record that storage holds according to its answer to several changes, of which this is one.
 pub(super) fn said_of<'a>(
     change: &'a Change,
     position: usize,

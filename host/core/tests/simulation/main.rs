@@ -1,26 +1,26 @@
-//! Thousands of random steps of many clients against a server, or against two on one store: messages in
-//! and out of season, policies that change their mind, time, reclaiming, reloads and crashes of one
-//! server or the other, clocks that are wrong, and a store that fails, sometimes after it has written all
-//! the same, that answers late, out of order or never, and that strangers write to. The auditor knows the
-//! rules and nothing of the engine.
+//! Thousands of random steps of many clients with one server, or with two on one store: expected
+//! and unexpected messages, policies that change, time, reclaiming, reloads and crashes of either
+//! server, wrong clocks, and a store that fails, sometimes after writing, that answers late, out of
+//! order or never, and to which others write. The auditor knows the rules and nothing of the
+//! engine.
 //!
-//! A seed is a bug report: it is printed first with everything that was drawn from it, and `--seed` runs
-//! it alone. `cargo xtask sim` runs many on all cores. The auditor is tested as well: `--defect` makes
-//! the server do wrong on purpose, and has to be found.
+//! A seed is a bug report: it is printed first with all parameters drawn from it, and `--seed`
+//! repeats it. `cargo xtask sim` runs many seeds on all cores. The auditor is tested as well:
+//! `--defect` makes the server misbehave on purpose, which must be detected.
 //!
-//! What two servers promise:
+//! Two servers promise the following:
 //!
-//! - No address is acknowledged to two clients at once. Where the clocks of the servers differ, they
-//!   disagree for as long about the end of a lease, so that much of its end is not counted.
-//! - Limits of subscribers hold on the store only where one server writes. Of two servers, each holds to
-//!   them by what it knows; together they can grant more until they have heard of each other, because
-//!   the store does not check limits.
-//! - Servers agree what time it is. So the second one's clock is at most some seconds off, and no time is
-//!   skipped at a start, as it is for a server alone whose clock is not believed: for a server that is
-//!   behind, leases of the other would last longer than for their clients.
+//! - No address is acknowledged to two clients at once. If the clocks of the servers differ, they
+//!   disagree for that long about the end of a lease, so this part of a lease is not counted.
+//! - Limits of subscribers hold on the store only if a single server writes. Each of two servers
+//!   applies them to the leases that it knows. Together they can grant more until they have learned
+//!   of each other's leases, because the store does not check limits.
+//! - Servers agree on the time. So the second one's clock is at most some seconds off, and no time
+//!   is skipped at a start, unlike for a single server whose clock is not trusted: for a server
+//!   that is behind, leases of the other would last longer than for their clients.
 //!
-//! What is not simulated: messages that a client has given up and that are decided later all the same; see
-//! `exchange`.
+//! Not simulated: messages that are decided although their client has replaced them by another one;
+//! see `exchange`.
 
 #![allow(
     clippy::unwrap_used,
@@ -61,36 +61,36 @@ use self::{
     world::World,
 };
 
-/// Seeds of a run that nothing else was said about, such as that of the test suite.
+/// The number of seeds of a run without arguments, such as that of the test suite.
 const SEEDS: u64 = 1_500;
-/// Seeds within which every defect has to be found.
+/// The number of seeds within which every defect must be found.
 const SEEDS_FOR_DEFECT: u64 = 1_000;
 
-/// Simulate servers, their clients and their storage, and watch whether a rule is broken.
+/// Simulate servers, their clients and their storage, and check that no rule is broken
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Run this seed alone, and show what led to a broken rule.
+    /// Run only this seed, and show what led to a broken rule
     #[arg(long)]
     seed: Option<u64>,
-    /// How many seeds.
+    /// Number of seeds to run
     #[arg(long, conflicts_with_all = ["seed", "hours"])]
     seeds: Option<u64>,
-    /// The first seed of many.
+    /// First seed of the run
     #[arg(long, default_value_t = 1)]
     first: u64,
-    /// Run seeds for so many hours.
+    /// Run seeds for this many hours
     #[arg(long, conflicts_with = "seed")]
     hours: Option<f64>,
-    /// Random steps for each seed.
+    /// Number of random steps for each seed
     #[arg(long, default_value_t = 1_000)]
     steps: usize,
-    /// Have the server do wrong on purpose; the run succeeds if that is found.
+    /// Make the server misbehave on purpose; the run succeeds if this is detected
     #[arg(long, value_enum)]
     defect: Option<Defect>,
-    /// Look for every defect in turn.
+    /// Search for every defect in turn
     #[arg(long, conflicts_with_all = ["defect", "seed"])]
     defects: bool,
-    // What `cargo test` says to every test.
+    // Arguments that `cargo test` passes to every test.
     #[arg(long, hide = true)]
     nocapture: bool,
     #[arg(long, hide = true)]
@@ -120,7 +120,7 @@ fn main() -> ExitCode {
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs one seed, and says how it came to a broken rule.
+/// Runs one seed, and prints what led to a broken rule.
 fn alone(seed: u64, arguments: &Arguments) -> bool {
     println!("seed {seed}: {}", World::new(seed, arguments.defect, false).parameters());
     match run(seed, arguments.steps, arguments.defect, true) {
@@ -136,7 +136,7 @@ fn alone(seed: u64, arguments: &Arguments) -> bool {
     }
 }
 
-/// Whether a defect is found, and after how many seeds.
+/// Returns whether a defect is found, and prints after how many seeds.
 fn find(defect: Defect, arguments: &Arguments) -> bool {
     let runs = Runs { defect: Some(defect), ..runs(arguments, SEEDS_FOR_DEFECT) };
     let tally = run_many(&runs);

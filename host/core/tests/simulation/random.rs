@@ -1,5 +1,5 @@
-//! A small generator of numbers that only look random (splitmix64), so that a seed is all it takes
-//! to repeat a run.
+//! A small generator of pseudorandom numbers (splitmix64), so that a seed is sufficient to repeat a
+//! run.
 
 pub(super) struct Random(u64);
 
@@ -21,7 +21,7 @@ impl Random {
         self.next() % bound
     }
 
-    /// True `percent` times in a hundred.
+    /// Returns `true` with a probability of `percent` in a hundred.
     pub(super) const fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

@@ -1,4 +1,4 @@
-//! Seeds, run one by one or many on all cores.
+//! Runs seeds, one at a time or many on all cores.
 
 use std::{
     io::{IsTerminal, stderr},
@@ -20,19 +20,19 @@ use super::{
     world::World,
 };
 
-/// Every so many seeds, the run is fed again to engines whose tables are in another order.
+/// Every n-th seed is replayed on engines whose tables are in another order.
 const REPLAYED_EVERY: u64 = 4;
-/// Inputs before a broken rule that are shown.
+/// The number of inputs before a broken rule that are shown.
 const SHOWN_MAX: usize = 40;
 
-/// Which seeds to run, and how.
+/// The seeds to run, and how.
 pub(super) struct Runs {
     pub(super) first: u64,
     pub(super) seeds: u64,
-    /// For how long, whatever the number of seeds.
+    /// The duration in hours, regardless of the number of seeds.
     pub(super) hours: Option<f64>,
     pub(super) steps: usize,
-    /// A mistake that the server makes; one seed that shows it is enough.
+    /// A defect of the server; one seed that detects it is enough.
     pub(super) defect: Option<Defect>,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn run_many(runs: &Runs) -> Tally {
     tally.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs one seed. If it is to be replayed, what led to a broken rule is known as well.
+/// Runs one seed. With replay, the inputs that led to a broken rule are also known.
 pub(super) fn run(
     seed: u64,
     steps: usize,
@@ -101,7 +101,7 @@ pub(super) fn run(
     }
 }
 
-/// Fed to engines whose tables are in another order, all comes out as before.
+/// Checks that replays on engines with tables in another order have the same outputs.
 fn replay_all(world: &World, seed: u64) {
     for s in 0..world.servers.len() {
         let of_server = world.journal.iter().filter(|(server, ..)| *server == s);

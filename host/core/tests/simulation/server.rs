@@ -1,7 +1,8 @@
-//! One server: its engine, its decisions on their way to storage and back, and what it hears of other
-//! servers.
+//! One server: its engine, its decisions on their way to storage and back, and what it learns of
+//! other servers.
 //!
-//! Not here: what happens; see `world`. Invariant: a server that is down has nothing on its way.
+//! Does not choose what happens; see `world`. Invariant: a server that is down has nothing in
+//! flight.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -14,9 +15,9 @@ use lessor_core::{Answer, Decision, Engine, Lease, Network, Request, Terms, Time
 
 use super::knowledge::Knowledge;
 
-/// A request, and what was decided about it.
+/// A request, and the decision about it.
 pub(super) struct Pending {
-    /// Of the decision, in the order of decisions.
+    /// The number of the decision, in the order of decisions.
     pub(super) number: usize,
     pub(super) decided_at: Timestamp,
     pub(super) client: u8,
@@ -25,8 +26,8 @@ pub(super) struct Pending {
     pub(super) terms: Terms,
     pub(super) decision: Option<Decision>,
     pub(super) attempts: usize,
-    /// The changes, by position, that cut another device off: it loses the address of its line to
-    /// a new one, or its subscriber gives its lease up.
+    /// The positions of the changes that cut another device off: it loses the address of its line
+    /// to a new device, or its subscriber gives up its lease.
     pub(super) cuts_off: Vec<usize>,
 }
 
@@ -34,29 +35,29 @@ pub(super) struct Server {
     pub(super) engine: Engine,
     pub(super) network: Arc<Network>,
     pub(super) is_up: bool,
-    /// How far the true time is ahead of the server's.
+    /// How far the true time is ahead of the server's, in milliseconds.
     pub(super) behind_ms: i64,
-    /// Decisions that storage has not looked at yet.
+    /// Decisions that storage has not processed yet.
     pub(super) queue: VecDeque<Pending>,
-    /// What storage answered and the engine did not hear yet.
+    /// Answers of storage that the engine has not received yet.
     pub(super) answered: VecDeque<(Pending, Answer)>,
-    /// Decisions whose flush failed: storage has to be read before it is known what became of them.
+    /// Decisions whose flush failed: storage must be read to determine the result.
     pub(super) doubtful: VecDeque<Pending>,
     /// Decisions that storage never answers.
     pub(super) unanswered: Vec<Pending>,
     /// Requests that wait for a change of an address.
     pub(super) waiting: Vec<(Ipv4Addr, Pending)>,
-    /// Messages that arrive later than they did elsewhere.
+    /// Messages that arrive later than at the other server.
     pub(super) late: VecDeque<Pending>,
-    /// Records of others that the server is to hear of.
+    /// Records of other servers that the feed has yet to deliver.
     pub(super) feed: VecDeque<Arc<Lease>>,
-    /// Addresses whose record changed without the server having heard of it.
+    /// Addresses whose record changed without the server's knowledge.
     pub(super) unheard: BTreeSet<Ipv4Addr>,
     pub(super) knowledge: Knowledge,
 }
 
 impl Pending {
-    /// What was decided, once it was.
+    /// The decision, which must have been made.
     pub(super) fn decision(&self) -> &Decision {
         self.decision.as_ref().expect("a decision")
     }
@@ -91,7 +92,7 @@ impl Server {
         true_now.moved_by_ms(-self.behind_ms)
     }
 
-    /// Whether storage will say nothing more that it can say, and nothing is left to be decided.
+    /// Returns whether storage can give no more answers, and nothing is left to decide.
     pub(super) fn is_at_rest(&self) -> bool {
         self.queue.is_empty()
             && self.answered.is_empty()
@@ -99,8 +100,8 @@ impl Server {
             && self.late.is_empty()
     }
 
-    /// The server ends, and everything that it did not write with it. The decisions that it had asked
-    /// storage for last.
+    /// The server ends and loses everything that was not written. Returns the decisions that it had
+    /// submitted to storage.
     pub(super) fn crash(&mut self) -> VecDeque<Pending> {
         self.is_up = false;
         self.answered.clear();
@@ -112,7 +113,7 @@ impl Server {
         mem::take(&mut self.queue)
     }
 
-    /// Decisions whose answers did not arrive.
+    /// Decisions whose answers have not arrived.
     pub(super) fn on_their_way_back(&mut self) -> impl Iterator<Item = &mut Pending> {
         self.answered.iter_mut().map(|(pending, _)| pending).chain(&mut self.doubtful)
     }

@@ -1,6 +1,7 @@
-//! Storage that compares and sets, whoever writes.
+//! Storage with compare-and-set for any number of writers.
 //!
-//! Not here: failures, and who hears of a change; see `commits`.
+//! Does not simulate failures, and does not inform servers of a change; see `commits`. Invariant: a
+//! change is committed only on the record on which it was built, except for defects.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -19,14 +20,14 @@ pub(super) struct Store {
     pub(super) records: Records,
     /// Addresses whose record a server outside the simulation wrote last.
     pub(super) by_stranger: BTreeSet<Ipv4Addr>,
-    /// What servers asked for that have crashed since, and that may be made all the same.
+    /// Requests of servers that have crashed since, which may nevertheless be committed.
     pub(super) orphans: VecDeque<Pending>,
-    /// Whether a change was made that did not follow the record: a defect.
+    /// Whether a change was committed that did not follow the record, because of a defect.
     has_lost_its_history: bool,
 }
 
 impl Store {
-    /// Makes the changes of a decision, all or none.
+    /// Commits the changes of a decision, all or none.
     pub(super) fn commit(&mut self, changes: &[Change], is_blind: bool) -> Answer {
         let are_expected = changes.iter().all(|change| self.is_expected(change));
         if !are_expected && !is_blind {
@@ -40,12 +41,14 @@ impl Store {
         Answer::Made
     }
 
-    /// What became of changes whose flush failed, by what is read once storage works again.
+    /// The result of changes whose flush failed, according to what is read once storage works
+    /// again.
     pub(super) fn look_up(&self, changes: &[Change]) -> Answer {
         storage::look_up(&self.records, changes)
     }
 
-    /// Whether the record is the one that the change was built on, which its revision alone tells.
+    /// Returns whether the record is the one on which the change was built, which its revision
+    /// determines.
     fn is_expected(&self, change: &Change) -> bool {
         let held = self.records.get(&change.lease.address);
         let is_same_revision = storage::has_expected_revision(&self.records, change);
@@ -55,8 +58,8 @@ impl Store {
         is_same_revision
     }
 
-    /// A server outside the simulation leases an address whose record is not active to a client of its
-    /// own, or extends a lease of another client.
+    /// A server outside the simulation leases an address whose record is not active to one of its
+    /// own clients, or extends a lease of another client.
     pub(super) fn write_by_stranger(
         &mut self,
         now: Timestamp,

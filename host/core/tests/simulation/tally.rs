@@ -1,6 +1,7 @@
-//! What many seeds came to: what they saw, and which broke a rule.
+//! The results of many seeds: what they saw, and which of them broke a rule.
 //!
-//! Invariant: a run of many seeds is well only if it saw everything that it should.
+//! Does not run seeds. Invariant: a run of many seeds succeeds only if it saw everything that it
+//! should.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,11 +9,11 @@ use lessor_core::{Outcome, Reason};
 
 use super::events::{Counts, Event};
 
-/// From so many seeds on, a run has to see every event and every reason.
+/// From this number of seeds on, a run must see every event and every reason.
 const MANY: u64 = 300;
-/// How often it has to see each reason.
+/// How often it must see each reason.
 const REASON_MIN: usize = 20;
-/// Broken seeds that are listed.
+/// The maximum number of broken seeds that are listed.
 const LISTED_MAX: usize = 20;
 
 /// What one seed saw.
@@ -28,19 +29,19 @@ pub(super) struct Broken {
     pub(super) story: Vec<String>,
 }
 
-/// What many seeds came to.
+/// The results of many seeds.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) seeds: u64,
     reasons: BTreeMap<Reason, usize>,
     counts: Counts,
-    /// For each event, how many seeds saw it.
+    /// The number of seeds that saw each event.
     seeds_that_saw: Counts,
     broken: Vec<Broken>,
 }
 
 impl Broken {
-    /// The rule, on one line.
+    /// The broken rule, on one line.
     pub(super) fn summary(&self) -> &str {
         self.what.lines().next().unwrap_or_default()
     }
@@ -66,7 +67,7 @@ impl Tally {
         self.broken.iter().min_by_key(|broken| broken.seed)
     }
 
-    /// Says what was seen and what broke. Whether all is well.
+    /// Prints what was seen and what broke. Returns whether the run succeeded.
     pub(super) fn report(&self, took: Duration, steps: usize) -> bool {
         let is_covered = self.seeds < MANY || self.show_what_was_seen();
         let (secs, count) = (took.as_secs_f64(), self.broken.len());
@@ -84,7 +85,7 @@ impl Tally {
         self.broken.is_empty() && is_covered
     }
 
-    /// A table of what was seen. Whether that is everything.
+    /// Prints a table of what was seen. Returns whether that is everything.
     fn show_what_was_seen(&self) -> bool {
         println!("{:>12} {:>9}", "times", "in seeds");
         for event in Event::ALL {
@@ -107,7 +108,8 @@ impl Tally {
     }
 }
 
-/// Whether an engine gives the reason to what the world sends; others are given before or after it.
+/// Returns whether the engine gives the reason to messages of the world; others are given before or
+/// after it.
 fn is_engines(reason: Reason) -> bool {
     match reason.outcome() {
         Outcome::Offer | Outcome::Ack | Outcome::Nak => true,

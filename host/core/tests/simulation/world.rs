@@ -1,7 +1,8 @@
-//! The world: clients, lines, time, one store, and one server on it or two, one random step at a time.
+//! The world: clients, lines, time, one store, and one or two servers on it, one random step at a
+//! time.
 //!
-//! Here: what happens and when. `exchange` has messages and replies, `commits` what storage does and
-//! what servers hear of it. Invariant: nothing happens that the seed does not say.
+//! Determines what happens and when. Does not implement messages and replies (see `exchange`) or
+//! storage (see `commits`). Invariant: everything that happens is determined by the seed.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -22,7 +23,7 @@ use super::{
 
 const LINES: u8 = 8;
 const PENDING_MAX: usize = 20;
-/// Decisions that a server lets storage leave unanswered before somebody starts it again.
+/// How many decisions a server lets storage leave unanswered before it is restarted.
 const UNANSWERED_MAX: usize = 4;
 
 pub(super) struct World {
@@ -37,9 +38,9 @@ pub(super) struct World {
     pub(super) clients: Vec<Client>,
     pub(super) auditor: Auditor,
     pub(super) counts: Counts,
-    /// Decisions so far.
+    /// The number of decisions so far.
     pub(super) decisions: usize,
-    /// Each input, of which server, and what came of it; nothing unless it is wanted.
+    /// Each input with the number of its server and its output; empty unless it is wanted.
     pub(super) journal: Vec<(usize, Input, Output)>,
     is_written_down: bool,
 }
@@ -79,7 +80,7 @@ impl World {
         world
     }
 
-    /// What was drawn from the seed first, in words.
+    /// The parameters that were drawn from the seed first, as text.
     pub(super) fn parameters(&self) -> String {
         format!("{:?}", self.parameters)
     }
@@ -99,7 +100,7 @@ impl World {
         }
     }
 
-    /// Nothing waits for ever.
+    /// Ensures that nothing waits forever.
     fn keep_up(&mut self, s: usize) {
         if self.servers[s].queue.len() > PENDING_MAX {
             self.flush(s);
@@ -144,10 +145,11 @@ impl World {
         self.random.below(self.servers.len() as u64) as usize
     }
 
-    /// Waits for storage; then memory must say what storage says.
+    /// Waits for storage; then memory must match storage.
     pub(super) fn settle_everything(&mut self) {
         for s in 0..self.servers.len() {
-            // What arrives late may ask the other server's storage for nothing: one after the other.
+            // A late message may affect what the other server requests from storage, so the servers
+            // take turns.
             while self.servers[s].is_up && !self.servers[s].is_at_rest() {
                 self.flush(s);
                 self.read_again(s);
@@ -172,7 +174,7 @@ impl World {
         Auditor::check_at_rest(server.now(self.now), server, &self.store);
     }
 
-    /// The end: all servers serve, and have heard all that they can hear.
+    /// The end: all servers are up and have received everything that they can receive.
     pub(super) fn finish(&mut self) {
         self.parameters.never_answers = 0;
         for s in 0..self.servers.len() {
@@ -222,8 +224,8 @@ impl World {
         }
     }
 
-    /// The server ends at once. What it had asked storage for is lost with it; but a store that is
-    /// elsewhere may have heard of it.
+    /// The server ends immediately. Its requests to storage are lost with it, but a remote store
+    /// may have received them.
     fn crash(&mut self, s: usize) {
         self.counts.note(Event::Crashed);
         if self.servers.iter().enumerate().any(|(other, server)| other != s && server.is_up) {
@@ -236,9 +238,9 @@ impl World {
         }
     }
 
-    /// The server starts with what is on storage. Now and then its clock is wrong, and time goes on
-    /// from the newest record. Servers that share a store must agree what time it is: there it goes on
-    /// from the newest record only if the server's clock is behind that.
+    /// The server starts with the contents of storage. Occasionally its clock is wrong, and time
+    /// continues from the newest record. Servers that share a store must agree on the time: for
+    /// them it continues from the newest record only if the server's clock is behind that.
     fn start(&mut self, s: usize) {
         let now = self.server_now(s);
         let newest = self.store.records.values().map(|lease| lease.changed_at).max();
@@ -303,7 +305,7 @@ impl World {
         let network = &self.networks[0];
         let prefix = network.subnets.iter().map(|subnet| subnet.prefix);
         let is_wanted = prefix.into_iter().any(|prefix| prefix.hosts().any(|host| host == address));
-        // By the time of servers: a store has one.
+        // In the time of the servers, of which a store has one.
         let now = self.server_now(0);
         if !is_wanted {
             return;
@@ -326,7 +328,7 @@ impl World {
         self.clients_look_at_the_time();
     }
 
-    /// What time it is for a server.
+    /// The time according to a server.
     pub(super) const fn server_now(&self, s: usize) -> Timestamp {
         self.servers.as_slice()[s].now(self.now)
     }
@@ -337,10 +339,10 @@ impl World {
         }
     }
 
-    /// The line of an address passed on to another device, or its subscriber swapped one for
-    /// another: the former one no longer reaches anything.
+    /// The line of an address moved to another device, or its subscriber replaced one device by
+    /// another: the former device is no longer connected.
     pub(super) fn cut_off(&mut self, address: Ipv4Addr) {
-        // Nor does the ACK that was under way to it.
+        // An ACK on its way to the former device does not arrive either.
         for pending in self.servers.iter_mut().flat_map(Server::on_their_way_back) {
             let decision = pending.decision.as_mut().expect("a decision");
             if decision.changes.first().is_some_and(|change| change.lease.address == address) {

@@ -1,10 +1,10 @@
 //! Small worlds, explored completely: two clients, two addresses, one or two servers on one store,
-//! perhaps one subscriber. Every order of everything that can happen is tried up to a depth: messages,
-//! storage that makes changes, fails, fails but writes, and answers late or twice, records of the other
-//! server that arrive or do not, time, and restarts. In each state the rules must hold. A broken rule
-//! comes with the shortest story that leads to it.
+//! and optionally one subscriber. Every order of all possible events is tried up to a depth:
+//! messages, storage that commits changes, fails, fails but writes, and answers late or twice,
+//! records of the other server that arrive or do not, time, and restarts. The rules must hold in
+//! each state. A broken rule is reported with the shortest sequence of events that leads to it.
 //!
-//! `cargo xtask worlds` explores deeper than the test suite does.
+//! `cargo xtask worlds` explores to a greater depth than the test suite does.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,25 +27,25 @@ use clap::Parser;
 
 use self::world::{Action, Kind, Mistake, World};
 
-/// Depths that the test suite reaches in seconds.
+/// A depth that the test suite reaches in seconds.
 const DEPTH: usize = 7;
 
-/// Explore small worlds completely.
+/// Explore small worlds completely
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many things happen one after the other.
+    /// Number of consecutive events
     #[arg(long, default_value_t = DEPTH)]
     depth: usize,
-    /// Explore this world only.
+    /// Explore only this world
     #[arg(long, value_enum)]
     world: Option<Kind>,
-    /// Make a mistake on purpose, which has to be found.
+    /// Make a deliberate mistake, which must be found
     #[arg(long, value_enum)]
     mistake: Option<Mistake>,
-    /// Look for every mistake in turn, and show the shortest story of each.
+    /// Search for every mistake in turn, and show the shortest sequence of events for each
     #[arg(long, conflicts_with = "mistake")]
     mistakes: bool,
-    // What `cargo test` says to every test.
+    // Arguments that `cargo test` passes to every test.
     #[arg(long, hide = true)]
     nocapture: bool,
     #[arg(long, hide = true)]
@@ -54,11 +54,11 @@ struct Arguments {
     filter: Vec<String>,
 }
 
-/// What the exploration of a world came to.
+/// The result of exploring a world.
 struct Explored {
     states: usize,
     depth: usize,
-    /// Whether everything that can ever happen was seen.
+    /// Whether all reachable states were seen.
     is_complete: bool,
     broken: Option<(String, Vec<String>)>,
 }
@@ -93,7 +93,8 @@ fn main() -> ExitCode {
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Whether a mistake is found in one of the worlds; tells the shortest story.
+/// Returns whether a mistake is found in one of the worlds, and prints the shortest sequence of
+/// events.
 fn find(mistake: Mistake, kinds: &[Kind], depth: usize) -> bool {
     let found = kinds.iter().filter_map(|kind| {
         let (rule, story) = explore(*kind, Some(mistake), depth).broken?;
@@ -119,10 +120,10 @@ fn tell(rule: &str, story: &[String]) {
     println!("  BROKEN: {rule}");
 }
 
-/// Visits every state that can be reached in so many steps, the nearest first.
+/// Visits every state that can be reached within `depth` steps, the nearest first.
 fn explore(kind: Kind, mistake: Option<Mistake>, depth: usize) -> Explored {
     let mut seen = HashSet::new();
-    // Of each state: the step that led to it, and from which.
+    // For each state: the state that it was reached from, and the step that led to it.
     let mut steps: Vec<(usize, Action)> = Vec::new();
     let mut layer = vec![(usize::MAX, World::new(kind, mistake))];
     seen.insert(layer[0].1.fingerprint());
@@ -165,7 +166,7 @@ fn path_to(steps: &[(usize, Action)], mut state: usize) -> Vec<Action> {
     path
 }
 
-/// The path in words: what was done, and what came of it.
+/// The path in words: each event and its result.
 fn story_of(kind: Kind, mistake: Option<Mistake>, path: &[Action]) -> Vec<String> {
     let mut world = World::new(kind, mistake);
     path.iter()

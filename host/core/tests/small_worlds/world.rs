@@ -1,4 +1,4 @@
-//! One small world: what can happen in it, and the rules that hold.
+//! One small world: the possible events, and the rules.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -22,41 +22,41 @@ use crate::{
 
 const CLIENTS: u8 = 2;
 const LEASE_SECS: u32 = 60;
-/// Time passes in steps of a bit more than half a lease.
+/// Time passes in steps of slightly more than half a lease.
 const STEP_SECS: u32 = 35;
 const STEPS_MAX: u32 = 4;
-/// Decisions of one server that may be on their way.
+/// The maximum number of decisions of one server in flight.
 const ON_THEIR_WAY_MAX: usize = 2;
 
-/// Which worlds there are.
+/// The kinds of worlds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// One server.
     OneServer,
     /// Two servers on one store.
     TwoServers,
-    /// One server, and both clients are one subscriber's, who may have one lease.
+    /// One server, and both clients belong to one subscriber, which may have one lease.
     OneLeaseForBoth,
-    /// The same, and a new lease takes the place of the other.
+    /// Like `OneLeaseForBoth`, but a new lease replaces the other.
     TheNewerOfBoth,
 }
 
-/// A mistake that is made on purpose.
+/// A deliberate mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mistake {
-    /// The reply leaves before storage has answered.
+    /// The reply is sent before storage has answered.
     AckBeforeFlush,
     /// The engine does not know the limit.
     LimitNotChecked,
     /// Quarantined addresses are forgotten at a restart.
     QuarantineForgotten,
-    /// A change that storage could not make is taken for made.
+    /// The engine treats a change that storage could not commit as committed.
     FailedChangeTakenForMade,
     /// Storage does not compare.
     BlindWrites,
 }
 
-/// What can happen.
+/// The possible events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Discover(u8, usize),
@@ -85,7 +85,7 @@ pub(crate) struct World {
     store: Records,
     clients: Vec<Client>,
     next_transaction_id: u32,
-    /// What happened, for the story.
+    /// What happened, for the report.
     pub(crate) told: Vec<String>,
 }
 
@@ -93,12 +93,12 @@ pub(crate) struct World {
 struct Server {
     engine: Engine,
     queue: VecDeque<Pending>,
-    /// Whose flush failed; storage has to be read.
+    /// The decision whose flush failed; storage must be read.
     doubtful: Option<Pending>,
     answered: VecDeque<(Pending, Answer)>,
     last_answer: Option<(Pending, Answer)>,
     waiting: Vec<(Ipv4Addr, u8, Request)>,
-    /// Records that came by the feed.
+    /// Records from the feed.
     learnt: BTreeMap<Ipv4Addr, u64>,
     restarts: u8,
 }
@@ -110,7 +110,7 @@ struct Pending {
     decision: Decision,
 }
 
-/// A client as it sees itself.
+/// A client in its own view.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Hash)]
 struct Client {
     offered: Option<(usize, Ipv4Addr)>,
@@ -212,10 +212,10 @@ impl World {
         all
     }
 
-    /// Does it.
+    /// Performs an action.
     ///
     /// # Errors
-    /// With the rule that it breaks.
+    /// Returns the rule that it breaks.
     pub(crate) fn act(&mut self, action: Action) -> Result<(), String> {
         match action {
             Action::Discover(client, server) => self.send(client, server, discover(client)),
@@ -301,10 +301,10 @@ impl World {
         }
     }
 
-    /// The rules that hold in every state.
+    /// Checks the rules that hold in every state.
     ///
     /// # Errors
-    /// With the one that does not.
+    /// Returns the rule that does not hold.
     pub(crate) fn check(&self) -> Result<(), String> {
         let used = |client: u8| self.clients[usize::from(client)].uses;
         if let (Some((one, _)), Some((other, _))) = (used(0), used(1))
@@ -349,7 +349,7 @@ impl World {
         Ok(())
     }
 
-    /// A number that is the same for worlds in which the same can happen.
+    /// A number that is equal for worlds with the same possible futures.
     pub(crate) fn fingerprint(&self) -> u128 {
         let half = |salt: u64| {
             let mut hasher = DefaultHasher::new();
@@ -446,7 +446,7 @@ impl World {
         }
         for change in changes {
             if change.passed_on().is_some() || change.lease.client != key(pending.client) {
-                // A subscriber's new device takes the place of the other, which is cut off.
+                // A subscriber's new device replaces the other one, which is cut off.
                 let client = change.previous.as_ref().map(|previous| previous.client.clone());
                 let other = 1 - pending.client;
                 if client == Some(key(other)) {
@@ -492,7 +492,7 @@ impl World {
         self.clients[usize::from(client)].transaction_id == request.transaction_id
     }
 
-    /// The reply reaches its client, if it is still awaited.
+    /// The reply reaches its client, if the client still waits for it.
     fn deliver(&mut self, server: usize, pending: &Pending) -> Result<(), String> {
         let Some(reply) = &pending.decision.reply else { return Ok(()) };
         if !self.awaits(pending.client, &pending.request) {
@@ -588,7 +588,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// A record in a few words.
+/// A short description of a record.
 fn told(record: &Lease) -> String {
     let Lease { address, client, state, revision, .. } = record;
     format!("{address}, {state:?}, of {client}, revision {revision}")

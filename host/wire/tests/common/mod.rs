@@ -1,7 +1,6 @@
-//! Packets and replies to test with.
+//! Packets and replies for tests.
 //!
-//! Requests are put together octet by octet, so that nothing of the crate under test has a hand in
-//! them.
+//! Requests are assembled octet by octet, so that they do not depend on the crate under test.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
@@ -14,7 +13,7 @@ pub const HARDWARE: [u8; 6] = [0x02, 0x00, 0x5e, 0x00, 0x53, 0x01];
 pub const RELAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
-/// A client's packet in the making; the default is a header without options.
+/// A client's packet under construction. The default is a header without options.
 #[derive(Clone, Debug)]
 pub struct Packet {
     pub header: [u8; 236],
@@ -30,7 +29,7 @@ impl Packet {
         Self { header, options: Vec::new() }
     }
 
-    /// A message of the type that option 53 shall name.
+    /// A message with this type in option 53.
     pub fn of_type(message_type: u8) -> Self {
         Self::new().option(53, &[message_type])
     }
@@ -52,7 +51,7 @@ impl Packet {
         self
     }
 
-    /// Adds octets as they are.
+    /// Adds octets unchanged.
     pub fn raw(mut self, octets: &[u8]) -> Self {
         self.options.extend(octets);
         self
@@ -84,7 +83,7 @@ pub fn arrival() -> Arrival {
     }
 }
 
-/// A reply with these options and nothing else that is worth a look.
+/// A reply with these options; its other fields do not matter.
 pub fn reply(kind: ReplyKind, options: Vec<(u8, OptionValue)>) -> Reply {
     Reply {
         kind,
@@ -101,8 +100,8 @@ pub fn octets(length: usize) -> OptionValue {
     OptionValue::Octets((0..length).map(|position| position as u8).collect())
 }
 
-/// Every part of every option of one field, in order; a reader of its own, as strict as can be:
-/// the field must end with END and then hold nothing but zeros.
+/// Every part of every option of one field, in order. This reader is independent of the crate under
+/// test and strict: the field must end with END, followed only by zeros.
 pub fn parts(field: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut parts = Vec::new();
     let mut rest = field;

@@ -1,4 +1,4 @@
-//! The list of demands, made from the tests themselves.
+//! The list of requirements, generated from the tests.
 
 use std::{env, fs, path::Path};
 

@@ -37,7 +37,7 @@ fn the_mask_is_sent_whether_or_not_the_client_asks_for_it() {
         let nak = server.ask(&asking(selecting(1, ip(200)), list));
         assert_eq!(option(reply(&nak), 1), None);
     }
-    // A policy may take it away.
+    // A policy may remove it.
     let terms = Terms { options: vec![(1, None)], ..Terms::default() };
     let decision = Server::plain().ask_under(&asking(discover(1), &[3]), &terms);
     assert_eq!(option(reply(&decision), 1), None);

@@ -59,7 +59,7 @@ fn a_server_that_is_not_sure_sends_no_nak() {
     for request in unknown {
         assert_eq!(server.reason(&request), Reason::UnknownClient);
     }
-    // It is sure of clients it has a record of, and of those that name it.
+    // It is certain about clients of which it has a record, and about those that name it.
     assert_eq!(server.reason(&init_reboot(1, AWAY)), Reason::NakWrongNetwork);
     assert_eq!(server.reason(&rebinding(1, ip(13))), Reason::NakOtherAddress);
     assert_eq!(server.reason(&selecting(9, taken)), Reason::NakOfferExpired);

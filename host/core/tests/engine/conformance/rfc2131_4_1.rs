@@ -82,7 +82,7 @@ fn destination_of_offer_and_ack() {
             Destination::Broadcast,
         ),
         ("ciaddr beside an offer", with(selecting(1, ip(10)), former_address), hardware),
-        // It uses the address, although it sends option 54, and is on none of our links.
+        // It uses the address, although it sends option 54, and it is on none of our links.
         ("ciaddr beside option 54, from there", named(renewing(1, ip(10))), client),
     ];
     for (name, request, expected) in cases {
@@ -161,7 +161,7 @@ fn nothing_is_sent_to_an_address_that_no_host_can_have() {
 /// RFC 2131 section 4.1.
 #[test]
 fn who_no_reply_can_reach_is_not_given_an_address() {
-    // The message came directly to a socket for relays, and no relay passed it on.
+    // The message came directly to a socket for relays, and was not relayed.
     let named = with(selecting(1, ip(10)), |r| r.client_address = ip(77));
     for request in [discover(1), selecting(1, ip(10)), init_reboot(1, ip(10)), named] {
         let mut server = Server::plain();

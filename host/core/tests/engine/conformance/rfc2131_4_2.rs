@@ -1,4 +1,4 @@
-//! RFC 2131 section 4.2: which client it is, and which ones are served.
+//! RFC 2131 section 4.2: the identity of clients, and which ones are served.
 
 use lessor_core::{ClientKey, ClientKeyKind, Reason, Verdict};
 

@@ -35,7 +35,7 @@ fn a_previous_binding_that_somebody_else_has_is_not_offered() {
     let request = with(discover(2), |r| r.requested_address = Some(first));
     assert_eq!(offer(&server.ask(&request)), (first, Reason::OfferedRequested));
     assert_eq!(offer(&server.ask(&discover(1))), (ip(11), Reason::OfferedFromPool));
-    // The offer did not cost the former owner its record, and is not taken up.
+    // The offer did not remove the former owner's record, and is not accepted.
     assert_eq!(server.record(1).address, first);
     server.pass_secs(60);
     assert_eq!(offer(&server.ask(&discover(1))), (first, Reason::OfferedPrevious));
@@ -73,13 +73,13 @@ fn then_a_new_one_of_the_subnet_that_the_client_asked_from() {
     let terms = lessor_core::Terms::default();
     let decision = server.ask_from(1, &discover(1), &terms);
     assert_eq!(offer(&decision), (address, Reason::OfferedFromPool));
-    // The subnet is exhausted: another one of the same network.
+    // The subnet is exhausted, so another one of the same network is used.
     let decision = server.ask_from(1, &discover(2), &terms);
     assert_eq!(offer(&decision), (ip(10), Reason::OfferedFromPool));
 }
 
-/// The default for who asks for none, also if it holds a lease: the time of that is the default or
-/// what was asked for then, and a lease is extended by each ACK anyway.
+/// A client that asks for no lease time gets the default, even if it holds a lease: the time of
+/// that lease was the default or requested, and each ACK extends a lease anyway.
 /// RFC 2131 section 4.3.1.
 #[test]
 fn lease_time() {

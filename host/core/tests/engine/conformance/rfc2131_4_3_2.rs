@@ -19,7 +19,7 @@ fn selecting_what_was_offered_is_acknowledged() {
     let address = offered(&server.ask(&discover(1)));
     let decision = server.ask(&selecting(1, address));
     assert_eq!((offered(&decision), decision.reason), (address, Reason::AckSelecting));
-    // Sent again, because the ACK was lost.
+    // The client sends it again because the ACK was lost.
     assert_eq!(server.reason(&selecting(1, address)), Reason::AckSelecting);
 }
 
@@ -65,7 +65,7 @@ fn selecting_what_cannot_be_given_is_refused() {
     for (address, expected) in cases {
         assert_eq!(server.reason(&selecting(9, address)), expected, "{address}");
     }
-    // Another address than the one offered.
+    // Another address than the offered one.
     assert_eq!(held, ip(11));
     assert_eq!(server.reason(&selecting(2, ip(13))), Reason::NakOtherAddress);
     assert_eq!(server.reason(&selecting(2, held)), Reason::AckSelecting);
@@ -89,7 +89,7 @@ fn init_reboot_of_what_the_record_says_is_acknowledged() {
     let mut server = Server::plain();
     let address = server.lease(1);
     assert_eq!(server.reason(&init_reboot(1, address)), Reason::AckInitReboot);
-    // Expired, and nobody needed it.
+    // The lease has expired, and no other client needed the address.
     server.pass_secs(7200);
     assert_eq!(server.reason(&init_reboot(1, address)), Reason::AckInitReboot);
     assert!(server.record(1).is_active(server.now));
@@ -107,7 +107,7 @@ fn ciaddr_beside_the_option_of_an_init_reboot_means_nothing() {
         let hardware = Destination::Hardware { address, hardware_address: hardware(1) };
         assert_eq!(reply(&decision).destination, hardware);
     }
-    // Sent from that address, it extends the lease, whatever else stands in it.
+    // Sent from that address, it extends the lease, regardless of the rest of the message.
     let request = with(renewing(1, address), |r| r.requested_address = Some(address));
     assert_eq!(server.reason(&request), Reason::AckRenewing);
     let request = with(rebinding(1, address), |r| r.requested_address = Some(address));
@@ -130,7 +130,7 @@ fn init_reboot_against_the_record_is_refused() {
     let (first, second) = (server.lease(1), server.lease(2));
     assert_eq!(server.reason(&init_reboot(1, ip(13))), Reason::NakOtherAddress);
     assert_eq!(server.reason(&init_reboot(1, second)), Reason::NakAddressTaken);
-    // Expired, and held for somebody else by now.
+    // The lease has expired, and the address is held for another client by now.
     server.pass_secs(3600);
     let request = with(discover(3), |r| r.requested_address = Some(first));
     assert_eq!(server.reason(&request), Reason::OfferedRequested);
@@ -146,7 +146,8 @@ fn init_reboot_of_an_unknown_client_is_silence() {
         let decision = server.ask(&init_reboot(9, address));
         assert_eq!((decision.reason, decision.reply), (Reason::UnknownClient, None), "{address}");
     }
-    // Where its word is the only one, it tells the client that the address is somebody else's.
+    // If the server is authoritative, it tells the client that the address belongs to another
+    // client.
     assert_eq!(server.reason(&init_reboot(9, taken)), Reason::NakAddressTaken);
     let mut server = Server::new(not_authoritative());
     let taken = server.lease(1);
@@ -241,7 +242,7 @@ fn a_request_in_no_state_means_what_the_client_was_offered_or_has() {
     assert_eq!((offered(&decision), decision.reason), (address, Reason::AckTolerant));
     let decision = server.ask(&bare(1));
     assert_eq!((offered(&decision), decision.reason), (address, Reason::AckTolerant));
-    // ciaddr beside option 54 means nothing.
+    // ciaddr in addition to option 54 has no meaning.
     for client_address in [address, ip(13), AWAY] {
         let named = with(bare(1), |r| r.client_address = client_address);
         let decision = server.ask(&named);
