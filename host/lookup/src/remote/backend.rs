@@ -1,4 +1,4 @@
-//! What stands behind a remote source.
+//! The backends of remote sources.
 
 use std::{sync::Arc, time::Instant};
 
@@ -17,7 +17,7 @@ use crate::{
     settings::{Place, RemoteLimits},
 };
 
-/// What stands behind a remote source.
+/// The backend of a remote source.
 pub(super) enum Backend {
     Sqlite(Sqlite),
     Postgresql(Box<Postgresql>),
@@ -25,21 +25,21 @@ pub(super) enum Backend {
     Radius(Radius),
 }
 
-/// A question to a source.
+/// A query to a source.
 pub(super) struct Question {
     pub(super) key: Arc<str>,
-    /// Nobody waits for the answer after this.
+    /// The time after which no caller waits for the answer.
     pub(super) deadline: Instant,
-    /// Kept for as long as the source works on the question, whether or not anybody still waits.
+    /// Held while the source works on the query, even if no caller waits any more.
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// Why there is no answer.
+/// Why a query has no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The source does not work.
     Down(String),
-    /// The source works, but what it says of this key is no answer.
+    /// The source works, but its answer for this key is not valid.
     BadAnswer(String),
 }
 
@@ -75,7 +75,7 @@ impl Backend {
         })
     }
 
-    /// What is said of a key that this source cannot be asked about.
+    /// The answer for a key that this source cannot be queried for.
     pub(super) fn refusal(&self, key: &str) -> Option<LookupAnswer> {
         match self {
             Self::Http(_) => http::climbs(key).then_some(LookupAnswer::NotFound),
@@ -84,7 +84,7 @@ impl Backend {
         }
     }
 
-    /// How many questions it takes at a time.
+    /// The number of concurrent queries.
     pub(super) fn concurrency_max(&self, limits: &RemoteLimits) -> usize {
         match self {
             Self::Sqlite(_) => sqlite::threads(limits.concurrency_max),
@@ -92,7 +92,7 @@ impl Backend {
         }
     }
 
-    /// What is worth a warning before anything is asked.
+    /// Warnings about the configuration, before the first query.
     pub(super) fn warnings(&self) -> Vec<String> {
         match self {
             Self::Sqlite(source) => source.warnings(),
@@ -109,7 +109,7 @@ impl Backend {
         }
     }
 
-    /// There was no answer in time. Says what may be behind that, if the backend knows.
+    /// Reacts to a timeout. Returns a possible cause, if the backend knows one.
     pub(super) fn fell_silent(&self) -> Option<String> {
         match self {
             Self::Postgresql(source) => source.forget_idle(),
@@ -120,7 +120,7 @@ impl Backend {
     }
 }
 
-/// For queries: what is said if there is more than one row.
+/// The failure of a query that returns more than one row.
 pub(super) fn several_rows() -> Failure {
     let why = "the query gives more than one row for the key; wanted at most one";
     Failure::BadAnswer(why.to_owned())
