@@ -1,4 +1,4 @@
-//! Cases for trying a policy.
+//! Cases that test a policy.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

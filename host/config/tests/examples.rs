@@ -1,4 +1,4 @@
-//! Every configuration that ships is right, and means what it says.
+//! Every configuration that ships is valid, and its comments are correct.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -47,7 +47,7 @@ fn every_example_of_a_file_beside_a_plugin_can_be_loaded() {
     }
 }
 
-/// What the reference gives as a default is the default: without its line nothing changes.
+/// The defaults in the reference are correct: without such a line nothing changes.
 #[test]
 fn the_reference_gives_the_defaults_as_they_are() {
     let reference = load("reference.toml");
@@ -58,7 +58,7 @@ fn the_reference_gives_the_defaults_as_they_are() {
         Path::new(""),
     )
     .unwrap();
-    // Its default is the address that a request came to.
+    // The default is the address that a request arrived at.
     assert!(reference.server.server_identifier.is_some());
     let server = lessor_config::ServerSettings { server_identifier: None, ..reference.server };
     assert_eq!(server, minimal.server);

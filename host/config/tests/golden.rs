@@ -1,6 +1,6 @@
-//! Every misconfiguration in tests/golden/config and tests/golden/sidecar is explained as it was when somebody last looked
-//! at the explanation. `UPDATE_GOLDEN=1 cargo test -p lessor-config` writes it anew: read what
-//! changed before it is committed.
+//! The explanation of every misconfiguration in tests/golden/config and tests/golden/sidecar is the
+//! one that was reviewed. `UPDATE_GOLDEN=1 cargo test -p lessor-config` rewrites the explanations:
+//! review the changes before you commit them.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

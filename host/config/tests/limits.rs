@@ -17,14 +17,15 @@ use lessor_config::{
     SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 
-/// Reads a configuration with these lines in [server], tables, and lines in its only subnet.
+/// Reads a configuration with these lines in [server], these tables, and these lines in its only
+/// subnet.
 fn read(server: &str, tables: &str, subnet: &str) -> Result<(), Mistakes> {
     let text =
         format!("[server]\nlisten = [\"192.0.2.1\"]\n{server}\n{tables}\n[[subnet]]\n{subnet}\n");
     lessor_config::parse("test.toml", &text, Path::new("")).map(|_| ())
 }
 
-/// What is said about the only mistake.
+/// The text of the only mistake.
 #[track_caller]
 fn only_mistake(result: Result<(), Mistakes>) -> String {
     let mistakes = result.expect_err("there is a mistake");
@@ -56,7 +57,7 @@ fn so_many_mistakes_are_shown_and_the_others_counted() {
     assert_eq!(mistakes.count(), MISTAKES_MAX + 7);
     let said = mistakes.to_string();
     assert!(said.ends_with("107 mistakes in test.toml; 7 are not shown"), "{said}");
-    // The server lists them one after another, too.
+    // The server iterates over the mistakes, too.
     assert_eq!((&mistakes).into_iter().count(), MISTAKES_MAX);
 }
 

@@ -1,4 +1,4 @@
-//! What a file that is right becomes.
+//! The results of reading valid files.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -28,7 +28,7 @@ fn parse(text: &str) -> Configuration {
     }
 }
 
-/// The networks of a configuration of which only the subnets matter.
+/// The networks of a configuration with these subnets.
 #[track_caller]
 fn networks(subnets: &str) -> Vec<Network> {
     let configuration = parse(&format!("{SERVER}{subnets}"));
@@ -213,7 +213,7 @@ fn subnets_that_name_a_shared_network_form_one() {
     let prefixes: Vec<String> =
         networks[0].subnets.iter().map(|subnet| subnet.prefix.to_string()).collect();
     assert_eq!(prefixes, ["100.64.0.0/24", "100.66.0.0/24"]);
-    // What one of its subnets says holds for the network.
+    // A setting of one of its subnets applies to the whole network.
     assert!(networks[0].authoritative && !networks[1].authoritative);
     assert_eq!((networks[0].quarantine_secs, networks[1].quarantine_secs), (3_600, 600));
     assert_eq!((networks[0].offer_hold_secs, networks[1].offer_hold_secs), (5, 60));
@@ -404,7 +404,7 @@ fn every_kind_of_option_is_read() {
     assert_eq!(found, expected);
 }
 
-/// Whatever the core can name, a file can set, or it is refused in so many words.
+/// A file can set every option that the core has a name for, or it is refused with an explanation.
 #[test]
 fn every_option_that_has_a_name_can_be_set() {
     for definition in lessor_core::OptionDefinition::all() {
@@ -428,7 +428,7 @@ fn every_option_that_has_a_name_can_be_set() {
     }
 }
 
-/// shared/cases: the client got the twelve characters `hex:70786500`.
+/// In shared/cases, the client got the twelve characters `hex:70786500`.
 #[test]
 fn octets_can_be_given_for_every_option_in_every_scope() {
     let octets = OptionValue::Octets(b"pxe\0".to_vec());

@@ -1,6 +1,5 @@
-//! Files of reservations: what is read of them, what is wrong with them, and their limits.
-//! `UPDATE_GOLDEN=1 cargo test -p lessor-config` writes the explanations anew: read what changed before it
-//! is committed.
+//! Files of reservations: their contents, mistakes and limits. `UPDATE_GOLDEN=1 cargo test -p
+//! lessor-config` rewrites the explanations: review the changes before you commit them.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -33,14 +32,14 @@ fn read(folder: &Path, files: &[&str]) -> Result<Configuration, Mistakes> {
     lessor_config::load(&path)
 }
 
-/// The same for the only file, with this text in it.
+/// Does the same with a single file that contains this text.
 fn read_text(name: &str, text: impl AsRef<[u8]>) -> Result<Configuration, Mistakes> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(name), text).unwrap();
     read(folder.path(), &[name])
 }
 
-/// What every subnet reserves, in order, with the one of the document.
+/// The reservations of every subnet, in order, including the one of the document.
 fn reservations(configuration: &Configuration) -> Vec<&Reservation> {
     let networks = configuration.topology.networks().iter();
     networks.flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.reservations).collect()
@@ -168,7 +167,7 @@ fn a_file_is_as_large_as_its_limit_at_most() {
     let sized = |octets: u64| {
         let mut file = File::create(folder.path().join("large.csv")).unwrap();
         file.write_all(b"circuit-id,address\nolt1,100.64.0.7\n").unwrap();
-        // Without blocks on the disk: the rest is a line of zeros.
+        // The file is sparse: the rest is a line of zeros.
         file.set_len(octets).unwrap();
         read(folder.path(), &["large.csv"]).unwrap_err().to_string()
     };

@@ -1,5 +1,5 @@
-//! A configuration as large as an access network has it. No check may take time that grows with
-//! the square of anything: this test would not end.
+//! A configuration as large as that of an access network. No check may take quadratic time, or this
+//! test would not end.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -13,7 +13,7 @@ use std::{fmt::Write, path::Path};
 const SUBNETS: u32 = 10_000;
 const RESERVATIONS_PER_SUBNET: u32 = 10;
 
-/// Subnets of 32 addresses, each with a pool and its reservations; ten to a shared network.
+/// Subnets of 32 addresses, each with a pool and its reservations; ten for each shared network.
 fn text() -> String {
     let mut text = String::from(
         "[server]\nlisten = [\"192.0.2.1\"]\n\n[options]\ndomain-name-servers = [\"192.0.2.53\"]\n",
@@ -77,7 +77,7 @@ fn as_many_reservations_in_a_file_are_read_and_so_are_as_many_mistakes() {
     let networks = configuration.topology.networks().iter();
     let subnets = networks.flat_map(|network| &network.subnets);
     assert!(subnets.map(|subnet| subnet.reservations.len()).all(|count| count == 10));
-    // Each row once more: an address and an owner that are there already.
+    // Every row is repeated, so its address and its owner are duplicates.
     let twice = format!("{rows}{}", rows.replace("circuit-id,address\n", ""));
     assert_eq!(read(&twice).unwrap_err().count(), 200_000);
 }
@@ -90,7 +90,7 @@ fn is_of_reservation(line: &str) -> bool {
 fn as_many_mistakes_are_counted() {
     let text = text().replace("circuit-id = ", "circuit = ").replace("/27", "/16");
     let mistakes = lessor_config::parse("large.toml", &text, Path::new("")).unwrap_err();
-    // An unknown key for every reservation, and host bits in all but the first two prefixes.
+    // Every reservation has an unknown key, and all but the first two prefixes have host bits.
     assert!(mistakes.count() > 100_000, "{}", mistakes.count());
     assert!(mistakes.to_string().len() < 200_000);
 }

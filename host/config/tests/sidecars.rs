@@ -1,4 +1,4 @@
-//! Files beside plugins.
+//! Sidecar files of plugins.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

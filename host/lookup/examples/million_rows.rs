@@ -1,5 +1,5 @@
-//! Measures what a file of many rows costs: how long it takes to read, the memory that it takes,
-//! and how long it takes to find a row.
+//! Measures a file of many rows: how long it takes to read, how much memory it takes, and how long
+//! it takes to find a row.
 //!
 //! ```text
 //! cargo run --release -p lessor-lookup --example million_rows -- [rows]
@@ -99,7 +99,7 @@ fn name(key: &mut String, row: u32) {
     .unwrap();
 }
 
-/// Spreads numbers, so that memory is not read in order.
+/// Distributes numbers, so that memory is not read sequentially.
 fn spread(number: u32) -> u32 {
     number.wrapping_mul(2_654_435_761)
 }

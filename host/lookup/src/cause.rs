@@ -1,16 +1,16 @@
-//! Why a connection failed, in words: the last of the causes says most, and what a library of TLS
-//! calls its errors does not tell an operator what to do.
+//! Explains why a connection failed. The innermost cause is the most informative, and the errors of
+//! a TLS library do not tell an operator what to do.
 //!
-//! Not here: what becomes of the question.
+//! Does not handle the failed query.
 
 use std::{error::Error, io};
 
 use rustls::{AlertDescription, CertificateError, Error as TlsError, pki_types::UnixTime};
 
-/// What the library says of a connection that ends while the two sides still agree on how to encrypt.
+/// The library's message for a connection that ends during the TLS handshake.
 const HANDSHAKE_EOF: &str = "tls handshake eof";
 
-/// The cause of an error, for people.
+/// The cause of an error, in words.
 pub(crate) fn in_words(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     loop {
@@ -22,7 +22,7 @@ pub(crate) fn in_words(error: &(dyn Error + 'static)) -> String {
                     this port?"
                 .to_owned();
         }
-        // An error of input and output is its own last cause; what is within it comes from elsewhere.
+        // The `source` of an I/O error skips the error that it wraps.
         let within = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         let deeper: Option<&(dyn Error + 'static)> = match within {
             Some(within) => Some(within),
@@ -112,7 +112,7 @@ fn of_alert(alert: AlertDescription) -> String {
     }
 }
 
-/// A day, as ISO 8601 writes it.
+/// A date in ISO 8601 format.
 fn date(time: UnixTime) -> String {
     let secs = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     let known = jiff::Timestamp::from_second(secs);

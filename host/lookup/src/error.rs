@@ -1,4 +1,4 @@
-//! Why a source cannot be used, in words that an operator can act upon.
+//! Errors of sources, worded so that an operator can act on them.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[error("lookup source `{source_name}`: {problem}")]
 pub struct SourceError {
-    /// What policies call the source.
+    /// The name of the source in policies.
     pub source_name: String,
-    /// What is wrong with it.
+    /// The problem.
     #[source]
     pub problem: Problem,
 }
 
-/// What is wrong with a source.
+/// The problem of a source.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -28,11 +28,11 @@ pub enum Problem {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: std::io::Error,
     },
 
-    /// A file has more octets than are read.
+    /// A file is too long.
     #[error("{path} has {octets} octets; at most {octets_max} are read")]
     TooLong {
         /// The file.
@@ -43,25 +43,25 @@ pub enum Problem {
         octets_max: u64,
     },
 
-    /// What stands in a file is not as wanted.
+    /// The content of a file is not valid.
     #[error("{path}:{line}: {message}")]
     Content {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// What was found, what was wanted and what to do.
+        /// The message: what was found, what was wanted and what to do.
         message: String,
     },
 
-    /// A file has fewer rows than there should be.
+    /// A file has fewer rows than the minimum.
     #[error("{path} has {rows} rows; wanted at least {rows_min}, as `rows-min` says")]
     TooFewRows {
         /// The file.
         path: PathBuf,
-        /// Its rows.
+        /// The number of its rows.
         rows: u64,
-        /// What is wanted.
+        /// The minimum number of rows.
         rows_min: u64,
     },
 
@@ -73,42 +73,42 @@ pub enum Problem {
     Shrunk {
         /// The file.
         path: PathBuf,
-        /// Its rows.
+        /// The number of its rows.
         rows: u64,
-        /// The rows that serve.
+        /// The number of rows of the version in use.
         serving: u64,
     },
 
-    /// Everybody on the machine can read a secret.
+    /// Every user of the machine can read a secret.
     #[error("everybody can read the secret in {path}; say chmod o-rwx {path}")]
     SecretForAll {
         /// The file.
         path: PathBuf,
     },
 
-    /// A file that should hold a secret or certificates does not.
+    /// A file that should hold a secret or certificates has other content.
     #[error("{path} holds {found}; wanted {wanted}")]
     Secret {
         /// The file.
         path: PathBuf,
-        /// What it holds.
+        /// The content that was found.
         found: String,
-        /// What it should hold.
+        /// The content that was wanted.
         wanted: &'static str,
     },
 
-    /// A setting cannot be used.
+    /// A setting is not valid.
     #[error("{setting} = {found:?}: {message}")]
     Setting {
         /// Its key.
         setting: &'static str,
         /// Its value.
         found: String,
-        /// What is wrong and what was wanted.
+        /// The problem, and what was wanted.
         message: String,
     },
 
-    /// Encrypted connections cannot be made.
+    /// TLS connections are not possible.
     #[error("{0}")]
     Tls(String),
 }

@@ -1,8 +1,8 @@
-//! What the log says of a source that fails, is left alone, and is back.
+//! Logs when a source fails, is paused, and answers again.
 //!
-//! Not here: what status and policies are told. The invariant: whatever a source does, however many
-//! ask it, there is at most one line about failures in [`LOG_LINE_EVERY`], and one pair of lines about
-//! its being left alone and back.
+//! Does not affect the status and the answers for policies. Invariant: however a source behaves and
+//! however many callers query it, there is at most one line about failures in [`LOG_LINE_EVERY`],
+//! and one pair of lines about its pause and return.
 
 use std::{
     sync::{
@@ -16,14 +16,14 @@ use lessor_aside::Throttle;
 
 use crate::limits::{LOG_LINE_EVERY, SAME_ERROR_EVERY};
 
-/// The lines about one source.
+/// The log state of one source.
 #[derive(Debug)]
 pub(crate) struct FailureLog {
     failures: Throttle,
     pauses: Throttle,
     /// The failure that was logged last, and when.
     told: Mutex<Option<(String, Instant)>>,
-    /// Whether the log says that the source is left alone, and not that it is back.
+    /// Whether the log says that the source is paused, and not yet that it is back.
     says_left_alone: AtomicBool,
 }
 
@@ -39,14 +39,14 @@ impl Default for FailureLog {
 }
 
 impl FailureLog {
-    /// A question failed.
+    /// Logs that a query failed.
     pub(crate) fn failed(&self, source: &str, key: &str, error: &str) {
         if let Some(left_out) = self.news(error, Instant::now()) {
             tracing::warn!(source, ?key, failures_left_out = left_out, "lookup failed: {error}");
         }
     }
 
-    /// The source is left alone from now on.
+    /// Logs that the source is paused from now on.
     pub(crate) fn left_alone(&self, source: &str, pause: Duration) {
         if self.pauses.pass().is_some() {
             self.says_left_alone.store(true, Ordering::Relaxed);
@@ -55,7 +55,7 @@ impl FailureLog {
         }
     }
 
-    /// The source answers again.
+    /// Logs that the source answers again.
     pub(crate) fn is_back(&self, source: &str, after: Duration) {
         if self.says_left_alone.swap(false, Ordering::Relaxed) {
             let after_ms = after.as_millis() as u64;
@@ -63,7 +63,7 @@ impl FailureLog {
         }
     }
 
-    /// How many failures were left out before this one, if this one is to be logged.
+    /// The number of failures omitted before this one, or `None` if this one is not to be logged.
     fn news(&self, error: &str, now: Instant) -> Option<u64> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let is_told = told.as_ref().is_some_and(|(text, at)| {
@@ -82,7 +82,7 @@ impl FailureLog {
 mod tests {
     use super::*;
 
-    /// The seconds at which lines were written, and how many failures each left out.
+    /// The seconds at which lines were written, and the number of failures that each omitted.
     fn lines(failures: impl Iterator<Item = (u64, &'static str)>) -> Vec<(u64, u64)> {
         let (log, start) = (FailureLog::default(), Instant::now());
         failures
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn errors_that_alternate_do_not_flood_the_log() {
         let alternating = (0..30).map(|secs| (secs, if secs % 2 == 0 { "a" } else { "b" }));
-        // Those that were just told are no news and not left out either.
+        // Repetitions of an error that was just logged are neither logged nor counted as omitted.
         assert_eq!(lines(alternating), [(0, 0), (11, 5), (22, 5)]);
     }
 

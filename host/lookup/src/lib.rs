@@ -1,10 +1,10 @@
-//! Lookups: what sources outside the server know about a client, asked by the name of a source and
-//! a key. Files that are held in memory, databases, web services, RADIUS servers.
+//! Lookups: queries sources outside the server about a client, by the name of a source and a key.
+//! Sources are files held in memory, databases, web services and RADIUS servers.
 //!
-//! Not here: who asks and why (policies, through the server), and where the settings come from.
-//! The invariants: **a source is asked by parameter, never by a query pasted together from a key**;
-//! **[`Sources::ask`] always answers**, within the source's deadline; and whatever a source does,
-//! memory, connections and questions under way are bounded.
+//! Does not know the callers (policies, through the server) or where the settings come from.
+//! Invariants: **the key is always passed as a parameter, never inserted into the text of a
+//! query**; **[`Sources::ask`] always answers**, within the source's deadline; and however a source
+//! behaves, memory, connections and pending queries are bounded.
 //!
 //! ```text
 //!               ┌─ file ──── Table: rows in memory ──────────────────────────────▶ at once

@@ -1,6 +1,5 @@
-//! Sources that take time to answer. What they said is remembered; whoever asks for a key that is
-//! being asked for waits for that answer; a key that failed is not asked for again for a moment; a
-//! source that fails is left alone for a while.
+//! Sources that take time to answer. Answers are cached; concurrent queries for the same key share
+//! one answer; a failed key is not queried again for a moment; a failing source is paused.
 
 mod back_off;
 mod backend;
@@ -44,9 +43,9 @@ pub(crate) struct Remote {
     answers: Answers,
     failed_keys: FailedKeys,
     back_off: BackOff,
-    /// One for each question at the source at a time.
+    /// The semaphore with a permit for each concurrent query.
     places: Arc<Semaphore>,
-    /// The keys that are being asked for, and where their answers will be.
+    /// The keys that are being queried, and the receivers of their answers.
     flights: Mutex<HashMap<Arc<str>, Flight>>,
     counters: Counters,
 }
@@ -75,14 +74,14 @@ impl Remote {
         })
     }
 
-    /// The answer, if it is known without asking.
+    /// Returns the answer if it is known without a query.
     pub(crate) fn now(&self, key: &str) -> Option<LookupAnswer> {
         let answer = self.known(key)?;
         self.note(&answer);
         Some(answer)
     }
 
-    /// The answer, once it is there.
+    /// Waits for the answer.
     pub(crate) async fn ask(self: &Arc<Self>, key: &str) -> LookupAnswer {
         let flight = match self.known(key) {
             Some(answer) => Err(answer),
@@ -108,13 +107,13 @@ impl Remote {
         }
     }
 
-    /// What is worth a warning before anything is asked.
+    /// Warnings about the configuration, before the first query.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.backend.warnings()
     }
 
-    /// Remembered and fresh, or what is said of a key that cannot be one, of a key that failed a
-    /// moment ago, and while the source is left alone.
+    /// The answer without a query: a fresh one from the cache, or the reason why the key is not
+    /// valid, failed a moment ago, or the source is paused.
     fn known(&self, key: &str) -> Option<LookupAnswer> {
         if key.is_empty() || key.len() > KEY_OCTETS_MAX {
             return Some(LookupAnswer::NotFound);
@@ -136,7 +135,7 @@ impl Remote {
         self.back_off.is_down_for(key).then(|| stale_or(remembered, self.left_alone()))
     }
 
-    /// What is said while the source is left alone.
+    /// The reason while the source is paused.
     fn left_alone(&self) -> String {
         let why = format!("`{}` is left alone for a while after failures", self.name);
         match self.counters.last_error() {
@@ -145,13 +144,13 @@ impl Remote {
         }
     }
 
-    /// Joins the question about this key that is under way, or begins one.
+    /// Joins the pending query for this key, or starts one.
     fn board(self: &Arc<Self>, key: &str) -> Result<Flight, LookupAnswer> {
         let mut flights = self.flights();
         if let Some(flight) = flights.get(key) {
             return Ok(flight.clone());
         }
-        // It may have landed since this was looked up.
+        // The query may have finished since the first check.
         if let Some(Remembered::Fresh(answer)) = self.answers.get(key) {
             return Err(answer);
         }
@@ -167,20 +166,20 @@ impl Remote {
         let key: Arc<str> = key.into();
         flights.insert(Arc::clone(&key), flight.clone());
         drop(flights);
-        // A task of its own: whoever asked first may leave, the others still wait.
+        // A separate task, because the first caller may stop waiting while the others still wait.
         let remote = Arc::clone(self);
         tokio::spawn(async move {
             let mut seat = Seat { remote, key, has_landed: false };
             let answer = seat.remote.fly(&seat.key).await;
             seat.has_landed = true;
-            // The answer is remembered by now; whoever comes later finds it there.
+            // The answer is in the cache now, where later callers find it.
             drop(seat);
             landing.send_replace(Some(answer));
         });
         Ok(flight)
     }
 
-    /// Asks the source, and draws the conclusions.
+    /// Queries the source and updates its state.
     async fn fly(self: &Arc<Self>, key: &Arc<str>) -> LookupAnswer {
         let why = match self.fetch(key).await {
             Ok(row) => {
@@ -193,7 +192,7 @@ impl Remote {
                 return stale_or(self.answers.get(key), why);
             }
             Err(Trouble::BadAnswer(why)) => {
-                // Wrong, but there: the source works for other keys.
+                // The answer is not valid, but the source works for other keys.
                 self.worked(None);
                 why
             }
@@ -211,8 +210,8 @@ impl Remote {
         stale_or(self.answers.get(key), format!("`{}`: {why}", self.name))
     }
 
-    /// Asks the source about a key that it answered before, to tell whether it is the source that
-    /// fails. Nobody waits for this.
+    /// Queries the source for a key that it answered before, to find out whether the source itself
+    /// fails. No caller waits for this.
     fn probe(self: &Arc<Self>, key: Arc<str>) {
         let probe = Probe { remote: Arc::clone(self), is_over: false };
         let remote = Arc::clone(self);
@@ -231,12 +230,12 @@ impl Remote {
         });
     }
 
-    /// What the source says of a key, which is remembered.
+    /// Queries the source for a key and caches the answer.
     async fn fetch(&self, key: &Arc<str>) -> Result<Option<Row>, Trouble> {
         let boarded = Instant::now();
         let deadline = boarded + self.limits.deadline;
-        // Whoever waits longer for a place would leave the source too little time to answer in, and
-        // its silence would say nothing about it.
+        // A longer wait would leave the source too little time to answer, and a timeout would not
+        // show that it is down.
         let patience = self.limits.deadline / 2;
         let place = Arc::clone(&self.places).acquire_owned();
         let place = tokio::time::timeout_at((boarded + patience).into(), place).await;
@@ -291,17 +290,17 @@ impl Remote {
     }
 }
 
-/// Why a question has no answer.
+/// Why a query has no answer.
 enum Trouble {
-    /// It never reached the source.
+    /// The query never reached the source.
     NoPlace(String),
-    /// The source works, but what it says of this key is no answer.
+    /// The source works, but its answer for this key is not valid.
     BadAnswer(String),
     /// The source does not work, at least not for this key.
     Down(String),
 }
 
-/// A probe that is under way. If it ends in no other way, it says nothing about the source.
+/// A running probe. If it ends without a result, it says nothing about the source.
 struct Probe {
     remote: Arc<Remote>,
     is_over: bool,
@@ -321,8 +320,8 @@ impl Drop for Probe {
     }
 }
 
-/// Keeps a key among those that are being asked for, however asking ends. If it ends without an
-/// answer of any kind it has failed: a trial must not go on for ever.
+/// Lists a key as being queried until its query ends. A query that ends without any result counts
+/// as failed, because a trial must not last forever.
 struct Seat {
     remote: Arc<Remote>,
     key: Arc<str>,
@@ -349,12 +348,12 @@ fn given_up() -> LookupAnswer {
     LookupAnswer::Unavailable("the server gave the question up".to_owned())
 }
 
-/// How long ago something went wrong, for the end of a sentence.
+/// How long ago something went wrong, as the end of a sentence.
 fn ago(age: Duration) -> String {
     format!(" ({:.1} s ago)", age.as_secs_f64())
 }
 
-/// How long is left until a deadline.
+/// The time left until a deadline.
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }

@@ -1,5 +1,5 @@
-//! Rows from JSON: an object becomes fields of text. A text is itself, a number or a flag is as it
-//! is written, null is empty, and whatever is nested stays JSON.
+//! Converts JSON objects to rows with text fields. A string becomes its content, numbers and
+//! booleans are kept as written, null becomes empty, and nested values stay JSON.
 
 use std::{fmt, sync::Arc};
 
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::limits::ROW_OCTETS_MAX;
 
-/// The fields of one JSON object, in its order.
+/// The fields of one JSON object, in their order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fields(pub(crate) Vec<(String, String)>);
 
@@ -55,7 +55,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-/// What is said of a row that is longer than one may be.
+/// The message for a row that is too long.
 pub(crate) fn too_long() -> String {
     format!("a row has more than {ROW_OCTETS_MAX} octets")
 }

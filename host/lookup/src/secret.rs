@@ -1,4 +1,4 @@
-//! Secrets and certificates, read from files so that none stands in the configuration.
+//! Secrets and certificates, which are read from files so that the configuration contains none.
 
 use std::{fmt, fs::File, io::Read, os::unix::fs::MetadataExt, path::Path};
 
@@ -8,19 +8,20 @@ use crate::{Problem, limits::SECRET_OCTETS_MAX};
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(Vec<u8>);
 
-/// What a source reads beside its settings; if any of it changes, the source is another one.
+/// The files that a source reads besides its settings. If their content changes, the source is
+/// reopened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Secrets {
     /// The password, token or shared secret.
     pub(crate) main: Option<Secret>,
     /// The password of a RADIUS user.
     pub(crate) password: Option<Secret>,
-    /// Certificates to trust, as PEM.
+    /// The certificates to trust, as PEM.
     pub(crate) certificates: Option<Vec<u8>>,
 }
 
 impl Secret {
-    /// Reads the first line of a file that not everybody may read.
+    /// Reads the first line of a file that other users must not be able to read.
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
         let file = lessor_files::open(path).map_err(Problem::unreadable(path))?;
         let metadata = file.metadata().map_err(Problem::unreadable(path))?;
@@ -43,7 +44,7 @@ impl Secret {
         Err(Problem::Secret { path, found, wanted: "the secret, on one line" })
     }
 
-    /// The same for a file that need not be configured.
+    /// Does the same for an optional file.
     pub(crate) fn read_if_any(path: Option<&Path>) -> Result<Option<Self>, Problem> {
         path.map(Self::read).transpose()
     }

@@ -1,28 +1,28 @@
-//! What sources are made of.
+//! The settings of sources.
 
 use std::{path::PathBuf, time::Duration};
 
-/// A source: its name, and where it is.
+/// A source: its name, kind and location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceSettings {
-    /// What policies call it.
+    /// The name of the source in policies.
     pub name: String,
-    /// Where it is.
+    /// The kind and location of the source.
     pub place: Place,
 }
 
-/// Where a source is, and how it is asked there.
+/// The kind and location of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A file of comma-separated values with a header, held in memory.
     Csv {
         /// The file.
         file: FileSettings,
-        /// What stands between two values: one ASCII character.
+        /// The separator between two values: an ASCII character.
         delimiter: char,
     },
-    /// A file of JSON, held in memory: with a key field an array of objects or one object a line;
-    /// without one, an object of key and object.
+    /// A JSON file, held in memory. With a key field, it is an array of objects or has one object
+    /// per line; without one, it is an object that maps keys to objects.
     Json(FileSettings),
     /// An SQLite database.
     Sqlite(SqliteSettings, RemoteLimits),
@@ -39,10 +39,10 @@ pub enum Place {
 pub struct FileSettings {
     /// The file.
     pub path: PathBuf,
-    /// The field that holds the key. A CSV file needs one.
+    /// The field that holds the key, required for CSV files.
     pub key: Option<String>,
-    /// A file with fewer rows is refused. Without this, one that is read again is refused if it has
-    /// almost none of the rows that it had.
+    /// The minimum number of rows; a file with fewer is refused. Without this, a file that is read
+    /// again is refused if it has lost almost all of its rows.
     pub rows_min: Option<u64>,
 }
 
@@ -51,34 +51,34 @@ pub struct FileSettings {
 pub struct SqliteSettings {
     /// The database file.
     pub path: PathBuf,
-    /// One SELECT with one parameter, the key.
+    /// A SELECT statement with one parameter, the key.
     pub query: String,
 }
 
 /// A PostgreSQL server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresqlSettings {
-    /// `postgresql://user@host:port/database`, or what libpq calls a connection string; without a
+    /// `postgresql://user@host:port/database`, or another connection string of libpq, without a
     /// password.
     pub url: String,
     /// The file with the password.
     pub password_file: Option<PathBuf>,
-    /// The certificates to trust (PEM), in place of those that the system trusts.
+    /// The certificates to trust (PEM), instead of those that the system trusts.
     pub ca_file: Option<PathBuf>,
-    /// One SELECT with one parameter, the key, as text: `$1`.
+    /// A SELECT statement with one parameter, the key as text: `$1`.
     pub query: String,
 }
 
 /// A web service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// `http://` or `https://`, with `{key}` where the percent-encoded key goes.
+    /// `http://` or `https://`, with `{key}` in place of the percent-encoded key.
     pub url: String,
-    /// Headers to send: name and value.
+    /// The names and values of headers to send.
     pub headers: Vec<(String, String)>,
     /// The file with the token to send as `Authorization: Bearer`.
     pub bearer_token_file: Option<PathBuf>,
-    /// The certificates to trust (PEM), in place of those that the system trusts.
+    /// The certificates to trust (PEM), instead of those that the system trusts.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -87,14 +87,14 @@ pub struct HttpSettings {
 pub struct RadiusSettings {
     /// Host and port.
     pub server: String,
-    /// The file with the secret that it shares with this server.
+    /// The file with the shared secret.
     pub secret_file: PathBuf,
-    /// The file with the password to send (User-Password); without one it is the key, which is also
-    /// the user's name.
+    /// The file with the password to send (User-Password); without it, the key is sent, which is
+    /// also the user name.
     pub password_file: Option<PathBuf>,
-    /// What this server calls itself (NAS-Identifier).
+    /// The name of this server (NAS-Identifier).
     pub nas_identifier: String,
-    /// Whether an answer without Message-Authenticator is discarded. Without that an attacker on the
+    /// Whether an answer without Message-Authenticator is discarded. Otherwise an attacker on the
     /// path can forge answers (CVE-2024-3596).
     pub require_message_authenticator: bool,
 }
@@ -102,19 +102,20 @@ pub struct RadiusSettings {
 /// The limits of a source that takes time to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteLimits {
-    /// How long a question may take, waiting for its turn included; that is half of it at most.
+    /// The maximum duration of a query, including the wait for its turn, which is at most half of
+    /// it.
     pub deadline: Duration,
-    /// Questions at the source at a time.
+    /// The maximum number of concurrent queries.
     pub concurrency_max: usize,
-    /// Questions that wait for their turn; more are refused.
+    /// The maximum number of queries that wait for their turn; more are refused.
     pub queue_max: usize,
-    /// How long a row that was found is answered again without asking.
+    /// How long a row is cached.
     pub cache_ttl: Duration,
-    /// How long it is remembered that there is no row.
+    /// How long the absence of a row is cached.
     pub negative_ttl: Duration,
-    /// For how long after that an answer still serves while the source fails.
+    /// How long after that a cached row is still used while the source fails.
     pub stale_for: Duration,
-    /// Answers in the cache; one of more than a kilobyte counts as several.
+    /// The maximum number of answers in the cache; one of more than a kilobyte counts as several.
     pub cache_entries_max: usize,
 }
 
@@ -133,7 +134,7 @@ impl Default for RemoteLimits {
 }
 
 impl Place {
-    /// What kind of source it is, as configuration and status call it.
+    /// The kind of source, as in configuration and status.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Csv { .. } => "csv",
@@ -145,7 +146,7 @@ impl Place {
         }
     }
 
-    /// Where it is, for people.
+    /// The location, for display.
     pub(crate) fn location(&self) -> String {
         match self {
             Self::Csv { file, .. } | Self::Json(file) => file.path.display().to_string(),

@@ -1,4 +1,4 @@
-//! One source: its settings, and the table or the remote that they made.
+//! A source: its settings, and the table or remote source that was opened from them.
 
 use std::{
     path::Path,
@@ -20,14 +20,14 @@ use crate::{
     table::Stamp,
 };
 
-/// A source that can be asked.
+/// A source that can be queried.
 pub(crate) struct Source {
     pub(crate) settings: SourceSettings,
     secrets: Secrets,
     body: Body,
-    /// Which version of a file it is.
+    /// The version of the source's file.
     stamp: Option<Stamp>,
-    /// A number that no other source has, nor the same one opened again.
+    /// A number that is unique to this source, and changes when the same source is reopened.
     pub(crate) version: u64,
 }
 
@@ -37,7 +37,7 @@ enum Body {
 }
 
 impl Source {
-    /// Opens a source. `old` serves under its name, if one does.
+    /// Opens a source. `old` is the one in use under its name, if there is one.
     pub(crate) fn open(settings: &SourceSettings, old: Option<&Self>) -> Result<Self, Problem> {
         let secrets = secrets(&settings.place)?;
         let file = |settings: &FileSettings, (table, stamp): (Table, Stamp)| {
@@ -61,7 +61,7 @@ impl Source {
         Ok(Self { settings: settings.clone(), secrets, body, stamp, version })
     }
 
-    /// Whether opening it again with these settings would give the same.
+    /// Whether reopening the source with these settings would give the same result.
     pub(crate) fn still_serves(&self, settings: &SourceSettings) -> bool {
         let is_same_file = match (&self.settings.place, &self.stamp) {
             (Place::Csv { file, .. } | Place::Json(file), Some(stamp)) => {
@@ -75,7 +75,7 @@ impl Source {
             && secrets(&settings.place).is_ok_and(|secrets| secrets == self.secrets)
     }
 
-    /// The answer, if it is there at once.
+    /// Returns the answer if it is available at once.
     pub(crate) fn now(&self, key: &str) -> Option<LookupAnswer> {
         match &self.body {
             Body::Remote(remote) => remote.now(key),
@@ -91,7 +91,7 @@ impl Source {
         }
     }
 
-    /// The answer, once it is there.
+    /// Waits for the answer.
     pub(crate) async fn ask(&self, key: &str) -> LookupAnswer {
         match &self.body {
             Body::Remote(remote) => remote.ask(key).await,
@@ -106,7 +106,7 @@ impl Source {
         }
     }
 
-    /// What is worth a warning before anything is asked.
+    /// Warnings about the configuration, before the first query.
     pub(crate) fn warnings(&self) -> Vec<String> {
         match &self.body {
             Body::File { .. } => Vec::new(),
@@ -130,8 +130,8 @@ impl Source {
     }
 }
 
-/// Refuses a file that has fewer rows than wanted, or has lost almost all of those that serve: it was
-/// probably cut off on its way.
+/// Refuses a file with fewer rows than the minimum, or one that has lost almost all rows of the
+/// version in use: it was probably truncated during a copy.
 fn check_rows(settings: &FileSettings, table: &Table, old: Option<&Table>) -> Result<(), Problem> {
     let (path, rows) = (settings.path.clone(), table.rows() as u64);
     match (settings.rows_min, old.map(|old| old.rows() as u64)) {
@@ -143,7 +143,7 @@ fn check_rows(settings: &FileSettings, table: &Table, old: Option<&Table>) -> Re
     }
 }
 
-/// Reads the files beside the configuration that a source needs.
+/// Reads the files with secrets and certificates that a source needs.
 fn secrets(place: &Place) -> Result<Secrets, Problem> {
     let certificates = |path: Option<&Path>| path.map(read_certificates).transpose();
     Ok(match place {
@@ -166,7 +166,7 @@ fn secrets(place: &Place) -> Result<Secrets, Problem> {
     })
 }
 
-/// A database is kept open and may change as it likes; another file in its place is another one.
+/// A database is kept open and its content may change; a replaced file is another source.
 fn stamp_of_database(place: &Place) -> Result<Option<Stamp>, Problem> {
     let Place::Sqlite(settings, _) = place else { return Ok(None) };
     let metadata =

@@ -6,8 +6,8 @@ use lessor_core::LookupAnswer;
 
 use crate::{Problem, SourceError, SourceSettings, SourceStatus, Table, source::Source};
 
-/// All sources of one configuration. Never changed; a reload makes another set, which shares what
-/// did not change.
+/// All sources of one configuration. The set is immutable; a reload creates another one, which
+/// shares the unchanged sources.
 #[derive(Default)]
 pub struct Sources {
     /// In the order of the configuration.
@@ -16,17 +16,17 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Opens every source: reads the files, and checks of the others what can be checked without
-    /// asking them. Takes as long as reading takes; call it off the packet path.
+    /// Opens every source: reads files, and checks the others as far as that is possible without
+    /// queries. This can be slow, so call it off the packet path.
     ///
     /// # Errors
-    /// All that is wrong with all sources.
+    /// All problems of all sources.
     pub fn open(settings: &[SourceSettings]) -> Result<Arc<Self>, Vec<SourceError>> {
         Self::default().reload(settings)
     }
 
-    /// The same for new settings, beside a set that serves: what did not change goes over as it is,
-    /// with its rows, its cache and its connections. This set serves on unchanged.
+    /// Does the same for new settings, alongside the set in use. Unchanged sources are shared, with
+    /// their rows, caches and connections. This set stays usable.
     ///
     /// # Errors
     /// As [`Sources::open`].
@@ -56,23 +56,23 @@ impl Sources {
         if errors.is_empty() { Ok(Arc::new(next)) } else { Err(errors) }
     }
 
-    /// Whether there is none.
+    /// Whether there are no sources.
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }
 
-    /// What policies call the sources.
+    /// The names of the sources.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().map(|source| source.settings.name.as_str())
     }
 
-    /// Whether there is a source of this name.
+    /// Whether there is a source with this name.
     pub fn contains(&self, name: &str) -> bool {
         self.places.contains_key(name)
     }
 
-    /// What a source says of a key, if that is known at once: it is a file, or the answer is
-    /// remembered, or the source is left alone for a while. Never waits.
+    /// Returns the answer of a source for a key if it is known at once: the source is a file, the
+    /// answer is cached, or the source is paused. Never blocks.
     pub fn now(&self, name: &str, key: &str) -> Option<LookupAnswer> {
         match self.source(name) {
             Some(source) => source.now(key),
@@ -80,8 +80,8 @@ impl Sources {
         }
     }
 
-    /// What a source says of a key. Answers within the source's deadline, whatever happens. Must be
-    /// called within a runtime of tokio.
+    /// Waits for the answer of a source for a key, which always comes within the source's deadline.
+    /// Must be called within a tokio runtime.
     pub async fn ask(&self, name: &str, key: &str) -> LookupAnswer {
         match self.source(name) {
             Some(source) => source.ask(key).await,
@@ -94,13 +94,14 @@ impl Sources {
         self.source(name)?.table()
     }
 
-    /// The sources that are files, each with a number that no other version of it has.
+    /// The sources that are files, each with a number that is unique to its version.
     pub fn versions(&self) -> Vec<(String, u64)> {
         let files = self.sources.iter().filter(|source| source.table().is_some());
         files.map(|source| (source.settings.name.clone(), source.version)).collect()
     }
 
-    /// What is worth a warning before anything is asked: the name of the source, and what it is.
+    /// Warnings about the configuration before the first query: the name of the source, and the
+    /// warning.
     pub fn warnings(&self) -> Vec<(String, String)> {
         let of = |source: &Arc<Source>| {
             let name = source.settings.name.clone();
@@ -109,7 +110,7 @@ impl Sources {
         self.sources.iter().flat_map(of).collect()
     }
 
-    /// What the sources did so far, in the order of the configuration.
+    /// The status of the sources, in the order of the configuration.
     pub fn status(&self) -> Vec<SourceStatus> {
         self.sources.iter().map(|source| source.status()).collect()
     }

@@ -1,4 +1,4 @@
-//! What a source did so far.
+//! The status of a source.
 
 use std::{
     sync::{
@@ -12,47 +12,49 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure_log::FailureLog;
 
-/// What a source did since it was opened, for status and metrics.
+/// The counters and state of a source since it was opened, for status and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SourceStatus {
-    /// What policies call it.
+    /// The name of the source in policies.
     pub name: String,
-    /// What kind of source it is.
+    /// The kind of source.
     pub kind: String,
-    /// Where it is: a path, a URL or a server.
+    /// The location: a path, a URL or a server.
     pub location: String,
-    /// Rows in memory, for a file; answers in the cache, for others.
+    /// For a file the number of rows in memory, for others the number of answers in the cache.
     pub rows: u64,
-    /// Questions that got an answer, of whichever kind.
+    /// The number of lookups that got an answer of any kind.
     pub asked: u64,
-    /// Answered with a row from memory.
+    /// The number of lookups answered with a row from memory.
     pub hits: u64,
-    /// Answered from memory that there is no row.
+    /// The number of lookups answered from memory that there is no row.
     pub negative_hits: u64,
-    /// Answered with a row that is older than it should be.
+    /// The number of lookups answered with an expired row.
     pub stale: u64,
-    /// Not answered: the source failed, was left alone after failing, or too many waited.
+    /// The number of lookups without an answer: the source failed or was paused, or too many
+    /// waited.
     pub unavailable: u64,
-    /// Questions that the source itself answered. Many who ask for one key at once make one.
+    /// The number of queries that the source answered. Concurrent lookups of one key share a query.
     pub fetched: u64,
-    /// Questions that it did not answer as it should, without those that it did not answer in time.
+    /// The number of queries that failed, without timeouts.
     pub failures: u64,
-    /// Questions that it did not answer in time.
+    /// The number of queries that timed out.
     pub timeouts: u64,
-    /// Questions that were refused because too many waited, or that waited too long for their turn.
+    /// The number of queries refused because too many waited, or that waited too long for their
+    /// turn.
     pub refused: u64,
-    /// Questions that wait for the source now.
+    /// The number of queries in progress.
     pub in_flight: u64,
-    /// How long the source took to answer, in microseconds, without waiting for a turn: the mean.
+    /// The mean time that the source took to answer, in microseconds, without waiting for a turn.
     pub mean_us: u64,
-    /// And the longest.
+    /// The longest time that the source took to answer, in microseconds.
     pub max_us: u64,
-    /// Whether the source is left alone for a while because it failed.
+    /// Whether the source is paused because it failed.
     pub is_down: bool,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
-    /// When that was, as RFC 3339 writes it.
+    /// The time of the last error, in the format of RFC 3339.
     #[serde(default)]
     pub last_error_at: Option<String>,
 }
@@ -75,7 +77,7 @@ pub(crate) struct Counters {
     log: FailureLog,
 }
 
-/// What went wrong last.
+/// The last error and its time.
 #[derive(Clone, Debug)]
 struct Trouble {
     error: String,
@@ -84,12 +86,12 @@ struct Trouble {
 }
 
 impl Counters {
-    /// Counts one more.
+    /// Increments a counter.
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The source answered.
+    /// Counts an answer of the source.
     pub(crate) fn fetched(&self, took: Duration) {
         let took_us = took.as_micros() as u64;
         Self::count(&self.fetched);
@@ -97,7 +99,7 @@ impl Counters {
         self.max_us.fetch_max(took_us, Ordering::Relaxed);
     }
 
-    /// Remembers what went wrong, and logs it unless that is no news.
+    /// Records an error, and logs it unless it was logged recently.
     pub(crate) fn went_wrong(&self, source: &str, key: &str, error: &str) {
         let trouble =
             Trouble { error: error.to_owned(), at: Instant::now(), clock: jiff::Timestamp::now() };
@@ -105,22 +107,22 @@ impl Counters {
         self.log.failed(source, key, error);
     }
 
-    /// The source is left alone for a while.
+    /// Logs that the source is paused.
     pub(crate) fn left_alone(&self, source: &str, pause: Duration) {
         self.log.left_alone(source, pause);
     }
 
-    /// The source answers again.
+    /// Logs that the source answers again.
     pub(crate) fn is_back(&self, source: &str, after: Duration) {
         self.log.is_back(source, after);
     }
 
-    /// What went wrong last, and how long ago.
+    /// The last error, and how long ago it happened.
     pub(crate) fn last_error(&self) -> Option<(String, Duration)> {
         self.trouble().as_ref().map(|trouble| (trouble.error.clone(), trouble.at.elapsed()))
     }
 
-    /// The numbers, under names.
+    /// The values of the counters.
     pub(crate) fn status(&self) -> SourceStatus {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let fetched = read(&self.fetched);

@@ -1,9 +1,8 @@
-//! Tables: the rows of a file in memory, found by key. A table is never changed; a file that
-//! changed becomes another one.
+//! Tables: the rows of a file in memory, found by key. A table is immutable; a changed file becomes
+//! a new one.
 //!
-//! Rows lie one after the other in one piece of memory, and the index holds nothing but where each
-//! begins: a million rows cost little more than their text. A [`Row`] is made only when one is
-//! asked for.
+//! Rows are stored one after another in a single allocation, and the index has only their offsets:
+//! a million rows take little more memory than their text. A [`Row`] is created on request.
 
 mod csv;
 mod file;
@@ -24,9 +23,9 @@ use crate::{Problem, limits::KEY_OCTETS_MAX, settings::FileSettings};
 
 /// The rows of a file, by key.
 pub struct Table {
-    /// Records, one after the other: see [`record`].
+    /// Records, one after another: see [`record`].
     octets: Vec<u8>,
-    /// Where each record begins.
+    /// The offset of each record.
     index: HashTable<u32>,
     layouts: Vec<Layout>,
     hasher: RandomState,
@@ -51,20 +50,20 @@ impl Table {
         Some(shown.collect())
     }
 
-    /// What stands in one field of the row of a key; nothing if there is no such row or field, or
-    /// it is empty.
+    /// The value of one field in the row of a key; `None` if there is no such row or field, or the
+    /// value is empty.
     pub fn field(&self, key: &str, name: &str) -> Option<&str> {
         let (layout, mut values) = self.find(key)?;
         let position = layout.columns.iter().position(|column| column.as_deref() == Some(name))?;
         values.nth(position).filter(|value| !value.is_empty())
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.index.len()
     }
 
-    /// The memory that rows and index take.
+    /// The memory of rows and index, in octets.
     pub fn octets(&self) -> usize {
         self.octets.capacity() + self.index.allocation_size()
     }
@@ -79,7 +78,7 @@ impl Table {
     }
 }
 
-/// Puts a table together, row by row.
+/// Builds a table row by row.
 struct Builder {
     table: Table,
     known: HashMap<Vec<Option<String>>, usize>,
@@ -87,24 +86,24 @@ struct Builder {
     memory: Memory,
 }
 
-/// One row as a reader of a format hands it over.
+/// A row as a reader passes it on.
 struct Parsed<'a> {
-    /// What names the columns; none for the column of a key that is no field.
+    /// The names of the columns; `None` for the column of a key that is not a field.
     columns: &'a [Option<String>],
-    /// Which of the columns holds the key.
+    /// The column that holds the key.
     key_at: usize,
-    /// One for each column.
+    /// The value of each column.
     values: &'a [&'a str],
 }
 
-/// Takes rows. What it says of one that it refuses goes into the message with the row's line.
+/// Receives rows. The reason for refusing a row becomes part of the message, with the row's line.
 type Sink<'a> = dyn FnMut(Parsed<'_>) -> Result<(), String> + 'a;
 
 impl Builder {
-    /// For a file of so many octets.
+    /// Creates a builder for a file of this size.
     fn of_file(octets: u64) -> Self {
         let table = Table {
-            // Where nothing is written nothing is taken.
+            // Memory that is not written is not taken from the system.
             octets: Vec::with_capacity(usize::try_from(octets).unwrap_or_default()),
             index: HashTable::new(),
             layouts: Vec::new(),
@@ -114,12 +113,12 @@ impl Builder {
         Self { table, known: HashMap::new(), names: HashMap::new(), memory }
     }
 
-    /// Refuses a file that costs more than it should, given how much of it was read.
+    /// Refuses a file that takes too much memory in relation to the part that was read.
     fn check_memory(&self, octets_read: u64) -> Result<(), String> {
         self.memory.check(self.table.octets.len(), self.table.rows(), octets_read)
     }
 
-    /// Adds a row; says whether its key is new.
+    /// Adds a row. Returns whether its key is new.
     fn add(&mut self, row: &Parsed<'_>) -> Result<bool, String> {
         let key = usable_key(row)?;
         let layout = self.layout(row);
@@ -143,7 +142,7 @@ impl Builder {
         self.table
     }
 
-    /// The number of the row's layout. Most files have one.
+    /// The number of the row's layout. Most files have a single layout.
     fn layout(&mut self, row: &Parsed<'_>) -> usize {
         if let Some(last) = self.table.layouts.last()
             && last.is(row.columns, row.key_at)

@@ -1,4 +1,5 @@
-//! Encrypted connections: whom to trust. One library for all sources, with one set of algorithms.
+//! TLS connections and the certificates to trust. All sources use one library with one set of
+//! algorithms.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,10 +11,10 @@ use rustls::{
 
 use crate::Problem;
 
-/// Trusts the certificates of a file (as PEM), or those that the system trusts.
+/// Trusts the certificates in a file (as PEM), or those that the system trusts.
 ///
 /// # Errors
-/// If there is nothing to trust.
+/// If there are no certificates to trust.
 pub(crate) fn client(ca: Option<(&Path, &[u8])>) -> Result<ClientConfig, Problem> {
     let mut roots = RootCertStore::empty();
     match ca {
@@ -46,10 +47,10 @@ pub(crate) fn client(ca: Option<(&Path, &[u8])>) -> Result<ClientConfig, Problem
     trusting(roots)
 }
 
-/// Trusts these and no others.
+/// Trusts these certificates only.
 ///
 /// # Errors
-/// If the library has no version of TLS to offer.
+/// If the library supports no version of TLS.
 pub(crate) fn trusting(roots: RootCertStore) -> Result<ClientConfig, Problem> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -57,7 +58,7 @@ pub(crate) fn trusting(roots: RootCertStore) -> Result<ClientConfig, Problem> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Algorithms, and random octets that nobody can guess.
+/// The provider of algorithms and random numbers.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }

@@ -1,11 +1,11 @@
-//! Leaving a source alone that fails. A failure may be the fault of the key: so keys are counted and
-//! not failures, and before a source is left alone it is asked about the key that it answered last.
-//! After a pause one question is a trial for all, about another key than those that failed, if there
-//! is one.
+//! Pauses a failing source. The key may cause a failure, so different keys are counted instead of
+//! failures, and before a source is paused, it is probed with the key that it answered last. After
+//! a pause, a single query is the trial for all, with a key other than the failed ones if there is
+//! one.
 //!
-//! Not here: what becomes of the keys that failed; see [`super::failed_keys`]. The invariant: one key
-//! alone never takes a source away from the others, and a source that answers again is found out
-//! within twice its pause, for any key.
+//! Does not handle the failed keys; see [`super::failed_keys`]. Invariant: a single key never
+//! causes a source to be paused for others, and a source that works again is detected within twice
+//! its pause, with any key.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,29 +14,30 @@ use std::{
 
 use crate::limits::{FAILED_KEYS_IN_A_ROW_MAX, RETRY_AFTER_MAX, RETRY_AFTER_MIN};
 
-/// Whether a source may be asked.
+/// Decides whether a source may be queried.
 #[derive(Debug, Default)]
 pub(super) struct BackOff(Mutex<Record>);
 
-/// What is to be done after a failure.
+/// The reaction to a failure.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Nothing changes.
     GoOn,
-    /// The source is to be asked about this key, to tell whether it is the source that fails.
+    /// The source is probed with this key, to find out whether the source itself fails.
     Probe(Arc<str>),
-    /// The source is left alone, this long.
+    /// The source is paused for this long.
     Pause(Duration),
 }
 
 #[derive(Debug, Default)]
 struct Record {
     state: State,
-    /// Different keys that failed since the source answered last, at most as many as count.
+    /// The different keys that failed since the source last answered, up to the number that pauses
+    /// it.
     failed: Vec<Arc<str>>,
     /// The key that the source answered last.
     answered: Option<Arc<str>>,
-    /// Since when the source is left alone, with trials in between.
+    /// The start of the current series of pauses, with trials in between.
     down_since: Option<Instant>,
 }
 
@@ -46,21 +47,21 @@ enum State {
     Up,
     /// A probe has just shown that the source works: failures do not count until then.
     Trusted { until: Instant },
-    /// Enough keys failed; a probe is under way.
+    /// Enough keys have failed, and a probe is running.
     Doubted,
-    /// It is left alone until then, this long.
+    /// The source is paused until then, for this long.
     Down { until: Instant, pause: Duration },
-    /// One question is under way to see whether it is back; the pause if it is not.
+    /// One query is running as a trial. `pause` is the length of the last pause.
     Tried { pause: Duration, is_probed: bool },
 }
 
 impl BackOff {
-    /// Whether nobody is to ask about this key now.
+    /// Whether this key must not be queried now.
     pub(super) fn is_down_for(&self, key: &str) -> bool {
         self.record().is_down_for(key, Instant::now())
     }
 
-    /// Whether the source is left alone.
+    /// Whether the source is paused.
     pub(super) fn is_down(&self) -> bool {
         match self.record().state {
             State::Up | State::Trusted { .. } | State::Doubted => false,
@@ -69,8 +70,8 @@ impl BackOff {
         }
     }
 
-    /// The same as [`BackOff::is_down_for`], for somebody who asks if not: of many after a pause, the
-    /// first is the trial.
+    /// Does the same as [`BackOff::is_down_for`] for a caller that queries if the answer is no: the
+    /// first query after a pause becomes the trial. Returns whether the key may be queried.
     pub(super) fn admits(&self, key: &str) -> bool {
         let mut record = self.record();
         if record.is_down_for(key, Instant::now()) {
@@ -82,11 +83,11 @@ impl BackOff {
         true
     }
 
-    /// The source answered. Says for how long it was left alone, if it was.
+    /// Records an answer of the source. Returns how long the source was paused, if it was.
     pub(super) fn worked(&self, key: Option<&Arc<str>>) -> Option<Duration> {
         let mut record = self.record();
         record.state = match record.state {
-            // The probe, or a question beside it: what failed had to do with the keys.
+            // The probe or another query was answered, so the keys caused the failures.
             State::Doubted => State::Trusted { until: Instant::now() + RETRY_AFTER_MIN },
             State::Trusted { until } => State::Trusted { until },
             State::Up | State::Down { .. } | State::Tried { .. } => State::Up,
@@ -98,12 +99,12 @@ impl BackOff {
         record.down_since.take().map(|since| since.elapsed())
     }
 
-    /// The source failed for a key.
+    /// Records a failure for a key.
     pub(super) fn failed(&self, key: &Arc<str>) -> Next {
         self.record().failed(key, Instant::now())
     }
 
-    /// A question was given up: there is nobody left who could probe.
+    /// Records that a query was abandoned, so that no task is left for a probe.
     pub(super) fn given_up(&self, key: &Arc<str>) {
         let mut record = self.record();
         if let Next::Probe(_) = record.failed(key, Instant::now()) {
@@ -111,7 +112,7 @@ impl BackOff {
         }
     }
 
-    /// The probe failed too. Says for how long the source is left alone.
+    /// Records that the probe failed, too. Returns the length of the pause.
     pub(super) fn probe_failed(&self) -> Option<Duration> {
         let mut record = self.record();
         match record.state {
@@ -120,13 +121,13 @@ impl BackOff {
         }
     }
 
-    /// A question never reached the source, which says nothing about it. If it was the trial, there
-    /// is another after the same pause.
+    /// Records that a query never reached the source, which says nothing about it. If it was the
+    /// trial, another one follows after the same pause.
     pub(super) fn not_asked(&self) {
         self.not_asked_if(|is_probed| !is_probed);
     }
 
-    /// The same for a probe.
+    /// Does the same for a probe.
     pub(super) fn not_probed(&self) {
         self.not_asked_if(|_| true);
         let mut record = self.record();
@@ -154,7 +155,8 @@ impl Record {
     fn is_down_for(&self, key: &str, now: Instant) -> bool {
         match self.state {
             State::Up | State::Trusted { .. } | State::Doubted => false,
-            // Another key goes first; if there is none for a while, these are tried again.
+            // Other keys go first; if there are none for the length of a pause, the failed ones are
+            // tried again.
             State::Down { until, pause } => {
                 now < until || (self.has_failed(key) && now < until + pause)
             }
@@ -165,7 +167,7 @@ impl Record {
     fn failed(&mut self, key: &Arc<str>, now: Instant) -> Next {
         match self.state {
             State::Trusted { until } if now < until => return Next::GoOn,
-            // From questions that were under way before.
+            // These failures belong to queries that began earlier.
             State::Down { .. } | State::Doubted | State::Tried { is_probed: true, .. } => {
                 return Next::GoOn;
             }
@@ -192,7 +194,7 @@ impl Record {
         Next::Probe(answered)
     }
 
-    /// Leaves the source alone, twice as long as before.
+    /// Pauses the source for twice as long as before.
     fn leave_alone(&mut self, now: Instant) -> Duration {
         let pause = match self.state {
             State::Tried { pause, .. } | State::Down { pause, .. } => {
@@ -218,12 +220,12 @@ mod tests {
         number.to_string().into()
     }
 
-    /// So many different keys fail.
+    /// Fails this many different keys.
     fn fail(back_off: &BackOff, count: usize) -> Next {
         (0..count).map(|number| back_off.failed(&key(number))).last().unwrap()
     }
 
-    /// The pause is over, and `more` after it.
+    /// Moves the end of the pause to `more` ago.
     fn over(back_off: &BackOff, more: Duration) {
         match &mut back_off.record().state {
             State::Down { until, .. } => *until = Instant::now().checked_sub(more).unwrap(),

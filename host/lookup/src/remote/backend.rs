@@ -1,4 +1,4 @@
-//! What stands behind a remote source.
+//! The backends of remote sources.
 
 use lessor_core::{LookupAnswer, Row};
 
@@ -15,7 +15,7 @@ use crate::{
     settings::{Place, RemoteLimits},
 };
 
-/// What stands behind a remote source.
+/// The backend of a remote source.
 pub(super) enum Backend {
     Sqlite(Sqlite),
     Postgresql(Box<Postgresql>),
@@ -47,7 +47,7 @@ impl Backend {
         })
     }
 
-    /// What is said of a key that this source cannot be asked about.
+    /// The answer for a key that this source cannot be queried for.
     pub(super) fn refusal(&self, key: &str) -> Option<LookupAnswer> {
         match self {
             Self::Http(_) => http::climbs(key).then_some(LookupAnswer::NotFound),
@@ -56,7 +56,7 @@ impl Backend {
         }
     }
 
-    /// How many questions it takes at a time.
+    /// The number of concurrent queries.
     pub(super) fn concurrency_max(&self, limits: &RemoteLimits) -> usize {
         match self {
             Self::Sqlite(_) => sqlite::threads(limits.concurrency_max),
@@ -64,7 +64,7 @@ impl Backend {
         }
     }
 
-    /// What is worth a warning before anything is asked.
+    /// Warnings about the configuration, before the first query.
     pub(super) fn warnings(&self) -> Vec<String> {
         match self {
             Self::Sqlite(source) => source.warnings(),
@@ -81,7 +81,7 @@ impl Backend {
         }
     }
 
-    /// There was no answer in time. Says what may be behind that, if the backend knows.
+    /// Reacts to a timeout. Returns a possible cause, if the backend knows one.
     pub(super) fn fell_silent(&self) -> Option<String> {
         match self {
             Self::Postgresql(source) => source.forget_idle(),

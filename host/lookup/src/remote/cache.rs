@@ -1,4 +1,4 @@
-//! What a source said, for as long as it counts and a while longer.
+//! The cache of a source's answers, which are kept for some time after they expire.
 
 use std::{
     sync::Arc,
@@ -18,12 +18,12 @@ pub(super) struct Answers {
     stale_for: Duration,
 }
 
-/// What is remembered of a key.
+/// A cached answer.
 pub(super) enum Remembered {
-    /// An answer that counts.
+    /// A valid answer.
     Fresh(LookupAnswer),
-    /// A row that counts only while the source fails. That there is no row is never remembered for
-    /// so long: somebody who became a subscriber meanwhile would not get in.
+    /// A row that is used only while the source fails. The absence of a row is never kept this
+    /// long, because a client that became a subscriber meanwhile would get no service.
     Stale(LookupAnswer),
 }
 
@@ -33,7 +33,7 @@ struct Entry {
     since: Instant,
 }
 
-/// An entry counts as one, or as several if it is long.
+/// A long entry counts as several.
 #[derive(Clone)]
 struct Weight;
 
@@ -48,7 +48,7 @@ impl Weighter<Arc<str>, Entry> for Weight {
 impl Answers {
     pub(super) fn new(limits: &RemoteLimits) -> Self {
         let entries_max = limits.cache_entries_max;
-        // Memory is taken as it is needed, not for as many entries as there may ever be.
+        // Memory is allocated as needed, not for the maximum number of entries.
         let expected = entries_max.min(1024);
         Self {
             entries: (entries_max > 0)
@@ -73,7 +73,7 @@ impl Answers {
         None
     }
 
-    /// Remembers what the source said.
+    /// Caches the answer of the source.
     pub(super) fn put(&self, key: &Arc<str>, row: Option<Row>) {
         if let Some(entries) = &self.entries
             && (row.is_none() || !self.stale_for.is_zero() || !self.cache_ttl.is_zero())
@@ -82,7 +82,7 @@ impl Answers {
         }
     }
 
-    /// Forgets the entry of that time; there may be a newer one by now.
+    /// Removes the entry with this time, unless it was replaced by a newer one.
     fn forget(&self, key: &str, since: Instant) {
         if let Some(entries) = &self.entries {
             entries.remove_if(key, |entry| entry.since == since);

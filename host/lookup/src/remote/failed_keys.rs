@@ -1,7 +1,7 @@
-//! Keys that a source failed for a moment ago: they are not asked for again at once, so that a client
-//! that sends the same again and again causes no questions.
+//! Keys that failed a moment ago. They are not queried again at once, so that a client that repeats
+//! a message causes no queries.
 //!
-//! Not here: whether the source works; see [`super::back_off`]. The invariant: no more than
+//! Does not decide whether the source works; see [`super::back_off`]. Invariant: no more than
 //! [`FAILED_KEYS_MAX`] keys are remembered, and none longer than [`FAILED_KEY_FOR`].
 
 use std::{
@@ -13,10 +13,10 @@ use quick_cache::sync::Cache;
 
 use crate::limits::{FAILED_KEY_FOR, FAILED_KEYS_MAX};
 
-/// The keys that failed lately.
+/// The keys that failed recently.
 pub(super) struct FailedKeys(Cache<Arc<str>, FailedKey>);
 
-/// Why a key failed, and when.
+/// Why and when a key failed.
 #[derive(Clone)]
 pub(super) struct FailedKey {
     pub(super) why: Arc<str>,
@@ -32,7 +32,7 @@ impl FailedKeys {
         self.0.insert(Arc::clone(key), FailedKey { why: why.into(), at: Instant::now() });
     }
 
-    /// What went wrong with a key, if that was a moment ago.
+    /// The failure of a key, if it was a moment ago.
     pub(super) fn get(&self, key: &str) -> Option<FailedKey> {
         let failed = self.0.get(key)?;
         if failed.age() < FAILED_KEY_FOR {

@@ -1,4 +1,4 @@
-//! Web services: one GET a key, the answer an object of JSON.
+//! Web services: one GET request per key, answered with a JSON object.
 
 use std::time::Duration;
 
@@ -27,19 +27,19 @@ use crate::{
     tls,
 };
 
-/// All that RFC 3986 does not call unreserved.
+/// All characters that RFC 3986 does not call unreserved.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What stands in a URL where the key goes.
+/// The placeholder for the key in a URL.
 const KEY: &str = "{key}";
-/// How long a connection is kept that nobody uses.
+/// How long an idle connection is kept.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
-/// Whether a key would climb in the path of a URL, encoded or not.
+/// Whether a key would refer to a parent path in a URL, percent-encoded or not.
 pub(super) fn climbs(key: &str) -> bool {
     matches!(key, "." | "..")
 }
 
-/// A web service, and the connections to it.
+/// A web service and its connections.
 pub(super) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     url: String,
@@ -59,7 +59,7 @@ impl Http {
         connector.set_connect_timeout(Some(limits.deadline));
         let ca = settings.ca_file.as_deref().zip(secrets.certificates.as_deref());
         let tls = match settings.url.starts_with("http://") {
-            // Without encryption there is nobody to trust.
+            // Without TLS, no certificates are needed.
             true => tls::trusting(RootCertStore::empty())?,
             false => tls::client(ca)?,
         };
@@ -76,7 +76,7 @@ impl Http {
     }
 
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
-        // Kept to the end.
+        // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let encoded = utf8_percent_encode(&key, ENCODED).to_string();
         let mut request =
@@ -91,7 +91,7 @@ impl Http {
                 let why = format!("the service answers {status}; set url to where it sends us");
                 return Err(Failure::Down(why));
             }
-            // The key is not to its liking; another may be.
+            // The service rejects this key; it may accept another.
             StatusCode::BAD_REQUEST
             | StatusCode::URI_TOO_LONG
             | StatusCode::UNPROCESSABLE_ENTITY => {
@@ -104,7 +104,7 @@ impl Http {
     }
 }
 
-/// The row in an answer; none if there is nothing in it.
+/// The row in an answer; `None` if the answer is empty.
 fn row(body: &[u8]) -> Result<Option<Row>, Failure> {
     let body = body.trim_ascii();
     if body.is_empty() || body == b"null" {

@@ -1,5 +1,5 @@
-//! PostgreSQL. The row comes as one text of JSON, made by the server, so that values of every type
-//! are text as the database writes them.
+//! PostgreSQL. The server returns the row as one JSON text, so that values of all types are texts
+//! in the database's format.
 
 use std::{
     str::FromStr,
@@ -22,14 +22,14 @@ use crate::{
     tls,
 };
 
-/// The classes of errors that depend on the key: more rows than an expression may give, a key that
-/// cannot be what the query takes it for, and what a function of the database refuses.
+/// The classes of errors that depend on the key: more rows than an expression may return, a key
+/// that cannot be converted to the expected type, and errors raised by a function of the database.
 const ABOUT_THE_KEY: [&str; 3] = ["21", "22", "P0"];
 
-/// How long a connection is kept that nobody uses; firewalls forget those that are silent.
+/// How long an idle connection is kept; firewalls drop silent connections.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
-/// Connections to one server; as many as there are questions at a time.
+/// The connections to one server, up to the number of concurrent queries.
 pub(super) struct Postgresql {
     config: Config,
     tls: MakeRustlsConnect,
@@ -38,7 +38,7 @@ pub(super) struct Postgresql {
     idle: Mutex<Vec<Idle>>,
 }
 
-/// A connection that nobody uses, and since when.
+/// An idle connection, and since when it is idle.
 struct Idle {
     connected: Connected,
     since: Instant,
@@ -77,7 +77,7 @@ impl Postgresql {
         let ca = settings.ca_file.as_deref().zip(secrets.certificates.as_deref());
         let tls = match (config.get_ssl_mode(), ca) {
             (SslMode::Disable, _) => tls::trusting(RootCertStore::empty())?,
-            // What need not be encrypted need not find certificates.
+            // Connections that need not be encrypted need no certificates.
             (SslMode::Prefer, None) => {
                 tls::client(None).or_else(|_| tls::trusting(RootCertStore::empty()))?
             }
@@ -93,7 +93,7 @@ impl Postgresql {
     }
 
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
-        // Kept to the end.
+        // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let mut idle = self.take_idle();
         loop {
@@ -102,8 +102,8 @@ impl Postgresql {
                 Some(connected) => connected,
                 None => self.connect().await.map_err(|error| down(&error))?,
             };
-            // If nobody waits any more this is dropped with its connection: an answer that comes
-            // late is nobody else's.
+            // If the caller stops waiting, this future is dropped with its connection, so that a
+            // late answer is never read as that of another query.
             match connected.client.query(&connected.statement, &[&&*key]).await {
                 Ok(rows) => {
                     self.put_back(connected);
@@ -120,7 +120,7 @@ impl Postgresql {
                         return Err(failure);
                     }
                     self.forget_idle();
-                    // Unless the server only ended the connection while nobody used it.
+                    // Retry only if the server closed the connection while it was idle.
                     if !was_idle || error.as_db_error().is_some() {
                         return Err(failure);
                     }
@@ -129,7 +129,7 @@ impl Postgresql {
         }
     }
 
-    /// Closes the connections that nobody uses: what made one fail may have struck them all.
+    /// Closes all idle connections, because the cause of a failure may affect all of them.
     pub(super) fn forget_idle(&self) {
         self.idle().clear();
     }
@@ -146,13 +146,13 @@ impl Postgresql {
 
     async fn connect(&self) -> Result<Connected, tokio_postgres::Error> {
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        // Ends with the client.
+        // The task ends with the client.
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");
             }
         });
-        // The server stops what nobody waits for any more, and a query changes nothing.
+        // The server cancels queries that no caller waits for, and queries cannot change data.
         let session = format!(
             "SET statement_timeout = {}; SET default_transaction_read_only = on",
             self.deadline.as_millis()
@@ -167,10 +167,10 @@ impl Postgresql {
     }
 }
 
-/// The query, with its row as one text of JSON. Two rows tell that there are too many.
+/// Wraps the query to return its row as one JSON text. A second row shows that there are too many.
 fn as_json(query: &str) -> String {
     let query = query.trim().trim_end_matches(';');
-    // A comment at the end of the query must not swallow the bracket.
+    // The line break keeps a comment at the end of the query from hiding the bracket.
     format!("SELECT row_to_json(found)::text FROM (\n{query}\n) AS found LIMIT 2")
 }
 
@@ -196,7 +196,7 @@ fn down(error: &tokio_postgres::Error) -> Failure {
     Failure::Down(said(error))
 }
 
-/// What the database says, or the last of the causes.
+/// The message of the database, or the innermost cause.
 fn said(error: &tokio_postgres::Error) -> String {
     if let Some(error) = error.as_db_error() {
         return format!("{} ({})", error.message(), error.code().code());

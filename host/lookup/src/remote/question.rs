@@ -1,24 +1,24 @@
-//! A question to a remote source, and why it was not answered.
+//! A query to a remote source, and why it has no answer.
 
 use std::{sync::Arc, time::Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A question to a source.
+/// A query to a source.
 pub(super) struct Question {
     pub(super) key: Arc<str>,
-    /// Nobody waits for the answer after this.
+    /// The time after which no caller waits for the answer.
     pub(super) deadline: Instant,
-    /// Kept for as long as the source works on the question, whether or not anybody still waits.
+    /// Held while the source works on the query, even if no caller waits any more.
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// Why there is no answer.
+/// Why a query has no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The source does not work.
     Down(String),
-    /// The source works, but what it says of this key is no answer.
+    /// The source works, but its answer for this key is not valid.
     BadAnswer(String),
 }
 
@@ -30,7 +30,7 @@ impl Failure {
     }
 }
 
-/// For queries: what is said if there is more than one row.
+/// The failure of a query that returns more than one row.
 pub(super) fn several_rows() -> Failure {
     let why = "the query gives more than one row for the key; wanted at most one";
     Failure::BadAnswer(why.to_owned())

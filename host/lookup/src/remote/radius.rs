@@ -1,9 +1,9 @@
-//! RADIUS: one Access-Request (RFC 2865) a key, as user name. Accepted is a row of the reply's
-//! attributes, rejected is none. Requests are sent again while there is time, to the next address of
-//! the server if it has several.
+//! RADIUS: one Access-Request (RFC 2865) per key, which is the user name. An accept returns a row
+//! with the attributes of the reply, a reject no row. Requests are repeated within the deadline, to
+//! the next address of the server if it has several.
 //!
-//! Every request has a socket, a port and an authenticator of its own: who cannot see it cannot
-//! answer it.
+//! Every request has its own socket, port and authenticator, so that an attacker who cannot see it
+//! cannot answer it.
 
 mod attributes;
 mod packet;
@@ -28,7 +28,7 @@ use crate::{
     tls,
 };
 
-/// How often a request is sent within the deadline, if the server has no more addresses than that.
+/// How often a request is sent within the deadline, unless the server has more addresses.
 const SENT_MAX: usize = 3;
 
 /// A RADIUS server.
@@ -39,9 +39,9 @@ pub(super) struct Radius {
     nas_identifier: String,
     require_message_authenticator: bool,
     deadline: Duration,
-    /// The address that answered last, of several.
+    /// The address that answered last, if there are several.
     answered: Mutex<Option<SocketAddr>>,
-    /// What was wrong with the answer that was discarded last; see [`Radius::silence_hint`].
+    /// The problem of the last discarded answer; see [`Radius::silence_hint`].
     discarded: Mutex<Option<Discarded>>,
 }
 
@@ -92,13 +92,13 @@ impl Radius {
     }
 
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
-        // Kept to the end.
+        // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let found = lookup_host(&self.server).await.map_err(|error| self.down(&error))?;
         self.ask(&key, found.collect()).await
     }
 
-    /// Asks the server at one of its addresses after the other.
+    /// Queries the server at one address after another.
     async fn ask(&self, key: &str, addresses: Vec<SocketAddr>) -> Result<Option<Row>, Failure> {
         let mut random = [0; 17];
         let filled = tls::provider().secure_random.fill(&mut random);
@@ -108,7 +108,7 @@ impl Radius {
         let sent_max = addresses.len().max(SENT_MAX);
         let send_again_after = self.deadline / sent_max as u32;
         let mut sockets = self.connect(addresses).await?;
-        // The caller's deadline ends this. Sockets are kept for answers that come late.
+        // The caller's deadline ends the loop. Sockets stay open for late answers.
         while let Some((address, socket)) = sockets.pop_front() {
             let exchanged = self.exchange(&socket, &request);
             match tokio::time::timeout(send_again_after, exchanged).await {
@@ -127,12 +127,12 @@ impl Radius {
         Err(Failure::Down(format!("{} has no address", self.server)))
     }
 
-    /// Why the server cannot be asked about a key, if it cannot.
+    /// The reason why the server cannot be queried for a key, if there is one.
     pub(super) fn too_long(&self, key: &str) -> Option<String> {
         packet::too_long(key, self.password(key))
     }
 
-    /// Says why a server seems to be silent whose answers are discarded.
+    /// Explains why a server whose answers are discarded appears to be silent.
     pub(super) fn silence_hint(&self) -> Option<String> {
         let discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         Some(match discarded {
@@ -152,7 +152,7 @@ impl Radius {
         })
     }
 
-    /// Sends the request and waits for an answer to it; what is none is discarded.
+    /// Sends the request and waits for its answer. Other datagrams are discarded.
     async fn exchange(
         &self,
         socket: &UdpSocket,
@@ -190,7 +190,7 @@ impl Radius {
         self.password.as_ref().map_or(key.as_bytes(), Secret::octets)
     }
 
-    /// A socket for each address, the one that answered last first.
+    /// Opens a socket for each address, starting with the one that answered last.
     async fn connect(
         &self,
         mut addresses: Vec<SocketAddr>,
@@ -243,7 +243,7 @@ mod tests {
         let server = FreeRadius::start("olt1/1 Cleartext-Password := \"olt1/1\"\n");
         let answering: SocketAddr = server.address().parse().unwrap();
         let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        // Nobody listens there any more.
+        // The socket is closed, so nothing listens there.
         let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let addresses = vec![closed, silent.local_addr().unwrap(), answering];
         let source = source(FreeRadius::SECRET);

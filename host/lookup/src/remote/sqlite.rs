@@ -1,8 +1,8 @@
-//! SQLite. A file, but one whose reading may wait for a lock or a disk, and whose queries compute in
-//! this process: so it is asked like a server, on a few separate threads of low priority.
+//! SQLite. A database is a file, but reading it may wait for a lock or a disk, and queries compute
+//! in this process. It is therefore queried like a server, on a few separate low-priority threads.
 //!
-//! Not here: how one question is asked; see [`connection`]. The invariant: however many ask, no more
-//! than [`COMPUTING_THREADS_MAX`] threads compute, and packets come before them.
+//! Does not run queries; see [`connection`]. Invariant: however many queries there are, no more
+//! than [`COMPUTING_THREADS_MAX`] threads compute, with a lower priority than packets.
 
 mod connection;
 mod plan;
@@ -21,28 +21,28 @@ use self::connection::{Asker, Identity};
 use super::question::{Failure, Question};
 use crate::{Problem, limits::COMPUTING_THREADS_MAX, settings::SqliteSettings};
 
-/// A database, and the threads that ask it. They end with it.
+/// A database and its threads, which end with it.
 pub(super) struct Sqlite {
     jobs: Sender<Job>,
     warnings: Vec<String>,
 }
 
-/// A question, and where its answer goes.
+/// A query, and the channel for its answer.
 struct Job {
     question: Question,
     answer: oneshot::Sender<Result<Option<Row>, Failure>>,
 }
 
-/// What the threads of one database have in common.
+/// The data that the threads of one database share.
 struct Shared {
     path: PathBuf,
     query: String,
-    /// The file that was opened last.
+    /// The identity of the file that was opened last.
     opened: Mutex<Option<Identity>>,
 }
 
 impl Sqlite {
-    /// Opens the database, to see whether the query can be asked.
+    /// Opens the database and checks the query.
     pub(super) fn open(settings: &SqliteSettings, concurrency_max: usize) -> Result<Self, Problem> {
         let SqliteSettings { path, query } = settings.clone();
         let shared = Arc::new(Shared { path, query, opened: Mutex::default() });
@@ -62,7 +62,7 @@ impl Sqlite {
         Ok(Self { jobs, warnings })
     }
 
-    /// What is worth a warning before anything is asked.
+    /// Warnings about the configuration, before the first query.
     pub(super) fn warnings(&self) -> Vec<String> {
         self.warnings.clone()
     }
@@ -70,29 +70,30 @@ impl Sqlite {
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
         let given_up = || Failure::Down("the query was given up".to_owned());
         let (answer, answered) = oneshot::channel();
-        // A question that has a place has a thread: nothing waits in the channel.
+        // A query with a permit has a thread, so nothing waits in the channel.
         self.jobs.send(Job { question, answer }).map_err(|_| given_up())?;
         answered.await.unwrap_or_else(|_| Err(given_up()))
     }
 }
 
-/// How many questions are asked at a time.
+/// The number of concurrent queries.
 pub(super) fn threads(concurrency_max: usize) -> usize {
     concurrency_max.clamp(1, COMPUTING_THREADS_MAX)
 }
 
-/// Answers questions until there can be no more.
+/// Answers queries until the channel is closed.
 fn work(mut asker: Asker, jobs: &Receiver<Job>) {
     for Job { question, answer } in jobs {
         let row = asker.ask(&question.key, question.deadline);
-        // The place is free before the answer is there: the caller may ask again as soon as it has the answer.
+        // The permit is released before the answer is sent, because the caller may query again at
+        // once.
         drop(question.place);
-        // The caller may have left.
+        // The caller may have stopped waiting.
         let _ = answer.send(row);
     }
 }
 
-/// Whether a query can be asked: it reads, and has one parameter.
+/// Checks that a query reads data and has one parameter.
 fn check(connection: &Connection, query: &str) -> Result<(), Problem> {
     let refuse = |message: String| Problem::setting("query", query, message);
     let statement = connection.prepare(query).map_err(|error| refuse(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Rows of comma-separated values (RFC 4180), with a header.
+//! Rows of comma-separated values (RFC 4180) with a header.
 
 use std::{collections::HashSet, io::Read};
 
@@ -11,7 +11,7 @@ use crate::{
     settings::FileSettings,
 };
 
-/// Names of columns that a message lists.
+/// The number of columns that a message lists.
 const NAMES_LISTED_MAX: usize = 20;
 
 pub(super) fn read(
@@ -21,7 +21,7 @@ pub(super) fn read(
     sink: &mut Sink<'_>,
 ) -> Result<(), Mistake> {
     let delimiter = u8::try_from(delimiter).unwrap_or(b',');
-    // Ragged rows are reported by us, in our words.
+    // Rows with a wrong number of values get our own message.
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
     let header = reader.headers().map_err(mistake)?.clone();
     let key_at = key_column(&header, file.key.as_deref().unwrap_or_default())?;
@@ -52,8 +52,8 @@ pub(super) fn read(
     }
 }
 
-/// The line that a record begins on, given where the reader stands behind it. The record itself
-/// counts blank lines in front as its own.
+/// The line that a record begins on, given the position of the reader after it. The record itself
+/// counts preceding blank lines as its own.
 fn line_of(record: &StringRecord, behind: &csv::Position) -> u64 {
     let within = record.as_slice().bytes().filter(|octet| *octet == b'\n').count() as u64;
     let begun = record.position().map_or(0, csv::Position::line);
@@ -89,7 +89,7 @@ fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
     Ok(found)
 }
 
-/// What is said of a record that could not be read to its end: that it begins here.
+/// The mistake for a record that could not be read completely, at the line where it begins.
 fn broken_off(error: csv::Error, record: &StringRecord) -> Mistake {
     let begun = record.position().map_or(0, csv::Position::line);
     let Mistake { line, message } = mistake(error);

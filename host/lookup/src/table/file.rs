@@ -1,5 +1,5 @@
-//! Files of tables: opened with a bound, read twice only to say where a key stood first, and told
-//! from their later versions.
+//! Files of tables: opened with a size limit, read a second time only to find the first place of a
+//! repeated key, and distinguished from their later versions.
 
 use std::{
     fs::{File, Metadata},
@@ -11,34 +11,34 @@ use std::{
 use super::{Builder, Parsed, Sink, Table, input::Input};
 use crate::{Problem, limits::FILE_OCTETS_MAX};
 
-/// A file that changed so shortly before it was read may change again within the same tick of the
-/// file system's clock, and look the same.
+/// A file that changed this recently before it was read may change again within the same tick of
+/// the file system's clock, without a visible difference.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
-/// What tells one version of a file from another.
+/// Identifies a version of a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp {
     identity: (u64, u64, u64, i64, i64, i64, i64),
     is_settled: bool,
 }
 
-/// What a reader of a format found wrong, and on which line; 0 if the file could not be read on.
+/// A mistake found by a reader, with its line; 0 if the file could not be read further.
 pub(super) struct Mistake {
     pub(super) line: u64,
     pub(super) message: String,
 }
 
-/// Reads one format: hands each row to the sink.
+/// Reads one format and passes each row to the sink.
 type Reader<'a> = &'a dyn Fn(Input<File>, &mut Sink<'_>) -> Result<(), Mistake>;
 
 impl Stamp {
-    /// Whether the file is still the one that was read.
+    /// Whether the file at the path is still the version that was read.
     pub(crate) fn still_holds(&self, path: &Path) -> bool {
         let now = std::fs::metadata(path);
         self.is_settled && now.is_ok_and(|metadata| identity(&metadata) == self.identity)
     }
 
-    /// Whether the same file still stands there, whatever it holds by now.
+    /// Whether the same file is still at the path, whatever its content.
     pub(crate) fn is_of_same_file(&self, path: &Path) -> bool {
         let now = std::fs::metadata(path);
         now.is_ok_and(|now| (now.dev(), now.ino()) == (self.identity.0, self.identity.1))
@@ -51,7 +51,7 @@ impl Stamp {
     }
 }
 
-/// Makes a table of a file.
+/// Reads a file into a table.
 pub(super) fn read(
     path: &Path,
     format: impl Fn(Input<File>, &mut Sink<'_>) -> Result<(), Mistake>,

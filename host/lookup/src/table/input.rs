@@ -1,8 +1,8 @@
-//! A file on its way into a table, read with bounds: no row takes more of it than a row may, and the
-//! file does not grow without end while it is read.
+//! Reads the file of a table within limits: no row is longer than the maximum, and the file cannot
+//! grow without limit while it is read.
 //!
-//! Not here: what rows look like. The invariant: whatever a reader of a format holds of the file
-//! beside the table is bounded, because it gets no more octets before it hands over a row.
+//! Does not parse rows. Invariant: the data that a reader holds besides the table is bounded,
+//! because it gets a limited number of octets for each row.
 
 use std::{
     cell::Cell,
@@ -12,7 +12,7 @@ use std::{
 
 use crate::limits::{FILE_OCTETS_MAX, HEADER_OCTETS_MAX, ROW_IN_FILE_OCTETS_MAX};
 
-/// Octets that are read at a time.
+/// The number of octets that are read at a time.
 const READ_OCTETS: usize = 256 * 1024;
 
 /// A file that is being read.
@@ -21,12 +21,12 @@ pub(super) struct Input<R> {
     progress: Rc<Progress>,
 }
 
-/// How far it was read.
+/// The progress of reading.
 pub(super) struct Progress {
     octets: Cell<u64>,
     lines: Cell<u64>,
     rows: Cell<u64>,
-    /// Octets that may be read before there is another row.
+    /// The number of octets that may be read before the next row.
     left: Cell<u64>,
 }
 
@@ -45,7 +45,7 @@ impl<R: Read> Input<R> {
         Rc::clone(&self.progress)
     }
 
-    /// How many octets may be read now.
+    /// The number of octets that may be read now.
     fn allowed(&mut self) -> io::Result<usize> {
         let Progress { octets, rows, left, .. } = &*self.progress;
         let (left, to_the_end) = (left.get(), FILE_OCTETS_MAX.saturating_sub(octets.get()));
@@ -68,18 +68,18 @@ impl<R: Read> Input<R> {
 }
 
 impl Progress {
-    /// A row was handed over.
+    /// Records that a row was passed on.
     pub(super) fn has_row(&self) {
         self.rows.set(self.rows.get() + 1);
         self.left.set(ROW_IN_FILE_OCTETS_MAX);
     }
 
-    /// Octets that were read.
+    /// The number of octets that were read.
     pub(super) fn octets(&self) -> u64 {
         self.octets.get()
     }
 
-    /// The line that was reached, from 1.
+    /// The current line, from 1.
     pub(super) fn line(&self) -> u64 {
         self.lines.get() + 1
     }

@@ -1,5 +1,5 @@
-//! Rows of JSON: an object of key and object, or objects that have the key in a field, in an array
-//! or one a line. Read as a stream; no more than one row is held beside the table.
+//! Rows in JSON: an object that maps keys to objects, or objects with a key field, in an array or
+//! one per line. They are read as a stream; at most one row is held besides the table.
 
 use std::{
     fmt,
@@ -47,11 +47,11 @@ pub(super) fn read(
             return Err(Mistake { line, message: message.to_owned() });
         }
     };
-    // `first_octet` took the line ends in front.
+    // `first_octet` consumed the preceding line breaks.
     read.map_err(|error| mistake(&error, line - 1))
 }
 
-/// One object a line.
+/// Reads one object per line.
 fn lines(
     mut input: impl BufRead,
     key: &str,
@@ -86,7 +86,7 @@ fn lines(
     Ok(())
 }
 
-/// A row that has its key in a field.
+/// A row with its key in a field.
 struct KeyedRow<'a, 'b> {
     key: &'a str,
     sink: &'a mut Sink<'b>,
@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
     }
 }
 
-/// The first octet that is no white space, which is left in place, and its line.
+/// The first octet that is not white space, which is not consumed, and its line.
 fn first_octet(input: &mut impl BufRead) -> std::io::Result<(Option<u8>, u64)> {
     let mut line = 1;
     loop {

@@ -1,23 +1,22 @@
-//! What a table takes of memory while it is put together, and whether that is in keeping with its
-//! file.
+//! Estimates the memory of a table while it is built, and whether it is proportionate to its file.
 //!
-//! Not here: how octets are laid out. The invariant: a file whose table would take more than twice
-//! what the file is large is refused by the time the table has taken as much as the file is large.
+//! Does not lay out the memory. Invariant: a file whose table would take more than twice the size
+//! of the file is refused before the table is larger than the file.
 
 use crate::limits::TABLE_OCTETS_FREE;
 
-/// What the index takes for a row, while it grows.
+/// The memory of a row in the index while it grows, in octets.
 const INDEX_OCTETS: u64 = 12;
-/// What a set of fields takes beside its fields: an entry of two tables.
+/// The memory of a set of fields besides its fields, in octets: an entry in two tables.
 const LAYOUT_OCTETS: u64 = 160;
-/// What each field of such a set takes, beside the text of its name.
+/// The memory of each field in such a set besides its name, in octets.
 const FIELD_OCTETS: u64 = 64;
-/// What a name takes, beside its text, when it comes for the first time.
+/// The memory of a new name besides its text, in octets.
 const NAME_OCTETS: u64 = 112;
-/// A table may take so many times what its file is large.
+/// The maximum size of a table, as a multiple of the size of its file.
 const TIMES_MAX: u64 = 2;
 
-/// What a table takes of memory.
+/// The memory of a table.
 #[derive(Debug)]
 pub(super) struct Memory {
     file_octets: u64,
@@ -30,7 +29,7 @@ impl Memory {
         Self { file_octets, free: TABLE_OCTETS_FREE, layouts: 0 }
     }
 
-    /// Another set of fields was met.
+    /// Adds a new set of fields.
     pub(super) fn has_layout(
         &mut self,
         columns: &[Option<String>],
@@ -45,7 +44,8 @@ impl Memory {
     }
 
     /// # Errors
-    /// What is wrong, if the rest of the file would take too much if it is like what was read.
+    /// If the whole table would take too much memory, given that the rest of the file is like the
+    /// part that was read.
     pub(super) fn check(&self, octets: usize, rows: usize, octets_read: u64) -> Result<(), String> {
         let taken = octets as u64 + rows as u64 * INDEX_OCTETS + self.layouts;
         if taken <= self.free.max(self.file_octets) {
@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_table_that_grows_beyond_its_file_is_refused_when_it_is_as_large_as_that() {
-        // Half of the file is read, and the table is as large as the file: twice that in the end.
+        // Half of the file is read and the table is as large as the file, so it will be twice as
+        // large.
         assert_eq!(memory(1000).check(1000, 0, 500), Ok(()));
         assert_eq!(memory(1000).check(1001, 0, 501), Ok(()));
         let error = memory(1000).check(1001, 0, 500).unwrap_err();

@@ -1,19 +1,20 @@
-//! Records: how a row lies in a table's memory.
+//! Records: the format of a row in a table's memory.
 //!
-//! The number of its layout, then for each column the length of the value and its octets. Numbers
-//! have seven bits an octet, the lowest first; the eighth says that more follow.
+//! A record has the number of its layout and, for each column, the length of the value and its
+//! octets. Numbers have seven bits per octet, the lowest first; the eighth bit is set if more
+//! octets follow.
 
 use std::sync::Arc;
 
-/// The columns that some rows of a table have.
+/// The columns of some rows of a table.
 pub(super) struct Layout {
-    /// The names; none for the column of a key that is no field.
+    /// The names; `None` for the column of a key that is not a field.
     pub(super) columns: Box<[Option<Arc<str>>]>,
-    /// Which of the columns holds the key.
+    /// The column that holds the key.
     pub(super) key_at: usize,
 }
 
-/// The values of a record that were not taken yet.
+/// The remaining values of a record.
 pub(super) struct Values<'a> {
     rest: &'a [u8],
     columns: usize,
@@ -35,7 +36,7 @@ pub(super) fn write(octets: &mut Vec<u8>, layout: usize, values: &[&str]) {
     }
 }
 
-/// The record at an offset.
+/// Reads the record at an offset.
 pub(super) fn open<'a, 'b>(
     octets: &'a [u8],
     offset: u32,

@@ -1,4 +1,4 @@
-//! Tables made of real files.
+//! Tables read from real files.
 
 use std::{fs, path::PathBuf};
 
@@ -209,7 +209,7 @@ fn a_header_of_many_columns_is_read_in_linear_time() {
     let begun = std::time::Instant::now();
     let table = csv(header(100_000) + &row).unwrap();
     assert_eq!(table.rows(), 1);
-    // Each with each other would be five thousand million comparisons.
+    // Comparing every pair would take five thousand million comparisons.
     assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(csv(header(COLUMNS_MAX - 1)).is_ok());
     let error = csv(header(COLUMNS_MAX)).err().unwrap();
@@ -237,7 +237,7 @@ fn a_row_that_does_not_end_is_refused_before_the_rest_is_read() {
 
 #[test]
 fn a_file_that_takes_much_more_memory_than_it_is_large_is_refused() {
-    // Every row has a field that no other has, which costs twenty times its text.
+    // Every row has a unique field, which costs twenty times its text.
     let rows = (0..400_000).map(|number| format!("\"k{number}\":{{\"f{number}\":1}}"));
     let text = format!("{{{}}}", rows.collect::<Vec<_>>().join(",\n"));
     let error = json(&text, None).err().unwrap();

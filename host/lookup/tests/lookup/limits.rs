@@ -1,4 +1,4 @@
-//! Every limit of a remote source, reached; counted at the source, which is a web service.
+//! Reaches every limit of a remote source. The source is a web service that counts its requests.
 
 use std::{
     sync::{
@@ -170,10 +170,10 @@ async fn a_long_answer_counts_as_several() {
     assert!(status(&sources).rows <= 2, "{}", status(&sources).rows);
 }
 
-/// So many good answers left, and the next takes long.
+/// When this many good answers are left, the next one is slow.
 const SLOW: u64 = 1000;
 
-/// The service fails from a certain question on.
+/// A service that fails after a number of good answers.
 fn failing_after(good: u64) -> (WebService, Arc<AtomicU64>) {
     let left = Arc::new(AtomicU64::new(good));
     let counted = Arc::clone(&left);
@@ -222,7 +222,7 @@ async fn a_source_that_fails_is_left_alone_and_taken_up_again() {
         unavailable(sources.ask("it", &number.to_string()).await);
     }
     assert!(status(&sources).is_down);
-    // It is not asked, and nobody waits.
+    // The source is not queried, and no caller waits.
     for _ in 0..50 {
         let why = unavailable(sources.now("it", "b").expect("an answer at once"));
         assert!(
@@ -240,7 +240,7 @@ async fn a_source_that_fails_is_left_alone_and_taken_up_again() {
     assert!(!status(&sources).is_down);
 }
 
-/// Works for keys that do not begin with `bad`.
+/// A service that works for keys that do not begin with `bad`.
 fn failing_for_some() -> WebService {
     WebService::start(|asked| match asked.path.rsplit('/').next() {
         Some(key) if key.starts_with("bad") => Answer::status(500),
@@ -282,7 +282,7 @@ async fn many_keys_that_fail_do_not_take_a_source_away_that_works_for_others() {
         unavailable(sources.ask("it", &format!("bad-{number}")).await);
         assert!(!status(&sources).is_down, "after {number}");
     }
-    // The key that was answered last is the probe, and not more than once a second.
+    // The key that was answered last is the probe, at most once per second.
     let probes = times_asked(&service, "good") - 1;
     assert!((1..=10).contains(&probes), "{probes}");
     fields(&sources.ask("it", "other").await);
@@ -334,7 +334,7 @@ fn a_trial_that_is_given_up_is_followed_by_another() {
         tokio::time::timeout(Duration::from_millis(500), sources.ask("it", "a")).await
     });
     assert!(trial.is_err() && status(&sources).in_flight == 1);
-    // Its task ends as by a panic: without an answer.
+    // The task ends as if it had panicked, without an answer.
     drop(gone);
     assert_eq!(status(&sources).in_flight, 0);
     assert!(status(&sources).is_down);

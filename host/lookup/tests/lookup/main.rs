@@ -1,4 +1,4 @@
-//! Sources, asked as the server asks them: real files, databases, web services and RADIUS servers.
+//! Queries sources as the server does: real files, databases, web services and RADIUS servers.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

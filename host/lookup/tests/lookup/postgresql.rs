@@ -1,4 +1,4 @@
-//! A real PostgreSQL server.
+//! Tests with a real PostgreSQL server.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -56,7 +56,7 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
     let why = unavailable(sources.ask("it", "twice").await);
     assert!(why.contains("more than one row for the key"), "{why}");
 
-    // A key of another type, and one that cannot be.
+    // A key of another type, and one that is not valid for the type.
     let by_mac = "SELECT plan FROM ports WHERE mac = $1::macaddr -- by the client's own";
     let by_mac = open(place(&server, &folder, by_mac, plain.clone(), generous()));
     assert_eq!(fields(&by_mac.ask("it", "02-00-00-00-00-01").await), [("plan", "fast")]);
@@ -64,7 +64,7 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
     assert!(why.contains("invalid input syntax for type macaddr"), "{why}");
     fields(&by_mac.ask("it", "02:00:00:00:00:01").await);
 
-    // The server changes nothing for a query, and stops one that nobody waits for.
+    // The server refuses changes by a query, and cancels a query that no caller waits for.
     let writing = "INSERT INTO ports VALUES ($1) RETURNING port";
     let writing = open(place(&server, &folder, writing, plain.clone(), generous()));
     unavailable(writing.ask("it", "a").await);
@@ -79,7 +79,7 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
          RAISE 'it works on'; END $$";
     server.run(working);
 
-    // Connections that the server ended are replaced.
+    // Connections that the server closed are replaced.
     server.pause();
     assert!(unavailable(sources.ask("it", "down").await).starts_with("`it`: "));
     server.resume();
@@ -116,8 +116,8 @@ async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
     assert_eq!(fields(&sources.ask("it", "olt1/1").await), [("plan", "fast")]);
 }
 
-/// Stands between the server and who asks it. What was connected before it forgets stays connected,
-/// and nothing comes through any more.
+/// A proxy between the server and its clients. When it forgets, existing connections stay open but
+/// pass no more data.
 fn forgetful_firewall(server: &PostgreSql) -> (SocketAddr, watch::Sender<()>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

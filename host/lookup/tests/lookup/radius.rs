@@ -1,4 +1,4 @@
-//! A real RADIUS server.
+//! Tests with a real RADIUS server.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -99,7 +99,7 @@ async fn a_key_that_makes_no_request_says_nothing_about_the_server() {
     assert_eq!((counted.timeouts, counted.failures), (FAILED_KEYS_IN_A_ROW_MAX as u64, 0));
 }
 
-/// Answers every request, three times in all, with the same octets.
+/// Answers all three requests with the same octets.
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_answers_are_discarded_and_told_of() {
     let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -122,7 +122,7 @@ async fn forged_answers_are_discarded_and_told_of() {
     forger.await.unwrap();
 }
 
-/// An Access-Accept to a request, made by who knows the secret, with these attributes.
+/// An Access-Accept to a request with these attributes, made with the secret.
 fn accept(request: &[u8], attributes: &[u8], secret: &[u8]) -> Vec<u8> {
     let length = (20 + attributes.len() as u16).to_be_bytes();
     let head = [2, request[1], length[0], length[1]];
@@ -130,7 +130,7 @@ fn accept(request: &[u8], attributes: &[u8], secret: &[u8]) -> Vec<u8> {
     [&head, &authenticator[..], attributes].concat()
 }
 
-/// A server that sends these, one after the other, to every client.
+/// A server that sends these answers in turn to every client.
 async fn serving(answers: &'static [&'static [u8]]) -> String {
     let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap().to_string();

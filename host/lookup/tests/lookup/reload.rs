@@ -1,4 +1,4 @@
-//! Sets of sources that follow one another.
+//! Successive sets of sources.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn a_file_that_lost_almost_all_of_its_rows_is_refused_unless_that_is_allowed() {
     put(0);
     assert!(reload(None).is_err());
     assert_eq!(reload(Some(0)), Ok(0));
-    // At a start there is nothing to compare with, but what is said is said.
+    // The first set has nothing to compare with, but an explicit minimum applies.
     assert!(Sources::open(&[place(None)]).is_ok());
     assert!(Sources::open(&[place(Some(1))]).is_err());
     let empty = Sources::open(&[place(None)]).unwrap();

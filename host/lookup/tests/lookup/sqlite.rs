@@ -1,4 +1,4 @@
-//! SQLite.
+//! Tests with SQLite.
 
 use std::{
     os::unix::fs::FileExt,
@@ -45,7 +45,7 @@ async fn rows_are_found_by_parameter() {
     assert_eq!(sources.ask("it", "' OR 1=1 --").await, LookupAnswer::NotFound);
     let why = unavailable(sources.ask("it", "twice").await);
     assert!(why.contains("more than one row for the key"), "{why}");
-    // What the database says later is found later.
+    // Later changes of the database are found.
     database.execute("INSERT INTO ports VALUES ('new', 'slow', 1, 1, '', '')", []).unwrap();
     assert_eq!(fields(&sources.ask("it", "new").await)[0], ("plan", "slow"));
     assert!(sources.table("it").is_none());
@@ -59,7 +59,7 @@ async fn a_query_that_takes_too_long_is_stopped() {
         RemoteLimits { deadline: Duration::from_millis(50), concurrency_max: 1, ..generous() };
     let sources = open(place(&folder, ENDLESS, limits));
     let begun = Instant::now();
-    // The second gets the place that the first gave back.
+    // The second query gets the permit that the first one released.
     for key in ["a", "b"] {
         unavailable(sources.ask("it", key).await);
     }
@@ -95,7 +95,7 @@ async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
         assert!(why.contains("integer overflow"), "{why}");
     }
     assert_eq!(fields(&sources.ask("it", "7").await), [("plan", "fast")]);
-    // What has nothing to do with the key takes it down.
+    // A failure that the key does not cause pauses the source.
     drop(database);
     let file = std::fs::File::options().write(true).open(folder.path("ports.db")).unwrap();
     file.write_all_at(&[0xff; 8192], 0).unwrap();
@@ -105,7 +105,7 @@ async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
     wait_until_down(&sources).await;
 }
 
-/// A probe may be under way.
+/// Waits until the source is paused; a probe may be running.
 async fn wait_until_down(sources: &Sources) {
     let begun = Instant::now();
     while !status(sources).is_down {
@@ -114,7 +114,7 @@ async fn wait_until_down(sources: &Sources) {
     }
 }
 
-/// Counts for ever.
+/// A query that never ends.
 const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                        SELECT count(*) AS c FROM n WHERE i = $1";
 
@@ -129,7 +129,7 @@ async fn a_query_that_computes_too_much_is_stopped_long_before_its_deadline() {
     assert_eq!((status(&sources).timeouts, status(&sources).failures), (0, 1));
 }
 
-/// The threads of this process that ask databases: their nice values.
+/// The nice values of the threads of this process that query databases.
 fn computing_threads() -> Vec<i64> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let stats =
@@ -143,7 +143,7 @@ fn computing_threads() -> Vec<i64> {
 
 #[test]
 fn databases_are_asked_on_few_threads_of_low_priority_that_end_with_them() {
-    // In a separate process: other tests have such threads too.
+    // The check runs in a separate process, because other tests have such threads too.
     let alone = std::env::var_os("LESSOR_ALONE").is_some();
     if !alone {
         let name = "sqlite::databases_are_asked_on_few_threads_of_low_priority_that_end_with_them";

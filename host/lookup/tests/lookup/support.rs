@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared helpers of the tests.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ impl Folder {
     }
 }
 
-/// Limits that no test reaches by accident, on a busy machine either.
+/// Limits that no test reaches by accident, even on a busy machine.
 pub(crate) fn generous() -> RemoteLimits {
     RemoteLimits { deadline: Duration::from_secs(20), ..RemoteLimits::default() }
 }
@@ -42,7 +42,7 @@ pub(crate) fn open(place: Place) -> Arc<Sources> {
     Sources::open(&[source(place)]).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
-/// What is said of a source that cannot be used.
+/// The error for a source that cannot be used.
 pub(crate) fn refused(place: Place) -> String {
     let errors = Sources::open(&[source(place)]).err().expect("it cannot be used");
     assert_eq!(errors.len(), 1);
@@ -63,7 +63,7 @@ pub(crate) fn status(sources: &Sources) -> SourceStatus {
     sources.status().remove(0)
 }
 
-/// The fields of a row that is as it should be.
+/// The fields of a row that is not stale.
 #[track_caller]
 pub(crate) fn fields(answer: &LookupAnswer) -> Vec<(&str, &str)> {
     match answer {
@@ -72,7 +72,7 @@ pub(crate) fn fields(answer: &LookupAnswer) -> Vec<(&str, &str)> {
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[track_caller]
 pub(crate) fn unavailable(answer: LookupAnswer) -> String {
     match answer {

@@ -120,7 +120,7 @@ async fn a_service_that_refuses_one_key_works_for_others() {
             assert!(why.contains(&format!("the service answers {status}")), "{why}");
         }
     }
-    // What is about the key is about no other: there was no probe, and 403 has none either.
+    // Failures caused by a key affect no other key: there was no probe, and 403 causes none either.
     assert_eq!(service.asked().len(), 3 * FAILED_KEYS_IN_A_ROW_MAX);
     for number in 0..FAILED_KEYS_IN_A_ROW_MAX {
         unavailable(sources.ask("it", &format!("403-{number}")).await);

@@ -1,4 +1,4 @@
-//! Attributes of an Access-Accept as fields of a row, under the names of the RFCs.
+//! The attributes of an Access-Accept as fields of a row, under the names of the RFCs.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
@@ -6,11 +6,11 @@ use lessor_core::Row;
 
 use super::packet::Attributes;
 
-/// How a value is written.
+/// The format of a value.
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
-    /// Text that may have a tag octet in front (RFC 2868 section 3.5).
+    /// Text that may begin with a tag octet (RFC 2868 section 3.5).
     TaggedText,
     Integer,
     Address,
@@ -19,7 +19,7 @@ enum Kind {
 
 use Kind::{Address, Integer, Octets, TaggedText, Text};
 
-/// RFC 2865, RFC 2868, RFC 2869, RFC 4675 and RFC 7268.
+/// The attributes of RFC 2865, RFC 2868, RFC 2869, RFC 4675 and RFC 7268.
 const KNOWN: &[(u8, &str, Kind)] = &[
     (1, "User-Name", Text),
     (6, "Service-Type", Integer),
@@ -51,12 +51,12 @@ const VENDOR_SPECIFIC: u8 = 26;
 const STATE: u8 = 24;
 const MESSAGE_AUTHENTICATOR: u8 = 80;
 
-/// The row of a reply. An attribute without a name here is `Attribute-` and its number; one of a
-/// vendor is `Vendor-`, the vendor's number, `-` and its own. Values of one that comes more than
-/// once are joined with commas.
+/// The row of a reply. An attribute without a known name is called `Attribute-` and its number; a
+/// vendor's attribute is called `Vendor-`, the vendor's number, `-` and the attribute's number.
+/// Repeated attributes are joined with commas.
 ///
 /// # Errors
-/// What is wrong, if an attribute has not the length that its kind has.
+/// If an attribute does not have the length that its type requires.
 pub(super) fn row(attributes: &Attributes<'_>) -> Result<Row, String> {
     let mut fields: Vec<(Arc<str>, String)> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -82,7 +82,7 @@ pub(super) fn row(attributes: &Attributes<'_>) -> Result<Row, String> {
                     Ok(inner) => inner.iter().for_each(|(code, value)| {
                         add(format!("Vendor-{vendor}-{code}"), printed(value));
                     }),
-                    // Some vendors have a separate format (RFC 2865 section 5.26).
+                    // Some vendors use another format (RFC 2865 section 5.26).
                     Err(_) => add(format!("Vendor-{vendor}"), printed(inner)),
                 }
             }
@@ -110,7 +110,7 @@ fn text(name: &str, kind: Kind, value: &[u8]) -> Result<String, String> {
     })
 }
 
-/// Text as it is; octets that are none in hexadecimal.
+/// Printable text as it is, and other octets in hexadecimal.
 fn printed(value: &[u8]) -> String {
     match std::str::from_utf8(value) {
         Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),

@@ -1,14 +1,14 @@
-//! RADIUS packets (RFC 2865 section 3) with Message-Authenticator (RFC 3579 section 3.2), which
-//! stands first so that nothing can be put in front of it.
+//! RADIUS packets (RFC 2865 section 3) with Message-Authenticator (RFC 3579 section 3.2). It is the
+//! first attribute, so that nothing can be inserted before it.
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 
-/// Octets of a packet.
+/// The maximum size of a packet, in octets.
 pub(super) const OCTETS_MAX: usize = 4096;
-/// Octets of an attribute's value.
+/// The maximum length of an attribute's value, in octets.
 pub(super) const ATTRIBUTE_OCTETS_MAX: usize = 253;
-/// Octets of a password (RFC 2865 section 5.2).
+/// The maximum length of a password, in octets (RFC 2865 section 5.2).
 pub(super) const PASSWORD_OCTETS_MAX: usize = 128;
 
 const ACCESS_REQUEST: u8 = 1;
@@ -22,18 +22,18 @@ const SERVICE_TYPE: u8 = 6;
 const NAS_IDENTIFIER: u8 = 32;
 const MESSAGE_AUTHENTICATOR: u8 = 80;
 
-/// Service-Type for "may this line have service?", which logs nobody in.
+/// The Service-Type for a check whether a line may have service, without a login.
 const CALL_CHECK: u32 = 10;
 
 const HEADER_OCTETS: usize = 20;
 
-/// An Access-Request, ready to be sent.
+/// An encoded Access-Request.
 pub(super) struct Request {
     octets: Vec<u8>,
     authenticator: [u8; 16],
 }
 
-/// Why a user's name and password make no request, if they do not.
+/// The reason why a user name and password cannot be sent, if there is one.
 pub(super) fn too_long(user: &str, password: &[u8]) -> Option<String> {
     let (what, octets, octets_max) = match (user.len(), password.len()) {
         (octets, _) if octets > ATTRIBUTE_OCTETS_MAX => ("the key", octets, ATTRIBUTE_OCTETS_MAX),
@@ -45,27 +45,28 @@ pub(super) fn too_long(user: &str, password: &[u8]) -> Option<String> {
     Some(format!("{what} has {octets} octets; RADIUS takes at most {octets_max}"))
 }
 
-/// What a datagram is to a request.
+/// The meaning of a datagram as an answer to a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer<'a> {
-    /// Accepted, with these attributes.
+    /// The request is accepted, with these attributes.
     Accept(Attributes<'a>),
-    /// Rejected.
+    /// The request is rejected.
     Reject,
-    /// The server wants to know more.
+    /// The server asks for more information.
     Challenge,
-    /// Made by somebody with another secret.
+    /// The answer was made with another secret.
     Forged,
-    /// Without a Message-Authenticator.
+    /// The answer has no Message-Authenticator.
     Unsigned,
-    /// Made by the server, but with attributes that are none; what is wrong with them.
+    /// The server made the answer, but its attributes are not valid; the problem.
     Broken(String),
-    /// No answer to this request.
+    /// The datagram does not answer this request.
     Other,
 }
 
 impl Request {
-    /// `random`: an authenticator and an identifier. Nothing else may be [`too_long`].
+    /// Creates a request. `random` is an identifier and an authenticator. The user and the password
+    /// must not be [`too_long`].
     pub(super) fn new(
         random: [u8; 17],
         user: &str,
@@ -92,7 +93,7 @@ impl Request {
         &self.octets
     }
 
-    /// What a datagram is to this request.
+    /// Classifies a datagram as an answer to this request.
     pub(super) fn answer<'a>(
         &self,
         received: &'a [u8],
@@ -127,7 +128,7 @@ impl Request {
         }
     }
 
-    /// Code, attributes and authenticator of a packet that may answer this request.
+    /// The code, attributes and authenticator of a packet that may answer this request.
     fn opened<'a>(&self, received: &'a [u8]) -> Option<(u8, &'a [u8], &'a [u8])> {
         let [code, identifier, high, low, ..] = received else { return None };
         let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -135,8 +136,8 @@ impl Request {
         (self.octets.get(1) == Some(identifier)).then_some((*code, attributes, authenticator))
     }
 
-    /// Whether the signature is that of the packet with the request's authenticator, and nothing in
-    /// the signature's place.
+    /// Whether the signature matches the packet with the request's authenticator, and with zeros in
+    /// place of the signature.
     fn is_signed(&self, head: &[u8], attributes: &[u8], signature: &[u8], secret: &[u8]) -> bool {
         let offset = signature.as_ptr().addr() - attributes.as_ptr().addr();
         let before = attributes.get(..offset).unwrap_or_default();
@@ -147,13 +148,13 @@ impl Request {
     }
 }
 
-/// Attributes that fill the octets that they were parsed from.
+/// Attributes that cover all of the octets that they were parsed from.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Attributes<'a>(Vec<(u8, &'a [u8])>);
 
 impl<'a> Attributes<'a> {
     /// # Errors
-    /// What is wrong, if the octets are not one attribute after the other (RFC 2865 section 5).
+    /// If the octets are not a sequence of attributes (RFC 2865 section 5).
     pub(super) fn parse(octets: &'a [u8]) -> Result<Self, String> {
         let mut found = Vec::new();
         let mut rest = octets;
@@ -175,12 +176,12 @@ impl<'a> Attributes<'a> {
         Ok(Self(found))
     }
 
-    /// Code and value of each.
+    /// The code and value of each attribute.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
         self.0.iter().copied()
     }
 
-    /// The values of the first two with this code.
+    /// The values of the first two attributes with this code.
     fn two_of(&self, code: u8) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
         let mut values = self.iter().filter(|(found, _)| *found == code).map(|(_, value)| value);
         (values.next(), values.next())
@@ -198,7 +199,7 @@ fn write(octets: &mut [u8], at: usize, value: &[u8]) {
     }
 }
 
-/// A password as it is sent (RFC 2865 section 5.2).
+/// Hides a password for sending (RFC 2865 section 5.2).
 fn hidden(password: &[u8], authenticator: &[u8; 16], secret: &[u8]) -> Vec<u8> {
     let mut padded = password.to_vec();
     padded.resize(password.len().max(1).next_multiple_of(16), 0);
@@ -213,7 +214,7 @@ fn hidden(password: &[u8], authenticator: &[u8; 16], secret: &[u8]) -> Vec<u8> {
 }
 
 fn sign(secret: &[u8], parts: &[&[u8]]) -> [u8; 16] {
-    // A key of any length is one.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Md5>::new_from_slice(secret) else { return [0; 16] };
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
@@ -248,7 +249,7 @@ mod tests {
         Request::new([7; 17], "olt1/1", b"secret", "lessor", SECRET)
     }
 
-    /// The example of RFC 2865 section 7.1.
+    /// The example in RFC 2865 section 7.1.
     #[test]
     fn a_password_is_hidden_as_the_standard_shows() {
         let authenticator: [u8; 16] = [
@@ -284,7 +285,7 @@ mod tests {
         let mut badly_signed = answer(ACCESS_ACCEPT, &request, SECRET, true);
         let end = badly_signed.len();
         badly_signed[end - 1] ^= 1;
-        // The outer authenticator is right again, as one with the secret could make it.
+        // The outer authenticator is recomputed, as an attacker with the secret could do.
         write(&mut badly_signed, 4, &request.authenticator);
         let authenticator = Md5::digest([&badly_signed[..], SECRET].concat());
         write(&mut badly_signed, 4, &authenticator);
@@ -318,7 +319,7 @@ mod tests {
         }
         assert_eq!(Attributes::parse(&[1, 3, 7, 2, 2]).unwrap().iter().count(), 2);
         assert_eq!(Attributes::parse(&[]).unwrap().iter().count(), 0);
-        // Nobody without the secret makes a difference.
+        // Without the secret, an invalid packet is just forged.
         let request = request();
         let mut accepted = answer(ACCESS_ACCEPT, &request, SECRET, false);
         accepted[HEADER_OCTETS + 1] = 7;

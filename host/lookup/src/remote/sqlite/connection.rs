@@ -1,8 +1,8 @@
-//! One connection to a database, kept for as long as the file stands in its place, and one question
-//! at a time.
+//! A connection to a database, kept until another file replaces the database, for one query at a
+//! time.
 //!
-//! Not here: threads, and how many. The invariant: a question ends at its deadline, and before that
-//! when it has taken [`SQLITE_STEPS_MAX`] steps.
+//! Does not manage threads. Invariant: a query ends at its deadline, or earlier when it has taken
+//! [`SQLITE_STEPS_MAX`] steps.
 
 use std::{
     io,
@@ -30,16 +30,16 @@ use crate::{
     row,
 };
 
-/// Steps of SQLite's machine between two looks at the clock.
+/// The number of virtual machine steps between two checks of the clock.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
-/// Asks a database, with a separate connection.
+/// Queries a database over its own connection.
 pub(super) struct Asker {
     shared: Arc<Shared>,
     open: Option<Open>,
 }
 
-/// Which file it is, whatever it holds.
+/// The identity of a file, independent of its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,
@@ -54,7 +54,7 @@ struct Open {
 
 impl Identity {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        // SQLite would wait for the other end of a pipe.
+        // SQLite would block on a pipe.
         let metadata = lessor_files::check(path)?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }
@@ -75,14 +75,14 @@ impl Asker {
         let row = limited(connection, deadline, &steps)
             .map_err(|error| failure(&error, &steps))
             .and_then(|()| ask(connection, &query, key, &steps));
-        // A connection that failed may be the reason; the next question opens another.
+        // The connection may have caused the failure, so the next query opens another.
         if matches!(row, Err(Failure::Down(_))) {
             self.open = None;
         }
         row
     }
 
-    /// The connection to the file that stands in its place now.
+    /// The connection to the current file at the path.
     pub(super) fn connected(&mut self) -> Result<&mut Connection, Failure> {
         let path = &self.shared.path;
         let identity = Identity::of(path)
@@ -102,7 +102,7 @@ impl Asker {
 }
 
 impl Shared {
-    /// Says so if another file stands where one was asked before.
+    /// Logs when another file has replaced the database.
     fn opened(&self, identity: Identity) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if opened.replace(identity).is_some_and(|before| before != identity) {
@@ -112,7 +112,7 @@ impl Shared {
     }
 }
 
-/// Has questions end at the deadline, or when they have taken too many steps.
+/// Makes queries end at the deadline, or when they have taken too many steps.
 fn limited(
     connection: &mut Connection,
     deadline: Instant,
@@ -133,7 +133,7 @@ fn ask(
     key: &str,
     steps: &AtomicU64,
 ) -> Result<Option<Row>, Failure> {
-    // A query that cannot be prepared any more has nothing to do with the key.
+    // If a query can no longer be prepared, the key is not the cause.
     let prepared = connection.prepare_cached(query);
     let mut statement = prepared.map_err(|error| match failure(&error, steps) {
         Failure::BadAnswer(why) | Failure::Down(why) => Failure::Down(why),
@@ -180,7 +180,7 @@ fn text(value: ValueRef<'_>) -> String {
     }
 }
 
-/// Most of what SQLite complains of has to do with the key, as a query takes it.
+/// Most SQLite errors are caused by the key in the query.
 fn failure(error: &rusqlite::Error, steps: &AtomicU64) -> Failure {
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => {

@@ -1,12 +1,12 @@
-//! What SQLite means to do for a query: whether it reads a whole table for each key.
+//! SQLite's plan for a query: whether it reads a whole table for each key.
 //!
-//! Not here: any reason to refuse a query; a table may be small.
+//! Refuses no query, because a table may be small.
 
 use rusqlite::Connection;
 
-/// A warning for each table that a query reads from beginning to end.
+/// A warning for each table that a query reads completely.
 pub(super) fn warnings(connection: &Connection, query: &str) -> Vec<String> {
-    // What cannot be explained is not warned about; whether it can be asked is checked elsewhere.
+    // A query that cannot be explained gets no warning; another check validates it.
     let steps = steps(connection, query).unwrap_or_default();
     scanned(&steps)
         .map(|(table, step)| {
@@ -18,7 +18,7 @@ pub(super) fn warnings(connection: &Connection, query: &str) -> Vec<String> {
         .collect()
 }
 
-/// The steps of the plan, in SQLite's words.
+/// The steps of the plan, as SQLite describes them.
 fn steps(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
     let mut rows = statement.raw_query();
@@ -29,9 +29,9 @@ fn steps(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> 
     Ok(steps)
 }
 
-/// The tables that are read from beginning to end, and the step that does it.
+/// The tables that are read completely, with the step that reads them.
 fn scanned(steps: &[String]) -> impl Iterator<Item = (&str, &str)> {
-    // What a part of the query made is no table.
+    // The result of a subquery is not a table.
     let made = |name: &str| {
         let is_made = |step: &String| {
             ["CO-ROUTINE ", "MATERIALIZE "].iter().any(|verb| step.strip_prefix(verb) == Some(name))
@@ -43,7 +43,7 @@ fn scanned(steps: &[String]) -> impl Iterator<Item = (&str, &str)> {
         let (table, how) = rest.split_once(' ').unwrap_or((rest, ""));
         let is_whole = match verb {
             "SCAN" => !rest.contains("CONSTANT ROW") && !how.starts_with("VIRTUAL TABLE"),
-            // Made again for each question, of the whole table.
+            // SQLite builds this index for each query, from the whole table.
             "SEARCH" => how.starts_with("USING AUTOMATIC"),
             _ => false,
         };
