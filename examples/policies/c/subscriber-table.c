@@ -1,4 +1,4 @@
-// The subscriber table: which line gets what. Lines that are not in it go to the walled garden.
+// The subscriber table defines what each line gets. Other lines go to the walled garden.
 
 #include <lessor.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 enum { DOMAIN_NAME_SERVERS = 6, SERVERS_MAX = 8 };
 
-// What a line gets; what is NULL or 0 is as the server has it.
+// The settings of a line; the server's configuration applies to values that are NULL or 0.
 struct line {
   char *name, *pool;
   bool has_address, blocked, refused;
@@ -31,7 +31,7 @@ static bool read_address(lessor_json value, lessor_address *address) {
   return is_one;
 }
 
-// Reads one setting of a line; false if it is none.
+// Reads one setting of a line; returns false if the key or the value is invalid.
 static bool read_setting(struct line *line, const char *key, lessor_json value) {
   if (!strcmp(key, "pool")) return (line->pool = lessor_json_text(value));
   if (!strcmp(key, "address")) return line->has_address = read_address(value, &line->address);
@@ -79,7 +79,7 @@ static lessor_verdict decide(lessor_request request, lessor_terms terms) {
   struct line *line = bsearch(&wanted, lines, lines_count, sizeof *lines, by_name);
   if (!line) {
     line = &garden;
-    // No policy behind this one leads out of the garden.
+    // Later policies must not lead out of the garden.
     lessor_set_final(terms);
   }
 

@@ -1,4 +1,4 @@
-// The subscriber table: which line gets what. Lines that are not in it go to the walled garden.
+// The subscriber table defines what each line gets. Other lines go to the walled garden.
 
 const GARDEN = { pool: "walled-garden", "lease-time-secs": 60 };
 const KEYS = [
@@ -20,7 +20,7 @@ function configure(settings) {
 function decide(request, terms) {
   const name = request.circuitId;
   const line = settings.lines[name] ?? GARDEN;
-  // No policy behind this one leads out of the garden.
+  // Later policies must not lead out of the garden.
   if (line === GARDEN) terms.setFinal();
   if (line.blocked) return ignore(`line ${name} is blocked`);
   if (line.refused) return refuse(`line ${name} is refused`);

@@ -1,4 +1,4 @@
-"""The subscriber table: which line gets what. Lines that are not in it go to the walled garden."""
+"""The subscriber table defines what each line gets. Other lines go to the walled garden."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ DOMAIN_NAME_SERVERS = 6
 
 @dataclass
 class Line:
-    """What stands in the table about a line."""
+    """The settings of a line."""
 
     pool: str | None = None
     address: str | None = None
@@ -51,7 +51,7 @@ def decide(request: Request, terms: Terms) -> Verdict:
     name = request.circuit_id_text() or ""
     line = lines.get(name, GARDEN)
     if line is GARDEN:
-        # No policy behind this one leads out of the garden.
+        # Later policies must not lead out of the garden.
         terms.set_final()
     if line.blocked:
         return Verdict_Ignore(f"line {name} is blocked")
@@ -76,5 +76,5 @@ class OnDiscover(exports.OnDiscover):
         return decide(request, terms)
 
 
-# The other messages are decided alike.
+# The policy decides about the other messages in the same way.
 OnRequest = OnInform = OnDiscover

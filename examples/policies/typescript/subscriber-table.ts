@@ -1,8 +1,8 @@
-// The subscriber table: which line gets what. Lines that are not in it go to the walled garden.
+// The subscriber table defines what each line gets. Other lines go to the walled garden.
 
 import type { BeyondLimit, Ipv4Address, Request, Terms, Verdict } from "lessor:policy/types@0.1.2";
 
-/** What a line gets. */
+/** The settings of a line. */
 interface Line {
   pool?: string;
   address?: Ipv4Address;
@@ -17,7 +17,7 @@ interface Line {
 const DOMAIN_NAME_SERVERS = 6;
 const GARDEN: Line = { pool: "walled-garden", leaseTimeSecs: 60 };
 
-/** What stands in the table, by circuit id. */
+/** The entries of the table, by circuit id. */
 const lines = new Map<string, Line>();
 
 export const configuring = {
@@ -31,7 +31,7 @@ export const configuring = {
 function decide(request: Request, terms: Terms): Verdict {
   const name = request.circuitIdText() ?? "";
   const line = lines.get(name) ?? GARDEN;
-  // No policy behind this one leads out of the garden.
+  // Later policies must not lead out of the garden.
   if (line === GARDEN) terms.setFinal();
   if (line.blocked) return { tag: "ignore", val: `line ${name} is blocked` };
   if (line.refused) return { tag: "refuse", val: `line ${name} is refused` };
@@ -49,7 +49,7 @@ export const onDiscover = { handle: decide };
 export const onRequest = { handle: decide };
 export const onInform = { handle: decide };
 
-/** A line of the table as it is used; what is wrong with it is told to the operator. */
+/** Converts an entry of the table; throws a message for the operator if it has a mistake. */
 function parse(name: string, line: any): Line {
   const {
     pool, address, "lease-time-secs": leaseTimeSecs, "domain-name-servers": servers,
@@ -57,7 +57,7 @@ function parse(name: string, line: any): Line {
   } = line;
   const [unknown] = Object.keys(others);
   if (unknown) throw `line ${name}: there is no setting ${unknown}`;
-  // Larger numbers do not pass through componentize-js as they are.
+  // componentize-js converts larger numbers incorrectly.
   if (leaseTimeSecs > 0x7fffffff) throw `line ${name}: lease-time-secs is at most ${0x7fffffff} here`;
   if (!["refuse", "replace-oldest"].includes(beyond)) throw `line ${name}: beyond is ${beyond}`;
   return {

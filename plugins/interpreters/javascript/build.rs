@@ -1,5 +1,5 @@
-//! Gives the interpreter a stack of 4 MiB in its memory: its parser takes much of it for each level of
-//! nesting, and the usual 1 MiB is not enough for 80 parentheses.
+//! Gives the interpreter a stack of 4 MiB: its parser uses much of it for each level of nesting,
+//! and the default of 1 MiB is not enough for 80 nested parentheses.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

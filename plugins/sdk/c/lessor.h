@@ -1,12 +1,12 @@
-// What the author of a policy in C includes: the names of the contract in short, and what C lacks
-// for it: texts, addresses, settings.
+// The header for policies in C: short names for the contract, and functions for texts, addresses
+// and settings.
 //
 // A policy implements the four functions of the first part. Compile it together with `lessor.c` and
-// what lies in `generated/` (the README has the command). All that the contract has stands in
-// `generated/policy.h`, under longer names.
+// the files in `generated/` (the README has the command). `generated/policy.h` has the whole
+// contract under longer names.
 //
-// What this is not: a C library for the outside world. A policy has no files, no clock and no
-// sockets; whatever uses them (`printf`, too) makes a component that the server refuses.
+// This is not a general C library. A policy has no files, no clock and no sockets; the server
+// refuses a component that uses them (even with `printf`).
 
 #ifndef LESSOR_H
 #define LESSOR_H
@@ -18,43 +18,44 @@ typedef lessor_policy_types_borrow_terms_t lessor_terms;
 typedef lessor_policy_types_verdict_t lessor_verdict;
 typedef lessor_policy_types_ipv4_address_t lessor_address;
 
-// What a policy implements.
+// Functions that a policy implements.
 
-// Called once for every instance, with what stands under `[settings]`. NULL if all is well;
-// otherwise a sentence for the operator from `malloc`, and the server does not load the policy.
+// Called once for each instance, with the contents of `[settings]` as JSON. Returns NULL on
+// success, or a sentence for the operator, allocated with `malloc`; the server then does not load
+// the policy.
 char *lessor_configure(const char *settings);
-// A client looks for an offer.
+// Called when a client sends a DISCOVER.
 lessor_verdict lessor_on_discover(lessor_request request, lessor_terms terms);
-// A client takes an offer, verifies an address or extends a lease.
+// Called when a client accepts an offer, verifies an address or extends a lease.
 lessor_verdict lessor_on_request(lessor_request request, lessor_terms terms);
-// A client that has an address asks for options. Of the terms, options count.
+// Called when a client that has an address asks for options. Of the terms, only options apply.
 lessor_verdict lessor_on_inform(lessor_request request, lessor_terms terms);
 
-// What it decides. Texts end with a zero octet and are copied.
+// Verdicts. Texts end with a zero octet and are copied.
 
-// Go on.
+// Calls the next policy and answers under the terms.
 lessor_verdict lessor_proceed(void);
-// Stay silent, for this reason.
+// Sends no answer, for this reason.
 lessor_verdict lessor_ignore(const char *reason);
-// Send a DHCPNAK where RFC 2131 allows one, for this reason.
+// Sends a DHCPNAK where RFC 2131 allows one, and otherwise no answer, for this reason.
 lessor_verdict lessor_refuse(const char *reason);
 
-// What it asks, and what it sets.
+// The request and the terms.
 
 // Whether the message is a DHCPINFORM.
 bool lessor_is_inform(lessor_request request);
-// The circuit id as text, `hex:…` if it is none; from `malloc`, empty if there is none.
+// The circuit id as text, or `hex:…` if it is not text; empty if there is none. From `malloc`.
 char *lessor_circuit_id_text(lessor_request request);
 void lessor_set_pool(lessor_terms terms, const char *name);
 void lessor_set_address(lessor_terms terms, lessor_address address);
 void lessor_set_lease_time_secs(lessor_terms terms, uint32_t secs);
 // `beyond` is LESSOR_REFUSE or LESSOR_REPLACE_OLDEST.
 void lessor_set_subscriber(lessor_terms terms, const char *name, uint32_t leases_max, uint8_t beyond);
-// False if the server does not take the option.
+// Returns false if the server refuses the option.
 bool lessor_set_option(lessor_terms terms, uint8_t code, const void *value, size_t octets);
-// Ask no policy behind this one about the request.
+// Makes the terms final: later policies are not called for the request.
 void lessor_set_final(lessor_terms terms);
-// The pool that earlier policies or this call have set; from `malloc`, empty if there is none.
+// The pool that earlier policies or this call have set; empty if there is none. From `malloc`.
 char *lessor_pool(lessor_terms terms);
 
 #define LESSOR_REFUSE LESSOR_POLICY_TYPES_BEYOND_LIMIT_REFUSE
@@ -62,26 +63,27 @@ char *lessor_pool(lessor_terms terms);
 
 // Texts.
 
-// The texts one after the other, up to a NULL; from `malloc`.
+// Concatenates the texts up to a NULL. From `malloc`.
 char *lessor_join(const char *first, ...);
-// Reads `192.0.2.1`; false if it is no address.
+// Parses an address such as `192.0.2.1`. Returns false if the text is not an address.
 bool lessor_read_address(const char *text, lessor_address *address);
 
-// Settings, which are JSON. The server made them: they are well-formed.
+// Settings are JSON. The server writes them, so they are well-formed.
 
-// A place in the settings where a value begins; NULL where there is none.
+// A position in the settings at which a value begins, or NULL if there is no value.
 typedef const char *lessor_json;
 
-// The value of a member of an object; NULL if there is no such member.
+// Returns the value of a member of an object, or NULL if there is no such member.
 lessor_json lessor_json_member(lessor_json object, const char *name);
-// Goes through an object or an array: `place` is the value itself at first. Gives the next value,
-// and for an object its name (from `malloc`) in `name`, which may be NULL; NULL after the last.
+// Iterates over an object or an array; `place` is initially the value itself. Returns the next
+// value, or NULL after the last. For an object, sets `name`, which may be NULL, to the member's
+// name (from `malloc`).
 lessor_json lessor_json_next(lessor_json *place, char **name);
-// A text, from `malloc`; NULL if the value is none or has a zero octet in it.
+// Returns a text from `malloc`, or NULL if the value is not a text or contains a zero octet.
 char *lessor_json_text(lessor_json value);
-// False if the value is no whole number of at most 32 bits.
+// Returns false if the value is not a whole number of at most 32 bits.
 bool lessor_json_u32(lessor_json value, uint32_t *number);
-// False if the value is neither `true` nor `false`.
+// Returns false if the value is neither `true` nor `false`.
 bool lessor_json_flag(lessor_json value, bool *flag);
 
 #endif

@@ -1,5 +1,6 @@
-//! Circuit or remote id to pool, fixed address, lease time, number of leases and options, from a
-//! table in the policy's settings. It decides nothing for lines that are not in the table; a policy after it may.
+//! Assigns pool, fixed address, lease time, number of leases and options by circuit or remote id,
+//! from a table in the policy's settings. It decides nothing for lines that are not in the table; a
+//! later policy may.
 
 use std::{collections::HashMap, fmt, net::Ipv4Addr, num::NonZeroU32};
 
@@ -11,10 +12,10 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-/// The longest name that the server lets leases count under.
+/// The maximum length of a subscriber's name on the server.
 const NAME_OCTETS_MAX: usize = 255;
 
-/// The table, by the octets that identify a line.
+/// The table, indexed by the octets that identify a line.
 struct SubscriberTable {
     key: Key,
     subscribers: HashMap<Vec<u8>, Subscriber>,
@@ -28,11 +29,11 @@ struct Settings {
     subscribers: Subscribers,
 }
 
-/// What the settings say of each line, in their order. Read by hand, so that a mistake names the line
-/// and the key.
+/// The settings of each line, in their order. They are deserialized by hand, so that an error names
+/// the line and the key.
 struct Subscribers(Vec<(String, SubscriberSettings)>);
 
-/// What the table is indexed by.
+/// The identifier that the table is indexed by.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Key {
@@ -41,7 +42,7 @@ enum Key {
     RemoteId,
 }
 
-/// What one subscriber gets; whatever is left out is as the server's configuration has it.
+/// The settings of one subscriber. The server's configuration applies to missing values.
 #[derive(Default)]
 struct SubscriberSettings {
     pool: Option<String>,
@@ -57,7 +58,7 @@ struct SubscriberSettings {
 const KEYS: &[&str] =
     &["pool", "address", "lease-time-secs", "leases-max", "beyond", "subscriber", "options"];
 
-/// What happens when a subscriber wants more leases than it may have.
+/// What happens when a subscriber asks for more leases than it may have.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Beyond {
@@ -65,7 +66,7 @@ enum Beyond {
     ReplaceOldest,
 }
 
-/// The same, checked.
+/// The settings of one subscriber after the checks.
 struct Subscriber {
     pool: Option<String>,
     address: Option<Ipv4Addr>,
@@ -74,7 +75,7 @@ struct Subscriber {
     options: OptionTable,
 }
 
-/// Against whom leases count, and how many there may be.
+/// The subscriber that leases count against, and how many it may have.
 #[derive(Clone, PartialEq)]
 struct Limit {
     subscriber: String,
@@ -205,7 +206,7 @@ fn address<E: Error>(text: &str) -> Result<Ipv4Addr, E> {
 }
 
 impl SubscriberSettings {
-    /// Parses the limit; a line is a subscriber of its own unless it says otherwise.
+    /// Checks the limit. Without the key `subscriber`, the line itself is the subscriber.
     fn check(self, line: &str) -> Result<Subscriber, String> {
         let Self { pool, address, lease_time_secs, leases_max, beyond, subscriber, options } = self;
         let limit = match leases_max {
@@ -259,13 +260,13 @@ impl SubscriberTable {
         }
         match subscriber.options.set_on(terms) {
             Ok(()) => Verdict::Proceed,
-            // More options than one reply may carry: better no answer than half of them.
+            // If the options do not all fit, send no answer rather than some of them.
             Err((code, error)) => Verdict::ignore(format!("option {code}: {error}")),
         }
     }
 }
 
-/// Two lines in the order in which a message names them.
+/// Returns two lines in alphabetical order, so that a message does not depend on the map's order.
 fn in_order<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
     if a < b { (a, b) } else { (b, a) }
 }

@@ -1,5 +1,5 @@
-//! Options by vendor class (option 60), as set-top boxes, IP phones and access points want them.
-//! The first class that matches decides; a device of no class passes untouched.
+//! Sets options by vendor class (option 60), for example for set-top boxes, IP phones and access
+//! points. The first class that matches decides; a device without a matching class is not affected.
 
 use lessor_policy::{OptionTable, Policy, Request, Terms, Verdict, policy, settings};
 use serde::Deserialize;
@@ -14,11 +14,11 @@ struct Settings {
     classes: Vec<Class>,
 }
 
-/// A kind of device, and what it gets.
+/// A class of devices with its pool and options.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Class {
-    /// How the vendor class begins; all of it counts, case included.
+    /// The beginning of the vendor class, case-sensitive.
     begins_with: String,
     pool: Option<String>,
     #[serde(default)]
@@ -33,7 +33,7 @@ impl Policy for VendorOptions {
             if class.begins_with.is_empty() {
                 return Err(format!("class {}: begins-with is empty", position + 1));
             }
-            // The first match decides, so a class behind a shorter one would never be reached.
+            // The first match decides, so a class after a shorter one would never match.
             let earlier = classes.iter().take(position);
             if let Some(shadow) =
                 earlier.into_iter().find(|other| class.begins_with.starts_with(&other.begins_with))

@@ -1,11 +1,11 @@
-//! Unknown or unpaid subscribers go to a separate pool, with a short lease and name servers that lead
-//! them to the portal. Everybody else passes untouched.
+//! Assigns unknown or unpaid subscribers to a separate pool, with a short lease and name servers
+//! that lead them to the portal. Other subscribers are not affected.
 //!
-//! The garden is final: policies behind this one are not asked about such a subscriber, so that what
-//! they say of a device cannot lead out of the garden.
+//! The terms of the garden are final: later policies are not called for such a subscriber, so that
+//! they cannot lead a device out of the garden.
 //!
-//! The lease is short so that a customer who pays is out of the garden soon: at the next renewal the
-//! garden's address is refused, and the client starts again.
+//! The lease is short so that a customer who pays leaves the garden soon: at the next renewal the
+//! server refuses the garden's address, and the client starts again.
 
 use std::collections::HashSet;
 
@@ -34,8 +34,8 @@ struct Settings {
     /// Circuit or remote ids.
     #[serde(default)]
     unpaid: Vec<String>,
-    /// Circuit or remote ids, or beginnings of them that end in `*`; if the list is there, a line
-    /// that is not on it goes to the garden.
+    /// Circuit or remote ids, or beginnings of them followed by `*`. If the list is present, a line
+    /// that is not in it goes to the garden.
     known: Option<Vec<String>>,
 }
 
@@ -102,7 +102,7 @@ impl WalledGarden {
         terms.set_final();
         match self.options.set_on(terms) {
             Ok(()) => Verdict::Proceed,
-            // A garden without its name servers would be an open gate or a dead end.
+            // Without its options, the garden might let clients out or not lead them to the portal.
             Err((code, error)) => Verdict::ignore(format!("option {code}: {error}")),
         }
     }

@@ -1,4 +1,4 @@
-//! The subscriber table: which line gets what. Lines that are not in it go to the walled garden.
+//! The subscriber table defines what each line gets. Other lines go to the walled garden.
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
@@ -7,14 +7,14 @@ use lessor_policy::{
 };
 use serde::Deserialize;
 
-/// What stands in the table, by circuit id.
+/// The entries of the table, by circuit id.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SubscriberTable {
     lines: HashMap<String, Line>,
 }
 
-/// What a line gets; what is left out is as the server has it.
+/// The settings of a line. The server's configuration applies to missing values.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Line {
@@ -45,7 +45,7 @@ impl Policy for SubscriberTable {
     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
         let name = request.circuit_id_text().unwrap_or_default();
         let Some(line) = self.lines.get(&name) else {
-            // No policy behind this one leads out of the garden.
+            // Later policies must not lead out of the garden.
             terms.set_final();
             return Line::garden().decide(&name, request, terms);
         };

@@ -1,6 +1,7 @@
-//! Brackets that are opened and not closed: what a script lacks that ends too early.
+//! Finds brackets that are opened but not closed, for scripts that end too early.
 
-/// `the { in line 3 is not closed`: the innermost bracket, or the quoted text, that is open at the end.
+/// Returns a message such as `the { in line 3 is not closed` about the innermost bracket, or the
+/// quoted text, that is open at the end.
 pub fn unclosed(text: &str) -> Option<String> {
     let mut open: Vec<(char, usize)> = Vec::new();
     let mut line = 1;
@@ -55,7 +56,8 @@ pub fn unclosed(text: &str) -> Option<String> {
     Some(format!("the {bracket} in line {line} is not closed"))
 }
 
-/// Where a quoted text begins that does not end in its line: the line and the column, from 1.
+/// Returns the line and column, from 1, at which a quoted text begins that does not end on its
+/// line.
 pub fn unclosed_text(text: &str) -> Option<(usize, usize)> {
     (1..).zip(text.lines()).find_map(|(number, line)| {
         let mut open: Option<(char, usize)> = None;

@@ -1,4 +1,4 @@
-//! `metrics`, `state` and `tables`: what the operator may grant.
+//! `metrics`, `state` and `tables`: the capabilities that the operator may grant.
 
 use lessor_policy::{CapabilityError, metrics, state, tables};
 
@@ -93,7 +93,8 @@ fn optional_text(arguments: &[Value], position: usize) -> Result<Option<&str>, S
     }
 }
 
-/// What scripts keep is text; what is none was kept by something else under the same name.
+/// Converts a stored value. Scripts store only text; a value that is not text was stored by another
+/// kind of policy of the same name.
 fn text(octets: Vec<u8>) -> Value {
     String::from_utf8(octets).map_or_else(|error| Value::octets(error.as_bytes()), Value::Text)
 }

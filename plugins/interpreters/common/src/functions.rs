@@ -1,10 +1,10 @@
-//! Functions that belong to no object.
+//! Functions that do not belong to an object.
 
 use lessor_policy::{Ipv4Prefix, Verdict, log, option};
 
 use crate::{Function, Value, object::argument, value::wanted};
 
-/// Every function that belongs to no object.
+/// Every function that does not belong to an object.
 pub static FUNCTIONS: [Function; 8] = [
     Function::new("proceed", 0, |_, _| Ok(Value::Verdict(Verdict::Proceed))),
     Function::new("ignore", 1, |_, arguments| {

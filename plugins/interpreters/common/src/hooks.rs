@@ -2,11 +2,10 @@
 
 use crate::{OBJECTS, Object};
 
-/// The function that serves every hook at which terms are asked for and that has no function of its
-/// own.
+/// The function that serves every decision hook for which the script has no separate function.
 pub const DECIDE: &str = "decide";
 
-/// How a language writes names.
+/// The spelling of names in a language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
     /// `on_discover`
@@ -22,9 +21,9 @@ pub struct Hook {
     pub name: &'static str,
     /// The name of the function, in snake case.
     pub function: &'static str,
-    /// What the function is handed: names of objects.
+    /// The parameters of the function, as names of objects.
     pub parameters: &'static [&'static str],
-    /// Whether [`DECIDE`] serves it too.
+    /// Whether [`DECIDE`] can serve the hook.
     pub is_decision: bool,
 }
 
@@ -50,7 +49,7 @@ impl Hook {
         Self { name, function, parameters, is_decision }
     }
 
-    /// The objects that its function is handed.
+    /// Returns the objects that are passed to its function.
     pub fn objects(&self) -> impl Iterator<Item = &'static Object> {
         let object = |name: &&str| OBJECTS.into_iter().find(|object| object.name == *name);
         self.parameters.iter().filter_map(object)
@@ -63,12 +62,13 @@ impl Hook {
 pub struct Hooks([Option<String>; HOOKS.len()]);
 
 impl Hooks {
-    /// Finds the hooks among the functions that a script defines: `parameters` gives how many
-    /// parameters one has, by its name in the script's spelling.
+    /// Finds the hooks among the functions that a script defines. `parameters` returns the number
+    /// of parameters of a function by its name in the script's spelling, or `None` if there is no
+    /// such function.
     ///
     /// # Errors
-    /// If there is no hook, or one takes the wrong number of parameters. The name of the function
-    /// comes first, if one is at fault.
+    /// Returns an error if there is no hook, or if a hook has the wrong number of parameters. The
+    /// first value is the name of the function at fault, if any.
     pub fn find(
         case: Case,
         mut parameters: impl FnMut(&str) -> Option<usize>,
@@ -103,13 +103,13 @@ impl Hooks {
         Ok(hooks)
     }
 
-    /// The names of the hooks' interfaces.
+    /// Returns the names of the hooks' interfaces.
     pub fn interfaces(&self) -> Vec<String> {
         let found = self.0.iter().zip(&HOOKS).filter(|(function, _)| function.is_some());
         found.map(|(_, hook)| hook.name.to_owned()).collect()
     }
 
-    /// The function that serves the hook of this name.
+    /// Returns the function that serves the hook of this name.
     pub fn function(&self, interface: &str) -> Option<&str> {
         let found = self.0.iter().zip(&HOOKS).find(|(_, hook)| hook.name == interface);
         found.and_then(|(function, _)| function.as_deref())
@@ -117,7 +117,7 @@ impl Hooks {
 }
 
 impl Case {
-    /// A name in this spelling.
+    /// Converts a name in snake case to this spelling.
     pub fn spell(self, snake: &str) -> String {
         let mut name = String::with_capacity(snake.len());
         let mut is_start = false;
@@ -134,7 +134,8 @@ impl Case {
         name
     }
 
-    /// What is wrong with a function of this name, if it looks like a hook and is none.
+    /// Returns a message about a function of this name if the name looks like a hook but is not
+    /// one.
     pub fn misspelt_hook(self, name: &str) -> Option<String> {
         let mut rest = name.strip_prefix("on")?.chars();
         let looks_like_one = match self {
@@ -152,7 +153,7 @@ fn names(case: Case) -> String {
     std::iter::once(DECIDE.to_owned()).chain(functions).collect::<Vec<_>>().join(", ")
 }
 
-/// Everything that scripts can name, written as the language writes it: `request.circuit_id`.
+/// All names that scripts can use, in the spelling of the language: `request.circuit_id`.
 #[cfg(test)]
 fn vocabulary(case: Case) -> Vec<String> {
     let functions = crate::FUNCTIONS.iter();
@@ -190,7 +191,7 @@ mod tests {
             Hooks::find(Case::Snake, |name| (name == "decide").then_some(1)).unwrap_err();
         assert_eq!(at.as_deref(), Some("decide"));
         assert_eq!(message, "the function decide has 1 parameter; wanted decide(request, terms)");
-        // In JavaScript what is not wanted is left out.
+        // In JavaScript, a function may have fewer parameters.
         Hooks::find(Case::Camel, |name| (name == "decide").then_some(1)).unwrap();
         assert!(
             Case::Camel.misspelt_hook("onDiscovery").unwrap().contains("onDiscover, onRequest")

@@ -1,4 +1,4 @@
-//! `event`: something that happened to a lease.
+//! `event`: a change of a lease.
 
 use lessor_policy::{LeaseEvent, LeaseEventKind};
 
@@ -56,7 +56,7 @@ const fn kind(kind: LeaseEventKind) -> &'static str {
     }
 }
 
-/// As the server writes hardware addresses.
+/// Formats a hardware address as the server does.
 fn with_colons(octets: &[u8]) -> String {
     let pairs: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
     pairs.join(":")

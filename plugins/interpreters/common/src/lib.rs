@@ -1,12 +1,11 @@
-//! What scripts can say, whatever their language: the objects, properties and functions that an
-//! interpreter gives to a script, each in one place, under the names of the contract.
+//! The script API, independent of the language: the objects, properties and functions that an
+//! interpreter offers to a script, defined once under the names of the contract.
 //!
-//! What this crate is not: an interpreter. It knows no language; an interpreter goes through
-//! [`OBJECTS`] and [`FUNCTIONS`], offers them in its language's manner, and carries values over
-//! ([`Value`]).
+//! This crate is not an interpreter and knows no language. An interpreter iterates over [`OBJECTS`]
+//! and [`FUNCTIONS`], offers them in the style of its language, and converts values ([`Value`]).
 //!
-//! Nothing here holds a request or the like: each property asks the server about the call at hand when
-//! it is read. Outside of such a call there is an error instead of an answer.
+//! Nothing here stores a request or a similar object: reading a property makes a call to the server
+//! about the current call. Outside of a call, reading a property is an error.
 
 mod brackets;
 mod capabilities;

@@ -1,4 +1,4 @@
-//! `plan`, what a script wants to know, and what the server found.
+//! `plan`, the lookups that a script plans, and `lookup`, their results.
 
 use lessor_policy::{Lookup, LookupPlan, LookupStatus, Request};
 
@@ -24,7 +24,7 @@ pub(crate) static PLAN: Object = Object {
     })],
 };
 
-/// What `request.lookup(name)` gives.
+/// The object that `request.lookup(name)` returns.
 pub(crate) static LOOKUP: Object = Object {
     name: "lookup",
     is_global: false,

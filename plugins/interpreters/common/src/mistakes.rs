@@ -1,9 +1,9 @@
-//! Wrong names: what a script is told about a name that there is not, with the one that was probably
-//! meant. Both languages say the same, each in its spelling.
+//! Messages about unknown names, with the name that was probably intended. Both languages have the
+//! same messages, each in its spelling.
 
 use crate::{Case, DECIDE, FUNCTIONS, HOOKS, Object};
 
-/// Names that people know from elsewhere, and what they are here.
+/// Names from RFCs and other software, with the names of the script API.
 const KNOWN_ELSEWHERE: [(&str, &str); 18] = [
     ("chaddr", "hardware_address"),
     ("ciaddr", "client_address"),
@@ -26,8 +26,8 @@ const KNOWN_ELSEWHERE: [(&str, &str); 18] = [
 ];
 
 impl Object {
-    /// What is wrong with reading `name`, a property in the script's spelling that the object does
-    /// not have.
+    /// Returns the message about reading `name`, a property in the script's spelling that the
+    /// object does not have.
     pub fn unknown_property(&self, case: Case, name: &str) -> String {
         let object = self.name;
         let readable = self.properties.iter().filter(|property| property.get.is_some());
@@ -43,8 +43,8 @@ impl Object {
         format!("{object} has no {name}; it has {}", listed(all))
     }
 
-    /// What is wrong with setting `name`, a property in the script's spelling that cannot be set:
-    /// because there is none, or because it can only be read or called.
+    /// Returns the message about setting `name`, a property in the script's spelling that cannot be
+    /// set, because it does not exist or because it can only be read or called.
     pub fn cannot_set(&self, case: Case, name: &str) -> String {
         let object = self.name;
         let is_function = self.functions.iter().any(|found| case.spell(found.name) == name);
@@ -77,14 +77,14 @@ impl Object {
         }
     }
 
-    /// What is wrong with reading `name`, a property that can only be set.
+    /// Returns the message about reading `name`, a property that can only be set.
     pub fn cannot_read(&self, case: Case, name: &str) -> String {
         format!("{}.{} can be set, but not read", self.name, case.spell(name))
     }
 }
 
-/// What is wrong with calling `name`, a function that there is not; `own` are functions that the script
-/// defines.
+/// Returns the message about calling `name`, a function that does not exist; `own` are the
+/// functions that the script defines.
 pub fn unknown_function<'a>(
     case: Case,
     name: &str,
@@ -104,7 +104,8 @@ pub fn unknown_function<'a>(
     }
 }
 
-/// `. Did you mean decide where it says decied?`, if one of a script's functions is almost a hook.
+/// Returns `. Did you mean decide where it says decied?` if one of a script's functions is almost a
+/// hook.
 pub fn almost_a_hook<'a>(case: Case, functions: impl IntoIterator<Item = &'a str>) -> String {
     let hooks: Vec<String> = HOOKS.iter().map(|hook| case.spell(hook.function)).collect();
     let names: Vec<&str> =
@@ -120,7 +121,8 @@ pub fn almost_a_hook<'a>(case: Case, functions: impl IntoIterator<Item = &'a str
     })
 }
 
-/// What is said about functions that other places have and policies do not, by any spelling.
+/// Returns the message about a function, in any spelling, that exists elsewhere but not for
+/// policies.
 pub fn absent_function(name: &str) -> Option<String> {
     let why = match plain(name).as_str() {
         "sleep" | "delay" | "settimeout" | "setinterval" | "setimmediate" | "queuemicrotask" => {
@@ -145,8 +147,9 @@ pub fn absent_function(name: &str) -> Option<String> {
     Some(format!("there is no {name}: {why}"))
 }
 
-/// The name among `known` that `found` was probably meant to be: the same in another spelling, one
-/// that is known elsewhere, the beginning of one, or one that differs by a few letters.
+/// Returns the name in `known` that was probably intended by `found`: the same name in another
+/// spelling, its equivalent in other software, a name that begins with it, or a name that differs
+/// by a few letters.
 pub fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let wanted = plain(found);
     let is_same = |name: &&str| plain(name) == wanted;
@@ -170,7 +173,7 @@ pub fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str> + Clone) ->
         })
 }
 
-/// A name without what spellings differ in.
+/// Returns a name without the differences between spellings.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(|letter| letter.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()

@@ -1,4 +1,4 @@
-//! Objects: what a hook is handed, and what is there in every call.
+//! Objects: the parameters of hooks, and the objects that are available in every call.
 
 use crate::{
     Value,
@@ -10,43 +10,43 @@ use crate::{
     terms::TERMS,
 };
 
-/// An object that scripts know.
+/// An object of the script API.
 #[derive(Debug)]
 pub struct Object {
-    /// The name of the variable that it usually stands in.
+    /// The usual name of the variable that holds it.
     pub name: &'static str,
-    /// Whether it is there in every call rather than handed to a hook.
+    /// Whether it is available in every call rather than passed to a hook.
     pub is_global: bool,
-    /// What can be read or set.
+    /// The properties that can be read or set.
     pub properties: &'static [Property],
-    /// What can be called.
+    /// The functions that can be called.
     pub functions: &'static [Function],
 }
 
-/// Reads a property: of which object of its kind.
+/// Reads a property. The argument selects the object of its kind.
 pub(crate) type Get = fn(&str) -> Result<Value, String>;
 /// Sets a property.
 pub(crate) type Set = fn(Value) -> Result<(), String>;
 
-/// A property. Its functions are told which object of its kind is meant, where there are several.
+/// A property. If there are several objects of a kind, an argument of `get` selects one of them.
 #[derive(Debug)]
 pub struct Property {
-    /// In snake case.
+    /// The name in snake case.
     pub name: &'static str,
-    /// Reads it; none if it can only be set.
+    /// Reads the property; `None` if it can only be set.
     pub get: Option<Get>,
-    /// Sets it; none if it can only be read.
+    /// Sets the property; `None` if it can only be read.
     pub set: Option<Set>,
 }
 
-/// A function, of an object or by itself.
+/// A function, either of an object or free-standing.
 #[derive(Debug)]
 pub struct Function {
-    /// In snake case.
+    /// The name in snake case.
     pub name: &'static str,
-    /// How many arguments it takes.
+    /// The minimum and maximum number of arguments.
     pub arguments: (usize, usize),
-    /// Calls it: which object of its kind, and the arguments.
+    /// Calls the function. The first argument selects the object of its kind.
     pub call: fn(&str, &[Value]) -> Result<Value, String>,
 }
 
@@ -85,10 +85,10 @@ impl Function {
         Self { name, arguments, call }
     }
 
-    /// Checks how many arguments there are, and calls it.
+    /// Checks the number of arguments and calls the function.
     ///
     /// # Errors
-    /// What is wrong with the arguments, or what the server says.
+    /// Returns a message about the arguments, or the error of the server.
     pub fn invoke(&self, this: &str, arguments: &[Value]) -> Result<Value, String> {
         let (least, most) = self.arguments;
         if !(least..=most).contains(&arguments.len()) {
@@ -101,12 +101,12 @@ impl Function {
     }
 }
 
-/// The argument at this position; nothing if it was left out.
+/// Returns the argument at this position, or [`Value::Nothing`] if it is missing.
 pub(crate) fn argument(arguments: &[Value], position: usize) -> &Value {
     arguments.get(position).unwrap_or(&Value::Nothing)
 }
 
-/// What a property of `object` says outside of a call that has it.
+/// Returns the message about using `object` outside of a call that has it.
 pub(crate) fn absent(object: &str) -> String {
     format!("{object} is there only while the hook runs that it was handed to")
 }

@@ -1,6 +1,6 @@
-//! Places in scripts, as messages begin with them.
+//! Lines and columns in scripts, with which messages begin.
 
-/// `line 3, column 7: `, or nothing where the place is not known.
+/// Returns `line 3, column 7: `, or an empty text if the line is not known.
 pub fn place(line: Option<usize>, column: Option<usize>) -> String {
     match (line, column) {
         (Some(line), Some(column)) => format!("line {line}, column {column}: "),
@@ -9,7 +9,8 @@ pub fn place(line: Option<usize>, column: Option<usize>) -> String {
     }
 }
 
-/// The place where a name first stands in a script, comments of a whole line left out.
+/// Returns the place of the first occurrence of a name in a script, outside of lines that are
+/// comments.
 pub fn place_of(text: &str, name: &str) -> String {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '$';
     let column = |line: &str| {
@@ -28,7 +29,7 @@ pub fn place_of(text: &str, name: &str) -> String {
     found.map_or_else(String::new, |(line, column)| place(Some(line), Some(column)))
 }
 
-/// A message with the name of the script's file before it: `20-garden.js, line 3, column 7: …`.
+/// Prefixes a message with the name of the script's file: `20-garden.js, line 3, column 7: …`.
 pub fn in_file(file: &str, message: &str) -> String {
     let separator = if message.starts_with("line ") { "," } else { ":" };
     format!("{file}{separator} {message}")

@@ -1,4 +1,4 @@
-//! `request`: a client's message and what the server knows about it.
+//! `request`: the message of a client and what the server knows about it.
 
 use lessor_policy::{ClientState, OptionSetting, Request, RequestKind};
 
@@ -108,7 +108,7 @@ pub(crate) static REQUEST: Object = Object {
     ],
 };
 
-/// The value of an option as scripts would set it.
+/// Converts the octets of an option to the form in which scripts set it.
 pub(crate) fn of_option(code: u8, octets: &[u8]) -> Value {
     match OptionSetting::decode(code, octets) {
         OptionSetting::Number(number) => Value::number(number),

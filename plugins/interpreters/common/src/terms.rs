@@ -1,4 +1,4 @@
-//! `terms`: what the script wants for the request.
+//! `terms`: what the script sets for the request.
 
 use lessor_policy::{BeyondLimit, OptionSetting, Terms};
 

@@ -1,4 +1,4 @@
-//! Values on their way between a script and the server.
+//! Values that scripts and the server exchange.
 
 use std::net::Ipv4Addr;
 
@@ -6,8 +6,8 @@ use lessor_policy::{OptionSetting, Verdict, option};
 
 use crate::Object;
 
-/// What scripts and the server hand each other. Addresses are texts such as `192.0.2.1`; octets are
-/// texts too: themselves if they are printable ASCII, otherwise `hex:` and hexadecimal digits.
+/// A value that a script and the server exchange. Addresses are texts such as `192.0.2.1`. Octets
+/// are texts, too: unchanged if they are printable ASCII, otherwise `hex:` and hexadecimal digits.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Value {
@@ -19,14 +19,14 @@ pub enum Value {
     List(Vec<Value>),
     Table(Vec<(String, Value)>),
     Verdict(Verdict),
-    /// An object of the script API, and which one of its kind.
+    /// An object of the script API, and the name that selects one of its kind.
     Object(&'static Object, String),
 }
 
-/// Settings, or a row, from JSON.
+/// Converts settings or a row from JSON.
 ///
 /// # Errors
-/// If it is no JSON; the server sends none such.
+/// Returns an error if the text is not JSON, which the server never sends.
 pub fn settings(json: &str) -> Result<Value, String> {
     let json: serde_json::Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
     Ok(of_json(json))
@@ -62,7 +62,7 @@ impl Value {
         Self::Text(address.to_string())
     }
 
-    /// A number; one that is too large for any time or count is the largest there is.
+    /// Converts a number; a number that is too large becomes `i64::MAX`.
     pub(crate) fn number(number: impl TryInto<i64>) -> Self {
         Self::Number(number.try_into().unwrap_or(i64::MAX))
     }
@@ -76,7 +76,7 @@ impl Value {
         value.map_or(Self::Nothing, make)
     }
 
-    /// What it is, for messages.
+    /// Describes the value, for messages.
     pub fn described(&self) -> String {
         match self {
             Self::Nothing => "a missing value".to_owned(),
@@ -114,7 +114,7 @@ impl Value {
         number.ok_or_else(|| wanted(what, kind, self))
     }
 
-    /// The name or number of an option, as text.
+    /// Returns the name or number of an option as text.
     pub(crate) fn as_option_name(&self) -> Result<String, String> {
         match self {
             Self::Text(name) => Ok(name.clone()),
@@ -123,17 +123,17 @@ impl Value {
         }
     }
 
-    /// The code of an option and its value in octets.
+    /// Returns the code of an option and its value in octets.
     pub(crate) fn as_encoded_option(&self, option: &str) -> Result<(u8, Vec<u8>), String> {
         let encoded = self.as_option_setting(option)?.encode(option);
-        // An option that there is not is named already; a value that does not fit is not.
+        // The error already names an unknown option, but not a value of the wrong type.
         encoded.map_err(|error| match error.contains("wanted") && !error.contains("found") {
             true if error.starts_with("option") => format!("{error}, found {}", self.described()),
             _ => error,
         })
     }
 
-    /// The value of an option.
+    /// Returns the value as the setting of an option.
     pub(crate) fn as_option_setting(&self, option: &str) -> Result<OptionSetting, String> {
         const KINDS: &str = "a text, a number, a list of texts, or a list of octets";
         let refused = |found: &Self| wanted(&format!("option {option}"), KINDS, found);
@@ -156,7 +156,7 @@ impl Value {
     }
 }
 
-/// "pool: wanted a text, found 5".
+/// Returns a message such as `pool: wanted a text, found 5`.
 pub(crate) fn wanted(what: &str, wanted: &str, found: &Value) -> String {
     format!("{what}: wanted {wanted}, found {}", found.described())
 }

@@ -1,5 +1,5 @@
-//! The script API in JavaScript: each object with accessors and functions, frozen, and with a guard
-//! behind it, so that a misspelt name is an error and not a property that nobody has.
+//! The script API in JavaScript. Each object has accessors and functions, is frozen, and has a
+//! guard as its prototype, so that a misspelt name is an error instead of `undefined`.
 
 use boa_engine::{
     Context, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string,
@@ -10,14 +10,15 @@ use lessor_script::{Case, FUNCTIONS, Function, OBJECTS, Object, Property, Value}
 
 use crate::{guard, value};
 
-/// The property that says which one of its kind an object is. Its name cannot be written in a script.
+/// The property that identifies an object among those of its kind. Its name cannot be written in a
+/// script.
 const THIS: &str = "\u{0}this";
 
-/// The objects that hooks are handed.
+/// The objects that are passed to hooks.
 pub(crate) struct Api(Vec<(&'static str, JsObject)>);
 
 impl Api {
-    /// Makes the objects, and defines the functions and objects that are there in every call.
+    /// Creates the objects, and defines the functions and objects that are available in every call.
     pub(crate) fn install(context: &mut Context) -> JsResult<Self> {
         for function in &FUNCTIONS {
             let callable = callable(function, context)?;
@@ -36,14 +37,14 @@ impl Api {
         Ok(Self(objects))
     }
 
-    /// The object of this kind.
+    /// Returns the object of this kind.
     pub(crate) fn object(&self, object: &Object) -> JsValue {
         let found = self.0.iter().find(|(name, _)| *name == object.name);
         found.map_or_else(JsValue::undefined, |(_, object)| object.clone().into())
     }
 }
 
-/// One of the objects of this kind.
+/// Creates an object of this kind; `this` identifies it among those of its kind.
 pub(crate) fn make(
     object: &'static Object,
     this: &str,
@@ -59,7 +60,8 @@ pub(crate) fn make(
         let callable = callable(function, context)?;
         made.create_data_property_or_throw(name, callable, context)?;
     }
-    // Of an object that is the only one of its kind, too: what is not found is asked of the guard.
+    // Defined even if the object is the only one of its kind, because a missing name reaches the
+    // guard.
     let this = PropertyDescriptor::builder().value(JsString::from(this)).enumerable(false);
     made.define_property_or_throw(js_string!(THIS), this, context)?;
     made.set_prototype(guard::behind(object, context)?);
@@ -67,8 +69,9 @@ pub(crate) fn make(
     Ok(made)
 }
 
-/// Reads and sets a property. What can only be done the other way says so: the language would give
-/// `undefined`, or an error that does not name the object.
+/// Returns the accessors of a property. If it can only be read or only be set, the other accessor
+/// returns an error that says so; the language would return `undefined`, or an error that does not
+/// name the object.
 fn accessor(
     object: &'static Object,
     property: &'static Property,
@@ -104,7 +107,7 @@ fn callable(function: &'static Function, context: &mut Context) -> JsResult<JsVa
         let this = this_of(this, context)?;
         let arguments: Vec<Value> =
             arguments.iter().map(|argument| value::of_script(argument, context)).collect();
-        // A message begins with the name of the function, as the contract spells it.
+        // A message begins with the name of the function in the spelling of the contract.
         let answer = function.invoke(&this, &arguments).map_err(|message| {
             match message.strip_prefix(function.name) {
                 Some(rest) => format!("{}{rest}", Case::Camel.spell(function.name)),
@@ -120,7 +123,8 @@ fn callable(function: &'static Function, context: &mut Context) -> JsResult<JsVa
     Ok(made.into())
 }
 
-/// Which one of its kind an object is; nothing if there is one only.
+/// Returns the name that identifies an object among those of its kind, or an empty text if it is
+/// the only one.
 fn this_of(this: &JsValue, context: &mut Context) -> JsResult<String> {
     let Some(object) = this.as_object() else { return Ok(String::new()) };
     let this = object.get(js_string!(THIS), context)?;

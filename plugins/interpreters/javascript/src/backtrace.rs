@@ -1,8 +1,8 @@
-//! Where an error came from. The engine gives the place of the call or the property at hand, but not of
-//! a method that is looked up: there it gives the place of what stands around it, which may be the whole
-//! function. What is missing follows from the order of the instructions, and the engine shows that only in
-//! the text that is meant for its developers. If that text changes, places are less exact and nothing else
-//! is lost; the catalogue of mistakes notices.
+//! Finds the place of an error in the script. The engine reports the place of the current call or
+//! property, but not of a method lookup: for that it reports the place of the surrounding code,
+//! which may be the whole function. The exact place follows from the order of the instructions,
+//! which the engine shows only in its debug output. If the format of that output changes, places
+//! become less exact but nothing else breaks; the tests of the catalogue of mistakes detect this.
 
 use std::{
     fmt::{self, Write},
@@ -14,21 +14,21 @@ use boa_engine::JsError;
 /// A line and a column, from 1.
 pub(crate) type Place = (usize, usize);
 
-/// More than this is not looked at: a script would have to be long, and called deep.
+/// The limit of the debug output that is read. Only a long script with deep calls exceeds it.
 const TEXT_OCTETS_MAX: usize = 4 << 20;
 
-/// Where the innermost function of the script was.
+/// The position in the innermost function of the script.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Innermost {
-    /// The place that belongs to the instructions before.
+    /// The place of the preceding instructions.
     pub(crate) before: Option<Place>,
-    /// The place that belongs to the instruction.
+    /// The place of the current instruction.
     pub(crate) at: Option<Place>,
-    /// The place that belongs to the instructions that come next.
+    /// The place of the following instructions.
     pub(crate) next: Option<Place>,
 }
 
-/// Where the innermost function of the script was when an error came up.
+/// Returns the position in the innermost function of the script at which an error occurred.
 pub(crate) fn innermost(error: &JsError) -> Innermost {
     let mut text = Bounded(String::new());
     if write!(text, "{error:?}").is_err() {
@@ -38,7 +38,7 @@ pub(crate) fn innermost(error: &JsError) -> Innermost {
 }
 
 fn read(text: &str) -> Option<Innermost> {
-    // The frames, the innermost last; natives have no instructions.
+    // The innermost frame is the last one; native functions have no instructions.
     let (_, frame) = text.rsplit_once("Bytecode { pc: ")?;
     let instruction: u32 = number(frame)?;
     let entries = frame.split("Entry { pc: ").skip(1).filter_map(|entry| {
@@ -60,7 +60,7 @@ fn number<T: FromStr>(text: &str) -> Option<T> {
     text.get(..end)?.parse().ok()
 }
 
-/// A text of a limited size.
+/// A text with a maximum size.
 struct Bounded(String);
 
 impl Write for Bounded {

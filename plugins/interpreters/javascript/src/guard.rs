@@ -1,6 +1,6 @@
-//! What stands behind each object of the script API. A name that the object does not have is looked for
-//! here, as in a prototype; so it is an error that names the nearest one, and what the object has is
-//! found as fast as without this.
+//! The guard that is the prototype of each object of the script API. The engine looks up a name in
+//! the guard only if the object does not have it. The guard then raises an error that names the
+//! nearest property. Access to existing properties is not slowed down.
 
 use std::cell::RefCell;
 
@@ -11,24 +11,23 @@ use boa_engine::{
 };
 use lessor_script::{Case, OBJECTS, Object};
 
-/// The property of a guard that says which kind of object it stands behind: a position in
-/// [`OBJECTS`].
+/// The property of a guard that gives the kind of its object, as a position in [`OBJECTS`].
 const KIND: &str = "\u{0}kind";
 
-/// Names that the language itself asks objects for and that are no mistake of the script.
+/// Names that the language itself looks up in objects; these are not mistakes of the script.
 const ASKED_BY_THE_LANGUAGE: [&str; 2] = ["then", "toJSON"];
-/// Names that the language asks for when an object is used as a text or a number.
+/// Names that the language looks up when an object is used as a text or a number.
 const ASKED_FOR_A_VALUE: [&str; 2] = ["toString", "valueOf"];
 
 thread_local! {
-    /// The guards that were made, by the positions of their objects in [`OBJECTS`].
+    /// The guards that exist already, by the positions of their objects in [`OBJECTS`].
     static GUARDS: RefCell<[Option<JsObject>; OBJECTS.len()]> =
         const { RefCell::new([const { None }; OBJECTS.len()]) };
-    /// The guard behind functions of the API.
+    /// The guard of functions of the API.
     static OF_FUNCTIONS: RefCell<Option<JsObject>> = const { RefCell::new(None) };
 }
 
-/// The guard behind objects of this kind.
+/// Returns the guard of objects of this kind.
 pub(crate) fn behind(object: &Object, context: &mut Context) -> JsResult<Option<JsObject>> {
     let Some(kind) = OBJECTS.iter().position(|known| known.name == object.name) else {
         return Ok(None);
@@ -50,7 +49,8 @@ pub(crate) fn behind(object: &Object, context: &mut Context) -> JsResult<Option<
     Ok(Some(guard))
 }
 
-/// The guard behind functions of the API: `request.lookup.found`, without the call, is a mistake.
+/// Returns the guard of functions of the API, which detects a missing call such as in
+/// `request.lookup.found`.
 pub(crate) fn behind_functions(context: &mut Context) -> JsResult<JsObject> {
     if let Some(known) = OF_FUNCTIONS.with_borrow(Clone::clone) {
         return Ok(known);
@@ -62,14 +62,14 @@ pub(crate) fn behind_functions(context: &mut Context) -> JsResult<JsObject> {
     Ok(guard)
 }
 
-/// An error of the script in our words.
+/// Returns an error of the script with this message.
 pub(crate) fn mistake(message: String) -> JsError {
     JsNativeError::error().with_message(message).into()
 }
 
 fn unknown_read(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let Some(name) = arguments.get(1).and_then(JsValue::as_string) else {
-        // Symbols, by which the language finds out what an object can do.
+        // The language uses symbols to find out what an object supports.
         return Ok(JsValue::undefined());
     };
     let name = name.to_std_string_lossy();
@@ -117,7 +117,7 @@ fn not_called(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsRe
     Err(mistake(format!("{function} is a function: call it first, {function}(…).{name}")))
 }
 
-/// Which object a guard stands behind: the target of the guard says it.
+/// Returns the object of a guard, which the target of the guard identifies.
 fn object_of(arguments: &[JsValue], context: &mut Context) -> Option<&'static Object> {
     let target = arguments.first()?.as_object()?;
     let kind = target.get(js_string!(KIND), context).ok()?.as_number()?;

@@ -1,8 +1,8 @@
-//! Runs policies that are scripts in JavaScript, with the engine Boa: an interpreter component, built
-//! for WebAssembly and for nothing else.
+//! Runs policies that are scripts in JavaScript, with the engine Boa. This is an interpreter
+//! component and is built only for WebAssembly.
 //!
-//! A script runs once for an instance, in strict mode; what it defines lasts as long as the instance.
-//! `Date` has the server's time of the call at hand, and there is no `Math.random`.
+//! A script runs once for each instance, in strict mode; its variables last as long as the
+//! instance. `Date` has the server's time of the current call, and there is no `Math.random`.
 
 #![cfg(target_arch = "wasm32")]
 
@@ -26,8 +26,8 @@ use lessor_script::{Case, HOOKS, Hooks};
 
 use crate::{api::Api, outside::Jobs, tree::Tree};
 
-/// How deep functions of a script may call each other. Deeper than this, the call stack that the
-/// server gives a policy might not do.
+/// The maximum depth of calls in a script. For deeper calls, the call stack that the server gives a
+/// policy might not be large enough.
 const CALL_LEVELS_MAX: usize = 48;
 
 const CONFIGURE: &str = "configure";
@@ -37,14 +37,14 @@ const SETTINGS: &str = "settings";
 struct Script {
     /// The name of its file.
     file: String,
-    /// For what is said about errors.
+    /// The text of the script, for messages about errors.
     text: String,
     context: Context,
     jobs: Rc<Jobs>,
     calls: Vec<(&'static str, Call)>,
 }
 
-/// A function that serves a hook, and what it is handed.
+/// A function that serves a hook, and its arguments.
 struct Call {
     function: JsObject,
     arguments: Vec<JsValue>,
@@ -191,14 +191,14 @@ impl Script {
     }
 }
 
-/// The function of this name, however the script defines it.
+/// Returns the function of this name, in whichever way the script defines it.
 fn defined(context: &mut Context, name: &str) -> Option<JsObject> {
     let test = format!("typeof {name} === 'function' ? {name} : undefined");
     context.eval(Source::from_bytes(&test)).ok()?.as_callable()
 }
 
 /// # Errors
-/// If a function looks like a hook and is none.
+/// Returns a message if a function looks like a hook but is not one.
 fn misspelt_hooks(context: &mut Context, text: &str) -> Result<(), String> {
     let global = context.global_object();
     let keys = global.own_property_keys(context).map_err(|error: JsError| error.to_string())?;

@@ -1,4 +1,4 @@
-//! Messages: what went wrong in a script, the place first.
+//! Messages about errors in scripts, which begin with the place.
 
 use boa_engine::{
     JsError, JsNativeErrorKind,
@@ -16,21 +16,21 @@ use crate::{
     tree::{Access, Step, Tree},
 };
 
-/// What the engine says of a missing value that is used as an object.
+/// The engine's message about a missing value that is used as an object.
 const MISSING: &str = "cannot convert 'null' or 'undefined' to object";
-/// What it says of one whose fields are taken out.
+/// The beginning of the engine's message about a missing value that is destructured.
 const TAKEN_APART: &str = "Cannot destructure";
 const NOT_CALLABLE: &str = "not a callable function";
 const NOT_WRITABLE: &str = "cannot set non-writable property: ";
 const CONSTANT: &str = "cannot mutate an immutable binding ";
 const TOO_DEEP: &str = "maximum number of recursive calls";
-/// Methods of the language that scripts use most.
+/// Methods of the language that scripts often use.
 const METHODS: &str = "at charAt concat endsWith entries every filter find findIndex flat flatMap forEach from get has \
     includes indexOf isArray join keys lastIndexOf map match matchAll padEnd padStart pop push reduce repeat replace \
     replaceAll reverse search set shift slice some sort splice split startsWith substring test toFixed toLowerCase \
     toString toUpperCase trim trimEnd trimStart unshift values";
 
-/// A script that is no JavaScript.
+/// Returns the message about a syntax error.
 pub(crate) fn of_syntax(error: &Error, text: &str) -> String {
     let (at, what) = match error {
         Error::Expected { found, span, .. } | Error::Unexpected { found, span, .. } => {
@@ -66,7 +66,7 @@ pub(crate) fn of_syntax(error: &Error, text: &str) -> String {
     format!("{}SyntaxError: {what}", place(line, column))
 }
 
-/// An error of a running script whose file has this name.
+/// Returns the message about an error of a running script whose file has this name.
 pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
     let shown = error.to_string();
     let (what, calls) = shown.split_once("\n    at ").unwrap_or((&shown, ""));
@@ -84,7 +84,7 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
     let is_in_native = calls.lines().next().is_some_and(|call| call.contains(" (native"));
     let message = native.message();
     match step {
-        // A method of a missing value is not found, and so never called.
+        // The lookup of a method of a missing value fails, so the method is never called.
         Some((Step::Call { method: Some(method), .. }, _))
             if message == MISSING && !is_in_native =>
         {
@@ -102,7 +102,7 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
         _ => {}
     }
     if let Some(name) = unknown_name(message) {
-        // Taken out of the object in another way, by the language: `const { circuit_id } = request`.
+        // The language read the property in another way, such as `const { circuit_id } = request`.
         let place = place_of(text, name);
         return if place.is_empty() { written(at, message) } else { format!("{place}{message}") };
     }
@@ -130,21 +130,21 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
     }
 }
 
-/// Whether an error of the script API names this property.
+/// Returns whether an error of the script API names this property.
 fn is_about(message: &str, access: &Access) -> bool {
     let Some(field) = &access.field else { return false };
     OBJECTS.iter().any(|object| message.starts_with(&format!("{} has no {field}", object.name)))
         || message.ends_with(&format!("(…).{field}"))
 }
 
-/// The name in an error of the script API about a property that there is not.
+/// Returns the name in an error of the script API about an unknown property.
 fn unknown_name(message: &str) -> Option<&str> {
     let (object, rest) = message.split_once(" has no ")?;
     object_named(object)?;
     rest.split([';', ',', ' ']).next()
 }
 
-/// A property of a value that is null or undefined.
+/// Returns the message about using a value that is null or undefined.
 fn missing(step: &Step) -> String {
     match step {
         Step::Read(Access { target, field: Some(field), .. }) => format!(
@@ -183,7 +183,8 @@ fn not_callable(callee: &str, method: Option<&Access>) -> String {
     }
 }
 
-/// `statement` is the assignment, from its beginning.
+/// Returns the message about a property that cannot be set. `statement` is the assignment, from its
+/// beginning.
 fn not_writable(name: &str, statement: &str) -> String {
     let is_it = |spelt: &str| Case::Camel.spell(spelt) == name;
     let has_it = |object: &&&Object| object.functions.iter().any(|found| is_it(found.name));
@@ -199,14 +200,15 @@ fn not_writable(name: &str, statement: &str) -> String {
     }
 }
 
-/// What stands in a line from this place on.
+/// Returns the rest of a line from this place on.
 fn rest_of_line(text: &str, (line, column): Place) -> &str {
     let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
     let begin = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
     line.get(begin..).unwrap_or_default()
 }
 
-/// `x is not defined`, which loading a script finds before unless the script hides its names.
+/// Returns the message about `x is not defined`. Loading a script finds this mistake earlier unless
+/// the script uses `globalThis`, `eval` or `Function`.
 fn undefined(message: &str, text: &str) -> String {
     let Some(name) = message.strip_suffix(" is not defined") else { return message.to_owned() };
     if let Some(explained) = names::of_hook(name) {
@@ -225,7 +227,7 @@ fn object_named(name: &str) -> Option<&'static Object> {
     OBJECTS.into_iter().find(|object| object.name == name)
 }
 
-/// What the parser says, or better words for what other kinds of scripts have.
+/// Returns the message of the parser, or a better one for syntax of modules and TypeScript.
 fn explained(line: &str, found: &str, what: String) -> String {
     let begins = |word: &str| line.trim_start().starts_with(word);
     if begins("import ") || begins("export ") {
@@ -243,15 +245,16 @@ fn written(at: Option<Place>, what: &str) -> String {
     format!("{}{what}", place(line, column))
 }
 
-/// `x is not defined (20-garden.js:3:7)` without the place, which is told otherwise.
+/// Removes the place from a message such as `x is not defined (20-garden.js:3:7)`; it is shown in
+/// another form.
 fn without_place<'a>(what: &'a str, file: &str) -> &'a str {
     let marks = [" (native", &format!(" ({file}:")];
     let found = marks.iter().filter_map(|mark| what.rfind(mark)).min();
     found.and_then(|at| what.get(..at)).unwrap_or(what)
 }
 
-/// The engine tells the calls that an error came through as lines such as `at decide
-/// (20-garden.js:3:7)`, the innermost first.
+/// Returns the place in a line of the engine's backtrace, such as `at decide (20-garden.js:3:7)`;
+/// the innermost call comes first.
 fn call_place(call: &str, file: &str) -> Option<Place> {
     let (_, place) = call.split_once(&format!("({file}:"))?;
     let (line, column) = place.strip_suffix(')')?.split_once(':')?;

@@ -1,5 +1,5 @@
-//! Names that a script uses and nobody defines: found when it is loaded, as the language finds them only
-//! in the call that comes to that line.
+//! Finds undefined names when a script is loaded, because the language finds them only in the call
+//! that reaches their line.
 
 use std::{collections::HashSet, convert::Infallible, ops::ControlFlow};
 
@@ -17,12 +17,12 @@ use boa_engine::{
 };
 use lessor_script::{Case, DECIDE, FUNCTIONS, HOOKS, OBJECTS, absent_function, nearest, place};
 
-/// Names that are there though no statement defines them: the settings come later, and every function
-/// has its arguments.
+/// Names that exist although no statement defines them: the settings are set later, and every
+/// function has `arguments`.
 const ALWAYS: [&str; 2] = ["settings", "arguments"];
-/// With these a script defines names that cannot be seen in its text.
+/// With these names, a script can define names that its text does not show.
 const DEFINERS: [&str; 3] = ["globalThis", "eval", "Function"];
-/// What other languages have in the place of a name here.
+/// Names of other languages, with the names in JavaScript.
 const ELSEWHERE: [(&str, &str); 8] = [
     ("None", "null"),
     ("nil", "null"),
@@ -33,12 +33,12 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("elseif", "else if"),
     ("self", "this"),
 ];
-/// Names that the language defines and that people misspell.
+/// Names of the language that are often misspelt.
 const LANGUAGE: &str = "Array Boolean Date Error Infinity JSON Map Math NaN Number Object RegExp Set String \
     isFinite isNaN parseFloat parseInt settings undefined";
 
-/// What is wrong with the first name that is not defined, the place first. `is_global` says whether the
-/// language or the server defines a name.
+/// Returns the message about the first undefined name, which begins with the place. `is_global`
+/// returns whether the language or the server defines a name.
 pub(crate) fn undefined(
     script: &Script,
     interner: &Interner,
@@ -59,7 +59,7 @@ pub(crate) fn undefined(
     Some(format!("{place}{}", explained(&text(used), &defined(script, interner))))
 }
 
-/// Every name that the script defines, in whatever scope.
+/// Returns every name that the script defines, in any scope.
 pub(crate) fn defined(script: &Script, interner: &Interner) -> Vec<String> {
     let names = Names::of(script);
     let text = |sym: &Sym| interner.resolve_expect(*sym).to_string();
@@ -68,7 +68,7 @@ pub(crate) fn defined(script: &Script, interner: &Interner) -> Vec<String> {
     defined
 }
 
-/// What is said about the name of something that hooks are handed, where it is not defined.
+/// Returns the message about the undefined name of a hook's parameter.
 pub(crate) fn of_hook(name: &str) -> Option<String> {
     let hook = HOOKS
         .iter()
@@ -108,7 +108,7 @@ fn explained(name: &str, declared: &[String]) -> String {
     }
 }
 
-/// What a script defines, in whatever scope, and what it uses.
+/// The names that a script defines, in any scope, and the names that it uses.
 #[derive(Default)]
 struct Names {
     declared: HashSet<Sym>,
@@ -131,7 +131,7 @@ impl Names {
 impl<'ast> Visitor<'ast> for Names {
     type BreakTy = Infallible;
 
-    /// Where an identifier stands that is no expression, it is defined.
+    /// An identifier that is not an expression is a definition.
     fn visit_identifier(&mut self, found: &'ast Identifier) -> ControlFlow<Infallible> {
         self.declared.insert(found.sym());
         ControlFlow::Continue(())
@@ -144,7 +144,7 @@ impl<'ast> Visitor<'ast> for Names {
         }
     }
 
-    /// `typeof name` asks whether it is defined.
+    /// `typeof name` tests whether the name is defined, so it is not a use.
     fn visit_unary(&mut self, found: &'ast Unary) -> ControlFlow<Infallible> {
         let asks =
             found.op() == UnaryOp::TypeOf && matches!(found.target(), Expression::Identifier(_));

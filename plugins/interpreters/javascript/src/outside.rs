@@ -1,5 +1,5 @@
-//! What the engine would like to know of the outside: the time, random numbers, a queue for what comes
-//! later. It gets what a policy may have.
+//! The environment of the engine: the time, random numbers and a queue of jobs, restricted to what
+//! a policy may have.
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
@@ -13,7 +13,7 @@ use boa_engine::{
 };
 use lessor_policy::{LeaseEvent, Request};
 
-/// The server's time of the call at hand; outside of a call the Unix epoch.
+/// The server's time of the current call, or the Unix epoch outside of a call.
 pub(crate) struct Outside;
 
 impl Clock for Outside {
@@ -29,18 +29,18 @@ impl Clock for Outside {
 }
 
 impl HostHooks for Outside {
-    /// UTC: the server's time zone is none of a policy's business.
+    /// Always UTC, because a policy does not see the server's time zone.
     fn local_timezone_offset_seconds(&self, _: i64) -> i32 {
         0
     }
 }
 
-/// What promises want to do next. It is done before the call ends; there is no later.
+/// The pending jobs of promises, which all run before the call ends.
 #[derive(Default)]
 pub(crate) struct Jobs(RefCell<VecDeque<PromiseJob>>);
 
 impl Jobs {
-    /// Does what is to be done, and what follows from it.
+    /// Runs the pending jobs, and the jobs that they add.
     pub(crate) fn run(&self, context: &mut Context) -> JsResult<()> {
         loop {
             let Some(job) = self.0.borrow_mut().pop_front() else { return Ok(()) };
@@ -51,7 +51,7 @@ impl Jobs {
 
 impl JobExecutor for Jobs {
     fn enqueue_job(self: Rc<Self>, job: Job, _: &mut Context) {
-        // All other kinds wait for something, which does not come.
+        // Jobs of all other kinds wait for events that never happen here.
         if let Job::PromiseJob(job) = job {
             self.0.borrow_mut().push_back(job);
         }
@@ -62,7 +62,7 @@ impl JobExecutor for Jobs {
     }
 }
 
-/// An engine without a window to the outside.
+/// Returns an engine without access to the outside.
 pub(crate) fn context(jobs: Rc<Jobs>) -> JsResult<Context> {
     let mut context = Context::builder()
         .clock(Rc::new(Outside))

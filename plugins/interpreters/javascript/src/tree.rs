@@ -1,4 +1,4 @@
-//! The syntax tree of a script, which tells what stands at a place.
+//! The syntax tree of a script, which shows what the script does at a place.
 
 use std::{collections::HashMap, convert::Infallible, ops::ControlFlow};
 
@@ -21,36 +21,36 @@ use boa_engine::{
 
 use crate::backtrace::{Innermost, Place};
 
-/// Longer expressions are cut in messages.
+/// Longer expressions are truncated in messages.
 const EXPRESSION_CHARS_MAX: usize = 60;
 
-/// A script, parsed.
+/// A parsed script.
 pub(crate) struct Tree {
     pub(crate) script: Script,
     pub(crate) interner: Interner,
 }
 
-/// What a script does at a place.
+/// The operation of a script at a place.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Reads a property.
     Read(Access),
-    /// Calls what an expression gives.
+    /// Calls the value of an expression.
     Call {
         /// The expression.
         callee: String,
-        /// If it is a property.
+        /// The property access, if the expression is one.
         method: Option<Access>,
     },
-    /// Takes a value apart: goes through a list, or takes fields out of an object.
+    /// Takes a value apart: iterates over a list, or destructures an object.
     TakeApart(String),
 }
 
-/// A property of something, as the script writes it.
+/// A property access, as the script writes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) target: String,
-    /// The name; nothing if it is computed.
+    /// The name, or `None` if it is computed.
     pub(crate) field: Option<String>,
     pub(crate) place: Place,
 }
@@ -65,10 +65,10 @@ impl Tree {
         Ok(Self { script, interner })
     }
 
-    /// What the script did where an error came up, and the place of that.
+    /// Returns the operation at which an error occurred, and its place.
     pub(crate) fn step(&self, innermost: &Innermost) -> Option<(Step, Place)> {
         let mut steps = self.steps();
-        // A method is looked up right before the call of it begins.
+        // The lookup of a method comes immediately before its call.
         if let Some(Step::Call { method: Some(method), .. }) =
             innermost.next.and_then(|next| steps.found.get(&next))
         {
@@ -78,13 +78,13 @@ impl Tree {
         steps.found.remove(&at).map(|step| (step, at))
     }
 
-    /// Where the script took a value apart when an error came up, and which one.
+    /// Returns the value that the script was taking apart when an error occurred, and its place.
     pub(crate) fn taken_apart(&self, innermost: &Innermost) -> Option<(Step, Place)> {
         let is_between = |place: &Place| {
             innermost.before.or(innermost.at).is_none_or(|before| before <= *place)
                 && innermost.next.is_none_or(|next| *place <= next)
         };
-        // The value may have been read right before, at the place of its last property.
+        // The value may have been read immediately before, at the place of its last property.
         let steps = self.steps();
         let mut found = steps.taken_apart.into_iter();
         let (begin, _, text) =
@@ -103,7 +103,7 @@ impl Tree {
 struct Steps<'a> {
     interner: &'a Interner,
     found: HashMap<Place, Step>,
-    /// Values that are taken apart, with where they begin and end.
+    /// Values that are taken apart, with the places of their beginning and end.
     taken_apart: Vec<(Place, Place, String)>,
 }
 

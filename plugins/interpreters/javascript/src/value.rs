@@ -1,5 +1,5 @@
-//! Values of JavaScript and of the script API. Nothing is `null`; a table is an object without a
-//! prototype, so that no name is found in it which is not there.
+//! Converts values between JavaScript and the script API. Nothing is `null`. A table is an object
+//! without a prototype, so it has only its own names.
 
 use boa_engine::{
     Context, JsObject, JsResult, JsString, JsValue, js_string,
@@ -11,10 +11,10 @@ use lessor_script::Value;
 
 use crate::api;
 
-/// Lists that are longer than this are none that the script API takes.
+/// The maximum length of a list; the script API accepts no longer ones.
 const LIST_ITEMS_MAX: u64 = 65_536;
 
-/// As a script has it.
+/// Converts a value of the script API to JavaScript.
 pub(crate) fn to_script(value: Value, context: &mut Context) -> JsResult<JsValue> {
     Ok(match value {
         Value::Nothing => JsValue::null(),
@@ -52,7 +52,7 @@ pub(crate) fn to_script(value: Value, context: &mut Context) -> JsResult<JsValue
     })
 }
 
-/// The verdict that a function gave, if it is one.
+/// Returns the verdict that a function returned, if the value is a verdict.
 pub(crate) fn verdict(value: &JsValue, context: &mut Context) -> Option<Verdict> {
     let object = value.as_object()?;
     let mut text = |name: &str| {
@@ -67,7 +67,7 @@ pub(crate) fn verdict(value: &JsValue, context: &mut Context) -> Option<Verdict>
     }
 }
 
-/// What a value is, for a message about a hook that gives it.
+/// Describes a value, for a message about a hook that returned it.
 pub(crate) fn described(value: &JsValue, context: &mut Context) -> String {
     let is_promise = value.as_object().is_some_and(|object| JsPromise::from_object(object).is_ok());
     if is_promise {
@@ -79,7 +79,7 @@ pub(crate) fn described(value: &JsValue, context: &mut Context) -> String {
     of_script(value, context).described()
 }
 
-/// As the script API has it; of an object that is no list, only that it is one.
+/// Converts a value to the script API. An object that is not a list becomes an empty table.
 pub(crate) fn of_script(value: &JsValue, context: &mut Context) -> Value {
     if let Some(flag) = value.as_boolean() {
         return Value::Flag(flag);
@@ -97,7 +97,7 @@ pub(crate) fn of_script(value: &JsValue, context: &mut Context) -> Value {
     }
 }
 
-/// The items of an array, or of a `Uint8Array`.
+/// Returns the items of an array, or of a `Uint8Array`.
 fn list(object: &JsObject, context: &mut Context) -> Option<Vec<Value>> {
     let is_octets = JsUint8Array::from_object(object.clone()).is_ok();
     if !object.is_array() && !is_octets {
@@ -106,7 +106,7 @@ fn list(object: &JsObject, context: &mut Context) -> Option<Vec<Value>> {
     let length = object.get(js_string!("length"), context).ok()?.as_number()? as u64;
     let items = (0..length.min(LIST_ITEMS_MAX)).map(|at| {
         let item = object.get(PropertyKey::from(at), context).ok()?;
-        // Nothing that takes a list takes lists of lists.
+        // No function that takes a list accepts lists of lists.
         Some(if item.is_object() { Value::Table(Vec::new()) } else { of_script(&item, context) })
     });
     items.collect()

@@ -10,14 +10,14 @@ use crate::value;
 
 type Answer = Result<Dynamic, Box<EvalAltResult>>;
 
-/// Functions that the engine has and a policy does not, and some that people expect.
+/// Functions that the engine has but policies do not have, and some others that authors may expect.
 const ABSENT: [&str; 6] = ["sleep", "exit", "rand", "random", "timestamp", "now"];
 
-/// One of the objects of its kind; kinds are positions in [`OBJECTS`].
+/// An object of the API; its kind is a position in [`OBJECTS`].
 #[derive(Clone)]
 struct Handle<const KIND: usize>(ImmutableString);
 
-/// An engine that knows the script API and nothing of the outside.
+/// Returns an engine with the script API and without access to the outside.
 pub(crate) fn engine() -> Engine {
     let mut engine = Engine::new();
     engine.register_type_with_name::<Verdict>("verdict");
@@ -33,13 +33,13 @@ pub(crate) fn engine() -> Engine {
     engine
 }
 
-/// The objects that are there in every call.
+/// Returns the objects that are available in every call.
 pub(crate) fn globals() -> impl Iterator<Item = (&'static str, Dynamic)> {
     let globals = OBJECTS.into_iter().filter(|object| object.is_global);
     globals.map(|object| (object.name, handle(object, String::new())))
 }
 
-/// A handle of this object.
+/// Returns a handle of this object.
 pub(crate) fn handle(object: &Object, this: String) -> Dynamic {
     let kind = OBJECTS.iter().position(|known| known.name == object.name);
     make_handle(kind.unwrap_or_default(), this.into())
@@ -99,8 +99,8 @@ fn register<const KIND: usize>(engine: &mut Engine) {
     }
 }
 
-/// Registers a function for every number of arguments that it takes, as the method of a type if there
-/// is one.
+/// Registers a function for every number of arguments that it accepts, as a method if a type is
+/// given.
 fn register_function(
     engine: &mut Engine,
     function: &'static Function,
@@ -122,13 +122,13 @@ fn register_function(
     }
 }
 
-/// Registers a function that says why there is none of its name.
+/// Registers a function that returns an error which explains why it does not exist.
 fn register_absent(engine: &mut Engine, name: &'static str) {
     let absent = move || -> Answer {
         Err(refused(lessor_script::absent_function(name).unwrap_or_default()))
     };
     engine.register_fn(name, absent);
-    // Of the same types as the functions of the engine that have these names.
+    // The parameters have the same types as those of the engine's functions of these names.
     engine.register_fn(name, move |_: i64| absent());
     engine.register_fn(name, move |_: f64| absent());
     engine.register_fn(name, move |_: Dynamic| absent());
@@ -138,7 +138,7 @@ fn answered(answer: Result<Value, String>) -> Answer {
     answer.map(value::to_script).map_err(refused)
 }
 
-/// The engine adds the place of the call.
+/// Returns an error; the engine adds the place of the call.
 fn refused(message: String) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }

@@ -1,14 +1,15 @@
-//! Errors of the engine in words that lead to the mistake: the engine knows signatures and types, and
-//! the author of a script wants to know which value is missing or which name is wrong.
+//! Translates errors of the engine into messages that lead to the mistake: the engine reports
+//! signatures and types, but the author of a script needs to know which value is missing or which
+//! name is wrong.
 
 use lessor_script::{Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, unknown_function};
 use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
 use crate::{CALL_LEVELS_MAX, EXPRESSION_DEPTH_MAX, source::Source};
 
-/// How the engine writes the type of a missing value.
+/// The engine's name of the type of a missing value.
 const MISSING: &str = "()";
-/// What other languages have in the place of a name here.
+/// Names of other languages, with the names in Rhai.
 const ELSEWHERE: [(&str, &str); 12] = [
     ("None", "()"),
     ("NULL", "()"),
@@ -24,14 +25,14 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("or", "||"),
 ];
 const FUNCTION: &str = "a function begins with fn: fn decide(request, terms) { … }";
-/// Functions of the language that scripts use most.
+/// Functions of the language that scripts often use.
 const LANGUAGE: &str = "abs all append bytes ceiling chars chop clear contains crop dedup drain ends_with extract \
     fill_with filter find find_map floor for_each get index_of insert is_empty is_float is_string keys len make_lower \
     make_upper map max min mixin pad parse_float parse_int parse_json pop print push range reduce remove replace \
     retain reverse round set shift some sort splice split split_rev starts_with sub_string to_array to_blob \
     to_float to_int to_json to_lower to_string to_upper trim truncate type_of values zip";
 
-/// What is wrong, for an error that a running script met at `position`.
+/// Returns the message about an error of a running script at `position`.
 pub(crate) fn running(error: &EvalAltResult, position: Position, source: &Source) -> String {
     match error {
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
@@ -68,7 +69,7 @@ pub(crate) fn running(error: &EvalAltResult, position: Position, source: &Source
     }
 }
 
-/// What is wrong with a script that is no Rhai.
+/// Returns the message about a syntax error.
 pub(crate) fn syntax(error: &ParseErrorType, position: Position, source: &Source) -> String {
     match error {
         ParseErrorType::MissingToken(token, _) if token == ";" => {
@@ -129,7 +130,7 @@ fn undefined(name: &str, source: &Source) -> String {
     }
 }
 
-/// `split ((), &str)`: a function that there is not for arguments of these types.
+/// Returns the message about a signature such as `split ((), &str)` for which there is no function.
 fn function_not_found(signature: &str, position: Position, source: &Source) -> String {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
     let types: Vec<&str> = match types.strip_suffix(')').unwrap_or(types) {
@@ -199,8 +200,8 @@ fn operator(sign: &str, types: &[&str]) -> String {
     }
 }
 
-/// `Unknown property 'x' - a getter is not registered for type 'request'`, or `No writable property 'x'
-/// - a setter is not registered …`.
+/// Returns the message about an unknown property. The engine says `Unknown property 'x' - a getter
+/// is not registered for type 'request'`, or `No writable property 'x' - a setter is not …`.
 fn property(said: &str, position: Position, source: &Source) -> String {
     let mut quoted = said.split('\'').skip(1).step_by(2);
     let (Some(name), Some(of)) = (quoted.next(), quoted.next()) else { return said.to_owned() };
@@ -258,13 +259,13 @@ fn object(type_name: &str) -> Option<&'static Object> {
     OBJECTS.into_iter().find(|object| object.name == type_name)
 }
 
-/// An error without the place that the engine writes at its end.
+/// Removes the place that the engine writes at the end of an error.
 fn without_place(text: &str) -> &str {
     let end = text.rfind(" (line ").filter(|_| text.ends_with(')'));
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-/// A type in words.
+/// Describes a type in words.
 fn type_name(of_engine: &str) -> String {
     let words = match of_engine {
         MISSING => "a missing value, ()",

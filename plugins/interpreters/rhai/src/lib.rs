@@ -1,9 +1,9 @@
-//! Runs policies that are scripts in Rhai: an interpreter component, built for WebAssembly and for
-//! nothing else.
+//! Runs policies that are scripts in Rhai. This is an interpreter component and is built only for
+//! WebAssembly.
 //!
-//! A script is compiled once for an instance. Its statements outside of functions run then, and what
-//! they define is seen by all functions; functions change nothing but `this`, an object map that
-//! lasts as long as the instance.
+//! A script is compiled once for each instance. Its statements outside of functions run at that
+//! time, and all functions can read the variables that they define. Functions can change only
+//! `this`, an object map that lasts as long as the instance.
 
 #![cfg(target_arch = "wasm32")]
 
@@ -19,34 +19,34 @@ use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdi
 use lessor_script::{Case, HOOKS, Hooks, Value};
 use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, Module, Scope};
 
-/// How deep functions of a script may call each other. Deeper than this, the call stack that the
-/// server gives a policy would not do.
+/// The maximum depth of calls in a script. For deeper calls, the call stack that the server gives a
+/// policy would not be large enough.
 const CALL_LEVELS_MAX: usize = 48;
-/// How deep blocks and expressions may be nested, outside and inside of functions. A chain of `else if`
-/// is as deep as it is long.
+/// The maximum nesting of blocks and expressions, outside and inside of functions. Each `else if`
+/// of a chain is one level.
 const EXPRESSION_DEPTH_MAX: usize = 600;
 
-/// The variable that has the settings.
+/// The name of the variable with the settings.
 const SETTINGS: &str = "settings";
 const CONFIGURE: &str = "configure";
 
-/// A script, compiled.
+/// A compiled script.
 struct Script {
     /// The name of its file.
     file: String,
-    /// For what is said about errors.
+    /// The text of the script, for messages about errors.
     text: String,
     engine: Engine,
     ast: AST,
     calls: Vec<(&'static str, Call)>,
-    /// Shared with every function of the script.
+    /// The settings, shared with every function of the script.
     settings: Dynamic,
-    /// `this`
+    /// The value of `this`.
     memory: Dynamic,
     scope: Scope<'static>,
 }
 
-/// A function that serves a hook, and what it is handed.
+/// A function that serves a hook, and its arguments.
 struct Call {
     function: String,
     arguments: Vec<Dynamic>,
@@ -121,7 +121,7 @@ impl Script {
             .set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX);
         let settings = Dynamic::UNIT.into_shared();
         let names = globals(&mut engine, text, &settings)?;
-        // Now that all variables are known, one that is not is a mistake.
+        // All variables are known now, so an unknown one is a mistake.
         engine.set_strict_variables(true);
         let mut ast = engine
             .compile_with_scope(&names, text)
@@ -185,8 +185,8 @@ impl Script {
     }
 }
 
-/// Runs what stands outside of functions, and makes its variables and `settings` known to all
-/// functions; their names.
+/// Runs the statements outside of functions, and makes their variables and `settings` available to
+/// all functions. Returns the names of these variables.
 fn globals(engine: &mut Engine, text: &str, settings: &Dynamic) -> Result<Scope<'static>, String> {
     let ast = engine.compile(text).map_err(|error| message::of_syntax(error, text))?;
     let mut scope = Scope::new();

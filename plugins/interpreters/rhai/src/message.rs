@@ -1,17 +1,17 @@
-//! Messages: what went wrong in a script, the place first.
+//! Messages about errors in scripts, which begin with the place.
 
 use lessor_script::place;
 use rhai::{EvalAltResult, ParseError, Position};
 
 use crate::{explain, source::Source};
 
-/// A script that is no Rhai.
+/// Returns the message about a syntax error.
 pub(crate) fn of_syntax(error: ParseError, text: &str) -> String {
     let ParseError(what, position) = error;
     format!("{}{}", written(position), explain::syntax(&what, position, &Source(text)))
 }
 
-/// A script that went wrong while it ran.
+/// Returns the message about an error of a running script.
 #[allow(clippy::boxed_local, reason = "this is how Rhai hands errors over")]
 pub(crate) fn of(mut error: Box<EvalAltResult>, text: &str) -> String {
     let outer = error.position();

@@ -1,4 +1,4 @@
-//! Values of Rhai and of the script API. Nothing is `()`; a table is an object map.
+//! Converts values between Rhai and the script API. Nothing is `()`, and a table is an object map.
 
 use lessor_policy::Verdict;
 use lessor_script::Value;
@@ -6,7 +6,7 @@ use rhai::{Array, Blob, Dynamic, Map};
 
 use crate::api;
 
-/// As a script has it.
+/// Converts a value of the script API to Rhai.
 pub(crate) fn to_script(value: Value) -> Dynamic {
     match value {
         Value::Nothing => Dynamic::UNIT,
@@ -24,7 +24,8 @@ pub(crate) fn to_script(value: Value) -> Dynamic {
     }
 }
 
-/// As the script API has it. What it has no like for is a text that says what it is.
+/// Converts a value to the script API. A value of any other type becomes a table with the name of
+/// its type.
 pub(crate) fn of_script(value: &Dynamic) -> Value {
     if let Ok(flag) = value.as_bool() {
         return Value::Flag(flag);
