@@ -11,12 +11,9 @@ use std::{
 };
 
 use lessor_aside::Throttle;
-use lessor_core::{PoolUsage, Reason, readable};
+use lessor_core::{Changes, PoolUsage, Reason, readable};
 
-use crate::{
-    counters::{Counters, increment},
-    exchange::Exchange,
-};
+use crate::counters::{Counters, increment};
 
 /// The shortest time between two lines of one kind.
 const EVERY: Duration = Duration::from_secs(1);
@@ -26,9 +23,9 @@ const SAME_POOL_EVERY: Duration = Duration::from_secs(60);
 /// Limits the lines about DECLINEs of all networks, because there is one log per process.
 static DECLINES: Throttle = Throttle::new(EVERY);
 
-/// Logs an exchange if the client declined its address in it.
-pub(crate) fn declined(exchange: &Exchange) {
-    let what = match exchange.reason {
+/// Logs the end of an exchange if the client declined its address in it.
+pub(crate) fn declined(reason: Reason, changes: &Changes) {
+    let what = match reason {
         Reason::QuarantinedDeclined => {
             "a client declined its address, which is set aside: another host seems to use it"
         }
@@ -39,7 +36,7 @@ pub(crate) fn declined(exchange: &Exchange) {
         _ => return,
     };
     let Some(left_out) = DECLINES.pass() else { return };
-    let lease = exchange.changes.first().map(|change| &change.lease);
+    let lease = changes.first().map(|change| &change.lease);
     let Some(lease) = lease else { return };
     let information = lease.relay_information.as_ref();
     tracing::warn!(

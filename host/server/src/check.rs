@@ -14,7 +14,7 @@ use crate::{
     named,
     net::Host,
     patience,
-    serve::workers_of,
+    worker::workers_of,
 };
 
 /// Prints every mistake, or a summary of what would serve.

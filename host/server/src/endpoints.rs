@@ -26,8 +26,7 @@ use self::{
 };
 pub(crate) use self::{state::EndpointState, watch::Watch};
 use crate::{
-    clock,
-    leases::written,
+    clock::{self, written},
     net::{Endpoint, Host, NetError},
 };
 

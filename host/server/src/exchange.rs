@@ -34,17 +34,18 @@ use lessor_wire::Header;
 use crate::{
     alarms, clock,
     counters::{Counters, increment},
+    event::{Event, WrittenReply},
     generation::Generation,
     heard::Heard,
     net::{Outgoing, OwnSockets, Received},
-    observer::{Event, Message, Observer},
+    observer::{Message, Observer},
     order::Place,
-    parking::Ticket,
-    recording::{Decided, Recorder, ReplyFacts, Sequence},
+    recording::{Datagram, Decided, Input, Recorder, ReplyFacts, Sequence},
+    ticket::Ticket,
     waiting::{Unwanted, Waiting, Wake},
 };
 
-pub(crate) use self::reach::{Reach, WrittenReply, nowhere, unknown_client};
+pub(crate) use self::reach::{Reach, nowhere, unknown_client};
 
 /// How many times the successor of a retired engine is looked for. Each attempt takes another
 /// reload.
@@ -229,8 +230,29 @@ impl Exchange {
         self.asked.as_ref()?.lease.as_ref()
     }
 
+    /// Takes the exchange in the form of a recording, if it was decided during one.
+    pub(crate) fn take_for_recording(&mut self) -> Option<Input> {
+        let (kept, decision) = self.take_decided()?;
+        let payload = self.request.as_ref().map_or(&*kept.payload, |request| &*request.packet);
+        let lookups = self.view().map(|view| view.lookups.to_vec()).unwrap_or_default();
+        Some(Input {
+            sequence: kept.sequence,
+            at_ms: kept.at,
+            clock_offset_ms: kept.clock_offset_ms,
+            generation: kept.generation,
+            datagram: Datagram {
+                arrival: self.arrival.clone(),
+                not_relayed: kept.not_relayed,
+                payload: payload.to_vec(),
+            },
+            lease: self.lease().map(|lease| Lease::clone(lease)),
+            lookups,
+            decision,
+        })
+    }
+
     /// Takes what only a recording needs, and the decision in the form of a recording.
-    pub(crate) fn take_for_recording(&mut self) -> Option<(Box<Kept>, Decided)> {
+    pub(crate) fn take_decided(&mut self) -> Option<(Box<Kept>, Decided)> {
         let kept = self.kept.take()?;
         let mut decided = Decided::new(self.reason, self.detail.clone());
         if let Some(asked) = &self.asked {
@@ -305,8 +327,10 @@ impl Shared {
         if let Some(request) = exchange.request() {
             self.heard.note(request);
         }
-        alarms::declined(&exchange);
-        self.recorder.input(&mut exchange);
+        alarms::declined(exchange.reason, &exchange.changes);
+        if let Some(input) = exchange.take_for_recording() {
+            self.recorder.input(input);
+        }
         if let Some(asked) = &mut exchange.asked {
             asked.offer_to_shadows();
         }
@@ -468,7 +492,9 @@ impl Pipeline<'_> {
             if let Ok((client, lease)) = known {
                 let view = View {
                     now: now.moved_by_ms(self.clock_offset_ms),
-                    lease: lease.as_ref().map(|lease| in_clock_time(lease, self.clock_offset_ms)),
+                    lease: lease
+                        .as_ref()
+                        .map(|lease| clock::in_clock_time(lease, self.clock_offset_ms)),
                     client: client.ok_or_else(|| Unseen::nobody(&network))?,
                     request: Arc::clone(request),
                     network,
@@ -693,14 +719,6 @@ impl Asked {
             OptionValue::U32(secs) if *option == code::LEASE_TIME => Some(*secs),
             _ => None,
         });
-    }
-}
-
-/// Returns a lease as policies see it.
-pub(crate) fn in_clock_time(lease: &Arc<Lease>, clock_offset_ms: i64) -> Arc<Lease> {
-    match clock_offset_ms {
-        0 => Arc::clone(lease),
-        offset_ms => Arc::new(lease.moved_by_ms(offset_ms)),
     }
 }
 

@@ -27,14 +27,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     check, clock, colour_on_stderr,
-    control::{self, Question},
+    control::{
+        client,
+        protocol::{Question, json_line},
+    },
     generation::{self, Generation, Parts},
     heard::Heard,
     holds::Holds,
     leases,
     net::{Host, OwnSockets},
     reload::Reloader,
-    serve,
     shards::Shards,
     stored,
 };
@@ -250,10 +252,10 @@ pub(crate) struct Place<'p> {
 /// Gets the explanation and prints it.
 pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let subject = arguments.subject();
-    let asked = control::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
+    let asked = client::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
     let answer = match asked {
         Ok(answer) => answer,
-        Err(no_answer) if control::is_forbidden(&no_answer) => return Err(no_answer),
+        Err(no_answer) if client::is_forbidden(&no_answer) => return Err(no_answer),
         Err(no_answer) => offline(arguments, &subject, &no_answer)?,
     };
     let explanation = match answer {
@@ -283,7 +285,7 @@ pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
         now: clock::now(),
         by: format!("the running server, generation {}", generation.number),
     };
-    control::json_line(&place.answer(subject))
+    json_line(&place.answer(subject))
 }
 
 impl Place<'_> {
@@ -320,7 +322,7 @@ fn offline(
     let host = Host::read(0).context("cannot list the addresses of this host")?;
     let own_addresses = host.links().own_addresses().clone();
     let server = &configuration.server;
-    let own_sockets = &serve::own_sockets(server, &host);
+    let own_sockets = &OwnSockets::new(&server.listen, &server.interfaces, &host);
     let generation = &generation;
     let place = Place { generation, server, own_addresses, own_sockets, heard: None, now, by };
     Ok(place.answer(subject))

@@ -16,7 +16,7 @@ use std::{
 use lessor_config::{Configuration, StoreBackend};
 use lessor_core::{AfterDataLoss, Network, Timestamp};
 
-use crate::{leases::written, shards::Shards};
+use crate::{clock::written, shards::Shards};
 
 /// The name of the file, in the folder that has the leases.
 const FILE: &str = "no-records-since.json";

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use self::file::JournalFile;
 pub(crate) use self::file::{JournalBounds, is_on_file_system_of};
-use crate::{counters::Counters, observer::Event, recording::option_name, sampling::LeftOut};
+use crate::{counters::Counters, event::Event, recording::option_name, sampling::LeftOut};
 
 /// The open journal.
 #[derive(Debug)]

@@ -17,8 +17,11 @@ use lessor_terminal::table;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock,
-    control::{self, Question},
+    clock::{self, written},
+    control::{
+        client,
+        protocol::{Question, failure_line, json_line},
+    },
     exchange::Shared,
     generation, shards, stored,
 };
@@ -138,10 +141,10 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
     let now = clock::now();
     let mut newest = || Arc::clone(&shared.generation.load_full().shards);
     let listed = shards::each_lease_once(&mut newest, |lease, topology| {
-        say(control::json_line(&Row::of(lease, now, topology)))
+        say(json_line(&Row::of(lease, now, topology)))
     });
     listed.unwrap_or_else(|shards::TooManyReloads(reloads)| {
-        say(control::failure_line(&format!(
+        say(failure_line(&format!(
             "the configuration was reloaded {reloads} times meanwhile; ask again"
         )))
     })
@@ -150,10 +153,10 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
 /// Reads the leases from the running server, or from the store if none runs.
 fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let Err(no_answer) = control::ask(config, &Question::Leases, |row| rows.push(row)) else {
+    let Err(no_answer) = client::ask(config, &Question::Leases, |row| rows.push(row)) else {
         return Ok(rows);
     };
-    if control::is_forbidden(&no_answer) {
+    if client::is_forbidden(&no_answer) {
         return Err(no_answer);
     }
     let configuration = generation::load_configuration(config, crate::colour_on_stderr())?;
@@ -222,12 +225,4 @@ impl Row {
             expires_at: written(clock::shown(lease.expires_at)),
         }
     }
-}
-
-/// Formats a clock time as RFC 3339, in UTC, to the second.
-pub(crate) fn written(time: Timestamp) -> String {
-    let whole_secs = i64::try_from(time.unix_ms() / 1000).ok();
-    whole_secs
-        .and_then(|secs| jiff::Timestamp::from_second(secs).ok())
-        .map_or_else(|| "never".to_owned(), |time| time.to_string())
 }

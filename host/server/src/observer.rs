@@ -9,7 +9,6 @@
 //! changed no lease is limited (see [`Sampling`]); those left out are counted.
 
 use std::{
-    net::{Ipv4Addr, SocketAddrV4},
     sync::{Arc, OnceLock, atomic::AtomicBool, atomic::Ordering},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -17,19 +16,13 @@ use std::{
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_core::{
-    Change, Changes, ClientKey, Decision, Engine, HardwareAddress, Lease, LeaseState, Reason,
-    Request, Timestamp,
-};
-use lessor_policy_host::{
-    LeaseEvent, LeaseEventKind, Observer as Watchers, ShadowDifference, TraceEntry,
-};
-use lessor_wire::Header;
+use lessor_core::{Change, Changes, Decision, Engine, Lease, LeaseState, Reason, Timestamp};
+use lessor_policy_host::{LeaseEvent, LeaseEventKind, Observer as Watchers, ShadowDifference};
 
 use crate::{
     clock,
     counters::{Counters, increment},
-    exchange::{WrittenReply, in_clock_time},
+    event::Event,
     journal::{Journal, JournalBounds, LeaseEnd},
     order::{Order, Place},
     sampling::{LeftOut, Sampling},
@@ -48,60 +41,6 @@ const FLUSH_EVERY: Duration = Duration::from_millis(100);
 const FINISH_WITHIN: Duration = Duration::from_secs(2);
 /// The interval at which the journal says how many events were left out.
 const TELL_LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
-
-/// How one input ended.
-#[derive(Debug)]
-pub(crate) struct Event {
-    /// The reason in which it ended.
-    pub(crate) reason: Reason,
-    /// Details of the reason, if there are any.
-    pub(crate) detail: Option<String>,
-    /// The client, if the message identifies it.
-    pub(crate) client: Option<ClientKey>,
-    /// The sender.
-    pub(crate) source: SocketAddrV4,
-    /// The interface that it arrived on, if that is known.
-    pub(crate) interface: Option<Arc<str>>,
-    /// The request; `None` if it could not be parsed.
-    pub(crate) request: Option<Arc<Request>>,
-    /// The header of a message that is not a valid request, if it is long enough.
-    pub(crate) header: Option<Header>,
-    /// The subscriber that policies count the client against.
-    pub(crate) subscriber: Option<Arc<str>>,
-    /// The name of its network.
-    pub(crate) network: Option<Arc<str>>,
-    /// The address that was offered, acknowledged or released.
-    pub(crate) address: Option<Ipv4Addr>,
-    /// The lease time that was granted, in seconds.
-    pub(crate) lease_time_secs: Option<u32>,
-    /// Where the reply went, and what did not fit into it.
-    pub(crate) written: Option<WrittenReply>,
-    /// What each plugin did.
-    pub(crate) trace: Vec<TraceEntry>,
-    /// The changes that were made durable for it.
-    pub(crate) changes: Changes,
-}
-
-impl Event {
-    /// Returns xid, if it is known.
-    pub(crate) fn transaction_id(&self) -> Option<u32> {
-        let of_request = self.request.as_ref().map(|request| request.transaction_id);
-        of_request.or(self.header.map(|header| header.transaction_id))
-    }
-
-    /// Returns chaddr, if it is known.
-    pub(crate) fn hardware_address(&self) -> Option<HardwareAddress> {
-        let of_request = self.request.as_ref().map(|request| request.hardware_address);
-        of_request.or(self.header.map(|header| header.hardware_address))
-    }
-
-    /// Returns giaddr, if it is known and not 0.0.0.0.
-    pub(crate) fn relay_address(&self) -> Option<Ipv4Addr> {
-        let of_request = self.request.as_ref().map(|request| request.relay_address);
-        let found = of_request.or(self.header.map(|header| header.relay_address));
-        found.filter(|address| !address.is_unspecified())
-    }
-}
 
 /// The messages to the observer's thread.
 pub(crate) enum Message {
@@ -381,7 +320,7 @@ impl Task {
         {
             self.watchers.on_lease(&LeaseEvent {
                 kind,
-                lease: in_clock_time(lease, clock::offset_ms()),
+                lease: clock::in_clock_time(lease, clock::offset_ms()),
                 network_name: Arc::clone(network),
                 now: clock::shown(clock::now()),
             });

@@ -7,11 +7,11 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use lessor_core::{HardwareAddress, LookupAnswer, Reason, Request, RequestKind};
+use lessor_core::{LookupAnswer, Reason};
 use lessor_lookup::Sources;
 use lessor_policy_host::{Lookup, PlannedLookup};
 
-use crate::exchange::Exchange;
+use crate::{exchange::Exchange, ticket::Ticket};
 
 /// The number of exchanges of one worker that may wait at a time for lookups, and of those for
 /// storage.
@@ -36,15 +36,6 @@ struct Parked {
     since: Instant,
 }
 
-/// Identifies a message; it is the same when the client repeats the message.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Ticket {
-    transaction_id: u32,
-    kind: RequestKind,
-    hardware_address: HardwareAddress,
-    client_identifier: Option<Box<[u8]>>,
-}
-
 /// An exchange that was away, with the answers to its lookups.
 #[derive(Debug)]
 pub(crate) struct Returned {
@@ -62,28 +53,6 @@ pub(crate) struct Away {
     answers: Vec<Lookup>,
     /// Returns the exchange to the worker.
     back: Box<dyn Fn(Returned) + Send>,
-}
-
-impl Ticket {
-    /// Creates one of several tickets, for tests.
-    #[cfg(test)]
-    pub(crate) fn numbered(number: u8) -> Self {
-        Self {
-            transaction_id: 7,
-            kind: RequestKind::Discover,
-            hardware_address: HardwareAddress::ethernet([2, 0, 0, 0, 0, number]),
-            client_identifier: None,
-        }
-    }
-
-    pub(crate) fn of(request: &Request) -> Self {
-        Self {
-            transaction_id: request.transaction_id,
-            kind: request.kind,
-            hardware_address: request.hardware_address,
-            client_identifier: request.client_identifier.clone(),
-        }
-    }
 }
 
 impl Parking {

@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
 use crate::{
-    control::{self, Question},
+    control::{client, protocol::Question},
     recording::{End, EndReason, RECORDING_SECS_MAX, RecordRequest},
 };
 
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
         anyhow::Error::new(error).context(what)
     })?;
     let mut file = BufWriter::new(file);
-    let answer = control::open(&arguments.file.config, &question).inspect_err(|_| remove(path))?;
+    let answer = client::open(&arguments.file.config, &question).inspect_err(|_| remove(path))?;
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);
     ctrlc::set_handler(move || stop.store(true, Ordering::Relaxed))

@@ -7,6 +7,7 @@
 
 mod reader;
 mod recorder;
+mod session;
 
 use std::net::Ipv4Addr;
 
@@ -19,11 +20,29 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     reader::{Recording, Step, read},
-    recorder::{RECORDING_SECS_MAX, RecordRequest, Recorder, Sequence, record},
+    recorder::{Recorder, Sequence},
+    session::record,
 };
 
 /// The version of the format that is written, and the only one that is read.
 pub(crate) const VERSION: u32 = 1;
+
+/// The longest duration of a recording, in seconds.
+pub(crate) const RECORDING_SECS_MAX: u64 = 86_400;
+
+/// What is to be recorded, with its limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct RecordRequest {
+    /// The number of inputs.
+    pub(crate) count_max: u64,
+    pub(crate) secs_max: u64,
+    pub(crate) octets_max: u64,
+    /// Whether to begin with all leases and open offers.
+    pub(crate) with_leases: bool,
+    /// The text that clients or lines must contain to be recorded.
+    pub(crate) find: Option<String>,
+}
 
 /// One line of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

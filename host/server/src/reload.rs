@@ -1,8 +1,9 @@
 //! Reload: builds a new generation while the old one serves.
 
+mod request;
+
 use std::{
     path::{Path, PathBuf},
-    process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -11,8 +12,9 @@ use lessor_config::Configuration;
 use lessor_policy_host::{Chain, Observer, Runner, Runtime, ShadowThread};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::request::request;
 use crate::{
-    clock, control,
+    clock,
     counters::increment,
     endpoints::Board,
     exchange::Shared,
@@ -23,8 +25,8 @@ use crate::{
     memory, named,
     net::Host,
     patience,
-    rollback::Probation,
-    shadow,
+    serving::{Probation, Serving},
+    shadow_journal,
     worker::WorkerHandle,
 };
 
@@ -47,23 +49,6 @@ pub(crate) struct Reloader {
     pub(crate) fallback: Mutex<Option<Fallback>>,
     /// Held during a reload, so that one follows the other.
     pub(crate) serving: Mutex<Serving>,
-}
-
-/// What belongs to the serving generation and is not needed for packets.
-pub(crate) struct Serving {
-    pub(crate) configuration: Configuration,
-    /// The probation of the generation and the one to roll back to, while it is new.
-    pub(crate) probation: Option<Probation>,
-    /// The files that the last copy was made of, if this process made it.
-    pub(crate) copied: Option<Inputs>,
-    /// The thread of its shadows; `None` without shadows.
-    shadows: Option<ShadowThread>,
-}
-
-impl Serving {
-    pub(crate) fn new(configuration: Configuration, shadows: Option<ShadowThread>) -> Self {
-        Self { configuration, probation: None, copied: None, shadows }
-    }
 }
 
 /// The outcome of a reload.
@@ -145,7 +130,7 @@ impl Reloader {
         let runners = self.workers.iter().map(|_| chain.runner_after(before));
         let runners: Result<_, _> = runners.collect();
         let Shared { observer, counters, .. } = &*self.shared;
-        let shadows = shadow::start(chain.shadow_runner()?, observer, counters);
+        let shadows = shadow_journal::start(chain.shadow_runner()?, observer, counters);
         let shadows = shadows.map_err(|error| Refusal { mistakes: vec![format!("{error:#}")] })?;
         let watchers = chain.observer_after(before)?;
         Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain })
@@ -202,23 +187,6 @@ pub(crate) struct Prepared {
     watchers: Observer,
     /// The thread of the shadows, if there are any.
     shadows: Option<ShadowThread>,
-}
-
-/// `lessor reload`: sends the request to the running server and shows the outcome.
-pub(crate) fn request(path: &Path) -> anyhow::Result<ExitCode> {
-    let report: ReloadReport = control::ask_one(path, control::Question::Reload)?;
-    for line in &report.needs_restart {
-        eprintln!("needs a restart: {line}");
-    }
-    if report.accepted {
-        println!("generation {} serves, after {} ms", report.generation, report.took_ms);
-        return Ok(ExitCode::SUCCESS);
-    }
-    for mistake in &report.mistakes {
-        eprintln!("{}", mistake.trim_end());
-    }
-    eprintln!("refused; generation {} serves on", report.generation);
-    Ok(ExitCode::FAILURE)
 }
 
 fn log(report: &ReloadReport) {

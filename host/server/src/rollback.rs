@@ -7,31 +7,22 @@
 
 use std::{
     sync::{Arc, MutexGuard, PoisonError, TryLockError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use lessor_config::{Configuration, RollbackSettings};
+use lessor_config::RollbackSettings;
 use lessor_policy_host::{Chain, Mode, PluginStatus};
 
 use crate::{
     counters::increment,
     generation::Generation,
     last_accepted,
-    reload::{Reloader, Serving},
+    reload::Reloader,
+    serving::{Probation, Serving},
 };
 
 /// The interval at which a generation on probation is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// A new generation on probation, and what is needed to roll it back.
-pub(crate) struct Probation {
-    began: Instant,
-    settings: RollbackSettings,
-    /// The configuration of the generation before.
-    configuration: Configuration,
-    /// The generation before; only its policies are used again, because its engines are retired.
-    previous: Arc<Generation>,
-}
 
 /// Rolls back generations that fail, until the task is dropped.
 pub(crate) async fn watch(reloader: Arc<Reloader>) {
@@ -44,19 +35,6 @@ pub(crate) async fn watch(reloader: Arc<Reloader>) {
                 tracing::error!("a rollback ended in a panic");
             }
         }
-    }
-}
-
-impl Probation {
-    /// Starts the probation of a generation with this configuration; returns `None` if it may not
-    /// be rolled back.
-    pub(crate) fn of(
-        configuration: &Configuration,
-        replaced: Configuration,
-        previous: Arc<Generation>,
-    ) -> Option<Self> {
-        let settings = configuration.plugins.as_ref()?.rollback?;
-        Some(Self { began: Instant::now(), settings, configuration: replaced, previous })
     }
 }
 

@@ -34,13 +34,15 @@ use crate::{
     observer::Observer,
     patience, plugin_state, privileges,
     recording::Recorder,
-    reload::{Reloader, Serving},
-    rollback, shadow,
+    reload::Reloader,
+    rollback,
+    serving::Serving,
+    shadow_journal,
     shards::Shards,
     starting::Candidate,
     stopping::{self, Signals, notify},
     stored, vital,
-    worker::{WorkerHandle, WorkerParts},
+    worker::{WorkerHandle, WorkerParts, workers_of},
 };
 
 /// The interval at which ended leases, offers and quarantines are reclaimed.
@@ -235,7 +237,7 @@ impl Server {
         let journal = journal_bounds(&configuration);
         let (observer, observer_thread) =
             Observer::start(journal, Arc::clone(&counters), watchers)?;
-        let shadows = shadow::start(shadows, &observer, &counters)?;
+        let shadows = shadow_journal::start(shadows, &observer, &counters)?;
         let limits = CommitterLimits {
             waiting_changes: configuration.store.waiting_changes_max,
             batch_changes: BATCH_CHANGES_MAX,
@@ -248,7 +250,11 @@ impl Server {
             observer,
             recorder: Recorder::default(),
             heard: Heard::new(),
-            own_sockets: own_sockets(&configuration.server, &host),
+            own_sockets: OwnSockets::new(
+                &configuration.server.listen,
+                &configuration.server.interfaces,
+                &host,
+            ),
             server_identifier: configuration.server.server_identifier,
         });
         let discard = discarder()?;
@@ -476,19 +482,6 @@ fn journal_bounds(configuration: &Configuration) -> Option<JournalBounds> {
         files_max: journal.files_max,
         free_octets_min: is_beside_leases.then_some(journal.free_octets_min),
     })
-}
-
-/// Returns the number of workers of a server with this configuration.
-pub(crate) fn workers_of(configuration: &Configuration) -> usize {
-    match configuration.server.workers {
-        Some(workers) => workers.get(),
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    }
-}
-
-/// Returns the sockets that a server with these settings receives on.
-pub(crate) fn own_sockets(settings: &ServerSettings, host: &Host) -> OwnSockets {
-    OwnSockets::new(&settings.listen, &settings.interfaces, host)
 }
 
 /// Starts a thread that drops replaced plugin instances, so that workers need not.

@@ -1,4 +1,4 @@
-//! Shadow plugins: brings their differences to the journal, and implements `lessor shadow`.
+//! `lessor shadow`: shows the results of shadow plugins.
 
 use std::{
     io::{self, Write},
@@ -15,17 +15,12 @@ use lessor_terminal::{Table, right_align, table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock,
-    control::{self, Question},
-    counters::{Counters, increment},
-    leases::written,
-    observer::Observer,
+    clock::{self, written},
+    control::{client, protocol::Question},
     reload::Reloader,
     status::micros,
 };
 
-/// The number of differences that are journalled in a second; further ones are only counted.
-const LINES_PER_SEC_MAX: u32 = 100;
 /// The number of examples of each shadow plugin that are shown.
 const SHOWN_EXAMPLES_MAX: usize = 10;
 
@@ -57,29 +52,6 @@ pub(crate) struct ShadowSummary {
     pub(crate) live: Vec<PluginStatus>,
 }
 
-/// Starts the thread of a chain's shadow plugins; returns `None` if there are none.
-///
-/// # Errors
-/// If the system provides no thread.
-pub(crate) fn start(
-    runner: Option<ShadowRunner>,
-    observer: &Observer,
-    counters: &Arc<Counters>,
-) -> anyhow::Result<Option<ShadowThread>> {
-    let Some(runner) = runner else { return Ok(None) };
-    let (observer, counters) = (observer.clone(), Arc::clone(counters));
-    let mut allowance = Allowance::new(Instant::now());
-    let report = move |difference: ShadowDifference| {
-        if allowance.take(Instant::now()) {
-            observer.shadow_difference(difference);
-        } else {
-            increment(&counters.shadow_lines_left_out);
-        }
-    };
-    let thread = runner.start(lessor_wire::encode_value, report);
-    thread.map(Some).context("cannot start the thread of the shadow plugins")
-}
-
 impl ShadowSummary {
     /// Returns the current results.
     pub(crate) fn of(reloader: &Reloader) -> Self {
@@ -107,7 +79,7 @@ impl ShadowSummary {
 
 /// Prints the results of the shadow plugins of the running server.
 pub(crate) fn run(arguments: &ShadowArguments) -> anyhow::Result<ExitCode> {
-    let summary: ShadowSummary = control::ask_one(&arguments.file.config, Question::Shadow)?;
+    let summary: ShadowSummary = client::ask_one(&arguments.file.config, Question::Shadow)?;
     if arguments.json {
         writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
     } else {
@@ -207,45 +179,4 @@ fn example_table(examples: &[&ShadowDifference]) -> Table {
 
 fn last(examples: &[ShadowDifference]) -> &[ShadowDifference] {
     examples.get(examples.len().saturating_sub(SHOWN_EXAMPLES_MAX)..).unwrap_or_default()
-}
-
-/// Limits lines to a number per second.
-struct Allowance {
-    began: Instant,
-    left: u32,
-}
-
-impl Allowance {
-    fn new(now: Instant) -> Self {
-        Self { began: now, left: LINES_PER_SEC_MAX }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        if now.duration_since(self.began) >= Duration::from_secs(1) {
-            *self = Self::new(now);
-        }
-        let is_left = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        is_left
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_has_so_many_lines_and_no_more() {
-        let began = Instant::now();
-        let mut allowance = Allowance::new(began);
-        let mut taken = |ms: u64, tries: u32| {
-            let now = began + Duration::from_millis(ms);
-            (0..tries).filter(|_| allowance.take(now)).count()
-        };
-        assert_eq!(taken(0, 60), 60);
-        assert_eq!(taken(999, 60), 40);
-        assert_eq!(taken(1_000, 200), LINES_PER_SEC_MAX as usize);
-        assert_eq!(taken(1_500, 1), 0);
-        assert_eq!(taken(9_000, 1), 1);
-    }
 }

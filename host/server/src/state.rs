@@ -2,6 +2,8 @@
 //!
 //! Does not store it. Invariant: nothing is removed that was not requested by name.
 
+mod question;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -14,10 +16,14 @@ use lessor_policy_host::{StateEntry, StateRules};
 use lessor_terminal::{right_align, table};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::question::StateQuestion;
 use crate::{
-    ConfigurationFile, clock,
-    control::{self, Question, json_line},
-    leases::written,
+    ConfigurationFile,
+    clock::{self, written},
+    control::{
+        client,
+        protocol::{Question, json_line},
+    },
     reload::Reloader,
 };
 
@@ -95,18 +101,6 @@ pub(crate) struct ClearArguments {
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
-}
-
-/// The requests to the server.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum StateQuestion {
-    /// List the keys of policies; an [`Answer`] for each key.
-    List { policy: Option<String> },
-    /// Remove these keys; one [`Answer`].
-    Remove { policy: String, keys: Vec<String> },
-    /// Remove every key; one [`Answer`].
-    Clear { policy: String },
 }
 
 /// A line of the server's answer.
@@ -216,7 +210,7 @@ fn entries(file: &ConfigurationFile, policy: Option<String>) -> anyhow::Result<V
     let mut entries = Vec::new();
     let mut mistake = None;
     let question = Question::State(StateQuestion::List { policy });
-    control::ask(&file.config, &question, |answer| match answer {
+    client::ask(&file.config, &question, |answer| match answer {
         Answer::Entry(entry) => entries.push(entry),
         Answer::Mistake(found) => mistake = Some(found),
         Answer::Removed(_) => {}
@@ -228,7 +222,7 @@ fn entries(file: &ConfigurationFile, policy: Option<String>) -> anyhow::Result<V
 }
 
 fn changed(file: &ConfigurationFile, question: StateQuestion) -> anyhow::Result<usize> {
-    match control::ask_one(&file.config, Question::State(question))? {
+    match client::ask_one(&file.config, Question::State(question))? {
         Answer::Removed(removed) => Ok(removed),
         Answer::Mistake(mistake) => bail!(mistake),
         Answer::Entry(_) => bail!("the server is of another version"),

@@ -6,22 +6,19 @@
 //! the requests in progress and writes the rest of the journal and the state of plugins. Invariant:
 //! none of that keeps the process from ending in time.
 
-use std::{future::pending, process, sync::Arc, thread, time::Duration};
+use std::{future::pending, sync::Arc, thread, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::{JoinError, JoinHandle},
 };
 
-use crate::reload::Reloader;
+use crate::{exit::exit, reload::Reloader};
 
 /// How long an orderly stop may take.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// The exit code of a server that could not finish its stop: a temporary failure (sysexits.h).
 const UNFINISHED_EXIT_CODE: i32 = 75;
-/// How long a process that exits at once waits for the threads that write the log.
-const LAST_WORDS_WITHIN: Duration = Duration::from_millis(200);
-
 /// The signals that the server handles.
 pub(crate) struct Signals {
     hangup: Signal,
@@ -92,12 +89,6 @@ pub(crate) fn end_soon() {
     if let Err(error) = watchdog {
         tracing::error!(%error, "there is no thread that would end a stop that takes too long");
     }
-}
-
-/// Ends the process at once, after a moment for the threads that write the log.
-pub(crate) fn exit(code: i32) -> ! {
-    thread::sleep(LAST_WORDS_WITHIN);
-    process::exit(code);
 }
 
 /// Notifies systemd, if the process runs under it.

@@ -10,7 +10,7 @@ use std::{
     thread::{Builder, JoinHandle},
 };
 
-use crate::stopping;
+use crate::exit::exit;
 
 /// The exit code of a server that lost a thread: an internal software error (sysexits.h).
 const EXIT_CODE: i32 = 70;
@@ -31,6 +31,6 @@ pub(crate) fn spawn(
             Err(_) => "a panic, described above".to_owned(),
         };
         tracing::error!(thread = name, error, "the server cannot go on without this thread");
-        stopping::exit(EXIT_CODE);
+        exit(EXIT_CODE);
     })
 }

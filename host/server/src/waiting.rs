@@ -7,7 +7,7 @@
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
-use crate::parking::Ticket;
+use crate::ticket::Ticket;
 
 /// The number of messages that may wait for one change. Their clients wait for one address, or for
 /// the account of one subscriber.

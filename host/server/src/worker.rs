@@ -19,6 +19,7 @@ use std::{
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender};
+use lessor_config::Configuration;
 use lessor_core::{Answer, Changes, Reason};
 use lessor_policy_host::Runner;
 use lessor_store::Submission;
@@ -225,6 +226,14 @@ impl WorkerHandle {
     fn tell(&self, message: Message) {
         let _ = self.sender.send(message);
         self.waker.wake();
+    }
+}
+
+/// Returns the number of workers of a server with this configuration.
+pub(crate) fn workers_of(configuration: &Configuration) -> usize {
+    match configuration.server.workers {
+        Some(workers) => workers.get(),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
     }
 }
 

@@ -38,7 +38,7 @@ impl Keeper {
             let direction = if by_ms < 0 { "back" } else { "forward" };
             tracing::warn!(
                 by = for_people(by_ms.unsigned_abs()),
-                clock = crate::leases::written(super::of_machine()),
+                clock = super::written(super::of_machine()),
                 "the clock was set {direction}; every lease keeps the time that it has left"
             );
         }
@@ -73,14 +73,14 @@ pub(crate) fn say(verdict: Verdict) {
         Verdict::Believed => {}
         Verdict::Behind { by_ms } => tracing::warn!(
             by = for_people(by_ms),
-            clock = crate::leases::written(super::of_machine()),
+            clock = super::written(super::of_machine()),
             "the clock is behind the newest record in the store; leases keep the time that they had \
              left then; set the clock, best by NTP"
         ),
         Verdict::TooFarAhead { by_ms, believed_max_ms } => tracing::warn!(
             by = for_people(by_ms),
             believed_max = for_people(believed_max_ms),
-            clock = crate::leases::written(super::of_machine()),
+            clock = super::written(super::of_machine()),
             "the clock is further ahead of the newest record in the store than is believed; leases \
              keep the time that they had left then"
         ),

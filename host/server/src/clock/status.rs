@@ -36,7 +36,7 @@ impl ClockStatus {
         let (steps, last_step_ms) = super::steps();
         let verdict = super::verdict();
         Self {
-            time: crate::leases::written(super::shown(super::now())),
+            time: super::written(super::shown(super::now())),
             is_synchronised: super::is_synchronised(),
             was_behind_ms: match verdict {
                 Verdict::Behind { by_ms } => Some(by_ms),

@@ -6,21 +6,10 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use lessor_core::{
-    Destination, Engine, Holding, LocatedBy, Reason, Request, RequestKind, Topology,
-};
-use smallvec::SmallVec;
+use lessor_core::{Engine, Holding, LocatedBy, Reason, Request, RequestKind, Topology};
 
 use super::Pipeline;
 use crate::net::{OwnSockets, Refused};
-
-/// What events say about a reply that was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WrittenReply {
-    pub(crate) destination: Destination,
-    /// The codes of the options that did not fit.
-    pub(crate) left_out: SmallVec<[u8; 4]>,
-}
 
 /// Knows the destinations that nothing is sent to.
 pub(crate) trait Reach {

@@ -7,7 +7,7 @@ use lessor_terminal::{Table, indented_table, named};
 use owo_colors::{OwoColorize, Style};
 
 use super::{AllocationStep, Explanation, PluginStep};
-use crate::leases::{RowState, written};
+use crate::{clock::written, leases::RowState};
 
 /// The indentation of everything but titles.
 const MARGIN: usize = 2;

@@ -20,8 +20,7 @@ use super::{
 use crate::{
     clock,
     exchange::{
-        Reach, in_clock_time, nowhere, relay_not_served, seen_elsewhere_text, unidentified_client,
-        unknown_client,
+        Reach, nowhere, relay_not_served, seen_elsewhere_text, unidentified_client, unknown_client,
     },
     generation::Refusal,
     leases::Row,
@@ -130,7 +129,7 @@ impl Place<'_> {
             network: Arc::clone(&network),
             subnet: location.subnet,
             client,
-            lease: lease.map(|lease| in_clock_time(&lease, clock::offset_ms())),
+            lease: lease.map(|lease| clock::in_clock_time(&lease, clock::offset_ms())),
             lookups: Default::default(),
             absent: Default::default(),
             final_by: None,

@@ -93,7 +93,8 @@ impl Reach {
     /// Returns the socket for each destination.
     pub(super) fn lanes(&mut self, links: &Links, destinations: &[SocketAddrV4]) -> Vec<Lane> {
         let addresses: Vec<Ipv4Addr> = destinations.iter().map(|to| *to.ip()).collect();
-        let next_hops = self.next_hops.of(&self.host, links, self.through, &addresses);
+        let next_hops =
+            self.next_hops.of(self.host.routes_version(), links, self.through, &addresses);
         let standings = self.host.neighbours().standings(&next_hops);
         let now = Instant::now();
         let ways = addresses.iter().zip(next_hops).zip(standings);

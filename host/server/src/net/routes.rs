@@ -9,7 +9,6 @@ use std::{collections::HashMap, io, net::Ipv4Addr};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 
 use super::{
-    Host,
     links::Links,
     neighbours::Neighbour,
     netlink::{Netlink, ROUTES_AT_ONCE_MAX},
@@ -35,15 +34,14 @@ impl NextHops {
     /// index counts.
     pub(super) fn of(
         &mut self,
-        host: &Host,
+        routes_version: u64,
         links: &Links,
         through: Option<u32>,
         destinations: &[Ipv4Addr],
     ) -> Vec<Option<Neighbour>> {
-        let version = host.routes_version();
-        if version != self.version || self.known.len() > KNOWN_MAX {
+        if routes_version != self.version || self.known.len() > KNOWN_MAX {
             self.known.clear();
-            self.version = version;
+            self.version = routes_version;
         }
         let mut unknown: Vec<Ipv4Addr> = Vec::new();
         for destination in destinations {

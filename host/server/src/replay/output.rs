@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Compared;
 use crate::{
-    leases::written,
+    clock::written,
     recording::{Decided, ReplyFacts},
 };
 

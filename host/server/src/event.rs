@@ -1,0 +1,73 @@
+//! Events: what became of inputs, for the journal, the log and the policies that watch leases.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
+
+use lessor_core::{Changes, ClientKey, Destination, HardwareAddress, Reason, Request};
+use lessor_policy_host::TraceEntry;
+use lessor_wire::Header;
+use smallvec::SmallVec;
+
+/// How one input ended.
+#[derive(Debug)]
+pub(crate) struct Event {
+    /// The reason in which it ended.
+    pub(crate) reason: Reason,
+    /// Details of the reason, if there are any.
+    pub(crate) detail: Option<String>,
+    /// The client, if the message identifies it.
+    pub(crate) client: Option<ClientKey>,
+    /// The sender.
+    pub(crate) source: SocketAddrV4,
+    /// The interface that it arrived on, if that is known.
+    pub(crate) interface: Option<Arc<str>>,
+    /// The request; `None` if it could not be parsed.
+    pub(crate) request: Option<Arc<Request>>,
+    /// The header of a message that is not a valid request, if it is long enough.
+    pub(crate) header: Option<Header>,
+    /// The subscriber that policies count the client against.
+    pub(crate) subscriber: Option<Arc<str>>,
+    /// The name of its network.
+    pub(crate) network: Option<Arc<str>>,
+    /// The address that was offered, acknowledged or released.
+    pub(crate) address: Option<Ipv4Addr>,
+    /// The lease time that was granted, in seconds.
+    pub(crate) lease_time_secs: Option<u32>,
+    /// Where the reply went, and what did not fit into it.
+    pub(crate) written: Option<WrittenReply>,
+    /// What each plugin did.
+    pub(crate) trace: Vec<TraceEntry>,
+    /// The changes that were made durable for it.
+    pub(crate) changes: Changes,
+}
+
+impl Event {
+    /// Returns xid, if it is known.
+    pub(crate) fn transaction_id(&self) -> Option<u32> {
+        let of_request = self.request.as_ref().map(|request| request.transaction_id);
+        of_request.or(self.header.map(|header| header.transaction_id))
+    }
+
+    /// Returns chaddr, if it is known.
+    pub(crate) fn hardware_address(&self) -> Option<HardwareAddress> {
+        let of_request = self.request.as_ref().map(|request| request.hardware_address);
+        of_request.or(self.header.map(|header| header.hardware_address))
+    }
+
+    /// Returns giaddr, if it is known and not 0.0.0.0.
+    pub(crate) fn relay_address(&self) -> Option<Ipv4Addr> {
+        let of_request = self.request.as_ref().map(|request| request.relay_address);
+        let found = of_request.or(self.header.map(|header| header.relay_address));
+        found.filter(|address| !address.is_unspecified())
+    }
+}
+
+/// What events say about a reply that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WrittenReply {
+    pub(crate) destination: Destination,
+    /// The codes of the options that did not fit.
+    pub(crate) left_out: SmallVec<[u8; 4]>,
+}

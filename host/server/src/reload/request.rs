@@ -1,0 +1,23 @@
+//! `lessor reload`.
+
+use std::{path::Path, process::ExitCode};
+
+use super::ReloadReport;
+use crate::control::{client, protocol::Question};
+
+/// `lessor reload`: sends the request to the running server and shows the outcome.
+pub(crate) fn request(path: &Path) -> anyhow::Result<ExitCode> {
+    let report: ReloadReport = client::ask_one(path, Question::Reload)?;
+    for line in &report.needs_restart {
+        eprintln!("needs a restart: {line}");
+    }
+    if report.accepted {
+        println!("generation {} serves, after {} ms", report.generation, report.took_ms);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for mistake in &report.mistakes {
+        eprintln!("{}", mistake.trim_end());
+    }
+    eprintln!("refused; generation {} serves on", report.generation);
+    Ok(ExitCode::FAILURE)
+}

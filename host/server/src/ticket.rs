@@ -1,0 +1,34 @@
+//! Tickets identify messages that wait.
+
+use lessor_core::{HardwareAddress, Request, RequestKind};
+
+/// Identifies a message; it is the same when the client repeats the message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket {
+    transaction_id: u32,
+    kind: RequestKind,
+    hardware_address: HardwareAddress,
+    client_identifier: Option<Box<[u8]>>,
+}
+
+impl Ticket {
+    /// Creates one of several tickets, for tests.
+    #[cfg(test)]
+    pub(crate) fn numbered(number: u8) -> Self {
+        Self {
+            transaction_id: 7,
+            kind: RequestKind::Discover,
+            hardware_address: HardwareAddress::ethernet([2, 0, 0, 0, 0, number]),
+            client_identifier: None,
+        }
+    }
+
+    pub(crate) fn of(request: &Request) -> Self {
+        Self {
+            transaction_id: request.transaction_id,
+            kind: request.kind,
+            hardware_address: request.hardware_address,
+            client_identifier: request.client_identifier.clone(),
+        }
+    }
+}
