@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::{
+    checkout::{root, target},
     command::{cargo, run},
     setup,
 };
@@ -23,17 +24,6 @@ pub(crate) enum Profile {
     Dev,
     /// As it ships.
     Release,
-}
-
-/// The top folder of the checkout.
-pub(crate) fn root() -> &'static Path {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.ancestors().nth(2).unwrap_or(own)
-}
-
-/// Where cargo builds.
-pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Builds the server. For development, its dependencies have the features that the whole workspace wants,

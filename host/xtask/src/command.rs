@@ -21,7 +21,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 /// `cargo` as it was called, so that the same toolchain goes on.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(crate::artifacts::root());
+    command.args(arguments).current_dir(crate::checkout::root());
     // Cargo sets these for this program. Some build scripts run again if they change, and what
     // depends on them is built again, too.
     for (name, _) in std::env::vars_os() {

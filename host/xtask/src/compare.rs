@@ -8,7 +8,7 @@ use lessor_e2e::compare::{Kind, cases, in_guide, play, put_into_guide};
 
 use crate::{
     artifacts::{self, Profile},
-    setup,
+    checkout, setup,
 };
 
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     }
     println!("{table}");
     if arguments.write {
-        let guide = artifacts::root().join("docs/operators.md");
+        let guide = checkout::root().join("docs/operators.md");
         let text = std::fs::read_to_string(&guide).context("cannot read the guide")?;
         std::fs::write(&guide, put_into_guide(&text, &in_guide(&titles, &outcomes)))
             .with_context(|| format!("cannot write {}", guide.display()))?;

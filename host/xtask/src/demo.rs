@@ -28,6 +28,7 @@ use owo_colors::{OwoColorize, Stream::Stdout};
 use self::{access::Access, foresight::Recording};
 use crate::{
     artifacts::{self, Profile},
+    checkout,
     server::Server,
 };
 
@@ -268,7 +269,7 @@ fn strike_off(plugins: &Path, circuit_id: &str) -> anyhow::Result<()> {
 
 /// A folder with configuration, policies and their settings, as an operator would lay it out.
 fn lay_out(folder: &Path, policies: &[PathBuf]) -> anyhow::Result<PathBuf> {
-    let examples = artifacts::root().join("examples");
+    let examples = checkout::root().join("examples");
     let config = folder.join("lessor.toml");
     std::fs::copy(examples.join("demo.toml"), &config).context("cannot copy examples/demo.toml")?;
     let plugins = folder.join("plugins");

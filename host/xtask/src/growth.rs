@@ -19,7 +19,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::artifacts::{self, Profile};
+use crate::{
+    artifacts::{self, Profile},
+    checkout,
+};
 
 use self::document::Section;
 
@@ -58,7 +61,7 @@ pub(crate) fn run(arguments: &GrowthArguments) -> anyhow::Result<()> {
     show(&mut sections, networks::measure(&lessor, folder, arguments)?);
     show(&mut sections, fullness::measure(&lessor, folder)?);
     if arguments.write {
-        let path = artifacts::root().join("docs/performance.md");
+        let path = checkout::root().join("docs/performance.md");
         document::put_into(&path, &sections)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod attack;
+mod checkout;
 mod command;
 mod compare;
 mod demo;

@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use wasmparser::{Parser, Payload};
 
 use crate::{
-    artifacts::target,
+    checkout::target,
     command::{cargo, run as run_command},
     setup,
 };

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Context, bail};
 
-use crate::{artifacts, command};
+use crate::{checkout, command};
 
 /// A program that tests start, and the package that has it.
 const TOOLS: [(&str, &str); 14] = [
@@ -61,7 +61,7 @@ pub(crate) fn add_wasm_targets() -> anyhow::Result<()> {
         return Ok(());
     }
     let mut list = Command::new("rustup");
-    let listed = list.args(["target", "list", "--installed"]).current_dir(artifacts::root());
+    let listed = list.args(["target", "list", "--installed"]).current_dir(checkout::root());
     let installed = listed.output().context("cannot run rustup")?;
     let installed = String::from_utf8_lossy(&installed.stdout);
     let is_missing = |target: &&str| !installed.lines().any(|line| line == *target);
@@ -70,7 +70,7 @@ pub(crate) fn add_wasm_targets() -> anyhow::Result<()> {
         return Ok(());
     }
     let mut add = Command::new("rustup");
-    command::run(add.args(["target", "add"]).args(missing).current_dir(artifacts::root()))
+    command::run(add.args(["target", "add"]).args(missing).current_dir(checkout::root()))
 }
 
 /// `cargo xtask setup`.

@@ -11,7 +11,7 @@ use std::{
 use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 
-use crate::{JournalLine, LeaseRow, Process, Setup, ShadowSummary, Status, built, wait};
+use crate::{Host, JournalLine, LeaseRow, Process, Setup, ShadowSummary, Status, built, wait};
 
 /// A server that serves. Killed when it is dropped.
 #[derive(Debug)]
@@ -33,6 +33,26 @@ pub struct Reload {
 
 /// Opening a large store, or compiling a policy on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(60);
+
+impl Setup {
+    /// Starts the server.
+    ///
+    /// # Panics
+    /// If it does not serve soon.
+    #[track_caller]
+    pub fn start(self) -> Server {
+        Server::start(self)
+    }
+
+    /// Starts the server on `host`.
+    ///
+    /// # Panics
+    /// If it does not serve soon.
+    #[track_caller]
+    pub fn start_on(self, host: &Host) -> Server {
+        self.on(host).start()
+    }
+}
 
 impl Server {
     #[track_caller]

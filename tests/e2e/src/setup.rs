@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Host, Server, WrongClock, built, loopback_address, wait};
+use crate::{Host, WrongClock, built, loopback_address, wait};
 
 /// A server that can be started: a folder of its own with the configuration in it. Everything else
 /// that the server keeps goes there, too.
@@ -187,24 +187,6 @@ impl Setup {
         let words = std::iter::once(entering.get_program()).chain(entering.get_args());
         self.entering = words.map(OsStr::to_owned).collect();
         self
-    }
-
-    /// Starts the server.
-    ///
-    /// # Panics
-    /// If it does not serve soon.
-    #[track_caller]
-    pub fn start(self) -> Server {
-        Server::start(self)
-    }
-
-    /// Starts the server on `host`.
-    ///
-    /// # Panics
-    /// If it does not serve soon.
-    #[track_caller]
-    pub fn start_on(self, host: &Host) -> Server {
-        self.on(host).start()
     }
 
     /// Starts the process and waits for nothing.

@@ -4,7 +4,7 @@ use lessor_policy::{CapabilityError, metrics, state, tables};
 
 use crate::{
     Function, Object, Value,
-    object::argument,
+    value::object::argument,
     value::{settings, wanted},
 };
 

@@ -2,7 +2,7 @@
 
 use lessor_policy::{Ipv4Prefix, Verdict, log, option};
 
-use crate::{Function, Value, object::argument, value::wanted};
+use crate::{Function, Value, value::object::argument, value::wanted};
 
 /// Every function that does not belong to an object.
 pub static FUNCTIONS: [Function; 8] = [

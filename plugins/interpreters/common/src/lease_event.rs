@@ -4,7 +4,7 @@ use lessor_policy::{LeaseEvent, LeaseEventKind};
 
 use crate::{
     Function, Object, Property, Value,
-    object::{absent, argument},
+    value::object::{absent, argument},
 };
 
 pub(crate) static EVENT: Object = Object {

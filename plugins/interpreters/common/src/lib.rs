@@ -14,7 +14,7 @@ mod hooks;
 mod lease_event;
 mod lookup;
 mod mistakes;
-mod object;
+mod objects;
 mod place;
 mod reply;
 mod request;
@@ -25,6 +25,10 @@ pub use brackets::{unclosed, unclosed_text};
 pub use functions::FUNCTIONS;
 pub use hooks::{Case, DECIDE, HOOKS, Hook, Hooks};
 pub use mistakes::{absent_function, almost_a_hook, nearest, unknown_function};
-pub use object::{Function, OBJECTS, Object, Property};
+pub use objects::OBJECTS;
 pub use place::{in_file, place, place_of};
-pub use value::{Value, settings};
+pub use value::{
+    Value,
+    object::{Function, Object, Property},
+    settings,
+};

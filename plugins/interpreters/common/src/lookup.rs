@@ -4,7 +4,7 @@ use lessor_policy::{Lookup, LookupPlan, LookupStatus, Request};
 
 use crate::{
     Function, Object, Property, Value,
-    object::{absent, argument},
+    value::object::{absent, argument},
     value::settings,
 };
 

@@ -4,8 +4,8 @@ use lessor_policy::{OptionSetting, Reply, ReplyKind};
 
 use crate::{
     Function, Object, Property, Value,
-    object::{absent, argument},
     request::of_option,
+    value::object::{absent, argument},
 };
 
 pub(crate) static REPLY: Object = Object {

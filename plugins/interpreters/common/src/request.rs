@@ -5,7 +5,7 @@ use lessor_policy::{ClientState, OptionSetting, Request, RequestKind};
 use crate::{
     Function, Object, Property, Value,
     lookup::LOOKUP,
-    object::{absent, argument},
+    value::object::{absent, argument},
 };
 
 pub(crate) static REQUEST: Object = Object {

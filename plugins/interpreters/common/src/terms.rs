@@ -4,8 +4,8 @@ use lessor_policy::{BeyondLimit, OptionSetting, Terms};
 
 use crate::{
     Function, Object, Property, Value,
-    object::{absent, argument},
     request::of_option,
+    value::object::{absent, argument},
     value::wanted,
 };
 

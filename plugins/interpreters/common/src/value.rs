@@ -1,5 +1,7 @@
 //! Values that scripts and the server exchange.
 
+pub(crate) mod object;
+
 use std::net::Ipv4Addr;
 
 use lessor_policy::{OptionSetting, Verdict, option};

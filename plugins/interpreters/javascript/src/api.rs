@@ -1,6 +1,8 @@
 //! The script API in JavaScript. Each object has accessors and functions, is frozen, and has a
 //! guard as its prototype, so that a misspelt name is an error instead of `undefined`.
 
+pub(crate) mod value;
+
 use boa_engine::{
     Context, JsNativeError, JsObject, JsResult, JsString, JsValue, NativeFunction, js_string,
     object::{FunctionObjectBuilder, IntegrityLevel},
@@ -8,7 +10,7 @@ use boa_engine::{
 };
 use lessor_script::{Case, FUNCTIONS, Function, OBJECTS, Object, Property, Value};
 
-use crate::{guard, value};
+use crate::guard;
 
 /// The property that identifies an object among those of its kind. Its name cannot be written in a
 /// script.

@@ -13,7 +13,6 @@ mod message;
 mod names;
 mod outside;
 mod tree;
-mod value;
 
 use std::{cell::RefCell, path::Path, rc::Rc};
 
@@ -24,7 +23,11 @@ use boa_engine::{
 use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy};
 use lessor_script::{Case, HOOKS, Hooks};
 
-use crate::{api::Api, outside::Jobs, tree::Tree};
+use crate::{
+    api::{Api, value},
+    outside::Jobs,
+    tree::Tree,
+};
 
 /// The maximum depth of calls in a script. For deeper calls, the call stack that the server gives a
 /// policy might not be large enough.

@@ -1,12 +1,12 @@
 //! The script API in Rhai: each object a type with getters, setters and methods.
 
+pub(crate) mod value;
+
 use std::any::TypeId;
 
 use lessor_policy::Verdict;
 use lessor_script::{FUNCTIONS, Function, OBJECTS, Object, Value};
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Position};
-
-use crate::value;
 
 type Answer = Result<Dynamic, Box<EvalAltResult>>;
 

@@ -11,7 +11,6 @@ mod api;
 mod explain;
 mod message;
 mod source;
-mod value;
 
 use std::cell::RefCell;
 

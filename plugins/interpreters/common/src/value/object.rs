@@ -1,14 +1,6 @@
 //! Objects: the parameters of hooks, and the objects that are available in every call.
 
-use crate::{
-    Value,
-    capabilities::{METRICS, STATE, TABLES},
-    lease_event::EVENT,
-    lookup::{LOOKUP, PLAN},
-    reply::REPLY,
-    request::REQUEST,
-    terms::TERMS,
-};
+use crate::Value;
 
 /// An object of the script API.
 #[derive(Debug)]
@@ -49,10 +41,6 @@ pub struct Function {
     /// Calls the function. The first argument selects the object of its kind.
     pub call: fn(&str, &[Value]) -> Result<Value, String>,
 }
-
-/// Every object.
-pub static OBJECTS: [&Object; 9] =
-    [&REQUEST, &TERMS, &REPLY, &EVENT, &PLAN, &LOOKUP, &METRICS, &STATE, &TABLES];
 
 impl Property {
     pub(crate) const fn read(name: &'static str, get: fn(&str) -> Result<Value, String>) -> Self {
