@@ -7,7 +7,7 @@
 //! <store.path>/last-accepted/lessor.toml   the configuration file
 //! <store.path>/last-accepted/plugins/      policies, scripts and the files beside them
 //! <store.path>/last-accepted/interpreters/ what runs the scripts
-//! <store.path>/last-accepted/files/        reservations, CSV and JSON files, passwords, tokens, certificates
+//! <store.path>/last-accepted/files/        files of reservations and sources, secrets, certificates
 //! <store.path>/last-accepted.new/          one that is being written, or waits for its probation
 //! ```
 //!
