@@ -6,14 +6,13 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use lessor_config::Configuration;
 use lessor_core::Pool;
 use lessor_lookup::SourceStatus;
+use lessor_net::Host;
 use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
 
 use crate::{
     colour_on_stderr,
     generation::{self, Parts, Refusal, description},
-    named,
-    net::Host,
-    patience,
+    named, patience,
     worker::workers_of,
 };
 

@@ -25,10 +25,9 @@ use self::{
     state::{Place, Seen},
 };
 pub(crate) use self::{state::EndpointState, watch::Watch};
-use crate::{
-    clock::{self, written},
-    net::{Endpoint, Host, NetError},
-};
+use lessor_net::{Endpoint, Host, NetError};
+
+use crate::clock::{self, written};
 
 /// One endpoint as `lessor status` shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -24,6 +24,7 @@ use lessor_core::{
     Preference, Reason, RelayInformation, Reply, ReplyKind, Request, RequestKind, SeenElsewhere,
     Terms, Timestamp, Wait, option::code, readable,
 };
+use lessor_net::{Outgoing, OwnSockets, Received};
 use lessor_policy_host::{
     Absent, Chain, Lookups, PlannedLookup, PolicyOutcome, Runner, SampledReply, ShadowSample,
     Shadows, TraceEntry, View,
@@ -37,7 +38,6 @@ use crate::{
     event::{Event, WrittenReply},
     generation::Generation,
     heard::Heard,
-    net::{Outgoing, OwnSockets, Received},
     observer::{Message, Observer},
     order::Place,
     recording::{Datagram, Decided, Input, Recorder, ReplyFacts, Sequence},

@@ -22,6 +22,7 @@ use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_core::{
     HardwareAddress, OptionDefinition, Outcome, OwnAddresses, Reason, Timestamp, Verdict,
 };
+use lessor_net::{Host, OwnSockets};
 use lessor_store::DiskStore;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,6 @@ use crate::{
     heard::Heard,
     holds::Holds,
     leases,
-    net::{Host, OwnSockets},
     reload::Reloader,
     shards::Shards,
     stored,

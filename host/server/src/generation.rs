@@ -17,6 +17,7 @@ use lessor_config::{Configuration, Grant, PluginSettings};
 use lessor_core::Timestamp;
 use lessor_files::Stamp;
 use lessor_lookup::SourceError;
+use lessor_net::Host;
 use lessor_policy_host::{
     Capability, Chain, FailurePolicy, Limits, Mode, PluginError, PluginReport, PluginSource,
     Runtime, StateRules, WhenFull,
@@ -25,7 +26,6 @@ use lessor_policy_host::{
 use crate::{
     last_accepted::Inputs,
     lookups::LookupSet,
-    net::Host,
     plugin_folder::PluginFolder,
     scripts::{self, Kind},
     shards::Shards,

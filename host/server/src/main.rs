@@ -29,7 +29,6 @@ mod lookups;
 mod memory;
 mod metrics;
 mod named;
-mod net;
 mod observer;
 mod order;
 mod parking;

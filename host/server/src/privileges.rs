@@ -21,7 +21,6 @@ use nix::{
     unistd::{Group, Uid, User, geteuid, setgroups, setresgid, setresuid},
 };
 
-use crate::net;
 
 /// Permissions that no file has: write for the group, and everything for others.
 const NEVER: u32 = 0o027;
@@ -145,7 +144,7 @@ fn needed(send_buffer_octets: usize) -> Vec<Capability> {
         // Packet sockets, and sockets that are bound to an interface.
         Capability::CAP_NET_RAW,
     ];
-    if !net::buffers_are_allowed(send_buffer_octets) {
+    if !lessor_net::buffers_are_allowed(send_buffer_octets) {
         // This capability permits much more, so it is kept only where the limits of this machine
         // require it.
         needed.push(Capability::CAP_NET_ADMIN);

@@ -13,6 +13,8 @@ use lessor_policy_host::{Chain, Observer, Runner, Runtime, ShadowThread};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::request::request;
+use lessor_net::Host;
+
 use crate::{
     clock,
     counters::increment,
@@ -22,9 +24,7 @@ use crate::{
     holds::Holds,
     last_accepted::{self, Fallback, Inputs},
     lookups::LookupSet,
-    memory, named,
-    net::Host,
-    patience,
+    memory, named, patience,
     serving::{Probation, Serving},
     shadow_journal,
     worker::WorkerHandle,

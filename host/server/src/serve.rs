@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_core::Topology;
+use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_store::{Committer, CommitterLimits, CommitterStatus, DiskStore, MemoryStore, Store};
 use tokio::net::{TcpListener, UnixListener};
@@ -30,7 +31,6 @@ use crate::{
     holds::Holds,
     journal::{JournalBounds, is_on_file_system_of},
     last_accepted, logging, memory, metrics, named,
-    net::{Host, OwnSockets},
     observer::Observer,
     patience, plugin_state, privileges,
     recording::Recorder,

@@ -11,19 +11,13 @@ use std::{
 use arc_swap::ArcSwap;
 use lessor_core::{Arrival, Timestamp};
 use lessor_load::dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
+use lessor_net::{OwnSockets, Received};
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings};
 use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 
 use crate::{
-    counters::Counters,
-    exchange::Shared,
-    generation::Generation,
-    heard::Heard,
-    lookups::LookupSet,
-    net::{OwnSockets, Received},
-    observer::Observer,
-    recording::Recorder,
-    shards::Shards,
+    counters::Counters, exchange::Shared, generation::Generation, heard::Heard, lookups::LookupSet,
+    observer::Observer, recording::Recorder, shards::Shards,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);

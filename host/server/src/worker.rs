@@ -25,12 +25,13 @@ use lessor_policy_host::Runner;
 use lessor_store::Submission;
 
 use self::{intake::Intake, pause::Pause};
+use lessor_net::{Endpoint, Outgoing, Poller, ReceiveBatch, Waker};
+
 use crate::{
     backlog::AGE_MAX,
     clock,
     counters::increment,
     exchange::{Exchange, Shared, Wakes},
-    net::{Endpoint, Outgoing, Poller, ReceiveBatch, Waker},
     parking::{AWAY_MAX, Away, Parking, Returned, Ticket},
     vital,
     waiting::Wake,
@@ -545,7 +546,7 @@ mod tests {
         let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let (discard, _) = crossbeam_channel::unbounded();
-        let host = crate::net::Host::read(8 << 20).unwrap();
+        let host = lessor_net::Host::read(8 << 20).unwrap();
         let endpoints = vec![Some(Endpoint::relayed(&host, server).unwrap())];
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let handle = runtime.handle().clone();

@@ -502,7 +502,7 @@ fn leave_lists<F: Family>(
 /// Counts a quarantine on its accounts: that of the change in flight, otherwise that of the record.
 fn recount<F: Family>(quarantines: &mut Quarantines<F>, before: View<'_, F>, after: View<'_, F>) {
     let counted = |view: View<'_, F>| {
-        let quarantine = || view.quarantine().map(|record| Arc::new(record.lease(view.resource)));
+        let quarantine = || view.quarantine().map(|record| record.lease(view.resource));
         view.decline_in_flight().cloned().or_else(quarantine)
     };
     let is_any =

@@ -9,7 +9,7 @@ use std::{fs, net::Ipv4Addr};
 use lessor_core::{Location, Network, NetworkId, Subnet, Topology};
 
 use super::state::Place;
-use crate::net::{Host, Link, Links};
+use lessor_net::{Host, Link, Links};
 
 /// The number of subnets and relays that are checked; on hosts with more, the first ones show what
 /// is wrong.

@@ -11,7 +11,7 @@ use std::{
 use lessor_core::HardwareAddress;
 use serde::{Deserialize, Serialize};
 
-use crate::net::{Links, PartOf};
+use lessor_net::{Links, PartOf};
 
 /// A place where the configuration wants messages to be received.
 #[derive(Clone, Debug, PartialEq, Eq)]

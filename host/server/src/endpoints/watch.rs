@@ -17,13 +17,9 @@ use super::{
     Endpoints, Slot, filter,
     state::{EndpointState, Place},
 };
-use crate::{
-    clock,
-    exchange::Shared,
-    net::{Changes, Endpoint, Host, StopSignal},
-    vital,
-    worker::EndpointSender,
-};
+use lessor_net::{Changes, Endpoint, Host, StopSignal};
+
+use crate::{clock, exchange::Shared, vital, worker::EndpointSender};
 
 /// The shortest time between two reads of the interfaces, however often the kernel notifies.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(100);

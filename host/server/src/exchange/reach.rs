@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use lessor_core::{Engine, Holding, LocatedBy, Reason, Request, RequestKind, Topology};
 
 use super::Pipeline;
-use crate::net::{OwnSockets, Refused};
+use lessor_net::{OwnSockets, Refused};
 
 /// Knows the destinations that nothing is sent to.
 pub(crate) trait Reach {

@@ -15,13 +15,13 @@ use arc_swap::ArcSwap;
 use lessor_core::{
     Answer, Lease, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
 };
+use lessor_net::Received;
 use lessor_policy_host::{Lookup, Runner};
 
 use crate::{
     counters::Counters,
     exchange::{Pipeline, Reach},
     generation::{Generation, Parts, Refusal},
-    net::Received,
     recording::{Datagram, Decided, NoRecords, Sequence},
     shards::Shards,
 };

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use lessor_core::{Arrival, Reason};
 
 use super::{Worker, omissions::Omissions};
+use lessor_net::{ReceiveBatch, Received};
+
 use crate::{
     backlog::{AGE_MAX, Backlog, Labeller, Taken, Urgency},
     clock,
     limits::Limit,
-    net::{ReceiveBatch, Received},
 };
 
 /// The number of messages that are decided before the sockets are read again.

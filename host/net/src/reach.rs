@@ -50,7 +50,7 @@ pub(super) enum Lane {
 
 /// A destination that a reply was not sent to, because its next hop does not answer ARP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unreachable {
+pub struct Unreachable {
     destination: Ipv4Addr,
     next_hop: Ipv4Addr,
 }

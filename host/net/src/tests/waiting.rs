@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{at, relayed};
-use crate::net::{Endpoint, Poller, ReceiveBatch, Waker};
+use crate::{Endpoint, Poller, ReceiveBatch, Waker};
 
 fn endpoint() -> (Endpoint, UdpSocket) {
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -1,6 +1,6 @@
 //! The kernel's notifications that the host has changed.
 //!
-//! Does not act on a change; see [`crate::endpoints`]. Invariant: if the kernel drops
+//! Does not act on a change; see the server's `endpoints`. Invariant: if the kernel drops
 //! notifications, their subjects are read again or count as changed.
 
 use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
@@ -19,7 +19,7 @@ use super::{
 
 /// A subscription to changes of interfaces, addresses, neighbours and routes.
 #[derive(Debug)]
-pub(crate) struct Changes {
+pub struct Changes {
     links: Netlink,
     neighbours: Netlink,
     routes: Netlink,
@@ -27,21 +27,21 @@ pub(crate) struct Changes {
 
 /// Ends the wait for changes permanently, from another thread. All clones end the same wait.
 #[derive(Clone, Debug)]
-pub(crate) struct StopSignal(Arc<EventFd>);
+pub struct StopSignal(Arc<EventFd>);
 
 impl StopSignal {
     /// Creates a signal that was not given yet.
     ///
     /// # Errors
     /// If the system provides no eventfd.
-    pub(crate) fn new() -> Result<Self, NetError> {
+    pub fn new() -> Result<Self, NetError> {
         EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map(|event| Self(Arc::new(event)))
             .map_err(|error| NetError::system("create an eventfd", error))
     }
 
     /// Gives the signal.
-    pub(crate) fn give(&self) {
+    pub fn give(&self) {
         // The only possible failure is a full counter, and then the signal was given before.
         let _ = self.0.write(1);
     }
@@ -52,7 +52,7 @@ impl Changes {
     ///
     /// # Errors
     /// If the system provides no netlink socket.
-    pub(crate) fn subscribe() -> Result<Self, NetError> {
+    pub fn subscribe() -> Result<Self, NetError> {
         // The sockets are separate, so that many notifications of one kind do not displace others.
         Ok(Self {
             links: Netlink::subscribe(&[Group::Links, Group::Addresses])?,
@@ -66,7 +66,7 @@ impl Changes {
     ///
     /// # Errors
     /// Those of `poll`.
-    pub(crate) fn wait(&self, stop: &StopSignal, patience: Duration) -> io::Result<bool> {
+    pub fn wait(&self, stop: &StopSignal, patience: Duration) -> io::Result<bool> {
         let stop = PollFd::new(stop.0.as_fd(), PollFlags::POLLIN);
         wait(&mut [stop, of(&self.links), of(&self.neighbours), of(&self.routes)], patience)
     }
@@ -75,7 +75,7 @@ impl Changes {
     ///
     /// # Errors
     /// Those of the sockets.
-    pub(crate) fn take(&mut self, host: &Host) -> io::Result<bool> {
+    pub fn take(&mut self, host: &Host) -> io::Result<bool> {
         self.take_neighbours(host)?;
         let mut have_routes_changed = false;
         let is_complete = self.routes.notifications(|_| have_routes_changed = true)?;

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 /// Why an endpoint or a poller could not be made.
 #[derive(Debug, Error)]
-pub(crate) enum NetError {
+pub enum NetError {
     /// The interface is not Ethernet.
     #[error(
         "interface {name} is no Ethernet, and clients on a link can be served only there; let a \

@@ -19,7 +19,7 @@ use netlink_packet_route::{
 
 /// Every interface of the host at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct Links {
+pub struct Links {
     by_index: HashMap<u32, Arc<Link>>,
     own_addresses: OwnAddresses,
     broadcast_addresses: HashSet<Ipv4Addr>,
@@ -27,32 +27,35 @@ pub(crate) struct Links {
 
 /// One interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
-    pub(crate) index: u32,
-    pub(crate) name: Arc<str>,
+pub struct Link {
+    /// The index that the kernel gave it.
+    pub index: u32,
+    /// The name, such as `eth0`.
+    pub name: Arc<str>,
     /// Its hardware address; `None` if it is not Ethernet. Loopback takes Ethernet frames, too.
-    pub(crate) hardware_address: Option<[u8; 6]>,
+    pub hardware_address: Option<[u8; 6]>,
     /// Its IPv4 addresses in the order of the system: the primary address of the first subnet comes
     /// first.
-    pub(crate) addresses: Arc<[Ipv4Addr]>,
+    pub addresses: Arc<[Ipv4Addr]>,
     /// The largest IP datagram that it carries, in octets.
-    pub(crate) mtu: u32,
-    pub(crate) is_up: bool,
+    pub mtu: u32,
+    /// Whether it carries traffic.
+    pub is_up: bool,
     /// Whether something is connected to it.
-    pub(crate) has_carrier: bool,
+    pub has_carrier: bool,
     /// Whether datagrams leave without ARP for their next hop: loopback, tunnels, serial lines.
-    pub(crate) needs_no_arp: bool,
+    pub needs_no_arp: bool,
     /// The interface that takes its frames, such as a bridge that it is part of.
-    pub(crate) part_of: Option<PartOf>,
+    pub part_of: Option<PartOf>,
 }
 
 /// The other interface that takes the frames of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PartOf {
+pub struct PartOf {
     /// `bridge`, `bond` and the like.
-    pub(crate) kind: String,
+    pub kind: String,
     /// The name of the other interface.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 /// The largest number of names in an error about a missing interface.
@@ -81,17 +84,17 @@ impl Links {
     }
 
     /// Returns the interface that has the name `name` now.
-    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Link>> {
+    pub fn named(&self, name: &str) -> Option<&Arc<Link>> {
         self.by_index.values().find(|link| *link.name == *name)
     }
 
     /// Returns the interface with this index.
-    pub(crate) fn get(&self, index: u32) -> Option<&Arc<Link>> {
+    pub fn get(&self, index: u32) -> Option<&Arc<Link>> {
         self.by_index.get(&index)
     }
 
     /// Returns the interface that has `address`.
-    pub(crate) fn with_address(&self, address: Ipv4Addr) -> Option<&Arc<Link>> {
+    pub fn with_address(&self, address: Ipv4Addr) -> Option<&Arc<Link>> {
         // All of 127.0.0.0/8 belongs to the host if loopback has an address in it.
         let has = |link: &Link| {
             link.addresses.contains(&address)
@@ -101,7 +104,7 @@ impl Links {
     }
 
     /// Returns every address of the host.
-    pub(crate) fn own_addresses(&self) -> &OwnAddresses {
+    pub fn own_addresses(&self) -> &OwnAddresses {
         &self.own_addresses
     }
 
@@ -118,7 +121,7 @@ impl Links {
     }
 
     /// Returns the names of all interfaces, for people.
-    pub(crate) fn names(&self) -> String {
+    pub fn names(&self) -> String {
         let mut links: Vec<&Arc<Link>> = self.by_index.values().collect();
         links.sort_by_key(|link| link.index);
         let mut names = links.iter().map(|link| &*link.name);

@@ -29,7 +29,7 @@ pub(super) const BATCH_DATAGRAMS: usize = 64;
 pub(super) const DATAGRAM_OCTETS_MAX: usize = 2048;
 
 /// Datagrams that were received together.
-pub(crate) struct ReceiveBatch {
+pub struct ReceiveBatch {
     octets: Box<[u8]>,
     items: Vec<Item>,
     is_full: bool,
@@ -37,52 +37,52 @@ pub(crate) struct ReceiveBatch {
 
 /// One datagram of a batch.
 #[derive(Debug)]
-pub(crate) struct Received<'a> {
+pub struct Received<'a> {
     /// The payload; at most [`DATAGRAM_OCTETS_MAX`] octets.
-    pub(crate) payload: &'a [u8],
+    pub payload: &'a [u8],
     /// Whether it was longer, and the rest is lost.
-    pub(crate) is_cut: bool,
+    pub is_cut: bool,
     /// How and where it arrived.
-    pub(crate) arrival: Arrival,
+    pub arrival: Arrival,
     /// Whether it was broadcast and arrived on an endpoint for relayed messages: the endpoint of
     /// the interface, if there is one, receives it too.
-    pub(crate) not_relayed: bool,
+    pub not_relayed: bool,
     /// How long the datagram waited in the system's receive buffer.
-    pub(crate) waited: Duration,
+    pub waited: Duration,
 }
 
 /// A reply on its way out.
 #[derive(Clone, Debug)]
-pub(crate) struct Outgoing {
+pub struct Outgoing {
     /// The payload of the datagram.
-    pub(crate) packet: Vec<u8>,
+    pub packet: Vec<u8>,
     /// Its destination.
-    pub(crate) destination: Destination,
+    pub destination: Destination,
     /// The server's address that it is sent from; that of the request's arrival.
-    pub(crate) server_address: Ipv4Addr,
+    pub server_address: Ipv4Addr,
 }
 
 /// The outcome of sending replies.
 #[derive(Debug, Default)]
-pub(crate) struct SendReport {
+pub struct SendReport {
     /// The number of replies that the system accepted.
-    pub(crate) sent: usize,
+    pub sent: usize,
     /// The replies that it did not accept, in no particular order.
-    pub(crate) failed: Vec<Unsent>,
+    pub failed: Vec<Unsent>,
 }
 
 /// A reply that was not sent.
 #[derive(Debug)]
-pub(crate) struct Unsent {
+pub struct Unsent {
     /// Its position among the replies.
-    pub(crate) position: usize,
+    pub position: usize,
     /// Why it was not sent.
-    pub(crate) failure: SendFailure,
+    pub failure: SendFailure,
 }
 
 /// Why a reply was not sent.
 #[derive(Debug)]
-pub(crate) enum SendFailure {
+pub enum SendFailure {
     /// The system rejected it.
     System(io::Error),
     /// Its next hop does not answer ARP.
@@ -114,7 +114,7 @@ impl SendFailure {
     }
 
     /// Returns the reason that the exchange ends in, with details.
-    pub(crate) fn why(&self) -> (Reason, String) {
+    pub fn why(&self) -> (Reason, String) {
         let Self::System(error) = self else {
             return (Reason::DestinationUnreachable, self.to_string());
         };
@@ -173,7 +173,7 @@ pub(super) struct Origin {
 
 impl ReceiveBatch {
     /// Creates an empty batch.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             octets: vec![0; BATCH_DATAGRAMS * DATAGRAM_OCTETS_MAX].into_boxed_slice(),
             items: Vec::with_capacity(BATCH_DATAGRAMS),
@@ -182,7 +182,7 @@ impl ReceiveBatch {
     }
 
     /// Takes the datagrams out, in the order of their arrival.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Received<'_>> {
+    pub fn drain(&mut self) -> impl Iterator<Item = Received<'_>> {
         let octets = &*self.octets;
         self.items.drain(..).map(|item| {
             let start = item.slot * DATAGRAM_OCTETS_MAX;
@@ -197,7 +197,7 @@ impl ReceiveBatch {
     }
 
     /// Returns whether the last call filled the batch, so that more datagrams may wait.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.is_full
     }
 

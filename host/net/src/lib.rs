@@ -55,12 +55,12 @@ mod trials;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use batch::{Outgoing, ReceiveBatch, Received, SendFailure, SendReport, Unsent};
-pub(crate) use changes::{Changes, StopSignal};
-pub(crate) use endpoint::Endpoint;
-pub(crate) use error::NetError;
-pub(crate) use host::Host;
-pub(crate) use links::{Link, Links, PartOf};
-pub(crate) use own::{OwnSockets, Refused};
-pub(crate) use poll::{Poller, Waker};
-pub(crate) use sockets::buffers_are_allowed;
+pub use batch::{Outgoing, ReceiveBatch, Received, SendFailure, SendReport, Unsent};
+pub use changes::{Changes, StopSignal};
+pub use endpoint::Endpoint;
+pub use error::NetError;
+pub use host::Host;
+pub use links::{Link, Links, PartOf};
+pub use own::{OwnSockets, Refused};
+pub use poll::{Poller, Waker};
+pub use sockets::buffers_are_allowed;

@@ -13,7 +13,7 @@ use super::{
     lab::{ip, on_a_link},
     receive, receive_only, relayed, reply,
 };
-use crate::net::{
+use crate::{
     ReceiveBatch,
     batch::{BATCH_DATAGRAMS, DATAGRAM_OCTETS_MAX},
     sockets::RECEIVE_BUFFER_OCTETS,

@@ -27,7 +27,7 @@ use super::{Endpoint, NetError};
 /// An endpoint that is dropped is forgotten. The wait is level-triggered: an endpoint with
 /// datagrams left is ready again at once.
 #[derive(Debug)]
-pub(crate) struct Poller {
+pub struct Poller {
     epoll: Epoll,
     wakers: Vec<Waker>,
     events: [EpollEvent; Self::EVENTS_MAX],
@@ -38,7 +38,7 @@ pub(crate) struct Poller {
 /// A call costs a system call only if the poller sleeps: a busy worker checks its messages before
 /// it sleeps.
 #[derive(Clone)]
-pub(crate) struct Waker(Arc<Bell>);
+pub struct Waker(Arc<Bell>);
 
 struct Bell {
     event: EventFd,
@@ -55,7 +55,7 @@ const CALLED: u8 = 2;
 
 /// The result of a wait.
 #[derive(Debug)]
-pub(crate) struct Ready<'a> {
+pub struct Ready<'a> {
     events: &'a [EpollEvent],
     is_woken: bool,
 }
@@ -71,7 +71,7 @@ impl Poller {
     ///
     /// # Errors
     /// If the system refuses, usually because too many files are open.
-    pub(crate) fn new() -> Result<Self, NetError> {
+    pub fn new() -> Result<Self, NetError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(|error| NetError::system("create an epoll instance", error))?;
         let events = [EpollEvent::empty(); Self::EVENTS_MAX];
@@ -82,7 +82,7 @@ impl Poller {
     ///
     /// # Errors
     /// If the poller already waits for it, or the system refuses.
-    pub(crate) fn add(&mut self, endpoint: &Endpoint, token: u32) -> Result<(), NetError> {
+    pub fn add(&mut self, endpoint: &Endpoint, token: u32) -> Result<(), NetError> {
         self.epoll
             .add(endpoint, EpollEvent::new(EpollFlags::EPOLLIN, u64::from(token)))
             .map_err(|error| NetError::system(format!("wait on {endpoint}"), error))
@@ -92,7 +92,7 @@ impl Poller {
     ///
     /// # Errors
     /// If it was added already, or the system refuses.
-    pub(crate) fn add_waker(&mut self, waker: &Waker) -> Result<(), NetError> {
+    pub fn add_waker(&mut self, waker: &Waker) -> Result<(), NetError> {
         // The event is edge-triggered, so it need not be read: its count means nothing.
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
         self.epoll
@@ -108,7 +108,7 @@ impl Poller {
     ///
     /// # Errors
     /// Those of `epoll_wait`, of which none is expected.
-    pub(crate) fn wait(&mut self, timeout_ms: Option<u32>) -> io::Result<Ready<'_>> {
+    pub fn wait(&mut self, timeout_ms: Option<u32>) -> io::Result<Ready<'_>> {
         let started = Instant::now();
         let called_before = self.fall_asleep(timeout_ms != Some(0));
         let timeout_ms = if called_before { Some(0) } else { timeout_ms };
@@ -144,12 +144,12 @@ impl Poller {
 
 impl Ready<'_> {
     /// Returns the tokens of the endpoints that have something to receive.
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = u32> {
+    pub fn tokens(&self) -> impl Iterator<Item = u32> {
         self.events.iter().filter_map(|event| u32::try_from(event.data()).ok())
     }
 
     /// Returns whether a waker was called since the last wait.
-    pub(crate) fn woken(&self) -> bool {
+    pub fn woken(&self) -> bool {
         self.is_woken
     }
 }
@@ -159,14 +159,14 @@ impl Waker {
     ///
     /// # Errors
     /// If the system refuses, usually because too many files are open.
-    pub(crate) fn new() -> Result<Self, NetError> {
+    pub fn new() -> Result<Self, NetError> {
         EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map(|event| Self(Arc::new(Bell { event, state: AtomicU8::new(AWAKE) })))
             .map_err(|error| NetError::system("create an eventfd", error))
     }
 
     /// Ends the poller's wait, or its next one if it is not waiting. Many calls count as one.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         if self.0.state.swap(CALLED, Ordering::AcqRel) == ASLEEP {
             // The only failure is a full counter, and then the poller is woken anyway.
             let _ = self.0.event.write(1);

@@ -24,7 +24,7 @@ use super::{
 
 /// The state of the host that endpoints need, shared by all of them.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub struct Host {
     links: Arc<ArcSwap<Links>>,
     neighbours: Neighbours,
     /// Counts the changes of the routes.
@@ -43,7 +43,7 @@ impl Host {
     ///
     /// # Errors
     /// If the kernel does not answer.
-    pub(crate) fn read(send_buffer_octets: usize) -> Result<Arc<Self>, NetError> {
+    pub fn read(send_buffer_octets: usize) -> Result<Arc<Self>, NetError> {
         let host = Self {
             links: Arc::new(ArcSwap::default()),
             neighbours: Neighbours::default(),
@@ -59,7 +59,7 @@ impl Host {
 
     /// Returns the current interfaces, for a command that needs nothing else of the host. There are
     /// none if the kernel does not answer.
-    pub(crate) fn links_now() -> Links {
+    pub fn links_now() -> Links {
         let read = || {
             let (links, addresses) = Netlink::open().ok()?.links().ok()?;
             Some(Links::new(links, addresses))
@@ -71,7 +71,7 @@ impl Host {
     ///
     /// # Errors
     /// If the kernel does not answer; the previous state then remains.
-    pub(crate) fn refresh(&self) -> io::Result<()> {
+    pub fn refresh(&self) -> io::Result<()> {
         let (links, addresses) = self.lock().links()?;
         self.links.store(Arc::new(Links::new(links, addresses)));
         self.routes_changed();
@@ -82,7 +82,7 @@ impl Host {
     ///
     /// # Errors
     /// If the kernel does not answer; the previous state then remains.
-    pub(crate) fn refresh_neighbours(&self) -> io::Result<()> {
+    pub fn refresh_neighbours(&self) -> io::Result<()> {
         let neighbours = self.lock().neighbours()?;
         self.neighbours.replace(&neighbours);
         Ok(())
@@ -93,7 +93,7 @@ impl Host {
     ///
     /// # Errors
     /// If the kernel does not answer.
-    pub(crate) fn ways(&self, destinations: &[Ipv4Addr]) -> io::Result<Vec<Option<u32>>> {
+    pub fn ways(&self, destinations: &[Ipv4Addr]) -> io::Result<Vec<Option<u32>>> {
         let mut ways = Vec::with_capacity(destinations.len());
         for asked in destinations.chunks(ROUTES_AT_ONCE_MAX) {
             let routes = self.lock().routes(asked, None)?;
@@ -127,7 +127,7 @@ impl Host {
     }
 
     /// Returns the interfaces as they were last read.
-    pub(crate) fn links(&self) -> Arc<Links> {
+    pub fn links(&self) -> Arc<Links> {
         self.links.load_full()
     }
 

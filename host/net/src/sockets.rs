@@ -26,7 +26,7 @@ const SENDING_ADDRESSES: u8 = 4;
 /// Returns whether the limits of this machine allow the buffers that sockets request. Otherwise
 /// they need the capability CAP_NET_ADMIN.
 #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-pub(crate) fn buffers_are_allowed(send_buffer_octets: usize) -> bool {
+pub fn buffers_are_allowed(send_buffer_octets: usize) -> bool {
     let limit = |name: &str| {
         let text = std::fs::read_to_string(format!("/proc/sys/net/core/{name}")).ok()?;
         text.trim().parse::<usize>().ok()

@@ -16,7 +16,7 @@ use super::{
     lab::{ip, next_frame, on_a_link},
     receive_only, relayed, reply,
 };
-use crate::net::{Endpoint, Host, NetError, Outgoing, SendFailure, transmit::SEND_PATIENCE_MS};
+use crate::{Endpoint, Host, NetError, Outgoing, SendFailure, transmit::SEND_PATIENCE_MS};
 
 const CLIENT: [u8; 6] = [0x02, 0x00, 0x5e, 0x00, 0x53, 0x01];
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);

@@ -15,7 +15,7 @@ const SERVER_PORT: u16 = 67;
 
 /// The sockets of this server, on the addresses that the host has now.
 #[derive(Debug)]
-pub(crate) struct OwnSockets {
+pub struct OwnSockets {
     listen: Vec<SocketAddrV4>,
     interfaces: Vec<String>,
     links: Arc<ArcSwap<Links>>,
@@ -23,7 +23,7 @@ pub(crate) struct OwnSockets {
 
 /// Why nothing is sent to an address and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// This server itself receives there.
     OwnSocket,
     /// It is the broadcast address of a link of this host.
@@ -32,19 +32,19 @@ pub(crate) enum Refused {
 
 impl OwnSockets {
     /// Creates the sockets on `listen` and on `interfaces` of `host`.
-    pub(crate) fn new(listen: &[SocketAddrV4], interfaces: &[String], host: &Host) -> Self {
+    pub fn new(listen: &[SocketAddrV4], interfaces: &[String], host: &Host) -> Self {
         let links = host.shared_links();
         Self { listen: listen.to_vec(), interfaces: interfaces.to_vec(), links }
     }
 
     /// Creates the sockets of a host without interfaces.
     #[cfg(test)]
-    pub(crate) fn nowhere() -> Self {
+    pub fn nowhere() -> Self {
         Self { listen: Vec::new(), interfaces: Vec::new(), links: Arc::default() }
     }
 
     /// Returns why nothing is sent to `to`, or `None` if it may receive.
-    pub(crate) fn refuses(&self, to: SocketAddrV4) -> Option<Refused> {
+    pub fn refuses(&self, to: SocketAddrV4) -> Option<Refused> {
         let links = self.links.load();
         let address = *to.ip();
         if links.is_broadcast(address) {

@@ -1,6 +1,6 @@
 //! Endpoints: a socket for relayed messages, or the sockets of one interface.
 //!
-//! Does not choose which endpoints there are; see [`crate::endpoints`]. Invariant: a reply that
+//! Does not choose which endpoints there are; see the server's `endpoints`. Invariant: a reply that
 //! cannot be sent does not keep others from being sent.
 
 use std::{
@@ -43,7 +43,7 @@ const CLIENT_PORT: u16 = 68;
 const ON_LINK: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT);
 
 /// Receives messages and sends replies. Belongs to one worker.
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     socket: Socket,
     place: Place,
     links: LinksCache,
@@ -73,7 +73,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// If another process uses the address, or the right to use the port is missing.
-    pub(crate) fn relayed(host: &Arc<Host>, listen: SocketAddrV4) -> Result<Self, NetError> {
+    pub fn relayed(host: &Arc<Host>, listen: SocketAddrV4) -> Result<Self, NetError> {
         let socket = udp_socket(host.send_buffer_octets())?;
         bind_udp(&socket, listen)?;
         let reach = Reach::new(host, listen.port(), None)?;
@@ -91,7 +91,7 @@ impl Endpoint {
     /// # Errors
     /// If the interface no longer exists, or is not Ethernet, or its port is used by another
     /// process, or the right to use packet sockets or the port is missing.
-    pub(crate) fn on_link(host: &Arc<Host>, link: &Link) -> Result<Self, NetError> {
+    pub fn on_link(host: &Arc<Host>, link: &Link) -> Result<Self, NetError> {
         let name = Arc::clone(&link.name);
         if link.hardware_address.is_none() {
             return Err(NetError::NotEthernet { name: name.to_string() });
@@ -111,7 +111,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// If an address is taken, by itself or on one of `interfaces`.
-    pub(crate) fn refuse_taken<'n>(
+    pub fn refuse_taken<'n>(
         listen: &[SocketAddrV4],
         interfaces: impl Iterator<Item = &'n str>,
     ) -> Result<(), NetError> {
@@ -130,7 +130,7 @@ impl Endpoint {
     }
 
     /// Warns if the system granted smaller buffers than the endpoint requested.
-    pub(crate) fn warn_of_small_buffers(&self, host: &Host) {
+    pub fn warn_of_small_buffers(&self, host: &Host) {
         let granted_octets = self.receive_buffer_octets();
         let wanted_octets = 2 * RECEIVE_BUFFER_OCTETS;
         if granted_octets < wanted_octets {
@@ -154,14 +154,14 @@ impl Endpoint {
     /// Returns the size of the receive buffer in octets, as the system counts it: twice
     /// [`RECEIVE_BUFFER_OCTETS`] if everything was granted, less if `net.core.rmem_max` is lower
     /// and the capability CAP_NET_ADMIN is missing.
-    pub(crate) fn receive_buffer_octets(&self) -> usize {
+    pub fn receive_buffer_octets(&self) -> usize {
         self.socket.recv_buffer_size().unwrap_or_default()
     }
 
     /// Returns how many datagrams the system dropped since the last call because the receive buffer
     /// was full: the server was too slow for them. A loss is known once the next datagram is
     /// received.
-    pub(crate) fn take_lost_datagrams(&mut self) -> u64 {
+    pub fn take_lost_datagrams(&mut self) -> u64 {
         self.losses.take_new()
     }
 
@@ -172,7 +172,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// Those of `recvmmsg`; the endpoint remains usable.
-    pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
+    pub fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
         let (place, links) = (&self.place, self.links.load());
         let now = Instant::now();
         let waited_max = now.saturating_duration_since(self.empty_at);
@@ -196,7 +196,7 @@ impl Endpoint {
     /// so a forged request cannot make the server flood a link.
     ///
     /// [`SEND_PATIENCE_MS`]: super::transmit::SEND_PATIENCE_MS
-    pub(crate) fn send(&mut self, replies: &[Outgoing]) -> SendReport {
+    pub fn send(&mut self, replies: &[Outgoing]) -> SendReport {
         let mut transmission = Transmission::new();
         let mut routed = Vec::with_capacity(replies.len());
         let mut framed = Vec::new();
