@@ -21,7 +21,6 @@ use nix::{
     unistd::{Group, Uid, User, geteuid, setgroups, setresgid, setresuid},
 };
 
-
 /// Permissions that no file has: write for the group, and everything for others.
 const NEVER: u32 = 0o027;
 

@@ -33,6 +33,7 @@ use crate::{
         AppendError, Log, OpenError, Settings,
         folder::{self, Folder},
         format::{Contents, FORMAT},
+        slots::Paged,
         survey::{self, Damage, Found, NoSurvey, Survey, Visit},
         table::{Batch, Key, ScanError, Table},
     },
@@ -223,6 +224,8 @@ impl Store for DiskStore {
 }
 
 impl Key for Ipv4Addr {
+    type Slots = Paged;
+
     fn from_written(octets: &[u8]) -> Option<Self> {
         <[u8; 4]>::try_from(octets).ok().map(Self::from)
     }

@@ -26,6 +26,7 @@ use thiserror::Error;
 use crate::log::{
     Log, OpenError, Settings, folder,
     format::{Contents, FORMAT},
+    slots::Hashed,
     survey::Survey,
     table::{Batch, Key, ScanError, Table},
 };
@@ -103,6 +104,8 @@ pub enum KeyedStoreError {
 struct Name(Box<[u8]>);
 
 impl Key for Name {
+    type Slots = Hashed<Self>;
+
     fn from_written(octets: &[u8]) -> Option<Self> {
         Some(Self(octets.into()))
     }

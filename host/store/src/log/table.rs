@@ -12,12 +12,13 @@
 
 use std::{hash::Hash, io, path::Path};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::{
     AppendError, Log, OpenError, Place, Settings,
     cleaner::Cleaner,
     format::{Entry, Frame, FrameBuffer},
+    slots::{Slot, Slots},
     survey::Visit,
 };
 
@@ -33,28 +34,22 @@ type Hasher = foldhash::fast::RandomState;
 
 /// The keys of a table.
 pub(crate) trait Key: Clone + Eq + Hash {
+    /// How the slots of keys are kept.
+    type Slots: Slots<Self>;
+
     /// The key that is written as `octets`, or `None` if there is no such key.
     fn from_written(octets: &[u8]) -> Option<Self>;
 }
 
 /// Keys and values on a log.
-pub(crate) struct Table<K> {
+pub(crate) struct Table<K: Key> {
     log: Log,
-    slots: HashMap<K, Slot, Hasher>,
+    slots: K::Slots,
     /// The total size of the current entries in octets.
     pub(crate) live_octets: u64,
     cleaner: Option<Cleaner>,
     /// Why segments are no longer removed.
     stuck: Option<String>,
-}
-
-/// The part of a value that is kept in memory: 20 octets, so that a lease takes 25 in the table.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    segment: u32,
-    offset: u32,
-    octets: u32,
-    revision: [u32; 2],
 }
 
 /// Changes that are written together.
@@ -84,7 +79,7 @@ impl<K: Key> Table<K> {
         settings: Settings,
         strange: &mut dyn FnMut(&[u8]),
     ) -> Result<Self, OpenError> {
-        let mut slots = HashMap::<K, Slot, Hasher>::default();
+        let mut slots = K::Slots::default();
         let mut live_octets = 0;
         let mut take = |visit: Visit<'_>| {
             let Some(key) = K::from_written(visit.entry.key) else {
@@ -254,7 +249,7 @@ impl<K: Key> Table<K> {
 
 /// Adds an entry of an old segment to a batch if it is current and the batch does not replace it.
 fn take_along<K: Key>(
-    slots: &HashMap<K, Slot, Hasher>,
+    slots: &K::Slots,
     batch: &mut Batch<K>,
     changed: &HashSet<K, Hasher>,
     place: Place,

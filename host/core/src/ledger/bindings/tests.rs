@@ -148,8 +148,7 @@ impl<R: Sample> Bindings<Of<R>> {
         let mut counts = HashMap::<_, usize>::new();
         let mut listed = vec![Vec::new(); self.pools.len()];
         for view in self.slots() {
-            let quarantine =
-                || view.quarantine().map(|record| record.lease(view.resource));
+            let quarantine = || view.quarantine().map(|record| record.lease(view.resource));
             let declined = view.decline_in_flight().cloned();
             let Some(record) = declined.or_else(quarantine) else { continue };
             for account in Of::<R>::accounts(&record) {
