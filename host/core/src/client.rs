@@ -22,7 +22,7 @@ pub struct HardwareAddress {
 /// The error for a text that is not a hardware address.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "{found:?} is no hardware address; wanted octets in hexadecimal such as 02:00:5e:00:53:01, \
+    "{found:?} is not a hardware address; wanted octets in hexadecimal such as 02:00:5e:00:53:01, \
      with the hardware type and a slash in front if it is not Ethernet"
 )]
 pub struct HardwareAddressError {
@@ -255,7 +255,7 @@ impl TryFrom<String> for Line {
         let octets = hex::decode(&text).ok();
         octets.and_then(|octets| Self::from_octets(&octets)).ok_or_else(|| {
             format!(
-                "{text:?} is no line; wanted circuit id and remote id in hexadecimal, as the \
+                "{text:?} is not a line; wanted circuit id and remote id in hexadecimal, as the \
                  sub-options 1 and 2 of option 82"
             )
         })
