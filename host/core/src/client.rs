@@ -140,7 +140,7 @@ impl TryFrom<String> for Line {
         let octets = hex::decode(&text).ok();
         octets.and_then(|octets| Self::from_octets(&octets)).ok_or_else(|| {
             format!(
-                "{text:?} is no line; wanted circuit id and remote id in hexadecimal, as the \
+                "{text:?} is not a line; wanted circuit id and remote id in hexadecimal, as the \
                  sub-options 1 and 2 of option 82"
             )
         })

@@ -20,7 +20,7 @@ pub struct HardwareAddress {
 /// The error for a text that is not a hardware address.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "{found:?} is no hardware address; wanted octets in hexadecimal such as 02:00:5e:00:53:01, \
+    "{found:?} is not a hardware address; wanted octets in hexadecimal such as 02:00:5e:00:53:01, \
      with the hardware type and a slash in front if it is not Ethernet"
 )]
 pub struct HardwareAddressError {

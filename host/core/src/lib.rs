@@ -2,7 +2,7 @@
 //!
 //! Nothing in this crate reads a clock, draws a random number, opens a file or uses a socket; the
 //! crate builds for bare WebAssembly and imports nothing. All its inputs can be written as JSON and
-//! read back.
+//! read back. Invariant: the same inputs in the same order give the same decisions.
 //!
 //! - Types of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
 //!   [`RelayInformation`], [`HardwareAddress`], [`Origin`].

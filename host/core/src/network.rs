@@ -233,7 +233,7 @@ struct Span {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TopologyError {
     /// Two subnets span the same address.
-    #[error("subnets {first} and {second} overlap; an address must belong to one subnet only")]
+    #[error("subnets {first} and {second} overlap; an address must belong to only one subnet")]
     Overlap {
         /// The subnet with the lower address.
         first: Ipv4Net,

@@ -66,123 +66,145 @@ impl Outcome {
 
 reasons! {
     OfferedCurrent "offered-current" Offer
-        "the client holds a lease and is offered the same address",
+        "the client has a lease and is offered the same address",
     OfferedPrevious "offered-previous" Offer
-        "the client had this address before and nobody needed it since",
+        "the client had this address before, and no other client has needed it since",
     OfferedRequested "offered-requested" Offer
-        "the client asked for this address and it is free",
+        "the client asked for this address, and it is free",
     OfferedReserved "offered-reserved" Offer
         "the address is reserved for this client or its line",
     OfferedInsteadOfReserved "offered-instead-of-reserved" Offer
-        "the address that is reserved for the client, or that a policy named, cannot be given for now; it is offered another",
+        "the address that is reserved for the client, or that a policy named, is not available \
+         for now; the client is offered another one",
     OfferedByPolicy "offered-by-policy" Offer
         "a policy named this address",
     OfferedFromPool "offered-from-pool" Offer
-        "a free address from the pool",
+        "the address is a free one from the pool",
     OfferedOldest "offered-oldest" Offer
-        "no address is free but that of the subscriber's oldest lease, which ends if the client takes it",
+        "no address is free, and this one belongs to the subscriber's oldest lease, which ends \
+         if the client accepts the offer",
     OfferedQuarantined "offered-quarantined" Offer
-        "no address is free, and of those that other clients declined it has been set aside longest",
+        "no address is free, and this one has been quarantined longest of those that other \
+         clients declined",
     OfferedContested "offered-contested" Offer
-        "no address is free, and an open offer of this one was withdrawn: its line held more addresses by open offers than others, or nobody took it for a while",
+        "no address is free, and an open offer of this one was withdrawn: its line or link held \
+         more addresses by open offers than others, or its client did not accept it for a while",
     OfferedAgain "offered-again" Offer
         "an offer to this client is still open and is repeated",
     AckSelecting "ack-selecting" Ack
-        "the client takes the offer",
+        "the client accepts the offer",
     AckInitReboot "ack-init-reboot" Ack
-        "the client remembers its address rightly",
+        "the client verifies its address, which is correct",
     AckRenewing "ack-renewing" Ack
         "the client extends its lease with this server",
     AckRebinding "ack-rebinding" Ack
         "the client extends its lease with any server",
     AckInsteadOfReserved "ack-instead-of-reserved" Ack
-        "the client has another address, as long as the one that is reserved for it or that a policy named cannot be given",
+        "the client gets another address as long as the one that is reserved for it, or that a \
+         policy named, is not available",
     AckAdopted "ack-adopted" Ack
-        "this server has no record of the client, whose address is free; `unknown-clients` says that it keeps it",
+        "this server has no record of the client, but its address is free, and `unknown-clients` \
+         lets the client keep it",
     AckTolerant "ack-tolerant" Ack
-        "the request fits no state of RFC 2131 but names this server, which knows what the client may have",
+        "the request fits no state of RFC 2131, but it names this server, which knows the \
+         address that the client may have",
     AckInform "ack-inform" Ack
-        "the client has an address and asked for parameters only",
+        "the client has an address and asked only for parameters",
     NakWrongNetwork "nak-wrong-network" Nak
-        "the client's address does not belong to the network it is in",
+        "the client's address does not belong to the network that the client is in",
     NakOtherAddress "nak-other-address" Nak
-        "the client has, or is to have, another address than the one it asked for",
+        "the client has, or is to get, another address than the one it asked for",
     NakAddressTaken "nak-address-taken" Nak
-        "the address is leased to, offered to or reserved for somebody else, quarantined, or the server's own",
+        "the address is leased to, offered to or reserved for another client, quarantined, or \
+         the server's own",
     NakUnknownClient "nak-unknown-client" Nak
-        "this server has no record of the client; `unknown-clients` says that it must ask for a new address",
+        "this server has no record of the client, and `unknown-clients` requires the client to \
+         ask for a new address",
     NakOfferExpired "nak-offer-expired" Nak
-        "the client took an offer that this server does not hold and cannot honour now",
+        "the client accepted an offer that this server does not hold and cannot honour now",
     NakByPolicy "nak-by-policy" Nak
         "a policy refused the client",
     NakSubscriberLimit "nak-subscriber-limit" Nak
-        "the subscriber has as many leases as it may have, and this client has none of them",
+        "the subscriber has reached its limit of leases, and none of them is this client's",
     QuarantinedDeclined "quarantined-declined" Silence
-        "the client declined its address, which is set aside",
+        "the client declined its address, which is now quarantined",
     DeclinedBeyondLimit "declined-beyond-limit" Silence
-        "the client declined its address, which ends its lease; the address is not set aside, because the client, its line or its subscriber has as many set aside as it may have",
+        "the client declined its address, which ends its lease; the address is not quarantined, \
+         because the client, its line or its subscriber has reached its limit of quarantined \
+         addresses",
     ReleasedLease "released-lease" Silence
-        "the client gave its address back",
+        "the client released its address",
     NotOwnerDecline "not-owner-decline" Silence
-        "the client declined an address that is not its own",
+        "the client declined an address that does not belong to it",
     NotOwnerRelease "not-owner-release" Silence
-        "the client gave back an address that is not its own",
+        "the client released an address that does not belong to it",
     OtherLineDecline "other-line-decline" Silence
-        "a DECLINE that came over another line than the lease is on record for, so it does not count",
+        "the DECLINE came over another line than the one on record for the lease, so it is ignored",
     OtherLineRelease "other-line-release" Silence
-        "a RELEASE that came over another line than the lease is on record for, so it does not count",
+        "the RELEASE came over another line than the one on record for the lease, so it is ignored",
     ReleaseFromElsewhere "release-from-elsewhere" Silence
-        "a RELEASE without option 82 that does not come from the address it gives back, so it does not count",
+        "the RELEASE has no option 82 and does not come from the address that it releases, so it \
+         is ignored",
     OtherServerSelected "other-server-selected" Silence
-        "the client took the offer of another server; the own offer is withdrawn",
+        "the client accepted the offer of another server; the offer of this server is withdrawn",
     OtherServerAddressed "other-server-addressed" Silence
-        "a DECLINE or RELEASE for another server",
+        "the DECLINE or RELEASE is for another server",
     UnknownClient "unknown-client" Silence
-        "the client verifies an address and this server holds no record of it",
+        "the client wants to keep an address, and this server has no record of the client",
     UnidentifiedClient "unidentified-client" Silence
-        "nothing in the message tells which client sent it",
+        "the message does not identify the client that sent it",
     UnknownState "unknown-state" Silence
-        "the REQUEST names no address, neither in option 50 nor in ciaddr, and the client has no open offer of this server that it could mean",
+        "the REQUEST fits no state of RFC 2131, and it does not name this server, or the client \
+         has neither an open offer nor a lease that it could mean",
     UnknownSubnet "unknown-subnet" Silence
-        "no subnet spans the relay address, the selected link or the interface",
+        "no subnet contains the relay address, the selected link or the address of the interface",
     LinkWithoutAddress "link-without-address" Silence
-        "the interface that the client was heard on has no IPv4 address, so nothing says which subnet the client is in",
+        "the interface on which the message arrived has no IPv4 address, so the subnet of the \
+         client is not known",
     RelayNotServed "relay-not-served" Silence
-        "the relay's address is not among those that `relays` serves",
+        "the relay's address is not among those that `relays` allows",
     UnusableRelayAddress "unusable-relay-address" Silence
-        "the relay address (giaddr) is a broadcast, multicast or reserved address: no relay can have it, and nothing is sent there",
+        "the relay address (giaddr) is a broadcast, multicast or reserved address, which no \
+         relay can have, so no reply is sent there",
     UnusableClientAddress "unusable-client-address" Silence
-        "the client says in ciaddr that it has a broadcast, multicast, loopback or reserved address, and nothing is sent there",
+        "the client gives a broadcast, multicast, loopback or reserved address in ciaddr, so no \
+         reply is sent there",
     OwnSocket "own-socket" Silence
-        "the answer would go to an address and port of this server itself",
+        "the reply would go to an address and port of this server",
     BroadcastDestination "broadcast-destination" Silence
-        "the answer would go to a broadcast address of a link of this machine, and so to everybody there",
+        "the reply would go to a broadcast address of a link of this machine, and so to all \
+         hosts there",
     InformWithoutAddress "inform-without-address" Silence
-        "an INFORM says in ciaddr where the answer goes; this one does not, and no relay passed it on",
+        "the INFORM has no address in ciaddr to which a reply could go, and no relay forwarded it",
     UnreachableClient "unreachable-client" Silence
-        "the client has no address yet, and the message came neither through a relay nor from a link of this server, so no answer could reach it",
+        "the client has no address yet, and the message came neither through a relay nor from a \
+         link of this server, so no reply could reach the client",
     NoFreeAddress "no-free-address" Silence
         "every address that this client may have is taken",
     HeldAfterDataLoss "held-after-data-loss" Silence
-        "clients that this server has no record of may hold the free addresses; `after-data-loss` keeps them from new clients for now",
+        "clients of which this server has no record may hold the free addresses; \
+         `after-data-loss` holds these back from new clients for now",
     SubscriberLimit "subscriber-limit" Silence
-        "the subscriber has as many leases and open offers as it may have, and this client has none of them",
+        "the subscriber has reached its limit of leases and open offers, and none of them is \
+         this client's",
     UnknownPool "unknown-pool" Silence
         "a policy named a pool that the client's network does not have",
     UnusableAddress "unusable-address" Silence
-        "a policy named an address outside the client's network, one that belongs to somebody else, or the server's own",
+        "a policy named an address that the client can never have: outside its network, reserved \
+         for another client, or the server's own",
     IgnoredByPolicy "ignored-by-policy" Silence
-        "a policy wants no answer",
+        "a policy decided not to answer",
     RefusedWithoutNak "refused-without-nak" Silence
-        "a policy refused the client, and RFC 2131 knows no NAK for this message",
+        "a policy refused the client, and RFC 2131 does not allow a NAK in this case",
     LookupPending "lookup-pending" Silence
         "the client sent this message again while the first one still waits for lookups",
     AlreadyWaiting "already-waiting" Silence
         "the client sent this message again while the first one still waits to be decided",
     ChangePending "change-pending" Silence
-        "the client sent this message again while storage has not answered to what the first one changes",
+        "the client sent this message again while storage has not answered for the changes of \
+         the first one",
     NotRelayed "not-relayed" Silence
-        "a broadcast of a client on the link came in on a socket for relayed messages",
+        "a broadcast of a client on the link arrived on a socket for relayed messages",
     TooShort "too-short" Malformed
         "the datagram is shorter than a DHCP header",
     TooLong "too-long" Malformed
@@ -190,45 +212,51 @@ reasons! {
     NoMagicCookie "no-magic-cookie" Malformed
         "the options do not begin with 99.130.83.99",
     NotBootRequest "not-boot-request" Malformed
-        "the op field says that this is not a client's message",
+        "the op field is not that of a client's message",
     HardwareLength "hardware-length" Malformed
-        "the hardware address is said to be longer than its field",
+        "the length of the hardware address (hlen) exceeds its field",
     OptionTruncated "option-truncated" Malformed
-        "an option runs over the end of its field",
+        "an option extends beyond the end of its field",
     OptionLength "option-length" Malformed
         "an option that the server must read has an impossible length or value",
     NoMessageType "no-message-type" Malformed
-        "there is no option 53: a BOOTP client, which this server does not serve",
+        "option 53 is missing: the message is from a BOOTP client, which this server does not \
+         serve",
     UnexpectedMessageType "unexpected-message-type" Malformed
-        "option 53 names a message that no client sends to a server, or one not served",
+        "option 53 names a message that clients do not send to a server, or that this server \
+         does not serve",
     TooOld "too-old" Failure
-        "the server had so much to decide, or storage took so long, that this message waited longer than its client does (4 seconds)",
+        "the message waited longer than its client does (4 seconds), because the server was \
+         overloaded or storage was slow",
     CrowdedOut "crowded-out" Failure
-        "more messages waited to be decided than the server lets wait, and this one was of those that give way first",
+        "more messages waited to be decided than the limit allows, and this one was among the \
+         least urgent",
     Stopping "stopping" Failure
-        "the server was stopped before it came to this message",
+        "the server stopped before it decided this message",
     PolicyFailed "policy-failed" Failure
-        "a plugin faulted and its failure policy drops the packet",
+        "a plugin failed, and its failure policy is to drop the packet",
     LookupFailed "lookup-failed" Failure
-        "a source did not answer, and its on-failure says that then nobody else does",
+        "a source did not answer, and its `on-failure` drops such messages",
     LookupQueueFull "lookup-queue-full" Failure
-        "more messages wait for lookups than the server lets wait",
+        "more messages wait for lookups than the limit allows",
     ChangeQueueFull "change-queue-full" Failure
-        "more messages wait for an answer of storage about this address, or all in all, than the server lets wait",
+        "more messages wait for storage than the limit allows, for this address or in total",
     StoreFailed "store-failed" Failure
         "the lease could not be made durable, so it was not acknowledged",
     StoreConflict "store-conflict" Failure
-        "the address changed hands in the store more often than a request is tried again",
+        "other servers changed the record of the address more often than a request is retried",
     StoreStalled "store-stalled" Failure
         "storage has not answered for more than a second; until it does, no lease is changed",
     QueueFull "queue-full" Failure
-        "more is waiting for the store than the server lets wait",
+        "more changes wait for the store than the limit allows",
     ReplyUnwritable "reply-unwritable" Failure
-        "what must stand in the reply does not fit into the client's message size",
+        "the mandatory parts of the reply do not fit into the message size of the client or the \
+         link",
     DestinationUnreachable "destination-unreachable" Failure
-        "the destination of the reply, or the router on the way to it, does not answer ARP, so the reply was not sent",
+        "the destination of the reply, or the router on the way to it, does not answer ARP, so \
+         the reply was not sent",
     SendFailed "send-failed" Failure
-        "the network would not take the reply",
+        "the network did not accept the reply",
 }
 
 impl fmt::Display for Reason {

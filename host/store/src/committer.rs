@@ -283,9 +283,14 @@ fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Answ
     shared.set_flushing_since(None);
     let took = begin.elapsed();
     let (answers, error) = match outcome {
-        Ok(answers) if answers.len() != batch.len() => {
-            (Vec::new(), Some(format!("{} answers for {} decisions", answers.len(), batch.len())))
-        }
+        Ok(answers) if answers.len() != batch.len() => (
+            Vec::new(),
+            Some(format!(
+                "the store returned {} answers for {} decisions",
+                answers.len(),
+                batch.len()
+            )),
+        ),
         Ok(answers) if answers.contains(&Answer::NotMade) => {
             let error = store.last_error().unwrap_or_else(|| "leases were not written".to_owned());
             (answers, Some(error))
@@ -309,5 +314,5 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it did not say why")
+        .unwrap_or("no message")
 }

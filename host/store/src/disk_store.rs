@@ -343,12 +343,12 @@ pub(crate) fn survey(
 fn create(path: &Path, settings: Settings) -> io::Result<()> {
     let (log, salvaged): (PathBuf, PathBuf) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
     if salvaged.try_exists()? {
-        tracing::warn!(path = %path.display(), "a salvage that was interrupted is completed");
+        tracing::warn!(path = %path.display(), "completing a salvage that was interrupted");
         fs::rename(salvaged, &log)?;
         return folder::sync_folder(path);
     }
     Log::create(&log, settings)?;
-    tracing::info!(path = %path.display(), "there was no lease store: an empty one is created");
+    tracing::info!(path = %path.display(), "there was no lease store, so an empty one was created");
     Ok(())
 }
 
@@ -363,7 +363,7 @@ fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
     let Damage { file, offset, found } = first.unwrap_or_else(|| Damage {
         file: path.to_owned(),
         offset: 0,
-        found: "it does not read as it was written".to_owned(),
+        found: "its contents differ from what was written".to_owned(),
     });
     StoreError::Damaged {
         path: path.to_owned(),

@@ -22,10 +22,10 @@ pub enum StoreError {
     /// The store differs from what was written.
     #[error(
         "the lease store at {} is damaged: {}, octet {offset}: {found}{}. {leases_before} leases \
-         can be read before this place and {leases_behind} behind it. Nothing was changed. Starting \
-         with what is left could give addresses to a second client: restore the store from a backup; \
-         or let `lessor store verify` show all that is wrong, and `lessor store salvage` keep what \
-         can be read",
+         can be read before this place and {leases_behind} after it. Nothing was changed. Starting \
+         with the readable leases could give addresses to a second client. Restore the store from \
+         a backup, or list all damage with `lessor store verify` and keep the readable leases with \
+         `lessor store salvage`",
         path.display(),
         file.display(),
         match places { 0 | 1 => String::new(), places => format!(" (and {} more)", places - 1) }
@@ -49,8 +49,8 @@ pub enum StoreError {
 
     /// A record does not have the form that this server writes.
     #[error(
-        "the lease record of {key} is damaged: {found}; wanted a record as this server writes it. \
-         Starting without it could give the address to a second client: restore the store from a \
+        "the lease record of {key} is damaged: {found}; wanted a record in this server's format. \
+         Starting without it could give the address to a second client. Restore the store from a \
          backup, or keep the other leases with `lessor store salvage`"
     )]
     DamagedRecord {
@@ -77,9 +77,10 @@ pub enum StoreError {
 
     /// The store is a database of the engine that was used before the first release.
     #[error(
-        "the lease store at {} was written by a lessor from before the first release, which kept \
-         leases in a database of fjall; this server does not read it. Serve with that version until \
-         its leases have ended, or move the folder `leases` in it away to start with no leases",
+        "the lease store at {} was written by a version of lessor from before the first release, \
+         which kept leases in a fjall database; this server cannot read it. Keep using that \
+         version until its leases have ended, or move the folder `leases` in it away to start with \
+         no leases",
         path.display()
     )]
     Former {
@@ -89,8 +90,8 @@ pub enum StoreError {
 
     /// Another process has the store open.
     #[error(
-        "the lease store at {} is in use by another process; wanted it for this server alone. Is \
-         another lessor running? Stop it, or give this one another store path",
+        "the lease store at {} is in use by another process; this server needs exclusive access. \
+         If another lessor is running, stop it, or configure another store path for this one",
         path.display()
     )]
     InUse {
@@ -100,8 +101,8 @@ pub enum StoreError {
 
     /// The folder cannot be used.
     #[error(
-        "the lease store at {} cannot be opened: {}; wanted a folder that this user may read and \
-         write, on a disk with space left",
+        "the lease store at {} cannot be opened: {}; wanted a folder that this user can read and \
+         write, on a disk with free space",
         path.display(),
         r#source
     )]
@@ -113,10 +114,7 @@ pub enum StoreError {
     },
 
     /// Leases cannot be read.
-    #[error(
-        "leases cannot be read from storage: {}; check the disk and the system's log",
-        r#source
-    )]
+    #[error("leases cannot be read from storage: {}; check the disk and the system log", r#source)]
     Read {
         /// The error of the system, or what was found instead of a record.
         r#source: Box<dyn Error + Send + Sync>,
@@ -149,7 +147,7 @@ pub enum StoreError {
 
     /// Leases cannot be written.
     #[error(
-        "leases cannot be written to storage: {}; see to it that the disk is neither full nor \
+        "leases cannot be written to storage: {}; check that the disk is neither full nor \
          failing",
         r#source
     )]
@@ -175,7 +173,7 @@ mod tests {
         assert_eq!(
             refused.to_string(),
             "the lease store at /store cannot be opened: permission denied; wanted a folder that \
-             this user may read and write, on a disk with space left"
+             this user can read and write, on a disk with free space"
         );
         assert!(refused.source().is_none());
     }

@@ -75,8 +75,8 @@ pub struct DamagedKeyedStore {
 pub enum KeyedStoreError {
     /// The folder cannot be used.
     #[error(
-        "{} cannot be used: {message}; wanted a folder that this user may read and write, on a disk \
-         with space left, for this server alone",
+        "{} cannot be used: {message}; wanted a folder that this user can read and write, on a \
+         disk with free space, for this server alone",
         path.display()
     )]
     Unusable {
@@ -87,8 +87,8 @@ pub enum KeyedStoreError {
     },
     /// The contents do not have the form that this server writes.
     #[error(
-        "{} is damaged, or another version's: {message}; restore it from a backup, or move it aside \
-         to begin with nothing",
+        "{} is damaged or was written by another version: {message}; restore it from a backup, or \
+         move it aside to start with an empty one",
         path.display()
     )]
     Damaged {
@@ -169,7 +169,8 @@ impl KeyedStore {
         let mut owners = BTreeSet::new();
         self.scan(|name, _| {
             let owner = name.0.split(|octet| *octet == SEPARATOR).next().unwrap_or_default();
-            let owner = std::str::from_utf8(owner).map_err(|_| "an owner is no text".to_owned())?;
+            let owner =
+                std::str::from_utf8(owner).map_err(|_| "an owner is not UTF-8 text".to_owned())?;
             if !owners.contains(owner) {
                 owners.insert(owner.into());
             }
@@ -264,7 +265,7 @@ fn name(owner: &str, key: &str) -> Box<[u8]> {
 
 /// A key and the value of a record.
 fn read<'a>(key: &'a [u8], record: &'a [u8]) -> Result<(&'a str, KeyedValue<'a>), String> {
-    let key = std::str::from_utf8(key).map_err(|_| "a key is no text".to_owned())?;
+    let key = std::str::from_utf8(key).map_err(|_| "a key is not UTF-8 text".to_owned())?;
     match record.split_first() {
         Some((&FORMER_VERSION, value)) => Ok((key, KeyedValue { value, at_ms: 0, tag: 0 })),
         Some((&VERSION, rest)) => {

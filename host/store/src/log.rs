@@ -293,8 +293,8 @@ impl Log {
                 file = %torn.file.display(),
                 offset = torn.offset,
                 octets = torn.octets,
-                "a batch was being written when the server or the machine stopped: it had not been \
-                 acknowledged, and its octets are cut off"
+                "the server or the machine stopped while a batch was being written: the batch had \
+                 not been acknowledged, and its octets are cut off"
             );
             newest.set_len(torn.offset)?;
         }
@@ -338,8 +338,8 @@ impl Log {
         let mark = Mark { store: self.store, end: self.end }.encode();
         self.complaint = self.mark.write_all_at(&mark, 0).err().map(|error| {
             format!(
-                "what was written is on disk, but {} cannot be: {error}; if the end of the log were \
-                 lost now, it would not be noticed. Check the disk",
+                "the log is on disk, but {} cannot be written: {error}. Until it can, a loss of \
+                 the end of the log would not be detected. Check the disk",
                 self.folder.mark().display()
             )
         });
@@ -411,7 +411,7 @@ impl fmt::Display for AppendError {
             }
             Self::TooLarge => write!(
                 f,
-                "a batch is larger than the {PAYLOAD_OCTETS_MAX} octets that a batch can have"
+                "the batch is larger than {PAYLOAD_OCTETS_MAX} octets, the maximum size of a batch"
             ),
         }
     }

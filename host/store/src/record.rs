@@ -181,7 +181,10 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
     let mut decoder = minicbor::Decoder::new(octets);
     let record: Record<'_> = decoder.decode().map_err(|error| error.to_string())?;
     if decoder.position() != octets.len() {
-        return Err(format!("{} octets follow its end", octets.len() - decoder.position()));
+        return Err(format!(
+            "{} octets follow the end of the record",
+            octets.len() - decoder.position()
+        ));
     }
     Ok(Lease {
         address,
@@ -191,7 +194,7 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
             0 => LeaseState::Leased,
             1 => LeaseState::Released,
             2 => LeaseState::Quarantined,
-            found => return Err(format!("state {found} is none of 0, 1 and 2")),
+            found => return Err(format!("its state is {found}, not 0, 1 or 2")),
         },
         began_at: Timestamp::from_unix_ms(record.began_at),
         changed_at: Timestamp::from_unix_ms(record.changed_at),
@@ -210,7 +213,7 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
 
 fn client_of(record: &Record<'_>) -> Result<ClientKey, String> {
     let line = |octets: &[u8]| {
-        Line::from_octets(octets).ok_or_else(|| "its client's line is none".to_owned())
+        Line::from_octets(octets).ok_or_else(|| "the line of its client is invalid".to_owned())
     };
     let hardware = record.client_hardware_address.as_ref();
     Ok(match (record.client_identifier, hardware) {

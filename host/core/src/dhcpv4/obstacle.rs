@@ -38,22 +38,22 @@ impl Obstacle {
     /// One clause for the operator.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Quarantined => "a client declined it, and nobody gets it for a while",
+            Self::Quarantined => "a client declined it, and no client gets it for a while",
             Self::Declined => {
-                "the client declined it, and goes on with the address that it got instead"
+                "the client declined it, and keeps using the address that it got instead"
             }
             Self::ServersOwn => "it is one of the server's own addresses",
-            Self::Reserved => "it is reserved for somebody else",
+            Self::Reserved => "it is reserved for another client",
             Self::HeldByOther => "another client has a lease or an open offer of it",
-            Self::OutsidePools => "it lies in no pool that the client may have addresses of",
+            Self::OutsidePools => "it is in no pool from which the client may have addresses",
             Self::Unusable => "no client of this network can have it",
-            Self::NotLast => "somebody else had it since, or the client declined it",
+            Self::NotLast => "another client has had it since, or the client declined it",
             Self::NotFree => "it is not free",
-            Self::UnknownPool => "the network has no pool of this name",
+            Self::UnknownPool => "the network has no pool with this name",
             Self::PoolExhausted => "no address of the pool is free",
-            Self::HeldBack => "a client that this server has no record of may hold it",
+            Self::HeldBack => "a client of which this server has no record may hold it",
             Self::SubscriberLimit => {
-                "the subscriber has as many leases and open offers as it may have"
+                "the subscriber has reached its limit of leases and open offers"
             }
         }
     }

@@ -1,9 +1,10 @@
 //! The options that a client gets, and their order.
 //!
-//! Values come from layers: the terms of a policy take precedence over the reservation, the
-//! reservation over the pool, the pool over the subnet. Options that follow from the prefix and the
-//! defaults of the Host Requirements come last. The order is that of the client's parameter request
-//! list (RFC 2132 section 9.8), because options that do not fit are left out from the end.
+//! Does not encode values. Values come from layers: the terms of a policy take precedence over the
+//! reservation, the reservation over the pool, the pool over the subnet. Options that follow from
+//! the prefix and the defaults of the Host Requirements come last. The order is that of the
+//! client's parameter request list (RFC 2132 section 9.8), because options that do not fit are left
+//! out from the end. Invariant: a reply contains an option at most once.
 
 use std::{
     net::Ipv4Addr,

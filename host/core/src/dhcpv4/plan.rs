@@ -25,7 +25,7 @@ pub(super) struct Plan {
     pools: Box<[PlannedPool]>,
     pool_ranges: Ranges,
     /// Positions of the pools that are not by policy only, in order of configuration, so that those
-    /// of a subnet are neighbors.
+    /// of a subnet are neighbours.
     open: Box<[usize]>,
     /// Positions of all pools in order of name, then of configuration.
     by_name: Box<[usize]>,

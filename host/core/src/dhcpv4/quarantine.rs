@@ -2,7 +2,8 @@
 //!
 //! Decides nothing: `farewell` decides whether one more is too many. An address counts against the
 //! client that declined it, that client's line, and its subscriber. Option 82 names the line: a
-//! client chooses its hardware address and its client identifier, but not its line.
+//! client chooses its hardware address and its client identifier, but not its line. Invariant:
+//! every record counts against its client and against exactly one line or link.
 
 use std::sync::Arc;
 

@@ -193,7 +193,7 @@ impl<F: Family> Bindings<F> {
         let other = self.offered_to(&offer.holder).filter(|other| *other != offer.resource);
         other.into_iter().for_each(|other| self.withdraw_offer_of(other));
         let is_in_flight = self.slot(offer.resource).is_some_and(View::is_in_flight);
-        debug_assert!(!is_in_flight, "a resource in flight is offered to nobody");
+        debug_assert!(!is_in_flight, "a resource in flight must not be offered");
         self.claim(offer.resource, Some(Claim::Offer(offer)));
     }
 

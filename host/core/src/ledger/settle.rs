@@ -29,7 +29,10 @@ impl<F: Family> Bindings<F> {
         let previous = view.and_then(View::lease).map(Arc::new);
         let lease = Arc::new(lease.with_revision(revision_of::<F>(previous.as_deref()) + 1));
         let offer = view.and_then(View::offer).cloned();
-        debug_assert!(view.is_none_or(|view| !view.is_in_flight()), "two changes at a time");
+        debug_assert!(
+            view.is_none_or(|view| !view.is_in_flight()),
+            "a resource has two changes in flight"
+        );
         let change = Change { lease, previous };
         let flight = Flight { change: change.clone(), cause, offer, heard: None };
         self.claim(resource, Some(Claim::Flight(flight)));

@@ -1,7 +1,7 @@
 //! The auditor: knows the rules of the protocol and of the configuration, sees all inputs and
 //! outputs, and looks things up in a slow and simple way.
 //!
-//! It learns of leases from the store and from what each server was told, not from engines. Only
+//! It learns of leases from the store and from the inputs of each server, not from engines. Only
 //! open offers, which no packet withdraws, are read from the engine that made them.
 //!
 //! Limits of subscribers apply to each server: a server counts the leases that it knows. So each
@@ -294,7 +294,7 @@ impl Auditor {
     }
 
     /// Checks that memory and storage are equal once storage has answered everything, except for
-    /// changes that the server was not told of, and that counters match the slots.
+    /// changes that the server could not know of, and that counters match the slots.
     pub(super) fn check_at_rest(now: Timestamp, server: &Server, store: &Store) {
         let Server { engine, knowledge, unheard, .. } = server;
         assert!(

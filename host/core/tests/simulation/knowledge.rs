@@ -1,5 +1,5 @@
-//! The knowledge of one server about the store, according to what it was told: the records at its
-//! start, answers to its own changes, and the feed of other servers' changes.
+//! The knowledge of one server about the store, according to its inputs: the records at its start,
+//! answers to its own changes, and the feed of other servers' changes.
 //!
 //! Kept separately from the engine, for comparison. Invariant: every record here was on the store.
 

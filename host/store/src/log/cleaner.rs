@@ -58,7 +58,7 @@ impl Cleaner {
                 continue;
             }
             let entry = Entry::decode(rest)
-                .ok_or_else(|| at(self.frame_offset, "an entry goes beyond its batch"))?;
+                .ok_or_else(|| at(self.frame_offset, "an entry extends beyond its batch"))?;
             each(Place { segment: self.segment, offset: self.frame_offset }, &entry);
             *budget = budget.saturating_sub(entry.octets.len());
             self.taken += entry.octets.len();
@@ -83,7 +83,7 @@ impl Cleaner {
         self.frame.resize(FRAME_OCTETS, 0);
         self.file.read_exact(&mut self.frame).map_err(failed)?;
         let octets = Frame::octets_of(&self.frame)
-            .ok_or_else(|| at(self.frame_offset, "octets that are no batch"))?;
+            .ok_or_else(|| at(self.frame_offset, "octets that are not a batch"))?;
         self.frame.resize(octets, 0);
         let payload = self.frame.get_mut(FRAME_OCTETS..).unwrap_or_default();
         self.file.read_exact(payload).map_err(failed)?;

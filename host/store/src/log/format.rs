@@ -157,7 +157,9 @@ impl Header {
             1 => Contents::Leases,
             2 => Contents::PluginState,
             found => {
-                return Err(Unreadable::Damaged(format!("the header names contents {found}")));
+                return Err(Unreadable::Damaged(format!(
+                    "the header names unknown contents {found}"
+                )));
             }
         };
         Ok(Self {
@@ -292,7 +294,7 @@ impl<'a> Iterator for Entries<'a> {
             Some(entry) => self.rest.get(entry.octets.len()..).unwrap_or_default(),
             None => &[],
         };
-        Some(entry.ok_or_else(|| "an entry goes beyond the end of its batch".to_owned()))
+        Some(entry.ok_or_else(|| "an entry extends beyond the end of its batch".to_owned()))
     }
 }
 
@@ -373,7 +375,7 @@ impl fmt::Display for NoFrame {
             Self::Cut { left, wanted } => {
                 write!(f, "a batch of {wanted} octets is cut off after {left}")
             }
-            Self::Magic => f.write_str("octets that are no batch"),
+            Self::Magic => f.write_str("octets that are not a batch"),
             Self::Length(found) => write!(f, "a batch with an impossible length of {found} octets"),
             Self::Checksum => f.write_str("a batch whose checksum is wrong"),
         }
@@ -500,6 +502,6 @@ mod tests {
         assert_eq!(Frame::find(&octets, 0, 9, END.sequence), Some(at));
         assert_eq!(Frame::find(&octets, 0, 9, END.sequence + 1), None, "it is an older one");
         assert_eq!(Frame::find(&octets, at + 1, 9, 0), None);
-        assert_eq!(Frame::find(&octets, 0, 10, 0), None, "it is another store's");
+        assert_eq!(Frame::find(&octets, 0, 10, 0), None, "it belongs to another store");
     }
 }

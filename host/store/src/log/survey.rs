@@ -265,7 +265,8 @@ impl Surveyor<'_> {
                     let store = self.found.store;
                     match Frame::find(within, offset + 1, store, after) {
                         Some(next) => {
-                            let said = format!("{said}; the next whole one begins at octet {next}");
+                            let said =
+                                format!("{said}; the next whole batch begins at octet {next}");
                             self.damage(file.clone(), offset, said);
                             self.at = None;
                             offset = next;
@@ -286,7 +287,7 @@ impl Surveyor<'_> {
             }
         }
         if end > octets.len() {
-            let said = format!("it ends here; wanted {end} octets, as the next segment says");
+            let said = format!("it ends here; wanted {end} octets, according to the next segment");
             self.damage(file, octets.len(), said);
             self.at = None;
         }
@@ -297,9 +298,11 @@ impl Surveyor<'_> {
             Err(Unreadable::Format(format)) => format!("it has format {format}"),
             Err(Unreadable::Damaged(said)) => said,
             Ok(header) if header.contents != self.contents => {
-                format!("it holds {:?}, not {:?}", header.contents, self.contents)
+                format!("it contains {:?}, not {:?}", header.contents, self.contents)
             }
-            Ok(header) if header.store != self.found.store => "it is another store's".to_owned(),
+            Ok(header) if header.store != self.found.store => {
+                "it belongs to another store".to_owned()
+            }
             Ok(header) if header.segment != number => {
                 format!("it is segment {} under another name", header.segment)
             }
@@ -310,7 +313,8 @@ impl Surveyor<'_> {
                 match before {
                     Some(at) if (at.sequence, at.crc) != (continues.sequence, continues.crc) => {
                         format!(
-                            "it goes on after batch {}, but the segment before ends with batch {}",
+                            "it continues after batch {}, but the previous segment ends with batch \
+                             {}",
                             continues.sequence, at.sequence
                         )
                     }
@@ -326,10 +330,10 @@ impl Surveyor<'_> {
         if let Some(at) = self.at {
             let wanted = at.sequence + 1;
             if frame.sequence != wanted {
-                let said = format!("batch {} stands where {wanted} is wanted", frame.sequence);
+                let said = format!("found batch {}; wanted batch {wanted}", frame.sequence);
                 self.damage(file.clone(), offset, said);
             } else if frame.previous != at.crc {
-                let said = format!("batch {wanted} does not follow from the one before it");
+                let said = format!("batch {wanted} does not continue the batch before it");
                 self.damage(file.clone(), offset, said);
             }
         }
@@ -337,7 +341,7 @@ impl Surveyor<'_> {
             && mark.end.sequence == frame.sequence
             && mark.end.crc != frame.crc
         {
-            let said = format!("batch {} is another one than the mark tells of", frame.sequence);
+            let said = format!("batch {} is not the one that the mark names", frame.sequence);
             self.damage(file.clone(), offset, said);
         }
         let offset = offset as u32;

@@ -300,8 +300,8 @@ impl Slot {
 
 fn stuck(log: &Log, segment: u32, found: &str) -> String {
     format!(
-        "{} is damaged, {found}: the next start will be refused, and old segments are no longer \
-         removed. See `lessor store verify`",
+        "{} is damaged: {found}. The server will refuse the next start, and old segments are no \
+         longer removed. Run `lessor store verify`",
         log.path_of(segment).display()
     )
 }
