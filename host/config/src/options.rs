@@ -381,6 +381,7 @@ mod tests {
             assert_eq!(is_explained, option::is_reserved_for_engine(code), "option {code}");
         }
         for (synonym, name) in SYNONYMS {
+            let is_name = |name| OptionDefinition::by_name(name).is_some();
             assert!(is_name(name) && !is_name(synonym), "{synonym} for {name}");
         }
     }

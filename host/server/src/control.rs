@@ -134,3 +134,24 @@ async fn answer_one(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_was_left_behind_is_replaced_and_a_file_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        drop(listen(&path).unwrap());
+        let living = listen(&path).unwrap();
+        let error = listen(&path).unwrap_err().to_string();
+        assert!(error.contains("another lessor answers there"), "{error}");
+        drop(living);
+        let file = folder.path().join("lessor.toml");
+        std::fs::write(&file, "precious").unwrap();
+        let error = listen(&file).unwrap_err().to_string();
+        assert!(error.contains("something else stands there"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    }
+}

@@ -209,11 +209,6 @@ impl Exchange {
         }
     }
 
-    /// Returns how and where it arrived.
-    pub(crate) fn arrival(&self) -> &Arrival {
-        &self.arrival
-    }
-
     /// Returns the request, or `None` if it could not be parsed.
     pub(crate) fn request(&self) -> Option<&Arc<Request>> {
         self.request.as_ref()

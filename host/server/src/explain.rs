@@ -20,7 +20,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_core::{
-    HardwareAddress, OptionDefinition, Outcome, OwnAddresses, Reason, Timestamp, Verdict,
+    HardwareAddress, Lease, OptionDefinition, Outcome, OwnAddresses, Reason, Timestamp, Verdict,
 };
 use lessor_net::{Host, OwnSockets};
 use lessor_store::DiskStore;
@@ -336,11 +336,12 @@ fn shards_of_store(
     let mut shards = Shards::new(configuration.topology.clone(), 0);
     match &configuration.store.backend {
         StoreBackend::Embedded { path } if path.exists() => {
-            let leases = stored::read(Some(path), |each| DiskStore::read(path, each))
-                .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?
-                .take_in();
+            let unreadable = || format!("{no_answer:#}; and its store cannot be read");
+            let load = &mut |each: &mut dyn FnMut(Lease)| DiskStore::read(path, each);
+            let stored = stored::read(Some(path), load).with_context(unreadable)?;
+            stored.go_on();
             let now = clock::now();
-            leases.into_iter().for_each(|lease| shards.restore(now, lease));
+            stored.hand_out(load, |lease| shards.restore(now, lease)).with_context(unreadable)?;
             Holds::new(configuration).recall(now, &shards);
             Ok((shards, "the leases of its store"))
         }

@@ -167,11 +167,13 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
         return Err(no_answer.context(format!("there is no store at {} either", path.display())));
     }
     rows.clear();
-    let leases = stored::read(Some(path), |each| DiskStore::read(path, each))
-        .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?
-        .take_in();
+    let unreadable = || format!("{no_answer:#}; and its store cannot be read");
+    let load = &mut |each: &mut dyn FnMut(Lease)| DiskStore::read(path, each);
+    let stored = stored::read(Some(path), load).with_context(unreadable)?;
+    stored.go_on();
     let now = clock::now();
-    rows.extend(leases.iter().map(|lease| Row::of(lease, now, &configuration.topology)));
+    let row = |lease: Arc<Lease>| rows.push(Row::of(&lease, now, &configuration.topology));
+    stored.hand_out(load, row).with_context(unreadable)?;
     Ok(rows)
 }
 

@@ -12,7 +12,7 @@ use std::{
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_config::{Configuration, ServerSettings, StoreBackend};
+use lessor_config::{Configuration, StoreBackend};
 use lessor_core::Topology;
 use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
@@ -445,7 +445,7 @@ fn restore(
     shards: &mut Shards,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let mut stored = stored::read(folder, |each| store.load(each))?;
+    let mut stored = stored::read(folder, &mut |each| store.load(each))?;
     let moved = stored.write_moved(store)?;
     if moved > 0 {
         tracing::warn!(
@@ -454,12 +454,15 @@ fn restore(
         );
     }
     clock::say(stored.resumed().verdict);
-    let restored = stored.take_in();
+    stored.go_on();
     // The note is written before anything is granted: with a former offset, the next start would
     // count the time that was not believed as time that passed.
     clock::Keeper::new(folder.map(Path::to_owned)).write_note();
-    let (leases, now) = (restored.len(), clock::now());
-    restored.into_iter().for_each(|lease| shards.restore(now, lease));
+    let now = clock::now();
+    let leases =
+        stored.hand_out(&mut |each| store.load(each), |lease| shards.restore(now, lease))?;
+    // What the log and the records were read into.
+    memory::give_back();
     tracing::info!(leases, took_ms = started.elapsed().as_millis() as u64, "leases restored");
     if shards.stray_leases() > 0 {
         tracing::warn!(

@@ -3,14 +3,9 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
-use anyhow::Context;
-use lessor_policy_host::{
-    Mode, PluginStatus, ShadowDifference, ShadowRunner, ShadowThread, ShadowsStatus,
-};
+use lessor_policy_host::{Mode, PluginStatus, ShadowDifference, ShadowsStatus};
 use lessor_terminal::{Table, right_align, table};
 use serde::{Deserialize, Serialize};
 

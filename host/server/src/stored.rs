@@ -14,11 +14,13 @@ use crate::clock::{self, Note, Past, Resumed};
 /// The number of changes that are written with one flush.
 const BATCH_CHANGES: usize = 1024;
 
-/// The contents of a store, before they are used.
+/// A store that was read once, to find where server time continues. Its leases are read again and
+/// handed out one at a time: a list of all of them would take more memory than the engines do.
 #[derive(Debug)]
 pub(crate) struct Stored {
-    leases: Vec<Arc<Lease>>,
-    /// The changes of records that a clock which was ahead wrote; `leases` already contains them.
+    /// All leases, if records that a clock which was ahead wrote had to be moved.
+    leases: Option<Vec<Arc<Lease>>>,
+    /// The changes of those records; `leases` already contains them.
     moved: Vec<Change>,
     resumed: Resumed,
 }
@@ -27,27 +29,30 @@ pub(crate) struct Stored {
 ///
 /// # Errors
 /// Those of `load`.
-pub(crate) fn read(
-    folder: Option<&Path>,
-    load: impl FnOnce(&mut dyn FnMut(Lease)) -> Result<u64, StoreError>,
-) -> Result<Stored, StoreError> {
-    let mut leases = Vec::new();
-    load(&mut |lease| leases.push(Arc::new(lease)))?;
+pub(crate) fn read(folder: Option<&Path>, load: &mut Load<'_>) -> Result<Stored, StoreError> {
     let note = folder.map(Note::read).transpose().unwrap_or_else(|error| {
         let error = format!("{error:#}");
-        tracing::warn!(error, "the note of the clock is passed over; another one is written");
+        tracing::warn!(error, "the note of the clock cannot be read; another one is written");
         None
     });
     let note = note.flatten();
     let clock = clock::of_machine();
-    let moved = match note {
-        Some(_) => Vec::new(),
-        None => clock::move_from_the_future(clock, &mut leases),
-    };
-    let newest = leases.iter().map(|lease| lease.changed_at).max();
+    let (mut newest, mut leases, mut moved) = (None, None, Vec::new());
+    if note.is_some() {
+        load(&mut |lease| newest = newest.max(Some(lease.changed_at)))?;
+    } else {
+        let mut all = Vec::new();
+        load(&mut |lease| all.push(Arc::new(lease)))?;
+        moved = clock::move_from_the_future(clock, &mut all);
+        newest = all.iter().map(|lease| lease.changed_at).max();
+        leases = Some(all).filter(|_| !moved.is_empty());
+    }
     let resumed = clock::resume(clock, clock::is_synchronised(), Past::of(newest, note));
     Ok(Stored { leases, moved, resumed })
 }
+
+/// Passes every record of a store.
+pub(crate) type Load<'s> = dyn FnMut(&mut dyn FnMut(Lease)) -> Result<u64, StoreError> + 's;
 
 impl Stored {
     /// Writes the moved records to the store.
@@ -72,9 +77,28 @@ impl Stored {
         &self.resumed
     }
 
-    /// Makes server time continue, and returns the leases that are counted in it.
-    pub(crate) fn take_in(self) -> Vec<Arc<Lease>> {
+    /// Makes server time continue.
+    pub(crate) fn go_on(&self) {
         clock::go_on(&self.resumed);
-        self.leases
+    }
+
+    /// Hands out every lease in the time that [`Stored::go_on`] continues, and returns how many
+    /// there are. `load` is that of [`read`].
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub(crate) fn hand_out(
+        self,
+        load: &mut Load<'_>,
+        mut each: impl FnMut(Arc<Lease>),
+    ) -> Result<u64, StoreError> {
+        match self.leases {
+            Some(leases) => {
+                let count = leases.len() as u64;
+                leases.into_iter().for_each(each);
+                Ok(count)
+            }
+            None => load(&mut |lease| each(Arc::new(lease))),
+        }
     }
 }

@@ -32,7 +32,8 @@ use crate::{
     clock,
     counters::increment,
     exchange::{Exchange, Shared, Wakes},
-    parking::{AWAY_MAX, Away, Parking, Returned, Ticket},
+    parking::{AWAY_MAX, Away, Parking, Returned},
+    ticket::Ticket,
     vital,
     waiting::Wake,
 };

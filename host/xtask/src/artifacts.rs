@@ -1,11 +1,11 @@
 //! What is built here: the server and the policies that ship.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
 use crate::{
-    checkout::{root, target},
+    checkout::target,
     command::{cargo, run},
     setup,
 };

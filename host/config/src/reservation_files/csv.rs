@@ -4,7 +4,7 @@
 use std::{borrow::Cow, io, ops::Range, str};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
-use lessor_core::OptionKind;
+use lessor_core::{OptionDefinition, OptionKind};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -152,7 +152,7 @@ impl Column {
             joined(names)
         );
         let draft = Draft::found(format!("there is no column `{name}`")).help(help);
-        let draft = match (options::is_name(name), meant) {
+        let draft = match (OptionDefinition::by_name(name).is_some(), meant) {
             (true, _) => draft.wanted(format!("did you mean `{OPTION}{name}`?")),
             (false, Some(meant)) => draft.wanted(format!("did you mean `{meant}`?")),
             (false, None) => draft.wanted("unknown"),

@@ -136,30 +136,6 @@ fn socket_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_socket_that_was_left_behind_is_replaced_and_a_file_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("control.sock");
-        drop(listen(&path).unwrap());
-        let living = listen(&path).unwrap();
-        let error = listen(&path).unwrap_err().to_string();
-        assert!(error.contains("another lessor answers there"), "{error}");
-        drop(living);
-        let file = folder.path().join("lessor.toml");
-        std::fs::write(&file, "precious").unwrap();
-        let error = listen(&file).unwrap_err().to_string();
-        assert!(error.contains("something else stands there"), "{error}");
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
-    }
-
-    #[test]
-    fn an_answer_that_has_no_form_in_json_is_an_error() {
-        assert_eq!(json_line(&["an answer"]), b"[\"an answer\"]\n");
-        let keys = std::collections::BTreeMap::from([((1, 2), "no key of JSON")]);
-        let line = String::from_utf8(json_line(&keys)).unwrap();
-        assert!(line.starts_with(FAILED) && line.ends_with("string\n"), "{line}");
-    }
-
     #[test]
     fn who_may_not_ask_is_told_so() {
         let error = |kind: ErrorKind| no_answer(Path::new("/run/control.sock"), kind.into());

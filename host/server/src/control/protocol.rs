@@ -49,3 +49,16 @@ pub(crate) fn failure_line(why: &str) -> Vec<u8> {
     let why = why.replace(char::is_control, " ");
     format!("{FAILED}{why}\n").into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_has_no_form_in_json_is_an_error() {
+        assert_eq!(json_line(&["an answer"]), b"[\"an answer\"]\n");
+        let keys = std::collections::BTreeMap::from([((1, 2), "no key of JSON")]);
+        let line = String::from_utf8(json_line(&keys)).unwrap();
+        assert!(line.starts_with(FAILED) && line.ends_with("string\n"), "{line}");
+    }
+}

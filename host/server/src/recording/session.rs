@@ -14,7 +14,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use lessor_core::{ClientKeyKind, Engine, Lease, Records, Request, Timestamp, readable};
+use lessor_core::{ClientKeyKind, Engine, Records, Request, Timestamp, readable};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 

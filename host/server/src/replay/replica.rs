@@ -220,7 +220,7 @@ impl Replica {
             exchange.fail_to_send(reason, None);
         }
         wait_until_prepared(runner);
-        let decided = exchange.take_for_recording().map(|(_, decided)| decided);
+        let decided = exchange.take_decided().map(|(_, decided)| decided);
         Outcome {
             decided: decided.unwrap_or_else(|| Decided::new(exchange.reason, None)),
             request: exchange.request().cloned(),

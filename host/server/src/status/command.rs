@@ -6,15 +6,17 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::Reason;
-use lessor_lookup::SourceStatus;
+use lessor_core::{PoolUsage, Reason};
 use lessor_policy_host::PluginStatus;
 use lessor_terminal::{Table, right_align, table};
 
-use super::{Status, plugins};
+use super::{HoldRow, Status, plugins};
 use crate::{
     control::{client, protocol::Question},
+    endpoints::EndpointStatus,
+    last_accepted::Fallback,
     metrics,
+    sampling::LeftOut,
 };
 
 #[derive(Debug, clap::Args)]
