@@ -88,11 +88,15 @@ pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
 pub(crate) fn make_way(path: &Path) -> anyhow::Result<()> {
     let place = || format!("cannot open the control socket {}", path.display());
     match BlockingStream::connect(path) {
-        Ok(_) => bail!("{}: another lessor answers there; stop it, or set control.socket", place()),
+        Ok(_) => bail!(
+            "{}: another lessor process uses it; stop that process, or set control.socket to \
+             another path",
+            place()
+        ),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             if !std::fs::symlink_metadata(path).with_context(place)?.file_type().is_socket() {
                 bail!(
-                    "{}: something else stands there; set control.socket to another path",
+                    "{}: the path exists and is not a socket; set control.socket to another path",
                     place()
                 );
             }
@@ -111,7 +115,7 @@ pub(crate) async fn answer(listener: UnixListener, reloader: Arc<Reloader>) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept on the control socket");
+                tracing::warn!(%error, "cannot accept a connection on the control socket");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
@@ -206,9 +210,9 @@ pub(crate) fn open(
                 None => return Some(Ok(line)),
                 Some(why) => Some(Err(anyhow::anyhow!("the server could not answer: {why}"))),
             },
-            Some(Err(error)) => Some(Err(error).context("the server broke off its answer")),
+            Some(Err(error)) => Some(Err(error).context("the server ended its answer early")),
             None => {
-                Some(Err(anyhow::anyhow!("the server broke off its answer; its log may say why")))
+                Some(Err(anyhow::anyhow!("the server ended its answer early; its log may say why")))
             }
         };
         is_over = true;
@@ -226,7 +230,11 @@ pub(crate) fn ask<T: DeserializeOwned>(
     mut each: impl FnMut(T),
 ) -> anyhow::Result<()> {
     for line in open(config, question)? {
-        each(serde_json::from_str(&line?).context("the server is of another version")?);
+        each(
+            serde_json::from_str(&line?).context(
+                "the server has another version; use the lessor command of that version",
+            )?,
+        );
     }
     Ok(())
 }
@@ -246,9 +254,9 @@ fn no_answer(socket: &Path, error: io::Error) -> anyhow::Error {
     let socket = socket.display();
     let why = match error.kind() {
         ErrorKind::PermissionDenied => {
-            format!("only the user that the server runs as, or root, may ask at {socket}; use sudo")
+            format!("only root and the user that the server runs as may use {socket}; use sudo")
         }
-        _ => format!("no lessor answers at {socket}; is it running, with this configuration?"),
+        _ => format!("no server answers at {socket}; check that it runs, with this configuration"),
     };
     anyhow::Error::new(error).context(why)
 }
@@ -309,12 +317,12 @@ mod tests {
         drop(listen(&path).unwrap());
         let living = listen(&path).unwrap();
         let error = listen(&path).unwrap_err().to_string();
-        assert!(error.contains("another lessor answers there"), "{error}");
+        assert!(error.contains("another lessor process uses it"), "{error}");
         drop(living);
         let file = folder.path().join("lessor.toml");
         std::fs::write(&file, "precious").unwrap();
         let error = listen(&file).unwrap_err().to_string();
-        assert!(error.contains("something else stands there"), "{error}");
+        assert!(error.contains("is not a socket"), "{error}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     }
 
@@ -332,10 +340,10 @@ mod tests {
         let forbidden = error(ErrorKind::PermissionDenied);
         assert!(is_forbidden(&forbidden));
         let text = format!("{forbidden:#}");
-        assert!(text.contains("may ask at /run/control.sock; use sudo"), "{text}");
+        assert!(text.contains("may use /run/control.sock; use sudo"), "{text}");
         for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
             assert!(!is_forbidden(&error(kind)));
-            assert!(error(kind).to_string().starts_with("no lessor answers at"));
+            assert!(error(kind).to_string().starts_with("no server answers at"));
         }
     }
 
@@ -351,7 +359,8 @@ mod tests {
         ] {
             let base = Path::new("/etc/lessor");
             let right = format!(
-                "{settings}[server]\nlisten = [\"192.0.2.1\"]\n[[subnet]]\nprefix = \"100.64.0.0/16\"\n"
+                "{settings}[server]\nlisten = [\"192.0.2.1\"]\n[[subnet]]\nprefix = \
+                 \"100.64.0.0/16\"\n"
             );
             let wrong = format!("{right}lease-tiem = 1\nlease-time = [\n");
             let right = lessor_config::parse("lessor.toml", &right, base).unwrap();

@@ -297,7 +297,7 @@ impl Task {
                     }
                 }
                 Ok(Message::ShadowDifference(difference)) => {
-                    tracing::debug!(?difference, "a shadow differs");
+                    tracing::debug!(?difference, "a shadow plugin differs");
                     self.with_journal(|journal| journal.shadow_difference(&difference));
                 }
                 Ok(Message::Watchers(mut watchers)) => {
@@ -318,7 +318,10 @@ impl Task {
         let lost = self.queue.len();
         if lost > 0 {
             self.counters.events_lost.fetch_add(lost as u64, Ordering::Relaxed);
-            tracing::warn!(lost, "events were not journalled: there was no time before the end");
+            tracing::warn!(
+                lost,
+                "events were not journalled: the server stopped before they could be written"
+            );
         }
         Ok(())
     }

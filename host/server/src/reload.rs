@@ -179,7 +179,9 @@ impl Reloader {
         // When the reload is reported, no packet may reach the old policies any more.
         for _ in &self.workers {
             if all_taken.recv_timeout(TAKEN_WITHIN).is_err() {
-                tracing::warn!("a worker is too busy to take up the new policies; it will");
+                tracing::warn!(
+                    "a worker is too busy to use the new policies yet; it will use them later"
+                );
             }
         }
     }
@@ -217,7 +219,7 @@ pub(crate) fn request(path: &Path) -> anyhow::Result<ExitCode> {
     for mistake in &report.mistakes {
         eprintln!("{}", mistake.trim_end());
     }
-    eprintln!("refused; generation {} serves on", report.generation);
+    eprintln!("refused; generation {} continues to serve", report.generation);
     Ok(ExitCode::FAILURE)
 }
 

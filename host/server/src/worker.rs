@@ -497,7 +497,7 @@ impl Worker {
                 }
                 None => {
                     for exchange in finished.iter_mut() {
-                        let detail = "the interface that it came in on is gone";
+                        let detail = "the interface that the request arrived on no longer exists";
                         exchange.fail_to_send(Reason::SendFailed, Some(detail.to_owned()));
                     }
                 }
