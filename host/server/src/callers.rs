@@ -111,7 +111,7 @@ impl Caller {
             Some(Err(_)) => {
                 bail!("the caller neither sent nor read anything for {} s", patience.as_secs())
             }
-            None => bail!("the place was needed for another caller"),
+            None => bail!("the connection was closed to make room for another caller"),
         }
     }
 

@@ -257,8 +257,8 @@ fn of_recording(recording: Recording) -> Traffic {
     if !header.with_leases {
         leases = leases_at_first_sight(&steps);
         notes.push(
-            "recorded without --with-leases: leases of clients that are not in the file are not \
-             known, so pools may have more room than the server's had"
+            "recorded without --with-leases: leases of clients that are not in the file are \
+             unknown, so pools may have more room than those of the server"
                 .to_owned(),
         );
     }

@@ -127,7 +127,7 @@ fn print(summary: &ShadowSummary) -> io::Result<()> {
              beside a plugin and reload"
         );
     }
-    writeln!(out, "generation {generation} serves since {serving_since}")?;
+    writeln!(out, "generation {generation} has served since {serving_since}")?;
     let mut requests =
         table(&["shadow", "requests", "agreed", "differed", "not comparable", "differences"]);
     for shadow in &found.shadows {

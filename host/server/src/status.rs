@@ -238,7 +238,7 @@ fn print(status: &Status) -> io::Result<()> {
     let mut out = lessor_terminal::stdout();
     writeln!(
         out,
-        "generation {} serves since {}; {} reloads, {} refused, {} rolled back",
+        "generation {} has served since {}; {} reloads, {} refused, {} rolled back",
         status.generation,
         status.serving_since,
         status.reloads,

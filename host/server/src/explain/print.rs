@@ -127,7 +127,7 @@ impl<W: Write> Sections<W> {
             self.table(&table)?;
         }
         let terms = match explanation.terms.as_slice() {
-            [] => "nothing special".to_owned(),
+            [] => "none".to_owned(),
             terms => terms.join("; "),
         };
         self.line("terms", &terms)

@@ -374,8 +374,8 @@ fn terms_text(terms: &Terms) -> Vec<String> {
     texts.extend(terms.lease_time_secs.map(|secs| format!("lease time {secs} s")));
     texts.extend(terms.subscriber.as_ref().map(|limit| {
         let beyond = match limit.beyond {
-            BeyondLimit::Refuse => "then none",
-            BeyondLimit::ReplaceOldest => "then the oldest ends",
+            BeyondLimit::Refuse => "new ones are refused",
+            BeyondLimit::ReplaceOldest => "a new one replaces the oldest",
         };
         let leases = if limit.leases_max.get() == 1 { "lease" } else { "leases" };
         format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)

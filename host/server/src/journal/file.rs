@@ -181,7 +181,8 @@ impl JournalFile {
         }
         let open = Open::append_to(path)?;
         self.state = State::Open(open);
-        tracing::info!(journal = %path.display(),
+        tracing::info!(
+            journal = %path.display(),
             "the journal was full and continues in a new file"
         );
         Ok(())
