@@ -148,7 +148,7 @@ struct Worker {
     /// The numbers of the exchanges that can continue.
     woken: Receiver<u64>,
     runtime: tokio::runtime::Handle,
-    /// How long the worker decides what it has read, once it was asked to stop.
+    /// The time until which the worker decides what it has read; `None` until it is asked to stop.
     stops_at: Option<Instant>,
 }
 
