@@ -102,8 +102,13 @@ fn not_copied(field: &'static str, wanted: impl ToString, found: impl ToString) 
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
-    use crate::testing::{asked, offer};
+    use crate::{
+        mistake::{ADDRESS, LEASE_TIME},
+        testing::{asked, offer},
+    };
 
     fn acquired(change: impl FnOnce(&mut Reply)) -> Acquired {
         let mut reply = offer();

@@ -124,13 +124,13 @@ impl SendFailure {
             Some(Errno::EACCES) => (
                 Reason::BroadcastDestination,
                 format!(
-                    "the system takes the address for a broadcast address, or a route of its \
-                     prohibits it ({error})"
+                    "the system treats the address as a broadcast address, or a route prohibits it \
+                     ({error})"
                 ),
             ),
             Some(Errno::EMSGSIZE) => (
                 Reason::SendFailed,
-                format!("the reply is longer than the interface carries ({error})"),
+                format!("the reply is longer than the MTU of the interface ({error})"),
             ),
             _ => (Reason::SendFailed, error.to_string()),
         }

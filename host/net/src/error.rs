@@ -13,8 +13,8 @@ use thiserror::Error;
 pub enum NetError {
     /// The interface is not Ethernet.
     #[error(
-        "interface {name} is no Ethernet, and clients on a link can be served only there; let a \
-         relay ask for them, or take {name} out of the interfaces"
+        "interface {name} is not Ethernet, and clients on a link can be served only on Ethernet; \
+         use a relay for them, or remove {name} from `interfaces`"
     )]
     NotEthernet {
         /// The interface.
@@ -50,7 +50,7 @@ fn advice(error: &io::Error) -> &'static str {
              CAP_NET_RAW (clients on the link)"
         }
         Some(Errno::EADDRINUSE) => {
-            "is another DHCP server running? `ss -lunp` names whoever listens at that port"
+            "another DHCP server may be running; `ss -lunp` names the process that uses the port"
         }
         Some(Errno::EADDRNOTAVAIL) => {
             "no interface of this machine has that address: correct the address, or add it to an \
@@ -64,9 +64,9 @@ fn advice(error: &io::Error) -> &'static str {
             "raise the limit of open files (LimitNOFILE in a systemd unit)"
         }
         Some(Errno::ENODEV | Errno::ENXIO) => {
-            "the interface is gone: bring it back, or take it out of the interfaces"
+            "the interface no longer exists: restore it, or remove it from `interfaces`"
         }
-        _ => "look the error up in the system's manual; the server has no advice for it",
+        _ => "the server has no advice for this error; errno(3) describes it",
     }
 }
 

@@ -136,7 +136,8 @@ impl Reach {
             let Unreachable { destination, next_hop } = unreachable;
             tracing::warn!(
                 %endpoint, replies, %destination, %next_hop,
-                "replies were not sent because their next hop does not answer ARP; this is the latest"
+                "replies were not sent because their next hop does not answer ARP; this is the \
+                 latest"
             );
         }
     }

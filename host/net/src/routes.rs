@@ -71,7 +71,7 @@ impl NextHops {
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "the kernel does not say by which way replies go");
+                tracing::debug!(%error, "cannot read routes from the kernel");
                 // A late answer must not be mistaken for the answer to the next query.
                 self.questions = None;
                 for destination in destinations {

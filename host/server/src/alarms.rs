@@ -27,11 +27,11 @@ static DECLINES: Throttle = Throttle::new(EVERY);
 pub(crate) fn declined(reason: Reason, changes: &Changes) {
     let what = match reason {
         Reason::QuarantinedDeclined => {
-            "a client declined its address, which is set aside: another host seems to use it"
+            "a client declined its address, which is quarantined: another host seems to use it"
         }
         Reason::DeclinedBeyondLimit => {
-            "a client declined its address, which is not set aside: the client, its line or its \
-             subscriber has as many set aside as `quarantine-max` allows"
+            "a client declined its address, which is not quarantined: the client, its line or its \
+             subscriber has as many quarantined addresses as `quarantine-max` allows"
         }
         _ => return,
     };
@@ -157,7 +157,7 @@ fn say(network: &str, usage: &PoolUsage, level: Level) {
             leased,
             offered,
             quarantined,
-            "a pool is full: new clients get no address of it that nobody else has"
+            "a pool is full: it has no free address for new clients"
         ),
         _ => {
             tracing::warn!(network, pool, size, leased, offered, quarantined, "a pool is 90 % full")

@@ -108,8 +108,10 @@ impl Caller {
         self.is_served();
         match outcome {
             Some(Ok(result)) => Ok(result?),
-            Some(Err(_)) => bail!("the other side did nothing for {} s", patience.as_secs()),
-            None => bail!("the place was needed for another caller"),
+            Some(Err(_)) => {
+                bail!("the caller neither sent nor read anything for {} s", patience.as_secs())
+            }
+            None => bail!("the connection was closed to make room for another caller"),
         }
     }
 
@@ -179,6 +181,6 @@ mod tests {
         let callers = Callers::with_places(1);
         let caller = callers.admit().await.unwrap();
         let waited = caller.wait_for(Duration::ZERO, pending::<io::Result<()>>()).await;
-        assert!(waited.unwrap_err().to_string().contains("did nothing"));
+        assert!(waited.unwrap_err().to_string().contains("neither sent nor read anything"));
     }
 }

@@ -56,7 +56,7 @@ fn check(path: &Path) -> Result<String, Refusal> {
     let reservations = networks.iter().flat_map(|network| &network.subnets);
     let reservations = reservations.map(|subnet| subnet.reservations.len() as u64).sum();
     let mut lines = vec![format!(
-        "{} is right: {}, {}, {} in pools, {}, {}",
+        "{} is valid: {}, {}, {} in pools, {}, {}",
         path.display(),
         counted(networks.len() as u64, "network", "s"),
         counted(subnets, "subnet", "s"),
@@ -76,7 +76,7 @@ fn check(path: &Path) -> Result<String, Refusal> {
             }
             // The database checked the query when it was opened.
             None if kind == "sqlite" => {
-                format!("  lookup {name} ({kind}): {location}, its query is right")
+                format!("  lookup {name} ({kind}): {location}, its query is valid")
             }
             None => format!("  lookup {name} ({kind}): {location}, not contacted by a check"),
         });
@@ -105,7 +105,7 @@ fn passed_over(configuration: &Configuration) -> Vec<String> {
         |address| subnets().flat_map(|subnet| &subnet.pools).find(|p| p.contains(address));
     let line = |(name, address)| {
         let Pool { name: pool, .. } = pool_of(address)?;
-        Some(format!("  pool {pool}: {address} is the address of {name} and is not given out"))
+        Some(format!("  pool {pool}: {address} is the address of {name} and is not allocated"))
     };
     addresses.filter_map(line).collect()
 }

@@ -12,8 +12,9 @@
 //! - `keeper`: detects that the clock was set.
 //! - `kernel`: whether the kernel considers its clock synchronised.
 //!
-//! Does not know the leases. Invariant: server time never goes back and never runs faster than real
-//! time, except over a stop of the server, whose length the clock says plausibly.
+//! Does not know the leases. Invariant: server time never goes back, and while the server runs it
+//! never runs faster than real time. Over a stop of the server it advances by the time that the
+//! clock says, if that is plausible.
 
 mod keeper;
 mod kernel;

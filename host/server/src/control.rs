@@ -62,11 +62,15 @@ pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
 pub(crate) fn make_way(path: &Path) -> anyhow::Result<()> {
     let place = || format!("cannot open the control socket {}", path.display());
     match BlockingStream::connect(path) {
-        Ok(_) => bail!("{}: another lessor answers there; stop it, or set control.socket", place()),
+        Ok(_) => bail!(
+            "{}: another lessor process uses it; stop that process, or set control.socket to \
+             another path",
+            place()
+        ),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             if !std::fs::symlink_metadata(path).with_context(place)?.file_type().is_socket() {
                 bail!(
-                    "{}: something else stands there; set control.socket to another path",
+                    "{}: the path exists and is not a socket; set control.socket to another path",
                     place()
                 );
             }
@@ -85,7 +89,7 @@ pub(crate) async fn answer(listener: UnixListener, reloader: Arc<Reloader>) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept on the control socket");
+                tracing::warn!(%error, "cannot accept a connection on the control socket");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
@@ -146,12 +150,12 @@ mod tests {
         drop(listen(&path).unwrap());
         let living = listen(&path).unwrap();
         let error = listen(&path).unwrap_err().to_string();
-        assert!(error.contains("another lessor answers there"), "{error}");
+        assert!(error.contains("another lessor process uses it"), "{error}");
         drop(living);
         let file = folder.path().join("lessor.toml");
         std::fs::write(&file, "precious").unwrap();
         let error = listen(&file).unwrap_err().to_string();
-        assert!(error.contains("something else stands there"), "{error}");
+        assert!(error.contains("is not a socket"), "{error}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     }
 }

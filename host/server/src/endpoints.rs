@@ -102,7 +102,7 @@ struct Owner {
 
 impl Endpoints {
     /// Opens every endpoint that can be opened. Each worker gets the endpoints that it serves, each
-    /// at a permanent position. An interface that is missing leaves its position empty.
+    /// at a fixed position. An interface that is missing leaves its position empty.
     ///
     /// # Errors
     /// If another process uses an address or port, or a capability is missing, or an interface is

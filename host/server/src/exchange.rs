@@ -723,8 +723,8 @@ pub(crate) fn relay_not_served(view: &View) -> Option<String> {
     let relay = view.request.relay_address;
     (!subnet.serves_relay_of(&view.request)).then(|| {
         format!(
-            "relay address {relay} is not among the `relays` of subnet {}; add it there, or below \
-             [server], if it is one of yours",
+            "relay address {relay} is not among the `relays` of subnet {}; add it there, or under \
+             [server], if the relay is yours",
             subnet.prefix
         )
     })
@@ -749,7 +749,7 @@ pub(crate) fn unidentified_client(kind: ClientKeyKind) -> String {
         ClientKeyKind::Line => LINE.to_owned(),
         ClientKeyKind::LineAndHardwareAddress => format!("{LINE}; and {HARDWARE}"),
     };
-    format!("client-key = {:?} wants {wanted}", kind.name())
+    format!("client-key = {:?} requires {wanted}", kind.name())
 }
 
 /// Describes how a client's key was seen elsewhere, for the operator.

@@ -181,8 +181,8 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
     for sidecar in &sidecars {
         if !files.iter().any(|file| file.file_stem() == sidecar.file_stem()) {
             refusal.mistakes.push(format!(
-                "{} configures a plugin that is not there: expected {} (or .rhai or .js) beside it; add \
-                 the plugin or remove the file",
+                "{} configures a plugin that does not exist: expected {} (or .rhai or .js) beside \
+                 it; add the plugin or remove the file",
                 sidecar.display(),
                 sidecar.with_extension("wasm").display()
             ));
@@ -194,8 +194,8 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
     for file in &files {
         if let Some(first) = by_name.insert(plugin_name(file), file) {
             refusal.mistakes.push(format!(
-                "{} and {} are plugins of one name, which one file beside them would configure; rename \
-                 or remove one of them",
+                "{} and {} have the same plugin name, so one file beside them would configure \
+                 both; rename or remove one of them",
                 first.display(),
                 file.display()
             ));
@@ -366,7 +366,10 @@ mod tests {
         let (_, refusal) = plugin_sources(&settings, false);
         let said = refusal.to_string();
         // The two files are not neighbours in the order of names.
-        assert!(said.contains("10-a.rhai and ") && said.contains("plugins of one name"), "{said}");
+        assert!(
+            said.contains("10-a.rhai and ") && said.contains("have the same plugin name"),
+            "{said}"
+        );
         assert!(said.contains("did you mean ") && said.contains("20-garden.rhai"), "{said}");
         assert!(!said.contains("30-old") && !said.contains("README"), "{said}");
     }

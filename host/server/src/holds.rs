@@ -52,7 +52,8 @@ impl Holds {
                 network,
                 no_records_since = written(since),
                 until = written(until),
-                "no records of leases: new clients get no address that an unknown client may hold"
+                "there are no records of leases: new clients get no address that an unknown client \
+                 may hold"
             );
         });
         if marks != remembered {
@@ -70,7 +71,7 @@ impl Holds {
         let Some(path) = &self.path else { return Marks::new() };
         match lessor_files::read(path, NOTE_OCTETS_MAX) {
             Ok(octets) => serde_json::from_slice(&octets).unwrap_or_else(|error| {
-                tracing::error!(path = %path.display(), %error, "ignoring a file that is damaged");
+                tracing::error!(path = %path.display(), %error, "ignoring a damaged file");
                 Marks::new()
             }),
             Err(error) => {
@@ -90,7 +91,7 @@ impl Holds {
             tracing::error!(
                 path = %path.display(),
                 %error,
-                "cannot remember which networks have no records: after a restart, new clients may get \
+                "cannot write which networks have no records: after a restart, new clients may get \
                  addresses that unknown clients hold"
             );
         }

@@ -7,7 +7,7 @@
 //! <store.path>/last-accepted/lessor.toml   the configuration file
 //! <store.path>/last-accepted/plugins/      policies, scripts and the files beside them
 //! <store.path>/last-accepted/interpreters/ what runs the scripts
-//! <store.path>/last-accepted/files/        files of reservations and sources, secrets, certificates
+//! <store.path>/last-accepted/files/        reservations, files of sources, secrets, certificates
 //! <store.path>/last-accepted.new/          one that is being written, or waits for its probation
 //! ```
 //!
@@ -108,8 +108,8 @@ pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<In
     if let Err(error) = kept {
         tracing::warn!(
             error = format!("{error:#}"),
-            "no copy of this generation could be kept; a start with a broken configuration would serve \
-             the one kept before, if there is any"
+            "cannot keep a copy of this generation; a start with a broken configuration would \
+             serve the copy before it, if there is one"
         );
     }
 }
@@ -135,14 +135,14 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     let text = match lessor_files::read(&path, FILE_OCTETS_MAX) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
-            "there is no generation that this server accepted before: {} does not exist",
+            "this server has not accepted a generation yet: {} does not exist",
             path.display()
         ),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let manifest: Manifest = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is damaged or of another version", path.display()))?;
-    ensure!(manifest.version == VERSION, "{} is of another version", path.display());
+        .with_context(|| format!("{} is damaged or has another version", path.display()))?;
+    ensure!(manifest.version == VERSION, "{} has another version", path.display());
     for file in &manifest.files {
         let path = folder.join(&file.copy);
         let digest = pass_on(&path, &mut io::sink())
@@ -157,7 +157,7 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     let stand_in = |path: &Path| manifest.copy_of(&folder, path).unwrap_or_else(|| path.to_owned());
     let configuration = lessor_config::parse_with_copies(&name, &text, base, &stand_in);
     let mut configuration = configuration.map_err(|mistakes| {
-        anyhow::anyhow!("this version of the server refuses it: {}", mistakes.render(false))
+        anyhow::anyhow!("this version of the server rejects it: {}", mistakes.render(false))
     })?;
     let named = store_folder(&configuration);
     // A relative path is complete in the copy, but may not be where the server was started.
@@ -182,7 +182,7 @@ pub(crate) fn read_despite_mistakes(configuration: &Path) -> anyhow::Result<Last
     })?;
     let base = configuration.parent().unwrap_or(Path::new(""));
     let store = lessor_config::store_folder_despite_mistakes(&text, base)
-        .context("the configuration does not say beyond doubt where leases are ([store])")?;
+        .context("the configuration does not clearly say where leases are ([store])")?;
     read(&store)
 }
 

@@ -145,7 +145,7 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
     });
     listed.unwrap_or_else(|shards::TooManyReloads(reloads)| {
         say(failure_line(&format!(
-            "the configuration was reloaded {reloads} times meanwhile; ask again"
+            "the configuration was reloaded {reloads} times meanwhile; try again"
         )))
     })
 }

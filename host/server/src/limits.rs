@@ -80,27 +80,28 @@ impl Limit {
     pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::ReceiveBuffer => {
-                "messages came faster than they were read, and the system dropped them: raise \
+                "messages arrived faster than they were read, and the system dropped them: raise \
                  net.core.rmem_max, or give the server the capability CAP_NET_ADMIN"
             }
             Self::WaitingMessages => {
-                "more messages waited than server.waiting-messages-max allows: raise it for bursts; if \
-                 it lasts, the server needs more workers, a faster disk or faster policies"
+                "more messages waited than server.waiting-messages-max allows: raise it for \
+                 bursts; if it lasts, the server needs more workers, a faster disk or faster \
+                 policies"
             }
             Self::WaitingTime => {
-                "messages waited longer than their clients do: the server needs more workers, a faster \
-                 disk or faster policies"
+                "messages waited longer than their clients do: the server needs more workers, a \
+                 faster disk or faster policies"
             }
             Self::WaitingChanges => {
                 "more changes of leases waited than store.waiting-changes-max allows: raise it for \
                  bursts; if it lasts, the disk is too slow"
             }
             Self::WaitingForLookups => {
-                "more messages waited for lookups than a worker lets wait: their sources are too slow"
+                "more messages waited for lookups than a worker allows: their sources are too slow"
             }
             Self::WaitingForStorage => {
-                "more messages waited for changes of one address, or of one subscriber's leases, than the \
-                 server lets wait: somebody sends too many, or the disk is too slow"
+                "more messages waited for changes of one address, or of one subscriber's leases, \
+                 than the server allows: a client sends too many, or the disk is too slow"
             }
         }
     }

@@ -100,7 +100,7 @@ impl LookupSet {
                     match self.sources.table(&lookup.source).map(|table| table.row(&lookup.key)) {
                         Some(Some(row)) => LookupAnswer::Found { row, is_stale: false },
                         Some(None) => LookupAnswer::NotFound,
-                        None => LookupAnswer::Unavailable("a replay asks no source".to_owned()),
+                        None => LookupAnswer::Unavailable("a replay queries no source".to_owned()),
                     }
                 }
             };

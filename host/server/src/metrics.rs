@@ -57,11 +57,11 @@ fn server(page: &mut Page, status: &Status) {
     page.counter("lessor_inputs_total", "Inputs, by the reason that each ended in", inputs);
     let limits = status.limits.iter();
     let limits = limits.map(|(limit, count)| sample(&[("limit", limit.name())], *count as f64));
-    page.counter("lessor_dropped_total", "Packets dropped, by the limit that they met", limits);
+    page.counter("lessor_dropped_total", "Packets dropped, by the limit that was reached", limits);
     let help = "Events that did not reach the journal";
     page.counter("lessor_events_lost_total", help, [plain(status.events_lost)]);
-    let help = "Messages of a client key with another hardware address, or behind another line, than \
-                its active lease has";
+    let help = "Messages of a client key with another hardware address, or behind another line, \
+                than its active lease has";
     page.counter("lessor_keys_seen_elsewhere_total", help, [plain(status.keys_seen_elsewhere)]);
     let help = "Whether the journal is configured and cannot be written";
     let problem = [plain(u64::from(status.journal_problem.is_some()))];
@@ -75,14 +75,14 @@ fn server(page: &mut Page, status: &Status) {
     let left_out = left_out.map(|(kind, count)| sample(&[("kind", kind)], count as f64));
     let help = "Lines of the journal left out because there were too many of their kind";
     page.counter("lessor_journal_lines_left_out_total", help, left_out);
-    let help = "Lines of the log that were lost because nobody read standard error";
+    let help = "Lines of the log that were lost because standard error was not read in time";
     page.counter("lessor_log_lines_lost_total", help, [plain(status.log_lines_lost)]);
     let help = "Options left out of replies because they did not fit";
     page.counter("lessor_options_left_out_total", help, [plain(status.options_left_out)]);
     let help = "Replies without the relay agent information, which did not fit";
     let left_out = [plain(status.relay_information_left_out)];
     page.counter("lessor_relay_information_left_out_total", help, left_out);
-    let help = "Messages that ended within an option and were read up to there";
+    let help = "Messages that ended within an option and were read up to it";
     page.counter("lessor_messages_cut_short_total", help, [plain(status.messages_cut_short)]);
 }
 
@@ -95,7 +95,7 @@ fn pools(page: &mut Page, status: &Status) {
     };
     let rows = || status.pools.iter().enumerate();
     let sizes = rows().map(|(row, pool)| sample(&labels(row), pool.usage.size as f64));
-    page.gauge("lessor_pool_addresses", "Addresses that a pool may give out", sizes);
+    page.gauge("lessor_pool_addresses", "Addresses that a pool may allocate", sizes);
     let taken = rows().flat_map(|(row, pool)| {
         let usage = &pool.usage;
         let counts = [
@@ -113,7 +113,7 @@ fn pools(page: &mut Page, status: &Status) {
     );
     let filled = [("90", status.pools_nearly_full), ("100", status.pools_full)];
     let filled = filled.map(|(percent, count)| sample(&[("percent", percent)], count as f64));
-    page.counter("lessor_pools_filled_total", "How often a pool filled up to so much", filled);
+    page.counter("lessor_pools_filled_total", "How often a pool became this full", filled);
     let help = "Leases on storage that no configured network spans";
     page.gauge("lessor_stray_leases", help, [plain(status.stray_leases as u64)]);
 }
@@ -142,23 +142,23 @@ fn plugins(page: &mut Page, plugins: &[PluginStatus]) {
     page.gauge("lessor_plugin_suspended", help, suspended);
     let help = "How often a plugin was suspended for all packets";
     page.counter("lessor_plugin_suspensions_total", help, each(|plugin| plugin.suspensions as f64));
-    let help = "Clients, lines and links that a plugin is not asked about because of their faults";
+    let help = "Clients, lines and links for which a plugin is not called because of their faults";
     page.gauge("lessor_plugin_shut_out", help, each(|plugin| plugin.shut_out as f64));
     let help = "Lines that a plugin logged beyond its limit, which were left out";
     let left_out = each(|plugin| plugin.log_lines_left_out as f64);
     page.counter("lessor_plugin_log_lines_left_out_total", help, left_out);
     let states = plugins.iter().filter_map(|plugin| Some((plugin, plugin.state?)));
     let keys = states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.keys as f64));
-    page.gauge("lessor_plugin_state_keys", "Keys that a plugin remembers", keys);
+    page.gauge("lessor_plugin_state_keys", "Keys that a plugin has stored", keys);
     let keys_max =
         states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.keys_max as f64));
-    page.gauge("lessor_plugin_state_keys_max", "Keys that a plugin may remember", keys_max);
+    page.gauge("lessor_plugin_state_keys_max", "Keys that a plugin may store", keys_max);
     let refused =
         states.clone().map(|(plugin, state)| sample(&of_plugin(plugin), state.refused as f64));
     let help = "Keys that a plugin could not set because there was no room";
     page.counter("lessor_plugin_state_refused_total", help, refused);
     let octets = states.map(|(plugin, state)| sample(&of_plugin(plugin), state.octets as f64));
-    page.gauge("lessor_plugin_state_octets", "Octets that a plugin remembers", octets);
+    page.gauge("lessor_plugin_state_octets", "Octets that a plugin has stored", octets);
     own_numbers(page, plugins);
 }
 
@@ -175,12 +175,12 @@ fn own_numbers(page: &mut Page, plugins: &[PluginStatus]) {
         OwnNumber::Counter(count) => Some(sample(&labels, count as f64)),
         OwnNumber::Gauge(_) => None,
     });
-    page.counter("lessor_plugin_own_total", "What a plugin counts itself, by its name", counters);
+    page.counter("lessor_plugin_own_total", "Counters of a plugin, by name", counters);
     let gauges = all().filter_map(|(labels, number)| match number {
         OwnNumber::Gauge(value) => Some(sample(&labels, value)),
         OwnNumber::Counter(_) => None,
     });
-    page.gauge("lessor_plugin_own", "What a plugin measures itself, by its name", gauges);
+    page.gauge("lessor_plugin_own", "Gauges of a plugin, by name", gauges);
 }
 
 fn shadows(page: &mut Page, status: &Status) {
@@ -203,9 +203,9 @@ fn shadows(page: &mut Page, status: &Status) {
             sample(&[("plugin", &*shadow.plugin.name), ("difference", &kind)], *count as f64)
         })
     });
-    let help = "Requests that a shadow plugin differed in, by what";
+    let help = "Requests that a shadow plugin differed in, by the kind of difference";
     page.counter("lessor_shadow_differences_total", help, differences);
-    let help = "Exchanges that shadow plugins could not look at";
+    let help = "Exchanges that shadow plugins could not compare";
     page.counter("lessor_shadow_samples_lost_total", help, [plain(status.shadows.lost)]);
     let help = "Differences of shadow plugins that were not journalled";
     let left_out = [plain(status.shadow_lines_left_out)];
@@ -228,8 +228,8 @@ fn lookups(page: &mut Page, status: &Status) {
             sample(&with(&of_source(source), "answer", answer), count as f64)
         })
     });
-    let help = "Questions of policies, by what answered them: memory (row, no-row, stale), the source \
-                itself (fetched; many may share one), or nothing";
+    let help = "Lookups of policies, by what answered them: memory (row, no-row, stale), the \
+                source itself (fetched; many may share one), or nothing";
     page.counter("lessor_lookup_answers_total", help, answers);
     let failures = status.lookups.iter().flat_map(|source| {
         let failures =
@@ -238,13 +238,13 @@ fn lookups(page: &mut Page, status: &Status) {
             sample(&with(&of_source(source), "failure", failure), count as f64)
         })
     });
-    let help = "Questions that a source did not answer, by the reason";
+    let help = "Queries that a source did not answer, by the reason";
     page.counter("lessor_lookup_failures_total", help, failures);
     let help = "Rows of a source in memory, or remembered answers";
     page.gauge("lessor_lookup_rows", help, each(|source| source.rows as f64));
-    let help = "Questions that wait for a source";
+    let help = "Queries that wait for a source";
     page.gauge("lessor_lookup_in_flight", help, each(|source| source.in_flight as f64));
-    let help = "Whether a source is left alone because it failed";
+    let help = "Whether a source is not queried for a time because it failed";
     let down = each(|source| f64::from(u8::from(source.is_down)));
     page.gauge("lessor_lookup_down", help, down);
     let help = "How long a source took to answer, on average";
@@ -269,7 +269,7 @@ fn store(page: &mut Page, status: &Status) {
 
 fn clock(page: &mut Page, status: &Status) {
     let clock = &status.clock;
-    let help = "Whether the kernel holds its clock for synchronised";
+    let help = "Whether the kernel considers its clock synchronised";
     page.gauge("lessor_clock_synchronised", help, [plain(clock.is_synchronised.into())]);
     let help = "How often the clock was set while the server ran";
     page.counter("lessor_clock_steps_total", help, [plain(clock.steps)]);

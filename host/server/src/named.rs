@@ -64,25 +64,25 @@ impl Known<'_> {
         match kind {
             NamedKind::Pool if self.pools.contains(name.as_str()) => None,
             NamedKind::Pool => Some(format!(
-                "there is no pool {name:?} in the configuration, so the clients sent there would get \
-                 no address{}. Correct the name, or add the pool below a [[subnet]]",
+                "there is no pool {name:?} in the configuration, so the clients sent there would \
+                 get no address{}. Correct the name, or add the pool below a [[subnet]]",
                 others(name, "pools", self.pools.iter().copied())
             )),
             NamedKind::Source if sources().any(|source| source == name) => None,
             NamedKind::Source => Some(format!(
-                "there is no source {name:?} in the configuration, so this lookup would fail for each \
-                 packet{}. Correct the name, or add a [[lookup]] with name = {name:?}",
+                "there is no source {name:?} in the configuration, so this lookup would fail for \
+                 each packet{}. Correct the name, or add a [[lookup]] with name = {name:?}",
                 others(name, "sources", sources())
             )),
             NamedKind::Table => match self.sources.iter().find(|(source, _)| source == name) {
                 Some((_, true)) => None,
                 Some(_) => Some(format!(
-                    "the source {name:?} is no table in memory, as csv and json are: plan a lookup in \
-                     it, and read the answer with request.lookup"
+                    "the source {name:?} is not a table in memory, as csv and json are: plan a \
+                     lookup in it, and read the answer with request.lookup"
                 )),
                 None => Some(format!(
-                    "there is no source {name:?} in the configuration{}. Correct the name, or add a \
-                     [[lookup]] with name = {name:?} and type = \"csv\" or \"json\"",
+                    "there is no source {name:?} in the configuration{}. Correct the name, or add \
+                     a [[lookup]] with name = {name:?} and type = \"csv\" or \"json\"",
                     others(
                         name,
                         "tables",
@@ -130,7 +130,7 @@ mod tests {
                 "port",
                 "did you mean \"ports\". Correct the name, or add a [[lookup]]",
             ),
-            (NamedKind::Table, "crm", "is no table in memory"),
+            (NamedKind::Table, "crm", "is not a table in memory"),
             (NamedKind::Table, "billing", "its tables are \"ports\". "),
         ] {
             let said = mistake(kind, name).unwrap();

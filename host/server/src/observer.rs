@@ -132,7 +132,7 @@ impl Observer {
         self.sampling.leave_out_unanswered();
     }
 
-    /// Takes the place of a decision in the order of events, after the leases whose end it noticed.
+    /// Reserves a place for a decision in the order of events, after the leases whose end it noticed.
     /// Must be called under the lock of the engine. Returns `None` if nothing uses events, or if
     /// the decision is about no address.
     pub(crate) fn decided(
@@ -236,7 +236,7 @@ impl Task {
                     }
                 }
                 Ok(Message::ShadowDifference(difference)) => {
-                    tracing::debug!(?difference, "a shadow differs");
+                    tracing::debug!(?difference, "a shadow plugin differs");
                     self.with_journal(|journal| journal.shadow_difference(&difference));
                 }
                 Ok(Message::Watchers(mut watchers)) => {
@@ -257,7 +257,10 @@ impl Task {
         let lost = self.queue.len();
         if lost > 0 {
             self.counters.events_lost.fetch_add(lost as u64, Ordering::Relaxed);
-            tracing::warn!(lost, "events were not journalled: there was no time before the end");
+            tracing::warn!(
+                lost,
+                "events were not journalled: the server stopped before they could be written"
+            );
         }
         Ok(())
     }

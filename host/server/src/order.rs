@@ -71,7 +71,7 @@ impl<T> Order<T> {
         Self { shared: Arc::new(Shared { parts, places_max, tell: Box::new(tell) }) }
     }
 
-    /// Takes a place for a decision about `addresses`. Must be called under the lock of their
+    /// Reserves a place for a decision about `addresses`. Must be called under the lock of their
     /// network. Returns `None` if the decision is about no address.
     pub(crate) fn take(
         &self,

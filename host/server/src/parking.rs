@@ -167,7 +167,7 @@ impl Drop for Away {
 }
 
 fn given_up() -> LookupAnswer {
-    LookupAnswer::Unavailable("the server gave the question up".to_owned())
+    LookupAnswer::Unavailable("the server abandoned the lookup".to_owned())
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn in_words(wait: &LongestWait, workers: usize) -> String {
     }
     let kind = format!("{kind:?}").to_uppercase();
     let who = match workers {
-        0 | 1 => "nobody is answered meanwhile, as there is one worker".to_owned(),
+        0 | 1 => "no client is answered meanwhile, because there is one worker".to_owned(),
         workers => format!(
             "the clients of that worker, about one in {workers}, wait as long, and {workers} such \
              packets at once stop all {workers} workers"
@@ -46,9 +46,9 @@ fn in_words(wait: &LongestWait, workers: usize) -> String {
     format!(
         "one {kind} for which its plugins compute until their deadlines occupies a worker for \
          {wait_ms} ms: {who}. A client is shut out once its faults cost more than \
-         {CLIENT_FAULT_MS_PER_SEC} ms of each second on average, but the next one can do the same; a plugin \
-         is suspended only when the faults of all cost more than {FAULT_MS_PER_SEC} ms of each second. The \
-         deadlines are: {named}. Lower deadline-ms below [limits] in the files \
+         {CLIENT_FAULT_MS_PER_SEC} ms of each second on average, but the next one can do the same; \
+         a plugin is suspended only when the faults of all cost more than {FAULT_MS_PER_SEC} ms of \
+         each second. The deadlines are: {named}. Lower deadline-ms below [limits] in the files \
          beside them; the usual 10 ms is a hundred times what a decision takes"
     )
 }
@@ -78,9 +78,10 @@ mod tests {
         let alone = in_words(&wait, 1);
         for words in [
             "one DISCOVER for which",
-            "for 1020 ms: nobody is answered meanwhile",
+            "for 1020 ms: no client is answered meanwhile",
             "is suspended only when the faults of all cost more than 100 ms of each second",
-            "20-slow 1000 ms in each of on-discover; 10-table 10 ms in each of plan-lookups, on-discover",
+            "20-slow 1000 ms in each of on-discover; 10-table 10 ms in each of plan-lookups, \
+             on-discover",
         ] {
             assert!(alone.contains(words), "no {words:?} in: {alone}");
         }

@@ -40,8 +40,8 @@ impl PluginFolder {
             }
             if let Err(problem) = lessor_files::check_name(Path::new(name)) {
                 found.mistakes.push(format!(
-                    "{path:?} cannot be used: {problem}, so no log could show it; rename it, or put it \
-                     elsewhere"
+                    "{path:?} cannot be used: {problem}, so no log could show it; rename it, or \
+                     move it elsewhere"
                 ));
                 continue;
             }
@@ -49,13 +49,13 @@ impl PluginFolder {
                 Kind::Wasm | Kind::Script(_) => found.plugins.push(path),
                 Kind::Sidecar => found.sidecars.push(path),
                 Kind::Source => found.mistakes.push(format!(
-                    "{} is no policy that this server can run: scripts are .rhai or .js, and \
-                     everything else is built to a .wasm file; put it elsewhere",
+                    "{} is not a policy that this server can run: scripts are .rhai or .js, and \
+                     everything else is built to a .wasm file; move it elsewhere",
                     path.display()
                 )),
                 Kind::Misspelt(ending) => found.mistakes.push(format!(
-                    "{} is no policy by its ending; did you mean {}? Rename it, or put it \
-                     elsewhere",
+                    "{} does not have the extension of a policy; did you mean {}? Rename it, or \
+                     move it elsewhere",
                     path.display(),
                     path.with_extension(ending).display()
                 )),

@@ -42,8 +42,8 @@ impl PluginState {
                 tracing::error!(
                     damaged = %damaged.folder.display(),
                     error = %damaged.error,
-                    "what plugins remember was damaged on disk and is put aside; they start with \
-                     nothing. Remove the folder when nobody needs it for an inquiry"
+                    "the stored state of plugins was damaged and is moved aside; they start \
+                     without it. Remove the folder when it is no longer needed for an investigation"
                 );
                 Ok(store)
             }

@@ -46,8 +46,8 @@ pub(crate) fn limit(path: &Path, configuration: &Configuration) -> anyhow::Resul
             for path in std::iter::once(path).chain(reservations) {
                 ensure!(
                     lessor_files::open(path).is_ok(),
-                    "the user {0:?} (server.user) cannot read {1}, so no reload could; give the file to \
-                     its group: chgrp {2} {1}",
+                    "the user {0:?} (server.user) cannot read {1}, so no reload could; give the \
+                     file to its group: chgrp {2} {1}",
                     account.name,
                     path.display(),
                     account.group_name
@@ -56,15 +56,15 @@ pub(crate) fn limit(path: &Path, configuration: &Configuration) -> anyhow::Resul
             notes.push(format!("runs as the user {}; keeps {kept}", account.name));
         }
         Some(account) if account.user != geteuid() => bail!(
-            "the server was started as user {} and cannot become {:?} (server.user): start it as root, \
-             or as that user",
+            "the server was started as user {} and cannot become {:?} (server.user): start it as \
+             root, or as that user",
             geteuid(),
             account.name
         ),
         _ => ownership::restrict(configuration, &mut notes),
     }
     // No process that it starts can regain the privileges that were dropped.
-    prctl::set_no_new_privs().context("cannot give up gaining privileges")?;
+    prctl::set_no_new_privs().context("cannot set no_new_privs")?;
     Ok(notes)
 }
 

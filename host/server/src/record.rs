@@ -84,7 +84,9 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let file = file.map_err(|error| {
         let what = match error.kind() {
-            ErrorKind::AlreadyExists => format!("{}; choose a file that is not there yet", place()),
+            ErrorKind::AlreadyExists => {
+                format!("{}; choose a file that does not exist yet", place())
+            }
             _ => place(),
         };
         anyhow::Error::new(error).context(what)
@@ -131,16 +133,16 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     }
     file.flush().with_context(place)?;
     bar.finish_and_clear();
-    let end = end.context("the server broke off the recording; its log may say why")?;
+    let end = end.context("the server ended the recording early; its log may say why")?;
     let why = match end.why {
-        EndReason::Count => "as many as asked for",
-        EndReason::Time => "as long as asked for",
-        EndReason::Size => "as large as asked for",
+        EndReason::Count => "the requested number of inputs",
+        EndReason::Time => "the requested time",
+        EndReason::Size => "the requested size",
         EndReason::Stopped => "stopped",
     };
     println!("{} recorded in {} ({why})", counted(end.inputs), path.display());
     if end.lost > 0 {
-        eprintln!("{} lost besides, because the recorder could not follow", counted(end.lost));
+        eprintln!("{} more were lost, because the recorder could not keep up", counted(end.lost));
     }
     Ok(ExitCode::SUCCESS)
 }

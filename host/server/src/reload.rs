@@ -164,7 +164,9 @@ impl Reloader {
         // When the reload is reported, no packet may reach the old policies any more.
         for _ in &self.workers {
             if all_taken.recv_timeout(TAKEN_WITHIN).is_err() {
-                tracing::warn!("a worker is too busy to take up the new policies; it will");
+                tracing::warn!(
+                    "a worker is too busy to use the new policies yet; it will use them later"
+                );
             }
         }
     }

@@ -192,8 +192,8 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
     let unanswered = replica.unanswered() + other.as_ref().map_or(0, Replica::unanswered);
     if unanswered > 0 {
         output.note(&format!(
-            "{} counted as unavailable: neither recorded nor of a csv or json file, and a replay asks \
-             no other source",
+            "{} counted as unavailable: neither recorded nor in a csv or json file, and a replay \
+             queries no other source",
             output::counted(unanswered, "lookup")
         ))?;
     }
@@ -202,10 +202,10 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
 
 fn nothing_to_replay(file: &Path, traffic: &Traffic) -> String {
     let (notes, advice) = match traffic.is_recording {
-        true => (String::new(), "record while clients ask"),
+        true => (String::new(), "record while clients send requests"),
         false => (
             format!(" ({})", traffic.notes.join("; ")),
-            "capture the server's traffic with tcpdump 'udp port 67' while clients ask",
+            "capture the server's traffic with tcpdump 'udp port 67' while clients send requests",
         ),
     };
     format!("{} has no input that could be replayed{notes}; {advice}", file.display())
@@ -257,25 +257,26 @@ fn of_recording(recording: Recording) -> Traffic {
     if !header.with_leases {
         leases = leases_at_first_sight(&steps);
         notes.push(
-            "recorded without --with-leases: leases of clients that are not in the file are not \
-             known, so pools may have more room than the server's had"
+            "recorded without --with-leases: leases of clients that are not in the file are \
+             unknown, so pools may have more room than those of the server"
                 .to_owned(),
         );
     }
     if let Some(text) = &header.find {
-        notes.push(format!("recorded are only clients and lines that contain {text:?}"));
+        notes.push(format!("only clients and lines that contain {text:?} were recorded"));
     }
     match end {
         Some(end) if end.lost > 0 => notes.push(format!(
-            "the recorder lost {} besides those in the file: expect differences",
+            "the recorder lost {} more than are in the file: expect differences",
             output::counted(end.lost, "input")
         )),
         Some(_) => {}
-        None => notes.push("the recording is cut short; replayed is what is there".to_owned()),
+        None => notes
+            .push("the recording is truncated; only the part that is there is replayed".to_owned()),
     }
     let generations: HashSet<u64> = steps.iter().filter_map(generation_of).collect();
     if generations.len() > 1 {
-        notes.push("there were reloads while it was recorded".to_owned());
+        notes.push("the configuration was reloaded during the recording".to_owned());
     }
     let spoken_for = steps.iter().filter_map(from_pool).collect();
     let happenings = steps.into_iter().map(|step| match step {
@@ -336,7 +337,7 @@ fn of_capture(
     configuration: &Configuration,
 ) -> Traffic {
     let mut notes = vec![format!(
-        "a capture: {} to a server, {}, {} cut short; the server is taken to have had no leases",
+        "a capture: {} to a server, {}, {} truncated; the server is assumed to have had no leases",
         output::counted(capture.datagrams.len() as u64, "datagram"),
         output::counted(capture.passed_over, "other frame"),
         output::counted(capture.cut, "frame")
@@ -346,12 +347,13 @@ fn of_capture(
             Some(address) => {
                 capture.arrive_on_link(address);
                 notes.push(format!(
-                    "{} broadcast on the link; the server's address there is taken to be {address}",
+                    "{} broadcast on the link; the server's address there is assumed to be \
+                     {address}",
                     output::counted(capture.broadcasts() as u64, "datagram")
                 ));
             }
             None => notes.push(format!(
-                "{} broadcast on a link, and nothing tells the server's address there; give it with \
+                "{} broadcast on a link, and the server's address there is unknown; give it with \
                  --link",
                 output::counted(capture.broadcasts() as u64, "datagram")
             )),

@@ -62,8 +62,8 @@ pub(crate) fn interpreter(file: &str, folder: Option<&Path>) -> Result<PathBuf, 
         let looked: Vec<String> =
             folders.iter().map(|folder| folder.join(file).display().to_string()).collect();
         format!(
-            "is a script, but there is no interpreter for it: looked for {}; install it there, or name \
-             its folder with interpreters = \"/usr/lib/lessor/interpreters\" below [plugins]",
+            "is a script, but there is no interpreter for it: looked for {}; install it there, or \
+             name its folder with interpreters = \"/usr/lib/lessor/interpreters\" below [plugins]",
             looked.join(" and ")
         )
     })

@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
             // This reports all mistakes, including those of plugins.
             let code = check::run(path);
             if let Some(why) = why {
-                eprintln!("lessor: what was accepted last cannot serve either: {why:#}");
+                eprintln!("lessor: the last accepted generation cannot serve either: {why:#}");
             }
             return Ok(code);
         }
@@ -107,7 +107,7 @@ async fn serve(path: &Path, candidate: Candidate, strict: bool) -> anyhow::Resul
     let mut signals = Signals::catch()?;
     let Some((server, listeners)) = start(&mut signals, path, candidate, strict).await? else {
         stopping::end_soon();
-        tracing::info!("stopped before anything was served");
+        tracing::info!("stopped before the server was ready");
         return Ok(());
     };
     let control = listeners
@@ -384,7 +384,7 @@ impl Reclaimer {
     fn look_at_log(&mut self) {
         let lost = logging::lines_lost();
         if lost > self.log_lines_lost {
-            tracing::warn!(lost, "lines of the log were lost: nobody reads standard error in time");
+            tracing::warn!(lost, "log lines were lost: standard error is not read in time");
             self.log_lines_lost = lost;
         }
     }
@@ -402,7 +402,7 @@ impl StoreWatch {
             tracing::error!(
                 failed_flushes = status.failed_flushes,
                 error = status.last_error,
-                "the store cannot write: nothing is acknowledged until it can"
+                "the store cannot write: no lease is acknowledged until it can"
             );
         } else if self.is_failing && status.last_error.is_none() && is_due {
             self.told_at = Some(now);
@@ -450,7 +450,7 @@ fn restore(
     if moved > 0 {
         tracing::warn!(
             leases = moved,
-            "leases that were granted while the clock was ahead keep the time that they had left"
+            "leases that were granted while the clock was ahead keep their remaining time"
         );
     }
     clock::say(stored.resumed().verdict);
@@ -467,7 +467,8 @@ fn restore(
     if shards.stray_leases() > 0 {
         tracing::warn!(
             leases = shards.stray_leases(),
-            "leases lie in no configured subnet; they are kept, and serve again with one that spans them"
+            "leases are in no configured subnet; they are kept, and count again with a \
+             configuration that spans them"
         );
     }
     Ok(())

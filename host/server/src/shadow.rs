@@ -94,7 +94,7 @@ fn print(summary: &ShadowSummary) -> io::Result<()> {
              beside a plugin and reload"
         );
     }
-    writeln!(out, "generation {generation} serves since {serving_since}")?;
+    writeln!(out, "generation {generation} has served since {serving_since}")?;
     let mut requests =
         table(&["shadow", "requests", "agreed", "differed", "not comparable", "differences"]);
     for shadow in &found.shadows {
@@ -114,7 +114,7 @@ fn print(summary: &ShadowSummary) -> io::Result<()> {
     writeln!(out, "{}", times(summary))?;
     let lost = [
         (found.waiting as u64, "still wait to be compared"),
-        (found.lost, "were not compared because the shadows could not follow"),
+        (found.lost, "were not compared because the shadows could not keep up"),
         (summary.lines_left_out, "differences are not in the journal, which takes 100 a second"),
     ];
     for (count, what) in lost.into_iter().filter(|(count, _)| *count > 0) {

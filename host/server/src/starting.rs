@@ -58,7 +58,7 @@ impl Candidate {
             Ok(found) => Ok(Self::of(found, refusal)),
             Err(why) => {
                 let why = format!("{why:#}");
-                tracing::error!(why, "cannot serve with the generation that was accepted last");
+                tracing::error!(why, "cannot serve the last accepted generation");
                 Err(error)
             }
         }
@@ -72,8 +72,8 @@ impl Candidate {
         }
         tracing::error!(
             accepted_at,
-            "THE CONFIGURATION CANNOT SERVE, so the generation that was accepted last does; correct \
-             the mistakes above and reload. `lessor serve --strict` would not have started"
+            "THE CONFIGURATION CANNOT SERVE, so the last accepted generation does; correct the \
+             mistakes above and reload. `lessor serve --strict` would not have started"
         );
     }
 

@@ -172,7 +172,7 @@ fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
 fn get(arguments: &KeyArguments) -> anyhow::Result<ExitCode> {
     let entries = entries(&arguments.file, Some(arguments.policy.clone()))?;
     let Some(entry) = entries.iter().find(|entry| *entry.key == *arguments.key) else {
-        bail!("policy {} remembers no key {:?}", arguments.policy, arguments.key);
+        bail!("policy {} has no key {:?}", arguments.policy, arguments.key);
     };
     match arguments.json {
         true => writeln!(io::stdout(), "{}", serde_json::to_string(entry)?)?,
@@ -225,7 +225,9 @@ fn changed(file: &ConfigurationFile, question: StateQuestion) -> anyhow::Result<
     match client::ask_one(&file.config, Question::State(question))? {
         Answer::Removed(removed) => Ok(removed),
         Answer::Mistake(mistake) => bail!(mistake),
-        Answer::Entry(_) => bail!("the server is of another version"),
+        Answer::Entry(_) => {
+            bail!("the server has another version; use the lessor command of that version")
+        }
     }
 }
 
@@ -310,9 +312,9 @@ fn shown(entry: &StateEntry, rules: &StateRules) -> Entry {
 fn unknown(policy: &str, owners: &[Arc<str>]) -> String {
     let names: Vec<&str> = owners.iter().map(|owner| &**owner).collect();
     match &names[..] {
-        [] => format!("no policy {policy} remembers anything; none does"),
+        [] => format!("policy {policy} has no keys, and neither has any other"),
         names => {
-            format!("no policy {policy} remembers anything; wanted one of {}", names.join(", "))
+            format!("policy {policy} has no keys; wanted one of {}", names.join(", "))
         }
     }
 }

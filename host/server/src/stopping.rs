@@ -62,7 +62,9 @@ impl Signals {
                 ended = end_of(&mut reload) => {
                     reload = None;
                     if ended.is_err() {
-                        tracing::error!("a reload ended in a panic; the old generation serves on");
+                        tracing::error!(
+                            "a reload ended in a panic; the old generation continues to serve"
+                        );
                     }
                     notify(&[sd_notify::NotifyState::Ready]);
                 }
@@ -75,7 +77,7 @@ impl Signals {
     pub(crate) async fn watch_over<T>(&mut self, work: JoinHandle<T>) -> Result<T, JoinError> {
         tokio::select! {
             done = work => done,
-            () = self.stop() => exit_unfinished("was told twice to stop"),
+            () = self.stop() => exit_unfinished("was asked twice to stop"),
         }
     }
 }
@@ -84,10 +86,13 @@ impl Signals {
 pub(crate) fn end_soon() {
     let watchdog = thread::Builder::new().name("watchdog".into()).spawn(|| {
         thread::sleep(STOP_WITHIN);
-        exit_unfinished("could not stop in good order in time");
+        exit_unfinished("could not stop in time");
     });
     if let Err(error) = watchdog {
-        tracing::error!(%error, "there is no thread that would end a stop that takes too long");
+        tracing::error!(
+            %error,
+            "cannot start the thread that would end a stop that takes too long"
+        );
     }
 }
 
@@ -102,7 +107,7 @@ fn exit_unfinished(why: &str) -> ! {
     tracing::error!(
         exit_code = UNFINISHED_EXIT_CODE,
         "the server {why} and ends now: every acknowledged lease is on storage; the last lines of \
-         the journal, and what plugins wanted to remember in the last second, may be lost"
+         the journal, and the state that plugins set in the last second, may be lost"
     );
     exit(UNFINISHED_EXIT_CODE)
 }

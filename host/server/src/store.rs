@@ -90,7 +90,7 @@ fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
     writeln!(
         out,
         "The store at {} now has the {leases} leases that could be read{}.\n\
-         The damaged one lies in {}.\n\
+         The damaged one is in {}.\n\
          Leases may be missing, and others may be older than they were: before the next start, see \
          \"When the store is damaged\" in the guide for operators.",
         path.display(),
@@ -109,8 +109,8 @@ fn path_of_store(config: &Path) -> anyhow::Result<PathBuf> {
     match configuration.store.backend {
         StoreBackend::Embedded { path } => Ok(path),
         StoreBackend::Memory => bail!(
-            "this configuration keeps leases in memory (store.backend), so there is nothing on disk \
-             to look at"
+            "this configuration keeps leases in memory (store.backend), so there is nothing on \
+             disk to check"
         ),
     }
 }
@@ -147,19 +147,20 @@ fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<
     if log.damage.is_empty() {
         let state = match (log.in_use, log.closed) {
             (true, _) => ", in use by a server",
-            (false, true) => ", closed in good order",
-            (false, false) => ", not closed in good order",
+            (false, true) => ", closed cleanly",
+            (false, false) => ", not closed cleanly",
         };
         return writeln!(
             out,
-            "The store at {path} is whole: {} leases, {} batches{state}.",
+            "The store at {path} is intact: {} leases, {} batches{state}.",
             survey.leases, log.last_sequence
         );
     }
     writeln!(
         out,
-        "The store at {path} is damaged. {} leases can be read before the first place and {} behind \
-         it.\nRestore the store from a backup, or keep what can be read with `lessor store salvage`.",
+        "The store at {path} is damaged. {} leases can be read before the first place and {} after \
+         it.\nRestore the store from a backup, or keep what can be read with `lessor store \
+         salvage`.",
         survey.leases_before, survey.leases_behind
     )
 }

@@ -32,7 +32,7 @@ pub(crate) struct Stored {
 pub(crate) fn read(folder: Option<&Path>, load: &mut Load<'_>) -> Result<Stored, StoreError> {
     let note = folder.map(Note::read).transpose().unwrap_or_else(|error| {
         let error = format!("{error:#}");
-        tracing::warn!(error, "the note of the clock cannot be read; another one is written");
+        tracing::warn!(error, "the clock note is ignored, and another one is written");
         None
     });
     let note = note.flatten();
@@ -66,7 +66,7 @@ impl Stored {
         for batch in decisions.chunks(BATCH_CHANGES) {
             if store.commit(batch).iter().any(|answer| *answer != Answer::Made) {
                 let why = store.last_error().unwrap_or_else(|| "a record changed".to_owned());
-                bail!("cannot set records right that a clock from the future wrote: {why}");
+                bail!("cannot correct the records of a clock that was ahead: {why}");
             }
         }
         Ok(count)

@@ -30,7 +30,7 @@ pub(crate) fn spawn(
             Ok(Err(error)) => format!("{error:#}"),
             Err(_) => "a panic, described above".to_owned(),
         };
-        tracing::error!(thread = name, error, "the server cannot go on without this thread");
+        tracing::error!(thread = name, error, "the server cannot continue without this thread");
         exit(EXIT_CODE);
     })
 }

@@ -151,7 +151,7 @@ struct Worker {
     /// The numbers of the exchanges that can continue.
     woken: Receiver<u64>,
     runtime: tokio::runtime::Handle,
-    /// How long the worker decides what it has read, once it was asked to stop.
+    /// The time until which the worker decides what it has read; `None` until it is asked to stop.
     stops_at: Option<Instant>,
 }
 
@@ -508,7 +508,7 @@ impl Worker {
                 }
                 None => {
                     for exchange in finished.iter_mut() {
-                        let detail = "the interface that it came in on is gone";
+                        let detail = "the interface that the request arrived on no longer exists";
                         exchange.fail_to_send(Reason::SendFailed, Some(detail.to_owned()));
                     }
                 }

@@ -213,7 +213,7 @@ fn a_broken_disk_writes_no_more_than_a_line_a_second() {
             break;
         }
     }
-    server.process().says("nothing is acknowledged until it can", wait::SOON);
+    server.process().says("no lease is acknowledged until it can", wait::SOON);
     let lines = server.process().output().lines().count() - lines_before;
     let secs = begin.elapsed().as_secs() as usize;
     assert!(lines <= secs, "{lines} lines in {secs} s:\n{}", server.process().output());

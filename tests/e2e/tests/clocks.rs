@@ -166,7 +166,7 @@ fn a_start_a_year_ahead_gives_no_leased_address_to_another_client() {
 
     clock.is_ahead_by(YEAR);
     server.start_again();
-    let ahead = "further ahead of the newest record in the store than is believed";
+    let ahead = "further ahead of the newest record in the store than is plausible";
     server.process().says(ahead, wait::SOON);
     assert!(server.status().clock.was_ahead_ms.unwrap() > 1000 * (YEAR - HOUR) as u64);
     ends_about(&server, first, now() + YEAR + HOUR);

@@ -95,7 +95,7 @@ fn a_socket_that_cannot_be_had_is_told_with_what_to_do() {
     let SocketAddr::V4(address) = taken.local_addr().unwrap() else { panic!("not IPv4") };
     let said = Setup::listening(address, SUBNETS).refused();
     assert!(said.contains(&address.to_string()), "{said}");
-    assert!(said.contains("is another DHCP server running?"), "{said}");
+    assert!(said.contains("another DHCP server may be running"), "{said}");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn passes_the_check(examples: &Path, path: &Path) {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {complaint}", path.display());
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("is right"), "{}: {said}", path.display());
+    assert!(said.contains("is valid"), "{}: {said}", path.display());
     for remote in said.lines().filter(|line| line.contains("(http)")) {
         assert!(remote.ends_with(", not contacted by a check"), "{remote}");
     }

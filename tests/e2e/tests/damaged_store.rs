@@ -123,7 +123,7 @@ fn the_store_of_a_running_server_is_verified_and_what_is_salvaged_is_served() {
     let first = acquire(&server, 0);
     let verified = server.ask(&["store", "verify"]);
     assert!(verified.status.success(), "{}", said(&verified));
-    for part in ["is whole", "40 leases", "in use by a server", "0000000001.log"] {
+    for part in ["is intact", "40 leases", "in use by a server", "0000000001.log"] {
         assert!(said(&verified).contains(part), "{part:?} is not in {}", said(&verified));
     }
     let refused = server.ask(&["store", "salvage"]);

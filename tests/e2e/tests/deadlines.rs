@@ -31,7 +31,7 @@ fn a_long_deadline_is_warned_about_with_what_it_costs() {
     // The hooks that a DISCOVER and its OFFER meet, of both.
     for words in [
         WARNING,
-        "for 2010 ms: nobody is answered meanwhile",
+        "for 2010 ms: no client is answered meanwhile",
         "20-long 1000 ms in each of on-discover, reply-options; 10-short 10 ms in each of on-discover",
         "Lower deadline-ms below [limits]",
     ] {

@@ -44,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const WITHIN: Duration = Duration::from_secs(10);
 /// What "at once" is at most, likewise.
 const AT_ONCE: Duration = Duration::from_secs(2);
-/// The exit code of a server that could not stop in good order.
+/// The exit code of a server that could not stop in time.
 const UNFINISHED: i32 = 75;
 
 #[test]
@@ -104,7 +104,7 @@ fn a_disk_that_takes_nothing_is_given_up_on_and_no_acknowledged_lease_is_lost() 
     }
     let status = ends_within(&mut server, WITHIN);
     assert_eq!(status.code(), Some(UNFINISHED), "{}", server.process().output());
-    server.process().says("could not stop in good order", PATIENCE);
+    server.process().says("could not stop in time", PATIENCE);
     fs::remove_file(server.folder().join("journal.jsonl")).unwrap();
     server.start_again();
     let kept: Vec<Ipv4Addr> = server.leases().into_iter().map(|lease| lease.address).collect();

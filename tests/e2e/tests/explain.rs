@@ -237,7 +237,7 @@ fn what_cannot_be_told_is_refused_with_what_to_say() {
     let subnets = format!("{SUBNETS}\n[[subnet]]\nprefix = \"100.65.0.0/24\"\n");
     let server = Setup::on_loopback(&subnets).start();
     for (arguments, said) in [
-        (&[][..], "say it with --hardware-address, --client-id, --circuit-id or --remote-id"),
+        (&[][..], "give --hardware-address, --client-id, --circuit-id or --remote-id"),
         (&["--circuit-id", "nobody"], "--relay-address, such as 100.64.0.1"),
         (&["--hardware-address", "02:00:00:00:00:01"], "--relay-address, such as 100.64.0.1"),
         (
@@ -249,7 +249,7 @@ fn what_cannot_be_told_is_refused_with_what_to_say() {
                 "--relay-address",
                 "100.65.0.1",
             ],
-            "say which address it means, with --address",
+            "give its address with --address",
         ),
     ] {
         let output = server.ask(&[&["explain"], arguments].concat());
@@ -284,7 +284,7 @@ fn a_line_that_was_heard_lately_is_explained_without_naming_its_relay() {
         assert_eq!(explanation["location"]["subnet"], "100.65.0.0/24");
         let assumed = explanation["assumed"].to_string();
         let relay_address = empty.local_address().ip().to_string();
-        assert!(assumed.contains(&format!("relay address {relay_address}, by way")), "{assumed}");
+        assert!(assumed.contains(&format!("relay address {relay_address}, through")), "{assumed}");
         assert!(assumed.contains("link selection 100.65.0.1"), "{assumed}");
     }
 }
@@ -312,5 +312,5 @@ fn link_selection_subnet_selection_and_the_broadcast_flag_can_be_said() {
     let (.., to_client) = located(&["--link", "100.64.0.1"]);
     assert!(to_client["reply"]["destination"].as_str().unwrap().starts_with("02:00:00:00:00:01"));
     let (.., to_all) = located(&["--link", "100.64.0.1", "--broadcast"]);
-    assert_eq!(to_all["reply"]["destination"], "everybody on the link");
+    assert_eq!(to_all["reply"]["destination"], "all hosts on the link");
 }

@@ -43,7 +43,7 @@ fn nothing_is_acknowledged_while_the_disk_is_full_and_all_is_well_once_it_is_not
     assert!(status.count(Reason::StoreFailed) > 0, "{:?}", status.reasons);
     assert!(status.store.failed_flushes > 0, "{:?}", status.store);
     assert!(status.store.last_error.is_some(), "{:?}", status.store);
-    server.process().says("nothing is acknowledged until it can", wait::SOON);
+    server.process().says("no lease is acknowledged until it can", wait::SOON);
     // An offer costs no disk, and a promise that the disk may be able to keep by then.
     let offer = relay.discover(&subscriber(u16::MAX), Duration::from_secs(5)).unwrap();
     assert!(matches!(offer, Answer::Offer(_)), "{offer:?}");

@@ -429,6 +429,6 @@ fn what_the_reverse_path_filter_will_drop_is_told_at_the_start() {
     let setup = Setup::on_link("eth0", &shared).with_server_setting("send-buffer-kib = 64");
     let mut server = setup.start_on(&server_host);
     let said = server.process().says("rp_filter on eth0 drops", wait::SOON);
-    assert!(said.contains("198.51.100.0/24") && said.contains("leads by eth1"), "{said}");
+    assert!(said.contains("198.51.100.0/24") && said.contains("leads through eth1"), "{said}");
     assert!(!said.contains("subnet 192.0.2.0/24"), "{said}");
 }

@@ -48,7 +48,7 @@ fn no_client_gets_an_address_of_the_server_though_its_pool_has_it() {
     let check = server_host.run_here(|| server.ask(&["check"]));
     let said = String::from_utf8_lossy(&check.stdout);
     for own in ["192.0.2.100", "192.0.2.102"] {
-        let line = format!("pool three: {own} is the address of eth0 and is not given out");
+        let line = format!("pool three: {own} is the address of eth0 and is not allocated");
         assert!(said.contains(&line), "{said}");
     }
     let with_router =

@@ -157,7 +157,7 @@ fn another_policy_differs_for_those_whom_it_concerns_and_nobody_else() {
     }
     let said = ended(recorder);
     assert!(said.starts_with("6 inputs recorded in "), "{said}");
-    assert!(said.contains("(as many as asked for)"), "{said}");
+    assert!(said.contains("(the requested number of inputs)"), "{said}");
     replayed(&server, &file, &[], 0);
 
     // Line 2 goes into the garden, line 3 leaves it.
@@ -218,14 +218,14 @@ fn recordings_end_at_their_limits_and_belong_to_their_owner() {
     let other = server.folder().join("other.jsonl");
     let second = server.ask(&["record", "--output", other.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert_eq!(said, "lessor: somebody else is recording; wait for that to end, or end it\n");
+    assert_eq!(said, "lessor: another recording is in progress; wait for its end, or stop it\n");
     assert!(!other.exists());
     ended(recorder);
     assert_eq!(lines(&file).last().unwrap()["end"]["why"], "time");
 
     let again = server.ask(&["record", "--output", file.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
-    assert!(said.contains("choose a file that is not there yet"), "{said}");
+    assert!(said.contains("choose a file that does not exist yet"), "{said}");
 
     let (recorder, file) = recording(&server, "size.jsonl", &["--max-mib", "1"]);
     load(&server, 1000, None);
@@ -283,19 +283,19 @@ fn a_file_that_is_wrong_is_refused_with_its_place_and_what_to_do() {
         [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 8], &[0, 0, 4, 0], &[link, 0, 0, 0]]
             .concat()
     };
-    let cut_short = "the recording is cut short: found no end; replay what is there with \
-                     --incomplete, or record anew";
+    let cut_short = "the recording is truncated: found no end; replay what is there with \
+                     --incomplete, or record again";
     for (contents, said) in [
         (b"".to_vec(), format!("{shown}: the file is empty; record it with `lessor record`")),
         (cut_line.into(), format!("{shown}:{place}: {cut_short}")),
         (without_end.clone().into(), format!("{shown}:{end}: {cut_short}")),
         (
             rubbish.into(),
-            format!("{shown}:2: this is no line of a recording: unknown field `rank`"),
+            format!("{shown}:2: this is not a line of a recording: unknown field `rank`"),
         ),
         (
             cut_capture,
-            format!("{shown}: frame 1: the capture is damaged or cut short; capture anew"),
+            format!("{shown}: frame 1: the capture is damaged or truncated; capture again"),
         ),
         (no_frame, format!("{shown} has no input that could be replayed (a capture: 0 datagrams")),
         (no_input.into(), format!("{shown} has no input that could be replayed; record while")),
@@ -310,7 +310,10 @@ fn a_file_that_is_wrong_is_refused_with_its_place_and_what_to_do() {
     }
     fs::write(&wrong, without_end).unwrap();
     let text = replayed(&server, &wrong, &["--incomplete"], 0);
-    assert!(text.contains("note: the recording is cut short; replayed is what is there"), "{text}");
+    assert!(
+        text.contains("note: the recording is truncated; only the part that is there is replayed"),
+        "{text}"
+    );
     for arguments in [&["--plugins", "/nowhere"][..], &["--against", "/nowhere.toml"]] {
         let output = replay(&server, &file, arguments);
         assert_eq!(output.status.code(), Some(2));
@@ -341,7 +344,7 @@ fn a_capture_of_a_client_on_the_link_is_replayed() {
         assert_eq!(acknowledged["client"], server.leases()[0].client);
         assert_eq!(acknowledged["replayed"]["address"], address.to_string());
         // Known by the server's replies.
-        assert!(json.contains("the server's address there is taken to be 10.10.0.1"), "{json}");
+        assert!(json.contains("the server's address there is assumed to be 10.10.0.1"), "{json}");
     }
 }
 

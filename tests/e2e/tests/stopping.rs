@@ -87,7 +87,7 @@ fn a_second_server_on_the_same_control_socket_is_refused_and_the_first_serves_on
     let socket = server.folder().join("store/control.sock");
     let other = Setup::on_loopback(SUBNETS).with_tables(&format!("[control]\nsocket = {socket:?}"));
     let said = other.refused();
-    assert!(said.contains("another lessor answers there"), "{said}");
+    assert!(said.contains("another lessor process uses it"), "{said}");
     assert!(said.contains("control.sock"), "{said}");
     assert_eq!(server.status().generation, 1);
 }

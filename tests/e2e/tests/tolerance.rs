@@ -169,7 +169,7 @@ fn the_journal_says_whose_the_address_of_an_unknown_client_is() {
     for (address, said) in [
         (ada.address, "is leased to hw:02:00:00:00:00:01; authoritative = true"),
         (Ipv4Addr::new(100, 64, 1, 77), "is free in 100.64.0.0/16; unknown-clients = \"adopt\""),
-        (Ipv4Addr::new(100, 64, 9, 9), "lies in no pool of 100.64.0.0/16; unknown-clients"),
+        (Ipv4Addr::new(100, 64, 9, 9), "is in no pool of 100.64.0.0/16; unknown-clients"),
         (Ipv4Addr::new(100, 65, 0, 9), "belongs to 100.65.0.0/16, and the client asks in 100.64"),
         (Ipv4Addr::new(203, 0, 113, 9), "no subnet spans 203.0.113.9"),
     ] {

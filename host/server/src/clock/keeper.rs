@@ -39,7 +39,7 @@ impl Keeper {
             tracing::warn!(
                 by = for_people(by_ms.unsigned_abs()),
                 clock = super::written(super::of_machine()),
-                "the clock was set {direction}; every lease keeps the time that it has left"
+                "the clock was set {direction}; every lease keeps its remaining time"
             );
         }
         if step.is_some() || Instant::now() >= self.next_note {
@@ -61,7 +61,7 @@ impl Keeper {
             Err(error) => {
                 self.is_failing = true;
                 let folder = folder.display();
-                tracing::warn!(%error, %folder, "cannot note the time in the store's folder");
+                tracing::warn!(%error, %folder, "cannot write the time to the store's folder");
             }
         }
     }
@@ -74,15 +74,15 @@ pub(crate) fn say(verdict: Verdict) {
         Verdict::Behind { by_ms } => tracing::warn!(
             by = for_people(by_ms),
             clock = super::written(super::of_machine()),
-            "the clock is behind the newest record in the store; leases keep the time that they had \
-             left then; set the clock, best by NTP"
+            "the clock is behind the newest record in the store, so leases keep the time that \
+             remained at that record; set the clock, preferably with NTP"
         ),
         Verdict::TooFarAhead { by_ms, believed_max_ms } => tracing::warn!(
             by = for_people(by_ms),
             believed_max = for_people(believed_max_ms),
             clock = super::written(super::of_machine()),
-            "the clock is further ahead of the newest record in the store than is believed; leases \
-             keep the time that they had left then"
+            "the clock is further ahead of the newest record in the store than is plausible, so \
+             leases keep the time that remained at that record"
         ),
     }
 }

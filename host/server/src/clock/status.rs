@@ -56,23 +56,23 @@ impl ClockStatus {
     pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let synchronised = match self.is_synchronised {
             true => "synchronised",
-            false => "not synchronised, says the kernel",
+            false => "not synchronised according to the kernel",
         };
         writeln!(out, "clock: {}, {synchronised}", self.time)?;
-        let kept = "leases keep the time that they had left";
+        let kept = "leases keep the time that remained";
         if let Some(by_ms) = self.was_behind_ms {
             let by = for_people(by_ms);
             writeln!(
                 out,
-                "clock: at the start {by} behind the newest record in the store; {kept}"
+                "clock: {by} behind the newest record in the store at the start; {kept}"
             )?;
         }
         if let Some(by_ms) = self.was_ahead_ms {
             let by = for_people(by_ms);
             writeln!(
                 out,
-                "clock: at the start {by} ahead of the newest record in the store, which is not \
-                 believed; {kept}"
+                "clock: {by} ahead of the newest record in the store at the start, which is not \
+                 plausible; {kept}"
             )?;
         }
         if self.steps > 0 {
@@ -81,8 +81,8 @@ impl ClockStatus {
             let direction = if self.last_step_ms < 0 { "back" } else { "forward" };
             writeln!(
                 out,
-                "clock: set {times} since the start, last {by} {direction}; leases keep the time \
-                 that they have left"
+                "clock: set {times} since the start, last {by} {direction}; leases keep their \
+                 remaining time"
             )?;
         }
         Ok(())

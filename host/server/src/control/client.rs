@@ -40,9 +40,9 @@ pub(crate) fn open(
                 None => return Some(Ok(line)),
                 Some(why) => Some(Err(anyhow::anyhow!("the server could not answer: {why}"))),
             },
-            Some(Err(error)) => Some(Err(error).context("the server broke off its answer")),
+            Some(Err(error)) => Some(Err(error).context("the server ended its answer early")),
             None => {
-                Some(Err(anyhow::anyhow!("the server broke off its answer; its log may say why")))
+                Some(Err(anyhow::anyhow!("the server ended its answer early; its log may say why")))
             }
         };
         is_over = true;
@@ -60,7 +60,11 @@ pub(crate) fn ask<T: DeserializeOwned>(
     mut each: impl FnMut(T),
 ) -> anyhow::Result<()> {
     for line in open(config, question)? {
-        each(serde_json::from_str(&line?).context("the server is of another version")?);
+        each(
+            serde_json::from_str(&line?).context(
+                "the server has another version; use the lessor command of that version",
+            )?,
+        );
     }
     Ok(())
 }
@@ -80,9 +84,9 @@ fn no_answer(socket: &Path, error: io::Error) -> anyhow::Error {
     let socket = socket.display();
     let why = match error.kind() {
         ErrorKind::PermissionDenied => {
-            format!("only the user that the server runs as, or root, may ask at {socket}; use sudo")
+            format!("only root and the user that the server runs as may use {socket}; use sudo")
         }
-        _ => format!("no lessor answers at {socket}; is it running, with this configuration?"),
+        _ => format!("no server answers at {socket}; check that it runs, with this configuration"),
     };
     anyhow::Error::new(error).context(why)
 }
@@ -142,10 +146,10 @@ mod tests {
         let forbidden = error(ErrorKind::PermissionDenied);
         assert!(is_forbidden(&forbidden));
         let text = format!("{forbidden:#}");
-        assert!(text.contains("may ask at /run/control.sock; use sudo"), "{text}");
+        assert!(text.contains("may use /run/control.sock; use sudo"), "{text}");
         for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
             assert!(!is_forbidden(&error(kind)));
-            assert!(error(kind).to_string().starts_with("no lessor answers at"));
+            assert!(error(kind).to_string().starts_with("no server answers at"));
         }
     }
 

@@ -68,11 +68,14 @@ fn judge(
     match way {
         None => Some(match filter {
             Filter::Off => {
-                format!("no route leads to {what} ({source}): what it sends cannot be answered")
+                format!(
+                    "there is no route to {what} ({source}), so its messages cannot be answered; \
+                     add a route"
+                )
             }
             _ => format!(
-                "no route leads to {what} ({source}): rp_filter drops what it sends to the server's own \
-                 address; add a route"
+                "there is no route to {what} ({source}), so rp_filter drops its messages to the \
+                 server's own address; add a route"
             ),
         }),
         Some(index) if index == link.index || filter != Filter::Strict => None,
@@ -80,12 +83,13 @@ fn judge(
             let other = links.get(index).map_or_else(|| "another".into(), |link| link.name.clone());
             Some(match is_certain {
                 true => format!(
-                    "rp_filter on {name} drops what {what} ({source}) sends, because the way back leads by \
-                     {other}; {advice}, or give {name} an address in that subnet"
+                    "rp_filter on {name} drops messages of {what} ({source}), because the route \
+                     back leads through {other}; {advice}, or give {name} an address in that subnet"
                 ),
                 false => format!(
-                    "rp_filter on {name} drops what {what} ({source}) sends if it comes in there, because \
-                     the way back leads by {other}; {advice} unless it comes in by {other}"
+                    "rp_filter on {name} drops messages of {what} ({source}) if they arrive there, \
+                     because the route back leads through {other}; {advice} unless they arrive \
+                     through {other}"
                 ),
             })
         }

@@ -84,8 +84,8 @@ impl Place {
                 None => seen.refuse(
                     EndpointState::AddressMissing,
                     format!(
-                        "no interface of this host has the address {}; relays are served as soon as \
-                         one has it",
+                        "no interface of this host has the address {}; relays are served as soon \
+                         as one has it",
                         listen.ip()
                     ),
                 ),
@@ -101,8 +101,8 @@ impl Seen {
         let Some(link) = links.named(name) else {
             let present = links.names();
             let detail = format!(
-                "there is no interface {name:?}, only {present}; its clients are served as soon as it \
-                 is there"
+                "there is no interface {name:?}, only {present}; its clients are served as soon as \
+                 it exists"
             );
             return self.refuse(EndpointState::Missing, detail);
         };
@@ -110,13 +110,12 @@ impl Seen {
         self.hardware_address = link.hardware_address.map(HardwareAddress::ethernet);
         self.addresses = Arc::clone(&link.addresses);
         if link.hardware_address.is_none() {
-            let detail =
-                format!("interface {name} is no Ethernet; let a relay ask for its clients");
+            let detail = format!("interface {name} is not Ethernet; use a relay for its clients");
             self.refuse(EndpointState::NotEthernet, detail);
         } else if let Some(PartOf { kind, name: controller }) = &link.part_of {
             let detail = format!(
-                "interface {name} is part of the {kind} {controller}, which takes all its frames; name \
-                 {controller} below `interfaces` instead"
+                "interface {name} is part of the {kind} {controller}, which takes all its frames; \
+                 list {controller} under `interfaces` instead"
             );
             self.refuse(EndpointState::Taken, detail);
         } else if !link.is_up {
@@ -126,8 +125,8 @@ impl Seen {
             self.refuse(EndpointState::NoCarrier, detail);
         } else if link.addresses.is_empty() {
             let detail = format!(
-                "interface {name} has no IPv4 address, so nothing says which subnet its clients are \
-                 in; give it one in their subnet"
+                "interface {name} has no IPv4 address, so the subnet of its clients is unknown; \
+                 give it an address in their subnet"
             );
             self.refuse(EndpointState::NoAddress, detail);
         }
@@ -173,5 +172,5 @@ impl fmt::Display for EndpointState {
 }
 
 fn down(name: &str) -> String {
-    format!("interface {name} is down; `ip link set {name} up` switches it on")
+    format!("interface {name} is down; enable it with `ip link set {name} up`")
 }

@@ -96,7 +96,7 @@ impl Watcher {
     fn run(mut self) -> anyhow::Result<()> {
         // Something may have changed before the subscription began.
         if let Err(error) = self.endpoints.host.refresh_neighbours() {
-            tracing::warn!(%error, "the kernel does not say which neighbours there are");
+            tracing::warn!(%error, "cannot read the neighbours from the kernel");
         }
         let mut is_due = true;
         let mut read_at = Instant::now();
@@ -105,7 +105,7 @@ impl Watcher {
                 read_at = Instant::now();
                 is_due = false;
                 if let Err(error) = self.endpoints.host.refresh() {
-                    tracing::warn!(%error, "the kernel does not say what interfaces there are");
+                    tracing::warn!(%error, "cannot read the interfaces from the kernel");
                 }
             }
             let has_changed = self.endpoints.follow(&self.workers);
@@ -121,7 +121,11 @@ impl Watcher {
                 }
                 // The pause is rounded up, so that the wait does not end early again and again.
                 let pause = pause + Duration::from_millis(1);
-                if !self.changes.wait(&self.stop, pause).context("cannot wait for the kernel")? {
+                if !self
+                    .changes
+                    .wait(&self.stop, pause)
+                    .context("cannot wait for notifications of the kernel")?
+                {
                     return Ok(());
                 }
                 is_due |= self.changes.take(&self.endpoints.host)?;
@@ -151,7 +155,7 @@ impl Watcher {
             tracing::warn!("{warning}");
         }
         if left_out > 0 {
-            tracing::warn!("the same holds of {left_out} other subnets or relays");
+            tracing::warn!("the same applies to {left_out} other subnets or relays");
         }
         if self.warned.len() > WARNINGS_REMEMBERED_MAX {
             self.warned.clear();

@@ -28,13 +28,12 @@ impl Reach for OwnSockets {
         let refused = |field: &str, to: Option<SocketAddrV4>| {
             let to = to?;
             Some(match self.refuses(to)? {
-                Refused::OwnSocket => (
-                    Reason::OwnSocket,
-                    Some(format!("{field} leads to {to}, a socket of this server")),
-                ),
+                Refused::OwnSocket => {
+                    (Reason::OwnSocket, Some(format!("{field} is {to}, a socket of this server")))
+                }
                 Refused::Broadcast => (
                     Reason::BroadcastDestination,
-                    Some(format!("{field} is {}, which reaches a whole link", to.ip())),
+                    Some(format!("{field} is {}, a broadcast address of this host", to.ip())),
                 ),
             })
         };
@@ -56,8 +55,8 @@ pub(crate) fn nowhere(topology: &Topology, request: &Request) -> (Reason, String
     if request.is_from_unaddressed_link() && !is_direct {
         let name = request.arrival.interface.as_deref().unwrap_or("the interface");
         let detail = format!(
-            "{name} has no IPv4 address, so nothing says in which subnet its clients are; give it one \
-             in their subnet"
+            "{name} has no IPv4 address, so the subnet of its clients is unknown; give it an \
+             address in their subnet"
         );
         return (Reason::LinkWithoutAddress, detail);
     }
@@ -71,11 +70,11 @@ fn unknown_subnet(topology: &Topology, request: &Request) -> String {
         .map(|(by, address)| format!("{address}, {}", said_by(by, address, request)))
         .collect();
     match looked_for.as_slice() {
-        [] => "nothing says where the client is: no relay passed the message on, it came in by no \
-               link of this server, and it names no address"
+        [] => "the location of the client is unknown: no relay forwarded the message, it did not \
+               arrive on a link of this server, and it names no address"
             .to_owned(),
         looked_for => format!(
-            "no subnet spans {}; add a [[subnet]] that does, or correct what says so",
+            "no subnet spans {}; add a [[subnet]] that does, or correct that address",
             looked_for.join(", nor ")
         ),
     }
@@ -90,15 +89,15 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
     let fact = match engine.holding(address) {
         Some(Holding::Free) => {
             return format!(
-                "{address} is free in {here}; unknown-clients = \"adopt\" would leave it to a client \
-                 that may have it, \"refuse\" would answer with a NAK"
+                "{address} is free in {here}; unknown-clients = \"adopt\" would let a client that \
+                 may have it keep it, \"refuse\" would answer with a NAK"
             );
         }
         Some(Holding::Leased(client)) => format!("{address} is leased to {client}"),
         Some(Holding::Offered(client)) => format!("{address} is offered to {client}"),
         Some(Holding::Quarantined) => format!("{address} is quarantined"),
-        Some(Holding::Reserved) => format!("{address} is reserved for somebody else"),
-        Some(Holding::OutsidePools) => format!("{address} lies in no pool of {here}"),
+        Some(Holding::Reserved) => format!("{address} is reserved for another client"),
+        Some(Holding::OutsidePools) => format!("{address} is in no pool of {here}"),
         None => match topology.locate_address(address).and_then(|found| topology.network(found)) {
             Some(other) => {
                 format!("{address} belongs to {}, and the client asks in {here}", other.name)
@@ -162,7 +161,7 @@ mod tests {
         assert!(text.contains("10.0.0.200, the relay address"), "{text}");
         let mut on_link = request(Ipv4Addr::UNSPECIFIED, vec![], &[]);
         let text = unknown_subnet(&topology, &on_link);
-        assert!(text.starts_with("nothing says where the client is"), "{text}");
+        assert!(text.starts_with("the location of the client is unknown"), "{text}");
         on_link.arrival.link_addresses = Some([Ipv4Addr::new(192, 0, 2, 1)].into());
         on_link.arrival.interface = Some("eth7".into());
         let text = unknown_subnet(&topology, &on_link);

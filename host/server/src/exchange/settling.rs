@@ -71,7 +71,7 @@ impl Pipeline<'_> {
                 return;
             }
         }
-        tracing::error!(?changes, "no engine heard what storage did");
+        tracing::error!(?changes, "no engine received the answer of storage");
     }
 }
 

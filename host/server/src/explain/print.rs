@@ -33,7 +33,7 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
             out.line("network", &found.network)?;
             out.line("subnet", &format!("{}, by {} {}", found.subnet, found.by, found.address))?;
         }
-        None => out.line("subnet", "none spans the client's place")?,
+        None => out.line("subnet", "none spans the client's location")?,
     }
     out.title("Client")?;
     out.line("key", &explanation.client)?;
@@ -42,8 +42,8 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
             let state = match lease.state {
                 RowState::Leased => "leased until",
                 RowState::Expired => "expired at",
-                RowState::Released => "given back; ended at",
-                RowState::Quarantined => "declined; set aside until",
+                RowState::Released => "released; ended at",
+                RowState::Quarantined => "declined; quarantined until",
             };
             let text = format!("{}, {state} {}", lease.address, lease.expires_at);
             out.line("lease on record", &text)?;
@@ -127,7 +127,7 @@ impl<W: Write> Sections<W> {
             self.table(&table)?;
         }
         let terms = match explanation.terms.as_slice() {
-            [] => "nothing special".to_owned(),
+            [] => "none".to_owned(),
             terms => terms.join("; "),
         };
         self.line("terms", &terms)
@@ -137,9 +137,9 @@ impl<W: Write> Sections<W> {
         let reservation = explanation.reservation.as_deref().unwrap_or("none");
         self.line("reservation", reservation)?;
         if explanation.allocation.is_empty() {
-            return self.line("addresses", "none is thought of");
+            return self.line("addresses", "none is considered");
         }
-        let mut table = table(&["address", "pool", "thought of because", "chosen"]);
+        let mut table = table(&["address", "pool", "considered because", "chosen"]);
         for step in &explanation.allocation {
             let AllocationStep { why, address, pool, obstacle } = step;
             let address = address.map(|address| address.to_string()).unwrap_or_default();

@@ -56,7 +56,7 @@ impl Place<'_> {
         let message = subject.message(self)?;
         let mut watch = Stopwatch::start();
         let mut request = lessor_wire::parse(&message.payload, message.arrival)
-            .context("the message cannot be parsed; look at what --option gives")?;
+            .context("the message cannot be parsed; check the values of --option")?;
         if let Some(identifier) = self.server.server_identifier {
             request.arrival.server_address = identifier;
         }
@@ -183,7 +183,7 @@ impl Place<'_> {
         });
         watch.lap("allocate");
         let Ok((preview, detail)) = preview else {
-            anyhow::bail!("a reload is under way; ask again")
+            anyhow::bail!("a reload is in progress; try again")
         };
         explanation.detail = detail;
         explanation.reservation = preview.reservation.as_ref().map(reservation_text);
@@ -343,7 +343,7 @@ fn plugin_steps(
             });
             step.took_us = Some(microseconds(status.call_time_total.saturating_sub(*before)));
             if entry.verdict.is_some() {
-                ended_by = Some(format!("{} ended the matter", plugin.name));
+                ended_by = Some(format!("{} ended the exchange", plugin.name));
             } else if entry.is_final() {
                 ended_by = Some(made_final(&plugin.name));
             }
@@ -373,8 +373,8 @@ fn terms_text(terms: &Terms) -> Vec<String> {
     texts.extend(terms.lease_time_secs.map(|secs| format!("lease time {secs} s")));
     texts.extend(terms.subscriber.as_ref().map(|limit| {
         let beyond = match limit.beyond {
-            BeyondLimit::Refuse => "then none",
-            BeyondLimit::ReplaceOldest => "then the oldest ends",
+            BeyondLimit::Refuse => "new ones are refused",
+            BeyondLimit::ReplaceOldest => "a new one replaces the oldest",
         };
         let leases = if limit.leases_max.get() == 1 { "lease" } else { "leases" };
         format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)
@@ -405,14 +405,16 @@ fn allocation_step(candidate: &Candidate) -> AllocationStep {
         Rule::Policy => "a policy names it",
         Rule::Reservation => "it is reserved for the client or its line",
         Rule::Offered => "it was offered to the client just now",
-        Rule::Current => "the client's last lease is of it",
+        Rule::Current => "it is the address of the client's last lease",
         Rule::Former => "the client had it before that",
-        Rule::Asked => "the client asks for it",
+        Rule::Asked => "the client requests it",
         Rule::Free => "the next free address",
-        Rule::Contested => "no address is free, and the open offer of it gives way",
-        Rule::Quarantined => "no address is free, and of the declined ones it is set aside longest",
+        Rule::Contested => "no address is free, and its open offer is replaced",
+        Rule::Quarantined => {
+            "no address is free, and of the declined addresses it has been quarantined longest"
+        }
         Rule::Oldest => {
-            "no address is free, and this one is of the subscriber's oldest lease, which gives way"
+            "no address is free, and it belongs to the subscriber's oldest lease, which is replaced"
         }
     };
     let obstacle = candidate.obstacle.map(|obstacle| match &candidate.holder {
@@ -442,7 +444,7 @@ fn destination_text(destination: Destination) -> String {
         Destination::Hardware { address, hardware_address } => {
             format!("{hardware_address} on the link, as {address}")
         }
-        Destination::Broadcast => "everybody on the link".to_owned(),
+        Destination::Broadcast => "all hosts on the link".to_owned(),
     }
 }
 

@@ -79,12 +79,14 @@ impl Subject {
             }
             (None, None) if self.circuit_id.is_some() || self.remote_id.is_some() => {
                 let address = HardwareAddress::ethernet(SOME_DEVICE);
-                assumed.push(format!("hardware address {address}, made up: the line has no lease"));
+                assumed.push(format!(
+                    "hardware address {address}, invented because the line has no lease"
+                ));
                 address
             }
             (None, None) => bail!(
-                "nothing tells which client this is; say it with --hardware-address, --client-id, \
-                 --circuit-id or --remote-id"
+                "the client is not identified; give --hardware-address, --client-id, --circuit-id \
+                 or --remote-id"
             ),
         };
         let client_identifier = match (&self.client_identifier, lease.as_deref()) {
@@ -115,9 +117,7 @@ impl Subject {
                 Some(lease.address)
             }
             (None, None) if has_address || names_address => {
-                bail!(
-                    "the client has no lease on record; say which address it means, with --address"
-                )
+                bail!("the client has no lease on record; give its address with --address")
             }
             (None, _) => None,
         };
@@ -280,10 +280,11 @@ impl Subject {
                 return Ok(WhereFrom::link(address, place.own_addresses.clone()));
             }
             (None, Some((HeardAt::Relay { relay_address, link_selection }, by))) => {
-                assumed
-                    .push(format!("relay address {relay_address}, by way of which {by} was heard"));
+                assumed.push(format!(
+                    "relay address {relay_address}, through which {by} was last heard"
+                ));
                 if let Some(selected) = link_selection.filter(|_| self.link_selection.is_none()) {
-                    assumed.push(format!("link selection {selected}, as that relay said then"));
+                    assumed.push(format!("link selection {selected}, which that relay sent then"));
                 }
                 (relay_address, link_selection)
             }
@@ -412,8 +413,8 @@ fn only_prefix(topology: &Topology) -> anyhow::Result<Ipv4Net> {
     match prefixes.as_slice() {
         [only] => Ok(*only),
         [first, ..] => bail!(
-            "neither a lease on record nor a message of late tells in which of {} subnets the client \
-             is; say the relay that it asks through, with --relay-address, such as {}",
+            "neither a lease on record nor a recent message shows in which of {} subnets the \
+             client is; give its relay with --relay-address, such as {}",
             prefixes.len(),
             first.hosts().next().unwrap_or(first.network())
         ),

@@ -172,8 +172,8 @@ impl JournalFile {
             match std::fs::rename(numbered(path, number), numbered(path, number + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(io::Error::other(format!(
-                        "it has reached its file-mib-max and cannot be put aside: {error}; let the user \
-                         that the server runs as write its folder"
+                        "it has reached file-mib-max and cannot be rotated: {error}; let the user \
+                         that the server runs as write to its folder"
                     )));
                 }
                 _ => {}
@@ -181,7 +181,10 @@ impl JournalFile {
         }
         let open = Open::append_to(path)?;
         self.state = State::Open(open);
-        tracing::info!(journal = %path.display(), "the journal was full and goes on in a new file");
+        tracing::info!(
+            journal = %path.display(),
+            "the journal was full and continues in a new file"
+        );
         Ok(())
     }
 
@@ -215,7 +218,8 @@ impl JournalFile {
             return Ok(());
         }
         let error = format!(
-            "the disk that also holds the leases has {} MiB left; wanted {} MiB (journal.free-mib-min)",
+            "the disk that also holds the leases has {} MiB left; wanted {} MiB \
+             (journal.free-mib-min)",
             free >> 20,
             wanted >> 20
         );
@@ -260,7 +264,7 @@ impl JournalFile {
         tracing::info!(
             journal = %self.bounds.path.display(),
             lost = std::mem::take(&mut self.lost_in_outage),
-            "the journal is written again"
+            "the journal can be written again"
         );
     }
 

@@ -50,7 +50,7 @@ pub(super) fn promote(store: &Path) -> anyhow::Result<()> {
         Ok(false) => fs::rename(&new, &place),
         Err(error) => Err(error),
     };
-    promoted.with_context(|| format!("cannot put {} in its place", new.display()))?;
+    promoted.with_context(|| format!("cannot put {} in place of the last copy", new.display()))?;
     lessor_files::sync_folder(store)?;
     // The folder contains the replaced copy now.
     remove(&new)
@@ -99,10 +99,7 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
             digest: copy(&input.original, &folder.join(&input.copy))?,
         });
     }
-    ensure!(
-        inputs.are_unchanged(),
-        "its files were changed while they were read; reload once more"
-    );
+    ensure!(inputs.are_unchanged(), "its files were changed while they were read; reload again");
     let accepted_at = jiff::Timestamp::now().round(jiff::Unit::Second)?.to_string();
     let manifest = Manifest { version: VERSION, accepted_at, files };
     write(&folder.join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?)?;
@@ -136,7 +133,7 @@ fn create(path: &Path) -> io::Result<File> {
 
 fn make_folder(path: &Path) -> anyhow::Result<()> {
     let made = DirBuilder::new().mode(0o700).create(path);
-    made.with_context(|| format!("cannot make {}", path.display()))
+    made.with_context(|| format!("cannot create {}", path.display()))
 }
 
 fn remove(folder: &Path) -> anyhow::Result<()> {

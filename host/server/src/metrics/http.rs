@@ -41,7 +41,9 @@ const REQUEST_OCTETS_MAX: usize = 16 << 10;
 pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| {
-        format!("cannot listen for who fetches metrics at {address}; set metrics.listen")
+        format!(
+            "cannot listen for metrics requests at {address}; set metrics.listen to another address"
+        )
     })?;
     tracing::info!(%address, "metrics can be fetched");
     Ok(listener)

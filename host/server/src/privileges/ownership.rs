@@ -51,7 +51,7 @@ pub(super) fn hand_over(
 ) -> anyhow::Result<()> {
     let mut walk = Walk { account: Some(account), changed: 0 };
     for folder in folders(configuration).into_iter().filter(|folder| !folder.exists()) {
-        make_folder(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        make_folder(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         walk.visit_one(&folder)?;
     }
     if let Some(folder) = store_folder(configuration) {
@@ -79,7 +79,7 @@ pub(super) fn hand_over(
         let folder = journal.path.parent().unwrap_or(Path::new("."));
         if may_write(folder, account).is_err() {
             notes.push(format!(
-                "a journal that is full cannot be put aside: {} cannot write {}",
+                "a full journal cannot be rotated: {} cannot write {}",
                 account.name,
                 folder.display()
             ));
@@ -137,12 +137,12 @@ impl Walk<'_> {
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         }
-        .with_context(|| format!("cannot change who may read {}", path.display()))
+        .with_context(|| format!("cannot change the permissions of {}", path.display()))
     }
 
     /// Changes a file, or a folder without its contents, if it exists.
     fn visit_one(&mut self, path: &Path) -> anyhow::Result<()> {
-        let place = || format!("cannot change who may read {}", path.display());
+        let place = || format!("cannot change the permissions of {}", path.display());
         let Some(file) = open(AT_FDCWD, path).with_context(place)? else { return Ok(()) };
         self.change(&File::from(file)).with_context(place)
     }
@@ -153,7 +153,7 @@ impl Walk<'_> {
         if !file.metadata()?.is_dir() {
             return Ok(());
         }
-        ensure!(depth > 0, "folders lie too deep in one another");
+        ensure!(depth > 0, "folders are nested too deeply");
         let mut folder = Dir::from_fd(file.into())?;
         let mut found = Vec::new();
         for entry in folder.iter() {
@@ -195,8 +195,8 @@ impl Walk<'_> {
     fn tell(&self, notes: &mut Vec<String>) {
         if self.changed > 0 {
             notes.push(format!(
-                "owner or rights of {} files and folders were changed, so that only the server's user \
-                 and group can read them",
+                "the owner or the permissions of {} files and folders were changed, so that only \
+                 the server's user and group can read them",
                 self.changed
             ));
         }
@@ -280,7 +280,8 @@ fn may_write(folder: &Path, account: &Account) -> anyhow::Result<()> {
     };
     ensure!(
         may,
-        "the user {:?} (server.user) cannot write the folder {1}; give it to that user: chown {0} {1}",
+        "the user {:?} (server.user) cannot write to the folder {1}; give it to that user: chown \
+         {0} {1}",
         account.name,
         folder.display()
     );

@@ -79,12 +79,12 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
         };
         let line: Line = serde_json::from_slice(whole).map_err(|error| {
             wrong(format!(
-                "this is no line of a recording: {error}; record anew, or mend the line as \
-                 docs/replay.md says"
+                "this is not a line of a recording: {error}; record again, or correct the line as \
+                 described in docs/replay.md"
             ))
         })?;
         if end.is_some() {
-            return Err(wrong("found a line behind the end; remove it".to_owned()));
+            return Err(wrong("found a line after the end; remove it".to_owned()));
         }
         match (line, &header) {
             (Line::Recording(found), None) => {
@@ -98,7 +98,9 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
                 header = Some(found);
             }
             (Line::Recording(_), Some(_)) => {
-                return Err(wrong("found a second header; wanted one file for each".to_owned()));
+                return Err(wrong(
+                    "found a second header; wanted one recording per file".to_owned(),
+                ));
             }
             (_, None) => {
                 return Err(wrong(
@@ -125,8 +127,8 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     Ok(Recording { header, leases, offers, no_records, steps, end })
 }
 
-const CUT_SHORT: &str = "the recording is cut short: found no end; replay what is there with \
-                         --incomplete, or record anew";
+const CUT_SHORT: &str = "the recording is truncated: found no end; replay what is there with \
+                         --incomplete, or record again";
 
 #[cfg(test)]
 mod tests {
@@ -152,11 +154,11 @@ mod tests {
             (String::new(), "the file is empty"),
             (format!("{RECLAIM}\n"), "r.jsonl:1: found no header"),
             (format!("{other}\n"), "r.jsonl:1: found a recording of version 7; wanted 1"),
-            (format!("{HEADER}\nrubbish\n"), "r.jsonl:2: this is no line of a recording"),
+            (format!("{HEADER}\nrubbish\n"), "r.jsonl:2: this is not a line of a recording"),
             (format!("{HEADER}\n{HEADER}\n"), "r.jsonl:2: found a second header"),
-            (format!("{HEADER}\n{RECLAIM}\n"), "r.jsonl:3: the recording is cut short"),
-            (format!("{HEADER}\n{}", &RECLAIM[..20]), "r.jsonl:2: the recording is cut short"),
-            (format!("{HEADER}\n{END}\n{RECLAIM}\n"), "r.jsonl:3: found a line behind the end"),
+            (format!("{HEADER}\n{RECLAIM}\n"), "r.jsonl:3: the recording is truncated"),
+            (format!("{HEADER}\n{}", &RECLAIM[..20]), "r.jsonl:2: the recording is truncated"),
+            (format!("{HEADER}\n{END}\n{RECLAIM}\n"), "r.jsonl:3: found a line after the end"),
         ] {
             let error = reading(&text, false).unwrap_err();
             assert!(error.contains(said), "{error}");

@@ -43,7 +43,7 @@ pub(crate) fn record(
         Ok(taken) => taken,
         Err(TryLockError::Poisoned(taken)) => taken.into_inner(),
         Err(TryLockError::WouldBlock) => {
-            let refusal = "somebody else is recording; wait for that to end, or end it";
+            let refusal = "another recording is in progress; wait for its end, or stop it";
             return say(json_line(&json!({ "refused": refusal })));
         }
     };

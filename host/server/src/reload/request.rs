@@ -18,6 +18,6 @@ pub(crate) fn request(path: &Path) -> anyhow::Result<ExitCode> {
     for mistake in &report.mistakes {
         eprintln!("{}", mistake.trim_end());
     }
-    eprintln!("refused; generation {} serves on", report.generation);
+    eprintln!("refused; generation {} continues to serve", report.generation);
     Ok(ExitCode::FAILURE)
 }

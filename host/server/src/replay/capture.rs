@@ -71,8 +71,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
     let octets = file.metadata().with_context(place)?.len();
     if octets > CAPTURE_OCTETS_MAX {
         bail!(
-            "{}: found {octets} octets; wanted at most {CAPTURE_OCTETS_MAX}; leave out what is no \
-             DHCP, with tcpdump -r {} -w smaller.pcap 'udp port 67'",
+            "{}: found {octets} octets; wanted at most {CAPTURE_OCTETS_MAX}; keep only DHCP, with \
+             tcpdump -r {} -w smaller.pcap 'udp port 67'",
             path.display(),
             path.display()
         );
@@ -87,8 +87,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Capture> {
     let frames = capture.datagrams.len() as u64 + capture.passed_over + capture.cut;
     read.with_context(|| {
         format!(
-            "{}: frame {}: the capture is damaged or cut short; capture anew, or keep what can be \
-             read with tcpdump -r {} -w mended.pcap",
+            "{}: frame {}: the capture is damaged or truncated; capture again, or keep the \
+             readable part with tcpdump -r {} -w readable.pcap",
             path.display(),
             frames + 1,
             path.display()
@@ -345,7 +345,7 @@ mod tests {
         for octets in [written_plain(DataLink::ETHERNET, &frames()), written_ng(&frames())] {
             let cut = &octets[..octets.len() - 5];
             let error = format!("{:#}", reading(cut).unwrap_err());
-            assert!(error.contains(": frame 5: the capture is damaged or cut short"), "{error}");
+            assert!(error.contains(": frame 5: the capture is damaged or truncated"), "{error}");
         }
     }
 

@@ -245,7 +245,7 @@ fn option_differences(before: &ReplyFacts, after: &ReplyFacts) -> Vec<String> {
         lines.push(format!("  destination: {before:?} -> {after:?}"));
     }
     if lines.is_empty() && before.options != after.options {
-        lines.push("  the options stand in another order".to_owned());
+        lines.push("  the options are in another order".to_owned());
     }
     lines
 }

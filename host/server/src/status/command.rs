@@ -71,7 +71,7 @@ fn print(status: &Status) -> io::Result<()> {
     let mut out = lessor_terminal::stdout();
     writeln!(
         out,
-        "generation {} serves since {}; {} reloads, {} refused, {} rolled back",
+        "generation {} has served since {}; {} reloads, {} refused, {} rolled back",
         status.generation,
         status.serving_since,
         status.reloads,
@@ -81,8 +81,8 @@ fn print(status: &Status) -> io::Result<()> {
     if let Some(Fallback { accepted_at, mistakes }) = &status.fallback {
         writeln!(
             out,
-            "THE CONFIGURATION CANNOT SERVE: what was accepted at {accepted_at} serves since the start; \
-             correct this and reload:"
+            "THE CONFIGURATION CANNOT SERVE: the generation accepted at {accepted_at} has served \
+             since the start; correct this and reload:"
         )?;
         for mistake in mistakes {
             writeln!(out, "{}", mistake.trim_end())?;
@@ -132,7 +132,7 @@ fn print(status: &Status) -> io::Result<()> {
     for shadow in &status.shadows.shadows {
         writeln!(
             out,
-            "shadow {}: {} requests, {} of them decided otherwise; `lessor shadow` says how",
+            "shadow {}: {} requests, {} of them decided differently; see `lessor shadow`",
             shadow.plugin.name, shadow.requests, shadow.differed
         )?;
     }
@@ -158,7 +158,7 @@ fn print(status: &Status) -> io::Result<()> {
     if status.messages_cut_short > 0 {
         writeln!(
             out,
-            "messages: {} ended within an option and were read up to there",
+            "messages: {} ended within an option and were read up to it",
             status.messages_cut_short
         )?;
     }
@@ -192,7 +192,7 @@ fn print(status: &Status) -> io::Result<()> {
     }
     if status.log_lines_lost > 0 {
         let lost = status.log_lines_lost;
-        writeln!(out, "log: {lost} lines lost because nobody read standard error in time")?;
+        writeln!(out, "log: {lost} lines lost because standard error was not read in time")?;
     }
     Ok(())
 }

@@ -28,8 +28,8 @@ pub(super) fn print(out: &mut impl Write, plugins: &[PluginStatus]) -> io::Resul
             let worst = caused_by.as_ref().map(|who| format!("; most of it by {who}"));
             writeln!(
                 out,
-                "plugin {name}: SUSPENDED for all packets until {until}, because its faults cost too \
-                 much{}; meanwhile packets are {}",
+                "plugin {name}: SUSPENDED for all packets until {until}, because its faults cost \
+                 too much{}; meanwhile packets are {}",
                 worst.unwrap_or_default(),
                 meanwhile(plugin.on_failure)
             )?;
@@ -47,8 +47,8 @@ pub(super) fn print(out: &mut impl Write, plugins: &[PluginStatus]) -> io::Resul
         if let Some(Suspension { until, .. }) = &plugin.lease_events_suspended {
             writeln!(
                 out,
-                "plugin {name}: hears of no lease events until {until}, because faults of its hook \
-                 on-lease cost too much; packets are not concerned"
+                "plugin {name}: receives no lease events until {until}, because faults of its hook \
+                 on-lease cost too much; packets are not affected"
             )?;
         }
         for offender in named(&plugin.lease_event_offenders) {
@@ -69,8 +69,9 @@ fn remembered(out: &mut impl Write, name: &str, state: &StateStatus) -> io::Resu
     }
     writeln!(
         out,
-        "plugin {name}: remembers {keys} of {keys_max} keys, {octets} of {octets_max} octets; {refused} \
-         times there was no room, and {gave_way} keys gave way to others; `lessor state list` shows them"
+        "plugin {name}: remembers {keys} of {keys_max} keys, {octets} of {octets_max} octets; \
+         {refused} times there was no room, and {gave_way} keys gave way to others; `lessor state \
+         list` shows them"
     )
 }
 
