@@ -1,8 +1,8 @@
-//! `cargo xtask attack`: everything that the server must survive, in full length, and a table of what
-//! was served, refused or lost.
+//! `cargo xtask attack`: runs all attacks that the server must survive, in full length, and prints
+//! a table of what was served, refused or lost.
 //!
-//! The attacks are tests, which run small in `cargo xtask test`. This command asks them for their full
-//! length, one after the other, and shows what they report. It measures nothing itself.
+//! The attacks are tests, which `cargo xtask test` runs in a short version. This command runs their
+//! full versions, one after the other, and shows their reports. It measures nothing itself.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AttackArguments {
-    /// Run the attacks as small as in the test suite.
+    /// Run the short versions of the attacks from the test suite.
     #[arg(long)]
     small: bool,
     /// Attack the development build instead of the release build.
@@ -28,23 +28,23 @@ pub(crate) struct AttackArguments {
     /// Attack this program instead of building one.
     #[arg(long, value_name = "FILE", conflicts_with = "dev")]
     lessor: Option<PathBuf>,
-    /// Only attacks whose name contains this, such as "relays".
+    /// Run only the attacks whose name contains this text, such as "relays".
     filter: Option<String>,
 }
 
 /// An attack: a test with the variables that give it its full length.
 struct Attack {
     name: &'static str,
-    /// What must hold, for an attack that reports nothing but whether it failed.
+    /// The requirement, for an attack that reports only whether it failed.
     wanted: &'static str,
-    /// What `cargo test` is given.
+    /// The arguments of `cargo test`.
     test: &'static [&'static str],
-    /// What the test binary is given.
+    /// The arguments of the test binary.
     filter: &'static [&'static str],
     full: Full,
 }
 
-/// What an attack of full length is.
+/// The full version of an attack.
 enum Full {
     /// The test with these variables.
     Test(&'static [(&'static str, &'static str)]),
@@ -138,8 +138,8 @@ const ATTACKS: [Attack; 17] = [
         full: Full::Test(&[]),
     },
     Attack {
-        name: "policies: a memory is filled up",
-        wanted: "0 exchanges of other lines lost, and all of them remembered",
+        name: "policies: the stored values of a policy are exhausted",
+        wanted: "0 exchanges of other lines lost, and all of them stored",
         test: &["--workspace", "--test", "policy_state"],
         filter: &["makes_up_clients"],
         full: Full::Test(&[]),
@@ -166,7 +166,7 @@ const ATTACKS: [Attack; 17] = [
         full: Full::Test(&[("LESSOR_SHUTDOWN_ROUNDS", "50")]),
     },
     Attack {
-        name: "a disk that stands still",
+        name: "a disk that does not respond",
         wanted: "DISCOVERs answered, p99 below 20 ms",
         test: &["--workspace", "--test", "broken_disk"],
         filter: &["stands_still"],
@@ -174,10 +174,10 @@ const ATTACKS: [Attack; 17] = [
     },
 ];
 
-/// Runs the attacks and prints what they found.
+/// Runs the attacks and prints their findings.
 ///
 /// # Errors
-/// Without root, or if an attack succeeds.
+/// Returns an error without root, or if an attack succeeds.
 pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "needs root, for network namespaces and mounts");
     let lessor = match &arguments.lessor {
@@ -200,7 +200,7 @@ pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
         }
         rows.extend(attack.rows(&read(&report)?, outcome.is_ok()));
     }
-    ensure!(!rows.is_empty(), "no attack has a name that contains the filter");
+    ensure!(!rows.is_empty(), "the name of no attack contains the filter");
     print(rows);
     ensure!(succeeded.is_empty(), "these attacks succeeded: {}", succeeded.join(", "));
     Ok(())
@@ -222,7 +222,7 @@ impl Attack {
         run_command(&mut test)
     }
 
-    /// A row for each finding; one about the whole, if it reports none.
+    /// Returns a row for each finding, or one row for the whole attack if it reports none.
     fn rows(&self, findings: &[Finding], held: bool) -> Vec<[String; 8]> {
         let yes_or_no = |held| if held { "yes" } else { "NO" }.to_owned();
         if findings.is_empty() {
@@ -256,7 +256,7 @@ impl Attack {
     }
 }
 
-/// What an attack reported; none if it reported nothing.
+/// Reads the findings that an attack reported, if any.
 fn read(report: &Path) -> anyhow::Result<Vec<Finding>> {
     let text = std::fs::read_to_string(report).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).context("a line of the report")).collect()

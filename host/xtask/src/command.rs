@@ -1,13 +1,13 @@
-//! Running other programs: said first, and their failure is ours.
+//! Runs other programs: prints the command first, and fails if it fails.
 
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// Runs a command after saying it on standard error.
+/// Prints a command on standard error and runs it.
 ///
 /// # Errors
-/// If it cannot be started, or does not end with exit code 0.
+/// Returns an error if it cannot be started, or does not exit with code 0.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let shown = shown(command);
     eprintln!("$ {shown}");
@@ -18,12 +18,12 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `cargo` as it was called, so that the same toolchain goes on.
+/// Returns a command for the `cargo` that runs this program, so that the toolchain is the same.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(crate::checkout::root());
-    // Cargo sets these for this program. Some build scripts run again if they change, and what
-    // depends on them is built again, too.
+    // Cargo sets these for this program. If they change, some build scripts run again, and their
+    // dependents are built again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

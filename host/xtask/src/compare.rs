@@ -1,7 +1,7 @@
-//! `cargo xtask compare`: what this server, Kea, ISC dhcpd and dnsmasq answer to the same packets, in
-//! network namespaces of their own.
+//! `cargo xtask compare`: compares the answers of this server, Kea, ISC dhcpd and dnsmasq to the
+//! same packets, in separate network namespaces.
 //!
-//! The cases and the sites are those of the end-to-end tests; see `tests/e2e/src/compare`.
+//! The cases and the sites are those of the end-to-end tests, see `tests/e2e/src/compare`.
 
 use anyhow::{Context, ensure};
 use lessor_e2e::compare::{Kind, cases, in_guide, play, put_into_guide};
@@ -13,18 +13,18 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompareArguments {
-    /// Put the table into docs/operators.md.
+    /// Write the table to docs/operators.md.
     #[arg(long)]
     write: bool,
-    /// Only cases whose name contains this; such a table is not written.
+    /// Run only the cases whose name contains this text; excludes --write.
     #[arg(conflicts_with = "write")]
     filter: Option<String>,
 }
 
-/// Builds the server, installs the others, plays every case to each, prints the table.
+/// Builds the server, installs the others, runs every case with each of them, and prints the table.
 ///
 /// # Errors
-/// Without root, or if one of the servers is not here and cannot be installed.
+/// Returns an error without root, or if one of the servers is missing and cannot be installed.
 pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "needs root, for network namespaces with port 67");
     let wanted = Kind::ALL.into_iter().filter_map(Kind::program);

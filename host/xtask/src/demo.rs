@@ -1,8 +1,8 @@
-//! `cargo xtask demo`: the main job before your eyes. A real server with its policies, real
-//! sockets, a few subscribers behind a relay; then a policy is replaced while it serves.
+//! `cargo xtask demo`: demonstrates a real server with its policies, real sockets and a few
+//! subscribers behind a relay, and replaces a policy while the server runs.
 //!
-//! What the subscribers must get is written down in [`SUBSCRIBERS`]; the demo fails if somebody
-//! gets anything else.
+//! [`SUBSCRIBERS`] defines what the subscribers must get; the demo fails if a subscriber gets
+//! anything else.
 
 #![allow(
     clippy::indexing_slicing,
@@ -34,26 +34,26 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoArguments {
-    /// End after the demonstration instead of serving on until Ctrl-C.
+    /// Exit after the demonstration instead of serving until Ctrl-C.
     #[arg(long)]
     once: bool,
 }
 
-/// Where the demo's relay sends to: `listen` of examples/demo.toml.
+/// The address that the demo's relay sends to: `listen` of examples/demo.toml.
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 6767);
-/// The relay's address, and the subnet whose subscribers it serves.
+/// The address of the relay, and an address of the subnet whose subscribers it serves.
 const RELAY: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 /// The addresses of the subscribers.
 const PREFIX: &str = "100.64.0.0/16";
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A subscriber of the demo and what the policies say of it.
+/// A subscriber of the demo and what it must get.
 struct Expected {
     name: &'static str,
     circuit_id: &'static str,
     vendor_class: Option<&'static str>,
-    /// First three octets of the address, or all four.
+    /// The beginning of the address, or the whole address.
     address: &'static str,
     lease_time_secs: u32,
     decided_by: &'static str,
@@ -93,7 +93,7 @@ const SUBSCRIBERS: [Expected; 5] = [
         decided_by: "30-vendor-options",
     },
     Expected {
-        name: "a line nobody knows",
+        name: "an unknown line",
         circuit_id: "olt9/9/9/onu99",
         vendor_class: None,
         address: "100.64.250.",
@@ -102,13 +102,13 @@ const SUBSCRIBERS: [Expected; 5] = [
     },
 ];
 
-/// Who pays in the second act.
+/// The subscriber that pays in the second act.
 const CARLA: usize = 2;
 
-/// Builds, serves, shows.
+/// Builds the server and runs the demo.
 ///
 /// # Errors
-/// If something does not build, or somebody does not get what the policies say.
+/// Returns an error if something does not build, or if a subscriber does not get what it must get.
 pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let lessor = artifacts::lessor(Profile::Dev)?;
     let policies = artifacts::policies()?;
@@ -120,32 +120,32 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let mut access = Access::open(network).context("cannot bind the demo's relay")?;
     println!("  {}", access.description());
 
-    say("Five subscribers behind a relay ask for an address, and what they send is recorded:");
+    say("Five subscribers behind a relay ask for an address, and their messages are recorded:");
     // Each sends a DISCOVER and a REQUEST.
     let recording = Recording::begin(&lessor, &config, 2 * SUBSCRIBERS.len())?;
     let held = first_act(&mut access, &server)?;
     let recording = recording.end()?;
     let carla = SUBSCRIBERS.get(CARLA).context("no Carla")?.circuit_id;
-    say("Why does Carla get what she gets? The server explains her line:");
+    say("The server explains its decision about Carla's line:");
     foresight::explain(&lessor, &config, carla)?;
-    say("What if she paid? The recording is replayed against the policies as they would be then:");
+    say("The recording is replayed against the policies as they would be if Carla had paid:");
     foresight::replay(&lessor, &config, &recording, carla)?;
-    say("Carla pays. Her line leaves the list of the unpaid; SIGHUP; no packet waits:");
+    say("Carla pays: her line is removed from the unpaid lines, and SIGHUP reloads the server:");
     second_act(&mut access, &server, folder.path(), &held)?;
-    say("New prices are tried as a shadow: it sees what comes, and decides nothing; SIGHUP:");
+    say("New prices run as a shadow, which sees live traffic and decides nothing (SIGHUP):");
     trial::try_as_shadow(&mut access, &server, &lessor, &config, &held)?;
-    say("That is what was wanted. One word promotes it, the old prices go; SIGHUP:");
+    say("The result is as intended: the shadow becomes live, the old prices go (SIGHUP):");
     trial::promote(&mut access, &server, &config, &held)?;
-    say("A broken policy is dropped in; SIGHUP; the generation that serves goes on:");
+    say("A broken policy is installed (SIGHUP); the running generation continues to serve:");
     third_act(&mut access, &server, folder.path(), &held)?;
-    say(&"Everybody got what the policies say."
+    say(&"All subscribers got what the policies define."
         .if_supports_color(Stdout, |text| text.green())
         .to_string());
 
     if arguments.once {
         return server.stop();
     }
-    println!("The server serves on, until Ctrl-C. From another terminal:");
+    println!("The server runs until Ctrl-C. Try these commands in another terminal:");
     let shown = show(&lessor);
     println!("  {shown} leases --config {}", config.display());
     println!("  {shown} status --config {}", config.display());
@@ -154,7 +154,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     server.wait()
 }
 
-/// Everybody gets a lease; a table says who got what, and by whose decision.
+/// Every subscriber gets a lease; a table shows the leases and the policies that decided.
 fn first_act(access: &mut Access, server: &Server) -> anyhow::Result<Vec<Acquired>> {
     let mut held = Vec::new();
     for (number, expected) in SUBSCRIBERS.iter().enumerate() {
@@ -165,7 +165,8 @@ fn first_act(access: &mut Access, server: &Server) -> anyhow::Result<Vec<Acquire
         held.push(acquired);
     }
     let decisions = decisions(server)?;
-    let mut table = table(&["who", "line", "address", "lease", "name servers", "decided by"]);
+    let mut table =
+        table(&["subscriber", "line", "address", "lease", "name servers", "decided by"]);
     for (expected, acquired) in SUBSCRIBERS.iter().zip(&held) {
         let decided = decisions.get(&acquired.address).cloned().unwrap_or_default();
         table.add_row([
@@ -199,7 +200,7 @@ fn first_act(access: &mut Access, server: &Server) -> anyhow::Result<Vec<Acquire
     Ok(held)
 }
 
-/// A policy is replaced while the server serves; the next packet obeys it.
+/// Replaces a policy while the server runs, and checks that it applies to the next packet.
 fn second_act(
     access: &mut Access,
     server: &Server,
@@ -235,7 +236,7 @@ fn second_act(
     Ok(())
 }
 
-/// A policy that is none changes nothing.
+/// Checks that a file that is not a policy changes nothing.
 fn third_act(
     access: &mut Access,
     server: &Server,
@@ -260,14 +261,14 @@ fn third_act(
     Ok(())
 }
 
-/// Takes a line off the list of the unpaid.
+/// Removes a line from the list of unpaid lines.
 fn strike_off(plugins: &Path, circuit_id: &str) -> anyhow::Result<()> {
     let sidecar = plugins.join("20-walled-garden.toml");
     let paid = std::fs::read_to_string(&sidecar)?.replace(circuit_id, "nobody");
     Ok(std::fs::write(&sidecar, paid)?)
 }
 
-/// A folder with configuration, policies and their settings, as an operator would lay it out.
+/// Creates a folder with configuration, policies and their settings, as an operator would.
 fn lay_out(folder: &Path, policies: &[PathBuf]) -> anyhow::Result<PathBuf> {
     let examples = checkout::root().join("examples");
     let config = folder.join("lessor.toml");
@@ -284,7 +285,7 @@ fn lay_out(folder: &Path, policies: &[PathBuf]) -> anyhow::Result<PathBuf> {
     Ok(config)
 }
 
-/// Who decided about each acknowledged address, from the server's journal.
+/// Returns the policies that decided about each acknowledged address, from the server's journal.
 fn decisions(server: &Server) -> anyhow::Result<HashMap<Ipv4Addr, Vec<String>>> {
     let mut decisions = HashMap::new();
     for line in server.journal(|lines| {
@@ -322,7 +323,7 @@ fn say(text: &str) {
     println!("\n{}", text.if_supports_color(Stdout, |text| text.bold()));
 }
 
-/// A path as short as it can be typed from here.
+/// Returns a path relative to the current folder, if it is below it.
 fn show(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()

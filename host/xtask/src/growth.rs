@@ -1,12 +1,12 @@
-//! `cargo xtask growth`: what a server costs as what it serves grows. Memory is resident memory less that
-//! of an empty server, after growth and after a restart.
+//! `cargo xtask growth`: measures the cost of a server as its leases, networks and reservations
+//! grow. Memory is resident memory minus that of an empty server, after growth and after a restart.
 //!
-//! - `configuration`: configurations of any size.
-//! - `leases`, `networks`, `fullness`: what is measured of each.
-//! - `document`: the tables in `docs/performance.md`.
+//! - `configuration` writes configurations of any size.
+//! - `leases`, `networks` and `fullness` are the measurements.
+//! - `document` writes the tables in `docs/performance.md`.
 //!
-//! The figures are of this machine at this time. What a lease, a network or a reservation takes is nearly
-//! the same elsewhere; times are not.
+//! The memory of a lease, a network or a reservation is nearly the same on every machine; times
+//! depend on the machine and its load.
 
 pub(crate) mod configuration;
 mod document;
@@ -31,24 +31,25 @@ pub(crate) struct GrowthArguments {
     /// Measure this program instead of building one.
     #[arg(long, value_name = "FILE")]
     lessor: Option<PathBuf>,
-    /// How many leases, one after the other.
+    /// Numbers of leases to measure.
     #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000,5000000")]
     leases: Vec<u32>,
-    /// How many subnets, each a network of its own.
+    /// Numbers of subnets to measure; each subnet is a separate network.
     #[arg(long, value_delimiter = ',', default_value = "10,1000,10000,100000")]
     subnets: Vec<u32>,
-    /// How many reservations, with each number of subnets that has room for them.
+    /// Numbers of reservations to measure with each number of subnets that has room for them.
     #[arg(long, value_delimiter = ',', default_value = "0,100000,1000000")]
     reservations: Vec<u32>,
-    /// Put the tables into docs/performance.md.
+    /// Write the tables to docs/performance.md.
     #[arg(long)]
     write: bool,
 }
 
-/// Builds the server for release, measures it, prints the tables.
+/// Builds the server for release, measures it, and prints the tables.
 ///
 /// # Errors
-/// If a server does not start, does not give an address to everybody, or a table cannot be written.
+/// Returns an error if a server does not start, if a client gets no address, or if a table cannot
+/// be written.
 pub(crate) fn run(arguments: &GrowthArguments) -> anyhow::Result<()> {
     let lessor = match &arguments.lessor {
         Some(lessor) => std::path::absolute(lessor)?,
@@ -72,9 +73,9 @@ fn show(sections: &mut Vec<Section>, section: Section) {
     sections.push(section);
 }
 
-/// A folder for one measurement, empty.
+/// Creates an empty folder for one measurement.
 fn fresh(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let path = folder.join(name);
-    std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
     Ok(path)
 }

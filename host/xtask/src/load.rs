@@ -1,8 +1,8 @@
-//! `cargo xtask load`: the server under load, with and without a policy, and Kea beside it, all from
-//! the same generator in the same run, in a network namespace of its own.
+//! `cargo xtask load`: measures the server under load, with and without a policy, and Kea for
+//! comparison, with the same generator in the same run, in a separate network namespace.
 //!
-//! Kea writes its lease file without waiting for the disk; Lessor acknowledges nothing that is not
-//! durable. The figures are of this machine at this time: only their ratios mean anything.
+//! Kea writes its lease file without waiting for the disk; Lessor acknowledges only durable leases.
+//! The absolute figures depend on the machine and its load; only their ratios are meaningful.
 
 #![allow(
     clippy::indexing_slicing,
@@ -30,33 +30,33 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LoadArguments {
-    /// How many subscribers.
+    /// Number of subscribers.
     #[arg(long, default_value_t = 100_000)]
     clients: u32,
-    /// How many exchanges are under way at once.
+    /// Number of concurrent exchanges.
     #[arg(long, default_value_t = 256)]
     window: u32,
 }
 
-/// Who is measured.
+/// A server that is measured.
 struct Subject {
     name: String,
-    /// Whether a lease is on the disk before it is acknowledged.
+    /// Whether leases are on the disk before they are acknowledged.
     durable: &'static str,
     report: Value,
 }
 
-/// Builds for release, measures every subject, prints the table.
+/// Builds the server for release, measures every subject, and prints the table.
 ///
 /// # Errors
-/// Without root, or if a subject does not serve or does not give everybody an address.
+/// Returns an error without root, or if a subject does not serve or a client gets no address.
 pub(crate) fn run(arguments: &LoadArguments) -> anyhow::Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "needs root, for a network namespace with port 67");
     let lessor = artifacts::lessor(Profile::Release)?;
     let policies = artifacts::policies()?;
     let table = policies.first().context("no policy was built")?;
-    // From here on nothing reaches the machine's own network.
-    unshare(CloneFlags::CLONE_NEWNET).context("cannot make a network namespace")?;
+    // From here on, no packet reaches the machine's own network.
+    unshare(CloneFlags::CLONE_NEWNET).context("cannot create a network namespace")?;
     run_command(Command::new("ip").args(["link", "set", "lo", "up"]))?;
 
     let folder = tempfile::Builder::new().prefix("lessor-load-").tempdir()?;
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &LoadArguments) -> anyhow::Result<()> {
         subjects.push(Subject { name: kea.name()?, durable: "no", report });
     } else {
         println!(
-            "Kea is not here (Debian package kea-dhcp4-server), so there is nothing to compare with"
+            "Kea is not installed (Debian package kea-dhcp4-server), so there is no comparison"
         );
     }
     print(&subjects);
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &LoadArguments) -> anyhow::Result<()> {
         .filter(|subject| subject.report["acquired"] != arguments.clients)
         .map(|subject| subject.name.as_str())
         .collect();
-    ensure!(failed.is_empty(), "not everybody got an address from: {}", failed.join("; "));
+    ensure!(failed.is_empty(), "not all clients got an address from {}", failed.join("; "));
     Ok(())
 }
 
@@ -136,7 +136,8 @@ fn print(subjects: &[Subject]) {
     println!("{table}");
 }
 
-/// A folder with a configuration for the load, and the policy with one row for each subscriber.
+/// Creates a folder with a configuration for the load, and the policy with one row for each
+/// subscriber.
 pub(crate) fn lay_out(
     folder: &Path,
     name: &str,
@@ -182,7 +183,7 @@ range = "10.64.1.0-10.95.255.255"
     Ok(config)
 }
 
-/// A running Kea with the same subnet, on as many threads as there are cores.
+/// A running Kea with the same subnet and one thread for each core.
 struct Kea {
     child: Child,
     log: PathBuf,
@@ -229,7 +230,7 @@ impl Kea {
         Ok(kea)
     }
 
-    /// Kea says at level WARN nothing when it is ready; its socket does.
+    /// Waits for Kea's socket, because Kea logs nothing at level WARN when it is ready.
     fn wait_until_bound(&mut self) -> anyhow::Result<()> {
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(20) {
@@ -242,7 +243,7 @@ impl Kea {
             }
             sleep(Duration::from_millis(50));
         }
-        bail!("Kea does not serve; it said:\n{}", std::fs::read_to_string(&self.log)?)
+        bail!("Kea does not serve; its log:\n{}", std::fs::read_to_string(&self.log)?)
     }
 
     fn name(&self) -> anyhow::Result<String> {

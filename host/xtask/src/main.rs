@@ -1,5 +1,5 @@
-//! `cargo xtask`: the one front door for developers. Each command does its own set-up and says
-//! what it runs, so that what works here works in continuous integration too.
+//! `cargo xtask`: the commands for developers. Each command does its own set-up and prints the
+//! programs that it runs, so that it works in the same way in continuous integration.
 
 mod artifacts;
 mod attack;
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Build, show, test and measure Lessor.
+/// Build, demonstrate, test and measure Lessor.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 struct Arguments {
@@ -33,37 +33,38 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run the server with its policies and a few simulated subscribers, before your eyes.
+    /// Run a demonstration of the server with its policies and simulated subscribers.
     Demo(demo::DemoArguments),
-    /// Build what the tests need and run them all.
+    /// Build everything that the tests need and run all tests.
     Test(test::TestArguments),
-    /// Build what runs scripts, where the server of this checkout looks for it.
+    /// Build the interpreters of scripts for the server of this checkout.
     Interpreters,
-    /// Build the policies that ship and the examples in every language, compare and measure these.
+    /// Build the shipped policies and the example in every language; test and measure the examples.
     Policies(policies::PoliciesArguments),
-    /// Measure the server under load, with and without a policy, and Kea beside it.
+    /// Measure the server under load, with and without a policy, and compare it with Kea.
     Load(load::LoadArguments),
-    /// Play the same packets to this server, Kea, ISC dhcpd and dnsmasq, and compare the answers.
+    /// Send the same packets to this server, Kea, ISC dhcpd and dnsmasq, and compare the answers.
     Compare(compare::CompareArguments),
-    /// Measure the server with more than it can serve, and what it costs at half of that.
+    /// Measure the server under overload, and its processor time at half of its capacity.
     Overload(overload::OverloadArguments),
-    /// Compares the speed of two builds of the server, in alternating pairs. Needs root.
+    /// Compare the speed of two builds of the server, in alternating pairs. Needs root.
     Pairs(pairs::PairsArguments),
-    /// Measure what reloads cost clients, and what they leave in memory.
+    /// Measure the effect of reloads on latency and memory.
     Reloads(reloads::ReloadsArguments),
-    /// Attack the server with floods, damage and nonsense, and show what it served, refused or lost.
+    /// Attack the server with floods, damage and malformed input, and show what it served, refused
+    /// or lost.
     Attack(attack::AttackArguments),
-    /// Write a large configuration, with its reservations in a file of their own.
+    /// Write a large configuration with a separate file of reservations.
     Configuration(growth::configuration::ConfigurationArguments),
-    /// Measure what leases, networks and reservations cost as their number grows.
+    /// Measure the cost of leases, networks and reservations as their number grows.
     Growth(growth::GrowthArguments),
-    /// Simulate many servers and their clients, and look for a broken rule; `--seed` repeats one.
+    /// Simulate random servers and clients and check the rules; `--seed` repeats a run.
     Sim(simulate::SimulateArguments),
-    /// Explore small worlds of a server or two completely.
+    /// Explore small worlds of one or two servers exhaustively.
     Worlds(simulate::SimulateArguments),
-    /// Check format and lints, as continuous integration does.
+    /// Check formatting and lints, as continuous integration does.
     Lint,
-    /// Prove that the core imports nothing: build it for bare WebAssembly and look.
+    /// Build the core for bare WebAssembly and check that it imports nothing.
     Purity,
     /// Install the Debian packages that the end-to-end tests use; needs root.
     Setup,

@@ -1,9 +1,9 @@
-//! `cargo xtask overload`: what a server does when more comes than it can serve. One worker on one
-//! core, the generator on another, capacity measured in the same run and in the same way; in a network
-//! namespace of its own.
+//! `cargo xtask overload`: measures a server under overload. The server has one worker on one core,
+//! and the generator runs on another; the capacity is measured in the same run and in the same way.
+//! Everything runs in a separate network namespace.
 //!
-//! The figures are of this machine at this time: only their ratios mean anything, and those are what is
-//! wanted of them.
+//! The absolute figures depend on the machine and its load; only their ratios are meaningful, and
+//! most requirements apply to these.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -31,16 +31,16 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct OverloadArguments {
-    /// How many healthy subscribers renew their leases.
+    /// Number of subscribers that renew their leases.
     #[arg(long, default_value_t = 10_000)]
     clients: u32,
-    /// How many subscribers come back at once after a power cut.
+    /// Number of subscribers that return at once after a power cut.
     #[arg(long, default_value_t = 20_000)]
     burst: u32,
-    /// How long each load lasts.
+    /// Duration of each load.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     secs: u64,
-    /// Measure a server that is built for tests, which is slower.
+    /// Measure the development build, which is slower, instead of the release build.
     #[arg(long)]
     dev: bool,
     /// Measure this program instead of building one.
@@ -54,14 +54,14 @@ const RELAY: &str = "127.0.1.1:67";
 const LINK: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
 const SERVER_CORE: usize = 0;
 const GENERATOR_CORE: usize = 1;
-/// Of the messages that the server can answer, so many are renewals of healthy subscribers.
+/// The share of renewals of regular subscribers in the messages that the server can answer.
 const RENEWALS: f64 = 0.25;
-/// Subscribers that send DISCOVERs, each on a line of its own.
+/// The number of subscribers that send DISCOVERs, each on a separate line.
 const DISCOVERERS: u32 = 50_000;
-/// Messages under way while capacity is measured.
+/// The number of concurrent messages while capacity is measured.
 const WINDOW: usize = 512;
 
-/// A load, what it led to, and what was wanted.
+/// A load, its results, and the requirements.
 struct Row {
     load: &'static str,
     report: StreamsReport,
@@ -69,19 +69,19 @@ struct Row {
     wanted: Vec<Wanted>,
 }
 
-/// A figure, and what it should be.
+/// A figure and its requirement.
 struct Wanted {
     what: String,
     found: f64,
-    /// Such as `at least 0.85`.
+    /// The requirement, such as `at least 0.85`.
     bound: String,
     is_reached: bool,
 }
 
-/// Builds the server, measures it, prints the table.
+/// Builds the server, measures it, and prints the table.
 ///
 /// # Errors
-/// Without root or a second core, or if something wanted was not reached.
+/// Returns an error without root or a second core, or if a requirement was not met.
 pub(crate) fn run(arguments: &OverloadArguments) -> anyhow::Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "needs root, for a network namespace with port 67");
     let lessor = match &arguments.lessor {
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &OverloadArguments) -> anyhow::Result<()> {
         None => artifacts::lessor(Profile::Release)?,
     };
     // From here on nothing reaches the machine's own network.
-    unshare(CloneFlags::CLONE_NEWNET).context("cannot make a network namespace")?;
+    unshare(CloneFlags::CLONE_NEWNET).context("cannot create a network namespace")?;
     run_command(Command::new("ip").args(["link", "set", "lo", "up"]))?;
     let mut core = CpuSet::new();
     core.set(GENERATOR_CORE)?;
@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &OverloadArguments) -> anyhow::Result<()> {
     let octets_max = server.memory_max_octets()?;
     server.stop()?;
     let mut missed = print(&rows);
-    println!("most memory: {} MiB", octets_max >> 20);
+    println!("maximum memory: {} MiB", octets_max >> 20);
 
     let server = Server::start_on_core(&lessor, &lay_out(folder.path(), "burst")?, SERVER_CORE)?;
     missed += usize::from(!power_cut(&server, arguments)?);
@@ -133,18 +133,18 @@ fn measure(server: &Server, arguments: &OverloadArguments) -> anyhow::Result<Vec
         run(load, drive, &mut streams)
     };
 
-    // The first answers of a server are slower: its tables grow.
+    // The first answers of a server are slower, because its tables grow.
     at("", Drive::Closed(WINDOW), RENEWALS, 1.0 - RENEWALS, &mut discovers)?;
     let peak =
-        at("as much as it can", Drive::Closed(WINDOW), RENEWALS, 1.0 - RENEWALS, &mut discovers)?;
+        at("full capacity", Drive::Closed(WINDOW), RENEWALS, 1.0 - RENEWALS, &mut discovers)?;
     let capacity = peak.report.answered_per_sec;
     let renewals_per_sec = RENEWALS * capacity;
     let mut of_capacity = |load, factor: f64| {
         let rates = (factor * renewals_per_sec, factor * (capacity - renewals_per_sec));
         at(load, Drive::Open, rates.0, rates.1, &mut discovers)
     };
-    let mut half = of_capacity("half of it", 0.5)?;
-    let mut most = of_capacity("80 % of it", 0.8)?;
+    let mut half = of_capacity("half of capacity", 0.5)?;
+    let mut most = of_capacity("80 % of capacity", 0.8)?;
     let flood = 3.0 * capacity - renewals_per_sec;
     let mut thrice =
         at("DISCOVERs, 3 times", Drive::Open, renewals_per_sec, flood, &mut discovers)?;
@@ -180,7 +180,8 @@ impl Row {
 }
 
 impl Row {
-    /// The row for the report of an attack. What stays without an answer was dropped for want of time.
+    /// Returns the row for the report of an attack. Messages without an answer count as dropped for
+    /// lack of time.
     fn finding(&self) -> Finding {
         let sum = |of: fn(&StreamReport) -> u64| self.report.streams.iter().map(of).sum();
         let (sent, served): (u64, u64) = (sum(|stream| stream.sent), sum(|stream| stream.answered));
@@ -207,7 +208,7 @@ fn share(stream: &StreamReport) -> f64 {
     stream.answered as f64 / stream.sent.max(1) as f64
 }
 
-/// Prints the table, and what was wanted; how much of that was not reached.
+/// Prints the table and the requirements, and returns how many of them were not met.
 fn print(rows: &[Row]) -> usize {
     let mut table = table(&[
         "load",
@@ -255,7 +256,8 @@ fn print(rows: &[Row]) -> usize {
     missed
 }
 
-/// All come back at once, and each sends again after 4, 8, 16 and 32 seconds, a second more or less.
+/// Simulates a power cut: all subscribers return at once, and each retransmits after 4, 8, 16 and
+/// 32 seconds, plus or minus one second.
 fn power_cut(server: &Server, arguments: &OverloadArguments) -> anyhow::Result<bool> {
     let args = LoadArgs {
         clients: arguments.burst,
@@ -279,11 +281,11 @@ fn power_cut(server: &Server, arguments: &OverloadArguments) -> anyhow::Result<b
         server.memory_max_octets()? >> 20,
     );
     for line in server.log().lines().filter(|line| line.contains("limit=")) {
-        println!("the server said: {line}");
+        println!("the server logged: {line}");
     }
     let is_ok = report.ok() && report.acquired == u64::from(args.clients);
     if !is_ok {
-        println!("MISSED  everybody is served\n{report}");
+        println!("MISSED  all clients are served\n{report}");
     }
     Ok(is_ok)
 }
@@ -298,7 +300,7 @@ fn load_args() -> anyhow::Result<LoadArgs> {
     })
 }
 
-/// Gets leases, and says who holds which.
+/// Acquires leases, and returns the subscribers with their addresses.
 fn acquire(clients: u32) -> anyhow::Result<Vec<(Subscriber, Saying)>> {
     let args = LoadArgs { clients, ..load_args()? };
     let mut held = Vec::new();
@@ -313,7 +315,7 @@ fn acquire(clients: u32) -> anyhow::Result<Vec<(Subscriber, Saying)>> {
     Ok(held)
 }
 
-/// Subscribers that are new.
+/// Returns new subscribers that send DISCOVERs.
 fn discoverers() -> impl Iterator<Item = (Subscriber, Saying)> {
     let args = LoadArgs { mac_prefix: [0x06, 0x01], ..LoadArgs::default() };
     (0..DISCOVERERS).map(move |number| {
@@ -322,7 +324,7 @@ fn discoverers() -> impl Iterator<Item = (Subscriber, Saying)> {
     })
 }
 
-/// Renewals of leases that nobody holds, all from one line.
+/// Returns renewals of leases that do not exist, all from one line.
 fn forgeries() -> impl Iterator<Item = (Subscriber, Saying)> {
     let args = LoadArgs { mac_prefix: [0x06, 0x02], ..LoadArgs::default() };
     (0..DISCOVERERS).map(move |number| {

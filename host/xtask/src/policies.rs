@@ -1,5 +1,5 @@
-//! `cargo xtask policies`: builds the policies that ship and the examples in every language, and has
-//! each example decide the cases of the shared table.
+//! `cargo xtask policies`: builds the shipped policies and the example in every language, and runs
+//! the shared cases with each example.
 
 use std::{
     path::Path,
@@ -17,12 +17,12 @@ use crate::{
     setup,
 };
 
-/// The case that is measured: a line of the table with all that a line can have.
+/// The case that is measured: a line in the table that has most of the settings.
 const MEASURED_CASE: &str = "01-known-line.toml";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PoliciesArguments {
-    /// Measure with a server as it ships, which takes some minutes to build.
+    /// Measure with a release build of the server, which takes some minutes to build.
     #[arg(long)]
     release: bool,
     /// Do not install Debian packages.
@@ -30,7 +30,7 @@ pub(crate) struct PoliciesArguments {
     no_install: bool,
 }
 
-/// What became of one language.
+/// The result of one language.
 struct Row {
     language: &'static Language,
     outcome: Result<Measured, NotBuilt>,
@@ -48,7 +48,7 @@ struct Sum {
     passed: u64,
 }
 
-/// What `lessor plugin bench --json` says.
+/// The output of `lessor plugin bench --json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Bench {
@@ -71,10 +71,12 @@ struct HookBench {
     p99_us: f64,
 }
 
-/// Builds, compares and measures; the exit code tells whether all languages decide alike.
+/// Builds, tests and measures the policies; the exit code reports whether all languages decide the
+/// same.
 ///
 /// # Errors
-/// If something that ships does not build, or the server's own tools cannot be run.
+/// Returns an error if a shipped policy or the server does not build, or if the server's tools
+/// cannot be run.
 pub(crate) fn run(arguments: &PoliciesArguments) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     for path in artifacts::policies()? {
@@ -82,7 +84,7 @@ pub(crate) fn run(arguments: &PoliciesArguments) -> anyhow::Result<ExitCode> {
     }
     let missing = lessor_policies::missing_packages();
     if !missing.is_empty() && !arguments.no_install {
-        // What could not be installed is told of each language that needs it.
+        // Each language that needs a missing package reports it later.
         setup::install(&missing).unwrap_or_else(|error| eprintln!("{error:#}"));
     }
     let profile = if arguments.release { Profile::Release } else { Profile::Dev };
@@ -115,7 +117,7 @@ fn measure(lessor: &Path, policy: &Path, interpreters: &Path) -> anyhow::Result<
     let sum: Sum = serde_json::from_str(said.lines().last().unwrap_or_default())
         .with_context(|| format!("lessor plugin test {}: no sum", policy.display()))?;
     if sum.passed != sum.cases {
-        // Again for people.
+        // Runs again with readable output.
         test(&[]).status().context("cannot run lessor")?;
     }
     let mut bench = Command::new(lessor);
@@ -142,7 +144,7 @@ fn table(rows: &[Row]) -> Table {
                 let us = |found: fn(&HookBench) -> f64| {
                     calls.map_or_else(String::new, |calls| format!("{:.1}", found(calls)))
                 };
-                // A call that failed says more about the machine than about the decisions.
+                // A failed call is shown but not counted, because it depends on the machine.
                 let failed = bench.failure.as_ref().map(|failure| format!(", {}", failure.kind));
                 let equal = if sum.passed == sum.cases { "equal" } else { "DIFFER" };
                 vec![
@@ -168,7 +170,7 @@ fn table(rows: &[Row]) -> Table {
     table
 }
 
-/// Tells what is wrong, and whether that is a failure.
+/// Prints the problems, and returns whether they are failures.
 fn conclude(rows: &[Row]) -> ExitCode {
     let requires_all = std::env::var_os("LESSOR_REQUIRE_E2E").is_some();
     let mut code = ExitCode::SUCCESS;

@@ -1,5 +1,5 @@
-//! The core is pure, and here is the proof: linked whole into a module for bare WebAssembly, it
-//! asks the outside for nothing: no clock, no random numbers, no memory but its own.
+//! `cargo xtask purity`: proves that the core is pure. Linked completely into a module for bare
+//! WebAssembly, it imports nothing: no clock, no random numbers, no shared memory.
 
 use anyhow::{Context, bail};
 use wasmparser::{Parser, Payload};
@@ -10,10 +10,11 @@ use crate::{
     setup,
 };
 
-/// Builds the probe and looks at its imports.
+/// Builds the probe and checks its imports.
 ///
 /// # Errors
-/// If it does not build, imports anything, or exports no engine (an empty module proves nothing).
+/// Returns an error if it does not build, imports anything, or exports no engine (an empty module
+/// would prove nothing).
 pub(crate) fn run() -> anyhow::Result<()> {
     setup::add_wasm_targets()?;
     run_command(&mut cargo(&[
@@ -54,6 +55,6 @@ pub(crate) fn run() -> anyhow::Result<()> {
             imports.join(", ")
         );
     }
-    println!("the core imports nothing ({} octets of WebAssembly looked at)", module.len());
+    println!("the core imports nothing ({} octets of WebAssembly checked)", module.len());
     Ok(())
 }

@@ -1,9 +1,11 @@
-//! `cargo xtask reloads`: what reloads cost. First what clients notice of one reload each second, as the
-//! ratio of two loads in one run; then what many reloads leave in memory.
+//! `cargo xtask reloads`: measures the cost of reloads. It first measures the latency of exchanges
+//! with one reload each second, as a ratio to that without reloads in the same run, and then the
+//! memory after many reloads.
 //!
-//! The figures are of this machine at this time: only their ratios mean anything, and those are what is
-//! wanted of them. A reload concerns few of a second's exchanges, so the ratio takes many of them; with
-//! `TMPDIR` on a file system in memory, the disk adds nothing to it.
+//! The absolute figures depend on the machine and its load; only their ratios are meaningful, and
+//! the requirements apply to these. A reload affects few of the exchanges of a second, so the ratio
+//! needs many exchanges. With `TMPDIR` on a file system in memory, the disk does not contribute to
+//! it.
 
 use std::{
     fs,
@@ -27,20 +29,19 @@ use crate::artifacts::{self, Profile};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReloadsArguments {
-    /// How many reloads memory is measured over.
+    /// Number of reloads for the measurement of memory.
     #[arg(long, default_value_t = 1000)]
     reloads: u32,
-    /// Exchanges started in a second while latencies are measured.
+    /// Exchanges per second for the measurement of latency.
     #[arg(long, default_value_t = 1000)]
     rate: u32,
-    /// How long each part of the load lasts; there are two parts with reloads and two without in each
-    /// round.
+    /// Duration of each part of a round; a round has two parts with reloads and two without.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     secs: u64,
-    /// How many rounds.
+    /// Number of rounds.
     #[arg(long, default_value_t = 8)]
     rounds: u32,
-    /// Measure a server that is built for tests, which is slower.
+    /// Measure the development build, which is slower, instead of the release build.
     #[arg(long)]
     dev: bool,
     /// Measure this program instead of building one.
@@ -48,17 +49,18 @@ pub(crate) struct ReloadsArguments {
     lessor: Option<PathBuf>,
 }
 
-/// The 999th of a thousand exchanges may take so many times as long with a reload each second.
+/// The maximum ratio of the 999th of a thousand exchange times with a reload each second to that
+/// without reloads.
 const LATENCY_RATIO_MAX: f64 = 1.3;
-/// After all reloads the server may have so many times the memory that it had after the tenth.
+/// The maximum ratio of the memory after all reloads to the memory after the tenth.
 const MEMORY_RATIO_MAX: f64 = 1.2;
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
 const SCRIPT: &str = "fn on_discover(request, terms) { terms.lease_time_secs = 1800; }\n";
 
-/// Builds the server, measures it, prints the figures.
+/// Builds the server, measures it, and prints the figures.
 ///
 /// # Errors
-/// If something wanted was not reached.
+/// Returns an error if a requirement was not met.
 pub(crate) fn run(arguments: &ReloadsArguments) -> anyhow::Result<()> {
     ensure!(arguments.reloads > 10, "--reloads is {}; wanted more than 10", arguments.reloads);
     let lessor = match &arguments.lessor {
@@ -76,7 +78,7 @@ pub(crate) fn run(arguments: &ReloadsArguments) -> anyhow::Result<()> {
     let mut server = setup.start();
 
     let (mut without, mut with) = (Vec::new(), Vec::new());
-    // What comes first in one half comes last in the other, so that neither gains by its place.
+    // The order is reversed in the second half of a round, so that it favours neither load.
     for _ in 0..arguments.rounds {
         without.extend(latencies(&mut server, arguments, false)?);
         with.extend(latencies(&mut server, arguments, true)?);
@@ -85,7 +87,7 @@ pub(crate) fn run(arguments: &ReloadsArguments) -> anyhow::Result<()> {
     }
     let latency_ratio = print_latencies(&mut without, &mut with)?;
     let memory_ratio = memory(&mut server, arguments.reloads)?;
-    ensure!(server.stop().success(), "the server did not stop well");
+    ensure!(server.stop().success(), "the server did not exit with code 0");
     ensure!(
         latency_ratio <= LATENCY_RATIO_MAX && memory_ratio <= MEMORY_RATIO_MAX,
         "wanted at most {LATENCY_RATIO_MAX} times the latency and {MEMORY_RATIO_MAX} times the memory"
@@ -93,7 +95,7 @@ pub(crate) fn run(arguments: &ReloadsArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long exchanges took from DISCOVER to ACK, in microseconds, with or without reloads.
+/// Measures the times from DISCOVER to ACK, in microseconds, with or without reloads.
 fn latencies(
     server: &mut Server,
     arguments: &ReloadsArguments,
@@ -133,7 +135,7 @@ fn latencies(
     Ok(took)
 }
 
-/// Prints both, and returns the ratio of the times within which 999 of a thousand ended.
+/// Prints the figures of both loads, and returns the ratio of their 999th of a thousand times.
 fn print_latencies(without: &mut [u64], with: &mut [u64]) -> anyhow::Result<f64> {
     let mut figures = table(&["load", "exchanges", "p50 ms", "p99 ms", "p99.9 ms", "max ms"]);
     let mut slow = Vec::new();
@@ -156,8 +158,8 @@ fn print_latencies(without: &mut [u64], with: &mut [u64]) -> anyhow::Result<f64>
     Ok(with / without)
 }
 
-/// Reloads again and again, prints how much memory the server has, and returns the ratio of what it has
-/// in the end to what it had after the tenth. One policy of three is another one each time.
+/// Reloads the server repeatedly, prints its memory, and returns the ratio of the memory at the end
+/// to that after the tenth reload. Each reload changes one of the three policies.
 fn memory(server: &mut Server, reloads: u32) -> anyhow::Result<f64> {
     let shown = [1, 10, reloads / 4, reloads / 2, reloads];
     let mut after_tenth = 0;
@@ -167,7 +169,7 @@ fn memory(server: &mut Server, reloads: u32) -> anyhow::Result<f64> {
         fs::write(server.folder().join("plugins/20-terms.toml"), sidecar)?;
         ensure!(server.hang_up().accepted, "a reload was refused");
         if shown.contains(&number) {
-            // What was replaced goes a moment after the outcome is told.
+            // The server drops the replaced generation shortly after it reports the outcome.
             thread::sleep(Duration::from_secs(1));
             let resident = kib(server, "VmRSS")?;
             let anonymous = kib(server, "RssAnon")? >> 10;
@@ -192,7 +194,7 @@ fn memory(server: &mut Server, reloads: u32) -> anyhow::Result<f64> {
     anyhow::bail!("there was no reload")
 }
 
-/// A number of the process's status.
+/// Returns a number from the status of the server's process.
 fn kib(server: &mut Server, name: &str) -> anyhow::Result<u64> {
     let found = process_status::number(server.process().id(), name);
     found.with_context(|| format!("the status of the process has no number {name}"))

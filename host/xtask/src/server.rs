@@ -1,4 +1,4 @@
-//! A server that the demo and the measurements start, speak to and stop.
+//! A server process for the demo and the measurements.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use nix::{
     unistd::Pid,
 };
 
-/// How long the server may take to start, to reload, to write its journal and to stop.
+/// The timeout of the server to start, to reload, and to write its journal.
 const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -21,24 +21,24 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub(crate) struct Server {
     child: Child,
     folder: PathBuf,
-    /// How much of the log was read before the last reload.
+    /// The length of the log before the last reload.
     log_mark: std::cell::Cell<usize>,
 }
 
 impl Server {
-    /// Starts `lessor serve` with a configuration whose log and journal go to its folder, and
-    /// waits until it serves.
+    /// Starts `lessor serve` and waits until it serves. The log and the journal are in the folder
+    /// of the configuration.
     ///
     /// # Errors
-    /// If it does not serve; with its log.
+    /// Returns an error with the log if the server does not serve.
     pub(crate) fn start(lessor: &Path, config: &Path) -> anyhow::Result<Self> {
         Self::spawn(Command::new(lessor), config)
     }
 
-    /// The same, with all of its threads on one core of the machine.
+    /// Like [`Server::start`], with all threads of the server on one core.
     ///
     /// # Errors
-    /// If it does not serve; with its log.
+    /// Returns an error with the log if the server does not serve.
     pub(crate) fn start_on_core(lessor: &Path, config: &Path, core: usize) -> anyhow::Result<Self> {
         let mut command = Command::new("taskset");
         command.args(["-c", &core.to_string()]).arg(lessor);
@@ -60,7 +60,7 @@ impl Server {
         loop {
             let ended = server.child.try_wait()?;
             if ended.is_some() || started.elapsed() > PATIENCE {
-                bail!("the server does not serve; it said:\n{}", server.log());
+                bail!("the server does not serve; its log:\n{}", server.log());
             }
             if server.log().lines().any(|line| line.contains("INFO serving")) {
                 return Ok(server);
@@ -69,7 +69,7 @@ impl Server {
         }
     }
 
-    /// Its process.
+    /// The id of the server's process.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
@@ -80,7 +80,8 @@ impl Server {
         self.signal(Signal::SIGHUP)
     }
 
-    /// Waits for the outcome of the last [`Server::hang_up`]: whether it was accepted.
+    /// Waits for the outcome of the last [`Server::hang_up`], and returns whether the server
+    /// accepted it.
     pub(crate) fn wait_for_reload(&self) -> anyhow::Result<bool> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -94,16 +95,16 @@ impl Server {
             }
             sleep(GLANCE);
         }
-        bail!("the server did not reload; it said:\n{}", self.log())
+        bail!("the server did not reload; its log:\n{}", self.log())
     }
 
-    /// What the server has logged since the last [`Server::hang_up`].
+    /// Returns the lines that the server has logged since the last [`Server::hang_up`].
     pub(crate) fn log_since_reload(&self) -> Vec<String> {
         let log = self.log();
         log.get(self.log_mark.get()..).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
-    /// The lines of the journal, as soon as `complete` says that all are there.
+    /// Waits until `complete` returns true, and returns the lines of the journal.
     pub(crate) fn journal(
         &self,
         complete: impl Fn(&[serde_json::Value]) -> bool,
@@ -118,7 +119,7 @@ impl Server {
                 return Ok(lines);
             }
             if started.elapsed() > PATIENCE {
-                bail!("the journal does not say what became of everybody");
+                bail!("the journal is not complete after {PATIENCE:?}");
             }
             sleep(GLANCE);
         }
@@ -130,9 +131,9 @@ impl Server {
         self.ended()
     }
 
-    /// Waits until the server ends; Ctrl-C reaches it as it reaches us.
+    /// Waits until the server exits. Ctrl-C reaches the server as well as this process.
     pub(crate) fn wait(mut self) -> anyhow::Result<()> {
-        // Our own end is up to the server's: it may still have something to write.
+        // This process must outlive the server, which may still have something to write.
         ctrlc::set_handler(|| {})?;
         self.ended()
     }
@@ -140,7 +141,7 @@ impl Server {
     fn ended(&mut self) -> anyhow::Result<()> {
         let status = self.child.wait()?;
         if !status.success() {
-            bail!("the server ended with {status}; it said:\n{}", self.log());
+            bail!("the server exited with {status}; its log:\n{}", self.log());
         }
         Ok(())
     }
@@ -149,7 +150,7 @@ impl Server {
         Ok(kill(Pid::from_raw(self.child.id() as i32), signal)?)
     }
 
-    /// The processor time that it has used.
+    /// Returns the processor time that the server has used.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         // proc(5): utime and stime, in ticks of a hundredth of a second, follow the name in brackets.
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
@@ -160,7 +161,7 @@ impl Server {
         Ok(Duration::from_millis(ticks * 10))
     }
 
-    /// The most memory that it has held.
+    /// Returns the maximum resident memory of the server.
     pub(crate) fn memory_max_octets(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -168,7 +169,7 @@ impl Server {
         Ok(kib.trim().parse::<u64>()? << 10)
     }
 
-    /// What it has logged.
+    /// Returns the log of the server.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }

@@ -1,5 +1,6 @@
-//! What a fresh machine lacks: the Debian packages that the end-to-end tests use (real clients, relays
-//! and generators) and that the example policies are built with, and the toolchain's WebAssembly targets.
+//! Installs what a fresh machine lacks: the Debian packages that the end-to-end tests use (real
+//! clients, relays and generators) and that the example policies need, and the WebAssembly targets
+//! of the toolchain.
 
 use std::{path::Path, process::Command};
 
@@ -7,7 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::{checkout, command};
 
-/// A program that tests start, and the package that has it.
+/// The programs that tests start, with their packages.
 const TOOLS: [(&str, &str); 14] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
@@ -25,13 +26,13 @@ const TOOLS: [(&str, &str); 14] = [
     ("mkfs.ext4", "e2fsprogs"),
 ];
 
-/// The targets that policies are built for; rust-toolchain.toml names the same.
+/// The targets of policies, the same as in rust-toolchain.toml.
 const WASM_TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 
-/// Installs what is missing.
+/// Installs missing packages.
 ///
 /// # Errors
-/// Without root or apt-get, or if the installation fails.
+/// Returns an error without root or apt-get, or if the installation fails.
 pub(crate) fn install(missing: &[&str]) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -40,7 +41,7 @@ pub(crate) fn install(missing: &[&str]) -> anyhow::Result<()> {
         bail!("needs root on Debian to install {}", missing.join(" "));
     }
     command::run(Command::new("apt-get").args(["update", "-qq"]))?;
-    // The packages are for their programs only: no service of theirs is to start.
+    // Only the programs of the packages are needed, so their services must not start.
     command::run(
         Command::new("apt-get")
             .args(["install", "-y", "-qq", "--no-install-recommends"])
@@ -50,14 +51,14 @@ pub(crate) fn install(missing: &[&str]) -> anyhow::Result<()> {
     )
 }
 
-/// Has rustup install what the toolchain file names and the toolchain lacks. Rustup does that by
-/// itself when it installs a toolchain, but not for one that is there already.
+/// Installs the targets that the toolchain lacks. Rustup does this itself when it installs a
+/// toolchain, but not for an existing one.
 ///
 /// # Errors
-/// If rustup cannot install a target.
+/// Returns an error if rustup cannot install a target.
 pub(crate) fn add_wasm_targets() -> anyhow::Result<()> {
     if !is_installed("rustup") {
-        // A toolchain of another kind; cargo says what it lacks.
+        // The toolchain was not installed by rustup; cargo reports what it lacks.
         return Ok(());
     }
     let mut list = Command::new("rustup");
@@ -76,17 +77,18 @@ pub(crate) fn add_wasm_targets() -> anyhow::Result<()> {
 /// `cargo xtask setup`.
 ///
 /// # Errors
-/// As [`install`].
+/// Returns the errors of [`install`].
 pub(crate) fn run() -> anyhow::Result<()> {
     add_wasm_targets()?;
     let missing = missing();
     if missing.is_empty() {
-        println!("everything is there");
+        println!("all packages are installed");
     }
     install(&missing)
 }
 
-/// The packages whose programs are not there, and those that the example policies need.
+/// Returns the packages whose programs are missing, and the missing packages that the example
+/// policies need.
 pub(crate) fn missing() -> Vec<&'static str> {
     TOOLS
         .iter()
@@ -96,7 +98,7 @@ pub(crate) fn missing() -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether a program is found, in the folders of system programs too.
+/// Returns whether a program is installed, also in the folders of system programs.
 pub(crate) fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: everything that must hold, from lints' absence to real DHCP clients.
+//! `cargo xtask test` and `cargo xtask lint`: run all tests, including those with real DHCP
+//! clients, and the lints.
 
 use crate::{
     artifacts,
@@ -8,17 +9,18 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArguments {
-    /// Do not install Debian packages; tests whose programs are missing are skipped, and say so.
+    /// Do not install Debian packages; tests whose programs are missing are skipped and report
+    /// this.
     #[arg(long)]
     no_install: bool,
-    /// Only tests whose name contains this.
+    /// Run only the tests whose name contains this text.
     filter: Option<String>,
 }
 
-/// Builds what the tests need and runs them all.
+/// Builds everything that the tests need and runs all tests.
 ///
 /// # Errors
-/// If something does not build or a test fails.
+/// Returns an error if something does not build or a test fails.
 pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
     let missing = setup::missing();
     if !missing.is_empty() {
@@ -32,7 +34,7 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
         }
     }
     purity::run()?;
-    // All at once: what tests ask for one by one is ready then.
+    // Builds all policies at once, so that the tests find them built.
     artifacts::guests(&[&artifacts::POLICIES[..], &artifacts::TEST_GUESTS].concat())?;
     artifacts::interpreters()?;
     let lessor = artifacts::lessor_with_tests()?;
@@ -44,14 +46,14 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
     run(&mut test)
 }
 
-/// Format, lints, documentation.
+/// Checks formatting, lints and documentation.
 ///
 /// # Errors
-/// If anything is wrong.
+/// Returns an error if a check fails.
 pub(crate) fn lint() -> anyhow::Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
-    // They are empty for the host.
+    // The interpreters are empty crates for the host.
     let target = ["--target", "wasm32-unknown-unknown", "--target-dir", "target/guests"];
     let packages = ["-p", "javascript-interpreter", "-p", "rhai-interpreter"];
     run(cargo(&["clippy"]).args(packages).args(target).args(["--", "--deny", "warnings"]))?;

@@ -1,8 +1,8 @@
-//! Attacks: tests that send the server what it must survive, in two sizes.
+//! Attacks: tests with input that the server must survive, in two sizes.
 //!
-//! An attack is an ordinary test. It runs small with the other tests, and in full length under
-//! `cargo xtask attack`, which sets [`FULL`] and collects what each attack reports through the
-//! file that [`REPORT`] names.
+//! An attack is an ordinary test. A short version runs with the other tests, and
+//! `cargo xtask attack` runs the full version: it sets [`FULL`] and collects the report of each
+//! attack through the file that [`REPORT`] names.
 //!
 //! A finding that does not hold is still reported before the test fails, so the table shows it.
 
@@ -10,14 +10,14 @@ use std::{fs::File, io::Write as _};
 
 use serde::{Deserialize, Serialize};
 
-/// The environment variable that asks for attacks in full length.
+/// The environment variable that selects the full versions of attacks.
 pub const FULL: &str = "LESSOR_ATTACK_FULL";
 
-/// The environment variable that names the file that findings are appended to, one JSON object a
-/// line.
+/// The environment variable with the name of the file to which findings are appended, one JSON
+/// object per line.
 pub const REPORT: &str = "LESSOR_ATTACK_REPORT";
 
-/// What one attack did to one group of messages or files.
+/// The effect of one attack on one group of messages or files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Finding {
@@ -25,42 +25,42 @@ pub struct Finding {
     pub attack: String,
     /// What was watched under the attack, such as `renewals of a healthy relay`.
     pub subject: String,
-    /// How many there were.
+    /// The number of messages or files.
     pub sent: u64,
-    /// How many were served as they should be.
+    /// The number that were served correctly.
     pub served: u64,
-    /// How many were refused with a reason that the server gave.
+    /// The number that the server refused with a reason.
     pub refused: u64,
-    /// How many were lost without a word.
+    /// The number that were lost silently.
     pub lost: u64,
-    /// What was demanded, such as `lost < 0.1 %`.
+    /// The requirement, such as `lost < 0.1 %`.
     pub wanted: String,
-    /// More figures for people to read, such as `p99 2.1 ms`.
+    /// Additional figures, such as `p99 2.1 ms`.
     pub note: String,
-    /// Whether the demand was met.
+    /// Whether the requirement was met.
     pub held: bool,
 }
 
-/// `full` under `cargo xtask attack`, `small` otherwise.
+/// Returns `full` under `cargo xtask attack`, and `small` otherwise.
 pub fn scaled<T>(small: T, full: T) -> T {
     if std::env::var_os(FULL).is_some() { full } else { small }
 }
 
 impl Finding {
-    /// Reports the finding and fails the test if the demand was not met.
+    /// Reports the finding and fails the test if the requirement was not met.
     ///
     /// # Panics
-    /// If the demand was not met, or if the report cannot be written.
+    /// Panics if the requirement was not met, or if the report cannot be written.
     #[track_caller]
     pub fn conclude(self) {
         let line = self.report();
         assert!(self.held, "the attack succeeded: {line}");
     }
 
-    /// Reports the finding, and returns the line that it is in the report.
+    /// Reports the finding, and returns its line in the report.
     ///
     /// # Panics
-    /// If the report cannot be written.
+    /// Panics if the report cannot be written.
     #[track_caller]
     pub fn report(&self) -> String {
         let line = serde_json::to_string(self).expect("a finding is plain data");

@@ -1,4 +1,4 @@
-//! What is under test, built on demand: the server's binary and the policies.
+//! Builds what is under test on demand: the server's binary and the policies.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,8 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-/// The server's binary: `LESSOR_BIN` if that is set, otherwise built from this checkout.
+/// Returns the server's binary: `LESSOR_BIN` if it is set, otherwise the binary of this checkout,
+/// which is built if necessary.
 pub fn lessor() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("LESSOR_BIN") {
@@ -17,7 +18,7 @@ pub fn lessor() -> &'static Path {
     })
 }
 
-/// A policy, by the name of its package, built from this checkout.
+/// Builds a policy of this checkout by the name of its package, and returns its file.
 pub fn policy(package: &str) -> PathBuf {
     static POLICIES: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut policies = POLICIES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -26,7 +27,7 @@ pub fn policy(package: &str) -> PathBuf {
     known.entry(package.to_owned()).or_insert_with(build).clone()
 }
 
-/// The root of this checkout.
+/// Returns the root of this checkout.
 pub fn checkout() -> &'static Path {
     let two_up = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
     two_up.expect("tests/e2e lies two folders below the root")
@@ -38,7 +39,7 @@ fn existing(path: PathBuf, variable: &str) -> PathBuf {
 }
 
 fn build_lessor() -> PathBuf {
-    // Past the capture of output: the first build of a checkout takes minutes.
+    // Written past the capture of output, because the first build of a checkout takes minutes.
     let _ = writeln!(std::io::stderr(), "e2e: cargo build --workspace --bin lessor");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

@@ -1,7 +1,7 @@
-//! Bystanders: subscribers who have nothing to do with an attack. They are served before it, while it
-//! lasts and afterwards, 300 exchanges a second, and none of them may notice.
+//! Bystanders: subscribers that are not part of an attack. They make 300 exchanges per second
+//! before, during and after the attack, and must lose none of them.
 //!
-//! Nothing here knows what the attack is: it is whatever a test does meanwhile.
+//! This module does not know the attack, which is a closure of the test.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use crate::{
     loopback_address, process_status,
 };
 
-/// The subnet that they are in, for the configuration of their server.
+/// The configuration of their subnet.
 pub const SUBNETS: &str = r#"
     [[subnet]]
     prefix = "100.64.0.0/16"
@@ -29,61 +29,62 @@ pub const SUBNETS: &str = r#"
     name = "residential"
     range = "100.64.1.0-100.64.99.255"
 "#;
-/// An address in it, which relays name.
+/// An address in the subnet, for the link selection of relays.
 pub const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
-/// How many subscribers there are, and how many exchanges they begin a second.
+/// The number of subscribers, and the exchanges that they begin per second.
 const SUBSCRIBERS: u32 = 300;
 const EXCHANGES_PER_SEC: u32 = 300;
-/// How much of a line of the log is quoted.
+/// The maximum length of a quoted line of the log.
 const QUOTED_CHARS_MAX: usize = 120;
 
-/// Bystanders of one server.
+/// The bystanders of one server.
 pub struct Bystanders {
     server: SocketAddrV4,
     process: u32,
     lease_time_secs: u32,
-    /// The pattern of their circuit ids, as `lessor load` takes it; none if any will do.
+    /// The pattern of their circuit ids, in the form of `lessor load`; `None` for the default.
     lines: Option<&'static str>,
 }
 
-/// What became of them before an attack, during it and after it.
+/// The results of the bystanders before, during and after an attack.
 #[derive(Debug)]
 pub struct Watched {
-    /// Before, during, after.
+    /// The phases before, during and after the attack.
     pub phases: [Phase; 3],
-    /// The warnings and errors that the server logged meanwhile, in order.
+    /// The warnings and errors that the server logged during these phases, in order.
     pub logged: Vec<String>,
 }
 
-/// What became of them for some time: all of their exchanges, and the worst round of them.
+/// The results of one phase: the sums of all rounds, and the times of the worst round.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Phase {
-    /// Exchanges that began.
+    /// The number of exchanges that began.
     pub sent: u64,
-    /// Exchanges that did not end with the lease that their policy wants.
+    /// The number of exchanges that did not end with the lease that the policy sets.
     pub lost: u64,
-    /// How long half of the exchanges took at most, and 99 of a hundred.
+    /// The median time of an exchange, in milliseconds.
     pub p50_ms: f64,
-    /// See above.
+    /// The 99th percentile of the times, in milliseconds.
     pub p99_ms: f64,
-    /// What the server had resident at the end.
+    /// The resident memory of the server at the end.
     pub memory_kib: u64,
 }
 
 impl Bystanders {
-    /// Subscribers behind a relay of [`LINK`], to whom a policy of the server gives this lease time.
+    /// Returns subscribers behind a relay of [`LINK`]. A policy of the server must give them this
+    /// lease time.
     pub fn of(server: &mut Server, lease_time_secs: u32) -> Self {
         let process = server.process().id();
         Self { server: server.address(), process, lease_time_secs, lines: None }
     }
 
-    /// The same on lines with circuit ids of this pattern, such as `olt1/onu{n}`.
+    /// Sets the pattern of their circuit ids, such as `olt1/onu{n}`.
     pub fn on_lines(mut self, pattern: &'static str) -> Self {
         self.lines = Some(pattern);
         self
     }
 
-    /// Serves them for a round before `act`, until it is over, and for a round afterwards.
+    /// Runs their traffic for a round before `act`, while it runs, and for a round afterwards.
     pub fn around<R>(
         &self,
         server: &mut Server,
@@ -107,7 +108,7 @@ impl Bystanders {
         (Watched { phases: [before, during, after], logged }, done)
     }
 
-    /// Rounds of traffic, one at least.
+    /// Runs rounds of traffic until `is_over` is set, at least one.
     fn until(&self, is_over: &AtomicBool) -> Phase {
         let mut phase = Phase::default();
         loop {
@@ -147,7 +148,7 @@ impl Bystanders {
     }
 }
 
-/// How long one round of their traffic lasts.
+/// Returns the duration of one round of traffic, in seconds.
 fn round_secs() -> u64 {
     scaled(1, 3)
 }
@@ -162,20 +163,20 @@ impl Phase {
 }
 
 impl Watched {
-    /// How many exchanges were lost in all.
+    /// Returns the total number of lost exchanges.
     pub fn lost(&self) -> u64 {
         self.phases.iter().map(|phase| phase.lost).sum()
     }
 
-    /// Reports what they lost to this attack, and fails the test if that is anything.
+    /// Reports what they lost during this attack, and fails the test if they lost anything.
     ///
     /// # Panics
-    /// If they lost anything, or were too few to tell.
+    /// Panics if they lost anything, or if there were too few exchanges.
     #[track_caller]
     pub fn conclude(&self, attack: &str) {
         println!("{attack}: {self}");
         let sent: u64 = self.phases.iter().map(|phase| phase.sent).sum();
-        // A small run is no measurement, and may be on a slow machine.
+        // The short version is not a measurement, and may run on a slow machine.
         let enough = scaled(50, 200) * round_secs();
         let held = self.lost() == 0 && self.phases.iter().all(|phase| phase.sent >= enough);
         Finding {
@@ -193,7 +194,7 @@ impl Watched {
     }
 }
 
-/// Before, during and after, in one line.
+/// Writes the results before, during and after the attack on one line.
 impl fmt::Display for Watched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let three = |write: &dyn Fn(&Phase) -> String| self.phases.each_ref().map(write).join(", ");

@@ -1,4 +1,4 @@
-//! What goes over a link, seen by tcpdump.
+//! Captures the datagrams on a link with tcpdump.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -20,23 +20,23 @@ pub struct Capture {
 /// A datagram with a DHCP message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
-    /// Where the frame went.
+    /// The destination of the frame.
     pub destination_hardware_address: [u8; 6],
-    /// From the headers of IP and UDP.
+    /// From the IP and UDP headers.
     pub source: SocketAddrV4,
-    /// From the headers of IP and UDP.
+    /// From the IP and UDP headers.
     pub destination: SocketAddrV4,
     /// The message.
     pub message: Vec<u8>,
 }
 
 impl Capture {
-    /// Begins to watch an interface of a host.
+    /// Starts a capture on an interface of a host.
     pub fn start(host: &Host, interface: &str) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a capture");
         let file = folder.path().join("capture.pcap");
         let mut command = host.command("tcpdump");
-        // Not as another user, who could not write to the folder.
+        // tcpdump must stay root, because another user could not write to the folder.
         command.args(["-n", "-U", "--immediate-mode", "-Z", "root", "-i", interface, "-w"]);
         command.arg(&file).arg("udp and (port 67 or port 68)");
         let output = folder.path().join("tcpdump.log");
@@ -45,18 +45,18 @@ impl Capture {
         Self { file, _process: process, _folder: folder }
     }
 
-    /// The file that tcpdump writes.
+    /// Returns the file that tcpdump writes.
     pub fn file(&self) -> &std::path::Path {
         &self.file
     }
 
-    /// Every datagram so far.
+    /// Returns every datagram so far.
     pub fn datagrams(&self) -> Vec<Datagram> {
         let octets = std::fs::read(&self.file).unwrap_or_default();
         frames(&octets).filter_map(Datagram::in_frame).collect()
     }
 
-    /// Waits for a datagram that is as wanted, and returns the first one.
+    /// Waits for a matching datagram, and returns the first one.
     #[track_caller]
     pub fn sees(&self, what: &str, is_wanted: impl Fn(&Datagram) -> bool) -> Datagram {
         let what = format!("on the link: {what}");
@@ -65,7 +65,7 @@ impl Capture {
 }
 
 impl Datagram {
-    /// DHCPOFFER: a type of message (option 53), as those below.
+    /// DHCPOFFER, a type of message (option 53).
     pub const OFFER: u8 = 2;
     /// DHCPREQUEST.
     pub const REQUEST: u8 = 3;
@@ -74,7 +74,7 @@ impl Datagram {
     /// DHCPNAK.
     pub const NAK: u8 = 6;
 
-    /// Whether it is a message of this type.
+    /// Returns whether it is a message of this type.
     pub fn is(&self, message_type: u8) -> bool {
         self.option(53) == Some(&[message_type])
     }
@@ -91,12 +91,12 @@ impl Datagram {
         Ipv4Addr::from(field.unwrap_or_default())
     }
 
-    /// The octets of the first option of this code; split options do not occur here.
+    /// Returns the octets of the first option of this code; split options do not occur here.
     pub fn option(&self, code: u8) -> Option<&[u8]> {
         self.options().into_iter().find(|(found, _)| *found == code).map(|(_, octets)| octets)
     }
 
-    /// The options field from its first option up to its end option, in order.
+    /// Returns the options in order, up to the end option.
     pub fn options(&self) -> Vec<(u8, &[u8])> {
         let mut options = Vec::new();
         // The header and the magic cookie come first.
@@ -115,7 +115,7 @@ impl Datagram {
         }
     }
 
-    /// Reads Ethernet, IPv4 and UDP; checksums are the kernel's business.
+    /// Parses Ethernet, IPv4 and UDP. Checksums are not checked, because the kernel does this.
     pub(crate) fn in_frame(frame: &[u8]) -> Option<Self> {
         let (destination_hardware_address, rest) = frame.split_first_chunk::<6>()?;
         let packet = rest.get(6..)?.strip_prefix(&[0x08, 0x00])?;
@@ -132,7 +132,8 @@ impl Datagram {
     }
 }
 
-/// The complete frames of a capture file (pcap-savefile(5)), written by a program of this machine.
+/// Returns the complete frames of a capture file (pcap-savefile(5)) that was written on this
+/// machine.
 fn frames(file: &[u8]) -> impl Iterator<Item = &[u8]> {
     const FILE_HEADER_OCTETS: usize = 24;
     const FRAME_HEADER_OCTETS: usize = 16;

@@ -1,5 +1,5 @@
-//! Messages of clients, octet by octet, for what no client that others wrote would send; and
-//! sending them from a host, with or without an address.
+//! Messages of clients, built octet by octet, for messages that no real client sends; and functions
+//! to send them from a host, with or without an address.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 
@@ -7,19 +7,19 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::Host;
 
-/// A client's message in the making: a header, the magic cookie and options.
+/// A builder of a client's message: a header, the magic cookie and options.
 #[derive(Clone, Debug)]
 pub struct ClientMessage(Vec<u8>);
 
 impl ClientMessage {
-    /// DHCPDISCOVER: a type of message (option 53), as those below.
+    /// DHCPDISCOVER, a type of message (option 53).
     pub const DISCOVER: u8 = 1;
     /// DHCPREQUEST.
     pub const REQUEST: u8 = 3;
     /// DHCPINFORM.
     pub const INFORM: u8 = 8;
 
-    /// A message of this type from a device on an Ethernet.
+    /// Returns a message of this type from an Ethernet device.
     pub fn new(message_type: u8, hardware_address: [u8; 6]) -> Self {
         let mut octets = vec![0; 236];
         octets.splice(..8, [1, 1, 6, 0, 0xc0, 0xff, 0xee, 0]);
@@ -28,7 +28,8 @@ impl ClientMessage {
         Self(octets).option(53, &[message_type])
     }
 
-    /// The octets of a file in `hex:`, without spaces and comments (`#`), up to its option 255.
+    /// Returns the message of a hexadecimal file up to its option 255; spaces and lines with
+    /// comments (`#`) are ignored.
     pub fn from_hexadecimal(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let digits: String = lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect();
@@ -42,39 +43,39 @@ impl ClientMessage {
         Self(octets)
     }
 
-    /// With another xid.
+    /// Sets xid.
     pub fn transaction_id(self, id: u32) -> Self {
         self.header(4, &id.to_be_bytes())
     }
 
-    /// With the BROADCAST flag.
+    /// Sets the BROADCAST flag.
     pub fn broadcast_flag(self) -> Self {
         self.header(10, &[0x80, 0])
     }
 
-    /// With this ciaddr.
+    /// Sets ciaddr.
     pub fn client_address(self, address: Ipv4Addr) -> Self {
         self.header(12, &address.octets())
     }
 
-    /// With this giaddr.
+    /// Sets giaddr.
     pub fn relay_address(self, address: Ipv4Addr) -> Self {
         self.header(24, &address.octets())
     }
 
-    /// With one more option, of at most 255 octets.
+    /// Appends an option of at most 255 octets.
     pub fn option(mut self, code: u8, octets: &[u8]) -> Self {
         self.0.extend([code, u8::try_from(octets.len()).expect("an option has 255 octets")]);
         self.0.extend(octets);
         self
     }
 
-    /// The message, ended.
+    /// Returns the message with option 255 at its end.
     pub fn octets(&self) -> Vec<u8> {
         [&self.0[..], &[255]].concat()
     }
 
-    /// The message without option 255, and with `octets` at its end.
+    /// Returns the message without option 255 and with `octets` at its end.
     pub fn cut_short(&self, octets: &[u8]) -> Vec<u8> {
         [&self.0[..], octets].concat()
     }
@@ -86,8 +87,8 @@ impl ClientMessage {
 }
 
 impl Host {
-    /// Broadcasts a client's datagram on the link of an interface, from port 68 and whatever address
-    /// the host has: 0.0.0.0 if it has none.
+    /// Broadcasts a client's datagram on the link of an interface, from port 68 and the address of
+    /// the host, or 0.0.0.0 if it has none.
     pub fn broadcast(&self, interface: &str, datagram: &[u8]) {
         self.run_here(|| {
             let socket = socket(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68));

@@ -1,6 +1,5 @@
-//! A clock that is wrong, for one process and its children only: libfaketime stands between them and
-//! the clock of the machine, and reads from a file how far that is off. Clocks that only measure
-//! time that passes are left alone.
+//! A wrong clock for one process and its children: libfaketime intercepts their reads of the
+//! machine's clock, and reads its offset from a file. Monotonic clocks are not changed.
 
 use std::{
     fs,
@@ -10,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A clock that tests set.
+/// A clock that a test sets.
 #[derive(Debug)]
 pub struct WrongClock {
     folder: TempDir,
@@ -18,10 +17,10 @@ pub struct WrongClock {
 }
 
 impl WrongClock {
-    /// A clock that is right.
+    /// Returns a correct clock.
     ///
     /// # Panics
-    /// If libfaketime is not here; ask for `faketime` with [`crate::require`].
+    /// Panics if libfaketime is not installed; require `faketime` with [`crate::require`].
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("there is room for a file");
         let library = library().expect("libfaketime is installed");
@@ -30,25 +29,25 @@ impl WrongClock {
         clock
     }
 
-    /// Sets it to so many seconds ahead of the machine's; negative: behind.
+    /// Sets the clock to `secs` seconds ahead of the machine's clock; a negative value is behind.
     pub fn is_ahead_by(&self, secs: i64) {
         let aside = self.folder.path().join("offset.new");
         let written = fs::write(&aside, format!("{secs:+}\n"));
         written.and_then(|()| fs::rename(&aside, self.file())).expect("the folder can be written");
     }
 
-    /// Sets it to a few seconds after the start of 1970, as a machine without a battery does.
+    /// Sets the clock to a few seconds after the start of 1970, like a machine without a battery.
     pub fn is_in_1970(&self) {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.is_ahead_by(20 - i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// Sets it right.
+    /// Sets the clock to the machine's clock.
     pub fn is_right(&self) {
         self.is_ahead_by(0);
     }
 
-    /// What a process needs in its environment so that it goes by this clock.
+    /// Returns the environment variables with which a process uses this clock.
     pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 5] {
         [
             ("LD_PRELOAD", self.library.clone()),
@@ -70,7 +69,7 @@ impl Default for WrongClock {
     }
 }
 
-/// The library for programs with threads, in the folder of this machine's architecture.
+/// Returns the library for multithreaded programs, in the folder of this machine's architecture.
 pub(crate) fn library() -> Option<PathBuf> {
     let folders = fs::read_dir("/usr/lib").ok()?;
     let found = folders.flatten().map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));

@@ -1,14 +1,14 @@
-//! The comparison: what this server and three others answer to the same packets.
+//! The comparison of the answers of this server and three others to the same packets.
 //!
-//! Each case is played to each server anew: in network namespaces of its own, with the same subnets,
-//! pools and reservation. What counts is what arrives, and where; nothing is asked of the servers
-//! themselves. Packets are built with dhcproto and etherparse, not with what this server is made of.
+//! Each case starts each server in separate network namespaces, with the same subnets, pools and
+//! reservation. The outcome is what arrives, and where; the servers themselves are not queried. The
+//! packets are built with dhcproto and etherparse, not with code of this server.
 //!
-//! - `cases`: what is sent, and what of the answer is of interest.
-//! - `packet`: messages as octets, right ones and wrong ones.
-//! - `site`: the hosts and links, and what arrives on them.
-//! - `servers`: how each server is started.
-//! - `table`: how the outcome is written, and where it stands in the guide.
+//! - `cases`: the messages, and the parts of the answers that matter.
+//! - `packet`: messages as octets, valid and invalid ones.
+//! - `site`: the hosts and links, and the frames that arrive.
+//! - `servers`: the start of each server.
+//! - `table`: the table of outcomes in the guide.
 
 mod cases;
 mod packet;
@@ -22,11 +22,11 @@ pub use self::{
     table::{Outcome, in_guide, put_into_guide, rows_of_guide},
 };
 
-/// Plays cases to servers, each server on a thread of its own; for each case what each server
-/// answered. `say` hears of each case that is over.
+/// Runs cases with servers, each server on a separate thread, and returns the answers of all
+/// servers for each case. Calls `say` after each case.
 ///
 /// # Panics
-/// If a server does not start, or the machine gives no namespaces.
+/// Panics if a server does not start, or if the machine has no namespaces.
 pub fn play(cases: &[Case], kinds: &[Kind], say: &(dyn Fn(Kind, &Case) + Sync)) -> Vec<Outcome> {
     let answers: Vec<Vec<String>> = std::thread::scope(|scope| {
         let play_all = |kind: Kind| {

@@ -1,4 +1,4 @@
-//! The processes that compile policies, as anybody on the machine sees them.
+//! The processes that compile policies, as other processes see them.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::{
     wait,
 };
 
-/// How long a process takes at most to begin to compile, on a busy machine.
+/// The timeout for a process to begin to compile, on a busy machine.
 const BEGINS_WITHIN: Duration = Duration::from_secs(30);
-/// Processor time that nothing but a long compilation takes, in ticks of 10 ms.
+/// A processor time that only a long compilation takes, in ticks of 10 ms.
 const COMPUTED: u64 = 50;
 
 /// Waits until a child of `parent` has compiled for a while, and returns its process id.
@@ -20,14 +20,14 @@ pub fn compiles(parent: u32) -> u32 {
     })
 }
 
-/// Waits until a process is gone.
+/// Waits until a process has ended.
 ///
 /// # Panics
-/// If it is still there after `patience`.
+/// Panics if it still exists after `patience`.
 #[track_caller]
 pub fn is_gone(process: u32, patience: Duration) {
     wait::within(patience, "the compiling child to be gone", || {
-        // A zombie is gone, but for whoever is to wait for it.
+        // A zombie has ended, although its parent has not waited for it yet.
         let status = read(process, "status");
         (status.is_empty() || status.contains("State:\tZ")).then_some(())
     });

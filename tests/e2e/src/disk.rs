@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-/// An ext4 file system of its own, mounted as long as a test uses it. Needs root and loop devices
+/// A separate ext4 file system, mounted while a test uses it. It needs root and loop devices
 /// (`require!(root, loop_disk)`).
 #[derive(Debug)]
 pub struct LoopDisk {
@@ -17,8 +17,8 @@ pub struct LoopDisk {
     is_frozen: bool,
 }
 
-/// `EXT4_GOING_FLAGS_NOLOGFLUSH`: nothing more is written, not even what the journal still has in
-/// memory, as if power failed.
+/// `EXT4_GOING_FLAGS_NOLOGFLUSH`: as in a power failure, nothing more is written, not even the part
+/// of the journal that is in memory.
 const NO_LOG_FLUSH: u32 = 2;
 
 nix::ioctl_read!(ext4_shutdown, b'X', 125, u32);
@@ -26,8 +26,8 @@ nix::ioctl_readwrite!(freeze_file_system, b'X', 119, i32);
 nix::ioctl_readwrite!(thaw_file_system, b'X', 120, i32);
 
 impl LoopDisk {
-    /// Makes a file system of `mib` MiB in the file `image` and mounts it on the folder
-    /// `mount_point`, which is created.
+    /// Creates a file system of `mib` MiB in the file `image` and mounts it on the folder
+    /// `mount_point`, which is also created.
     #[track_caller]
     pub fn new(image: &Path, mount_point: &Path, mib: u64) -> Self {
         let file = File::create(image).unwrap_or_else(|error| panic!("{image:?}: {error}"));
@@ -40,7 +40,7 @@ impl LoopDisk {
         disk
     }
 
-    /// Mounts it; what its journal has is put in place.
+    /// Mounts the file system, which replays its journal.
     #[track_caller]
     pub fn mount(&mut self) {
         run(Command::new("mount")
@@ -49,18 +49,18 @@ impl LoopDisk {
         self.is_mounted = true;
     }
 
-    /// Takes it away; nobody may use it any more.
+    /// Unmounts the file system, which must not be in use.
     #[track_caller]
     pub fn unmount(&mut self) {
         run(Command::new("umount").arg(&self.mount_point));
         self.is_mounted = false;
     }
 
-    /// Has every further write and flush fail, and forget what was not flushed, until it is
-    /// mounted again.
+    /// Makes every further write and flush fail, and discards what was not flushed, until the file
+    /// system is mounted again.
     ///
     /// # Panics
-    /// If the system refuses.
+    /// Panics if the system refuses.
     #[allow(unsafe_code, reason = "there is no safe interface to this call of ext4")]
     pub fn shut_down(&self) {
         let root = File::open(&self.mount_point).expect("the disk is mounted");
@@ -72,10 +72,10 @@ impl LoopDisk {
 }
 
 impl LoopDisk {
-    /// Has every write and flush wait until [`LoopDisk::thaw`].
+    /// Blocks every write and flush until [`LoopDisk::thaw`].
     ///
     /// # Panics
-    /// If the system refuses.
+    /// Panics if the system refuses.
     #[allow(unsafe_code, reason = "there is no safe interface to this call")]
     pub fn freeze(&mut self) {
         let root = File::open(&self.mount_point).expect("the disk is mounted");
@@ -86,10 +86,10 @@ impl LoopDisk {
         self.is_frozen = true;
     }
 
-    /// Has what waits go on.
+    /// Unblocks waiting writes and flushes.
     ///
     /// # Panics
-    /// If the system refuses.
+    /// Panics if the system refuses.
     #[allow(unsafe_code, reason = "there is no safe interface to this call")]
     pub fn thaw(&mut self) {
         let root = File::open(&self.mount_point).expect("the disk is mounted");

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use lessor_load::{Answer, Relay, Subscriber};
 
-/// How long a client of a flood waits for an offer. On loopback the server answers within a
-/// millisecond; a lost datagram must not hold the flood up.
+/// The time that a client of a flood waits for an offer. On loopback the server answers within a
+/// millisecond; a lost datagram must not delay the flood.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// How many messages a flood has: `LESSOR_FLOOD`, or `default`. Long runs set it.
+/// Returns the number of messages of a flood: `LESSOR_FLOOD`, which long runs set, or `default`.
 pub fn flood_size(default: u32) -> u32 {
     let set = std::env::var("LESSOR_FLOOD").ok();
     set.map_or(default, |size| size.parse().expect("LESSOR_FLOOD is a number"))
 }
 
-/// Declines addresses, `count` times: `subscriber` says who the client is each time. Every tenth
-/// client takes its lease before it declines. How many addresses were offered and declined.
+/// Declines addresses `count` times; `subscriber` returns the client of each time. Every tenth
+/// client accepts its lease before it declines. Returns the number of addresses that were offered
+/// and declined.
 pub fn decline_flood(relay: &mut Relay, count: u32, subscriber: impl Fn(u32) -> Subscriber) -> u32 {
     let mut declined = 0;
     for number in 0..count {
@@ -34,16 +35,16 @@ pub fn decline_flood(relay: &mut Relay, count: u32, subscriber: impl Fn(u32) -> 
     declined
 }
 
-/// Sends `count` DISCOVERs, each of another client, and takes no offer.
+/// Sends `count` DISCOVERs, each from another client, and accepts no offer.
 pub fn offer_flood(relay: &mut Relay, count: u32, subscriber: impl Fn(u32) -> Subscriber) {
     for number in 0..count {
-        // Now and then it waits for an answer, so that the server's socket does not overflow.
+        // Waits for an answer from time to time, so that the server's socket does not overflow.
         let patience = if number % 32 == 0 { PATIENCE } else { Duration::ZERO };
         relay.discover(&subscriber(number), patience).expect("loopback takes datagrams");
     }
 }
 
-/// A hardware address that a client made up.
+/// Returns a made-up hardware address.
 pub fn made_up(number: u32) -> [u8; 6] {
     let [a, b, c, d] = number.to_be_bytes();
     [0x06, 0xbd, a, b, c, d]

@@ -1,16 +1,16 @@
-//! Tests that would disturb each other's timing take turns.
+//! Serialises tests that would disturb each other's timing.
 
 use std::fs::File;
 
-/// Held by a test that puts the machine under load, until it ends.
+/// A lock that a test holds while it puts the machine under load.
 #[derive(Debug)]
 pub struct HeavyTest {
     _lock: File,
 }
 
-/// Waits until no other heavy test runs, in this process or another one.
+/// Waits until no other heavy test runs, in this process or in another one.
 pub fn heavy() -> HeavyTest {
-    // Root may not be let into another user's file below /tmp, nor the other way round.
+    // Root may not be allowed to open another user's file below /tmp, and the reverse.
     let user = nix::unistd::geteuid();
     let path = std::env::temp_dir().join(format!("lessor-e2e-{user}.lock"));
     let lock = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

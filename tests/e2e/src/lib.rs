@@ -1,17 +1,17 @@
-//! What the end-to-end tests are built from: the server as a process, network namespaces with
-//! links between them, and the DHCP clients, relays and tools that others wrote.
+//! The building blocks of the end-to-end tests: the server as a process, network namespaces with
+//! links between them, and third-party DHCP clients, relays and tools.
 //!
-//! Nothing of the server is linked in: it is run as its binary and judged by what it sends, says
-//! and keeps. Whatever a helper cannot do, or does not see in time, is a panic: the failure of the
-//! test that called it.
+//! The server is not linked in: the tests run its binary and check what it sends, prints and
+//! stores. If a helper cannot do something, or does not see it in time, it panics, which fails the
+//! test.
 //!
 //! - `LESSOR_BIN` names the binary to test; without it, cargo builds it.
-//! - `LESSOR_REQUIRE_E2E=1` turns tests that cannot run on this machine into failures.
-//! - `LESSOR_FLOOD` sets how many messages a flood of misused messages has.
-//! - `LESSOR_SEED` repeats what was drawn at random; tests that draw print their seed.
+//! - `LESSOR_REQUIRE_E2E=1` makes tests fail that cannot run on this machine.
+//! - `LESSOR_FLOOD` sets the number of messages of a flood.
+//! - `LESSOR_SEED` repeats a random run; tests with random values print their seed.
 //!
-//! **Every wait has a deadline, and what a test starts ends with it**: processes, namespaces and
-//! files belong to values that clean up when they are dropped.
+//! **Every wait has a deadline, and everything that a test starts ends with the test**: processes,
+//! namespaces and files belong to values that clean up when they are dropped.
 
 #![allow(
     clippy::expect_used,

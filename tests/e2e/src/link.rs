@@ -1,5 +1,5 @@
 //! Hosts and the links between them: network namespaces, each with its own interfaces, and bridges
-//! that join them.
+//! that connect them.
 
 use std::{
     fs::File,
@@ -15,17 +15,17 @@ use std::{
 
 use nix::sched::{CloneFlags, setns};
 
-/// Every namespace of this harness has a name that begins so; then come the process that made it,
-/// a number, and what it is in the test.
+/// The prefix of the names of all namespaces. The id of the process, a number, and the role in the
+/// test follow.
 const PREFIX: &str = "lessor-e2e-";
 
-/// A host: a network namespace. Removed when it is dropped.
+/// A host: a network namespace, which is removed when it is dropped.
 #[derive(Debug)]
 pub struct Host {
     namespace: String,
 }
 
-/// A link that hosts are attached to: a bridge in a namespace of its own.
+/// A link that hosts are attached to: a bridge in a separate namespace.
 #[derive(Debug)]
 pub struct Link {
     switch: Host,
@@ -33,7 +33,7 @@ pub struct Link {
 }
 
 impl Host {
-    /// A host of its own, without interfaces but loopback; `role` is for people to read.
+    /// Returns a new host with only the loopback interface; `role` appears in its name.
     pub fn new(role: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         static SWEPT: Once = Once::new();
@@ -46,24 +46,24 @@ impl Host {
         host
     }
 
-    /// A command that runs `program` on this host.
+    /// Returns a command that runs `program` on this host.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace]).arg(program.as_ref());
         command
     }
 
-    /// Runs `ip` on this host and returns what it says.
+    /// Runs `ip` on this host and returns its output.
     pub fn ip(&self, arguments: &[&str]) -> String {
         ip(&[&["-n", &self.namespace], arguments].concat())
     }
 
-    /// Gives an interface an address, such as `192.0.2.1/24`.
+    /// Adds an address to an interface, such as `192.0.2.1/24`.
     pub fn add_address(&self, interface: &str, address: &str) {
         self.ip(&["address", "add", address, "dev", interface]);
     }
 
-    /// Sends what is for `prefix` (or `default`) by way of `router`.
+    /// Adds a route to `prefix` (or `default`) through `router`.
     pub fn add_route(&self, prefix: &str, router: &str) {
         self.ip(&["route", "add", prefix, "via", router]);
     }
@@ -74,14 +74,14 @@ impl Host {
             .unwrap_or_else(|error| panic!("cannot forward: {error}"));
     }
 
-    /// The hardware address of an interface.
+    /// Returns the hardware address of an interface.
     pub fn hardware_address(&self, interface: &str) -> String {
         let said = self.ip(&["-o", "link", "show", "dev", interface]);
         let address = said.split_whitespace().skip_while(|word| *word != "link/ether").nth(1);
         address.unwrap_or_else(|| panic!("no hardware address in {said:?}")).to_owned()
     }
 
-    /// The IPv4 addresses of an interface.
+    /// Returns the IPv4 addresses of an interface.
     pub fn addresses(&self, interface: &str) -> Vec<Ipv4Addr> {
         let said = self.ip(&["-4", "-o", "address", "show", "dev", interface]);
         let words: Vec<&str> = said.split_whitespace().collect();
@@ -89,10 +89,11 @@ impl Host {
         after_inet.filter_map(|pair| pair.last()?.split('/').next()?.parse().ok()).collect()
     }
 
-    /// How many datagrams were lost on this host because the program that they were for did not read
-    /// them in time.
+    /// Returns the number of datagrams that were lost on this host because the receiving program
+    /// did not read them in time.
     pub fn unread_datagrams(&self) -> u64 {
-        // Of this thread: `/proc/net` is that of the whole process.
+        // The file of this thread is needed, because `/proc/net` belongs to the main thread's
+        // namespace.
         let snmp = self.run_here(|| std::fs::read_to_string("/proc/thread-self/net/snmp"));
         let snmp = snmp.unwrap_or_else(|error| panic!("no statistics: {error}"));
         let mut rows = snmp.lines().filter_map(|line| line.strip_prefix("Udp: "));
@@ -102,7 +103,7 @@ impl Host {
         found.and_then(|(_, value)| value.parse().ok()).unwrap_or_else(|| panic!("{snmp}"))
     }
 
-    /// Does `work` on this host, on a thread of its own: sockets that it opens are this host's.
+    /// Runs `work` on this host, on a separate thread. Sockets that it opens belong to this host.
     pub fn run_here<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let path = format!("/run/netns/{}", self.namespace);
         let namespace = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -119,13 +120,13 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // Interfaces, and the other ends of their cables, go with it.
+        // This also removes the interfaces and their peers.
         let _ = Command::new("ip").args(["netns", "delete", &self.namespace]).output();
     }
 }
 
 impl Link {
-    /// A link without hosts.
+    /// Returns a link without hosts.
     pub fn new() -> Self {
         let switch = Host::new("switch");
         switch.ip(&["link", "add", "bridge", "type", "bridge"]);
@@ -133,14 +134,14 @@ impl Link {
         Self { switch, ports: AtomicU32::new(0) }
     }
 
-    /// A new host on this link, whose interface is called `eth0`.
+    /// Returns a new host on this link, with the interface `eth0`.
     pub fn host(&self, role: &str) -> Host {
         let host = Host::new(role);
         self.attach(&host, "eth0");
         host
     }
 
-    /// Attaches a host by a new interface.
+    /// Attaches a host with a new interface.
     pub fn attach(&self, host: &Host, interface: &str) {
         let port = format!("port{}", self.ports.fetch_add(1, Ordering::Relaxed));
         let here = ["name", &port, "netns", &self.switch.namespace];
@@ -165,7 +166,7 @@ fn ip(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Removes what test processes left behind that were killed.
+/// Removes the namespaces of test processes that were killed.
 fn sweep() {
     for entry in std::fs::read_dir("/run/netns").into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

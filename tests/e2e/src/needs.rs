@@ -1,12 +1,12 @@
-//! What a test needs of the machine, and what becomes of a test on a machine without it.
+//! The requirements of a test, and its outcome on a machine that does not meet them.
 //!
-//! A test that cannot run says so on standard error, past the capture of output, and passes. With
-//! `LESSOR_REQUIRE_E2E=1` it fails instead: that is how continuous integration runs.
+//! A test that cannot run reports this on standard error, past the capture of output, and passes.
+//! With `LESSOR_REQUIRE_E2E=1`, as in continuous integration, it fails instead.
 
 use std::{io::Write, path::Path, process::Command, sync::OnceLock};
 
-/// Ends the test here, with a word about it, unless the machine has what is named: `root`, for
-/// network namespaces, `patience`, for fetching packages, or a program such as `dhclient`.
+/// Ends the test with a message unless the machine meets these requirements: `root` for network
+/// namespaces, `patience` for fetching packages, or a program such as `dhclient`.
 ///
 /// ```no_run
 /// # fn test() {
@@ -22,10 +22,10 @@ macro_rules! require {
     };
 }
 
-/// Whether all needs are met. Says what is missing.
+/// Returns whether all requirements are met, and prints what is missing.
 ///
 /// # Panics
-/// If something is missing and `LESSOR_REQUIRE_E2E` is set.
+/// Panics if something is missing and `LESSOR_REQUIRE_E2E` is set.
 pub fn are_met(needs: &[&str]) -> bool {
     let missing: Vec<String> = needs.iter().filter_map(|need| what_is_missing(need)).collect();
     if missing.is_empty() {
@@ -47,7 +47,7 @@ fn what_is_missing(need: &str) -> Option<String> {
             .map(|why| format!("root, to make network namespaces and mounts ({why})"));
     }
     if need == "patience" {
-        // What npm and pip fetch is fetched anew each time.
+        // npm and pip fetch packages again each time.
         let is_asked_for = std::env::var_os("LESSOR_REQUIRE_E2E").is_some();
         let minutes = "minutes, to fetch packages (LESSOR_REQUIRE_E2E=1 grants them)";
         return (!is_asked_for).then(|| minutes.to_owned());
@@ -67,7 +67,7 @@ fn what_is_missing(need: &str) -> Option<String> {
     })
 }
 
-/// Why no file system can be made on a loop device; nothing if one can.
+/// Returns the reason why no file system can be created on a loop device, or `None` if one can.
 fn no_loop_disk() -> Option<String> {
     if !Path::new("/dev/loop-control").exists() {
         return Some("loop devices (the kernel has none: modprobe loop)".to_owned());
@@ -76,11 +76,11 @@ fn no_loop_disk() -> Option<String> {
     (!is_there).then(|| "mkfs.ext4 (Debian package e2fsprogs)".to_owned())
 }
 
-/// Why no network namespace can be made; nothing if one can.
+/// Returns the reason why no network namespace can be created, or `None` if one can.
 fn namespaces_refused() -> Option<String> {
     static REFUSED: OnceLock<Option<String>> = OnceLock::new();
     let refused = REFUSED.get_or_init(|| {
-        // A namespace that ends with the process which was born into it.
+        // This namespace ends with its process.
         match Command::new("unshare").args(["--net", "--mount", "ip", "link"]).output() {
             Ok(output) if output.status.success() => None,
             Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),

@@ -1,4 +1,4 @@
-//! The service manager's side of systemd's notification protocol (sd_notify(3)).
+//! The service manager in systemd's notification protocol (sd_notify(3)).
 
 use std::{
     os::unix::net::UnixDatagram,
@@ -26,15 +26,15 @@ impl Notifications {
         Self { folder, socket }
     }
 
-    /// What the service finds in `NOTIFY_SOCKET`.
+    /// Returns the value of `NOTIFY_SOCKET` for the service.
     pub fn path(&self) -> PathBuf {
         path(&self.folder)
     }
 
-    /// The next notification: lines such as `READY=1`.
+    /// Returns the next notification: lines such as `READY=1`.
     ///
     /// # Panics
-    /// If none comes soon.
+    /// Panics if no notification arrives soon.
     #[track_caller]
     pub fn next(&self) -> Vec<String> {
         let mut buffer = [0; 4096];
@@ -44,7 +44,7 @@ impl Notifications {
     }
 }
 
-/// The clock that `MONOTONIC_USEC` is read from.
+/// Returns the time of the clock of `MONOTONIC_USEC`.
 pub fn monotonic_usec() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("there is such a clock");
     u64::try_from(std::time::Duration::from(now).as_micros()).unwrap_or(u64::MAX)

@@ -1,33 +1,33 @@
-//! perfdhcp, the load generator of Kea: many clients behind one relay.
+//! Runs perfdhcp, the load generator of Kea: many clients behind one relay.
 
 use std::{net::Ipv4Addr, time::Duration};
 
 use crate::{Host, Process};
 
-/// How one half of the four-way exchanges went.
+/// The results of one half of the four-way exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExchangeReport {
-    /// Requests sent.
+    /// The number of requests sent.
     pub sent: u64,
-    /// Replies received.
+    /// The number of replies received.
     pub received: u64,
-    /// Requests without a reply.
+    /// The number of requests without a reply.
     pub dropped: u64,
 }
 
-/// Its receive buffer holds the replies of a fraction of a second: on a busy machine it must not wait
-/// for its turn, where that can be had.
+/// The receive buffer of perfdhcp holds the replies of only a fraction of a second, so on a busy
+/// machine it needs real-time priority, if the machine permits it.
 const AHEAD_OF_OTHERS: &str = r#"
 if chrt --rr 1 true 2>/dev/null; then exec chrt --rr 1 "$0" "$@"; fi
 exec "$0" "$@"
 "#;
 
-/// Has `clients` distinct clients get an address, `rate` in a second, by way of a relay at `relay`,
-/// which is an address of `host`. Returns what became of DISCOVER-OFFER and REQUEST-ACK, and
-/// everything that perfdhcp said.
+/// Makes `clients` distinct clients get an address, `rate` per second, through a relay at `relay`,
+/// which is an address of `host`. Returns the results of DISCOVER-OFFER and of REQUEST-ACK, and the
+/// output of perfdhcp.
 ///
 /// # Panics
-/// If it takes over two minutes, or gives no report.
+/// Panics if it takes more than two minutes, or if it prints no report.
 #[track_caller]
 pub fn perfdhcp(
     host: &Host,
@@ -40,10 +40,10 @@ pub fn perfdhcp(
     let output = folder.path().join("perfdhcp.log");
     let mut command = host.command("sh");
     command.args(["-c", AHEAD_OF_OTHERS, "perfdhcp"]);
-    // What counts is whether a reply comes, even if this machine is busy: it may take five seconds.
+    // The test checks whether a reply arrives, and a busy machine may take up to five seconds.
     command.args(["-4", "-u", "-d", "5", "-W", "5000000"]);
     command.args(["-r", &rate.to_string(), "-R", &clients.to_string()]);
-    // Twice: for either half.
+    // The option is given twice, once for each half.
     command.args(["-n", &clients.to_string(), "-n", &clients.to_string()]);
     command.args(["-l", &relay.to_string(), &server.to_string()]);
     let mut process = Process::start("perfdhcp", &mut command, &output);

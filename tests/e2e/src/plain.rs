@@ -1,4 +1,4 @@
-//! A client, or a relay, that sends exactly what a test has it send: one socket, one message at a time.
+//! A client or relay that sends exactly the messages of a test: one socket, one message at a time.
 
 use std::{
     io::ErrorKind,
@@ -11,7 +11,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::Host;
 
-/// A DHCP message as it is written into a datagram (RFC 2131 section 2).
+/// A DHCP message in the format of a datagram (RFC 2131 section 2).
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct PlainMessage {
@@ -20,11 +20,11 @@ pub struct PlainMessage {
     pub client_address: Ipv4Addr,
     pub relay_address: Ipv4Addr,
     pub hardware_address: [u8; 6],
-    /// Option 53 first.
+    /// The options; option 53 is the first.
     pub options: Vec<(u8, Vec<u8>)>,
 }
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct PlainReply {
@@ -55,7 +55,7 @@ pub mod kind {
 }
 
 impl PlainMessage {
-    /// A message of a client that wants its answer by broadcast, and is behind no relay.
+    /// Returns a message of a client that sets the BROADCAST flag and is not behind a relay.
     pub fn new(kind: u8, client: u32) -> Self {
         let [_, a, b, c] = client.to_be_bytes();
         Self {
@@ -68,27 +68,27 @@ impl PlainMessage {
         }
     }
 
-    /// With an option more.
+    /// Appends an option.
     pub fn with(mut self, code: u8, octets: &[u8]) -> Self {
         self.options.push((code, octets.to_vec()));
         self
     }
 
-    /// Passed on by a relay.
+    /// Sets giaddr, as a relay does.
     pub fn relayed(mut self, relay: Ipv4Addr) -> Self {
         self.relay_address = relay;
         self.is_broadcast = false;
         self
     }
 
-    /// Of a client that has this address.
+    /// Sets ciaddr, as a client that has this address does.
     pub fn from_address(mut self, address: Ipv4Addr) -> Self {
         self.client_address = address;
         self.is_broadcast = false;
         self
     }
 
-    /// The payload of the datagram.
+    /// Returns the payload of the datagram.
     pub fn octets(&self) -> Vec<u8> {
         let hops = u8::from(!self.relay_address.is_unspecified());
         let mut octets = vec![1, 1, 6, hops];
@@ -110,7 +110,7 @@ impl PlainMessage {
 }
 
 impl PlainReply {
-    /// Reads one; nothing if it is none.
+    /// Parses a reply, or returns `None` if the octets are not a reply.
     pub fn read(octets: &[u8], source: SocketAddrV4) -> Option<Self> {
         let four = |at: usize| octets.get(at..at + 4)?.try_into().ok();
         let transaction_id = u32::from_be_bytes(four(4)?);
@@ -134,7 +134,7 @@ impl PlainReply {
 }
 
 impl Plain {
-    /// A socket on `port` of an interface of `host`, which need not have an address.
+    /// Opens a socket on `port` of an interface of `host`, which need not have an address.
     pub fn on(host: &Host, interface: &str, port: u16) -> Self {
         host.run_here(|| {
             let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
@@ -146,7 +146,7 @@ impl Plain {
         })
     }
 
-    /// Another handle of the same socket.
+    /// Returns another handle of the same socket.
     pub fn clone_handle(&self) -> Self {
         Self { socket: self.socket.try_clone().expect("there are file descriptors") }
     }
@@ -154,7 +154,7 @@ impl Plain {
     /// Sends a message.
     pub fn send(&self, message: &PlainMessage, to: SocketAddrV4) {
         let sent = self.socket.send_to(&message.octets(), to);
-        // A link that is away for the moment loses what is sent, as any does.
+        // A link that is temporarily missing loses datagrams, like any other link.
         if let Err(error) = sent {
             let is_away = matches!(
                 error.kind(),
@@ -167,7 +167,7 @@ impl Plain {
         }
     }
 
-    /// The next reply; nothing if none comes in time.
+    /// Returns the next reply, or `None` if none arrives in time.
     pub fn receive(&self, patience: Duration) -> Option<PlainReply> {
         let deadline = Instant::now() + patience;
         let mut octets = [0; 2048];
@@ -184,7 +184,7 @@ impl Plain {
         }
     }
 
-    /// Sends a message and returns the reply to it; nothing if none comes in time.
+    /// Sends a message and returns the reply to it, or `None` if none arrives in time.
     pub fn ask(
         &self,
         message: &PlainMessage,

@@ -18,8 +18,8 @@ use nix::{
 
 use crate::wait;
 
-/// A running program whose output goes to a file. Killed when it is dropped; its output is shown
-/// if the test fails.
+/// A running program whose output goes to a file. It is killed when it is dropped, and its output
+/// is shown if the test fails.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -28,7 +28,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`, called `name`, with standard output and error appended to `output`.
+    /// Starts `command` under the name `name`, with standard output and error appended to `output`.
     pub fn start(name: &str, command: &mut Command, output: &Path) -> Self {
         Self::spawn(name, command, output, None)
     }
@@ -48,35 +48,35 @@ impl Process {
         Self { name: name.to_owned(), child, output: output.to_owned() }
     }
 
-    /// Starts `command`, called `name`, with standard error in a pipe that nobody reads, and standard
-    /// output appended to `output`.
+    /// Starts `command` under the name `name`, with standard error connected to a pipe that is not
+    /// read, and standard output appended to `output`.
     pub fn start_unheard(name: &str, command: &mut Command, output: &Path) -> Self {
         Self::spawn(name, command, output, Some(Stdio::piped()))
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Everything it has written so far.
+    /// Returns everything that the program has written so far.
     pub fn output(&self) -> String {
         let octets = std::fs::read(&self.output).unwrap_or_default();
         String::from_utf8_lossy(&octets).into_owned()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.id()).expect("a process id fits");
         kill(Pid::from_raw(id), signal)
             .unwrap_or_else(|error| panic!("cannot send {signal} to {}: {error}", self.name));
     }
 
-    /// Stops it (SIGSTOP) and waits until all of its threads stand still: the system stops them one
-    /// after another, and until then they go on with what arrives.
+    /// Stops the process (SIGSTOP) and waits until all of its threads have stopped. The system
+    /// stops them one after the other, and until then they continue to process input.
     ///
     /// # Panics
-    /// If it does not stand still soon.
+    /// Panics if the process does not stop soon.
     #[track_caller]
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
@@ -89,44 +89,44 @@ impl Process {
         });
     }
 
-    /// Lets it go on after [`Process::freeze`].
+    /// Continues the process after [`Process::freeze`].
     pub fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }
 
-    /// Whether it has not ended.
+    /// Returns whether the process has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends.
     ///
     /// # Panics
-    /// If it has not ended within `patience`.
+    /// Panics if the process has not ended within `patience`.
     #[track_caller]
     pub fn ended(&mut self, patience: Duration) -> ExitStatus {
         let what = format!("{} to end", self.name);
         wait::within(patience, &what, || self.child.try_wait().unwrap_or_default())
     }
 
-    /// Waits until it has written `text` and returns the line that it stands in.
+    /// Waits until the program has written `text`, and returns the line that contains it.
     ///
     /// # Panics
-    /// If it ends before, or has not written that within `patience`.
+    /// Panics if the program ends before, or has not written `text` within `patience`.
     #[track_caller]
     pub fn says(&mut self, text: &str, patience: Duration) -> String {
         self.says_again(text, 1, patience)
     }
 
-    /// The same for the line that has `text` for the `count`th time.
+    /// Like [`Process::says`], for the `count`th line that contains `text`.
     ///
     /// # Panics
-    /// As [`Process::says`].
+    /// Panics like [`Process::says`].
     #[track_caller]
     pub fn says_again(&mut self, text: &str, count: usize, patience: Duration) -> String {
         let what = format!("{} to say {text:?} for the {count}. time", self.name);
         wait::within(patience, &what, || {
-            // In this order: what it said before it ended counts.
+            // In this order, so that output before the end is not missed.
             let ended = self.child.try_wait().ok().flatten();
             let output = self.output();
             let line = output.lines().filter(|line| line.contains(text)).nth(count - 1);
@@ -138,12 +138,12 @@ impl Process {
         })
     }
 
-    /// How many lines with `text` it has written.
+    /// Returns the number of lines that contain `text`.
     pub fn times_said(&self, text: &str) -> usize {
         self.output().lines().filter(|line| line.contains(text)).count()
     }
 
-    /// Kills it (SIGKILL) and waits for its end.
+    /// Kills the process (SIGKILL) and waits until it ends.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let status = self.child.wait();

@@ -1,5 +1,5 @@
-//! What the server tells of itself in JSON: `lessor leases --json`, `lessor status --json`, and
-//! the journal. Only fields that tests look at.
+//! The JSON output of the server: `lessor leases --json`, `lessor status --json`, and the journal.
+//! The types have only the fields that tests use.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ pub struct LeaseRow {
     pub expires_at: String,
 }
 
-/// What became of a lease.
+/// The state of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -53,9 +53,9 @@ pub struct JournalLine {
     pub hardware_address: Option<String>,
     pub address: Option<Ipv4Addr>,
     pub lease_time_secs: Option<u32>,
-    /// Where the reply went.
+    /// The destination of the reply.
     pub destination: Option<Destination>,
-    /// Names of options for which there was no room.
+    /// The names of options for which there was no room.
     #[serde(default)]
     pub left_out: Vec<String>,
     pub subscriber: Option<String>,
@@ -66,7 +66,7 @@ pub struct JournalLine {
     pub remote_id: Option<String>,
     /// Option 82 in hexadecimal.
     pub relay_information: Option<String>,
-    /// Which plugins were asked, in order.
+    /// The plugins that were called, in order.
     #[serde(default)]
     pub plugins: Vec<TraceRow>,
     /// The shadow plugin whose differences these are.
@@ -76,7 +76,7 @@ pub struct JournalLine {
     pub lines_left_out: Option<LeftOutRow>,
 }
 
-/// How many lines the journal left out.
+/// The numbers of lines that the journal omitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -86,7 +86,7 @@ pub struct LeftOutRow {
     pub answered: u64,
 }
 
-/// Where the server receives messages, as the status shows it.
+/// An endpoint as the status shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -100,7 +100,7 @@ pub struct EndpointRow {
     pub addresses: Vec<Ipv4Addr>,
 }
 
-/// In what a shadow plugin would have led to something else.
+/// A difference that a shadow plugin would have caused.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -134,16 +134,16 @@ pub struct ShadowRow {
     pub differences: BTreeMap<String, u64>,
 }
 
-/// What a plugin did about an input, as the journal shows it.
+/// The result of a plugin for an input, as the journal shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub struct TraceRow {
     pub plugin: String,
-    /// Terms and options, as `name=value`.
+    /// The terms and options that it set, as `name=value`.
     #[serde(default)]
     pub set: BTreeSet<String>,
-    /// How it failed.
+    /// The fault, if it failed.
     pub fault: Option<String>,
 }
 
@@ -203,12 +203,12 @@ pub struct PluginRow {
     pub calls: u64,
     /// `skip` or `drop`.
     pub on_failure: String,
-    /// By kind; also how often it was not asked because it was suspended, not ready, or because
-    /// somebody was shut out.
+    /// The faults by kind, including the calls that were not made because the plugin was suspended
+    /// or not ready, or because a client was shut out.
     pub faults: BTreeMap<String, u64>,
     pub suspended: Option<SuspensionRow>,
     pub suspensions: u64,
-    /// How many are shut out now.
+    /// The number of clients, lines and links that are shut out now.
     pub shut_out: usize,
     #[serde(default)]
     pub offenders: Vec<OffenderRow>,
@@ -219,7 +219,7 @@ pub struct PluginRow {
     pub state: Option<StateRow>,
 }
 
-/// A plugin, or one offender, that is out for a while.
+/// The suspension of a plugin or of one offender.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -230,7 +230,7 @@ pub struct SuspensionRow {
     pub caused_by: Option<WhoRow>,
 }
 
-/// Somebody who causes faults.
+/// A client, line or link that causes faults.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -241,7 +241,7 @@ pub struct OffenderRow {
     pub shut_out: Option<SuspensionRow>,
 }
 
-/// Who it is: one client, one line, or everything on one link.
+/// Identifies one client, one line, or one link.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -252,7 +252,7 @@ pub struct WhoRow {
     pub link: Option<String>,
 }
 
-/// How much a plugin remembers.
+/// The stored values of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -291,32 +291,32 @@ pub struct ClockRow {
 }
 
 impl PluginRow {
-    /// How often it failed in this way.
+    /// Returns the number of faults of this kind.
     pub fn faults_of(&self, kind: &str) -> u64 {
         self.faults.get(kind).copied().unwrap_or_default()
     }
 }
 
 impl Status {
-    /// How many inputs ended in `reason`.
+    /// Returns the number of inputs that ended in `reason`.
     pub fn count(&self, reason: Reason) -> u64 {
         self.reasons.iter().find(|(found, _)| *found == reason).map_or(0, |(_, count)| *count)
     }
 
-    /// The plugin of this name.
+    /// Returns the plugin of this name.
     ///
     /// # Panics
-    /// If there is none.
+    /// Panics if there is none.
     #[track_caller]
     pub fn plugin(&self, name: &str) -> &PluginRow {
         let found = self.plugins.iter().find(|plugin| plugin.name == name);
         found.unwrap_or_else(|| panic!("no plugin {name} in {:?}", self.plugins))
     }
 
-    /// The pool of this name.
+    /// Returns the pool of this name.
     ///
     /// # Panics
-    /// If there is none.
+    /// Panics if there is none.
     #[track_caller]
     pub fn pool(&self, name: &str) -> &PoolRow {
         let found = self.pools.iter().find(|row| row.pool == name);

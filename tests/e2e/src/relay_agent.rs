@@ -1,4 +1,4 @@
-//! A relay agent that others wrote: dhcrelay of the Internet Systems Consortium.
+//! A third-party relay agent: dhcrelay of the Internet Systems Consortium.
 
 use std::net::Ipv4Addr;
 
@@ -6,8 +6,7 @@ use tempfile::TempDir;
 
 use crate::{Host, Process, wait};
 
-/// A running dhcrelay that adds relay agent information: in option 82 the name of its downstream
-/// interface stands as circuit id.
+/// A running dhcrelay that adds option 82. The circuit id is the name of its downstream interface.
 #[derive(Debug)]
 pub struct RelayAgent {
     _process: Process,
@@ -15,7 +14,7 @@ pub struct RelayAgent {
 }
 
 impl RelayAgent {
-    /// Starts it on `host` between the links of two interfaces.
+    /// Starts dhcrelay on `host` between the links of two interfaces.
     pub fn start(host: &Host, downstream: &str, upstream: &str, server: Ipv4Addr) -> Self {
         let folder = tempfile::tempdir().expect("there is room for an output file");
         let mut command = host.command("dhcrelay");

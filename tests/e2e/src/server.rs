@@ -13,25 +13,25 @@ use serde::de::DeserializeOwned;
 
 use crate::{Host, JournalLine, LeaseRow, Process, Setup, ShadowSummary, Status, built, wait};
 
-/// A server that serves. Killed when it is dropped.
+/// A running server, which is killed when it is dropped.
 #[derive(Debug)]
 pub struct Server {
-    // First, so that its output can be shown before its folder goes.
+    // The first field, so that its output can be shown before its folder is removed.
     process: Process,
     setup: Setup,
     starts: u32,
 }
 
-/// What became of a reload.
+/// The outcome of a reload.
 #[derive(Clone, Debug)]
 pub struct Reload {
     /// Whether a new generation serves.
     pub accepted: bool,
-    /// What the server said about it.
+    /// The messages of the server about the reload.
     pub said: String,
 }
 
-/// Opening a large store, or compiling a policy on a busy machine.
+/// The timeout of a start, which may open a large store or compile a policy on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Setup {
@@ -62,37 +62,37 @@ impl Server {
         Self { setup, process, starts: 1 }
     }
 
-    /// Where it listens for relays.
+    /// Returns the address on which the server listens for relays.
     pub fn address(&self) -> SocketAddrV4 {
         self.setup.listens_at()
     }
 
-    /// What it was started with; files in there may be changed.
+    /// Returns the setup of the server, whose files may be changed.
     pub fn setup(&mut self) -> &mut Setup {
         &mut self.setup
     }
 
-    /// Its process.
+    /// Returns the process of the server.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
-    /// Kills it (SIGKILL), as a power cut would.
+    /// Kills the server (SIGKILL), as a power cut would.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Has it stop (SIGTERM), and returns how it ended.
+    /// Stops the server (SIGTERM), and returns its exit status.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
         self.process.signal(Signal::SIGTERM);
         self.process.ended(wait::SOON)
     }
 
-    /// Starts it again after it ended.
+    /// Restarts the server after it has exited.
     ///
     /// # Panics
-    /// If it still runs, or does not serve soon.
+    /// Panics if it still runs, or does not serve soon.
     #[track_caller]
     pub fn start_again(&mut self) {
         assert!(!self.process.is_running(), "the server still runs");
@@ -100,16 +100,17 @@ impl Server {
         self.process = start(&self.setup, self.starts);
     }
 
-    /// Starts it again after it ended, which must refuse to serve, and returns what it says.
+    /// Restarts the server after it has exited, checks that it refuses to serve, and returns its
+    /// messages.
     ///
     /// # Panics
-    /// If it serves, or ends as if all was well.
+    /// Panics if it serves, or exits with code 0.
     #[track_caller]
     pub fn restart_is_refused(&self) -> String {
         self.setup.restart_is_refused()
     }
 
-    /// Has it reload (SIGHUP), and waits for the outcome.
+    /// Reloads the server (SIGHUP), and waits for the outcome.
     #[track_caller]
     pub fn hang_up(&mut self) -> Reload {
         let before = self.process.output();
@@ -127,7 +128,7 @@ impl Server {
         })
     }
 
-    /// Has it reload (`lessor reload`), and waits for the outcome.
+    /// Reloads the server (`lessor reload`), and waits for the outcome.
     #[track_caller]
     pub fn reload(&self) -> Reload {
         let output = self.ask(&["reload"]);
@@ -138,27 +139,27 @@ impl Server {
         }
     }
 
-    /// Leases and quarantined addresses that have not ended, in order of address; from its store if
-    /// it does not run.
+    /// Returns the leases and quarantined addresses that have not ended, in order of address; from
+    /// the store if the server does not run.
     #[track_caller]
     pub fn leases(&self) -> Vec<LeaseRow> {
         self.lines(&["leases", "--json"])
     }
 
-    /// Everything that it remembers of leases.
+    /// Returns all lease records.
     #[track_caller]
     pub fn all_leases(&self) -> Vec<LeaseRow> {
         self.lines(&["leases", "--json", "--state", "all"])
     }
 
-    /// What it says of itself.
+    /// Returns the status of the server.
     #[track_caller]
     pub fn status(&self) -> Status {
         let lines = self.lines(&["status", "--json"]);
         lines.into_iter().next().expect("a status is one line")
     }
 
-    /// The same as a page of metrics.
+    /// Returns the status as a page of metrics.
     #[track_caller]
     pub fn metrics(&self) -> String {
         let output = self.ask(&["status", "--prometheus"]);
@@ -166,20 +167,21 @@ impl Server {
         String::from_utf8(output.stdout).expect("a page is text")
     }
 
-    /// What its shadow plugins found.
+    /// Returns the results of the shadow plugins.
     #[track_caller]
     pub fn shadows(&self) -> ShadowSummary {
         let lines = self.lines(&["shadow", "--json"]);
         lines.into_iter().next().expect("a summary is one line")
     }
 
-    /// Whether they agree with what is decided, as `lessor shadow` tells scripts.
+    /// Returns whether the shadow plugins agree with the decisions, from the exit code of
+    /// `lessor shadow`.
     #[track_caller]
     pub fn shadows_agree(&self) -> bool {
         self.ask(&["shadow", "--expect-agreement"]).status.success()
     }
 
-    /// Every complete line of the journal.
+    /// Returns every complete line of the journal.
     #[track_caller]
     pub fn journal(&self) -> Vec<JournalLine> {
         let journal = fs::read_to_string(self.setup.journal()).unwrap_or_default();
@@ -187,7 +189,7 @@ impl Server {
         complete.lines().map(parsed).collect()
     }
 
-    /// Waits until a line of the journal is as wanted, and returns the first such line.
+    /// Waits until the journal has a matching line, and returns the first one.
     #[track_caller]
     pub fn journal_says(
         &self,
@@ -198,39 +200,40 @@ impl Server {
         wait::soon(&what, || self.journal().into_iter().find(&is_wanted))
     }
 
-    /// Waits until an input ended in `reason`, and returns what the journal says of the first one.
+    /// Waits until an input has ended in `reason`, and returns the journal's line of the first one.
     #[track_caller]
     pub fn journal_has(&self, reason: &str) -> JournalLine {
         self.journal_says(reason, |line| line.reason == reason)
     }
 
-    /// Its folder.
+    /// Returns the folder of the server.
     pub fn folder(&self) -> &Path {
         self.setup.folder()
     }
 
-    /// Starts a second server with the same configuration, which must refuse to serve, and returns
-    /// what it says.
+    /// Starts a second server with the same configuration, checks that it refuses to serve, and
+    /// returns its messages.
     ///
     /// # Panics
-    /// If it serves, or ends as if all was well.
+    /// Panics if it serves, or exits with code 0.
     #[track_caller]
     pub fn second_is_refused(&self) -> String {
         self.setup.refused()
     }
 
-    /// The root of the file system as the server sees it, in case it has mounts of its own.
+    /// Returns the root of the file system of the server, which may have separate mounts.
     pub fn root(&self) -> PathBuf {
         format!("/proc/{}/root", self.process.id()).into()
     }
 
-    /// Asks by the command line, with its configuration.
+    /// Runs `lessor` with these arguments and the configuration of the server.
     #[track_caller]
     pub fn ask(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("lessor can be run")
     }
 
-    /// `lessor` with these arguments and its configuration.
+    /// Returns a command that runs `lessor` with these arguments and the configuration of the
+    /// server.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(built::lessor());
         command.args(arguments).arg("--config").arg(self.setup.configuration());

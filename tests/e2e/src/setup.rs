@@ -1,4 +1,4 @@
-//! What a server is started with: its folder, its configuration, its plugins.
+//! The setup of a server: its folder, its configuration and its plugins.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,14 +12,14 @@ use tempfile::TempDir;
 
 use crate::{Host, WrongClock, built, loopback_address, wait};
 
-/// A server that can be started: a folder of its own with the configuration in it. Everything else
-/// that the server keeps goes there, too.
+/// A server that can be started: a folder with the configuration. Everything that the server stores
+/// goes to the same folder.
 #[derive(Debug)]
 pub struct Setup {
     folder: TempDir,
     listen: Option<SocketAddrV4>,
     interfaces: Vec<String>,
-    /// Lines above every table.
+    /// The lines above every table.
     top: String,
     server_settings: String,
     plugin_settings: String,
@@ -27,47 +27,47 @@ pub struct Setup {
     subnets: String,
     environment: Vec<(OsString, OsString)>,
     store_mib: Option<u32>,
-    /// Capabilities that the server does not have, though it is started as root.
+    /// Capabilities that the server does not get although root starts it.
     missing_capabilities: Vec<String>,
-    /// Whether standard error of the server goes into a pipe that nobody reads.
+    /// Whether standard error of the server goes to a pipe that is not read.
     pub(crate) is_unheard: bool,
-    /// Lines below `[journal]`.
+    /// The lines below `[journal]`.
     journal_settings: String,
-    /// Arguments of `lessor serve`.
+    /// The arguments of `lessor serve`.
     arguments: Vec<OsString>,
-    /// What is started as the server, if it is not the binary under test itself.
+    /// The program that is started as the server, if it is not the binary under test.
     program: Option<PathBuf>,
-    /// What is put in front of the command line so that it runs on another host.
+    /// The prefix of the command line that runs it on another host.
     entering: Vec<OsString>,
 }
 
-/// The port of a server on loopback: the one of RFC 2131 is for root only.
+/// The port of a server on loopback, because only root may use port 67.
 const LOOPBACK_PORT: u16 = 6767;
 
 impl Setup {
-    /// For relayed clients, on an address of loopback that no other test uses. `subnets` are tables
-    /// of the configuration, as they are written there.
+    /// Returns a server for relayed clients, on a loopback address that no other test uses.
+    /// `subnets` is the text of the configuration's `[[subnet]]` tables.
     pub fn on_loopback(subnets: &str) -> Self {
         Self::listening(SocketAddrV4::new(loopback_address(), LOOPBACK_PORT), subnets)
     }
 
-    /// For relayed clients, on an address of the host that it will run on, and the port of RFC 2131.
+    /// Returns a server for relayed clients, on an address of its host and port 67.
     pub fn for_relays(address: Ipv4Addr, subnets: &str) -> Self {
         Self::listening(SocketAddrV4::new(address, 67), subnets)
     }
 
-    /// For clients on the link of an interface.
+    /// Returns a server for clients on the link of an interface.
     pub fn on_link(interface: &str, subnets: &str) -> Self {
         Self::without_sockets(subnets).with_interface(interface)
     }
 
-    /// And for those on the link of one more interface.
+    /// Adds clients on the link of one more interface.
     pub fn with_interface(mut self, interface: &str) -> Self {
         self.interfaces.push(interface.to_owned());
         self
     }
 
-    /// For relayed clients, at an address and port.
+    /// Returns a server for relayed clients, on this address and port.
     pub fn listening(listen: SocketAddrV4, subnets: &str) -> Self {
         Self { listen: Some(listen), ..Self::without_sockets(subnets) }
     }
@@ -96,92 +96,92 @@ impl Setup {
         }
     }
 
-    /// With a file beside the configuration that has reservations in it, which the configuration names.
+    /// Adds a file of reservations, which the configuration names.
     pub fn with_reservations(mut self, name: &str, text: &str) -> Self {
         fs::write(self.folder.path().join(name), text).expect("the folder can be written");
         self.top = format!("reservations = {name:?}\n");
         self
     }
 
-    /// With a line more below `[server]`.
+    /// Adds a line below `[server]`.
     pub fn with_server_setting(mut self, line: &str) -> Self {
         self.server_settings.push_str(line);
         self.server_settings.push('\n');
         self
     }
 
-    /// With a line more below `[plugins]`.
+    /// Adds a line below `[plugins]`.
     pub fn with_plugin_setting(mut self, line: &str) -> Self {
         self.plugin_settings.push_str(line);
         self.plugin_settings.push('\n');
         self
     }
 
-    /// With more tables of the configuration, such as `[log]`.
+    /// Adds tables to the configuration, such as `[log]`.
     pub fn with_tables(mut self, tables: &str) -> Self {
         self.tables.push_str(tables);
         self.tables.push('\n');
         self
     }
 
-    /// With these lines below `[journal]` instead of its path.
+    /// Sets the lines below `[journal]`, instead of the default path.
     pub fn with_journal(mut self, lines: &str) -> Self {
         self.journal_settings = format!("{lines}\n");
         self
     }
 
-    /// With an argument more for `lessor serve`.
+    /// Adds an argument of `lessor serve`.
     pub fn with_argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    /// With another file as the program that is started, such as a copy of the binary.
+    /// Sets the program that is started, such as a copy of the binary.
     pub fn with_program(mut self, program: &Path) -> Self {
         self.program = Some(program.to_owned());
         self
     }
 
-    /// With standard error in a pipe that nobody reads.
+    /// Connects standard error to a pipe that is not read.
     pub fn unheard(mut self) -> Self {
         self.is_unheard = true;
         self
     }
 
-    /// With a policy: its package, the name that it has in the chain, and the file beside it.
+    /// Adds a policy: its name in the chain, its package, and the text of its sidecar file.
     pub fn with_policy(self, name: &str, package: &str, sidecar: &str) -> Self {
         self.put_policy(name, &fs::read(built::policy(package)).expect("it was built"), sidecar);
         self
     }
 
-    /// With a variable in the environment of the server.
+    /// Adds a variable to the environment of the server.
     pub fn with_environment(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.into(), value.as_ref().to_owned()));
         self
     }
 
-    /// Without a capability, such as `net_admin`, as under a service manager that grants only what is
+    /// Removes a capability, such as `net_admin`, like a service manager that grants only what is
     /// needed.
     pub fn without_capability(mut self, capability: &str) -> Self {
         self.missing_capabilities.push(format!("-{capability}"));
         self
     }
 
-    /// With a clock of its own.
+    /// Sets the clock of the server.
     pub fn with_clock(self, clock: &WrongClock) -> Self {
         let variables = clock.environment().into_iter();
         variables.fold(self, |setup, (name, value)| setup.with_environment(name, value))
     }
 
-    /// With the store on a file system of its own, of this size. Needs root.
+    /// Puts the store on a separate file system of this size. This needs root.
     pub fn with_small_store(mut self, mib: u32) -> Self {
         self.store_mib = Some(mib);
-        // Where nobody sees the server's mounts, nobody finds a socket below them.
+        // Other processes do not see the server's mounts, so the socket must not be below them.
         let socket = self.folder.path().join("control.sock");
         self.with_tables(&format!("[control]\nsocket = {socket:?}"))
     }
 
-    /// To be run on `host`.
+    /// Sets the host on which the server runs.
     pub fn on(mut self, host: &Host) -> Self {
         let entering = host.command("env");
         let words = std::iter::once(entering.get_program()).chain(entering.get_args());
@@ -189,14 +189,14 @@ impl Setup {
         self
     }
 
-    /// Starts the process and waits for nothing.
+    /// Starts the process without waiting until it serves.
     pub fn launch(&self) -> crate::Process {
         self.write();
         let output = self.folder.path().join("launched.log");
         crate::Process::start("lessor", &mut self.command(), &output)
     }
 
-    /// Starts the server, which must refuse to serve, and returns what it says.
+    /// Starts the server, checks that it refuses to serve, and returns its messages.
     ///
     /// # Panics
     /// If it serves, or ends as if all was well.
@@ -206,7 +206,7 @@ impl Setup {
         self.restart_is_refused()
     }
 
-    /// The same with the configuration as it is.
+    /// Like [`Setup::refused`], without writing the configuration.
     #[track_caller]
     pub(crate) fn restart_is_refused(&self) -> String {
         let output = self.folder.path().join("refused.log");
@@ -216,18 +216,19 @@ impl Setup {
         server.output()
     }
 
-    /// Where the server listens for relays.
+    /// Returns the address on which the server listens for relays.
     ///
     /// # Panics
-    /// If it does not.
+    /// Panics if it does not listen for relays.
     pub fn listens_at(&self) -> SocketAddrV4 {
         self.listen.expect("this server listens for relays")
     }
 
-    /// Puts a policy, as octets, into the plugin folder, in place of one of the same name.
+    /// Writes a policy to the plugin folder and replaces a policy of the same name.
     pub fn put_policy(&self, name: &str, component: &[u8], sidecar: &str) {
         let plugins = self.folder.path().join("plugins");
-        // Written aside and moved, as an operator should: no half of a file is ever there.
+        // Written to another name and renamed, as an operator should, so that no file is ever
+        // incomplete.
         for (extension, contents) in [("wasm", component), ("toml", sidecar.as_bytes())] {
             let aside = plugins.join(format!("{name}.{extension}.new"));
             let moved = fs::write(&aside, contents)
@@ -236,7 +237,7 @@ impl Setup {
         }
     }
 
-    /// Puts a script and the file beside it into the plugin folder; what runs scripts is built.
+    /// Writes a script and its sidecar file to the plugin folder, and builds the interpreters.
     pub fn put_script(&self, file: &str, script: &str, sidecar: &str) {
         lessor_guests::interpreters().unwrap_or_else(|error| panic!("{error}"));
         let path = self.folder.path().join("plugins").join(file);
@@ -245,7 +246,7 @@ impl Setup {
         }
     }
 
-    /// Takes a policy and the file beside it out of the plugin folder.
+    /// Removes a policy and its sidecar file from the plugin folder.
     pub fn remove_policy(&self, name: &str) {
         for extension in ["wasm", "toml"] {
             let path = self.folder.path().join(format!("plugins/{name}.{extension}"));
@@ -253,13 +254,13 @@ impl Setup {
         }
     }
 
-    /// Puts other subnets into the configuration.
+    /// Replaces the subnets of the configuration.
     pub fn put_subnets(&mut self, subnets: &str) {
         subnets.clone_into(&mut self.subnets);
         self.write();
     }
 
-    /// The folder of the server.
+    /// Returns the folder of the server.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -282,7 +283,7 @@ impl Setup {
             text.push_str(&format!("interfaces = {:?}\n", self.interfaces));
         }
         text.push_str(&self.server_settings);
-        // Relative to the configuration.
+        // Paths are relative to the configuration.
         text.push_str("[store]\npath = \"store\"\n");
         text.push_str("[journal]\n");
         text.push_str(&self.journal_settings);
@@ -293,8 +294,8 @@ impl Setup {
         fs::write(self.configuration(), text).expect("the folder can be written");
     }
 
-    /// `lessor serve`, where it shall run. No matter what is put in front, the process that is
-    /// started becomes the server.
+    /// Returns the command for `lessor serve` on its host. The started process becomes the server,
+    /// whatever the prefix is.
     pub(crate) fn command(&self) -> Command {
         let mut words = self.entering.clone();
         if let Some(mib) = self.store_mib {

@@ -10,7 +10,7 @@ pub use freeradius::FreeRadius;
 pub use postgresql::PostgreSql;
 pub use web_service::{Answer, Asked, Stream, WebService};
 
-/// A port of loopback that nobody uses, for TCP and UDP.
+/// Returns a free port of loopback, for TCP and UDP.
 fn free_port() -> u16 {
     (0..100)
         .find_map(|_| {

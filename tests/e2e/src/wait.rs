@@ -1,29 +1,29 @@
-//! Waiting, with a deadline.
+//! Waits with a deadline.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-/// Long enough for anything that should happen at once, on a busy machine too.
+/// A timeout that is long enough for anything that should happen at once, even on a busy machine.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// How long to sleep between two looks.
+/// The interval between two calls of `look`.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// Looks until there is something to see, at most for [`SOON`].
+/// Calls `look` until it returns a value, at most for [`SOON`].
 ///
 /// # Panics
-/// With `what` was waited for, if it does not show up.
+/// Panics with `what` if `look` returns no value in time.
 #[track_caller]
 pub fn soon<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(SOON, what, look)
 }
 
-/// Looks until there is something to see, at most for `patience`.
+/// Calls `look` until it returns a value, at most for `patience`.
 ///
 /// # Panics
-/// With `what` was waited for, if it does not show up.
+/// Panics with `what` if `look` returns no value in time.
 #[track_caller]
 pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + patience;

@@ -1,7 +1,7 @@
-//! The disk dies under load, as ext4 does when its device is lost: whatever was acknowledged before
-//! is there when the file system is mounted again.
+//! The disk fails under load, as ext4 does when its device is lost: every lease that was
+//! acknowledged before exists when the file system is mounted again.
 //!
-//! `LESSOR_SHUTDOWN_ROUNDS` sets how often it dies; 50 take some three minutes.
+//! `LESSOR_SHUTDOWN_ROUNDS` sets the number of failures; 50 take about three minutes.
 
 #![allow(
     clippy::expect_used,
@@ -44,10 +44,10 @@ const DISK_MIB: u64 = 64;
 /// The hardware address and line of a subscriber.
 type Line = ([u8; 6], String);
 
-/// A lease that was acknowledged, and when the relay had received that.
+/// An acknowledged lease, and the time at which the relay received the ACK.
 type Received = (Ipv4Addr, Line, Instant);
 
-/// A server whose store, and nothing else, lies on a disk of its own.
+/// Returns a server whose store, and nothing else, is on a separate disk.
 fn setup_on_a_disk() -> (Setup, LoopDisk) {
     let setup = Setup::on_loopback(SUBNETS);
     let folder = setup.folder().to_owned();
@@ -82,7 +82,7 @@ fn a_disk_that_dies_under_load_loses_no_acknowledged_lease() {
         for (address, line, received_at) in received {
             let holder = given.insert(address, line.clone());
             assert_eq!(holder, None, "{line:?} was given {address} as well");
-            // What the kernel says of a flush while it shuts the file system down is no promise.
+            // A flush that succeeds while the kernel shuts the file system down is not reliable.
             if received_at < died_at {
                 acknowledged.insert(address, line);
             }
@@ -108,7 +108,7 @@ fn a_disk_that_dies_under_load_loses_no_acknowledged_lease() {
             lost = lost_now.len() as u64;
             break;
         }
-        // Its address may be given to another client then.
+        // The address of a lost lease may be given to another client.
         given.retain(|address, _| leases.contains_key(address));
     }
     server.kill();
@@ -128,7 +128,8 @@ fn a_disk_that_dies_under_load_loses_no_acknowledged_lease() {
     .conclude();
 }
 
-/// The disk does not answer for a while: what needs no disk is answered as before, and afterwards all is.
+/// The disk does not respond for a while. Messages that do not need it are answered as before, and
+/// afterwards all messages are.
 #[test]
 fn a_disk_that_stands_still_keeps_nobody_waiting_who_needs_none() {
     require!(root, loop_disk);
@@ -171,10 +172,10 @@ fn a_disk_that_stands_still_keeps_nobody_waiting_who_needs_none() {
     assert!(load.failed > 100, "the disk did not stand still: {load:?}");
     took.sort_unstable();
     let p99 = took[took.len() * 99 / 100];
-    // The small version shares its machine with other tests.
+    // The short version runs in parallel with other tests.
     let p99_max_ms = scaled(200, 20);
     let sent = took.len() as u64 + lost;
-    // What needs the disk is served again at once.
+    // Messages that need the disk are served again at once.
     let last = subscriber(&line(2, 2, 0));
     asking.acquire(&last, Duration::from_secs(5)).expect("leases are given again");
     let said = server.process().output();
@@ -221,7 +222,8 @@ fn a_broken_disk_writes_no_more_than_a_line_a_second() {
     server.kill();
 }
 
-/// Relays that get lease after lease, as fast as they are answered, until no answer comes.
+/// Runs relays that get one lease after the other, as fast as they are answered, until no answer
+/// arrives.
 fn load_until_silence(server: SocketAddrV4, round: u16) -> Vec<JoinHandle<Vec<Received>>> {
     let start = |number: u8| {
         let mut relay = relay(server, LINK);

@@ -1,4 +1,4 @@
-//! Sources that are broken in part: lines that have nothing to do with what is broken lose nothing.
+//! Sources that fail in part: lines that do not depend on the failing part lose nothing.
 
 #![allow(
     clippy::expect_used,
@@ -41,10 +41,10 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(5);
-/// After so many losses the others need not be waited for.
+/// The number of losses after which the test stops waiting for more.
 const LOST_ENOUGH: u64 = 5;
 
-/// The policy asks the source about the circuit id, and tells what it heard in option 224.
+/// The policy looks up the circuit id in the source, and writes the answer to option 224.
 const POLICY: &str = r#"
     [settings]
     plan = [["line", "crm", "circuit-id"]]
@@ -72,7 +72,7 @@ fn line(number: usize, circuit_id: &str) -> Subscriber {
     Subscriber::new([2, 0, 0, 1, high, low], circuit_id)
 }
 
-/// What became of the messages of those who have nothing to do with what is broken.
+/// The results of the lines that do not depend on the failing part.
 #[derive(Debug, Default)]
 struct Bystanders {
     sent: u64,
@@ -82,8 +82,8 @@ struct Bystanders {
 }
 
 impl Bystanders {
-    /// Each line sends a DISCOVER, one after the other with a pause in between, and should get an
-    /// OFFER whose policy knows the line's row.
+    /// Sends a DISCOVER from each line, with a pause in between. Each should get an OFFER with the
+    /// line's row in option 224.
     fn send(
         server: SocketAddrV4,
         pause: Duration,
@@ -121,7 +121,7 @@ impl Bystanders {
         (self.sent as f64 / self.within.as_secs_f64()) as u64
     }
 
-    /// Reports what they lost during an attack, and fails the test if that is anything.
+    /// Reports what they lost during an attack, and fails the test if they lost anything.
     #[track_caller]
     fn conclude(self, attack: &str, before: &Self, slowest: Duration, more: &str) {
         let lost = self.sent - self.served;
@@ -155,7 +155,7 @@ struct Attack {
 }
 
 impl Attack {
-    /// One message each `pause`, of the lines that `line` makes of their numbers.
+    /// Sends one message per `pause`; `line` returns the line of each number.
     fn begin(
         server: SocketAddrV4,
         pause: Duration,
@@ -186,7 +186,7 @@ impl Drop for Attack {
     }
 }
 
-/// Answers 500 for lines that begin with `bad`.
+/// Returns a service that answers 500 for lines that begin with `bad`.
 fn partly_broken() -> WebService {
     WebService::start(|asked| match asked.path.rsplit('/').next() {
         Some(line) if line.starts_with("bad") => Answer::status(500),
@@ -194,7 +194,7 @@ fn partly_broken() -> WebService {
     })
 }
 
-/// None of the bystanders' rows is remembered when they ask.
+/// No row of the bystanders is cached when they ask.
 fn a_service_fails_for_some(
     attack: &str,
     bad: impl Fn(usize) -> String + Clone + Send + 'static,
@@ -204,7 +204,7 @@ fn a_service_fails_for_some(
     let mut server = started(&web_source(&service));
     let count = scaled(1_000, 10_000);
     let lines = |first: usize| (first..first + count).map(|n| line(n, &format!("line-{n}")));
-    // Slower than what fails: between two of them there are several failures in a row.
+    // Slower than the attack, so that several failures occur between two of these messages.
     let pause = Duration::from_millis(3);
     let before = Bystanders::send(server.address(), pause, lines(0));
     let during = {
@@ -231,7 +231,7 @@ fn a_service_fails_for_some(
 fn one_line_that_a_service_fails_for_takes_it_away_from_nobody() {
     let begun = Instant::now();
     let asked = a_service_fails_for_some("one line with status 500", |_| "bad".to_owned());
-    // Its failure is remembered for two seconds.
+    // The server caches the failure for two seconds.
     let most = begun.elapsed().as_secs() / 2 + 1;
     assert!((1..=most).contains(&(asked as u64)), "{asked} questions, at most {most} wanted");
 }
@@ -241,7 +241,7 @@ fn many_lines_that_a_service_fails_for_take_it_away_from_nobody() {
     a_service_fails_for_some("many lines with status 500", |number| format!("bad-{number}"));
 }
 
-/// A database of lines, with an index or without one.
+/// Creates a database of lines, with or without an index.
 fn database(path: &Path, plan: &str, lines: usize, index: &str) {
     let mut database = Connection::open(path).unwrap();
     database.execute_batch("CREATE TABLE ports (port TEXT, plan TEXT)").unwrap();
@@ -263,7 +263,7 @@ fn database_source(more: &str) -> String {
     )
 }
 
-/// The nice values of the server's threads that ask databases.
+/// Returns the nice values of the server's threads that query databases.
 fn computing_threads(server: &mut Server) -> Vec<i64> {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.process().id())).unwrap();
     let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
@@ -360,7 +360,7 @@ fn a_source_that_is_back_is_logged_and_alternating_errors_do_not_flood_the_log()
     let answered = Arc::clone(&status);
     let service = WebService::start(move |_| match answered.load(Ordering::SeqCst) {
         200 => Answer::ok(r#"{"plan":"fast"}"#),
-        // Another error each time.
+        // A different error each time.
         status => {
             answered.store(status ^ 1, Ordering::SeqCst);
             Answer::status(status)

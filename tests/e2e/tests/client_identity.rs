@@ -1,5 +1,5 @@
-//! Who a client is: what identifies nobody, what tells clients apart, and whose word about a lease
-//! counts.
+//! The identity of clients: values that identify no client, the keys of clients, and the messages
+//! about a lease that are accepted.
 
 #![allow(
     clippy::expect_used,
@@ -47,7 +47,8 @@ fn acquire(relay: &mut Relay, subscriber: &Subscriber) -> Acquired {
     relay.acquire(subscriber, PATIENCE).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A DISCOVER with this hardware address (chaddr, and its length as hlen) and client identifier.
+/// Returns a DISCOVER with this hardware address (chaddr, and its length as hlen) and client
+/// identifier.
 fn discover(relay: &Relay, hardware_address: &[u8], client_identifier: Option<&[u8]>) -> Vec<u8> {
     let mut octets = vec![0; 236];
     octets[..8].copy_from_slice(&[1, 1, hardware_address.len() as u8, 1, 0x11, 0x22, 0x33, 0x44]);
@@ -80,7 +81,7 @@ fn a_message_that_identifies_nobody_gets_no_answer() {
     let status = server.status();
     assert_eq!(status.count(Reason::UnidentifiedClient), 4);
     assert_eq!(status.pool("all").offered, 0);
-    // Any of the two is enough.
+    // One of the two is enough.
     for (hardware_address, identifier) in
         [(&[][..], Some(&b"\x01x"[..])), (&[2, 0, 0, 0, 0, 9], None)]
     {
@@ -122,11 +123,11 @@ fn a_new_router_on_the_line_has_the_address_of_the_old_one() {
     let address = acquire(&mut relay, &subscriber(1, "line1")).address;
     assert_ne!(acquire(&mut relay, &subscriber(2, "line2")).address, address);
     assert_eq!(acquire(&mut relay, &subscriber(3, "line1")).address, address);
-    // No line, no client.
+    // Without a line, the client has no key.
     let answer = relay.discover(&subscriber(4, ""), SILENCE).unwrap();
     assert_eq!(answer, Answer::Silence);
     server.journal_has("unidentified-client");
-    // The key is on disk.
+    // The key is also on disk.
     server.kill();
     server.start_again();
     assert_eq!(acquire(&mut relay, &subscriber(5, "line1")).address, address);
@@ -179,7 +180,7 @@ fn a_release_or_decline_over_another_line_does_not_count() {
     let (address, identifier) = (lease.address, lease.server_identifier);
     relay.release(&forger, address, identifier, Duration::ZERO).unwrap();
     relay.decline(&forger, address, identifier, Duration::ZERO).unwrap();
-    // Without option 82, and not from the address.
+    // The RELEASE has no option 82 and does not come from the address.
     relay.release(&subscriber(1, ""), address, identifier, Duration::ZERO).unwrap();
     for reason in ["other-line-release", "other-line-decline"] {
         assert_eq!(server.journal_has(reason).address, Some(address));

@@ -1,5 +1,5 @@
-//! The same clients on a link of their own, with a relay between them and the server that adds
-//! option 82: what it says about the line must be recorded, and must come back as it was sent.
+//! Real clients on a separate link, with a relay between them and the server that adds option 82.
+//! The server must record the line and must echo option 82 unchanged.
 
 #![allow(
     clippy::expect_used,
@@ -35,13 +35,13 @@ fn udhcpc_gets_renews_and_releases() {
     gets_renews_and_releases::<Udhcpc>("10m");
 }
 
-/// The relay calls the line as its interface towards the clients is called.
+/// The circuit id, which is the name of the relay's interface towards the clients.
 const LINE: &str = "down";
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 1);
 const RELAY_UPSTREAM: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 2);
 const RELAY_DOWNSTREAM: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 1);
 
-/// A server, a relay and a client's home, each on a host of its own.
+/// A server, a relay and a client's home, each on a separate host.
 struct Access {
     server: Server,
     server_host: Host,
@@ -101,7 +101,7 @@ fn gets_renews_and_releases<C: Client>(lease_time: &str) {
     client.renews();
     let renewed = server.journal_has("ack-renewing");
     assert_eq!(renewed.address, Some(address));
-    // It came from the client itself; what is known of the line is not lost by that.
+    // The renewal came directly from the client; the line on record is kept.
     assert_eq!((renewed.relay_address, renewed.relay_information), (None, None));
     assert_eq!(server.leases()[0].circuit_id.as_deref(), Some(LINE));
 
@@ -124,19 +124,19 @@ fn a_policy_sees_the_line_when_the_client_renews_past_the_relay() {
     let mut client = Udhcpc::start(&access.home);
     let address = client.acquires();
     assert!(address >= Ipv4Addr::new(10, 20, 0, 150), "{address} is not of the pool by policy");
-    // dhcrelay hands on what it merely sees passing by, too, but others do not: let it be silent.
+    // dhcrelay also forwards unicast messages that it sees, which other relays do not; stop it.
     access.relay = None;
     client.renews();
-    // Without the line the policy would have had nothing to say, and the address of a pool by
-    // policy only would have been refused.
+    // Without the line, the policy would have set no pool, and the address of a `by-policy-only`
+    // pool would have been refused.
     let renewed = access.server.journal_has("ack-renewing");
     assert_eq!(renewed.relay_information, None);
     assert_eq!((renewed.address, renewed.lease_time_secs), (Some(address), Some(777)));
     assert_eq!(access.home.addresses("eth0"), [address]);
 }
 
-/// On the wire: OFFER and ACK have option 82 byte for byte as it was sent, as their last option.
-/// Returns its octets.
+/// Checks that OFFER and ACK on the wire have option 82 byte for byte as it was sent, as their last
+/// option. Returns its octets.
 #[track_caller]
 fn replies_echo_option_82(capture: &Capture) -> Vec<u8> {
     let request = capture.sees("a relayed REQUEST", |seen| {

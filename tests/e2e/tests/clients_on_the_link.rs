@@ -1,5 +1,5 @@
-//! DHCP clients as they are found in the field, on the server's own link: each gets an address,
-//! extends its lease and gives the address back.
+//! Real DHCP clients on the server's own link: each gets an address, extends its lease and releases
+//! the address.
 
 #![allow(
     clippy::expect_used,
@@ -71,7 +71,7 @@ fn gets_renews_and_releases<C: Client>(lease_time: &str) {
     let remembered = server.all_leases();
     assert_eq!(remembered.len(), 1, "{remembered:?}");
     assert_eq!((remembered[0].address, remembered[0].state), (address, LeaseState::Released));
-    // Nothing that the client sent was held against it.
+    // The server accepted every message of the client.
     let reasons: Vec<String> = server.journal().into_iter().map(|line| line.reason).collect();
     let is_expected = |reason: &String| {
         ["offered-", "ack-", "released-lease"].iter().any(|start| reason.starts_with(start))
@@ -96,7 +96,7 @@ fn a_client_that_comes_back_is_confirmed_and_one_from_another_network_is_sent_to
     assert_eq!(client.acquires(), address);
     assert_eq!(server.journal_has("ack-init-reboot").address, Some(address));
 
-    // The server moves to another network, which for the client is the same as moving there itself.
+    // The server moves to another network, which for the client is the same as moving itself.
     assert!(server.stop().success());
     server_host.ip(&["address", "flush", "dev", "eth0"]);
     server_host.add_address("eth0", "198.51.100.1/24");
@@ -108,7 +108,7 @@ fn a_client_that_comes_back_is_confirmed_and_one_from_another_network_is_sent_to
     assert_eq!(elsewhere.octets()[..3], [198, 51, 100]);
     assert_eq!(home.addresses("eth0"), [elsewhere]);
     assert_eq!(server.journal_has("nak-wrong-network").address, Some(address));
-    // RFC 2131 section 4.1: nobody but the whole link can be told.
+    // RFC 2131 section 4.1: this NAK must be broadcast.
     let nak = capture.sees("a NAK", |seen| seen.is(Datagram::NAK));
     assert_eq!(nak.destination, SocketAddrV4::new(Ipv4Addr::BROADCAST, 68));
     assert_eq!(nak.destination_hardware_address, [0xff; 6]);

@@ -1,6 +1,6 @@
-//! Clocks that are wrong: a server that starts in 1970 or years ahead and is set right later neither
-//! frees leases that are in use nor keeps addresses for years. The server is told a wrong time; its
-//! clients, and the test, know the right one.
+//! Wrong clocks: a server that starts in 1970 or years ahead, and whose clock is corrected later,
+//! neither frees leases that are in use nor keeps addresses for years. The server has a wrong
+//! clock; its clients and the test have the correct one.
 
 #![allow(
     clippy::expect_used,
@@ -28,10 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(300);
 const HOUR: i64 = 3600;
 const YEAR: i64 = 365 * 24 * HOUR;
-/// How long a test may take between two looks at what is the same time.
+/// The tolerance of a comparison of two times, in seconds.
 const TOLERANCE: i64 = 60;
 
-/// A pool of two addresses.
+/// Returns a subnet with a pool of two addresses.
 fn subnet(settings: &str) -> String {
     format!(
         "[[subnet]]\nprefix = \"100.64.0.0/24\"\n{settings}\n\
@@ -64,7 +64,7 @@ fn gets_no_offer(relay: &mut Relay, number: u8) {
     assert_eq!(answer, Answer::Silence);
 }
 
-/// The right time.
+/// Returns the correct time, in seconds.
 fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
@@ -77,7 +77,7 @@ fn lease(server: &Server, address: Ipv4Addr) -> LeaseRow {
     row
 }
 
-/// When the lease of an address ends, as people are shown it.
+/// Returns the displayed end of the lease of an address.
 #[track_caller]
 fn end(server: &Server, address: Ipv4Addr) -> i64 {
     let row = lease(server, address);
@@ -112,11 +112,11 @@ fn a_lease_of_1970_keeps_its_time_when_the_clock_is_set_and_a_renewal_ends_when_
     ends_about(&server, first, now() + HOUR);
     renew(&mut relay, 1, first);
     ends_about(&server, first, now() + HOUR);
-    // It is still held for its client.
+    // The address is still held for its client.
     assert_ne!(acquire(&mut relay, 2).address, first);
     gets_no_offer(&mut relay, 3);
 
-    // After a restart, too.
+    // The same applies after a restart.
     server.kill();
     server.start_again();
     ends_about(&server, first, now() + HOUR);
@@ -129,7 +129,7 @@ fn a_lease_of_1970_keeps_its_time_when_the_clock_is_set_and_a_renewal_ends_when_
 fn a_lease_of_1970_outlives_a_power_cut_before_the_clock_is_right() {
     require!(faketime);
     let clock = WrongClock::new();
-    // Beside a lease from before, whose times are right.
+    // The store has an earlier lease with correct times.
     let mut server = an_hour().with_clock(&clock).start();
     let mut relay = relay(server.address(), LINK);
     let before = acquire(&mut relay, 1).address;
@@ -173,7 +173,7 @@ fn a_start_a_year_ahead_gives_no_leased_address_to_another_client() {
     gets_no_offer(&mut relay, 3);
     assert_eq!(acquire(&mut relay, 1).address, first);
 
-    // Set right while it serves: nothing is kept for a year.
+    // The clock is corrected while the server runs: no lease is kept for a year.
     clock.is_right();
     notices(&mut server, 1);
     ends_about(&server, first, now() + HOUR);
@@ -181,7 +181,7 @@ fn a_start_a_year_ahead_gives_no_leased_address_to_another_client() {
     renew(&mut relay, 1, first);
     ends_about(&server, first, now() + HOUR);
     assert!(server.stop().success());
-    // The store tells the same while no server runs.
+    // The store shows the same while no server runs.
     ends_about(&server, first, now() + HOUR);
 }
 
@@ -228,7 +228,7 @@ fn longer_and_infinite_leases_are_left_as_they_were_promised_when_the_clock_is_s
     for _ in 0..2 {
         ends_about(&server, day.address, now() + 24 * HOUR);
         assert_eq!(lease(&server, forever.address).expires_at, "never");
-        // And after a restart.
+        // The same applies after a restart.
         server.kill();
         server.start_again();
     }
@@ -263,7 +263,7 @@ fn a_recording_during_which_the_clock_is_set_replays_without_differences() {
     let output = server.ask(&["replay", file]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("no differences between replayed and recorded"), "{said}");
-    // Each input is shown at the time that the clock told then.
+    // Each input is shown with the time of the clock at that moment.
     let year = |ahead: i64| jiff::Timestamp::from_second(now() + ahead).unwrap().to_string();
     for ahead in [-3 * YEAR, 0] {
         let day = &year(ahead)[..10];

@@ -1,5 +1,5 @@
-//! The comparison with other servers: its table is about the cases that there are, and this server
-//! answers as the table says.
+//! The comparison with other servers: its table has exactly the existing cases, and this server
+//! answers as the table shows.
 
 #![allow(
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! Policies that are made to harm whoever compiles them, and policies that are not whole: each is
-//! refused by name, with the limit that it met, and nobody who is served notices.
+//! Policies that are expensive to compile, and incomplete policies: each is refused, the message
+//! gives its name and the limit, and clients do not notice.
 
 #![allow(
     clippy::expect_used,
@@ -37,9 +37,9 @@ use nix::{
 const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
 const LEASE_TIME_SECS: u32 = 777;
 const HOSTILE: &str = "50-hostile";
-/// What a server may need more while a policy is compiled that takes gigabytes.
+/// The maximum growth of the server's memory while a policy is compiled that takes gigabytes.
 const MORE_MEMORY_KIB_MAX: u64 = 64 << 10;
-/// How long it takes at most until a policy meets the limit of memory, on a busy machine.
+/// The timeout for a policy to reach the memory limit, on a busy machine.
 const COMPILES_WITHIN: Duration = Duration::from_secs(60);
 const AT_ONCE: Duration = Duration::from_secs(2);
 
@@ -67,7 +67,7 @@ fn a_policy_that_takes_gigabytes_to_compile_harms_nobody() {
     assert_eq!(server.status().generation, 1);
     assert_eq!(server.status().plugin("10-healthy").faults.values().sum::<u64>(), 0);
 
-    // It still lies there when the server starts again.
+    // The file still exists when the server starts again.
     assert!(server.stop().success());
     server.start_again();
     server.process().says("THE CONFIGURATION CANNOT SERVE", wait::SOON);
@@ -120,7 +120,7 @@ fn a_compiler_that_is_killed_costs_one_reload() {
     let mut server = Setup::on_loopback(SUBNETS).start();
     for (signal, words) in [
         (Signal::SIGKILL, "killed by another process, or by the system because memory ran out"),
-        // What the kernel sends at the limit of processor time.
+        // The signal that the kernel sends at the limit of processor time.
         (Signal::SIGXCPU, "more processor time than the limit, 300 s"),
         (Signal::SIGTERM, "was ended by signal 15"),
     ] {
@@ -143,7 +143,7 @@ fn a_compiler_that_is_killed_costs_one_reload() {
 
 #[test]
 fn the_compiler_has_nothing_of_the_server_but_its_pipes() {
-    // The server is started with a file that its programs would get too.
+    // The server has an open file that its child processes would inherit.
     let inherited = File::open("/etc/hostname").unwrap();
     fcntl(&inherited, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
     let inherited = inherited.as_raw_fd();
@@ -167,7 +167,7 @@ fn the_compiler_has_nothing_of_the_server_but_its_pipes() {
     }
     assert_eq!(field(child, "Threads"), "1");
     assert_eq!(read(child, "oom_score_adj").trim(), "1000");
-    // Those of its threads that prepare plugins have 10 more, and what they start 10 more again.
+    // The threads that prepare plugins add 10, and their child processes add another 10.
     assert_eq!(niceness(child), (niceness(parent) + 20).min(19));
     let limits = read(child, "limits");
     for (limit, value) in [
@@ -198,7 +198,7 @@ fn the_compiler_ends_with_a_server_that_is_killed() {
 fn a_server_whose_program_was_replaced_compiles_on() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("lessor");
-    // By another process: a file that is open for writing anywhere cannot be run.
+    // Copied by another process, because a file that is open for writing cannot be executed.
     let copied = Command::new("cp").arg(built::lessor()).arg(&program).status().unwrap();
     assert!(copied.success());
     let mut server = Setup::on_loopback(SUBNETS).with_program(&program).start();
@@ -223,14 +223,14 @@ fn names_policy_and_limit(said: &str) {
     assert!(!said.contains("panicked"), "{said}");
 }
 
-/// The binary, with a folder of its own for compiled code.
+/// Returns a command for the binary, with a separate folder for compiled code.
 fn lessor(folder: &Path) -> Command {
     let mut command = Command::new(built::lessor());
     command.env("XDG_CACHE_HOME", folder.join("cache")).env("NO_COLOR", "1");
     command
 }
 
-/// What a command says that must fail.
+/// Checks that a command fails, and returns its output.
 #[track_caller]
 fn fails(command: &mut Command) -> String {
     let Output { status, stderr, .. } = command.output().unwrap();

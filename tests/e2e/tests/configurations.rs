@@ -1,4 +1,4 @@
-//! Configurations that are wrong, and those that ship.
+//! Wrong configurations, and the shipped ones.
 
 #![allow(
     clippy::expect_used,
@@ -31,7 +31,7 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
-/// Five mistakes, and what must be said of each.
+/// A configuration with five mistakes.
 const MISTAKEN: &str = r#"
     [[subnet]]
     prefix = "100.64.0.0/33"
@@ -72,7 +72,7 @@ fn every_mistake_is_listed_at_a_reload_and_the_old_configuration_serves_on() {
     let renewed = relay.renew(&subscriber, lease.address, Duration::from_secs(5)).unwrap();
     assert!(matches!(renewed, Answer::Ack(_)), "{renewed:?}");
 
-    // The server can be asked all the same, and whoever asks is told; put right again, all is well.
+    // The server still answers queries and reports the mistakes; after the correction, all is well.
     assert_eq!(server.status().generation, 1);
     assert_eq!(server.leases().len(), 1);
     let output = server.ask(&["status"]);
@@ -100,7 +100,7 @@ fn a_socket_that_cannot_be_had_is_told_with_what_to_do() {
 
 #[test]
 fn an_address_that_is_not_there_yet_is_waited_for_and_told() {
-    // No address of this machine (RFC 5737).
+    // Not an address of this machine (RFC 5737).
     let address = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 199), 6767);
     let mut server = Setup::listening(address, SUBNETS).start();
     let said = server.process().says("an endpoint does not serve", wait::SOON);
@@ -132,7 +132,7 @@ fn every_configuration_that_ships_passes_the_check() {
     assert!(checked > 0, "no configuration in {}", examples.display());
 }
 
-/// In a folder of its own, with the policies that ship in the place of its plugins.
+/// Checks an example in a separate folder, with the shipped policies as its plugins.
 #[track_caller]
 fn passes_the_check(examples: &Path, path: &Path) {
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +140,7 @@ fn passes_the_check(examples: &Path, path: &Path) {
     let plugins = folder.path().join("plugins");
     fs::create_dir(&plugins).unwrap();
     let mut text = fs::read_to_string(path).unwrap();
-    // Where an example names a folder of the system, it means the same one here.
+    // Folders of the system in an example are replaced by folders of the test.
     text = text.replace("\"/etc/lessor/plugins\"", "\"plugins\"");
     text = text.replace("\"/etc/lessor/sources/", "\"sources/");
     fs::write(folder.path().join(name), text).unwrap();
@@ -166,7 +166,7 @@ fn passes_the_check(examples: &Path, path: &Path) {
     }
 }
 
-/// The sources that ship, and secrets, which do not.
+/// Copies the shipped sources, and creates secrets, which are not shipped.
 fn copy_sources(examples: &Path, sources: &Path) {
     fs::create_dir(sources).unwrap();
     for entry in fs::read_dir(examples.join("sources")).unwrap().map(Result::unwrap) {

@@ -1,5 +1,5 @@
-//! The server is killed in the middle of its work. Whatever it acknowledged before, it still knows
-//! afterwards, and gives to nobody else.
+//! The server is killed under load. Afterwards it still has every lease that it acknowledged, and
+//! gives no such address to another client.
 
 #![allow(
     clippy::expect_used,
@@ -33,15 +33,16 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
-/// How often the server is killed; each round on top of what the last one left.
+/// The number of times that the server is killed; each round continues with the store of the last
+/// one.
 const ROUNDS: u8 = 4;
-/// Relays that ask at the same time, each for its own subscribers.
+/// The number of concurrent relays, each with its own subscribers.
 const RELAYS: u8 = 8;
 
-/// Who was given which address, by an ACK that arrived.
+/// The subscribers by address, from the ACKs that arrived.
 type Acknowledged = HashMap<Ipv4Addr, Subscribed>;
 
-/// A subscriber by round, relay and number.
+/// A subscriber, identified by round, relay and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Subscribed {
     round: u8,
@@ -77,8 +78,8 @@ fn every_acknowledged_lease_outlives_the_death_of_the_server() {
     others_get_other_addresses(&server, &acknowledged);
 }
 
-/// After a kill the kernel still has what was written; after a power cut only what was flushed. So
-/// here the order of system calls is looked at.
+/// After a kill, the kernel still has what was written; after a power cut, it has only what was
+/// flushed. So this test checks the order of system calls.
 #[test]
 fn an_ack_waits_until_its_lease_is_flushed_and_an_offer_waits_for_nothing() {
     require!(root, strace);
@@ -97,7 +98,7 @@ fn an_ack_waits_until_its_lease_is_flushed_and_an_offer_waits_for_nothing() {
         let order = calls_in(&std::fs::read_to_string(&calls).ok()?);
         (order.iter().filter(|call| **call == Call::Send).count() == 2).then_some(order)
     });
-    // What was flushed between a message and its answer; other flushes are of no interest.
+    // The flushes between a message and its answer; other flushes do not matter.
     let exchanges: Vec<&[Call]> = order.split(|call| *call == Call::Received).skip(1).collect();
     let [offer, ack] = exchanges[..] else { panic!("{order:?}") };
     assert_eq!(offer.first(), Some(&Call::Send), "{order:?}");
@@ -106,16 +107,16 @@ fn an_ack_waits_until_its_lease_is_flushed_and_an_offer_waits_for_nothing() {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
-    /// Messages have come in.
+    /// Messages were received.
     Received,
     /// A flush has succeeded.
     Flushed,
-    /// Replies are handed to the system.
+    /// Replies were passed to the system.
     Send,
 }
 
-/// From the lines of strace: a call during which another thread makes one stands on two of them,
-/// and has its result on the second.
+/// Parses the output of strace. A call that is interrupted by a call of another thread has two
+/// lines, with its result on the second.
 fn calls_in(lines: &str) -> Vec<Call> {
     let call = |line: &str| {
         let result: Option<i32> =
@@ -130,7 +131,8 @@ fn calls_in(lines: &str) -> Vec<Call> {
     lines.lines().filter_map(call).collect()
 }
 
-/// Relays that get lease after lease, as fast as they are answered, until no answer comes.
+/// Runs relays that get one lease after the other, as fast as they are answered, until no answer
+/// arrives.
 fn load_until_silence(
     server: SocketAddrV4,
     round: u8,
@@ -143,7 +145,8 @@ fn load_until_silence(
                 let subscribed = Subscribed { round, relay: number, number: client };
                 match relay.acquire(&subscribed.subscriber(), Duration::from_secs(2)) {
                     Ok(acquired) => acknowledged.push((acquired.address, subscribed)),
-                    // Killed: on loopback that may be seen as a refusal, too.
+                    // The server was killed; on loopback, this can also appear as a refused
+                    // connection.
                     Err(_) => break,
                 }
             }

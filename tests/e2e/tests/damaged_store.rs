@@ -1,5 +1,6 @@
-//! The store is damaged while the server does not run: the server refuses to start and says where,
-//! or has every lease that it acknowledged. It never starts with fewer.
+//! The store is damaged while the server does not run: either the server refuses to start and
+//! reports the place, or it has every lease that it acknowledged. It never starts with fewer
+//! leases.
 
 #![allow(
     clippy::expect_used,
@@ -34,7 +35,7 @@ const SUBNETS: &str = r#"
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const LEASES: u16 = 40;
 
-/// A server that was killed after it had acknowledged leases, and their addresses.
+/// Returns a server that was killed after it had acknowledged leases, and their addresses.
 fn killed_server() -> (Server, BTreeSet<Ipv4Addr>) {
     let mut server = Setup::on_loopback(SUBNETS).start();
     let acknowledged = acquire(&server, 0);
@@ -106,7 +107,7 @@ fn a_torn_tail_is_cut_off_and_the_log_says_how_much() {
     let segment = log_folder(&server).join("0000000001.log");
     let mut octets = fs::read(&segment).unwrap();
     let whole = octets.len();
-    // The beginning of a batch, as it could be after a power cut.
+    // An incomplete batch, as after a power cut.
     octets.extend_from_within(64..64 + 77);
     fs::write(&segment, octets).unwrap();
     server.start_again();

@@ -1,9 +1,10 @@
-//! Replies to relays and clients that do not answer ARP must not cost others theirs.
+//! Replies to relays and clients that do not answer ARP must not delay or drop replies to others.
 //!
-//! The small versions run with the suite. The long one measures what the limits are for:
-//! `LESSOR_DEAD_RELAYS=400 LESSOR_DISCOVERS_PER_SEC=8000 cargo test -p lessor-e2e --test dead_relays
-//! measured -- --ignored --nocapture`. Its other numbers are `LESSOR_RENEWALS` (20,000),
-//! `LESSOR_RENEWALS_PER_SEC` (2,000), and `LESSOR_IS_ADMIN`: 0 for a server without CAP_NET_ADMIN.
+//! The short versions run with the test suite. The long one measures the effect of the limits:
+//! `LESSOR_DEAD_RELAYS=400 LESSOR_DISCOVERS_PER_SEC=8000 cargo test -p lessor-e2e --test
+//! dead_relays measured -- --ignored --nocapture`. Its other parameters are `LESSOR_RENEWALS`
+//! (20,000), `LESSOR_RENEWALS_PER_SEC` (2,000), and `LESSOR_IS_ADMIN`: 0 for a server without
+//! CAP_NET_ADMIN.
 
 #![allow(
     clippy::expect_used,
@@ -39,24 +40,24 @@ const SUBNETS: &str = r#"
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 9, 0, 1), 67);
 const HEALTHY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 
-/// Clients behind the healthy relay, each of which extends its lease again and again.
+/// The number of clients behind the healthy relay, each of which repeatedly extends its lease.
 const CLIENTS: u32 = 200;
 
-/// What is thrown at the server.
+/// The load on the server.
 #[derive(Clone, Copy, Debug)]
 struct Load {
     dead_relays: u32,
     discovers_per_sec: u32,
     renewals: u32,
     renewals_per_sec: u32,
-    /// Whether they are forged renewals and INFORMs with the addresses of nobody, instead of DISCOVERs
-    /// of dead relays.
+    /// Whether the messages are forged renewals and INFORMs with unused addresses, instead of
+    /// DISCOVERs of dead relays.
     by_client_address: bool,
     /// Whether the server has CAP_NET_ADMIN.
     is_admin: bool,
 }
 
-/// What became of the renewals.
+/// The results of the renewals.
 #[derive(Debug)]
 struct Outcome {
     renewed: u32,
@@ -115,7 +116,8 @@ fn a_dead_relay_that_comes_to_life_is_served_at_once() {
     wait::soon("an offer", || relay.ask(&discover, SERVER, Duration::from_millis(300)));
 }
 
-/// The measurement, with the numbers of the environment; those of the goal are the defaults.
+/// The measurement, with the parameters of the environment; the defaults are those of the
+/// requirement.
 #[test]
 #[ignore = "takes as long as it is told to"]
 fn measured() {
@@ -153,7 +155,7 @@ fn measured() {
     .conclude();
 }
 
-/// A server with the send buffer of a stock kernel, and a link.
+/// A server with the default send buffer of the kernel, and a link.
 struct Lab {
     server: Server,
     link: Link,
@@ -166,7 +168,7 @@ impl Lab {
         let server_host = link.host("server");
         server_host.add_address("eth0", "10.9.0.1/16");
         let setup = Setup::for_relays(*SERVER.ip(), SUBNETS);
-        // The system doubles it: 212,992 octets, the default of `net.core.wmem_default`.
+        // The system doubles this to 212,992 octets, the default of `net.core.wmem_default`.
         let setup = setup.with_server_setting("send-buffer-kib = 104");
         let setup = if is_admin { setup } else { setup.without_capability("net_admin") };
         let server = setup.start_on(&server_host);
@@ -200,7 +202,7 @@ fn run(load: Load) -> Outcome {
                 !is_over.load(Ordering::Relaxed)
             });
         });
-        // The dead ones fill what there is to fill before anybody counts.
+        // The dead relays fill the queues before the renewals are counted.
         thread::sleep(Duration::from_millis(500));
         let outcome = renew(&relay, &leases, load);
         is_over.store(true, Ordering::Relaxed);
@@ -225,7 +227,7 @@ fn run(load: Load) -> Outcome {
 fn forged(load: Load, number: u32) -> PlainMessage {
     let dead = number % load.dead_relays;
     let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 9, 8, 0)) + dead);
-    // Few clients each: it is not the pool that is to run out.
+    // Few clients for each relay, so that the pool is not exhausted.
     let client = 100_000 + dead * 4 + number / load.dead_relays % 4;
     match load.by_client_address {
         true => PlainMessage::new(kind::INFORM, client).from_address(address),
@@ -247,8 +249,8 @@ fn acquire(relay: &Plain, client: u32) -> Ipv4Addr {
     ack.your_address
 }
 
-/// Has every client extend its lease in turn, each renewal sent once; how many were acknowledged, and
-/// how many were not.
+/// Makes every client extend its lease in turn, with each renewal sent once. Returns how many were
+/// acknowledged and how many were not.
 fn renew(relay: &Plain, leases: &[Ipv4Addr], load: Load) -> (u32, u32) {
     let receiver = relay.clone_handle();
     let is_sent = AtomicBool::new(false);
@@ -284,7 +286,7 @@ fn renew(relay: &Plain, leases: &[Ipv4Addr], load: Load) -> (u32, u32) {
     })
 }
 
-/// Does something again and again, this often, until it says that it is enough.
+/// Calls `act` at this interval until it returns false.
 fn paced(each: Duration, mut act: impl FnMut(u32) -> bool) {
     let began = Instant::now();
     let mut number = 0;

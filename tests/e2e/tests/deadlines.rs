@@ -1,5 +1,5 @@
-//! Deadlines that let one message keep everybody waiting are warned about, with what they cost: by
-//! `lessor check`, by a start and by a reload.
+//! `lessor check`, a start and a reload warn about deadlines with which one message can delay all
+//! clients, and describe the cost.
 
 #![allow(
     clippy::expect_used,
@@ -28,7 +28,7 @@ fn a_long_deadline_is_warned_about_with_what_it_costs() {
         .start();
     server.process().says(WARNING, wait::SOON);
     let said = check(&server);
-    // The hooks that a DISCOVER and its OFFER meet, of both.
+    // The hooks of both policies for a DISCOVER and its OFFER.
     for words in [
         WARNING,
         "for 2010 ms: no client is answered meanwhile",
@@ -40,7 +40,7 @@ fn a_long_deadline_is_warned_about_with_what_it_costs() {
     server.setup().put_policy("20-long", &policy("misbehaving"), "");
     assert!(!server.hang_up().said.contains(WARNING));
     assert!(!check(&server).contains(WARNING));
-    // As a shadow it keeps nobody waiting.
+    // A shadow delays no client.
     server.setup().put_policy(
         "20-long",
         &policy("misbehaving"),

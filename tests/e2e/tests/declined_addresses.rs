@@ -1,5 +1,5 @@
-//! A client that finds its address in use gets another one, and nobody gets the first while there
-//! are others.
+//! A client that finds its address in use gets another one, and no client gets the first while
+//! there are others.
 
 #![allow(
     clippy::expect_used,
@@ -51,7 +51,7 @@ fn the_client_gets_another_address_and_others_do_not_get_the_first() {
     let status = server.status();
     let pool = status.pool("three");
     assert_eq!((pool.leased, pool.quarantined), (2, 1));
-    // Somebody else's address cannot be declined.
+    // A client cannot decline the address of another client.
     relay
         .decline(&subscriber(1), third.address, third.server_identifier, Duration::from_millis(300))
         .unwrap();
@@ -94,7 +94,7 @@ fn a_client_that_declines_its_reserved_address_gets_one_of_the_pool_until_it_is_
     wait::within(Duration::from_secs(30), "the end of the quarantine", || {
         server.leases().iter().all(|lease| lease.address != RESERVED).then_some(())
     });
-    // It is not thrown off the address that works, and has the other for the asking.
+    // The client may keep its working address, and gets the other when it asks.
     let renewed = relay.renew(&client, instead.address, PATIENCE).unwrap();
     assert!(matches!(&renewed, Answer::Ack(_)), "{renewed:?}");
     assert_eq!(relay.acquire(&client, PATIENCE).unwrap().address, RESERVED);
@@ -103,7 +103,7 @@ fn a_client_that_declines_its_reserved_address_gets_one_of_the_pool_until_it_is_
 #[test]
 fn udhcpc_declines_an_address_that_another_host_uses() {
     require!(root, ip, udhcpc);
-    // It looks for other users only if told to, and then waits before it asks again.
+    // udhcpc probes the address only with `-a`, and then waits before it asks again.
     declines_an_address_in_use(|home| Udhcpc::start_with(home, &["-a", "-A", "1"]));
 }
 
@@ -114,7 +114,7 @@ fn dhcpcd_declines_an_address_that_another_host_uses() {
 }
 
 fn declines_an_address_in_use<C: Client>(start: impl Fn(&Host) -> C) {
-    // The address of the squatter comes first.
+    // The address that another host uses is the first of the pool.
     let subnets = r#"
         [[subnet]]
         prefix = "192.0.2.0/24"
@@ -138,7 +138,7 @@ fn declines_an_address_in_use<C: Client>(start: impl Fn(&Host) -> C) {
     let home = link.host("client");
     let _client = start(&home);
     let (taken, free) = (Ipv4Addr::new(192, 0, 2, 100), Ipv4Addr::new(192, 0, 2, 101));
-    // Clients wait after a DECLINE: udhcpc as told, dhcpcd for ten seconds.
+    // Clients wait after a DECLINE: udhcpc as configured, dhcpcd for ten seconds.
     wait::within(Duration::from_secs(60), "the client to use the second address", || {
         (home.addresses("eth0") == [free]).then_some(())
     });

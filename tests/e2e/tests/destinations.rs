@@ -1,5 +1,5 @@
-//! Where replies go: what arrives on the wire, and where, for clients and relays that say strange
-//! things of themselves.
+//! The destinations of replies: what arrives on the wire, and where, for clients and relays with
+//! unusual addresses in their messages.
 
 #![allow(
     clippy::expect_used,
@@ -18,7 +18,7 @@ use lessor_core::{Destination, Reason};
 use lessor_e2e::{Capture, ClientMessage, Datagram, Host, Link, Server, Setup, require};
 use lessor_load::{Answer, Relay, Subscriber};
 
-/// A DISCOVER of 02:00:5e:00:53:01 with its former address, 10.77.0.150, in ciaddr and option 50.
+/// A DISCOVER of 02:00:5e:00:53:01 with its previous address, 10.77.0.150, in ciaddr and option 50.
 const DISCOVER_WITH_CIADDR: &str = include_str!("destinations/discover-ciaddr.hex");
 
 const ADA: [u8; 6] = [2, 0, 0x5e, 0, 0x53, 1];
@@ -27,7 +27,7 @@ const ON_LINK: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const BROADCAST: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, 68);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// 10.77.0.0/24 on the server's link, `more` below the subnet.
+/// Returns the subnet 10.77.0.0/24 on the server's link, with the additional lines `more`.
 fn link_subnet(more: &str) -> String {
     format!(
         "
@@ -40,7 +40,7 @@ fn link_subnet(more: &str) -> String {
     )
 }
 
-/// A server on a link with 10.77.0.1/24, and what goes over the link.
+/// Starts a server with 10.77.0.1/24 on a link, and a capture of the link.
 fn on_link(subnets: &str) -> (Link, Host, Server, Capture) {
     let link = Link::new();
     let host = link.host("server");
@@ -56,7 +56,7 @@ fn a_client_that_names_its_former_address_hears_offer_and_ack_without_having_it(
     let (link, _host, server, capture) = on_link(&link_subnet(""));
     let home = link.host("client");
 
-    // Nobody on the link answers ARP for ciaddr.
+    // No host on the link answers ARP for ciaddr.
     let discover = ClientMessage::from_hexadecimal(DISCOVER_WITH_CIADDR).transaction_id(1);
     home.broadcast("eth0", &discover.octets());
     let heard = |kind, id: u32| {
@@ -68,12 +68,13 @@ fn a_client_that_names_its_former_address_hears_offer_and_ack_without_having_it(
     assert_eq!(offer.destination_hardware_address, ADA);
     assert_eq!(offer.destination, SocketAddrV4::new(FORMER_ADDRESS, 68));
 
-    // With the BROADCAST flag everybody hears it, whatever ciaddr says.
+    // With the BROADCAST flag, the reply is broadcast, whatever ciaddr is.
     home.broadcast("eth0", &discover.clone().transaction_id(2).broadcast_flag().octets());
     let offer = heard(Datagram::OFFER, 2);
     assert_eq!((offer.destination_hardware_address, offer.destination), ([0xff; 6], BROADCAST));
 
-    // It takes the offer: option 54 is ours, option 50 decides, or else the open offer.
+    // The client accepts the offer: option 54 is the server's, and option 50 decides, or else the
+    // open offer.
     let elsewhere = Ipv4Addr::new(172, 16, 0, 9);
     let request = ClientMessage::new(ClientMessage::REQUEST, ADA).client_address(elsewhere);
     let request = request.option(54, &ON_LINK.octets());
@@ -87,19 +88,19 @@ fn a_client_that_names_its_former_address_hears_offer_and_ack_without_having_it(
     home.broadcast("eth0", &selecting.transaction_id(5).broadcast_flag().octets());
     assert_eq!(heard(Datagram::ACK, 5).destination, BROADCAST);
 
-    // It remembers its address after a restart.
+    // The client verifies its address after a restart.
     let reboot = ClientMessage::new(ClientMessage::REQUEST, ADA).transaction_id(6);
     home.broadcast("eth0", &reboot.option(50, &FORMER_ADDRESS.octets()).octets());
     assert_eq!(heard(Datagram::ACK, 6).destination_hardware_address, ADA);
     server.journal_has("ack-tolerant");
 }
 
-/// The server, a router with a relay on it that does not look at unicast, and a client behind it
-/// that has a lease and an address of 100.64.0.0/16.
+/// The server, a router with a relay that ignores unicast, and a client behind it that has a lease
+/// and an address of 100.64.0.0/16.
 struct BehindARelay {
     server: Server,
     home: Host,
-    /// On the client's link.
+    /// The capture on the client's link.
     capture: Capture,
     address: Ipv4Addr,
     server_address: Ipv4Addr,
@@ -134,7 +135,7 @@ impl BehindARelay {
         Self { server, home, capture, address, server_address, _hosts }
     }
 
-    /// The client extends its lease as clients do: from its address to the server's.
+    /// Extends the client's lease by unicast, from its address to that of the server.
     fn renews(&self, id: u32) {
         let renewal = ClientMessage::new(ClientMessage::REQUEST, ADA).client_address(self.address);
         let from = SocketAddrV4::new(self.address, 68);
@@ -142,7 +143,8 @@ impl BehindARelay {
         self.home.send(from, to, &renewal.transaction_id(id).octets());
     }
 
-    /// Another address is reserved for the line; the client extends its lease and must hear of it.
+    /// Reserves another address for the line. The client then extends its lease and must receive a
+    /// NAK.
     fn hears_the_nak(mut self) {
         self.renews(1);
         let client = SocketAddrV4::new(self.address, 68);
@@ -211,7 +213,7 @@ fn a_client_on_the_link_hears_the_nak_of_its_direct_renewal_with_everybody() {
     home.broadcast("eth0", &request.option(54, &ON_LINK.octets()).octets());
     capture.sees("the ACK", |seen| seen.is(Datagram::ACK));
 
-    // It uses another address of the network by now.
+    // The client now uses another address of the network.
     let other = Ipv4Addr::new(10, 77, 0, 200);
     home.add_address("eth0", &format!("{other}/24"));
     let renewal = ClientMessage::new(ClientMessage::REQUEST, ADA).client_address(other);
@@ -251,7 +253,7 @@ fn nothing_is_sent_to_a_broadcast_address_nor_to_the_server_itself() {
         ([240, 0, 0, 1], "unusable-relay-address"),
         ([10, 77, 0, 255], "broadcast-destination"),
         ([10, 77, 0, 1], "own-socket"),
-        // The socket of the interface.
+        // The address of the interface's socket.
         ([10, 77, 0, 2], "own-socket"),
     ] {
         id += 1;
@@ -261,7 +263,7 @@ fn nothing_is_sent_to_a_broadcast_address_nor_to_the_server_itself() {
         });
         assert_eq!(line.address, None, "{line:?}");
     }
-    // Where the relay wants its replies by RFC 8357: at the server's port again, but from outside.
+    // With RFC 8357 the relay requests its replies at the server's port, but from outside.
     let own = message(ClientMessage::DISCOVER, 90).relay_address(ON_LINK);
     let own = own.option(82, &[5, 4, 10, 77, 0, 0, 19, 0]);
     stranger.send(from(67), server_port, &own.octets());
@@ -279,14 +281,14 @@ fn nothing_is_sent_to_a_broadcast_address_nor_to_the_server_itself() {
     assert_eq!(status.count(Reason::OwnSocket), 3, "{:?}", status.reasons);
     assert_eq!(status.pools[0].offered, 0, "{:?}", status.pools);
 
-    // A relay on the server's host, at a port of its own, is served.
+    // A relay on the server's host with another port is served.
     let acquired = host.run_here(|| {
         let local = SocketAddrV4::new(ON_LINK, 1067);
         let mut relay = Relay::bind(local, server_port, None).unwrap();
         relay.acquire(&Subscriber::new([2, 0, 0, 0, 0, 2], "line"), PATIENCE).unwrap()
     });
     assert_eq!(acquired.address.octets()[..3], [10, 77, 0]);
-    // So is one at the address of nobody's socket.
+    // A relay at an address without a socket of the server is served, too.
     stranger.run_here(|| {
         let local = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 9), 0);
         let mut relay = Relay::bind(local, server_port, None).unwrap();
@@ -323,7 +325,7 @@ fn a_reply_is_no_longer_than_the_link_carries_and_the_journal_says_what_had_no_r
     let offer = ask(1, 20);
     assert!(options(&offer).ends_with(&[225, 226, 82]), "{:?}", options(&offer));
 
-    // The operator lowers the MTU while the server runs; it is noticed within a second.
+    // The operator lowers the MTU while the server runs; the server notices it within a second.
     host.ip(&["link", "set", "dev", "eth0", "mtu", "576"]);
     std::thread::sleep(Duration::from_millis(1500));
     let offer = ask(2, 20);
@@ -341,7 +343,7 @@ fn a_reply_is_no_longer_than_the_link_carries_and_the_journal_says_what_had_no_r
     assert_eq!(line.destination, Some(Destination::Hardware { address, hardware_address }));
     assert_eq!(line.left_out, ["option-226"]);
 
-    // Nor is there room for a long option 82 beside what must be echoed.
+    // A long option 82 does not fit, either.
     host.ip(&["link", "set", "dev", "eth0", "mtu", "1500"]);
     let identifier = [1; 200];
     let request = ClientMessage::new(ClientMessage::REQUEST, ADA).option(61, &identifier);

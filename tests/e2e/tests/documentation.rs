@@ -1,5 +1,5 @@
-//! The documentation is true: the policy of the README builds and is accepted, what the guides show
-//! of configuration is accepted, and every command they name exists.
+//! Checks the documentation: the policy of the README builds and is accepted, the configurations in
+//! the guides are accepted, and every command that they name exists.
 
 #![allow(
     clippy::expect_used,
@@ -17,7 +17,7 @@ use std::{
 
 use lessor_e2e::built;
 
-/// The blocks of a page that are fenced with this language.
+/// Returns the fenced blocks of a page in this language.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let text = fs::read_to_string(built::checkout().join(page)).unwrap();
     let fence = format!("```{language}\n");
@@ -30,7 +30,7 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// A folder with a configuration and an empty plugin directory.
+/// Returns a folder with a configuration and an empty plugin directory.
 fn operator_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("plugins")).unwrap();
@@ -51,14 +51,14 @@ fn assert_accepted(folder: &Path, what: &str) {
     assert!(output.status.success(), "{what} is refused:\n{said}");
 }
 
-/// Builds the README's policy in a folder of its own, with the versions that this checkout uses.
+/// Builds the README's policy in a separate folder, with the versions that this checkout uses.
 fn built_from_readme() -> PathBuf {
     let folder = built::checkout().join("target/documentation/night-shift");
     fs::create_dir_all(folder.join("src")).unwrap();
     let manifest = &blocks("README.md", "toml")[0];
     let sdk = built::checkout().join("plugins/sdk/rust");
     let manifest = manifest.replace("../lessor/plugins/sdk/rust", sdk.to_str().unwrap());
-    // Of no workspace, as a policy author's own crate is.
+    // Outside of this workspace, like the crate of a policy author.
     fs::write(folder.join("Cargo.toml"), manifest + "\n[workspace]\n").unwrap();
     fs::copy(built::checkout().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     fs::write(folder.join("src/lib.rs"), &blocks("README.md", "rust")[0]).unwrap();
@@ -110,7 +110,7 @@ fn the_sidecar_file_of_the_operators_guide_is_accepted() {
     fs::copy(built::policy("walled-garden"), plugins.join("10-policy.wasm")).unwrap();
     let blocks = blocks("docs/operators.md", "toml");
     let sidecar = blocks.iter().find(|block| block.contains("on-failure")).unwrap();
-    // The guide leaves the settings open, and this policy needs some.
+    // The guide shows no settings, but this policy needs some.
     fs::write(plugins.join("10-policy.toml"), format!("{sidecar}\nunpaid = [\"line\"]\n")).unwrap();
     assert_accepted(folder.path(), "the guide's sidecar file");
 }

@@ -1,4 +1,4 @@
-//! SIGTERM ends the process within seconds, whatever it is busy with.
+//! SIGTERM ends the process within seconds, whatever it is doing.
 
 #![allow(
     clippy::expect_used,
@@ -40,11 +40,11 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(3);
-/// What "within seconds" is at most, on a machine that is busy with other tests.
+/// The maximum of "within seconds" on a machine that is busy with other tests.
 const WITHIN: Duration = Duration::from_secs(10);
-/// What "at once" is at most, likewise.
+/// The maximum of "at once" on such a machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
-/// The exit code of a server that could not stop in time.
+/// The exit code of a server that could not stop gracefully.
 const UNFINISHED: i32 = 75;
 
 #[test]
@@ -130,8 +130,8 @@ fn a_second_signal_ends_a_stop_that_takes_long() {
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
-/// Makes the journal a terminal that nobody reads: it takes some lines and then blocks the writer, as
-/// a stuck disk does. It lasts as long as what is returned.
+/// Makes the journal a terminal that is not read: it accepts some lines and then blocks the writer,
+/// like a disk that does not respond. It exists as long as the returned value.
 fn journal_that_gets_stuck(setup: &Setup) -> OpenptyResult {
     let terminal = openpty(None, None).unwrap();
     symlink(ttyname(&terminal.slave).unwrap(), setup.folder().join("journal.jsonl")).unwrap();

@@ -1,5 +1,5 @@
-//! `lessor explain`: what it says is what then happens, with a running server and without one, and
-//! nothing comes of asking.
+//! `lessor explain`: it predicts what then happens, with and without a running server, and changes
+//! nothing.
 
 #![allow(
     clippy::expect_used,
@@ -49,7 +49,7 @@ fn setup() -> Setup {
     Setup::on_loopback(SUBNETS).with_policy("20-garden", "walled-garden", GARDEN)
 }
 
-/// A subscriber, its hardware address as text, and its line.
+/// Returns a subscriber, its hardware address as text, and its line.
 fn subscriber(number: u8, line: &'static str) -> (Subscriber, String, &'static str) {
     let text = format!("02:00:00:00:00:{number:02x}");
     (Subscriber::new([2, 0, 0, 0, 0, number], line), text, line)
@@ -63,7 +63,7 @@ fn explained(server: &Server, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// What would be offered to a subscriber: reason, address and lease time.
+/// Returns what would be offered to a subscriber: reason, address and lease time.
 #[track_caller]
 fn offer_explained(
     server: &Server,
@@ -82,7 +82,7 @@ fn offer_explained(
     )
 }
 
-/// What is offered to a subscriber, whose `number`th DISCOVER this is.
+/// Returns what is offered to a subscriber at its `number`th DISCOVER.
 #[track_caller]
 fn offer_made(
     server: &Server,
@@ -129,7 +129,7 @@ fn every_step_says_what_it_did() {
     let mut relay = relay(server.address(), LINK);
     let (carla, _, _) = subscriber(7, "unpaid");
     let held = relay.acquire(&carla, PATIENCE).unwrap();
-    // The line is enough: the rest is taken from the lease on record.
+    // The line is enough, because the other values come from the lease on record.
     let explanation = explained(&server, &["--circuit-id", "unpaid"]);
     assert_eq!(explanation["client"], "hw:02:00:00:00:00:07");
     assert_eq!(explanation["lease"]["address"], held.address.to_string());
@@ -152,7 +152,7 @@ fn every_step_says_what_it_did() {
 
     let renewal = explained(&server, &["--kind", "renew", "--circuit-id", "unpaid"]);
     assert_eq!(renewal["reason"], "ack-renewing");
-    // A line without a lease is asked about with some device.
+    // For a line without a lease, a hardware address is assumed.
     let new_line = ["--circuit-id", "nobody-yet", "--relay-address", "100.64.0.1"];
     let explanation = explained(&server, &new_line);
     assert_eq!(explanation["reason"], "offered-from-pool");
@@ -274,7 +274,7 @@ fn a_line_that_was_heard_lately_is_explained_without_naming_its_relay() {
     let subnets = format!("{SUBNETS}\n[[subnet]]\nprefix = \"100.65.0.0/24\"\n");
     let server = Setup::on_loopback(&subnets).start();
     let mut empty = relay(server.address(), Ipv4Addr::new(100, 65, 0, 1));
-    // Nobody has a lease: the subnet has no pool.
+    // No client has a lease, because the subnet has no pool.
     let (ada, hardware_address, _) = subscriber(1, "ada");
     assert!(matches!(empty.discover(&ada, SILENCE), Ok(Answer::Silence)));
     server.journal_has("no-free-address");

@@ -1,6 +1,6 @@
-//! One line attacks a policy, with everything that makes a policy fail, while others are served through
-//! the same policy: they lose nothing, and the policy decides about them all the time. The policy drops
-//! packets that it fails on, so an exchange that is hit by what another client does is lost.
+//! One line attacks a policy in every way that makes a policy fail, while other lines are served by
+//! the same policy: they lose nothing, and the policy always decides about them. The failure policy
+//! is `drop`, so an exchange that another client disturbs is lost.
 //!
 //! The line of the attacker is the same in all attacks: its circuit id is `broken`.
 
@@ -31,30 +31,30 @@ use lessor_e2e::{
 use lessor_load::LoadArgs;
 
 const POLICY: &str = "50-ports";
-/// What the policy gives to everybody whose line it understands.
+/// The lease time that the policy sets for every line that it can parse.
 const LEASE_TIME_SECS: u32 = 777;
 
-/// How the attacker sends.
+/// The clients of the attacker.
 #[derive(Clone, Copy)]
 enum Sends {
-    /// From one client, again and again.
+    /// All messages come from one client.
     OneClient,
-    /// Each message from a client that was never there before.
+    /// Each message comes from a new client.
     MadeUpClients,
 }
 
-/// A script, what the attacker does, and what follows for it.
+/// A script, the attack, and its consequences.
 struct Attack {
     name: &'static str,
     script: &'static str,
     deadline_ms: u32,
     sends: Sends,
     per_sec: u32,
-    /// Whether what it does costs so much that it is shut out.
+    /// Whether the attack costs so much that the line is shut out.
     is_shut_out: bool,
 }
 
-/// What a beginner writes: it knows circuit ids of one form only.
+/// A script of a beginner that expects only one form of circuit id.
 const SPLITS: &str = r#"
     fn decide(request, terms) {
         let port = request.circuit_id.split("onu");
@@ -173,7 +173,8 @@ fn nonzero(plugin: &PluginRow) -> Vec<(&str, u64)> {
     faults.map(|(kind, count)| (kind.as_str(), *count)).collect()
 }
 
-/// The log, the status and its JSON tell who is shut out, what becomes of its packets, and until when.
+/// Checks that the log, the status and its JSON show who is shut out, what happens to its packets,
+/// and until when.
 #[track_caller]
 fn is_told_who(server: &mut Server, attack: &Attack, plugin: &PluginRow) {
     let worst = plugin.offenders.iter().find(|offender| offender.shut_out.is_some());
@@ -208,7 +209,7 @@ fn load(server: SocketAddrV4, relay: SocketAddrV4) -> LoadArgs {
     }
 }
 
-/// An attack that is under way.
+/// A running attack.
 struct Attacking {
     stop: Arc<AtomicBool>,
     thread: thread::JoinHandle<u64>,
@@ -223,7 +224,7 @@ impl Attacking {
         let thread = thread::spawn(move || {
             let (mut sent, mut first_client) = (0, 0);
             while !stopped.load(Ordering::Relaxed) {
-                // A client asks again only when it has given up waiting.
+                // A client asks again only after its timeout.
                 let (clients, timeout_ms) = match sends {
                     Sends::OneClient => (1, 3),
                     Sends::MadeUpClients => (100_000, 100),

@@ -1,5 +1,5 @@
-//! Policies that fail while they serve: the packet at hand is decided by the failure policy,
-//! everybody else is served, and the operator can see it.
+//! Policies that fail at run time: the failure policy decides about the packet, all other clients
+//! are served, and the operator can see the fault.
 
 #![allow(
     clippy::expect_used,
@@ -30,7 +30,7 @@ const SUBNETS: &str = r#"
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The subscriber that the policy fails on, and the key that the policy knows it by.
+/// The subscriber for which the policy fails, and its client key.
 const VICTIM: [u8; 6] = [2, 0, 0, 0, 0, 0x66];
 const VICTIM_KEY: &str = "hw:02:00:00:00:00:66";
 
@@ -76,7 +76,7 @@ fn an_answer_that_cannot_be_taken_hurts_nobody() {
     faults_hurt_nobody("huge-pool-name", "bad-answer");
 }
 
-/// Once with each failure policy.
+/// Runs the test once with each failure policy.
 fn faults_hurt_nobody(behaviour: &str, fault: &str) {
     let _alone = heavy();
     let setup = Setup::on_loopback(SUBNETS);
@@ -93,7 +93,7 @@ fn faults_hurt_nobody(behaviour: &str, fault: &str) {
     everybody_else_is_served(&server, 0);
     obeys_again(&server, 1);
 
-    // Dropped: silence for that one.
+    // `drop`: no answer for this client.
     let component = std::fs::read(lessor_e2e::built::policy("misbehaving")).unwrap();
     server.setup().put_policy("50-faulty", &component, &sidecar(behaviour, "drop"));
     assert!(server.hang_up().accepted);
@@ -112,8 +112,8 @@ fn faults_hurt_nobody(behaviour: &str, fault: &str) {
     assert!(server.process().is_running());
 }
 
-/// A hundred healthy subscribers, one exchange each, while instances are being replaced. Whoever
-/// comes in that moment and is dropped asks again, as clients do.
+/// Runs one exchange of each of a hundred healthy subscribers while instances are replaced. A
+/// client that is dropped in that moment retransmits, as clients do.
 #[track_caller]
 fn everybody_else_is_served(server: &Server, first_client: u32) {
     let report = lessor_load::run(&LoadArgs {
@@ -130,7 +130,7 @@ fn everybody_else_is_served(server: &Server, first_client: u32) {
     assert_eq!((report.acquired, report.failed, report.naks), (100, 0, 0), "{report}");
 }
 
-/// The policy serves the healthy by itself soon after, without a reload.
+/// Checks that the policy serves healthy clients again soon, without a reload.
 #[track_caller]
 fn obeys_again(server: &Server, number: u8) {
     let mut relay = relay(server.address(), LINK);
@@ -150,10 +150,11 @@ fn a_policy_that_always_fails_is_not_asked_for_long_and_the_server_goes_on() {
     everybody_else_is_served(&server, 0);
     let status = server.status();
     let plugin = status.plugin("50-faulty");
-    // Everything comes from one relay, which has spent what it may after a few faults of 100 ms.
+    // All messages come from one relay, which exceeds its permitted cost after a few faults of 100
+    // ms.
     assert!(plugin.shut_out > 0, "{plugin:?}");
     assert!(plugin.faults_of("deadline-exceeded") < 30, "{plugin:?}");
     assert!(plugin.faults_of("shut-out") > 0, "{plugin:?}");
-    // A client that waited for long sends its REQUEST again, and gets the same answer.
+    // A client that waits for a long time sends its REQUEST again, and gets the same answer.
     assert!(status.count(Reason::AckSelecting) >= 100);
 }

@@ -1,6 +1,6 @@
-//! Nobody can empty a pool without being granted leases: not with DECLINEs, not with DISCOVERs.
+//! Without leases, no client can exhaust a pool, neither with DECLINEs nor with DISCOVERs.
 //!
-//! `LESSOR_FLOOD` sets how many messages each flood has, for long runs.
+//! `LESSOR_FLOOD` sets the number of messages of each flood, for long runs.
 
 #![allow(
     clippy::expect_used,
@@ -22,10 +22,10 @@ use lessor_e2e::{
 use lessor_load::{Answer, Relay, Subscriber};
 
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
-/// For an answer that must come, on a busy machine.
+/// The timeout of an answer that must arrive, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A server with one pool, of the first `size` addresses from 100.64.1.0 on.
+/// Starts a server with one pool of `size` addresses from 100.64.1.0 on.
 fn server(size: u32) -> Server {
     let first = Ipv4Addr::new(100, 64, 1, 0);
     let last = Ipv4Addr::from(u32::from(first) + size - 1);
@@ -52,13 +52,13 @@ fn declines_are_decided(server: &Server, at_least: u64) {
     });
 }
 
-/// A new client behind another line is served, by an address of the pool.
+/// Checks that a new client behind another line gets an address of the pool.
 #[track_caller]
 fn a_healthy_client_is_served(relay: &mut Relay, number: u8) {
     relay.acquire(&healthy(number), PATIENCE).unwrap();
 }
 
-/// New clients behind other lines are all served; reports how many are not.
+/// Checks that all new clients behind other lines are served, and reports how many are not.
 #[track_caller]
 fn healthy_clients_are_served(flood: &str, relay: &mut Relay, count: u8) {
     let served = (0..count).filter(|number| relay.acquire(&healthy(*number), PATIENCE).is_ok());
@@ -95,7 +95,7 @@ fn one_client_that_declines_everything_leaves_the_pool_to_others() {
 #[test]
 fn a_line_that_declines_everything_with_made_up_addresses_leaves_the_pool_to_others() {
     let count = flood_size(4_096);
-    // Far fewer addresses than DECLINEs.
+    // The pool has far fewer addresses than there are DECLINEs.
     let mut server = server(64);
     let mut relay = relay(server.address(), LINK);
     let began = Instant::now();
@@ -105,7 +105,7 @@ fn a_line_that_declines_everything_with_made_up_addresses_leaves_the_pool_to_oth
     declines_are_decided(&server, declined.into());
     assert_eq!(server.status().pool("pool").quarantined, 4);
     healthy_clients_are_served(&format!("{declined} DECLINEs of a line"), &mut relay, 40);
-    // One line a second at most, whatever comes in.
+    // The log has at most one line per second.
     let log = server.process().output();
     let lines = log.lines().filter(|line| line.contains("a client declined")).count();
     let secs = began.elapsed().as_secs() as usize;
@@ -146,7 +146,7 @@ fn a_flood_of_discovers_over_one_line_leaves_addresses_to_new_clients_of_other_l
 fn a_flood_of_discovers_without_lines_gives_way_to_new_clients_of_a_line() {
     let server = server(64);
     let mut relay = relay(server.address(), LINK);
-    // Option 82 without circuit id and remote id.
+    // The messages have option 82 without circuit id and remote id.
     let count = flood_size(3_000);
     offer_flood(&mut relay, count, |number| Subscriber::new(made_up(number), ""));
     assert_eq!(server.status().pool("pool").offered, 64);

@@ -1,5 +1,5 @@
-//! The disk is full: nothing is acknowledged that cannot be kept, and service comes back by itself
-//! as soon as there is room.
+//! The disk is full: no lease is acknowledged that cannot be stored, and service resumes
+//! automatically as soon as there is room.
 
 #![allow(
     clippy::expect_used,
@@ -44,7 +44,7 @@ fn nothing_is_acknowledged_while_the_disk_is_full_and_all_is_well_once_it_is_not
     assert!(status.store.failed_flushes > 0, "{:?}", status.store);
     assert!(status.store.last_error.is_some(), "{:?}", status.store);
     server.process().says("no lease is acknowledged until it can", wait::SOON);
-    // An offer costs no disk, and a promise that the disk may be able to keep by then.
+    // An offer needs no disk, and there may be room by the time of the REQUEST.
     let offer = relay.discover(&subscriber(u16::MAX), Duration::from_secs(5)).unwrap();
     assert!(matches!(offer, Answer::Offer(_)), "{offer:?}");
 
@@ -58,7 +58,7 @@ fn nothing_is_acknowledged_while_the_disk_is_full_and_all_is_well_once_it_is_not
     is_kept(&server, &addresses);
 }
 
-/// Gets leases until one is not acknowledged, which must come.
+/// Gets leases until one is not acknowledged, which must happen.
 fn acknowledged_until_failure(relay: &mut Relay) -> Vec<Acquired> {
     let mut acknowledged = Vec::new();
     for number in 1..20_000 {

@@ -1,9 +1,9 @@
-//! The guide for policy authors is true: every chapter's files are written and its commands run, in
-//! the order in which they stand there.
+//! Checks the guide for policy authors: writes the files of every chapter and runs its commands, in
+//! the order of the guide.
 //!
-//! In docs/policies.md a block fenced as `sh` is run, and a block whose fence names a file
-//! (`rhai file=plugins/20-garden.rhai`) becomes that file. The chapter "A place to try things" comes
-//! before each of the others.
+//! In docs/policies.md, a block fenced as `sh` is run, and a block whose fence names a file
+//! (`rhai file=plugins/20-garden.rhai`) is written to that file. The chapter "A place to try
+//! things" is run before each of the others.
 
 #![allow(
     clippy::expect_used,
@@ -17,10 +17,10 @@ use std::{fmt::Write, fs, process::Command};
 
 use lessor_e2e::{built, heavy};
 
-/// Whatever a chapter leaves running ends with it.
+/// The beginning of every chapter's script, which ends its background processes.
 const BEGINNING: &str = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n";
 
-/// What comes before every chapter.
+/// The chapter that is run before every other chapter.
 const PLACE: &str = "A place to try things";
 
 #[test]
@@ -71,15 +71,15 @@ fn every_recipe() {
     }
 }
 
-/// Follows a chapter as a reader would.
+/// Runs a chapter as a reader would.
 #[track_caller]
 fn chapter(title: &str) {
-    // Scripts are run by these; the server finds them beside itself.
+    // Scripts need the interpreters; the server finds them beside its binary.
     lessor_guests::interpreters().unwrap();
-    // All chapters use the port that the guide names.
+    // All chapters use the same port.
     let _alone = heavy();
     let guide = Guide::read();
-    // Each interpreter is compiled once, and not in each chapter.
+    // A shared cache, so that each interpreter is compiled only once.
     let cache = built::checkout().join("target/documentation/cache");
     fs::create_dir_all(&cache).unwrap();
     let mut script = String::from(BEGINNING);
@@ -105,7 +105,7 @@ fn chapter(title: &str) {
         .arg(&written)
         .current_dir(folder.path())
         .env("PATH", format!("{}:{path}", binaries.display()))
-        // The dependencies of all Rust projects are compiled once.
+        // A shared folder, so that the dependencies of all Rust projects are compiled only once.
         .env("CARGO_TARGET_DIR", built::checkout().join("target/documentation/guide"))
         .output()
         .unwrap();

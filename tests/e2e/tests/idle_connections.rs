@@ -1,5 +1,5 @@
-//! Connections on which nothing happens do not keep anybody from being answered: neither at the control
-//! socket nor where metrics are fetched.
+//! Idle connections do not delay answers to others, neither on the control socket nor on the
+//! metrics port.
 
 #![allow(
     clippy::expect_used,
@@ -20,9 +20,9 @@ use std::{
 use lessor_e2e::{Setup, loopback_address, wait};
 
 const SUBNETS: &str = "[[subnet]]\nprefix = \"100.64.0.0/16\"\n";
-/// How soon an answer must be there.
+/// The maximum time of an answer.
 const WITHIN: Duration = Duration::from_millis(200);
-/// On a machine that is busy with other tests, the best of so many tries counts.
+/// The number of tries, of which the best counts, because the machine may be busy with other tests.
 const TRIES: usize = 5;
 
 #[test]
@@ -47,7 +47,7 @@ fn answers_beside(idle: usize) {
         asking.push(UnixStream::connect(&socket).unwrap());
         scraping.push(TcpStream::connect(metrics).unwrap());
     }
-    // Some have begun to ask, and others have asked and do not read the answer.
+    // Some have sent a part of a request, and others have sent one and do not read the answer.
     for stream in asking.iter_mut().step_by(3) {
         let _ = stream.write_all(b"\"sta");
     }
@@ -60,7 +60,7 @@ fn answers_beside(idle: usize) {
     assert!(took < WITHIN, "the metrics came after {took:?}");
 }
 
-/// Asks for the status; how long the whole answer took.
+/// Requests the status, and returns the time of the whole answer.
 fn ask(socket: &Path) -> Duration {
     let began = Instant::now();
     let mut stream = UnixStream::connect(socket).unwrap();
@@ -71,7 +71,7 @@ fn ask(socket: &Path) -> Duration {
     began.elapsed()
 }
 
-/// Fetches the metrics; how long that took.
+/// Fetches the metrics, and returns the time.
 fn scrape(address: SocketAddr) -> Duration {
     let began = Instant::now();
     let mut stream = TcpStream::connect(address).unwrap();

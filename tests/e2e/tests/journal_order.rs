@@ -1,5 +1,5 @@
-//! For each address, the journal has what happened in the order in which it was decided, and policies
-//! hear of it in that order.
+//! For each address, the journal has the events in the order of the decisions, and `on-lease` hooks
+//! are called in that order.
 
 #![allow(
     clippy::expect_used,
@@ -23,12 +23,12 @@ const SUBNETS: &str = r#"
     [[subnet.pool]]
     range = "100.64.1.0-100.64.2.255"
 "#;
-/// A policy that notes what it hears of leases.
+/// A policy that logs lease events.
 const NOTES: &str = "fn on_lease(event) { log(`heard ${event.kind} ${event.address}`); }";
 const CLIENTS: u8 = 200;
-/// Clients that send at once. More datagrams could overflow a socket of the server.
+/// The number of clients that send at once. More datagrams could overflow a socket of the server.
 const AT_ONCE: u8 = 40;
-/// Each has a socket of its own, so both workers get messages of every client.
+/// The number of relays. Each has a separate socket, so both workers get messages of every client.
 const RELAYS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -51,7 +51,7 @@ fn the_last_line_of_an_address_says_what_became_of_it_when_clients_renew_and_rel
         .collect();
     for (round, some) in clients.chunks(usize::from(AT_ONCE)).enumerate() {
         for (number, (subscriber, acquired)) in some.iter().enumerate() {
-            // Every other client's messages take the same way.
+            // All messages of every second client take the same way.
             let (first, second) = (number % RELAYS, (number + number % 2) % RELAYS);
             relays[first].renew(subscriber, acquired.address, Duration::ZERO).unwrap();
             let (address, identifier) = (acquired.address, acquired.server_identifier);
@@ -94,7 +94,8 @@ fn agrees_with_leases(server: &Server) {
     assert!(wrong.is_empty(), "{} of {CLIENTS} are wrong: {wrong:#?}", wrong.len());
 }
 
-/// Waits until the policy has heard of every event; the last one of an address is what became of it.
+/// Waits until the policy has received every event, and checks that the last event of each address
+/// matches its lease.
 #[track_caller]
 fn policies_agree_with_leases(server: &mut Server) {
     let leases = server.all_leases();
@@ -109,7 +110,7 @@ fn policies_agree_with_leases(server: &mut Server) {
             Some((address.parse().ok()?, kind.to_owned()))
         });
         let heard: Vec<(Ipv4Addr, String)> = heard.collect();
-        // Each address was granted, extended and given back, in one order or another.
+        // Each address was granted, extended and released, in some order.
         (heard.len() >= 3 * usize::from(CLIENTS)).then_some(heard)
     });
     let last: HashMap<_, _> = heard.into_iter().collect();

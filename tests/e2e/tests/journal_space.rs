@@ -1,4 +1,4 @@
-//! The journal leaves the last space of the disk to the leases, and is no larger than configured.
+//! The journal leaves the last space of the disk to the leases, and is not larger than configured.
 
 #![allow(
     clippy::expect_used,
@@ -49,7 +49,7 @@ fn the_journal_stops_before_the_disk_is_full_and_leases_go_on() {
     let lines =
         |store: &Path| fs::read_to_string(store.join("journal.jsonl")).unwrap().lines().count();
     let before = lines(&store);
-    // Each acknowledged, as the store has what the journal left.
+    // Each lease is acknowledged, because the journal left space for the store.
     for number in 0..100 {
         acquire(&server, number);
     }
@@ -57,7 +57,7 @@ fn the_journal_stops_before_the_disk_is_full_and_leases_go_on() {
     assert_eq!(lines(&store), before);
     let lost = server.status().events_lost;
     assert!(lost >= 100, "{lost}");
-    // Said once, not for each line.
+    // This is logged once, not for each line.
     assert_eq!(server.process().times_said("cannot write the journal"), 1);
 
     fs::remove_file(&ballast).unwrap();
@@ -69,7 +69,7 @@ fn the_journal_stops_before_the_disk_is_full_and_leases_go_on() {
     wait::soon("lines in the journal", || (lines(&store) > before).then_some(()));
 }
 
-/// Writes until so much is free.
+/// Writes until only `free` octets are free.
 fn fill_up_to(ballast: &Path, free: u64) {
     let mut file = File::create(ballast).unwrap();
     let block = vec![b'x'; 1 << 20];

@@ -1,5 +1,5 @@
-//! The subscriber table, in whichever language it is written, decides the same: every example is
-//! built as its README says, loaded, and shown the shared cases.
+//! The subscriber table decides the same in every language: every example is built with the
+//! commands of its README, loaded, and tested with the shared cases.
 
 #![allow(
     clippy::expect_used,
@@ -21,7 +21,7 @@ use std::{
 use lessor_e2e::built;
 use lessor_policies::{LANGUAGES, Language, NotBuilt};
 
-/// Settings with a mistake, and the word that the refusal names.
+/// Settings with a mistake, and a word that the message must contain.
 const MISTAKES: [(&str, &str); 2] =
     [("[settings.lines.\"olt1/1\"]\npol = \"residential\"\n", "pol"), ("[settings]\n", "lines")];
 

@@ -1,4 +1,4 @@
-//! A start with a broken configuration or policy serves with the generation that was accepted last.
+//! With a broken configuration or policy, the server starts with the last accepted generation.
 
 #![allow(
     clippy::expect_used,
@@ -49,7 +49,7 @@ fn clients_are_served_after_a_start_with_a_broken_policy_and_the_operator_is_tol
     assert!(status.contains("10-policy.wasm"), "{status}");
     assert!(server.metrics().contains("lessor_serves_last_accepted 1"), "{}", server.metrics());
     assert_eq!(server.status().plugins.len(), 1);
-    // A reload with the same mistake changes nothing, and one without ends it.
+    // A reload with the same mistake changes nothing, and a reload without it succeeds.
     assert!(!server.reload().accepted);
     assert!(server.metrics().contains("lessor_serves_last_accepted 1"));
     fs::remove_file(server.folder().join("plugins/10-policy.wasm")).unwrap();
@@ -103,7 +103,7 @@ fn a_configuration_that_hides_its_store_is_refused() {
     replace(&server, "path = \"store\"", "path = ");
     let said = server.restart_is_refused();
     assert!(said.contains("does not clearly say where leases are"), "{said}");
-    // Another store than that of the copy.
+    // The store differs from that of the copy.
     replace(&server, "path = ", "path = \"elsewhere\" \nbroken = ");
     let said = server.restart_is_refused();
     assert!(said.contains("has not accepted a generation yet"), "{said}");
@@ -127,7 +127,7 @@ fn acquire(server: &Server, number: u8) -> Ipv4Addr {
     relay.acquire(&subscriber, Duration::from_secs(5)).unwrap().address
 }
 
-/// Changes a text of the configuration, which must be there.
+/// Replaces a text of the configuration, which must exist.
 #[track_caller]
 fn replace(server: &Server, old: &str, new: &str) {
     let path = server.folder().join("lessor.toml");

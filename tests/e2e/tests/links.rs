@@ -1,5 +1,5 @@
-//! Links that change while the server runs, and interfaces with no, one or several addresses: who is
-//! served, by which address, and what the operator sees.
+//! Links that change while the server runs, and interfaces with no, one or several addresses: which
+//! clients are served, by which address, and what the operator sees.
 
 #![allow(
     clippy::expect_used,
@@ -20,7 +20,7 @@ use lessor_e2e::{
     require, wait,
 };
 
-/// What proves that nobody answers.
+/// The time after which no answer is expected.
 const SILENCE: Duration = Duration::from_millis(400);
 const EVERYBODY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, 67);
 
@@ -66,7 +66,7 @@ impl TwoLinks {
         endpoint(&self.server, name)
     }
 
-    /// Waits until an endpoint is in a state.
+    /// Waits until an endpoint has this state.
     #[track_caller]
     fn is(&self, name: &str, state: &str) -> EndpointRow {
         is(&self.server, name, state)
@@ -122,7 +122,7 @@ fn an_interface_that_is_deleted_and_made_again_is_served_again() {
     assert!(
         lab.server.metrics().contains("lessor_endpoint_serving{endpoint=\"eth0\",kind=\"link\"} 0")
     );
-    // The other link is served all the while.
+    // The other link is served during this time.
     assert_eq!(lab.serves(1).your_address.octets()[..3], [198, 51, 100]);
 
     lab.links[0].attach(&lab.server_host, "eth0");
@@ -217,7 +217,7 @@ fn a_client_of_a_link_without_addresses_gets_silence_and_the_operator_a_reason()
     lab.serves(0);
     lab.ip("address flush dev eth0");
     lab.is("eth0", "no-address");
-    // Neither an address of the other link's subnet nor a NAK for a good one.
+    // The client gets neither an address of the other link's subnet nor a NAK for a valid one.
     lab.is_silent(0);
     let request = PlainMessage::new(kind::REQUEST, 1).with(50, &[192, 0, 2, 100]);
     assert_eq!(lab.clients[0].ask(&request, EVERYBODY, SILENCE), None);
@@ -226,7 +226,7 @@ fn a_client_of_a_link_without_addresses_gets_silence_and_the_operator_a_reason()
     assert_eq!(line.interface.as_deref(), Some("eth0"));
     assert_eq!(lab.serves(1).your_address.octets()[..3], [198, 51, 100]);
 
-    // Another subnet now.
+    // The address is now in another subnet.
     lab.server_host.add_address("eth0", "198.51.100.2/24");
     lab.is("eth0", "serving");
     let offer = lab.serves(0);
@@ -246,12 +246,13 @@ fn each_of_several_addresses_of_a_link_can_select_the_subnet() {
     let server = setup.start_on(&server_host);
     let home = link.host("client");
     let client = Plain::on(&home, "eth0", 68);
-    // The first address is in no subnet, the second selects.
+    // The first address is in no subnet, so the second one selects the subnet.
     let offer = serves(&client);
     assert_eq!(offer.your_address.octets()[..3], [192, 0, 2]);
     assert_eq!(offer.server_identifier, Some(Ipv4Addr::new(192, 0, 2, 1)));
     assert_eq!(*offer.source.ip(), Ipv4Addr::new(192, 0, 2, 1));
-    // A client that wants an address of the third's subnet gets it, from the server's address there.
+    // A client that requests an address of the third subnet gets it, from the server's address in
+    // that subnet.
     let wanted = [198, 51, 100, 150];
     let discover = PlainMessage::new(kind::DISCOVER, 500).with(50, &wanted);
     let offer = client.ask(&discover, EVERYBODY, SILENCE * 10).unwrap();
@@ -261,7 +262,7 @@ fn each_of_several_addresses_of_a_link_can_select_the_subnet() {
     let request =
         PlainMessage::new(kind::REQUEST, 500).with(50, &wanted).with(54, &[198, 51, 100, 1]);
     assert_eq!(client.ask(&request, EVERYBODY, SILENCE * 10).unwrap().kind, kind::ACK);
-    // It is no stranger when it rebinds.
+    // The server still knows the client when it rebinds.
     let mut rebinding = PlainMessage::new(kind::REQUEST, 500).from_address(wanted.into());
     rebinding.transaction_id += 1;
     home.add_address("eth0", "198.51.100.150/24");
@@ -338,7 +339,7 @@ fn a_request_that_names_any_address_of_the_server_is_for_the_server() {
             .with(54, &[203, 0, 113, 7]);
         lab.clients[0].ask(&request, EVERYBODY, SILENCE).filter(|reply| reply.kind == kind::ACK)
     });
-    // That of the other link, and none at all.
+    // The address of the other link, and no address.
     for named in [[198, 51, 100, 1], [0, 0, 0, 0]] {
         let discover = PlainMessage::new(kind::DISCOVER, 700);
         let offer = lab.clients[0].ask(&discover, EVERYBODY, SILENCE * 10).unwrap();
@@ -349,7 +350,7 @@ fn a_request_that_names_any_address_of_the_server_is_for_the_server() {
         let reply = lab.clients[0].ask(&request, EVERYBODY, SILENCE * 10).unwrap();
         assert_eq!(reply.kind, kind::ACK, "{named:?}");
     }
-    // Another server's.
+    // The address of another server.
     let discover = PlainMessage::new(kind::DISCOVER, 800);
     let offer = lab.clients[0].ask(&discover, EVERYBODY, SILENCE * 10).unwrap();
     let request = PlainMessage::new(kind::REQUEST, 801)
@@ -362,7 +363,7 @@ fn a_request_that_names_any_address_of_the_server_is_for_the_server() {
 #[test]
 fn a_renewal_from_behind_a_relay_is_served_by_the_clients_own_address() {
     require!(root, ip);
-    // The server has an interface for clients on the link, without any subnet of the client's.
+    // The server has an interface for clients on the link, but no subnet for them.
     let link = Link::new();
     let server_host = link.host("server");
     server_host.add_address("eth0", "192.0.2.1/24");
@@ -418,7 +419,7 @@ fn what_the_reverse_path_filter_will_drop_is_told_at_the_start() {
     links[1].attach(&server_host, "eth1");
     server_host.add_address("eth0", "192.0.2.1/24");
     server_host.add_address("eth1", "203.0.113.1/24");
-    // Clients of a subnet of eth0's link that the kernel would answer by eth1.
+    // A subnet of eth0's link whose clients the kernel would reach through eth1.
     server_host.add_route("198.51.100.0/24", "203.0.113.9");
     server_host.run_here(|| {
         for interface in ["all", "eth0"] {

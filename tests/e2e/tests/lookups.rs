@@ -1,4 +1,4 @@
-//! Lookups: what a policy wants to know comes from outside, and who waits for it delays nobody.
+//! Lookups: a policy gets external data, and a client that waits for it does not delay others.
 
 #![allow(
     clippy::expect_used,
@@ -32,7 +32,7 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the service takes for a line that begins with `slow`.
+/// The time of the service's answer for a line that begins with `slow`.
 const SLOW: Duration = Duration::from_secs(3);
 
 /// The policy asks the source about the circuit id, and tells what it heard in option 224.
@@ -68,12 +68,12 @@ fn line(number: u8, circuit_id: &str) -> Subscriber {
     Subscriber::new([2, 0, 0, 0, 1, number], circuit_id)
 }
 
-/// What the policy heard.
+/// Returns the answer that the policy received.
 fn heard(reply: &Reply) -> String {
     String::from_utf8(reply.options.get(224).unwrap().to_vec()).unwrap()
 }
 
-/// A DISCOVER of this line, sent from another thread, and what comes back.
+/// Sends a DISCOVER of this line from another thread, and returns the reply.
 fn discovered(server: &Server, subscriber: Subscriber) -> thread::JoinHandle<Option<Reply>> {
     let address = server.address();
     thread::spawn(move || {
@@ -98,7 +98,7 @@ fn whoever_waits_for_a_slow_source_delays_nobody() {
     let also_slow = discovered(&server, line(2, "slow-1"));
     wait_until_waiting(&server, 2);
 
-    // Everybody else is served while they wait, with lookups of their own.
+    // All other clients are served while they wait, with their own lookups.
     let mut relay = relay(server.address(), LINK);
     for number in 10..60 {
         let lease = relay.acquire(&line(number, &format!("line-{number}")), PATIENCE).unwrap();

@@ -1,5 +1,5 @@
-//! Datagrams that are no DHCP message, or a damaged one: each is counted with its reason, and the
-//! server goes on.
+//! Datagrams that are not DHCP messages, or damaged ones: each is counted with its reason, and the
+//! server continues.
 
 #![allow(
     clippy::expect_used,
@@ -33,7 +33,7 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
-/// The fields of the header that say where a reply goes: ciaddr and giaddr.
+/// The fields of the header that select the destination of a reply: ciaddr and giaddr.
 const CLIENT_ADDRESS: Range<usize> = 12..16;
 const RELAY_ADDRESS: Range<usize> = 24..28;
 
@@ -89,7 +89,7 @@ fn noise_is_counted_datagram_by_datagram_and_the_server_lives() {
     let sender = Sender::new(&server);
     let good = discover();
 
-    // Cut off at every length, then changed at random, then nothing but random octets.
+    // Truncated at every length, then randomly changed, then only random octets.
     let cut = (0..good.len()).map(|length| good[..length].to_vec());
     let mut datagrams: Vec<Vec<u8>> = cut.collect();
     for _ in 0..2000 {
@@ -98,7 +98,7 @@ fn noise_is_counted_datagram_by_datagram_and_the_server_lives() {
             let at = random.usize(..octets.len());
             octets[at] = random.u8(..);
         }
-        // Replies are to stay on this machine.
+        // Replies must stay on this machine.
         for address in [CLIENT_ADDRESS, RELAY_ADDRESS] {
             octets[address.clone()].copy_from_slice(&good[address]);
         }
@@ -110,7 +110,8 @@ fn noise_is_counted_datagram_by_datagram_and_the_server_lives() {
     }
     for (number, datagram) in datagrams.iter().enumerate() {
         sender.send(datagram);
-        // No faster than they can be read: what the kernel drops is counted nowhere.
+        // Not faster than the server can read, because datagrams that the kernel drops are not
+        // counted.
         if number % 32 == 31 {
             thread::sleep(Duration::from_millis(2));
         }
@@ -126,7 +127,7 @@ fn noise_is_counted_datagram_by_datagram_and_the_server_lives() {
     assert!(malformed.map(|(_, count)| count).sum::<u64>() > 700, "{:?}", status.reasons);
     assert!(server.process().is_running());
     is_alive(&server);
-    // Each has a line in the journal, or is counted in one that says what was left out.
+    // Each has a line in the journal, or is counted in a line about omitted lines.
     wait::soon("the journal to account for every datagram", || {
         let journal = server.journal();
         let (told, counted): (Vec<_>, Vec<_>) =
@@ -161,12 +162,12 @@ fn a_flood_of_broken_datagrams_leaves_a_sample_and_a_count_in_the_journal() {
             journal.iter().filter_map(|line| line.lines_left_out).map(|row| row.malformed).sum();
         (lines + left_out == received).then_some((lines, left_out))
     });
-    // The system may have dropped some of them; what counts is what the server got to see.
+    // The system may have dropped some of them; only datagrams that the server received count.
     assert!(received > SENT / 10, "only {received} were received");
     let seconds = began.elapsed().as_secs() + 1;
     assert!((1..=50 * seconds).contains(&lines), "{lines} lines in {seconds} s");
     assert!(left_out > 0);
-    // Nobody else's lines were lost by it.
+    // No other lines were lost.
     assert_eq!(server.status().events_lost, 0);
 }
 
@@ -196,7 +197,7 @@ fn is_alive(server: &Server) {
     });
 }
 
-/// A relayed DISCOVER as a client and its relay would send it.
+/// Returns a valid relayed DISCOVER.
 fn discover() -> Vec<u8> {
     let mut octets = vec![0; 236];
     octets[..4].copy_from_slice(&[1, 1, 6, 1]);

@@ -29,7 +29,7 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
-/// Head and body of the answer to a request, as it is written.
+/// Sends a request, and returns the head and body of the answer.
 fn ask(server: SocketAddr, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(server).unwrap();
     stream.set_read_timeout(Some(wait::SOON)).unwrap();
@@ -44,7 +44,7 @@ fn get(server: SocketAddr, path: &str) -> (String, String) {
     ask(server, &format!("GET {path} HTTP/1.1\r\nHost: lessor\r\n\r\n"))
 }
 
-/// A setup with metrics, and where they are fetched.
+/// Returns a setup with metrics, and the address of the metrics port.
 fn with_metrics() -> (Setup, SocketAddr) {
     let address = SocketAddr::from((loopback_address(), 9467));
     let tables = format!("[metrics]\nlisten = \"{address}\"");
@@ -113,7 +113,7 @@ fn what_is_no_request_for_metrics_is_told_so() {
 fn connections_that_say_nothing_are_closed_and_keep_nobody_out_for_long() {
     let (setup, address) = with_metrics();
     let _server = setup.start();
-    // More than are served at a time.
+    // More connections than the server serves at a time.
     let silent: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
     let (head, _) = wait::within(Duration::from_secs(60), "a place to come free", || {
         let mut stream = TcpStream::connect(address).unwrap();

@@ -1,5 +1,6 @@
-//! Guests that misbehave while healthy subscribers are served: nobody healthy loses an exchange, or
-//! gets anything but what the healthy policy says. Prints what each guest cost.
+//! Guests that misbehave while healthy subscribers are served: no healthy subscriber loses an
+//! exchange or gets anything but the terms of the healthy policy. The test prints the cost of each
+//! guest.
 
 #![allow(
     clippy::expect_used,
@@ -25,17 +26,17 @@ use lessor_e2e::{
 };
 use lessor_load::Subscriber;
 
-/// What the healthy policy gives to everybody.
+/// The lease time that the healthy policy sets for every client.
 const LEASE_TIME_SECS: u32 = 777;
 const HEALTHY: &str = "[settings]\nlease-time-secs = 777\n";
 /// The name of the guest in the chain.
 const GUEST: &str = "50-guest";
 
-/// The one subscriber that the guests do wrong to, by its hardware address and client key.
+/// The only subscriber for which the guests misbehave, by its hardware address and client key.
 const VICTIM: [u8; 6] = [2, 0, 0, 0, 0, 0x66];
 const VICTIM_KEY: &str = "hw:02:00:00:00:00:66";
 
-/// Guests that load and then do wrong: behaviour, and the fault that it is seen as.
+/// Guests that load and then misbehave: their behaviour, and the resulting fault.
 const FAULTY: [(&str, &str); 7] = [
     ("trap", "trap"),
     ("loop", "deadline-exceeded"),
@@ -46,7 +47,7 @@ const FAULTY: [(&str, &str); 7] = [
     ("set-then-trap", "trap"),
 ];
 
-/// Guests that are refused at load: what they are, and words of the explanation.
+/// Guests that are refused when they are loaded, and words of the message.
 const REFUSED: [(&str, &[&str]); 4] = [
     ("slow configure", &["50-guest", "configured", "deadline-exceeded"]),
     ("wrong world", &["50-guest", "wasi:cli/run@0.2.0", "on-discover"]),
@@ -54,16 +55,16 @@ const REFUSED: [(&str, &[&str]); 4] = [
     ("cut short", &["50-guest"]),
 ];
 
-/// What a guest is, what it does, and what of the status tells that it came to its limit.
+/// A guest's package, its settings, and a check in the status that it has reached its limit.
 type Greedy = (&'static str, &'static str, fn(&PluginRow) -> bool);
 
-/// Guests that use more of what they are granted than they may.
+/// Guests that exceed the limits of their grants.
 const GREEDY: [Greedy; 2] = [
     ("log flood", r#"{ log-flood = [1000, "a line of a flood"] }"#, |plugin| {
         plugin.log_lines_left_out > 10_000
     }),
     ("state abuse", r#"{ fill-state = [2000, ""] }"#, |plugin| {
-        // As many as messages of one line may add.
+        // The number of keys that messages of one line may add.
         plugin.state.as_ref().is_some_and(|state| state.keys == 1_024 && state.refused > 0)
     }),
 ];
@@ -105,13 +106,14 @@ fn healthy_traffic_does_not_notice_misbehaving_guests() {
         watched.conclude(&format!("a guest that is refused: {guest}"));
     }
 
-    // The process lived through it all, and everything of it is in the status.
+    // The process has survived, and the status shows all faults.
     assert!(server.process().is_running());
     let plugin = server.status().plugin("10-healthy").clone();
     assert!(plugin.faults.values().all(|count| *count == 0), "{plugin:?}");
 }
 
-/// The victim asks again and again, so that the guest does wrong until the victim is shut out.
+/// Sends messages of the victim until the guest has misbehaved so often that the victim is shut
+/// out.
 #[track_caller]
 fn misbehave(server: &Server, fault: &str) {
     keep_asking_until(server, "to be asked about the victim no more", |plugin| {
@@ -119,7 +121,7 @@ fn misbehave(server: &Server, fault: &str) {
     });
 }
 
-/// The victim asks again and again until the status of the guest is as wanted.
+/// Sends messages of the victim until the status of the guest matches.
 #[track_caller]
 fn keep_asking_until(server: &Server, what: &str, is_wanted: impl Fn(&PluginRow) -> bool) {
     let stop = Arc::new(AtomicBool::new(false));

@@ -1,7 +1,7 @@
-//! A catalogue of what authors do wrong, in scripts, in Rust, in the file beside a policy and in the
-//! configuration, each with what the server's tools say about it: `lessor check`, and where that finds
-//! nothing, `lessor plugin run` with a request that says no more than a client that is new. `UPDATE_GOLDEN=1` writes it
-//! again: read what changed as the author of the mistake would.
+//! A catalogue of common mistakes in scripts, in Rust, in sidecar files and in the configuration,
+//! each with the message of the server's tools: that of `lessor check`, or, if that finds nothing,
+//! that of `lessor plugin run` with the request of a new client. `UPDATE_GOLDEN=1` writes the
+//! messages; review the changes from the view of the author of the mistake.
 
 #![allow(
     clippy::expect_used,
@@ -49,7 +49,7 @@ path = "ports.csv"
 key = "circuit-id"
 "#;
 const PORTS: &str = "circuit-id,pool\nolt1/1/3/onu17,residential\n";
-/// Without a circuit id, a host name and a lease: what scripts expect and do not find.
+/// A request without the circuit id, host name and lease that scripts expect.
 const REQUEST: &str = r#"
 kind = "discover"
 hardware-address = "02:00:5e:00:53:01"
@@ -58,7 +58,7 @@ vendor-class = "stb-4k"
 "#;
 const RIGHT_SCRIPT: &str = "fn decide(request, terms) {}\n";
 
-/// How many mistakes the catalogue has at least.
+/// The minimum number of mistakes in the catalogue.
 const MISTAKES_MIN: usize = 60;
 
 #[test]
@@ -150,7 +150,7 @@ impl Case {
     }
 }
 
-/// A folder with a configuration that is right, in which mistakes are made.
+/// A folder with a valid configuration, to which mistakes are added.
 struct Place(TempDir);
 
 impl Place {
@@ -169,7 +169,7 @@ impl Place {
         self.0.path()
     }
 
-    /// What `lessor check` says, or else what becomes of a request.
+    /// Returns the message of `lessor check`, or else the result of a request.
     fn explained(&self, plugin: &str) -> String {
         let (is_right, said) = self.check();
         if !is_right {
@@ -180,7 +180,7 @@ impl Place {
         said
     }
 
-    /// What `lessor check` says.
+    /// Returns the message of `lessor check`.
     fn refused(&self) -> String {
         let (is_right, said) = self.check();
         assert!(!is_right, "there is no mistake: {said}");
@@ -207,7 +207,7 @@ impl Place {
     }
 }
 
-/// A line without what differs from build to build and from run to run: times, offsets and large numbers.
+/// Removes from a line what differs between builds and runs: times, offsets and large numbers.
 fn steady(line: &str) -> String {
     const DIGITS_MAX: usize = 5;
     let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();

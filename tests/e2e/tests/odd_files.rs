@@ -1,5 +1,6 @@
-//! Files that are no files, and names that cannot be shown: each is refused at once and by name, the
-//! server serves on, and no secret and no raw octet reaches a log, a terminal or an answer.
+//! Files that are not regular files, and names that cannot be shown: each is refused at once, the
+//! message names it, the server continues to serve, and no secret and no raw octet reaches a log, a
+//! terminal or an answer.
 
 #![allow(
     clippy::expect_used,
@@ -32,7 +33,7 @@ const SUBNETS: &str = r#"
     range = "100.64.1.0-100.64.1.255"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
-/// A command that has not ended by then waits for the other end of a pipe.
+/// The timeout of a command. A command that takes longer waits for the other end of a pipe.
 const AT_ONCE_SECS: &str = "60";
 
 #[test]
@@ -43,7 +44,7 @@ fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
     mkfifo(&pipe, Mode::S_IRUSR).unwrap();
     let _socket = UnixListener::bind(folder.join("socket")).unwrap();
 
-    // In the plugin directory.
+    // Files in the plugin directory.
     for (name, target, found) in [
         ("20-odd.wasm", "pipe", "it is a pipe"),
         ("20-odd.js", "pipe", "it is a pipe"),
@@ -59,7 +60,7 @@ fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
     }
     assert!(server.reload().accepted);
 
-    // Named by the configuration.
+    // Files that the configuration names.
     let lookup = |lines: &str| {
         format!("{SUBNETS}\n[[lookup]]\nname = \"subscribers\"\n{lines}\n").replace("PIPE", "pipe")
     };
@@ -80,7 +81,7 @@ fn what_is_no_file_is_refused_at_once_wherever_it_is_named() {
     assert!(server.reload().accepted);
     serves(&server, 1);
 
-    // Named on the command line.
+    // Files that the command line names.
     let pipe = pipe.to_str().unwrap();
     for arguments in [
         &["check", "--config", pipe][..],
@@ -119,7 +120,7 @@ fn what_editors_leave_behind_is_no_plugin() {
     ] {
         fs::write(plugins.join(name), "neither a policy nor settings").unwrap();
     }
-    // Emacs locks a file with a link that leads nowhere.
+    // Emacs locks a file with a dangling link.
     std::os::unix::fs::symlink("somebody@host.123", plugins.join(".#10-policy.toml")).unwrap();
     let reload = server.reload();
     assert!(reload.accepted, "{}", reload.said);
@@ -188,7 +189,7 @@ fn no_secret_is_shown_beside_a_mistake() {
     }
 }
 
-/// By `lessor check` and by a reload, both at once, with these words.
+/// Checks that `lessor check` and a reload refuse the file at once, with these words.
 #[track_caller]
 fn is_refused(server: &Server, wanted: &[&str]) {
     let config = config(server);
@@ -219,7 +220,7 @@ fn at_once(arguments: &[&str]) -> Output {
     output
 }
 
-/// Text with line feeds, and no other control characters.
+/// Checks that the octets are text without control characters except line feeds.
 #[track_caller]
 fn is_shown(octets: &[u8]) {
     let text = std::str::from_utf8(octets).unwrap();

@@ -1,6 +1,7 @@
-//! More than can be served: who is served first, what is dropped and why, and that the server stays
-//! manageable. A policy that takes some milliseconds of processor time for each message makes a load of a
-//! few hundred messages a second too much, so that nothing here depends on how fast the machine is.
+//! Overload: which clients are served first, which messages are dropped and why, and that the
+//! server can still be managed. A policy that takes some milliseconds of processor time for each
+//! message makes a few hundred messages per second an overload, so that the tests do not depend on
+//! the speed of the machine.
 
 #![allow(
     clippy::expect_used,
@@ -33,14 +34,14 @@ const SUBNETS: &str = r#"
 "#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
-/// Some milliseconds of processor time for each message.
+/// Settings with which the policy takes some milliseconds of processor time for each message.
 const SLOW: &str = "[limits]\ndeadline-ms = 1000\n\n[settings]\ncall-rounds = 5000000\n";
 
-/// A healthy client is answered within this, by far; one that had to wait for what is before it in a
-/// plain queue would not be.
+/// A healthy client is answered well within this time; in a simple queue, it would not be.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// One worker that decides a few hundred messages a second, with room for so many more.
+/// Starts a server with one worker that decides a few hundred messages per second, with room for
+/// this many waiting messages.
 fn slow_server(waiting_messages_max: usize) -> Server {
     Setup::on_loopback(SUBNETS)
         .with_server_setting("workers = 1")
@@ -49,7 +50,7 @@ fn slow_server(waiting_messages_max: usize) -> Server {
         .start()
 }
 
-/// Subscribers on lines of their own, with leases.
+/// Returns subscribers on separate lines, with leases.
 fn with_leases(relay: &mut Relay, count: u8) -> Vec<(Subscriber, Ipv4Addr)> {
     let subscribers = (0..count).map(|n| Subscriber::new([2, 0, 0, 0, 0, n], format!("good {n}")));
     let acquired = subscribers.map(|subscriber| {
@@ -67,7 +68,7 @@ fn assert_renewed(relay: &mut Relay, leases: &[(Subscriber, Ipv4Addr)]) {
     }
 }
 
-/// Sends DISCOVERs of many lines, or forged renewals of one, at a rate that is far too high.
+/// Sends DISCOVERs of many lines, or forged renewals of one line, at a rate that is far too high.
 fn flood(server: SocketAddrV4, saying: Saying, duration: Duration) -> JoinHandle<StreamsReport> {
     let local = SocketAddrV4::new(loopback_address(), 0);
     let relay = StreamRelay::bind(local, server, Some(LINK)).unwrap();
@@ -83,7 +84,7 @@ fn flood(server: SocketAddrV4, saying: Saying, duration: Duration) -> JoinHandle
     thread::spawn(move || relay.run(&mut [stream], Drive::Open, duration).unwrap())
 }
 
-/// Waits until more waits than the server lets wait.
+/// Waits until the server has dropped messages because too many wait.
 fn crowded(server: &Server) {
     wait::within(Duration::from_secs(60), "the server to have too much to do", || {
         (server.status().count(Reason::CrowdedOut) > 0).then_some(())
@@ -110,7 +111,8 @@ fn renewals_are_answered_at_once_while_discovers_are_dropped() {
     let table = server.ask(&["status"]);
     let table = String::from_utf8_lossy(&table.stdout).into_owned();
     assert!(table.contains("dropped at the limit waiting-messages"), "{table}");
-    // Some of what was dropped has a line, with the client and the relay; not all of it.
+    // Some of the dropped messages have a line in the journal, with the client and the relay, but
+    // not all of them.
     let dropped = server.status().count(Reason::CrowdedOut);
     let lines = wait::soon("the journal", || {
         let lines = server.journal();
@@ -132,7 +134,7 @@ fn forged_renewals_of_one_line_harm_no_other_line() {
     let flood = flood(server.address(), Saying::Renew(address), Duration::from_secs(8));
     crowded(&server);
     assert_renewed(&mut good, &leases);
-    // Whoever is new has its turns as well.
+    // New clients are served, too.
     let newcomer = Subscriber::new([2, 9, 0, 0, 0, 1], "new");
     good.acquire(&newcomer, PATIENCE * 5).unwrap();
     flood.join().unwrap();
@@ -188,7 +190,8 @@ fn a_receive_buffer_that_was_too_small_is_named() {
     let local = SocketAddrV4::new(loopback_address(), 0);
     let socket = std::net::UdpSocket::bind(local).unwrap();
     server.process().freeze();
-    // The system counts at least the octets of each against the buffer, and grants 16 MiB at most.
+    // The system counts at least the octets of each datagram against the buffer, and grants at most
+    // 16 MiB.
     for _ in 0..20_000 {
         socket.send_to(&[0; 1200], server.address()).unwrap();
     }
@@ -196,7 +199,7 @@ fn a_receive_buffer_that_was_too_small_is_named() {
     wait::soon("the first ones to be read", || {
         (server.status().count(Reason::NotBootRequest) > 0).then_some(())
     });
-    // The system tells of what it dropped with the next one that comes.
+    // The system reports dropped datagrams with the next one.
     let mut good = relay(server.address(), LINK);
     good.acquire(&Subscriber::new([2, 0, 0, 0, 0, 1], "line"), PATIENCE * 5).unwrap();
     let said = server.process().says("limit=\"receive-buffer\"", wait::SOON);

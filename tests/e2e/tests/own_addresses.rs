@@ -1,4 +1,4 @@
-//! The server's own addresses are given to nobody, also those that it gets while it runs.
+//! No client gets an address of the server, including those that the server gets while it runs.
 
 #![allow(
     clippy::expect_used,
@@ -37,7 +37,7 @@ fn no_client_gets_an_address_of_the_server_though_its_pool_has_it() {
     assert_eq!(first.acquires(), Ipv4Addr::new(192, 0, 2, 101));
     assert_eq!(server.status().pool("three").size, 2);
 
-    // The server gets another one, which leaves nothing.
+    // The server gets another address, so that none is left.
     server_host.add_address("eth0", "192.0.2.102/24");
     let other_home = link.host("other-client");
     let _second = Udhcpc::start(&other_home);

@@ -1,4 +1,4 @@
-//! A load generator that others wrote, with many clients behind a relay.
+//! A third-party load generator, with many clients behind a relay.
 
 #![allow(
     clippy::expect_used,
@@ -26,8 +26,8 @@ const SUBNETS: &str = r#"
     range = "10.7.1.0-10.7.200.255"
 "#;
 
-/// How many start in a second. On a machine that does much else at the same time the generator may
-/// fail to read its own replies; that tells nothing of the server, and it is tried again, slower.
+/// The exchanges per second of each try. On a busy machine, the generator may fail to read its
+/// replies, which is not a fault of the server; the test then tries again at a lower rate.
 const PER_SEC: [u32; 3] = [1_000, 400, 200];
 
 #[test]

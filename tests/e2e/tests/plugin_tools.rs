@@ -1,4 +1,4 @@
-//! `lessor plugin`: what authors of policies work with.
+//! `lessor plugin`: the tools for authors of policies.
 
 #![allow(
     clippy::expect_used,
@@ -18,7 +18,7 @@ use lessor_e2e::built;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The tool in a folder, with a cache of compiled code that is the tests' own.
+/// Runs the tool in a folder, with a separate cache of compiled code for the tests.
 fn lessor_plugin(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(built::lessor())
         .arg("plugin")
@@ -39,7 +39,7 @@ fn succeeds(folder: &Path, arguments: &[&str]) -> String {
     shown
 }
 
-/// What it says on standard output and standard error.
+/// Checks that the tool fails, and returns its standard output and standard error.
 #[track_caller]
 fn fails(folder: &Path, arguments: &[&str]) -> (String, String) {
     let output = lessor_plugin(folder, arguments);
@@ -52,7 +52,7 @@ fn json(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 
-/// A folder with `policy.wasm`, which ships, and what stands beside it in the demo.
+/// Returns a folder with a shipped policy as `policy.wasm`, and its sidecar file from the demo.
 fn with_policy(package: &str, sidecar: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(built::policy(package), folder.path().join("policy.wasm")).unwrap();
@@ -65,7 +65,7 @@ fn with_garden() -> TempDir {
     with_policy("walled-garden", "20-walled-garden.toml")
 }
 
-/// A folder with a policy that does what `settings` say.
+/// Returns a folder with a policy that misbehaves according to `settings`.
 fn with_misbehaving(settings: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(built::policy("misbehaving"), folder.path().join("policy.wasm")).unwrap();
@@ -73,8 +73,8 @@ fn with_misbehaving(settings: &str) -> TempDir {
     folder
 }
 
-/// Compares with a file in `tests/golden/plugin-tools`, which `UPDATE_GOLDEN=1` writes anew. What
-/// differs from run to run is left out: numbers with a fraction, digests, and what pads them.
+/// Compares with a file in `tests/golden/plugin-tools`, which `UPDATE_GOLDEN=1` writes. Text that
+/// differs between runs is normalised: numbers with a fraction, digests, and their padding.
 #[track_caller]
 fn assert_golden(name: &str, shown: &str) {
     let path = built::checkout().join("tests/golden/plugin-tools").join(name);
@@ -131,7 +131,7 @@ fn a_policy_is_inspected_without_running_it() {
     assert_eq!(report["accepted"], true);
     assert_eq!(report["hooks"][0], "on-discover");
     assert_eq!(report["imports"][0], "lessor:policy/types@0.1.2");
-    // Its settings count, if there are any.
+    // Settings are used if there are any.
     fs::write(folder.path().join("policy.toml"), "[settings]\nunpayed = []\n").unwrap();
     let (_, said) = fails(folder.path(), &["inspect", "policy.wasm"]);
     assert!(said.contains("would be refused") && said.contains("unpayed"), "{said}");
@@ -146,7 +146,7 @@ fn what_a_policy_must_be_granted_is_shown() {
     fs::copy(built::policy("capable"), folder.path().join("policy.wasm")).unwrap();
     let shown = succeeds(folder.path(), &["inspect", "policy.wasm"]);
     assert!(shown.contains("grants = [\"log\""), "{shown}");
-    // Without the grants it is refused, and told so.
+    // Without the grants, the policy is refused, and the message says so.
     let (_, said) = fails(folder.path(), &["run", "policy.wasm"]);
     assert!(said.contains("grants"), "{said}");
 }
@@ -171,7 +171,7 @@ fn what_would_be_refused_is_explained() {
     assert_golden("inspect-refused.expected", &shown);
 }
 
-/// What an operator gets wrong in a table of thousands of lines is told with the line and the key.
+/// A mistake in a table of thousands of lines is reported with the line and the key.
 #[test]
 fn a_mistake_in_a_table_of_subscribers_names_the_subscriber() {
     let folder = tempfile::tempdir().unwrap();
@@ -250,7 +250,7 @@ fn a_failure_is_explained() {
     assert!(said.contains("not to my taste") && said.contains("[settings]"), "{said}");
 }
 
-/// The policies that ship do what their cases say, with the settings of the demo.
+/// The shipped policies pass their cases, with the settings of the demo.
 #[test]
 fn the_cases_of_the_policies_that_ship_pass() {
     for (package, sidecar) in [
@@ -294,11 +294,11 @@ fn what_differs_from_a_case_is_shown_and_can_be_written_down() {
     assert!(rewritten.contains("vendor-class = \"router\"\n\n[expect]\n"), "{rewritten}");
     assert_golden("rewritten.expected", &rewritten);
 
-    // What is the matter with all of them is told once.
+    // A mistake that affects all cases is reported once.
     let (shown, said) = fails(folder.path(), &["test", "none.wasm"]);
     assert!(shown.is_empty() && said.matches("none.wasm").count() == 1, "{shown}{said}");
 
-    // One that cannot be rewritten is told, and keeps no other from it.
+    // A case that cannot be rewritten is reported, and the others are rewritten.
     fs::write(cases.join("bare.toml"), "circuit-id = \"olt1/9\"\n").unwrap();
     fs::write(cases.join("silent.toml"), "[request]\n").unwrap();
     let (shown, _) = fails(folder.path(), &["test", "policy.wasm", "--update"]);
@@ -307,7 +307,7 @@ fn what_differs_from_a_case_is_shown_and_can_be_written_down() {
     assert!(fs::read_to_string(cases.join("silent.toml")).unwrap().contains("[expect]"));
 }
 
-/// What one case leaves behind must not be seen by the next.
+/// Values of one case must not be visible to the next.
 #[test]
 fn every_case_meets_a_fresh_policy() {
     let folder = tempfile::tempdir().unwrap();
@@ -359,7 +359,7 @@ fn measuring_ends_after_so_many_seconds() {
     assert!(report["hooks"][0]["calls"].as_u64().unwrap() < 1_000_000, "{report}");
 }
 
-/// Every file of a folder, relative to it.
+/// Returns every file of a folder, relative to it.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -392,8 +392,8 @@ fn a_project_is_written_in_every_language() {
     assert!(said.contains("try my-policy"), "{said}");
 }
 
-/// Runs the commands that the first section with some shows, in `folder`; those that begin as one of
-/// `skipped` excepted.
+/// Runs the commands of the first section that has some, in `folder`, except those that begin with
+/// one of `skipped`.
 fn follow(page: &Path, folder: &Path, skipped: &[&str]) {
     let page = fs::read_to_string(page).unwrap();
     let section = page.split("\n## ").nth(1).unwrap();
@@ -426,7 +426,8 @@ fn follow(page: &Path, folder: &Path, skipped: &[&str]) {
     assert_eq!(tests, 1, "the page tests nothing");
 }
 
-/// Has a project in Rust use the versions of this checkout, and its crates compiled once for all runs.
+/// Makes a Rust project use the versions of this checkout and a shared target folder, so that its
+/// crates are compiled only once.
 fn keep_what_is_built(folder: &Path) {
     let target = built::checkout().join("target/projects");
     fs::create_dir_all(&target).unwrap();
@@ -438,8 +439,8 @@ fn keep_what_is_built(folder: &Path) {
     }
 }
 
-/// The guide's commands and then those of the project's README, outside of the checkout, so that the
-/// project has to bring along what it needs.
+/// Runs the commands of the guide and then those of the project's README, outside of the checkout,
+/// so that the project must contain everything that it needs.
 #[test]
 fn a_project_in_rust_builds_anywhere_as_the_guide_says() {
     let folder = tempfile::tempdir().unwrap();
@@ -461,7 +462,7 @@ fn a_project_of_a_script_needs_no_building() {
         assert!(shown.contains("2 cases: 2 passed, 0 failed"), "{shown}");
         let shown = succeeds(&project, &with_interpreter("inspect"));
         assert!(shown.contains("on-discover, on-request, on-inform"), "{shown}");
-        // A mistake in a script is told with its place.
+        // A mistake in a script is reported with its line and column.
         let text = fs::read_to_string(project.join(&script)).unwrap();
         fs::write(project.join(&script), format!("{text}\n)\n")).unwrap();
         let (_, said) = fails(&project, &with_interpreter("inspect"));

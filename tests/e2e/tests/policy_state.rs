@@ -1,5 +1,5 @@
-//! What policies remember: it outlives the server, however that ends, and nothing that is wrong with
-//! it keeps clients from being served.
+//! The stored values of policies: they survive the server, however it ends, and no problem with
+//! them prevents service.
 
 #![allow(
     clippy::expect_used,
@@ -33,10 +33,10 @@ const SUBNETS: &str = r#"
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(5);
 const SUBSCRIBER: [u8; 6] = [2, 0, 0, 0, 0, 0x77];
-/// The policy counts what it sees of a client, and remembers it.
+/// The grants of the policy, which counts the messages of a client.
 const GRANTS: &str = "grants = [\"state\"]\n";
 
-/// Has the policy see the client once more; how often it says that it saw it.
+/// Sends a message of the client, and returns the count of the policy.
 fn seen(server: &Server) -> u32 {
     let before = server.journal().len();
     let mut relay = relay(server.address(), LINK);
@@ -64,12 +64,12 @@ fn what_a_policy_remembers_survives_reloads_sigkill_and_stops() {
     server.start_again();
     assert_eq!(seen(&server), 4);
 
-    // A server that is told to stop writes everything first.
+    // A server that stops on SIGTERM writes everything first.
     assert!(server.stop().success());
     server.start_again();
     assert_eq!(seen(&server), 5);
 
-    // What a policy remembers waits for it while it is away.
+    // The values of a policy are kept while the policy is removed.
     let component = fs::read(lessor_e2e::built::policy("counting")).unwrap();
     server.setup().remove_policy("10-count");
     assert!(server.hang_up().accepted);
@@ -131,7 +131,7 @@ fn what_is_not_granted_is_refused_at_start_and_at_a_reload() {
     assert_eq!(seen(&server), 2, "the generation that serves is as it was");
 }
 
-/// What a command says on standard output, after it succeeded.
+/// Checks that a command succeeds, and returns its standard output.
 #[track_caller]
 fn asked(server: &Server, arguments: &[&str]) -> String {
     let output = server.ask(arguments);
@@ -140,7 +140,7 @@ fn asked(server: &Server, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a command complains of on standard error.
+/// Checks that a command fails, and returns its standard error.
 #[track_caller]
 fn refused(server: &Server, arguments: &[&str]) -> String {
     let output = server.ask(arguments);
@@ -148,7 +148,7 @@ fn refused(server: &Server, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Has the policy see a client on a separate line.
+/// Sends a message of a client on a separate line.
 fn see(server: &Server, number: u8) {
     let subscriber = Subscriber::new([2, 0, 0, 0, 7, number], format!("line {number}"));
     relay(server.address(), LINK).discover(&subscriber, PATIENCE).unwrap();
@@ -187,7 +187,7 @@ fn what_policies_remember_can_be_listed_read_and_removed() {
     let said = refused(&server, &["state", "clear", "10-cuont"]);
     assert!(said.contains("policy 10-cuont has no keys; wanted one of 10-count"), "{said}");
 
-    // Removed is removed, also for a server that is started again.
+    // Removed keys stay removed after a restart.
     server.kill();
     server.start_again();
     assert_eq!(
@@ -197,7 +197,7 @@ fn what_policies_remember_can_be_listed_read_and_removed() {
     let cleared = asked(&server, &["state", "clear", "10-count", "--json"]);
     assert_eq!(cleared, "{\"removed\":1}\n");
 
-    // A policy that is gone can be cleared too.
+    // The values of a removed policy can be cleared, too.
     see(&server, 9);
     server.setup().remove_policy("10-count");
     assert!(server.hang_up().accepted);
@@ -219,7 +219,7 @@ fn keys_have_a_time_to_live() {
     });
     see(&server, 2);
     wait::soon("the status to say so", || {
-        // Time passes for what is remembered with the messages that come.
+        // The time of a policy's values advances with its messages.
         see(&server, 2);
         let state = server.status().plugin("10-count").state.clone().unwrap();
         (state.expired >= 1 && state.keys == 1).then_some(())
@@ -242,7 +242,7 @@ fn a_memory_that_fills_up_is_warned_about_and_names_its_limit() {
     let status = asked(&server, &["status"]);
     assert!(status.contains("remembers 10 of 10 keys"), "{status}");
 
-    // With the oldest going first, there is always room.
+    // If the oldest key is deleted first, there is always room.
     let component = fs::read(lessor_e2e::built::policy("counting")).unwrap();
     let sidecar = format!("{sidecar}when-full = \"oldest-goes-first\"\n");
     server.setup().put_policy("10-count", &component, &sidecar);
@@ -255,12 +255,13 @@ fn a_memory_that_fills_up_is_warned_about_and_names_its_limit() {
     );
 }
 
-/// Others are served, and their clients are remembered, while one line makes up clients without end.
+/// Other lines are served, and the values of their clients are stored, while one line invents
+/// clients endlessly.
 #[test]
 fn one_line_that_makes_up_clients_takes_the_memory_of_nobody() {
     const BYSTANDERS: u32 = 250;
     let _alone = heavy();
-    // It is not the pool that is attacked.
+    // A large pool, so that only the stored values are attacked.
     let subnets = SUBNETS.replace("-100.64.99.255", "-100.64.254.255");
     assert_ne!(subnets, SUBNETS);
     let setup = Setup::on_loopback(&subnets).with_policy("10-count", "counting", GRANTS);

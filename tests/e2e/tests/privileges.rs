@@ -1,4 +1,4 @@
-//! Whom the server runs as, what it may do, and who can read what it writes.
+//! The user that the server runs as, its privileges, and the permissions of its files.
 
 #![allow(
     clippy::expect_used,
@@ -30,7 +30,7 @@ const SUBNETS: &str = r#"
     [[subnet.pool]]
     range = "100.64.1.0-100.64.1.255"
 "#;
-/// A user that every machine has.
+/// A user that exists on every machine.
 const USER: &str = "nobody";
 const NET_BIND_SERVICE: u64 = 1 << 10;
 const NET_ADMIN: u64 = 1 << 12;
@@ -111,7 +111,7 @@ fn nobody_but_user_and_group_can_read_what_the_server_writes() {
     let ack = relay.request_selecting(&client, address, server_identifier, wait::SOON);
     assert!(matches!(ack, Ok(Answer::Ack(_))), "{ack:?}");
     only_user_and_group_can_read(server.folder());
-    // Also not what an older version wrote so that everybody could.
+    // The same applies to files that an older version made readable for all users.
     assert!(server.stop().success());
     for file in files(server.folder()) {
         let mode = if file.is_dir() { 0o755 } else { 0o644 };
@@ -121,7 +121,7 @@ fn nobody_but_user_and_group_can_read_what_the_server_writes() {
     only_user_and_group_can_read(server.folder());
 }
 
-/// What the server keeps in its folder: the store, and the journal.
+/// Returns the files of the server in its folder: the store and the journal.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.join("journal.jsonl"), folder.join("store")];
     let mut position = 0;
@@ -141,7 +141,7 @@ fn only_user_and_group_can_read(folder: &Path) {
     assert!(files.len() > 4, "{files:?}");
     for file in files {
         let mode = fs::metadata(&file).unwrap().permissions().mode();
-        // The folder of the store may hold other things, and is the operator's.
+        // The folder of the store belongs to the operator and may contain other files.
         if file != folder.join("store") {
             assert_eq!(mode & 0o027, 0, "{:o} {}", mode, file.display());
         }
@@ -150,7 +150,7 @@ fn only_user_and_group_can_read(folder: &Path) {
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
 }
 
-/// Every thread runs as the user, and may do what sockets need and nothing else.
+/// Checks that every thread runs as the user and has only the capabilities for sockets.
 #[track_caller]
 fn has_given_up_its_rights(process: u32) {
     let user = nix::unistd::User::from_name(USER).unwrap().unwrap();
@@ -158,7 +158,7 @@ fn has_given_up_its_rights(process: u32) {
     let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let mut seen = 0;
     for thread in threads.flatten() {
-        // It may have ended meanwhile.
+        // The thread may have ended in the meantime.
         let Ok(text) = fs::read_to_string(thread.path().join("status")) else { continue };
         let status: BTreeMap<&str, &str> =
             text.lines().filter_map(|line| line.split_once(":\t")).collect();
@@ -184,7 +184,7 @@ fn acquire(server: &Server, number: u8) -> std::net::Ipv4Addr {
     relay.acquire(&subscriber, Duration::from_secs(5)).unwrap().address
 }
 
-/// Folders of tests are their user's alone.
+/// Makes a folder of a test accessible to all users.
 fn open_to_all(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
 }

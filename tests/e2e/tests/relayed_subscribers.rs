@@ -1,5 +1,5 @@
-//! Subscribers behind a relay, and the policies that ship: who gets which address, for how long,
-//! with which options; and what the relay may ask for in option 82.
+//! Subscribers behind a relay, and the shipped policies: which address each subscriber gets, for
+//! how long, and with which options; and what the relay may request in option 82.
 
 #![allow(
     clippy::expect_used,
@@ -191,7 +191,7 @@ fn who_pays_is_out_of_the_garden_at_the_next_renewal() {
 
     let refused = relay.renew(&carla, garden.address, PATIENCE).unwrap();
     let Answer::Nak { reply, .. } = refused else { panic!("{refused:?}") };
-    // RFC 2131 section 4.3.2: a relay is to broadcast the refusal.
+    // RFC 2131 section 4.3.2: the relay must broadcast the NAK.
     assert!(reply.is_broadcast());
     assert!(
         reply.relay_information().is_some_and(|octets| octets.starts_with(b"\x01\x0dolt1/1/2"))
@@ -208,13 +208,13 @@ fn another_device_on_the_line_gets_the_address_of_the_line() {
     let reserved = Ipv4Addr::new(100, 64, 201, 99);
     let old_router = subscriber(1, "olt1/1/3/onu99");
     assert_eq!(acquire(&mut relay, &old_router).address, reserved);
-    // The customer swaps the router: service at once, although the old lease runs.
+    // The customer replaces the router, which is served at once although the old lease is active.
     let new_router = subscriber(2, "olt1/1/3/onu99");
     assert_eq!(acquire(&mut relay, &new_router).address, reserved);
     let leases = server.leases();
     assert_eq!(leases.len(), 1, "{leases:?}");
     assert_eq!(leases[0].hardware_address, "02:00:00:00:00:02");
-    // And nobody on another line gets it, whatever it asks for.
+    // No client on another line gets the address, whatever it asks for.
     let thief = Subscriber {
         more_options: vec![(50, reserved.octets().to_vec())],
         ..subscriber(3, "olt1/1/3/onu98")
@@ -229,8 +229,8 @@ fn link_selection_chooses_the_subnet_and_the_reply_goes_to_the_relay() {
     let mut relays = [LINK, OTHER_LINK].map(|link| {
         Relay::bind(SocketAddrV4::new(*local.ip(), 0), server.address(), Some(link)).unwrap()
     });
-    // Two relays with one address: which subnet is meant says sub-option 5 (RFC 3527), where to
-    // answer to says sub-option 19 (RFC 8357).
+    // Two relays with one address: sub-option 5 (RFC 3527) selects the subnet, and sub-option 19
+    // (RFC 8357) the port of the reply.
     let first = acquire(&mut relays[0], &subscriber(1, "line"));
     let second = acquire(&mut relays[1], &subscriber(2, "line"));
     assert_eq!(first.address.octets()[..2], [100, 64]);
@@ -238,7 +238,7 @@ fn link_selection_chooses_the_subnet_and_the_reply_goes_to_the_relay() {
     assert_eq!(second.lease_time_secs, 1800);
     assert!(relays.iter().all(|relay| relay.strays() == 0));
 
-    // Without either there is no subnet, and so no answer.
+    // Without both there is no subnet, and so no answer.
     let mut nowhere = Relay::bind(local, server.address(), None).unwrap();
     let answer = nowhere.discover(&subscriber(3, "line"), SILENCE).unwrap();
     assert_eq!(answer, Answer::Silence);
@@ -250,7 +250,7 @@ fn link_selection_chooses_the_subnet_and_the_reply_goes_to_the_relay() {
 fn the_relay_may_override_the_server_identifier() {
     let server = Setup::on_loopback(SUBNETS).start();
     let mut relay = relay(server.address(), LINK);
-    // RFC 5107: what sub-option 11 says stands in option 54, and is accepted there.
+    // RFC 5107: the address of sub-option 11 is sent in option 54, and is accepted there.
     let pretended = Ipv4Addr::new(100, 64, 0, 254);
     let plain = relay.relay_information(&subscriber(1, "line")).unwrap();
     let information = [&plain[..], &[11, 4], &pretended.octets()[..]].concat();
@@ -260,7 +260,7 @@ fn the_relay_may_override_the_server_identifier() {
     let acquired = acquire(&mut relay, &client);
     assert_eq!(acquired.server_identifier, pretended);
     assert_eq!(acquired.relay_information, Some(information));
-    // Said to another server, it is none of ours.
+    // With the address of another server, the message is for that server.
     let other = subscriber(2, "line");
     let Answer::Offer(offer) = relay.discover(&other, PATIENCE).unwrap() else { panic!() };
     let silence = relay.request_selecting(&other, offer.address, pretended, SILENCE).unwrap();
@@ -272,7 +272,7 @@ fn the_relay_may_override_the_server_identifier() {
 fn a_damaged_option_82_comes_back_as_it_was_sent() {
     let server = Setup::on_loopback(SUBNETS).start();
     let mut relay = relay(server.address(), LINK);
-    // Zero octets, an unknown sub-option, and a tail that is cut short.
+    // Zero octets, an unknown sub-option, and a truncated end.
     let plain = relay.relay_information(&subscriber(1, b"a\0b")).unwrap();
     let damaged = [&plain[..], &[200, 2, 0, 0, 9, 44, 1]].concat();
     let client = Subscriber { more_options: vec![(82, damaged.clone())], ..subscriber(1, "") };
@@ -298,12 +298,12 @@ fn who_comes_back_gets_the_address_it_had() {
     let after = acquire(&mut relay, &ada);
     assert_eq!(after.address, before.address);
 
-    // After a restart of the client, and for one that nobody knows.
+    // The same after a restart of the client, and for an unknown client.
     let rebooted = relay.init_reboot(&ada, after.address, PATIENCE).unwrap();
     assert!(matches!(rebooted, Answer::Ack(_)), "{rebooted:?}");
     let unknown = relay.init_reboot(&subscriber(99, "line9"), after.address, SILENCE).unwrap();
     assert!(matches!(unknown, Answer::Silence | Answer::Nak { .. }), "{unknown:?}");
-    // Who does not say its address is answered by way of the relay.
+    // A client without ciaddr is answered through the relay.
     let nowhere = Ipv4Addr::UNSPECIFIED;
     let parameters = relay.inform(&ada, nowhere, PATIENCE).unwrap().unwrap();
     assert_eq!((parameters.your_address, parameters.lease_time_secs()), (nowhere, None));
@@ -337,7 +337,7 @@ fn an_expired_lease_is_somebody_elses_and_an_open_one_is_not() {
     assert_eq!(server.leases(), []);
     let second = acquire(&mut relay, &subscriber(2, "line2"));
     assert_eq!(second.address, first.address);
-    // Whose lease it was is told that it is not any more.
+    // The previous holder of the lease gets a NAK.
     let too_late = relay.renew(&subscriber(1, "line1"), first.address, PATIENCE).unwrap();
     assert!(matches!(too_late, Answer::Nak { .. }), "{too_late:?}");
 }

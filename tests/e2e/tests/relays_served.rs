@@ -1,4 +1,4 @@
-//! `relays`: which relay addresses are served, for the server and for a subnet.
+//! `relays`: the relay addresses that are served, for the server and for a subnet.
 
 #![allow(
     clippy::expect_used,
@@ -62,7 +62,7 @@ fn only_relays_that_the_configuration_names_are_served() {
     let line = server.journal_has("relay-not-served");
     assert_eq!(line.relay_address, Some([192, 0, 2, 40].into()));
     assert!(line.detail.unwrap().contains("relay address 192.0.2.40 is not among the `relays`"));
-    // The list of a subnet holds in the place of the server's.
+    // The list of a subnet replaces that of the server.
     let selected = Some([198, 51, 100, 1]);
     assert_eq!(asks(30, selected, wait::SOON).unwrap().kind, kind::OFFER);
     assert_eq!(asks(18, selected, SILENCE), None);

@@ -1,6 +1,8 @@
-//! Reloads cost no memory: what a server has after many of them is about what it had after a few.
+//! Reloads do not leak memory: a server has about the same memory after many reloads as after a
+//! few.
 //!
-//! `LESSOR_RELOADS` says how many; `cargo xtask reloads` measures a thousand, and what clients notice.
+//! `LESSOR_RELOADS` sets the number of reloads; `cargo xtask reloads` measures a thousand, and also
+//! the latency.
 
 #![allow(
     clippy::expect_used,
@@ -20,15 +22,15 @@ use lessor_e2e::{
 };
 use lessor_load::Subscriber;
 
-/// An interpreter has megabytes of memory in each instance.
+/// A script, because each instance of an interpreter has megabytes of memory.
 const SCRIPT: &str = "fn on_discover(request, terms) { terms.lease_time_secs = 1800; }\n";
-/// Reloads before memory is first measured: the first ones make what later ones use again.
+/// The reloads before memory is first measured; later reloads reuse what the first ones allocate.
 const REHEARSED: u32 = 3;
-/// So few that the suite does not wait for them.
+/// The number of reloads, small enough for the test suite.
 const RELOADS: u32 = 60;
-/// Of what it has after the first reloads.
+/// The maximum growth, in percent of the memory after the first reloads.
 const GROWTH_MAX_PERCENT: u64 = 20;
-/// What a measurement of a moment may be off by, on a machine with much else to do.
+/// The possible error of a measurement on a busy machine.
 const NOISE_KIB: u64 = 8 << 10;
 
 #[test]
@@ -43,7 +45,7 @@ fn reloads_leave_nothing_in_memory() {
     let mut relay = relay(server.address(), LINK);
     let mut after_rehearsal = 0;
     for number in 1..=reloads {
-        // Two are kept, the other is made again.
+        // Two policies are kept, and the third one is created again.
         let secs = 600 + number % 2;
         let sidecar = format!("[settings]\nlease-time-secs = {secs}\n");
         fs::write(server.folder().join("plugins/20-terms.toml"), sidecar).unwrap();
@@ -62,7 +64,8 @@ fn reloads_leave_nothing_in_memory() {
     assert!(now <= most, "{after_rehearsal} KiB after {REHEARSED} reloads, {now} KiB in the end");
 }
 
-/// What the server has in memory; the least of a second, as what was replaced goes a moment later.
+/// Returns the memory of the server: the minimum within a second, because replaced generations are
+/// dropped a moment later.
 fn memory_kib(server: &mut Server) -> u64 {
     let id = server.process().id();
     let resident = || {

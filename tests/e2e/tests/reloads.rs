@@ -1,5 +1,5 @@
-//! A reload under load: no exchange is lost, what was sent before it is answered by the old
-//! policies, what is sent after it by the new ones. And a reload that is refused changes nothing.
+//! A reload under load: no exchange is lost, messages before the reload are answered by the old
+//! policies, and messages after it by the new ones. A refused reload changes nothing.
 
 #![allow(
     clippy::expect_used,
@@ -34,12 +34,12 @@ const SUBNETS: &str = r#"
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// For the policy `misbehaving`, which then gives everybody this lease time.
+/// Settings with which the policy `misbehaving` sets this lease time for every client.
 fn lease_time(secs: u32) -> String {
     format!("[settings]\nlease-time-secs = {secs}\n")
 }
 
-/// For the policy `subscriber-table`: the same by another policy.
+/// Settings with which the policy `subscriber-table` sets a lease time.
 const TABLE: &str = "[settings.subscribers.line]\nlease-time-secs = 444\n";
 
 #[test]
@@ -47,14 +47,14 @@ fn no_exchange_is_lost_and_every_reply_obeys_the_policies_of_its_time() {
     let _alone = heavy();
     let setup = Setup::on_loopback(SUBNETS);
     let mut server = setup.with_policy("10-terms", "misbehaving", &lease_time(777)).start();
-    // Built before the load begins.
+    // The policies are built before the load begins.
     for package in ["misbehaving", "subscriber-table"] {
         built::policy(package);
     }
     let load = Load::start(server.address());
     thread::sleep(Duration::from_millis(500));
 
-    // Another setting of the same policy, then another policy, then the first one again.
+    // First another setting of the same policy, then another policy, then the first one again.
     let mut swaps = Vec::new();
     for (package, sidecar, secs) in [
         ("misbehaving", lease_time(888), 888),
@@ -64,7 +64,7 @@ fn no_exchange_is_lost_and_every_reply_obeys_the_policies_of_its_time() {
         let component = std::fs::read(built::policy(package)).unwrap();
         server.setup().put_policy("10-terms", &component, &sidecar);
         let began = Instant::now();
-        // Both ways; the command tells the outcome without delay.
+        // Both ways to reload; the command returns the outcome without delay.
         let reload = if swaps.is_empty() { server.hang_up() } else { server.reload() };
         assert!(reload.accepted, "{}", reload.said);
         swaps.push(Swap { began, ended: Instant::now(), secs });
@@ -106,7 +106,7 @@ fn a_broken_policy_changes_nothing_and_is_named() {
 
     server.setup().put_policy("10-terms", b"this is no policy", "");
     is_refused(&mut server, &mut relay, &["10-terms", "10-terms.wasm"]);
-    // The beginning of a policy, as a copy that is under way would leave it.
+    // The beginning of a policy, like an incomplete copy.
     server.setup().put_policy("10-terms", &component[..component.len() / 2], "");
     is_refused(&mut server, &mut relay, &["10-terms"]);
     let refuses = "[settings]\nbehaviour = \"refuse-settings\"\n";
@@ -117,7 +117,7 @@ fn a_broken_policy_changes_nothing_and_is_named() {
     let traps = "[settings]\nbehaviour = \"trap-in-configure\"\n";
     server.setup().put_policy("10-terms", &component, traps);
     is_refused(&mut server, &mut relay, &["10-terms"]);
-    // A mistake beside the policy, and one in a second policy: both are told at once.
+    // A mistake in the sidecar file and one in a second policy are both reported at once.
     server.setup().put_policy("10-terms", &component, "on-failure = \"explode\"\n");
     server.setup().put_policy("20-other", b"\0asm", "");
     is_refused(&mut server, &mut relay, &["10-terms.toml", "explode"]);
@@ -192,14 +192,14 @@ fn a_journal_that_was_moved_away_is_begun_anew() {
     assert!(rotated.contains("line1") && !rotated.contains("line2"), "{rotated}");
 }
 
-/// When a new generation was asked for, when it served, and the lease time it gives.
+/// The times at which a new generation was requested and began to serve, and its lease time.
 struct Swap {
     began: Instant,
     ended: Instant,
     secs: u32,
 }
 
-/// An ACK: when it was asked for, when it came, and its lease time.
+/// The times of a REQUEST and of its ACK, and the lease time.
 struct Acknowledged {
     asked: Instant,
     answered: Instant,
@@ -210,8 +210,8 @@ struct Acknowledged {
 fn every_reply_obeys(acknowledged: &[Acknowledged], secs_at_first: u32, swaps: &[Swap]) {
     let mut surely_of = vec![0; swaps.len() + 1];
     for ack in acknowledged {
-        // Which generations may have answered: from the one that surely served when it was asked
-        // for, to the one that may have served when it was answered.
+        // The generations that may have answered: from the one that certainly served at the time of
+        // the request, to the one that may have served at the time of the answer.
         let first = swaps.iter().filter(|swap| swap.ended <= ack.asked).count();
         let last = swaps.iter().filter(|swap| swap.began <= ack.answered).count();
         let secs_of = |generation: usize| match generation {
@@ -224,11 +224,11 @@ fn every_reply_obeys(acknowledged: &[Acknowledged], secs_at_first: u32, swaps: &
             surely_of[first] += 1;
         }
     }
-    // Each of them was seen at work.
+    // Each generation has answered.
     assert!(surely_of.iter().all(|count| *count > 50), "{surely_of:?}");
 }
 
-/// Subscribers that ask for their lease again and again; nothing is ever sent twice.
+/// Subscribers that repeatedly request a lease, without retransmissions.
 struct Load {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<(Vec<Report>, Vec<Acknowledged>)>,
@@ -268,7 +268,7 @@ impl Load {
         Self { stop, thread }
     }
 
-    /// Ends it; no exchange may have been lost.
+    /// Ends the load, and checks that no exchange was lost.
     #[track_caller]
     fn stop(self) -> Vec<Acknowledged> {
         self.stop.store(true, Ordering::Relaxed);
@@ -282,7 +282,8 @@ impl Load {
 fn is_lossless(report: &Report) {
     assert!(report.acquired > 0, "{report}");
     assert_eq!((report.failed, report.naks, report.retransmissions), (0, 0, 0), "{report}");
-    // Between an OFFER and its ACK the policies may have changed; nothing else may be amiss.
+    // The policies may have changed between an OFFER and its ACK; all other differences are
+    // mistakes.
     let others = report.mistakes.keys().filter(|kind| **kind != "ack-differs-from-offer");
     assert_eq!(others.count(), 0, "{report}");
 }

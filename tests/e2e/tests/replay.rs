@@ -1,5 +1,5 @@
-//! `lessor record` and `lessor replay`: what a server got is replayed to the same decisions, other
-//! policies differ where they should, limits hold, captures are read, and wrong files are refused.
+//! `lessor record` and `lessor replay`: a replay makes the same decisions, other policies cause the
+//! expected differences, limits apply, captures are read, and invalid files are refused.
 
 #![allow(
     clippy::expect_used,
@@ -60,7 +60,7 @@ fn setup() -> Setup {
     Setup::on_loopback(SUBNETS).with_policy("20-garden", "walled-garden", &garden("olt0/1/0/onu3"))
 }
 
-/// Begins to record into a file of the server's folder.
+/// Starts a recording into a file of the server's folder.
 fn recording(server: &Server, name: &str, arguments: &[&str]) -> (Child, PathBuf) {
     let file = server.folder().join(name);
     let path = file.to_str().unwrap();
@@ -115,7 +115,8 @@ fn load(server: &Server, clients: u32, duration_secs: Option<u64>) {
         link_selection: Some(LINK),
         clients,
         window: 16,
-        // So that a fast machine records no more than a replay in a test should take.
+        // A limited rate, so that the replay does not take too long after a recording on a fast
+        // machine.
         rate: duration_secs.map(|_| 500),
         release: duration_secs.is_some(),
         duration_secs,
@@ -160,7 +161,7 @@ fn another_policy_differs_for_those_whom_it_concerns_and_nobody_else() {
     assert!(said.contains("(the requested number of inputs)"), "{said}");
     replayed(&server, &file, &[], 0);
 
-    // Line 2 goes into the garden, line 3 leaves it.
+    // Line 2 enters the garden, and line 3 leaves it.
     let plugins = server.folder().join("other-plugins");
     fs::create_dir(&plugins).unwrap();
     fs::copy(built::policy("walled-garden"), plugins.join("20-garden.wasm")).unwrap();
@@ -343,7 +344,7 @@ fn a_capture_of_a_client_on_the_link_is_replayed() {
         let acknowledged = first(&json, "ack-selecting");
         assert_eq!(acknowledged["client"], server.leases()[0].client);
         assert_eq!(acknowledged["replayed"]["address"], address.to_string());
-        // Known by the server's replies.
+        // The address is known from the server's replies.
         assert!(json.contains("the server's address there is assumed to be 10.10.0.1"), "{json}");
     }
 }
@@ -387,7 +388,7 @@ fn a_capture_of_relayed_clients_is_replayed_and_compared() {
     assert!(text.contains("against: offered-from-pool 10.20.0.200, 120 s"), "{text}");
 }
 
-/// Waits until the capture has whatever led to `reason`.
+/// Waits until the capture has the message that ended in `reason`.
 #[track_caller]
 fn capture_has(capture: &Capture, server: &Server, reason: &str) {
     wait::soon("the capture to be written", || {

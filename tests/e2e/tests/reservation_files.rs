@@ -1,4 +1,5 @@
-//! Reservations in a file of their own: who gets what it says, and what a reload makes of another one.
+//! Reservations in a separate file: the clients that get the addresses, and the effect of a reload
+//! with another file.
 
 #![allow(
     clippy::expect_used,
@@ -93,7 +94,7 @@ fn a_reload_takes_up_another_file_and_refuses_a_damaged_one() {
     let device = acquire(&server, LINK, 2, "some other line");
     assert_eq!(device.address, Ipv4Addr::new(100, 64, 201, 2));
 
-    // A start has a copy of what was accepted, of the file too.
+    // The copy of the last accepted generation includes the file.
     assert!(server.stop().success());
     server.start_again();
     server.process().says("THE CONFIGURATION CANNOT SERVE", wait::SOON);

@@ -1,5 +1,5 @@
-//! Rollback: a new generation whose policies fail too often is replaced by the one before it,
-//! without anybody doing anything.
+//! Rollback: a new generation whose policies fail too often is automatically replaced by the
+//! previous one.
 
 #![allow(
     clippy::expect_used,
@@ -27,7 +27,7 @@ const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const GOOD: &str = "[limits]\ndeadline-ms = 1000\n[settings]\nlease-time-secs = 777\n";
 const BAD: &str = "[settings]\nbehaviour = \"trap\"\n";
 
-/// The lease time that a new subscriber gets now.
+/// Returns the lease time that a new subscriber gets now.
 #[track_caller]
 fn lease_time_secs(server: &Server, number: u8) -> u32 {
     let mut relay = relay(server.address(), LINK);
@@ -51,8 +51,8 @@ fn a_generation_that_fails_is_rolled_back_and_the_next_reload_tries_again() {
 
     replace_policy(&mut server, BAD);
     assert_eq!(server.status().generation, 2);
-    // Its policy is skipped. An exchange is four calls that fail, as it is two messages and two replies;
-    // one line counts twice at most, a quarter of what is allowed.
+    // The policy is skipped. An exchange has four calls that fail, for two messages and two
+    // replies; one line counts at most twice, a quarter of the limit.
     for number in 20..=22 {
         assert_eq!(lease_time_secs(&server, number), 3600);
     }
@@ -69,8 +69,8 @@ fn a_generation_that_fails_is_rolled_back_and_the_next_reload_tries_again() {
     assert!(said.contains("ERROR") && said.contains("rolled_back_from=2"), "{said}");
     assert!(server.metrics().contains("\nlessor_rollbacks_total 1\n"));
 
-    // The files are as they were, so that a reload tries them again; and what came back does not
-    // go for good when it is tried in vain twice.
+    // The files are unchanged, so a reload tries them again. The previous generation returns after
+    // the second failure, too.
     assert!(server.hang_up().accepted);
     assert_eq!(server.status().rolled_back_from, None);
     for number in 30..=33 {

@@ -1,4 +1,4 @@
-//! What the server tells systemd (sd_notify(3), services of type `notify-reload`).
+//! The notifications to systemd (sd_notify(3), services of type `notify-reload`).
 
 #![allow(
     clippy::expect_used,
@@ -29,7 +29,7 @@ fn ready_reloading_and_stopping_are_told() {
     assert!(server.hang_up().accepted);
     reloading_then_ready(&manager, before);
 
-    // A reload that is refused ends, too.
+    // A refused reload also ends with a notification.
     let before = monotonic_usec();
     server.setup().put_subnets("[[subnet]]\n");
     assert!(!server.hang_up().accepted);
@@ -45,7 +45,7 @@ fn reloading_then_ready(manager: &Notifications, before: u64) {
     let [reloading, since] = &lines[..] else { panic!("{lines:?}") };
     assert_eq!(reloading, "RELOADING=1");
     let since = since.strip_prefix("MONOTONIC_USEC=").unwrap_or_else(|| panic!("{lines:?}"));
-    // systemd takes no notice of a time before it asked for the reload.
+    // systemd ignores a time before it requested the reload.
     let since: u64 = since.parse().unwrap();
     assert!((before..=monotonic_usec()).contains(&since), "{since} is not since {before}");
     assert_eq!(manager.next(), ["READY=1"]);

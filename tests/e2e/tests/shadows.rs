@@ -1,5 +1,5 @@
-//! Shadow mode: a policy runs on live traffic, decides nothing, and is compared with what was
-//! decided, until one word makes it decide.
+//! Shadow mode: a policy runs on live traffic, decides nothing, and is compared with the decisions,
+//! until it is made live.
 
 #![allow(
     clippy::expect_used,
@@ -34,7 +34,7 @@ const SUBNETS: &str = r#"
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const CLIENTS: u32 = 400;
 
-/// Who has not paid, as the live policy knows it and as the new one does: the second line is new.
+/// The unpaid lines of the live policy and of the new one, in which the second line is new.
 const LIVE: &str = "[limits]\ndeadline-ms = 1000\n[settings]\nunpaid = [\"olt0/1/0/onu3\"]\n";
 const NEW: &str = "mode = \"shadow\"\n[limits]\ndeadline-ms = 1000\n[settings]\nunpaid = [\"olt0/1/0/onu3\", \"olt0/1/2/onu7\"]\n";
 const NEW_LINE: &str = "olt0/1/2/onu7";
@@ -52,7 +52,7 @@ fn load(server: &Server, first_client: u32) -> Report {
     .unwrap()
 }
 
-/// The one shadow, once it has seen all that the journal has of requests.
+/// Waits until the shadow has compared all requests of the journal, and returns it.
 #[track_caller]
 fn shadow(server: &Server) -> ShadowRow {
     let status = server.status();
@@ -84,7 +84,7 @@ fn a_shadow_differs_where_it_should_and_is_promoted_by_a_word() {
     );
 
     let shadow = shadow(&server);
-    // DISCOVER and REQUEST of the one line, and what was sent again of them, on a busy machine.
+    // The DISCOVER and the REQUEST of the one line, and their retransmissions on a busy machine.
     let of_new_line = || -> Vec<JournalLine> {
         let lines = server.journal().into_iter();
         lines.filter(|line| line.circuit_id.as_deref() == Some(NEW_LINE)).collect()
@@ -98,7 +98,7 @@ fn a_shadow_differs_where_it_should_and_is_promoted_by_a_word() {
     assert_eq!(shadow.differences.len(), 2, "{shadow:?}");
     assert!(!server.shadows_agree());
 
-    // The journal tells each of them, and of nobody else.
+    // The journal has a line for each of them, and for no others.
     let told = wait::soon("the journal to tell every difference", || {
         let told: Vec<_> = server.journal().into_iter().filter(differing).collect();
         (told.len() as u64 == expected).then_some(told)
@@ -109,7 +109,7 @@ fn a_shadow_differs_where_it_should_and_is_promoted_by_a_word() {
         let pool = line.differences.iter().find(|difference| difference.kind == "pool").unwrap();
         assert_eq!((pool.live.as_deref(), pool.shadow.as_deref()), (None, Some("walled-garden")));
     }
-    // Nobody but the line that the live policy knows is in the garden.
+    // Only the line that the live policy lists is in the garden.
     assert_eq!(server.status().pool("walled-garden").leased, 1);
     let metrics = server.metrics();
     let counted = format!(
@@ -176,7 +176,8 @@ fn shadows_that_loop_or_trap_delay_nobody() {
     }
     let garden = server.status().plugin("20-garden").clone();
     assert_eq!(garden.faults.values().sum::<u64>(), 0, "{garden:?}");
-    // All of these differ; the journal has as many as it takes in a second, the rest is counted.
+    // All of these differ; the journal has as many lines as its limit for a second, and the rest is
+    // counted.
     let told = server.journal().iter().filter(|line| differing(line)).count() as u64;
     let differed: u64 = summary.shadows.iter().map(|shadow| shadow.differed).sum();
     wait::soon("the journal to have its share of the differences", || {

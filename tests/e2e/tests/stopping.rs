@@ -1,5 +1,5 @@
-//! SIGTERM: what was begun is finished, nothing is forgotten. And what one server has, be it a store,
-//! a control socket or an address, is refused to a second one.
+//! SIGTERM: the server completes the requests in progress and loses nothing. A second server cannot
+//! use the store, the control socket or the address of a running one.
 
 #![allow(
     clippy::expect_used,
@@ -50,7 +50,7 @@ fn what_was_decided_is_answered_and_is_there_after_a_restart() {
             let (offered, server) = (offer.address, offer.server_identifier);
             match relay.request_selecting(&subscriber, offered, server, PATIENCE) {
                 Ok(Answer::Ack(acquired)) => Some(acquired.address),
-                // It came too late.
+                // The message arrived too late.
                 _ => None,
             }
         })
@@ -62,7 +62,7 @@ fn what_was_decided_is_answered_and_is_there_after_a_restart() {
     let acknowledged: BTreeSet<Ipv4Addr> =
         asking.into_iter().filter_map(|asking| asking.join().unwrap()).collect();
 
-    // Not one lease more was written than was acknowledged, and not one less.
+    // Exactly the acknowledged leases were written.
     let of_store = |server: &Server| -> BTreeSet<Ipv4Addr> {
         server.leases().into_iter().map(|lease| lease.address).collect()
     };
@@ -94,7 +94,7 @@ fn a_second_server_on_the_same_control_socket_is_refused_and_the_first_serves_on
 
 #[test]
 fn a_second_server_on_the_same_address_is_refused() {
-    // Sockets of one user can share a port, and then each would get a part of the messages.
+    // Sockets of one user can share a port, but then each would get a part of the messages.
     let server = Setup::on_loopback(SUBNETS).start();
     let said = Setup::listening(server.address(), SUBNETS).refused();
     assert!(said.contains("another DHCP server"), "{said}");

@@ -1,5 +1,6 @@
-//! Subscriber limits on the real server with several workers: many devices of one subscriber race
-//! for its leases over real sockets, routers are swapped, and the server is killed in between.
+//! Subscriber limits on the real server with several workers: many devices of one subscriber
+//! compete for its leases over real sockets, routers are replaced, and the server is killed in
+//! between.
 
 #![allow(
     clippy::expect_used,
@@ -72,9 +73,9 @@ const TABLE: &str = r#"
 
 const WORKERS: &str = "workers = 4";
 const DEVICES: u8 = 12;
-/// For an answer that must come, on a busy machine.
+/// The timeout of an answer that must arrive, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// For one that may not.
+/// The time after which no answer is expected.
 const SILENCE: Duration = Duration::from_millis(500);
 
 fn server() -> Server {
@@ -90,7 +91,7 @@ fn hardware_address(number: u8) -> String {
     format!("02:00:00:00:00:{number:02x}")
 }
 
-/// DISCOVER and REQUEST; nothing if either was not granted.
+/// Sends DISCOVER and REQUEST, and returns `None` if either was refused.
 fn try_to_acquire(relay: &mut Relay, device: &Subscriber, timeout: Duration) -> Option<Acquired> {
     let Answer::Offer(offer) = relay.discover(device, timeout).unwrap() else { return None };
     let (address, server) = (offer.address, offer.server_identifier);
@@ -109,7 +110,7 @@ fn leases_of(server: &Server, subscriber: &str) -> Vec<LeaseRow> {
 #[test]
 fn devices_that_race_never_hold_more_leases_than_their_subscriber_may_have() {
     let server = server();
-    // What devices hold in their own eyes: from the ACK to the sending of the RELEASE.
+    // The leases from the view of the devices: from the ACK to the sending of the RELEASE.
     let held = AtomicUsize::new(0);
     let most = AtomicUsize::new(0);
     let acquired = AtomicUsize::new(0);
@@ -178,7 +179,7 @@ fn devices_that_replace_each_other_leave_as_many_leases_as_their_subscriber_may_
                     scope.spawn(move || {
                         let mut relay = relay(server.address(), LINK);
                         start.wait();
-                        // Newer offers withdraw older ones, so not everybody gets through.
+                        // Newer offers withdraw older ones, so not every device gets a lease.
                         let device = device(number, "replacing");
                         let lease = try_to_acquire(&mut relay, &device, SILENCE * 4);
                         lease.map(|_| hardware_address(number))
@@ -197,7 +198,7 @@ fn devices_that_replace_each_other_leave_as_many_leases_as_their_subscriber_may_
             assert_eq!(leases_of(&server, "replacing"), leases);
         }
     }
-    // Every lease that began has ended, but for those that are left, and the journal says so.
+    // The journal shows that every lease has ended except the remaining ones.
     let leases = leases_of(&server, "replacing");
     let line = server.journal_says("a lease that was replaced", |line| {
         line.reason == "replaced-lease" && line.subscriber.as_deref() == Some("replacing")
@@ -227,7 +228,7 @@ fn a_swapped_router_is_served_at_once_and_the_old_lease_ends() {
     assert_eq!(line.circuit_id.as_deref(), Some("home"));
     assert_eq!(server.ask(&["leases", "--find", "home", "--state", "all"]).status.code(), Some(0));
 
-    // The old router, if it is still there, hears that its lease is over.
+    // The old router gets a NAK if it is still connected.
     let answer = relay.renew(&old, first.address, PATIENCE).unwrap();
     assert!(matches!(answer, Answer::Nak { .. }), "{answer:?}");
     server.journal_has("nak-subscriber-limit");
@@ -247,7 +248,7 @@ fn a_swapped_router_gets_the_fixed_address_of_its_line_or_the_last_of_a_full_poo
     assert_eq!(leases.len(), 1, "{leases:?}");
     assert_eq!(leases[0].hardware_address, hardware_address(3));
 
-    // Two lines share the two leases of one subscriber, and the pool has no address more.
+    // Two lines share the two leases of one subscriber, and the pool has no further address.
     let [first, second] =
         [11, 12].map(|number| relay.acquire(&device(number, "tiny-1"), PATIENCE).unwrap().address);
     let third = relay.acquire(&device(13, "tiny-2"), PATIENCE).unwrap().address;

@@ -1,4 +1,4 @@
-//! What people read is folded to the width of their terminal: no line is longer than it.
+//! Output on a terminal is folded to its width: no line is longer.
 
 #![allow(
     clippy::expect_used,
@@ -72,12 +72,12 @@ fn no_line_is_longer_than_a_terminal_of_80_or_of_60_columns() {
             }
         }
     }
-    // And what goes elsewhere is not folded.
+    // Output to other destinations is not folded.
     let output = server.ask(&["leases"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains(CIRCUIT));
 }
 
-/// What a command shows on a terminal, without colours.
+/// Returns the output of a command on a terminal, without colours.
 fn shown(command: &mut Command, columns: u16) -> String {
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(&size, None).unwrap();
@@ -87,10 +87,10 @@ fn shown(command: &mut Command, columns: u16) -> String {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    // The command keeps what it was given; the terminal ends when the last of it is closed.
+    // The command keeps its handles; the terminal ends when the last one is closed.
     command.stdout(std::process::Stdio::null());
     let mut text = Vec::new();
-    // The end of a terminal is an error.
+    // Reading at the end of a terminal is an error.
     let _ = File::from(terminal.master).read_to_end(&mut text);
     child.wait().unwrap();
     String::from_utf8(text).unwrap().replace("\r\n", "\n")

@@ -1,5 +1,6 @@
-//! Options that are sent twice, empty or cut short, options that nobody asked for, and options whose
-//! value is given as octets; and what the journal says of who is not served.
+//! Options that are repeated, empty or truncated, options that the client did not request, and
+//! options whose value is given as octets; and the journal's lines about clients that are not
+//! served.
 
 #![allow(
     clippy::expect_used,
@@ -35,14 +36,14 @@ const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// A client's message as the relay passes it on, without its option 82.
+/// Returns a client's message as the relay forwards it, without option 82.
 fn message(relay: &Relay, kind: u8, client: u8) -> ClientMessage {
     let address = *relay.local_address().ip();
     let message = ClientMessage::new(kind, [2, 0, 0, 0, 0, client]).relay_address(address);
     message.transaction_id(u32::from(client))
 }
 
-/// Option 82 of that relay, for this line.
+/// Returns option 82 of the relay for this line.
 fn information(relay: &Relay, line: &str) -> Vec<u8> {
     let subscriber = Subscriber::new([2, 0, 0, 0, 0, 0], line);
     relay.relay_information(&subscriber).unwrap()
@@ -80,14 +81,14 @@ fn messages_with_options_sent_twice_empty_or_cut_short_are_served_and_counted() 
         .option(54, &server.address().ip().octets())
         .option(50, &address.octets())
         .option(82, &of_line);
-    // The vendor class says that it has nine octets.
+    // The length of the vendor class is nine octets.
     let ack = answer(&mut relay, &request.cut_short(b"\x3c\x09udhc"));
     assert_eq!(ack.your_address, address);
     assert_eq!(server.journal_has("ack-selecting").circuit_id.as_deref(), Some("line"));
     assert_eq!(server.status().messages_cut_short, 1);
     assert!(server.metrics().contains("\nlessor_messages_cut_short_total 1\n"));
 
-    // Without its option 61 it would be taken for another client.
+    // Without option 61, the client would have another key.
     let discover = message(&relay, ClientMessage::DISCOVER, 2).option(82, &of_line);
     let silence = relay.exchange_octets(&discover.cut_short(b"\x3d\x09id"), SILENCE).unwrap();
     assert_eq!(silence, None);
@@ -99,7 +100,7 @@ fn messages_with_options_sent_twice_empty_or_cut_short_are_served_and_counted() 
 fn of_two_options_82_the_one_of_the_relay_next_to_the_server_counts() {
     let (server, mut relay) = started();
     let of_line = information(&relay, "line");
-    // The client pretends to be another line, and to have one sub-option that goes on and on.
+    // The client forges another line, and a sub-option that extends beyond its end.
     let discover = message(&relay, ClientMessage::DISCOVER, 1).option(82, b"\x01\x04rich\x63\xff");
     let offer = answer(&mut relay, &discover.option(82, &of_line).octets());
     assert_eq!(offer.relay_information(), Some(&of_line[..]));

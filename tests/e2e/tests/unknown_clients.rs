@@ -1,5 +1,4 @@
-//! After a cutover or a lost store: clients that the server has no record of, and new ones beside
-//! them.
+//! After a cutover or a lost store: clients without a record on the server, and new clients.
 
 #![allow(
     clippy::expect_used,
@@ -87,7 +86,7 @@ fn an_authoritative_server_tells_an_unknown_client_that_its_address_is_somebody_
             let answer = relay.init_reboot(&subscriber(2), wrong, timeout).unwrap();
             assert_eq!(matches!(answer, Answer::Nak { .. }), is_told, "{wrong}: {answer:?}");
         }
-        // A free address may be its own.
+        // A free address may be that of the client.
         let answer = relay.init_reboot(&subscriber(2), address(12), SILENCE).unwrap();
         assert_eq!(answer, Answer::Silence);
     }
@@ -111,7 +110,7 @@ fn after_a_start_without_records_nobody_gets_an_address_that_an_unknown_client_m
     let answer = relay.renew(&subscriber(1), address(10), PATIENCE).unwrap();
     is_acknowledged(&answer, address(10));
 
-    // There are records now, but not of everybody.
+    // There are records now, but not of all clients.
     server.kill();
     server.start_again();
     assert_eq!(discovers(&mut relay, SILENCE), Answer::Silence);
@@ -121,7 +120,7 @@ fn after_a_start_without_records_nobody_gets_an_address_that_an_unknown_client_m
     let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
     assert!(explained.contains("held-after-data-loss"), "{explained}");
 
-    // The operator knows better.
+    // The operator ends the hold.
     server.setup().put_subnets(&subnets(&settings("serve")));
     assert!(server.hang_up().accepted);
     assert!(server.status().holds.is_empty());

@@ -1,4 +1,5 @@
-//! What a step is made of: a word that changes when its command or one of its files does.
+//! The inputs of a step: computes a digest that changes when its command or one of its files
+//! changes.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +11,7 @@ use std::{
 
 use crate::languages::Step;
 
-/// The state of all that `step` is made of, in the folder of its example.
+/// Returns the digest of all inputs of `step`, in the folder of its example.
 pub(crate) fn state(folder: &Path, step: &Step) -> io::Result<String> {
     let mut files = BTreeSet::new();
     for name in step.of {
@@ -25,7 +26,8 @@ pub(crate) fn state(folder: &Path, step: &Step) -> io::Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// The files at and below a path. Links are not followed: what they lead to is named by itself.
+/// Collects the files at and below a path. Links are not followed, because a step names their
+/// targets separately.
 fn collect(path: &Path, files: &mut BTreeSet<PathBuf>) -> io::Result<()> {
     let kind = fs::symlink_metadata(path)?.file_type();
     if kind.is_dir() {

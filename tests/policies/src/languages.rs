@@ -1,29 +1,30 @@
-//! The languages: what each needs, and its commands. To add one is to add an entry to [`LANGUAGES`].
+//! The languages with what each needs and its commands. To add a language, add an entry to
+//! [`LANGUAGES`].
 
 use crate::Need;
 
-/// A language that the subscriber table is written in.
+/// A language with an implementation of the subscriber table.
 #[derive(Clone, Copy, Debug)]
 pub struct Language {
-    /// Its name, and that of its folder in `examples/policies`.
+    /// The name of the language and of its folder in `examples/policies`.
     pub name: &'static str,
-    /// What its commands need of the machine.
+    /// The requirements of its commands.
     pub(crate) needs: &'static [Need],
-    /// Fetches tools and libraries, if it needs any.
+    /// The step that fetches tools and libraries, if it needs any.
     pub(crate) install: Option<Step>,
-    /// Builds the policy; none for a script, which is one as it is.
+    /// The step that builds the policy; `None` for a script, which needs no build.
     pub(crate) build: Option<Step>,
-    /// The policy.
+    /// The file of the policy.
     pub(crate) file: &'static str,
 }
 
-/// A command, run by a shell in the folder of the example.
+/// A command that a shell runs in the folder of the example.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) command: &'static str,
-    /// The file or folder that it makes.
+    /// The file or folder that it creates.
     pub(crate) makes: &'static str,
-    /// What it makes that of: files and folders, from the folder of the example.
+    /// Its inputs: files and folders, relative to the folder of the example.
     pub(crate) of: &'static [&'static str],
 }
 

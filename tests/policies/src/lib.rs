@@ -1,8 +1,8 @@
-//! Builds the example policies in `examples/policies`, each in its folder and with the commands that
-//! its README gives. For tests and developers' tools only.
+//! Builds the example policies in `examples/policies`, each in its folder and with the commands of
+//! its README. This crate is only for tests and developers' tools.
 //!
-//! What this is not: a judge of what the policies decide. `lessor plugin test` runs the shared cases
-//! against what is built here.
+//! It does not check the decisions of the policies: `lessor plugin test` runs the shared cases with
+//! the policies that are built here.
 
 mod inputs;
 mod languages;
@@ -18,19 +18,19 @@ use std::{
 use languages::Step;
 pub use languages::{LANGUAGES, Language};
 
-/// Something that a language's commands need of the machine.
+/// A requirement of the commands of a language.
 #[derive(Clone, Copy, Debug)]
 pub struct Need {
-    /// A command that succeeds where it is there.
+    /// A command that succeeds if the requirement is met.
     probe: &'static str,
-    /// The Debian package that has it.
+    /// The Debian package that meets it.
     pub package: &'static str,
 }
 
-/// Why there is no policy.
+/// The reason why a policy was not built.
 #[derive(Debug)]
 pub enum NotBuilt {
-    /// The machine cannot: something is missing that could not be fetched.
+    /// The machine lacks something that could not be fetched.
     Unable(String),
     /// The example does not build.
     Failed(String),
@@ -46,7 +46,7 @@ impl fmt::Display for NotBuilt {
 
 impl std::error::Error for NotBuilt {}
 
-/// The Debian packages that the examples need and this machine lacks.
+/// Returns the Debian packages that the examples need and this machine lacks.
 pub fn missing_packages() -> Vec<&'static str> {
     let mut missing: Vec<_> = LANGUAGES
         .iter()
@@ -59,7 +59,7 @@ pub fn missing_packages() -> Vec<&'static str> {
     missing
 }
 
-/// The folder of cases that every example is to pass.
+/// Returns the folder of the cases that every example must pass.
 pub fn cases() -> PathBuf {
     examples().join("cases")
 }
@@ -72,25 +72,25 @@ impl Need {
 }
 
 impl Language {
-    /// The folder of its example.
+    /// Returns the folder of its example.
     pub fn folder(&self) -> PathBuf {
         examples().join(self.name)
     }
 
-    /// The commands that build its example, run in its folder; none for a script.
+    /// Returns the commands that build its example, which run in its folder; a script has none.
     pub fn commands(&self) -> impl Iterator<Item = &'static str> {
         [&self.install, &self.build].into_iter().flatten().map(|step| step.command)
     }
 
-    /// Builds its example, unless it is built and nothing has changed since. The file has its
-    /// settings beside it.
+    /// Builds its example, unless it is built and nothing has changed, and returns the file. Its
+    /// sidecar file is in the same folder.
     ///
     /// # Errors
-    /// See [`NotBuilt`].
+    /// Returns a [`NotBuilt`].
     pub fn build(&self) -> Result<PathBuf, NotBuilt> {
         let unable = |error: io::Error| NotBuilt::Unable(format!("{}: {error}", self.name));
         let notes = notes().map_err(unable)?;
-        // Tests and xtask may want the same policy at the same time.
+        // Tests and xtask may build the same policy at the same time.
         let lock = File::create(notes.join(format!("{}.lock", self.name))).map_err(unable)?;
         lock.lock().map_err(unable)?;
         let missing = self.needs.iter().filter(|need| !need.is_met()).map(|need| need.package);
@@ -103,7 +103,7 @@ impl Language {
         }
         match &self.build {
             Some(build) => self.step(&notes, build).map_err(NotBuilt::Failed)?,
-            // It is run by what is built of this checkout.
+            // A script needs the interpreters of this checkout.
             None => lessor_guests::interpreters()
                 .map(|_| ())
                 .map_err(|error| NotBuilt::Failed(error.to_string()))?,
@@ -111,7 +111,7 @@ impl Language {
         Ok(self.folder().join(self.file))
     }
 
-    /// Runs a command unless what it makes is there and was made of what is there now.
+    /// Runs a command, unless its output exists and was created from the current inputs.
     fn step(&self, notes: &Path, step: &Step) -> Result<(), String> {
         let folder = self.folder();
         let state = inputs::state(&folder, step)
@@ -121,7 +121,7 @@ impl Language {
         if noted == state && folder.join(step.makes).exists() {
             return Ok(());
         }
-        // What fails half-way is done anew.
+        // A step that fails is run again.
         let _ = fs::remove_file(&note);
         run(step.command, &folder)?;
         if !folder.join(step.makes).exists() {
@@ -137,7 +137,7 @@ fn run(command: &str, folder: &Path) -> Result<(), String> {
         .args(["-c", command])
         .current_dir(folder)
         .stdin(Stdio::null())
-        // Meant for the host's code, not for a policy's.
+        // These variables are meant for host code, not for policies.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("RUSTFLAGS")
@@ -151,7 +151,7 @@ fn run(command: &str, folder: &Path) -> Result<(), String> {
     Err(format!("{command}: {}\n{}", output.status, said.trim_end()))
 }
 
-/// Where it is written down what was built of what.
+/// Returns the folder of the notes about the inputs of each output.
 fn notes() -> io::Result<PathBuf> {
     let outer = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let notes = absolute(outer.unwrap_or_else(|| root().join("target")).join("example-policies"))?;
@@ -163,7 +163,7 @@ fn examples() -> PathBuf {
     root().join("examples/policies")
 }
 
-/// The top folder of the checkout.
+/// Returns the top folder of the checkout.
 fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.ancestors().nth(2).unwrap_or(own)

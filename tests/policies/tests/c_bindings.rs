@@ -1,5 +1,5 @@
-//! The bindings of the SDK for C are those that the contract makes. `UPDATE_GOLDEN=1` writes them
-//! anew.
+//! Checks that the bindings of the SDK for C match the contract. `UPDATE_GOLDEN=1` regenerates
+//! them.
 
 use std::{env, fs, path::Path};
 

@@ -1,6 +1,5 @@
-//! The core linked into a WebAssembly module, so that its imports can be looked at: `cargo xtask
-//! purity`. It is not a policy and is never run; it only has to keep the engine from being left out
-//! by the linker.
+//! Links the core into a WebAssembly module, so that `cargo xtask purity` can check its imports.
+//! This is not a policy and never runs; it only prevents the linker from removing the engine.
 #![allow(unsafe_code, reason = "an exported symbol is what makes the linker keep the engine")]
 
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use lessor_core::{
     Timestamp,
 };
 
-/// Calls everything that the engine does, on inputs that the linker cannot know.
+/// Calls every function of the engine, with inputs that the optimiser cannot know.
 #[unsafe(no_mangle)]
 pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
     let network = Network {
@@ -25,7 +24,7 @@ pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
     };
     let now = Timestamp::from_unix_ms(now_unix_ms);
     let mut engine = Engine::new(Arc::new(network), hash_seed);
-    // What a request is does not matter to the linker; that it is read does.
+    // The contents of a request do not matter, but it must come from an input.
     let input = hash_seed.to_string();
     if let (Ok(request), Ok(terms), Ok(change)) = (
         serde_json::from_str::<Request>(&input),

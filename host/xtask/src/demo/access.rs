@@ -1,9 +1,9 @@
-//! The demo's access network: a relay, and subscribers that extend their leases as real clients do,
-//! from their own address to the server's.
+//! The access network of the demo: a relay, and subscribers that extend their leases like real
+//! clients, from their own address to that of the server.
 //!
-//! For that their addresses must be this machine's. So the demo moves to a network namespace of its
-//! own if the system allows it, which takes no root where user namespaces are allowed; otherwise
-//! renewals go through the relay, and the demo says so.
+//! This requires that their addresses are addresses of this machine. So the demo moves to a
+//! separate network namespace if the system allows it (without root if user namespaces are
+//! allowed). Otherwise renewals go through the relay, and the demo reports this.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -19,18 +19,18 @@ use nix::{
 
 use super::{LINK, PATIENCE, RELAY, SERVER};
 
-/// Where the demo runs.
+/// The network in which the demo runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Network {
-    /// In a namespace of its own, made by root.
+    /// A separate namespace, created by root.
     Private,
-    /// In one that came with a user namespace.
+    /// A separate namespace within a user namespace.
     PrivateToUser,
-    /// Beside everything else on this machine.
+    /// The network of this machine.
     Shared,
 }
 
-/// The relay, and the subscribers' own way to the server.
+/// The relay, and the network through which subscribers send by unicast.
 pub(super) struct Access {
     pub(super) relay: Relay,
     network: Network,
@@ -42,20 +42,20 @@ impl Access {
         Ok(Self { relay, network })
     }
 
-    /// How subscribers extend their leases, for people.
+    /// Describes how subscribers extend their leases.
     pub(super) const fn description(&self) -> &'static str {
         match self.network {
             Network::Private | Network::PrivateToUser => {
-                "(in a network of its own: subscribers renew by unicast, without the relay)"
+                "(in a separate network: subscribers renew by unicast, without the relay)"
             }
             Network::Shared => {
-                "(this system lets the demo have no network of its own: subscribers renew through the \
-                 relay, which says that they sent it by unicast)"
+                "(this system does not allow a separate network: subscribers renew through the \
+                 relay, which reports that they sent it by unicast)"
             }
         }
     }
 
-    /// A subscriber extends the lease of its address.
+    /// Extends the lease of a subscriber's address.
     pub(super) fn renew(
         &mut self,
         subscriber: &Subscriber,
@@ -65,11 +65,11 @@ impl Access {
             return Ok(self.relay.renew(subscriber, address, PATIENCE)?);
         }
         let mut client = Client::bind(address, SERVER)
-            .with_context(|| format!("cannot speak for the client with {address}"))?;
+            .with_context(|| format!("cannot open a socket with the client's address {address}"))?;
         Ok(client.renew(subscriber, PATIENCE)?)
     }
 
-    /// What to write before a command that is to reach the server's sockets.
+    /// Returns the prefix for a command that connects to the server's sockets.
     pub(super) fn way_in(&self, server: u32) -> String {
         match self.network {
             Network::Private => format!("nsenter --target {server} --net "),
@@ -81,11 +81,12 @@ impl Access {
     }
 }
 
-/// Moves this process, before it starts any other, to a network where every address of `prefix` is
-/// its own; stays where it is if the system does not allow that.
+/// Moves this process to a network in which every address of `prefix` is its own, or leaves it in
+/// the shared network if the system does not allow that. Must be called before the process starts
+/// others.
 ///
 /// # Errors
-/// If the new network cannot be set up.
+/// Returns an error if the new network cannot be set up.
 pub(super) fn private_network(prefix: &str) -> anyhow::Result<Network> {
     let has_ip = Command::new("ip").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !has_ip.is_ok_and(|status| status.success()) {

@@ -1,5 +1,6 @@
-//! The demo's look ahead: what the subscribers sent is recorded, and replayed against the policies as
-//! they would be if Carla had paid; and the server explains what it does with her line.
+//! The recording, replay and explanation in the demo: the messages of the subscribers are recorded,
+//! and replayed against the policies as they would be if Carla had paid; and the server explains
+//! its decision about her line.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-/// How long the recorder may take to begin and to end.
+/// The timeout of the recorder, to begin and to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -21,7 +22,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Begins to record so many inputs.
+    /// Begins to record this number of inputs.
     pub(super) fn begin(lessor: &Path, config: &Path, inputs: usize) -> anyhow::Result<Self> {
         let file = config.with_file_name("traffic.jsonl");
         let child = Command::new(lessor)
@@ -35,21 +36,21 @@ impl Recording {
         let recording = Self { child, file };
         let started = Instant::now();
         while std::fs::read_to_string(&recording.file).unwrap_or_default().is_empty() {
-            ensure!(started.elapsed() < PATIENCE, "the recorder does not begin");
+            ensure!(started.elapsed() < PATIENCE, "the recorder has not begun after 60 s");
             sleep(GLANCE);
         }
         Ok(recording)
     }
 
-    /// Waits until everything is recorded.
+    /// Waits until all inputs are recorded, and returns the recording.
     pub(super) fn end(mut self) -> anyhow::Result<PathBuf> {
-        let ended = self.child.wait().context("the recorder is gone")?;
+        let ended = self.child.wait().context("cannot wait for the recorder")?;
         ensure!(ended.success(), "the recorder failed");
         Ok(std::mem::take(&mut self.file))
     }
 }
 
-/// A demo that fails leaves no recorder behind.
+/// Stops the recorder if the demo fails.
 impl Drop for Recording {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -57,8 +58,8 @@ impl Drop for Recording {
     }
 }
 
-/// Replays what was recorded against the policies with `circuit_id` taken off the list of the unpaid:
-/// nobody else must come out differently.
+/// Replays the recording against the policies without `circuit_id` in the list of unpaid lines, and
+/// checks that only decisions about this line differ.
 pub(super) fn replay(
     lessor: &Path,
     config: &Path,
@@ -84,13 +85,13 @@ pub(super) fn replay(
     ensure!(output.status.code() == Some(1), "the replay should find differences");
     ensure!(
         text.contains("2 differences between replayed and recorded"),
-        "Carla's two messages, and no others, should come out differently"
+        "the decisions about Carla's two messages, and no others, should differ"
     );
     std::fs::remove_dir_all(&changed)?;
     Ok(())
 }
 
-/// Has the server explain what it does with a line.
+/// Runs `lessor explain` for a line.
 pub(super) fn explain(lessor: &Path, config: &Path, circuit_id: &str) -> anyhow::Result<()> {
     let output = Command::new(lessor)
         .args(["explain", "--circuit-id", circuit_id, "--config"])
@@ -100,12 +101,12 @@ pub(super) fn explain(lessor: &Path, config: &Path, circuit_id: &str) -> anyhow:
     ensure!(output.status.success(), "the server should explain the line {circuit_id}");
     ensure!(
         text.contains("pool=walled-garden") && text.contains("offered-current"),
-        "the line {circuit_id} should be sent to the walled garden, and keep its address there"
+        "the line {circuit_id} should be in the walled garden and keep its address there"
     );
     Ok(())
 }
 
-/// Shows what a command said.
+/// Prints the output of a command, and returns its standard output.
 pub(super) fn show(output: &std::process::Output) -> anyhow::Result<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -113,7 +114,7 @@ pub(super) fn show(output: &std::process::Output) -> anyhow::Result<String> {
         println!("  {line}");
     }
     if text.is_empty() {
-        bail!("a command said nothing");
+        bail!("a command printed nothing");
     }
     Ok(text)
 }

@@ -1,5 +1,5 @@
-//! The demo's trial: a new price list runs beside the old one as a shadow, on live traffic, and
-//! decides nothing; then one word makes it decide.
+//! The shadow in the demo: a new price list runs in parallel with the old one as a shadow, on live
+//! traffic, and decides nothing; it is then made live.
 
 use std::{
     fs,
@@ -15,22 +15,22 @@ use lessor_load::{Acquired, Answer};
 use super::{SUBSCRIBERS, access::Access, foresight::show, subscriber};
 use crate::server::Server;
 
-/// How long the shadow may take to look at what it was shown.
+/// The timeout of the shadow for its comparisons.
 const THINKING_TIME: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// The price list that serves, and the one that is tried.
+/// The live price list, and the one that is tested.
 const OLD: &str = "10-subscriber-table";
 const NEW: &str = "11-new-prices";
-/// Ada's lease time in each.
+/// Ada's lease time in each price list, in seconds.
 const OLD_SECS: u32 = 3600;
 const NEW_SECS: u32 = 7200;
 
-/// Who renews while the shadow looks on: Ada, Bela and Deniz's set-top box.
+/// The subscribers that renew while the shadow runs: Ada, Bela and Deniz's set-top box.
 const RENEWING: [usize; 3] = [0, 1, 3];
 
-/// Lays the new price list beside the old one, as a shadow, and lets subscribers renew: they get what
-/// the old one says, and the shadow says what would change.
+/// Installs the new price list as a shadow, and lets subscribers renew: they get what the old price
+/// list defines, and the shadow reports what would change.
 pub(super) fn try_as_shadow(
     access: &mut Access,
     server: &Server,
@@ -65,7 +65,7 @@ pub(super) fn try_as_shadow(
     Ok(())
 }
 
-/// The shadow is what was wanted: one word, and the old price list goes.
+/// Makes the shadow live and removes the old price list.
 pub(super) fn promote(
     access: &mut Access,
     server: &Server,
@@ -81,7 +81,7 @@ pub(super) fn promote(
     server.hang_up()?;
     ensure!(server.wait_for_reload()?, "the promotion should be accepted");
     let ack = renew(access, held, 0)?;
-    println!("  Ada renewed {} and has it for {} s now", ack.address, ack.lease_time_secs);
+    println!("  Ada renewed {} and now has it for {} s", ack.address, ack.lease_time_secs);
     ensure!(ack.lease_time_secs == NEW_SECS, "Ada should have her lease for {NEW_SECS} s");
     Ok(())
 }
@@ -95,19 +95,19 @@ fn renew(access: &mut Access, held: &[Acquired], number: usize) -> anyhow::Resul
     }
 }
 
-/// What the shadow found, as soon as it has looked at every renewal.
+/// Waits until the shadow has compared every renewal, and returns its result.
 fn wait_for_shadow(lessor: &Path, config: &Path) -> anyhow::Result<serde_json::Value> {
     let started = Instant::now();
     loop {
         let output =
             Command::new(lessor).args(["shadow", "--json", "--config"]).arg(config).output()?;
-        let summary: serde_json::Value =
-            serde_json::from_slice(&output.stdout).context("lessor shadow --json says no JSON")?;
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .context("lessor shadow --json printed no JSON")?;
         let shadow = &summary["shadows"][0];
         if shadow["requests"].as_u64() == Some(RENEWING.len() as u64) {
             return Ok(shadow.clone());
         }
-        ensure!(started.elapsed() < THINKING_TIME, "the shadow does not look: {summary}");
+        ensure!(started.elapsed() < THINKING_TIME, "the shadow compared too little: {summary}");
         sleep(GLANCE);
     }
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask configuration`: a configuration of any number of subnets, each a network of its own, with
-//! reservations in a file of their own.
+//! `cargo xtask configuration`: writes a configuration with any number of subnets, each a separate
+//! network, and with reservations in a separate file.
 //!
-//! Not here: what a server makes of it.
+//! It does not run a server with this configuration.
 
 use std::{
     fs::{self, File},
@@ -12,25 +12,25 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-/// Where the server of such a configuration listens.
+/// The address on which the server listens.
 pub(crate) const LISTEN: &str = "127.0.0.1:16767";
 
 /// All subnets are in 10.0.0.0/8.
 const FIRST: u32 = u32::from_be_bytes([10, 0, 0, 0]);
 const ADDRESSES: u32 = 1 << 24;
-/// Each subnet has a pool of this many addresses.
+/// The number of addresses in the pool of each subnet.
 const POOL: u32 = 20;
-/// Network address, router and broadcast address.
+/// The number of other addresses: network address, router and broadcast address.
 const NOT_FOR_CLIENTS: u32 = 3;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConfigurationArguments {
-    /// The folder that the files go to; it is made if it does not exist.
+    /// Folder for the files; it is created if it does not exist.
     folder: PathBuf,
-    /// How many subnets there are, each a network of its own with a pool of 20 addresses.
+    /// Number of subnets; each is a separate network with a pool of 20 addresses.
     #[arg(long, default_value_t = 100_000)]
     subnets: u32,
-    /// How many lines have an address reserved, spread over the subnets.
+    /// Number of lines with a reserved address, distributed over the subnets.
     #[arg(long, default_value_t = 1_000_000)]
     reservations: u32,
 }
@@ -41,14 +41,15 @@ pub(crate) fn run(arguments: &ConfigurationArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes `lessor.toml` and, if there are reservations, `reservations.csv`; the path of the former. Leases
-/// go to `store` beside them.
+/// Writes `lessor.toml` and, if there are reservations, `reservations.csv`, and returns the path of
+/// the former. The store is the folder `store` beside them.
 ///
 /// # Errors
-/// If they cannot be written, or 10.0.0.0/8 has no room for so many.
+/// Returns an error if the files cannot be written, or if 10.0.0.0/8 has no room for so many
+/// subnets.
 pub(crate) fn write(folder: &Path, subnets: u32, reservations: u32) -> anyhow::Result<PathBuf> {
     let layout = Layout::new(subnets, reservations)?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let path = folder.join("lessor.toml");
     let written = layout.write_configuration(&path).and_then(|()| match reservations {
         0 => Ok(()),
@@ -58,16 +59,16 @@ pub(crate) fn write(folder: &Path, subnets: u32, reservations: u32) -> anyhow::R
     Ok(path)
 }
 
-/// Whether there is room for so many.
+/// Returns whether there is room for so many subnets and reservations.
 pub(crate) fn has_room(subnets: u32, reservations: u32) -> bool {
     Layout::new(subnets, reservations).is_ok()
 }
 
-/// How the addresses are divided.
+/// The division of the addresses into subnets.
 struct Layout {
     subnets: u32,
     reservations: u32,
-    /// Addresses of a subnet.
+    /// The number of addresses of a subnet.
     size: u32,
 }
 
@@ -77,7 +78,7 @@ impl Layout {
         let size = (reservations.div_ceil(subnets) + POOL + NOT_FOR_CLIENTS).next_power_of_two();
         ensure!(
             u64::from(size) * u64::from(subnets) <= u64::from(ADDRESSES),
-            "10.0.0.0/8 has no room for {subnets} subnets of {size} addresses: take fewer"
+            "10.0.0.0/8 has no room for {subnets} subnets of {size} addresses: use fewer"
         );
         Ok(Self { subnets, reservations, size })
     }

@@ -1,22 +1,22 @@
-//! The tables of `docs/performance.md`, each between two marks.
+//! Writes the tables of `docs/performance.md`, each between two marks.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use lessor_terminal::right_align;
 
-/// A table with what it shows.
+/// A table with its name and title.
 pub(super) struct Section {
-    /// The mark in the document.
+    /// The name in the marks of the document.
     pub(super) name: &'static str,
-    /// One line for the terminal.
+    /// The title for the terminal, one line.
     pub(super) title: &'static str,
     pub(super) header: Vec<&'static str>,
     pub(super) rows: Vec<Vec<String>>,
 }
 
 impl Section {
-    /// The table for a terminal.
+    /// Formats the table for a terminal.
     pub(super) fn table(&self) -> String {
         let mut table = lessor_terminal::table(&self.header);
         for row in &self.rows {
@@ -40,10 +40,10 @@ impl Section {
     }
 }
 
-/// Puts the tables between their marks.
+/// Writes the tables between their marks.
 ///
 /// # Errors
-/// If the document is not there, or has no place for one of them.
+/// Returns an error if the document does not exist, or if it lacks the marks of a table.
 pub(super) fn put_into(path: &Path, sections: &[Section]) -> anyhow::Result<()> {
     let cannot = || format!("cannot write the tables into {}", path.display());
     let mut text = std::fs::read_to_string(path).with_context(cannot)?;
@@ -60,7 +60,7 @@ fn with_table(text: &str, name: &str, table: &str) -> anyhow::Result<String> {
         Some((before, after))
     });
     let Some((before, after)) = parts else {
-        bail!("it has no lines {begin} and {end}, between which the table goes");
+        bail!("it lacks the lines {begin} and {end}, between which the table is written");
     };
     Ok(format!("{before}{begin}\n{table}{end}{after}"))
 }

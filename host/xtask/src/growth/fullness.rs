@@ -1,4 +1,5 @@
-//! Pools that are nearly full: how long a client without a lease waits for an offer, one at a time.
+//! Pools that are nearly full: measures the time of an offer to a client without a lease, one
+//! client at a time.
 
 use std::path::Path;
 
@@ -14,18 +15,18 @@ use super::{
     measured::grouped,
 };
 
-/// What the pool of 10.0.0.0/16 has without its first two addresses.
+/// The number of addresses in the pool of 10.0.0.0/16.
 const POOL: u32 = 65_533;
-/// How full it is, in parts of ten thousand.
+/// The shares of leased addresses, in ten-thousandths.
 const FULL: [u32; 4] = [0, 5_000, 9_900, 9_999];
-/// The clients that look for an address, give it back and look again.
+/// The number of clients that repeatedly get an address and release it.
 const CLIENTS: u32 = 4;
 const SECS: u64 = 5;
 
 /// Fills a pool and measures offers.
 ///
 /// # Errors
-/// If somebody gets no address.
+/// Returns an error if a client gets no address.
 pub(super) fn measure(lessor: &Path, folder: &Path) -> anyhow::Result<Section> {
     let mut rows = Vec::new();
     for full in FULL {
@@ -48,7 +49,7 @@ fn row(lessor: &Path, folder: &Path, full: u32, leases: u32) -> anyhow::Result<V
     }
     let probe = LoadArgs { duration_secs: Some(SECS), release: true, ..load(CLIENTS, leases, 1)? };
     let report = lessor_load::run(&probe)?;
-    ensure!(report.failed == 0, "somebody got no address: {report}");
+    ensure!(report.failed == 0, "a client got no address: {report}");
     server.stop()?;
     std::fs::remove_dir_all(folder)?;
     let offer = report.latency.discover_to_offer;

@@ -1,4 +1,5 @@
-//! Leases: memory and disk of each, and how long a server takes to start with them.
+//! Leases: measures the memory and disk space of each, and the time that a server takes to start
+//! with them.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -22,10 +23,10 @@ const WINDOW: u32 = 1024;
 /// All leases are in 10.0.0.0/8.
 const LINK: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
-/// Grows a server to each number of leases and starts it again.
+/// Grows a server to each number of leases and restarts it.
 ///
 /// # Errors
-/// If it does not give an address to everybody.
+/// Returns an error if a client gets no address.
 pub(super) fn measure(lessor: &Path, folder: &Path, counts: &[u32]) -> anyhow::Result<Section> {
     let mut rows = Vec::new();
     for count in counts {
@@ -58,7 +59,7 @@ fn row(lessor: &Path, folder: &Path, count: u32) -> anyhow::Result<Vec<String>> 
     let report = lessor_load::run(&load(count, 0, WINDOW)?)?;
     ensure!(
         report.ok() && report.acquired == u64::from(count),
-        "not everybody was served: {report}"
+        "not all clients were served: {report}"
     );
     let grown = resident_octets(server.process())?.saturating_sub(empty);
     server.stop()?;
@@ -81,7 +82,7 @@ fn row(lessor: &Path, folder: &Path, count: u32) -> anyhow::Result<Vec<String>> 
     ])
 }
 
-/// A configuration with one subnet that has one pool.
+/// Returns a configuration with one subnet that has one pool.
 pub(super) fn configuration(prefix: &str, range: &str) -> String {
     format!(
         "[server]\nlisten = [\"{LISTEN}\"]\n[store]\npath = \"store\"\n\
@@ -90,8 +91,8 @@ pub(super) fn configuration(prefix: &str, range: &str) -> String {
     )
 }
 
-/// Clients from the `first`, each with 30 octets of option 82: circuit id, remote id, the link that the
-/// relay selects, and that it wants replies at its own port.
+/// Returns a load of clients, beginning with number `first`, each with 30 octets of option 82:
+/// circuit id, remote id, link selection and relay source port.
 pub(super) fn load(clients: u32, first: u32, window: u32) -> anyhow::Result<LoadArgs> {
     let template = |text: &str| text.parse::<Template>().map_err(anyhow::Error::from);
     Ok(LoadArgs {

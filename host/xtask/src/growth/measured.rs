@@ -1,4 +1,4 @@
-//! Figures of running programs and of folders, and how they are written.
+//! Measures running programs and folders, and formats the figures.
 
 use std::{
     path::Path,
@@ -10,12 +10,12 @@ use std::{
 use anyhow::{Context, bail, ensure};
 
 const GLANCE: Duration = Duration::from_millis(10);
-/// A check takes no longer.
+/// The timeout of a check.
 const CHECK_MAX: Duration = Duration::from_secs(120);
-/// What a server had for starting is given back within this time.
+/// The time within which a server frees the memory that it needed only to start.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// What a check of a configuration took.
+/// The cost of a check of a configuration.
 pub(super) struct Checked {
     pub(super) took: Duration,
     pub(super) peak_octets: u64,
@@ -24,7 +24,7 @@ pub(super) struct Checked {
 /// Runs `lessor check`.
 ///
 /// # Errors
-/// If the configuration is refused.
+/// Returns an error if the configuration is refused.
 pub(super) fn check(lessor: &Path, config: &Path) -> anyhow::Result<Checked> {
     let began = Instant::now();
     let mut command = Command::new(lessor);
@@ -32,7 +32,7 @@ pub(super) fn check(lessor: &Path, config: &Path) -> anyhow::Result<Checked> {
     let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
     let mut peak_octets = 0;
     loop {
-        // The last look before its end tells the most.
+        // The last value before the process exits is the most accurate.
         let peak = memory_octets(child.id(), "VmHWM:").unwrap_or_default();
         peak_octets = peak_octets.max(peak);
         if let Some(status) = child.try_wait()? {
@@ -48,10 +48,10 @@ pub(super) fn check(lessor: &Path, config: &Path) -> anyhow::Result<Checked> {
     }
 }
 
-/// The resident memory of a process that has come to rest.
+/// Waits until a process has settled, and returns its resident memory.
 ///
 /// # Errors
-/// If there is no such process.
+/// Returns an error if there is no such process.
 pub(super) fn resident_octets(process: u32) -> anyhow::Result<u64> {
     sleep(SETTLE);
     memory_octets(process, "VmRSS:")
@@ -64,10 +64,10 @@ fn memory_octets(process: u32, field: &str) -> anyhow::Result<u64> {
     Ok(kib.context("the process has ended")?.trim().parse::<u64>()? << 10)
 }
 
-/// What the files of a folder take.
+/// Returns the total size of the files in a folder.
 ///
 /// # Errors
-/// If it cannot be read.
+/// Returns an error if the folder cannot be read.
 pub(super) fn folder_octets(folder: &Path) -> anyhow::Result<u64> {
     let mut octets = 0;
     for entry in std::fs::read_dir(folder)? {
@@ -80,17 +80,17 @@ pub(super) fn folder_octets(folder: &Path) -> anyhow::Result<u64> {
     Ok(octets)
 }
 
-/// Octets as MiB.
+/// Formats octets as MiB.
 pub(super) fn mib(octets: u64) -> String {
     format!("{:.1}", octets as f64 / f64::from(1 << 20))
 }
 
-/// Seconds with two digits.
+/// Formats seconds with two decimals.
 pub(super) fn secs(time: Duration) -> String {
     format!("{:.2}", time.as_secs_f64())
 }
 
-/// How much of `octets` each of `count` has; nothing if there is none.
+/// Formats `octets` divided by `count`, or returns an empty text if `count` is 0.
 pub(super) fn each(octets: u64, count: u32) -> String {
     match count {
         0 => String::new(),
@@ -98,7 +98,7 @@ pub(super) fn each(octets: u64, count: u32) -> String {
     }
 }
 
-/// A number with its thousands apart.
+/// Formats a number with separators of thousands.
 pub(super) fn grouped(number: u32) -> String {
     let digits = number.to_string();
     let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();

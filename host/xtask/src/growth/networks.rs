@@ -1,5 +1,5 @@
-//! Networks and reservations: how long a configuration takes to check and to start with, and what each
-//! network and each reservation costs a server that nobody has asked for anything.
+//! Networks and reservations: measures the time to check a configuration and to start with it, and
+//! the memory of each network and each reservation in a server that has received no message.
 
 use std::{path::Path, time::Instant};
 
@@ -16,7 +16,7 @@ use super::{
 /// Checks and starts each configuration.
 ///
 /// # Errors
-/// If one is refused.
+/// Returns an error if a configuration is refused.
 pub(super) fn measure(
     lessor: &Path,
     folder: &Path,
@@ -57,7 +57,7 @@ pub(super) fn measure(
         "octets a subnet",
         "octets a reservation",
     ];
-    let title = "Subnets, each a network of its own with a pool, and reservations by circuit id";
+    let title = "Subnets, each a separate network with a pool, and reservations by circuit id";
     Ok(Section { name: "networks", title, header, rows })
 }
 

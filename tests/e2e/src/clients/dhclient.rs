@@ -9,7 +9,7 @@ use crate::{Host, Process, wait};
 
 /// A running dhclient.
 ///
-/// It has no way to be told to extend its lease, so the server should give a short one.
+/// It cannot be made to extend its lease, so the server should grant a short one.
 #[derive(Debug)]
 pub struct Dhclient {
     process: Process,
@@ -20,7 +20,8 @@ pub struct Dhclient {
     folder: TempDir,
 }
 
-/// It extends its lease by a datagram from its address, so the interface must have that.
+/// dhclient extends its lease with a datagram from its address, so the script must configure the
+/// address.
 const SCRIPT: &str = r#"#!/bin/sh
 case "$reason" in
     BOUND|RENEW|REBIND|REBOOT)
@@ -31,7 +32,7 @@ esac
 exit 0
 "#;
 
-/// T1 and what it adds at random.
+/// The timeout of a renewal: T1 and a random delay.
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Client for Dhclient {
@@ -60,7 +61,7 @@ impl Client for Dhclient {
         self.times_bound += 1;
         let line = self.process.says_again("bound to ", self.times_bound, RENEWAL_PATIENCE);
         let address = address_after(&line, "bound to ");
-        // Its own record must say the same.
+        // Its own record must agree.
         wait::soon("the address in dhclient's leases", || {
             let leases = std::fs::read_to_string(self.folder.path().join("leases")).ok()?;
             leases.contains(&format!("fixed-address {address};")).then_some(())
@@ -81,8 +82,8 @@ impl Client for Dhclient {
 }
 
 impl Dhclient {
-    /// Ends it and starts it again, as a power cut would: it remembers its lease and nobody was
-    /// told.
+    /// Kills and restarts it, as a power cut would: it still has its lease, and the server was not
+    /// notified.
     pub fn starts_again(&mut self) {
         self.process.kill();
         self.starts += 1;
@@ -91,7 +92,7 @@ impl Dhclient {
         self.process = Process::start("dhclient", &mut self.start, &output);
     }
 
-    /// What it has said since its start.
+    /// Returns its process, for its output since the start.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }

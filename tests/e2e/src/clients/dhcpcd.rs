@@ -16,11 +16,11 @@ pub struct Dhcpcd {
     _folder: TempDir,
 }
 
-/// It waits up to two seconds before it begins, on purpose, and looks for another user of the
-/// address for some seconds more.
+/// The timeout of a lease: dhcpcd deliberately waits up to two seconds before it begins, and then
+/// probes the address for some seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Its state is kept in fixed places, so each instance sees folders of its own there.
+/// dhcpcd has its state in fixed folders, so the script mounts separate ones for each instance.
 const SCRIPT: &str = r#"
 mkdir -p /run/dhcpcd && mount -t tmpfs tmpfs /run/dhcpcd && mount -t tmpfs tmpfs /var/lib/dhcpcd &&
 exec "$0" "$@"
@@ -51,7 +51,7 @@ impl Client for Dhcpcd {
 }
 
 impl Dhcpcd {
-    /// Starts it with more arguments.
+    /// Starts the client with additional arguments.
     pub fn start_with(host: &Host, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("there is room for the client's files");
         let configuration = folder.path().join("dhcpcd.conf");
@@ -65,7 +65,7 @@ impl Dhcpcd {
         Self { process, times_leased: 0, _folder: folder }
     }
 
-    /// What it has said so far.
+    /// Returns its process, for its output.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }

@@ -16,7 +16,7 @@ pub struct Udhcpc {
     _folder: TempDir,
 }
 
-/// It configures nothing by itself.
+/// udhcpc configures nothing itself, so the script does.
 const SCRIPT: &str = r#"#!/bin/sh
 case "$1" in
     bound|renew)
@@ -35,7 +35,7 @@ impl Client for Udhcpc {
 
     fn acquires(&mut self) -> Ipv4Addr {
         self.times_leased += 1;
-        // The script speaks after it has configured the interface.
+        // The script prints this line after it has configured the interface.
         let words = if self.times_leased == 1 { "script: bound " } else { "script: " };
         let line = self.process.says_again(words, self.times_leased, wait::SOON);
         line.rsplit(' ')
@@ -56,7 +56,7 @@ impl Client for Udhcpc {
 }
 
 impl Udhcpc {
-    /// Starts it with more arguments.
+    /// Starts the client with additional arguments.
     pub fn start_with(host: &Host, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("there is room for the client's files");
         let script = folder.path().join("script");
@@ -69,7 +69,7 @@ impl Udhcpc {
         Self { process, times_leased: 0, _folder: folder }
     }
 
-    /// What it has said so far.
+    /// Returns its process, for its output.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }

@@ -1,4 +1,4 @@
-//! The cases: what is sent to a server, and what of its answer is of interest.
+//! The cases: the messages to a server, and the parts of its answers that matter.
 
 use std::net::Ipv4Addr;
 
@@ -11,7 +11,7 @@ use super::{
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// What happens, for people; no two are the same.
+    /// A unique description of the case.
     pub name: &'static str,
     /// The addresses that the server has on the link of the clients.
     on_link: &'static [&'static str],
@@ -19,13 +19,13 @@ pub struct Case {
 }
 
 const USUAL: &[&str] = &["10.77.0.1/24"];
-/// An address on the link that no client uses and no pool has.
+/// An address on the link that no client uses and that is not in a pool.
 const UNUSED: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 150);
-/// The mask, option 1.
+/// The code of the subnet mask.
 const MASK: u8 = 1;
 
 impl Case {
-    /// Plays it to a server that was started for it; what came of it.
+    /// Starts a server, runs the case with it, and returns the outcome.
     pub(super) fn play(&self, kind: Kind) -> String {
         let site = Site::new(self.on_link);
         let Some(_running) = kind.start(&site) else { return "does not start".to_owned() };
@@ -33,7 +33,7 @@ impl Case {
     }
 }
 
-/// Every case, in the order of the table.
+/// Returns every case, in the order of the table.
 pub fn cases() -> Vec<Case> {
     let case = |name, play| Case { name, on_link: USUAL, play };
     vec![
@@ -191,7 +191,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// The hardware address of a client.
+/// Returns the hardware address of a client.
 const fn device(number: u8) -> [u8; 6] {
     [2, 0, 0x5e, 0, 0x53, number]
 }
@@ -208,7 +208,7 @@ fn relayed(packet: Packet) -> Packet {
     packet.relayed_by(GIADDR)
 }
 
-/// The REQUEST that takes an offer.
+/// Returns the REQUEST that accepts an offer.
 fn selecting(number: u8, offered: &Answer) -> Packet {
     let identifier = offered.option(54).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
     request(number)
@@ -226,7 +226,7 @@ fn acquire_by_relay(site: &Site, number: u8) -> Ipv4Addr {
     site.relay(&relayed(selecting(number, &offered))).your_address().unwrap_or(UNUSED)
 }
 
-/// The answer, and the subnet of the address that it gives.
+/// Describes the answer and the subnet of its address.
 fn with_address(answer: &Answer) -> String {
     match answer.your_address().map(|address| address.octets()) {
         Some([first, second, third, _]) => {

@@ -1,5 +1,5 @@
-//! Messages as octets: a header that dhcproto writes, and options one by one, so that they can be
-//! wrong.
+//! Messages as octets: dhcproto writes the header, and options are appended one by one, so that
+//! they can be invalid.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -8,10 +8,10 @@ use etherparse::PacketBuilder;
 
 /// The header and the magic cookie.
 const HEADER_OCTETS: usize = 240;
-/// The least that a BOOTP message has (RFC 1542 section 2.1).
+/// The minimum length of a BOOTP message (RFC 1542 section 2.1).
 const BOOTP_OCTETS: usize = 300;
 
-/// Option 53.
+/// The type of a message (option 53).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub(super) enum Type {
@@ -34,12 +34,12 @@ pub(super) struct Packet {
 }
 
 impl Packet {
-    /// A message of this type, with a list of parameters as most clients send it.
+    /// Returns a message of this type, with a parameter request list like that of most clients.
     pub(super) fn new(kind: Type, hardware_address: [u8; 6]) -> Self {
         Self::without_parameters(kind, hardware_address).option(55, &[1, 3, 6, 15, 51, 54])
     }
 
-    /// A message of this type.
+    /// Returns a message of this type.
     pub(super) fn without_parameters(kind: Type, hardware_address: [u8; 6]) -> Self {
         let packet = Self {
             transaction_id: fastrand::u32(1..),
@@ -53,26 +53,26 @@ impl Packet {
         packet.option(53, &[kind as u8])
     }
 
-    /// With ciaddr.
+    /// Sets ciaddr.
     #[allow(clippy::wrong_self_convention, reason = "it says where the packet comes from")]
     pub(super) fn from_address(mut self, address: Ipv4Addr) -> Self {
         self.client_address = address;
         self
     }
 
-    /// With giaddr.
+    /// Sets giaddr.
     pub(super) fn relayed_by(mut self, address: Ipv4Addr) -> Self {
         self.relay_address = address;
         self
     }
 
-    /// With hlen 0.
+    /// Sets hlen to 0.
     pub(super) fn without_hardware_address(mut self) -> Self {
         self.hardware_address_octets = 0;
         self
     }
 
-    /// With one more option.
+    /// Appends an option.
     pub(super) fn option(mut self, code: u8, octets: &[u8]) -> Self {
         let length = u8::try_from(octets.len()).expect("an option has at most 255 octets");
         self.options.extend([code, length]);
@@ -80,25 +80,25 @@ impl Packet {
         self
     }
 
-    /// With one more option that holds an address.
+    /// Appends an option that contains an address.
     pub(super) fn address_option(self, code: u8, address: Ipv4Addr) -> Self {
         self.option(code, &address.octets())
     }
 
-    /// With an option 82 that names a line.
+    /// Appends an option 82 with this circuit id.
     pub(super) fn on_line(self, circuit_id: &str) -> Self {
         let length = u8::try_from(circuit_id.len()).expect("a circuit id is short");
         self.option(82, &[&[1, length], circuit_id.as_bytes()].concat())
     }
 
-    /// With a last option that says it is longer than what is left of the message.
+    /// Appends a last option whose length exceeds the rest of the message.
     pub(super) fn cut_in_an_option(mut self) -> Self {
         self.options.extend([60, 200, b'x']);
         self.is_ended = false;
         self
     }
 
-    /// The payload of the datagram.
+    /// Returns the payload of the datagram.
     pub(super) fn octets(&self) -> Vec<u8> {
         let none = Ipv4Addr::UNSPECIFIED;
         let message = Message::new_with_id(
@@ -117,14 +117,14 @@ impl Packet {
         octets.extend(&self.options);
         if self.is_ended {
             octets.push(255);
-            // As a BOOTP message, some servers and relays want that.
+            // Some servers and relays require the length of a BOOTP message.
             octets.resize(octets.len().max(BOOTP_OCTETS), 0);
         }
         octets
     }
 }
 
-/// The frame with a datagram in it.
+/// Returns a frame with this datagram.
 pub(super) fn frame(
     (source_hardware, destination_hardware): ([u8; 6], [u8; 6]),
     (source, destination): (SocketAddrV4, SocketAddrV4),

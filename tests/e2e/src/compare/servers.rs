@@ -1,4 +1,4 @@
-//! The servers that are compared, each with the same subnets, pools and reservation.
+//! The compared servers, each with the same subnets, pools and reservation.
 
 use std::{path::Path, process::Command, thread, time::Duration, time::Instant};
 
@@ -14,13 +14,13 @@ pub(super) const RESERVED_FOR: [u8; 6] = [2, 0, 0x5e, 0, 0x53, 0x99];
 const START_PATIENCE: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// Subnet, first and last address of its pool, router.
+/// The subnets, each with the first and last address of its pool and its router.
 const SUBNETS: [(&str, &str, &str, &str); 3] = [
     ("10.77.0.0", "10.77.0.10", "10.77.0.17", "10.77.0.1"),
     ("10.78.0.0", "10.78.0.100", "10.78.0.107", "10.78.0.1"),
     ("100.64.0.0", "100.64.0.10", "100.64.0.17", "100.64.0.1"),
 ];
-/// How many addresses each pool has.
+/// The number of addresses of each pool.
 pub(super) const POOL_SIZE: usize = 8;
 
 /// A DHCP server.
@@ -33,7 +33,7 @@ pub enum Kind {
     Dnsmasq,
 }
 
-/// A server that serves a site. Killed when it is dropped.
+/// A running server of a site, which is killed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Running {
     _process: Process,
@@ -42,10 +42,10 @@ pub(super) struct Running {
 }
 
 impl Kind {
-    /// All of them.
+    /// All servers.
     pub const ALL: [Self; 4] = [Self::Lessor, Self::Kea, Self::Dhcpd, Self::Dnsmasq];
 
-    /// As the table calls it, with the version that is installed.
+    /// Returns its title in the table, with the installed version.
     pub fn title(self) -> String {
         let said = |program: &str, argument: &str| {
             let output = Command::new(program).arg(argument).output();
@@ -67,7 +67,7 @@ impl Kind {
         }
     }
 
-    /// The program, and the Debian package that has it; nothing for this server, which is built.
+    /// Returns the program and its Debian package, or `None` for this server, which is built.
     pub const fn program(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Lessor => None,
@@ -77,7 +77,7 @@ impl Kind {
         }
     }
 
-    /// Starts it on the server's host of a site; nothing if it refuses to serve.
+    /// Starts it on the server's host of a site. Returns `None` if it refuses to serve.
     pub(super) fn start(self, site: &Site) -> Option<Running> {
         if self == Self::Lessor {
             let setup = Setup::on_link("eth0", &lessor_subnets())
@@ -191,7 +191,7 @@ fn start_dnsmasq(site: &Site, folder: &Path) -> Option<Process> {
     started("dnsmasq", &mut command, &folder.join("log"), "started, version")
 }
 
-/// Starts a server and waits until it says that it serves; nothing if it ends before.
+/// Starts a server and waits until it reports that it serves. Returns `None` if it exits before.
 fn started(name: &str, command: &mut Command, log: &Path, ready: &str) -> Option<Process> {
     let mut process = Process::start(name, command, log);
     let until = Instant::now() + START_PATIENCE;

@@ -1,4 +1,5 @@
-//! The site: a server between a link with clients and a link to a relay, and what arrives on both.
+//! The site: a server between a link with clients and a link to a relay, and the frames that arrive
+//! on both.
 
 use std::{
     fmt,
@@ -19,19 +20,19 @@ use nix::{
 use super::packet::{Packet, frame};
 use crate::{Datagram, Host, Link};
 
-/// The server on the link of the clients.
+/// The server's address on the link of the clients.
 pub(super) const ON_LINK: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-/// The server on the link to the relay.
+/// The server's address on the link to the relay.
 pub(super) const TO_RELAY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 1);
-/// The relay on that link.
+/// The relay's address on the link to the server.
 const RELAY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
-/// The relay on the link of its clients: giaddr.
+/// The relay's address on the link of its clients (giaddr).
 pub(super) const GIADDR: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
 const EVERYBODY: [u8; 6] = [0xff; 6];
-/// How long an answer is waited for. All of them answer within milliseconds, or never.
+/// The timeout of an answer. All servers answer within milliseconds or never.
 const PATIENCE: Duration = Duration::from_millis(1_000);
-/// How long a server takes at most to take in a message.
+/// The time within which a server processes a message.
 const TAKEN_IN_WITHIN: Duration = Duration::from_millis(50);
 const INTERVAL: Duration = Duration::from_millis(5);
 
@@ -42,7 +43,7 @@ pub(super) struct Site {
     clients: Port,
     relay: Port,
     server_hardware: [u8; 6],
-    // They go last: interfaces hang on them.
+    // Dropped last, because the interfaces belong to them.
     _client_host: Host,
     _relay_host: Host,
     _links: [Link; 2],
@@ -55,12 +56,12 @@ struct Port {
     hardware: [u8; 6],
 }
 
-/// What came of a message.
+/// The outcome of a message.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
-    /// Nothing at all.
+    /// Nothing arrives.
     Nothing,
-    /// The server asks by ARP for ciaddr, which nobody has, and nothing arrives.
+    /// The server asks by ARP for ciaddr, which no host has, and nothing arrives.
     AsksForClientAddress,
     /// A reply arrived.
     Reply(Reply),
@@ -70,7 +71,7 @@ pub(super) enum Answer {
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) datagram: Datagram,
-    /// Where it was seen, and how it was addressed.
+    /// The link on which it arrived, and its destination.
     place: Place,
 }
 
@@ -80,12 +81,12 @@ enum Place {
     ToYourAddress,
     ToClientAddress,
     ToRelay,
-    /// Anywhere else.
+    /// Another destination.
     To(Ipv4Addr),
 }
 
 impl Site {
-    /// A site whose server has these addresses on the link of the clients.
+    /// Returns a site whose server has these addresses on the link of the clients.
     pub(super) fn new(on_link: &[&str]) -> Self {
         let (clients, uplink) = (Link::new(), Link::new());
         let server = clients.host("server");
@@ -112,24 +113,25 @@ impl Site {
         }
     }
 
-    /// A client on the link broadcasts a message.
+    /// Broadcasts a message from a client on the link.
     pub(super) fn broadcast(&self, packet: &Packet) -> Answer {
         self.answer(&self.clients, &broadcast(packet), packet)
     }
 
-    /// A client on the link broadcasts a message that is not answered.
+    /// Broadcasts a message that is not answered from a client on the link.
     pub(super) fn tell(&self, packet: &Packet) {
         self.clients.send(&broadcast(packet));
         thread::sleep(TAKEN_IN_WITHIN);
     }
 
-    /// The relay hands on a message.
+    /// Sends a message from the relay.
     pub(super) fn relay(&self, packet: &Packet) -> Answer {
         let from = SocketAddrV4::new(GIADDR, 67);
         self.towards_server(from, packet)
     }
 
-    /// A client behind the relay sends a message to the server directly, from its address.
+    /// Sends a message from a client behind the relay directly to the server, from the client's
+    /// address.
     pub(super) fn unicast(&self, packet: &Packet) -> Answer {
         self.towards_server(SocketAddrV4::new(packet.client_address, 68), packet)
     }
@@ -141,8 +143,8 @@ impl Site {
         self.answer(&self.relay, &sent, packet)
     }
 
-    /// What comes of a message. Who hears nothing sends it once more, as clients do: on a busy machine
-    /// the first may have been lost.
+    /// Returns the outcome of a message. If nothing arrives, the message is sent once more, as
+    /// clients do, because the first one may have been lost on a busy machine.
     fn answer(&self, port: &Port, sent: &[u8], asked: &Packet) -> Answer {
         match self.answer_of_one(port, sent, asked) {
             Answer::Nothing => self.answer_of_one(port, sent, asked),
@@ -199,7 +201,7 @@ impl Port {
         assert_eq!(sent, Ok(frame.len()));
     }
 
-    /// The next frame that arrived.
+    /// Returns the next frame that has arrived.
     fn take(&self) -> Option<Vec<u8>> {
         let mut frame = vec![0; 2048];
         let length = recv(self.socket.as_raw_fd(), &mut frame, MsgFlags::empty()).ok()?;
@@ -209,7 +211,7 @@ impl Port {
 }
 
 impl Reply {
-    /// The reply to a message, if this frame is one.
+    /// Returns the reply to a message, if this frame is one.
     fn to(asked: &Packet, frame: &[u8]) -> Option<Self> {
         const BOOTREPLY: u8 = 2;
 
@@ -231,7 +233,7 @@ impl Reply {
         Some(Self { datagram, place })
     }
 
-    /// OFFER, ACK or NAK.
+    /// Returns the type of the reply: OFFER, ACK or NAK.
     pub(super) fn kind(&self) -> &'static str {
         match self.datagram.option(53) {
             Some([2]) => "OFFER",
@@ -248,7 +250,7 @@ impl Reply {
 }
 
 impl Answer {
-    /// The reply, if one arrived.
+    /// Returns the reply, if one arrived.
     pub(super) const fn reply(&self) -> Option<&Reply> {
         match self {
             Self::Reply(reply) => Some(reply),
@@ -261,12 +263,12 @@ impl Answer {
         self.reply().map(Reply::your_address)
     }
 
-    /// The octets of an option of the reply.
+    /// Returns the octets of an option of the reply.
     pub(super) fn option(&self, code: u8) -> Option<&[u8]> {
         self.reply()?.datagram.option(code)
     }
 
-    /// What the reply is, without where it went.
+    /// Returns the type of the reply, without its destination.
     pub(super) fn kind(&self) -> &'static str {
         self.reply().map_or("nothing", Reply::kind)
     }
@@ -302,7 +304,7 @@ fn your_address(datagram: &Datagram) -> Ipv4Addr {
     field.unwrap_or_default().into()
 }
 
-/// The address that a frame asks for, if it is an ARP request (RFC 826).
+/// Returns the address that a frame asks for, if it is an ARP request (RFC 826).
 fn asked_by_arp(frame: &[u8]) -> Option<Ipv4Addr> {
     let packet = frame.get(12..)?.strip_prefix(&[0x08, 0x06])?;
     let is_request = packet.get(6..8) == Some(&[0, 1]);

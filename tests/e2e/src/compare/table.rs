@@ -2,20 +2,20 @@
 
 use std::iter;
 
-/// What stands before the table, and after it.
+/// The marks before and after the table.
 const BEGIN: &str = "<!-- Made by `cargo xtask compare --write`; do not edit. -->";
 const END: &str = "<!-- End of what is made. -->";
 
-/// What servers answered in one case.
+/// The answers of the servers in one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The name of the case.
     pub case: String,
-    /// By server, in the order of the columns.
+    /// The answer of each server, in the order of the columns.
     pub answers: Vec<String>,
 }
 
-/// The table in Markdown, with a title for each server.
+/// Formats the table in Markdown, with a title for each server.
 pub fn in_guide(titles: &[String], outcomes: &[Outcome]) -> String {
     let row = |cells: &mut dyn Iterator<Item = &str>| {
         let cells: Vec<&str> = cells.collect();
@@ -31,19 +31,19 @@ pub fn in_guide(titles: &[String], outcomes: &[Outcome]) -> String {
     text
 }
 
-/// The guide with this table in the place of the one that it has.
+/// Returns the guide with its table replaced by this one.
 ///
 /// # Panics
-/// If the guide has no place for it.
+/// Panics if the guide has no marks for the table.
 pub fn put_into_guide(guide: &str, table: &str) -> String {
     let (before, _, after) = parts(guide);
     format!("{before}{BEGIN}\n{table}{END}{after}")
 }
 
-/// The rows of the guide's table.
+/// Returns the rows of the guide's table.
 ///
 /// # Panics
-/// If the guide has no place for one.
+/// Panics if the guide has no marks for the table.
 pub fn rows_of_guide(guide: &str) -> Vec<Outcome> {
     let (_, table, _) = parts(guide);
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
@@ -54,7 +54,7 @@ pub fn rows_of_guide(guide: &str) -> Vec<Outcome> {
     rows.map(outcome).collect()
 }
 
-/// What stands before the table, the table, and what stands after it.
+/// Returns the text before the table, the table, and the text after it.
 fn parts(guide: &str) -> (&str, &str, &str) {
     let found = guide.split_once(BEGIN).and_then(|(before, rest)| {
         let (table, after) = rest.split_once(END)?;

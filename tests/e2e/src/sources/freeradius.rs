@@ -1,4 +1,4 @@
-//! A FreeRADIUS server of its own, with nothing but a file of users.
+//! A separate FreeRADIUS server with a file of users.
 
 use std::{fs, net::Ipv4Addr, process::Command, time::Duration};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::free_port;
 use crate::Process;
 
-/// A running server; it ends when it is dropped.
+/// A running server, which ends when it is dropped.
 pub struct FreeRadius {
     _folder: TempDir,
     port: u16,
@@ -15,10 +15,10 @@ pub struct FreeRadius {
 }
 
 impl FreeRadius {
-    /// The secret that it shares with clients on loopback.
+    /// The shared secret of clients on loopback.
     pub const SECRET: &'static str = "testing123";
 
-    /// Starts a server that knows these users, in the form of its file `users`.
+    /// Starts a server with these users, in the format of its file `users`.
     pub fn start(users: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let (port, root) = (free_port(), folder.path().display());
@@ -36,12 +36,12 @@ impl FreeRadius {
         Self { _folder: folder, port, process }
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn address(&self) -> String {
         format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    /// How many requests it received.
+    /// Returns the number of requests that it received.
     pub fn requests(&self) -> usize {
         self.process.times_said("Received Access-Request")
     }

@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster of its own, in a temporary folder.
+//! A separate PostgreSQL cluster in a temporary folder.
 
 use std::{
     fs,
@@ -15,10 +15,10 @@ use tempfile::TempDir;
 use super::free_port;
 use crate::{Process, wait};
 
-/// How long the server may take to come up on a busy machine.
+/// The timeout of the server's start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running server; it ends when it is dropped.
+/// A running server, which ends when it is dropped.
 pub struct PostgreSql {
     folder: TempDir,
     port: u16,
@@ -30,7 +30,8 @@ impl PostgreSql {
     /// The password of the user `lessor`.
     pub const PASSWORD: &'static str = "to let";
 
-    /// Makes a cluster and starts its server; with a certificate and its key it speaks TLS.
+    /// Creates a cluster and starts its server; with a certificate and its key, the server uses
+    /// TLS.
     pub fn start(tls: Option<(&str, &str)>) -> Self {
         let folder = TempDir::new().unwrap();
         // The server refuses to run as root.
@@ -53,7 +54,7 @@ impl PostgreSql {
         server
     }
 
-    /// What libpq connects to, for `user@` in front of the host.
+    /// Returns host and port, to be used in a URL after `user@`.
     pub fn address(&self) -> String {
         format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
@@ -69,7 +70,7 @@ impl PostgreSql {
         self.process = None;
     }
 
-    /// Starts it again.
+    /// Starts the server again.
     pub fn resume(&mut self) {
         let log = self.folder.path().join("log");
         let mut command = self.command("postgres");
@@ -118,7 +119,7 @@ impl PostgreSql {
     }
 }
 
-/// Debian keeps the programs of each version in a folder of its own.
+/// Returns the path of a program; Debian has a separate folder for each version.
 fn find(program: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = versions

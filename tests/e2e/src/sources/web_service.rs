@@ -1,4 +1,4 @@
-//! A web service on loopback: what a test wants it to answer, and what it was asked.
+//! A web service on loopback that answers as a test defines and records its requests.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -16,29 +16,29 @@ pub trait Stream: Read + Write {}
 
 impl<T: Read + Write> Stream for T {}
 
-/// A running service; it ends when it is dropped.
+/// A running service, which ends when it is dropped.
 pub struct WebService {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
-/// What the service was asked.
+/// A request to the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// Path and query, as sent.
+    /// The path and query, as sent.
     pub path: String,
-    /// Header lines, as sent.
+    /// The header lines, as sent.
     pub headers: Vec<String>,
 }
 
-/// What it answers.
+/// An answer of the service.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Status code.
+    /// The status code.
     pub status: u16,
-    /// Body.
+    /// The body.
     pub body: String,
-    /// How long it takes.
+    /// The delay of the answer.
     pub after: Duration,
 }
 
@@ -50,29 +50,29 @@ struct Shared {
 }
 
 impl Answer {
-    /// 200 with this body, at once.
+    /// Returns status 200 with this body, without delay.
     pub fn ok(body: &str) -> Self {
         Self { status: 200, body: body.to_owned(), after: Duration::ZERO }
     }
 
-    /// Another status without a body, at once.
+    /// Returns another status without a body, without delay.
     pub fn status(status: u16) -> Self {
         Self { status, body: String::new(), after: Duration::ZERO }
     }
 
-    /// The same, later.
+    /// Sets the delay of the answer.
     pub fn after(self, after: Duration) -> Self {
         Self { after, ..self }
     }
 }
 
 impl WebService {
-    /// Serves on a free port of loopback.
+    /// Starts a service on a free port of loopback.
     pub fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         Self::start_wrapped(|stream| Some(Box::new(stream)), answer)
     }
 
-    /// The same with connections wrapped: in TLS, for example.
+    /// Like [`WebService::start`], with wrapped connections, for example in TLS.
     pub fn start_wrapped(
         wrap: impl Fn(TcpStream) -> Option<Box<dyn Stream>> + Send + Sync + 'static,
         answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
@@ -105,17 +105,17 @@ impl WebService {
         Self { address, shared }
     }
 
-    /// Where it serves.
+    /// Returns the address of the service.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it was asked so far.
+    /// Returns the requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.asked.lock().unwrap().clone()
     }
 
-    /// How many questions it worked on at a time, at most.
+    /// Returns the maximum number of concurrent requests.
     pub fn working_most(&self) -> usize {
         self.shared.working_most.load(Ordering::SeqCst)
     }
@@ -129,7 +129,7 @@ impl Drop for WebService {
 }
 
 impl Shared {
-    /// Answers the questions of one connection until its end.
+    /// Answers the requests of one connection until its end.
     fn converse(&self, stream: Box<dyn Stream>, answer: &dyn Fn(&Asked) -> Answer) {
         let mut stream = BufReader::new(stream);
         while let Some(asked) = question(&mut stream) {

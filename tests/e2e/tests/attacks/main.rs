@@ -1,7 +1,7 @@
-//! What the server must survive: floods, dead neighbours, damage and nonsense, each as a test that
-//! reports what was served, refused or lost.
+//! Attacks that the server must survive: floods, dead neighbours, damage and malformed input. Each
+//! test reports what was served, refused or lost.
 //!
-//! The tests run small here and in full length under `cargo xtask attack`.
+//! The tests run in a short version here and in full length under `cargo xtask attack`.
 
 #![allow(
     clippy::expect_used,

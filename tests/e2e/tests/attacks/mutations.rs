@@ -1,5 +1,5 @@
-//! Mutated datagrams: valid messages of many clients, most of them damaged at random, from a relay
-//! and from the link. Whatever the server answers is judged by rules that share no code with it.
+//! Mutated datagrams: valid messages of many clients, most of them randomly damaged, from a relay
+//! and from the link. Rules that share no code with the server check all of its replies.
 
 mod corpus;
 mod field;
@@ -35,14 +35,14 @@ const SUBNETS: &str = r#"
     range = "100.64.1.0-100.64.99.255"
 "#;
 
-/// Datagrams between two probes; the server answers a probe only after it has read what came
-/// before, so no more than this many wait in its socket.
+/// The number of datagrams between two probes. The server answers a probe only after it has read
+/// the earlier datagrams, so at most this many wait in its socket.
 const DATAGRAMS_IN_FLIGHT: u64 = 64;
 
-/// How long a reply may take, on a busy machine too.
+/// The timeout of a reply on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long to wait for replies that are still on their way at the end.
+/// The time to wait for the last replies at the end.
 const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 #[test]
@@ -110,19 +110,19 @@ fn no_mutated_datagram_gets_a_reply_that_breaks_the_rules() {
     .conclude();
 }
 
-/// How many datagrams ended in a reason so far.
+/// Returns the number of datagrams that have ended in a reason so far.
 fn counted(server: &Server) -> u64 {
     server.status().reasons.iter().map(|(_, count)| count).sum()
 }
 
-/// Sends probes until one is answered. A link drops frames for a moment after it comes up.
+/// Sends probes until one is answered, because a link drops frames for a moment after it comes up.
 fn until_joined(field: &Field, judge: &mut Judge, corpus: &mut Corpus) {
     let patience = Duration::from_millis(200);
     let is_joined = (0..100).any(|_| probe_is_answered(field, judge, corpus, patience));
     assert!(is_joined, "no probe is answered");
 }
 
-/// Sends a probe, and judges all replies up to the one to it; whether that came.
+/// Sends a probe, judges all replies up to its reply, and returns whether that arrived.
 fn probe_is_answered(
     field: &Field,
     judge: &mut Judge,

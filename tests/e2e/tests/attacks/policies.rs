@@ -1,7 +1,7 @@
-//! What policies, and the files around them, could do to subscribers who have nothing to do with them:
-//! odd files in the plugin directory, reloads without end, and deadlines that are too long.
+//! The effect of policies and their files on unrelated subscribers: odd files in the plugin
+//! directory, continuous reloads, and deadlines that are too long.
 //!
-//! Elsewhere: what compilers, faults, sources and states could do; see the tests of these.
+//! Other tests cover compilation, faults, sources and stored values.
 
 use std::{
     fs,
@@ -63,7 +63,7 @@ fn reloads_one_after_the_other() {
     let bystanders = Bystanders::of(&mut server, LEASE_TIME_SECS);
     let (watched, ()) = bystanders.around(&mut server, |server| {
         for number in 0..scaled(5, 50) {
-            // The first policy stays as it is, and the second is another one each time.
+            // The first policy stays the same, and the second one changes each time.
             let sidecar = format!("[settings]\npool = \"residential\"\ncall-rounds = {number}\n");
             server.setup().put_policy("20-changing", &component, &sidecar);
             let reload = server.hang_up();
@@ -73,8 +73,8 @@ fn reloads_one_after_the_other() {
     watched.conclude("reloads one after the other");
 }
 
-/// One packet occupies the worker for a second before its client is shut out. That is what such a deadline
-/// allows: others wait, and lose nothing, and the server says what it costs.
+/// One packet occupies the worker for a second before its client is shut out, as such a deadline
+/// allows. Other clients wait and lose nothing, and the server reports the cost.
 #[test]
 fn a_deadline_of_a_second() {
     let _alone = heavy();

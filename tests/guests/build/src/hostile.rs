@@ -1,5 +1,5 @@
-//! Policies that are small, valid, and made to harm whoever compiles them: a policy that serves, with
-//! functions more that nobody calls.
+//! Policies that are small and valid but expensive to compile: a working policy with additional
+//! functions that are never called.
 
 const FUNCTION_SECTION: u8 = 3;
 const CODE_SECTION: u8 = 10;
@@ -15,23 +15,23 @@ const I32_CONST: u8 = 0x41;
 const I32_ADD: u8 = 0x6a;
 const I32: u8 = 0x7f;
 
-/// The same policy, which takes minutes to compile: thousands of functions of moderate size.
+/// Returns the policy with thousands of functions of moderate size, which take minutes to compile.
 ///
 /// # Panics
-/// If `module` is no core module.
+/// Panics if `module` is not a core module.
 pub fn slow_to_compile(module: &[u8]) -> Vec<u8> {
-    // Loads, products and stores, which no optimiser can leave out.
+    // Loads, multiplications and stores, which an optimiser cannot remove.
     let step = b"\x41\x00\x41\x00\x29\x03\x00\x41\x08\x29\x03\x00\x7e\x37\x03\x00";
     let mut body = vec![0];
     (0..600).for_each(|_| body.extend(step));
     with_functions(module, body, 4_000)
 }
 
-/// The same policy with one function of 40,000 locals and 1,000 nested loops, which takes gigabytes of
-/// memory to compile: each loop may change each local.
+/// Returns the policy with one function of 40,000 locals and 1,000 nested loops, which takes
+/// gigabytes of memory to compile, because each loop may change each local.
 ///
 /// # Panics
-/// If `module` is no core module.
+/// Panics if `module` is not a core module.
 pub fn hungry_to_compile(module: &[u8]) -> Vec<u8> {
     const LOCALS: u64 = 40_000;
     const LOOPS: usize = 1_000;
@@ -45,7 +45,7 @@ pub fn hungry_to_compile(module: &[u8]) -> Vec<u8> {
     with_functions(module, body, 1)
 }
 
-/// The same module with functions more, which trap at their end so that they fit every type.
+/// Adds functions to a module. They trap at their end, so that they match every type.
 fn with_functions(module: &[u8], mut body: Vec<u8>, count: u64) -> Vec<u8> {
     body.extend([UNREACHABLE, END]);
     let body = [number(body.len() as u64), body].concat();
@@ -67,7 +67,7 @@ fn with_functions(module: &[u8], mut body: Vec<u8>, count: u64) -> Vec<u8> {
     out
 }
 
-/// A list with `count` items more.
+/// Appends `count` items to a list.
 fn with_more(list: &[u8], item: &[u8], count: u64) -> Vec<u8> {
     let (had, items) = read_number(list);
     let mut out = number(had + count);
@@ -76,7 +76,7 @@ fn with_more(list: &[u8], item: &[u8], count: u64) -> Vec<u8> {
     out
 }
 
-/// LEB128, as WebAssembly writes numbers.
+/// Encodes a number in LEB128, as WebAssembly does.
 fn number(mut value: u64) -> Vec<u8> {
     let mut octets = Vec::new();
     loop {

@@ -1,9 +1,9 @@
-//! Builds policies for tests: those that ship and the guests beside this crate. For tests and
-//! developers' tools only.
+//! Builds policies for tests: the shipped ones and the guests in the neighbouring folders. This
+//! crate is only for tests and developers' tools.
 //!
-//! Policies are built by cargo from their sources in this workspace, into a target folder of their
-//! own, so that a test never waits for the cargo that runs it. Cargo builds only what has changed,
-//! and says what it does on standard error.
+//! Cargo builds the policies from their sources in this workspace, into a separate target folder,
+//! so that a test never waits for the cargo process that runs it. Cargo builds only what has
+//! changed, and reports its progress on standard error.
 
 pub mod hostile;
 
@@ -13,7 +13,7 @@ use std::{
     process::{self, Command},
 };
 
-/// What a policy is built for.
+/// The target of a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Target {
     /// `wasm32-unknown-unknown`: a core module that describes its interfaces.
@@ -23,7 +23,7 @@ pub enum Target {
     Wasi,
 }
 
-/// Why a policy could not be built.
+/// The reason why a policy could not be built.
 #[derive(Debug)]
 pub struct BuildError(String);
 
@@ -38,7 +38,7 @@ impl std::error::Error for BuildError {}
 /// Builds the policies of these packages and returns their files, in the same order.
 ///
 /// # Errors
-/// If cargo cannot be run or does not succeed.
+/// Returns an error if cargo cannot be run or fails.
 pub fn build(packages: &[&str], target: Target) -> Result<Vec<PathBuf>, BuildError> {
     let target_folder = target_folder()
         .map_err(|error| BuildError(format!("the target folder has no absolute path: {error}")))?;
@@ -50,24 +50,24 @@ pub fn build(packages: &[&str], target: Target) -> Result<Vec<PathBuf>, BuildErr
 /// Builds the policy of one package for `wasm32-unknown-unknown`.
 ///
 /// # Errors
-/// If cargo cannot be run or does not succeed.
+/// Returns an error if cargo cannot be run or fails.
 pub fn policy(package: &str) -> Result<PathBuf, BuildError> {
     let files = build(&[package], Target::Bare)?;
     files.into_iter().next().ok_or_else(|| BuildError(format!("nothing was built for {package}")))
 }
 
-/// The interpreters that ship: their packages, and the files that they are installed as.
+/// The shipped interpreters: their packages, and the names of their installed files.
 const INTERPRETERS: [(&str, &str); 2] =
     [("javascript-interpreter", "javascript.wasm"), ("rhai-interpreter", "rhai.wasm")];
 
-/// Builds the interpreters for scripts; the folder in which they are. In a checkout that is where the
-/// server looks for them, too.
+/// Builds the interpreters for scripts, and returns their folder. The server of a checkout looks
+/// for them in the same folder.
 ///
-/// They are built in one go and with nothing else, since cargo compiles what they share for all that
-/// it is asked to build, and would do it again for others.
+/// One cargo command builds exactly these packages, because cargo compiles shared dependencies for
+/// the whole set of packages, and would compile them again for another set.
 ///
 /// # Errors
-/// If cargo cannot be run or does not succeed, or the files cannot be written.
+/// Returns an error if cargo cannot be run or fails, or if the files cannot be written.
 pub fn interpreters() -> Result<PathBuf, BuildError> {
     let built = build(&INTERPRETERS.map(|(package, _)| package), Target::Bare)?;
     let guests = target_folder().map_err(|error| BuildError(error.to_string()))?;
@@ -76,7 +76,7 @@ pub fn interpreters() -> Result<PathBuf, BuildError> {
         |error: io::Error| BuildError(format!("cannot write to {}: {error}", folder.display()));
     fs::create_dir_all(&folder).map_err(unwritable)?;
     for ((_, name), file) in INTERPRETERS.iter().zip(built) {
-        // In one step: another test may be reading it.
+        // The file is replaced atomically, because another test may be reading it.
         let temporary = folder.join(format!("{name}.{}", process::id()));
         fs::copy(&file, &temporary).map_err(unwritable)?;
         fs::rename(&temporary, folder.join(name)).map_err(unwritable)?;
@@ -101,7 +101,7 @@ fn run_cargo(packages: &[&str], target: Target, target_folder: &Path) -> Result<
         .args(["build", "--locked", "--profile", "policy", "--target", target.triple()])
         .arg("--target-dir")
         .arg(target_folder)
-        // Meant for the host's code, not for a policy's.
+        // These flags are meant for host code, not for policies.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     for package in packages {
@@ -123,7 +123,7 @@ fn found(folder: &Path, package: &str) -> Result<PathBuf, BuildError> {
     Err(BuildError(format!("cargo built no {}", file.display())))
 }
 
-/// Beside what the outer cargo builds.
+/// Returns a folder within the target folder of the outer cargo.
 fn target_folder() -> io::Result<PathBuf> {
     let outer = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     absolute(outer.unwrap_or_else(|| workspace().join("target")).join("guests"))

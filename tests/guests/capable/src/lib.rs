@@ -1,5 +1,5 @@
-//! A policy that uses every capability as its settings say, and tells in option 224 what came of it.
-//! It can also try more than it may, for tests of the server's patience.
+//! A policy that uses every capability according to its settings, and writes the results to option
+//! 224. It can also exceed the limits, for tests of the server's limits.
 
 #![allow(clippy::panic, reason = "doing wrong is what this is for")]
 
@@ -8,16 +8,16 @@ use lessor_policy::{
 };
 use serde::Deserialize;
 
-/// The option that tells what came of it.
+/// The option for the results.
 const TOLD_CODE: u8 = 224;
 
-/// One thing to do.
+/// An action.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Action {
     /// Logs a line of this level.
     Log(String, String),
-    /// Logs this line so many times.
+    /// Logs this line the given number of times.
     LogFlood(u32, String),
     /// Adds to a counter.
     Add(String, u64),
@@ -37,10 +37,10 @@ enum Action {
     AbuseMetrics,
     /// Tries every limit of `state` that one call can reach, and panics if one does not hold.
     AbuseState,
-    /// Remembers so many keys, whose names begin with the text, or with the request's transaction id
-    /// if that is empty, until there is no room.
+    /// Sets the given number of keys, or as many as there is room for. Their names begin with the
+    /// text, or with the request's transaction id if the text is empty.
     FillState(u32, String),
-    /// Hands over a key that is a megabyte long.
+    /// Passes a key that is a megabyte long.
     HugeKey,
 }
 
@@ -48,7 +48,7 @@ enum Action {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Capable {
     r#do: Vec<Action>,
-    /// Do it for the client of this key only; none for everybody.
+    /// The key of the only client to act for; `None` for all clients.
     client: Option<String>,
 }
 

@@ -1,11 +1,11 @@
-//! A policy that remembers how often it saw each client, and tells it in option 224. It uses the
-//! capability `state` and no other.
+//! A policy that counts the requests of each client, and writes the count to option 224. It uses
+//! only the capability `state`.
 
 #![allow(clippy::panic, reason = "a fault is how it tells that it cannot remember")]
 
 use lessor_policy::{CapabilityError, Policy, Request, Terms, Verdict, policy, settings, state};
 
-/// The option that tells how often a client was seen.
+/// The option for the count.
 const COUNT_CODE: u8 = 224;
 
 struct Counting;

@@ -1,5 +1,5 @@
-//! The smallest policy: one hook, which does nothing. Tests count what it exports, and measure what
-//! a call costs.
+//! The smallest policy: one hook, which does nothing. Tests count its exports and measure the cost
+//! of a call.
 
 use lessor_policy::{Policy, Request, Terms, Verdict, policy, settings};
 

@@ -1,5 +1,5 @@
-//! A policy that tells what it sees: it writes the answer of every method into options 224 and 225,
-//! so that tests can compare it with what the server knows.
+//! A policy that reports what it sees: it writes the results of all methods to options 224 and 225,
+//! so that tests can compare them with the data of the server.
 
 #![allow(clippy::panic, reason = "a fault is how the lease hook tells what it thinks")]
 
@@ -8,21 +8,21 @@ use std::net::Ipv4Addr;
 use lessor_policy::{LeaseEvent, Policy, Reply, Request, Terms, Verdict, option, policy, settings};
 use serde::Deserialize;
 
-/// The option that tells about the request.
+/// The option for the request.
 const REQUEST_CODE: u8 = 224;
-/// The option that tells about the client's lease, and about the reply.
+/// The option for the client's lease and for the reply.
 const LEASE_CODE: u8 = 225;
-/// The option that tells what earlier policies, and this one, have set.
+/// The option for the terms that earlier policies and this one have set.
 const TERMS_CODE: u8 = 226;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Mirror {
-    /// What lease events must look like; another one is a fault.
+    /// The expected lease event; any other is a fault.
     lease_event: String,
-    /// The address to give.
+    /// The address to set.
     address: Option<Ipv4Addr>,
-    /// Whether it tells what is set.
+    /// Whether it reports the terms.
     tells_terms: bool,
 }
 

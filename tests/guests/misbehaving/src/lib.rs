@@ -1,6 +1,6 @@
-//! A policy that does wrong on demand, at every hook: it traps, loops, eats memory, recurses without
-//! end and gives answers that cannot be taken. Settings say what, when and to whom; without any it
-//! behaves well. For tests of the server's patience.
+//! A policy that misbehaves on demand, at every hook: it traps, loops, exhausts memory, recurses
+//! endlessly and returns invalid answers. Its settings select what to do, when and for which
+//! client; without settings it behaves well. It is for tests of the server's limits.
 
 #![allow(clippy::panic, reason = "doing wrong is what this is for")]
 
@@ -11,28 +11,28 @@ use lessor_policy::{
 };
 use serde::Deserialize;
 
-/// What to do. Texts are in kebab-case: `{"behaviour": "set-then-trap"}`.
+/// The behaviour. Settings write it in kebab-case: `{"behaviour": "set-then-trap"}`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 enum Behaviour {
-    /// Sets what the settings say and proceeds.
+    /// Sets the terms of the settings and proceeds.
     #[default]
     Well,
-    /// The same, and then says `ignore`.
+    /// Sets the terms and returns `ignore`.
     Ignore,
-    /// The same, and then says `refuse`.
+    /// Sets the terms and returns `refuse`.
     Refuse,
     /// Panics.
     Trap,
-    /// Sets what the settings say and panics then.
+    /// Sets the terms and then panics.
     SetThenTrap,
     /// Never returns.
     Loop,
-    /// Takes memory until there is no more.
+    /// Allocates memory until there is no more.
     GrowMemory,
-    /// Calls itself without end.
+    /// Calls itself endlessly.
     Recurse,
-    /// Names a pool whose name is a megabyte long.
+    /// Sets a pool whose name is a megabyte long.
     HugePoolName,
     /// Ignores the request for a reason that is a megabyte long.
     HugeReason,
@@ -50,25 +50,25 @@ enum Behaviour {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Settings {
-    /// What to do.
+    /// The behaviour.
     behaviour: Behaviour,
-    /// What to do in the hook for lease events, to everybody, instead of that.
+    /// The behaviour of the hook for lease events, for all clients, instead of `behaviour`.
     lease_hook: Option<Behaviour>,
-    /// How long `configure` takes: a million rounds are a few milliseconds.
+    /// The duration of `configure` in rounds; a million rounds take a few milliseconds.
     configure_rounds: u64,
-    /// How long every decision takes, in the same measure.
+    /// The duration of every decision, in the same rounds.
     call_rounds: u64,
-    /// How many calls each instance answers well before it begins.
+    /// The number of calls that each instance answers well before it misbehaves.
     well_behaved_calls: u64,
-    /// Do it to the client of this key only; everybody else is treated well.
+    /// The key of the only client for which it misbehaves.
     client: Option<String>,
-    /// The pool to send clients to.
+    /// The pool to set.
     pool: Option<String>,
-    /// The lease time to give.
+    /// The lease time to set, in seconds.
     lease_time_secs: Option<u32>,
     /// The domain name (option 15) to send.
     domain_name: Option<String>,
-    /// Whether to leave the routers (option 3) out.
+    /// Whether to remove the routers (option 3).
     remove_routers: bool,
     /// Whether the terms are final.
     is_final: bool,
@@ -141,7 +141,7 @@ impl Policy for Misbehaving {
 }
 
 impl Misbehaving {
-    /// What to do at this call, to the client of this key.
+    /// Returns the behaviour for this call and for the client of this key.
     fn next(&mut self, client_key: impl Fn() -> String) -> Behaviour {
         self.calls += 1;
         let is_meant = self.settings.client.as_ref().is_none_or(|client| *client == client_key());
@@ -214,7 +214,7 @@ impl Misbehaving {
     }
 }
 
-/// Everything here must be refused; the 65th option only after 64 were taken.
+/// Tries options that the server must refuse; it must refuse the 65th option only after it accepted 64.
 fn try_bad_options(
     set: impl Fn(u8, &[u8]) -> Result<(), OptionError>,
     remove: impl Fn(u8) -> Result<(), OptionError>,

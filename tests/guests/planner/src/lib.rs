@@ -1,5 +1,5 @@
-//! A policy that plans the lookups of its settings and tells, in option 224, what was found. It can
-//! also plan wrongly, for tests of the server's patience.
+//! A policy that plans the lookups of its settings and writes the results to option 224. It can
+//! also make invalid plans, for tests of the server's limits.
 
 #![allow(clippy::panic, reason = "doing wrong is what this is for")]
 
@@ -10,21 +10,21 @@ use lessor_policy::{
 };
 use serde::Deserialize;
 
-/// The option that tells what was found.
+/// The option for the results.
 const FOUND_CODE: u8 = 224;
 
-/// What to do when asked for a plan.
+/// The behaviour of `plan_lookups`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 enum Behaviour {
     /// Plans the lookups of the settings.
     #[default]
     Well,
-    /// Plans them and panics.
+    /// Plans the lookups and panics.
     Trap,
     /// Never returns.
     Loop,
-    /// Plans what may not be planned, and panics if it was.
+    /// Plans invalid lookups, and panics if one is accepted.
     Abuse,
 }
 
@@ -32,9 +32,10 @@ enum Behaviour {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Planner {
     behaviour: Behaviour,
-    /// Name, source and key of each; a key of `circuit-id` is that of the request.
+    /// The name, source and key of each lookup; the key `circuit-id` stands for the request's
+    /// circuit id.
     plan: Vec<[String; 3]>,
-    /// The field to tell about.
+    /// The field to report.
     field: String,
 }
 
@@ -93,7 +94,7 @@ impl Planner {
     }
 }
 
-/// Everything here must be refused, but for eight lookups and one that replaces another.
+/// Plans lookups that the server must refuse, except eight lookups and one that replaces another.
 fn abuse(plan: &LookupPlan) {
     let add = |name: &str, source: &str, key: &str| plan.add(name, source, key);
     let (long_name, long_key) = ("n".repeat(65), "k".repeat(1_025));

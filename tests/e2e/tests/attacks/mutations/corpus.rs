@@ -1,7 +1,7 @@
-//! The corpus: what some clients on the link and behind the relay would say next, most of it
-//! damaged at random.
+//! The corpus: the next messages of clients on the link and behind the relay, most of them randomly
+//! damaged.
 //!
-//! Clients remember what they were given, so their messages reach every state of the server.
+//! The clients store their leases, so their messages reach every state of the server.
 
 use std::net::Ipv4Addr;
 
@@ -13,7 +13,7 @@ use super::{
 };
 
 const CLIENTS: usize = 300;
-/// giaddr of the relay: an address of the subnet of its clients.
+/// The giaddr of the relay, an address of the subnet of its clients.
 const RELAY_LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 /// The hardware address of the client that sends the probes.
 const PROBE: [u8; 6] = [2, 0xff, 0, 0, 0, 1];
@@ -51,7 +51,7 @@ impl Corpus {
         Self { random, clients: clients.collect(), next_xid: 1 }
     }
 
-    /// The next datagram; three of four are damaged. Each has a transaction id of its own.
+    /// Returns the next datagram. Three of four are damaged, and each has a unique transaction id.
     pub(crate) fn next(&mut self) -> Datagram {
         let client = self.random.usize(..self.clients.len());
         let mut datagram = self.clients[client].says(&mut self.random);
@@ -63,7 +63,7 @@ impl Corpus {
         self.number(datagram)
     }
 
-    /// A DISCOVER that the server must answer.
+    /// Returns a DISCOVER that the server must answer.
     pub(crate) fn probe(&mut self) -> Datagram {
         let mut message = header(RELAY_LINK, Ipv4Addr::UNSPECIFIED, &PROBE, 0);
         option(&mut message, 53, &[DISCOVER]);
@@ -71,7 +71,7 @@ impl Corpus {
         self.number(Datagram { way: Way::Relay, octets: message })
     }
 
-    /// Lets clients know what they were given.
+    /// Passes a reply to the clients, which store their leases.
     pub(crate) fn hears(&mut self, reply: &SeenReply) {
         let octets = &reply.message;
         let Some(&[high, low]) = octets.get(32..34) else { return };
@@ -93,7 +93,7 @@ impl Corpus {
         datagram
     }
 
-    /// One damage of many kinds.
+    /// Damages a datagram in one of many ways.
     fn damage(&mut self, octets: &mut Vec<u8>) {
         let random = &mut self.random;
         if octets.is_empty() {
@@ -115,7 +115,7 @@ impl Corpus {
                 let some: Vec<u8> = (0..random.usize(1..40)).map(|_| random.u8(..)).collect();
                 octets.splice(place..place, some);
             }
-            // An option that the server reads, with any octets, before the others.
+            // Inserts an option that the server reads, with random octets, before the others.
             4 | 5 => {
                 let codes = [12, 50, 51, 52, 53, 54, 55, 57, 61, 82, 118, 116, 124, 255, 0];
                 let code = codes[random.usize(..codes.len())];
@@ -125,7 +125,7 @@ impl Corpus {
                 some.extend((0..length).map(|_| random.u8(..)));
                 octets.splice(options..options, some);
             }
-            // A field of the header with a value from the edge.
+            // Sets a field of the header to an extreme value.
             6 | 7 => {
                 let fields = [at::SECS, at::FLAGS, at::CIADDR, at::YIADDR, at::GIADDR, at::CHADDR];
                 let field = fields[random.usize(..fields.len())].clone();
@@ -168,7 +168,7 @@ impl Corpus {
 }
 
 impl Client {
-    /// One of the messages that it could send now.
+    /// Returns one of the messages that the client could send now.
     fn says(&self, random: &mut Rng) -> Datagram {
         let none = Ipv4Addr::UNSPECIFIED;
         let known = self.address.or(self.offered).unwrap_or(Ipv4Addr::new(100, 64, 1, 7));

@@ -28,10 +28,10 @@ const OWNED: [&str; 6] = [
     "10.77.0.128/25",
 ];
 
-/// Ethernet frames with IPv4.
+/// The type of Ethernet frames with IPv4.
 const ETHERTYPE_IPV4: u16 = 0x0800;
 
-/// Room for the replies to everything that is in flight.
+/// The room for the replies to all datagrams in flight.
 const CAPTURE_BUFFER_OCTETS: usize = 16 << 20;
 
 pub(crate) struct Field {
@@ -43,7 +43,7 @@ pub(crate) struct Field {
 /// A reply as it was seen on the wire.
 pub(crate) struct SeenReply {
     pub(crate) frame_destination: [u8; 6],
-    /// Of the IP packet, in octets.
+    /// The length of the IP packet, in octets.
     pub(crate) packet_octets: usize,
     pub(crate) destination: SocketAddrV4,
     pub(crate) message: Vec<u8>,
@@ -73,7 +73,7 @@ impl Field {
         })
     }
 
-    /// Sends a datagram the way that it wants.
+    /// Sends a datagram in its way.
     pub(crate) fn send(&self, datagram: &Datagram) {
         let (socket, to) = match datagram.way {
             Way::Relay => (&self.relay, SERVER),
@@ -83,8 +83,8 @@ impl Field {
         socket.send_to(&datagram.octets, (to, 67)).unwrap();
     }
 
-    /// Shows replies to `is_last` until it says that one was the last, or for `patience`. Returns
-    /// whether the last one came.
+    /// Passes replies to `is_last` until it returns true, at most for `patience`. Returns whether
+    /// the last reply arrived.
     pub(crate) fn replies_until(
         &self,
         patience: Duration,
@@ -104,7 +104,8 @@ impl Field {
 }
 
 impl SeenReply {
-    /// Reads Ethernet, IPv4 and UDP of a frame that the server sent; `None` for every other frame.
+    /// Parses Ethernet, IPv4 and UDP of a frame that the server sent. Returns `None` for any other
+    /// frame.
     fn in_frame(frame: &[u8]) -> Option<Self> {
         let (frame_destination, rest) = frame.split_first_chunk::<6>()?;
         let packet = rest.get(6..)?.strip_prefix(&ETHERTYPE_IPV4.to_be_bytes())?;
@@ -124,7 +125,7 @@ impl SeenReply {
         })
     }
 
-    /// The transaction id.
+    /// Returns the transaction id.
     pub(crate) fn xid(&self) -> Option<u32> {
         let field = self.message.get(at::XID)?;
         Some(u32::from_be_bytes(field.try_into().ok()?))

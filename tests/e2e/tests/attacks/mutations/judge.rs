@@ -1,8 +1,8 @@
-//! The judge: what RFC 2131 and its companions allow as a reply to a datagram, read from the
-//! datagram's octets by rules that share no code with the server.
+//! The judge: checks whether RFC 2131 and related RFCs allow a reply to a datagram. Its rules read
+//! the octets of the datagram and share no code with the server.
 //!
-//! A rule is applied only where the datagram leaves no doubt about what it says: one that repeats an
-//! option or overloads a field is judged by the rules about its header alone.
+//! A rule is applied only if the contents of the datagram are unambiguous: for a datagram that
+//! repeats an option or overloads a field, only the rules about its header apply.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,15 +16,16 @@ use super::{
     message::{Datagram, Way, at, options},
 };
 
-/// Datagrams that replies may still come to.
+/// The number of datagrams to which replies may still arrive.
 const REMEMBERED: usize = 1 << 16;
-/// So many datagrams may be decided before an earlier one: two batches with their probes.
+/// The number of datagrams that may be decided before an earlier one: two batches with their
+/// probes.
 const REORDERED: u32 = 130;
 /// Types of message (RFC 2132 section 9.6).
 const DECLINE: u8 = 4;
 const RELEASE: u8 = 7;
 const INFORM: u8 = 8;
-/// What a client accepts that says nothing else (RFC 2131 section 2), and what a link carries.
+/// The length that every client accepts (RFC 2131 section 2), and the length that a link carries.
 const PACKET_OCTETS_MIN: usize = 576;
 const LINK_OCTETS_MAX: usize = 1500;
 
@@ -38,11 +39,11 @@ pub(crate) struct Judge {
     mistakes: Vec<String>,
 }
 
-/// What a datagram says.
+/// The contents of a datagram.
 struct Asked {
     octets: Vec<u8>,
     way: Way,
-    /// Its options, if they leave no doubt.
+    /// Its options, if they are unambiguous.
     facts: Option<Facts>,
     answers: u32,
 }
@@ -57,26 +58,27 @@ struct Facts {
     relay_information: Option<Vec<u8>>,
 }
 
-/// What was sent and heard that ends leases, by the number of the datagram that did it.
+/// The datagrams that may have ended leases, by number.
 ///
-/// Datagrams are sent before the replies to earlier ones are read, an ACK waits for the disk, and the
-/// server may decide what is urgent first: so replies come in another order than leases change in.
+/// Datagrams are sent before the replies to earlier ones are read, an ACK waits for the disk, and
+/// the server may decide urgent messages first. So the order of replies differs from the order in
+/// which leases change.
 #[derive(Default)]
 struct Ends {
-    /// The last datagram that gave an address back, or may have done so.
+    /// The last datagram that released an address, or may have released it.
     given_up: HashMap<Ipv4Addr, u32>,
-    /// The last datagram of a client that was acknowledged, and the address.
+    /// The last acknowledged datagram of a client, and the address.
     acknowledged: HashMap<Vec<u8>, (u32, Ipv4Addr)>,
 }
 
-/// Who was acknowledged an address last, and with which hardware address.
+/// The client to which an address was last acknowledged, and its hardware address.
 #[derive(Clone, Debug)]
 struct Held {
     holder: Holder,
     hardware_address: Vec<u8>,
 }
 
-/// Who was acknowledged an address last; unknown, if the datagram left that open.
+/// The client to which an address was last acknowledged, or unknown if the datagram was ambiguous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Holder {
     Known(Vec<u8>),
@@ -84,7 +86,7 @@ enum Holder {
 }
 
 impl Judge {
-    /// Takes note of a datagram that is about to be sent.
+    /// Records a datagram that is about to be sent.
     pub(crate) fn expects(&mut self, datagram: &Datagram) {
         let asked = Asked::new(datagram);
         let xid = datagram.xid();
@@ -118,17 +120,17 @@ impl Judge {
         ));
     }
 
-    /// Adds a mistake that no single reply shows.
+    /// Adds a mistake that a single reply does not show.
     pub(crate) fn adds(&mut self, mistake: String) {
         self.mistakes.push(mistake);
     }
 
-    /// How many replies were judged.
+    /// Returns the number of judged replies.
     pub(crate) fn replies(&self) -> u64 {
         self.replies
     }
 
-    /// Every reply that broke a rule, in words.
+    /// Returns a description of every reply that broke a rule.
     pub(crate) fn mistakes(&self) -> &[String] {
         &self.mistakes
     }
@@ -146,7 +148,7 @@ impl Judge {
         }
         let key = asked.key();
         if reply.message_type == MessageType::Ack {
-            // A client that moves gives up the address that it had.
+            // A client that moves releases its previous address.
             let address = reply.your_address;
             self.holders.retain(|other, held| *other == address || !asked.may_be(&held.holder));
         }
@@ -168,7 +170,7 @@ impl Judge {
 }
 
 impl Ends {
-    /// Whether a lease that datagram `number` was granted may have ended since.
+    /// Returns whether a lease that was granted to datagram `number` may have ended since.
     fn may_be_over(&mut self, number: u32, address: Ipv4Addr, holder: &Holder) -> bool {
         let Holder::Known(key) = holder else { return false };
         let last = self.acknowledged.entry(key.clone()).or_insert((number, address));
@@ -202,7 +204,7 @@ impl Asked {
         self.octets.get(10).is_some_and(|octet| octet & 0x80 != 0)
     }
 
-    /// What its bindings are indexed by (RFC 2131 section 4.2); unknown where that is in doubt.
+    /// Returns the key of its bindings (RFC 2131 section 4.2), or unknown if that is ambiguous.
     fn key(&self) -> Holder {
         let Some(facts) = &self.facts else { return Holder::Unknown };
         Holder::Known(match &facts.identifier {
@@ -211,13 +213,13 @@ impl Asked {
         })
     }
 
-    /// Whether it may come from this holder, as far as it leaves that open.
+    /// Returns whether it may come from this holder.
     fn may_be(&self, holder: &Holder) -> bool {
         match (self.key(), holder) {
             (Holder::Known(own), Holder::Known(other)) => own == *other,
             (Holder::Unknown, Holder::Known(other)) => {
                 let octets = other.get(2..).unwrap_or_default();
-                // Type and hardware address stand apart in the header.
+                // The type and the hardware address are separate fields of the header.
                 let is_hardware =
                     other.starts_with(b"hw") && octets.get(1..) == Some(self.hardware_address());
                 is_hardware || self.octets.windows(octets.len().max(1)).any(|part| part == octets)
@@ -226,7 +228,7 @@ impl Asked {
         }
     }
 
-    /// The addresses that it gives back, or may give back.
+    /// Returns the addresses that it releases, or may release.
     fn gives_up(&self) -> Vec<Ipv4Addr> {
         match &self.facts {
             Some(facts) if matches!(facts.kind, RELEASE | DECLINE) => {
@@ -234,7 +236,7 @@ impl Asked {
                 addresses.into_iter().flatten().collect()
             }
             Some(_) => Vec::new(),
-            // It may be a RELEASE or a DECLINE of any address that stands in it.
+            // It may be a RELEASE or a DECLINE of any address that it contains.
             None => {
                 let windows = self.octets.windows(4);
                 windows
@@ -258,7 +260,7 @@ impl Asked {
         if is_nak && is_relayed {
             return demand(reply.is_broadcast(), "a relayed NAK without the BROADCAST bit");
         }
-        // The relay is to broadcast the ACK of an INFORM whose client names no address.
+        // The relay must broadcast the ACK of an INFORM without ciaddr.
         let has_address = !self.address(at::CIADDR).is_unspecified();
         if is_relayed && !has_address && self.facts.as_ref().is_none_or(|f| f.kind == INFORM) {
             return Ok(());
@@ -266,15 +268,15 @@ impl Asked {
         demand(same(at::FLAGS), "flags differ")
     }
 
-    /// Whether the relay may have asked for replies to the port that it sends from, which is that of
-    /// clients on the link (RFC 8357: an empty sub-option 19 of option 82).
+    /// Returns whether the relay may have requested replies to its source port, which is also that
+    /// of clients on the link (RFC 8357: an empty sub-option 19 of option 82).
     fn may_name_source_port(&self) -> bool {
         let Some(facts) = &self.facts else { return true };
         let information = facts.relay_information.as_deref().and_then(options);
         information.unwrap_or_default().contains(&(19, &[]))
     }
 
-    /// RFC 2131 section 4.1: where replies go.
+    /// Checks the destination of a reply (RFC 2131 section 4.1).
     fn reaches_its_addressee(&self, reply: &Reply, seen: &SeenReply) -> Result<(), String> {
         let (giaddr, ciaddr) = (self.address(at::GIADDR), self.address(at::CIADDR));
         let (to, port) = (*seen.destination.ip(), seen.destination.port());
@@ -282,7 +284,7 @@ impl Asked {
         demand(!to.is_loopback(), "a loopback address on the wire")?;
         let kind = self.facts.as_ref().map(|facts| facts.kind);
         if kind.is_none_or(|kind| kind == INFORM) && to == ciaddr && port == 68 {
-            // RFC 2131 section 4.3.5: directly to ciaddr.
+            // RFC 2131 section 4.3.5: the ACK is sent directly to ciaddr.
             return Ok(());
         }
         if !giaddr.is_unspecified() {
@@ -302,7 +304,7 @@ impl Asked {
             .facts
             .as_ref()
             .is_none_or(|facts| facts.kind == INFORM || (facts.kind == 3 && !facts.has_server));
-        // A client that sends from ciaddr is there, whatever else it says.
+        // A client that sends from ciaddr can be reached there, whatever its other fields are.
         let is_sender = ciaddr == FIELD && self.way != Way::Broadcast;
         if to == ciaddr && (is_renewal || is_sender) {
             return Ok(());
@@ -314,7 +316,8 @@ impl Asked {
 }
 
 impl Facts {
-    /// What the options say; `None` if one that matters stands there twice, or is of an odd length.
+    /// Returns the facts in the options, or `None` if a relevant option is repeated or has a wrong
+    /// length.
     fn of(options: Vec<(u8, &[u8])>) -> Option<Self> {
         let one = |code: u8| {
             let mut found = options.iter().filter(|(found, _)| *found == code);
@@ -365,12 +368,12 @@ impl Facts {
         match (&self.relay_information, reply.relay_information()) {
             (Some(sent), Some(echoed)) => {
                 demand(sent == echoed, "option 82 is changed")?;
-                // Where relays look for it; what had no room there may follow in the field `file`.
+                // Relays look for it there; options that do not fit may follow in the field `file`.
                 let field = seen.message.get(at::OPTIONS..).and_then(options).unwrap_or_default();
                 let last = field.last().map(|(code, _)| *code);
                 demand(last == Some(82), "option 82 is not the last one")
             }
-            // It does not fit, which is counted.
+            // The server counts replies in which it does not fit.
             (Some(sent), None) => demand(
                 !is_relayed || seen.packet_octets + sent.len() + 2 > PACKET_OCTETS_MIN,
                 "option 82 is not echoed",
@@ -380,8 +383,8 @@ impl Facts {
     }
 }
 
-/// No address is held for two clients, and none is given that is not configured. A device that changes
-/// its client identifier may go on with its address.
+/// Checks that no address is held for two clients, and that every address is configured. A device
+/// that changes its client identifier may keep its address.
 fn address_is_given_rightly(
     holders: &HashMap<Ipv4Addr, Held>,
     reply: &Reply,

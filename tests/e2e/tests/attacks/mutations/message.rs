@@ -1,4 +1,4 @@
-//! A message as the attack sends it: octets, and how they are sent.
+//! A message of the attack: its octets, and how they are sent.
 
 /// How a datagram reaches the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct Datagram {
     pub(crate) octets: Vec<u8>,
 }
 
-/// Where the fields of a message stand (RFC 2131 section 2).
+/// The positions of the fields of a message (RFC 2131 section 2).
 pub(crate) mod at {
     use std::ops::Range;
 
@@ -37,7 +37,7 @@ pub(crate) mod at {
 }
 
 impl Datagram {
-    /// The transaction id.
+    /// Returns the transaction id.
     pub(crate) fn xid(&self) -> u32 {
         let field = self.octets.get(at::XID).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
         u32::from_be_bytes(field.unwrap_or_default())
@@ -51,8 +51,8 @@ impl Datagram {
     }
 }
 
-/// The options of a field up to its end: code and octets. `None` if one of them runs over the end of
-/// the field.
+/// Returns the codes and octets of the options of a field, or `None` if an option extends beyond
+/// the end of the field.
 pub(crate) fn options(mut field: &[u8]) -> Option<Vec<(u8, &[u8])>> {
     let mut found = Vec::new();
     loop {
