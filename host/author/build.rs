@@ -1,14 +1,14 @@
-//! Puts the templates of projects, the contract and the SDKs into the program, so that it can write
-//! projects that build anywhere.
+//! Embeds the templates of projects, the contract and the SDKs into the program, so that it can
+//! create projects that build anywhere.
 //!
-//! Invariant: what is put in is what stands in the checkout; there is no list to keep.
+//! Invariant: the embedded files are those of the checkout; there is no list of files to maintain.
 
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
 };
 
-/// What is put in: name, where it stands as seen from here.
+/// The embedded folders: name, and path relative to this crate.
 const ROOTS: [(&str, &str); 6] = [
     ("templates", "templates"),
     ("wit", "../../wit"),
@@ -17,7 +17,7 @@ const ROOTS: [(&str, &str); 6] = [
     ("sdk-rust/wit", "../../plugins/sdk/rust/wit"),
     ("sdk-rust/macros/src", "../../plugins/sdk/rust/macros/src"),
 ];
-/// Folders of those that are not: copies of the contract, and its history.
+/// Subfolders that are left out: copies of the contract, its history, and build output.
 const LEFT_OUT: [&str; 3] = ["deps", "frozen", "target"];
 
 fn main() -> io::Result<()> {

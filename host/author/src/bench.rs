@@ -1,4 +1,4 @@
-//! `lessor plugin bench`: what calls of a policy take, made as the server makes them.
+//! `lessor plugin bench`: measures the calls of a policy, made as the server makes them.
 
 use std::{
     io::{self, Write},
@@ -21,44 +21,44 @@ use crate::{
     workbench::{PluginFile, Prepared, Refused, Workbench, read_case},
 };
 
-/// How often each hook may be called.
+/// The maximum number of calls of each hook.
 pub const CALLS_MAX: u64 = 1_000_000;
-/// For how long calls may be made, in seconds.
+/// The maximum duration of the calls, in seconds.
 const SECONDS_MAX: u64 = 3_600;
-/// How often each hook is called before anything counts.
+/// The number of calls of each hook before the measurement.
 const WARM_UP_CALLS: usize = 1_000;
-/// How many instances are made to see what one takes.
+/// The number of instances that are created to measure their creation.
 const INSTANCES: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchArguments {
     #[command(flatten)]
     plugin: PluginFile,
-    /// The request, as for `run`. Without this, a DISCOVER of a plain client.
+    /// The request, as for `run`. Defaults to a DISCOVER of a plain client.
     #[arg(long, short, value_name = "FILE")]
     request: Option<PathBuf>,
-    /// How often each hook is called.
+    /// The number of calls of each hook.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=CALLS_MAX))]
     calls: u64,
-    /// The longest that calls are made for, all hooks together.
+    /// The maximum time for the calls of all hooks together, in seconds.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     seconds: u64,
-    /// As one object of JSON.
+    /// Print a JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// What was measured.
+/// The results of the measurement.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Report {
     plugin: String,
     file_octets: u64,
-    /// From the file to machine code.
+    /// The time from the file to machine code.
     compile_ms: f64,
-    /// The same, once it was compiled.
+    /// The same once the code is in the cache.
     from_cache_ms: f64,
-    /// To make an instance and configure it: the median of a few.
+    /// The time to create and configure an instance: the median of several.
     instance_ms: f64,
     /// The memory of an instance after all calls.
     memory_octets: usize,
@@ -136,8 +136,8 @@ fn measure(
     Ok(report)
 }
 
-/// The first instance is there already, and the next ones are made beside a spare each; so the
-/// spare's turn is waited for.
+/// The first instance exists already, and creating each further one also creates a spare in the
+/// background, so this waits for the spare before each measurement.
 fn instance_ms(prepared: &Prepared) -> Result<f64, Refused> {
     let mut took = Vec::new();
     for _ in 0..INSTANCES {
@@ -151,7 +151,7 @@ fn instance_ms(prepared: &Prepared) -> Result<f64, Refused> {
     Ok(took.get(INSTANCES / 2).copied().unwrap_or_default())
 }
 
-/// How many samples are taken.
+/// The limits of the samples that are taken.
 struct Samples {
     calls: usize,
     until: Instant,

@@ -7,13 +7,13 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// How many cases a folder may hold.
+/// The maximum number of cases in a folder.
 pub const CASES_MAX: usize = 10_000;
 
-/// The files of a folder, name and path.
+/// Finds the cases of a folder and returns their names and paths.
 ///
 /// # Errors
-/// If it cannot be read, holds no case or too many.
+/// If the folder cannot be read, or has no case or too many.
 pub(crate) fn find(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let shown = folder.display();
     let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());

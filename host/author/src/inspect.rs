@@ -1,4 +1,4 @@
-//! `lessor plugin inspect`: what a plugin file is, without calling a hook of it.
+//! `lessor plugin inspect`: shows what a plugin file contains, without calling its hooks.
 
 use std::{
     io::{self, Write},
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) struct InspectArguments {
     #[command(flatten)]
     plugin: PluginFile,
-    /// As one object of JSON.
+    /// Print a JSON object.
     #[arg(long)]
     json: bool,
 }
@@ -60,8 +60,8 @@ pub(crate) fn run(
     Ok(if inspected.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the file is, or every mistake in it and in its settings. Which hooks a script has only its
-/// interpreter can tell.
+/// Returns the report on the file, or every mistake in it and in its settings. For a script, only
+/// its interpreter knows the hooks.
 fn inspect(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<PluginReport, Vec<String>> {
     if is_script(plugin) {
         let report = prepare(plugin, read_plugin)?.report().cloned();
@@ -88,7 +88,7 @@ fn is_script(plugin: &PluginFile) -> bool {
     plugin.file.extension().is_some_and(|ending| ending == "rhai" || ending == "js")
 }
 
-/// Whether there is a file with its settings and grants.
+/// Whether there is a file with the plugin's settings and grants.
 fn has_settings(plugin: &PluginFile) -> bool {
     plugin.settings.is_some() || plugin.file.with_extension("toml").exists()
 }
@@ -101,7 +101,7 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
         line("run by", interpreter.display().to_string())?;
     }
     line("hooks", report.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", "))?;
-    // Those of a script are its interpreter's, and say nothing about the script.
+    // For a script these are those of its interpreter, and do not describe the script.
     if report.interpreter.is_none() {
         line("exports", report.exports.join(NEXT_LINE))?;
         line("imports", none_or(&report.imports, "nothing"))?;
@@ -126,11 +126,12 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
 }
 
 const ACCEPTED: &str = "The server would load it.";
-/// A policy may need settings or grants, and nothing says which it would get.
+/// A policy may need settings or grants, and without a sidecar file it is unknown which it will
+/// get.
 const CODE_ACCEPTED: &str = "The server would accept its code. There are no settings beside it: whether \
                              it serves without, `lessor plugin run` tells.";
 
-/// To the column of the values.
+/// A line break, and indentation up to the column of the values.
 const NEXT_LINE: &str = "\n             ";
 
 fn none_or(names: &[String], nothing: &str) -> String {

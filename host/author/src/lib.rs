@@ -1,8 +1,8 @@
-//! What authors of policies work with: `lessor plugin new`, `inspect`, `run`, `test` and `bench`.
+//! The tools for authors of policies: `lessor plugin new`, `inspect`, `run`, `test` and `bench`.
 //!
-//! A policy is tried here as the server runs it: the same checks, the same runner, the same limits.
-//! What this crate is not: a server. There are no sockets, no leases and no allocation; requests come
-//! out of files, and what is shown is what the policy wants, before the core checks it.
+//! A policy runs here as in the server: with the same checks, the same runner and the same limits.
+//! This crate is not a server: there are no sockets, no leases and no allocation. Requests come
+//! from files, and the output is what the policy wants, before the core checks it.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
@@ -38,39 +38,40 @@ pub struct PluginArguments {
 
 #[derive(Debug, Subcommand)]
 enum Tool {
-    /// Write a project for a new policy: it builds, and its cases pass.
+    /// Create a project for a new policy that builds and whose cases pass.
     New(new::NewArguments),
-    /// Show what a plugin file is, without calling a hook of it: hooks, imports, limits.
+    /// Show the hooks, imports and limits of a plugin file without calling its hooks.
     ///
-    /// Exits 0 if the server would accept it, with the settings beside it if there are any; 1 if it
-    /// would be refused.
+    /// Exits with 0 if the server would accept the file, including its settings if there are any,
+    /// and with 1 if it would refuse it.
     Inspect(inspect::InspectArguments),
-    /// Show a policy one request and print what it decides.
+    /// Run a policy on one request and print its decision.
     ///
-    /// Exits 0 if the policy answers, 1 if it cannot be used or fails.
+    /// Exits with 0 if the policy answers, and with 1 if it cannot be used or fails.
     Run(run::RunArguments),
-    /// Show a policy the requests of a folder of cases and compare what it decides.
+    /// Run a policy on a folder of cases and compare its decisions with the expected ones.
     ///
-    /// Exits 0 if every case is as expected, 1 if not.
+    /// Exits with 0 if every case is as expected, and with 1 otherwise.
     Test(test::TestArguments),
-    /// Measure what calls of a policy take.
+    /// Measure how long calls of a policy take.
     ///
-    /// Exits 1 if the policy cannot be used or fails.
+    /// Exits with 1 if the policy cannot be used or fails.
     Bench(bench::BenchArguments),
 }
 
-/// Reads a plugin file and the file beside it, as the server does: the plugin, the file in the place of
-/// the one beside it, the folder of interpreters. An error is ready to be printed.
+/// Reads a plugin file and its sidecar file as the server does. The arguments are the plugin, a
+/// file that replaces the sidecar file, and the folder of interpreters. An error is ready to be
+/// printed.
 pub type ReadPlugin = fn(
     file: &Path,
     beside: Option<&Path>,
     interpreters: Option<&Path>,
 ) -> Result<PluginSource, String>;
 
-/// Runs a command; what it found goes to standard output, what is wrong to standard error.
+/// Runs a command. Results go to standard output, problems to standard error.
 ///
 /// # Errors
-/// If it cannot be run, or standard output cannot be written.
+/// If the command cannot be run, or standard output cannot be written.
 pub fn run(arguments: &PluginArguments, read_plugin: ReadPlugin) -> anyhow::Result<ExitCode> {
     log::listen();
     match &arguments.tool {

@@ -1,4 +1,4 @@
-//! What a policy logs while it is tried: kept here instead of being printed among the results.
+//! Captures what a policy logs during a run, so that it is not printed between the results.
 
 use std::{
     fmt,
@@ -13,14 +13,14 @@ use tracing_subscriber::{
     Layer, filter::LevelFilter, layer::Context, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-/// What the events bear that the host makes of a plugin's lines.
+/// The target of the events that the host creates for a plugin's lines.
 const TARGET: &str = "lessor::policy";
-/// How many lines are kept until somebody takes them.
+/// The number of lines that are kept until they are taken.
 const LINES_MAX: usize = 1_000;
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Begins to listen. Of a process that listens already in its own way, nothing is heard.
+/// Starts to capture. Has no effect if the process has installed another subscriber.
 pub(crate) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
@@ -30,14 +30,14 @@ pub(crate) fn listen() {
     });
 }
 
-/// The lines since this was last called: `warn: text`.
+/// Returns the lines since the last call, as `warn: text`.
 pub(crate) fn take() -> Vec<String> {
     std::mem::take(&mut *LINES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 struct Listener;
 
-/// An event of the host, as far as it says what a plugin logs.
+/// The parts of an event that contain a plugin's log line.
 #[derive(Default)]
 struct Line {
     message: String,

@@ -1,7 +1,7 @@
-//! `lessor plugin new`: a project for a new policy, out of the templates in `templates/`.
+//! `lessor plugin new`: creates a project for a new policy from the templates in `templates/`.
 //!
-//! What is written builds anywhere: the contract and the SDK come along, unless the project lies in a
-//! checkout of this repository, whose SDK it then uses.
+//! The project builds anywhere: it includes the contract and the SDK. Only a Rust project in a
+//! checkout of this repository uses the SDK of the checkout.
 
 use std::{
     fs,
@@ -19,47 +19,47 @@ mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 }
 
-/// How long the name of a policy may be.
+/// The maximum length of a policy's name.
 const NAME_CHARS_MAX: usize = 48;
-/// What the templates call the policy.
+/// The name of the policy in the templates.
 const PLACEHOLDER: &str = "policy-name";
 const SNAKE_PLACEHOLDER: &str = "policy_name";
-/// How the template of a Rust project depends on the SDK that comes along.
+/// The dependency on the included SDK in the template of a Rust project.
 const VENDORED: &str = "lessor-policy = { path = \"sdk\" }";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct NewArguments {
-    /// What the policy is called: lower-case letters, digits and hyphens.
+    /// The name of the policy: lower-case letters, digits and hyphens.
     #[arg(value_name = "NAME")]
     name: String,
-    /// What it is written in.
+    /// The language of the policy.
     #[arg(long, short, value_enum)]
     language: Language,
-    /// The folder of the project; it must be empty or not exist. Without this, NAME.
+    /// The folder of the project, which must be empty or must not exist. Defaults to NAME.
     #[arg(long, value_name = "FOLDER")]
     directory: Option<PathBuf>,
-    /// For Rust: the folder of the crate lessor-policy to depend on. Without this, that of the checkout
-    /// which the project lies in, or else a copy in the project.
+    /// For Rust: the folder of the crate lessor-policy to depend on. Defaults to that of the
+    /// checkout that contains the project, or else to a copy in the project.
     #[arg(long, value_name = "FOLDER")]
     sdk: Option<PathBuf>,
 }
 
-/// What policies are written in.
+/// The languages of policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
     /// Rust, built with cargo
     Rust,
-    /// JavaScript, made a component by jco
+    /// JavaScript, compiled to a component by jco
     Javascript,
-    /// TypeScript, made a component by jco
+    /// TypeScript, compiled to a component by jco
     Typescript,
-    /// Python, made a component by componentize-py
+    /// Python, compiled to a component by componentize-py
     Python,
     /// C, built with clang
     C,
-    /// A script in Rhai: nothing to build
+    /// A script in Rhai, which needs no build
     Rhai,
-    /// A script in JavaScript: nothing to build
+    /// A script in JavaScript, which needs no build
     Js,
 }
 
@@ -78,12 +78,12 @@ impl Language {
     }
 }
 
-/// Where a Rust project finds the SDK.
+/// The location of the SDK of a Rust project.
 #[derive(Debug, PartialEq, Eq)]
 enum Sdk {
-    /// In a folder of its own.
+    /// A folder in the project.
     Vendored,
-    /// At this path.
+    /// This path.
     At(PathBuf),
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every file of the project, relative to its folder.
+/// The files of the project, with paths relative to its folder.
 fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, Vec<u8>)> {
     let filled = |text: &str| {
         text.replace(PLACEHOLDER, name).replace(SNAKE_PLACEHOLDER, &name.replace('-', "_"))
@@ -122,7 +122,7 @@ fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, Vec<u8>)>
     let prefix = format!("templates/{}/", language.template());
     let mut files: Vec<(PathBuf, Vec<u8>)> = under(&prefix)
         .map(|(path, octets)| {
-            // What is no text has no placeholders.
+            // Files that are not text have no placeholders.
             let octets = match std::str::from_utf8(octets) {
                 Ok(text) => filled(text).into_bytes(),
                 Err(_) => octets.to_owned(),
@@ -150,13 +150,13 @@ fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, Vec<u8>)>
     files
 }
 
-/// The SDK for Rust as a crate of its own in `sdk/`, with the contract.
+/// The SDK for Rust as a separate crate in `sdk/`, with the contract.
 fn rust_sdk() -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
     let sources = under("sdk-rust/").chain(under("templates/sdk-rust/")).map(at("sdk"));
     sources.chain(under("wit/").filter(is_wit).map(at("sdk/wit/deps/policy")))
 }
 
-/// Puts a file into a folder.
+/// Moves a file into a folder.
 fn at(folder: &str) -> impl Fn((&str, &[u8])) -> (PathBuf, Vec<u8>) {
     move |(path, octets)| (Path::new(folder).join(path), octets.to_owned())
 }
@@ -169,13 +169,13 @@ fn is_wit((path, _): &(&str, &[u8])) -> bool {
     path.ends_with(".wit")
 }
 
-/// What was put into the program below `prefix`, name without it and octets.
+/// The embedded files below `prefix`: the rest of the name, and the octets.
 fn under(prefix: &str) -> impl Iterator<Item = (&'static str, &'static [u8])> {
     let files = embedded::FILES.iter();
     files.filter_map(move |(name, octets)| Some((name.strip_prefix(prefix)?, *octets)))
 }
 
-/// The commands of the page's first section that show how to build and test, in order.
+/// The commands in the first section of the page, which show how to build and test, in order.
 fn first_commands(readme: &str) -> Vec<String> {
     let section = readme.split("\n## ").nth(1).unwrap_or_default();
     let blocks = section.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());

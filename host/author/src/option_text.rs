@@ -1,17 +1,17 @@
-//! Values of options as TOML: what a policy hands over in octets, written as a case would write it.
+//! Formats the values of options, which a policy sets as octets, as TOML in the format of a case.
 
 use std::net::Ipv4Addr;
 
 use lessor_core::{OptionDefinition, OptionKind};
 
-/// The key of an option: its name, or else its number.
+/// The key of an option: its name, or its number if it has none.
 pub(crate) fn name(code: u8) -> String {
     OptionDefinition::by_code(code)
         .map_or_else(|| code.to_string(), |definition| definition.name.to_owned())
 }
 
-/// The value as the option's kind has it; as text if it has no kind and is text; otherwise its
-/// octets.
+/// The value in the format of the option's type. Without a type, it is formatted as text if it is
+/// printable, and otherwise as octets.
 pub(crate) fn value(code: u8, octets: &[u8]) -> String {
     let kind = OptionDefinition::by_code(code).map(|definition| definition.kind);
     let typed = match kind {
@@ -26,12 +26,12 @@ pub(crate) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// A list of what is TOML already.
+/// A list of items that are TOML already.
 pub(crate) fn list(items: &[String]) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// Nothing if the octets are none of the kind.
+/// Returns `None` if the octets are not valid for the type.
 fn of_kind(kind: OptionKind, octets: &[u8]) -> Option<String> {
     Some(match kind {
         OptionKind::Address => address(octets)?,
@@ -70,7 +70,7 @@ fn all<const N: usize>(
     is_list.then(|| items.iter().filter_map(|item| read(item)).collect())
 }
 
-/// Text that a case could hold: `hex:` would mean octets.
+/// Text that is valid in a case: the prefix `hex:` would mean octets.
 fn plain_text(octets: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(octets).ok()?;
     let is_plain =
@@ -78,7 +78,7 @@ fn plain_text(octets: &[u8]) -> Option<String> {
     is_plain.then(|| quoted(text))
 }
 
-/// Names with pointers to what stands before them (RFC 1035 section 4.1.4).
+/// Domain names, which may contain pointers to earlier names (RFC 1035 section 4.1.4).
 fn domain_names(octets: &[u8]) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut place = 0;
@@ -90,7 +90,7 @@ fn domain_names(octets: &[u8]) -> Option<Vec<String>> {
     (!names.is_empty()).then_some(names)
 }
 
-/// A name and where the next begins. Pointers lead backwards only, so this ends.
+/// Reads a name and returns the position after it. Pointers may only lead backwards, so this ends.
 fn domain_name(octets: &[u8], start: usize) -> Option<(String, usize)> {
     let (mut labels, mut place, mut after) = (Vec::new(), start, None);
     loop {
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// What is written is read back as the same octets.
+    /// The text is read back as the same octets.
     #[test]
     fn values_are_written_as_a_case_has_them() {
         for (code, octets, text) in [

@@ -1,5 +1,5 @@
-//! What a policy did with a request, and how that differs from what was expected. Both are lines of
-//! TOML, as they may stand below `[expect]`.
+//! The result of a policy for a request, and its differences from the expected one. Both are lines
+//! of TOML in the format of `[expect]`.
 
 use std::{
     collections::BTreeMap,
@@ -15,16 +15,16 @@ use serde::Serialize;
 
 use crate::option_text::{self, list, quoted};
 
-/// What a policy did with one request.
+/// The result of a policy for one request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     /// The calls that were made, in order.
     pub(crate) calls: Vec<Call>,
-    /// What it did.
+    /// The effects of the policy.
     pub(crate) effects: Effects,
-    /// How it failed.
+    /// The failure, if the policy failed.
     pub(crate) failure: Option<Failure>,
-    /// Names of lookups that it planned and that the case has no answer for.
+    /// The names of planned lookups that the case has no answer for.
     pub(crate) unanswered: Vec<String>,
 }
 
@@ -37,11 +37,11 @@ pub(crate) struct Call {
     pub(crate) took: Duration,
 }
 
-/// A fault, explained.
+/// A fault with its explanation.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Failure {
-    /// Which hook was called, where that is known.
+    /// The hook that was called, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hook: Option<Hook>,
     pub(crate) kind: FaultKind,
@@ -49,7 +49,7 @@ pub(crate) struct Failure {
     pub(crate) advice: &'static str,
 }
 
-/// What a policy does to a request, as far as it can be expected.
+/// The effects of a policy on a request that a case can expect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
     pub(crate) verdict: Verdict,
@@ -59,15 +59,15 @@ pub(crate) struct Effects {
     pub(crate) lease_time_secs: Option<u32>,
     pub(crate) subscriber: Option<SubscriberLimit>,
     pub(crate) options: OptionEffects,
-    /// Whether no policy behind it is asked.
+    /// Whether no policy behind this one is called.
     pub(crate) is_final: bool,
     pub(crate) reply: OptionEffects,
     pub(crate) lookups: Vec<PlannedName>,
-    /// None if it does not matter.
+    /// `None` if the log does not matter.
     pub(crate) log: Option<Vec<String>>,
 }
 
-/// Options by code: the octets that are set, or none where the option is removed.
+/// Options by code: the octets that are set, or `None` if the option is removed.
 pub(crate) type OptionEffects = BTreeMap<u8, Option<Vec<u8>>>;
 
 /// One line that is not as expected.
@@ -82,7 +82,7 @@ pub(crate) struct Difference {
 }
 
 impl Effects {
-    /// What it says, key and value, in the order in which it is best read.
+    /// The effects as keys and values, in the recommended order.
     pub(crate) fn lines(&self) -> Vec<(String, String)> {
         let mut lines = Vec::new();
         let mut add = |key: &str, value: Option<String>| {
@@ -117,7 +117,7 @@ impl Effects {
         lines
     }
 
-    /// Without the verdict if a call failed: the policy gave none.
+    /// The same without the verdict if a call failed, because the policy returned none.
     pub(crate) fn lines_of_run(&self) -> Vec<(String, String)> {
         let has_verdict = self.fault.is_none() || self.verdict != Verdict::Proceed;
         let mut lines = self.lines();
@@ -125,17 +125,17 @@ impl Effects {
         lines
     }
 
-    /// As a table of TOML.
+    /// The effects as a TOML table.
     pub(crate) fn to_toml(&self) -> String {
         toml_of(&self.lines())
     }
 
-    /// As JSON of the same shape, without the verdict if a call failed.
+    /// The effects as JSON with the same structure, without the verdict if a call failed.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         toml::from_str(&toml_of(&self.lines_of_run())).unwrap_or_default()
     }
 
-    /// Where `found` is not as this expects, in the order of the lines.
+    /// The differences between these expected effects and `found`, in the order of the lines.
     pub(crate) fn differences(&self, found: &Self) -> Vec<Difference> {
         let found = found.as_far_as_expected_by(self);
         let (wanted, found) = (self.lines(), found.lines());
@@ -153,7 +153,7 @@ impl Effects {
         .collect()
     }
 
-    /// Without what does not matter to whoever expects something.
+    /// The effects without those that `expected` ignores.
     fn as_far_as_expected_by(&self, expected: &Self) -> Self {
         let mut found = self.clone();
         if expected.log.is_none() {
@@ -193,13 +193,13 @@ impl From<&Expectation> for Effects {
     }
 }
 
-/// For people: what failed, how, and what to do.
+/// The failure in words: the hook, the reason, and what to do.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.hook.map_or("the policy", Hook::name);
         let Self { kind, message, advice, .. } = self;
         match kind {
-            // Its own words, which for a script name the line.
+            // The message is the policy's own text, which names the line if it is a script.
             FaultKind::Failed => write!(f, "{name} failed: {message}"),
             _ if advice.is_empty() => write!(f, "{name} failed ({kind}): {message}"),
             _ => write!(f, "{name} failed ({kind}): {message}. {advice}"),
@@ -208,7 +208,7 @@ impl fmt::Display for Failure {
 }
 
 impl Difference {
-    /// The lines that were expected, with a minus, and found, with a plus.
+    /// The expected line with a minus and the actual one with a plus.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         let key = &self.key;
         let expected = self.expected.iter().map(move |value| format!("- {key} = {value}"));
@@ -223,7 +223,7 @@ pub(crate) fn octets(value: &OptionValue) -> Vec<u8> {
     octets
 }
 
-/// What is usually to be done about a fault, where its message does not say that.
+/// General advice for a fault whose message contains none.
 pub(crate) fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Trap => {
@@ -231,7 +231,7 @@ pub(crate) fn advice(kind: FaultKind) -> &'static str {
              indexing, arithmetic"
         }
         FaultKind::DeadlineExceeded | FaultKind::MemoryExceeded | FaultKind::StackExhausted => "",
-        // Its own words, which for a script name the line.
+        // The message is the policy's own text, which names the line if it is a script.
         FaultKind::Failed => "",
         FaultKind::BadAnswer => "Compare what the policy hands over with the contract in wit/",
         FaultKind::NotReady | FaultKind::Suspended | FaultKind::ShutOut => {

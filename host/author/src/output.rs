@@ -1,11 +1,11 @@
-//! Tables and colours for people.
+//! Tables and colours for terminals.
 
 use std::io::IsTerminal;
 
 use lessor_core::Timestamp;
 use lessor_terminal::Table;
 
-/// What a text tells.
+/// The meaning of a text, which determines its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,
@@ -13,7 +13,7 @@ pub(crate) enum Tone {
     Quiet,
 }
 
-/// Whether what goes to standard error may be coloured.
+/// Whether output to standard error may be coloured.
 pub(crate) fn colour_on_stderr() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
@@ -31,7 +31,7 @@ pub(crate) fn toned(text: &str, tone: Tone) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// A table whose columns from `numbers_from` on hold numbers.
+/// A table whose columns from `numbers_from` on contain numbers.
 pub(crate) fn table(header: &[&str], numbers_from: usize) -> Table {
     let mut table = lessor_terminal::table(header);
     lessor_terminal::right_align(&mut table, numbers_from..header.len());
@@ -43,11 +43,10 @@ pub(crate) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// RFC 3339 in UTC, to the second.
+/// A time in RFC 3339 format in UTC, to the second.
 pub(crate) fn written(time: Timestamp) -> String {
     let secs = time.unix_ms() / 1_000;
-    // Years are counted from March, so that the day that some of them have more is the last; 400 of
-    // them are an era.
+    // Years begin in March, so that the leap day is the last day of a year; 400 years are an era.
     let days = secs / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era =
@@ -61,7 +60,7 @@ pub(crate) fn written(time: Timestamp) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Octets in the unit that people read.
+/// A size in octets with a suitable unit.
 pub(crate) fn size(octets: u64) -> String {
     match octets {
         0..=9_999 => format!("{octets} octets"),

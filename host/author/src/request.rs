@@ -1,5 +1,5 @@
-//! From a described request to what a policy sees. The message is written octet by octet and read
-//! back as the server reads one, so that no case can hold what a packet could not.
+//! Converts a described request to the view of a policy. The message is encoded and parsed as the
+//! server parses packets, so that a case cannot contain anything that a packet cannot.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -17,15 +17,15 @@ use lessor_policy_host::{LeaseEvent, LeaseEventKind, View};
 
 use crate::outcome::octets;
 
-/// How long the lease on record has been running, in seconds.
+/// How long ago the lease on record was granted, in seconds.
 const LEASE_AGE_SECS: u64 = 1_800;
 /// The lease time of the subnet, in seconds.
 const LEASE_TIME: LeaseTime = LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: u32::MAX };
 
-/// What a policy sees of the request, before anything was looked up for it.
+/// Creates the view of the request for a policy, before any lookups.
 ///
 /// # Errors
-/// If it makes no message that a server could read.
+/// If the request cannot be encoded as a message that the server can read.
 pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
     let request = read(described)?;
     let subnet = Subnet {
@@ -67,7 +67,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
     })
 }
 
-/// What policies before this one have set, with options as policies set them: octets.
+/// The terms that policies before this one have set, with options as octets, as policies set them.
 pub(crate) fn earlier(described: &CaseRequest) -> Terms {
     let mut terms = described.earlier.clone();
     for value in terms.options.iter_mut().filter_map(|(_, value)| value.as_mut()) {
@@ -76,8 +76,8 @@ pub(crate) fn earlier(described: &CaseRequest) -> Terms {
     terms
 }
 
-/// The reply that the server would send under these terms, as far as it is known here: the case's
-/// own, and the options of the terms on top. Nothing for a message that gets none.
+/// The reply that the server would send under these terms, as far as it is known here: the reply of
+/// the case with the options of the terms. Returns `None` for messages without a reply.
 pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Option<Reply> {
     let given = described.reply.clone().unwrap_or_default();
     let kind = match view.request.kind {
@@ -111,7 +111,7 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
     })
 }
 
-/// What happened to a lease; a new lease if the request does not say.
+/// The lease event; a granted lease is the default.
 pub(crate) fn event(described: &CaseRequest, view: &View) -> LeaseEvent {
     LeaseEvent {
         kind: match described.event.unwrap_or(CaseEvent::Granted) {
@@ -127,7 +127,7 @@ pub(crate) fn event(described: &CaseRequest, view: &View) -> LeaseEvent {
     }
 }
 
-/// The lease on record, or else one of the requested address.
+/// The lease on record, or else a lease for the requested address.
 fn event_lease(described: &CaseRequest, view: &View) -> Arc<Lease> {
     view.lease.clone().unwrap_or_else(|| {
         let address = view.request.requested_address.unwrap_or_else(|| host(described, 100));
@@ -157,7 +157,7 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
     lessor_wire::parse(&packet, arrival).context("the request makes no message that can be read")
 }
 
-/// The payload of the datagram (RFC 2131 section 2).
+/// Encodes the payload of the datagram (RFC 2131 section 2).
 fn write(described: &CaseRequest) -> Vec<u8> {
     let hardware = described.hardware_address;
     let octets = |address: Option<Ipv4Addr>| address.unwrap_or(Ipv4Addr::UNSPECIFIED).octets();
@@ -170,7 +170,7 @@ fn write(described: &CaseRequest) -> Vec<u8> {
     packet.extend([0; 8]);
     packet.extend(octets(described.relay_address));
     packet.extend(hardware.octets());
-    // chaddr, sname and file to their ends.
+    // Fills chaddr, sname and file with zeros.
     packet.resize(236, 0);
     packet.extend([99, 130, 83, 99]);
     let kind = match described.kind {
@@ -194,7 +194,7 @@ fn write(described: &CaseRequest) -> Vec<u8> {
     packet
 }
 
-/// Appends an option, in parts if it is long (RFC 3396).
+/// Appends an option, in several parts if it is long (RFC 3396).
 fn append(packet: &mut Vec<u8>, code: u8, value: &[u8]) {
     let parts = value.chunks(255).chain(value.is_empty().then_some(&[][..]));
     for part in parts {
@@ -230,7 +230,7 @@ fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientK
     }
 }
 
-/// The address at this place of the subnet; the server's is the first.
+/// The address with this position in the subnet, from 1; the first is the server's.
 fn host(described: &CaseRequest, place: usize) -> Ipv4Addr {
     let mut hosts = described.subnet.hosts();
     hosts.nth(place - 1).unwrap_or_else(|| described.subnet.addr())

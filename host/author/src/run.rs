@@ -1,4 +1,4 @@
-//! `lessor plugin run`: one request, one policy.
+//! `lessor plugin run`: runs a policy on one request.
 
 use std::{
     io::{self, Write},
@@ -23,14 +23,14 @@ use crate::{
 pub(crate) struct RunArguments {
     #[command(flatten)]
     plugin: PluginFile,
-    /// The request: TOML or JSON, or a case, of which `request` and `settings` count. Without this, a
-    /// DISCOVER of a plain client.
+    /// The request in TOML or JSON, or a case, of which `request` and `settings` are used. Defaults
+    /// to a DISCOVER of a plain client.
     #[arg(long, short, value_name = "FILE")]
     request: Option<PathBuf>,
-    /// Show the request as the policy sees it.
+    /// Show the request as the policy reads it.
     #[arg(long)]
     trace: bool,
-    /// As one object of JSON.
+    /// Print a JSON object.
     #[arg(long)]
     json: bool,
 }
@@ -141,7 +141,7 @@ fn print_request(out: &mut impl Write, view: &lessor_policy_host::View) -> io::R
         };
         line(&name, readable(octets))?;
     }
-    // What is shown above in better words.
+    // These options are shown above in a clearer form.
     let is_shown = |code| matches!(code, code::MESSAGE_TYPE | code::RELAY_AGENT_INFORMATION);
     for (code, octets) in request.options.iter().filter(|(code, _)| !is_shown(*code)) {
         line(&format!("option {code} {}", option_name(code)), option_text::value(code, octets))?;
@@ -153,7 +153,7 @@ fn print_request(out: &mut impl Write, view: &lessor_policy_host::View) -> io::R
     Ok(())
 }
 
-/// Names of what only clients send stand beside those of the catalogue.
+/// The catalogue lacks options that only clients send, so their names are here.
 fn option_name(code: u8) -> &'static str {
     match code {
         code::REQUESTED_ADDRESS => "requested-address",

@@ -1,4 +1,4 @@
-//! `lessor plugin test`: a folder of cases against one policy.
+//! `lessor plugin test`: runs a policy on a folder of cases.
 
 use std::{
     fs,
@@ -23,18 +23,18 @@ use crate::{
 pub(crate) struct TestArguments {
     #[command(flatten)]
     plugin: PluginFile,
-    /// The folder of cases.
+    /// The folder with the cases.
     #[arg(long, default_value = "cases", value_name = "FOLDER")]
     cases: PathBuf,
-    /// Write what the policy does into `expect` of every case, instead of comparing.
+    /// Write the policy's results into `expect` of every case instead of comparing them.
     #[arg(long)]
     update: bool,
-    /// As JSON, one object a line: each case, then the sum.
+    /// Print JSON lines: one object for each case, then the totals.
     #[arg(long)]
     json: bool,
 }
 
-/// What became of one case.
+/// The result of one case.
 struct Tried {
     name: String,
     path: PathBuf,
@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &TestArguments, read_plugin: ReadPlugin) -> anyhow:
     Ok(if passed == tried.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What keeps every case from being tried, if it is one thing: a file that is missing or wrong.
+/// The problem that prevents every case, if it is the same for all: a missing or invalid file.
 fn refusal_of_all(tried: &[Tried]) -> Option<&Refused> {
     let first = tried.first()?.result.as_ref().err()?;
     let is_alike = |case: &Tried| case.result.as_ref().is_err_and(|refused| refused.0 == first.0);
@@ -139,14 +139,14 @@ fn attempt(workbench: &Workbench, name: String, path: PathBuf, update: bool) -> 
     tried
 }
 
-/// Writes what the policy did into the case, if that says something else; whether it did.
+/// Writes the effects of the policy into the case if they differ. Returns whether they did.
 fn rewrite(path: &Path, case: &Case, outcome: &Outcome) -> anyhow::Result<bool> {
     let mut effects = outcome.effects.clone();
     let expected = case.expectation.as_ref().map(Effects::from);
     if expected.as_ref().is_some_and(|expected| expected.differences(&effects).is_empty()) {
         return Ok(false);
     }
-    // Only a case that looks at the log goes on doing so.
+    // The log is written only to cases that already expect one.
     if expected.is_none_or(|expected| expected.log.is_none()) {
         effects.log = None;
     }
@@ -160,7 +160,8 @@ fn rewrite(path: &Path, case: &Case, outcome: &Outcome) -> anyhow::Result<bool> 
     Ok(true)
 }
 
-/// The text of a case with this below `[expect]`. Comments there are lost, all others stay.
+/// Replaces the content of `[expect]` in a case. Comments in that table are lost, all others are
+/// kept.
 fn with_expectation(text: &str, expectation: &str) -> anyhow::Result<String> {
     if text.trim_start().starts_with('{') {
         bail!("only cases in TOML can be rewritten; write this one as TOML");
@@ -180,7 +181,7 @@ fn with_expectation(text: &str, expectation: &str) -> anyhow::Result<String> {
     let start = lines.iter().position(|line| is_own(line)).unwrap_or(lines.len());
     let (before, after) = lines.split_at(start);
     let next = after.iter().position(|line| header(line) && !is_own(line));
-    // What stands right above a header belongs to it.
+    // Comments directly above a header belong to it.
     let is_comment = |line: &&&str| line.trim_start().starts_with('#');
     let of_next = |next| after.iter().take(next).rev().take_while(is_comment).count();
     let end = next.map_or(after.len(), |next| next - of_next(next));

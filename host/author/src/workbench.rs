@@ -1,4 +1,4 @@
-//! The workbench: one plugin, prepared as the server prepares it, and the cases that it is tried with.
+//! The workbench: one plugin, prepared as by the server, and run on cases.
 
 use std::{
     env, fmt, io,
@@ -23,40 +23,40 @@ use crate::{
     request,
 };
 
-/// Room for one plugin, its spares and those of the chain before it.
+/// The number of instances for one plugin, its spares and those of the chain before it.
 const INSTANCES_MAX: u32 = 32;
-/// How long is waited for a plugin whose instance is replaced.
+/// How long to wait for the replacement of a plugin's instance.
 const REPLACEMENT_MAX: Duration = Duration::from_secs(5);
 
-/// Which plugin.
+/// The plugin.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PluginFile {
     /// The plugin: a component, a core module, or a script.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Its settings, limits and grants: a file as it stands beside a plugin. Without this, the one
-    /// that does stand beside it, if any.
+    /// The plugin's settings, limits and grants, in the format of a sidecar file. Defaults to the
+    /// sidecar file of the plugin, if it has one.
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
-    /// The folder with the interpreters that run scripts; without this, where an installation has it.
+    /// The folder with the interpreters that run scripts. Defaults to that of the installation.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) interpreters: Option<PathBuf>,
 }
 
-/// Why a plugin cannot be tried; each mistake ready to be printed.
+/// Why a plugin cannot be run; each mistake is ready to be printed.
 #[derive(Debug, Default)]
 pub(crate) struct Refused(pub(crate) Vec<String>);
 
-/// One plugin, and where its compiled code is kept.
+/// One plugin, and the cache of its compiled code.
 pub(crate) struct Workbench {
     source: PluginSource,
     kept: KeptCode,
 }
 
-/// Where compiled code is kept.
+/// The cache of compiled code.
 pub(crate) struct KeptCode {
     folder: Option<PathBuf>,
-    /// The folder, if it is one for this command only.
+    /// The folder, if it is a temporary one for this command.
     _own: Option<TempDir>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Prepared {
 }
 
 impl PluginFile {
-    /// The plugin as the server would take it.
+    /// Reads the plugin as the server does.
     pub(crate) fn read(&self, read_plugin: ReadPlugin) -> Result<PluginSource, Refused> {
         let read = read_plugin(&self.file, self.settings.as_deref(), self.interpreters.as_deref());
         read.map_err(|mistakes| Refused(vec![mistakes]))
@@ -75,13 +75,13 @@ impl PluginFile {
 }
 
 impl Workbench {
-    /// Reads the file beside the plugin and starts the engine, with compiled code kept in the user's
-    /// cache folder so that a large component is not compiled for every command.
+    /// Reads the plugin and its sidecar file. Compiled code is kept in the user's cache folder, so
+    /// that a large component is not compiled for every command.
     pub(crate) fn open(file: &PluginFile, read_plugin: ReadPlugin) -> Result<Self, Refused> {
         Ok(Self { source: file.read(read_plugin)?, kept: KeptCode::open() })
     }
 
-    /// The same with compiled code in this folder.
+    /// Does the same with compiled code in this folder.
     pub(crate) fn with_cache(
         file: &PluginFile,
         read_plugin: ReadPlugin,
@@ -91,13 +91,13 @@ impl Workbench {
         Ok(Self { source: file.read(read_plugin)?, kept })
     }
 
-    /// The plugin as the server would take it.
+    /// The plugin as the server reads it.
     pub(crate) fn source(&self) -> &PluginSource {
         &self.source
     }
 
-    /// Compiles, configures and instantiates the plugin anew, with the case's settings if it has any. An
-    /// engine of its own sees to it that nothing is remembered from one case to the next.
+    /// Compiles, configures and instantiates the plugin, with the case's settings if it has any. A
+    /// separate engine ensures that no state is kept from one case to the next.
     pub(crate) fn prepare(&self, case: &Case) -> Result<Prepared, Refused> {
         let mut source = self.source.clone();
         if let Some(settings_json) = &case.settings_json {
@@ -109,7 +109,7 @@ impl Workbench {
         Ok(Prepared { chain, runner })
     }
 
-    /// Shows a fresh copy of the plugin the case's request.
+    /// Runs a fresh copy of the plugin on the case's request.
     pub(crate) fn attempt(&self, case: &Case) -> Result<Outcome, Refused> {
         log::take();
         let mut outcome = self.prepare(case)?.attempt(&case.request)?;
@@ -119,10 +119,10 @@ impl Workbench {
 }
 
 impl KeptCode {
-    /// The user's folder, or else one for this command.
+    /// Opens the user's cache folder, or a temporary one if that is not usable.
     pub(crate) fn open() -> Self {
         let users = Self { folder: user_cache(), _own: None };
-        // One that cannot be used is no reason to give up.
+        // An unusable cache folder is not an error.
         if users.folder.is_some() && users.runtime().is_ok() {
             return users;
         }
@@ -130,7 +130,7 @@ impl KeptCode {
         Self { folder: own.as_ref().map(|folder| folder.path().join("compiled")), _own: own }
     }
 
-    /// An engine that takes compiled code from there.
+    /// Creates an engine that uses the cached code.
     pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, Refused> {
         let settings = RuntimeSettings { cache: self.folder.clone(), ..RuntimeSettings::default() };
         let runtime = Runtime::with_instances_max(settings, INSTANCES_MAX);
@@ -139,7 +139,7 @@ impl KeptCode {
 }
 
 impl Prepared {
-    /// What the plugin turned out to be.
+    /// The report on the plugin.
     pub(crate) fn report(&self) -> Option<&PluginReport> {
         self.chain.plugins().next()
     }
@@ -148,8 +148,8 @@ impl Prepared {
         self.report().is_some_and(|report| report.hooks.contains(&hook))
     }
 
-    /// Shows the plugin the request: what is to be looked up, what is decided, what becomes of the
-    /// reply; or, if the case is about a lease, what happened to it.
+    /// Runs the plugin on the request: lookups, decision and reply, or the lease event if the case
+    /// has one.
     pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<Outcome, Refused> {
         let mut view =
             request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
@@ -164,7 +164,7 @@ impl Prepared {
         Ok(outcome)
     }
 
-    /// Has it planned what is to be looked up, and puts the case's answers into the view.
+    /// Makes the plugin plan its lookups, and adds the case's answers to the view.
     pub(crate) fn look_up(
         &mut self,
         described: &CaseRequest,
@@ -197,7 +197,8 @@ impl Prepared {
         outcome.effects.lookups.sort();
     }
 
-    /// Asks about the request: what the plugin and those before it in the chain want.
+    /// Calls the plugin for the request. Returns the terms of the plugin and of those before it in
+    /// the chain.
     pub(crate) fn decide(
         &mut self,
         described: &CaseRequest,
@@ -269,7 +270,7 @@ impl Prepared {
 
     fn note_fault(&self, hook: Hook, fault: Option<FaultKind>, outcome: &mut Outcome) {
         let Some(kind) = fault else { return };
-        // What went wrong first is what the author has to look at.
+        // The first failure is the one that the author has to look at.
         outcome.effects.fault.get_or_insert_with(|| kind.name().to_owned());
         let message = self.last_fault().map(|(_, message)| message).unwrap_or_default();
         let failure = Failure { hook: Some(hook), kind, message, advice: advice(kind) };
@@ -277,7 +278,7 @@ impl Prepared {
         self.wait_for_spare();
     }
 
-    /// Its last fault, whatever it was called for.
+    /// The last fault, from any call.
     pub(crate) fn failure(&self) -> Option<Failure> {
         let (kind, message) = self.last_fault()?;
         Some(Failure { hook: None, kind, message, advice: advice(kind) })
@@ -288,7 +289,7 @@ impl Prepared {
         status.last_fault.map(|fault| (fault.kind, fault.message))
     }
 
-    /// A server would go on with the next packet; here the next hook of the same one is what counts.
+    /// A server would continue with the next packet; here the next hook of the same packet matters.
     pub(crate) fn wait_for_spare(&self) {
         let began = Instant::now();
         while !self.runner.is_prepared() && began.elapsed() < REPLACEMENT_MAX {
@@ -297,7 +298,7 @@ impl Prepared {
     }
 }
 
-/// The rows that a case gives of tables.
+/// The rows of tables in a case.
 struct Tables(Vec<(Arc<str>, Arc<str>, Row)>);
 
 impl Tables {
@@ -307,7 +308,7 @@ impl Tables {
 }
 
 impl LookupSources for Tables {
-    /// Whatever a policy asks is answered by the case, or said to have no answer.
+    /// Every source exists: the case answers a lookup or leaves it without an answer.
     fn has_source(&self, _name: &str) -> bool {
         true
     }
@@ -319,7 +320,7 @@ impl LookupSources for Tables {
     }
 }
 
-/// The case in a file; without one, a DISCOVER of a plain client.
+/// Reads the case in a file; without a file, a DISCOVER of a plain client.
 pub(crate) fn read_case(path: Option<&Path>) -> Result<Case, Refused> {
     let read = match path {
         Some(path) => lessor_config::load_case(path),
@@ -328,7 +329,7 @@ pub(crate) fn read_case(path: Option<&Path>) -> Result<Case, Refused> {
     read.map_err(|mistakes| Refused(vec![mistakes.render(colour_on_stderr())]))
 }
 
-/// `lessor/compiled` in the user's cache folder.
+/// The folder `lessor/compiled` in the user's cache folder.
 pub fn user_cache() -> Option<PathBuf> {
     let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
@@ -357,7 +358,7 @@ impl Refused {
     }
 }
 
-/// Every mistake, each ended with a newline.
+/// Formats every mistake, each followed by a newline.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|mistake| writeln!(f, "{}", mistake.trim_end()))

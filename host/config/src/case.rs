@@ -80,7 +80,7 @@ fn read(collector: &Collector, text: &str) -> Option<Case> {
         Some(value) => value.table(&shapes::CASE_REQUEST).map(|table| request::read(&table)),
         None => {
             let draft = Draft::found("the case has no request")
-                .help("write [request] and below it kind = \"discover\", for example");
+                .help("write [request] and below it, for example, kind = \"discover\"");
             collector.report_file_missing(draft);
             None
         }

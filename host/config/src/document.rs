@@ -124,8 +124,10 @@ fn subnets(root: &Table, around: &Around) -> Vec<PlacedSubnet> {
         Some(value) => value.tables(&shapes::SUBNET),
         None => {
             if !root.misspells_any(&["subnet"]) {
-                let draft = Draft::found("the file has no subnet, so there is nothing to give out")
-                    .help("write [[subnet]] and below it prefix = \"100.64.0.0/16\", for example");
+                let draft = Draft::found(
+                    "the file has no subnet, so there are no addresses to assign",
+                )
+                .help("write [[subnet]] and below it, for example, prefix = \"100.64.0.0/16\"");
                 root.collector().report_file_missing(draft);
             }
             Vec::new()

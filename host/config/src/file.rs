@@ -19,9 +19,9 @@ pub(crate) fn read(path: &Path) -> Result<String, Mistakes> {
     let name = path.display().to_string();
     let octets = read_octets(path).map_err(|error| {
         let help = match error.kind() {
-            io::ErrorKind::NotFound => "is the path right, and does the file exist?".to_owned(),
+            io::ErrorKind::NotFound => "check the path, and whether the file exists".to_owned(),
             io::ErrorKind::PermissionDenied => {
-                "let the user that the server runs as read the file".to_owned()
+                "allow the server's user to read the file".to_owned()
             }
             _ => "name a file that can be read".to_owned(),
         };
@@ -29,7 +29,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Mistakes> {
     })?;
     if octets.len() > FILE_OCTETS_MAX {
         let found = format!("{name} is larger than {} MiB", FILE_OCTETS_MAX >> 20);
-        let help = "let a policy look subscribers up instead of reserving an address for each";
+        let help = "let a policy look up subscribers instead of reserving an address for each";
         return Err(refused(&name, Draft::found(found).help(help)));
     }
     String::from_utf8(octets).map_err(|error| {
@@ -38,7 +38,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Mistakes> {
         let collector = Collector::new(Source::new(&name, &lossy));
         let draft = Draft::found("the file is not UTF-8 from here on")
             .wanted("wanted text in UTF-8")
-            .help("save the file as UTF-8; octets that are no text are written \"hex:0a0b\"");
+            .help("save the file as UTF-8; write octets that are not text as \"hex:0a0b\"");
         collector.report(&(offset..offset + 1), draft);
         collector.into_mistakes()
     })

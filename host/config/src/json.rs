@@ -17,7 +17,7 @@ pub(crate) fn as_toml(collector: &Collector, subject: &Subject) -> Option<String
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(serde_json::Value::Object(_)) => Some(rewritten(text)),
         Ok(_) => {
-            let draft = Draft::found(format!("{noun} holds no object")).wanted("wanted { … }");
+            let draft = Draft::found(format!("{noun} is not a JSON object")).wanted("wanted { … }");
             collector.report(&(0..text.len()), draft.help(*help));
             None
         }
@@ -27,7 +27,7 @@ pub(crate) fn as_toml(collector: &Collector, subject: &Subject) -> Option<String
             let place = offset(text, error.line(), error.column());
             collector.report_syntax(
                 &(place..place + 1),
-                Draft::found(format!("{noun} is no JSON: {what}")).wanted("here"),
+                Draft::found(format!("{noun} is not valid JSON: {what}")).wanted("here"),
             );
             None
         }

@@ -71,7 +71,7 @@ pub(crate) fn read(value: Option<&Value>, base: &Path) -> Vec<LookupSettings> {
                 Draft::found(format!("two sources have the name {name:?}"))
                     .wanted("the second")
                     .related(first.span(), "the first")
-                    .help("policies ask sources by name: give each its own"),
+                    .help("policies refer to sources by name: give each source a different name"),
             );
         }
         let place = place(&table, base);
@@ -154,11 +154,11 @@ fn refuse_others(table: &Table, kind: &str, keys: &[&'static str], is_file: bool
     let own = || keys.iter().copied().chain(REMOTE.into_iter().filter(|_| !is_file));
     for key in shapes::LOOKUP.keys.iter().filter(|key| !["name", "type"].contains(key)) {
         if let Some(value) = table.get(key).filter(|_| !own().any(|own| own == *key)) {
-            let draft = Draft::found(format!("a source of type {kind:?} takes no `{key}`"))
-                .wanted("not here");
+            let draft = Draft::found(format!("unknown key `{key}` in a source of type {kind:?}"))
+                .wanted("not allowed here");
             let keys =
                 format!("its keys are {}", joined(["name", "type"].into_iter().chain(own())));
-            let why = "; a file is in memory, so it answers at once and cannot fail";
+            let why = "; a file is held in memory and needs no limits";
             value.report(draft.help(if REMOTE.contains(key) { keys + why } else { keys }));
         }
     }
@@ -231,14 +231,13 @@ fn delimiter(value: &Value) -> Option<char> {
 
 fn query(table: &Table) -> Option<String> {
     const EXAMPLE: &str = "\"SELECT plan, pool FROM ports WHERE circuit_id = $1\"";
-    const WANTED: &str = "a query with $1 where the key goes";
+    const WANTED: &str = "a query with $1 in place of the key";
     let value = table.require("query", EXAMPLE)?;
     let text = value.text(WANTED)?;
     if text.contains("$1") {
         return Some(text.to_owned());
     }
-    let help =
-        "the key is a parameter and never becomes a part of the query: WHERE circuit_id = $1";
+    let help = "the key is passed as a parameter, outside of the query text: WHERE circuit_id = $1";
     value.refuse_with_help(WANTED, help);
     None
 }
@@ -275,7 +274,7 @@ fn web_url(value: &Value) -> Option<String> {
         return None;
     }
     if authority.is_empty() || !path.contains("{key}") {
-        let help = "the key goes into path or query, percent-encoded";
+        let help = "write {key} in the path or in the query; the key is percent-encoded there";
         value.refuse_with_help(WANTED, help);
         return None;
     }
@@ -283,8 +282,9 @@ fn web_url(value: &Value) -> Option<String> {
 }
 
 fn refuse_secret(value: &Value, key: &str) {
-    let draft = Draft::found("`url` holds a user with a password").wanted("wanted no secret here");
-    let draft = draft.help(format!("write it to a file that only lessor may read, and set {key}"));
+    let draft = Draft::found("`url` contains credentials").wanted("wanted a URL without a secret");
+    let draft =
+        draft.help(format!("write the secret to a file that only lessor may read, and set {key}"));
     value.report(draft.secret(value.span()));
 }
 
@@ -294,7 +294,7 @@ fn headers(value: &Value) -> Vec<(String, String)> {
     for entry in value.entries(WANTED) {
         let name = entry.key.value;
         if name.eq_ignore_ascii_case("authorization") {
-            let draft = Draft::found(format!("`{name}` is a secret")).wanted("not here");
+            let draft = Draft::found(format!("`{name}` is a secret")).wanted("not allowed here");
             let help = "write the token to a file and set bearer-token-file";
             value.collector().report(&entry.key.span, draft.help(help));
         } else if let Some(text) = entry.value.text("a text") {

@@ -62,16 +62,15 @@ fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
                 true => Draft::found(format!("subnet {later_prefix} is configured twice"))
                     .wanted("the second time")
                     .related(&earlier.span, "the first time")
-                    .help("put its pools and reservations below one [[subnet]]"),
-                false => {
-                    Draft::found(format!("subnets {earlier_prefix} and {later_prefix} overlap"))
-                        .wanted("this subnet")
-                        .related(&earlier.span, "and this one")
-                        .help(
-                            "an address belongs to one subnet; for several pools, write \
-                         [[subnet.pool]] several times",
-                        )
-                }
+                    .help("write its pools and reservations below one [[subnet]]"),
+                false => Draft::found(format!(
+                    "subnets {earlier_prefix} and {later_prefix} overlap"
+                ))
+                .wanted("this subnet")
+                .related(&earlier.span, "and this one")
+                .help(
+                    "an address belongs to one subnet; for several pools, repeat [[subnet.pool]]",
+                ),
             };
             collector.report(&later.span, draft);
         }
@@ -145,7 +144,7 @@ fn after_data_loss(
     let endless = subnets.iter().find(|subnet| subnet.max_lease_time_secs() == INFINITE_SECS);
     let span = subnets.iter().find_map(|subnet| of(&subnet.shared)).or_else(|| of(defaults));
     if let (AfterDataLoss::Hold, Some(endless), Some(span)) = (value, endless, span) {
-        let draft = Draft::found("`after-data-loss` would hold addresses for ever")
+        let draft = Draft::found("`after-data-loss` would hold addresses forever")
             .wanted("this waits until the longest lease has ended")
             .related(&endless.prefix.span, "leases of this subnet may be infinite")
             .help("give the subnet a max-lease-time that is not \"infinite\"");
@@ -167,7 +166,10 @@ fn agreed<T: Copy + PartialEq>(
         let draft = Draft::found(format!("subnets of one shared network differ in `{key}`"))
             .wanted("this one")
             .related(&first.span, "differs from this one")
-            .help("it holds for the whole network: say it once, or the same everywhere");
+            .help(
+                "it applies to the whole network: write it once, or with the same value \
+                 everywhere",
+            );
         collector.report(&other.span, draft);
     }
     Some(first.value)
@@ -180,7 +182,7 @@ fn report_pool_names_twice(subnets: &[PlacedSubnet], collector: &Collector) {
             let draft = Draft::found(format!("two pools are named {:?}", placed.pool.name))
                 .wanted("the second one")
                 .related(&first, "the first one")
-                .help("policies name pools: names are unique among the pools of a network");
+                .help("policies refer to pools by name: names must be unique within a network");
             collector.report(&placed.name, draft);
         }
     }

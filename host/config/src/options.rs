@@ -52,7 +52,7 @@ impl Options {
                 let draft = Draft::found(format!("option {code} is set twice"))
                     .wanted("the second time")
                     .related(first, "the first time")
-                    .help("name each option once, by its name or by its number");
+                    .help("set each option once, by name or by number");
                 table.collector().report(&entry.key.span, draft);
                 continue;
             }
@@ -125,12 +125,15 @@ struct Rules {
     may_be_empty: bool,
 }
 
-static CONFIGURED: Rules =
-    Rules { reserved: RESERVED, refusal: "is not for configuration to set", may_be_empty: false };
+static CONFIGURED: Rules = Rules {
+    reserved: RESERVED,
+    refusal: "cannot be set in the configuration",
+    may_be_empty: false,
+};
 static REPLIED: Rules =
-    Rules { reserved: RESERVED, refusal: "is not for a policy to set", may_be_empty: true };
+    Rules { reserved: RESERVED, refusal: "cannot be set by a policy", may_be_empty: true };
 static OF_CLIENT: Rules =
-    Rules { reserved: OWN_KEYS, refusal: "is not written here", may_be_empty: true };
+    Rules { reserved: OWN_KEYS, refusal: "cannot be set here", may_be_empty: true };
 static ANY: Rules = Rules { reserved: &[], refusal: "", may_be_empty: false };
 
 /// The code and type of the option that a key identifies; the type is `None` if only its number is
@@ -157,9 +160,10 @@ fn recognise(
                 Some((_, _, why)) => report(reserved(key, code, why, rules)),
                 None => Some((code, OptionDefinition::by_code(code).map(|found| found.kind))),
             },
-            Err(_) => {
-                report(Draft::found(format!("there is no option {key}")).wanted("wanted 1 to 254"))
-            }
+            Err(_) => report(
+                Draft::found(format!("there is no option {key}"))
+                    .wanted("wanted a number from 1 to 254"),
+            ),
         };
     }
     let draft = Draft::found(format!("no option is named `{key}`"));
@@ -167,9 +171,11 @@ fn recognise(
     let names = OptionDefinition::all().iter().map(|definition| definition.name);
     match synonym.or_else(|| closest(key, names)) {
         Some(name) => report(draft.wanted(format!("did you mean `{name}`?"))),
-        None => report(draft.wanted("unknown").help(
-            "an option without a name is written by its number: \"224\" = \"hex:0a0b\", say",
-        )),
+        None => {
+            report(draft.wanted("unknown").help(
+                "write an option without a name by its number, such as \"224\" = \"hex:0a0b\"",
+            ))
+        }
     }
 }
 
@@ -203,35 +209,35 @@ const SYNONYMS: &[(&str, &str)] = &[
 
 /// Options that only the server sets: name, code, and what to do instead.
 const RESERVED: &[(&str, u8, &str)] = &[
-    ("pad", 0, "it fills room and says nothing"),
+    ("pad", 0, "it is only padding"),
     (
         "requested-address",
         50,
-        "only clients send it; an address is fixed by a [[subnet.reservation]]",
+        "only clients send it; to fix an address, write a [[subnet.reservation]]",
     ),
-    ("lease-time", 51, "set lease-time of the [[subnet]]: the server grants it and remembers it"),
+    ("lease-time", 51, "set lease-time of the [[subnet]], which the server grants and records"),
     ("overload", 52, "the server uses it when a reply is too long"),
-    ("message-type", 53, "every reply says by itself what it is"),
+    ("message-type", 53, "the server sets the type of every reply"),
     ("server-identifier", 54, "set server-identifier below [server]"),
     ("parameter-request-list", 55, "only clients send it"),
-    ("message", 56, "the server explains a refusal with it"),
+    ("message", 56, "the server uses it to explain a refusal"),
     ("max-message-size", 57, "only clients send it"),
     ("renewal-time", 58, "the server sends half of the lease time"),
     ("rebinding-time", 59, "the server sends seven eighths of the lease time"),
     ("client-identifier", 61, "the server returns what the client sent (RFC 6842)"),
     ("relay-agent-information", 82, "the server returns what the relay sent (RFC 3046)"),
     ("subnet-selection", 118, "the server returns what the client sent (RFC 3011)"),
-    ("end", 255, "it ends every reply"),
+    ("end", 255, "the server ends every reply with it"),
 ];
 
 /// Options of a client that a described request has separate keys for, or that are not real
 /// options.
 const OWN_KEYS: &[(&str, u8, &str)] = &[
-    ("pad", 0, "it fills room and says nothing"),
+    ("pad", 0, "it is only padding"),
     ("host-name", 12, "write host-name = … below [request]"),
     ("requested-address", 50, "write requested-address = … below [request]"),
     ("lease-time", 51, "write lease-time-secs = … below [request]"),
-    ("overload", 52, "how a message is written does not matter to a policy"),
+    ("overload", 52, "policies do not see how a message is encoded"),
     ("message-type", 53, "write kind = … below [request]"),
     ("server-identifier", 54, "write server-identifier = … below [request]"),
     ("parameter-request-list", 55, "write parameter-request-list = … below [request]"),
@@ -275,7 +281,7 @@ fn fits(value: &Value, read: OptionValue) -> Option<OptionValue> {
     if octets > OPTION_OCTETS_MAX {
         let draft = Draft::found(format!("the option takes {octets} octets"))
             .wanted(format!("wanted at most {OPTION_OCTETS_MAX} octets"))
-            .help("no reply has room for more; leave some of it out");
+            .help("a reply has no room for more; shorten the value");
         value.report(draft);
         return None;
     }
@@ -290,7 +296,7 @@ fn all<'a, T>(
 ) -> Option<Vec<T>> {
     let items = value.items();
     if items.is_empty() {
-        let help = "leave the option out if there is nothing to send";
+        let help = "remove the option if there is nothing to send";
         value.refuse_with_help(&format!("at least {noun}"), help);
         return None;
     }
@@ -299,7 +305,7 @@ fn all<'a, T>(
 }
 
 fn text(value: &Value) -> Option<String> {
-    const WANTED: &str = "a text of at least one character, none of them zero";
+    const WANTED: &str = "a text of at least one character, without NUL characters";
     let text = value.text(WANTED)?;
     if text.is_empty() || text.contains('\0') {
         value.refuse(WANTED);

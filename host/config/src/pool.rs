@@ -106,7 +106,7 @@ fn check_range(
     let subnet = prefix.value;
     if !subnet.contains(&first) || !subnet.contains(&last) {
         let is_outside = last < subnet.network() || first > subnet.broadcast();
-        let verb = if is_outside { "lies outside" } else { "reaches out" };
+        let verb = if is_outside { "is outside" } else { "extends outside" };
         let draft = Draft::found(format!("pool {first}-{last} {verb} of its subnet {subnet}"))
             .wanted(format!("wanted addresses from {} to {}", subnet.network(), subnet.broadcast()))
             .related(&prefix.span, "the subnet");
@@ -140,11 +140,11 @@ fn check_range(
         taken.iter().map(|(role, address)| format!("the {role} {address}")).collect();
     let on_host = own.on_host.iter().copied().filter(contains);
     let without = taken.iter().map(|(_, address)| *address).chain(on_host).collect();
-    let mut draft = Draft::found(format!("the pool takes in {}", listed(&names)))
+    let mut draft = Draft::found(format!("the pool contains {}", listed(&names)))
         .wanted("wanted addresses that a client may have")
         .help(advice((first, last), without));
     if let (Some(routers), true) = (routers, taken.iter().any(|(role, _)| *role == "router")) {
-        draft = draft.related(&routers.span, "given as router");
+        draft = draft.related(&routers.span, "configured as router");
     }
     value.report(draft);
     None
@@ -169,7 +169,7 @@ fn advice((first, last): (Ipv4Addr, Ipv4Addr), mut without: Vec<Ipv4Addr>) -> St
     match ranges.as_slice() {
         [] => "remove the pool".to_owned(),
         [range] => format!("write range = {range}"),
-        ranges => format!("make a pool of each of {}", ranges.join(", ")),
+        ranges => format!("write a pool for each of {}", ranges.join(", ")),
     }
 }
 
@@ -189,7 +189,7 @@ fn report_overlaps(pools: &[PlacedPool], collector: &Collector) {
             let draft = Draft::found(format!("pools overlap from {from} to {to}"))
                 .wanted("this pool")
                 .related(&earlier.range, "and this one")
-                .help("give every address to one pool only");
+                .help("put every address into one pool only");
             collector.report(&later.range, draft);
         }
         if reaching_furthest.is_none_or(|other| other.pool.last < placed.pool.last) {
@@ -215,7 +215,7 @@ mod tests {
         );
         assert_eq!(
             without(&["10.0.0.9"]),
-            "make a pool of each of \"10.0.0.0-10.0.0.8\", \"10.0.0.10-10.0.0.255\""
+            "write a pool for each of \"10.0.0.0-10.0.0.8\", \"10.0.0.10-10.0.0.255\""
         );
         let only = address("10.0.0.1");
         assert_eq!(advice((only, only), vec![only]), "remove the pool");

@@ -109,7 +109,8 @@ impl<'a> Table<'a> {
                 true => format!("wanted one, such as {example}"),
                 false => format!("wanted a line such as {key} = {example}"),
             };
-            let draft = Draft::found(format!("{} has no `{key}`", self.shape.name)).wanted(wanted);
+            let draft =
+                Draft::found(format!("missing key `{key}` in {}", self.shape.name)).wanted(wanted);
             self.collector.report_missing(&self.span, draft);
         }
         value
@@ -133,11 +134,11 @@ impl<'a> Table<'a> {
     }
 
     fn report_unknown(&self, key: &str, span: &Range<usize>) {
-        let draft = Draft::found(format!("{} has no key `{key}`", self.shape.name));
+        let draft = Draft::found(format!("unknown key `{key}` in {}", self.shape.name));
         let keys = format!("its keys are {}", joined(self.shape.keys.iter().copied()));
         let draft = match (self.meant(key), self.shape.advice_for(key)) {
             (Some(meant), _) => draft.wanted(format!("did you mean `{meant}`?")).help(keys),
-            (None, Some(advice)) => draft.wanted("not here").help(advice),
+            (None, Some(advice)) => draft.wanted("not allowed here").help(advice),
             (None, None) => draft.wanted("unknown").help(keys),
         };
         self.collector.report(span, draft);
@@ -188,7 +189,7 @@ impl<'a> Value<'a> {
     }
 
     fn sentence(&self) -> String {
-        let verb = if self.is_item { "holds" } else { "is" };
+        let verb = if self.is_item { "contains" } else { "is" };
         format!("`{}` {verb} {}", self.key, self.described())
     }
 
@@ -292,7 +293,10 @@ impl<'a> Value<'a> {
     /// The tables of a list of tables.
     pub(crate) fn tables(&self, shape: &'static Shape) -> Vec<Table<'a>> {
         if let DeValue::Table(_) = self.value {
-            let help = format!("write {} with two brackets: there may be several", shape.name);
+            let help = format!(
+                "write {} with two brackets, because it may occur several times",
+                shape.name
+            );
             self.refuse_with_help("a list of tables", help);
         }
         self.items().iter().filter_map(|item| item.table(shape)).collect()

@@ -81,10 +81,10 @@ fn owner(table: &Table) -> Option<Placed<ReservationOwner>> {
     let mut named = OWNERS.into_iter().filter_map(|key| Some((key, table.get(key)?)));
     let Some((key, value)) = named.next() else {
         if !table.misspells_any(&OWNERS) {
-            let draft = Draft::found("the reservation does not say whose it is")
+            let draft = Draft::found("the reservation has no owner")
                 .wanted(format!("wanted one of {}", joined(OWNERS)))
                 .help(
-                    "circuit-id = \"olt1/1/3/onu17\" for a line, for example, or \
+                    "for example, write circuit-id = \"olt1/1/3/onu17\" for a line, or \
                      hardware-address = \"02:00:5e:00:53:01\" for a device",
                 );
             table.collector().report_missing(table.span(), draft);
@@ -95,7 +95,7 @@ fn owner(table: &Table) -> Option<Placed<ReservationOwner>> {
         let draft = Draft::found(format!("the reservation has both `{key}` and `{other_key}`"))
             .wanted("wanted one of them")
             .related(value.span(), "the other")
-            .help("a reservation has one owner; whatever else the client says does not matter");
+            .help("a reservation has one owner; other identifiers of the client are ignored");
         other.report(draft);
         return None;
     }
@@ -128,8 +128,8 @@ pub(crate) fn hardware_address(value: &Value) -> Option<HardwareAddress> {
             Some(meant) => value.refuse_with_help(WANTED, format!("did you mean \"{meant}\"?")),
             None => value.refuse_with_help(
                 WANTED,
-                "write two hexadecimal digits for every octet, and the hardware type and a slash \
-                 in front if it is not Ethernet",
+                "write two hexadecimal digits for every octet, after the hardware type and a slash \
+                 if it is not Ethernet",
             ),
         }
     }
@@ -168,9 +168,9 @@ fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
         Home::Any(subnet_of) => match subnet_of(address) {
             Some(subnet) => (subnet, None),
             None => {
-                let draft = Draft::found(format!("{address} lies in no subnet"))
+                let draft = Draft::found(format!("{address} is in no subnet"))
                     .wanted("wanted an address of a configured subnet")
-                    .help("write a [[subnet]] that spans it, or remove the reservation");
+                    .help("write a [[subnet]] that contains it, or remove the reservation");
                 value.report(draft);
                 return None;
             }
@@ -183,13 +183,13 @@ fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
         });
     };
     if !subnet.contains(&address) {
-        let draft = Draft::found(format!("{address} lies outside of the subnet {subnet}"))
+        let draft = Draft::found(format!("{address} is outside of the subnet {subnet}"))
             .wanted(format!(
                 "wanted an address from {} to {}",
                 subnet.network(),
                 subnet.broadcast()
             ))
-            .help("reserve it in the [[subnet]] that spans it");
+            .help("reserve it in the [[subnet]] that contains it");
         report(draft);
         return None;
     }

@@ -115,8 +115,8 @@ fn wanted<'v>(value: &Value<'v>, surroundings: &Surroundings) -> Vec<Wanted<'v>>
         let Some(form) = Form::of(&path) else {
             value.refuse_with_help(
                 "a file whose name ends in .csv or .jsonl",
-                "the name says how the file is written: as CSV below a line that names the columns, or \
-                 as an object of JSON on each line",
+                "the extension selects the format: CSV below a line that names the columns, or a \
+                 JSON object on each line",
             );
             continue;
         };
@@ -164,10 +164,8 @@ fn report_unreadable(value: &Value, name: &str, why: &Unreadable) {
     let draft = match why {
         Unreadable::Failed(error) => {
             let help = match error.kind() {
-                io::ErrorKind::NotFound => "is the path right, and does the file exist?",
-                io::ErrorKind::PermissionDenied => {
-                    "let the user that the server runs as read the file"
-                }
+                io::ErrorKind::NotFound => "check the path, and whether the file exists",
+                io::ErrorKind::PermissionDenied => "allow the server's user to read the file",
                 _ => "name a file that can be read",
             };
             let found = format!("{name} cannot be read: {error}");
@@ -177,11 +175,11 @@ fn report_unreadable(value: &Value, name: &str, why: &Unreadable) {
             let mib = RESERVATION_FILE_OCTETS_MAX >> 20;
             Draft::found(format!("{name} is larger than {mib} MiB"))
                 .wanted("named here")
-                .help("make several files of it, and name them in a list")
+                .help("split it into several files, and list all of them")
         }
-        Unreadable::Changed => Draft::found(format!("{name} was written while it was read"))
+        Unreadable::Changed => Draft::found(format!("{name} changed while it was read"))
             .wanted("named here")
-            .help("write another file and rename it to this name, so that it is always whole"),
+            .help("write a new file and rename it to this name, so that it is always complete"),
     };
     value.report(draft);
 }

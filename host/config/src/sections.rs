@@ -56,10 +56,11 @@ pub(crate) fn server(
         if is_named {
             return None;
         }
-        let draft = Draft::found("the file has no [server], so the server would hear nobody").help(
-            "write [server] with interfaces = [\"eth0\"] for clients on the link, or \
+        let draft =
+            Draft::found("the file has no [server], so the server would receive no messages").help(
+                "write [server] with interfaces = [\"eth0\"] for clients on the link, or \
                  listen = [\"192.0.2.1\"] for relayed clients",
-        );
+            );
         collector.report_file_missing(draft);
         return None;
     };
@@ -103,9 +104,9 @@ fn read_group(table: &Table) -> Option<String> {
     let value = table.get("group")?;
     if table.get("user").is_none() && !table.misspells_any(&["user"]) {
         value.report(
-            Draft::found("[server] has a `group` and no `user`")
-                .wanted("wanted `user` beside it")
-                .help("write user = \"lessor\" for the server to become that user and group"),
+            Draft::found("[server] has `group` but no `user`")
+                .wanted("wanted `user` as well")
+                .help("write user = \"lessor\" to make the server switch to that user and group"),
         );
     }
     account(&value, "group")
@@ -156,12 +157,14 @@ fn read_listen(value: &Value, has_interfaces: bool) -> Vec<SocketAddrV4> {
         let Some(address) = socket_address(&item) else { continue };
         if address.ip().is_unspecified() && has_interfaces {
             item.report(
-                Draft::found("`listen` holds 0.0.0.0, all addresses, beside `interfaces`")
-                    .wanted("wanted one of the server's addresses")
-                    .help(
-                        "name the address that relays send to: with both, the server would hear \
-                         every broadcast twice",
-                    ),
+                Draft::found(
+                    "`listen` contains 0.0.0.0 (all addresses) together with `interfaces`",
+                )
+                .wanted("wanted one of the server's addresses")
+                .help(
+                    "write the address that relays send to; with both, every broadcast would \
+                     arrive twice",
+                ),
             );
             continue;
         }
@@ -185,7 +188,7 @@ fn read_listen(value: &Value, has_interfaces: bool) -> Vec<SocketAddrV4> {
 
 fn all_and_one(first: &SocketAddrV4, second: &SocketAddrV4, first_value: &Value) -> Draft {
     let one = if first.ip().is_unspecified() { second.ip() } else { first.ip() };
-    Draft::found(format!("0.0.0.0 stands for all addresses, {one} included"))
+    Draft::found(format!("0.0.0.0 means all addresses, including {one}"))
         .wanted("the second time")
         .related(first_value.span(), "the first time")
         .help("remove one of them")
@@ -198,13 +201,13 @@ fn socket_address(item: &Value) -> Option<SocketAddrV4> {
     let only_address = text.parse::<Ipv4Addr>().map(|ip| SocketAddrV4::new(ip, SERVER_PORT));
     let Ok(address) = only_address.or_else(|_| text.parse::<SocketAddrV4>()) else {
         match text.contains('[') || text.matches(':').count() > 1 {
-            true => item.refuse_with_help(WANTED, "DHCPv4 is not spoken over IPv6"),
+            true => item.refuse_with_help(WANTED, "DHCPv4 does not run over IPv6"),
             false => item.refuse(WANTED),
         }
         return None;
     };
     if address.ip().is_broadcast() || address.ip().is_multicast() {
-        item.refuse_with_help(WANTED, "name an address of this host");
+        item.refuse_with_help(WANTED, "write an address of this host");
         return None;
     }
     Some(address)
@@ -315,10 +318,7 @@ pub(crate) fn control(
             let found = format!("the path of the control socket has {octets} octets: {path}");
             let draft = Draft::found(found)
                 .wanted(format!("wanted at most {SOCKET_PATH_OCTETS_MAX} octets"))
-                .help(
-                    "the system allows no longer path for a socket; write \
-                     socket = \"/run/lessor/control.sock\" below [control], for example",
-                );
+                .help("for example, write socket = \"/run/lessor/control.sock\" below [control]");
             collector.report(&socket.span, draft);
         }
     }
@@ -364,7 +364,7 @@ pub(crate) fn metrics(table: &Table) -> Option<MetricsSettings> {
     let text = value.text(WANTED)?;
     match (text.parse::<SocketAddr>(), text.parse::<IpAddr>()) {
         (Ok(listen), _) if listen.port() != 0 => return Some(MetricsSettings { listen }),
-        (Ok(_), _) => value.refuse_with_help(WANTED, "the port is from 1 to 65535"),
+        (Ok(_), _) => value.refuse_with_help(WANTED, "the port must be from 1 to 65535"),
         (_, Ok(IpAddr::V4(_))) => {
             value.refuse_with_help(WANTED, format!("did you mean \"{text}:{METRICS_PORT}\"?"));
         }

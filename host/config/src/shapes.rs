@@ -221,7 +221,7 @@ pub(crate) static ROUTE: Shape = Shape {
 };
 
 pub(crate) static SIDECAR: Shape = Shape {
-    name: "the plugin's file",
+    name: "the sidecar file",
     keys: &["mode", "on-failure", "grants", "limits", "state", "settings"],
     synonyms: &[("grant", "grants"), ("capabilities", "grants")],
 };
@@ -389,7 +389,7 @@ impl Shape {
             return Some(format!("`{key}` belongs below [request]"));
         }
         if self.keys.contains(&"settings") {
-            return Some(format!("what the plugin itself reads goes below [settings]: {key} = …"));
+            return Some(format!("write settings of the plugin below [settings]: {key} = …"));
         }
         let is_row = self.name == RESERVATION_ROW.name;
         if !is_row && !CONFIGURATION.iter().any(|shape| shape.name == self.name) {
@@ -397,8 +397,8 @@ impl Shape {
         }
         if OptionDefinition::by_name(key).is_some() && self.keys.contains(&"options") {
             return Some(match is_row {
-                true => format!("options for clients go into \"options\": {{ \"{key}\": … }}"),
-                false => format!("options for clients go into options = {{ {key} = … }}"),
+                true => format!("write options for clients as \"options\": {{ \"{key}\": … }}"),
+                false => format!("write options for clients as options = {{ {key} = … }}"),
             });
         }
         if is_row {
@@ -406,7 +406,7 @@ impl Shape {
         }
         if key == AT_THE_TOP {
             return Some(format!(
-                "`{key}` stands at the top of the file, above the first [header]"
+                "`{key}` belongs at the top of the file, above the first [header]"
             ));
         }
         let owners = CONFIGURATION.iter().filter(|shape| shape.keys.contains(&key));

@@ -121,10 +121,9 @@ impl Values {
 fn duplicate_key(collector: &Collector, span: &Range<usize>) -> Draft {
     let key = collector.source().text().get(span.clone()).unwrap_or_default();
     Draft::found(format!("`{key}` is set twice in one table"))
-        .wanted("it is set above already")
+        .wanted("it is already set above")
         .help(
-            "remove one of them; of tables that may be several, each header has two brackets: \
-             [[subnet]]",
+            "remove one of them; a table that may occur several times has two brackets: [[subnet]]",
         )
 }
 
@@ -144,23 +143,23 @@ fn scalar_mistake(
             Draft::found("there is no value after `=`").wanted("wanted a value")
         }
         _ if ['"', '\''].into_iter().any(|quote| has_quote(quote) && !is_closed(quote)) => {
-            Draft::found("the text has no quote at its end").wanted("wanted a closing quote")
+            Draft::found("the text has no closing quote").wanted("wanted a closing quote")
         }
         _ if has_quote('"') || has_quote('\'') => {
-            let help = "a backslash is written \\\\, or the text in single quotes";
+            let help = "write a backslash as \\\\, or the text in single quotes";
             Draft::found(what).wanted(wanted).help(help)
         }
-        _ if is_secret => Draft::found("the value stands without quotes, or is cut short")
+        _ if is_secret => Draft::found("the value is not quoted, or is incomplete")
             .wanted("wanted a text in quotes")
-            .help("write it in quotes; a secret is not shown here"),
-        Scalar::Number => Draft::found(format!("`{text}` is no number: {what}"))
+            .help("write it in quotes; secrets are not shown here"),
+        Scalar::Number => Draft::found(format!("`{text}` is not a number: {what}"))
             .wanted("wanted a number")
-            .help(format!("write digits without a zero in front, or a text in quotes: \"{text}\"")),
+            .help(format!("write digits without a leading zero, or a text in quotes: \"{text}\"")),
         _ => match text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" => flag(text, "true"),
             "false" | "no" | "off" => flag(text, "false"),
             _ if matches!(scalar, Scalar::Flag) => flag(text, "true or false"),
-            _ => Draft::found(format!("`{text}` stands without quotes"))
+            _ => Draft::found(format!("`{text}` is not quoted"))
                 .wanted("wanted a text in quotes")
                 .help(format!("write {text:?}")),
         },
@@ -168,7 +167,7 @@ fn scalar_mistake(
 }
 
 fn flag(text: &str, meant: &str) -> Draft {
-    Draft::found(format!("`{text}` is no value")).wanted(format!("did you mean {meant}?"))
+    Draft::found(format!("`{text}` is not a value")).wanted(format!("did you mean {meant}?"))
 }
 
 fn structural(
@@ -179,9 +178,9 @@ fn structural(
 ) -> Draft {
     let rest = collector.source().text().get(span.start..).unwrap_or_default();
     if rest.starts_with(':') {
-        return Draft::found("a colon stands after a key")
+        return Draft::found("a colon follows a key")
             .wanted("wanted =")
-            .help("write key = value; what comes after this place was not checked");
+            .help("write key = value; the rest of the file was not checked");
     }
     let (what, wanted) = in_two(error.message());
     let draft = Draft::found(what).wanted(wanted);
@@ -192,7 +191,7 @@ fn structural(
         }
         None => draft,
     };
-    draft.help("what comes after this place was not checked")
+    draft.help("the rest of the file was not checked")
 }
 
 /// Splits the parser's message into what was found and what was wanted.

@@ -29,7 +29,7 @@ impl<'a> Value<'a> {
         let address = text.parse().ok();
         if address.is_none() {
             match text.parse::<std::net::Ipv6Addr>() {
-                Ok(_) => self.refuse_with_help(WANTED, "DHCPv4 carries no IPv6 addresses"),
+                Ok(_) => self.refuse_with_help(WANTED, "DHCPv4 does not support IPv6 addresses"),
                 Err(_) if text.trim().parse::<Ipv4Addr>().is_ok() => {
                     self.refuse_with_help(WANTED, "remove the spaces around it");
                 }
@@ -51,7 +51,7 @@ impl<'a> Value<'a> {
                 None
             }
             Err(_) if text.parse::<Ipv4Addr>().is_ok() => {
-                self.refuse_with_help(WANTED, "add the length of the prefix: /24, for example");
+                self.refuse_with_help(WANTED, "add the length of the prefix, such as /24");
                 None
             }
             Err(_) => {
@@ -74,11 +74,13 @@ impl<'a> Value<'a> {
             (None, number) => number.and_then(|secs| u64::try_from(secs).ok()),
         };
         match secs.map(u32::try_from) {
-            Some(Ok(0)) => self.refuse_with_help(WANTED, "the shortest is one second"),
+            Some(Ok(0)) => self.refuse_with_help(WANTED, "the minimum is one second"),
             Some(Ok(secs)) => return Some(secs),
             Some(Err(_)) => {
-                let help =
-                    format!("the longest is {} seconds; longer is \"infinite\"", u32::MAX - 1);
+                let help = format!(
+                    "the maximum is {} seconds; for more, write \"infinite\"",
+                    u32::MAX - 1
+                );
                 self.refuse_with_help(WANTED, help);
             }
             None => match self.as_text().and_then(guess_duration) {
@@ -100,7 +102,7 @@ impl<'a> Value<'a> {
             return None;
         }
         if lessor_files::check_name(Path::new(text)).is_err() {
-            let help = "no log and no terminal could show its name as it is: rename it";
+            let help = "logs and terminals cannot show control characters: rename the file";
             self.refuse_with_help("a path without control characters", help);
             return None;
         }

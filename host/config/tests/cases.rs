@@ -146,14 +146,14 @@ reason = "why"
     );
     let expected = [
         "2: `kind` is \"discovery\": wanted one of",
-        "3: the request has no key `mac`: did you mean `hardware-address`?",
-        "4: option 82 is not written here: remove this (write circuit-id",
+        "3: unknown key `mac` in the request: did you mean `hardware-address`?",
+        "4: option 82 cannot be set here: remove this (write circuit-id",
         "4: `routers` is \"x\": wanted an IPv4 address",
         "5: `time` is \"soon\": wanted a time with its zone",
         "7: `plan` is the number 3: wanted a table of fields",
-        "9: [expect] has no key `pol`: did you mean `pool`?",
-        "10: the subscriber has no `leases-max`",
-        "10: the subscriber has no `beyond`",
+        "9: unknown key `pol` in [expect]: did you mean `pool`?",
+        "10: missing key `leases-max` in the subscriber",
+        "10: missing key `beyond` in the subscriber",
         "10: `name` is \"\": wanted a name of 1 to 255 octets",
         "11: there is a `reason` but no verdict",
     ];
@@ -180,7 +180,7 @@ fn mistakes_in_json_are_told_with_its_lines_too() {
     assert!(mistakes.to_string().contains("\"mac\": \"x\""), "{mistakes}");
     let broken = parse_case("one.json", "{\n  \"kind\": \n}").unwrap_err();
     assert_eq!(broken.iter().next().unwrap().line(), Some(3), "{broken}");
-    assert!(parse_case("one.json", "[]").unwrap_err().to_string().contains("no object"));
+    assert!(parse_case("one.json", "[]").unwrap_err().to_string().contains("not a JSON object"));
 }
 
 #[test]

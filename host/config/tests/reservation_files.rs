@@ -173,7 +173,7 @@ fn a_file_is_as_large_as_its_limit_at_most() {
     };
     let said = sized(RESERVATION_FILE_OCTETS_MAX + 1);
     assert!(said.contains("large.csv is larger than 512 MiB"), "{said}");
-    assert!(said.contains("make several files of it"), "{said}");
+    assert!(said.contains("split it into several files"), "{said}");
     let said = sized(RESERVATION_FILE_OCTETS_MAX);
     assert!(!said.contains("is larger than"), "{said}");
     assert!(said.contains("large.csv:3:1") && said.contains("more than 65536 octets"), "{said}");

@@ -130,10 +130,10 @@ fn grants_are_capabilities_by_name() {
 fn unknown_grants_are_refused_with_a_suggestion() {
     let said = load("grants = [\"log\", \"stat\", \"clock\", 5]\n").unwrap_err().to_string();
     for wanted in [
-        "`grants` holds \"stat\"",
+        "`grants` contains \"stat\"",
         "did you mean \"state\"?",
-        "`grants` holds \"clock\"",
-        "`grants` holds the number 5",
+        "`grants` contains \"clock\"",
+        "`grants` contains the number 5",
         "wanted one of `log`, `metrics`, `state`, `tables`",
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
@@ -172,7 +172,7 @@ fn what_a_plugin_may_remember_is_read() {
     assert_eq!(load(text).unwrap().state, expected);
     assert_eq!(load("[state]\n").unwrap().state, StateSettings::default());
     for (state, wanted) in [
-        ("keep = \"0s\"", "the shortest is one second"),
+        ("keep = \"0s\"", "the minimum is one second"),
         ("keep = \"30 days\"", "a duration, such as"),
         ("keys-max = 65537", "from 1 to 65536"),
         ("line-keys-max = 0", "from 1 to 65536"),
@@ -187,7 +187,7 @@ fn what_a_plugin_may_remember_is_read() {
 #[test]
 fn settings_in_the_wrong_place_are_sent_to_the_right_one() {
     let said = only_mistake("pool = \"residential\"\n");
-    assert!(said.contains("goes below [settings]: pool = …"), "{said}");
+    assert!(said.contains("below [settings]: pool = …"), "{said}");
     let said = only_mistake("on-failur = \"drop\"\n");
     assert!(said.contains("did you mean `on-failure`?"), "{said}");
     let said = only_mistake("on-failure = \"dropp\"\n");

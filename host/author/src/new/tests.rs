@@ -54,7 +54,7 @@ fn every_project_has_what_is_promised_and_keeps_no_placeholder() {
     }
 }
 
-/// The SDK that comes along must want the same versions as the one here.
+/// The included SDK must depend on the same versions as the one in this repository.
 #[test]
 fn the_sdk_that_comes_along_has_the_dependencies_of_the_one_here() {
     let read = |path: &Path| -> toml::Table { fs::read_to_string(path).unwrap().parse().unwrap() };

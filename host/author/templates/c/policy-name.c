@@ -1,13 +1,13 @@
-// Set-top boxes, known by their vendor class, get addresses from a pool of their own.
+// Assigns set-top boxes, recognized by their vendor class, addresses from a separate pool.
 
 #include <lessor.h>
 #include <stdlib.h>
 #include <string.h>
 
-// What the operator writes below [settings] in the file beside the policy.
+// The operator's [settings] in the sidecar file of the policy.
 static char *vendor_class, *pool;
 
-// Called once, before anything else. An error refuses the reload and is shown to the operator.
+// Called once before all hooks. An error refuses the reload and is shown to the operator.
 char *lessor_configure(const char *settings) {
   lessor_json value = lessor_json_member(settings, "vendor-class");
   vendor_class = value ? lessor_json_text(value) : NULL;
@@ -35,12 +35,12 @@ lessor_verdict lessor_on_discover(lessor_request request, lessor_terms terms) {
   return decide(request, terms);
 }
 
-// Asked again when the client takes the offer and when it renews: decide the same.
+// Called when the client accepts the offer and when it renews: make the same decision.
 lessor_verdict lessor_on_request(lessor_request request, lessor_terms terms) {
   return decide(request, terms);
 }
 
-// A client that has an address asks for options: none are set here.
+// A client that has an address requests options: this policy sets none.
 lessor_verdict lessor_on_inform(lessor_request request, lessor_terms terms) {
   (void)request, (void)terms;
   return lessor_proceed();

@@ -1,10 +1,10 @@
-// Set-top boxes, known by their vendor class, get addresses from a pool of their own.
+// Assigns set-top boxes, recognized by their vendor class, addresses from a separate pool.
 
-/** What the operator writes below `[settings]` in the file beside the policy. */
+/** The operator's `[settings]` in the sidecar file of the policy. */
 let settings;
 
 export const configuring = {
-  /** Called once, before anything else. What is thrown refuses the reload and is shown to the operator. */
+  /** Called once before all hooks. An exception refuses the reload and is shown to the operator. */
   configure(text) {
     settings = JSON.parse(text);
     for (const key of ["vendor-class", "pool"]) {
@@ -23,5 +23,5 @@ function decide(request, terms) {
 }
 
 export const onDiscover = { handle: decide };
-/** Asked again when the client takes the offer and when it renews: decide the same. */
+/** Called when the client accepts the offer and when it renews: make the same decision. */
 export const onRequest = { handle: decide };

@@ -1,4 +1,4 @@
-"""Set-top boxes, known by their vendor class, get addresses from a pool of their own."""
+"""Assigns set-top boxes, recognized by their vendor class, addresses from a separate pool."""
 
 import json
 
@@ -6,12 +6,12 @@ from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports.types import Request, Terms, Verdict, Verdict_Proceed
 
-# What the operator writes below `[settings]` in the file beside the policy.
+# The operator's `[settings]` in the sidecar file of the policy.
 settings: dict[str, str] = {}
 
 
 class Configuring(exports.Configuring):
-    """Called once, before anything else. An error refuses the reload and is shown to the operator."""
+    """Called once before all hooks. An error refuses the reload and is shown to the operator."""
 
     def configure(self, text: str) -> None:
         settings.update(json.loads(text))
@@ -34,7 +34,7 @@ class OnDiscover(exports.OnDiscover):
 
 
 class OnRequest(exports.OnRequest):
-    """Asked again when the client takes the offer and when it renews: decide the same."""
+    """Called when the client accepts the offer and when it renews: make the same decision."""
 
     def handle(self, request: Request, terms: Terms) -> Verdict:
         return decide(request, terms)

@@ -1,8 +1,8 @@
-// Set-top boxes, known by their vendor class, get addresses from a pool of their own.
+// Assigns set-top boxes, recognized by their vendor class, addresses from a separate pool.
 
 import type { Request, Terms, Verdict } from "lessor:policy/types@0.1.2";
 
-/** What the operator writes below `[settings]` in the file beside the policy. */
+/** The operator's `[settings]` in the sidecar file of the policy. */
 interface Settings {
   "vendor-class": string;
   pool: string;
@@ -11,7 +11,7 @@ interface Settings {
 let settings: Settings;
 
 export const configuring = {
-  /** Called once, before anything else. What is thrown refuses the reload and is shown to the operator. */
+  /** Called once before all hooks. An exception refuses the reload and is shown to the operator. */
   configure(text: string): void {
     const found = JSON.parse(text);
     for (const key of ["vendor-class", "pool"]) {
@@ -31,5 +31,5 @@ function decide(request: Request, terms: Terms): Verdict {
 }
 
 export const onDiscover = { handle: decide };
-/** Asked again when the client takes the offer and when it renews: decide the same. */
+/** Called when the client accepts the offer and when it renews: make the same decision. */
 export const onRequest = { handle: decide };

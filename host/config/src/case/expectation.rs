@@ -101,8 +101,8 @@ fn verdict(table: &Table) -> Verdict {
     let verdict =
         verdict.map_or(Verdict::Proceed, |make| make(reason.unwrap_or_default().to_owned()));
     if let (Verdict::Proceed, Some(value)) = (&verdict, table.get("reason")) {
-        let draft = Draft::found("there is a `reason` but no verdict that has one")
-            .wanted("wanted verdict = \"ignore\" or \"refuse\" beside it");
+        let draft = Draft::found("there is a `reason` but no verdict that takes one")
+            .wanted("wanted verdict = \"ignore\" or \"refuse\" as well");
         value.report(draft);
     }
     verdict
@@ -133,7 +133,7 @@ pub(super) fn earlier(table: &Table) -> Terms {
     let pool = table.get("pool").and_then(|value| value.text("the name of a pool"));
     let address = table.get("address").and_then(|value| value.address());
     if let (Some(_), Some(_), Some(value)) = (pool, address, table.get("address")) {
-        let draft = Draft::found("there are a pool and an address")
+        let draft = Draft::found("both a pool and an address are set")
             .wanted("wanted one of them: each replaces the other");
         value.report(draft);
     }

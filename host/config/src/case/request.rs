@@ -201,7 +201,7 @@ fn client_options(table: &Table) -> Vec<(u8, OptionValue)> {
     for (code, value) in more.unwrap_or_default().into_pairs() {
         if options.iter().any(|(found, _)| *found == code) {
             let draft = Draft::found(format!("option {code} is set twice"))
-                .wanted("here and by a key of its own above")
+                .wanted("here and by its separate key above")
                 .help("remove one of them");
             if let Some(value) = table.get("options") {
                 value.report(draft);
@@ -246,10 +246,10 @@ fn sub_options(table: &Table) -> Vec<(u8, Box<[u8]>)> {
             (Some(code), Some(octets)) if !sub_options.iter().any(|(found, _)| *found == code) => {
                 sub_options.push((code, octets));
             }
-            (Some(_), Some(_)) => entry.value.refuse("each sub-option once"),
+            (Some(_), Some(_)) => entry.value.refuse("each sub-option only once"),
             (None, _) => others.collector().report(
                 &entry.key.span,
-                Draft::found(format!("`{}` is no sub-option", entry.key.value))
+                Draft::found(format!("`{}` is not a sub-option", entry.key.value))
                     .wanted("wanted its code, from 0 to 255"),
             ),
             (Some(_), None) => {}
@@ -311,7 +311,7 @@ fn lookups(table: &Table) -> Vec<(Arc<str>, LookupAnswer)> {
         }
         _ => {
             let wanted = "a table of fields, \"not-found\" or \"unavailable\"";
-            value.refuse_with_help(wanted, "a row is written { pool = \"fast\" }");
+            value.refuse_with_help(wanted, "write a row as { pool = \"fast\" }");
             None
         }
     };

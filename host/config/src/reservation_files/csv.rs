@@ -71,7 +71,8 @@ fn columns(
         }
         None => {
             let collector = rows.collector_of(1, "");
-            let draft = Draft::found("the file names no columns").wanted("wanted a first line");
+            let draft = Draft::found("the file does not name its columns")
+                .wanted("wanted the names in the first line");
             collector.report(
                 &(0..0),
                 draft.help("write circuit-id,address above the rows, for example"),
@@ -99,8 +100,11 @@ fn named_columns(collector: &Collector, text: &str, cells: &Cells) -> Vec<Column
     if let [(name, span)] = names.as_slice()
         && name.contains([';', '\t'])
     {
-        let draft = Draft::found("the columns have no commas between them").wanted("wanted commas");
-        collector.report(span, draft.help("write circuit-id,address; values too"));
+        let draft = Draft::found("the columns are not separated by commas").wanted("wanted commas");
+        collector.report(
+            span,
+            draft.help("write circuit-id,address; separate the values by commas, too"),
+        );
         return Vec::new();
     }
     let mut columns = Vec::new();
@@ -125,7 +129,7 @@ fn named_columns(collector: &Collector, text: &str, cells: &Cells) -> Vec<Column
             .report(&whole, draft.help("write circuit-id,address above the rows, for example"));
     }
     if !columns.iter().any(|column| matches!(column, Column::Owner(_))) {
-        let draft = Draft::found("no column says whose the reservations are")
+        let draft = Draft::found("no column identifies the owners of the reservations")
             .wanted(format!("wanted one of {}", joined(OWNERS)))
             .help("circuit-id is for lines, hardware-address for devices");
         collector.report(&whole, draft);
@@ -148,10 +152,10 @@ impl Column {
         let synonym = RESERVATION_ROW.synonyms.iter().find(|(synonym, _)| *synonym == name);
         let meant = synonym.map(|(_, meant)| *meant).or_else(|| closest(name, names.clone()));
         let help = format!(
-            "the columns are {}, and `{OPTION}` with the name of an option behind it",
+            "the columns are {}, and `{OPTION}` followed by the name of an option",
             joined(names)
         );
-        let draft = Draft::found(format!("there is no column `{name}`")).help(help);
+        let draft = Draft::found(format!("unknown column `{name}`")).help(help);
         let draft = match (OptionDefinition::by_name(name).is_some(), meant) {
             (true, _) => draft.wanted(format!("did you mean `{OPTION}{name}`?")),
             (false, Some(meant)) => draft.wanted(format!("did you mean `{meant}`?")),
@@ -164,11 +168,9 @@ impl Column {
     fn of_option(collector: &Collector, name: &str, span: &Range<usize>) -> Option<Self> {
         match options::recognise_configured(collector, name, span)? {
             Some(OptionKind::Routes) => {
-                let draft = Draft::found(format!("`{name}` does not fit into a cell"))
-                    .wanted("not in a CSV file")
-                    .help(
-                        "write the file as an object of JSON on each line, with a name in .jsonl",
-                    );
+                let draft = Draft::found(format!("`{name}` cannot be written in a CSV file"))
+                    .wanted("its values are not plain text")
+                    .help("use a file in .jsonl, with a JSON object on each line");
                 collector.report(span, draft);
                 None
             }
@@ -270,14 +272,14 @@ fn number(text: &str) -> Option<DeValue<'_>> {
 fn report_count(collector: &Collector, text: &str, found: usize, wanted: usize) {
     let draft = Draft::found(format!("the line has {found} values for {wanted} columns"))
         .wanted(format!("wanted {wanted} values"))
-        .help("a value with a comma in it stands in double quotes; one that is absent leaves its comma");
+        .help("write a value with a comma in double quotes; for an absent value, keep its comma");
     collector.report(&(0..text.len()), draft);
 }
 
 fn report_open_quote(collector: &Collector, text: &str) {
-    let draft = Draft::found("a value has no quote at its end")
+    let draft = Draft::found("a value has no closing quote")
         .wanted("wanted a closing quote in this line")
-        .help("a quote in a quoted value is written twice; octets that are no text, hex:0a0b");
+        .help("write a quote in a quoted value twice, and octets that are not text as hex:0a0b");
     collector.report(&(text.rfind('"').unwrap_or(0)..text.len()), draft);
 }
 

@@ -118,7 +118,7 @@ impl Rows<'_, '_> {
                 let collector = self.collector_of(number, &text);
                 let draft = Draft::found("the line is not UTF-8 from here on")
                     .wanted("wanted text in UTF-8")
-                    .help("save the file as UTF-8; octets that are no text are written hex:0a0b");
+                    .help("save the file as UTF-8; write octets that are not text as hex:0a0b");
                 collector.report(&(offset..offset + 1), draft);
                 self.collector.adopt(collector);
                 true
@@ -126,9 +126,10 @@ impl Rows<'_, '_> {
             Line::TooLong(number) => {
                 let collector = self.collector_of(number, "");
                 let found = format!("a line has more than {RESERVATION_ROW_OCTETS_MAX} octets");
-                let draft = Draft::found(found)
-                    .wanted("this line")
-                    .help("write each reservation on a line of its own; the rest was not checked");
+                let draft = Draft::found(found).wanted("this line").help(
+                    "write each reservation on a separate line; the rest of the file was not \
+                         checked",
+                );
                 collector.report(&(0..0), draft);
                 self.collector.adopt(collector);
                 false

@@ -1,14 +1,14 @@
-//! Set-top boxes, known by their vendor class, get addresses from a pool of their own.
+//! Assigns set-top boxes, recognized by their vendor class, addresses from a separate pool.
 
 use lessor_policy::{Policy, Request, Terms, Verdict, policy};
 
-/// What the operator writes below `[settings]` in the file beside the policy.
+/// The operator's `[settings]` in the sidecar file of the policy.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct SetTopBoxes {
-    /// How the vendor class of such a device begins.
+    /// The prefix of the vendor class of set-top boxes.
     vendor_class: String,
-    /// The pool that it gets its address from.
+    /// The pool for their addresses.
     pool: String,
     #[serde(default = "an_hour")]
     lease_time_secs: u32,
@@ -16,7 +16,7 @@ struct SetTopBoxes {
 
 #[policy]
 impl Policy for SetTopBoxes {
-    /// Called once, before anything else. An error refuses the reload and is shown to the operator.
+    /// Called once before all hooks. An error refuses the reload and is shown to the operator.
     fn configure(settings: &str) -> Result<Self, String> {
         lessor_policy::settings::read(settings)
     }
@@ -25,7 +25,7 @@ impl Policy for SetTopBoxes {
         self.decide(request, terms)
     }
 
-    /// Asked again when the client takes the offer and when it renews: decide the same.
+    /// Called when the client accepts the offer and when it renews: make the same decision.
     fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
         self.decide(request, terms)
     }
