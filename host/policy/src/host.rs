@@ -80,17 +80,17 @@ enum Subject {
 #[derive(Debug, Error)]
 pub(crate) enum BadAnswer {
     #[error(
-        "the name of a pool has {octets} octets; at most {} are possible",
+        "the name of a pool has {octets} octets; at most {} are allowed",
         crate::limits::POOL_NAME_OCTETS_MAX
     )]
     PoolName { octets: usize },
     #[error(
-        "the name of a subscriber has {octets} octets and its limit is {leases_max}; a name has 1 to \
-         {} octets, and the limit is at least 1",
+        "the name of a subscriber has {octets} octets and its limit is {leases_max}; a name has 1 \
+         to {} octets, and the limit is at least 1",
         crate::limits::SUBSCRIBER_NAME_OCTETS_MAX
     )]
     Subscriber { octets: usize, leases_max: u32 },
-    #[error("a handle was used outside of the call that it was given to")]
+    #[error("a handle was used outside of the call that it was passed to")]
     NoSubject,
 }
 
