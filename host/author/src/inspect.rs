@@ -128,8 +128,8 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
 const ACCEPTED: &str = "The server would load it.";
 /// A policy may need settings or grants, and without a sidecar file it is unknown which it will
 /// get.
-const CODE_ACCEPTED: &str = "The server would accept its code. There are no settings beside it: whether \
-                             it serves without, `lessor plugin run` tells.";
+const CODE_ACCEPTED: &str = "The server would accept its code. There are no settings beside it: \
+                             whether it serves without, `lessor plugin run` tells.";
 
 /// A line break, and indentation up to the column of the values.
 const NEXT_LINE: &str = "\n             ";

@@ -210,8 +210,8 @@ fn check_name(name: &str) -> anyhow::Result<()> {
         let meant = meant.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
         let hint = if meant.is_empty() { String::new() } else { format!("; try {meant}") };
         bail!(
-            "{name:?} is no name for a policy; wanted lower-case letters, digits and hyphens, a letter \
-             first{hint}"
+            "{name:?} is no name for a policy; wanted lower-case letters, digits and hyphens, a \
+             letter first{hint}"
         );
     }
     if name.len() > NAME_CHARS_MAX {
@@ -246,7 +246,8 @@ fn find_sdk(named: Option<&Path>, folder: &Path) -> anyhow::Result<Sdk> {
     if let Some(path) = named {
         if !is_sdk(path) {
             bail!(
-                "{} is not the crate lessor-policy; wanted the folder plugins/sdk/rust of a checkout",
+                "{} is not the crate lessor-policy; wanted the folder plugins/sdk/rust of a \
+                 checkout",
                 path.display()
             );
         }

@@ -39,8 +39,8 @@ fn of_tls(error: &TlsError) -> String {
     match error {
         TlsError::InvalidCertificate(error) => of_certificate(error),
         TlsError::InvalidMessage(_) | TlsError::InappropriateMessage { .. } => {
-            "what answers there speaks no TLS, or breaks it: is the port the right one, and does the \
-             service take encrypted connections?"
+            "what answers there speaks no TLS, or breaks it: is the port the right one, and does \
+             the service take encrypted connections?"
                 .to_owned()
         }
         TlsError::PeerIncompatible(why) => format!(
@@ -57,8 +57,8 @@ fn of_certificate(error: &CertificateError) -> String {
     let of = |what: &str| format!("the service's certificate {what}");
     match error {
         CertificateError::UnknownIssuer => of(
-            "was issued by nobody who is trusted: set ca-file to the certificate of its issuer, and \
-             have the service send those in between",
+            "was issued by nobody who is trusted: set ca-file to the certificate of its issuer, \
+             and have the service send those in between",
         ),
         CertificateError::Expired => of("has expired: renew it there, or check this clock"),
         CertificateError::ExpiredContext { not_after, .. } => {
@@ -102,8 +102,9 @@ fn of_alert(alert: AlertDescription) -> String {
             "the service takes no version of TLS that this server speaks; wanted TLS 1.2 or 1.3"
                 .to_owned()
         }
-        AlertDescription::HandshakeFailure => "the service refuses the encrypted connection; it may \
-                                               want other algorithms, or a certificate from this server"
+        AlertDescription::HandshakeFailure => "the service refuses the encrypted connection; it \
+                                               may want other algorithms, or a certificate from \
+                                               this server"
             .to_owned(),
         AlertDescription::UnrecognisedName => {
             "the service knows no host of this name: is url right?".to_owned()

@@ -67,8 +67,8 @@ pub enum Problem {
 
     /// A file has lost almost all of its rows.
     #[error(
-        "{path} has {rows} rows, and {serving} of it serve: so few are taken for a mistake; if they \
-         are right, set `rows-min = {rows}`"
+        "{path} has {rows} rows, and {serving} of it serve: so few are taken for a mistake; if \
+         they are right, set `rows-min = {rows}`"
     )]
     Shrunk {
         /// The file.

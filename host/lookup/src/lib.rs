@@ -7,10 +7,10 @@
 //! behaves, memory, connections and pending queries are bounded.
 //!
 //! ```text
-//!               ┌─ file ──── Table: rows in memory ──────────────────────────────▶ at once
+//!               ┌─ file ──── Table: rows in memory ───────────────────────────────▶ at once
 //! name, key ──▶ │
-//!               └─ remote ── cache ──▶ failed keys ──▶ back-off ──▶ one flight a key ──▶ queue ──▶ source
-//!                              └─────────── fresh, or stale while the source fails ───────────────┘
+//!               └─ remote ── cache ──▶ failed keys ──▶ back-off ──▶ flights ──▶ queue ──▶ source
+//!                              └────── fresh, or stale while the source fails ──────────────┘
 //! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]

@@ -64,11 +64,12 @@ fn not_wasm(octets: &[u8]) -> Problem {
     let beginning = octets.get(..octets.len().min(16)).unwrap_or_default();
     let (found, advice) = match beginning {
         [] => ("an empty file".to_owned(), "Copy the file again"),
-        [0x7f, b'E', b'L', b'F', ..] => (
-            "a program for the host (ELF)".to_owned(),
-            "Build with --target wasm32-unknown-unknown",
-        ),
-        [b'(', ..] => ("WebAssembly text".to_owned(), "Make it binary with `wasm-tools parse`"),
+        [0x7f, b'E', b'L', b'F', ..] => {
+            ("a native program (ELF)".to_owned(), "Build with --target wasm32-unknown-unknown")
+        }
+        [b'(', ..] => {
+            ("WebAssembly text".to_owned(), "Convert it to binary form with `wasm-tools parse`")
+        }
         _ => match std::str::from_utf8(beginning) {
             Ok(text) => (format!("text that begins with {text:?}"), "Put the built file here"),
             Err(_) => (

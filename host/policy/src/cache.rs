@@ -79,14 +79,14 @@ impl Cache {
     pub(crate) fn open(folder: &Path) -> Result<Self, RuntimeError> {
         let refused = |problem: String| RuntimeError::Cache { path: folder.to_owned(), problem };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-            refused(format!("cannot be made: {error}. Make it, or name another"))
+            refused(format!("cannot be created: {error}. Create it, or configure another"))
         })?;
         let metadata = fs::metadata(folder)
-            .map_err(|error| refused(format!("cannot be read: {error}. Name another")))?;
+            .map_err(|error| refused(format!("cannot be read: {error}. Configure another")))?;
         if !is_trusted(&metadata) {
             return Err(refused(format!(
-                "could be written by somebody else (owner {}, mode {:o}), who could then run code in \
-                 this server. Give it to the server's user, with mode 700",
+                "is writable by another user (owner {}, mode {:o}), who could run code in this \
+                 server. Change the owner to the server's user and the mode to 700",
                 metadata.uid(),
                 metadata.mode() & 0o7777,
             )));
@@ -106,7 +106,11 @@ impl Cache {
                 found.map(|(_, sealed)| sealed)
             }
             Err(problem) => {
-                tracing::warn!(path = %path.display(), problem, "compiled plugin is not used");
+                tracing::warn!(
+                    path = %path.display(),
+                    problem,
+                    "the compiled plugin in the cache is not used"
+                );
                 let _ = fs::remove_file(&path);
                 None
             }
@@ -117,7 +121,7 @@ impl Cache {
     pub(crate) fn put(&self, key: &Key, octets: &[u8]) {
         if let Err(error) = self.write(key, octets) {
             let folder = self.folder.display();
-            tracing::warn!(%folder, %error, "compiled plugin could not be kept");
+            tracing::warn!(%folder, %error, "the compiled plugin could not be cached");
         }
         self.remove_oldest();
     }
@@ -184,7 +188,7 @@ fn read_checked(path: &Path, key: &Key) -> Result<Option<(File, Sealed)>, String
     };
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() || !is_trusted(&metadata) {
-        return Err("it could have been written by somebody else".to_owned());
+        return Err("it is writable by another user".to_owned());
     }
     if metadata.len() > COMPILED_OCTETS_MAX {
         return Err(format!("it has {} octets", metadata.len()));

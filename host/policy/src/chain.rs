@@ -106,7 +106,7 @@ impl Chain {
                     errors.extend(found);
                     continue;
                 }
-                Ok(None) => Problem::Compile("preparing it ended in a panic".to_owned()),
+                Ok(None) => Problem::Compile("its preparation panicked".to_owned()),
                 Err(error) => Problem::NoThread(error),
             };
             errors.push(PluginError { name, path, problem: Box::new(problem) });

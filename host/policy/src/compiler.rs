@@ -179,7 +179,7 @@ fn unavailable(settings: &CompilerSettings, error: std::io::Error) -> Problem {
 }
 
 fn other_answer() -> Problem {
-    Problem::CompilerEnded("with an answer to another question".to_owned())
+    Problem::CompilerEnded("with an unexpected answer".to_owned())
 }
 
 /// Uses the running program, even if its file was replaced or removed meanwhile.

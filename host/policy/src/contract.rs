@@ -82,7 +82,7 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
         Check { found: &found, served: &served.resolve, served_world, problems: vec![] };
     let mut capabilities = BTreeMap::new();
     let Some(world) = found.worlds.get(world) else {
-        return Err(invalid("it describes no world".to_owned()));
+        return Err(invalid("it contains no world".to_owned()));
     };
     let denied_imports = check.imports(world, &mut capabilities);
     let (configuring, interpreting, hooks) = check.exports(world);
@@ -260,9 +260,10 @@ impl Check<'_> {
 
     fn missing_import(&mut self, found: String) {
         let advice = if found.starts_with("lessor:policy/") {
-            "The plugin was built against a later version of the contract: use a server that serves it"
+            "The plugin was built against a later version of the contract: use a server that \
+             supports it"
         } else {
-            "A policy has no window to the outside: remove what needs this, or build for \
+            "A policy has no access to the system: remove the code that needs this, or build for \
              wasm32-unknown-unknown"
         };
         self.problems.push(Problem::MissingImport { found, advice: advice.into() });

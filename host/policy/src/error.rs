@@ -31,8 +31,8 @@ pub enum Problem {
     Unreadable(#[source] io::Error),
     /// The file is too large.
     #[error(
-        "the file has {octets} octets; at most {} are read. Build it in release mode and strip debug \
-         information",
+        "the file has {octets} octets; at most {} are read. Build it in release mode and strip \
+         debug information",
         limits::PLUGIN_OCTETS_MAX
     )]
     TooLarge {
@@ -42,8 +42,8 @@ pub enum Problem {
     /// The file is not WebAssembly.
     #[serde(skip)]
     #[error(
-        "is no WebAssembly: found {found}, wanted a component or core module in binary form, which \
-         begins with the octets 00 61 73 6d. {advice}"
+        "is not WebAssembly: found {found}, wanted a component or core module in binary form, \
+         which begins with the octets 00 61 73 6d. {advice}"
     )]
     NotWasm {
         /// What the file looks like.
@@ -54,25 +54,26 @@ pub enum Problem {
     },
     /// The file is a core module without embedded interface types.
     #[error(
-        "is a core module without a description of its interfaces, so nobody can tell its hooks; \
-         wanted a component, or a module built with a binding generator for package lessor:policy. \
-         Build it with the crate lessor-policy, or make it a component with `wasm-tools component \
-         embed` and `wasm-tools component new`"
+        "is a core module without a description of its interfaces, so its hooks are unknown; \
+         wanted a component, or a module built with a binding generator for package \
+         lessor:policy. Build it with the crate lessor-policy, or convert it to a component with \
+         `wasm-tools component embed` and `wasm-tools component new`"
     )]
     NoDescription,
     /// The file is a core module that cannot be converted to a component.
     #[error(
-        "is a core module that cannot be made a component: {0}. A policy may import nothing but \
+        "is a core module that cannot be converted to a component: {0}. A policy may import only \
          package lessor:policy; build it for wasm32-unknown-unknown with the crate lessor-policy"
     )]
     NotEncodable(String),
     /// The file is damaged, or uses features that this server does not support.
-    #[error("is no valid component: {0}. Build it again with current tools")]
+    #[error("is not a valid component: {0}. Rebuild it with current tools")]
     Invalid(String),
     /// The component exports nothing from the contract.
     #[error(
-        "exports nothing of package lessor:policy; found {found}, wanted configuring and at least one \
-         of the hooks {}. If you wrote hooks, check that the world you built for exports them",
+        "exports nothing from package lessor:policy; found {found}, wanted configuring and at \
+         least one of the hooks {}. If you wrote hooks, check that the world you built for \
+         exports them",
         Hook::names()
     )]
     NotAPolicy {
@@ -81,29 +82,31 @@ pub enum Problem {
     },
     /// The plugin can be configured but has no hook to call.
     #[error(
-        "exports no hook, so it would never be called; wanted at least one of {}. In Rust, write the \
-         hook in the implementation under #[policy]; elsewhere, build for a world that exports it",
+        "exports no hook, so it would never be called; wanted at least one of {}. In Rust, write \
+         the hook in the implementation under #[policy]; elsewhere, build for a world that exports \
+         it",
         Hook::names()
     )]
     NoHooks,
     /// The plugin plans lookups but has no hook that could read their answers.
     #[error(
-        "exports plan-lookups and no hook that is asked about messages, so it would never be called; \
-         wanted at least one of on-discover, on-request, on-decline, on-release and on-inform. Add \
-         the hook that reads what was looked up"
+        "exports plan-lookups but no hook for messages, so it would never be called; wanted at \
+         least one of on-discover, on-request, on-decline, on-release and on-inform. Add the \
+         hook that reads the answers"
     )]
     NothingToPlanFor,
     /// The plugin has hooks but cannot be configured.
     #[error(
-        "does not export lessor:policy/configuring@{}, which every policy must; add it to the world \
-         that you build for",
+        "does not export lessor:policy/configuring@{}, which every policy must; add it to the \
+         world that you build for",
         crate::contract::VERSION
     )]
     NoConfiguring,
     /// The plugin exports a hook of a later version, or a misspelt one.
     #[error(
-        "exports {found}, which this server does not know; it offers the hooks {}. Rename or remove it, \
-         or use a server that serves the version of lessor:policy that the plugin was built against",
+        "exports {found}, which this server does not know; it has the hooks {}. Rename or remove \
+         it, or use a server that supports the version of lessor:policy that the plugin was \
+         built against",
         Hook::names()
     )]
     UnknownHook {
@@ -112,9 +115,9 @@ pub enum Problem {
     },
     /// The plugin was built against an incompatible version of the contract.
     #[error(
-        "{found} is of a version of the contract that this server does not serve; it serves \
-         lessor:policy@{} and what is compatible with it. Build the plugin against that version, or \
-         use a server that serves the plugin's",
+        "{found} belongs to a version of the contract that this server does not support; it \
+         supports lessor:policy@{} and compatible versions. Build the plugin against that \
+         version, or use a server that supports the plugin's version",
         crate::contract::VERSION
     )]
     UnservedVersion {
@@ -123,8 +126,8 @@ pub enum Problem {
     },
     /// The plugin imports something that the server does not provide.
     #[error(
-        "imports {found}, which this server does not offer; of lessor:policy@{} it offers types and \
-         what can be granted, {}, and nothing else. {advice}",
+        "imports {found}, which this server does not provide; of lessor:policy@{} it provides \
+         only types and the interfaces that can be granted, {}. {advice}",
         crate::contract::VERSION,
         crate::Grants::all()
     )]
@@ -150,8 +153,8 @@ pub enum Problem {
     },
     /// A function has a different type than in the contract.
     #[error(
-        "{interface} has {function} with another signature: found {found}, wanted {wanted}. Build the \
-         plugin against lessor:policy@{}",
+        "{interface} has {function} with another signature: found {found}, wanted {wanted}. Build \
+         the plugin against lessor:policy@{}",
         crate::contract::VERSION
     )]
     WrongSignature {
@@ -166,8 +169,8 @@ pub enum Problem {
     },
     /// The plugin's initial memory exceeds its limit.
     #[error(
-        "needs {minimum} octets of memory to start with, but its limit is {limit}; raise memory-mib under \
-         [limits] in the file beside the plugin (at most {}), or build the plugin smaller",
+        "needs {minimum} octets of memory at its start, but its limit is {limit}; raise \
+         memory-mib below [limits] in its sidecar file (at most {}), or make the plugin smaller",
         limits::Limits::MEMORY_BYTES_LIMIT >> 20
     )]
     MemoryOverLimit {
@@ -178,8 +181,8 @@ pub enum Problem {
     },
     /// The plugin's initial tables exceed its limit.
     #[error(
-        "needs {minimum} table elements to start with, but its limit is {limit}; build it smaller, or of \
-         fewer parts"
+        "needs {minimum} table elements at its start, but its limit is {limit}; make the plugin \
+         smaller, or split it"
     )]
     TablesOverLimit {
         /// The initial number of table elements.
@@ -190,7 +193,7 @@ pub enum Problem {
     /// The plugin imports a capability that its sidecar file does not grant.
     #[serde(skip)]
     #[error(
-        "imports {import}, which it is not granted. If it may have that, write grants = {wanted} as the \
+        "imports {import}, which it is not granted. To grant that, write grants = {wanted} as the \
          first line of {}",
         sidecar.display()
     )]
@@ -223,12 +226,12 @@ pub enum Problem {
         position: usize,
     },
     /// The compiler refused the plugin.
-    #[error("cannot be compiled: {0}. Build it again with current tools")]
+    #[error("cannot be compiled: {0}. Rebuild it with current tools")]
     Compile(String),
     /// The file is truncated, or is not WebAssembly after its first octets.
     #[error(
-        "is damaged or cut short: {0}. Copy the file again, under another name that is then changed to \
-         this one, or build it again"
+        "is damaged or incomplete: {0}. Copy the file again under another name and rename it, or \
+         rebuild it"
     )]
     Damaged(String),
     /// Examining or compiling the plugin reached a limit.
@@ -236,21 +239,21 @@ pub enum Problem {
     CompileLimit(CompileLimit),
     /// The code that examines and compiles the plugin panicked.
     #[error(
-        "cannot be compiled: the compiler gave up on it with the words {0:?}. The file may be damaged: \
-         build it again with current tools"
+        "cannot be compiled: the compiler failed with the message {0:?}. The file may be damaged: \
+         rebuild it with current tools"
     )]
     CompilerGaveUp(String),
     /// The child that examines or compiles the plugin ended without an answer.
     #[error(
-        "cannot be compiled: the process that compiles it {0}. Try again; if that happens each time, \
-         the file is damaged or made to harm: build it again with current tools, or remove it"
+        "cannot be compiled: the process that compiles it {0}. Try again; if this happens each \
+         time, the file is damaged or malicious: rebuild it with current tools, or remove it"
     )]
     CompilerEnded(String),
     /// The child that examines or compiles the plugin cannot be started.
     #[serde(skip)]
     #[error(
-        "cannot be compiled: the process that compiles it, {}, cannot be started: {error}. The server \
-         starts its own program for that: it needs /proc, and room for one process more",
+        "cannot be compiled: the process that compiles it, {}, cannot be started: {error}. The \
+         server starts its own program for this, which needs /proc and one more process",
         program.display()
     )]
     NoCompiler {
@@ -260,7 +263,7 @@ pub enum Problem {
         error: io::Error,
     },
     /// The server is stopping.
-    #[error("was not compiled, because the server stops")]
+    #[error("was not compiled, because the server is stopping")]
     ServerStops,
     /// The system has no thread for the plugin.
     #[serde(skip)]
@@ -289,14 +292,14 @@ pub enum Problem {
     },
     /// The plugin is an interpreter, which cannot run without a script.
     #[error(
-        "is an interpreter and no policy: it runs scripts. Move it to the folder that interpreters \
-         names below [plugins], and put scripts here"
+        "is an interpreter, not a policy: it runs scripts. Move it to the folder that \
+         `interpreters` below [plugins] names, and put scripts here"
     )]
     IsInterpreter,
     /// The file that is to run a script is not an interpreter.
     #[error(
-        "exports no lessor:policy/interpreting@{}, so it cannot run a script; wanted an interpreter. \
-         Install the one that came with this server",
+        "does not export lessor:policy/interpreting@{}, so it cannot run a script; wanted an \
+         interpreter. Install the one that came with this server",
         crate::contract::VERSION
     )]
     NotAnInterpreter,
@@ -309,7 +312,7 @@ pub enum Problem {
         problem: Box<Problem>,
     },
     /// The script is not valid UTF-8.
-    #[error("is no text: line {line} has an octet that is not UTF-8. Save the script as UTF-8")]
+    #[error("is not text: line {line} has an octet that is not UTF-8. Save the script as UTF-8")]
     NotText {
         /// The line, from 1.
         line: usize,
@@ -319,8 +322,8 @@ pub enum Problem {
     Utf16,
     /// The script is too large.
     #[error(
-        "the script has {octets} octets; at most {} are read. Put tables into [settings] in the file \
-         beside it, or into a source for lookups",
+        "the script has {octets} octets; at most {} are read. Move tables to [settings] in its \
+         sidecar file, or to a source for lookups",
         limits::SCRIPT_OCTETS_MAX
     )]
     ScriptTooLarge {
@@ -335,9 +338,9 @@ pub enum Problem {
     },
     /// The script is nested too deeply for the stack of the interpreter.
     #[error(
-        "is nested too deep for its interpreter: {depth} deep in line {line}, where blocks, conditions and \
-         parentheses stand in each other, and each `else if` counts as one. Look values up in an object, \
-         or in [settings], instead of asking for one after the other"
+        "is nested too deeply for its interpreter: line {line} has {depth} levels of blocks, \
+         conditions and parentheses, where each `else if` counts as a level. Look up values in \
+         an object, or in [settings], instead of comparing with one after another"
     )]
     NestedTooDeep {
         /// The nesting depth.
@@ -347,8 +350,8 @@ pub enum Problem {
     },
     /// The interpreter reports a hook for the script that does not exist.
     #[error(
-        "has, as its interpreter says, the hook {found}, which this server does not know; it offers the \
-         hooks {}. Use the interpreter that came with this server",
+        "has, according to its interpreter, the hook {found}, which this server does not know; it \
+         has the hooks {}. Use the interpreter that came with this server",
         Hook::names()
     )]
     UnknownScriptHook {
@@ -356,15 +359,15 @@ pub enum Problem {
         found: String,
     },
     /// The plugin refuses its settings.
-    #[error("refuses its settings: {message}. Correct [settings] in the file beside the plugin")]
+    #[error("refuses its settings: {message}. Correct [settings] in its sidecar file")]
     SettingsRefused {
         /// The plugin's message.
         message: String,
     },
     /// The maximum number of instances is reached.
     #[error(
-        "there is no room for another instance: {instances_max} instances of plugins are in use. Use \
-         fewer plugins or worker threads"
+        "there is no room for another instance: {instances_max} instances of plugins are in use. \
+         Use fewer plugins or worker threads"
     )]
     NoRoom {
         /// The maximum number of instances.
@@ -376,20 +379,20 @@ pub enum Problem {
 const fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Trap => {
-            ". That is a panic in its code: an unwrap, an index out of range or a division by zero. Often \
-             it does not expect the settings that it is given: have configure check them and return an \
-             error that says what is wrong"
+            ". This is a panic in its code, such as an unwrap, an index out of range or a \
+             division by zero. Often the settings are not as expected: check them in configure \
+             and return an error that says what is wrong"
         }
         FaultKind::DeadlineExceeded => {
-            ". Is there a loop that does not end? Large tables belong into a source for lookups"
+            ". Check for a loop that does not end, and move large tables to a source for lookups"
         }
         FaultKind::MemoryExceeded => {
-            ". Raise memory-mib under [limits] in the file beside the plugin, or keep less in memory"
+            ". Raise memory-mib below [limits] in its sidecar file, or keep less in memory"
         }
         FaultKind::StackExhausted => {
-            ". Its functions call each other without end, or what it reads is nested too deep"
+            ". Its functions recurse without end, or its input is nested too deeply"
         }
-        FaultKind::BadAnswer => ". Build it again with the SDK that came with this server",
+        FaultKind::BadAnswer => ". Rebuild it with the SDK that came with this server",
         FaultKind::Failed | FaultKind::NotReady | FaultKind::Suspended | FaultKind::ShutOut => "",
     }
 }
@@ -409,22 +412,23 @@ pub enum CompileLimit {
 
 impl fmt::Display for CompileLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = "Build it in release mode and of smaller functions: the largest one, with its \
-                      locals and nested blocks, counts most";
+        let advice = "Build it in release mode and with smaller functions: the largest one, with \
+                      its locals and nested blocks, matters most";
         match self {
             Self::MemoryMib(mib) => {
-                write!(f, "it takes more memory than the limit, {mib} MiB. {advice}")
+                write!(f, "it needs more memory than the limit, {mib} MiB. {advice}")
             }
             Self::ProcessorSecs(secs) => {
-                write!(f, "it takes more processor time than the limit, {secs} s. {advice}")
+                write!(f, "it needs more processor time than the limit, {secs} s. {advice}")
             }
             Self::WallSecs(secs) => write!(
                 f,
-                "it takes longer than the limit, {secs} s by the clock. The machine may be too busy, as \
-                 compiling comes after everything else; otherwise build it smaller"
+                "it takes longer than the limit, {secs} s of wall-clock time. The machine may be \
+                 too busy, because compiling has a low priority; otherwise make the plugin \
+                 smaller"
             ),
             Self::CodeMib(mib) => {
-                write!(f, "it makes more code than the limit, {mib} MiB. {advice}")
+                write!(f, "it produces more code than the limit, {mib} MiB. {advice}")
             }
         }
     }

@@ -74,7 +74,7 @@ impl fmt::Display for FaultKind {
 #[derive(Debug, Error)]
 pub(crate) enum BadAnswer {
     #[error(
-        "the name of a pool has {octets} octets; at most {} are possible",
+        "the name of a pool has {octets} octets; at most {} are allowed",
         crate::limits::POOL_NAME_OCTETS_MAX
     )]
     PoolName { octets: usize },
@@ -84,7 +84,7 @@ pub(crate) enum BadAnswer {
         crate::limits::SUBSCRIBER_NAME_OCTETS_MAX
     )]
     Subscriber { octets: usize, leases_max: u32 },
-    #[error("a handle was used outside of the call that it was given to")]
+    #[error("a handle was used outside of the call that it was passed to")]
     NoSubject,
 }
 
@@ -123,7 +123,7 @@ impl Fault {
                 (FaultKind::DeadlineExceeded, "it computed longer than its deadline".to_owned())
             }
             (Some(Trap::StackOverflow), _) => {
-                (FaultKind::StackExhausted, "its calls were nested too deep".to_owned())
+                (FaultKind::StackExhausted, "its calls were nested too deeply".to_owned())
             }
             (_, Some(denied)) => (FaultKind::MemoryExceeded, denied),
             (Some(trap), None) => (FaultKind::Trap, trap.to_string()),
@@ -144,7 +144,7 @@ impl Fault {
             None if text.contains("fuel allocated for hostcalls") => Self::new(
                 FaultKind::BadAnswer,
                 format!(
-                    "it handed over more than {ANSWER_OCTETS_MAX} octets at once; names have at most a \
+                    "it passed more than {ANSWER_OCTETS_MAX} octets at once; names have at most a \
                      few hundred"
                 ),
             ),

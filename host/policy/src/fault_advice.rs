@@ -7,18 +7,19 @@ pub(crate) fn advised(fault: Fault, hook: Hook, limits: &Limits, script: Option<
     let Fault { kind, message, computed } = fault;
     let message = match kind {
         FaultKind::DeadlineExceeded => format!(
-            "{hook} computed longer than its deadline, {} ms. {} Large tables belong into a source for \
-                 lookups; deadline-ms under [limits] in the file beside the plugin allows up to {} ms",
+            "{hook} computed longer than its deadline, {} ms. {} Move large tables to a \
+                 source for lookups, or raise deadline-ms below [limits] in the sidecar file (at \
+                 most {} ms)",
             limits.deadline_ms,
-            script.map_or_else(|| "Is there a loop that does not end?".to_owned(), Script::loops),
+            script.map_or_else(|| "Check for a loop that does not end.".to_owned(), Script::loops),
             Limits::DEADLINE_MS_LIMIT
         ),
         FaultKind::StackExhausted => {
-            format!("{hook}: {message}. Do its functions call each other without end?")
+            format!("{hook}: {message}. Check whether its functions recurse without end")
         }
         FaultKind::MemoryExceeded => format!(
-            "{hook}: {message}. Keep less in memory, or raise memory-mib under [limits] in the file \
-                 beside the plugin"
+            "{hook}: {message}. Keep less in memory, or raise memory-mib below [limits] in \
+                 the sidecar file"
         ),
         FaultKind::Trap => format!("{hook}: {message}"),
         // A bad answer names its subject already, and a reason is the plugin's own text.

@@ -191,7 +191,7 @@ impl Plugin {
     fn announce(&self, consequence: &Consequence, is_packets: bool) {
         let plugin = &*self.name;
         let meanwhile = match (is_packets, self.on_failure) {
-            (false, _) => "it does not hear of these lease events; packets are not concerned",
+            (false, _) => "it does not receive these lease events; packets are not affected",
             (true, FailurePolicy::Skip) => {
                 "these packets are decided without it (on-failure = skip)"
             }
@@ -205,7 +205,8 @@ impl Plugin {
                 cost_ms = cost.as_millis(),
                 until = clock_in(*pause),
                 meanwhile,
-                "plugin is not asked about one offender, whose faults cost too much; others are served as before"
+                "plugin is not called for one offender, whose faults cost too much; others are \
+                 served as before"
             ),
             Consequence::Suspended { pause, worst: Some((who, faults, cost)) } => tracing::error!(
                 plugin,
@@ -214,8 +215,8 @@ impl Plugin {
                 cost_ms = cost.as_millis(),
                 until = clock_in(*pause),
                 meanwhile,
-                "plugin is suspended for all: faults of many cost more than {FAULT_MS_PER_SEC} ms of \
-                 processor time a second"
+                "plugin is suspended for all: faults of many cost more than {FAULT_MS_PER_SEC} ms \
+                 of processor time per second"
             ),
             Consequence::Suspended { pause, worst: None } => tracing::error!(
                 plugin,

@@ -265,7 +265,7 @@ fn compile(
     {
         match trusted::load(engine, &sealed) {
             Ok(component) => return Ok((component, true)),
-            Err(error) => tracing::warn!(%error, "compiled plugin is not used"),
+            Err(error) => tracing::warn!(%error, "the compiled plugin in the cache is not used"),
         }
     }
     let sealed = Sealed::from(runtime.compiler().compile(artifact)?);

@@ -74,14 +74,16 @@ impl Runtime {
     ) -> Result<Arc<Self>, RuntimeError> {
         let refused = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
         let cache = settings.cache.as_deref().map(Cache::open).transpose()?;
-        let mut tried = Err(RuntimeError::Engine("no way to allocate was tried".to_owned()));
+        let mut tried = Err(RuntimeError::Engine("no allocation was tried".to_owned()));
         for allocation in allocations {
             tried = Engine::new(&allocation.serving_settings(instances_max))
                 .map(|engine| (engine, *allocation))
                 .map_err(refused);
             match &tried {
                 Ok(_) => break,
-                Err(error) => tracing::warn!(?allocation, %error, "allocation cannot be had"),
+                Err(error) => {
+                    tracing::warn!(?allocation, %error, "this allocation is not available");
+                }
             }
         }
         let (engine, allocation) = tried?;

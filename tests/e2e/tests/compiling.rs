@@ -105,22 +105,25 @@ fn a_policy_that_was_cut_short_is_explained() {
         let policy = setup.folder().join("plugins/50-hostile.wasm");
         for tool in ["inspect", "run"] {
             let said = fails(lessor(setup.folder()).args(["plugin", tool]).arg(&policy));
-            let words = ["damaged or cut short", "no WebAssembly", "without a description"];
+            let words = ["damaged or incomplete", "not WebAssembly", "without a description"];
             assert!(words.iter().any(|word| said.contains(word)), "{tool}, {length}: {said}");
         }
     }
     let component = wat::parse_str("(component (type (func)))").unwrap();
     setup.put_policy(HOSTILE, &component[..component.len() - 1], "");
     let said = setup.refused();
-    assert!(said.contains("damaged or cut short"), "{said}");
+    assert!(said.contains("damaged or incomplete"), "{said}");
 }
 
 #[test]
 fn a_compiler_that_is_killed_costs_one_reload() {
     let mut server = Setup::on_loopback(SUBNETS).start();
     for (signal, words) in [
-        (Signal::SIGKILL, "killed by another process, or by the system because memory ran out"),
-        // The signal that the kernel sends at the limit of processor time.
+        (
+            Signal::SIGKILL,
+            "killed by another process, or by the system because it ran out of memory",
+        ),
+        // What the kernel sends at the limit of processor time.
         (Signal::SIGXCPU, "more processor time than the limit, 300 s"),
         (Signal::SIGTERM, "was ended by signal 15"),
     ] {
@@ -216,7 +219,7 @@ fn minimal() -> Vec<u8> {
 
 #[track_caller]
 fn names_policy_and_limit(said: &str) {
-    let words = [HOSTILE, "cannot be compiled: it takes more memory than the limit, 2048 MiB"];
+    let words = [HOSTILE, "cannot be compiled: it needs more memory than the limit, 2048 MiB"];
     for word in words {
         assert!(said.contains(word), "no {word:?} in {said}");
     }

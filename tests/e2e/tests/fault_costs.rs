@@ -192,7 +192,7 @@ fn is_told_who(server: &mut Server, attack: &Attack, plugin: &PluginRow) {
     }
     assert!(until.ends_with('Z'), "{until}");
     let said = server.process().output();
-    let said = said.lines().find(|line| line.contains("not asked about one offender"));
+    let said = said.lines().find(|line| line.contains("not called for one offender"));
     let said = said.unwrap_or_else(|| panic!("{}: the log does not tell", attack.name));
     for wanted in ["circuit id broken", "until=", "on-failure = drop", "cost_ms="] {
         assert!(said.contains(wanted), "no {wanted:?} in {said}");

@@ -232,11 +232,11 @@ fn a_memory_that_fills_up_is_warned_about_and_names_its_limit() {
     let setup = Setup::on_loopback(SUBNETS).with_policy("10-count", "counting", &sidecar);
     let mut server = setup.start();
     (0..7).for_each(|number| see(&server, number));
-    assert!(!server.process().output().contains("% of what it may"));
+    assert!(!server.process().output().contains("the plugin's state is 80 %"));
     see(&server, 7);
-    server.process().says("what it remembers is 80 % of what it may", wait::SOON);
+    server.process().says("the plugin's state is 80 % full", wait::SOON);
     (8..12).for_each(|number| see(&server, number));
-    let said = server.process().says("it wanted to remember more than it may", wait::SOON);
+    let said = server.process().says("the plugin could not set a key", wait::SOON);
     assert!(said.contains("10 keys (keys-max below [state])"), "{said}");
     assert!(said.contains("circuit id line 1"), "it names who asked: {said}");
     let status = asked(&server, &["status"]);

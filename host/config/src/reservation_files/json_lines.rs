@@ -33,7 +33,8 @@ struct Row<'l> {
 
 const LINE: Subject = Subject {
     noun: "the line",
-    help: "write { \"circuit-id\": \"olt1/1/3/onu17\", \"address\": \"100.64.201.17\" }, for example",
+    help: "write { \"circuit-id\": \"olt1/1/3/onu17\", \"address\": \"100.64.201.17\" }, for \
+           example",
 };
 
 /// Reads all lines.

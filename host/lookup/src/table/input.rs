@@ -56,12 +56,12 @@ impl<R: Read> Input<R> {
         Err(io::Error::other(match (to_the_end, rows.get()) {
             (0, _) => format!("it has more than {FILE_OCTETS_MAX} octets by now; split it"),
             (_, 0) => format!(
-                "there is no row in the first {HEADER_OCTETS_MAX} octets; is a quote or a bracket not \
-                 closed?"
+                "there is no row in the first {HEADER_OCTETS_MAX} octets; is a quote or a bracket \
+                 not closed?"
             ),
             _ => format!(
-                "the row has more than {ROW_IN_FILE_OCTETS_MAX} octets; is a quote or a bracket not \
-                 closed?"
+                "the row has more than {ROW_IN_FILE_OCTETS_MAX} octets; is a quote or a bracket \
+                 not closed?"
             ),
         }))
     }

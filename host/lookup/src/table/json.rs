@@ -68,8 +68,8 @@ fn lines(
             0 => break,
             ROW_IN_FILE_OCTETS_MAX => {
                 return Err(refuse(format!(
-                    "the line has more than {ROW_IN_FILE_OCTETS_MAX} octets; wanted one object a line. \
-                     Leave `key` out if the file is one object of key and object"
+                    "the line has more than {ROW_IN_FILE_OCTETS_MAX} octets; wanted one object a \
+                     line. Leave `key` out if the file is one object of key and object"
                 )));
             }
             _ if octets.trim_ascii().is_empty() => continue,

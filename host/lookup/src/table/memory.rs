@@ -61,8 +61,9 @@ impl Memory {
             false => "the rows are very short; split the file, or ask a database",
         };
         Err(format!(
-            "the rows up to here take {taken} octets of memory, and the whole file of {file_octets} \
-             octets would take some {all}; wanted at most {TIMES_MAX} times what it is large: {why}"
+            "the rows up to here take {taken} octets of memory, and the whole file of \
+             {file_octets} octets would take some {all}; wanted at most {TIMES_MAX} times what it \
+             is large: {why}"
         ))
     }
 }

@@ -187,7 +187,7 @@ impl State {
             let Some(writer) = &self.writer else {
                 tracing::info!(
                     plugin,
-                    "what it remembers is kept in memory only and does not outlive the server"
+                    "the plugin's state is kept in memory only and is lost when the server stops"
                 );
                 return;
             };
@@ -204,8 +204,9 @@ impl State {
                 Err(error) => tracing::error!(
                     plugin,
                     %error,
-                    "what it remembers cannot be read from disk, and is left there as it is; it \
-                     starts with nothing, kept in memory only until the server is started again"
+                    "the plugin's state cannot be read from disk and is left there unchanged; the \
+                     plugin starts without state, which is kept in memory only until the server \
+                     is restarted"
                 ),
             }
         });

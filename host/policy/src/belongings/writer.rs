@@ -131,7 +131,11 @@ impl Writer {
         self.thread.get_or_init(|| match self.start() {
             Ok(thread) => Some(thread),
             Err(error) => {
-                tracing::error!(%error, "what plugins remember is written at the end only: no thread");
+                tracing::error!(
+                    %error,
+                    "the state of plugins is written only when the server stops: no thread could \
+                     be started"
+                );
                 None
             }
         });
@@ -227,7 +231,7 @@ impl Waiting {
         match store.write(&changes) {
             Ok(()) => {
                 if std::mem::take(&mut self.has_failed) {
-                    tracing::info!("what plugins remember is on disk again");
+                    tracing::info!("the state of plugins is written to disk again");
                 }
                 let written = std::mem::take(&mut self.changes).into_iter();
                 Some(written.filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect())
@@ -237,7 +241,7 @@ impl Waiting {
                     tracing::error!(
                         %error,
                         changes = changes.len(),
-                        "what plugins remember cannot be written to disk; it is tried again"
+                        "the state of plugins cannot be written to disk; the server retries"
                     );
                 }
                 None

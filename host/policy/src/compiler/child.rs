@@ -138,7 +138,7 @@ impl<'a> Child<'a> {
             _ if is_stopped => End::Stopped,
             Ok(None) => how_it_ended(status, &complaint),
             Ok(Some(end)) => end,
-            Err(error) => End::Other(format!("could not be talked to ({error})")),
+            Err(error) => End::Other(format!("could not exchange data with the server ({error})")),
         };
         Ending { said, complaint: shown(&complaint), end }
     }
@@ -280,12 +280,13 @@ fn is_no_news(error: &io::Error) -> bool {
 }
 
 fn how_it_ended(status: Option<ExitStatus>, complaint: &str) -> End {
-    let Some(status) = status else { return End::Other("ended unseen".to_owned()) };
+    let Some(status) = status else { return End::Other("ended with an unknown status".to_owned()) };
     match status.signal() {
         Some(libc::SIGXCPU) => End::Processor,
         Some(libc::SIGABRT) if complaint.contains(OUT_OF_MEMORY) => End::Memory,
         Some(libc::SIGKILL) => End::Other(
-            "was killed by another process, or by the system because memory ran out".to_owned(),
+            "was killed by another process, or by the system because it ran out of memory"
+                .to_owned(),
         ),
         Some(signal) => End::Other(format!("was ended by signal {signal}")),
         None => End::Other(format!("ended without an answer ({status})")),

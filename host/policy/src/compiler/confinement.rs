@@ -41,7 +41,7 @@ pub(super) fn begin() {
 pub(super) fn enter(limits: &CompileLimits, parent: u32) -> io::Result<()> {
     // The server may have ended before the death signal was set.
     if getppid().as_raw() as u32 != parent {
-        return Err(io::Error::other("the server is gone"));
+        return Err(io::Error::other("the server has ended"));
     }
     prctl::set_no_new_privs()?;
     drop_capabilities().map_err(io::Error::other)?;

@@ -24,7 +24,11 @@ impl Health {
         } else {
             let admission = self.log.admit(now, FAULT_LINES_PER_SEC_MAX);
             if let Some(left_out) = admission.to_say {
-                tracing::warn!(plugin = name, left_out, "plugin faults too often to log each");
+                tracing::warn!(
+                    plugin = name,
+                    left_out,
+                    "plugin faults too often to log every fault"
+                );
             }
             if admission.is_written {
                 tracing::warn!(plugin = name, fault = %kind, who, message, "plugin faulted");

@@ -49,7 +49,7 @@ impl log::Host for Guest {
             tracing::warn!(
                 plugin,
                 left_out,
-                "plugin logs more than {most} lines in a second; what is beyond is left out"
+                "plugin logs more than {most} lines in a second; further lines are omitted"
             );
         }
         if !admission.is_written {
@@ -164,11 +164,11 @@ fn metric_error(error: MetricError) -> CapabilityError {
         MetricError::UnusableName => CapabilityError::UnusableName,
         MetricError::TooMany => CapabilityError::LimitReached,
         MetricError::OtherKind => {
-            let said = "a counter has this name and is no gauge, or the other way around";
+            let said = "a counter has this name and cannot be set as a gauge, or vice versa";
             CapabilityError::Other(Some(said.to_owned()))
         }
         MetricError::NotFinite => {
-            CapabilityError::Other(Some("a gauge is a finite number".to_owned()))
+            CapabilityError::Other(Some("the value of a gauge must be a finite number".to_owned()))
         }
     }
 }

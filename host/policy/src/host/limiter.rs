@@ -81,7 +81,7 @@ impl ResourceLimiter for Limiter {
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         self.memory.failed();
-        self.denied = Some(format!("wanted memory that could not be had: {error}"));
+        self.denied = Some(format!("wanted memory that could not be allocated: {error}"));
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl ResourceLimiter for Limiter {
 
     fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         self.table.failed();
-        self.denied = Some(format!("wanted table elements that could not be had: {error}"));
+        self.denied = Some(format!("wanted table elements that could not be allocated: {error}"));
         Ok(())
     }
 

@@ -30,16 +30,16 @@ pub(super) fn described(text: &str, is_javascript: bool) -> String {
     let left_out = places.len().saturating_sub(LISTED_MAX);
     places.truncate(LISTED_MAX);
     match &places[..] {
-        [] => "The script has no loop: does one of its functions call itself?".to_owned(),
-        [place] => format!("The script has a loop in {place}: does it end?"),
+        [] => "The script has no loop; check whether one of its functions calls itself.".to_owned(),
+        [place] => format!("The script has a loop in {place}; check that it ends."),
         places if left_out > 0 => {
             format!(
-                "The script has loops in {} and {left_out} more: do they end?",
+                "The script has loops in {} and {left_out} more; check that they end.",
                 places.join(", ")
             )
         }
         [first @ .., last] => {
-            format!("The script has loops in {} and {last}: do they end?", first.join(", "))
+            format!("The script has loops in {} and {last}; check that they end.", first.join(", "))
         }
     }
 }
@@ -58,12 +58,12 @@ mod tests {
             "fn decide(r, t) {\n    // while\n    loop { }\n}\n\nfn find(n) {\n  for x in n {}\n}";
         assert_eq!(
             described(rhai, false),
-            "The script has loops in line 3 (decide) and line 7 (find): do they end?"
+            "The script has loops in line 3 (decide) and line 7 (find); check that they end."
         );
         let javascript = "function decide(r, t) {\n  while (true) {}\n  t.for;\n}";
         assert_eq!(
             described(javascript, true),
-            "The script has a loop in line 2 (decide): does it end?"
+            "The script has a loop in line 2 (decide); check that it ends."
         );
         assert!(described("fn decide(r, t) {}", false).contains("has no loop"));
         assert!(described(&"while x {}\n".repeat(9), false).contains("line 5 and 4 more"));

@@ -67,7 +67,7 @@ impl FromStr for DifferenceKind {
     fn from_str(text: &str) -> Result<Self, String> {
         let named = NAMED.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind);
         let option = || text.strip_prefix(OPTION)?.parse().ok().map(Self::Option);
-        named.or_else(option).ok_or_else(|| format!("{text:?} is no kind of difference"))
+        named.or_else(option).ok_or_else(|| format!("{text:?} is not a kind of difference"))
     }
 }
 

@@ -106,14 +106,14 @@ fn the_parts_of_a_component_have_limits() {
 fn what_a_component_starts_with_counts_as_a_whole() {
     // 64 MiB are 1,024 pages.
     let octets = component("", "", &parts("(memory 1024)", 1));
-    assert_refused(&octets, "needs 67174400 octets of memory to start with");
+    assert_refused(&octets, "needs 67174400 octets of memory at its start");
     // One module in two instances is detected when they are created.
     let octets = component("", "", &parts("(memory 600)", 2));
     assert_refused(&octets, "wanted 39321600 octets of memory on top of 39387136");
     let elements = Limits::default().table_elements_max;
     let table = format!("(table {elements} funcref) (table 1 funcref)");
     let octets = component("", "", &parts(&table, 1));
-    assert_refused(&octets, "needs 20001 table elements to start with");
+    assert_refused(&octets, "needs 20001 table elements at its start");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn a_file_that_was_cut_short_anywhere_is_told_so() {
         let cut = file(&whole[..length]);
         let errors = runtime.inspect(&cut.path).expect_err("it is not whole");
         let text = errors[0].to_string();
-        let is_explained = text.contains("damaged or cut short")
+        let is_explained = text.contains("damaged or incomplete")
             || text.contains("without a description of its interfaces");
         assert!(is_explained, "{length} of {}: {text}", whole.len());
     }

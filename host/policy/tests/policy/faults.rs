@@ -140,7 +140,7 @@ fn nested_calls_have_a_limit() {
 fn answers_have_a_limit() {
     let (kind, message) = fault_of(behaving("huge-pool-name"));
     assert_eq!(kind, FaultKind::BadAnswer);
-    assert!(message.contains("handed over more than 65536 octets"), "{message}");
+    assert!(message.contains("passed more than 65536 octets"), "{message}");
     assert_eq!(fault_of(behaving("huge-reason")).0, FaultKind::BadAnswer);
     let long = misbehaving("10-long", json!({ "pool": "x".repeat(256) }));
     let (kind, message) = fault_of(long);

@@ -65,7 +65,7 @@ fn files_that_are_no_plugins_are_told_apart() {
     assert_refused(b"(component)", &["WebAssembly text", "wasm-tools parse"]);
     assert_refused(b"fn main() {}", &["text that begins with \"fn main() {}\""]);
     assert_refused(&[0xff; 20], &["octets that begin with ffffffff"]);
-    assert_refused(b"\0asm\x0d\0\x01\0garbage", &["damaged or cut short"]);
+    assert_refused(b"\0asm\x0d\0\x01\0garbage", &["damaged or incomplete"]);
     assert_refused(&wat::parse_str("(module)").unwrap(), &["core module", "lessor-policy"]);
     assert_refused(&wat::parse_str("(component)").unwrap(), &["found nothing", "on-discover"]);
     let folder = TempDir::new().unwrap();
@@ -91,7 +91,7 @@ fn a_core_module_that_imports_something_else_is_refused() {
     // The description of the interfaces is a custom section, which may follow any module.
     let description = module.split_off(description_at(&module));
     let octets = [with_import, description].concat();
-    assert_refused(&octets, &["cannot be made a component", "env"]);
+    assert_refused(&octets, &["cannot be converted to a component", "env"]);
 }
 
 /// The position of the custom section that `embed_component_metadata` appends.
@@ -198,7 +198,7 @@ fn imports_that_are_not_offered_are_named() {
     let world = exporting("export on-lease; import other:net/sockets@1.0.0;")
         + "\npackage other:net@1.0.0; interface sockets { open: func() -> u32; }";
     let octets = contract::module(unchanged, &world);
-    assert_refused(&octets, &["other:net/sockets@1.0.0", "no window to the outside"]);
+    assert_refused(&octets, &["other:net/sockets@1.0.0", "no access to the system"]);
     let octets =
         contract::module(unchanged, &exporting("export on-lease; import log: func(text: string);"));
     assert_refused(&octets, &["imports log", "of lessor:policy@0.1.2 it offers types"]);

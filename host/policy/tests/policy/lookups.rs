@@ -184,8 +184,5 @@ fn a_plan_that_nobody_could_read_is_refused() {
     let errors = inspect(&path).unwrap_err();
     assert_eq!(errors.len(), 1);
     let said = errors[0].to_string();
-    assert!(
-        said.contains("exports plan-lookups and no hook that is asked about messages"),
-        "{said}"
-    );
+    assert!(said.contains("exports plan-lookups but no hook for messages"), "{said}");
 }

@@ -221,7 +221,7 @@ fn mistakes_are_found_when_a_script_is_loaded_and_have_a_place() {
     let text = "fn configure(settings) {\n  if settings.pool == () { throw \"pool is missing\"; }\n}\nfn decide(r, t) {}";
     assert_eq!(
         RHAI.mistake(text, json!({})),
-        "refuses its settings: line 2, column 28: pool is missing. Correct [settings] in the file beside the plugin"
+        "refuses its settings: line 2, column 28: pool is missing. Correct [settings] in its sidecar file"
     );
     RHAI.start(text, json!({ "pool": "garden" }));
 }
@@ -336,9 +336,9 @@ fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
     assert!(said.contains("its interpreter /nowhere/rhai.wasm cannot be read"), "{said}");
     let policy = PluginSource { interpreter: Some(guest("minimal")), ..script() };
     let said = problem(policy);
-    assert!(said.contains("exports no lessor:policy/interpreting"), "{said}");
+    assert!(said.contains("does not export lessor:policy/interpreting"), "{said}");
     let direct = plugin("10-rhai", &RHAI.interpreter, &json!({}));
-    assert!(problem(direct).contains("is an interpreter and no policy"));
+    assert!(problem(direct).contains("is an interpreter, not a policy"));
     let errors = inspect(&RHAI.interpreter).unwrap_err();
     assert!(matches!(*errors[0].problem, Problem::IsInterpreter), "{}", errors[0]);
     let source = script();

@@ -186,8 +186,8 @@ fn failure(error: &rusqlite::Error, steps: &AtomicU64) -> Failure {
         Some(ErrorCode::OperationInterrupted) => {
             Failure::Down(match steps.load(Ordering::Relaxed) > SQLITE_STEPS_MAX {
                 true => format!(
-                    "the query was stopped after {SQLITE_STEPS_MAX} steps: it reads too much for one \
-                     key; create an index, see lessor check"
+                    "the query was stopped after {SQLITE_STEPS_MAX} steps: it reads too much for \
+                     one key; create an index, see lessor check"
                 ),
                 false => "the query takes too long; has it an index?".to_owned(),
             })

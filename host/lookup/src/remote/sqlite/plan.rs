@@ -11,8 +11,8 @@ pub(super) fn warnings(connection: &Connection, query: &str) -> Vec<String> {
     scanned(&steps)
         .map(|(table, step)| {
             format!(
-                "its query reads the whole of {table} for each key ({step}): create an index on the \
-                 column that it compares with $1, as in CREATE INDEX by_key ON {table} (…)"
+                "its query reads the whole of {table} for each key ({step}): create an index on \
+                 the column that it compares with $1, as in CREATE INDEX by_key ON {table} (…)"
             )
         })
         .collect()

@@ -63,8 +63,8 @@ impl Alarm {
             keys_max = rules.keys_max,
             octets,
             octets_max = STATE_OCTETS_MAX,
-            "what it remembers is {fullest} % of what it may; beyond that no keys are added. `lessor \
-             state list` shows them; set keep or when-full below [state] in the file beside it"
+            "the plugin's state is {fullest} % full; when it is full, no keys are added. `lessor \
+             state list` shows the keys; set keep or when-full below [state] in the sidecar file"
         );
     }
 
@@ -86,7 +86,7 @@ impl Alarm {
             limit = error.limit(rules),
             for_whom,
             left_out,
-            "it wanted to remember more than it may, and was refused"
+            "the plugin could not set a key, because a limit is reached"
         );
     }
 }
@@ -103,7 +103,7 @@ impl StateError {
                 "{} keys that messages of one line added (line-keys-max below [state])",
                 rules.line_keys_max
             ),
-            Self::RemovalsFull => "65,536 removed keys that wait for the disk".to_owned(),
+            Self::RemovalsFull => "65,536 removed keys that wait to be written to disk".to_owned(),
         }
     }
 }
