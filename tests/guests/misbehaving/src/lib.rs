@@ -2,7 +2,7 @@
 //! endlessly and returns invalid answers. Its settings select what to do, when and for which
 //! client; without settings it behaves well. It is for tests of the server's limits.
 
-#![allow(clippy::panic, reason = "doing wrong is what this is for")]
+#![allow(clippy::panic, reason = "misbehaving is its purpose")]
 
 use std::hint::black_box;
 
