@@ -71,7 +71,8 @@ impl fmt::Display for ValueError {
             ),
             Self::NotHexadecimal { found } => write!(
                 f,
-                "{found:?} is no octets in hexadecimal; wanted an even number of digits after hex:"
+                "{found:?} is not hexadecimal; wanted an even number of hexadecimal digits after \
+                 hex:"
             ),
         }
     }

@@ -214,7 +214,8 @@ impl Misbehaving {
     }
 }
 
-/// Tries options that the server must refuse; it must refuse the 65th option only after it accepted 64.
+/// Tries options that the server must refuse; it must refuse the 65th option only after it has
+/// accepted 64.
 fn try_bad_options(
     set: impl Fn(u8, &[u8]) -> Result<(), OptionError>,
     remove: impl Fn(u8) -> Result<(), OptionError>,
