@@ -66,7 +66,7 @@ char *lessor_configure(const char *settings) {
     lessor_json setting;
     for (char *key; (setting = lessor_json_next(&value, &key)); free(key)) {
       if (!read_setting(&lines[lines_count], key, setting))
-        return lessor_join("line ", name, ": no such setting or no such value: ", key, NULL);
+        return lessor_join("line ", name, ": unknown setting or invalid value: ", key, NULL);
     }
   }
   qsort(lines, lines_count, sizeof *lines, by_name);

@@ -56,7 +56,7 @@ function parse(name, line) {
 function octets(address) {
   const found = address.split(".").map(Number);
   if (found.length !== 4 || found.some((octet) => !(octet >= 0 && octet <= 255))) {
-    throw `${address} is no IPv4 address`;
+    throw `${address} is not an IPv4 address`;
   }
   return found;
 }

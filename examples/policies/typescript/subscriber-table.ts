@@ -70,7 +70,7 @@ function parse(name: string, line: any): Line {
 function octets(address: string): Ipv4Address {
   const found = address.split(".").map(Number);
   if (found.length !== 4 || found.some((octet) => !(octet >= 0 && octet <= 255))) {
-    throw `${address} is no IPv4 address`;
+    throw `${address} is not an IPv4 address`;
   }
   return found as Ipv4Address;
 }

@@ -270,7 +270,8 @@ fn power_cut(server: &Server, arguments: &OverloadArguments) -> anyhow::Result<b
     let report = lessor_load::run(&args)?;
     let cpu = server.processor_time()? - before;
     println!(
-        "\nafter a power cut: {} of {} served in {:.2} s, {} messages sent again, p99 {:.0} ms, {:.1} µs of \
+        "\nafter a power cut: {} of {} served in {:.2} s, {} messages sent again, p99 {:.0} ms, \
+         {:.1} µs of \
          processor time each, most memory {} MiB",
         report.acquired,
         args.clients,

@@ -51,7 +51,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
     if !imports.is_empty() {
         bail!(
-            "the core imports {}; find the dependency with `cargo tree -p lessor-core` and keep it out",
+            "the core imports {}; find the dependency with `cargo tree -p lessor-core` and keep \
+             it out",
             imports.join(", ")
         );
     }

@@ -90,7 +90,8 @@ pub(crate) fn run(arguments: &ReloadsArguments) -> anyhow::Result<()> {
     ensure!(server.stop().success(), "the server did not exit with code 0");
     ensure!(
         latency_ratio <= LATENCY_RATIO_MAX && memory_ratio <= MEMORY_RATIO_MAX,
-        "wanted at most {LATENCY_RATIO_MAX} times the latency and {MEMORY_RATIO_MAX} times the memory"
+        "wanted at most {LATENCY_RATIO_MAX} times the latency and {MEMORY_RATIO_MAX} times the \
+         memory"
     );
     Ok(())
 }

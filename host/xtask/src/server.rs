@@ -152,7 +152,7 @@ impl Server {
 
     /// Returns the processor time that the server has used.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        // proc(5): utime and stime, in ticks of a hundredth of a second, follow the name in brackets.
+        // proc(5): utime and stime, in ticks of 10 ms, are fields after the name in brackets.
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let (_, fields) = stat.rsplit_once(')').context("cannot read the process's times")?;
         let ticks = fields.split_whitespace().skip(11).take(2);

@@ -98,7 +98,10 @@ impl Policy for SubscriberTable {
                 && let Some(other) = owners.insert(address, line.clone())
             {
                 let (first, second) = in_order(&other, &line);
-                return Err(format!("subscribers {first:?} and {second:?} both have {address}"));
+                return Err(format!(
+                    "subscribers {first:?} and {second:?} both have the address {address}; give \
+                     one of them another"
+                ));
             }
             if let Some(limit) = &subscriber.limit {
                 let shared = limits.entry(limit.subscriber.clone());
@@ -106,14 +109,16 @@ impl Policy for SubscriberTable {
                 if found != limit {
                     let (first, second) = in_order(other, &line);
                     return Err(format!(
-                        "subscribers {first:?} and {second:?} both count against {:?}, but under \
+                        "subscribers {first:?} and {second:?} both count against {:?}, but with \
                          different limits; give both the same `leases-max` and `beyond`",
                         limit.subscriber
                     ));
                 }
             }
             if by_octets.insert(octets, subscriber).is_some() {
-                return Err(format!("subscriber {line:?} stands in the table twice"));
+                return Err(format!(
+                    "subscriber {line:?} is in the table twice; remove one of them"
+                ));
             }
         }
         Ok(Self { key, subscribers: by_octets })
@@ -171,7 +176,7 @@ impl<'de> Visitor<'de> for SubscriberVisitor {
     type Value = SubscriberSettings;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table of what the subscriber gets")
+        f.write_str("a table with the settings of the subscriber")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SubscriberSettings, A::Error> {
@@ -201,7 +206,9 @@ fn value<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
 
 fn address<E: Error>(text: &str) -> Result<Ipv4Addr, E> {
     text.parse().map_err(|_| {
-        E::custom(format_args!("address: {text:?} is no IPv4 address; wanted one like 192.0.2.17"))
+        E::custom(format_args!(
+            "address: {text:?} is not an IPv4 address; wanted one such as 192.0.2.17"
+        ))
     })
 }
 
@@ -214,8 +221,8 @@ impl SubscriberSettings {
                 let subscriber = subscriber.unwrap_or_else(|| line.to_owned());
                 if !(1..=NAME_OCTETS_MAX).contains(&subscriber.len()) {
                     return Err(format!(
-                        "subscriber {line:?}: the name that leases count under has {} octets, not 1 \
-                         to {NAME_OCTETS_MAX}; set `subscriber` to another",
+                        "subscriber {line:?}: the name of the subscriber has {} octets, wanted 1 \
+                         to {NAME_OCTETS_MAX}; set `subscriber` to another name",
                         subscriber.len()
                     ));
                 }
@@ -227,8 +234,8 @@ impl SubscriberSettings {
             }
             None if beyond.is_some() || subscriber.is_some() => {
                 return Err(format!(
-                    "subscriber {line:?}: `beyond` and `subscriber` belong to a limit; set \
-                     `leases-max` as well, or leave them out"
+                    "subscriber {line:?}: `beyond` and `subscriber` need a limit; set \
+                     `leases-max`, or remove them"
                 ));
             }
             None => None,

@@ -31,7 +31,10 @@ impl Policy for VendorOptions {
         let Settings { classes } = settings::read(settings)?;
         for (position, class) in classes.iter().enumerate() {
             if class.begins_with.is_empty() {
-                return Err(format!("class {}: begins-with is empty", position + 1));
+                return Err(format!(
+                    "class {}: begins-with is empty; write the beginning of the vendor class",
+                    position + 1
+                ));
             }
             // The first match decides, so a class after a shorter one would never match.
             let earlier = classes.iter().take(position);
@@ -39,7 +42,7 @@ impl Policy for VendorOptions {
                 earlier.into_iter().find(|other| class.begins_with.starts_with(&other.begins_with))
             {
                 return Err(format!(
-                    "class {:?} is never reached, because {:?} before it matches all that it does; \
+                    "class {:?} never matches, because the earlier {:?} matches the same devices; \
                      put it first",
                     class.begins_with, shadow.begins_with
                 ));

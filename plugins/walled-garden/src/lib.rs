@@ -54,8 +54,8 @@ impl Policy for WalledGarden {
         }
         if unpaid.is_empty() && known.is_none() {
             return Err(
-                "neither unpaid nor known is there, so nobody would ever be in the garden; \
-                        list the unpaid lines, or the known ones"
+                "neither unpaid nor known is set, so the garden would be empty; list the unpaid \
+                 lines or the known ones"
                     .to_owned(),
             );
         }

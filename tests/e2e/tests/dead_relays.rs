@@ -119,7 +119,7 @@ fn a_dead_relay_that_comes_to_life_is_served_at_once() {
 /// The measurement, with the parameters of the environment; the defaults are those of the
 /// requirement.
 #[test]
-#[ignore = "takes as long as it is told to"]
+#[ignore = "its parameters set how long it takes"]
 fn measured() {
     require!(root, ip);
     let number = |name: &str, default| {

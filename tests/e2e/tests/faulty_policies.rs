@@ -85,7 +85,7 @@ fn faults_hurt_nobody(behaviour: &str, fault: &str) {
     let mut relay = relay(server.address(), LINK);
     let victim = Subscriber::new(VICTIM, "victim");
 
-    // Skipped: as if the plugin were absent.
+    // `skip`: as if the plugin were absent.
     let lease = relay.acquire(&victim, PATIENCE).unwrap();
     assert_eq!(lease.lease_time_secs, 3600);
     let plugin = server.status().plugin("50-faulty").clone();

@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The time of the service's answer for a line that begins with `slow`.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// The policy asks the source about the circuit id, and tells what it heard in option 224.
+/// The policy looks up the circuit id in the source, and writes the answer to option 224.
 const POLICY: &str = r#"
     [settings]
     plan = [["line", "crm", "circuit-id"]]

@@ -177,7 +177,7 @@ fn a_mistake_in_a_table_of_subscribers_names_the_subscriber() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(built::policy("subscriber-table"), folder.path().join("policy.wasm")).unwrap();
     for (mistake, said) in [
-        ("address = \"100.64.201.17x\"", "address: \"100.64.201.17x\" is no IPv4 address"),
+        ("address = \"100.64.201.17x\"", "address: \"100.64.201.17x\" is not an IPv4 address"),
         ("lease-time-secs = \"1h\"", "lease-time-secs: invalid type: string \"1h\", expected u32"),
         ("lease-tim = 3600", "unknown field `lease-tim`, expected one of `pool`, `address`"),
         ("options = { interface-mtu = \"big\" }", "options: "),

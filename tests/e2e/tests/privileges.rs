@@ -101,7 +101,7 @@ fn nobody_but_user_and_group_can_read_what_the_server_writes() {
             "grants = [\"log\", \"metrics\", \"state\", \"tables\"]\n",
         )
         .start();
-    // The policy tells something else in an ACK than in an OFFER, which an audit would not accept.
+    // The policy writes different values to an ACK than to an OFFER, which the audit would report.
     let mut relay = relay(server.address(), std::net::Ipv4Addr::new(100, 64, 0, 1));
     let client = Subscriber::new([2, 0, 0, 0, 0, 1], "line");
     let Ok(Answer::Offer(offer)) = relay.discover(&client, wait::SOON) else {

@@ -36,7 +36,8 @@ const CLIENTS: u32 = 400;
 
 /// The unpaid lines of the live policy and of the new one, in which the second line is new.
 const LIVE: &str = "[limits]\ndeadline-ms = 1000\n[settings]\nunpaid = [\"olt0/1/0/onu3\"]\n";
-const NEW: &str = "mode = \"shadow\"\n[limits]\ndeadline-ms = 1000\n[settings]\nunpaid = [\"olt0/1/0/onu3\", \"olt0/1/2/onu7\"]\n";
+const NEW: &str = "mode = \"shadow\"\n[limits]\ndeadline-ms = 1000\n[settings]\nunpaid = \
+                   [\"olt0/1/0/onu3\", \"olt0/1/2/onu7\"]\n";
 const NEW_LINE: &str = "olt0/1/2/onu7";
 
 fn load(server: &Server, first_client: u32) -> Report {

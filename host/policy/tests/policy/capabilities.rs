@@ -174,7 +174,7 @@ fn state_has_limits_that_plugins_are_told_about() {
     let mut runner = start(&runtime(), source);
     let told = told(&mut runner);
     assert!(told[..16].iter().all(|told| told == "()"), "{told:?}");
-    assert!(told[16].starts_with("the policy uses as much of this as it may"), "{told:?}");
+    assert!(told[16].starts_with("the policy has reached a limit"), "{told:?}");
     assert!(told[16].contains("keys-max or line-keys-max below [state]"), "{told:?}");
     assert_eq!(runner.chain().status()[0].state.unwrap().keys, STATE_KEYS_MAX);
 }

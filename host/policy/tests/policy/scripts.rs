@@ -204,7 +204,7 @@ fn mistakes_are_found_when_a_script_is_loaded_and_have_a_place() {
         ),
         (
             "// here\n\nfn on_discovery(r, t) {}",
-            "line 3, column 4: on_discovery is no hook; wanted one of decide, plan_lookups, on_discover",
+            "line 3, column 4: on_discovery is not a hook; wanted one of decide, plan_lookups, on_discover",
         ),
         (
             "fn decide(request) {}",
@@ -236,17 +236,20 @@ fn mistakes_that_show_when_a_script_runs_are_faults_with_their_place() {
             "terms.address = \"here\";",
             "20-garden.rhai, line 2, column 7: terms.address: wanted an address",
         ),
-        ("terms.option(\"dns\", \"x\");", "20-garden.rhai, line 2, column 7: \"dns\" is no option"),
+        (
+            "terms.option(\"dns\", \"x\");",
+            "20-garden.rhai, line 2, column 7: \"dns\" is not an option",
+        ),
         (
             "terms.option(51, 60);",
-            "20-garden.rhai, line 2, column 7: option 51 is set by the server alone",
+            "20-garden.rhai, line 2, column 7: option 51 is set only by the server",
         ),
         (
             "terms.subscriber(\"a\", 1, \"both\");",
             "20-garden.rhai, line 2, column 7: subscriber: wanted \"refuse\" or",
         ),
         ("assist(1)", "20-garden.rhai, line 2, column 1: there is no function assist: "),
-        ("5", "20-garden.rhai: on-discover gave 5; wanted nothing, proceed()"),
+        ("5", "20-garden.rhai: on-discover returned 5; wanted nothing, proceed()"),
         ("deeper(5)", "20-garden.rhai, line 5, column 5: too deep"),
     ] {
         let text = format!(
@@ -280,7 +283,7 @@ fn scripts_cannot_do_more_than_other_policies() {
     ] {
         let (kind, message) = RHAI.fault(text);
         assert_eq!(kind, FaultKind::Failed, "{text}: {message}");
-        assert!(message.contains("functions call each other more than"), "{message}");
+        assert!(message.contains("calls are nested more than"), "{message}");
     }
 }
 
@@ -446,7 +449,7 @@ fn mistakes_in_javascript_are_found_when_it_is_loaded_and_have_a_place() {
         ("function decide(request, terms) {\n  const x = ;\n}", "line 2, column 13: SyntaxError: "),
         (
             "// here\n\nfunction onDiscovery(r, t) {}",
-            "line 3, column 10: onDiscovery is no hook; wanted one of decide, planLookups, onDiscover",
+            "line 3, column 10: onDiscovery is not a hook; wanted one of decide, planLookups, onDiscover",
         ),
         (
             "function decide(a, b, c) {}",
@@ -476,7 +479,7 @@ fn mistakes_that_show_when_javascript_runs_are_faults_with_their_place() {
         ("terms.poool = \"x\";", 2, "terms has no poool; did you mean pool?"),
         ("terms.pool = 5;", 2, "terms.pool: wanted a text, found 5"),
         ("terms.address = \"here\";", 2, "terms.address: wanted an address"),
-        ("terms.option(\"dns\", \"x\");", 2, "\"dns\" is no option"),
+        ("terms.option(\"dns\", \"x\");", 2, "\"dns\" is not an option"),
         ("terms.subscriber(\"a\", 1, \"both\");", 2, "subscriber: wanted \"refuse\" or"),
         ("deeper(5)", 5, "too deep"),
     ] {
@@ -491,7 +494,10 @@ fn mistakes_that_show_when_javascript_runs_are_faults_with_their_place() {
         );
     }
     let (_, message) = JAVASCRIPT.fault("function decide() { return 5; }");
-    assert!(message.starts_with("20-garden.js: on-discover gave 5; wanted nothing"), "{message}");
+    assert!(
+        message.starts_with("20-garden.js: on-discover returned 5; wanted nothing"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -510,7 +516,7 @@ fn javascript_cannot_do_more_than_other_policies() {
     ] {
         let (kind, message) = JAVASCRIPT.fault(text);
         assert_eq!(kind, FaultKind::Failed, "{text}: {message}");
-        assert!(message.contains("functions call each other more than"), "{message}");
+        assert!(message.contains("calls are nested more than"), "{message}");
     }
 }
 
@@ -524,7 +530,7 @@ fn what_a_script_is_not_granted_is_an_error_that_says_what_to_write() {
         assert_eq!(kind, FaultKind::Failed);
         assert!(message.contains("line 2, column"), "{message}");
         assert!(
-            message.contains("write grants = [\"metrics\"] in the file beside the script"),
+            message.contains("write grants = [\"metrics\"] in the sidecar file of the script"),
             "{message}"
         );
     }

@@ -33,7 +33,7 @@ fn a_property_of_javascript_that_there_is_not_is_a_fault_that_names_the_nearest(
         ("terms.leaseTime = 5", "terms has no leaseTime; did you mean leaseTimeSecs?"),
         ("request.kind = 5", "request.kind can be read, but not set"),
         ("terms.option = 5", "terms.option is a function: call it"),
-        ("log(`${request}`)", "request is an object and no value"),
+        ("log(`${request}`)", "request is an object, not a value"),
         ("metrics.ad(\"x\")", "metrics has no ad; did you mean add(…)?"),
     ] {
         let text = format!("function decide(request, terms) {{\n  {statement};\n}}");

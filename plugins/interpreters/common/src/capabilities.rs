@@ -80,7 +80,8 @@ pub(crate) static TABLES: Object = Object {
 fn granted<T>(capability: &str, answer: Result<T, CapabilityError>) -> Result<T, String> {
     answer.map_err(|error| match error {
         CapabilityError::NotGranted => format!(
-            "{capability} is not granted: write grants = [\"{capability}\"] in the file beside the script"
+            "{capability} is not granted: write grants = [\"{capability}\"] in the sidecar file \
+             of the script"
         ),
         other => format!("{capability}: {other}"),
     })

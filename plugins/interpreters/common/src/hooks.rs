@@ -144,7 +144,7 @@ impl Case {
         };
         let is_one = HOOKS.iter().any(|hook| self.spell(hook.function) == name);
         (looks_like_one && !is_one)
-            .then(|| format!("{name} is no hook; wanted one of {}", names(self)))
+            .then(|| format!("{name} is not a hook; wanted one of {}", names(self)))
     }
 }
 

@@ -67,7 +67,8 @@ impl Object {
                 if let Some(near) = nearest(name, functions.clone()) {
                     let near = case.spell(near);
                     return format!(
-                        "{object} has no {name} to set; did you mean the function {object}.{near}(…)?"
+                        "{object} has no {name} to set; did you mean the function \
+                         {object}.{near}(…)?"
                     );
                 }
                 let functions = functions.map(|name| format!("{}(…)", case.spell(name)));
@@ -98,8 +99,8 @@ pub fn unknown_function<'a>(
     match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("there is no function {name}; did you mean {near}(…)?"),
         None => format!(
-            "there is no function {name}: the script defines none of that name, and neither does the \
-             server. Correct the name, or define it"
+            "there is no function {name}: the script defines none of that name, and neither does \
+             the server. Correct the name, or define it"
         ),
     }
 }
@@ -126,20 +127,20 @@ pub fn almost_a_hook<'a>(case: Case, functions: impl IntoIterator<Item = &'a str
 pub fn absent_function(name: &str) -> Option<String> {
     let why = match plain(name).as_str() {
         "sleep" | "delay" | "settimeout" | "setinterval" | "setimmediate" | "queuemicrotask" => {
-            "a policy cannot wait: it decides at once, while the client waits"
+            "a policy cannot wait, because the client waits for its decision"
         }
         "random" | "rand" | "randomint" | "crypto" => {
-            "there are no random numbers, so that a client that asks twice is answered the same"
+            "there are no random numbers, so that a client that asks twice gets the same answer"
         }
         "timestamp" | "now" | "systemtime" => {
-            "there is no clock but the server's time of the call, in milliseconds since 1970"
+            "the only clock is the server's time of the call, in milliseconds since 1970"
         }
         "fetch" | "xmlhttprequest" | "require" | "httpget" | "open" | "readfile" | "exec"
         | "system" | "process" | "fs" | "net" | "socket" => {
-            "a policy has no files, no network and no other modules; what it needs to know it plans as \
-             a lookup, and the server asks"
+            "a policy has no files, no network and no other modules; plan a lookup, and the \
+             server gets the data"
         }
-        "import" | "module" | "exports" => "a script is one file, without modules",
+        "import" | "module" | "exports" => "a script is a single file without modules",
         "exit" | "quit" => "a function ends with `return`",
         "console" | "println" | "printf" | "alert" => "write log(\"…\")",
         _ => return None,
@@ -148,8 +149,8 @@ pub fn absent_function(name: &str) -> Option<String> {
 }
 
 /// Returns the name in `known` that was probably intended by `found`: the same name in another
-/// spelling, its equivalent in other software, a name that begins with it, or a name that differs
-/// by a few letters.
+/// spelling, its equivalent in other software, a name that begins with it or
+/// is its beginning, or a name that differs by a few letters.
 pub fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let wanted = plain(found);
     let is_same = |name: &&str| plain(name) == wanted;
@@ -180,7 +181,7 @@ fn plain(name: &str) -> String {
 }
 
 fn in_terms(object: &Object) -> &'static str {
-    if object.name == "request" { "; what a policy wants is set in terms" } else { "" }
+    if object.name == "request" { "; use terms to set what the client gets" } else { "" }
 }
 
 fn listed(names: impl Iterator<Item = String>) -> String {
@@ -232,7 +233,7 @@ mod tests {
         );
         assert_eq!(
             set("request", "kind"),
-            "request.kind can be read, but not set; what a policy wants is set in terms"
+            "request.kind can be read, but not set; use terms to set what the client gets"
         );
         assert_eq!(set("event", "pool"), "event has no pool, and nothing in it can be set");
         assert!(set("terms", "zebra").starts_with("terms has no zebra; it has pool, address, "));

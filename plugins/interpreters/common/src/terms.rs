@@ -64,7 +64,7 @@ pub(crate) static TERMS: Object = Object {
             Ok(Value::Nothing)
         }),
         Function::with_optional("subscriber", (0, 3), |_, arguments| {
-            const MAX: &str = "how many leases it may have, at least 1";
+            const MAX: &str = "the number of leases that it may have, at least 1";
             if arguments.is_empty() {
                 return with(|terms| Value::or_nothing(terms.subscriber(), Value::Text));
             }

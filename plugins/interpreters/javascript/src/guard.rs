@@ -79,7 +79,7 @@ fn unknown_read(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> Js
     }
     if ASKED_FOR_A_VALUE.contains(&&*name) {
         return Err(mistake(format!(
-            "{0} is an object and no value: name what you want of it, such as {0}.{1}",
+            "{0} is an object, not a value: use one of its properties, such as {0}.{1}",
             object.name,
             example(object)
         )));

@@ -172,7 +172,7 @@ impl Script {
         }
         let found = value::described(&answer, &mut self.context);
         self.fail(&format!(
-            "{hook} gave {found}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\")"
+            "{hook} returned {found}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\")"
         ))
     }
 

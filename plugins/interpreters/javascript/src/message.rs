@@ -25,10 +25,12 @@ const NOT_WRITABLE: &str = "cannot set non-writable property: ";
 const CONSTANT: &str = "cannot mutate an immutable binding ";
 const TOO_DEEP: &str = "maximum number of recursive calls";
 /// Methods of the language that scripts often use.
-const METHODS: &str = "at charAt concat endsWith entries every filter find findIndex flat flatMap forEach from get has \
-    includes indexOf isArray join keys lastIndexOf map match matchAll padEnd padStart pop push reduce repeat replace \
-    replaceAll reverse search set shift slice some sort splice split startsWith substring test toFixed toLowerCase \
-    toString toUpperCase trim trimEnd trimStart unshift values";
+const METHODS: &str = "at charAt concat endsWith entries every filter find findIndex flat flatMap \
+                       forEach from get has includes indexOf isArray join keys lastIndexOf map \
+                       match matchAll padEnd padStart pop push reduce repeat replace replaceAll \
+                       reverse search set shift slice some sort splice split startsWith substring \
+                       test toFixed toLowerCase toString toUpperCase trim trimEnd trimStart \
+                       unshift values";
 
 /// Returns the message about a syntax error.
 pub(crate) fn of_syntax(error: &Error, text: &str) -> String {
@@ -37,7 +39,7 @@ pub(crate) fn of_syntax(error: &Error, text: &str) -> String {
             let start = span.start();
             let what = error.to_string();
             let what = what.rsplit_once(" at line ").map_or(&*what, |(what, _)| what);
-            let what = what.replace(", primary expression", " where a value is wanted");
+            let what = what.replace(", primary expression", " where a value is expected");
             let line = text.lines().nth(start.line_number() as usize - 1).unwrap_or_default();
             let what = explained(line, found, what);
             (Some((start.line_number(), start.column_number())), what)
@@ -73,7 +75,8 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
     let what = without_place(what, file);
     let at = calls.lines().find_map(|call| call_place(call, file));
     if what.contains(TOO_DEEP) {
-        return written(at, &format!("functions call each other more than {CALL_LEVELS_MAX} deep"));
+        let what = format!("calls are nested more than {CALL_LEVELS_MAX} deep");
+        return written(at, &what);
     }
     let Some(native) = error.as_native() else {
         let quoted = what.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
@@ -124,7 +127,7 @@ pub(crate) fn of(error: &JsError, file: &str, text: &str) -> String {
         JsNativeErrorKind::Error => written(at, message),
         _ if message.starts_with(CONSTANT) => {
             let name = message.strip_prefix(CONSTANT).unwrap_or_default().trim_matches('\'');
-            written(at, &format!("{name} is a constant: what changes is defined with let"))
+            written(at, &format!("{name} is a constant: define it with let to change it"))
         }
         _ => written(at, what),
     }
@@ -148,19 +151,19 @@ fn unknown_name(message: &str) -> Option<&str> {
 fn missing(step: &Step) -> String {
     match step {
         Step::Read(Access { target, field: Some(field), .. }) => format!(
-            "{target} is missing (null or undefined), so it has no {field}. Write {target}?.{field}, or \
-             ask first: if ({target} != null) {{ … }}"
+            "{target} is missing (null or undefined), so it has no {field}. Write \
+             {target}?.{field}, or test it first: if ({target} != null) {{ … }}"
         ),
         Step::Read(Access { target, .. }) => format!(
-            "{target} is missing (null or undefined), so nothing can be looked up in it. Ask first: if \
+            "{target} is missing (null or undefined), so it cannot be indexed. Test it first: if \
              ({target} != null) {{ … }}"
         ),
         Step::TakeApart(value) => format!(
-            "{value} is missing (null or undefined), so nothing can be taken out of it. Give it a value \
-             for that case: {value} ?? …"
+            "{value} is missing (null or undefined), so it has no items or fields. Provide a \
+             default: {value} ?? …"
         ),
         Step::Call { callee, .. } => {
-            format!("{callee}(…) is given a value that is missing (null or undefined)")
+            format!("{callee}(…) gets a value that is missing (null or undefined)")
         }
     }
 }
@@ -170,12 +173,12 @@ fn not_callable(callee: &str, method: Option<&Access>) -> String {
         return absent_function("random").unwrap_or_default();
     }
     let Some(Access { target, field: Some(field), .. }) = method else {
-        return absent_function(callee).unwrap_or_else(|| format!("{callee} is no function"));
+        return absent_function(callee).unwrap_or_else(|| format!("{callee} is not a function"));
     };
     if let Some(object) = object_named(target)
         && object.properties.iter().any(|property| Case::Camel.spell(property.name) == *field)
     {
-        return format!("{callee} is no function: leave out the parentheses");
+        return format!("{callee} is not a function: remove the parentheses");
     }
     match nearest(field, METHODS.split_whitespace()).filter(|near| near != field) {
         Some(near) => format!("{target} has no function {field}; did you mean {target}.{near}(…)?"),
@@ -231,11 +234,11 @@ fn object_named(name: &str) -> Option<&'static Object> {
 fn explained(line: &str, found: &str, what: String) -> String {
     let begins = |word: &str| line.trim_start().starts_with(word);
     if begins("import ") || begins("export ") {
-        return "a script is one file and no module: there is no import and no export".to_owned();
+        return "a script is a single file, not a module: it has no import and no export"
+            .to_owned();
     }
     if found == ":" && what.contains("parameter list") {
-        return "types are TypeScript: leave them out, or build the policy as a component"
-            .to_owned();
+        return "types are TypeScript: remove them, or build the policy as a component".to_owned();
     }
     what
 }

@@ -34,8 +34,8 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("self", "this"),
 ];
 /// Names of the language that are often misspelt.
-const LANGUAGE: &str = "Array Boolean Date Error Infinity JSON Map Math NaN Number Object RegExp Set String \
-    isFinite isNaN parseFloat parseInt settings undefined";
+const LANGUAGE: &str = "Array Boolean Date Error Infinity JSON Map Math NaN Number Object RegExp \
+                        Set String isFinite isNaN parseFloat parseInt settings undefined";
 
 /// Returns the message about the first undefined name, which begins with the place. `is_global`
 /// returns whether the language or the server defines a name.
@@ -80,7 +80,7 @@ pub(crate) fn of_hook(name: &str) -> Option<String> {
         .or_else(|| HOOKS.iter().find(|hook| hook.parameters.contains(&name)))?;
     let function = if hook.parameters.contains(&"terms") { DECIDE } else { hook.function };
     Some(format!(
-        "{name} is not defined here: it is what a hook is handed. Write {}({}), and hand it on to \
+        "{name} is not defined here: it is a parameter of hooks. Write {}({}), and pass it to the \
          functions that use it",
         Case::Camel.spell(function),
         hook.parameters.join(", ")

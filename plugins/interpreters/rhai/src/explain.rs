@@ -26,22 +26,25 @@ const ELSEWHERE: [(&str, &str); 12] = [
 ];
 const FUNCTION: &str = "a function begins with fn: fn decide(request, terms) { … }";
 /// Functions of the language that scripts often use.
-const LANGUAGE: &str = "abs all append bytes ceiling chars chop clear contains crop dedup drain ends_with extract \
-    fill_with filter find find_map floor for_each get index_of insert is_empty is_float is_string keys len make_lower \
-    make_upper map max min mixin pad parse_float parse_int parse_json pop print push range reduce remove replace \
-    retain reverse round set shift some sort splice split split_rev starts_with sub_string to_array to_blob \
-    to_float to_int to_json to_lower to_string to_upper trim truncate type_of values zip";
+const LANGUAGE: &str = "abs all append bytes ceiling chars chop clear contains crop dedup drain \
+                        ends_with extract fill_with filter find find_map floor for_each get \
+                        index_of insert is_empty is_float is_string keys len make_lower make_upper \
+                        map max min mixin pad parse_float parse_int parse_json pop print push \
+                        range reduce remove replace retain reverse round set shift some sort \
+                        splice split split_rev starts_with sub_string to_array to_blob to_float \
+                        to_int to_json to_lower to_string to_upper trim truncate type_of values \
+                        zip";
 
 /// Returns the message about an error of a running script at `position`.
 pub(crate) fn running(error: &EvalAltResult, position: Position, source: &Source) -> String {
     match error {
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
         EvalAltResult::ErrorStackOverflow(_) => {
-            let who = source.calls_itself().map(|(name, line)| {
-                format!("; {name}, in line {line}, calls itself without coming to an end")
-            });
+            let who = source
+                .calls_itself()
+                .map(|(name, line)| format!("; {name}, in line {line}, calls itself endlessly"));
             let who = who.unwrap_or_default();
-            format!("functions call each other more than {CALL_LEVELS_MAX} deep{who}")
+            format!("calls are nested more than {CALL_LEVELS_MAX} deep{who}")
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             function_not_found(signature, position, source)
@@ -49,9 +52,9 @@ pub(crate) fn running(error: &EvalAltResult, position: Position, source: &Source
         EvalAltResult::ErrorDotExpr(said, _) => property(said, position, source),
         EvalAltResult::ErrorIndexingType(said, _) if said.starts_with(MISSING) => {
             let what = source.before(position, '[');
-            let what = what.unwrap_or_else(|| "what stands before [".to_owned());
+            let what = what.unwrap_or_else(|| "the value before [".to_owned());
             format!(
-                "{what} is missing: it is (), so nothing can be looked up in it. Ask first: if {what} != \
+                "{what} is missing: it is (), so it cannot be indexed. Test it first: if {what} != \
                  () {{ … }}"
             )
         }
@@ -59,8 +62,8 @@ pub(crate) fn running(error: &EvalAltResult, position: Position, source: &Source
             mismatch(&type_name(wanted), &type_name(found))
         }
         EvalAltResult::ErrorFor(_) => {
-            "for … in wants a list, a range or a text to go through, and found another value; one that \
-             may be missing is written (value ?? [])"
+            "for … in: wanted a list, a range or a text, found another value. If it may be \
+             missing, write (value ?? [])"
                 .to_owned()
         }
         EvalAltResult::Exit(..) => "there is no exit: a function ends with `return`".to_owned(),
@@ -92,9 +95,9 @@ pub(crate) fn syntax(error: &ParseErrorType, position: Position, source: &Source
             "the text that begins here does not end: a quotation mark is missing".to_owned()
         }
         ParseErrorType::ExprTooDeep => format!(
-            "nested too deep: blocks, conditions and parentheses may stand in each other {} deep, and each \
-             `else if` counts as one. Look values up in an object map, or in [settings], instead of asking \
-             for one after the other",
+            "nested too deeply: blocks, conditions and parentheses can be nested {} deep, and each \
+             `else if` counts as one level. Look values up in an object map or in [settings] \
+             instead of comparing them one after the other",
             EXPRESSION_DEPTH_MAX
         ),
         ParseErrorType::VariableUndefined(name) => undefined(name, source),
@@ -116,9 +119,9 @@ fn undefined(name: &str, source: &Source) -> String {
     }
     if OBJECTS.iter().any(|object| !object.is_global && object.name == name) {
         return format!(
-            "Undefined variable: {name}. It is what a hook is handed: write decide(request, terms), \
-             plan_lookups(request, plan), reply_options(request, reply) or on_lease(event), and hand it on \
-             to functions that use it"
+            "Undefined variable: {name}. It is a parameter of hooks: write decide(request, terms), \
+             plan_lookups(request, plan), reply_options(request, reply) or on_lease(event), and \
+             pass it to the functions that use it"
         );
     }
     let ours = ["settings", "metrics", "state", "tables", "this"];
@@ -144,8 +147,8 @@ fn function_not_found(signature: &str, position: Position, source: &Source) -> S
     let receiver = source.before(position, '.');
     if let (Some(what), Some(&MISSING)) = (&receiver, types.first()) {
         return format!(
-            "{what} is missing: it is (), so it has no {name}. Write ({what} ?? \"\").{name}(…), or ask \
-             first: if {what} != () {{ … }}"
+            "{what} is missing: it is (), so it has no {name}. Write ({what} ?? \"\").{name}(…), \
+             or test it first: if {what} != () {{ … }}"
         );
     }
     if let Some(at) = types.iter().position(|found| *found == MISSING)
@@ -175,7 +178,7 @@ fn function_not_found(signature: &str, position: Position, source: &Source) -> S
             (Some(what), [first, rest @ ..]) => {
                 format!("{what} is {first}, which has no {name} that takes {}", rest.join(", "))
             }
-            _ => format!("{name} takes other values than {}", types.join(", ")),
+            _ => format!("{name} does not accept {}", types.join(", ")),
         };
     }
     let functions: Vec<&str> = source.functions().chain(LANGUAGE.split_whitespace()).collect();
@@ -192,9 +195,7 @@ fn operator(sign: &str, types: &[&str]) -> String {
     };
     match sides {
         Some(sides) => {
-            format!(
-                "{sides} missing: () has no {sign}. Give it a value for that case: (value ?? 0)"
-            )
+            format!("{sides} missing: () has no {sign}. Provide a default: (value ?? 0)")
         }
         None => format!("there is no {sign} for {}", names.join(" and ")),
     }
@@ -208,9 +209,10 @@ fn property(said: &str, position: Position, source: &Source) -> String {
     let is_write = said.starts_with("No writable");
     if of == MISSING {
         let what = source.before(position, '.');
-        let what = what.unwrap_or_else(|| "what stands before the dot".to_owned());
+        let what = what.unwrap_or_else(|| "the value before the dot".to_owned());
         return format!(
-            "{what} is missing: it is (), so it has no {name}. Ask first: if {what} != () {{ … }}"
+            "{what} is missing: it is (), so it has no {name}. Test it first: if {what} != () {{ \
+             … }}"
         );
     }
     match object(of) {
@@ -235,9 +237,9 @@ fn property(said: &str, position: Position, source: &Source) -> String {
 fn mismatch(wanted: &str, found: &str) -> String {
     let advice = match (wanted, found) {
         ("true or false", "a missing value, ()") => {
-            ". A value that may be missing is compared: value != ()"
+            ". Compare a value that may be missing: value != ()"
         }
-        ("true or false", _) => ". Compare it with something: value == …, or value != ()",
+        ("true or false", _) => ". Compare it: value == …, or value != ()",
         _ => "",
     };
     format!("wanted {wanted}, found {found}{advice}")

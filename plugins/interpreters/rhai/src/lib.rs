@@ -151,8 +151,8 @@ impl Script {
             Value::Nothing => Verdict::Proceed,
             Value::Verdict(verdict) => verdict,
             other => self.fail(&format!(
-                "{hook} gave {}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\"). A last \
-                 line that ends without `;` is what a function gives",
+                "{hook} returned {}; wanted nothing, proceed(), ignore(\"why\") or \
+                 refuse(\"why\"). A last line without `;` is the return value of a function",
                 other.described()
             )),
         }

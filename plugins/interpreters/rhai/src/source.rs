@@ -49,7 +49,8 @@ impl<'a> Source<'a> {
         Some(header.split(',').filter(|parameter| !parameter.trim().is_empty()).count())
     }
 
-    /// Returns the first function of the script that calls itself, and the line of that call, from 1.
+    /// Returns the first function of the script that calls itself, and the line of that call,
+    /// counted from 1.
     pub(crate) fn calls_itself(&self) -> Option<(&'a str, usize)> {
         let mut function = None;
         self.0.lines().zip(1..).find_map(|(line, number)| {

@@ -26,13 +26,14 @@ pub enum CapabilityError {
 impl fmt::Display for CapabilityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotGranted => "the file beside the policy does not grant this",
+            Self::NotGranted => "the sidecar file of the policy does not grant this",
             Self::UnknownTable => "the server has no table of this name",
             Self::UnusableName => "the name or key is empty, too long, or has unusable characters",
-            Self::ValueTooLong => "the value is longer than it may be",
+            Self::ValueTooLong => "the value is longer than allowed",
             Self::LimitReached => {
-                "the policy uses as much of this as it may: of `metrics` 64 names; of `state` the keys-max \
-                 or line-keys-max below [state] in the file beside it, or 16 MiB. The log says which"
+                "the policy has reached a limit: 64 names for `metrics`; for `state` the keys-max \
+                 or line-keys-max below [state] in its sidecar file, or 16 MiB. The log names the \
+                 limit"
             }
             Self::Other(None) => "the server refused this",
             Self::Other(Some(text)) => text,

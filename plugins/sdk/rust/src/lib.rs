@@ -144,7 +144,7 @@ pub trait Policy: Sized {
     ///
     ///     fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
     ///         if let Some(line) = request.circuit_id_text() {
-    ///             // If the server's configuration has no such source, this fails and nothing is found.
+    ///             // Fails if the server has no such source; then nothing is found.
     ///             let _ = plan.add("line", "subscribers", &line);
     ///         }
     ///     }

@@ -71,7 +71,8 @@ impl fmt::Display for ValueError {
             ),
             Self::NotHexadecimal { found } => write!(
                 f,
-                "{found:?} is no octets in hexadecimal; wanted an even number of digits after hex:"
+                "{found:?} is not hexadecimal; wanted an even number of hexadecimal digits after \
+                 hex:"
             ),
         }
     }
@@ -139,7 +140,8 @@ pub fn octets_from_text(text: &str) -> Result<Vec<u8>, ValueError> {
         .collect()
 }
 
-/// The other way round: printable ASCII as it is, anything else as `hex:` and hexadecimal digits.
+/// The reverse of [`octets_from_text`]: returns printable ASCII unchanged, and other octets as
+/// `hex:` and hexadecimal digits.
 pub fn octets_to_text(octets: &[u8]) -> String {
     let is_plain = octets.iter().all(|octet| octet.is_ascii_graphic() || *octet == b' ');
     if is_plain && !octets.starts_with(b"hex:") {

@@ -144,7 +144,7 @@ fn entry(name: &str, value: &Value) -> Result<(u8, Vec<u8>), Mistake> {
         (None, _) => by_number(value),
     };
     if is_reserved(code) {
-        return Err(Mistake(format!("option {name} is set by the server alone; leave it out")));
+        return Err(Mistake(format!("option {name} is set only by the server; remove it")));
     }
     octets
         .map(|octets| (code, octets))
@@ -162,7 +162,7 @@ fn known(name: &str) -> Result<(u8, Option<Kind>), Mistake> {
         (None, None) => {
             let names: Vec<&str> = NAMES.iter().map(|(known, _, _)| *known).collect();
             Err(Mistake(format!(
-                "{name:?} is no option; wanted its number or one of {}",
+                "{name:?} is not an option; wanted its number or one of {}",
                 names.join(", ")
             )))
         }
@@ -256,11 +256,11 @@ mod tests {
     #[test]
     fn mistakes_name_the_option_and_what_was_wanted() {
         for (settings, wanted) in [
-            (r#"{"dns": "192.0.2.53"}"#, "\"dns\" is no option"),
+            (r#"{"dns": "192.0.2.53"}"#, "\"dns\" is not an option"),
             (r#"{"routers": "here"}"#, "option routers: wanted an address"),
             (r#"{"routers": []}"#, "option routers: wanted one or more addresses"),
             (r#"{"interface-mtu": 70000}"#, "option interface-mtu: wanted a number up to 65535"),
-            (r#"{"51": "hex:00000001"}"#, "option 51 is set by the server alone"),
+            (r#"{"51": "hex:00000001"}"#, "option 51 is set only by the server"),
             (r#"{"43": "hex:0"}"#, "option 43: "),
             (r#"{"43": 5}"#, "option 43: an option by number"),
         ] {

@@ -130,7 +130,7 @@ impl fmt::Display for OptionError {
         f.write_str(match self {
             Self::ReservedCode => "only the server sets this option",
             Self::ValueTooLong => "the value has more than 1,020 octets",
-            Self::TooManyOptions => "more options, or octets of them, than one call may set",
+            Self::TooManyOptions => "the call sets too many options or too many octets of options",
             Self::Other(None) => "the server refused the option",
             Self::Other(Some(text)) => text,
         })

@@ -161,7 +161,8 @@ fn start_dhcpd(site: &Site, folder: &Path) -> Option<Process> {
     );
     for (subnet, first, last, router) in SUBNETS {
         text.push_str(&format!(
-            "subnet {subnet} netmask 255.255.255.0 {{ range {first} {last}; option routers {router}; }}\n"
+            "subnet {subnet} netmask 255.255.255.0 {{ range {first} {last}; option routers \
+             {router}; }}\n"
         ));
     }
     let (config, leases) = (folder.join("dhcpd.conf"), folder.join("dhcpd.leases"));

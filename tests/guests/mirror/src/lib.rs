@@ -1,7 +1,7 @@
 //! A policy that reports what it sees: it writes the results of all methods to options 224 and 225,
 //! so that tests can compare them with the data of the server.
 
-#![allow(clippy::panic, reason = "a fault is how the lease hook tells what it thinks")]
+#![allow(clippy::panic, reason = "a fault reports an unexpected lease event")]
 
 use std::net::Ipv4Addr;
 

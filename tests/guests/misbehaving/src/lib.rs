@@ -2,7 +2,7 @@
 //! endlessly and returns invalid answers. Its settings select what to do, when and for which
 //! client; without settings it behaves well. It is for tests of the server's limits.
 
-#![allow(clippy::panic, reason = "doing wrong is what this is for")]
+#![allow(clippy::panic, reason = "misbehaving is its purpose")]
 
 use std::hint::black_box;
 
@@ -214,7 +214,8 @@ impl Misbehaving {
     }
 }
 
-/// Tries options that the server must refuse; it must refuse the 65th option only after it accepted 64.
+/// Tries options that the server must refuse; it must refuse the 65th option only after it has
+/// accepted 64.
 fn try_bad_options(
     set: impl Fn(u8, &[u8]) -> Result<(), OptionError>,
     remove: impl Fn(u8) -> Result<(), OptionError>,

@@ -1,7 +1,7 @@
 //! A policy that plans the lookups of its settings and writes the results to option 224. It can
 //! also make invalid plans, for tests of the server's limits.
 
-#![allow(clippy::panic, reason = "doing wrong is what this is for")]
+#![allow(clippy::panic, reason = "misbehaving is its purpose")]
 
 use std::hint::black_box;
 

@@ -96,5 +96,5 @@ pub(crate) fn argument(arguments: &[Value], position: usize) -> &Value {
 
 /// Returns the message about using `object` outside of a call that has it.
 pub(crate) fn absent(object: &str) -> String {
-    format!("{object} is there only while the hook runs that it was handed to")
+    format!("{object} can be used only while the hook runs that received it")
 }

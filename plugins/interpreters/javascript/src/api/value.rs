@@ -71,7 +71,7 @@ pub(crate) fn verdict(value: &JsValue, context: &mut Context) -> Option<Verdict>
 pub(crate) fn described(value: &JsValue, context: &mut Context) -> String {
     let is_promise = value.as_object().is_some_and(|object| JsPromise::from_object(object).is_ok());
     if is_promise {
-        return "a promise, as functions do that are `async`: leave that word out".to_owned();
+        return "a promise, because the function is `async`: remove that word".to_owned();
     }
     if value.is_callable() {
         return "a function".to_owned();

@@ -10,11 +10,11 @@ use proc_macro::{Delimiter, Ident, TokenStream, TokenTree};
 pub fn policy(arguments: TokenStream, item: TokenStream) -> TokenStream {
     if !arguments.is_empty() {
         return error(
-            "#[policy] takes no arguments: the methods below it say which hooks there are",
+            "#[policy] takes no arguments: the methods of the implementation are the hooks",
         );
     }
     let Some((policy, methods)) = read(item.clone()) else {
-        return error("#[policy] stands on `impl Policy for YourType { … }`");
+        return error("#[policy] is allowed only on `impl Policy for YourType { … }`");
     };
     let mut listed = TokenStream::new();
     for method in methods {
@@ -22,7 +22,7 @@ pub fn policy(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
     let exports: TokenStream = format!("::lessor_policy::__export! {{ {policy} : {listed} }}")
         .parse()
-        .unwrap_or_else(|_| error("#[policy] could not read the type that it stands on"));
+        .unwrap_or_else(|_| error("#[policy] cannot parse the type of the implementation"));
     let mut output = item;
     output.extend(exports);
     output
