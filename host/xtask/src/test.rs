@@ -57,6 +57,8 @@ pub(crate) fn lint() -> anyhow::Result<()> {
     let target = ["--target", "wasm32-unknown-unknown", "--target-dir", "target/guests"];
     let packages = ["-p", "javascript-interpreter", "-p", "rhai-interpreter"];
     run(cargo(&["clippy"]).args(packages).args(target).args(["--", "--deny", "warnings"]))?;
+    // Circles of modules, the wording of comments, and pages that list what there is.
+    run(&mut cargo(&["test", "--package", "lessor-house", "--locked"]))?;
     run(cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "--deny warnings"))
 }
