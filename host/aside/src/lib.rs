@@ -4,6 +4,8 @@
 //! Does not know what the threads do or what the lines say. Invariant: nothing here makes a packet
 //! wait.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod threads;
 mod throttle;
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use clap::value_parser;
 use lessor_config::Case;
 use lessor_core::Terms;
 use lessor_policy_host::{Hook, View};
@@ -38,10 +39,10 @@ pub(crate) struct BenchArguments {
     #[arg(long, short, value_name = "FILE")]
     request: Option<PathBuf>,
     /// The number of calls of each hook.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=CALLS_MAX))]
+    #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=CALLS_MAX))]
     calls: u64,
     /// The maximum time for the calls of all hooks together, in seconds.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=SECONDS_MAX))]
     seconds: u64,
     /// Print a JSON object.
     #[arg(long)]

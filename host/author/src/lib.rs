@@ -4,6 +4,7 @@
 //! This crate is not a server: there are no sockets, no leases and no allocation. Requests come
 //! from files, and the output is what the policy wants, before the core checks it.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod bench;

@@ -6,6 +6,7 @@
 //! it. A returned [`Configuration`] needs no further checks, except those that depend on the
 //! running system (whether an interface exists or a folder is writable).
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod case;

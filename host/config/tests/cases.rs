@@ -1,12 +1,4 @@
 //! Cases that test a policy.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use lessor_config::{Case, CaseEvent, LOOKUPS_MAX, Mistakes, parse_case};
 use lessor_core::{LookupAnswer, OptionValue, ReplyKind, RequestKind, Verdict};
 

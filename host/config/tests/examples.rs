@@ -1,12 +1,4 @@
 //! Every configuration that ships is valid, and its comments are correct.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

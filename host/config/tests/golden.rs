@@ -1,14 +1,6 @@
 //! The explanation of every misconfiguration in tests/golden/config and tests/golden/sidecar is the
 //! one that was reviewed. `UPDATE_GOLDEN=1 cargo test -p lessor-config` rewrites the explanations:
 //! review the changes before you commit them.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

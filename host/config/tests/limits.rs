@@ -1,12 +1,4 @@
 //! Every limit is reached, and files that cannot be read are refused.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{fs, path::Path};
 
 use lessor_config::{

@@ -1,12 +1,4 @@
 //! The results of reading valid files.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{net::Ipv4Addr, num::NonZeroUsize, path::Path, time::Duration};
 
 use lessor_config::{

@@ -1,13 +1,5 @@
 //! Files of reservations: their contents, mistakes and limits. `UPDATE_GOLDEN=1 cargo test -p
 //! lessor-config` rewrites the explanations: review the changes before you commit them.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs::{self, File},
     io::Write,

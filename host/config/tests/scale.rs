@@ -1,13 +1,5 @@
 //! A configuration as large as that of an access network. No check may take quadratic time, or this
 //! test would not end.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{fmt::Write, path::Path};
 
 const SUBNETS: u32 = 10_000;

@@ -1,12 +1,4 @@
 //! Sidecar files of plugins.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::fs;
 
 use lessor_config::{Grant, Mistakes, OnFailure, PluginMode, Sidecar, StateSettings, WhenFull};

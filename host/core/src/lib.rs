@@ -10,6 +10,8 @@
 //!   [`Lease`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
 //! - The decisions: [`Engine`], in `dhcpv4`. The bindings: `ledger`, which knows no protocol.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod client;
 mod dhcpv4;
 mod hardware_address;

@@ -5,6 +5,8 @@
 //! only the server writes. Invariant: [`open`] returns a regular file, and no function here waits
 //! for anything but the disk.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod name;
 mod stamp;
 

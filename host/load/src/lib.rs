@@ -13,6 +13,8 @@
 //!
 //! Every wait has a deadline.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod acquired;
 mod args;
 mod audit;

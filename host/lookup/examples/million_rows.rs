@@ -4,8 +4,6 @@
 //! ```text
 //! cargo run --release -p lessor-lookup --example million_rows -- [rows]
 //! ```
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a tool for developers")]
-
 use std::{
     env,
     fmt::Write as _,

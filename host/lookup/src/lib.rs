@@ -13,6 +13,7 @@
 //!                              └────── fresh, or stale while the source fails ──────────────┘
 //! ```
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod cause;

@@ -34,6 +34,8 @@
 //! - An endpoint on the link sends through its interface only, whatever the routes say. Relays
 //!   behind a router are better served by a relayed endpoint.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod batch;
 mod changes;
 mod endpoint;

@@ -23,8 +23,8 @@ pub enum Allocation {
 }
 
 impl Allocation {
-    /// The settings of an engine that compiles for one with this allocation. All settings that change
-    /// the code are the same; nothing is reserved for instances, since it creates none.
+    /// The settings of an engine that compiles for one with this allocation. All settings that
+    /// change the code are the same; nothing is reserved for instances, since it creates none.
     pub(crate) fn code_settings(self) -> Config {
         let mut config = Config::new();
         config

@@ -245,7 +245,8 @@ impl Chain {
         self.plugin(&plugin.name).is_some_and(|own| own.shares_instances_with(plugin))
     }
 
-    /// Creates instances of the live plugins whose hooks are wanted, except those that `before` has.
+    /// Creates instances of the live plugins whose hooks are wanted, except those that `before`
+    /// has.
     pub(crate) fn seats(
         &self,
         is_wanted: impl Fn(HookSet) -> bool,

@@ -32,6 +32,7 @@
 //! another by a child process of low priority with its own limits, so that neither packets nor the
 //! server suffer. Compiled code is cached in a folder.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod allocation;

@@ -91,8 +91,7 @@ mod tests {
         let longest = SCRIPT_OCTETS_MAX as usize;
         assert_eq!(read(&vec![b' '; longest]).unwrap().text.len(), longest);
         let refused = read(&vec![b' '; longest + 1]);
-        assert!(
-            matches!(refused, Err(Problem::ScriptTooLarge { octets }) if octets as usize == longest + 1)
-        );
+        let Err(Problem::ScriptTooLarge { octets }) = refused else { panic!("{refused:?}") };
+        assert_eq!(octets as usize, longest + 1);
     }
 }

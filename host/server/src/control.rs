@@ -1,9 +1,9 @@
 //! The control socket: answers what the command line asks the running server.
 //!
 //! A question is one line of JSON. The answer is any number of lines of JSON followed by the line
-//! [`protocol::END`], so that a truncated answer is not taken for a complete one. An answer that cannot be
-//! written is an error ([`protocol::FAILED`]), never empty. A process that may open the socket may ask
-//! everything: the socket belongs to the user that runs the server.
+//! [`protocol::END`], so that a truncated answer is not taken for a complete one. An answer that
+//! cannot be written is an error ([`protocol::FAILED`]), never empty. A process that may open the
+//! socket may ask everything: the socket belongs to the user that runs the server.
 
 pub(crate) mod client;
 pub(crate) mod protocol;

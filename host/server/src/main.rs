@@ -3,6 +3,7 @@
 //! The binary provides what the libraries do not: sockets, the clock, signals and threads. `serve`
 //! assembles them; docs/architecture.md describes the life of a packet.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod alarms;

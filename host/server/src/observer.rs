@@ -132,8 +132,8 @@ impl Observer {
         self.sampling.leave_out_unanswered();
     }
 
-    /// Reserves a place for a decision in the order of events, after the leases whose end it noticed.
-    /// Must be called under the lock of the engine. Returns `None` if nothing uses events, or if
+    /// Reserves a place for a decision in the order of events, after the leases whose end it
+    /// noticed. Must be called under the lock of the engine. Returns `None` if nothing uses events, or if
     /// the decision is about no address.
     pub(crate) fn decided(
         &self,

@@ -4,13 +4,6 @@
 //! ```text
 //! cargo run --release -p lessor-store --example measure -- <empty folder> [records]
 //! ```
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a tool for developers"
-)]
-
 use std::{
     env,
     net::Ipv4Addr,

@@ -13,6 +13,8 @@
 //!    └──────on_done───────┘   one answer per decision, in order
 //! ```
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod committer;
 mod compare;
 mod disk_store;

@@ -3,6 +3,8 @@
 //! Does not know their contents. Invariant: output to a terminal is not wider than the terminal;
 //! output to a file or a program is not folded.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 use std::{
     io::{self, Write},
     ops::Range,

@@ -12,6 +12,8 @@
 //! **No octets that a client may send make this crate panic or keep more memory than the datagram
 //! has, and no reply is longer than its client accepts.**
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod codes;
 mod glance;
 mod header;

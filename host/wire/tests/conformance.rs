@@ -2,14 +2,6 @@
 //!
 //! Each test names the RFC that requires it; `docs/conformance.md` lists them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 mod common;
 
 use std::net::Ipv4Addr;

@@ -1,13 +1,5 @@
 //! Whole packets: messages that real clients send, and the replies, octet by octet.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 mod common;
 
 use std::{net::Ipv4Addr, sync::Arc};

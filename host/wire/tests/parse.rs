@@ -1,13 +1,5 @@
 //! What is read from a client's packet, what is tolerated, and what is refused with which reason.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 mod common;
 
 use std::net::Ipv4Addr;

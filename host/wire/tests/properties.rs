@@ -1,13 +1,5 @@
 //! Properties of every packet and every reply.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 mod common;
 
 use std::sync::Arc;
@@ -89,7 +81,9 @@ fn wanted(reply: &Reply) -> Vec<(u8, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2000, failure_persistence: None, ..Default::default()
+    })]
 
     #[test]
     fn no_octets_make_the_parser_panic(octets in vec(any::<u8>(), 0..800)) {
@@ -150,7 +144,8 @@ proptest! {
 
         // Option 82 is the last in the options field and in no other field.
         let in_options = parts(&packet[240..]);
-        let echoed = request.relay_information.clone().filter(|_| !written.relay_information_left_out);
+        let is_echoed = !written.relay_information_left_out;
+        let echoed = request.relay_information.clone().filter(|_| is_echoed);
         let last_codes = in_options.iter().rev().take_while(|(code, _)| *code == 82).count();
         prop_assert_eq!(in_options.iter().filter(|(code, _)| *code == 82).count(), last_codes);
         prop_assert_eq!(last_codes > 0, echoed.is_some());
@@ -185,14 +180,18 @@ proptest! {
         let order = |code: &u8| wanted.iter().position(|(known, _)| known == code);
         for field in [&packet[240..], &packet[108..236], &packet[44..108]] {
             if field[0] != 0 {
-                let positions: Vec<_> = parts(field).iter().filter_map(|(code, _)| order(code)).collect();
+                let parts = parts(field);
+                let positions: Vec<_> = parts.iter().filter_map(|(code, _)| order(code)).collect();
                 prop_assert!(positions.is_sorted());
             }
         }
     }
 
     #[test]
-    fn dhcproto_reads_what_is_written(request in requests(), options in vec((224..=249u8, vec(any::<u8>(), 0..300)), 0..9)) {
+    fn dhcproto_reads_what_is_written(
+        request in requests(),
+        options in vec((224..=249u8, vec(any::<u8>(), 0..300)), 0..9),
+    ) {
         let options = options.into_iter().map(|(code, octets)| (code, OptionValue::Octets(octets)));
         let mut reply = reply(ReplyKind::Ack, options.collect());
         reply.options.insert(0, (54, Arc::new(OptionValue::Address(common::SERVER))));
@@ -208,7 +207,8 @@ proptest! {
         prop_assert_eq!(message.opts().msg_type(), Some(v4::MessageType::Ack));
         // dhcproto leaves reading the overloaded fields to its caller.
         let mut fields = vec![message.opts().clone()];
-        if let Some(v4::DhcpOption::OptionOverload(overload)) = message.opts().get(OptionCode::OptionOverload) {
+        let overload = message.opts().get(OptionCode::OptionOverload);
+        if let Some(v4::DhcpOption::OptionOverload(overload)) = overload {
             for (bit, field) in [(1, &packet[108..236]), (2, &packet[44..108])] {
                 if overload & bit != 0 {
                     fields.push(DhcpOptions::decode(&mut Decoder::new(field)).unwrap());
@@ -219,7 +219,9 @@ proptest! {
             let found = fields.iter().find_map(|field| field.get(OptionCode::from(code)));
             match found {
                 None => prop_assert!(written.left_out.contains(&code), "{code}"),
-                Some(v4::DhcpOption::Unknown(option)) => prop_assert_eq!(option.data(), &octets[..]),
+                Some(v4::DhcpOption::Unknown(option)) => {
+                    prop_assert_eq!(option.data(), &octets[..]);
+                }
                 Some(v4::DhcpOption::ServerIdentifier(address)) => {
                     prop_assert_eq!(&address.octets()[..], &octets[..]);
                 }

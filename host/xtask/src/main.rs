@@ -1,6 +1,8 @@
 //! `cargo xtask`: the commands for developers. Each command does its own set-up and prints the
 //! programs that it runs, so that it works in the same way in continuous integration.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod artifacts;
 mod attack;
 mod checkout;

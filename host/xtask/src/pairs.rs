@@ -1,6 +1,6 @@
-//! `cargo xtask pairs OLD`: whether a change made the server slower. Two builds of it under the same load,
-//! in pairs whose order alternates, in a network namespace. A machine that slows down meanwhile slows both
-//! builds, so the median of the ratios of the pairs is what counts.
+//! `cargo xtask pairs OLD`: measures whether a change made the server slower. Two builds run under
+//! the same load, in pairs whose order alternates, in a network namespace. A machine that slows down
+//! in the meantime slows both builds, so the median of the ratios of the pairs is what counts.
 
 use std::{
     path::{Path, PathBuf},
@@ -40,7 +40,7 @@ pub(crate) struct PairsArguments {
     secs: u64,
 }
 
-/// Exchanges of one load.
+/// The speed of one load.
 #[derive(Clone, Copy)]
 struct Measured {
     per_sec: f64,
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &PairsArguments) -> anyhow::Result<()> {
         let mut pairs = Vec::new();
         for number in 0..arguments.pairs {
             eprintln!("window {window}, pair {} of {} …", number + 1, arguments.pairs);
-            // The generator is the same for both.
+            // Both builds are measured with the same generator.
             let one = |lessor: &Path| measure(lessor, &new, *window, arguments);
             pairs.push(match number % 2 {
                 0 => (one(&old)?, one(&new)?),

@@ -2,6 +2,8 @@
 //! from a table in the policy's settings. It decides nothing for lines that are not in the table; a
 //! later policy may.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 use std::{collections::HashMap, fmt, net::Ipv4Addr, num::NonZeroU32};
 
 use lessor_policy::{

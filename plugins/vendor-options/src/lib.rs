@@ -1,6 +1,8 @@
 //! Sets options by vendor class (option 60), for example for set-top boxes, IP phones and access
 //! points. The first class that matches decides; a device without a matching class is not affected.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 use lessor_policy::{OptionTable, Policy, Request, Terms, Verdict, policy, settings};
 use serde::Deserialize;
 

@@ -7,6 +7,8 @@
 //! The lease is short so that a customer who pays leaves the garden soon: at the next renewal the
 //! server refuses the garden's address, and the client starts again.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 use std::collections::HashSet;
 
 use lessor_policy::{

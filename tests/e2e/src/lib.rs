@@ -13,13 +13,6 @@
 //! **Every wait has a deadline, and everything that a test starts ends with the test**: processes,
 //! namespaces and files belong to values that clean up when they are dropped.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failure of the harness is the failure of a test"
-)]
-
 pub mod attack;
 pub mod built;
 pub mod bystanders;

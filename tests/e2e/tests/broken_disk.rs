@@ -3,14 +3,6 @@
 //!
 //! `LESSOR_SHUTDOWN_ROUNDS` sets the number of failures; 50 take about three minutes.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::HashMap,
     io::Write,

@@ -1,13 +1,5 @@
 //! Sources that fail in part: lines that do not depend on the failing part lose nothing.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddrV4},

@@ -1,14 +1,6 @@
 //! The identity of clients: values that identify no client, the keys of clients, and the messages
 //! about a lease that are accepted.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{net::Ipv4Addr, time::Duration};
 
 use lessor_core::Reason;

@@ -1,14 +1,6 @@
 //! Real clients on a separate link, with a relay between them and the server that adds option 82.
 //! The server must record the line and must echo option 82 unchanged.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::net::Ipv4Addr;
 
 use lessor_e2e::{

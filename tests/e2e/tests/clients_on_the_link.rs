@@ -1,14 +1,6 @@
 //! Real DHCP clients on the server's own link: each gets an address, extends its lease and releases
 //! the address.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use lessor_e2e::{

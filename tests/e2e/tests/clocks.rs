@@ -2,14 +2,6 @@
 //! neither frees leases that are in use nor keeps addresses for years. The server has a wrong
 //! clock; its clients and the test have the correct one.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::Ipv4Addr,
     process::Stdio,

@@ -1,14 +1,6 @@
 //! The comparison with other servers: its table has exactly the existing cases, and this server
 //! answers as the table shows.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use lessor_e2e::{
     built,
     compare::{Kind, cases, play, rows_of_guide},

@@ -1,14 +1,6 @@
 //! Policies that are expensive to compile, and incomplete policies: each is refused, the message
 //! gives its name and the limit, and clients do not notice.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs::{self, File},
     os::fd::AsRawFd,

@@ -1,14 +1,6 @@
 //! The server is killed under load. Afterwards it still has every lease that it acknowledged, and
 //! gives no such address to another client.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::HashMap,
     io::Write,

@@ -2,14 +2,6 @@
 //! reports the place, or it has every lease that it acknowledged. It never starts with fewer
 //! leases.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::BTreeSet,
     fs,

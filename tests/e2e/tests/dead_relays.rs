@@ -6,14 +6,6 @@
 //! (20,000), `LESSOR_RENEWALS_PER_SEC` (2,000), and `LESSOR_IS_ADMIN`: 0 for a server without
 //! CAP_NET_ADMIN.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddrV4},

@@ -1,14 +1,6 @@
 //! `lessor check`, a start and a reload warn about deadlines with which one message can delay all
 //! clients, and describe the cost.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use lessor_e2e::{Server, Setup, built, wait};
 
 const SUBNETS: &str = r#"

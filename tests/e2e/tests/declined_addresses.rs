@@ -1,14 +1,6 @@
 //! A client that finds its address in use gets another one, and no client gets the first while
 //! there are others.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{net::Ipv4Addr, time::Duration};
 
 use lessor_core::Reason;

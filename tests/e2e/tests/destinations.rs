@@ -1,14 +1,6 @@
 //! The destinations of replies: what arrives on the wire, and where, for clients and relays with
 //! unusual addresses in their messages.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,

@@ -1,14 +1,6 @@
 //! Checks the documentation: the policy of the README builds and is accepted, the configurations in
 //! the guides are accepted, and every command that they name exists.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,13 +1,5 @@
 //! SIGTERM ends the process within seconds, whatever it is doing.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     net::Ipv4Addr,

@@ -1,14 +1,6 @@
 //! `lessor explain`: it predicts what then happens, with and without a running server, and changes
 //! nothing.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{net::Ipv4Addr, time::Duration};
 
 use lessor_e2e::{Server, Setup, relay, wait};

@@ -4,14 +4,6 @@
 //!
 //! The line of the attacker is the same in all attacks: its circuit id is `broken`.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::SocketAddrV4,
     sync::{

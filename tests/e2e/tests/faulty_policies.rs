@@ -1,14 +1,6 @@
 //! Policies that fail at run time: the failure policy decides about the packet, all other clients
 //! are served, and the operator can see the fault.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,

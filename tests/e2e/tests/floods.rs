@@ -2,14 +2,6 @@
 //!
 //! `LESSOR_FLOOD` sets the number of messages of each flood, for long runs.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::Ipv4Addr,
     time::{Duration, Instant},

@@ -1,14 +1,6 @@
 //! The disk is full: no lease is acknowledged that cannot be stored, and service resumes
 //! automatically as soon as there is room.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{collections::BTreeSet, fs::File, io::Write, net::Ipv4Addr, path::Path, time::Duration};
 
 use lessor_core::Reason;

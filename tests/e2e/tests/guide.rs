@@ -5,14 +5,6 @@
 //! (`rhai file=plugins/20-garden.rhai`) is written to that file. The chapter "A place to try
 //! things" is run before each of the others.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{fmt::Write, fs, process::Command};
 
 use lessor_e2e::{built, heavy};

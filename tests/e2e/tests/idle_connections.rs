@@ -1,14 +1,6 @@
 //! Idle connections do not delay answers to others, neither on the control socket nor on the
 //! metrics port.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},

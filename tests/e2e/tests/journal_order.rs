@@ -1,14 +1,6 @@
 //! For each address, the journal has the events in the order of the decisions, and `on-lease` hooks
 //! are called in that order.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
 
 use lessor_e2e::{JournalLine, LeaseState, Server, Setup, relay, wait};

@@ -1,13 +1,5 @@
 //! The journal leaves the last space of the disk to the leases, and is not larger than configured.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs::{self, File},
     io::Write,

@@ -1,14 +1,6 @@
 //! The subscriber table decides the same in every language: every example is built with the
 //! commands of its README, loaded, and tested with the shared cases.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     ffi::OsStr,
     io::Write,

@@ -1,13 +1,5 @@
 //! With a broken configuration or policy, the server starts with the last accepted generation.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use lessor_e2e::{Server, Setup, relay, wait};

@@ -1,14 +1,6 @@
 //! Links that change while the server runs, and interfaces with no, one or several addresses: which
 //! clients are served, by which address, and what the operator sees.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,

@@ -1,13 +1,5 @@
 //! Lookups: a policy gets external data, and a client that waits for it does not delay others.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::Ipv4Addr,
     thread,

@@ -1,14 +1,6 @@
 //! Datagrams that are not DHCP messages, or damaged ones: each is counted with its reason, and the
 //! server continues.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     io::Write,
     net::{Ipv4Addr, UdpSocket},

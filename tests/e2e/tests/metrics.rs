@@ -1,13 +1,5 @@
 //! Metrics as Prometheus fetches them: over HTTP, and from the command line.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::BTreeSet,
     fs,

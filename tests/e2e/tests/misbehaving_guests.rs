@@ -2,14 +2,6 @@
 //! exchange or gets anything but the terms of the healthy policy. The test prints the cost of each
 //! guest.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     sync::{
         Arc,

@@ -3,14 +3,6 @@
 //! that of `lessor plugin run` with the request of a new client. `UPDATE_GOLDEN=1` writes the
 //! messages; review the changes from the view of the author of the mistake.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

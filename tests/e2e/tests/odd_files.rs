@@ -2,14 +2,6 @@
 //! message names it, the server continues to serve, and no secret and no raw octet reaches a log, a
 //! terminal or an answer.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     ffi::OsStr,
     fs,

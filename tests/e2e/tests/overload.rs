@@ -3,14 +3,6 @@
 //! message makes a few hundred messages per second an overload, so that the tests do not depend on
 //! the speed of the machine.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     thread::{self, JoinHandle},

@@ -1,13 +1,5 @@
 //! No client gets an address of the server, including those that the server gets while it runs.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::net::Ipv4Addr;
 
 use lessor_e2e::{

@@ -1,13 +1,5 @@
 //! A third-party load generator, with many clients behind a relay.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::net::Ipv4Addr;
 
 use lessor_core::Reason;

@@ -1,13 +1,5 @@
 //! `lessor plugin`: the tools for authors of policies.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     path::Path,

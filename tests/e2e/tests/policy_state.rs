@@ -1,14 +1,6 @@
 //! The stored values of policies: they survive the server, however it ends, and no problem with
 //! them prevents service.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddrV4},

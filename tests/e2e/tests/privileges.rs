@@ -1,13 +1,5 @@
 //! The user that the server runs as, its privileges, and the permissions of its files.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::BTreeMap,
     fs,

@@ -1,14 +1,6 @@
 //! Subscribers behind a relay, and the shipped policies: which address each subscriber gets, for
 //! how long, and with which options; and what the relay may request in option 82.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddrV4},

@@ -1,13 +1,5 @@
 //! `relays`: the relay addresses that are served, for the server and for a subnet.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,

@@ -4,14 +4,6 @@
 //! `LESSOR_RELOADS` sets the number of reloads; `cargo xtask reloads` measures a thousand, and also
 //! the latency.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{fs, time::Duration};
 
 use lessor_e2e::{

@@ -1,14 +1,6 @@
 //! A reload under load: no exchange is lost, messages before the reload are answered by the old
 //! policies, and messages after it by the new ones. A refused reload changes nothing.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     sync::{

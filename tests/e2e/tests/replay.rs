@@ -1,14 +1,6 @@
 //! `lessor record` and `lessor replay`: a replay makes the same decisions, other policies cause the
 //! expected differences, limits apply, captures are read, and invalid files are refused.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     io::Write,

@@ -1,14 +1,6 @@
 //! Reservations in a separate file: the clients that get the addresses, and the effect of a reload
 //! with another file.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     fs,
     net::Ipv4Addr,

@@ -1,14 +1,6 @@
 //! Rollback: a new generation whose policies fail too often is automatically replaced by the
 //! previous one.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{net::Ipv4Addr, thread, time::Duration};
 
 use lessor_e2e::{Server, Setup, relay, wait};

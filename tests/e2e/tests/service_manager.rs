@@ -1,13 +1,5 @@
 //! The notifications to systemd (sd_notify(3), services of type `notify-reload`).
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use nix::sys::signal::Signal;
 
 use lessor_e2e::{Notifications, Setup, monotonic_usec};

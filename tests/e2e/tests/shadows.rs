@@ -1,14 +1,6 @@
 //! Shadow mode: a policy runs on live traffic, decides nothing, and is compared with the decisions,
 //! until it is made live.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,

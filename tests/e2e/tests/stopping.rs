@@ -1,14 +1,6 @@
 //! SIGTERM: the server completes the requests in progress and loses nothing. A second server cannot
 //! use the store, the control socket or the address of a running one.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::BTreeSet,
     net::Ipv4Addr,

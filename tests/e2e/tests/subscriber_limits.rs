@@ -2,14 +2,6 @@
 //! compete for its leases over real sockets, routers are replaced, and the server is killed in
 //! between.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     collections::BTreeSet,
     net::Ipv4Addr,

@@ -1,13 +1,5 @@
 //! Output on a terminal is folded to its width: no line is longer.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{fs::File, io::Read, net::Ipv4Addr, process::Command, time::Duration};
 
 use lessor_e2e::{Setup, built, loopback_address, relay};

@@ -2,14 +2,6 @@
 //! options whose value is given as octets; and the journal's lines about clients that are not
 //! served.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{net::Ipv4Addr, time::Duration};
 
 use lessor_e2e::{ClientMessage, Server, Setup, relay};

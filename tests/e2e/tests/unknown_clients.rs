@@ -1,13 +1,5 @@
 //! After a cutover or a lost store: clients without a record on the server, and new clients.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{fs, net::Ipv4Addr, time::Duration};
 
 use lessor_core::Reason;

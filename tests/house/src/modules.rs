@@ -1,8 +1,9 @@
 //! The modules of a crate, and which of them each one names.
 //!
-//! Sources are read as text: what macros make is not seen, and tests are left out. A path counts if it
-//! begins with `crate`, `self` or `super`, or if it is the path of a `use` that begins with a module of
-//! the same file. It leads to the module that defines the item, because re-exports are followed.
+//! Sources are read as text: what macros make is not seen, and tests are left out. A path counts if
+//! it begins with `crate`, `self` or `super`, or if it is the path of a `use` that begins with a
+//! module of the same file. It leads to the module that defines the item, because re-exports are
+//! followed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -95,7 +96,8 @@ impl Modules {
         Ok(())
     }
 
-    /// The module that defines what a path in module `from` names; none if that is of another crate.
+    /// Returns the module that defines what a path in module `from` names, or `None` if another
+    /// crate does.
     fn resolve(&self, from: &[String], path: &[String], steps: usize) -> Option<Name> {
         if steps > STEPS_MAX {
             return None;

@@ -54,6 +54,20 @@ fn comments_are_worded_plainly_and_lines_are_short() {
 }
 
 #[test]
+fn every_crate_that_ships_denies_panics() {
+    const LINE: &str = "#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, \
+                        clippy::unwrap_used)]";
+    let ships = |root: &&std::path::PathBuf| {
+        !["tests", "examples"].iter().any(|folder| root.starts_with(sources::root().join(folder)))
+    };
+    let roots = sources::crate_roots().unwrap();
+    let denies = |root: &std::path::Path| fs::read_to_string(root).unwrap().contains(LINE);
+    let missing: Vec<String> =
+        roots.iter().filter(ships).filter(|root| !denies(root)).map(|root| shown(root)).collect();
+    assert!(missing.is_empty(), "begin these files with {LINE}: {missing:?}");
+}
+
+#[test]
 fn a_file_of_a_module_stands_beside_its_folder() {
     let is_odd = |path: &&std::path::PathBuf| {
         // What several integration tests share is no test itself.

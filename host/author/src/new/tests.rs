@@ -1,5 +1,3 @@
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
-
 use clap::ValueEnum;
 
 use super::*;

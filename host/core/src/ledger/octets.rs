@@ -1,7 +1,7 @@
 //! The encoding of records: lengths, and parts preceded by their length.
 //!
-//! A length has seven bits in each octet, the lowest first, and a bit that says whether more follow.
-//! Invariant: what is written is read back as the same octets.
+//! A length has seven bits in each octet, the lowest first, and a bit that says whether more
+//! follow. Invariant: what is written is read back as the same octets.
 
 use smallvec::SmallVec;
 

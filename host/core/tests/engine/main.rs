@@ -1,14 +1,6 @@
 //! Tests of the engine from outside: the requirements of RFC 2131 row by row, which client gets
 //! which address, and what happens when storage fails.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 mod addresses;
 mod bounds;
 mod conformance;

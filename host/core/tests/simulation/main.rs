@@ -22,14 +22,6 @@
 //! Not simulated: messages that are decided although their client has replaced them by another one;
 //! see `exchange`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 mod auditor;
 mod clients;
 mod commits;

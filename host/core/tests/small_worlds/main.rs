@@ -6,14 +6,6 @@
 //!
 //! `cargo xtask worlds` explores to a greater depth than the test suite does.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 #[path = "../common/storage.rs"]
 mod storage;
 #[path = "../common/support.rs"]

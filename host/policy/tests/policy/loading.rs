@@ -245,9 +245,8 @@ fn a_chain_has_a_longest_length() {
     let chain = runtime.chain((1..=CHAIN_PLUGINS_MAX).map(source).collect()).unwrap();
     assert_eq!(chain.plugins().count(), CHAIN_PLUGINS_MAX);
     let errors = runtime.chain((1..=CHAIN_PLUGINS_MAX + 1).map(source).collect()).err().unwrap();
-    assert!(
-        matches!(&*errors[0].problem, Problem::TooMany { position } if *position == CHAIN_PLUGINS_MAX + 1)
-    );
+    let Problem::TooMany { position } = &*errors[0].problem else { panic!("{errors:?}") };
+    assert_eq!(*position, CHAIN_PLUGINS_MAX + 1);
 }
 
 #[test]

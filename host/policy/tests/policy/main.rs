@@ -1,14 +1,6 @@
 //! Tests of the policy host with real components: the guests under `tests/guests`, and components
 //! generated from descriptions of interfaces.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 mod by_hand;
 mod capabilities;
 mod chain;

@@ -305,7 +305,8 @@ mod tests {
             let mut model: Vec<(u64, u64, Ticket)> = Vec::new();
             for (ticket, step) in steps.into_iter().enumerate() {
                 let held = |model: &[(u64, u64, Ticket)], relay, line: Option<u64>| {
-                    let of = |(a, b, _): &&(u64, u64, Ticket)| *a == relay && line.is_none_or(|l| l == *b);
+                    let is_line = |found| line.is_none_or(|line| line == found);
+                    let of = |(a, b, _): &&(u64, u64, Ticket)| *a == relay && is_line(*b);
                     model.iter().filter(of).count()
                 };
                 match step {

@@ -177,18 +177,20 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Insert(at, to) => {
-                        let (one, other) =
-                            (paged.insert(at.into(), slot(to)), Slots::insert(&mut hashed, at.into(), slot(to)));
+                        let one = paged.insert(at.into(), slot(to));
+                        let other = Slots::insert(&mut hashed, at.into(), slot(to));
                         prop_assert_eq!(offset(one), offset(other));
                     }
                     Step::Remove(at) => {
                         let address = at.into();
-                        let (one, other) = (paged.remove(&address), Slots::remove(&mut hashed, &address));
-                        prop_assert_eq!(offset(one), offset(other));
+                        let other = Slots::remove(&mut hashed, &address);
+                        prop_assert_eq!(offset(paged.remove(&address)), offset(other));
                     }
                     Step::Change(at, to) => {
                         let address = at.into();
-                        for slot in [paged.get_mut(&address), Slots::get_mut(&mut hashed, &address)].into_iter().flatten() {
+                        let both =
+                            [paged.get_mut(&address), Slots::get_mut(&mut hashed, &address)];
+                        for slot in both.into_iter().flatten() {
                             slot.offset = to;
                         }
                     }

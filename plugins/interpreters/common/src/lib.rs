@@ -7,6 +7,8 @@
 //! Nothing here stores a request or a similar object: reading a property makes a call to the server
 //! about the current call. Outside of a call, reading a property is an error.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod brackets;
 mod capabilities;
 mod functions;

@@ -4,6 +4,7 @@
 //! A script runs once for each instance, in strict mode; its variables last as long as the
 //! instance. `Date` has the server's time of the current call, and there is no `Math.random`.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg(target_arch = "wasm32")]
 
 mod api;

@@ -5,6 +5,7 @@
 //! time, and all functions can read the variables that they define. Functions can change only
 //! `this`, an object map that lasts as long as the instance.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg(target_arch = "wasm32")]
 
 mod api;

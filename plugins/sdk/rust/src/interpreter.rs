@@ -11,7 +11,10 @@ use crate::{__bindings::types, LeaseEvent, LookupPlan, Reply, Request, Terms};
 ///
 /// ```
 /// fn load(name: &str, text: &str) -> Result<Vec<String>, String> {
-///     if text.is_empty() { Err(format!("{name} is empty")) } else { Ok(vec!["on-lease".to_owned()]) }
+///     match text {
+///         "" => Err(format!("{name} is empty")),
+///         _ => Ok(vec!["on-lease".to_owned()]),
+///     }
 /// }
 ///
 /// lessor_policy::interpreter!(load);

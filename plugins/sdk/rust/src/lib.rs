@@ -44,6 +44,8 @@
 //! modules is loaded only if it has the grant. A panic ends the call, counts as a fault, and loses
 //! the values that the instance kept in memory.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 #[doc(hidden)]
 #[path = "bindings.rs"]
 pub mod __bindings;

@@ -1,8 +1,6 @@
 //! A policy that uses every capability according to its settings, and writes the results to option
 //! 224. It can also exceed the limits, for tests of the server's limits.
 
-#![allow(clippy::panic, reason = "misbehaving is its purpose")]
-
 use lessor_policy::{
     CapabilityError, Policy, Request, Terms, Verdict, log, metrics, policy, settings, state, tables,
 };

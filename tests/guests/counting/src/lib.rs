@@ -1,8 +1,6 @@
 //! A policy that counts the requests of each client, and writes the count to option 224. It uses
 //! only the capability `state`.
 
-#![allow(clippy::panic, reason = "a fault reports that it cannot store the count")]
-
 use lessor_policy::{CapabilityError, Policy, Request, Terms, Verdict, policy, settings, state};
 
 /// The option for the count.

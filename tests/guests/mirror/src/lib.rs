@@ -1,8 +1,6 @@
 //! A policy that reports what it sees: it writes the results of all methods to options 224 and 225,
 //! so that tests can compare them with the data of the server.
 
-#![allow(clippy::panic, reason = "a fault reports an unexpected lease event")]
-
 use std::net::Ipv4Addr;
 
 use lessor_policy::{LeaseEvent, Policy, Reply, Request, Terms, Verdict, option, policy, settings};

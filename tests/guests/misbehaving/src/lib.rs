@@ -2,8 +2,6 @@
 //! endlessly and returns invalid answers. Its settings select what to do, when and for which
 //! client; without settings it behaves well. It is for tests of the server's limits.
 
-#![allow(clippy::panic, reason = "misbehaving is its purpose")]
-
 use std::hint::black_box;
 
 use lessor_policy::{

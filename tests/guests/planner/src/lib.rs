@@ -1,8 +1,6 @@
 //! A policy that plans the lookups of its settings and writes the results to option 224. It can
 //! also make invalid plans, for tests of the server's limits.
 
-#![allow(clippy::panic, reason = "misbehaving is its purpose")]
-
 use std::hint::black_box;
 
 use lessor_policy::{

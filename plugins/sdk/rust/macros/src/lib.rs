@@ -3,6 +3,8 @@
 //! It reads only the names of the implementation's methods. The compiler checks everything else
 //! against the trait.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 use proc_macro::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// Exports the hooks that an `impl Policy for …` implements; see `lessor_policy::policy`.
