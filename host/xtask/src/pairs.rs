@@ -32,12 +32,12 @@ pub(crate) struct PairsArguments {
     /// How many exchanges are under way at once.
     #[arg(long, value_delimiter = ',', default_value = "64,256,1024")]
     windows: Vec<u32>,
-    /// How many subscribers there are; each gives its address back and asks again.
-    #[arg(long, default_value_t = 20_000)]
+    /// How many subscribers get an address in each load.
+    #[arg(long, default_value_t = 100_000)]
     clients: u32,
-    /// How long each load lasts, in seconds.
-    #[arg(long, default_value_t = 5)]
-    secs: u64,
+    /// Let each subscriber release its address and ask for one again, for this many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    release_for: Option<u64>,
 }
 
 /// The speed of one load.
@@ -118,13 +118,15 @@ fn measure(
     let config = lay_out(folder.path(), "pair", None, arguments.clients)?;
     let server = Server::start(lessor, &config)?;
     let before = server.processor_time()?;
-    let output = Command::new(generator)
-        .args(["load", "--json", "--release", "--server", "127.0.0.1:67"])
+    let mut load = Command::new(generator);
+    load.args(["load", "--json", "--server", "127.0.0.1:67"])
         .args(["--relay", "127.0.1.1:67", "--link-selection", "10.64.0.1", "--seed", "1"])
         .args(["--clients", &arguments.clients.to_string(), "--window", &window.to_string()])
-        .args(["--duration-secs", &arguments.secs.to_string()])
-        .stderr(Stdio::inherit())
-        .output()?;
+        .stderr(Stdio::inherit());
+    if let Some(secs) = arguments.release_for {
+        load.args(["--release", "--duration-secs", &secs.to_string()]);
+    }
+    let output = load.output()?;
     let cpu = server.processor_time()? - before;
     server.stop()?;
     let report: Value =
