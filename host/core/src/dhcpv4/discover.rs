@@ -38,13 +38,14 @@ impl Case<'_, '_> {
                 let reason = if is_instead { Reason::OfferedInsteadOfReserved } else { reason };
                 let expires_at = self.now.after_secs(self.plan.network().offer_hold_secs);
                 let source = Arc::new(Origin::of(self.request));
-                self.bindings.hold(Offer {
+                let offer = Offer {
                     resource: address,
                     holder: self.client.key.holder().clone(),
                     subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
                     source: Arc::clone(&source),
                     expires_at,
-                });
+                };
+                self.bindings.hold_for(&self.client.key, offer);
                 self.bindings.hold_to_offers_max(address, &source, Some(address));
                 let reply = Some(self.grant(ReplyKind::Offer, address));
                 Decision { reply, ..Decision::of(reason) }

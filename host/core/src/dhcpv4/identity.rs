@@ -36,18 +36,18 @@ pub(super) struct Client {
     pub(super) key: KnownHolder<Ipv4>,
     /// The key of its lease on record if that is of another kind: the kind was changed since, or
     /// the client did not send a client identifier at that time.
-    former_key: Option<KnownHolder<Ipv4>>,
+    former_key: Option<Box<KnownHolder<Ipv4>>>,
 }
 
 impl Client {
     /// The key of its lease on record.
     pub(super) fn on_record(&self) -> &KnownHolder<Ipv4> {
-        self.former_key.as_ref().unwrap_or(&self.key)
+        self.former_key.as_deref().unwrap_or(&self.key)
     }
 
     /// The keys of the client, that of its lease on record first.
     pub(super) fn each(&self) -> impl Iterator<Item = &KnownHolder<Ipv4>> {
-        self.former_key.iter().chain([&self.key])
+        self.former_key.as_deref().into_iter().chain([&self.key])
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) fn client_of(plan: &Plan, bindings: &Bindings, request: &Request) -> 
     let key = kind.key_of(request, information)?;
     let key = bindings.look_up(key);
     let former_key = former_key(bindings, kind, request, information, &key);
-    Some(Client { former_key: former_key.map(|former| bindings.look_up(former)), key })
+    Some(Client { former_key: former_key.map(|former| Box::new(bindings.look_up(former))), key })
 }
 
 /// See [`super::Engine::relay_information_of`].

@@ -25,7 +25,7 @@ use super::{
     family::{Family, Layout, LeaseRecord as _},
     holders::Holders,
     octets::Octets,
-    open_offers::OpenOffers,
+    open_offers::{Held, OpenOffers},
     pool::{Pool, Standing},
     quarantines::Quarantines,
     slot::{Claim, Former, Next, NextClaim, Offer, Slot, View},
@@ -192,6 +192,16 @@ impl<F: Family> Bindings<F> {
     pub(crate) fn hold(&mut self, offer: Offer<F>) {
         let other = self.offered_to(&offer.holder).filter(|other| *other != offer.resource);
         other.into_iter().for_each(|other| self.withdraw_offer_of(other));
+        self.hold_only(offer);
+    }
+
+    /// Does the same for a holder that was looked up.
+    pub(crate) fn hold_for(&mut self, known: &KnownHolder<F>, offer: Offer<F>) {
+        self.withdraw_other_offer_to(known, offer.resource);
+        self.hold_only(offer);
+    }
+
+    fn hold_only(&mut self, offer: Offer<F>) {
         let is_in_flight = self.slot(offer.resource).is_some_and(View::is_in_flight);
         debug_assert!(!is_in_flight, "a resource in flight must not be offered");
         self.claim(offer.resource, Some(Claim::Offer(offer)));
@@ -405,7 +415,7 @@ impl<F: Family> Bindings<F> {
 
     /// Replaces the record and the claim of a resource.
     pub(super) fn put(&mut self, resource: F::Resource, record: Next<F>, claim: Option<Claim<F>>) {
-        self.change(resource, record, NextClaim::Claim(claim.map(Box::new)));
+        self.change(resource, record, NextClaim::Claim(claim));
     }
 
     /// The only function that changes a slot. It keeps the lists of holders, free sets, counters,
@@ -423,16 +433,18 @@ impl<F: Family> Bindings<F> {
             subscribers.relist(resource, &before.entries(), &after.entries());
             recount(quarantines, before, after);
             let Some(position) = position else { return };
-            let listed = |view: View<'_, F>| (view.listed_quarantine(), view.held());
-            if listed(before) != listed(after) {
+            let standings = (before.standing(), after.standing());
+            if (standings.0.is_listed() || standings.1.is_listed())
+                && listed(before) != listed(after)
+            {
                 leave_lists(quarantines, open_offers, position, before);
                 enter_lists(quarantines, open_offers, position, after);
             }
-            if before.standing() != after.standing()
+            if standings.0 != standings.1
                 && let Some(pool) = pools.get_mut(position)
             {
-                pool.leave(resource, before.standing());
-                pool.enter(resource, after.standing());
+                pool.leave(resource, standings.0);
+                pool.enter(resource, standings.1);
             }
         });
         if let Some(holder) = overfull {
@@ -449,24 +461,32 @@ fn relist<F: Family>(
     before: View<'_, F>,
     after: View<'_, F>,
 ) -> Option<Octets> {
-    let resource = after.resource;
-    let [former_holder, former_claimant] = before.holders();
-    let [holder, claimant] = after.holders();
-    for gone in [&former_holder, &former_claimant].into_iter().flatten() {
-        if ![&holder, &claimant].into_iter().flatten().any(|kept| kept == gone) {
-            holders.remove(gone, resource);
-        }
-    }
     let is_new = former.had_other_record();
+    if !is_new && before.claimant() == after.claimant() {
+        return None;
+    }
+    let resource = after.resource;
+    let (gone, now) = (before.holders(), after.holders());
+    for former in gone.each().filter(|former| now.each().all(|kept| kept != *former)) {
+        holders.remove(former, resource);
+    }
     // A record that was dropped from the list may have become the holder's current one again.
-    if let Some(holder) = holder.as_ref().filter(|_| is_new) {
+    if let Some(holder) = now.of_record.filter(|_| is_new) {
         holders.insert(holder, resource);
     }
-    if let Some(claimant) = claimant.as_ref().filter(|_| claimant != former_claimant) {
+    if let Some(claimant) = now.claimant.as_deref().filter(|_| now.claimant != gone.claimant) {
         holders.insert(claimant, resource);
     }
-    let is_unclaimed = former_claimant == holder && claimant != holder;
-    holder.filter(|_| is_new || is_unclaimed)
+    let is_unclaimed =
+        gone.claimant.as_deref() == now.of_record && now.claimant.as_deref() != now.of_record;
+    let holder = now.of_record.filter(|_| is_new || is_unclaimed)?;
+    let is_overfull = holders.resources(holder).nth(RECORDS_OF_HOLDER_MAX).is_some();
+    is_overfull.then(|| Octets::from_slice(holder))
+}
+
+/// What the lists of quarantines and open offers contain of a resource.
+fn listed<F: Family>(view: View<'_, F>) -> (Option<Timestamp>, Option<Held<'_, F>>) {
+    (view.listed_quarantine(), view.held())
 }
 
 /// Adds a resource of the pool at `position` to the quarantines or open offers, as its slot says.

@@ -56,8 +56,8 @@ struct Listed<R> {
 
 /// A resource that only an offer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held<F: Family> {
-    pub(super) source: Arc<F::Source>,
+pub(super) struct Held<'s, F: Family> {
+    pub(super) source: &'s Arc<F::Source>,
     pub(super) expires_at: Timestamp,
 }
 
@@ -90,19 +90,19 @@ impl<F: Family> OpenOffers<F> {
     }
 
     /// Adds `resource`, which only an offer holds from now on.
-    pub(super) fn open(&mut self, pool: usize, resource: F::Resource, held: &Held<F>) {
+    pub(super) fn open(&mut self, pool: usize, resource: F::Resource, held: &Held<'_, F>) {
         if let Some(pool) = self.pools.get_mut(pool) {
             let entry = (held.expires_at, resource);
-            pool.sources.insert(&held.source, entry);
+            pool.sources.insert(held.source, entry);
             pool.links.insert(held.source.link(), entry);
         }
     }
 
     /// Removes `resource`: the offer is closed, or something else holds the resource too.
-    pub(super) fn close(&mut self, pool: usize, resource: F::Resource, held: &Held<F>) {
+    pub(super) fn close(&mut self, pool: usize, resource: F::Resource, held: &Held<'_, F>) {
         if let Some(pool) = self.pools.get_mut(pool) {
             let entry = (held.expires_at, resource);
-            pool.sources.remove(&held.source, entry);
+            pool.sources.remove(held.source, entry);
             pool.links.remove(held.source.link(), entry);
         }
     }

@@ -41,6 +41,11 @@ impl Standing {
     pub(crate) const fn is_free(self) -> bool {
         matches!(self, Self::Fresh | Self::Returned(_))
     }
+
+    /// Returns whether a resource in this state is on a list of offers or quarantines.
+    pub(super) const fn is_listed(self) -> bool {
+        matches!(self, Self::Offered | Self::Quarantined)
+    }
 }
 
 impl<F: Family> Pool<F> {

@@ -77,7 +77,7 @@ pub(super) enum NextClaim<F: Family> {
     /// The claim stays as it is.
     Same,
     /// This claim replaces it.
-    Claim(Option<Box<Claim<F>>>),
+    Claim(Option<Claim<F>>),
 }
 
 /// What a slot was before a change, as far as it differs.
@@ -96,6 +96,21 @@ pub(crate) struct View<'s, F: Family> {
     /// Whether the record is a lease or a quarantine whose end has not been noticed yet.
     holds: bool,
     claim: Option<&'s Claim<F>>,
+}
+
+/// The octets of the holders that a resource concerns.
+pub(super) struct Holders<'s> {
+    /// The holder of the record.
+    pub(super) of_record: Option<&'s [u8]>,
+    /// The holder that the claim is for.
+    pub(super) claimant: Option<Octets>,
+}
+
+impl Holders<'_> {
+    /// Each holder; one that has both the record and the claim occurs twice.
+    pub(super) fn each(&self) -> impl Iterator<Item = &[u8]> {
+        self.of_record.into_iter().chain(self.claimant.as_deref())
+    }
 }
 
 impl<F: Family> Clone for View<'_, F> {
@@ -140,9 +155,21 @@ impl<F: Family> Slot<F> {
         };
         let claim = match claim {
             NextClaim::Same => NextClaim::Same,
-            NextClaim::Claim(claim) => NextClaim::Claim(std::mem::replace(&mut self.claim, claim)),
+            NextClaim::Claim(claim) => NextClaim::Claim(self.replace_claim(claim)),
         };
         Former { record, holds, claim }
+    }
+
+    /// Replaces the claim in place, because an offer and the change that follows it take turns.
+    fn replace_claim(&mut self, claim: Option<Claim<F>>) -> Option<Claim<F>> {
+        match (&mut self.claim, claim) {
+            (Some(place), Some(claim)) => Some(std::mem::replace(&mut **place, claim)),
+            (place, claim) => {
+                let former = place.take().map(|former| *former);
+                *place = claim.map(Box::new);
+                former
+            }
+        }
     }
 }
 
@@ -154,7 +181,7 @@ impl<F: Family> Former<F> {
             Next::Same | Next::Ended => now.record,
         };
         let claim = match &self.claim {
-            NextClaim::Claim(claim) => claim.as_deref(),
+            NextClaim::Claim(claim) => claim.as_ref(),
             NextClaim::Same => now.claim,
         };
         View { resource: now.resource, record, holds: self.holds, claim }
@@ -221,9 +248,9 @@ impl<'s, F: Family> View<'s, F> {
 
     /// The holders that the resource concerns: that of its record, and the one that the claim is
     /// for.
-    pub(super) fn holders(self) -> [Option<Octets>; 2] {
-        let of_record = self.record.map(|record| Octets::from_slice(record.holder()));
-        [of_record, self.claimant().map(Holder::octets)]
+    pub(super) fn holders(self) -> Holders<'s> {
+        let of_record = self.record.map(Record::holder);
+        Holders { of_record, claimant: self.claimant().map(Holder::octets) }
     }
 
     /// The record, if it is an active lease.
@@ -266,9 +293,9 @@ impl<'s, F: Family> View<'s, F> {
     }
 
     /// The source and the end of the offer, if only an offer holds the resource.
-    pub(super) fn held(self) -> Option<Held<F>> {
+    pub(super) fn held(self) -> Option<Held<'s, F>> {
         let offer = self.offer().filter(|_| self.standing() == Standing::Offered)?;
-        Some(Held { source: Arc::clone(&offer.source), expires_at: offer.expires_at })
+        Some(Held { source: &offer.source, expires_at: offer.expires_at })
     }
 
     /// The time at which the resource was declined, if it is quarantined and not offered.

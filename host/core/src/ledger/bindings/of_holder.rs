@@ -125,6 +125,9 @@ fn is_record_of<F: Family>(holder: &[u8]) -> impl Fn(&View<'_, F>) -> bool {
 fn ranked<'s, F: Family>(views: impl Iterator<Item = View<'s, F>>, holder: &[u8]) -> Records<F> {
     let mut views: SmallVec<[View<'s, F>; RECORDS_OF_HOLDER_MAX]> =
         views.filter(is_record_of(holder)).collect();
+    if views.len() < 2 {
+        return views.into_iter().map(|view| view.resource).collect();
+    }
     views.sort_unstable_by_key(|view| Reverse(rank(*view)));
     views.into_iter().map(|view| view.resource).collect()
 }

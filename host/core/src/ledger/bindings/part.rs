@@ -104,10 +104,12 @@ impl<F: Family> Bindings<F> {
 
     fn copy_from(&mut self, whole: &Self, resource: F::Resource) {
         let Some(slot) = whole.slots.copy(resource) else { return };
-        for holder in whole.slot(resource).map(View::holders).into_iter().flatten().flatten() {
-            let is_listed = whole.holders.resources(&holder).any(|listed| listed == resource);
-            if is_listed {
-                self.holders.insert(&holder, resource);
+        if let Some(concerned) = whole.slot(resource).map(View::holders) {
+            for holder in concerned.each() {
+                let mut listed = whole.holders.resources(holder);
+                if listed.any(|listed| listed == resource) {
+                    self.holders.insert(holder, resource);
+                }
             }
         }
         self.slots.change(resource, |place| *place = slot);
