@@ -19,6 +19,8 @@ use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdi
 use lessor_script::{Case, HOOKS, Hooks, Value};
 use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, Module, Scope};
 
+use self::api::value;
+
 /// The maximum depth of calls in a script. For deeper calls, the call stack that the server gives a
 /// policy would not be large enough.
 const CALL_LEVELS_MAX: usize = 48;
