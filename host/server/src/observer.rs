@@ -133,8 +133,8 @@ impl Observer {
     }
 
     /// Reserves a place for a decision in the order of events, after the leases whose end it
-    /// noticed. Must be called under the lock of the engine. Returns `None` if nothing uses events, or if
-    /// the decision is about no address.
+    /// noticed. Must be called under the lock of the engine. Returns `None` if nothing uses events,
+    /// or if the decision is about no address.
     pub(crate) fn decided(
         &self,
         engine: &mut Engine,

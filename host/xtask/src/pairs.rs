@@ -1,6 +1,8 @@
-//! `cargo xtask pairs OLD`: measures whether a change made the server slower. Two builds run under
-//! the same load, in pairs whose order alternates, in a network namespace. A machine that slows down
-//! in the meantime slows both builds, so the median of the ratios of the pairs is what counts.
+//! `cargo xtask pairs OLD`: measures whether a change made the server slower.
+//!
+//! Two builds run under the same load, in pairs whose order alternates, in a network namespace. A
+//! machine that slows down in the meantime slows both builds, so the median of the ratios of the
+//! pairs is what counts.
 
 use std::{
     path::{Path, PathBuf},

@@ -149,7 +149,7 @@ fn every_step_says_what_it_did() {
     let explanation = explained(&server, &new_line);
     assert_eq!(explanation["reason"], "offered-from-pool");
     let assumed = explanation["assumed"].to_string();
-    assert!(assumed.contains("hardware address 02:00:4c:65:73:73, made up"), "{assumed}");
+    assert!(assumed.contains("hardware address 02:00:4c:65:73:73, invented"), "{assumed}");
     let stranger = ["--kind", "renew", "--hardware-address", "02:00:00:00:00:09"];
     let stranger = [&stranger[..], &["--address", "100.64.250.0"]].concat();
     let taken = explained(&server, &stranger);

@@ -373,7 +373,7 @@ fn an_interface_without_frames_is_refused() {
         ip("tuntap add dev tunnel0 mode tun");
         let text =
             on_link(&Host::read(SEND_BUFFER_OCTETS).unwrap(), "tunnel0").unwrap_err().to_string();
-        assert!(text.contains("interface tunnel0 is no Ethernet"), "{text}");
+        assert!(text.contains("interface tunnel0 is not Ethernet"), "{text}");
     });
 }
 

@@ -79,7 +79,7 @@ fn what_others_could_have_written_is_not_used() {
 
     fs::set_permissions(&cache.folder, fs::Permissions::from_mode(0o770)).unwrap();
     let error = Cache::open(&cache.folder).unwrap_err().to_string();
-    assert!(error.contains("mode 770") && error.contains("mode 700"), "{error}");
+    assert!(error.contains("mode 770") && error.contains("the mode to 700"), "{error}");
 }
 
 #[test]

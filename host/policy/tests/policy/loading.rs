@@ -157,7 +157,7 @@ fn later_versions_of_the_same_kind_are_served_and_others_are_not() {
         assert_eq!(mistakes.len(), 3, "{mistakes:#?}");
         for mistake in mistakes {
             assert!(mistake.contains(&format!("@{other}")), "{mistake}");
-            assert!(mistake.contains("serves lessor:policy@0.1.2"), "{mistake}");
+            assert!(mistake.contains("supports lessor:policy@0.1.2"), "{mistake}");
         }
     }
 }
@@ -201,7 +201,7 @@ fn imports_that_are_not_offered_are_named() {
     assert_refused(&octets, &["other:net/sockets@1.0.0", "no access to the system"]);
     let octets =
         contract::module(unchanged, &exporting("export on-lease; import log: func(text: string);"));
-    assert_refused(&octets, &["imports log", "of lessor:policy@0.1.2 it offers types"]);
+    assert_refused(&octets, &["imports log", "of lessor:policy@0.1.2 it provides only types"]);
 }
 
 #[test]
