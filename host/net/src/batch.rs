@@ -171,6 +171,12 @@ pub(super) struct Origin {
     pub(super) arrived: Duration,
 }
 
+impl Default for ReceiveBatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl ReceiveBatch {
     /// Creates an empty batch.
     pub fn new() -> Self {
