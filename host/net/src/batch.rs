@@ -38,7 +38,7 @@ pub struct ReceiveBatch {
 /// One datagram of a batch.
 #[derive(Debug)]
 pub struct Received<'a> {
-    /// The payload; at most [`DATAGRAM_OCTETS_MAX`] octets.
+    /// The payload; at most `DATAGRAM_OCTETS_MAX` octets.
     pub payload: &'a [u8],
     /// Whether it was longer, and the rest is lost.
     pub is_cut: bool,

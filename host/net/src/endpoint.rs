@@ -152,7 +152,7 @@ impl Endpoint {
     }
 
     /// Returns the size of the receive buffer in octets, as the system counts it: twice
-    /// [`RECEIVE_BUFFER_OCTETS`] if everything was granted, less if `net.core.rmem_max` is lower
+    /// `RECEIVE_BUFFER_OCTETS` if everything was granted, less if `net.core.rmem_max` is lower
     /// and the capability CAP_NET_ADMIN is missing.
     pub fn receive_buffer_octets(&self) -> usize {
         self.socket.recv_buffer_size().unwrap_or_default()
@@ -165,10 +165,8 @@ impl Endpoint {
         self.losses.take_new()
     }
 
-    /// Receives what waits, at most [`BATCH_DATAGRAMS`], into `batch`, whose former contents are
+    /// Receives what waits, at most `BATCH_DATAGRAMS`, into `batch`, whose former contents are
     /// dropped. Returns the number of datagrams in it, 0 if none waited.
-    ///
-    /// [`BATCH_DATAGRAMS`]: super::batch::BATCH_DATAGRAMS
     ///
     /// # Errors
     /// Those of `recvmmsg`; the endpoint remains usable.
@@ -187,7 +185,7 @@ impl Endpoint {
         Ok(count)
     }
 
-    /// Sends `replies`, and waits at most [`SEND_PATIENCE_MS`] for room in the system's buffers. A
+    /// Sends `replies`, and waits at most `SEND_PATIENCE_MS` for room in the system's buffers. A
     /// reply that cannot be sent does not keep others from being sent.
     ///
     /// A reply to a hardware address that is not Ethernet is broadcast on the link. A reply that is
@@ -195,7 +193,6 @@ impl Endpoint {
     /// rejects broadcast addresses in [`Destination::Relay`] and [`Destination::Client`] (EACCES),
     /// so a forged request cannot make the server flood a link.
     ///
-    /// [`SEND_PATIENCE_MS`]: super::transmit::SEND_PATIENCE_MS
     pub fn send(&mut self, replies: &[Outgoing]) -> SendReport {
         let mut transmission = Transmission::new();
         let mut routed = Vec::with_capacity(replies.len());

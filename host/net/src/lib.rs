@@ -3,7 +3,7 @@
 //! Reads no DHCP message and decides nothing: what arrives is passed on with its
 //! [`lessor_core::Arrival`], and what leaves is addressed by its [`lessor_core::Destination`].
 //! Nothing here waits, except [`Poller::wait`], and [`Endpoint::send`] for at most
-//! [`SEND_PATIENCE_MS`](transmit::SEND_PATIENCE_MS).
+//! `SEND_PATIENCE_MS`.
 //!
 //! # Receiving uses UDP sockets
 //! This is so on the link too, where many servers use packet sockets instead. A UDP socket bound to

@@ -3,7 +3,7 @@
 //! Interfaces and addresses appear and disappear while the server runs. A thread follows the
 //! kernel's notifications and makes the workers open, close and replace sockets. `lessor status`
 //! shows the state of each endpoint, and the log each change. Does not receive or send; see
-//! [`crate::net`]. Invariant: an endpoint that does not serve is reported as such.
+//! [`lessor_net`]. Invariant: an endpoint that does not serve is reported as such.
 
 mod filter;
 mod notice;

@@ -87,7 +87,7 @@ pub enum Rule {
     Oldest,
     /// No address is free, and this one has been quarantined longest.
     Quarantined,
-    /// No address is free, and an open offer of this one gives way: see [`crate::ledger`].
+    /// No address is free, and an open offer of this one gives way, as the ledger says.
     Contested,
 }
 

@@ -30,7 +30,7 @@ pub(crate) enum Question {
     Explain(Subject),
 }
 
-/// Formats one value as a line of JSON, or as an error line for [`open`] if it has no form in JSON.
+/// Formats one value as a line of JSON, or as an error line if it has no form in JSON.
 pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
     match serde_json::to_vec(value) {
         Ok(mut line) => {
