@@ -192,7 +192,6 @@ impl Endpoint {
     /// sent by hardware address or broadcast must fit into a frame of the interface. The system
     /// rejects broadcast addresses in [`Destination::Relay`] and [`Destination::Client`] (EACCES),
     /// so a forged request cannot make the server flood a link.
-    ///
     pub fn send(&mut self, replies: &[Outgoing]) -> SendReport {
         let mut transmission = Transmission::new();
         let mut routed = Vec::with_capacity(replies.len());
