@@ -46,12 +46,12 @@ mod request;
 
 use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
 
-use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     AfterDataLoss, Answer, Change, Changes, ClientKey, Lease, Network, Origin, OwnAddresses,
-    Reason, RelayInformation, Reply, Request, Terms, Timestamp, ledger::Standing,
+    Reason, RelayInformation, Reply, Request, Terms, Timestamp, keyed_hash::KeyedState,
+    ledger::Standing,
 };
 
 use self::{
@@ -191,7 +191,7 @@ impl Engine {
     /// Creates an engine for `network` without any lease. `hash_seed` makes the order of hash
     /// tables unpredictable to senders of requests; the same seed replays exactly.
     pub fn new(network: Arc<Network>, hash_seed: u64) -> Self {
-        let hasher = FixedState::with_seed(hash_seed);
+        let hasher = KeyedState::with_seed(hash_seed);
         let plan = Arc::new(Plan::new(network, &hasher));
         Self {
             bindings: Bindings::new(Arc::clone(&plan), &hasher),

@@ -15,6 +15,7 @@
 mod client;
 mod dhcpv4;
 mod hardware_address;
+mod keyed_hash;
 mod lease;
 mod ledger;
 mod lookup;

@@ -6,20 +6,22 @@
 //! unless two names agree in 47 bits of a hash.
 
 use std::{
-    hash::{BuildHasher, Hasher, RandomState},
+    hash::BuildHasher,
     net::Ipv4Addr,
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use foldhash::quality::RandomState;
 use lessor_core::{HardwareAddress, Request, relay};
 
-/// The number of slots in the table; a line takes four at most.
+/// The number of slots in the table; a name takes three at most.
 const SLOTS: usize = 1 << 16;
 
 /// The table.
 #[derive(Debug)]
 pub(crate) struct Heard {
-    /// The upper half of each slot identifies its name, the lower half is an address.
+    /// The upper half of each slot identifies its name, the lower half is an address. The slots of
+    /// a name are neighbours, so that they share a cache line.
     slots: Box<[AtomicU64]>,
     hasher: RandomState,
 }
@@ -41,19 +43,23 @@ pub(crate) enum HeardAt {
     Link(Ipv4Addr),
 }
 
-/// The meaning of an address in the table.
+/// The meaning of an address in the table: the position of its slot among those of its name.
 #[derive(Clone, Copy)]
 enum Meaning {
-    Relay = 1,
-    LinkSelection = 2,
-    Link = 3,
+    Relay = 0,
+    LinkSelection = 1,
+    Link = 2,
 }
+
+/// The hash of a name.
+#[derive(Clone, Copy)]
+struct Key(u64);
 
 impl Heard {
     /// Creates an empty table.
     pub(crate) fn new() -> Self {
         let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
-        Self { slots, hasher: RandomState::new() }
+        Self { slots, hasher: RandomState::default() }
     }
 
     /// Remembers where the sender of a request was heard.
@@ -70,15 +76,16 @@ impl Heard {
                 .map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from);
             let device = Name::HardwareAddress(request.hardware_address);
             for name in line.into_iter().flatten().chain([device]) {
-                self.put(name, Meaning::Relay, request.relay_address);
-                let known = self.get(name, Meaning::LinkSelection);
+                let key = self.key(name);
+                self.put(key, Meaning::Relay, request.relay_address);
+                let known = self.get(key, Meaning::LinkSelection);
                 if !link_selection.is_unspecified() || known.is_some() {
-                    self.put(name, Meaning::LinkSelection, link_selection);
+                    self.put(key, Meaning::LinkSelection, link_selection);
                 }
             }
         } else if let Some(link_addresses) = &request.arrival.link_addresses {
             let Some(link_address) = link_addresses.first().copied() else { return };
-            let device = Name::HardwareAddress(request.hardware_address);
+            let device = self.key(Name::HardwareAddress(request.hardware_address));
             self.put(device, Meaning::Relay, Ipv4Addr::UNSPECIFIED);
             self.put(device, Meaning::Link, link_address);
         }
@@ -86,40 +93,46 @@ impl Heard {
 
     /// Returns where `name` was last heard, if that is remembered.
     pub(crate) fn find(&self, name: Name<'_>) -> Option<HeardAt> {
-        let relay_address = self.get(name, Meaning::Relay)?;
+        let key = self.key(name);
+        let relay_address = self.get(key, Meaning::Relay)?;
         if relay_address.is_unspecified() {
-            return self.get(name, Meaning::Link).map(HeardAt::Link);
+            return self.get(key, Meaning::Link).map(HeardAt::Link);
         }
-        let selected = self.get(name, Meaning::LinkSelection);
+        let selected = self.get(key, Meaning::LinkSelection);
         let link_selection = selected.filter(|address| !address.is_unspecified());
         Some(HeardAt::Relay { relay_address, link_selection })
     }
 
-    fn put(&self, name: Name<'_>, meaning: Meaning, address: Ipv4Addr) {
-        let (slot, tag) = self.place(name, meaning);
-        if let Some(slot) = slot {
-            slot.store(tag | u64::from(u32::from(address)), Ordering::Relaxed);
+    fn put(&self, key: Key, meaning: Meaning, address: Ipv4Addr) {
+        if let Some(slot) = self.slot(key, meaning) {
+            slot.store(key.tag() | u64::from(u32::from(address)), Ordering::Relaxed);
         }
     }
 
-    fn get(&self, name: Name<'_>, meaning: Meaning) -> Option<Ipv4Addr> {
-        let (slot, tag) = self.place(name, meaning);
-        let found = slot?.load(Ordering::Relaxed);
-        (found & TAG == tag).then_some(Ipv4Addr::from(found as u32))
+    fn get(&self, key: Key, meaning: Meaning) -> Option<Ipv4Addr> {
+        let found = self.slot(key, meaning)?.load(Ordering::Relaxed);
+        (found & TAG == key.tag()).then_some(Ipv4Addr::from(found as u32))
     }
 
-    fn place(&self, name: Name<'_>, meaning: Meaning) -> (Option<&AtomicU64>, u64) {
-        let mut hasher = self.hasher.build_hasher();
+    fn slot(&self, Key(hash): Key, meaning: Meaning) -> Option<&AtomicU64> {
+        self.slots.get((hash as usize).wrapping_add(meaning as usize) % SLOTS)
+    }
+
+    fn key(&self, name: Name<'_>) -> Key {
         let (kind, octets) = match &name {
-            Name::CircuitId(octets) => (1, *octets),
+            Name::CircuitId(octets) => (1_u8, *octets),
             Name::RemoteId(octets) => (2, *octets),
             Name::HardwareAddress(address) => (3, address.octets()),
         };
-        hasher.write_u8(kind * 4 + meaning as u8);
-        hasher.write(octets);
-        let hash = hasher.finish();
-        // A slot that was never written has no tag.
-        (self.slots.get(hash as usize % SLOTS), (hash & TAG) | OCCUPIED)
+        Key(self.hasher.hash_one((kind, octets)))
+    }
+}
+
+impl Key {
+    /// What a slot that belongs to the name has in its upper half. A slot that was never written
+    /// has none.
+    const fn tag(self) -> u64 {
+        (self.0 & TAG) | OCCUPIED
     }
 }
 
@@ -184,7 +197,7 @@ mod tests {
         let name = |number: u32| number.to_be_bytes();
         let many = 3 * SLOTS as u32;
         for number in 0..many {
-            heard.put(Name::CircuitId(&name(number)), Meaning::Relay, RELAY);
+            heard.put(heard.key(Name::CircuitId(&name(number))), Meaning::Relay, RELAY);
         }
         assert_eq!(heard.slots.len(), SLOTS);
         let last = heard.find(Name::CircuitId(&name(many - 1)));

@@ -7,14 +7,13 @@
 
 use std::{cmp::Ordering, hash::BuildHasher, net::Ipv4Addr, sync::Arc};
 
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use ipnet::Ipv4Net;
 use roaring::RoaringBitmap;
 
 use crate::{
     HardwareAddress, Network, Pool, RelayInformation, Request, Reservation, ReservationOwner,
-    Subnet,
+    Subnet, keyed_hash::KeyedState,
 };
 
 /// The plan of one network.
@@ -60,7 +59,7 @@ struct Range {
 #[derive(Debug)]
 struct Owners {
     places: HashTable<Place>,
-    hasher: FixedState,
+    hasher: KeyedState,
 }
 
 /// Position of a subnet, and position of the reservation within it.
@@ -81,7 +80,7 @@ enum Owner<'o> {
 
 impl Plan {
     /// Prepares the plan of `network`.
-    pub(super) fn new(network: Arc<Network>, hasher: &FixedState) -> Self {
+    pub(super) fn new(network: Arc<Network>, hasher: &KeyedState) -> Self {
         let pools = planned_pools(&network);
         let positions = || 0..pools.len();
         let is_open = |position: &usize| pools.get(*position).is_some_and(|p| !p.by_policy_only);
@@ -271,7 +270,7 @@ impl Ranges {
 }
 
 impl Owners {
-    fn new(network: &Network, hasher: &FixedState) -> Self {
+    fn new(network: &Network, hasher: &KeyedState) -> Self {
         let count = network.subnets.iter().map(|subnet| subnet.reservations.len()).sum();
         let mut places = HashTable::with_capacity(count);
         let hash = |place: &Place| {

@@ -16,10 +16,9 @@ use std::{
     sync::Arc,
 };
 
-use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
-use crate::{LeaseState, Timestamp};
+use crate::{LeaseState, Timestamp, keyed_hash::KeyedState};
 
 use super::{
     family::{Family, Layout, LeaseRecord as _},
@@ -85,7 +84,7 @@ pub(crate) type Records<F> = SmallVec<[<F as Family>::Resource; RECORDS_OF_HOLDE
 
 impl<F: Family> Bindings<F> {
     /// Creates bindings without any record or claim.
-    pub(crate) fn new(layout: Arc<F::Layout>, hasher: &FixedState) -> Self {
+    pub(crate) fn new(layout: Arc<F::Layout>, hasher: &KeyedState) -> Self {
         let pools = fresh_pools::<F>(&layout);
         Self {
             quarantines: Quarantines::new(pools.len(), hasher),
@@ -106,7 +105,7 @@ impl<F: Family> Bindings<F> {
     }
 
     /// The hasher, for other tables that use the same seed.
-    pub(crate) fn hasher(&self) -> &FixedState {
+    pub(crate) fn hasher(&self) -> &KeyedState {
         self.slots.hasher()
     }
 

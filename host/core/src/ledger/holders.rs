@@ -9,7 +9,7 @@
 
 use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
+use crate::keyed_hash::KeyedState;
 
 use super::spread::{Hashed, Spread};
 
@@ -17,7 +17,7 @@ use super::spread::{Hashed, Spread};
 #[derive(Clone, Debug)]
 pub(super) struct Holders<R> {
     entries: Spread<Entry<R>>,
-    hasher: FixedState,
+    hasher: KeyedState,
 }
 
 /// An entry: a resource concerns a holder whose key has this hash.
@@ -35,7 +35,7 @@ impl<R> Hashed for Entry<R> {
 
 impl<R: Copy + Eq> Holders<R> {
     /// Creates an empty collection.
-    pub(super) fn new(hasher: &FixedState) -> Self {
+    pub(super) fn new(hasher: &KeyedState) -> Self {
         Self { entries: Spread::new(), hasher: hasher.clone() }
     }
 
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn each_holder_has_its_resources_once() {
-        let mut holders = Holders::new(&FixedState::default());
+        let mut holders = Holders::new(&KeyedState::with_seed(0));
         let octets = |number: u32| number.to_be_bytes();
         for number in 0..10_000_u32 {
             holders.insert(&octets(number), number);

@@ -12,10 +12,9 @@
 
 use std::{collections::BTreeSet, hash::Hash, sync::Arc};
 
-use foldhash::fast::FixedState;
 use hashbrown::{HashMap, hash_map::Entry};
 
-use crate::Timestamp;
+use crate::{Timestamp, keyed_hash::KeyedState};
 
 use super::{
     family::{Family, Source},
@@ -29,7 +28,7 @@ type LinkOf<F> = <<F as Family>::Source as Source>::Link;
 #[derive(Clone, Debug)]
 pub(crate) struct OpenOffers<F: Family> {
     pools: Vec<PoolOffers<F>>,
-    hasher: FixedState,
+    hasher: KeyedState,
 }
 
 /// The open offers of one pool.
@@ -42,7 +41,7 @@ struct PoolOffers<F: Family> {
 /// Sources of offers, ranked by how many are open.
 #[derive(Clone, Debug)]
 struct Ranking<K, R> {
-    sources: HashMap<K, Listed<R>, FixedState>,
+    sources: HashMap<K, Listed<R>, KeyedState>,
     by_count: BTreeSet<(usize, K)>,
 }
 
@@ -84,7 +83,7 @@ enum Claim {
 
 impl<F: Family> OpenOffers<F> {
     /// Creates a collection without open offers.
-    pub(super) fn new(pools: usize, hasher: &FixedState) -> Self {
+    pub(super) fn new(pools: usize, hasher: &KeyedState) -> Self {
         let empty = || PoolOffers { sources: Ranking::new(hasher), links: Ranking::new(hasher) };
         Self { pools: (0..pools).map(|_| empty()).collect(), hasher: hasher.clone() }
     }
@@ -184,7 +183,7 @@ impl<F: Family> OpenOffers<F> {
 }
 
 impl<K: Clone + Eq + Hash + Ord, R: Copy + Ord> Ranking<K, R> {
-    fn new(hasher: &FixedState) -> Self {
+    fn new(hasher: &KeyedState) -> Self {
         Self { sources: HashMap::with_hasher(hasher.clone()), by_count: BTreeSet::new() }
     }
 

@@ -7,9 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use foldhash::fast::FixedState;
-
-use crate::Timestamp;
+use crate::{Timestamp, keyed_hash::KeyedState};
 
 use super::{
     family::{Family, LeaseRecord as _},
@@ -48,7 +46,7 @@ impl<F: Family> SetAside<F> {
 
 impl<F: Family> Quarantines<F> {
     /// Creates a collection without any quarantine.
-    pub(super) fn new(pools: usize, hasher: &FixedState) -> Self {
+    pub(super) fn new(pools: usize, hasher: &KeyedState) -> Self {
         Self { accounts: Table::new(hasher), listed: vec![BTreeSet::new(); pools] }
     }
 
@@ -123,7 +121,7 @@ impl<F: Family> Quarantines<F> {
     }
 
     /// A copy of what counts against `accounts`, and of the first `limit` resources of each pool.
-    pub(super) fn head(&self, accounts: &[F::Account], limit: usize, hasher: &FixedState) -> Self {
+    pub(super) fn head(&self, accounts: &[F::Account], limit: usize, hasher: &KeyedState) -> Self {
         let mut copied = Table::new(hasher);
         for found in accounts.iter().filter_map(|account| self.accounts.get(account)) {
             copied.put(found.clone());

@@ -9,11 +9,10 @@
 
 use std::collections::BTreeSet;
 
-use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::Timestamp;
+use crate::{Timestamp, keyed_hash::KeyedState};
 
 use super::{
     family::{Family, PAGE_SIZE, Place},
@@ -33,7 +32,7 @@ pub(super) type Ended<F> = SmallVec<[(Timestamp, <F as Family>::Resource); 4]>;
 /// The known slots.
 #[derive(Clone, Debug)]
 pub(super) struct Slots<F: Family> {
-    pages: HashMap<PageOf<F>, Page<F>, FixedState>,
+    pages: HashMap<PageOf<F>, Page<F>, KeyedState>,
     queue: BTreeSet<(Timestamp, PageOf<F>)>,
 }
 
@@ -47,7 +46,7 @@ struct Page<F: Family> {
 
 impl<F: Family> Slots<F> {
     /// Creates an empty collection.
-    pub(super) fn new(hasher: &FixedState) -> Self {
+    pub(super) fn new(hasher: &KeyedState) -> Self {
         Self { pages: HashMap::with_hasher(hasher.clone()), queue: BTreeSet::new() }
     }
 
@@ -167,7 +166,7 @@ impl<F: Family> Slots<F> {
     }
 
     /// The hasher, for other tables that use the same seed.
-    pub(super) fn hasher(&self) -> &FixedState {
+    pub(super) fn hasher(&self) -> &KeyedState {
         self.pages.hasher()
     }
 

@@ -5,9 +5,7 @@
 //! is in flight to storage. A resource is listed under one of the three: a lease takes precedence
 //! over an offer and a grant.
 
-use foldhash::fast::FixedState;
-
-use crate::Timestamp;
+use crate::{Timestamp, keyed_hash::KeyedState};
 
 use super::{
     ordered::Ordered,
@@ -72,7 +70,7 @@ impl<R> Keyed for Account<R> {
 
 impl<R: Copy + Ord> Subscribers<R> {
     /// Creates a collection without accounts.
-    pub(super) fn new(hasher: &FixedState) -> Self {
+    pub(super) fn new(hasher: &KeyedState) -> Self {
         Self { accounts: Table::new(hasher) }
     }
 
@@ -240,7 +238,7 @@ mod tests {
     #[test]
     fn leases_come_oldest_first_however_many_there_are() {
         let nothing = Entries::default();
-        let mut subscribers = Subscribers::new(&FixedState::default());
+        let mut subscribers = Subscribers::new(&KeyedState::with_seed(0));
         for count in 1..=3 * LIST_MAX as u32 {
             // The leases began in the reverse order of their addresses, except for pairs of the
             // same age.
@@ -259,7 +257,7 @@ mod tests {
     #[test]
     fn what_ended_first_is_found_among_leases_and_offers() {
         let nothing = Entries::default();
-        let mut subscribers = Subscribers::new(&FixedState::default());
+        let mut subscribers = Subscribers::new(&KeyedState::with_seed(0));
         subscribers.relist(1, &nothing, &leased(1, 70));
         subscribers.relist(2, &nothing, &leased(2, 50));
         subscribers.relist(3, &nothing, &offered(60));
@@ -276,7 +274,7 @@ mod tests {
     fn a_grant_counts_until_it_is_a_lease() {
         let nothing = Entries::default();
         let granted = Entries { grant: Some("s"), ..Entries::default() };
-        let mut subscribers = Subscribers::new(&FixedState::default());
+        let mut subscribers = Subscribers::new(&KeyedState::with_seed(0));
         subscribers.relist(1, &nothing, &granted);
         let account = subscribers.account("s").unwrap();
         assert_eq!((account.leases_len(), account.grants_len()), (0, 1));

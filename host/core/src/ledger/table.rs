@@ -5,8 +5,9 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use foldhash::fast::FixedState;
 use hashbrown::hash_table;
+
+use crate::keyed_hash::KeyedState;
 
 use super::spread::{Hashed, Spread};
 
@@ -22,7 +23,7 @@ pub(super) trait Keyed {
 #[derive(Clone, Debug)]
 pub(super) struct Table<T> {
     entries: Spread<Entry<T>>,
-    hasher: FixedState,
+    hasher: KeyedState,
 }
 
 /// A value and the hash of its key, so that a growing table does not have to read the value.
@@ -41,7 +42,7 @@ impl<T> Hashed for Entry<T> {
 
 impl<T: Keyed> Table<T> {
     /// Creates an empty table.
-    pub(super) fn new(hasher: &FixedState) -> Self {
+    pub(super) fn new(hasher: &KeyedState) -> Self {
         Self { entries: Spread::new(), hasher: hasher.clone() }
     }
 

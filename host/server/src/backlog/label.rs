@@ -3,9 +3,9 @@
 //! Does not assign the places. Invariant: no sender can choose to share the label of another
 //! sender.
 
-use std::hash::{BuildHasher, RandomState};
-use std::net::SocketAddrV4;
+use std::{hash::BuildHasher, net::SocketAddrV4};
 
+use foldhash::quality::RandomState;
 use lessor_core::RequestKind;
 use lessor_wire::Glance;
 

@@ -9,6 +9,7 @@ use std::{
 use super::*;
 use crate::{
     Answer, Change,
+    keyed_hash::KeyedState,
     ledger::{
         Holder as _,
         families::{
@@ -28,7 +29,7 @@ fn pools<R: Sample>(last: u32) -> Arc<Pools<R>> {
 }
 
 fn bindings<R: Sample>() -> Bindings<Of<R>> {
-    Bindings::new(pools(20), &FixedState::default())
+    Bindings::new(pools(20), &KeyedState::with_seed(0))
 }
 
 /// The subscriber of a client; some have none.
@@ -304,7 +305,7 @@ fn a_pool_may_have_more_resources_than_anybody_can_count() {
     type Address = <Addresses as Family>::Resource;
     let last = Address::of_number(Address::nth(0).number() + (1 << 64));
     let layout = Pools { pools: vec![(Address::nth(0), last)], reserved: BTreeSet::new() };
-    let mut bindings = Bindings::<Addresses>::new(Arc::new(layout), &FixedState::default());
+    let mut bindings = Bindings::<Addresses>::new(Arc::new(layout), &KeyedState::with_seed(0));
     let now = Timestamp::from_unix_ms(0);
     let everything = |_| true;
     for client in 0..200 {
@@ -324,7 +325,7 @@ fn the_same_address_of_two_vpns_is_leased_twice() {
     let ours = [Address::nth(3), Address::nth(3 + COUNTED_OF_VPN)];
     assert_eq!(ours[0].address, ours[1].address);
     let layout = Pools { pools: ours.map(|only| (only, only)).into(), reserved: BTreeSet::new() };
-    let mut bindings = Bindings::<VpnAddresses>::new(Arc::new(layout), &FixedState::default());
+    let mut bindings = Bindings::<VpnAddresses>::new(Arc::new(layout), &KeyedState::with_seed(0));
     let now = Timestamp::from_unix_ms(0);
     for (client, address) in [1, 2].into_iter().zip(ours) {
         let leased = tenure(LeaseState::Leased, now, 60);
