@@ -10,8 +10,8 @@ use anyhow::Context;
 use lessor_config::{CaseEvent, CaseLease, CaseRequest};
 use lessor_core::{
     AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseState, LeaseTime,
-    Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind, Request, RequestKind,
-    Subnet, Terms, Timestamp, UnknownClients, option::code,
+    Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind, ReplyValue, Request,
+    RequestKind, Subnet, Terms, Timestamp, UnknownClients, option::code,
 };
 use lessor_policy_host::{LeaseEvent, LeaseEventKind, View};
 
@@ -91,11 +91,11 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
         .or(view.lease.as_ref().map(|lease| lease.address))
         .or(view.request.requested_address)
         .unwrap_or_else(|| host(described, 100));
-    let mut options: Vec<(u8, Arc<OptionValue>)> =
-        given.options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect();
+    let mut options: Vec<(u8, ReplyValue)> =
+        given.options.into_iter().map(|(code, value)| (code, value.into())).collect();
     for (code, value) in &terms.options {
         options.retain(|(found, _)| found != code);
-        options.extend(value.iter().map(|value| (*code, Arc::clone(value))));
+        options.extend(value.iter().map(|value| (*code, Arc::clone(value).into())));
     }
     Some(Reply {
         kind: given.kind.unwrap_or(kind),

@@ -50,7 +50,7 @@ pub use origin::{Link, Origin};
 pub use own_addresses::OwnAddresses;
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
-pub use reply::{Destination, Reply, ReplyKind};
+pub use reply::{Destination, Reply, ReplyKind, ReplyValue};
 pub use request::{Arrival, ClientState, Request, RequestKind, is_host_address};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};

@@ -5,6 +5,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
+    ops::Deref,
     sync::Arc,
 };
 
@@ -31,9 +32,60 @@ pub struct Reply {
     pub force_broadcast: bool,
     /// Options in the order in which they are written; if not all fit, the last ones are left out.
     /// Option 53 is in `kind` and option 82 is copied from the request, so neither is included.
-    pub options: Vec<(u8, Arc<OptionValue>)>,
+    pub options: Vec<(u8, ReplyValue)>,
     /// The destination of the reply.
     pub destination: Destination,
+}
+
+/// The value of an option in a reply.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "OptionValue")]
+#[serde(into = "OptionValue")]
+pub enum ReplyValue {
+    /// A value that was made for this reply.
+    Made(OptionValue),
+    /// A value of the configuration or of a policy, which is not copied for each reply.
+    Shared(Arc<OptionValue>),
+}
+
+impl Deref for ReplyValue {
+    type Target = OptionValue;
+
+    fn deref(&self) -> &OptionValue {
+        match self {
+            Self::Made(value) => value,
+            Self::Shared(value) => value,
+        }
+    }
+}
+
+impl PartialEq for ReplyValue {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for ReplyValue {}
+
+impl From<OptionValue> for ReplyValue {
+    fn from(value: OptionValue) -> Self {
+        Self::Made(value)
+    }
+}
+
+impl From<Arc<OptionValue>> for ReplyValue {
+    fn from(value: Arc<OptionValue>) -> Self {
+        Self::Shared(value)
+    }
+}
+
+impl From<ReplyValue> for OptionValue {
+    fn from(value: ReplyValue) -> Self {
+        match value {
+            ReplyValue::Made(value) => value,
+            ReplyValue::Shared(value) => Arc::unwrap_or_clone(value),
+        }
+    }
 }
 
 /// The kinds of replies.

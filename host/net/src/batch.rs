@@ -24,6 +24,9 @@ use super::reach::Unreachable;
 /// The largest number of datagrams that one call receives.
 pub(super) const BATCH_DATAGRAMS: usize = 64;
 
+/// The number of datagrams for which a call has room if the last one received none.
+const ROOM_MIN: usize = 16;
+
 /// The number of octets that are read of a payload. Whatever fits into an Ethernet frame fits, and
 /// so does every message of RFC 2131 that a client sends in practice.
 pub(super) const DATAGRAM_OCTETS_MAX: usize = 2048;
@@ -32,6 +35,8 @@ pub(super) const DATAGRAM_OCTETS_MAX: usize = 2048;
 pub struct ReceiveBatch {
     octets: Box<[u8]>,
     items: Vec<Item>,
+    /// The number of datagrams for which the next call has room.
+    room: usize,
     is_full: bool,
 }
 
@@ -183,6 +188,7 @@ impl ReceiveBatch {
         Self {
             octets: vec![0; BATCH_DATAGRAMS * DATAGRAM_OCTETS_MAX].into_boxed_slice(),
             items: Vec::with_capacity(BATCH_DATAGRAMS),
+            room: ROOM_MIN,
             is_full: false,
         }
     }
@@ -224,9 +230,11 @@ impl ReceiveBatch {
         self.is_full = false;
         let mut lost = None;
         // The headers are allocated for each call, because the system writes lengths into them that
-        // nix does not reset, and because they are tied to a thread, while a batch is not.
+        // nix does not reset, and because they are tied to a thread, while a batch is not. So a call
+        // has no more of them than four times what the last one used.
+        let room = self.room;
         let mut headers = MultiHeaders::<SockaddrIn>::preallocate(
-            BATCH_DATAGRAMS,
+            room,
             Some(cmsg_space!(libc::in_pktinfo, u32, libc::timespec)),
         );
         let mut slots = self.octets.chunks_exact_mut(DATAGRAM_OCTETS_MAX);
@@ -245,7 +253,7 @@ impl ReceiveBatch {
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for (slot, message) in received.enumerate() {
-            self.is_full = slot + 1 == BATCH_DATAGRAMS;
+            self.is_full = slot + 1 == room;
             let (origin, lost_before) = origin(&message);
             lost = lost_before.or(lost);
             // The system always provides the origin; see `origin`.
@@ -256,6 +264,7 @@ impl ReceiveBatch {
             let length = message.bytes.min(DATAGRAM_OCTETS_MAX);
             self.items.push(Item { slot, length, is_cut, arrival, not_relayed, waited });
         }
+        self.room = (4 * self.items.len()).clamp(ROOM_MIN, BATCH_DATAGRAMS);
         Ok((self.items.len(), lost))
     }
 }

@@ -208,7 +208,7 @@ fn view() -> Result<View, Box<dyn Error>> {
 }
 
 fn reply() -> Reply {
-    let address = |last| Arc::new(OptionValue::Address(Ipv4Addr::new(192, 0, 2, last)));
+    let address = |last| OptionValue::Address(Ipv4Addr::new(192, 0, 2, last)).into();
     Reply {
         kind: ReplyKind::Offer,
         client_address: Ipv4Addr::UNSPECIFIED,

@@ -3,7 +3,8 @@
 use std::{fmt, net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    BeyondLimit, OptionDefinition, OptionKind, OptionValue, SubscriberLimit, Terms, Verdict,
+    BeyondLimit, OptionDefinition, OptionKind, OptionValue, ReplyValue, SubscriberLimit, Terms,
+    Verdict,
 };
 use serde::{Serialize, Serializer};
 
@@ -161,13 +162,13 @@ impl fmt::Display for ShownValue<'_> {
 
 /// Sets an option of a reply: replaces the one with this code, or appends it.
 pub(crate) fn set_reply_option(
-    options: &mut Vec<(u8, Arc<OptionValue>)>,
+    options: &mut Vec<(u8, ReplyValue)>,
     code: u8,
     value: &Arc<OptionValue>,
 ) {
     match options.iter_mut().find(|(found, _)| *found == code) {
-        Some((_, place)) => *place = Arc::clone(value),
-        None => options.push((code, Arc::clone(value))),
+        Some((_, place)) => *place = Arc::clone(value).into(),
+        None => options.push((code, Arc::clone(value).into())),
     }
 }
 

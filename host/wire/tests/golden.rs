@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::net::Ipv4Addr;
 
 use common::{RELAY, SERVER, arrival};
 use lessor_core::{Destination, OptionValue, Reply, ReplyKind, Request, RequestKind};
@@ -136,7 +136,7 @@ fn reply(kind: ReplyKind) -> Reply {
         your_address: Ipv4Addr::new(192, 0, 2, 77),
         next_server_address: Ipv4Addr::new(192, 0, 2, 3),
         force_broadcast: false,
-        options: options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect(),
+        options: options.into_iter().map(|(code, value)| (code, value.into())).collect(),
         destination: Destination::Relay("192.0.2.254:67".parse().unwrap()),
     }
 }
@@ -202,9 +202,9 @@ fn a_refusal_through_a_relay() {
         next_server_address: Ipv4Addr::UNSPECIFIED,
         force_broadcast: true,
         options: vec![
-            (54, Arc::new(OptionValue::Address(SERVER))),
-            (56, Arc::new(OptionValue::Text("wrong network".into()))),
-            (61, Arc::new(OptionValue::Octets(octets("01 02005e005301")))),
+            (54, OptionValue::Address(SERVER).into()),
+            (56, OptionValue::Text("wrong network".into()).into()),
+            (61, OptionValue::Octets(octets("01 02005e005301")).into()),
         ],
         ..reply(ReplyKind::Nak)
     };
@@ -234,7 +234,7 @@ fn an_overloaded_acknowledgement() {
         (51, OptionValue::U32(3600)),
         (61, OptionValue::Octets(octets("01 02005e005301"))),
     ];
-    reply.options = options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect();
+    reply.options = options.into_iter().map(|(code, value)| (code, value.into())).collect();
     // Everything fits in the given order, with the last three options in sname.
     assert_written(
         &request,

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use common::{Packet, arrival, parts, reply};
 use dhcproto::{
     Decodable, Decoder,
@@ -194,8 +192,8 @@ proptest! {
     ) {
         let options = options.into_iter().map(|(code, octets)| (code, OptionValue::Octets(octets)));
         let mut reply = reply(ReplyKind::Ack, options.collect());
-        reply.options.insert(0, (54, Arc::new(OptionValue::Address(common::SERVER))));
-        reply.options.insert(1, (51, Arc::new(OptionValue::U32(3600))));
+        reply.options.insert(0, (54, OptionValue::Address(common::SERVER).into()));
+        reply.options.insert(1, (51, OptionValue::U32(3600).into()));
         let mut packet = Vec::new();
         let written = write(&request, &reply, &mut packet).unwrap();
 

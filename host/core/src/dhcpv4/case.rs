@@ -205,13 +205,17 @@ impl<'e, 'r> Case<'e, 'r> {
     /// Notices the end of whatever holds an address that this case concerns, so that the decision
     /// uses the current states of the addresses.
     pub(super) fn notice(&mut self) {
-        let asked = [self.request.requested_address, Some(self.request.client_address)];
-        let asked = asked.into_iter().flatten().map(u32::from);
-        let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
-        let records = self.bindings.records_of(self.client.on_record());
-        let known = asked.chain(offered).chain(records);
-        let addresses: SmallVec<[u32; 8]> = self.named().chain(known).collect();
-        for address in addresses {
+        let client_address = Some(self.request.client_address);
+        let reserved = self.reservation.map(|reservation| reservation.address);
+        let named = [self.request.requested_address, client_address, self.terms.address, reserved];
+        for address in named.into_iter().flatten().filter(|address| !address.is_unspecified()) {
+            self.bindings.notice(self.now, u32::from(address));
+        }
+        if let Some(offered) = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource)
+        {
+            self.bindings.notice(self.now, offered);
+        }
+        for address in self.bindings.records_of(self.client.on_record()) {
             self.bindings.notice(self.now, address);
         }
         if let Some(limit) = &self.terms.subscriber {

@@ -15,7 +15,7 @@ use ipnet::Ipv4Net;
 use smallvec::SmallVec;
 
 use crate::{
-    OptionSet, OptionValue, Pool, Request, Reservation, Subnet, Terms,
+    OptionSet, OptionValue, Pool, ReplyValue, Request, Reservation, Subnet, Terms,
     option::{code, is_reserved_for_engine},
 };
 
@@ -47,7 +47,7 @@ impl Parameters<'_> {
     /// Adds the subnet mask, the options with a value that the client asked for, and then those
     /// that a policy adds without being asked. A client without a parameter request list gets
     /// everything that is configured.
-    pub(super) fn write(&self, options: &mut Vec<(u8, Arc<OptionValue>)>) {
+    pub(super) fn write(&self, options: &mut Vec<(u8, ReplyValue)>) {
         for code in self.codes() {
             if let Some(value) = self.value(code) {
                 options.push((code, value));
@@ -80,31 +80,31 @@ impl Parameters<'_> {
     }
 
     /// The value of an option, or `None` if it is not configured or a policy removed it.
-    fn value(&self, code: u8) -> Option<Arc<OptionValue>> {
+    fn value(&self, code: u8) -> Option<ReplyValue> {
         self.value_and_origin(code).map(|(value, _)| value)
     }
 
     /// The value of an option, and the layer that it comes from.
-    pub(super) fn value_and_origin(&self, code: u8) -> Option<(Arc<OptionValue>, OptionOrigin)> {
+    pub(super) fn value_and_origin(&self, code: u8) -> Option<(ReplyValue, OptionOrigin)> {
         let set = self.terms.options.iter().rev().find(|(found, _)| *found == code);
         if let Some((_, value)) = set {
-            return value.clone().map(|value| (value, OptionOrigin::Policy));
+            return value.clone().map(|value| (value.into(), OptionOrigin::Policy));
         }
         let configured =
-            |(set, origin): (&OptionSet, _)| Some((Arc::clone(set.get(code)?), origin));
+            |(set, origin): (&OptionSet, _)| Some((Arc::clone(set.get(code)?).into(), origin));
         if let Some(found) = self.layers().find_map(configured) {
             return Some(found);
         }
         let of_prefix = |address: fn(&Ipv4Net) -> Ipv4Addr| {
             let prefix = self.subnet.map(|subnet| &subnet.prefix)?;
-            Some((Arc::new(OptionValue::Address(address(prefix))), OptionOrigin::Prefix))
+            Some((OptionValue::Address(address(prefix)).into(), OptionOrigin::Prefix))
         };
         match code {
             code::SUBNET_MASK => of_prefix(Ipv4Net::netmask),
             BROADCAST_ADDRESS => of_prefix(Ipv4Net::broadcast),
             _ => {
                 let value = HOST_REQUIREMENTS.get(code).map(Arc::clone);
-                value.map(|value| (value, OptionOrigin::HostRequirements))
+                value.map(|value| (value.into(), OptionOrigin::HostRequirements))
             }
         }
     }

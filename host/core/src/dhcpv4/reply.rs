@@ -3,21 +3,27 @@
 //! Does not choose the address; `destination` determines where a reply is sent. Invariant: every
 //! reply contains the server identifier.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::net::Ipv4Addr;
 
-use crate::{INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, option::code, relay};
+use crate::{
+    INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, ReplyValue, option::code, relay,
+};
 
 use super::{Decision, case::Case, options::Parameters, plan::address_of};
 
 /// A message is cut to the length that one option 56 can hold.
 const MESSAGE_OCTETS_MAX: usize = 255;
 
-type Options = Vec<(u8, Arc<OptionValue>)>;
+/// Most replies have no more options.
+const OPTIONS_USUALLY_MAX: usize = 16;
+
+type Options = Vec<(u8, ReplyValue)>;
 
 impl Case<'_, '_> {
     /// The OFFER or ACK of `address`.
     pub(super) fn grant(&self, kind: ReplyKind, address: u32) -> Reply {
-        let mut options = vec![self.server_identifier()];
+        let mut options = Vec::with_capacity(OPTIONS_USUALLY_MAX);
+        options.push(self.server_identifier());
         let lease_time_secs = self.lease_time_secs(address);
         options.push(secs(code::LEASE_TIME, lease_time_secs));
         if let Some((renewal_secs, rebinding_secs)) = renewal_and_rebinding(lease_time_secs) {
@@ -71,7 +77,7 @@ impl Case<'_, '_> {
         let message = text.get(..text.floor_char_boundary(MESSAGE_OCTETS_MAX)).unwrap_or_default();
         let mut options = vec![self.server_identifier()];
         self.echo_client_identifier(&mut options);
-        options.push((code::MESSAGE, Arc::new(OptionValue::Text(message.to_owned()))));
+        options.push((code::MESSAGE, OptionValue::Text(message.to_owned()).into()));
         let reply = Reply {
             kind: ReplyKind::Nak,
             client_address: Ipv4Addr::UNSPECIFIED,
@@ -96,9 +102,9 @@ impl Case<'_, '_> {
         }
     }
 
-    fn server_identifier(&self) -> (u8, Arc<OptionValue>) {
+    fn server_identifier(&self) -> (u8, ReplyValue) {
         let address = self.request.own_server_identifier();
-        (code::SERVER_IDENTIFIER, Arc::new(OptionValue::Address(address)))
+        (code::SERVER_IDENTIFIER, OptionValue::Address(address).into())
     }
 
     /// Adds the options of the request that a reply returns as they were received.
@@ -110,7 +116,7 @@ impl Case<'_, '_> {
         // The relay's selection takes precedence over the client's (RFC 3527 section 3), which then
         // is neither used nor returned (RFC 3011 section 2).
         if let Some(selected) = self.request.subnet_selection.filter(|_| !is_link_selected) {
-            options.push((code::SUBNET_SELECTION, Arc::new(OptionValue::Address(selected))));
+            options.push((code::SUBNET_SELECTION, OptionValue::Address(selected).into()));
         }
     }
 
@@ -118,7 +124,7 @@ impl Case<'_, '_> {
     /// 6842).
     fn echo_client_identifier(&self, options: &mut Options) {
         if let Some(octets) = &self.request.client_identifier {
-            options.push((code::CLIENT_IDENTIFIER, Arc::new(OptionValue::Octets(octets.to_vec()))));
+            options.push((code::CLIENT_IDENTIFIER, OptionValue::Octets(octets.to_vec()).into()));
         }
     }
 }
@@ -134,8 +140,8 @@ fn renewal_and_rebinding(lease_time_secs: u32) -> Option<(u32, u32)> {
     (0 < renewal_secs && renewal_secs < rebinding_secs).then_some((renewal_secs, rebinding_secs))
 }
 
-fn secs(code: u8, secs: u32) -> (u8, Arc<OptionValue>) {
-    (code, Arc::new(OptionValue::U32(secs)))
+fn secs(code: u8, secs: u32) -> (u8, ReplyValue) {
+    (code, OptionValue::U32(secs).into())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{OptionValue, Reply as CoreReply, ReplyKind as CoreKind};
+use lessor_core::{OptionValue, Reply as CoreReply, ReplyKind as CoreKind, ReplyValue};
 use wasmtime::component::Resource;
 
 use super::{
@@ -17,7 +17,7 @@ use crate::trace::{Setting, set_reply_option};
 pub(crate) struct ReplyDraft {
     kind: ReplyKind,
     your_address: Option<Ipv4Address>,
-    options: Vec<(u8, Arc<OptionValue>)>,
+    options: Vec<(u8, ReplyValue)>,
     changes: Vec<Setting>,
     budget: OptionBudget,
     encode: Encode,

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, mem, sync::Arc};
 
-use lessor_core::{BeyondLimit, OptionValue, Reply, SubscriberLimit, Terms, Verdict};
+use lessor_core::{BeyondLimit, OptionValue, Reply, ReplyValue, SubscriberLimit, Terms, Verdict};
 
 use super::{Difference, DifferenceKind};
 use crate::{
@@ -64,7 +64,7 @@ pub(super) fn replies(live: &Reply, shadow: &Reply, encode: Encode) -> Vec<Diffe
     let mut found = Found::default();
     // Typed values and octets are equal if their encodings are.
     let encoded = |reply: &Reply| -> BTreeMap<u8, Vec<u8>> {
-        let write = |(code, value): &(u8, Arc<OptionValue>)| {
+        let write = |(code, value): &(u8, ReplyValue)| {
             let mut octets = Vec::new();
             encode(value, &mut octets);
             (*code, octets)
@@ -270,7 +270,7 @@ mod tests {
             your_address: Ipv4Addr::new(192, 0, 2, 7),
             next_server_address: Ipv4Addr::UNSPECIFIED,
             force_broadcast: false,
-            options: vec![(224, Arc::new(OptionValue::U32(1))), (15, octets("a"))],
+            options: vec![(224, OptionValue::U32(1).into()), (15, octets("a").into())],
             destination: Destination::Broadcast,
         };
         let mut shadow = reply.clone();

@@ -266,9 +266,9 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
         next_server_address: Ipv4Addr::UNSPECIFIED,
         force_broadcast: false,
         options: vec![
-            (1, Arc::new(OptionValue::Address(Ipv4Addr::new(255, 255, 0, 0)))),
-            (15, octets("old.example")),
-            (3, Arc::new(OptionValue::Addresses(vec![RELAY]))),
+            (1, OptionValue::Address(Ipv4Addr::new(255, 255, 0, 0)).into()),
+            (15, octets("old.example").into()),
+            (3, OptionValue::Addresses(vec![RELAY]).into()),
         ],
         destination: Destination::Broadcast,
     }
@@ -303,8 +303,11 @@ fn replies_are_edited_in_place() {
     // The mirror reads the result of the first plugin.
     let seen = "ReplyKind::Ack Some(100.64.1.7) [1, 15] Some([255, 255, 0, 0]) None 7";
     let mut wanted = reply(ReplyKind::Ack);
-    wanted.options =
-        vec![wanted.options[0].clone(), (15, octets("new.example")), (225, octets(seen))];
+    wanted.options = vec![
+        wanted.options[0].clone(),
+        (15, octets("new.example").into()),
+        (225, octets(seen).into()),
+    ];
     assert_eq!(found, wanted);
     assert_eq!(
         trace[0],

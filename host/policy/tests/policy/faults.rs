@@ -357,7 +357,7 @@ fn reply() -> Reply {
         your_address: crate::common::CLIENT,
         next_server_address: std::net::Ipv4Addr::UNSPECIFIED,
         force_broadcast: false,
-        options: vec![(15, Arc::new(OptionValue::Octets(b"old.example".to_vec())))],
+        options: vec![(15, OptionValue::Octets(b"old.example".to_vec()).into())],
         destination: lessor_core::Destination::Broadcast,
     }
 }

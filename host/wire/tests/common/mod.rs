@@ -4,7 +4,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::net::Ipv4Addr;
 
 use lessor_core::{Arrival, Destination, OptionValue, Reply, ReplyKind, Request};
 
@@ -91,7 +91,7 @@ pub fn reply(kind: ReplyKind, options: Vec<(u8, OptionValue)>) -> Reply {
         your_address: Ipv4Addr::new(192, 0, 2, 77),
         next_server_address: Ipv4Addr::UNSPECIFIED,
         force_broadcast: false,
-        options: options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect(),
+        options: options.into_iter().map(|(code, value)| (code, value.into())).collect(),
         destination: Destination::Broadcast,
     }
 }
