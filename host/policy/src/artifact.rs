@@ -87,7 +87,7 @@ fn componentize(module: &[u8]) -> Result<Vec<u8>, Problem> {
     if world.is_none_or(|world| world.imports.is_empty() && world.exports.is_empty()) {
         return Err(Problem::NoDescription);
     }
-    let mut encoder = wit_component::ComponentEncoder::default();
+    let encoder = wit_component::ComponentEncoder::default();
     encoder.module(module).map_err(not_encodable)?.encode().map_err(not_encodable)
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn module(edit: impl Fn(&str) -> String, world: &str) -> Vec<u8> {
     let world = resolve.select_world(&[package], Some("test")).unwrap();
     let abi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
     let mut module = dummy_module(&resolve, world, abi);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     module
 }
 
