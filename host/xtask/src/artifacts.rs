@@ -3,53 +3,54 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-
-use crate::{
-    checkout::target,
-    command::{cargo, run},
-    setup,
+use lessor_guests::{
+    INTERPRETERS, POLICIES, Target, add_wasm_targets, cargo, programs_command, target_folder,
 };
 
-/// The shipped policies; each is a package in `plugins/`.
-pub(crate) const POLICIES: [&str; 3] = ["subscriber-table", "vendor-options", "walled-garden"];
-
-/// The policies that only tests use; packages in `tests/guests/`.
-pub(crate) const TEST_GUESTS: [&str; 6] =
-    ["minimal", "mirror", "misbehaving", "planner", "capable", "counting"];
+use crate::command::run;
 
 /// The profile with which the server is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// For tests and the demo: optimised, with assertions.
+    /// For tests: optimised, with assertions.
     Dev,
     /// For release.
     Release,
 }
 
-/// Builds the server. In the development profile, its dependencies have the features of the whole
-/// workspace, as in the tests; otherwise cargo would compile them twice.
+/// Builds the server.
 ///
 /// # Errors
 /// Returns an error if it does not build.
 pub(crate) fn lessor(profile: Profile) -> anyhow::Result<PathBuf> {
-    let (folder, arguments): (_, &[&str]) = match profile {
-        Profile::Dev => ("debug", &["build", "--workspace", "--bin", "lessor"]),
-        Profile::Release => ("release", &["build", "--package", "lessor", "--release"]),
-    };
-    run(&mut cargo(arguments))?;
-    existing(target().join(folder).join("lessor"))
+    match profile {
+        Profile::Dev => {
+            run(&mut programs_command(&["lessor"], None))?;
+            server_in("debug")
+        }
+        Profile::Release => {
+            run(cargo().args(["build", "--package", "lessor", "--release", "--locked"]))?;
+            server_in("release")
+        }
+    }
 }
 
 /// Builds the server for tests, together with all tests.
 ///
-/// The server alone would need its dependencies with fewer features than the tests need, and cargo
-/// would compile them twice.
-///
 /// # Errors
 /// Returns an error if something does not build.
 pub(crate) fn lessor_with_tests() -> anyhow::Result<PathBuf> {
-    run(&mut cargo(&["build", "--workspace", "--bins", "--tests", "--examples", "--locked"]))?;
-    existing(target().join("debug").join("lessor"))
+    let arguments = ["build", "--workspace", "--bins", "--tests", "--examples", "--locked"];
+    run(cargo().args(arguments))?;
+    server_in("debug")
+}
+
+/// Returns the server that the demo's front door has built.
+///
+/// # Errors
+/// Returns an error if there is none.
+pub(crate) fn demo_lessor() -> anyhow::Result<PathBuf> {
+    server_in("debug")
 }
 
 /// Builds every shipped policy, and returns the files in `target/policies/`.
@@ -58,7 +59,7 @@ pub(crate) fn lessor_with_tests() -> anyhow::Result<PathBuf> {
 /// Returns an error if one does not build.
 pub(crate) fn policies() -> anyhow::Result<Vec<PathBuf>> {
     let built = guests(&POLICIES)?;
-    let folder = target().join("policies");
+    let folder = target_folder()?.join("policies");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
     let mut files = Vec::new();
@@ -75,9 +76,9 @@ pub(crate) fn policies() -> anyhow::Result<Vec<PathBuf>> {
 /// # Errors
 /// Returns an error if one does not build.
 pub(crate) fn guests(packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
-    setup::add_wasm_targets()?;
+    add_wasm_targets()?;
     eprintln!("building {} for WebAssembly", packages.join(", "));
-    Ok(lessor_guests::build(packages, lessor_guests::Target::Bare)?)
+    Ok(lessor_guests::build(packages, Target::Bare)?)
 }
 
 /// Builds the interpreters of scripts, and returns their folder, in which the server of this
@@ -86,12 +87,21 @@ pub(crate) fn guests(packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
 /// # Errors
 /// Returns an error if one does not build.
 pub(crate) fn interpreters() -> anyhow::Result<PathBuf> {
-    setup::add_wasm_targets()?;
-    eprintln!("building the interpreters for WebAssembly");
-    Ok(lessor_guests::interpreters()?)
+    interpreters_of(&INTERPRETERS)
 }
 
-fn existing(path: PathBuf) -> anyhow::Result<PathBuf> {
+/// Builds some of the interpreters like [`interpreters`].
+///
+/// # Errors
+/// Returns an error if one does not build.
+pub(crate) fn interpreters_of(wanted: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
+    add_wasm_targets()?;
+    eprintln!("building the interpreters for WebAssembly");
+    Ok(lessor_guests::interpreters_of(wanted)?)
+}
+
+fn server_in(folder: &str) -> anyhow::Result<PathBuf> {
+    let path = target_folder()?.join(folder).join("lessor");
     if !path.exists() {
         bail!("cargo did not build {}", path.display());
     }

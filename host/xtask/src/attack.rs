@@ -11,10 +11,11 @@ use std::{
 
 use anyhow::{Context, ensure};
 use lessor_e2e::attack::{FULL, Finding, REPORT};
+use lessor_guests::cargo;
 
 use crate::{
     artifacts::{self, Profile},
-    command::{cargo, run as run_command},
+    command::run as run_command,
 };
 
 #[derive(Debug, clap::Args)]
@@ -212,7 +213,8 @@ impl Attack {
             let mut command = Command::new(std::env::current_exe()?);
             return run_command(command.arg(name).arg("--lessor").arg(lessor).env(REPORT, report));
         }
-        let mut test = cargo(&["test", "--locked"]);
+        let mut test = cargo();
+        test.args(["test", "--locked"]);
         test.args(self.test).arg("--").args(self.filter);
         test.args(["--test-threads", "1", "--nocapture"]);
         test.env("LESSOR_BIN", lessor).env("LESSOR_REQUIRE_E2E", "1").env(REPORT, report);

@@ -5,10 +5,11 @@
 
 use anyhow::{Context, ensure};
 use lessor_e2e::compare::{Kind, cases, in_guide, play, put_into_guide};
+use lessor_guests::{is_installed, workspace};
 
 use crate::{
     artifacts::{self, Profile},
-    checkout, setup,
+    setup,
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,10 +29,8 @@ pub(crate) struct CompareArguments {
 pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "needs root, for network namespaces with port 67");
     let wanted = Kind::ALL.into_iter().filter_map(Kind::program);
-    let missing: Vec<&str> = wanted
-        .filter(|(program, _)| !setup::is_installed(program))
-        .map(|(_, package)| package)
-        .collect();
+    let missing: Vec<&str> =
+        wanted.filter(|(program, _)| !is_installed(program)).map(|(_, package)| package).collect();
     setup::install(&missing)?;
     if std::env::var_os("LESSOR_BIN").is_none() {
         artifacts::lessor(Profile::Dev)?;
@@ -50,7 +49,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     }
     println!("{table}");
     if arguments.write {
-        let guide = checkout::root().join("docs/operators.md");
+        let guide = workspace().join("docs/operators.md");
         let text = std::fs::read_to_string(&guide).context("cannot read the guide")?;
         std::fs::write(&guide, put_into_guide(&text, &in_guide(&titles, &outcomes)))
             .with_context(|| format!("cannot write {}", guide.display()))?;

@@ -21,16 +21,13 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use lessor_guests::workspace;
 use lessor_load::{Acquired, Answer, Subscriber};
 use lessor_terminal::table;
 use owo_colors::{OwoColorize, Stream::Stdout};
 
 use self::{access::Access, foresight::Recording};
-use crate::{
-    artifacts::{self, Profile},
-    checkout,
-    server::Server,
-};
+use crate::{artifacts, server::Server};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoArguments {
@@ -110,7 +107,7 @@ const CARLA: usize = 2;
 /// # Errors
 /// Returns an error if something does not build, or if a subscriber does not get what it must get.
 pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
-    let lessor = artifacts::lessor(Profile::Dev)?;
+    let lessor = artifacts::demo_lessor()?;
     let policies = artifacts::policies()?;
     let folder = tempfile::Builder::new().prefix("lessor-demo-").tempdir()?;
     let config = lay_out(folder.path(), &policies)?;
@@ -270,7 +267,7 @@ fn strike_off(plugins: &Path, circuit_id: &str) -> anyhow::Result<()> {
 
 /// Creates a folder with configuration, policies and their settings, as an operator would.
 fn lay_out(folder: &Path, policies: &[PathBuf]) -> anyhow::Result<PathBuf> {
-    let examples = checkout::root().join("examples");
+    let examples = workspace().join("examples");
     let config = folder.join("lessor.toml");
     std::fs::copy(examples.join("demo.toml"), &config).context("cannot copy examples/demo.toml")?;
     let plugins = folder.join("plugins");

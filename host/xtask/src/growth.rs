@@ -18,11 +18,9 @@ mod networks;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use lessor_guests::workspace;
 
-use crate::{
-    artifacts::{self, Profile},
-    checkout,
-};
+use crate::artifacts::{self, Profile};
 
 use self::document::Section;
 
@@ -62,7 +60,7 @@ pub(crate) fn run(arguments: &GrowthArguments) -> anyhow::Result<()> {
     show(&mut sections, networks::measure(&lessor, folder, arguments)?);
     show(&mut sections, fullness::measure(&lessor, folder)?);
     if arguments.write {
-        let path = checkout::root().join("docs/performance.md");
+        let path = workspace().join("docs/performance.md");
         document::put_into(&path, &sections)?;
     }
     Ok(())

@@ -17,6 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use lessor_guests::is_installed;
 use lessor_terminal::{right_align, table};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
@@ -25,7 +26,6 @@ use crate::{
     artifacts::{self, Profile},
     command::run as run_command,
     server::Server,
-    setup::is_installed,
 };
 
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,6 @@
 
 mod artifacts;
 mod attack;
-mod checkout;
 mod command;
 mod compare;
 mod demo;
@@ -14,7 +13,6 @@ mod load;
 mod overload;
 mod pairs;
 mod policies;
-mod purity;
 mod reloads;
 mod server;
 mod setup;
@@ -92,7 +90,7 @@ fn main() -> ExitCode {
         Task::Sim(arguments) => done(simulate::simulate("simulation", &arguments)),
         Task::Worlds(arguments) => done(simulate::simulate("small_worlds", &arguments)),
         Task::Lint => done(test::lint()),
-        Task::Purity => done(purity::run()),
+        Task::Purity => done(test::purity()),
         Task::Setup => done(setup::run()),
     };
     result.unwrap_or_else(|error| {

@@ -2,7 +2,9 @@
 //! small worlds exhaustively. Both are tests of the core that take arguments. They have a separate
 //! profile: optimised like a release, with the assertions of tests.
 
-use crate::command::{cargo, run};
+use lessor_guests::cargo;
+
+use crate::command::run;
 
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
@@ -18,5 +20,5 @@ pub(crate) struct SimulateArguments {
 /// Returns an error if a rule is broken, or if a deliberate mistake is not found.
 pub(crate) fn simulate(test: &str, arguments: &SimulateArguments) -> anyhow::Result<()> {
     let core = ["test", "--locked", "-p", "lessor-core", "--profile", "simulation", "--test"];
-    run(cargo(&core).arg(test).arg("--").args(&arguments.arguments))
+    run(cargo().args(core).arg(test).arg("--").args(&arguments.arguments))
 }

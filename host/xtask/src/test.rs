@@ -1,11 +1,9 @@
 //! `cargo xtask test` and `cargo xtask lint`: run all tests, including those with real DHCP
 //! clients, and the lints.
 
-use crate::{
-    artifacts,
-    command::{cargo, run},
-    purity, setup,
-};
+use lessor_guests::{CORE, POLICIES, TEST_GUESTS, cargo, target_folder};
+
+use crate::{artifacts, command::run, setup};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArguments {
@@ -33,13 +31,12 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
             eprintln!("some end-to-end tests will be SKIPPED: {error:#}");
         }
     }
-    purity::run()?;
     // Builds all policies at once, so that the tests find them built.
-    artifacts::guests(&[&artifacts::POLICIES[..], &artifacts::TEST_GUESTS].concat())?;
+    artifacts::guests(&[&POLICIES[..], &TEST_GUESTS, &[CORE]].concat())?;
     artifacts::interpreters()?;
     let lessor = artifacts::lessor_with_tests()?;
-    let mut test = cargo(&["test", "--workspace", "--no-fail-fast", "--locked"]);
-    test.env("LESSOR_BIN", lessor);
+    let mut test = cargo();
+    test.args(["test", "--workspace", "--no-fail-fast", "--locked"]).env("LESSOR_BIN", lessor);
     if let Some(filter) = &arguments.filter {
         test.args(["--", filter]);
     }
@@ -51,14 +48,25 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
 /// # Errors
 /// Returns an error if a check fails.
 pub(crate) fn lint() -> anyhow::Result<()> {
-    run(&mut cargo(&["fmt", "--all", "--check"]))?;
-    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     // The interpreters are empty crates for the host.
-    let target = ["--target", "wasm32-unknown-unknown", "--target-dir", "target/guests"];
+    let target = ["--target", "wasm32-unknown-unknown", "--target-dir"];
     let packages = ["-p", "javascript-interpreter", "-p", "rhai-interpreter"];
-    run(cargo(&["clippy"]).args(packages).args(target).args(["--", "--deny", "warnings"]))?;
+    let mut wasm = cargo();
+    wasm.arg("clippy").args(packages).args(target).arg(target_folder()?.join("guests"));
+    run(wasm.args(["--", "--deny", "warnings"]))?;
     // Circles of modules, the wording of comments, and pages that list what there is.
-    run(&mut cargo(&["test", "--package", "lessor-house", "--locked"]))?;
-    run(cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])
+    run(cargo().args(["test", "--package", "lessor-house", "--locked"]))?;
+    run(cargo()
+        .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// Runs the test that proves that the core is pure.
+///
+/// # Errors
+/// Returns an error if it does not build or is not pure.
+pub(crate) fn purity() -> anyhow::Result<()> {
+    run(cargo().args(["test", "--workspace", "--locked", "--test", "purity"]))
 }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{Mutex, OnceLock},
 };
 
@@ -40,25 +40,18 @@ fn existing(path: PathBuf, variable: &str) -> PathBuf {
 
 fn build_lessor() -> PathBuf {
     // Written past the capture of output, because the first build of a checkout takes minutes.
-    let _ = writeln!(std::io::stderr(), "e2e: cargo build --workspace --bin lessor");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "build",
-            "--message-format=json-render-diagnostics",
-            "--workspace",
-            "--bin",
-            "lessor",
-        ])
-        .current_dir(checkout())
+    let _ = writeln!(std::io::stderr(), "e2e: building the server");
+    let output = lessor_guests::programs_command(&["lessor"], None)
+        .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo can be run");
     assert!(output.status.success(), "the server does not build");
     let messages = String::from_utf8_lossy(&output.stdout);
-    let made = messages.lines().rev().find_map(|line| {
+    let made = messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(message.get("executable")?.as_str()?.into())
+        let is_server = message.get("target")?.get("name")? == "lessor";
+        is_server.then(|| Some(message.get("executable")?.as_str()?.into()))?
     });
     made.expect("cargo names the executable")
 }

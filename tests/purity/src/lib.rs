@@ -1,4 +1,4 @@
-//! Links the core into a WebAssembly module, so that `cargo xtask purity` can check its imports.
+//! Links the core into a WebAssembly module, so that a test can check its imports.
 //! This is not a policy and never runs; it only prevents the linker from removing the engine.
 #![allow(unsafe_code, reason = "an exported symbol is what makes the linker keep the engine")]
 
