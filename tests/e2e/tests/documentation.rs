@@ -55,15 +55,16 @@ fn built_from_readme() -> PathBuf {
     fs::copy(built::checkout().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     fs::write(folder.join("src/lib.rs"), &blocks("README.md", "rust")[0]).unwrap();
     let build = &blocks("README.md", "sh").into_iter().find(|b| b.contains("cargo build")).unwrap();
+    let target = lessor_guests::authors_target_folder().unwrap();
     let arguments = build.lines().next().unwrap().strip_prefix("cargo ").unwrap();
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(arguments.split(' '))
-        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .env("CARGO_TARGET_DIR", &target)
         .current_dir(&folder)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    folder.join("target/wasm32-unknown-unknown/release/night_shift.wasm")
+    target.join("wasm32-unknown-unknown/release/night_shift.wasm")
 }
 
 #[test]

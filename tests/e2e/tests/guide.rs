@@ -98,7 +98,7 @@ fn chapter(title: &str) {
         .current_dir(folder.path())
         .env("PATH", format!("{}:{path}", binaries.display()))
         // A shared folder, so that the dependencies of all Rust projects are compiled only once.
-        .env("CARGO_TARGET_DIR", built::checkout().join("target/documentation/guide"))
+        .env("CARGO_TARGET_DIR", lessor_guests::authors_target_folder().unwrap())
         .output()
         .unwrap();
     let said = format!(

@@ -421,12 +421,10 @@ fn follow(page: &Path, folder: &Path, skipped: &[&str]) {
 /// Makes a Rust project use the versions of this checkout and a shared target folder, so that its
 /// crates are compiled only once.
 fn keep_what_is_built(folder: &Path) {
-    let target = built::checkout().join("target/projects");
-    fs::create_dir_all(&target).unwrap();
     for project in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if project.join("Cargo.toml").is_file() && !project.join("target").exists() {
             fs::copy(built::checkout().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
-            std::os::unix::fs::symlink(&target, project.join("target")).unwrap();
+            lessor_guests::share_target_of(&project).unwrap();
         }
     }
 }

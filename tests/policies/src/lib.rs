@@ -101,6 +101,10 @@ impl Language {
         if let Some(install) = &self.install {
             self.step(&notes, install).map_err(NotBuilt::Unable)?;
         }
+        if self.folder().join("Cargo.toml").is_file() {
+            lessor_guests::share_target_of(&self.folder())
+                .map_err(|error| NotBuilt::Failed(error.to_string()))?;
+        }
         match &self.build {
             Some(build) => self.step(&notes, build).map_err(NotBuilt::Failed)?,
             // A script needs the interpreters of this checkout.

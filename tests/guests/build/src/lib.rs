@@ -17,4 +17,7 @@ pub use policies::{
     interpreters_of, policy,
 };
 pub use toolchain::{add_wasm_targets, is_installed};
-pub use workspace::{cargo, programs_command, target_folder, without_package, workspace};
+pub use workspace::{
+    authors_target_folder, cargo, programs_command, share_target_of, target_folder,
+    without_package, workspace,
+};

@@ -3,6 +3,8 @@
 use std::{
     env,
     ffi::OsStr,
+    fs,
+    os::unix,
     path::{Path, PathBuf, absolute},
     process::Command,
 };
@@ -59,6 +61,29 @@ pub fn target_folder() -> Result<PathBuf, BuildError> {
     absolute(outer.unwrap_or_else(|| workspace().join("target"))).map_err(|error| {
         BuildError::new(format!("the target folder has no absolute path: {error}"))
     })
+}
+
+/// Returns the target folder for crates outside of this workspace, like those of policy authors.
+/// They share it, so that what they depend on is compiled once.
+///
+/// # Errors
+/// Returns the errors of [`target_folder`].
+pub fn authors_target_folder() -> Result<PathBuf, BuildError> {
+    Ok(target_folder()?.join("authors"))
+}
+
+/// Makes a Rust project outside of this workspace use [`authors_target_folder`] as its folder
+/// `target`, unless it has one.
+///
+/// # Errors
+/// Returns an error if the link cannot be created.
+pub fn share_target_of(project: &Path) -> Result<(), BuildError> {
+    let (shared, own) = (authors_target_folder()?, project.join("target"));
+    if own.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let linked = fs::create_dir_all(&shared).and_then(|()| unix::fs::symlink(&shared, &own));
+    linked.map_err(|error| BuildError::new(format!("cannot create {}: {error}", own.display())))
 }
 
 /// Returns the top folder of the workspace.
