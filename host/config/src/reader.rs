@@ -5,12 +5,17 @@
 
 use std::ops::Range;
 
+use lessor_vocabulary::{
+    Refusal, Source,
+    option::OPTION_OCTETS_MAX,
+    read::{self, Form},
+};
 use toml::de::{DeTable, DeValue};
 
 use crate::{
     collector::Collector,
     mistake::Draft,
-    shapes::{self, Shape},
+    shapes::{self, ROUTE, Shape},
     suggest::{closest, joined},
 };
 
@@ -223,19 +228,9 @@ impl<'a> Value<'a> {
         text
     }
 
+    /// Reads a flag.
     pub(crate) fn flag(&self) -> Option<bool> {
-        match self.value {
-            DeValue::Boolean(flag) => Some(*flag),
-            _ => {
-                let help = match self.as_text().map(str::to_ascii_lowercase).as_deref() {
-                    Some("true" | "yes" | "on" | "1") => "write true, without quotes",
-                    Some("false" | "no" | "off" | "0") => "write false, without quotes",
-                    _ => "write true or false, without quotes",
-                };
-                self.refuse_with_help("true or false", help);
-                None
-            }
-        }
+        read::flag(self)
     }
 
     /// A whole number from `min` to `max`.
@@ -243,12 +238,7 @@ impl<'a> Value<'a> {
     where
         N: Copy + std::fmt::Display + PartialOrd + TryFrom<i128>,
     {
-        let number = self.integer().and_then(|number| N::try_from(number).ok());
-        let number = number.filter(|number| (min..=max).contains(number));
-        if number.is_none() {
-            self.refuse(&format!("a number from {min} to {max}"));
-        }
-        number
+        read::number(self, min, max)
     }
 
     /// The whole number, if the value is one; nothing is reported otherwise.
@@ -327,6 +317,40 @@ impl<'a> Value<'a> {
             .collect();
         entries.sort_by_key(|entry| entry.key.span.start);
         entries
+    }
+}
+
+/// How the crate that knows the syntax of values reads one.
+impl Source for Value<'_> {
+    fn form(&self) -> Form<'_> {
+        match self.value {
+            DeValue::Boolean(flag) => Form::Flag(*flag),
+            DeValue::Integer(_) => self.integer().map_or(Form::Other, Form::Number),
+            DeValue::String(text) => Form::Text(text),
+            _ => Form::Other,
+        }
+    }
+
+    fn items(&self) -> Vec<Self> {
+        Value::items(self)
+    }
+
+    fn route(&self) -> (Option<Self>, Option<Self>) {
+        let table = self.table(&ROUTE);
+        let part = |key, example| table.as_ref().and_then(|table| table.require(key, example));
+        (part("to", "\"0.0.0.0/0\""), part("via", "\"100.64.0.1\""))
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        match refusal {
+            Refusal::Wanted { wanted, help: None } => Value::refuse(self, &wanted),
+            Refusal::Wanted { wanted, help: Some(help) } => self.refuse_with_help(&wanted, help),
+            Refusal::TooLong { octets } => self.report(
+                Draft::found(format!("the option takes {octets} octets"))
+                    .wanted(format!("wanted at most {OPTION_OCTETS_MAX} octets"))
+                    .help("a reply has no room for more; shorten the value"),
+            ),
+        }
     }
 }
 

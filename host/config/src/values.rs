@@ -7,6 +7,10 @@ use std::{
 
 use ipnet::Ipv4Net;
 use lessor_core::INFINITE_SECS;
+use lessor_vocabulary::{
+    hexadecimal::{self, HEX},
+    read,
+};
 
 use crate::{
     reader::Value,
@@ -24,41 +28,13 @@ pub(crate) const NAME_CHARS_MAX: usize = 64;
 impl<'a> Value<'a> {
     /// Reads an IPv4 address.
     pub(crate) fn address(&self) -> Option<Ipv4Addr> {
-        const WANTED: &str = "an IPv4 address, such as \"192.0.2.1\"";
-        let text = self.text(WANTED)?;
-        let address = text.parse().ok();
-        if address.is_none() {
-            match text.parse::<std::net::Ipv6Addr>() {
-                Ok(_) => self.refuse_with_help(WANTED, "DHCPv4 does not support IPv6 addresses"),
-                Err(_) if text.trim().parse::<Ipv4Addr>().is_ok() => {
-                    self.refuse_with_help(WANTED, "remove the spaces around it");
-                }
-                Err(_) => self.refuse(WANTED),
-            }
-        }
-        address
+        read::address(self)
     }
 
     /// Reads an IPv4 prefix whose host bits are zero.
     pub(crate) fn prefix(&self) -> Option<Ipv4Net> {
-        const WANTED: &str = "an IPv4 prefix, such as \"100.64.0.0/16\"";
-        let text = self.text(WANTED)?;
-        match text.parse::<Ipv4Net>() {
-            Ok(prefix) if prefix == prefix.trunc() => Some(prefix),
-            Ok(prefix) => {
-                let help = format!("did you mean \"{}\"?", prefix.trunc());
-                self.refuse_with_help("the first address of the prefix", help);
-                None
-            }
-            Err(_) if text.parse::<Ipv4Addr>().is_ok() => {
-                self.refuse_with_help(WANTED, "add the length of the prefix, such as /24");
-                None
-            }
-            Err(_) => {
-                self.refuse(WANTED);
-                None
-            }
-        }
+        let prefix = read::prefix(self)?;
+        Ipv4Net::new(prefix.address, prefix.length).ok()
     }
 
     /// Reads a list of IPv4 prefixes, leaving out invalid ones.
@@ -159,50 +135,18 @@ impl<'a> Value<'a> {
 
     /// Reads octets: `hex:` and hexadecimal digits, which may be grouped by `:`, `-` and spaces.
     pub(crate) fn octets(&self) -> Option<Vec<u8>> {
-        const WANTED: &str = "octets, such as \"hex:0a0b\"";
-        let text = self.text(WANTED)?;
-        match hexadecimal(text) {
-            Some(Ok(octets)) => return Some(octets),
-            Some(Err(hex::FromHexError::OddLength)) => {
-                self.refuse_with_help(WANTED, "write two digits for every octet");
-            }
-            Some(Err(_)) => self.refuse_with_help(WANTED, "the digits are 0 to 9 and a to f"),
-            None => {
-                // Digits were most likely meant as hexadecimal.
-                let meant = match text.strip_prefix("0x").unwrap_or(text) {
-                    digits if hex::decode(digits).is_ok() => digits.to_owned(),
-                    text => hex::encode(text),
-                };
-                match meant.len() <= SUGGESTED_DIGITS_MAX && !meant.is_empty() {
-                    true => self.refuse_with_help(WANTED, format!("write \"{HEX}{meant}\"")),
-                    false => self.refuse(WANTED),
-                }
-            }
-        }
-        None
+        read::octets(self)
     }
 }
 
 /// The octets that a text represents, if they can identify a client or line.
 pub(crate) fn identifier(text: &str) -> Option<Box<[u8]>> {
-    let octets: Box<[u8]> = match hexadecimal(text) {
+    let octets: Box<[u8]> = match hexadecimal::of_text(text) {
         Some(octets) => octets.ok()?.into(),
         None => text.as_bytes().into(),
     };
     (1..=IDENTIFIER_OCTETS_MAX).contains(&octets.len()).then_some(octets)
 }
-
-/// The octets of a text with the prefix for hexadecimal digits.
-fn hexadecimal(text: &str) -> Option<Result<Vec<u8>, hex::FromHexError>> {
-    let digits = text.strip_prefix(HEX)?;
-    Some(hex::decode(digits.replace([':', '-', ' '], "")))
-}
-
-/// The prefix of octets that are written as hexadecimal digits.
-pub(crate) const HEX: &str = "hex:";
-
-/// The maximum length of a suggestion, in digits.
-const SUGGESTED_DIGITS_MAX: usize = 64;
 
 /// The duration in seconds, which may exceed 32 bits.
 fn parse_duration(text: &str) -> Option<u64> {

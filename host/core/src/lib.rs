@@ -16,6 +16,7 @@ mod client;
 mod dhcpv4;
 mod hardware_address;
 mod keyed_hash;
+mod kinds;
 mod lease;
 mod ledger;
 mod lookup;
@@ -37,6 +38,7 @@ pub use dhcpv4::{
     PoolUsage, Preference, Preview, Records, Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
+pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lease::{Answer, Change, Changes, Lease, LeaseState, UnknownFields};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{
@@ -50,7 +52,7 @@ pub use origin::{Link, Origin};
 pub use own_addresses::OwnAddresses;
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
-pub use reply::{Destination, Reply, ReplyKind, ReplyValue};
-pub use request::{Arrival, ClientState, Request, RequestKind, is_host_address};
+pub use reply::{Destination, Reply, ReplyValue};
+pub use request::{Arrival, Request, is_host_address};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};

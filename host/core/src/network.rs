@@ -11,7 +11,9 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{ClientKeyKind, HardwareAddress, OptionValue, Origin, Request};
+use crate::{
+    ClientKeyKind, HardwareAddress, OptionValue, Origin, Request, option::recorded::Recorded,
+};
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
 /// owns its addresses, its clients and one [`crate::Engine`].
@@ -177,7 +179,7 @@ pub enum ReservationOwner {
 
 /// Options by code, each at most once, in order of code. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<(u8, OptionValue)>", into = "Vec<(u8, Arc<OptionValue>)>")]
+#[serde(from = "Vec<(u8, Recorded)>", into = "Vec<(u8, Recorded)>")]
 pub struct OptionSet(Arc<[(u8, Arc<OptionValue>)]>);
 
 /// The position of a network in its [`Topology`].
@@ -451,15 +453,15 @@ impl OptionSet {
     }
 }
 
-impl From<Vec<(u8, OptionValue)>> for OptionSet {
-    fn from(options: Vec<(u8, OptionValue)>) -> Self {
-        options.into_iter().collect()
+impl From<Vec<(u8, Recorded)>> for OptionSet {
+    fn from(options: Vec<(u8, Recorded)>) -> Self {
+        options.into_iter().map(|(code, Recorded(value))| (code, value)).collect()
     }
 }
 
-impl From<OptionSet> for Vec<(u8, Arc<OptionValue>)> {
+impl From<OptionSet> for Vec<(u8, Recorded)> {
     fn from(options: OptionSet) -> Self {
-        options.0.to_vec()
+        options.iter().map(|(code, value)| (code, Recorded(Arc::clone(value)))).collect()
     }
 }
 

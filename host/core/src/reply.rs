@@ -9,9 +9,9 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{HardwareAddress, OptionValue};
+use crate::{HardwareAddress, OptionValue, ReplyKind, option::recorded};
 
 /// The answer to a request. Fields that every reply copies from its request (transaction id,
 /// hardware address, flags, relay address, option 82) are not repeated here: the code that writes
@@ -38,9 +38,7 @@ pub struct Reply {
 }
 
 /// The value of an option in a reply.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "OptionValue")]
-#[serde(into = "OptionValue")]
+#[derive(Clone, Debug)]
 pub enum ReplyValue {
     /// A value that was made for this reply.
     Made(OptionValue),
@@ -79,25 +77,16 @@ impl From<Arc<OptionValue>> for ReplyValue {
     }
 }
 
-impl From<ReplyValue> for OptionValue {
-    fn from(value: ReplyValue) -> Self {
-        match value {
-            ReplyValue::Made(value) => value,
-            ReplyValue::Shared(value) => Arc::unwrap_or_clone(value),
-        }
+impl Serialize for ReplyValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        recorded::Form::serialize(self, serializer)
     }
 }
 
-/// The kinds of replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReplyKind {
-    /// DHCPOFFER.
-    Offer,
-    /// DHCPACK.
-    Ack,
-    /// DHCPNAK.
-    Nak,
+impl<'de> Deserialize<'de> for ReplyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        recorded::Form::deserialize(deserializer).map(Self::Made)
+    }
 }
 
 /// The destination of a reply (RFC 2131 section 4.1).

@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation, relay};
+use crate::{
+    ClientState, HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation, RequestKind,
+    relay,
+};
 
 /// The port that servers and relays receive on (RFC 2131 section 4.1).
 const SERVER_PORT: u16 = 67;
@@ -60,49 +63,6 @@ pub struct Request {
     /// The payload of the datagram as received.
     #[serde(with = "crate::octets")]
     pub packet: Box<[u8]>,
-}
-
-/// The kinds of message that clients send and a server answers (RFC 2132 section 9.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum RequestKind {
-    Discover,
-    Request,
-    Decline,
-    Release,
-    Inform,
-}
-
-impl RequestKind {
-    /// The name of the message in RFC 2131.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Discover => "DHCPDISCOVER",
-            Self::Request => "DHCPREQUEST",
-            Self::Decline => "DHCPDECLINE",
-            Self::Release => "DHCPRELEASE",
-            Self::Inform => "DHCPINFORM",
-        }
-    }
-}
-
-/// The state of a client that sends a REQUEST (RFC 2131 section 4.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClientState {
-    /// It accepts an offer: options 54 and 50. A ciaddr in addition has no meaning.
-    Selecting,
-    /// It verifies an address that it remembers: option 50 without option 54. A ciaddr in addition
-    /// has no meaning.
-    InitReboot,
-    /// It extends its lease with this server: only ciaddr, sent by unicast (through a relay that
-    /// reports this, RFC 5010).
-    Renewing,
-    /// It extends its lease with any server: only ciaddr, broadcast or relayed.
-    Rebinding,
-    /// No state of the RFC: option 54 without option 50, or neither option 50 nor ciaddr.
-    Unknown,
 }
 
 /// How and where a message arrived.

@@ -28,6 +28,7 @@ pub struct Terms {
     /// Options by code. A value is sent whether or not the client asked for it; `None` prevents the
     /// option from being sent even if it is configured. Later entries take precedence. Options that
     /// only the engine may set are ignored.
+    #[serde(with = "crate::option::recorded::changes")]
     pub options: Vec<(u8, Option<Arc<OptionValue>>)>,
     /// The subscriber that the lease counts against, and its limit.
     pub subscriber: Option<SubscriberLimit>,

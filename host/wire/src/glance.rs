@@ -7,7 +7,6 @@
 
 use std::net::Ipv4Addr;
 
-use dhcproto::v4::MessageType;
 use lessor_core::{RequestKind, option::code, relay};
 
 use crate::OPTIONS_START;
@@ -78,7 +77,9 @@ pub fn glance(packet: &[u8]) -> Glance<'_> {
 impl<'a> Glance<'a> {
     fn note(&mut self, code: u8, octets: &'a [u8]) {
         match code {
-            code::MESSAGE_TYPE => self.kind = octets.first().and_then(|found| kind(*found)),
+            code::MESSAGE_TYPE => {
+                self.kind = octets.first().and_then(|found| RequestKind::by_number(*found))
+            }
             // 0.0.0.0 counts as absent, as it does for `parse`.
             code::REQUESTED_ADDRESS | code::SERVER_IDENTIFIER if octets != [0; 4] => {
                 self.extends = false;
@@ -87,17 +88,6 @@ impl<'a> Glance<'a> {
             code::RELAY_AGENT_INFORMATION => self.line = line(octets),
             _ => {}
         }
-    }
-}
-
-fn kind(message_type: u8) -> Option<RequestKind> {
-    match MessageType::from(message_type) {
-        MessageType::Discover => Some(RequestKind::Discover),
-        MessageType::Request => Some(RequestKind::Request),
-        MessageType::Decline => Some(RequestKind::Decline),
-        MessageType::Release => Some(RequestKind::Release),
-        MessageType::Inform => Some(RequestKind::Inform),
-        _ => None,
     }
 }
 

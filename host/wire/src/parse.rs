@@ -7,7 +7,7 @@
 
 use std::net::Ipv4Addr;
 
-use dhcproto::v4::{MAGIC, MessageType, Opcode, borrowed};
+use dhcproto::v4::{MAGIC, Opcode, borrowed};
 use lessor_core::{
     Arrival, HardwareAddress, Reason, ReceivedOptions, RelayInformation, Request, RequestKind,
     option::code,
@@ -153,14 +153,7 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
 /// The kind of the message in option 53.
 fn message_kind(options: &ReceivedOptions) -> Result<RequestKind, Fault> {
     let [found] = required(options, code::MESSAGE_TYPE)?.ok_or(Fault::NoMessageType)?;
-    match MessageType::from(found) {
-        MessageType::Discover => Ok(RequestKind::Discover),
-        MessageType::Request => Ok(RequestKind::Request),
-        MessageType::Decline => Ok(RequestKind::Decline),
-        MessageType::Release => Ok(RequestKind::Release),
-        MessageType::Inform => Ok(RequestKind::Inform),
-        _ => Err(Fault::UnexpectedMessageType { found }),
-    }
+    RequestKind::by_number(found).ok_or(Fault::UnexpectedMessageType { found })
 }
 
 /// An option that determines the answer. With another length than `N`, the message cannot be

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use dhcproto::v4::{MAGIC, MIN_PACKET_SIZE, MessageType, Opcode};
+use dhcproto::v4::{MAGIC, MIN_PACKET_SIZE, Opcode};
 use lessor_core::{HardwareAddress, Reason, Reply, ReplyKind, Request, option::code};
 use smallvec::SmallVec;
 use thiserror::Error;
@@ -16,7 +16,7 @@ use crate::{
     BOOT_FILE, OPTIONS_START, OVERLOAD_FILE, OVERLOAD_SERVER_NAME, SERVER_NAME,
     codes::CodeSet,
     room::{self, Item, Place, Places},
-    value::{encode_value, needs_items},
+    value::encode_value,
 };
 
 /// The maximum length of a reply in octets, regardless of option 57 and the link: what an Ethernet
@@ -96,7 +96,7 @@ pub fn write(
 ) -> Result<Written, Unwritable> {
     packet.clear();
     write_header(request, reply, packet);
-    packet.extend_from_slice(&[code::MESSAGE_TYPE, 1, message_type(reply.kind).into()]);
+    packet.extend_from_slice(&[code::MESSAGE_TYPE, 1, reply.kind.number()]);
     let options = write_options(reply, packet);
 
     let limit = payload_max(request);
@@ -152,14 +152,6 @@ fn write_header(request: &Request, reply: &Reply, packet: &mut Vec<u8>) {
     packet.extend_from_slice(&MAGIC);
 }
 
-const fn message_type(kind: ReplyKind) -> MessageType {
-    match kind {
-        ReplyKind::Offer => MessageType::Offer,
-        ReplyKind::Ack => MessageType::Ack,
-        ReplyKind::Nak => MessageType::Nak,
-    }
-}
-
 /// The place of an option in the packet.
 struct Framed {
     code: u8,
@@ -181,7 +173,7 @@ fn write_options(reply: &Reply, packet: &mut Vec<u8>) -> SmallVec<[Framed; 16]> 
         packet.extend_from_slice(&[*code, 0]);
         encode_value(value, packet);
         let length = packet.len() - start - 2;
-        if length == 0 && needs_items(value) {
+        if length == 0 && value.needs_items() {
             packet.truncate(start);
             continue;
         }

@@ -5,6 +5,7 @@ use std::{borrow::Cow, io, ops::Range, str};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use lessor_core::{OptionDefinition, OptionKind};
+use lessor_vocabulary::hexadecimal::HEX;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -17,7 +18,6 @@ use crate::{
     reservation::OWNERS,
     shapes::RESERVATION_ROW,
     suggest::{closest, joined},
-    values::HEX,
 };
 
 use super::{

@@ -21,8 +21,6 @@ use crate::{
 
 use super::OptionOrigin;
 
-const BROADCAST_ADDRESS: u8 = 28;
-
 /// The sources of the options of one reply.
 pub(super) struct Parameters<'c> {
     pub(super) request: &'c Request,
@@ -101,7 +99,7 @@ impl Parameters<'_> {
         };
         match code {
             code::SUBNET_MASK => of_prefix(Ipv4Net::netmask),
-            BROADCAST_ADDRESS => of_prefix(Ipv4Net::broadcast),
+            code::BROADCAST_ADDRESS => of_prefix(Ipv4Net::broadcast),
             _ => {
                 let value = HOST_REQUIREMENTS.get(code).map(Arc::clone);
                 value.map(|value| (value.into(), OptionOrigin::HostRequirements))

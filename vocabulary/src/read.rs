@@ -1,0 +1,313 @@
+//! Reads values of options, and the simpler values that they consist of, as people write them.
+//!
+//! The format is not known here: a [`Source`] is a value in a configuration file, in the settings of
+//! a policy or in a script, and knows how to report its mistakes. So the syntax of values and the
+//! words of the mistakes are the same in every place.
+
+use alloc::{
+    borrow::{Cow, ToOwned},
+    format,
+    string::String,
+    vec::Vec,
+};
+use core::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
+
+use crate::{
+    Ipv4Prefix, OptionKind, OptionValue,
+    hexadecimal::{self, HEX, HexError},
+    option::OPTION_OCTETS_MAX,
+    value::is_domain_name,
+};
+
+/// A written value.
+pub trait Source: Sized {
+    /// What the value is.
+    fn form(&self) -> Form<'_>;
+
+    /// The items of a list; a value that is not a list counts as a list with one item.
+    fn items(&self) -> Vec<Self>;
+
+    /// The destination and the router of a route, a table with the keys `to` and `via`. Reports a
+    /// mistake if the value is not such a table, or if a key is missing.
+    fn route(&self) -> (Option<Self>, Option<Self>);
+
+    /// Reports that the value is not what was wanted.
+    fn refuse(&self, refusal: Refusal);
+}
+
+/// The forms of written values that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Form<'a> {
+    Flag(bool),
+    Number(i128),
+    Text(&'a str),
+    /// A list, a table, or anything else.
+    Other,
+}
+
+/// Why a value was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is not what was wanted.
+    Wanted {
+        /// What was wanted: "an IPv4 address, such as …".
+        wanted: Cow<'static, str>,
+        /// What to do.
+        help: Option<Cow<'static, str>>,
+    },
+    /// It takes more octets than an option may have.
+    TooLong {
+        /// How many it takes.
+        octets: usize,
+    },
+}
+
+/// Who writes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// The configuration. Values are never empty.
+    Configuration,
+    /// A policy, or the description of what a policy sees or sets. A value may be empty octets, and
+    /// octets may be written as the text that they are.
+    Policy,
+}
+
+/// Reads the value of an option of this kind. Without a kind, it is text or octets. A text that
+/// begins with `hex:` gives the octets of the value, whatever the kind.
+pub fn value<S: Source>(
+    source: &S,
+    kind: Option<OptionKind>,
+    writer: Writer,
+) -> Option<OptionValue> {
+    if let Form::Text(text) = source.form()
+        && text.starts_with(HEX)
+    {
+        let octets = octets(source)?;
+        return match writer {
+            Writer::Policy => Some(OptionValue::Octets(octets)),
+            Writer::Configuration if octets.is_empty() => {
+                source.refuse(Refusal::wanted("at least one octet, such as \"hex:0a\""));
+                None
+            }
+            Writer::Configuration => fitting(source, OptionValue::Octets(octets)),
+        };
+    }
+    let value = match (kind, writer) {
+        (None, _) => OptionValue::Text(text_or_octets(source)?.to_owned()),
+        (Some(OptionKind::Octets), Writer::Policy) => {
+            OptionValue::Octets(text_or_octets(source)?.as_bytes().to_vec())
+        }
+        (Some(kind), _) => of_kind(source, kind)?,
+    };
+    fitting(source, value)
+}
+
+fn of_kind<S: Source>(source: &S, kind: OptionKind) -> Option<OptionValue> {
+    Some(match kind {
+        OptionKind::Address => OptionValue::Address(address(source)?),
+        OptionKind::Addresses => OptionValue::Addresses(all(source, "an address", address)?),
+        OptionKind::Flag => OptionValue::Flag(flag(source)?),
+        OptionKind::U8 => OptionValue::U8(number(source, 0, u8::MAX)?),
+        OptionKind::U16 => OptionValue::U16(number(source, 0, u16::MAX)?),
+        OptionKind::U16s => {
+            OptionValue::U16s(all(source, "a number", |item| number(item, 0, u16::MAX))?)
+        }
+        OptionKind::U32 => OptionValue::U32(number(source, 0, u32::MAX)?),
+        OptionKind::I32 => OptionValue::I32(number(source, i32::MIN, i32::MAX)?),
+        OptionKind::Text => OptionValue::Text(filled_text(source)?.to_owned()),
+        OptionKind::DomainNames => {
+            OptionValue::DomainNames(all(source, "a domain name", domain_name)?)
+        }
+        OptionKind::Routes => OptionValue::Routes(all(source, "a route", route)?),
+        OptionKind::Octets => OptionValue::Octets(octets(source)?),
+    })
+}
+
+/// Returns the value, unless it is longer than an option may be.
+fn fitting<S: Source>(source: &S, value: OptionValue) -> Option<OptionValue> {
+    let octets = value.uncompressed_len();
+    if octets > OPTION_OCTETS_MAX {
+        source.refuse(Refusal::TooLong { octets });
+        return None;
+    }
+    Some(value)
+}
+
+/// Reads every item of a list that must not be empty. Returns `None` if an item is not valid.
+fn all<S: Source, T>(source: &S, noun: &str, read: impl Fn(&S) -> Option<T>) -> Option<Vec<T>> {
+    let items = source.items();
+    if items.is_empty() {
+        let help = "remove the option if there is nothing to send";
+        source.refuse(Refusal::wanted(format!("at least {noun}")).help(help));
+        return None;
+    }
+    // All items are read, so that all mistakes are reported.
+    let read: Vec<Option<T>> = items.iter().map(read).collect();
+    read.into_iter().collect()
+}
+
+/// Reads an IPv4 address.
+pub fn address<S: Source>(source: &S) -> Option<Ipv4Addr> {
+    const WANTED: &str = "an IPv4 address, such as \"192.0.2.1\"";
+    let text = text(source, WANTED)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        let refusal = Refusal::wanted(WANTED);
+        source.refuse(match text.parse::<Ipv6Addr>() {
+            Ok(_) => refusal.help("DHCPv4 does not support IPv6 addresses"),
+            Err(_) if text.trim().parse::<Ipv4Addr>().is_ok() => {
+                refusal.help("remove the spaces around it")
+            }
+            Err(_) => refusal,
+        });
+    }
+    address
+}
+
+/// Reads an IPv4 prefix whose host bits are zero.
+pub fn prefix<S: Source>(source: &S) -> Option<Ipv4Prefix> {
+    const WANTED: &str = "an IPv4 prefix, such as \"100.64.0.0/16\"";
+    let text = text(source, WANTED)?;
+    let refusal = match text.parse::<Ipv4Prefix>() {
+        Ok(prefix) if prefix == prefix.trunc() => return Some(prefix),
+        Ok(prefix) => {
+            let help = format!("did you mean \"{}\"?", prefix.trunc());
+            Refusal::wanted("the first address of the prefix").help(help)
+        }
+        Err(_) if text.parse::<Ipv4Addr>().is_ok() => {
+            Refusal::wanted(WANTED).help("add the length of the prefix, such as /24")
+        }
+        Err(_) => Refusal::wanted(WANTED),
+    };
+    source.refuse(refusal);
+    None
+}
+
+/// Reads a flag.
+pub fn flag<S: Source>(source: &S) -> Option<bool> {
+    let help = match source.form() {
+        Form::Flag(flag) => return Some(flag),
+        Form::Text(text) => match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => "write true, without quotes",
+            "false" | "no" | "off" | "0" => "write false, without quotes",
+            _ => EITHER,
+        },
+        _ => EITHER,
+    };
+    const EITHER: &str = "write true or false, without quotes";
+    source.refuse(Refusal::wanted("true or false").help(help));
+    None
+}
+
+/// Reads a whole number from `min` to `max`.
+pub fn number<S: Source, N>(source: &S, min: N, max: N) -> Option<N>
+where
+    N: Copy + fmt::Display + PartialOrd + TryFrom<i128>,
+{
+    let number = match source.form() {
+        Form::Number(number) => N::try_from(number).ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| (min..=max).contains(number));
+    if number.is_none() {
+        source.refuse(Refusal::wanted(format!("a number from {min} to {max}")));
+    }
+    number
+}
+
+/// Reads a text; `wanted` describes its content.
+pub fn text<'s, S: Source>(source: &'s S, wanted: &'static str) -> Option<&'s str> {
+    match source.form() {
+        Form::Text(text) => Some(text),
+        _ => {
+            source.refuse(Refusal::wanted(wanted));
+            None
+        }
+    }
+}
+
+/// Reads octets: `hex:` and hexadecimal digits, which may be grouped by `:`, `-` and spaces.
+pub fn octets<S: Source>(source: &S) -> Option<Vec<u8>> {
+    const WANTED: &str = "octets, such as \"hex:0a0b\"";
+    let text = text(source, WANTED)?;
+    let refusal = Refusal::wanted(WANTED);
+    source.refuse(match hexadecimal::of_text(text) {
+        Some(Ok(octets)) => return Some(octets),
+        Some(Err(HexError::OddLength)) => refusal.help("write two digits for every octet"),
+        Some(Err(HexError::NoDigit)) => refusal.help("the digits are 0 to 9 and a to f"),
+        None => match meant_digits(text) {
+            Some(digits) => refusal.help(format!("write \"{HEX}{digits}\"")),
+            None => refusal,
+        },
+    });
+    None
+}
+
+/// The digits that a text without `hex:` was most likely meant to be, if they can be shown.
+fn meant_digits(text: &str) -> Option<String> {
+    /// The maximum length of a suggestion, in digits.
+    const SUGGESTED_DIGITS_MAX: usize = 64;
+
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let is_plain = digits.bytes().all(|octet| octet.is_ascii_hexdigit()) && digits.len() % 2 == 0;
+    let meant = if is_plain { digits.to_owned() } else { hexadecimal::digits(digits.as_bytes()) };
+    (meant.len() <= SUGGESTED_DIGITS_MAX && !meant.is_empty()).then_some(meant)
+}
+
+/// Reads a text that can be sent.
+fn filled_text<S: Source>(source: &S) -> Option<&str> {
+    const WANTED: &str = "a text of at least one character, without NUL characters";
+    let text = text(source, WANTED)?;
+    if text.is_empty() || text.contains('\0') {
+        source.refuse(Refusal::wanted(WANTED));
+        return None;
+    }
+    Some(text)
+}
+
+/// Reads the text of a value that may also be written as octets.
+fn text_or_octets<S: Source>(source: &S) -> Option<&str> {
+    text(source, "a text, or octets such as \"hex:0a0b\"")?;
+    filled_text(source)
+}
+
+/// Reads a domain name, without the dot at its end.
+fn domain_name<S: Source>(source: &S) -> Option<String> {
+    const WANTED: &str = "a domain name, such as \"example.net\"";
+    let name = text(source, WANTED)?;
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if !is_domain_name(name) {
+        let help = "labels of 1 to 63 letters, digits, `-` and `_`, with dots between them, \
+                    253 characters in all";
+        source.refuse(Refusal::wanted(WANTED).help(help));
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+fn route<S: Source>(source: &S) -> Option<(Ipv4Prefix, Ipv4Addr)> {
+    let (to, via) = source.route();
+    // Both are read, so that the mistakes in both are reported.
+    let (to, via) = (to.and_then(|to| prefix(&to)), via.and_then(|via| address(&via)));
+    Some((to?, via?))
+}
+
+impl Refusal {
+    /// The value is not what was wanted.
+    pub fn wanted(wanted: impl Into<Cow<'static, str>>) -> Self {
+        Self::Wanted { wanted: wanted.into(), help: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(self, help: impl Into<Cow<'static, str>>) -> Self {
+        match self {
+            Self::Wanted { wanted, .. } => Self::Wanted { wanted, help: Some(help.into()) },
+            other => other,
+        }
+    }
+}

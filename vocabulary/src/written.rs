@@ -1,0 +1,303 @@
+//! Values of options in the settings of policies and in scripts, and what policies do with them.
+
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::RefCell;
+
+use crate::{
+    OptionDefinition, OptionValue, hexadecimal,
+    option::{is_reserved_for_engine, recognise},
+    read::{self, Form, Refusal, Source, Writer},
+};
+
+/// The value of an option as a person writes it. Addresses, prefixes and domain names are texts; for
+/// any option, a text that begins with `hex:` gives the octets of the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Written {
+    Flag(bool),
+    Number(i64),
+    Text(String),
+    List(Vec<Written>),
+    Table(Vec<(String, Written)>),
+    /// Something that no option takes, described for a message.
+    Other(String),
+}
+
+/// Returns the code of the option with this name or number, and the value as octets.
+///
+/// # Errors
+/// Returns a sentence if no option has this name, if only the server sets it, or if the value is of
+/// another kind.
+pub fn encode_option(name: &str, value: &Written) -> Result<(u8, Vec<u8>), String> {
+    let (code, kind) = recognise(name).map_err(|unrecognised| unrecognised.to_string())?;
+    if is_reserved_for_engine(code) {
+        return Err(format!("option {name} is set only by the server; remove it"));
+    }
+    let mistake = RefCell::new(None);
+    let named = Named { option: name, value, mistake: &mistake };
+    match read::value(&named, kind, Writer::Policy) {
+        Some(value) => Ok((code, value.to_octets())),
+        None => Err(mistake.take().unwrap_or_default()),
+    }
+}
+
+impl Written {
+    /// Returns octets of option `code` as a person would write them. Printable ASCII is written as
+    /// text, and octets that are not valid for the option as `hex:` and digits.
+    pub fn decode(code: u8, octets: &[u8]) -> Self {
+        let kind = OptionDefinition::by_code(code).map(|definition| definition.kind);
+        match kind.and_then(|kind| kind.decode(octets)) {
+            None | Some(OptionValue::Text(_) | OptionValue::Octets(_)) => {
+                Self::Text(hexadecimal::plain_or_hex(octets))
+            }
+            Some(value) => Self::from(&value),
+        }
+    }
+
+    /// Describes the value, for messages.
+    pub fn described(&self) -> String {
+        match self {
+            Self::Flag(flag) => flag.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => format!("{text:?}"),
+            Self::List(items) if items.is_empty() => "an empty list".to_owned(),
+            Self::List(_) => "a list".to_owned(),
+            Self::Table(_) => "a table".to_owned(),
+            Self::Other(described) => described.clone(),
+        }
+    }
+
+    fn member(&self, key: &str) -> Option<&Self> {
+        let Self::Table(members) = self else { return None };
+        members.iter().find(|(found, _)| found == key).map(|(_, value)| value)
+    }
+}
+
+impl From<&OptionValue> for Written {
+    fn from(value: &OptionValue) -> Self {
+        let text = |text: &dyn ToString| Self::Text(text.to_string());
+        match value {
+            OptionValue::Address(address) => text(address),
+            OptionValue::Addresses(addresses) => {
+                Self::List(addresses.iter().map(|address| text(address)).collect())
+            }
+            OptionValue::Flag(flag) => Self::Flag(*flag),
+            OptionValue::U8(number) => Self::Number((*number).into()),
+            OptionValue::U16(number) => Self::Number((*number).into()),
+            OptionValue::U16s(numbers) => {
+                Self::List(numbers.iter().map(|number| Self::Number((*number).into())).collect())
+            }
+            OptionValue::U32(number) => Self::Number((*number).into()),
+            OptionValue::I32(number) => Self::Number((*number).into()),
+            OptionValue::Text(found) => Self::Text(found.clone()),
+            OptionValue::DomainNames(names) => {
+                Self::List(names.iter().cloned().map(Self::Text).collect())
+            }
+            OptionValue::Routes(routes) => {
+                let route = |(to, via): &(_, _)| {
+                    Self::Table([("to".to_owned(), text(to)), ("via".to_owned(), text(via))].into())
+                };
+                Self::List(routes.iter().map(route).collect())
+            }
+            OptionValue::Octets(octets) => Self::Text(hexadecimal::text(octets)),
+        }
+    }
+}
+
+/// A value, or a part of one, and the option that it is for.
+#[derive(Clone, Copy)]
+struct Named<'w> {
+    option: &'w str,
+    value: &'w Written,
+    /// The first mistake.
+    mistake: &'w RefCell<Option<String>>,
+}
+
+impl Source for Named<'_> {
+    fn form(&self) -> Form<'_> {
+        match self.value {
+            Written::Flag(flag) => Form::Flag(*flag),
+            Written::Number(number) => Form::Number((*number).into()),
+            Written::Text(text) => Form::Text(text),
+            Written::List(_) | Written::Table(_) | Written::Other(_) => Form::Other,
+        }
+    }
+
+    fn items(&self) -> Vec<Self> {
+        match self.value {
+            Written::List(items) => items.iter().map(|value| Self { value, ..*self }).collect(),
+            _ => [*self].into(),
+        }
+    }
+
+    fn route(&self) -> (Option<Self>, Option<Self>) {
+        let member = |key| Some(Self { value: self.value.member(key)?, ..*self });
+        let route = (member("to"), member("via"));
+        if route.0.is_none() || route.1.is_none() {
+            self.refuse(Refusal::wanted(
+                "a route with its destination, `to` (such as \"0.0.0.0/0\"), and its router, \
+                 `via` (such as \"192.0.2.1\")",
+            ));
+        }
+        route
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        let option = self.option;
+        let sentence = match refusal {
+            Refusal::Wanted { wanted, help } => {
+                let found = self.value.described();
+                let help = help.map(|help| format!("; {help}")).unwrap_or_default();
+                format!("option {option}: wanted {wanted}, found {found}{help}")
+            }
+            Refusal::TooLong { octets } => {
+                let most = crate::option::OPTION_OCTETS_MAX;
+                format!("option {option} takes {octets} octets; wanted at most {most}")
+            }
+        };
+        self.mistake.borrow_mut().get_or_insert(sentence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Written {
+        Written::Text(text.to_owned())
+    }
+
+    fn texts(texts: &[&str]) -> Written {
+        Written::List(texts.iter().map(|found| text(found)).collect())
+    }
+
+    fn route(to: &str, via: &str) -> Written {
+        Written::Table([("to".to_owned(), text(to)), ("via".to_owned(), text(via))].into())
+    }
+
+    #[test]
+    fn values_are_read_back_as_they_are_written() {
+        for (name, value, octets) in [
+            ("subnet-mask", text("255.255.0.0"), &[255, 255, 0, 0][..]),
+            ("domain-name-servers", texts(&["192.0.2.53"]), &[192, 0, 2, 53]),
+            ("ip-forwarding", Written::Flag(true), &[1]),
+            ("default-ip-ttl", Written::Number(64), &[64]),
+            ("interface-mtu", Written::Number(1492), &[5, 212]),
+            ("108", Written::Number(1800), &[0, 0, 7, 8]),
+            ("time-offset", Written::Number(-1), &[255; 4]),
+            ("domain-name", text("example.net"), b"example.net"),
+            (
+                "domain-search",
+                texts(&["a.example", "b.example"]),
+                b"\x01a\x07example\0\x01b\xc0\x02",
+            ),
+            (
+                "classless-static-routes",
+                Written::List([route("0.0.0.0/0", "100.64.0.1")].into()),
+                &[0, 100, 64, 0, 1],
+            ),
+            ("43", text("hex:0104ff"), &[1, 4, 255]),
+            ("43", text("abc"), b"abc"),
+            ("224", text("abc"), b"abc"),
+            ("80", text("hex:"), &[]),
+        ] {
+            let (code, found) = encode_option(name, &value).unwrap();
+            assert_eq!(found, octets, "{name}");
+            if !octets.is_empty() {
+                assert_eq!(Written::decode(code, octets), value, "{name}");
+            }
+        }
+        assert_eq!(encode_option("routers", &text("192.0.2.1")).unwrap().1, [192, 0, 2, 1]);
+        assert_eq!(encode_option("routers", &text("hex:c0000235")).unwrap().1, [192, 0, 2, 53]);
+        let routes = encode_option("routes", &route("0.0.0.0/0", "100.64.0.1"));
+        assert!(routes.unwrap_err().contains("did you mean `classless-static-routes`?"));
+        assert_eq!(Written::decode(12, "é".as_bytes()), text("hex:c3a9"));
+        assert_eq!(Written::decode(6, &[1, 2, 3]), text("hex:010203"));
+    }
+
+    #[test]
+    fn every_option_of_the_catalogue_can_be_written() {
+        for definition in OptionDefinition::all() {
+            let value = sample(definition.kind);
+            let (code, octets) = encode_option(definition.name, &value).unwrap();
+            assert_eq!(code, definition.code);
+            assert_eq!(Written::decode(code, &octets), value, "{}", definition.name);
+        }
+    }
+
+    fn sample(kind: crate::OptionKind) -> Written {
+        use crate::OptionKind as Kind;
+        match kind {
+            Kind::Address => text("192.0.2.1"),
+            Kind::Addresses => texts(&["192.0.2.1", "192.0.2.2"]),
+            Kind::Flag => Written::Flag(true),
+            Kind::U8 | Kind::U16 | Kind::U32 | Kind::I32 => Written::Number(7),
+            Kind::U16s => Written::List([Written::Number(7), Written::Number(300)].into()),
+            Kind::Text => text("a b"),
+            Kind::DomainNames => texts(&["a.example"]),
+            Kind::Routes => Written::List([route("10.0.0.0/8", "192.0.2.1")].into()),
+            Kind::Octets => text("hex:00ff"),
+        }
+    }
+
+    #[test]
+    fn mistakes_name_the_option_what_was_wanted_and_what_was_found() {
+        let long = texts(&["192.0.2.1"; 256]);
+        for (name, value, sentence) in [
+            ("dns", text("192.0.2.53"), "no option is named `dns`; did you mean"),
+            ("51", Written::Number(1), "option 51 is set only by the server; remove it"),
+            ("lease-time", Written::Number(1), "option lease-time is set only by the server"),
+            (
+                "routers",
+                text("here"),
+                "option routers: wanted an IPv4 address, such as \"192.0.2.1\", found \"here\"",
+            ),
+            ("routers", text("2001:db8::1"), "option routers: wanted an IPv4 address, such as"),
+            (
+                "routers",
+                Written::List(Vec::new()),
+                "option routers: wanted at least an address, found an empty list; remove the option",
+            ),
+            ("routers", Written::Number(5), "option routers: wanted an IPv4 address"),
+            ("routers", long, "option routers takes 1024 octets; wanted at most 1020"),
+            (
+                "interface-mtu",
+                Written::Number(70_000),
+                "option interface-mtu: wanted a number from 0 to 65535, found 70000",
+            ),
+            (
+                "43",
+                text("hex:0"),
+                "option 43: wanted octets, such as \"hex:0a0b\", found \"hex:0\"",
+            ),
+            ("43", Written::Number(5), "option 43: wanted a text, or octets such as"),
+            (
+                "ip-forwarding",
+                text("yes"),
+                "option ip-forwarding: wanted true or false, found \"yes\"; write true",
+            ),
+            ("domain-search", text("a b"), "option domain-search: wanted a domain name"),
+            ("domain-name", text(""), "option domain-name: wanted a text of at least one"),
+            (
+                "classless-static-routes",
+                text("0.0.0.0/0"),
+                "option classless-static-routes: wanted a route with its destination",
+            ),
+            (
+                "classless-static-routes",
+                route("10.1.0.0/8", "192.0.2.1"),
+                "option classless-static-routes: wanted the first address of the prefix, found \
+                 \"10.1.0.0/8\"; did you mean \"10.0.0.0/8\"?",
+            ),
+            ("6", Written::Other("a missing value".to_owned()), "option 6: wanted an IPv4 address"),
+        ] {
+            let said = encode_option(name, &value).unwrap_err();
+            assert!(said.starts_with(sentence), "{name}: {said}");
+        }
+    }
+}
