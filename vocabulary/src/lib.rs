@@ -29,5 +29,5 @@ pub use hook::{HOOKS, HookDefinition, Shape};
 pub use option::{OptionDefinition, OptionKind};
 pub use prefix::Ipv4Prefix;
 pub use read::{Refusal, Source};
-pub use value::OptionValue;
+pub use value::{OptionValue, shown_addresses, text as value_text};
 pub use written::{Written, encode_option};

@@ -12,6 +12,7 @@ use clap::value_parser;
 use lessor_config::Case;
 use lessor_core::Terms;
 use lessor_policy_host::{Hook, View};
+use lessor_vocabulary::Shape;
 use serde::Serialize;
 
 use crate::{
@@ -198,17 +199,17 @@ fn measure_hooks(
     let terms = prepared.decide(described, &view, &mut Outcome::default());
     let mut reports = Vec::new();
     for hook in outcome.calls.iter().map(|call| call.hook) {
-        reports.push(match hook {
-            Hook::PlanLookups => samples.take(hook, || {
+        reports.push(match hook.shape() {
+            Shape::Plan => samples.take(hook, || {
                 std::hint::black_box(prepared.runner.plan(&view));
             }),
-            Hook::ReplyOptions => measure_reply(prepared, case, &view, &terms, samples),
-            Hook::OnLease => {
+            Shape::Edit => measure_reply(prepared, case, &view, &terms, samples),
+            Shape::Tell => {
                 let event = request::event(described, &view);
                 let mut observer = prepared.chain.observer()?;
                 samples.take(hook, || observer.on_lease(&event))
             }
-            hook => samples.take(hook, || {
+            Shape::Decide => samples.take(hook, || {
                 std::hint::black_box(prepared.runner.terms(&view));
             }),
         });

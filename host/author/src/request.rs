@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use lessor_config::{CaseEvent, CaseLease, CaseRequest};
+use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
     AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseState, LeaseTime,
     Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind, ReplyValue, Request,
@@ -114,13 +114,7 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
 /// The lease event; a granted lease is the default.
 pub(crate) fn event(described: &CaseRequest, view: &View) -> LeaseEvent {
     LeaseEvent {
-        kind: match described.event.unwrap_or(CaseEvent::Granted) {
-            CaseEvent::Granted => LeaseEventKind::Granted,
-            CaseEvent::Renewed => LeaseEventKind::Renewed,
-            CaseEvent::Released => LeaseEventKind::Released,
-            CaseEvent::Expired => LeaseEventKind::Expired,
-            CaseEvent::Declined => LeaseEventKind::Declined,
-        },
+        kind: described.event.unwrap_or(LeaseEventKind::Granted),
         lease: event_lease(described, view),
         network_name: Arc::clone(&view.network.name),
         now: view.now,
@@ -173,14 +167,7 @@ fn write(described: &CaseRequest) -> Vec<u8> {
     // Fills chaddr, sname and file with zeros.
     packet.resize(236, 0);
     packet.extend([99, 130, 83, 99]);
-    let kind = match described.kind {
-        RequestKind::Discover => 1,
-        RequestKind::Request => 3,
-        RequestKind::Decline => 4,
-        RequestKind::Release => 7,
-        RequestKind::Inform => 8,
-    };
-    append(&mut packet, code::MESSAGE_TYPE, &[kind]);
+    append(&mut packet, code::MESSAGE_TYPE, &[described.kind.number()]);
     for (code, value) in &described.options {
         let mut octets = Vec::new();
         lessor_wire::encode_value(value, &mut octets);

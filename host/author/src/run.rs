@@ -7,8 +7,9 @@ use std::{
 };
 
 use lessor_config::Case;
-use lessor_core::{OptionDefinition, option::code, readable};
+use lessor_core::{option::code, readable};
 use lessor_policy_host::Hook;
+use lessor_vocabulary::option::name;
 use serde::Serialize;
 
 use crate::{
@@ -144,25 +145,16 @@ fn print_request(out: &mut impl Write, view: &lessor_policy_host::View) -> io::R
     // These options are shown above in a clearer form.
     let is_shown = |code| matches!(code, code::MESSAGE_TYPE | code::RELAY_AGENT_INFORMATION);
     for (code, octets) in request.options.iter().filter(|(code, _)| !is_shown(*code)) {
-        line(&format!("option {code} {}", option_name(code)), option_text::value(code, octets))?;
+        line(
+            &format!("option {code} {}", name(code).unwrap_or_default()),
+            option_text::value(code, octets),
+        )?;
     }
     if let Some(lease) = &view.lease {
         let state = if lease.is_active(view.now) { "runs" } else { "has ended" };
         line("lease on record", format!("{} {state}", lease.address))?;
     }
     Ok(())
-}
-
-/// The catalogue lacks options that only clients send, so their names are here.
-fn option_name(code: u8) -> &'static str {
-    match code {
-        code::REQUESTED_ADDRESS => "requested-address",
-        code::LEASE_TIME => "lease-time",
-        code::SERVER_IDENTIFIER => "server-identifier",
-        code::PARAMETER_REQUEST_LIST => "parameter-request-list",
-        code::CLIENT_IDENTIFIER => "client-identifier",
-        code => OptionDefinition::by_code(code).map_or("", |definition| definition.name),
-    }
 }
 
 fn prefix(view: &lessor_policy_host::View) -> String {

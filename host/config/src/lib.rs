@@ -45,7 +45,7 @@ use std::{
 };
 
 pub use case::{
-    Case, CaseEvent, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
+    Case, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
     PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
 };
 pub use file::FILE_OCTETS_MAX;

@@ -1,6 +1,6 @@
 //! Cases that test a policy.
-use lessor_config::{Case, CaseEvent, LOOKUPS_MAX, Mistakes, parse_case};
-use lessor_core::{LookupAnswer, OptionValue, ReplyKind, RequestKind, Verdict};
+use lessor_config::{Case, LOOKUPS_MAX, Mistakes, parse_case};
+use lessor_core::{LeaseEventKind, LookupAnswer, OptionValue, ReplyKind, RequestKind, Verdict};
 
 fn parse(text: &str) -> Result<Case, Mistakes> {
     parse_case("cases/one.toml", text)
@@ -80,7 +80,7 @@ fn what_the_server_knows_can_be_said() {
     .unwrap()
     .request;
     assert_eq!(request.time.unix_ms(), 1_769_844_720_000);
-    assert_eq!(request.event, Some(CaseEvent::Granted));
+    assert_eq!(request.event, Some(LeaseEventKind::Granted));
     assert_eq!(request.lease.unwrap().ends_in_secs, 0);
     let LookupAnswer::Found { row, is_stale: true } = &request.lookups[0].1 else { panic!() };
     assert_eq!((row.field("pool"), row.field("mbit")), (Some("fast"), Some("100")));

@@ -91,8 +91,8 @@ pub enum Problem {
     /// The plugin plans lookups but has no hook that could read their answers.
     #[error(
         "exports plan-lookups but no hook for messages, so it would never be called; wanted at \
-         least one of on-discover, on-request, on-decline, on-release and on-inform. Add the \
-         hook that reads the answers"
+         least one of {}. Add the hook that reads the answers",
+        Hook::names_about_requests()
     )]
     NothingToPlanFor,
     /// The plugin has hooks but cannot be configured.

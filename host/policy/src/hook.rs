@@ -1,83 +1,84 @@
-//! Hooks: the points at which policies are called.
+//! Hooks: the points at which policies are called, as the table of `lessor-vocabulary` lists them.
 
 use std::fmt;
 
 use lessor_core::RequestKind;
+use lessor_vocabulary::{HOOKS, HookDefinition, Shape, with_hooks};
 use serde::{Deserialize, Serialize};
 
-/// A point at which policies are called; each is an interface of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Hook {
-    /// Before one of the next five hooks: plans what is looked up for the plugin.
-    PlanLookups,
-    /// A DISCOVER, before an address is chosen.
-    OnDiscover,
-    /// A REQUEST, before it is decided.
-    OnRequest,
-    /// A DECLINE, before the address is set aside.
-    OnDecline,
-    /// A RELEASE, before the lease ends.
-    OnRelease,
-    /// An INFORM, before it is answered.
-    OnInform,
-    /// A complete OFFER or ACK, before it is sent.
-    ReplyOptions,
-    /// A change of a lease, after it was made durable.
-    OnLease,
+macro_rules! hooks {
+    ($(
+        $(#[$documentation:meta])*
+        $Name:ident $function:ident $interface:literal: $shape:ident
+        $($Kind:ident $(by $shared:ident)?)?;
+    )+) => {
+        /// A point at which policies are called; each is an interface of the contract.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Hook {
+            $(
+                #[doc = concat!("The hook `", $interface, "`.")]
+                $Name,
+            )+
+        }
+
+        impl Hook {
+            /// Every hook, in the order of a packet's life.
+            pub const ALL: [Self; HOOKS_LEN] = [$(Self::$Name),+];
+
+            /// The name of the hook's interface.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Name => $interface,)+
+                }
+            }
+
+            /// The hook for messages of this kind.
+            pub const fn for_request(kind: RequestKind) -> Self {
+                match kind {
+                    $($(RequestKind::$Kind => Self::$Name,)?)+
+                }
+            }
+        }
+    };
 }
 
+/// The number of hooks.
+const HOOKS_LEN: usize = HOOKS.len();
+
+with_hooks!(hooks);
+
 impl Hook {
-    /// Every hook, in the order of a packet's life.
-    pub const ALL: [Self; 8] = [
-        Self::PlanLookups,
-        Self::OnDiscover,
-        Self::OnRequest,
-        Self::OnDecline,
-        Self::OnRelease,
-        Self::OnInform,
-        Self::ReplyOptions,
-        Self::OnLease,
-    ];
-
-    /// The name of the hook's interface.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::PlanLookups => "plan-lookups",
-            Self::OnDiscover => "on-discover",
-            Self::OnRequest => "on-request",
-            Self::OnDecline => "on-decline",
-            Self::OnRelease => "on-release",
-            Self::OnInform => "on-inform",
-            Self::ReplyOptions => "reply-options",
-            Self::OnLease => "on-lease",
-        }
-    }
-
     /// The hook whose interface has this name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|hook| hook.name() == name)
     }
 
-    /// The hook for messages of this kind.
-    pub const fn for_request(kind: RequestKind) -> Self {
-        match kind {
-            RequestKind::Discover => Self::OnDiscover,
-            RequestKind::Request => Self::OnRequest,
-            RequestKind::Decline => Self::OnDecline,
-            RequestKind::Release => Self::OnRelease,
-            RequestKind::Inform => Self::OnInform,
-        }
+    /// What the hook is called with.
+    pub fn shape(self) -> Shape {
+        HookDefinition::by_name(self.name()).map_or(Shape::Decide, |definition| definition.shape)
     }
 
     /// Whether the hook handles messages, so that lookups can be planned for it.
-    pub const fn is_asked_about_requests(self) -> bool {
-        !matches!(self, Self::PlanLookups | Self::ReplyOptions | Self::OnLease)
+    pub fn is_asked_about_requests(self) -> bool {
+        self.shape() == Shape::Decide
     }
 
     /// All names, for error messages.
     pub(crate) fn names() -> String {
         Self::ALL.map(Self::name).join(", ")
+    }
+
+    /// The names of the hooks that lookups can be planned for, for error messages.
+    pub(crate) fn names_about_requests() -> String {
+        let hooks = Self::ALL.into_iter().filter(|hook| hook.is_asked_about_requests());
+        let names: Vec<&str> = hooks.map(Self::name).collect();
+        match names.as_slice() {
+            [others @ .., last] => format!("{} and {last}", others.join(", ")),
+            [] => String::new(),
+        }
     }
 }
 
@@ -89,15 +90,18 @@ impl fmt::Display for Hook {
 
 /// A set of hooks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HookSet(u8);
+pub(crate) struct HookSet(u32);
+
+/// Every hook has a bit in a [`HookSet`].
+const _: () = assert!(HOOKS_LEN <= u32::BITS as usize);
 
 impl HookSet {
     pub(crate) fn insert(&mut self, hook: Hook) {
-        self.0 |= 1 << hook as u8;
+        self.0 |= Self::only(hook).0;
     }
 
     pub(crate) const fn contains(self, hook: Hook) -> bool {
-        self.0 & (1 << hook as u8) != 0
+        self.0 & Self::only(hook).0 != 0
     }
 
     pub(crate) const fn union(self, other: Self) -> Self {
@@ -116,7 +120,35 @@ impl HookSet {
     }
 
     /// Whether the set contains a hook of the packet path.
-    pub(crate) const fn touches_packets(self) -> bool {
-        self.0 & !(1 << Hook::OnLease as u8) != 0
+    pub(crate) fn touches_packets(self) -> bool {
+        let is_called = |hook: &Hook| hook.shape() != Shape::Tell && self.contains(*hook);
+        Hook::ALL.iter().any(is_called)
+    }
+
+    const fn only(hook: Hook) -> Self {
+        Self(1 << hook as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hooks_are_told_apart_and_are_those_of_the_table() {
+        for hook in Hook::ALL {
+            let mut set = HookSet::default();
+            set.insert(hook);
+            let members: Vec<Hook> =
+                Hook::ALL.into_iter().filter(|other| set.contains(*other)).collect();
+            assert_eq!(members, [hook]);
+            assert_eq!(set.touches_packets(), hook != Hook::OnLease);
+            assert_eq!(HookDefinition::by_name(hook.name()).unwrap().name, hook.name());
+            assert_eq!(serde_json::to_value(hook).unwrap(), hook.name());
+        }
+        assert_eq!(
+            Hook::names_about_requests(),
+            "on-discover, on-request, on-decline, on-release and on-inform"
+        );
     }
 }

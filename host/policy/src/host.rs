@@ -7,6 +7,7 @@
 mod capabilities;
 mod draft;
 mod failing;
+mod kinds;
 mod lease_event;
 mod limiter;
 mod lookup_plan;

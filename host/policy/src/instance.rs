@@ -11,6 +11,7 @@ use wasmtime::{
 };
 
 use lessor_core::{Reply, Terms, Verdict};
+use lessor_vocabulary::Shape;
 
 use crate::{
     FaultKind, Grants, LeaseEvent, Limits, LookupSources, PlannedLookup, View,
@@ -31,10 +32,10 @@ use crate::{
     stopwatch::Stopwatch,
 };
 
-type OnRequest = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
-type PlanLookups = TypedFunc<(Resource<types::Request>, Resource<types::LookupPlan>), ()>;
-type OnReply = TypedFunc<(Resource<types::Request>, Resource<types::Reply>), ()>;
-type OnLease = TypedFunc<(Resource<types::LeaseEvent>,), ()>;
+type Plan = TypedFunc<(Resource<types::Request>, Resource<types::LookupPlan>), ()>;
+type Decide = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
+type Edit = TypedFunc<(Resource<types::Request>, Resource<types::Reply>), ()>;
+type Tell = TypedFunc<(Resource<types::LeaseEvent>,), ()>;
 type Configure = TypedFunc<(String,), (Result<(), String>,)>;
 type Load = TypedFunc<(String, String), (Result<Vec<String>, String>,)>;
 
@@ -81,10 +82,10 @@ impl Exports {
                 || Problem::Link { message: format!("{interface} has no function {function}") },
             )
         };
-        let hooks = examined.hooks.iter().map(|(hook, interface)| {
-            let function = if *hook == Hook::ReplyOptions { "edit" } else { "handle" };
-            Ok((*hook, find(interface, function)?))
-        });
+        let hooks = examined
+            .hooks
+            .iter()
+            .map(|(hook, interface)| Ok((*hook, find(interface, hook.shape().function())?)));
         let load = examined.interpreting.as_ref().map(|interface| find(interface, "load"));
         Ok(Self {
             configure: find(&examined.configuring, "configure")?,
@@ -106,13 +107,16 @@ pub(crate) struct Instance {
     _counted: Counted,
 }
 
+/// The function of each hook, by the hook's position; `None` if the plugin does not export it.
 #[derive(Default)]
-struct Functions {
-    plan_lookups: Option<PlanLookups>,
-    /// By hook; `None` for hooks that do not handle requests.
-    on_request: [Option<OnRequest>; Hook::ALL.len()],
-    on_reply: Option<OnReply>,
-    on_lease: Option<OnLease>,
+struct Functions([Option<Function>; Hook::ALL.len()]);
+
+/// The function of a hook, by its [`Shape`].
+enum Function {
+    Plan(Plan),
+    Decide(Decide),
+    Edit(Edit),
+    Tell(Tell),
 }
 
 impl Instance {
@@ -182,7 +186,7 @@ impl Instance {
 
     /// Calls the plugin to plan the lookups for a request.
     pub(crate) fn plan(&mut self, view: &View) -> Result<Vec<PlannedLookup>, Fault> {
-        let Some(function) = &self.functions.plan_lookups else {
+        let Some(Function::Plan(function)) = self.functions.of(Hook::PlanLookups) else {
             return Err(absent(Hook::PlanLookups));
         };
         self.cell.store.data_mut().begin_plan(view);
@@ -201,7 +205,7 @@ impl Instance {
         view: &View,
         earlier: &Terms,
     ) -> Result<(Verdict, Draft), Fault> {
-        let Some(Some(function)) = self.functions.on_request.get(hook as usize) else {
+        let Some(Function::Decide(function)) = self.functions.of(hook) else {
             return Err(absent(hook));
         };
         self.cell.store.data_mut().begin_request(view, earlier);
@@ -225,7 +229,7 @@ impl Instance {
         reply: &Reply,
         encode: Encode,
     ) -> Result<ReplyDraft, Fault> {
-        let Some(function) = &self.functions.on_reply else {
+        let Some(Function::Edit(function)) = self.functions.of(Hook::ReplyOptions) else {
             return Err(absent(Hook::ReplyOptions));
         };
         self.cell.store.data_mut().begin_reply(view, reply, encode);
@@ -239,7 +243,7 @@ impl Instance {
 
     /// Notifies the plugin of a lease event.
     pub(crate) fn tell(&mut self, event: &LeaseEvent) -> Result<(), Fault> {
-        let Some(function) = &self.functions.on_lease else {
+        let Some(Function::Tell(function)) = self.functions.of(Hook::OnLease) else {
             return Err(absent(Hook::OnLease));
         };
         self.cell.store.data_mut().begin_lease_event(event);
@@ -323,24 +327,21 @@ impl Functions {
     ) -> wasmtime::Result<Self> {
         let mut functions = Self::default();
         for (hook, index) in &exports.hooks {
-            match hook {
-                Hook::PlanLookups => {
-                    functions.plan_lookups = Some(instance.get_typed_func(&mut *store, index)?);
-                }
-                Hook::ReplyOptions => {
-                    functions.on_reply = Some(instance.get_typed_func(&mut *store, index)?);
-                }
-                Hook::OnLease => {
-                    functions.on_lease = Some(instance.get_typed_func(&mut *store, index)?);
-                }
-                hook => {
-                    if let Some(place) = functions.on_request.get_mut(*hook as usize) {
-                        *place = Some(instance.get_typed_func(&mut *store, index)?);
-                    }
-                }
+            let function = match hook.shape() {
+                Shape::Plan => Function::Plan(instance.get_typed_func(&mut *store, index)?),
+                Shape::Decide => Function::Decide(instance.get_typed_func(&mut *store, index)?),
+                Shape::Edit => Function::Edit(instance.get_typed_func(&mut *store, index)?),
+                Shape::Tell => Function::Tell(instance.get_typed_func(&mut *store, index)?),
+            };
+            if let Some(place) = functions.0.get_mut(*hook as usize) {
+                *place = Some(function);
             }
         }
         Ok(functions)
+    }
+
+    fn of(&self, hook: Hook) -> Option<&Function> {
+        self.0.get(hook as usize)?.as_ref()
     }
 }
 

@@ -85,6 +85,7 @@ pub use fault::FaultKind;
 pub use health::{LastFault, Offender, OffenderStatus, Suspension};
 pub use hook::Hook;
 pub use host::Encode;
+pub use lessor_core::LeaseEventKind;
 pub use limits::{FailurePolicy, Limits};
 pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
@@ -98,4 +99,4 @@ pub use shadow::{
 pub use source::{Mode, PluginReport, PluginSource};
 pub use status::PluginStatus;
 pub use trace::{EditOutcome, Plan, PolicyOutcome, Setting, TraceEntry};
-pub use view::{Absent, LeaseEvent, LeaseEventKind, Lookup, Lookups, PlannedLookup, View};
+pub use view::{Absent, LeaseEvent, Lookup, Lookups, PlannedLookup, View};

@@ -57,8 +57,6 @@ pub const STATE_REMOVALS_MAX: usize = 65_536;
 pub const STATE_WRITE_AFTER_MS: u64 = 200;
 /// The delay before a failed write of state is retried, in milliseconds.
 pub const STATE_RETRY_EVERY_MS: u64 = 1_000;
-/// The maximum length of an option's value, in octets.
-pub const OPTION_OCTETS_MAX: usize = 1_020;
 /// The maximum number of options that one call may set and remove.
 pub const OPTIONS_MAX: usize = 64;
 /// The maximum total size of the option values that one call sets, in octets.

@@ -42,15 +42,8 @@ impl LongestWait {
             let wait_ms = parts.iter().map(WaitPart::wait_ms).sum();
             (wait_ms > 0).then_some(Self { kind, wait_ms, parts })
         };
-        let kinds = [
-            RequestKind::Discover,
-            RequestKind::Request,
-            RequestKind::Decline,
-            RequestKind::Release,
-            RequestKind::Inform,
-        ];
         // Of several kinds that take equally long, the most common is the first.
-        kinds.into_iter().filter_map(of_kind).rev().max_by_key(|wait| wait.wait_ms)
+        RequestKind::ALL.iter().copied().filter_map(of_kind).rev().max_by_key(|wait| wait.wait_ms)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::{fmt, net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    BeyondLimit, OptionDefinition, OptionKind, OptionValue, ReplyValue, SubscriberLimit, Terms,
-    Verdict,
+    BeyondLimit, OptionValue, ReplyValue, SubscriberLimit, Terms, Verdict, option::shown_name,
 };
+use lessor_vocabulary::{hexadecimal, shown_addresses};
 use serde::{Serialize, Serializer};
 
 use crate::{Absent, FaultKind, PlannedLookup};
@@ -132,13 +132,11 @@ impl fmt::Display for Setting {
                 write!(f, "subscriber={name} (at most {leases_max}, then {beyond})")
             }
             Self::Option(code, value) => {
-                write_option_name(f, *code)?;
-                f.write_str("=")?;
+                write!(f, "{}=", shown_name(*code))?;
                 write_value(f, *code, value)
             }
             Self::NoOption(code) => {
-                f.write_str("no ")?;
-                write_option_name(f, *code)
+                write!(f, "no {}", shown_name(*code))
             }
             Self::Final => f.write_str("final"),
         }
@@ -172,27 +170,16 @@ pub(crate) fn set_reply_option(
     }
 }
 
-fn write_option_name(f: &mut fmt::Formatter<'_>, code: u8) -> fmt::Result {
-    match OptionDefinition::by_code(code) {
-        Some(definition) => f.write_str(definition.name),
-        None => write!(f, "option-{code}"),
-    }
-}
-
 /// Plugins set octets. They are shown as addresses if the option contains those, as text if they
 /// are printable, and in hexadecimal otherwise.
 fn write_value(f: &mut fmt::Formatter<'_>, code: u8, value: &OptionValue) -> fmt::Result {
     let OptionValue::Octets(octets) = value else { return write!(f, "{value:?}") };
-    let kind = OptionDefinition::by_code(code).map(|definition| definition.kind);
-    let takes_addresses = matches!(kind, Some(OptionKind::Address | OptionKind::Addresses));
-    let (addresses, rest) = octets.as_chunks::<4>();
-    if takes_addresses && rest.is_empty() && !addresses.is_empty() {
-        let addresses = addresses.iter().map(|octets| Ipv4Addr::from(*octets).to_string());
-        return f.write_str(&addresses.collect::<Vec<_>>().join(","));
+    if let Some(addresses) = shown_addresses(code, octets) {
+        return f.write_str(&addresses);
     }
     match std::str::from_utf8(octets) {
         Ok(text) if !text.chars().any(char::is_control) => write!(f, "{text:?}"),
-        _ => write!(f, "hex:{}", hex::encode(octets)),
+        _ => f.write_str(&hexadecimal::text(octets)),
     }
 }
 

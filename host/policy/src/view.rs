@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    ClientKey, Lease, LookupAnswer, Network, RelayInformation, Request, Subnet, Timestamp,
+    ClientKey, Lease, LeaseEventKind, LookupAnswer, Network, RelayInformation, Request, Subnet,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -120,20 +121,4 @@ pub struct LeaseEvent {
     pub network_name: Arc<str>,
     /// When it happened.
     pub now: Timestamp,
-}
-
-/// The kinds of lease events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LeaseEventKind {
-    /// The client was given the address.
-    Granted,
-    /// The client extended its lease.
-    Renewed,
-    /// The client released the address.
-    Released,
-    /// The lease ended without being extended.
-    Expired,
-    /// The client found the address in use by another host.
-    Declined,
 }

@@ -20,7 +20,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings, StoreBackend};
 use lessor_core::{
-    HardwareAddress, Lease, OptionDefinition, Outcome, OwnAddresses, Reason, Timestamp, Verdict,
+    HardwareAddress, Lease, Outcome, OwnAddresses, Reason, Timestamp, Verdict, option::recognise,
 };
 use lessor_net::{Host, OwnSockets};
 use lessor_store::DiskStore;
@@ -402,8 +402,7 @@ fn octets(text: &str) -> Result<Octets, String> {
 fn option(text: &str) -> Result<(u8, Octets), String> {
     let wanted = "wanted a code or name, =, and text or hex: and octets, such as 77=iptv";
     let (option, value) = text.split_once('=').ok_or(wanted)?;
-    let by_name = || OptionDefinition::by_name(option).map(|definition| definition.code);
-    let code = option.parse().ok().or_else(by_name).ok_or(wanted)?;
+    let (code, _) = recognise(option).map_err(|unrecognised| unrecognised.to_string())?;
     Ok((code, octets(value)?))
 }
 
@@ -415,8 +414,10 @@ mod tests {
     fn options_are_named_by_code_or_name_and_given_as_text_or_octets() {
         assert_eq!(option("77=iptv"), Ok((77, Octets(b"iptv".to_vec()))));
         assert_eq!(option("host-name=hex:00ff"), Ok((12, Octets(vec![0, 255]))));
-        for wrong in ["77", "nothing=1", "300=1", "77=hex:0"] {
+        for wrong in ["77", "300=1", "77=hex:0"] {
             assert!(option(wrong).unwrap_err().contains("wanted"), "{wrong}");
         }
+        let unknown = option("dns=1").unwrap_err();
+        assert_eq!(unknown, "no option is named `dns`; did you mean `domain-name-servers`?");
     }
 }

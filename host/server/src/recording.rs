@@ -12,8 +12,8 @@ mod session;
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Arrival, Destination, Lease, OpenOffer, OptionDefinition, Reason, Reply, ReplyKind, Terms,
-    Timestamp, Verdict, option::code,
+    Arrival, Destination, Lease, OpenOffer, Reason, Reply, ReplyKind, Terms, Timestamp, Verdict,
+    option::shown_name,
 };
 use lessor_policy_host::{Lookup, TraceEntry};
 use serde::{Deserialize, Serialize};
@@ -281,21 +281,5 @@ const fn is_zero(number: &i64) -> bool {
 
 /// Returns the name of an option, or `option-` and its code if it has none.
 pub(crate) fn option_name(option: u8) -> String {
-    let of_engine = match option {
-        code::LEASE_TIME => Some("lease-time"),
-        code::SERVER_IDENTIFIER => Some("server-identifier"),
-        code::MESSAGE => Some("message"),
-        code::RENEWAL_TIME => Some("renewal-time"),
-        code::REBINDING_TIME => Some("rebinding-time"),
-        code::CLIENT_IDENTIFIER => Some("client-identifier"),
-        code::SUBNET_SELECTION => Some("subnet-selection"),
-        code::REQUESTED_ADDRESS => Some("requested-address"),
-        code::PARAMETER_REQUEST_LIST => Some("parameter-request-list"),
-        code::MAX_MESSAGE_SIZE => Some("max-message-size"),
-        code::RELAY_AGENT_INFORMATION => Some("relay-agent-information"),
-        code::MESSAGE_TYPE => Some("message-type"),
-        _ => None,
-    };
-    let known = OptionDefinition::by_code(option).map(|definition| definition.name);
-    of_engine.or(known).map_or_else(|| format!("option-{option}"), str::to_owned)
+    shown_name(option).to_string()
 }

@@ -4,8 +4,8 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
-    HardwareAddress, LookupAnswer, OptionValue, ReplyKind, RequestKind, Row, Terms, Timestamp,
-    option::code,
+    HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, ReplyKind, RequestKind, Row, Terms,
+    Timestamp, option::code,
 };
 use toml::de::DeValue;
 
@@ -65,7 +65,7 @@ pub struct CaseRequest {
     /// The reply that the plugin may edit, if the case has one.
     pub reply: Option<CaseReply>,
     /// The lease event, if the case is about that instead of the request.
-    pub event: Option<CaseEvent>,
+    pub event: Option<LeaseEventKind>,
 }
 
 /// A lease on record.
@@ -90,33 +90,10 @@ pub struct CaseReply {
     pub options: Vec<(u8, OptionValue)>,
 }
 
-/// The kinds of lease events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum CaseEvent {
-    Granted,
-    Renewed,
-    Released,
-    Expired,
-    Declined,
-}
-
 /// Reads a request. Invalid values are reported and left out.
 pub(super) fn read(table: &Table) -> CaseRequest {
-    let kinds = [
-        ("discover", RequestKind::Discover),
-        ("request", RequestKind::Request),
-        ("decline", RequestKind::Decline),
-        ("release", RequestKind::Release),
-        ("inform", RequestKind::Inform),
-    ];
-    let events = [
-        ("granted", CaseEvent::Granted),
-        ("renewed", CaseEvent::Renewed),
-        ("released", CaseEvent::Released),
-        ("expired", CaseEvent::Expired),
-        ("declined", CaseEvent::Declined),
-    ];
+    let kinds: Vec<_> = RequestKind::ALL.iter().map(|kind| (kind.word(), *kind)).collect();
+    let events: Vec<_> = LeaseEventKind::ALL.iter().map(|kind| (kind.word(), *kind)).collect();
     let name = |key| table.get(key).and_then(|value: Value| value.text("a name")).map(Arc::from);
     CaseRequest {
         kind: table
@@ -270,7 +247,8 @@ fn read_lease(table: &Table) -> Option<CaseLease> {
 }
 
 fn read_reply(table: &Table) -> CaseReply {
-    let kinds = [("offer", ReplyKind::Offer), ("ack", ReplyKind::Ack)];
+    // No policy is called for a NAK.
+    let kinds = [ReplyKind::Offer, ReplyKind::Ack].map(|kind| (kind.word(), kind));
     CaseReply {
         kind: table.get("kind").and_then(|value| value.choice(&kinds)),
         your_address: address(table, "your-address"),

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 use lessor_core::{
     OptionValue, SubscriberLimit, Terms as CoreTerms, option::is_reserved_for_engine,
 };
+use lessor_vocabulary::option::OPTION_OCTETS_MAX;
 use wasmtime::component::Resource;
 
 use super::{
@@ -13,10 +14,7 @@ use super::{
 };
 use crate::{
     fault::BadAnswer,
-    limits::{
-        OPTION_OCTETS_MAX, OPTIONS_MAX, OPTIONS_OCTETS_MAX, POOL_NAME_OCTETS_MAX,
-        SUBSCRIBER_NAME_OCTETS_MAX,
-    },
+    limits::{OPTIONS_MAX, OPTIONS_OCTETS_MAX, POOL_NAME_OCTETS_MAX, SUBSCRIBER_NAME_OCTETS_MAX},
     trace::Setting,
 };
 

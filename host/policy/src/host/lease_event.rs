@@ -7,19 +7,12 @@ use super::{
     Guest, address_octets,
     types::{HostLeaseEvent, Ipv4Address, LeaseEvent, LeaseEventKind},
 };
-use crate::LeaseEventKind as Kind;
 
 type Octets = Vec<u8>;
 
 impl HostLeaseEvent for Guest {
     fn kind(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<LeaseEventKind> {
-        Ok(match self.event()?.kind {
-            Kind::Granted => LeaseEventKind::Granted,
-            Kind::Renewed => LeaseEventKind::Renewed,
-            Kind::Released => LeaseEventKind::Released,
-            Kind::Expired => LeaseEventKind::Expired,
-            Kind::Declined => LeaseEventKind::Declined,
-        })
+        Ok(self.event()?.kind.into())
     }
 
     fn address(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Ipv4Address> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{OptionValue, Reply as CoreReply, ReplyKind as CoreKind, ReplyValue};
+use lessor_core::{OptionValue, Reply as CoreReply, ReplyValue};
 use wasmtime::component::Resource;
 
 use super::{
@@ -26,11 +26,7 @@ pub(crate) struct ReplyDraft {
 impl ReplyDraft {
     pub(super) fn new(reply: &CoreReply, encode: Encode) -> Self {
         Self {
-            kind: match reply.kind {
-                CoreKind::Offer => ReplyKind::Offer,
-                CoreKind::Ack => ReplyKind::Ack,
-                CoreKind::Nak => ReplyKind::Nak,
-            },
+            kind: reply.kind.into(),
             your_address: optional_address(reply.your_address),
             options: reply.options.clone(),
             changes: Vec::new(),

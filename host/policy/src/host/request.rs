@@ -1,7 +1,7 @@
 //! Requests as guests see them.
 
 use lessor_core::{
-    ClientState as CoreState, LookupAnswer, RequestKind as CoreKind, Row,
+    LookupAnswer, Row,
     option::code::{HOST_NAME, VENDOR_CLASS},
     readable, relay,
 };
@@ -19,24 +19,13 @@ type Octets = Vec<u8>;
 
 impl HostRequest for Guest {
     fn kind(&mut self, _: Resource<Request>) -> wasmtime::Result<RequestKind> {
-        Ok(match self.view()?.request.kind {
-            CoreKind::Discover => RequestKind::Discover,
-            CoreKind::Request => RequestKind::Request,
-            CoreKind::Decline => RequestKind::Decline,
-            CoreKind::Release => RequestKind::Release,
-            CoreKind::Inform => RequestKind::Inform,
-        })
+        Ok(self.view()?.request.kind.into())
     }
 
     fn client_state(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<ClientState>> {
         let request = &self.view()?.request;
-        Ok((request.kind == CoreKind::Request).then(|| match request.client_state() {
-            CoreState::Selecting => ClientState::Selecting,
-            CoreState::InitReboot => ClientState::InitReboot,
-            CoreState::Renewing => ClientState::Renewing,
-            CoreState::Rebinding => ClientState::Rebinding,
-            CoreState::Unknown => ClientState::Unknown,
-        }))
+        let is_request = request.kind == lessor_core::RequestKind::Request;
+        Ok(is_request.then(|| request.client_state().into()))
     }
 
     fn transaction_id(&mut self, _: Resource<Request>) -> wasmtime::Result<u32> {

@@ -219,7 +219,7 @@ impl Place<'_> {
                 (None, Ok(written)) => {
                     let options = option_steps(&request, &reply, &preview, &trace, &edited.trace);
                     explanation.reply = Some(ReplyStep {
-                        kind: kind_text(reply.kind).to_owned(),
+                        kind: reply.kind.name().to_owned(),
                         your_address: reply.your_address,
                         destination: destination_text(reply.destination),
                         octets: packet.len(),
@@ -426,14 +426,6 @@ fn allocation_step(candidate: &Candidate) -> AllocationStep {
         address: candidate.address,
         pool: candidate.pool.as_ref().map(ToString::to_string),
         obstacle,
-    }
-}
-
-const fn kind_text(kind: ReplyKind) -> &'static str {
-    match kind {
-        ReplyKind::Offer => "DHCPOFFER",
-        ReplyKind::Ack => "DHCPACK",
-        ReplyKind::Nak => "DHCPNAK",
     }
 }
 
