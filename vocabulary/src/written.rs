@@ -6,10 +6,10 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::cell::RefCell;
+use core::{cell::RefCell, net::Ipv4Addr};
 
 use crate::{
-    OptionDefinition, OptionValue, hexadecimal,
+    Ipv4Prefix, OptionDefinition, OptionValue, hexadecimal,
     option::{is_reserved_for_engine, recognise},
     read::{self, Form, Refusal, Source, Writer},
 };
@@ -78,33 +78,63 @@ impl Written {
     }
 }
 
+macro_rules! from {
+    ($($(#[$about:meta])* $Type:ty => |$value:ident| $written:expr;)+) => {$(
+        $(#[$about])*
+        impl From<$Type> for Written {
+            fn from($value: $Type) -> Self {
+                $written
+            }
+        }
+    )+};
+}
+
+from! {
+    bool => |flag| Self::Flag(flag);
+    u8 => |number| Self::Number(number.into());
+    u16 => |number| Self::Number(number.into());
+    u32 => |number| Self::Number(number.into());
+    i32 => |number| Self::Number(number.into());
+    i64 => |number| Self::Number(number);
+    &str => |text| Self::Text(text.to_owned());
+    String => |text| Self::Text(text);
+    &String => |text| Self::Text(text.clone());
+    Ipv4Addr => |address| Self::Text(address.to_string());
+    /// The destination and the router of a route.
+    (Ipv4Prefix, Ipv4Addr) => |route| {
+        let (to, via) = (route.0.to_string(), route.1.to_string());
+        let members = [("to", to), ("via", via)];
+        Self::Table(members.map(|(key, text)| (key.to_owned(), Self::Text(text))).into())
+    };
+}
+
+impl<T: Into<Self>> From<Vec<T>> for Written {
+    fn from(items: Vec<T>) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Self>, const N: usize> From<[T; N]> for Written {
+    fn from(items: [T; N]) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
 impl From<&OptionValue> for Written {
     fn from(value: &OptionValue) -> Self {
-        let text = |text: &dyn ToString| Self::Text(text.to_string());
         match value {
-            OptionValue::Address(address) => text(address),
-            OptionValue::Addresses(addresses) => {
-                Self::List(addresses.iter().map(|address| text(address)).collect())
-            }
-            OptionValue::Flag(flag) => Self::Flag(*flag),
-            OptionValue::U8(number) => Self::Number((*number).into()),
-            OptionValue::U16(number) => Self::Number((*number).into()),
-            OptionValue::U16s(numbers) => {
-                Self::List(numbers.iter().map(|number| Self::Number((*number).into())).collect())
-            }
-            OptionValue::U32(number) => Self::Number((*number).into()),
-            OptionValue::I32(number) => Self::Number((*number).into()),
-            OptionValue::Text(found) => Self::Text(found.clone()),
-            OptionValue::DomainNames(names) => {
-                Self::List(names.iter().cloned().map(Self::Text).collect())
-            }
-            OptionValue::Routes(routes) => {
-                let route = |(to, via): &(_, _)| {
-                    Self::Table([("to".to_owned(), text(to)), ("via".to_owned(), text(via))].into())
-                };
-                Self::List(routes.iter().map(route).collect())
-            }
-            OptionValue::Octets(octets) => Self::Text(hexadecimal::text(octets)),
+            OptionValue::Address(address) => (*address).into(),
+            OptionValue::Addresses(addresses) => addresses.clone().into(),
+            OptionValue::Flag(flag) => (*flag).into(),
+            OptionValue::U8(number) => (*number).into(),
+            OptionValue::U16(number) => (*number).into(),
+            OptionValue::U16s(numbers) => numbers.clone().into(),
+            OptionValue::U32(number) => (*number).into(),
+            OptionValue::I32(number) => (*number).into(),
+            OptionValue::Text(text) => text.into(),
+            OptionValue::DomainNames(names) => names.clone().into(),
+            OptionValue::Routes(routes) => routes.clone().into(),
+            OptionValue::Octets(octets) => hexadecimal::text(octets).into(),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Hook {
 
     /// What the hook is called with.
     pub fn shape(self) -> Shape {
-        HookDefinition::by_name(self.name()).map_or(Shape::Decide, |definition| definition.shape)
+        HOOKS.get(self as usize).map_or(Shape::Decide, |definition| definition.shape)
     }
 
     /// Whether the hook handles messages, so that lookups can be planned for it.

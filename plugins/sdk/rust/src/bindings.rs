@@ -62,21 +62,6 @@ capabilities! {
     tables "lessor:sdk/tables",
 }
 
-/// One module for each hook, with its `export!`.
-macro_rules! hooks {
-    ($($hook:ident $world:literal,)*) => {$(
-        pub mod $hook {
-            wit_bindgen::generate!({
-                path: "wit",
-                world: $world,
-                with: { "lessor:policy/types@0.1.2": crate::__bindings::types },
-                pub_export_macro: true,
-            });
-            pub use exports::lessor::policy::$hook::Guest;
-        }
-    )*};
-}
-
 pub mod failing {
     wit_bindgen::generate!({
         path: "wit",
@@ -105,13 +90,5 @@ pub mod configuring {
     pub use exports::lessor::policy::configuring::Guest;
 }
 
-hooks! {
-    plan_lookups "lessor:sdk/plan-lookups",
-    on_discover "lessor:sdk/on-discover",
-    on_request "lessor:sdk/on-request",
-    on_decline "lessor:sdk/on-decline",
-    on_release "lessor:sdk/on-release",
-    on_inform "lessor:sdk/on-inform",
-    reply_options "lessor:sdk/reply-options",
-    on_lease "lessor:sdk/on-lease",
-}
+// One module for each hook, with its `export!`.
+lessor_policy_macros::hook_bindings!("0.1.2");

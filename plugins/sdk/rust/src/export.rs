@@ -20,12 +20,17 @@ pub mod __private {
         Ok(())
     }
 
-    /// Calls the policy's `plan_lookups`.
-    pub fn plan<P: Policy>(slot: &Slot<P>, request: &types::Request, plan: &types::LookupPlan) {
-        configured(slot, |policy| policy.plan_lookups(&Request(request), &LookupPlan(plan)));
+    /// Calls a hook that plans lookups.
+    pub fn plan<P: Policy>(
+        slot: &Slot<P>,
+        hook: fn(&mut P, &Request, &LookupPlan),
+        request: &types::Request,
+        plan: &types::LookupPlan,
+    ) {
+        configured(slot, |policy| hook(policy, &Request(request), &LookupPlan(plan)));
     }
 
-    /// Calls a hook for a request.
+    /// Calls a hook that decides about a request.
     pub fn decide<P: Policy>(
         slot: &Slot<P>,
         hook: fn(&mut P, &Request, &Terms) -> Verdict,
@@ -35,14 +40,23 @@ pub mod __private {
         configured(slot, |policy| hook(policy, &Request(request), &Terms(terms)).into())
     }
 
-    /// Calls the policy's `reply_options`.
-    pub fn edit<P: Policy>(slot: &Slot<P>, request: &types::Request, reply: &types::Reply) {
-        configured(slot, |policy| policy.reply_options(&Request(request), &Reply(reply)));
+    /// Calls a hook that edits a reply.
+    pub fn edit<P: Policy>(
+        slot: &Slot<P>,
+        hook: fn(&mut P, &Request, &Reply),
+        request: &types::Request,
+        reply: &types::Reply,
+    ) {
+        configured(slot, |policy| hook(policy, &Request(request), &Reply(reply)));
     }
 
-    /// Calls the policy's `on_lease`.
-    pub fn tell<P: Policy>(slot: &Slot<P>, event: &types::LeaseEvent) {
-        configured(slot, |policy| policy.on_lease(&LeaseEvent(event)));
+    /// Calls a hook about a lease event.
+    pub fn tell<P: Policy>(
+        slot: &Slot<P>,
+        hook: fn(&mut P, &LeaseEvent),
+        event: &types::LeaseEvent,
+    ) {
+        configured(slot, |policy| hook(policy, &LeaseEvent(event)));
     }
 
     fn configured<P, T>(slot: &Slot<P>, act: impl FnOnce(&mut P) -> T) -> T {
@@ -54,11 +68,11 @@ pub mod __private {
     }
 }
 
-/// Exports the methods that `#[policy]` found.
+/// Exports the methods that `#[policy]` found, each with its shape.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
-    ($policy:ty : $($method:ident)*) => {
+    ($policy:ty : $($shape:ident $method:ident,)*) => {
         const _: () = {
             struct Exported;
 
@@ -67,17 +81,16 @@ macro_rules! __export {
                     const { ::std::cell::RefCell::new(::std::option::Option::None) };
             }
 
-            $($crate::__export_hook! { $method $policy, Exported, POLICY })*
+            $($crate::__export_hook! { $shape $method $policy, Exported, POLICY })*
         };
     };
 }
 
-/// Exports one hook. A name that is not a hook exports nothing: the compiler reports it, because
-/// the trait has no such method.
+/// Exports one function, by its shape.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_hook {
-    (configure $policy:ty, $exported:ident, $slot:ident) => {
+    (configure $hook:ident $policy:ty, $exported:ident, $slot:ident) => {
         impl $crate::__bindings::configuring::Guest for $exported {
             fn configure(
                 settings: ::std::string::String,
@@ -87,58 +100,47 @@ macro_rules! __export_hook {
         }
         $crate::__export_function! { configuring configure $exported }
     };
-    (plan_lookups $policy:ty, $exported:ident, $slot:ident) => {
-        impl $crate::__bindings::plan_lookups::Guest for $exported {
+    (plan $hook:ident $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::$hook::Guest for $exported {
             fn handle(
                 request: &$crate::__bindings::types::Request,
                 plan: &$crate::__bindings::types::LookupPlan,
             ) {
-                $slot.with(|slot| $crate::__private::plan(slot, request, plan))
+                let hook = <$policy as $crate::Policy>::$hook;
+                $slot.with(|slot| $crate::__private::plan(slot, hook, request, plan))
             }
         }
-        $crate::__export_function! { plan_lookups handle $exported }
+        $crate::__export_function! { $hook handle $exported }
     };
-    (reply_options $policy:ty, $exported:ident, $slot:ident) => {
-        impl $crate::__bindings::reply_options::Guest for $exported {
-            fn edit(
-                request: &$crate::__bindings::types::Request,
-                reply: &$crate::__bindings::types::Reply,
-            ) {
-                $slot.with(|slot| $crate::__private::edit(slot, request, reply))
-            }
-        }
-        $crate::__export_function! { reply_options edit $exported }
-    };
-    (on_lease $policy:ty, $exported:ident, $slot:ident) => {
-        impl $crate::__bindings::on_lease::Guest for $exported {
-            fn handle(event: &$crate::__bindings::types::LeaseEvent) {
-                $slot.with(|slot| $crate::__private::tell(slot, event))
-            }
-        }
-        $crate::__export_function! { on_lease handle $exported }
-    };
-    (on_discover $($rest:tt)*) => { $crate::__export_request_hook! { on_discover $($rest)* } };
-    (on_request $($rest:tt)*) => { $crate::__export_request_hook! { on_request $($rest)* } };
-    (on_decline $($rest:tt)*) => { $crate::__export_request_hook! { on_decline $($rest)* } };
-    (on_release $($rest:tt)*) => { $crate::__export_request_hook! { on_release $($rest)* } };
-    (on_inform $($rest:tt)*) => { $crate::__export_request_hook! { on_inform $($rest)* } };
-    ($other:ident $($rest:tt)*) => {};
-}
-
-/// Exports a hook that is called for requests.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __export_request_hook {
-    ($hook:ident $policy:ty, $exported:ident, $slot:ident) => {
+    (decide $hook:ident $policy:ty, $exported:ident, $slot:ident) => {
         impl $crate::__bindings::$hook::Guest for $exported {
             fn handle(
                 request: &$crate::__bindings::types::Request,
                 terms: &$crate::__bindings::types::Terms,
             ) -> $crate::__bindings::types::Verdict {
-                $slot.with(|slot| {
-                    let hook = <$policy as $crate::Policy>::$hook;
-                    $crate::__private::decide(slot, hook, request, terms)
-                })
+                let hook = <$policy as $crate::Policy>::$hook;
+                $slot.with(|slot| $crate::__private::decide(slot, hook, request, terms))
+            }
+        }
+        $crate::__export_function! { $hook handle $exported }
+    };
+    (edit $hook:ident $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::$hook::Guest for $exported {
+            fn edit(
+                request: &$crate::__bindings::types::Request,
+                reply: &$crate::__bindings::types::Reply,
+            ) {
+                let hook = <$policy as $crate::Policy>::$hook;
+                $slot.with(|slot| $crate::__private::edit(slot, hook, request, reply))
+            }
+        }
+        $crate::__export_function! { $hook edit $exported }
+    };
+    (tell $hook:ident $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::$hook::Guest for $exported {
+            fn handle(event: &$crate::__bindings::types::LeaseEvent) {
+                let hook = <$policy as $crate::Policy>::$hook;
+                $slot.with(|slot| $crate::__private::tell(slot, hook, event))
             }
         }
         $crate::__export_function! { $hook handle $exported }

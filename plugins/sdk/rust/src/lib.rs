@@ -98,11 +98,16 @@ pub use lease_event::{LeaseEvent, LeaseEventKind};
 /// struct Nothing;
 /// ```
 pub use lessor_policy_macros::policy;
+pub use lessor_vocabulary::Ipv4Prefix;
+/// The value of an option as an operator writes it: a flag, a number, a text, a list or a table.
+/// Addresses, prefixes and domain names are texts. For any option, a text that begins with `hex:`
+/// gives the octets of the value.
+pub use lessor_vocabulary::Written as OptionSetting;
 pub use lookup::{Lookup, LookupError, LookupPlan, LookupStatus};
 #[cfg(feature = "settings")]
-pub use option_table::{OptionSetting, OptionTable};
+pub use option_table::OptionTable;
 pub use reply::{Reply, ReplyKind};
-pub use request::{ClientState, Ipv4Prefix, Request, RequestKind};
+pub use request::{ClientState, Request, RequestKind};
 pub use terms::{BeyondLimit, OptionError, Terms};
 pub use verdict::Verdict;
 
@@ -118,97 +123,59 @@ pub fn fail(reason: &str) -> ! {
     std::process::abort()
 }
 
-/// A policy with its settings and its decisions at the hooks that it implements.
-///
-/// The server keeps several instances of a policy, one for each of its threads and some spare ones.
-/// Values in the memory of an instance are not shared and may be lost at any time, so keep only
-/// values there that can be lost.
-pub trait Policy: Sized {
-    /// Creates an instance from its settings, which are a JSON object, or `{}` if the operator
-    /// wrote none (see `settings::read`).
-    ///
-    /// # Errors
-    /// Returns a sentence that describes the mistake to the operator. The server then refuses to
-    /// load the policy and shows the sentence.
-    fn configure(settings: &str) -> Result<Self, String>;
+/// Defines [`Policy`] with a method for each hook of the table.
+macro_rules! define_policy {
+    ($(
+        $(#[$documentation:meta])*
+        $Name:ident $function:ident $interface:literal: $shape:ident
+        $($Kind:ident $(by $shared:ident)?)?;
+    )+) => {
+        /// A policy with its settings and its decisions at the hooks that it implements.
+        ///
+        /// The server keeps several instances of a policy, one for each of its threads and some
+        /// spare ones. Values in the memory of an instance are not shared and may be lost at any
+        /// time, so keep only values there that can be lost.
+        pub trait Policy: Sized {
+            /// Creates an instance from its settings, which are a JSON object, or `{}` if the
+            /// operator wrote none (see `settings::read`).
+            ///
+            /// # Errors
+            /// Returns a sentence that describes the mistake to the operator. The server then
+            /// refuses to load the policy and shows the sentence.
+            fn configure(settings: &str) -> Result<Self, String>;
 
-    /// Plans the lookups for a message before one of the next five methods is called for it. The
-    /// server performs the lookups, and [`Request::lookup`] returns the answers.
-    ///
-    /// ```
-    /// # use lessor_policy::{LookupPlan, Policy, Request, Terms, Verdict, policy};
-    /// # struct Plans;
-    /// #[policy]
-    /// impl Policy for Plans {
-    ///     fn configure(_settings: &str) -> Result<Self, String> {
-    ///         Ok(Self)
-    ///     }
-    ///
-    ///     fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
-    ///         if let Some(line) = request.circuit_id_text() {
-    ///             // Fails if the server has no such source; then nothing is found.
-    ///             let _ = plan.add("line", "subscribers", &line);
-    ///         }
-    ///     }
-    ///
-    ///     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
-    ///         match request.lookup("line").field("pool") {
-    ///             Some(pool) => terms.set_pool(&pool),
-    ///             None => terms.set_pool("walled-garden"),
-    ///         }
-    ///         Verdict::Proceed
-    ///     }
-    /// }
-    /// # fn main() {}
-    /// ```
-    fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
-        let _ = (request, plan);
-    }
-
-    /// Called when a client sends a DISCOVER. All terms apply.
-    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        let _ = (request, terms);
-        Verdict::Proceed
-    }
-
-    /// Called when a client accepts an offer, verifies an address or extends a lease
-    /// ([`Request::client_state`]). All terms apply: if they do not allow the address that the
-    /// client asks for, the client gets a NAK and starts again. Therefore, decide as in
-    /// [`Policy::on_discover`].
-    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        let _ = (request, terms);
-        Verdict::Proceed
-    }
-
-    /// Called when a client has found that another host uses its address. With [`Verdict::Ignore`],
-    /// the address is not quarantined. No terms apply.
-    fn on_decline(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        let _ = (request, terms);
-        Verdict::Proceed
-    }
-
-    /// Called when a client releases its address. With [`Verdict::Ignore`], the client keeps its
-    /// lease. No terms apply.
-    fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        let _ = (request, terms);
-        Verdict::Proceed
-    }
-
-    /// Called when a client that has an address asks for options. Of the terms, only options apply.
-    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        let _ = (request, terms);
-        Verdict::Proceed
-    }
-
-    /// Called before the server sends an OFFER or ACK. The policy can read the reply and change its
-    /// options.
-    fn reply_options(&mut self, request: &Request, reply: &Reply) {
-        let _ = (request, reply);
-    }
-
-    /// Called after a lease has changed. This call runs in a separate instance and does not delay
-    /// replies.
-    fn on_lease(&mut self, event: &LeaseEvent) {
-        let _ = event;
-    }
+            $(method! { [$(#[$documentation])*] $function $shape })+
+        }
+    };
 }
+
+/// Defines the method of a hook. By default, a hook does nothing.
+macro_rules! method {
+    ([$($documentation:tt)*] $function:ident plan) => {
+        $($documentation)*
+        fn $function(&mut self, request: &Request, plan: &LookupPlan) {
+            let _ = (request, plan);
+        }
+    };
+    ([$($documentation:tt)*] $function:ident decide) => {
+        $($documentation)*
+        fn $function(&mut self, request: &Request, terms: &Terms) -> Verdict {
+            let _ = (request, terms);
+            Verdict::Proceed
+        }
+    };
+    ([$($documentation:tt)*] $function:ident edit) => {
+        $($documentation)*
+        fn $function(&mut self, request: &Request, reply: &Reply) {
+            let _ = (request, reply);
+        }
+    };
+    ([$($documentation:tt)*] $function:ident tell) => {
+        $($documentation)*
+        fn $function(&mut self, event: &LeaseEvent) {
+            let _ = event;
+        }
+    };
+}
+
+lessor_vocabulary::with_hooks!(define_policy);

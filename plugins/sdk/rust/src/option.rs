@@ -1,48 +1,39 @@
 //! Options: their codes, and their values as octets.
 //!
+//! Every option that the server's configuration can set by name can be set by the same name here,
+//! with the value in the same form:
+//!
 //! ```
 //! use std::net::Ipv4Addr;
 //! use lessor_policy::option;
+//!
+//! let (code, octets) = option::encode("domain-search", ["example.net", "example.org"])?;
+//! # assert_eq!((code, octets.len()), (119, 26));
 //!
 //! // Two name servers, and an ACS URL as sub-option 1 of the vendor's own information.
 //! let servers = option::addresses([Ipv4Addr::new(192, 0, 2, 53), Ipv4Addr::new(192, 0, 2, 54)]);
 //! let vendor = option::sub_options([(1, "http://acs.example.net/")]);
 //! # assert_eq!(servers, [192, 0, 2, 53, 192, 0, 2, 54]);
 //! # assert_eq!(vendor.unwrap()[..4], [1, 23, b'h', b't']);
+//! # Ok::<(), String>(())
 //! ```
 
 use std::{error, fmt, net::Ipv4Addr};
 
-use crate::Ipv4Prefix;
+/// The codes of all options that have a name, and of some others.
+pub use lessor_vocabulary::option::code;
+use lessor_vocabulary::{OptionValue, encode_option, hexadecimal};
 
-/// Codes of options that policies often set (RFC 2132 unless noted otherwise).
-#[allow(missing_docs, reason = "the names are those of the RFC")]
-pub mod code {
-    pub const ROUTERS: u8 = 3;
-    pub const DOMAIN_NAME_SERVERS: u8 = 6;
-    pub const LOG_SERVERS: u8 = 7;
-    pub const HOST_NAME: u8 = 12;
-    pub const DOMAIN_NAME: u8 = 15;
-    pub const INTERFACE_MTU: u8 = 26;
-    pub const NTP_SERVERS: u8 = 42;
-    pub const VENDOR_SPECIFIC_INFORMATION: u8 = 43;
-    pub const VENDOR_CLASS: u8 = 60;
-    pub const TFTP_SERVER_NAME: u8 = 66;
-    pub const BOOT_FILE_NAME: u8 = 67;
-    pub const USER_CLASS: u8 = 77;
-    pub const RELAY_AGENT_INFORMATION: u8 = 82;
-    /// RFC 8925.
-    pub const IPV6_ONLY_PREFERRED: u8 = 108;
-    /// RFC 8910.
-    pub const CAPTIVE_PORTAL: u8 = 114;
-    /// RFC 3397.
-    pub const DOMAIN_SEARCH: u8 = 119;
-    /// RFC 3442.
-    pub const CLASSLESS_STATIC_ROUTES: u8 = 121;
-    /// RFC 3925.
-    pub const VENDOR_IDENTIFYING_VENDOR_SPECIFIC: u8 = 125;
-    /// RFC 5859.
-    pub const TFTP_SERVERS: u8 = 150;
+use crate::{Ipv4Prefix, OptionSetting};
+
+/// Returns the code of the option with this name or number, and its value as octets. Names and
+/// values are those of the server's configuration.
+///
+/// # Errors
+/// Returns a sentence if no option has this name, if only the server sets the option, or if the
+/// value is not what the option takes.
+pub fn encode(name: &str, value: impl Into<OptionSetting>) -> Result<(u8, Vec<u8>), String> {
+    encode_option(name, &value.into())
 }
 
 /// The reason why octets or text could not be converted into a value.
@@ -82,21 +73,13 @@ impl error::Error for ValueError {}
 
 /// Encodes a list of addresses, as for options 3, 6 and 42.
 pub fn addresses(addresses: impl IntoIterator<Item = Ipv4Addr>) -> Vec<u8> {
-    addresses.into_iter().flat_map(|address| address.octets()).collect()
+    OptionValue::Addresses(addresses.into_iter().collect()).to_octets()
 }
 
 /// Encodes routes for option 121, each with its destination and router (RFC 3442). A client that
 /// reads this option ignores option 3, so include the default route.
 pub fn routes(routes: impl IntoIterator<Item = (Ipv4Prefix, Ipv4Addr)>) -> Vec<u8> {
-    let mut octets = Vec::new();
-    for (destination, router) in routes {
-        let length = destination.length.min(32);
-        octets.push(length);
-        let significant = usize::from(length.div_ceil(8));
-        octets.extend(destination.address.octets().iter().take(significant));
-        octets.extend(router.octets());
-    }
-    octets
+    OptionValue::Routes(routes.into_iter().collect()).to_octets()
 }
 
 /// Encodes sub-options, each with code and length: the usual form of option 43 (RFC 2132 section
@@ -119,39 +102,22 @@ pub fn sub_options<T: AsRef<[u8]>>(
 }
 
 /// Returns the octets that an operator wrote as text: `hex:` and hexadecimal digits mean those
-/// octets, and any other text means the octets of the text. Use it for circuit ids and similar
-/// values in settings.
+/// octets, and any other text means the octets of the text. The digits may be grouped by `:`, `-`
+/// and spaces. Use it for circuit ids and similar values in settings.
 ///
 /// # Errors
 /// Returns an error if the text after `hex:` is not an even number of hexadecimal digits.
 pub fn octets_from_text(text: &str) -> Result<Vec<u8>, ValueError> {
-    let Some(digits) = text.strip_prefix("hex:") else {
-        return Ok(text.as_bytes().to_vec());
-    };
-    let refused = || ValueError::NotHexadecimal { found: text.to_owned() };
-    let digits: Option<Vec<u32>> = digits.chars().map(|digit| digit.to_digit(16)).collect();
-    let digits = digits.ok_or_else(refused)?;
-    digits
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => Ok((high << 4 | low) as u8),
-            _ => Err(refused()),
-        })
-        .collect()
+    match hexadecimal::of_text(text) {
+        None => Ok(text.as_bytes().to_vec()),
+        Some(octets) => octets.map_err(|_| ValueError::NotHexadecimal { found: text.to_owned() }),
+    }
 }
 
 /// The reverse of [`octets_from_text`]: returns printable ASCII unchanged, and other octets as
 /// `hex:` and hexadecimal digits.
 pub fn octets_to_text(octets: &[u8]) -> String {
-    let is_plain = octets.iter().all(|octet| octet.is_ascii_graphic() || *octet == b' ');
-    if is_plain && !octets.starts_with(b"hex:") {
-        return String::from_utf8_lossy(octets).into_owned();
-    }
-    let mut text = String::from("hex:");
-    for octet in octets {
-        text.push_str(&format!("{octet:02x}"));
-    }
-    text
+    hexadecimal::plain_or_hex(octets)
 }
 
 #[cfg(test)]

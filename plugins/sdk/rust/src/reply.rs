@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 pub use crate::__bindings::types::ReplyKind;
-use crate::{__bindings::types, OptionError, request::from_octets};
+use crate::{__bindings::types, OptionError, OptionSetting, option, request::from_octets};
 
 /// The reply that the server is about to send. Changes take effect only if the call returns.
 #[derive(Debug)]
@@ -37,6 +37,22 @@ impl Reply<'_> {
     /// Returns an [`OptionError`] if the server refuses the change.
     pub fn set_option(&self, code: u8, value: impl AsRef<[u8]>) -> Result<(), OptionError> {
         self.0.set_option(code, value.as_ref()).map_err(OptionError::from)
+    }
+
+    /// Sets an option by its name or number, with the value in the form of the server's
+    /// configuration: `set_option_by_name("domain-search", ["example.net"])`.
+    ///
+    /// # Errors
+    /// Returns an [`OptionError`] if there is no such option, if the value is not what the option
+    /// takes, or if the server refuses the change.
+    pub fn set_option_by_name(
+        &self,
+        name: &str,
+        value: impl Into<OptionSetting>,
+    ) -> Result<(), OptionError> {
+        let (code, octets) =
+            option::encode(name, value).map_err(|mistake| OptionError::Other(Some(mistake)))?;
+        self.set_option(code, octets)
     }
 
     /// Removes an option. Removing an option that the reply does not have is not an error.

@@ -3,29 +3,12 @@
 use std::net::Ipv4Addr;
 
 pub use crate::__bindings::types::{ClientState, RequestKind};
-use crate::{__bindings::types, Lookup};
+use crate::{__bindings::types, Ipv4Prefix, Lookup};
 
 /// The message of a client and what the server knows about it. Each method makes a call to the
 /// server, which takes about 100 ns, so keep values that are needed more than once.
 #[derive(Debug)]
 pub struct Request<'call>(pub(crate) &'call types::Request);
-
-/// A range of addresses with the same leading bits, such as 192.0.2.0/24.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ipv4Prefix {
-    /// The first address of the range.
-    pub address: Ipv4Addr,
-    /// The number of bits that all addresses have in common, 0 to 32.
-    pub length: u8,
-}
-
-impl Ipv4Prefix {
-    /// Whether `address` lies in the range.
-    pub fn contains(&self, address: Ipv4Addr) -> bool {
-        let mask = u32::MAX.checked_shl(32 - u32::from(self.length.min(32))).unwrap_or(0);
-        u32::from(address) & mask == u32::from(self.address) & mask
-    }
-}
 
 impl Request<'_> {
     /// The type of the message.
@@ -220,21 +203,4 @@ pub(crate) fn from_octets((a, b, c, d): (u8, u8, u8, u8)) -> Ipv4Addr {
 pub(crate) fn to_octets(address: Ipv4Addr) -> (u8, u8, u8, u8) {
     let [a, b, c, d] = address.octets();
     (a, b, c, d)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefixes_contain_what_shares_their_bits() {
-        let prefix = Ipv4Prefix { address: Ipv4Addr::new(192, 0, 2, 0), length: 24 };
-        assert!(prefix.contains(Ipv4Addr::new(192, 0, 2, 255)));
-        assert!(!prefix.contains(Ipv4Addr::new(192, 0, 3, 0)));
-        let everything = Ipv4Prefix { address: Ipv4Addr::UNSPECIFIED, length: 0 };
-        assert!(everything.contains(Ipv4Addr::BROADCAST));
-        let single = Ipv4Prefix { address: Ipv4Addr::LOCALHOST, length: 32 };
-        assert!(single.contains(Ipv4Addr::LOCALHOST));
-        assert!(!single.contains(Ipv4Addr::BROADCAST));
-    }
 }

@@ -5,6 +5,7 @@ use std::{fmt, net::Ipv4Addr};
 pub use crate::__bindings::types::BeyondLimit;
 use crate::{
     __bindings::types,
+    OptionSetting, option,
     request::{from_octets, to_octets},
 };
 
@@ -67,6 +68,22 @@ impl Terms<'_> {
     /// Returns an [`OptionError`] if the server refuses the change.
     pub fn set_option(&self, code: u8, value: impl AsRef<[u8]>) -> Result<(), OptionError> {
         self.0.set_option(code, value.as_ref()).map_err(OptionError::from)
+    }
+
+    /// Sets an option by its name or number, with the value in the form of the server's
+    /// configuration: `set_option_by_name("domain-search", ["example.net"])`.
+    ///
+    /// # Errors
+    /// Returns an [`OptionError`] if there is no such option, if the value is not what the option
+    /// takes, or if the server refuses the change.
+    pub fn set_option_by_name(
+        &self,
+        name: &str,
+        value: impl Into<OptionSetting>,
+    ) -> Result<(), OptionError> {
+        let (code, octets) =
+            option::encode(name, value).map_err(|mistake| OptionError::Other(Some(mistake)))?;
+        self.set_option(code, octets)
     }
 
     /// Removes this option from the reply, even if it is configured or an earlier policy has set
