@@ -117,7 +117,7 @@ macro_rules! definitions {
         $($Kind:ident $(by $shared:ident)?)?;
     )+) => {
         /// Every hook, in the order of [`with_hooks!`].
-        pub static HOOKS: &[HookDefinition] = &[
+        pub const HOOKS: &[HookDefinition] = &[
             $(HookDefinition {
                 name: $interface,
                 function: stringify!($function),

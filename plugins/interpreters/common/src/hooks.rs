@@ -1,5 +1,7 @@
 //! Hooks: the functions of a script that the server calls.
 
+use lessor_vocabulary::{HOOKS, HookDefinition, Shape};
+
 use crate::{OBJECTS, Object};
 
 /// The function that serves every decision hook for which the script has no separate function.
@@ -14,45 +16,24 @@ pub enum Case {
     Camel,
 }
 
-/// A hook.
-#[derive(Debug)]
-pub struct Hook {
-    /// The name of its interface.
-    pub name: &'static str,
-    /// The name of the function, in snake case.
-    pub function: &'static str,
-    /// The parameters of the function, as names of objects.
-    pub parameters: &'static [&'static str],
-    /// Whether [`DECIDE`] can serve the hook.
-    pub is_decision: bool,
+/// Returns the objects that are passed to the function that serves a hook.
+pub fn objects(hook: &HookDefinition) -> impl Iterator<Item = &'static Object> {
+    let object = |name: &&str| OBJECTS.into_iter().find(|object| object.name == *name);
+    hook.shape.parameters().iter().filter_map(object)
 }
 
-/// Every hook.
-pub static HOOKS: [Hook; 8] = [
-    Hook::new("plan-lookups", "plan_lookups", &["request", "plan"], false),
-    Hook::new("on-discover", "on_discover", &["request", "terms"], true),
-    Hook::new("on-request", "on_request", &["request", "terms"], true),
-    Hook::new("on-decline", "on_decline", &["request", "terms"], false),
-    Hook::new("on-release", "on_release", &["request", "terms"], false),
-    Hook::new("on-inform", "on_inform", &["request", "terms"], true),
-    Hook::new("reply-options", "reply_options", &["request", "reply"], false),
-    Hook::new("on-lease", "on_lease", &["event"], false),
-];
-
-impl Hook {
-    const fn new(
-        name: &'static str,
-        function: &'static str,
-        parameters: &'static [&'static str],
-        is_decision: bool,
-    ) -> Self {
-        Self { name, function, parameters, is_decision }
-    }
-
-    /// Returns the objects that are passed to its function.
-    pub fn objects(&self) -> impl Iterator<Item = &'static Object> {
-        let object = |name: &&str| OBJECTS.into_iter().find(|object| object.name == *name);
-        self.parameters.iter().filter_map(object)
+/// Returns how the functions of hooks begin, for messages: `decide(request, terms), … or …`.
+pub fn signatures(case: Case) -> String {
+    let signature = |function: &str, shape: Shape| {
+        format!("{}({})", case.spell(function), shape.parameters().join(", "))
+    };
+    let others = HOOKS.iter().filter(|hook| hook.shape != Shape::Decide);
+    let others = others.map(|hook| signature(hook.function, hook.shape));
+    let all: Vec<String> =
+        std::iter::once(signature(DECIDE, Shape::Decide)).chain(others).collect();
+    match all.as_slice() {
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+        [] => String::new(),
     }
 }
 
@@ -74,12 +55,12 @@ impl Hooks {
         mut parameters: impl FnMut(&str) -> Option<usize>,
     ) -> Result<Self, (Option<String>, String)> {
         let mut hooks = Self::default();
-        for (place, hook) in hooks.0.iter_mut().zip(&HOOKS) {
+        for (place, hook) in hooks.0.iter_mut().zip(HOOKS) {
             let own = case.spell(hook.function);
             let names = [Some(own), hook.is_decision.then(|| DECIDE.to_owned())];
             for name in names.into_iter().flatten() {
                 let Some(found) = parameters(&name) else { continue };
-                let wanted = hook.parameters;
+                let wanted = hook.shape.parameters();
                 if found > wanted.len() || (case == Case::Snake && found != wanted.len()) {
                     let plural = if found == 1 { "" } else { "s" };
                     let message = format!(
@@ -105,13 +86,13 @@ impl Hooks {
 
     /// Returns the names of the hooks' interfaces.
     pub fn interfaces(&self) -> Vec<String> {
-        let found = self.0.iter().zip(&HOOKS).filter(|(function, _)| function.is_some());
+        let found = self.0.iter().zip(HOOKS).filter(|(function, _)| function.is_some());
         found.map(|(_, hook)| hook.name.to_owned()).collect()
     }
 
     /// Returns the function that serves the hook of this name.
     pub fn function(&self, interface: &str) -> Option<&str> {
-        let found = self.0.iter().zip(&HOOKS).find(|(_, hook)| hook.name == interface);
+        let found = self.0.iter().zip(HOOKS).find(|(_, hook)| hook.name == interface);
         found.and_then(|(function, _)| function.as_deref())
     }
 }
@@ -180,6 +161,16 @@ mod tests {
         assert_eq!(hooks.function("on-discover"), Some("decide"));
         assert_eq!(hooks.function("on-request"), Some("on_request"));
         assert_eq!(hooks.function("on-release"), None);
+    }
+
+    #[test]
+    fn signatures_show_one_function_of_each_shape() {
+        assert_eq!(
+            signatures(Case::Snake),
+            "decide(request, terms), plan_lookups(request, plan), reply_options(request, reply) or \
+             on_lease(event)"
+        );
+        assert!(HOOKS.iter().all(|hook| objects(hook).count() == hook.shape.parameters().len()));
     }
 
     #[test]

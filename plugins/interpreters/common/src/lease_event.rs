@@ -1,9 +1,10 @@
 //! `event`: a change of a lease.
 
-use lessor_policy::{LeaseEvent, LeaseEventKind};
+use lessor_policy::LeaseEvent;
 
 use crate::{
     Function, Object, Property, Value,
+    kinds::lease_event,
     value::object::{absent, argument},
 };
 
@@ -11,7 +12,7 @@ pub(crate) static EVENT: Object = Object {
     name: "event",
     is_global: false,
     properties: &[
-        Property::read("kind", |_| tell(|event| Value::text(kind(event.kind())))),
+        Property::read("kind", |_| tell(|event| Value::text(lease_event(event.kind())))),
         Property::read("address", |_| tell(|event| Value::address(event.address()))),
         Property::read("network_name", |_| tell(|event| Value::Text(event.network_name()))),
         Property::read("client_key", |_| tell(|event| Value::Text(event.client_key()))),
@@ -44,16 +45,6 @@ pub(crate) static EVENT: Object = Object {
 
 fn tell(act: impl FnOnce(&LeaseEvent) -> Value) -> Result<Value, String> {
     LeaseEvent::entered(act).ok_or_else(|| absent("event"))
-}
-
-const fn kind(kind: LeaseEventKind) -> &'static str {
-    match kind {
-        LeaseEventKind::Granted => "granted",
-        LeaseEventKind::Renewed => "renewed",
-        LeaseEventKind::Released => "released",
-        LeaseEventKind::Expired => "expired",
-        LeaseEventKind::Declined => "declined",
-    }
 }
 
 /// Formats a hardware address as the server does.

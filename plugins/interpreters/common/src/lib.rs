@@ -13,11 +13,13 @@ mod brackets;
 mod capabilities;
 mod functions;
 mod hooks;
+mod kinds;
 mod lease_event;
 mod lookup;
 mod mistakes;
 mod objects;
 mod place;
+mod policy;
 mod reply;
 mod request;
 mod terms;
@@ -25,10 +27,12 @@ mod value;
 
 pub use brackets::{unclosed, unclosed_text};
 pub use functions::FUNCTIONS;
-pub use hooks::{Case, DECIDE, HOOKS, Hook, Hooks};
+pub use hooks::{Case, DECIDE, Hooks, objects, signatures};
+pub use lessor_vocabulary::HOOKS;
 pub use mistakes::{absent_function, almost_a_hook, nearest, unknown_function};
 pub use objects::OBJECTS;
 pub use place::{in_file, place, place_of};
+pub use policy::{Answer, Interpreted, Script, load};
 pub use value::{
     Value,
     object::{Function, Object, Property},

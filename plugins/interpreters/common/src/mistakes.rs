@@ -1,7 +1,9 @@
 //! Messages about unknown names, with the name that was probably intended. Both languages have the
 //! same messages, each in its spelling.
 
-use crate::{Case, DECIDE, FUNCTIONS, HOOKS, Object};
+use lessor_vocabulary::{HOOKS, near};
+
+use crate::{Case, DECIDE, FUNCTIONS, Object};
 
 /// Names from RFCs and other software, with the names of the script API.
 const KNOWN_ELSEWHERE: [(&str, &str); 18] = [
@@ -161,7 +163,7 @@ pub fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str> + Clone) ->
         shorter >= 4 && (name.starts_with(&wanted) || wanted.starts_with(&name))
     };
     let letters_max = (wanted.chars().count() / 3).max(1);
-    let distance = |name: &str| strsim::damerau_levenshtein(&wanted, &plain(name));
+    let distance = |name: &str| near::distance(&wanted, &plain(name));
     known
         .clone()
         .find(is_same)

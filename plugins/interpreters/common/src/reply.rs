@@ -1,10 +1,10 @@
 //! `reply`: the OFFER or ACK that the server is about to send.
 
-use lessor_policy::{OptionSetting, Reply, ReplyKind};
+use lessor_policy::Reply;
 
 use crate::{
     Function, Object, Property, Value,
-    request::of_option,
+    kinds::reply_kind,
     value::object::{absent, argument},
 };
 
@@ -12,15 +12,7 @@ pub(crate) static REPLY: Object = Object {
     name: "reply",
     is_global: false,
     properties: &[
-        Property::read("kind", |_| {
-            show(|reply| {
-                Value::text(match reply.kind() {
-                    ReplyKind::Offer => "offer",
-                    ReplyKind::Ack => "ack",
-                    ReplyKind::Nak => "nak",
-                })
-            })
-        }),
+        Property::read("kind", |_| show(|reply| Value::text(reply_kind(reply.kind())))),
         Property::read("your_address", |_| {
             show(|reply| Value::or_nothing(reply.your_address(), Value::address))
         }),
@@ -30,9 +22,11 @@ pub(crate) static REPLY: Object = Object {
         Function::with_optional("option", (1, 2), |_, arguments| {
             let name = argument(arguments, 0).as_option_name()?;
             let Some(value) = arguments.get(1) else {
-                let code = OptionSetting::code(&name)?;
+                let code = argument(arguments, 0).as_option_code()?;
                 return show(|reply| {
-                    Value::or_nothing(reply.dhcp_option(code), |octets| of_option(code, &octets))
+                    Value::or_nothing(reply.dhcp_option(code), |octets| {
+                        Value::of_option(code, &octets)
+                    })
                 });
             };
             let (code, octets) = value.as_encoded_option(&name)?;
@@ -42,7 +36,7 @@ pub(crate) static REPLY: Object = Object {
         }),
         Function::new("remove_option", 1, |_, arguments| {
             let name = argument(arguments, 0).as_option_name()?;
-            let code = OptionSetting::code(&name)?;
+            let code = argument(arguments, 0).as_option_code()?;
             let refused = |error| format!("option {name}: {error}");
             show(|reply| reply.remove_option(code))?.map_err(refused)?;
             Ok(Value::Nothing)

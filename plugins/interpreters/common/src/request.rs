@@ -1,9 +1,10 @@
 //! `request`: the message of a client and what the server knows about it.
 
-use lessor_policy::{ClientState, OptionSetting, Request, RequestKind};
+use lessor_policy::Request;
 
 use crate::{
     Function, Object, Property, Value,
+    kinds::{client_state, request_kind},
     lookup::LOOKUP,
     value::object::{absent, argument},
 };
@@ -12,9 +13,11 @@ pub(crate) static REQUEST: Object = Object {
     name: "request",
     is_global: false,
     properties: &[
-        Property::read("kind", |_| ask(|request| Value::text(kind(request.kind())))),
+        Property::read("kind", |_| ask(|request| Value::text(request_kind(request.kind())))),
         Property::read("client_state", |_| {
-            ask(|request| Value::or_nothing(request.client_state(), |state| Value::text(of(state))))
+            ask(|request| {
+                Value::or_nothing(request.client_state(), |state| Value::text(client_state(state)))
+            })
         }),
         Property::read("transaction_id", |_| {
             ask(|request| Value::number(request.transaction_id()))
@@ -90,9 +93,11 @@ pub(crate) static REQUEST: Object = Object {
     ],
     functions: &[
         Function::new("option", 1, |_, arguments| {
-            let code = OptionSetting::code(&argument(arguments, 0).as_option_name()?)?;
+            let code = argument(arguments, 0).as_option_code()?;
             ask(|request| {
-                Value::or_nothing(request.dhcp_option(code), |octets| of_option(code, &octets))
+                Value::or_nothing(request.dhcp_option(code), |octets| {
+                    Value::of_option(code, &octets)
+                })
             })
         }),
         Function::new("relay_sub_option", 1, |_, arguments| {
@@ -108,35 +113,6 @@ pub(crate) static REQUEST: Object = Object {
     ],
 };
 
-/// Converts the octets of an option to the form in which scripts set it.
-pub(crate) fn of_option(code: u8, octets: &[u8]) -> Value {
-    match OptionSetting::decode(code, octets) {
-        OptionSetting::Number(number) => Value::number(number),
-        OptionSetting::Text(text) => Value::Text(text),
-        OptionSetting::Texts(texts) => Value::List(texts.into_iter().map(Value::Text).collect()),
-    }
-}
-
 pub(crate) fn ask(act: impl FnOnce(&Request) -> Value) -> Result<Value, String> {
     Request::entered(act).ok_or_else(|| absent("request"))
-}
-
-const fn kind(kind: RequestKind) -> &'static str {
-    match kind {
-        RequestKind::Discover => "discover",
-        RequestKind::Request => "request",
-        RequestKind::Decline => "decline",
-        RequestKind::Release => "release",
-        RequestKind::Inform => "inform",
-    }
-}
-
-const fn of(state: ClientState) -> &'static str {
-    match state {
-        ClientState::Selecting => "selecting",
-        ClientState::InitReboot => "init-reboot",
-        ClientState::Renewing => "renewing",
-        ClientState::Rebinding => "rebinding",
-        ClientState::Unknown => "unknown",
-    }
 }

@@ -1,10 +1,9 @@
 //! `terms`: what the script sets for the request.
 
-use lessor_policy::{BeyondLimit, OptionSetting, Terms};
+use lessor_policy::{BeyondLimit, Terms};
 
 use crate::{
     Function, Object, Property, Value,
-    request::of_option,
     value::object::{absent, argument},
     value::wanted,
 };
@@ -46,9 +45,11 @@ pub(crate) static TERMS: Object = Object {
         Function::with_optional("option", (1, 2), |_, arguments| {
             let name = argument(arguments, 0).as_option_name()?;
             let Some(value) = arguments.get(1) else {
-                let code = OptionSetting::code(&name)?;
+                let code = argument(arguments, 0).as_option_code()?;
                 return with(|terms| {
-                    Value::or_nothing(terms.dhcp_option(code), |octets| of_option(code, &octets))
+                    Value::or_nothing(terms.dhcp_option(code), |octets| {
+                        Value::of_option(code, &octets)
+                    })
                 });
             };
             let (code, octets) = value.as_encoded_option(&name)?;
@@ -58,7 +59,7 @@ pub(crate) static TERMS: Object = Object {
         }),
         Function::new("remove_option", 1, |_, arguments| {
             let name = argument(arguments, 0).as_option_name()?;
-            let code = OptionSetting::code(&name)?;
+            let code = argument(arguments, 0).as_option_code()?;
             let refused = |error| format!("option {name}: {error}");
             with(|terms| terms.remove_option(code))?.map_err(refused)?;
             Ok(Value::Nothing)

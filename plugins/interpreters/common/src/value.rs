@@ -4,7 +4,8 @@ pub(crate) mod object;
 
 use std::net::Ipv4Addr;
 
-use lessor_policy::{OptionSetting, Verdict, option};
+use lessor_policy::{Verdict, option};
+use lessor_vocabulary::{OptionKind, Written, encode_option, hexadecimal, option::recognise};
 
 use crate::Object;
 
@@ -125,35 +126,60 @@ impl Value {
         }
     }
 
-    /// Returns the code of an option and its value in octets.
-    pub(crate) fn as_encoded_option(&self, option: &str) -> Result<(u8, Vec<u8>), String> {
-        let encoded = self.as_option_setting(option)?.encode(option);
-        // The error already names an unknown option, but not a value of the wrong type.
-        encoded.map_err(|error| match error.contains("wanted") && !error.contains("found") {
-            true if error.starts_with("option") => format!("{error}, found {}", self.described()),
-            _ => error,
-        })
+    /// Returns the code of the option with this name or number.
+    pub(crate) fn as_option_code(&self) -> Result<u8, String> {
+        let name = self.as_option_name()?;
+        let recognised = recognise(&name).map(|(code, _)| code);
+        recognised.map_err(|unrecognised| unrecognised.to_string())
     }
 
-    /// Returns the value as the setting of an option.
-    pub(crate) fn as_option_setting(&self, option: &str) -> Result<OptionSetting, String> {
-        const KINDS: &str = "a text, a number, a list of texts, or a list of octets";
-        let refused = |found: &Self| wanted(&format!("option {option}"), KINDS, found);
+    /// Returns the code of an option and its value in octets.
+    pub(crate) fn as_encoded_option(&self, option: &str) -> Result<(u8, Vec<u8>), String> {
+        let kind = recognise(option).ok().and_then(|(_, kind)| kind);
+        encode_option(option, &self.written(kind))
+    }
+
+    /// Converts the octets of an option to the form in which scripts set it.
+    pub(crate) fn of_option(code: u8, octets: &[u8]) -> Self {
+        Written::decode(code, octets).into()
+    }
+
+    /// Returns the value as an operator would write it for an option of this kind. A list of
+    /// numbers, as `octets` returns it, is the octets of an option that does not take numbers.
+    fn written(&self, kind: Option<OptionKind>) -> Written {
         match self {
-            Self::Text(text) => Ok(OptionSetting::Text(text.clone())),
-            Self::Number(number) => {
-                u32::try_from(*number).map(OptionSetting::Number).map_err(|_| refused(self))
-            }
+            Self::Flag(flag) => Written::Flag(*flag),
+            Self::Number(number) => Written::Number(*number),
+            Self::Text(text) => Written::Text(text.clone()),
             Self::List(items) => {
-                let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
                 let octets: Option<Vec<u8>> = items.iter().map(octet_of).collect();
-                match (texts, octets) {
-                    (Some(texts), _) => Ok(OptionSetting::Texts(texts)),
-                    (None, Some(octets)) => Ok(OptionSetting::Text(hexadecimal(&octets))),
-                    (None, None) => Err(refused(self)),
+                let takes_numbers = items.is_empty() || kind == Some(OptionKind::U16s);
+                match octets.filter(|_| !takes_numbers) {
+                    Some(octets) => Written::Text(hexadecimal::text(&octets)),
+                    None => Written::List(items.iter().map(|item| item.written(kind)).collect()),
                 }
             }
-            other => Err(refused(other)),
+            Self::Table(fields) => {
+                let field = |(name, value): &(String, Self)| (name.clone(), value.written(kind));
+                Written::Table(fields.iter().map(field).collect())
+            }
+            Self::Nothing | Self::Fraction(_) | Self::Verdict(_) | Self::Object(..) => {
+                Written::Other(self.described())
+            }
+        }
+    }
+}
+
+impl From<Written> for Value {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Flag(flag) => Self::Flag(flag),
+            Written::Number(number) => Self::Number(number),
+            Written::Text(text) | Written::Other(text) => Self::Text(text),
+            Written::List(items) => Self::List(items.into_iter().map(Into::into).collect()),
+            Written::Table(fields) => {
+                Self::Table(fields.into_iter().map(|(name, value)| (name, value.into())).collect())
+            }
         }
     }
 }
@@ -163,22 +189,11 @@ pub(crate) fn wanted(what: &str, wanted: &str, found: &Value) -> String {
     format!("{what}: wanted {wanted}, found {}", found.described())
 }
 
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::Text(text) => Some(text.clone()),
-        _ => None,
-    }
-}
-
 fn octet_of(value: &Value) -> Option<u8> {
     match value {
         Value::Number(number) => u8::try_from(*number).ok(),
         _ => None,
     }
-}
-
-fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold("hex:".to_owned(), |text, octet| format!("{text}{octet:02x}"))
 }
 
 #[cfg(test)]
@@ -187,26 +202,50 @@ mod tests {
 
     #[test]
     fn options_are_taken_in_every_form_and_nothing_else() {
-        let texts = Value::List(vec![Value::text("192.0.2.53")]);
+        let texts =
+            |texts: &[&str]| Value::List(texts.iter().map(|&found| Value::text(found)).collect());
         let octets = Value::List(vec![Value::Number(1), Value::Number(255)]);
-        for (value, wanted) in [
-            (Value::text("a"), OptionSetting::Text("a".to_owned())),
-            (Value::Number(1492), OptionSetting::Number(1492)),
-            (texts, OptionSetting::Texts(vec!["192.0.2.53".to_owned()])),
-            (octets, OptionSetting::Text("hex:01ff".to_owned())),
+        let route = Value::Table(vec![
+            ("to".to_owned(), Value::text("0.0.0.0/0")),
+            ("via".to_owned(), Value::text("192.0.2.1")),
+        ]);
+        for (name, value, wanted) in [
+            ("43", Value::text("a"), &b"a"[..]),
+            ("43", octets.clone(), b"\x01\xff"),
+            ("interface-mtu", octets, b"\x01\xff"),
+            ("interface-mtu", Value::Number(1492), &[5, 212]),
+            ("time-offset", Value::Number(-1), &[255; 4]),
+            ("ip-forwarding", Value::Flag(true), &[1]),
+            ("routers", texts(&["192.0.2.53"]), &[192, 0, 2, 53]),
+            ("domain-search", texts(&["a.example"]), b"\x01a\x07example\0"),
+            ("classless-static-routes", route.clone(), &[0, 192, 0, 2, 1]),
+            ("classless-static-routes", Value::List(vec![route]), &[0, 192, 0, 2, 1]),
         ] {
-            assert_eq!(value.as_option_setting("43"), Ok(wanted));
+            assert_eq!(value.as_encoded_option(name).unwrap().1, wanted, "{name}");
         }
-        for value in [
-            Value::Number(-1),
-            Value::Flag(true),
-            Value::Nothing,
-            Value::List(vec![Value::Number(256)]),
-            Value::List(vec![Value::text("a"), Value::Number(1)]),
+        for (value, found) in [
+            (Value::Number(-1), "-1"),
+            (Value::Flag(true), "true"),
+            (Value::Fraction(1.5), "1.5"),
+            (Value::Nothing, "a missing value"),
+            (Value::List(vec![]), "an empty list"),
+            (Value::List(vec![Value::Number(256)]), "a list"),
+            (Value::List(vec![Value::text("a"), Value::Number(1)]), "a list"),
         ] {
-            let refused = value.as_option_setting("43").unwrap_err();
-            assert!(refused.starts_with("option 43: wanted a text, a number"), "{refused}");
+            let refused = value.as_encoded_option("43").unwrap_err();
+            let wanted = "option 43: wanted a text, or octets such as \"hex:0a0b\", found ";
+            assert_eq!(refused, format!("{wanted}{found}"));
         }
+    }
+
+    #[test]
+    fn options_are_read_in_the_form_in_which_they_are_set() {
+        let read = |code, octets: &[u8]| Value::of_option(code, octets);
+        assert!(matches!(read(19, &[1]), Value::Flag(true)));
+        assert!(matches!(read(26, &[5, 212]), Value::Number(1492)));
+        assert!(matches!(read(119, b"\x01a\0"), Value::List(names) if matches!(
+            &names[..], [Value::Text(name)] if name == "a")));
+        assert!(matches!(read(224, &[0]), Value::Text(text) if text == "hex:00"));
     }
 
     #[test]

@@ -133,6 +133,11 @@ fn this_of(this: &JsValue, context: &mut Context) -> JsResult<String> {
     Ok(this.as_string().map(|this| this.to_std_string_lossy()).unwrap_or_default())
 }
 
+/// Returns whether an object is one of the script API.
+pub(crate) fn is_of_api(object: &JsObject, context: &mut Context) -> bool {
+    object.has_own_property(js_string!(THIS), context).unwrap_or_default()
+}
+
 fn answered(answer: Result<Value, String>, context: &mut Context) -> JsResult<JsValue> {
     match answer {
         Ok(value) => value::to_script(value, context),

@@ -15,14 +15,13 @@ mod names;
 mod outside;
 mod tree;
 
-use std::{cell::RefCell, path::Path, rc::Rc};
+use std::{path::Path, rc::Rc};
 
 use boa_engine::{
     Context, JsError, JsObject, JsResult, JsString, JsValue, Source, js_string,
     property::PropertyKey,
 };
-use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy};
-use lessor_script::{Case, HOOKS, Hooks};
+use lessor_script::{Answer, Case, HOOKS, Hooks};
 
 use crate::{
     api::{Api, value},
@@ -54,59 +53,38 @@ struct Call {
     arguments: Vec<JsValue>,
 }
 
-thread_local! {
-    /// The script between `load` and `configure`.
-    static LOADED: RefCell<Option<Script>> = const { RefCell::new(None) };
-}
+lessor_script::interpreter!(Script);
 
-lessor_policy::interpreter!(load);
+impl lessor_script::Script for Script {
+    const ADVICE: &'static str = "";
 
-fn load(name: &str, text: &str) -> Result<Vec<String>, String> {
-    let (script, hooks) = Script::run_once(name, text)?;
-    LOADED.set(Some(script));
-    Ok(hooks.interfaces())
-}
-
-#[policy]
-impl Policy for Script {
-    fn configure(settings: &str) -> Result<Self, String> {
-        let mut script = LOADED.take().ok_or("no script was loaded")?;
-        let settings = lessor_script::settings(settings)?;
-        let told = script.configure(settings);
-        told.map_err(|error| message::of(&error, &script.file, &script.text))?;
-        Ok(script)
+    fn read(name: &str, text: &str) -> Result<(Self, Hooks), String> {
+        Self::run_once(name, text)
     }
 
-    fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
-        request.enter(|| plan.enter(|| self.run("plan-lookups")));
+    fn file(&self) -> &str {
+        &self.file
     }
 
-    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-discover", request, terms)
+    fn set_up(&mut self, settings: lessor_script::Value) -> Result<(), String> {
+        let told = self.configure(settings);
+        told.map_err(|error| message::of(&error, &self.file, &self.text))
     }
 
-    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-request", request, terms)
-    }
-
-    fn on_decline(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-decline", request, terms)
-    }
-
-    fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-release", request, terms)
-    }
-
-    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-inform", request, terms)
-    }
-
-    fn reply_options(&mut self, request: &Request, reply: &Reply) {
-        request.enter(|| reply.enter(|| self.run("reply-options")));
-    }
-
-    fn on_lease(&mut self, event: &LeaseEvent) {
-        event.enter(|| self.run("on-lease"));
+    fn run(&mut self, hook: &str) -> Result<Answer, String> {
+        let Some((_, call)) = self.calls.iter().find(|(name, _)| *name == hook) else {
+            return Ok(Answer::Nothing);
+        };
+        let context = &mut self.context;
+        let answer = call.function.call(&JsValue::undefined(), &call.arguments, context);
+        let answer = answer
+            .and_then(|answer| self.jobs.run(context).map(|()| answer))
+            .map_err(|error| message::of(&error, &self.file, &self.text))?;
+        Ok(match value::verdict(&answer, context) {
+            Some(verdict) => Answer::Verdict(verdict),
+            None if answer.is_null_or_undefined() => Answer::Nothing,
+            None => Answer::Other(value::described(&answer, context)),
+        })
     }
 }
 
@@ -143,7 +121,7 @@ impl Script {
         })?;
         let calls = HOOKS.iter().filter_map(|hook| {
             let function = defined(&mut context, hooks.function(hook.name)?)?;
-            let arguments = hook.objects().map(|object| api.object(object)).collect();
+            let arguments = lessor_script::objects(hook).map(|object| api.object(object)).collect();
             Some((hook.name, Call { function, arguments }))
         });
         let calls = calls.collect();
@@ -161,37 +139,6 @@ impl Script {
             self.jobs.run(context)?;
         }
         Ok(())
-    }
-
-    fn decide(&mut self, hook: &str, request: &Request, terms: &Terms) -> Verdict {
-        let answer = request.enter(|| terms.enter(|| self.run(hook)));
-        if answer.is_null_or_undefined() {
-            return Verdict::Proceed;
-        }
-        if let Some(verdict) = value::verdict(&answer, &mut self.context) {
-            return verdict;
-        }
-        let found = value::described(&answer, &mut self.context);
-        self.fail(&format!(
-            "{hook} returned {found}; wanted nothing, proceed(), ignore(\"why\") or refuse(\"why\")"
-        ))
-    }
-
-    /// Runs the function that serves a hook; an error of the script ends the call.
-    fn run(&mut self, hook: &str) -> JsValue {
-        let Some((_, call)) = self.calls.iter().find(|(name, _)| *name == hook) else {
-            return JsValue::undefined();
-        };
-        let context = &mut self.context;
-        let answer = call.function.call(&JsValue::undefined(), &call.arguments, context);
-        match answer.and_then(|answer| self.jobs.run(context).map(|()| answer)) {
-            Ok(answer) => answer,
-            Err(error) => self.fail(&message::of(&error, &self.file, &self.text)),
-        }
-    }
-
-    fn fail(&self, message: &str) -> ! {
-        lessor_policy::fail(&lessor_script::in_file(&self.file, message))
     }
 }
 

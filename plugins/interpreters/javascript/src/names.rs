@@ -70,20 +70,14 @@ pub(crate) fn defined(script: &Script, interner: &Interner) -> Vec<String> {
 
 /// Returns the message about the undefined name of a hook's parameter.
 pub(crate) fn of_hook(name: &str) -> Option<String> {
-    let hook = HOOKS
-        .iter()
-        .find(|hook| {
-            hook.parameters.contains(&name)
-                && hook.parameters.len() > 1
-                && hook.function != "plan_lookups"
-        })
-        .or_else(|| HOOKS.iter().find(|hook| hook.parameters.contains(&name)))?;
-    let function = if hook.parameters.contains(&"terms") { DECIDE } else { hook.function };
+    let mut hooks = HOOKS.iter().filter(|hook| hook.shape.parameters().contains(&name));
+    let hook = hooks.clone().find(|hook| hook.is_decision).or_else(|| hooks.next())?;
+    let function = if hook.is_decision { DECIDE } else { hook.function };
     Some(format!(
         "{name} is not defined here: it is a parameter of hooks. Write {}({}), and pass it to the \
          functions that use it",
         Case::Camel.spell(function),
-        hook.parameters.join(", ")
+        hook.shape.parameters().join(", ")
     ))
 }
 

@@ -119,9 +119,9 @@ fn undefined(name: &str, source: &Source) -> String {
     }
     if OBJECTS.iter().any(|object| !object.is_global && object.name == name) {
         return format!(
-            "Undefined variable: {name}. It is a parameter of hooks: write decide(request, terms), \
-             plan_lookups(request, plan), reply_options(request, reply) or on_lease(event), and \
-             pass it to the functions that use it"
+            "Undefined variable: {name}. It is a parameter of hooks: write {}, and pass it to the \
+             functions that use it",
+            signatures(Case::Snake)
         );
     }
     let ours = ["settings", "metrics", "state", "tables", "this"];

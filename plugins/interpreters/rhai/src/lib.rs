@@ -13,10 +13,7 @@ mod explain;
 mod message;
 mod source;
 
-use std::cell::RefCell;
-
-use lessor_policy::{LeaseEvent, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy};
-use lessor_script::{Case, HOOKS, Hooks, Value};
+use lessor_script::{Answer, Case, HOOKS, Hooks, Value};
 use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, Module, Scope};
 
 use self::api::value;
@@ -54,64 +51,43 @@ struct Call {
     arguments: Vec<Dynamic>,
 }
 
-thread_local! {
-    /// The script between `load` and `configure`.
-    static LOADED: RefCell<Option<Script>> = const { RefCell::new(None) };
-}
+lessor_script::interpreter!(Script);
 
-lessor_policy::interpreter!(load);
+impl lessor_script::Script for Script {
+    const ADVICE: &'static str = ". A last line without `;` is the return value of a function";
 
-fn load(name: &str, text: &str) -> Result<Vec<String>, String> {
-    let (script, hooks) = Script::compile(name, text)?;
-    LOADED.set(Some(script));
-    Ok(hooks.interfaces())
-}
+    fn read(name: &str, text: &str) -> Result<(Self, Hooks), String> {
+        Self::compile(name, text)
+    }
 
-#[policy]
-impl Policy for Script {
-    fn configure(settings: &str) -> Result<Self, String> {
-        let mut script = LOADED.take().ok_or("no script was loaded")?;
-        let settings = value::to_script(lessor_script::settings(settings)?);
-        if let Some(mut shared) = script.settings.write_lock::<Dynamic>() {
-            *shared = settings;
+    fn file(&self) -> &str {
+        &self.file
+    }
+
+    fn set_up(&mut self, settings: Value) -> Result<(), String> {
+        if let Some(mut shared) = self.settings.write_lock::<Dynamic>() {
+            *shared = value::to_script(settings);
         }
-        if script.ast.iter_functions().any(|found| found.name == CONFIGURE) {
-            let settings = script.settings.clone();
-            let _ = script.call(CONFIGURE, vec![settings])?;
+        if self.ast.iter_functions().any(|found| found.name == CONFIGURE) {
+            let settings = self.settings.clone();
+            let _ = self.call(CONFIGURE, vec![settings])?;
         }
-        Ok(script)
+        Ok(())
     }
 
-    fn plan_lookups(&mut self, request: &Request, plan: &LookupPlan) {
-        let _ = request.enter(|| plan.enter(|| self.run("plan-lookups")));
-    }
-
-    fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-discover", request, terms)
-    }
-
-    fn on_request(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-request", request, terms)
-    }
-
-    fn on_decline(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-decline", request, terms)
-    }
-
-    fn on_release(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-release", request, terms)
-    }
-
-    fn on_inform(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        self.decide("on-inform", request, terms)
-    }
-
-    fn reply_options(&mut self, request: &Request, reply: &Reply) {
-        let _ = request.enter(|| reply.enter(|| self.run("reply-options")));
-    }
-
-    fn on_lease(&mut self, event: &LeaseEvent) {
-        let _ = event.enter(|| self.run("on-lease"));
+    fn run(&mut self, hook: &str) -> Result<Answer, String> {
+        let call = self.calls.iter().find(|(name, _)| *name == hook).map(|(_, call)| call);
+        let Some((function, arguments)) =
+            call.map(|call| (call.function.clone(), call.arguments.clone()))
+        else {
+            return Ok(Answer::Nothing);
+        };
+        let answer = self.call(&function, arguments)?;
+        Ok(match value::of_script(&answer) {
+            Value::Nothing => Answer::Nothing,
+            Value::Verdict(verdict) => Answer::Verdict(verdict),
+            other => Answer::Other(other.described()),
+        })
     }
 }
 
@@ -132,7 +108,8 @@ impl Script {
         let hooks = hooks(&ast, text)?;
         let calls = HOOKS.iter().filter_map(|hook| {
             let function = hooks.function(hook.name)?.to_owned();
-            let arguments = hook.objects().map(|object| api::handle(object, String::new()));
+            let arguments =
+                lessor_script::objects(hook).map(|object| api::handle(object, String::new()));
             Some((hook.name, Call { function, arguments: arguments.collect() }))
         });
         let script = Self {
@@ -148,42 +125,11 @@ impl Script {
         Ok((script, hooks))
     }
 
-    fn decide(&mut self, hook: &str, request: &Request, terms: &Terms) -> Verdict {
-        let answer = request.enter(|| terms.enter(|| self.run(hook)));
-        match value::of_script(&answer) {
-            Value::Nothing => Verdict::Proceed,
-            Value::Verdict(verdict) => verdict,
-            other => self.fail(&format!(
-                "{hook} returned {}; wanted nothing, proceed(), ignore(\"why\") or \
-                 refuse(\"why\"). A last line without `;` is the return value of a function",
-                other.described()
-            )),
-        }
-    }
-
-    /// Runs the function that serves a hook; an error of the script ends the call.
-    fn run(&mut self, hook: &str) -> Dynamic {
-        let call = self.calls.iter().find(|(name, _)| *name == hook).map(|(_, call)| call);
-        let Some((function, arguments)) =
-            call.map(|call| (call.function.clone(), call.arguments.clone()))
-        else {
-            return Dynamic::UNIT;
-        };
-        match self.call(&function, arguments) {
-            Ok(answer) => answer,
-            Err(message) => self.fail(&message),
-        }
-    }
-
     fn call(&mut self, function: &str, arguments: Vec<Dynamic>) -> Result<Dynamic, String> {
         let options = CallFnOptions::new().eval_ast(false).bind_this_ptr(&mut self.memory);
         self.engine
             .call_fn_with_options(options, &mut self.scope, &self.ast, function, arguments)
             .map_err(|error| message::of(error, &self.text))
-    }
-
-    fn fail(&self, message: &str) -> ! {
-        lessor_policy::fail(&lessor_script::in_file(&self.file, message))
     }
 }
 

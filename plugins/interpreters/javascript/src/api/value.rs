@@ -14,6 +14,11 @@ use crate::api;
 /// The maximum length of a list; the script API accepts no longer ones.
 const LIST_ITEMS_MAX: u64 = 65_536;
 
+/// The maximum number of fields of a table; the script API knows no larger ones.
+const TABLE_FIELDS_MAX: usize = 16;
+/// How deep lists and tables are nested at most: a list of routes, each a table.
+const LEVELS_MAX: usize = 2;
+
 /// Converts a value of the script API to JavaScript.
 pub(crate) fn to_script(value: Value, context: &mut Context) -> JsResult<JsValue> {
     Ok(match value {
@@ -79,8 +84,14 @@ pub(crate) fn described(value: &JsValue, context: &mut Context) -> String {
     of_script(value, context).described()
 }
 
-/// Converts a value to the script API. An object that is not a list becomes an empty table.
+/// Converts a value to the script API. Objects of the API and functions become empty tables.
 pub(crate) fn of_script(value: &JsValue, context: &mut Context) -> Value {
+    of_nested(value, LEVELS_MAX, context)
+}
+
+/// Converts a value in which lists and objects are nested as many levels deep. Deeper ones become
+/// empty tables.
+fn of_nested(value: &JsValue, levels: usize, context: &mut Context) -> Value {
     if let Some(flag) = value.as_boolean() {
         return Value::Flag(flag);
     }
@@ -91,14 +102,16 @@ pub(crate) fn of_script(value: &JsValue, context: &mut Context) -> Value {
     if let Some(text) = value.as_string() {
         return Value::Text(text.to_std_string_lossy());
     }
-    match value.as_object() {
-        Some(object) => list(&object, context).map_or(Value::Table(Vec::new()), Value::List),
-        None => Value::Nothing,
+    let Some(object) = value.as_object() else { return Value::Nothing };
+    let Some(levels) = levels.checked_sub(1) else { return Value::Table(Vec::new()) };
+    match list(&object, levels, context) {
+        Some(items) => Value::List(items),
+        None => Value::Table(table(&object, levels, context).unwrap_or_default()),
     }
 }
 
 /// Returns the items of an array, or of a `Uint8Array`.
-fn list(object: &JsObject, context: &mut Context) -> Option<Vec<Value>> {
+fn list(object: &JsObject, levels: usize, context: &mut Context) -> Option<Vec<Value>> {
     let is_octets = JsUint8Array::from_object(object.clone()).is_ok();
     if !object.is_array() && !is_octets {
         return None;
@@ -106,8 +119,24 @@ fn list(object: &JsObject, context: &mut Context) -> Option<Vec<Value>> {
     let length = object.get(js_string!("length"), context).ok()?.as_number()? as u64;
     let items = (0..length.min(LIST_ITEMS_MAX)).map(|at| {
         let item = object.get(PropertyKey::from(at), context).ok()?;
-        // No function that takes a list accepts lists of lists.
-        Some(if item.is_object() { Value::Table(Vec::new()) } else { of_script(&item, context) })
+        Some(of_nested(&item, levels, context))
     });
     items.collect()
+}
+
+/// Returns the fields of an object that is only data.
+fn table(object: &JsObject, levels: usize, context: &mut Context) -> Option<Vec<(String, Value)>> {
+    if object.is_callable() || api::is_of_api(object, context) {
+        return None;
+    }
+    let keys = object.own_property_keys(context).ok()?;
+    let names = keys.into_iter().filter_map(|key| match key {
+        PropertyKey::String(name) => Some(name),
+        _ => None,
+    });
+    let fields = names.take(TABLE_FIELDS_MAX).map(|name| {
+        let field = object.get(name.clone(), context).ok()?;
+        Some((name.to_std_string_lossy(), of_nested(&field, levels, context)))
+    });
+    fields.collect()
 }

@@ -7,7 +7,7 @@
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use lessor_vocabulary::HOOKS;
-use proc_macro::{Delimiter, TokenStream, TokenTree};
+use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The function that every policy has beside its hooks.
 const CONFIGURE: &str = "configure";
@@ -71,7 +71,11 @@ fn exports(policy: &TokenStream, is_implemented: impl Fn(&str) -> bool) -> Token
         .filter(|(_, function)| is_implemented(function))
         .map(|(shape, function)| format!("{shape} {function},"))
         .collect();
-    parsed(&format!("::lessor_policy::__export! {{ {policy} : {listed} }}"))
+    let mut arguments = policy.clone();
+    arguments.extend(parsed(&format!(": {listed}")));
+    let mut call = parsed("::lessor_policy::__export!");
+    call.extend([TokenTree::Group(Group::new(Delimiter::Brace, arguments))]);
+    call
 }
 
 /// Returns the type of `impl … for TYPE { … }` and the names of the functions between its braces.
