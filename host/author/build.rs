@@ -9,16 +9,19 @@ use std::{
 };
 
 /// The embedded folders: name, and path relative to this crate.
-const ROOTS: [(&str, &str); 6] = [
+const ROOTS: [(&str, &str); 9] = [
     ("templates", "templates"),
     ("wit", "../../wit"),
     ("sdk-c", "../../plugins/sdk/c"),
+    ("sdk-javascript", "../../plugins/sdk/javascript"),
+    ("sdk-python", "../../plugins/sdk/python"),
     ("sdk-rust/src", "../../plugins/sdk/rust/src"),
     ("sdk-rust/wit", "../../plugins/sdk/rust/wit"),
     ("sdk-rust/macros/src", "../../plugins/sdk/rust/macros/src"),
+    ("sdk-rust/vocabulary/src", "../../vocabulary/src"),
 ];
 /// Subfolders that are left out: copies of the contract, its history, and build output.
-const LEFT_OUT: [&str; 3] = ["deps", "frozen", "target"];
+const LEFT_OUT: [&str; 4] = ["__pycache__", "deps", "frozen", "target"];
 
 fn main() -> io::Result<()> {
     let own = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());

@@ -49,9 +49,9 @@ pub(crate) struct NewArguments {
 pub enum Language {
     /// Rust, built with cargo
     Rust,
-    /// JavaScript, compiled to a component by jco
+    /// JavaScript, compiled to a component by componentize-js
     Javascript,
-    /// TypeScript, compiled to a component by jco
+    /// TypeScript, compiled to a component by componentize-js
     Typescript,
     /// Python, compiled to a component by componentize-py
     Python,
@@ -141,7 +141,12 @@ fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, Vec<u8>)>
             }
         }
         (Language::Javascript | Language::Typescript | Language::Python, _) => {
+            let sdk = match language {
+                Language::Python => "sdk-python/",
+                _ => "sdk-javascript/",
+            };
             files.extend(under("wit/").filter(is_wit).map(at("wit")));
+            files.extend(under(sdk).filter(is_source).map(at("")));
         }
         (Language::C, _) => files.extend(under("sdk-c/").filter(is_source).map(at("sdk"))),
         (Language::Rhai | Language::Js, _) => {}
@@ -162,7 +167,7 @@ fn at(folder: &str) -> impl Fn((&str, &[u8])) -> (PathBuf, Vec<u8>) {
 }
 
 fn is_source((path, _): &(&str, &[u8])) -> bool {
-    [".c", ".h", ".o"].iter().any(|ending| path.ends_with(ending))
+    [".c", ".h", ".js", ".py"].iter().any(|ending| path.ends_with(ending))
 }
 
 fn is_wit((path, _): &(&str, &[u8])) -> bool {
@@ -183,13 +188,14 @@ fn first_commands(readme: &str) -> Vec<String> {
 }
 
 fn check_name(name: &str) -> anyhow::Result<()> {
-    const TAKEN: [&str; 12] = [
+    const TAKEN: [&str; 13] = [
         "async",
         "build",
         "class",
         "core",
         "def",
         "import",
+        "lessor",
         "lessor-policy",
         "policy-name",
         "sdk",

@@ -58,8 +58,12 @@ fn the_sdk_that_comes_along_has_the_dependencies_of_the_one_here() {
     let read = |path: &Path| -> toml::Table { fs::read_to_string(path).unwrap().parse().unwrap() };
     let workspace = read(&root().join("Cargo.toml"));
     let shared = &workspace["workspace"]["dependencies"];
-    for crate_folder in ["", "macros"] {
-        let here = read(&root().join("plugins/sdk/rust").join(crate_folder).join("Cargo.toml"));
+    for crate_folder in ["", "macros", "vocabulary"] {
+        let here = match crate_folder {
+            "vocabulary" => root().join("vocabulary"),
+            folder => root().join("plugins/sdk/rust").join(folder),
+        };
+        let here = read(&here.join("Cargo.toml"));
         let along = read(
             &Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("templates/sdk-rust")

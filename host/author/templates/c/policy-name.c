@@ -4,17 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+// The hooks of this policy; sdk/hooks/ has all of them.
+#include <hooks/on_discover.h>
+#include <hooks/on_request.h>
+
+enum { OPTIONS_MAX = 16 };
+
 // The operator's [settings] in the sidecar file of the policy.
 static char *vendor_class, *pool;
+static lessor_option options[OPTIONS_MAX];
+static size_t options_count;
 
 // Called once before all hooks. An error refuses the reload and is shown to the operator.
 char *lessor_configure(const char *settings) {
-  lessor_json value = lessor_json_member(settings, "vendor-class");
-  vendor_class = value ? lessor_json_text(value) : NULL;
-  value = lessor_json_member(settings, "pool");
-  pool = value ? lessor_json_text(value) : NULL;
+  vendor_class = lessor_json_text(lessor_json_member(settings, "vendor-class"));
+  pool = lessor_json_text(lessor_json_member(settings, "pool"));
   if (!vendor_class || !pool)
     return lessor_join("write vendor-class = \"...\" and pool = \"...\" below [settings]", NULL);
+  lessor_json place = lessor_json_member(settings, "options"), value;
+  for (char *name; (value = lessor_json_next(&place, &name)); options_count++) {
+    if (options_count == OPTIONS_MAX) return lessor_join("there are too many options", NULL);
+    char *mistake = lessor_encode_option(name, value, &options[options_count]);
+    if (mistake) return mistake;
+  }
   return NULL;
 }
 
@@ -25,6 +37,8 @@ static lessor_verdict decide(lessor_request request, lessor_terms terms) {
     if (found.len >= length && !memcmp(found.ptr, vendor_class, length)) {
       lessor_set_pool(terms, pool);
       lessor_set_lease_time_secs(terms, 3600);
+      for (size_t i = 0; i < options_count; i++)
+        lessor_set_option(terms, options[i].code, options[i].value, options[i].octets);
     }
     policy_string_free(&found);
   }
@@ -38,10 +52,4 @@ lessor_verdict lessor_on_discover(lessor_request request, lessor_terms terms) {
 // Called when the client accepts the offer and when it renews: make the same decision.
 lessor_verdict lessor_on_request(lessor_request request, lessor_terms terms) {
   return decide(request, terms);
-}
-
-// A client that has an address requests options: this policy sets none.
-lessor_verdict lessor_on_inform(lessor_request request, lessor_terms terms) {
-  (void)request, (void)terms;
-  return lessor_proceed();
 }

@@ -1,7 +1,11 @@
 // Assigns set-top boxes, recognized by their vendor class, addresses from a separate pool.
 
+import { encodeOption } from "./lessor.js";
+
 /** The operator's `[settings]` in the sidecar file of the policy. */
 let settings;
+/** The options of set-top boxes: codes and octets. */
+let options;
 
 export const configuring = {
   /** Called once before all hooks. An exception refuses the reload and is shown to the operator. */
@@ -10,6 +14,8 @@ export const configuring = {
     for (const key of ["vendor-class", "pool"]) {
       if (typeof settings[key] !== "string") throw `write ${key} = "…" below [settings]`;
     }
+    // Throws a text about an option that does not exist or takes other values.
+    options = Object.entries(settings.options ?? {}).map((option) => encodeOption(...option));
   },
 };
 
@@ -18,6 +24,7 @@ function decide(request, terms) {
   if (vendorClass.startsWith(settings["vendor-class"])) {
     terms.setPool(settings.pool);
     terms.setLeaseTimeSecs(3600);
+    for (const { code, value } of options) terms.setOption(code, value);
   }
   return { tag: "proceed" };
 }

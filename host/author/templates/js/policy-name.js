@@ -13,5 +13,6 @@ function decide(request, terms) {
   if (vendorClass.startsWith(settings["vendor-class"])) {
     terms.pool = settings.pool;
     terms.leaseTimeSecs = 3600;
+    for (const [name, value] of Object.entries(settings.options ?? {})) terms.option(name, value);
   }
 }

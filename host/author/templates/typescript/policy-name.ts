@@ -2,13 +2,18 @@
 
 import type { Request, Terms, Verdict } from "lessor:policy/types@0.1.2";
 
+import { encodeOption, type OptionSetting } from "./lessor.js";
+
 /** The operator's `[settings]` in the sidecar file of the policy. */
 interface Settings {
   "vendor-class": string;
   pool: string;
+  options?: Record<string, OptionSetting>;
 }
 
 let settings: Settings;
+/** The options of set-top boxes: codes and octets. */
+let options: { code: number; value: Uint8Array }[];
 
 export const configuring = {
   /** Called once before all hooks. An exception refuses the reload and is shown to the operator. */
@@ -18,6 +23,8 @@ export const configuring = {
       if (typeof found[key] !== "string") throw `write ${key} = "…" below [settings]`;
     }
     settings = found;
+    // Throws a text about an option that does not exist or takes other values.
+    options = Object.entries(settings.options ?? {}).map((option) => encodeOption(...option));
   },
 };
 
@@ -26,6 +33,7 @@ function decide(request: Request, terms: Terms): Verdict {
   if (vendorClass.startsWith(settings["vendor-class"])) {
     terms.setPool(settings.pool);
     terms.setLeaseTimeSecs(3600);
+    for (const { code, value } of options) terms.setOption(code, value);
   }
   return { tag: "proceed" };
 }

@@ -2,7 +2,9 @@
 //! signatures and types, but the author of a script needs to know which value is missing or which
 //! name is wrong.
 
-use lessor_script::{Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, unknown_function};
+use lessor_script::{
+    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, signatures, unknown_function,
+};
 use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
 use crate::{CALL_LEVELS_MAX, EXPRESSION_DEPTH_MAX, source::Source};

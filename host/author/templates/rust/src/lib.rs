@@ -1,6 +1,6 @@
 //! Assigns set-top boxes, recognized by their vendor class, addresses from a separate pool.
 
-use lessor_policy::{Policy, Request, Terms, Verdict, policy};
+use lessor_policy::{OptionTable, Policy, Request, Terms, Verdict, policy};
 
 /// The operator's `[settings]` in the sidecar file of the policy.
 #[derive(serde::Deserialize)]
@@ -12,6 +12,9 @@ struct SetTopBoxes {
     pool: String,
     #[serde(default = "an_hour")]
     lease_time_secs: u32,
+    /// Their options, by name or number.
+    #[serde(default)]
+    options: OptionTable,
 }
 
 #[policy]
@@ -37,6 +40,9 @@ impl SetTopBoxes {
         if vendor_class.starts_with(&self.vendor_class) {
             terms.set_pool(&self.pool);
             terms.set_lease_time_secs(self.lease_time_secs);
+            if let Err((code, error)) = self.options.set_on(terms) {
+                return Verdict::ignore(format!("option {code}: {error}"));
+            }
         }
         Verdict::Proceed
     }

@@ -1,0 +1,239 @@
+// Options by name, for policies in JavaScript and TypeScript.
+//
+//     const { code, value } = encodeOption("domain-search", ["example.net", "example.org"]);
+//     terms.setOption(code, value);
+//
+// Names and values are those of the server's configuration, so a value of the settings can be passed as
+// it is. The rules and the words of the mistakes are those of the crate lessor-vocabulary; a test
+// compares them. The tables at the end are generated.
+
+/**
+ * The value of an option as the configuration writes it. Addresses, prefixes and domain names are texts;
+ * for any option, a text that begins with `hex:` gives the octets of the value, and so does a Uint8Array.
+ * @typedef {boolean | number | string | Uint8Array | Route | OptionItem[]} OptionSetting
+ * @typedef {number | string | Route} OptionItem
+ * @typedef {{ to: string, via: string }} Route
+ */
+
+const OCTETS_MAX = 1020;
+const NAME_OCTETS_MAX = 254;
+const GOALS_MAX = 64;
+
+/**
+ * Returns the code of the option with this name or number, and its value as octets. Throws a text about
+ * the mistake if there is no such option, if only the server sets it, or if it takes other values.
+ * @param {string | number} name
+ * @param {OptionSetting} value
+ * @returns {{ code: number, value: Uint8Array }}
+ */
+export function encodeOption(name, value) {
+  const option = String(name);
+  const { code, kind } = recognise(option);
+  if (value instanceof Uint8Array) return { code, value };
+  const refuse = (found, wanted, help) => {
+    throw `option ${option}: wanted ${wanted}, found ${described(found)}${help ? `; ${help}` : ""}`;
+  };
+  if (typeof value === "string" && value.startsWith("hex:")) {
+    return { code, value: new Uint8Array(hexadecimal(value, refuse)) };
+  }
+  const state = { octets: /** @type {number[]} */ ([]), goals: new Map(), uncompressed: 0 };
+  WRITERS[kind](state, value, refuse);
+  const length = Math.max(state.octets.length, state.uncompressed);
+  if (length > OCTETS_MAX) throw `option ${option} takes ${length} octets; wanted at most ${OCTETS_MAX}`;
+  return { code, value: new Uint8Array(state.octets) };
+}
+
+function recognise(name) {
+  const number = /^[0-9]+$/.test(name) ? Number(name) : -1;
+  if (number > 255) throw `there is no option ${name}; wanted a number from 1 to 254`;
+  const known = OPTIONS.find(([code, found]) => code === number || found === name);
+  if (known) return { code: known[0], kind: known[2] };
+  const reserved = RESERVED.find(([code, found]) => code === number || found === name);
+  if (reserved) throw `option ${name} is set only by the server; remove it`;
+  if (number >= 0) return { code: number, kind: "unknown" };
+  const near = meant(name);
+  throw near
+    ? `no option is named \`${name}\`; did you mean \`${near}\`?`
+    : `no option is named \`${name}\`; write an option without a name by its number, such as "224" = "hex:0a0b"`;
+}
+
+/** Returns the name that was probably meant. */
+function meant(name) {
+  const synonym = OPTIONS.find(([, , , synonyms]) => synonyms.split(" ").includes(name));
+  if (name && synonym) return synonym[1];
+  const plain = name.toLowerCase().replaceAll("_", "-");
+  const far = Math.max(Math.floor([...plain].length / 3), 1);
+  const close = OPTIONS.map(([, found]) => ({ found, far: distance([...plain], [...found]) }));
+  const [nearest] = close.filter((option) => option.far <= far).sort((a, b) => a.far - b.far);
+  return nearest?.found;
+}
+
+/** Counts the letters that have to be inserted, removed, replaced or exchanged with their neighbour. */
+function distance(one, other) {
+  const rows = [other.map((_, at) => at + 1)];
+  rows[0].unshift(0);
+  one.forEach((letter, row) => {
+    const now = [row + 1];
+    other.forEach((candidate, column) => {
+      let least = Math.min(now[column], rows[row][column + 1]) + 1;
+      least = Math.min(least, rows[row][column] + (letter === candidate ? 0 : 1));
+      if (row && column && letter === other[column - 1] && one[row - 1] === candidate) {
+        least = Math.min(least, rows[row - 1][column - 1] + 1);
+      }
+      now.push(least);
+    });
+    rows.push(now);
+  });
+  return rows[one.length][other.length];
+}
+
+function described(value) {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return value.length ? "a list" : "an empty list";
+  if (value === null || value === undefined) return "nothing";
+  return typeof value === "object" ? "a table" : String(value);
+}
+
+const WRITERS = {
+  address,
+  addresses: list("an address", address),
+  flag(state, value, refuse) {
+    if (typeof value !== "boolean") {
+      const word = typeof value === "string" ? value.toLowerCase() : "";
+      const either = ["true", "yes", "on", "1"].includes(word) ? "true"
+        : ["false", "no", "off", "0"].includes(word) ? "false" : "true or false";
+      refuse(value, "true or false", `write ${either}, without quotes`);
+    }
+    state.octets.push(value ? 1 : 0);
+  },
+  u8: number(1, 0, 0xff),
+  u16: number(2, 0, 0xffff),
+  u16s: list("a number", number(2, 0, 0xffff)),
+  u32: number(4, 0, 0xffffffff),
+  i32: number(4, -0x80000000, 0x7fffffff),
+  text: text(false),
+  "domain-names": list("a domain name", domainName),
+  routes: list("a route", route),
+  octets: text(true),
+  unknown: text(true),
+};
+
+/** Returns a writer for a list of at least one item; any other value counts as a list with one item. */
+function list(noun, write) {
+  return (state, value, refuse) => {
+    const items = Array.isArray(value) ? value : [value];
+    if (!items.length) refuse(value, `at least ${noun}`, "remove the option if there is nothing to send");
+    for (const item of items) write(state, item, refuse);
+  };
+}
+
+function number(octets, least, most) {
+  return (state, value, refuse) => {
+    if (!Number.isInteger(value) || value < least || value > most) {
+      refuse(value, `a number from ${least} to ${most}`);
+    }
+    for (let at = octets - 1; at >= 0; at--) state.octets.push(Math.floor(value / 2 ** (8 * at)) & 0xff);
+  };
+}
+
+function text(mayBeOctets) {
+  return (state, value, refuse) => {
+    const filled = "a text of at least one character, without NUL characters";
+    if (typeof value !== "string") {
+      refuse(value, mayBeOctets ? 'a text, or octets such as "hex:0a0b"' : filled);
+    }
+    if (!value || value.includes("\0")) refuse(value, filled);
+    state.octets.push(...utf8(value));
+  };
+}
+
+/** Returns the octets of a text in UTF-8; policies may have no TextEncoder. */
+function utf8(text) {
+  const octets = [];
+  for (const letter of text) {
+    const found = letter.codePointAt(0) ?? 0;
+    const scalar = found >= 0xd800 && found < 0xe000 ? 0xfffd : found;
+    const more = scalar < 0x80 ? 0 : scalar < 0x800 ? 1 : scalar < 0x10000 ? 2 : 3;
+    octets.push([0, 0xc0, 0xe0, 0xf0][more] | (scalar >> (6 * more)));
+    for (let at = more - 1; at >= 0; at--) octets.push(0x80 | ((scalar >> (6 * at)) & 0x3f));
+  }
+  return octets;
+}
+
+function hexadecimal(value, refuse) {
+  const wanted = 'octets, such as "hex:0a0b"';
+  const digits = [...value.slice("hex:".length)].filter((letter) => !":- ".includes(letter));
+  if (digits.length % 2) refuse(value, wanted, "write two digits for every octet");
+  if (digits.some((digit) => !/[0-9a-f]/i.test(digit))) refuse(value, wanted, "the digits are 0 to 9 and a to f");
+  return digits.join("").match(/../g)?.map((pair) => parseInt(pair, 16)) ?? [];
+}
+
+/** Returns the octets of an address, or nothing. */
+function octetsOf(text) {
+  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1);
+  // Like the server, this refuses a zero before another digit.
+  const isAddress = parts?.every((part) => Number(part) <= 255 && String(Number(part)) === part);
+  return isAddress ? parts?.map(Number) : undefined;
+}
+
+function address(state, value, refuse) {
+  const octets = typeof value === "string" ? octetsOf(value) : undefined;
+  if (!octets) {
+    const isText = typeof value === "string";
+    const help = isText && /^[0-9a-f:.]*:[0-9a-f.]*:[0-9a-f:.]*$/i.test(value) ? "DHCPv4 does not support IPv6 addresses"
+      : isText && octetsOf(value.trim()) ? "remove the spaces around it" : undefined;
+    refuse(value, 'an IPv4 address, such as "192.0.2.1"', help);
+  }
+  state.octets.push(...octets);
+}
+
+function route(state, value, refuse) {
+  const isTable = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!isTable || value.to === undefined || value.via === undefined) {
+    refuse(value, 'a route with its destination, `to` (such as "0.0.0.0/0"), and its router, `via` ' +
+      '(such as "192.0.2.1")');
+  }
+  prefix(state, value.to, refuse);
+  address(state, value.via, refuse);
+}
+
+function prefix(state, value, refuse) {
+  const wanted = 'an IPv4 prefix, such as "100.64.0.0/16"';
+  const [, first, bits] = (typeof value === "string" && /^([^/]*)\/(\d{1,2})$/.exec(value)) || [];
+  const octets = first === undefined ? undefined : octetsOf(first);
+  if (!octets || Number(bits) > 32) {
+    const isAddress = typeof value === "string" && octetsOf(value);
+    refuse(value, wanted, isAddress ? "add the length of the prefix, such as /24" : undefined);
+  }
+  const length = Number(bits);
+  const kept = octets.map((octet, at) => octet & ~(0xff >> Math.min(Math.max(length - 8 * at, 0), 8)) & 0xff);
+  if (kept.some((octet, at) => octet !== octets[at])) {
+    refuse(value, "the first address of the prefix", `did you mean "${kept.join(".")}/${length}"?`);
+  }
+  state.octets.push(length, ...octets.slice(0, Math.ceil(length / 8)));
+}
+
+/** Writes a domain name with pointers to earlier ones (RFC 3397). */
+function domainName(state, value, refuse) {
+  const name = typeof value === "string" ? value.replace(/\.$/, "") : "";
+  const labels = name.split(".");
+  if (!labels.every((label) => /^[A-Za-z0-9_-]{1,63}$/.test(label)) || name.length >= NAME_OCTETS_MAX) {
+    refuse(value, 'a domain name, such as "example.net"', typeof value !== "string" ? undefined
+      : "labels of 1 to 63 letters, digits, `-` and `_`, with dots between them, 253 characters in all");
+  }
+  state.uncompressed += name.length + 2;
+  for (let at = 0; at < labels.length; at++) {
+    const rest = labels.slice(at).join(".");
+    const goal = state.goals.get(rest);
+    if (goal !== undefined) {
+      state.octets.push(0xc0 | (goal >> 8), goal & 0xff);
+      return;
+    }
+    if (state.goals.size < GOALS_MAX && state.octets.length < 0x4000) state.goals.set(rest, state.octets.length);
+    state.octets.push(labels[at].length, ...utf8(labels[at]));
+  }
+  state.octets.push(0);
+}
+
+// begin generated
+// end generated

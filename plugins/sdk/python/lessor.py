@@ -1,0 +1,263 @@
+"""Options by name, for policies in Python.
+
+    terms.set_option(*encode_option("domain-search", ["example.net", "example.org"]))
+
+Names and values are those of the server's configuration, so a value of the settings can be passed as it
+is. The rules and the words of the mistakes are those of the crate lessor-vocabulary; a test compares
+them. The tables at the end are generated.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, NoReturn
+
+OCTETS_MAX = 1020
+NAME_OCTETS_MAX = 254
+GOALS_MAX = 64
+
+
+class OptionMistake(ValueError):
+    """An option that does not exist, or a value that it does not take, in a sentence."""
+
+
+def encode_option(name: str | int, value: Any) -> tuple[int, bytes]:
+    """Returns the code of the option with this name or number, and its value as octets.
+
+    The value is a flag, a number, a text, a list or a dict, as the configuration writes it. Addresses,
+    prefixes and domain names are texts; for any option, a text that begins with `hex:` gives the octets
+    of the value, and so do bytes.
+    """
+    option = str(name)
+    code, kind = _recognise(option)
+    if isinstance(value, bytes):
+        return code, value
+    writer = _Writer(option)
+    if isinstance(value, str) and value.startswith("hex:"):
+        return code, writer.hexadecimal(value)
+    writer.write(kind, value)
+    length = max(len(writer.octets), writer.uncompressed)
+    if length > OCTETS_MAX:
+        raise OptionMistake(f"option {option} takes {length} octets; wanted at most {OCTETS_MAX}")
+    return code, bytes(writer.octets)
+
+
+def _recognise(name: str) -> tuple[int, str]:
+    number = int(name) if re.fullmatch("[0-9]+", name) else -1
+    if number > 255:
+        raise OptionMistake(f"there is no option {name}; wanted a number from 1 to 254")
+    for code, found, kind, _ in OPTIONS:
+        if code == number or found == name:
+            return code, kind
+    if any(code == number or found == name for code, found in RESERVED):
+        raise OptionMistake(f"option {name} is set only by the server; remove it")
+    if number >= 0:
+        return number, "unknown"
+    near = _meant(name)
+    if near:
+        raise OptionMistake(f"no option is named `{name}`; did you mean `{near}`?")
+    raise OptionMistake(
+        f"no option is named `{name}`; write an option without a name by its number, "
+        'such as "224" = "hex:0a0b"'
+    )
+
+
+def _meant(name: str) -> str | None:
+    """Returns the name that was probably meant."""
+    for _, found, _, synonyms in OPTIONS:
+        if name in synonyms.split():
+            return found
+    plain = name.lower().replace("_", "-")
+    far = max(len(plain) // 3, 1)
+    close = [(_distance(plain, found), found) for _, found, _, _ in OPTIONS]
+    close = [option for option in close if option[0] <= far]
+    return min(close, key=lambda option: option[0])[1] if close else None
+
+
+def _distance(one: str, other: str) -> int:
+    """Counts letters that have to be inserted, removed, replaced or exchanged with their neighbour."""
+    rows = [list(range(len(other) + 1))]
+    for row, letter in enumerate(one):
+        now = [row + 1]
+        for column, candidate in enumerate(other):
+            least = min(now[column] + 1, rows[row][column + 1] + 1)
+            least = min(least, rows[row][column] + (letter != candidate))
+            if row and column and letter == other[column - 1] and one[row - 1] == candidate:
+                least = min(least, rows[row - 1][column - 1] + 1)
+            now.append(least)
+        rows.append(now)
+    return rows[-1][-1]
+
+
+class _Writer:
+    """Writes the value of one option."""
+
+    def __init__(self, option: str) -> None:
+        self.option = option
+        self.octets = bytearray()
+        self.uncompressed = 0
+        self.goals: dict[str, int] = {}
+
+    def write(self, kind: str, value: Any) -> None:
+        match kind:
+            case "address":
+                self.address(value)
+            case "addresses":
+                self.all(value, "an address", self.address)
+            case "flag":
+                self.flag(value)
+            case "u8":
+                self.number(value, 1, 0, 0xFF)
+            case "u16":
+                self.number(value, 2, 0, 0xFFFF)
+            case "u16s":
+                self.all(value, "a number", lambda item: self.number(item, 2, 0, 0xFFFF))
+            case "u32":
+                self.number(value, 4, 0, 0xFFFFFFFF)
+            case "i32":
+                self.number(value, 4, -0x80000000, 0x7FFFFFFF)
+            case "domain-names":
+                self.all(value, "a domain name", self.domain_name)
+            case "routes":
+                self.all(value, "a route", self.route)
+            case _:
+                self.text(value, may_be_octets=kind != "text")
+
+    def refuse(self, found: Any, wanted: str, help: str | None = None) -> NoReturn:
+        more = f"; {help}" if help else ""
+        raise OptionMistake(f"option {self.option}: wanted {wanted}, found {_described(found)}{more}")
+
+    def all(self, value: Any, noun: str, write: Callable[[Any], None]) -> None:
+        """Writes a list of at least one item; any other value counts as a list with one item."""
+        items: Iterable[Any] = value if isinstance(value, list) else [value]
+        if not items:
+            self.refuse(value, f"at least {noun}", "remove the option if there is nothing to send")
+        for item in items:
+            write(item)
+
+    def number(self, value: Any, octets: int, least: int, most: int) -> None:
+        if type(value) is not int or not least <= value <= most:
+            self.refuse(value, f"a number from {least} to {most}")
+        self.octets += (value % (1 << 8 * octets)).to_bytes(octets, "big")
+
+    def flag(self, value: Any) -> None:
+        if not isinstance(value, bool):
+            word = value.lower() if isinstance(value, str) else ""
+            either = "true or false"
+            if word in ("true", "yes", "on", "1"):
+                either = "true"
+            elif word in ("false", "no", "off", "0"):
+                either = "false"
+            self.refuse(value, "true or false", f"write {either}, without quotes")
+        self.octets.append(value)
+
+    def text(self, value: Any, may_be_octets: bool) -> None:
+        filled = "a text of at least one character, without NUL characters"
+        if not isinstance(value, str):
+            self.refuse(value, 'a text, or octets such as "hex:0a0b"' if may_be_octets else filled)
+        if not value or "\0" in value:
+            self.refuse(value, filled)
+        self.octets += value.encode()
+
+    def hexadecimal(self, value: str) -> bytes:
+        wanted = 'octets, such as "hex:0a0b"'
+        digits = re.sub("[:\\- ]", "", value.removeprefix("hex:"))
+        if len(digits) % 2:
+            self.refuse(value, wanted, "write two digits for every octet")
+        if not re.fullmatch("[0-9a-fA-F]*", digits):
+            self.refuse(value, wanted, "the digits are 0 to 9 and a to f")
+        return bytes.fromhex(digits)
+
+    def address(self, value: Any) -> None:
+        octets = _octets(value)
+        if octets is None:
+            help = None
+            if isinstance(value, str) and _octets(value.strip()):
+                help = "remove the spaces around it"
+            elif isinstance(value, str) and _is_ipv6(value):
+                help = "DHCPv4 does not support IPv6 addresses"
+            self.refuse(value, 'an IPv4 address, such as "192.0.2.1"', help)
+        self.octets += octets
+
+    def route(self, value: Any) -> None:
+        if not isinstance(value, dict) or "to" not in value or "via" not in value:
+            self.refuse(
+                value,
+                'a route with its destination, `to` (such as "0.0.0.0/0"), and its router, `via` '
+                '(such as "192.0.2.1")',
+            )
+        self.prefix(value["to"])
+        self.address(value["via"])
+
+    def prefix(self, value: Any) -> None:
+        wanted = 'an IPv4 prefix, such as "100.64.0.0/16"'
+        found = re.fullmatch("([^/]*)/([0-9]{1,2})", value) if isinstance(value, str) else None
+        octets = _octets(found[1]) if found else None
+        length = int(found[2]) if found else 33
+        if octets is None or length > 32:
+            is_address = _octets(value) is not None
+            self.refuse(value, wanted, "add the length of the prefix, such as /24" if is_address else None)
+        number = int.from_bytes(octets, "big")
+        kept = number >> 32 - length << 32 - length
+        if kept != number:
+            meant = f"{IPv4Address(kept)}/{length}"
+            self.refuse(value, "the first address of the prefix", f'did you mean "{meant}"?')
+        self.octets.append(length)
+        self.octets += octets[: (length + 7) // 8]
+
+    def domain_name(self, value: Any) -> None:
+        """Writes a domain name with pointers to earlier ones (RFC 3397)."""
+        name = value.removesuffix(".") if isinstance(value, str) else ""
+        labels = name.split(".")
+        is_plain = all(re.fullmatch("[A-Za-z0-9_-]{1,63}", label) for label in labels)
+        if not is_plain or len(name) >= NAME_OCTETS_MAX:
+            help = "labels of 1 to 63 letters, digits, `-` and `_`, with dots between them, "
+            help += "253 characters in all"
+            is_text = isinstance(value, str)
+            self.refuse(value, 'a domain name, such as "example.net"', help if is_text else None)
+        self.uncompressed += len(name) + 2
+        for at, label in enumerate(labels):
+            rest = ".".join(labels[at:])
+            if rest in self.goals:
+                self.octets += (0xC000 | self.goals[rest]).to_bytes(2, "big")
+                return
+            if len(self.goals) < GOALS_MAX and len(self.octets) < 0x4000:
+                self.goals[rest] = len(self.octets)
+            self.octets.append(len(label))
+            self.octets += label.encode()
+        self.octets.append(0)
+
+
+def _octets(value: Any) -> bytes | None:
+    """Returns the octets of an address, or None."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return IPv4Address(value).packed
+    except ValueError:
+        return None
+
+
+def _is_ipv6(value: str) -> bool:
+    try:
+        IPv6Address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _described(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    return "a table" if isinstance(value, dict) else str(value)
+
+
+# begin generated
+# end generated

@@ -1,0 +1,105 @@
+//! The tables of options in the SDKs for C, JavaScript and Python.
+
+use std::fs;
+
+use lessor_vocabulary::{OptionDefinition, option::ReservedOption};
+
+use crate::{assert_generated, sdk};
+
+/// Between these lines of a file, the tables are generated.
+const BEGIN: &str = "begin generated\n";
+const END: &str = "end generated\n";
+
+#[test]
+fn the_table_for_c_is_that_of_the_vocabulary() {
+    let kinds: Vec<String> = kinds().iter().map(|kind| constant(kind)).collect();
+    let options: String = OptionDefinition::all()
+        .iter()
+        .map(|option| {
+            let (code, name, kind) = (option.code, option.name, constant(option.kind.name()));
+            format!("  {{{code}, {kind}, \"{name}\", \"{}\"}},\n", option.synonyms.join(" "))
+        })
+        .collect();
+    let reserved: String = ReservedOption::all()
+        .iter()
+        .map(|option| format!("  {{{}, \"{}\"}},\n", option.code, option.name))
+        .collect();
+    let text = format!(
+        "// The options that have a name. Generated from the crate lessor-vocabulary. DO NOT EDIT!\n\n\
+         enum lessor_kind {{ LESSOR_UNKNOWN, {} }};\n\n\
+         // Code, kind of value, name, and names in other software.\n\
+         static const struct {{\n  uint8_t code;\n  enum lessor_kind kind;\n  \
+         const char *name, *synonyms;\n}} lessor_options[] = {{\n{options}}};\n\n\
+         // Options that only the server sets.\n\
+         static const struct {{\n  uint8_t code;\n  const char *name;\n}} \
+         lessor_reserved_options[] = {{\n{reserved}}};\n\n\
+         enum {{\n  LESSOR_OPTIONS = sizeof lessor_options / sizeof *lessor_options,\n  \
+         LESSOR_RESERVED_OPTIONS = sizeof lessor_reserved_options / sizeof \
+         *lessor_reserved_options\n}};\n",
+        kinds.join(", ")
+    );
+    assert_generated(&sdk("c").join("generated/options.h"), text.as_bytes());
+}
+
+#[test]
+fn the_table_for_javascript_is_that_of_the_vocabulary() {
+    let text = format!(
+        "/** Code, name, kind of value, and names in other software. */\n\
+         /** @type {{[number, string, string, string][]}} */\nconst OPTIONS = [\n{}];\n\n\
+         /** Options that only the server sets. */\n\
+         /** @type {{[number, string][]}} */\nconst RESERVED = [\n{}];\n",
+        rows('[', ']', "  "),
+        reserved_rows('[', ']', "  "),
+    );
+    assert_section("javascript", "lessor.js", "// ", &text);
+}
+
+#[test]
+fn the_table_for_python_is_that_of_the_vocabulary() {
+    let text = format!(
+        "# Code, name, kind of value, and names in other software.\nOPTIONS = [\n{}]\n\n\
+         # Options that only the server sets.\nRESERVED = [\n{}]\n",
+        rows('(', ')', "    "),
+        reserved_rows('(', ')', "    "),
+    );
+    assert_section("python", "lessor.py", "# ", &text);
+}
+
+fn rows(open: char, close: char, indent: &str) -> String {
+    let row = |option: &OptionDefinition| {
+        let (code, name, kind) = (option.code, option.name, option.kind.name());
+        let synonyms = option.synonyms.join(" ");
+        format!("{indent}{open}{code}, \"{name}\", \"{kind}\", \"{synonyms}\"{close},\n")
+    };
+    OptionDefinition::all().iter().map(row).collect()
+}
+
+fn reserved_rows(open: char, close: char, indent: &str) -> String {
+    let row = |option: &ReservedOption| {
+        format!("{indent}{open}{}, \"{}\"{close},\n", option.code, option.name)
+    };
+    ReservedOption::all().iter().map(row).collect()
+}
+
+/// The kinds of values, each once, in the order of the catalogue.
+fn kinds() -> Vec<&'static str> {
+    let all = OptionDefinition::all().iter().map(|option| option.kind.name());
+    let mut kinds: Vec<&str> = all.chain(["u16s"]).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+fn constant(kind: &str) -> String {
+    format!("LESSOR_{}", kind.to_uppercase().replace('-', "_"))
+}
+
+/// Checks the generated section of a file, or writes it.
+fn assert_section(language: &str, file: &str, comment: &str, wanted: &str) {
+    let path = sdk(language).join(file);
+    let found = fs::read_to_string(&path).unwrap();
+    let (before, rest) = found.split_once(&format!("{comment}{BEGIN}")).unwrap();
+    let (_, after) = rest.split_once(&format!("{comment}{END}")).unwrap();
+    let text = format!("{before}{comment}{BEGIN}{wanted}{comment}{END}{after}");
+    assert_generated(&path, text.as_bytes());
+}
