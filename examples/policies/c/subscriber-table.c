@@ -1,17 +1,21 @@
 // The subscriber table defines what each line gets. Other lines go to the walled garden.
 
+#include <hooks/on_discover.h>
+#include <hooks/on_inform.h>
+#include <hooks/on_request.h>
 #include <lessor.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOMAIN_NAME_SERVERS = 6, SERVERS_MAX = 8 };
+enum { OPTIONS_MAX = 16 };
 
 // The settings of a line; the server's configuration applies to values that are NULL or 0.
 struct line {
   char *name, *pool;
   bool has_address, blocked, refused;
-  lessor_address address, servers[SERVERS_MAX];
-  size_t servers_count;
+  lessor_address address;
+  lessor_option options[OPTIONS_MAX];
+  size_t options_count;
   uint32_t lease_time_secs, leases_max;
   uint8_t beyond;
 };
@@ -31,6 +35,17 @@ static bool read_address(lessor_json value, lessor_address *address) {
   return is_one;
 }
 
+// Reads the options of a line; returns a mistake or NULL.
+static char *read_options(struct line *line, lessor_json options) {
+  lessor_json value;
+  for (char *name; (value = lessor_json_next(&options, &name)); line->options_count++) {
+    if (line->options_count == OPTIONS_MAX) return lessor_join("there are too many options", NULL);
+    char *mistake = lessor_encode_option(name, value, &line->options[line->options_count]);
+    if (mistake) return mistake;
+  }
+  return NULL;
+}
+
 // Reads one setting of a line; returns false if the key or the value is invalid.
 static bool read_setting(struct line *line, const char *key, lessor_json value) {
   if (!strcmp(key, "pool")) return (line->pool = lessor_json_text(value));
@@ -47,13 +62,6 @@ static bool read_setting(struct line *line, const char *key, lessor_json value) 
     free(text);
     return replaces || refuses;
   }
-  if (!strcmp(key, "domain-name-servers")) {
-    for (lessor_json server; (server = lessor_json_next(&value, NULL)); line->servers_count++) {
-      if (line->servers_count == SERVERS_MAX) return false;
-      if (!read_address(server, &line->servers[line->servers_count])) return false;
-    }
-    return true;
-  }
   return false;
 }
 
@@ -65,8 +73,12 @@ char *lessor_configure(const char *settings) {
     lines[lines_count] = (struct line){.name = name};
     lessor_json setting;
     for (char *key; (setting = lessor_json_next(&value, &key)); free(key)) {
-      if (!read_setting(&lines[lines_count], key, setting))
+      if (!strcmp(key, "options")) {
+        char *mistake = read_options(&lines[lines_count], setting);
+        if (mistake) return lessor_join("line ", name, ": ", mistake, NULL);
+      } else if (!read_setting(&lines[lines_count], key, setting)) {
         return lessor_join("line ", name, ": unknown setting or invalid value: ", key, NULL);
+      }
     }
   }
   qsort(lines, lines_count, sizeof *lines, by_name);
@@ -95,8 +107,10 @@ static lessor_verdict decide(lessor_request request, lessor_terms terms) {
       if (line->lease_time_secs) lessor_set_lease_time_secs(terms, line->lease_time_secs);
       if (line->leases_max) lessor_set_subscriber(terms, name, line->leases_max, line->beyond);
     }
-    if (line->servers_count)
-      lessor_set_option(terms, DOMAIN_NAME_SERVERS, line->servers, 4 * line->servers_count);
+    for (size_t i = 0; i < line->options_count; i++) {
+      const lessor_option *option = &line->options[i];
+      lessor_set_option(terms, option->code, option->value, option->octets);
+    }
   }
   free(name);
   return verdict;

@@ -2,8 +2,7 @@
 
 const GARDEN = { pool: "walled-garden", "lease-time-secs": 60 };
 const KEYS = [
-  "pool", "address", "lease-time-secs", "domain-name-servers", "leases-max", "beyond", "blocked",
-  "refused",
+  "pool", "address", "lease-time-secs", "options", "leases-max", "beyond", "blocked", "refused",
 ];
 
 function configure(settings) {
@@ -30,6 +29,5 @@ function decide(request, terms) {
     if (line["lease-time-secs"]) terms.leaseTimeSecs = line["lease-time-secs"];
     if (line["leases-max"]) terms.subscriber(name, line["leases-max"], line.beyond ?? "refuse");
   }
-  const servers = line["domain-name-servers"];
-  if (servers) terms.option("domain-name-servers", servers);
+  for (const [option, value] of Object.entries(line.options ?? {})) terms.option(option, value);
 }

@@ -1,6 +1,7 @@
 // The subscriber table defines what each line gets. Other lines go to the walled garden.
 
-const DOMAIN_NAME_SERVERS = 6;
+import { encodeOption } from "./lessor.js";
+
 const GARDEN = { pool: "walled-garden", leaseTimeSecs: 60 };
 
 /** The entries of the table, by circuit id. */
@@ -27,7 +28,7 @@ function decide(request, terms) {
     if (line.leaseTimeSecs) terms.setLeaseTimeSecs(line.leaseTimeSecs);
     if (line.leasesMax) terms.setSubscriber(name, line.leasesMax, line.beyond);
   }
-  if (line.servers) terms.setOption(DOMAIN_NAME_SERVERS, line.servers);
+  for (const { code, value } of line.options ?? []) terms.setOption(code, value);
   return { tag: "proceed" };
 }
 
@@ -38,8 +39,8 @@ export const onInform = { handle: decide };
 /** Converts an entry of the table; throws a message for the operator if it has a mistake. */
 function parse(name, line) {
   const {
-    pool, address, "lease-time-secs": leaseTimeSecs, "domain-name-servers": servers,
-    "leases-max": leasesMax, beyond = "refuse", blocked, refused, ...others
+    pool, address, "lease-time-secs": leaseTimeSecs, options = {}, "leases-max": leasesMax,
+    beyond = "refuse", blocked, refused, ...others
   } = line;
   const [unknown] = Object.keys(others);
   if (unknown) throw `line ${name}: there is no setting ${unknown}`;
@@ -49,7 +50,7 @@ function parse(name, line) {
   return {
     pool, leaseTimeSecs, leasesMax, beyond, blocked, refused,
     address: address && octets(address),
-    servers: servers && new Uint8Array(servers.flatMap(octets)),
+    options: Object.entries(options).map((option) => encodeOption(...option)),
   };
 }
 

@@ -3,13 +3,13 @@
 import json
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from typing import Any
 
 from componentize_py_types import Err
+from lessor import encode_option
 from wit_world import exports
 from wit_world.imports.types import BeyondLimit, Request, RequestKind, Terms
 from wit_world.imports.types import Verdict, Verdict_Ignore, Verdict_Proceed, Verdict_Refuse
-
-DOMAIN_NAME_SERVERS = 6
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Line:
     pool: str | None = None
     address: str | None = None
     lease_time_secs: int | None = None
-    domain_name_servers: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
     leases_max: int | None = None
     beyond: str = "refuse"
     blocked: bool = False
@@ -27,7 +27,7 @@ class Line:
 
     def __post_init__(self) -> None:
         self.address = self.address and tuple(IPv4Address(self.address).packed)
-        self.servers = b"".join(IPv4Address(server).packed for server in self.domain_name_servers)
+        self.encoded_options = [encode_option(*option) for option in self.options.items()]
         self.beyond = BeyondLimit[self.beyond.upper().replace("-", "_")]
 
 
@@ -66,8 +66,8 @@ def decide(request: Request, terms: Terms) -> Verdict:
             terms.set_lease_time_secs(line.lease_time_secs)
         if line.leases_max:
             terms.set_subscriber(name, line.leases_max, line.beyond)
-    if line.servers:
-        terms.set_option(DOMAIN_NAME_SERVERS, line.servers)
+    for code, value in line.encoded_options:
+        terms.set_option(code, value)
     return Verdict_Proceed()
 
 

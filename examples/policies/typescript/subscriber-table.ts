@@ -2,19 +2,20 @@
 
 import type { BeyondLimit, Ipv4Address, Request, Terms, Verdict } from "lessor:policy/types@0.1.2";
 
+import { encodeOption, type OptionSetting } from "./lessor.js";
+
 /** The settings of a line. */
 interface Line {
   pool?: string;
   address?: Ipv4Address;
   leaseTimeSecs?: number;
-  servers?: Uint8Array;
+  options?: { code: number; value: Uint8Array }[];
   leasesMax?: number;
   beyond?: BeyondLimit;
   blocked?: boolean;
   refused?: boolean;
 }
 
-const DOMAIN_NAME_SERVERS = 6;
 const GARDEN: Line = { pool: "walled-garden", leaseTimeSecs: 60 };
 
 /** The entries of the table, by circuit id. */
@@ -41,7 +42,7 @@ function decide(request: Request, terms: Terms): Verdict {
     if (line.leaseTimeSecs) terms.setLeaseTimeSecs(line.leaseTimeSecs);
     if (line.leasesMax) terms.setSubscriber(name, line.leasesMax, line.beyond ?? "refuse");
   }
-  if (line.servers) terms.setOption(DOMAIN_NAME_SERVERS, line.servers);
+  for (const { code, value } of line.options ?? []) terms.setOption(code, value);
   return { tag: "proceed" };
 }
 
@@ -52,8 +53,8 @@ export const onInform = { handle: decide };
 /** Converts an entry of the table; throws a message for the operator if it has a mistake. */
 function parse(name: string, line: any): Line {
   const {
-    pool, address, "lease-time-secs": leaseTimeSecs, "domain-name-servers": servers,
-    "leases-max": leasesMax, beyond = "refuse", blocked, refused, ...others
+    pool, address, "lease-time-secs": leaseTimeSecs, options = {}, "leases-max": leasesMax,
+    beyond = "refuse", blocked, refused, ...others
   } = line;
   const [unknown] = Object.keys(others);
   if (unknown) throw `line ${name}: there is no setting ${unknown}`;
@@ -63,7 +64,7 @@ function parse(name: string, line: any): Line {
   return {
     pool, leaseTimeSecs, leasesMax, beyond, blocked, refused,
     address: address && octets(address),
-    servers: servers && new Uint8Array(servers.flatMap(octets)),
+    options: Object.entries<OptionSetting>(options).map((option) => encodeOption(...option)),
   };
 }
 

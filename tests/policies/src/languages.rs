@@ -39,7 +39,14 @@ pub const LANGUAGES: &[Language] = &[
                       target/wasm32-unknown-unknown/release/subscriber_table.wasm \
                       subscriber-table.wasm",
             makes: "subscriber-table.wasm",
-            of: &["Cargo.toml", "Cargo.lock", "src", "../../../plugins/sdk/rust", "../../../wit"],
+            of: &[
+                "Cargo.toml",
+                "Cargo.lock",
+                "src",
+                "../../../plugins/sdk/rust",
+                "../../../vocabulary",
+                "../../../wit",
+            ],
         }),
         file: "subscriber-table.wasm",
     },
@@ -50,9 +57,8 @@ pub const LANGUAGES: &[Language] = &[
         build: Some(Step {
             command: "clang --target=wasm32-wasi -mexec-model=reactor -O2 -Wall -Wextra \
                       -I../../../plugins/sdk/c -Wl,--strip-debug -o subscriber-table.wasm \
-                      subscriber-table.c ../../../plugins/sdk/c/lessor.c \
-                      ../../../plugins/sdk/c/generated/policy.c \
-                      ../../../plugins/sdk/c/generated/policy_component_type.o",
+                      subscriber-table.c ../../../plugins/sdk/c/*.c \
+                      ../../../plugins/sdk/c/generated/*.c",
             makes: "subscriber-table.wasm",
             of: &["subscriber-table.c", "../../../plugins/sdk/c"],
         }),
@@ -65,7 +71,13 @@ pub const LANGUAGES: &[Language] = &[
         build: Some(Step {
             command: "npm run build",
             makes: "subscriber-table.wasm",
-            of: &["package-lock.json", "package.json", "subscriber-table.js", "../../../wit"],
+            of: &[
+                "package-lock.json",
+                "package.json",
+                "subscriber-table.js",
+                "../../../plugins/sdk/javascript",
+                "../../../wit",
+            ],
         }),
         file: "subscriber-table.wasm",
     },
@@ -81,6 +93,7 @@ pub const LANGUAGES: &[Language] = &[
                 "package.json",
                 "subscriber-table.ts",
                 "tsconfig.json",
+                "../../../plugins/sdk/javascript",
                 "../../../wit",
             ],
         }),
@@ -97,9 +110,15 @@ pub const LANGUAGES: &[Language] = &[
         }),
         build: Some(Step {
             command: ".venv/bin/componentize-py --wit-path ../../../wit --world request-policy \
-                      componentize --stub-wasi subscriber_table --output subscriber-table.wasm",
+                      componentize --stub-wasi --python-path . --python-path \
+                      ../../../plugins/sdk/python subscriber_table --output subscriber-table.wasm",
             makes: "subscriber-table.wasm",
-            of: &["requirements.txt", "subscriber_table.py", "../../../wit"],
+            of: &[
+                "requirements.txt",
+                "subscriber_table.py",
+                "../../../plugins/sdk/python/lessor.py",
+                "../../../wit",
+            ],
         }),
         file: "subscriber-table.wasm",
     },

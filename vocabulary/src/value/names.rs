@@ -39,7 +39,7 @@ impl<'a> NameList<'a> {
     /// Appends a name, which may end in a dot. A name that is not plain is appended if `unusual`
     /// returns its labels.
     pub(super) fn append(&mut self, name: &str, unusual: impl Fn(&str) -> Option<Vec<u8>>) {
-        let mut plain = Labels::EMPTY;
+        let mut plain = Labels::new();
         if plain.read(name).is_some() {
             self.append_labels(plain.written());
         } else if let Some(labels) = unusual(name) {
@@ -109,7 +109,9 @@ struct Labels {
 }
 
 impl Labels {
-    const EMPTY: Self = Self { octets: [0; NAME_OCTETS_MAX], len: 0 };
+    const fn new() -> Self {
+        Self { octets: [0; NAME_OCTETS_MAX], len: 0 }
+    }
 
     /// Reads a name; `None` if it is not plain or too long.
     fn read(&mut self, name: &str) -> Option<()> {
@@ -135,7 +137,7 @@ impl Labels {
 /// Returns whether a text is a domain name of letters, digits, `-` and `_`, within the limits of
 /// RFC 1035 section 2.3.4.
 pub(crate) fn is_domain_name(name: &str) -> bool {
-    Labels::EMPTY.read(name).is_some()
+    Labels::new().read(name).is_some()
 }
 
 fn is_plain(octet: u8) -> bool {

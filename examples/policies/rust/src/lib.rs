@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::Ipv4Addr};
 
 use lessor_policy::{
-    BeyondLimit, Policy, Request, RequestKind, Terms, Verdict, option, policy, settings,
+    BeyondLimit, OptionTable, Policy, Request, RequestKind, Terms, Verdict, policy, settings,
 };
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ struct Line {
     pool: Option<String>,
     address: Option<Ipv4Addr>,
     lease_time_secs: Option<u32>,
-    domain_name_servers: Vec<Ipv4Addr>,
+    options: OptionTable,
     leases_max: Option<u32>,
     beyond: Beyond,
     blocked: bool,
@@ -95,11 +95,8 @@ impl Line {
                 terms.set_subscriber(name, leases_max, beyond);
             }
         }
-        if !self.domain_name_servers.is_empty() {
-            let servers = option::addresses(self.domain_name_servers.iter().copied());
-            if let Err(error) = terms.set_option(option::code::DOMAIN_NAME_SERVERS, servers) {
-                return Verdict::ignore(format!("line {name}: {error}"));
-            }
+        if let Err((code, error)) = self.options.set_on(terms) {
+            return Verdict::ignore(format!("line {name}: option {code}: {error}"));
         }
         Verdict::Proceed
     }

@@ -65,6 +65,32 @@ fn the_table_for_python_is_that_of_the_vocabulary() {
     assert_section("python", "lessor.py", "# ", &text);
 }
 
+#[test]
+fn the_page_about_options_is_that_of_the_vocabulary() {
+    let page = sdk("c").join("../../../docs/options.md");
+    let options = OptionDefinition::all().iter().map(|option| {
+        format!("| {} | `{}` | {} |\n", option.code, option.name, option.kind.name())
+    });
+    let text = fs::read_to_string(&page).unwrap();
+    let options = format!("| Code | Name | Value |\n|--:|---|---|\n{}", options.collect::<String>());
+    let text = with_table(&text, "options", &options);
+    let reserved = ReservedOption::all()
+        .iter()
+        .map(|option| format!("| {} | `{}` | {} |\n", option.code, option.name, option.why));
+    let reserved = format!("| Code | Name | |\n|--:|---|---|\n{}", reserved.collect::<String>());
+    let text = with_table(&text, "reserved options", &reserved);
+    assert_generated(&page, text.as_bytes());
+}
+
+/// The text with this table between its marks.
+fn with_table(text: &str, name: &str, table: &str) -> String {
+    let (begin, end) =
+        (format!("<!-- begin generated {name} -->\n"), format!("<!-- end generated {name} -->\n"));
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    format!("{before}{begin}{table}{end}{after}")
+}
+
 fn rows(open: char, close: char, indent: &str) -> String {
     let row = |option: &OptionDefinition| {
         let (code, name, kind) = (option.code, option.name, option.kind.name());
