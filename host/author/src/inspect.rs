@@ -6,7 +6,8 @@ use std::{
     process::ExitCode,
 };
 
-use lessor_policy_host::{Grants, PluginReport};
+use lessor_policy_host::PluginReport;
+use lessor_settings::Grants;
 use serde::Serialize;
 
 use crate::{

@@ -9,11 +9,11 @@ use std::{
 use anyhow::Context;
 use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
-    AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseState, LeaseTime,
-    Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind, ReplyValue, Request,
+    AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseEventKind, LeaseState,
+    LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind, ReplyValue, Request,
     RequestKind, Subnet, Terms, Timestamp, UnknownClients, option::code,
 };
-use lessor_policy_host::{LeaseEvent, LeaseEventKind, View};
+use lessor_policy_host::{LeaseEvent, View};
 
 use crate::outcome::octets;
 

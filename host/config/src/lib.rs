@@ -16,7 +16,6 @@ mod file;
 mod file_position;
 mod json;
 mod lenient;
-mod lookup_settings;
 mod lookups;
 mod mistake;
 mod networks;
@@ -50,7 +49,6 @@ pub use case::{
 };
 pub use file::FILE_OCTETS_MAX;
 pub use lenient::{Found, look_up, store_folder_despite_mistakes};
-pub use lookup_settings::{LookupFailure, LookupLimits, LookupPlace, LookupSettings};
 pub use lookups::{
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
     LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, LOOKUP_ROWS_MIN_MAX,
@@ -63,13 +61,9 @@ pub use sections::{
     SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 pub use settings::{
-    Configuration, ControlSettings, Grant, JournalSettings, LogFormat, LogLevel, LogSettings,
-    MetricsSettings, OnFailure, PluginMode, PluginSettings, ReservationFile, RollbackSettings,
-    ServerSettings, Sidecar, StateSettings, StoreBackend, StoreSettings, WhenFull,
-};
-pub use sidecar::{
-    DEADLINE_MS_MAX, DEADLINE_MS_MIN, LOG_LINES_PER_SEC_MAX, MEMORY_MIB_MAX, STATE_KEYS_MAX,
-    TABLE_ELEMENTS_MAX,
+    Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
+    MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings, Sidecar,
+    StoreBackend, StoreSettings,
 };
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};

@@ -1,10 +1,14 @@
 //! Reads `[[lookup]]`: the sources that policies may query. Checks which keys each type of source
 //! has. Whether the sources exist is checked when they are opened.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
+
+use lessor_settings::{
+    CsvSettings, HttpSettings, JsonSettings, LookupFailure, PostgresqlSettings, RadiusSettings,
+    RemoteLimits, SourceKind, SourceSettings, SqliteSettings,
+};
 
 use crate::{
-    lookup_settings::{LookupFailure, LookupLimits, LookupPlace, LookupSettings},
     mistake::Draft,
     reader::{Table, Value},
     shapes,
@@ -24,7 +28,7 @@ pub const LOOKUP_QUEUE_MAX: usize = 65_536;
 pub const LOOKUP_CACHE_ENTRIES_MAX: usize = 10_000_000;
 
 /// More rows than a file that can be read has.
-pub const LOOKUP_ROWS_MIN_MAX: u32 = 1_000_000_000;
+pub const LOOKUP_ROWS_MIN_MAX: u64 = 1_000_000_000;
 
 /// The types of sources, and the keys of each besides `name` and `type`.
 static TYPES: [(&str, &[&str]); 6] = [
@@ -58,7 +62,7 @@ static REMOTE: [&str; 8] = [
 ];
 
 /// Reads every valid `[[lookup]]`.
-pub(crate) fn read(value: Option<&Value>, base: &Path) -> Vec<LookupSettings> {
+pub(crate) fn read(value: Option<&Value>, base: &Path) -> Vec<SourceSettings> {
     let mut names: HashMap<&str, Value> = HashMap::new();
     let mut lookups = Vec::new();
     for table in value.map(|value| value.tables(&shapes::LOOKUP)).unwrap_or_default() {
@@ -74,18 +78,18 @@ pub(crate) fn read(value: Option<&Value>, base: &Path) -> Vec<LookupSettings> {
                     .help("policies refer to sources by name: give each source a different name"),
             );
         }
-        let place = place(&table, base);
+        let kind = kind(&table, base);
         let failures = [("proceed", LookupFailure::Proceed), ("drop", LookupFailure::Drop)];
         let on_failure = table.get("on-failure").and_then(|value| value.choice(&failures));
-        if let (Some((name, _)), Some(place)) = (named, place) {
+        if let (Some((name, _)), Some(kind)) = (named, kind) {
             let on_failure = on_failure.unwrap_or_default();
-            lookups.push(LookupSettings { name: name.to_owned(), place, on_failure });
+            lookups.push(SourceSettings { name: name.to_owned(), kind, on_failure });
         }
     }
     lookups
 }
 
-fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
+fn kind(table: &Table, base: &Path) -> Option<SourceKind> {
     let types = TYPES.map(|(name, keys)| (name, (name, keys)));
     let (kind, keys) = table.require("type", "\"csv\"")?.choice(&types)?;
     let is_file = matches!(kind, "csv" | "json");
@@ -94,7 +98,7 @@ fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
     let get_path = |key| table.get(key).and_then(|value| value.path(base));
     let require_path =
         |key, example| table.require(key, example).and_then(|value| value.path(base));
-    let limits = if is_file { LookupLimits::default() } else { limits(table) };
+    let limits = if is_file { RemoteLimits::default() } else { limits(table) };
     match kind {
         "csv" => {
             let delimiter = table.get("delimiter").map(|value| delimiter(&value));
@@ -102,18 +106,19 @@ fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
             let key = table.require("key", "\"circuit-id\"").and_then(|value| text(&value));
             let delimiter = delimiter.unwrap_or(Some(','));
             let rows_min = rows_min(table);
-            Some(LookupPlace::Csv { path: path?, key: key?, delimiter: delimiter?, rows_min })
+            let (path, key, delimiter) = (path?, key?, delimiter?);
+            Some(SourceKind::Csv(CsvSettings { path, key, delimiter, rows_min }))
         }
         "json" => {
             let path = require_path("path", "\"/etc/lessor/subscribers.json\"");
             let key = table.get("key").and_then(|value| text(&value));
             let rows_min = rows_min(table);
-            Some(LookupPlace::Json { path: path?, key, rows_min })
+            Some(SourceKind::Json(JsonSettings { path: path?, key, rows_min }))
         }
         "sqlite" => {
             let path = require_path("path", "\"/var/lib/billing/ports.db\"");
             let query = query(table);
-            Some(LookupPlace::Sqlite { path: path?, query: query?, limits })
+            Some(SourceKind::Sqlite(SqliteSettings { path: path?, query: query? }, limits))
         }
         "postgresql" => {
             let url = table.require("url", "\"postgresql://lessor@db.example.net/billing\"");
@@ -121,14 +126,16 @@ fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
             let query = query(table);
             let (password_file, ca_file) = (get_path("password-file"), get_path("ca-file"));
             let (url, query) = (url?, query?);
-            Some(LookupPlace::Postgresql { url, query, password_file, ca_file, limits })
+            let settings = PostgresqlSettings { url, password_file, ca_file, query };
+            Some(SourceKind::Postgresql(settings, limits))
         }
         "http" => {
             let url = table.require("url", "\"https://crm.example.net/ports/{key}\"");
             let url = url.and_then(|value| web_url(&value));
             let headers = table.get("headers").map(|value| headers(&value)).unwrap_or_default();
             let (bearer_token_file, ca_file) = (get_path("bearer-token-file"), get_path("ca-file"));
-            Some(LookupPlace::Http { url: url?, headers, bearer_token_file, ca_file, limits })
+            let settings = HttpSettings { url: url?, headers, bearer_token_file, ca_file };
+            Some(SourceKind::Http(settings, limits))
         }
         _ => {
             let server = table.require("server", "\"radius.example.net:1812\"");
@@ -137,14 +144,14 @@ fn place(table: &Table, base: &Path) -> Option<LookupPlace> {
             let nas_identifier = table.get("nas-identifier").and_then(|value| text(&value));
             let must_be_signed = table.get("require-message-authenticator");
             let must_be_signed = must_be_signed.and_then(|value| value.flag());
-            Some(LookupPlace::Radius {
+            let settings = RadiusSettings {
                 password_file: get_path("password-file"),
                 nas_identifier: nas_identifier.unwrap_or_else(|| "lessor".to_owned()),
                 require_message_authenticator: must_be_signed.unwrap_or(true),
-                limits,
                 server: server?,
                 secret_file: secret_file?,
-            })
+            };
+            Some(SourceKind::Radius(settings, limits))
         }
     }
 }
@@ -164,38 +171,38 @@ fn refuse_others(table: &Table, kind: &str, keys: &[&'static str], is_file: bool
     }
 }
 
-fn limits(table: &Table) -> LookupLimits {
-    let default = LookupLimits::default();
+fn limits(table: &Table) -> RemoteLimits {
+    let default = RemoteLimits::default();
     let number = |key, min, max, default: usize| {
         table.get(key).and_then(|value| value.number(min, max)).unwrap_or(default)
     };
-    let secs =
-        |key, default| table.get(key).and_then(|value| secs_or_none(&value)).unwrap_or(default);
-    let deadline = table.get("deadline-ms");
-    let deadline =
-        deadline.and_then(|value| value.number(LOOKUP_DEADLINE_MS_MIN, LOOKUP_DEADLINE_MS_MAX));
-    LookupLimits {
-        deadline_ms: deadline.unwrap_or(default.deadline_ms),
-        concurrency_max: number(
-            "concurrency-max",
-            1,
-            LOOKUP_CONCURRENCY_MAX,
-            default.concurrency_max,
-        ),
+    let time = |key, default| {
+        let secs = table.get(key).and_then(|value| secs_or_none(&value));
+        secs.map_or(default, |secs| Duration::from_secs(secs.into()))
+    };
+    let deadline_ms: Option<u32> = table
+        .get("deadline-ms")
+        .and_then(|value| value.number(LOOKUP_DEADLINE_MS_MIN, LOOKUP_DEADLINE_MS_MAX));
+    let deadline = deadline_ms.map(|ms| Duration::from_millis(ms.into()));
+    let concurrency_max = default.concurrency_max;
+    let cache_entries_max = default.cache_entries_max;
+    RemoteLimits {
+        deadline: deadline.unwrap_or(default.deadline),
+        concurrency_max: number("concurrency-max", 1, LOOKUP_CONCURRENCY_MAX, concurrency_max),
         queue_max: number("queue-max", 0, LOOKUP_QUEUE_MAX, default.queue_max),
-        cache_ttl_secs: secs("cache-ttl", default.cache_ttl_secs),
-        negative_ttl_secs: secs("negative-ttl", default.negative_ttl_secs),
-        stale_for_secs: secs("stale-for", default.stale_for_secs),
+        cache_ttl: time("cache-ttl", default.cache_ttl),
+        negative_ttl: time("negative-ttl", default.negative_ttl),
+        stale_for: time("stale-for", default.stale_for),
         cache_entries_max: number(
             "cache-entries-max",
             0,
             LOOKUP_CACHE_ENTRIES_MAX,
-            default.cache_entries_max,
+            cache_entries_max,
         ),
     }
 }
 
-fn rows_min(table: &Table) -> Option<u32> {
+fn rows_min(table: &Table) -> Option<u64> {
     table.get("rows-min").and_then(|value| value.number(0, LOOKUP_ROWS_MIN_MAX))
 }
 

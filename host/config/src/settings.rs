@@ -11,8 +11,7 @@ use std::{
 
 use lessor_core::Topology;
 use lessor_files::Stamp;
-
-use crate::lookup_settings::LookupSettings;
+use lessor_settings::{FailurePolicy, Grants, PluginLimits, PluginMode, SourceSettings};
 
 /// The contents of a configuration file, including defaults.
 #[derive(Clone, Debug)]
@@ -24,7 +23,7 @@ pub struct Configuration {
     /// `[plugins]`; `None` if the file has no such table.
     pub plugins: Option<PluginSettings>,
     /// `[[lookup]]`, in the order of the file.
-    pub lookups: Vec<LookupSettings>,
+    pub lookups: Vec<SourceSettings>,
     /// `[control]`
     pub control: ControlSettings,
     /// `[journal]`; `None` if the file has no such table.
@@ -194,95 +193,24 @@ pub struct Sidecar {
     /// `[settings]` as a JSON object, for the plugin's `configure`; `{}` if there is no such table.
     /// Dates and times become strings.
     pub settings_json: String,
-    /// The deadline of one call in milliseconds; `None` for the server's default.
-    pub deadline_ms: Option<u64>,
-    /// The maximum memory of one instance in MiB; `None` for the server's default.
-    pub memory_mib_max: Option<u32>,
-    /// The maximum number of table elements of one instance; `None` for the server's default.
-    pub table_elements_max: Option<usize>,
-    /// The maximum number of lines that the plugin may log per second; `None` for the server's
-    /// default.
-    pub log_lines_per_sec_max: Option<u32>,
+    /// The limits of the plugin.
+    pub limits: PluginLimits,
     /// What happens to a packet when the plugin fails on it.
-    pub on_failure: OnFailure,
+    pub on_failure: FailurePolicy,
     /// Whether the plugin decides.
     pub mode: PluginMode,
-    /// The capabilities that the plugin is granted, without duplicates.
-    pub grants: Vec<Grant>,
-    /// The limits of the plugin's state.
-    pub state: StateSettings,
-}
-
-/// The limits of a plugin's state; `None` is the server's default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StateSettings {
-    /// How long a key is kept after it was last set, in seconds; `None` or `u32::MAX` ("infinite")
-    /// keeps it until it is removed.
-    pub keep_secs: Option<u32>,
-    /// The maximum number of keys.
-    pub keys_max: Option<usize>,
-    /// The maximum number of keys that messages of one line may add.
-    pub line_keys_max: Option<usize>,
-    /// What happens when there is no room for a key.
-    pub when_full: WhenFull,
-}
-
-/// What happens when there is no room for a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The key is not added, and the plugin gets an error.
-    #[default]
-    Error,
-    /// The key that was set longest ago is evicted.
-    OldestGoesFirst,
-}
-
-/// A capability that a plugin can be granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// Lines in the server's log.
-    Log,
-    /// Counters and gauges, exported with the server's metrics.
-    Metrics,
-    /// State that is kept over restarts.
-    State,
-    /// The sources that the server holds in memory.
-    Tables,
-}
-
-/// Whether a plugin decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PluginMode {
-    /// The plugin decides.
-    #[default]
-    Live,
-    /// The plugin is called off the reply path, and its decisions are only compared with those
-    /// made.
-    Shadow,
-}
-
-/// What happens to a packet when a plugin fails on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFailure {
-    /// The packet is processed as if the plugin were absent.
-    #[default]
-    Skip,
-    /// The packet gets no answer.
-    Drop,
+    /// The capabilities that the plugin is granted.
+    pub grants: Grants,
 }
 
 impl Default for Sidecar {
     fn default() -> Self {
         Self {
             settings_json: "{}".to_owned(),
-            deadline_ms: None,
-            memory_mib_max: None,
-            table_elements_max: None,
-            log_lines_per_sec_max: None,
-            grants: Vec::new(),
-            state: StateSettings::default(),
-            on_failure: OnFailure::default(),
+            limits: PluginLimits::default(),
+            on_failure: FailurePolicy::default(),
             mode: PluginMode::default(),
+            grants: Grants::default(),
         }
     }
 }

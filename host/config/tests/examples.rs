@@ -4,7 +4,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lessor_config::{Configuration, LookupPlace, LookupSettings};
+use lessor_config::Configuration;
+use lessor_settings::{SourceKind, SourceSettings};
 use lessor_core::ReservationOwner;
 
 fn folder() -> PathBuf {
@@ -57,7 +58,7 @@ fn the_reference_gives_the_defaults_as_they_are() {
     assert_eq!(reference.store, minimal.store);
     assert_eq!(reference.plugins, minimal.plugins);
     assert_eq!(reference.control, minimal.control);
-    let [_, LookupSettings { place: LookupPlace::Http { limits, .. }, on_failure, .. }] =
+    let [_, SourceSettings { kind: SourceKind::Http(_, limits), on_failure, .. }] =
         &reference.lookups[..]
     else {
         panic!("{:?}", reference.lookups);

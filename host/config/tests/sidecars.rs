@@ -1,7 +1,10 @@
 //! Sidecar files of plugins.
 use std::fs;
 
-use lessor_config::{Grant, Mistakes, OnFailure, PluginMode, Sidecar, StateSettings, WhenFull};
+use lessor_config::{Mistakes, Sidecar};
+use lessor_settings::{
+    Capability, FailurePolicy, Grants, PluginLimits, PluginMode, StateRules, WhenFull,
+};
 
 fn load(text: &str) -> Result<Sidecar, Mistakes> {
     let folder = tempfile::tempdir().unwrap();
@@ -22,7 +25,7 @@ fn an_empty_file_is_as_good_as_none() {
     let sidecar = load("").unwrap();
     assert_eq!(sidecar, Sidecar::default());
     assert_eq!(sidecar.settings_json, "{}");
-    assert_eq!(sidecar.on_failure, OnFailure::Skip);
+    assert_eq!(sidecar.on_failure, FailurePolicy::Skip);
 }
 
 #[test]
@@ -31,11 +34,14 @@ fn limits_and_failure_policy_are_read() {
                 table-elements = 40000\nlog-lines-per-sec = 5\n";
     let expected = Sidecar {
         settings_json: "{}".to_owned(),
-        deadline_ms: Some(25),
-        memory_mib_max: Some(256),
-        on_failure: OnFailure::Drop,
-        table_elements_max: Some(40_000),
-        log_lines_per_sec_max: Some(5),
+        limits: PluginLimits {
+            deadline_ms: 25,
+            memory_bytes_max: 256 << 20,
+            table_elements_max: 40_000,
+            log_lines_per_sec_max: 5,
+            state: StateRules::default(),
+        },
+        on_failure: FailurePolicy::Drop,
         ..Sidecar::default()
     };
     assert_eq!(load(text).unwrap(), expected);
@@ -111,11 +117,12 @@ fn settings_that_json_has_no_like_of_are_refused() {
 #[test]
 fn grants_are_capabilities_by_name() {
     let grants = |text: &str| load(text).unwrap().grants;
-    let all = [Grant::Log, Grant::Metrics, Grant::State, Grant::Tables];
+    let only = |capability| Grants::default().with(capability);
+    let all = Grants::all();
     assert_eq!(grants("grants = [\"log\", \"metrics\", \"state\", \"tables\"]\n"), all);
-    assert_eq!(grants("grants = \"state\"\n"), [Grant::State]);
-    assert_eq!(grants("grants = [\"log\", \"log\"]\n"), [Grant::Log]);
-    assert_eq!(grants("grants = []\n"), []);
+    assert_eq!(grants("grants = \"state\"\n"), only(Capability::State));
+    assert_eq!(grants("grants = [\"log\", \"log\"]\n"), only(Capability::Log));
+    assert_eq!(grants("grants = []\n"), Grants::default());
 }
 
 #[test]
@@ -155,14 +162,16 @@ fn limits_have_limits() {
 fn what_a_plugin_may_remember_is_read() {
     let text = "[state]\nkeep = \"30d\"\nwhen-full = \"oldest-goes-first\"\nkeys-max = 1000\n\
                 line-keys-max = 10\n";
-    let expected = StateSettings {
+    let expected = StateRules {
         keep_secs: Some(30 * 86_400),
         when_full: WhenFull::OldestGoesFirst,
-        keys_max: Some(1_000),
-        line_keys_max: Some(10),
+        keys_max: 1_000,
+        line_keys_max: 10,
     };
-    assert_eq!(load(text).unwrap().state, expected);
-    assert_eq!(load("[state]\n").unwrap().state, StateSettings::default());
+    let state = |text: &str| load(text).unwrap().limits.state;
+    assert_eq!(state(text), expected);
+    assert_eq!(state("[state]\n"), StateRules::default());
+    assert_eq!(state("[state]\nkeep = \"infinite\"\n"), StateRules::default());
     for (state, wanted) in [
         ("keep = \"0s\"", "the minimum is one second"),
         ("keep = \"30 days\"", "a duration, such as"),

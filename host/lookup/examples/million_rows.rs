@@ -14,7 +14,8 @@ use std::{
     time::Instant,
 };
 
-use lessor_lookup::{FileSettings, Place, SourceSettings, Sources};
+use lessor_lookup::Sources;
+use lessor_settings::{CsvSettings, JsonSettings, LookupFailure, SourceKind, SourceSettings};
 
 const QUESTIONS: u32 = 1_000_000;
 
@@ -26,13 +27,14 @@ fn main() {
         let path = folder.path().join(format!("subscribers.{format}"));
         write(&path, format, rows);
         let length = fs::metadata(&path).unwrap().len();
-        let file = FileSettings { path, key: Some("port".to_owned()), rows_min: None };
-        let place = match format {
-            "csv" => Place::Csv { file, delimiter: ',' },
-            _ => Place::Json(file),
+        let (key, rows_min) = ("port".to_owned(), None);
+        let kind = match format {
+            "csv" => SourceKind::Csv(CsvSettings { path, key, delimiter: ',', rows_min }),
+            _ => SourceKind::Json(JsonSettings { path, key: Some(key), rows_min }),
         };
         let begun = Instant::now();
-        let settings = [SourceSettings { name: "subscribers".to_owned(), place }];
+        let (name, on_failure) = ("subscribers".to_owned(), LookupFailure::default());
+        let settings = [SourceSettings { name, kind, on_failure }];
         let sources = Sources::open(&settings).unwrap_or_else(|errors| panic!("{errors:?}"));
         let read = begun.elapsed();
         let table = sources.table("subscribers").unwrap();

@@ -23,7 +23,6 @@ mod limits;
 mod remote;
 mod row;
 mod secret;
-mod settings;
 mod source;
 mod sources;
 mod status;
@@ -36,10 +35,6 @@ pub use limits::{
     FILE_OCTETS_MAX, HEADER_OCTETS_MAX, KEY_OCTETS_MAX, LOG_LINE_EVERY, RETRY_AFTER_MAX,
     RETRY_AFTER_MIN, ROW_IN_FILE_OCTETS_MAX, ROW_OCTETS_MAX, SAME_ERROR_EVERY, SECRET_OCTETS_MAX,
     SHRINKS_TO_ONE_IN, SQLITE_STEPS_MAX, TABLE_OCTETS_FREE,
-};
-pub use settings::{
-    FileSettings, HttpSettings, Place, PostgresqlSettings, RadiusSettings, RemoteLimits,
-    SourceSettings, SqliteSettings,
 };
 pub use sources::Sources;
 pub use status::SourceStatus;

@@ -18,11 +18,12 @@ use std::{
 };
 
 use lessor_core::{LookupAnswer, Row};
+use lessor_settings::RemoteLimits;
 use tokio::sync::{Semaphore, watch};
 
+pub(crate) use self::backend::Backend;
 use self::{
     back_off::{BackOff, Next},
-    backend::Backend,
     cache::{Answers, Remembered},
     failed_keys::FailedKeys,
     question::{Failure, Question},
@@ -30,8 +31,6 @@ use self::{
 use crate::{
     Problem,
     limits::KEY_OCTETS_MAX,
-    secret::Secrets,
-    settings::{Place, RemoteLimits},
     status::{Counters, SourceStatus},
 };
 
@@ -53,25 +52,19 @@ pub(crate) struct Remote {
 type Flight = watch::Receiver<Option<LookupAnswer>>;
 
 impl Remote {
-    pub(crate) fn open(
-        name: &str,
-        place: &Place,
-        limits: &RemoteLimits,
-        secrets: &Secrets,
-    ) -> Result<Self, Problem> {
-        let backend = Backend::open(place, limits, secrets)?;
-        let places = Arc::new(Semaphore::new(backend.concurrency_max(limits)));
-        Ok(Self {
+    pub(crate) fn new(name: &str, backend: Backend, limits: RemoteLimits) -> Self {
+        let places = Arc::new(Semaphore::new(backend.concurrency_max(&limits)));
+        Self {
             name: name.to_owned(),
-            limits: limits.clone(),
+            limits,
             backend,
-            answers: Answers::new(limits),
+            answers: Answers::new(&limits),
             failed_keys: FailedKeys::new(),
             back_off: BackOff::default(),
             places,
             flights: Mutex::default(),
             counters: Counters::default(),
-        })
+        }
     }
 
     /// Returns the answer if it is known without a query.

@@ -1,4 +1,4 @@
-//! A source: its settings, and the table or remote source that was opened from them.
+//! A source: its kind, and the table or remote source that was opened from them.
 
 use std::{
     path::Path,
@@ -9,20 +9,23 @@ use std::{
 };
 
 use lessor_core::LookupAnswer;
+use lessor_settings::{
+    CsvSettings, JsonSettings, RemoteLimits, SourceKind, SourceSettings, SqliteSettings,
+};
 
 use crate::{
     Problem, SourceStatus, Table,
     limits::SHRINKS_TO_ONE_IN,
-    remote::Remote,
+    remote::{Backend, Remote},
     secret::{Secret, Secrets, read_certificates},
-    settings::{FileSettings, Place, SourceSettings},
     status::Counters,
     table::Stamp,
 };
 
 /// A source that can be queried.
 pub(crate) struct Source {
-    pub(crate) settings: SourceSettings,
+    pub(crate) name: String,
+    kind: SourceKind,
     secrets: Secrets,
     body: Body,
     /// The version of the source's file.
@@ -39,40 +42,49 @@ enum Body {
 impl Source {
     /// Opens a source. `old` is the one in use under its name, if there is one.
     pub(crate) fn open(settings: &SourceSettings, old: Option<&Self>) -> Result<Self, Problem> {
-        let secrets = secrets(&settings.place)?;
-        let file = |settings: &FileSettings, (table, stamp): (Table, Stamp)| {
-            check_rows(settings, &table, old.and_then(Self::table))?;
+        let SourceSettings { name, kind, .. } = settings.clone();
+        let secrets = secrets(&kind)?;
+        let serving = old.and_then(Self::table);
+        let of_file = |path, rows_min, (table, stamp): (Table, Stamp)| {
+            check_rows(path, rows_min, &table, serving)?;
             Ok((Body::File { table, counters: Box::default() }, Some(stamp)))
         };
-        let (body, stamp) = match &settings.place {
-            Place::Csv { file: settings, delimiter } => {
-                file(settings, Table::csv(settings, *delimiter)?)?
+        let remote = |backend: Backend, limits: &RemoteLimits| {
+            Body::Remote(Arc::new(Remote::new(&name, backend, *limits)))
+        };
+        let (body, stamp) = match &kind {
+            SourceKind::Csv(file) => of_file(&file.path, file.rows_min, Table::csv(file)?)?,
+            SourceKind::Json(file) => of_file(&file.path, file.rows_min, Table::json(file)?)?,
+            SourceKind::Sqlite(database, limits) => {
+                let stamp = stamp_of_database(&database.path)?;
+                (remote(Backend::sqlite(database, limits)?, limits), Some(stamp))
             }
-            Place::Json(settings) => file(settings, Table::json(settings)?)?,
-            place => {
-                let limits = place.limits().cloned().unwrap_or_default();
-                let stamp = stamp_of_database(place)?;
-                let remote = Remote::open(&settings.name, place, &limits, &secrets)?;
-                (Body::Remote(Arc::new(remote)), stamp)
+            SourceKind::Postgresql(database, limits) => {
+                (remote(Backend::postgresql(database, limits, &secrets)?, limits), None)
+            }
+            SourceKind::Http(service, limits) => {
+                (remote(Backend::http(service, limits, &secrets)?, limits), None)
+            }
+            SourceKind::Radius(server, limits) => {
+                (remote(Backend::radius(server, limits, &secrets)?, limits), None)
             }
         };
         static VERSION: AtomicU64 = AtomicU64::new(0);
         let version = VERSION.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { settings: settings.clone(), secrets, body, stamp, version })
+        Ok(Self { name, kind, secrets, body, stamp, version })
     }
 
-    /// Whether reopening the source with these settings would give the same result.
-    pub(crate) fn still_serves(&self, settings: &SourceSettings) -> bool {
-        let is_same_file = match (&self.settings.place, &self.stamp) {
-            (Place::Csv { file, .. } | Place::Json(file), Some(stamp)) => {
-                stamp.still_holds(&file.path)
-            }
-            (Place::Sqlite(settings, _), Some(stamp)) => stamp.is_of_same_file(&settings.path),
+    /// Whether reopening the source as this kind would give the same result.
+    pub(crate) fn still_serves(&self, kind: &SourceKind) -> bool {
+        let is_same_file = match (&self.kind, &self.stamp) {
+            (SourceKind::Csv(CsvSettings { path, .. }), Some(stamp))
+            | (SourceKind::Json(JsonSettings { path, .. }), Some(stamp)) => stamp.still_holds(path),
+            (SourceKind::Sqlite(database, _), Some(stamp)) => stamp.is_of_same_file(&database.path),
             _ => true,
         };
-        self.settings == *settings
+        self.kind == *kind
             && is_same_file
-            && secrets(&settings.place).is_ok_and(|secrets| secrets == self.secrets)
+            && secrets(kind).is_ok_and(|secrets| secrets == self.secrets)
     }
 
     /// Returns the answer if it is available at once.
@@ -122,9 +134,9 @@ impl Source {
             }
         };
         SourceStatus {
-            name: self.settings.name.clone(),
-            kind: self.settings.place.kind().to_owned(),
-            location: self.settings.place.location(),
+            name: self.name.clone(),
+            kind: self.kind.name().to_owned(),
+            location: location(&self.kind),
             ..status
         }
     }
@@ -132,9 +144,14 @@ impl Source {
 
 /// Refuses a file with fewer rows than the minimum, or one that has lost almost all rows of the
 /// version in use: it was probably truncated during a copy.
-fn check_rows(settings: &FileSettings, table: &Table, old: Option<&Table>) -> Result<(), Problem> {
-    let (path, rows) = (settings.path.clone(), table.rows() as u64);
-    match (settings.rows_min, old.map(|old| old.rows() as u64)) {
+fn check_rows(
+    path: &Path,
+    rows_min: Option<u64>,
+    table: &Table,
+    old: Option<&Table>,
+) -> Result<(), Problem> {
+    let (path, rows) = (path.to_owned(), table.rows() as u64);
+    match (rows_min, old.map(|old| old.rows() as u64)) {
         (Some(rows_min), _) if rows < rows_min => Err(Problem::TooFewRows { path, rows, rows_min }),
         (None, Some(serving)) if rows * SHRINKS_TO_ONE_IN < serving => {
             Err(Problem::Shrunk { path, rows, serving })
@@ -144,21 +161,21 @@ fn check_rows(settings: &FileSettings, table: &Table, old: Option<&Table>) -> Re
 }
 
 /// Reads the files with secrets and certificates that a source needs.
-fn secrets(place: &Place) -> Result<Secrets, Problem> {
+fn secrets(kind: &SourceKind) -> Result<Secrets, Problem> {
     let certificates = |path: Option<&Path>| path.map(read_certificates).transpose();
-    Ok(match place {
-        Place::Csv { .. } | Place::Json(_) | Place::Sqlite(..) => Secrets::default(),
-        Place::Postgresql(settings, _) => Secrets {
+    Ok(match kind {
+        SourceKind::Csv(_) | SourceKind::Json(_) | SourceKind::Sqlite(..) => Secrets::default(),
+        SourceKind::Postgresql(settings, _) => Secrets {
             main: Secret::read_if_any(settings.password_file.as_deref())?,
             password: None,
             certificates: certificates(settings.ca_file.as_deref())?,
         },
-        Place::Http(settings, _) => Secrets {
+        SourceKind::Http(settings, _) => Secrets {
             main: Secret::read_if_any(settings.bearer_token_file.as_deref())?,
             password: None,
             certificates: certificates(settings.ca_file.as_deref())?,
         },
-        Place::Radius(settings, _) => Secrets {
+        SourceKind::Radius(settings, _) => Secrets {
             main: Some(Secret::read(&settings.secret_file)?),
             password: Secret::read_if_any(settings.password_file.as_deref())?,
             certificates: None,
@@ -167,9 +184,19 @@ fn secrets(place: &Place) -> Result<Secrets, Problem> {
 }
 
 /// A database is kept open and its content may change; a replaced file is another source.
-fn stamp_of_database(place: &Place) -> Result<Option<Stamp>, Problem> {
-    let Place::Sqlite(settings, _) = place else { return Ok(None) };
-    let metadata =
-        lessor_files::check(&settings.path).map_err(Problem::unreadable(&settings.path))?;
-    Ok(Some(Stamp::of(&metadata)))
+fn stamp_of_database(path: &Path) -> Result<Stamp, Problem> {
+    let metadata = lessor_files::check(path).map_err(Problem::unreadable(path))?;
+    Ok(Stamp::of(&metadata))
+}
+
+/// Where the source is, for display.
+fn location(kind: &SourceKind) -> String {
+    match kind {
+        SourceKind::Csv(CsvSettings { path, .. })
+        | SourceKind::Json(JsonSettings { path, .. })
+        | SourceKind::Sqlite(SqliteSettings { path, .. }, _) => path.display().to_string(),
+        SourceKind::Postgresql(database, _) => database.url.clone(),
+        SourceKind::Http(service, _) => service.url.clone(),
+        SourceKind::Radius(server, _) => server.server.clone(),
+    }
 }

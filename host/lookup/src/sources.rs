@@ -3,8 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use lessor_core::LookupAnswer;
+use lessor_settings::SourceSettings;
 
-use crate::{Problem, SourceError, SourceSettings, SourceStatus, Table, source::Source};
+use crate::{Problem, SourceError, SourceStatus, Table, source::Source};
 
 /// All sources of one configuration. The set is immutable; a reload creates another one, which
 /// shares the unchanged sources.
@@ -17,7 +18,8 @@ pub struct Sources {
 
 impl Sources {
     /// Opens every source: reads files, and checks the others as far as that is possible without
-    /// queries. This can be slow, so call it off the packet path.
+    /// queries. This can be slow, so call it off the packet path. What happens when one of them
+    /// fails is up to the caller.
     ///
     /// # Errors
     /// All problems of all sources.
@@ -41,7 +43,7 @@ impl Sources {
                 continue;
             }
             let old = self.source(name);
-            let opened = match old.filter(|old| old.still_serves(settings)) {
+            let opened = match old.filter(|old| old.still_serves(&settings.kind)) {
                 Some(same) => Ok(Arc::clone(same)),
                 None => Source::open(settings, old.map(|old| &**old)).map(Arc::new),
             };
@@ -63,7 +65,7 @@ impl Sources {
 
     /// The names of the sources.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().map(|source| source.settings.name.as_str())
+        self.sources.iter().map(|source| source.name.as_str())
     }
 
     /// Whether there is a source with this name.
@@ -97,14 +99,14 @@ impl Sources {
     /// The sources that are files, each with a number that is unique to its version.
     pub fn versions(&self) -> Vec<(String, u64)> {
         let files = self.sources.iter().filter(|source| source.table().is_some());
-        files.map(|source| (source.settings.name.clone(), source.version)).collect()
+        files.map(|source| (source.name.clone(), source.version)).collect()
     }
 
     /// Warnings about the configuration before the first query: the name of the source, and the
     /// warning.
     pub fn warnings(&self) -> Vec<(String, String)> {
         let of = |source: &Arc<Source>| {
-            let name = source.settings.name.clone();
+            let name = source.name.clone();
             source.warnings().into_iter().map(move |warning| (name.clone(), warning))
         };
         self.sources.iter().flat_map(of).collect()

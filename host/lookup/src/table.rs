@@ -16,10 +16,11 @@ use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
 use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table};
 use lessor_core::Row;
+use lessor_settings::{CsvSettings, JsonSettings};
 
 pub(crate) use self::file::Stamp;
 use self::{memory::Memory, record::Layout};
-use crate::{Problem, limits::KEY_OCTETS_MAX, settings::FileSettings};
+use crate::{Problem, limits::KEY_OCTETS_MAX};
 
 /// The rows of a file, by key.
 pub struct Table {
@@ -33,12 +34,12 @@ pub struct Table {
 
 impl Table {
     /// Reads a CSV file.
-    pub(crate) fn csv(file: &FileSettings, delimiter: char) -> Result<(Self, Stamp), Problem> {
-        file::read(&file.path, |reader, sink| csv::read(reader, file, delimiter, sink))
+    pub(crate) fn csv(file: &CsvSettings) -> Result<(Self, Stamp), Problem> {
+        file::read(&file.path, |reader, sink| csv::read(reader, file, sink))
     }
 
     /// Reads a JSON file.
-    pub(crate) fn json(file: &FileSettings) -> Result<(Self, Stamp), Problem> {
+    pub(crate) fn json(file: &JsonSettings) -> Result<(Self, Stamp), Problem> {
         file::read(&file.path, |reader, sink| json::read(reader, file.key.as_deref(), sink))
     }
 

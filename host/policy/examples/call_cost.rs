@@ -18,10 +18,8 @@ use lessor_core::{
     OptionSet, OptionValue, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
     RequestKind, Subnet, Timestamp, UnknownClients,
 };
-use lessor_policy_host::{
-    COMPILE_COMMAND, Limits, Mode, PluginSource, Runner, Runtime, RuntimeSettings, View,
-    compile_child,
-};
+use lessor_policy_host::{COMPILE_COMMAND, PluginSource, Runner, Runtime, RuntimeSettings, View, compile_child};
+use lessor_settings::{PluginLimits, PluginMode};
 
 const ROUNDS: usize = 200;
 const CALLS_PER_ROUND: usize = 5_000;
@@ -137,9 +135,9 @@ fn source(path: &Path, settings: &str) -> PluginSource {
         interpreter: None,
         settings_json: settings.to_owned(),
         grants: Default::default(),
-        limits: Limits::default(),
+        limits: PluginLimits::default(),
         on_failure: Default::default(),
-        mode: Mode::Live,
+        mode: PluginMode::Live,
     }
 }
 

@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use lessor_settings::PluginLimits;
 
-use crate::limits::{CORE_INSTANCES_MAX, Limits, MEMORIES_MAX, STACK_OCTETS_MAX, TABLES_MAX};
+use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, STACK_OCTETS_MAX, TABLES_MAX};
 
 /// The number of tables: a component from wit-component has two, its own and that of its imports.
 const POOLED_TABLES_PER_INSTANCE: u32 = 4;
@@ -61,8 +62,8 @@ fn pool(instances_max: u32) -> InstanceAllocationStrategy {
         .max_core_instances_per_component(CORE_INSTANCES_MAX as u32)
         .max_memories_per_component(MEMORIES_MAX as u32)
         .max_tables_per_component(TABLES_MAX as u32)
-        .max_memory_size(Limits::MEMORY_BYTES_LIMIT)
-        .table_elements(Limits::TABLE_ELEMENTS_LIMIT);
+        .max_memory_size(PluginLimits::MEMORY_BYTES_LIMIT)
+        .table_elements(PluginLimits::TABLE_ELEMENTS_LIMIT);
     InstanceAllocationStrategy::Pooling(pool)
 }
 

@@ -11,6 +11,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
+use lessor_settings::{Capability, Grants};
+
 use self::writer::Writer;
 pub(crate) use self::{
     log::LogBudget,
@@ -19,10 +21,9 @@ pub(crate) use self::{
 };
 pub use self::{
     metrics::Metric,
-    state::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX, StateEntry, StateRules, StateStatus, WhenFull},
+    state::{StateEntry, StateStatus},
     writer::{Remembered, StateChange, StateStore, StateStoreError},
 };
-use crate::{Capability, Grants};
 
 /// The data that belongs to one plugin.
 pub(crate) struct Belongings {

@@ -4,17 +4,9 @@
 use std::{sync::Arc, time::Instant};
 
 use lessor_core::RequestKind;
+use lessor_settings::{PluginMode, StateRules};
 
-use crate::{
-    LookupSources, Mode, NoLookupSources, PluginError, PluginReport, PluginSource, PluginStatus,
-    Shadows, StateRules, background,
-    error::Problem,
-    hook::{Hook, HookSet},
-    plugin::Plugin,
-    prepare::{Interpreters, Surroundings, prepare},
-    runtime::Runtime,
-    seat::{Duty, Seat},
-};
+use crate::{LookupSources, NoLookupSources, PluginError, PluginReport, PluginSource, PluginStatus, Shadows, background, error::Problem, hook::{Hook, HookSet}, plugin::Plugin, prepare::{Interpreters, Surroundings, prepare}, runtime::Runtime, seat::{Duty, Seat}};
 
 /// The plugins of one generation.
 pub struct Chain {
@@ -114,7 +106,7 @@ impl Chain {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let is_live = |plugin: &&Arc<Plugin>| plugin.mode == Mode::Live;
+        let is_live = |plugin: &&Arc<Plugin>| plugin.mode == PluginMode::Live;
         let of_live = |hooks_of: fn(HookSet) -> HookSet| {
             let live = plugins.iter().filter(is_live);
             let sets = live.map(|plugin| hooks_of(plugin.hooks));
@@ -183,7 +175,7 @@ impl Chain {
     /// one client without a line, count at most `max` times, so that one client cannot dominate the
     /// count.
     pub fn faults_at_most(&self, max: u64) -> u64 {
-        let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
+        let live = self.plugins.iter().filter(|plugin| plugin.mode == PluginMode::Live);
         live.map(|plugin| plugin.health.faults_at_most(max)).sum()
     }
 
@@ -201,7 +193,7 @@ impl Chain {
     /// If a plugin cannot be instantiated.
     pub fn rehearsal(&self, patience: u64) -> Result<Arc<Self>, Vec<PluginError>> {
         let (mut plugins, mut errors) = (Vec::new(), Vec::new());
-        for plugin in self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live) {
+        for plugin in self.plugins.iter().filter(|plugin| plugin.mode == PluginMode::Live) {
             match plugin.rehearsed(patience) {
                 Ok(plugin) => plugins.push(Arc::new(plugin)),
                 Err(error) => errors.push(error),
@@ -255,7 +247,7 @@ impl Chain {
     ) -> Result<Vec<Seat>, Vec<PluginError>> {
         let mut seats = Vec::new();
         let mut errors = Vec::new();
-        let live = self.plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
+        let live = self.plugins.iter().filter(|plugin| plugin.mode == PluginMode::Live);
         for plugin in live.filter(|plugin| is_wanted(plugin.hooks)) {
             if before.is_some_and(|before| before.has_instances_of(plugin)) {
                 seats.push(Seat::vacant(plugin, duty));

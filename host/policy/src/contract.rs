@@ -17,14 +17,11 @@ use wit_parser::{
     InterfaceId, PackageName, Resolve, World, WorldItem, WorldKey,
     decoding::{DecodedWasm, decode},
 };
+use lessor_settings::Capability;
 
 use self::served::Served;
 pub(crate) use self::served::VERSION;
-use crate::{
-    Capability,
-    error::Problem,
-    hook::{Hook, HookSet},
-};
+use crate::{error::Problem, hook::{Hook, HookSet}};
 
 /// The world that contains everything in the contract.
 const WORLD: &str = "interpreter";

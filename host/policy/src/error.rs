@@ -5,8 +5,9 @@ use std::{borrow::Cow, fmt, io, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use lessor_settings::Grants;
 
-use crate::{FaultKind, Grants, hook::Hook, limits};
+use crate::{FaultKind, hook::Hook, limits};
 
 /// Why a plugin cannot be used.
 #[derive(Debug, Error)]
@@ -129,7 +130,7 @@ pub enum Problem {
         "imports {found}, which this server does not provide; of lessor:policy@{} it provides \
          only types and the interfaces that can be granted, {}. {advice}",
         crate::contract::VERSION,
-        crate::Grants::all()
+        Grants::all()
     )]
     MissingImport {
         /// The function or interface.
@@ -171,7 +172,7 @@ pub enum Problem {
     #[error(
         "needs {minimum} octets of memory at its start, but its limit is {limit}; raise \
          memory-mib below [limits] in its sidecar file (at most {}), or make the plugin smaller",
-        limits::Limits::MEMORY_BYTES_LIMIT >> 20
+        PluginLimits::MEMORY_BYTES_LIMIT >> 20
     )]
     MemoryOverLimit {
         /// The initial memory, in octets.

@@ -1,9 +1,11 @@
 //! What the author of a plugin needs to know about a fault.
 
-use crate::{FaultKind, Hook, Limits, fault::Fault, script::Script};
+use lessor_settings::PluginLimits;
+
+use crate::{FaultKind, Hook, fault::Fault, script::Script};
 
 /// Adds what the author of the plugin needs to know to a fault: the hook, and what to do.
-pub(crate) fn advised(fault: Fault, hook: Hook, limits: &Limits, script: Option<&Script>) -> Fault {
+pub(crate) fn advised(fault: Fault, hook: Hook, limits: &PluginLimits, script: Option<&Script>) -> Fault {
     let Fault { kind, message, computed } = fault;
     let message = match kind {
         FaultKind::DeadlineExceeded => format!(
@@ -12,7 +14,7 @@ pub(crate) fn advised(fault: Fault, hook: Hook, limits: &Limits, script: Option<
                  most {} ms)",
             limits.deadline_ms,
             script.map_or_else(|| "Check for a loop that does not end.".to_owned(), Script::loops),
-            Limits::DEADLINE_MS_LIMIT
+            PluginLimits::DEADLINE_MS_LIMIT
         ),
         FaultKind::StackExhausted => {
             format!("{hook}: {message}. Check whether its functions recurse without end")

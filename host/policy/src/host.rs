@@ -18,18 +18,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use lessor_core::Reply;
 use wasmtime::component::{HasSelf, Linker};
+use lessor_settings::{Grants, PluginLimits, StateRules};
 
 pub(crate) use self::{
     bindings::lessor::policy::types, draft::Draft, limiter::Limiter, reply::ReplyDraft,
 };
-use crate::{
-    Grants, LeaseEvent, LookupSources, PlannedLookup, StateRules, View,
-    belongings::{Belongings, MetricCell},
-    fault::BadAnswer,
-    health::{Culprit, Subject as _},
-    limits::Limits,
-    stopwatch::Stopwatch,
-};
+use crate::{LeaseEvent, LookupSources, PlannedLookup, View, belongings::{Belongings, MetricCell}, fault::BadAnswer, health::{Culprit, Subject as _}, stopwatch::Stopwatch};
 
 /// Encodes an option of a reply, for plugins that read it. The caller provides it, because this
 /// crate does not know the wire format.
@@ -80,7 +74,7 @@ impl Guest {
     /// Creates the data of a store of the plugin with this name.
     pub(crate) fn new(
         plugin: Arc<str>,
-        limits: &Limits,
+        limits: &PluginLimits,
         grants: Grants,
         belongings: Arc<Belongings>,
         lookup_sources: Arc<dyn LookupSources>,

@@ -12,25 +12,9 @@ use wasmtime::{
 
 use lessor_core::{Reply, Terms, Verdict};
 use lessor_vocabulary::Shape;
+use lessor_settings::{Grants, PluginLimits};
 
-use crate::{
-    FaultKind, Grants, LeaseEvent, Limits, LookupSources, PlannedLookup, View,
-    belongings::Belongings,
-    contract::Examined,
-    error::Problem,
-    fault::Fault,
-    fault_advice::advised,
-    hook::{Hook, HookSet},
-    host::{Draft, Encode, Guest, ReplyDraft, types},
-    instance_count::{Counted, InstanceCount},
-    limits::{
-        ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
-        REASON_OCTETS_MAX,
-    },
-    lookups::CurrentSources,
-    script::Script,
-    stopwatch::Stopwatch,
-};
+use crate::{FaultKind, LeaseEvent, LookupSources, PlannedLookup, View, belongings::Belongings, contract::Examined, error::Problem, fault::Fault, fault_advice::advised, hook::{Hook, HookSet}, host::{Draft, Encode, Guest, ReplyDraft, types}, instance_count::{Counted, InstanceCount}, limits::{ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX, REASON_OCTETS_MAX}, lookups::CurrentSources, script::Script, stopwatch::Stopwatch};
 
 type Plan = TypedFunc<(Resource<types::Request>, Resource<types::LookupPlan>), ()>;
 type Decide = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
@@ -51,7 +35,7 @@ pub(crate) struct Recipe {
     pub(crate) settings_json: String,
     pub(crate) belongings: Arc<Belongings>,
     pub(crate) grants: Grants,
-    pub(crate) limits: Limits,
+    pub(crate) limits: PluginLimits,
     pub(crate) lookup_sources: Arc<CurrentSources>,
     pub(crate) instances: InstanceCount,
 }
@@ -103,7 +87,7 @@ pub(crate) struct Instance {
     script_hooks: Option<HookSet>,
     /// The script, if the plugin is an interpreter.
     script: Option<Arc<Script>>,
-    limits: Limits,
+    limits: PluginLimits,
     _counted: Counted,
 }
 

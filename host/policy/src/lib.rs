@@ -19,7 +19,7 @@
 //! with its own memory and no locks. Before every call, including `configure` and instantiation,
 //! the deadline is reset. A call that traps, takes too long or returns an answer that is not valid
 //! costs that one call: what it set is discarded, the failure policy decides about the packet
-//! ([`FailurePolicy`]), the instance is dropped, and a spare one that was prepared off the packet
+//! ([`FailurePolicy`](lessor_settings::FailurePolicy)), the instance is dropped, and a spare one that was prepared off the packet
 //! path takes over at the next call. Clients, lines and links whose faults cost more processor time
 //! than allowed are shut out: the plugin is not called for them for some time. If the faults of
 //! many clients cost more than [`limits::FAULT_MS_PER_SEC`], the plugin is suspended for all
@@ -40,7 +40,6 @@ mod artifact;
 mod background;
 mod belongings;
 mod cache;
-mod capability;
 mod chain;
 mod clock;
 mod compiler;
@@ -74,10 +73,9 @@ mod view;
 
 pub use allocation::Allocation;
 pub use belongings::{
-    Metric, Remembered, StateChange, StateEntry, StateRules, StateStatus, StateStore,
-    StateStoreError, WhenFull,
+    Metric, Remembered, StateChange, StateEntry, StateStatus, StateStore,
+    StateStoreError,
 };
-pub use capability::{Capability, Grants};
 pub use chain::Chain;
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};
 pub use error::{CompileLimit, PluginError, Problem, RuntimeError};
@@ -85,8 +83,6 @@ pub use fault::FaultKind;
 pub use health::{LastFault, Offender, OffenderStatus, Suspension};
 pub use hook::Hook;
 pub use host::Encode;
-pub use lessor_core::LeaseEventKind;
-pub use limits::{FailurePolicy, Limits};
 pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use runner::{Observer, Runner};
@@ -96,7 +92,7 @@ pub use shadow::{
     Difference, DifferenceKind, SampledReply, ShadowDifference, ShadowRunner, ShadowSample,
     ShadowStatus, ShadowThread, Shadows, ShadowsStatus,
 };
-pub use source::{Mode, PluginReport, PluginSource};
+pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;
 pub use trace::{EditOutcome, Plan, PolicyOutcome, Setting, TraceEntry};
 pub use view::{Absent, LeaseEvent, Lookup, Lookups, PlannedLookup, View};

@@ -1,10 +1,7 @@
 //! Limits: what a policy may use, and what happens when it fails. Every resource that a policy
 //! could use without bound has a limit here, and a test that reaches it.
 
-use serde::{Deserialize, Serialize};
-
-use crate::StateRules;
-pub use crate::belongings::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX};
+use lessor_settings::PluginLimits;
 
 /// The maximum size of a plugin file, in octets.
 pub const PLUGIN_OCTETS_MAX: u64 = 64 << 20;
@@ -132,74 +129,20 @@ pub const COMPILE_WALL_SECS_MAX: u64 = 1_800;
 /// The maximum size of the code generated from one file, in octets.
 pub const COMPILED_OCTETS_MAX: u64 = 512 << 20;
 
-/// The limits of one plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Limits {
-    /// How long a call may compute, in milliseconds of processor time; it is stopped 1 to 2 ms
-    /// later.
-    pub deadline_ms: u64,
-    /// The maximum memory of an instance, in octets.
-    pub memory_bytes_max: usize,
-    /// The maximum number of table elements of an instance.
-    pub table_elements_max: usize,
-    /// The maximum number of lines that the plugin may log per second, and at once.
-    pub log_lines_per_sec_max: u32,
-    /// The limits of its state.
-    pub state: StateRules,
-}
-
-impl Limits {
-    /// The largest deadline of a call that can be configured, in milliseconds.
-    pub const DEADLINE_MS_LIMIT: u64 = 1_000;
-    /// The largest memory of an instance that can be configured, in octets.
-    pub const MEMORY_BYTES_LIMIT: usize = 1 << 30;
-    /// The largest number of table elements of an instance that can be configured.
-    pub const TABLE_ELEMENTS_LIMIT: usize = 100_000;
-
-    /// The largest number of lines per second that can be configured.
-    pub const LOG_LINES_PER_SEC_LIMIT: u32 = 1_000;
-
-    /// The limits that are out of range: name, value, minimum and maximum.
-    pub(crate) fn out_of_range(&self) -> impl Iterator<Item = (&'static str, u64, u64, u64)> {
-        let table = self.table_elements_max as u64;
-        let lines = u64::from(self.log_lines_per_sec_max);
-        [
-            ("deadline-ms", self.deadline_ms, 1, Self::DEADLINE_MS_LIMIT),
-            (
-                "memory-mib, in octets,",
-                self.memory_bytes_max as u64,
-                64 << 10,
-                Self::MEMORY_BYTES_LIMIT as u64,
-            ),
-            ("table-elements", table, 1, Self::TABLE_ELEMENTS_LIMIT as u64),
-            ("log-lines-per-sec", lines, 1, u64::from(Self::LOG_LINES_PER_SEC_LIMIT)),
-        ]
-        .into_iter()
-        .filter(|(_, found, min, max)| found < min || found > max)
-    }
-}
-
-/// 10 ms for a call, 64 MiB of memory, 20,000 table elements, 20 log lines per second.
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            deadline_ms: 10,
-            memory_bytes_max: 64 << 20,
-            table_elements_max: 20_000,
-            log_lines_per_sec_max: 20,
-            state: StateRules::default(),
-        }
-    }
-}
-
-/// What happens to a packet when a plugin faults or cannot be called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FailurePolicy {
-    /// Continue as if the plugin were absent.
-    #[default]
-    Skip,
-    /// Drop the packet: no answer is better than one without this plugin.
-    Drop,
+/// The limits of a plugin that are out of range: name, value, minimum and maximum.
+pub(crate) fn out_of_range(
+    limits: &PluginLimits,
+) -> impl Iterator<Item = (&'static str, u64, u64, u64)> {
+    let memory = limits.memory_bytes_max as u64;
+    let table = limits.table_elements_max as u64;
+    let lines = u64::from(limits.log_lines_per_sec_max);
+    let lines_max = u64::from(PluginLimits::LOG_LINES_PER_SEC_LIMIT);
+    [
+        ("deadline-ms", limits.deadline_ms, 1, PluginLimits::DEADLINE_MS_LIMIT),
+        ("memory-mib, in octets,", memory, 64 << 10, PluginLimits::MEMORY_BYTES_LIMIT as u64),
+        ("table-elements", table, 1, PluginLimits::TABLE_ELEMENTS_LIMIT as u64),
+        ("log-lines-per-sec", lines, 1, lines_max),
+    ]
+    .into_iter()
+    .filter(|(_, found, min, max)| found < min || found > max)
 }

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use lessor_core::RequestKind;
+use lessor_settings::PluginMode;
 
-use crate::{Chain, Mode, hook::Hook, plugin::Plugin};
+use crate::{Chain, hook::Hook, plugin::Plugin};
 
 /// The time that the plugins of a chain may take for one packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl LongestWait {
     /// Computes it for the live plugins of a chain. Returns `None` if no packet calls any.
     pub(crate) fn of(plugins: &[Arc<Plugin>]) -> Option<Self> {
         let of_kind = |kind| {
-            let live = plugins.iter().filter(|plugin| plugin.mode == Mode::Live);
+            let live = plugins.iter().filter(|plugin| plugin.mode == PluginMode::Live);
             let mut parts: Vec<WaitPart> = live.filter_map(|plugin| part(plugin, kind)).collect();
             parts.sort_by_key(|part| std::cmp::Reverse(part.wait_ms()));
             let wait_ms = parts.iter().map(WaitPart::wait_ms).sum();

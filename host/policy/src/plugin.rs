@@ -7,25 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    Capability, FailurePolicy, FaultKind, LastFault, LookupSources, Mode, PluginReport,
-    PluginSource, StateRules,
-    error::{PluginError, Problem},
-    fault::Fault,
-    health::{Consequence, Culprit, Health, clock_in},
-    hook::HookSet,
-    instance::{Instance, Recipe},
-    keeper::Keeper,
-    limits::FAULT_MS_PER_SEC,
-    lookups::CurrentSources,
-    status::PluginStatus,
-    timing::Calls,
-};
+use lessor_settings::{Capability, FailurePolicy, PluginMode, StateRules};
+
+use crate::{FaultKind, LastFault, LookupSources, PluginReport, PluginSource, error::{PluginError, Problem}, fault::Fault, health::{Consequence, Culprit, Health, clock_in}, hook::HookSet, instance::{Instance, Recipe}, keeper::Keeper, limits::FAULT_MS_PER_SEC, lookups::CurrentSources, status::PluginStatus, timing::Calls};
 
 /// One link of a chain.
 pub(crate) struct Plugin {
     pub(crate) name: Arc<str>,
-    pub(crate) mode: Mode,
+    pub(crate) mode: PluginMode,
     pub(crate) hooks: HookSet,
     pub(crate) on_failure: FailurePolicy,
     pub(crate) report: PluginReport,
@@ -96,7 +85,7 @@ impl Plugin {
     ) -> Option<Self> {
         let reads_tables = self.recipe.grants.contains(Capability::Tables);
         let is_same = *self.identity == *identity
-            && self.mode == Mode::Live
+            && self.mode == PluginMode::Live
             && !(reads_tables && lookup_sources.versions() != self.lookup_sources.versions());
         is_same.then(|| Self {
             name: Arc::clone(&self.name),

@@ -10,22 +10,9 @@ use std::{
 };
 
 use wasmtime::component::Component;
+use lessor_settings::PluginMode;
 
-use crate::{
-    LookupSources, Mode, PluginReport, PluginSource,
-    artifact::Artifact,
-    cache::{Key, Sealed},
-    compiler::Examination,
-    contract::Examined,
-    error::{PluginError, Problem},
-    instance::{Exports, Instance, Recipe},
-    limits::CHAIN_PLUGINS_MAX,
-    lookups::CurrentSources,
-    plugin::{Identity, Plugin},
-    runtime::Runtime,
-    script::Script,
-    trusted,
-};
+use crate::{LookupSources, PluginReport, PluginSource, artifact::Artifact, cache::{Key, Sealed}, compiler::Examination, contract::Examined, error::{PluginError, Problem}, instance::{Exports, Instance, Recipe}, limits::CHAIN_PLUGINS_MAX, lookups::CurrentSources, plugin::{Identity, Plugin}, runtime::Runtime, script::Script, trusted};
 
 /// The interpreters of one chain, each read and compiled once for all scripts that it runs.
 #[derive(Default)]
@@ -232,9 +219,7 @@ fn grant_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Pro
 }
 
 fn limit_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = source
-        .limits
-        .out_of_range()
+    let mut problems: Vec<Problem> = limits::out_of_range(&source.limits)
         .map(|(name, found, min, max)| Problem::LimitOutOfRange { name, found, min, max })
         .collect();
     let Some(examined) = examined else { return problems };
@@ -295,10 +280,10 @@ fn link(
     let exports = Exports::find(&pre, examined)?;
     let name: Arc<str> = source.name.as_str().into();
     let owner = match source.mode {
-        Mode::Live => Arc::clone(&name),
+        PluginMode::Live => Arc::clone(&name),
         // A shadow must not change the state of a live plugin with its name. File names contain no
         // slash.
-        Mode::Shadow => format!("{name}/shadow").into(),
+        PluginMode::Shadow => format!("{name}/shadow").into(),
     };
     Ok(Recipe {
         belongings: runtime.belongings(&owner, source.grants),
@@ -321,7 +306,7 @@ fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
         name: name.to_owned(),
         path: path.to_owned(),
         interpreter: None,
-        mode: Mode::default(),
+        mode: PluginMode::default(),
         hooks: examined.hooks.keys().copied().collect(),
         capabilities: examined.capabilities.keys().copied().collect(),
         exports: examined.exports.clone(),

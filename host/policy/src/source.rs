@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use lessor_settings::{Capability, FailurePolicy, Grants, PluginLimits, PluginMode};
+use serde::Serialize;
 
-use crate::{Capability, FailurePolicy, Grants, Limits, Named, hook::Hook};
+use crate::{Named, hook::Hook};
 
 /// A plugin as the operator installed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,33 +21,11 @@ pub struct PluginSource {
     /// The capabilities that it is granted.
     pub grants: Grants,
     /// Its limits.
-    pub limits: Limits,
+    pub limits: PluginLimits,
     /// What happens to a packet when the plugin fails.
     pub on_failure: FailurePolicy,
     /// Whether it decides.
-    pub mode: Mode,
-}
-
-/// Whether a plugin decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// The plugin decides.
-    #[default]
-    Live,
-    /// The plugin is called off the reply path, and its decisions are only compared with those
-    /// made.
-    Shadow,
-}
-
-impl Mode {
-    /// The name in files, logs and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Shadow => "shadow",
-        }
-    }
+    pub mode: PluginMode,
 }
 
 /// What a plugin file contains.
@@ -61,7 +40,7 @@ pub struct PluginReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<PathBuf>,
     /// Whether it decides; live if it was only inspected.
-    pub mode: Mode,
+    pub mode: PluginMode,
     /// The hooks that it has.
     pub hooks: Vec<Hook>,
     /// The capabilities that it imports.

@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use lessor_settings::{FailurePolicy, PluginMode};
 
-use crate::{
-    FailurePolicy, FaultKind, LastFault, Metric, Mode, OffenderStatus, StateStatus, Suspension,
-};
+use crate::{FaultKind, LastFault, Metric, OffenderStatus, StateStatus, Suspension};
 
 /// How all instances of one plugin behave, since its chain was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,7 +19,7 @@ pub struct PluginStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<PathBuf>,
     /// Whether it decides.
-    pub mode: Mode,
+    pub mode: PluginMode,
     /// The number of calls of hooks, including faults.
     pub calls: u64,
     /// The total time of all calls.
@@ -126,7 +125,7 @@ mod tests {
             name: "10-garden".into(),
             path: "/etc/lessor/plugins/10-garden.wasm".into(),
             interpreter: None,
-            mode: Mode::Shadow,
+            mode: PluginMode::Shadow,
             calls: 4,
             call_time_total: Duration::from_nanos(5_001),
             call_time_p50: Duration::from_nanos(900),

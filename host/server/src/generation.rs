@@ -13,15 +13,13 @@ use std::{
     sync::Arc,
 };
 
-use lessor_config::{Configuration, Grant, PluginSettings};
+use lessor_config::{Configuration, PluginSettings, Sidecar};
 use lessor_core::Timestamp;
 use lessor_files::Stamp;
 use lessor_lookup::SourceError;
 use lessor_net::Host;
-use lessor_policy_host::{
-    Capability, Chain, FailurePolicy, Limits, Mode, PluginError, PluginReport, PluginSource,
-    Runtime, StateRules, WhenFull,
-};
+use lessor_policy_host::{Chain, PluginError, PluginReport, PluginSource, Runtime};
+use lessor_settings::PluginMode;
 
 use crate::{
     last_accepted::Inputs,
@@ -236,58 +234,12 @@ pub(crate) fn plugin_source(
     let sidecar = match sidecar {
         Some(path) => lessor_config::load_sidecar(path),
         None if beside.symlink_metadata().is_ok() => lessor_config::load_sidecar(&beside),
-        None => Ok(lessor_config::Sidecar::default()),
+        None => Ok(Sidecar::default()),
     };
     let sidecar = sidecar.map_err(|mistakes| mistakes.render(colour))?;
-    let mut limits = Limits::default();
-    if let Some(deadline_ms) = sidecar.deadline_ms {
-        limits.deadline_ms = deadline_ms;
-    }
-    if let Some(memory_mib_max) = sidecar.memory_mib_max {
-        limits.memory_bytes_max = memory_mib_max as usize * 1024 * 1024;
-    }
-    if let Some(table_elements_max) = sidecar.table_elements_max {
-        limits.table_elements_max = table_elements_max;
-    }
-    if let Some(log_lines_per_sec_max) = sidecar.log_lines_per_sec_max {
-        limits.log_lines_per_sec_max = log_lines_per_sec_max;
-    }
-    limits.state = state_rules(&sidecar.state);
-    let granted = sidecar.grants.iter().map(|grant| match grant {
-        Grant::Log => Capability::Log,
-        Grant::Metrics => Capability::Metrics,
-        Grant::State => Capability::State,
-        Grant::Tables => Capability::Tables,
-    });
-    Ok(PluginSource {
-        grants: granted.collect(),
-        name: plugin_name(&path),
-        path,
-        interpreter,
-        settings_json: sidecar.settings_json,
-        limits,
-        on_failure: match sidecar.on_failure {
-            lessor_config::OnFailure::Skip => FailurePolicy::Skip,
-            lessor_config::OnFailure::Drop => FailurePolicy::Drop,
-        },
-        mode: match sidecar.mode {
-            lessor_config::PluginMode::Live => Mode::Live,
-            lessor_config::PluginMode::Shadow => Mode::Shadow,
-        },
-    })
-}
-
-fn state_rules(settings: &lessor_config::StateSettings) -> StateRules {
-    let default = StateRules::default();
-    StateRules {
-        keep_secs: settings.keep_secs.filter(|secs| *secs != lessor_core::INFINITE_SECS),
-        keys_max: settings.keys_max.unwrap_or(default.keys_max),
-        line_keys_max: settings.line_keys_max.unwrap_or(default.line_keys_max),
-        when_full: match settings.when_full {
-            lessor_config::WhenFull::Error => WhenFull::Error,
-            lessor_config::WhenFull::OldestGoesFirst => WhenFull::OldestGoesFirst,
-        },
-    }
+    let Sidecar { settings_json, limits, on_failure, mode, grants } = sidecar;
+    let name = plugin_name(&path);
+    Ok(PluginSource { name, path, interpreter, settings_json, grants, limits, on_failure, mode })
 }
 
 fn plugin_name(file: &Path) -> String {
@@ -302,7 +254,7 @@ pub(crate) fn hook_names(plugin: &PluginReport) -> String {
 /// Describes a plugin in one line, for people.
 pub(crate) fn description(plugin: &PluginReport) -> String {
     let mut hooks = hook_names(plugin);
-    if plugin.mode == Mode::Shadow {
+    if plugin.mode == PluginMode::Shadow {
         hooks.push_str("; shadow");
     }
     match &plugin.interpreter {

@@ -23,7 +23,8 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use lessor_config::{Configuration, LookupPlace, StoreBackend};
+use lessor_config::{Configuration, StoreBackend};
+use lessor_settings::SourceKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -204,24 +205,25 @@ impl Manifest {
             plugins.interpreters = Some(folder.join(inputs::INTERPRETERS));
         }
         for lookup in &mut configuration.lookups {
-            files_of(&mut lookup.place).into_iter().for_each(redirect);
+            files_of(&mut lookup.kind).into_iter().for_each(redirect);
         }
     }
 }
 
 /// Returns the files that a source needs and that are copied.
-fn files_of(place: &mut LookupPlace) -> Vec<&mut PathBuf> {
-    let files: Vec<Option<&mut PathBuf>> = match place {
-        LookupPlace::Csv { path, .. } | LookupPlace::Json { path, .. } => vec![Some(path)],
-        LookupPlace::Sqlite { .. } => Vec::new(),
-        LookupPlace::Postgresql { password_file, ca_file, .. } => {
-            vec![password_file.as_mut(), ca_file.as_mut()]
+fn files_of(kind: &mut SourceKind) -> Vec<&mut PathBuf> {
+    let files: Vec<Option<&mut PathBuf>> = match kind {
+        SourceKind::Csv(file) => vec![Some(&mut file.path)],
+        SourceKind::Json(file) => vec![Some(&mut file.path)],
+        SourceKind::Sqlite(..) => Vec::new(),
+        SourceKind::Postgresql(database, _) => {
+            vec![database.password_file.as_mut(), database.ca_file.as_mut()]
         }
-        LookupPlace::Http { bearer_token_file, ca_file, .. } => {
-            vec![bearer_token_file.as_mut(), ca_file.as_mut()]
+        SourceKind::Http(service, _) => {
+            vec![service.bearer_token_file.as_mut(), service.ca_file.as_mut()]
         }
-        LookupPlace::Radius { secret_file, password_file, .. } => {
-            vec![Some(secret_file), password_file.as_mut()]
+        SourceKind::Radius(server, _) => {
+            vec![Some(&mut server.secret_file), server.password_file.as_mut()]
         }
     };
     files.into_iter().flatten().collect()

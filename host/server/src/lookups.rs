@@ -1,14 +1,11 @@
 //! The lookup sources of one generation, as they are configured and as policies see them.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
-use lessor_config::{LookupFailure, LookupLimits, LookupPlace, LookupSettings};
 use lessor_core::{LookupAnswer, Row};
-use lessor_lookup::{
-    FileSettings, HttpSettings, Place, PostgresqlSettings, RadiusSettings, RemoteLimits,
-    SourceError, SourceSettings, Sources, SqliteSettings,
-};
+use lessor_lookup::{SourceError, Sources};
 use lessor_policy_host::{Lookup, LookupSources, PlannedLookup};
+use lessor_settings::{LookupFailure, SourceSettings};
 
 /// The sources of one generation, and how requests are handled when one of them fails.
 #[derive(Clone, Default)]
@@ -25,11 +22,10 @@ impl LookupSet {
     ///
     /// # Errors
     /// With every mistake in any of them.
-    pub(crate) fn open(settings: &[LookupSettings], old: &Self) -> Result<Self, Vec<SourceError>> {
-        let sources: Vec<SourceSettings> = settings.iter().map(source_settings).collect();
+    pub(crate) fn open(settings: &[SourceSettings], old: &Self) -> Result<Self, Vec<SourceError>> {
         let needed = settings.iter().filter(|source| source.on_failure == LookupFailure::Drop);
         let needed = needed.map(|source| source.name.clone()).collect();
-        let (sources, needed) = (old.sources.reload(&sources)?, Arc::new(needed));
+        let (sources, needed) = (old.sources.reload(settings)?, Arc::new(needed));
         Ok(Self { sources, needed, is_mute: false })
     }
 
@@ -131,62 +127,5 @@ impl LookupSources for LookupSet {
 
     fn versions(&self) -> Vec<(String, u64)> {
         self.sources.versions()
-    }
-}
-
-fn source_settings(settings: &LookupSettings) -> SourceSettings {
-    SourceSettings { name: settings.name.clone(), place: place(&settings.place) }
-}
-
-fn place(place: &LookupPlace) -> Place {
-    match place.clone() {
-        LookupPlace::Csv { path, key, delimiter, rows_min } => {
-            let rows_min = rows_min.map(u64::from);
-            Place::Csv { file: FileSettings { path, key: Some(key), rows_min }, delimiter }
-        }
-        LookupPlace::Json { path, key, rows_min } => {
-            Place::Json(FileSettings { path, key, rows_min: rows_min.map(u64::from) })
-        }
-        LookupPlace::Sqlite { path, query, limits } => {
-            Place::Sqlite(SqliteSettings { path, query }, remote_limits(limits))
-        }
-        LookupPlace::Postgresql { url, query, password_file, ca_file, limits } => {
-            let settings = PostgresqlSettings { url, password_file, ca_file, query };
-            Place::Postgresql(settings, remote_limits(limits))
-        }
-        LookupPlace::Http { url, headers, bearer_token_file, ca_file, limits } => {
-            let settings = HttpSettings { url, headers, bearer_token_file, ca_file };
-            Place::Http(settings, remote_limits(limits))
-        }
-        LookupPlace::Radius {
-            server,
-            secret_file,
-            password_file,
-            nas_identifier,
-            require_message_authenticator,
-            limits,
-        } => {
-            let settings = RadiusSettings {
-                server,
-                secret_file,
-                password_file,
-                nas_identifier,
-                require_message_authenticator,
-            };
-            Place::Radius(settings, remote_limits(limits))
-        }
-    }
-}
-
-fn remote_limits(limits: LookupLimits) -> RemoteLimits {
-    let secs = |secs: u32| Duration::from_secs(secs.into());
-    RemoteLimits {
-        deadline: Duration::from_millis(limits.deadline_ms.into()),
-        concurrency_max: limits.concurrency_max,
-        queue_max: limits.queue_max,
-        cache_ttl: secs(limits.cache_ttl_secs),
-        negative_ttl: secs(limits.negative_ttl_secs),
-        stale_for: secs(limits.stale_for_secs),
-        cache_entries_max: limits.cache_entries_max,
     }
 }

@@ -11,7 +11,8 @@ use std::{
 };
 
 use lessor_config::RollbackSettings;
-use lessor_policy_host::{Chain, Mode, PluginStatus};
+use lessor_policy_host::{Chain, PluginStatus};
+use lessor_settings::PluginMode;
 
 use crate::{
     counters::increment,
@@ -107,7 +108,7 @@ fn faults_of(chain: &Chain, settings: &RollbackSettings) -> u64 {
 
 /// Returns whether the faults of a plugin count; those of a shadow do not.
 fn counts(plugin: &PluginStatus) -> bool {
-    plugin.mode == Mode::Live && plugin.faults_total() > 0
+    plugin.mode == PluginMode::Live && plugin.faults_total() > 0
 }
 
 /// Returns `None` during a reload.

@@ -5,7 +5,8 @@ use std::{
     process::ExitCode,
 };
 
-use lessor_policy_host::{Mode, PluginStatus, ShadowDifference, ShadowsStatus};
+use lessor_policy_host::{PluginStatus, ShadowDifference, ShadowsStatus};
+use lessor_settings::PluginMode;
 use lessor_terminal::{Table, right_align, table};
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +60,7 @@ impl ShadowSummary {
             serving_since: written(clock::shown(generation.since)),
             found: found.unwrap_or_default(),
             lines_left_out: left_out.load(std::sync::atomic::Ordering::Relaxed),
-            live: chain.status().into_iter().filter(|plugin| plugin.mode == Mode::Live).collect(),
+            live: chain.status().into_iter().filter(|plugin| plugin.mode == PluginMode::Live).collect(),
         }
     }
 

@@ -12,7 +12,8 @@ use std::{
 
 use anyhow::bail;
 use lessor_core::{Timestamp, readable};
-use lessor_policy_host::{StateEntry, StateRules};
+use lessor_policy_host::StateEntry;
+use lessor_settings::StateRules;
 use lessor_terminal::{right_align, table};
 use serde::{Deserialize, Serialize};
 

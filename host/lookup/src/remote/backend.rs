@@ -1,6 +1,9 @@
 //! The backends of remote sources.
 
 use lessor_core::{LookupAnswer, Row};
+use lessor_settings::{
+    HttpSettings, PostgresqlSettings, RadiusSettings, RemoteLimits, SqliteSettings,
+};
 
 use super::{
     http::{self, Http},
@@ -9,14 +12,10 @@ use super::{
     radius::Radius,
     sqlite::{self, Sqlite},
 };
-use crate::{
-    Problem,
-    secret::Secrets,
-    settings::{Place, RemoteLimits},
-};
+use crate::{Problem, secret::Secrets};
 
 /// The backend of a remote source.
-pub(super) enum Backend {
+pub(crate) enum Backend {
     Sqlite(Sqlite),
     Postgresql(Box<Postgresql>),
     Http(Box<Http>),
@@ -24,27 +23,32 @@ pub(super) enum Backend {
 }
 
 impl Backend {
-    pub(super) fn open(
-        place: &Place,
+    pub(crate) fn sqlite(database: &SqliteSettings, limits: &RemoteLimits) -> Result<Self, Problem> {
+        Ok(Self::Sqlite(Sqlite::open(database, limits.concurrency_max)?))
+    }
+
+    pub(crate) fn postgresql(
+        database: &PostgresqlSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
     ) -> Result<Self, Problem> {
-        Ok(match place {
-            Place::Sqlite(settings, _) => {
-                Self::Sqlite(Sqlite::open(settings, limits.concurrency_max)?)
-            }
-            Place::Postgresql(settings, _) => {
-                Self::Postgresql(Box::new(Postgresql::open(settings, limits, secrets)?))
-            }
-            Place::Http(settings, _) => {
-                Self::Http(Box::new(Http::open(settings, limits, secrets)?))
-            }
-            Place::Radius(settings, _) => Self::Radius(Radius::open(settings, limits, secrets)?),
-            Place::Csv { .. } | Place::Json(_) => {
-                let message = "a file is no remote source";
-                return Err(Problem::setting("type", place.kind(), message));
-            }
-        })
+        Ok(Self::Postgresql(Box::new(Postgresql::open(database, limits, secrets)?)))
+    }
+
+    pub(crate) fn http(
+        service: &HttpSettings,
+        limits: &RemoteLimits,
+        secrets: &Secrets,
+    ) -> Result<Self, Problem> {
+        Ok(Self::Http(Box::new(Http::open(service, limits, secrets)?)))
+    }
+
+    pub(crate) fn radius(
+        server: &RadiusSettings,
+        limits: &RemoteLimits,
+        secrets: &Secrets,
+    ) -> Result<Self, Problem> {
+        Ok(Self::Radius(Radius::open(server, limits, secrets)?))
     }
 
     /// The answer for a key that this source cannot be queried for.

@@ -6,9 +6,10 @@ use std::{
 };
 
 use lessor_core::{LookupAnswer, Row};
+use lessor_settings::RemoteLimits;
 use quick_cache::{Weighter, sync::Cache};
 
-use crate::{limits::CACHE_ENTRY_OCTETS, settings::RemoteLimits};
+use crate::limits::CACHE_ENTRY_OCTETS;
 
 /// The answers of one source, by key; bounded.
 pub(super) struct Answers {

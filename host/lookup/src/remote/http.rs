@@ -14,6 +14,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use lessor_core::Row;
+use lessor_settings::{HttpSettings, RemoteLimits};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::RootCertStore;
 
@@ -23,7 +24,6 @@ use crate::{
     limits::ROW_OCTETS_MAX,
     row::Fields,
     secret::Secrets,
-    settings::{HttpSettings, RemoteLimits},
     tls,
 };
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use lessor_core::Row;
+use lessor_settings::{PostgresqlSettings, RemoteLimits};
 use rustls::RootCertStore;
 use tokio_postgres::{Client, Config, Statement, config::SslMode, types::Type};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -18,7 +19,6 @@ use crate::{
     limits::ROW_OCTETS_MAX,
     row::{self, Fields},
     secret::Secrets,
-    settings::{PostgresqlSettings, RemoteLimits},
     tls,
 };
 

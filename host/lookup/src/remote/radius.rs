@@ -17,6 +17,7 @@ use std::{
 };
 
 use lessor_core::Row;
+use lessor_settings::{RadiusSettings, RemoteLimits};
 use tokio::net::{UdpSocket, lookup_host};
 
 use self::packet::{Answer, Request};
@@ -24,7 +25,6 @@ use super::question::{Failure, Question};
 use crate::{
     Problem,
     secret::{Secret, Secrets},
-    settings::{RadiusSettings, RemoteLimits},
     tls,
 };
 

@@ -14,12 +14,13 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 use lessor_core::Row;
+use lessor_settings::SqliteSettings;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::connection::{Asker, Identity};
 use super::question::{Failure, Question};
-use crate::{Problem, limits::COMPUTING_THREADS_MAX, settings::SqliteSettings};
+use crate::{Problem, limits::COMPUTING_THREADS_MAX};
 
 /// A database and its threads, which end with it.
 pub(super) struct Sqlite {

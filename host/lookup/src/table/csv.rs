@@ -3,12 +3,12 @@
 use std::{collections::HashSet, io::Read};
 
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
+use lessor_settings::CsvSettings;
 
 use super::{Parsed, Sink, file::Mistake};
 use crate::{
     limits::{COLUMNS_MAX, ROW_OCTETS_MAX},
     row,
-    settings::FileSettings,
 };
 
 /// The number of columns that a message lists.
@@ -16,15 +16,14 @@ const NAMES_LISTED_MAX: usize = 20;
 
 pub(super) fn read(
     input: impl Read,
-    file: &FileSettings,
-    delimiter: char,
+    file: &CsvSettings,
     sink: &mut Sink<'_>,
 ) -> Result<(), Mistake> {
-    let delimiter = u8::try_from(delimiter).unwrap_or(b',');
+    let delimiter = u8::try_from(file.delimiter).unwrap_or(b',');
     // Rows with a wrong number of values get our own message.
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
     let header = reader.headers().map_err(mistake)?.clone();
-    let key_at = key_column(&header, file.key.as_deref().unwrap_or_default())?;
+    let key_at = key_column(&header, &file.key)?;
     let columns: Vec<Option<String>> = header.iter().map(|name| Some(name.to_owned())).collect();
     let mut record = StringRecord::new();
     loop {

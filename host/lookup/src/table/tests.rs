@@ -21,17 +21,17 @@ impl Folder {
 
 fn csv(text: impl AsRef<[u8]>) -> Result<Table, String> {
     let folder = Folder::new();
-    let file = FileSettings {
-        path: folder.file("ports.csv", text),
-        key: Some("port".into()),
-        rows_min: None,
-    };
-    Table::csv(&file, ',').map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
+    let file = keyed_by_port(folder.file("ports.csv", text));
+    Table::csv(&file).map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
+}
+
+fn keyed_by_port(path: PathBuf) -> CsvSettings {
+    CsvSettings { path, key: "port".into(), delimiter: ',', rows_min: None }
 }
 
 fn json(text: &str, key: Option<&str>) -> Result<Table, String> {
     let folder = Folder::new();
-    let file = FileSettings {
+    let file = JsonSettings {
         path: folder.file("ports.json", text),
         key: key.map(str::to_owned),
         rows_min: None,
@@ -69,8 +69,8 @@ fn a_csv_file_is_found_by_key() {
 fn a_byte_order_mark_and_other_delimiters_are_read() {
     let folder = Folder::new();
     let path = folder.file("ports.csv", "\u{feff}port;plan\nolt1/1;fast\n");
-    let file = FileSettings { path, key: Some("port".into()), rows_min: None };
-    let (table, _) = Table::csv(&file, ';').unwrap();
+    let file = CsvSettings { delimiter: ';', ..keyed_by_port(path) };
+    let (table, _) = Table::csv(&file).unwrap();
     assert_eq!(table.field("olt1/1", "plan"), Some("fast"));
 }
 
@@ -173,12 +173,12 @@ fn mistakes_of_json_files_are_told_with_their_line_and_what_to_do() {
 fn a_file_is_read_again_only_if_it_changed() {
     let folder = Folder::new();
     let path = folder.file("ports.csv", "port\nx\n");
-    let file = FileSettings { path: path.clone(), key: Some("port".into()), rows_min: None };
-    let (_, fresh) = Table::csv(&file, ',').unwrap();
+    let file = keyed_by_port(path.clone());
+    let (_, fresh) = Table::csv(&file).unwrap();
     assert!(!fresh.still_holds(&path), "it may change again within the same tick");
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
     fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
-    let (_, settled) = Table::csv(&file, ',').unwrap();
+    let (_, settled) = Table::csv(&file).unwrap();
     assert!(settled.still_holds(&path));
     folder.file("ports.csv", "port\ny\n");
     assert!(!settled.still_holds(&path));
@@ -187,15 +187,14 @@ fn a_file_is_read_again_only_if_it_changed() {
 #[test]
 fn what_is_no_file_or_too_long_is_refused() {
     let folder = Folder::new();
-    let of = |path: PathBuf| FileSettings { path, key: Some("port".into()), rows_min: None };
-    let folder_itself = Table::csv(&of(folder.0.path().to_owned()), ',').err().unwrap();
+    let folder_itself = Table::csv(&keyed_by_port(folder.0.path().to_owned())).err().unwrap();
     assert!(folder_itself.to_string().contains("is a directory"), "{folder_itself}");
-    let missing = Table::csv(&of(folder.0.path().join("none.csv")), ',').err().unwrap();
+    let missing = Table::csv(&keyed_by_port(folder.0.path().join("none.csv"))).err().unwrap();
     assert!(missing.to_string().contains("see to it that the file is there"), "{missing}");
     let path = folder.file("long.csv", "port\n");
     let long = fs::File::options().write(true).open(&path).unwrap();
     long.set_len(crate::FILE_OCTETS_MAX + 1).unwrap();
-    let too_long = Table::csv(&of(path), ',').err().unwrap();
+    let too_long = Table::csv(&keyed_by_port(path)).err().unwrap();
     assert!(too_long.to_string().contains("at most 1073741824"), "{too_long}");
 }
 

@@ -1,7 +1,8 @@
 //! Files that are held in memory, as sources.
 
 use lessor_core::LookupAnswer;
-use lessor_lookup::{FileSettings, Place, Sources};
+use lessor_lookup::Sources;
+use lessor_settings::{JsonSettings, SourceKind};
 
 use crate::support::{Folder, csv, fields, open, source, status, unavailable};
 
@@ -32,11 +33,11 @@ async fn a_source_that_is_not_there_is_unavailable() {
 fn every_source_that_cannot_be_used_is_named() {
     let folder = Folder::new();
     let good = csv(folder.file("ports.csv", "port\nx\n"));
-    let json = FileSettings { path: folder.file("ports.json", "{"), key: None, rows_min: None };
+    let json = JsonSettings { path: folder.file("ports.json", "{"), key: None, rows_min: None };
     let mut settings = [
         source(good.clone()),
         source(good),
-        source(Place::Json(json)),
+        source(SourceKind::Json(json)),
         source(csv(folder.path("none.csv"))),
     ];
     settings[2].name = "second".to_owned();

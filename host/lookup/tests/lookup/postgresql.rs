@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::{require, sources::PostgreSql};
-use lessor_lookup::{FAILED_KEYS_IN_A_ROW_MAX, Place, PostgresqlSettings, RemoteLimits};
+use lessor_lookup::FAILED_KEYS_IN_A_ROW_MAX;
+use lessor_settings::{PostgresqlSettings, RemoteLimits, SourceKind};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -20,20 +21,20 @@ const TABLE: &str = "CREATE TABLE ports (port text, plan varchar(20), vlan int, 
                      ('olt1/1', 'fast', 7, 12.50, '2026-01-02 03:04:05', '02:00:00:00:00:01'), \
                      ('twice', 'a', 1, 1, NULL, NULL), ('twice', 'b', 1, 1, NULL, NULL)";
 
-fn place(
+fn kind(
     server: &PostgreSql,
     folder: &Folder,
     query: &str,
     (arguments, ca_file): (&str, Option<PathBuf>),
     limits: RemoteLimits,
-) -> Place {
+) -> SourceKind {
     let settings = PostgresqlSettings {
         url: format!("postgresql://lessor@{}/postgres?{arguments}", server.address()),
         password_file: Some(folder.file("password", PostgreSql::PASSWORD)),
         ca_file,
         query: query.to_owned(),
     };
-    Place::Postgresql(settings, limits)
+    SourceKind::Postgresql(settings, limits)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +44,7 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
     server.run(TABLE);
     let folder = Folder::new();
     let plain = ("sslmode=disable", None);
-    let sources = open(place(&server, &folder, QUERY, plain.clone(), generous()));
+    let sources = open(kind(&server, &folder, QUERY, plain.clone(), generous()));
     let row = [
         ("plan", "fast"),
         ("vlan", "7"),
@@ -58,7 +59,7 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
 
     // A key of another type, and one that is not valid for the type.
     let by_mac = "SELECT plan FROM ports WHERE mac = $1::macaddr -- by the client's own";
-    let by_mac = open(place(&server, &folder, by_mac, plain.clone(), generous()));
+    let by_mac = open(kind(&server, &folder, by_mac, plain.clone(), generous()));
     assert_eq!(fields(&by_mac.ask("it", "02-00-00-00-00-01").await), [("plan", "fast")]);
     let why = unavailable(by_mac.ask("it", "olt1/1").await);
     assert!(why.contains("invalid input syntax for type macaddr"), "{why}");
@@ -66,11 +67,11 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
 
     // The server refuses changes by a query, and cancels a query that no caller waits for.
     let writing = "INSERT INTO ports VALUES ($1) RETURNING port";
-    let writing = open(place(&server, &folder, writing, plain.clone(), generous()));
+    let writing = open(kind(&server, &folder, writing, plain.clone(), generous()));
     unavailable(writing.ask("it", "a").await);
     let limits = RemoteLimits { deadline: Duration::from_millis(500), ..generous() };
     let slow = "SELECT pg_sleep(20)::text AS slept WHERE 'a' = $1";
-    let slow = open(place(&server, &folder, slow, plain.clone(), limits));
+    let slow = open(kind(&server, &folder, slow, plain.clone(), limits));
     unavailable(slow.ask("it", "a").await);
     let working = "DO $$ BEGIN FOR i IN 1..100 LOOP \
          IF NOT EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE \
@@ -90,7 +91,7 @@ async fn rows_are_found_by_parameter_in_a_database_that_comes_and_goes() {
     }
     assert_eq!(sources.ask("it", "up again").await, LookupAnswer::NotFound);
     let missing = "SELECT plan FROM lines WHERE port = $1";
-    let missing = open(place(&server, &folder, missing, plain, generous()));
+    let missing = open(kind(&server, &folder, missing, plain, generous()));
     let why = unavailable(missing.ask("it", "a").await);
     assert!(why.contains("relation \"lines\" does not exist (42P01)"), "{why}");
 }
@@ -106,7 +107,7 @@ async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
     );
     let folder = Folder::new();
     let query = "SELECT (SELECT plan FROM ports WHERE port = checked($1)) AS plan";
-    let sources = open(place(&server, &folder, query, ("sslmode=disable", None), generous()));
+    let sources = open(kind(&server, &folder, query, ("sslmode=disable", None), generous()));
     for (key, told) in [("twice", "(21000)"), ("refused", "it has no such port (P0001)")] {
         for _ in 0..FAILED_KEYS_IN_A_ROW_MAX {
             let why = unavailable(sources.ask("it", key).await);
@@ -156,7 +157,7 @@ async fn connections_that_were_lost_unnoticed_cost_one_deadline_and_not_one_each
         query: "SELECT 'fast' AS plan FROM pg_sleep(0.5) WHERE $1 <> ''".to_owned(),
     };
     let limits = RemoteLimits { deadline: Duration::from_secs(4), ..generous() };
-    let sources = open(Place::Postgresql(settings, limits));
+    let sources = open(SourceKind::Postgresql(settings, limits));
     let together = ["a", "b", "c"].map(|key| {
         let sources = Arc::clone(&sources);
         tokio::spawn(async move { sources.ask("it", key).await })
@@ -179,11 +180,11 @@ async fn connections_are_encrypted_if_the_certificate_is_trusted() {
     let folder = Folder::new();
     let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND $1 <> ''";
     let trusted = ("sslmode=require", Some(folder.file("ca.pem", &cert.pem())));
-    let sources = open(place(&server, &folder, query, trusted, generous()));
+    let sources = open(kind(&server, &folder, query, trusted, generous()));
     assert_eq!(fields(&sources.ask("it", "a").await), [("ssl", "true")]);
     let other = generate_simple_self_signed(names).unwrap();
     let wary = ("sslmode=require", Some(folder.file("other.pem", &other.cert.pem())));
-    let sources = open(place(&server, &folder, query, wary, generous()));
+    let sources = open(kind(&server, &folder, query, wary, generous()));
     let why = unavailable(sources.ask("it", "a").await);
     assert!(why.contains("certificate"), "{why}");
 }
@@ -194,7 +195,7 @@ fn what_cannot_be_asked_is_refused() {
         let (password_file, ca_file) = (None, None);
         let (url, query) = (url.to_owned(), query.to_owned());
         let settings = PostgresqlSettings { url, password_file, ca_file, query };
-        refused(Place::Postgresql(settings, generous()))
+        refused(SourceKind::Postgresql(settings, generous()))
     };
     for (url, query, told) in [
         ("postgresql://lessor:s3cret@host/db", "SELECT $1", "set password-file"),

@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::{require, sources::FreeRadius};
-use lessor_lookup::{FAILED_KEYS_IN_A_ROW_MAX, Place, RadiusSettings, RemoteLimits};
+use lessor_lookup::FAILED_KEYS_IN_A_ROW_MAX;
+use lessor_settings::{RadiusSettings, RemoteLimits, SourceKind};
 use md5::{Digest, Md5};
 
 use crate::support::{Folder, fields, generous, open, refused, status, unavailable};
@@ -39,7 +40,7 @@ async fn accepted_is_a_row_and_rejected_is_none() {
     let server = FreeRadius::start(USERS);
     let folder = Folder::new();
     let secret = folder.file("secret", FreeRadius::SECRET);
-    let of = |settings| open(Place::Radius(settings, generous()));
+    let of = |settings| open(SourceKind::Radius(settings, generous()));
     let sources = of(settings(server.address(), secret.clone()));
     let answer = sources.ask("it", "olt1/1").await;
     let mut row = fields(&answer);
@@ -75,7 +76,7 @@ async fn a_server_with_another_secret_stays_silent_and_is_asked_again() {
     let folder = Folder::new();
     let limits = RemoteLimits { deadline: Duration::from_millis(900), ..generous() };
     let secret = folder.file("secret", "another");
-    let sources = open(Place::Radius(settings(server.address(), secret), limits));
+    let sources = open(SourceKind::Radius(settings(server.address(), secret), limits));
     let why = unavailable(sources.ask("it", "olt1/1").await);
     assert!(why.contains("no answer within 900 ms"), "{why}");
 }
@@ -87,7 +88,7 @@ async fn a_key_that_makes_no_request_says_nothing_about_the_server() {
     let limits = RemoteLimits { deadline: Duration::from_millis(100), ..generous() };
     let secret = folder.file("secret", "secret");
     let address = silent.local_addr().unwrap().to_string();
-    let sources = open(Place::Radius(settings(address, secret), limits));
+    let sources = open(SourceKind::Radius(settings(address, secret), limits));
     for number in 0..FAILED_KEYS_IN_A_ROW_MAX {
         let why = unavailable(sources.now("it", &"x".repeat(129)).expect("an answer at once"));
         assert!(why.contains("as password, has 129 octets; RADIUS takes at most 128"), "{why}");
@@ -116,7 +117,7 @@ async fn forged_answers_are_discarded_and_told_of() {
     let folder = Folder::new();
     let limits = RemoteLimits { deadline: Duration::from_millis(900), ..generous() };
     let secret = folder.file("secret", "secret");
-    let sources = open(Place::Radius(settings(address, secret), limits));
+    let sources = open(SourceKind::Radius(settings(address, secret), limits));
     let why = unavailable(sources.ask("it", "a").await);
     assert!(why.contains("made with another secret: is secret-file right?"), "{why}");
     forger.await.unwrap();
@@ -159,7 +160,7 @@ async fn answers_with_broken_attributes_are_discarded() {
             require_message_authenticator: false,
             ..settings(address, secret.clone())
         };
-        open(Place::Radius(settings, limits))
+        open(SourceKind::Radius(settings, limits))
     };
     let sources = asking(serving(&[SHORT_TIMEOUT, CUT_OFF, GOOD]).await, 20_000);
     assert_eq!(fields(&sources.ask("it", "a").await), [("Session-Timeout", "3600")]);
@@ -177,7 +178,7 @@ async fn answers_with_broken_attributes_are_discarded() {
 fn what_cannot_be_asked_is_refused() {
     let folder = Folder::new();
     let secret = folder.file("secret", "secret");
-    let refused = |settings| refused(Place::Radius(settings, generous()));
+    let refused = |settings| refused(SourceKind::Radius(settings, generous()));
     let error = refused(settings("radius.example.net".to_owned(), secret.clone()));
     assert!(error.contains("wanted host and port"), "{error}");
     let good = settings("localhost:1812".to_owned(), secret);

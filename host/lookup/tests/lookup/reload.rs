@@ -4,21 +4,22 @@ use std::time::Duration;
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::sources::{Answer, WebService};
-use lessor_lookup::{FileSettings, HttpSettings, Place, RemoteLimits, Sources};
+use lessor_lookup::Sources;
+use lessor_settings::{CsvSettings, HttpSettings, RemoteLimits, SourceKind};
 
 use crate::support::{Folder, csv, fields, generous, http, open, source, status};
 
 #[test]
 fn a_file_that_changed_is_read_and_the_old_rows_serve_on() {
     let folder = Folder::new();
-    let place = csv(folder.file("ports.csv", "port,plan\na,old\n"));
-    let old = open(place.clone());
+    let kind = csv(folder.file("ports.csv", "port,plan\na,old\n"));
+    let old = open(kind.clone());
     folder.file("ports.csv", "port,plan\na,new\n");
-    let new = old.reload(&[source(place.clone())]).unwrap();
+    let new = old.reload(&[source(kind.clone())]).unwrap();
     assert_eq!(new.table("it").unwrap().field("a", "plan"), Some("new"));
     assert_eq!(old.table("it").unwrap().field("a", "plan"), Some("old"));
     folder.file("ports.csv", "port,plan\na\n");
-    let errors = new.reload(&[source(place)]).err().unwrap();
+    let errors = new.reload(&[source(kind)]).err().unwrap();
     assert!(errors[0].to_string().contains("ports.csv:2: the row has 1 values"), "{}", errors[0]);
     assert_eq!(new.table("it").unwrap().field("a", "plan"), Some("new"));
 }
@@ -30,15 +31,14 @@ fn rows(count: usize) -> String {
 #[test]
 fn a_file_that_lost_almost_all_of_its_rows_is_refused_unless_that_is_allowed() {
     let folder = Folder::new();
-    let place = |rows_min| {
-        let path = folder.path("ports.csv");
-        let file = FileSettings { path, key: Some("port".to_owned()), rows_min };
-        source(Place::Csv { file, delimiter: ',' })
+    let ports = |rows_min| {
+        let (path, key) = (folder.path("ports.csv"), "port".to_owned());
+        source(SourceKind::Csv(CsvSettings { path, key, delimiter: ',', rows_min }))
     };
     let put = |count| folder.file("ports.csv", &rows(count));
     put(1000);
-    let serving = Sources::open(&[place(None)]).unwrap();
-    let reload = |rows_min| match serving.reload(&[place(rows_min)]) {
+    let serving = Sources::open(&[ports(None)]).unwrap();
+    let reload = |rows_min| match serving.reload(&[ports(rows_min)]) {
         Ok(sources) => Ok(status(&sources).rows),
         Err(errors) => Err(errors[0].to_string()),
     };
@@ -58,11 +58,11 @@ fn a_file_that_lost_almost_all_of_its_rows_is_refused_unless_that_is_allowed() {
     assert!(reload(None).is_err());
     assert_eq!(reload(Some(0)), Ok(0));
     // The first set has nothing to compare with, but an explicit minimum applies.
-    assert!(Sources::open(&[place(None)]).is_ok());
-    assert!(Sources::open(&[place(Some(1))]).is_err());
-    let empty = Sources::open(&[place(None)]).unwrap();
+    assert!(Sources::open(&[ports(None)]).is_ok());
+    assert!(Sources::open(&[ports(Some(1))]).is_err());
+    let empty = Sources::open(&[ports(None)]).unwrap();
     put(1);
-    assert!(empty.reload(&[place(None)]).is_ok(), "nothing was lost");
+    assert!(empty.reload(&[ports(None)]).is_ok(), "nothing was lost");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,13 +76,13 @@ async fn what_is_remembered_goes_over_unless_the_source_changed() {
         bearer_token_file: Some(token),
         ca_file: None,
     };
-    let place = Place::Http(settings, generous());
-    let first = open(place.clone());
+    let kind = SourceKind::Http(settings, generous());
+    let first = open(kind.clone());
     first.ask("it", "a").await;
-    let second = first.reload(&[source(place.clone())]).unwrap();
+    let second = first.reload(&[source(kind.clone())]).unwrap();
     assert_eq!(fields(&second.now("it", "a").unwrap()), [("plan", "fast")]);
     folder.file("token", "second");
-    let third = second.reload(&[source(place)]).unwrap();
+    let third = second.reload(&[source(kind)]).unwrap();
     assert_eq!(third.now("it", "a"), None, "it may be told something else with the other token");
     third.ask("it", "a").await;
     let tokens: Vec<String> = service

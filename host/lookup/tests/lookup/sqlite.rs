@@ -6,10 +6,8 @@ use std::{
 };
 
 use lessor_core::LookupAnswer;
-use lessor_lookup::{
-    COMPUTING_THREADS_MAX, FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, Place, RemoteLimits,
-    SQLITE_STEPS_MAX, Sources, SqliteSettings,
-};
+use lessor_lookup::{COMPUTING_THREADS_MAX, FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, SQLITE_STEPS_MAX, Sources};
+use lessor_settings::{RemoteLimits, SourceKind, SqliteSettings};
 use rusqlite::Connection;
 
 use crate::support::{Folder, fields, generous, open, refused, source, status, unavailable};
@@ -29,16 +27,16 @@ fn database(folder: &Folder, name: &str) -> Connection {
     database
 }
 
-fn place(folder: &Folder, query: &str, limits: RemoteLimits) -> Place {
+fn kind(folder: &Folder, query: &str, limits: RemoteLimits) -> SourceKind {
     let (path, query) = (folder.path("ports.db"), query.to_owned());
-    Place::Sqlite(SqliteSettings { path, query }, limits)
+    SourceKind::Sqlite(SqliteSettings { path, query }, limits)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_are_found_by_parameter() {
     let folder = Folder::new();
     let database = database(&folder, "ports.db");
-    let sources = open(place(&folder, QUERY, generous()));
+    let sources = open(kind(&folder, QUERY, generous()));
     let row =
         [("plan", "fast"), ("vlan", "7"), ("price", "12.5"), ("note", ""), ("raw", "hex:00ff")];
     assert_eq!(fields(&sources.ask("it", "olt1/1").await), row);
@@ -57,7 +55,7 @@ async fn a_query_that_takes_too_long_is_stopped() {
     database(&folder, "ports.db");
     let limits =
         RemoteLimits { deadline: Duration::from_millis(50), concurrency_max: 1, ..generous() };
-    let sources = open(place(&folder, ENDLESS, limits));
+    let sources = open(kind(&folder, ENDLESS, limits));
     let begun = Instant::now();
     // The second query gets the permit that the first one released.
     for key in ["a", "b"] {
@@ -73,7 +71,7 @@ async fn a_locked_database_is_waited_for_until_the_deadline() {
     let folder = Folder::new();
     let database = database(&folder, "ports.db");
     let limits = RemoteLimits { deadline: Duration::from_millis(200), ..generous() };
-    let sources = open(place(&folder, QUERY, limits));
+    let sources = open(kind(&folder, QUERY, limits));
     database.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let why = unavailable(sources.ask("it", "olt1/1").await);
     assert!(why.contains("locked") || why.contains("no answer within 200 ms"), "{why}");
@@ -88,7 +86,7 @@ async fn a_key_that_the_query_cannot_take_leaves_the_others_alone() {
     let database = database(&folder, "ports.db");
     let by_number = "SELECT plan FROM ports WHERE vlan = abs(CAST($1 AS INTEGER)) LIMIT 1";
     let limits = RemoteLimits { cache_ttl: Duration::ZERO, ..generous() };
-    let sources = open(place(&folder, by_number, limits));
+    let sources = open(kind(&folder, by_number, limits));
     for number in 0..FAILED_KEYS_IN_A_ROW_MAX {
         let key = format!("{}{}", i64::MIN, " ".repeat(number));
         let why = unavailable(sources.ask("it", &key).await);
@@ -123,7 +121,7 @@ async fn a_query_that_computes_too_much_is_stopped_long_before_its_deadline() {
     let folder = Folder::new();
     database(&folder, "ports.db");
     let limits = RemoteLimits { deadline: Duration::from_secs(600), ..generous() };
-    let sources = open(place(&folder, ENDLESS, limits));
+    let sources = open(kind(&folder, ENDLESS, limits));
     let why = unavailable(sources.ask("it", "a").await);
     assert!(why.contains(&format!("stopped after {SQLITE_STEPS_MAX} steps")), "{why}");
     assert_eq!((status(&sources).timeouts, status(&sources).failures), (0, 1));
@@ -156,7 +154,7 @@ fn databases_are_asked_on_few_threads_of_low_priority_that_end_with_them() {
     database(&folder, "ports.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let limits = RemoteLimits { concurrency_max: 100, ..generous() };
-    let sources = open(place(&folder, QUERY, limits));
+    let sources = open(kind(&folder, QUERY, limits));
     let questions: Vec<_> = (0..200)
         .map(|number: u32| {
             let sources = std::sync::Arc::clone(&sources);
@@ -181,7 +179,7 @@ fn databases_are_asked_on_few_threads_of_low_priority_that_end_with_them() {
 fn a_query_that_scans_is_warned_of() {
     let folder = Folder::new();
     let database = database(&folder, "ports.db");
-    let warnings = || open(place(&folder, QUERY, generous())).warnings();
+    let warnings = || open(kind(&folder, QUERY, generous())).warnings();
     let told = warnings();
     assert_eq!((told.len(), &*told[0].0), (1, "it"));
     assert!(told[0].1.contains("reads the whole of ports for each key"), "{}", told[0].1);
@@ -194,7 +192,7 @@ async fn another_file_in_its_place_is_noticed_without_a_reload() {
     let folder = Folder::new();
     database(&folder, "ports.db");
     let limits = RemoteLimits { cache_entries_max: 0, concurrency_max: 1, ..generous() };
-    let sources = open(place(&folder, QUERY, limits));
+    let sources = open(kind(&folder, QUERY, limits));
     assert_eq!(fields(&sources.ask("it", "olt1/1").await)[0], ("plan", "fast"));
     let next = database(&folder, "next.db");
     next.execute("UPDATE ports SET plan = 'other' WHERE port = 'olt1/1'", []).unwrap();
@@ -210,7 +208,7 @@ async fn another_file_in_its_place_is_noticed_without_a_reload() {
 async fn a_file_without_the_table_takes_the_source_down_for_all_keys() {
     let folder = Folder::new();
     database(&folder, "ports.db");
-    let sources = open(place(&folder, QUERY, generous()));
+    let sources = open(kind(&folder, QUERY, generous()));
     fields(&sources.ask("it", "olt1/1").await);
     std::fs::write(folder.path("empty.db"), "").unwrap();
     std::fs::rename(folder.path("empty.db"), folder.path("ports.db")).unwrap();
@@ -225,8 +223,8 @@ async fn a_file_without_the_table_takes_the_source_down_for_all_keys() {
 async fn another_file_in_its_place_is_opened_at_a_reload() {
     let folder = Folder::new();
     database(&folder, "ports.db");
-    let settings = source(place(&folder, QUERY, generous()));
-    let first = open(settings.place.clone());
+    let settings = source(kind(&folder, QUERY, generous()));
+    let first = open(settings.kind.clone());
     fields(&first.ask("it", "olt1/1").await);
     let next = database(&folder, "next.db");
     next.execute("UPDATE ports SET plan = 'other' WHERE port = 'olt1/1'", []).unwrap();
@@ -239,7 +237,7 @@ async fn another_file_in_its_place_is_opened_at_a_reload() {
 #[test]
 fn what_cannot_be_asked_is_refused() {
     let folder = Folder::new();
-    let missing = refused(place(&folder, QUERY, generous()));
+    let missing = refused(kind(&folder, QUERY, generous()));
     assert!(missing.contains("cannot read") && missing.contains("ports.db"), "{missing}");
     database(&folder, "ports.db");
     for (query, told) in [
@@ -249,11 +247,11 @@ fn what_cannot_be_asked_is_refused() {
         ("DELETE FROM ports WHERE port = $1", "wanted a query that reads"),
         ("SELEKT", "syntax error"),
     ] {
-        let error = refused(place(&folder, query, generous()));
+        let error = refused(kind(&folder, query, generous()));
         assert!(error.contains(told), "{query}: {error}");
     }
     folder
         .file("ports.db", "this is no database, and long enough to be told from one: it is a text");
-    let error = refused(place(&folder, QUERY, generous()));
+    let error = refused(kind(&folder, QUERY, generous()));
     assert!(error.contains("not a database"), "{error}");
 }

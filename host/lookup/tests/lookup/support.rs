@@ -3,9 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use lessor_core::LookupAnswer;
-use lessor_lookup::{
-    FileSettings, HttpSettings, Place, RemoteLimits, SourceSettings, SourceStatus, Sources,
-};
+use lessor_lookup::{SourceStatus, Sources};
+use lessor_settings::{CsvSettings, HttpSettings, LookupFailure, RemoteLimits, SourceKind, SourceSettings};
 use tempfile::TempDir;
 
 /// A folder for the files of one test.
@@ -34,29 +33,29 @@ pub(crate) fn generous() -> RemoteLimits {
     RemoteLimits { deadline: Duration::from_secs(20), ..RemoteLimits::default() }
 }
 
-pub(crate) fn source(place: Place) -> SourceSettings {
-    SourceSettings { name: "it".to_owned(), place }
+pub(crate) fn source(kind: SourceKind) -> SourceSettings {
+    SourceSettings { name: "it".to_owned(), kind, on_failure: LookupFailure::default() }
 }
 
-pub(crate) fn open(place: Place) -> Arc<Sources> {
-    Sources::open(&[source(place)]).unwrap_or_else(|errors| panic!("{errors:?}"))
+pub(crate) fn open(kind: SourceKind) -> Arc<Sources> {
+    Sources::open(&[source(kind)]).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 /// The error for a source that cannot be used.
-pub(crate) fn refused(place: Place) -> String {
-    let errors = Sources::open(&[source(place)]).err().expect("it cannot be used");
+pub(crate) fn refused(kind: SourceKind) -> String {
+    let errors = Sources::open(&[source(kind)]).err().expect("it cannot be used");
     assert_eq!(errors.len(), 1);
     errors[0].to_string()
 }
 
-pub(crate) fn csv(path: PathBuf) -> Place {
-    let file = FileSettings { path, key: Some("port".to_owned()), rows_min: None };
-    Place::Csv { file, delimiter: ',' }
+pub(crate) fn csv(path: PathBuf) -> SourceKind {
+    let key = "port".to_owned();
+    SourceKind::Csv(CsvSettings { path, key, delimiter: ',', rows_min: None })
 }
 
-pub(crate) fn http(url: String, limits: RemoteLimits) -> Place {
+pub(crate) fn http(url: String, limits: RemoteLimits) -> SourceKind {
     let (headers, bearer_token_file, ca_file) = (Vec::new(), None, None);
-    Place::Http(HttpSettings { url, headers, bearer_token_file, ca_file }, limits)
+    SourceKind::Http(HttpSettings { url, headers, bearer_token_file, ca_file }, limits)
 }
 
 pub(crate) fn status(sources: &Sources) -> SourceStatus {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::sources::{Answer, WebService};
-use lessor_lookup::{FAILED_KEYS_IN_A_ROW_MAX, HttpSettings, Place, ROW_OCTETS_MAX};
+use lessor_lookup::{FAILED_KEYS_IN_A_ROW_MAX, ROW_OCTETS_MAX};
+use lessor_settings::{HttpSettings, SourceKind};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
@@ -58,7 +59,7 @@ async fn headers_and_a_token_are_sent() {
         bearer_token_file: Some(folder.file("token", "s3cret\n")),
         ca_file: None,
     };
-    let sources = open(Place::Http(settings, generous()));
+    let sources = open(SourceKind::Http(settings, generous()));
     assert_eq!(fields(&sources.ask("it", "a").await), []);
     let headers = service.asked()[0].headers.join("\n").to_lowercase();
     for header in ["x-site: north", "authorization: bearer s3cret", "accept: application/json"] {
@@ -156,7 +157,7 @@ async fn encrypted_services_are_asked_if_their_certificate_is_trusted() {
             bearer_token_file: None,
             ca_file: Some(ca_file),
         };
-        Place::Http(settings, generous())
+        SourceKind::Http(settings, generous())
     };
     let trusting = open(with_ca(folder.file("ca.pem", &cert.pem())));
     assert_eq!(fields(&trusting.ask("it", "a").await), [("plan", "fast")]);
@@ -182,7 +183,7 @@ async fn a_service_that_speaks_no_tls_is_told_in_words() {
         bearer_token_file: None,
         ca_file: Some(folder.file("ca.pem", &cert.pem())),
     };
-    let why = unavailable(open(Place::Http(settings, generous())).ask("it", "a").await);
+    let why = unavailable(open(SourceKind::Http(settings, generous())).ask("it", "a").await);
     let told = "the service ended the connection before it was encrypted: does it speak TLS at this \
                 port?";
     assert_eq!(why, format!("`it`: cannot ask the service: {told}"));
@@ -225,7 +226,7 @@ fn secrets_are_kept_from_others() {
             bearer_token_file: Some(token),
             ca_file: None,
         };
-        Place::Http(settings, generous())
+        SourceKind::Http(settings, generous())
     };
     let token = folder.file("token", "s3cret");
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();

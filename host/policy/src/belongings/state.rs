@@ -8,7 +8,6 @@
 
 mod alarm;
 mod lines;
-mod rules;
 mod shard;
 
 use std::{
@@ -20,19 +19,13 @@ use std::{
     },
 };
 
+use lessor_settings::{StateRules, WhenFull};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::lines::LineTag;
-pub use self::rules::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX, StateRules, WhenFull};
 use self::{alarm::Alarm, lines::Lines, shard::Shard};
 use super::writer::{Remembered, StateChange, Writer};
-use crate::{
-    health::Offender,
-    limits::{
-        STATE_KEY_OCTETS_MAX, STATE_OCTETS_MAX, STATE_REFRESHES, STATE_REMOVALS_MAX,
-        STATE_VALUE_OCTETS_MAX,
-    },
-};
+use crate::{health::Offender, limits::{STATE_KEY_OCTETS_MAX, STATE_OCTETS_MAX, STATE_REFRESHES, STATE_REMOVALS_MAX, STATE_VALUE_OCTETS_MAX}};
 
 /// The number of independently locked parts, so that several threads can change different keys.
 const SHARDS: usize = 16;

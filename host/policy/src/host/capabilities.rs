@@ -12,12 +12,9 @@ use super::{
     },
     request::json_object,
 };
-use crate::{
-    Capability, Offender,
-    belongings::{LineTag, MetricCell, MetricError, Occasion, State, StateError},
-    limits::{LOG_LINE_OCTETS_MAX, LOOKUP_KEY_OCTETS_MAX},
-};
+use crate::{Offender, belongings::{LineTag, MetricCell, MetricError, Occasion, State, StateError}, limits::{LOG_LINE_OCTETS_MAX, LOOKUP_KEY_OCTETS_MAX}};
 use lessor_core::Row;
+use lessor_settings::Capability;
 
 type Answer<T> = wasmtime::Result<Result<T, CapabilityError>>;
 

@@ -1,8 +1,9 @@
 //! Limits the memory and tables that a store may use, in all of its core instances together.
 
 use wasmtime::ResourceLimiter;
+use lessor_settings::PluginLimits;
 
-use crate::limits::{CORE_INSTANCES_MAX, Limits, MEMORIES_MAX, TABLES_MAX};
+use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 
 /// Counts the resources of a store. A guest that is denied memory may handle that; if it fails, the
 /// denial is reported as the cause.
@@ -40,7 +41,7 @@ impl Budget {
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &PluginLimits) -> Self {
         let budget = |max| Budget { used: 0, max, granted: 0 };
         Self {
             memory: budget(limits.memory_bytes_max),
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn all_memories_of_a_store_share_one_limit() {
-        let limits = Limits { memory_bytes_max: 100, ..Limits::default() };
+        let limits = PluginLimits { memory_bytes_max: 100, ..PluginLimits::default() };
         let mut limiter = Limiter::new(&limits);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(0, 41, None).unwrap());
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_growth_that_fails_after_all_does_not_count() {
-        let limits = Limits { memory_bytes_max: 100, ..Limits::default() };
+        let limits = PluginLimits { memory_bytes_max: 100, ..PluginLimits::default() };
         let mut limiter = Limiter::new(&limits);
         assert!(limiter.memory_growing(0, 100, None).unwrap());
         limiter.memory_grow_failed(wasmtime::Error::msg("no luck")).unwrap();

@@ -3,11 +3,9 @@
 
 use std::time::Instant;
 
-use lessor_core::Timestamp;
-use lessor_policy_host::{
-    LeaseEvent, LeaseEventKind, Limits,
-    limits::{CONFIGURE_DEADLINE_MS, CORE_INSTANCES_MAX, HANDLES_MAX, MEMORIES_MAX, TABLES_MAX},
-};
+use lessor_core::{LeaseEventKind, Timestamp};
+use lessor_policy_host::{LeaseEvent, limits::{CONFIGURE_DEADLINE_MS, CORE_INSTANCES_MAX, HANDLES_MAX, MEMORIES_MAX, TABLES_MAX}};
+use lessor_settings::PluginLimits;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -110,7 +108,7 @@ fn what_a_component_starts_with_counts_as_a_whole() {
     // One module in two instances is detected when they are created.
     let octets = component("", "", &parts("(memory 600)", 2));
     assert_refused(&octets, "wanted 39321600 octets of memory on top of 39387136");
-    let elements = Limits::default().table_elements_max;
+    let elements = PluginLimits::default().table_elements_max;
     let table = format!("(table {elements} funcref) (table 1 funcref)");
     let octets = component("", "", &parts(&table, 1));
     assert_refused(&octets, "needs 20001 table elements at its start");

@@ -13,10 +13,8 @@ use lessor_core::{
     LeaseTime, Network, OptionSet, ReceivedOptions, RelayInformation, Request, RequestKind, Subnet,
     Timestamp, UnknownClients,
 };
-use lessor_policy_host::{
-    Absent, Chain, CompilerSettings, FailurePolicy, Grants, Limits, Lookups, Mode, PluginError,
-    PluginReport, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings, View,
-};
+use lessor_policy_host::{Absent, Chain, CompilerSettings, Lookups, PluginError, PluginReport, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings, View};
+use lessor_settings::{FailurePolicy, Grants, PluginLimits, PluginMode};
 
 /// The file of a guest under `tests/guests`.
 pub(crate) fn guest(package: &str) -> PathBuf {
@@ -50,9 +48,9 @@ pub(crate) fn plugin(name: &str, path: &Path, settings: &serde_json::Value) -> P
         interpreter: None,
         settings_json: settings.to_string(),
         grants: Grants::default(),
-        limits: Limits { deadline_ms: 200, ..Limits::default() },
+        limits: PluginLimits { deadline_ms: 200, ..PluginLimits::default() },
         on_failure: FailurePolicy::Skip,
-        mode: Mode::Live,
+        mode: PluginMode::Live,
     }
 }
 

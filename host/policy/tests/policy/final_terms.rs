@@ -2,7 +2,8 @@
 //! plugins read of the terms that earlier ones have set.
 
 use lessor_core::{OptionValue, ReplyKind, RequestKind};
-use lessor_policy_host::{FailurePolicy, Mode, PluginSource, SampledReply, View};
+use lessor_policy_host::{PluginSource, SampledReply, View};
+use lessor_settings::{FailurePolicy, PluginMode};
 use serde_json::json;
 
 use crate::{
@@ -138,10 +139,10 @@ fn final_terms_keep_no_shadow_out_and_those_of_a_shadow_keep_plugins_out() {
     let later = shadow("21-new", json!({ "pool": "boxes", "domain-name": "garden.example" }));
     let (found, requests) = compared(vec![garden("20-garden"), later]);
     assert_eq!((found, requests), (vec!["pool: garden, not boxes".to_owned()], 1));
-    let same = PluginSource { mode: Mode::Shadow, ..garden("21-new") };
+    let same = PluginSource { mode: PluginMode::Shadow, ..garden("21-new") };
     assert_eq!(compared(vec![garden("20-garden"), same]), (vec![], 1));
     // A shadow that would make the terms final would exclude the live plugin behind it.
-    let early = PluginSource { mode: Mode::Shadow, ..garden("10-new") };
+    let early = PluginSource { mode: PluginMode::Shadow, ..garden("10-new") };
     let (found, requests) = compared(vec![early, homes("20-homes")]);
     assert_eq!(requests, 1);
     assert!(found.contains(&"pool: homes, not garden".to_owned()), "{found:?}");

@@ -3,10 +3,8 @@
 use std::{fs, sync::Arc};
 
 use lessor_core::{Row, Verdict};
-use lessor_policy_host::{
-    Capability, Chain, FaultKind, Grants, LookupSources, NoLookupSources, PluginSource, Runner,
-    Runtime,
-};
+use lessor_policy_host::{Chain, FaultKind, LookupSources, NoLookupSources, PluginSource, Runner, Runtime};
+use lessor_settings::{Capability, Grants};
 use serde_json::json;
 
 use crate::common::{ask, discover, guest, misbehaving, plugin, runtime, start, wait_for};

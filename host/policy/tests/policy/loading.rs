@@ -5,10 +5,8 @@ use std::{fs, path::Path, time::Instant};
 use crate::common::{discover, guest, inspect, misbehaving, plugin, runtime, settings, start};
 use crate::contract;
 use lessor_guests::Target;
-use lessor_policy_host::{
-    Hook, Limits, Problem, Runtime, RuntimeSettings,
-    limits::{CHAIN_PLUGINS_MAX, CONFIGURE_DEADLINE_MS, PLUGIN_OCTETS_MAX},
-};
+use lessor_policy_host::{Hook, Problem, Runtime, RuntimeSettings, limits::{CHAIN_PLUGINS_MAX, CONFIGURE_DEADLINE_MS, PLUGIN_OCTETS_MAX}};
+use lessor_settings::PluginLimits;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -214,12 +212,12 @@ fn all_mistakes_of_all_plugins_are_told_at_once() {
     let world = exporting("export reply-options; export on-discover;");
     let worse = contract::write(folder.path(), "30-worse", &contract::module(edit, &world));
     let mut small = misbehaving("20-small", json!({}));
-    small.limits = Limits {
+    small.limits = PluginLimits {
         deadline_ms: 0,
         memory_bytes_max: 1 << 16,
         table_elements_max: 1,
         log_lines_per_sec_max: 1,
-        ..Limits::default()
+        ..PluginLimits::default()
     };
     let sources =
         vec![plugin("10-bad", &bad, &json!({})), small, plugin("30-worse", &worse, &json!({}))];

@@ -3,12 +3,11 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use lessor_core::{
+use lessor_core::{LeaseEventKind, 
     LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind, Row,
 };
-use lessor_policy_host::{
-    Chain, Grants, LeaseEvent, LeaseEventKind, LookupSources, Observer, PlannedLookup, Runner, View,
-};
+use lessor_policy_host::{Chain, LeaseEvent, LookupSources, Observer, PlannedLookup, Runner, View};
+use lessor_settings::Grants;
 use serde_json::json;
 use tempfile::TempDir;
 

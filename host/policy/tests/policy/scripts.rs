@@ -8,12 +8,9 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use lessor_core::{LookupAnswer, OptionValue, RequestKind, Row, SubscriberLimit, Verdict};
-use lessor_policy_host::{
-    Chain, FaultKind, Grants, Hook, LeaseEvent, LeaseEventKind, Limits, LookupSources, Metric,
-    PlannedLookup, PluginSource, Problem, Runner, Runtime, RuntimeSettings, View,
-    limits::SCRIPT_OCTETS_MAX,
-};
+use lessor_core::{LeaseEventKind, LookupAnswer, OptionValue, RequestKind, Row, SubscriberLimit, Verdict};
+use lessor_policy_host::{Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginSource, Problem, Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX};
+use lessor_settings::{Grants, PluginLimits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -350,7 +347,7 @@ fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
     let source = script();
     fs::write(&source.path, " ".repeat(SCRIPT_OCTETS_MAX as usize + 1)).unwrap();
     assert!(problem(source).contains("the script has 1048577 octets"));
-    let small = Limits { memory_bytes_max: 1 << 16, ..Limits::default() };
+    let small = PluginLimits { memory_bytes_max: 1 << 16, ..PluginLimits::default() };
     assert!(problem(PluginSource { limits: small, ..script() }).contains("raise memory-mib"));
 }
 

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use lessor_core::{ReplyKind, RequestKind};
-use lessor_policy_host::{FaultKind, LeaseEvent, LeaseEventKind, limits::STACK_OCTETS_MAX};
+use lessor_core::{LeaseEventKind, ReplyKind, RequestKind};
+use lessor_policy_host::{FaultKind, LeaseEvent, limits::STACK_OCTETS_MAX};
 use serde_json::json;
 
 use crate::{

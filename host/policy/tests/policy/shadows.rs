@@ -2,13 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lessor_core::{LookupAnswer, Reply, ReplyKind, RequestKind, Row};
-use lessor_policy_host::{
-    Chain, DifferenceKind, FailurePolicy, LeaseEvent, LeaseEventKind, Lookup, LookupSources, Mode,
-    PluginSource, PolicyOutcome, Runner, SampledReply, ShadowDifference, ShadowRunner,
-    ShadowSample, ShadowStatus, View,
-    limits::{DIFFERENCE_EXAMPLES_MAX, WAITING_SAMPLES_MAX},
-};
+use lessor_core::{LeaseEventKind, LookupAnswer, Reply, ReplyKind, RequestKind, Row};
+use lessor_policy_host::{Chain, DifferenceKind, LeaseEvent, Lookup, LookupSources, PluginSource, PolicyOutcome, Runner, SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View, limits::{DIFFERENCE_EXAMPLES_MAX, WAITING_SAMPLES_MAX}};
+use lessor_settings::{FailurePolicy, PluginMode};
 use serde_json::json;
 
 use crate::{
@@ -22,7 +18,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn shadow(name: &str, settings: serde_json::Value) -> PluginSource {
-    PluginSource { mode: Mode::Shadow, ..misbehaving(name, settings) }
+    PluginSource { mode: PluginMode::Shadow, ..misbehaving(name, settings) }
 }
 
 /// A chain with all of its runners, with spare instances ready.
@@ -87,7 +83,7 @@ fn a_shadow_decides_nothing_and_is_compared() {
         [(DifferenceKind::Pool, 1), (DifferenceKind::Option(3), 1)].into()
     );
     assert_eq!(status.examples, std::slice::from_ref(found));
-    assert_eq!((status.plugin.mode, status.plugin.calls), (Mode::Shadow, 1));
+    assert_eq!((status.plugin.mode, status.plugin.calls), (PluginMode::Shadow, 1));
 }
 
 #[test]
@@ -154,7 +150,7 @@ fn a_fault_of_a_shadow_is_its_own() {
     assert_eq!(status.plugin.faults_total(), all);
     let [live, shadow] = &chain.status()[..] else { panic!("two plugins") };
     assert_eq!((live.faults_total(), live.calls), (0, all));
-    assert_eq!((&*shadow.name, shadow.mode), ("20-new", Mode::Shadow));
+    assert_eq!((&*shadow.name, shadow.mode), ("20-new", PluginMode::Shadow));
 }
 
 #[test]
@@ -282,7 +278,7 @@ fn what_was_looked_up_for_others_and_what_is_in_memory_answers_shadows() {
 fn compared_planner(plan: [&str; 3]) -> (String, ShadowStatus) {
     let settings = json!({ "plan": [plan], "field": "plan" });
     let planner = plugin("20-new", &guest("planner"), &settings);
-    let sources = vec![PluginSource { mode: Mode::Shadow, ..planner }];
+    let sources = vec![PluginSource { mode: PluginMode::Shadow, ..planner }];
     let chain = runtime().chain_with_sources(sources, Arc::new(Sources)).unwrap();
     let mut shadows = chain.shadow_runner().unwrap().unwrap();
     assert!(!chain.has_lookups_for(RequestKind::Discover), "nobody waits for a shadow's lookups");

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use lessor_core::PoolUsage;
-use lessor_policy_host::{
-    Difference, DifferenceKind, FaultKind, Mode, ShadowDifference, ShadowStatus, ShadowsStatus,
-    StateStatus,
-};
+use lessor_policy_host::{Difference, DifferenceKind, FaultKind, ShadowDifference, ShadowStatus, ShadowsStatus, StateStatus};
+use lessor_settings::PluginMode;
 
 use super::*;
 use crate::{
@@ -17,7 +15,7 @@ use crate::{
     status::{PoolRow, StoreStatus},
 };
 
-fn plugin(name: &str, mode: Mode) -> PluginStatus {
+fn plugin(name: &str, mode: PluginMode) -> PluginStatus {
     PluginStatus {
         name: name.into(),
         path: format!("/etc/lessor/plugins/{name}.wasm").into(),
@@ -64,7 +62,7 @@ fn full() -> Status {
         differences: vec![difference],
     };
     let shadow = ShadowStatus {
-        plugin: plugin("20-garden", Mode::Shadow),
+        plugin: plugin("20-garden", PluginMode::Shadow),
         requests: 9,
         agreed: 6,
         differed: 2,
@@ -102,7 +100,7 @@ fn full() -> Status {
         pools_nearly_full: 3,
         pools_full: 2,
         holds: Vec::new(),
-        plugins: vec![plugin("10-table", Mode::Live), plugin("20-garden", Mode::Shadow)],
+        plugins: vec![plugin("10-table", PluginMode::Live), plugin("20-garden", PluginMode::Shadow)],
         shadows: ShadowsStatus { waiting: 0, lost: 5, shadows: vec![shadow] },
         shadow_lines_left_out: 0,
         lookups: vec![SourceStatus {

@@ -3,7 +3,8 @@
 
 use std::io::{self, Write};
 
-use lessor_policy_host::{FailurePolicy, OffenderStatus, PluginStatus, StateStatus, Suspension};
+use lessor_policy_host::{OffenderStatus, PluginStatus, StateStatus, Suspension};
+use lessor_settings::FailurePolicy;
 
 /// The number of faulty clients and lines that are named for each plugin, unless more are shut out.
 const NAMED_MAX: usize = 3;

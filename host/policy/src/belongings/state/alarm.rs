@@ -9,8 +9,9 @@ use std::{
 };
 
 use lessor_aside::Throttle;
+use lessor_settings::{StateRules, WhenFull};
 
-use super::{StateError, StateRules, WhenFull};
+use super::StateError;
 use crate::{health::Offender, limits::STATE_OCTETS_MAX};
 
 /// The state counts as nearly full from the first value, in percent, until it drops below the

@@ -1,9 +1,6 @@
 use super::*;
-use crate::{
-    Capability, Grants,
-    belongings::{Registry, StateStore, StateStoreError},
-    limits::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX},
-};
+use crate::belongings::{Registry, StateStore, StateStoreError};
+use lessor_settings::{Capability, Grants, STATE_KEYS_MAX, STATE_LINE_KEYS_MAX};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},

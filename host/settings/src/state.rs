@@ -1,7 +1,5 @@
 //! Rules for a plugin's state: how long keys are kept, how many, and which are evicted.
 
-use serde::{Deserialize, Serialize};
-
 /// The maximum number of keys that messages of one line may add, unless the sidecar file of the
 /// policy says otherwise.
 pub const STATE_LINE_KEYS_MAX: usize = 1_024;
@@ -10,8 +8,7 @@ pub const STATE_LINE_KEYS_MAX: usize = 1_024;
 pub const STATE_KEYS_MAX: usize = 65_536;
 
 /// The limits of a plugin's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateRules {
     /// How long a key is kept after it was last set, in seconds; `None` keeps it until it is
     /// removed.
@@ -25,8 +22,7 @@ pub struct StateRules {
 }
 
 /// What happens when there is no room for a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
     /// The key is not added, and the plugin gets an error.
     #[default]
@@ -52,13 +48,13 @@ impl Default for StateRules {
 impl StateRules {
     /// Whether a key that was set at `set_at_ms` has expired at `now_ms`, both in milliseconds
     /// since the Unix epoch. A key whose time is unknown (0) does not expire.
-    pub(crate) fn has_expired(&self, set_at_ms: u64, now_ms: u64) -> bool {
+    pub fn has_expired(&self, set_at_ms: u64, now_ms: u64) -> bool {
         let is_over = |kept_ms: u64| now_ms >= set_at_ms.saturating_add(kept_ms);
         set_at_ms > 0 && self.keep_ms().is_some_and(is_over)
     }
 
     /// How long a key is kept, in milliseconds.
-    pub(crate) fn keep_ms(&self) -> Option<u64> {
+    pub fn keep_ms(&self) -> Option<u64> {
         self.keep_secs.map(|secs| u64::from(secs) * 1_000)
     }
 }

@@ -1,29 +1,25 @@
-//! The settings of sources.
+//! What an operator says about one source of lookups.
 
 use std::{path::PathBuf, time::Duration};
 
-/// A source: its name, kind and location.
+/// A source that policies may query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceSettings {
-    /// The name of the source in policies.
+    /// The name of the source in policies; unique among all sources.
     pub name: String,
-    /// The kind and location of the source.
-    pub place: Place,
+    /// The kind of source, with the settings of that kind.
+    pub kind: SourceKind,
+    /// What happens to a request when the source does not answer.
+    pub on_failure: LookupFailure,
 }
 
-/// The kind and location of a source.
+/// The kinds of source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SourceKind {
     /// A file of comma-separated values with a header, held in memory.
-    Csv {
-        /// The file.
-        file: FileSettings,
-        /// The separator between two values: an ASCII character.
-        delimiter: char,
-    },
-    /// A JSON file, held in memory. With a key field, it is an array of objects or has one object
-    /// per line; without one, it is an object that maps keys to objects.
-    Json(FileSettings),
+    Csv(CsvSettings),
+    /// A JSON file, held in memory.
+    Json(JsonSettings),
     /// An SQLite database.
     Sqlite(SqliteSettings, RemoteLimits),
     /// A PostgreSQL server.
@@ -34,15 +30,39 @@ pub enum Place {
     Radius(RadiusSettings, RemoteLimits),
 }
 
-/// A file that is held in memory.
+/// What happens to a request when a source does not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LookupFailure {
+    /// The policy is called, and reads that the source is unavailable.
+    #[default]
+    Proceed,
+    /// The request gets no answer.
+    Drop,
+}
+
+/// A file of comma-separated values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSettings {
+pub struct CsvSettings {
     /// The file.
     pub path: PathBuf,
-    /// The field that holds the key, required for CSV files.
-    pub key: Option<String>,
+    /// The column that holds the key.
+    pub key: String,
+    /// The separator between two values: an ASCII character.
+    pub delimiter: char,
     /// The minimum number of rows; a file with fewer is refused. Without this, a file that is read
     /// again is refused if it has lost almost all of its rows.
+    pub rows_min: Option<u64>,
+}
+
+/// A JSON file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonSettings {
+    /// The file.
+    pub path: PathBuf,
+    /// The field that holds the key: the file is an array of objects or has one object per line.
+    /// `None` if it is an object that maps keys to objects.
+    pub key: Option<String>,
+    /// The minimum number of rows, as in [`CsvSettings::rows_min`].
     pub rows_min: Option<u64>,
 }
 
@@ -100,7 +120,7 @@ pub struct RadiusSettings {
 }
 
 /// The limits of a source that takes time to answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemoteLimits {
     /// The maximum duration of a query, including the wait for its turn, which is at most half of
     /// it.
@@ -133,38 +153,16 @@ impl Default for RemoteLimits {
     }
 }
 
-impl Place {
-    /// The kind of source, as in configuration and status.
-    pub fn kind(&self) -> &'static str {
+impl SourceKind {
+    /// The name of the kind, as in configuration and status.
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::Csv { .. } => "csv",
+            Self::Csv(_) => "csv",
             Self::Json(_) => "json",
             Self::Sqlite(..) => "sqlite",
             Self::Postgresql(..) => "postgresql",
             Self::Http(..) => "http",
             Self::Radius(..) => "radius",
-        }
-    }
-
-    /// The location, for display.
-    pub(crate) fn location(&self) -> String {
-        match self {
-            Self::Csv { file, .. } | Self::Json(file) => file.path.display().to_string(),
-            Self::Sqlite(settings, _) => settings.path.display().to_string(),
-            Self::Postgresql(settings, _) => settings.url.clone(),
-            Self::Http(settings, _) => settings.url.clone(),
-            Self::Radius(settings, _) => settings.server.clone(),
-        }
-    }
-
-    /// The limits, if the source takes time to answer.
-    pub(crate) fn limits(&self) -> Option<&RemoteLimits> {
-        match self {
-            Self::Csv { .. } | Self::Json(_) => None,
-            Self::Sqlite(_, limits)
-            | Self::Postgresql(_, limits)
-            | Self::Http(_, limits)
-            | Self::Radius(_, limits) => Some(limits),
         }
     }
 }

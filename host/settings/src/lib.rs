@@ -1,0 +1,21 @@
+//! What a configuration says about policies and about sources of lookups, as plain data: the
+//! vocabulary that the crate which reads it shares with those that act on it.
+//!
+//! Reads no file and does nothing with the settings: `config` makes them, the policy host and
+//! `lookup` act on them. Invariant: each setting is defined here once, with its default and its
+//! range, and needs no conversion on its way.
+
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod capability;
+mod plugin;
+mod source;
+mod state;
+
+pub use capability::{Capability, Grants};
+pub use plugin::{FailurePolicy, PluginLimits, PluginMode};
+pub use source::{
+    CsvSettings, HttpSettings, JsonSettings, LookupFailure, PostgresqlSettings, RadiusSettings,
+    RemoteLimits, SourceKind, SourceSettings, SqliteSettings,
+};
+pub use state::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX, StateRules, WhenFull};
