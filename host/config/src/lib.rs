@@ -63,7 +63,7 @@ pub use sections::{
 pub use settings::{
     Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
     MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings, Sidecar,
-    StoreBackend, StoreSettings,
+    StoreSettings,
 };
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};

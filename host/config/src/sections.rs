@@ -8,13 +8,15 @@ use std::{
     time::Duration,
 };
 
+use lessor_settings::StoreBackend;
+
 use crate::{
     collector::Collector,
     mistake::Draft,
     reader::{Placed, Table, Value},
     settings::{
         ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, MetricsSettings,
-        PluginSettings, RollbackSettings, ServerSettings, StoreBackend, StoreSettings,
+        PluginSettings, RollbackSettings, ServerSettings, StoreSettings,
     },
     shapes,
 };

@@ -11,7 +11,7 @@ use std::{
 
 use lessor_core::Topology;
 use lessor_files::Stamp;
-use lessor_settings::{FailurePolicy, Grants, PluginLimits, PluginMode, SourceSettings};
+use lessor_settings::{FailurePolicy, Grants, PluginLimits, PluginMode, SourceSettings, StoreBackend};
 
 /// The contents of a configuration file, including defaults.
 #[derive(Clone, Debug)]
@@ -87,18 +87,6 @@ pub struct StoreSettings {
     /// The maximum number of lease changes that wait to be made durable before new packets are
     /// dropped.
     pub waiting_changes_max: usize,
-}
-
-/// The kinds of store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreBackend {
-    /// A log on disk.
-    Embedded {
-        /// The folder of the log: `leases` in the folder that the file names.
-        path: PathBuf,
-    },
-    /// Memory, which does not outlive the process. For trials and tests.
-    Memory,
 }
 
 /// The folders and settings of plugins.

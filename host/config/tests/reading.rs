@@ -2,13 +2,13 @@
 use std::{net::Ipv4Addr, num::NonZeroUsize, path::Path, time::Duration};
 
 use lessor_config::{
-    Configuration, LogFormat, LogLevel, MetricsSettings, RollbackSettings, StoreBackend,
-    StoreSettings,
+    Configuration, LogFormat, LogLevel, MetricsSettings, RollbackSettings, StoreSettings,
 };
 use lessor_core::{
     AfterDataLoss, ClientKeyKind, HardwareAddress, LeaseTime, Network, OptionKind, OptionSet,
     OptionValue, ReservationOwner, Subnet, UnknownClients,
 };
+use lessor_settings::StoreBackend;
 
 const SERVER: &str = "[server]\nlisten = [\"192.0.2.1\"]\n";
 

@@ -12,18 +12,18 @@ mod subject;
 use std::{
     io::{self, IsTerminal},
     net::Ipv4Addr,
+    path::Path,
     process::ExitCode,
     sync::{Arc, PoisonError},
 };
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use lessor_config::{Configuration, ServerSettings, StoreBackend};
+use lessor_config::{Configuration, ServerSettings};
 use lessor_core::{
     HardwareAddress, Lease, Outcome, OwnAddresses, Reason, Timestamp, Verdict, option::recognise,
 };
 use lessor_net::{Host, OwnSockets};
-use lessor_store::DiskStore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -334,19 +334,14 @@ fn shards_of_store(
     no_answer: &anyhow::Error,
 ) -> anyhow::Result<(Shards, &'static str)> {
     let mut shards = Shards::new(configuration.topology.clone(), 0);
-    match &configuration.store.backend {
-        StoreBackend::Embedded { path } if path.exists() => {
-            let unreadable = || format!("{no_answer:#}; and its store cannot be read");
-            let load = &mut |each: &mut dyn FnMut(Lease)| DiskStore::read(path, each);
-            let stored = stored::read(Some(path), load).with_context(unreadable)?;
-            stored.go_on();
-            let now = clock::now();
-            stored.hand_out(load, |lease| shards.restore(now, lease)).with_context(unreadable)?;
-            Holds::new(configuration).recall(now, &shards);
-            Ok((shards, "the leases of its store"))
-        }
-        _ => Ok((shards, "no leases, because there is no store")),
+    let backend = &configuration.store.backend;
+    if !backend.folder().is_some_and(Path::exists) {
+        return Ok((shards, "no leases, because there is no store"));
     }
+    let now = stored::at_rest(backend, |lease, now| shards.restore(now, lease))
+        .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
+    Holds::new(configuration).recall(now, &shards);
+    Ok((shards, "the leases of its store"))
 }
 
 impl ExplainArguments {

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_config::{Configuration, StoreBackend};
+use lessor_config::Configuration;
 use lessor_core::{AfterDataLoss, Network, Timestamp};
 
 use crate::{clock::written, shards::Shards};
@@ -35,11 +35,8 @@ type Marks = BTreeMap<String, Timestamp>;
 
 impl Holds {
     pub(crate) fn new(configuration: &Configuration) -> Self {
-        let path = match &configuration.store.backend {
-            StoreBackend::Embedded { path } => path.parent().map(|folder| folder.join(FILE)),
-            StoreBackend::Memory => None,
-        };
-        Self { path }
+        let folder = configuration.store.backend.state_folder();
+        Self { path: folder.map(|folder| folder.join(FILE)) }
     }
 
     /// Informs each engine that may hold since when it has records, and remembers it. Must be

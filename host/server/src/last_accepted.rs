@@ -23,7 +23,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use lessor_config::{Configuration, StoreBackend};
+use lessor_config::Configuration;
 use lessor_settings::SourceKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -80,14 +80,6 @@ pub(crate) struct Fallback {
     pub(crate) mistakes: Vec<String>,
 }
 
-/// Returns the folder of the store that a configuration names, or `None` for a store in memory.
-pub(crate) fn store_folder(configuration: &Configuration) -> Option<&Path> {
-    match &configuration.store.backend {
-        StoreBackend::Embedded { path } => path.parent(),
-        StoreBackend::Memory => None,
-    }
-}
-
 /// Keeps a copy of a serving generation: at once, or, if it is on probation, set aside until
 /// [`end_probation`]. A failure is logged: the service does not depend on it. `last` is what the
 /// process kept last. A copy of the same files is not written again, because that would wait for
@@ -117,7 +109,7 @@ pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<In
 
 /// Ends the probation of a generation: its copy replaces the one before, or is removed.
 pub(crate) fn end_probation(configuration: &Configuration, is_good: bool) {
-    let Some(store) = store_folder(configuration) else { return };
+    let Some(store) = configuration.store.backend.state_folder() else { return };
     if !is_good {
         return writing::discard(store);
     }
@@ -160,7 +152,7 @@ pub(crate) fn read(store: &Path) -> anyhow::Result<LastAccepted> {
     let mut configuration = configuration.map_err(|mistakes| {
         anyhow::anyhow!("this version of the server rejects it: {}", mistakes.render(false))
     })?;
-    let named = store_folder(&configuration);
+    let named = configuration.store.backend.state_folder();
     // A relative path is complete in the copy, but may not be where the server was started.
     let whole = |path: &Path| std::path::absolute(path).ok();
     ensure!(

@@ -10,9 +10,7 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use lessor_config::StoreBackend;
 use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
-use lessor_store::DiskStore;
 use lessor_terminal::table;
 use serde::{Deserialize, Serialize};
 
@@ -160,20 +158,15 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
         return Err(no_answer);
     }
     let configuration = generation::load_configuration(config, crate::colour_on_stderr())?;
-    let StoreBackend::Embedded { path } = &configuration.store.backend else {
-        return Err(no_answer);
-    };
+    let backend = &configuration.store.backend;
+    let Some(path) = backend.folder() else { return Err(no_answer) };
     if !path.exists() {
         return Err(no_answer.context(format!("there is no store at {} either", path.display())));
     }
     rows.clear();
     let unreadable = || format!("{no_answer:#}; and its store cannot be read");
-    let load = &mut |each: &mut dyn FnMut(Lease)| DiskStore::read(path, each);
-    let stored = stored::read(Some(path), load).with_context(unreadable)?;
-    stored.go_on();
-    let now = clock::now();
-    let row = |lease: Arc<Lease>| rows.push(Row::of(&lease, now, &configuration.topology));
-    stored.hand_out(load, row).with_context(unreadable)?;
+    let row = |lease: Arc<Lease>, now| rows.push(Row::of(&lease, now, &configuration.topology));
+    stored::at_rest(backend, row).with_context(unreadable)?;
     Ok(rows)
 }
 

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use lessor_config::{Configuration, StoreBackend};
+use lessor_config::Configuration;
 use lessor_policy_host::{Remembered, StateChange, StateStore, StateStoreError};
 use lessor_store::{KeyedStore, KeyedValue};
 
@@ -20,13 +20,8 @@ const FOLDER: &str = "plugin-state";
 /// Returns the store for the state of plugins, or `None` if leases are kept in memory, because then
 /// the state is, too.
 pub(crate) fn store(configuration: &Configuration) -> Option<Arc<dyn StateStore>> {
-    match &configuration.store.backend {
-        StoreBackend::Embedded { path } => {
-            let path = path.with_file_name(FOLDER);
-            Some(Arc::new(PluginState { path, opened: OnceLock::new() }))
-        }
-        StoreBackend::Memory => None,
-    }
+    let path = configuration.store.backend.folder()?.with_file_name(FOLDER);
+    Some(Arc::new(PluginState { path, opened: OnceLock::new() }))
 }
 
 struct PluginState {

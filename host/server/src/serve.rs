@@ -12,11 +12,12 @@ use std::{
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_config::{Configuration, StoreBackend};
+use lessor_config::Configuration;
 use lessor_core::Topology;
 use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
-use lessor_store::{Committer, CommitterLimits, CommitterStatus, DiskStore, MemoryStore, Store};
+use lessor_settings::StoreBackend;
+use lessor_store::{Committer, CommitterLimits, CommitterStatus, Store};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::{
@@ -189,9 +190,13 @@ impl Server {
         let Candidate { configuration, inputs, fallback } = candidate;
         memory::give_back();
         let hash_seed = random_seed();
-        let mut store = open_store(&configuration)?;
+        let backend = &configuration.store.backend;
+        let mut store = lessor_store::open(backend)?;
+        if *backend == StoreBackend::Memory {
+            tracing::warn!("leases are kept in memory only: they are lost when the server stops");
+        }
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
-        restore(&mut *store, folder_of_store(&configuration), &mut shards)?;
+        restore(&mut *store, backend.folder(), &mut shards)?;
         Holds::new(&configuration).mark(clock::now(), &shards);
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
         let instances_max = u32::try_from(workers_of(&configuration))
@@ -277,7 +282,7 @@ impl Server {
             pools: PoolWatch::new(Arc::clone(&shared.counters)),
             store: StoreWatch::default(),
             log_lines_lost: 0,
-            clock: clock::Keeper::new(folder_of_store(&configuration).map(Path::to_owned)),
+            clock: clock::Keeper::new(configuration.store.backend.folder().map(Path::to_owned)),
         };
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let reloader = Arc::new(Reloader {
@@ -421,24 +426,6 @@ impl StoreWatch {
     }
 }
 
-fn open_store(configuration: &Configuration) -> anyhow::Result<Box<dyn Store>> {
-    Ok(match &configuration.store.backend {
-        StoreBackend::Embedded { path } => Box::new(DiskStore::open(path)?),
-        StoreBackend::Memory => {
-            tracing::warn!("leases are kept in memory only: they are lost when the server stops");
-            Box::new(MemoryStore::default())
-        }
-    })
-}
-
-/// Returns the folder of the store, or `None` if leases are kept in memory only.
-fn folder_of_store(configuration: &Configuration) -> Option<&Path> {
-    match &configuration.store.backend {
-        StoreBackend::Embedded { path } => Some(path),
-        StoreBackend::Memory => None,
-    }
-}
-
 fn restore(
     store: &mut dyn Store,
     folder: Option<&Path>,
@@ -476,10 +463,8 @@ fn restore(
 
 fn journal_bounds(configuration: &Configuration) -> Option<JournalBounds> {
     let journal = configuration.journal.as_ref()?;
-    let is_beside_leases = match &configuration.store.backend {
-        StoreBackend::Embedded { path } => is_on_file_system_of(&journal.path, path),
-        StoreBackend::Memory => false,
-    };
+    let store = configuration.store.backend.folder();
+    let is_beside_leases = store.is_some_and(|store| is_on_file_system_of(&journal.path, store));
     Some(JournalBounds {
         path: journal.path.clone(),
         file_octets_max: journal.file_octets_max,

@@ -48,7 +48,7 @@ impl Candidate {
     /// With that error, if it is not about configuration and plugins, if this is the last accepted
     /// generation already, if there is none, or if the start is strict.
     pub(crate) fn instead(&self, error: anyhow::Error, strict: bool) -> anyhow::Result<Self> {
-        let store = last_accepted::store_folder(&self.configuration);
+        let store = self.configuration.store.backend.state_folder();
         let (Some(refusal), Some(store), None, false) =
             (error.downcast_ref::<Refusal>(), store, &self.fallback, strict)
         else {

@@ -11,7 +11,6 @@ use std::{
 
 use anyhow::bail;
 use clap::Subcommand;
-use lessor_config::StoreBackend;
 use lessor_store::{DiskStore, Salvage, StoreSurvey};
 use lessor_terminal::{right_align, table};
 use serde::Serialize;
@@ -106,13 +105,13 @@ fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
 
 fn path_of_store(config: &Path) -> anyhow::Result<PathBuf> {
     let configuration = generation::load_configuration(config, crate::colour_on_stderr())?;
-    match configuration.store.backend {
-        StoreBackend::Embedded { path } => Ok(path),
-        StoreBackend::Memory => bail!(
+    let Some(path) = configuration.store.backend.folder() else {
+        bail!(
             "this configuration keeps leases in memory (store.backend), so there is nothing on \
              disk to check"
-        ),
-    }
+        );
+    };
+    Ok(path.to_owned())
 }
 
 fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<()> {

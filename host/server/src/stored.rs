@@ -6,7 +6,8 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::bail;
-use lessor_core::{Answer, Change, Changes, Lease};
+use lessor_core::{Answer, Change, Changes, Lease, Timestamp};
+use lessor_settings::StoreBackend;
 use lessor_store::{Store, StoreError};
 
 use crate::clock::{self, Note, Past, Resumed};
@@ -49,6 +50,23 @@ pub(crate) fn read(folder: Option<&Path>, load: &mut Load<'_>) -> Result<Stored,
     }
     let resumed = clock::resume(clock, clock::is_synchronised(), Past::of(newest, note));
     Ok(Stored { leases, moved, resumed })
+}
+
+/// Reads a store that no server uses, makes server time continue there, and passes each lease and
+/// the current time to `each`. Returns that time.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) fn at_rest(
+    backend: &StoreBackend,
+    mut each: impl FnMut(Arc<Lease>, Timestamp),
+) -> Result<Timestamp, StoreError> {
+    let load = &mut |each: &mut dyn FnMut(Lease)| lessor_store::read(backend, each);
+    let stored = read(backend.folder(), load)?;
+    stored.go_on();
+    let now = clock::now();
+    stored.hand_out(load, |lease| each(lease, now))?;
+    Ok(now)
 }
 
 /// Passes every record of a store.

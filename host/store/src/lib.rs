@@ -15,6 +15,7 @@
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod backend;
 mod committer;
 mod compare;
 mod disk_store;
@@ -28,6 +29,7 @@ mod status;
 
 use lessor_core::{Answer, Changes, Lease};
 
+pub use backend::{open, read};
 pub use committer::{Committer, CommitterLimits, CommitterThread, Submission};
 pub use disk_store::{DiskStore, StoreSurvey};
 pub use error::StoreError;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lessor_config::{Configuration, PluginSettings};
 use lessor_files::Stamp;
 
-use super::{FILE_OCTETS_MAX, files_of, store_folder};
+use super::{FILE_OCTETS_MAX, files_of};
 use crate::{
     plugin_folder::PluginFolder,
     scripts::{self, Kind},
@@ -49,7 +49,7 @@ impl Inputs {
         stamp: Option<Stamp>,
         configuration: &Configuration,
     ) -> Option<Self> {
-        let store = store_folder(configuration)?.to_owned();
+        let store = configuration.store.backend.state_folder()?.to_owned();
         let original = std::path::absolute(path).ok()?;
         let mut files = vec![Input { original, copy: CONFIGURATION.into(), stamp }];
         if let Some(settings) = &configuration.plugins {

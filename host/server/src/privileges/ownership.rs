@@ -24,7 +24,7 @@ use nix::{
 };
 
 use super::{Account, NEVER};
-use crate::{control, last_accepted::store_folder};
+use crate::control;
 
 /// The prefixes of the names that the server uses in the folder of its store. Other files there do
 /// not belong to it.
@@ -54,7 +54,7 @@ pub(super) fn hand_over(
         make_folder(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         walk.visit_one(&folder)?;
     }
-    if let Some(folder) = store_folder(configuration) {
+    if let Some(folder) = configuration.store.backend.state_folder() {
         walk.visit_own(folder)?;
         if is_only_ours(folder) {
             walk.visit_one(folder)?;
@@ -98,7 +98,7 @@ pub(super) fn restrict(configuration: &Configuration, notes: &mut Vec<String>) {
             notes.push(format!("{error:#}"));
         }
     };
-    if let Some(folder) = store_folder(configuration) {
+    if let Some(folder) = configuration.store.backend.state_folder() {
         try_to(walk.visit_own(folder));
     }
     if let Some(cache) = cache(configuration) {
@@ -218,7 +218,7 @@ fn open<P: ?Sized + nix::NixPath>(folder: impl AsFd, path: &P) -> anyhow::Result
 
 /// Returns the folders in which the server creates files.
 fn folders(configuration: &Configuration) -> Vec<PathBuf> {
-    let store = store_folder(configuration).map(Path::to_owned);
+    let store = configuration.store.backend.state_folder().map(Path::to_owned);
     let cache = cache(configuration).map(Path::to_owned);
     let socket = configuration.control.socket.as_ref();
     let socket = socket.and_then(|socket| Some(socket.parent()?.to_owned()));
