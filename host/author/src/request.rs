@@ -11,9 +11,10 @@ use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
     AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseEventKind, LeaseState,
     LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind, ReplyValue, Request,
-    RequestKind, Subnet, Terms, Timestamp, UnknownClients, option::code,
+    RequestKind, Subnet, Terms, Timestamp, UnknownClients,
 };
 use lessor_policy_host::{LeaseEvent, View};
+use lessor_wire::ClientMessage;
 
 use crate::outcome::octets;
 
@@ -147,61 +148,31 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
         interface: described.interface.clone(),
         mtu_octets: None,
     };
-    let packet = write(described);
+    let packet = message(described).to_octets();
     lessor_wire::parse(&packet, arrival).context("the request makes no message that can be read")
 }
 
-/// Encodes the payload of the datagram (RFC 2131 section 2).
-fn write(described: &CaseRequest) -> Vec<u8> {
-    let hardware = described.hardware_address;
-    let octets = |address: Option<Ipv4Addr>| address.unwrap_or(Ipv4Addr::UNSPECIFIED).octets();
-    let hops = u8::from(described.relay_address.is_some());
-    let mut packet = vec![1, hardware.kind(), hardware.octets().len() as u8, hops];
-    packet.extend(described.transaction_id.to_be_bytes());
-    packet.extend(described.elapsed_secs.to_be_bytes());
-    packet.extend([0, 0]);
-    packet.extend(octets(described.client_address));
-    packet.extend([0; 8]);
-    packet.extend(octets(described.relay_address));
-    packet.extend(hardware.octets());
-    // Fills chaddr, sname and file with zeros.
-    packet.resize(236, 0);
-    packet.extend([99, 130, 83, 99]);
-    append(&mut packet, code::MESSAGE_TYPE, &[described.kind.number()]);
-    for (code, value) in &described.options {
-        let mut octets = Vec::new();
-        lessor_wire::encode_value(value, &mut octets);
-        append(&mut packet, *code, &octets);
-    }
-    if !described.relay_sub_options.is_empty() {
-        let information = relay_information(&described.relay_sub_options);
-        append(&mut packet, code::RELAY_AGENT_INFORMATION, information.octets());
-    }
-    packet.push(code::END);
-    packet
-}
-
-/// Appends an option, in several parts if it is long (RFC 3396).
-fn append(packet: &mut Vec<u8>, code: u8, value: &[u8]) {
-    let parts = value.chunks(255).chain(value.is_empty().then_some(&[][..]));
-    for part in parts {
-        packet.extend([code, part.len() as u8]);
-        packet.extend(part);
+fn message(described: &CaseRequest) -> ClientMessage {
+    let address = |given: Option<Ipv4Addr>| given.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    ClientMessage {
+        transaction_id: described.transaction_id,
+        elapsed_secs: described.elapsed_secs,
+        client_address: address(described.client_address),
+        relay_address: address(described.relay_address),
+        options: described.options.clone(),
+        relay_information: relay_information(&described.relay_sub_options),
+        ..ClientMessage::new(described.kind, described.hardware_address)
     }
 }
 
-fn relay_information(sub_options: &[(u8, Box<[u8]>)]) -> RelayInformation {
-    let mut octets = Vec::new();
-    for (code, value) in sub_options {
-        octets.extend([*code, value.len() as u8]);
-        octets.extend(value);
-    }
-    RelayInformation::from_octets(octets)
+/// Returns `None` without sub-options.
+fn relay_information(sub_options: &[(u8, Box<[u8]>)]) -> Option<RelayInformation> {
+    let sub_options = sub_options.iter().map(|(code, value)| (*code, &**value));
+    Some(RelayInformation::from_sub_options(sub_options)).filter(|found| !found.octets().is_empty())
 }
 
 fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientKey) -> Lease {
     let began_at = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(LEASE_AGE_SECS * 1_000));
-    let said = &lease.relay_sub_options;
     Lease {
         address: lease.address,
         client: client.clone(),
@@ -210,7 +181,7 @@ fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientK
         began_at,
         changed_at: began_at,
         expires_at: now.after_secs(lease.ends_in_secs),
-        relay_information: (!said.is_empty()).then(|| relay_information(said)),
+        relay_information: relay_information(&lease.relay_sub_options),
         subscriber: None,
         revision: 1,
         unknown_fields: Default::default(),

@@ -80,22 +80,6 @@ pub enum LeaseState {
     Quarantined,
 }
 
-/// The kinds of lease events: what happened to a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LeaseEventKind {
-    /// The client was given the address.
-    Granted,
-    /// The client extended its lease.
-    Renewed,
-    /// The client released the address.
-    Released,
-    /// The lease ended without being extended.
-    Expired,
-    /// The client found the address in use by another host.
-    Declined,
-}
-
 impl Lease {
     /// Returns whether the client may use the address at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {

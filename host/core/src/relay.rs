@@ -1,6 +1,7 @@
 //! Relay agent information, option 82 (RFC 3046): how the relay describes the line.
 //!
-//! Does not decide what the line means. Invariant: the octets are those that the relay sent.
+//! Does not decide what the line means. Invariant: the octets are those that the relay sent, or
+//! those of a relay that a command imitates.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,17 @@ impl RelayInformation {
     /// Creates it from the octets of the option, all of its parts joined, without code and length.
     pub fn from_octets(octets: impl Into<Box<[u8]>>) -> Self {
         Self(octets.into())
+    }
+
+    /// Creates it from sub-options. A value ends after 255 octets, which is what its length can say.
+    pub fn from_sub_options<'o>(sub_options: impl IntoIterator<Item = (u8, &'o [u8])>) -> Self {
+        let mut octets = Vec::new();
+        for (code, value) in sub_options {
+            let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
+            octets.extend([code, length]);
+            octets.extend(value.iter().take(usize::from(length)));
+        }
+        Self::from_octets(octets)
     }
 
     /// The octets as received.
@@ -122,6 +134,16 @@ mod tests {
         for part in [&b""[..], b"\x01", b"\x01\x02a", b"\x01\x01a\x02"] {
             assert!(!RelayInformation::is_whole(part), "{part:?}");
         }
+    }
+
+    #[test]
+    fn sub_options_that_were_written_are_read_back() {
+        let long = [b'x'; 300];
+        let written = [(CIRCUIT_ID, &b"olt1/1"[..]), (SOURCE_PORT, b""), (REMOTE_ID, &long)];
+        let relay = RelayInformation::from_sub_options(written);
+        let read: Vec<(u8, &[u8])> = relay.sub_options().collect();
+        assert_eq!(read, [written[0], written[1], (REMOTE_ID, &long[..255])]);
+        assert!(RelayInformation::is_whole(relay.octets()));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings};
 use lessor_core::{
-    HardwareAddress, Lease, Outcome, OwnAddresses, Reason, Timestamp, Verdict, option::recognise,
+    HardwareAddress, Outcome, OwnAddresses, Reason, Timestamp, Verdict, option::recognise,
 };
 use lessor_net::{Host, OwnSockets};
 use serde::{Deserialize, Serialize};

@@ -1,14 +1,15 @@
-//! Reads the header of a datagram that is not a request, so that a log can still name its sender.
+//! The header of a message (RFC 2131 section 2): reads that of a datagram that is not a request, so
+//! that a log can still name its sender, and writes that of every message.
 //!
-//! Does not check the rest of the datagram. Invariant: it returns a header for every datagram that
-//! contains one.
+//! Does not check the rest of a datagram. Invariants: it returns a header for every datagram that
+//! contains one; sname and file are written as zeros.
 
 use std::net::Ipv4Addr;
 
-use dhcproto::v4::borrowed;
+use dhcproto::v4::{MAGIC, Opcode, borrowed};
 use lessor_core::HardwareAddress;
 
-use crate::OPTIONS_START;
+use crate::{OPTIONS_START, SERVER_NAME};
 
 /// The fields of the header (RFC 2131 section 2) that identify the sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,3 +41,47 @@ pub fn header(packet: &[u8]) -> Option<Header> {
 
 /// The offset of chaddr (RFC 2131 section 2).
 const HARDWARE_ADDRESS_START: usize = 28;
+
+// For every hardware address, sname begins at the end of the chaddr field.
+const _: () = assert!(HARDWARE_ADDRESS_START + HardwareAddress::OCTETS_MAX == SERVER_NAME.start);
+
+/// A header to be written.
+pub(crate) struct HeaderFields {
+    pub(crate) opcode: Opcode,
+    pub(crate) hops: u8,
+    /// htype, hlen and chaddr.
+    pub(crate) hardware_address: HardwareAddress,
+    /// xid
+    pub(crate) transaction_id: u32,
+    /// secs
+    pub(crate) elapsed_secs: u16,
+    pub(crate) flags: u16,
+    /// ciaddr
+    pub(crate) client_address: Ipv4Addr,
+    /// yiaddr
+    pub(crate) your_address: Ipv4Addr,
+    /// siaddr
+    pub(crate) next_server_address: Ipv4Addr,
+    /// giaddr
+    pub(crate) relay_address: Ipv4Addr,
+}
+
+impl HeaderFields {
+    /// Writes the header and the magic cookie into `packet`, which is empty.
+    pub(crate) fn write(&self, packet: &mut Vec<u8>) {
+        let chaddr = self.hardware_address.octets();
+        let kind = self.hardware_address.kind();
+        packet.extend_from_slice(&[self.opcode.into(), kind, chaddr.len() as u8, self.hops]);
+        packet.extend_from_slice(&self.transaction_id.to_be_bytes());
+        packet.extend_from_slice(&self.elapsed_secs.to_be_bytes());
+        packet.extend_from_slice(&self.flags.to_be_bytes());
+        packet.extend_from_slice(&self.client_address.octets());
+        packet.extend_from_slice(&self.your_address.octets());
+        packet.extend_from_slice(&self.next_server_address.octets());
+        packet.extend_from_slice(&self.relay_address.octets());
+        packet.extend_from_slice(chaddr);
+        // The rest of chaddr, and sname and file.
+        packet.resize(OPTIONS_START - MAGIC.len(), 0);
+        packet.extend_from_slice(&MAGIC);
+    }
+}

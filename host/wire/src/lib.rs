@@ -1,6 +1,7 @@
 //! Conversion between bytes and the core's messages: [`parse()`] reads a client's datagram,
 //! [`write()`] writes the reply to it. [`header()`] reads the header of a datagram that is not a
-//! request.
+//! request. [`ClientMessage`] writes a client's message, for commands that ask what the server would
+//! answer to it.
 //!
 //! This is the only crate of the host that knows the format of messages, and it decides nothing:
 //! the engine determines the options of a reply and their order, and this crate determines where
@@ -15,14 +16,17 @@
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod client_message;
 mod codes;
 mod glance;
 mod header;
 mod parse;
+mod parts;
 mod room;
 mod value;
 mod write;
 
+pub use client_message::ClientMessage;
 pub use glance::{Glance, glance};
 pub use header::{Header, header};
 pub use parse::{Malformed, parse};

@@ -7,14 +7,16 @@
 
 use std::ops::Range;
 
-use dhcproto::v4::{MAGIC, MIN_PACKET_SIZE, Opcode};
-use lessor_core::{HardwareAddress, Reason, Reply, ReplyKind, Request, option::code};
+use dhcproto::v4::{MIN_PACKET_SIZE, Opcode};
+use lessor_core::{Reason, Reply, ReplyKind, Request, option::code};
 use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::{
     BOOT_FILE, OPTIONS_START, OVERLOAD_FILE, OVERLOAD_SERVER_NAME, SERVER_NAME,
     codes::CodeSet,
+    header::HeaderFields,
+    parts::{framed_octets, write_parts},
     room::{self, Item, Place, Places},
     value::encode_value,
 };
@@ -32,11 +34,6 @@ const DATAGRAM_OCTETS_MAX: u16 = 1500;
 const IP_AND_UDP_OCTETS: usize = 28;
 /// The message size of a client that does not send option 57.
 const MESSAGE_SIZE_DEFAULT: u16 = 576;
-/// The longest part of an option (RFC 3396).
-const PART_OCTETS_MAX: usize = 255;
-
-// For every hardware address, sname begins at the end of the chaddr field.
-const _: () = assert!(28 + HardwareAddress::OCTETS_MAX == SERVER_NAME.start);
 
 /// Codes that are written separately from `reply.options`.
 const FRAMING_CODES: [u8; 5] =
@@ -95,7 +92,7 @@ pub fn write(
     packet: &mut Vec<u8>,
 ) -> Result<Written, Unwritable> {
     packet.clear();
-    write_header(request, reply, packet);
+    header_of(request, reply).write(packet);
     packet.extend_from_slice(&[code::MESSAGE_TYPE, 1, reply.kind.number()]);
     let options = write_options(reply, packet);
 
@@ -127,29 +124,21 @@ fn payload_max(request: &Request) -> usize {
     usize::from(datagram).saturating_sub(IP_AND_UDP_OCTETS)
 }
 
-/// Writes the header up to and including the magic cookie (RFC 2131 section 2 and table 3).
-fn write_header(request: &Request, reply: &Reply, packet: &mut Vec<u8>) {
-    let chaddr = request.hardware_address.octets();
+/// The header (RFC 2131 table 3).
+fn header_of(request: &Request, reply: &Reply) -> HeaderFields {
     let forced = if reply.force_broadcast { Request::BROADCAST } else { 0 };
-    let hops = 0;
-    let secs = 0u16;
-    packet.extend_from_slice(&[
-        Opcode::BootReply.into(),
-        request.hardware_address.kind(),
-        chaddr.len() as u8,
-        hops,
-    ]);
-    packet.extend_from_slice(&request.transaction_id.to_be_bytes());
-    packet.extend_from_slice(&secs.to_be_bytes());
-    packet.extend_from_slice(&(request.flags | forced).to_be_bytes());
-    packet.extend_from_slice(&reply.client_address.octets());
-    packet.extend_from_slice(&reply.your_address.octets());
-    packet.extend_from_slice(&reply.next_server_address.octets());
-    packet.extend_from_slice(&request.relay_address.octets());
-    packet.extend_from_slice(chaddr);
-    // The rest of chaddr, and sname and file, which are empty unless they are overloaded.
-    packet.resize(OPTIONS_START - MAGIC.len(), 0);
-    packet.extend_from_slice(&MAGIC);
+    HeaderFields {
+        opcode: Opcode::BootReply,
+        hops: 0,
+        hardware_address: request.hardware_address,
+        transaction_id: request.transaction_id,
+        elapsed_secs: 0,
+        flags: request.flags | forced,
+        client_address: reply.client_address,
+        your_address: reply.your_address,
+        next_server_address: reply.next_server_address,
+        relay_address: request.relay_address,
+    }
 }
 
 /// The place of an option in the packet.
@@ -188,23 +177,6 @@ fn write_options(reply: &Reply, packet: &mut Vec<u8>) -> SmallVec<[Framed; 16]> 
         framed.push(Framed { code: *code, range: start..packet.len() });
     }
     framed
-}
-
-/// Writes an option, in parts if it is too long for one (RFC 3396).
-fn write_parts(code: u8, octets: &[u8], packet: &mut Vec<u8>) {
-    if octets.is_empty() {
-        packet.extend_from_slice(&[code, 0]);
-    }
-    for part in octets.chunks(PART_OCTETS_MAX) {
-        packet.extend_from_slice(&[code, part.len() as u8]);
-        packet.extend_from_slice(part);
-    }
-}
-
-/// The size of an option of `octets` octets, including the code and length of each part.
-const fn framed_octets(octets: usize) -> usize {
-    let parts = if octets == 0 { 1 } else { octets.div_ceil(PART_OCTETS_MAX) };
-    octets + 2 * parts
 }
 
 /// Returns whether a reply without the option would be wrong rather than only incomplete: the

@@ -12,9 +12,10 @@ use std::{
 use anyhow::bail;
 use ipnet::Ipv4Net;
 use lessor_core::{
-    Arrival, ClientKey, HardwareAddress, Lease, OwnAddresses, RelayInformation, Request, Topology,
-    option::code, readable, relay,
+    Arrival, ClientKey, HardwareAddress, Lease, OptionValue, OwnAddresses, RelayInformation,
+    RequestKind, Topology, option::code, readable, relay,
 };
+use lessor_wire::ClientMessage;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Octets, Place};
@@ -49,14 +50,9 @@ pub(super) struct Message {
 
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
-const BOOT_REQUEST: u8 = 1;
-const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];
-const PART_OCTETS_MAX: usize = 255;
 /// The hardware address of an imaginary device, for a line that had no device yet: locally
 /// administered.
 const SOME_DEVICE: [u8; 6] = [0x02, 0, b'L', b'e', b's', b's'];
-/// The transaction id of the message.
-const TRANSACTION_ID: u32 = 0;
 
 impl Subject {
     /// Creates the message that the client would send.
@@ -121,62 +117,63 @@ impl Subject {
             }
             (None, _) => None,
         };
-        let mut header = Header {
-            hardware_address,
-            client_address: Ipv4Addr::UNSPECIFIED,
-            relay_address: where_from.relay_address,
-            flags: if self.is_broadcast { Request::BROADCAST } else { 0 },
-        };
         let mut arrival = where_from.arrival;
-        if has_address {
-            header.client_address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        }
+        let client_address = address.filter(|_| has_address).unwrap_or(Ipv4Addr::UNSPECIFIED);
         if is_renewal {
             // The message is sent to the server directly (RFC 2131 sections 4.3.2 and 4.4.6).
-            header.relay_address = Ipv4Addr::UNSPECIFIED;
-            arrival.source = SocketAddrV4::new(header.client_address, CLIENT_PORT);
+            arrival.source = SocketAddrV4::new(client_address, CLIENT_PORT);
             arrival.unicast = true;
         }
-        let mut options = Options::default();
-        options.add(code::MESSAGE_TYPE, &[self.message_type()]);
-        if let Some(octets) = &client_identifier {
-            options.add(code::CLIENT_IDENTIFIER, octets);
-        }
-        if let Some(address) = address.filter(|_| !has_address) {
-            options.add(code::REQUESTED_ADDRESS, &address.octets());
-        }
-        let named = match self.kind {
+        let server_identifier = match self.kind {
             // Both messages must name the server (RFC 2131 table 5).
             Kind::Decline | Kind::Release => {
                 Some(self.server_identifier.unwrap_or(arrival.server_address))
             }
             _ => self.server_identifier,
         };
-        if let Some(named) = named {
-            options.add(code::SERVER_IDENTIFIER, &named.octets());
-        }
-        if !self.parameters.is_empty() {
-            options.add(code::PARAMETER_REQUEST_LIST, &self.parameters);
-        }
-        if let Some(selected) = self.subnet_selection {
-            options.add(code::SUBNET_SELECTION, &selected.octets());
-        }
-        for (option, Octets(octets)) in &self.options {
-            options.add(*option, octets);
-        }
-        if let Some(information) = information.filter(|_| !is_renewal) {
-            options.add(code::RELAY_AGENT_INFORMATION, information.octets());
-        }
-        Ok(Message { arrival, payload: header.with(options), assumed })
+        let requested_address = address.filter(|_| !has_address);
+        let options = self.options(client_identifier, requested_address, server_identifier);
+        let message = ClientMessage {
+            wants_broadcast: self.is_broadcast,
+            client_address,
+            relay_address: match is_renewal {
+                true => Ipv4Addr::UNSPECIFIED,
+                false => where_from.relay_address,
+            },
+            options,
+            relay_information: information.filter(|_| !is_renewal),
+            ..ClientMessage::new(self.message_kind(), hardware_address)
+        };
+        Ok(Message { arrival, payload: message.to_octets(), assumed })
     }
 
-    const fn message_type(&self) -> u8 {
+    /// Returns the options of the message, without its type and without that of the relay.
+    fn options(
+        &self,
+        client_identifier: Option<Vec<u8>>,
+        requested_address: Option<Ipv4Addr>,
+        server_identifier: Option<Ipv4Addr>,
+    ) -> Vec<(u8, OptionValue)> {
+        let octets = |octets: &[u8]| OptionValue::Octets(octets.to_vec());
+        let parameters = Some(&self.parameters).filter(|parameters| !parameters.is_empty());
+        let of_client = [
+            (code::CLIENT_IDENTIFIER, client_identifier.map(OptionValue::Octets)),
+            (code::REQUESTED_ADDRESS, requested_address.map(OptionValue::Address)),
+            (code::SERVER_IDENTIFIER, server_identifier.map(OptionValue::Address)),
+            (code::PARAMETER_REQUEST_LIST, parameters.map(|parameters| octets(parameters))),
+            (code::SUBNET_SELECTION, self.subnet_selection.map(OptionValue::Address)),
+        ];
+        let given = self.options.iter().map(|(code, Octets(value))| (*code, octets(value)));
+        of_client.into_iter().filter_map(|(code, value)| Some((code, value?))).chain(given).collect()
+    }
+
+    const fn message_kind(&self) -> RequestKind {
         match self.kind {
-            Kind::Discover => 1,
-            Kind::Request | Kind::Renew => 3,
-            Kind::Decline => 4,
-            Kind::Release => 7,
-            Kind::Inform => 8,
+            Kind::Discover => RequestKind::Discover,
+            Kind::Request | Kind::Renew => RequestKind::Request,
+            Kind::Decline => RequestKind::Decline,
+            Kind::Release => RequestKind::Release,
+            Kind::Inform => RequestKind::Inform,
         }
     }
 
@@ -236,17 +233,13 @@ impl Subject {
         lease: Option<&Lease>,
         assumed: &mut Vec<String>,
     ) -> Option<RelayInformation> {
-        let mut octets = Vec::new();
         let given = [(relay::CIRCUIT_ID, &self.circuit_id), (relay::REMOTE_ID, &self.remote_id)];
-        for (sub_option, value) in given {
-            if let Some(Octets(value)) = value {
-                let value = value.get(..PART_OCTETS_MAX).unwrap_or(value);
-                octets.extend([sub_option, value.len() as u8]);
-                octets.extend_from_slice(value);
-            }
-        }
-        if !octets.is_empty() {
-            return Some(RelayInformation::from_octets(octets));
+        let mut given = given
+            .into_iter()
+            .filter_map(|(code, value)| value.as_ref().map(|Octets(value)| (code, &**value)))
+            .peekable();
+        if given.peek().is_some() {
+            return Some(RelayInformation::from_sub_options(given));
         }
         let found = lease?.relay_information.clone().filter(|_| self.link.is_none())?;
         let line = found.circuit_id().or_else(|| found.remote_id()).map(readable);
@@ -362,15 +355,11 @@ fn selecting(
     information: Option<RelayInformation>,
 ) -> Option<RelayInformation> {
     let Some(selected) = link_selection else { return information };
-    let mut octets = Vec::new();
-    let sub_options = information.iter().flat_map(RelayInformation::sub_options);
-    for (sub_option, value) in sub_options.filter(|(found, _)| *found != relay::LINK_SELECTION) {
-        octets.extend([sub_option, value.len() as u8]);
-        octets.extend_from_slice(value);
-    }
-    octets.extend([relay::LINK_SELECTION, 4]);
-    octets.extend(selected.octets());
-    Some(RelayInformation::from_octets(octets))
+    let selected = selected.octets();
+    let others = information.iter().flat_map(RelayInformation::sub_options);
+    let others = others.filter(|(found, _)| *found != relay::LINK_SELECTION);
+    let sub_options = others.chain([(relay::LINK_SELECTION, &selected[..])]);
+    Some(RelayInformation::from_sub_options(sub_options))
 }
 
 struct WhereFrom {
@@ -419,53 +408,5 @@ fn only_prefix(topology: &Topology) -> anyhow::Result<Ipv4Net> {
             first.hosts().next().unwrap_or(first.network())
         ),
         [] => bail!("the configuration has no subnet"),
-    }
-}
-
-struct Header {
-    hardware_address: HardwareAddress,
-    client_address: Ipv4Addr,
-    relay_address: Ipv4Addr,
-    flags: u16,
-}
-
-#[derive(Default)]
-struct Options(Vec<u8>);
-
-impl Options {
-    /// Adds an option, in several parts if it is long (RFC 3396).
-    fn add(&mut self, option: u8, octets: &[u8]) {
-        if octets.is_empty() {
-            self.0.extend([option, 0]);
-        }
-        for part in octets.chunks(PART_OCTETS_MAX) {
-            self.0.extend([option, part.len() as u8]);
-            self.0.extend_from_slice(part);
-        }
-    }
-}
-
-impl Header {
-    /// Returns the complete message (RFC 2131 section 2).
-    fn with(&self, options: Options) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(300);
-        let hardware = self.hardware_address.octets();
-        let hops = u8::from(!self.relay_address.is_unspecified());
-        octets.extend([BOOT_REQUEST, self.hardware_address.kind(), hardware.len() as u8, hops]);
-        octets.extend(TRANSACTION_ID.to_be_bytes());
-        let secs = 0u16;
-        octets.extend(secs.to_be_bytes());
-        octets.extend(self.flags.to_be_bytes());
-        octets.extend(self.client_address.octets());
-        // yiaddr and siaddr
-        octets.extend([0; 8]);
-        octets.extend(self.relay_address.octets());
-        octets.extend_from_slice(hardware);
-        // The rest of chaddr, sname and file.
-        octets.resize(236, 0);
-        octets.extend(MAGIC_COOKIE);
-        octets.extend(options.0);
-        octets.push(code::END);
-        octets
     }
 }
