@@ -1,7 +1,7 @@
 //! The building blocks of the end-to-end tests: the server as a process, network namespaces with
 //! links between them, and third-party DHCP clients, relays and tools.
 //!
-//! The server is not linked in: the tests run its binary and check what it sends, prints and
+//! Nothing of the server is linked in: the tests run its binary and check what it sends, prints and
 //! stores. If a helper cannot do something, or does not see it in time, it panics, which fails the
 //! test.
 //!
@@ -52,8 +52,8 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    ClockRow, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState, LeftOutRow,
-    PluginRow, PoolRow, ShadowRow, ShadowSummary, StateRow, Status, StoreRow, TraceRow,
+    ClockRow, Destination, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState, LeftOutRow,
+    PluginRow, PoolRow, ReasonRow, ShadowRow, ShadowSummary, StateRow, Status, StoreRow, TraceRow, reasons,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

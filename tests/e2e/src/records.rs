@@ -1,13 +1,17 @@
-//! The JSON output of the server: `lessor leases --json`, `lessor status --json`, and the journal.
+//! The JSON output of the server: `lessor leases --json`, `lessor status --json`, `lessor reasons
+//! --json`, and the journal.
 //! The types have only the fields that tests use.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddrV4},
+    process::Command,
+    sync::OnceLock,
 };
 
-use lessor_core::{Destination, Reason};
 use serde::Deserialize;
+
+use crate::built;
 
 /// A line of `lessor leases --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -35,6 +39,27 @@ pub enum LeaseState {
     Expired,
     Released,
     Quarantined,
+}
+
+/// The destination of a reply.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Destination {
+    Relay(SocketAddrV4),
+    Client(SocketAddrV4),
+    Hardware { address: Ipv4Addr, hardware_address: String },
+    Broadcast,
+}
+
+/// A line of `lessor reasons --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct ReasonRow {
+    pub reason: String,
+    pub outcome: String,
+    pub meaning: String,
 }
 
 /// A line of the journal.
@@ -158,7 +183,8 @@ pub struct Status {
     pub rollbacks: u64,
     pub rolled_back_from: Option<u64>,
     pub endpoints: Vec<EndpointRow>,
-    pub reasons: Vec<(Reason, u64)>,
+    /// The reasons that inputs ended in, and how many each.
+    pub reasons: Vec<(String, u64)>,
     pub pools: Vec<PoolRow>,
     pub pools_full: u64,
     pub plugins: Vec<PluginRow>,
@@ -290,6 +316,17 @@ pub struct ClockRow {
     pub offset_ms: i64,
 }
 
+/// Returns the reasons that the server knows.
+pub fn reasons() -> &'static [ReasonRow] {
+    static REASONS: OnceLock<Vec<ReasonRow>> = OnceLock::new();
+    REASONS.get_or_init(|| {
+        let output = Command::new(built::lessor()).args(["reasons", "--json"]).output();
+        let lines = output.expect("the server can be run").stdout;
+        let rows = serde_json::Deserializer::from_slice(&lines).into_iter::<ReasonRow>();
+        rows.collect::<Result<_, _>>().expect("each line is a reason")
+    })
+}
+
 impl PluginRow {
     /// Returns the number of faults of this kind.
     pub fn faults_of(&self, kind: &str) -> u64 {
@@ -299,8 +336,13 @@ impl PluginRow {
 
 impl Status {
     /// Returns the number of inputs that ended in `reason`.
-    pub fn count(&self, reason: Reason) -> u64 {
-        self.reasons.iter().find(|(found, _)| *found == reason).map_or(0, |(_, count)| *count)
+    ///
+    /// # Panics
+    /// Panics if the server has no reason of this name.
+    #[track_caller]
+    pub fn count(&self, reason: &str) -> u64 {
+        assert!(reasons().iter().any(|row| row.reason == reason), "there is no reason {reason}");
+        self.reasons.iter().find(|(found, _)| found == reason).map_or(0, |(_, count)| *count)
     }
 
     /// Returns the plugin of this name.

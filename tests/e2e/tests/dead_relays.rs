@@ -200,13 +200,7 @@ fn run(load: Load) -> Outcome {
         is_over.store(true, Ordering::Relaxed);
         outcome
     });
-    let reasons: HashMap<String, u64> = lab
-        .server
-        .status()
-        .reasons
-        .iter()
-        .map(|(reason, count)| (reason.to_string(), *count))
-        .collect();
+    let reasons: HashMap<String, u64> = lab.server.status().reasons.into_iter().collect();
     Outcome {
         renewed,
         lost,

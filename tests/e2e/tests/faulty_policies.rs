@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::Reason;
 use lessor_e2e::{Server, Setup, heavy, loopback_address, relay};
 use lessor_load::{Answer, LoadArgs, Subscriber};
 
@@ -99,7 +98,7 @@ fn faults_hurt_nobody(behaviour: &str, fault: &str) {
     obeys_again(&server, 2);
 
     let status = server.status();
-    assert!(status.count(Reason::PolicyFailed) >= 1, "{:?}", status.reasons);
+    assert!(status.count("policy-failed") >= 1, "{:?}", status.reasons);
     assert!(status.plugin("50-faulty").faults_of(fault) > 0, "{:?}", status.plugins);
     assert!(server.process().is_running());
 }
@@ -148,5 +147,5 @@ fn a_policy_that_always_fails_is_not_asked_for_long_and_the_server_goes_on() {
     assert!(plugin.faults_of("deadline-exceeded") < 30, "{plugin:?}");
     assert!(plugin.faults_of("shut-out") > 0, "{plugin:?}");
     // A client that waits for a long time sends its REQUEST again, and gets the same answer.
-    assert!(status.count(Reason::AckSelecting) >= 100);
+    assert!(status.count("ack-selecting") >= 100);
 }
