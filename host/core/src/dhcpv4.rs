@@ -18,16 +18,18 @@
 //! - `plan`: the configuration of addresses, prepared for lookup.
 //! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
 //!   address counts against.
-//! - `case`: one request with its terms. `discover`, `request`, `farewell` (DECLINE, RELEASE) and
-//!   `inform` decide it; `limit` applies the limit of its subscriber; `grant`, `reply`,
-//!   `destination` and `options` build the reply.
-//! - `preview`: what would be decided and why, without consequences.
+//! - `case`: one request with its terms; `entitlement`: the addresses that its client may have.
+//!   `discover`, `request`, `farewell` (DECLINE, RELEASE) and `inform` decide it; `limit` applies
+//!   the limit of its subscriber; `grant`, `reply`, `destination` and `options` build the reply.
+//! - `witness`: is notified of each address that a decision considers. `preview`: what would be
+//!   decided and why, without consequences.
 //! - `reconfigure`: a new configuration with the same leases; `listing`: every lease, a few at a
 //!   time.
 
 mod case;
 mod destination;
 mod discover;
+mod entitlement;
 mod family;
 mod farewell;
 mod grant;
@@ -43,6 +45,7 @@ mod quarantine;
 mod reconfigure;
 mod reply;
 mod request;
+mod witness;
 
 use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
 
@@ -64,8 +67,9 @@ pub use self::{
     identity::SeenElsewhere,
     listing::{Listing, Records},
     obstacle::Obstacle,
-    preview::{Candidate, OptionOrigin, Preview, Rule},
+    preview::{OptionOrigin, Preview},
     reconfigure::Remembered,
+    witness::{Candidate, Rule},
 };
 
 /// The decision of the engine about one request.

@@ -318,7 +318,14 @@ impl Topology {
     /// a renewal sent directly to the server) of the client's own address, otherwise of the
     /// client's link. 0.0.0.0 selects nothing.
     pub fn locate(&self, request: &Request) -> Option<Location> {
-        self.located_by(request).find_map(|(_, address)| self.locate_address(address))
+        self.find(request).map(|(_, _, location)| location)
+    }
+
+    /// Like [`Topology::locate`], with the property of the request that determines its subnet, and
+    /// the address in it.
+    pub fn find(&self, request: &Request) -> Option<(LocatedBy, Ipv4Addr, Location)> {
+        self.located_by(request)
+            .find_map(|(by, address)| Some((by, address, self.locate_address(address)?)))
     }
 
     /// The properties of a request that can determine its subnet, and the addresses in them, in

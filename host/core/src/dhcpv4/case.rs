@@ -1,25 +1,24 @@
-//! One request while it is decided: the client, its line, and the addresses that it may have.
+//! One request while it is decided: the client, its line, and the state that it is decided on.
 //!
-//! Does not decide; see `discover`, `request`, `farewell` and `inform`. Invariant: an address that
-//! another client holds, that is quarantined or that is the server's own has an obstacle, unless
-//! its holder gives way to this client.
+//! Does not decide; see `discover`, `request`, `farewell` and `inform`. Invariant: a request that
+//! depends on a change in flight is not decided.
 
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, ClientState, LeaseState, Reason, RelayInformation, Request, RequestKind,
-    Reservation, ReservationOwner, Terms, Timestamp, Verdict,
+    Change, ClientKey, LeaseState, Reason, RelayInformation, Request, RequestKind, Reservation,
+    Terms, Timestamp, Verdict,
     ledger::{Record, Standing},
-    relay,
 };
 
 use super::{
-    Attempt, Decision, Obstacle, Preference, Wait,
-    family::{Bindings, Cause, Facts, Ipv4, View},
+    Attempt, Decision, Preference, Wait,
+    family::{Bindings, Cause, Ipv4, View},
     identity::{self, Client},
     plan::{Plan, address_of},
+    witness::Witness,
 };
 
 /// One request under its terms at a point in time, and the state on which it is decided.
@@ -40,29 +39,6 @@ pub(super) struct Case<'e, 'r> {
     pub(super) no_records_since: Option<Timestamp>,
     /// Selects one of the free addresses.
     pub(super) preference: Preference<'r>,
-}
-
-/// The addresses that a client may have under its terms.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Entitlement<'p> {
-    /// The address that a policy names.
-    Policy(u32),
-    /// The address that is reserved for the client or its line.
-    Reservation(u32),
-    /// Any address that is not reserved, of the pools that are open to every client.
-    OpenPools,
-    /// Any address that is not reserved, of the pools at these positions, which a policy names.
-    NamedPools(&'p [usize]),
-}
-
-impl Entitlement<'_> {
-    /// The address, if there is only one.
-    pub(super) const fn only_address(&self) -> Option<u32> {
-        match self {
-            Self::Policy(address) | Self::Reservation(address) => Some(*address),
-            Self::OpenPools | Self::NamedPools(_) => None,
-        }
-    }
 }
 
 impl<'e, 'r> Case<'e, 'r> {
@@ -104,19 +80,19 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn attempt(&mut self) -> Attempt {
         match self.waits() {
             Some(wait) => Attempt::Waits(wait),
-            None => Attempt::Decided(self.decide()),
+            None => Attempt::Decided(self.decide(&mut ())),
         }
     }
 
     /// Decides the request without waiting for changes in flight to storage.
-    pub(super) fn decide(&mut self) -> Decision {
+    pub(super) fn decide(&mut self, witness: &mut impl Witness) -> Decision {
         let lease = self.notice_leased().and_then(|address| self.bindings.slot(address));
         let seen_elsewhere = lease
             .and_then(|lease| {
                 identity::seen_elsewhere(lease, self.client.on_record().holder(), self.request)
             })
             .map(Box::new);
-        Decision { seen_elsewhere, ..self.decide_by_kind() }
+        Decision { seen_elsewhere, ..self.decide_by_kind(witness) }
     }
 
     /// The address that the client leases. The client may have another one, from another server, in
@@ -129,7 +105,7 @@ impl<'e, 'r> Case<'e, 'r> {
         })
     }
 
-    fn decide_by_kind(&mut self) -> Decision {
+    fn decide_by_kind(&mut self, witness: &mut impl Witness) -> Decision {
         if self.plan.subnet(self.subnet).is_none() {
             return self.silence(Reason::UnknownSubnet);
         }
@@ -144,8 +120,8 @@ impl<'e, 'r> Case<'e, 'r> {
         match (&self.terms.verdict, self.request.kind) {
             (Verdict::Refuse(text), RequestKind::Request) => self.refused_request(text),
             (Verdict::Refuse(_), _) => self.silence(Reason::RefusedWithoutNak),
-            (_, RequestKind::Discover) => self.discover(),
-            (_, RequestKind::Request) => self.request(),
+            (_, RequestKind::Discover) => self.discover(witness),
+            (_, RequestKind::Request) => self.request(witness),
             (_, RequestKind::Decline) => self.decline(),
             (_, RequestKind::Release) => self.release(),
             (_, RequestKind::Inform) => self.inform(),
@@ -223,152 +199,6 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// The addresses that the client may have: the one that a policy names, otherwise the one that
-    /// is reserved for it, otherwise those of the pools that its terms name, otherwise those of all
-    /// open pools.
-    ///
-    /// An address that a policy names or that is reserved may be temporarily unavailable. Then the
-    /// client is served as if it were not named, and moves to it when it becomes available.
-    ///
-    /// # Errors
-    /// Fails if the policy names an address or a pool that the client can never have.
-    pub(super) fn entitlement(&self) -> Result<Entitlement<'e>, Reason> {
-        if let Some(address) = self.terms.address.map(u32::from) {
-            if !self.may_be_named(address) {
-                return Err(Reason::UnusableAddress);
-            }
-            if self.why_not_named_now(address).is_none() {
-                return Ok(Entitlement::Policy(address));
-            }
-        }
-        if let Some(reservation) = self.reservation
-            && self.why_not_reserved_now(reservation).is_none()
-        {
-            return Ok(Entitlement::Reservation(u32::from(reservation.address)));
-        }
-        match &self.terms.pool {
-            None => Ok(Entitlement::OpenPools),
-            Some(name) => {
-                let pools = self.plan.pools_named(name).ok_or(Reason::UnknownPool)?;
-                Ok(Entitlement::NamedPools(pools))
-            }
-        }
-    }
-
-    /// Returns whether a policy may name `address` for the client, whichever client holds it now.
-    pub(super) fn may_be_named(&self, address: u32) -> bool {
-        let own = self.reservation.map(|reservation| u32::from(reservation.address));
-        self.plan.is_usable(address)
-            && !self.bindings.is_withheld(address)
-            && (own == Some(address) || !self.plan.is_reserved(address))
-    }
-
-    /// Why the client cannot have an address now that a policy names; `None` if it can.
-    pub(super) fn why_not_named_now(&self, address: u32) -> Option<Obstacle> {
-        if self.is_held_by_other(address) && !self.gives_way(address) {
-            return Some(Obstacle::HeldByOther);
-        }
-        self.why_not_now(address)
-    }
-
-    /// Why the client cannot have its reserved address now; `None` if it can. Another client that
-    /// has had the address since before it was reserved keeps it until its lease ends, unless that
-    /// lease gives way; a device that had it as the previous owner of the reservation gives it up.
-    pub(super) fn why_not_reserved_now(&self, reservation: &Reservation) -> Option<Obstacle> {
-        let address = u32::from(reservation.address);
-        let active = self.bindings.slot(address).and_then(View::active);
-        let is_of_other = active.is_some_and(|record| {
-            !self.client.on_record().is_holder_of(record) && !is_owner(reservation, record)
-        });
-        if is_of_other && !self.gives_way(address) {
-            return Some(Obstacle::HeldByOther);
-        }
-        self.why_not_now(address)
-    }
-
-    fn why_not_now(&self, address: u32) -> Option<Obstacle> {
-        if self.bindings.is_withheld(address) {
-            return Some(Obstacle::ServersOwn);
-        }
-        if self.is_set_aside(address) {
-            return Some(Obstacle::Quarantined);
-        }
-        self.stays_away_from(address).then_some(Obstacle::Declined)
-    }
-
-    /// Returns whether the client declined `address` and is now extending a lease of another one.
-    /// It does not have to give that one up: whatever uses the declined address may still be there,
-    /// and the client would switch back and forth between the two. It gets the address when it
-    /// looks for one again.
-    fn stays_away_from(&self, address: u32) -> bool {
-        if self.request.kind != RequestKind::Request {
-            return false;
-        }
-        let named = match self.request.client_state() {
-            ClientState::InitReboot => self.request.requested_address,
-            ClientState::Renewing | ClientState::Rebinding => Some(self.request.client_address),
-            ClientState::Selecting | ClientState::Unknown => None,
-        };
-        let record = self.bindings.slot(address).and_then(View::record);
-        let has_declined = record.is_some_and(|record| {
-            record.state() == LeaseState::Quarantined
-                && self.client.on_record().is_holder_of(record)
-        });
-        let goes_on = |named: u32| {
-            let active = self.bindings.slot(named).and_then(View::active);
-            named != address
-                && active.is_some_and(|record| self.client.on_record().is_holder_of(record))
-        };
-        has_declined && named.map(u32::from).is_some_and(goes_on)
-    }
-
-    /// Returns whether the client gets `address` because the one that a policy names, or that is
-    /// reserved for it, is temporarily unavailable.
-    pub(super) fn is_instead_of_another(&self, address: u32) -> bool {
-        let reserved = self.reservation.map(|reservation| reservation.address);
-        let first_choice = self.terms.address.or(reserved).map(u32::from);
-        first_choice.is_some_and(|first_choice| first_choice != address)
-    }
-
-    /// Returns whether the client may have `address` under `entitlement`, whichever client holds it
-    /// now.
-    pub(super) fn is_entitled(&self, entitlement: Entitlement<'_>, address: u32) -> bool {
-        let pool = || self.plan.giving_pool_of(address);
-        match entitlement {
-            Entitlement::Policy(only) | Entitlement::Reservation(only) => only == address,
-            Entitlement::OpenPools => pool().is_some_and(|pool| self.plan.is_open(pool)),
-            Entitlement::NamedPools(pools) => pool().is_some_and(|pool| pools.contains(&pool)),
-        }
-    }
-
-    /// Why the client cannot have `address` under `entitlement` now; `None` if it can.
-    pub(super) fn objection(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Reason> {
-        self.obstacle(entitlement, address).map(|obstacle| match obstacle {
-            Obstacle::OutsidePools => Reason::NakOtherAddress,
-            _ => Reason::NakAddressTaken,
-        })
-    }
-
-    /// The obstacle between the client and `address` under `entitlement`, if there is one.
-    pub(super) fn obstacle(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Obstacle> {
-        if self.bindings.is_withheld(address) {
-            return Some(Obstacle::ServersOwn);
-        }
-        if self.is_set_aside(address) {
-            return Some(Obstacle::Quarantined);
-        }
-        if entitlement.only_address() == Some(address) {
-            return None;
-        }
-        if self.plan.is_reserved(address) {
-            return Some(Obstacle::Reserved);
-        }
-        if self.is_held_by_other(address) && !self.is_offered_to_take_over(address) {
-            return Some(Obstacle::HeldByOther);
-        }
-        (!self.is_entitled(entitlement, address)).then_some(Obstacle::OutsidePools)
-    }
-
     /// Returns whether the client cannot have `address` because it was declined: by any client, or
     /// by this client with a DECLINE that exceeded a limit.
     pub(super) fn is_set_aside(&self, address: u32) -> bool {
@@ -434,26 +264,5 @@ impl<'e, 'r> Case<'e, 'r> {
     /// A decision without a reply, but with a change.
     pub(super) fn record(&self, reason: Reason, change: Change) -> Decision {
         Decision { changes: SmallVec::from_iter([change]), ..Decision::of(reason) }
-    }
-
-    /// Returns whether the client was offered `address` in place of a lease that gives way for it.
-    fn is_offered_to_take_over(&self, address: u32) -> bool {
-        let offer = self.bindings.offer_of(&self.client.key);
-        offer.is_some_and(|offer| offer.resource == address) && self.gives_way(address)
-    }
-}
-
-/// Returns whether the client of a record is the owner of `reservation`: the same device, or a
-/// device that was on the same line in its last relayed message.
-fn is_owner(reservation: &Reservation, record: &Record<Ipv4>) -> bool {
-    let Facts { hardware_address, relay_information, .. } = Facts::of(record);
-    let sub_option = |code| relay::sub_option(relay_information?, code);
-    match &reservation.owner {
-        ReservationOwner::CircuitId(octets) => sub_option(relay::CIRCUIT_ID) == Some(octets),
-        ReservationOwner::RemoteId(octets) => sub_option(relay::REMOTE_ID) == Some(octets),
-        ReservationOwner::ClientIdentifier(octets) => {
-            record.is_of(&ClientKey::Identifier(octets.clone()))
-        }
-        ReservationOwner::HardwareAddress(address) => hardware_address == *address,
     }
 }

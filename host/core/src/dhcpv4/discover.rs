@@ -4,7 +4,7 @@
 //! owners. Invariant: an address is offered only if the client may have it, and if no other client
 //! has an active lease or an open offer of it that does not give way.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use crate::{
     AfterDataLoss, Origin, Reason, ReplyKind, Subnet,
@@ -13,9 +13,12 @@ use crate::{
 
 use super::{
     Decision,
-    case::{Case, Entitlement},
+    case::Case,
+    entitlement::Entitlement,
     family::{Offer, View},
+    obstacle::Obstacle,
     plan::address_of,
+    witness::{Candidate, Rule, Witness},
 };
 
 /// How many ends a decision notices before it reports that no address is free.
@@ -31,8 +34,15 @@ const RIPE_AFTER_SECS: u32 = 1;
 
 impl Case<'_, '_> {
     /// Decides a DISCOVER.
-    pub(super) fn discover(&mut self) -> Decision {
-        match self.make_room_for_offer().and_then(|()| self.choose()) {
+    pub(super) fn discover<W: Witness>(&mut self, witness: &mut W) -> Decision {
+        if let Err(reason) = self.make_room_for_offer() {
+            if W::LISTENS {
+                let _ = self.choose(witness);
+                witness.refuses(Obstacle::SubscriberLimit);
+            }
+            return self.silence(reason);
+        }
+        match self.choose(witness) {
             Ok((address, reason)) => {
                 let is_instead = self.is_instead_of_another(address);
                 let reason = if is_instead { Reason::OfferedInsteadOfReserved } else { reason };
@@ -55,33 +65,58 @@ impl Case<'_, '_> {
     }
 
     /// The address to offer, and the reason (the four bullets of RFC 2131 section 4.3.1).
-    fn choose(&mut self) -> Result<(u32, Reason), Reason> {
-        let entitlement = self.entitlement()?;
+    fn choose(&mut self, witness: &mut impl Witness) -> Result<(u32, Reason), Reason> {
+        let entitlement = self.entitlement(witness)?;
         match entitlement {
-            Entitlement::Policy(address) => Ok((address, Reason::OfferedByPolicy)),
-            Entitlement::Reservation(address) => Ok((address, Reason::OfferedReserved)),
-            Entitlement::OpenPools | Entitlement::NamedPools(_) => self
-                .remembered_address(entitlement)
-                .or_else(|| self.requested_address(entitlement))
-                .or_else(|| self.free_address(entitlement))
-                .or_else(|| self.oldest_of_subscriber(entitlement))
-                .or_else(|| self.quarantined_address(entitlement))
-                .or_else(|| self.contested_address(entitlement))
-                .ok_or_else(|| self.why_none(entitlement)),
+            Entitlement::Policy(address) => return Ok((address, Reason::OfferedByPolicy)),
+            Entitlement::Reservation(address) => return Ok((address, Reason::OfferedReserved)),
+            Entitlement::OpenPools | Entitlement::NamedPools(_) => {}
         }
+        let known = self.remembered_address(entitlement, witness);
+        if let Some(known) = known.or_else(|| self.requested_address(entitlement, witness)) {
+            return Ok(known);
+        }
+        let found = |rule, reason| move |address: u32| (rule, address, reason);
+        let (rule, address, reason) = self
+            .free_address(entitlement)
+            .map(found(Rule::Free, Reason::OfferedFromPool))
+            .or_else(|| {
+                let oldest = self.address_that_gives_way(entitlement);
+                oldest.map(found(Rule::Oldest, Reason::OfferedOldest))
+            })
+            .or_else(|| {
+                let quarantined = self.quarantined_address(entitlement);
+                quarantined.map(found(Rule::Quarantined, Reason::OfferedQuarantined))
+            })
+            .or_else(|| {
+                let contested = self.contested_address(entitlement);
+                contested.map(found(Rule::Contested, Reason::OfferedContested))
+            })
+            .ok_or_else(|| self.why_none(entitlement, witness))?;
+        self.takes(witness, rule, address, None);
+        Ok((address, reason))
     }
 
     /// The address that is offered to the client, that it has, or that it had before. If it may not
     /// have that one, an earlier one, for example when the client returns from a walled garden.
-    fn remembered_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
-        let can_have = |address: u32| self.objection(entitlement, address).is_none();
-        let offer = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
-        if let Some(address) = offer.filter(|address| can_have(*address)) {
+    fn remembered_address(
+        &self,
+        entitlement: Entitlement<'_>,
+        witness: &mut impl Witness,
+    ) -> Option<(u32, Reason)> {
+        if let Some(address) = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource)
+            && self.takes(witness, Rule::Offered, address, self.obstacle(entitlement, address))
+        {
             return Some((address, Reason::OfferedAgain));
         }
-        let records = self.bindings.records_of(self.client.on_record());
-        let address =
-            records.into_iter().find(|address| self.had_leased(*address) && can_have(*address))?;
+        let not_last =
+            |address| (!self.had_leased(address)).then_some(Obstacle::NotLast);
+        let mut records = self.bindings.records_of(self.client.on_record()).into_iter();
+        let mut rule = Rule::Current;
+        let address = records.find(|address| {
+            let obstacle = self.obstacle(entitlement, *address).or_else(|| not_last(*address));
+            self.takes(witness, mem::replace(&mut rule, Rule::Former), *address, obstacle)
+        })?;
         let reason = match self.bindings.standing(address) {
             Standing::Leased => Reason::OfferedCurrent,
             _ => Reason::OfferedPrevious,
@@ -89,30 +124,31 @@ impl Case<'_, '_> {
         Some((address, reason))
     }
 
-    fn requested_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
+    fn requested_address(
+        &self,
+        entitlement: Entitlement<'_>,
+        witness: &mut impl Witness,
+    ) -> Option<(u32, Reason)> {
         let address = u32::from(self.request.requested_address?);
         let is_free = self.bindings.standing(address).is_free();
-        let is_given = is_free && !self.is_held_back(address);
-        (is_given && self.objection(entitlement, address).is_none())
-            .then_some((address, Reason::OfferedRequested))
-    }
-
-    /// The address of a lease of the same subscriber that ends if the client accepts the offer.
-    fn oldest_of_subscriber(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
-        let address = self.address_that_gives_way(entitlement)?;
-        Some((address, Reason::OfferedOldest))
+        let obstacle = self
+            .obstacle(entitlement, address)
+            .or_else(|| (!is_free).then_some(Obstacle::NotFree))
+            .or_else(|| self.is_held_back(address).then_some(Obstacle::HeldBack));
+        let is_given = self.takes(witness, Rule::Asked, address, obstacle);
+        is_given.then_some((address, Reason::OfferedRequested))
     }
 
     /// A free address of the subnet that the client asked from, otherwise of the other subnets of
     /// its network.
-    fn free_address(&mut self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
+    fn free_address(&mut self, entitlement: Entitlement<'_>) -> Option<u32> {
         let preferred = self.preference.address.map(u32::from).filter(|address| {
             self.bindings.standing(*address).is_free()
                 && !self.is_held_back(*address)
-                && self.objection(entitlement, *address).is_none()
+                && self.obstacle(entitlement, *address).is_none()
         });
-        if let Some(address) = preferred {
-            return Some((address, Reason::OfferedFromPool));
+        if preferred.is_some() {
+            return preferred;
         }
         let choices = self.pool_choices(entitlement);
         if let Some(is_spoken_for) = self.preference.spoken_for {
@@ -120,7 +156,7 @@ impl Case<'_, '_> {
             let is_spoken_for = |address| is_spoken_for(address_of(address));
             let fresh = |pools| self.bindings.fresh_in(pools, held_back, &is_spoken_for);
             if let Some(address) = choices.into_iter().find_map(fresh) {
-                return Some((address, Reason::OfferedFromPool));
+                return Some(address);
             }
         }
         let find = |case: &Self| {
@@ -130,16 +166,15 @@ impl Case<'_, '_> {
                 .into_iter()
                 .find_map(|pools| case.bindings.free_in(pools, &held_back, &is_wanted))
         };
-        let address = find(self).or_else(|| {
+        find(self).or_else(|| {
             self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);
             find(self)
-        })?;
-        Some((address, Reason::OfferedFromPool))
+        })
     }
 
     /// The address that has been quarantined longest, unless this client declined it and would
     /// decline it again.
-    fn quarantined_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
+    fn quarantined_address(&self, entitlement: Entitlement<'_>) -> Option<u32> {
         let oldest = |pools: &[usize]| {
             let of_pool = |pool: &usize| {
                 let listed = self.bindings.quarantines().of_pool(*pool).take(LOOKED_AT_MAX);
@@ -147,12 +182,11 @@ impl Case<'_, '_> {
             };
             pools.iter().filter_map(of_pool).min().map(|(_, address)| address)
         };
-        let address = self.pool_choices(entitlement).into_iter().find_map(oldest)?;
-        Some((address, Reason::OfferedQuarantined))
+        self.pool_choices(entitlement).into_iter().find_map(oldest)
     }
 
     /// The address of an open offer that gives way: see [`crate::ledger`].
-    fn contested_address(&self, entitlement: Entitlement<'_>) -> Option<(u32, Reason)> {
+    fn contested_address(&self, entitlement: Entitlement<'_>) -> Option<u32> {
         let origin = Arc::new(Origin::of(self.request));
         let hold_secs = self.plan.network().offer_hold_secs;
         let ripe = self.now.after_secs(hold_secs.saturating_sub(RIPE_AFTER_SECS));
@@ -162,7 +196,7 @@ impl Case<'_, '_> {
         };
         let found = self.pool_choices(entitlement).into_iter().find_map(contested)?;
         let Contested { resource: address, .. } = found;
-        (!self.has_declined_lately(address)).then_some((address, Reason::OfferedContested))
+        (!self.has_declined_lately(address)).then_some(address)
     }
 
     /// The pools to take addresses from: those of the subnet that the client asked from, then those
@@ -177,14 +211,25 @@ impl Case<'_, '_> {
         }
     }
 
-    /// Why there is no address for the client.
-    fn why_none(&self, entitlement: Entitlement<'_>) -> Reason {
-        let held_back = self
-            .pool_choices(entitlement)
-            .into_iter()
-            .flatten()
-            .any(|pool| self.is_pool_held_back(*pool) && self.bindings.has_fresh(*pool));
-        if held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
+    /// Why there is no address for the client in any of the pools that were searched.
+    fn why_none(&self, entitlement: Entitlement<'_>, witness: &mut impl Witness) -> Reason {
+        let pools = match entitlement {
+            Entitlement::NamedPools(pools) => pools,
+            _ => self.plan.open_pools(),
+        };
+        let holds = |pool: &usize| self.is_pool_held_back(*pool) && self.bindings.has_fresh(*pool);
+        let is_held_back = pools.iter().any(holds);
+        for pool in pools {
+            witness.considers(|| {
+                let name = self.plan.configured_pool(*pool).map(|pool| Arc::clone(&pool.name));
+                let obstacle = match is_held_back && self.is_pool_held_back(*pool) {
+                    true => Obstacle::HeldBack,
+                    false => Obstacle::PoolExhausted,
+                };
+                Candidate::none_in(name, obstacle)
+            });
+        }
+        if is_held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
     }
 
     /// Returns whether a client of which this server has no record may hold `address`.
@@ -195,7 +240,7 @@ impl Case<'_, '_> {
     }
 
     /// Returns whether such a client may hold the addresses of a pool that have no record.
-    pub(super) fn is_pool_held_back(&self, pool: usize) -> bool {
+    fn is_pool_held_back(&self, pool: usize) -> bool {
         self.plan.subnet_of_pool(pool).is_some_and(|subnet| self.is_subnet_held_back(subnet))
     }
 

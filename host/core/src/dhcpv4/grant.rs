@@ -17,14 +17,24 @@ use super::{
     case::Case,
     family::{Cause, Facts, View},
     farewell::active_lease,
+    obstacle::Obstacle,
     plan::address_of,
+    witness::Witness,
 };
 
 impl Case<'_, '_> {
     /// Leases `address` to the client, in place of any lease that gives way there. This ends the
     /// client's lease of another address and the leases that its subscriber gives up for it.
-    pub(super) fn acknowledge(&mut self, address: u32, reason: Reason) -> Decision {
-        let Some(room) = self.make_room(address) else { return self.beyond_limit() };
+    pub(super) fn acknowledge(
+        &mut self,
+        address: u32,
+        reason: Reason,
+        witness: &mut impl Witness,
+    ) -> Decision {
+        let Some(room) = self.make_room(address) else {
+            witness.refuses(Obstacle::SubscriberLimit);
+            return self.beyond_limit();
+        };
         let is_instead = self.is_instead_of_another(address);
         let reason = if is_instead { Reason::AckInsteadOfReserved } else { reason };
         self.bindings.withdraw_other_offer_to(&self.client.key, address);

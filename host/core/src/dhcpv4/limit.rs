@@ -19,7 +19,8 @@ use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledg
 
 use super::{
     Decision,
-    case::{Case, Entitlement},
+    case::Case,
+    entitlement::Entitlement,
     family::{Records, View},
 };
 

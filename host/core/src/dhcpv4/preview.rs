@@ -4,31 +4,30 @@
 //! known of the client, of the addresses that the request, terms and reservation name or that are
 //! on its subscriber's account, of the next free addresses, and of the quarantined and offered
 //! addresses that come next when none is free. So nothing is held, changed or counted, and the time
-//! of a preview does not depend on the number of leases. Invariant: a decision on that part has the
+//! of a preview does not depend on the number of leases. The addresses that were considered are
+//! those of which the decision notified its witness. Invariant: a decision on that part has the
 //! same result as on the whole; the simulation compares the two for every request. A request that
 //! would wait for storage is decided on the records as they are.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientKey, Origin, Reason, RelayInformation, Reply, Request, RequestKind, Reservation, Terms,
-    Timestamp,
+    Origin, Reason, RelayInformation, Request, Reservation, Terms, Timestamp,
     ledger::Scope,
     option::{code, is_reserved_for_engine},
 };
 
 use super::{
     Decision, Engine,
-    case::{Case, Entitlement},
+    case::Case,
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
-    farewell::active_lease,
     identity::{self, Client},
     obstacle::Obstacle,
-    plan::address_of,
     quarantine::Account,
+    witness::{Candidate, Witness},
 };
 
 /// The number of offers that a decision can close because it notices their end, or because they
@@ -47,48 +46,6 @@ pub struct Preview {
     pub candidates: Vec<Candidate>,
     /// The origin of each option of the reply, in the order of the reply.
     pub option_origins: Vec<(u8, OptionOrigin)>,
-}
-
-/// An address that was considered for a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Candidate {
-    /// Why it was considered.
-    pub rule: Rule,
-    /// The address; `None` if a pool was searched without success.
-    pub address: Option<Ipv4Addr>,
-    /// The pool that contains the address, or that was searched.
-    pub pool: Option<Arc<str>>,
-    /// Why the client cannot have it; `None` if it can.
-    pub obstacle: Option<Obstacle>,
-    /// The other client that has a lease or an open offer of it.
-    pub holder: Option<ClientKey>,
-}
-
-/// Why an address is considered, in the order of consideration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// A policy names it.
-    Policy,
-    /// It is reserved for the client or its line.
-    Reservation,
-    /// It is offered to the client, which has not requested it yet.
-    Offered,
-    /// The client's last lease is of this address, active or not.
-    Current,
-    /// The client had it before its last lease.
-    Former,
-    /// The client asks for it.
-    Asked,
-    /// It is the next free one.
-    Free,
-    /// No address is free, and this one belongs to the subscriber's oldest lease, which gives way.
-    Oldest,
-    /// No address is free, and this one has been quarantined longest.
-    Quarantined,
-    /// No address is free, and an open offer of this one gives way, as the ledger says.
-    Contested,
 }
 
 /// The origin of an option of a reply.
@@ -140,17 +97,11 @@ impl Engine {
         case.no_records_since = self.no_records_since;
         case.land_what_it_waits_for();
         case.notice();
-        let mut candidates = case.candidates();
+        let mut candidates = Candidates(Vec::new());
         let reservation = case.reservation.cloned();
-        let decision = case.decide();
-        candidates.extend(case.free_candidates(&candidates, &decision));
-        let is_beyond_limit =
-            matches!(decision.reason, Reason::SubscriberLimit | Reason::NakSubscriberLimit);
-        if let Some(last) = candidates.last_mut().filter(|_| is_beyond_limit) {
-            last.obstacle = last.obstacle.or(Some(Obstacle::SubscriberLimit));
-        }
+        let decision = case.decide(&mut candidates);
         let option_origins = case.option_origins(&decision);
-        Preview { decision, reservation, candidates, option_origins }
+        Preview { decision, reservation, candidates: candidates.0, option_origins }
     }
 }
 
@@ -214,167 +165,6 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The addresses that are considered before any free one, up to the one that is chosen.
-    fn candidates(&self) -> Vec<Candidate> {
-        let mut found = Vec::new();
-        for candidate in self.all_candidates() {
-            let is_taken = candidate.obstacle.is_none();
-            found.push(candidate);
-            if is_taken {
-                break;
-            }
-        }
-        found
-    }
-
-    fn all_candidates(&self) -> Vec<Candidate> {
-        let has_address = matches!(self.request.kind, RequestKind::Discover | RequestKind::Request);
-        if !has_address || self.terms.verdict != crate::Verdict::Proceed {
-            return Vec::new();
-        }
-        let mut all = Vec::new();
-        if let Some(address) = self.terms.address {
-            let address = u32::from(address);
-            let may_be_named = self.may_be_named(address);
-            all.push(self.candidate(Rule::Policy, address, |case, address| match may_be_named {
-                true => case.why_not_named_now(address),
-                false if case.bindings.is_withheld(address) => Some(Obstacle::ServersOwn),
-                false if !case.plan.is_usable(address) => Some(Obstacle::Unusable),
-                false => Some(Obstacle::Reserved),
-            }));
-            if !may_be_named {
-                return all;
-            }
-        }
-        if let Some(reservation) = self.reservation {
-            let address = u32::from(reservation.address);
-            all.push(self.candidate(Rule::Reservation, address, |case, _| {
-                case.why_not_reserved_now(reservation)
-            }));
-        }
-        match self.entitlement() {
-            Ok(entitlement) => all.extend(self.candidates_under(entitlement)),
-            Err(_) => all.push(Candidate {
-                rule: Rule::Free,
-                address: None,
-                pool: self.terms.pool.clone(),
-                obstacle: Some(Obstacle::UnknownPool),
-                holder: None,
-            }),
-        }
-        all
-    }
-
-    fn candidates_under(&self, entitlement: Entitlement<'_>) -> Vec<Candidate> {
-        let obstacle = |case: &Self, address: u32| case.obstacle(entitlement, address);
-        let not_last = |case: &Self, address: u32| {
-            let is_last = case.had_leased(address);
-            case.obstacle(entitlement, address).or((!is_last).then_some(Obstacle::NotLast))
-        };
-        let not_free = |case: &Self, address: u32| {
-            let is_free = case.bindings.standing(address).is_free();
-            let held_back = || case.is_held_back(address).then_some(Obstacle::HeldBack);
-            let not_free = (!is_free).then_some(Obstacle::NotFree);
-            case.obstacle(entitlement, address).or(not_free).or_else(held_back)
-        };
-        let requested = self.request.requested_address.map(u32::from);
-        if self.request.kind == RequestKind::Request {
-            let own = Some(u32::from(self.request.client_address)).filter(|address| *address != 0);
-            let asked = requested.or(own);
-            return asked
-                .map(|address| self.candidate(Rule::Asked, address, obstacle))
-                .into_iter()
-                .collect();
-        }
-        if entitlement.only_address().is_some() {
-            return Vec::new();
-        }
-        let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
-        let records = self.bindings.records_of(self.client.on_record()).into_iter().enumerate();
-        let records = records.map(|(position, address)| {
-            let rule = if position == 0 { Rule::Current } else { Rule::Former };
-            self.candidate(rule, address, not_last)
-        });
-        let offered = offered.map(|address| self.candidate(Rule::Offered, address, obstacle));
-        let requested = requested.map(|address| self.candidate(Rule::Asked, address, not_free));
-        offered.into_iter().chain(records).chain(requested).collect()
-    }
-
-    /// The free address that a DISCOVER gets, or the pools without a free address. Empty if the
-    /// DISCOVER gets another address.
-    fn free_candidates(&self, before: &[Candidate], decision: &Decision) -> Vec<Candidate> {
-        let is_free = |reply: &Reply| {
-            let view = self.bindings.slot(u32::from(reply.your_address));
-            view.and_then(View::active).is_none()
-        };
-        match (decision.reason, &decision.reply) {
-            (Reason::OfferedInsteadOfReserved, Some(_))
-                if before.iter().any(|found| found.obstacle.is_none()) =>
-            {
-                Vec::new()
-            }
-            (Reason::OfferedInsteadOfReserved, Some(reply)) => {
-                let rule = if is_free(reply) { Rule::Free } else { Rule::Oldest };
-                vec![self.candidate(rule, u32::from(reply.your_address), |_, _| None)]
-            }
-            (Reason::OfferedFromPool, Some(reply)) => {
-                vec![self.candidate(Rule::Free, u32::from(reply.your_address), |_, _| None)]
-            }
-            (Reason::OfferedOldest, Some(reply)) => {
-                vec![self.candidate(Rule::Oldest, u32::from(reply.your_address), |_, _| None)]
-            }
-            (Reason::OfferedQuarantined, Some(reply)) => {
-                vec![self.candidate(Rule::Quarantined, u32::from(reply.your_address), |_, _| None)]
-            }
-            (Reason::OfferedContested, Some(reply)) => {
-                vec![self.candidate(Rule::Contested, u32::from(reply.your_address), |_, _| None)]
-            }
-            (Reason::NoFreeAddress | Reason::HeldAfterDataLoss, _)
-                if before.iter().all(|found| found.obstacle.is_some()) =>
-            {
-                let pools = match self.entitlement() {
-                    Ok(Entitlement::NamedPools(pools)) => pools,
-                    Ok(Entitlement::OpenPools) => self.plan.open_pools(),
-                    _ => &[],
-                };
-                let exhausted = |pool: &usize| Candidate {
-                    rule: Rule::Free,
-                    address: None,
-                    pool: self.plan.configured_pool(*pool).map(|pool| Arc::clone(&pool.name)),
-                    obstacle: Some(match decision.reason {
-                        Reason::HeldAfterDataLoss if self.is_pool_held_back(*pool) => {
-                            Obstacle::HeldBack
-                        }
-                        _ => Obstacle::PoolExhausted,
-                    }),
-                    holder: None,
-                };
-                pools.iter().map(exhausted).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn candidate(
-        &self,
-        rule: Rule,
-        address: u32,
-        obstacle: impl FnOnce(&Self, u32) -> Option<Obstacle>,
-    ) -> Candidate {
-        let pool = self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool));
-        let view = self.bindings.slot(address);
-        let leased = view.and_then(active_lease).map(|lease| lease.client);
-        let offered = view.and_then(View::offer).map(|offer| offer.holder.clone());
-        let holder = [leased, offered].into_iter().flatten().find(|holder| !self.is_self(holder));
-        Candidate {
-            rule,
-            address: Some(address_of(address)),
-            pool: pool.map(|pool| Arc::clone(&pool.name)),
-            obstacle: obstacle(self, address),
-            holder,
-        }
-    }
-
     fn option_origins(&self, decision: &Decision) -> Vec<(u8, OptionOrigin)> {
         let Some(reply) = &decision.reply else { return Vec::new() };
         let address = if reply.your_address.is_unspecified() {
@@ -392,5 +182,23 @@ impl Case<'_, '_> {
             }
         };
         reply.options.iter().map(|(option, _)| (*option, origin(*option))).collect()
+    }
+}
+
+/// The addresses that a decision considers, up to the one that it chooses.
+struct Candidates(Vec<Candidate>);
+
+impl Witness for Candidates {
+    fn considers(&mut self, candidate: impl FnOnce() -> Candidate) {
+        let is_chosen = self.0.last().is_some_and(|last| last.obstacle.is_none());
+        if !is_chosen {
+            self.0.push(candidate());
+        }
+    }
+
+    fn refuses(&mut self, obstacle: Obstacle) {
+        if let Some(last) = self.0.last_mut() {
+            last.obstacle.get_or_insert(obstacle);
+        }
     }
 }

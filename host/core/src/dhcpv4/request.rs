@@ -9,37 +9,40 @@ use crate::{ClientState, Reason, UnknownClients};
 
 use super::{
     Decision,
-    case::{Case, Entitlement},
+    case::Case,
+    entitlement::Entitlement,
     family::View,
+    obstacle::Obstacle,
+    witness::{Rule, Witness},
 };
 
 impl Case<'_, '_> {
     /// Decides a REQUEST.
-    pub(super) fn request(&mut self) -> Decision {
+    pub(super) fn request(&mut self, witness: &mut impl Witness) -> Decision {
         if self.names_other_server() {
             return self.other_server_selected();
         }
-        let entitlement = match self.entitlement() {
+        let entitlement = match self.entitlement(witness) {
             Ok(entitlement) => entitlement,
             Err(reason) => return self.silence(reason),
         };
         let state = self.request.client_state();
         let requested = self.request.requested_address.map(u32::from);
         match (state, requested) {
-            (ClientState::Selecting, Some(address)) => self.selecting(entitlement, address),
+            (ClientState::Selecting, Some(address)) => self.selecting(entitlement, address, witness),
             (ClientState::InitReboot, Some(address)) => {
-                self.remembering(entitlement, address, Reason::AckInitReboot)
+                self.remembering(entitlement, address, Reason::AckInitReboot, witness)
             }
             (ClientState::Renewing, _) => {
                 let address = u32::from(self.request.client_address);
-                self.remembering(entitlement, address, Reason::AckRenewing)
+                self.remembering(entitlement, address, Reason::AckRenewing, witness)
             }
             (ClientState::Rebinding, _) => {
                 let address = u32::from(self.request.client_address);
-                self.remembering(entitlement, address, Reason::AckRebinding)
+                self.remembering(entitlement, address, Reason::AckRebinding, witness)
             }
             (ClientState::Unknown | ClientState::Selecting | ClientState::InitReboot, _) => {
-                self.in_no_state(entitlement)
+                self.in_no_state(entitlement, witness)
             }
         }
     }
@@ -64,13 +67,20 @@ impl Case<'_, '_> {
     /// Decides a REQUEST that accepts an offer of this server. The offer may no longer be known,
     /// because the server was restarted or the client was slow. If the client can still have the
     /// address, it gets it.
-    fn selecting(&mut self, entitlement: Entitlement<'_>, address: u32) -> Decision {
+    fn selecting(
+        &mut self,
+        entitlement: Entitlement<'_>,
+        address: u32,
+        witness: &mut impl Witness,
+    ) -> Decision {
+        let obstacle = self.obstacle(entitlement, address);
+        self.takes(witness, Rule::Asked, address, obstacle);
         if self.plan.subnet_of(address).is_none() {
             return self.nak(Reason::NakWrongNetwork);
         }
         let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
         let is_open = offered == Some(address) || entitlement.only_address() == Some(address);
-        match self.objection(entitlement, address) {
+        match obstacle.map(Obstacle::objection) {
             None if !is_open && self.is_held_back(address) => self.nak(Reason::NakOfferExpired),
             Some(Reason::NakAddressTaken)
                 if offered.is_none() && self.is_held_by_other(address) =>
@@ -84,7 +94,7 @@ impl Case<'_, '_> {
             {
                 self.nak(Reason::NakOtherAddress)
             }
-            None => self.acknowledge(address, Reason::AckSelecting),
+            None => self.acknowledge(address, Reason::AckSelecting, witness),
         }
     }
 
@@ -96,16 +106,19 @@ impl Case<'_, '_> {
         entitlement: Entitlement<'_>,
         address: u32,
         acknowledged: Reason,
+        witness: &mut impl Witness,
     ) -> Decision {
+        let obstacle = self.obstacle(entitlement, address);
+        self.takes(witness, Rule::Asked, address, obstacle);
         if self.plan.subnet_of(address).is_none() {
             return self.nak_if_sure(Reason::NakWrongNetwork);
         }
-        let objection = self.objection(entitlement, address);
+        let objection = obstacle.map(Obstacle::objection);
         let record = self.bindings.current_of(self.client.on_record());
         // A client is also known if configuration or a policy assigns an address to it.
         let is_known = record.is_some() || entitlement.only_address().is_some();
         if !is_known {
-            return self.unknown_client(address, objection);
+            return self.unknown_client(address, objection, witness);
         }
         if let Some(reason) = objection {
             return self.nak_if_sure(reason);
@@ -114,21 +127,28 @@ impl Case<'_, '_> {
             record.is_some_and(|record| record.resource() != address && record.active().is_some());
         let is_assigned = entitlement.only_address() == Some(address);
         if is_assigned || (self.had_leased(address) && !has_moved) {
-            self.acknowledge(address, acknowledged)
+            self.acknowledge(address, acknowledged, witness)
         } else {
             self.nak_if_sure(Reason::NakOtherAddress)
         }
     }
 
     /// Decides a REQUEST of a client that wants to keep `address` and of which nothing is known.
-    fn unknown_client(&mut self, address: u32, objection: Option<Reason>) -> Decision {
+    fn unknown_client(
+        &mut self,
+        address: u32,
+        objection: Option<Reason>,
+        witness: &mut impl Witness,
+    ) -> Decision {
         let subnet = self.plan.subnet_of(address).and_then(|subnet| self.plan.subnet(subnet));
         let wanted = subnet.map(|subnet| subnet.unknown_clients).unwrap_or_default();
         match (wanted, objection) {
             (UnknownClients::Refuse, objection) => {
                 self.nak(objection.unwrap_or(Reason::NakUnknownClient))
             }
-            (UnknownClients::Adopt, None) => self.acknowledge(address, Reason::AckAdopted),
+            (UnknownClients::Adopt, None) => {
+                self.acknowledge(address, Reason::AckAdopted, witness)
+            }
             // The address certainly belongs to another client.
             (_, Some(Reason::NakAddressTaken)) => self.nak_if_sure(Reason::NakAddressTaken),
             (UnknownClients::Adopt | UnknownClients::Ignore, _) => {
@@ -139,19 +159,27 @@ impl Case<'_, '_> {
 
     /// Decides a request that fits no state. If it names this server, it means the address that the
     /// client was offered or, without an open offer, the one that it has.
-    fn in_no_state(&mut self, entitlement: Entitlement<'_>) -> Decision {
+    fn in_no_state(
+        &mut self,
+        entitlement: Entitlement<'_>,
+        witness: &mut impl Witness,
+    ) -> Decision {
         if !self.names_this_server() {
             return self.silence(Reason::UnknownState);
         }
         let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
         let current = self.bindings.current_of(self.client.on_record());
         let leased = current.filter(|current| current.active().is_some()).map(View::resource);
-        match offered.or(leased) {
-            None => self.silence(Reason::UnknownState),
-            Some(address) => match self.objection(entitlement, address) {
-                Some(reason) => self.nak(reason),
-                None => self.acknowledge(address, Reason::AckTolerant),
-            },
+        let (rule, address) = match (offered, leased) {
+            (Some(address), _) => (Rule::Offered, address),
+            (None, Some(address)) => (Rule::Current, address),
+            (None, None) => return self.silence(Reason::UnknownState),
+        };
+        let obstacle = self.obstacle(entitlement, address);
+        self.takes(witness, rule, address, obstacle);
+        match obstacle {
+            Some(obstacle) => self.nak(obstacle.objection()),
+            None => self.acknowledge(address, Reason::AckTolerant, witness),
         }
     }
 

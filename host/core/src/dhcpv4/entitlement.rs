@@ -1,0 +1,257 @@
+//! The addresses that a client may have under its terms, and what stands between the two.
+//!
+//! Does not choose one of them; `discover` does. Invariant: an address that another client holds,
+//! that is quarantined or that is the server's own has an obstacle, unless its holder gives way to
+//! this client.
+
+use std::sync::Arc;
+
+use crate::{
+    ClientKey, ClientState, LeaseState, Reason, RequestKind, Reservation, ReservationOwner,
+    ledger::Record, relay,
+};
+
+use super::{
+    case::Case,
+    family::{Facts, Ipv4, View},
+    farewell::active_lease,
+    obstacle::Obstacle,
+    plan::address_of,
+    witness::{Candidate, Rule, Witness},
+};
+
+/// The addresses that a client may have under its terms.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entitlement<'p> {
+    /// The address that a policy names.
+    Policy(u32),
+    /// The address that is reserved for the client or its line.
+    Reservation(u32),
+    /// Any address that is not reserved, of the pools that are open to every client.
+    OpenPools,
+    /// Any address that is not reserved, of the pools at these positions, which a policy names.
+    NamedPools(&'p [usize]),
+}
+
+impl Entitlement<'_> {
+    /// The address, if there is only one.
+    pub(super) const fn only_address(&self) -> Option<u32> {
+        match self {
+            Self::Policy(address) | Self::Reservation(address) => Some(*address),
+            Self::OpenPools | Self::NamedPools(_) => None,
+        }
+    }
+}
+
+impl<'e> Case<'e, '_> {
+    /// The addresses that the client may have: the one that a policy names, otherwise the one that
+    /// is reserved for it, otherwise those of the pools that its terms name, otherwise those of all
+    /// open pools.
+    ///
+    /// An address that a policy names or that is reserved may be temporarily unavailable. Then the
+    /// client is served as if it were not named, and moves to it when it becomes available.
+    ///
+    /// # Errors
+    /// Fails if the policy names an address or a pool that the client can never have.
+    pub(super) fn entitlement(
+        &self,
+        witness: &mut impl Witness,
+    ) -> Result<Entitlement<'e>, Reason> {
+        if let Some(address) = self.terms.address.map(u32::from) {
+            if let Some(obstacle) = self.why_never_named(address) {
+                self.takes(witness, Rule::Policy, address, Some(obstacle));
+                return Err(Reason::UnusableAddress);
+            }
+            if self.takes(witness, Rule::Policy, address, self.why_not_named_now(address)) {
+                return Ok(Entitlement::Policy(address));
+            }
+        }
+        if let Some(reservation) = self.reservation {
+            let address = u32::from(reservation.address);
+            let obstacle = self.why_not_reserved_now(reservation);
+            if self.takes(witness, Rule::Reservation, address, obstacle) {
+                return Ok(Entitlement::Reservation(address));
+            }
+        }
+        let Some(name) = &self.terms.pool else { return Ok(Entitlement::OpenPools) };
+        match self.plan.pools_named(name) {
+            Some(pools) => Ok(Entitlement::NamedPools(pools)),
+            None => {
+                let none = || Candidate::none_in(Some(Arc::clone(name)), Obstacle::UnknownPool);
+                witness.considers(none);
+                Err(Reason::UnknownPool)
+            }
+        }
+    }
+
+    /// Notifies the witness that `address` is considered. Returns whether the client can have it,
+    /// because there is no obstacle.
+    pub(super) fn takes(
+        &self,
+        witness: &mut impl Witness,
+        rule: Rule,
+        address: u32,
+        obstacle: Option<Obstacle>,
+    ) -> bool {
+        witness.considers(|| self.candidate(rule, address, obstacle));
+        obstacle.is_none()
+    }
+
+    fn candidate(&self, rule: Rule, address: u32, obstacle: Option<Obstacle>) -> Candidate {
+        let pool = self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool));
+        let view = self.bindings.slot(address);
+        let leased = view.and_then(active_lease).map(|lease| lease.client);
+        let offered = view.and_then(View::offer).map(|offer| offer.holder.clone());
+        let holder = [leased, offered].into_iter().flatten().find(|holder| !self.is_self(holder));
+        Candidate {
+            rule,
+            address: Some(address_of(address)),
+            pool: pool.map(|pool| Arc::clone(&pool.name)),
+            obstacle,
+            holder,
+        }
+    }
+
+    /// Why a policy may never name `address` for the client, whichever client holds it now; `None`
+    /// if it may.
+    fn why_never_named(&self, address: u32) -> Option<Obstacle> {
+        if self.bindings.is_withheld(address) {
+            return Some(Obstacle::ServersOwn);
+        }
+        if !self.plan.is_usable(address) {
+            return Some(Obstacle::Unusable);
+        }
+        let own = self.reservation.map(|reservation| u32::from(reservation.address));
+        let is_of_other = own != Some(address) && self.plan.is_reserved(address);
+        is_of_other.then_some(Obstacle::Reserved)
+    }
+
+    /// Why the client cannot have an address now that a policy names; `None` if it can.
+    fn why_not_named_now(&self, address: u32) -> Option<Obstacle> {
+        if self.is_held_by_other(address) && !self.gives_way(address) {
+            return Some(Obstacle::HeldByOther);
+        }
+        self.why_not_now(address)
+    }
+
+    /// Why the client cannot have its reserved address now; `None` if it can. Another client that
+    /// has had the address since before it was reserved keeps it until its lease ends, unless that
+    /// lease gives way; a device that had it as the previous owner of the reservation gives it up.
+    fn why_not_reserved_now(&self, reservation: &Reservation) -> Option<Obstacle> {
+        let address = u32::from(reservation.address);
+        let active = self.bindings.slot(address).and_then(View::active);
+        let is_of_other = active.is_some_and(|record| {
+            !self.client.on_record().is_holder_of(record) && !is_owner(reservation, record)
+        });
+        if is_of_other && !self.gives_way(address) {
+            return Some(Obstacle::HeldByOther);
+        }
+        self.why_not_now(address)
+    }
+
+    fn why_not_now(&self, address: u32) -> Option<Obstacle> {
+        if self.bindings.is_withheld(address) {
+            return Some(Obstacle::ServersOwn);
+        }
+        if self.is_set_aside(address) {
+            return Some(Obstacle::Quarantined);
+        }
+        self.stays_away_from(address).then_some(Obstacle::Declined)
+    }
+
+    /// Returns whether the client declined `address` and is now extending a lease of another one.
+    /// It does not have to give that one up: whatever uses the declined address may still be there,
+    /// and the client would switch back and forth between the two. It gets the address when it
+    /// looks for one again.
+    fn stays_away_from(&self, address: u32) -> bool {
+        if self.request.kind != RequestKind::Request {
+            return false;
+        }
+        let named = match self.request.client_state() {
+            ClientState::InitReboot => self.request.requested_address,
+            ClientState::Renewing | ClientState::Rebinding => Some(self.request.client_address),
+            ClientState::Selecting | ClientState::Unknown => None,
+        };
+        let record = self.bindings.slot(address).and_then(View::record);
+        let has_declined = record.is_some_and(|record| {
+            record.state() == LeaseState::Quarantined
+                && self.client.on_record().is_holder_of(record)
+        });
+        let goes_on = |named: u32| {
+            let active = self.bindings.slot(named).and_then(View::active);
+            named != address
+                && active.is_some_and(|record| self.client.on_record().is_holder_of(record))
+        };
+        has_declined && named.map(u32::from).is_some_and(goes_on)
+    }
+
+    /// Returns whether the client gets `address` because the one that a policy names, or that is
+    /// reserved for it, is temporarily unavailable.
+    pub(super) fn is_instead_of_another(&self, address: u32) -> bool {
+        let reserved = self.reservation.map(|reservation| reservation.address);
+        let first_choice = self.terms.address.or(reserved).map(u32::from);
+        first_choice.is_some_and(|first_choice| first_choice != address)
+    }
+
+    /// Returns whether the client may have `address` under `entitlement`, whichever client holds it
+    /// now.
+    pub(super) fn is_entitled(&self, entitlement: Entitlement<'_>, address: u32) -> bool {
+        let pool = || self.plan.giving_pool_of(address);
+        match entitlement {
+            Entitlement::Policy(only) | Entitlement::Reservation(only) => only == address,
+            Entitlement::OpenPools => pool().is_some_and(|pool| self.plan.is_open(pool)),
+            Entitlement::NamedPools(pools) => pool().is_some_and(|pool| pools.contains(&pool)),
+        }
+    }
+
+    /// The obstacle between the client and `address` under `entitlement`, if there is one.
+    pub(super) fn obstacle(&self, entitlement: Entitlement<'_>, address: u32) -> Option<Obstacle> {
+        if self.bindings.is_withheld(address) {
+            return Some(Obstacle::ServersOwn);
+        }
+        if self.is_set_aside(address) {
+            return Some(Obstacle::Quarantined);
+        }
+        if entitlement.only_address() == Some(address) {
+            return None;
+        }
+        if self.plan.is_reserved(address) {
+            return Some(Obstacle::Reserved);
+        }
+        if self.is_held_by_other(address) && !self.is_offered_to_take_over(address) {
+            return Some(Obstacle::HeldByOther);
+        }
+        (!self.is_entitled(entitlement, address)).then_some(Obstacle::OutsidePools)
+    }
+
+    /// Returns whether the client was offered `address` in place of a lease that gives way for it.
+    fn is_offered_to_take_over(&self, address: u32) -> bool {
+        let offer = self.bindings.offer_of(&self.client.key);
+        offer.is_some_and(|offer| offer.resource == address) && self.gives_way(address)
+    }
+}
+
+impl Obstacle {
+    /// The reason for a NAK that the obstacle causes.
+    pub(super) const fn objection(self) -> Reason {
+        match self {
+            Self::OutsidePools => Reason::NakOtherAddress,
+            _ => Reason::NakAddressTaken,
+        }
+    }
+}
+
+/// Returns whether the client of a record is the owner of `reservation`: the same device, or a
+/// device that was on the same line in its last relayed message.
+fn is_owner(reservation: &Reservation, record: &Record<Ipv4>) -> bool {
+    let Facts { hardware_address, relay_information, .. } = Facts::of(record);
+    let sub_option = |code| relay::sub_option(relay_information?, code);
+    match &reservation.owner {
+        ReservationOwner::CircuitId(octets) => sub_option(relay::CIRCUIT_ID) == Some(octets),
+        ReservationOwner::RemoteId(octets) => sub_option(relay::REMOTE_ID) == Some(octets),
+        ReservationOwner::ClientIdentifier(octets) => {
+            record.is_of(&ClientKey::Identifier(octets.clone()))
+        }
+        ReservationOwner::HardwareAddress(address) => hardware_address == *address,
+    }
+}
