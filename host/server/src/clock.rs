@@ -24,13 +24,13 @@ mod status;
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use lessor_core::{Lease, Timestamp};
+use lessor_core::Timestamp;
 use nix::time::{ClockId, clock_gettime};
 
 pub(crate) use self::{
@@ -172,14 +172,6 @@ fn read_both() -> Option<(Timestamp, Timestamp)> {
         let took_ms = u128::from(after.unix_ms().saturating_sub(before.unix_ms()));
         (took_ms <= READING_MAX.as_millis()).then_some((machine, after))
     })
-}
-
-/// Returns a lease as policies see it.
-pub(crate) fn in_clock_time(lease: &Arc<Lease>, clock_offset_ms: i64) -> Arc<Lease> {
-    match clock_offset_ms {
-        0 => Arc::clone(lease),
-        offset_ms => Arc::new(lease.moved_by_ms(offset_ms)),
-    }
 }
 
 /// Formats a clock time as RFC 3339, in UTC, to the second.

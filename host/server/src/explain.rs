@@ -5,16 +5,19 @@
 //! rehearsal, with separate instances.
 
 mod facts;
+mod plugins;
 mod print;
 mod steps;
 mod subject;
+mod telling;
+mod texts;
 
 use std::{
     io::{self, IsTerminal},
     net::Ipv4Addr,
     path::Path,
     process::ExitCode,
-    sync::{Arc, PoisonError},
+    sync::PoisonError,
 };
 
 use anyhow::{Context, bail};
@@ -238,7 +241,8 @@ enum Answer {
 
 /// What an explanation is based on.
 pub(crate) struct Place<'p> {
-    generation: &'p Arc<Generation>,
+    generation: &'p Generation,
+    engines: &'p Shards,
     server: &'p ServerSettings,
     /// The addresses of the server's host, if they are known.
     own_addresses: OwnAddresses,
@@ -275,13 +279,15 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
 pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
     // The lock prevents a reload, which would replace the engines that are read.
     let _serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
-    let generation = reloader.shared.generation.load_full();
+    let shared = &reloader.shared;
+    let (generation, engines) = (shared.generation.load_full(), shared.engines.load_full());
     let place = Place {
         generation: &generation,
+        engines: &engines,
         server: &reloader.started_with.server,
         own_addresses: reloader.host.links().own_addresses().clone(),
-        own_sockets: &reloader.shared.own_sockets,
-        heard: Some(&reloader.shared.heard),
+        own_sockets: &shared.own_sockets,
+        heard: Some(&shared.heard),
         now: clock::now(),
         by: format!("the running server, generation {}", generation.number),
     };
@@ -307,24 +313,25 @@ fn offline(
     let config = &arguments.file.config;
     let Parts { configuration, lookups, chain, .. } =
         generation::read(&runtime, config, colour_on_stderr(), None)?;
-    let (shards, from) = shards_of_store(&configuration, no_answer)?;
+    let (engines, from) = shards_of_store(&configuration, no_answer)?;
     let now = clock::now();
-    let shards = Arc::new(shards);
-    let generation = Arc::new(Generation {
-        number: 1,
-        since: now,
-        shards,
-        lookups,
-        chain,
-        rolled_back_from: None,
-    });
+    let generation =
+        Generation { number: 1, since: now, lookups, chain, rolled_back_from: None };
     let by = format!("no server runs; the configuration and {from}");
     let host = Host::read(0).context("cannot list the addresses of this host")?;
     let own_addresses = host.links().own_addresses().clone();
     let server = &configuration.server;
     let own_sockets = &OwnSockets::new(&server.listen, &server.interfaces, &host);
-    let generation = &generation;
-    let place = Place { generation, server, own_addresses, own_sockets, heard: None, now, by };
+    let place = Place {
+        generation: &generation,
+        engines: &engines,
+        server,
+        own_addresses,
+        own_sockets,
+        heard: None,
+        now,
+        by,
+    };
     Ok(place.answer(subject))
 }
 

@@ -26,17 +26,15 @@ use crate::{
     lookups::LookupSet,
     plugin_folder::PluginFolder,
     scripts::{self, Kind},
-    shards::Shards,
 };
 
-/// The networks and policies of one configuration, while they serve.
+/// What was configured and serves. The engines of its networks are state and belong to no
+/// generation.
 pub(crate) struct Generation {
     /// The number of the generation, from 1.
     pub(crate) number: u64,
     /// When it began to serve.
     pub(crate) since: Timestamp,
-    /// The engines of its networks.
-    pub(crate) shards: Arc<Shards>,
     /// The sources that its policies may query.
     pub(crate) lookups: LookupSet,
     /// Its policies.

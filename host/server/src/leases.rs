@@ -20,8 +20,9 @@ use crate::{
         client,
         protocol::{Question, failure_line, json_line},
     },
-    exchange::Shared,
-    generation, shards, stored,
+    generation,
+    shared::Shared,
+    shards, stored,
 };
 
 #[derive(Debug, clap::Args)]
@@ -137,7 +138,7 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
 /// Answers the question in the server: every lease, one network at a time.
 pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) -> bool {
     let now = clock::now();
-    let mut newest = || Arc::clone(&shared.generation.load_full().shards);
+    let mut newest = || shared.engines.load_full();
     let listed = shards::each_lease_once(&mut newest, |lease, topology| {
         say(json_line(&Row::of(lease, now, topology)))
     });

@@ -323,7 +323,7 @@ impl Task {
         {
             self.watchers.on_lease(&LeaseEvent {
                 kind,
-                lease: clock::in_clock_time(lease, clock::offset_ms()),
+                lease: lessor_stages::in_clock_time(lease, clock::offset_ms()),
                 network_name: Arc::clone(network),
                 now: clock::shown(clock::now()),
             });

@@ -8,10 +8,10 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use lessor_core::{LookupAnswer, Reason};
-use lessor_lookup::Sources;
 use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_stages::{Asked, Planned};
 
-use crate::{exchange::Exchange, ticket::Ticket};
+use crate::{exchange::Exchange, generation::Generation, ticket::Ticket};
 
 /// The number of exchanges of one worker that may wait at a time for lookups, and of those for
 /// storage.
@@ -31,23 +31,23 @@ pub(crate) struct Parking {
 #[derive(Debug)]
 struct Parked {
     ticket: Ticket,
-    exchange: Exchange,
-    /// When its client last sent it.
-    since: Instant,
+    exchange: Exchange<Asked>,
 }
 
 /// An exchange that was away, with the answers to its lookups.
-#[derive(Debug)]
 pub(crate) struct Returned {
     pub(crate) ticket: Ticket,
-    pub(crate) exchange: Exchange,
+    /// The generation whose policies planned the lookups.
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) exchange: Exchange<Planned>,
     pub(crate) answers: Vec<Lookup>,
 }
 
 /// An exchange that is away. It comes back when this is dropped.
 pub(crate) struct Away {
     ticket: Ticket,
-    exchange: Option<Exchange>,
+    generation: Arc<Generation>,
+    exchange: Option<Exchange<Planned>>,
     /// The lookups without an answer yet, the next one last.
     unanswered: Vec<PlannedLookup>,
     answers: Vec<Lookup>,
@@ -80,27 +80,25 @@ impl Parking {
         self.away.remove(ticket);
     }
 
-    /// Keeps an exchange until storage has answered, under a number that is not in use. Its client
-    /// last sent it at `since`.
+    /// Keeps an exchange until storage has answered, under a number that is not in use.
     ///
     /// # Errors
     /// With the exchange and the reason, if the client only repeated it, or too many wait.
     pub(crate) fn park(
         &mut self,
         number: u64,
-        ticket: Ticket,
-        exchange: Exchange,
-        since: Instant,
-    ) -> Result<(), (Box<Exchange>, Reason)> {
+        exchange: Exchange<Asked>,
+    ) -> Result<(), (Box<Exchange<Asked>>, Reason)> {
+        let ticket = Ticket::of(exchange.request());
         if self.away.contains_key(&ticket) {
-            self.was_sent_again(&ticket, since);
+            self.was_sent_again(&ticket, exchange.notes.since);
             return Err((Box::new(exchange), Reason::ChangePending));
         }
         if self.parked.len() >= self.away_max {
             return Err((Box::new(exchange), Reason::ChangeQueueFull));
         }
         self.away.insert(ticket.clone(), Some(number));
-        self.parked.insert(number, Parked { ticket, exchange, since });
+        self.parked.insert(number, Parked { ticket, exchange });
         Ok(())
     }
 
@@ -108,16 +106,16 @@ impl Parking {
     pub(crate) fn was_sent_again(&mut self, ticket: &Ticket, at: Instant) {
         let number = self.away.get(ticket).copied().flatten();
         if let Some(parked) = number.and_then(|number| self.parked.get_mut(&number)) {
-            parked.since = parked.since.max(at);
+            let since = &mut parked.exchange.notes.since;
+            *since = (*since).max(at);
         }
     }
 
-    /// Removes and returns the exchange that was parked under a number, if any, and when its client
-    /// last sent it.
-    pub(crate) fn unpark(&mut self, number: u64) -> Option<(Exchange, Instant)> {
-        let Parked { ticket, exchange, since } = self.parked.remove(&number)?;
+    /// Removes and returns the exchange that was parked under a number, if any.
+    pub(crate) fn unpark(&mut self, number: u64) -> Option<Exchange<Asked>> {
+        let Parked { ticket, exchange } = self.parked.remove(&number)?;
         self.away.remove(&ticket);
-        Some((exchange, since))
+        Some(exchange)
     }
 
     /// Returns whether no exchange waits.
@@ -127,20 +125,22 @@ impl Parking {
 }
 
 impl Away {
-    /// Sends away an exchange that waits for `lookups`.
+    /// Sends away an exchange that waits for lookups of policies of `generation`.
     pub(crate) fn new(
         ticket: Ticket,
-        exchange: Exchange,
-        mut lookups: Vec<PlannedLookup>,
+        generation: Arc<Generation>,
+        mut exchange: Exchange<Planned>,
         back: impl Fn(Returned) + Send + 'static,
     ) -> Self {
-        lookups.reverse();
+        let mut unanswered = exchange.stage.take_unanswered();
+        unanswered.reverse();
         let (exchange, back) = (Some(exchange), Box::new(back));
-        Self { ticket, exchange, unanswered: lookups, answers: Vec::new(), back }
+        Self { ticket, generation, exchange, unanswered, answers: Vec::new(), back }
     }
 
     /// Performs all lookups of the exchange at the same time, and brings it back.
-    pub(crate) async fn ask(mut self, sources: Arc<Sources>) {
+    pub(crate) async fn ask(mut self) {
+        let sources = Arc::clone(self.generation.lookups.sources());
         let asked: Vec<_> = (self.unanswered.iter())
             .map(|lookup| {
                 let (sources, lookup) = (Arc::clone(&sources), lookup.clone());
@@ -162,7 +162,8 @@ impl Drop for Away {
         let unanswered = std::mem::take(&mut self.unanswered).into_iter().rev();
         let mut answers = std::mem::take(&mut self.answers);
         answers.extend(unanswered.map(|lookup| lookup.answered(given_up())));
-        (self.back)(Returned { ticket: self.ticket.clone(), exchange, answers });
+        let (ticket, generation) = (self.ticket.clone(), Arc::clone(&self.generation));
+        (self.back)(Returned { ticket, generation, exchange, answers });
     }
 }
 

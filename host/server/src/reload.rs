@@ -19,7 +19,6 @@ use crate::{
     clock,
     counters::increment,
     endpoints::Board,
-    exchange::Shared,
     generation::{self, Generation, Parts, Refusal},
     holds::Holds,
     last_accepted::{self, Fallback, Inputs},
@@ -27,6 +26,7 @@ use crate::{
     memory, named, patience,
     serving::{Probation, Serving},
     shadow_journal,
+    shared::Shared,
     worker::WorkerHandle,
 };
 
@@ -114,7 +114,8 @@ impl Reloader {
         let old = self.shared.generation.load_full();
         let Parts { mut configuration, lookups, chain, inputs } =
             generation::read(&self.runtime, &self.path, false, Some(&old))?;
-        configuration.topology = configuration.topology.sharing(old.shards.topology());
+        let engines = self.shared.engines.load();
+        configuration.topology = configuration.topology.sharing(engines.topology());
         Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })
     }
 
@@ -146,18 +147,20 @@ impl Reloader {
         rolled_back_from: Option<u64>,
     ) {
         let Prepared { lookups, chain, runners, watchers, shadows } = prepared;
-        let old = self.shared.generation.load_full();
         let now = clock::now();
-        old.shards.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
+        let number = self.shared.generation.load().number + 1;
+        let next = Generation { number, since: now, lookups, chain, rolled_back_from };
+        let next = Arc::new(next);
+        let engines = self.shared.engines.load_full();
+        engines.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
             // The store is that of the start, not of the new configuration.
             Holds::new(&self.started_with).mark(now, &shards);
-            let number = old.number + 1;
-            let next = Generation { number, since: now, shards, lookups, chain, rolled_back_from };
-            self.shared.generation.store(Arc::new(next));
+            self.shared.engines.store(shards);
+            self.shared.generation.store(Arc::clone(&next));
         });
         let (taken, all_taken) = crossbeam_channel::unbounded();
         for (worker, runner) in self.workers.iter().zip(runners) {
-            worker.hand_over(runner, taken.clone());
+            worker.hand_over(Arc::clone(&next), runner, taken.clone());
         }
         self.shared.observer.policies(watchers);
         serving.shadows = shadows;

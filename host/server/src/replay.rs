@@ -23,11 +23,12 @@ use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::{ClientKey, ClientKeyKind, Reason, Request, Timestamp};
 use lessor_policy_host::{Lookup, Runtime};
+use lessor_stages::Moment;
 
 use self::{
     capture::Capture,
     output::Output,
-    replica::{Moment, Outcome, Replica, State},
+    replica::{Outcome, Replica, State},
 };
 use crate::{
     check, colour_on_stderr,

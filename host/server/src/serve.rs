@@ -26,9 +26,9 @@ use crate::{
     check, clock, control,
     counters::Counters,
     endpoints::{Endpoints, Watch},
-    exchange::Shared,
     generation::{self, Generation},
     heard::Heard,
+    held::{Engines, Held},
     holds::Holds,
     journal::{JournalBounds, is_on_file_system_of},
     last_accepted, logging, memory, metrics, named,
@@ -224,7 +224,6 @@ impl Server {
         let generation = Arc::new(Generation {
             number: 1,
             since: clock::now(),
-            shards: Arc::new(shards),
             lookups,
             chain,
             rolled_back_from: None,
@@ -250,6 +249,7 @@ impl Server {
         let (committer, committer_thread) = Committer::start(store, limits);
         let shared = Arc::new(Shared {
             generation: ArcSwap::new(Arc::clone(&generation)),
+            engines: Arc::new(ArcSwap::from_pointee(shards)),
             committer,
             counters,
             observer,
@@ -268,8 +268,10 @@ impl Server {
             let (shared, discard) = (Arc::clone(&shared), discard.clone());
             let runtime = tokio::runtime::Handle::current();
             let waiting_messages_max = configuration.server.waiting_messages_max;
+            let (generation, engines) = (Arc::clone(&generation), Engines::of(&shared.engines));
+            let held = Held { generation, runner, engines };
             let parts =
-                WorkerParts { shared, endpoints, runner, discard, runtime, waiting_messages_max };
+                WorkerParts { shared, endpoints, held, discard, runtime, waiting_messages_max };
             workers.push(WorkerHandle::start(number, parts)?);
         }
         let board = watched.board();
@@ -368,7 +370,7 @@ impl Reclaimer {
     fn reclaim_some(&self) -> bool {
         let now = clock::now();
         let mut more = false;
-        self.shared.generation.load().shards.for_each(|engine| {
+        self.shared.engines.load().for_each(|engine| {
             if engine.next_deadline().is_some_and(|deadline| deadline <= now) {
                 self.shared.recorder.reclaim(now, engine.network(), RECLAIM_BATCH);
                 let expired = engine.reclaim(now, RECLAIM_BATCH);
@@ -381,7 +383,7 @@ impl Reclaimer {
 
     fn look_at_pools(&mut self) {
         let pools = &mut self.pools;
-        self.shared.generation.load().shards.for_each(|engine| {
+        self.shared.engines.load().for_each(|engine| {
             pools.look(&engine.network().name, &engine.usage());
         });
     }

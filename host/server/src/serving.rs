@@ -30,7 +30,7 @@ pub(crate) struct Probation {
     pub(crate) settings: RollbackSettings,
     /// The configuration of the generation before.
     pub(crate) configuration: Configuration,
-    /// The generation before; only its policies are used again, because its engines are retired.
+    /// The generation before.
     pub(crate) previous: Arc<Generation>,
 }
 

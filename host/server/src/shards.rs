@@ -21,6 +21,7 @@ use std::{
 use lessor_core::{
     Engine, Lease, Location, Network, NetworkId, Remembered, Request, Subnet, Timestamp, Topology,
 };
+use lessor_stages::Retired;
 use roaring::RoaringBitmap;
 
 use crate::waiting::{Waiting, Wake};
@@ -69,10 +70,6 @@ struct Made {
     engine: Engine,
     waiting: Waiting,
 }
-
-/// The shard was retired by a reload: there is a newer set of shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Retired;
 
 /// A list of leases was interrupted by this many reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -116,7 +116,8 @@ impl Status {
         let generation = shared.generation.load_full();
         let now = clock::now();
         let (mut pools, mut holds) = (Vec::new(), Vec::new());
-        generation.shards.look_at_each(|engine| {
+        let engines = shared.engines.load_full();
+        engines.look_at_each(|engine| {
             let network = engine.network().name.to_string();
             holds.extend(engine.held_until(now).map(|until| {
                 let network = network.clone();
@@ -156,7 +157,7 @@ impl Status {
                 complaint: store.complaint,
             },
             clock: ClockStatus::now(),
-            stray_leases: generation.shards.stray_leases(),
+            stray_leases: engines.stray_leases(),
             limits: counters.limits.counts(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
             keys_seen_elsewhere: counters.keys_seen_elsewhere.count(),

@@ -12,12 +12,19 @@ use arc_swap::ArcSwap;
 use lessor_core::{Arrival, Timestamp};
 use lessor_load::dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 use lessor_net::{OwnSockets, Received};
-use lessor_policy_host::{Runner, Runtime, RuntimeSettings};
+use lessor_policy_host::{Runtime, RuntimeSettings};
 use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 
 use crate::{
-    counters::Counters, exchange::Shared, generation::Generation, heard::Heard, lookups::LookupSet,
-    observer::Observer, recording::Recorder, shards::Shards,
+    counters::Counters,
+    generation::Generation,
+    heard::Heard,
+    held::{Engines, Held},
+    lookups::LookupSet,
+    observer::Observer,
+    recording::Recorder,
+    shards::Shards,
+    shared::Shared,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
@@ -26,7 +33,7 @@ pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// The parts of a server without sockets.
 pub(crate) struct Parts {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) runner: Runner,
+    pub(crate) held: Held,
     pub(crate) committer_thread: CommitterThread,
     pub(crate) observer_thread: JoinHandle<()>,
 }
@@ -50,24 +57,21 @@ pub(crate) fn topology(prefixes: &[&str]) -> lessor_core::Topology {
 pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
     let chain = runtime.chain(Vec::new()).unwrap();
-    let shards = Arc::new(Shards::new(topology(prefixes), 7));
+    let engines = Arc::new(ArcSwap::from_pointee(Shards::new(topology(prefixes), 7)));
     let lookups = LookupSet::default();
-    let generation = Arc::new(Generation {
-        number: 1,
-        since: NOW,
-        shards,
-        lookups,
-        chain,
-        rolled_back_from: None,
-    });
+    let generation =
+        Arc::new(Generation { number: 1, since: NOW, lookups, chain, rolled_back_from: None });
     let counters = Arc::new(Counters::new());
     let watchers = generation.chain.observer().unwrap();
     let (observer, observer_thread) =
         Observer::start(None, Arc::clone(&counters), watchers).unwrap();
     let (committer, committer_thread) = Committer::start(Box::new(MemoryStore::default()), limits);
     let runner = generation.chain.runner().unwrap();
+    let held =
+        Held { generation: Arc::clone(&generation), runner, engines: Engines::of(&engines) };
     let shared = Arc::new(Shared {
         generation: ArcSwap::new(generation),
+        engines,
         committer,
         counters,
         observer,
@@ -76,7 +80,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         own_sockets: OwnSockets::nowhere(),
         server_identifier: None,
     });
-    Parts { shared, runner, committer_thread, observer_thread }
+    Parts { shared, held, committer_thread, observer_thread }
 }
 
 /// Returns a relayed message of client `client`, from the relay with address `relay`.

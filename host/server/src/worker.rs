@@ -22,6 +22,7 @@ use crossbeam_channel::{Receiver, Sender};
 use lessor_config::Configuration;
 use lessor_core::{Answer, Changes, Reason};
 use lessor_policy_host::Runner;
+use lessor_stages::{Asked, Planned, Written};
 use lessor_store::Submission;
 
 use self::{intake::Intake, pause::Pause};
@@ -31,8 +32,11 @@ use crate::{
     backlog::AGE_MAX,
     clock,
     counters::increment,
-    exchange::{Exchange, Shared, Wakes},
+    exchange::{Exchange, Finished, Next, Wakes},
+    generation::Generation,
+    held::Held,
     parking::{AWAY_MAX, Away, Parking, Returned},
+    shared::Shared,
     ticket::Ticket,
     vital,
     waiting::Wake,
@@ -61,7 +65,7 @@ pub(crate) struct WorkerHandle {
 pub(crate) struct WorkerParts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) endpoints: Vec<Option<Endpoint>>,
-    pub(crate) runner: Runner,
+    pub(crate) held: Held,
     /// Replaced instances are sent here, because dropping them takes longer than a packet should
     /// wait.
     pub(crate) discard: Sender<Runner>,
@@ -73,13 +77,13 @@ pub(crate) struct WorkerParts {
 
 enum Message {
     /// Storage has answered a batch.
-    Committed { exchanges: Vec<Exchange>, answers: Vec<Answer> },
+    Committed { exchanges: Vec<Exchange<Written>>, answers: Vec<Answer> },
     /// Exchanges that waited for storage can be decided; their numbers are in the other channel.
     Woken,
     /// An exchange that waited for lookups has its answers.
     LookedUp(Box<Returned>),
-    /// Use these policies from now on, and confirm that.
-    Policies { runner: Box<Runner>, taken: Sender<()> },
+    /// Use this generation with these instances of its policies from now on, and confirm that.
+    Generation { generation: Arc<Generation>, runner: Box<Runner>, taken: Sender<()> },
     /// Replace the endpoint at this position, or close it.
     Endpoint { position: usize, endpoint: Option<Box<Endpoint>> },
     /// Stop reading, answer the requests in progress, end.
@@ -128,7 +132,7 @@ impl Wakes for WorkerWakes {
 
 struct Worker {
     shared: Arc<Shared>,
-    runner: Runner,
+    held: Held,
     /// Each endpoint has a fixed position, which is empty while the endpoint cannot be open.
     endpoints: Vec<Option<Endpoint>>,
     poller: Poller,
@@ -140,9 +144,9 @@ struct Worker {
     intake: Intake,
     pause: Pause,
     /// Exchanges whose replies are ready to send, by endpoint.
-    finished: Vec<Vec<Exchange>>,
+    finished: Vec<Vec<Finished>>,
     /// Exchanges of this turn whose changes must be committed.
-    to_commit: Vec<Exchange>,
+    to_commit: Vec<Exchange<Written>>,
     /// Changes that storage has not answered yet.
     waiting_changes: usize,
     /// Exchanges that wait for lookups, on the threads of `runtime`, or for storage.
@@ -161,8 +165,7 @@ impl WorkerHandle {
     /// # Errors
     /// If the operating system provides no thread or no epoll instance.
     pub(crate) fn start(number: usize, parts: WorkerParts) -> anyhow::Result<Self> {
-        let WorkerParts { shared, endpoints, runner, discard, runtime, waiting_messages_max } =
-            parts;
+        let WorkerParts { shared, endpoints, held, discard, runtime, waiting_messages_max } = parts;
         let (sender, receiver) = crossbeam_channel::unbounded();
         let (numbers, woken) = crossbeam_channel::unbounded();
         let waker = Waker::new()?;
@@ -176,7 +179,7 @@ impl WorkerHandle {
         let finished = endpoints.iter().map(|_| Vec::new()).collect();
         let worker = Worker {
             shared,
-            runner,
+            held,
             endpoints,
             poller,
             receiver,
@@ -204,10 +207,15 @@ impl WorkerHandle {
         Ok(Self { sender, waker, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Makes the worker use other policies after the current turn. The worker answers on `taken`
-    /// once no further packet will reach the old ones.
-    pub(crate) fn hand_over(&self, runner: Runner, taken: Sender<()>) {
-        self.tell(Message::Policies { runner: Box::new(runner), taken });
+    /// Makes the worker use another generation after the current turn. The worker answers on
+    /// `taken` once no further packet will reach the policies of the old one.
+    pub(crate) fn hand_over(
+        &self,
+        generation: Arc<Generation>,
+        runner: Runner,
+        taken: Sender<()>,
+    ) {
+        self.tell(Message::Generation { generation, runner: Box::new(runner), taken });
     }
 
     /// Returns a sender of endpoints to the worker.
@@ -306,10 +314,8 @@ impl Worker {
             Message::Committed { exchanges, answers } => self.committed(exchanges, &answers),
             Message::Woken => self.go_on_with_woken(),
             Message::LookedUp(returned) => self.looked_up(*returned),
-            Message::Policies { mut runner, taken } => {
-                runner.take_over(&mut self.runner);
-                let replaced = std::mem::replace(&mut self.runner, *runner);
-                let _ = self.discard.send(replaced);
+            Message::Generation { generation, runner, taken } => {
+                let _ = self.discard.send(self.held.replace(generation, *runner));
                 let _ = taken.send(());
             }
             Message::Endpoint { position, endpoint } => {
@@ -347,62 +353,58 @@ impl Worker {
         }
     }
 
-    /// Continues with an exchange according to its decision.
-    fn decided(&mut self, exchange: Exchange) {
-        if !exchange.waits_for.is_empty() {
-            self.look_up(exchange);
-        } else if let Some(number) = exchange.waits_as {
-            self.park(number, exchange);
-        } else if exchange.changes.is_empty() {
-            if exchange.reason == Reason::ChangePending
-                && let Some(request) = exchange.request()
-            {
-                self.parking.was_sent_again(&Ticket::of(request), Instant::now());
+    /// Does what an exchange needs next.
+    fn proceed(&mut self, next: Next) {
+        match next {
+            Next::LookUp(exchange) => self.look_up(exchange),
+            Next::Wait(number, exchange) => self.park(number, exchange),
+            Next::Commit(exchange) => self.to_commit.push(exchange),
+            Next::End(finished) => {
+                if finished.reason == Reason::ChangePending
+                    && let Some(request) = finished.request()
+                {
+                    self.parking.was_sent_again(&Ticket::of(request), Instant::now());
+                }
+                self.finish(finished);
             }
-            self.finish(exchange);
-        } else {
-            self.to_commit.push(exchange);
         }
     }
 
     /// Moves an exchange to the runtime, which returns it with the results of its lookups.
-    fn look_up(&mut self, mut exchange: Exchange) {
-        let Some(ticket) = exchange.request().map(|request| Ticket::of(request)) else { return };
+    fn look_up(&mut self, exchange: Exchange<Planned>) {
+        let ticket = Ticket::of(exchange.request());
         if let Err(reason) = self.parking.leave(&ticket) {
-            exchange.fail(reason, None);
-            self.finish(exchange);
-            return;
+            return self.finish(exchange.end(reason));
         }
         increment(&self.shared.counters.waiting_for_lookups);
-        let lookups = std::mem::take(&mut exchange.waits_for);
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
         let back = move |returned| {
             let _ = sender.send(Message::LookedUp(Box::new(returned)));
             waker.wake();
         };
-        let sources = Arc::clone(self.shared.generation.load().lookups.sources());
-        self.runtime.spawn(Away::new(ticket, exchange, lookups, back).ask(sources));
+        let generation = Arc::clone(&self.held.generation);
+        self.runtime.spawn(Away::new(ticket, generation, exchange, back).ask());
     }
 
     /// Continues with an exchange that waited for lookups.
     fn looked_up(&mut self, returned: Returned) {
-        let Returned { ticket, mut exchange, answers } = returned;
+        let Returned { ticket, generation, exchange, answers } = returned;
         self.parking.is_back(&ticket);
         self.shared.counters.waiting_for_lookups.fetch_sub(1, Ordering::Relaxed);
         self.go_on_with_woken();
         let pipeline = self.shared.pipeline_with(&self.wakes);
-        pipeline.looked_up(&mut self.runner, clock::now(), &mut exchange, answers);
-        self.decided(exchange);
+        let (held, now) = (&mut self.held, clock::now());
+        let next = match Arc::ptr_eq(&generation, &held.generation) {
+            true => pipeline.looked_up(held, now, exchange, answers),
+            false => pipeline.plan_again(held, now, exchange),
+        };
+        self.proceed(next);
     }
 
     /// Keeps an exchange until storage has answered the changes that it depends on.
-    fn park(&mut self, number: u64, mut exchange: Exchange) {
-        let Some(ticket) = exchange.request().map(|request| Ticket::of(request)) else { return };
-        let since = *exchange.waits_since.get_or_insert_with(Instant::now);
-        let parked = self.parking.park(number, ticket, exchange, since);
-        if let Err((mut exchange, reason)) = parked {
-            exchange.end_undecided(reason);
-            self.finish(*exchange);
+    fn park(&mut self, number: u64, exchange: Exchange<Asked>) {
+        if let Err((exchange, reason)) = self.parking.park(number, exchange) {
+            self.finish(exchange.end_undecided(reason));
         }
     }
 
@@ -417,31 +419,26 @@ impl Worker {
 
     /// Continues with an exchange that waited for storage.
     fn go_on(&mut self, number: u64) {
-        // The exchange is missing if it was one too many to be parked.
-        let Some((mut exchange, since)) = self.parking.unpark(number) else { return };
-        if since.elapsed() > AGE_MAX {
-            exchange.end_undecided(Reason::TooOld);
-            return self.finish(exchange);
+        // One that was one too many to be parked has ended.
+        let Some(exchange) = self.parking.unpark(number) else { return };
+        if exchange.notes.since.elapsed() > AGE_MAX {
+            return self.finish(exchange.end_undecided(Reason::TooOld));
         }
-        exchange.waits_since = Some(since);
         let pipeline = self.shared.pipeline_with(&self.wakes);
-        pipeline.go_on(&mut self.runner, clock::now(), &mut exchange);
-        self.decided(exchange);
+        let next = pipeline.go_on(&mut self.held, clock::now(), exchange);
+        self.proceed(next);
     }
 
-    fn committed(&mut self, exchanges: Vec<Exchange>, answers: &[Answer]) {
-        let changes: usize = exchanges.iter().map(|exchange| exchange.changes.len()).sum();
+    fn committed(&mut self, exchanges: Vec<Exchange<Written>>, answers: &[Answer]) {
+        let changes: usize = exchanges.iter().map(|exchange| exchange.stage.changes().len()).sum();
         self.waiting_changes = self.waiting_changes.saturating_sub(changes);
         let now = clock::now();
         // Storage answers every decision; a missing answer must not count as durable.
         let answers = answers.iter().chain(std::iter::repeat(&Answer::NotMade));
-        for (mut exchange, answer) in exchanges.into_iter().zip(answers) {
+        for (exchange, answer) in exchanges.into_iter().zip(answers) {
             let pipeline = self.shared.pipeline_with(&self.wakes);
-            if pipeline.committed(&mut self.runner, now, &mut exchange, answer) {
-                self.finish(exchange);
-            } else {
-                self.decided(exchange);
-            }
+            let next = pipeline.committed(&mut self.held, now, exchange, answer);
+            self.proceed(next);
         }
     }
 
@@ -453,7 +450,7 @@ impl Worker {
             return false;
         }
         let decisions: Vec<Changes> =
-            exchanges.iter().map(|exchange| exchange.changes.clone()).collect();
+            exchanges.iter().map(|exchange| exchange.stage.changes().clone()).collect();
         let changes: usize = decisions.iter().map(|changes| changes.len()).sum();
         // The closure owns the exchanges. If storage has no room, the closure comes back unused,
         // and the exchanges must come back too, so both sides share them through this slot.
@@ -473,17 +470,18 @@ impl Worker {
                     true => Reason::StoreStalled,
                     false => Reason::QueueFull,
                 };
-                for mut exchange in take(&slot) {
-                    self.shared.pipeline().abandon(now, &mut exchange, reason, None);
-                    self.finish(exchange);
+                for exchange in take(&slot) {
+                    let pipeline = self.shared.pipeline();
+                    let finished = pipeline.abandon(&mut self.held, now, exchange, reason);
+                    self.finish(finished);
                 }
             }
         }
         true
     }
 
-    fn finish(&mut self, exchange: Exchange) {
-        match self.finished.get_mut(exchange.endpoint) {
+    fn finish(&mut self, exchange: Finished) {
+        match self.finished.get_mut(exchange.endpoint()) {
             Some(finished) if exchange.outgoing.is_some() => finished.push(exchange),
             _ => self.shared.finish(exchange),
         }
@@ -520,7 +518,7 @@ impl Worker {
     }
 }
 
-fn take(slot: &Mutex<Vec<Exchange>>) -> Vec<Exchange> {
+fn take(slot: &Mutex<Vec<Exchange<Written>>>) -> Vec<Exchange<Written>> {
     std::mem::take(&mut slot.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -542,7 +540,7 @@ mod tests {
     /// Starts a worker on a free loopback port, and a relay in front of it.
     fn started(waiting_changes: usize) -> (WorkerHandle, Arc<Shared>, Relay, impl FnOnce()) {
         let limits = CommitterLimits { waiting_changes, batch_changes: 64 };
-        let Parts { shared, runner, committer_thread, observer_thread } =
+        let Parts { shared, held, committer_thread, observer_thread } =
             parts(&["10.0.0.0/24"], limits);
         let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
@@ -554,7 +552,7 @@ mod tests {
         let parts = WorkerParts {
             shared: Arc::clone(&shared),
             endpoints,
-            runner,
+            held,
             discard,
             runtime: handle,
             waiting_messages_max: 1000,

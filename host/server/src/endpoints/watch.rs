@@ -19,7 +19,7 @@ use super::{
 };
 use lessor_net::{Changes, Endpoint, Host, StopSignal};
 
-use crate::{clock, exchange::Shared, vital, worker::EndpointSender};
+use crate::{clock, shared::Shared, vital, worker::EndpointSender};
 
 /// The shortest time between two reads of the interfaces, however often the kernel notifies.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -145,9 +145,8 @@ impl Watcher {
         self.filters_at = Some(Instant::now());
         let Endpoints { host, slots, .. } = &self.endpoints;
         let places: Vec<&Place> = slots.iter().map(|slot| &slot.place).collect();
-        let generation = self.shared.generation.load_full();
-        let topology = generation.shards.topology();
-        let found = filter::warnings(host, &host.links(), topology, &places);
+        let engines = self.shared.engines.load_full();
+        let found = filter::warnings(host, &host.links(), engines.topology(), &places);
         let mut untold = found.into_iter().filter(|text| !self.warned.contains(text));
         let told: Vec<String> = untold.by_ref().take(WARNINGS_MAX).collect();
         let left_out = untold.count();

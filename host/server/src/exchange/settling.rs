@@ -5,71 +5,95 @@
 //! once, and the exchanges that wait for these changes are woken.
 
 use lessor_core::{Answer, Changes, NetworkId, Reason, RequestKind, Timestamp};
-use lessor_policy_host::Runner;
+use lessor_stages::{Retired, Written};
 use smallvec::SmallVec;
 
-use super::{Exchange, Pipeline, SUCCESSORS_MAX};
-use crate::{backlog::AGE_MAX, generation::Generation, shards::Retired};
+use super::{Exchange, Finished, Next, Pipeline};
+use crate::{
+    backlog::AGE_MAX,
+    held::{Engines, Held},
+    shards::Shards,
+};
 
 /// How many times a request is decided again after a conflict in storage before it is dropped.
 pub(super) const CONFLICTS_MAX: u8 = 3;
 
+/// How many times the engines that own the addresses of a change are looked for. Each attempt takes
+/// another reload.
+const ATTEMPTS_MAX: usize = 8;
+
 impl Pipeline<'_> {
-    /// Handles the answer of storage. Returns whether the exchange is finished; if not, it was
-    /// decided again.
+    /// Handles the answer of storage. After a conflict, the request is decided again.
     pub(crate) fn committed(
         &self,
-        runner: &mut Runner,
+        held: &mut Held,
         now: Timestamp,
-        exchange: &mut Exchange,
+        exchange: Exchange<Written>,
         answer: &Answer,
-    ) -> bool {
-        let changes = std::mem::take(&mut exchange.changes);
-        self.settle(now, &changes, answer);
-        match answer {
-            Answer::Made => {
-                // The lease time that the reply promises began long ago. The client asks again.
-                if let Some(detail) = took_too_long(now, exchange) {
-                    exchange.fail(Reason::TooOld, Some(detail));
+    ) -> Next {
+        let Exchange { mut notes, stage: mut written } = exchange;
+        let changes = written.take_changes();
+        self.settle(&mut held.engines, now, &changes, answer);
+        let took_too_long = took_too_long(notes.decided_at, now);
+        let failure = match answer {
+            // The lease time that the reply promises began long ago. The client asks again.
+            Answer::Made => took_too_long.map(|detail| (Reason::TooOld, Some(detail))),
+            Answer::NotMade => Some((Reason::StoreFailed, None)),
+            Answer::Conflict(_) => {
+                let kind = written.decided().asked().request().kind;
+                match why_not_again(kind, notes.conflicts, took_too_long) {
+                    None => {
+                        notes.conflicts += 1;
+                        let stage = written.into_asked();
+                        return self.go_on(held, now, Exchange { notes, stage });
+                    }
+                    failure => failure,
                 }
-                exchange.changes = changes;
             }
-            Answer::NotMade => exchange.fail(Reason::StoreFailed, None),
-            Answer::Conflict(_) => match why_not_again(now, exchange) {
-                Some((reason, detail)) => exchange.fail(reason, detail),
-                None => {
-                    exchange.conflicts += 1;
-                    self.decide_under_terms(runner, now, exchange);
-                    return false;
-                }
-            },
+        };
+        let mut finished = Finished::of(notes, written);
+        if *answer == Answer::Made {
+            finished.changes = changes;
         }
-        true
+        if let Some((reason, detail)) = failure {
+            finished.fail(reason, detail);
+        }
+        Next::End(finished)
     }
 
     /// Ends an exchange whose changes never reach storage.
     pub(crate) fn abandon(
         &self,
+        held: &mut Held,
         now: Timestamp,
-        exchange: &mut Exchange,
+        exchange: Exchange<Written>,
         reason: Reason,
-        detail: Option<String>,
-    ) {
-        let changes = std::mem::take(&mut exchange.changes);
-        if !changes.is_empty() {
-            self.settle(now, &changes, &Answer::NotMade);
-        }
-        exchange.fail(reason, detail);
+    ) -> Finished {
+        let Exchange { notes, stage: mut written } = exchange;
+        let changes = written.take_changes();
+        self.settle(&mut held.engines, now, &changes, &Answer::NotMade);
+        let mut finished = Finished::of(notes, written);
+        finished.fail(reason, None);
+        finished
     }
 
     /// Passes the answer to the engines that own the addresses. That is the engine that decided,
     /// unless a reload has moved some of the addresses to others.
-    fn settle(&self, now: Timestamp, changes: &Changes, answer: &Answer) {
-        for _ in 0..SUCCESSORS_MAX {
-            let generation = self.generation.load();
-            if settle_in(&generation, now, changes, answer).is_ok() {
+    pub(super) fn settle(
+        &self,
+        engines: &mut Engines,
+        now: Timestamp,
+        changes: &Changes,
+        answer: &Answer,
+    ) {
+        if changes.is_empty() {
+            return;
+        }
+        for _ in 0..ATTEMPTS_MAX {
+            if settle_in(engines.shards(), now, changes, answer).is_ok() {
                 return;
             }
+            engines.renew();
         }
         tracing::error!(?changes, "no engine received the answer of storage");
     }
@@ -77,31 +101,33 @@ impl Pipeline<'_> {
 
 /// Returns why an exchange is not decided again after a conflict. A client that released its
 /// address may have requested it again since, and may have it from another server.
-fn why_not_again(now: Timestamp, exchange: &Exchange) -> Option<(Reason, Option<String>)> {
-    let kind = exchange.request().map(|request| request.kind);
-    let is_farewell = matches!(kind, Some(RequestKind::Release | RequestKind::Decline));
-    if is_farewell || exchange.conflicts >= CONFLICTS_MAX {
+fn why_not_again(
+    kind: RequestKind,
+    conflicts: u8,
+    took_too_long: Option<String>,
+) -> Option<(Reason, Option<String>)> {
+    let is_farewell = matches!(kind, RequestKind::Release | RequestKind::Decline);
+    if is_farewell || conflicts >= CONFLICTS_MAX {
         return Some((Reason::StoreConflict, None));
     }
-    took_too_long(now, exchange).map(|detail| (Reason::TooOld, Some(detail)))
+    took_too_long.map(|detail| (Reason::TooOld, Some(detail)))
 }
 
 /// Returns a description if storage took longer than a client waits. A client that was not answered
 /// may have moved on by then.
-fn took_too_long(now: Timestamp, exchange: &Exchange) -> Option<String> {
-    let took_ms = exchange.decided_at.ms_until(now);
+fn took_too_long(decided_at: Timestamp, now: Timestamp) -> Option<String> {
+    let took_ms = decided_at.ms_until(now);
     let is_too_long = u128::try_from(took_ms).is_ok_and(|took_ms| took_ms > AGE_MAX.as_millis());
     is_too_long.then(|| format!("storage took {} s", took_ms / 1000))
 }
 
-/// Passes the answer to the engines of one generation. An engine that already has it ignores it.
+/// Passes the answer to these engines. An engine that already has it ignores it.
 fn settle_in(
-    generation: &Generation,
+    shards: &Shards,
     now: Timestamp,
     changes: &Changes,
     answer: &Answer,
 ) -> Result<(), Retired> {
-    let shards = &generation.shards;
     let addresses = || changes.iter().map(|change| change.lease.address);
     let mut networks: SmallVec<[NetworkId; 1]> = addresses()
         .filter_map(|address| shards.topology().locate_address(address))

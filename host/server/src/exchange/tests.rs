@@ -5,7 +5,6 @@ use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
 use lessor_store::CommitterLimits;
 
 use super::{settling::CONFLICTS_MAX, *};
-use crate::generation::Generation;
 use crate::testing::{NOW, Parts, SERVER, packet, parts, received, topology};
 
 const RELAY: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 0, 0, 200);
@@ -13,14 +12,37 @@ const ADDRESS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 0, 0, 1);
 const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_changes: 100 };
 
 /// A REQUEST of client 1 for [`ADDRESS`], decided.
-fn requested(parts: &mut Parts) -> Exchange {
+fn requested(parts: &mut Parts) -> Exchange<Written> {
     let request = packet(
         MessageType::Request,
         1,
         RELAY,
         vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)],
     );
-    parts.shared.pipeline().decide(&mut parts.runner, NOW, 0, received(&request, RELAY))
+    let pipeline = parts.shared.pipeline();
+    to_commit(decide(&pipeline, &mut parts.held, received(&request, RELAY)))
+}
+
+fn decide(pipeline: &Pipeline<'_>, held: &mut Held, received: Received<'_>) -> Next {
+    pipeline.decide(held, NOW, 0, Instant::now(), received)
+}
+
+#[track_caller]
+fn to_commit(next: Next) -> Exchange<Written> {
+    let Next::Commit(exchange) = next else { panic!("nothing to commit: {next:?}") };
+    exchange
+}
+
+#[track_caller]
+fn finished(next: Next) -> Finished {
+    let Next::End(finished) = next else { panic!("it goes on: {next:?}") };
+    finished
+}
+
+#[track_caller]
+fn waiting(next: Next) -> (u64, Exchange<Asked>) {
+    let Next::Wait(number, exchange) = next else { panic!("it does not wait: {next:?}") };
+    (number, exchange)
 }
 
 #[test]
@@ -37,7 +59,7 @@ fn what_cannot_be_parsed_or_located_ends_with_its_reason() {
         (received(b"rubbish", RELAY), Reason::TooShort),
         (not_relayed, Reason::NotRelayed),
     ] {
-        let exchange = parts.shared.pipeline().decide(&mut parts.runner, NOW, 0, received);
+        let exchange = finished(decide(&parts.shared.pipeline(), &mut parts.held, received));
         assert_eq!(exchange.reason, reason);
         assert!(exchange.outgoing.is_none() && exchange.changes.is_empty());
         parts.shared.finish(exchange);
@@ -48,48 +70,38 @@ fn what_cannot_be_parsed_or_located_ends_with_its_reason() {
 #[test]
 fn a_reply_waits_for_every_change() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
-    let mut exchange = requested(&mut parts);
-    assert_eq!(exchange.reason, Reason::AckSelecting);
-    assert_eq!(exchange.changes.len(), 1);
-    assert!(parts.shared.pipeline().committed(
-        &mut parts.runner,
-        NOW,
-        &mut exchange,
-        &Answer::Made
-    ));
-    assert!(exchange.outgoing.is_some());
+    let exchange = requested(&mut parts);
+    assert_eq!(exchange.stage.decided().reason(), Reason::AckSelecting);
+    assert_eq!(exchange.stage.changes().len(), 1);
+    let pipeline = parts.shared.pipeline();
+    let next = pipeline.committed(&mut parts.held, NOW, exchange, &Answer::Made);
+    assert!(finished(next).outgoing.is_some());
 }
 
 #[test]
 fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
-    let mut exchange = requested(&mut parts);
-    assert!(parts.shared.pipeline().committed(
-        &mut parts.runner,
-        NOW,
-        &mut exchange,
-        &Answer::NotMade
-    ));
+    let exchange = requested(&mut parts);
+    let pipeline = parts.shared.pipeline();
+    let next = pipeline.committed(&mut parts.held, NOW, exchange, &Answer::NotMade);
+    let exchange = finished(next);
     assert_eq!(exchange.reason, Reason::StoreFailed);
     assert!(exchange.outgoing.is_none());
-    let known = parts
-        .shared
-        .generation
-        .load()
-        .shards
-        .with_owner_of(ADDRESS, |engine| engine.lease_at(ADDRESS));
+    let engines = parts.shared.engines.load();
+    let known = engines.with_owner_of(ADDRESS, |engine| engine.lease_at(ADDRESS));
     assert_eq!(known, Ok(Some(None)));
 }
 
 #[test]
 fn a_request_that_another_server_was_faster_with_is_decided_again() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
-    let mut exchange = requested(&mut parts);
-    let mut other = lessor_core::Lease::clone(&exchange.changes[0].lease);
+    let exchange = requested(&mut parts);
+    let mut other = lessor_core::Lease::clone(&exchange.stage.changes()[0].lease);
     other.client = lessor_core::ClientKey::Identifier(Box::from(*b"another"));
     assert_eq!(other.state, LeaseState::Leased);
     let conflict = Answer::Conflict([Some(Arc::new(other))].into_iter().collect());
-    assert!(!parts.shared.pipeline().committed(&mut parts.runner, NOW, &mut exchange, &conflict));
+    let pipeline = parts.shared.pipeline();
+    let exchange = finished(pipeline.committed(&mut parts.held, NOW, exchange, &conflict));
     assert_eq!(exchange.reason.outcome(), lessor_core::Outcome::Nak);
     assert!(exchange.outgoing.is_some());
 }
@@ -98,16 +110,16 @@ fn a_request_that_another_server_was_faster_with_is_decided_again() {
 fn a_request_that_storage_contradicts_too_often_is_given_up() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let mut exchange = requested(&mut parts);
+    let conflict = Answer::Conflict([None].into_iter().collect());
     let mut tries = 0;
-    while !parts.shared.pipeline().committed(
-        &mut parts.runner,
-        NOW,
-        &mut exchange,
-        &Answer::Conflict([None].into_iter().collect()),
-    ) {
+    let exchange = loop {
+        match parts.shared.pipeline().committed(&mut parts.held, NOW, exchange, &conflict) {
+            Next::Commit(again) => exchange = again,
+            next => break finished(next),
+        }
         tries += 1;
         assert!(tries <= CONFLICTS_MAX, "decided again without end");
-    }
+    };
     assert_eq!(tries, CONFLICTS_MAX);
     assert_eq!(exchange.reason, Reason::StoreConflict);
     assert!(exchange.outgoing.is_none());
@@ -116,13 +128,13 @@ fn a_request_that_storage_contradicts_too_often_is_given_up() {
 #[test]
 fn a_request_is_not_decided_again_once_its_client_has_gone_on() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
-    let mut exchange = requested(&mut parts);
+    let exchange = requested(&mut parts);
     let conflict = Answer::Conflict([None].into_iter().collect());
     let pipeline = parts.shared.pipeline();
     let soon = NOW.moved_by_ms(3_000);
-    assert!(!pipeline.committed(&mut parts.runner, soon, &mut exchange, &conflict));
+    let exchange = to_commit(pipeline.committed(&mut parts.held, soon, exchange, &conflict));
     let late = NOW.moved_by_ms(5_000);
-    assert!(pipeline.committed(&mut parts.runner, late, &mut exchange, &conflict));
+    let exchange = finished(pipeline.committed(&mut parts.held, late, exchange, &conflict));
     assert_eq!(exchange.reason, Reason::TooOld);
     assert!(exchange.outgoing.is_none());
 }
@@ -130,17 +142,17 @@ fn a_request_is_not_decided_again_once_its_client_has_gone_on() {
 #[test]
 fn a_lease_that_was_changed_meanwhile_is_not_given_back_again() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
-    let mut granted = requested(&mut parts);
+    let granted = requested(&mut parts);
     let pipeline = parts.shared.pipeline();
-    assert!(pipeline.committed(&mut parts.runner, NOW, &mut granted, &Answer::Made));
+    let granted = finished(pipeline.committed(&mut parts.held, NOW, granted, &Answer::Made));
     let options = vec![DhcpOption::RequestedIpAddress(ADDRESS)];
     let decline = packet(MessageType::Decline, 1, RELAY, options);
-    let mut exchange = pipeline.decide(&mut parts.runner, NOW, 0, received(&decline, RELAY));
-    assert_eq!(exchange.reason, Reason::QuarantinedDeclined);
+    let exchange = to_commit(decide(&pipeline, &mut parts.held, received(&decline, RELAY)));
+    assert_eq!(exchange.stage.decided().reason(), Reason::QuarantinedDeclined);
     let mut renewed = lessor_core::Lease::clone(&granted.changes[0].lease);
     renewed.revision += 1;
     let conflict = Answer::Conflict([Some(Arc::new(renewed))].into_iter().collect());
-    assert!(pipeline.committed(&mut parts.runner, NOW, &mut exchange, &conflict));
+    let exchange = finished(pipeline.committed(&mut parts.held, NOW, exchange, &conflict));
     assert_eq!(exchange.reason, Reason::StoreConflict);
     assert!(exchange.changes.is_empty());
 }
@@ -170,7 +182,7 @@ fn a_request_waits_for_storage_and_goes_on_when_it_has_answered() {
     for answer in [Answer::Made, Answer::NotMade] {
         let mut parts = parts(&["10.0.0.0/24"], LIMITS);
         let (wakes, woken) = noted();
-        let mut first = requested(&mut parts);
+        let first = requested(&mut parts);
         let other = packet(
             MessageType::Request,
             2,
@@ -178,18 +190,21 @@ fn a_request_waits_for_storage_and_goes_on_when_it_has_answered() {
             vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)],
         );
         let pipeline = parts.shared.pipeline_with(&wakes);
-        let mut second = pipeline.decide(&mut parts.runner, NOW, 0, received(&other, RELAY));
-        assert_eq!(second.waits_as, Some(7));
-        assert!(second.outgoing.is_none() && second.changes.is_empty());
+        let next = decide(&pipeline, &mut parts.held, received(&other, RELAY));
+        let (number, second) = waiting(next);
+        assert_eq!(number, 7);
         assert_eq!(woken.try_iter().count(), 0);
-        pipeline.committed(&mut parts.runner, NOW, &mut first, &answer);
+        pipeline.committed(&mut parts.held, NOW, first, &answer);
         assert_eq!(woken.try_iter().collect::<Vec<_>>(), [7]);
-        pipeline.go_on(&mut parts.runner, NOW, &mut second);
+        let reason = match pipeline.go_on(&mut parts.held, NOW, second) {
+            Next::Commit(exchange) => exchange.stage.decided().reason(),
+            next => finished(next).reason,
+        };
         let expected = match answer {
             Answer::Made => Reason::NakOfferExpired,
             _ => Reason::AckSelecting,
         };
-        assert_eq!((second.reason, second.waits_as), (expected, None));
+        assert_eq!(reason, expected);
     }
 }
 
@@ -203,59 +218,45 @@ fn the_same_request_again_ends_while_storage_has_not_answered() {
         RELAY,
         vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)],
     );
-    let mut ask = || {
-        let pipeline = parts.shared.pipeline_with(&wakes);
-        pipeline.decide(&mut parts.runner, NOW, 0, received(&request, RELAY))
-    };
-    assert_eq!(ask().reason, Reason::AckSelecting);
-    let again = ask();
-    assert_eq!((again.reason, again.waits_as), (Reason::ChangePending, None));
+    let pipeline = parts.shared.pipeline_with(&wakes);
+    let mut ask = || decide(&pipeline, &mut parts.held, received(&request, RELAY));
+    assert_eq!(to_commit(ask()).stage.decided().reason(), Reason::AckSelecting);
+    assert_eq!(finished(ask()).reason, Reason::ChangePending);
 }
 
 #[test]
 fn a_request_that_waits_when_its_network_changes_goes_on_with_the_new_engine() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let (wakes, woken) = noted();
-    let mut first = requested(&mut parts);
+    let first = requested(&mut parts);
     let release = packet(MessageType::Discover, 1, RELAY, vec![]);
     let pipeline = parts.shared.pipeline_with(&wakes);
-    let mut waiting = pipeline.decide(&mut parts.runner, NOW, 0, received(&release, RELAY));
-    assert_eq!(waiting.waits_as, Some(7));
-    let old = parts.shared.generation.load_full();
-    old.shards.reconfigure(NOW, topology(&["10.0.0.0/23"]), 7, |shards| {
-        let (chain, lookups) = (Arc::clone(&old.chain), old.lookups.clone());
-        let next =
-            Generation { number: 2, since: NOW, shards, lookups, chain, rolled_back_from: None };
-        parts.shared.generation.store(Arc::new(next));
+    let next = decide(&pipeline, &mut parts.held, received(&release, RELAY));
+    let (number, exchange) = waiting(next);
+    assert_eq!(number, 7);
+    let engines = &parts.shared.engines;
+    engines.load_full().reconfigure(NOW, topology(&["10.0.0.0/23"]), 7, |shards| {
+        engines.store(shards);
     });
     assert_eq!(woken.try_iter().collect::<Vec<_>>(), [7]);
     // The change that it waits for is still on its way.
-    pipeline.go_on(&mut parts.runner, NOW, &mut waiting);
-    assert_eq!(waiting.waits_as, Some(8));
-    pipeline.committed(&mut parts.runner, NOW, &mut first, &Answer::Made);
+    let (number, exchange) = waiting(pipeline.go_on(&mut parts.held, NOW, exchange));
+    assert_eq!(number, 8);
+    pipeline.committed(&mut parts.held, NOW, first, &Answer::Made);
     assert_eq!(woken.try_iter().collect::<Vec<_>>(), [8]);
-    pipeline.go_on(&mut parts.runner, NOW, &mut waiting);
-    assert_eq!(waiting.reason, Reason::OfferedCurrent);
+    let exchange = finished(pipeline.go_on(&mut parts.held, NOW, exchange));
+    assert_eq!(exchange.reason, Reason::OfferedCurrent);
 }
 
 #[test]
 fn a_request_that_meets_a_retired_shard_is_decided_by_its_successor() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
-    let old = parts.shared.generation.load_full();
-    let changed = topology(&["10.0.0.0/23"]);
-    old.shards.reconfigure(NOW, changed, 7, |shards| {
-        let chain = Arc::clone(&old.chain);
-        let lookups = old.lookups.clone();
-        let next =
-            Generation { number: 2, since: NOW, shards, lookups, chain, rolled_back_from: None };
-        parts.shared.generation.store(Arc::new(next));
+    let engines = &parts.shared.engines;
+    engines.load_full().reconfigure(NOW, topology(&["10.0.0.0/23"]), 7, |shards| {
+        engines.store(shards);
     });
-    let mut exchange = requested(&mut parts);
-    assert_eq!(exchange.reason, Reason::AckSelecting);
-    assert!(parts.shared.pipeline().committed(
-        &mut parts.runner,
-        NOW,
-        &mut exchange,
-        &Answer::NotMade
-    ));
+    let exchange = requested(&mut parts);
+    assert_eq!(exchange.stage.decided().reason(), Reason::AckSelecting);
+    let pipeline = parts.shared.pipeline();
+    finished(pipeline.committed(&mut parts.held, NOW, exchange, &Answer::NotMade));
 }

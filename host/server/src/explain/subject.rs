@@ -185,7 +185,7 @@ impl Subject {
             (None, Some(address)) => Some(ClientKey::Hardware(address)),
             (None, None) => None,
         };
-        let shards = &place.generation.shards;
+        let shards = place.engines;
         let mut found = None;
         if let Some(key) = &key {
             shards.for_each(|engine| {
@@ -256,7 +256,7 @@ impl Subject {
         heard_as: HeardAs<'_>,
         assumed: &mut Vec<String>,
     ) -> anyhow::Result<WhereFrom> {
-        let topology = place.generation.shards.topology();
+        let topology = place.engines.topology();
         if let Some(link) = self.link {
             return Ok(WhereFrom::link(link, place.own_addresses.clone()));
         }

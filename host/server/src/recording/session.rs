@@ -22,7 +22,7 @@ use super::{
     End, EndReason, Header, Input, Line, NoRecords, PluginDigest, RECORDING_SECS_MAX,
     RecordRequest, Recorder, VERSION, recorder::Session,
 };
-use crate::{clock, control::protocol::json_line, exchange::Shared, reload::Reloader};
+use crate::{clock, control::protocol::json_line, reload::Reloader, shared::Shared};
 
 /// The number of lines that may wait to be written.
 const WAITING_LINES_MAX: usize = 65_536;
@@ -94,7 +94,7 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
     // The lock prevents a reload, which would replace the engines that are read.
     let _serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = &reloader.shared;
-    let generation = shared.generation.load_full();
+    let (generation, engines) = (shared.generation.load_full(), shared.engines.load_full());
     let plugins = generation.chain.plugins();
     let mut lines = vec![Line::Recording(Header {
         version: VERSION,
@@ -113,7 +113,7 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
         with_leases: asked.with_leases,
         find: asked.find.clone(),
     })];
-    generation.shards.for_each(|engine| {
+    engines.for_each(|engine| {
         let network = engine.network().name.to_string();
         let since_ms = engine.no_records_since();
         lines.extend(since_ms.map(|since_ms| Line::NoRecords(NoRecords { network, since_ms })));
@@ -124,7 +124,7 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
         return lines;
     }
     // All locks are held, so the inputs that follow were decided after these leases.
-    let (leases, offers) = generation.shards.with_all(|engines| {
+    let (leases, offers) = engines.with_all(|engines| {
         let now = clock::now();
         let (mut leases, mut offers): (Vec<Records>, Vec<_>) = (Vec::new(), Vec::new());
         for engine in engines {

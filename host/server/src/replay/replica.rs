@@ -17,11 +17,13 @@ use lessor_core::{
 };
 use lessor_net::Received;
 use lessor_policy_host::{Lookup, Runner};
+use lessor_stages::{Moment, Planned};
 
 use crate::{
     counters::Counters,
-    exchange::{Pipeline, Reach},
+    exchange::{Exchange, Next, Pipeline, Reach},
     generation::{Generation, Parts, Refusal},
+    held::{Engines, Held},
     recording::{Datagram, Decided, NoRecords, Sequence},
     shards::Shards,
 };
@@ -48,22 +50,12 @@ pub(super) struct State {
     pub(super) spoken_for: Arc<HashSet<Ipv4Addr>>,
 }
 
-/// The time of a decision.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    /// Its server time.
-    pub(super) at: Timestamp,
-    /// How far the clock that policies see is ahead of that time.
-    pub(super) clock_offset_ms: i64,
-}
-
 /// A server in memory.
 pub(super) struct Replica {
-    generation: ArcSwap<Generation>,
+    held: Held,
     counters: Counters,
     sequence: Sequence,
     server_identifier: Option<Ipv4Addr>,
-    runner: Runner,
     spoken_for: Arc<HashSet<Ipv4Addr>>,
     unanswered: u64,
 }
@@ -106,23 +98,16 @@ impl Replica {
                 }
             },
         );
-        let shards = Arc::new(shards);
         // The results of lookups come from the recording.
         let lookups = lookups.muted();
-        let generation = Generation {
-            number: 1,
-            since: state.now,
-            shards,
-            lookups,
-            chain,
-            rolled_back_from: None,
-        };
+        let generation =
+            Generation { number: 1, since: state.now, lookups, chain, rolled_back_from: None };
+        let engines = Engines::of(&Arc::new(ArcSwap::from_pointee(shards)));
         Ok(Self {
-            generation: ArcSwap::from_pointee(generation),
+            held: Held { generation: Arc::new(generation), runner, engines },
             counters: Counters::new(),
             sequence: Sequence::running(),
             server_identifier: configuration.server.server_identifier,
-            runner,
             spoken_for: Arc::clone(&state.spoken_for),
             unanswered: 0,
         })
@@ -138,16 +123,7 @@ impl Replica {
         lookups: &[Lookup],
         recorded: Option<&Decided>,
     ) -> Outcome {
-        let Self {
-            generation,
-            counters,
-            sequence,
-            server_identifier,
-            runner,
-            spoken_for,
-            unanswered,
-        } = self;
-        let server_identifier = *server_identifier;
+        let Self { held, counters, sequence, server_identifier, spoken_for, unanswered } = self;
         // The choice among free addresses depends on all other leases, so it follows the recording
         // if possible.
         let address = recorded
@@ -156,13 +132,12 @@ impl Replica {
         let is_spoken_for = |address: Ipv4Addr| spoken_for.contains(&address);
         let preference = Preference { address, spoken_for: Some(&is_spoken_for) };
         let pipeline = Pipeline {
-            generation,
             counters,
             sequence,
             reach: &RecordedReach::of(recorded),
             observer: None,
             wakes: None,
-            server_identifier,
+            server_identifier: *server_identifier,
             clock_offset_ms,
             preference,
         };
@@ -174,56 +149,37 @@ impl Replica {
             not_relayed: datagram.not_relayed,
             waited: Duration::ZERO,
         };
-        let mut exchange = pipeline.decide(runner, at, 0, received);
-        let planned = std::mem::take(&mut exchange.waits_for);
-        match recorded {
-            Some(reason @ (Reason::LookupPending | Reason::LookupQueueFull))
-                if !planned.is_empty() =>
-            {
-                exchange.fail(reason, None);
+        let mut next = pipeline.decide(held, at, 0, Instant::now(), received);
+        let mut finished = loop {
+            next = match next {
+                Next::LookUp(exchange) => match recorded {
+                    Some(reason @ (Reason::LookupPending | Reason::LookupQueueFull)) => {
+                        Next::End(exchange.end(reason))
+                    }
+                    _ => {
+                        let (exchange, answers) = answered(exchange, held, lookups, unanswered);
+                        pipeline.looked_up(held, at, exchange, answers)
+                    }
+                },
+                Next::Commit(exchange) => match recorded.filter(|reason| is_of_storage(*reason)) {
+                    Some(reason) => Next::End(pipeline.abandon(held, at, exchange, reason)),
+                    None => pipeline.committed(held, at, exchange, &Answer::Made),
+                },
+                // Storage has answered everything before.
+                Next::Wait(_, exchange) => Next::End(exchange.end_undecided(Reason::ChangePending)),
+                Next::End(finished) => break finished,
             }
-            _ if !planned.is_empty() => {
-                let answers = generation.load().lookups.replay(planned, lookups);
-                let is_missing = |answer: &&Lookup| {
-                    let is_same =
-                        |other: &Lookup| other.source == answer.source && other.key == answer.key;
-                    matches!(answer.answer, LookupAnswer::Unavailable(_))
-                        && !lookups.iter().any(is_same)
-                };
-                *unanswered += answers.iter().filter(is_missing).count() as u64;
-                pipeline.looked_up(runner, at, &mut exchange, answers);
-            }
-            _ => {}
-        }
-        let failed = recorded.filter(|reason| {
-            matches!(
-                reason,
-                Reason::StoreFailed
-                    | Reason::StoreConflict
-                    | Reason::StoreStalled
-                    | Reason::QueueFull
-            )
-        });
-        match failed {
-            Some(reason) if !exchange.changes.is_empty() => {
-                pipeline.abandon(at, &mut exchange, reason, None);
-            }
-            _ => {
-                if !exchange.changes.is_empty() {
-                    pipeline.committed(runner, at, &mut exchange, &Answer::Made);
-                }
-            }
-        }
+        };
         let unsent = recorded
             .filter(|reason| matches!(reason, Reason::SendFailed | Reason::BroadcastDestination));
-        if let Some(reason) = unsent.filter(|_| exchange.outgoing.is_some()) {
-            exchange.fail_to_send(reason, None);
+        if let Some(reason) = unsent.filter(|_| finished.outgoing.is_some()) {
+            finished.fail_to_send(reason, None);
         }
-        wait_until_prepared(runner);
-        let decided = exchange.take_decided().map(|(_, decided)| decided);
+        wait_until_prepared(&held.runner);
+        let decided = finished.take_decided().map(|(_, decided)| decided);
         Outcome {
-            decided: decided.unwrap_or_else(|| Decided::new(exchange.reason, None)),
-            request: exchange.request().cloned(),
+            decided: decided.unwrap_or_else(|| Decided::new(finished.reason, None)),
+            request: finished.request().cloned(),
         }
     }
 
@@ -234,7 +190,7 @@ impl Replica {
 
     /// Reclaims what has ended in a network, as the recorded server did.
     pub(super) fn reclaim(&self, now: Timestamp, network: &str, limit: usize) {
-        self.generation.load().shards.for_each(|engine| {
+        self.held.engines.shards().for_each(|engine| {
             if &*engine.network().name == network {
                 engine.reclaim(now, limit);
             }
@@ -243,12 +199,30 @@ impl Replica {
 
     /// Reclaims everything that has ended.
     pub(super) fn reclaim_all(&self, now: Timestamp) {
-        self.generation.load().shards.for_each(|engine| {
+        self.held.engines.shards().for_each(|engine| {
             while engine.next_deadline().is_some_and(|deadline| deadline <= now) {
                 engine.reclaim(now, RECLAIM_BATCH);
             }
         });
     }
+}
+
+/// Returns an exchange with the recorded answers to its lookups, and counts those that were neither
+/// recorded nor are in a file.
+fn answered(
+    mut exchange: Exchange<Planned>,
+    held: &Held,
+    recorded: &[Lookup],
+    unanswered: &mut u64,
+) -> (Exchange<Planned>, Vec<Lookup>) {
+    let planned = exchange.stage.take_unanswered();
+    let answers = held.generation.lookups.replay(planned, recorded);
+    let is_missing = |answer: &&Lookup| {
+        let is_same = |other: &Lookup| other.source == answer.source && other.key == answer.key;
+        matches!(answer.answer, LookupAnswer::Unavailable(_)) && !recorded.iter().any(is_same)
+    };
+    *unanswered += answers.iter().filter(is_missing).count() as u64;
+    (exchange, answers)
 }
 
 /// The requests that the recorded server did not answer because of its own addresses, which a
@@ -280,6 +254,14 @@ const fn is_of_many(reason: Reason) -> bool {
             | Reason::OfferedQuarantined
             | Reason::OfferedContested
             | Reason::OfferedInsteadOfReserved
+    )
+}
+
+/// Returns whether storage is why the recorded server failed.
+const fn is_of_storage(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::StoreFailed | Reason::StoreConflict | Reason::StoreStalled | Reason::QueueFull
     )
 }
 

@@ -203,9 +203,8 @@ impl Worker {
     fn decide(&mut self, endpoint: usize, since: Instant, received: Received<'_>) {
         self.go_on_with_woken();
         let pipeline = self.shared.pipeline_with(&self.wakes);
-        let mut exchange = pipeline.decide(&mut self.runner, clock::now(), endpoint, received);
-        exchange.waits_since = Some(since);
-        self.decided(exchange);
+        let next = pipeline.decide(&mut self.held, clock::now(), endpoint, since, received);
+        self.proceed(next);
     }
 
     /// Drops a message without a decision.
@@ -228,8 +227,8 @@ impl Worker {
                 if untold > 0 {
                     detail.push_str(&format!("; {untold} others were dropped without a line here"));
                 }
-                let exchange = shared.pipeline().omitted(endpoint, received, reason, detail);
-                shared.finish(exchange);
+                let pipeline = shared.pipeline();
+                shared.finish(pipeline.omitted(&self.held, endpoint, received, reason, detail));
             }
             _ => {
                 shared.counters.count(reason);

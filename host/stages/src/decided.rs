@@ -1,0 +1,146 @@
+//! The fifth stage: a request that the engine decided; and its reply, edited by policies.
+
+use std::net::Ipv4Addr;
+
+use lessor_core::{
+    Change, Changes, Decision, OptionValue, Reason, Reply, Request, RequestKind, option::code,
+};
+use lessor_policy_host::{TraceEntry, View};
+
+use crate::{asked::Asked, ended::Ended, policies::Policies, why, witness::Witness};
+
+/// A request that is decided. Its changes may not have reached storage yet.
+#[derive(Debug)]
+pub struct Decided {
+    asked: Asked,
+    reason: Reason,
+    detail: Option<String>,
+    changes: Changes,
+    about: About,
+    /// The reply, until it is edited.
+    reply: Option<Reply>,
+    /// How each plugin edited the reply.
+    edits: Vec<TraceEntry>,
+}
+
+/// What a decision is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// The address that is offered, granted or released.
+    pub address: Option<Ipv4Addr>,
+    /// The lease time that is granted, in seconds.
+    pub lease_time_secs: Option<u32>,
+}
+
+/// A decided request whose reply has the options that policies want, if it has a reply.
+#[derive(Debug)]
+pub struct Edited {
+    pub(crate) decided: Decided,
+    pub(crate) reply: Option<Reply>,
+}
+
+impl Asked {
+    /// Adds the decision; `detail` says more about its reason.
+    pub fn decided(
+        self,
+        decision: Decision,
+        detail: Option<String>,
+        witness: &mut impl Witness,
+    ) -> Decided {
+        let detail = decision.seen_elsewhere.as_deref().map(why::seen_elsewhere).or(detail);
+        witness.decided(self.view(), &decision, detail.as_deref());
+        let Decision { reason, reply, changes, seen_elsewhere: _ } = decision;
+        let about = About::new(self.request(), changes.first(), reply.as_ref());
+        Decided { asked: self, reason, detail, changes, about, reply, edits: Vec::new() }
+    }
+}
+
+impl Decided {
+    /// The stage before.
+    pub const fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// The reason for the decision.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// Takes the details of the reason, if there are any.
+    pub const fn take_detail(&mut self) -> Option<String> {
+        self.detail.take()
+    }
+
+    /// The changes that must be durable before the reply leaves.
+    pub const fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Takes the changes.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What the decision is about.
+    pub const fn about(&self) -> About {
+        self.about
+    }
+
+    /// How each plugin edited the reply.
+    pub fn edits(&self) -> &[TraceEntry] {
+        &self.edits
+    }
+
+    /// What each plugin did, up to the edits of the reply.
+    pub(crate) fn into_trace(self) -> Vec<TraceEntry> {
+        let mut trace = self.asked.into_trace();
+        trace.extend(self.edits);
+        trace
+    }
+
+    /// Has the policies edit the reply, if there is one.
+    ///
+    /// # Errors
+    /// If a policy fails that must not be skipped.
+    pub fn edit(
+        mut self,
+        policies: &mut impl Policies,
+        witness: &mut impl Witness,
+    ) -> Result<Edited, Ended<Self>> {
+        let Some(mut reply) = self.reply.take() else {
+            return Ok(Edited { decided: self, reply: None });
+        };
+        let view: &View = self.asked.view();
+        let outcome = policies.edit_reply(view, &mut reply);
+        witness.edited(view, &reply, &outcome);
+        self.edits = outcome.trace;
+        match outcome.dropped {
+            Some(_) => Err(Ended::at(self, Reason::PolicyFailed, outcome.dropped)),
+            None => Ok(Edited { decided: self, reply: Some(reply) }),
+        }
+    }
+
+    /// Drops the decision, because another server was faster. The terms remain valid.
+    pub(crate) fn into_asked(self) -> Asked {
+        self.asked
+    }
+}
+
+impl About {
+    fn new(request: &Request, change: Option<&Change>, reply: Option<&Reply>) -> Self {
+        let replied = reply.map(|reply| reply.your_address);
+        let changed = change.map(|change| change.lease.address);
+        let named = [replied, changed, request.requested_address, Some(request.client_address)];
+        let address = match request.kind {
+            // The address in a DISCOVER is a wish, not a decision.
+            RequestKind::Discover => replied,
+            _ => named.into_iter().flatten().find(|address| !address.is_unspecified()),
+        };
+        let options = reply.into_iter().flat_map(|reply| &reply.options);
+        let lease_time_secs = options.into_iter().find_map(|(option, value)| match &**value {
+            OptionValue::U32(secs) if *option == code::LEASE_TIME => Some(*secs),
+            _ => None,
+        });
+        Self { address, lease_time_secs }
+    }
+}

@@ -1,0 +1,129 @@
+//! What an exchange meets on its way: networks and their engines, sources of lookups, and the
+//! destinations of replies.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use lessor_core::{
+    Decision, Engine, Location, NetworkId, Reason, Request, Terms, Timestamp, Topology,
+};
+use lessor_policy_host::{Lookup, PlannedLookup};
+
+use crate::{witness::{Found, Witness}, why};
+
+/// How many times the successor of a retired engine is looked for. Each attempt takes another
+/// reload.
+const SUCCESSORS_MAX: usize = 8;
+
+/// The engine was replaced by a reload: there are newer ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retired;
+
+/// A request to decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    /// The server time.
+    pub now: Timestamp,
+    /// Where the request belongs.
+    pub location: Location,
+    /// The request.
+    pub request: &'q Request,
+    /// The terms of the policies.
+    pub terms: &'q Terms,
+}
+
+/// The answer to a [`Question`].
+#[derive(Debug)]
+pub enum Ruling<W> {
+    /// The request is decided; the text says more about the reason.
+    Decided(Decision, Option<String>),
+    /// It waits for storage.
+    Waits(W),
+    /// It would have to wait for storage, but may not.
+    NotNow(Reason),
+}
+
+/// What an exchange meets on its way.
+pub trait Environment {
+    /// Identifies an exchange that waits for storage.
+    type Wait;
+
+    /// The networks of the engines.
+    fn topology(&self) -> &Topology;
+
+    /// Option 54 of every reply, if it is configured; otherwise it is the address of arrival.
+    fn server_identifier(&self) -> Option<Ipv4Addr>;
+
+    /// Returns why a request is not answered because of the destination of the reply, with details,
+    /// or `None` if the reply may go there.
+    fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)>;
+
+    /// Calls `work` with the engine of a network, under its lock.
+    ///
+    /// # Errors
+    /// If the engine was retired.
+    fn with_engine<T>(
+        &self,
+        network: NetworkId,
+        work: impl FnOnce(&mut Engine) -> T,
+    ) -> Result<T, Retired>;
+
+    /// Uses the newest engines from now on.
+    fn renew(&mut self);
+
+    /// Returns the lookups whose answers are known at once, and the others.
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>);
+
+    /// Returns why a request must not be decided: a source that it needs has failed.
+    fn missing(&self, lookups: &[Lookup]) -> Option<String>;
+
+    /// Has the engine decide, and notifies the witness under its lock ([`Witness::ruled`]).
+    ///
+    /// # Errors
+    /// If the engine was retired.
+    fn decide(
+        &mut self,
+        question: Question<'_>,
+        witness: &mut impl Witness,
+    ) -> Result<Ruling<Self::Wait>, Retired>;
+}
+
+impl<W> Ruling<W> {
+    /// Describes a decision of `engine`.
+    pub fn of(
+        decision: Decision,
+        engine: &Engine,
+        topology: &Topology,
+        request: &Request,
+    ) -> Self {
+        let is_unknown = decision.reason == Reason::UnknownClient;
+        let detail = is_unknown.then(|| why::unknown_client(engine, topology, request));
+        Self::Decided(decision, detail)
+    }
+}
+
+/// Returns where a request belongs.
+pub(crate) fn find(topology: &Topology, request: &Request) -> Option<Found> {
+    let (by, address, location) = topology.find(request)?;
+    let network = Arc::clone(topology.network(location)?);
+    Some(Found { by, address, location, network })
+}
+
+/// Calls `attempt` with the place of a request, and again with newer engines as long as those that
+/// it meets are retired.
+///
+/// # Errors
+/// With the reason and what to do, if no network spans the request.
+pub(crate) fn where_it_belongs<E: Environment, T>(
+    environment: &mut E,
+    request: &Request,
+    mut attempt: impl FnMut(&mut E) -> Option<Result<T, Retired>>,
+) -> Result<T, (Reason, String)> {
+    for _ in 0..SUCCESSORS_MAX {
+        match attempt(environment) {
+            Some(Ok(result)) => return Ok(result),
+            Some(Err(Retired)) => environment.renew(),
+            None => break,
+        }
+    }
+    Err(why::nowhere(environment.topology(), request))
+}

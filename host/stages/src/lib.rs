@@ -1,0 +1,53 @@
+//! The stages of an exchange, from a datagram to the reply.
+//!
+//! Each stage is a type that is made from the one before, so none can be skipped:
+//!
+//! - [`Parsed`]: the datagram is a request.
+//! - [`Located`]: its network, subnet and client are known, and its reply may be sent.
+//! - [`Planned`], [`Informed`]: policies said what they look up; every lookup has an answer.
+//! - [`Asked`]: the policies set the terms.
+//! - [`Decided`]: the engine decided.
+//! - [`Edited`], [`Written`]: policies edited the reply; the reply is octets.
+//!
+//! On the way an exchange can end ([`Ended`]), with a reason and with the stage that it reached. It
+//! can wait, for lookups or for storage: [`Life`] drives an exchange up to such a point, returns it
+//! ([`Next`]), and continues later. So whoever runs it decides how to wait.
+//!
+//! Sockets, engines and lookup sources belong to the caller, who passes them as an [`Environment`],
+//! and its policies as [`Policies`]. A [`Witness`] is notified of everything that happens on the
+//! way; `()` ignores it at no cost. The server, replays, explanations, shadows and the authors'
+//! tools all run this code and differ only in these three. Invariant: an exchange ends in exactly
+//! one reason.
+
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(
+    clippy::result_large_err,
+    reason = "an exchange that ends is no exception, and to box it would cost an allocation"
+)]
+
+mod asked;
+mod decided;
+mod ended;
+mod environment;
+mod informed;
+mod life;
+mod located;
+mod moment;
+mod parsed;
+mod policies;
+mod why;
+mod witness;
+mod written;
+
+pub use asked::{Asked, Attempted};
+pub use decided::{About, Decided, Edited};
+pub use ended::Ended;
+pub use environment::{Environment, Question, Retired, Ruling};
+pub use informed::{Informed, Planned};
+pub use life::{Life, Next, Reached};
+pub use located::Located;
+pub use moment::{Moment, in_clock_time};
+pub use parsed::Parsed;
+pub use policies::Policies;
+pub use witness::{Found, Witness};
+pub use written::{Written, WrittenReply};

@@ -1,0 +1,252 @@
+//! The way of an exchange through its stages, up to where it must wait.
+
+use std::sync::Arc;
+
+use lessor_core::{Arrival, Lease, Reason, Request, Terms};
+use lessor_policy_host::{Lookup, TraceEntry, View};
+use lessor_wire::Header;
+
+use crate::{
+    asked::{Asked, Attempted},
+    decided::{About, Decided},
+    ended::Ended,
+    environment::Environment,
+    informed::{Informed, Planned},
+    located::Located,
+    moment::Moment,
+    parsed::Parsed,
+    policies::Policies,
+    witness::Witness,
+    written::Written,
+};
+
+/// Drives exchanges through their stages.
+pub struct Life<'l, E, P, W> {
+    /// What the exchange meets.
+    pub environment: &'l mut E,
+    /// The policies that it asks.
+    pub policies: &'l mut P,
+    /// Is notified at each stage.
+    pub witness: &'l mut W,
+    /// The time of its decision.
+    pub moment: Moment,
+}
+
+/// Where an exchange is that has not ended.
+#[derive(Debug)]
+pub enum Next<W> {
+    /// It waits for lookups; [`Life::answered`] continues.
+    LookUp(Planned),
+    /// It waits for storage; [`Life::go_on`] continues.
+    Wait(Asked, W),
+    /// It is decided.
+    Written(Written),
+}
+
+/// The last stage that an exchange reached before it ended.
+#[derive(Debug)]
+pub enum Reached {
+    /// None: the datagram is no valid request. Its header names the client, if it is long enough.
+    Nothing(Option<Header>),
+    /// [`Parsed`].
+    Parsed(Parsed),
+    /// [`Located`].
+    Located(Located),
+    /// [`Asked`].
+    Asked(Asked),
+    /// [`Decided`].
+    Decided(Decided),
+}
+
+impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
+    /// Begins the exchange of a datagram.
+    ///
+    /// # Errors
+    /// If it ended.
+    pub fn begin(
+        &mut self,
+        payload: &[u8],
+        arrival: Arrival,
+    ) -> Result<Next<E::Wait>, Ended<Reached>> {
+        let (topology, identifier) =
+            (self.environment.topology(), self.environment.server_identifier());
+        let parsed = match Parsed::read(payload, arrival, topology, identifier) {
+            Ok(parsed) => parsed,
+            Err(malformed) => {
+                let reached = Reached::Nothing(lessor_wire::header(payload));
+                return Err(Ended::at(reached, malformed.reason, Some(malformed.to_string())));
+            }
+        };
+        self.witness.parsed(parsed.request(), parsed.reply_source());
+        let wants_lease = self.policies.wants_lease_of(parsed.request().kind);
+        let located = parsed.locate(self.environment, self.moment, wants_lease, self.witness)?;
+        self.plan(located)
+    }
+
+    /// Continues with an exchange that waited for lookups. Policies see the client's lease as it is
+    /// now.
+    ///
+    /// # Errors
+    /// If it ended.
+    pub fn answered(
+        &mut self,
+        planned: Planned,
+        answers: Vec<Lookup>,
+    ) -> Result<Next<E::Wait>, Ended<Reached>> {
+        let Informed { located } = planned.answer(answers, self.witness);
+        let located = self.refreshed(located)?;
+        self.ask(Informed { located })
+    }
+
+    /// Continues with an exchange whose lookups other policies planned: these plan again.
+    ///
+    /// # Errors
+    /// If it ended.
+    pub fn plan_again(&mut self, planned: Planned) -> Result<Next<E::Wait>, Ended<Reached>> {
+        let located = self.refreshed(planned.into_located())?;
+        self.plan(located)
+    }
+
+    /// Has the engine decide, and makes the reply of its decision. Also continues with an exchange
+    /// that waited for storage; the terms of its policies remain valid for it.
+    ///
+    /// # Errors
+    /// If it ended.
+    pub fn go_on(&mut self, asked: Asked) -> Result<Next<E::Wait>, Ended<Reached>> {
+        match asked.decide(self.environment, self.moment.at, self.witness)? {
+            Attempted::Waits(asked, wait) => Ok(Next::Wait(asked, wait)),
+            Attempted::Decided(decided) => {
+                let edited = decided.edit(self.policies, self.witness)?;
+                Ok(Next::Written(edited.write(self.witness)?))
+            }
+        }
+    }
+
+    fn plan(&mut self, located: Located) -> Result<Next<E::Wait>, Ended<Reached>> {
+        if !self.policies.has_lookups_for(located.view().request.kind) {
+            return self.ask(located.without_lookups());
+        }
+        let planned = located.plan(self.policies, self.witness)?;
+        match planned.answer_known(|planned| self.environment.known(planned), self.witness) {
+            Ok(informed) => self.ask(informed),
+            Err(planned) => Ok(Next::LookUp(planned)),
+        }
+    }
+
+    fn ask(&mut self, informed: Informed) -> Result<Next<E::Wait>, Ended<Reached>> {
+        if let Some(why) = self.environment.missing(&informed.located.view.lookups) {
+            let reached = Reached::Located(informed.located);
+            return Err(Ended::at(reached, Reason::LookupFailed, Some(why)));
+        }
+        let asked = informed.ask(self.policies, self.witness);
+        self.go_on(asked)
+    }
+
+    fn refreshed(&mut self, located: Located) -> Result<Located, Ended<Located>> {
+        let wants_lease = self.policies.wants_lease_of(located.view().request.kind);
+        located.refresh(self.environment, self.moment, wants_lease, self.witness)
+    }
+}
+
+impl Reached {
+    /// The request, or `None` if the datagram is none.
+    pub const fn request(&self) -> Option<&Arc<Request>> {
+        match self {
+            Self::Nothing(_) => None,
+            Self::Parsed(parsed) => Some(parsed.request()),
+            Self::Located(located) => Some(&located.view.request),
+            Self::Asked(asked) => Some(asked.request()),
+            Self::Decided(decided) => Some(decided.asked().request()),
+        }
+    }
+
+    /// The header of a datagram that is no valid request.
+    pub const fn header(&self) -> Option<Header> {
+        match self {
+            Self::Nothing(header) => *header,
+            _ => None,
+        }
+    }
+
+    /// The place of the request and what is known of its client, if that was found.
+    pub const fn located(&self) -> Option<&Located> {
+        match self {
+            Self::Nothing(_) | Self::Parsed(_) => None,
+            Self::Located(located) => Some(located),
+            Self::Asked(asked) => Some(asked.located()),
+            Self::Decided(decided) => Some(decided.asked().located()),
+        }
+    }
+
+    /// What the policies saw, or `None` if no network spans the request.
+    pub fn view(&self) -> Option<&View> {
+        self.located().map(Located::view)
+    }
+
+    /// The client's lease in server time, or `None` if nothing needed it.
+    pub fn lease(&self) -> Option<&Arc<Lease>> {
+        self.located().and_then(Located::lease)
+    }
+
+    /// The terms, if the policies were asked.
+    pub const fn terms(&self) -> Option<&Terms> {
+        match self {
+            Self::Nothing(_) | Self::Parsed(_) | Self::Located(_) => None,
+            Self::Asked(asked) => Some(asked.terms()),
+            Self::Decided(decided) => Some(decided.asked().terms()),
+        }
+    }
+
+    /// What the decision is about; nothing before there is one.
+    pub fn about(&self) -> About {
+        match self {
+            Self::Decided(decided) => decided.about(),
+            _ => About::default(),
+        }
+    }
+
+    /// What each plugin planned to look up, set, and edited in the reply.
+    pub fn trace(&self) -> impl Iterator<Item = &TraceEntry> {
+        let planned = self.located().map(Located::planned).unwrap_or_default();
+        let (set, edits): (&[_], &[_]) = match self {
+            Self::Asked(asked) => (&asked.set, &[]),
+            Self::Decided(decided) => (&decided.asked().set, decided.edits()),
+            _ => (&[], &[]),
+        };
+        planned.iter().chain(set).chain(edits)
+    }
+
+    /// The same, without a copy.
+    pub fn into_trace(self) -> Vec<TraceEntry> {
+        match self {
+            Self::Nothing(_) | Self::Parsed(_) => Vec::new(),
+            Self::Located(located) => located.planned,
+            Self::Asked(asked) => asked.into_trace(),
+            Self::Decided(decided) => decided.into_trace(),
+        }
+    }
+}
+
+impl From<Ended<Parsed>> for Ended<Reached> {
+    fn from(ended: Ended<Parsed>) -> Self {
+        ended.map(Reached::Parsed)
+    }
+}
+
+impl From<Ended<Located>> for Ended<Reached> {
+    fn from(ended: Ended<Located>) -> Self {
+        ended.map(Reached::Located)
+    }
+}
+
+impl From<Ended<Asked>> for Ended<Reached> {
+    fn from(ended: Ended<Asked>) -> Self {
+        ended.map(Reached::Asked)
+    }
+}
+
+impl From<Ended<Decided>> for Ended<Reached> {
+    fn from(ended: Ended<Decided>) -> Self {
+        ended.map(Reached::Decided)
+    }
+}

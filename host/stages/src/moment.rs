@@ -1,0 +1,29 @@
+//! The time of a decision, as the server counts it and as policies see it.
+
+use std::sync::Arc;
+
+use lessor_core::{Lease, Timestamp};
+
+/// The time of a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// The server time.
+    pub at: Timestamp,
+    /// How far the clock that policies see is ahead of server time, in milliseconds.
+    pub clock_offset_ms: i64,
+}
+
+impl Moment {
+    /// The time by the clock that policies see.
+    pub fn in_clock_time(&self) -> Timestamp {
+        self.at.moved_by_ms(self.clock_offset_ms)
+    }
+}
+
+/// Returns a lease as policies see it.
+pub fn in_clock_time(lease: &Arc<Lease>, clock_offset_ms: i64) -> Arc<Lease> {
+    match clock_offset_ms {
+        0 => Arc::clone(lease),
+        offset_ms => Arc::new(lease.moved_by_ms(offset_ms)),
+    }
+}

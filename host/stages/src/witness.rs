@@ -1,0 +1,82 @@
+//! What a caller is notified of while an exchange goes through its stages.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use lessor_core::{ClientKey, Decision, Engine, Lease, LocatedBy, Location, Network, Reply, Request};
+use lessor_policy_host::{EditOutcome, Lookup, Plan, PolicyOutcome, View};
+
+/// Where a request belongs.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The property of the request that determined its subnet.
+    pub by: LocatedBy,
+    /// The address in that property.
+    pub address: Ipv4Addr,
+    /// Its network and subnet.
+    pub location: Location,
+    /// The network.
+    pub network: Arc<Network>,
+}
+
+/// Is notified at each stage of an exchange. Decides nothing; `()` ignores everything.
+pub trait Witness {
+    /// Whether the witness needs the client's lease even if no policy does.
+    fn wants_lease(&self) -> bool {
+        false
+    }
+
+    /// The datagram is a request. Replies to it will come from `reply_source`.
+    fn parsed(&mut self, request: &Arc<Request>, reply_source: Ipv4Addr) {
+        let _ = (request, reply_source);
+    }
+
+    /// The subnet of the request was looked for.
+    fn found(&mut self, found: Option<&Found>) {
+        let _ = found;
+    }
+
+    /// The client was looked for. Its lease is `None` if it has none, or if nothing needs it.
+    fn identified(&mut self, client: Option<&ClientKey>, lease: Option<&Arc<Lease>>) {
+        let _ = (client, lease);
+    }
+
+    /// The policies said what they look up. Not called if none looks up anything for such messages.
+    fn planned(&mut self, view: &View, plan: &Plan) {
+        let _ = (view, plan);
+    }
+
+    /// Every lookup has an answer. Not called if there was nothing to plan.
+    fn informed(&mut self, lookups: &[Lookup]) {
+        let _ = lookups;
+    }
+
+    /// The policies set the terms, or none is asked about such messages.
+    fn asked(&mut self, view: &View, outcome: &PolicyOutcome) {
+        let _ = (view, outcome);
+    }
+
+    /// The engine decided. Called under its lock.
+    fn ruled(&mut self, engine: &mut Engine, decision: &Decision) {
+        let _ = (engine, decision);
+    }
+
+    /// The request is not decided now, and ends.
+    fn undecided(&mut self) {}
+
+    /// The request is decided. The reply is still as the engine made it.
+    fn decided(&mut self, view: &View, decision: &Decision, detail: Option<&str>) {
+        let _ = (view, decision, detail);
+    }
+
+    /// The policies edited the reply, or none edits replies. `reply` is the edited one.
+    fn edited(&mut self, view: &View, reply: &Reply, outcome: &EditOutcome) {
+        let _ = (view, reply, outcome);
+    }
+
+    /// The reply was written as `packet`.
+    fn written(&mut self, reply: &Reply, packet: &[u8], written: &lessor_wire::Written) {
+        let _ = (reply, packet, written);
+    }
+}
+
+impl Witness for () {}
