@@ -194,23 +194,30 @@ fn measure_hooks(
     samples: &Samples,
 ) -> Result<Vec<HookReport>, Refused> {
     let described = &case.request;
-    let mut view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
-    prepared.look_up(described, &mut view, &mut Outcome::default());
-    let terms = prepared.decide(described, &view, &mut Outcome::default());
+    let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
+    let asked = match described.event {
+        Some(_) => None,
+        None => prepared.ask(described, view.clone(), &mut Outcome::default()),
+    };
+    let nothing = Terms::default();
+    let (view, terms) = match &asked {
+        Some(asked) => (asked.view(), asked.terms()),
+        None => (&view, &nothing),
+    };
     let mut reports = Vec::new();
     for hook in outcome.calls.iter().map(|call| call.hook) {
         reports.push(match hook.shape() {
             Shape::Plan => samples.take(hook, || {
-                std::hint::black_box(prepared.runner.plan(&view));
+                std::hint::black_box(prepared.runner.plan(view));
             }),
-            Shape::Edit => measure_reply(prepared, case, &view, &terms, samples),
+            Shape::Edit => measure_reply(prepared, case, view, terms, samples),
             Shape::Tell => {
-                let event = request::event(described, &view);
+                let event = request::event(described, view);
                 let mut observer = prepared.chain.observer()?;
                 samples.take(hook, || observer.on_lease(&event))
             }
             Shape::Decide => samples.take(hook, || {
-                std::hint::black_box(prepared.runner.terms(&view));
+                std::hint::black_box(prepared.runner.terms(view));
             }),
         });
     }

@@ -18,6 +18,7 @@ mod output;
 mod request;
 mod run;
 mod test;
+mod tried;
 mod workbench;
 
 use std::{path::Path, process::ExitCode};

@@ -7,20 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_config::{Case, CaseRequest, PlannedName};
-use lessor_core::{LookupAnswer, Row, Terms};
+use lessor_config::{Case, CaseRequest};
+use lessor_core::Row;
 use lessor_policy_host::{
     Chain, FaultKind, Hook, LookupSources, PluginError, PluginReport, PluginSource, Runner,
-    Runtime, RuntimeSettings, Setting, View,
+    Runtime, RuntimeSettings,
 };
-
 use tempfile::TempDir;
 
 use crate::{
     ReadPlugin, log,
-    outcome::{Call, Failure, OptionEffects, Outcome, advice, octets},
+    outcome::{Failure, Outcome, advice},
     output::colour_on_stderr,
-    request,
 };
 
 /// The number of instances for one plugin, its spares and those of the chain before it.
@@ -144,131 +142,13 @@ impl Prepared {
         self.chain.plugins().next()
     }
 
-    fn has(&self, hook: Hook) -> bool {
+    /// Whether the plugin has a hook.
+    pub(crate) fn has(&self, hook: Hook) -> bool {
         self.report().is_some_and(|report| report.hooks.contains(&hook))
     }
 
-    /// Runs the plugin on the request: lookups, decision and reply, or the lease event if the case
-    /// has one.
-    pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<Outcome, Refused> {
-        let mut view =
-            request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
-        let mut outcome = Outcome::default();
-        if described.event.is_some() {
-            self.tell(described, &view, &mut outcome)?;
-            return Ok(outcome);
-        }
-        self.look_up(described, &mut view, &mut outcome);
-        let terms = self.decide(described, &view, &mut outcome);
-        self.edit(described, &view, &terms, &mut outcome);
-        Ok(outcome)
-    }
-
-    /// Makes the plugin plan its lookups, and adds the case's answers to the view.
-    pub(crate) fn look_up(
-        &mut self,
-        described: &CaseRequest,
-        view: &mut View,
-        outcome: &mut Outcome,
-    ) {
-        if !self.chain.has_lookups_for(view.request.kind) {
-            return;
-        }
-        let began = Instant::now();
-        let plan = self.runner.plan(view);
-        outcome.calls.push(Call { hook: Hook::PlanLookups, took: began.elapsed() });
-        let fault = plan.trace.iter().find_map(|entry| entry.fault);
-        self.note_fault(Hook::PlanLookups, fault, outcome);
-        view.absent = plan.absent;
-        let answered = plan.lookups.into_iter().map(|planned| {
-            outcome.effects.lookups.push(PlannedName {
-                name: planned.name.to_string(),
-                source: planned.source.to_string(),
-                key: planned.key.to_string(),
-            });
-            let answer = described.lookups.iter().find(|(name, _)| *name == planned.name);
-            let answer = answer.map(|(_, answer)| answer.clone()).unwrap_or_else(|| {
-                outcome.unanswered.push(planned.name.to_string());
-                LookupAnswer::Unavailable("the case has no answer".to_owned())
-            });
-            planned.answered(answer)
-        });
-        view.lookups = answered.collect();
-        outcome.effects.lookups.sort();
-    }
-
-    /// Calls the plugin for the request. Returns the terms of the plugin and of those before it in
-    /// the chain.
-    pub(crate) fn decide(
-        &mut self,
-        described: &CaseRequest,
-        view: &View,
-        outcome: &mut Outcome,
-    ) -> Terms {
-        let hook = Hook::for_request(view.request.kind);
-        let earlier = request::earlier(described);
-        if !self.has(hook) {
-            return earlier;
-        }
-        let began = Instant::now();
-        let decided = self.runner.terms_after(view, earlier);
-        outcome.calls.push(Call { hook, took: began.elapsed() });
-        let fault = decided.trace.iter().find_map(|entry| entry.fault);
-        self.note_fault(hook, fault, outcome);
-        let terms = decided.trace.first().map(|entry| entry.terms()).unwrap_or_default();
-        let effects = &mut outcome.effects;
-        effects.verdict = decided.terms.verdict.clone();
-        effects.is_final = decided.final_by.is_some();
-        effects.pool = terms.pool.as_deref().map(str::to_owned);
-        effects.address = terms.address;
-        effects.lease_time_secs = terms.lease_time_secs;
-        effects.subscriber.clone_from(&terms.subscriber);
-        effects.options = terms
-            .options
-            .iter()
-            .map(|(code, value)| (*code, value.as_deref().map(octets)))
-            .collect();
-        decided.terms
-    }
-
-    fn edit(&mut self, described: &CaseRequest, view: &View, terms: &Terms, outcome: &mut Outcome) {
-        let is_answered = terms.verdict == Default::default();
-        if !is_answered || !self.has(Hook::ReplyOptions) {
-            return;
-        }
-        let Some(mut reply) = request::reply(described, view, terms) else { return };
-        let began = Instant::now();
-        let edited = self.runner.edit_reply(view, &mut reply, lessor_wire::encode_value);
-        outcome.calls.push(Call { hook: Hook::ReplyOptions, took: began.elapsed() });
-        let fault = edited.trace.iter().find_map(|entry| entry.fault);
-        self.note_fault(Hook::ReplyOptions, fault, outcome);
-        if let Some(reason) = edited.dropped {
-            outcome.effects.verdict = lessor_core::Verdict::Drop(reason);
-        }
-        let set = edited.trace.into_iter().flat_map(|entry| entry.set);
-        outcome.effects.reply = set.filter_map(option_effect).collect::<OptionEffects>();
-    }
-
-    fn tell(
-        &mut self,
-        described: &CaseRequest,
-        view: &View,
-        outcome: &mut Outcome,
-    ) -> Result<(), Refused> {
-        if !self.has(Hook::OnLease) {
-            return Ok(());
-        }
-        let event = request::event(described, view);
-        let mut observer = self.chain.observer()?;
-        let began = Instant::now();
-        observer.on_lease(&event);
-        outcome.calls.push(Call { hook: Hook::OnLease, took: began.elapsed() });
-        let fault = self.last_fault().map(|(kind, _)| kind);
-        self.note_fault(Hook::OnLease, fault, outcome);
-        Ok(())
-    }
-
-    fn note_fault(&self, hook: Hook, fault: Option<FaultKind>, outcome: &mut Outcome) {
+    /// Notes that a call failed, and waits for the replacement of the instance.
+    pub(crate) fn note_fault(&self, hook: Hook, fault: Option<FaultKind>, outcome: &mut Outcome) {
         let Some(kind) = fault else { return };
         // The first failure is the one that the author has to look at.
         outcome.effects.fault.get_or_insert_with(|| kind.name().to_owned());
@@ -284,7 +164,8 @@ impl Prepared {
         Some(Failure { hook: None, kind, message, advice: advice(kind) })
     }
 
-    fn last_fault(&self) -> Option<(FaultKind, String)> {
+    /// The last fault of the plugin and its message.
+    pub(crate) fn last_fault(&self) -> Option<(FaultKind, String)> {
         let status = self.chain.status().into_iter().next()?;
         status.last_fault.map(|fault| (fault.kind, fault.message))
     }
@@ -334,14 +215,6 @@ pub fn user_cache() -> Option<PathBuf> {
     let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     Some(named.or_else(home)?.join("lessor/compiled"))
-}
-
-fn option_effect(setting: Setting) -> Option<(u8, Option<Vec<u8>>)> {
-    match setting {
-        Setting::Option(code, value) => Some((code, Some(octets(&value)))),
-        Setting::NoOption(code) => Some((code, None)),
-        _ => None,
-    }
 }
 
 impl From<Vec<PluginError>> for Refused {

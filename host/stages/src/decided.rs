@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Change, Changes, Decision, OptionValue, Reason, Reply, Request, RequestKind, option::code,
+    Change, Changes, Decision, OptionValue, Reason, Reply, ReplyKind, Request, RequestKind,
+    option::code,
 };
 use lessor_policy_host::{TraceEntry, View};
 
@@ -52,6 +53,19 @@ impl Asked {
         let Decision { reason, reply, changes, seen_elsewhere: _ } = decision;
         let about = About::new(self.request(), changes.first(), reply.as_ref());
         Decided { asked: self, reason, detail, changes, about, reply, edits: Vec::new() }
+    }
+}
+
+impl Asked {
+    /// Adds a reply that no engine made, but a sample of an exchange or a described one.
+    pub fn with_reply(self, reply: Reply, witness: &mut impl Witness) -> Decided {
+        let reason = match reply.kind {
+            ReplyKind::Offer => Reason::OfferedFromPool,
+            ReplyKind::Ack => Reason::AckSelecting,
+            ReplyKind::Nak => Reason::NakByPolicy,
+        };
+        let (reply, changes) = (Some(reply), Changes::new());
+        self.decided(Decision { reason, reply, changes, seen_elsewhere: None }, None, witness)
     }
 }
 

@@ -1,0 +1,197 @@
+//! Takes a described request through the stages of an exchange, with one plugin as its policies.
+//!
+//! The stages are those of the server ([`lessor_stages`]). There is no engine: the reply that the
+//! plugin edits comes from the case.
+
+use std::time::Instant;
+
+use lessor_config::{CaseRequest, PlannedName};
+use lessor_core::{LookupAnswer, Reply, RequestKind, Verdict};
+use lessor_policy_host::{
+    EditOutcome, Hook, Lookup, Plan, PlannedLookup, PolicyOutcome, Runner, Setting, TraceEntry, View,
+};
+use lessor_stages::{Asked, Located, Policies};
+
+use crate::{
+    outcome::{Call, OptionEffects, Outcome, octets},
+    request,
+    workbench::{Prepared, Refused},
+};
+
+impl Prepared {
+    /// Runs the plugin on the request: lookups, decision and reply, or the lease event if the case
+    /// has one.
+    pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<Outcome, Refused> {
+        let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
+        let mut outcome = Outcome::default();
+        if described.event.is_some() {
+            self.tell(described, &view, &mut outcome)?;
+        } else if let Some(asked) = self.ask(described, view, &mut outcome) {
+            self.edit(described, asked, &mut outcome);
+        }
+        Ok(outcome)
+    }
+
+    /// Takes the request through the stages up to the terms of the plugin and of those before it in
+    /// the chain. Returns `None` if the exchange ends because the plugin fails.
+    pub(crate) fn ask(
+        &mut self,
+        described: &CaseRequest,
+        view: View,
+        outcome: &mut Outcome,
+    ) -> Option<Asked> {
+        let located = Located::new(view, None);
+        let mut tried = Tried { prepared: self, described, outcome };
+        if !tried.has_lookups_for(located.view().request.kind) {
+            return Some(located.without_lookups().ask(&mut tried, &mut ()));
+        }
+        let planned = match located.plan(&mut tried, &mut ()) {
+            Ok(planned) => planned,
+            Err(ended) => {
+                outcome.effects.verdict = Verdict::Drop(ended.detail.unwrap_or_default());
+                return None;
+            }
+        };
+        let known = |planned| (tried.answers(planned), Vec::new());
+        let informed = planned.answer_known(known, &mut ()).ok()?;
+        Some(informed.ask(&mut tried, &mut ()))
+    }
+
+    /// Has the plugin edit the reply that the server would send.
+    fn edit(&mut self, described: &CaseRequest, asked: Asked, outcome: &mut Outcome) {
+        let is_answered = asked.terms().verdict == Verdict::Proceed;
+        if !is_answered || !self.has(Hook::ReplyOptions) {
+            return;
+        }
+        let Some(reply) = request::reply(described, asked.view(), asked.terms()) else { return };
+        let mut tried = Tried { prepared: self, described, outcome };
+        if let Err(ended) = asked.with_reply(reply, &mut ()).edit(&mut tried, &mut ()) {
+            outcome.effects.verdict = Verdict::Drop(ended.detail.unwrap_or_default());
+        }
+    }
+
+    fn tell(
+        &mut self,
+        described: &CaseRequest,
+        view: &View,
+        outcome: &mut Outcome,
+    ) -> Result<(), Refused> {
+        if !self.has(Hook::OnLease) {
+            return Ok(());
+        }
+        let event = request::event(described, view);
+        let mut observer = self.chain.observer()?;
+        let began = Instant::now();
+        observer.on_lease(&event);
+        outcome.calls.push(Call { hook: Hook::OnLease, took: began.elapsed() });
+        let fault = self.last_fault().map(|(kind, _)| kind);
+        self.note_fault(Hook::OnLease, fault, outcome);
+        Ok(())
+    }
+}
+
+/// The plugin as the policies of an exchange: each call is measured, and its effects are noted.
+struct Tried<'t> {
+    prepared: &'t mut Prepared,
+    described: &'t CaseRequest,
+    outcome: &'t mut Outcome,
+}
+
+impl Tried<'_> {
+    /// Makes a call, and notes how long it took and whether the plugin failed.
+    fn call<T>(
+        &mut self,
+        hook: Hook,
+        call: impl FnOnce(&mut Runner) -> T,
+        trace: impl FnOnce(&T) -> &[TraceEntry],
+    ) -> T {
+        let began = Instant::now();
+        let result = call(&mut self.prepared.runner);
+        self.outcome.calls.push(Call { hook, took: began.elapsed() });
+        let fault = trace(&result).iter().find_map(|entry| entry.fault);
+        self.prepared.note_fault(hook, fault, self.outcome);
+        result
+    }
+
+    /// The case's answers to lookups.
+    fn answers(&mut self, planned: Vec<PlannedLookup>) -> Vec<Lookup> {
+        let outcome = &mut *self.outcome;
+        let answered = planned.into_iter().map(|planned| {
+            outcome.effects.lookups.push(PlannedName {
+                name: planned.name.to_string(),
+                source: planned.source.to_string(),
+                key: planned.key.to_string(),
+            });
+            let answer = self.described.lookups.iter().find(|(name, _)| *name == planned.name);
+            let answer = answer.map(|(_, answer)| answer.clone()).unwrap_or_else(|| {
+                outcome.unanswered.push(planned.name.to_string());
+                LookupAnswer::Unavailable("the case has no answer".to_owned())
+            });
+            planned.answered(answer)
+        });
+        let answered = answered.collect();
+        self.outcome.effects.lookups.sort();
+        answered
+    }
+}
+
+impl Policies for Tried<'_> {
+    fn has_lookups_for(&self, kind: RequestKind) -> bool {
+        self.prepared.chain.has_lookups_for(kind)
+    }
+
+    /// The terms of earlier plugins are there even if this one is not asked.
+    fn has_hook_for(&self, _: RequestKind) -> bool {
+        true
+    }
+
+    fn wants_lease_of(&self, _: RequestKind) -> bool {
+        true
+    }
+
+    fn plan(&mut self, view: &View) -> Plan {
+        self.call(Hook::PlanLookups, |runner| runner.plan(view), |plan| &plan.trace)
+    }
+
+    fn terms(&mut self, view: &View) -> PolicyOutcome {
+        let hook = Hook::for_request(view.request.kind);
+        let earlier = request::earlier(self.described);
+        if !self.prepared.has(hook) {
+            return PolicyOutcome { terms: earlier, ..PolicyOutcome::default() };
+        }
+        let ask = |runner: &mut Runner| runner.terms_after(view, earlier);
+        let decided = self.call(hook, ask, |decided| &decided.trace);
+        let terms = decided.trace.first().map(|entry| entry.terms()).unwrap_or_default();
+        let effects = &mut self.outcome.effects;
+        effects.verdict = decided.terms.verdict.clone();
+        effects.is_final = decided.final_by.is_some();
+        effects.pool = terms.pool.as_deref().map(str::to_owned);
+        effects.address = terms.address;
+        effects.lease_time_secs = terms.lease_time_secs;
+        effects.subscriber.clone_from(&terms.subscriber);
+        effects.options = terms
+            .options
+            .iter()
+            .map(|(code, value)| (*code, value.as_deref().map(octets)))
+            .collect();
+        decided
+    }
+
+    fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
+        let edit = |runner: &mut Runner| {
+            runner.edit_reply(view, reply, lessor_wire::encode_value)
+        };
+        let edited = self.call(Hook::ReplyOptions, edit, |edited| &edited.trace);
+        let set = edited.trace.iter().flat_map(|entry| &entry.set);
+        self.outcome.effects.reply = set.filter_map(option_effect).collect::<OptionEffects>();
+        edited
+    }
+}
+
+fn option_effect(setting: &Setting) -> Option<(u8, Option<Vec<u8>>)> {
+    match setting {
+        Setting::Option(code, value) => Some((*code, Some(octets(value)))),
+        Setting::NoOption(code) => Some((*code, None)),
+        _ => None,
+    }
+}
