@@ -1,5 +1,5 @@
-//! Octets as text: `hex:` and hexadecimal digits mean octets, and any other text means the octets of
-//! the text.
+//! Octets as text: `hex:` and hexadecimal digits mean octets, and any other text means the octets
+//! of the text.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt::Write;
@@ -65,8 +65,8 @@ fn push_digits(octets: &[u8], text: &mut String) {
     }
 }
 
-/// Returns printable ASCII unchanged, and other octets as `hex:` and digits. A text that begins with
-/// `hex:` is written as digits too, so that it is read as the same octets.
+/// Returns printable ASCII unchanged, and other octets as `hex:` and digits. A text that begins
+/// with `hex:` is written as digits too, so that it is read as the same octets.
 pub fn plain_or_hex(octets: &[u8]) -> String {
     let is_plain = octets.iter().all(|octet| matches!(octet, b' '..=b'~'));
     match core::str::from_utf8(octets) {

@@ -1,14 +1,14 @@
 //! Hooks: the points at which the server calls policies.
 //!
-//! The table is [`with_hooks!`], because other crates make types, methods and exports of it. A hook
-//! that is added there is known to the server, to the SDKs and to the interpreters; see
-//! `docs/contributing.md` for the rest.
+//! The table is [`with_hooks!`](crate::with_hooks), because other crates make types, methods and
+//! exports of it. A hook that is added there is known to the server, to the SDKs and to the
+//! interpreters; see `docs/contributing.md` for the rest.
 
 /// Calls the macro `$then` with the table of hooks, in the order of a packet's life.
 ///
 /// Each row has the documentation of the method in the SDK for Rust, then: the name as a type, the
-/// name as a function, the name of the interface in the contract, and the [`Shape`]. After the shape
-/// `decide` come the kind of message that the hook is about, and `by decide` if the function
+/// name as a function, the name of the interface in the contract, and the [`Shape`]. After the
+/// shape `decide` come the kind of message that the hook is about, and `by decide` if the function
 /// `decide` of a script serves the hook.
 ///
 /// ```
@@ -28,8 +28,8 @@
 macro_rules! with_hooks {
     ($then:ident) => {
         $then! {
-            /// Plans the lookups for a message before one of the next five methods is called for it.
-            /// The server performs the lookups, and [`Request::lookup`] returns the answers.
+            /// Plans the lookups for a message before one of the next five methods is called for
+            /// it. The server performs the lookups, and [`Request::lookup`] returns the answers.
             ///
             /// ```
             /// # use lessor_policy::{LookupPlan, Policy, Request, Terms, Verdict, policy};
@@ -68,11 +68,11 @@ macro_rules! with_hooks {
             /// Called when a client has found that another host uses its address. With
             /// [`Verdict::Ignore`], the address is not quarantined. No terms apply.
             OnDecline on_decline "on-decline": decide Decline;
-            /// Called when a client releases its address. With [`Verdict::Ignore`], the client keeps
-            /// its lease. No terms apply.
+            /// Called when a client releases its address. With [`Verdict::Ignore`], the client
+            /// keeps its lease. No terms apply.
             OnRelease on_release "on-release": decide Release;
-            /// Called when a client that has an address asks for options. Of the terms, only options
-            /// apply.
+            /// Called when a client that has an address asks for options. Of the terms, only
+            /// options apply.
             OnInform on_inform "on-inform": decide Inform by decide;
             /// Called before the server sends an OFFER or ACK. The policy can read the reply and
             /// change its options.
@@ -116,7 +116,7 @@ macro_rules! definitions {
         $Name:ident $function:ident $interface:literal: $shape:ident
         $($Kind:ident $(by $shared:ident)?)?;
     )+) => {
-        /// Every hook, in the order of [`with_hooks!`].
+        /// Every hook, in the order of `with_hooks!`.
         pub const HOOKS: &[HookDefinition] = &[
             $(HookDefinition {
                 name: $interface,

@@ -1,8 +1,8 @@
 //! The kinds of messages and events, as tables from which other crates make their types.
 //!
 //! A row of a table of messages has the name as a type, the number in option 53 (RFC 2132 section
-//! 9.6), the word in configurations, policies and logs, and the name in RFC 2131. A row of the other
-//! tables has the name as a type and the word.
+//! 9.6), the word in configurations, policies and logs, and the name in RFC 2131. A row of the
+//! other tables has the name as a type and the word.
 
 /// Calls the macro `$then` with the kinds of message that clients send and a server answers, after
 /// the tokens `$first`.

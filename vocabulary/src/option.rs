@@ -1,6 +1,6 @@
 //! Options: their codes, names and kinds of value.
 //!
-//! The options themselves are in [`catalogue`]. Invariant: a code has at most one name, and a name
+//! The options themselves are in `catalogue`. Invariant: a code has at most one name, and a name
 //! at most one code.
 
 use core::fmt;
@@ -10,7 +10,12 @@ use crate::near;
 /// Defines the options of the catalogue: a constant for each code, and the two lists.
 macro_rules! options {
     (
-        anyone { $($name:ident = $code:literal, $text:literal: $kind:ident $(, also $($also:literal)+)?;)+ }
+        anyone {
+            $(
+                $name:ident = $code:literal, $text:literal: $kind:ident
+                $(, also $($also:literal)+)?;
+            )+
+        }
         engine { $($engine:ident = $engine_code:literal, $engine_text:literal: $why:literal;)+ }
         nameless { $($nameless:ident = $nameless_code:literal;)+ }
     ) => {

@@ -1,8 +1,8 @@
 //! Reads values of options, and the simpler values that they consist of, as people write them.
 //!
-//! The format is not known here: a [`Source`] is a value in a configuration file, in the settings of
-//! a policy or in a script, and knows how to report its mistakes. So the syntax of values and the
-//! words of the mistakes are the same in every place.
+//! The format is not known here: a [`Source`] is a value in a configuration file, in the settings
+//! of a policy or in a script, and knows how to report its mistakes. So the syntax of values and
+//! the words of the mistakes are the same in every place.
 
 use alloc::{
     borrow::{Cow, ToOwned},
@@ -253,7 +253,8 @@ fn meant_digits(text: &str) -> Option<String> {
     const SUGGESTED_DIGITS_MAX: usize = 64;
 
     let digits = text.strip_prefix("0x").unwrap_or(text);
-    let is_plain = digits.bytes().all(|octet| octet.is_ascii_hexdigit()) && digits.len() % 2 == 0;
+    let is_plain =
+        digits.bytes().all(|octet| octet.is_ascii_hexdigit()) && digits.len().is_multiple_of(2);
     let meant = if is_plain { digits.to_owned() } else { hexadecimal::digits(digits.as_bytes()) };
     (meant.len() <= SUGGESTED_DIGITS_MAX && !meant.is_empty()).then_some(meant)
 }

@@ -14,8 +14,8 @@ use crate::{
     read::{self, Form, Refusal, Source, Writer},
 };
 
-/// The value of an option as a person writes it. Addresses, prefixes and domain names are texts; for
-/// any option, a text that begins with `hex:` gives the octets of the value.
+/// The value of an option as a person writes it. Addresses, prefixes and domain names are texts;
+/// for any option, a text that begins with `hex:` gives the octets of the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Written {

@@ -9,9 +9,9 @@ use std::{
 use anyhow::Context;
 use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
-    AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseEventKind, LeaseState,
-    LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind, ReplyValue, Request,
-    RequestKind, Subnet, Terms, Timestamp, UnknownClients,
+    AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseEventKind,
+    LeaseState, LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind,
+    ReplyValue, Request, RequestKind, Subnet, Terms, Timestamp, UnknownClients,
 };
 use lessor_policy_host::{LeaseEvent, View};
 use lessor_wire::ClientMessage;

@@ -8,7 +8,8 @@ use std::time::Instant;
 use lessor_config::{CaseRequest, PlannedName};
 use lessor_core::{LookupAnswer, Reply, RequestKind, Verdict};
 use lessor_policy_host::{
-    EditOutcome, Hook, Lookup, Plan, PlannedLookup, PolicyOutcome, Runner, Setting, TraceEntry, View,
+    EditOutcome, Hook, Lookup, Plan, PlannedLookup, PolicyOutcome, Runner, Setting, TraceEntry,
+    View,
 };
 use lessor_stages::{Asked, Located, Policies};
 
@@ -178,9 +179,7 @@ impl Policies for Tried<'_> {
     }
 
     fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
-        let edit = |runner: &mut Runner| {
-            runner.edit_reply(view, reply, lessor_wire::encode_value)
-        };
+        let edit = |runner: &mut Runner| runner.edit_reply(view, reply, lessor_wire::encode_value);
         let edited = self.call(Hook::ReplyOptions, edit, |edited| &edited.trace);
         let set = edited.trace.iter().flat_map(|entry| &entry.set);
         self.outcome.effects.reply = set.filter_map(option_effect).collect::<OptionEffects>();

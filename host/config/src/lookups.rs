@@ -184,11 +184,14 @@ fn limits(table: &Table) -> RemoteLimits {
         .get("deadline-ms")
         .and_then(|value| value.number(LOOKUP_DEADLINE_MS_MIN, LOOKUP_DEADLINE_MS_MAX));
     let deadline = deadline_ms.map(|ms| Duration::from_millis(ms.into()));
-    let concurrency_max = default.concurrency_max;
-    let cache_entries_max = default.cache_entries_max;
     RemoteLimits {
         deadline: deadline.unwrap_or(default.deadline),
-        concurrency_max: number("concurrency-max", 1, LOOKUP_CONCURRENCY_MAX, concurrency_max),
+        concurrency_max: number(
+            "concurrency-max",
+            1,
+            LOOKUP_CONCURRENCY_MAX,
+            default.concurrency_max,
+        ),
         queue_max: number("queue-max", 0, LOOKUP_QUEUE_MAX, default.queue_max),
         cache_ttl: time("cache-ttl", default.cache_ttl),
         negative_ttl: time("negative-ttl", default.negative_ttl),
@@ -197,7 +200,7 @@ fn limits(table: &Table) -> RemoteLimits {
             "cache-entries-max",
             0,
             LOOKUP_CACHE_ENTRIES_MAX,
-            cache_entries_max,
+            default.cache_entries_max,
         ),
     }
 }

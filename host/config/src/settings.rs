@@ -11,7 +11,9 @@ use std::{
 
 use lessor_core::Topology;
 use lessor_files::Stamp;
-use lessor_settings::{FailurePolicy, Grants, PluginLimits, PluginMode, SourceSettings, StoreBackend};
+use lessor_settings::{
+    FailurePolicy, Grants, PluginLimits, PluginMode, SourceSettings, StoreBackend,
+};
 
 /// The contents of a configuration file, including defaults.
 #[derive(Clone, Debug)]

@@ -46,11 +46,10 @@ fn plugin_limits(limits: Option<&Table>, state: Option<&Table>) -> PluginLimits 
     let default = PluginLimits::default();
     let get = |key| limits.and_then(|limits| limits.get(key));
     let deadline = get("deadline-ms");
-    let deadline = deadline
-        .and_then(|value| value.number(DEADLINE_MS_MIN, PluginLimits::DEADLINE_MS_LIMIT));
+    let deadline =
+        deadline.and_then(|value| value.number(DEADLINE_MS_MIN, PluginLimits::DEADLINE_MS_LIMIT));
     let memory = get("memory-mib");
-    let memory =
-        memory.and_then(|value| value.number(1, PluginLimits::MEMORY_BYTES_LIMIT / MIB));
+    let memory = memory.and_then(|value| value.number(1, PluginLimits::MEMORY_BYTES_LIMIT / MIB));
     let table = get("table-elements");
     let table = table.and_then(|value| value.number(1, PluginLimits::TABLE_ELEMENTS_LIMIT));
     let log_lines = get("log-lines-per-sec");

@@ -5,8 +5,8 @@ use std::{
 };
 
 use lessor_config::Configuration;
-use lessor_settings::{SourceKind, SourceSettings};
 use lessor_core::ReservationOwner;
+use lessor_settings::{SourceKind, SourceSettings};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")

@@ -32,7 +32,8 @@ impl RelayInformation {
         Self(octets.into())
     }
 
-    /// Creates it from sub-options. A value ends after 255 octets, which is what its length can say.
+    /// Creates it from sub-options. A value ends after 255 octets, which is what its length can
+    /// say.
     pub fn from_sub_options<'o>(sub_options: impl IntoIterator<Item = (u8, &'o [u8])>) -> Self {
         let mut octets = Vec::new();
         for (code, value) in sub_options {

@@ -49,13 +49,13 @@ fn main() {
         let mut key = String::new();
         let begun = Instant::now();
         for question in 0..QUESTIONS {
-            name(&mut key, spread(question) % rows);
+            write_name(&mut key, spread(question) % rows);
             black_box(sources.now("subscribers", &key));
         }
         let with_row = begun.elapsed() / QUESTIONS;
         let begun = Instant::now();
         for question in 0..QUESTIONS {
-            name(&mut key, spread(question) % rows);
+            write_name(&mut key, spread(question) % rows);
             black_box(table.field(&key, "plan").expect("every row has a plan"));
         }
         println!(
@@ -72,7 +72,7 @@ fn write(path: &Path, format: &str, rows: u32) {
         writeln!(file, "port,subscriber,plan,pool,address,note").unwrap();
     }
     for row in 0..rows {
-        name(&mut key, row);
+        write_name(&mut key, row);
         let address = std::net::Ipv4Addr::from(0x0a00_0000 + row);
         match format {
             "csv" => writeln!(file, "{key},customer-{row},fast-100,residential,{address},"),
@@ -86,7 +86,7 @@ fn write(path: &Path, format: &str, rows: u32) {
     file.flush().unwrap();
 }
 
-fn name(key: &mut String, row: u32) {
+fn write_name(key: &mut String, row: u32) {
     key.clear();
     write!(
         key,

@@ -29,7 +29,6 @@ use self::{
     question::{Failure, Question},
 };
 use crate::{
-    Problem,
     limits::KEY_OCTETS_MAX,
     status::{Counters, SourceStatus},
 };

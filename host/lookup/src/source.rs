@@ -45,7 +45,7 @@ impl Source {
         let SourceSettings { name, kind, .. } = settings.clone();
         let secrets = secrets(&kind)?;
         let serving = old.and_then(Self::table);
-        let of_file = |path, rows_min, (table, stamp): (Table, Stamp)| {
+        let of_file = |path: &Path, rows_min, (table, stamp): (Table, Stamp)| {
             check_rows(path, rows_min, &table, serving)?;
             Ok((Body::File { table, counters: Box::default() }, Some(stamp)))
         };

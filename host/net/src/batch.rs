@@ -230,8 +230,8 @@ impl ReceiveBatch {
         self.is_full = false;
         let mut lost = None;
         // The headers are allocated for each call, because the system writes lengths into them that
-        // nix does not reset, and because they are tied to a thread, while a batch is not. So a call
-        // has no more of them than four times what the last one used.
+        // nix does not reset, and because they are tied to a thread, while a batch is not. So a
+        // call has no more of them than four times what the last one used.
         let room = self.room;
         let mut headers = MultiHeaders::<SockaddrIn>::preallocate(
             room,

@@ -18,7 +18,9 @@ use lessor_core::{
     OptionSet, OptionValue, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
     RequestKind, Subnet, Timestamp, UnknownClients,
 };
-use lessor_policy_host::{COMPILE_COMMAND, PluginSource, Runner, Runtime, RuntimeSettings, View, compile_child};
+use lessor_policy_host::{
+    COMPILE_COMMAND, PluginSource, Runner, Runtime, RuntimeSettings, View, compile_child,
+};
 use lessor_settings::{PluginLimits, PluginMode};
 
 const ROUNDS: usize = 200;

@@ -3,9 +3,9 @@
 //! Invariant: code that is compiled with [`Allocation::code_settings`] runs in an engine with the
 //! [`Allocation::serving_settings`] of the same allocation.
 
+use lessor_settings::PluginLimits;
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
-use lessor_settings::PluginLimits;
 
 use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, STACK_OCTETS_MAX, TABLES_MAX};
 

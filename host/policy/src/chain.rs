@@ -6,7 +6,16 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::RequestKind;
 use lessor_settings::{PluginMode, StateRules};
 
-use crate::{LookupSources, NoLookupSources, PluginError, PluginReport, PluginSource, PluginStatus, Shadows, background, error::Problem, hook::{Hook, HookSet}, plugin::Plugin, prepare::{Interpreters, Surroundings, prepare}, runtime::Runtime, seat::{Duty, Seat}};
+use crate::{
+    LookupSources, NoLookupSources, PluginError, PluginReport, PluginSource, PluginStatus, Shadows,
+    background,
+    error::Problem,
+    hook::{Hook, HookSet},
+    plugin::Plugin,
+    prepare::{Interpreters, Surroundings, prepare},
+    runtime::Runtime,
+    seat::{Duty, Seat},
+};
 
 /// The plugins of one generation.
 pub struct Chain {

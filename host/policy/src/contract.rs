@@ -12,16 +12,19 @@ mod shape;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
+use lessor_settings::Capability;
 use serde::{Deserialize, Serialize};
 use wit_parser::{
     InterfaceId, PackageName, Resolve, World, WorldItem, WorldKey,
     decoding::{DecodedWasm, decode},
 };
-use lessor_settings::Capability;
 
 use self::served::Served;
 pub(crate) use self::served::VERSION;
-use crate::{error::Problem, hook::{Hook, HookSet}};
+use crate::{
+    error::Problem,
+    hook::{Hook, HookSet},
+};
 
 /// The world that contains everything in the contract.
 const WORLD: &str = "interpreter";

@@ -3,9 +3,9 @@
 
 use std::{borrow::Cow, fmt, io, path::PathBuf};
 
+use lessor_settings::{Grants, PluginLimits};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use lessor_settings::Grants;
 
 use crate::{FaultKind, hook::Hook, limits};
 
@@ -91,8 +91,9 @@ pub enum Problem {
     NoHooks,
     /// The plugin plans lookups but has no hook that could read their answers.
     #[error(
-        "exports plan-lookups but no hook for messages, so it would never be called; wanted at \
-         least one of {}. Add the hook that reads the answers",
+        "exports {} but no hook for messages, so it would never be called; wanted at least one of \
+         {}. Add the hook that reads the answers",
+        Hook::PlanLookups,
         Hook::names_about_requests()
     )]
     NothingToPlanFor,

@@ -5,7 +5,12 @@ use lessor_settings::PluginLimits;
 use crate::{FaultKind, Hook, fault::Fault, script::Script};
 
 /// Adds what the author of the plugin needs to know to a fault: the hook, and what to do.
-pub(crate) fn advised(fault: Fault, hook: Hook, limits: &PluginLimits, script: Option<&Script>) -> Fault {
+pub(crate) fn advised(
+    fault: Fault,
+    hook: Hook,
+    limits: &PluginLimits,
+    script: Option<&Script>,
+) -> Fault {
     let Fault { kind, message, computed } = fault;
     let message = match kind {
         FaultKind::DeadlineExceeded => format!(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use lessor_core::RequestKind;
-use lessor_vocabulary::{HOOKS, HookDefinition, Shape, with_hooks};
+use lessor_vocabulary::{HOOKS, Shape, with_hooks};
 use serde::{Deserialize, Serialize};
 
 macro_rules! hooks {
@@ -132,6 +132,8 @@ impl HookSet {
 
 #[cfg(test)]
 mod tests {
+    use lessor_vocabulary::HookDefinition;
+
     use super::*;
 
     #[test]

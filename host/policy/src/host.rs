@@ -17,13 +17,19 @@ mod request;
 use std::{collections::HashMap, sync::Arc};
 
 use lessor_core::Reply;
-use wasmtime::component::{HasSelf, Linker};
 use lessor_settings::{Grants, PluginLimits, StateRules};
+use wasmtime::component::{HasSelf, Linker};
 
 pub(crate) use self::{
     bindings::lessor::policy::types, draft::Draft, limiter::Limiter, reply::ReplyDraft,
 };
-use crate::{LeaseEvent, LookupSources, PlannedLookup, View, belongings::{Belongings, MetricCell}, fault::BadAnswer, health::{Culprit, Subject as _}, stopwatch::Stopwatch};
+use crate::{
+    LeaseEvent, LookupSources, PlannedLookup, View,
+    belongings::{Belongings, MetricCell},
+    fault::BadAnswer,
+    health::{Culprit, Subject as _},
+    stopwatch::Stopwatch,
+};
 
 /// Encodes an option of a reply, for plugins that read it. The caller provides it, because this
 /// crate does not know the wire format.

@@ -11,10 +11,27 @@ use wasmtime::{
 };
 
 use lessor_core::{Reply, Terms, Verdict};
-use lessor_vocabulary::Shape;
 use lessor_settings::{Grants, PluginLimits};
+use lessor_vocabulary::Shape;
 
-use crate::{FaultKind, LeaseEvent, LookupSources, PlannedLookup, View, belongings::Belongings, contract::Examined, error::Problem, fault::Fault, fault_advice::advised, hook::{Hook, HookSet}, host::{Draft, Encode, Guest, ReplyDraft, types}, instance_count::{Counted, InstanceCount}, limits::{ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX, REASON_OCTETS_MAX}, lookups::CurrentSources, script::Script, stopwatch::Stopwatch};
+use crate::{
+    FaultKind, LeaseEvent, LookupSources, PlannedLookup, View,
+    belongings::Belongings,
+    contract::Examined,
+    error::Problem,
+    fault::Fault,
+    fault_advice::advised,
+    hook::{Hook, HookSet},
+    host::{Draft, Encode, Guest, ReplyDraft, types},
+    instance_count::{Counted, InstanceCount},
+    limits::{
+        ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
+        REASON_OCTETS_MAX,
+    },
+    lookups::CurrentSources,
+    script::Script,
+    stopwatch::Stopwatch,
+};
 
 type Plan = TypedFunc<(Resource<types::Request>, Resource<types::LookupPlan>), ()>;
 type Decide = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;

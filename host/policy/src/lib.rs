@@ -19,11 +19,11 @@
 //! with its own memory and no locks. Before every call, including `configure` and instantiation,
 //! the deadline is reset. A call that traps, takes too long or returns an answer that is not valid
 //! costs that one call: what it set is discarded, the failure policy decides about the packet
-//! ([`FailurePolicy`](lessor_settings::FailurePolicy)), the instance is dropped, and a spare one that was prepared off the packet
-//! path takes over at the next call. Clients, lines and links whose faults cost more processor time
-//! than allowed are shut out: the plugin is not called for them for some time. If the faults of
-//! many clients cost more than [`limits::FAULT_MS_PER_SEC`], the plugin is suspended for all
-//! packets. All limits are in [`limits`].
+//! ([`FailurePolicy`](lessor_settings::FailurePolicy)), the instance is dropped, and a spare one
+//! that was prepared off the packet path takes over at the next call. Clients, lines and links
+//! whose faults cost more processor time than allowed are shut out: the plugin is not called for
+//! them for some time. If the faults of many clients cost more than [`limits::FAULT_MS_PER_SEC`],
+//! the plugin is suspended for all packets. All limits are in [`limits`].
 //!
 //! # Cost
 //!
@@ -73,8 +73,7 @@ mod view;
 
 pub use allocation::Allocation;
 pub use belongings::{
-    Metric, Remembered, StateChange, StateEntry, StateStatus, StateStore,
-    StateStoreError,
+    Metric, Remembered, StateChange, StateEntry, StateStatus, StateStore, StateStoreError,
 };
 pub use chain::Chain;
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};

@@ -1,5 +1,5 @@
-//! Limits: what a policy may use, and what happens when it fails. Every resource that a policy
-//! could use without bound has a limit here, and a test that reaches it.
+//! Limits: what a policy may use, whatever is configured. Every resource that a policy could use
+//! without bound has a limit here or in [`PluginLimits`], and a test that reaches it.
 
 use lessor_settings::PluginLimits;
 

@@ -9,7 +9,19 @@ use std::{
 
 use lessor_settings::{Capability, FailurePolicy, PluginMode, StateRules};
 
-use crate::{FaultKind, LastFault, LookupSources, PluginReport, PluginSource, error::{PluginError, Problem}, fault::Fault, health::{Consequence, Culprit, Health, clock_in}, hook::HookSet, instance::{Instance, Recipe}, keeper::Keeper, limits::FAULT_MS_PER_SEC, lookups::CurrentSources, status::PluginStatus, timing::Calls};
+use crate::{
+    FaultKind, LastFault, LookupSources, PluginReport, PluginSource,
+    error::{PluginError, Problem},
+    fault::Fault,
+    health::{Consequence, Culprit, Health, clock_in},
+    hook::HookSet,
+    instance::{Instance, Recipe},
+    keeper::Keeper,
+    limits::FAULT_MS_PER_SEC,
+    lookups::CurrentSources,
+    status::PluginStatus,
+    timing::Calls,
+};
 
 /// One link of a chain.
 pub(crate) struct Plugin {

@@ -9,10 +9,24 @@ use std::{
     time::Instant,
 };
 
-use wasmtime::component::Component;
 use lessor_settings::PluginMode;
+use wasmtime::component::Component;
 
-use crate::{LookupSources, PluginReport, PluginSource, artifact::Artifact, cache::{Key, Sealed}, compiler::Examination, contract::Examined, error::{PluginError, Problem}, instance::{Exports, Instance, Recipe}, limits::CHAIN_PLUGINS_MAX, lookups::CurrentSources, plugin::{Identity, Plugin}, runtime::Runtime, script::Script, trusted};
+use crate::{
+    LookupSources, PluginReport, PluginSource,
+    artifact::Artifact,
+    cache::{Key, Sealed},
+    compiler::Examination,
+    contract::Examined,
+    error::{PluginError, Problem},
+    instance::{Exports, Instance, Recipe},
+    limits::{self, CHAIN_PLUGINS_MAX},
+    lookups::CurrentSources,
+    plugin::{Identity, Plugin},
+    runtime::Runtime,
+    script::Script,
+    trusted,
+};
 
 /// The interpreters of one chain, each read and compiled once for all scripts that it runs.
 #[derive(Default)]

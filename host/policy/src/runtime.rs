@@ -3,10 +3,20 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use wasmtime::{Engine, component::Linker};
 use lessor_settings::{Capability, Grants, StateRules};
+use wasmtime::{Engine, component::Linker};
 
-use crate::{Allocation, StateEntry, StateStore, StateStoreError, belongings::{Belongings, Registry}, cache::Cache, clock::Clock, compiler::{Compiler, CompilerSettings}, error::RuntimeError, host::{self, Guest}, instance_count::InstanceCount, limits::INSTANCES_MAX};
+use crate::{
+    Allocation, StateEntry, StateStore, StateStoreError,
+    belongings::{Belongings, Registry},
+    cache::Cache,
+    clock::Clock,
+    compiler::{Compiler, CompilerSettings},
+    error::RuntimeError,
+    host::{self, Guest},
+    instance_count::InstanceCount,
+    limits::INSTANCES_MAX,
+};
 
 /// Why keys were not removed.
 const NOT_WRITTEN: &str = "the disk cannot be written, and too many removals wait for it";

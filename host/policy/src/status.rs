@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use lessor_settings::{FailurePolicy, PluginMode};
+use serde::{Deserialize, Serialize};
 
 use crate::{FaultKind, LastFault, Metric, OffenderStatus, StateStatus, Suspension};
 

@@ -1,8 +1,8 @@
 //! Exchanges: each is one input on its way from the datagram to its one reason.
 //!
-//! The stages of an exchange are those of [`lessor_stages`]; here they meet a server, or a replay of
-//! one: its engines, its storage, its observers. Does not wait for sockets, lookups or storage: an
-//! exchange that must wait is returned, which is the worker's part.
+//! The stages of an exchange are those of [`lessor_stages`]; here they meet a server, or a replay
+//! of one: its engines, its storage, its observers. Does not wait for sockets, lookups or storage:
+//! an exchange that must wait is returned, which is the worker's part.
 //!
 //! Invariant: an exchange ends in exactly one reason, and the engine receives the result of every
 //! change that it decided for it.
@@ -21,7 +21,9 @@ use lessor_policy_host::{Lookup, Runner};
 use lessor_stages::{Asked, Ended, Life, Moment, Planned, Reached, Written};
 
 use self::{environment::Surroundings, notes::Watching};
-use crate::{counters::Counters, held::Held, observer::Observer, recording::Sequence, waiting::Wake};
+use crate::{
+    counters::Counters, held::Held, observer::Observer, recording::Sequence, waiting::Wake,
+};
 
 pub(crate) use self::{finished::Finished, notes::Notes, reach::Reach};
 
@@ -98,6 +100,7 @@ impl Exchange<Asked> {
     }
 }
 
+#[allow(clippy::result_large_err, reason = "as in lessor-stages: a stage is moved, not copied")]
 impl Pipeline<'_> {
     /// Decides one datagram that arrived at `since`.
     pub(crate) fn decide(
@@ -135,12 +138,8 @@ impl Pipeline<'_> {
     ) -> Finished {
         let Received { payload, arrival, .. } = received;
         let topology = held.engines.shards().topology();
-        let read = lessor_stages::Parsed::read(
-            payload,
-            arrival.clone(),
-            topology,
-            self.server_identifier,
-        );
+        let read =
+            lessor_stages::Parsed::read(payload, arrival.clone(), topology, self.server_identifier);
         let notes = Notes::new(endpoint, Instant::now(), arrival);
         match read {
             Ok(parsed) => Finished::ended(notes, parsed.end(reason, Some(detail)).into()),
@@ -174,12 +173,7 @@ impl Pipeline<'_> {
 
     /// Continues with an exchange that waited for storage. The terms of its policies remain valid
     /// for it.
-    pub(crate) fn go_on(
-        &self,
-        held: &mut Held,
-        now: Timestamp,
-        exchange: Exchange<Asked>,
-    ) -> Next {
+    pub(crate) fn go_on(&self, held: &mut Held, now: Timestamp, exchange: Exchange<Asked>) -> Next {
         let Exchange { notes, stage } = exchange;
         self.drive(held, now, notes, |life| life.go_on(stage))
     }

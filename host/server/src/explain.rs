@@ -156,6 +156,13 @@ pub(crate) struct Explanation {
     pub(crate) took: Vec<(String, Microseconds)>,
 }
 
+impl Explanation {
+    /// Returns whether the client receives an address.
+    const fn has_address(&self) -> bool {
+        matches!(self.outcome, Outcome::Offer | Outcome::Ack)
+    }
+}
+
 /// Microseconds, with fractions.
 pub(crate) type Microseconds = f64;
 
@@ -315,8 +322,7 @@ fn offline(
         generation::read(&runtime, config, colour_on_stderr(), None)?;
     let (engines, from) = shards_of_store(&configuration, no_answer)?;
     let now = clock::now();
-    let generation =
-        Generation { number: 1, since: now, lookups, chain, rolled_back_from: None };
+    let generation = Generation { number: 1, since: now, lookups, chain, rolled_back_from: None };
     let by = format!("no server runs; the configuration and {from}");
     let host = Host::read(0).context("cannot list the addresses of this host")?;
     let own_addresses = host.links().own_addresses().clone();

@@ -20,9 +20,9 @@ use crate::{
         client,
         protocol::{Question, failure_line, json_line},
     },
-    generation,
+    generation, shards,
     shared::Shared,
-    shards, stored,
+    stored,
 };
 
 #[derive(Debug, clap::Args)]

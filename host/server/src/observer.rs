@@ -16,7 +16,9 @@ use std::{
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use lessor_core::{LeaseEventKind, Change, Changes, Decision, Engine, Lease, LeaseState, Reason, Timestamp};
+use lessor_core::{
+    Change, Changes, Decision, Engine, Lease, LeaseEventKind, LeaseState, Reason, Timestamp,
+};
 use lessor_policy_host::{LeaseEvent, Observer as Watchers, ShadowDifference};
 
 use crate::{

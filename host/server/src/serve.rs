@@ -40,6 +40,7 @@ use crate::{
     serving::Serving,
     shadow_journal,
     shards::Shards,
+    shared::Shared,
     starting::Candidate,
     stopping::{self, Signals, notify},
     stored, vital,

@@ -60,7 +60,11 @@ impl ShadowSummary {
             serving_since: written(clock::shown(generation.since)),
             found: found.unwrap_or_default(),
             lines_left_out: left_out.load(std::sync::atomic::Ordering::Relaxed),
-            live: chain.status().into_iter().filter(|plugin| plugin.mode == PluginMode::Live).collect(),
+            live: chain
+                .status()
+                .into_iter()
+                .filter(|plugin| plugin.mode == PluginMode::Live)
+                .collect(),
         }
     }
 

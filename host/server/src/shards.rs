@@ -18,9 +18,7 @@ use std::{
     },
 };
 
-use lessor_core::{
-    Engine, Lease, Location, Network, NetworkId, Remembered, Request, Subnet, Timestamp, Topology,
-};
+use lessor_core::{Engine, Lease, Network, NetworkId, Remembered, Subnet, Timestamp, Topology};
 use lessor_stages::Retired;
 use roaring::RoaringBitmap;
 
@@ -130,16 +128,6 @@ impl Shards {
     /// Returns the networks and how requests are located in them.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
-    }
-
-    /// Returns where a request belongs.
-    pub(crate) fn locate(&self, request: &Request) -> Option<Location> {
-        self.topology.locate(request)
-    }
-
-    /// Returns the network of a location.
-    pub(crate) fn network(&self, id: NetworkId) -> Option<&Arc<Network>> {
-        self.topology.networks().get(id.0 as usize)
     }
 
     /// Calls `work` with the engine of a network under its lock; `work` must be short.

@@ -67,8 +67,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         Observer::start(None, Arc::clone(&counters), watchers).unwrap();
     let (committer, committer_thread) = Committer::start(Box::new(MemoryStore::default()), limits);
     let runner = generation.chain.runner().unwrap();
-    let held =
-        Held { generation: Arc::clone(&generation), runner, engines: Engines::of(&engines) };
+    let held = Held { generation: Arc::clone(&generation), runner, engines: Engines::of(&engines) };
     let shared = Arc::new(Shared {
         generation: ArcSwap::new(generation),
         engines,

@@ -209,12 +209,7 @@ impl WorkerHandle {
 
     /// Makes the worker use another generation after the current turn. The worker answers on
     /// `taken` once no further packet will reach the policies of the old one.
-    pub(crate) fn hand_over(
-        &self,
-        generation: Arc<Generation>,
-        runner: Runner,
-        taken: Sender<()>,
-    ) {
+    pub(crate) fn hand_over(&self, generation: Arc<Generation>, runner: Runner, taken: Sender<()>) {
         self.tell(Message::Generation { generation, runner: Box::new(runner), taken });
     }
 

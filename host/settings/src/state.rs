@@ -1,5 +1,7 @@
 //! Rules for a plugin's state: how long keys are kept, how many, and which are evicted.
 
+use serde::{Deserialize, Serialize};
+
 /// The maximum number of keys that messages of one line may add, unless the sidecar file of the
 /// policy says otherwise.
 pub const STATE_LINE_KEYS_MAX: usize = 1_024;
@@ -22,7 +24,8 @@ pub struct StateRules {
 }
 
 /// What happens when there is no room for a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WhenFull {
     /// The key is not added, and the plugin gets an error.
     #[default]

@@ -2,17 +2,11 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Reason, Request, Terms, Timestamp};
+use lessor_core::{Reason, Request, Terms};
 use lessor_policy_host::{PolicyOutcome, TraceEntry, View};
 
 use crate::{
-    decided::Decided,
-    ended::Ended,
-    environment::{self, Environment, Question, Ruling},
-    informed::Informed,
-    located::Located,
-    policies::Policies,
-    witness::Witness,
+    ended::Ended, informed::Informed, located::Located, policies::Policies, witness::Witness,
 };
 
 /// A request with the terms on which it is decided.
@@ -22,15 +16,6 @@ pub struct Asked {
     pub(crate) terms: Terms,
     /// What each plugin set.
     pub(crate) set: Vec<TraceEntry>,
-}
-
-/// What became of a request that was to be decided.
-#[derive(Debug)]
-pub enum Attempted<W> {
-    /// It is decided.
-    Decided(Decided),
-    /// It waits for storage.
-    Waits(Asked, W),
 }
 
 impl Informed {
@@ -82,37 +67,6 @@ impl Asked {
         }
         planned.extend(set);
         planned
-    }
-
-    /// Has the engine that owns the network decide. If it was retired meanwhile, its successor
-    /// decides; the terms, which policies of an older generation may have set, remain valid for
-    /// this request.
-    ///
-    /// # Errors
-    /// If no network spans the request any more, or if it would have to wait and may not.
-    pub fn decide<E: Environment>(
-        self,
-        environment: &mut E,
-        now: Timestamp,
-        witness: &mut impl Witness,
-    ) -> Result<Attempted<E::Wait>, Ended<Self>> {
-        let request = self.request();
-        let ruling = environment::where_it_belongs(environment, request, |environment| {
-            let location = environment.topology().locate(request)?;
-            let question = Question { now, location, request, terms: &self.terms };
-            Some(environment.decide(question, witness))
-        });
-        match ruling {
-            Ok(Ruling::Decided(decision, detail)) => {
-                Ok(Attempted::Decided(self.decided(decision, detail, witness)))
-            }
-            Ok(Ruling::Waits(wait)) => Ok(Attempted::Waits(self, wait)),
-            Ok(Ruling::NotNow(reason)) => {
-                witness.undecided();
-                Err(Ended::at(self, reason, None))
-            }
-            Err((reason, detail)) => Err(Ended::at(self, reason, Some(detail))),
-        }
     }
 
     /// Ends the exchange before it is decided.

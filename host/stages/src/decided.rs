@@ -4,11 +4,18 @@ use std::net::Ipv4Addr;
 
 use lessor_core::{
     Change, Changes, Decision, OptionValue, Reason, Reply, ReplyKind, Request, RequestKind,
-    option::code,
+    Timestamp, option::code,
 };
 use lessor_policy_host::{TraceEntry, View};
 
-use crate::{asked::Asked, ended::Ended, policies::Policies, why, witness::Witness};
+use crate::{
+    asked::Asked,
+    ended::Ended,
+    environment::{self, Environment, Question, Ruling},
+    policies::Policies,
+    why,
+    witness::Witness,
+};
 
 /// A request that is decided. Its changes may not have reached storage yet.
 #[derive(Debug)]
@@ -22,6 +29,15 @@ pub struct Decided {
     reply: Option<Reply>,
     /// How each plugin edited the reply.
     edits: Vec<TraceEntry>,
+}
+
+/// The outcome of a request at the engine.
+#[derive(Debug)]
+pub enum Attempted<W> {
+    /// It is decided.
+    Decided(Decided),
+    /// It waits for storage.
+    Waits(Asked, W),
 }
 
 /// What a decision is about.
@@ -41,6 +57,37 @@ pub struct Edited {
 }
 
 impl Asked {
+    /// Lets the engine that owns the network decide. If it was retired meanwhile, its successor
+    /// decides; the terms, which policies of an older generation may have set, remain valid for
+    /// this request.
+    ///
+    /// # Errors
+    /// If no network spans the request any more, or if it would have to wait and may not.
+    pub fn decide<E: Environment>(
+        self,
+        environment: &mut E,
+        now: Timestamp,
+        witness: &mut impl Witness,
+    ) -> Result<Attempted<E::Wait>, Ended<Self>> {
+        let request = self.request();
+        let ruling = environment::where_it_belongs(environment, request, |environment| {
+            let location = environment.topology().locate(request)?;
+            let question = Question { now, location, request, terms: &self.terms };
+            Some(environment.decide(question, witness))
+        });
+        match ruling {
+            Ok(Ruling::Decided(decision, detail)) => {
+                Ok(Attempted::Decided(self.decided(decision, detail, witness)))
+            }
+            Ok(Ruling::Waits(wait)) => Ok(Attempted::Waits(self, wait)),
+            Ok(Ruling::NotNow(reason)) => {
+                witness.undecided();
+                Err(Ended::at(self, reason, None))
+            }
+            Err((reason, detail)) => Err(Ended::at(self, reason, Some(detail))),
+        }
+    }
+
     /// Adds the decision; `detail` says more about its reason.
     pub fn decided(
         self,
@@ -54,9 +101,7 @@ impl Asked {
         let about = About::new(self.request(), changes.first(), reply.as_ref());
         Decided { asked: self, reason, detail, changes, about, reply, edits: Vec::new() }
     }
-}
 
-impl Asked {
     /// Adds a reply that no engine made, but a sample of an exchange or a described one.
     pub fn with_reply(self, reply: Reply, witness: &mut impl Witness) -> Decided {
         let reason = match reply.kind {
@@ -112,7 +157,7 @@ impl Decided {
         trace
     }
 
-    /// Has the policies edit the reply, if there is one.
+    /// Lets the policies edit the reply, if there is one.
     ///
     /// # Errors
     /// If a policy fails that must not be skipped.

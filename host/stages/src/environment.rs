@@ -8,7 +8,10 @@ use lessor_core::{
 };
 use lessor_policy_host::{Lookup, PlannedLookup};
 
-use crate::{witness::{Found, Witness}, why};
+use crate::{
+    why,
+    witness::{Found, Witness},
+};
 
 /// How many times the successor of a retired engine is looked for. Each attempt takes another
 /// reload.
@@ -89,12 +92,7 @@ pub trait Environment {
 
 impl<W> Ruling<W> {
     /// Describes a decision of `engine`.
-    pub fn of(
-        decision: Decision,
-        engine: &Engine,
-        topology: &Topology,
-        request: &Request,
-    ) -> Self {
+    pub fn of(decision: Decision, engine: &Engine, topology: &Topology, request: &Request) -> Self {
         let is_unknown = decision.reason == Reason::UnknownClient;
         let detail = is_unknown.then(|| why::unknown_client(engine, topology, request));
         Self::Decided(decision, detail)

@@ -11,7 +11,7 @@
 //!
 //! On the way an exchange can end ([`Ended`]), with a reason and with the stage that it reached. It
 //! can wait, for lookups or for storage: [`Life`] drives an exchange up to such a point, returns it
-//! ([`Next`]), and continues later. So whoever runs it decides how to wait.
+//! ([`Next`]), and continues later. So its caller decides how to wait.
 //!
 //! Sockets, engines and lookup sources belong to the caller, who passes them as an [`Environment`],
 //! and its policies as [`Policies`]. A [`Witness`] is notified of everything that happens on the
@@ -39,8 +39,8 @@ mod why;
 mod witness;
 mod written;
 
-pub use asked::{Asked, Attempted};
-pub use decided::{About, Decided, Edited};
+pub use asked::Asked;
+pub use decided::{About, Attempted, Decided, Edited};
 pub use ended::Ended;
 pub use environment::{Environment, Question, Retired, Ruling};
 pub use informed::{Informed, Planned};

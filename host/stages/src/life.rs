@@ -7,8 +7,8 @@ use lessor_policy_host::{Lookup, TraceEntry, View};
 use lessor_wire::Header;
 
 use crate::{
-    asked::{Asked, Attempted},
-    decided::{About, Decided},
+    asked::Asked,
+    decided::{About, Attempted, Decided},
     ended::Ended,
     environment::Environment,
     informed::{Informed, Planned},
@@ -33,6 +33,7 @@ pub struct Life<'l, E, P, W> {
 }
 
 /// Where an exchange is that has not ended.
+#[allow(clippy::large_enum_variant, reason = "most exchanges are written; a box would be one each")]
 #[derive(Debug)]
 pub enum Next<W> {
     /// It waits for lookups; [`Life::answered`] continues.

@@ -98,14 +98,20 @@ impl Located {
     }
 }
 
-/// Returns what policies may see of a request, and the client's lease in server time.
+/// What policies may see of a request, and the client's lease in server time.
+type Seen = (View, Option<Arc<Lease>>);
+
+/// Returns what policies may see of a request.
+///
+/// # Errors
+/// Why they may not see it.
 fn see(
     request: &Arc<Request>,
     environment: &mut impl Environment,
     moment: Moment,
     wants_lease: bool,
     witness: &mut impl Witness,
-) -> Result<(View, Option<Arc<Lease>>), (Reason, String)> {
+) -> Result<Seen, (Reason, String)> {
     let seen = environment::where_it_belongs(environment, request, |environment| {
         let found = environment::find(environment.topology(), request);
         witness.found(found.as_ref());

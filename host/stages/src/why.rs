@@ -1,8 +1,8 @@
 //! Explains reasons: why a request belongs to no subnet or no client, why its relay is not served,
 //! and what is known about the address of a client without a record.
 //!
-//! Decides nothing. Invariant: each text names the address or the setting that it is about, and what
-//! to do.
+//! Decides nothing. Invariant: each text names the address or the setting that it is about, and
+//! what to do.
 
 use std::{fmt::Write, net::Ipv4Addr};
 

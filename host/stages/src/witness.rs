@@ -2,7 +2,9 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{ClientKey, Decision, Engine, Lease, LocatedBy, Location, Network, Reply, Request};
+use lessor_core::{
+    ClientKey, Decision, Engine, Lease, LocatedBy, Location, Network, Reply, Request,
+};
 use lessor_policy_host::{EditOutcome, Lookup, Plan, PolicyOutcome, View};
 
 /// Where a request belongs.

@@ -1,15 +1,15 @@
 //! Conversion between bytes and the core's messages: [`parse()`] reads a client's datagram,
 //! [`write()`] writes the reply to it. [`header()`] reads the header of a datagram that is not a
-//! request. [`ClientMessage`] writes a client's message, for commands that ask what the server would
-//! answer to it.
+//! request. [`ClientMessage`] writes a client's message, for commands that ask what the server
+//! would answer to it.
 //!
 //! This is the only crate of the host that knows the format of messages, and it decides nothing:
 //! the engine determines the options of a reply and their order, and this crate determines where
 //! they are placed. The octets of their values come from `lessor-vocabulary`, which policies use
 //! too. It uses dhcproto for the header, the constants and domain names beyond ASCII. It differs
-//! from dhcproto where the RFCs and the relays of access networks require it: option 82 is kept byte
-//! for byte, all parts of a split option are joined (RFC 3396), option 52 is read and written, and
-//! options keep the order in which they are given.
+//! from dhcproto where the RFCs and the relays of access networks require it: option 82 is kept
+//! byte for byte, all parts of a split option are joined (RFC 3396), option 52 is read and written,
+//! and options keep the order in which they are given.
 //!
 //! **No octets that a client may send make this crate panic or keep more memory than the datagram
 //! has, and no reply is longer than its client accepts.**

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::{
-    BOOT_FILE, OPTIONS_START, OVERLOAD_FILE, OVERLOAD_SERVER_NAME, SERVER_NAME,
+    BOOT_FILE, OVERLOAD_FILE, OVERLOAD_SERVER_NAME, SERVER_NAME,
     codes::CodeSet,
     header::HeaderFields,
     parts::{framed_octets, write_parts},

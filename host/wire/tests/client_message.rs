@@ -5,7 +5,9 @@ mod common;
 use std::net::Ipv4Addr;
 
 use common::{HARDWARE, Packet, RELAY, arrival, option_parts};
-use lessor_core::{HardwareAddress, OptionValue, RelayInformation, RequestKind, option::code, relay};
+use lessor_core::{
+    HardwareAddress, OptionValue, RelayInformation, RequestKind, option::code, relay,
+};
 use lessor_wire::{ClientMessage, encode_value, parse};
 use proptest::{collection::vec, option, prelude::*};
 

@@ -52,8 +52,9 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    ClockRow, Destination, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState, LeftOutRow,
-    PluginRow, PoolRow, ReasonRow, ShadowRow, ShadowSummary, StateRow, Status, StoreRow, TraceRow, reasons,
+    ClockRow, Destination, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState,
+    LeftOutRow, PluginRow, PoolRow, ReasonRow, ShadowRow, ShadowSummary, StateRow, Status,
+    StoreRow, TraceRow, reasons,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

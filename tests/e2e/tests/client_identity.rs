@@ -178,8 +178,7 @@ fn a_release_or_decline_over_another_line_does_not_count() {
     }
     wait::soon("three messages that do not count", || {
         let status = server.status();
-        let refused =
-            ["other-line-release", "other-line-decline", "release-from-elsewhere"];
+        let refused = ["other-line-release", "other-line-decline", "release-from-elsewhere"];
         (refused.map(|reason| status.count(reason)).iter().sum::<u64>() == 3).then_some(())
     });
     assert_eq!(server.leases()[0].state, LeaseState::Leased);

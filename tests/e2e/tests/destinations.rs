@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use lessor_e2e::{Capture, ClientMessage, Datagram, Destination, Host, Link, Server, Setup, require};
+use lessor_e2e::{
+    Capture, ClientMessage, Datagram, Destination, Host, Link, Server, Setup, require,
+};
 use lessor_load::{Answer, Relay, Subscriber};
 
 /// A DISCOVER of 02:00:5e:00:53:01 with its previous address, 10.77.0.150, in ciaddr and option 50.

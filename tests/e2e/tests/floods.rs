@@ -36,8 +36,7 @@ fn healthy(number: u8) -> Subscriber {
 fn declines_are_decided(server: &Server, at_least: u64) {
     wait::within(Duration::from_secs(60), "the DECLINEs to be decided", || {
         let status = server.status();
-        let decided =
-            status.count("quarantined-declined") + status.count("declined-beyond-limit");
+        let decided = status.count("quarantined-declined") + status.count("declined-beyond-limit");
         // A datagram may be lost on a busy machine.
         (decided >= at_least * 99 / 100).then_some(())
     });

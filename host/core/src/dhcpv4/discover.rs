@@ -109,8 +109,7 @@ impl Case<'_, '_> {
         {
             return Some((address, Reason::OfferedAgain));
         }
-        let not_last =
-            |address| (!self.had_leased(address)).then_some(Obstacle::NotLast);
+        let not_last = |address| (!self.had_leased(address)).then_some(Obstacle::NotLast);
         let mut records = self.bindings.records_of(self.client.on_record()).into_iter();
         let mut rule = Rule::Current;
         let address = records.find(|address| {

@@ -29,7 +29,9 @@ impl Case<'_, '_> {
         let state = self.request.client_state();
         let requested = self.request.requested_address.map(u32::from);
         match (state, requested) {
-            (ClientState::Selecting, Some(address)) => self.selecting(entitlement, address, witness),
+            (ClientState::Selecting, Some(address)) => {
+                self.selecting(entitlement, address, witness)
+            }
             (ClientState::InitReboot, Some(address)) => {
                 self.remembering(entitlement, address, Reason::AckInitReboot, witness)
             }
@@ -146,9 +148,7 @@ impl Case<'_, '_> {
             (UnknownClients::Refuse, objection) => {
                 self.nak(objection.unwrap_or(Reason::NakUnknownClient))
             }
-            (UnknownClients::Adopt, None) => {
-                self.acknowledge(address, Reason::AckAdopted, witness)
-            }
+            (UnknownClients::Adopt, None) => self.acknowledge(address, Reason::AckAdopted, witness),
             // The address certainly belongs to another client.
             (_, Some(Reason::NakAddressTaken)) => self.nak_if_sure(Reason::NakAddressTaken),
             (UnknownClients::Adopt | UnknownClients::Ignore, _) => {

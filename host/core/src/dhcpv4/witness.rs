@@ -1,4 +1,4 @@
-//! The addresses that a decision considers, as they are told to its witness.
+//! The addresses that a decision considers, as its witness sees them.
 //!
 //! Decides nothing. A decision notifies its witness of each address that it considers, when it does
 //! so, and of what stands in the way; so what a witness lists is what was decided. `()` ignores it,

@@ -41,27 +41,6 @@ impl<'de> Deserialize<'de> for Recorded {
     }
 }
 
-/// A list of options, each with its code and value.
-pub(crate) mod list {
-    use super::{Arc, Deserialize, Deserializer, OptionValue, Recorded, Serializer};
-
-    type List = Vec<(u8, Arc<OptionValue>)>;
-
-    pub(crate) fn serialize<S: Serializer>(
-        list: &[(u8, Arc<OptionValue>)],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(list.iter().map(|(code, value)| (code, Recorded(Arc::clone(value)))))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<List, D::Error> {
-        let list = Vec::<(u8, Recorded)>::deserialize(deserializer)?;
-        Ok(list.into_iter().map(|(code, Recorded(value))| (code, value)).collect())
-    }
-}
-
 /// A list of options, each with its code and its value, or `None` for an option that is removed.
 pub(crate) mod changes {
     use super::{Arc, Deserialize, Deserializer, OptionValue, Recorded, Serializer};

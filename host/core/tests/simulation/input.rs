@@ -97,6 +97,11 @@ pub(super) fn preview_and_feed(engine: &mut Engine, input: &Input, hash_seed: u6
     {
         let Request { kind, .. } = **request;
         assert_eq!(preview.decision, *decision, "the preview of {kind:?} under {terms:?}");
+        let granted = decision.reply.as_ref().map(|reply| reply.your_address);
+        if let Some(granted) = granted.filter(|address| !address.is_unspecified()) {
+            let last = preview.candidates.last().map(|last| (last.address, last.obstacle));
+            assert_eq!(last, Some((Some(granted), None)), "the candidates of {kind:?}");
+        }
     }
     output
 }

@@ -23,7 +23,10 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    pub(crate) fn sqlite(database: &SqliteSettings, limits: &RemoteLimits) -> Result<Self, Problem> {
+    pub(crate) fn sqlite(
+        database: &SqliteSettings,
+        limits: &RemoteLimits,
+    ) -> Result<Self, Problem> {
         Ok(Self::Sqlite(Sqlite::open(database, limits.concurrency_max)?))
     }
 

@@ -19,13 +19,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::RootCertStore;
 
 use super::question::{Failure, Question};
-use crate::{
-    Problem, cause,
-    limits::ROW_OCTETS_MAX,
-    row::Fields,
-    secret::Secrets,
-    tls,
-};
+use crate::{Problem, cause, limits::ROW_OCTETS_MAX, row::Fields, secret::Secrets, tls};
 
 /// All characters that RFC 3986 does not call unreserved.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -40,7 +34,7 @@ pub(super) fn climbs(key: &str) -> bool {
 }
 
 /// A web service and its connections.
-pub(super) struct Http {
+pub(crate) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     url: String,
     headers: HeaderMap,

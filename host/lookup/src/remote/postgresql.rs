@@ -30,7 +30,7 @@ const ABOUT_THE_KEY: [&str; 3] = ["21", "22", "P0"];
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
 /// The connections to one server, up to the number of concurrent queries.
-pub(super) struct Postgresql {
+pub(crate) struct Postgresql {
     config: Config,
     tls: MakeRustlsConnect,
     query: String,

@@ -32,7 +32,7 @@ use crate::{
 const SENT_MAX: usize = 3;
 
 /// A RADIUS server.
-pub(super) struct Radius {
+pub(crate) struct Radius {
     server: String,
     secret: Secret,
     password: Option<Secret>,

@@ -23,7 +23,7 @@ use super::question::{Failure, Question};
 use crate::{Problem, limits::COMPUTING_THREADS_MAX};
 
 /// A database and its threads, which end with it.
-pub(super) struct Sqlite {
+pub(crate) struct Sqlite {
     jobs: Sender<Job>,
     warnings: Vec<String>,
 }

@@ -10,7 +10,9 @@ use std::{
 
 use lessor_core::LookupAnswer;
 use lessor_e2e::sources::{Answer, WebService};
-use lessor_lookup::{FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, KEY_OCTETS_MAX, RETRY_AFTER_MIN, Sources};
+use lessor_lookup::{
+    FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, KEY_OCTETS_MAX, RETRY_AFTER_MIN, Sources,
+};
 use lessor_settings::RemoteLimits;
 
 use crate::support::{fields, generous, http, open, status, unavailable};

@@ -6,7 +6,9 @@ use std::{
 };
 
 use lessor_core::LookupAnswer;
-use lessor_lookup::{COMPUTING_THREADS_MAX, FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, SQLITE_STEPS_MAX, Sources};
+use lessor_lookup::{
+    COMPUTING_THREADS_MAX, FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, SQLITE_STEPS_MAX, Sources,
+};
 use lessor_settings::{RemoteLimits, SourceKind, SqliteSettings};
 use rusqlite::Connection;
 

@@ -4,7 +4,9 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Dura
 
 use lessor_core::LookupAnswer;
 use lessor_lookup::{SourceStatus, Sources};
-use lessor_settings::{CsvSettings, HttpSettings, LookupFailure, RemoteLimits, SourceKind, SourceSettings};
+use lessor_settings::{
+    CsvSettings, HttpSettings, LookupFailure, RemoteLimits, SourceKind, SourceSettings,
+};
 use tempfile::TempDir;
 
 /// A folder for the files of one test.

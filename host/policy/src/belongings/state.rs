@@ -25,7 +25,13 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::lines::LineTag;
 use self::{alarm::Alarm, lines::Lines, shard::Shard};
 use super::writer::{Remembered, StateChange, Writer};
-use crate::{health::Offender, limits::{STATE_KEY_OCTETS_MAX, STATE_OCTETS_MAX, STATE_REFRESHES, STATE_REMOVALS_MAX, STATE_VALUE_OCTETS_MAX}};
+use crate::{
+    health::Offender,
+    limits::{
+        STATE_KEY_OCTETS_MAX, STATE_OCTETS_MAX, STATE_REFRESHES, STATE_REMOVALS_MAX,
+        STATE_VALUE_OCTETS_MAX,
+    },
+};
 
 /// The number of independently locked parts, so that several threads can change different keys.
 const SHARDS: usize = 16;

@@ -12,7 +12,11 @@ use super::{
     },
     request::json_object,
 };
-use crate::{Offender, belongings::{LineTag, MetricCell, MetricError, Occasion, State, StateError}, limits::{LOG_LINE_OCTETS_MAX, LOOKUP_KEY_OCTETS_MAX}};
+use crate::{
+    Offender,
+    belongings::{LineTag, MetricCell, MetricError, Occasion, State, StateError},
+    limits::{LOG_LINE_OCTETS_MAX, LOOKUP_KEY_OCTETS_MAX},
+};
 use lessor_core::Row;
 use lessor_settings::Capability;
 

@@ -1,6 +1,6 @@
 //! Lease events as guests see them.
 
-use lessor_core::{ClientKey, LeaseEventKind as Kind, relay};
+use lessor_core::{ClientKey, relay};
 use wasmtime::component::Resource;
 
 use super::{

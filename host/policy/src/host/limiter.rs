@@ -1,7 +1,7 @@
 //! Limits the memory and tables that a store may use, in all of its core instances together.
 
-use wasmtime::ResourceLimiter;
 use lessor_settings::PluginLimits;
+use wasmtime::ResourceLimiter;
 
 use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 

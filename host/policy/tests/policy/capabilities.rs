@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::common::{NOW, ask, discover, guest, inspect, plugin, runtime, settings, wait_for};
 use lessor_core::{OptionValue, Row};
-use lessor_policy_host::{FaultKind, LookupSources, Metric, PluginSource, Problem, Remembered, Runner, Runtime, RuntimeSettings, StateChange, StateStore, StateStoreError, limits::METRICS_MAX};
+use lessor_policy_host::{
+    FaultKind, LookupSources, Metric, PluginSource, Problem, Remembered, Runner, Runtime,
+    RuntimeSettings, StateChange, StateStore, StateStoreError, limits::METRICS_MAX,
+};
 use lessor_settings::{Capability, Grants, STATE_KEYS_MAX};
 use serde_json::{Value, json};
 

@@ -6,9 +6,9 @@ use crate::common::{
     CLIENT, NOW, RELAY, ask, discover, guest, lease, misbehaving, plugin, relay_information,
     request, runtime, start, view_of,
 };
-use lessor_core::{LeaseEventKind, 
-    ClientKey, Destination, HardwareAddress, OptionValue, Reply, ReplyKind, Request, RequestKind,
-    Terms, Timestamp, Verdict,
+use lessor_core::{
+    ClientKey, Destination, HardwareAddress, LeaseEventKind, OptionValue, Reply, ReplyKind,
+    Request, RequestKind, Terms, Timestamp, Verdict,
 };
 use lessor_policy_host::{LeaseEvent, PluginSource, PolicyOutcome, Runner, TraceEntry, View};
 use serde_json::json;

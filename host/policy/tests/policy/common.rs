@@ -13,7 +13,10 @@ use lessor_core::{
     LeaseTime, Network, OptionSet, ReceivedOptions, RelayInformation, Request, RequestKind, Subnet,
     Timestamp, UnknownClients,
 };
-use lessor_policy_host::{Absent, Chain, CompilerSettings, Lookups, PluginError, PluginReport, PluginSource, PolicyOutcome, Runner, Runtime, RuntimeSettings, View};
+use lessor_policy_host::{
+    Absent, Chain, CompilerSettings, Lookups, PluginError, PluginReport, PluginSource,
+    PolicyOutcome, Runner, Runtime, RuntimeSettings, View,
+};
 use lessor_settings::{FailurePolicy, Grants, PluginLimits, PluginMode};
 
 /// The file of a guest under `tests/guests`.

@@ -3,7 +3,9 @@
 use std::{fs, path::PathBuf, thread, time::Duration};
 
 use lessor_guests::hostile::{hungry_to_compile, slow_to_compile};
-use lessor_policy_host::{CompileLimit, CompileLimits, CompilerSettings, Problem, Runtime, RuntimeSettings};
+use lessor_policy_host::{
+    CompileLimit, CompileLimits, CompilerSettings, Problem, Runtime, RuntimeSettings,
+};
 use tempfile::TempDir;
 
 use crate::common::{guest, runtime, settings};

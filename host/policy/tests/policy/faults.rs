@@ -11,8 +11,13 @@ use std::{
 use crate::common::{
     ask, discover, misbehaving, request, runtime, settings, start, view_of, wait_for,
 };
-use lessor_core::{LeaseEventKind, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind, Verdict};
-use lessor_policy_host::{Allocation, Chain, FaultKind, LeaseEvent, PluginSource, Problem, Runner, Runtime, View, limits::SUSPENSION_MS_MIN};
+use lessor_core::{
+    LeaseEventKind, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind, Verdict,
+};
+use lessor_policy_host::{
+    Allocation, Chain, FaultKind, LeaseEvent, PluginSource, Problem, Runner, Runtime, View,
+    limits::SUSPENSION_MS_MIN,
+};
 use lessor_settings::{FailurePolicy, PluginLimits};
 use serde_json::json;
 
@@ -419,7 +424,8 @@ fn without_address_space_memory_comes_as_it_is_needed() {
     assert_eq!(runtime.allocation(), Allocation::OnDemand);
     let limited = |behaviour| {
         let mut source = behaving(behaviour);
-        source.limits = PluginLimits { deadline_ms: 1_000, memory_bytes_max: 4 << 20, ..source.limits };
+        source.limits =
+            PluginLimits { deadline_ms: 1_000, memory_bytes_max: 4 << 20, ..source.limits };
         let (_, mut runner): (Arc<Chain>, Runner) = start(&runtime, vec![source]);
         runner.terms(&discover())
     };

@@ -3,7 +3,9 @@
 use std::{fs, sync::Arc};
 
 use lessor_core::{Row, Verdict};
-use lessor_policy_host::{Chain, FaultKind, LookupSources, NoLookupSources, PluginSource, Runner, Runtime};
+use lessor_policy_host::{
+    Chain, FaultKind, LookupSources, NoLookupSources, PluginSource, Runner, Runtime,
+};
 use lessor_settings::{Capability, Grants};
 use serde_json::json;
 

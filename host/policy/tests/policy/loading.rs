@@ -5,7 +5,10 @@ use std::{fs, path::Path, time::Instant};
 use crate::common::{discover, guest, inspect, misbehaving, plugin, runtime, settings, start};
 use crate::contract;
 use lessor_guests::Target;
-use lessor_policy_host::{Hook, Problem, Runtime, RuntimeSettings, limits::{CHAIN_PLUGINS_MAX, CONFIGURE_DEADLINE_MS, PLUGIN_OCTETS_MAX}};
+use lessor_policy_host::{
+    Hook, Problem, Runtime, RuntimeSettings,
+    limits::{CHAIN_PLUGINS_MAX, CONFIGURE_DEADLINE_MS, PLUGIN_OCTETS_MAX},
+};
 use lessor_settings::PluginLimits;
 use serde_json::json;
 use tempfile::TempDir;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use crate::common::{ask, discover, guest, inspect, plugin, request, runtime, view_of, wait_for};
 use crate::contract;
 use lessor_core::{LookupAnswer, OptionValue, RequestKind, Row};
-use lessor_policy_host::{Chain, FaultKind, LookupSources, Plan, PlannedLookup, PluginSource, Runner, View, limits::{LOOKUP_KEY_OCTETS_MAX, LOOKUP_NAME_OCTETS_MAX, LOOKUPS_MAX}};
+use lessor_policy_host::{
+    Chain, FaultKind, LookupSources, Plan, PlannedLookup, PluginSource, Runner, View,
+    limits::{LOOKUP_KEY_OCTETS_MAX, LOOKUP_NAME_OCTETS_MAX, LOOKUPS_MAX},
+};
 use lessor_settings::FailurePolicy;
 use serde_json::json;
 

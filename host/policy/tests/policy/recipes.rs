@@ -3,8 +3,8 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use lessor_core::{LeaseEventKind, 
-    LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind, Row,
+use lessor_core::{
+    LeaseEventKind, LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind, Row,
 };
 use lessor_policy_host::{Chain, LeaseEvent, LookupSources, Observer, PlannedLookup, Runner, View};
 use lessor_settings::Grants;

@@ -8,8 +8,13 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use lessor_core::{LeaseEventKind, LookupAnswer, OptionValue, RequestKind, Row, SubscriberLimit, Verdict};
-use lessor_policy_host::{Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginSource, Problem, Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX};
+use lessor_core::{
+    LeaseEventKind, LookupAnswer, OptionValue, RequestKind, Row, SubscriberLimit, Verdict,
+};
+use lessor_policy_host::{
+    Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginSource,
+    Problem, Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX,
+};
 use lessor_settings::{Grants, PluginLimits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -235,7 +240,7 @@ fn mistakes_that_show_when_a_script_runs_are_faults_with_their_place() {
         ),
         (
             "terms.option(\"dns\", \"x\");",
-            "20-garden.rhai, line 2, column 7: \"dns\" is not an option",
+            "20-garden.rhai, line 2, column 7: no option is named `dns`; did you mean `domain-name-servers`?",
         ),
         (
             "terms.option(51, 60);",
@@ -476,7 +481,11 @@ fn mistakes_that_show_when_javascript_runs_are_faults_with_their_place() {
         ("terms.poool = \"x\";", 2, "terms has no poool; did you mean pool?"),
         ("terms.pool = 5;", 2, "terms.pool: wanted a text, found 5"),
         ("terms.address = \"here\";", 2, "terms.address: wanted an address"),
-        ("terms.option(\"dns\", \"x\");", 2, "\"dns\" is not an option"),
+        (
+            "terms.option(\"dns\", \"x\");",
+            2,
+            "no option is named `dns`; did you mean `domain-name-servers`?",
+        ),
         ("terms.subscriber(\"a\", 1, \"both\");", 2, "subscriber: wanted \"refuse\" or"),
         ("deeper(5)", 5, "too deep"),
     ] {

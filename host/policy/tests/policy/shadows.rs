@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use lessor_core::{LeaseEventKind, LookupAnswer, Reply, ReplyKind, RequestKind, Row};
-use lessor_policy_host::{Chain, DifferenceKind, LeaseEvent, Lookup, LookupSources, PluginSource, PolicyOutcome, Runner, SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View, limits::{DIFFERENCE_EXAMPLES_MAX, WAITING_SAMPLES_MAX}};
+use lessor_policy_host::{
+    Chain, DifferenceKind, LeaseEvent, Lookup, LookupSources, PluginSource, PolicyOutcome, Runner,
+    SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View,
+    limits::{DIFFERENCE_EXAMPLES_MAX, WAITING_SAMPLES_MAX},
+};
 use lessor_settings::{FailurePolicy, PluginMode};
 use serde_json::json;
 

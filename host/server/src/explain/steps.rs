@@ -3,18 +3,16 @@
 //! The stages are those of the server ([`lessor_stages`]); here the engine previews instead of
 //! deciding, and lookups are waited for. Invariant: nothing is held, changed or counted.
 
-use std::{convert::Infallible, net::Ipv4Addr, sync::Arc};
+use std::{convert::Infallible, net::Ipv4Addr};
 
 use anyhow::{anyhow, bail};
-use lessor_core::{
-    Engine, NetworkId, Preview, Reason, Request, Topology, Verdict,
-};
+use lessor_core::{Engine, NetworkId, Preview, Reason, Request, Topology};
 use lessor_policy_host::{Lookup, PlannedLookup};
 use lessor_stages::{
     Ended, Environment, Life, Moment, Next, Question, Reached, Retired, Ruling, Witness,
 };
 
-use super::{Explanation, Place, Subject, telling::Telling, texts};
+use super::{Explanation, Place, Subject, telling::Telling};
 use crate::{clock, exchange::Reach, generation::Refusal};
 
 impl Place<'_> {
@@ -45,9 +43,9 @@ impl Place<'_> {
             Ok(Next::Wait(_, never)) => match never {},
             Err(Ended { reached: Reached::Nothing(_), detail, .. }) => {
                 let why = anyhow!(detail.unwrap_or_default());
-                return Err(why.context(
-                    "the message cannot be parsed; check the values of --option",
-                ));
+                return Err(
+                    why.context("the message cannot be parsed; check the values of --option")
+                );
             }
             Err(Ended { reason, detail, .. }) => (reason, detail),
         };

@@ -164,7 +164,11 @@ impl Subject {
             (code::SUBNET_SELECTION, self.subnet_selection.map(OptionValue::Address)),
         ];
         let given = self.options.iter().map(|(code, Octets(value))| (*code, octets(value)));
-        of_client.into_iter().filter_map(|(code, value)| Some((code, value?))).chain(given).collect()
+        of_client
+            .into_iter()
+            .filter_map(|(code, value)| Some((code, value?)))
+            .chain(given)
+            .collect()
     }
 
     const fn message_kind(&self) -> RequestKind {

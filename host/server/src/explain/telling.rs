@@ -9,9 +9,7 @@ use std::{
 use lessor_core::{
     ClientKey, Decision, Lease, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms, Verdict,
 };
-use lessor_policy_host::{
-    Chain, EditOutcome, Hook, Lookup, Plan, PolicyOutcome, TraceEntry, View,
-};
+use lessor_policy_host::{Chain, EditOutcome, Hook, Lookup, Plan, PolicyOutcome, TraceEntry, View};
 use lessor_stages::{Found, Witness};
 
 use super::{
@@ -39,11 +37,7 @@ pub(super) struct Telling<'t> {
 
 impl<'t> Telling<'t> {
     /// Begins an explanation of a message for which `assumed` was not given.
-    pub(super) fn new(
-        place: &'t Place<'t>,
-        chain: &'t Arc<Chain>,
-        assumed: Vec<String>,
-    ) -> Self {
+    pub(super) fn new(place: &'t Place<'t>, chain: &'t Arc<Chain>, assumed: Vec<String>) -> Self {
         let explanation = Explanation {
             by: place.by.clone(),
             at_ms: clock::shown(place.now),
@@ -115,9 +109,8 @@ impl<'t> Telling<'t> {
     fn add_plugins(&mut self, hook: Hook, trace: &[TraceEntry], final_by: Option<&str>) {
         let steps = plugin_steps(self.chain, hook, trace, final_by, &self.before);
         // Only plugins that plan lookups are asked for them.
-        let is_shown = |step: &super::PluginStep| {
-            hook != Hook::PlanLookups || step.not_asked.is_none()
-        };
+        let is_shown =
+            |step: &super::PluginStep| hook != Hook::PlanLookups || step.not_asked.is_none();
         self.explanation.plugins.extend(steps.into_iter().filter(is_shown));
         self.before = times(self.chain);
     }

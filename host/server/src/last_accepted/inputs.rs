@@ -56,8 +56,8 @@ impl Inputs {
             files.extend(of_plugins(settings));
         }
         let mut lookups = configuration.lookups.clone();
-        let places = lookups.iter_mut().flat_map(|lookup| files_of(&mut lookup.place));
-        for (number, place) in places.enumerate() {
+        let needed = lookups.iter_mut().flat_map(|lookup| files_of(&mut lookup.kind));
+        for (number, place) in needed.enumerate() {
             let stamp = Stamp::of(place);
             // A larger table is not copied.
             let is_small = stamp.is_some_and(|stamp| stamp.octets() <= FILE_OCTETS_MAX);

@@ -57,8 +57,8 @@ fn a_copy_has_all_that_a_start_needs_and_is_private() {
     assert_eq!(found.configuration.plugins.unwrap().directory, copy.join("plugins"));
     let names: Vec<_> = fs::read_dir(copy.join("plugins")).unwrap().flatten().collect();
     assert_eq!(names.len(), 2, "{names:?}");
-    let mut place = found.configuration.lookups[0].place.clone();
-    let files: Vec<PathBuf> = files_of(&mut place).into_iter().map(|path| path.clone()).collect();
+    let mut kind = found.configuration.lookups[0].kind.clone();
+    let files: Vec<PathBuf> = files_of(&mut kind).into_iter().map(|path| path.clone()).collect();
     assert_eq!(fs::read_to_string(&files[0]).unwrap(), "line,plan\n");
     assert!(files[0].starts_with(&copy));
     let networks = found.configuration.topology.networks();

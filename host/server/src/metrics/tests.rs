@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use lessor_core::PoolUsage;
-use lessor_policy_host::{Difference, DifferenceKind, FaultKind, ShadowDifference, ShadowStatus, ShadowsStatus, StateStatus};
+use lessor_policy_host::{
+    Difference, DifferenceKind, FaultKind, ShadowDifference, ShadowStatus, ShadowsStatus,
+    StateStatus,
+};
 use lessor_settings::PluginMode;
 
 use super::*;
@@ -100,7 +103,10 @@ fn full() -> Status {
         pools_nearly_full: 3,
         pools_full: 2,
         holds: Vec::new(),
-        plugins: vec![plugin("10-table", PluginMode::Live), plugin("20-garden", PluginMode::Shadow)],
+        plugins: vec![
+            plugin("10-table", PluginMode::Live),
+            plugin("20-garden", PluginMode::Shadow),
+        ],
         shadows: ShadowsStatus { waiting: 0, lost: 5, shadows: vec![shadow] },
         shadow_lines_left_out: 0,
         lookups: vec![SourceStatus {

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use lessor_policy_host::{OffenderStatus, PluginStatus, StateStatus, Suspension};
+use lessor_policy_host::{Hook, OffenderStatus, PluginStatus, StateStatus, Suspension};
 use lessor_settings::FailurePolicy;
 
 /// The number of faulty clients and lines that are named for each plugin, unless more are shut out.
@@ -49,12 +49,13 @@ pub(super) fn print(out: &mut impl Write, plugins: &[PluginStatus]) -> io::Resul
             writeln!(
                 out,
                 "plugin {name}: receives no lease events until {until}, because faults of its hook \
-                 on-lease cost too much; packets are not affected"
+                 {} cost too much; packets are not affected",
+                Hook::OnLease
             )?;
         }
         for offender in named(&plugin.lease_event_offenders) {
             let told = told(offender, "not reported to it");
-            writeln!(out, "plugin {name}, hook on-lease: {told}")?;
+            writeln!(out, "plugin {name}, hook {}: {told}", Hook::OnLease)?;
         }
     }
     Ok(())

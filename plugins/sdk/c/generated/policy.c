@@ -250,29 +250,6 @@ extern void __wasm_import_lessor_policy_tables_field(uint8_t *, size_t, uint8_t 
 __attribute__((__import_module__("lessor:policy/tables@0.1.2"), __import_name__("row")))
 extern void __wasm_import_lessor_policy_tables_row(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-// Exported Functions from `lessor:policy/on-inform@0.1.2`
-
-__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-inform@0.1.2#handle")))
-void __wasm_export_exports_lessor_policy_on_inform_handle_post_return(uint8_t * arg0) {
-  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
-    case 0: {
-      break;
-    }
-    case 1: {
-      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
-        free(*((uint8_t **) (arg0 + sizeof(void*))));
-      }
-      break;
-    }
-    case 2: {
-      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
-        free(*((uint8_t **) (arg0 + sizeof(void*))));
-      }
-      break;
-    }
-  }
-}
-
 // Exported Functions from `lessor:policy/configuring@0.1.2`
 
 __attribute__((__weak__, __export_name__("cabi_post_lessor:policy/configuring@0.1.2#configure")))
@@ -282,52 +259,6 @@ void __wasm_export_exports_lessor_policy_configuring_configure_post_return(uint8
       break;
     }
     case 1: {
-      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
-        free(*((uint8_t **) (arg0 + sizeof(void*))));
-      }
-      break;
-    }
-  }
-}
-
-// Exported Functions from `lessor:policy/on-discover@0.1.2`
-
-__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-discover@0.1.2#handle")))
-void __wasm_export_exports_lessor_policy_on_discover_handle_post_return(uint8_t * arg0) {
-  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
-    case 0: {
-      break;
-    }
-    case 1: {
-      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
-        free(*((uint8_t **) (arg0 + sizeof(void*))));
-      }
-      break;
-    }
-    case 2: {
-      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
-        free(*((uint8_t **) (arg0 + sizeof(void*))));
-      }
-      break;
-    }
-  }
-}
-
-// Exported Functions from `lessor:policy/on-request@0.1.2`
-
-__attribute__((__weak__, __export_name__("cabi_post_lessor:policy/on-request@0.1.2#handle")))
-void __wasm_export_exports_lessor_policy_on_request_handle_post_return(uint8_t * arg0) {
-  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
-    case 0: {
-      break;
-    }
-    case 1: {
-      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
-        free(*((uint8_t **) (arg0 + sizeof(void*))));
-      }
-      break;
-    }
-    case 2: {
       if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
         free(*((uint8_t **) (arg0 + sizeof(void*))));
       }
@@ -572,23 +503,11 @@ void lessor_policy_tables_result_option_string_capability_error_free(lessor_poli
   }
 }
 
-void exports_lessor_policy_on_inform_verdict_free(exports_lessor_policy_on_inform_verdict_t *ptr) {
-  lessor_policy_types_verdict_free(ptr);
-}
-
 void exports_lessor_policy_configuring_result_void_string_free(exports_lessor_policy_configuring_result_void_string_t *ptr) {
   if (!ptr->is_err) {
   } else {
     policy_string_free(&ptr->val.err);
   }
-}
-
-void exports_lessor_policy_on_discover_verdict_free(exports_lessor_policy_on_discover_verdict_t *ptr) {
-  lessor_policy_types_verdict_free(ptr);
-}
-
-void exports_lessor_policy_on_request_verdict_free(exports_lessor_policy_on_request_verdict_t *ptr) {
-  lessor_policy_types_verdict_free(ptr);
 }
 
 void policy_string_set(policy_string_t *ret, const char*s) {
@@ -2315,34 +2234,6 @@ bool lessor_policy_tables_row(policy_string_t *table, policy_string_t *key, poli
   }
 }
 
-__attribute__((__export_name__("lessor:policy/on-inform@0.1.2#handle")))
-uint8_t * __wasm_export_exports_lessor_policy_on_inform_handle(int32_t arg, int32_t arg0) {
-  exports_lessor_policy_on_inform_verdict_t ret;
-  exports_lessor_policy_on_inform_handle((exports_lessor_policy_on_inform_borrow_request_t) { arg }, (exports_lessor_policy_on_inform_borrow_terms_t) { arg0 }, &ret);
-  uint8_t *ptr = (uint8_t *) &RET_AREA;
-  switch ((int32_t) (ret).tag) {
-    case 0: {
-      *((int8_t*)(ptr + 0)) = 0;
-      break;
-    }
-    case 1: {
-      const policy_string_t *payload1 = &(ret).val.ignore;
-      *((int8_t*)(ptr + 0)) = 1;
-      *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload1).len;
-      *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload1).ptr;
-      break;
-    }
-    case 2: {
-      const policy_string_t *payload2 = &(ret).val.refuse;
-      *((int8_t*)(ptr + 0)) = 2;
-      *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload2).len;
-      *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload2).ptr;
-      break;
-    }
-  }
-  return ptr;
-}
-
 __attribute__((__export_name__("lessor:policy/configuring@0.1.2#configure")))
 uint8_t * __wasm_export_exports_lessor_policy_configuring_configure(uint8_t * arg, size_t arg0) {
   policy_string_t arg1 = (policy_string_t) { (uint8_t*)(arg), (arg0) };
@@ -2359,62 +2250,6 @@ uint8_t * __wasm_export_exports_lessor_policy_configuring_configure(uint8_t * ar
     *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload2).ptr;
   } else {
     *((int8_t*)(ptr + 0)) = 0;
-  }
-  return ptr;
-}
-
-__attribute__((__export_name__("lessor:policy/on-discover@0.1.2#handle")))
-uint8_t * __wasm_export_exports_lessor_policy_on_discover_handle(int32_t arg, int32_t arg0) {
-  exports_lessor_policy_on_discover_verdict_t ret;
-  exports_lessor_policy_on_discover_handle((exports_lessor_policy_on_discover_borrow_request_t) { arg }, (exports_lessor_policy_on_discover_borrow_terms_t) { arg0 }, &ret);
-  uint8_t *ptr = (uint8_t *) &RET_AREA;
-  switch ((int32_t) (ret).tag) {
-    case 0: {
-      *((int8_t*)(ptr + 0)) = 0;
-      break;
-    }
-    case 1: {
-      const policy_string_t *payload1 = &(ret).val.ignore;
-      *((int8_t*)(ptr + 0)) = 1;
-      *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload1).len;
-      *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload1).ptr;
-      break;
-    }
-    case 2: {
-      const policy_string_t *payload2 = &(ret).val.refuse;
-      *((int8_t*)(ptr + 0)) = 2;
-      *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload2).len;
-      *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload2).ptr;
-      break;
-    }
-  }
-  return ptr;
-}
-
-__attribute__((__export_name__("lessor:policy/on-request@0.1.2#handle")))
-uint8_t * __wasm_export_exports_lessor_policy_on_request_handle(int32_t arg, int32_t arg0) {
-  exports_lessor_policy_on_request_verdict_t ret;
-  exports_lessor_policy_on_request_handle((exports_lessor_policy_on_request_borrow_request_t) { arg }, (exports_lessor_policy_on_request_borrow_terms_t) { arg0 }, &ret);
-  uint8_t *ptr = (uint8_t *) &RET_AREA;
-  switch ((int32_t) (ret).tag) {
-    case 0: {
-      *((int8_t*)(ptr + 0)) = 0;
-      break;
-    }
-    case 1: {
-      const policy_string_t *payload1 = &(ret).val.ignore;
-      *((int8_t*)(ptr + 0)) = 1;
-      *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload1).len;
-      *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload1).ptr;
-      break;
-    }
-    case 2: {
-      const policy_string_t *payload2 = &(ret).val.refuse;
-      *((int8_t*)(ptr + 0)) = 2;
-      *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload2).len;
-      *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload2).ptr;
-      break;
-    }
   }
   return ptr;
 }

@@ -324,30 +324,12 @@ typedef struct {
   } val;
 } lessor_policy_tables_result_option_string_capability_error_t;
 
-typedef lessor_policy_types_verdict_t exports_lessor_policy_on_inform_verdict_t;
-
-typedef lessor_policy_types_borrow_request_t exports_lessor_policy_on_inform_borrow_request_t;
-
-typedef lessor_policy_types_borrow_terms_t exports_lessor_policy_on_inform_borrow_terms_t;
-
 typedef struct {
   bool is_err;
   union {
     policy_string_t err;
   } val;
 } exports_lessor_policy_configuring_result_void_string_t;
-
-typedef lessor_policy_types_verdict_t exports_lessor_policy_on_discover_verdict_t;
-
-typedef lessor_policy_types_borrow_request_t exports_lessor_policy_on_discover_borrow_request_t;
-
-typedef lessor_policy_types_borrow_terms_t exports_lessor_policy_on_discover_borrow_terms_t;
-
-typedef lessor_policy_types_verdict_t exports_lessor_policy_on_request_verdict_t;
-
-typedef lessor_policy_types_borrow_request_t exports_lessor_policy_on_request_borrow_request_t;
-
-typedef lessor_policy_types_borrow_terms_t exports_lessor_policy_on_request_borrow_terms_t;
 
 // Imported Functions from `lessor:policy/types@0.1.2`
 // Which message it is.
@@ -561,17 +543,8 @@ extern bool lessor_policy_tables_field(policy_string_t *table, policy_string_t *
 // The whole row, as a JSON object of texts; none if there is no such row.
 extern bool lessor_policy_tables_row(policy_string_t *table, policy_string_t *key, policy_option_string_t *ret, lessor_policy_tables_capability_error_t *err);
 
-// Exported Functions from `lessor:policy/on-inform@0.1.2`
-void exports_lessor_policy_on_inform_handle(exports_lessor_policy_on_inform_borrow_request_t request, exports_lessor_policy_on_inform_borrow_terms_t terms, exports_lessor_policy_on_inform_verdict_t *ret);
-
 // Exported Functions from `lessor:policy/configuring@0.1.2`
 bool exports_lessor_policy_configuring_configure(policy_string_t *settings, policy_string_t *err);
-
-// Exported Functions from `lessor:policy/on-discover@0.1.2`
-void exports_lessor_policy_on_discover_handle(exports_lessor_policy_on_discover_borrow_request_t request, exports_lessor_policy_on_discover_borrow_terms_t terms, exports_lessor_policy_on_discover_verdict_t *ret);
-
-// Exported Functions from `lessor:policy/on-request@0.1.2`
-void exports_lessor_policy_on_request_handle(exports_lessor_policy_on_request_borrow_request_t request, exports_lessor_policy_on_request_borrow_terms_t terms, exports_lessor_policy_on_request_verdict_t *ret);
 
 // Helper Functions
 
@@ -647,13 +620,7 @@ void lessor_policy_tables_capability_error_free(lessor_policy_tables_capability_
 
 void lessor_policy_tables_result_option_string_capability_error_free(lessor_policy_tables_result_option_string_capability_error_t *ptr);
 
-void exports_lessor_policy_on_inform_verdict_free(exports_lessor_policy_on_inform_verdict_t *ptr);
-
 void exports_lessor_policy_configuring_result_void_string_free(exports_lessor_policy_configuring_result_void_string_t *ptr);
-
-void exports_lessor_policy_on_discover_verdict_free(exports_lessor_policy_on_discover_verdict_t *ptr);
-
-void exports_lessor_policy_on_request_verdict_free(exports_lessor_policy_on_request_verdict_t *ptr);
 
 // Sets the string `ret` to reference the input string `s` without copying it
 void policy_string_set(policy_string_t *ret, const char*s);

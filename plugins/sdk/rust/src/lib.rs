@@ -71,6 +71,9 @@ mod verdict;
 
 pub use capability::CapabilityError;
 pub use lease_event::{LeaseEvent, LeaseEventKind};
+#[cfg(feature = "interpreter")]
+#[doc(hidden)]
+pub use lessor_policy_macros::export_every_hook;
 /// Exports the hooks that an implementation of [`Policy`] has.
 ///
 /// The compiler refuses a method that is not a hook, so a misspelt hook cannot go unnoticed:

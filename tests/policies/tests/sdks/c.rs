@@ -91,18 +91,15 @@ fn bindings(resolve: &mut Resolve, world: WorldId) -> Files {
 
 /// The section of an object that describes its world, as C. So no compiled object has to be kept.
 fn assembled(object: &[u8]) -> String {
-    let sections = wasmparser::Parser::new(0).parse_all(object).filter_map(|payload| {
-        match payload.unwrap() {
+    let sections =
+        wasmparser::Parser::new(0).parse_all(object).filter_map(|payload| match payload.unwrap() {
             wasmparser::Payload::CustomSection(section) => Some(section),
             _ => None,
-        }
-    });
+        });
     let mut sections = sections.filter(|section| section.name().starts_with("component-type:"));
     let section = sections.next().unwrap();
-    let mut text = format!(
-        "__asm__(\".section \\\".custom_section.{}\\\",\\\"\\\",@\\n\"\n",
-        section.name()
-    );
+    let mut text =
+        format!("__asm__(\".section \\\".custom_section.{}\\\",\\\"\\\",@\\n\"\n", section.name());
     for octets in section.data().chunks(LINE_OCTETS) {
         let escaped: String = octets.iter().map(|octet| escaped(*octet)).collect();
         text += &format!("        \".ascii \\\"{escaped}\\\"\\n\"\n");

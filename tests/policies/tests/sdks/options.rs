@@ -67,7 +67,8 @@ int main(void) {
 fn options_in_javascript_are_those_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("options.mjs");
-    let text = JAVASCRIPT.replace("SDK", sdk("javascript").canonicalize().unwrap().to_str().unwrap());
+    let text =
+        JAVASCRIPT.replace("SDK", sdk("javascript").canonicalize().unwrap().to_str().unwrap());
     fs::write(&program, text).unwrap();
     // A module of the SDK is one although no package says so.
     check("node", Command::new("node").arg("--experimental-default-type=module").arg(&program));
@@ -76,7 +77,7 @@ fn options_in_javascript_are_those_of_the_server() {
 #[test]
 fn options_in_python_are_those_of_the_server() {
     let text = PYTHON.replace("SDK", sdk("python").to_str().unwrap());
-    check("python3", Command::new("python3").args(["-c", &text]));
+    check("python3", Command::new("python3").args(["-B", "-c", &text]));
 }
 
 #[test]
@@ -85,11 +86,11 @@ fn options_in_c_are_those_of_the_server() {
     let program = folder.path().join("options.c");
     fs::write(&program, C).unwrap();
     let sources = ["json.c", "options.c", "text.c"].map(|name| sdk("c").join(name));
-    let mut compiler = Command::new("clang");
+    let mut compiler = Command::new("cc");
     compiler.args(["-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=undefined", "-I"]);
     compiler.arg(sdk("c")).arg("-o").arg(folder.path().join("options")).arg(&program);
     match compiler.args(sources).output() {
-        Err(error) => return skipped("clang", &error),
+        Err(error) => return skipped("cc", &error),
         Ok(output) => {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }

@@ -1,5 +1,5 @@
-//! Samples of options: every option of the catalogue with a value of its kind, values in every form,
-//! and mistakes.
+//! Samples of options: every option of the catalogue with a value of its kind, values in every
+//! form, and mistakes.
 
 use lessor_vocabulary::{OptionDefinition, OptionKind, Written, encode_option};
 use serde_json::{Value, json};
@@ -25,7 +25,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         ("routers", json!("192.0.2.1")),
         ("routers", json!("hex:c0:00-02 01")),
         ("domain-search", json!("example.net.")),
-        ("domain-search", json!(["a.example.net", "b.example.net", "b.example.net", "net", "a.org"])),
+        (
+            "domain-search",
+            json!(["a.example.net", "b.example.net", "b.example.net", "net", "a.org"]),
+        ),
         ("domain-search", json!(["a.a.a"])),
         ("domain-search", json!(["Example.net", "b.example.net"])),
         ("domain-search", json!(names)),

@@ -72,7 +72,8 @@ fn the_page_about_options_is_that_of_the_vocabulary() {
         format!("| {} | `{}` | {} |\n", option.code, option.name, option.kind.name())
     });
     let text = fs::read_to_string(&page).unwrap();
-    let options = format!("| Code | Name | Value |\n|--:|---|---|\n{}", options.collect::<String>());
+    let options =
+        format!("| Code | Name | Value |\n|--:|---|---|\n{}", options.collect::<String>());
     let text = with_table(&text, "options", &options);
     let reserved = ReservedOption::all()
         .iter()
