@@ -88,8 +88,8 @@ pub use runner::{Observer, Runner};
 pub use runtime::{Runtime, RuntimeSettings};
 pub use script::{Named, NamedKind};
 pub use shadow::{
-    Difference, DifferenceKind, SampledReply, ShadowDifference, ShadowRunner, ShadowSample,
-    ShadowStatus, ShadowThread, Shadows, ShadowsStatus,
+    Difference, DifferenceKind, Rehearse, SampledReply, ShadowDifference, ShadowRunner,
+    ShadowSample, ShadowStatus, ShadowThread, Shadows, ShadowsStatus, Understudy,
 };
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;

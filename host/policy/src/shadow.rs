@@ -11,6 +11,7 @@ mod compare;
 mod difference;
 mod record;
 mod runner;
+mod understudy;
 
 use std::{
     fmt,
@@ -32,7 +33,8 @@ use crate::{
 
 pub use difference::{Difference, DifferenceKind};
 pub use record::{ShadowDifference, ShadowStatus, ShadowsStatus};
-pub use runner::{ShadowRunner, ShadowThread};
+pub use runner::{Rehearse, ShadowRunner, ShadowThread};
+pub use understudy::Understudy;
 
 use record::Shadow;
 

@@ -35,7 +35,7 @@ pub(crate) fn start(
             increment(&counters.shadow_lines_left_out);
         }
     };
-    let thread = runner.start(lessor_wire::encode_value, report);
+    let thread = runner.start(lessor_stages::rehearse, report);
     thread.map(Some).context("cannot start the thread of the shadow plugins")
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn look(
 ) -> Vec<ShadowDifference> {
     wait_for("spare instances", || shadows.is_prepared());
     chain.shadows().unwrap().offer(ShadowSample { view: view.clone(), outcome, reply });
-    shadows.run_one(PATIENCE, encode)
+    shadows.run_one(PATIENCE, lessor_stages::rehearse)
 }
 
 fn only_status(chain: &Chain) -> ShadowStatus {
@@ -214,7 +214,7 @@ fn lease_events_reach_shadows_behind_the_queue() {
         now: crate::common::NOW,
     });
     assert_eq!(only_status(&chain).plugin.calls, 0);
-    shadows.run_one(PATIENCE, encode);
+    shadows.run_one(PATIENCE, lessor_stages::rehearse);
     let status = only_status(&chain);
     assert_eq!((status.plugin.calls, status.requests), (1, 0));
 }
@@ -228,7 +228,7 @@ fn samples_that_find_no_room_are_counted_and_nobody_waits() {
     }
     let status = chain.shadows().unwrap().status();
     assert_eq!((status.waiting, status.lost), (WAITING_SAMPLES_MAX, 3));
-    shadows.run_one(PATIENCE, encode);
+    shadows.run_one(PATIENCE, lessor_stages::rehearse);
     assert_eq!(chain.shadows().unwrap().status().waiting, WAITING_SAMPLES_MAX - 1);
 }
 
@@ -237,7 +237,7 @@ fn a_thread_runs_them_until_it_is_told_to_end() {
     let (chain, _runner, shadows) = ready(vec![shadow("10-new", json!({ "pool": "garden" }))]);
     let (sender, reported) = std::sync::mpsc::channel();
     let report = move |difference| sender.send(difference).unwrap();
-    let thread = shadows.start(encode, report).unwrap();
+    let thread = shadows.start(lessor_stages::rehearse, report).unwrap();
     let sample = ShadowSample { view: discover(), outcome: PolicyOutcome::default(), reply: None };
     chain.shadows().unwrap().offer(sample);
     assert_eq!(written(&[reported.recv_timeout(PATIENCE).unwrap()]), ["pool: nothing, not garden"]);

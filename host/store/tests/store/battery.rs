@@ -6,7 +6,8 @@ use lessor_core::{
     Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
     Timestamp,
 };
-use lessor_store::{DiskStore, MemoryStore, Store};
+use lessor_settings::StoreBackend;
+use lessor_store::{MemoryStore, Store, StoreError};
 
 use crate::support::{address, change, commit, conflict, conflicts, lease, load};
 
@@ -20,7 +21,10 @@ fn memory() -> Box<Open> {
 
 fn on_disk() -> Box<Open> {
     let folder = tempfile::tempdir().unwrap();
-    Box::new(move || Box::new(DiskStore::open(folder.path()).unwrap()))
+    Box::new(move || {
+        let path = folder.path().to_owned();
+        lessor_store::open(&StoreBackend::Embedded { path }).unwrap()
+    })
 }
 
 macro_rules! battery {
@@ -54,6 +58,24 @@ battery! {
 }
 
 use Answer::Made;
+
+#[test]
+fn a_store_that_no_server_uses_is_read_without_creating_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = StoreBackend::Embedded { path: folder.path().join("leases") };
+    let read = |backend: &StoreBackend| {
+        let mut leases = Vec::new();
+        lessor_store::read(backend, &mut |lease| leases.push(lease)).map(|count| (count, leases))
+    };
+    assert_eq!(read(&backend).unwrap(), (0, Vec::new()));
+    assert!(!backend.folder().unwrap().exists());
+    let mut store = lessor_store::open(&backend).unwrap();
+    assert_eq!(commit(&mut *store, [change(address(1), 1)]), [Made]);
+    assert!(matches!(read(&backend), Err(StoreError::InUse { .. })));
+    drop(store);
+    assert_eq!(read(&backend).unwrap(), (1, vec![lease(address(1), 1)]));
+    assert_eq!(read(&StoreBackend::Memory).unwrap(), (0, Vec::new()));
+}
 
 fn a_new_store_is_empty(open: &Open) {
     assert_eq!(load(&mut *open()), BTreeMap::new());
