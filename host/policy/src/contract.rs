@@ -151,7 +151,10 @@ impl Check<'_> {
             _ => None,
         });
         let of_contract = interfaces.filter(|(_, id)| self.package(*id).is_some_and(is_contract));
-        of_contract.map(|(key, id)| self.full_name(key, id)).collect()
+        let mut names: Vec<_> = of_contract.map(|(key, id)| self.full_name(key, id)).collect();
+        // A component has them in the order in which they were linked, which nobody chose.
+        names.sort_unstable();
+        names
     }
 
     fn contract_import(&mut self, interface: InterfaceId, name: String) {
