@@ -21,9 +21,11 @@ pub const TEST_GUESTS: [&str; 6] =
 /// The core as a module, whose imports are checked; the package in `tests/purity`.
 pub const CORE: &str = "core-purity";
 
-/// The shipped interpreters: their packages, and the names of their installed files.
-pub const INTERPRETERS: [(&str, &str); 2] =
-    [("javascript-interpreter", "javascript.wasm"), ("rhai-interpreter", "rhai.wasm")];
+/// The interpreter for scripts in Rhai: its package, and the name of its installed file.
+pub const RHAI: (&str, &str) = ("rhai-interpreter", "rhai.wasm");
+
+/// All shipped interpreters.
+pub const INTERPRETERS: [(&str, &str); 2] = [("javascript-interpreter", "javascript.wasm"), RHAI];
 
 /// The target of a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
