@@ -13,8 +13,6 @@
 mod child;
 mod confinement;
 mod job;
-#[cfg(feature = "compile")]
-mod translate;
 mod work;
 
 use std::{
@@ -65,7 +63,6 @@ pub struct CompileLimits {
 }
 
 /// Compiled code in the engine's format.
-#[cfg(feature = "compile")]
 pub(crate) struct Compiled(Vec<u8>);
 
 /// The result of examining a file.
@@ -122,7 +119,6 @@ impl Compiler {
     ///
     /// # Errors
     /// The problem of the file, or the limit that the child reached.
-    #[cfg(feature = "compile")]
     pub(crate) fn compile(&self, file: &Artifact) -> Result<Compiled, Problem> {
         match self.ask(Task::Compile, file)? {
             (Answer::Compiled { octets }, code) if octets == code.len() as u64 => {
@@ -158,7 +154,6 @@ impl Compiler {
     }
 }
 
-#[cfg(feature = "compile")]
 impl Compiled {
     pub(crate) fn into_octets(self) -> Vec<u8> {
         self.0
@@ -211,7 +206,6 @@ impl CompileLimits {
 }
 
 #[cfg(test)]
-#[cfg(feature = "compile")]
 mod tests {
     use std::{fs, process::Command, thread};
 

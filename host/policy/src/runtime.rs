@@ -63,7 +63,8 @@ impl Runtime {
         settings: RuntimeSettings,
         instances_max: u32,
     ) -> Result<Arc<Self>, RuntimeError> {
-        Self::with_allocations(settings, instances_max, &Allocation::ALL)
+        let allocations = [Allocation::Pooled, Allocation::OnDemand];
+        Self::with_allocations(settings, instances_max, &allocations)
     }
 
     /// Starts the engine with the first of these allocations that is available.

@@ -1,12 +1,8 @@
-use std::{
-    os::unix::fs::{PermissionsExt, symlink},
-    time::Duration,
-};
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use tempfile::TempDir;
 
-use super::{storing::TEMPORARY_AGE_MAX, *};
-use crate::limits::CACHED_FILES_MAX;
+use super::*;
 
 fn cache() -> (TempDir, Cache) {
     let folder = TempDir::new().unwrap();
