@@ -1,4 +1,5 @@
-//! The tools for authors of policies: `lessor plugin new`, `inspect`, `run`, `test` and `bench`.
+//! The tools for authors of policies: `lessor plugin new`, `inspect`, `run`, `test`,
+//! `bench` and `compile`.
 //!
 //! A policy runs here as in the server: with the same checks, the same runner and the same limits.
 //! This crate is not a server: there are no sockets, no leases and no allocation. Requests come
@@ -9,6 +10,7 @@
 
 mod bench;
 mod cases;
+mod compile;
 mod inspect;
 mod log;
 mod new;
@@ -29,7 +31,6 @@ use lessor_policy_host::PluginSource;
 pub use bench::CALLS_MAX;
 pub use cases::CASES_MAX;
 pub use new::Language;
-pub use workbench::user_cache;
 
 /// `lessor plugin …`.
 #[derive(Debug, clap::Args)]
@@ -59,6 +60,11 @@ enum Tool {
     ///
     /// Exits with 1 if the policy cannot be used or fails.
     Bench(bench::BenchArguments),
+    /// Compile policies for servers that were built without the feature `compile`.
+    ///
+    /// The server must have the same version and the same kind of processor, and the folder must
+    /// belong to root or to the user of the server.
+    Compile(compile::CompileArguments),
 }
 
 /// Reads a plugin file and its sidecar file as the server does. The arguments are the plugin, a
@@ -82,5 +88,6 @@ pub fn run(arguments: &PluginArguments, read_plugin: ReadPlugin) -> anyhow::Resu
         Tool::Run(arguments) => run::run(arguments, read_plugin),
         Tool::Test(arguments) => test::run(arguments, read_plugin),
         Tool::Bench(arguments) => bench::run(arguments, read_plugin),
+        Tool::Compile(arguments) => compile::run(arguments),
     }
 }

@@ -1,7 +1,7 @@
 //! The workbench: one plugin, prepared as by the server, and run on cases.
 
 use std::{
-    env, fmt, io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -11,7 +11,7 @@ use lessor_config::{Case, CaseRequest};
 use lessor_core::Row;
 use lessor_policy_host::{
     Chain, FaultKind, Hook, LookupSources, PluginError, PluginReport, PluginSource, Runner,
-    Runtime, RuntimeSettings,
+    Runtime, RuntimeSettings, user_cache,
 };
 use tempfile::TempDir;
 
@@ -208,13 +208,6 @@ pub(crate) fn read_case(path: Option<&Path>) -> Result<Case, Refused> {
         None => lessor_config::parse_case("request.toml", ""),
     };
     read.map_err(|mistakes| Refused(vec![mistakes.render(colour_on_stderr())]))
-}
-
-/// The folder `lessor/compiled` in the user's cache folder.
-pub fn user_cache() -> Option<PathBuf> {
-    let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    Some(named.or_else(home)?.join("lessor/compiled"))
 }
 
 impl From<Vec<PluginError>> for Refused {

@@ -23,6 +23,17 @@ pub enum Problem {
     #[error("another source has the same name; give each its own")]
     NameTaken,
 
+    /// The source is remote, and this program has none of these.
+    #[error(
+        "its type is {kind:?}, and this program was built without the feature `lookups-remote`, \
+         so it has only \"csv\" and \"json\". Use a lessor that has the feature (`lessor \
+         --version` lists features), or remove the source"
+    )]
+    NotBuiltIn {
+        /// The type of source, as in the configuration.
+        kind: &'static str,
+    },
+
     /// A file cannot be read.
     #[error("cannot read {path}: {error}; see to it that the file is there and lessor may read it")]
     Unreadable {

@@ -15,11 +15,16 @@
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+#![cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote sources use the rest"))]
 
+#[cfg(feature = "remote")]
 mod cause;
 mod error;
 mod failure_log;
 mod limits;
+#[cfg(not(feature = "remote"))]
+mod no_remote;
+#[cfg(feature = "remote")]
 mod remote;
 mod row;
 mod secret;
@@ -27,6 +32,7 @@ mod source;
 mod sources;
 mod status;
 mod table;
+#[cfg(feature = "remote")]
 mod tls;
 
 pub use error::{Problem, SourceError};

@@ -13,10 +13,13 @@ use lessor_settings::{
     CsvSettings, JsonSettings, RemoteLimits, SourceKind, SourceSettings, SqliteSettings,
 };
 
+#[cfg(not(feature = "remote"))]
+use crate::no_remote::{Backend, Remote};
+#[cfg(feature = "remote")]
+use crate::remote::{Backend, Remote};
 use crate::{
     Problem, SourceStatus, Table,
     limits::SHRINKS_TO_ONE_IN,
-    remote::{Backend, Remote},
     secret::{Secret, Secrets, read_certificates},
     status::Counters,
     table::Stamp,

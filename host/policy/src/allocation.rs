@@ -9,6 +9,10 @@ use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, STACK_OCTETS_MAX, TABLES_MAX};
 
+/// The version of [`Allocation::code_settings`], which changes with every setting. Code of another
+/// version is not looked for; wasmtime would refuse to load it.
+pub(crate) const CODE_SETTINGS: &str = "1";
+
 /// The number of tables: a component from wit-component has two, its own and that of its imports.
 const POOLED_TABLES_PER_INSTANCE: u32 = 4;
 
@@ -24,6 +28,16 @@ pub enum Allocation {
 }
 
 impl Allocation {
+    pub(crate) const ALL: [Self; 2] = [Self::Pooled, Self::OnDemand];
+
+    /// The name for keys of compiled code.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => "pooled",
+            Self::OnDemand => "on-demand",
+        }
+    }
+
     /// The settings of an engine that compiles for one with this allocation. All settings that
     /// change the code are the same; nothing is reserved for instances, since it creates none.
     pub(crate) fn code_settings(self) -> Config {
@@ -33,8 +47,6 @@ impl Allocation {
             .concurrency_support(false)
             .epoch_interruption(true)
             .max_wasm_stack(STACK_OCTETS_MAX)
-            // On all cores at once, compilation was seen to delay a packet by 90 ms.
-            .parallel_compilation(false)
             .allocation_strategy(InstanceAllocationStrategy::OnDemand);
         if self == Self::OnDemand {
             // Without much address space, 4 GiB cannot be reserved for each instance.
@@ -68,18 +80,20 @@ fn pool(instances_max: u32) -> InstanceAllocationStrategy {
 }
 
 #[cfg(test)]
+#[cfg(feature = "compile")]
 mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
     use wasmtime::Engine;
 
     use super::*;
-    use crate::cache::Key;
 
     #[test]
     fn what_the_child_compiles_is_what_the_engine_takes() {
-        for allocation in [Allocation::Pooled, Allocation::OnDemand] {
+        for allocation in Allocation::ALL {
             let serving = Engine::new(&allocation.serving_settings(2)).unwrap();
             let compiling = Engine::new(&allocation.code_settings()).unwrap();
-            assert_eq!(Key::new(&serving, &[7; 32]), Key::new(&compiling, &[7; 32]));
+            assert_eq!(compatibility(&serving), compatibility(&compiling));
             let code = compiling.precompile_component(&wat::parse_str("(component)").unwrap());
             let code = code.unwrap();
             let other = match allocation {
@@ -90,6 +104,13 @@ mod tests {
             assert!(load(&serving, &code).is_ok());
             assert!(load(&other.unwrap(), &code).is_err(), "{allocation:?}");
         }
+    }
+
+    /// The hash of wasmtime over everything that the code depends on.
+    fn compatibility(engine: &Engine) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
     }
 
     #[allow(unsafe_code, reason = "the code was just compiled")]

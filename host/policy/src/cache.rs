@@ -5,32 +5,27 @@
 //! Invariant: a [`Sealed`] comes from the compiler, or is the unmodified content of a file that
 //! only the server's user or root can have written.
 
+mod key;
+#[cfg(feature = "compile")]
+mod storing;
+
 use std::{
+    env,
     fs::{self, DirBuilder, File, OpenOptions},
-    hash::{Hash, Hasher},
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
-use wasmtime::Engine;
 
-use crate::{
-    compiler::Compiled,
-    error::RuntimeError,
-    limits::{CACHED_FILES_MAX, COMPILED_OCTETS_MAX},
-};
+pub(crate) use self::key::Key;
+use crate::{error::RuntimeError, limits::COMPILED_OCTETS_MAX};
 
 const MAGIC: &[u8; 16] = b"lessor-cache-1\n\0";
 const DIGEST_OCTETS: usize = 32;
 const SUFFIX: &str = "compiled";
-const TEMPORARY_SUFFIX: &str = "temporary";
-/// Temporary files older than this were left behind by a server that ended during a write.
-const TEMPORARY_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// Write permission for anyone but the owner.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
@@ -40,34 +35,22 @@ pub(crate) struct Cache {
     folder: PathBuf,
 }
 
-/// What identifies a compiled component: the component it was compiled from, and the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key([u8; DIGEST_OCTETS]);
-
 /// Compiled code whose origin was checked.
 pub(crate) struct Sealed {
     octets: Vec<u8>,
 }
 
+/// Returns the folder of compiled plugins for commands that a user runs: `lessor/compiled` in the
+/// user's cache folder.
+pub fn user_cache() -> Option<PathBuf> {
+    let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    Some(named.or_else(home)?.join("lessor/compiled"))
+}
+
 impl Sealed {
     pub(crate) fn octets(&self) -> &[u8] {
         &self.octets
-    }
-}
-
-impl From<Compiled> for Sealed {
-    fn from(compiled: Compiled) -> Self {
-        Self { octets: compiled.into_octets() }
-    }
-}
-
-impl Key {
-    /// The key of the component with this SHA-256, compiled by `engine`. The engine's hash covers
-    /// wasmtime's version, the processor and every setting that changes the code.
-    pub(crate) fn new(engine: &Engine, component_digest: &[u8; DIGEST_OCTETS]) -> Self {
-        let mut hasher = DigestHasher(Sha256::new_with_prefix(component_digest));
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Self(hasher.0.finalize().into())
     }
 }
 
@@ -117,59 +100,10 @@ impl Cache {
         }
     }
 
-    /// Stores compiled code. Failures are only logged, because nothing depends on the cache.
-    pub(crate) fn put(&self, key: &Key, octets: &[u8]) {
-        if let Err(error) = self.write(key, octets) {
-            let folder = self.folder.display();
-            tracing::warn!(%folder, %error, "the compiled plugin could not be cached");
-        }
-        self.remove_oldest();
-    }
-
-    fn write(&self, key: &Key, octets: &[u8]) -> io::Result<()> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{count}.{TEMPORARY_SUFFIX}", process::id());
-        let temporary = self.folder.join(name);
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut file| {
-                file.write_all(MAGIC)?;
-                file.write_all(&seal(key, octets))?;
-                file.write_all(octets)
-            })
-            .and_then(|()| fs::rename(&temporary, self.path(key)));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
-    }
-
-    /// Removes the least recently used files, and temporary files that were left behind.
-    fn remove_oldest(&self) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        let now = SystemTime::now();
-        let mut compiled = Vec::new();
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let Ok(modified) = fs::metadata(&path).and_then(|found| found.modified()) else {
-                continue;
-            };
-            let age = now.duration_since(modified).unwrap_or_default();
-            match path.extension().and_then(|suffix| suffix.to_str()) {
-                Some(SUFFIX) => compiled.push((age, path)),
-                Some(TEMPORARY_SUFFIX) if age > TEMPORARY_AGE_MAX => {
-                    let _ = fs::remove_file(path);
-                }
-                _ => {}
-            }
-        }
-        compiled.sort();
-        for (_, path) in compiled.iter().skip(CACHED_FILES_MAX) {
-            let _ = fs::remove_file(path);
-        }
+    /// Returns the folder.
+    #[cfg(not(feature = "compile"))]
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn path(&self, key: &Key) -> PathBuf {
@@ -216,18 +150,6 @@ fn is_trusted(metadata: &fs::Metadata) -> bool {
     [own, 0].contains(&metadata.uid()) && metadata.mode() & WRITABLE_BY_OTHERS == 0
 }
 
-/// Feeds the data of a `Hash` into a digest. Unlike the hashers of std, it is stable across builds.
-struct DigestHasher(Sha256);
-
-impl Hasher for DigestHasher {
-    fn write(&mut self, octets: &[u8]) {
-        self.0.update(octets);
-    }
-
-    fn finish(&self) -> u64 {
-        0
-    }
-}
-
 #[cfg(test)]
+#[cfg(feature = "compile")]
 mod tests;

@@ -13,6 +13,8 @@
 mod child;
 mod confinement;
 mod job;
+#[cfg(feature = "compile")]
+mod translate;
 mod work;
 
 use std::{
@@ -63,6 +65,7 @@ pub struct CompileLimits {
 }
 
 /// Compiled code in the engine's format.
+#[cfg(feature = "compile")]
 pub(crate) struct Compiled(Vec<u8>);
 
 /// The result of examining a file.
@@ -119,6 +122,7 @@ impl Compiler {
     ///
     /// # Errors
     /// The problem of the file, or the limit that the child reached.
+    #[cfg(feature = "compile")]
     pub(crate) fn compile(&self, file: &Artifact) -> Result<Compiled, Problem> {
         match self.ask(Task::Compile, file)? {
             (Answer::Compiled { octets }, code) if octets == code.len() as u64 => {
@@ -154,6 +158,7 @@ impl Compiler {
     }
 }
 
+#[cfg(feature = "compile")]
 impl Compiled {
     pub(crate) fn into_octets(self) -> Vec<u8> {
         self.0
@@ -206,6 +211,7 @@ impl CompileLimits {
 }
 
 #[cfg(test)]
+#[cfg(feature = "compile")]
 mod tests {
     use std::{fs, process::Command, thread};
 

@@ -230,6 +230,45 @@ pub enum Problem {
     /// The compiler refused the plugin.
     #[error("cannot be compiled: {0}. Rebuild it with current tools")]
     Compile(String),
+    /// The folder of compiled code has none for the plugin, and this program cannot compile.
+    #[serde(skip)]
+    #[error(
+        "is not compiled for this server, which was built without the feature `compile`: found \
+         {found} in {}. On such a processor, run `lessor plugin compile --cache {} FILE` of the \
+         same version, built with that feature",
+        folder.display(),
+        folder.display()
+    )]
+    NotPrecompiled {
+        /// What the folder has instead.
+        found: String,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The plugin is to be compiled, and this program cannot compile.
+    #[serde(skip)]
+    #[error(
+        "cannot be compiled, because this program was built without the feature `compile`. Use a \
+         lessor that has it (`lessor --version` lists features)"
+    )]
+    NoCompilerBuiltIn,
+    /// The compiled code could not be stored.
+    #[serde(skip)]
+    #[error("was compiled, but cannot be stored in {}: {error}", folder.display())]
+    NotStored {
+        /// The folder.
+        folder: PathBuf,
+        /// The problem.
+        error: String,
+    },
+    /// There is no folder of compiled code, and this program cannot compile.
+    #[serde(skip)]
+    #[error(
+        "is not compiled for this server, which was built without the feature `compile` and has no \
+         folder of compiled plugins. Set `cache` below [plugins], and fill that folder with \
+         `lessor plugin compile` of the same version, built with that feature"
+    )]
+    NoPrecompiled,
     /// The file is truncated, or is not WebAssembly after its first octets.
     #[error(
         "is damaged or incomplete: {0}. Copy the file again under another name and rename it, or \
@@ -313,6 +352,12 @@ pub enum Problem {
         /// The problem.
         problem: Box<Problem>,
     },
+    /// The file is a script, and this program cannot run any.
+    #[error(
+        "is a script, and this program was built without the feature `scripts`. Use a lessor that \
+         has it (`lessor --version` lists features), or remove the file"
+    )]
+    NoScripts,
     /// The script is not valid UTF-8.
     #[error("is not text: line {line} has an octet that is not UTF-8. Save the script as UTF-8")]
     NotText {

@@ -57,7 +57,9 @@ pub mod limits;
 mod longest_wait;
 mod lookups;
 mod plugin;
+mod precompile;
 mod prepare;
+mod processor;
 mod runner;
 mod runtime;
 mod script;
@@ -75,6 +77,7 @@ pub use allocation::Allocation;
 pub use belongings::{
     Metric, Remembered, StateChange, StateEntry, StateStatus, StateStore, StateStoreError,
 };
+pub use cache::user_cache;
 pub use chain::Chain;
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};
 pub use error::{CompileLimit, PluginError, Problem, RuntimeError};
@@ -84,6 +87,7 @@ pub use hook::Hook;
 pub use host::Encode;
 pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
+pub use precompile::precompile;
 pub use runner::{Observer, Runner};
 pub use runtime::{Runtime, RuntimeSettings};
 pub use script::{Named, NamedKind};

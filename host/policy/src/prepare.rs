@@ -257,23 +257,52 @@ fn compile(
     examination: &Examination,
 ) -> Result<(Component, bool), Problem> {
     let engine = runtime.engine();
-    let digest = &examination.component_digest;
-    let keyed = runtime.cache().map(|cache| (cache, Key::new(engine, digest)));
-    if let Some((cache, key)) = &keyed
-        && let Some(sealed) = cache.get(key)
-    {
-        match trusted::load(engine, &sealed) {
-            Ok(component) => return Ok((component, true)),
-            Err(error) => tracing::warn!(%error, "the compiled plugin in the cache is not used"),
+    let key = Key::new(runtime.allocation(), &examination.component_digest);
+    let cached = runtime.cache().and_then(|cache| cache.get(&key));
+    let refused = match cached.map(|sealed| trusted::load(engine, &sealed)) {
+        Some(Ok(component)) => return Ok((component, true)),
+        Some(Err(error)) => {
+            tracing::warn!(%error, "the compiled plugin in the cache is not used");
+            Some(error)
         }
-    }
-    let sealed = Sealed::from(runtime.compiler().compile(artifact)?);
+        None => None,
+    };
+    let sealed = compiled_now(runtime, artifact, &key, refused)?;
     let component =
         trusted::load(engine, &sealed).map_err(|error| Problem::Compile(format!("{error:#}")))?;
-    if let Some((cache, key)) = &keyed {
+    Ok((component, false))
+}
+
+/// Compiles a file and stores the code in the cache.
+#[cfg(feature = "compile")]
+fn compiled_now(
+    runtime: &Runtime,
+    artifact: &Artifact,
+    key: &Key,
+    _: Option<wasmtime::Error>,
+) -> Result<Sealed, Problem> {
+    let sealed = Sealed::from(runtime.compiler().compile(artifact)?);
+    if let Some(cache) = runtime.cache() {
         cache.put(key, sealed.octets());
     }
-    Ok((component, false))
+    Ok(sealed)
+}
+
+/// Explains that this program cannot compile, and why it has no compiled code.
+#[cfg(not(feature = "compile"))]
+fn compiled_now(
+    runtime: &Runtime,
+    _: &Artifact,
+    _: &Key,
+    refused: Option<wasmtime::Error>,
+) -> Result<Sealed, Problem> {
+    let Some(cache) = runtime.cache() else { return Err(Problem::NoPrecompiled) };
+    let folder = cache.folder().to_owned();
+    let found = match refused {
+        Some(error) => format!("code that cannot be used here ({error:#})"),
+        None => "no code for it".to_owned(),
+    };
+    Err(Problem::NotPrecompiled { found, folder })
 }
 
 fn link(

@@ -63,8 +63,7 @@ impl Runtime {
         settings: RuntimeSettings,
         instances_max: u32,
     ) -> Result<Arc<Self>, RuntimeError> {
-        let allocations = [Allocation::Pooled, Allocation::OnDemand];
-        Self::with_allocations(settings, instances_max, &allocations)
+        Self::with_allocations(settings, instances_max, &Allocation::ALL)
     }
 
     /// Starts the engine with the first of these allocations that is available.

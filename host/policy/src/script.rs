@@ -1,97 +1,22 @@
-//! Scripts: policies that are text, run by an interpreter.
+//! Scripts: policies that are text, run by an interpreter. Without the feature `scripts`, a script
+//! is refused and cannot exist.
 
+#[cfg(not(feature = "scripts"))]
+mod absent;
+#[cfg(feature = "scripts")]
 mod depth;
+#[cfg(feature = "scripts")]
 mod loops;
+mod name;
+#[cfg(feature = "scripts")]
 mod named;
+#[cfg(feature = "scripts")]
+mod text;
+#[cfg(feature = "scripts")]
 mod tokens;
 
-use std::{io::Read, path::Path};
-
-use sha2::{Digest, Sha256};
-
-use crate::{error::Problem, limits::SCRIPT_OCTETS_MAX};
-
-pub use named::{Named, NamedKind};
-
-/// The byte order marks of UTF-16.
-const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
-
-/// A script.
-#[derive(Clone, Debug)]
-pub(crate) struct Script {
-    /// The name of the file, with its extension.
-    pub(crate) file_name: String,
-    pub(crate) text: String,
-    /// SHA-256 of the file.
-    pub(crate) digest: [u8; 32],
-}
-
-impl Script {
-    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
-        let file = lessor_files::open(path).map_err(Problem::Unreadable)?;
-        let found = file.metadata().map_err(Problem::Unreadable)?.len();
-        let mut octets = Vec::new();
-        file.take(SCRIPT_OCTETS_MAX + 1).read_to_end(&mut octets).map_err(Problem::Unreadable)?;
-        if octets.len() as u64 > SCRIPT_OCTETS_MAX {
-            return Err(Problem::ScriptTooLarge { octets: found.max(octets.len() as u64) });
-        }
-        let digest = Sha256::digest(&octets).into();
-        if UTF_16_MARKS.iter().any(|mark| octets.starts_with(mark)) {
-            return Err(Problem::Utf16);
-        }
-        let text = String::from_utf8(octets).map_err(|error| {
-            let valid =
-                error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-            let line = 1 + valid.iter().filter(|octet| **octet == b'\n').count();
-            Problem::NotText { line }
-        })?;
-        // Some editors write a byte order mark before UTF-8 too. It is not part of the script.
-        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { file_name, text, digest })
-    }
-
-    /// The pools and sources that the script names literally.
-    pub(crate) fn named(&self) -> Vec<Named> {
-        named::named(&self.text, self.is_javascript())
-    }
-
-    /// A sentence that says where the script has loops.
-    pub(crate) fn loops(&self) -> String {
-        loops::described(&self.text, self.is_javascript())
-    }
-
-    /// The deepest nesting, and its line.
-    pub(crate) fn deepest(&self) -> (usize, usize) {
-        depth::deepest(&self.text, self.is_javascript())
-    }
-
-    fn is_javascript(&self) -> bool {
-        self.file_name.ends_with(".js")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(octets: &[u8]) -> Result<Script, Problem> {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("20-garden.rhai");
-        std::fs::write(&path, octets).unwrap();
-        Script::read(&path)
-    }
-
-    #[test]
-    fn scripts_are_text_of_a_limited_size() {
-        assert_eq!(read("fn ä() {}".as_bytes()).unwrap().file_name, "20-garden.rhai");
-        assert!(matches!(read(b"one\ntwo\n\xff"), Err(Problem::NotText { line: 3 })));
-        assert_eq!(read("\u{feff}fn a() {}".as_bytes()).unwrap().text, "fn a() {}");
-        assert!(matches!(read(b"\xff\xfef\0n\0"), Err(Problem::Utf16)));
-        let longest = SCRIPT_OCTETS_MAX as usize;
-        assert_eq!(read(&vec![b' '; longest]).unwrap().text.len(), longest);
-        let refused = read(&vec![b' '; longest + 1]);
-        let Err(Problem::ScriptTooLarge { octets }) = refused else { panic!("{refused:?}") };
-        assert_eq!(octets as usize, longest + 1);
-    }
-}
+#[cfg(not(feature = "scripts"))]
+pub(crate) use absent::Script;
+pub use name::{Named, NamedKind};
+#[cfg(feature = "scripts")]
+pub(crate) use text::Script;

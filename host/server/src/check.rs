@@ -33,15 +33,26 @@ pub(crate) fn run(path: &Path) -> ExitCode {
 /// Creates the runtime for plugins in a command that is not a server. Compiled code is cached for
 /// the user, so that the next command need not compile it; only the server uses the server's
 /// folder.
-pub(crate) fn runtime() -> Result<Arc<Runtime>, RuntimeError> {
-    let cache = lessor_author::user_cache();
+#[cfg(feature = "compile")]
+pub(crate) fn runtime(_: &Path) -> Result<Arc<Runtime>, RuntimeError> {
+    let cache = lessor_policy_host::user_cache();
     let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() });
     // A command works without a cache, too.
     runtime.or_else(|_| Runtime::new(RuntimeSettings::default()))
 }
 
+/// Creates the runtime for plugins in a command that is not a server. Without a compiler, it has
+/// only what is in the folder of this configuration's server.
+#[cfg(not(feature = "compile"))]
+pub(crate) fn runtime(config: &Path) -> Result<Arc<Runtime>, RuntimeError> {
+    // Mistakes in the configuration are reported when it is read with its plugins.
+    let configuration = generation::load_configuration(config, false).ok();
+    let cache = configuration.and_then(|found| found.plugins).and_then(|plugins| plugins.cache);
+    Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() })
+}
+
 fn check(path: &Path) -> Result<String, Refusal> {
-    let runtime = runtime().map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
+    let runtime = runtime(path).map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
     let Parts { configuration, lookups, chain, .. } =
         generation::read(&runtime, path, colour_on_stderr(), None)?;
     let mistakes = named::unknown(&configuration, &lookups, &chain);

@@ -316,8 +316,8 @@ fn offline(
     subject: &Subject,
     no_answer: &anyhow::Error,
 ) -> anyhow::Result<Answer> {
-    let runtime = check::runtime()?;
     let config = &arguments.file.config;
+    let runtime = check::runtime(config)?;
     let Parts { configuration, lookups, chain, .. } =
         generation::read(&runtime, config, colour_on_stderr(), None)?;
     let (engines, from) = shards_of_store(&configuration, no_answer)?;

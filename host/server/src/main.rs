@@ -18,6 +18,7 @@ mod event;
 mod exchange;
 mod exit;
 mod explain;
+mod features;
 mod generation;
 mod heard;
 mod held;
@@ -35,6 +36,7 @@ mod observer;
 mod order;
 mod parking;
 mod patience;
+#[cfg(feature = "author")]
 mod plugin;
 mod plugin_folder;
 mod plugin_state;
@@ -67,7 +69,7 @@ mod worker;
 
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
 };
@@ -76,13 +78,12 @@ use clap::{
     Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
 };
-use lessor_author::PluginArguments;
 use lessor_files::NameProblem;
-use lessor_load::LoadArgs;
 
 /// DHCPv4 server for access networks, with policies in WebAssembly.
 #[derive(Debug, Parser)]
-#[command(name = "lessor", version, about, max_term_width = 100)]
+#[command(name = "lessor", version, long_version = features::version(), about)]
+#[command(max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -131,11 +132,19 @@ enum Command {
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Write, inspect, try, test and benchmark policies.
-    Plugin(PluginArguments),
+    #[cfg(feature = "author")]
+    Plugin(lessor_author::PluginArguments),
+    #[cfg(not(feature = "author"))]
+    #[command(hide = true)]
+    Plugin(features::NotBuiltIn),
     /// Simulate the traffic of many subscribers behind a relay; measure and audit the replies.
     ///
     /// Exits with 1 if replies are missing or if two clients hold the same address.
+    #[cfg(feature = "load")]
     Load(LoadCommand),
+    #[cfg(not(feature = "load"))]
+    #[command(hide = true)]
+    Load(features::NotBuiltIn),
     /// Compile one plugin file from standard input. The server starts this command for each file.
     #[command(name = lessor_policy_host::COMPILE_COMMAND, hide = true)]
     CompilePlugin,
@@ -156,10 +165,11 @@ pub(crate) struct ConfigurationFile {
     pub(crate) config: PathBuf,
 }
 
+#[cfg(feature = "load")]
 #[derive(Debug, clap::Args)]
 struct LoadCommand {
     #[command(flatten)]
-    arguments: LoadArgs,
+    arguments: lessor_load::LoadArgs,
 }
 
 fn main() -> ExitCode {
@@ -188,9 +198,15 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Record(arguments) => record::run(&arguments),
         Command::Replay(arguments) => Ok(replay::run(&arguments)),
         Command::Store(command) => store::run(&command),
+        #[cfg(feature = "author")]
         Command::Plugin(arguments) => plugin::run(&arguments),
+        #[cfg(not(feature = "author"))]
+        Command::Plugin(command) => command.refuse("plugin", "author"),
         Command::CompilePlugin => Ok(lessor_policy_host::compile_child()),
+        #[cfg(feature = "load")]
         Command::Load(command) => load(&command.arguments),
+        #[cfg(not(feature = "load"))]
+        Command::Load(command) => command.refuse("load", "load"),
         Command::Reasons { json } => {
             status::print_reasons(json)?;
             Ok(ExitCode::SUCCESS)
@@ -205,7 +221,10 @@ fn shown_path(path: OsString) -> Result<PathBuf, NameProblem> {
     Ok(path)
 }
 
-fn load(arguments: &LoadArgs) -> anyhow::Result<ExitCode> {
+#[cfg(feature = "load")]
+fn load(arguments: &lessor_load::LoadArgs) -> anyhow::Result<ExitCode> {
+    use io::Write as _;
+
     let report = lessor_load::run(arguments)?;
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);

@@ -134,8 +134,8 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
 
 /// Returns whether there are differences.
 fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
-    let runtime = check::runtime()?;
     let config = &arguments.configuration.config;
+    let runtime = check::runtime(config)?;
     let set = read_set(&runtime, config, arguments.plugins.as_deref())?;
     let is_compared = arguments.against.is_some() || arguments.against_plugins.is_some();
     let against = if is_compared {

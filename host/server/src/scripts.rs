@@ -56,6 +56,13 @@ fn meant(ending: &str) -> Option<&'static str> {
 /// # Errors
 /// With the folders that were searched, and what to do.
 pub(crate) fn interpreter(file: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
+    if !cfg!(feature = "scripts") {
+        return Err(
+            "is a script, and this lessor was built without the feature `scripts`. Use one \
+                    that has it (`lessor --version` lists features), or remove the file"
+                .to_owned(),
+        );
+    }
     let folders = folder.map_or_else(usual_folders, |folder| vec![folder.to_owned()]);
     let found = folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file());
     found.ok_or_else(|| {

@@ -45,6 +45,24 @@ pub(crate) fn lessor_with_tests() -> anyhow::Result<PathBuf> {
     server_in("debug")
 }
 
+/// Builds a server without features, runs its unit tests, and returns a copy of it: the next build
+/// of a server takes its place.
+///
+/// # Errors
+/// Returns an error if it does not build without warnings, or a test fails.
+pub(crate) fn small_lessor() -> anyhow::Result<PathBuf> {
+    run(&mut programs_command(&["lessor"], Some("")))?;
+    let tests = ["test", "--workspace", "--no-default-features", "--locked", "--bin", "lessor"];
+    run(cargo().args(tests))?;
+    let folder = target_folder()?.join("small");
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot create {}", folder.display()))?;
+    let copy = folder.join("lessor");
+    std::fs::copy(server_in("debug")?, &copy)
+        .with_context(|| format!("cannot write {}", copy.display()))?;
+    Ok(copy)
+}
+
 /// Returns the server that the demo's front door has built.
 ///
 /// # Errors
@@ -58,7 +76,9 @@ pub(crate) fn demo_lessor() -> anyhow::Result<PathBuf> {
 /// # Errors
 /// Returns an error if one does not build.
 pub(crate) fn policies() -> anyhow::Result<Vec<PathBuf>> {
-    let built = guests(&POLICIES)?;
+    add_wasm_targets()?;
+    eprintln!("building {} for WebAssembly", POLICIES.join(", "));
+    let built = lessor_guests::build_exactly(&POLICIES, Target::Bare)?;
     let folder = target_folder()?.join("policies");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
@@ -71,14 +91,15 @@ pub(crate) fn policies() -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Builds policies by the names of their packages, in the folder in which tests also look for them.
+/// Builds all policies, those for tests too.
 ///
 /// # Errors
 /// Returns an error if one does not build.
-pub(crate) fn guests(packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn all_policies() -> anyhow::Result<()> {
     add_wasm_targets()?;
-    eprintln!("building {} for WebAssembly", packages.join(", "));
-    Ok(lessor_guests::build(packages, Target::Bare)?)
+    eprintln!("building all policies for WebAssembly");
+    lessor_guests::build(&POLICIES, Target::Bare)?;
+    Ok(())
 }
 
 /// Builds the interpreters of scripts, and returns their folder, in which the server of this

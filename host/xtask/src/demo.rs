@@ -21,7 +21,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use lessor_guests::workspace;
+use lessor_guests::{RHAI, workspace};
 use lessor_load::{Acquired, Answer, Subscriber};
 use lessor_terminal::table;
 use owo_colors::{OwoColorize, Stream::Stdout};
@@ -56,7 +56,7 @@ struct Expected {
     decided_by: &'static str,
 }
 
-const SUBSCRIBERS: [Expected; 5] = [
+const SUBSCRIBERS: [Expected; 6] = [
     Expected {
         name: "Ada, on the basic plan",
         circuit_id: "olt1/1/1/onu1",
@@ -97,7 +97,18 @@ const SUBSCRIBERS: [Expected; 5] = [
         lease_time_secs: 60,
         decided_by: "20-walled-garden",
     },
+    Expected {
+        name: "Emil, on trial",
+        circuit_id: "olt1/3/1/onu9",
+        vendor_class: None,
+        address: "100.64.1.",
+        lease_time_secs: 600,
+        decided_by: "15-trial-lines",
+    },
 ];
+
+/// The policy that is a script.
+const SCRIPT: &str = "15-trial-lines.rhai";
 
 /// The subscriber that pays in the second act.
 const CARLA: usize = 2;
@@ -109,6 +120,7 @@ const CARLA: usize = 2;
 pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let lessor = artifacts::demo_lessor()?;
     let policies = artifacts::policies()?;
+    artifacts::interpreters_of(&[RHAI])?;
     let folder = tempfile::Builder::new().prefix("lessor-demo-").tempdir()?;
     let config = lay_out(folder.path(), &policies)?;
     let network = access::private_network(PREFIX)?;
@@ -117,7 +129,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let mut access = Access::open(network).context("cannot bind the demo's relay")?;
     println!("  {}", access.description());
 
-    say("Five subscribers behind a relay ask for an address, and their messages are recorded:");
+    say("Six subscribers behind a relay ask for an address, and their messages are recorded:");
     // Each sends a DISCOVER and a REQUEST.
     let recording = Recording::begin(&lessor, &config, 2 * SUBSCRIBERS.len())?;
     let held = first_act(&mut access, &server)?;
@@ -279,6 +291,8 @@ fn lay_out(folder: &Path, policies: &[PathBuf]) -> anyhow::Result<PathBuf> {
         std::fs::copy(examples.join("demo-plugins").join(&sidecar), plugins.join(&sidecar))
             .with_context(|| format!("cannot copy examples/demo-plugins/{sidecar}"))?;
     }
+    std::fs::copy(examples.join("demo-plugins").join(SCRIPT), plugins.join(SCRIPT))
+        .with_context(|| format!("cannot copy examples/demo-plugins/{SCRIPT}"))?;
     Ok(config)
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `cargo xtask lint`: run all tests, including those with real DHCP
 //! clients, and the lints.
 
-use lessor_guests::{CORE, POLICIES, TEST_GUESTS, cargo, target_folder};
+use lessor_guests::{INTERPRETERS, cargo, target_folder};
 
 use crate::{artifacts, command::run, setup};
 
@@ -32,11 +32,13 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
         }
     }
     // Builds all policies at once, so that the tests find them built.
-    artifacts::guests(&[&POLICIES[..], &TEST_GUESTS, &[CORE]].concat())?;
+    artifacts::all_policies()?;
     artifacts::interpreters()?;
+    let small = artifacts::small_lessor()?;
     let lessor = artifacts::lessor_with_tests()?;
     let mut test = cargo();
-    test.args(["test", "--workspace", "--no-fail-fast", "--locked"]).env("LESSOR_BIN", lessor);
+    test.args(["test", "--workspace", "--no-fail-fast", "--locked"]);
+    test.env("LESSOR_BIN", lessor).env("LESSOR_SMALL_BIN", small);
     if let Some(filter) = &arguments.filter {
         test.args(["--", filter]);
     }
@@ -49,15 +51,21 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
 /// Returns an error if a check fails.
 pub(crate) fn lint() -> anyhow::Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
-    // The interpreters are empty crates for the host.
-    let target = ["--target", "wasm32-unknown-unknown", "--target-dir"];
-    let packages = ["-p", "javascript-interpreter", "-p", "rhai-interpreter"];
+    for features in [&[][..], &["--no-default-features"]] {
+        let clippy = ["clippy", "--workspace", "--all-targets", "--locked"];
+        run(cargo().args(clippy).args(features).args(["--", "--deny", "warnings"]))?;
+    }
+    // The interpreters are empty crates for the host. The profile is that of their build, so that
+    // the macros that they use are compiled once.
+    let packages = INTERPRETERS.iter().flat_map(|(package, _)| ["--package", package]);
     let mut wasm = cargo();
-    wasm.arg("clippy").args(packages).args(target).arg(target_folder()?.join("guests"));
+    wasm.args(["clippy", "--locked", "--profile", "policy"]).args(packages);
+    wasm.args(["--target", "wasm32-unknown-unknown", "--target-dir"]);
+    wasm.arg(target_folder()?.join("guests"));
     run(wasm.args(["--", "--deny", "warnings"]))?;
     // Circles of modules, the wording of comments, and pages that list what there is.
-    run(cargo().args(["test", "--package", "lessor-house", "--locked"]))?;
+    let house = ["test", "--workspace", "--locked", "--test", "house", "--test", "documents"];
+    run(cargo().args(house))?;
     run(cargo()
         .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "--deny warnings"))

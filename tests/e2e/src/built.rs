@@ -18,6 +18,15 @@ pub fn lessor() -> &'static Path {
     })
 }
 
+/// Returns the server without features that `LESSOR_SMALL_BIN` names, if it is set. No test builds
+/// it, because it would take the place of the other one.
+pub fn small_lessor() -> Option<&'static Path> {
+    static BINARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let named = || std::env::var_os("LESSOR_SMALL_BIN").map(PathBuf::from);
+    let binary = BINARY.get_or_init(|| Some(existing(named()?, "LESSOR_SMALL_BIN")));
+    binary.as_deref()
+}
+
 /// Builds a policy of this checkout by the name of its package, and returns its file.
 pub fn policy(package: &str) -> PathBuf {
     static POLICIES: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);

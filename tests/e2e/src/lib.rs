@@ -6,6 +6,7 @@
 //! test.
 //!
 //! - `LESSOR_BIN` names the binary to test; without it, cargo builds it.
+//! - `LESSOR_SMALL_BIN` names a binary without features.
 //! - `LESSOR_REQUIRE_E2E=1` makes tests fail that cannot run on this machine.
 //! - `LESSOR_FLOOD` sets the number of messages of a flood.
 //! - `LESSOR_SEED` repeats a random run; tests with random values print their seed.

@@ -52,6 +52,10 @@ fn what_is_missing(need: &str) -> Option<String> {
         let minutes = "minutes, to fetch packages (LESSOR_REQUIRE_E2E=1 grants them)";
         return (!is_asked_for).then(|| minutes.to_owned());
     }
+    if need == "small_lessor" {
+        let how = "a server without features (cargo xtask test builds it)";
+        return crate::built::small_lessor().is_none().then(|| how.to_owned());
+    }
     let is_there = match need {
         "faketime" => crate::clock::library().is_some(),
         "loop_disk" => return no_loop_disk(),

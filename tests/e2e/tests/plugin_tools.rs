@@ -107,7 +107,7 @@ fn steady_line(line: &str) -> String {
 fn every_tool_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
     let mut shown = succeeds(folder.path(), &["--help"]);
-    for tool in ["new", "inspect", "run", "test", "bench"] {
+    for tool in ["new", "inspect", "run", "test", "bench", "compile"] {
         shown.push_str(&format!("\n$ lessor plugin {tool} --help\n"));
         shown.push_str(&succeeds(folder.path(), &[tool, "--help"]));
     }

@@ -1,4 +1,4 @@
-//! `docs/architecture.md` lists the crates and modules that there are.
+//! `docs/architecture.md` lists the crates, modules and features that there are.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -63,4 +63,15 @@ fn the_modules_of_core_and_server_are_listed() {
         left_out.iter().for_each(|name| assert!(found.remove(*name), "{name} is not in {folder}"));
         assert_same(folder, &listed(&document, heading), &found);
     }
+}
+
+#[test]
+fn the_features_of_the_server_are_listed() {
+    let manifest = fs::read_to_string(root().join("host/server/Cargo.toml")).unwrap();
+    let (_, features) = manifest.split_once("[features]\n").unwrap();
+    let features = features.lines().take_while(|line| !line.starts_with('['));
+    let named = features.filter_map(|line| line.split_once(" = ").map(|(name, _)| name.to_owned()));
+    let mut found: BTreeSet<String> = named.collect();
+    assert!(found.remove("default"), "{found:?}");
+    assert_same("features", &listed(&architecture(), "## Features"), &found);
 }

@@ -1,8 +1,12 @@
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::{
+    os::unix::fs::{PermissionsExt, symlink},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{storing::TEMPORARY_AGE_MAX, *};
+use crate::limits::CACHED_FILES_MAX;
 
 fn cache() -> (TempDir, Cache) {
     let folder = TempDir::new().unwrap();

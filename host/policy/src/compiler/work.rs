@@ -5,24 +5,18 @@
 
 use std::{
     any::Any,
-    borrow::Cow,
     io::{self, BufRead, Write},
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
 };
 
 use sha2::{Digest, Sha256};
-use wasmtime::Engine;
 
 use super::{
     Examination, confinement,
     job::{Answer, Job, Task},
 };
-use crate::{
-    artifact, contract,
-    error::{CompileLimit, Problem},
-    limits::COMPILED_OCTETS_MAX,
-};
+use crate::{artifact, contract, error::Problem};
 
 /// The main function of a program that was started as a compiler's child. Call this first in
 /// `main`, before a second thread is started.
@@ -65,21 +59,15 @@ impl Job {
                 let examination = Examination { examined, component_digest };
                 Ok((Answer::Examined(Box::new(examination)), Vec::new()))
             }
+            #[cfg(not(feature = "compile"))]
+            Task::Compile => Err(vec![Problem::NoCompilerBuiltIn]),
+            #[cfg(feature = "compile")]
             Task::Compile => {
-                let code = self.compile(component).map_err(|problem| vec![problem])?;
+                let code = super::translate::compile(&component, self.allocation)
+                    .map_err(|problem| vec![problem])?;
                 Ok((Answer::Compiled { octets: code.len() as u64 }, code))
             }
         }
-    }
-
-    fn compile(&self, component: Cow<'_, [u8]>) -> Result<Vec<u8>, Problem> {
-        let refused = |error: wasmtime::Error| Problem::Compile(format!("{error:#}"));
-        let engine = Engine::new(&self.allocation.code_settings()).map_err(refused)?;
-        let code = engine.precompile_component(&component).map_err(refused)?;
-        if code.len() as u64 > COMPILED_OCTETS_MAX {
-            return Err(Problem::CompileLimit(CompileLimit::CodeMib(COMPILED_OCTETS_MAX >> 20)));
-        }
-        Ok(code)
     }
 }
 

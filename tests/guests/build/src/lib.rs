@@ -13,8 +13,8 @@ mod workspace;
 
 pub use error::BuildError;
 pub use policies::{
-    CORE, INTERPRETERS, POLICIES, TEST_GUESTS, Target, build, build_command, file, interpreters,
-    interpreters_of, policy,
+    CORE, INTERPRETERS, POLICIES, RHAI, TEST_GUESTS, Target, build, build_command, build_exactly,
+    file, interpreters, interpreters_of, policy,
 };
 pub use toolchain::{add_wasm_targets, is_installed};
 pub use workspace::{

@@ -21,9 +21,11 @@ pub const TEST_GUESTS: [&str; 6] =
 /// The core as a module, whose imports are checked; the package in `tests/purity`.
 pub const CORE: &str = "core-purity";
 
-/// The shipped interpreters: their packages, and the names of their installed files.
-pub const INTERPRETERS: [(&str, &str); 2] =
-    [("javascript-interpreter", "javascript.wasm"), ("rhai-interpreter", "rhai.wasm")];
+/// The interpreter for scripts in Rhai: its package, and the name of its installed file.
+pub const RHAI: (&str, &str) = ("rhai-interpreter", "rhai.wasm");
+
+/// All shipped interpreters.
+pub const INTERPRETERS: [(&str, &str); 2] = [("javascript-interpreter", "javascript.wasm"), RHAI];
 
 /// The target of a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,9 +39,23 @@ pub enum Target {
 
 /// Builds the policies of these packages and returns their files, in the same order.
 ///
+/// One command of cargo builds all policies, whichever are wanted, because cargo compiles what they
+/// depend on for the whole set of packages, and would compile it again for another set.
+///
 /// # Errors
 /// Returns an error if cargo cannot be run or fails.
 pub fn build(packages: &[&str], target: Target) -> Result<Vec<PathBuf>, BuildError> {
+    let all = [&POLICIES[..], &TEST_GUESTS, &[CORE]].concat();
+    let is_known = target == Target::Bare && packages.iter().all(|package| all.contains(package));
+    build_exactly(if is_known { &all } else { packages }, target)?;
+    packages.iter().map(|package| existing(package, target)).collect()
+}
+
+/// Builds these packages and no others, for a command that needs few, and returns their files.
+///
+/// # Errors
+/// Returns an error if cargo cannot be run or fails.
+pub fn build_exactly(packages: &[&str], target: Target) -> Result<Vec<PathBuf>, BuildError> {
     let mut command = build_command(packages, target)?;
     let status = command.status();
     let status =
@@ -75,14 +91,11 @@ pub fn interpreters() -> Result<PathBuf, BuildError> {
 
 /// Builds some of [`INTERPRETERS`] like [`interpreters`].
 ///
-/// One cargo command builds exactly these packages, because cargo compiles shared dependencies for
-/// the whole set of packages, and would compile them again for another set.
-///
 /// # Errors
 /// Returns the errors of [`interpreters`].
 pub fn interpreters_of(wanted: &[(&str, &str)]) -> Result<PathBuf, BuildError> {
     let packages: Vec<&str> = wanted.iter().map(|(package, _)| *package).collect();
-    let built = build(&packages, Target::Bare)?;
+    let built = build_exactly(&packages, Target::Bare)?;
     let folder = target_folder()?.join("interpreters");
     let unwritable = |error: io::Error| {
         BuildError::new(format!("cannot write to {}: {error}", folder.display()))
@@ -97,7 +110,7 @@ pub fn interpreters_of(wanted: &[(&str, &str)]) -> Result<PathBuf, BuildError> {
     Ok(folder)
 }
 
-/// Returns the command that builds the policies of these packages.
+/// Returns the command that builds the policies of these packages and no others.
 ///
 /// # Errors
 /// Returns an error if the target folder has no absolute path.
