@@ -173,7 +173,6 @@ struct LoadCommand {
 }
 
 fn main() -> ExitCode {
-    memory::limit_arenas();
     match run(Arguments::parse().command) {
         Ok(code) => code,
         // The reader of the output has closed the pipe (`lessor leases | head`).
