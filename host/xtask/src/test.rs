@@ -1,6 +1,8 @@
 //! `cargo xtask test` and `cargo xtask lint`: run all tests, including those with real DHCP
 //! clients, and the lints.
 
+mod programs;
+
 use lessor_guests::{INTERPRETERS, cargo, target_folder};
 
 use crate::{artifacts, command::run, setup};
@@ -36,13 +38,9 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
     artifacts::interpreters()?;
     let small = artifacts::small_lessor()?;
     let lessor = artifacts::lessor_with_tests()?;
-    let mut test = cargo();
-    test.args(["test", "--workspace", "--no-fail-fast", "--locked"]);
-    test.env("LESSOR_BIN", lessor).env("LESSOR_SMALL_BIN", small);
-    if let Some(filter) = &arguments.filter {
-        test.args(["--", filter]);
-    }
-    run(&mut test)
+    let variables = [("LESSOR_BIN", lessor.as_path()), ("LESSOR_SMALL_BIN", small.as_path())];
+    let filter: Vec<_> = arguments.filter.as_deref().into_iter().collect();
+    programs::run_all(&variables, &filter)
 }
 
 /// Checks formatting, lints and documentation.
