@@ -23,6 +23,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings};
+use lessor_control::json_line;
 use lessor_core::{
     HardwareAddress, Outcome, OwnAddresses, Reason, Timestamp, Verdict, option::recognise,
 };
@@ -30,15 +31,12 @@ use lessor_net::{Host, OwnSockets};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    check, clock, colour_on_stderr,
-    control::{
-        client,
-        protocol::{Question, json_line},
-    },
+    asking, check, clock, colour_on_stderr,
     generation::{self, Generation, Parts},
     heard::Heard,
     holds::Holds,
     leases,
+    questions::Question,
     reload::Reloader,
     shards::Shards,
     stored,
@@ -263,10 +261,10 @@ pub(crate) struct Place<'p> {
 /// Gets the explanation and prints it.
 pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let subject = arguments.subject();
-    let asked = client::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
+    let asked = asking::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
     let answer = match asked {
         Ok(answer) => answer,
-        Err(no_answer) if client::is_forbidden(&no_answer) => return Err(no_answer),
+        Err(no_answer) if lessor_control::is_forbidden(&no_answer) => return Err(no_answer),
         Err(no_answer) => offline(arguments, &subject, &no_answer)?,
     };
     let explanation = match answer {

@@ -10,17 +10,17 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
+use lessor_control::{failure_line, json_line};
 use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
 use lessor_terminal::table;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    asking,
     clock::{self, written},
-    control::{
-        client,
-        protocol::{Question, failure_line, json_line},
-    },
-    generation, shards,
+    generation,
+    questions::Question,
+    shards,
     shared::Shared,
     stored,
 };
@@ -152,10 +152,10 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
 /// Reads the leases from the running server, or from the store if none runs.
 fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let Err(no_answer) = client::ask(config, &Question::Leases, |row| rows.push(row)) else {
+    let Err(no_answer) = asking::ask(config, &Question::Leases, |row| rows.push(row)) else {
         return Ok(rows);
     };
-    if client::is_forbidden(&no_answer) {
+    if lessor_control::is_forbidden(&no_answer) {
         return Err(no_answer);
     }
     let configuration = generation::load_configuration(config, crate::colour_on_stderr())?;

@@ -7,11 +7,10 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod alarms;
+mod asking;
 mod backlog;
-mod callers;
 mod check;
 mod clock;
-mod control;
 mod counters;
 mod endpoints;
 mod event;
@@ -41,6 +40,7 @@ mod plugin;
 mod plugin_folder;
 mod plugin_state;
 mod privileges;
+mod questions;
 mod record;
 mod recording;
 mod reload;

@@ -17,7 +17,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
 use crate::{
-    control::{client, protocol::Question},
+    asking,
+    questions::Question,
     recording::{End, EndReason, RECORDING_SECS_MAX, RecordRequest},
 };
 
@@ -92,7 +93,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
         anyhow::Error::new(error).context(what)
     })?;
     let mut file = BufWriter::new(file);
-    let answer = client::open(&arguments.file.config, &question).inspect_err(|_| remove(path))?;
+    let answer = asking::open(&arguments.file.config, &question).inspect_err(|_| remove(path))?;
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);
     ctrlc::set_handler(move || stop.store(true, Ordering::Relaxed))

@@ -13,6 +13,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_config::Configuration;
+use lessor_control::Say;
 use lessor_core::Topology;
 use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
@@ -23,7 +24,7 @@ use tokio::net::{TcpListener, UnixListener};
 use crate::{
     ConfigurationFile,
     alarms::PoolWatch,
-    check, clock, control,
+    check, clock,
     counters::Counters,
     endpoints::{Endpoints, Watch},
     generation::{self, Generation},
@@ -33,7 +34,7 @@ use crate::{
     journal::{JournalBounds, is_on_file_system_of},
     last_accepted, logging, memory, metrics, named,
     observer::Observer,
-    patience, plugin_state, privileges,
+    patience, plugin_state, privileges, questions,
     recording::Recorder,
     reload::Reloader,
     rollback,
@@ -112,9 +113,12 @@ async fn serve(path: &Path, candidate: Candidate, strict: bool) -> anyhow::Resul
         tracing::info!("stopped before the server was ready");
         return Ok(());
     };
-    let control = listeners
-        .control
-        .map(|listener| tokio::spawn(control::answer(listener, Arc::clone(&server.reloader))));
+    let control = listeners.control.map(|listener| {
+        let reloader = Arc::clone(&server.reloader);
+        let answering =
+            move |question, say: &mut Say<'_>| questions::answer(&reloader, question, say);
+        tokio::spawn(lessor_control::answer(listener, answering))
+    });
     let scrapes = listeners.metrics.map(|listener| {
         tokio::spawn(metrics::http::answer(listener, Arc::clone(&server.reloader)))
     });
@@ -167,7 +171,8 @@ struct Listeners {
 
 impl Listeners {
     async fn open(configuration: &Configuration) -> anyhow::Result<Self> {
-        let control = configuration.control.socket.as_deref().map(control::listen).transpose()?;
+        let control =
+            configuration.control.socket.as_deref().map(lessor_control::listen).transpose()?;
         let metrics = match configuration.metrics {
             Some(metrics) => Some(metrics::http::listen(metrics.listen).await?),
             None => None,

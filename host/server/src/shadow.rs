@@ -11,8 +11,9 @@ use lessor_terminal::{Table, right_align, table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    asking,
     clock::{self, written},
-    control::{client, protocol::Question},
+    questions::Question,
     reload::Reloader,
     status::micros,
 };
@@ -79,7 +80,7 @@ impl ShadowSummary {
 
 /// Prints the results of the shadow plugins of the running server.
 pub(crate) fn run(arguments: &ShadowArguments) -> anyhow::Result<ExitCode> {
-    let summary: ShadowSummary = client::ask_one(&arguments.file.config, Question::Shadow)?;
+    let summary: ShadowSummary = asking::ask_one(&arguments.file.config, Question::Shadow)?;
     if arguments.json {
         writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
     } else {

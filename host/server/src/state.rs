@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::bail;
+use lessor_control::json_line;
 use lessor_core::{Timestamp, readable};
 use lessor_policy_host::StateEntry;
 use lessor_settings::StateRules;
@@ -19,12 +20,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::question::StateQuestion;
 use crate::{
-    ConfigurationFile,
+    ConfigurationFile, asking,
     clock::{self, written},
-    control::{
-        client,
-        protocol::{Question, json_line},
-    },
+    questions::Question,
     reload::Reloader,
 };
 
@@ -211,7 +209,7 @@ fn entries(file: &ConfigurationFile, policy: Option<String>) -> anyhow::Result<V
     let mut entries = Vec::new();
     let mut mistake = None;
     let question = Question::State(StateQuestion::List { policy });
-    client::ask(&file.config, &question, |answer| match answer {
+    asking::ask(&file.config, &question, |answer| match answer {
         Answer::Entry(entry) => entries.push(entry),
         Answer::Mistake(found) => mistake = Some(found),
         Answer::Removed(_) => {}
@@ -223,7 +221,7 @@ fn entries(file: &ConfigurationFile, policy: Option<String>) -> anyhow::Result<V
 }
 
 fn changed(file: &ConfigurationFile, question: StateQuestion) -> anyhow::Result<usize> {
-    match client::ask_one(&file.config, Question::State(question))? {
+    match asking::ask_one(&file.config, Question::State(question))? {
         Answer::Removed(removed) => Ok(removed),
         Answer::Mistake(mistake) => bail!(mistake),
         Answer::Entry(_) => {

@@ -13,17 +13,13 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use lessor_control::{Caller, Callers};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 
-use crate::{
-    callers::{Caller, Callers},
-    metrics,
-    reload::Reloader,
-    status::Status,
-};
+use crate::{metrics, reload::Reloader, status::Status};
 
 /// The number of pages written at a time; further requests wait.
 const PAGES_MAX: usize = 4;

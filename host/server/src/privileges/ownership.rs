@@ -24,7 +24,6 @@ use nix::{
 };
 
 use super::{Account, NEVER};
-use crate::control;
 
 /// The prefixes of the names that the server uses in the folder of its store. Other files there do
 /// not belong to it.
@@ -68,7 +67,7 @@ pub(super) fn hand_over(
         let folder = socket.parent().unwrap_or(Path::new("."));
         may_write(folder, account)?;
         // The user could not connect to a server of another user to check whether it runs.
-        control::make_way(socket)?;
+        lessor_control::make_way(socket)?;
     }
     if let Some(journal) = &configuration.journal {
         let opened = lessor_files::append(&journal.path, 0o640);

@@ -14,6 +14,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use lessor_control::json_line;
 use lessor_core::{ClientKeyKind, Engine, Records, Request, Timestamp, readable};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -22,7 +23,7 @@ use super::{
     End, EndReason, Header, Input, Line, NoRecords, PluginDigest, RECORDING_SECS_MAX,
     RecordRequest, Recorder, VERSION, recorder::Session,
 };
-use crate::{clock, control::protocol::json_line, reload::Reloader, shared::Shared};
+use crate::{clock, reload::Reloader, shared::Shared};
 
 /// The number of lines that may wait to be written.
 const WAITING_LINES_MAX: usize = 65_536;

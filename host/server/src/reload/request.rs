@@ -3,11 +3,11 @@
 use std::{path::Path, process::ExitCode};
 
 use super::ReloadReport;
-use crate::control::{client, protocol::Question};
+use crate::{asking, questions::Question};
 
 /// `lessor reload`: sends the request to the running server and shows the outcome.
 pub(crate) fn request(path: &Path) -> anyhow::Result<ExitCode> {
-    let report: ReloadReport = client::ask_one(path, Question::Reload)?;
+    let report: ReloadReport = asking::ask_one(path, Question::Reload)?;
     for line in &report.needs_restart {
         eprintln!("needs a restart: {line}");
     }

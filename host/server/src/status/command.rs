@@ -12,10 +12,7 @@ use lessor_terminal::{Table, right_align, table};
 
 use super::{HoldRow, Status, plugins};
 use crate::{
-    control::{client, protocol::Question},
-    endpoints::EndpointStatus,
-    last_accepted::Fallback,
-    metrics,
+    asking, endpoints::EndpointStatus, last_accepted::Fallback, metrics, questions::Question,
     sampling::LeftOut,
 };
 
@@ -33,7 +30,7 @@ pub(crate) struct StatusArguments {
 
 /// Prints the status of the running server.
 pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
-    let status: Status = client::ask_one(&arguments.file.config, Question::Status)?;
+    let status: Status = asking::ask_one(&arguments.file.config, Question::Status)?;
     if arguments.prometheus {
         write!(io::stdout(), "{}", metrics::page(&status))?;
     } else if arguments.json {

@@ -1,12 +1,19 @@
 //! The control socket: answers what the command line asks the running server.
 //!
 //! A question is one line of JSON. The answer is any number of lines of JSON followed by the line
-//! [`protocol::END`], so that a truncated answer is not taken for a complete one. An answer that
-//! cannot be written is an error ([`protocol::FAILED`]), never empty. A process that may open the
-//! socket may ask everything: the socket belongs to the user that runs the server.
+//! `end`, so that a truncated answer is not taken for a complete one. An answer that cannot be
+//! written is an error (see [`failure_line`]), never empty. A process that may open the socket may
+//! ask everything: the socket belongs to the user that runs the server.
+//!
+//! Does not know what is asked: the caller passes a type for the questions and a function that
+//! answers them. Invariant: an idle connection never keeps another caller from being answered; see
+//! [`Callers`], which also limits the connections of other sockets.
 
-pub(crate) mod client;
-pub(crate) mod protocol;
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod callers;
+mod client;
+mod protocol;
 
 use std::{
     io::ErrorKind,
@@ -20,18 +27,17 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use serde::de::DeserializeOwned;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
 };
 
-use self::protocol::{END, Question, json_line};
-use crate::{
-    callers::{Caller, Callers},
-    explain, leases, recording,
-    reload::Reloader,
-    shadow, state, status,
-};
+use self::protocol::END;
+
+pub use callers::{CALLERS_MAX, Caller, Callers};
+pub use client::{ask, is_forbidden, open};
+pub use protocol::{failure_line, json_line};
 
 /// The longest question, in octets.
 const QUESTION_OCTETS_MAX: u64 = 65_536;
@@ -44,7 +50,7 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If another server answers on it, or the socket cannot be created.
-pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
+pub fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     make_way(path)?;
     let place = || format!("cannot open the control socket {}", path.display());
     if let Some(folder) = path.parent() {
@@ -59,7 +65,7 @@ pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
 ///
 /// # Errors
 /// If another server answers on it, or the path is something other than a socket.
-pub(crate) fn make_way(path: &Path) -> anyhow::Result<()> {
+pub fn make_way(path: &Path) -> anyhow::Result<()> {
     let place = || format!("cannot open the control socket {}", path.display());
     match BlockingStream::connect(path) {
         Ok(_) => bail!(
@@ -82,9 +88,17 @@ pub(crate) fn make_way(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Answers until the task is dropped.
-pub(crate) async fn answer(listener: UnixListener, reloader: Arc<Reloader>) {
-    let callers = Callers::new();
+/// Receives the chunks of an answer. Returns whether the caller still reads.
+pub type Say<'s> = dyn FnMut(Vec<u8>) -> bool + 's;
+
+/// Answers until the task is dropped. `answering` may block; it passes an answer to [`Say`] and
+/// returns whether the caller received all of it.
+pub async fn answer<Q, A>(listener: UnixListener, answering: A)
+where
+    Q: DeserializeOwned + Send + 'static,
+    A: Fn(Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+{
+    let (callers, answering) = (Callers::new(), Arc::new(answering));
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -95,39 +109,34 @@ pub(crate) async fn answer(listener: UnixListener, reloader: Arc<Reloader>) {
             }
         };
         let Some(caller) = callers.admit().await else { return };
-        let reloader = Arc::clone(&reloader);
+        let answering = Arc::clone(&answering);
         tokio::spawn(async move {
-            if let Err(error) = answer_one(stream, &caller, reloader).await {
+            if let Err(error) = answer_one(stream, &caller, answering).await {
                 tracing::debug!(%error, "a question on the control socket was not answered");
             }
         });
     }
 }
 
-async fn answer_one(
+async fn answer_one<Q, A>(
     mut stream: UnixStream,
     caller: &Caller,
-    reloader: Arc<Reloader>,
-) -> anyhow::Result<()> {
+    answering: Arc<A>,
+) -> anyhow::Result<()>
+where
+    Q: DeserializeOwned + Send + 'static,
+    A: Fn(Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+{
     let (reading, mut writing) = stream.split();
     let mut line = String::new();
     let mut reading = tokio::io::BufReader::new(reading.take(QUESTION_OCTETS_MAX));
     caller.wait_for(QUESTION_WITHIN, reading.read_line(&mut line)).await?;
-    let question: Question = serde_json::from_str(&line)?;
+    let question: Q = serde_json::from_str(&line)?;
     let (sender, mut chunks) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
     // Locks are taken and plugins compiled in this closure, so it must not run on the threads of
     // the runtime.
     let work = tokio::task::spawn_blocking(move || {
-        let mut say = |chunk: Vec<u8>| sender.blocking_send(chunk).is_ok();
-        match question {
-            Question::Leases => leases::write_rows(&reloader.shared, &mut say),
-            Question::Status => say(json_line(&status::Status::of(&reloader))),
-            Question::Shadow => say(json_line(&shadow::ShadowSummary::of(&reloader))),
-            Question::Reload => say(json_line(&reloader.reload())),
-            Question::Record(asked) => recording::record(&reloader, &asked, &mut say),
-            Question::State(asked) => state::answer(&reloader, &asked, &mut say),
-            Question::Explain(subject) => say(explain::answer(&reloader, &subject)),
-        }
+        answering(question, &mut |chunk: Vec<u8>| sender.blocking_send(chunk).is_ok())
     });
     while let Some(chunk) = chunks.recv().await {
         caller.wait_for(READ_WITHIN, writing.write_all(&chunk)).await?;

@@ -1,8 +1,6 @@
-//! What is said over the control socket.
+//! The lines that are sent over the control socket.
 
-use serde::{Deserialize, Serialize};
-
-use crate::{explain::Subject, recording::RecordRequest, state::StateQuestion};
+use serde::Serialize;
 
 /// The last line of a complete answer.
 pub(super) const END: &str = "end";
@@ -10,28 +8,8 @@ pub(super) const END: &str = "end";
 /// it.
 pub(super) const FAILED: &str = "failed: ";
 
-/// The questions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Question {
-    /// Lists every lease record; one [`crate::leases::Row`] per line.
-    Leases,
-    /// Shows the state of the server; one [`crate::status::Status`].
-    Status,
-    /// Shows the results of its shadow plugins; one [`crate::shadow::ShadowSummary`].
-    Shadow,
-    /// Builds a new generation and lets it serve; one [`crate::reload::ReloadReport`].
-    Reload,
-    /// Records; the lines of a recording ([`crate::recording::Line`]), with progress in between.
-    Record(RecordRequest),
-    /// Lists or removes what policies have stored; the lines of [`crate::state`].
-    State(StateQuestion),
-    /// Explains what would happen to a client; one line.
-    Explain(Subject),
-}
-
 /// Formats one value as a line of JSON, or as an error line if it has no form in JSON.
-pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
+pub fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
     match serde_json::to_vec(value) {
         Ok(mut line) => {
             line.push(b'\n');
@@ -45,7 +23,7 @@ pub(crate) fn json_line<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// Returns the line that says why the rest of an answer is missing.
-pub(crate) fn failure_line(why: &str) -> Vec<u8> {
+pub fn failure_line(why: &str) -> Vec<u8> {
     let why = why.replace(char::is_control, " ");
     format!("{FAILED}{why}\n").into_bytes()
 }

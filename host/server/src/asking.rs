@@ -1,22 +1,20 @@
-//! Asks the running server, for the commands.
+//! Asks the server that runs with a configuration, for the commands.
+//!
+//! Finds its control socket. What is said there is defined by [`lessor_control`] and
+//! [`crate::questions`].
 
-use std::{
-    io::{self, BufRead, BufReader, ErrorKind, Write},
-    os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lessor_config::{FILE_OCTETS_MAX, Found};
 use serde::de::DeserializeOwned;
 
-use super::protocol::{END, FAILED, Question, json_line};
+use crate::{generation, questions::Question};
 
 /// The default folder of the server's state.
 const STATE_FOLDER: &str = "/var/lib/lessor";
 
-/// Asks the server that runs with the configuration at `config`. Returns the lines of the answer as
-/// they arrive; the last one is an error if the answer ends too early.
+/// Asks the server that runs with the configuration at `config`, as [`lessor_control::open`] does.
 ///
 /// # Errors
 /// If no server answers.
@@ -24,30 +22,7 @@ pub(crate) fn open(
     config: &Path,
     question: &Question,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>>> {
-    let socket = socket_of(config)?;
-    let connected = UnixStream::connect(&socket);
-    let mut stream = connected.map_err(|error| no_answer(&socket, error))?;
-    stream.write_all(&json_line(question))?;
-    let mut lines = BufReader::new(stream).lines();
-    let mut is_over = false;
-    Ok(std::iter::from_fn(move || {
-        if is_over {
-            return None;
-        }
-        let line = match lines.next() {
-            Some(Ok(line)) if line == END => None,
-            Some(Ok(line)) => match line.strip_prefix(FAILED) {
-                None => return Some(Ok(line)),
-                Some(why) => Some(Err(anyhow::anyhow!("the server could not answer: {why}"))),
-            },
-            Some(Err(error)) => Some(Err(error).context("the server ended its answer early")),
-            None => {
-                Some(Err(anyhow::anyhow!("the server ended its answer early; its log may say why")))
-            }
-        };
-        is_over = true;
-        line
-    }))
+    lessor_control::open(&socket_of(config)?, question)
 }
 
 /// As [`open`], but passes each line of the answer to `each`.
@@ -57,16 +32,9 @@ pub(crate) fn open(
 pub(crate) fn ask<T: DeserializeOwned>(
     config: &Path,
     question: &Question,
-    mut each: impl FnMut(T),
+    each: impl FnMut(T),
 ) -> anyhow::Result<()> {
-    for line in open(config, question)? {
-        each(
-            serde_json::from_str(&line?).context(
-                "the server has another version; use the lessor command of that version",
-            )?,
-        );
-    }
-    Ok(())
+    lessor_control::ask(&socket_of(config)?, question, each)
 }
 
 /// As [`ask`], for an answer of one line.
@@ -79,26 +47,8 @@ pub(crate) fn ask_one<T: DeserializeOwned>(config: &Path, question: Question) ->
     answer.context("the server gave no answer; its log may say why")
 }
 
-/// Explains why no server answers, and what to do.
-fn no_answer(socket: &Path, error: io::Error) -> anyhow::Error {
-    let socket = socket.display();
-    let why = match error.kind() {
-        ErrorKind::PermissionDenied => {
-            format!("only root and the user that the server runs as may use {socket}; use sudo")
-        }
-        _ => format!("no server answers at {socket}; check that it runs, with this configuration"),
-    };
-    anyhow::Error::new(error).context(why)
-}
-
-/// Returns whether a server may be running that this user may not ask.
-pub(crate) fn is_forbidden(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == ErrorKind::PermissionDenied)
-}
-
 fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
-    match crate::generation::load_configuration(config, crate::colour_on_stderr()) {
+    match generation::load_configuration(config, crate::colour_on_stderr()) {
         Ok(configuration) => configuration
             .control
             .socket
@@ -139,19 +89,6 @@ fn socket_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_may_not_ask_is_told_so() {
-        let error = |kind: ErrorKind| no_answer(Path::new("/run/control.sock"), kind.into());
-        let forbidden = error(ErrorKind::PermissionDenied);
-        assert!(is_forbidden(&forbidden));
-        let text = format!("{forbidden:#}");
-        assert!(text.contains("may use /run/control.sock; use sudo"), "{text}");
-        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
-            assert!(!is_forbidden(&error(kind)));
-            assert!(error(kind).to_string().starts_with("no server answers at"));
-        }
-    }
 
     #[test]
     fn the_socket_is_found_as_if_the_configuration_were_right() {

@@ -17,16 +17,16 @@ use anyhow::bail;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// The number of connections to one socket at a time.
-pub(crate) const CALLERS_MAX: usize = 128;
+pub const CALLERS_MAX: usize = 128;
 
 /// The connections to one socket.
-pub(crate) struct Callers {
+pub struct Callers {
     places: Arc<Semaphore>,
     waiting: Arc<Mutex<Waiting>>,
 }
 
 /// One connection. Its place is free again when this is dropped.
-pub(crate) struct Caller {
+pub struct Caller {
     waiting: Arc<Mutex<Waiting>>,
     dismissal: Arc<Notify>,
     /// The key of this caller in [`Waiting::callers`] while the server waits for it.
@@ -42,8 +42,15 @@ struct Waiting {
     next_turn: u64,
 }
 
+impl Default for Callers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Callers {
-    pub(crate) fn new() -> Self {
+    /// Creates a limit of [`CALLERS_MAX`] connections.
+    pub fn new() -> Self {
         Self::with_places(CALLERS_MAX)
     }
 
@@ -53,7 +60,7 @@ impl Callers {
 
     /// Makes a place for a new connection. Waits only if every other caller is being served at this
     /// moment. Returns `None` if the process ends.
-    pub(crate) async fn admit(&self) -> Option<Caller> {
+    pub async fn admit(&self) -> Option<Caller> {
         let place = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => place,
             Err(_) => {
@@ -76,7 +83,7 @@ impl Callers {
 
 impl Caller {
     /// Notes that the server waits for this caller from now on.
-    pub(crate) fn keeps_waiting(&self) {
+    pub fn keeps_waiting(&self) {
         let mut turn = self.turn();
         if turn.is_none() {
             let mut waiting = lock(&self.waiting);
@@ -88,7 +95,7 @@ impl Caller {
     }
 
     /// Notes that the caller waits for the server from now on, so that it is not disconnected.
-    pub(crate) fn is_served(&self) {
+    pub fn is_served(&self) {
         if let Some(number) = self.turn().take() {
             lock(&self.waiting).callers.remove(&number);
         }
@@ -98,7 +105,7 @@ impl Caller {
     ///
     /// # Errors
     /// If that fails, takes longer than `patience`, or another caller needs the place.
-    pub(crate) async fn wait_for<T>(
+    pub async fn wait_for<T>(
         &self,
         patience: Duration,
         work: impl Future<Output = io::Result<T>>,
@@ -116,7 +123,7 @@ impl Caller {
     }
 
     /// Runs `work` with the caller; returns `None` if another caller needed its place meanwhile.
-    pub(crate) async fn unless_dismissed<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub async fn unless_dismissed<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             outcome = work => Some(outcome),
             () = self.dismissal.notified() => None,
