@@ -22,7 +22,7 @@ use lessor_stages::{Asked, Ended, Life, Moment, Planned, Reached, Written};
 
 use self::{environment::Surroundings, notes::Watching};
 use crate::{
-    counters::Counters, held::Held, observer::Observer, recording::Sequence, waiting::Wake,
+    counters::Counters, held::Held, observer::Observer, recorder::Sequence, waiting::Wake,
 };
 
 pub(crate) use self::{finished::Finished, notes::Notes, reach::Reach};

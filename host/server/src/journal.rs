@@ -12,13 +12,17 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Destination, Lease, RelayInformation, option::code, readable};
+use lessor_core::{
+    Destination, Lease, RelayInformation,
+    option::{code, shown_name},
+    readable,
+};
 use lessor_policy_host::{Difference, ShadowDifference, TraceEntry};
 use serde::Serialize;
 
 use self::file::JournalFile;
 pub(crate) use self::file::{JournalBounds, is_on_file_system_of};
-use crate::{counters::Counters, event::Event, recording::option_name, sampling::LeftOut};
+use crate::{counters::Counters, event::Event, sampling::LeftOut};
 
 /// The open journal.
 #[derive(Debug)]
@@ -133,7 +137,8 @@ impl Journal {
         };
         if let Some(written) = &event.written {
             line.destination = Some(written.destination);
-            line.left_out = written.left_out.iter().map(|code| option_name(*code)).collect();
+            line.left_out =
+                written.left_out.iter().map(|code| shown_name(*code).to_string()).collect();
         }
         if let Some(request) = event.request.as_deref() {
             line.message = Some(request.kind.name());

@@ -42,7 +42,7 @@ mod plugin_state;
 mod privileges;
 mod questions;
 mod record;
-mod recording;
+mod recorder;
 mod reload;
 mod replay;
 mod rollback;

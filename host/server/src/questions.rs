@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     explain::{self, Subject},
     leases,
-    recording::{self, RecordRequest},
+    recorder::{self, RecordRequest},
     reload::Reloader,
     shadow,
     state::{self, StateQuestion},
@@ -26,7 +26,7 @@ pub(crate) enum Question {
     Shadow,
     /// Builds a new generation and lets it serve; one [`crate::reload::ReloadReport`].
     Reload,
-    /// Records; the lines of a recording ([`crate::recording::Line`]), with progress in between.
+    /// Records; the lines of a recording ([`lessor_recording::Line`]), with progress in between.
     Record(RecordRequest),
     /// Lists or removes what policies have stored; the lines of [`crate::state`].
     State(StateQuestion),
@@ -41,7 +41,7 @@ pub(crate) fn answer(reloader: &Reloader, question: Question, say: &mut Say<'_>)
         Question::Status => say(json_line(&status::Status::of(reloader))),
         Question::Shadow => say(json_line(&shadow::ShadowSummary::of(reloader))),
         Question::Reload => say(json_line(&reloader.reload())),
-        Question::Record(asked) => recording::record(reloader, &asked, say),
+        Question::Record(asked) => recorder::record(reloader, &asked, say),
         Question::State(asked) => state::answer(reloader, &asked, say),
         Question::Explain(subject) => say(explain::answer(reloader, &subject)),
     }

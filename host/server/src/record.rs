@@ -14,12 +14,13 @@ use std::{
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use lessor_recording::{End, EndReason, Line};
 use serde::Deserialize;
 
 use crate::{
     asking,
     questions::Question,
-    recording::{End, EndReason, RECORDING_SECS_MAX, RecordRequest},
+    recorder::{RECORDING_SECS_MAX, RecordRequest},
 };
 
 /// The default limit of the file; a longer file needs `--max-mib`.
@@ -157,7 +158,7 @@ fn remove(path: &Path) {
 
 fn end_in(line: &str) -> Option<End> {
     match serde_json::from_str(line) {
-        Ok(crate::recording::Line::End(end)) => Some(end),
+        Ok(Line::End(end)) => Some(end),
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::{ClientKey, ClientKeyKind, Reason, Request, Timestamp};
 use lessor_policy_host::{Lookup, Runtime};
+use lessor_recording::{Datagram, Decided, Recording, Step};
 use lessor_stages::Moment;
 
 use self::{
@@ -33,7 +34,6 @@ use self::{
 use crate::{
     check, colour_on_stderr,
     generation::{self, Parts},
-    recording::{self, Datagram, Decided, Recording, Step},
 };
 
 #[derive(Debug, clap::Args)]
@@ -249,7 +249,7 @@ fn read_traffic(
     if is_capture {
         return Ok(of_capture(capture::read(path)?, arguments.link, configuration));
     }
-    Ok(of_recording(recording::read(path, arguments.incomplete)?))
+    Ok(of_recording(lessor_recording::read(path, arguments.incomplete)?))
 }
 
 fn of_recording(recording: Recording) -> Traffic {
@@ -320,7 +320,7 @@ fn leases_at_first_sight(steps: &[Step]) -> Vec<lessor_core::Lease> {
     let mut leases = Vec::new();
     for step in steps {
         let Step::Input(input) = step else { continue };
-        let input: &recording::Input = input;
+        let input: &lessor_recording::Input = input;
         let Datagram { arrival, payload, .. } = &input.datagram;
         let Ok(request) = lessor_wire::parse(payload.as_slice(), arrival.clone()) else { continue };
         let client = ClientKeyKind::default().key_of(&request, None);

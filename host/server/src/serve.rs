@@ -35,7 +35,7 @@ use crate::{
     last_accepted, logging, memory, metrics, named,
     observer::Observer,
     patience, plugin_state, privileges, questions,
-    recording::Recorder,
+    recorder::Recorder,
     reload::Reloader,
     rollback,
     serving::Serving,

@@ -14,7 +14,7 @@ use crate::{
     generation::Generation,
     heard::Heard,
     observer::Observer,
-    recording::Recorder,
+    recorder::Recorder,
     shards::Shards,
 };
 

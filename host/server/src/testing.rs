@@ -22,7 +22,7 @@ use crate::{
     held::{Engines, Held},
     lookups::LookupSet,
     observer::Observer,
-    recording::Recorder,
+    recorder::Recorder,
     shards::Shards,
     shared::Shared,
 };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use lessor_core::{Changes, ClientKeyKind, Lease, Reason, Request, Terms};
 use lessor_net::Outgoing;
 use lessor_policy_host::{PolicyOutcome, SampledReply, ShadowSample, TraceEntry};
+use lessor_recording::{Datagram, Decided, Input, ReplyFacts};
 use lessor_stages::{Asked, Ended, Reached, Written};
 
 use super::notes::{Kept, Notes};
@@ -15,7 +16,6 @@ use crate::{
     event::{Event, WrittenReply},
     observer::Message,
     order::Place,
-    recording::{Datagram, Decided, Input, ReplyFacts},
 };
 
 /// An input that has its reason. Its reply can be sent, if it has one.

@@ -2,9 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{Request, RequestKind, option::code, readable, relay};
-
-use crate::recording::option_name;
+use lessor_core::{
+    Request, RequestKind,
+    option::{code, shown_name},
+    readable, relay,
+};
 
 /// Returns each field with its value.
 pub(super) fn of(request: &Request) -> Vec<(String, String)> {
@@ -55,7 +57,7 @@ pub(super) fn of(request: &Request) -> Vec<(String, String)> {
                 }
                 _ => readable(octets),
             };
-            add(&option_name(option).replace('-', " "), value);
+            add(&shown_name(option).to_string().replace('-', " "), value);
         }
     }
     facts

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use lessor_core::{OptionOrigin, Reply, Request, option::code};
+use lessor_core::{
+    OptionOrigin, Reply, Request,
+    option::{code, shown_name},
+};
 use lessor_policy_host::{Chain, Hook, Setting, TraceEntry};
 
 use super::{OptionStep, PluginStep, texts::microseconds, verdict_text};
-use crate::recording::option_name;
 
 /// Returns the total time of the calls of each plugin, in order.
 pub(super) fn times(chain: &Chain) -> Vec<Duration> {
@@ -116,7 +118,7 @@ pub(super) fn option_steps(
     };
     let steps = reply.options.iter().map(|(option, value)| OptionStep {
         code: *option,
-        name: option_name(*option),
+        name: shown_name(*option).to_string(),
         value: value.shown(*option),
         set_by: set_by(edited, *option)
             .or_else(|| lease_time_by(*option))

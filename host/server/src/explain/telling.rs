@@ -7,7 +7,8 @@ use std::{
 };
 
 use lessor_core::{
-    ClientKey, Decision, Lease, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms, Verdict,
+    ClientKey, Decision, Lease, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms,
+    Verdict, option::shown_name,
 };
 use lessor_policy_host::{Chain, EditOutcome, Hook, Lookup, Plan, PolicyOutcome, TraceEntry, View};
 use lessor_stages::{Found, Witness};
@@ -17,7 +18,7 @@ use super::{
     plugins::{option_steps, plugin_steps, times},
     texts::{self, microseconds},
 };
-use crate::{clock, leases::Row, recording::option_name};
+use crate::{clock, leases::Row};
 
 /// Writes down what happens to a message.
 pub(super) struct Telling<'t> {
@@ -196,7 +197,7 @@ impl Witness for Telling<'_> {
             destination: texts::destination(reply.destination),
             octets: packet.len(),
             options: Vec::new(),
-            left_out: left_out.iter().map(|code| option_name(*code)).collect(),
+            left_out: left_out.iter().map(|code| shown_name(*code).to_string()).collect(),
         });
         self.reply = Some(reply.clone());
     }

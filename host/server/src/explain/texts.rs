@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use lessor_core::{
     BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
-    Request, Reservation, ReservationOwner, Rule, Terms, Verdict, readable,
+    Request, Reservation, ReservationOwner, Rule, Terms, Verdict, option::shown_name, readable,
 };
 use lessor_policy_host::Lookup;
 
 use super::{AllocationStep, LookupStep, Microseconds, verdict_text};
-use crate::recording::option_name;
-
 /// Describes the client while its network is not known.
 pub(super) fn client(request: &Request) -> String {
     let key = ClientKeyKind::default().key_of(request, request.relay_information.as_ref());
@@ -69,8 +67,8 @@ pub(super) fn terms(terms: &Terms) -> Vec<String> {
     }));
     for (option, value) in &terms.options {
         texts.push(match value {
-            Some(value) => format!("option {} {}", option_name(*option), value.shown(*option)),
-            None => format!("no option {}", option_name(*option)),
+            Some(value) => format!("option {} {}", shown_name(*option), value.shown(*option)),
+            None => format!("no option {}", shown_name(*option)),
         });
     }
     texts

@@ -14,13 +14,12 @@ use std::{
 use anyhow::{Context, bail};
 use etherparse::{EtherType, NetSlice, SlicedPacket, TransportSlice};
 use lessor_core::{Arrival, OwnAddresses, Timestamp};
+use lessor_recording::Datagram;
 use pcap_file::{
     DataLink,
     pcap::PcapReader,
     pcapng::{Block, PcapNgReader},
 };
-
-use crate::recording::Datagram;
 
 /// The largest file that is replayed, in octets: its contents are held in memory.
 const CAPTURE_OCTETS_MAX: u64 = 1024 * 1024 * 1024;

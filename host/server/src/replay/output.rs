@@ -6,14 +6,12 @@ use std::{
 };
 
 use lessor_core::{ClientKeyKind, Reason, Request, readable};
+use lessor_recording::{Decided, ReplyFacts};
 use lessor_terminal::{Table, table};
 use serde_json::json;
 
 use super::Compared;
-use crate::{
-    clock::written,
-    recording::{Decided, ReplyFacts},
-};
+use crate::clock::written;
 
 /// Shows inputs as they are decided, and their totals at the end.
 pub(super) struct Output {

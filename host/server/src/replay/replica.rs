@@ -17,6 +17,7 @@ use lessor_core::{
 };
 use lessor_net::Received;
 use lessor_policy_host::{Lookup, Runner};
+use lessor_recording::{Datagram, Decided, NoRecords};
 use lessor_stages::{Moment, Planned};
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     exchange::{Exchange, Next, Pipeline, Reach},
     generation::{Generation, Parts, Refusal},
     held::{Engines, Held},
-    recording::{Datagram, Decided, NoRecords, Sequence},
+    recorder::Sequence,
     shards::Shards,
 };
 

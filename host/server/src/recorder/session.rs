@@ -16,13 +16,11 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use lessor_control::json_line;
 use lessor_core::{ClientKeyKind, Engine, Records, Request, Timestamp, readable};
+use lessor_recording::{End, EndReason, Header, Input, Line, NoRecords, PluginDigest, VERSION};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{
-    End, EndReason, Header, Input, Line, NoRecords, PluginDigest, RECORDING_SECS_MAX,
-    RecordRequest, Recorder, VERSION, recorder::Session,
-};
+use super::{RECORDING_SECS_MAX, RecordRequest, Recorder, Session};
 use crate::{clock, reload::Reloader, shared::Shared};
 
 /// The number of lines that may wait to be written.

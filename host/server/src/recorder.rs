@@ -5,6 +5,8 @@
 //! the file, which belongs to the command (`lessor record`); lines are sent over the control
 //! socket.
 
+mod session;
+
 use std::sync::{
     Mutex,
     atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,13 +15,32 @@ use std::sync::{
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::Sender;
 use lessor_core::{Network, Timestamp};
+use lessor_recording::{Input, Line, Reclaim};
+use serde::{Deserialize, Serialize};
 
-use super::{Input, Line, Reclaim};
+pub(crate) use self::session::record;
+
+/// The longest duration of a recording, in seconds.
+pub(crate) const RECORDING_SECS_MAX: u64 = 86_400;
+
+/// What is to be recorded, with its limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct RecordRequest {
+    /// The number of inputs.
+    pub(crate) count_max: u64,
+    pub(crate) secs_max: u64,
+    pub(crate) octets_max: u64,
+    /// Whether to begin with all leases and open offers.
+    pub(crate) with_leases: bool,
+    /// The text that clients or lines must contain to be recorded.
+    pub(crate) find: Option<String>,
+}
 
 /// Numbers decisions while they are recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Sequence {
-    pub(super) is_on: AtomicBool,
+    is_on: AtomicBool,
     next: AtomicU64,
 }
 
@@ -38,17 +59,17 @@ impl Sequence {
 /// Receives the lines of a recording from the workers.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    pub(super) sequence: Sequence,
-    pub(super) session: ArcSwapOption<Session>,
+    sequence: Sequence,
+    session: ArcSwapOption<Session>,
     /// Held during a recording.
-    pub(super) taken: Mutex<()>,
+    taken: Mutex<()>,
 }
 
 /// A recording that runs.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) queue: Sender<Line>,
-    pub(super) lost: AtomicU64,
+struct Session {
+    queue: Sender<Line>,
+    lost: AtomicU64,
 }
 
 impl Recorder {
@@ -80,7 +101,7 @@ impl Recorder {
     }
 
     /// Stops recording.
-    pub(super) fn stop(&self) {
+    fn stop(&self) {
         self.sequence.is_on.store(false, Ordering::Relaxed);
     }
 }

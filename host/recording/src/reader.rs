@@ -15,20 +15,27 @@ const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
 
 /// A recording, its inputs in the order in which they were decided.
 #[derive(Debug)]
-pub(crate) struct Recording {
-    pub(crate) header: Header,
-    pub(crate) leases: Vec<Lease>,
-    pub(crate) offers: Vec<OpenOffer>,
-    pub(crate) no_records: Vec<NoRecords>,
-    pub(crate) steps: Vec<Step>,
+pub struct Recording {
+    /// What was recorded, and by which server.
+    pub header: Header,
+    /// The leases that the server had when the recording began, if they were recorded.
+    pub leases: Vec<Lease>,
+    /// The offers that were open then.
+    pub offers: Vec<OpenOffer>,
+    /// The networks for which the server had no records when it began to serve them.
+    pub no_records: Vec<NoRecords>,
+    /// What happened, in the order of decisions.
+    pub steps: Vec<Step>,
     /// How it ended; `None` if the file is truncated and that was accepted.
-    pub(crate) end: Option<End>,
+    pub end: Option<End>,
 }
 
 /// A recorded event.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub enum Step {
+    /// A datagram was decided.
     Input(Box<Input>),
+    /// Ended leases, offers and quarantines were reclaimed.
     Reclaim(Reclaim),
 }
 
@@ -45,7 +52,7 @@ impl Step {
 ///
 /// # Errors
 /// With the place and what to do, if anything in it is wrong.
-pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
+pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     let place = || format!("cannot read {}", path.display());
     let file = lessor_files::open(path).with_context(place)?;
     let octets = file.metadata().with_context(place)?.len();

@@ -1,13 +1,14 @@
 //! Recordings: everything that a server received and decided, one JSON object per line.
 //!
-//! The format is defined here once, for the server that writes it ([`Recorder`]) and the replay
-//! that reads it ([`read`]). It is documented in docs/replay.md. Invariant: the file contains
-//! everything that a replay needs; sorted by `sequence`, inputs are in the order in which they were
-//! decided.
+//! The format is defined here once, for the server that writes it and the replay that reads it
+//! ([`read`]). It is documented in docs/replay.md. Does not record: what is recorded, and in which
+//! order, is the server's part. Invariant: the file contains everything that a replay needs; sorted
+//! by `sequence`, inputs are in the order in which they were decided.
+
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod reader;
-mod recorder;
-mod session;
 
 use std::net::Ipv4Addr;
 
@@ -18,36 +19,15 @@ use lessor_core::{
 use lessor_policy_host::{Lookup, TraceEntry};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{
-    reader::{Recording, Step, read},
-    recorder::{Recorder, Sequence},
-    session::record,
-};
+pub use reader::{Recording, Step, read};
 
 /// The version of the format that is written, and the only one that is read.
-pub(crate) const VERSION: u32 = 1;
-
-/// The longest duration of a recording, in seconds.
-pub(crate) const RECORDING_SECS_MAX: u64 = 86_400;
-
-/// What is to be recorded, with its limits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct RecordRequest {
-    /// The number of inputs.
-    pub(crate) count_max: u64,
-    pub(crate) secs_max: u64,
-    pub(crate) octets_max: u64,
-    /// Whether to begin with all leases and open offers.
-    pub(crate) with_leases: bool,
-    /// The text that clients or lines must contain to be recorded.
-    pub(crate) find: Option<String>,
-}
+pub const VERSION: u32 = 1;
 
 /// One line of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Line {
+pub enum Line {
     /// The first line.
     Recording(Header),
     /// A lease that the server had when the recording began.
@@ -67,155 +47,177 @@ pub(crate) enum Line {
 /// What was recorded, and by which server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Header {
+pub struct Header {
     /// The version of the format, [`VERSION`].
-    pub(crate) version: u32,
+    pub version: u32,
     /// The server's version.
-    pub(crate) server: String,
+    pub server: String,
     /// When the recording began.
-    pub(crate) began_at_ms: Timestamp,
+    pub began_at_ms: Timestamp,
     /// The generation that served at that time.
-    pub(crate) generation: u64,
+    pub generation: u64,
     /// SHA-256 of the configuration file, in hexadecimal; `None` if the file could not be read.
-    pub(crate) configuration_digest: Option<String>,
+    pub configuration_digest: Option<String>,
     /// The plugins, in order.
-    pub(crate) plugins: Vec<PluginDigest>,
+    pub plugins: Vec<PluginDigest>,
     /// Whether all leases and open offers follow.
-    pub(crate) with_leases: bool,
+    pub with_leases: bool,
     /// The text that clients or lines had to contain for their inputs to be recorded.
-    pub(crate) find: Option<String>,
+    pub find: Option<String>,
 }
 
 /// The identity of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct PluginDigest {
-    pub(crate) name: String,
+pub struct PluginDigest {
+    /// Its name: that of its file, without the ending.
+    pub name: String,
     /// SHA-256 of the file, in hexadecimal.
-    pub(crate) digest: String,
+    pub digest: String,
 }
 
 /// A datagram and what was decided about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Input {
+pub struct Input {
     /// The place of the decision in the order of decisions; there are gaps.
-    pub(crate) sequence: u64,
+    pub sequence: u64,
     /// When it was decided, in server time, like all times in a recording.
-    pub(crate) at_ms: Timestamp,
+    pub at_ms: Timestamp,
     /// How far the clock that policies saw was ahead of that time.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub(crate) clock_offset_ms: i64,
+    pub clock_offset_ms: i64,
     /// The generation that decided it.
-    pub(crate) generation: u64,
-    pub(crate) datagram: Datagram,
+    pub generation: u64,
+    /// The datagram.
+    pub datagram: Datagram,
     /// The record that the server had of the client's lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) lease: Option<Lease>,
+    pub lease: Option<Lease>,
     /// The lookups for its plugins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) lookups: Vec<Lookup>,
-    pub(crate) decision: Decided,
+    pub lookups: Vec<Lookup>,
+    /// What was decided.
+    pub decision: Decided,
 }
 
 /// A datagram as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Datagram {
-    pub(crate) arrival: Arrival,
+pub struct Datagram {
+    /// How it arrived.
+    pub arrival: Arrival,
     /// Whether it was broadcast and arrived on a socket for relayed messages.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) not_relayed: bool,
+    pub not_relayed: bool,
     /// The octets, in hexadecimal.
     #[serde(with = "hex")]
-    pub(crate) payload: Vec<u8>,
+    pub payload: Vec<u8>,
 }
 
 /// What was decided about an input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Decided {
-    pub(crate) reason: Reason,
+pub struct Decided {
+    /// The reason in which the input ended.
+    pub reason: Reason,
+    /// Details of the reason, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) detail: Option<String>,
+    pub detail: Option<String>,
+    /// The name of the network, if the client was located.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) network: Option<String>,
+    pub network: Option<String>,
     /// The address that the decision is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) address: Option<Ipv4Addr>,
+    pub address: Option<Ipv4Addr>,
+    /// The lease time that was granted, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) lease_time_secs: Option<u32>,
+    pub lease_time_secs: Option<u32>,
     /// The terms of the policies, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) terms: Option<Terms>,
+    pub terms: Option<Terms>,
     /// What each plugin did, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) plugins: Vec<Said>,
+    pub plugins: Vec<Said>,
+    /// The reply, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) reply: Option<ReplyFacts>,
+    pub reply: Option<ReplyFacts>,
 }
 
 /// What one plugin did in one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Said {
-    pub(crate) plugin: String,
+pub struct Said {
+    /// The name of the plugin.
+    pub plugin: String,
+    /// What it set, as text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) set: Vec<String>,
+    pub set: Vec<String>,
+    /// Its verdict, if it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) verdict: Option<Verdict>,
+    pub verdict: Option<Verdict>,
+    /// The kind of its fault, if the call failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) fault: Option<String>,
+    pub fault: Option<String>,
 }
 
 /// A reply in readable form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct ReplyFacts {
-    pub(crate) kind: ReplyKind,
-    pub(crate) your_address: Ipv4Addr,
-    pub(crate) destination: Destination,
+pub struct ReplyFacts {
+    /// The kind of message.
+    pub kind: ReplyKind,
+    /// The address that it gives to the client (yiaddr).
+    pub your_address: Ipv4Addr,
+    /// Where it was sent.
+    pub destination: Destination,
     /// The options in the order of the reply: the name, and the value as text.
-    pub(crate) options: Vec<(String, String)>,
+    pub options: Vec<(String, String)>,
     /// The names of the options that did not fit, of those above and option 82.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) left_out: Vec<String>,
+    pub left_out: Vec<String>,
 }
 
 /// Ended leases, offers and quarantines of a network were reclaimed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Reclaim {
-    pub(crate) sequence: u64,
-    pub(crate) at_ms: Timestamp,
-    pub(crate) network: String,
+pub struct Reclaim {
+    /// The place in the order of decisions.
+    pub sequence: u64,
+    /// When they were reclaimed.
+    pub at_ms: Timestamp,
+    /// The name of the network.
+    pub network: String,
     /// How many deadlines were considered.
-    pub(crate) limit: usize,
+    pub limit: usize,
 }
 
 /// Since when a network is served for which there were no records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct NoRecords {
-    pub(crate) network: String,
-    pub(crate) since_ms: Timestamp,
+pub struct NoRecords {
+    /// The name of the network.
+    pub network: String,
+    /// The moment since when it is served.
+    pub since_ms: Timestamp,
 }
 
 /// How a recording ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct End {
-    pub(crate) why: EndReason,
+pub struct End {
+    /// Why it ended.
+    pub why: EndReason,
     /// The number of inputs in the file.
-    pub(crate) inputs: u64,
+    pub inputs: u64,
     /// The number of further inputs, for which the recorder was too slow.
-    pub(crate) lost: u64,
+    pub lost: u64,
 }
 
 /// Why a recording ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum EndReason {
+pub enum EndReason {
     /// The requested number of inputs was reached.
     Count,
     /// The requested time has passed.
@@ -228,7 +230,7 @@ pub(crate) enum EndReason {
 
 impl Decided {
     /// Creates a decision with nothing but a reason.
-    pub(crate) fn new(reason: Reason, detail: Option<String>) -> Self {
+    pub fn new(reason: Reason, detail: Option<String>) -> Self {
         Self {
             reason,
             detail,
@@ -243,7 +245,7 @@ impl Decided {
 
     /// Returns whether the client notices no difference: reason, address and reply are the same,
     /// whatever led to them.
-    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+    pub fn is_alike(&self, other: &Self) -> bool {
         self.reason == other.reason && self.address == other.address && self.reply == other.reply
     }
 }
@@ -261,7 +263,7 @@ impl From<&TraceEntry> for Said {
 
 impl ReplyFacts {
     /// Describes a reply that was written without the options of these codes.
-    pub(crate) fn new(reply: &Reply, left_out: &[u8]) -> Self {
+    pub fn new(reply: &Reply, left_out: &[u8]) -> Self {
         let options = reply.options.iter();
         Self {
             kind: reply.kind,
@@ -280,6 +282,6 @@ const fn is_zero(number: &i64) -> bool {
 }
 
 /// Returns the name of an option, or `option-` and its code if it has none.
-pub(crate) fn option_name(option: u8) -> String {
+fn option_name(option: u8) -> String {
     shown_name(option).to_string()
 }
