@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lessor_config::{FILE_OCTETS_MAX, Found};
+use lessor_serving::generation;
 use serde::de::DeserializeOwned;
 
-use crate::{generation, questions::Question};
+use crate::questions::Question;
 
 /// The default folder of the server's state.
 const STATE_FOLDER: &str = "/var/lib/lessor";
